@@ -1,0 +1,1 @@
+"""GitOps for Hugging Face datasets, as a Dagster data platform."""

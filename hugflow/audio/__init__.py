@@ -1,0 +1,1 @@
+"""Any audio value to mono MP3 bytes."""

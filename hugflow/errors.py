@@ -1,0 +1,105 @@
+"""Every error a person can meet, sorted by what they can do about it.
+
+Each says three things: *what* happened, *why*, and how to *mend* it. The class is named for the
+state it reports; its `exit_code` is the one `hugflow` ends with and is part of the contract.
+"""
+
+from typing import ClassVar
+
+
+class HugflowError(Exception):
+    """Something went wrong that a person can read about and mend.
+
+    `is_passing` tells whether trying again, unchanged, may help: a server that is busy, a disk
+    that somebody can empty. A request that is wrong stays wrong.
+    """
+
+    exit_code: ClassVar[int] = 1
+    is_passing: ClassVar[bool] = False
+
+    def __init__(self, what: str, *, why: str, mend: str) -> None:
+        """Keep the three parts as attributes; `str()` gives them as one text of three lines."""
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.mend = mend
+
+    def __str__(self) -> str:
+        """Three lines: what happened, why, and how to mend it."""
+        return f"{self.what}\n  why:  {self.why}\n  mend: {self.mend}"
+
+
+class UsageWrong(HugflowError):
+    """The command was called in a way that cannot be carried out."""
+
+    exit_code = 2
+
+
+class DifferencesFound(HugflowError):
+    """A check looked and found that two things which should agree do not."""
+
+    exit_code = 3
+
+
+class RequestInvalid(HugflowError):
+    """A request cannot be carried out as it is written, now or later."""
+
+    exit_code = 4
+
+
+class NotAuthorised(HugflowError):
+    """The Hub or a remote does not let us in: no token, a wrong one, or a gate not yet passed."""
+
+    exit_code = 5
+
+
+class DiskFull(HugflowError):
+    """There is no room, on the disk or in the quota, for what was asked."""
+
+    exit_code = 6
+    is_passing = True
+
+
+class HubUnavailable(HugflowError):
+    """The Hub cannot be reached or will not answer now; later it may."""
+
+    exit_code = 7
+    is_passing = True
+
+
+class ShardCorrupt(HugflowError):
+    """A fetched file is not, byte for byte, what the Hub says it is."""
+
+    exit_code = 7
+    is_passing = True
+
+
+class Locked(HugflowError):
+    """Another process is at work on the same dataset or shard."""
+
+    exit_code = 8
+    is_passing = True
+
+
+class TooManyBadRows(HugflowError):
+    """More rows failed than the request allows; the dataset is not published."""
+
+    exit_code = 9
+
+
+class PlanOutOfDate(HugflowError):
+    """The plan speaks of another request, commit or version than the one asked for."""
+
+    exit_code = 10
+
+
+class StageMissing(HugflowError):
+    """A stage was asked for whose earlier stages have not been done."""
+
+
+class StateUnreadable(HugflowError):
+    """A file of ours is damaged, or was written by a later version."""
+
+
+class SettingInvalid(UsageWrong):
+    """A setting has a value that it cannot have."""

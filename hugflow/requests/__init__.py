@@ -1,0 +1,1 @@
+"""What people ask for: the request file, its grammar, and reading it."""

@@ -1,0 +1,1 @@
+"""What a dataset consists of: published files, and the rows in them."""

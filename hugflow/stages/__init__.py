@@ -1,0 +1,1 @@
+"""What is done to one shard, or to one dataset."""

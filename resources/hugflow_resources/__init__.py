@@ -1,0 +1,1 @@
+"""Dagster resources: thin shells from a setting to a plain object."""
