@@ -1,0 +1,239 @@
+"""All request files of one state of main, and what they ask for together.
+
+Files in, values out. One bad file is reported and hides no other.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from hugflow.requests.model import AddRequest, Identity, RemoveRequest
+from hugflow.requests.problems import Problem, RequestFileInvalid
+from hugflow.requests.read import parse_request
+
+
+@dataclass(frozen=True, slots=True)
+class AddFile:
+    """An add, and the file that asks for it."""
+
+    path: str
+    request: AddRequest
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalFile:
+    """A removal, the file that asks for it, and the dataset it means.
+
+    identity: None when nothing that is stored or asked for is meant; then there is nothing to do.
+    """
+
+    path: str
+    request: RemoveRequest
+    identity: Identity | None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSet:
+    """What a set of files asks for; each tuple is in the order of the paths.
+
+    adds: to be carried out, one for each identity.
+    removals: to be carried out.
+    shadowed: adds that wait, because a removal of their identity stands; each has a warning.
+    problems: why files are refused. warnings: what is odd about files that are taken.
+    """
+
+    adds: tuple[AddFile, ...]
+    removals: tuple[RemovalFile, ...]
+    shadowed: tuple[AddFile, ...]
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+
+
+def collect_requests(
+    files: Mapping[str, bytes],
+    *,
+    stored: Iterable[Identity] = (),
+    settled: Mapping[str, Identity] | None = None,
+) -> RequestSet:
+    """Read the files, by path, and settle what they say of each other.
+
+    stored: the datasets that are there. A removal speaks of these first, then of those asked for.
+    settled: by a removal's path, the identity it stood for when it was carried out. To be kept as
+    long as the file stands: with only `hf_id` in it, it would go on to mean the next dataset that
+    is alone under that id.
+    """
+    asked: list[AddFile] = []
+    removing: list[tuple[str, RemoveRequest]] = []
+    problems: list[Problem] = []
+    for path in sorted(files):
+        try:
+            request = parse_request(files[path], path)
+        except RequestFileInvalid as error:
+            problems += error.problems
+            continue
+        if isinstance(request, AddRequest):
+            asked.append(AddFile(path, request))
+        else:
+            removing.append((path, request))
+
+    removals: list[RemovalFile] = []
+    known = set(stored)
+    for path, removal in removing:
+        meant = _find_meant(removal, (settled or {}).get(path), known, asked)
+        if len(meant) > 1:
+            problems.append(_ambiguous(path, meant))
+        else:
+            removals.append(RemovalFile(path, removal, next(iter(meant), None)))
+
+    chosen, conflicts, warnings = _choose_adds(asked)
+    path_by_removed = {removal.identity: removal.path for removal in removals}
+    shadowed = [file for file in chosen if file.request.identity in path_by_removed]
+    warnings += [_shadow(file, path_by_removed[file.request.identity]) for file in shadowed]
+    return RequestSet(
+        adds=tuple(file for file in chosen if file.request.identity not in path_by_removed),
+        removals=tuple(removals),
+        shadowed=tuple(shadowed),
+        problems=_by_path(problems + conflicts),
+        warnings=_by_path(warnings),
+    )
+
+
+def match_removal(removal: RemoveRequest, identities: Iterable[Identity]) -> tuple[Identity, ...]:
+    """Give the identities a removal may mean: none, the one, or several to choose from, by name.
+
+    What the removal says must agree. Where several do, and it says more than `hf_id`, what it
+    leaves unsaid takes the default, as it does in the add file that it repeats.
+    """
+    agreeing = {identity for identity in identities if _is_meant(removal, identity)}
+    repeated = Identity(
+        removal.hf_id, removal.subset, removal.split or "train", removal.revision or "main"
+    )
+    if removal.said and repeated in agreeing:
+        return (repeated,)
+    return tuple(sorted(agreeing, key=lambda identity: identity.name))
+
+
+def _is_meant(removal: RemoveRequest, identity: Identity) -> bool:
+    return identity.hf_id == removal.hf_id and all(
+        getattr(identity, field) == value for field, value in removal.said.items()
+    )
+
+
+def _find_meant(
+    removal: RemoveRequest,
+    settled: Identity | None,
+    stored: Iterable[Identity],
+    asked: Iterable[AddFile],
+) -> tuple[Identity, ...]:
+    if settled is not None and _is_meant(removal, settled):
+        return (settled,)
+    return match_removal(removal, stored) or match_removal(
+        removal, (file.request.identity for file in asked)
+    )
+
+
+def _choose_adds(
+    asked: Sequence[AddFile],
+) -> tuple[list[AddFile], list[Problem], list[Problem]]:
+    """Give one file for each identity, why others are refused, and what is odd about the rest."""
+    chosen: list[AddFile] = []
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    for same in _group(asked, lambda file: file.request.identity):
+        if differing := _differing_fields(same):
+            problems += [_conflict(file, same, differing) for file in same]
+        else:
+            chosen.append(same[0])
+            warnings += [_repetition(file, same[0]) for file in same[1:]]
+    # Eight hex digits can be made to collide by someone who tries; nobody gets the other's folder.
+    for twins in _group(chosen, lambda file: file.request.name):
+        if len(twins) > 1:
+            problems += [_one_name(file, twins) for file in twins]
+            chosen = [file for file in chosen if file not in twins]
+    for alike in _group(chosen, lambda file: file.request.name.casefold()):
+        warnings += [_differs_in_case(file, alike[0]) for file in alike[1:]]
+    return chosen, problems, warnings
+
+
+def _group(files: Iterable[AddFile], key: Callable[[AddFile], Hashable]) -> Iterable[list[AddFile]]:
+    groups: defaultdict[Hashable, list[AddFile]] = defaultdict(list)
+    for file in files:
+        groups[key(file)].append(file)
+    return groups.values()
+
+
+def _differing_fields(files: Sequence[AddFile]) -> list[str]:
+    first = files[0].request
+    return [
+        field
+        for field in AddRequest.model_fields
+        if any(getattr(file.request, field) != getattr(first, field) for file in files)
+    ]
+
+
+def _conflict(file: AddFile, same: Sequence[AddFile], differing: Sequence[str]) -> Problem:
+    what = f"asks for the same dataset as {_others(file, same)}, but differs in "
+    return _about(
+        file.path,
+        what + ", ".join(differing),
+        "one dataset is built in one way, and neither file comes before the other",
+        "keep one of the files, or make them differ in subset, split or revision",
+    )
+
+
+def _repetition(file: AddFile, first: AddFile) -> Problem:
+    return _about(
+        file.path,
+        f"says the same as {first.path}",
+        "one dataset needs one request",
+        "delete one of the two files",
+    )
+
+
+def _one_name(file: AddFile, twins: Sequence[AddFile]) -> Problem:
+    return _about(
+        file.path,
+        f"asks for another dataset than {_others(file, twins)}, whose folder has the same name",
+        "two datasets never share a folder",
+        "delete one of the files",
+    )
+
+
+def _differs_in_case(file: AddFile, first: AddFile) -> Problem:
+    return _about(
+        file.path,
+        f"asks for a dataset whose name differs from that of {first.path} in case only",
+        "a disk that ignores case takes both for one folder",
+        "delete one of the files, unless they are two datasets on a disk that tells them apart",
+    )
+
+
+def _shadow(file: AddFile, removal: str) -> Problem:
+    return _about(
+        file.path,
+        f"is shadowed by {removal}",
+        "while a removal stands, its dataset stays removed",
+        "delete the removal to have the dataset again, or delete this file",
+    )
+
+
+def _ambiguous(path: str, meant: Sequence[Identity]) -> Problem:
+    names = ", ".join(identity.name for identity in meant)
+    return _about(
+        path,
+        f"may mean {len(meant)} datasets: {names}",
+        "a removal is carried out when it means exactly one, and is never guessed",
+        "write the revision, the subset and the split as the add file has them",
+    )
+
+
+def _others(file: AddFile, files: Sequence[AddFile]) -> str:
+    return ", ".join(other.path for other in files if other is not file)
+
+
+def _about(path: str, what: str, why: str, mend: str) -> Problem:
+    return Problem(path, None, None, None, what, why, mend)
+
+
+def _by_path(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(problems, key=lambda problem: problem.path))

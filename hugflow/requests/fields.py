@@ -1,0 +1,263 @@
+"""A file's text to its fields, each with its place: the small, strict part of YAML we take.
+
+The text is read as a stream of parser events, never loaded: nothing is built, called or expanded.
+Anchors, aliases, tags, merge keys and repeated keys are problems; so are more than eight levels,
+a thousand events, sixty-four keys or one document. What is written plainly and would be a number,
+a date or a truth value to YAML 1.1 or 1.2 is told apart from text.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NoReturn, Protocol
+
+import yaml
+from yaml.resolver import Resolver
+
+from hugflow.requests.problems import Problem, show_key
+
+MAX_DEPTH = 8
+MAX_EVENTS = 1_000
+MAX_KEYS = 64
+MAX_PROBLEMS = 20
+
+_PLAIN_FILE = "a request is a plain list of fields, so that everyone reads it in the same way"
+_NOT_YAML = (
+    "the file cannot be read past this place",
+    'write one "field: value" a line, and put the value in quotes when it holds : or #',
+)
+# libyaml where PyYAML was built with it: the same events, some thirty times as fast.
+_LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_RESOLVER = Resolver()
+# PyYAML follows YAML 1.1; these are numbers to YAML 1.2, and so to many editors.
+_NUMBER_IN_YAML_1_2 = re.compile(r"[-+]?(?:[0-9]+[eE][-+]?[0-9]+|0o[0-7]+)")
+_COUNT = re.compile(r"-?(?:0|[1-9][0-9]{0,11})")
+_TRUE = frozenset({"yes", "true", "on"})
+_KIND_BY_TAG = {
+    "null": "nothing",
+    "bool": "true or false",
+    "int": "a number",
+    "float": "a number",
+    "timestamp": "a date",
+    "merge": "a sign of YAML's own",
+    "value": "a sign of YAML's own",
+}
+
+
+class Unfit:
+    """Stands for a value that no field takes, such as a date."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A value as it was written, with its place; line and column count from 1.
+
+    kind: what YAML takes it for, in words: "text", "a number", "a list" ...
+    source: the characters of a value that is not text, as they may be shown again; else "".
+    is_refused: it is the subject of a problem already.
+    """
+
+    value: object
+    kind: str
+    line: int
+    column: int
+    source: str = ""
+    is_refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What a file says, by field, and what is wrong with the way it is written.
+
+    is_whole: the file was read to its end; what is missing is missing.
+    """
+
+    by_name: dict[str, Written]
+    problems: tuple[Problem, ...]
+    is_whole: bool
+
+
+def parse_fields(
+    text: str, path: str, *, loader: type[yaml.SafeLoader | yaml.CSafeLoader] = _LOADER
+) -> Fields:
+    """Read one document whose top level is a mapping; problems are values, nothing is raised."""
+    reader = _Reader(path, yaml.parse(text, Loader=loader))
+    fields: dict[str, Written] = {}
+    is_whole = False
+    try:
+        reader.read_document(fields)
+        is_whole = True
+    except _Stopped:
+        pass
+    except yaml.MarkedYAMLError as error:
+        place = _place(error.problem_mark or error.context_mark)
+        reader.note(place, None, f"is not YAML: {_without_quotes(error.problem)}", *_NOT_YAML)
+    # The pure parser lets a ValueError escape where "\U00110000" names no character.
+    except (yaml.YAMLError, ValueError):
+        reader.note((1, 1), None, "is not YAML", *_NOT_YAML)
+    return Fields(fields, tuple(reader.problems), is_whole)
+
+
+class _Mark(Protocol):
+    """What libyaml's marks and the pure parser's have in common."""
+
+    line: int
+    column: int
+
+
+class _Stopped(Exception):
+    """The file is not worth reading on; the problem is noted."""
+
+
+class _Reader:
+    """Takes one event after the other and notes what it may not be."""
+
+    def __init__(self, path: str, events: Iterator[yaml.Event]) -> None:
+        self.problems: list[Problem] = []
+        self._path = path
+        self._events = events
+        self._event_count = 0
+
+    def note(
+        self, place: tuple[int, int], field: str | None, what: str, why: str, mend: str
+    ) -> None:
+        noted = {(problem.line, problem.field, problem.what) for problem in self.problems}
+        if len(noted) < MAX_PROBLEMS and (place[0], field, what) not in noted:
+            self.problems.append(Problem(self._path, *place, field, what, why, mend))
+
+    def read_document(self, fields: dict[str, Written]) -> None:
+        """Fill `fields`; what was read before a stop stays in it."""
+        self._next()
+        start = self._next()
+        if not isinstance(start, yaml.DocumentStartEvent):
+            self._stop(start, "is empty", mend="write at least hf_id and description into it")
+        if getattr(start, "tags", None):
+            self._note_unplain(start, None, "declares tags", "delete the %TAG line")
+        root = self._next()
+        if not isinstance(root, yaml.MappingStartEvent):
+            self._stop(root, "holds no fields", mend='write one "field: value" a line')
+        self._note_properties(root, None)
+        self._read_mapping(fields, root, None, depth=1)
+        self._next()
+        end = self._next()
+        if not isinstance(end, yaml.StreamEndEvent):
+            self._stop(end, "holds several documents", mend="write one file for each request")
+
+    def _read_mapping(
+        self, fields: dict[str, Written], start: yaml.Event, parent: str | None, *, depth: int
+    ) -> None:
+        self._check_depth(start, parent, depth)
+        line_by_key: dict[str, int] = {}
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            key, field = self._read_key(event, parent, depth)
+            value = self._read_value(self._next(), field, depth)
+            if key is None:
+                continue
+            if key in line_by_key:
+                again = f"stands here again, after line {line_by_key[key]}"
+                self._note_unplain(event, field, again, "delete one of the two lines")
+                continue
+            line_by_key[key] = _place(event.start_mark)[0]
+            if len(line_by_key) > MAX_KEYS:
+                self._stop(event, f"has more than {MAX_KEYS} keys", mend="keep the fields you need")
+            fields[key] = value
+
+    def _read_key(
+        self, event: yaml.Event, parent: str | None, depth: int
+    ) -> tuple[str | None, str | None]:
+        """Give the key, or None when it is none, and the field that problems with it name."""
+        if not isinstance(event, yaml.ScalarEvent):
+            self._read_value(event, parent, depth)
+            self._note_unplain(
+                event, parent, "has a key that is not a word", "write a field's name"
+            )
+            return None, parent
+        field = parent or show_key(event.value)
+        self._note_properties(event, field)
+        if event.value == "<<" and event.implicit[0]:
+            self._note_unplain(event, field, "merges another mapping", "write the fields out")
+            return None, field
+        return event.value, field
+
+    def _read_value(self, event: yaml.Event, field: str | None, depth: int) -> Written:
+        line, column = _place(event.start_mark)
+        if isinstance(event, yaml.AliasEvent):
+            self._note_unplain(event, field, "is an alias (*)", "write the value out")
+            return Written(Unfit(), "an alias", line, column, is_refused=True)
+        is_refused = self._note_properties(event, field)
+        value: object
+        if isinstance(event, yaml.ScalarEvent):
+            value, kind, source = _resolve(event.value, is_plain=event.implicit[0])
+            return Written(value, kind, line, column, source, is_refused)
+        if isinstance(event, yaml.SequenceStartEvent):
+            self._check_depth(event, field, depth + 1)
+            items = []
+            while not isinstance(item := self._next(), yaml.SequenceEndEvent):
+                items.append(self._read_value(item, field, depth + 1).value)
+            return Written(items, "a list", line, column, is_refused=is_refused)
+        inner: dict[str, Written] = {}
+        self._read_mapping(inner, event, field, depth=depth + 1)
+        value = {key: written.value for key, written in inner.items()}
+        return Written(value, "a mapping", line, column, is_refused=is_refused)
+
+    def _note_properties(self, event: yaml.Event, field: str | None) -> bool:
+        """Note an anchor or a tag; tell whether there was one."""
+        if anchor := getattr(event, "anchor", None) is not None:
+            self._note_unplain(event, field, "has an anchor (&)", "delete the anchor")
+        if tag := getattr(event, "tag", None) is not None:
+            self._note_unplain(event, field, "has a tag (!)", "delete the tag")
+        return anchor or tag
+
+    def _check_depth(self, event: yaml.Event, field: str | None, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            self._stop(event, f"is nested deeper than {MAX_DEPTH} levels", field, mend="unfold it")
+
+    def _next(self) -> yaml.Event:
+        event = next(self._events)
+        self._event_count += 1
+        if self._event_count > MAX_EVENTS:
+            self._stop(event, "holds far more than a request", mend="keep the fields you need")
+        return event
+
+    def _note_unplain(self, event: yaml.Event, field: str | None, what: str, mend: str) -> None:
+        self.note(_place(event.start_mark), field, what, _PLAIN_FILE, mend)
+
+    def _stop(
+        self, event: yaml.Event, what: str, field: str | None = None, *, mend: str
+    ) -> NoReturn:
+        self._note_unplain(event, field, what, mend)
+        raise _Stopped
+
+
+def _resolve(text: str, *, is_plain: bool) -> tuple[object, str, str]:
+    """Give a scalar's value, its kind in words, and its characters when it is not text."""
+    if not is_plain:
+        return text, "text", ""
+    resolved: str = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+    tag = resolved.rpartition(":")[2]
+    if _NUMBER_IN_YAML_1_2.fullmatch(text):
+        tag = "float"
+    kind = _KIND_BY_TAG.get(tag, "text")
+    if kind == "text":
+        return text, kind, ""
+    if tag == "null":
+        return None, kind, text
+    if tag == "bool":
+        return text.lower() in _TRUE, kind, text
+    if tag == "int" and _COUNT.fullmatch(text):
+        return int(text), kind, text
+    return Unfit(), kind, text
+
+
+def _place(mark: _Mark | None) -> tuple[int, int]:
+    """Give the line and the column, from 1."""
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
+
+
+def _without_quotes(problem: str | None) -> str:
+    """Take out of a parser's message what it quotes from the file, but for single signs."""
+    return re.sub(
+        r"'([^']*)'",
+        lambda quoted: quoted[0] if len(quoted[1]) == 1 else "something",
+        problem or "it breaks off",
+    )

@@ -1,0 +1,71 @@
+"""The `requests/` folder of a work tree: which files in it are requests, and their bytes."""
+
+import os
+import stat
+from pathlib import Path, PurePath, PurePosixPath
+
+from hugflow.requests.problems import Problem, RequestFileInvalid
+from hugflow.requests.read import read_request_bytes
+
+REQUESTS_FOLDER = "requests"
+
+
+def is_request_path(path: PurePath | str) -> bool:
+    """Whether a path, relative to the repository, is that of a request.
+
+    `requests/**.yaml` and `.yml`, in capitals too; nothing hidden, and no way out of the folder.
+    """
+    parts = PurePosixPath(path).parts
+    return (
+        len(parts) > 1
+        and parts[0] == REQUESTS_FOLDER
+        and not any(part.startswith(".") for part in parts)
+        and parts[-1].lower().endswith((".yaml", ".yml"))
+    )
+
+
+def read_folder(root: Path) -> dict[str, bytes]:
+    """Read the request files below `root / "requests"`, by their path relative to `root`.
+
+    As git sees them: a link is the text of where it leads and is not followed; what is neither
+    file, folder nor link is not there. Of a file too large for a request, enough to tell is read.
+    Without the folder there are no requests; raises RequestFileInvalid when one cannot be read,
+    for being unable to look is not an empty answer.
+    """
+    data_by_path: dict[str, bytes] = {}
+    folders = [root / REQUESTS_FOLDER]
+    if not os.path.lexists(folders[0]):
+        return {}
+    while folders:
+        for path in _list_folder(folders.pop()):
+            name = path.relative_to(root).as_posix()
+            mode = _read_mode(path)
+            if stat.S_ISDIR(mode) and not path.name.startswith("."):
+                folders.append(path)
+            elif is_request_path(name) and stat.S_ISLNK(mode):
+                data_by_path[name] = os.fsencode(path.readlink())
+            elif is_request_path(name) and stat.S_ISREG(mode):
+                data_by_path[name] = read_request_bytes(path)
+    return dict(sorted(data_by_path.items()))
+
+
+def _list_folder(folder: Path) -> list[Path]:
+    try:
+        # iterdir would follow a link; requests are what the repository itself holds.
+        if folder.is_symlink():
+            raise NotADirectoryError(0, "is a link")
+        return list(folder.iterdir())
+    except OSError as error:
+        why = "without seeing all requests, none can be said to be missing"
+        mend = "make it a folder that you may read"
+        what = f"cannot be listed: {error.strerror}"
+        problem = Problem(str(folder), None, None, None, what, why, mend)
+        raise RequestFileInvalid([problem]) from error
+
+
+def _read_mode(path: Path) -> int:
+    """Give the file's mode, and 0 when it went away since its folder was listed."""
+    try:
+        return path.lstat().st_mode
+    except FileNotFoundError:
+        return 0

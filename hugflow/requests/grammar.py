@@ -1,0 +1,241 @@
+"""What may stand in each field of a request.
+
+One function a field, named for it: it takes what was written and gives it back, or raises
+FieldInvalid with the reason and how to mend it. No reason ever repeats what was written: people
+paste tokens into request files, and messages end up in logs and comments.
+"""
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable
+from fractions import Fraction
+from typing import TypeAlias
+
+MAX_PROSE_CHARACTERS = 2_000
+MAX_REVISION_CHARACTERS = 255
+MAX_SUBSET_CHARACTERS = 128
+MAX_SPLIT_CHARACTERS = 255
+MAX_COLUMN_CHARACTERS = 200
+MAX_OWNER_CHARACTERS = 200
+MAX_BAD_ROWS = 10**9
+
+HF_ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
+SPLIT_PATTERN = r"\w+(\.\w+)*"
+PERCENT_PATTERN = r"(100(\.0{1,3})?|[0-9]{1,2}(\.[0-9]{1,3})?)%"
+
+BadRowBudget: TypeAlias = int | str
+"""How many rows may fail: a count, or a percentage such as `"1%"`."""
+
+# Trojan source: these reorder or swallow what a reviewer sees on the pull request.
+_REORDERING = "\u202a-\u202e\u2066-\u2069"
+_REORDERING_OR_HIDDEN = (
+    _REORDERING + "\u00ad\u061c\u180e\u200b\u200e\u200f\u2028\u2029\u2060-\u2064\u206a-\u206f"
+    "\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+)
+_CONTROL = r"\x00-\x1f\x7f-\x9f"
+_SURROGATE = "\ud800-\udfff"
+_REFUSED_IN_PROSE = re.compile(f"(?![\t\n\r])[{_CONTROL}{_SURROGATE}{_REORDERING}]")
+_REFUSED_IN_NAMES = re.compile(f"[{_CONTROL}{_SURROGATE}{_REORDERING_OR_HIDDEN}]")
+
+
+class FieldInvalid(ValueError):
+    """A field holds what it may not hold.
+
+    A ValueError, so that pydantic takes it for a finding; `reason` and `mend` travel with it.
+    """
+
+    def __init__(self, reason: str, *, mend: str) -> None:
+        """Keep both parts as attributes."""
+        super().__init__(f"{reason}; {mend}")
+        self.reason = reason
+        self.mend = mend
+
+
+def hf_id(value: str) -> str:
+    """`owner/name` as the Hub writes it: ASCII, both parts at most 96 characters."""
+    mend = 'write "owner/name" as it stands in the dataset\'s address on the Hub'
+    if "://" in value:
+        raise FieldInvalid("is an address, not an id", mend=f"{mend}, and nothing else")
+    _refuse_surrounding_space(value)
+    if not value.isascii():
+        character = next(character for character in value if not character.isascii())
+        raise FieldInvalid(
+            f"holds {code_point(character)}, which is not an ASCII character",
+            mend=f"{mend}; letters that look alike are other letters: type it anew",
+        )
+    parts = value.split("/")
+    if len(parts) != 2:
+        raise FieldInvalid(f"has {len(parts) - 1} slashes instead of one", mend=mend)
+    for place, part in zip(("owner", "name"), parts, strict=True):
+        _refuse_hub_part(place, part, mend)
+    return value
+
+
+def revision(value: str) -> str:
+    """A branch, a tag, `refs/...` or a commit: what `git check-ref-format` lets pass.
+
+    On top of git's rules (https://git-scm.com/docs/git-check-ref-format): at most 255 characters,
+    no white space or invisible character of any alphabet, no `-` in front.
+    """
+    mend = "name a branch, a tag, refs/... or a commit of 40 hex digits, as git writes it"
+    _refuse_length(value, MAX_REVISION_CHARACTERS)
+    _refuse_surrounding_space(value)
+    _refuse_characters(value, _REFUSED_IN_NAMES)
+    if any(character.isspace() for character in value):
+        raise FieldInvalid("holds white space", mend=mend)
+    if found := re.search(r"[~^:?*\[\\]", value):
+        raise FieldInvalid(f'holds "{found[0]}", which git allows in no name', mend=mend)
+    for forbidden in ("..", "@{", "//"):
+        if forbidden in value:
+            raise FieldInvalid(f'holds "{forbidden}", which git allows in no name', mend=mend)
+    if value == "@":
+        raise FieldInvalid('is "@" alone, which is a shorthand and no name', mend=mend)
+    if value.startswith(("/", "-")) or value.endswith(("/", ".")):
+        raise FieldInvalid("begins with / or -, or ends with / or a full stop", mend=mend)
+    if any(part.startswith(".") or part.endswith(".lock") for part in value.split("/")):
+        raise FieldInvalid('has a part that begins with "." or ends in ".lock"', mend=mend)
+    return value
+
+
+def subset(value: str) -> str:
+    """The name of one of the dataset's configurations."""
+    mend = "write the subset as the dataset's page on the Hub lists it, or delete the line"
+    _refuse_length(value, MAX_SUBSET_CHARACTERS)
+    _refuse_blank(value, mend)
+    _refuse_characters(value, _REFUSED_IN_NAMES)
+    for forbidden in ("/", "\\", ".."):
+        if forbidden in value:
+            raise FieldInvalid(f'holds "{forbidden}", which no subset may', mend=mend)
+    return value
+
+
+def split(value: str) -> str:
+    """The name of one split: words joined by full stops, no slice and no sum of splits."""
+    if "[" in value or "]" in value:
+        raise FieldInvalid(
+            "asks for a slice of a split",
+            mend="name the whole split; `hugflow local-sync --limit N` makes a sample",
+        )
+    if "+" in value:
+        raise FieldInvalid("asks for a sum of splits", mend="write one request for each split")
+    mend = "write one split as the dataset's page on the Hub lists it, such as train"
+    _refuse_length(value, MAX_SPLIT_CHARACTERS)
+    _refuse_surrounding_space(value)
+    if not re.fullmatch(SPLIT_PATTERN, value):
+        raise FieldInvalid("is not letters, digits, underscores and full stops between", mend=mend)
+    return value
+
+
+def column(value: str) -> str:
+    """The name of one of the dataset's columns."""
+    mend = "write the column as the dataset's page on the Hub lists it, or delete the line"
+    _refuse_length(value, MAX_COLUMN_CHARACTERS)
+    _refuse_blank(value, mend)
+    _refuse_characters(value, _REFUSED_IN_NAMES)
+    return value
+
+
+def prose(value: str) -> str:
+    """A sentence or a few for people: `description` and `reason`, without the space around them."""
+    text = value.strip()
+    _refuse_blank(text, "say it in a few words")
+    _refuse_length(text, MAX_PROSE_CHARACTERS)
+    _refuse_characters(text, _REFUSED_IN_PROSE)
+    return text
+
+
+def owner(value: str) -> str:
+    """Who answers for the dataset: an e-mail address, a team, a name."""
+    _refuse_length(value, MAX_OWNER_CHARACTERS)
+    _refuse_blank(value, "name a person or a team, or delete the line")
+    _refuse_characters(value, _REFUSED_IN_NAMES)
+    return value
+
+
+def max_bad_rows(value: object) -> BadRowBudget:
+    """A count from 0, or a percentage from "0%" to "100%" with at most three decimals."""
+    mend = 'write a count such as 20, or a percentage such as "1%"'
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not 0 <= value <= MAX_BAD_ROWS:
+            raise FieldInvalid(f"is not a count between 0 and {MAX_BAD_ROWS:,}", mend=mend)
+        return value
+    if isinstance(value, str) and re.fullmatch(PERCENT_PATTERN, value):
+        return value
+    if isinstance(value, str) and re.fullmatch("[0-9]+", value):
+        raise FieldInvalid("is text, not a number", mend="take the quotes away, or add a %")
+    raise FieldInvalid("is neither a count nor a percentage between 0% and 100%", mend=mend)
+
+
+def flows(value: object) -> tuple[()]:
+    """Nothing yet: a request can name no flows before this version knows how to run them."""
+    if value in ([], ()):
+        return ()
+    raise FieldInvalid(
+        "asks for dataset flows, which this version of Hugflow does not support yet",
+        mend="delete the line",
+    )
+
+
+def allowed_bad_rows(budget: BadRowBudget, rows: int) -> int:
+    """How many of `rows` may fail before the dataset is not published.
+
+    A percentage is rounded up, so that any above 0 allows at least one row; a count is taken as
+    it is.
+    """
+    if isinstance(budget, int):
+        return budget
+    return math.ceil(rows * Fraction(budget.removesuffix("%")) / 100)
+
+
+def code_point(character: str) -> str:
+    """Name a character without showing it: `U+202E RIGHT-TO-LEFT OVERRIDE`."""
+    return f"U+{ord(character):04X} {unicodedata.name(character, '')}".rstrip()
+
+
+def _refuse_hub_part(place: str, part: str, mend: str) -> None:
+    rules: tuple[tuple[str, Callable[[str], object]], ...] = (
+        ("is empty", lambda part: not part),
+        ("is longer than 96 characters", lambda part: len(part) > 96),
+        (
+            "holds something other than letters, digits, full stops, - and _",
+            lambda part: re.search(r"[^A-Za-z0-9._-]", part),
+        ),
+        ("begins with a full stop, - or _", lambda part: part[0] in ".-_"),
+        ("ends with a full stop or -", lambda part: part[-1] in ".-"),
+        ('holds ".." or "--"', lambda part: ".." in part or "--" in part),
+        ('ends in ".git"', lambda part: part.endswith(".git")),
+    )
+    for fault, is_broken in rules:
+        if is_broken(part):
+            raise FieldInvalid(f"the {place} {fault}", mend=mend)
+
+
+def _refuse_length(value: str, limit: int) -> None:
+    if not value:
+        raise FieldInvalid("is empty", mend="fill it in, or delete the line")
+    if len(value) > limit:
+        raise FieldInvalid(
+            f"has {len(value):,} characters; {limit:,} are allowed", mend="shorten it"
+        )
+
+
+def _refuse_blank(value: str, mend: str) -> None:
+    if not any(character.isprintable() and not character.isspace() for character in value):
+        raise FieldInvalid("is blank", mend=mend)
+
+
+def _refuse_surrounding_space(value: str) -> None:
+    if value != value.strip():
+        raise FieldInvalid(
+            "has a space or a line break around it",
+            mend='write it on one line in quotes; a "|" or ">" block adds a line break',
+        )
+
+
+def _refuse_characters(value: str, refused: re.Pattern[str]) -> None:
+    if found := refused.search(value):
+        raise FieldInvalid(
+            f"holds {code_point(found[0])}, a character that cannot be seen",
+            mend="delete that character, or type the line anew",
+        )

@@ -1,0 +1,215 @@
+"""The two kinds of request, as the fields that people write.
+
+    hf_id: "mozilla-foundation/common_voice_11_0"   # an add; required
+    description: "Malay ASR training data"           # required
+    revision: "main"
+    subset: "ms"
+    split: "train"
+    audio_column: "audio"
+    text_column: "text"
+    max_bad_rows: "1%"
+    mp3_source: "copy"
+    owner: "speech@example.org"
+    flows: []
+
+    hf_id: "mozilla-foundation/common_voice_11_0"   # a removal; required
+    reason: "No longer needed, replaced with v12"    # required
+    revision: "main"
+    subset: "ms"
+    split: "train"
+    confirm: true
+
+Each field is explained in docs/requests.md; what may stand in it is said in `grammar`.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.json_schema import models_json_schema
+
+from hugflow.names import dataset_name
+from hugflow.requests import grammar
+
+Kind: TypeAlias = Literal["add", "remove"]
+Mp3Source: TypeAlias = Literal["copy", "reencode"]
+
+_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_HfId = Annotated[
+    str,
+    AfterValidator(grammar.hf_id),
+    Field(json_schema_extra={"pattern": f"^{grammar.HF_ID_PATTERN}$"}),
+]
+_Prose = Annotated[
+    str,
+    AfterValidator(grammar.prose),
+    Field(json_schema_extra={"minLength": 1, "maxLength": grammar.MAX_PROSE_CHARACTERS}),
+]
+_Revision = Annotated[
+    str,
+    AfterValidator(grammar.revision),
+    Field(json_schema_extra={"minLength": 1, "maxLength": grammar.MAX_REVISION_CHARACTERS}),
+]
+_Subset = Annotated[
+    str,
+    AfterValidator(grammar.subset),
+    Field(json_schema_extra={"minLength": 1, "maxLength": grammar.MAX_SUBSET_CHARACTERS}),
+]
+_Split = Annotated[
+    str,
+    AfterValidator(grammar.split),
+    Field(json_schema_extra={"minLength": 1, "maxLength": grammar.MAX_SPLIT_CHARACTERS}),
+]
+_Column = Annotated[
+    str,
+    AfterValidator(grammar.column),
+    Field(json_schema_extra={"minLength": 1, "maxLength": grammar.MAX_COLUMN_CHARACTERS}),
+]
+_Owner = Annotated[
+    str,
+    AfterValidator(grammar.owner),
+    Field(json_schema_extra={"minLength": 1, "maxLength": grammar.MAX_OWNER_CHARACTERS}),
+]
+_BadRowBudget = Annotated[
+    grammar.BadRowBudget,
+    BeforeValidator(grammar.max_bad_rows),
+    Field(
+        json_schema_extra={
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": grammar.MAX_BAD_ROWS},
+                {"type": "string", "pattern": f"^{grammar.PERCENT_PATTERN}$"},
+            ]
+        }
+    ),
+]
+_Flows = Annotated[
+    tuple[()], BeforeValidator(grammar.flows), Field(json_schema_extra={"maxItems": 0})
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which dataset is meant: two requests of one identity speak of the same rows."""
+
+    hf_id: str
+    subset: str | None
+    split: str
+    revision: str
+
+    @property
+    def name(self) -> str:
+        """The name of the dataset's folder."""
+        return dataset_name(self.hf_id, self.subset, self.split, self.revision)
+
+
+class _Request(BaseModel):
+    """What both kinds share: strict types, no unknown fields, null is absent."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_nulls(cls, fields: Any) -> Any:
+        if isinstance(fields, dict):
+            return {field: value for field, value in fields.items() if value is not None}
+        return fields
+
+    @property
+    def digest(self) -> str:
+        """Hex sha256 over every field and over which were written: differs when the request does.
+
+        Comments, order, quotes and the name of the file do not enter into it.
+        """
+        content = [type(self).__name__, self.model_dump(mode="json"), sorted(self.model_fields_set)]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+class AddRequest(_Request):
+    """Bring a dataset from the Hub into storage."""
+
+    hf_id: _HfId = Field(description="The dataset on the Hub: owner/name.")
+    description: _Prose = Field(description="What the dataset is for, in a sentence.")
+    revision: _Revision = Field("main", description="A branch, a tag, refs/... or a commit.")
+    subset: _Subset | None = Field(None, description="One of the dataset's configurations.")
+    split: _Split = Field("train", description="One split; no slices, no sums.")
+    audio_column: _Column = Field("audio", description="The column that holds the audio.")
+    text_column: _Column = Field("text", description="The column that holds the transcript.")
+    max_bad_rows: _BadRowBudget | None = Field(
+        None, description='Rows that may fail: a count, or "0%" to "100%". Default: the setting.'
+    )
+    mp3_source: Mp3Source | None = Field(
+        None, description="copy: a sound mono MP3 passes byte for byte. reencode: it is made anew."
+    )
+    owner: _Owner | None = Field(None, description="Who answers for the dataset.")
+    flows: _Flows = Field((), description="Dataset flows; none are supported yet.")
+
+    @property
+    def identity(self) -> Identity:
+        """Which dataset is asked for."""
+        return Identity(self.hf_id, self.subset, self.split, self.revision)
+
+    @property
+    def name(self) -> str:
+        """The name of the dataset's folder."""
+        return self.identity.name
+
+    def is_asked(self, field: str) -> bool:
+        """Whether the file names the field itself: a column asked for must be there."""
+        return field in self.model_fields_set
+
+    def row_fields(self, *, mp3_source: Mp3Source = "copy") -> dict[str, str]:
+        """Give the fields that alter rows, and so ask for a new tree when they change.
+
+        mp3_source: the setting's value, taken when the request has none of its own.
+        """
+        return {
+            "audio_column": self.audio_column,
+            "text_column": self.text_column,
+            "mp3_source": self.mp3_source or mp3_source,
+        }
+
+
+class RemoveRequest(_Request):
+    """Take a dataset out of storage again."""
+
+    hf_id: _HfId = Field(description="The dataset on the Hub: owner/name.")
+    reason: _Prose = Field(description="Why it goes, in a sentence.")
+    revision: _Revision | None = Field(None, description="As in the add file, where it had one.")
+    subset: _Subset | None = Field(None, description="As in the add file, where it had one.")
+    split: _Split | None = Field(None, description="As in the add file, where it had one.")
+    confirm: bool = Field(
+        False, description="Asked for when more than 3 removals arrive on main together."
+    )
+
+    @property
+    def said(self) -> dict[str, str]:
+        """What it says of the dataset beside `hf_id`."""
+        said = {"revision": self.revision, "subset": self.subset, "split": self.split}
+        return {field: value for field, value in said.items() if value is not None}
+
+
+def json_schema() -> dict[str, Any]:
+    """Describe both kinds of request as a JSON Schema, for editors: `$defs` holds one of each."""
+    _, schema = models_json_schema(
+        [(AddRequest, "validation"), (RemoveRequest, "validation")],
+        title="Hugflow request",
+        ref_template="#/$defs/{model}",
+    )
+    for model in schema["$defs"].values():
+        for field in model["properties"].keys() - set(model["required"]):
+            model["properties"][field] = _or_null(model["properties"][field])
+    kinds = [{"$ref": f"#/$defs/{model.__name__}"} for model in (AddRequest, RemoveRequest)]
+    return {"$schema": _SCHEMA_DIALECT, **schema, "oneOf": kinds}
+
+
+def _or_null(rule: dict[str, Any]) -> dict[str, Any]:
+    """Let null stand for an absent field, as the reader does."""
+    told = {key: value for key, value in rule.items() if key in {"title", "description", "default"}}
+    choices = rule.get("anyOf", [{key: rule[key] for key in rule if key not in told}])
+    null = {"type": "null"}
+    return {**told, "anyOf": choices if null in choices else [*choices, null]}

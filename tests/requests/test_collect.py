@@ -1,0 +1,235 @@
+"""What the files on main ask for together."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hugflow.requests.collect import collect_requests, match_removal
+from hugflow.requests.model import AddRequest, Identity, RemoveRequest
+
+
+def add(hf_id="org/data", description="Speech", **fields):
+    return write(hf_id=hf_id, description=description, **fields)
+
+
+def remove(hf_id="org/data", **fields):
+    return write(hf_id=hf_id, reason="Replaced", **fields)
+
+
+def write(**fields):
+    return "".join(f'{field}: "{value}"\n' for field, value in fields.items()).encode()
+
+
+def paths(files):
+    return [file.path for file in files]
+
+
+def headlines(problems):
+    return [problem.headline for problem in problems]
+
+
+MS = Identity("org/data", "ms", "train", "main")
+EN = Identity("org/data", "en", "train", "main")
+PLAIN = Identity("org/data", None, "train", "main")
+
+
+def test_every_good_file_is_taken_in_the_order_of_the_paths():
+    found = collect_requests(
+        {"requests/b.yaml": add(subset="ms"), "requests/add/a.yaml": add(subset="en")}
+    )
+    assert paths(found.adds) == ["requests/add/a.yaml", "requests/b.yaml"]
+    assert (found.removals, found.shadowed, found.problems, found.warnings) == ((), (), (), ())
+
+
+def test_a_bad_file_hides_no_other():
+    found = collect_requests(
+        {"requests/add/a.yaml": b"\xff", "requests/add/b.yaml": add(), "requests/add/c.yaml": b""}
+    )
+    assert paths(found.adds) == ["requests/add/b.yaml"]
+    assert [problem.path for problem in found.problems] == [
+        "requests/add/a.yaml",
+        "requests/add/c.yaml",
+    ]
+
+
+def test_two_adds_of_one_dataset_with_different_fields_are_both_refused():
+    found = collect_requests(
+        {
+            "requests/add/a.yaml": add(),
+            "requests/add/b.yaml": add(description="Singing", text_column="lyrics"),
+            "requests/add/c.yaml": add(subset="ms"),
+        }
+    )
+    assert paths(found.adds) == ["requests/add/c.yaml"]
+    assert headlines(found.problems) == [
+        "requests/add/a.yaml: asks for the same dataset as requests/add/b.yaml, "
+        "but differs in description, text_column",
+        "requests/add/b.yaml: asks for the same dataset as requests/add/a.yaml, "
+        "but differs in description, text_column",
+    ]
+
+
+def test_the_same_add_twice_is_one_with_a_warning():
+    found = collect_requests(
+        {"requests/add/a.yaml": add(), "requests/add/b.yaml": add(split="train")}
+    )
+    assert paths(found.adds) == ["requests/add/a.yaml"]
+    assert headlines(found.warnings) == [
+        "requests/add/b.yaml: says the same as requests/add/a.yaml"
+    ]
+    assert not found.problems
+
+
+def test_names_that_differ_in_case_only_are_taken_with_a_warning():
+    found = collect_requests(
+        {"requests/add/a.yaml": add(subset="EN"), "requests/add/b.yaml": add(subset="en")}
+    )
+    assert len(found.adds) == 2
+    assert "in case only" in found.warnings[0].headline
+
+
+def test_two_datasets_whose_hashes_collide_are_both_refused():
+    # Found by search: one in four thousand million, and yet 160,000 tries were enough.
+    one, other = (Identity("org/data", subset, "train", "main") for subset in ("àåùî", "æóôñ"))
+    assert one.name == other.name
+    found = collect_requests(
+        {
+            "requests/add/a.yaml": add(subset=one.subset),
+            "requests/add/b.yaml": add(subset=other.subset),
+        }
+    )
+    assert not found.adds
+    assert len(found.problems) == 2
+    assert "requests/add/b.yaml, whose folder has the same name" in found.problems[0].headline
+
+
+def test_a_removal_shadows_the_add_of_its_dataset():
+    found = collect_requests(
+        {
+            "requests/add/a.yaml": add(subset="ms"),
+            "requests/add/b.yaml": add(subset="en"),
+            "requests/remove/a.yaml": remove(subset="ms"),
+        }
+    )
+    assert paths(found.adds) == ["requests/add/b.yaml"]
+    assert paths(found.shadowed) == ["requests/add/a.yaml"]
+    assert [(file.path, file.identity) for file in found.removals] == [
+        ("requests/remove/a.yaml", MS)
+    ]
+    assert headlines(found.warnings) == [
+        "requests/add/a.yaml: is shadowed by requests/remove/a.yaml"
+    ]
+
+
+def test_a_removal_that_may_mean_several_datasets_is_refused():
+    found = collect_requests(
+        {
+            "requests/add/a.yaml": add(subset="ms"),
+            "requests/add/b.yaml": add(subset="en"),
+            "requests/remove/a.yaml": remove(),
+        }
+    )
+    assert len(found.adds) == 2
+    assert not found.removals
+    [problem] = found.problems
+    assert problem.path == "requests/remove/a.yaml"
+    assert EN.name in problem.what
+    assert MS.name in problem.what
+
+
+def test_a_removal_speaks_of_what_is_stored_first():
+    files = {
+        "requests/add/a.yaml": add(subset="ms"),
+        "requests/add/b.yaml": add(subset="en"),
+        "requests/remove/a.yaml": remove(),
+    }
+    found = collect_requests(files, stored=[MS])
+    assert found.removals[0].identity == MS
+    assert paths(found.shadowed) == ["requests/add/a.yaml"]
+
+
+def test_a_removal_once_carried_out_does_not_move_on_to_the_next_dataset():
+    files = {
+        "requests/add/a.yaml": add(subset="ms"),
+        "requests/add/b.yaml": add(subset="en"),
+        "requests/remove/a.yaml": remove(),
+    }
+    found = collect_requests(files, stored=[EN], settled={"requests/remove/a.yaml": MS})
+    assert found.removals[0].identity == MS
+    assert paths(found.adds) == ["requests/add/b.yaml"]
+
+
+def test_a_removal_that_was_rewritten_is_settled_anew():
+    files = {"requests/remove/a.yaml": remove(subset="en")}
+    found = collect_requests(files, stored=[EN], settled={"requests/remove/a.yaml": MS})
+    assert found.removals[0].identity == EN
+
+
+def test_a_removal_of_what_is_not_there_means_nothing():
+    found = collect_requests({"requests/remove/a.yaml": remove()})
+    assert found.removals[0].identity is None
+    assert not found.problems
+
+
+@pytest.mark.parametrize(
+    ("said", "stored", "meant"),
+    [
+        ({}, [MS], [MS]),
+        ({}, [MS, EN], [EN, MS]),
+        ({}, [PLAIN, MS], [PLAIN, MS]),
+        ({}, [], []),
+        ({"subset": "ms"}, [MS, EN, PLAIN], [MS]),
+        ({"subset": "ta"}, [MS, EN], []),
+        ({"split": "train"}, [MS], [MS]),
+        ({"split": "train"}, [MS, EN], [EN, MS]),
+        ({"split": "train"}, [MS, PLAIN], [PLAIN]),
+        ({"split": "test"}, [MS, PLAIN], []),
+    ],
+)
+def test_a_removal_means_the_datasets_that_agree_with_all_it_says(said, stored, meant):
+    removal = RemoveRequest(hf_id="org/data", reason="Replaced", **said)
+    others = [Identity("org/other", "ms", "train", "main")]
+    assert list(match_removal(removal, others + stored)) == meant
+
+
+IDENTITIES = st.builds(
+    Identity,
+    st.sampled_from(["org/data", "org/other"]),
+    st.sampled_from([None, "ms", "en"]),
+    st.sampled_from(["train", "test"]),
+    st.sampled_from(["main", "v1"]),
+)
+
+
+@given(identity=IDENTITIES, others=st.sets(IDENTITIES))
+def test_a_removal_with_the_fields_of_the_add_file_means_its_dataset(identity, others):
+    request = AddRequest(
+        hf_id=identity.hf_id,
+        description="Speech",
+        subset=identity.subset,
+        split=identity.split,
+        revision=identity.revision,
+    )
+    said = request.model_dump(include={"subset", "split", "revision"})
+    removal = RemoveRequest(hf_id=request.hf_id, reason="Replaced", **said)
+    assert match_removal(removal, others | {identity}) == (identity,)
+
+
+@given(
+    files=st.dictionaries(
+        st.sampled_from(
+            [f"requests/{kind}/{n}.yaml" for kind in ("add", "remove") for n in range(3)]
+        ),
+        st.sampled_from(
+            [add(), add(subset="ms"), add(owner="ann"), remove(), remove(subset="ms"), b""]
+        ),
+    )
+)
+def test_every_file_is_taken_or_told_about(files):
+    found = collect_requests(files)
+    told = {problem.path for problem in found.problems + found.warnings}
+    taken = {*paths(found.adds), *paths(found.removals)}
+    assert told | taken == files.keys()
+    identities = [file.request.identity for file in found.adds]
+    assert len(set(identities)) == len(identities)
+    assert not {file.identity for file in found.removals} & set(identities)
