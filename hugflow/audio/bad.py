@@ -1,0 +1,66 @@
+"""What can be wrong with one row's audio, as stable codes.
+
+A code is what `failures.jsonl` keeps and what people filter by, so a code is never renamed.
+"""
+
+from typing import Final
+
+from hugflow.errors import HugflowError
+
+MESSAGE_LIMIT = 300
+
+# By code: why it is so, and how to mend it.
+REASONS: Final[dict[str, tuple[str, str]]] = {
+    "audio_missing": (
+        "the row has neither audio bytes nor a path",
+        "fill the row in the dataset, or leave it out",
+    ),
+    "audio_empty": (
+        "there is not one sample to write",
+        "publish the clip again, or leave the row out",
+    ),
+    "audio_undecodable": (
+        "libsndfile could not read it to the end",
+        "open the clip in a player; if it is broken there too, publish it again",
+    ),
+    "audio_truncated": (
+        "a clip that stops early would no longer match its text",
+        "publish the clip again, whole",
+    ),
+    "audio_unsupported": (
+        "hugflow reads wav, flac, mp3, ogg, opus, aiff and au, as bytes",
+        "publish the clip in one of these formats",
+    ),
+    "audio_too_long": (
+        "one clip is made in memory, so its length is limited",
+        "cut the recording into clips",
+    ),
+    "rate_unsupported": (
+        "MP3 has nine sampling rates, from 8 to 48 kHz, and this is none of them",
+        "resample the clip to one of them",
+    ),
+}
+
+
+class AudioBad(HugflowError):
+    """One row's audio cannot be made into an MP3; the other rows can.
+
+    `code` is one of `REASONS`. `message` is one printable line of at most 300 characters, whatever
+    the audio or a library put into it, and never holds audio data.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        """Take the why and the mend from `REASONS`."""
+        why, mend = REASONS[code]
+        self.code = code
+        self.message = to_one_line(message)
+        super().__init__(self.message, why=why, mend=mend)
+
+
+def to_one_line(text: str, limit: int = MESSAGE_LIMIT) -> str:
+    r"""Show a stranger's text on one line: control characters escaped as in `\x1b`, the rest cut."""
+    shown = "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in text[:limit]
+    )
+    return shown if len(shown) <= limit and len(text) <= limit else f"{shown[: limit - 1]}…"

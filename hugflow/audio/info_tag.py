@@ -1,0 +1,127 @@
+"""The Info tag: the frame in front of an MP3 that lets decoders return the exact length.
+
+lameenc writes none, and without one a decoder returns the encoder's delay and padding as 1,100 to
+1,800 samples of sound. The tag is a silent frame that holds, big-endian, here for 12 s at 16 kHz:
+
+    offset  bytes  field                            example
+    0       4      header of an MPEG frame          ff f3 e8 c4
+    4       9, 17  side information, all zero       (9 bytes at MPEG-2 and 2.5, 17 at MPEG-1)
+    ------  from here on counted from the end of the side information
+    0       4      `Info`, a constant bitrate       Info
+    4       4      which of the next four follow    15
+    8       4      frames, without this one         335
+    12      4      bytes, with this frame           241920
+    16      100    table of contents: at i percent of the time, 256ths of the bytes
+    116     4      quality, 0 to 100                57
+    120     9      encoder                          LAME3.100
+    129     1      tag revision 0, method 1 (CBR)   01
+    130     1      lowpass in units of 100 Hz       80
+    131     8      peak and two gains, unknown      0
+    139     1      encoding flags, unknown          0
+    140     1      bitrate in kbit/s                160
+    141     3      delay and padding, 12 bits each  576, 384
+    144     4      misc, gain, preset, unknown      0
+    148     4      bytes, with this frame           241920
+    152     2      CRC-16 of the frames after this one
+    154     2      CRC-16 of this frame up to here
+
+Rule: the LAME tag specification, http://gabriel.mp3-tech.org/mp3infotag.html.
+"""
+
+import struct
+from functools import cache
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from hugflow.audio.mpeg import FrameHeader, parse_frame_header
+
+# LAME puts so many samples before the first of ours. The 529 of the decoder are not counted here.
+ENCODER_DELAY: Final = 576
+
+_ALL_FIELDS: Final = 15
+_FRAMES_FIELD: Final = 1
+_QUALITY: Final = 57
+_METHOD_CBR: Final = 1
+_MAX_LOWPASS_HZ: Final = 20_500
+_CONTENTS: Final = bytes(256 * percent // 100 for percent in range(100))
+_PADDING_BIT: Final = 0x200
+_NO_CHECKSUM_BIT: Final = 0x1_0000
+_BITRATE_BITS: Final = 0xF000
+# 112 or 64 kbit/s: a frame of 8 kbit/s is too small for a tag.
+_ROOMY_BITRATE: Final = 0x8000
+_POLYNOMIAL: Final = 0xA001
+
+
+def render_info_tag(
+    first: FrameHeader, stream: bytes | bytearray, frames: int, num_samples: int
+) -> bytes:
+    """Render the frame to put before a mono stream of constant bitrate, so that it keeps time.
+
+    first, stream, frames: what LAME wrote. num_samples: what LAME was given; from the difference
+    comes the padding, which decoders leave out at the end.
+    """
+    size = _plain_size(first)
+    padding = frames * first.samples - ENCODER_DELAY - num_samples
+    lowpass_hz = min(first.sampling_rate // 2, _MAX_LOWPASS_HZ)
+    bytes_in_all = size + len(stream)
+    tag = b"".join(
+        (
+            _plain_header(first),
+            bytes(first.side_info_size),
+            struct.pack(">4sIII", b"Info", _ALL_FIELDS, frames, bytes_in_all),
+            _CONTENTS,
+            struct.pack(">I9sBB8xB", _QUALITY, b"LAME3.100", _METHOD_CBR, lowpass_hz // 100, 0),
+            struct.pack(">B", min(first.bitrate_kbps, 255)),
+            (ENCODER_DELAY << 12 | padding).to_bytes(3, "big"),
+            struct.pack(">4xIH", bytes_in_all, crc16(stream)),
+        )
+    )
+    return (tag + struct.pack(">H", crc16(tag))).ljust(size, b"\0")
+
+
+def render_frame_count(first: FrameHeader, frames: int) -> bytes:
+    """Render a frame that tells a decoder how many frames follow, and nothing else.
+
+    Without it libsndfile guesses the length from the first bitrate, and stops there.
+    """
+    roomy = parse_frame_header(first.word & ~_BITRATE_BITS | _ROOMY_BITRATE) or first
+    tag = _plain_header(roomy) + bytes(roomy.side_info_size)
+    tag += struct.pack(">4sII", b"Info", _FRAMES_FIELD, frames)
+    return tag.ljust(_plain_size(roomy), b"\0")
+
+
+def _plain_header(first: FrameHeader) -> bytes:
+    return (first.word & ~_PADDING_BIT | _NO_CHECKSUM_BIT).to_bytes(4, "big")
+
+
+def _plain_size(first: FrameHeader) -> int:
+    return first.size - bool(first.word & _PADDING_BIT)
+
+
+def crc16(data: bytes | bytearray) -> int:
+    """CRC-16 with polynomial 0x8005, bits reversed, from 0: the one called ARC.
+
+    A byte at a time would take as long as the encoding. But the CRC is linear: the first half,
+    moved on by the length of the second, may be added onto it, which leaves half as much.
+    """
+    words = np.frombuffer(bytes(len(data) % 2) + data, "<u2").copy()
+    while len(words) > 1:
+        halvings = (len(words) - 1).bit_length() - 1
+        ahead = len(words) - (1 << halvings)
+        words[1 << halvings :] ^= _moved_on(halvings)[words[:ahead]]
+        words = words[ahead:]
+    return int(_moved_on(0)[words[0]]) if len(words) else 0
+
+
+@cache
+def _moved_on(halvings: int) -> npt.NDArray[np.uint16]:
+    """What becomes of each CRC when 2 ** halvings words of zeros follow."""
+    if halvings:
+        half = _moved_on(halvings - 1)
+        return half[half]
+    crc = np.arange(1 << 16, dtype=np.uint16)
+    for _ in range(16):
+        crc = np.where(crc & 1, crc >> 1 ^ _POLYNOMIAL, crc >> 1)
+    return crc

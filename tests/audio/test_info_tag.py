@@ -1,0 +1,59 @@
+"""The frame that lets decoders return the exact length."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hugflow.audio.convert import make_mp3
+from hugflow.audio.info_tag import crc16, render_frame_count
+from hugflow.audio.mpeg import parse_frame_header, read_mp3_stream
+from tests.audio.clips import tone, write
+
+
+def crc16_bit_by_bit(data):
+    crc = 0
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
+    return crc
+
+
+def test_the_crc_is_the_one_called_arc():
+    assert crc16(b"123456789") == 0xBB3D
+    assert crc16(b"") == 0
+
+
+@given(data=st.binary(max_size=700))
+def test_the_crc_by_halves_is_the_crc_bit_by_bit(data):
+    assert crc16(data) == crc16_bit_by_bit(data)
+
+
+@pytest.mark.parametrize(("rate_hz", "side_info_size"), [(48_000, 17), (16_000, 9), (8_000, 9)])
+def test_the_tag_says_what_follows_it(rate_hz, side_info_size):
+    mp3 = make_mp3(write(tone(10_000, rate_hz), rate_hz), copy_mp3=False).data
+    stream = read_mp3_stream(mp3)
+    tag, music = mp3[4 + side_info_size : stream.first.size], mp3[stream.first.size :]
+    assert tag[:4] == b"Info"
+    assert int.from_bytes(tag[8:12], "big") == stream.frames
+    assert int.from_bytes(tag[12:16], "big") == len(mp3)
+    assert tag[120:129] == b"LAME3.100"
+    delay, padding = divmod(int.from_bytes(tag[141:144], "big"), 4096)
+    assert delay == 576
+    assert stream.num_samples - delay - padding == 10_000
+    assert int.from_bytes(tag[148:152], "big") == len(mp3)
+    assert int.from_bytes(tag[152:154], "big") == crc16_bit_by_bit(music)
+    assert int.from_bytes(tag[154:156], "big") == crc16(mp3[: 4 + side_info_size + 154])
+
+
+@pytest.mark.parametrize("word", [0xFFF314C4, 0xFFF318C4, 0xFFF31404, 0xFFFB1004, 0xFFE31AC4])
+def test_the_frame_that_tells_the_count_fits_whatever_the_bitrate(word):
+    frame = render_frame_count(parse_frame_header(word), 1234)
+    stream = read_mp3_stream(frame)
+    assert (stream.promised, stream.frames, stream.end) == (1234, 0, len(frame))
+
+
+def test_the_tag_itself_is_silent():
+    mp3 = make_mp3(write(np.zeros((1000, 1))), copy_mp3=False).data
+    assert mp3[4:13] == bytes(9)
