@@ -1,0 +1,147 @@
+"""One question put to the loopback Hub, and the answer to it, as values without a socket."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import parse_qs, unquote
+
+from hugflow.testing.repository import HubFile
+
+Port = Literal["api", "storage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a client sent.
+
+    `path` and `query` are as sent, with their percent signs: a `%2F` inside a revision is not a
+    slash between two parts. Header names are lower case.
+    """
+
+    port: Port
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The parts of the path, each of them decoded."""
+        return tuple(unquote(part) for part in self.path.strip("/").split("/"))
+
+    @property
+    def token(self) -> str | None:
+        """The token the client showed, if it showed any."""
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else None
+
+    def values(self, name: str) -> list[str]:
+        """Every value of a field of the query or, in a POST, of the url-encoded form."""
+        text = self.body.decode() if self.method == "POST" else self.query
+        return parse_qs(text, keep_blank_values=True).get(name, [])
+
+    def is_set(self, name: str) -> bool:
+        """Whether a field is there and does not say no."""
+        return any(value.lower() not in {"", "0", "false"} for value in self.values(name))
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """The bytes of a file from `start` up to, not including, `stop`."""
+
+    file: HubFile
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the client is to get; a HEAD gets all of it but the body."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | Extract = b""
+
+    @property
+    def size_bytes(self) -> int:
+        """The length of the body."""
+        if isinstance(self.body, Extract):
+            return self.body.stop - self.body.start
+        return len(self.body)
+
+
+class Refusal(Exception):
+    """The question is answered with an error, in the words and headers the Hub uses.
+
+    `code` becomes `X-Error-Code`, which is what clients tell their exceptions apart by.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Keep the parts; `message` must fit into a header."""
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = code
+        self.headers = headers or {}
+
+    def to_answer(self) -> Answer:
+        """The refusal as the client gets it."""
+        code = {} if self.code is None else {"X-Error-Code": self.code}
+        headers = {"X-Error-Message": self.message, **code, **self.headers}
+        return answer_json({"error": self.message}, status=self.status, headers=headers)
+
+
+def answer_json(
+    value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Answer:
+    """A value as JSON; what JSON has no word for, such as a card's date, as text."""
+    kind = {"Content-Type": "application/json; charset=utf-8"}
+    return Answer(status, {**kind, **(headers or {})}, json.dumps(value, default=str).encode())
+
+
+def answer_file(file: HubFile, ask: Ask, headers: Mapping[str, str]) -> Answer:
+    """A file's content, or the part of it that was asked for.
+
+    Several ranges at once are answered with the whole file, as a server may.
+    """
+    start, stop = 0, file.size_bytes
+    headers = {
+        "Content-Type": "application/octet-stream",
+        "Accept-Ranges": "bytes",
+        "ETag": f'"{file.etag}"',
+        **headers,
+    }
+    wanted = parse_range(ask.headers.get("range", ""), file.size_bytes)
+    if wanted is None:
+        return Answer(200, headers, Extract(file, start, stop))
+    start, stop = wanted
+    if start >= stop:
+        headers["Content-Range"] = f"bytes */{file.size_bytes}"
+        raise Refusal(416, "The requested range is not satisfiable", headers=headers)
+    headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.size_bytes}"
+    return Answer(206, headers, Extract(file, start, stop))
+
+
+def parse_range(header: str, size_bytes: int) -> tuple[int, int] | None:
+    """Where a `Range` header wants to start and, one past the end, stop; None means the whole.
+
+    A range that cannot be satisfied comes back empty.
+    """
+    match = re.fullmatch(r"bytes=(\d*)-(\d*)", header.replace(" ", ""))
+    if match is None or match[0] == "bytes=-":
+        return None
+    first, last = match[1], match[2]
+    if not first:
+        return max(0, size_bytes - int(last)), size_bytes
+    stop = min(int(last) + 1, size_bytes) if last else size_bytes
+    return int(first), stop

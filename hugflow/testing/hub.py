@@ -1,0 +1,217 @@
+"""A Hub of one's own on 127.0.0.1, which the real clients accept in place of huggingface.co.
+
+    with LoopbackHub() as hub:
+        commit = hub.publish("acme/speech", {"data/train.parquet": Path("train.parquet")})
+        HfApi(endpoint=hub.endpoint).dataset_info("acme/speech").sha == commit
+
+It has two ports, as the real one has two hosts: the API, and the storage that large files are
+fetched from. Clients read `HF_ENDPOINT` once, when `huggingface_hub` is imported: set it before
+that, or pass `endpoint=`. To serve sample datasets to another shell:
+
+    $ python -m hugflow.testing.hub --sample speech
+    {"endpoint": "http://127.0.0.1:41873", "datasets": {"acme/tiny-speech": "9d30..."}}
+    $ HF_ENDPOINT=http://127.0.0.1:41873 hf download --repo-type dataset acme/tiny-speech
+"""
+
+import secrets
+import sys
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from hugflow.testing.api import Holdings, Reader, answer_api, answer_storage
+from hugflow.testing.exchange import Answer, Ask, Port
+from hugflow.testing.ports import OpenPorts
+from hugflow.testing.repository import Gate, HubFile, Kind, Repository, read_file
+
+# Kept in LFS whatever their size, as the .gitattributes of a new dataset says.
+LFS_SUFFIXES = (".parquet",)
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRequest:
+    """A request that was answered. `path` and `query` stand as they were sent.
+
+    `body_bytes` is the length of the answer's body; of a HEAD none of it was sent.
+    """
+
+    port: Port
+    method: str
+    path: str
+    query: str
+    has_authorization: bool
+    range: str | None
+    user_agent: str
+    status: int
+    body_bytes: int
+
+
+class LoopbackHub:
+    """A Hub on two free ports of 127.0.0.1, open as long as the `with` block is.
+
+    What is published may change while it is open, from any thread. `page_size` is the length of a
+    listing's page; files of `lfs_threshold_bytes` and more, and parquet files always, are kept in
+    the storage and not in git. `port` asks for a fixed port of the API.
+    """
+
+    def __init__(
+        self, *, page_size: int = 1000, lfs_threshold_bytes: int = 10_000, port: int = 0
+    ) -> None:
+        """Set up an empty Hub; nothing listens before the `with` block is entered."""
+        self._held = Holdings(page_size=page_size, link_key=secrets.token_hex(16))
+        self._lfs_threshold_bytes = lfs_threshold_bytes
+        self._port = port
+        self._requests: list[LoggedRequest] = []
+        self._lock = threading.Lock()
+        self._ports: OpenPorts | None = None
+
+    def __enter__(self) -> Self:
+        """Listen on both ports."""
+        self._ports = OpenPorts(self.answer, {"api": self._port, "storage": 0})
+        self._held.api_url = self._ports.urls["api"]
+        self._held.storage_url = self._ports.urls["storage"]
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close both ports."""
+        if self._ports is not None:
+            self._ports.close()
+
+    @property
+    def endpoint(self) -> str:
+        """The address to give a client as `endpoint` or `HF_ENDPOINT`."""
+        return self._held.api_url
+
+    @property
+    def storage_endpoint(self) -> str:
+        """The address from which large files are served."""
+        return self._held.storage_url
+
+    def publish(
+        self,
+        repo_id: str,
+        files: Mapping[str, bytes | Path],
+        *,
+        branch: str = "main",
+        message: str = "Publish",
+        kind: Kind = "datasets",
+        delete: Iterable[str] = (),
+        from_empty: bool = False,
+        private: bool | None = None,
+        gated: Gate | bool | None = None,
+    ) -> str:
+        """Commit files on top of a branch, move the branch, and say which commit it was.
+
+        A path of `delete` is no longer in the new commit; with `from_empty` only `files` are.
+        `branch` may be a full ref such as `refs/convert/parquet`. A content given as a Path is
+        served from there, and must not change. None leaves `private` and `gated` as they are; a
+        new repository is neither.
+        """
+        named = {path: self._read_file(path, content) for path, content in files.items()}
+        with self._lock:
+            repository = self._held.repositories.setdefault(
+                (kind, repo_id), Repository(repo_id, kind)
+            )
+            commit = repository.add_commit(
+                named, branch=branch, message=message, delete=delete, from_empty=from_empty
+            )
+        self.restrict(repo_id, kind=kind, private=private, gated=gated)
+        return commit.sha
+
+    def tag(
+        self, repo_id: str, name: str, *, revision: str = "main", kind: Kind = "datasets"
+    ) -> None:
+        """Give a revision a tag; a tag that exists moves."""
+        with self._lock:
+            repository = self._held.repositories[kind, repo_id]
+            commit = repository.find_commit(revision)
+            if commit is None:
+                raise KeyError(revision)
+            repository.refs[f"refs/tags/{name}"] = commit.sha
+
+    def restrict(
+        self,
+        repo_id: str,
+        *,
+        kind: Kind = "datasets",
+        private: bool | None = None,
+        gated: Gate | bool | None = None,
+    ) -> None:
+        """Change who may see a repository (`private`) and who may read its files (`gated`)."""
+        with self._lock:
+            repository = self._held.repositories[kind, repo_id]
+            if private is not None:
+                repository.private = private
+            if gated is not None:
+                repository.gated = "auto" if gated is True else gated
+
+    def remove(self, repo_id: str, *, kind: Kind = "datasets") -> None:
+        """Take a repository away, with all its commits."""
+        with self._lock:
+            del self._held.repositories[kind, repo_id]
+
+    def add_token(self, token: str, user: str, repos: Iterable[str] = ()) -> None:
+        """Let a user in, and let them read these private and gated repositories.
+
+        A token given before is replaced. Made-up ones look like `hf_test_reader`.
+        """
+        with self._lock:
+            self._held.readers[token] = Reader(user, frozenset(repos))
+
+    def remove_token(self, token: str) -> None:
+        """Forget a token: whoever shows it is told that it is wrong."""
+        with self._lock:
+            del self._held.readers[token]
+
+    @property
+    def requests(self) -> tuple[LoggedRequest, ...]:
+        """Every request answered so far, on both ports, oldest first."""
+        with self._lock:
+            return tuple(self._requests)
+
+    def clear_requests(self) -> None:
+        """Begin the log anew."""
+        with self._lock:
+            self._requests.clear()
+
+    def answer(self, ask: Ask) -> Answer:
+        """The one place through which every answer of both ports passes."""
+        with self._lock:
+            answer = (answer_api if ask.port == "api" else answer_storage)(self._held, ask)
+            self._requests.append(log_request(ask, answer))
+        return answer
+
+    def _read_file(self, path: str, content: bytes | Path) -> HubFile:
+        size_bytes = content.stat().st_size if isinstance(content, Path) else len(content)
+        is_large = size_bytes >= self._lfs_threshold_bytes or path.endswith(LFS_SUFFIXES)
+        return read_file(content, is_large=is_large)
+
+
+def log_request(ask: Ask, answer: Answer) -> LoggedRequest:
+    """The line of the log that a question and its answer make."""
+    return LoggedRequest(
+        port=ask.port,
+        method=ask.method,
+        path=ask.path,
+        query=ask.query,
+        has_authorization="authorization" in ask.headers,
+        range=ask.headers.get("range"),
+        user_agent=ask.headers.get("user-agent", ""),
+        status=answer.status,
+        body_bytes=answer.size_bytes,
+    )
+
+
+if __name__ == "__main__":
+    # `serve` brings the samples, and they know this module: it is not imported before its end.
+    from hugflow.testing.serve import main
+
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What the stand-ins promise, asked of them by the real clients."""

@@ -1,0 +1,62 @@
+"""A loopback Hub, and the real clients pointed at it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from huggingface_hub import HfApi, HfFileSystem
+
+from hugflow.testing.hub import LoopbackHub
+
+
+@pytest.fixture
+def hub() -> Iterator[LoopbackHub]:
+    """An empty Hub that is listening."""
+    with LoopbackHub() as hub:
+        yield hub
+
+
+@pytest.fixture
+def api(hub: LoopbackHub) -> HfApi:
+    """An anonymous client of the Hub."""
+    return HfApi(endpoint=hub.endpoint, token=False)
+
+
+@pytest.fixture
+def file_system(hub: LoopbackHub) -> HfFileSystem:
+    """An anonymous file system over the Hub, that remembers nothing of other tests."""
+    return HfFileSystem(endpoint=hub.endpoint, token=False, skip_instance_cache=True)
+
+
+@pytest.fixture
+def run_client(hub: LoopbackHub, tmp_path: Path) -> Callable[..., str]:
+    """Run a program in a process of its own that knows no other Hub; what it printed.
+
+    `HF_ENDPOINT` is read when huggingface_hub is imported: for `datasets` it must stand before.
+    """
+
+    def run(program: str, *arguments: str) -> str:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HF_ENDPOINT": hub.endpoint,
+            "HF_HOME": str(tmp_path / "hf_home"),
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", program, *arguments],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
