@@ -14,7 +14,7 @@ class HugflowError(Exception):
     that somebody can empty. A request that is wrong stays wrong.
     """
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
     is_passing: ClassVar[bool] = False
 
     def __init__(self, what: str, *, why: str, mend: str) -> None:

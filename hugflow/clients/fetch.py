@@ -1,0 +1,163 @@
+"""Fetching one published file: resumed after a break, and checked against the Hub's own hash.
+
+Every attempt starts at the Hub's `resolve` address, because the link it redirects to expires.
+What has arrived stays in `<target>.part`; the next attempt, also of another process, asks for
+the rest only.
+"""
+
+import hashlib
+import logging
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import httpx2
+from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.utils import get_session, hf_raise_for_status
+
+from hugflow.clients.hub_errors import ATTEMPTS, to_hugflow_error, wait_before_retry_s
+from hugflow.errors import HubUnavailable, ShardCorrupt
+from hugflow.store.atomic import disk_errors, make_folder, sync_folder
+
+log = logging.getLogger(__name__)
+
+CHUNK_BYTES = 1 << 20
+
+
+class Hash(Protocol):
+    """What of `hashlib` is used here."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take in more bytes."""
+
+    def hexdigest(self) -> str:
+        """Give the digest of all bytes so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """One file to fetch.
+
+    what: how errors name it, `<hf_id>@<commit>:<path>`.
+    sha256: the Hub's hash of a large file; None for a small one, which has `git_oid` alone.
+    git_oid: the sha1 of the git blob.
+    """
+
+    what: str
+    url: str
+    headers: dict[str, str]
+    size_bytes: int
+    sha256: str | None
+    git_oid: str
+
+
+def fetch(download: Download, target: Path) -> None:
+    """Bring the file to `target`, whole and verified, or raise; then nothing stands there.
+
+    Raises ShardCorrupt when the bytes are not those the Hub names, after a second try from the
+    start; HubUnavailable when it cannot be had now; NotAuthorised or RequestInvalid when asking
+    again will not help; DiskFull.
+    """
+    make_folder(target.parent)
+    part = target.with_name(target.name + ".part")
+    for last_try in (False, True):
+        _fetch_part(download, part)
+        if _is_verified(download, part):
+            break
+        part.unlink(missing_ok=True)
+        if last_try:
+            raise ShardCorrupt(
+                f"{download.what}: the bytes are not those the Hub promises",
+                why="size or hash differ from what the Hub lists for this commit, twice",
+                mend="run the same command again later; if it stays so, tell the dataset's owner",
+            )
+        log.warning("%s arrived damaged; fetching it anew", download.what)
+    part.rename(target)
+    sync_folder(target.parent)
+
+
+def _fetch_part(download: Download, part: Path) -> None:
+    """Complete `part` to the promised size, trying again as long as bytes keep coming."""
+    attempt = 0
+    while True:
+        before = _size(part)
+        if before >= download.size_bytes:
+            return
+        attempt += 1
+        try:
+            _receive(download, part, before)
+        except (HfHubHTTPError, httpx2.HTTPError) as error:
+            cause: Exception = error
+        else:
+            cause = httpx2.RemoteProtocolError("the connection ended before the file did")
+            if _size(part) >= download.size_bytes:
+                return
+        if _size(part) > before:
+            attempt = 0
+        failure = to_hugflow_error(cause, download.what)
+        if not isinstance(failure, HubUnavailable) and not _is_expired_link(cause):
+            raise failure from cause
+        wait_s = wait_before_retry_s(cause, max(attempt, 1))
+        if attempt >= ATTEMPTS or wait_s is None:
+            raise failure from cause
+        log.warning("%s (%s); going on in %.1f s", failure.what, failure.why, wait_s)
+        time.sleep(wait_s)
+
+
+def _receive(download: Download, part: Path, start: int) -> None:
+    """Append what one answer carries; a server that ignores the range starts the file anew."""
+    headers = dict(download.headers, **{"Accept-Encoding": "identity"})
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    with get_session().stream("GET", download.url, headers=headers) as response:
+        if response.status_code == 416:
+            part.unlink(missing_ok=True)
+            return
+        hf_raise_for_status(response)
+        is_rest = response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
+        with disk_errors(part), part.open("ab" if start and is_rest else "wb") as file:
+            left = download.size_bytes - file.tell()
+            for chunk in response.iter_bytes(CHUNK_BYTES):
+                file.write(chunk[:left])
+                left -= len(chunk)
+                if left < 0:
+                    # More than the file has: whatever this is, the hash will not agree.
+                    file.write(b"\0")
+                    return
+
+
+def _is_verified(download: Download, part: Path) -> bool:
+    """Whether size and hash are the promised ones; the bytes are on the disk then."""
+    if _size(part) != download.size_bytes:
+        return False
+    digest: Hash
+    if download.sha256 is not None:
+        digest, promised = hashlib.sha256(), download.sha256
+    else:
+        # Not for security: it is how git names small files, and all the Hub tells of them.
+        digest = hashlib.sha1(b"blob %d\0" % download.size_bytes, usedforsecurity=False)
+        promised = download.git_oid
+    with part.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+        os.fsync(file.fileno())
+    return digest.hexdigest() == promised
+
+
+def _is_expired_link(error: Exception) -> bool:
+    """A 403 that the Hub itself did not sign comes from storage: the link was too old."""
+    return (
+        isinstance(error, HfHubHTTPError)
+        and error.response.status_code == 403
+        and "X-Error-Code" not in error.response.headers
+        and bool(error.response.history)
+    )
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

@@ -1,0 +1,174 @@
+"""The journal of one shard: what became of each of its rows.
+
+`STATE_DIR/ledger/<name>/<plan id>/<shard>.jsonl`, one line per row, appended, never rewritten:
+
+    {"journal": 1}
+    [12, "clip_12", 40812, 371, [16000, 40000, "flac", 16000, 1, 160, false, "clips/12.flac"]]
+    [13, "13", null, 214, null]
+    [14, "audio_undecodable", "no decoder knows these bytes"]
+
+A made row: its number, its stem, bytes of its MP3 (null: none), bytes of its JSON (null: not yet), and what
+is known of its audio. A failed row: its number, a code, a message. The last line of a row counts.
+Nothing here is believed beyond the disk: a row is done when its files stand there with these
+sizes. A line that cannot be read is passed over, and the row looked for on disk.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from hugflow.audio.mp3 import AudioInfo
+from hugflow.store.atomic import disk_errors, make_folder, sync_folder
+
+VERSION = 1
+# The order in which a line holds them.
+AUDIO_FIELDS = (
+    "sampling_rate",
+    "num_samples",
+    "source_format",
+    "source_sampling_rate",
+    "source_channels",
+    "bitrate_kbps",
+    "copied",
+    "source_path",
+)
+_HEADER = json.dumps({"journal": VERSION}).encode() + b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class RowMade:
+    """A row that is, wholly or in part, on disk.
+
+    mp3_bytes, audio: None in a text-only dataset. json_bytes: None while only the stage `audio`
+    was done.
+    """
+
+    row: int
+    stem: str
+    mp3_bytes: int | None
+    json_bytes: int | None
+    audio: AudioInfo | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowFailed:
+    """A row that could not be made: a stable `code`, and a `message` of one line."""
+
+    row: int
+    code: str
+    message: str
+
+
+Outcome = RowMade | RowFailed
+
+
+class Journal:
+    """The open journal of a shard, for its one writer: the shard's lock is held meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or begin the journal; a line torn by a kill is ended, so the next begins anew."""
+        make_folder(path.parent)
+        is_new = not path.exists()
+        with disk_errors(path):
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            size = os.fstat(self._fd).st_size
+            if size == 0:
+                os.write(self._fd, _HEADER)
+            elif os.pread(self._fd, 1, size - 1) != b"\n":
+                os.write(self._fd, b"\n")
+            os.fsync(self._fd)
+        if is_new:
+            sync_folder(path.parent)
+        self._path = path
+
+    def __enter__(self) -> Self:
+        """The journal itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        os.close(self._fd)
+
+    def append(self, outcomes: Iterable[Outcome]) -> None:
+        """Add lines in one write, and bring them to the disk."""
+        data = b"".join(_to_line(outcome) for outcome in outcomes)
+        with disk_errors(self._path):
+            while data:
+                data = data[os.write(self._fd, data) :]
+            os.fdatasync(self._fd)
+
+
+def read_journal(path: Path) -> dict[int, Outcome]:
+    """What the journal says of each row; empty where there is no journal.
+
+    100,000 rows take about half a second, whatever happened before.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return {}
+    try:
+        values = json.loads(b"[" + b",".join(lines) + b"]")
+    except ValueError:
+        values = [value for line in lines if (value := _parse(line)) is not None]
+    outcomes: dict[int, Outcome] = {}
+    for value in values:
+        try:
+            outcome = _to_outcome(value)
+        except (TypeError, ValueError, KeyError, IndexError):
+            continue
+        outcomes[outcome.row] = outcome
+    return outcomes
+
+
+def _to_line(outcome: Outcome) -> bytes:
+    value: list[Any]
+    if isinstance(outcome, RowFailed):
+        value = [outcome.row, outcome.code, outcome.message]
+    else:
+        audio = outcome.audio and [getattr(outcome.audio, name) for name in AUDIO_FIELDS]
+        value = [outcome.row, outcome.stem, outcome.mp3_bytes, outcome.json_bytes, audio]
+    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
+
+
+def _to_outcome(value: Any) -> Outcome:
+    """Raises one of the errors that wrong shapes and types raise by themselves."""
+    if len(value) == 3:
+        row, code, message = value
+        return RowFailed(_whole(row), str(code), str(message))
+    row, stem, mp3_bytes, json_bytes, audio = value
+    return RowMade(
+        row=_whole(row),
+        stem=_text(stem),
+        mp3_bytes=None if mp3_bytes is None else _whole(mp3_bytes),
+        json_bytes=None if json_bytes is None else _whole(json_bytes),
+        audio=None if audio is None else AudioInfo(**dict(zip(AUDIO_FIELDS, audio, strict=True))),
+    )
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise TypeError(value)
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value or "/" in value:
+        raise TypeError(value)
+    return value
+
+
+def _parse(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None

@@ -1,0 +1,94 @@
+"""Types of the index, as `datasets` reads them: from parquet metadata and from the card.
+
+The index has `row`, then the dataset's columns, then `audio_info`. A column of the dataset that
+is itself called `row` or `audio_info` stands there as `<name>_source`.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+AUDIO_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+AUDIO_INFO_TYPE = pa.struct(
+    [
+        ("path", pa.string()),
+        ("source_path", pa.string()),
+        ("sampling_rate", pa.int32()),
+        ("num_samples", pa.int64()),
+        ("duration", pa.float64()),
+        ("source_format", pa.string()),
+        ("source_sampling_rate", pa.int32()),
+        ("source_channels", pa.int32()),
+        ("bitrate_kbps", pa.int32()),
+        ("copied", pa.bool_()),
+    ]
+)
+
+
+def index_names(columns: Sequence[str]) -> tuple[str, ...]:
+    """Names of the dataset's columns in the index, in order; never `row` or `audio_info`."""
+    taken = {"row", "audio_info", *columns}
+    names = []
+    for column in columns:
+        name = column
+        while name in ("row", "audio_info") or (name != column and name in taken):
+            name += "_source"
+        names.append(name)
+    return tuple(names)
+
+
+def is_audio_type(type_: pa.DataType) -> bool:
+    """Whether a column of this type can hold published audio: bytes, or {bytes, path}."""
+    if pa.types.is_struct(type_):
+        index = type_.get_field_index("bytes")
+        return index >= 0 and _is_binary(type_.field(index).type)
+    return _is_binary(type_)
+
+
+def has_audio_feature(schema: pa.Schema, column: str) -> bool:
+    """Whether the publisher declared `column` as Audio, or its type can be nothing else."""
+    declared = _declared_features(schema).get(column)
+    if isinstance(declared, dict) and declared.get("_type"):
+        return bool(declared["_type"] == "Audio")
+    type_ = schema.field(column).type
+    return pa.types.is_struct(type_) and {field.name for field in type_} == {"bytes", "path"}
+
+
+def index_features(schema: pa.Schema, audio_column: str | None) -> tuple[dict[str, Any], list[Any]]:
+    """The index's features in both forms of `datasets`: for parquet metadata, and for the card.
+
+    schema: of the published files. Audio is declared with decode=False, so that reading the
+    folder needs no decoder.
+    """
+    import datasets
+    from huggingface_hub import DatasetCardData
+
+    source = datasets.Features.from_arrow_schema(schema)
+    features: Any = datasets.Features(row=datasets.Value("int64"))
+    for column, name in zip(schema.names, index_names(schema.names), strict=True):
+        is_audio = column == audio_column or isinstance(source[column], datasets.Audio)
+        features[name] = datasets.Audio(decode=False) if is_audio else source[column]
+    if audio_column is not None:
+        info = datasets.Features.from_arrow_schema(pa.schema([("audio_info", AUDIO_INFO_TYPE)]))
+        features["audio_info"] = info["audio_info"]
+    card = DatasetCardData()
+    infos = datasets.info.DatasetInfosDict({"default": datasets.DatasetInfo(features=features)})
+    infos.to_dataset_card_data(card)
+    header = card.to_dict()  # type: ignore[no-untyped-call]  # the Hub's library leaves it untyped
+    return features.to_dict(), header["dataset_info"]["features"]
+
+
+def _declared_features(schema: pa.Schema) -> dict[str, Any]:
+    """What the publisher's own metadata says; empty when it says nothing that can be read."""
+    text = (schema.metadata or {}).get(b"huggingface")
+    try:
+        features = json.loads(text)["info"]["features"] if text else {}
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return features if isinstance(features, dict) else {}
+
+
+def _is_binary(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(type_) or pa.types.is_large_binary(type_))

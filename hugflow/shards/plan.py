@@ -1,0 +1,223 @@
+"""A plan: what one dataset will consist of, settled once at one commit.
+
+A plan is a value. It is written to `STATE_DIR/plans/<name>/<id>.json`:
+
+    {
+      "version": 1,
+      "id": "4c1f0d9b2a7e6685",             first 16 hex of the sha256 over what decides the rows
+      "dataset": "acme__speech__split_train__rev_main",
+      "request": {"hf_id": "acme/speech", "subset": null, "split": "train", "revision": "main",
+                  "audio_column": "audio", "text_column": "text", "mp3_source": "copy"},
+      "commit": "8a6c...",                  40 hex; everything is read at this commit
+      "licence": "cc0-1.0", "is_gated": false,
+      "audio_column": "audio",              null: a text-only dataset
+      "text_column": "text",                null: the default one is not there
+      "columns": ["audio", "text"],         as published, in order
+      "repeated": [[7, 7], [12, 15]],       rows whose stem gets `-<row>`, as ranges
+      "repeated_more": {"9": 2},            rows that need it more than once (hardly ever)
+      "features": {...}, "card_features": [...],   of the index, as `datasets` writes them
+      "shards": [{"path": "data/train-00000-of-00002.parquet", "size_bytes": 123,
+                  "sha256": "...", "git_oid": "...", "first_row": 0, "rows": 500}, ...],
+      "warnings": ["..."]
+    }
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hugflow.clients.repository import PublishedFile
+from hugflow.errors import StateUnreadable
+from hugflow.ledger.progress import to_pairs
+from hugflow.names import partition_key, shard_name
+
+VERSION = 1
+# Raised when the same input would give other rows: it is part of every plan's id.
+ROW_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One published file, and the rows of the dataset that it holds."""
+
+    index: int
+    count: int
+    file: PublishedFile
+    first_row: int
+    rows: int
+
+    @property
+    def name(self) -> str:
+        """`00001-of-00004`: names the index file, the ledger and the lock."""
+        return shard_name(self.index, self.count)
+
+    @property
+    def row_range(self) -> range:
+        """Numbers of its rows in the dataset."""
+        return range(self.first_row, self.first_row + self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """The fields of a request that decide which rows there are, with the defaults filled in."""
+
+    hf_id: str
+    subset: str | None
+    split: str
+    revision: str
+    audio_column: str
+    text_column: str
+    mp3_source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One dataset at one commit; see the module for its form as a file.
+
+    `stem_suffixes` tells how often `-<row>` is appended to the stem of a row; rows that are not
+    in it keep their stem.
+    """
+
+    dataset: str
+    request: PlanRequest
+    commit: str
+    licence: str | None
+    is_gated: bool
+    audio_column: str | None
+    text_column: str | None
+    columns: tuple[str, ...]
+    stem_suffixes: dict[int, int]
+    features: dict[str, Any]
+    card_features: list[Any]
+    shards: tuple[Shard, ...]
+    warnings: tuple[str, ...] = ()
+    id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Derive the id from everything that decides the rows, and from nothing else."""
+        core = [
+            ROW_FORMAT,
+            self.commit,
+            [self.request.hf_id, self.audio_column, self.text_column, self.request.mp3_source],
+            [[s.file.path, s.file.digest, s.rows] for s in self.shards],
+        ]
+        digest = hashlib.sha256(json.dumps(core).encode()).hexdigest()
+        object.__setattr__(self, "id", digest[:16])
+
+    @property
+    def rows(self) -> int:
+        """Rows of the whole dataset."""
+        return sum(shard.rows for shard in self.shards)
+
+    @property
+    def source_bytes(self) -> int:
+        """Bytes of the published files."""
+        return sum(shard.file.size_bytes for shard in self.shards)
+
+    def partition_key(self, shard: Shard) -> str:
+        """Dagster's key of a shard: `8a6c0f1-00001-of-00004`."""
+        return partition_key(self.commit, shard.index, shard.count)
+
+    def shard_by_key(self) -> dict[str, Shard]:
+        """The shards by their partition keys, in order."""
+        return {self.partition_key(shard): shard for shard in self.shards}
+
+
+def plan_shards(files: Sequence[tuple[PublishedFile, int]]) -> tuple[Shard, ...]:
+    """Give one shard per file, in order, from (file, rows) pairs; rows are numbered through."""
+    shards: list[Shard] = []
+    first_row = 0
+    for index, (file, rows) in enumerate(files):
+        shards.append(Shard(index, len(files), file, first_row, rows))
+        first_row += rows
+    return tuple(shards)
+
+
+def to_json(plan: Plan) -> dict[str, Any]:
+    """The plan as the JSON value of its file."""
+    request = plan.request
+    once = sorted(row for row, times in plan.stem_suffixes.items() if times == 1)
+    return {
+        "version": VERSION,
+        "id": plan.id,
+        "dataset": plan.dataset,
+        "request": {name: getattr(request, name) for name in PlanRequest.__slots__},
+        "commit": plan.commit,
+        "licence": plan.licence,
+        "is_gated": plan.is_gated,
+        "audio_column": plan.audio_column,
+        "text_column": plan.text_column,
+        "columns": list(plan.columns),
+        "repeated": to_pairs(once),
+        "repeated_more": {str(r): n for r, n in sorted(plan.stem_suffixes.items()) if n > 1},
+        "features": plan.features,
+        "card_features": plan.card_features,
+        "shards": [
+            {
+                "path": shard.file.path,
+                "size_bytes": shard.file.size_bytes,
+                "sha256": shard.file.sha256,
+                "git_oid": shard.file.git_oid,
+                "first_row": shard.first_row,
+                "rows": shard.rows,
+            }
+            for shard in plan.shards
+        ],
+        "warnings": list(plan.warnings),
+    }
+
+
+def from_json(value: Any) -> Plan:
+    """Build a plan from the JSON value of its file.
+
+    Raises StateUnreadable for another version, a missing field, or an id that does not agree
+    with the rest.
+    """
+    try:
+        if value["version"] != VERSION:
+            raise StateUnreadable(
+                f"a plan has version {value['version']!r}",
+                why=f"this hugflow reads version {VERSION}",
+                mend="use the version of hugflow that wrote it, or plan the request again",
+            )
+        suffixes = dict.fromkeys(_from_pairs(value["repeated"]), 1)
+        suffixes |= {int(row): times for row, times in value["repeated_more"].items()}
+        plan = Plan(
+            dataset=value["dataset"],
+            request=PlanRequest(**value["request"]),
+            commit=value["commit"],
+            licence=value["licence"],
+            is_gated=value["is_gated"],
+            audio_column=value["audio_column"],
+            text_column=value["text_column"],
+            columns=tuple(value["columns"]),
+            stem_suffixes=suffixes,
+            features=value["features"],
+            card_features=value["card_features"],
+            shards=plan_shards([(_to_file(item), item["rows"]) for item in value["shards"]]),
+            warnings=tuple(value["warnings"]),
+        )
+        recorded_id = value["id"]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _damaged(f"{type(error).__name__}: {error}") from error
+    if plan.id != recorded_id:
+        raise _damaged("its id does not agree with its content")
+    return plan
+
+
+def _from_pairs(ranges: Iterable[Sequence[int]]) -> Iterator[int]:
+    """Row numbers of `[first, last]` pairs."""
+    for first, last in ranges:
+        yield from range(first, last + 1)
+
+
+def _to_file(item: dict[str, Any]) -> PublishedFile:
+    return PublishedFile(item["path"], item["size_bytes"], item["sha256"], item["git_oid"])
+
+
+def _damaged(why: str) -> StateUnreadable:
+    return StateUnreadable(
+        "a plan cannot be read", why=why, mend="plan the request again: hugflow plan FILE"
+    )

@@ -1,0 +1,48 @@
+"""The plans on disk, and which of them is in force.
+
+`plans/<name>/<id>.json` holds a plan, `plans/<name>/current` the id of the one in force. Both are
+written whole; a plan is there before `current` names it.
+"""
+
+import json
+
+from hugflow.errors import StateUnreadable
+from hugflow.shards.plan import Plan, from_json, to_json
+from hugflow.store.atomic import write_file
+from hugflow.store.layout import Places
+
+
+def read_current_plan(places: Places, name: str) -> Plan | None:
+    """The plan in force for `name`, or None when nothing has been planned.
+
+    Raises StateUnreadable when the file is damaged or from a later version.
+    """
+    folder = places.plans(name)
+    try:
+        plan_id = (folder / "current").read_text("ascii").strip()
+        text = (folder / f"{plan_id}.json").read_bytes()
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError:
+        raise _unreadable(folder / "current", "it is not text") from None
+    try:
+        return from_json(json.loads(text))
+    except ValueError as error:
+        raise _unreadable(folder / f"{plan_id}.json", str(error)) from error
+    except StateUnreadable as error:
+        raise _unreadable(folder / f"{plan_id}.json", f"{error.what}: {error.why}") from error
+
+
+def write_current_plan(places: Places, plan: Plan) -> None:
+    """Put `plan` in force. The caller holds the dataset's lock."""
+    folder = places.plans(plan.dataset)
+    write_file(folder / f"{plan.id}.json", json.dumps(to_json(plan), ensure_ascii=False) + "\n")
+    write_file(folder / "current", plan.id + "\n")
+
+
+def _unreadable(path: object, why: str) -> StateUnreadable:
+    return StateUnreadable(
+        f"the plan {path} cannot be read",
+        why=why,
+        mend="move the file away and plan the request again: rows that are done are kept",
+    )

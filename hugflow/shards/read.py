@@ -1,0 +1,61 @@
+"""Rows of a fetched shard, as Arrow batches of bounded size."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hugflow.errors import ShardCorrupt
+from hugflow.shards.plan import Shard
+
+BATCH_BYTES = 16 << 20
+BATCH_ROWS = 1024
+
+
+def read_rows(
+    path: Path,
+    shard: Shard,
+    *,
+    columns: list[str] | None = None,
+    is_wanted: Callable[[range], bool] = lambda rows: True,
+) -> Iterator[tuple[range, pa.RecordBatch]]:
+    """Give the rows of a parquet file in order, as (row numbers in the dataset, batch).
+
+    columns: which to read, in file order; None reads all.
+    is_wanted: asked for each row group before anything of it is read.
+
+    A batch holds about BATCH_BYTES and at most BATCH_ROWS rows. Each row group is read through
+    a reader of its own: one reader over the whole file keeps the groups it has left behind.
+
+    Raises ShardCorrupt when the file cannot be read or has not the rows that were planned.
+    """
+    try:
+        metadata = pq.read_metadata(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _corrupt(shard, str(error)) from error
+    if metadata.num_rows != shard.rows:
+        raise _corrupt(shard, f"it has {metadata.num_rows} rows where {shard.rows} were planned")
+    first = shard.first_row
+    for group in range(metadata.num_row_groups):
+        group_rows = metadata.row_group(group).num_rows
+        if group_rows and is_wanted(range(first, first + group_rows)):
+            row_bytes = metadata.row_group(group).total_byte_size // group_rows
+            batch_rows = max(1, min(BATCH_ROWS, BATCH_BYTES // max(row_bytes, 1)))
+            try:
+                with pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
+                    start = first
+                    for batch in file.iter_batches(batch_rows, row_groups=[group], columns=columns):
+                        yield range(start, start + batch.num_rows), batch
+                        start += batch.num_rows
+            except (pa.ArrowInvalid, OSError) as error:
+                raise _corrupt(shard, str(error)) from error
+        first += group_rows
+
+
+def _corrupt(shard: Shard, why: str) -> ShardCorrupt:
+    return ShardCorrupt(
+        f"{shard.file.path} cannot be read",
+        why=" ".join(why.split())[:300],
+        mend="its bytes are those the Hub holds: tell the dataset's owner, or choose a revision",
+    )

@@ -1,0 +1,65 @@
+"""Stems of the MP3 files: which rows of a dataset need a number to be told apart.
+
+A row is named by its `audio_filename`, else by its number. Where a name repeats (compared
+casefolded and NFC, because file systems do), all rows but the first get `-<row>`. A name that
+some row has by itself is never given to another.
+"""
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from hugflow.names import safe_stem, stem_key
+
+FILENAME_COLUMN = "audio_filename"
+
+
+def row_stem(row: int, filename: object, suffixes: Mapping[int, int]) -> str:
+    """The stem of a row's MP3: from `filename` when it is text with something usable in it.
+
+    suffixes: what `plan_suffixes` gave for the whole dataset.
+    """
+    return _natural_stem(row, filename) + f"-{row}" * suffixes.get(row, 0)
+
+
+def plan_suffixes(filenames: pa.ChunkedArray) -> dict[int, int]:
+    """How often `-<row>` must be appended, for the rows that need it at all.
+
+    filenames: the column `audio_filename` of the whole dataset, in row order. Beside it, eight
+    bytes a row are held: stems are compared by a 64-bit hash, so at the worst a row gets a
+    number that it did not need.
+    """
+    stems = (
+        _natural_stem(row, name.as_py())
+        for row, name in enumerate(name for chunk in filenames.chunks for name in chunk)
+    )
+    keys = np.fromiter(map(_key, stems), dtype=np.uint64, count=len(filenames))
+    natural, first_rows = np.unique(keys, return_index=True)
+    is_repeated = np.ones(len(keys), dtype=bool)
+    is_repeated[first_rows] = False
+
+    def is_taken(stem: str) -> bool:
+        key = np.uint64(_key(stem))
+        place = int(np.searchsorted(natural, key))
+        return place < len(natural) and bool(natural[place] == key)
+
+    suffixes: dict[int, int] = {}
+    for row in np.flatnonzero(is_repeated).tolist():
+        stem, times = _natural_stem(row, filenames[row].as_py()) + f"-{row}", 1
+        while is_taken(stem):
+            stem, times = stem + f"-{row}", times + 1
+        suffixes[row] = times
+    return suffixes
+
+
+def _natural_stem(row: int, filename: object) -> str:
+    """The stem a row has before repeats are told apart."""
+    stem = safe_stem(filename) if isinstance(filename, str) else None
+    return stem or str(row)
+
+
+def _key(stem: str) -> int:
+    digest = hashlib.blake2b(stem_key(stem).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little")

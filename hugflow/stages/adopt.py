@@ -1,0 +1,84 @@
+"""Taking up a complete tree whose ledger is gone: manifest, index and failures know every row."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from hugflow.audio.mp3 import AudioInfo
+from hugflow.exports.index import file_sha256
+from hugflow.ledger.journal import AUDIO_FIELDS, Journal, Outcome, RowFailed, RowMade
+from hugflow.shards.plan import Shard
+from hugflow.stages.build import Build
+from hugflow.stages.manifest import read_manifest
+
+log = logging.getLogger(__name__)
+
+
+def adopt_tree(build: Build) -> bool:
+    """Write the ledger anew from a tree that this very plan made; True when it was done.
+
+    Only where the plan has no ledger, and only shards whose index has the hash that the manifest
+    names; the rows of the others are made again. Sizes are those on disk. The caller holds the
+    dataset's lock.
+    """
+    manifest = read_manifest(build.folder.manifest)
+    if build.state.ledger.exists() or manifest is None or manifest.get("plan") != build.plan.id:
+        return False
+    failures = _read_failures(build.folder.failures)
+    for shard in build.plan.shards:
+        index = build.folder.index_file(shard.name)
+        expected = manifest.get("index", {}).get(f"index/{index.name}")
+        if expected is not None and index.is_file() and file_sha256(index) == expected:
+            outcomes = [*_read_index(build, index), *failures.get(shard.name, [])]
+            _write_journal(build, shard, outcomes)
+    log.info("%s: took up the tree that is on disk; its ledger was missing", build.name)
+    return True
+
+
+def _write_journal(build: Build, shard: Shard, outcomes: list[Outcome]) -> None:
+    with Journal(build.state.journal(shard.name)) as journal:
+        journal.append(sorted(outcomes, key=lambda outcome: outcome.row))
+
+
+def _read_index(build: Build, index: Path) -> list[Outcome]:
+    has_audio = build.plan.audio_column is not None
+    table = pq.read_table(index, columns=["row", "audio_info"] if has_audio else ["row"])
+    return [
+        _to_made(build, row, info)
+        for row, info in zip(
+            table.column("row").to_pylist(),
+            table.column("audio_info").to_pylist() if has_audio else [None] * table.num_rows,
+            strict=True,
+        )
+    ]
+
+
+def _to_made(build: Build, row: int, info: dict[str, Any] | None) -> RowMade:
+    json_bytes = _size(build.folder.json / f"{row}.json")
+    if info is None:
+        return RowMade(row, str(row), None, json_bytes, None)
+    name = Path(info["path"]).name
+    audio = AudioInfo(**{field: info[field] for field in AUDIO_FIELDS})
+    mp3_bytes = _size(build.folder.audio / name)
+    return RowMade(row, name.removesuffix(".mp3"), mp3_bytes, json_bytes, audio)
+
+
+def _read_failures(path: Path) -> dict[str, list[RowFailed]]:
+    """Failed rows by shard; a line that cannot be read is a row to try again."""
+    failures: dict[str, list[RowFailed]] = {}
+    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
+    for line in lines:
+        try:
+            value = json.loads(line)
+            failed = RowFailed(int(value["row"]), str(value["code"]), str(value["message"]))
+            failures.setdefault(str(value["shard"]), []).append(failed)
+        except (ValueError, KeyError, TypeError):
+            log.warning("a line of %s cannot be read; its row is tried again", path)
+    return failures
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None

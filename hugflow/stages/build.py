@@ -1,0 +1,67 @@
+"""One dataset's build: what is to be made, where, and how. Every stage takes it."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from hugflow.clients.hub import Hub
+from hugflow.requests.grammar import BadRowBudget
+from hugflow.requests.model import AddRequest
+from hugflow.shards.plan import Plan, Shard
+from hugflow.stages.options import Options
+from hugflow.store.layout import DatasetFolder, DatasetState, Places
+from hugflow.store.locks import hold
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One dataset under one plan, with the places and the Hub it is made from."""
+
+    request: AddRequest
+    plan: Plan
+    places: Places
+    hub: Hub
+    options: Options
+
+    @property
+    def name(self) -> str:
+        """The dataset's name."""
+        return self.plan.dataset
+
+    @property
+    def folder(self) -> DatasetFolder:
+        """The dataset's tree."""
+        return self.places.dataset(self.name)
+
+    @property
+    def state(self) -> DatasetState:
+        """Ledger, raw bytes and locks under this plan."""
+        return self.places.state(self.name, self.plan.id)
+
+    @property
+    def max_bad_rows(self) -> BadRowBudget:
+        """The budget in force: the request's, else the setting's."""
+        return (
+            self.options.max_bad_rows
+            if self.request.max_bad_rows is None
+            else self.request.max_bad_rows
+        )
+
+    def hold_shard(self, shard: Shard) -> AbstractContextManager[None]:
+        """Be the one writer of a shard; raises Locked."""
+        lock = self.state.shard_lock(shard.name)
+        what = f"shard {shard.name} of {self.name}"
+        return hold(lock, what, wait_s=self.options.lock_wait_s)
+
+    def hold_dataset(self) -> AbstractContextManager[None]:
+        """Be the one who plans, publishes or removes; raises Locked."""
+        return hold_dataset(self.places, self.name, self.options.lock_wait_s)
+
+
+def hold_dataset(places: Places, name: str, wait_s: float) -> AbstractContextManager[None]:
+    """Hold the short lock of a dataset; raises Locked."""
+    # Planning and publishing take seconds, so even a caller that does not wait waits a little.
+    return hold(
+        places.dataset_lock(name),
+        f"the dataset {name}",
+        wait_s=wait_s if wait_s < 0 else max(wait_s, 10.0),
+    )

@@ -1,0 +1,304 @@
+"""Making the shards of a build: one path for the command line, CI and Dagster.
+
+For each shard, under its lock: what stands on disk, then what is missing: fetch, encode, write,
+index, mark. The next shard is fetched while this one is encoded.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from hugflow.errors import HubUnavailable, HugflowError, RequestInvalid, ShardCorrupt, StageMissing
+from hugflow.exports.index import write_index
+from hugflow.ledger.journal import Journal, Outcome, RowMade
+from hugflow.ledger.markers import SHARD_STAGES, Marker, Stage, read_marker, write_marker
+from hugflow.shards.plan import Shard
+from hugflow.stages.build import Build
+from hugflow.stages.disk import ShardOnDisk, read_shard
+from hugflow.stages.processed import is_published
+from hugflow.stages.raw import drop_raw, fetch_raw
+from hugflow.stages.rows import Needs, make_rows
+from hugflow.store.atomic import make_folder
+
+log = logging.getLogger(__name__)
+
+# A shard that fails for itself does not stop the others; a Hub that is down stops all of them.
+UNAVAILABLE_IN_A_ROW = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ShardDone:
+    """The stages asked for are done for this shard.
+
+    markers: of those stages. new_rows: made now; 0 when all was there already.
+    """
+
+    shard: Shard
+    markers: dict[Stage, Marker]
+    new_rows: int
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShardFailed:
+    """One shard that could not be made; the others go on."""
+
+    shard: Shard
+    error: HugflowError
+
+
+def make_shards(
+    build: Build,
+    shards: Sequence[Shard],
+    stages: Collection[Stage] = SHARD_STAGES,
+    *,
+    on_rows: Callable[[Sequence[Outcome]], None] = lambda outcomes: None,
+) -> Iterator[ShardDone | ShardFailed]:
+    """Do `stages` for each of `shards`, and tell of each shard as it is finished.
+
+    stages: at least one of SHARD_STAGES.
+    on_rows: called, from another thread, with each batch of rows that was committed.
+
+    Raises at once what concerns every shard: DiskFull, NotAuthorised, Locked, and HubUnavailable
+    after some in a row. Closing the iterator stops the work; what is committed stays.
+    """
+    for folder in (build.folder.audio, build.folder.json, build.folder.index):
+        if folder != build.folder.audio or build.plan.audio_column is not None:
+            make_folder(folder)
+    retry_failed = not is_published(build)
+    unavailable = 0
+    with _Ahead(build, shards, stages, retry_failed) as ahead:
+        for shard in shards:
+            try:
+                with ahead.take() as prepared:
+                    yield _make(build, prepared, stages, on_rows)
+                unavailable = 0
+            except (ShardCorrupt, RequestInvalid, StageMissing, HubUnavailable) as error:
+                unavailable = unavailable + 1 if isinstance(error, HubUnavailable) else 0
+                if unavailable >= UNAVAILABLE_IN_A_ROW:
+                    raise
+                log.error("%s", error)  # noqa: TRY400  # the text is the whole story
+                yield ShardFailed(shard, error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A shard under its lock, with what it lacks and, where that takes bytes, its file."""
+
+    shard: Shard
+    disk: ShardOnDisk
+    needs: dict[int, Needs]
+    markers: dict[Stage, Marker]
+    raw_file: Path | None
+    lock: ExitStack
+
+    def __enter__(self) -> "_Prepared":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.close()
+
+
+class _Ahead:
+    """Prepares one shard more than is being made, in a thread of its own.
+
+    The thread is a daemon: leaving early must not wait for a download. What it leaves behind is
+    a partial file, which the next run goes on with.
+    """
+
+    def __init__(
+        self, build: Build, shards: Sequence[Shard], stages: Collection[Stage], retry_failed: bool
+    ) -> None:
+        def prepare(shard: Shard) -> _Prepared:
+            return _prepare(build, shard, stages, retry_failed)
+
+        self._prepare = prepare
+        self._shards = shards
+        self._ready: queue.Queue[_Prepared | BaseException] = queue.Queue()
+        self._turns = threading.Semaphore(1)
+        self._is_stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="prepare", daemon=True)
+
+    def __enter__(self) -> "_Ahead":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_stopped.set()
+        self._turns.release()
+        while True:
+            try:
+                left = self._ready.get_nowait()
+            except queue.Empty:
+                return
+            if isinstance(left, _Prepared):
+                left.lock.close()
+
+    def take(self) -> _Prepared:
+        """The next shard, in order; raises what preparing it raised."""
+        prepared = self._ready.get()
+        self._turns.release()
+        if isinstance(prepared, BaseException):
+            raise prepared
+        return prepared
+
+    def _run(self) -> None:
+        for shard in self._shards:
+            self._turns.acquire()
+            if self._is_stopped.is_set():
+                return
+            try:
+                prepared: _Prepared | BaseException = self._prepare(shard)
+            except BaseException as error:  # noqa: BLE001  # raised where the shard is taken
+                prepared = error
+            if self._is_stopped.is_set() and isinstance(prepared, _Prepared):
+                prepared.lock.close()
+                return
+            self._ready.put(prepared)
+
+
+def _prepare(
+    build: Build, shard: Shard, stages: Collection[Stage], retry_failed: bool
+) -> _Prepared:
+    """Lock a shard, find out what it lacks, and fetch its file when that needs it."""
+    lock = ExitStack()
+    with lock:
+        lock.enter_context(build.hold_shard(shard))
+        found = {
+            stage: read_marker(build.state.marker(shard.name, stage)) for stage in SHARD_STAGES
+        }
+        markers = {stage: marker for stage, marker in found.items() if marker is not None}
+        _refuse_missing_stage(build, shard, stages, markers)
+        disk = read_shard(build, shard)
+        needs = _find_needs(build, shard, disk, stages, retry_failed)
+        lacks_index = "metadata" in stages and not _has_index(build, shard, markers)
+        lacks_raw = "raw" in stages and "raw" not in markers
+        raw_file = fetch_raw(build, shard) if needs or lacks_index or lacks_raw else None
+        return _Prepared(shard, disk, needs, markers, raw_file, lock.pop_all())
+
+
+def _find_needs(
+    build: Build, shard: Shard, disk: ShardOnDisk, stages: Collection[Stage], retry_failed: bool
+) -> dict[int, Needs]:
+    """Which files of which rows are missing, of those the stages make."""
+    has_audio = build.plan.audio_column is not None
+    wants_mp3, wants_json = has_audio and "audio" in stages, "metadata" in stages
+    retries = retry_failed and (wants_mp3 or not has_audio)
+    needs: dict[int, Needs] = {}
+    for row in shard.row_range:
+        made = disk.made.get(row)
+        if made is None and row in disk.failed and not retries:
+            continue
+        lacks_mp3 = wants_mp3 and (made is None or made.mp3_bytes is None)
+        lacks_json = wants_json and (made is None or made.json_bytes is None)
+        if lacks_mp3 or lacks_json:
+            needs[row] = Needs(lacks_mp3, lacks_json, made)
+    return needs
+
+
+def _make(
+    build: Build,
+    prepared: _Prepared,
+    stages: Collection[Stage],
+    on_rows: Callable[[Sequence[Outcome]], None],
+) -> ShardDone:
+    """Make what a prepared shard lacks, and mark its stages done."""
+    shard, disk, markers = prepared.shard, prepared.disk, prepared.markers
+    if prepared.raw_file is None and not disk.found and set(stages) <= markers.keys():
+        return ShardDone(shard, {s: markers[s] for s in markers if s in stages}, 0, is_new=False)
+    started = time.monotonic()
+    outcomes: dict[int, Outcome] = {**disk.failed, **disk.made}
+
+    def collect(batch: Sequence[Outcome]) -> None:
+        outcomes.update((outcome.row, outcome) for outcome in batch)
+        on_rows(batch)
+
+    if prepared.needs or disk.found:
+        with Journal(build.state.journal(shard.name)) as journal:
+            journal.append(disk.found)
+            collect(disk.found)
+            if prepared.needs and prepared.raw_file is not None:
+                make_rows(build, shard, prepared.raw_file, prepared.needs, journal, collect)
+    done = _mark(build, prepared, stages, outcomes, started)
+    new_rows = sum(isinstance(outcomes[row], RowMade) for row in prepared.needs)
+    return ShardDone(shard, done, new_rows, is_new=True)
+
+
+def _mark(
+    build: Build,
+    prepared: _Prepared,
+    stages: Collection[Stage],
+    outcomes: dict[int, Outcome],
+    started: float,
+) -> dict[Stage, Marker]:
+    """Write the markers of the stages that are done now, the index before its own."""
+    shard, state = prepared.shard, build.state
+    made = {row: outcomes[row] for row in shard.row_range if row in outcomes}
+    stands = {row: outcome for row, outcome in made.items() if isinstance(outcome, RowMade)}
+    failed = tuple(row for row in made if row not in stands)
+    seconds = round(time.monotonic() - started, 3)
+    done: dict[Stage, Marker] = {}
+    if "raw" in stages:
+        marker = read_marker(state.marker(shard.name, "raw"))
+        done["raw"] = marker or Marker(rows=shard.rows, bytes=shard.file.size_bytes)
+    if "audio" in stages:
+        clips = [row.audio for row in stands.values() if row.audio is not None]
+        done["audio"] = Marker(
+            rows=len(stands),
+            failed_rows=failed,
+            bytes=sum(row.mp3_bytes or 0 for row in stands.values()),
+            seconds=seconds,
+            audio_seconds=round(sum(clip.duration for clip in clips), 6),
+            copied=sum(clip.copied for clip in clips),
+        )
+    if "metadata" in stages:
+        index = build.folder.index_file(shard.name)
+        digest = (
+            write_index(index, build.plan, shard, prepared.raw_file, stands)
+            if prepared.raw_file is not None
+            else prepared.markers["metadata"].index_sha256
+        )
+        done["metadata"] = Marker(
+            rows=len(stands),
+            failed_rows=failed,
+            bytes=sum(row.json_bytes or 0 for row in stands.values()),
+            seconds=seconds,
+            index_sha256=digest,
+            index_bytes=index.stat().st_size if digest is not None else 0,
+        )
+    for stage, marker in done.items():
+        if marker != prepared.markers.get(stage):
+            write_marker(state.marker(shard.name, stage), marker)
+    if "metadata" in stages:
+        drop_raw(build, shard)
+    return done
+
+
+def _has_index(build: Build, shard: Shard, markers: dict[Stage, Marker]) -> bool:
+    """Whether the index of a shard stands as its marker says."""
+    marker = markers.get("metadata")
+    if marker is None:
+        return False
+    index = build.folder.index_file(shard.name)
+    size = index.stat().st_size if index.is_file() else 0
+    return size == marker.index_bytes
+
+
+def _refuse_missing_stage(
+    build: Build, shard: Shard, stages: Collection[Stage], markers: dict[Stage, Marker]
+) -> None:
+    """Refuse a stage whose earlier stages are neither asked for nor done."""
+    last = [stage for stage in SHARD_STAGES if stage in stages][-1]
+    earlier = SHARD_STAGES[: SHARD_STAGES.index(last)]
+    missing = [stage for stage in earlier if stage not in stages and stage not in markers]
+    if missing:
+        raise StageMissing(
+            f"shard {shard.name} of {build.name}: {' and '.join(missing)} not done",
+            why=f"{last} is made from what the earlier stages leave",
+            mend=f"materialize {' and '.join(missing)} of this partition too",
+        )

@@ -1,0 +1,22 @@
+"""How the work of a build is done, as plain values from the settings."""
+
+from dataclasses import dataclass
+
+from hugflow.requests.grammar import BadRowBudget
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the work is done. None of this alters a row but `mp3_source` and the gate.
+
+    mp3_source: taken where the request names none. max_bad_rows: likewise.
+    workers: rows encoded at once. download_slots: source files fetched at once on this host,
+    over all runs. lock_wait_s: how long to wait for another holder of a lock.
+    """
+
+    workers: int = 2
+    download_slots: int = 5
+    keep_raw: bool = False
+    mp3_source: str = "copy"
+    max_bad_rows: BadRowBudget = "1%"
+    lock_wait_s: float = 0.0

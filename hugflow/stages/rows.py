@@ -1,0 +1,226 @@
+"""The row path: fetched shard -> MP3 and JSON files, a batch at a time.
+
+Rows are encoded in threads (the codecs release the interpreter's lock) and written to temporary
+files there. A batch is then committed as one: MP3s to the disk and under their names, then JSONs,
+then the journal. Encoding goes on meanwhile. A kill costs the rows between the two.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+
+from hugflow.audio.bad import AudioBad
+from hugflow.audio.convert import make_mp3
+from hugflow.audio.value import read_audio_value
+from hugflow.ledger.journal import Journal, Outcome, RowFailed, RowMade
+from hugflow.shards.plan import Shard
+from hugflow.shards.read import read_rows
+from hugflow.shards.stems import FILENAME_COLUMN, row_stem
+from hugflow.stages.build import Build
+from hugflow.stages.record import NOT_TEXT, column_values, render_row
+from hugflow.store.atomic import Written, commit, discard, write_temporary
+
+log = logging.getLogger(__name__)
+
+BATCH_ROWS = 64
+BATCH_BYTES = 32 << 20
+BATCH_SECONDS = 2.0
+ROWS_AHEAD_PER_WORKER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Which files of a row are to be written; `made` is what is known of it already."""
+
+    mp3: bool
+    json: bool
+    made: RowMade | None
+
+
+def make_rows(
+    build: Build,
+    shard: Shard,
+    raw_file: Path,
+    needs: Mapping[int, Needs],
+    journal: Journal,
+    on_rows: Callable[[Sequence[Outcome]], None],
+) -> None:
+    """Write the files of the rows in `needs`, and a line of the journal for each.
+
+    on_rows: called with the outcomes of each batch once it is committed, in row order.
+
+    A row that cannot be made is a RowFailed among the outcomes; only what concerns all rows
+    raises: DiskFull, ShardCorrupt.
+    """
+    workers = build.options.workers
+    with (
+        _Batches(journal, on_rows) as batches,
+        ThreadPoolExecutor(workers, "rows") as pool,
+    ):
+        ahead: deque[Future[_Row]] = deque()
+        try:
+            for rows, batch in read_rows(
+                raw_file, shard, is_wanted=lambda rows: any(row in needs for row in rows)
+            ):
+                columns = _Columns.of(build, batch, any(needs[r].json for r in rows if r in needs))
+                for position, row in enumerate(rows):
+                    if row not in needs:
+                        continue
+                    ahead.append(pool.submit(_make_row, build, row, needs[row], columns, position))
+                    if len(ahead) > workers * ROWS_AHEAD_PER_WORKER:
+                        batches.add(ahead.popleft().result())
+            while ahead:
+                batches.add(ahead.popleft().result())
+        except BaseException:
+            _abandon(ahead)
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    outcome: Outcome
+    written: tuple[Written, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """One Arrow batch, taken apart: audio stays in Arrow's buffers, the rest is plain values."""
+
+    audio: pa.Array | None
+    filenames: Sequence[Any] | None
+    values: Mapping[str, Sequence[Any]]
+
+    @classmethod
+    def of(cls, build: Build, batch: pa.RecordBatch, needs_values: bool) -> Self:
+        plan = build.plan
+        wanted = [name for name in plan.columns if name != plan.audio_column and needs_values]
+        values = {name: column_values(batch.column(name)) for name in wanted}
+        filenames: Sequence[Any] | None = None
+        if plan.audio_column is not None and FILENAME_COLUMN in plan.columns:
+            filenames = values.get(FILENAME_COLUMN) or column_values(batch.column(FILENAME_COLUMN))
+        audio = None if plan.audio_column is None else batch.column(plan.audio_column)
+        return cls(audio, filenames, values)
+
+
+def _make_row(build: Build, row: int, needs: Needs, columns: _Columns, position: int) -> _Row:
+    """Encode one row and write its temporary files; runs in a worker thread."""
+    filename = columns.filenames[position] if columns.filenames is not None else None
+    stem = row_stem(row, filename, build.plan.stem_suffixes)
+    values = {name: column[position] for name, column in columns.values.items()}
+    not_text = [name for name, value in values.items() if value is NOT_TEXT]
+    if not_text:
+        return _Row(RowFailed(row, "text_not_utf8", f"the column {not_text[0]!r} is not UTF-8"))
+    made = needs.made
+    data: bytes | None = None
+    if columns.audio is not None and (needs.mp3 or made is None or made.audio is None):
+        try:
+            audio = read_audio_value(_audio_value(columns.audio[position]))
+            mp3 = make_mp3(audio, copy_mp3=build.plan.request.mp3_source == "copy")
+        except AudioBad as bad:
+            return _Row(RowFailed(row, bad.code, bad.message))
+        data = mp3.data
+        json_bytes = made.json_bytes if made is not None else None
+        made = RowMade(row, stem, len(data), json_bytes, mp3.info)
+    elif made is None:
+        made = RowMade(row, stem, None, None, None)
+    written: list[Written] = []
+    try:
+        if needs.mp3 and data is not None:
+            written.append(write_temporary(build.folder.audio / f"{stem}.mp3", data))
+        if needs.json:
+            text = render_row(build.plan, build.places.storage_root.name, made, values)
+            written.append(write_temporary(build.folder.json / f"{row}.json", text))
+            made = RowMade(row, stem, made.mp3_bytes, len(text), made.audio)
+    except BaseException:
+        discard(written)
+        raise
+    return _Row(made, tuple(written))
+
+
+def _audio_value(scalar: pa.Scalar) -> Any:
+    """One audio value with its bytes still in Arrow's buffer."""
+    if not scalar.is_valid:
+        return None
+    if not pa.types.is_struct(scalar.type):
+        return scalar.as_buffer()
+    data = scalar["bytes"]
+    has_path = scalar.type.get_field_index("path") >= 0
+    return {
+        "bytes": data.as_buffer() if data.is_valid else None,
+        "path": scalar["path"].as_py() if has_path else None,
+    }
+
+
+def _abandon(ahead: deque["Future[_Row]"]) -> None:
+    """Forget rows that were begun and will not be committed."""
+    for future in ahead:
+        future.cancel()
+    for future in ahead:
+        if not future.cancelled() and future.exception() is None:
+            discard(future.result().written)
+
+
+@dataclass(slots=True)
+class _Batches:
+    """Rows gathered until they are worth a commit; one commit runs beside the encoding."""
+
+    journal: Journal
+    on_rows: Callable[[Sequence[Outcome]], None]
+    rows: list[_Row] = field(default_factory=list)
+    size_bytes: int = 0
+    began_at: float = field(default_factory=time.monotonic)
+    committer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "commit"))
+    running: "Future[None] | None" = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None:
+                self._start_commit()
+            self._wait()
+        finally:
+            self.committer.shutdown()
+            for row in self.rows:
+                discard(row.written)
+
+    def add(self, row: _Row) -> None:
+        self.rows.append(row)
+        self.size_bytes += sum(file.size_bytes for file in row.written)
+        is_old = time.monotonic() - self.began_at > BATCH_SECONDS
+        if len(self.rows) >= BATCH_ROWS or self.size_bytes >= BATCH_BYTES or is_old:
+            self._start_commit()
+
+    def _start_commit(self) -> None:
+        self._wait()
+        rows, self.rows = self.rows, []
+        self.size_bytes, self.began_at = 0, time.monotonic()
+        if rows:
+            self.running = self.committer.submit(self._commit, rows)
+
+    def _wait(self) -> None:
+        running, self.running = self.running, None
+        if running is not None:
+            running.result()
+
+    def _commit(self, rows: list[_Row]) -> None:
+        files = [file for row in rows for file in row.written]
+        files.sort(key=lambda file: file.path.suffix != ".mp3")
+        commit(files)
+        outcomes = [row.outcome for row in rows]
+        self.journal.append(outcomes)
+        self.on_rows(outcomes)

@@ -1,0 +1,81 @@
+"""The whole job for one request: every shard, every stage, the link."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from hugflow.errors import HugflowError
+from hugflow.ledger.journal import Outcome
+from hugflow.stages.build import Build
+from hugflow.stages.make import ShardDone, ShardFailed, make_shards
+from hugflow.stages.processed import Published, publish
+from hugflow.stages.tracking import Tracker
+
+log = logging.getLogger(__name__)
+
+
+class ShardsFailed(HugflowError):
+    """Some shards could not be made; the others stand. Ends with the exit code of the first."""
+
+    def __init__(self, build: Build, failed: Sequence[ShardFailed]) -> None:
+        """Name every failed shard, and say of the first what went wrong."""
+        names = ", ".join(event.shard.name for event in failed)
+        first = failed[0].error
+        super().__init__(
+            f"{build.name}: {len(failed)} of {len(build.plan.shards)} shards failed: {names}",
+            why=f"{first.what}: {first.why}",
+            mend=first.mend,
+        )
+        self.exit_code = first.exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What one call did. new_rows: rows made now. was_complete: there was nothing to do."""
+
+    shards: tuple[ShardDone, ...]
+    published: Published
+    new_rows: int
+    was_complete: bool
+
+
+def sync_dataset(
+    build: Build,
+    *,
+    on_rows: Callable[[Sequence[Outcome]], None] = lambda outcomes: None,
+    on_shard: Callable[[ShardDone | ShardFailed], None] = lambda event: None,
+) -> Synced:
+    """Make whatever of a dataset is missing, and publish it.
+
+    on_rows: called from another thread with each committed batch; on_shard: with each shard as
+    it ends. The progress file follows all along, also when the work ends early.
+
+    Raises ShardsFailed, naming them, when some could not be made; TooManyBadRows when the gate
+    refuses; and what `make_shards` raises.
+    """
+    tracker = Tracker(build)
+    done: list[ShardDone] = []
+    failed: list[ShardFailed] = []
+
+    def track(outcomes: Sequence[Outcome]) -> None:
+        tracker.add(outcomes)
+        on_rows(outcomes)
+
+    with tracker.watch() as ended:
+        for event in make_shards(build, build.plan.shards, on_rows=track):
+            if isinstance(event, ShardDone):
+                done.append(event)
+            else:
+                failed.append(event)
+            on_shard(event)
+        if failed:
+            raise ShardsFailed(build, failed)
+        published = publish(build)
+        if published is None:
+            raise AssertionError("every shard was made a moment ago, and one of them is not done")
+        ended("completed")
+    new_rows = sum(event.new_rows for event in done)
+    was_complete = not published.is_new and not any(event.is_new for event in done)
+    if was_complete:
+        log.info("Dataset already exists in storage: %s", build.folder.root)
+    return Synced(tuple(done), published, new_rows, was_complete)

@@ -1,0 +1,160 @@
+"""Writing whole or not at all.
+
+A file appears under its final name only with all its bytes, and they are on the disk by then:
+temporary file in the same folder, `fsync`, rename, `fsync` of the folder. Temporary names are
+fixed (`.<name>.tmp`), so a rerun overwrites what a killed run left behind.
+"""
+
+import errno
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hugflow.errors import DiskFull
+
+TEMPORARY_SUFFIX = ".tmp"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file whose bytes are written but not yet on the disk, nor under its name."""
+
+    path: Path
+    size_bytes: int
+    fd: int
+
+
+def temporary_path(path: Path) -> Path:
+    """Where `path` is written before it is renamed: hidden, beside it, the same each time."""
+    return path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
+
+
+def write_temporary(path: Path, data: bytes) -> Written:
+    """Write `data` beside `path`; `commit` or `discard` must follow.
+
+    Raises DiskFull when there is no room; nothing is left behind then.
+    """
+    temporary = temporary_path(path)
+    with disk_errors(path):
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        try:
+            _write_all(fd, data)
+        except BaseException:
+            os.close(fd)
+            temporary.unlink(missing_ok=True)
+            raise
+    return Written(path, len(data), fd)
+
+
+def commit(batch: Iterable[Written]) -> None:
+    """Put a batch under its final names, in the order given, once its bytes are on the disk.
+
+    One folder is synced after the last file that goes into it and before the first that goes
+    into the next, so with the MP3s first and the JSONs after them a JSON never stands without
+    its MP3, not even after a power cut.
+    """
+    files = list(batch)
+    try:
+        for file in files:
+            with disk_errors(file.path):
+                os.fsync(file.fd)
+    finally:
+        for file in files:
+            os.close(file.fd)
+    folder: Path | None = None
+    for file in files:
+        if folder is not None and file.path.parent != folder:
+            sync_folder(folder)
+        folder = file.path.parent
+        with disk_errors(file.path):
+            temporary_path(file.path).rename(file.path)
+    if folder is not None:
+        sync_folder(folder)
+
+
+def discard(batch: Iterable[Written]) -> None:
+    """Forget files that were written and will not be committed."""
+    for file in batch:
+        with suppress(OSError):
+            os.close(file.fd)
+        temporary_path(file.path).unlink(missing_ok=True)
+
+
+def write_file(path: Path, data: bytes | str) -> None:
+    """Write one file whole; its folder is made when it is missing."""
+    make_folder(path.parent)
+    commit([write_temporary(path, data.encode() if isinstance(data, str) else data)])
+
+
+def write_if_changed(path: Path, text: str) -> None:
+    """Write one file whole, unless it already holds this text."""
+    if not path.is_file() or path.read_bytes() != text.encode():
+        write_file(path, text)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file that a person can read: strict, two spaces, a final newline."""
+    write_file(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def commit_file(path: Path) -> None:
+    """Put a file that a library wrote at `temporary_path(path)` under its final name."""
+    with disk_errors(path):
+        fd = os.open(temporary_path(path), os.O_RDONLY | os.O_CLOEXEC)
+        commit([Written(path, 0, fd)])
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and what is missing above it."""
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in `folder` to the disk."""
+    with disk_errors(folder):
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def sweep(folder: Path) -> int:
+    """Remove the temporary files that killed runs left in `folder`; gives their number.
+
+    Only for a folder that nobody else writes into at the moment.
+    """
+    if not folder.is_dir():
+        return 0
+    with os.scandir(folder) as entries:
+        left = [e.path for e in entries if e.name[0] == "." and e.name.endswith(TEMPORARY_SUFFIX)]
+    for path in left:
+        Path(path).unlink(missing_ok=True)
+    return len(left)
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn "no space left" and "quota exceeded" into DiskFull; other errors pass as they are."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(
+                f"no room left while writing {path}",
+                why=os.strerror(error.errno),
+                mend="free some space and run the same command again: it goes on where it stopped",
+            ) from error
+        raise
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    """Write every byte, also where the system takes only some at a time."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]

@@ -1,0 +1,133 @@
+"""Where everything lies: paths only, nothing is touched here.
+
+STORAGE_ROOT/<name>/audio/<stem>.mp3  json/<row>.json  index/<shard>.parquet
+                    failures.jsonl  README.md  manifest.json
+PROCESSED_ROOT/<name> -> STORAGE_ROOT/<name>
+STATE_DIR/plans/<name>/<plan id>.json      what is to be made, settled once
+          plans/<name>/current             the id of the plan in force
+          ledger/<name>/<plan id>/<shard>.jsonl, <shard>.<stage>.json
+          raw/<name>/<plan id>/<shard>     fetched bytes, until their rows are in
+          progress/<name>.json             a view for people and scripts
+          locks/  catalog/  mirror.git  dagster/
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFolder:
+    """One dataset's tree under STORAGE_ROOT, as the contract lays it out."""
+
+    root: Path
+
+    @property
+    def audio(self) -> Path:
+        """Folder of the MP3 files."""
+        return self.root / "audio"
+
+    @property
+    def json(self) -> Path:
+        """Folder of the rows' JSON files."""
+        return self.root / "json"
+
+    @property
+    def index(self) -> Path:
+        """Folder of the index, one parquet file per shard that has rows."""
+        return self.root / "index"
+
+    @property
+    def failures(self) -> Path:
+        """Rows that could not be made, in row order."""
+        return self.root / "failures.jsonl"
+
+    @property
+    def card(self) -> Path:
+        """The dataset card, which `datasets.load_dataset` reads."""
+        return self.root / "README.md"
+
+    @property
+    def manifest(self) -> Path:
+        """The commit marker: there when, and only when, the tree is complete."""
+        return self.root / "manifest.json"
+
+    def index_file(self, shard_name: str) -> Path:
+        """The index of one shard."""
+        return self.index / f"{shard_name}.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetState:
+    """What STATE_DIR knows of one dataset under one plan."""
+
+    ledger: Path
+    raw: Path
+    locks: Path
+
+    def journal(self, shard_name: str) -> Path:
+        """The journal of one shard's rows."""
+        return self.ledger / f"{shard_name}.jsonl"
+
+    def marker(self, shard_name: str, stage: str) -> Path:
+        """The marker that one stage of one shard is done."""
+        return self.ledger / f"{shard_name}.{stage}.json"
+
+    def raw_file(self, shard_name: str) -> Path:
+        """The fetched bytes of one shard."""
+        return self.raw / shard_name
+
+    def shard_lock(self, shard_name: str) -> Path:
+        """Held by the one writer of a shard."""
+        return self.locks / f"{shard_name}.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The three roots, all absolute, and every path that follows from them."""
+
+    storage_root: Path
+    processed_root: Path
+    state_dir: Path
+
+    def dataset(self, name: str) -> DatasetFolder:
+        """The tree of the dataset called `name`."""
+        return DatasetFolder(self.storage_root / name)
+
+    def link(self, name: str) -> Path:
+        """The symlink that says: this dataset is complete."""
+        return self.processed_root / name
+
+    def state(self, name: str, plan_id: str) -> DatasetState:
+        """Ledger, raw bytes and locks of `name` under the plan `plan_id`."""
+        return DatasetState(
+            ledger=self.state_dir / "ledger" / name / plan_id,
+            raw=self.state_dir / "raw" / name / plan_id,
+            locks=self.state_dir / "locks" / name,
+        )
+
+    def plans(self, name: str) -> Path:
+        """Folder of the plans of `name`."""
+        return self.state_dir / "plans" / name
+
+    def dataset_lock(self, name: str) -> Path:
+        """Held, briefly, by whoever plans, publishes or removes `name`."""
+        return self.state_dir / "locks" / name / "dataset.lock"
+
+    def progress(self, name: str) -> Path:
+        """The progress file of seed 004."""
+        return self.state_dir / "progress" / f"{name}.json"
+
+    @property
+    def download_slots(self) -> Path:
+        """Folder of the host's download slots."""
+        return self.state_dir / "locks" / "downloads"
+
+    @property
+    def catalog(self) -> Path:
+        """Folder of the catalogue: what main asks for."""
+        return self.state_dir / "catalog"
+
+    @property
+    def mirror(self) -> Path:
+        """The bare mirror of the request repository."""
+        return self.state_dir / "mirror.git"
