@@ -1,0 +1,110 @@
+"""The command `hugflow`."""
+
+import signal
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from hugflow.cli import datasets, demo, plans, project, requests
+from hugflow.cli.output import print_data, print_error, print_talk
+from hugflow.errors import HugflowError, UsageWrong
+
+STOPPED_BY_INTERRUPT = 130
+STOPPED_BY_TERMINATE = 143
+
+app = typer.Typer(
+    name="hugflow",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("init")(project.init)
+app.command("validate")(requests.validate)
+app.command("plan")(plans.plan)
+app.command("local-sync")(datasets.local_sync)
+app.command("status")(datasets.status)
+app.command("up")(project.up)
+app.command("demo")(demo.demo)
+
+
+class Terminated(BaseException):
+    """SIGTERM came; like KeyboardInterrupt, nothing but the end of the program catches it."""
+
+
+@app.callback(invoke_without_command=True)
+def hugflow(
+    context: typer.Context,
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Show the version and end.")
+    ] = False,
+) -> None:
+    """GitOps for Hugging Face datasets, as a Dagster data platform.
+
+    Put a request into requests/add/, bring it to main, and the dataset becomes MP3 and JSON,
+    shard by shard, resumable at any row.
+    """
+    if show_version:
+        print_data(f"hugflow {version('hugflow')}")
+    elif context.invoked_subcommand is None:
+        print_data(context.get_help())
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; gives its exit code. An error prints three lines, never a traceback."""
+    try:
+        code = app(args=list(arguments), prog_name="hugflow", standalone_mode=False)
+    except typer.Abort:
+        return _stopped(STOPPED_BY_INTERRUPT)
+    except typer.TyperException as wrong_usage:
+        print_error(
+            UsageWrong(
+                wrong_usage.format_message(),
+                why="the command line cannot be understood",
+                mend="`hugflow --help` lists the commands, `hugflow COMMAND --help` its options",
+            )
+        )
+        return UsageWrong.exit_code
+    except HugflowError as error:
+        print_error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return _stopped(STOPPED_BY_INTERRUPT)
+    except Terminated:
+        return _stopped(STOPPED_BY_TERMINATE)
+    except BrokenPipeError:
+        # Whoever read our output has had enough; that is no failure of ours.
+        sys.stderr.close()
+        return 0
+    except OSError as error:
+        print_error(
+            HugflowError(
+                f"{error.filename or 'a file'} cannot be used",
+                why=str(error.strerror or error),
+                mend="check that it exists, that you may write it, and that the disk is sound; "
+                "then run the same command again: it goes on where it stopped",
+            )
+        )
+        return 1
+    # Typer turns an interrupt into its exit code by itself.
+    return _stopped(code) if code == STOPPED_BY_INTERRUPT else int(code or 0)
+
+
+def _stopped(code: int) -> int:
+    print_talk("stopped; what is finished stays. Run the same command again: it goes on from here")
+    return code
+
+
+def _terminate(signal_number: int, frame: FrameType | None) -> None:
+    # A second signal while we end must not interrupt the ending.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Terminated

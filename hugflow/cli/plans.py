@@ -1,0 +1,57 @@
+"""Commands about plans."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hugflow.cli.builds import open_project, open_request
+from hugflow.cli.output import human_bytes, print_data, print_error, print_json
+from hugflow.errors import HugflowError
+
+
+def plan(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Request files.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Settle what a request will bring: commit, rows, files, bytes, licence.
+
+    The plan is recorded; the sync that follows reads everything at its commit. A dataset that
+    was planned before keeps its plan.
+    """
+    project = open_project()
+    from hugflow.shards.resolve import plan_summary
+
+    entries: list[dict[str, Any]] = []
+    code = 0
+    for file in files:
+        try:
+            build = open_request(project, file)
+        except HugflowError as error:
+            print_error(error)
+            code = code or error.exit_code
+            entries.append(
+                {"name": None, "request": str(file), "state": "failed", "error": error.what}
+            )
+            continue
+        summary = plan_summary(build.plan)
+        entries.append({"name": build.name, "request": str(file), "state": "planned", **summary})
+        if not as_json:
+            _print_summary(build.name, summary)
+    if as_json:
+        print_json({"datasets": entries})
+    if code:
+        raise typer.Exit(code)
+
+
+def _print_summary(name: str, summary: dict[str, Any]) -> None:
+    gate = "gated" if summary["gated"] else "open"
+    print_data(name)
+    print_data(f"  commit       {summary['commit']}")
+    print_data(f"  rows         {summary['rows']:,} in {summary['files']} files")
+    print_data(f"  source       {human_bytes(summary['bytes'])}")
+    print_data(f"  disk needed  about {human_bytes(summary['disk_needed_bytes'])}")
+    print_data(f"  licence      {summary['licence'] or 'none named'}, {gate}")
+    print_data(f"  audio, text  {summary['audio_column'] or '-'}, {summary['text_column'] or '-'}")
+    for warning in summary["warnings"]:
+        print_data(f"  warning      {warning}")

@@ -1,0 +1,137 @@
+"""Commands about a project: making one ready, and opening the web UI."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hugflow.cli.output import print_data, print_talk
+from hugflow.errors import HugflowError
+from hugflow.settings import Project, load_project, render_env_example
+
+TEMPLATES = ("workspace.yaml", "dagster.yaml")
+IGNORED = (".env", "/datasets/", "/processed/", "/.hugflow-state/")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder.")] = Path(),
+) -> None:
+    """Make a folder a project: request folders, settings, a Dagster instance that is ready.
+
+    Nothing that is there already is changed; doing it again is harmless.
+    """
+    for path in make_project(folder):
+        print_data(f"made {path}")
+    project = load_project(folder)
+    places = project.places
+    for root in (places.storage_root, places.state_dir):
+        root.mkdir(parents=True, exist_ok=True)
+    if not _can_write(places.processed_root):
+        _choose_processed_root(project, places.processed_root)
+    prepare_dagster(folder.resolve())
+    print_data(f"{folder.resolve()} is ready: add a file to requests/add/, then `hugflow up`")
+
+
+def make_project(folder: Path) -> list[Path]:
+    """Write what a project consists of, where it is missing; gives what was written."""
+    made: list[Path] = []
+    for kind in ("add", "remove"):
+        keep = folder / "requests" / kind / ".gitkeep"
+        if not keep.parent.is_dir():
+            keep.parent.mkdir(parents=True)
+            keep.touch()
+            made.append(keep.parent)
+    texts = {name: read_template(name) for name in TEMPLATES}
+    texts[".env.example"] = render_env_example()
+    texts[".gitignore"] = "".join(f"{line}\n" for line in IGNORED)
+    for name, text in texts.items():
+        path = folder / name
+        if not path.exists():
+            path.write_text(text, "utf-8")
+            made.append(path)
+    return made
+
+
+def read_template(name: str) -> str:
+    """The text of a file that every project begins with."""
+    return (files("hugflow.cli") / "templates" / name).read_text("utf-8")
+
+
+def up(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 3000,
+) -> None:
+    """Open the platform: Dagster's web UI, its daemon, and the sensor that watches main."""
+    project = load_project()
+    if project.root is None:
+        raise HugflowError(
+            "there is no project here",
+            why="no folder upwards has a workspace.yaml or hugflow.yaml",
+            mend="go into a project, or make one with `hugflow init`",
+        )
+    if host not in LOOPBACK:
+        print_talk(f"warning: the web UI asks nobody who they are; {host} lets others in")
+    prepare_dagster(project.root)
+    print_talk(f"opening http://{host}:{port} (stop it with Ctrl-C)")
+    os.chdir(project.root)
+    command = dagster_dev(host, port)
+    sys.stderr.flush()
+    os.execve(command[0], command, dagster_environment(project, os.environ))  # noqa: S606
+
+
+def dagster_dev(host: str, port: int) -> list[str]:
+    """The command that runs web server, daemon and code server together."""
+    serve = ["dev", "-w", "workspace.yaml", "-h", host, "-p", str(port)]
+    return [sys.executable, "-m", "dagster", *serve]
+
+
+def dagster_environment(project: Project, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment for Dagster's processes, so that all of them see the same Hub."""
+    environment = dict(environ)
+    for name, value in (
+        ("HF_ENDPOINT", project.settings.hf_endpoint),
+        ("HF_HOME", project.settings.hf_home),
+    ):
+        if value is not None:
+            environment[name] = str(value)
+    return environment
+
+
+def prepare_dagster(root: Path) -> None:
+    """Create Dagster's storage in one step: several processes at once would break it."""
+    command = [sys.executable, "-m", "hugflow_resources.instance"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise HugflowError(
+            "Dagster's instance cannot be made ready",
+            why=(done.stderr.strip().splitlines() or ["it gave no reason"])[-1],
+            mend=f"look at {root / 'dagster.yaml'}",
+        )
+
+
+def _choose_processed_root(project: Project, refused: Path) -> None:
+    """Fall back to a folder in the project where the default one cannot be made."""
+    if project.origins["PROCESSED_ROOT"] != "default" or project.root is None:
+        raise HugflowError(
+            f"PROCESSED_ROOT {refused} cannot be written",
+            why=f"it is set in {project.origins['PROCESSED_ROOT']}, and this user may not write it",
+            mend="make it writable, or set PROCESSED_ROOT to a folder you may write",
+        )
+    with (project.root / ".env").open("a", encoding="utf-8") as file:
+        file.write("PROCESSED_ROOT=./processed\n")
+    (project.root / "processed").mkdir(exist_ok=True)
+    print_data(f"{refused} cannot be made, so .env now says PROCESSED_ROOT=./processed")
+
+
+def _can_write(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK | os.X_OK)
