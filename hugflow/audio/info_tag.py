@@ -9,8 +9,8 @@ lameenc writes none, and without one a decoder returns the encoder's delay and p
     ------  from here on counted from the end of the side information
     0       4      `Info`, a constant bitrate       Info
     4       4      which of the next four follow    15
-    8       4      frames, without this one         335
-    12      4      bytes, with this frame           241920
+    8       4      frames, without this one         336
+    12      4      bytes, with this frame           242640
     16      100    table of contents: at i percent of the time, 256ths of the bytes
     116     4      quality, 0 to 100                57
     120     9      encoder                          LAME3.100
@@ -19,9 +19,9 @@ lameenc writes none, and without one a decoder returns the encoder's delay and p
     131     8      peak and two gains, unknown      0
     139     1      encoding flags, unknown          0
     140     1      bitrate in kbit/s                160
-    141     3      delay and padding, 12 bits each  576, 384
+    141     3      delay and padding, 12 bits each  576, 960
     144     4      misc, gain, preset, unknown      0
-    148     4      bytes, with this frame           241920
+    148     4      bytes, with this frame           242640
     152     2      CRC-16 of the frames after this one
     154     2      CRC-16 of this frame up to here
 
