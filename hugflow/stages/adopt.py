@@ -13,6 +13,7 @@ from hugflow.ledger.journal import AUDIO_FIELDS, Journal, Outcome, RowFailed, Ro
 from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
 from hugflow.stages.manifest import read_manifest
+from hugflow.stages.mark import audio_marker, mark, metadata_marker, raw_marker
 
 log = logging.getLogger(__name__)
 
@@ -33,14 +34,21 @@ def adopt_tree(build: Build) -> bool:
         expected = manifest.get("index", {}).get(f"index/{index.name}")
         if expected is not None and index.is_file() and file_sha256(index) == expected:
             outcomes = [*_read_index(build, index), *failures.get(shard.name, [])]
-            _write_journal(build, shard, outcomes)
+            _write_ledger(build, shard, outcomes, expected, index.stat().st_size)
     log.info("%s: took up the tree that is on disk; its ledger was missing", build.name)
     return True
 
 
-def _write_journal(build: Build, shard: Shard, outcomes: list[Outcome]) -> None:
+def _write_ledger(
+    build: Build, shard: Shard, outcomes: list[Outcome], index_sha256: str, index_bytes: int
+) -> None:
+    """The journal, and the markers of a shard that is done. Missing files are found later."""
+    by_row = {outcome.row: outcome for outcome in sorted(outcomes, key=lambda each: each.row)}
     with Journal(build.state.journal(shard.name)) as journal:
-        journal.append(sorted(outcomes, key=lambda outcome: outcome.row))
+        journal.append(by_row.values())
+    mark(build, shard, "raw", raw_marker(shard, 0.0))
+    mark(build, shard, "audio", audio_marker(by_row, 0.0))
+    mark(build, shard, "metadata", metadata_marker(by_row, 0.0, index_sha256, index_bytes))
 
 
 def _read_index(build: Build, index: Path) -> list[Outcome]:

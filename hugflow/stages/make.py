@@ -16,10 +16,11 @@ from pathlib import Path
 from hugflow.errors import HubUnavailable, HugflowError, RequestInvalid, ShardCorrupt, StageMissing
 from hugflow.exports.index import write_index
 from hugflow.ledger.journal import Journal, Outcome, RowMade
-from hugflow.ledger.markers import SHARD_STAGES, Marker, Stage, read_marker, write_marker
+from hugflow.ledger.markers import SHARD_STAGES, Marker, Stage, read_marker
 from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
 from hugflow.stages.disk import ShardOnDisk, read_shard
+from hugflow.stages.mark import audio_marker, mark, metadata_marker, raw_marker
 from hugflow.stages.processed import is_published
 from hugflow.stages.raw import drop_raw, fetch_raw
 from hugflow.stages.rows import Needs, make_rows
@@ -236,44 +237,25 @@ def _mark(
     outcomes: dict[int, Outcome],
     started: float,
 ) -> dict[Stage, Marker]:
-    """Write the markers of the stages that are done now, the index before its own."""
-    shard, state = prepared.shard, build.state
-    made = {row: outcomes[row] for row in shard.row_range if row in outcomes}
-    stands = {row: outcome for row, outcome in made.items() if isinstance(outcome, RowMade)}
-    failed = tuple(row for row in made if row not in stands)
+    """Mark the stages that are done now, the index before its own."""
+    shard = prepared.shard
     seconds = round(time.monotonic() - started, 3)
     done: dict[Stage, Marker] = {}
     if "raw" in stages:
-        marker = read_marker(state.marker(shard.name, "raw"))
-        done["raw"] = marker or Marker(rows=shard.rows, bytes=shard.file.size_bytes)
+        done["raw"] = read_marker(build.state.marker(shard.name, "raw")) or raw_marker(shard, 0.0)
     if "audio" in stages:
-        clips = [row.audio for row in stands.values() if row.audio is not None]
-        done["audio"] = Marker(
-            rows=len(stands),
-            failed_rows=failed,
-            bytes=sum(row.mp3_bytes or 0 for row in stands.values()),
-            seconds=seconds,
-            audio_seconds=round(sum(clip.duration for clip in clips), 6),
-            copied=sum(clip.copied for clip in clips),
-        )
+        done["audio"] = audio_marker(outcomes, seconds)
     if "metadata" in stages:
         index = build.folder.index_file(shard.name)
-        digest = (
-            write_index(index, build.plan, shard, prepared.raw_file, stands)
-            if prepared.raw_file is not None
-            else prepared.markers["metadata"].index_sha256
-        )
-        done["metadata"] = Marker(
-            rows=len(stands),
-            failed_rows=failed,
-            bytes=sum(row.json_bytes or 0 for row in stands.values()),
-            seconds=seconds,
-            index_sha256=digest,
-            index_bytes=index.stat().st_size if digest is not None else 0,
-        )
+        if prepared.raw_file is not None:
+            made = {row: made for row, made in outcomes.items() if isinstance(made, RowMade)}
+            digest = write_index(index, build.plan, shard, prepared.raw_file, made)
+        else:
+            digest = prepared.markers["metadata"].index_sha256
+        size = index.stat().st_size if digest is not None else 0
+        done["metadata"] = metadata_marker(outcomes, seconds, digest, size)
     for stage, marker in done.items():
-        if marker != prepared.markers.get(stage):
-            write_marker(state.marker(shard.name, stage), marker)
+        mark(build, shard, stage, marker)
     if "metadata" in stages:
         drop_raw(build, shard)
     return done

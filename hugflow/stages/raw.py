@@ -4,9 +4,10 @@ import logging
 import time
 from pathlib import Path
 
-from hugflow.ledger.markers import Marker, read_marker, write_marker
+from hugflow.ledger.markers import read_marker
 from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
+from hugflow.stages.mark import mark, raw_marker
 from hugflow.store.locks import download_slot
 
 log = logging.getLogger(__name__)
@@ -18,18 +19,16 @@ def fetch_raw(build: Build, shard: Shard) -> Path:
     Does nothing when the verified bytes are still there. The caller holds the shard's lock.
     """
     raw_file = build.state.raw_file(shard.name)
-    marker_path = build.state.marker(shard.name, "raw")
-    if raw_file.is_file() and raw_file.stat().st_size == shard.file.size_bytes:
-        # `raw_file` gets its name only once the hash agreed.
-        marker = read_marker(marker_path)
-        if marker is not None:
-            return raw_file
+    is_whole = raw_file.is_file() and raw_file.stat().st_size == shard.file.size_bytes
+    # The file gets its name only once its hash agreed; the marker says that this was our doing.
+    if is_whole and read_marker(build.state.marker(shard.name, "raw")) is not None:
+        return raw_file
     started = time.monotonic()
     log.info("Starting download... %s of %s", shard.file.path, build.name)
     with download_slot(build.places.download_slots, build.options.download_slots):
         build.hub.fetch_file(build.plan.request.hf_id, build.plan.commit, shard.file, raw_file)
     seconds = round(time.monotonic() - started, 3)
-    write_marker(marker_path, Marker(rows=shard.rows, bytes=shard.file.size_bytes, seconds=seconds))
+    mark(build, shard, "raw", raw_marker(shard, seconds))
     return raw_file
 
 

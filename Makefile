@@ -1,0 +1,46 @@
+# Each target sets up what it needs: Python 3.11 or later and make are enough; uv is used where it is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test lint format bench clean
+
+help:
+	@echo "make demo    the whole loop on this machine, offline"
+	@echo "make test    lint, types, imports, and every test with coverage"
+	@echo "make lint    ruff, mypy and import-linter alone"
+	@echo "make bench   ratios against the floor, on this machine"
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "hugflow needs Python 3.11 or later; name one: make PYTHON=python3.12"; exit 1; }
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) \
+	  && uv pip install --quiet --python $(BIN)/python -e '.[dev]'; \
+	else \
+	  $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet -e '.[dev]'; \
+	fi
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/hugflow demo
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy hugflow hugflow_assets resources/hugflow_resources sensors/hugflow_sensors
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)
+	$(BIN)/python bench/encode.py
+
+clean:
+	rm -rf $(VENV) demo

@@ -1,0 +1,79 @@
+"""The world every test lives in: a loopback Hub, and no way to any other.
+
+`HF_ENDPOINT` is read when huggingface_hub is imported, so the Hub listens before anything is.
+"""
+
+import atexit
+import os
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from hugflow.store.layout import Places
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.prompts import PROMPTS_FOLDER
+
+
+def _open_world() -> LoopbackHub:
+    """Start the Hub, and point the Hub's libraries at it and at an empty home."""
+    home = tempfile.TemporaryDirectory(prefix="hugflow-tests-")
+    atexit.register(home.cleanup)
+    hub = LoopbackHub()
+    hub.__enter__()
+    for name in ("HF_TOKEN", "HUGFLOW_HOME", "DAGSTER_HOME"):
+        os.environ.pop(name, None)
+    os.environ |= {
+        "HF_ENDPOINT": hub.endpoint,
+        "HF_HOME": home.name,
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    }
+    return hub
+
+
+# Here and not in a hook: the conftests of sub-folders are imported before any hook runs.
+_HUB = _open_world()
+
+
+def pytest_unconfigure() -> None:
+    """Stop the Hub."""
+    _HUB.__exit__(None, None, None)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Real speech comes with a Debian package; without it those tests cannot run."""
+    if item.get_closest_marker("speech") and not PROMPTS_FOLDER.is_dir():
+        pytest.skip("Debian's asterisk-core-sounds-en-wav is not installed")
+
+
+@pytest.fixture
+def hub() -> LoopbackHub:
+    """The Hub, shared by all tests: publish under a repository of your own. Its log is empty."""
+    _HUB.clear_requests()
+    return _HUB
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    """Storage, links and state in a temporary folder."""
+    return Places(tmp_path / "datasets", tmp_path / "processed", tmp_path / "state")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where everything is installed, a test that skips itself for something missing has failed."""
+    report = yield
+    if (
+        report.skipped
+        and os.environ.get("HUGFLOW_SKIP_IS_FAILURE")
+        and not hasattr(report, "wasxfail")
+    ):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped: {report.longrepr[2]}"
+    return report
