@@ -14,6 +14,7 @@ import pytest
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.prompts import PROMPTS_FOLDER
+from tests.projects import Project, make_project
 
 
 def _open_world() -> LoopbackHub:
@@ -77,3 +78,9 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped: {report.longrepr[2]}"
     return report
+
+
+@pytest.fixture
+def project(hub: LoopbackHub, tmp_path: Path) -> Project:
+    """An empty project that knows the loopback Hub and nothing of this machine's settings."""
+    return make_project(hub, tmp_path / "project")

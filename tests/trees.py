@@ -21,8 +21,9 @@ def read_tree(root: Path) -> dict[str, bytes]:
 
 
 def read_rows_json(folder: DatasetFolder) -> dict[int, dict[str, object]]:
-    """Every row's JSON by its number."""
-    return {int(path.stem): json.loads(path.read_text("utf-8")) for path in folder.json.iterdir()}
+    """Every row's JSON by its number; temporary files of a killed run are passed over."""
+    files = folder.json.glob("[0-9]*.json")
+    return {int(path.stem): json.loads(path.read_text("utf-8")) for path in files}
 
 
 def read_failures(folder: DatasetFolder) -> list[dict[str, object]]:

@@ -76,11 +76,12 @@ class Tracker:
         self.write("downloading")
         try:
             yield end
-        except (KeyboardInterrupt, SystemExit, GeneratorExit):
-            status = "interrupted"
+        except Exception:
+            status = "failed"
             raise
         except BaseException:
-            status = "failed"
+            # A signal, or whoever listens to the events has stopped listening.
+            status = "interrupted"
             raise
         finally:
             self.write(status)

@@ -1,0 +1,145 @@
+"""Real speech, whole: Debian's telephone prompts by `hugflow local-sync`."""
+
+import io
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.prompts import prompts_table, publish_prompts
+from tests.cli.test_commands import wait_for_rows
+from tests.projects import Project, make_project
+from tests.trees import read_failures, read_rows_json, read_tree
+
+pytestmark = [pytest.mark.slow, pytest.mark.speech, pytest.mark.xdist_group("prompts")]
+
+NAME = "asterisk__core-sounds-en__split_train__rev_main"
+HF_ID = "asterisk/core-sounds-en"
+
+
+@pytest.fixture(scope="session")
+def prompts_hub() -> Iterator[LoopbackHub]:
+    """A Hub on which the prompts were published once, so that their commit stays the same."""
+    with LoopbackHub() as hub:
+        publish_prompts(hub)
+        yield hub
+
+
+@pytest.fixture(scope="session")
+def finished(prompts_hub: LoopbackHub, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tree of an undisturbed run."""
+    project = make_project(prompts_hub, tmp_path_factory.mktemp("finished") / "project")
+    done = project.run("local-sync", project.request(HF_ID), "--no-report")
+    assert done.returncode == 0, done.stderr
+    return project.dataset(NAME).root
+
+
+@pytest.fixture
+def prompts(prompts_hub: LoopbackHub, tmp_path: Path) -> Project:
+    """A project with a request for the prompts."""
+    prompts_hub.clear_requests()
+    project = make_project(prompts_hub, tmp_path / "project")
+    project.request(HF_ID)
+    return project
+
+
+def test_558_prompts_become_558_mp3_of_exact_length_with_their_words(prompts: Project):
+    done = prompts.run("local-sync", "requests/add/request.yaml", "--no-report")
+    assert done.returncode == 0, done.stderr
+    folder = prompts.dataset(NAME)
+    published = prompts_table().to_pylist()
+    rows = read_rows_json(folder)
+    assert len(rows) == len(published) == len(list(folder.audio.iterdir())) == 558
+    for number, row in rows.items():
+        source = soundfile.info(io.BytesIO(published[number]["audio"]["bytes"]))
+        samples, rate = soundfile.read(folder.root / row["audio_info"]["path"])
+        assert (len(samples), rate) == (source.frames, source.samplerate)
+        assert row["text"] == published[number]["text"]
+        assert row["audio_info"]["bitrate_kbps"] == 64
+    manifest = json.loads(folder.manifest.read_text())
+    assert manifest["rows"] == {"planned": 558, "made": 558, "failed": 0}
+    assert read_failures(folder) == []
+    assert prompts.places.link(NAME).resolve() == folder.root
+
+
+def test_the_folder_is_a_dataset_for_datasets_without_torch(finished: Path, tmp_path: Path):
+    program = (
+        "import sys, datasets; "
+        "rows = datasets.load_dataset(sys.argv[1], split='train'); "
+        "assert 'torch' not in sys.modules; "
+        "print(len(rows), rows[7]['row'], rows[7]['audio']['path'], sep='|')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(finished)],
+        env={"PATH": "/usr/bin", "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    count, row, path = done.stdout.strip().split("|")
+    assert (count, row) == ("558", "7")
+    assert (finished / path).is_file()
+
+
+def test_doing_it_again_does_nothing_says_so_and_ends_with_0(
+    prompts: Project, prompts_hub: LoopbackHub
+):
+    prompts.run("local-sync", "requests/add/request.yaml", "--no-report")
+    before = stamps(prompts.dataset(NAME).root)
+    prompts_hub.clear_requests()
+    done = prompts.run("local-sync", "requests/add/request.yaml", "--no-report")
+    assert done.returncode == 0
+    assert "Dataset already exists in storage" in done.stderr
+    assert prompts_hub.requests == ()
+    assert stamps(prompts.dataset(NAME).root) == before
+
+
+def test_three_mp3_and_a_json_that_were_deleted_come_back_alone_with_the_same_bytes(
+    prompts: Project,
+):
+    prompts.run("local-sync", "requests/add/request.yaml", "--no-report")
+    folder = prompts.dataset(NAME)
+    tree = read_tree(folder.root)
+    gone = [*sorted(folder.audio.iterdir())[100:400:100], folder.json / "500.json"]
+    for path in gone:
+        path.unlink()
+    before = stamps(folder.root)
+    done = prompts.run("local-sync", "requests/add/request.yaml", "--no-report")
+    assert done.returncode == 0
+    assert "558 rows, 4 of them new" in done.stdout
+    assert read_tree(folder.root) == tree
+    after = stamps(folder.root)
+    assert {path: after[path] for path in before} == before
+
+
+@pytest.mark.parametrize("rows", [1, 140, 280, 420, 550])
+def test_a_kill_costs_the_rows_in_flight_and_the_rerun_does_only_the_rest(
+    prompts: Project, finished: Path, rows: int
+):
+    process = prompts.start("local-sync", "requests/add/request.yaml", "--no-report")
+    wait_for_rows(prompts, NAME, rows)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    folder = prompts.dataset(NAME)
+    standing = read_rows_json(folder)
+    kept = [folder.json / f"{row}.json" for row in standing]
+    kept += [folder.root / row["audio_info"]["path"] for row in standing.values()]
+    before = {path: path.stat().st_mtime_ns for path in kept}
+    assert not folder.manifest.exists()
+    done = prompts.run("local-sync", "requests/add/request.yaml", "--no-report")
+    assert done.returncode == 0, done.stderr
+    assert f"558 rows, {558 - len(standing)} of them new" in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in kept} == before
+    assert read_tree(folder.root) == read_tree(finished)
+
+
+def stamps(root: Path) -> dict[Path, int]:
+    """When each file was last written."""
+    return {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file()}
