@@ -6,8 +6,8 @@ command's own. The Hub is a loopback one, in this process, whose work is not cou
 """
 
 import argparse
+import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -19,6 +19,14 @@ from encode import CASES, COPY_LIMIT, Case, best_cpu_seconds, encode_barely, mak
 
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_tables, to_audio_column
+
+# A small process between us and the command: a child begins with its parent's peak memory.
+LAUNCHER = """
+import json, resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss]))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +102,11 @@ def sync_once(hub: LoopbackHub, hf_id: str, mp3_source: str) -> Cost:
             "MP3_SOURCE": mp3_source,
             "LOG_LEVEL": "ERROR",
         }
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        command = [Path(sys.executable).with_name("hugflow"), "local-sync", request]
-        subprocess.run(command, cwd=root, env=environment, check=True, stdout=subprocess.DEVNULL)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(cpu_s, after.ru_maxrss / 1024)
+        hugflow = Path(sys.executable).with_name("hugflow")
+        command = [sys.executable, "-c", LAUNCHER, hugflow, "local-sync", request]
+        done = subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True)
+    cpu_s, peak_kb = json.loads(done.stdout.splitlines()[-1])
+    return Cost(cpu_s, peak_kb / 1024)
 
 
 if __name__ == "__main__":

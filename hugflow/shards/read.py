@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 from hugflow.errors import ShardCorrupt
 from hugflow.shards.plan import Shard
 
-BATCH_BYTES = 16 << 20
+BATCH_BYTES = 8 << 20
 BATCH_ROWS = 1024
+READ_BYTES = 1 << 20
 
 
 def read_rows(
@@ -43,7 +44,8 @@ def read_rows(
             row_bytes = metadata.row_group(group).total_byte_size // group_rows
             batch_rows = max(1, min(BATCH_ROWS, BATCH_BYTES // max(row_bytes, 1)))
             try:
-                with pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
+                # Neither mapped nor buffered ahead: the whole group would lie in memory once more.
+                with pq.ParquetFile(path, pre_buffer=False, buffer_size=READ_BYTES) as file:
                     start = first
                     for batch in file.iter_batches(batch_rows, row_groups=[group], columns=columns):
                         yield range(start, start + batch.num_rows), batch
