@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -204,7 +205,14 @@ def _show(project_root: Path, name: str) -> None:
     print_data("\njson/0.json")
     print_data((folder.json / "0.json").read_text("utf-8").rstrip())
     print_data("\nLook around in the web UI, http://127.0.0.1:3000:")
-    print_data(f"  cd {project_root} && hugflow up")
+    print_data(f"  cd {project_root} && {_own_command()} up")
+
+
+def _own_command() -> str:
+    """What to type for `hugflow`: its path, where the shell would not find this one."""
+    ours = Path(sys.executable).with_name("hugflow")
+    found = shutil.which("hugflow")
+    return "hugflow" if found is not None and Path(found).resolve() == ours.resolve() else str(ours)
 
 
 def _git(folder: Path, *arguments: str) -> None:

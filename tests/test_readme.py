@@ -1,0 +1,69 @@
+"""The README is true: its commands run, in order, and print what it promises."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_subsets
+from tests.projects import make_project
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+# What a test cannot type: it would install into this very environment, run without end, or run
+# the tests within the tests. `make demo` has a test of its own.
+ELSEWHERE = ("make demo", "make test", "pip install -e .", "hugflow up")
+
+
+def bash_blocks() -> list[str]:
+    """The shell commands of the README, a block at a time."""
+    return re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.slow
+def test_the_commands_run_in_order_in_a_new_project(hub: LoopbackHub, tmp_path: Path):
+    publish_subsets(hub, "mozilla-foundation/common_voice_11_0")
+    project = make_project(hub, tmp_path / "project")
+    script = "\n".join(block for block in bash_blocks())
+    for line in ELSEWHERE:
+        assert re.search(f"^{re.escape(line)}$", script, re.MULTILINE), f"{line} is gone"
+        script = re.sub(f"^{re.escape(line)}$", "", script, flags=re.MULTILINE)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{project.environment['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=project.root,
+        env=project.environment | {"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    name = "mozilla-foundation__common_voice_11_0__subset_ms__split_train__rev_main"
+    assert f"{name}  completed" in done.stdout
+    assert (project.root / "processed" / name / "manifest.json").is_file()
+    assert name in README
+
+
+def test_every_page_it_links_to_is_there():
+    linked = re.findall(r"\]\(([^)]+)\)", README)
+    assert linked
+    assert [page for page in linked if not (ROOT / page).is_file()] == []
+
+
+def test_every_command_it_lists_exists():
+    from hugflow.cli.main import app
+
+    listed = set(re.findall(r"^\| `hugflow (\S+?)[ `]", README, re.MULTILINE))
+    assert listed == {command.name for command in app.registered_commands}
+
+
+def test_the_files_every_project_begins_with_are_those_of_this_repository():
+    from hugflow.cli.project import TEMPLATES, read_template
+
+    for name in TEMPLATES:
+        assert read_template(name) == (ROOT / name).read_text("utf-8")
