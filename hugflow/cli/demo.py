@@ -17,7 +17,13 @@ from typing import Annotated, Any
 import typer
 
 from hugflow.cli.output import print_data, print_talk
-from hugflow.cli.project import dagster_dev, dagster_environment, make_project, prepare_dagster
+from hugflow.cli.project import (
+    dagster_dev,
+    dagster_environment,
+    listen_to_interrupts,
+    make_project,
+    prepare_dagster,
+)
 from hugflow.errors import HugflowError
 from hugflow.settings import NAMES, load_project
 
@@ -54,6 +60,7 @@ def demo(
         environment = _environment(root, project_root, hub.endpoint)
         print_talk("2. Dagster: web server, daemon, and the sensor that watches main")
         prepare_dagster(project_root)
+        listen_to_interrupts()
         with _dagster(project_root, environment, port, root / "dagster.log") as dagster:
             _wait(lambda: _graphql(port, "{version}") is not None, dagster, root)
             print_talk("3. a request, pushed to main:")

@@ -1,6 +1,7 @@
 """Commands about a project: making one ready, and opening the web UI."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -82,6 +83,7 @@ def up(
     os.chdir(project.root)
     command = dagster_dev(host, port)
     sys.stderr.flush()
+    listen_to_interrupts()
     os.execve(command[0], command, dagster_environment(project, os.environ))  # noqa: S606
 
 
@@ -89,6 +91,15 @@ def dagster_dev(host: str, port: int) -> list[str]:
     """The command that runs web server, daemon and code server together."""
     serve = ["dev", "-w", "workspace.yaml", "-h", host, "-p", str(port)]
     return [sys.executable, "-m", "dagster", *serve]
+
+
+def listen_to_interrupts() -> None:
+    """Let the processes we start end on SIGINT and SIGTERM.
+
+    A script's `hugflow up &` begins with SIGINT ignored, its children inherit that, and Dagster
+    treats SIGTERM as it treats SIGINT.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def dagster_environment(project: Project, environ: Mapping[str, str]) -> dict[str, str]:
