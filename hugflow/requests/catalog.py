@@ -1,4 +1,4 @@
-"""The catalogue: what main asks for, as this machine last read it.
+r"""The catalogue: what main asks for, as this machine last read it.
 
 `STATE_DIR/catalog/requests.json`, written whole:
 
@@ -6,7 +6,7 @@
       "version": 1,
       "commit": "1f0c...",                       of the branch, 40 hex
       "files": {                                 the bytes of each request file, as text
-        "requests/add/speech.yaml": "hf_id: acme/speech\\ndescription: For tests\\n"
+        "requests/add/speech.yaml": "hf_id: acme/speech\ndescription: For tests\n"
       },
       "problems": [                              files that could not even be read
         {"path": "requests/add/link.yaml", "what": "is a link", "why": "...", "mend": "..."}

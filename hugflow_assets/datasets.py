@@ -1,0 +1,267 @@
+"""One dataset as assets: `plan`, and `raw -> audio -> metadata -> processed` for each shard."""
+
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+
+import dagster as dg
+from dagster._core.definitions.utils import is_valid_owner
+
+from hugflow.errors import HugflowError, StageMissing, UsageWrong
+from hugflow.ledger.markers import SHARD_STAGES, Stage, read_marker
+from hugflow.names import group_name, op_name
+from hugflow.requests.model import AddRequest
+from hugflow.shards.plan import Shard
+from hugflow.stages.build import Build
+from hugflow.stages.make import ShardFailed, make_shards
+from hugflow.stages.open import open_build
+from hugflow.stages.processed import publish
+from hugflow.stages.sync import ShardsFailed
+from hugflow.stages.tracking import Tracker
+from hugflow_assets.run_log import tell_run
+from hugflow_resources.alive import show_alive
+from hugflow_resources.hub import HubResource
+from hugflow_resources.materializations import (
+    STAGES,
+    partitions_name,
+    plan_metadata,
+    processed_materialization,
+    register_partitions,
+    stage_materialization,
+    unrecorded,
+)
+from hugflow_resources.storage import Storage
+
+KIND_BY_STAGE = {"raw": "parquet", "audio": "mp3", "metadata": "json", "processed": "file"}
+WORDS_BY_STAGE = {
+    "raw": "The shard's published file is here, byte for byte what the Hub says it is.",
+    "audio": "Every row's clip as an MP3, mono, of the same length to the sample.",
+    "metadata": "Every row's columns as a JSON file, and the same rows as a parquet index.",
+    "processed": "The dataset is complete and published: its link stands.",
+}
+
+
+def build_dataset(request: AddRequest) -> list[dg.AssetsDefinition]:
+    """Give the assets of one request: `[name, "plan"]`, and `[name, stage]` for each stage.
+
+    Neither the network nor the disk is touched before they are materialized.
+    """
+    return [_plan_asset(request), _stage_assets(request)]
+
+
+def choose_shards(build: Build, keys: Sequence[str]) -> list[Shard]:
+    """Give the shards of the partition keys that a run was asked for, in the plan's order.
+
+    Raises UsageWrong when there are none, as in a range from its end to its begin, or when a key
+    is none of the plan's.
+    """
+    if not keys:
+        raise UsageWrong(
+            f"{build.name}: no partition was selected, so nothing would be made",
+            why="the range is empty: it may run from its last key to its first",
+            mend=f"give the keys in the order of the plan: {_range_of_all(build)}",
+        )
+    shard_by_key = build.plan.shard_by_key()
+    unknown = [key for key in keys if key not in shard_by_key]
+    if unknown:
+        raise UsageWrong(
+            f"{build.name}: {unknown[0]} is no partition of the plan in force",
+            why=f"the plan was made at commit {build.plan.commit[:7]} with "
+            f"{len(shard_by_key)} shards",
+            mend=f"materialize {build.name}/plan, then select from {_range_of_all(build)}",
+        )
+    asked = set(keys)
+    return [shard for key, shard in shard_by_key.items() if key in asked]
+
+
+def find_undone(build: Build) -> list[Shard]:
+    """Give the shards that still keep the dataset from being published."""
+    return [
+        shard
+        for shard in build.plan.shards
+        if any(
+            read_marker(build.state.marker(shard.name, stage)) is None
+            for stage in ("audio", "metadata")
+        )
+    ]
+
+
+def to_failure(error: HugflowError) -> dg.Failure:
+    """Say it as the command line would: what happened, why, and how to mend it.
+
+    Dagster does not try again by itself: what passes is tried by the next run.
+    """
+    return dg.Failure(
+        description=str(error),
+        metadata={"why": error.why, "mend": error.mend, "exit_code": error.exit_code},
+        allow_retries=False,
+    )
+
+
+def _plan_asset(request: AddRequest) -> dg.AssetsDefinition:
+    name = request.name
+    spec = _spec(
+        request,
+        "plan",
+        description="What the dataset will consist of, settled once at one commit.\n\n",
+        kinds={"huggingface"},
+        deps=[],
+    )
+
+    @dg.multi_asset(
+        name=op_name(name, "plan"),
+        specs=[spec],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def plan(
+        context: dg.AssetExecutionContext, hub: HubResource, storage: Storage
+    ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult[None]]:
+        try:
+            with tell_run(context):
+                build = open_build(request, storage.places, hub.open(), storage.options())
+        except HugflowError as error:
+            raise to_failure(error) from None
+        register_partitions(context.instance, build)
+        metadata = plan_metadata(build)
+        context.log.info(_tell_what_is_next(build, metadata))
+        yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)
+        yield from unrecorded(context.instance, build)
+
+    return plan
+
+
+def _stage_assets(request: AddRequest) -> dg.AssetsDefinition:
+    name = request.name
+    specs = [
+        _spec(
+            request,
+            stage,
+            description=f"{WORDS_BY_STAGE[stage]}\n\n",
+            kinds={KIND_BY_STAGE[stage]},
+            deps=[dg.AssetKey([name, before])],
+        )
+        for before, stage in zip(("plan", *STAGES), STAGES, strict=False)
+    ]
+
+    @dg.multi_asset(
+        name=op_name(name, "stages"),
+        specs=specs,
+        can_subset=True,
+        partitions_def=dg.DynamicPartitionsDefinition(name=partitions_name(name)),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def stages(
+        context: dg.AssetExecutionContext, hub: HubResource, storage: Storage
+    ) -> Iterator[dg.AssetMaterialization]:
+        places = storage.places
+        selected = {
+            stage for stage in STAGES if dg.AssetKey([name, stage]) in context.selected_asset_keys
+        }
+        try:
+            with show_alive(places, context.run.run_id), tell_run(context):
+                build = open_build(request, places, hub.open(), storage.options())
+                shards = choose_shards(build, context.partition_keys)
+                yield from _make(context, build, shards, selected)
+        except HugflowError as error:
+            raise to_failure(error) from None
+
+    return stages
+
+
+def _make(
+    context: dg.AssetExecutionContext,
+    build: Build,
+    shards: Sequence[Shard],
+    stages: AbstractSet[Stage],
+) -> Iterator[dg.AssetMaterialization]:
+    """Make the shards, and yield an event for each stage and shard as it is done.
+
+    Also for what was done before: whoever selects a finished partition sees it turn green again.
+    """
+    shard_stages = [stage for stage in SHARD_STAGES if stage in stages]
+    failed: list[ShardFailed] = []
+    tracker = Tracker(build)
+    with tracker.watch() as ended:
+        if shard_stages:
+            for event in make_shards(build, shards, shard_stages, on_rows=tracker.add):
+                if isinstance(event, ShardFailed):
+                    failed.append(event)
+                    continue
+                for stage in shard_stages:
+                    yield stage_materialization(build, event.shard, stage, event.markers[stage])
+        if failed:
+            raise ShardsFailed(build, failed)
+        if "processed" in stages:
+            published = publish(build)
+            if published is not None:
+                ended("completed")
+                for shard in shards:
+                    yield processed_materialization(build, shard, published.manifest)
+            else:
+                _explain_unpublished(context, build, shards)
+        yield from unrecorded(context.instance, build)
+
+
+def _explain_unpublished(
+    context: dg.AssetExecutionContext, build: Build, shards: Sequence[Shard]
+) -> None:
+    """Say which shards are still missing; raises StageMissing when they are the run's own."""
+    undone = find_undone(build)
+    own = [shard.name for shard in undone if shard in shards]
+    if own:
+        raise StageMissing(
+            f"{build.name}: audio and metadata are not done for {', '.join(own)}",
+            why="processed is published from what the earlier stages leave",
+            mend="materialize raw, audio and metadata of these partitions too",
+        )
+    context.log.info(
+        "%s is not published yet: %d of %d shards are still to be done: %s",
+        build.name,
+        len(undone),
+        len(build.plan.shards),
+        ", ".join(build.plan.partition_key(shard) for shard in undone[:20]),
+    )
+
+
+def _spec(
+    request: AddRequest, stage: str, *, description: str, kinds: set[str], deps: list[dg.AssetKey]
+) -> dg.AssetSpec:
+    tags = {"hugflow/stage": stage}
+    return dg.AssetSpec(
+        key=dg.AssetKey([request.name, stage]),
+        description=description + _quote(request),
+        group_name=group_name(request.name),
+        kinds=kinds,
+        owners=[request.owner] if request.owner and is_valid_owner(request.owner) else [],
+        tags=tags,
+        metadata={
+            "hf_id": request.hf_id,
+            "subset": request.subset or "none",
+            "split": request.split,
+            "revision": request.revision,
+            **({"owner": request.owner} if request.owner else {}),
+        },
+        skippable=stage != "plan",
+        deps=deps,
+    )
+
+
+def _quote(request: AddRequest) -> str:
+    """The request's own words, as a quotation: they are a stranger's, and markdown is rendered."""
+    return "\n".join(f"    {line}" for line in request.description.splitlines())
+
+
+def _range_of_all(build: Build) -> str:
+    keys = list(build.plan.shard_by_key())
+    return f"{keys[0]}...{keys[-1]}" if keys else "no partition: the dataset has no file"
+
+
+def _tell_what_is_next(build: Build, metadata: dict[str, object]) -> str:
+    if "partition_range" not in metadata:
+        return f"{build.name}: planned; it has no shards"
+    return (
+        f"{build.name}: {build.plan.rows} rows in {len(build.plan.shards)} shards at commit "
+        f"{build.plan.commit}\n"
+        f"--partition-range {metadata['partition_range']}\n"
+        f"all of it:   {metadata['materialize_all']}\n"
+        f"one shard:   {metadata['materialize_one']}"
+    )

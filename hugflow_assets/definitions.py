@@ -1,0 +1,85 @@
+"""All that Dagster loads: the assets of every request, the resources, the sensor.
+
+    dagster dev                                            (with workspace.yaml)
+    dagster asset list -m hugflow_assets.definitions
+
+What is asked for comes from the catalogue, which the sensor writes from main, else from the work
+tree's `requests/`. The network is never asked, and one bad request never keeps the others out.
+"""
+
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import dagster as dg
+
+from hugflow.errors import HugflowError
+from hugflow.requests.catalog import Catalog, read_catalog
+from hugflow.requests.collect import RequestSet, collect_requests
+from hugflow.requests.folder import read_folder
+from hugflow.settings import Project
+from hugflow.store.layout import Places
+from hugflow_resources.project import open_project
+
+log = logging.getLogger("hugflow.definitions")
+
+
+def load_definitions(project: Project) -> dg.Definitions:
+    """Give everything that the project's requests ask for.
+
+    The Hub's libraries must not have been imported before the project was opened.
+    """
+    from hugflow_assets.datasets import build_dataset
+    from hugflow_resources.hub import HubResource
+    from hugflow_resources.requests_repo import RequestsRepo
+    from hugflow_resources.storage import Storage
+    from hugflow_sensors.requests_on_main import build_requests_on_main
+
+    catalog = find_catalog(project.places)
+    files = catalog.data_by_path if catalog is not None else read_work_tree(project.root)
+    requests = collect_requests(files)
+    tell_problems(requests, catalog)
+    return dg.Definitions(
+        assets=[assets for file in requests.adds for assets in build_dataset(file.request)],
+        resources={
+            "hub": HubResource(endpoint=project.settings.hf_endpoint),
+            "storage": Storage.of(project),
+            "requests_repo": RequestsRepo(branch=project.settings.requests_branch),
+        },
+        sensors=[build_requests_on_main(loaded=catalog.digest if catalog is not None else None)],
+        # A run works on one dataset with threads of its own; a process for each op costs seconds.
+        executor=dg.in_process_executor,
+    )
+
+
+def find_catalog(places: Places) -> Catalog | None:
+    """Give the catalogue, or None where there is none that can be read: the sensor mends it."""
+    try:
+        return read_catalog(places)
+    except HugflowError as error:
+        log.warning("%s", error)
+        return None
+
+
+def read_work_tree(root: Path | None) -> Mapping[str, bytes]:
+    """Give the request files of the work tree; none where its folder cannot be read."""
+    try:
+        return read_folder(root) if root is not None else {}
+    except HugflowError as error:
+        log.warning("%s", error)
+        return {}
+
+
+def tell_problems(requests: RequestSet, catalog: Catalog | None) -> None:
+    """Log why some files are not carried out."""
+    unread = catalog.problems if catalog is not None else ()
+    for problem in (*unread, *requests.problems, *requests.warnings):
+        log.warning("%s", problem.render())
+
+
+# Skippable specs and owners are marked as beta, and each asset would say so.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+
+defs = load_definitions(open_project())

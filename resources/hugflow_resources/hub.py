@@ -1,0 +1,18 @@
+"""The Hub, for Dagster."""
+
+import dagster as dg
+from huggingface_hub import get_token
+
+from hugflow.clients.hub import Hub
+from hugflow.settings import load_project
+
+
+class HubResource(dg.ConfigurableResource[Hub]):
+    """One Hub. Its token is no field: Dagster shows and stores the fields of a resource."""
+
+    endpoint: str | None = None
+
+    def open(self) -> Hub:
+        """Give the client, with the token that the settings hold now, else `hf auth login`'s."""
+        token = load_project().settings.hf_token
+        return Hub(self.endpoint, token.get_secret_value() if token else get_token())

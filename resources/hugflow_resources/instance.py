@@ -1,0 +1,84 @@
+"""Dagster's instance of a project: the one that `dagster`, started in the project root, opens.
+
+    python -m hugflow_resources.instance [ROOT]
+
+makes it ready. Several processes that open a new SQLite home at once can leave it broken for good;
+whoever starts them runs this first.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import yaml
+from dagster._core.instance.ref import InstanceRef
+
+from hugflow.errors import HugflowError, UsageWrong
+from hugflow.store.atomic import make_folder
+from hugflow.store.locks import hold
+
+CONFIG_FILE = "dagster.yaml"
+BASE_FOLDER = Path(".hugflow-state") / "dagster"
+PREPARING_S = 120.0
+
+
+def has_instance(root: Path) -> bool:
+    """Whether Dagster would remember anything here."""
+    return bool(os.environ.get("DAGSTER_HOME")) or (root / CONFIG_FILE).is_file()
+
+
+@contextmanager
+def open_instance(root: Path) -> Iterator[dg.DagsterInstance]:
+    """Open the instance of DAGSTER_HOME, else the one that `root/dagster.yaml` describes.
+
+    Raises UsageWrong when there is neither: Dagster would forget everything.
+    """
+    if os.environ.get("DAGSTER_HOME"):
+        with dg.DagsterInstance.get() as instance:
+            yield instance
+        return
+    if not has_instance(root):
+        raise UsageWrong(
+            f"Dagster has no instance in {root}",
+            why=f"DAGSTER_HOME is not set, and there is no {CONFIG_FILE}",
+            mend="go to the root of a project, or make one with `hugflow init`",
+        )
+    base = root / BASE_FOLDER
+    make_folder(base)
+    # Dagster takes relative paths for relative to the working directory, which may be another.
+    config = yaml.safe_load((root / CONFIG_FILE).read_text("utf-8")) or {}
+    ref = InstanceRef.from_dir(
+        str(base), config_dir=str(root), overrides=_with_absolute_folders(config, root)
+    )
+    with dg.DagsterInstance.from_ref(ref) as instance:
+        yield instance
+
+
+def prepare_instance(root: Path) -> None:
+    """Create the instance's tables, one process at a time; doing it again changes nothing."""
+    lock = root / BASE_FOLDER.parent / "locks" / "dagster-instance.lock"
+    with hold(lock, "Dagster's instance", wait_s=PREPARING_S), open_instance(root) as instance:
+        instance.get_runs(limit=1)
+
+
+def _with_absolute_folders(config: Any, root: Path) -> Any:
+    if not isinstance(config, dict):
+        return config
+    return {
+        key: str(root / value)
+        if key == "base_dir" and isinstance(value, str)
+        else _with_absolute_folders(value, root)
+        for key, value in config.items()
+    }
+
+
+if __name__ == "__main__":
+    try:
+        prepare_instance(Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve())
+    except HugflowError as failure:
+        sys.stderr.write(f"{failure}\n")
+        sys.exit(failure.exit_code)

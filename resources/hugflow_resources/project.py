@@ -1,0 +1,13 @@
+"""The project that this process works in."""
+
+from hugflow.settings import Project, load_project
+
+
+def open_project() -> Project:
+    """Read the settings, and let the Hub's libraries see theirs.
+
+    Before anything imports huggingface_hub: it reads HF_ENDPOINT and HF_HOME once, on import.
+    """
+    project = load_project()
+    project.export_hub_environment()
+    return project

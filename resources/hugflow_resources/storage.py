@@ -1,0 +1,57 @@
+"""Where datasets lie and how they are made, for Dagster."""
+
+from pathlib import Path
+from typing import Self
+
+import dagster as dg
+
+from hugflow.requests.grammar import max_bad_rows
+from hugflow.settings import Project
+from hugflow.stages.options import Options
+from hugflow.store.layout import Places
+from hugflow.store.locks import FOR_EVER
+
+
+class Storage(dg.ConfigurableResource["Storage"]):
+    """The three roots, absolute, and the settings of the work."""
+
+    storage_root: str
+    processed_root: str
+    state_dir: str
+    workers: int = 2
+    download_slots: int = 5
+    keep_raw: bool = False
+    mp3_source: str = "copy"
+    max_bad_rows: str = "1%"
+
+    @classmethod
+    def of(cls, project: Project) -> Self:
+        """Take everything from the project's settings."""
+        places, options = project.places, project.options
+        return cls(
+            storage_root=str(places.storage_root),
+            processed_root=str(places.processed_root),
+            state_dir=str(places.state_dir),
+            workers=options.workers,
+            download_slots=options.download_slots,
+            keep_raw=options.keep_raw,
+            mp3_source=options.mp3_source,
+            max_bad_rows=str(options.max_bad_rows),
+        )
+
+    @property
+    def places(self) -> Places:
+        """The three roots as paths."""
+        return Places(Path(self.storage_root), Path(self.processed_root), Path(self.state_dir))
+
+    def options(self, *, lock_wait_s: float = FOR_EVER) -> Options:
+        """How work is done; a run waits for locks as long as it takes."""
+        budget = self.max_bad_rows
+        return Options(
+            workers=self.workers,
+            download_slots=self.download_slots,
+            keep_raw=self.keep_raw,
+            mp3_source=self.mp3_source,
+            max_bad_rows=max_bad_rows(int(budget) if budget.isdecimal() else budget),
+            lock_wait_s=lock_wait_s,
+        )

@@ -1,0 +1,107 @@
+"""What Dagster loads: assets from the catalogue or the work tree, whatever state they are in."""
+
+import logging
+import subprocess
+import sys
+import time
+
+import dagster as dg
+import pytest
+
+from hugflow.requests.catalog import Catalog, write_catalog
+from hugflow.settings import load_project
+from hugflow.store.layout import Places
+from hugflow_assets.definitions import load_definitions
+from tests.dagster.conftest import Project
+
+SPEECH = "hf_id: acme/speech\ndescription: Speech\n"
+TEXT = "hf_id: acme/text\ndescription: Text\n"
+
+
+def names_in(project: Project) -> set[str]:
+    definitions = load_definitions(load_project(project.root, {}))
+    keys = definitions.resolve_asset_graph().get_all_asset_keys()
+    return {key.path[0] for key in keys}
+
+
+def places_of(project: Project) -> Places:
+    return load_project(project.root, {}).places
+
+
+def test_without_requests_there_is_the_sensor_and_no_asset(project: Project):
+    assert names_in(project) == set()
+    repository = load_definitions(load_project(project.root, {})).get_repository_def()
+    (sensor,) = repository.sensor_defs
+    assert sensor.name == "requests_on_main"
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+
+
+def test_without_a_catalogue_the_work_tree_counts(project: Project):
+    project.write_request("speech.yaml", SPEECH)
+    assert names_in(project) == {"acme__speech__split_train__rev_main"}
+
+
+def test_with_a_catalogue_main_counts_and_not_the_work_tree(project: Project):
+    project.write_request("speech.yaml", SPEECH)
+    write_catalog(places_of(project), Catalog("a" * 40, {"requests/add/t.yaml": TEXT.encode()}))
+    assert names_in(project) == {"acme__text__split_train__rev_main"}
+
+
+def test_an_empty_main_has_no_assets_whatever_the_work_tree_holds(project: Project):
+    project.write_request("speech.yaml", SPEECH)
+    write_catalog(places_of(project), Catalog("a" * 40, {}))
+    assert names_in(project) == set()
+
+
+def test_a_bad_request_is_logged_and_keeps_no_other_out(
+    project: Project, caplog: pytest.LogCaptureFixture
+):
+    project.write_request("speech.yaml", SPEECH)
+    project.write_request("bad.yaml", "hf_id: 7\nnothing: else\n")
+    with caplog.at_level(logging.WARNING):
+        assert names_in(project) == {"acme__speech__split_train__rev_main"}
+    assert "requests/add/bad.yaml:1" in caplog.text
+
+
+def test_a_damaged_catalogue_is_logged_and_the_sensor_loads_to_mend_it(
+    project: Project, caplog: pytest.LogCaptureFixture
+):
+    catalog = places_of(project).catalog
+    catalog.mkdir(parents=True)
+    (catalog / "requests.json").write_bytes(b"{")
+    with caplog.at_level(logging.WARNING):
+        assert names_in(project) == set()
+    assert "catalogue" in caplog.text
+
+
+def test_the_module_validates_and_lists_without_a_network(project: Project):
+    project.write_request("speech.yaml", SPEECH)
+    listed = project.dagster("asset", "list", "-m", "hugflow_assets.definitions")
+    assert "acme__speech__split_train__rev_main/raw" in listed.stdout, listed.stderr
+    assert "BetaWarning" not in listed.stderr
+    validated = project.dagster("definitions", "validate")
+    assert validated.returncode == 0, validated.stderr
+
+
+@pytest.mark.slow
+def test_a_thousand_datasets_load_in_five_cpu_seconds(project: Project):
+    files = {
+        f"requests/add/{n}.yaml": f"hf_id: acme/d{n}\ndescription: Number {n}\n".encode()
+        for n in range(1000)
+    }
+    write_catalog(places_of(project), Catalog("a" * 40, files))
+    program = (
+        "import time; from hugflow_assets.definitions import defs;"
+        "assert len(defs.resolve_asset_graph().get_all_asset_keys()) == 5000;"
+        "print(time.process_time())"
+    )
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=project.root,
+        env=project.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert float(done.stdout) < 5.0, f"and {time.monotonic() - started:.1f} s by the clock"

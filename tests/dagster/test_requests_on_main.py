@@ -1,0 +1,311 @@
+"""One tick of the sensor after another, with a real remote and Dagster in memory."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import dagster as dg
+import pytest
+
+from hugflow.requests.catalog import read_catalog
+from hugflow.settings import load_project
+from hugflow.stages.open import open_build
+from hugflow.stages.sync import sync_dataset
+from hugflow.store.layout import Places
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_text
+from hugflow_assets.definitions import load_definitions
+from hugflow_resources.alive import show_alive
+from hugflow_resources.hub import HubResource
+from hugflow_resources.storage import Storage
+from hugflow_sensors.runs import attempt_tags
+from tests.dagster.conftest import RANGE_END, RANGE_START, Project
+
+
+@dataclass
+class World:
+    """A project whose sensor is ticked by hand; loading anew stands for the reload."""
+
+    project: Project
+    instance: dg.DagsterInstance
+    cursor: str | None = None
+    definitions: dg.Definitions | None = None
+
+    @property
+    def places(self) -> Places:
+        return load_project(self.project.root).places
+
+    def load(self) -> dg.Definitions:
+        self.definitions = load_definitions(load_project(self.project.root))
+        return self.definitions
+
+    def tick(self) -> dg.SensorResult:
+        definitions = self.definitions or self.load()
+        repository = definitions.get_repository_def()
+        context = dg.build_sensor_context(
+            instance=self.instance,
+            cursor=self.cursor,
+            repository_def=repository,
+            resources=dict(definitions.resources or {}),
+        )
+        sensor = repository.get_sensor_def("requests_on_main")
+        result = sensor(context)
+        assert isinstance(result, dg.SensorResult)
+        self.cursor = result.cursor
+        return result
+
+    def tick_after_push(self) -> dg.SensorResult:
+        """Two ticks, as after a push: one that reads main, one in the code that was loaded anew."""
+        self.tick()
+        self.load()
+        return self.tick()
+
+    def words(self, result: dg.SensorResult) -> str:
+        return result.skip_reason.skip_message or "" if result.skip_reason else ""
+
+    def end_run(self, request: dg.RunRequest, status: dg.DagsterRunStatus) -> dg.DagsterRun:
+        """A run of what the sensor asked for, in this state."""
+        definitions = self.definitions or self.load()
+        job = definitions.resolve_implicit_global_asset_job_def()
+        run = self.instance.create_run_for_job(
+            job, tags=dict(request.tags), asset_selection=frozenset(request.asset_selection or ())
+        )
+        if status is dg.DagsterRunStatus.FAILURE:
+            self.instance.report_run_failed(run)
+        elif status is dg.DagsterRunStatus.STARTED:
+            event = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, run.job_name)
+            self.instance.report_dagster_event(event, run.run_id)
+        return run
+
+
+@pytest.fixture
+def world(project: Project, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A project with an empty main."""
+    monkeypatch.chdir(project.root)
+    return World(project, instance)
+
+
+Ask = Callable[..., str]
+
+
+@pytest.fixture
+def ask(world: World, hub: LoopbackHub, request: pytest.FixtureRequest) -> Ask:
+    """Publish a dataset and push a request for it; the dataset's name."""
+
+    def ask_for(shards: int = 2, name: str = "", publish: bool = True) -> str:
+        own = name or request.node.name.replace("_", "-")[:60].strip("-")
+        if publish:
+            publish_text(hub, f"sensor/{own}", rows=2 * shards, shards=shards)
+        text = f"hf_id: sensor/{own}\ndescription: Asked for\n"
+        world.project.push({f"requests/add/{own}.yaml": text})
+        return f"sensor__{own}__split_train__rev_main"
+
+    return ask_for
+
+
+def test_an_empty_main_asks_for_nothing(world: World):
+    result = world.tick_after_push()
+    assert not result.run_requests
+    assert "main asks for nothing" in world.words(result)
+    assert read_catalog(world.places) is not None
+
+
+def test_a_request_on_main_becomes_one_run_over_all_its_shards(world: World, ask: Ask):
+    name = ask(shards=3)
+    result = world.tick_after_push()
+    (run,) = result.run_requests or []
+    keys = world.instance.get_dynamic_partitions(f"{name}/shards")
+    assert (run.tags[RANGE_START], run.tags[RANGE_END]) == (keys[0], keys[-1])
+    assert len(keys) == 3
+    assert {key.path[1] for key in run.asset_selection or ()} == {
+        "raw",
+        "audio",
+        "metadata",
+        "processed",
+    }
+
+
+def test_the_run_that_the_sensor_asks_for_makes_the_dataset(world: World, ask: Ask):
+    name = ask()
+    (request,) = world.tick_after_push().run_requests or []
+    definitions = world.load()
+    job = definitions.resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(
+        instance=world.instance,
+        tags=dict(request.tags),
+        asset_selection=list(request.asset_selection or ()),
+    )
+    assert result.success
+    assert world.places.link(name).is_symlink()
+    assert "1 complete" in world.words(world.tick())
+
+
+def test_asking_again_gives_the_same_run_key_so_that_nothing_runs_twice(world: World, ask: Ask):
+    ask()
+    first = world.tick_after_push().run_requests or []
+    world.cursor = None
+    assert [run.run_key for run in world.tick().run_requests or []] == [
+        run.run_key for run in first
+    ]
+
+
+def test_while_a_run_is_at_work_no_other_is_asked_for(world: World, ask: Ask):
+    ask()
+    (request,) = world.tick_after_push().run_requests or []
+    world.end_run(request, dg.DagsterRunStatus.STARTED)
+    result = world.tick()
+    assert not result.run_requests
+    assert "a run is at work" in world.words(result)
+
+
+def test_a_failed_run_is_followed_by_another_attempt_only_after_a_pause(
+    world: World, ask: Ask, monkeypatch: pytest.MonkeyPatch
+):
+    ask()
+    (request,) = world.tick_after_push().run_requests or []
+    world.end_run(request, dg.DagsterRunStatus.FAILURE)
+    result = world.tick()
+    assert not result.run_requests
+    assert "the next begins at" in world.words(result)
+    monkeypatch.setattr("hugflow_sensors.decide.BACK_OFF_S", (0.0, 300.0))
+    (again,) = world.tick().run_requests or []
+    assert again.run_key != request.run_key
+    assert again.tags["hugflow/attempt"] == "2"
+
+
+def test_a_run_whose_process_has_gone_is_marked_as_failed(world: World, ask: Ask):
+    ask()
+    (request,) = world.tick_after_push().run_requests or []
+    run = world.end_run(request, dg.DagsterRunStatus.STARTED)
+    with show_alive(world.places, run.run_id):
+        world.tick()
+        assert world.instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]
+    lock = world.places.state_dir / "locks" / "runs" / f"{run.run_id}.lock"
+    lock.touch()
+    result = world.tick()
+    assert world.instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
+    assert "has gone" in world.words(result)
+    assert not lock.exists()
+
+
+def test_only_what_is_missing_on_disk_is_asked_for(world: World, ask: Ask):
+    name = ask(shards=4)
+    world.tick_after_push()
+    build = _build(world, name)
+    from hugflow.stages.make import make_shards
+
+    list(make_shards(build, build.plan.shards[:1]))
+    list(make_shards(build, build.plan.shards[3:]))
+    (request,) = world.tick().run_requests or []
+    keys = list(build.plan.shard_by_key())
+    assert (request.tags[RANGE_START], request.tags[RANGE_END]) == (keys[1], keys[2])
+
+
+def test_what_local_sync_made_is_adopted_and_not_made_again(world: World, ask: Ask):
+    name = ask()
+    world.tick_after_push()
+    sync_dataset(_build(world, name))
+    result = world.tick()
+    assert not result.run_requests
+    stages = [event.asset_key.path[1] for event in result.asset_events]
+    assert stages.count("processed") == 2
+    for event in result.asset_events:
+        world.instance.report_runless_asset_event(event)
+    assert world.tick().asset_events == []
+    assert "1 complete" in world.words(world.tick())
+
+
+def test_a_link_that_is_gone_is_noticed(world: World, ask: Ask):
+    name = ask()
+    world.tick_after_push()
+    sync_dataset(_build(world, name))
+    for event in world.tick().asset_events:
+        world.instance.report_runless_asset_event(event)
+    world.tick()
+    world.places.link(name).unlink()
+    assert len(world.tick().run_requests or []) == 1
+
+
+def test_one_request_that_cannot_be_planned_hides_no_other_and_is_left_alone_for_a_while(
+    world: World, ask: Ask, hub: LoopbackHub
+):
+    ask(name="nothing-there", publish=False)
+    ask(name="beside-it")
+    result = world.tick_after_push()
+    assert len(result.run_requests or []) == 1
+    world.end_run((result.run_requests or [])[0], dg.DagsterRunStatus.STARTED)
+    hub.clear_requests()
+    again = world.tick()
+    assert "nothing-there" in world.words(again)
+    assert "tried again at" in world.words(again)
+    assert not hub.requests
+
+
+def test_a_file_that_is_no_request_is_told_and_hides_no_other(world: World, ask: Ask):
+    world.project.push({"requests/add/bad.yaml": "hf_id: [\n"})
+    name = ask()
+    world.tick_after_push()
+    assert world.instance.get_dynamic_partitions(f"{name}/shards")
+    (request,) = world.tick().run_requests or []
+    world.end_run(request, dg.DagsterRunStatus.STARTED)
+    assert "refused: requests/add/bad.yaml" in world.words(world.tick())
+
+
+def test_a_main_that_cannot_be_read_is_not_an_empty_one(world: World, ask: Ask):
+    name = ask()
+    world.tick_after_push()
+    world.project.remote.rename(world.project.remote.with_name("away.git"))
+    result = world.tick()
+    (request,) = result.run_requests or []
+    assert request.tags["hugflow/dataset"] == name
+    world.end_run(request, dg.DagsterRunStatus.STARTED)
+    assert "main cannot be read" in world.words(world.tick())
+
+
+def test_a_main_that_was_never_read_starts_nothing_and_says_so(world: World):
+    world.project.remote.rename(world.project.remote.with_name("away.git"))
+    result = world.tick()
+    assert not result.run_requests
+    assert "main cannot be read" in world.words(result)
+    assert "mend" in world.words(result)
+
+
+def test_a_deleted_request_file_removes_nothing(world: World, ask: Ask):
+    name = ask()
+    world.tick_after_push()
+    sync_dataset(_build(world, name))
+    (path,) = (world.project.work_tree / "requests" / "add").iterdir()
+    path.unlink()
+    world.project.push({})
+    world.tick_after_push()
+    assert world.places.link(name).is_symlink()
+    assert world.places.dataset(name).manifest.is_file()
+
+
+def test_no_token_and_no_credential_of_a_url_is_kept(world: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("REQUESTS_REPO", "http://ada:secret-word@127.0.0.1:9/requests")
+    monkeypatch.setenv("GITHUB_TOKEN", "ghp_made_up_token_for_tests")
+    result = world.tick()
+    kept = f"{world.words(result)}{result.cursor}"
+    assert "secret-word" not in kept
+    assert "ghp_" not in kept
+    assert "127.0.0.1:9" in kept
+
+
+def _build(world: World, name: str):  # type: ignore[no-untyped-def]
+    from hugflow.requests.collect import collect_requests
+
+    catalog = read_catalog(world.places)
+    assert catalog is not None
+    requests = collect_requests(catalog.data_by_path)
+    (request,) = [file.request for file in requests.adds if file.request.name == name]
+    storage = Storage.of(load_project(world.project.root))
+    return open_build(request, world.places, HubResource().open(), storage.options())
+
+
+def test_attempts_are_told_apart_by_dataset_plan_and_request(world: World, ask: Ask):
+    name = ask()
+    world.tick_after_push()
+    build = _build(world, name)
+    tags = attempt_tags(build.plan, build.request.digest)
+    assert tags["hugflow/dataset"] == name
+    assert tags["hugflow/plan"] == build.plan.id
