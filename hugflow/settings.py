@@ -6,7 +6,7 @@ down. Relative paths are relative to the project root, never to the working dire
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -138,12 +138,10 @@ class Project:
 
     def export_hub_environment(self) -> None:
         """Let the Hub's own libraries see its settings: they read the environment, on import."""
-        for name, value in (
-            ("HF_ENDPOINT", self.settings.hf_endpoint),
-            ("HF_HOME", self.settings.hf_home),
-        ):
-            if value is not None:
-                os.environ[name] = str(value)
+        if self.settings.hf_endpoint is not None:
+            os.environ["HF_ENDPOINT"] = self.settings.hf_endpoint
+        if self.settings.hf_home is not None and self.origins["HF_HOME"] != "environment":
+            os.environ["HF_HOME"] = str(self._resolve("HF_HOME"))
 
     def _resolve(self, name: str) -> Path:
         path: Path = getattr(self.settings, NAMES[name]).expanduser()
@@ -195,11 +193,18 @@ def load_project(start: Path | None = None, environ: Mapping[str, str] | None = 
 def render_env_example() -> str:
     """The text of `.env.example`: every setting, commented out, with its default."""
     lines = ["# Settings of hugflow. Copy this file to .env and set what you need."]
-    for name, field in NAMES.items():
-        info = Settings.model_fields[field]
-        default = "" if info.default_factory is not None else info.get_default()
-        shown = "" if default is None else str(default).lower() if default is False else default
-        lines += ["", f"# {info.description}", f"# {name}={shown}"]
+    for name, default, description in _rows():
+        lines += ["", f"# {description}", f"# {name}={default}"]
+    return "\n".join(lines) + "\n"
+
+
+def render_settings_table() -> str:
+    """The table in docs/settings.md: every setting, its default, what it means."""
+    lines = ["| Setting | Default | Meaning |", "| --- | --- | --- |"]
+    lines += [
+        f"| `{name}` | {f'`{default}`' if default else ''} | {description} |"
+        for name, default, description in _rows()
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -213,9 +218,25 @@ def find_root(start: Path, environ: Mapping[str, str]) -> Path | None:
     return Path(home).expanduser().resolve() if home else None
 
 
+def _rows() -> Iterator[tuple[str, str, str]]:
+    """Name, default as it is written, and description of each setting."""
+    for name, field in NAMES.items():
+        info = Settings.model_fields[field]
+        default = None if info.default_factory is not None else info.get_default()
+        shown = "" if default is None else str(default)
+        yield name, shown.lower() if isinstance(default, bool) else shown, info.description or ""
+
+
 def _read_dotenv(root: Path) -> Mapping[str, str | None]:
     path = root / ".env"
-    return dotenv_values(path, interpolate=False) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    try:
+        return dotenv_values(path, interpolate=False)
+    except UnicodeDecodeError:
+        raise SettingInvalid(
+            ".env cannot be used", why="it is not UTF-8", mend="write NAME=value, one a line"
+        ) from None
 
 
 def _read_yaml(root: Path) -> Mapping[str, Any]:
@@ -227,7 +248,7 @@ def _read_yaml(root: Path) -> Mapping[str, Any]:
         raise _yaml_invalid("it is larger than 64 KiB", "leave only what hugflow.yaml is for")
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise _yaml_invalid(" ".join(str(error).split())[:200], "correct it") from None
     settings = content.get("settings") if isinstance(content, dict) else None
     if settings is None:

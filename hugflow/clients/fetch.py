@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Protocol
 
 import httpx2
-from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import get_session, hf_raise_for_status
 
-from hugflow.clients.hub_errors import ATTEMPTS, to_hugflow_error, wait_before_retry_s
+from hugflow.clients.hub_errors import ATTEMPTS, HUB_ERRORS, to_hugflow_error, wait_before_retry_s
 from hugflow.errors import HubUnavailable, ShardCorrupt
 from hugflow.store.atomic import disk_errors, make_folder, sync_folder
 
@@ -81,6 +80,8 @@ def fetch(download: Download, target: Path) -> None:
 def _fetch_part(download: Download, part: Path) -> None:
     """Complete `part` to the promised size, trying again as long as bytes keep coming."""
     attempt = 0
+    most = _size(part)
+    part.touch()
     while True:
         before = _size(part)
         if before >= download.size_bytes:
@@ -88,16 +89,16 @@ def _fetch_part(download: Download, part: Path) -> None:
         attempt += 1
         try:
             _receive(download, part, before)
-        except (HfHubHTTPError, httpx2.HTTPError) as error:
+        except HUB_ERRORS as error:
             cause: Exception = error
         else:
             cause = httpx2.RemoteProtocolError("the connection ended before the file did")
             if _size(part) >= download.size_bytes:
                 return
-        if _size(part) > before:
-            attempt = 0
+        if _size(part) > most:
+            most, attempt = _size(part), 0
         failure = to_hugflow_error(cause, download.what)
-        if not isinstance(failure, HubUnavailable) and not _is_expired_link(cause):
+        if not isinstance(failure, HubUnavailable):
             raise failure from cause
         wait_s = wait_before_retry_s(cause, max(attempt, 1))
         if attempt >= ATTEMPTS or wait_s is None:
@@ -119,7 +120,8 @@ def _receive(download: Download, part: Path, start: int) -> None:
         is_rest = response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
         with disk_errors(part), part.open("ab" if start and is_rest else "wb") as file:
             left = download.size_bytes - file.tell()
-            for chunk in response.iter_bytes(CHUNK_BYTES):
+            # As they come: a chunk still being gathered would be lost when the connection breaks.
+            for chunk in response.iter_bytes():
                 file.write(chunk[:left])
                 left -= len(chunk)
                 if left < 0:
@@ -144,16 +146,6 @@ def _is_verified(download: Download, part: Path) -> bool:
             digest.update(chunk)
         os.fsync(file.fileno())
     return digest.hexdigest() == promised
-
-
-def _is_expired_link(error: Exception) -> bool:
-    """A 403 that the Hub itself did not sign comes from storage: the link was too old."""
-    return (
-        isinstance(error, HfHubHTTPError)
-        and error.response.status_code == 403
-        and "X-Error-Code" not in error.response.headers
-        and bool(error.response.history)
-    )
 
 
 def _size(path: Path) -> int:

@@ -6,7 +6,7 @@ moves meanwhile changes nothing. Addresses: https://huggingface.co/docs/hub/api.
 
 import io
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import httpx2
@@ -16,7 +16,7 @@ from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_st
 from huggingface_hub.utils._http import default_client_factory
 
 from hugflow.clients.fetch import Download, fetch
-from hugflow.clients.hub_errors import retry
+from hugflow.clients.hub_errors import refuse_long_wait, retry
 from hugflow.clients.repository import PublishedFile, Repository
 from hugflow.errors import RequestInvalid
 
@@ -36,7 +36,7 @@ class Hub:
 
     def __init__(self, endpoint: str | None = None, token: str | None = None) -> None:
         """Prepare the client; nothing is sent yet."""
-        set_client_factory(_patient_client)
+        _be_patient()
         self._token: str | bool = token or False
         self._api = HfApi(endpoint=endpoint, token=self._token, library_name="hugflow")
 
@@ -55,6 +55,9 @@ class Hub:
                 why="the repository has no commit at this revision",
                 mend="check revision on the dataset's page",
             )
+        if info.gated:
+            # What a gated dataset is about is public; only its files tell who may read them.
+            retry(lambda: self._api.auth_check(hf_id, repo_type="dataset"), what)
         licence = info.card_data.get("license") if info.card_data is not None else None
         return Repository(
             hf_id=hf_id,
@@ -209,7 +212,15 @@ def _to_published_file(info: RepoFile) -> PublishedFile:
     )
 
 
+@cache
+def _be_patient() -> None:
+    """Let the Hub's library use our timeouts; once, because it closes the connections in use."""
+    set_client_factory(_patient_client)
+
+
 def _patient_client() -> httpx2.Client:
     client = default_client_factory()
     client.timeout = TIMEOUT
+    hooks = client.event_hooks
+    client.event_hooks = {**hooks, "response": [*hooks["response"], refuse_long_wait]}
     return client

@@ -1,5 +1,6 @@
 """The Hub's refusals as errors that a person can mend."""
 
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -11,11 +12,13 @@ from huggingface_hub.errors import (
     DisabledRepoError,
     GatedRepoError,
     HfHubHTTPError,
+    LocalEntryNotFoundError,
     OfflineModeIsEnabled,
     RemoteEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.utils import parse_ratelimit_headers
 
 from hugflow.errors import HubUnavailable, HugflowError, NotAuthorised, RequestInvalid
 
@@ -28,12 +31,37 @@ LONGEST_WAIT_S = 60.0
 ATTEMPTS = 5
 
 
+class WaitTooLong(Exception):
+    """The Hub asks for a longer wait than anybody wants to sleep through.
+
+    No OSError and no HTTP error, because the Hub's libraries would sleep on those, and hide them.
+    """
+
+    def __init__(self, wait_s: float) -> None:
+        """Keep the seconds."""
+        super().__init__(f"asked to wait {wait_s:.0f} s")
+        self.wait_s = wait_s
+
+
+# What the Hub's clients raise. `datasets` makes ConnectionError and LocalEntryNotFoundError of a
+# server that does not answer; a proxy's own page, where JSON was asked for, is a JSONDecodeError.
+HUB_ERRORS = (
+    HfHubHTTPError,
+    httpx2.HTTPError,
+    OfflineModeIsEnabled,
+    WaitTooLong,
+    ConnectionError,
+    LocalEntryNotFoundError,
+    json.JSONDecodeError,
+)
+
+
 @contextmanager
 def hub_errors(what: str) -> Iterator[None]:
     """Turn what the Hub's clients raise into our errors; `what` names the repository or file."""
     try:
         yield
-    except (HfHubHTTPError, httpx2.HTTPError, OfflineModeIsEnabled) as error:
+    except HUB_ERRORS as error:
         raise to_hugflow_error(error, what) from error
 
 
@@ -85,6 +113,12 @@ def to_hugflow_error(error: Exception, what: str) -> HugflowError:
                 why="the repository does not hold it at this commit",
                 mend="plan the request again: hugflow plan FILE",
             )
+        case HfHubHTTPError() if _is_expired_link(error):
+            return HubUnavailable(
+                f"{what}: the Hub's storage refuses the link that the Hub gave",
+                why="such links expire; a new one is asked for on every attempt",
+                mend="run the same command again later: it goes on where it stopped",
+            )
         case HfHubHTTPError() if _status(error) in (401, 403):
             return NotAuthorised(
                 f"{what}: the Hub refuses our token",
@@ -98,12 +132,16 @@ def to_hugflow_error(error: Exception, what: str) -> HugflowError:
                 why=f"it answered {_status(error)}",
                 mend="check hf_id, revision and HF_ENDPOINT",
             )
-        case HfHubHTTPError():
-            wait = _retry_after_s(error.response)
-            later = f" and asks to wait {wait:.0f} s" if wait else ""
+        case WaitTooLong():
             return HubUnavailable(
                 f"{what}: the Hub cannot answer now",
-                why=f"it answered {_status(error)}{later}",
+                why=f"it asks to wait {error.wait_s:.0f} s",
+                mend="run the same command again then: it goes on where it stopped",
+            )
+        case HfHubHTTPError():
+            return HubUnavailable(
+                f"{what}: the Hub cannot answer now",
+                why=f"it answered {_status(error)}",
                 mend="run the same command again later: it goes on where it stopped",
             )
         case _:
@@ -136,19 +174,43 @@ def retry(call: Callable[[], T], what: str) -> T:
 
 def wait_before_retry_s(cause: BaseException | None, attempt: int) -> float | None:
     """How long to wait before the next attempt; None when trying again soon cannot help."""
-    if isinstance(cause, OfflineModeIsEnabled):
+    if isinstance(cause, OfflineModeIsEnabled | WaitTooLong):
         return None
-    backoff_s = 0.25 * float(2**attempt)
     asked_s = _retry_after_s(cause.response) if isinstance(cause, HfHubHTTPError) else None
-    if asked_s is None:
-        return backoff_s
-    return None if asked_s > LONGEST_WAIT_S else max(asked_s, 0.1)
+    return 0.25 * float(2**attempt) if asked_s is None else max(asked_s, 0.1)
+
+
+def refuse_long_wait(response: httpx2.Response) -> None:
+    """Raise WaitTooLong where an answer asks for a wait beyond LONGEST_WAIT_S.
+
+    A hook of the HTTP client, so it holds within the Hub's libraries too: left to themselves they
+    sleep through an hour, five times over.
+    """
+    if response.status_code in (429, 503):
+        wait_s = _retry_after_s(response)
+        if wait_s is not None and wait_s > LONGEST_WAIT_S:
+            raise WaitTooLong(wait_s)
 
 
 def _retry_after_s(response: httpx2.Response) -> float | None:
-    """Seconds of a Retry-After header in its numeric form; None for none or a date."""
+    """Seconds of a Retry-After header, else until the Hub's rate limit ends; None for neither.
+
+    https://huggingface.co/docs/hub/rate-limits: the Hub itself tells it by `RateLimit` alone.
+    """
     value = response.headers.get("Retry-After", "")
-    return float(value) if value.isdecimal() else None
+    if value.isdecimal():
+        return float(value)
+    limit = parse_ratelimit_headers(response.headers) if response.status_code == 429 else None
+    return float(limit.reset_in_seconds) if limit is not None else None
+
+
+def _is_expired_link(error: HfHubHTTPError) -> bool:
+    """A 403 that the Hub itself did not sign comes from storage: the link was too old."""
+    return (
+        _status(error) == 403
+        and "X-Error-Code" not in error.response.headers
+        and bool(error.response.history)
+    )
 
 
 def _status(error: HfHubHTTPError) -> int:

@@ -6,9 +6,11 @@ and a command that goes on with a settled plan does without it.
 
 from typing import Any
 
+import httpx2
+
 from hugflow.clients.hub import Hub
-from hugflow.clients.hub_errors import hub_errors
-from hugflow.errors import RequestInvalid
+from hugflow.clients.hub_errors import HUB_ERRORS, retry, to_hugflow_error
+from hugflow.errors import HubUnavailable, HugflowError, RequestInvalid
 
 
 def fetch_split_files(
@@ -51,26 +53,42 @@ def _resolve(hub: Hub, hf_id: str, commit: str, subset: str | None) -> dict[str,
     import datasets
 
     what = f"{hf_id}@{commit}"
-    # Always by hf://: a plain "org/name" would take a local folder of that name first.
-    with hub_errors(what):
-        try:
-            builder = datasets.load_dataset_builder(
-                f"hf://datasets/{hf_id}", name=subset, revision=commit, token=hub.token
-            )
-        except datasets.exceptions.DatasetNotFoundError as error:
-            raise RequestInvalid(
-                f"{what}: `datasets` does not find it",
-                why=_one_line(error),
-                mend="check hf_id and HF_TOKEN",
-            ) from error
-        except (ValueError, RuntimeError, FileNotFoundError) as error:
-            raise RequestInvalid(
-                f"{what}: {_subset_words(subset)} cannot be resolved",
-                why=_one_line(error),
-                mend="set subset to one that the dataset's page lists, or choose another revision",
-            ) from error
+
+    def call() -> Any:
+        # Always by hf://: a plain "org/name" would take a local folder of that name first.
+        return datasets.load_dataset_builder(
+            f"hf://datasets/{hf_id}", name=subset, revision=commit, token=hub.token
+        )
+
+    try:
+        builder = retry(call, what)
+    except HugflowError:
+        raise
+    except Exception as error:
+        fault = _fault_behind(error, what)
+        if fault is not None:
+            raise fault from error
+        # The card is a stranger's, and there is no telling what `datasets` makes of it.
+        raise RequestInvalid(
+            f"{what}: {_subset_words(subset)} cannot be resolved",
+            why=_one_line(error),
+            mend="set subset to one that the dataset's page lists, or choose another revision",
+        ) from error
     files: dict[Any, Any] = builder.config.data_files or {}
     return {str(split): [str(url) for url in urls] for split, urls in files.items()}
+
+
+def _fault_behind(error: Exception, what: str) -> HubUnavailable | None:
+    """The Hub's fault that `datasets` made another error of: it says "not found" when it is down."""
+    behind: BaseException | None = error
+    while behind is not None:
+        # A bare status error stands behind each of the Hub's own, which says what it means.
+        if isinstance(behind, HUB_ERRORS) and not isinstance(behind, httpx2.HTTPStatusError):
+            fault = to_hugflow_error(behind, what)
+            if isinstance(fault, HubUnavailable):
+                return fault
+        behind = behind.__cause__ or behind.__context__
+    return None
 
 
 def _subset_words(subset: str | None) -> str:

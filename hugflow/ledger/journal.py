@@ -15,7 +15,7 @@ sizes. A line that cannot be read is passed over, and the row looked for on disk
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +36,8 @@ AUDIO_FIELDS = (
     "copied",
     "source_path",
 )
+# Their types, `source_path` being text or absent.
+_AUDIO_TYPES = frozenset((int, int, str, int, int, int, bool, path) for path in (str, type(None)))
 _HEADER = json.dumps({"journal": VERSION}).encode() + b"\n"
 
 
@@ -118,7 +120,7 @@ def read_journal(path: Path) -> dict[int, Outcome]:
         return {}
     try:
         values = json.loads(b"[" + b",".join(lines) + b"]")
-    except ValueError:
+    except (ValueError, RecursionError):
         values = [value for line in lines if (value := _parse(line)) is not None]
     outcomes: dict[int, Outcome] = {}
     for value in values:
@@ -151,8 +153,18 @@ def _to_outcome(value: Any) -> Outcome:
         stem=_text(stem),
         mp3_bytes=None if mp3_bytes is None else _whole(mp3_bytes),
         json_bytes=None if json_bytes is None else _whole(json_bytes),
-        audio=None if audio is None else AudioInfo(**dict(zip(AUDIO_FIELDS, audio, strict=True))),
+        audio=None if audio is None else to_audio_info(audio),
     )
+
+
+def to_audio_info(values: Sequence[Any]) -> AudioInfo:
+    """What is known of a row's audio from values in the order of AUDIO_FIELDS.
+
+    Raises TypeError when they are not what a journal holds.
+    """
+    if tuple(map(type, values)) not in _AUDIO_TYPES or values[0] <= 0 or values[1] < 0:
+        raise TypeError(values)
+    return AudioInfo(**dict(zip(AUDIO_FIELDS, values, strict=True)))
 
 
 def _whole(value: Any) -> int:
@@ -170,5 +182,5 @@ def _text(value: Any) -> str:
 def _parse(line: bytes) -> Any:
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

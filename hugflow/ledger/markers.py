@@ -53,6 +53,9 @@ def read_marker(path: Path) -> Marker | None:
         value = json.loads(path.read_bytes())
         if value.pop("version") != VERSION:
             return None
-        return Marker(**{**value, "failed_rows": tuple(value["failed_rows"])})
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        marker = Marker(**{**value, "failed_rows": tuple(value["failed_rows"])})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
+    if type(marker.rows) is not int or not all(type(row) is int for row in marker.failed_rows):
+        return None
+    return marker

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from hugflow.store.atomic import write_file
+from hugflow.store.atomic import write_view
 
 VERSION = "3.0"
 READABLE_VERSIONS = ("2.0", VERSION)
@@ -42,6 +42,16 @@ Status = Literal[
     "completed",
     "removed",
 ]
+# What a damaged file can set off, whatever is in it.
+_NOT_A_VIEW = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
 STATUS_WORDS: tuple[Status, ...] = get_args(Status)
 
 
@@ -77,7 +87,7 @@ def write_progress(path: Path, progress: Progress) -> None:
     resume["expected_total_rows"] = progress.total_rows
     resume["version"] = VERSION
     share = rows / progress.total_rows if progress.total_rows else 1.0
-    write_file(
+    write_view(
         path,
         json.dumps(
             {
@@ -112,7 +122,7 @@ def read_progress(path: Path) -> Progress | None:
             total_rows=int(resume["expected_total_rows"]),
             resumed_from=int(value["resumed_from"]),
         )
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except _NOT_A_VIEW:
         return None
 
 

@@ -6,6 +6,7 @@ is itself called `row` or `audio_info` stands there as `<name>_source`.
 
 import json
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import pyarrow as pa
@@ -29,11 +30,16 @@ AUDIO_INFO_TYPE = pa.struct(
 
 def index_names(columns: Sequence[str]) -> tuple[str, ...]:
     """Names of the dataset's columns in the index, in order; never `row` or `audio_info`."""
-    taken = {"row", "audio_info", *columns}
+    return names_beside(columns, frozenset({"row", "audio_info"}))
+
+
+def names_beside(columns: Sequence[str], ours: AbstractSet[str]) -> tuple[str, ...]:
+    """Names for `columns`, in order, beside fields of `ours`: `<name>_source` where they meet."""
+    taken = {*ours, *columns}
     names = []
     for column in columns:
         name = column
-        while name in ("row", "audio_info") or (name != column and name in taken):
+        while name in ours or (name != column and name in taken):
             name += "_source"
         names.append(name)
     return tuple(names)
@@ -61,11 +67,13 @@ def index_features(schema: pa.Schema, audio_column: str | None) -> tuple[dict[st
 
     schema: of the published files. Audio is declared with decode=False, so that reading the
     folder needs no decoder.
+
+    Raises ValueError when a column has a type that `datasets` does not know.
     """
     import datasets
     from huggingface_hub import DatasetCardData
 
-    source = datasets.Features.from_arrow_schema(schema)
+    source = _source_features(schema)
     features: Any = datasets.Features(row=datasets.Value("int64"))
     for column, name in zip(schema.names, index_names(schema.names), strict=True):
         is_audio = column == audio_column or isinstance(source[column], datasets.Audio)
@@ -80,12 +88,23 @@ def index_features(schema: pa.Schema, audio_column: str | None) -> tuple[dict[st
     return features.to_dict(), header["dataset_info"]["features"]
 
 
+def _source_features(schema: pa.Schema) -> Any:
+    """Features of the published files: as declared, or from the types where that says nothing."""
+    import datasets
+
+    try:
+        return datasets.Features.from_arrow_schema(schema)
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError):
+        # A stranger wrote the metadata; only a type that is not known without it is an error.
+        return datasets.Features.from_arrow_schema(schema.remove_metadata())
+
+
 def _declared_features(schema: pa.Schema) -> dict[str, Any]:
     """What the publisher's own metadata says; empty when it says nothing that can be read."""
     text = (schema.metadata or {}).get(b"huggingface")
     try:
         features = json.loads(text)["info"]["features"] if text else {}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return {}
     return features if isinstance(features, dict) else {}
 

@@ -5,11 +5,14 @@ written whole; a plan is there before `current` names it.
 """
 
 import json
+import re
 
 from hugflow.errors import StateUnreadable
 from hugflow.shards.plan import Plan, from_json, to_json
 from hugflow.store.atomic import write_file
 from hugflow.store.layout import Places
+
+_PLAN_ID = re.compile(r"[0-9a-f]{16}")
 
 
 def read_current_plan(places: Places, name: str) -> Plan | None:
@@ -20,14 +23,19 @@ def read_current_plan(places: Places, name: str) -> Plan | None:
     folder = places.plans(name)
     try:
         plan_id = (folder / "current").read_text("ascii").strip()
-        text = (folder / f"{plan_id}.json").read_bytes()
     except FileNotFoundError:
         return None
     except UnicodeDecodeError:
         raise _unreadable(folder / "current", "it is not text") from None
+    if not _PLAN_ID.fullmatch(plan_id):
+        raise _unreadable(folder / "current", "it names no plan")
+    try:
+        text = (folder / f"{plan_id}.json").read_bytes()
+    except FileNotFoundError:
+        return None
     try:
         return from_json(json.loads(text))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _unreadable(folder / f"{plan_id}.json", str(error)) from error
     except StateUnreadable as error:
         raise _unreadable(folder / f"{plan_id}.json", f"{error.what}: {error.why}") from error

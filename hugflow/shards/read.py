@@ -11,6 +11,8 @@ from hugflow.shards.plan import Shard
 
 BATCH_BYTES = 8 << 20
 BATCH_ROWS = 1024
+# Codecs and encryption that this Arrow lacks are ArrowExceptions, damage inside is an OSError.
+_CANNOT_BE_READ = (pa.ArrowException, OSError)
 READ_BYTES = 1 << 20
 
 
@@ -33,13 +35,17 @@ def read_rows(
     """
     try:
         metadata = pq.read_metadata(path)
-    except (pa.ArrowInvalid, OSError) as error:
+    except _CANNOT_BE_READ as error:
         raise _corrupt(shard, str(error)) from error
-    if metadata.num_rows != shard.rows:
-        raise _corrupt(shard, f"it has {metadata.num_rows} rows where {shard.rows} were planned")
+    groups = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+    if not metadata.num_rows == sum(groups) == shard.rows:
+        raise _corrupt(
+            shard,
+            f"it has {metadata.num_rows} rows, {sum(groups)} in its row groups, where "
+            f"{shard.rows} were planned",
+        )
     first = shard.first_row
-    for group in range(metadata.num_row_groups):
-        group_rows = metadata.row_group(group).num_rows
+    for group, group_rows in enumerate(groups):
         if group_rows and is_wanted(range(first, first + group_rows)):
             row_bytes = metadata.row_group(group).total_byte_size // group_rows
             batch_rows = max(1, min(BATCH_ROWS, BATCH_BYTES // max(row_bytes, 1)))
@@ -50,8 +56,10 @@ def read_rows(
                     for batch in file.iter_batches(batch_rows, row_groups=[group], columns=columns):
                         yield range(start, start + batch.num_rows), batch
                         start += batch.num_rows
-            except (pa.ArrowInvalid, OSError) as error:
+            except _CANNOT_BE_READ as error:
                 raise _corrupt(shard, str(error)) from error
+            if start != first + group_rows:
+                raise _corrupt(shard, f"row group {group} has {start - first} of {group_rows} rows")
         first += group_rows
 
 

@@ -1,8 +1,9 @@
 """Making a plan: the few questions to the Hub that settle what a dataset consists of."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from hugflow.clients.repository import PublishedFile, Repository
 from hugflow.errors import RequestInvalid, ShardCorrupt
 from hugflow.shards.features import has_audio_feature, index_features, is_audio_type
 from hugflow.shards.plan import Plan, PlanRequest, plan_shards
-from hugflow.shards.stems import FILENAME_COLUMN, plan_suffixes
+from hugflow.shards.stems import FILENAME_COLUMN, plan_suffixes, to_filenames
 
 FOOTERS_AT_ONCE = 8
 
@@ -53,7 +54,15 @@ def fetch_plan(
         if audio_column is not None and FILENAME_COLUMN in columns:
             names = pool.map(lambda file: _read_filenames(hub, repository, file), files)
             suffixes = plan_suffixes(pa.chunked_array(list(names)))
-    features, card_features = index_features(schema, audio_column)
+    try:
+        features, card_features = index_features(schema, audio_column)
+    except ValueError as error:
+        raise _invalid(
+            repository,
+            "it has a column that `datasets` cannot read",
+            why=" ".join(str(error).split())[:300],
+            mend="choose another revision, or tell the dataset's owner",
+        ) from error
     shards = plan_shards([(f.file, f.rows) for f in footers])
     if not sum(shard.rows for shard in shards):
         raise _invalid(
@@ -88,27 +97,30 @@ class _Footer:
 
 def _read_footer(hub: Hub, repository: Repository, file: PublishedFile) -> _Footer:
     with _open_parquet(hub, repository, file) as parquet:
-        return _Footer(file, parquet.metadata.num_rows, parquet.schema_arrow)
+        schema = parquet.schema_arrow
+        if len(set(schema.names)) < len(schema.names):
+            raise pa.ArrowInvalid("two of its columns have the same name")
+        return _Footer(file, parquet.metadata.num_rows, schema)
 
 
 def _read_filenames(hub: Hub, repository: Repository, file: PublishedFile) -> pa.Array:
     """The column `audio_filename` of one file; what is not text counts as absent."""
     with _open_parquet(hub, repository, file) as parquet:
-        column = parquet.read([FILENAME_COLUMN]).column(0)
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        return pa.nulls(len(column), pa.large_string())
-    return column.cast(pa.large_string()).combine_chunks()
+        column = parquet.read([FILENAME_COLUMN]).column(FILENAME_COLUMN)
+    return pa.array(to_filenames(column), pa.large_string())
 
 
-def _open_parquet(hub: Hub, repository: Repository, file: PublishedFile) -> pq.ParquetFile:
+@contextmanager
+def _open_parquet(
+    hub: Hub, repository: Repository, file: PublishedFile
+) -> Iterator[pq.ParquetFile]:
     remote = hub.open_file(repository.hf_id, repository.commit, file)
     try:
-        return pq.ParquetFile(pa.PythonFile(remote, mode="r"), pre_buffer=False)
-    except pa.ArrowInvalid as error:
+        with pq.ParquetFile(pa.PythonFile(remote, mode="r"), pre_buffer=False) as parquet:
+            yield parquet
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ShardCorrupt(
-            f"{repository.hf_id}@{repository.commit}:{file.path} is no parquet file",
+            f"{repository.hf_id}@{repository.commit}:{file.path} cannot be read as parquet",
             why=" ".join(str(error).split())[:300],
             mend="tell the dataset's owner, or choose another revision",
         ) from error

@@ -14,6 +14,22 @@ import pyarrow as pa
 from hugflow.names import safe_stem, stem_key
 
 FILENAME_COLUMN = "audio_filename"
+_TEXT_TYPES = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+
+
+def to_filenames(column: pa.Array | pa.ChunkedArray) -> list[str | None]:
+    """The column `audio_filename` as names: None for what is not text, and for broken UTF-8.
+
+    The plan and the row path both read it here: what is a name to one must be one to the other.
+    """
+    type_ = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not any(is_text(type_) for is_text in _TEXT_TYPES):
+        return [None] * len(column)
+    try:
+        names: list[str | None] = column.to_pylist()
+    except UnicodeDecodeError:
+        names = [_text_or_none(scalar) for scalar in column]
+    return names
 
 
 def row_stem(row: int, filename: object, suffixes: Mapping[int, int]) -> str:
@@ -52,6 +68,14 @@ def plan_suffixes(filenames: pa.ChunkedArray) -> dict[int, int]:
             stem, times = stem + f"-{row}", times + 1
         suffixes[row] = times
     return suffixes
+
+
+def _text_or_none(scalar: pa.Scalar) -> str | None:
+    try:
+        text: str | None = scalar.as_py()
+    except UnicodeDecodeError:
+        return None
+    return text
 
 
 def _natural_stem(row: int, filename: object) -> str:

@@ -9,8 +9,14 @@ import os
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hugflow.audio.mp3 import AudioInfo
-from hugflow.ledger.journal import AUDIO_FIELDS, Outcome, RowFailed, RowMade, read_journal
+from hugflow.ledger.journal import (
+    AUDIO_FIELDS,
+    Outcome,
+    RowFailed,
+    RowMade,
+    read_journal,
+    to_audio_info,
+)
 from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
 
@@ -19,8 +25,7 @@ from hugflow.stages.build import Build
 class ShardOnDisk:
     """The rows of a shard that stand, wholly or in part, and those that failed.
 
-    made: rows with at least one file; `mp3_bytes` and `json_bytes` are None where that file is
-    missing. found: rows of `made` that the journal did not know.
+    made: rows that were begun; `mp3_bytes` and `json_bytes` are None where that file is missing. found: rows of `made` that the journal did not know.
     """
 
     made: dict[int, RowMade]
@@ -82,7 +87,7 @@ def _find_row(build: Build, row: int) -> RowMade | None:
         if build.plan.audio_column is None:
             return RowMade(row, str(row), None, len(data), None)
         return _from_audio_info(build, row, value["audio_info"], len(data))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
@@ -94,7 +99,8 @@ def _from_audio_info(build: Build, row: int, info: dict[str, Any], size: int) ->
     mp3_bytes = _size(str(build.folder.audio / name))
     if mp3_bytes is None:
         return None
-    return RowMade(row, stem, mp3_bytes, size, AudioInfo(**{k: info[k] for k in AUDIO_FIELDS}))
+    audio = to_audio_info([info[name] for name in AUDIO_FIELDS])
+    return RowMade(row, stem, mp3_bytes, size, audio)
 
 
 def _size(path: str) -> int | None:

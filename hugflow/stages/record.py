@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from hugflow.exports.index import audio_info
 from hugflow.ledger.journal import RowMade
+from hugflow.shards.features import names_beside
 from hugflow.shards.plan import Plan
 
 
@@ -32,8 +33,8 @@ def column_values(column: pa.Array) -> list[Any]:
         return list(pc.binary_length(column).to_pylist())
     try:
         values: list[Any] = column.to_pylist()
-    except UnicodeDecodeError:
-        values = [_value_or_not_text(scalar) for scalar in column]
+    except Exception:  # noqa: BLE001  # what a value sets off is looked at value by value
+        values = [_value_of(scalar) for scalar in column]
     if _is_plain(column.type):
         return values
     return [_to_plain(value) for value in values]
@@ -43,21 +44,28 @@ def render_row(plan: Plan, storage_name: str, made: RowMade, values: Mapping[str
     """The bytes of `json/<row>.json`: strict JSON, one field a line.
 
     storage_name: the last part of STORAGE_ROOT; the audio path begins with it [004].
-    values: the row's columns but the audio column, as `column_values` gives them.
+    values: the row's columns but the audio column, as `column_values` gives them. A column that
+    is called as one of our own fields stands as `<name>_source`, as in the index.
     """
-    fields = {
-        column: f"{storage_name}/{plan.dataset}/audio/{made.stem}.mp3"
-        if column == plan.audio_column
-        else values[column]
-        for column in plan.columns
-    }
+    audio = f"{storage_name}/{plan.dataset}/audio/{made.stem}.mp3"
+    columns = {c: audio if c == plan.audio_column else values[c] for c in plan.columns}
+    fields = dict(zip(_json_names(plan), columns.values(), strict=True))
     if plan.text_column is not None:
-        fields["text"] = fields[plan.text_column]
+        fields["text"] = columns[plan.text_column]
     info = audio_info(made)
     if info is not None:
         fields["audio_info"] = info
     lines = ",\n".join(f"  {_dumps(name)}: {_dumps(value)}" for name, value in fields.items())
     return f"{{\n{lines}\n}}\n".encode()
+
+
+def _json_names(plan: Plan) -> tuple[str, ...]:
+    ours = set()
+    if plan.audio_column is not None:
+        ours.add("audio_info")
+    if plan.text_column not in (None, "text"):
+        ours.add("text")
+    return names_beside(plan.columns, ours)
 
 
 def _dumps(value: Any) -> str:
@@ -87,11 +95,25 @@ def _to_plain(value: Any) -> Any:
             return str(value)
 
 
-def _value_or_not_text(scalar: pa.Scalar) -> Any:
+def _value_of(scalar: pa.Scalar) -> Any:
+    """The value of a scalar; its text where Python has no such value.
+
+    Years beyond 9999, time zones that nobody knows, structs with two fields of one name.
+    """
     try:
         return scalar.as_py()
     except UnicodeDecodeError:
         return NOT_TEXT
+    except Exception:  # noqa: BLE001  # pytz and pandas have errors of their own
+        return _text_of(scalar)
+
+
+def _text_of(scalar: pa.Scalar) -> Any:
+    try:
+        return str(scalar.cast(pa.string()).as_py())
+    except (pa.ArrowException, ValueError):
+        number = getattr(scalar, "value", None)
+        return number if isinstance(number, int) else None
 
 
 def _is_plain(type_: pa.DataType) -> bool:

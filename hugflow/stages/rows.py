@@ -23,7 +23,7 @@ from hugflow.audio.value import read_audio_value
 from hugflow.ledger.journal import Journal, Outcome, RowFailed, RowMade
 from hugflow.shards.plan import Shard
 from hugflow.shards.read import read_rows
-from hugflow.shards.stems import FILENAME_COLUMN, row_stem
+from hugflow.shards.stems import FILENAME_COLUMN, row_stem, to_filenames
 from hugflow.stages.build import Build
 from hugflow.stages.record import NOT_TEXT, column_values, render_row
 from hugflow.store.atomic import Written, commit, discard, write_temporary
@@ -105,7 +105,7 @@ class _Columns:
         values = {name: column_values(batch.column(name)) for name in wanted}
         filenames: Sequence[Any] | None = None
         if plan.audio_column is not None and FILENAME_COLUMN in plan.columns:
-            filenames = values.get(FILENAME_COLUMN) or column_values(batch.column(FILENAME_COLUMN))
+            filenames = to_filenames(batch.column(FILENAME_COLUMN))
         audio = None if plan.audio_column is None else batch.column(plan.audio_column)
         return cls(audio, filenames, values)
 

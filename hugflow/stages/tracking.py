@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from hugflow.errors import Locked
 from hugflow.ledger.journal import Outcome, RowMade, read_journal
 from hugflow.ledger.markers import read_marker
 from hugflow.ledger.progress import Progress, Status, write_progress
@@ -65,7 +66,8 @@ class Tracker:
         """Write the file around a block: `downloading` at its begin, and how it ended.
 
         The block calls what it is given with its status; one that ends without calling it ends
-        `incomplete`, one that is stopped `interrupted`, one that raises `failed`.
+        `incomplete`, one that is stopped `interrupted`, one that raises `failed`; one that is
+        locked out leaves it `downloading`.
         """
         status: Status = "incomplete"
 
@@ -76,6 +78,10 @@ class Tracker:
         self.write("downloading")
         try:
             yield end
+        except Locked:
+            # Somebody else is at work, and the file is theirs.
+            status = "downloading"
+            raise
         except Exception:
             status = "failed"
             raise

@@ -55,16 +55,19 @@ def commit(batch: Iterable[Written]) -> None:
 
     One folder is synced after the last file that goes into it and before the first that goes
     into the next, so with the MP3s first and the JSONs after them a JSON never stands without
-    its MP3, not even after a power cut.
+    its MP3, not even after a power cut. When the bytes of one cannot be brought to the disk, none
+    of them appears, and the room they took is free again.
     """
     files = list(batch)
     try:
         for file in files:
             with disk_errors(file.path):
                 os.fsync(file.fd)
-    finally:
-        for file in files:
-            os.close(file.fd)
+    except BaseException:
+        discard(files)
+        raise
+    for file in files:
+        os.close(file.fd)
     folder: Path | None = None
     for file in files:
         if folder is not None and file.path.parent != folder:
@@ -90,6 +93,22 @@ def write_file(path: Path, data: bytes | str) -> None:
     commit([write_temporary(path, data.encode() if isinstance(data, str) else data)])
 
 
+def write_view(path: Path, text: str) -> None:
+    """Write one file whole that several processes may write at once: the last one wins.
+
+    Each writes a temporary file of its own; one that a kill left behind does no harm.
+    """
+    make_folder(path.parent)
+    own = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
+    with disk_errors(path):
+        try:
+            own.write_text(text, "utf-8")
+            own.replace(path)
+        except OSError:
+            own.unlink(missing_ok=True)
+            raise
+
+
 def write_if_changed(path: Path, text: str) -> None:
     """Write one file whole, unless it already holds this text."""
     if not path.is_file() or path.read_bytes() != text.encode():
@@ -109,9 +128,12 @@ def commit_file(path: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make `folder` and what is missing above it."""
+    """Make `folder` and what is missing above it, and bring their names to the disk."""
+    missing = [each for each in (folder, *folder.parents) if not each.is_dir()]
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
+    for made in reversed(missing):
+        sync_folder(made.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -132,7 +154,7 @@ def sweep(folder: Path) -> int:
     if not folder.is_dir():
         return 0
     with os.scandir(folder) as entries:
-        left = [e.path for e in entries if e.name[0] == "." and e.name.endswith(TEMPORARY_SUFFIX)]
+        left = [entry.path for entry in entries if _is_temporary(entry)]
     for path in left:
         Path(path).unlink(missing_ok=True)
     return len(left)
@@ -151,6 +173,11 @@ def disk_errors(path: Path) -> Iterator[None]:
                 mend="free some space and run the same command again: it goes on where it stopped",
             ) from error
         raise
+
+
+def _is_temporary(entry: os.DirEntry[str]) -> bool:
+    is_named_so = entry.name[0] == "." and entry.name.endswith(TEMPORARY_SUFFIX)
+    return is_named_so and entry.is_file(follow_symlinks=False)
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hugflow.errors import HugflowError
-from hugflow.store.atomic import make_folder, sync_folder, temporary_path
+from hugflow.store.atomic import disk_errors, make_folder, sync_folder, temporary_path
 
 
 def link(path: Path, target: Path) -> bool:
@@ -24,13 +24,14 @@ def link(path: Path, target: Path) -> bool:
         make_folder(path.parent)
         temporary = temporary_path(path)
         temporary.unlink(missing_ok=True)
-        temporary.symlink_to(target)
-        temporary.rename(path)
+        with disk_errors(path):
+            temporary.symlink_to(target)
+            temporary.rename(path)
         sync_folder(path.parent)
-    except PermissionError as error:
+    except OSError as error:
         raise HugflowError(
             f"cannot link {path}",
-            why=f"{path.parent} cannot be written by this user",
+            why=f"{path.parent} cannot be written: {error.strerror}",
             mend="set PROCESSED_ROOT to a folder you may write (`hugflow init` tests it)",
         ) from error
     return True

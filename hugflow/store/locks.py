@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from hugflow.errors import Locked
-from hugflow.store.atomic import make_folder
+from hugflow.store.atomic import disk_errors, make_folder
 
 FOR_EVER = -1.0
 
@@ -33,7 +33,8 @@ def hold(lock: Path, what: str, *, wait_s: float = 0.0) -> Iterator[None]:
     make_folder(lock.parent)
     held = FileLock(lock, timeout=wait_s, thread_local=False)
     try:
-        held.acquire(poll_interval=0.1)
+        with disk_errors(lock):
+            held.acquire(poll_interval=0.1)
     except Timeout as error:
         raise Locked(
             f"{what} is locked",
@@ -102,7 +103,8 @@ def _write_holder(lock: Path) -> None:
         "pid": os.getpid(),
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    _holder_path(lock).write_text(json.dumps(holder), "utf-8")
+    with disk_errors(lock):
+        _holder_path(lock).write_text(json.dumps(holder), "utf-8")
 
 
 def _read_holder(lock: Path) -> str:

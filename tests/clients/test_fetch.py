@@ -1,0 +1,261 @@
+"""Fetching a file: one passing fault never fails it, and a wrong byte never passes."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hugflow.clients.hub import Hub
+from hugflow.clients.hub_errors import ATTEMPTS
+from hugflow.clients.repository import PublishedFile
+from hugflow.errors import HubUnavailable, NotAuthorised, RequestInvalid, ShardCorrupt
+from hugflow.testing.hub import LoopbackHub
+from tests.clients.faults import Fault, Faults, cut, flip, ignore_range, is_body, refuse
+
+HF_ID = "fetch/files"
+SIZE = 300_000
+CONTENT = random.Random(7).randbytes(SIZE)  # noqa: S311  # no secret
+SMALL = b"a few bytes, which git keeps itself"
+Fetch = Callable[..., Path]
+
+
+@pytest.fixture
+def fetch(hub: LoopbackHub, client: Hub, tmp_path: Path) -> Fetch:
+    """Fetch a published file: gives where it came to stand."""
+    files = {"large.bin": CONTENT, "small.txt": SMALL, "empty.txt": b""}
+    commit = hub.publish(HF_ID, files)
+    hub.clear_requests()
+
+    def fetch(path: str = "large.bin", client: Hub = client) -> Path:
+        [file] = client.fetch_files(HF_ID, commit, [path])
+        client.fetch_file(HF_ID, commit, file, tmp_path / "raw" / path)
+        return tmp_path / "raw" / path
+
+    return fetch
+
+
+def ranges(hub: LoopbackHub) -> list[str | None]:
+    return [request.range for request in hub.requests if request.port == "storage"]
+
+
+@pytest.mark.parametrize(
+    ("path", "content"), [("large.bin", CONTENT), ("small.txt", SMALL), ("empty.txt", b"")]
+)
+def test_a_file_arrives_whole_and_leaves_nothing_beside_it(fetch: Fetch, path: str, content: bytes):
+    target = fetch(path)
+    assert target.read_bytes() == content
+    assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        refuse(500),
+        refuse(502),
+        refuse(503),
+        refuse(503, Retry_After="2"),
+        refuse(429),
+        refuse(429, Retry_After="30"),
+        refuse(408),
+        cut(0),
+        cut(100_000),
+        flip(150_000),
+    ],
+    ids=["500", "502", "503", "503-later", "429", "429-later", "408", "reset", "cut", "flipped"],
+)
+def test_one_passing_fault_of_the_storage_never_fails_a_fetch(
+    fetch: Fetch, faults: Faults, slept: list[float], fault: Fault
+):
+    faults.counts, faults.by_number = is_body, {0: fault}
+    assert fetch().read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("fault", [refuse(500), refuse(503, Retry_After="2"), cut(0)])
+@pytest.mark.parametrize("number", [0, 1])
+def test_one_passing_fault_of_the_hub_itself_never_fails_a_fetch(
+    fetch: Fetch, faults: Faults, slept: list[float], fault: Fault, number: int
+):
+    faults.counts, faults.by_number = lambda ask: ask.port == "api", {number: fault}
+    assert fetch().read_bytes() == CONTENT
+
+
+def test_an_expired_link_to_the_storage_is_asked_for_anew(
+    fetch: Fetch, faults: Faults, slept: list[float], hub: LoopbackHub
+):
+    faults.counts, faults.by_number = is_body, {0: refuse(403), 1: refuse(403)}
+    assert fetch().read_bytes() == CONTENT
+    resolved = [request for request in hub.requests if "/resolve/" in request.path]
+    assert len(resolved) == 3
+
+
+def test_a_link_that_is_always_refused_is_the_storages_fault_and_not_the_tokens(
+    fetch: Fetch, faults: Faults, slept: list[float]
+):
+    faults.counts, faults.always = is_body, refuse(403)
+    with pytest.raises(HubUnavailable, match="link") as failed:
+        fetch()
+    assert failed.value.exit_code == 7
+
+
+def test_after_a_break_only_the_rest_is_asked_for(
+    fetch: Fetch, faults: Faults, slept: list[float], hub: LoopbackHub
+):
+    faults.counts = is_body
+    faults.by_number = {0: cut(100_000), 1: cut(50_000)}
+    assert fetch().read_bytes() == CONTENT
+    assert ranges(hub) == [None, "bytes=100000-", "bytes=150000-"]
+
+
+def test_what_a_killed_process_had_fetched_is_not_fetched_again(
+    fetch: Fetch, hub: LoopbackHub, tmp_path: Path
+):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "large.bin.part").write_bytes(CONTENT[:200_000])
+    assert fetch().read_bytes() == CONTENT
+    assert ranges(hub) == ["bytes=200000-"]
+
+
+@pytest.mark.parametrize("left", [b"x" * 200_000, CONTENT + b"more", b"x" * SIZE])
+def test_a_wrong_part_that_was_left_behind_is_thrown_away(
+    fetch: Fetch, tmp_path: Path, left: bytes
+):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "large.bin.part").write_bytes(left)
+    assert fetch().read_bytes() == CONTENT
+
+
+def test_a_server_that_ignores_ranges_still_gives_the_file(
+    fetch: Fetch, faults: Faults, slept: list[float]
+):
+    faults.counts, faults.always = is_body, ignore_range
+    faults.by_number = {0: cut(100_000)}
+    assert fetch().read_bytes() == CONTENT
+
+
+def test_a_link_that_breaks_again_and_again_gets_there_as_long_as_bytes_keep_coming(
+    fetch: Fetch, faults: Faults, slept: list[float], hub: LoopbackHub
+):
+    faults.counts = is_body
+    faults.by_number = {number: cut(20_000) for number in range(3 * ATTEMPTS)}
+    assert fetch().read_bytes() == CONTENT
+    assert len(ranges(hub)) == SIZE // 20_000
+
+
+def test_a_link_that_breaks_and_never_gets_further_is_given_up(
+    fetch: Fetch, faults: Faults, slept: list[float]
+):
+    def restarts(ask: object, answer: object) -> object:
+        return cut(40_000 if faults.seen % 2 else 90_000)(ask, ignore_range(ask, answer))  # type: ignore[arg-type]
+
+    faults.counts, faults.always = is_body, restarts  # type: ignore[assignment]
+    with pytest.raises(HubUnavailable):
+        fetch()
+    assert faults.seen < 4 * ATTEMPTS
+
+
+def test_a_byte_that_is_wrong_twice_is_refused_and_nothing_stands_at_the_target(
+    fetch: Fetch, faults: Faults, slept: list[float], tmp_path: Path
+):
+    faults.counts, faults.always = is_body, flip(123)
+    with pytest.raises(ShardCorrupt, match=r"fetch/files@[0-9a-f]{40}:large\.bin") as corrupt:
+        fetch()
+    assert corrupt.value.exit_code == 7
+    assert list((tmp_path / "raw").iterdir()) == []
+    assert faults.seen == 2
+
+
+def test_a_wrong_byte_of_a_file_that_git_keeps_is_refused_too(
+    fetch: Fetch, faults: Faults, slept: list[float]
+):
+    faults.counts = lambda ask: "/resolve/" in ask.path
+    faults.always = flip(3)
+    with pytest.raises(ShardCorrupt):
+        fetch("small.txt")
+
+
+def test_more_bytes_than_were_promised_are_refused(fetch: Fetch, hub: LoopbackHub, tmp_path: Path):
+    promised = PublishedFile("large.bin", SIZE - 10, "0" * 64, "0" * 40)
+    with pytest.raises(ShardCorrupt):
+        Hub().fetch_file(HF_ID, "main", promised, tmp_path / "raw" / "a")
+    assert not (tmp_path / "raw" / "a").exists()
+
+
+@pytest.mark.parametrize("port", ["api", "storage"])
+def test_a_wait_of_an_hour_is_named_and_not_slept_through(
+    fetch: Fetch, faults: Faults, slept: list[float], port: str
+):
+    faults.counts = lambda ask: ask.port == port
+    faults.always = refuse(429, Retry_After="3600")
+    with pytest.raises(HubUnavailable, match="3600 s") as failed:
+        fetch()
+    assert failed.value.exit_code == 7
+    assert slept == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "waited_s"),
+    [
+        ({"Retry_After": "2"}, 2.0),
+        ({"Retry_After": "60"}, 60.0),
+        ({"RateLimit": '"resolvers";r=0;t=33'}, 33.0),
+        ({"Retry_After": "Wed, 21 Oct 2026 07:28:00 GMT"}, 0.5),
+        ({}, 0.5),
+    ],
+)
+def test_a_wait_that_the_hub_asks_for_is_honoured(
+    fetch: Fetch, faults: Faults, slept: list[float], headers: dict[str, str], waited_s: float
+):
+    faults.counts, faults.by_number = is_body, {0: refuse(429, **headers)}
+    fetch()
+    assert slept == [waited_s]
+
+
+def test_a_hub_that_stays_down_is_named_after_some_attempts(
+    fetch: Fetch, faults: Faults, slept: list[float]
+):
+    faults.counts, faults.always = is_body, refuse(503)
+    with pytest.raises(HubUnavailable, match=r"large\.bin"):
+        fetch()
+    assert faults.seen == ATTEMPTS
+    assert sum(slept) < 30
+
+
+def test_a_file_that_is_not_there_is_not_asked_for_again_and_again(
+    hub: LoopbackHub, client: Hub, slept: list[float], tmp_path: Path
+):
+    commit = hub.publish("fetch/gone", {"a.txt": b"x"})
+    with pytest.raises(RequestInvalid, match="no such file"):
+        client.fetch_file(
+            "fetch/gone", commit, PublishedFile("b.txt", 1, None, "0" * 40), tmp_path / "b"
+        )
+    assert slept == []
+
+
+def test_the_token_goes_to_the_hub_and_never_to_the_storage(
+    hub: LoopbackHub, tmp_path: Path, slept: list[float]
+):
+    hub.add_token("hf_test_fetcher", "somebody", ["fetch/private"])
+    commit = hub.publish("fetch/private", {"large.bin": CONTENT}, private=True)
+    client = Hub(token="hf_test_fetcher")
+    [file] = client.fetch_files("fetch/private", commit, ["large.bin"])
+    hub.clear_requests()
+    client.fetch_file("fetch/private", commit, file, tmp_path / "a")
+    assert {(r.port, r.has_authorization) for r in hub.requests} == {
+        ("api", True),
+        ("storage", False),
+    }
+
+
+def test_no_error_holds_the_token(hub: LoopbackHub, tmp_path: Path, slept: list[float]):
+    token = "hf_test_leaky_0123456789"
+    hub.publish("fetch/closed", {"a.txt": b"x"}, private=True)
+    client = Hub(token=token)
+    with pytest.raises(NotAuthorised) as refused:
+        client.fetch_file(
+            "fetch/closed", "main", PublishedFile("a.txt", 1, None, "0" * 40), tmp_path / "a"
+        )
+    error: BaseException | None = refused.value
+    while error is not None:
+        assert token not in f"{error} {error!r}"
+        error = error.__cause__

@@ -1,0 +1,153 @@
+"""Plans: every row once, an id that says which rows, and a file that is believed or refused."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hugflow.clients.repository import PublishedFile
+from hugflow.errors import StateUnreadable
+from hugflow.shards.plan import from_json, plan_shards, to_json
+from hugflow.shards.plans import read_current_plan, write_current_plan
+from hugflow.store.layout import Places
+from tests.shards.plans import COMMIT, REQUEST, plan_of
+
+FILE = PublishedFile("a.parquet", 1, None, "0" * 40)
+
+
+@given(rows=st.lists(st.integers(0, 50), max_size=12))
+def test_every_row_is_in_one_shard_and_only_one(rows: list[int]):
+    shards = plan_shards([(FILE, n) for n in rows])
+    assert [row for shard in shards for row in shard.row_range] == list(range(sum(rows)))
+    assert [shard.rows for shard in shards] == rows
+    assert len({shard.name for shard in shards}) == len(rows)
+
+
+def test_partition_keys_name_commit_shard_and_count_in_order():
+    plan = plan_of([3, 0, 2])
+    assert list(plan.shard_by_key()) == [
+        "8a6c0f1-00000-of-00003",
+        "8a6c0f1-00001-of-00003",
+        "8a6c0f1-00002-of-00003",
+    ]
+    assert plan.rows == 5
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"commit": "f" * 40},
+        {"audio_column": "clip"},
+        {"audio_column": None},
+        {"text_column": "sentence"},
+        {"text_column": None},
+        {"request": replace(REQUEST, mp3_source="reencode")},
+        {"request": replace(REQUEST, hf_id="acme/other")},
+        {"shards": plan_of([3, 3]).shards},
+        {"shards": plan_of([3]).shards},
+        {"shards": plan_shards([(FILE, 3), (FILE, 2)])},
+    ],
+)
+def test_the_id_changes_with_everything_that_decides_the_rows(other: dict[str, Any]):
+    assert plan_of(**other).id != plan_of().id
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"licence": None},
+        {"is_gated": True},
+        {"warnings": ("something",)},
+        {"request": replace(REQUEST, revision="v1")},
+    ],
+)
+def test_the_id_changes_with_nothing_else(other: dict[str, Any]):
+    assert plan_of(**other).id == plan_of().id
+
+
+def test_the_id_is_the_same_for_ever():
+    # Ledgers are filed under it: another id and every dataset is made anew.
+    assert plan_of().id == "a7229d52390905f8"
+
+
+@given(
+    suffixes=st.dictionaries(st.integers(0, 60), st.integers(1, 3), max_size=20),
+    rows=st.lists(st.integers(0, 9), min_size=1, max_size=5),
+    text=st.none() | st.text(max_size=10),
+)
+def test_a_plan_is_read_as_it_was_written(
+    suffixes: dict[int, int], rows: list[int], text: str | None
+):
+    plan = plan_of(rows, stem_suffixes=suffixes, text_column=text, features={"a": {"_type": "x"}})
+    assert from_json(json.loads(json.dumps(to_json(plan)))) == plan
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"commit": "f" * 40},
+        {"audio_column": None},
+        {"id": "0" * 16},
+        {"version": 2},
+        {"version": None},
+        {"shards": []},
+        {"shards": [{}]},
+        {"shards": 5},
+        {"request": {"hf_id": "acme/speech"}},
+        {"repeated": [[1, 2, 3]]},
+        {"repeated": 7},
+        {"repeated_more": [1]},
+    ],
+)
+def test_an_edited_plan_is_refused(edit: dict[str, Any]):
+    with pytest.raises(StateUnreadable):
+        from_json({**to_json(plan_of()), **edit})
+
+
+@pytest.mark.parametrize("name", sorted(to_json(plan_of())))
+def test_a_plan_without_one_of_its_fields_is_refused(name: str):
+    value = to_json(plan_of())
+    del value[name]
+    with pytest.raises(StateUnreadable):
+        from_json(value)
+
+
+@pytest.mark.parametrize("value", [None, [], "x", 5, {}])
+def test_what_is_no_plan_at_all_is_refused(value: Any):
+    with pytest.raises(StateUnreadable):
+        from_json(value)
+
+
+def test_where_nothing_was_planned_there_is_no_plan(places: Places):
+    assert read_current_plan(places, "name") is None
+
+
+def test_the_plan_in_force_is_the_one_written_last(places: Places):
+    first, second = plan_of(), plan_of(commit="f" * 40)
+    write_current_plan(places, first)
+    write_current_plan(places, second)
+    assert read_current_plan(places, first.dataset) == second
+    assert len(list(places.plans(first.dataset).glob("*.json"))) == 2
+
+
+def test_a_damaged_plan_is_refused_with_its_path_and_never_replaced_in_silence(places: Places):
+    plan = plan_of()
+    write_current_plan(places, plan)
+    path = places.plans(plan.dataset) / f"{plan.id}.json"
+    whole = path.read_bytes()
+    for damage in (whole[:-20], b"", b"\xff", b"[" * 20_000, whole.replace(COMMIT.encode(), b"x")):
+        path.write_bytes(damage)
+        with pytest.raises(StateUnreadable, match=plan.id):
+            read_current_plan(places, plan.dataset)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff", b"../../x", b"\0" * 17, b"1234"])
+def test_a_pointer_to_the_plan_in_force_that_is_damaged_is_refused(places: Places, damage: bytes):
+    plan = plan_of()
+    write_current_plan(places, plan)
+    (places.plans(plan.dataset) / "current").write_bytes(damage)
+    with pytest.raises(StateUnreadable, match="current"):
+        read_current_plan(places, plan.dataset)

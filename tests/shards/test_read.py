@@ -1,0 +1,128 @@
+"""Reading a fetched shard: all rows, numbered through, a bounded piece at a time."""
+
+import io
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hugflow.errors import ShardCorrupt
+from hugflow.shards import read
+from hugflow.shards.read import read_rows
+from tests.shards.plans import lying_parquet, shard_of, write_table
+
+
+@settings(max_examples=30)
+@given(rows=st.integers(0, 60), group=st.integers(1, 25), first=st.integers(0, 1000))
+def test_rows_are_numbered_through_whatever_the_row_groups(
+    tmp_path_factory: pytest.TempPathFactory, rows: int, group: int, first: int
+):
+    path = tmp_path_factory.getbasetemp() / "rows.parquet"
+    write_table(path, pa.table({"n": pa.array(range(rows), pa.int64())}), group)
+    read = [
+        (row, value)
+        for numbers, batch in read_rows(path, shard_of(rows, first))
+        for row, value in zip(numbers, batch.column("n").to_pylist(), strict=True)
+    ]
+    assert read == [(first + n, n) for n in range(rows)]
+
+
+def test_a_batch_has_a_bounded_number_of_rows(tmp_path: Path):
+    path = write_table(tmp_path / "a", pa.table({"n": range(3000)}))
+    sizes = [batch.num_rows for _, batch in read_rows(path, shard_of(3000))]
+    assert max(sizes) <= read.BATCH_ROWS
+    assert sum(sizes) == 3000
+
+
+def test_a_batch_of_large_rows_has_few_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(read, "BATCH_BYTES", 10_000)
+    clips = pa.table({"audio": [bytes([row]) * 4000 for row in range(20)]})
+    path = tmp_path / "a"
+    pq.write_table(clips, path, compression="none", use_dictionary=False)
+    assert max(batch.num_rows for _, batch in read_rows(path, shard_of(20))) <= 3
+
+
+def test_row_groups_that_nobody_wants_are_not_read(tmp_path: Path):
+    path = write_table(tmp_path / "a", pa.table({"n": range(100)}), 10)
+    asked: list[range] = []
+
+    def is_wanted(rows: range) -> bool:
+        asked.append(rows)
+        return 1042 in rows
+
+    found = [numbers for numbers, _ in read_rows(path, shard_of(100, 1000), is_wanted=is_wanted)]
+    assert found == [range(1040, 1050)]
+    assert asked == [range(first, first + 10) for first in range(1000, 1100, 10)]
+
+
+def test_damage_in_a_row_group_that_nobody_wants_is_never_met(tmp_path: Path):
+    path = write_table(tmp_path / "a", pa.table({"n": range(100)}), 50)
+    data = bytearray(path.read_bytes())
+    start = pq.read_metadata(path).row_group(1).column(0).dictionary_page_offset
+    data[start : start + 40] = b"\xff" * 40
+    path.write_bytes(data)
+    first_half = list(read_rows(path, shard_of(100), is_wanted=lambda rows: 0 in rows))
+    assert sum(batch.num_rows for _, batch in first_half) == 50
+    with pytest.raises(ShardCorrupt):
+        list(read_rows(path, shard_of(100)))
+
+
+def test_only_the_columns_asked_for_are_read_and_none_still_counts_the_rows(tmp_path: Path):
+    path = write_table(tmp_path / "a", pa.table({"a": range(5), "b": range(5)}))
+    [(_, batch)] = read_rows(path, shard_of(5), columns=["b"])
+    assert batch.schema.names == ["b"]
+    [(rows, batch)] = read_rows(path, shard_of(5), columns=[])
+    assert (rows, batch.num_rows) == (range(5), 5)
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"no parquet file at all", b"PAR1" * 100])
+def test_what_is_no_parquet_file_is_refused(tmp_path: Path, content: bytes):
+    (tmp_path / "a").write_bytes(content)
+    with pytest.raises(ShardCorrupt, match=r"data/a\.parquet"):
+        list(read_rows(tmp_path / "a", shard_of(3)))
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path):
+    with pytest.raises(ShardCorrupt):
+        list(read_rows(tmp_path / "none", shard_of(3)))
+
+
+@pytest.mark.parametrize("planned", [2, 4])
+def test_another_number_of_rows_than_planned_is_refused_before_one_is_given(
+    tmp_path: Path, planned: int
+):
+    path = write_table(tmp_path / "a", pa.table({"n": range(3)}))
+    with pytest.raises(ShardCorrupt, match="3 rows"):
+        next(read_rows(path, shard_of(planned)))
+
+
+def test_a_file_whose_row_groups_hold_other_rows_than_it_says_is_refused(tmp_path: Path):
+    content = lying_parquet(
+        7, lambda metadata: metadata.num_rows == 6 and metadata.row_group(0).num_rows == 7
+    )
+    (tmp_path / "a").write_bytes(content)
+    with pytest.raises(ShardCorrupt, match="6 rows, 7 in its row groups"):
+        list(read_rows(tmp_path / "a", shard_of(6)))
+
+
+def test_a_cut_file_is_refused(tmp_path: Path):
+    whole = io.BytesIO()
+    pq.write_table(pa.table({"n": range(1000)}), whole)
+    (tmp_path / "a").write_bytes(whole.getvalue()[:-50])
+    with pytest.raises(ShardCorrupt):
+        list(read_rows(tmp_path / "a", shard_of(1000)))
+
+
+def test_a_codec_that_is_not_there_is_a_bad_shard_and_no_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(*_: object, **__: object) -> None:
+        raise pa.ArrowNotImplementedError("Support for codec 'lzo' not built")
+
+    path = write_table(tmp_path / "a", pa.table({"n": range(3)}))
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", refuse)
+    with pytest.raises(ShardCorrupt, match="lzo"):
+        list(read_rows(path, shard_of(3)))

@@ -1,0 +1,311 @@
+"""Settings: who wins, what each name does, and what is refused."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hugflow.errors import SettingInvalid
+from hugflow.settings import (
+    NAMES,
+    SECRETS,
+    Project,
+    Settings,
+    find_root,
+    load_project,
+    render_env_example,
+    render_settings_table,
+)
+
+REPOSITORY = Path(__file__).parent.parent
+Load = Callable[..., Project]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    """Load a project: `load({"NAME": "value"}, dotenv="...", yaml="...", start=...)`."""
+
+    def load(
+        environ: dict[str, str] | None = None,
+        *,
+        dotenv: str | None = None,
+        yaml: str = "",
+        start: Path = tmp_path,
+    ) -> Project:
+        (tmp_path / "hugflow.yaml").write_text(yaml)
+        if dotenv is not None:
+            (tmp_path / ".env").write_text(dotenv)
+        return load_project(start, environ or {})
+
+    return load
+
+
+# What each documented name is set to, and what it then reads as.
+EXAMPLES: dict[str, tuple[str, Any]] = {
+    "HF_TOKEN": ("hf_test_secret", "hf_test_secret"),
+    "HF_ENDPOINT": ("http://127.0.0.1:1", "http://127.0.0.1:1"),
+    "HF_HOME": ("/elsewhere", Path("/elsewhere")),
+    "STORAGE_ROOT": ("./store", Path("store")),
+    "PROCESSED_ROOT": ("/links", Path("/links")),
+    "STATE_DIR": ("state", Path("state")),
+    "GITHUB_TOKEN": ("gh_test_secret", "gh_test_secret"),
+    "PROGRESS_INTERVAL": ("50", 50),
+    "MAX_CONCURRENT_DOWNLOADS": ("2", 2),
+    "LOG_LEVEL": ("DEBUG", "DEBUG"),
+    "LOG_FORMAT": ("json", "json"),
+    "MP3_SOURCE": ("reencode", "reencode"),
+    "KEEP_RAW": ("true", True),
+    "MAX_BAD_ROWS": ("7", 7),
+    "REQUESTS_REPO": ("https://example.org/requests.git", "https://example.org/requests.git"),
+    "REQUESTS_BRANCH": ("trunk", "trunk"),
+    "WORKERS": ("3", 3),
+}
+
+
+def read(project: Project, name: str) -> Any:
+    value = getattr(project.settings, NAMES[name])
+    return value.get_secret_value() if name in SECRETS and value is not None else value
+
+
+def test_every_declared_setting_has_an_example_here():
+    assert sorted(EXAMPLES) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_each_documented_name_works_under_that_very_name(load: Load, name: str):
+    text, value = EXAMPLES[name]
+    assert read(load({name: text}), name) == value
+    assert read(load(dotenv=f"{name}={text}\n"), name) == value
+    (load({}).root / ".env").unlink()  # type: ignore[operator]
+    if name not in SECRETS:
+        quoted = f'settings:\n  {name}: "{text}"\n'
+        assert read(load(yaml=quoted), name) == value
+        assert read(load(yaml=f"settings:\n  {name}: {text}\n"), name) == value
+    assert read(load({name.lower(): text}), name) != value
+
+
+@pytest.mark.parametrize("field", sorted(NAMES.values()))
+def test_no_declared_setting_is_read_nowhere(field: str):
+    name = next(name for name in NAMES if NAMES[name] == field)
+    own = (REPOSITORY / "hugflow" / "settings.py").read_text()
+    # Read by this module itself on behalf of others: places, options, the Hub's environment.
+    used_here = re.findall(rf"settings\.{field}\b|_resolve\(\"{name}\"\)", own)
+    others = [
+        path
+        for folder in ("hugflow", "hugflow_assets", "resources", "sensors")
+        for path in (REPOSITORY / folder).rglob("*.py")
+        if path.name != "settings.py"
+    ]
+    assert used_here or any(
+        re.search(rf"settings\.{field}\b", path.read_text("utf-8")) for path in others
+    )
+
+
+@pytest.mark.parametrize("name", ["STORAGE_ROOT", "MP3_SOURCE", "PROGRESS_INTERVAL"])
+def test_environment_wins_over_dotenv_over_yaml_over_default(load: Load, name: str):
+    values = {"STORAGE_ROOT": "abc", "MP3_SOURCE": ["reencode"] * 3, "PROGRESS_INTERVAL": "123"}
+    env, dotenv, yaml = values[name]
+    layers = {"dotenv": f"{name}={dotenv}\n", "yaml": f'settings:\n  {name}: "{yaml}"\n'}
+    project = load({name: env}, **layers)
+    assert (str(read(project, name)), project.origins[name]) == (env, "environment")
+    project = load({}, **layers)
+    assert (str(read(project, name)), project.origins[name]) == (dotenv, ".env")
+    project = load({}, dotenv="", yaml=layers["yaml"])
+    assert (str(read(project, name)), project.origins[name]) == (yaml, "hugflow.yaml")
+    project = load({}, dotenv="")
+    assert read(project, name) == Settings.model_fields[NAMES[name]].get_default()
+    assert project.origins[name] == "default"
+
+
+def test_an_empty_value_is_not_set(load: Load):
+    project = load(
+        {"LOG_LEVEL": "", "STORAGE_ROOT": ""},
+        dotenv="LOG_LEVEL=\n",
+        yaml="settings:\n  LOG_LEVEL: DEBUG\n  MP3_SOURCE:\n  KEEP_RAW: ''\n",
+    )
+    assert project.settings.log_level == "DEBUG"
+    assert project.settings.mp3_source == "copy"
+    assert project.origins["STORAGE_ROOT"] == "default"
+
+
+def test_false_and_zero_are_values(load: Load):
+    project = load({}, yaml="settings:\n  MAX_BAD_ROWS: 0\n  KEEP_RAW: false\n")
+    assert project.settings.max_bad_rows == 0
+    assert project.origins["KEEP_RAW"] == "hugflow.yaml"
+
+
+def test_dotenv_is_taken_as_it_is_written(load: Load):
+    project = load({"HOME": "/h"}, dotenv='HF_TOKEN="a$HOME${HOME}b"\nexport STATE_DIR=s # x\n')
+    assert project.settings.hf_token is not None
+    assert project.settings.hf_token.get_secret_value() == "a$HOME${HOME}b"
+    assert project.settings.state_dir == Path("s")
+
+
+def test_relative_roots_are_relative_to_the_project_and_never_to_the_working_directory(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    deep = tmp_path / "a" / "b"
+    deep.mkdir(parents=True)
+    monkeypatch.chdir(deep)
+    settings = {"STORAGE_ROOT": "./data", "PROCESSED_ROOT": "../links", "STATE_DIR": "/state"}
+    places = load(settings, start=deep).places
+    assert places.storage_root == tmp_path / "data"
+    assert places.processed_root == tmp_path.parent / "links"
+    assert places.state_dir == Path("/state")
+
+
+def test_a_home_folder_is_written_with_a_tilde(load: Load, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert load({"STORAGE_ROOT": "~/data"}).places.storage_root == Path("/home/somebody/data")
+
+
+def test_the_project_is_the_nearest_folder_upwards(tmp_path: Path):
+    inner = tmp_path / "outer" / "inner"
+    (inner / "deep").mkdir(parents=True)
+    (tmp_path / "outer" / "hugflow.yaml").touch()
+    assert find_root(inner / "deep", {}) == tmp_path / "outer"
+    (inner / "workspace.yaml").touch()
+    assert find_root(inner / "deep", {}) == inner
+
+
+def test_hugflow_home_is_the_project_where_there_is_none_upwards(tmp_path: Path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / ".env").write_text("STORAGE_ROOT=data\n")
+    (tmp_path / "elsewhere").mkdir()
+    environ = {"HUGFLOW_HOME": str(tmp_path / "home")}
+    project = load_project(tmp_path / "elsewhere", environ)
+    assert project.places.storage_root == tmp_path / "home" / "data"
+    (tmp_path / "elsewhere" / "hugflow.yaml").touch()
+    assert load_project(tmp_path / "elsewhere", environ).root == tmp_path / "elsewhere"
+
+
+def test_without_a_project_a_relative_root_is_refused_and_an_absolute_one_is_not(tmp_path: Path):
+    roots = {"STORAGE_ROOT": "/a", "PROCESSED_ROOT": "/b", "STATE_DIR": "/c"}
+    assert load_project(tmp_path, roots).places.storage_root == Path("/a")
+    with pytest.raises(SettingInvalid, match="HUGFLOW_HOME") as refused:
+        _ = load_project(tmp_path, {**roots, "STATE_DIR": "state"}).places
+    assert "STATE_DIR" in refused.value.what
+    assert refused.value.exit_code == 2
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_a_secret_in_the_file_that_is_committed_is_refused_and_not_repeated(load: Load, name: str):
+    with pytest.raises(SettingInvalid, match=name) as refused:
+        load({}, yaml=f"settings:\n  {name}: hf_test_leaked\n")
+    assert "hf_test_leaked" not in str(refused.value)
+
+
+def test_secrets_do_not_show_when_settings_are_printed(load: Load):
+    project = load({"HF_TOKEN": "hf_test_leaked"})
+    assert "hf_test_leaked" not in f"{project!r} {project.settings} {project.settings.model_dump()}"
+
+
+def test_an_unknown_name_in_the_file_is_refused(load: Load):
+    with pytest.raises(SettingInvalid, match="STORAGE_ROOTS"):
+        load({}, yaml="settings:\n  STORAGE_ROOTS: a\n")
+
+
+BAD = {
+    "PROGRESS_INTERVAL": ["zero", "0", "-1", "1.5"],
+    "MAX_CONCURRENT_DOWNLOADS": ["0"],
+    "LOG_LEVEL": ["LOUD"],
+    "LOG_FORMAT": ["xml"],
+    "MP3_SOURCE": ["cp"],
+    "KEEP_RAW": ["perhaps"],
+    "MAX_BAD_ROWS": ["a few", "101%", "-1", "1.00001%"],
+    "WORKERS": ["0", "many"],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(n, v) for n, values in BAD.items() for v in values])
+def test_a_bad_value_is_refused_with_its_name_and_origin_and_without_the_value(
+    load: Load, name: str, value: str
+):
+    for project, origin in (
+        (lambda: load({name: value}), "environment"),
+        (lambda: load({}, dotenv=f"{name}={value}\n"), ".env"),
+    ):
+        with pytest.raises(SettingInvalid, match=name) as refused:
+            project()
+        assert f"({origin})" in refused.value.what
+        assert refused.value.__cause__ is None
+        if len(value) > 4:
+            assert value not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "yaml",
+    [
+        "settings: [a",
+        "settings: 5",
+        "settings:\n  ? [a]\n  : b\n",
+        "settings:\n  WORKERS: [1]\n",
+        "settings:\n  WORKERS: {a: b}\n",
+        "settings:\n  WORKERS: 2001-99-99\n",
+        "settings:\n  WORKERS: " + "9" * 5_000,
+        "settings: " + "[" * 30_000,
+        "settings: !!python/object/apply:os.system [ls]",
+        "x: " + "y" * 70_000,
+        "settings:\n  5: a\n",
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_in_three_lines(load: Load, yaml: str):
+    with pytest.raises(SettingInvalid) as refused:
+        load({}, yaml=yaml)
+    assert len(str(refused.value)) < 1_000
+
+
+def test_files_that_are_no_text_are_refused(tmp_path: Path):
+    (tmp_path / "hugflow.yaml").write_bytes(b"\xff")
+    with pytest.raises(SettingInvalid, match=r"hugflow\.yaml"):
+        load_project(tmp_path, {})
+    (tmp_path / "hugflow.yaml").write_bytes(b"")
+    (tmp_path / ".env").write_bytes(b"STATE_DIR=\xff\n")
+    with pytest.raises(SettingInvalid, match=r"\.env"):
+        load_project(tmp_path, {})
+
+
+def test_a_file_without_settings_says_nothing_of_them(load: Load):
+    for yaml in ("", "parents: []\n", "settings:\n", "- a\n"):
+        assert load({}, yaml=yaml).origins["STORAGE_ROOT"] == "default"
+
+
+def test_options_carry_what_the_settings_say(load: Load):
+    names = ("WORKERS", "MAX_CONCURRENT_DOWNLOADS", "KEEP_RAW", "MP3_SOURCE", "MAX_BAD_ROWS")
+    options = load({name: EXAMPLES[name][0] for name in names}).options
+    assert (options.workers, options.download_slots, options.keep_raw) == (3, 2, True)
+    assert (options.mp3_source, options.max_bad_rows) == ("reencode", 7)
+
+
+def test_the_hubs_libraries_see_what_dotenv_says(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("HF_ENDPOINT", "HF_HOME"):
+        monkeypatch.setenv(name, "before")
+    load({}, dotenv="HF_ENDPOINT=http://127.0.0.1:1\nHF_HOME=cache\n").export_hub_environment()
+    assert os.environ["HF_ENDPOINT"] == "http://127.0.0.1:1"
+    assert os.environ["HF_HOME"] == str(tmp_path / "cache")
+
+
+def test_reading_the_settings_does_not_import_the_hubs_library():
+    # It reads HF_ENDPOINT when it is imported, which is before we could have told it.
+    code = "import hugflow.settings, sys; sys.exit('huggingface_hub' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_example_file_lists_every_setting_and_sets_none(load: Load):
+    text = (REPOSITORY / ".env.example").read_text("utf-8")
+    assert text == render_env_example()
+    assert set(load({}, dotenv=text).origins.values()) == {"default"}
+    set_all = re.sub(r"^# ([A-Z_]+=.+)$", r"\1", text, flags=re.MULTILINE)
+    given = load({}, dotenv=set_all)
+    assert given.settings == load({}, dotenv="").settings
+
+
+def test_the_docs_hold_the_table_of_the_settings():
+    assert render_settings_table() in (REPOSITORY / "docs" / "settings.md").read_text("utf-8")
