@@ -60,6 +60,10 @@ class DiskFull(HugflowError):
     is_passing = True
 
 
+class CannotWrite(HugflowError):
+    """A file or folder of ours may not or cannot be written."""
+
+
 class HubUnavailable(HugflowError):
     """The Hub cannot be reached or will not answer now; later it may."""
 

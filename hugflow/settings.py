@@ -31,6 +31,10 @@ def _to_budget(value: object) -> BadRowBudget:
     return max_bad_rows(int(value) if isinstance(value, str) and value.isdecimal() else value)
 
 
+def _to_upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -69,7 +73,9 @@ class Settings(BaseModel):
         alias="MAX_CONCURRENT_DOWNLOADS",
         description="Source files fetched at once on this host, over all runs.",
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_to_upper)
+    ] = Field(
         "INFO", alias="LOG_LEVEL", description="How much is told: DEBUG, INFO, WARNING, ERROR."
     )
     log_format: Literal["text", "json"] = Field(

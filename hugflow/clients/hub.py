@@ -10,7 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 
 import httpx2
-from huggingface_hub import HfApi, hf_hub_url, set_client_factory
+from huggingface_hub import HfApi, get_token, hf_hub_url, set_client_factory
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 from huggingface_hub.utils._http import default_client_factory
@@ -31,13 +31,13 @@ class Hub:
     """Read access to the datasets of one Hub, as one account.
 
     endpoint: the Hub's address; None takes HF_ENDPOINT, as the Hub's own client read it.
-    token: None is anonymous, whatever `hf auth login` left on this machine.
+    token: None takes that of `hf auth login` on this machine; without one we are anonymous.
     """
 
     def __init__(self, endpoint: str | None = None, token: str | None = None) -> None:
         """Prepare the client; nothing is sent yet."""
         _be_patient()
-        self._token: str | bool = token or False
+        self._token: str | bool = token or get_token() or False
         self._api = HfApi(endpoint=endpoint, token=self._token, library_name="hugflow")
 
     @property

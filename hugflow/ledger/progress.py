@@ -21,6 +21,7 @@ Version 2.0, which had `completed_rows` only, is read too.
 """
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,7 @@ def write_progress(path: Path, progress: Progress) -> None:
                 "status": progress.status,
                 "downloaded_files": rows,
                 "total_files": progress.total_rows,
-                "percent_complete": round(100 * share, 2),
+                "percent_complete": math.floor(10_000 * share) / 100,
                 "resumed_from": progress.resumed_from,
                 "newly_downloaded": rows - progress.resumed_from,
                 "resume_data": resume,

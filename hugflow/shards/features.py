@@ -76,8 +76,8 @@ def index_features(schema: pa.Schema, audio_column: str | None) -> tuple[dict[st
     source = _source_features(schema)
     features: Any = datasets.Features(row=datasets.Value("int64"))
     for column, name in zip(schema.names, index_names(schema.names), strict=True):
-        is_audio = column == audio_column or isinstance(source[column], datasets.Audio)
-        features[name] = datasets.Audio(decode=False) if is_audio else source[column]
+        is_audio = column == audio_column
+        features[name] = datasets.Audio(decode=False) if is_audio else _undecoded(source[column])
     if audio_column is not None:
         info = datasets.Features.from_arrow_schema(pa.schema([("audio_info", AUDIO_INFO_TYPE)]))
         features["audio_info"] = info["audio_info"]
@@ -97,6 +97,23 @@ def _source_features(schema: pa.Schema) -> Any:
     except (ValueError, TypeError, KeyError, AttributeError, IndexError):
         # A stranger wrote the metadata; only a type that is not known without it is an error.
         return datasets.Features.from_arrow_schema(schema.remove_metadata())
+
+
+def _undecoded(feature: Any) -> Any:
+    """The same feature with every Audio in it, however deep, left as bytes and path."""
+    import datasets
+
+    match feature:
+        case datasets.Audio():
+            return datasets.Audio(decode=False)
+        case dict():
+            return {name: _undecoded(inner) for name, inner in feature.items()}
+        case datasets.List():
+            return datasets.List(_undecoded(feature.feature), length=feature.length)
+        case datasets.LargeList():
+            return datasets.LargeList(_undecoded(feature.feature))
+        case _:
+            return feature
 
 
 def _declared_features(schema: pa.Schema) -> dict[str, Any]:

@@ -127,7 +127,10 @@ def _open_parquet(
 
 
 def _common_schema(repository: Repository, footers: Sequence[_Footer]) -> pa.Schema:
-    """The schema all files share; files with other columns would lose values in silence."""
+    """The schema all files share: the same columns, in types that hold the values of every file.
+
+    Files with other columns would lose values in silence.
+    """
     first = footers[0]
     for footer in footers[1:]:
         differing = set(first.schema.names) ^ set(footer.schema.names)
@@ -139,7 +142,15 @@ def _common_schema(repository: Repository, footers: Sequence[_Footer]) -> pa.Sch
                 why="rows of one would lack values that rows of the other have",
                 mend="request a subset whose files agree, or tell the dataset's owner",
             )
-    return first.schema
+    try:
+        return pa.unify_schemas([each.schema for each in footers], promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
+        raise _invalid(
+            repository,
+            "its files have a column in types that cannot be one",
+            why=" ".join(str(error).split())[:300],
+            mend="request a subset whose files agree, or tell the dataset's owner",
+        ) from error
 
 
 def _choose_audio_column(

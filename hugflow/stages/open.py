@@ -3,7 +3,7 @@
 import logging
 
 from hugflow.clients.hub import Hub
-from hugflow.errors import PlanOutOfDate
+from hugflow.errors import PlanOutOfDate, StateUnreadable
 from hugflow.requests.model import AddRequest
 from hugflow.shards.plan import Plan, PlanRequest
 from hugflow.shards.plans import read_current_plan, write_current_plan
@@ -12,7 +12,7 @@ from hugflow.stages.adopt import adopt_tree
 from hugflow.stages.build import Build, hold_dataset
 from hugflow.stages.manifest import read_manifest
 from hugflow.stages.options import Options
-from hugflow.store.layout import Places
+from hugflow.store.layout import DatasetFolder, Places
 
 log = logging.getLogger(__name__)
 
@@ -65,11 +65,28 @@ def _plan_anew(request: AddRequest, places: Places, hub: Hub, options: Options) 
             f"{plan.id}",
             mend=f"move {places.dataset(request.name).root} away, then run the same command again",
         )
+    if manifest is None and not places.state(request.name, plan.id).ledger.exists():
+        _refuse_unknown_tree(places.dataset(request.name))
     for warning in plan.warnings:
         log.warning("%s: %s", request.name, warning)
     write_current_plan(places, plan)
     adopt_tree(Build(request, plan, places, hub, options))
     return plan
+
+
+def _refuse_unknown_tree(folder: DatasetFolder) -> None:
+    """Refuse rows of which neither a manifest nor a ledger says what they are rows of.
+
+    They may be of another commit, and mixing two is worse than stopping.
+    """
+    for part in (folder.json, folder.audio):
+        if part.is_dir() and any(part.iterdir()):
+            raise StateUnreadable(
+                f"{folder.root} holds rows, and nothing says what they are rows of",
+                why="it is not complete, and STATE_DIR has no ledger of it: the state was lost, or "
+                "is another one",
+                mend="point STATE_DIR to the state it was made with, or move the folder away",
+            )
 
 
 def _refuse_other_rows(request: AddRequest, plan: Plan) -> None:

@@ -4,20 +4,22 @@ import json
 import platform
 import socket
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from hugflow.errors import TooManyBadRows
+from hugflow.errors import Locked, TooManyBadRows
 from hugflow.exports.card import render_card
 from hugflow.ledger.journal import RowFailed, read_journal
 from hugflow.ledger.markers import Marker, read_marker
 from hugflow.requests.grammar import BadRowBudget, allowed_bad_rows
 from hugflow.stages.build import Build
 from hugflow.stages.manifest import VERSION, read_manifest, without_run
-from hugflow.store.atomic import sweep, write_if_changed, write_json
+from hugflow.store.atomic import find_temporary, write_if_changed, write_json
 from hugflow.store.links import is_linked, link
+from hugflow.store.locks import hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,7 @@ def publish(build: Build) -> Published | None:
         markers = _read_markers(build)
         if markers is None:
             return None
-        for folder in (build.folder.audio, build.folder.json, build.folder.index):
-            sweep(folder)
+        _sweep(build)
         write_if_changed(build.folder.failures, _render_failures(build))
         failed = sum(len(marker.failed_rows) for marker in markers["metadata"].values())
         refuse_bad_rows(build.name, failed, build.plan.rows, build.max_bad_rows)
@@ -77,6 +78,23 @@ def is_published(build: Build) -> bool:
         and manifest.get("plan") == build.plan.id
         and is_linked(build.places.link(build.name), build.folder.root)
     )
+
+
+def _sweep(build: Build) -> None:
+    """Remove what killed runs left; a shard that somebody works on leaves it to them."""
+    folders = (build.folder.audio, build.folder.json, build.folder.index)
+    left = [path for folder in folders for path in find_temporary(folder)]
+    if not left:
+        return
+    with ExitStack() as locks:
+        try:
+            for shard in build.plan.shards:
+                lock = build.state.shard_lock(shard.name)
+                locks.enter_context(hold(lock, f"shard {shard.name} of {build.name}"))
+        except Locked:
+            return
+        for path in left:
+            path.unlink(missing_ok=True)
 
 
 _Markers = Mapping[str, Mapping[str, Marker]]

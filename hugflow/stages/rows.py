@@ -118,7 +118,8 @@ def _make_row(build: Build, row: int, needs: Needs, columns: _Columns, position:
     not_text = [name for name, value in values.items() if value is NOT_TEXT]
     if not_text:
         return _Row(RowFailed(row, "text_not_utf8", f"the column {not_text[0]!r} is not UTF-8"))
-    made = needs.made
+    # A line of the journal that names another row's file is no knowledge of this row.
+    made = needs.made if needs.made is not None and needs.made.stem == stem else None
     data: bytes | None = None
     if columns.audio is not None and (needs.mp3 or made is None or made.audio is None):
         try:
@@ -133,7 +134,7 @@ def _make_row(build: Build, row: int, needs: Needs, columns: _Columns, position:
         made = RowMade(row, stem, None, None, None)
     written: list[Written] = []
     try:
-        if needs.mp3 and data is not None:
+        if data is not None:
             written.append(write_temporary(build.folder.audio / f"{stem}.mp3", data))
         if needs.json:
             text = render_row(build.plan, build.places.storage_root.name, made, values)

@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hugflow.errors import DiskFull
+from hugflow.errors import CannotWrite, DiskFull
 
 TEMPORARY_SUFFIX = ".tmp"
+_REFUSALS = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ENOTDIR, errno.ENAMETOOLONG}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,23 +149,17 @@ def sync_folder(folder: Path) -> None:
             os.close(fd)
 
 
-def sweep(folder: Path) -> int:
-    """Remove the temporary files that killed runs left in `folder`; gives their number.
-
-    Only for a folder that nobody else writes into at the moment.
-    """
+def find_temporary(folder: Path) -> list[Path]:
+    """The temporary files in `folder`: a writer's at work, or what a killed one left."""
     if not folder.is_dir():
-        return 0
+        return []
     with os.scandir(folder) as entries:
-        left = [entry.path for entry in entries if _is_temporary(entry)]
-    for path in left:
-        Path(path).unlink(missing_ok=True)
-    return len(left)
+        return [Path(entry.path) for entry in entries if _is_temporary(entry)]
 
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn "no space left" and "quota exceeded" into DiskFull; other errors pass as they are."""
+    """Turn what a disk refuses into DiskFull, or into CannotWrite; other errors pass as they are."""
     try:
         yield
     except OSError as error:
@@ -171,6 +168,13 @@ def disk_errors(path: Path) -> Iterator[None]:
                 f"no room left while writing {path}",
                 why=os.strerror(error.errno),
                 mend="free some space and run the same command again: it goes on where it stopped",
+            ) from error
+        if error.errno in _REFUSALS:
+            raise CannotWrite(
+                f"{path} cannot be written",
+                why=os.strerror(error.errno),
+                mend="check whom the folder belongs to, and that the disk is sound; then run the "
+                "same command again: it goes on where it stopped",
             ) from error
         raise
 

@@ -8,13 +8,12 @@ It has two ports, as the real one has two hosts: the API, and the storage that l
 fetched from. Clients read `HF_ENDPOINT` once, when `huggingface_hub` is imported: set it before
 that, or pass `endpoint=`. To serve sample datasets to another shell:
 
-    $ python -m hugflow.testing.hub --sample speech
+    $ python -m hugflow.testing --sample speech
     {"endpoint": "http://127.0.0.1:41873", "datasets": {"acme/tiny-speech": "9d30..."}}
     $ HF_ENDPOINT=http://127.0.0.1:41873 hf download --repo-type dataset acme/tiny-speech
 """
 
 import secrets
-import sys
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -208,10 +207,3 @@ def log_request(ask: Ask, answer: Answer) -> LoggedRequest:
         status=answer.status,
         body_bytes=answer.size_bytes,
     )
-
-
-if __name__ == "__main__":
-    # `serve` brings the samples, and they know this module: it is not imported before its end.
-    from hugflow.testing.serve import main
-
-    sys.exit(main())

@@ -1,7 +1,6 @@
 """The Hub, for Dagster."""
 
 import dagster as dg
-from huggingface_hub import get_token
 
 from hugflow.clients.hub import Hub
 from hugflow.settings import load_project
@@ -13,6 +12,6 @@ class HubResource(dg.ConfigurableResource[Hub]):
     endpoint: str | None = None
 
     def open(self) -> Hub:
-        """Give the client, with the token that the settings hold now, else `hf auth login`'s."""
+        """Give the client, with the token that the settings hold now."""
         token = load_project().settings.hf_token
-        return Hub(self.endpoint, token.get_secret_value() if token else get_token())
+        return Hub(self.endpoint, token.get_secret_value() if token else None)

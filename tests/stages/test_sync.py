@@ -11,10 +11,18 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
-from hugflow.errors import Locked, PlanOutOfDate, RequestInvalid, TooManyBadRows
+from hugflow.errors import (
+    CannotWrite,
+    Locked,
+    PlanOutOfDate,
+    RequestInvalid,
+    StateUnreadable,
+    TooManyBadRows,
+)
 from hugflow.ledger.journal import Outcome
 from hugflow.ledger.progress import read_progress
 from hugflow.stages.options import Options
+from hugflow.stages.processed import publish
 from hugflow.stages.status import read_status
 from hugflow.stages.sync import sync_dataset
 from hugflow.store.layout import Places
@@ -407,3 +415,97 @@ def test_stereo_becomes_mono_of_the_same_length(hub: LoopbackHub, open_for: Open
     assert rate == 16_000
     assert np.abs(samples).max() > 0.05
     assert read_rows_json(build.folder)[0]["audio_info"]["source_channels"] == 2
+
+
+def test_rows_of_which_nothing_says_what_they_are_rows_of_are_never_taken_for_others(
+    hub: LoopbackHub, open_for: OpenFor, places: Places, tmp_path: Path
+):
+    publish_speech(hub, "sync/unknown", rows=4, shards=1, broken_rows={1: JUNK}, seed=1)
+    build = open_for("sync/unknown", max_bad_rows=0)
+    with pytest.raises(TooManyBadRows):
+        sync_dataset(build)
+    places.state_dir.rename(tmp_path / "lost")
+    publish_speech(hub, "sync/unknown", rows=4, shards=1, seed=2)
+    before = read_tree(build.folder.root)
+    with pytest.raises(StateUnreadable, match="move the folder away"):
+        open_for("sync/unknown", max_bad_rows=0)
+    assert read_tree(build.folder.root) == before
+    build.folder.root.rename(tmp_path / "moved away")
+    assert sync_dataset(open_for("sync/unknown")).new_rows == 4
+
+
+def test_publishing_sweeps_what_killed_runs_left_but_not_what_somebody_writes(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    publish_speech(hub, "sync/swept", rows=4, shards=2, seconds=0.2)
+    build = open_for("sync/swept")
+    sync_dataset(build)
+    left = build.folder.json / ".3.json.tmp"
+    left.touch()
+    with build.hold_shard(build.plan.shards[1]):
+        publish(build)
+        assert left.exists()
+    publish(build)
+    assert not left.exists()
+
+
+def test_a_journal_that_names_another_rows_file_is_not_believed(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    publish_speech(hub, "sync/mixed", rows=3, shards=1, seconds=0.2, with_filenames=False)
+    build = open_for("sync/mixed")
+    sync_dataset(build)
+    tree = read_tree(build.folder.root)
+    journal = build.state.journal("00000-of-00001")
+    header, *lines = journal.read_text().splitlines()
+    first, second, third = map(json.loads, lines)
+    second[1:3] = third[1:3]
+    rows = [json.dumps(row) for row in (first, second, third)]
+    journal.write_text("\n".join([header, *rows]) + "\n")
+    (build.folder.json / "1.json").unlink()
+    sync_dataset(open_for("sync/mixed"))
+    assert read_tree(build.folder.root) == tree
+
+
+def test_a_storage_root_that_is_a_file_is_an_error_to_mend_and_no_traceback(
+    hub: LoopbackHub, open_for: OpenFor, places: Places
+):
+    publish_speech(hub, "sync/file", rows=1, shards=1, seconds=0.2)
+    places.storage_root.write_text("not a folder")
+    with pytest.raises(CannotWrite, match="whom the folder belongs to"):
+        sync_dataset(open_for("sync/file"))
+
+
+def test_files_that_write_a_column_in_different_types_become_one_table(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    clip = encode(speech_like(0.1, 8_000), 8_000, "wav")
+    audio = to_audio_column([clip], ["a.wav"])
+    first = pa.table({"audio": audio, "text": pa.nulls(1), "age": pa.array([1], pa.int32())})
+    second = pa.table({"audio": audio, "text": ["hello"], "age": pa.array([2**40])})
+    files = {}
+    for number, table in enumerate((first, second)):
+        file = io.BytesIO()
+        pq.write_table(table, file)
+        files[f"data/train-0000{number}-of-00002.parquet"] = file.getvalue()
+    hub.publish("sync/types", files)
+    build = open_for("sync/types")
+    assert build.plan.features["text"]["dtype"] == "string"
+    assert build.plan.features["age"]["dtype"] == "int64"
+    sync_dataset(build)
+    rows = read_rows_json(build.folder)
+    assert [(rows[row]["text"], rows[row]["age"]) for row in (0, 1)] == [
+        (None, 1),
+        ("hello", 2**40),
+    ]
+
+
+def test_files_whose_columns_cannot_be_one_table_are_refused(hub: LoopbackHub, open_for: OpenFor):
+    files = {}
+    for number, value in enumerate((["a"], [[1, 2]])):
+        file = io.BytesIO()
+        pq.write_table(pa.table({"text": value}), file)
+        files[f"data/train-0000{number}-of-00002.parquet"] = file.getvalue()
+    hub.publish("sync/clash", files)
+    with pytest.raises(RequestInvalid, match="types that cannot be one"):
+        open_for("sync/clash")

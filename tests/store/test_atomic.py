@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from hugflow.errors import DiskFull
+from hugflow.errors import CannotWrite, DiskFull
 from hugflow.store.atomic import (
     commit,
     commit_file,
     discard,
+    find_temporary,
     make_folder,
-    sweep,
     temporary_path,
     write_file,
     write_if_changed,
@@ -172,11 +172,20 @@ def test_when_one_file_of_a_batch_does_not_reach_the_disk_none_of_them_appears(
             os.fstat(written.fd)
 
 
-def test_other_disk_errors_pass_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(os, "write", fail_with(errno.EIO))
-    with pytest.raises(OSError, match="Input/output"):
+@pytest.mark.parametrize("number", [errno.EIO, errno.EROFS, errno.EACCES])
+def test_a_disk_that_refuses_is_named_with_a_mend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+):
+    monkeypatch.setattr(os, "write", fail_with(number))
+    with pytest.raises(CannotWrite, match=os.strerror(number)):
         write_file(tmp_path / "a", b"x")
     assert names(tmp_path) == []
+
+
+def test_other_errors_pass_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(os, "write", fail_with(errno.EBADF))
+    with pytest.raises(OSError, match="Bad file"):
+        write_file(tmp_path / "a", b"x")
 
 
 def test_discarded_files_leave_nothing(tmp_path: Path):
@@ -184,17 +193,16 @@ def test_discarded_files_leave_nothing(tmp_path: Path):
     assert names(tmp_path) == []
 
 
-def test_a_sweep_removes_temporary_files_and_nothing_else(tmp_path: Path):
+def test_temporary_files_are_told_from_everything_else(tmp_path: Path):
     for name in ("a.mp3", ".hidden", "a.tmp", "tmp", ".b.mp3.tmp", ".c.tmp"):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / ".folder.tmp").mkdir()
     (tmp_path / ".link.tmp").symlink_to(tmp_path / "a.mp3")
-    assert sweep(tmp_path) == 2
-    assert names(tmp_path) == [".folder.tmp", ".hidden", ".link.tmp", "a.mp3", "a.tmp", "tmp"]
+    assert sorted(path.name for path in find_temporary(tmp_path)) == [".b.mp3.tmp", ".c.tmp"]
 
 
-def test_a_sweep_of_a_folder_that_is_not_there_removes_nothing(tmp_path: Path):
-    assert sweep(tmp_path / "none") == 0
+def test_a_folder_that_is_not_there_has_no_temporary_files(tmp_path: Path):
+    assert find_temporary(tmp_path / "none") == []
 
 
 def test_an_equal_file_is_left_untouched(tmp_path: Path):

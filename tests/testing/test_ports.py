@@ -64,7 +64,7 @@ def test_a_port_that_is_taken_is_an_error():
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_hub_in_a_process_of_its_own_says_where_it_is_and_ends_when_told(number: signal.Signals):
-    command = [sys.executable, "-m", "hugflow.testing.hub", "--sample", "text", "--token", "hf_t"]
+    command = [sys.executable, "-m", "hugflow.testing", "--sample", "text", "--token", "hf_t"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as hub:

@@ -1,4 +1,4 @@
-"""`python -m hugflow.testing.hub`: a loopback Hub with samples on it, for another shell to use."""
+"""`python -m hugflow.testing`: a loopback Hub with samples on it, for another shell to use."""
 
 import argparse
 import json
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m hugflow.testing.hub",
+        prog="python -m hugflow.testing",
         description="Serve sample datasets on 127.0.0.1 as huggingface.co would, until SIGTERM or "
         "Ctrl-C. The first line on stdout is JSON: endpoint, and commit by dataset. Point "
         "HF_ENDPOINT at the endpoint in another shell.",
@@ -79,3 +79,7 @@ def publish_samples(hub: LoopbackHub, names: Sequence[str]) -> dict[str, str]:
     return {
         repo_id: publish(hub, repo_id) for repo_id, publish in (SAMPLES[name] for name in names)
     }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
