@@ -1,5 +1,6 @@
 """docs/requests.md and the code say the same."""
 
+import json
 import re
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hugflow.requests.model import AddRequest, RemoveRequest
+from hugflow.requests.model import AddRequest, RemoveRequest, json_schema
 from hugflow.requests.problems import RequestFileInvalid
 from hugflow.requests.read import parse_request
 
@@ -53,3 +54,8 @@ def test_reading_requests_loads_nothing_heavy():
         f"assert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_schema_for_editors_is_that_of_the_model():
+    schema = Path(__file__).parents[2] / "docs" / "request.schema.json"
+    assert json.loads(schema.read_text("utf-8")) == json_schema()
