@@ -33,7 +33,7 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 test: lint
-	$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term
+	$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term --cov-fail-under=90
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
@@ -41,6 +41,8 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python bench/encode.py
+	$(BIN)/python bench/local_sync.py
+	$(BIN)/python bench/definitions.py
 
 clean:
 	rm -rf $(VENV) demo

