@@ -142,6 +142,12 @@ class Project:
             max_bad_rows=settings.max_bad_rows,
         )
 
+    @property
+    def hf_token(self) -> str | None:
+        """The token as the Hub's client takes it; not for showing."""
+        token = self.settings.hf_token
+        return token.get_secret_value() if token is not None else None
+
     def export_hub_environment(self) -> None:
         """Let the Hub's own libraries see its settings: they read the environment, on import."""
         if self.settings.hf_endpoint is not None:

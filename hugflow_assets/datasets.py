@@ -7,14 +7,14 @@ import dagster as dg
 from dagster._core.definitions.utils import is_valid_owner
 
 from hugflow.errors import HugflowError, StageMissing, UsageWrong
-from hugflow.ledger.markers import SHARD_STAGES, Stage, read_marker
+from hugflow.ledger.markers import SHARD_STAGES, Stage
 from hugflow.names import group_name, op_name
 from hugflow.requests.model import AddRequest
 from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
 from hugflow.stages.make import ShardFailed, make_shards
 from hugflow.stages.open import open_build
-from hugflow.stages.processed import publish
+from hugflow.stages.processed import find_undone, is_published, publish
 from hugflow.stages.sync import ShardsFailed
 from hugflow.stages.tracking import Tracker
 from hugflow_assets.run_log import tell_run
@@ -71,18 +71,6 @@ def choose_shards(build: Build, keys: Sequence[str]) -> list[Shard]:
         )
     asked = set(keys)
     return [shard for key, shard in shard_by_key.items() if key in asked]
-
-
-def find_undone(build: Build) -> list[Shard]:
-    """Give the shards that still keep the dataset from being published."""
-    return [
-        shard
-        for shard in build.plan.shards
-        if any(
-            read_marker(build.state.marker(shard.name, stage)) is None
-            for stage in ("audio", "metadata")
-        )
-    ]
 
 
 def to_failure(error: HugflowError) -> dg.Failure:
@@ -198,6 +186,8 @@ def _make(
                     yield processed_materialization(build, shard, published.manifest)
             else:
                 _explain_unpublished(context, build, shards)
+        elif is_published(build):
+            ended("completed")
         yield from unrecorded(context.instance, build)
 
 

@@ -45,6 +45,17 @@ class Project:
         assert "Traceback" not in talk
         return subprocess.CompletedProcess(arguments, process.returncode, output, talk)
 
+    def run_python(self, program: str) -> "subprocess.CompletedProcess[str]":
+        """Run a Python program as a command of the project."""
+        return subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=self.root,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     @property
     def places(self) -> Places:
         """Where its things lie."""

@@ -28,6 +28,5 @@ def open_request(project: Project, file: Path, *, wait_s: float = 0.0) -> "Build
     from hugflow.clients.hub import Hub
     from hugflow.stages.open import open_build
 
-    token = project.settings.hf_token
-    hub = Hub(token=token.get_secret_value() if token is not None else None)
+    hub = Hub(token=project.hf_token)
     return open_build(request, places, hub, replace(project.options, lock_wait_s=wait_s))

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hugflow.cli.builds import open_project, open_request
-from hugflow.cli.output import human_bytes, print_data, print_json
+from hugflow.cli.output import failed_entry, human_bytes, print_data, print_json
 from hugflow.cli.progress import watch_rows
-from hugflow.errors import UsageWrong
+from hugflow.errors import HugflowError, UsageWrong
 from hugflow.requests.collect import collect_requests
 from hugflow.requests.folder import read_folder
 from hugflow.settings import Project, load_project
@@ -41,11 +41,19 @@ def local_sync(
     on where it stopped.
     """
     project = open_project()
-    build = open_request(project, file, wait_s=wait_s)
-    from hugflow.stages.sync import sync_dataset
+    try:
+        build = open_request(project, file, wait_s=wait_s)
+        from hugflow.stages.sync import sync_dataset
+        from hugflow.stages.tracking import Tracker
 
-    with watch_rows(build.plan.rows, project.settings.progress_interval) as on_rows:
-        synced = sync_dataset(build, on_rows=on_rows)
+        tracker = Tracker(build)
+        interval = project.settings.progress_interval
+        with watch_rows(build.plan.rows, tracker.rows, interval) as on_rows:
+            synced = sync_dataset(build, tracker, on_rows=on_rows)
+    except HugflowError as error:
+        if as_json:
+            print_json({"datasets": [failed_entry(file, error)]})
+        raise
     if is_reported:
         _report(project, synced, build)
     rows = synced.published.manifest["rows"]

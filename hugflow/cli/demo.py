@@ -19,7 +19,6 @@ import typer
 from hugflow.cli.output import print_data, print_talk
 from hugflow.cli.project import (
     dagster_dev,
-    dagster_environment,
     listen_to_interrupts,
     make_project,
     prepare_dagster,
@@ -57,7 +56,7 @@ def demo(
         publish_speech(hub, HF_ID, rows=36, shards=3, seconds=2.0)
         _make_requests_repository(root, project_root)
         port = _free_port()
-        environment = _environment(root, project_root, hub.endpoint)
+        environment = _environment(root, hub.endpoint)
         print_talk("2. Dagster: web server, daemon, and the sensor that watches main")
         prepare_dagster(project_root)
         listen_to_interrupts()
@@ -101,16 +100,15 @@ def _make_requests_repository(root: Path, project_root: Path) -> None:
     _git(project_root, "push", "--quiet", "origin", "main")
 
 
-def _environment(root: Path, project_root: Path, endpoint: str) -> dict[str, str]:
+def _environment(root: Path, endpoint: str) -> dict[str, str]:
     """Everything the demo starts sees this Hub and this project, and nothing of the user's."""
     ours = {*NAMES, "DAGSTER_HOME", "HUGFLOW_HOME"}
     environ = {name: value for name, value in os.environ.items() if name not in ours}
-    environ |= {
+    return environ | {
         "HF_ENDPOINT": endpoint,
         "HF_HOME": str(root / "hf"),
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }
-    return dagster_environment(load_project(project_root, environ), environ)
 
 
 @contextmanager

@@ -81,10 +81,6 @@ def run(arguments: Sequence[str]) -> int:
         return _stopped(STOPPED_BY_INTERRUPT)
     except Terminated:
         return _stopped(STOPPED_BY_TERMINATE)
-    except BrokenPipeError:
-        # Whoever read our output has had enough; that is no failure of ours.
-        sys.stderr.close()
-        return 0
     except OSError as error:
         print_error(
             HugflowError(

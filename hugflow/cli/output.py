@@ -14,13 +14,27 @@ SCHEMA_VERSION = 1
 
 
 def print_data(line: str) -> None:
-    """One line of result."""
-    print(line)  # noqa: T201  # stdout is for data
+    """One line of result. When nobody reads any more, the work goes on all the same."""
+    try:
+        print(line, flush=True)  # noqa: T201  # stdout is for data
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_json(value: Mapping[str, Any]) -> None:
     """The result as one JSON object that carries its schema's version."""
     print_data(json.dumps({"schema_version": SCHEMA_VERSION, **value}, ensure_ascii=False))
+
+
+def failed_entry(request: object, error: HugflowError) -> dict[str, Any]:
+    """What `--json` says of a request that could not be carried out."""
+    return {
+        "name": None,
+        "request": str(request),
+        "state": "failed",
+        "error": {"what": error.what, "why": error.why, "mend": error.mend},
+        "exit_code": error.exit_code,
+    }
 
 
 def print_talk(line: str) -> None:

@@ -6,7 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from hugflow.cli.builds import open_project, open_request
-from hugflow.cli.output import human_bytes, print_data, print_error, print_json
+from hugflow.cli.output import (
+    failed_entry,
+    human_bytes,
+    print_data,
+    print_error,
+    print_json,
+)
 from hugflow.errors import HugflowError
 
 
@@ -20,7 +26,8 @@ def plan(
     was planned before keeps its plan.
     """
     project = open_project()
-    from hugflow.shards.resolve import plan_summary
+    from hugflow.shards.plan import plan_summary
+    from hugflow.stages.status import read_status
 
     entries: list[dict[str, Any]] = []
     code = 0
@@ -30,12 +37,11 @@ def plan(
         except HugflowError as error:
             print_error(error)
             code = code or error.exit_code
-            entries.append(
-                {"name": None, "request": str(file), "state": "failed", "error": error.what}
-            )
+            entries.append(failed_entry(file, error))
             continue
         summary = plan_summary(build.plan)
-        entries.append({"name": build.name, "request": str(file), "state": "planned", **summary})
+        state = read_status(build.places, build.name).state
+        entries.append({"name": build.name, "request": str(file), "state": state, **summary})
         if not as_json:
             _print_summary(build.name, summary)
     if as_json:

@@ -17,36 +17,40 @@ OnRows = Callable[[Sequence["Outcome"]], None]
 
 
 @contextmanager
-def watch_rows(total_rows: int, interval_rows: int) -> Iterator[OnRows]:
-    """Give a function that counts committed rows and shows how far they are."""
+def watch_rows(total_rows: int, done_rows: int, interval_rows: int) -> Iterator[OnRows]:
+    """Give a function that counts committed rows and shows how far they are.
+
+    done_rows: those that were complete before.
+    """
     if is_terminal():
-        with _bar(total_rows) as on_rows:
+        with _bar(total_rows, done_rows) as on_rows:
             yield on_rows
     else:
-        yield _lines(total_rows, interval_rows)
+        yield _lines(total_rows, done_rows, interval_rows)
 
 
 @contextmanager
-def _bar(total_rows: int) -> Iterator[OnRows]:
+def _bar(total_rows: int, done_rows: int) -> Iterator[OnRows]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), "rows", TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=total_rows)
+        task = progress.add_task("", total=total_rows, completed=done_rows)
         yield lambda outcomes: progress.advance(task, len(outcomes))
 
 
-def _lines(total_rows: int, interval_rows: int) -> OnRows:
-    """A line each `interval_rows`, with the rate since the first row."""
-    done, next_line, started = 0, interval_rows, time.monotonic()
+def _lines(total_rows: int, done_rows: int, interval_rows: int) -> OnRows:
+    """A line each `interval_rows`, with the rate of this run."""
+    done, started = done_rows, time.monotonic()
+    next_line = done - done % interval_rows + interval_rows
 
     def on_rows(outcomes: Sequence["Outcome"]) -> None:
         nonlocal done, next_line
         done += len(outcomes)
         if done >= next_line:
             next_line = done - done % interval_rows + interval_rows
-            rate = done / max(time.monotonic() - started, 1e-9)
+            rate = (done - done_rows) / max(time.monotonic() - started, 1e-9)
             log.info("%s of %s rows, %.0f rows/s", f"{done:,}", f"{total_rows:,}", rate)
 
     return on_rows

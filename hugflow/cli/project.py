@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +15,7 @@ from hugflow.errors import HugflowError
 from hugflow.settings import Project, load_project, render_env_example
 
 TEMPLATES = ("workspace.yaml", "dagster.yaml")
-IGNORED = (".env", "/datasets/", "/processed/", "/.hugflow-state/")
+IGNORED = (".env", "/datasets/", "/processed/", "/.hugflow-state/", ".tmp_dagster_home_*")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -50,13 +49,23 @@ def make_project(folder: Path) -> list[Path]:
             made.append(keep.parent)
     texts = {name: read_template(name) for name in TEMPLATES}
     texts[".env.example"] = render_env_example()
-    texts[".gitignore"] = "".join(f"{line}\n" for line in IGNORED)
     for name, text in texts.items():
         path = folder / name
         if not path.exists():
             path.write_text(text, "utf-8")
             made.append(path)
+    if _ignore(folder / ".gitignore"):
+        made.append(folder / ".gitignore")
     return made
+
+
+def _ignore(path: Path) -> bool:
+    """Keep secrets and data out of git; True when the file had to change."""
+    known = path.read_text("utf-8").splitlines() if path.exists() else []
+    missing = [line for line in IGNORED if line not in known]
+    for line in missing:
+        _append_line(path, line)
+    return bool(missing)
 
 
 def read_template(name: str) -> str:
@@ -84,7 +93,7 @@ def up(
     command = dagster_dev(host, port)
     sys.stderr.flush()
     listen_to_interrupts()
-    os.execve(command[0], command, dagster_environment(project, os.environ))  # noqa: S606
+    os.execv(command[0], command)  # noqa: S606
 
 
 def dagster_dev(host: str, port: int) -> list[str]:
@@ -102,18 +111,6 @@ def listen_to_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def dagster_environment(project: Project, environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment for Dagster's processes, so that all of them see the same Hub."""
-    environment = dict(environ)
-    for name, value in (
-        ("HF_ENDPOINT", project.settings.hf_endpoint),
-        ("HF_HOME", project.settings.hf_home),
-    ):
-        if value is not None:
-            environment[name] = str(value)
-    return environment
-
-
 def prepare_dagster(root: Path) -> None:
     """Create Dagster's storage in one step: several processes at once would break it."""
     command = [sys.executable, "-m", "hugflow_resources.instance"]
@@ -121,7 +118,7 @@ def prepare_dagster(root: Path) -> None:
     if done.returncode:
         raise HugflowError(
             "Dagster's instance cannot be made ready",
-            why=(done.stderr.strip().splitlines() or ["it gave no reason"])[-1],
+            why=done.stderr.strip() or "it gave no reason",
             mend=f"look at {root / 'dagster.yaml'}",
         )
 
@@ -134,10 +131,17 @@ def _choose_processed_root(project: Project, refused: Path) -> None:
             why=f"it is set in {project.origins['PROCESSED_ROOT']}, and this user may not write it",
             mend="make it writable, or set PROCESSED_ROOT to a folder you may write",
         )
-    with (project.root / ".env").open("a", encoding="utf-8") as file:
-        file.write("PROCESSED_ROOT=./processed\n")
+    _append_line(project.root / ".env", "PROCESSED_ROOT=./processed")
     (project.root / "processed").mkdir(exist_ok=True)
     print_data(f"{refused} cannot be made, so .env now says PROCESSED_ROOT=./processed")
+
+
+def _append_line(path: Path, line: str) -> None:
+    """Add a line to a file that people edit: its last line may lack its end."""
+    text = path.read_text("utf-8") if path.exists() else ""
+    separator = "\n" if text and not text.endswith("\n") else ""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"{separator}{line}\n")
 
 
 def _can_write(folder: Path) -> bool:

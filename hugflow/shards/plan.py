@@ -169,6 +169,29 @@ def to_json(plan: Plan) -> dict[str, Any]:
     }
 
 
+def plan_summary(plan: Plan) -> dict[str, Any]:
+    """What a person wants to know before the work begins; see docs/operations.md.
+
+    `disk_needed_bytes` is an estimate: the two largest files, which lie in STATE_DIR while
+    their rows are made, and for the result as much as the source takes.
+    """
+    sizes = sorted((shard.file.size_bytes for shard in plan.shards), reverse=True)
+    return {
+        "plan": plan.id,
+        "commit": plan.commit,
+        "rows": plan.rows,
+        "files": len(plan.shards),
+        "bytes": plan.source_bytes,
+        "hours": None,
+        "disk_needed_bytes": plan.source_bytes + sum(sizes[:2]),
+        "licence": plan.licence,
+        "gated": plan.is_gated,
+        "audio_column": plan.audio_column,
+        "text_column": plan.text_column,
+        "warnings": list(plan.warnings),
+    }
+
+
 def from_json(value: Any) -> Plan:
     """Build a plan from the JSON value of its file.
 

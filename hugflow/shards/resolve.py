@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -216,26 +215,3 @@ def _words(columns: Sequence[str]) -> str:
 
 def _invalid(repository: Repository, what: str, *, why: str, mend: str) -> RequestInvalid:
     return RequestInvalid(f"{repository.hf_id}@{repository.commit[:7]}: {what}", why=why, mend=mend)
-
-
-def plan_summary(plan: Plan) -> dict[str, Any]:
-    """What a person wants to know before the work begins; see docs/operations.md.
-
-    `disk_needed_bytes` is an estimate: the two largest files, which lie in STATE_DIR while
-    their rows are made, and for the result as much as the source takes.
-    """
-    sizes = sorted((shard.file.size_bytes for shard in plan.shards), reverse=True)
-    return {
-        "plan": plan.id,
-        "commit": plan.commit,
-        "rows": plan.rows,
-        "files": len(plan.shards),
-        "bytes": plan.source_bytes,
-        "hours": None,
-        "disk_needed_bytes": plan.source_bytes + sum(sizes[:2]),
-        "licence": plan.licence,
-        "gated": plan.is_gated,
-        "audio_column": plan.audio_column,
-        "text_column": plan.text_column,
-        "warnings": list(plan.warnings),
-    }

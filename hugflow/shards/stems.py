@@ -28,7 +28,7 @@ def to_filenames(column: pa.Array | pa.ChunkedArray) -> list[str | None]:
     try:
         names: list[str | None] = column.to_pylist()
     except UnicodeDecodeError:
-        names = [_text_or_none(scalar) for scalar in column]
+        names = [text_or_none(scalar) for scalar in column]
     return names
 
 
@@ -70,7 +70,8 @@ def plan_suffixes(filenames: pa.ChunkedArray) -> dict[int, int]:
     return suffixes
 
 
-def _text_or_none(scalar: pa.Scalar) -> str | None:
+def text_or_none(scalar: pa.Scalar) -> str | None:
+    """A value that should be text; None where it is null, or bytes that are no UTF-8."""
     try:
         text: str | None = scalar.as_py()
     except UnicodeDecodeError:

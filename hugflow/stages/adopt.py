@@ -18,25 +18,24 @@ from hugflow.stages.mark import audio_marker, mark, metadata_marker, raw_marker
 log = logging.getLogger(__name__)
 
 
-def adopt_tree(build: Build) -> bool:
-    """Write the ledger anew from a tree that this very plan made; True when it was done.
+def adopt_tree(build: Build) -> None:
+    """Write the ledger anew where it is missing, from a tree that this very plan made.
 
-    Only where the plan has no ledger, and only shards whose index has the hash that the manifest
-    names; the rows of the others are made again. Sizes are those on disk. The caller holds the
-    dataset's lock.
+    Only of shards that have no journal, and whose index has the hash that the manifest names; the
+    rows of others are made again. Sizes are those on disk. The caller holds the dataset's lock.
     """
-    manifest = read_manifest(build.folder.manifest)
-    if build.state.ledger.exists() or manifest is None or manifest.get("plan") != build.plan.id:
-        return False
+    missing = [s for s in build.plan.shards if not build.state.journal(s.name).exists()]
+    manifest = read_manifest(build.folder.manifest) if missing else None
+    if manifest is None or manifest.get("plan") != build.plan.id:
+        return
     failures = _read_failures(build.folder.failures)
-    for shard in build.plan.shards:
+    for shard in missing:
         index = build.folder.index_file(shard.name)
         expected = manifest.get("index", {}).get(f"index/{index.name}")
         if expected is not None and index.is_file() and file_sha256(index) == expected:
             outcomes = [*_read_index(build, index), *failures.get(shard.name, [])]
             _write_ledger(build, shard, outcomes, expected, index.stat().st_size)
-    log.info("%s: took up the tree that is on disk; its ledger was missing", build.name)
-    return True
+            log.info("%s: took up shard %s; its ledger was missing", build.name, shard.name)
 
 
 def _write_ledger(

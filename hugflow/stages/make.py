@@ -20,11 +20,12 @@ from hugflow.ledger.markers import SHARD_STAGES, Marker, Stage, read_marker
 from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
 from hugflow.stages.disk import ShardOnDisk, read_shard
-from hugflow.stages.mark import audio_marker, mark, metadata_marker, raw_marker
+from hugflow.stages.mark import audio_marker, mark, metadata_marker, raw_marker, unmark
 from hugflow.stages.processed import is_published
 from hugflow.stages.raw import drop_raw, fetch_raw
 from hugflow.stages.rows import Needs, make_rows
 from hugflow.store.atomic import make_folder
+from hugflow.store.links import check_link
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ def make_shards(
     for folder in (build.folder.audio, build.folder.json, build.folder.index):
         if folder != build.folder.audio or build.plan.audio_column is not None:
             make_folder(folder)
+    check_link(build.places.link(build.name))
     retry_failed = not is_published(build)
     unavailable = 0
     with _Ahead(build, shards, stages, retry_failed) as ahead:
@@ -186,10 +188,14 @@ def _prepare(
 def _find_needs(
     build: Build, shard: Shard, disk: ShardOnDisk, stages: Collection[Stage], retry_failed: bool
 ) -> dict[int, Needs]:
-    """Which files of which rows are missing, of those the stages make."""
+    """Which files of which rows are missing, of those the stages make.
+
+    A JSON names its MP3, so the stage `metadata` brings back one that has gone since.
+    """
     has_audio = build.plan.audio_column is not None
-    wants_mp3, wants_json = has_audio and "audio" in stages, "metadata" in stages
-    retries = retry_failed and (wants_mp3 or not has_audio)
+    wants_json = "metadata" in stages
+    wants_mp3 = has_audio and ("audio" in stages or wants_json)
+    retries = retry_failed and ("audio" in stages or not has_audio)
     needs: dict[int, Needs] = {}
     for row in shard.row_range:
         made = disk.made.get(row)
@@ -211,6 +217,7 @@ def _make(
     """Make what a prepared shard lacks, and mark its stages done."""
     shard, disk, markers = prepared.shard, prepared.disk, prepared.markers
     if prepared.raw_file is None and not disk.found and set(stages) <= markers.keys():
+        _drop_raw_when_in(build, shard, markers)
         return ShardDone(shard, {s: markers[s] for s in markers if s in stages}, 0, is_new=False)
     started = time.monotonic()
     outcomes: dict[int, Outcome] = {**disk.failed, **disk.made}
@@ -256,9 +263,23 @@ def _mark(
         done["metadata"] = metadata_marker(outcomes, seconds, digest, size)
     for stage, marker in done.items():
         mark(build, shard, stage, marker)
-    if "metadata" in stages:
-        drop_raw(build, shard)
+    standing = prepared.markers | done
+    if "metadata" not in done and _lacks_json(outcomes):
+        # A row that had failed stands now, and has its JSON still to come.
+        unmark(build, shard, "metadata")
+        standing.pop("metadata", None)
+    _drop_raw_when_in(build, shard, standing)
     return done
+
+
+def _lacks_json(outcomes: dict[int, Outcome]) -> bool:
+    return any(isinstance(row, RowMade) and row.json_bytes is None for row in outcomes.values())
+
+
+def _drop_raw_when_in(build: Build, shard: Shard, markers: dict[Stage, Marker]) -> None:
+    """Remove the fetched bytes once every row that can be made of them is."""
+    if {"audio", "metadata"} <= markers.keys():
+        drop_raw(build, shard)
 
 
 def _has_index(build: Build, shard: Shard, markers: dict[Stage, Marker]) -> bool:

@@ -51,6 +51,11 @@ def mark(build: Build, shard: Shard, stage: Stage, marker: Marker) -> None:
         write_marker(path, marker)
 
 
+def unmark(build: Build, shard: Shard, stage: Stage) -> None:
+    """Take back that a stage is done."""
+    build.state.marker(shard.name, stage).unlink(missing_ok=True)
+
+
 def _made(outcomes: Mapping[int, Outcome]) -> list[RowMade]:
     return [outcome for outcome in outcomes.values() if isinstance(outcome, RowMade)]
 

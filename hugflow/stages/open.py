@@ -32,13 +32,14 @@ def open_build(request: AddRequest, places: Places, hub: Hub, options: Options) 
             plan = _plan_anew(request, places, hub, options)
         else:
             _refuse_other_rows(request, plan)
-        return Build(request, plan, places, hub, options)
+        build = Build(request, plan, places, hub, options)
+        adopt_tree(build)
+        return build
 
 
-def fetch_request_plan(
-    request: AddRequest, hub: Hub, mp3_source: str, *, commit: str | None = None
+def _fetch_request_plan(
+    request: AddRequest, hub: Hub, mp3_source: str, *, commit: str | None
 ) -> Plan:
-    """Plan a request without putting the plan in force: what `hugflow plan` shows."""
     asked = Asked(
         audio_column=request.is_asked("audio_column"), text_column=request.is_asked("text_column")
     )
@@ -57,7 +58,7 @@ def fetch_request_plan(
 def _plan_anew(request: AddRequest, places: Places, hub: Hub, options: Options) -> Plan:
     manifest = read_manifest(places.dataset(request.name).manifest)
     commit = manifest.get("commit") if manifest is not None else None
-    plan = fetch_request_plan(request, hub, options.mp3_source, commit=commit)
+    plan = _fetch_request_plan(request, hub, options.mp3_source, commit=commit)
     if manifest is not None and manifest.get("plan") != plan.id:
         raise PlanOutOfDate(
             f"{request.name}: the tree in storage was made by another plan",
@@ -70,7 +71,6 @@ def _plan_anew(request: AddRequest, places: Places, hub: Hub, options: Options) 
     for warning in plan.warnings:
         log.warning("%s: %s", request.name, warning)
     write_current_plan(places, plan)
-    adopt_tree(Build(request, plan, places, hub, options))
     return plan
 
 
@@ -92,10 +92,8 @@ def _refuse_unknown_tree(folder: DatasetFolder) -> None:
 def _refuse_other_rows(request: AddRequest, plan: Plan) -> None:
     """Refuse a plan whose rows are not those the request asks for now."""
     planned = plan.request
-    asked = {"audio_column": request.audio_column, "text_column": request.text_column}
-    if request.mp3_source is not None:
-        # Left out it means the setting, and a setting that changes later alters no dataset.
-        asked["mp3_source"] = request.mp3_source
+    # `mp3_source` left out means the setting, and a setting that changes later alters no dataset.
+    asked = request.row_fields(mp3_source=planned.mp3_source)
     changed = [name for name, value in asked.items() if getattr(planned, name) != value]
     if changed:
         name = changed[0]

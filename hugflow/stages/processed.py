@@ -4,10 +4,10 @@ import json
 import platform
 import socket
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from hugflow.errors import Locked, TooManyBadRows
@@ -15,6 +15,7 @@ from hugflow.exports.card import render_card
 from hugflow.ledger.journal import RowFailed, read_journal
 from hugflow.ledger.markers import Marker, read_marker
 from hugflow.requests.grammar import BadRowBudget, allowed_bad_rows
+from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
 from hugflow.stages.manifest import VERSION, read_manifest, without_run
 from hugflow.store.atomic import find_temporary, write_if_changed, write_json
@@ -44,12 +45,16 @@ def publish(build: Build) -> Published | None:
         _sweep(build)
         write_if_changed(build.folder.failures, _render_failures(build))
         failed = sum(len(marker.failed_rows) for marker in markers["metadata"].values())
-        refuse_bad_rows(build.name, failed, build.plan.rows, build.max_bad_rows)
+        old = read_manifest(build.folder.manifest)
+        budget = build.max_bad_rows
+        if is_published(build) and old is not None and old["rows"]["failed"] == failed:
+            # What was published within its budget is done, whatever the budget is now.
+            budget = old["settings"]["max_bad_rows"]
+        refuse_bad_rows(build.name, failed, build.plan.rows, budget)
         write_if_changed(
             build.folder.card, render_card(build.plan, description=build.request.description)
         )
-        manifest = _make_manifest(build, markers)
-        old = read_manifest(build.folder.manifest)
+        manifest = _make_manifest(build, markers, budget)
         is_same = old is not None and without_run(old) == without_run(manifest)
         if not is_same:
             write_json(build.folder.manifest, manifest)
@@ -80,21 +85,44 @@ def is_published(build: Build) -> bool:
     )
 
 
+def find_undone(build: Build) -> list[Shard]:
+    """Give the shards that still keep the dataset from being published."""
+    return [
+        shard
+        for shard in build.plan.shards
+        if any(
+            read_marker(build.state.marker(shard.name, stage)) is None
+            for stage in ("audio", "metadata")
+        )
+    ]
+
+
 def _sweep(build: Build) -> None:
-    """Remove what killed runs left; a shard that somebody works on leaves it to them."""
+    """Remove what killed runs left; while somebody works on a shard, it is left to them.
+
+    A file that a writer began anew since it was listed is that writer's.
+    """
     folders = (build.folder.audio, build.folder.json, build.folder.index)
-    left = [path for folder in folders for path in find_temporary(folder)]
+    left = {path: _stamp(path) for folder in folders for path in find_temporary(folder)}
     if not left:
         return
-    with ExitStack() as locks:
-        try:
-            for shard in build.plan.shards:
-                lock = build.state.shard_lock(shard.name)
-                locks.enter_context(hold(lock, f"shard {shard.name} of {build.name}"))
-        except Locked:
-            return
-        for path in left:
+    try:
+        for shard in build.plan.shards:
+            with hold(build.state.shard_lock(shard.name), f"shard {shard.name} of {build.name}"):
+                pass
+    except Locked:
+        return
+    for path, stamp in left.items():
+        if _stamp(path) == stamp:
             path.unlink(missing_ok=True)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 _Markers = Mapping[str, Mapping[str, Marker]]
@@ -134,7 +162,7 @@ def _render_failures(build: Build) -> str:
     return "".join(lines)
 
 
-def _make_manifest(build: Build, markers: _Markers) -> dict[str, Any]:
+def _make_manifest(build: Build, markers: _Markers, budget: BadRowBudget) -> dict[str, Any]:
     plan = build.plan
     audio, metadata = markers["audio"].values(), markers["metadata"].values()
     made = sum(marker.rows for marker in metadata)
@@ -154,7 +182,7 @@ def _make_manifest(build: Build, markers: _Markers) -> dict[str, Any]:
         "text_column": plan.text_column,
         "settings": {
             "mp3_source": plan.request.mp3_source,
-            "max_bad_rows": build.max_bad_rows,
+            "max_bad_rows": budget,
         },
         "source": {"files": len(plan.shards), "bytes": plan.source_bytes},
         "rows": {

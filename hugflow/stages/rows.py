@@ -23,7 +23,7 @@ from hugflow.audio.value import read_audio_value
 from hugflow.ledger.journal import Journal, Outcome, RowFailed, RowMade
 from hugflow.shards.plan import Shard
 from hugflow.shards.read import read_rows
-from hugflow.shards.stems import FILENAME_COLUMN, row_stem, to_filenames
+from hugflow.shards.stems import FILENAME_COLUMN, row_stem, text_or_none, to_filenames
 from hugflow.stages.build import Build
 from hugflow.stages.record import NOT_TEXT, column_values, render_row
 from hugflow.store.atomic import Written, commit, discard, write_temporary
@@ -70,7 +70,7 @@ def make_rows(
             for rows, batch in read_rows(
                 raw_file, shard, is_wanted=lambda rows: any(row in needs for row in rows)
             ):
-                columns = _Columns.of(build, batch, any(needs[r].json for r in rows if r in needs))
+                columns = _Columns.of(build, batch)
                 for position, row in enumerate(rows):
                     if row not in needs:
                         continue
@@ -99,10 +99,11 @@ class _Columns:
     values: Mapping[str, Sequence[Any]]
 
     @classmethod
-    def of(cls, build: Build, batch: pa.RecordBatch, needs_values: bool) -> Self:
+    def of(cls, build: Build, batch: pa.RecordBatch) -> Self:
+        # All of it for every stage, so that each judges a row as the others do.
         plan = build.plan
-        wanted = [name for name in plan.columns if name != plan.audio_column and needs_values]
-        values = {name: column_values(batch.column(name)) for name in wanted}
+        others = [name for name in plan.columns if name != plan.audio_column]
+        values = {name: column_values(batch.column(name)) for name in others}
         filenames: Sequence[Any] | None = None
         if plan.audio_column is not None and FILENAME_COLUMN in plan.columns:
             filenames = to_filenames(batch.column(FILENAME_COLUMN))
@@ -156,7 +157,7 @@ def _audio_value(scalar: pa.Scalar) -> Any:
     has_path = scalar.type.get_field_index("path") >= 0
     return {
         "bytes": data.as_buffer() if data.is_valid else None,
-        "path": scalar["path"].as_py() if has_path else None,
+        "path": text_or_none(scalar["path"]) if has_path else None,
     }
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from hugflow.errors import HugflowError
+from hugflow.errors import HugflowError, StageMissing
 from hugflow.ledger.journal import Outcome
 from hugflow.stages.build import Build
 from hugflow.stages.make import ShardDone, ShardFailed, make_shards
@@ -41,19 +41,21 @@ class Synced:
 
 def sync_dataset(
     build: Build,
+    tracker: Tracker | None = None,
     *,
     on_rows: Callable[[Sequence[Outcome]], None] = lambda outcomes: None,
     on_shard: Callable[[ShardDone | ShardFailed], None] = lambda event: None,
 ) -> Synced:
     """Make whatever of a dataset is missing, and publish it.
 
+    tracker: keeps the progress file; None makes one.
     on_rows: called from another thread with each committed batch; on_shard: with each shard as
     it ends. The progress file follows all along, also when the work ends early.
 
     Raises ShardsFailed, naming them, when some could not be made; TooManyBadRows when the gate
     refuses; and what `make_shards` raises.
     """
-    tracker = Tracker(build)
+    tracker = tracker or Tracker(build)
     done: list[ShardDone] = []
     failed: list[ShardFailed] = []
 
@@ -72,7 +74,11 @@ def sync_dataset(
             raise ShardsFailed(build, failed)
         published = publish(build)
         if published is None:
-            raise AssertionError("every shard was made a moment ago, and one of them is not done")
+            raise StageMissing(
+                f"{build.name}: it was made, and is not complete",
+                why="another process took something away meanwhile",
+                mend="run the same command again: only what is missing is made",
+            )
         ended("completed")
     new_rows = sum(event.new_rows for event in done)
     was_complete = not published.is_new and not any(event.is_new for event in done)

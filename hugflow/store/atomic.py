@@ -9,7 +9,7 @@ import errno
 import json
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ class Written:
 
     path: Path
     size_bytes: int
-    fd: int
 
 
 def temporary_path(path: Path) -> Path:
@@ -47,10 +46,12 @@ def write_temporary(path: Path, data: bytes) -> Written:
         try:
             _write_all(fd, data)
         except BaseException:
-            os.close(fd)
             temporary.unlink(missing_ok=True)
             raise
-    return Written(path, len(data), fd)
+        finally:
+            # Not kept open until the commit: with many workers there would be too many.
+            os.close(fd)
+    return Written(path, len(data))
 
 
 def commit(batch: Iterable[Written]) -> None:
@@ -65,12 +66,10 @@ def commit(batch: Iterable[Written]) -> None:
     try:
         for file in files:
             with disk_errors(file.path):
-                os.fsync(file.fd)
+                _sync_file(temporary_path(file.path))
     except BaseException:
         discard(files)
         raise
-    for file in files:
-        os.close(file.fd)
     folder: Path | None = None
     for file in files:
         if folder is not None and file.path.parent != folder:
@@ -85,8 +84,6 @@ def commit(batch: Iterable[Written]) -> None:
 def discard(batch: Iterable[Written]) -> None:
     """Forget files that were written and will not be committed."""
     for file in batch:
-        with suppress(OSError):
-            os.close(file.fd)
         temporary_path(file.path).unlink(missing_ok=True)
 
 
@@ -125,9 +122,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def commit_file(path: Path) -> None:
     """Put a file that a library wrote at `temporary_path(path)` under its final name."""
-    with disk_errors(path):
-        fd = os.open(temporary_path(path), os.O_RDONLY | os.O_CLOEXEC)
-        commit([Written(path, 0, fd)])
+    commit([Written(path, temporary_path(path).stat().st_size)])
 
 
 def make_folder(folder: Path) -> None:
@@ -142,11 +137,7 @@ def make_folder(folder: Path) -> None:
 def sync_folder(folder: Path) -> None:
     """Bring the names in `folder` to the disk."""
     with disk_errors(folder):
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        _sync_file(folder)
 
 
 def find_temporary(folder: Path) -> list[Path]:
@@ -177,6 +168,15 @@ def disk_errors(path: Path) -> Iterator[None]:
                 "same command again: it goes on where it stopped",
             ) from error
         raise
+
+
+def _sync_file(path: Path) -> None:
+    """Bring a file's bytes, or a folder's names, to the disk."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _is_temporary(entry: os.DirEntry[str]) -> bool:

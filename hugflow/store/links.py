@@ -1,40 +1,56 @@
 """The symlink that publishes a dataset."""
 
+import os
 from pathlib import Path
 
-from hugflow.errors import HugflowError
+from hugflow.errors import CannotWrite
 from hugflow.store.atomic import disk_errors, make_folder, sync_folder, temporary_path
 
 
 def link(path: Path, target: Path) -> bool:
     """Let `path` point to `target`, replacing an older link in one step.
 
-    Returns False when it did so already. Raises HugflowError when something that is not a link
-    stands there: it is never replaced.
+    Returns False when it did so already. Raises what `check_link` raises.
     """
     if path.is_symlink() and path.readlink() == target:
         return False
+    check_link(path)
+    temporary = temporary_path(path)
+    with disk_errors(path):
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(target)
+        temporary.rename(path)
+    sync_folder(path.parent)
+    return True
+
+
+def check_link(path: Path) -> None:
+    """Make sure that a link can be made at `path`: worth knowing before the work, not after it.
+
+    Raises CannotWrite when its folder cannot be made or written, and when something that is not
+    a link stands there: it is never replaced.
+    """
     if path.exists() and not path.is_symlink():
-        raise HugflowError(
+        raise CannotWrite(
             f"cannot link {path}",
             why="a file or folder that is not a link stands there",
             mend="move it away; hugflow replaces only links",
         )
     try:
         make_folder(path.parent)
-        temporary = temporary_path(path)
-        temporary.unlink(missing_ok=True)
-        with disk_errors(path):
-            temporary.symlink_to(target)
-            temporary.rename(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise HugflowError(
-            f"cannot link {path}",
-            why=f"{path.parent} cannot be written: {error.strerror}",
-            mend="set PROCESSED_ROOT to a folder you may write (`hugflow init` tests it)",
-        ) from error
-    return True
+    except (OSError, CannotWrite) as error:
+        reason = error.why if isinstance(error, CannotWrite) else error.strerror
+        raise _no_folder(path.parent, reason or "it cannot be made") from error
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise _no_folder(path.parent, "this user may not write it")
+
+
+def _no_folder(folder: Path, why: str) -> CannotWrite:
+    return CannotWrite(
+        f"no link can be made in {folder}",
+        why=why,
+        mend="set PROCESSED_ROOT to a folder you may write (`hugflow init` tests it)",
+    )
 
 
 def is_linked(path: Path, target: Path) -> bool:

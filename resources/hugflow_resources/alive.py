@@ -17,7 +17,8 @@ from hugflow.store.locks import hold
 def show_alive(places: Places, run_id: str) -> Iterator[None]:
     """Let others see that the run is at work while the block runs."""
     lock = _lock(places, run_id)
-    with hold(lock, f"the run {run_id}"):
+    # A sensor may be looking at this very moment.
+    with hold(lock, f"the run {run_id}", wait_s=10.0):
         try:
             yield
         finally:
@@ -27,7 +28,8 @@ def show_alive(places: Places, run_id: str) -> Iterator[None]:
 def is_dead(places: Places, run_id: str) -> bool:
     """Whether the run was at work and its process has gone without ending it."""
     lock = _lock(places, run_id)
-    if not lock.is_file():
+    # Written once the lock is held: without it the run is only about to begin.
+    if not lock.with_name(lock.name + ".holder").is_file():
         return False
     try:
         with hold(lock, f"the run {run_id}"):

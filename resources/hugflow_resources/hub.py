@@ -13,5 +13,4 @@ class HubResource(dg.ConfigurableResource[Hub]):
 
     def open(self) -> Hub:
         """Give the client, with the token that the settings hold now."""
-        token = load_project().settings.hf_token
-        return Hub(self.endpoint, token.get_secret_value() if token else None)
+        return Hub(self.endpoint, load_project().hf_token)

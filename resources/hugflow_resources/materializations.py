@@ -162,7 +162,7 @@ def read_sample(build: Build, shard: Shard, marker: Marker) -> list[dict[str, st
         if len(sample) == SAMPLE_ROWS:
             break
         if row not in failed and (value := _read_row(build.folder.json / f"{row}.json")):
-            info = value.get("audio_info") or {}
+            info = value["audio_info"] if build.plan.audio_column is not None else {}
             sample.append(
                 {
                     "row": row,

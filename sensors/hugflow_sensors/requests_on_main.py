@@ -19,10 +19,9 @@ from hugflow.requests.model import AddRequest
 from hugflow.shards.plans import read_current_plan
 from hugflow.stages.build import Build
 from hugflow.stages.open import open_build
-from hugflow.stages.processed import is_published
+from hugflow.stages.processed import find_undone, is_published
 from hugflow.store.layout import Places
 from hugflow.store.links import is_linked
-from hugflow_assets.datasets import find_undone
 from hugflow_resources.hub import HubResource
 from hugflow_resources.materializations import STAGES, register_partitions, unrecorded
 from hugflow_resources.requests_repo import RequestsRepo
@@ -229,10 +228,14 @@ class _Tick:
             self._advance(request)
         except HugflowError as error:
             self.context.log.warning("%s: %s", file.path, error)
-            what = f"{error.what}: {error.why}"
-            now = time.time()
-            trouble = next_trouble(self._trouble(request), request.digest, what, now)
-            self._keep(request, trouble)
+            self._begin_trouble(request, f"{error.what}: {error.why}")
+        except Exception as error:  # one dataset's surprise must not stop the others
+            self.context.log.exception("%s", file.path)
+            self._begin_trouble(request, f"unexpected {type(error).__name__}")
+
+    def _begin_trouble(self, request: AddRequest, what: str) -> None:
+        trouble = next_trouble(self._trouble(request), request.digest, what, time.time())
+        self._keep(request, trouble)
 
     def _advance(self, request: AddRequest) -> None:
         """Take a dataset one step further: plan it, adopt it, or ask for a run."""

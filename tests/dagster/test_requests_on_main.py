@@ -181,6 +181,7 @@ def test_a_run_whose_process_has_gone_is_marked_as_failed(world: World, ask: Ask
         assert world.instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]
     lock = world.places.state_dir / "locks" / "runs" / f"{run.run_id}.lock"
     lock.touch()
+    lock.with_name(lock.name + ".holder").write_text("{}")
     result = world.tick()
     assert world.instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
     assert "has gone" in world.words(result)

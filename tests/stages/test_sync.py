@@ -21,6 +21,7 @@ from hugflow.errors import (
 )
 from hugflow.ledger.journal import Outcome
 from hugflow.ledger.progress import read_progress
+from hugflow.stages.make import make_shards
 from hugflow.stages.options import Options
 from hugflow.stages.processed import publish
 from hugflow.stages.status import read_status
@@ -509,3 +510,98 @@ def test_files_whose_columns_cannot_be_one_table_are_refused(hub: LoopbackHub, o
     hub.publish("sync/clash", files)
     with pytest.raises(RequestInvalid, match="types that cannot be one"):
         open_for("sync/clash")
+
+
+def test_a_path_that_is_no_text_costs_nobody_a_row(hub: LoopbackHub, open_for: OpenFor):
+    clip = encode(speech_like(0.1, 8_000), 8_000, "wav")
+    raw = pa.array([b"ok.wav", b"\xff\xfe.wav"], pa.binary())
+    path = pa.Array.from_buffers(pa.string(), 2, raw.buffers())
+    audio = pa.StructArray.from_arrays(
+        [pa.array([clip, clip], pa.binary()), path], ["bytes", "path"]
+    )
+    file = io.BytesIO()
+    pq.write_table(pa.table({"audio": audio, "text": ["a", "b"]}), file)
+    hub.publish("sync/bad-path", {"data/train-00000-of-00001.parquet": file.getvalue()})
+    build = open_for("sync/bad-path")
+    sync_dataset(build)
+    rows = read_rows_json(build.folder)
+    assert [rows[row]["audio_info"]["source_path"] for row in (0, 1)] == ["ok.wav", None]
+
+
+def publish_with_bad_text(hub: LoopbackHub, hf_id: str) -> None:
+    """Four rows, of which row 1 has a text that is not UTF-8."""
+    clip = encode(speech_like(0.1, 8_000), 8_000, "wav")
+    raw = pa.array([b"a", b"\xff\xfe", b"c", b"d"], pa.binary())
+    text = pa.Array.from_buffers(pa.string(), 4, raw.buffers())
+    file = io.BytesIO()
+    pq.write_table(pa.table({"audio": to_audio_column([clip] * 4, ["p"] * 4), "text": text}), file)
+    hub.publish(hf_id, {"data/train-00000-of-00001.parquet": file.getvalue()})
+
+
+def test_stage_by_stage_gives_the_tree_that_all_at_once_gives(
+    hub: LoopbackHub, open_for: OpenFor, tmp_path: Path
+):
+    publish_with_bad_text(hub, "sync/stages")
+    build = open_for("sync/stages")
+    sync_dataset(build)
+    at_once = read_tree(build.folder.root)
+    build.folder.root.rename(tmp_path / "tree")
+    build.places.state_dir.rename(tmp_path / "state at once")
+    staged = open_for("sync/stages")
+    for stage in ("raw", "audio", "metadata"):
+        list(make_shards(staged, staged.plan.shards, [stage]))
+    publish(staged)
+    assert read_tree(staged.folder.root) == at_once
+    assert read_failures(staged.folder)[0]["code"] == "text_not_utf8"
+
+
+def test_a_json_made_alone_brings_back_the_mp3_it_names(hub: LoopbackHub, open_for: OpenFor):
+    publish_speech(hub, "sync/alone", rows=3, shards=1, seconds=0.2, with_filenames=False)
+    build = open_for("sync/alone")
+    sync_dataset(build)
+    tree = read_tree(build.folder.root)
+    (build.folder.audio / "1.mp3").unlink()
+    (build.folder.json / "1.json").unlink()
+    list(make_shards(build, build.plan.shards, ["metadata"]))
+    assert read_tree(build.folder.root) == tree
+
+
+def test_a_lost_ledger_alone_costs_no_download_either(
+    hub: LoopbackHub, open_for: OpenFor, tmp_path: Path
+):
+    publish_speech(hub, "sync/ledger", rows=6, shards=2, seconds=0.2)
+    build = open_for("sync/ledger")
+    sync_dataset(build)
+    build.state.ledger.rename(tmp_path / "lost")
+    hub.clear_requests()
+    assert sync_dataset(open_for("sync/ledger")).was_complete
+    assert hub.requests == ()
+
+
+def test_what_was_published_within_its_budget_stays_so_when_the_budget_shrinks(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    publish_speech(hub, "sync/shrunk", rows=4, shards=1, seconds=0.2, broken_rows={1: JUNK})
+    sync_dataset(open_for("sync/shrunk", max_bad_rows=1))
+    assert sync_dataset(open_for("sync/shrunk", max_bad_rows=0)).was_complete
+
+
+def test_repairing_one_stage_alone_leaves_no_fetched_file_behind(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    publish_speech(hub, "sync/left", rows=2, shards=1, seconds=0.2, with_filenames=False)
+    build = open_for("sync/left")
+    sync_dataset(build)
+    (build.folder.audio / "1.mp3").unlink()
+    list(make_shards(build, build.plan.shards, ["audio"]))
+    assert list(build.state.raw.iterdir()) == []
+
+
+def test_a_place_for_links_that_cannot_be_had_is_known_before_the_work(
+    hub: LoopbackHub, open_for: OpenFor, places: Places
+):
+    publish_speech(hub, "sync/no-link", rows=2, shards=1, seconds=0.2)
+    places.processed_root.write_text("a file")
+    with pytest.raises(CannotWrite, match="PROCESSED_ROOT"):
+        sync_dataset(open_for("sync/no-link"))
+    assert raw_fetches(hub) == 0

@@ -1,0 +1,54 @@
+"""`hugflow init`: a folder becomes a project, and nothing in it is spoiled."""
+
+from pathlib import Path
+
+import pytest
+
+from hugflow.cli.project import make_project
+from tests.projects import Project
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_project_is_ready_for_requests_and_for_dagster(project: Project):
+    (project.root / "workspace.yaml").unlink()
+    done = project.run("init")
+    assert done.returncode == 0, done.stderr
+    for name in ("requests/add", "requests/remove", "datasets", ".hugflow-state/dagster"):
+        assert (project.root / name).is_dir()
+    for name in ("workspace.yaml", "dagster.yaml", ".env.example", ".gitignore"):
+        assert (project.root / name).is_file()
+
+
+def test_doing_it_again_changes_nothing(project: Project):
+    project.run("init")
+    (project.root / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    before = {path: path.read_bytes() for path in project.root.iterdir() if path.is_file()}
+    assert project.run("init").returncode == 0
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_where_links_cannot_be_made_by_default_it_says_so_and_spoils_no_line_of_env(
+    project: Project,
+):
+    (project.root / ".env").write_text("HF_TOKEN=hf_made_up")
+    environment = {k: v for k, v in project.environment.items() if k != "PROCESSED_ROOT"}
+    program = (
+        "import hugflow.cli.project as project, sys; from hugflow.cli.main import run; "
+        "project._can_write = lambda folder: False; sys.exit(run(['init']))"
+    )
+    plain = Project(project.root, environment)
+    done = plain.run_python(program)
+    assert done.returncode == 0, done.stderr
+    assert "PROCESSED_ROOT=./processed" in done.stdout
+    assert (project.root / ".env").read_text() == (
+        "HF_TOKEN=hf_made_up\nPROCESSED_ROOT=./processed\n"
+    )
+
+
+def test_secrets_and_data_are_kept_out_of_git_beside_what_is_there_already(tmp_path: Path):
+    (tmp_path / ".gitignore").write_text("*.pyc")
+    make_project(tmp_path)
+    lines = (tmp_path / ".gitignore").read_text().splitlines()
+    assert lines[0] == "*.pyc"
+    assert {".env", "/datasets/", "/.hugflow-state/"} <= set(lines)

@@ -1,0 +1,52 @@
+"""What goes where: data to stdout, talk to stderr, and JSON that can be relied on."""
+
+import json
+import subprocess
+
+import pytest
+
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_speech
+from tests.projects import HUGFLOW, Project
+
+
+def test_a_failure_is_json_too_when_json_is_asked_for(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "output/failed", rows=1, shards=1, seconds=0.2)
+    done = project.run("local-sync", "--json", project.request("output/failed", "split: nope"))
+    assert done.returncode == 4
+    answer = json.loads(done.stdout)
+    [entry] = answer["datasets"]
+    assert answer["schema_version"] == 1
+    assert (entry["state"], entry["exit_code"]) == ("failed", 4)
+    assert "nope" in entry["error"]["what"]
+
+
+def test_a_plan_of_a_complete_dataset_says_that_it_is_complete(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "output/complete", rows=1, shards=1, seconds=0.2)
+    file = project.request("output/complete")
+    assert project.run("local-sync", file, "--no-report").returncode == 0
+    [entry] = json.loads(project.run("plan", "--json", file).stdout)["datasets"]
+    assert entry["state"] == "completed"
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_had_enough_is_no_failure(project: Project, unbuffered: str):
+    done = subprocess.run(
+        ["bash", "-c", f"'{HUGFLOW}' --version | true; echo ${{PIPESTATUS[0]}}"],
+        cwd=project.root,
+        env=project.environment | {"PYTHONUNBUFFERED": unbuffered},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "0"
+    assert done.stderr == ""
+
+
+def test_logs_are_json_objects_when_that_is_set(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "output/logs", rows=1, shards=1, seconds=0.2)
+    file = project.request("output/logs")
+    done = project.run("local-sync", file, "--no-report", LOG_FORMAT="json")
+    [line] = [json.loads(line) for line in done.stderr.splitlines()]
+    assert line["message"].startswith("Starting download...")
+    assert line["level"] == "INFO"
