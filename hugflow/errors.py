@@ -4,18 +4,11 @@ Each says three things: *what* happened, *why*, and how to *mend* it. The class 
 state it reports; its `exit_code` is the one `hugflow` ends with and is part of the contract.
 """
 
-from typing import ClassVar
-
 
 class HugflowError(Exception):
-    """Something went wrong that a person can read about and mend.
-
-    `is_passing` tells whether trying again, unchanged, may help: a server that is busy, a disk
-    that somebody can empty. A request that is wrong stays wrong.
-    """
+    """Something went wrong that a person can read about and mend."""
 
     exit_code: int = 1
-    is_passing: ClassVar[bool] = False
 
     def __init__(self, what: str, *, why: str, mend: str) -> None:
         """Keep the three parts as attributes; `str()` gives them as one text of three lines."""
@@ -35,12 +28,6 @@ class UsageWrong(HugflowError):
     exit_code = 2
 
 
-class DifferencesFound(HugflowError):
-    """A check looked and found that two things which should agree do not."""
-
-    exit_code = 3
-
-
 class RequestInvalid(HugflowError):
     """A request cannot be carried out as it is written, now or later."""
 
@@ -57,7 +44,6 @@ class DiskFull(HugflowError):
     """There is no room, on the disk or in the quota, for what was asked."""
 
     exit_code = 6
-    is_passing = True
 
 
 class CannotWrite(HugflowError):
@@ -68,21 +54,18 @@ class HubUnavailable(HugflowError):
     """The Hub cannot be reached or will not answer now; later it may."""
 
     exit_code = 7
-    is_passing = True
 
 
 class ShardCorrupt(HugflowError):
     """A fetched file is not, byte for byte, what the Hub says it is."""
 
     exit_code = 7
-    is_passing = True
 
 
 class Locked(HugflowError):
     """Another process is at work on the same dataset or shard."""
 
     exit_code = 8
-    is_passing = True
 
 
 class TooManyBadRows(HugflowError):

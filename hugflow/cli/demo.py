@@ -196,21 +196,26 @@ def _graphql(port: int, query: str) -> dict[str, Any] | None:
 def _show(project_root: Path, name: str) -> None:
     """The tree, one row, and how to look around."""
     places = load_project(project_root, {}).places
-    folder = places.dataset(name)
-    print_data(f"\n{folder.root}")
+    folder, link = places.dataset(name), places.link(name)
+    print_data(f"\n{_short(folder.root)}")
     for child in sorted(folder.root.iterdir(), key=lambda path: (path.is_file(), path.name)):
         if child.is_dir():
             names = sorted(path.name for path in child.iterdir())
-            print_data(
-                f"  {child.name + '/':<16}{len(names):>4} files: {', '.join(names[:3])}, ..."
-            )
+            shown = ", ".join(names[:2]) + (", ..." if len(names) > 2 else "")
+            print_data(f"  {child.name + '/':<16}{len(names):>4} files: {shown}")
         else:
             print_data(f"  {child.name:<16}{child.stat().st_size:>7,} bytes")
-    print_data(f"\n{places.link(name)}\n  -> {places.link(name).readlink()}")
+    print_data(f"\n{_short(link)}\n  -> {_short(link.readlink())}")
     print_data("\njson/0.json")
     print_data((folder.json / "0.json").read_text("utf-8").rstrip())
     print_data("\nLook around in the web UI, http://127.0.0.1:3000:")
-    print_data(f"  cd {project_root} && {_own_command()} up")
+    print_data(f"  cd {_short(project_root)} && {_own_command()} up")
+
+
+def _short(path: Path) -> str:
+    """A path as people here would type it."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def _own_command() -> str:

@@ -97,7 +97,6 @@ class GitFailed(HugflowError):
     """The `git` program could not do what was asked; the remote may be out of reach for now."""
 
     exit_code = 7
-    is_passing = True
 
 
 class GitTooSlow(GitFailed):

@@ -64,7 +64,6 @@ class Hub:
             commit=info.sha,
             licence=licence if isinstance(licence, str) else None,
             is_gated=bool(info.gated),
-            is_private=bool(info.private),
         )
 
     def fetch_files(self, hf_id: str, commit: str, paths: Sequence[str]) -> list[PublishedFile]:

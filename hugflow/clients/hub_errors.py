@@ -111,7 +111,7 @@ def to_hugflow_error(error: Exception, what: str) -> HugflowError:
             return RequestInvalid(
                 f"{what}: no such file",
                 why="the repository does not hold it at this commit",
-                mend="plan the request again: hugflow plan FILE",
+                mend="tell the dataset's owner, or request another revision",
             )
         case HfHubHTTPError() if _is_expired_link(error):
             return HubUnavailable(

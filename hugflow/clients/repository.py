@@ -11,7 +11,6 @@ class Repository:
     commit: str
     licence: str | None
     is_gated: bool
-    is_private: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@
     [13, "13", null, 214, null]
     [14, "audio_undecodable", "no decoder knows these bytes"]
 
-A made row: its number, its stem, bytes of its MP3 (null: none), bytes of its JSON (null: not yet), and what
-is known of its audio. A failed row: its number, a code, a message. The last line of a row counts.
+A made row: its number, its stem, bytes of its MP3 (null: none), bytes of its JSON (null: not yet),
+and what is known of its audio. A failed row: its number, a code, a message. The last line of a row counts.
 Nothing here is believed beyond the disk: a row is done when its files stand there with these
 sizes. A line that cannot be read is passed over, and the row looked for on disk.
 """

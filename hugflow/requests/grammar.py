@@ -115,7 +115,7 @@ def split(value: str) -> str:
     if "[" in value or "]" in value:
         raise FieldInvalid(
             "asks for a slice of a split",
-            mend="name the whole split; `hugflow local-sync --limit N` makes a sample",
+            mend="name the whole split; sums and slices are not requests",
         )
     if "+" in value:
         raise FieldInvalid("asks for a sum of splits", mend="write one request for each split")

@@ -52,5 +52,5 @@ def _unreadable(path: object, why: str) -> StateUnreadable:
     return StateUnreadable(
         f"the plan {path} cannot be read",
         why=why,
-        mend="move the file away and plan the request again: rows that are done are kept",
+        mend="move the file away and plan the request again: a complete tree is taken up again",
     )

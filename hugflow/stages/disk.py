@@ -25,19 +25,13 @@ from hugflow.stages.build import Build
 class ShardOnDisk:
     """The rows of a shard that stand, wholly or in part, and those that failed.
 
-    made: rows that were begun; `mp3_bytes` and `json_bytes` are None where that file is missing. found: rows of `made` that the journal did not know.
+    made: rows that were begun; `mp3_bytes` and `json_bytes` are None where that file is missing.
+    found: rows of `made` that the journal did not know.
     """
 
     made: dict[int, RowMade]
     failed: dict[int, RowFailed]
     found: tuple[RowMade, ...]
-
-    def is_made(self, row: int, *, audio: bool, metadata: bool) -> bool:
-        """Whether everything that is asked for stands."""
-        made = self.made.get(row)
-        return made is not None and not (
-            (audio and made.mp3_bytes is None) or (metadata and made.json_bytes is None)
-        )
 
 
 def read_shard(build: Build, shard: Shard) -> ShardOnDisk:

@@ -1,4 +1,4 @@
-"""Making the shards of a build: one path for the command line, CI and Dagster.
+"""Making the shards of a build: one path for the command line and for Dagster.
 
 For each shard, under its lock: what stands on disk, then what is missing: fetch, encode, write,
 index, mark. The next shard is fetched while this one is encoded.

@@ -48,7 +48,7 @@ class DatasetFolder:
 
     @property
     def manifest(self) -> Path:
-        """The commit marker: there when, and only when, the tree is complete."""
+        """The commit marker: written last, once the tree is complete."""
         return self.root / "manifest.json"
 
     def index_file(self, shard_name: str) -> Path:

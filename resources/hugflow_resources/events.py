@@ -1,4 +1,4 @@
-"""Telling Dagster what was made without it: `hugflow local-sync` and CI, after their work."""
+"""Telling Dagster what was made without it: by `hugflow local-sync`, after its work."""
 
 from pathlib import Path
 

@@ -52,10 +52,7 @@ def test_a_door_that_stays_shut_says_why_and_what_opens_it(
 def test_whoever_is_let_in_learns_the_commit(hub: LoopbackHub, hf_id: str):
     repository = Hub(token=READER).fetch_repository(hf_id, "main")
     assert len(repository.commit) == 40
-    assert (repository.is_private, repository.is_gated) == (
-        hf_id == "doors/private",
-        hf_id == "doors/gated",
-    )
+    assert repository.is_gated is (hf_id == "doors/gated")
 
 
 @pytest.mark.parametrize("revision", ["nope", "refs/pr/7", "f" * 40])

@@ -52,7 +52,7 @@ def forget(build: Build, rows: set[int], shard: int = 0) -> None:
 def test_a_finished_shard_is_found_finished(build: Build):
     disk = look(build)
     assert sorted(disk.made) == [0, 1, 2]
-    assert all(disk.is_made(row, audio=True, metadata=True) for row in disk.made)
+    assert all(is_whole(disk, row) for row in disk.made)
     assert disk.found == ()
     assert sorted(look(build, 1).failed) == [4]
 
@@ -75,8 +75,8 @@ def test_a_file_that_is_gone_is_not_made(build: Build, folder: str):
     suffix = {"audio": "mp3", "json": "json"}[folder]
     (build.folder.root / folder / f"1.{suffix}").unlink()
     disk = look(build)
-    assert disk.is_made(1, audio=folder != "audio", metadata=folder != "json")
-    assert not disk.is_made(1, audio=True, metadata=True)
+    assert (disk.made[1].mp3_bytes is None) is (folder == "audio")
+    assert (disk.made[1].json_bytes is None) is (folder == "json")
 
 
 @pytest.mark.parametrize("path", ["audio/1.mp3", "json/1.json"])
@@ -85,7 +85,7 @@ def test_a_file_that_was_cut_short_or_grew_is_not_made(build: Build, path: str):
     whole = file.read_bytes()
     for content in (whole[:-1], b"", whole + b"x"):
         file.write_bytes(content)
-        assert not look(build).is_made(1, audio=True, metadata=True)
+        assert not is_whole(look(build), 1)
 
 
 @pytest.mark.parametrize(
@@ -131,3 +131,9 @@ def test_a_row_of_text_is_found_again_too(hub: LoopbackHub, open_for: OpenFor):
 def test_files_of_nobodys_are_no_rows(build: Build, tmp_path: Path):
     shutil.copy(build.folder.json / "0.json", build.folder.json / "99.json")
     assert sorted(look(build).made) == [0, 1, 2]
+
+
+def is_whole(disk: ShardOnDisk, row: int) -> bool:
+    """Whether both files of a row stand."""
+    made = disk.made.get(row)
+    return made is not None and None not in (made.mp3_bytes, made.json_bytes)
