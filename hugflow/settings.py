@@ -16,7 +16,7 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from hugflow.errors import SettingInvalid
-from hugflow.requests.grammar import BadRowBudget, max_bad_rows
+from hugflow.requests.grammar import BadRowBudget, bad_rows_setting
 from hugflow.stages.options import Options
 from hugflow.store.layout import Places
 
@@ -24,11 +24,6 @@ PROJECT_FILES = ("workspace.yaml", "hugflow.yaml")
 LARGEST_FILE_BYTES = 64 * 1024
 
 Origin = Literal["environment", ".env", "hugflow.yaml", "default"]
-
-
-def _to_budget(value: object) -> BadRowBudget:
-    """A count may come as text: the environment knows nothing else."""
-    return max_bad_rows(int(value) if isinstance(value, str) and value.isdecimal() else value)
 
 
 def _to_upper(value: object) -> object:
@@ -87,7 +82,7 @@ class Settings(BaseModel):
     keep_raw: bool = Field(
         False, alias="KEEP_RAW", description="Keep fetched files when their rows are in."
     )
-    max_bad_rows: Annotated[BadRowBudget, BeforeValidator(_to_budget)] = Field(
+    max_bad_rows: Annotated[BadRowBudget, BeforeValidator(bad_rows_setting)] = Field(
         "1%", alias="MAX_BAD_ROWS", description="Rows that may fail: a count or a percentage."
     )
     requests_repo: str | None = Field(

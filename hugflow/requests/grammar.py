@@ -167,6 +167,12 @@ def max_bad_rows(value: object) -> BadRowBudget:
     raise FieldInvalid("is neither a count nor a percentage between 0% and 100%", mend=mend)
 
 
+def bad_rows_setting(value: object) -> BadRowBudget:
+    """The same as a setting, where a count comes as text: the environment knows nothing else."""
+    is_count = isinstance(value, str) and value.isascii() and value.isdecimal()
+    return max_bad_rows(int(str(value)) if is_count else value)
+
+
 def flows(value: object) -> tuple[()]:
     """Nothing yet: a request can name no flows before this version knows how to run them."""
     if value in ([], ()):

@@ -5,7 +5,7 @@ from typing import Self
 
 import dagster as dg
 
-from hugflow.requests.grammar import max_bad_rows
+from hugflow.requests.grammar import bad_rows_setting
 from hugflow.settings import Project
 from hugflow.stages.options import Options
 from hugflow.store.layout import Places
@@ -46,12 +46,11 @@ class Storage(dg.ConfigurableResource["Storage"]):
 
     def options(self, *, lock_wait_s: float = FOR_EVER) -> Options:
         """How work is done; a run waits for locks as long as it takes."""
-        budget = self.max_bad_rows
         return Options(
             workers=self.workers,
             download_slots=self.download_slots,
             keep_raw=self.keep_raw,
             mp3_source=self.mp3_source,
-            max_bad_rows=max_bad_rows(int(budget) if budget.isdecimal() else budget),
+            max_bad_rows=bad_rows_setting(self.max_bad_rows),
             lock_wait_s=lock_wait_s,
         )
