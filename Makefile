@@ -15,6 +15,7 @@ help:
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "hugflow needs Python 3.11 or later; name one: make PYTHON=python3.12"; exit 1; }
+	@echo "installing into $(VENV), once"
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) \
 	  && uv pip install --quiet --python $(BIN)/python -e '.[dev]'; \

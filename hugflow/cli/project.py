@@ -35,7 +35,11 @@ def init(
     if not _can_write(places.processed_root):
         _choose_processed_root(project, places.processed_root)
     prepare_dagster(folder.resolve())
-    print_data(f"{folder.resolve()} is ready: add a file to requests/add/, then `hugflow up`")
+    print_data(f"{folder.resolve()} is ready")
+    print_data(
+        "next: a request in requests/add/, then `hugflow local-sync FILE`; or, with the folder in "
+        "git (git init -b main) and the request committed to main, `hugflow up`"
+    )
 
 
 def make_project(folder: Path) -> list[Path]:
@@ -89,6 +93,7 @@ def up(
         print_talk(f"warning: the web UI asks nobody who they are; {host} lets others in")
     prepare_dagster(project.root)
     print_talk(f"opening http://{host}:{port} (stop it with Ctrl-C)")
+    print_talk("Dagster's history is kept in .hugflow-state/dagster, whatever it says below")
     os.chdir(project.root)
     command = dagster_dev(host, port)
     sys.stderr.flush()
@@ -99,7 +104,8 @@ def up(
 def dagster_dev(host: str, port: int) -> list[str]:
     """The command that runs web server, daemon and code server together."""
     serve = ["dev", "-w", "workspace.yaml", "-h", host, "-p", str(port)]
-    return [sys.executable, "-m", "dagster", *serve]
+    # The warning would send people to `dg`, which does not read our workspace.
+    return [sys.executable, "-W", "ignore:Function", "-m", "dagster", *serve]
 
 
 def listen_to_interrupts() -> None:

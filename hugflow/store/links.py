@@ -1,10 +1,13 @@
 """The symlink that publishes a dataset."""
 
+import logging
 import os
 from pathlib import Path
 
 from hugflow.errors import CannotWrite
 from hugflow.store.atomic import disk_errors, make_folder, sync_folder, temporary_path
+
+log = logging.getLogger(__name__)
 
 
 def link(path: Path, target: Path) -> bool:
@@ -15,6 +18,8 @@ def link(path: Path, target: Path) -> bool:
     if path.is_symlink() and path.readlink() == target:
         return False
     check_link(path)
+    if path.is_symlink():
+        log.warning("%s led to %s; it leads to %s now", path, path.readlink(), target)
     temporary = temporary_path(path)
     with disk_errors(path):
         temporary.unlink(missing_ok=True)

@@ -66,7 +66,9 @@ def build_requests_on_main(loaded: str | None) -> dg.SensorDefinition:
     collected: dict[str, RequestSet] = {}
 
     @dg.sensor(
-        job=dg.define_asset_job("make_datasets", dg.AssetSelection.all()),
+        # No job of its own: a job holds assets of one partitions definition, and each dataset
+        # has another.
+        asset_selection=dg.AssetSelection.all(),
         minimum_interval_seconds=INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Starts a dataset when its request reaches main.",
@@ -200,8 +202,9 @@ class _Tick:
             self.words.insert(0, f"{self.later} left for the next tick")
         if self.complete:
             self.words.insert(0, f"{self.complete} complete")
-        for word in self.words if self.runs else ():
-            self.context.log.info(word)
+        if self.words and (self.runs or len(self.words) > 1 or not self.complete):
+            # The tick's own line is cut short in the UI; here it can be read.
+            self.context.log.info("\n".join(self.words))
         words = self.words or ["main asks for nothing"]
         return _answer(Memo(self.troubles, self.memo.reloaded), words, self.runs, self.events)
 

@@ -88,3 +88,14 @@ def test_every_request_of_the_catalogue_becomes_five_assets(project: Project):
     write_catalog(places_of(project), Catalog("a" * 40, files))
     defs = load_definitions(load_project(project.root))
     assert len(defs.resolve_asset_graph().get_all_asset_keys()) == 200
+    # What a job holds is only settled here: two datasets once made the whole location fail.
+    dg.Definitions.validate_loadable(defs)
+    assert defs.get_repository_def().get_sensor_def("requests_on_main")
+
+
+@pytest.mark.slow
+def test_two_requests_validate_as_dagster_itself_does_it(project: Project):
+    project.write_request("speech.yaml", SPEECH)
+    project.write_request("more.yaml", "hf_id: acme/more\ndescription: More\n")
+    validated = project.dagster("definitions", "validate")
+    assert validated.returncode == 0, validated.stderr

@@ -118,6 +118,10 @@ def test_a_push_to_main_becomes_a_link_without_a_further_command(
     project.push({"requests/add/pushed.yaml": request_text("processes/pushed")})
     wait_until(places_of(project).link(name).is_symlink, 90, "the link")
     wait_until(lambda: materialized(project, name) == dict.fromkeys(STAGES, 2), 30, "all is green")
+    publish_text(hub, "processes/second", rows=4, shards=1)
+    second = name_of("processes/second")
+    project.push({"requests/add/second.yaml": request_text("processes/second")})
+    wait_until(places_of(project).link(second).is_symlink, 90, "the link of a second request")
 
 
 def test_a_killed_run_keeps_its_finished_shards_and_the_next_does_the_rest(
