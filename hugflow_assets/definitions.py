@@ -16,7 +16,7 @@ import dagster as dg
 
 from hugflow.errors import HugflowError
 from hugflow.requests.catalog import Catalog, read_catalog
-from hugflow.requests.collect import RequestSet, collect_requests
+from hugflow.requests.collect import AddFile, RequestSet, collect_requests
 from hugflow.requests.folder import read_folder
 from hugflow.settings import Project
 from hugflow.store.layout import Places
@@ -30,7 +30,6 @@ def load_definitions(project: Project) -> dg.Definitions:
 
     The Hub's libraries must not have been imported before the project was opened.
     """
-    from hugflow_assets.datasets import build_dataset
     from hugflow_resources.hub import HubResource
     from hugflow_resources.requests_repo import RequestsRepo
     from hugflow_resources.storage import Storage
@@ -41,7 +40,7 @@ def load_definitions(project: Project) -> dg.Definitions:
     requests = collect_requests(files)
     tell_problems(requests, catalog)
     return dg.Definitions(
-        assets=[assets for file in requests.adds for assets in build_dataset(file.request)],
+        assets=[assets for file in requests.adds for assets in build_or_skip(file)],
         resources={
             "hub": HubResource(endpoint=project.settings.hf_endpoint),
             "storage": Storage.of(project),
@@ -51,6 +50,20 @@ def load_definitions(project: Project) -> dg.Definitions:
         # A run works on one dataset with threads of its own; a process for each op costs seconds.
         executor=dg.in_process_executor,
     )
+
+
+def build_or_skip(file: AddFile) -> list[dg.AssetsDefinition]:
+    """Give the assets of one request; none, and a word in the log, where that fails.
+
+    A location that does not load has no sensor either, and could not be mended from main.
+    """
+    from hugflow_assets.datasets import build_dataset
+
+    try:
+        return build_dataset(file.request)
+    except Exception:
+        log.exception("%s: its assets cannot be built", file.path)
+        return []
 
 
 def find_catalog(places: Places) -> Catalog | None:

@@ -6,8 +6,10 @@ import dagster as dg
 import pytest
 
 from hugflow.requests.catalog import Catalog, write_catalog
+from hugflow.requests.model import AddRequest
 from hugflow.settings import load_project
 from hugflow.store.layout import Places
+from hugflow_assets import datasets
 from hugflow_assets.definitions import load_definitions
 from tests.dagster.conftest import Project
 
@@ -99,3 +101,21 @@ def test_two_requests_validate_as_dagster_itself_does_it(project: Project):
     project.write_request("more.yaml", "hf_id: acme/more\ndescription: More\n")
     validated = project.dagster("definitions", "validate")
     assert validated.returncode == 0, validated.stderr
+
+
+def test_a_request_whose_assets_cannot_be_built_keeps_no_other_out(
+    project: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    project.write_request("speech.yaml", SPEECH)
+    project.write_request("more.yaml", "hf_id: acme/more\ndescription: More\n")
+    build = datasets.build_dataset
+
+    def surprise(request: AddRequest) -> list[dg.AssetsDefinition]:
+        if request.hf_id == "acme/more":
+            raise RuntimeError("a surprise")
+        return build(request)
+
+    monkeypatch.setattr(datasets, "build_dataset", surprise)
+    defs = load_definitions(load_project(project.root, {}))
+    assert len(defs.resolve_asset_graph().get_all_asset_keys()) == 5
+    assert "requests/add/more.yaml" in caplog.text
