@@ -116,7 +116,7 @@ def _print_table(statuses: "list[DatasetStatus]") -> None:
     for status in statuses:
         total = "?" if status.total_rows is None else f"{status.total_rows:,}"
         rows = f"{status.rows:,}/{total}"
-        hours = "-" if status.hours is None else f"{status.hours:,.2f}"
+        hours = f"{status.hours:,.3f}" if status.hours else "-"
         size = human_bytes(status.bytes)
         print_data(f"{status.name:<{width}}  {status.state:<11}  {rows:>17}  {size:>9}  {hours:>8}")
 

@@ -83,18 +83,21 @@ def stage_materialization(
     """One of the stages `raw`, `audio` and `metadata`, done for one shard."""
     metadata: Metadata = {
         ROW_COUNT: marker.rows,
-        "failed_rows": len(marker.failed_rows),
         "bytes": marker.bytes,
         "seconds": marker.seconds,
-        "rows_per_second": round(marker.rows / marker.seconds, 1) if marker.seconds else 0.0,
         "commit": dg.MetadataValue.url(_commit_url(build)),
     }
+    if stage != "raw":
+        metadata["failed_rows"] = len(marker.failed_rows)
+        metadata["rows_per_second"] = (
+            round(marker.rows / marker.seconds, 1) if marker.seconds else 0.0
+        )
     if stage == "raw":
         metadata["source"] = dg.MetadataValue.url(_file_url(build, shard.file.path))
     elif stage == "audio":
         metadata |= {
             "audio_seconds": marker.audio_seconds,
-            "audio_hours": round(marker.audio_seconds / 3600, 3),
+            "audio_hours": round(marker.audio_seconds / 3600, 6),
             "copied": marker.copied,
             "encoded": marker.rows - marker.copied if build.plan.audio_column else 0,
             "path": dg.MetadataValue.path(str(build.folder.audio)),
@@ -117,13 +120,15 @@ def processed_materialization(
 ) -> dg.AssetMaterialization:
     """The dataset is published, and this shard in it: figures of the whole, from its manifest."""
     rows, audio = manifest["rows"], manifest["audio"]
+    marker = read_marker(build.state.marker(shard.name, "metadata"))
     metadata: Metadata = {
-        ROW_COUNT: rows["made"],
-        "failed_rows": rows["failed"],
-        "bytes": audio["bytes"] + manifest["json"]["bytes"],
-        "audio_hours": round(audio["seconds"] / 3600, 3),
-        "copied": audio["copied"],
-        "encoded": audio["encoded"],
+        ROW_COUNT: marker.rows if marker is not None else 0,
+        "dataset_rows": rows["made"],
+        "dataset_failed_rows": rows["failed"],
+        "dataset_bytes": audio["bytes"] + manifest["json"]["bytes"],
+        "dataset_hours": round(audio["seconds"] / 3600, 6),
+        "dataset_copied": audio["copied"],
+        "dataset_encoded": audio["encoded"],
         "licence": manifest["licence"] or "none given",
         "link": dg.MetadataValue.path(str(build.places.link(build.name))),
         "path": dg.MetadataValue.path(str(build.folder.root)),
