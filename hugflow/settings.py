@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from dotenv import dotenv_values
@@ -26,6 +27,32 @@ LARGEST_FILE_BYTES = 64 * 1024
 Origin = Literal["environment", ".env", "hugflow.yaml", "default"]
 
 
+def _to_token(value: object) -> object:
+    """A token without the line end that files and shells leave behind it."""
+    if not isinstance(value, str):
+        return value
+    token = value.strip()
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise ValueError("a token consists of letters, digits and signs, without a space")
+    return token
+
+
+def _to_address(value: object) -> object:
+    """An http or https address, without a final slash."""
+    try:
+        parts = urlsplit(str(value))
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
+        _ = parts.port
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise ValueError("it is no address like https://huggingface.co")
+    return str(value).rstrip("/")
+
+
+Token = Annotated[SecretStr | None, BeforeValidator(_to_token)]
+
+
 def _to_upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
@@ -39,10 +66,12 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    hf_token: SecretStr | None = Field(
+    hf_token: Token = Field(
         None, alias="HF_TOKEN", description="Token of the Hub; default: `hf auth login`'s."
     )
-    hf_endpoint: str | None = Field(None, alias="HF_ENDPOINT", description="Address of the Hub.")
+    hf_endpoint: Annotated[str | None, BeforeValidator(_to_address)] = Field(
+        None, alias="HF_ENDPOINT", description="Address of the Hub."
+    )
     hf_home: Path | None = Field(
         None, alias="HF_HOME", description="Cache folder of the Hub's libraries."
     )
@@ -57,7 +86,7 @@ class Settings(BaseModel):
     state_dir: Path = Field(
         Path("./.hugflow-state"), alias="STATE_DIR", description="Plans, ledger, locks, progress."
     )
-    github_token: SecretStr | None = Field(
+    github_token: Token = Field(
         None, alias="GITHUB_TOKEN", description="Reads a private REQUESTS_REPO over https."
     )
     progress_interval: Annotated[int, Field(gt=0)] = Field(
@@ -147,11 +176,22 @@ class Project:
         """Let the Hub's own libraries see its settings: they read the environment, on import."""
         if self.settings.hf_endpoint is not None:
             os.environ["HF_ENDPOINT"] = self.settings.hf_endpoint
+        else:
+            # Set to nothing it means "not set" to us, and an address to the Hub's libraries.
+            os.environ.pop("HF_ENDPOINT", None)
         if self.settings.hf_home is not None and self.origins["HF_HOME"] != "environment":
             os.environ["HF_HOME"] = str(self._resolve("HF_HOME"))
 
     def _resolve(self, name: str) -> Path:
-        path: Path = getattr(self.settings, NAMES[name]).expanduser()
+        path: Path = getattr(self.settings, NAMES[name])
+        try:
+            path = path.expanduser()
+        except RuntimeError:
+            raise SettingInvalid(
+                f"{name} is {str(path)!r}, which is nobody's home",
+                why="~ begins the home of a user that this machine does not know",
+                mend="write the path in full",
+            ) from None
         if path.is_absolute():
             return Path(os.path.normpath(path))
         if self.root is None:

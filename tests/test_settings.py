@@ -309,3 +309,32 @@ def test_the_example_file_lists_every_setting_and_sets_none(load: Load):
 
 def test_the_docs_hold_the_table_of_the_settings():
     assert render_settings_table() in (REPOSITORY / "docs" / "settings.md").read_text("utf-8")
+
+
+def test_a_token_loses_the_line_end_that_files_leave_behind_it(tmp_path: Path):
+    (tmp_path / "workspace.yaml").touch()
+    assert load_project(tmp_path, {"HF_TOKEN": "hf_made_up\r\n"}).hf_token == "hf_made_up"
+
+
+@pytest.mark.parametrize("token", ["hf_made up", "hf_made\nup", "hf_made\u2019up", "hf_\x1bup"])
+def test_what_can_be_no_token_is_refused_and_not_shown(tmp_path: Path, token: str):
+    (tmp_path / "workspace.yaml").touch()
+    with pytest.raises(SettingInvalid, match="HF_TOKEN") as refused:
+        load_project(tmp_path, {"HF_TOKEN": token})
+    assert "hf_" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["huggingface.co", "ftp://hub", "http://[::1", "http://127.0.0.1:99999", "https://"]
+)
+def test_an_endpoint_that_is_no_address_is_refused(tmp_path: Path, address: str):
+    (tmp_path / "workspace.yaml").touch()
+    with pytest.raises(SettingInvalid, match="HF_ENDPOINT"):
+        load_project(tmp_path, {"HF_ENDPOINT": address})
+
+
+def test_a_home_of_nobody_is_refused(tmp_path: Path):
+    (tmp_path / "workspace.yaml").touch()
+    project = load_project(tmp_path, {"STORAGE_ROOT": "~nobody-of-this-name/x"})
+    with pytest.raises(SettingInvalid, match="STORAGE_ROOT"):
+        _ = project.places

@@ -17,6 +17,7 @@ import httpx2
 from huggingface_hub.utils import get_session, hf_raise_for_status
 
 from hugflow.clients.hub_errors import ATTEMPTS, HUB_ERRORS, to_hugflow_error, wait_before_retry_s
+from hugflow.clients.repository import PublishedFile
 from hugflow.errors import HubUnavailable, ShardCorrupt
 from hugflow.store.atomic import disk_errors, make_folder, sync_folder
 
@@ -40,16 +41,12 @@ class Download:
     """One file to fetch.
 
     what: how errors name it, `<hf_id>@<commit>:<path>`.
-    sha256: the Hub's hash of a large file; None for a small one, which has `git_oid` alone.
-    git_oid: the sha1 of the git blob.
     """
 
     what: str
     url: str
     headers: dict[str, str]
-    size_bytes: int
-    sha256: str | None
-    git_oid: str
+    file: PublishedFile
 
 
 def fetch(download: Download, target: Path) -> None:
@@ -63,7 +60,7 @@ def fetch(download: Download, target: Path) -> None:
     part = target.with_name(target.name + ".part")
     for last_try in (False, True):
         _fetch_part(download, part)
-        if _is_verified(download, part):
+        if is_verified(part, download.file):
             break
         part.unlink(missing_ok=True)
         if last_try:
@@ -84,7 +81,7 @@ def _fetch_part(download: Download, part: Path) -> None:
     part.touch()
     while True:
         before = _size(part)
-        if before >= download.size_bytes:
+        if before >= download.file.size_bytes:
             return
         attempt += 1
         try:
@@ -93,7 +90,7 @@ def _fetch_part(download: Download, part: Path) -> None:
             cause: Exception = error
         else:
             cause = httpx2.RemoteProtocolError("the connection ended before the file did")
-            if _size(part) >= download.size_bytes:
+            if _size(part) >= download.file.size_bytes:
                 return
         if _size(part) > most:
             most, attempt = _size(part), 0
@@ -119,7 +116,7 @@ def _receive(download: Download, part: Path, start: int) -> None:
         hf_raise_for_status(response)
         is_rest = response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
         with disk_errors(part), part.open("ab" if start and is_rest else "wb") as file:
-            left = download.size_bytes - file.tell()
+            left = download.file.size_bytes - file.tell()
             # As they come: a chunk still being gathered would be lost when the connection breaks.
             for chunk in response.iter_bytes():
                 file.write(chunk[:left])
@@ -130,22 +127,21 @@ def _receive(download: Download, part: Path, start: int) -> None:
                     return
 
 
-def _is_verified(download: Download, part: Path) -> bool:
-    """Whether size and hash are the promised ones; the bytes are on the disk then."""
-    if _size(part) != download.size_bytes:
+def is_verified(path: Path, file: PublishedFile) -> bool:
+    """Whether size and hash are those the Hub names; the bytes are on the disk then."""
+    if _size(path) != file.size_bytes:
         return False
     digest: Hash
-    if download.sha256 is not None:
-        digest, promised = hashlib.sha256(), download.sha256
+    if file.sha256 is not None:
+        digest = hashlib.sha256()
     else:
         # Not for security: it is how git names small files, and all the Hub tells of them.
-        digest = hashlib.sha1(b"blob %d\0" % download.size_bytes, usedforsecurity=False)
-        promised = download.git_oid
-    with part.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
+        digest = hashlib.sha1(b"blob %d\0" % file.size_bytes, usedforsecurity=False)
+    with path.open("rb") as opened:
+        while chunk := opened.read(CHUNK_BYTES):
             digest.update(chunk)
-        os.fsync(file.fileno())
-    return digest.hexdigest() == promised
+        os.fsync(opened.fileno())
+    return digest.hexdigest() == file.digest
 
 
 def _size(path: Path) -> int:

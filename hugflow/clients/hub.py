@@ -62,7 +62,7 @@ class Hub:
         return Repository(
             hf_id=hf_id,
             commit=info.sha,
-            licence=licence if isinstance(licence, str) else None,
+            licence=_plain_word(licence),
             is_gated=bool(info.gated),
         )
 
@@ -100,9 +100,7 @@ class Hub:
                 what=f"{hf_id}@{commit}:{file.path}",
                 url=self._url(hf_id, commit, file.path),
                 headers=self._headers(),
-                size_bytes=file.size_bytes,
-                sha256=file.sha256,
-                git_oid=file.git_oid,
+                file=file,
             ),
             target,
         )
@@ -200,6 +198,12 @@ def _skip_and_take(response: httpx2.Response, start: int, size: int) -> bytes:
         if len(body) >= size:
             return bytes(body[:size])
     raise httpx2.RemoteProtocolError("the file ended before the bytes that were asked for")
+
+
+def _plain_word(value: object) -> str | None:
+    """A short word from the card, which anybody may have written; None for anything else."""
+    is_plain = isinstance(value, str) and 0 < len(value) <= 100 and value.isprintable()
+    return str(value) if is_plain else None
 
 
 def _to_published_file(info: RepoFile) -> PublishedFile:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -218,4 +219,6 @@ def _status(error: HfHubHTTPError) -> int:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or "no reason given"
+    # A library may quote the header it could not send.
+    text = re.sub(r"(?i)bearer\s+[^\s'\"]+", "Bearer (not shown)", " ".join(str(error).split()))
+    return text[:200] or "no reason given"

@@ -3,9 +3,11 @@
 `STATE_DIR/ledger/<name>/<plan id>/<shard>.jsonl`, one line per row, appended, never rewritten:
 
     {"journal": 1}
-    [12, "clip_12", 40812, 371, [16000, 40000, "flac", 16000, 1, 160, false, "clips/12.flac"]]
-    [13, "13", null, 214, null]
-    [14, "audio_undecodable", "no decoder knows these bytes"]
+    04a747dc [12,"clip_12",40812,371,[16000,40000,"flac",16000,1,160,false,"clips/12.flac"]]
+    e1883094 [13,"13",null,214,null]
+    a3533a65 [14,"audio_undecodable","no decoder knows these bytes"]
+
+Each line begins with the CRC-32 of the rest.
 
 A made row: its number, its stem, bytes of its MP3 (null: none), bytes of its JSON (null: not yet),
 and what is known of its audio. A failed row: its number, a code, a message. The last line of a row counts.
@@ -15,6 +17,7 @@ sizes. A line that cannot be read is passed over, and the row looked for on disk
 
 import json
 import os
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,10 +115,11 @@ def read_journal(path: Path) -> dict[int, Outcome]:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
         return {}
+    sound = [line[9:] for line in lines if line[:9] == _crc(line[9:])]
     try:
-        values = json.loads(b"[" + b",".join(lines) + b"]")
+        values = json.loads(b"[" + b",".join(sound) + b"]")
     except (ValueError, RecursionError):
-        values = [value for line in lines if (value := _parse(line)) is not None]
+        values = [value for line in sound if (value := _parse(line)) is not None]
     outcomes: dict[int, Outcome] = {}
     for value in values:
         try:
@@ -133,7 +137,12 @@ def _to_line(outcome: Outcome) -> bytes:
     else:
         audio = outcome.audio and [getattr(outcome.audio, name) for name in AUDIO_FIELDS]
         value = [outcome.row, outcome.stem, outcome.mp3_bytes, outcome.json_bytes, audio]
-    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
+    line = json.dumps(value, separators=(",", ":")).encode()
+    return _crc(line) + line + b"\n"
+
+
+def _crc(line: bytes) -> bytes:
+    return b"%08x " % zlib.crc32(line)
 
 
 def _to_outcome(value: Any) -> Outcome:

@@ -10,6 +10,7 @@ index.
 """
 
 import json
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -44,7 +45,7 @@ class Marker:
 
 def write_marker(path: Path, marker: Marker) -> None:
     """Write the marker whole."""
-    write_json(path, {"version": VERSION, **asdict(marker)})
+    write_json(path, {"version": VERSION, **asdict(marker), "crc32": _crc(marker)})
 
 
 def read_marker(path: Path) -> Marker | None:
@@ -53,9 +54,13 @@ def read_marker(path: Path) -> Marker | None:
         value = json.loads(path.read_bytes())
         if value.pop("version") != VERSION:
             return None
+        crc = value.pop("crc32")
         marker = Marker(**{**value, "failed_rows": tuple(value["failed_rows"])})
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
-    if type(marker.rows) is not int or not all(type(row) is int for row in marker.failed_rows):
-        return None
-    return marker
+    return marker if crc == _crc(marker) else None
+
+
+def _crc(marker: Marker) -> int:
+    """The CRC-32 of all it says: a damaged marker is no marker."""
+    return zlib.crc32(json.dumps(asdict(marker), sort_keys=True).encode())

@@ -94,7 +94,7 @@ def _source_features(schema: pa.Schema) -> Any:
 
     try:
         return datasets.Features.from_arrow_schema(schema)
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError):
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
         # A stranger wrote the metadata; only a type that is not known without it is an error.
         return datasets.Features.from_arrow_schema(schema.remove_metadata())
 

@@ -18,7 +18,8 @@ A plan is a value. It is written to `STATE_DIR/plans/<name>/<id>.json`:
       "features": {...}, "card_features": [...],   of the index, as `datasets` writes them
       "shards": [{"path": "data/train-00000-of-00002.parquet", "size_bytes": 123,
                   "sha256": "...", "git_oid": "...", "first_row": 0, "rows": 500}, ...],
-      "warnings": ["..."]
+      "warnings": ["..."],
+      "sha256": "..."                       of all the above: a damaged plan is never believed
     }
 """
 
@@ -137,6 +138,11 @@ def plan_shards(files: Sequence[tuple[PublishedFile, int]]) -> tuple[Shard, ...]
 
 def to_json(plan: Plan) -> dict[str, Any]:
     """The plan as the JSON value of its file."""
+    value = _content(plan)
+    return {**value, "sha256": _sha256(value)}
+
+
+def _content(plan: Plan) -> dict[str, Any]:
     request = plan.request
     once = sorted(row for row, times in plan.stem_suffixes.items() if times == 1)
     return {
@@ -199,6 +205,10 @@ def from_json(value: Any) -> Plan:
     with the rest.
     """
     try:
+        if value["version"] == VERSION and value["sha256"] != _sha256(
+            {name: field for name, field in value.items() if name != "sha256"}
+        ):
+            raise _damaged("its content does not agree with its checksum")
         if value["version"] != VERSION:
             raise StateUnreadable(
                 f"a plan has version {value['version']!r}",
@@ -244,3 +254,7 @@ def _damaged(why: str) -> StateUnreadable:
     return StateUnreadable(
         "a plan cannot be read", why=why, mend="plan the request again: hugflow plan FILE"
     )
+
+
+def _sha256(value: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

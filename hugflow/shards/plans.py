@@ -34,11 +34,14 @@ def read_current_plan(places: Places, name: str) -> Plan | None:
     except FileNotFoundError:
         return None
     try:
-        return from_json(json.loads(text))
+        plan = from_json(json.loads(text))
     except (ValueError, RecursionError) as error:
         raise _unreadable(folder / f"{plan_id}.json", str(error)) from error
     except StateUnreadable as error:
         raise _unreadable(folder / f"{plan_id}.json", f"{error.what}: {error.why}") from error
+    if plan.dataset != name or plan.id != plan_id:
+        raise _unreadable(folder / f"{plan_id}.json", "it is the plan of something else")
+    return plan
 
 
 def write_current_plan(places: Places, plan: Plan) -> None:

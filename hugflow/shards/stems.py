@@ -73,10 +73,10 @@ def plan_suffixes(filenames: pa.ChunkedArray) -> dict[int, int]:
 def text_or_none(scalar: pa.Scalar) -> str | None:
     """A value that should be text; None where it is null, or bytes that are no UTF-8."""
     try:
-        text: str | None = scalar.as_py()
-    except UnicodeDecodeError:
+        value = scalar.as_py()
+    except Exception:  # noqa: BLE001  # a stranger's type, which may need what is not installed
         return None
-    return text
+    return value if isinstance(value, str) else None
 
 
 def _natural_stem(row: int, filename: object) -> str:

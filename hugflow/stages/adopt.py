@@ -42,7 +42,14 @@ def _write_ledger(
     build: Build, shard: Shard, outcomes: list[Outcome], index_sha256: str, index_bytes: int
 ) -> None:
     """The journal, and the markers of a shard that is done. Missing files are found later."""
-    by_row = {outcome.row: outcome for outcome in sorted(outcomes, key=lambda each: each.row)}
+    # A row that stands has not failed, whatever a damaged line says; nor has another shard's.
+    made = {outcome.row for outcome in outcomes if isinstance(outcome, RowMade)}
+    by_row = {
+        outcome.row: outcome
+        for outcome in sorted(outcomes, key=lambda each: each.row)
+        if isinstance(outcome, RowMade)
+        or (outcome.row in shard.row_range and outcome.row not in made)
+    }
     with Journal(build.state.journal(shard.name)) as journal:
         journal.append(by_row.values())
     mark(build, shard, "raw", raw_marker(shard, 0.0))
@@ -76,13 +83,13 @@ def _to_made(build: Build, row: int, info: dict[str, Any] | None) -> RowMade:
 def _read_failures(path: Path) -> dict[str, list[RowFailed]]:
     """Failed rows by shard; a line that cannot be read is a row to try again."""
     failures: dict[str, list[RowFailed]] = {}
-    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
+    lines = path.read_bytes().splitlines() if path.is_file() else []
     for line in lines:
         try:
             value = json.loads(line)
             failed = RowFailed(int(value["row"]), str(value["code"]), str(value["message"]))
             failures.setdefault(str(value["shard"]), []).append(failed)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             log.warning("a line of %s cannot be read; its row is tried again", path)
     return failures
 

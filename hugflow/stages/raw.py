@@ -4,7 +4,7 @@ import logging
 import time
 from pathlib import Path
 
-from hugflow.ledger.markers import read_marker
+from hugflow.clients.fetch import is_verified
 from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
 from hugflow.stages.mark import mark, raw_marker
@@ -19,9 +19,9 @@ def fetch_raw(build: Build, shard: Shard) -> Path:
     Does nothing when the verified bytes are still there. The caller holds the shard's lock.
     """
     raw_file = build.state.raw_file(shard.name)
-    is_whole = raw_file.is_file() and raw_file.stat().st_size == shard.file.size_bytes
-    # The file gets its name only once its hash agreed; the marker says that this was our doing.
-    if is_whole and read_marker(build.state.marker(shard.name, "raw")) is not None:
+    # Left by an earlier run, or kept: hashed anew, for much may have happened to it since.
+    if raw_file.is_file() and is_verified(raw_file, shard.file):
+        mark(build, shard, "raw", raw_marker(shard, 0.0))
         return raw_file
     started = time.monotonic()
     log.info("Starting download... %s of %s", shard.file.path, build.name)

@@ -174,3 +174,12 @@ def test_lines_are_on_the_disk_when_append_returns(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(os, "fdatasync", record)
     write(tmp_path / "a.jsonl", [made(0), made(1)])
     assert synced == [(tmp_path / "a.jsonl").stat().st_size]
+
+
+def test_a_line_with_one_changed_digit_is_not_believed(tmp_path: Path):
+    path = tmp_path / "shard.jsonl"
+    audio = AudioInfo(16_000, 40_000, "flac", 16_000, 1, 160, False, None)
+    with Journal(path) as journal:
+        journal.append([RowMade(0, "a", 100, 10, audio), RowMade(1, "b", 100, 10, audio)])
+    path.write_bytes(path.read_bytes().replace(b'[0,"a",100,10,[16000', b'[0,"a",100,10,[16200'))
+    assert list(read_journal(path)) == [1]

@@ -52,3 +52,10 @@ def test_a_marker_of_another_version_or_shape_says_nothing(
 def test_garbage_says_nothing(tmp_path: Path, content: bytes):
     (tmp_path / "a").write_bytes(content)
     assert read_marker(tmp_path / "a") is None
+
+
+def test_a_marker_with_one_changed_digit_is_no_marker(tmp_path: Path):
+    path = tmp_path / "marker.json"
+    write_marker(path, Marker(rows=498, copied=12))
+    path.write_text(path.read_text().replace('"copied": 12', '"copied": 13'))
+    assert read_marker(path) is None

@@ -151,3 +151,13 @@ def test_a_pointer_to_the_plan_in_force_that_is_damaged_is_refused(places: Place
     (places.plans(plan.dataset) / "current").write_bytes(damage)
     with pytest.raises(StateUnreadable, match="current"):
         read_current_plan(places, plan.dataset)
+
+
+@pytest.mark.parametrize(
+    "field", ["dataset", "repeated", "columns", "features", "card_features", "licence", "warnings"]
+)
+def test_a_plan_changed_in_any_field_is_not_believed(field: str):
+    value = to_json(plan_of())
+    value[field] = ["changed"]
+    with pytest.raises(StateUnreadable, match="checksum"):
+        from_json(value)

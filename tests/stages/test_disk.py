@@ -1,12 +1,11 @@
 """What stands on disk decides what is done; the ledger only remembers."""
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from hugflow.ledger.journal import read_journal
+from hugflow.ledger.journal import Journal, read_journal
 from hugflow.stages.build import Build
 from hugflow.stages.disk import ShardOnDisk, read_shard
 from hugflow.stages.sync import sync_dataset
@@ -39,14 +38,10 @@ def look(build: Build, shard: int = 0) -> ShardOnDisk:
 def forget(build: Build, rows: set[int], shard: int = 0) -> None:
     """Take the lines of some rows out of the journal."""
     path = build.state.journal(build.plan.shards[shard].name)
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(
-        b"".join(
-            line
-            for line in lines
-            if json.loads(line).__class__ is dict or json.loads(line)[0] not in rows
-        )
-    )
+    kept = [outcome for row, outcome in read_journal(path).items() if row not in rows]
+    path.unlink()
+    with Journal(path) as journal:
+        journal.append(kept)
 
 
 def test_a_finished_shard_is_found_finished(build: Build):

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from hugflow.errors import (
     StateUnreadable,
     TooManyBadRows,
 )
-from hugflow.ledger.journal import Outcome
+from hugflow.ledger.journal import Journal, Outcome, RowMade, read_journal
 from hugflow.ledger.progress import read_progress
 from hugflow.stages.make import make_shards
 from hugflow.stages.options import Options
@@ -457,12 +458,12 @@ def test_a_journal_that_names_another_rows_file_is_not_believed(
     build = open_for("sync/mixed")
     sync_dataset(build)
     tree = read_tree(build.folder.root)
-    journal = build.state.journal("00000-of-00001")
-    header, *lines = journal.read_text().splitlines()
-    first, second, third = map(json.loads, lines)
-    second[1:3] = third[1:3]
-    rows = [json.dumps(row) for row in (first, second, third)]
-    journal.write_text("\n".join([header, *rows]) + "\n")
+    path = build.state.journal("00000-of-00001")
+    second, third = (read_journal(path)[row] for row in (1, 2))
+    assert isinstance(second, RowMade)
+    assert isinstance(third, RowMade)
+    with Journal(path) as journal:
+        journal.append([replace(second, stem=third.stem, mp3_bytes=third.mp3_bytes)])
     (build.folder.json / "1.json").unlink()
     sync_dataset(open_for("sync/mixed"))
     assert read_tree(build.folder.root) == tree
@@ -605,3 +606,31 @@ def test_a_place_for_links_that_cannot_be_had_is_known_before_the_work(
     with pytest.raises(CannotWrite, match="PROCESSED_ROOT"):
         sync_dataset(open_for("sync/no-link"))
     assert raw_fetches(hub) == 0
+
+
+def test_fetched_bytes_that_changed_on_disk_are_fetched_anew(hub: LoopbackHub, open_for: OpenFor):
+    publish_speech(hub, "sync/rotten", rows=3, shards=1, seconds=0.2)
+    build = open_for("sync/rotten")
+    list(make_shards(build, build.plan.shards, ["raw"]))
+    raw = build.state.raw_file("00000-of-00001")
+    data = bytearray(raw.read_bytes())
+    data[len(data) // 2] ^= 1
+    raw.write_bytes(data)
+    hub.clear_requests()
+    sync_dataset(build)
+    assert raw_fetches(hub) == 1
+    assert len(read_rows_json(build.folder)) == 3
+
+
+def test_a_damaged_failures_file_costs_no_row_that_stands(
+    hub: LoopbackHub, open_for: OpenFor, places: Places, tmp_path: Path
+):
+    publish_speech(hub, "sync/damaged", rows=6, shards=2, seconds=0.2, broken_rows={4: JUNK})
+    build = open_for("sync/damaged")
+    sync_dataset(build)
+    places.state_dir.rename(tmp_path / "lost")
+    text = build.folder.failures.read_bytes()
+    build.folder.failures.write_bytes(text.replace(b'"row": 4', b'"row": 3') + b"\xff\xfe\n")
+    sync_dataset(open_for("sync/damaged"))
+    assert sorted(read_rows_json(build.folder)) == [0, 1, 2, 3, 5]
+    assert [line["row"] for line in read_failures(build.folder)] == [4]
