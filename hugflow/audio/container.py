@@ -15,6 +15,7 @@ says that it did not know: it promises nothing.
 """
 
 import struct
+import zlib
 from typing import Final, Literal, TypeAlias
 
 Container: TypeAlias = Literal["wav", "aiff", "au", "ogg", "flac", "mp3"]
@@ -24,7 +25,10 @@ _UNKNOWN_SIZE: Final = 0x7FFF_F000
 _IN_DS64: Final = 0xFFFF_FFFF
 _MAX_CHUNKS: Final = 10_000
 _MAX_OGG_PAGE: Final = 27 + 255 + 255 * 255
+_OGG_FIRST_PAGE: Final = 2
 _OGG_LAST_PAGE: Final = 4
+# Each byte with its bits in the opposite order.
+_MIRRORED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def sniff_container(data: bytes | memoryview) -> Container | None:
@@ -78,7 +82,8 @@ def is_cut_short(data: bytes | memoryview, container: Container) -> bool:
     """Whether the framing promises more audio than the bytes hold.
 
     data: from the container's first byte on. A file without a promise is not cut short, except an
-    Ogg file, which has to mark its last page; of several put one after another the last one counts.
+    Ogg file, which has to mark its last page (of several put one after another the last one
+    counts) and to have every page in front of it sound: a decoder passes over one that is not.
     FLAC and MP3 are always False: libFLAC notices by itself, and `mpeg` looks closer.
     """
     match container:
@@ -89,7 +94,7 @@ def is_cut_short(data: bytes | memoryview, container: Container) -> bool:
         case "au":
             return _is_au_cut_short(data)
         case "ogg":
-            return not _has_last_ogg_page(data)
+            return not (_has_last_ogg_page(data) and _has_every_ogg_page(data))
         case "flac" | "mp3":
             return False
 
@@ -139,3 +144,29 @@ def _has_last_ogg_page(data: bytes | memoryview) -> bool:
             return is_whole and bool(header[5] & _OGG_LAST_PAGE)
         at = tail.rfind(b"OggS", 0, at)
     return False
+
+
+def _has_every_ogg_page(data: bytes | memoryview) -> bool:
+    """Whether pages follow each other without a gap, each with the checksum it names (RFC 3533)."""
+    whole = bytes(data)
+    numbers: dict[bytes, int] = {}
+    at = whole.find(b"OggS")
+    while at >= 0 and len(whole) >= at + 27:
+        sizes = whole[at + 27 : at + 27 + whole[at + 26]]
+        end = at + 27 + len(sizes) + sum(sizes)
+        page = whole[at:end]
+        if _ogg_crc(page[:22] + bytes(4) + page[26:]) != int.from_bytes(page[22:26], "little"):
+            return False
+        serial, number = page[14:18], int.from_bytes(page[18:22], "little")
+        is_first = bool(page[5] & _OGG_FIRST_PAGE)
+        if not is_first and number != numbers.get(serial, -1) + 1:
+            return False
+        numbers[serial] = number
+        at = whole.find(b"OggS", end)
+    return True
+
+
+def _ogg_crc(page: bytes) -> int:
+    """Ogg's CRC-32 takes the bits of a byte from the other end than zlib's, and starts at 0."""
+    mirrored = zlib.crc32(page.translate(_MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{mirrored:032b}"[::-1], 2)

@@ -26,7 +26,7 @@ def make_mp3(value: AudioValue, *, copy_mp3: bool) -> Mp3:
         return _make_from_stream(audio, stream, copy_mp3=copy_mp3)
     body = memoryview(audio.data)[id3v2_size(audio.data) :]
     if is_cut_short(body, container):
-        raise AudioBad("audio_truncated", f"the {container} ends before its framing says")
+        raise AudioBad("audio_truncated", f"the {container} lacks a part that its framing names")
     return _encode(body, audio.path)
 
 

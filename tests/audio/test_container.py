@@ -1,9 +1,12 @@
 """What a file's framing promises."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 from hugflow.audio.container import id3v2_size, is_cut_short, name_stranger, sniff_container
+from hugflow.testing.speech import encode, speech_like
 from tests.audio.clips import FORMATS, id3v1, id3v2, tone, write
 
 FRAMED = [pair for pair in FORMATS if pair[0] not in ("FLAC", "MP3")]
@@ -78,3 +81,28 @@ def test_a_broken_id3_tag_is_no_tag():
     assert id3v2_size(b"ID3\x04\x00\x00\xff\xff\xff\xff" + bytes(50)) == 0
     assert id3v2_size(b"ID3\x04") == 0
     assert id3v2_size(id3v2(300) + id3v2(20) + np.zeros(9, np.uint8).tobytes()) == 340
+
+
+def ogg_pages(data: bytes) -> list[int]:
+    """Where each page of an Ogg file begins."""
+    return [at for at in range(len(data)) if data[at : at + 4] == b"OggS"]
+
+
+@pytest.mark.parametrize("container", ["ogg", "opus"])
+def test_an_ogg_file_with_a_page_lost_or_damaged_is_never_made_shorter_in_silence(container):
+    data = encode(speech_like(5.0, 48_000), 48_000, container)
+    pages = [*ogg_pages(data), len(data)]
+    assert not is_cut_short(data, "ogg")
+    assert len(pages) > 4
+    for start, end in itertools.pairwise(pages):
+        flipped = bytearray(data)
+        flipped[(start + end) // 2] ^= 0x55
+        assert is_cut_short(bytes(flipped), "ogg")
+        assert is_cut_short(data[:start] + data[end:], "ogg")
+
+
+def test_ogg_files_one_after_another_and_what_follows_them_are_whole():
+    first = encode(speech_like(0.5, 16_000), 16_000, "ogg")
+    second = encode(speech_like(0.7, 16_000, seed=4), 16_000, "ogg")
+    assert not is_cut_short(first + second, "ogg")
+    assert not is_cut_short(first + b"TAG" + bytes(125), "ogg")
