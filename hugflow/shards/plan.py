@@ -201,8 +201,8 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
 def from_json(value: Any) -> Plan:
     """Build a plan from the JSON value of its file.
 
-    Raises StateUnreadable for another version, a missing field, or an id that does not agree
-    with the rest.
+    Raises StateUnreadable for another version, a missing field, and content that does not agree
+    with its checksum or its id.
     """
     try:
         if value["version"] == VERSION and value["sha256"] != _sha256(

@@ -14,7 +14,7 @@ from hugflow.errors import Locked, TooManyBadRows
 from hugflow.exports.card import render_card
 from hugflow.ledger.journal import RowFailed, read_journal
 from hugflow.ledger.markers import Marker, read_marker
-from hugflow.requests.grammar import BadRowBudget, allowed_bad_rows
+from hugflow.requests.grammar import BadRowBudget, allowed_bad_rows, max_bad_rows
 from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
 from hugflow.stages.manifest import VERSION, read_manifest, without_run
@@ -46,10 +46,7 @@ def publish(build: Build) -> Published | None:
         write_if_changed(build.folder.failures, _render_failures(build))
         failed = sum(len(marker.failed_rows) for marker in markers["metadata"].values())
         old = read_manifest(build.folder.manifest)
-        budget = build.max_bad_rows
-        if is_published(build) and old is not None and old["rows"]["failed"] == failed:
-            # What was published within its budget is done, whatever the budget is now.
-            budget = old["settings"]["max_bad_rows"]
+        budget = _published_budget(build, old, failed)
         refuse_bad_rows(build.name, failed, build.plan.rows, budget)
         write_if_changed(
             build.folder.card, render_card(build.plan, description=build.request.description)
@@ -62,6 +59,20 @@ def publish(build: Build) -> Published | None:
         return Published(
             read_manifest(build.folder.manifest) or manifest, not is_same or is_linked_anew
         )
+
+
+def _published_budget(build: Build, old: dict[str, Any] | None, failed: int) -> BadRowBudget:
+    """The budget in force; of what was published with as many bad rows, that of then.
+
+    What was published within its budget is done, whatever the budget is now.
+    """
+    try:
+        if old is not None and is_published(build) and old["rows"]["failed"] == failed:
+            return max_bad_rows(old["settings"]["max_bad_rows"])
+    except (KeyError, TypeError, ValueError):
+        # A damaged manifest is written anew, by the rules of now.
+        pass
+    return build.max_bad_rows
 
 
 def refuse_bad_rows(name: str, failed: int, rows: int, budget: BadRowBudget) -> None:

@@ -62,6 +62,8 @@ def build_requests_on_main(loaded: str | None) -> dg.SensorDefinition:
     """
     # Complete datasets, and the request each was complete for. Begun anew with each process.
     settled: dict[str, str] = {}
+    # What was last logged: a tick that finds the same is no news, and each log is a file.
+    told: list[str] = []
     # What the last catalogue asks for, by its digest: a thousand files take a second to read.
     collected: dict[str, RequestSet] = {}
 
@@ -95,7 +97,7 @@ def build_requests_on_main(loaded: str | None) -> dg.SensorDefinition:
         requests = collected[catalog.digest]
         refused = (*catalog.problems, *requests.problems)
         words += [f"refused: {problem.headline}" for problem in refused]
-        tick = _Tick(context, storage, hub.open(), memo, settled, words)
+        tick = _Tick(context, storage, hub.open(), memo, settled, told, words)
         tick.look_at(_loaded(context, requests.adds))
         return tick.answer()
 
@@ -170,6 +172,7 @@ class _Tick:
     hub: Hub
     memo: Memo
     settled: dict[str, str]
+    told: list[str]
     words: list[str]
     busy: frozenset[str] = frozenset()
     plans: int = 0
@@ -202,9 +205,10 @@ class _Tick:
             self.words.insert(0, f"{self.later} left for the next tick")
         if self.complete:
             self.words.insert(0, f"{self.complete} complete")
-        if self.words and (self.runs or len(self.words) > 1 or not self.complete):
+        if self.words != self.told:
             # The tick's own line is cut short in the UI; here it can be read.
             self.context.log.info("\n".join(self.words))
+            self.told[:] = self.words
         words = self.words or ["main asks for nothing"]
         return _answer(Memo(self.troubles, self.memo.reloaded), words, self.runs, self.events)
 

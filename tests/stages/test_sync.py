@@ -634,3 +634,16 @@ def test_a_damaged_failures_file_costs_no_row_that_stands(
     sync_dataset(open_for("sync/damaged"))
     assert sorted(read_rows_json(build.folder)) == [0, 1, 2, 3, 5]
     assert [line["row"] for line in read_failures(build.folder)] == [4]
+
+
+def test_a_manifest_that_says_nothing_of_its_rows_is_written_anew(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    publish_speech(hub, "sync/hollow", rows=2, shards=1, seconds=0.2)
+    build = open_for("sync/hollow")
+    sync_dataset(build)
+    tree = read_tree(build.folder.root)
+    manifest = json.loads(build.folder.manifest.read_text())
+    build.folder.manifest.write_text(json.dumps({k: manifest[k] for k in ("version", "plan")}))
+    sync_dataset(open_for("sync/hollow"))
+    assert read_tree(build.folder.root) == tree
