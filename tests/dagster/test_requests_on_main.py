@@ -7,7 +7,9 @@ import dagster as dg
 import pytest
 
 from hugflow.requests.catalog import read_catalog
+from hugflow.requests.model import AddRequest
 from hugflow.settings import load_project
+from hugflow.stages.build import Build
 from hugflow.stages.open import open_build
 from hugflow.stages.sync import sync_dataset
 from hugflow.store.layout import Places
@@ -17,6 +19,7 @@ from hugflow_assets.definitions import load_definitions
 from hugflow_resources.alive import show_alive
 from hugflow_resources.hub import HubResource
 from hugflow_resources.storage import Storage
+from hugflow_sensors import requests_on_main as sensor_module
 from hugflow_sensors.runs import attempt_tags
 from tests.dagster.conftest import RANGE_END, RANGE_START, Project
 
@@ -239,6 +242,23 @@ def test_one_request_that_cannot_be_planned_hides_no_other_and_is_left_alone_for
     assert "nothing-there" in world.words(again)
     assert "tried again at" in world.words(again)
     assert not hub.requests
+
+
+def test_a_surprise_in_one_dataset_stops_no_other_and_is_left_alone_for_a_while(
+    world: World, ask: Ask, monkeypatch: pytest.MonkeyPatch
+):
+    surprising, plain = ask(name="a-surprise"), ask(name="b-plain")
+    usual = sensor_module.open_build
+
+    def open_build(request: AddRequest, *rest: object) -> Build:
+        if request.name == surprising:
+            raise RuntimeError("nobody thought of this")
+        return usual(request, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sensor_module, "open_build", open_build)
+    (run,) = world.tick_after_push().run_requests or []
+    assert run.tags["hugflow/dataset"] == plain
+    assert surprising in (world.cursor or "")
 
 
 def test_a_file_that_is_no_request_is_told_and_hides_no_other(world: World, ask: Ask):
