@@ -62,6 +62,12 @@ class ShardCorrupt(HugflowError):
     exit_code = 7
 
 
+class ShardUnreadable(ShardCorrupt):
+    """A published file cannot be read, though its bytes are those the Hub holds."""
+
+    exit_code = 1
+
+
 class Locked(HugflowError):
     """Another process is at work on the same dataset or shard."""
 

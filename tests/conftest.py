@@ -53,7 +53,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture
 def hub() -> LoopbackHub:
-    """The Hub, shared by all tests: publish under a repository of your own. Its log is empty."""
+    """The Hub, shared by all tests: publish under a repository of your own.
+
+    Its log is empty, and no fault of another test lies in wait.
+    """
+    _HUB.clear_faults()
     _HUB.clear_requests()
     return _HUB
 

@@ -16,8 +16,9 @@ from typing import Protocol
 import httpx2
 from huggingface_hub.utils import get_session, hf_raise_for_status
 
-from hugflow.clients.hub_errors import ATTEMPTS, HUB_ERRORS, to_hugflow_error, wait_before_retry_s
+from hugflow.clients.hub_errors import HUB_ERRORS, to_hugflow_error
 from hugflow.clients.repository import PublishedFile
+from hugflow.clients.session import ATTEMPTS, one_retry, wait_before_retry_s
 from hugflow.errors import HubUnavailable, ShardCorrupt
 from hugflow.store.atomic import disk_errors, make_folder, sync_folder
 
@@ -85,7 +86,8 @@ def _fetch_part(download: Download, part: Path) -> None:
             return
         attempt += 1
         try:
-            _receive(download, part, before)
+            with one_retry():
+                _receive(download, part, before)
         except HUB_ERRORS as error:
             cause: Exception = error
         else:

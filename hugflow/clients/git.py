@@ -126,6 +126,19 @@ def fetch_request_files(remote: Remote, mirror: Path) -> RequestFiles:
             return files
 
 
+def fetch_branch_commit(remote: Remote, *, timeout_s: float = FETCH_TIMEOUT_S) -> str:
+    """The commit at the end of the branch; nothing is brought here.
+
+    Raises as `fetch_request_files` does.
+    """
+    try:
+        return _list_branch(remote, timeout_s, token=None)
+    except NotAuthorised:
+        if remote.token is None:
+            raise
+        return _list_branch(remote, timeout_s, token=remote.token)
+
+
 def read_origin(work_tree: Path) -> str | None:
     """The URL of a work tree's `origin`; None when it has none, or is no work tree."""
     try:
@@ -231,6 +244,23 @@ def _fetch(remote: Remote, mirror: Path, *, token: str | None) -> str:
         raise _explain(what, remote, error) from error
     commit = _git(mirror, ["rev-parse", "--verify", f"{MIRROR_REF}^{{commit}}"], READ_TIMEOUT_S)
     return commit.decode("ascii").strip()
+
+
+def _list_branch(remote: Remote, timeout_s: float, *, token: str | None) -> str:
+    what = f"{remote.shown}, branch {remote.branch}"
+    arguments = ["ls-remote", "--quiet", "--", remote.url, f"refs/heads/{remote.branch}"]
+    try:
+        # In no work tree: its configuration is not asked.
+        listed = _git(Path("/"), arguments, timeout_s, config=_token_config(remote.url, token))
+    except GitFailed as error:
+        raise _explain(what, remote, error) from error
+    if not listed.strip():
+        raise UsageWrong(
+            f"{what}: there is no such branch",
+            why="the repository can be read, and does not list it",
+            mend="push it, or set REQUESTS_BRANCH to the branch whose requests count",
+        )
+    return listed.split()[0].decode("ascii", "replace")
 
 
 def _explain(what: str, remote: Remote, error: GitFailed) -> HugflowError:

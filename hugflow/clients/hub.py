@@ -5,23 +5,24 @@ moves meanwhile changes nothing. Addresses: https://huggingface.co/docs/hub/api.
 """
 
 import io
+import re
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import httpx2
-from huggingface_hub import HfApi, get_token, hf_hub_url, set_client_factory
-from huggingface_hub.hf_api import RepoFile
+from huggingface_hub import HfApi, get_token, hf_hub_url
+from huggingface_hub.errors import GatedRepoError
+from huggingface_hub.hf_api import DatasetInfo, RepoFile, RepoFolder
 from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
-from huggingface_hub.utils._http import default_client_factory
 
+from hugflow.clients.choices import advise, name_choices
 from hugflow.clients.fetch import Download, fetch
-from hugflow.clients.hub_errors import refuse_long_wait, retry
-from hugflow.clients.repository import PublishedFile, Repository
-from hugflow.errors import RequestInvalid
+from hugflow.clients.hub_errors import RevisionMissing, gated, retry
+from hugflow.clients.repository import PublishedFile, Repository, parse_converted_path
+from hugflow.clients.session import one_retry, use_our_client
+from hugflow.errors import HugflowError, RequestInvalid, SettingInvalid
 
-# The Hub's client waits for ever by default; a stalled connection must end and be tried again.
-TIMEOUT = httpx2.Timeout(60.0, connect=15.0)
 PATHS_PER_CALL = 200
 # One request for a parquet footer and, mostly, for the small columns just before it.
 TAIL_BYTES = 64 * 1024
@@ -35,10 +36,14 @@ class Hub:
     """
 
     def __init__(self, endpoint: str | None = None, token: str | None = None) -> None:
-        """Prepare the client; nothing is sent yet."""
-        _be_patient()
-        self._token: str | bool = token or get_token() or False
+        """Prepare the client; nothing is sent yet.
+
+        Raises SettingInvalid for a token or an address that cannot be one.
+        """
+        use_our_client()
+        self._token: str | bool = _checked_token(token or get_token()) or False
         self._api = HfApi(endpoint=endpoint, token=self._token, library_name="hugflow")
+        _check_endpoint(self.endpoint)
 
     @property
     def endpoint(self) -> str:
@@ -48,7 +53,10 @@ class Hub:
     def fetch_repository(self, hf_id: str, revision: str) -> Repository:
         """Resolve `revision` and tell what the Hub says of the repository there."""
         what = f"{hf_id}@{revision}"
-        info = retry(lambda: self._api.dataset_info(hf_id, revision=revision), what)
+        try:
+            info = retry(lambda: self._api.dataset_info(hf_id, revision=revision), what)
+        except RevisionMissing as error:
+            raise self._name_revisions(hf_id, revision) or error from error
         if not info.sha:
             raise RequestInvalid(
                 f"{what}: the Hub names no commit",
@@ -57,19 +65,52 @@ class Hub:
             )
         if info.gated:
             # What a gated dataset is about is public; only its files tell who may read them.
-            retry(lambda: self._api.auth_check(hf_id, repo_type="dataset"), what)
-        licence = info.card_data.get("license") if info.card_data is not None else None
-        return Repository(
-            hf_id=hf_id,
-            commit=info.sha,
-            licence=_plain_word(licence),
-            is_gated=bool(info.gated),
-        )
+            retry(lambda: self._pass_gate(hf_id, str(info.gated), what), what)
+        return _to_repository(hf_id, info.sha, info)
+
+    def fetch_head(self, hf_id: str) -> str:
+        """The commit of the default branch's head."""
+        return str(retry(lambda: self._api.dataset_info(hf_id), hf_id).sha)
+
+    def find_commit(self, hf_id: str, revision: str) -> str | None:
+        """The commit of a revision; None when there is no such revision."""
+        call = partial(self._api.dataset_info, hf_id, revision=revision)
+        try:
+            return retry(call, f"{hf_id}@{revision}").sha
+        except RevisionMissing:
+            return None
+
+    def list_folders(self, hf_id: str, commit: str) -> list[str]:
+        """Names of the topmost folders, in the Hub's order."""
+        call = partial(self._list_tree, hf_id, commit, None)
+        entries = retry(call, f"{hf_id}@{commit}")
+        return [entry.path for entry in entries if isinstance(entry, RepoFolder)]
+
+    def list_files(self, hf_id: str, commit: str, folder: str) -> list[PublishedFile]:
+        """Every file below a folder, however deep, with its size and hash."""
+        call = partial(self._list_tree, hf_id, commit, folder)
+        entries = retry(call, f"{hf_id}@{commit}:{folder}")
+        return [_to_published_file(entry) for entry in entries if isinstance(entry, RepoFile)]
 
     def fetch_files(self, hf_id: str, commit: str, paths: Sequence[str]) -> list[PublishedFile]:
         """Sizes and hashes of `paths`, in their order.
 
         Raises RequestInvalid when one of them is no file of the repository at this commit.
+        """
+        found = self.find_files(hf_id, commit, paths)
+        missing = [path for path in paths if path not in found]
+        if missing:
+            raise RequestInvalid(
+                f"{hf_id}@{commit}: {missing[0]!r} is not in the repository",
+                why="the dataset's card names a file that this commit does not hold",
+                mend="choose another revision, or tell the dataset's owner",
+            )
+        return [found[path] for path in paths]
+
+    def find_files(self, hf_id: str, commit: str, paths: Sequence[str]) -> dict[str, PublishedFile]:
+        """Sizes and hashes of those of `paths` that are files of the repository at this commit.
+
+        The others are absent; so are folders.
         """
         found: dict[str, PublishedFile] = {}
         for start in range(0, len(paths), PATHS_PER_CALL):
@@ -80,18 +121,10 @@ class Hub:
                 revision=commit,
                 repo_type="dataset",
             )
-            infos = retry(call, f"{hf_id}@{commit}")
-            for info in infos:
+            for info in retry(call, f"{hf_id}@{commit}"):
                 if isinstance(info, RepoFile):
                     found[info.path] = _to_published_file(info)
-        missing = [path for path in paths if path not in found]
-        if missing:
-            raise RequestInvalid(
-                f"{hf_id}@{commit}: {missing[0]!r} is not in the repository",
-                why="the dataset's card names a file that this commit does not hold",
-                mend="choose another revision, or tell the dataset's owner",
-            )
-        return [found[path] for path in paths]
+        return found
 
     def fetch_file(self, hf_id: str, commit: str, file: PublishedFile, target: Path) -> None:
         """Bring one file to `target`, resumed where an earlier attempt stopped, and verified."""
@@ -114,6 +147,48 @@ class Hub:
     def token(self) -> str | bool:
         """The token as the Hub's clients take it: False for none."""
         return self._token
+
+    def _list_tree(
+        self, hf_id: str, commit: str, folder: str | None
+    ) -> list[RepoFile | RepoFolder]:
+        """What lies in the topmost folder, or everything below one that is named."""
+        return list(
+            self._api.list_repo_tree(
+                hf_id,
+                folder,
+                recursive=folder is not None,
+                revision=commit,
+                repo_type="dataset",
+            )
+        )
+
+    def _pass_gate(self, hf_id: str, gate: str, what: str) -> None:
+        """Ask whether we may read the files of a gated dataset; raises NotAuthorised."""
+        try:
+            self._api.auth_check(hf_id, repo_type="dataset")
+        except GatedRepoError as error:
+            raise gated(error, what, gate, self._find_account()) from error
+
+    def _find_account(self) -> str | None:
+        """Whose token ours is, where the Hub tells; only to name it in an error."""
+        if not self._token:
+            return None
+        try:
+            with one_retry():
+                return _plain_word(self._api.whoami()["name"])
+        except Exception:  # noqa: BLE001  # the error at hand is the one to tell
+            return None
+
+    def _name_revisions(self, hf_id: str, revision: str) -> RevisionMissing | None:
+        """The error that lists the revisions there are; None where they cannot be had."""
+        call = partial(self._api.list_repo_refs, hf_id, repo_type="dataset")
+        try:
+            refs = retry(call, hf_id)
+        except HugflowError:
+            return None
+        names = [ref.name for ref in (*refs.branches, *refs.tags)]
+        names += [ref.ref for ref in refs.converts]
+        return no_such_revision(hf_id, revision, names)
 
     def _url(self, hf_id: str, commit: str, path: str) -> str:
         return hf_hub_url(hf_id, path, repo_type="dataset", revision=commit, endpoint=self.endpoint)
@@ -188,6 +263,21 @@ class RangedFile(io.BufferedIOBase):
         return retry(call, self._what)
 
 
+def no_such_revision(hf_id: str, revision: str, names: Sequence[str]) -> RevisionMissing:
+    """The error for a revision that is not there, naming the nearest of those that are."""
+    is_commit = re.fullmatch(r"[0-9a-f]{40}", revision) is not None
+    return RevisionMissing(
+        f"{hf_id}@{revision}: no such revision",
+        why="the repository has no commit of that hash"
+        if is_commit
+        else "the repository has no branch, tag or commit of that name; it has "
+        + name_choices(revision, names),
+        mend="leave revision out, which takes the branch main"
+        if is_commit
+        else advise("revision", revision, names),
+    )
+
+
 def _skip_and_take(response: httpx2.Response, start: int, size: int) -> bytes:
     body = bytearray()
     skipped = 0
@@ -198,6 +288,42 @@ def _skip_and_take(response: httpx2.Response, start: int, size: int) -> bytes:
         if len(body) >= size:
             return bytes(body[:size])
     raise httpx2.RemoteProtocolError("the file ended before the bytes that were asked for")
+
+
+def _checked_token(token: str | None) -> str | None:
+    """The token without the spaces around it; no error ever repeats it."""
+    token = (token or "").strip()
+    if not all("!" <= letter <= "~" for letter in token):
+        raise SettingInvalid(
+            "HF_TOKEN cannot be a token",
+            why="it holds a space, a line break, or a letter that no token has",
+            mend="copy it again from https://huggingface.co/settings/tokens",
+        )
+    return token or None
+
+
+def _check_endpoint(endpoint: str) -> None:
+    if not endpoint.startswith(("http://", "https://")):
+        raise SettingInvalid(
+            f"HF_ENDPOINT cannot be {endpoint!r}",
+            why="the address of a Hub begins with https:// or http://",
+            mend="set it to an address such as https://huggingface.co, or leave it out",
+        )
+
+
+def _to_repository(hf_id: str, commit: str, info: DatasetInfo) -> Repository:
+    licence = info.card_data.get("license") if info.card_data is not None else None
+    paths = {sibling.rfilename for sibling in info.siblings or ()} - {".gitattributes"}
+    script = f"{hf_id.partition('/')[2]}.py"
+    return Repository(
+        hf_id=hf_id,
+        commit=commit,
+        licence=_plain_word(licence),
+        is_gated=bool(info.gated),
+        script=script if script in paths else None,
+        new_id=_plain_word(info.id) if info.id != hf_id else None,
+        is_conversion=bool(paths) and all(map(parse_converted_path, paths)),
+    )
 
 
 def _plain_word(value: object) -> str | None:
@@ -213,17 +339,3 @@ def _to_published_file(info: RepoFile) -> PublishedFile:
         sha256=info.lfs.sha256 if info.lfs is not None else None,
         git_oid=info.blob_id,
     )
-
-
-@cache
-def _be_patient() -> None:
-    """Let the Hub's library use our timeouts; once, because it closes the connections in use."""
-    set_client_factory(_patient_client)
-
-
-def _patient_client() -> httpx2.Client:
-    client = default_client_factory()
-    client.timeout = TIMEOUT
-    hooks = client.event_hooks
-    client.event_hooks = {**hooks, "response": [*hooks["response"], refuse_long_wait]}
-    return client

@@ -19,30 +19,21 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from huggingface_hub.utils import parse_ratelimit_headers
 
+from hugflow.clients.session import (
+    ATTEMPTS,
+    LONGEST_WAIT_S,
+    GivenUp,
+    asked_wait_s,
+    is_expired_link,
+    one_retry,
+    wait_before_retry_s,
+)
 from hugflow.errors import HubUnavailable, HugflowError, NotAuthorised, RequestInvalid
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-# Longer than this nobody wants to sleep without being told; the error names the time instead.
-LONGEST_WAIT_S = 60.0
-ATTEMPTS = 5
-
-
-class WaitTooLong(Exception):
-    """The Hub asks for a longer wait than anybody wants to sleep through.
-
-    No OSError and no HTTP error, because the Hub's libraries would sleep on those, and hide them.
-    """
-
-    def __init__(self, wait_s: float) -> None:
-        """Keep the seconds."""
-        super().__init__(f"asked to wait {wait_s:.0f} s")
-        self.wait_s = wait_s
-
 
 # What the Hub's clients raise. `datasets` makes ConnectionError and LocalEntryNotFoundError of a
 # server that does not answer; a proxy's own page, where JSON was asked for, is a JSONDecodeError.
@@ -50,11 +41,18 @@ HUB_ERRORS = (
     HfHubHTTPError,
     httpx2.HTTPError,
     OfflineModeIsEnabled,
-    WaitTooLong,
+    GivenUp,
     ConnectionError,
     LocalEntryNotFoundError,
     json.JSONDecodeError,
 )
+
+TOKENS_PAGE = "https://huggingface.co/settings/tokens"
+_GATED_PERMISSION = "Read access to contents of all public gated repos you can access"
+
+
+class RevisionMissing(RequestInvalid):
+    """The repository has no branch, tag or commit of that name."""
 
 
 @contextmanager
@@ -66,103 +64,15 @@ def hub_errors(what: str) -> Iterator[None]:
         raise to_hugflow_error(error, what) from error
 
 
-def to_hugflow_error(error: Exception, what: str) -> HugflowError:
-    """Give the error that says what the Hub's refusal means for the person who asked."""
-    match error:
-        case OfflineModeIsEnabled():
-            return HubUnavailable(
-                f"{what}: the Hub was not asked",
-                why="HF_HUB_OFFLINE is set",
-                mend="unset HF_HUB_OFFLINE and run the same command again",
-            )
-        case GatedRepoError():
-            return NotAuthorised(
-                f"{what}: access is gated",
-                why="the owner lets in only people who accepted the conditions of the dataset",
-                mend="open the dataset's page while logged in, accept its conditions, and set "
-                "HF_TOKEN to a token of that account that may read gated repositories",
-            )
-        case RepositoryNotFoundError() if _status(error) == 401:
-            return NotAuthorised(
-                f"{what}: the Hub does not show it to us",
-                why="it is private, or it does not exist; without a valid token the Hub "
-                "answers both the same way",
-                mend="check the name; if it is private, set HF_TOKEN to a token that may read it",
-            )
-        case RepositoryNotFoundError():
-            return RequestInvalid(
-                f"{what}: no such dataset",
-                why="the Hub knows no dataset of that name that this token may read; it was "
-                "renamed, withdrawn, or is private",
-                mend="check hf_id on the Hub; if it is private, ask its owner for access",
-            )
-        case DisabledRepoError():
-            return RequestInvalid(
-                f"{what}: the dataset is disabled",
-                why="the Hub has switched off access to it",
-                mend="choose another dataset, or ask the Hub why",
-            )
-        case RevisionNotFoundError():
-            return RequestInvalid(
-                f"{what}: no such revision",
-                why="the repository has no branch, tag or commit of that name",
-                mend="check revision; leave it out for the branch main",
-            )
-        case RemoteEntryNotFoundError():
-            return RequestInvalid(
-                f"{what}: no such file",
-                why="the repository does not hold it at this commit",
-                mend="tell the dataset's owner, or request another revision",
-            )
-        case HfHubHTTPError() if _is_expired_link(error):
-            return HubUnavailable(
-                f"{what}: the Hub's storage refuses the link that the Hub gave",
-                why="such links expire; a new one is asked for on every attempt",
-                mend="run the same command again later: it goes on where it stopped",
-            )
-        case HfHubHTTPError() if _status(error) in (401, 403):
-            return NotAuthorised(
-                f"{what}: the Hub refuses our token",
-                why=f"it answered {_status(error)}",
-                mend="set HF_TOKEN to a valid token with read access "
-                "(https://huggingface.co/settings/tokens)",
-            )
-        case HfHubHTTPError() if _status(error) in (400, 404, 410, 422):
-            return RequestInvalid(
-                f"{what}: the Hub refuses to answer",
-                why=f"it answered {_status(error)}",
-                mend="check hf_id, revision and HF_ENDPOINT",
-            )
-        case WaitTooLong():
-            return HubUnavailable(
-                f"{what}: the Hub cannot answer now",
-                why=f"it asks to wait {error.wait_s:.0f} s",
-                mend="run the same command again then: it goes on where it stopped",
-            )
-        case HfHubHTTPError():
-            return HubUnavailable(
-                f"{what}: the Hub cannot answer now",
-                why=f"it answered {_status(error)}",
-                mend="run the same command again later: it goes on where it stopped",
-            )
-        case _:
-            return HubUnavailable(
-                f"{what}: the Hub cannot be reached",
-                why=f"{type(error).__name__}: {_one_line(error)}",
-                mend="check the network and HF_ENDPOINT, then run the same command again: "
-                "it goes on where it stopped",
-            )
-
-
 def retry(call: Callable[[], T], what: str) -> T:
     """Call until it succeeds, a few times, where trying again may help.
 
-    A wait that the server asks for is honoured up to LONGEST_WAIT_S; a longer one ends the
-    attempts at once, so that the error can name it.
+    Requests are tried again where they are sent, each by itself; what is left for here is what
+    goes wrong later, such as an answer that breaks off. Every wait is told in the log.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            with hub_errors(what):
+            with one_retry(), hub_errors(what):
                 return call()
         except HubUnavailable as error:
             wait_s = wait_before_retry_s(error.__cause__, attempt)
@@ -173,52 +83,193 @@ def retry(call: Callable[[], T], what: str) -> T:
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def wait_before_retry_s(cause: BaseException | None, attempt: int) -> float | None:
-    """How long to wait before the next attempt; None when trying again soon cannot help."""
-    if isinstance(cause, OfflineModeIsEnabled | WaitTooLong):
-        return None
-    asked_s = _retry_after_s(cause.response) if isinstance(cause, HfHubHTTPError) else None
-    return 0.25 * float(2**attempt) if asked_s is None else max(asked_s, 0.1)
+def to_hugflow_error(error: Exception, what: str) -> HugflowError:
+    """Give the error that says what the Hub's refusal means for the person who asked."""
+    match error:
+        case GivenUp():
+            return to_hugflow_error(error.cause, what)
+        case OfflineModeIsEnabled():
+            return offline(what)
+        case GatedRepoError():
+            return gated(error, what)
+        case RepositoryNotFoundError():
+            return _not_found(error, what)
+        case DisabledRepoError():
+            return RequestInvalid(
+                f"{what}: the dataset is disabled",
+                why="the Hub has switched off access to it",
+                mend="choose another dataset, or ask the Hub why",
+            )
+        case RevisionNotFoundError():
+            return RevisionMissing(
+                f"{what}: no such revision",
+                why="the repository has no branch, tag or commit of that name",
+                mend="check revision; leave it out for the branch main",
+            )
+        case RemoteEntryNotFoundError():
+            return RequestInvalid(
+                f"{what}: no such file",
+                why="the repository does not hold it at this commit",
+                mend="tell the dataset's owner, or request another revision",
+            )
+        case HfHubHTTPError():
+            return _refused(error, what)
+        case _:
+            return HubUnavailable(
+                f"{what}: the Hub cannot be reached",
+                why=f"{type(error).__name__}: {one_line(str(error))}",
+                mend="check the network and HF_ENDPOINT, then run the same command again: "
+                "it goes on where it stopped",
+            )
 
 
-def refuse_long_wait(response: httpx2.Response) -> None:
-    """Raise WaitTooLong where an answer asks for a wait beyond LONGEST_WAIT_S.
-
-    A hook of the HTTP client, so it holds within the Hub's libraries too: left to themselves they
-    sleep through an hour, five times over.
-    """
-    if response.status_code in (429, 503):
-        wait_s = _retry_after_s(response)
-        if wait_s is not None and wait_s > LONGEST_WAIT_S:
-            raise WaitTooLong(wait_s)
-
-
-def _retry_after_s(response: httpx2.Response) -> float | None:
-    """Seconds of a Retry-After header, else until the Hub's rate limit ends; None for neither.
-
-    https://huggingface.co/docs/hub/rate-limits: the Hub itself tells it by `RateLimit` alone.
-    """
-    value = response.headers.get("Retry-After", "")
-    if value.isdecimal():
-        return float(value)
-    limit = parse_ratelimit_headers(response.headers) if response.status_code == 429 else None
-    return float(limit.reset_in_seconds) if limit is not None else None
-
-
-def _is_expired_link(error: HfHubHTTPError) -> bool:
-    """A 403 that the Hub itself did not sign comes from storage: the link was too old."""
-    return (
-        _status(error) == 403
-        and "X-Error-Code" not in error.response.headers
-        and bool(error.response.history)
+def offline(what: str) -> HubUnavailable:
+    """Nobody was asked, because somebody said not to."""
+    return HubUnavailable(
+        f"{what}: the Hub was not asked",
+        why="HF_HUB_OFFLINE is set (or HF_DATASETS_OFFLINE, which means the same)",
+        mend="unset HF_HUB_OFFLINE and run the same command again",
     )
+
+
+def gated(
+    error: HfHubHTTPError, what: str, gate: str = "auto", account: str | None = None
+) -> NotAuthorised:
+    """The door of a gated dataset, with whose click opens it.
+
+    gate: `manual` where the owner lets in each account by hand. account: whom the token belongs
+    to, where that is known.
+    """
+    page = _page(error.response)
+    says = one_line(error.server_message) if error.server_message else ""
+    asked = "accept its conditions"
+    if gate == "manual":
+        asked += ", wait until the owner has approved the account"
+    permission = f'a fine-grained token needs "{_GATED_PERMISSION}" besides'
+    if not _shows_token(error.response):
+        why = (
+            "HF_TOKEN is not set, and the owner lets in only accounts that accepted the conditions"
+        )
+        mend = (
+            f"open {page} while logged in, {asked}, then set HF_TOKEN to a token of that account; "
+            f"{permission}"
+        )
+    else:
+        whose = f"the account {account!r} of the token" if account else "the account of the token"
+        why = f"the Hub does not let in {whose}" + (f"; it says: {says}" if says else "")
+        mend = f"open {page} as {whose}, {asked}; {permission}"
+    if "awaiting" in says:
+        mend = f"wait until the owner approves the account; {page} tells"
+    elif "fine-grained" in says:
+        mend = f'give the token "{_GATED_PERMISSION}" on {TOKENS_PAGE}'
+    return NotAuthorised(f"{what}: access is gated", why=why, mend=mend)
+
+
+def one_line(text: str) -> str:
+    """A stranger's words as one short line, in which no token stands."""
+    # A library may quote the header it could not send.
+    text = re.sub(r"(?i)bearer\s+[^\s'\"]+", "Bearer (not shown)", " ".join(text.split()))
+    text = re.sub(r"\bhf_[A-Za-z0-9]{8,}", "(a token, not shown)", text)
+    return text[:300] or "no reason given"
+
+
+def _not_found(error: RepositoryNotFoundError, what: str) -> HugflowError:
+    if _status(error) != 401:
+        return RequestInvalid(
+            f"{what}: no such dataset",
+            why="the Hub knows no dataset of that name that this token may read; it was "
+            "renamed, withdrawn, or is private to another account",
+            mend="check hf_id on the Hub; if it is private, ask its owner for access, or set "
+            "HF_TOKEN to a token of an account that may read it",
+        )
+    return NotAuthorised(
+        f"{what}: the Hub does not show it to us",
+        why="HF_TOKEN is not set; the dataset is private, or it does not exist: without a token "
+        "the Hub answers both the same way"
+        if not _shows_token(error.response)
+        else "it is private, or it does not exist; without a valid token the Hub answers both "
+        "the same way",
+        mend="check the name; if it is private, set HF_TOKEN to a token that may read it",
+    )
+
+
+def _refused(error: HfHubHTTPError, what: str) -> HugflowError:
+    """A refusal without a name of its own, by its status."""
+    status = _status(error)
+    if is_expired_link(error.response):
+        return HubUnavailable(
+            f"{what}: the Hub's storage refuses the link that the Hub gave",
+            why="such links expire; a new one is asked for on every attempt",
+            mend="run the same command again later: it goes on where it stopped",
+        )
+    if status in (401, 403):
+        return _token_refused(error, what)
+    if status == 429:
+        return _too_many_requests(error, what)
+    if status < 500 and status != 408:
+        return RequestInvalid(
+            f"{what}: the Hub refuses to answer",
+            why=f"it answered {status}",
+            mend="check hf_id, revision and HF_ENDPOINT",
+        )
+    return HubUnavailable(
+        f"{what}: the Hub cannot answer now",
+        why=f"it answered {status}{_asked_wait_words(error)}",
+        mend="run the same command again later: it goes on where it stopped",
+    )
+
+
+def _token_refused(error: HfHubHTTPError, what: str) -> NotAuthorised:
+    status = _status(error)
+    if not _shows_token(error.response):
+        return NotAuthorised(
+            f"{what}: the Hub asks who we are",
+            why=f"HF_TOKEN is not set, and it answered {status}",
+            mend=f"set HF_TOKEN to a token with read access ({TOKENS_PAGE})",
+        )
+    return NotAuthorised(
+        f"{what}: the Hub refuses our token",
+        why="it does not know the token of HF_TOKEN (or of `hf auth login`): it is mistyped, "
+        "expired or revoked"
+        if status == 401
+        else f"the token lacks a permission; the Hub says: {one_line(error.server_message or '')}",
+        mend=f"set HF_TOKEN to a valid token with read access ({TOKENS_PAGE})",
+    )
+
+
+def _too_many_requests(error: HfHubHTTPError, what: str) -> HubUnavailable:
+    more = "" if _shows_token(error.response) else "; with HF_TOKEN set, the Hub allows more"
+    return HubUnavailable(
+        f"{what}: the Hub's rate limit is reached",
+        why=f"it answered 429{_asked_wait_words(error)}",
+        mend=f"run the same command again then: it goes on where it stopped{more}",
+    )
+
+
+def _asked_wait_words(error: HfHubHTTPError) -> str:
+    wait_s = asked_wait_s(error.response)
+    if wait_s is None:
+        return ""
+    longest = f", and nothing longer than {LONGEST_WAIT_S:.0f} s is waited for"
+    return f"; it asks to wait {wait_s:.0f} s" + (longest if wait_s > LONGEST_WAIT_S else "")
+
+
+def _shows_token(response: httpx2.Response) -> bool:
+    """Whether we showed the Hub a token; a storage that it sends us to is shown none."""
+    return "authorization" in _first_request(response).headers
+
+
+def _page(response: httpx2.Response) -> str:
+    """The dataset's page, from the address that was asked."""
+    address = str(_first_request(response).url)
+    found = re.match(r"(.+?)/(?:api/)?datasets/([^/]+/[^/?]+)", address)
+    return f"{found[1]}/datasets/{found[2]}" if found else "the dataset's page"
+
+
+def _first_request(response: httpx2.Response) -> httpx2.Request:
+    """What was asked before any redirect."""
+    return (response.history[0] if response.history else response).request
 
 
 def _status(error: HfHubHTTPError) -> int:
     return error.response.status_code
-
-
-def _one_line(error: Exception) -> str:
-    # A library may quote the header it could not send.
-    text = re.sub(r"(?i)bearer\s+[^\s'\"]+", "Bearer (not shown)", " ".join(str(error).split()))
-    return text[:200] or "no reason given"

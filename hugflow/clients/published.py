@@ -4,13 +4,31 @@
 and a command that goes on with a settled plan does without it.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx2
 
+from hugflow.clients.choices import advise, name_choices
 from hugflow.clients.hub import Hub
-from hugflow.clients.hub_errors import HUB_ERRORS, retry, to_hugflow_error
+from hugflow.clients.hub_errors import HUB_ERRORS, offline, one_line, retry, to_hugflow_error
 from hugflow.errors import HubUnavailable, HugflowError, RequestInvalid
+
+MEND_NO_PARQUET = "choose a revision that holds parquet files, such as refs/convert/parquet"
+
+
+class NotParquet(RequestInvalid):
+    """The split is published in another form.
+
+    subset: the name `datasets` gives to the subset asked for; None where it gives none.
+    """
+
+    def __init__(self, what: str, *, why: str, subset: str | None) -> None:
+        """Say what the files are instead."""
+        super().__init__(what, why=why, mend=MEND_NO_PARQUET)
+        self.subset = subset
 
 
 def fetch_split_files(
@@ -18,17 +36,14 @@ def fetch_split_files(
 ) -> tuple[str, ...]:
     """Paths of the files of one split, in the order in which `datasets` would read them.
 
-    Raises RequestInvalid for a subset or split that is not there, for files outside this
-    repository and commit (a card may name any address), and for layouts other than parquet.
+    Raises NotParquet for other layouts; RequestInvalid for a subset or split that is not there,
+    and for files outside this repository and commit (a card may name any address).
     """
     what = f"{hf_id}@{commit}"
-    splits = _resolve(hub, hf_id, commit, subset)
+    resolved = _resolve(hub, hf_id, commit, subset)
+    splits = resolved.files
     if split not in splits:
-        raise RequestInvalid(
-            f"{what}: no split {split!r}",
-            why=f"{_subset_words(subset)} has the splits {', '.join(sorted(splits)) or 'none'}",
-            mend="set split to one of them",
-        )
+        raise no_such_split(what, split, list(splits), subset)
     prefix = f"hf://datasets/{hf_id}@{commit}/"
     foreign = [url for url in splits[split] if not url.startswith(prefix)]
     if foreign:
@@ -40,42 +55,134 @@ def fetch_split_files(
     paths = tuple(url.removeprefix(prefix) for url in splits[split])
     other = [path for path in paths if not path.endswith(".parquet")]
     if other or not paths:
-        raise RequestInvalid(
+        raise NotParquet(
             f"{what}: the split {split!r} is not published as parquet",
             why=f"it consists of files like {other[0]!r}" if other else "it has no files",
-            mend="choose a revision that holds parquet files, such as refs/convert/parquet",
+            subset=resolved.subset,
         )
     return paths
 
 
-def _resolve(hub: Hub, hf_id: str, commit: str, subset: str | None) -> dict[str, list[str]]:
-    """File addresses by split, as `datasets` resolves them for this subset."""
+def no_such_split(what: str, split: str, splits: list[str], subset: str | None) -> RequestInvalid:
+    """The error for a split that is not there, listing those that are."""
+    return RequestInvalid(
+        f"{what}: no split {split!r}",
+        why=f"{_subset_words(subset)} has the splits {name_choices(split, splits)}",
+        mend=advise("split", split, splits),
+    )
+
+
+def no_such_subset(what: str, subset: str | None, subsets: list[str]) -> RequestInvalid:
+    """The error for a subset that is not there, or that must be named, listing those there are."""
+    if subset is None:
+        return RequestInvalid(
+            f"{what}: the dataset has several subsets, and the request names none",
+            why=f"it has {name_choices(None, subsets)}, and no default among them",
+            mend=advise("subset", None, subsets),
+        )
+    if subsets == ["default"]:
+        return RequestInvalid(
+            f"{what}: no subset {subset!r}",
+            why="the dataset has no subsets: all of it is the default one",
+            mend="delete the line with subset",
+        )
+    return RequestInvalid(
+        f"{what}: no subset {subset!r}",
+        why=f"the dataset has the subsets {name_choices(subset, subsets)}",
+        mend=advise("subset", subset, subsets),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolved:
+    """A subset by its name, and its file addresses by split."""
+
+    subset: str
+    files: dict[str, list[str]]
+
+
+def _resolve(hub: Hub, hf_id: str, commit: str, subset: str | None) -> _Resolved:
+    """The files of a subset as `datasets` resolves them."""
     import datasets
+    from datasets.data_files import EmptyDatasetError
+    from datasets.exceptions import DataFilesNotFoundError
 
     what = f"{hf_id}@{commit}"
+    # Where the Hub does not answer, `datasets` takes what an earlier call left in its own cache,
+    # of whatever commit: an empty one has nothing to take.
+    with TemporaryDirectory(prefix="hugflow-") as cache:
+        try:
+            builder = _ask_datasets(
+                # Always by hf://: a plain "org/name" would take a local folder of that name first.
+                lambda: datasets.load_dataset_builder(
+                    f"hf://datasets/{hf_id}",
+                    name=subset,
+                    revision=commit,
+                    token=hub.token,
+                    cache_dir=cache,
+                ),
+                what,
+            )
+        except (EmptyDatasetError, DataFilesNotFoundError) as error:
+            raise NotParquet(
+                f"{what}: {_subset_words(subset)} is not published as parquet",
+                why=one_line(str(error)),
+                subset=None,
+            ) from error
+        except HugflowError:
+            raise
+        except Exception as error:
+            subsets = _list_subsets(hub, hf_id, commit, cache)
+            is_named = len(subsets) == 1 if subset is None else subset in subsets
+            if subsets and not is_named:
+                raise no_such_subset(what, subset, subsets) from error
+            # The card is a stranger's, and there is no telling what `datasets` makes of it.
+            raise RequestInvalid(
+                f"{what}: {_subset_words(subset)} cannot be resolved",
+                why=one_line(str(error)),
+                mend="set subset to one that the dataset's page lists, or choose another revision",
+            ) from error
+    files: dict[Any, Any] = builder.config.data_files or {}
+    by_split = {str(split): [str(url) for url in urls] for split, urls in files.items()}
+    return _Resolved(str(builder.config.name), by_split)
 
-    def call() -> Any:
-        # Always by hf://: a plain "org/name" would take a local folder of that name first.
-        return datasets.load_dataset_builder(
-            f"hf://datasets/{hf_id}", name=subset, revision=commit, token=hub.token
+
+def _list_subsets(hub: Hub, hf_id: str, commit: str, cache: str) -> list[str]:
+    """Names of all subsets; none where `datasets` cannot tell them."""
+    import datasets
+
+    def call() -> list[str]:
+        return list(
+            datasets.get_dataset_config_names(
+                f"hf://datasets/{hf_id}", revision=commit, token=hub.token, cache_dir=cache
+            )
         )
 
     try:
-        builder = retry(call, what)
+        return [str(name) for name in _ask_datasets(call, f"{hf_id}@{commit}")]
+    except HugflowError:
+        raise
+    except Exception:  # noqa: BLE001  # the error at hand is the one to tell
+        return []
+
+
+def _ask_datasets(call: Callable[[], Any], what: str) -> Any:
+    """What `datasets` answers; where it hides a fault of the Hub, that fault is raised."""
+    import datasets
+
+    if datasets.config.HF_HUB_OFFLINE:
+        raise offline(what)
+    # It would tell another host than the Hub which datasets are read, private ones too.
+    datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
+    try:
+        return retry(call, what)
     except HugflowError:
         raise
     except Exception as error:
         fault = _fault_behind(error, what)
         if fault is not None:
             raise fault from error
-        # The card is a stranger's, and there is no telling what `datasets` makes of it.
-        raise RequestInvalid(
-            f"{what}: {_subset_words(subset)} cannot be resolved",
-            why=_one_line(error),
-            mend="set subset to one that the dataset's page lists, or choose another revision",
-        ) from error
-    files: dict[Any, Any] = builder.config.data_files or {}
-    return {str(split): [str(url) for url in urls] for split, urls in files.items()}
+        raise
 
 
 def _fault_behind(error: Exception, what: str) -> HubUnavailable | None:
@@ -93,7 +200,3 @@ def _fault_behind(error: Exception, what: str) -> HubUnavailable | None:
 
 def _subset_words(subset: str | None) -> str:
     return f"the subset {subset!r}" if subset else "the default subset"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:400]

@@ -1,16 +1,39 @@
-"""What the Hub says of a dataset repository at one commit, as plain values."""
+"""What the Hub says of a dataset repository at one commit, as plain values.
 
+By itself the Hub converts datasets to parquet, at the ref CONVERTED_REF. The files lie there as
+`<subset>/<split>/0000.parquet`; of a split with more than 10,000 files as
+`<subset>/<split>-part0/...`, `<split>-part1/...`; and where it converted only the beginning of a
+large dataset, as `<subset>/partial-<split>/...`. https://huggingface.co/docs/dataset-viewer/parquet
+"""
+
+import re
 from dataclasses import dataclass
+
+CONVERTED_REF = "refs/convert/parquet"
+
+# No split's name holds a hyphen, so neither prefix nor suffix can be part of one.
+_CONVERTED = re.compile(
+    r"(?P<subset>[^/.][^/]*)/(?P<partial>partial-)?(?P<split>[\w.]+)(-part(?P<part>\d+))?"
+    r"/(?P<number>\d{4,})\.parquet"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A dataset repository at one commit. `licence` is the card's word for it, or None."""
+    """A dataset repository at one commit.
+
+    licence: the card's word for it, or None. script: the loading script it has, which nothing
+    here runs. new_id: what the Hub calls it by now, where it was renamed. is_conversion: it holds
+    what the Hub's converter leaves, and nothing else.
+    """
 
     hf_id: str
     commit: str
     licence: str | None
     is_gated: bool
+    script: str | None = None
+    new_id: str | None = None
+    is_conversion: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +49,28 @@ class PublishedFile:
     def digest(self) -> str:
         """The hash that names the bytes: sha256 where there is one, else the git blob's sha1."""
         return self.sha256 or self.git_oid
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ConvertedPath:
+    """What the path of a converted file tells; in the order of a split's rows."""
+
+    subset: str
+    split: str
+    part: int
+    number: int
+    is_partial: bool
+
+
+def parse_converted_path(path: str) -> ConvertedPath | None:
+    """The parts of the path of a converted file; None for any other path."""
+    found = _CONVERTED.fullmatch(path)
+    if found is None:
+        return None
+    return ConvertedPath(
+        subset=found["subset"],
+        split=found["split"],
+        part=int(found["part"] or 0),
+        number=int(found["number"]),
+        is_partial=found["partial"] is not None,
+    )

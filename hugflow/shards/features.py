@@ -5,13 +5,15 @@ is itself called `row` or `audio_info` stands there as `<name>_source`.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 import pyarrow as pa
 
-AUDIO_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+from hugflow.shards.arrow import FILE_TYPE, feature_type, index_type, is_list
+
+AUDIO_TYPE = FILE_TYPE
 AUDIO_INFO_TYPE = pa.struct(
     [
         ("path", pa.string()),
@@ -45,21 +47,47 @@ def names_beside(columns: Sequence[str], ours: AbstractSet[str]) -> tuple[str, .
     return tuple(names)
 
 
-def is_audio_type(type_: pa.DataType) -> bool:
-    """Whether a column of this type can hold published audio: bytes, or {bytes, path}."""
+def is_audio_type(type_: pa.DataType, *, may_be_path: bool = False) -> bool:
+    """Whether a column of this type can hold audio as it is published.
+
+    That is: bytes; or a struct with at least one of `bytes` (binary), `path` (text) and `array`
+    (numbers, or lists of them).
+    may_be_path: text counts too, as paths; any column of text would, so somebody must have said
+    that this one is audio.
+    """
+    if _is_text(type_):
+        return may_be_path
     if pa.types.is_struct(type_):
-        index = type_.get_field_index("bytes")
-        return index >= 0 and _is_binary(type_.field(index).type)
+        return any(
+            (field.name == "bytes" and _is_binary(field.type))
+            or (field.name == "path" and _is_text(field.type))
+            or (field.name == "array" and _is_samples(field.type))
+            for field in type_
+        )
     return _is_binary(type_)
 
 
 def has_audio_feature(schema: pa.Schema, column: str) -> bool:
     """Whether the publisher declared `column` as Audio, or its type can be nothing else."""
-    declared = _declared_features(schema).get(column)
-    if isinstance(declared, dict) and declared.get("_type"):
-        return bool(declared["_type"] == "Audio")
     type_ = schema.field(column).type
-    return pa.types.is_struct(type_) and {field.name for field in type_} == {"bytes", "path"}
+    declared = _declared_features(schema).get(column)
+    if isinstance(declared, dict) and isinstance(declared.get("_type"), str):
+        return declared["_type"] == "Audio" and is_audio_type(type_, may_be_path=True)
+    if not pa.types.is_struct(type_) or not is_audio_type(type_):
+        return False
+    names = {field.name for field in type_}
+    return names == {"bytes", "path"} or names >= {"array", "sampling_rate"}
+
+
+def column_features(columns: Sequence[str], features: Mapping[str, Any]) -> dict[str, Any]:
+    """The features of the dataset's columns by their published names; None where nothing is known.
+
+    features: of the index, as a plan keeps them.
+    """
+    return {
+        column: features.get(name)
+        for column, name in zip(columns, index_names(columns), strict=True)
+    }
 
 
 def index_features(schema: pa.Schema, audio_column: str | None) -> tuple[dict[str, Any], list[Any]]:
@@ -73,11 +101,13 @@ def index_features(schema: pa.Schema, audio_column: str | None) -> tuple[dict[st
     import datasets
     from huggingface_hub import DatasetCardData
 
-    source = _source_features(schema)
+    declared = _declared_features(schema)
     features: Any = datasets.Features(row=datasets.Value("int64"))
-    for column, name in zip(schema.names, index_names(schema.names), strict=True):
-        is_audio = column == audio_column
-        features[name] = datasets.Audio(decode=False) if is_audio else _undecoded(source[column])
+    for field, name in zip(schema, index_names(schema.names), strict=True):
+        if field.name == audio_column:
+            features[name] = datasets.Audio(decode=False)
+        else:
+            features[name] = _undecoded(_published_feature(field, declared.get(field.name)))
     if audio_column is not None:
         info = datasets.Features.from_arrow_schema(pa.schema([("audio_info", AUDIO_INFO_TYPE)]))
         features["audio_info"] = info["audio_info"]
@@ -85,18 +115,28 @@ def index_features(schema: pa.Schema, audio_column: str | None) -> tuple[dict[st
     infos = datasets.info.DatasetInfosDict({"default": datasets.DatasetInfo(features=features)})
     infos.to_dataset_card_data(card)
     header = card.to_dict()  # type: ignore[no-untyped-call]  # the Hub's library leaves it untyped
-    return features.to_dict(), header["dataset_info"]["features"]
+    # Through JSON, as a plan is written: shapes are tuples to `datasets`.
+    return json.loads(json.dumps(features.to_dict())), header["dataset_info"]["features"]
 
 
-def _source_features(schema: pa.Schema) -> Any:
-    """Features of the published files: as declared, or from the types where that says nothing."""
+def _published_feature(field: pa.Field, declared: Any) -> Any:
+    """The feature of one column: as declared, or from its type where that says nothing.
+
+    A stranger wrote the declaration; only a type that is not known without it is an error.
+    """
     import datasets
 
+    type_ = index_type(field.type)
     try:
-        return datasets.Features.from_arrow_schema(schema)
+        features = datasets.Features.from_dict({field.name: declared})
+        [written] = features.to_dict().values()
+        if feature_type(written) == type_:
+            return features[field.name]
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
-        # A stranger wrote the metadata; only a type that is not known without it is an error.
-        return datasets.Features.from_arrow_schema(schema.remove_metadata())
+        pass
+    if isinstance(field.type, pa.JsonType):
+        return datasets.Json()
+    return datasets.Features.from_arrow_schema(pa.schema([(field.name, type_)]))[field.name]
 
 
 def _undecoded(feature: Any) -> Any:
@@ -127,4 +167,26 @@ def _declared_features(schema: pa.Schema) -> dict[str, Any]:
 
 
 def _is_binary(type_: pa.DataType) -> bool:
-    return bool(pa.types.is_binary(type_) or pa.types.is_large_binary(type_))
+    return bool(
+        pa.types.is_binary(type_)
+        or pa.types.is_large_binary(type_)
+        or pa.types.is_binary_view(type_)
+    )
+
+
+def _is_text(type_: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_string(type_)
+        or pa.types.is_large_string(type_)
+        or pa.types.is_string_view(type_)
+    )
+
+
+def _is_samples(type_: pa.DataType) -> bool:
+    """Whether values are samples: numbers in a list, or a list of such for each channel."""
+    if not is_list(type_):
+        return False
+    item = type_.value_type
+    if is_list(item):
+        item = item.value_type
+    return bool(pa.types.is_integer(item) or pa.types.is_floating(item))

@@ -3,12 +3,14 @@
 A plan is a value. It is written to `STATE_DIR/plans/<name>/<id>.json`:
 
     {
-      "version": 1,
+      "version": 2,
       "id": "4c1f0d9b2a7e6685",             first 16 hex of the sha256 over what decides the rows
       "dataset": "acme__speech__split_train__rev_main",
       "request": {"hf_id": "acme/speech", "subset": null, "split": "train", "revision": "main",
                   "audio_column": "audio", "text_column": "text", "mp3_source": "copy"},
-      "commit": "8a6c...",                  40 hex; everything is read at this commit
+      "commit": "8a6c...",                  40 hex: what the revision meant
+      "files_commit": "8a6c...",            where the files are read: another commit where they
+                                            are the Hub's conversion to parquet
       "licence": "cc0-1.0", "is_gated": false,
       "audio_column": "audio",              null: a text-only dataset
       "text_column": "text",                null: the default one is not there
@@ -34,9 +36,9 @@ from hugflow.errors import StateUnreadable
 from hugflow.ledger.progress import to_pairs
 from hugflow.names import partition_key, shard_name
 
-VERSION = 1
+VERSION = 2
 # Raised when the same input would give other rows: it is part of every plan's id.
-ROW_FORMAT = 1
+ROW_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +79,15 @@ class PlanRequest:
 class Plan:
     """One dataset at one commit; see the module for its form as a file.
 
-    `stem_suffixes` tells how often `-<row>` is appended to the stem of a row; rows that are not
-    in it keep their stem.
+    `files_commit` is where the files are read: `commit`, unless they are the Hub's conversion of
+    it. `stem_suffixes` tells how often `-<row>` is appended to the stem of a row; rows that are
+    not in it keep their stem.
     """
 
     dataset: str
     request: PlanRequest
     commit: str
+    files_commit: str
     licence: str | None
     is_gated: bool
     audio_column: str | None
@@ -101,6 +105,7 @@ class Plan:
         core = [
             ROW_FORMAT,
             self.commit,
+            self.files_commit,
             [self.request.hf_id, self.audio_column, self.text_column, self.request.mp3_source],
             [[s.file.path, s.file.digest, s.rows] for s in self.shards],
         ]
@@ -116,6 +121,17 @@ class Plan:
     def source_bytes(self) -> int:
         """Bytes of the published files."""
         return sum(shard.file.size_bytes for shard in self.shards)
+
+    @property
+    def is_converted(self) -> bool:
+        """Whether the files are the Hub's own conversion, and not the dataset's."""
+        return self.files_commit != self.commit
+
+    @property
+    def card_split(self) -> str:
+        """The split's name in the folder: `datasets` refuses to read one that is called `all`."""
+        split = self.request.split
+        return f"{split}_" if split.lower() == "all" else split
 
     def partition_key(self, shard: Shard) -> str:
         """Dagster's key of a shard: `8a6c0f1-00001-of-00004`."""
@@ -151,6 +167,7 @@ def _content(plan: Plan) -> dict[str, Any]:
         "dataset": plan.dataset,
         "request": {name: getattr(request, name) for name in PlanRequest.__slots__},
         "commit": plan.commit,
+        "files_commit": plan.files_commit,
         "licence": plan.licence,
         "is_gated": plan.is_gated,
         "audio_column": plan.audio_column,
@@ -185,6 +202,8 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
     return {
         "plan": plan.id,
         "commit": plan.commit,
+        "files_commit": plan.files_commit,
+        "converted": plan.is_converted,
         "rows": plan.rows,
         "files": len(plan.shards),
         "bytes": plan.source_bytes,
@@ -221,6 +240,7 @@ def from_json(value: Any) -> Plan:
             dataset=value["dataset"],
             request=PlanRequest(**value["request"]),
             commit=value["commit"],
+            files_commit=value["files_commit"],
             licence=value["licence"],
             is_gated=value["is_gated"],
             audio_column=value["audio_column"],

@@ -20,27 +20,42 @@ def read_current_plan(places: Places, name: str) -> Plan | None:
 
     Raises StateUnreadable when the file is damaged or from a later version.
     """
-    folder = places.plans(name)
+    plan_id = read_current_id(places, name)
+    return read_plan(places, name, plan_id) if plan_id is not None else None
+
+
+def read_current_id(places: Places, name: str) -> str | None:
+    """The id of the plan in force for `name`; raises StateUnreadable when its file is damaged."""
+    path = places.plans(name) / "current"
     try:
-        plan_id = (folder / "current").read_text("ascii").strip()
+        plan_id = path.read_text("ascii").strip()
     except FileNotFoundError:
         return None
     except UnicodeDecodeError:
-        raise _unreadable(folder / "current", "it is not text") from None
+        raise _unreadable(path, "it is not text") from None
     if not _PLAN_ID.fullmatch(plan_id):
-        raise _unreadable(folder / "current", "it names no plan")
+        raise _unreadable(path, "it names no plan")
+    return plan_id
+
+
+def read_plan(places: Places, name: str, plan_id: str) -> Plan | None:
+    """One of the plans of `name`, or None when there is none with this id.
+
+    Raises StateUnreadable when the file is damaged or from a later version.
+    """
+    path = places.plans(name) / f"{plan_id}.json"
     try:
-        text = (folder / f"{plan_id}.json").read_bytes()
+        text = path.read_bytes()
     except FileNotFoundError:
         return None
     try:
         plan = from_json(json.loads(text))
     except (ValueError, RecursionError) as error:
-        raise _unreadable(folder / f"{plan_id}.json", str(error)) from error
+        raise _unreadable(path, str(error)) from error
     except StateUnreadable as error:
-        raise _unreadable(folder / f"{plan_id}.json", f"{error.what}: {error.why}") from error
+        raise _unreadable(path, f"{error.what}: {error.why}") from error
     if plan.dataset != name or plan.id != plan_id:
-        raise _unreadable(folder / f"{plan_id}.json", "it is the plan of something else")
+        raise _unreadable(path, "it is the plan of something else")
     return plan
 
 

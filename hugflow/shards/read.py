@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hugflow.errors import ShardCorrupt
+from hugflow.errors import ShardUnreadable
 from hugflow.shards.plan import Shard
 
 BATCH_BYTES = 8 << 20
@@ -31,15 +31,16 @@ def read_rows(
     A batch holds about BATCH_BYTES and at most BATCH_ROWS rows. Each row group is read through
     a reader of its own: one reader over the whole file keeps the groups it has left behind.
 
-    Raises ShardCorrupt when the file cannot be read or has not the rows that were planned.
+    Raises ShardUnreadable when the file cannot be read, in whole or in part, or has not the rows
+    that were planned.
     """
     try:
         metadata = pq.read_metadata(path)
     except _CANNOT_BE_READ as error:
-        raise _corrupt(shard, str(error)) from error
+        raise _unreadable(shard, str(error)) from error
     groups = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
     if not metadata.num_rows == sum(groups) == shard.rows:
-        raise _corrupt(
+        raise _unreadable(
             shard,
             f"it has {metadata.num_rows} rows, {sum(groups)} in its row groups, where "
             f"{shard.rows} were planned",
@@ -57,15 +58,18 @@ def read_rows(
                         yield range(start, start + batch.num_rows), batch
                         start += batch.num_rows
             except _CANNOT_BE_READ as error:
-                raise _corrupt(shard, str(error)) from error
+                raise _unreadable(shard, str(error)) from error
             if start != first + group_rows:
-                raise _corrupt(shard, f"row group {group} has {start - first} of {group_rows} rows")
+                raise _unreadable(
+                    shard, f"row group {group} has {start - first} of {group_rows} rows"
+                )
         first += group_rows
 
 
-def _corrupt(shard: Shard, why: str) -> ShardCorrupt:
-    return ShardCorrupt(
+def _unreadable(shard: Shard, why: str) -> ShardUnreadable:
+    return ShardUnreadable(
         f"{shard.file.path} cannot be read",
-        why=" ".join(why.split())[:300],
-        mend="its bytes are those the Hub holds: tell the dataset's owner, or choose a revision",
+        why=f"{' '.join(why.split())[:300]}; its bytes are those the Hub holds, so fetching it "
+        "again gives the same",
+        mend="tell the dataset's owner, or request a revision whose file is sound",
     )

@@ -9,9 +9,14 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 from hugflow.errors import HugflowError
+from hugflow.testing.column_types import publish_types
+from hugflow.testing.fault_text import parse_order
 from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.layouts import publish_audiofolder, publish_script
 from hugflow.testing.prompts import publish_prompts
+from hugflow.testing.refusals import publish_refusals
 from hugflow.testing.samples import publish_speech, publish_subsets, publish_text
+from hugflow.testing.shapes import publish_shape, publish_shapes
 
 # By the name to ask for: the repository, and what publishes it there.
 SAMPLES: dict[str, tuple[str, Callable[[LoopbackHub, str], str]]] = {
@@ -19,6 +24,20 @@ SAMPLES: dict[str, tuple[str, Callable[[LoopbackHub, str], str]]] = {
     "text": ("acme/tiny-text", publish_text),
     "subsets": ("acme/two-languages", publish_subsets),
     "prompts": ("asterisk/core-sounds-en", publish_prompts),
+    "mixed": ("acme/mixed-audio", lambda hub, repo_id: publish_shape(hub, "mixed", repo_id)),
+    "odd": ("acme/odd-audio", lambda hub, repo_id: publish_shape(hub, "odd", repo_id)),
+    "audiofolder": ("acme/audio-folder", publish_audiofolder),
+    "converted": (
+        "acme/audio-folder-converted",
+        lambda hub, repo_id: publish_audiofolder(hub, repo_id, converted="whole"),
+    ),
+    "script": ("acme/by-script", publish_script),
+}
+# By the name to ask for: what publishes several repositories, under names of its own.
+COLLECTIONS: dict[str, Callable[[LoopbackHub], dict[str, str]]] = {
+    "shapes": publish_shapes,
+    "types": publish_types,
+    "refusals": publish_refusals,
 }
 DEFAULT_SAMPLES = ("speech", "text", "subsets")
 
@@ -26,6 +45,7 @@ DEFAULT_SAMPLES = ("speech", "text", "subsets")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; the first line printed says where, as JSON."""
     asked = build_parser().parse_args(arguments)
+    names = asked.sample or DEFAULT_SAMPLES
     stop = threading.Event()
 
     def end(signal_number: int, frame: FrameType | None) -> None:
@@ -34,10 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     try:
+        orders = [parse_order(text) for text in asked.fault]
         with LoopbackHub(port=asked.port) as hub:
+            commits = publish_samples(hub, names)
             for token in asked.token:
-                hub.add_token(token, "reader", (repo_id for repo_id, _ in SAMPLES.values()))
-            commits = publish_samples(hub, asked.sample or DEFAULT_SAMPLES)
+                hub.add_token(token, "reader", commits)
+            for order in orders:
+                hub.inject(*order.faults, when=order.when, times=order.times, after=order.after)
             line = json.dumps({"endpoint": hub.endpoint, "datasets": commits})
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
@@ -54,12 +77,12 @@ def build_parser() -> argparse.ArgumentParser:
         prog="python -m hugflow.testing",
         description="Serve sample datasets on 127.0.0.1 as huggingface.co would, until SIGTERM or "
         "Ctrl-C. The first line on stdout is JSON: endpoint, and commit by dataset. Point "
-        "HF_ENDPOINT at the endpoint in another shell.",
+        "HF_ENDPOINT at the endpoint in another shell. See docs/testing.md.",
     )
     parser.add_argument(
         "--sample",
         action="append",
-        choices=sorted(SAMPLES),
+        choices=sorted(SAMPLES | COLLECTIONS),
         help=f"a dataset to publish; may be repeated (default: {', '.join(DEFAULT_SAMPLES)})",
     )
     parser.add_argument(
@@ -71,14 +94,26 @@ def build_parser() -> argparse.ArgumentParser:
         default=[],
         help="a token to accept besides none at all, such as hf_test_reader; may be repeated",
     )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        help="what goes wrong, such as 'storage GET *.parquet reset:1000 x2', or JSON; may be "
+        "repeated. While it runs: POST to /_hugflow/faults",
+    )
     return parser
 
 
 def publish_samples(hub: LoopbackHub, names: Sequence[str]) -> dict[str, str]:
-    """Publish samples by name; the commit by repository."""
-    return {
-        repo_id: publish(hub, repo_id) for repo_id, publish in (SAMPLES[name] for name in names)
-    }
+    """Publish samples and collections by name; the commit by repository."""
+    commits: dict[str, str] = {}
+    for name in names:
+        if name in COLLECTIONS:
+            commits |= COLLECTIONS[name](hub)
+        else:
+            repo_id, publish = SAMPLES[name]
+            commits[repo_id] = publish(hub, repo_id)
+    return commits
 
 
 if __name__ == "__main__":

@@ -9,6 +9,9 @@ carry `X-Error-Code` and `X-Error-Message`:
     404 RevisionNotFound   no such branch, tag or commit
     404 EntryNotFound      no such file or folder
     401 without a code     a token that nobody was given
+    403 without a code     a repository that the Hub has disabled
+
+A repository that was renamed answers under its old name by a redirect, 307, to the new one.
 """
 
 import hashlib
@@ -48,6 +51,7 @@ class Holdings:
     link_key: str = "loopback"
     repositories: dict[tuple[Kind, str], Repository] = field(default_factory=dict)
     readers: dict[str, Reader] = field(default_factory=dict)
+    new_ids: dict[tuple[Kind, str], str] = field(default_factory=dict)
 
 
 def answer_api(held: Holdings, ask: Ask) -> Answer:
@@ -56,21 +60,28 @@ def answer_api(held: Holdings, ask: Ask) -> Answer:
         reader = _find_reader(held, ask)
         method = "GET" if ask.method == "HEAD" else ask.method
         match (method, *ask.segments):
+            case ("GET", "api", "agent-harnesses"):
+                return answer_json({"standardEnvVars": [], "harnesses": {}})
             case ("GET", "api", "whoami-v2"):
                 return answer_json(render_reader(reader))
             case ("GET", owner, name, "resolve", *rest):
-                repository = find_repository(held, "models", f"{owner}/{name}", reader)
+                repository = _find_asked(held, "models", f"{owner}/{name}", ask, reader)
                 return _answer_resolve(held, repository, rest, ask, reader)
             case ("GET", "datasets", owner, name, "resolve", *rest):
-                repository = find_repository(held, "datasets", f"{owner}/{name}", reader)
+                repository = _find_asked(held, "datasets", f"{owner}/{name}", ask, reader)
                 return _answer_resolve(held, repository, rest, ask, reader)
             case (_, "api", "datasets" | "models" as kind, owner, name, *rest):
-                repository = find_repository(held, kind, f"{owner}/{name}", reader)
+                repository = _find_asked(held, kind, f"{owner}/{name}", ask, reader)
                 return _answer_repository(held, repository, (method, *rest), ask, reader)
             case _:
                 raise Refusal(404, "Sorry, we can't find the page you are looking for.")
     except Refusal as refusal:
         return refusal.to_answer()
+
+
+def is_housekeeping(ask: Ask) -> bool:
+    """Whether the client asks for its own sake: once a process, whenever it happens to be first."""
+    return ask.segments == ("api", "agent-harnesses")
 
 
 def answer_storage(held: Holdings, ask: Ask) -> Answer:
@@ -84,26 +95,34 @@ def answer_storage(held: Holdings, ask: Ask) -> Answer:
             raise Refusal(400, "Only one auth mechanism allowed")
         if ask.method not in {"GET", "HEAD"}:
             raise Refusal(405, "Method not allowed")
-        if ask.values("signature") != [sign_link(held, ask.path)]:
+        issued = "".join(ask.values("issued"))
+        if ask.values("signature") != [sign_link(held, ask.path, issued)]:
             raise Refusal(403, "Access denied")
         return answer_file(_find_stored(held, ask.segments), ask, {})
     except Refusal as refusal:
         return refusal.to_answer()
 
 
-def sign_link(held: Holdings, path: str) -> str:
-    """What proves that a link to the storage was handed out by the API."""
-    return hashlib.sha256(f"{held.link_key} {path}".encode()).hexdigest()[:32]
+def sign_link(held: Holdings, path: str, issued: str) -> str:
+    """What proves that a link to the storage was handed out by the API, and when."""
+    return hashlib.sha256(f"{held.link_key} {issued} {path}".encode()).hexdigest()[:32]
 
 
 def find_repository(
     held: Holdings, kind: Kind, repository_id: str, reader: Reader | None
 ) -> Repository:
-    """A repository that the reader may know of; one they may not know of is not there."""
+    """A repository that the reader may know of; one they may not know of is not there.
+
+    An old name finds a repository that was renamed: its `id` is another then.
+    """
+    while new_id := held.new_ids.get((kind, repository_id)):
+        repository_id = new_id
     repository = held.repositories.get((kind, repository_id))
     if repository is None or (repository.private and not _may_open(repository, reader)):
         status = 401 if reader is None else 404
         raise Refusal(status, "Repository not found", code="RepoNotFound")
+    if repository.disabled:
+        raise Refusal(403, "Access to this resource is disabled.")
     return repository
 
 
@@ -138,6 +157,19 @@ def _find_reader(held: Holdings, ask: Ask) -> Reader | None:
     if reader is None:
         raise Refusal(401, "Invalid credentials in Authorization header")
     return reader
+
+
+def _find_asked(
+    held: Holdings, kind: Kind, repository_id: str, ask: Ask, reader: Reader | None
+) -> Repository:
+    """The repository of that name; of an old name, a redirect to the same question anew."""
+    repository = find_repository(held, kind, repository_id, reader)
+    if repository.id != repository_id:
+        path = ask.path.replace(f"/{repository_id}", f"/{repository.id}", 1)
+        location = f"{path}?{ask.query}" if ask.query else path
+        message = f"Temporary Redirect. Redirecting to {location}"
+        raise Refusal(307, message, headers={"Location": location})
+    return repository
 
 
 def _may_open(repository: Repository, reader: Reader | None) -> bool:
@@ -226,8 +258,10 @@ def _answer_resolve(
         raise Refusal(404, "Entry not found", code="EntryNotFound", headers=headers)
     if file.sha256 is None:
         return answer_file(file, ask, headers)
-    target = f"/{repository.kind}/{repository.id}/{file.sha256}"
-    location = f"{held.storage_url}{target}?signature={sign_link(held, target)}"
+    target = f"/{repository.kind}/{repository.id}/{file.sha256}/{quote(path)}"
+    issued = f"{ask.received_at:.6f}"
+    signature = sign_link(held, target, issued)
+    location = f"{held.storage_url}{target}?issued={issued}&signature={signature}"
     headers |= {
         "Location": location,
         "X-Linked-Etag": f'"{file.sha256}"',
@@ -256,10 +290,13 @@ def _split_revision(rest: Sequence[str]) -> tuple[str, str]:
 
 
 def _find_stored(held: Holdings, segments: Sequence[str]) -> HubFile:
-    """The large file that a link to the storage names, in any commit of its repository."""
-    *repository_parts, sha256 = segments
+    """The large file that a link to the storage names, in any commit of its repository.
+
+    `datasets/<owner>/<name>/<sha256>/<path of the file>`: the last is there for people to read.
+    """
+    kind, owner, name, sha256 = segments[:4]
     for repository in held.repositories.values():
-        if [repository.kind, *repository.id.split("/")] != repository_parts:
+        if (repository.kind, repository.id) != (kind, f"{owner}/{name}"):
             continue
         for commit in repository.commits.values():
             for file in commit.files.values():

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote
@@ -17,7 +17,7 @@ class Ask:
     """What a client sent.
 
     `path` and `query` are as sent, with their percent signs: a `%2F` inside a revision is not a
-    slash between two parts. Header names are lower case.
+    slash between two parts. Header names are lower case. `received_at` is in seconds since 1970.
     """
 
     port: Port
@@ -26,6 +26,7 @@ class Ask:
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    received_at: float = 0.0
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -58,12 +59,26 @@ class Extract:
 
 
 @dataclass(frozen=True, slots=True)
+class Disturbance:
+    """What befalls an answer on its way: a pause, and then it goes on or the connection ends.
+
+    It comes `after_bytes` of the body, or before the first header where that is None. A connection
+    that is `closed` ends as though nothing were missing; one that is `reset` breaks.
+    """
+
+    after_bytes: int | None
+    pause_s: float = 0.0
+    then: Literal["on", "closed", "reset"] = "on"
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the client is to get; a HEAD gets all of it but the body."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | Extract = b""
+    disturbances: tuple[Disturbance, ...] = ()
 
     @property
     def size_bytes(self) -> int:
@@ -71,6 +86,13 @@ class Answer:
         if isinstance(self.body, Extract):
             return self.body.stop - self.body.start
         return len(self.body)
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """Pieces of the body from byte `start` up to, not including, byte `stop`."""
+        if isinstance(self.body, bytes):
+            yield self.body[start:stop]
+        else:
+            yield from self.body.file.read(self.body.start + start, self.body.start + stop)
 
 
 class Refusal(Exception):

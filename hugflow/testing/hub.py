@@ -6,7 +6,8 @@
 
 It has two ports, as the real one has two hosts: the API, and the storage that large files are
 fetched from. Clients read `HF_ENDPOINT` once, when `huggingface_hub` is imported: set it before
-that, or pass `endpoint=`. To serve sample datasets to another shell:
+that, or pass `endpoint=`. Under pytest the fixture `loopback_hub` sees to it. It can be told to
+fail: `hub.inject(Reset(after_bytes=1000))`, see `faults`. To serve sample datasets to another shell:
 
     $ python -m hugflow.testing --sample speech
     {"endpoint": "http://127.0.0.1:41873", "datasets": {"acme/tiny-speech": "9d30..."}}
@@ -15,25 +16,31 @@ that, or pass `endpoint=`. To serve sample datasets to another shell:
 
 import secrets
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from hugflow.testing.api import Holdings, Reader, answer_api, answer_storage
+from hugflow.testing.api import Holdings, Reader, answer_api, answer_storage, is_housekeeping
+from hugflow.testing.control import answer_control, is_control
 from hugflow.testing.exchange import Answer, Ask, Port
+from hugflow.testing.faults import BranchMoves, Fault, Match
+from hugflow.testing.injections import Injection, When, compose_injection, strike_all
 from hugflow.testing.ports import OpenPorts
-from hugflow.testing.repository import Gate, HubFile, Kind, Repository, read_file
+from hugflow.testing.repository import Gate, HubFile, Kind, Repository, read_file, to_ref
 
 # Kept in LFS whatever their size, as the .gitattributes of a new dataset says.
 LFS_SUFFIXES = (".parquet",)
+ANYTHING = Match()
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedRequest:
     """A request that was answered. `path` and `query` stand as they were sent.
 
-    `body_bytes` is the length of the answer's body; of a HEAD none of it was sent.
+    `body_bytes` is the length of the answer's body; of a HEAD none of it was sent. `faults` names
+    what struck the answer, such as `Reset`: then less of it may have got through.
     """
 
     port: Port
@@ -45,6 +52,7 @@ class LoggedRequest:
     user_agent: str
     status: int
     body_bytes: int
+    faults: tuple[str, ...] = ()
 
 
 class LoopbackHub:
@@ -63,6 +71,7 @@ class LoopbackHub:
         self._lfs_threshold_bytes = lfs_threshold_bytes
         self._port = port
         self._requests: list[LoggedRequest] = []
+        self._injections: list[Injection] = []
         self._lock = threading.Lock()
         self._ports: OpenPorts | None = None
 
@@ -110,6 +119,8 @@ class LoopbackHub:
         """
         named = {path: self._read_file(path, content) for path, content in files.items()}
         with self._lock:
+            # Who takes the old name of a renamed repository ends its redirect.
+            self._held.new_ids.pop((kind, repo_id), None)
             repository = self._held.repositories.setdefault(
                 (kind, repo_id), Repository(repo_id, kind)
             )
@@ -124,11 +135,8 @@ class LoopbackHub:
     ) -> None:
         """Give a revision a tag; a tag that exists moves."""
         with self._lock:
-            repository = self._held.repositories[kind, repo_id]
-            commit = repository.find_commit(revision)
-            if commit is None:
-                raise KeyError(revision)
-            repository.refs[f"refs/tags/{name}"] = commit.sha
+            repository = self._find(repo_id, kind)
+            repository.refs[f"refs/tags/{name}"] = _find_sha(repository, revision)
 
     def restrict(
         self,
@@ -137,14 +145,37 @@ class LoopbackHub:
         kind: Kind = "datasets",
         private: bool | None = None,
         gated: Gate | bool | None = None,
+        disabled: bool | None = None,
     ) -> None:
-        """Change who may see a repository (`private`) and who may read its files (`gated`)."""
+        """Change who may see a repository (`private`) and who may read its files (`gated`).
+
+        One that the Hub has `disabled`, as it does after a complaint, is closed to everybody.
+        """
         with self._lock:
-            repository = self._held.repositories[kind, repo_id]
+            repository = self._find(repo_id, kind)
             if private is not None:
                 repository.private = private
             if gated is not None:
                 repository.gated = "auto" if gated is True else gated
+            if disabled is not None:
+                repository.disabled = disabled
+
+    def rename(self, repo_id: str, new_id: str, *, kind: Kind = "datasets") -> None:
+        """Give a repository another name; questions to the old one are redirected to the new."""
+        with self._lock:
+            repository = self._held.repositories.pop((kind, repo_id))
+            repository.id = new_id
+            self._held.repositories[kind, new_id] = repository
+            self._held.new_ids.pop((kind, new_id), None)
+            self._held.new_ids[kind, repo_id] = new_id
+
+    def move_branch(
+        self, repo_id: str, revision: str, *, branch: str = "main", kind: Kind = "datasets"
+    ) -> None:
+        """Let a branch, or a full ref, point to another revision of the repository."""
+        with self._lock:
+            repository = self._find(repo_id, kind)
+            repository.refs[to_ref(branch)] = _find_sha(repository, revision)
 
     def remove(self, repo_id: str, *, kind: Kind = "datasets") -> None:
         """Take a repository away, with all its commits."""
@@ -166,7 +197,10 @@ class LoopbackHub:
 
     @property
     def requests(self) -> tuple[LoggedRequest, ...]:
-        """Every request answered so far, on both ports, oldest first."""
+        """Every request answered so far, on both ports, oldest first.
+
+        What clients ask for their own sake, steering from outside too, is not among them.
+        """
         with self._lock:
             return tuple(self._requests)
 
@@ -175,12 +209,77 @@ class LoopbackHub:
         with self._lock:
             self._requests.clear()
 
+    def inject(
+        self, *faults: Fault, when: When = ANYTHING, times: int | None = 1, after: int = 0
+    ) -> Injection:
+        """Let faults strike the answers to questions that match; what it gives counts them.
+
+        Several faults strike one answer each, in turn. times: how often all of them do; None is
+        until they are cleared. after: so many answers that could be struck pass unharmed first.
+
+        Raises UsageWrong where they could never strike, KeyError for a branch that cannot move.
+        """
+        injection = compose_injection(faults, when=when, times=times, after=after)
+        with self._lock:
+            for fault in faults:
+                if isinstance(fault, BranchMoves):
+                    _find_sha(self._find(fault.repo_id, fault.kind), fault.revision)
+            self._injections.append(injection)
+        return injection
+
+    @contextmanager
+    def faults(
+        self, *faults: Fault, when: When = ANYTHING, times: int | None = 1, after: int = 0
+    ) -> Iterator[Injection]:
+        """The same for as long as the `with` block is; other faults stay as they are."""
+        injection = self.inject(*faults, when=when, times=times, after=after)
+        try:
+            yield injection
+        finally:
+            with self._lock:
+                self._injections = [each for each in self._injections if each is not injection]
+
+    @property
+    def injections(self) -> tuple[Injection, ...]:
+        """Every injection that was not cleared, oldest first."""
+        with self._lock:
+            return tuple(self._injections)
+
+    def clear_faults(self) -> None:
+        """Answer truly from here on."""
+        with self._lock:
+            self._injections.clear()
+
+    def clear(self) -> None:
+        """Be as it was when it was opened: no repository, token, fault, nor line in the log."""
+        with self._lock:
+            for held in (self._held.repositories, self._held.readers, self._held.new_ids):
+                held.clear()
+            self._injections.clear()
+            self._requests.clear()
+
     def answer(self, ask: Ask) -> Answer:
         """The one place through which every answer of both ports passes."""
+        if is_control(ask):
+            return answer_control(self, ask)
         with self._lock:
-            answer = (answer_api if ask.port == "api" else answer_storage)(self._held, ask)
-            self._requests.append(log_request(ask, answer))
+            true = (answer_api if ask.port == "api" else answer_storage)(self._held, ask)
+            if is_housekeeping(ask):
+                return true
+            answer, struck = strike_all(self._injections, ask, true)
+            self._requests.append(log_request(ask, answer, struck))
+        for fault in struck:
+            if isinstance(fault, BranchMoves):
+                self.move_branch(
+                    fault.repo_id, fault.revision, branch=fault.branch, kind=fault.kind
+                )
         return answer
+
+    def _find(self, repo_id: str, kind: Kind) -> Repository:
+        """The repository of that name; KeyError where there is none."""
+        if (kind, repo_id) not in self._held.repositories:
+            raise KeyError(repo_id)
+        return self._held.repositories[kind, repo_id]
 
     def _read_file(self, path: str, content: bytes | Path) -> HubFile:
         size_bytes = content.stat().st_size if isinstance(content, Path) else len(content)
@@ -188,7 +287,14 @@ class LoopbackHub:
         return read_file(content, is_large=is_large)
 
 
-def log_request(ask: Ask, answer: Answer) -> LoggedRequest:
+def _find_sha(repository: Repository, revision: str) -> str:
+    commit = repository.find_commit(revision)
+    if commit is None:
+        raise KeyError(revision)
+    return commit.sha
+
+
+def log_request(ask: Ask, answer: Answer, struck: Iterable[Fault] = ()) -> LoggedRequest:
     """The line of the log that a question and its answer make."""
     return LoggedRequest(
         port=ask.port,
@@ -200,4 +306,5 @@ def log_request(ask: Ask, answer: Answer) -> LoggedRequest:
         user_agent=ask.headers.get("user-agent", ""),
         status=answer.status,
         body_bytes=answer.size_bytes,
+        faults=tuple(type(fault).__name__ for fault in struck),
     )

@@ -9,16 +9,16 @@ from typing import Any
 
 import uvicorn
 from starlette.requests import Request
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hugflow.errors import UsageWrong
-from hugflow.testing.exchange import Answer, Ask, Extract, Port
+from hugflow.testing.delivery import Line, Receive, Send, send_answer
+from hugflow.testing.exchange import Answer, Ask, Port
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 10.0
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 Application = Callable[[Any, Receive, Send], Awaitable[None]]
 
 
@@ -39,7 +39,7 @@ class OpenPorts:
             port: f"http://{HOST}:{listener.getsockname()[1]}"
             for port, listener in zip(numbers, listening, strict=True)
         }
-        self._servers = [_Server(_configure(_application(answer, port))) for port in numbers]
+        self._servers = [_Server(answer, port) for port in numbers]
         self._thread = threading.Thread(
             target=asyncio.run,
             args=(_serve(self._servers, listening),),
@@ -65,11 +65,29 @@ class OpenPorts:
 
 
 class _Server(uvicorn.Server):
+    """What answers on one port."""
+
+    def __init__(self, answer: Callable[[Ask], Answer], port: Port) -> None:
+        self._answer = answer
+        self._port = port
+        super().__init__(_configure(self._serve_one))
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # A client that no longer reads would hold its connection, and the thread, open.
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         await super().shutdown(sockets)
+
+    async def _serve_one(self, scope: Any, receive: Receive, send: Send) -> None:
+        ask = await _read_ask(self._port, Request(scope, receive))
+        line = Line(self._find_transport(scope["client"]), receive, send)
+        await send_answer(self._answer(ask), line, has_body=ask.method != "HEAD")
+
+    def _find_transport(self, client: tuple[str, int]) -> asyncio.Transport:
+        for connection in self.server_state.connections:
+            if isinstance(connection, H11Protocol) and connection.client == tuple(client):
+                return connection.transport
+        raise ConnectionAbortedError("the client left before it was answered")
 
 
 def _listen(number: int) -> socket.socket:
@@ -91,6 +109,9 @@ def _listen(number: int) -> socket.socket:
 def _configure(application: Application) -> uvicorn.Config:
     return uvicorn.Config(
         application,
+        interface="asgi3",
+        # The one that is always installed: whatever else there is differs from machine to machine.
+        http="h11",
         loop="asyncio",
         ws="none",
         lifespan="off",
@@ -106,14 +127,6 @@ async def _serve(servers: Sequence[uvicorn.Server], listening: list[socket.socke
     await asyncio.gather(*(server.serve([listener]) for server, listener in pairs))
 
 
-def _application(answer: Callable[[Ask], Answer], port: Port) -> Application:
-    async def application(scope: Any, receive: Receive, send: Send) -> None:
-        ask = await _read_ask(port, Request(scope, receive))
-        await _send_answer(answer(ask), send, has_body=ask.method != "HEAD")
-
-    return application
-
-
 async def _read_ask(port: Port, request: Request) -> Ask:
     return Ask(
         port=port,
@@ -122,17 +135,5 @@ async def _read_ask(port: Port, request: Request) -> Ask:
         query=request.scope["query_string"].decode("ascii"),
         headers=dict(request.headers),
         body=await request.body(),
+        received_at=time.time(),
     )
-
-
-async def _send_answer(answer: Answer, send: Send, *, has_body: bool) -> None:
-    headers = {**answer.headers, "Content-Length": str(answer.size_bytes)}
-    lines = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": lines})
-    if has_body and isinstance(answer.body, Extract):
-        part = answer.body
-        for piece in part.file.read(part.start, part.stop):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-    elif has_body and isinstance(answer.body, bytes):
-        await send({"type": "http.response.body", "body": answer.body, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})

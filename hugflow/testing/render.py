@@ -29,7 +29,7 @@ def render_info(repository: Repository, commit: Commit, *, with_blobs: bool) -> 
         "lastModified": _render_time(commit.created_at),
         "private": repository.private,
         "gated": repository.gated,
-        "disabled": False,
+        "disabled": repository.disabled,
         "downloads": 0,
         "likes": 0,
         "tags": list_tags(card),

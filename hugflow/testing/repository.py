@@ -91,6 +91,7 @@ class Commit:
 class Repository:
     """One repository: its refs move and its gate opens and closes; its commits stay.
 
+    One that is `disabled` is known and tells nobody anything.
     `refs` maps full names to commits: `refs/heads/main`, `refs/tags/v1`, `refs/convert/parquet`.
     """
 
@@ -98,6 +99,7 @@ class Repository:
     kind: Kind = "datasets"
     private: bool = False
     gated: Gate = False
+    disabled: bool = False
     refs: dict[str, str] = field(default_factory=dict)
     commits: dict[str, Commit] = field(default_factory=dict)
 

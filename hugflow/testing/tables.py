@@ -13,6 +13,7 @@ https://huggingface.co/docs/datasets/about_dataset_features
 
 import io
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -54,14 +55,22 @@ def to_feature(type_: pa.DataType) -> Feature:
     """The feature that `datasets` takes an Arrow type for."""
     if pa.types.is_struct(type_):
         return {field.name: to_feature(field.type) for field in type_}
+    if pa.types.is_fixed_size_list(type_):
+        inner = to_feature(type_.value_type)
+        return {"feature": inner, "length": type_.list_size, "_type": "List"}
     if pa.types.is_list(type_):
         return {"feature": to_feature(type_.value_type), "_type": "List"}
-    # Arrow prints two types otherwise than `datasets` spells them.
+    if pa.types.is_large_list(type_):
+        return {"feature": to_feature(type_.value_type), "_type": "LargeList"}
+    if pa.types.is_dictionary(type_):
+        return to_feature(type_.value_type)
+    # Arrow prints these types otherwise than `datasets` spells them.
     names = {
         "double": "float64",
         "float": "float32",
         "halffloat": "float16",
         "date32[day]": "date32",
+        "date64[ms]": "date64",
     }
     return {"dtype": names.get(str(type_), str(type_)), "_type": "Value"}
 
@@ -129,11 +138,14 @@ def to_folder(config: str) -> str:
 
 
 def render_card(configs: Mapping[str, Splits], *, title: str, extra: Mapping[str, Any]) -> bytes:
-    """The README.md: which files a config and split have, and what is in them."""
+    """The README.md: which files a config and split have, and what is in them.
+
+    Of a table that declares no features the card tells only where its files lie.
+    """
     infos = [
         {
             "config_name": config,
-            "features": _to_card_features(read_features(next(iter(splits.values())))),
+            "features": _to_card_features(features),
             "splits": [
                 {"name": split, "num_bytes": table.nbytes, "num_examples": table.num_rows}
                 for split, table in splits.items()
@@ -141,6 +153,7 @@ def render_card(configs: Mapping[str, Splits], *, title: str, extra: Mapping[str
             "dataset_size": sum(table.nbytes for table in splits.values()),
         }
         for config, splits in configs.items()
+        if (features := read_features(next(iter(splits.values()))))
     ]
     files = [
         {
@@ -151,7 +164,8 @@ def render_card(configs: Mapping[str, Splits], *, title: str, extra: Mapping[str
         }
         for config, splits in configs.items()
     ]
-    head = {**extra, "dataset_info": infos[0] if len(infos) == 1 else infos, "configs": files}
+    info = {"dataset_info": infos[0] if len(infos) == 1 else infos} if infos else {}
+    head = {**extra, **info, "configs": files}
     text = yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
     return f"---\n{text}---\n\n# {title}\n".encode()
 
@@ -166,12 +180,21 @@ def _to_card_feature(feature: Feature) -> dict[str, Any]:
             return {"dtype": dtype}
         case {"_type": "ClassLabel", "names": names}:
             return {"dtype": {"class_label": {"names": {str(i): n for i, n in enumerate(names)}}}}
-        case {"_type": "Audio", **parameters}:
-            return {"dtype": {"audio": parameters} if parameters else "audio"}
-        case {"_type": "List", "feature": {"_type": "Value", "dtype": dtype}}:
-            return {"list": dtype}
-        case {"_type": "List", "feature": inner}:
-            card = _to_card_feature(inner)
-            return {"list": card.get("struct", card)}
+        case {"_type": "List" | "LargeList" | "Sequence" as kind, "feature": inner, **length}:
+            return {_to_card_word(kind): _to_card_item(inner), **length}
+        case {"_type": str(kind), **parameters}:
+            word = _to_card_word(kind)
+            return {"dtype": {word: parameters} if parameters else word}
         case _:
             return {"struct": _to_card_features(feature)}
+
+
+def _to_card_item(feature: Feature) -> Any:
+    """What a list holds, as short as the card can say it."""
+    card = _to_card_feature(feature)
+    return next(iter(card.values())) if card.keys() in ({"dtype"}, {"struct"}) else card
+
+
+def _to_card_word(kind: str) -> str:
+    """How the card spells a feature: `LargeList` is `large_list`, `Array2D` is `array2_d`."""
+    return re.sub(r"([a-z\d])([A-Z])", r"\1_\2", kind).lower()

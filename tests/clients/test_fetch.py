@@ -10,14 +10,24 @@ from hugflow.clients.hub import Hub
 from hugflow.clients.hub_errors import ATTEMPTS
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import HubUnavailable, NotAuthorised, RequestInvalid, ShardCorrupt
+from hugflow.testing.faults import (
+    Fault,
+    Flip,
+    IgnoreRange,
+    LinkExpires,
+    Match,
+    Reset,
+    Status,
+    Truncate,
+)
 from hugflow.testing.hub import LoopbackHub
-from tests.clients.faults import Fault, Faults, cut, flip, ignore_range, is_body, refuse
 
 HF_ID = "fetch/files"
 SIZE = 300_000
 CONTENT = random.Random(7).randbytes(SIZE)  # noqa: S311  # no secret
 SMALL = b"a few bytes, which git keeps itself"
 Fetch = Callable[..., Path]
+API, STORAGE = Match(port="api"), Match(port="storage")
 
 
 @pytest.fixture
@@ -51,58 +61,59 @@ def test_a_file_arrives_whole_and_leaves_nothing_beside_it(fetch: Fetch, path: s
 @pytest.mark.parametrize(
     "fault",
     [
-        refuse(500),
-        refuse(502),
-        refuse(503),
-        refuse(503, Retry_After="2"),
-        refuse(429),
-        refuse(429, Retry_After="30"),
-        refuse(408),
-        cut(0),
-        cut(100_000),
-        flip(150_000),
+        Status(500),
+        Status(502),
+        Status(503),
+        Status(503, retry_after_s=2),
+        Status(429),
+        Status(429, retry_after_s=30),
+        Status(408),
+        Reset(),
+        Reset(after_bytes=100_000),
+        Truncate(0),
+        Truncate(100_000),
+        Flip(150_000),
     ],
-    ids=["500", "502", "503", "503-later", "429", "429-later", "408", "reset", "cut", "flipped"],
+    ids=repr,
 )
 def test_one_passing_fault_of_the_storage_never_fails_a_fetch(
-    fetch: Fetch, faults: Faults, slept: list[float], fault: Fault
+    fetch: Fetch, hub: LoopbackHub, slept: list[float], fault: Fault
 ):
-    faults.counts, faults.by_number = is_body, {0: fault}
+    hub.inject(fault, when=STORAGE)
     assert fetch().read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("fault", [refuse(500), refuse(503, Retry_After="2"), cut(0)])
+@pytest.mark.parametrize("fault", [Status(500), Status(503, retry_after_s=2), Reset()], ids=repr)
 @pytest.mark.parametrize("number", [0, 1])
 def test_one_passing_fault_of_the_hub_itself_never_fails_a_fetch(
-    fetch: Fetch, faults: Faults, slept: list[float], fault: Fault, number: int
+    fetch: Fetch, hub: LoopbackHub, slept: list[float], fault: Fault, number: int
 ):
-    faults.counts, faults.by_number = lambda ask: ask.port == "api", {number: fault}
+    hub.inject(fault, when=API, after=number)
     assert fetch().read_bytes() == CONTENT
 
 
 def test_an_expired_link_to_the_storage_is_asked_for_anew(
-    fetch: Fetch, faults: Faults, slept: list[float], hub: LoopbackHub
+    fetch: Fetch, slept: list[float], hub: LoopbackHub
 ):
-    faults.counts, faults.by_number = is_body, {0: refuse(403), 1: refuse(403)}
+    hub.inject(LinkExpires(), times=2)
     assert fetch().read_bytes() == CONTENT
     resolved = [request for request in hub.requests if "/resolve/" in request.path]
     assert len(resolved) == 3
 
 
 def test_a_link_that_is_always_refused_is_the_storages_fault_and_not_the_tokens(
-    fetch: Fetch, faults: Faults, slept: list[float]
+    fetch: Fetch, hub: LoopbackHub, slept: list[float]
 ):
-    faults.counts, faults.always = is_body, refuse(403)
+    hub.inject(LinkExpires(), times=None)
     with pytest.raises(HubUnavailable, match="link") as failed:
         fetch()
     assert failed.value.exit_code == 7
 
 
 def test_after_a_break_only_the_rest_is_asked_for(
-    fetch: Fetch, faults: Faults, slept: list[float], hub: LoopbackHub
+    fetch: Fetch, slept: list[float], hub: LoopbackHub
 ):
-    faults.counts = is_body
-    faults.by_number = {0: cut(100_000), 1: cut(50_000)}
+    hub.inject(Truncate(100_000), Truncate(50_000), when=STORAGE)
     assert fetch().read_bytes() == CONTENT
     assert ranges(hub) == [None, "bytes=100000-", "bytes=150000-"]
 
@@ -126,50 +137,46 @@ def test_a_wrong_part_that_was_left_behind_is_thrown_away(
 
 
 def test_a_server_that_ignores_ranges_still_gives_the_file(
-    fetch: Fetch, faults: Faults, slept: list[float]
+    fetch: Fetch, hub: LoopbackHub, slept: list[float]
 ):
-    faults.counts, faults.always = is_body, ignore_range
-    faults.by_number = {0: cut(100_000)}
+    hub.inject(Truncate(100_000), when=STORAGE)
+    hub.inject(IgnoreRange(), when=STORAGE, times=None)
     assert fetch().read_bytes() == CONTENT
 
 
 def test_a_link_that_breaks_again_and_again_gets_there_as_long_as_bytes_keep_coming(
-    fetch: Fetch, faults: Faults, slept: list[float], hub: LoopbackHub
+    fetch: Fetch, slept: list[float], hub: LoopbackHub
 ):
-    faults.counts = is_body
-    faults.by_number = {number: cut(20_000) for number in range(3 * ATTEMPTS)}
+    hub.inject(Truncate(20_000), when=STORAGE, times=3 * ATTEMPTS)
     assert fetch().read_bytes() == CONTENT
     assert len(ranges(hub)) == SIZE // 20_000
 
 
 def test_a_link_that_breaks_and_never_gets_further_is_given_up(
-    fetch: Fetch, faults: Faults, slept: list[float]
+    fetch: Fetch, hub: LoopbackHub, slept: list[float]
 ):
-    def restarts(ask: object, answer: object) -> object:
-        return cut(40_000 if faults.seen % 2 else 90_000)(ask, ignore_range(ask, answer))  # type: ignore[arg-type]
-
-    faults.counts, faults.always = is_body, restarts  # type: ignore[assignment]
+    hub.inject(IgnoreRange(), when=STORAGE, times=None)
+    breaks = hub.inject(Truncate(90_000), Truncate(40_000), when=STORAGE, times=None)
     with pytest.raises(HubUnavailable):
         fetch()
-    assert faults.seen < 4 * ATTEMPTS
+    assert breaks.struck < 4 * ATTEMPTS
 
 
 def test_a_byte_that_is_wrong_twice_is_refused_and_nothing_stands_at_the_target(
-    fetch: Fetch, faults: Faults, slept: list[float], tmp_path: Path
+    fetch: Fetch, hub: LoopbackHub, slept: list[float], tmp_path: Path
 ):
-    faults.counts, faults.always = is_body, flip(123)
+    flips = hub.inject(Flip(123), when=STORAGE, times=None)
     with pytest.raises(ShardCorrupt, match=r"fetch/files@[0-9a-f]{40}:large\.bin") as corrupt:
         fetch()
     assert corrupt.value.exit_code == 7
     assert list((tmp_path / "raw").iterdir()) == []
-    assert faults.seen == 2
+    assert flips.struck == 2
 
 
 def test_a_wrong_byte_of_a_file_that_git_keeps_is_refused_too(
-    fetch: Fetch, faults: Faults, slept: list[float]
+    fetch: Fetch, hub: LoopbackHub, slept: list[float]
 ):
-    faults.counts = lambda ask: "/resolve/" in ask.path
-    faults.always = flip(3)
+    hub.inject(Flip(3), when=Match(path="*/resolve/*"), times=None)
     with pytest.raises(ShardCorrupt):
         fetch("small.txt")
 
@@ -181,12 +188,11 @@ def test_more_bytes_than_were_promised_are_refused(fetch: Fetch, hub: LoopbackHu
     assert not (tmp_path / "raw" / "a").exists()
 
 
-@pytest.mark.parametrize("port", ["api", "storage"])
+@pytest.mark.parametrize("port", [API, STORAGE])
 def test_a_wait_of_an_hour_is_named_and_not_slept_through(
-    fetch: Fetch, faults: Faults, slept: list[float], port: str
+    fetch: Fetch, hub: LoopbackHub, slept: list[float], port: Match
 ):
-    faults.counts = lambda ask: ask.port == port
-    faults.always = refuse(429, Retry_After="3600")
+    hub.inject(Status(429, retry_after_s=3600), when=port, times=None)
     with pytest.raises(HubUnavailable, match="3600 s") as failed:
         fetch()
     assert failed.value.exit_code == 7
@@ -194,30 +200,30 @@ def test_a_wait_of_an_hour_is_named_and_not_slept_through(
 
 
 @pytest.mark.parametrize(
-    ("headers", "waited_s"),
+    ("fault", "waited_s"),
     [
-        ({"Retry_After": "2"}, 2.0),
-        ({"Retry_After": "60"}, 60.0),
-        ({"RateLimit": '"resolvers";r=0;t=33'}, 33.0),
-        ({"Retry_After": "Wed, 21 Oct 2026 07:28:00 GMT"}, 0.5),
-        ({}, 0.5),
+        (Status(429, retry_after_s=2), 2.0),
+        (Status(429, retry_after_s=60), 60.0),
+        (Status(429, rate_limit_s=33), 33.0),
+        (Status(429, headers={"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}), 0.5),
+        (Status(429), 0.5),
     ],
 )
 def test_a_wait_that_the_hub_asks_for_is_honoured(
-    fetch: Fetch, faults: Faults, slept: list[float], headers: dict[str, str], waited_s: float
+    fetch: Fetch, hub: LoopbackHub, slept: list[float], fault: Fault, waited_s: float
 ):
-    faults.counts, faults.by_number = is_body, {0: refuse(429, **headers)}
+    hub.inject(fault, when=STORAGE)
     fetch()
     assert slept == [waited_s]
 
 
 def test_a_hub_that_stays_down_is_named_after_some_attempts(
-    fetch: Fetch, faults: Faults, slept: list[float]
+    fetch: Fetch, hub: LoopbackHub, slept: list[float]
 ):
-    faults.counts, faults.always = is_body, refuse(503)
+    refusals = hub.inject(Status(503), when=STORAGE, times=None)
     with pytest.raises(HubUnavailable, match=r"large\.bin"):
         fetch()
-    assert faults.seen == ATTEMPTS
+    assert refusals.struck == ATTEMPTS
     assert sum(slept) < 30
 
 

@@ -17,6 +17,7 @@ from hugflow.clients.git import (
     GitFailed,
     GitTooSlow,
     Remote,
+    fetch_branch_commit,
     fetch_request_files,
     may_take_token,
     read_origin,
@@ -249,6 +250,20 @@ def test_a_wrong_token_says_that_we_are_not_let_in(world: World, private_server:
         )
     assert "ghp_wrong" not in str(refused.value)
     assert "GITHUB_TOKEN" in refused.value.mend
+
+
+def test_the_end_of_a_branch_is_told_without_bringing_anything(
+    world: World, private_server: "PrivateServer"
+):
+    commit = world.push({ADD: "one"})
+    assert fetch_branch_commit(Remote(str(world.bare))) == commit
+    assert not world.mirror.exists()
+    with pytest.raises(UsageWrong, match="no such branch"):
+        fetch_branch_commit(Remote(str(world.bare), "trunk"))
+    url = f"{private_server.url}/bare.git"
+    with pytest.raises(NotAuthorised, match="not let in"):
+        fetch_branch_commit(Remote(url))
+    assert fetch_branch_commit(Remote(url, token=TOKEN)) == commit
 
 
 def test_a_remote_that_never_answers_is_given_up_in_time(

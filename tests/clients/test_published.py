@@ -12,10 +12,10 @@ import yaml
 from hugflow.clients.hub import Hub
 from hugflow.clients.published import fetch_split_files
 from hugflow.errors import HubUnavailable, RequestInvalid
+from hugflow.testing.faults import Fault, Reset, Status
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_tables
 from hugflow.testing.tables import with_features, write_parquet
-from tests.clients.faults import Faults, cut, refuse
 
 TABLE = with_features(pa.table({"text": ["a", "b"]}))
 PARQUET = write_parquet(TABLE)
@@ -59,7 +59,7 @@ def test_another_subset_or_split_has_its_own_files(hub: LoopbackHub, client: Hub
         fetch_split_files(client, *ask, "fr", "train")
     with pytest.raises(RequestInvalid, match=r"'en', 'de'"):
         fetch_split_files(client, *ask, None, "train")
-    with pytest.raises(RequestInvalid, match="test, train"):
+    with pytest.raises(RequestInvalid, match="'train', 'test'"):
         fetch_split_files(client, *ask, "en", "validation")
 
 
@@ -148,30 +148,32 @@ def test_a_hostile_card_is_refused_or_passed_over_and_never_crashes(files: Files
     assert found in ((), ("data/train-a.parquet",))
 
 
-@pytest.mark.parametrize("fault", [refuse(500), refuse(429, Retry_After="1"), cut(0)])
+@pytest.mark.parametrize("fault", [Status(500), Status(429, retry_after_s=1), Reset()], ids=repr)
 def test_one_passing_fault_anywhere_never_fails_the_resolution(
-    files: Files, faults: Faults, slept: list[float], fault: object
+    files: Files, hub: LoopbackHub, slept: list[float], fault: Fault
 ):
     content = {"data/train-a.parquet": PARQUET, "README.md": b"# x"}
     files(content, name="calm")
-    for number in range(faults.seen):
-        faults.seen, faults.by_number = 0, {number: fault}  # type: ignore[dict-item]
+    for number in range(len(hub.requests)):
         # A repository of its own: what the Hub's library has cached it does not ask for again.
         name = f"fault-{id(fault)}-{number}"
-        assert files(content, name=name) == ("data/train-a.parquet",)
+        with hub.faults(fault, after=number):
+            assert files(content, name=name) == ("data/train-a.parquet",)
 
 
 def test_a_hub_that_goes_down_is_no_fault_of_the_request(
-    files: Files, faults: Faults, slept: list[float]
+    files: Files, hub: LoopbackHub, slept: list[float]
 ):
     for status in (500, 503):
-        faults.always = refuse(status)
-        with pytest.raises(HubUnavailable, match="published/down"):
+        with (
+            hub.faults(Status(status), times=None),
+            pytest.raises(HubUnavailable, match="published/down"),
+        ):
             files({"data/train-a.parquet": PARQUET}, name=f"down-{status}")
 
 
-def test_an_hour_to_wait_is_not_slept_through(files: Files, faults: Faults, slept: list[float]):
-    faults.always = refuse(429, Retry_After="3600")
+def test_an_hour_to_wait_is_not_slept_through(files: Files, hub: LoopbackHub, slept: list[float]):
+    hub.inject(Status(429, retry_after_s=3600), times=None)
     with pytest.raises(HubUnavailable, match="3600 s"):
         files({"data/train-a.parquet": PARQUET}, name="hour")
     assert slept == []

@@ -27,6 +27,7 @@ def plan_of(rows: list[int] | None = None, **changes: Any) -> Plan:
         dataset="acme__speech__split_train__rev_main",
         request=REQUEST,
         commit=COMMIT,
+        files_commit=COMMIT,
         licence="cc0-1.0",
         is_gated=False,
         audio_column="audio",

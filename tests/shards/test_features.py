@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from hugflow.shards.features import (
     AUDIO_TYPE,
+    column_features,
     has_audio_feature,
     index_features,
     index_names,
@@ -24,22 +25,45 @@ def test_columns_of_the_index_never_collide(columns: list[str]):
         assert name == column or column in ("row", "audio_info")
 
 
+def struct(*fields: tuple[str, pa.DataType]) -> pa.DataType:
+    return pa.struct(list(fields))
+
+
 @pytest.mark.parametrize(
     ("type_", "is_audio"),
     [
         (pa.binary(), True),
         (pa.large_binary(), True),
+        (pa.binary_view(), True),
         (AUDIO_TYPE, True),
-        (pa.struct([("path", pa.string()), ("bytes", pa.large_binary())]), True),
-        (pa.struct([("path", pa.string())]), False),
-        (pa.struct([("bytes", pa.string())]), False),
+        (struct(("path", pa.string()), ("bytes", pa.large_binary())), True),
+        (struct(("path", pa.string_view())), True),
+        (struct(("array", pa.list_(pa.float32())), ("sampling_rate", pa.int64())), True),
+        (struct(("array", pa.large_list(pa.list_(pa.int16(), 2)))), True),
+        (struct(("bytes", pa.string()), ("path", pa.string())), True),
+        (struct(("bytes", pa.string())), False),
+        (struct(("path", pa.int64())), False),
+        (struct(("array", pa.float32())), False),
+        (struct(("array", pa.list_(pa.string()))), False),
+        (struct(("array", pa.list_(pa.list_(pa.list_(pa.float32()))))), False),
+        (struct(("text", pa.string())), False),
         (pa.string(), False),
         (pa.list_(pa.binary()), False),
+        (pa.list_(pa.float32()), False),
         (pa.int64(), False),
     ],
 )
-def test_audio_is_bytes_or_a_struct_with_bytes(type_: pa.DataType, is_audio: bool):
+def test_audio_is_bytes_or_a_struct_with_bytes_a_path_or_samples(
+    type_: pa.DataType, is_audio: bool
+):
     assert is_audio_type(type_) is is_audio
+
+
+@pytest.mark.parametrize("type_", [pa.string(), pa.large_string(), pa.string_view()])
+def test_text_is_audio_where_somebody_says_that_it_is_paths(type_: pa.DataType):
+    assert is_audio_type(type_, may_be_path=True)
+    assert not is_audio_type(type_)
+    assert not is_audio_type(pa.int64(), may_be_path=True)
 
 
 def test_the_publishers_own_word_decides_what_is_audio():
@@ -47,6 +71,27 @@ def test_the_publishers_own_word_decides_what_is_audio():
     schema = pa.schema([("a", AUDIO_TYPE), ("b", AUDIO_TYPE), ("c", AUDIO_TYPE), ("d", pa.int8())])
     schema = schema.with_metadata({"huggingface": declared})
     assert [has_audio_feature(schema, name) for name in "abcd"] == [False, True, True, False]
+
+
+def test_paths_are_audio_when_the_publisher_declared_them_so():
+    declared = b'{"info": {"features": {"a": {"_type": "Audio"}, "b": {"_type": "Audio"}}}}'
+    schema = pa.schema([("a", pa.string()), ("b", pa.int8()), ("c", pa.string())])
+    schema = schema.with_metadata({"huggingface": declared})
+    assert [has_audio_feature(schema, name) for name in "abc"] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("type_", "is_audio"),
+    [
+        (AUDIO_TYPE, True),
+        (struct(("array", pa.list_(pa.float32())), ("sampling_rate", pa.int32())), True),
+        (struct(("bytes", pa.int8()), ("path", pa.int8())), False),
+        (struct(("path", pa.string()), ("caption", pa.string())), False),
+        (pa.binary(), False),
+    ],
+)
+def test_undeclared_audio_is_what_can_be_nothing_else(type_: pa.DataType, is_audio: bool):
+    assert has_audio_feature(pa.schema([("a", type_)]), "a") is is_audio
 
 
 @pytest.mark.parametrize(
@@ -80,6 +125,48 @@ def test_audio_is_declared_without_decoding():
     assert list(features) == ["row", "clip", "audio_info"]
 
 
-def test_a_type_that_datasets_does_not_know_is_named():
-    with pytest.raises(ValueError, match="map"):
-        index_features(pa.schema([("m", pa.map_(pa.string(), pa.int64()))]), None)
+@pytest.mark.parametrize(
+    ("type_", "feature"),
+    [
+        (
+            pa.map_(pa.string(), pa.int64()),
+            {
+                "feature": {
+                    "key": {"dtype": "string", "_type": "Value"},
+                    "value": {"dtype": "int64", "_type": "Value"},
+                },
+                "_type": "List",
+            },
+        ),
+        (pa.dictionary(pa.int8(), pa.string()), {"dtype": "string", "_type": "Value"}),
+        (pa.uuid(), {"dtype": "fixed_size_binary[16]", "_type": "Value"}),
+        (pa.decimal64(9, 2), {"dtype": "decimal128(9, 2)", "_type": "Value"}),
+        (pa.json_(), {"_type": "Json"}),
+    ],
+)
+def test_a_type_that_datasets_does_not_know_is_declared_as_what_the_index_holds(
+    type_: pa.DataType, feature: object
+):
+    features, _ = index_features(pa.schema([("x", type_)]), None)
+    assert features["x"] == feature
+
+
+def test_a_type_that_no_index_can_hold_is_named():
+    with pytest.raises(ValueError, match="month_day_nano"):
+        index_features(pa.schema([("m", pa.month_day_nano_interval())]), None)
+
+
+def test_one_declaration_that_makes_no_sense_costs_the_others_nothing():
+    declared = (
+        b'{"info": {"features": {"a": {"_type": "Later"}, '
+        b'"b": {"_type": "ClassLabel", "names": ["no", "yes"]}}}}'
+    )
+    schema = pa.schema([("a", pa.string()), pa.field("b", pa.int64(), nullable=False)])
+    features, _ = index_features(schema.with_metadata({"huggingface": declared}), None)
+    assert features["b"] == {"names": ["no", "yes"], "_type": "ClassLabel"}
+    assert features["a"] == {"dtype": "string", "_type": "Value"}
+
+
+def test_the_features_of_a_column_are_found_by_its_published_name():
+    features = {"row": 0, "row_source": 1, "text": 2}
+    assert column_features(["row", "text", "x"], features) == {"row": 1, "text": 2, "x": None}

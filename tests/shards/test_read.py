@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hugflow.errors import ShardCorrupt
+from hugflow.errors import ShardCorrupt, ShardUnreadable
 from hugflow.shards import read
 from hugflow.shards.read import read_rows
 from tests.shards.plans import lying_parquet, shard_of, write_table
@@ -114,6 +114,28 @@ def test_a_cut_file_is_refused(tmp_path: Path):
     (tmp_path / "a").write_bytes(whole.getvalue()[:-50])
     with pytest.raises(ShardCorrupt):
         list(read_rows(tmp_path / "a", shard_of(1000)))
+
+
+def test_a_column_chunk_broken_in_its_middle_is_refused(tmp_path: Path):
+    path = tmp_path / "a"
+    clips = pa.table({"audio": [bytes([row]) * 4000 for row in range(50)], "n": range(50)})
+    pq.write_table(clips, path, use_dictionary=False, compression="snappy", data_page_size=1000)
+    chunk = pq.read_metadata(path).row_group(0).column(0)
+    data = bytearray(path.read_bytes())
+    middle = chunk.data_page_offset + chunk.total_compressed_size // 2
+    data[middle : middle + 40] = b"\xff" * 40
+    path.write_bytes(data)
+    with pytest.raises(ShardUnreadable):
+        list(read_rows(path, shard_of(50)))
+    assert len(list(read_rows(path, shard_of(50), columns=["n"]))) == 1
+
+
+def test_a_file_whose_bytes_are_the_hubs_and_cannot_be_read_is_nothing_to_wait_for(tmp_path: Path):
+    (tmp_path / "a").write_bytes(b"PAR1")
+    with pytest.raises(ShardUnreadable, match="gives the same") as unreadable:
+        list(read_rows(tmp_path / "a", shard_of(3)))
+    assert unreadable.value.exit_code == 1
+    assert isinstance(unreadable.value, ShardCorrupt)
 
 
 def test_a_codec_that_is_not_there_is_a_bad_shard_and_no_crash(

@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+import httpx2
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,6 +18,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.hf_api import RepoFile, RepoFolder
 from huggingface_hub.utils import get_session
 
+from hugflow.testing.faults import Status
 from hugflow.testing.hub import LoopbackHub
 
 READER = "hf_test_reader"
@@ -374,3 +376,27 @@ def test_every_request_is_logged_until_the_log_is_cleared(hub: LoopbackHub, api:
     assert not request.has_authorization
     hub.clear_requests()
     assert hub.requests == ()
+
+
+def test_what_a_client_asks_for_its_own_sake_is_answered_neither_logged_nor_struck(
+    hub: LoopbackHub,
+):
+    hub.inject(Status(500), times=None)
+    answer = get_session().get(f"{hub.endpoint}/api/agent-harnesses")
+    assert answer.json() == {"standardEnvVars": [], "harnesses": {}}
+    assert hub.requests == ()
+
+
+@pytest.mark.parametrize("revision", ["", "%20", "%0A", "%E2%82%AC", "%00"])
+def test_a_revision_that_no_header_can_carry_is_refused_like_others(
+    hub: LoopbackHub, revision: str
+):
+    hub.publish("acme/x", FILES)
+    answer = httpx2.get(f"{hub.endpoint}/api/datasets/acme/x/revision/{revision}/")
+    assert answer.status_code == 404
+    assert answer.headers["X-Error-Code"] == "RevisionNotFound"
+
+
+def test_a_header_of_your_own_is_sent_as_far_as_headers_go(hub: LoopbackHub):
+    hub.inject(Status(429, headers={"Retry-After": " so\non \u20ac "}))
+    assert httpx2.get(f"{hub.endpoint}/api/whoami-v2").headers["Retry-After"] == "so?on ?"

@@ -1,0 +1,63 @@
+"""The Hub's own conversion of a dataset to parquet: the files of one subset and split of it."""
+
+from collections.abc import Sequence
+
+from hugflow.clients.hub import Hub
+from hugflow.clients.published import no_such_split, no_such_subset
+from hugflow.clients.repository import ConvertedPath, PublishedFile, parse_converted_path
+from hugflow.errors import RequestInvalid
+
+DEFAULT_SUBSET = "default"
+
+
+def fetch_converted_files(
+    hub: Hub, hf_id: str, commit: str, subset: str | None, split: str, *, default: str | None = None
+) -> list[PublishedFile]:
+    """The files of one split of a conversion, in the order of its rows.
+
+    commit: of the conversion. subset: as asked for; None takes the default one, else the only one.
+    default: what the dataset calls its default subset, where that is known.
+
+    Raises RequestInvalid for a subset or split that is not there, and for a split of which the
+    Hub converted only a part.
+    """
+    what = f"{hf_id}@{commit}"
+    folder = choose_subset(what, subset, hub.list_folders(hf_id, commit), default=default)
+    return choose_split(what, folder, split, hub.list_files(hf_id, commit, folder))
+
+
+def choose_subset(
+    what: str, subset: str | None, folders: Sequence[str], *, default: str | None = None
+) -> str:
+    """The folder of a subset; where none is asked for, of the default one or the only one."""
+    subsets = [folder for folder in folders if not folder.startswith(".")]
+    if subset is None:
+        known = [name for name in (default, DEFAULT_SUBSET) if name in subsets]
+        subset = next(iter(known), subsets[0] if len(subsets) == 1 else None)
+    if subset is None or subset not in subsets:
+        raise no_such_subset(what, subset, subsets)
+    return subset
+
+
+def choose_split(
+    what: str, folder: str, split: str, files: Sequence[PublishedFile]
+) -> list[PublishedFile]:
+    """Those of a subset's files that are of one split, in the order of its rows."""
+    found: dict[ConvertedPath, PublishedFile] = {}
+    splits: dict[str, None] = {}
+    for file in files:
+        path = parse_converted_path(file.path)
+        if path is not None and path.subset == folder:
+            splits[path.split] = None
+            if path.split == split:
+                found[path] = file
+    if not found:
+        raise no_such_split(what, split, list(splits), folder)
+    if any(path.is_partial for path in found):
+        raise RequestInvalid(
+            f"{what}: the Hub's conversion holds only the beginning of the split {split!r}",
+            why=f"the dataset is too large for it, so {folder}/partial-{split} lacks rows",
+            mend="choose a revision that holds parquet files of its own, or ask the dataset's "
+            "owner for one",
+        )
+    return [found[path] for path in sorted(found)]

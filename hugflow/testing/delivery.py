@@ -1,0 +1,125 @@
+"""Sending an answer down a connection, with whatever befalls it on the way."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hugflow.testing.exchange import Answer, Disturbance
+
+DRAIN_TIMEOUT_S = 5.0
+DRAIN_POLL_S = 0.001
+# Closed with this, a connection is reset: the other side is told at once that something broke.
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One connection while one answer is sent: what ASGI gives for it, and the transport below."""
+
+    transport: asyncio.Transport
+    receive: Receive
+    send: Send
+
+    async def pause(self, seconds: float) -> bool:
+        """Wait, and say whether the client still does."""
+        try:
+            await asyncio.wait_for(self._wait_until_gone(), seconds)
+        except TimeoutError:
+            return True
+        return False
+
+    async def close(self) -> None:
+        """End the connection as though all had been said."""
+        self.transport.close()
+        await self._wait_until_gone()
+
+    async def reset(self) -> None:
+        """Break the connection, once what was sent before has arrived."""
+        sock = self.transport.get_extra_info("socket")
+        await self._drain(sock)
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        self.transport.abort()
+        await self._wait_until_gone()
+
+    async def _drain(self, sock: socket.socket) -> None:
+        # A reset drops what still lies in the buffers on this side.
+        deadline = time.monotonic() + DRAIN_TIMEOUT_S
+        while self.transport.get_write_buffer_size() or _count_unsent(sock):
+            if time.monotonic() > deadline or self.transport.is_closing():
+                return
+            await asyncio.sleep(DRAIN_POLL_S)
+
+    async def _wait_until_gone(self) -> None:
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+
+
+async def send_answer(answer: Answer, line: Line, *, has_body: bool) -> None:
+    """Send an answer, or as much of it as its disturbances let through."""
+    before = [each for each in answer.disturbances if each.after_bytes is None]
+    within = sorted((each for each in answer.disturbances if each not in before), key=_place)
+    for disturbance in before:
+        if not await _survive(disturbance, line):
+            return
+    headers = {**answer.headers, "Content-Length": str(answer.size_bytes)}
+    lines = [(name.lower().encode(), _to_header(value)) for name, value in headers.items()]
+    await line.send({"type": "http.response.start", "status": answer.status, "headers": lines})
+    if has_body:
+        sent = 0
+        for disturbance in within:
+            await _send_part(answer, line, sent, _place(disturbance))
+            sent = _place(disturbance)
+            if not await _survive(disturbance, line):
+                return
+        await _send_part(answer, line, sent, answer.size_bytes)
+    await line.send({"type": "http.response.body", "body": b""})
+
+
+async def _send_part(answer: Answer, line: Line, start: int, stop: int) -> None:
+    for piece in answer.read(start, stop):
+        await line.send({"type": "http.response.body", "body": piece, "more_body": True})
+
+
+async def _survive(disturbance: Disturbance, line: Line) -> bool:
+    """Let it happen, and say whether there is still somebody to send to."""
+    if disturbance.pause_s and not await line.pause(disturbance.pause_s):
+        return False
+    match disturbance.then:
+        case "on":
+            return True
+        case "closed":
+            await line.close()
+        case "reset":
+            await line.reset()
+    return False
+
+
+def _to_header(value: str) -> bytes:
+    """The value as a header can carry it: what clients asked for, they may find quoted here."""
+    printable = "".join(char if char.isprintable() else "?" for char in value)
+    return printable.strip().encode("latin-1", errors="replace")
+
+
+def _place(disturbance: Disturbance) -> int:
+    return disturbance.after_bytes or 0
+
+
+def _count_unsent(sock: socket.socket) -> int:
+    """Bytes that the other side has not confirmed; 0 where the system does not tell."""
+    try:
+        import fcntl
+        import termios
+
+        found = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+    except (ImportError, OSError):
+        return 0
+    return int.from_bytes(found, "little")

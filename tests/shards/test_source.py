@@ -1,0 +1,266 @@
+"""Which files a request means: the dataset's own parquet, else the Hub's conversion of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import yaml
+
+from hugflow.clients.hub import Hub
+from hugflow.errors import HubUnavailable, HugflowError, RequestInvalid
+from hugflow.shards.plan import Plan, PlanRequest, from_json, plan_summary, to_json
+from hugflow.shards.resolve import Asked, fetch_plan
+from hugflow.stages.manifest import render_source
+from hugflow.testing.faults import Match, Status
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.layouts import publish_audiofolder, publish_conversion, publish_script
+from hugflow.testing.samples import publish_speech, publish_text
+from hugflow.testing.tables import with_features, write_parquet
+
+REF = "refs/convert/parquet"
+CLIP = b"RIFF"
+PlanOf = Callable[..., Plan]
+
+
+@pytest.fixture
+def plan_of(hub: LoopbackHub) -> PlanOf:
+    """Plan a published dataset: `plan_of(hf_id, **request fields)`."""
+
+    def plan_of(
+        hf_id: str, *, commit: str | None = None, files_commit: str | None = None, **fields: Any
+    ) -> Plan:
+        known = {"subset": None, "split": "train", "revision": "main", "audio_column": "audio"}
+        request = PlanRequest(
+            hf_id=hf_id, text_column="text", mp3_source="copy", **{**known, **fields}
+        )
+        asked = Asked(audio_column=False, text_column=False)
+        return fetch_plan(Hub(), "name", request, asked, commit=commit, files_commit=files_commit)
+
+    return plan_of
+
+
+def texts(*values: str) -> pa.Table:
+    return with_features(pa.table({"text": list(values)}))
+
+
+def paths(plan: Plan) -> list[str]:
+    return [shard.file.path for shard in plan.shards]
+
+
+def card(**header: Any) -> bytes:
+    return f"---\n{yaml.safe_dump(header)}---\n".encode()
+
+
+@pytest.mark.parametrize("publish", [publish_audiofolder, publish_script])
+def test_a_dataset_without_parquet_is_planned_from_the_hubs_conversion(
+    hub: LoopbackHub, plan_of: PlanOf, publish: Callable[..., str]
+):
+    hf_id = f"source/{publish.__name__}"
+    commit = publish(hub, hf_id, rows=6, converted="whole")
+    plan = plan_of(hf_id)
+    assert paths(plan) == ["default/train/0000.parquet"]
+    assert plan.rows == 6
+    assert plan.commit == commit != plan.files_commit
+    assert plan.files_commit == Hub().fetch_repository(hf_id, REF).commit
+    [warning] = plan.warnings
+    assert REF in warning
+    assert plan.files_commit[:7] in warning
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"train.csv": b"text\na\n"},
+        {"train.jsonl": b'{"text": "a"}\n'},
+        {"data/train.arrow": b"ARROW1"},
+        {"data/train-000.tar": b"\0" * 10_240},
+        {"train/a.flac": CLIP, "train/metadata.jsonl": b'{"file_name": "a.flac"}\n'},
+        {"recordings/a.xyz": b"?"},
+    ],
+    ids=lambda content: next(iter(content)),
+)
+def test_whatever_the_files_are_the_conversion_is_taken_where_there_is_one(
+    hub: LoopbackHub, plan_of: PlanOf, content: dict[str, bytes]
+):
+    hf_id = f"source/{next(iter(content)).replace('/', '-')}"
+    hub.publish(hf_id, content)
+    with pytest.raises(RequestInvalid, match="no conversion of the dataset to parquet") as refused:
+        plan_of(hf_id)
+    assert REF in refused.value.mend
+    publish_conversion(hub, hf_id, texts("a", "b", "c"), shards=2)
+    assert paths(plan_of(hf_id)) == ["default/train/0000.parquet", "default/train/0001.parquet"]
+
+
+def test_the_datasets_own_parquet_goes_before_the_hubs_conversion(
+    hub: LoopbackHub, plan_of: PlanOf
+):
+    commit = publish_text(hub, "source/own", shards=1)
+    publish_conversion(hub, "source/own", texts("converted"))
+    plan = plan_of("source/own")
+    assert plan.files_commit == plan.commit == commit
+    assert not plan.is_converted
+    assert plan.warnings == ()
+
+
+def test_a_loading_script_is_neither_run_nor_fetched(hub: LoopbackHub, plan_of: PlanOf):
+    publish_script(hub, "source/script")
+    with pytest.raises(RequestInvalid, match=r"script\.py") as refused:
+        plan_of("source/script")
+    assert "never run" in refused.value.why
+    assert REF in refused.value.mend
+    assert not [request for request in hub.requests if request.path.endswith(".py")]
+
+
+def test_a_conversion_of_only_the_beginning_is_refused(hub: LoopbackHub, plan_of: PlanOf):
+    publish_audiofolder(hub, "source/partial", converted="partial")
+    for revision in ("main", REF):
+        with pytest.raises(RequestInvalid, match="only the beginning"):
+            plan_of("source/partial", revision=revision)
+
+
+def test_a_conversion_is_of_the_default_branch_and_of_nothing_else(
+    hub: LoopbackHub, plan_of: PlanOf
+):
+    first = publish_audiofolder(hub, "source/moved", rows=2)
+    hub.tag("source/moved", "v1")
+    head = publish_audiofolder(hub, "source/moved", rows=3, converted="whole")
+    for revision in (first, "v1"):
+        with pytest.raises(RequestInvalid, match=head[:7]) as refused:
+            plan_of("source/moved", revision=revision)
+        assert f'set revision: "{REF}"' in refused.value.mend
+    assert plan_of("source/moved", revision=head).commit == head
+
+
+def test_a_plan_made_anew_reads_the_conversion_of_then_after_the_branch_has_moved(
+    hub: LoopbackHub, plan_of: PlanOf
+):
+    publish_audiofolder(hub, "source/anew", rows=2, converted="whole")
+    before = plan_of("source/anew")
+    publish_audiofolder(hub, "source/anew", rows=3, converted="whole")
+    again = plan_of("source/anew", commit=before.commit, files_commit=before.files_commit)
+    assert again == before
+    assert plan_of("source/anew").rows == 3
+
+
+def test_the_default_subset_of_the_card_is_the_one_whose_conversion_is_taken(
+    hub: LoopbackHub, plan_of: PlanOf
+):
+    configs = [
+        {"config_name": "de", "data_files": "de/*.csv"},
+        {"config_name": "en", "data_files": "en/*.csv", "default": True},
+    ]
+    hub.publish(
+        "source/card",
+        {"README.md": card(configs=configs), "de/a.csv": b"text\na\n", "en/a.csv": b"text\na\n"},
+    )
+    publish_conversion(hub, "source/card", texts("eins"), config="de")
+    publish_conversion(hub, "source/card", texts("one", "two"), config="en")
+    assert plan_of("source/card").rows == 2
+    assert paths(plan_of("source/card", subset="de")) == ["de/train/0000.parquet"]
+
+
+def test_a_script_with_several_subsets_needs_one_to_be_named(hub: LoopbackHub, plan_of: PlanOf):
+    publish_script(hub, "source/languages")
+    for config in ("ms", "en"):
+        publish_conversion(hub, "source/languages", texts(config), config=config)
+    with pytest.raises(RequestInvalid, match="names none") as refused:
+        plan_of("source/languages")
+    assert "'en', 'ms'" in refused.value.why
+    assert paths(plan_of("source/languages", subset="ms")) == ["ms/train/0000.parquet"]
+
+
+@pytest.mark.parametrize("by", ["ref", "commit"])
+def test_a_conversion_may_be_requested_itself_by_its_ref_or_its_commit(
+    hub: LoopbackHub, plan_of: PlanOf, by: str
+):
+    hf_id = f"source/itself-{by}"
+    publish_speech(hub, hf_id, rows=2, shards=1)
+    for config, values in {"en": ("one", "two"), "default": ("x",)}.items():
+        commit = publish_conversion(hub, hf_id, texts(*values), config=config)
+    revision = REF if by == "ref" else commit
+    plan = plan_of(hf_id, revision=revision)
+    assert paths(plan) == ["default/train/0000.parquet"]
+    assert plan.commit == plan.files_commit == commit
+    assert plan.warnings == ()
+    assert plan_of(hf_id, revision=revision, subset="en").rows == 2
+    with pytest.raises(RequestInvalid, match="no subset 'fr'"):
+        plan_of(hf_id, revision=revision, subset="fr")
+    with pytest.raises(RequestInvalid, match="no split 'test'"):
+        plan_of(hf_id, revision=revision, split="test")
+
+
+def test_a_conversion_that_cannot_be_looked_up_now_is_not_taken_for_missing(
+    hub: LoopbackHub, plan_of: PlanOf, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("time.sleep", lambda wait_s: None)
+    publish_audiofolder(hub, "source/down", converted="whole")
+    hub.inject(Status(503), when=Match(path="*/revision/refs*"), times=None)
+    with pytest.raises(HubUnavailable):
+        plan_of("source/down")
+
+
+def test_one_passing_fault_anywhere_fails_no_plan_of_a_conversion(
+    hub: LoopbackHub, plan_of: PlanOf, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("time.sleep", lambda wait_s: None)
+    publish_audiofolder(hub, "source/calm", rows=1, converted="whole")
+    hub.clear_requests()
+    plan_of("source/calm")
+    for after in range(len(hub.requests)):
+        hf_id = f"source/fault-{after}"
+        publish_audiofolder(hub, hf_id, rows=1, converted="whole")
+        with hub.faults(Status(503), after=after) as injection:
+            assert plan_of(hf_id).rows == 1
+        assert injection.struck == 1
+
+
+def test_the_commit_of_the_conversion_is_in_the_plans_file_summary_and_manifest(
+    hub: LoopbackHub, plan_of: PlanOf
+):
+    publish_audiofolder(hub, "source/recorded", rows=2, converted="whole")
+    plan = plan_of("source/recorded")
+    assert from_json(to_json(plan)) == plan
+    summary = plan_summary(plan)
+    assert (summary["files_commit"], summary["converted"]) == (plan.files_commit, True)
+    source = render_source(plan)
+    assert (source["commit"], source["ref"]) == (plan.files_commit, REF)
+
+
+def test_the_manifest_of_a_dataset_of_its_own_parquet_names_no_ref(
+    hub: LoopbackHub, plan_of: PlanOf
+):
+    commit = publish_text(hub, "source/plain", shards=2)
+    source = render_source(plan_of("source/plain"))
+    assert source == {"files": 2, "bytes": source["bytes"], "commit": commit}
+
+
+@pytest.mark.parametrize("split", ["all", "ALL", "All"])
+def test_a_split_that_datasets_reads_from_no_folder_gets_another_name_there_and_a_warning(
+    hub: LoopbackHub, plan_of: PlanOf, split: str
+):
+    hf_id = f"source/{split}"
+    hub.publish(hf_id, {f"data/{split}-00000-of-00001.parquet": write_parquet(texts("a"))})
+    plan = plan_of(hf_id, split=split)
+    assert plan.card_split == f"{split}_"
+    assert f"'{split}_'" in plan.warnings[-1]
+
+
+def test_a_renamed_dataset_is_planned_with_a_warning(hub: LoopbackHub, plan_of: PlanOf):
+    publish_text(hub, "source/before", shards=1)
+    hub.rename("source/before", "source/after")
+    plan = plan_of("source/before")
+    assert plan.rows == 20
+    assert "'source/after'" in plan.warnings[-1]
+
+
+def test_a_card_that_names_no_default_among_several_subsets_lists_them(
+    hub: LoopbackHub, plan_of: PlanOf
+):
+    configs = [{"config_name": name, "data_files": f"{name}/*.csv"} for name in ("ms", "en")]
+    content = {f"{name}/a.csv": b"text\na\n" for name in ("ms", "en")}
+    hub.publish("source/several", {"README.md": card(configs=configs), **content})
+    with pytest.raises(HugflowError, match="several subsets") as refused:
+        plan_of("source/several")
+    assert "'ms', 'en'" in refused.value.why
+    assert 'subset: "ms"' in refused.value.mend
