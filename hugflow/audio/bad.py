@@ -12,7 +12,7 @@ MESSAGE_LIMIT = 300
 # By code: why it is so, and how to mend it.
 REASONS: Final[dict[str, tuple[str, str]]] = {
     "audio_missing": (
-        "the row has neither audio bytes nor a path",
+        "the row has neither audio bytes nor samples nor a path",
         "fill the row in the dataset, or leave it out",
     ),
     "audio_empty": (
@@ -20,7 +20,7 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
         "publish the clip again, or leave the row out",
     ),
     "audio_undecodable": (
-        "libsndfile could not read it to the end",
+        "it could not be read to the end",
         "open the clip in a player; if it is broken there too, publish it again",
     ),
     "audio_truncated": (
@@ -28,16 +28,28 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
         "publish the clip again, whole",
     ),
     "audio_unsupported": (
-        "hugflow reads wav, flac, mp3, ogg, opus, aiff and au, as bytes",
-        "publish the clip in one of these formats",
+        "hugflow reads wav, flac, mp3, ogg, opus, aiff and au, and arrays of samples",
+        "publish the clip in one of these ways",
     ),
     "audio_too_long": (
-        "one clip is made in memory, so its length is limited",
+        "a few bytes can stand for days of silence, so a clip's length is limited",
         "cut the recording into clips",
     ),
     "rate_unsupported": (
-        "MP3 has nine sampling rates, from 8 to 48 kHz, and this is none of them",
-        "resample the clip to one of them",
+        "a sampling rate is a whole number of samples a second, from 1 to 768,000",
+        "publish the clip with the rate it was recorded at",
+    ),
+    "path_refused": (
+        "the audio must be a file of the same repository at the same commit",
+        "put the file into the dataset's repository, and name it by its path there",
+    ),
+    "path_corrupt": (
+        "the file's bytes are not those that the Hub names at this commit",
+        "try again later; if it stays so, put the file into the repository anew",
+    ),
+    "path_not_found": (
+        "the audio must be a file of the same repository at the same commit, and there is none",
+        "put the file into the dataset's repository, or correct the path",
     ),
 }
 

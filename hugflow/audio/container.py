@@ -14,6 +14,7 @@ A size of zero, or of 2 GiB less a few pages and above, is how a program that wr
 says that it did not know: it promises nothing.
 """
 
+import re
 import struct
 import zlib
 from typing import Final, Literal, TypeAlias
@@ -25,6 +26,7 @@ _UNKNOWN_SIZE: Final = 0x7FFF_F000
 _IN_DS64: Final = 0xFFFF_FFFF
 _MAX_CHUNKS: Final = 10_000
 _MAX_OGG_PAGE: Final = 27 + 255 + 255 * 255
+_OGG_PAGE: Final = re.compile(rb"OggS")
 _OGG_FIRST_PAGE: Final = 2
 _OGG_LAST_PAGE: Final = 4
 # Each byte with its bits in the opposite order.
@@ -148,13 +150,13 @@ def _has_last_ogg_page(data: bytes | memoryview) -> bool:
 
 def _has_every_ogg_page(data: bytes | memoryview) -> bool:
     """Whether pages follow each other without a gap, each with the checksum it names (RFC 3533)."""
-    whole = bytes(data)
     numbers: dict[bytes, int] = {}
-    at = whole.find(b"OggS")
-    while at >= 0 and len(whole) >= at + 27:
-        sizes = whole[at + 27 : at + 27 + whole[at + 26]]
+    found = _OGG_PAGE.search(data)
+    while found and len(data) >= found.start() + 27:
+        at = found.start()
+        sizes = data[at + 27 : at + 27 + data[at + 26]]
         end = at + 27 + len(sizes) + sum(sizes)
-        page = whole[at:end]
+        page = bytes(data[at:end])
         if _ogg_crc(page[:22] + bytes(4) + page[26:]) != int.from_bytes(page[22:26], "little"):
             return False
         serial, number = page[14:18], int.from_bytes(page[18:22], "little")
@@ -162,7 +164,7 @@ def _has_every_ogg_page(data: bytes | memoryview) -> bool:
         if not is_first and number != numbers.get(serial, -1) + 1:
             return False
         numbers[serial] = number
-        at = whole.find(b"OggS", end)
+        found = _OGG_PAGE.search(data, end)
     return True
 
 

@@ -1,36 +1,146 @@
 """Any audio value to one mono MP3."""
 
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Lock
+from typing import TypeAlias
+
 from hugflow.audio.bad import AudioBad
+from hugflow.audio.clip import Clip
 from hugflow.audio.container import id3v2_size, is_cut_short, name_stranger, sniff_container
 from hugflow.audio.decode import open_clip
 from hugflow.audio.info_tag import render_frame_count
-from hugflow.audio.mp3 import BITRATE_KBPS_BY_RATE, AudioInfo, Mp3, encode_mp3
+from hugflow.audio.mp3 import BITRATE_KBPS_BY_RATE, AudioInfo, Mp3, encode_mp3, nearest_rate
 from hugflow.audio.mpeg import Mp3Stream, read_mp3_stream
-from hugflow.audio.value import AudioValue, EncodedAudio, read_audio_value
+from hugflow.audio.resample import resample
+from hugflow.audio.samples import open_array, open_decoder
+from hugflow.audio.spool import Spool
+from hugflow.audio.value import (
+    AudioValue,
+    DecoderAudio,
+    EncodedAudio,
+    NamedAudio,
+    SampledAudio,
+    read_audio_value,
+    view_bytes,
+)
+
+log = logging.getLogger("hugflow.audio")
+
+FOUND_DECODER = "Found AudioDecoder object, extracting audio"
+CONVERTED_DECODER = "Successfully extracted and converted AudioDecoder audio"
+
+# Lends the bytes of the file that a dataset's path means, and refuses every other with AudioBad
+# (`path_refused`, `path_not_found`). They are not looked at behind its end, but the traceback of
+# an error may still hold a view of them: mapped memory is better left to the garbage collector.
+OpenPath: TypeAlias = Callable[[str], AbstractContextManager[bytes | memoryview]]
+Say: TypeAlias = Callable[[str], None]
 
 
-def make_mp3(value: AudioValue, *, copy_mp3: bool) -> Mp3:
+@dataclass(frozen=True, slots=True, eq=False)
+class Converter:
+    """Makes the MP3s of one shard, in any number of threads; the fields are `make_mp3`'s.
+
+    What is said of decoder objects is said once at INFO, and then at DEBUG.
+    """
+
+    copy_mp3: bool
+    open_path: OpenPath | None = None
+    spill_folder: Path | None = None
+    _said: set[str] = field(default_factory=set, init=False, repr=False)
+    _saying: Lock = field(default_factory=Lock, init=False, repr=False)
+
+    def __call__(self, value: AudioValue) -> Mp3:
+        """Make one row's MP3."""
+        return make_mp3(
+            value,
+            copy_mp3=self.copy_mp3,
+            open_path=self.open_path,
+            spill_folder=self.spill_folder,
+            say=self._say,
+        )
+
+    def _say(self, words: str) -> None:
+        with self._saying:
+            level = logging.DEBUG if words in self._said else logging.INFO
+            self._said.add(words)
+        log.log(level, words)
+
+
+def make_mp3(
+    value: AudioValue,
+    *,
+    copy_mp3: bool,
+    open_path: OpenPath | None = None,
+    spill_folder: Path | None = None,
+    say: Say = log.debug,
+) -> Mp3:
     """Make one row's MP3: of one channel, at its source's rate, and as long, to the sample.
 
     value: see `read_audio_value`. copy_mp3: pass an MP3 through byte for byte, ID3 tags and all,
-    when it is mono, whole, and of a length that libsndfile reads as we count it.
+    when it is mono, whole, and of a length that libsndfile reads as we count it. open_path: opens
+    what has a path and no bytes; without it such audio is unsupported. spill_folder: where a long
+    MP3 waits, see `Spool`. say: is told what has been done with a decoder object.
 
-    The same value gives the same bytes, in any thread. Raises AudioBad, see `REASONS`.
+    A rate that MP3 lacks becomes the nearest lower one, or 8 kHz. The same value gives the same
+    bytes, in any thread. Raises AudioBad, see `REASONS`, and OSError where a disk fails.
     """
-    audio = read_audio_value(value)
+    match read_audio_value(value):
+        case EncodedAudio() as audio:
+            return _make_from_bytes(audio, copy_mp3, spill_folder)
+        case NamedAudio(path):
+            return _make_from_path(path, copy_mp3, open_path, spill_folder)
+        case SampledAudio() as audio:
+            return _encode(open_array(audio), audio.path, spill_folder)
+        case DecoderAudio() as audio:
+            say(FOUND_DECODER)
+            mp3 = _encode(open_decoder(audio), None, spill_folder)
+            say(CONVERTED_DECODER)
+            return mp3
+
+
+def _make_from_path(
+    path: str, copy_mp3: bool, open_path: OpenPath | None, spill_folder: Path | None
+) -> Mp3:
+    if open_path is None:
+        raise AudioBad("audio_unsupported", f"the audio is a path without bytes: {path}")
+    with open_path(path) as data:
+        audio = EncodedAudio(view_bytes(data), path)
+        mp3 = _make_from_bytes(audio, copy_mp3, spill_folder)
+        return _take_out(mp3, mp3.body, spill_folder) if isinstance(mp3.body, memoryview) else mp3
+
+
+def _take_out(mp3: Mp3, lent: memoryview, spill_folder: Path | None) -> Mp3:
+    """The same MP3 with bytes of its own."""
+    own = Spool(spill_folder)
+    try:
+        own.append(lent)
+    except BaseException:
+        own.close()
+        raise
+    return replace(mp3, body=own)
+
+
+def _make_from_bytes(audio: EncodedAudio, copy_mp3: bool, spill_folder: Path | None) -> Mp3:
     container = sniff_container(audio.data)
     if container is None:
         raise AudioBad("audio_unsupported", f"the audio begins like {name_stranger(audio.data)}")
     stream = read_mp3_stream(audio.data) if container == "mp3" else None
     if stream is not None:
-        return _make_from_stream(audio, stream, copy_mp3=copy_mp3)
+        return _make_from_stream(audio, stream, copy_mp3, spill_folder)
     body = memoryview(audio.data)[id3v2_size(audio.data) :]
     if is_cut_short(body, container):
         raise AudioBad("audio_truncated", f"the {container} lacks a part that its framing names")
-    return _encode(body, audio.path)
+    with open_clip(body) as clip:
+        return _encode(clip, audio.path, spill_folder)
 
 
-def _make_from_stream(audio: EncodedAudio, stream: Mp3Stream, *, copy_mp3: bool) -> Mp3:
+def _make_from_stream(
+    audio: EncodedAudio, stream: Mp3Stream, copy_mp3: bool, spill_folder: Path | None
+) -> Mp3:
     if stream.is_cut_short:
         of = "" if stream.promised is None else f" of the {stream.promised} promised"
         raise AudioBad("audio_truncated", f"the mp3 has {stream.frames} whole frames{of}")
@@ -40,7 +150,8 @@ def _make_from_stream(audio: EncodedAudio, stream: Mp3Stream, *, copy_mp3: bool)
         return _copy(audio, stream, num_samples)
     # Where something else stands between two frames, a decoder may lose the next one.
     expected = 0 if stream.gaps else stream.num_samples
-    return _encode(_strip_to_frames(audio.data, stream), audio.path, expected=expected)
+    with open_clip(*_strip_to_frames(audio.data, stream), expected=expected) as clip:
+        return _encode(clip, audio.path, spill_folder)
 
 
 def _count_copyable(data: bytes | memoryview, stream: Mp3Stream) -> int:
@@ -78,10 +189,10 @@ def _copy(audio: EncodedAudio, stream: Mp3Stream, num_samples: int) -> Mp3:
         copied=True,
         source_path=audio.path,
     )
-    return Mp3(bytes(audio.data), info)
+    return Mp3(info, b"", audio.data)
 
 
-def _strip_to_frames(data: bytes | memoryview, stream: Mp3Stream) -> bytes | memoryview:
+def _strip_to_frames(data: bytes | memoryview, stream: Mp3Stream) -> list[bytes | memoryview]:
     """Leave out what is not sound, on which mpg123 may stumble, and make the length known.
 
     A tag that promises too little was written before the end was known, or another MP3 was put
@@ -92,31 +203,25 @@ def _strip_to_frames(data: bytes | memoryview, stream: Mp3Stream) -> bytes | mem
     if stream.promised is not None and stream.promised < stream.frames:
         before, after = stream.promised_at, stream.promised_at + 4
         count = stream.frames.to_bytes(4, "big")
-        return b"".join((whole[stream.start : before], count, whole[after : stream.end]))
+        return [whole[stream.start : before], count, whole[after : stream.end]]
     if stream.promised is not None or _count_by_libsndfile(frames) >= stream.num_samples:
-        return frames
-    return b"".join((render_frame_count(stream.first, stream.frames), frames))
+        return [frames]
+    return [render_frame_count(stream.first, stream.frames), frames]
 
 
-def _encode(
-    data: bytes | memoryview, source_path: str | None, *, expected: int | None = None
-) -> Mp3:
-    """Decode and encode; `expected` samples are enough where the header promises more."""
-    with open_clip(data) as clip:
-        encoded, num_samples = encode_mp3(clip.blocks, clip.sampling_rate)
-        promised = [frames for frames in (clip.frames, expected) if frames is not None]
-        if promised and num_samples < min(promised):
-            raise AudioBad(
-                "audio_truncated", f"{num_samples} of {min(promised)} samples could be decoded"
-            )
-        info = AudioInfo(
-            sampling_rate=clip.sampling_rate,
-            num_samples=num_samples,
-            source_format=clip.source_format,
-            source_sampling_rate=clip.sampling_rate,
-            source_channels=clip.channels,
-            bitrate_kbps=BITRATE_KBPS_BY_RATE[clip.sampling_rate],
-            copied=False,
-            source_path=source_path,
-        )
-    return Mp3(encoded, info)
+def _encode(clip: Clip, source_path: str | None, spill_folder: Path | None) -> Mp3:
+    rate_hz, blocks = nearest_rate(clip.sampling_rate), clip.blocks
+    if rate_hz != clip.sampling_rate:
+        blocks = resample(blocks, clip.sampling_rate, rate_hz)
+    head, body, num_samples = encode_mp3(blocks, rate_hz, spill_folder)
+    info = AudioInfo(
+        sampling_rate=rate_hz,
+        num_samples=num_samples,
+        source_format=clip.source_format,
+        source_sampling_rate=clip.sampling_rate,
+        source_channels=clip.channels,
+        bitrate_kbps=BITRATE_KBPS_BY_RATE[rate_hz],
+        copied=False,
+        source_path=source_path,
+    )
+    return Mp3(info, head, body)

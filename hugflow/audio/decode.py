@@ -1,19 +1,15 @@
 """Sound out of encoded bytes, in blocks, through libsndfile."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import soundfile
 
 from hugflow.audio.bad import AudioBad
+from hugflow.audio.clip import BLOCK_FRAMES, Clip, check_length, check_shape
 from hugflow.audio.mono import Samples
-
-BLOCK_FRAMES: Final = 65_536
-MAX_CHANNELS: Final = 64
-MAX_HOURS: Final = 6
 
 _FORMAT_NAMES: Final = {
     "WAV": "wav",
@@ -31,41 +27,28 @@ _FITS_16_BITS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """One clip that is being decoded.
-
-    `frames` is what its header says, None where it says nothing. `blocks` may be taken once: each
-    is of shape (frames, channels) as `to_mono_pcm16` takes it, at most `BLOCK_FRAMES` long, and
-    overwritten by the next. Taking one raises AudioBad (`audio_undecodable`, `audio_too_long`).
-    """
-
-    source_format: str
-    sampling_rate: int
-    channels: int
-    frames: int | None
-    blocks: Iterator[Samples]
-
-
 @contextmanager
-def open_clip(data: bytes | memoryview) -> Iterator[Clip]:
-    """Open one file's bytes, not copied, for decoding.
+def open_clip(*pieces: bytes | memoryview, expected: int | None = None) -> Iterator[Clip]:
+    """Open one file's bytes, in order and not copied, for decoding.
+
+    expected: so many frames are enough where the header promises more.
 
     Raises AudioBad: `audio_undecodable` when libsndfile refuses it, `audio_unsupported` for a
-    format that is none of ours or more than 64 channels, `audio_too_long` above six hours.
+    format that is none of ours or more than 64 channels, `rate_unsupported`, `audio_too_long`.
     """
     try:
-        sound = _ForwardSound(_MemoryFile(data))
+        sound = _ForwardSound(_MemoryFile(pieces))
     except soundfile.SoundFileError as error:
         raise _to_undecodable(error) from error
     with sound:
         name = _name_format(sound)
-        if sound.channels > MAX_CHANNELS:
-            raise AudioBad("audio_unsupported", f"the audio has {sound.channels} channels")
+        check_shape(sound.channels, sound.samplerate)
         frames = sound.frames if 0 <= sound.frames < 2**62 else None
         if frames is not None:
-            _check_length(frames, sound.samplerate)
-        yield Clip(name, sound.samplerate, sound.channels, frames, _read_blocks(sound))
+            check_length(frames, sound.samplerate)
+        promised = min((count for count in (frames, expected) if count is not None), default=0)
+        blocks = _read_blocks(sound, promised)
+        yield Clip(name, sound.samplerate, sound.channels, frames, blocks)
 
 
 def _name_format(sound: soundfile.SoundFile) -> str:
@@ -75,7 +58,7 @@ def _name_format(sound: soundfile.SoundFile) -> str:
     return "opus" if sound.subtype == "OPUS" else name
 
 
-def _read_blocks(sound: soundfile.SoundFile) -> Iterator[Samples]:
+def _read_blocks(sound: soundfile.SoundFile, promised: int) -> Iterator[Samples]:
     dtype = np.int16 if sound.subtype in _FITS_16_BITS else np.float32
     block = np.empty((BLOCK_FRAMES, sound.channels), dtype)
     done = 0
@@ -85,16 +68,12 @@ def _read_blocks(sound: soundfile.SoundFile) -> Iterator[Samples]:
         except soundfile.SoundFileError as error:
             raise _to_undecodable(error) from error
         if not len(samples):
-            return
+            break
         done += len(samples)
-        _check_length(done, sound.samplerate)
+        check_length(done, sound.samplerate)
         yield samples
-
-
-def _check_length(frames: int, rate_hz: int) -> None:
-    # A few bytes of FLAC can stand for an hour of silence.
-    if frames > MAX_HOURS * 3600 * rate_hz:
-        raise AudioBad("audio_too_long", f"the audio is longer than {MAX_HOURS} hours")
+    if 0 < done < promised:
+        raise AudioBad("audio_truncated", f"{done} of {promised} samples could be decoded")
 
 
 def _to_undecodable(error: soundfile.SoundFileError) -> AudioBad:
@@ -120,20 +99,27 @@ class _MemoryFile:
     It is called from C, where an exception is printed on stderr and then lost.
     """
 
-    def __init__(self, data: bytes | memoryview) -> None:
-        self._data = memoryview(data)
-        self._at = 0
+    def __init__(self, pieces: Iterable[bytes | memoryview]) -> None:
+        self._pieces: list[tuple[int, memoryview]] = []
+        self._at = self._size = 0
+        for piece in pieces:
+            self._pieces.append((self._size, memoryview(piece)))
+            self._size += len(piece)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        start = (0, self._at, len(self._data))[whence]
-        self._at = min(max(start + offset, 0), len(self._data))
+        start = (0, self._at, self._size)[whence]
+        self._at = min(max(start + offset, 0), self._size)
         return self._at
 
     def tell(self) -> int:
         return self._at
 
     def readinto(self, buffer: memoryview) -> int:
-        found = self._data[self._at : self._at + len(buffer)]
-        buffer[: len(found)] = found
-        self._at += len(found)
-        return len(found)
+        done = 0
+        for start, piece in self._pieces:
+            skipped = max(self._at - start, 0)
+            found = piece[skipped : skipped + len(buffer) - done]
+            buffer[done : done + len(found)] = found
+            done += len(found)
+            self._at += len(found)
+        return done

@@ -55,17 +55,17 @@ _POLYNOMIAL: Final = 0xA001
 
 
 def render_info_tag(
-    first: FrameHeader, stream: bytes | bytearray, frames: int, num_samples: int
+    first: FrameHeader, frames: int, stream_bytes: int, stream_crc: int, num_samples: int
 ) -> bytes:
     """Render the frame to put before a mono stream of constant bitrate, so that it keeps time.
 
-    first, stream, frames: what LAME wrote. num_samples: what LAME was given; from the difference
-    comes the padding, which decoders leave out at the end.
+    first, frames, stream_bytes, stream_crc: of what LAME wrote. num_samples: what LAME was given;
+    from the difference comes the padding, which decoders leave out at the end.
     """
     size = _plain_size(first)
     padding = frames * first.samples - ENCODER_DELAY - num_samples
     lowpass_hz = min(first.sampling_rate // 2, _MAX_LOWPASS_HZ)
-    bytes_in_all = size + len(stream)
+    bytes_in_all = size + stream_bytes
     tag = b"".join(
         (
             _plain_header(first),
@@ -75,7 +75,7 @@ def render_info_tag(
             struct.pack(">I9sBB8xB", _QUALITY, b"LAME3.100", _METHOD_CBR, lowpass_hz // 100, 0),
             struct.pack(">B", min(first.bitrate_kbps, 255)),
             (ENCODER_DELAY << 12 | padding).to_bytes(3, "big"),
-            struct.pack(">4xIH", bytes_in_all, crc16(stream)),
+            struct.pack(">4xIH", bytes_in_all, stream_crc),
         )
     )
     return (tag + struct.pack(">H", crc16(tag))).ljust(size, b"\0")
@@ -100,13 +100,17 @@ def _plain_size(first: FrameHeader) -> int:
     return first.size - bool(first.word & _PADDING_BIT)
 
 
-def crc16(data: bytes | bytearray) -> int:
+def crc16(data: bytes | bytearray | memoryview, before: int = 0) -> int:
     """CRC-16 with polynomial 0x8005, bits reversed, from 0: the one called ARC.
+
+    before: the CRC of what stands in front of `data`.
 
     A byte at a time would take as long as the encoding. But the CRC is linear: the first half,
     moved on by the length of the second, may be added onto it, which leaves half as much.
     """
-    words = np.frombuffer(bytes(len(data) % 2) + data, "<u2").copy()
+    # No bytes, and any of zeros, have the CRC 0; each other CRC is that of one word.
+    front = np.flatnonzero(_moved_on(0) == before).astype("<u2").tobytes() if before else b""
+    words = np.frombuffer(b"".join((bytes(len(data) % 2), front, data)), "<u2").copy()
     while len(words) > 1:
         halvings = (len(words) - 1).bit_length() - 1
         ahead = len(words) - (1 << halvings)

@@ -1,15 +1,18 @@
 """MP3s of constant bitrate, one channel, and exactly as long as their source."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
 
 import lameenc
 
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.info_tag import render_info_tag
+from hugflow.audio.info_tag import crc16, render_info_tag
 from hugflow.audio.mono import Samples, to_mono_pcm16
 from hugflow.audio.mpeg import parse_frame_header
+from hugflow.audio.spool import Spool
 
 # What LAME gives at each rate when asked for 192 kbit/s: seed 004.
 BITRATE_KBPS_BY_RATE: Final = {
@@ -52,32 +55,81 @@ class AudioInfo:
 
 @dataclass(frozen=True, slots=True)
 class Mp3:
-    """A whole MP3 file, mono."""
+    """A whole MP3 file, mono: `head`, which is the Info tag or nothing, and then `body`.
 
-    data: bytes
+    Close it once it is written: the body of a long one lies in a temporary file.
+    """
+
     info: AudioInfo
+    head: bytes
+    body: bytes | memoryview | Spool
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.head) + len(self.body)
+
+    @property
+    def data(self) -> bytes:
+        """The file in one piece; of a long one rather take `pieces`."""
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Iterator[bytes | bytearray | memoryview]:
+        """The file in order, piece by piece, as often as needed."""
+        if self.head:
+            yield self.head
+        if isinstance(self.body, Spool):
+            yield from self.body.pieces()
+        else:
+            yield self.body
+
+    def close(self) -> None:
+        """Give back the room of a long one; closing twice does no harm."""
+        if isinstance(self.body, Spool):
+            self.body.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
-def encode_mp3(blocks: Iterable[Samples], sampling_rate: int) -> tuple[bytes, int]:
-    """Encode decoded blocks, and count them: the MP3's bytes and its samples.
+def nearest_rate(rate_hz: int) -> int:
+    """The rate of an MP3: the source's own, or the nearest lower one, or else 8 kHz."""
+    lower = (rate for rate in BITRATE_KBPS_BY_RATE if rate <= rate_hz)
+    return max(lower, default=min(BITRATE_KBPS_BY_RATE))
+
+
+def encode_mp3(
+    blocks: Iterable[Samples], sampling_rate: int, spill_folder: Path | None
+) -> tuple[bytes, Spool, int]:
+    """Encode decoded blocks, and count them: the MP3's Info tag, the rest of it, its samples.
 
     blocks: as `to_mono_pcm16` takes them, of any length; how the sound is cut into blocks does
-    not change the bytes. sampling_rate: Hz, one of `BITRATE_KBPS_BY_RATE`.
+    not change the bytes. sampling_rate: Hz, one of `BITRATE_KBPS_BY_RATE`. spill_folder: see
+    `Spool`, which the caller has to close.
 
-    Raises AudioBad: `rate_unsupported`, and `audio_empty` when there is not one sample.
+    Raises AudioBad: `audio_empty` when there is not one sample.
     """
-    if sampling_rate not in BITRATE_KBPS_BY_RATE:
-        raise AudioBad("rate_unsupported", f"the audio has {sampling_rate} samples a second")
     encoder = _start_encoder(sampling_rate)
-    stream, num_samples = bytearray(), 0
-    for block in blocks:
-        pcm = to_mono_pcm16(block)
-        stream += encoder.encode(pcm)
-        num_samples += len(pcm)
-    if not num_samples:
-        raise AudioBad("audio_empty", "the audio has no samples")
-    stream += encoder.flush()
-    return _keep_time(stream, num_samples), num_samples
+    stream, num_samples = Spool(spill_folder), 0
+    try:
+        for block in blocks:
+            pcm = to_mono_pcm16(block)
+            stream.append(encoder.encode(pcm))
+            num_samples += len(pcm)
+        if not num_samples:
+            raise AudioBad("audio_empty", "the audio has no samples")
+        stream.append(encoder.flush())
+        return _keep_time(stream, num_samples), stream, num_samples
+    except BaseException:
+        stream.close()
+        raise
 
 
 def _start_encoder(sampling_rate: int) -> lameenc.Encoder:
@@ -92,11 +144,15 @@ def _start_encoder(sampling_rate: int) -> lameenc.Encoder:
     return encoder
 
 
-def _keep_time(stream: bytearray, num_samples: int) -> bytes:
-    first = parse_frame_header(int.from_bytes(stream[:4], "big"))
+def _keep_time(stream: Spool, num_samples: int) -> bytes:
+    """Render the Info tag of what LAME wrote."""
+    first = parse_frame_header(int.from_bytes(next(stream.pieces())[:4], "big"))
     if first is None:
         raise AudioBad("audio_undecodable", "LAME wrote no frame")
     # Padding keeps the mean frame at this size, so that the count comes out even.
     mean_size = first.samples * 125 * first.bitrate_kbps / first.sampling_rate
     frames = round(len(stream) / mean_size)
-    return b"".join((render_info_tag(first, stream, frames, num_samples), stream))
+    crc = 0
+    for piece in stream.pieces():
+        crc = crc16(piece, crc)
+    return render_info_tag(first, frames, len(stream), crc, num_samples)

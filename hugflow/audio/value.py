@@ -2,11 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeGuard
 
 import pyarrow as pa
 
 from hugflow.audio.bad import AudioBad
+
+
+class Decoder(Protocol):
+    """torchcodec's AudioDecoder, or what behaves like one.
+
+    The samples it gives have `data`, of shape (channels, frames), and `sample_rate`.
+    """
+
+    def get_all_samples(self) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,46 +29,84 @@ class EncodedAudio:
     path: str | None = None
 
 
-AudioValue: TypeAlias = EncodedAudio | Mapping[str, object] | bytes | memoryview | pa.Buffer | None
+@dataclass(frozen=True, slots=True)
+class NamedAudio:
+    """One clip as a file that lies elsewhere; which one `path` means is not decided here."""
+
+    path: str
 
 
-def read_audio_value(value: AudioValue) -> EncodedAudio:
-    """Recognise the shape of one audio value, without copying its bytes.
+@dataclass(frozen=True, slots=True)
+class SampledAudio:
+    """One clip as samples, neither looked at yet; `path` as in `EncodedAudio`."""
 
-    Known are `{"bytes", "path"}` (either may be absent or null) and raw bytes: `bytes`,
-    `bytearray`, `memoryview` or a pyarrow buffer.
+    array: object
+    sampling_rate: object
+    path: str | None = None
 
-    Raises AudioBad: `audio_missing` for null and for neither bytes nor path, `audio_empty` for
-    zero bytes, `audio_unsupported` for a path alone and for any other shape.
+
+@dataclass(frozen=True, slots=True)
+class DecoderAudio:
+    """One clip as an object that decodes it when asked."""
+
+    decoder: Decoder
+
+
+Audio: TypeAlias = EncodedAudio | NamedAudio | SampledAudio | DecoderAudio
+AudioValue: TypeAlias = (
+    Audio | Mapping[str, object] | Decoder | bytes | bytearray | memoryview | pa.Buffer | None
+)
+
+
+def read_audio_value(value: AudioValue) -> Audio:
+    """Recognise the shape of one audio value, without copying its bytes or samples.
+
+    Known are
+
+        {"bytes", "path"}                     encoded; the path may be absent or null
+        bytes, bytearray, memoryview, pyarrow.Buffer        the same, raw
+        {"array", "sampling_rate", "path"}    samples, where bytes are absent or null
+        {"path"}                              a name, where both are
+        an object with `get_all_samples()`
+
+    Raises AudioBad: `audio_missing` for null and for none of bytes, array and path, `audio_empty`
+    for zero bytes, `audio_unsupported` for any other shape.
     """
-    if isinstance(value, EncodedAudio):
+    if isinstance(value, EncodedAudio | NamedAudio | SampledAudio | DecoderAudio):
         return value
     if value is None:
         raise AudioBad("audio_missing", "the audio is null")
     if isinstance(value, Mapping):
-        return _read_bytes_and_path(value)
-    return EncodedAudio(_view_bytes(value))
+        return _read_mapping(value)
+    if _is_decoder(value):
+        return DecoderAudio(value)
+    return EncodedAudio(view_bytes(value))
 
 
-def _read_bytes_and_path(value: Mapping[str, object]) -> EncodedAudio:
-    data, path = value.get("bytes"), value.get("path")
-    known_path = path if isinstance(path, str) and path else None
-    if data is not None:
-        return EncodedAudio(_view_bytes(data), known_path)
-    if known_path:
-        raise AudioBad("audio_unsupported", f"the audio is a path without bytes: {known_path}")
-    if "array" in value:
-        raise AudioBad("audio_unsupported", "the audio is an array of samples")
-    raise AudioBad("audio_missing", "the audio has neither bytes nor a path")
-
-
-def _view_bytes(data: object) -> bytes | memoryview:
+def view_bytes(data: object) -> bytes | memoryview:
+    """The bytes of one file as they lie, unsigned; raises AudioBad when they are none."""
     if not isinstance(data, bytes | bytearray | memoryview | pa.Buffer):
         raise AudioBad("audio_unsupported", f"the audio is of type {type(data).__name__}")
     view = data if isinstance(data, bytes) else _flat(memoryview(data))
     if not len(view):
         raise AudioBad("audio_empty", "the audio has zero bytes")
     return view
+
+
+def _is_decoder(value: object) -> TypeGuard[Decoder]:
+    return callable(getattr(value, "get_all_samples", None))
+
+
+def _read_mapping(value: Mapping[str, object]) -> Audio:
+    data, array, path = value.get("bytes"), value.get("array"), value.get("path")
+    known_path = path if isinstance(path, str) and path else None
+    if data is not None:
+        return EncodedAudio(view_bytes(data), known_path)
+    if array is not None:
+        return SampledAudio(array, value.get("sampling_rate"), known_path)
+    if known_path:
+        return NamedAudio(known_path)
+    raise AudioBad("audio_missing", "the audio has neither bytes nor an array nor a path")
 
 
 def _flat(view: memoryview) -> memoryview:

@@ -30,6 +30,11 @@ def test_the_crc_by_halves_is_the_crc_bit_by_bit(data):
     assert crc16(data) == crc16_bit_by_bit(data)
 
 
+@given(data=st.binary(max_size=300), cut=st.integers(0, 300))
+def test_the_crc_goes_on_from_the_piece_before(data, cut):
+    assert crc16(memoryview(data)[cut:], crc16(data[:cut])) == crc16_bit_by_bit(data)
+
+
 @pytest.mark.parametrize(("rate_hz", "side_info_size"), [(48_000, 17), (16_000, 9), (8_000, 9)])
 def test_the_tag_says_what_follows_it(rate_hz, side_info_size):
     mp3 = make_mp3(write(tone(10_000, rate_hz), rate_hz), copy_mp3=False).data

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hugflow.audio.mono import to_mono_pcm16
+from hugflow.audio.mono import to_mono_float32, to_mono_pcm16
 
 FRAMES = st.integers(1, 20)
 PCM16 = hnp.arrays(np.int16, FRAMES)
@@ -62,3 +62,15 @@ def test_the_samples_handed_in_are_left_alone():
     samples = np.array([[np.nan, 2.0]], np.float32)
     to_mono_pcm16(samples)
     assert np.array_equal(samples, np.array([[np.nan, 2.0]], np.float32), equal_nan=True)
+
+
+@given(samples=ANY_FLOATS)
+def test_what_a_filter_is_given_is_finite_and_of_the_same_sound(samples):
+    mono = to_mono_float32(samples)
+    assert np.abs(mono).max() <= 32768
+    assert np.array_equal(to_mono_pcm16(mono[:, None]), to_mono_pcm16(samples))
+
+
+@given(pcm=hnp.arrays(np.int16, st.tuples(FRAMES, st.integers(1, 8))))
+def test_a_filter_is_given_16_bits_at_full_scale_one(pcm):
+    assert np.array_equal(to_mono_pcm16(to_mono_float32(pcm)[:, None]), to_mono_pcm16(pcm))
