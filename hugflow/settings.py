@@ -1,137 +1,56 @@
-"""Settings: one place that reads the environment, `.env` and `hugflow.yaml`.
+"""Settings: what holds in a project, and where each value came from.
 
 A name has its value from the first of these that says it: the environment, `.env` in the project
 root, `settings:` in `hugflow.yaml`, the default. Only shells read settings; they hand plain values
 down. Relative paths are relative to the project root, never to the working directory.
 """
 
+import difflib
 import os
-from collections.abc import Iterator, Mapping
+import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
-import yaml
-from dotenv import dotenv_values
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import SecretStr, ValidationError
 
 from hugflow.errors import SettingInvalid
-from hugflow.requests.grammar import BadRowBudget, bad_rows_setting
+from hugflow.requests.problems import show_key
+from hugflow.settings_files import YAML, SettingsFile, Unfit, read_dotenv, read_yaml
+from hugflow.settings_model import NAMES, SECRETS, Settings, default_text, what_it_takes
 from hugflow.stages.options import Options
 from hugflow.store.layout import Places
 
+if TYPE_CHECKING:
+    from hugflow.clients.git import Remote
+
 PROJECT_FILES = ("workspace.yaml", "hugflow.yaml")
-LARGEST_FILE_BYTES = 64 * 1024
+BYTES_PER_GB = 10**9
+GH_TIMEOUT_S = 5.0
 
 Origin = Literal["environment", ".env", "hugflow.yaml", "default"]
 
-
-def _to_token(value: object) -> object:
-    """A token without the line end that files and shells leave behind it."""
-    if not isinstance(value, str):
-        return value
-    token = value.strip()
-    if not (token.isascii() and token.isprintable()) or " " in token:
-        raise ValueError("a token consists of letters, digits and signs, without a space")
-    return token
+_LIKENESS: Final = 0.8
 
 
-def _to_address(value: object) -> object:
-    """An http or https address, without a final slash."""
-    try:
-        parts = urlsplit(str(value))
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
-        _ = parts.port
-    except ValueError:
-        is_address = False
-    if not is_address:
-        raise ValueError("it is no address like https://huggingface.co")
-    return str(value).rstrip("/")
+class SettingsInvalid(SettingInvalid):
+    """Several settings have values they cannot have; `problems` holds each as an error."""
 
+    def __init__(self, problems: Sequence[SettingInvalid]) -> None:
+        """Gather the problems, at least two, into one error."""
+        self.problems = tuple(problems)
+        super().__init__(
+            "\n".join(problem.what for problem in problems),
+            why="; ".join(dict.fromkeys(problem.why for problem in problems)),
+            mend="; ".join(dict.fromkeys(problem.mend for problem in problems)),
+        )
 
-Token = Annotated[SecretStr | None, BeforeValidator(_to_token)]
-
-
-def _to_upper(value: object) -> object:
-    return value.upper() if isinstance(value, str) else value
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-class Settings(BaseModel):
-    """Every setting under its documented name; the descriptions are the table in the docs."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    hf_token: Token = Field(
-        None, alias="HF_TOKEN", description="Token of the Hub; default: `hf auth login`'s."
-    )
-    hf_endpoint: Annotated[str | None, BeforeValidator(_to_address)] = Field(
-        None, alias="HF_ENDPOINT", description="Address of the Hub."
-    )
-    hf_home: Path | None = Field(
-        None, alias="HF_HOME", description="Cache folder of the Hub's libraries."
-    )
-    storage_root: Path = Field(
-        Path("./datasets"), alias="STORAGE_ROOT", description="Where datasets are stored."
-    )
-    processed_root: Path = Field(
-        Path("/mnt/data/processed"),
-        alias="PROCESSED_ROOT",
-        description="Where links to complete datasets are made.",
-    )
-    state_dir: Path = Field(
-        Path("./.hugflow-state"), alias="STATE_DIR", description="Plans, ledger, locks, progress."
-    )
-    github_token: Token = Field(
-        None, alias="GITHUB_TOKEN", description="Reads a private REQUESTS_REPO over https."
-    )
-    progress_interval: Annotated[int, Field(gt=0)] = Field(
-        10_000, alias="PROGRESS_INTERVAL", description="Rows between two lines of progress."
-    )
-    max_concurrent_downloads: Annotated[int, Field(gt=0)] = Field(
-        5,
-        alias="MAX_CONCURRENT_DOWNLOADS",
-        description="Source files fetched at once on this host, over all runs.",
-    )
-    log_level: Annotated[
-        Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_to_upper)
-    ] = Field(
-        "INFO", alias="LOG_LEVEL", description="How much is told: DEBUG, INFO, WARNING, ERROR."
-    )
-    log_format: Literal["text", "json"] = Field(
-        "text", alias="LOG_FORMAT", description="Log lines as text, or one JSON object each."
-    )
-    mp3_source: Literal["copy", "reencode"] = Field(
-        "copy", alias="MP3_SOURCE", description="Pass sound mono MP3s through, or encode anew."
-    )
-    keep_raw: bool = Field(
-        False, alias="KEEP_RAW", description="Keep fetched files when their rows are in."
-    )
-    max_bad_rows: Annotated[BadRowBudget, BeforeValidator(bad_rows_setting)] = Field(
-        "1%", alias="MAX_BAD_ROWS", description="Rows that may fail: a count or a percentage."
-    )
-    requests_repo: str | None = Field(
-        None,
-        alias="REQUESTS_REPO",
-        description="Repository of the requests, URL or path; default: the work tree's origin, "
-        "else the work tree's own repository.",
-    )
-    requests_branch: str = Field(
-        "main", alias="REQUESTS_BRANCH", description="The branch whose requests count."
-    )
-    workers: Annotated[int, Field(gt=0)] = Field(
-        default_factory=_cores, alias="WORKERS", description="Rows encoded at once; default: cores."
-    )
-
-
-SECRETS: Final = frozenset({"HF_TOKEN", "GITHUB_TOKEN"})
-NAMES: Final[dict[str, str]] = {
-    str(info.alias): field for field, info in Settings.model_fields.items()
-}
+    def __str__(self) -> str:
+        """Three lines for each problem."""
+        return "\n".join(str(problem) for problem in self.problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,38 +58,72 @@ class Project:
     """A project root with the settings that hold there, and where each came from.
 
     root: None outside of any project; then every path must be absolute.
+    warnings: what is odd about the files, a line each. refused: names whose value cannot be; the
+    settings hold their defaults.
     """
 
     root: Path | None
     settings: Settings
     origins: Mapping[str, Origin]
+    warnings: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
     @property
     def places(self) -> Places:
         """The three roots, absolute. Raises SettingInvalid when one cannot be resolved."""
         return Places(
-            storage_root=self._resolve("STORAGE_ROOT"),
-            processed_root=self._resolve("PROCESSED_ROOT"),
-            state_dir=self._resolve("STATE_DIR"),
+            storage_root=self.resolve("STORAGE_ROOT"),
+            processed_root=self.resolve("PROCESSED_ROOT"),
+            state_dir=self.resolve("STATE_DIR"),
         )
 
     @property
     def options(self) -> Options:
         """How work is done; locks are not waited for."""
         settings = self.settings
+        quota_gb = settings.storage_quota_gb
         return Options(
             workers=settings.workers,
             download_slots=settings.max_concurrent_downloads,
             keep_raw=settings.keep_raw,
             mp3_source=settings.mp3_source,
             max_bad_rows=settings.max_bad_rows,
+            storage_quota_bytes=None if quota_gb is None else int(quota_gb * BYTES_PER_GB),
         )
 
     @property
     def hf_token(self) -> str | None:
         """The token as the Hub's client takes it; not for showing."""
-        token = self.settings.hf_token
-        return token.get_secret_value() if token is not None else None
+        return _reveal(self.settings.hf_token)
+
+    @property
+    def github_token(self) -> str | None:
+        """The token as GitHub takes it, else the one that `gh` holds for it; not for showing."""
+        return _reveal(self.settings.github_token) or read_gh_token(self._github_host)
+
+    def find_remote(self, branch: str | None = None) -> "Remote":
+        """The repository whose requests count, at `branch` (default: REQUESTS_BRANCH).
+
+        REQUESTS_REPO, else the work tree's origin, else the work tree's own repository. Raises
+        UsageWrong for a URL or a branch that is none.
+        """
+        from hugflow.clients.git import Remote, may_take_token, read_origin, resolve_url
+
+        root = self.root or self.places.state_dir.parent
+        named = self.settings.requests_repo
+        url = resolve_url(named or read_origin(root) or str(root), root)
+        token = None
+        if may_take_token(url, is_named=named is not None):
+            token = _reveal(self.settings.github_token)
+            # What `gh` holds is for its own host and for no other.
+            if token is None and urlsplit(url).hostname == self._github_host:
+                token = read_gh_token(self._github_host)
+        return Remote(url, branch or self.settings.requests_branch, token)
+
+    @property
+    def _github_host(self) -> str:
+        host = urlsplit(self.settings.github_api_url).hostname or ""
+        return "github.com" if host == "api.github.com" else host
 
     def export_hub_environment(self) -> None:
         """Let the Hub's own libraries see its settings: they read the environment, on import."""
@@ -180,9 +133,10 @@ class Project:
             # Set to nothing it means "not set" to us, and an address to the Hub's libraries.
             os.environ.pop("HF_ENDPOINT", None)
         if self.settings.hf_home is not None and self.origins["HF_HOME"] != "environment":
-            os.environ["HF_HOME"] = str(self._resolve("HF_HOME"))
+            os.environ["HF_HOME"] = str(self.resolve("HF_HOME"))
 
-    def _resolve(self, name: str) -> Path:
+    def resolve(self, name: str) -> Path:
+        """A path among the settings, absolute. Raises SettingInvalid when it cannot be."""
         path: Path = getattr(self.settings, NAMES[name])
         try:
             path = path.expanduser()
@@ -207,108 +161,172 @@ class Project:
 def load_project(start: Path | None = None, environ: Mapping[str, str] | None = None) -> Project:
     """Read the settings that hold at `start` (default: the working directory).
 
-    Raises SettingInvalid, naming the setting and where its value came from.
+    Raises SettingInvalid with all that is wrong, each naming the setting and where its value
+    came from.
+    """
+    project, problems = inspect_project(start, environ)
+    if len(problems) > 1:
+        raise SettingsInvalid(problems)
+    if problems:
+        raise problems[0]
+    return project
+
+
+def inspect_project(
+    start: Path | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[Project, list[SettingInvalid]]:
+    """The project with the settings that hold, and what is wrong with the others.
+
+    A setting whose value is refused has its default here. For showing and for the doctor; who
+    works with settings takes `load_project`.
     """
     environ = os.environ if environ is None else environ
     root = find_root(Path.cwd() if start is None else start, environ)
-    sources: list[tuple[Origin, Mapping[str, Any]]] = [("environment", environ)]
-    if root is not None:
-        sources += [(".env", _read_dotenv(root)), ("hugflow.yaml", _read_yaml(root))]
-    values: dict[str, Any] = {}
-    origins: dict[str, Origin] = {}
+    dotenv = read_dotenv(root) if root is not None else SettingsFile()
+    yaml = read_yaml(root) if root is not None else SettingsFile()
+    problems = [*dotenv.problems, *yaml.problems, *_refuse_names(yaml)]
+    sources: dict[Origin, Mapping[str, object]] = {
+        "environment": environ,
+        ".env": dotenv.values,
+        # What is committed never holds a secret, not even until somebody mends it.
+        "hugflow.yaml": {k: v for k, v in yaml.values.items() if k not in SECRETS},
+    }
+    values: dict[str, object] = {}
+    origins: dict[str, Origin] = dict.fromkeys(NAMES, "default")
     for name in NAMES:
-        for origin, source in sources:
+        for origin, source in sources.items():
             # An empty value is how shells and workflows say "not set".
             if source.get(name) not in (None, ""):
                 values[name], origins[name] = source[name], origin
                 break
-        else:
-            origins[name] = "default"
-    try:
-        settings = Settings.model_validate(values)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        name = str(first["loc"][0])
-        raise SettingInvalid(
-            f"{name} ({origins[name]}) has no valid value",
-            why=first["msg"],
-            mend=f"see {name} in docs/settings.md",
-        ) from None
-    return Project(root, settings, origins)
-
-
-def render_env_example() -> str:
-    """The text of `.env.example`: every setting, commented out, with its default."""
-    lines = ["# Settings of hugflow. Copy this file to .env and set what you need."]
-    for name, default, description in _rows():
-        lines += ["", f"# {description}", f"# {name}={default}"]
-    return "\n".join(lines) + "\n"
-
-
-def render_settings_table() -> str:
-    """The table in docs/settings.md: every setting, its default, what it means."""
-    lines = ["| Setting | Default | Meaning |", "| --- | --- | --- |"]
-    lines += [
-        f"| `{name}` | {f'`{default}`' if default else ''} | {description} |"
-        for name, default, description in _rows()
-    ]
-    return "\n".join(lines) + "\n"
+    settings, refused = _validate(values)
+    for name in refused:
+        kind = value.kind if isinstance(value := values[name], Unfit) else None
+        problems.append(_wrong_value(name, origins[name], dotenv, yaml, kind))
+    project = Project(root, settings, origins, tuple(_find_oddities(dotenv)), tuple(refused))
+    return project, problems
 
 
 def find_root(start: Path, environ: Mapping[str, str]) -> Path | None:
-    """The project root: the nearest folder from `start` upwards, else HUGFLOW_HOME, else None."""
+    """The project root: the nearest folder from `start` upwards, else HUGFLOW_HOME, else None.
+
+    Raises SettingInvalid when HUGFLOW_HOME is asked, and is no folder.
+    """
     start = start.resolve()
     for folder in (start, *start.parents):
         if any((folder / name).is_file() for name in PROJECT_FILES):
             return folder
     home = environ.get("HUGFLOW_HOME")
-    return Path(home).expanduser().resolve() if home else None
-
-
-def _rows() -> Iterator[tuple[str, str, str]]:
-    """Name, default as it is written, and description of each setting."""
-    for name, field in NAMES.items():
-        info = Settings.model_fields[field]
-        default = None if info.default_factory is not None else info.get_default()
-        shown = "" if default is None else str(default)
-        yield name, shown.lower() if isinstance(default, bool) else shown, info.description or ""
-
-
-def _read_dotenv(root: Path) -> Mapping[str, str | None]:
-    path = root / ".env"
-    if not path.is_file():
-        return {}
-    try:
-        return dotenv_values(path, interpolate=False)
-    except UnicodeDecodeError:
+    if not home:
+        return None
+    folder = Path(os.path.expanduser(home)).resolve()  # noqa: PTH111  # Path's raises for nobody
+    if not folder.is_dir():
         raise SettingInvalid(
-            ".env cannot be used", why="it is not UTF-8", mend="write NAME=value, one a line"
-        ) from None
+            "HUGFLOW_HOME (environment) is no folder",
+            why="it names the project for those who are in none",
+            mend="set it to the root of a project, unset it, or go into a project",
+        )
+    return folder
 
 
-def _read_yaml(root: Path) -> Mapping[str, Any]:
-    """`settings:` of hugflow.yaml: known names only, and no secrets, because it is committed."""
-    path = root / "hugflow.yaml"
-    if not path.is_file():
-        return {}
-    if path.stat().st_size > LARGEST_FILE_BYTES:
-        raise _yaml_invalid("it is larger than 64 KiB", "leave only what hugflow.yaml is for")
+def _validate(values: dict[str, Any]) -> tuple[Settings, list[str]]:
+    """The settings with their defaults where a value is refused, and the names of those."""
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _yaml_invalid(" ".join(str(error).split())[:200], "correct it") from None
-    settings = content.get("settings") if isinstance(content, dict) else None
-    if settings is None:
-        return {}
-    if not isinstance(settings, dict):
-        raise _yaml_invalid("`settings` is not a mapping", "write one NAME: value a line")
-    for name in settings:
+        return Settings.model_validate(values), []
+    except ValidationError as error:
+        findings = error.errors(include_input=False, include_url=False, include_context=False)
+    refused = list(dict.fromkeys(str(finding["loc"][0]) for finding in findings))
+    sound = {name: value for name, value in values.items() if name not in refused}
+    return Settings.model_validate(sound), refused
+
+
+def _wrong_value(
+    name: str, origin: Origin, dotenv: SettingsFile, yaml: SettingsFile, kind: str | None
+) -> SettingInvalid:
+    """The error of a value that cannot be, which is not repeated; kind: what it is, in words."""
+    takes = what_it_takes(name)
+    default = default_text(name)
+    without = f"; without it, it is {default}" if default else ", or take it out"
+    match origin:
+        case ".env":
+            place = f"in line {dotenv.line_by_name[name]} of .env"
+            example = f"{name}={takes.example}"
+        case "hugflow.yaml":
+            place = f"in line {yaml.line_by_name[name]} of hugflow.yaml"
+            example = f"{name}: {takes.example}"
+        case _:
+            place = "in the environment"
+            example = f"{name}={takes.example}"
+    return SettingInvalid(
+        f"{name} ({origin}) has no valid value",
+        why=f"it takes {takes.what}" if kind is None else f"it is {kind}, and takes {takes.what}",
+        mend=f"write for example `{example}` {place}{without}",
+    )
+
+
+def _refuse_names(yaml: SettingsFile) -> list[SettingInvalid]:
+    """Why names below `settings:` are refused: secrets, because the file is committed."""
+    problems: list[SettingInvalid] = []
+    for name, line in yaml.line_by_name.items():
         if name in SECRETS:
-            raise _yaml_invalid(f"{name} is a secret", "put it into .env or the environment")
-        if name not in NAMES:
-            raise _yaml_invalid(f"unknown setting {str(name)[:60]!r}", "see docs/settings.md")
-    return settings
+            why = f"line {line}: it is a secret, and the file is committed"
+            mend = f"put {name} into .env or the environment; if it was pushed, revoke it"
+            problems.append(SettingInvalid(f"{name} ({YAML}) is refused", why=why, mend=mend))
+        elif name not in NAMES:
+            nearest = _nearest(name, NAMES)
+            mend = f"did you mean {nearest}?" if nearest else "docs/settings.md lists them"
+            what = f"{show_key(name)} ({YAML}) is an unknown setting"
+            why = f"line {line}: below `settings:` stand only names that Hugflow knows"
+            problems.append(SettingInvalid(what, why=why, mend=mend))
+    return problems
 
 
-def _yaml_invalid(why: str, mend: str) -> SettingInvalid:
-    return SettingInvalid("hugflow.yaml cannot be used", why=why, mend=mend)
+def _find_oddities(dotenv: SettingsFile) -> list[str]:
+    """Lines of `.env` that somebody may take for settings, and that are none.
+
+    Other programs keep their names there too, so an unknown one is told only when it is like one
+    of ours.
+    """
+    oddities = [
+        f".env, line {line}, is not NAME=value and says nothing" for line in dotenv.unread_lines
+    ]
+    for name, line in dotenv.line_by_name.items():
+        if name not in NAMES and (nearest := _nearest(name, NAMES)):
+            oddities.append(
+                f".env, line {line}: {show_key(name)} is no setting; did you mean {nearest}?"
+            )
+    return oddities
+
+
+def _nearest(name: str, names: Mapping[str, str]) -> str | None:
+    near = difflib.get_close_matches(name.upper()[:64], names, n=1, cutoff=_LIKENESS)
+    return next(iter(near), None)
+
+
+def _reveal(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret is not None else None
+
+
+@cache
+def read_gh_token(host: str) -> str | None:
+    """The token that GitHub's own program holds for a host, or None; asked once a process.
+
+    `gh auth token`: https://cli.github.com/manual/gh_auth_token.
+    """
+    command = ["gh", "auth", "token"]
+    if host != "github.com":
+        command += ["--hostname", host]
+    try:
+        done = subprocess.run(  # noqa: S603  # a list; gh is looked up as any shell would
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=GH_TIMEOUT_S,
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return None
+    token = done.stdout.strip()
+    is_token = token.isascii() and token.isprintable() and " " not in token
+    return token if token and is_token and done.returncode == 0 else None

@@ -4,20 +4,18 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hugflow.errors import SettingInvalid
-from hugflow.settings import (
+from hugflow.settings import Project, find_root, inspect_project, load_project, read_gh_token
+from hugflow.settings_model import (
     NAMES,
     SECRETS,
-    Project,
     Settings,
-    find_root,
-    load_project,
     render_env_example,
     render_settings_table,
 )
@@ -64,6 +62,15 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "REQUESTS_REPO": ("https://example.org/requests.git", "https://example.org/requests.git"),
     "REQUESTS_BRANCH": ("trunk", "trunk"),
     "WORKERS": ("3", 3),
+    "STORAGE_QUOTA_GB": ("1.5", 1.5),
+    "SYNC_ON": ("merge", "merge"),
+    "AUTO_MERGE": ("yes", True),
+    "GITHUB_REPOSITORY": ("acme/requests", "acme/requests"),
+    "GITHUB_API_URL": ("https://github.example.org/api/v3/", "https://github.example.org/api/v3"),
+    "SLACK_WEBHOOK_URL": ("https://hooks.example.org/s/1", "https://hooks.example.org/s/1"),
+    "SLACK_BOT_TOKEN": ("slack_test_secret", "slack_test_secret"),
+    "SLACK_CHANNEL": ("speech-data", "speech-data"),
+    "SLACK_API_URL": ("http://127.0.0.1:1/api", "http://127.0.0.1:1/api"),
 }
 
 
@@ -94,7 +101,7 @@ def test_no_declared_setting_is_read_nowhere(field: str):
     name = next(name for name in NAMES if NAMES[name] == field)
     own = (REPOSITORY / "hugflow" / "settings.py").read_text()
     # Read by this module itself on behalf of others: places, options, the Hub's environment.
-    used_here = re.findall(rf"settings\.{field}\b|_resolve\(\"{name}\"\)", own)
+    used_here = re.findall(rf"settings\.{field}\b|resolve\(\"{name}\"\)", own)
     others = [
         path
         for folder in ("hugflow", "hugflow_assets", "resources", "sensors")
@@ -205,9 +212,56 @@ def test_secrets_do_not_show_when_settings_are_printed(load: Load):
     assert "hf_test_leaked" not in f"{project!r} {project.settings} {project.settings.model_dump()}"
 
 
-def test_an_unknown_name_in_the_file_is_refused(load: Load):
-    with pytest.raises(SettingInvalid, match="STORAGE_ROOTS"):
+def test_an_unknown_name_in_the_file_is_refused_with_its_line_and_the_nearest(load: Load):
+    with pytest.raises(
+        SettingInvalid, match=r"(?s)STORAGE_ROOTS.*line 2.*did you mean STORAGE_ROOT"
+    ):
         load({}, yaml="settings:\n  STORAGE_ROOTS: a\n")
+
+
+def test_what_else_stands_in_the_file_is_left_to_others(load: Load):
+    yaml = "parents: [!!python/name:os.system x]\nsources: {a: 1}\nsettings: {WORKERS: 2}\n"
+    assert load({}, yaml=yaml).settings.workers == 2
+
+
+def test_a_name_that_stands_twice_in_the_file_is_refused(load: Load):
+    with pytest.raises(SettingInvalid, match=r"(?s)WORKERS.*line 3.*second time"):
+        load({}, yaml="settings:\n  WORKERS: 2\n  WORKERS: 3\n")
+
+
+def test_all_that_is_wrong_is_told_at_once_each_with_its_place(load: Load):
+    with pytest.raises(SettingInvalid) as refused:
+        load(
+            {"LOG_LEVEL": "LOUD"},
+            dotenv="# mine\n\nAUTO_MERGE=perhaps\n",
+            yaml="settings:\n  WORKERS: zero\n  HF_TOKEN: hf_test_leaked\n  LOG_FORM: text\n",
+        )
+    told = str(refused.value)
+    assert refused.value.exit_code == 2
+    assert "LOG_LEVEL (environment)" in told
+    assert "AUTO_MERGE (.env)" in told
+    assert "in line 3 of .env; without it, it is false" in told
+    assert "WORKERS (hugflow.yaml)" in told
+    assert "in line 2 of hugflow.yaml" in told
+    assert "HF_TOKEN (hugflow.yaml) is refused" in told
+    assert "did you mean LOG_FORMAT?" in told
+    assert told.count("  why:  ") == told.count("  mend: ") == 5
+    assert "leaked" not in told
+
+
+def test_the_settings_that_can_be_hold_beside_those_that_cannot(load: Load, tmp_path: Path):
+    (tmp_path / "workspace.yaml").touch()
+    environ = {"WORKERS": "zero", "LOG_LEVEL": "DEBUG"}
+    project, problems = inspect_project(tmp_path, environ)
+    assert project.settings.log_level == "DEBUG"
+    assert project.refused == ("WORKERS",)
+    assert [problem.what for problem in problems] == ["WORKERS (environment) has no valid value"]
+
+
+def test_a_secret_in_the_file_that_is_committed_is_not_used_either(tmp_path: Path):
+    (tmp_path / "hugflow.yaml").write_text("settings:\n  HF_TOKEN: hf_test_leaked\n")
+    project, _ = inspect_project(tmp_path, {})
+    assert project.hf_token is None
 
 
 BAD = {
@@ -219,6 +273,15 @@ BAD = {
     "KEEP_RAW": ["perhaps"],
     "MAX_BAD_ROWS": ["a few", "101%", "-1", "1.00001%"],
     "WORKERS": ["0", "many"],
+    "STORAGE_QUOTA_GB": ["0", "-5", "much", "nan", "inf", "1e400"],
+    "SYNC_ON": ["push"],
+    "AUTO_MERGE": ["perhaps"],
+    "GITHUB_REPOSITORY": ["nobodys", "https://github.com/acme/requests", "a/b/c"],
+    "GITHUB_API_URL": ["127.0.0.1:80", "ssh://127.0.0.1"],
+    "SLACK_WEBHOOK_URL": ["hooks.slack.com/services/x"],
+    "SLACK_BOT_TOKEN": ["two words"],
+    "SLACK_CHANNEL": ["two channels", "a,b"],
+    "SLACK_API_URL": ["127.0.0.1/api"],
 }
 
 
@@ -233,6 +296,7 @@ def test_a_bad_value_is_refused_with_its_name_and_origin_and_without_the_value(
         with pytest.raises(SettingInvalid, match=name) as refused:
             project()
         assert f"({origin})" in refused.value.what
+        assert "Input should" not in str(refused.value)
         assert refused.value.__cause__ is None
         if len(value) > 4:
             assert value not in str(refused.value)
@@ -280,6 +344,108 @@ def test_options_carry_what_the_settings_say(load: Load):
     options = load({name: EXAMPLES[name][0] for name in names}).options
     assert (options.workers, options.download_slots, options.keep_raw) == (3, 2, True)
     assert (options.mp3_source, options.max_bad_rows) == ("reencode", 7)
+
+
+def test_a_quota_in_gb_is_one_in_bytes_for_the_work(load: Load):
+    assert load({"STORAGE_QUOTA_GB": "1.5"}).options.storage_quota_bytes == 1_500_000_000
+    assert load({}).options.storage_quota_bytes is None
+
+
+def test_a_file_written_on_windows_reads_the_same(load: Load, tmp_path: Path):
+    (tmp_path / ".env").write_bytes(
+        b"\xef\xbb\xbfexport STORAGE_ROOT=\"my data\"\r\nLOG_LEVEL=debug\r\n\r\nKEEP_RAW='true'\r\n"
+    )
+    project = load({})
+    assert project.settings.storage_root == Path("my data")
+    assert project.settings.log_level == "DEBUG"
+    assert project.settings.keep_raw is True
+    assert project.warnings == ()
+
+
+def test_a_name_in_dotenv_that_is_like_a_setting_is_warned_about_and_others_are_not(load: Load):
+    project = load(
+        {}, dotenv="STORAGE_ROT=a\nlog_level=DEBUG\nPOSTGRES_PASSWORD=x\nHF_HUB_CACHE=c\n"
+    )
+    assert project.warnings == (
+        ".env, line 1: STORAGE_ROT is no setting; did you mean STORAGE_ROOT?",
+        ".env, line 2: log_level is no setting; did you mean LOG_LEVEL?",
+    )
+    assert load({}, dotenv="").warnings == ()
+
+
+def test_a_line_in_dotenv_that_says_nothing_is_warned_about_and_not_repeated(load: Load):
+    project = load(
+        {}, dotenv="LOG_LEVEL=DEBUG\nHF_TOKEN hf_test_leaked\nKEEP_RAW: true\nWORKERS=2\n"
+    )
+    assert [warning[:13] for warning in project.warnings] == [".env, line 2,", ".env, line 3,"]
+    assert "leaked" not in str(project.warnings)
+    assert project.settings.workers == 2
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path):
+    (tmp_path / "workspace.yaml").touch()
+    # Everybody may open it, and nobody may read its first byte.
+    (tmp_path / ".env").symlink_to("/proc/self/mem")
+    with pytest.raises(SettingInvalid, match=r"\.env cannot be used"):
+        load_project(tmp_path, {})
+
+
+def test_a_folder_called_dotenv_is_somebodys_virtual_environment(load: Load, tmp_path: Path):
+    (tmp_path / ".env").mkdir()
+    assert load({}).origins["HF_TOKEN"] == "default"
+
+
+def test_a_home_that_is_no_folder_is_refused(tmp_path: Path):
+    for home in (str(tmp_path / "nowhere"), "~nobody-of-this-name"):
+        with pytest.raises(SettingInvalid, match="HUGFLOW_HOME"):
+            load_project(tmp_path, {"HUGFLOW_HOME": home})
+
+
+@pytest.fixture
+def gh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """GitHub's own program, as far as we ask it; gives the file that it logs its calls to."""
+    log = tmp_path / "gh.log"
+    program = tmp_path / "bin" / "gh"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$@" >> {log}\necho made_up_by_gh\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    read_gh_token.cache_clear()
+    yield log
+    read_gh_token.cache_clear()
+
+
+def test_without_a_token_for_github_its_own_program_is_asked(load: Load, gh: Path):
+    assert load({"GITHUB_TOKEN": "made_up"}).github_token == "made_up"
+    assert not gh.exists()
+    assert load({}).github_token == "made_up_by_gh"
+    assert gh.read_text() == "auth token\n"
+    load({"GITHUB_API_URL": "https://github.example.org/api/v3"}).github_token  # noqa: B018
+    assert gh.read_text().splitlines()[1] == "auth token --hostname github.example.org"
+
+
+def test_without_the_program_there_is_no_token(load: Load, monkeypatch: pytest.MonkeyPatch):
+    read_gh_token.cache_clear()
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert load({}).github_token is None
+    read_gh_token.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("settings", "token"),
+    [
+        ({"REQUESTS_REPO": "https://github.com/a/b.git", "GITHUB_TOKEN": "mine"}, "mine"),
+        ({"REQUESTS_REPO": "https://github.com/a/b.git"}, "made_up_by_gh"),
+        ({"REQUESTS_REPO": "https://gitlab.example.org/a/b.git", "GITHUB_TOKEN": "mine"}, "mine"),
+        ({"REQUESTS_REPO": "https://gitlab.example.org/a/b.git"}, None),
+        ({"REQUESTS_REPO": "git@github.com:a/b.git", "GITHUB_TOKEN": "mine"}, None),
+    ],
+)
+def test_the_token_of_github_goes_to_the_repository_it_was_meant_for(
+    load: Load, gh: Path, settings: dict[str, str], token: str | None
+):
+    remote = load({**settings, "REQUESTS_BRANCH": "trunk"}).find_remote()
+    assert (remote.url, remote.branch, remote.token) == (settings["REQUESTS_REPO"], "trunk", token)
 
 
 def test_the_hubs_libraries_see_what_dotenv_says(

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hugflow.requests.model import AddRequest, Identity, RemoveRequest
+from hugflow.requests.model import AddRequest, Identity, Kind, RemoveRequest
 from hugflow.requests.problems import Problem, RequestFileInvalid
 from hugflow.requests.read import parse_request
 
@@ -54,20 +54,21 @@ def collect_requests(
     *,
     stored: Iterable[Identity] = (),
     settled: Mapping[str, Identity] | None = None,
+    kinds: Mapping[str, Kind] | None = None,
 ) -> RequestSet:
     """Read the files, by path, and settle what they say of each other.
 
     stored: the datasets that are there. A removal speaks of these first, then of those asked for.
     settled: by a removal's path, the identity it stood for when it was carried out. To be kept as
     long as the file stands: with only `hf_id` in it, it would go on to mean the next dataset that
-    is alone under that id.
+    is alone under that id. kinds: what a file is, by path, where the path does not tell.
     """
     asked: list[AddFile] = []
     removing: list[tuple[str, RemoveRequest]] = []
     problems: list[Problem] = []
     for path in sorted(files):
         try:
-            request = parse_request(files[path], path)
+            request = parse_request(files[path], path, kind=(kinds or {}).get(path))
         except RequestFileInvalid as error:
             problems += error.problems
             continue

@@ -8,13 +8,14 @@ a date or a truth value to YAML 1.1 or 1.2 is told apart from text.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn, Protocol
 
 import yaml
 from yaml.resolver import Resolver
 
 from hugflow.requests.problems import Problem, show_key
+from hugflow.requests.syntax import EXAMPLE, SyntaxFault, find_conflict, find_fault
 
 MAX_DEPTH = 8
 MAX_EVENTS = 1_000
@@ -85,17 +86,27 @@ def parse_fields(
     fields: dict[str, Written] = {}
     is_whole = False
     try:
-        reader.read_document(fields)
-        is_whole = True
+        if conflict := find_conflict(text):
+            reader.note_fault(conflict)
+        else:
+            reader.read_document(fields)
+            is_whole = True
     except _Stopped:
         pass
     except yaml.MarkedYAMLError as error:
-        place = _place(error.problem_mark or error.context_mark)
-        reader.note(place, None, f"is not YAML: {_without_quotes(error.problem)}", *_NOT_YAML)
+        reader.note_fault(find_fault(text, error))
+        _refuse_last(fields)
     # The pure parser lets a ValueError escape where "\U00110000" names no character.
     except (yaml.YAMLError, ValueError):
         reader.note((1, 1), None, "is not YAML", *_NOT_YAML)
     return Fields(fields, tuple(reader.problems), is_whole)
+
+
+def _refuse_last(fields: dict[str, Written]) -> None:
+    """Take the last field for refused: it may have swallowed the line that is the mistake."""
+    if fields:
+        name, written = fields.popitem()
+        fields[name] = replace(written, is_refused=True)
 
 
 class _Mark(Protocol):
@@ -125,23 +136,35 @@ class _Reader:
         if len(noted) < MAX_PROBLEMS and (place[0], field, what) not in noted:
             self.problems.append(Problem(self._path, *place, field, what, why, mend))
 
+    def note_fault(self, fault: SyntaxFault) -> None:
+        place = (fault.line, fault.column)
+        self.note(place, fault.field, fault.what, fault.why, fault.mend)
+
     def read_document(self, fields: dict[str, Written]) -> None:
         """Fill `fields`; what was read before a stop stays in it."""
         self._next()
         start = self._next()
         if not isinstance(start, yaml.DocumentStartEvent):
-            self._stop(start, "is empty", mend="write at least hf_id and description into it")
+            mend = f"write at least hf_id and description into it: {EXAMPLE}"
+            self._stop(start, "is empty", mend=mend)
         if getattr(start, "tags", None):
             self._note_unplain(start, None, "declares tags", "delete the %TAG line")
         root = self._next()
         if not isinstance(root, yaml.MappingStartEvent):
-            self._stop(root, "holds no fields", mend='write one "field: value" a line')
+            self._refuse_root(root)
         self._note_properties(root, None)
         self._read_mapping(fields, root, None, depth=1)
         self._next()
         end = self._next()
         if not isinstance(end, yaml.StreamEndEvent):
             self._stop(end, "holds several documents", mend="write one file for each request")
+
+    def _refuse_root(self, root: yaml.Event) -> NoReturn:
+        if isinstance(root, yaml.SequenceStartEvent):
+            mend = f"take away the dash before each field: {EXAMPLE}"
+            self._stop(root, "holds no fields but a list", mend=mend)
+        mend = f"write one field a line, with a colon and a space behind its name: {EXAMPLE}"
+        self._stop(root, "holds no fields", mend=mend)
 
     def _read_mapping(
         self, fields: dict[str, Written], start: yaml.Event, parent: str | None, *, depth: int
@@ -252,12 +275,3 @@ def _resolve(text: str, *, is_plain: bool) -> tuple[object, str, str]:
 def _place(mark: _Mark | None) -> tuple[int, int]:
     """Give the line and the column, from 1."""
     return (mark.line + 1, mark.column + 1) if mark else (1, 1)
-
-
-def _without_quotes(problem: str | None) -> str:
-    """Take out of a parser's message what it quotes from the file, but for single signs."""
-    return re.sub(
-        r"'([^']*)'",
-        lambda quoted: quoted[0] if len(quoted[1]) == 1 else "something",
-        problem or "it breaks off",
-    )

@@ -57,7 +57,7 @@ def hf_id(value: str) -> str:
     mend = 'write "owner/name" as it stands in the dataset\'s address on the Hub'
     if "://" in value:
         raise FieldInvalid("is an address, not an id", mend=f"{mend}, and nothing else")
-    _refuse_surrounding_space(value)
+    _refuse_surrounding_space(value, 'hf_id: "owner/name"')
     if not value.isascii():
         character = next(character for character in value if not character.isascii())
         raise FieldInvalid(
@@ -80,7 +80,7 @@ def revision(value: str) -> str:
     """
     mend = "name a branch, a tag, refs/... or a commit of 40 hex digits, as git writes it"
     _refuse_length(value, MAX_REVISION_CHARACTERS)
-    _refuse_surrounding_space(value)
+    _refuse_surrounding_space(value, 'revision: "main"')
     _refuse_characters(value, _REFUSED_IN_NAMES)
     if any(character.isspace() for character in value):
         raise FieldInvalid("holds white space", mend=mend)
@@ -121,7 +121,7 @@ def split(value: str) -> str:
         raise FieldInvalid("asks for a sum of splits", mend="write one request for each split")
     mend = "write one split as the dataset's page on the Hub lists it, such as train"
     _refuse_length(value, MAX_SPLIT_CHARACTERS)
-    _refuse_surrounding_space(value)
+    _refuse_surrounding_space(value, 'split: "train"')
     if not re.fullmatch(SPLIT_PATTERN, value):
         raise FieldInvalid("is not letters, digits, underscores and full stops between", mend=mend)
     return value
@@ -231,11 +231,11 @@ def _refuse_blank(value: str, mend: str) -> None:
         raise FieldInvalid("is blank", mend=mend)
 
 
-def _refuse_surrounding_space(value: str) -> None:
+def _refuse_surrounding_space(value: str, example: str) -> None:
     if value != value.strip():
         raise FieldInvalid(
             "has a space or a line break around it",
-            mend='write it on one line in quotes; a "|" or ">" block adds a line break',
+            mend=f'write it on one line in quotes: {example}; a "|" or ">" block adds a line break',
         )
 
 

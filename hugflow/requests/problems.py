@@ -38,8 +38,7 @@ class Problem:
         """Say where and what in one line: `path:line: field: what`."""
         where = self.path if self.line is None else f"{self.path}:{self.line}"
         headline = ": ".join(part for part in (where, self.field, self.what) if part)
-        # Paths are written by strangers too: none breaks out of its line, here or in a terminal.
-        return _UNPRINTABLE.sub("?", headline)
+        return show_path(headline)
 
     def render(self) -> str:
         """Say it all in three lines, as every error does."""
@@ -61,6 +60,11 @@ class RequestFileInvalid(RequestInvalid):
     def __str__(self) -> str:
         """Give three lines for each problem."""
         return "\n".join(problem.render() for problem in self.problems)
+
+
+def show_path(path: str) -> str:
+    """Give a path fit to be shown: strangers write paths too, and none breaks out of its line."""
+    return _UNPRINTABLE.sub("?", path)
 
 
 def show_key(key: str) -> str:

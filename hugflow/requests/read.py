@@ -120,7 +120,7 @@ def _check_regular(status: os.stat_result, path: Path) -> None:
 def _unreadable(path: Path, what: str) -> RequestFileInvalid:
     why = "a request is read from a file of its own"
     mend = "name a file that holds a request and that you may read"
-    return RequestFileInvalid([Problem(str(path), None, None, None, what, why, mend)])
+    return RequestFileInvalid([Problem(str(path), 1, None, None, what, why, mend)])
 
 
 def _decode(data: bytes, path: str) -> tuple[str | None, list[Problem]]:
@@ -128,7 +128,7 @@ def _decode(data: bytes, path: str) -> tuple[str | None, list[Problem]]:
     if len(data) > MAX_REQUEST_BYTES:
         what = f"is larger than {MAX_REQUEST_BYTES // 1024} KiB"
         why, mend = "a request is a few lines", "keep the fields and take out the rest"
-        return None, [Problem(path, None, None, None, what, why, mend)]
+        return None, [Problem(path, 1, None, None, what, why, mend)]
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -230,7 +230,7 @@ def _wrong_value(field: str, written: Written, finding: ErrorDetails, path: str)
 
 def _put_in_quotes(field: str, written: Written) -> str:
     if not written.source:
-        return f"write one text in quotes after {field}:"
+        return f'write one text in quotes: {field}: "..."'
     is_short = len(written.source) <= _MAX_SHOWN_CHARACTERS
     return f'put it in quotes: {field}: "{written.source}"' if is_short else "put it in quotes"
 

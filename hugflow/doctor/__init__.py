@@ -1,0 +1,1 @@
+"""Looking at everything that work here depends on: the machine, the settings, the services."""

@@ -1,0 +1,23 @@
+"""All checks, in the order in which they are told."""
+
+from collections.abc import Mapping
+
+from hugflow.doctor import instance, machine, repository, services
+from hugflow.doctor.findings import Check
+
+CHECKS: Mapping[str, Check] = {
+    "python": machine.check_python,
+    "packages": machine.check_packages,
+    "settings": machine.check_settings,
+    "roots": machine.check_roots,
+    "disk": machine.check_disks,
+    "file system": machine.check_file_systems,
+    "quota": machine.check_quota,
+    "hub": services.check_hub,
+    "git": repository.check_git,
+    "requests": repository.check_requests,
+    "dagster": instance.check_dagster,
+    "github": services.check_github,
+    "sync on": services.check_sync_on,
+    "slack": services.check_slack,
+}

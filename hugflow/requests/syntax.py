@@ -1,0 +1,152 @@
+"""Why a file is no YAML, in words for someone who never read about YAML.
+
+The parser says where it stopped and in its own words why. What people did is mostly to be seen on
+that line: a quote left open, a line moved to the right, a colon in a text. Nothing of the file is
+repeated but the names of fields and single signs.
+"""
+
+import re
+from dataclasses import dataclass
+
+import yaml
+
+from hugflow.requests.problems import HIDDEN, show_key
+
+EXAMPLE = 'hf_id: "owner/name"'
+
+_FIELD = re.compile(r"\s*[\"']?([A-Za-z_]+)[\"']?\s*:(?:\s|$)")
+# What is left open swallows lines below it: the mistake is where it began.
+_BEGUN_ABOVE = re.compile("end of stream|simple key|flow (?:sequence|mapping)")
+_CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class SyntaxFault:
+    """Where the file stops being YAML, from 1, in which field, and the three parts of an error."""
+
+    line: int
+    column: int
+    field: str | None
+    what: str
+    why: str
+    mend: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """The parser's complaint, the sign at which it stopped, that line, and the one above."""
+
+    complaint: str
+    sign: str
+    line: str
+    above: str
+    field: str | None
+
+    @property
+    def example(self) -> str:
+        return f'{self.field}: "..."' if self.field else EXAMPLE
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether the line stands in another column than the fields above it."""
+        return bool(self.above) and _indent(self.line) != _indent(self.above)
+
+
+def find_conflict(text: str) -> SyntaxFault | None:
+    """The first mark that a merge left behind, if there is one."""
+    found = _CONFLICT.search(text)
+    if found is None:
+        return None
+    return SyntaxFault(
+        text.count("\n", 0, found.start()) + 1,
+        1,
+        None,
+        "holds the marks of a merge conflict",
+        "git could not join two versions of the file, and left both in it",
+        "keep one version, and delete the lines that begin with <<<<<<<, ======= and >>>>>>>",
+    )
+
+
+def find_fault(text: str, error: yaml.MarkedYAMLError) -> SyntaxFault:
+    """Explain the parser's error; the line is that on which the mistake was made, as far as known."""
+    complaint = " ".join(part for part in (error.context, error.problem) if part)
+    mark = error.problem_mark or error.context_mark
+    if error.context_mark is not None and _BEGUN_ABOVE.search(complaint):
+        mark = error.context_mark
+    lines = text.splitlines() or [""]
+    row, column = (mark.line, mark.column) if mark is not None else (0, 0)
+    row = min(row, len(lines) - 1)
+    line = lines[row]
+    above = next((before for before in reversed(lines[:row]) if before.strip()), "")
+    scene = _Scene(complaint, line[column : column + 1], line, above, _field_of(line))
+    what, why, mend = _explain(scene)
+    return SyntaxFault(row + 1, column + 1, scene.field, f"is not YAML: {what}", why, mend)
+
+
+def _explain(scene: _Scene) -> tuple[str, str, str]:
+    """What, why and how to mend it, for the first mistake that fits."""
+    complaint, line = scene.complaint, scene.line
+    if "end of stream" in complaint and "quoted" in complaint:
+        return (
+            "a quote is opened and never closed",
+            "so all that follows is taken for one long text",
+            f"close it at the end of the same line: {scene.example}",
+        )
+    if "\t" in line[: len(line) - len(line.lstrip())] or scene.sign == "\t":
+        return (
+            "a tab stands where only spaces may",
+            "editors show a tab as wide as they like, so YAML takes none before a field",
+            f"delete the tab, so that the field begins the line: {scene.example}",
+        )
+    if "escape character" in complaint:
+        return (
+            "a backslash stands in double quotes",
+            "in double quotes it begins a special character, and this is none",
+            "use single quotes: description: 'C:\\data', or write the backslash twice",
+        )
+    if "cannot start any token" in complaint and scene.sign:
+        return (
+            f"a value begins with {scene.sign}",
+            "YAML keeps that sign for itself at the beginning of a value",
+            f"put the value in quotes: {scene.example}",
+        )
+    if scene.is_moved and ("mapping values" in complaint or "expected" in complaint):
+        return (
+            "the line does not begin in the same column as the fields above it",
+            "the column tells YAML what belongs together; here it takes the line for part of "
+            "another",
+            f"begin every field at the left edge, without a space before it: {scene.example}",
+        )
+    if "mapping values" in complaint:
+        return (
+            "a second colon with a space behind it stands in the line",
+            "YAML takes what is before it for the name of a field",
+            f"put the value in quotes: {scene.example}",
+        )
+    if line.count('"') > 1 or line.count("'") > 1:
+        return (
+            "text stands behind a closing quote",
+            "a quote within quotes ends the text, or one of an earlier line was left open",
+            'put a text that holds " in single quotes: description: \'they say "yes"\'',
+        )
+    if re.search(r"[\[\]{}]", line):
+        return (
+            "a bracket or brace is left open, or a comma is missing",
+            "YAML takes [ and { for the beginning of a list or a mapping",
+            f"a request needs neither: {scene.example}",
+        )
+    return (
+        "the line is no field with a value",
+        'every line of a request reads "field: value", with a space behind the colon',
+        f"write it as {scene.example}, or delete it",
+    )
+
+
+def _field_of(line: str) -> str | None:
+    found = _FIELD.match(line)
+    name = show_key(found[1]) if found else HIDDEN
+    return None if name == HIDDEN else name
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))

@@ -1,0 +1,241 @@
+"""Every setting: its documented name, what it takes, its default, what it means.
+
+This page is the source of `.env.example` and of the table in docs/settings.md; tests compare them.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from hugflow.requests.grammar import BadRowBudget, bad_rows_setting
+
+
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """What a setting takes, in words and by an example; both stand in its errors."""
+
+    what: str
+    example: str
+
+
+def _to_token(value: object) -> object:
+    """A token without the line end that files and shells leave behind it."""
+    if not isinstance(value, str):
+        return value
+    token = value.strip()
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise ValueError
+    return token
+
+
+def _to_address(value: object) -> object:
+    """An http or https address, without a final slash."""
+    address = value.strip() if isinstance(value, str) else ""
+    parts = urlsplit(address)
+    # Reading the port raises where it is none.
+    is_address = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    if not is_address or not address.isprintable() or " " in address:
+        raise ValueError
+    return address.rstrip("/")
+
+
+def _to_upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_Token: TypeAlias = Annotated[
+    SecretStr | None,
+    BeforeValidator(_to_token),
+    Takes("letters, digits and signs, without a space", "..."),
+]
+_SecretAddress: TypeAlias = Annotated[
+    SecretStr | None,
+    BeforeValidator(_to_address),
+    Takes("an http or https address", "https://hooks.slack.com/services/..."),
+]
+_Address: TypeAlias = Annotated[str, BeforeValidator(_to_address)]
+_Folder: TypeAlias = Annotated[Path, Takes("the path of a folder", "/data/hugflow")]
+_Count: TypeAlias = Annotated[int, Field(gt=0), Takes("a whole number above 0", "4")]
+_Truth: TypeAlias = Annotated[bool, Takes("true or false", "true")]
+
+
+class Settings(BaseModel):
+    """Every setting under its documented name; the descriptions are the table in the docs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    hf_token: _Token = Field(
+        None, alias="HF_TOKEN", description="Token of the Hub; default: `hf auth login`'s."
+    )
+    hf_endpoint: Annotated[
+        _Address | None, Takes("an http or https address", "https://huggingface.co")
+    ] = Field(None, alias="HF_ENDPOINT", description="Address of the Hub.")
+    hf_home: Annotated[Path | None, Takes("the path of a folder", "/data/hub")] = Field(
+        None, alias="HF_HOME", description="Cache folder of the Hub's libraries."
+    )
+    storage_root: _Folder = Field(
+        Path("./datasets"), alias="STORAGE_ROOT", description="Where datasets are stored."
+    )
+    processed_root: _Folder = Field(
+        Path("/mnt/data/processed"),
+        alias="PROCESSED_ROOT",
+        description="Where links to complete datasets are made.",
+    )
+    state_dir: _Folder = Field(
+        Path("./.hugflow-state"), alias="STATE_DIR", description="Plans, ledger, locks, progress."
+    )
+    storage_quota_gb: Annotated[
+        Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)] | None,
+        Takes("a number above 0", "500"),
+    ] = Field(
+        None,
+        alias="STORAGE_QUOTA_GB",
+        description="What all datasets may take together, in GB of 10^9 bytes; default: no limit.",
+    )
+    requests_repo: Annotated[
+        str | None, Takes("a URL or a path", "https://github.com/acme/requests.git")
+    ] = Field(
+        None,
+        alias="REQUESTS_REPO",
+        description="Repository of the requests, URL or path; default: the work tree's origin, "
+        "else the work tree's own repository.",
+    )
+    requests_branch: Annotated[str, Takes("the name of a branch", "main")] = Field(
+        "main", alias="REQUESTS_BRANCH", description="The branch whose requests count."
+    )
+    sync_on: Annotated[
+        Literal["pull_request", "merge"], Takes("pull_request or merge", "merge")
+    ] = Field(
+        "pull_request",
+        alias="SYNC_ON",
+        description="When the job is done: on the pull request before the merge, or after it.",
+    )
+    auto_merge: _Truth = Field(
+        False,
+        alias="AUTO_MERGE",
+        description="Merge a pull request by itself once its requests are done.",
+    )
+    mp3_source: Annotated[Literal["copy", "reencode"], Takes("copy or reencode", "copy")] = Field(
+        "copy", alias="MP3_SOURCE", description="Pass sound mono MP3s through, or encode anew."
+    )
+    max_bad_rows: Annotated[
+        BadRowBudget,
+        BeforeValidator(bad_rows_setting),
+        Takes("a count, or a percentage up to 100% with at most three decimals", "1%"),
+    ] = Field(
+        "1%", alias="MAX_BAD_ROWS", description="Rows that may fail: a count or a percentage."
+    )
+    keep_raw: _Truth = Field(
+        False, alias="KEEP_RAW", description="Keep fetched files when their rows are in."
+    )
+    max_concurrent_downloads: _Count = Field(
+        5,
+        alias="MAX_CONCURRENT_DOWNLOADS",
+        description="Source files fetched at once on this host, over all runs.",
+    )
+    workers: _Count = Field(
+        default_factory=_cores, alias="WORKERS", description="Rows encoded at once; default: cores."
+    )
+    progress_interval: _Count = Field(
+        10_000, alias="PROGRESS_INTERVAL", description="Rows between two lines of progress."
+    )
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        BeforeValidator(_to_upper),
+        Takes("one of DEBUG, INFO, WARNING, ERROR", "INFO"),
+    ] = Field(
+        "INFO", alias="LOG_LEVEL", description="How much is told: DEBUG, INFO, WARNING, ERROR."
+    )
+    log_format: Annotated[Literal["text", "json"], Takes("text or json", "text")] = Field(
+        "text", alias="LOG_FORMAT", description="Log lines as text, or one JSON object each."
+    )
+    github_token: _Token = Field(
+        None,
+        alias="GITHUB_TOKEN",
+        description="Reads a private REQUESTS_REPO over https, and asks GitHub; "
+        "default: `gh auth token`'s.",
+    )
+    github_repository: Annotated[
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")] | None,
+        Takes("owner/name", "acme/requests"),
+    ] = Field(
+        None, alias="GITHUB_REPOSITORY", description="The repository of the requests on GitHub."
+    )
+    github_api_url: Annotated[
+        _Address, Takes("an http or https address", "https://api.github.com")
+    ] = Field(
+        "https://api.github.com", alias="GITHUB_API_URL", description="Address of GitHub's API."
+    )
+    slack_webhook_url: _SecretAddress = Field(
+        None,
+        alias="SLACK_WEBHOOK_URL",
+        description="Address of an incoming webhook of Slack, which fixes the channel.",
+    )
+    slack_bot_token: _Token = Field(
+        None,
+        alias="SLACK_BOT_TOKEN",
+        description="Token of a bot of Slack; it goes before the webhook.",
+    )
+    slack_channel: Annotated[
+        str,
+        Field(pattern=r"^#?[^\s#,:/]{1,80}$"),
+        Takes("a channel's name or id", '"#ml-datasets"'),
+    ] = Field(
+        "#ml-datasets", alias="SLACK_CHANNEL", description="The channel that the bot writes to."
+    )
+    slack_api_url: Annotated[
+        _Address, Takes("an http or https address", "https://slack.com/api")
+    ] = Field("https://slack.com/api", alias="SLACK_API_URL", description="Address of Slack's API.")
+
+
+NAMES: Final[dict[str, str]] = {
+    str(info.alias): field for field, info in Settings.model_fields.items()
+}
+SECRETS: Final = frozenset({"HF_TOKEN", "GITHUB_TOKEN", "SLACK_WEBHOOK_URL", "SLACK_BOT_TOKEN"})
+
+
+def what_it_takes(name: str) -> Takes:
+    """What a setting takes, for the error of one that has something else."""
+    metadata = Settings.model_fields[NAMES[name]].metadata
+    return next(item for item in metadata if isinstance(item, Takes))
+
+
+def default_text(name: str) -> str:
+    """A setting's default as it would be written; "" where there is none or it depends."""
+    info = Settings.model_fields[NAMES[name]]
+    default = None if info.default_factory is not None else info.get_default()
+    shown = "" if default is None else str(default)
+    return shown.lower() if isinstance(default, bool) else shown
+
+
+def render_env_example() -> str:
+    """The text of `.env.example`: every setting, commented out, with its default."""
+    lines = ["# Settings of hugflow. Copy this file to .env and set what you need."]
+    for name, default, description in _rows():
+        lines += ["", f"# {description}", f"# {name}={default}"]
+    return "\n".join(lines) + "\n"
+
+
+def render_settings_table() -> str:
+    """The table in docs/settings.md: every setting, its default, what it means."""
+    lines = ["| Setting | Default | Meaning |", "| --- | --- | --- |"]
+    lines += [
+        f"| `{name}` | {f'`{default}`' if default else ''} | {description} |"
+        for name, default, description in _rows()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _rows() -> Iterator[tuple[str, str, str]]:
+    """Name, default as it is written, and description of each setting."""
+    for name, field in NAMES.items():
+        yield name, default_text(name), Settings.model_fields[field].description or ""
