@@ -2,10 +2,11 @@
 
 import yaml
 
+from hugflow.exports.statistics import Statistics, describe
 from hugflow.shards.plan import Plan
 
 
-def render_card(plan: Plan, *, description: str) -> str:
+def render_card(plan: Plan, *, description: str, statistics: Statistics | None = None) -> str:
     """The text of README.md: the header that `datasets` reads, then a page for people.
 
     The header names the index files and the split, and declares every audio column
@@ -16,7 +17,7 @@ def render_card(plan: Plan, *, description: str) -> str:
         "configs": [
             {
                 "config_name": "default",
-                "data_files": [{"split": _card_split(plan), "path": "index/*.parquet"}],
+                "data_files": [{"split": plan.card_split, "path": "index/*.parquet"}],
             }
         ],
         "dataset_info": {"config_name": "default", "features": plan.card_features},
@@ -37,9 +38,9 @@ def render_card(plan: Plan, *, description: str) -> str:
 
 {quoted}
 
-Made by hugflow from the dataset `{plan.request.hf_id}` at commit `{plan.commit}`.
+Made by hugflow from the dataset `{plan.request.hf_id}` at commit `{plan.commit}`{_by_way(plan)}.
 
-{audio}* `json/`: one file per row
+{_statistics_table(statistics)}{audio}* `json/`: one file per row
 * `index/`: the same rows as parquet
 * `failures.jsonl`: rows that could not be made, if any
 * `manifest.json`: where everything came from, with counts and hashes
@@ -47,10 +48,21 @@ Made by hugflow from the dataset `{plan.request.hf_id}` at commit `{plan.commit}
 ```python
 import datasets
 
-rows = datasets.load_dataset("path/of/this/folder", split="{_card_split(plan)}")
+rows = datasets.load_dataset("path/of/this/folder", split="{plan.card_split}")
 ```
 """
 
 
-def _card_split(plan: Plan) -> str:
-    return plan.request.split
+def _by_way(plan: Plan) -> str:
+    """What stands between the dataset and the rows."""
+    if not plan.is_converted:
+        return ""
+    return f", by way of the Hub's conversion to parquet (commit `{plan.files_commit}`)"
+
+
+def _statistics_table(statistics: Statistics | None) -> str:
+    """A table of two columns, with the empty line that ends it; nothing when nothing is known."""
+    if statistics is None or not statistics.rows:
+        return ""
+    lines = [f"| {label} | {words} |" for label, words in describe(statistics)]
+    return "\n".join(("| | |", "| --- | --- |", *lines)) + "\n\n"

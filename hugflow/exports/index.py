@@ -1,9 +1,10 @@
 """The index: the made rows of one shard as a parquet table, without the audio bytes.
 
 `index/<shard>.parquet`: `row` int64; the dataset's columns in order, the audio column as
-struct<bytes, path> with bytes null and path `audio/<stem>.mp3`; `audio_info` struct. The schema
-carries the features as `datasets` writes them. Row groups and compression are fixed, so the same
-rows give the same bytes.
+struct<bytes, path> with bytes null and path `audio/<stem>.mp3`; `audio_info` struct. Types are
+those of `hugflow.shards.arrow`, the same in every shard, and the schema carries the features as
+`datasets` writes them. Row groups are cut by what the rows hold and not by how the source was cut,
+so the same rows give the same bytes.
 """
 
 import hashlib
@@ -11,16 +12,21 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hugflow.errors import ShardCorrupt
 from hugflow.ledger.journal import RowMade
+from hugflow.shards.arrow import feature_type, index_type, row_sizes, to_type
 from hugflow.shards.features import AUDIO_INFO_TYPE, AUDIO_TYPE, index_names
 from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.read import read_rows
 from hugflow.store.atomic import commit_file, disk_errors, temporary_path
 
+# A row group is in memory as a whole, here and in whoever reads it.
 ROWS_PER_GROUP = 10_000
+BYTES_PER_GROUP = 8 << 20
 
 
 def write_index(
@@ -39,11 +45,10 @@ def write_index(
     with disk_errors(path):
         writer: pq.ParquetWriter | None = None
         try:
-            for table in _groups(_batches(plan, shard, raw_file, made)):
+            for group in _groups(_tables(plan, shard, raw_file, made)):
                 if writer is None:
-                    schema = _with_features(table.schema, plan)
-                    writer = pq.ParquetWriter(temporary, schema, compression="zstd")
-                writer.write_table(table.cast(writer.schema), row_group_size=ROWS_PER_GROUP)
+                    writer = pq.ParquetWriter(temporary, group.schema, compression="zstd")
+                writer.write_table(group, row_group_size=ROWS_PER_GROUP)
         finally:
             if writer is not None:
                 writer.close()
@@ -80,51 +85,92 @@ def audio_info(plan_row: RowMade) -> dict[str, object] | None:
     }
 
 
-def _batches(
+def _tables(
     plan: Plan, shard: Shard, raw_file: Path, made: Mapping[int, RowMade]
 ) -> Iterator[pa.Table]:
+    """The made rows as tables of the index, cut as the source is read."""
     columns = [column for column in plan.columns if column != plan.audio_column]
+    schema: pa.Schema | None = None
     for rows, batch in read_rows(raw_file, shard, columns=columns):
+        if schema is None:
+            schema = _index_schema(plan, batch.schema)
         kept = [row for row in rows if row in made]
         if not kept:
             continue
-        table = pa.Table.from_batches([batch])
         if len(kept) < len(rows):
-            table = table.take(pa.array([row - rows.start for row in kept], pa.int64()))
-        yield _index_table(plan, table, [made[row] for row in kept])
+            batch = batch.take(pa.array([row - rows.start for row in kept], pa.int64()))
+        yield _index_table(plan, shard, schema, batch, [made[row] for row in kept])
 
 
-def _index_table(plan: Plan, table: pa.Table, made: list[RowMade]) -> pa.Table:
-    arrays: dict[str, pa.Array | pa.ChunkedArray] = {
-        "row": pa.array([row.row for row in made], pa.int64())
-    }
+def _index_schema(plan: Plan, published: pa.Schema) -> pa.Schema:
+    """The schema of every index of the plan; where features say nothing, by a shard's own types."""
+    types = {"row": pa.int64()}
+    for column, name in zip(plan.columns, index_names(plan.columns), strict=True):
+        if column == plan.audio_column:
+            types[name] = AUDIO_TYPE
+        else:
+            planned = feature_type(plan.features.get(name))
+            own = index_type(published.field(column).type)
+            types[name] = own if planned is None else planned
+    if plan.audio_column is not None:
+        types["audio_info"] = AUDIO_INFO_TYPE
+    features = {"info": {"features": plan.features}}
+    return pa.schema(list(types.items()), {"huggingface": json.dumps(features)})
+
+
+def _index_table(
+    plan: Plan, shard: Shard, schema: pa.Schema, batch: pa.RecordBatch, made: list[RowMade]
+) -> pa.Table:
+    arrays = [pa.array([row.row for row in made], pa.int64())]
     for column, name in zip(plan.columns, index_names(plan.columns), strict=True):
         if column == plan.audio_column:
             paths = [{"bytes": None, "path": f"audio/{row.stem}.mp3"} for row in made]
-            arrays[name] = pa.array(paths, AUDIO_TYPE)
+            arrays.append(pa.array(paths, AUDIO_TYPE))
         else:
-            arrays[name] = table.column(column)
+            try:
+                arrays.append(to_type(batch.column(column), schema.field(name).type))
+            except pa.ArrowException as error:
+                raise _cannot_join(shard, column, error) from error
     if plan.audio_column is not None:
-        arrays["audio_info"] = pa.array([audio_info(row) for row in made], AUDIO_INFO_TYPE)
-    return pa.table(arrays)
+        arrays.append(pa.array([audio_info(row) for row in made], AUDIO_INFO_TYPE))
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Cut tables into pieces of ROWS_PER_GROUP rows, whatever pieces they came in."""
+    """Cut tables into row groups, whatever pieces they came in.
+
+    A group ends before the row that would be one too many, or bring it above BYTES_PER_GROUP.
+    """
     pending: list[pa.Table] = []
-    count = 0
+    rows = size = 0
     for table in tables:
-        pending.append(table)
-        count += table.num_rows
-        while count >= ROWS_PER_GROUP:
-            whole = pa.concat_tables(pending)
-            yield whole.slice(0, ROWS_PER_GROUP)
-            pending = [whole.slice(ROWS_PER_GROUP)]
-            count -= ROWS_PER_GROUP
-    if count:
-        yield pa.concat_tables(pending)
+        start = 0
+        for row, row_size in enumerate(_row_sizes(table)):
+            if rows == ROWS_PER_GROUP or (rows and size + row_size > BYTES_PER_GROUP):
+                yield _in_one_piece([*pending, table.slice(start, row - start)])
+                pending, start = [], row
+                rows = size = 0
+            rows += 1
+            size += row_size
+        pending.append(table.slice(start))
+    if rows:
+        yield _in_one_piece(pending)
 
 
-def _with_features(schema: pa.Schema, plan: Plan) -> pa.Schema:
-    features = {"info": {"features": plan.features}}
-    return schema.with_metadata({"huggingface": json.dumps(features)})
+def _row_sizes(table: pa.Table) -> list[int]:
+    by_column = [row_sizes(column.combine_chunks()) for column in table.columns]
+    sizes: list[int] = np.sum(by_column, axis=0).tolist()
+    return sizes
+
+
+def _in_one_piece(pieces: list[pa.Table]) -> pa.Table:
+    """Pages are cut by pieces too: the same rows in other pieces would be other bytes."""
+    return pa.concat_tables(pieces).combine_chunks()
+
+
+def _cannot_join(shard: Shard, column: str, error: Exception) -> ShardCorrupt:
+    return ShardCorrupt(
+        f"{shard.file.path}: the column {column!r} does not fit the type that all files share",
+        why=" ".join(str(error).split())[:300],
+        mend="request a subset whose files agree, or tell the dataset's owner",
+    )

@@ -6,12 +6,14 @@ what it finds on disk; all three say the same of the same shard.
 
 import json
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 import dagster as dg
 
+from hugflow.exports.statistics import Spread, Statistics, from_json
 from hugflow.ledger.markers import SHARD_STAGES, Marker, Stage, read_marker
 from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
@@ -108,6 +110,7 @@ def stage_materialization(
             index = build.folder.index_file(shard.name)
             metadata["index"] = dg.MetadataValue.path(str(index))
             metadata["index_sha256"] = marker.index_sha256
+            metadata |= _statistics_metadata(_read_shard_statistics(build, index))
         if sample := read_sample(build, shard, marker):
             metadata["sample"] = _to_table(sample)
     if marker.failed_rows:
@@ -129,6 +132,7 @@ def processed_materialization(
         "dataset_hours": round(audio["seconds"] / 3600, 6),
         "dataset_copied": audio["copied"],
         "dataset_encoded": audio["encoded"],
+        **_statistics_metadata(from_json(manifest.get("statistics")), "dataset_"),
         "licence": manifest["licence"] or "none given",
         "link": dg.MetadataValue.path(str(build.places.link(build.name))),
         "path": dg.MetadataValue.path(str(build.folder.root)),
@@ -176,6 +180,41 @@ def read_sample(build: Build, shard: Shard, marker: Marker) -> list[dict[str, st
                 }
             )
     return sample
+
+
+def _read_shard_statistics(build: Build, index: Path) -> Statistics | None:
+    """Statistics of one shard; None where its index cannot be read, which is told elsewhere."""
+    import polars as pl
+
+    from hugflow.exports.measure import index_text_column, read_statistics
+
+    try:
+        return read_statistics([index], index_text_column(build.plan))
+    except (OSError, pl.exceptions.PolarsError):
+        return None
+
+
+def _statistics_metadata(statistics: Statistics | None, prefix: str = "") -> Metadata:
+    """Statistics as numbers, which plot over time, and counts by value as JSON."""
+    metadata: Metadata = {}
+    if statistics is not None and (audio := statistics.audio):
+        metadata["hours"] = audio.hours
+        metadata |= _spread_metadata("duration", audio.duration)
+        for name in ("sampling_rates", "source_sampling_rates", "source_formats", "bitrates_kbps"):
+            counts = {str(value): rows for value, rows in getattr(audio, name).items()}
+            metadata[name] = dg.MetadataValue.json(counts)
+    if statistics is not None and (text := statistics.text):
+        metadata["characters"] = text.characters
+        metadata["rows_without_text"] = text.empty_rows
+        if text.characters_per_second is not None:
+            metadata |= _spread_metadata("characters_per_second", text.characters_per_second)
+    return {f"{prefix}{name}": value for name, value in metadata.items()}
+
+
+def _spread_metadata(name: str, spread: Spread) -> Metadata:
+    """The mean under the name itself, the percentiles beside it."""
+    percentiles = {f"{name}_{field}": value for field, value in asdict(spread).items()}
+    return {name: percentiles.pop(f"{name}_mean"), **percentiles}
 
 
 def _is_plan_recorded(instance: dg.DagsterInstance, build: Build) -> bool:

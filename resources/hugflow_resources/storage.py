@@ -23,6 +23,7 @@ class Storage(dg.ConfigurableResource["Storage"]):
     keep_raw: bool = False
     mp3_source: str = "copy"
     max_bad_rows: str = "1%"
+    storage_quota_bytes: int | None = None
 
     @classmethod
     def of(cls, project: Project) -> Self:
@@ -37,6 +38,7 @@ class Storage(dg.ConfigurableResource["Storage"]):
             keep_raw=options.keep_raw,
             mp3_source=options.mp3_source,
             max_bad_rows=str(options.max_bad_rows),
+            storage_quota_bytes=options.storage_quota_bytes,
         )
 
     @property
@@ -52,5 +54,6 @@ class Storage(dg.ConfigurableResource["Storage"]):
             keep_raw=self.keep_raw,
             mp3_source=self.mp3_source,
             max_bad_rows=bad_rows_setting(self.max_bad_rows),
+            storage_quota_bytes=self.storage_quota_bytes,
             lock_wait_s=lock_wait_s,
         )

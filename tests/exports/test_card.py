@@ -1,16 +1,28 @@
 """The card: a header that `datasets` reads, and a stranger's words that stay words."""
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hugflow.exports.card import render_card
+from hugflow.exports.statistics import Statistics, TextStatistics
 from tests.shards.plans import REQUEST, plan_of
 
+LOAD_ALL = """
+import sys
+import datasets
+[split] = datasets.load_dataset(sys.argv[1]).values()
+print(split["row"][:])
+"""
 FEATURES: list[Any] = [{"name": "row", "dtype": "int64"}]
 
 
@@ -87,8 +99,49 @@ def test_the_split_is_the_requests(split: str):
     assert f'split="{split}"' in card
 
 
+@pytest.mark.parametrize("split", ["all", "All"])
+def test_a_split_that_datasets_would_not_read_is_called_otherwise(split: str):
+    plan = plan_of(card_features=FEATURES, request=replace(REQUEST, split=split))
+    card = render_card(plan, description="x")
+    assert header_of(card) == expected(f"{split}_")
+    assert f'split="{split}_"' in card
+
+
+def test_a_folder_with_the_split_all_is_read_by_datasets(tmp_path: Path):
+    plan = plan_of(card_features=FEATURES, request=replace(REQUEST, split="all"))
+    (tmp_path / "index").mkdir()
+    (tmp_path / "README.md").write_text(render_card(plan, description="x"), "utf-8")
+    pq.write_table(pa.table({"row": [0, 1]}), tmp_path / "index" / "a.parquet")
+    child = subprocess.run(
+        [sys.executable, "-c", LOAD_ALL, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert (child.returncode, child.stdout) == (0, "[0, 1]\n"), child.stderr
+
+
+def test_a_dataset_that_the_hub_has_converted_says_so():
+    assert "conversion" not in render_card(plan_of(), description="x")
+    card = render_card(plan_of(files_commit="f" * 40), description="x")
+    assert f"conversion to parquet (commit `{'f' * 40}`)" in card
+
+
 def test_a_dataset_without_audio_speaks_of_none():
-    assert "audio" not in render_card(plan_of(audio_column=None), description="x")
+    statistics = Statistics(5, None, TextStatistics(7, 1, None))
+    card = render_card(plan_of(audio_column=None), description="x", statistics=statistics)
+    assert "audio" not in card
+    assert "second" not in card
+
+
+def test_the_figures_are_a_table_before_the_list_of_what_is_there():
+    statistics = Statistics(1234, None, TextStatistics(7, 1, None))
+    card = render_card(plan_of(card_features=FEATURES), description="x", statistics=statistics)
+    table = "\n\n| | |\n| --- | --- |\n| rows | 1,234 |\n| characters | 7 |\n| rows without text | 1 |\n\n* "
+    assert table in card
+    assert header_of(card) == expected("train")
+
+
+@pytest.mark.parametrize("statistics", [None, Statistics(0, None, None)])
+def test_without_figures_there_is_no_table(statistics: Statistics | None):
+    assert "| |" not in render_card(plan_of(), description="x", statistics=statistics)
 
 
 def _made_by(body: list[str]) -> str:

@@ -1,6 +1,8 @@
 """The index: the made rows of a shard, always in the same bytes."""
 
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,13 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from hugflow.audio.mp3 import AudioInfo
+from hugflow.errors import ShardCorrupt
 from hugflow.exports import index
 from hugflow.exports.index import file_sha256, write_index
 from hugflow.ledger.journal import RowMade
+from hugflow.shards import read
 from hugflow.shards.features import AUDIO_TYPE
 from hugflow.shards.plan import Plan
 from hugflow.store.atomic import temporary_path
-from tests.shards.plans import plan_for, write_table
+from hugflow.testing.column_types import typed_columns, types_table
+from tests.shards.plans import plan_for, shard_of, write_table
 
 INFO = AudioInfo(16_000, 8_000, "flac", 16_000, 1, 160, False, "clip.flac")
 
@@ -93,9 +98,114 @@ def test_row_groups_are_cut_by_rows_and_not_by_how_the_source_was_cut(
         rows = made(*range(35), has_audio=False)
         digests.add(write_index(tmp_path / "i", plan, plan.shards[0], raw, rows))
     assert len(digests) == 1
-    metadata = pq.read_metadata(tmp_path / "i")
-    groups = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
-    assert groups == [10, 10, 10, 5]
+    assert rows_per_group(tmp_path / "i") == [10, 10, 10, 5]
+
+
+def test_row_groups_are_bounded_by_what_their_rows_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(index, "BYTES_PER_GROUP", 100_000)
+    image = {"bytes": b"x" * 30_000, "path": "a.png"}
+    huge = {"bytes": b"x" * 500_000, "path": "b.png"}
+    images = pa.array([image, image, image, image, huge, image, None], AUDIO_TYPE)
+    plan = plan_for(pa.table({"image": images}))
+    raw = write_table(tmp_path / "raw", pa.table({"image": images}))
+    write_index(tmp_path / "i", plan, plan.shards[0], raw, made(*range(7), has_audio=False))
+    assert rows_per_group(tmp_path / "i") == [3, 1, 1, 2]
+    assert pq.read_table(tmp_path / "i").column("image").to_pylist() == images.to_pylist()
+
+
+def rows_per_group(path: Path) -> list[int]:
+    metadata = pq.read_metadata(path)
+    return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+
+
+@pytest.mark.parametrize("name", ["words", "labels", "media", "nested"])
+def test_the_same_rows_give_the_same_bytes_whatever_batches_they_came_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    monkeypatch.setattr(index, "BYTES_PER_GROUP", 3_000_000)
+    numbers = range(3_000)
+    columns = {
+        "words": pa.array([f"{number} " * (number % 900) for number in numbers]),
+        "labels": pa.array([str(number % 7) for number in numbers]).dictionary_encode(),
+        "media": pa.array([{"bytes": bytes(number), "path": str(number)} for number in numbers]),
+        "nested": pa.array(
+            [[{"n": n, "t": ["x"] * (n % 5)} for n in range(k % 9)] for k in numbers]
+        ),
+    }
+    table = pa.table({name: columns[name]})
+    plan = plan_for(table)
+    rows = made(*(row for row in numbers if row % 10), has_audio=False)
+    digests = set()
+    for group, batch_rows in ((3_000, 1_024), (3_000, 7), (100, 1_024), (1_111, 64)):
+        monkeypatch.setattr(read, "BATCH_ROWS", batch_rows)
+        raw = write_table(tmp_path / "raw", table, group)
+        digests.add(write_index(tmp_path / "i", plan, plan.shards[0], raw, rows))
+    assert len(digests) == 1
+
+
+def test_every_shard_has_the_same_types_whatever_its_file_has(tmp_path: Path):
+    narrow = pa.table({"n": pa.array([1], pa.int8()), "s": pa.array([{"a": "x"}])})
+    wide = pa.table(
+        {
+            "n": pa.array([2.5], pa.float32()),
+            "s": pa.array([{"b": 5, "a": "y"}], pa.struct([("b", pa.int8()), ("a", pa.string())])),
+        }
+    )
+    schema = pa.unify_schemas([narrow.schema, wide.schema], promote_options="permissive")
+    plan = plan_for(schema.empty_table().select(["n", "s"]))
+    tables = []
+    for number, table in enumerate((narrow, wide)):
+        raw = write_table(tmp_path / "raw", table)
+        write_index(tmp_path / f"{number}", plan, shard_of(1), raw, made(0, has_audio=False))
+        tables.append(pq.read_table(tmp_path / f"{number}"))
+    assert tables[0].schema == tables[1].schema
+    assert tables[0].to_pylist() == [{"row": 0, "n": 1.0, "s": {"a": "x", "b": None}}]
+    assert tables[1].to_pylist() == [{"row": 0, "n": 2.5, "s": {"a": "y", "b": 5}}]
+
+
+def test_values_that_fit_no_common_type_are_an_error_that_names_the_column(tmp_path: Path):
+    plan = plan_for(pa.table({"n": pa.array([], pa.timestamp("ns"))}))
+    raw = write_table(tmp_path / "raw", pa.table({"n": pa.array([2**40], pa.timestamp("ms"))}))
+    table = pa.table({"n": pa.array([2**60], pa.timestamp("ms"))})
+    write_index(tmp_path / "i", plan, shard_of(1), raw, made(0, has_audio=False))
+    raw = write_table(tmp_path / "raw", table)
+    with pytest.raises(ShardCorrupt, match="column 'n'"):
+        write_index(tmp_path / "i", plan, shard_of(1), raw, made(0, has_audio=False))
+
+
+def test_arrays_of_datasets_are_the_same_bytes_whether_datasets_is_there_or_not(tmp_path: Path):
+    """Its extension types are known to Arrow only once it is imported."""
+    program = """
+import sys
+from pathlib import Path
+import pyarrow as pa
+from hugflow.exports.index import write_index
+from hugflow.ledger.journal import RowMade
+from tests.shards.plans import plan_of, shard_of
+if sys.argv[1] == "with":
+    import datasets
+feature = {"shape": [1, 2], "dtype": "float32", "_type": "Array2D"}
+plan = plan_of(audio_column=None, text_column=None, columns=("x",), features={"x": feature})
+made = {0: RowMade(0, "0", None, 1, None)}
+print(write_index(Path(sys.argv[3]), plan, shard_of(1), Path(sys.argv[2]), made))
+assert ("datasets" in sys.modules) == (sys.argv[1] == "with")
+"""
+    raw = write_table(tmp_path / "raw", types_table({"x": typed_columns("features")["array2d"]}))
+    raw = write_table(tmp_path / "raw", pq.read_table(raw).select(["x"]).slice(0, 1))
+    digests = set()
+    for name in ("with", "without"):
+        child = subprocess.run(
+            [sys.executable, "-c", program, name, str(raw), str(tmp_path / name)],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=Path(__file__).parents[2],
+        )
+        assert child.returncode == 0, child.stderr
+        digests.add(child.stdout)
+    assert len(digests) == 1
 
 
 def test_a_dataset_of_nothing_but_audio_has_an_index(tmp_path: Path):

@@ -1,0 +1,171 @@
+"""Measuring a dataset on its index: the statistics of `hugflow.exports.statistics`.
+
+Lazy scans with the streaming engine count what is the same, and from those counts follows the
+rest: the index is never held. All is counted in whole numbers and rounded at the end, so the same
+rows give the same digits.
+
+Importing this imports polars, which takes as long as the rest of a small command: import it where
+it is called.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from hugflow.exports.scan import scan_index
+from hugflow.exports.statistics import AudioStatistics, Spread, Statistics, TextStatistics
+from hugflow.shards.features import index_names
+from hugflow.shards.plan import Plan
+from hugflow.store.layout import DatasetFolder
+
+
+def plan_statistics(plan: Plan, folder: DatasetFolder) -> Statistics:
+    """Statistics of the rows that stand in the tree of a plan."""
+    files = [folder.index_file(shard.name) for shard in plan.shards]
+    return read_statistics([file for file in files if file.is_file()], index_text_column(plan))
+
+
+def index_text_column(plan: Plan) -> str | None:
+    """The name of the text column in the index."""
+    names = dict(zip(plan.columns, index_names(plan.columns), strict=True))
+    return names[plan.text_column] if plan.text_column is not None else None
+
+
+def read_statistics(index_files: Sequence[Path], text_column: str | None) -> Statistics:
+    """Statistics of the rows in index files; of none when there are none.
+
+    text_column: as the index calls it; a column that is not text has no statistics.
+    """
+    if not index_files:
+        return Statistics(0, None, None)
+    frame = scan_index(index_files)
+    schema = frame.collect_schema()
+    # A column of the dataset is never called so in the index.
+    has_audio = "audio_info" in schema
+    has_text = text_column is not None and schema[text_column] in (pl.String, pl.Categorical)
+    queries = {"rows": frame.select(rows=pl.len())}
+    if has_audio:
+        queries |= {"forms": _count_forms(frame), "duration": _count_durations(frame)}
+    if has_text and text_column is not None:
+        text = pl.col(text_column).cast(pl.String)
+        queries["text"] = _count_text(frame, text)
+        if has_audio:
+            queries["speed"] = _count_speeds(frame, text)
+    answers = pl.collect_all(list(queries.values()), engine="streaming")
+    found = dict(zip(queries, answers, strict=True))
+    rows = found["rows"].item()
+    if not rows:
+        return Statistics(0, None, None)
+    seconds = _total_seconds(found["forms"]) if has_audio else None
+    return Statistics(
+        rows,
+        _to_audio(found["forms"], found["duration"], rows, seconds) if seconds else None,
+        _to_text(found["text"], found.get("speed"), seconds) if has_text else None,
+    )
+
+
+def _info(field: str) -> pl.Expr:
+    return pl.col("audio_info").struct.field(field)
+
+
+def _count_forms(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows and samples of every form that audio has: few, however many rows there are."""
+    names = ("sampling_rate", "source_sampling_rate", "source_format", "bitrate_kbps", "copied")
+    return (
+        frame.select(*(_info(name) for name in names), _info("num_samples"))
+        .group_by(*names)
+        .agg(rows=pl.len(), samples=pl.col("num_samples").sum())
+    )
+
+
+def _count_durations(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows by duration in milliseconds."""
+    samples, rate = _info("num_samples"), _info("sampling_rate").cast(pl.Int64)
+    return _count(frame, _rounded(samples * 1000, rate))
+
+
+def _count_text(frame: pl.LazyFrame, text: pl.Expr) -> pl.LazyFrame:
+    is_empty = text.is_null() | (text.str.strip_chars() == "")
+    return frame.select(
+        characters=text.str.len_chars().cast(pl.Int64).sum(), empty_rows=is_empty.sum()
+    )
+
+
+def _count_speeds(frame: pl.LazyFrame, text: pl.Expr) -> pl.LazyFrame:
+    """Rows by hundredths of a character per second."""
+    samples, rate = _info("num_samples"), _info("sampling_rate").cast(pl.Int64)
+    characters = text.str.len_chars().cast(pl.Int64).fill_null(0)
+    return _count(frame.filter(samples > 0), _rounded(characters * rate * 100, samples))
+
+
+def _count(frame: pl.LazyFrame, value: pl.Expr) -> pl.LazyFrame:
+    return frame.select(value=value).group_by("value").agg(rows=pl.len())
+
+
+def _rounded(dividend: pl.Expr, divisor: pl.Expr) -> pl.Expr:
+    """The quotient as the nearest whole number."""
+    return (dividend + divisor // 2) // divisor
+
+
+def _total_seconds(forms: pl.DataFrame) -> Fraction:
+    pairs = zip(forms["samples"], forms["sampling_rate"], strict=True)
+    return sum((Fraction(samples, rate) for samples, rate in pairs), Fraction())
+
+
+def _to_audio(
+    forms: pl.DataFrame, durations: pl.DataFrame, rows: int, seconds: Fraction
+) -> AudioStatistics:
+    counts = {
+        name: _counts(forms, name)
+        for name in ("sampling_rate", "source_sampling_rate", "source_format", "bitrate_kbps")
+    }
+    copied = _counts(forms, "copied")
+    return AudioStatistics(
+        hours=_round(seconds / 3600, 6),
+        duration=_spread(durations, 1000, seconds / rows),
+        sampling_rates=counts["sampling_rate"],
+        source_sampling_rates=counts["source_sampling_rate"],
+        source_formats=counts["source_format"],
+        bitrates_kbps=counts["bitrate_kbps"],
+        copied=copied.get(True, 0),
+        encoded=copied.get(False, 0),
+    )
+
+
+def _to_text(
+    text: pl.DataFrame, speeds: pl.DataFrame | None, seconds: Fraction | None
+) -> TextStatistics:
+    characters = text["characters"].item()
+    speed = _spread(speeds, 100, characters / seconds) if speeds is not None and seconds else None
+    return TextStatistics(characters, text["empty_rows"].item(), speed)
+
+
+def _counts(forms: pl.DataFrame, name: str) -> dict[Any, int]:
+    """Rows by one field, in the order of its values."""
+    counts: dict[Any, int] = {}
+    for value, rows in zip(forms[name], forms["rows"], strict=True):
+        counts[value] = counts.get(value, 0) + rows
+    return dict(sorted(counts.items()))
+
+
+def _spread(counts: pl.DataFrame, per_unit: int, mean: Fraction) -> Spread:
+    """The spread of values that are counted in parts of a unit."""
+    ordered = counts.sort("value")
+    values = ordered["value"].to_list()
+    reached = list(accumulate(ordered["rows"]))
+
+    def at(percent: int) -> float:
+        rank = max(1, -(-reached[-1] * percent // 100))
+        return float(values[bisect_left(reached, rank)] / per_unit)
+
+    digits = len(str(per_unit)) - 1
+    return Spread(at(0), at(5), at(50), at(95), at(100), _round(mean, digits))
+
+
+def _round(value: Fraction, digits: int) -> float:
+    return float(round(value, digits))

@@ -1,0 +1,165 @@
+"""Statistics of a dataset: how much there is, how long, in what form, how much is said.
+
+As values, as JSON and in words; `hugflow.exports.measure` finds them. As JSON:
+
+    {
+      "rows": 1000,
+      "audio": {"hours": 1.234567,
+                "duration": {"min": 0.5, "p5": 1.2, "p50": 4.1, "p95": 9.8, "max": 14.2, "mean": 4.4},
+                "sampling_rates": {"16000": 900, "48000": 100},
+                "source_sampling_rates": {...}, "source_formats": {"flac": 1000},
+                "bitrates_kbps": {"160": 900, "192": 100}, "copied": 0, "encoded": 1000},
+      "text": {"characters": 61234, "empty_rows": 2,
+               "characters_per_second": {"min": 0.0, ..., "mean": 13.9}}
+    }
+
+`audio` is null in a text-only dataset, `text` where there is no column of text. Durations are
+seconds, to the millisecond; characters per second are of all rows, those without text among them;
+percentiles are by nearest rank, so each is the value of a row.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+_MOST_COUNTS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How values are spread: percentiles of rows, and the mean of the whole."""
+
+    min: float
+    p5: float
+    p50: float
+    p95: float
+    max: float
+    mean: float
+
+
+@dataclass(frozen=True, slots=True)
+class AudioStatistics:
+    """The audio of a dataset. Counts are rows by value, the values in order."""
+
+    hours: float
+    duration: Spread
+    sampling_rates: dict[int, int]
+    source_sampling_rates: dict[int, int]
+    source_formats: dict[str, int]
+    bitrates_kbps: dict[int, int]
+    copied: int
+    encoded: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextStatistics:
+    """The text of a dataset.
+
+    empty_rows: with no text, or nothing but white space. characters_per_second: None without audio.
+    """
+
+    characters: int
+    empty_rows: int
+    characters_per_second: Spread | None
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Of a whole dataset, or of one shard; see the module."""
+
+    rows: int
+    audio: AudioStatistics | None
+    text: TextStatistics | None
+
+
+def to_json(statistics: Statistics) -> dict[str, Any]:
+    """The statistics as a strict JSON value; see the module."""
+    value = asdict(statistics)
+    if value["audio"] is not None:
+        value["audio"] = {
+            name: {str(key): count for key, count in field.items()}
+            if isinstance(field, dict)
+            else field
+            for name, field in value["audio"].items()
+        }
+    return value
+
+
+def from_json(value: Any) -> Statistics | None:
+    """The statistics from their JSON value; None where it is absent or says something else."""
+    try:
+        audio, text = value["audio"], value["text"]
+        speed = text and text["characters_per_second"]
+        return Statistics(
+            int(value["rows"]),
+            AudioStatistics(
+                hours=float(audio["hours"]),
+                duration=Spread(**audio["duration"]),
+                sampling_rates=_by_number(audio["sampling_rates"]),
+                source_sampling_rates=_by_number(audio["source_sampling_rates"]),
+                source_formats=dict(audio["source_formats"]),
+                bitrates_kbps=_by_number(audio["bitrates_kbps"]),
+                copied=int(audio["copied"]),
+                encoded=int(audio["encoded"]),
+            )
+            if audio
+            else None,
+            TextStatistics(
+                int(text["characters"]),
+                int(text["empty_rows"]),
+                Spread(**speed) if speed else None,
+            )
+            if text
+            else None,
+        )
+    except (TypeError, KeyError, ValueError, AttributeError):
+        return None
+
+
+def describe(statistics: Statistics) -> list[tuple[str, str]]:
+    """The statistics as pairs of a label and words, for people."""
+    pairs = [("rows", f"{statistics.rows:,}")]
+    if audio := statistics.audio:
+        pairs += [
+            ("hours", f"{audio.hours:,.3f}"),
+            ("duration", _spread_words(audio.duration, "s")),
+            ("sampling rates", _count_words(audio.sampling_rates, "Hz")),
+            ("source rates", _count_words(audio.source_sampling_rates, "Hz")),
+            ("source formats", _count_words(audio.source_formats)),
+            ("bitrates", _count_words(audio.bitrates_kbps, "kbit/s")),
+            ("MP3s", f"{audio.encoded:,} encoded, {audio.copied:,} copied"),
+        ]
+    if text := statistics.text:
+        pairs.append(("characters", f"{text.characters:,}"))
+        if text.characters_per_second is not None:
+            pairs.append(("characters per second", _spread_words(text.characters_per_second)))
+        pairs.append(("rows without text", f"{text.empty_rows:,}"))
+    return pairs
+
+
+def render_lines(statistics: Statistics) -> list[str]:
+    """Lines for a terminal, one a figure."""
+    pairs = describe(statistics)
+    width = max(len(label) for label, _ in pairs)
+    return [f"{label:<{width}}  {words}" for label, words in pairs]
+
+
+def _by_number(counts: Mapping[str, int]) -> dict[int, int]:
+    return {int(value): rows for value, rows in counts.items()}
+
+
+def _spread_words(spread: Spread, unit: str = "") -> str:
+    unit = f" {unit}" if unit else ""
+    return (
+        f"{spread.min:,} to {spread.max:,}{unit}, median {spread.p50:,}, mean {spread.mean:,}; "
+        f"nine in ten between {spread.p5:,} and {spread.p95:,}"
+    )
+
+
+def _count_words(counts: Mapping[Any, int], unit: str = "") -> str:
+    """The most frequent values, with their rows."""
+    unit = f" {unit}" if unit else ""
+    ranked = sorted(counts.items(), key=lambda item: -item[1])
+    shown = [f"{value}{unit} ({rows:,})" for value, rows in ranked[:_MOST_COUNTS_SHOWN]]
+    more = len(ranked) - len(shown)
+    return ", ".join(shown) + (f" and {more:,} more" if more else "")

@@ -1,0 +1,134 @@
+"""Stored datasets as polars frames: `hugflow.scan` and `hugflow.datasets`.
+
+import hugflow, polars as pl
+
+rows = hugflow.scan("acme__speech__split_train__rev_main")
+rows.filter(pl.col("text").str.len_chars() > 80).select("row", "text").collect()
+"""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from hugflow.errors import HugflowError, StateUnreadable, UsageWrong
+from hugflow.exports.scan import scan_index
+from hugflow.settings import load_project
+from hugflow.stages.manifest import read_manifest
+from hugflow.stages.status import read_statuses
+from hugflow.store.layout import DatasetFolder, Places
+
+_DATASETS_SCHEMA = {
+    "name": pl.String,
+    "state": pl.String,
+    "rows": pl.Int64,
+    "total_rows": pl.Int64,
+    "failed_rows": pl.Int64,
+    "hours": pl.Float64,
+    "bytes": pl.Int64,
+    "commit": pl.String,
+    "path": pl.String,
+    "link": pl.String,
+}
+
+
+def scan(name: str, *, project: str | Path | None = None, unfinished: bool = False) -> pl.LazyFrame:
+    """The rows of a stored dataset as a lazy frame over its index; nothing is read yet.
+
+    name: of the dataset, as `hugflow.datasets()` lists it. project: a folder in the project whose
+    settings hold; default: the working directory. unfinished: take what rows there are of a
+    dataset that is not complete.
+
+    Columns: `row`, the dataset's own in order, and with audio `audio_info`; paths of MP3s are
+    relative to the dataset's folder. Raises a HugflowError when no such dataset is stored, when it
+    is not complete, and when it has no rows.
+    """
+    places = _places(project)
+    stored = _stored_names(places)
+    if name not in stored:
+        raise _unknown(name, stored, places)
+    folder = places.dataset(name)
+    files = _index_files(folder, unfinished=unfinished)
+    if not files:
+        raise UsageWrong(
+            f"{name} has no rows",
+            why="no row of it could be made, or none is yet",
+            mend=f"`hugflow status {name}` tells how it stands; {folder.failures} names the rows "
+            "that failed",
+        )
+    return scan_index(files)
+
+
+def datasets(*, project: str | Path | None = None) -> pl.DataFrame:
+    """What is stored, a row per dataset, by name: complete ones, and those that were begun.
+
+    Columns: `name`, `state` (a word of `hugflow status`), `rows` that stand of `total_rows`,
+    `failed_rows`, `hours` of audio, `bytes`, `commit`, `path` of its folder, and `link`, null
+    unless it is complete. project: as for `scan`.
+    """
+    rows = [
+        (
+            status.name,
+            status.state,
+            status.rows,
+            status.total_rows,
+            status.failed_rows,
+            status.hours,
+            status.bytes,
+            status.commit,
+            status.location,
+            status.link,
+        )
+        for status in read_statuses(_places(project), {})
+        if status.location is not None
+    ]
+    return pl.DataFrame(rows, schema=_DATASETS_SCHEMA, orient="row")
+
+
+def _places(project: str | Path | None) -> Places:
+    return load_project(Path(project) if project is not None else None).places
+
+
+def _index_files(folder: DatasetFolder, *, unfinished: bool) -> list[Path]:
+    """The index files in the order of the shards, so in the order of the rows."""
+    manifest = read_manifest(folder.manifest)
+    if manifest is None:
+        if not unfinished:
+            raise UsageWrong(
+                f"{folder.root.name} is not complete",
+                why="it has no manifest yet, so there would be some of its rows",
+                mend="finish it with `hugflow local-sync FILE`, or say unfinished=True to take the "
+                "rows there are",
+            )
+        return sorted(folder.index.glob("*.parquet"))
+    files = [folder.root / path for path in sorted(manifest.get("index", ()))]
+    if missing := [file for file in files if not file.is_file()]:
+        raise StateUnreadable(
+            f"{missing[0]} is missing",
+            why="the manifest names it, and somebody took it away",
+            mend="`hugflow local-sync FILE` brings it back",
+        )
+    return files
+
+
+def _stored_names(places: Places) -> list[str]:
+    """Folders in storage that are or will be datasets."""
+    if not places.storage_root.is_dir():
+        return []
+    return sorted(
+        path.name
+        for path in places.storage_root.iterdir()
+        if (path / "manifest.json").is_file() or (path / "index").is_dir()
+    )
+
+
+def _unknown(name: str, stored: Sequence[str], places: Places) -> HugflowError:
+    nearest = difflib.get_close_matches(name, stored, 3, 0.3)
+    return UsageWrong(
+        f"no dataset {name!r} is stored",
+        why=f"{places.storage_root} holds {len(stored)} datasets, and none is called so",
+        mend=f"the nearest are {', '.join(map(repr, nearest))}"
+        if nearest
+        else "`hugflow.datasets()` lists what is stored",
+    )
