@@ -15,6 +15,7 @@ from hugflow.stages.build import Build
 from hugflow.stages.make import ShardFailed, make_shards
 from hugflow.stages.open import open_build
 from hugflow.stages.processed import find_undone, is_published, publish
+from hugflow.stages.removed import forget_removed
 from hugflow.stages.sync import ShardsFailed
 from hugflow.stages.tracking import Tracker
 from hugflow_assets.run_log import tell_run
@@ -38,6 +39,12 @@ WORDS_BY_STAGE = {
     "metadata": "Every row's columns as a JSON file, and the same rows as a parquet index.",
     "processed": "The dataset is complete and published: its link stands.",
 }
+
+
+class PlanConfig(dg.Config):
+    """How `plan` is materialized. update: at the commit the revision points to now."""
+
+    update: bool = False
 
 
 def build_dataset(request: AddRequest) -> list[dg.AssetsDefinition]:
@@ -101,11 +108,12 @@ def _plan_asset(request: AddRequest) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def plan(
-        context: dg.AssetExecutionContext, hub: HubResource, storage: Storage
+        context: dg.AssetExecutionContext, config: PlanConfig, hub: HubResource, storage: Storage
     ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult[None]]:
         try:
             with tell_run(context):
-                build = open_build(request, storage.places, hub.open(), storage.options())
+                places, options = storage.places, storage.options()
+                build = open_build(request, places, hub.open(), options, update=config.update)
         except HugflowError as error:
             raise to_failure(error) from None
         register_partitions(context.instance, build)
@@ -147,6 +155,8 @@ def _stage_assets(request: AddRequest) -> dg.AssetsDefinition:
         try:
             with show_alive(places, context.run.run_id), tell_run(context):
                 build = open_build(request, places, hub.open(), storage.options())
+                # Whoever asks for a run of a dataset that was removed by hand wants it again.
+                forget_removed(places, name)
                 shards = choose_shards(build, context.partition_keys)
                 yield from _make(context, build, shards, selected)
         except HugflowError as error:
@@ -182,6 +192,7 @@ def _make(
             published = publish(build)
             if published is not None:
                 ended("completed")
+                build = published.build
                 for shard in shards:
                     yield processed_materialization(build, shard, published.manifest)
             else:

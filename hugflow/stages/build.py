@@ -8,19 +8,28 @@ from hugflow.requests.grammar import BadRowBudget
 from hugflow.requests.model import AddRequest
 from hugflow.shards.plan import Plan, Shard
 from hugflow.stages.options import Options
+from hugflow.stages.predecessor import Predecessor
 from hugflow.store.layout import DatasetFolder, DatasetState, Places
 from hugflow.store.locks import hold
 
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """One dataset under one plan, with the places and the Hub it is made from."""
+    """One dataset under one plan, with the places and the Hub it is made from.
+
+    folder: the tree that its rows go into. predecessor: what can be taken over from the tree that
+    stands, where that is another one. sample_rows: how many rows, from the first, a sample is made
+    of; None for a dataset.
+    """
 
     request: AddRequest
     plan: Plan
     places: Places
     hub: Hub
     options: Options
+    folder: DatasetFolder
+    predecessor: Predecessor | None = None
+    sample_rows: int | None = None
 
     @property
     def name(self) -> str:
@@ -28,14 +37,36 @@ class Build:
         return self.plan.dataset
 
     @property
-    def folder(self) -> DatasetFolder:
-        """The dataset's tree."""
-        return self.places.dataset(self.name)
+    def state(self) -> DatasetState:
+        """Ledger, raw bytes and locks under this plan; a sample has a ledger of its own."""
+        if self.sample_rows is None:
+            return self.places.state(self.name, self.plan.id)
+        return self.places.sample_state(self.name, self.plan.id, self.sample_rows)
 
     @property
-    def state(self) -> DatasetState:
-        """Ledger, raw bytes and locks under this plan."""
-        return self.places.state(self.name, self.plan.id)
+    def shards(self) -> tuple[Shard, ...]:
+        """The shards that have rows to be made."""
+        if self.sample_rows is None:
+            return self.plan.shards
+        return tuple(shard for shard in self.plan.shards if self.rows_of(shard))
+
+    @property
+    def rows(self) -> int:
+        """Rows to be made in all."""
+        return sum(len(self.rows_of(shard)) for shard in self.shards)
+
+    @property
+    def tree(self) -> str:
+        """The tree's final place as a row's JSON says it: `datasets/<name>` [004]."""
+        root = self.places.storage_root
+        final = self.folder if self.sample_rows is not None else self.places.dataset(self.name)
+        return f"{root.name}/{final.root.relative_to(root).as_posix()}"
+
+    def rows_of(self, shard: Shard) -> range:
+        """Numbers of the rows to be made of a shard."""
+        if self.sample_rows is None:
+            return shard.row_range
+        return range(shard.first_row, min(shard.row_range.stop, self.sample_rows))
 
     @property
     def max_bad_rows(self) -> BadRowBudget:

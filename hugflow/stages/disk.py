@@ -49,7 +49,7 @@ def read_shard(build: Build, shard: Shard) -> ShardOnDisk:
     found: list[RowMade] = []
     has_audio = build.plan.audio_column is not None
     audio, metadata = str(build.folder.audio), str(build.folder.json)
-    for row in shard.row_range:
+    for row in build.rows_of(shard):
         outcome: Outcome | None = outcomes.get(row)
         if isinstance(outcome, RowFailed):
             failed[row] = outcome

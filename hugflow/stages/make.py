@@ -22,7 +22,9 @@ from hugflow.stages.build import Build
 from hugflow.stages.disk import ShardOnDisk, read_shard
 from hugflow.stages.mark import audio_marker, mark, metadata_marker, raw_marker, unmark
 from hugflow.stages.processed import is_published
+from hugflow.stages.quota import Quota, open_quota
 from hugflow.stages.raw import drop_raw, fetch_raw
+from hugflow.stages.reuse import reuse_shard
 from hugflow.stages.rows import Needs, make_rows
 from hugflow.store.atomic import make_folder
 from hugflow.store.links import check_link
@@ -59,11 +61,13 @@ def make_shards(
     shards: Sequence[Shard],
     stages: Collection[Stage] = SHARD_STAGES,
     *,
+    retry_failed: bool = False,
     on_rows: Callable[[Sequence[Outcome]], None] = lambda outcomes: None,
 ) -> Iterator[ShardDone | ShardFailed]:
     """Do `stages` for each of `shards`, and tell of each shard as it is finished.
 
-    stages: at least one of SHARD_STAGES.
+    stages: at least one of SHARD_STAGES. retry_failed: try the rows that failed, also of a dataset
+    that is published; of one that is not, they are always tried.
     on_rows: called, from another thread, with each batch of rows that was committed.
 
     Raises at once what concerns every shard: DiskFull, NotAuthorised, Locked, and HubUnavailable
@@ -73,13 +77,13 @@ def make_shards(
         if folder != build.folder.audio or build.plan.audio_column is not None:
             make_folder(folder)
     check_link(build.places.link(build.name))
-    retry_failed = not is_published(build)
+    quota = open_quota(build.places, build.options.storage_quota_bytes)
     unavailable = 0
-    with _Ahead(build, shards, stages, retry_failed) as ahead:
+    with _Ahead(build, shards, stages, retry_failed or not is_published(build)) as ahead:
         for shard in shards:
             try:
                 with ahead.take() as prepared:
-                    yield _make(build, prepared, stages, on_rows)
+                    yield _make(build, prepared, stages, quota, on_rows)
                 unavailable = 0
             except (ShardCorrupt, RequestInvalid, StageMissing, HubUnavailable) as error:
                 unavailable = unavailable + 1 if isinstance(error, HubUnavailable) else 0
@@ -172,6 +176,7 @@ def _prepare(
     lock = ExitStack()
     with lock:
         lock.enter_context(build.hold_shard(shard))
+        reuse_shard(build, shard)
         found = {
             stage: read_marker(build.state.marker(shard.name, stage)) for stage in SHARD_STAGES
         }
@@ -197,7 +202,7 @@ def _find_needs(
     wants_mp3 = has_audio and ("audio" in stages or wants_json)
     retries = retry_failed and ("audio" in stages or not has_audio)
     needs: dict[int, Needs] = {}
-    for row in shard.row_range:
+    for row in build.rows_of(shard):
         made = disk.made.get(row)
         if made is None and row in disk.failed and not retries:
             continue
@@ -212,6 +217,7 @@ def _make(
     build: Build,
     prepared: _Prepared,
     stages: Collection[Stage],
+    quota: Quota,
     on_rows: Callable[[Sequence[Outcome]], None],
 ) -> ShardDone:
     """Make what a prepared shard lacks, and mark its stages done."""
@@ -231,7 +237,7 @@ def _make(
             journal.append(disk.found)
             collect(disk.found)
             if prepared.needs and prepared.raw_file is not None:
-                make_rows(build, shard, prepared.raw_file, prepared.needs, journal, collect)
+                make_rows(build, shard, prepared.raw_file, prepared.needs, journal, quota, collect)
     done = _mark(build, prepared, stages, outcomes, started)
     new_rows = sum(isinstance(outcomes[row], RowMade) for row in prepared.needs)
     return ShardDone(shard, done, new_rows, is_new=True)

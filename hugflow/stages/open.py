@@ -1,45 +1,60 @@
 """Opening a build: the plan that is in force for a request, or a new one."""
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from hugflow.clients.hub import Hub
 from hugflow.errors import PlanOutOfDate, StateUnreadable
 from hugflow.requests.model import AddRequest
 from hugflow.shards.plan import Plan, PlanRequest
-from hugflow.shards.plans import read_current_plan, write_current_plan
+from hugflow.shards.plans import read_current_plan, read_plan, write_current_plan
 from hugflow.shards.resolve import Asked, fetch_plan
 from hugflow.stages.adopt import adopt_tree
 from hugflow.stages.build import Build, hold_dataset
 from hugflow.stages.manifest import read_manifest
 from hugflow.stages.options import Options
-from hugflow.store.layout import DatasetFolder, Places
+from hugflow.stages.predecessor import Predecessor, find_predecessor
+from hugflow.stages.trees import choose_tree, read_standing
+from hugflow.store.layout import Places
 
 log = logging.getLogger(__name__)
 
 
-def open_build(request: AddRequest, places: Places, hub: Hub, options: Options) -> Build:
+def open_build(
+    request: AddRequest, places: Places, hub: Hub, options: Options, *, update: bool = False
+) -> Build:
     """Give the build of a request, under the plan in force; plan it when nothing is.
 
     A dataset stays at its recorded commit: with a plan in force the Hub is not asked, and where
-    only the tree is left, it is planned at the commit its manifest names.
+    only the tree is left, it is planned at the commit its manifest names. A request that came to
+    ask for other rows is planned anew, at that same commit.
+    update: move on to the commit that the revision points to now.
 
-    Raises PlanOutOfDate when the request now asks for other rows than the plan; RequestInvalid
+    Raises PlanOutOfDate when the tree in storage was made by an earlier version; RequestInvalid
     and the Hub's errors while planning.
     """
     with hold_dataset(places, request.name, options.lock_wait_s):
         plan = read_current_plan(places, request.name)
         if plan is None:
             plan = _plan_anew(request, places, hub, options)
-        else:
-            _refuse_other_rows(request, plan)
-        build = Build(request, plan, places, hub, options)
+        if update or changed_fields(request, plan.request):
+            plan = _plan_again(request, places, hub, plan, update=update)
+        folder = choose_tree(places, plan)
+        is_beside = folder != places.dataset(request.name)
+        before = _find_predecessor(places, plan) if is_beside else None
+        build = Build(request, plan, places, hub, options, folder, before)
         adopt_tree(build)
         return build
 
 
-def _fetch_request_plan(
+def fetch_request_plan(
     request: AddRequest, hub: Hub, mp3_source: str, *, commit: str | None
 ) -> Plan:
+    """What the request consists of, by the Hub's answers; nothing is recorded.
+
+    mp3_source: where the request names none. commit: read there rather than at the revision.
+    """
     asked = Asked(
         audio_column=request.is_asked("audio_column"), text_column=request.is_asked("text_column")
     )
@@ -55,51 +70,63 @@ def _fetch_request_plan(
     return fetch_plan(hub, request.name, fields, asked, commit=commit)
 
 
+def changed_fields(request: AddRequest, planned: PlanRequest) -> list[str]:
+    """The fields by which the request asks for other rows than were planned.
+
+    `mp3_source` left out means the setting, and a setting that changes later alters no dataset.
+    """
+    asked = request.row_fields(mp3_source=planned.mp3_source)
+    return [name for name, value in asked.items() if getattr(planned, name) != value]
+
+
 def _plan_anew(request: AddRequest, places: Places, hub: Hub, options: Options) -> Plan:
     manifest = read_manifest(places.dataset(request.name).manifest)
     commit = manifest.get("commit") if manifest is not None else None
-    plan = _fetch_request_plan(request, hub, options.mp3_source, commit=commit)
-    if manifest is not None and manifest.get("plan") != plan.id:
+    plan = fetch_request_plan(request, hub, options.mp3_source, commit=commit)
+    if manifest is not None and manifest.get("plan") != plan.id and _is_same(manifest, plan):
         raise PlanOutOfDate(
             f"{request.name}: the tree in storage was made by another plan",
-            why=f"its manifest names the plan {manifest.get('plan')}, the request now gives "
+            why=f"its manifest names the plan {manifest.get('plan')}, the same request now gives "
             f"{plan.id}",
             mend=f"move {places.dataset(request.name).root} away, then run the same command again",
         )
-    if manifest is None and not places.state(request.name, plan.id).ledger.exists():
-        _refuse_unknown_tree(places.dataset(request.name))
+    # Before the plan is in force, so that nothing is when the tree cannot be told.
+    choose_tree(places, plan)
+    return _put_in_force(places, plan)
+
+
+def _plan_again(request: AddRequest, places: Places, hub: Hub, plan: Plan, *, update: bool) -> Plan:
+    """The plan of the same request for other rows, or at a later commit."""
+    commit = None if update else plan.commit
+    newer = fetch_request_plan(request, hub, plan.request.mp3_source, commit=commit)
+    if newer.id == plan.id:
+        return plan
+    changed = ", ".join(changed_fields(request, plan.request)) or "the commit"
+    log.info("%s is planned anew: %s changed", request.name, changed)
+    return _put_in_force(places, newer)
+
+
+def _put_in_force(places: Places, plan: Plan) -> Plan:
     for warning in plan.warnings:
-        log.warning("%s: %s", request.name, warning)
+        log.warning("%s: %s", plan.dataset, warning)
     write_current_plan(places, plan)
     return plan
 
 
-def _refuse_unknown_tree(folder: DatasetFolder) -> None:
-    """Refuse rows of which neither a manifest nor a ledger says what they are rows of.
-
-    They may be of another commit, and mixing two is worse than stopping.
-    """
-    for part in (folder.json, folder.audio):
-        if part.is_dir() and any(part.iterdir()):
-            raise StateUnreadable(
-                f"{folder.root} holds rows, and nothing says what they are rows of",
-                why="it is not complete, and STATE_DIR has no ledger of it: the state was lost, or "
-                "is another one",
-                mend="point STATE_DIR to the state it was made with, or move the folder away",
-            )
+def _is_same(manifest: Mapping[str, Any], plan: Plan) -> bool:
+    """Whether a manifest speaks of the rows that the plan speaks of."""
+    return (
+        manifest.get("audio_column") == plan.audio_column
+        and manifest.get("text_column") == plan.text_column
+        and (manifest.get("settings") or {}).get("mp3_source") == plan.request.mp3_source
+    )
 
 
-def _refuse_other_rows(request: AddRequest, plan: Plan) -> None:
-    """Refuse a plan whose rows are not those the request asks for now."""
-    planned = plan.request
-    # `mp3_source` left out means the setting, and a setting that changes later alters no dataset.
-    asked = request.row_fields(mp3_source=planned.mp3_source)
-    changed = [name for name, value in asked.items() if getattr(planned, name) != value]
-    if changed:
-        name = changed[0]
-        raise PlanOutOfDate(
-            f"{request.name}: {name} has changed since it was planned",
-            why=f"it was planned with {getattr(planned, name)!r}, the request now says "
-            f"{asked[name]!r}: that gives other rows",
-            mend="put the old value back, or request the new rows under another revision",
-        )
+def _find_predecessor(places: Places, plan: Plan) -> Predecessor | None:
+    """What can be taken over from the tree that stands; None where its plan cannot be read."""
+    standing = read_standing(places, plan.dataset, plan.id)
+    try:
+        old = read_plan(places, plan.dataset, standing) if standing is not None else None
+    except StateUnreadable:
+        return None
+    return find_predecessor(old, plan) if old is not None else None

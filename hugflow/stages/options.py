@@ -11,7 +11,8 @@ class Options:
 
     mp3_source: taken where the request names none. max_bad_rows: likewise.
     workers: rows encoded at once. download_slots: source files fetched at once on this host,
-    over all runs. lock_wait_s: how long to wait for another holder of a lock.
+    over all runs. storage_quota_bytes: what all datasets may take together, None for no limit.
+    lock_wait_s: how long to wait for another holder of a lock.
     """
 
     workers: int = 2
@@ -19,4 +20,5 @@ class Options:
     keep_raw: bool = False
     mp3_source: str = "copy"
     max_bad_rows: BadRowBudget = "1%"
+    storage_quota_bytes: int | None = None
     lock_wait_s: float = 0.0

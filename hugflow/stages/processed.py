@@ -1,71 +1,97 @@
-"""Stage `processed`: failures, gate, card, manifest, link. Of a whole dataset, never of a part."""
+"""Stage `processed`: gate, manifest, link. Of a whole dataset, never of a part."""
 
-import json
-import platform
-import socket
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hugflow.errors import Locked, TooManyBadRows
-from hugflow.exports.card import render_card
-from hugflow.ledger.journal import RowFailed, read_journal
-from hugflow.ledger.markers import Marker, read_marker
-from hugflow.requests.grammar import BadRowBudget, allowed_bad_rows, max_bad_rows
+from hugflow.errors import Locked, PlanOutOfDate, StageMissing
+from hugflow.ledger.markers import read_marker
+from hugflow.requests.grammar import BadRowBudget, max_bad_rows
 from hugflow.shards.plan import Shard
+from hugflow.shards.plans import read_current_id
 from hugflow.stages.build import Build
-from hugflow.stages.manifest import VERSION, read_manifest, without_run
-from hugflow.store.atomic import find_temporary, write_if_changed, write_json
+from hugflow.stages.complete import count_failed, read_markers, write_failures, write_manifest
+from hugflow.stages.gate import refuse_bad_rows
+from hugflow.stages.manifest import read_manifest
+from hugflow.stages.trees import sweep_next_trees, take_place
+from hugflow.store.atomic import find_temporary
 from hugflow.store.links import is_linked, link
 from hugflow.store.locks import hold
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A complete dataset. `is_new` tells whether this call changed anything."""
+    """A complete dataset.
+
+    is_new: whether this call changed anything. build: the build, with its tree at its place.
+    """
 
     manifest: dict[str, Any]
     is_new: bool
+    build: Build
 
 
 def publish(build: Build) -> Published | None:
     """Publish the dataset when every shard is done; None while one is not.
 
-    Whoever finishes the last shard publishes; doing it again changes nothing. Raises
-    TooManyBadRows when the gate refuses: `failures.jsonl` says which rows, and neither manifest
-    nor link are written.
+    Whoever finishes the last shard publishes; doing it again changes nothing. A tree that was made
+    beside another one takes its place. Raises TooManyBadRows when the gate refuses:
+    `failures.jsonl` says which rows, and neither manifest nor link are written; PlanOutOfDate when
+    another plan came into force meanwhile.
     """
     with build.hold_dataset():
-        markers = _read_markers(build)
+        _refuse_superseded(build)
+        markers = read_markers(build)
         if markers is None:
             return None
         _sweep(build)
-        write_if_changed(build.folder.failures, _render_failures(build))
-        failed = sum(len(marker.failed_rows) for marker in markers["metadata"].values())
-        old = read_manifest(build.folder.manifest)
-        budget = _published_budget(build, old, failed)
-        refuse_bad_rows(build.name, failed, build.plan.rows, budget)
-        write_if_changed(
-            build.folder.card, render_card(build.plan, description=build.request.description)
-        )
-        manifest = _make_manifest(build, markers, budget)
-        is_same = old is not None and without_run(old) == without_run(manifest)
-        if not is_same:
-            write_json(build.folder.manifest, manifest)
+        write_failures(build)
+        failed = count_failed(markers)
+        budget = _published_budget(build, failed)
+        refuse_bad_rows(build, failed, budget)
+        manifest, is_same = write_manifest(build, markers, budget)
+        if build.folder != build.places.dataset(build.name):
+            take_place(build.places, build.plan, wait_s=build.options.lock_wait_s)
+            build = replace(build, folder=build.places.dataset(build.name), predecessor=None)
+        sweep_next_trees(build.places, build.name)
         is_linked_anew = link(build.places.link(build.name), build.folder.root)
-        return Published(
-            read_manifest(build.folder.manifest) or manifest, not is_same or is_linked_anew
+        return Published(manifest, not is_same or is_linked_anew, build)
+
+
+def finish_sample(build: Build) -> dict[str, Any]:
+    """Write what goes with the rows of a sample, and give its manifest, which says `sample`.
+
+    There is no gate and no link. The caller has made every shard of the sample.
+    """
+    markers = read_markers(build)
+    if markers is None:
+        raise StageMissing(
+            f"the sample of {build.name} is not complete",
+            why="another process took something away meanwhile",
+            mend="run the same command again: only what is missing is made",
+        )
+    write_failures(build)
+    manifest, _ = write_manifest(build, markers, build.max_bad_rows)
+    return manifest
+
+
+def _refuse_superseded(build: Build) -> None:
+    """Refuse to publish rows that are no longer asked for."""
+    current = read_current_id(build.places, build.name)
+    if current not in (None, build.plan.id):
+        raise PlanOutOfDate(
+            f"{build.name}: another plan is in force by now",
+            why=f"the rows of the plan {build.plan.id} were made, and {current} is asked for",
+            mend="run the same command again: it makes what is asked for now",
         )
 
 
-def _published_budget(build: Build, old: dict[str, Any] | None, failed: int) -> BadRowBudget:
+def _published_budget(build: Build, failed: int) -> BadRowBudget:
     """The budget in force; of what was published with as many bad rows, that of then.
 
     What was published within its budget is done, whatever the budget is now.
     """
+    old = read_manifest(build.folder.manifest)
     try:
         if old is not None and is_published(build) and old["rows"]["failed"] == failed:
             return max_bad_rows(old["settings"]["max_bad_rows"])
@@ -75,24 +101,14 @@ def _published_budget(build: Build, old: dict[str, Any] | None, failed: int) -> 
     return build.max_bad_rows
 
 
-def refuse_bad_rows(name: str, failed: int, rows: int, budget: BadRowBudget) -> None:
-    """The gate: raise TooManyBadRows when more rows failed than the budget allows."""
-    allowed = allowed_bad_rows(budget, rows)
-    if failed > allowed:
-        raise TooManyBadRows(
-            f"{name}: {failed} of {rows} rows could not be made, so it is not published",
-            why=f"max_bad_rows is {budget}, which allows {allowed}; failures.jsonl names them",
-            mend="run the same command again to try only those rows, or set max_bad_rows higher",
-        )
-
-
 def is_published(build: Build) -> bool:
     """Whether manifest and link stand and speak of this plan."""
-    manifest = read_manifest(build.folder.manifest)
+    folder = build.places.dataset(build.name)
+    manifest = read_manifest(folder.manifest)
     return (
         manifest is not None
         and manifest.get("plan") == build.plan.id
-        and is_linked(build.places.link(build.name), build.folder.root)
+        and is_linked(build.places.link(build.name), folder.root)
     )
 
 
@@ -134,90 +150,3 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return status.st_ino, status.st_mtime_ns
-
-
-_Markers = Mapping[str, Mapping[str, Marker]]
-
-
-def _read_markers(build: Build) -> _Markers | None:
-    """Markers by stage and shard, or None when one is missing."""
-    found: dict[str, dict[str, Marker]] = {"audio": {}, "metadata": {}}
-    for shard in build.plan.shards:
-        for stage, markers in found.items():
-            marker = read_marker(build.state.marker(shard.name, stage))
-            if marker is None:
-                return None
-            markers[shard.name] = marker
-    return found
-
-
-def _render_failures(build: Build) -> str:
-    """The lines of failures.jsonl, in row order; empty when every row was made."""
-    lines = []
-    for shard in build.plan.shards:
-        outcomes = read_journal(build.state.journal(shard.name))
-        lines += [
-            json.dumps(
-                {
-                    "row": row,
-                    "shard": shard.name,
-                    "code": outcome.code,
-                    "message": outcome.message,
-                },
-                ensure_ascii=False,
-            )
-            + "\n"
-            for row in shard.row_range
-            if isinstance(outcome := outcomes.get(row), RowFailed)
-        ]
-    return "".join(lines)
-
-
-def _make_manifest(build: Build, markers: _Markers, budget: BadRowBudget) -> dict[str, Any]:
-    plan = build.plan
-    audio, metadata = markers["audio"].values(), markers["metadata"].values()
-    made = sum(marker.rows for marker in metadata)
-    has_audio = plan.audio_column is not None
-    copied = sum(marker.copied for marker in audio)
-    return {
-        "version": VERSION,
-        "dataset": plan.dataset,
-        "request": {
-            name: getattr(plan.request, name) for name in ("hf_id", "subset", "split", "revision")
-        },
-        "commit": plan.commit,
-        "plan": plan.id,
-        "licence": plan.licence,
-        "columns": list(plan.columns),
-        "audio_column": plan.audio_column,
-        "text_column": plan.text_column,
-        "settings": {
-            "mp3_source": plan.request.mp3_source,
-            "max_bad_rows": budget,
-        },
-        "source": {"files": len(plan.shards), "bytes": plan.source_bytes},
-        "rows": {
-            "planned": plan.rows,
-            "made": made,
-            "failed": sum(len(marker.failed_rows) for marker in metadata),
-        },
-        "audio": {
-            "files": made if has_audio else 0,
-            "bytes": sum(marker.bytes for marker in audio),
-            "seconds": round(sum(marker.audio_seconds for marker in audio), 3),
-            "copied": copied,
-            "encoded": made - copied if has_audio else 0,
-        },
-        "json": {"files": made, "bytes": sum(marker.bytes for marker in metadata)},
-        "index": {
-            f"index/{name}.parquet": marker.index_sha256
-            for name, marker in markers["metadata"].items()
-            if marker.index_sha256 is not None
-        },
-        "run": {
-            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "host": socket.gethostname(),
-            "hugflow": version("hugflow"),
-            "python": platform.python_version(),
-        },
-    }

@@ -26,7 +26,8 @@ def fetch_raw(build: Build, shard: Shard) -> Path:
     started = time.monotonic()
     log.info("Starting download... %s of %s", shard.file.path, build.name)
     with download_slot(build.places.download_slots, build.options.download_slots):
-        build.hub.fetch_file(build.plan.request.hf_id, build.plan.commit, shard.file, raw_file)
+        hf_id, commit = build.plan.request.hf_id, build.plan.files_commit
+        build.hub.fetch_file(hf_id, commit, shard.file, raw_file)
     seconds = round(time.monotonic() - started, 3)
     mark(build, shard, "raw", raw_marker(shard, seconds))
     return raw_file

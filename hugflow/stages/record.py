@@ -1,10 +1,13 @@
-"""A row's JSON: every column but the audio bytes, then `text` and `audio_info`."""
+"""A row's JSON: every column but the audio bytes, then `text` and `audio_info`.
+
+docs/datasets.md has the form of every type. Columns are taken a batch at a time, each by what its
+type asks for; the bytes of binary columns and media stay in Arrow.
+"""
 
 import json
-import math
-from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
 from typing import Any, Final
 
 import pyarrow as pa
@@ -12,42 +15,40 @@ import pyarrow.compute as pc
 
 from hugflow.exports.index import audio_info
 from hugflow.ledger.journal import RowMade
+from hugflow.shards.arrow import byte_lengths, is_list, map_as_lists, unique_names
 from hugflow.shards.features import names_beside
 from hugflow.shards.plan import Plan
+from hugflow.stages.moments import moment_values
 
 
 class NotText:
-    """Stands for a value that its file calls text and that is not UTF-8."""
+    """Stands for a value in which there is something called text that is not UTF-8."""
 
 
 NOT_TEXT: Final = NotText()
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
-def column_values(column: pa.Array) -> list[Any]:
+def column_values(column: pa.Array, feature: Any = None) -> list[Any]:
     """The values of an Arrow column, ready for strict JSON; NOT_TEXT where text is not UTF-8.
 
-    Binary becomes its size in bytes; dates and times ISO 8601; decimals text, so no digit is
-    lost; NaN and infinity null.
+    feature: the column's, as `column_features` gives it; it knows the names of classes.
     """
-    if _is_binary(column.type):
-        return list(pc.binary_length(column).to_pylist())
     try:
-        values: list[Any] = column.to_pylist()
-    except Exception:  # noqa: BLE001  # what a value sets off is looked at value by value
-        values = [_value_of(scalar) for scalar in column]
-    if _is_plain(column.type):
-        return values
-    return [_to_plain(value) for value in values]
+        return _values(column, feature)
+    except Exception:  # noqa: BLE001  # what one value sets off must not cost the others
+        return [_value_of(column.slice(row, 1), feature) for row in range(len(column))]
 
 
-def render_row(plan: Plan, storage_name: str, made: RowMade, values: Mapping[str, Any]) -> bytes:
+def render_row(plan: Plan, tree: str, made: RowMade, values: Mapping[str, Any]) -> bytes:
     """The bytes of `json/<row>.json`: strict JSON, one field a line.
 
-    storage_name: the last part of STORAGE_ROOT; the audio path begins with it [004].
+    tree: the dataset's folder from the last part of STORAGE_ROOT on, `datasets/<name>`; the audio
+    path begins with it [004].
     values: the row's columns but the audio column, as `column_values` gives them. A column that
     is called as one of our own fields stands as `<name>_source`, as in the index.
     """
-    audio = f"{storage_name}/{plan.dataset}/audio/{made.stem}.mp3"
+    audio = f"{tree}/audio/{made.stem}.mp3"
     columns = {c: audio if c == plan.audio_column else values[c] for c in plan.columns}
     fields = dict(zip(_json_names(plan), columns.values(), strict=True))
     if plan.text_column is not None:
@@ -69,60 +70,146 @@ def _json_names(plan: Plan) -> tuple[str, ...]:
 
 
 def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(value)
 
 
-def _to_plain(value: Any) -> Any:
-    """One value, however nested, as JSON has it."""
-    match value:
-        case None | bool() | int() | str() | NotText():
-            return value
-        case float():
-            return value if math.isfinite(value) else None
-        case bytes():
-            return len(value)
-        case datetime() | date() | time():
-            return value.isoformat()
-        case timedelta():
-            return value.total_seconds()
-        case Decimal():
-            return str(value)
-        case dict():
-            return {str(key): _to_plain(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_to_plain(item) for item in value]
-        case _:
-            return str(value)
-
-
-def _value_of(scalar: pa.Scalar) -> Any:
-    """The value of a scalar; its text where Python has no such value.
-
-    Years beyond 9999, time zones that nobody knows, structs with two fields of one name.
-    """
+def _value_of(row: pa.Array, feature: Any) -> Any:
+    """The value of a column of one row; its text where it is nothing that is known here."""
+    if not row.is_valid()[0].as_py():
+        return None
     try:
-        return scalar.as_py()
+        return _values(row, feature)[0]
     except UnicodeDecodeError:
         return NOT_TEXT
-    except Exception:  # noqa: BLE001  # pytz and pandas have errors of their own
-        return _text_of(scalar)
+    except Exception:  # noqa: BLE001  # a stranger's type, which may need what is not installed
+        return _text_of(row[0])
 
 
-def _text_of(scalar: pa.Scalar) -> Any:
-    try:
+def _text_of(scalar: pa.Scalar) -> str | None:
+    with suppress(Exception):
         return str(scalar.cast(pa.string()).as_py())
-    except (pa.ArrowException, ValueError):
-        number = getattr(scalar, "value", None)
-        return number if isinstance(number, int) else None
+    with suppress(Exception):
+        return str(scalar)
+    return None
+
+
+def _values(column: pa.Array, feature: Any) -> list[Any]:
+    """As `column_values`; raises UnicodeDecodeError where text is not UTF-8."""
+    for is_type, to_values in _CONVERTERS:
+        if is_type(column.type):
+            return to_values(column, feature)
+    return [_text_of(scalar) if scalar.is_valid else None for scalar in column]
+
+
+def _plain(column: pa.Array, feature: Any) -> list[Any]:
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def _integers(column: pa.Array, feature: Any) -> list[Any]:
+    """Whole numbers; those that count into the names of classes with their names."""
+    match feature:
+        case {"_type": "ClassLabel", "names": list(names)}:
+            return [_to_label(index, names) for index in column.to_pylist()]
+        case _:
+            return _plain(column, feature)
+
+
+def _to_label(index: int | None, names: Sequence[str]) -> dict[str, Any] | None:
+    if index is None:
+        return None
+    return {"index": index, "name": names[index] if 0 <= index < len(names) else None}
+
+
+def _floats(column: pa.Array, feature: Any) -> list[Any]:
+    """Numbers; NaN and infinity, which JSON has not, are null."""
+    if pc.all(pc.is_finite(column)).as_py() is False:
+        column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
+    return _plain(column, feature)
+
+
+def _sizes(column: pa.Array, feature: Any) -> list[Any]:
+    return _plain(byte_lengths(column), feature)
+
+
+def _decimals(column: pa.Array, feature: Any) -> list[Any]:
+    """All the digits, as text."""
+    values = _plain(column, feature)
+    return [None if value is None else format(value, "f") for value in values]
+
+
+def _lists(column: pa.Array, feature: Any) -> list[Any]:
+    items = iter(_values(column.flatten(), _item_feature(feature)))
+    lengths = pc.list_value_length(column).to_pylist()
+    return [None if length is None else list(islice(items, length)) for length in lengths]
+
+
+def _maps(column: pa.Array, feature: Any) -> list[Any]:
+    """Lists of [key, value]: keys may be of any type, and may repeat."""
+    lists = _lists(map_as_lists(column), feature)
+    return [pairs and [list(pair.values()) for pair in pairs] for pairs in lists]
+
+
+def _structs(column: pa.Array, feature: Any) -> list[Any]:
+    published = [field.name for field in column.type]
+    fields = [
+        _values(child, feature.get(name) if isinstance(feature, dict) else None)
+        for name, child in zip(published, column.flatten(), strict=True)
+    ]
+    names = unique_names(published)
+    rows = zip(*fields, strict=True) if fields else iter([()] * len(column))
+    is_valid = column.is_valid().to_pylist()
+    return [
+        dict(zip(names, row, strict=True)) if valid else None
+        for row, valid in zip(rows, is_valid, strict=True)
+    ]
+
+
+def _item_feature(feature: Any) -> Any:
+    return feature.get("feature") if isinstance(feature, dict) else None
+
+
+def _dictionaries(column: pa.Array, feature: Any) -> list[Any]:
+    return _values(column.dictionary_decode(), feature)
+
+
+def _extensions(column: pa.Array, feature: Any) -> list[Any]:
+    """What extension types lie in: JSON as what it says, UUIDs as their text, others as stored."""
+    if isinstance(column.type, pa.JsonType):
+        return [None if text is None else _parse(text) for text in column.storage.to_pylist()]
+    if isinstance(column.type, pa.UuidType):
+        return [None if value is None else str(value) for value in column.to_pylist()]
+    return _values(column.storage, feature)
+
+
+def _parse(text: str) -> Any:
+    """The value of a JSON text; the text itself where strict JSON could not say the same."""
+    try:
+        value = json.loads(text, object_pairs_hook=_to_object)
+        _dumps(value).encode()
+    except (ValueError, RecursionError):
+        return text
+    return value
+
+
+def _to_object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("a key stands twice")
+    return value
+
+
+def _is_extension(type_: pa.DataType) -> bool:
+    return isinstance(type_, pa.BaseExtensionType)
 
 
 def _is_plain(type_: pa.DataType) -> bool:
     """Whether values of this type are JSON as they are."""
     return bool(
-        pa.types.is_integer(type_)
-        or pa.types.is_boolean(type_)
-        or pa.types.is_string(type_)
+        pa.types.is_string(type_)
         or pa.types.is_large_string(type_)
+        or pa.types.is_string_view(type_)
+        or pa.types.is_boolean(type_)
         or pa.types.is_null(type_)
     )
 
@@ -131,5 +218,28 @@ def _is_binary(type_: pa.DataType) -> bool:
     return bool(
         pa.types.is_binary(type_)
         or pa.types.is_large_binary(type_)
+        or pa.types.is_binary_view(type_)
         or pa.types.is_fixed_size_binary(type_)
     )
+
+
+def _is_moment(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_temporal(type_) and not pa.types.is_interval(type_))
+
+
+_CONVERTERS: Final[
+    tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array, Any], list[Any]]], ...]
+] = (
+    # First: the storage of an extension type answers to its own questions only.
+    (_is_extension, _extensions),
+    (_is_plain, _plain),
+    (pa.types.is_integer, _integers),
+    (pa.types.is_floating, _floats),
+    (_is_binary, _sizes),
+    (_is_moment, lambda column, feature: moment_values(column)),
+    (pa.types.is_decimal, _decimals),
+    (is_list, _lists),
+    (pa.types.is_map, _maps),
+    (pa.types.is_struct, _structs),
+    (pa.types.is_dictionary, _dictionaries),
+)

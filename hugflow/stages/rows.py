@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -18,15 +19,18 @@ from typing import Any, Self
 import pyarrow as pa
 
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.convert import make_mp3
-from hugflow.audio.value import read_audio_value
+from hugflow.audio.convert import Converter
 from hugflow.ledger.journal import Journal, Outcome, RowFailed, RowMade
+from hugflow.shards.features import column_features
 from hugflow.shards.plan import Shard
 from hugflow.shards.read import read_rows
-from hugflow.shards.stems import FILENAME_COLUMN, row_stem, text_or_none, to_filenames
+from hugflow.shards.stems import FILENAME_COLUMN, row_stem, to_filenames
 from hugflow.stages.build import Build
+from hugflow.stages.cells import audio_value, may_be_path, path_of
+from hugflow.stages.files import RepositoryFiles
+from hugflow.stages.quota import Quota
 from hugflow.stages.record import NOT_TEXT, column_values, render_row
-from hugflow.store.atomic import Written, commit, discard, write_temporary
+from hugflow.store.atomic import Written, commit, discard, disk_errors, write_temporary
 
 log = logging.getLogger(__name__)
 
@@ -51,18 +55,27 @@ def make_rows(
     raw_file: Path,
     needs: Mapping[int, Needs],
     journal: Journal,
+    quota: Quota,
     on_rows: Callable[[Sequence[Outcome]], None],
 ) -> None:
     """Write the files of the rows in `needs`, and a line of the journal for each.
 
-    on_rows: called with the outcomes of each batch once it is committed, in row order.
+    quota: what is written is counted there. on_rows: called with the outcomes of each batch once
+    it is committed, in row order.
 
     A row that cannot be made is a RowFailed among the outcomes; only what concerns all rows
-    raises: DiskFull, ShardCorrupt.
+    raises: DiskFull, ShardCorrupt, and the Hub's errors where clips are files of their own.
     """
     workers = build.options.workers
+    files = RepositoryFiles(build, shard)
+    convert = Converter(
+        copy_mp3=build.plan.request.mp3_source == "copy",
+        open_path=files.open,
+        spill_folder=build.folder.audio,
+    )
     with (
-        _Batches(journal, on_rows) as batches,
+        closing(files),
+        _Batches(journal, on_rows, quota) as batches,
         ThreadPoolExecutor(workers, "rows") as pool,
     ):
         ahead: deque[Future[_Row]] = deque()
@@ -71,10 +84,12 @@ def make_rows(
                 raw_file, shard, is_wanted=lambda rows: any(row in needs for row in rows)
             ):
                 columns = _Columns.of(build, batch)
-                for position, row in enumerate(rows):
-                    if row not in needs:
-                        continue
-                    ahead.append(pool.submit(_make_row, build, row, needs[row], columns, position))
+                wanted = [(at, row) for at, row in enumerate(rows) if row in needs]
+                files.look_up(columns.paths([at for at, row in wanted if needs[row].mp3]))
+                for at, row in wanted:
+                    ahead.append(
+                        pool.submit(_make_row, build, convert, row, needs[row], columns, at)
+                    )
                     if len(ahead) > workers * ROWS_AHEAD_PER_WORKER:
                         batches.add(ahead.popleft().result())
             while ahead:
@@ -103,15 +118,25 @@ class _Columns:
         # All of it for every stage, so that each judges a row as the others do.
         plan = build.plan
         others = [name for name in plan.columns if name != plan.audio_column]
-        values = {name: column_values(batch.column(name)) for name in others}
+        features = column_features(plan.columns, plan.features)
+        values = {name: column_values(batch.column(name), features[name]) for name in others}
         filenames: Sequence[Any] | None = None
         if plan.audio_column is not None and FILENAME_COLUMN in plan.columns:
             filenames = to_filenames(batch.column(FILENAME_COLUMN))
         audio = None if plan.audio_column is None else batch.column(plan.audio_column)
         return cls(audio, filenames, values)
 
+    def paths(self, positions: Sequence[int]) -> list[str]:
+        """The paths of the rows whose audio is a file of its own."""
+        if self.audio is None or not may_be_path(self.audio.type):
+            return []
+        found = (path_of(self.audio[position]) for position in positions)
+        return [path for path in found if path is not None]
 
-def _make_row(build: Build, row: int, needs: Needs, columns: _Columns, position: int) -> _Row:
+
+def _make_row(
+    build: Build, convert: Converter, row: int, needs: Needs, columns: _Columns, position: int
+) -> _Row:
     """Encode one row and write its temporary files; runs in a worker thread."""
     filename = columns.filenames[position] if columns.filenames is not None else None
     stem = row_stem(row, filename, build.plan.stem_suffixes)
@@ -121,44 +146,28 @@ def _make_row(build: Build, row: int, needs: Needs, columns: _Columns, position:
         return _Row(RowFailed(row, "text_not_utf8", f"the column {not_text[0]!r} is not UTF-8"))
     # A line of the journal that names another row's file is no knowledge of this row.
     made = needs.made if needs.made is not None and needs.made.stem == stem else None
-    data: bytes | None = None
-    if columns.audio is not None and (needs.mp3 or made is None or made.audio is None):
-        try:
-            audio = read_audio_value(_audio_value(columns.audio[position]))
-            mp3 = make_mp3(audio, copy_mp3=build.plan.request.mp3_source == "copy")
-        except AudioBad as bad:
-            return _Row(RowFailed(row, bad.code, bad.message))
-        data = mp3.data
-        json_bytes = made.json_bytes if made is not None else None
-        made = RowMade(row, stem, len(data), json_bytes, mp3.info)
-    elif made is None:
-        made = RowMade(row, stem, None, None, None)
     written: list[Written] = []
     try:
-        if data is not None:
-            written.append(write_temporary(build.folder.audio / f"{stem}.mp3", data))
+        if columns.audio is not None and (needs.mp3 or made is None or made.audio is None):
+            json_bytes = made.json_bytes if made is not None else None
+            try:
+                path = build.folder.audio / f"{stem}.mp3"
+                # A long MP3 waits on the same disk.
+                with disk_errors(path), convert(audio_value(columns.audio[position])) as mp3:
+                    written.append(write_temporary(path, mp3.pieces()))
+            except AudioBad as bad:
+                return _Row(RowFailed(row, bad.code, bad.message))
+            made = RowMade(row, stem, mp3.size_bytes, json_bytes, mp3.info)
+        elif made is None:
+            made = RowMade(row, stem, None, None, None)
         if needs.json:
-            text = render_row(build.plan, build.places.storage_root.name, made, values)
+            text = render_row(build.plan, build.tree, made, values)
             written.append(write_temporary(build.folder.json / f"{row}.json", text))
             made = RowMade(row, stem, made.mp3_bytes, len(text), made.audio)
     except BaseException:
         discard(written)
         raise
     return _Row(made, tuple(written))
-
-
-def _audio_value(scalar: pa.Scalar) -> Any:
-    """One audio value with its bytes still in Arrow's buffer."""
-    if not scalar.is_valid:
-        return None
-    if not pa.types.is_struct(scalar.type):
-        return scalar.as_buffer()
-    data = scalar["bytes"]
-    has_path = scalar.type.get_field_index("path") >= 0
-    return {
-        "bytes": data.as_buffer() if data.is_valid else None,
-        "path": text_or_none(scalar["path"]) if has_path else None,
-    }
 
 
 def _abandon(ahead: deque["Future[_Row]"]) -> None:
@@ -176,6 +185,7 @@ class _Batches:
 
     journal: Journal
     on_rows: Callable[[Sequence[Outcome]], None]
+    quota: Quota
     rows: list[_Row] = field(default_factory=list)
     size_bytes: int = 0
     began_at: float = field(default_factory=time.monotonic)
@@ -202,7 +212,9 @@ class _Batches:
 
     def add(self, row: _Row) -> None:
         self.rows.append(row)
-        self.size_bytes += sum(file.size_bytes for file in row.written)
+        size_bytes = sum(file.size_bytes for file in row.written)
+        self.quota.take(size_bytes)
+        self.size_bytes += size_bytes
         is_old = time.monotonic() - self.began_at > BATCH_SECONDS
         if len(self.rows) >= BATCH_ROWS or self.size_bytes >= BATCH_BYTES or is_old:
             self._start_commit()

@@ -1,15 +1,18 @@
 """How each dataset stands: one answer for the command line, the UI and the sensor."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hugflow.errors import StateUnreadable
-from hugflow.ledger.markers import read_marker
 from hugflow.ledger.progress import Progress, Status, read_progress
 from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_current_plan
 from hugflow.stages.manifest import read_manifest
+from hugflow.stages.measure import Measured, measure_plan
+from hugflow.stages.misfit import find_misfit
+from hugflow.stages.removed import removed_names
 from hugflow.store.layout import Places
 from hugflow.store.links import is_linked
 from hugflow.store.locks import is_held
@@ -20,7 +23,7 @@ class DatasetStatus:
     """One dataset: what was asked for, what is planned, what is there.
 
     request: the request file's path, where there is one. total_rows, commit: None before a plan.
-    bytes, hours: of the result, None before it is complete. location: of the tree, once begun.
+    bytes, hours: of what is made. location: of the tree, once begun. link: where it is published.
     """
 
     name: str
@@ -32,8 +35,8 @@ class DatasetStatus:
     shards_done: int
     shards: int | None
     commit: str | None
-    bytes: int | None
-    hours: float | None
+    bytes: int
+    hours: float
     location: str | None
     link: str | None
 
@@ -43,47 +46,68 @@ def read_statuses(places: Places, requests: dict[str, str]) -> list[DatasetStatu
 
     requests: path of the request file by dataset name.
     """
-    names = {*requests, *_subfolders(places.state_dir / "plans"), *_stored(places)}
+    planned, stored = _subfolders(places.state_dir / "plans"), _stored(places)
+    names = {*requests, *planned, *stored, *removed_names(places)}
     return [read_status(places, name, requests.get(name)) for name in sorted(names)]
 
 
 def read_status(places: Places, name: str, request: str | None = None) -> DatasetStatus:
-    """The state of one dataset, from what is on disk; nothing is asked of anyone else."""
-    folder = places.dataset(name)
-    manifest = read_manifest(folder.manifest) or {}
+    """The state of one dataset, from what is on disk; nothing is asked of anyone else.
+
+    While another tree is made to take the place of a complete one, it is the new one's state.
+    """
+    folder, link = places.dataset(name), places.link(name)
+    manifest = read_manifest(folder.manifest)
+    if manifest is not None and find_misfit(manifest, name) is not None:
+        manifest = None
     try:
         plan = read_current_plan(places, name)
     except StateUnreadable:
         plan = None
+    is_linked_ = is_linked(link, folder.root)
+    is_current = manifest is not None and (plan is None or manifest.get("plan") == plan.id)
+    if manifest is not None and is_current:
+        measured, total_rows = _measure_manifest(manifest), manifest["rows"]["planned"]
+        commit = manifest["commit"]
+        shards_done = shards = len(plan.shards) if plan is not None else manifest["source"]["files"]
+    elif plan is not None:
+        measured, total_rows, commit = measure_plan(places, plan), plan.rows, plan.commit
+        shards_done, shards = measured.shards_done, len(plan.shards)
+    else:
+        measured, total_rows, commit, shards_done, shards = Measured(), None, None, 0, None
+    is_removed = places.removed(name).is_file() and not folder.root.exists()
     progress = read_progress(places.progress(name))
-    link = places.link(name)
-    is_complete = bool(manifest) and is_linked(link, folder.root)
-    failed, shards_done = _count_shards(places, plan) if plan is not None else (0, 0)
-    rows = manifest.get("rows", {})
-    audio, metadata = manifest.get("audio", {}), manifest.get("json", {})
+    if manifest is not None and not is_current and progress is not None:
+        # What it says is of the tree that stands, until the new plan's rows are begun.
+        progress = progress if progress.status != "completed" else None
+    state = _unfinished_state(places, plan, progress, is_removed=is_removed)
     return DatasetStatus(
         name=name,
-        state="completed" if is_complete else _unfinished_state(places, plan, progress),
+        state="completed" if is_current and is_linked_ else state,
         request=request,
-        rows=rows.get("made", 0) if manifest else (progress.rows if progress is not None else 0),
-        total_rows=plan.rows if plan is not None else rows.get("planned"),
-        failed_rows=rows.get("failed", 0) if manifest else failed,
+        rows=measured.rows,
+        total_rows=total_rows,
+        failed_rows=measured.failed_rows,
         shards_done=shards_done,
-        shards=len(plan.shards) if plan is not None else None,
-        commit=plan.commit if plan is not None else manifest.get("commit"),
-        bytes=audio.get("bytes", 0) + metadata.get("bytes", 0) if manifest else None,
-        hours=round(audio.get("seconds", 0.0) / 3600, 3) if manifest else None,
+        shards=shards,
+        commit=commit,
+        bytes=measured.bytes,
+        hours=round(measured.seconds / 3600, 3),
         location=str(folder.root) if folder.root.is_dir() else None,
-        link=str(link) if is_complete else None,
+        link=str(link) if manifest is not None and is_linked_ else None,
     )
 
 
-def _unfinished_state(places: Places, plan: Plan | None, progress: Progress | None) -> Status:
+def _unfinished_state(
+    places: Places, plan: Plan | None, progress: Progress | None, *, is_removed: bool
+) -> Status:
     """The word for a dataset that is not complete.
 
     A file that says `downloading` while nobody holds a lock was left by a killed process.
     """
-    if progress is None or plan is None:
+    if plan is None and is_removed:
+        return "removed"
+    if progress is None or plan is None or progress.status == "removed":
         return "pending" if plan is None else "planned"
     if progress.status == "downloading":
         locks = (places.state_dir / "locks" / plan.dataset).glob("*.lock")
@@ -92,12 +116,10 @@ def _unfinished_state(places: Places, plan: Plan | None, progress: Progress | No
     return "incomplete" if progress.status == "completed" else progress.status
 
 
-def _count_shards(places: Places, plan: Plan) -> tuple[int, int]:
-    """Failed rows and finished shards, from the markers."""
-    state = places.state(plan.dataset, plan.id)
-    found = [read_marker(state.marker(shard.name, "metadata")) for shard in plan.shards]
-    markers = [marker for marker in found if marker is not None]
-    return sum(len(marker.failed_rows) for marker in markers), len(markers)
+def _measure_manifest(manifest: Mapping[str, Any]) -> Measured:
+    rows, audio = manifest["rows"], manifest["audio"]
+    size = audio["bytes"] + manifest["json"]["bytes"]
+    return Measured(rows["made"], rows["failed"], size, audio["seconds"])
 
 
 def _stored(places: Places) -> Iterable[str]:

@@ -43,12 +43,13 @@ def sync_dataset(
     build: Build,
     tracker: Tracker | None = None,
     *,
+    retry_failed: bool = False,
     on_rows: Callable[[Sequence[Outcome]], None] = lambda outcomes: None,
     on_shard: Callable[[ShardDone | ShardFailed], None] = lambda event: None,
 ) -> Synced:
     """Make whatever of a dataset is missing, and publish it.
 
-    tracker: keeps the progress file; None makes one.
+    tracker: keeps the progress file; None makes one. retry_failed: as `make_shards` has it.
     on_rows: called from another thread with each committed batch; on_shard: with each shard as
     it ends. The progress file follows all along, also when the work ends early.
 
@@ -64,7 +65,7 @@ def sync_dataset(
         on_rows(outcomes)
 
     with tracker.watch() as ended:
-        for event in make_shards(build, build.plan.shards, on_rows=track):
+        for event in make_shards(build, build.shards, retry_failed=retry_failed, on_rows=track):
             if isinstance(event, ShardDone):
                 done.append(event)
             else:
@@ -83,5 +84,5 @@ def sync_dataset(
     new_rows = sum(event.new_rows for event in done)
     was_complete = not published.is_new and not any(event.is_new for event in done)
     if was_complete:
-        log.info("Dataset already exists in storage: %s", build.folder.root)
+        log.info("Dataset already exists in storage: %s", published.build.folder.root)
     return Synced(tuple(done), published, new_rows, was_complete)

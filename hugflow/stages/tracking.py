@@ -33,12 +33,13 @@ class Tracker:
 
     def __post_init__(self) -> None:
         """Begin with what the ledger says; markers spare the reading of whole journals."""
-        plan, state = self.build.plan, self.build.state
-        self._is_done = np.zeros(plan.rows, dtype=np.bool_)
-        for shard in plan.shards:
+        state = self.build.state
+        self._is_done = np.zeros(self.build.rows, dtype=np.bool_)
+        for shard in self.build.shards:
             marker = read_marker(state.marker(shard.name, "metadata"))
             if marker is not None:
-                self._is_done[shard.first_row : shard.first_row + shard.rows] = True
+                rows = self.build.rows_of(shard)
+                self._is_done[rows.start : rows.stop] = True
                 self._is_done[list(marker.failed_rows)] = False
             else:
                 self._add(read_journal(state.journal(shard.name)).values())
@@ -110,7 +111,7 @@ class Tracker:
                 dataset=self.build.name,
                 status=status,
                 ranges=tuple(pairs),
-                total_rows=self.build.plan.rows,
+                total_rows=self.build.rows,
                 resumed_from=self.resumed_from,
             ),
         )

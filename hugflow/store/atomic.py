@@ -35,23 +35,26 @@ def temporary_path(path: Path) -> Path:
     return path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
 
 
-def write_temporary(path: Path, data: bytes) -> Written:
-    """Write `data` beside `path`; `commit` or `discard` must follow.
+def write_temporary(path: Path, data: bytes | Iterable[bytes | bytearray | memoryview]) -> Written:
+    """Write `data`, whole or piece by piece, beside `path`; `commit` or `discard` must follow.
 
     Raises DiskFull when there is no room; nothing is left behind then.
     """
     temporary = temporary_path(path)
+    size = 0
     with disk_errors(path):
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
         try:
-            _write_all(fd, data)
+            for piece in (data,) if isinstance(data, bytes) else data:
+                _write_all(fd, piece)
+                size += len(piece)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
         finally:
             # Not kept open until the commit: with many workers there would be too many.
             os.close(fd)
-    return Written(path, len(data))
+    return Written(path, size)
 
 
 def commit(batch: Iterable[Written]) -> None:
@@ -184,7 +187,7 @@ def _is_temporary(entry: os.DirEntry[str]) -> bool:
     return is_named_so and entry.is_file(follow_symlinks=False)
 
 
-def _write_all(fd: int, data: bytes) -> None:
+def _write_all(fd: int, data: bytes | bytearray | memoryview) -> None:
     """Write every byte, also where the system takes only some at a time."""
     view = memoryview(data)
     while view:

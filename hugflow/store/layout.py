@@ -2,12 +2,19 @@
 
 STORAGE_ROOT/<name>/audio/<stem>.mp3  json/<row>.json  index/<shard>.parquet
                     failures.jsonl  README.md  manifest.json
+STORAGE_ROOT/.next/<name>/<plan id>/         a tree that will take the place of <name>
+STORAGE_ROOT/.next/<name>/replaced/          the one whose place it takes, for a moment
+STORAGE_ROOT/samples/<name>/first_<N>/       the first N rows, for looking at
+STORAGE_ROOT/.trash/<id>/                    a removed tree, when STATE_DIR is on another disk
 PROCESSED_ROOT/<name> -> STORAGE_ROOT/<name>
 STATE_DIR/plans/<name>/<plan id>.json      what is to be made, settled once
           plans/<name>/current             the id of the plan in force
+          plans/<name>/standing            the id of the plan whose rows lie in STORAGE_ROOT/<name>
           ledger/<name>/<plan id>/<shard>.jsonl, <shard>.<stage>.json
           raw/<name>/<plan id>/<shard>     fetched bytes, until their rows are in
           progress/<name>.json             a view for people and scripts
+          removed/<name>.json              that a person removed it
+          trash/<id>/                      what was removed, for some days
           locks/  catalog/  mirror.git  dagster/
 """
 
@@ -93,6 +100,22 @@ class Places:
         """The tree of the dataset called `name`."""
         return DatasetFolder(self.storage_root / name)
 
+    def next_trees(self, name: str) -> Path:
+        """Folder of the trees that are made to take the place of `name`'s."""
+        return self.storage_root / ".next" / name
+
+    def next_tree(self, name: str, plan_id: str) -> DatasetFolder:
+        """The tree that will take the place of `name`'s, made under another plan."""
+        return DatasetFolder(self.next_trees(name) / plan_id)
+
+    def replaced_tree(self, name: str) -> Path:
+        """Where the tree of `name` lies while another one takes its place."""
+        return self.next_trees(name) / "replaced"
+
+    def sample(self, name: str, rows: int) -> DatasetFolder:
+        """The tree of the first `rows` rows of `name`, which is never published."""
+        return DatasetFolder(self.storage_root / "samples" / name / f"first_{rows}")
+
     def link(self, name: str) -> Path:
         """The symlink that says: this dataset is complete."""
         return self.processed_root / name
@@ -103,6 +126,14 @@ class Places:
             ledger=self.state_dir / "ledger" / name / plan_id,
             raw=self.state_dir / "raw" / name / plan_id,
             locks=self.state_dir / "locks" / name,
+        )
+
+    def sample_state(self, name: str, plan_id: str, rows: int) -> DatasetState:
+        """Ledger, raw bytes and locks of a sample of `name`: beside those of the dataset."""
+        state = self.state(name, plan_id)
+        key = f"{plan_id}-first_{rows}"
+        return DatasetState(
+            ledger=state.ledger.with_name(key), raw=state.raw.with_name(key), locks=state.locks / key
         )
 
     def plans(self, name: str) -> Path:
@@ -116,6 +147,24 @@ class Places:
     def progress(self, name: str) -> Path:
         """The progress file of seed 004."""
         return self.state_dir / "progress" / f"{name}.json"
+
+    def state_folders(self, name: str) -> dict[str, Path]:
+        """What STATE_DIR knows of `name` under all its plans, by what it is."""
+        return {part: self.state_dir / part / name for part in ("plans", "ledger", "raw")}
+
+    def removed(self, name: str) -> Path:
+        """The record that a person removed `name`."""
+        return self.state_dir / "removed" / f"{name}.json"
+
+    @property
+    def trash(self) -> Path:
+        """Folder of what was removed."""
+        return self.state_dir / "trash"
+
+    @property
+    def storage_trash(self) -> Path:
+        """Folder of removed trees that could not be renamed into STATE_DIR: another disk."""
+        return self.storage_root / ".trash"
 
     @property
     def download_slots(self) -> Path:

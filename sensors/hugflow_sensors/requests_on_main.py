@@ -18,8 +18,9 @@ from hugflow.requests.collect import AddFile, RequestSet, collect_requests
 from hugflow.requests.model import AddRequest
 from hugflow.shards.plans import read_current_plan
 from hugflow.stages.build import Build
-from hugflow.stages.open import open_build
+from hugflow.stages.open import changed_fields, open_build
 from hugflow.stages.processed import find_undone, is_published
+from hugflow.stages.removed import is_held_back
 from hugflow.store.layout import Places
 from hugflow.store.links import is_linked
 from hugflow_resources.hub import HubResource
@@ -247,7 +248,12 @@ class _Tick:
     def _advance(self, request: AddRequest) -> None:
         """Take a dataset one step further: plan it, adopt it, or ask for a run."""
         places, name = self.storage.places, request.name
-        if read_current_plan(places, name) is None:
+        if is_held_back(places, request):
+            again = f"`hugflow retry {name}` makes it again, and so does a change of its request"
+            self.words.append(f"{name}: removed by hand; {again}")
+            return
+        planned = read_current_plan(places, name)
+        if planned is None or changed_fields(request, planned.request):
             if self.plans >= PLANS_PER_TICK:
                 self.later += 1
                 return

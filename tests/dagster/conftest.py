@@ -14,6 +14,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from hugflow.names import op_name
 from hugflow.requests.model import AddRequest
 from hugflow.stages.build import Build
 from hugflow.stages.open import open_build
@@ -72,7 +73,11 @@ class Dataset:
         return open_build(self.request, self.places, HubResource().open(), self.storage.options())
 
     def materialize(
-        self, *stages: str, tags: Mapping[str, str] | None = None, partition: str | None = None
+        self,
+        *stages: str,
+        tags: Mapping[str, str] | None = None,
+        partition: str | None = None,
+        config: Mapping[str, object] | None = None,
     ) -> dg.ExecuteInProcessResult:
         return dg.materialize(
             build_dataset(self.request),
@@ -81,11 +86,13 @@ class Dataset:
             resources=self.resources,
             tags=dict(tags or {}),
             partition_key=partition,
+            run_config=dict(config or {}),
             raise_on_error=False,
         )
 
-    def plan(self) -> dg.ExecuteInProcessResult:
-        return self.materialize("plan")
+    def plan(self, *, update: bool = False) -> dg.ExecuteInProcessResult:
+        op = {op_name(self.name, "plan"): {"config": {"update": update}}}
+        return self.materialize("plan", config={"ops": op})
 
     def make(self, first: str, last: str, *stages: str) -> dg.ExecuteInProcessResult:
         tags = {RANGE_START: first, RANGE_END: last}

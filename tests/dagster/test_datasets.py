@@ -11,6 +11,7 @@ from hugflow.clients.repository import PublishedFile
 from hugflow.errors import ShardCorrupt
 from hugflow.names import group_name
 from hugflow.requests.model import AddRequest
+from hugflow.stages.processed import is_published
 from hugflow.stages.sync import sync_dataset
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_text
@@ -70,6 +71,23 @@ def test_the_plan_tells_the_exact_range_and_the_command(hub: LoopbackHub, datase
     assert f"--partition-range {expected}" in str(event.metadata["materialize_all"].value)
     assert event.metadata["rows"].value == 6
     assert made.keys == [f"{commit[:7]}-{shard:05d}-of-00003" for shard in range(3)]
+
+
+def test_the_plan_moves_on_to_a_later_commit_only_when_it_is_asked_to(
+    hub: LoopbackHub, dataset: MakeDataset
+):
+    first = publish_speech(hub, "dagster/update", rows=4, shards=2, seconds=0.2)
+    made = dataset("dagster/update")
+    made.plan()
+    made.make_all()
+    second = hub.publish("dagster/update", {"NOTES.md": b"more words"})
+    made.plan()
+    assert made.keys == [f"{first[:7]}-{shard:05d}-of-00002" for shard in range(2)]
+    made.plan(update=True)
+    assert made.keys == [f"{second[:7]}-{shard:05d}-of-00002" for shard in range(2)]
+    assert made.make_all().success
+    assert made.materialized("processed") >= set(made.keys)
+    assert is_published(made.open())
 
 
 def test_a_range_run_makes_the_dataset_and_tells_of_every_stage_and_shard(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import dagster as dg
 import pytest
@@ -10,7 +11,10 @@ from hugflow.requests.catalog import read_catalog
 from hugflow.requests.model import AddRequest
 from hugflow.settings import load_project
 from hugflow.stages.build import Build
+from hugflow.stages.manifest import read_manifest
 from hugflow.stages.open import open_build
+from hugflow.stages.options import Options
+from hugflow.stages.removal import Order, remove_dataset
 from hugflow.stages.sync import sync_dataset
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
@@ -20,7 +24,7 @@ from hugflow_resources.alive import show_alive
 from hugflow_resources.hub import HubResource
 from hugflow_resources.storage import Storage
 from hugflow_sensors import requests_on_main as sensor_module
-from hugflow_sensors.runs import attempt_tags
+from hugflow_sensors.runs import PLAN_TAG, attempt_tags
 from tests.dagster.conftest import RANGE_END, RANGE_START, Project
 
 
@@ -218,6 +222,23 @@ def test_what_local_sync_made_is_adopted_and_not_made_again(world: World, ask: A
     assert "1 complete" in world.words(world.tick())
 
 
+def test_a_request_edited_on_main_to_ask_for_other_rows_is_planned_and_made_anew(
+    world: World, hub: LoopbackHub, ask: Ask
+):
+    name = ask()
+    world.tick_after_push()
+    hf_id = "sensor/" + name.split("__")[1]
+    file = f"requests/add/{name.split('__')[1]}.yaml"
+    request = AddRequest(hf_id=hf_id, description="Asked for")
+    sync_dataset(open_build(request, world.places, HubResource().open(), Options()))
+    assert "1 complete" in world.words(world.tick())
+    world.project.push({file: f"hf_id: {hf_id}\ndescription: Asked for\ntext_column: id\n"})
+    (run,) = world.tick_after_push().run_requests or []
+    standing = read_manifest(world.places.dataset(name).manifest) or {}
+    assert run.tags[PLAN_TAG] != standing["plan"]
+    assert world.places.link(name).is_symlink()
+
+
 def test_a_link_that_is_gone_is_noticed(world: World, ask: Ask):
     name = ask()
     world.tick_after_push()
@@ -300,6 +321,28 @@ def test_a_deleted_request_file_removes_nothing(world: World, ask: Ask):
     world.tick_after_push()
     assert world.places.link(name).is_symlink()
     assert world.places.dataset(name).manifest.is_file()
+
+
+def test_a_dataset_removed_by_hand_is_not_made_again_until_its_request_changes(
+    world: World, ask: Ask, hub: LoopbackHub
+):
+    name = ask()
+    world.tick_after_push()
+    build = _build(world, name)
+    sync_dataset(build)
+    order = Order("ada@host", datetime.now(UTC), requests=(build.request.digest,))
+    remove_dataset(world.places, build.request.identity, order)
+    hub.clear_requests()
+    result = world.tick()
+    assert not result.run_requests
+    assert "removed by hand" in world.words(result)
+    assert f"hugflow retry {name}" in world.words(result)
+    assert hub.requests == ()
+    assert not world.places.plans(name).exists()
+    (path,) = (world.project.work_tree / "requests" / "add").iterdir()
+    world.project.push({f"requests/add/{path.name}": f"{path.read_text()}owner: ada\n"})
+    (run,) = world.tick_after_push().run_requests or []
+    assert run.tags["hugflow/dataset"] == name
 
 
 def test_no_token_and_no_credential_of_a_url_is_kept(world: World, monkeypatch: pytest.MonkeyPatch):

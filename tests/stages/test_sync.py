@@ -15,7 +15,6 @@ import soundfile
 from hugflow.errors import (
     CannotWrite,
     Locked,
-    PlanOutOfDate,
     RequestInvalid,
     StateUnreadable,
     TooManyBadRows,
@@ -291,16 +290,6 @@ def test_a_dataset_stays_at_its_commit_when_the_branch_moves(hub: LoopbackHub, o
     sync_dataset(build)
     assert build.plan.commit == first
     assert open_for("sync/moved").plan.commit == first
-
-
-def test_a_request_that_asks_for_other_rows_is_refused_until_it_is_settled(
-    hub: LoopbackHub, open_for: OpenFor
-):
-    publish_speech(hub, "sync/changed", rows=2, shards=1, seconds=0.2)
-    open_for("sync/changed")
-    with pytest.raises(PlanOutOfDate, match="mp3_source"):
-        open_for("sync/changed", mp3_source="reencode")
-    assert open_for("sync/changed", description="other words").plan is not None
 
 
 def test_a_second_writer_of_a_shard_is_turned_away_with_the_name_of_the_first(

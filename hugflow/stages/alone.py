@@ -1,0 +1,28 @@
+"""Being alone with a dataset: nobody plans, makes, publishes or removes it meanwhile."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hugflow.store.layout import Places
+from hugflow.store.locks import hold
+
+
+@contextmanager
+def hold_whole(places: Places, name: str, wait_s: float) -> Iterator[None]:
+    """Hold a dataset's lock while the block runs, once nobody is at work on any of its shards.
+
+    Whoever has the dataset open and comes to its next shard only then finds its plan gone.
+    Raises Locked when somebody is at work for longer than `wait_s`.
+    """
+    ends_at = time.monotonic() + wait_s
+    lock = places.dataset_lock(name)
+    with hold(lock, f"the dataset {name}", wait_s=wait_s):
+        for shard_lock in sorted(lock.parent.rglob("*.lock")):
+            if shard_lock == lock:
+                continue
+            left_s = max(0.0, ends_at - time.monotonic())
+            # One at a time: a dataset may have more shards than a process may open files.
+            with hold(shard_lock, f"shard {shard_lock.stem} of {name}", wait_s=left_s):
+                pass
+        yield

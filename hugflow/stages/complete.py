@@ -1,0 +1,150 @@
+"""The files that complete a tree once its rows are in: failures.jsonl, the card, the manifest."""
+
+import json
+import platform
+import socket
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, TypeAlias
+
+from hugflow.exports.card import render_card
+from hugflow.exports.statistics import from_json, to_json
+from hugflow.ledger.journal import RowFailed, read_journal
+from hugflow.ledger.markers import Marker, read_marker
+from hugflow.requests.grammar import BadRowBudget
+from hugflow.stages.build import Build
+from hugflow.stages.manifest import VERSION, read_manifest, render_source, without_run
+from hugflow.store.atomic import write_if_changed, write_json
+
+# By stage, `audio` and `metadata`, and by the shard's name.
+Markers: TypeAlias = Mapping[str, Mapping[str, Marker]]
+
+
+def read_markers(build: Build) -> Markers | None:
+    """The markers of all shards, or None when one is missing."""
+    found: dict[str, dict[str, Marker]] = {"audio": {}, "metadata": {}}
+    for shard in build.shards:
+        for stage, markers in found.items():
+            marker = read_marker(build.state.marker(shard.name, stage))
+            if marker is None:
+                return None
+            markers[shard.name] = marker
+    return found
+
+
+def count_failed(markers: Markers) -> int:
+    """Rows that could not be made."""
+    return sum(len(marker.failed_rows) for marker in markers["metadata"].values())
+
+
+def write_failures(build: Build) -> None:
+    """Write failures.jsonl, which is empty when every row was made."""
+    write_if_changed(build.folder.failures, _render_failures(build))
+
+
+def write_manifest(
+    build: Build, markers: Markers, budget: BadRowBudget
+) -> tuple[dict[str, Any], bool]:
+    """Write the card, then the manifest: what it says, and whether it said so before.
+
+    budget: the bad rows that were allowed.
+    """
+    old = read_manifest(build.folder.manifest)
+    manifest = _compose_manifest(build, markers, budget)
+    manifest["statistics"] = _measure(build, manifest, old)
+    card = render_card(
+        build.plan,
+        description=build.request.description,
+        statistics=from_json(manifest["statistics"]),
+    )
+    write_if_changed(build.folder.card, card)
+    if old is not None and without_run(old) == without_run(manifest):
+        return old, True
+    write_json(build.folder.manifest, manifest)
+    return manifest, False
+
+
+def _measure(build: Build, manifest: dict[str, Any], old: dict[str, Any] | None) -> dict[str, Any]:
+    """The statistics of the index; of an index that is the same, those that were found then."""
+    if old is not None and old.get("index") == manifest["index"]:
+        known: dict[str, Any] | None = old.get("statistics")
+        if from_json(known) is not None and known is not None:
+            return known
+    # Not before there is something to measure: polars takes as long to load as all the rest.
+    from hugflow.exports.measure import plan_statistics
+
+    return to_json(plan_statistics(build.plan, build.folder))
+
+
+def _render_failures(build: Build) -> str:
+    """The lines of failures.jsonl, in row order; empty when every row was made."""
+    lines = []
+    for shard in build.shards:
+        outcomes = read_journal(build.state.journal(shard.name))
+        lines += [
+            json.dumps(
+                {
+                    "row": row,
+                    "shard": shard.name,
+                    "code": outcome.code,
+                    "message": outcome.message,
+                },
+                ensure_ascii=False,
+            )
+            + "\n"
+            for row in build.rows_of(shard)
+            if isinstance(outcome := outcomes.get(row), RowFailed)
+        ]
+    return "".join(lines)
+
+
+def _compose_manifest(build: Build, markers: Markers, budget: BadRowBudget) -> dict[str, Any]:
+    plan = build.plan
+    audio, metadata = markers["audio"].values(), markers["metadata"].values()
+    made = sum(marker.rows for marker in metadata)
+    has_audio = plan.audio_column is not None
+    copied = sum(marker.copied for marker in audio)
+    return {
+        "version": VERSION,
+        "dataset": plan.dataset,
+        **({"sample": build.sample_rows} if build.sample_rows is not None else {}),
+        "request": {
+            name: getattr(plan.request, name) for name in ("hf_id", "subset", "split", "revision")
+        },
+        "commit": plan.commit,
+        "plan": plan.id,
+        "licence": plan.licence,
+        "columns": list(plan.columns),
+        "audio_column": plan.audio_column,
+        "text_column": plan.text_column,
+        "settings": {
+            "mp3_source": plan.request.mp3_source,
+            "max_bad_rows": budget,
+        },
+        "source": render_source(plan),
+        "rows": {
+            "planned": build.rows,
+            "made": made,
+            "failed": count_failed(markers),
+        },
+        "audio": {
+            "files": made if has_audio else 0,
+            "bytes": sum(marker.bytes for marker in audio),
+            "seconds": round(sum(marker.audio_seconds for marker in audio), 3),
+            "copied": copied,
+            "encoded": made - copied if has_audio else 0,
+        },
+        "json": {"files": made, "bytes": sum(marker.bytes for marker in metadata)},
+        "index": {
+            f"index/{name}.parquet": marker.index_sha256
+            for name, marker in markers["metadata"].items()
+            if marker.index_sha256 is not None
+        },
+        "run": {
+            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "host": socket.gethostname(),
+            "hugflow": version("hugflow"),
+            "python": platform.python_version(),
+        },
+    }

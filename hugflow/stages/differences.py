@@ -1,0 +1,66 @@
+"""What `hugflow verify` finds: the codes, and what a person can do about each."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+# A sync looks at names and sizes: a file that has both right is made anew only once it is gone.
+DAMAGED = frozenset(
+    {
+        "json_unreadable",
+        "json_differs",
+        "mp3_undecodable",
+        "mp3_differs",
+        "index_changed",
+        "index_unreadable",
+        "index_differs",
+        "row_missing",
+    }
+)
+IN_THE_WAY = frozenset({"link_not_a_link", "not_a_file", "not_a_folder"})
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is not as plan, manifest, ledger and index say.
+
+    row: None where it is not about one row. code: stays the same; message: for a person.
+    """
+
+    dataset: str
+    row: int | None
+    path: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """Makes the differences of one dataset."""
+
+    dataset: str
+
+    def __call__(
+        self, code: str, path: Path, message: str, *, row: int | None = None
+    ) -> Difference:
+        """One difference at `path`."""
+        return Difference(self.dataset, row, str(path), code, message)
+
+
+def mend_differences(found: Iterable[Difference], request: str | None) -> list[str]:
+    """What to do about the differences of one dataset, in order; nothing when there are none.
+
+    request: its request file, where the project has one.
+    """
+    codes = {difference.code for difference in found}
+    steps = []
+    if codes & IN_THE_WAY:
+        steps.append("move away what is not the file, folder or link it should be")
+    if codes & DAMAGED:
+        steps.append("delete the damaged files")
+    if codes - {"unknown_file"}:
+        sync = f"`hugflow local-sync {request or 'FILE'}`"
+        steps.append(f"{sync} makes what is missing, and clears away temporary files")
+    if "unknown_file" in codes:
+        steps.append("files that nobody knows are yours to keep elsewhere or to delete")
+    return steps

@@ -1,0 +1,33 @@
+"""`failures.jsonl` as a reader meets it: rows that could not be made, and why."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hugflow.ledger.journal import RowFailed
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRows:
+    """Failed rows by their number, and how many lines could not be read."""
+
+    rows: Mapping[int, RowFailed]
+    damaged_lines: int
+
+
+def read_failed_rows(path: Path) -> FailedRows:
+    """What `failures.jsonl` says; nothing where there is no such file."""
+    rows: dict[int, RowFailed] = {}
+    damaged = 0
+    lines = path.read_bytes().splitlines() if path.is_file() else []
+    for line in lines:
+        try:
+            value = json.loads(line)
+            row = value["row"]
+            if type(row) is not int or row < 0:
+                raise ValueError(row)
+            rows[row] = RowFailed(row, str(value["code"]), str(value["message"]))
+        except (ValueError, KeyError, TypeError, RecursionError):
+            damaged += 1
+    return FailedRows(rows, damaged)

@@ -1,0 +1,66 @@
+"""The rows of a shard, as its index tells of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from hugflow.errors import StateUnreadable
+from hugflow.ledger.journal import AUDIO_FIELDS, RowMade, to_audio_info
+
+PIECE_ROWS = 256
+SEARCHED_ROWS = 10_000
+
+
+def read_indexed(
+    index: Path, *, has_audio: bool, row: int | None = None, stem: str | None = None
+) -> Iterator[list[RowMade]]:
+    """The made rows of an index, in its order, in pieces; of the sizes of files it knows nothing.
+
+    row, stem: only the row with this number, or with this stem.
+
+    Raises StateUnreadable when the file is damaged, or is no index.
+    """
+    is_searched = row is not None or stem is not None
+    columns = ["row", "audio_info"] if has_audio else ["row"]
+    try:
+        # The file as a name would be taken for a folder of tables, where it is one.
+        with index.open("rb") as file, pq.ParquetFile(file) as table:
+            for batch in table.iter_batches(
+                SEARCHED_ROWS if is_searched else PIECE_ROWS, columns=columns
+            ):
+                found = _only(batch, row, stem) if is_searched else batch
+                yield [_to_made(line, has_audio=has_audio) for line in found.to_pylist()]
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+        raise StateUnreadable(
+            f"the index {index} cannot be read",
+            why=" ".join(str(error).split())[:200] or type(error).__name__,
+            mend="delete the file and sync the request again: it is made anew",
+        ) from error
+
+
+def _only(batch: pa.RecordBatch, row: int | None, stem: str | None) -> pa.RecordBatch:
+    """The rows of a batch that are searched for, found by Arrow and not one by one."""
+    if row is not None:
+        batch = batch.filter(pc.equal(batch.column("row"), row))
+    if stem is not None:
+        path = pc.struct_field(batch.column("audio_info"), "path")
+        batch = batch.filter(pc.equal(path, f"audio/{stem}.mp3"))
+    return batch
+
+
+def _to_made(line: dict[str, Any], *, has_audio: bool) -> RowMade:
+    row = line["row"]
+    if type(row) is not int or row < 0:
+        raise ValueError(f"{row!r} is no number of a row")
+    if not has_audio:
+        return RowMade(row, str(row), None, None, None)
+    info = line["audio_info"]
+    folder, _, name = info["path"].partition("/")
+    stem = name.removesuffix(".mp3")
+    if folder != "audio" or not stem or "/" in name or name != f"{stem}.mp3":
+        raise ValueError(f"row {row} names the MP3 {info['path']!r}")
+    return RowMade(row, stem, None, None, to_audio_info([info[field] for field in AUDIO_FIELDS]))

@@ -1,0 +1,265 @@
+"""All that the disk knows of one dataset, to answer from: manifest, plan, ledger and index."""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hugflow.errors import HugflowError, StateUnreadable, UsageWrong
+from hugflow.ledger.journal import Outcome, RowMade, read_journal
+from hugflow.shards.plan import Plan, Shard
+from hugflow.shards.plans import read_current_plan, read_plan
+from hugflow.stages.failures import read_failed_rows
+from hugflow.stages.indexed import read_indexed
+from hugflow.stages.manifest import read_manifest
+from hugflow.stages.misfit import find_misfit
+from hugflow.stages.origin import Origin
+from hugflow.stages.status import read_status
+from hugflow.store.layout import DatasetFolder, Places
+
+_JSON_NAME = re.compile(r"(0|[1-9][0-9]{0,17})\.json")
+_SHARD_NAME = re.compile(r"[0-9]{5,}-of-[0-9]{5,}")
+
+
+class NobodyKnows(HugflowError):
+    """A file lies in a dataset's tree, and nothing there tells what it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDataset:
+    """What is known of one dataset, to answer from."""
+
+    places: Places
+    base: Origin
+    plan: Plan | None
+    manifest: dict[str, Any]
+
+    @classmethod
+    def of(cls, places: Places, name: str, requests: dict[str, str]) -> "KnownDataset":
+        """What is known of the dataset called `name`; requests: path of the file by name."""
+        status = read_status(places, name, requests.get(name))
+        manifest = read_manifest(places.dataset(name).manifest) or {}
+        if manifest and find_misfit(manifest, name):
+            manifest = {}
+        plan = _read_plan_of_tree(places, name, manifest)
+        asked = manifest.get("request", {})
+        if plan is not None:
+            asked = {field: getattr(plan.request, field) for field in plan.request.__slots__}
+        base = Origin(
+            dataset=name,
+            request=status.request,
+            state=status.state,
+            path=None,
+            kind="dataset",
+            hf_id=asked.get("hf_id"),
+            subset=asked.get("subset"),
+            split=asked.get("split"),
+            revision=asked.get("revision"),
+            commit=plan.commit if plan is not None else manifest.get("commit"),
+            plan=plan.id if plan is not None else manifest.get("plan"),
+            licence=plan.licence if plan is not None else manifest.get("licence"),
+            published_at=manifest.get("run", {}).get("finished_at"),
+        )
+        return cls(places, base, plan, manifest)
+
+    @property
+    def folder(self) -> DatasetFolder:
+        """Its tree."""
+        return self.places.dataset(self.base.dataset)
+
+    @property
+    def has_audio(self) -> bool:
+        """Whether its rows have MP3s."""
+        if self.plan is not None:
+            return self.plan.audio_column is not None
+        return self.manifest.get("audio_column") is not None
+
+    def explain_path(self, below: Path) -> Origin:
+        """A path by what it is relative to the tree."""
+        path = self.folder.root / below
+        match below.parts:
+            case ():
+                return self.explain_dataset(path, "tree")
+            case ("audio" | "json" | "index" as part,):
+                return self.explain_dataset(path, f"folder {part}")
+            case (name,) if name in _beside_rows(self.folder):
+                return self.explain_dataset(path, name)
+            case ("json", name) if _JSON_NAME.fullmatch(name):
+                return self.explain_row(int(path.stem), path)
+            case ("audio", name) if name.endswith(".mp3"):
+                return self.explain_mp3(path)
+            case ("index", name) if name.endswith(".parquet") and _SHARD_NAME.fullmatch(path.stem):
+                return self.explain_index(path)
+        raise self._nobody_knows(path)
+
+    def explain_dataset(self, path: Path | None, kind: str) -> Origin:
+        """A whole dataset, or a file about the whole of it."""
+        rows = self.plan.rows if self.plan is not None else None
+        if rows is None and self.manifest:
+            rows = self.manifest["rows"]["planned"]
+        origin = replace(self.base, kind=kind, rows=rows)
+        return self._at(origin, path)
+
+    def explain_index(self, path: Path) -> Origin:
+        """The index of one shard."""
+        shards = self.plan.shards if self.plan is not None else ()
+        shard = next((shard for shard in shards if shard.name == path.stem), None)
+        if shard is None and f"index/{path.name}" not in self.manifest.get("index", {}):
+            raise self._nobody_knows(path)
+        origin = replace(self.base, kind="index", shard=path.stem)
+        return self._at(self._of_shard(origin, shard), path)
+
+    def explain_mp3(self, path: Path) -> Origin:
+        """An MP3, by the row that the index or the ledger gives its stem."""
+        names = [shard.name for shard in self.plan.shards] if self.plan is not None else []
+        for name in names or _index_names(self.folder):
+            made = self._find_stem(name, path.stem)
+            if made is not None:
+                return self._of_made(made, name, path, "mp3")
+        # A row without a name of its own has its number for a stem, also where it failed.
+        if re.fullmatch(r"0|[1-9][0-9]{0,17}", path.stem) and not path.exists():
+            return self.explain_row(int(path.stem), path)
+        raise self._nobody_knows(path)
+
+    def explain_row(self, row: int, path: Path | None) -> Origin:
+        """A row by its number: made, failed, or not made yet."""
+        kind = "row" if path is None else "json"
+        shard = self._shard_with(row)
+        outcome, shard_name = self._find_row(row, shard)
+        if isinstance(outcome, RowMade):
+            return self._of_made(outcome, shard_name, path, kind)
+        total = self.explain_dataset(None, "dataset").rows
+        if outcome is None and (total is None or row >= total):
+            raise UsageWrong(
+                f"{self.base.dataset} has no row {row}",
+                why="nothing is known of its rows" if total is None else f"it has {total:,} rows",
+                mend="rows are numbered from 0",
+            )
+        origin = replace(self.base, kind=kind, row=row, shard=shard_name, row_state="missing")
+        if outcome is not None:
+            origin = replace(origin, row_state="failed", code=outcome.code, message=outcome.message)
+        return self._at(self._of_shard(origin, shard), path)
+
+    def _find_row(self, row: int, shard: Shard | None) -> tuple[Outcome | None, str | None]:
+        """What became of a row, and in which shard: by the ledger, else by index and failures."""
+        outcome = self._journal(shard.name).get(row) if shard is not None else None
+        if shard is not None and outcome is not None:
+            return outcome, shard.name
+        failed = read_failed_rows(self.folder.failures).rows.get(row)
+        if failed is not None:
+            return failed, shard.name if shard is not None else None
+        for name in [shard.name] if shard is not None else _index_names(self.folder):
+            made = next(iter(self._search(name, row=row)), None)
+            if made is not None:
+                return made, name
+        return None, shard.name if shard is not None else None
+
+    def _find_stem(self, shard_name: str, stem: str) -> RowMade | None:
+        """The row of a shard with this stem: by its index, where it has none by its ledger."""
+        if self.folder.index_file(shard_name).is_file():
+            return next(iter(self._search(shard_name, stem=stem)), None)
+        rows = self._journal(shard_name).values()
+        made = (row for row in rows if isinstance(row, RowMade) and row.audio is not None)
+        return next((row for row in made if row.stem == stem), None)
+
+    def _search(
+        self, shard_name: str, *, row: int | None = None, stem: str | None = None
+    ) -> list[RowMade]:
+        """The rows of a shard's index with this number, or with this stem."""
+        index = self.folder.index_file(shard_name)
+        if not index.is_file() or (stem is not None and not self.has_audio):
+            return []
+        pieces = read_indexed(index, has_audio=self.has_audio, row=row, stem=stem)
+        return [made for piece in pieces for made in piece]
+
+    def _journal(self, shard_name: str) -> dict[int, Outcome]:
+        if self.plan is None:
+            return {}
+        state = self.places.state(self.plan.dataset, self.plan.id)
+        return read_journal(state.journal(shard_name))
+
+    def _shard_with(self, row: int) -> Shard | None:
+        shards = self.plan.shards if self.plan is not None else ()
+        return next((shard for shard in shards if row in shard.row_range), None)
+
+    def _of_shard(self, origin: Origin, shard: Shard | None) -> Origin:
+        if shard is None or self.plan is None:
+            return origin
+        return replace(
+            origin,
+            published_commit=self.plan.files_commit,
+            shard=shard.name,
+            published_file=shard.file.path,
+            published_sha256=shard.file.sha256,
+            first_row=shard.first_row,
+            rows=shard.rows,
+            published_row=origin.row - shard.first_row if origin.row is not None else None,
+        )
+
+    def _of_made(
+        self, made: RowMade, shard_name: str | None, path: Path | None, kind: str
+    ) -> Origin:
+        origin = replace(
+            self.base,
+            kind=kind,
+            shard=shard_name,
+            row=made.row,
+            row_state="made",
+            json=str(self.folder.json / f"{made.row}.json"),
+        )
+        if made.audio is not None:
+            audio = made.audio
+            origin = replace(
+                origin,
+                stem=made.stem,
+                mp3=str(self.folder.audio / f"{made.stem}.mp3"),
+                source_path=audio.source_path,
+                source_format=audio.source_format,
+                source_sampling_rate=audio.source_sampling_rate,
+                source_channels=audio.source_channels,
+                sampling_rate=audio.sampling_rate,
+                num_samples=audio.num_samples,
+                duration=audio.duration,
+                bitrate_kbps=audio.bitrate_kbps,
+                treatment="copied" if audio.copied else "encoded",
+            )
+        file = path or self.folder.json / f"{made.row}.json"
+        return self._at(self._of_shard(origin, self._shard_with(made.row)), file)
+
+    def _at(self, origin: Origin, path: Path | None) -> Origin:
+        """The answer for a file at `path`, with when it was written."""
+        if path is None:
+            return origin
+        try:
+            written = datetime.fromtimestamp(path.lstat().st_mtime, UTC)
+        except OSError:
+            return replace(origin, path=str(path))
+        return replace(origin, path=str(path), made_at=written.isoformat(timespec="seconds"))
+
+    def _nobody_knows(self, path: Path) -> NobodyKnows:
+        return NobodyKnows(
+            f"nobody knows {path}",
+            why=f"neither plan, ledger nor index of {self.base.dataset} names it",
+            mend=f"`hugflow verify {self.base.dataset}` tells what else lies there, or is missing",
+        )
+
+
+def _read_plan_of_tree(places: Places, name: str, manifest: dict[str, Any]) -> Plan | None:
+    """The plan that the tree was made by; None where the state was lost."""
+    try:
+        if manifest:
+            return read_plan(places, name, manifest["plan"])
+        return read_current_plan(places, name)
+    except StateUnreadable:
+        return None
+
+
+def _beside_rows(folder: DatasetFolder) -> set[str]:
+    return {folder.manifest.name, folder.card.name, folder.failures.name}
+
+
+def _index_names(folder: DatasetFolder) -> list[str]:
+    if not folder.index.is_dir():
+        return []
+    return sorted(p.stem for p in folder.index.glob("*.parquet") if _SHARD_NAME.fullmatch(p.stem))

@@ -1,0 +1,90 @@
+"""What lies in a complete tree, and that nothing in it knows of."""
+
+import os
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from hugflow.stages.differences import Difference, Finder
+from hugflow.store.atomic import TEMPORARY_SUFFIX
+from hugflow.store.layout import DatasetFolder, Places
+from hugflow.store.locks import is_held
+
+NAMES_AT_ONCE = 4096
+
+
+@dataclass(slots=True)
+class Names:
+    """Names of files, at eight bytes each: their hashes, which hold for this process alone."""
+
+    _hashes: "array[int]" = field(default_factory=lambda: array("q"))
+
+    def add(self, name: str) -> None:
+        """Know a name."""
+        self._hashes.append(hash(name))
+
+    def strangers(self, names: Iterable[str]) -> Iterator[str]:
+        """Those of `names` that are not known, in order; by a hash, so one may be overlooked."""
+        known = np.sort(np.frombuffer(self._hashes, dtype=np.int64))
+        piece: list[str] = []
+        for name in names:
+            piece.append(name)
+            if len(piece) == NAMES_AT_ONCE:
+                yield from _unknown(known, piece)
+                piece = []
+        yield from _unknown(known, piece)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFiles:
+    """The names that rows, index and manifest account for, by folder."""
+
+    audio: Names = field(default_factory=Names)
+    json: Names = field(default_factory=Names)
+    index: Names = field(default_factory=Names)
+
+
+def find_leftovers(
+    places: Places, folder: DatasetFolder, find: Finder, known: KnownFiles
+) -> Iterator[Difference]:
+    """Temporary files and files that nobody knows; while somebody is at work, no temporary ones."""
+    locks = places.dataset_lock(find.dataset).parent.glob("*.lock")
+    is_busy = any(is_held(lock) for lock in locks)
+    own = Names()
+    for part in (folder.audio, folder.json, folder.index):
+        own.add(part.name)
+    for file in (folder.failures, folder.card, folder.manifest):
+        own.add(file.name)
+    by_folder = [
+        (folder.root, own),
+        (folder.audio, known.audio),
+        (folder.json, known.json),
+        (folder.index, known.index),
+    ]
+    for part, names in by_folder:
+        for name in names.strangers(_names_in(part)):
+            path = part / name
+            if not (name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)):
+                yield find("unknown_file", path, "nothing in the dataset knows of it")
+            elif not is_busy:
+                yield find("temporary_file", path, "a run that was stopped left it")
+
+
+def _names_in(folder: Path) -> Iterator[str]:
+    """The names in a folder that stands, and is no link to another."""
+    if folder.is_symlink() or not folder.is_dir():
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            yield entry.name
+
+
+def _unknown(known: "np.ndarray[tuple[int], np.dtype[np.int64]]", names: list[str]) -> list[str]:
+    if not len(known):
+        return names
+    hashes = np.fromiter(map(hash, names), dtype=np.int64, count=len(names))
+    places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    return [names[at] for at in np.flatnonzero(known[places] != hashes).tolist()]

@@ -1,0 +1,55 @@
+"""Where something of a dataset comes from, as one value."""
+
+from dataclasses import dataclass
+
+from hugflow.ledger.progress import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What is known of a file, a row, a shard or a whole dataset; None is not known, or not meant.
+
+    row_state: made, failed (then `code` and `message` tell why), or missing: not made yet.
+    published_row: the row's number in the published file. published_commit: where that file is read,
+    which is another commit where the Hub's conversion is read. rows: of the shard, where one is
+    meant, else of the dataset. source_path: the dataset's own word for
+    the clip. made_at: when the file was written; published_at: when the dataset was completed.
+    """
+
+    dataset: str
+    request: str | None
+    state: Status
+    path: str | None
+    kind: str
+    hf_id: str | None = None
+    subset: str | None = None
+    split: str | None = None
+    revision: str | None = None
+    commit: str | None = None
+    plan: str | None = None
+    licence: str | None = None
+    shard: str | None = None
+    published_file: str | None = None
+    published_sha256: str | None = None
+    published_commit: str | None = None
+    first_row: int | None = None
+    rows: int | None = None
+    row: int | None = None
+    published_row: int | None = None
+    row_state: str | None = None
+    stem: str | None = None
+    mp3: str | None = None
+    json: str | None = None
+    source_path: str | None = None
+    source_format: str | None = None
+    source_sampling_rate: int | None = None
+    source_channels: int | None = None
+    sampling_rate: int | None = None
+    num_samples: int | None = None
+    duration: float | None = None
+    bitrate_kbps: int | None = None
+    treatment: str | None = None
+    code: str | None = None
+    message: str | None = None
+    made_at: str | None = None
+    published_at: str | None = None

@@ -1,0 +1,96 @@
+"""What proves that a folder is the tree of a dataset, made by us: nothing else is ever removed."""
+
+import os
+from pathlib import Path
+
+from hugflow.errors import CannotWrite, HugflowError, StateUnreadable
+from hugflow.requests.model import Identity
+from hugflow.shards.plans import read_current_plan
+from hugflow.stages.manifest import read_manifest
+from hugflow.stages.stored import manifest_identity
+from hugflow.store.layout import Places
+from hugflow.store.trash import is_folder, stands
+
+
+class NotOurs(HugflowError):
+    """Nothing proves that we made what stands where a dataset's tree would."""
+
+
+def refuse_foreign(places: Places, identity: Identity) -> None:
+    """Raise NotOurs unless what stands at the dataset's place is provably its tree.
+
+    That is a folder directly in STORAGE_ROOT, no link, with a manifest that names this very
+    dataset; or one without a manifest, for which STATE_DIR has a plan and a ledger.
+    """
+    why = _why_foreign(places, identity)
+    if why is not None:
+        raise NotOurs(
+            f"{places.dataset(identity.name).root} is not removed",
+            why=why,
+            mend="look at it, and move it away by hand if it should go",
+        )
+    beside = places.next_trees(identity.name).parent
+    if beside.is_symlink():
+        raise NotOurs(
+            f"{beside} is a link",
+            why="what is reached through it does not lie in STORAGE_ROOT",
+            mend="move the link away",
+        )
+
+
+def refuse_away(places: Places, name: str) -> None:
+    """Raise CannotWrite when the disk is away that a dataset is, or was, stored or linked on."""
+    rows_were_made = stands(places.state_folders(name)["ledger"])
+    if rows_were_made and not places.storage_root.is_dir():
+        raise _away(places.storage_root, "STORAGE_ROOT", "what is stored")
+    is_complete = read_manifest(places.dataset(name).manifest) is not None
+    if is_complete and not places.processed_root.is_dir():
+        raise _away(places.processed_root, "PROCESSED_ROOT", "what links to the dataset")
+
+
+def _why_foreign(places: Places, identity: Identity) -> str | None:
+    name = identity.name
+    folder = places.dataset(name)
+    if folder.root.parent != places.storage_root or name in ("", ".", ".."):
+        return "it is not a folder directly in STORAGE_ROOT"
+    if not stands(folder.root):
+        return None
+    if not is_folder(folder.root):
+        return "it is a link or a file, and a dataset's tree is a folder"
+    if folder.manifest.is_symlink():
+        return "its manifest.json is a link"
+    manifest = read_manifest(folder.manifest)
+    if manifest is not None and manifest_identity(manifest) == identity:
+        return None
+    named = manifest.get("dataset") if manifest is not None else None
+    if isinstance(named, str) and named != name:
+        return f"its manifest names another dataset, {named[:200]!r}"
+    if _has_ledger(places, name) or _is_bare(folder.root):
+        return None
+    return "it has no manifest that can be read, and STATE_DIR has no plan and ledger of it"
+
+
+def _has_ledger(places: Places, name: str) -> bool:
+    """Whether our state tells that we made, or began to make, rows of this dataset."""
+    try:
+        plan = read_current_plan(places, name)
+    except StateUnreadable:
+        return False
+    return plan is not None and is_folder(places.state_folders(name)["ledger"])
+
+
+def _is_bare(folder: Path) -> bool:
+    """Whether there is no file below a folder: it was made, and then nothing came."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    return not any(files for _, _, files in os.walk(folder, onerror=refuse))
+
+
+def _away(root: Path, setting: str, unseen: str) -> CannotWrite:
+    return CannotWrite(
+        f"{root} is not there",
+        why=f"without {setting} nobody can see {unseen}",
+        mend=f"bring its disk back, or set {setting} to where it is now",
+    )

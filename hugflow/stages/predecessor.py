@@ -1,0 +1,50 @@
+"""What a new plan has in common with the one whose tree stands."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hugflow.shards.plan import Plan, Shard
+
+
+@dataclass(frozen=True, slots=True)
+class Predecessor:
+    """The plan whose tree stands, and its shards by the name of the new plan's shard they equal.
+
+    has_same_json: what is not audio is the same too; else only MP3s can be taken over.
+    """
+
+    plan: Plan
+    shard_by_name: Mapping[str, Shard]
+    has_same_json: bool
+
+
+def find_predecessor(old: Plan, new: Plan) -> Predecessor | None:
+    """What of `old` holds for `new`: shards with the same bytes, rows, numbers and stems.
+
+    None when no clip of the one would be a clip of the other.
+    """
+    of_audio = ("hf_id", "audio_column", "mp3_source")
+    if old.audio_column != new.audio_column or any(
+        getattr(old.request, field) != getattr(new.request, field) for field in of_audio
+    ):
+        return None
+    known = {_identity(shard): shard for shard in old.shards}
+    found = {shard.name: known.get(_identity(shard)) for shard in new.shards}
+    same = {
+        name: shard
+        for name, shard in found.items()
+        if shard is not None and _suffixes(old, shard) == _suffixes(new, shard)
+    }
+    of_json = ("text_column", "columns", "features")
+    has_same_json = all(getattr(old, field) == getattr(new, field) for field in of_json)
+    return Predecessor(old, same, has_same_json) if same else None
+
+
+def _identity(shard: Shard) -> tuple[str, int, int]:
+    return shard.file.digest, shard.first_row, shard.rows
+
+
+def _suffixes(plan: Plan, shard: Shard) -> dict[int, int]:
+    if len(plan.stem_suffixes) < shard.rows:
+        return {row: times for row, times in plan.stem_suffixes.items() if row in shard.row_range}
+    return {row: plan.stem_suffixes[row] for row in shard.row_range if row in plan.stem_suffixes}

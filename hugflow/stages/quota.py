@@ -1,0 +1,37 @@
+"""STORAGE_QUOTA_GB: what all datasets may take together."""
+
+from dataclasses import dataclass
+
+from hugflow.errors import DiskFull
+from hugflow.stages.measure import measure_stored
+from hugflow.store.layout import Places
+
+GB = 1_000_000_000
+
+
+@dataclass(slots=True)
+class Quota:
+    """Room for what is about to be written: `used_bytes` of `limit_bytes`, None for no limit.
+
+    Another process that writes meanwhile is not seen before the next run.
+    """
+
+    limit_bytes: int | None
+    used_bytes: int
+
+    def take(self, size_bytes: int) -> None:
+        """Count what is about to be written; raises DiskFull where it does not fit."""
+        if self.limit_bytes is not None and self.used_bytes + size_bytes > self.limit_bytes:
+            raise DiskFull(
+                "the storage quota is used up",
+                why=f"STORAGE_QUOTA_GB allows {self.limit_bytes / GB:g} GB, and the datasets take "
+                f"{self.used_bytes / GB:.3f} GB already",
+                mend="remove a dataset or raise STORAGE_QUOTA_GB, then run the same command "
+                "again: it goes on where it stopped",
+            )
+        self.used_bytes += size_bytes
+
+
+def open_quota(places: Places, limit_bytes: int | None) -> Quota:
+    """The quota as it stands; what is stored is measured only where there is a limit."""
+    return Quota(limit_bytes, measure_stored(places) if limit_bytes is not None else 0)

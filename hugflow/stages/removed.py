@@ -1,0 +1,123 @@
+"""What a person removed: kept until the dataset is made again, so that nothing fetches it by itself.
+
+`STATE_DIR/removed/<name>.json`, written whole before anything else goes:
+
+    {
+      "version": 1,
+      "name": "acme__speech__split_train__rev_main",
+      "identity": {"hf_id": "acme/speech", "subset": null, "split": "train", "revision": "main"},
+      "requests": ["5f3c..."],         digests of the requests that asked for it then
+      "reason": "replaced with v12",   null where the add file was named
+      "removed_at": "2026-11-22T01:02:03.123456+00:00",
+      "by": "ada@host",
+      "trash_id": "20261122T010203123456Z-acme__speech__split_train__rev_main"
+    }
+
+A request that differs from those of then, in any field, asks anew; so does any request where none
+asked then.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from hugflow.errors import StateUnreadable
+from hugflow.requests.model import AddRequest, Identity
+from hugflow.requests.problems import RequestFileInvalid
+from hugflow.requests.read import Request, parse_request
+from hugflow.store.atomic import sync_folder, write_json
+from hugflow.store.layout import Places
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """That a person removed a dataset; see the module for its form as a file."""
+
+    name: str
+    identity: Identity
+    requests: tuple[str, ...]
+    reason: str | None
+    removed_at: datetime
+    by: str
+    trash_id: str
+
+
+def is_held_back(places: Places, request: AddRequest) -> bool:
+    """Whether a person removed the dataset while this very request stood, so that it stays removed.
+
+    Raises StateUnreadable when the record cannot be read: then nobody knows.
+    """
+    removed = read_removed(places, request.name)
+    return removed is not None and request.digest in removed.requests
+
+
+def asking_digests(identity: Identity, files: Mapping[str, bytes]) -> frozenset[str]:
+    """Digests of the requests among `files`, by path, that ask for a dataset."""
+    return frozenset(
+        request.digest
+        for request in map(_parse, files, files.values())
+        if isinstance(request, AddRequest) and request.identity == identity
+    )
+
+
+def read_removed(places: Places, name: str) -> Removed | None:
+    """The record of a removal; None when the dataset was not removed, or was made again since.
+
+    Raises StateUnreadable when the file is damaged or from a later version.
+    """
+    path = places.removed(name)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        value = json.loads(data)
+        if value["version"] != VERSION:
+            raise ValueError(f"it has version {value['version']!r}, not {VERSION}")
+        removed = Removed(
+            name=str(value["name"]),
+            identity=Identity(**value["identity"]),
+            requests=tuple(str(digest) for digest in value["requests"]),
+            reason=value["reason"],
+            removed_at=datetime.fromisoformat(value["removed_at"]).astimezone(UTC),
+            by=str(value["by"]),
+            trash_id=str(value["trash_id"]),
+        )
+        if not removed.name == removed.identity.name == name:
+            raise ValueError("it speaks of another dataset")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise StateUnreadable(
+            f"the record {path} cannot be read",
+            why=f"{type(error).__name__}: {error}",
+            mend=f"to have the dataset again, delete the file or sync its request: {name}",
+        ) from error
+    return removed
+
+
+def removed_names(places: Places) -> list[str]:
+    """Names of the datasets that a person removed."""
+    return [path.stem for path in places.removed("any").parent.glob("[!.]*.json")]
+
+
+def write_removed(places: Places, removed: Removed) -> None:
+    """Write the record whole, in place of an older one."""
+    value = asdict(removed) | {"removed_at": removed.removed_at.isoformat()}
+    write_json(places.removed(removed.name), {"version": VERSION, **value})
+
+
+def forget_removed(places: Places, name: str) -> None:
+    """Forget that a dataset was removed: a person asks for it again, or brought it back."""
+    path = places.removed(name)
+    if path.exists():
+        path.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+def _parse(path: str, data: bytes) -> Request | None:
+    try:
+        return parse_request(data, path)
+    except RequestFileInvalid:
+        return None

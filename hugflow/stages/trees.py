@@ -1,0 +1,121 @@
+"""Which tree the rows of a plan go into, and how one tree takes the place of another.
+
+A dataset's tree stands at `STORAGE_ROOT/<name>`. When a request comes to ask for other rows, or is
+planned at a later commit, the rows of the new plan go into `STORAGE_ROOT/.next/<name>/<plan id>`,
+and what stands stays as it is until they are complete. Then two renames exchange the trees:
+
+    <name>                    -> .next/<name>/replaced
+    .next/<name>/<plan id>    -> <name>
+
+A kill between the two is made good by the next call, which takes the first one back.
+"""
+
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+
+from hugflow.errors import StateUnreadable
+from hugflow.shards.plan import Plan
+from hugflow.stages.manifest import read_manifest
+from hugflow.store.atomic import disk_errors, make_folder, sync_folder, write_file
+from hugflow.store.layout import DatasetFolder, Places
+from hugflow.store.locks import hold
+
+
+def choose_tree(places: Places, plan: Plan) -> DatasetFolder:
+    """The tree that the rows of `plan` go into; the caller holds the dataset's lock.
+
+    Raises StateUnreadable when rows stand there of which nothing says what they are rows of.
+    """
+    name = plan.dataset
+    _take_back(places, name)
+    standing = read_standing(places, name, plan.id)
+    next_tree = places.next_tree(name, plan.id)
+    if standing not in (None, plan.id) or (standing is None and next_tree.root.is_dir()):
+        return next_tree
+    if standing is None:
+        write_standing(places, plan)
+    return places.dataset(name)
+
+
+def read_standing(places: Places, name: str, plan_id: str) -> str | None:
+    """The id of the plan whose rows lie in `STORAGE_ROOT/<name>`; None where there are no rows.
+
+    plan_id: taken where only a ledger of that plan tells whose they are.
+    """
+    folder = places.dataset(name)
+    manifest = read_manifest(folder.manifest)
+    if manifest is not None:
+        return str(manifest.get("plan"))
+    if not _has_rows(folder):
+        return None
+    path = _standing_path(places, name)
+    if path.is_file():
+        return path.read_text("utf-8", errors="replace").strip()
+    if places.state(name, plan_id).ledger.exists():
+        return plan_id
+    # They may be of another commit, and mixing two is worse than stopping.
+    raise StateUnreadable(
+        f"{folder.root} holds rows, and nothing says what they are rows of",
+        why="it is not complete, and STATE_DIR has no ledger of it: the state was lost, or is "
+        "another one",
+        mend="point STATE_DIR to the state it was made with, or move the folder away",
+    )
+
+
+def write_standing(places: Places, plan: Plan) -> None:
+    """Record that the rows of `plan` go into `STORAGE_ROOT/<name>`."""
+    write_file(_standing_path(places, plan.dataset), plan.id + "\n")
+
+
+def take_place(places: Places, plan: Plan, *, wait_s: float) -> None:
+    """Let the complete tree of `plan` take the place of the one that stands, which is deleted.
+
+    The caller holds the dataset's lock. Raises Locked while somebody is at work on a shard.
+    """
+    name = plan.dataset
+    standing, new = places.dataset(name).root, places.next_tree(name, plan.id).root
+    with ExitStack() as locks:
+        for lock in sorted(places.dataset_lock(name).parent.glob("*-of-*.lock")):
+            locks.enter_context(hold(lock, f"a shard of {name}", wait_s=wait_s))
+        replaced = places.replaced_tree(name)
+        _delete(replaced)
+        with disk_errors(standing):
+            if standing.exists() or standing.is_symlink():
+                standing.rename(replaced)
+            new.rename(standing)
+        sync_folder(standing.parent)
+        sync_folder(replaced.parent)
+    write_standing(places, plan)
+
+
+def sweep_next_trees(places: Places, name: str) -> None:
+    """Delete what was made to take the place of a tree, and will not any more."""
+    _delete(places.next_trees(name))
+
+
+def _take_back(places: Places, name: str) -> None:
+    """Undo half an exchange, of which a kill kept the other half."""
+    standing, replaced = places.dataset(name).root, places.replaced_tree(name)
+    if replaced.exists() and not standing.exists():
+        make_folder(standing.parent)
+        with disk_errors(standing):
+            replaced.rename(standing)
+        sync_folder(standing.parent)
+
+
+def _has_rows(folder: DatasetFolder) -> bool:
+    return any(part.is_dir() and any(part.iterdir()) for part in (folder.json, folder.audio))
+
+
+def _standing_path(places: Places, name: str) -> Path:
+    return places.plans(name) / "standing"
+
+
+def _delete(tree: Path) -> None:
+    """Delete a tree of ours; of a link, the link alone."""
+    if tree.is_symlink():
+        tree.unlink()
+    elif tree.exists():
+        with disk_errors(tree):
+            shutil.rmtree(tree)

@@ -1,0 +1,117 @@
+"""Bringing a removed dataset back from the trash: tree, state, and its link where it had one."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+
+from hugflow.errors import HugflowError
+from hugflow.ledger.progress import read_progress
+from hugflow.stages.alone import hold_whole
+from hugflow.stages.ours import refuse_away
+from hugflow.stages.removed import forget_removed
+from hugflow.store.layout import Places
+from hugflow.store.links import check_link, link
+from hugflow.store.trash import (
+    TrashEntry,
+    delete_entry,
+    is_folder,
+    latest_entry,
+    move_out,
+    parts_in_both,
+    parts_in_trash,
+    write_entry,
+)
+
+
+class CannotBringBack(HugflowError):
+    """What was removed cannot come back to where it stood."""
+
+
+def bring_back(
+    places: Places,
+    name: str,
+    *,
+    wait_s: float = 0.0,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> TrashEntry | None:
+    """Bring back what was removed last under a name; None when the trash has nothing of it.
+
+    on_step: called with the name of each step that is done. A kill at any of them is finished by
+    the next call.
+
+    Raises CannotBringBack when something stands at a place that a part comes back to, or when
+    its tree is gone from the trash; Locked while somebody is at work. Nothing is touched then.
+    """
+    if latest_entry(places, name) is None:
+        return None
+    with hold_whole(places, name, wait_s):
+        entry = latest_entry(places, name)
+        if entry is None:
+            return None
+        refuse_away(places, name)
+        _refuse_taken(places, entry)
+        _refuse_incomplete(places, entry)
+        if entry.was_linked:
+            _refuse_other_link(places, name)
+        restore(places, entry, on_step)
+        return entry
+
+
+def restore(
+    places: Places, entry: TrashEntry, on_step: Callable[[str], None] = lambda step: None
+) -> None:
+    """Bring back whatever lies in an entry. The caller is alone with the dataset."""
+    write_entry(places, replace(entry, phase="returning"))
+    on_step("record")
+    move_out(places, entry)
+    _drop_view(places, entry.name)
+    on_step("parts")
+    folder = places.dataset(entry.name).root
+    if entry.was_linked and is_folder(folder):
+        link(places.link(entry.name), folder)
+    on_step("link")
+    forget_removed(places, entry.name)
+    on_step("forget")
+    delete_entry(places, entry)
+    on_step("end")
+
+
+def _drop_view(places: Places, name: str) -> None:
+    """Delete the progress file that says `removed`, where the dataset had none before."""
+    path = places.progress(name)
+    progress = read_progress(path)
+    if progress is not None and progress.status == "removed":
+        path.unlink(missing_ok=True)
+
+
+def _refuse_taken(places: Places, entry: TrashEntry) -> None:
+    taken = parts_in_both(places, entry)
+    if taken:
+        raise CannotBringBack(
+            f"{entry.name} cannot be brought back",
+            why=f"{taken[0]} stands at its place",
+            mend="remove the dataset that was made since, or move what stands there away",
+        )
+
+
+def _refuse_incomplete(places: Places, entry: TrashEntry) -> None:
+    """Refuse to bring back a ledger of rows whose tree nobody can find."""
+    has_tree = any(path.name == "tree" for path in parts_in_trash(places, entry))
+    if entry.has_tree and not has_tree and not is_folder(places.dataset(entry.name).root):
+        raise CannotBringBack(
+            f"{entry.name} cannot be brought back",
+            why=f"its tree lies neither in {places.trash / entry.id} nor in "
+            f"{places.storage_trash / entry.id}",
+            mend="set STORAGE_ROOT to what it was then, or sync the request to make it again",
+        )
+
+
+def _refuse_other_link(places: Places, name: str) -> None:
+    published, folder = places.link(name), places.dataset(name).root
+    check_link(published)
+    if published.is_symlink() and os.path.realpath(published) != os.path.realpath(folder):
+        raise CannotBringBack(
+            f"{name} cannot be brought back",
+            why=f"{published} is a link that leads to {published.readlink()}",
+            mend="move the link away",
+        )

@@ -1,0 +1,73 @@
+"""What still uses a stored dataset: then it is not removed.
+
+A use is found by a plain function in FINDERS; whatever comes to use datasets adds its own there.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hugflow.errors import HugflowError
+from hugflow.store.layout import Places
+
+
+class DatasetInUse(HugflowError):
+    """Something uses the dataset that is to be removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One user of a dataset: what it is, in words that name it, and how to let go."""
+
+    what: str
+    mend: str
+
+
+def find_uses(places: Places, name: str) -> tuple[Use, ...]:
+    """Everything that uses the dataset called `name`; raises OSError when that cannot be seen."""
+    return tuple(use for find in FINDERS for use in find(places, name))
+
+
+def refuse_used(name: str, uses: Iterable[Use]) -> None:
+    """Raise DatasetInUse, naming what uses the dataset, when anything does."""
+    found = tuple(uses)
+    if found:
+        raise DatasetInUse(
+            f"{name} is still in use, so nothing was removed",
+            why="; ".join(use.what for use in found),
+            mend=found[0].mend,
+        )
+
+
+def find_alias_links(places: Places, name: str) -> Iterator[Use]:
+    """Links below PROCESSED_ROOT, other than the dataset's own, that lead into its tree."""
+    tree = Path(os.path.realpath(places.dataset(name).root))
+    for link in _links_below(
+        places.processed_root, but_not=(places.storage_root, places.state_dir)
+    ):
+        target = Path(os.path.realpath(link))
+        if link != places.link(name) and target.is_relative_to(tree):
+            yield Use(f"the link {link} leads to {target}", f"delete the link {link}")
+
+
+Finder = Callable[[Places, str], Iterable[Use]]
+FINDERS: tuple[Finder, ...] = (find_alias_links,)
+
+
+def _links_below(root: Path, but_not: tuple[Path, ...]) -> Iterator[Path]:
+    """Every link below `root`, in order; none is followed."""
+    if not root.is_dir():
+        return
+
+    def refuse(error: OSError) -> None:
+        # A folder at the top of a disk that belongs to the disk's own checks.
+        if not str(error.filename).endswith("/lost+found"):
+            raise error
+
+    skipped = {path.resolve() for path in but_not}
+    for folder, names, files in os.walk(root, onerror=refuse):
+        here = Path(folder)
+        paths = [here / name for name in sorted([*names, *files])]
+        yield from (path for path in paths if path.is_symlink())
+        names[:] = [name for name in names if (here / name).resolve() not in skipped]

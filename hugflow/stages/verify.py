@@ -1,0 +1,72 @@
+"""Comparing a dataset on disk with what plan, manifest, ledger and index say of it.
+
+A complete dataset has a manifest: every planned row must be in the index and have its files, or
+stand in `failures.jsonl`; counts and bytes must be the manifest's, and nothing else may lie there.
+Where STATE_DIR was lost, manifest and index say enough, but for the size of each file.
+
+Of an unfinished dataset, what its ledger says was made must be there. That more is still to be
+made is no difference, nor is what a stopped run left.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from hugflow.ledger.journal import Outcome
+from hugflow.ledger.progress import read_progress
+from hugflow.stages.differences import Difference, Finder
+from hugflow.stages.manifest import read_manifest
+from hugflow.stages.misfit import find_misfit
+from hugflow.stages.verify_complete import CompleteTree
+from hugflow.stages.verify_rows import RowCheck
+from hugflow.stages.verify_unfinished import verify_unfinished
+from hugflow.store.layout import Places
+from hugflow.store.links import is_linked
+from hugflow.store.trash import stands
+
+
+def verify_dataset(
+    places: Places,
+    name: str,
+    *,
+    deep: bool = False,
+    workers: int = 2,
+    on_rows: Callable[[Sequence[Outcome]], None] = lambda rows: None,
+) -> Iterator[Difference]:
+    """Every difference of one dataset, as it is found; rows come in their order.
+
+    deep: every JSON is parsed and every MP3 decoded to its end, `workers` at a time.
+    on_rows: called with the rows that were looked at. Some twenty bytes of memory a row are held.
+
+    Raises OSError for a folder that cannot be listed.
+    """
+    find, folder = Finder(name), places.dataset(name)
+    check = RowCheck(folder, find, deep, workers)
+    manifest = read_manifest(folder.manifest)
+    if manifest is not None:
+        misfit = find_misfit(manifest, name)
+        if misfit is None:
+            yield from _verify_link(places, find)
+            yield from CompleteTree(places, check, manifest).verify(on_rows)
+            return
+        yield find("manifest_unreadable", folder.manifest, misfit)
+    elif stands(folder.manifest):
+        yield find("manifest_unreadable", folder.manifest, "it cannot be read")
+    elif _was_complete(places, name):
+        message = "it is missing, and the dataset was complete"
+        yield find("manifest_missing", folder.manifest, message)
+    yield from verify_unfinished(places, check, on_rows)
+
+
+def _was_complete(places: Places, name: str) -> bool:
+    progress = read_progress(places.progress(name))
+    is_linked_ = is_linked(places.link(name), places.dataset(name).root)
+    return is_linked_ or (progress is not None and progress.status == "completed")
+
+
+def _verify_link(places: Places, find: Finder) -> Iterator[Difference]:
+    path, target = places.link(find.dataset), places.dataset(find.dataset).root
+    if not stands(path):
+        yield find("link_missing", path, "the dataset is complete, and its link is missing")
+    elif not path.is_symlink():
+        yield find("link_not_a_link", path, "it is no link")
+    elif path.readlink() != target:
+        yield find("link_differs", path, f"it leads to {path.readlink()}, not to {target}")

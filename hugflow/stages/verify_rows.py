@@ -1,0 +1,156 @@
+"""Holding rows against their files: names and sizes, and on request every byte."""
+
+import json
+import os
+import stat
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hugflow.audio.bad import AudioBad
+from hugflow.audio.decode import open_clip
+from hugflow.audio.mp3 import AudioInfo
+from hugflow.exports.index import audio_info
+from hugflow.ledger.journal import RowMade
+from hugflow.stages.differences import Difference, Finder
+from hugflow.store.layout import DatasetFolder
+
+# What a row's JSON and its index line must say alike.
+COMPARED_FIELDS = ("path", "sampling_rate", "num_samples", "duration")
+PIECES_AHEAD_PER_WORKER = 2
+# Decoding one takes as long as looking at a thousand.
+DEEP_PIECE_ROWS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A row, and which files of it must stand; sizes that nobody knows are None in `made`."""
+
+    made: RowMade
+    has_mp3: bool
+    has_json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What came of looking at some rows. The bytes are those of the files that stand."""
+
+    rows: Sequence[RowMade]
+    differences: Sequence[Difference]
+    mp3_bytes: int
+    json_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowCheck:
+    """How the rows of one tree are looked at."""
+
+    folder: DatasetFolder
+    find: Finder
+    deep: bool
+    workers: int
+
+    def run(self, pieces: Iterable[Sequence[Expected]]) -> Iterator[Looked]:
+        """Look at rows in their order, several pieces at a time; only a few are in memory."""
+        with ThreadPoolExecutor(self.workers, "verify") as pool:
+            ahead: deque[Future[Looked]] = deque()
+            try:
+                for piece in self._cut(pieces):
+                    ahead.append(pool.submit(self._look, piece))
+                    if len(ahead) > self.workers * PIECES_AHEAD_PER_WORKER:
+                        yield ahead.popleft().result()
+                while ahead:
+                    yield ahead.popleft().result()
+            finally:
+                for future in ahead:
+                    future.cancel()
+
+    def _cut(self, pieces: Iterable[Sequence[Expected]]) -> Iterator[Sequence[Expected]]:
+        for piece in pieces:
+            step = DEEP_PIECE_ROWS if self.deep else max(1, len(piece))
+            yield from (piece[start : start + step] for start in range(0, len(piece), step))
+
+    def _look(self, rows: Sequence[Expected]) -> Looked:
+        differences: list[Difference] = []
+        mp3_bytes = json_bytes = 0
+        for row in rows:
+            if row.has_mp3:
+                path = f"{self.folder.audio}/{row.made.stem}.mp3"
+                size = self._stat(row.made.row, "mp3", path, row.made.mp3_bytes, differences)
+                mp3_bytes += size or 0
+                if self.deep and size is not None and row.made.audio is not None:
+                    differences += self._decode(row.made.row, Path(path), row.made.audio)
+            if row.has_json:
+                path = f"{self.folder.json}/{row.made.row}.json"
+                size = self._stat(row.made.row, "json", path, row.made.json_bytes, differences)
+                json_bytes += size or 0
+                if self.deep and size is not None:
+                    differences += self._parse(row.made, Path(path))
+        return Looked([row.made for row in rows], differences, mp3_bytes, json_bytes)
+
+    def _stat(
+        self, row: int, kind: str, path: str, size: int | None, differences: list[Difference]
+    ) -> int | None:
+        """The size of a file that stands; None, and a difference, where none does."""
+        try:
+            # Hundreds of thousands of these: a Path each would double the time.
+            status = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            differences.append(self.find(f"{kind}_missing", Path(path), "it is missing", row=row))
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            differences.append(self.find("not_a_file", Path(path), "it is no file", row=row))
+            return None
+        if status.st_size == 0 or size not in (None, status.st_size):
+            message = f"it has {status.st_size:,} bytes, where "
+            message += "no file is empty" if size is None else f"{size:,} were written"
+            differences.append(self.find(f"{kind}_size", Path(path), message, row=row))
+        return status.st_size
+
+    def _decode(self, row: int, path: Path, audio: AudioInfo) -> Iterator[Difference]:
+        """Decode an MP3 to its end: it must be one, mono, of its rate and of its exact length."""
+        try:
+            with open_clip(path.read_bytes()) as clip:
+                frames = sum(len(block) for block in clip.blocks)
+        except (AudioBad, OSError) as error:
+            message = error.message if isinstance(error, AudioBad) else error.strerror or str(error)
+            yield self.find("mp3_undecodable", path, message, row=row)
+            return
+        wanted = {
+            "format": ("mp3", clip.source_format),
+            "channels": (1, clip.channels),
+            "sampling_rate": (audio.sampling_rate, clip.sampling_rate),
+            "num_samples": (audio.num_samples, frames),
+        }
+        for field, (told, found) in wanted.items():
+            if told != found:
+                message = f"its {field} is {found}, where {told} is recorded"
+                yield self.find("mp3_differs", path, message, row=row)
+
+    def _parse(self, made: RowMade, path: Path) -> Iterator[Difference]:
+        """Parse a row's JSON, and hold what it says of its audio against what is known."""
+        try:
+            value = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+            if not isinstance(value, dict):
+                raise ValueError("it is no object")
+        except (OSError, ValueError, RecursionError) as error:
+            yield self.find("json_unreadable", path, f"it is no JSON: {error}", row=made.row)
+            return
+        known = audio_info(made)
+        if known is None:
+            return
+        told: Any = value.get("audio_info")
+        if not isinstance(told, dict):
+            yield self.find("json_differs", path, "it has no audio_info", row=made.row)
+            return
+        for field in COMPARED_FIELDS:
+            if told.get(field) != known[field]:
+                message = f"its {field} is {told.get(field)!r}, where {known[field]!r} is recorded"
+                yield self.find("json_differs", path, message, row=made.row)
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"{text} is not JSON")

@@ -1,0 +1,92 @@
+"""A dataset without a manifest: what its ledger says was made, held against the disk."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from hugflow.errors import StateUnreadable
+from hugflow.exports.index import file_sha256
+from hugflow.ledger.journal import Outcome, RowMade, read_journal
+from hugflow.ledger.markers import read_marker
+from hugflow.shards.plan import Plan
+from hugflow.shards.plans import read_current_id, read_plan
+from hugflow.stages.differences import Difference, Finder
+from hugflow.stages.manifest import read_manifest
+from hugflow.stages.trees import read_standing
+from hugflow.stages.verify_rows import Expected, RowCheck
+from hugflow.store.layout import DatasetFolder, Places
+from hugflow.store.trash import is_folder, stands
+
+
+def verify_unfinished(
+    places: Places, check: RowCheck, on_rows: Callable[[Sequence[Outcome]], None]
+) -> Iterator[Difference]:
+    """Every difference of the tree that is being made; without a plan nothing is known.
+
+    on_rows: called with the rows that were looked at.
+    """
+    name, find = check.find.dataset, check.find
+    try:
+        found = _find_tree(places, name)
+    except StateUnreadable as error:
+        yield find("state_unreadable", places.plans(name), f"{error.what}: {error.why}")
+        return
+    if found is None:
+        return
+    plan, folder = found
+    if not is_folder(folder.root):
+        rows = sum(map(len, _expect(places, plan)))
+        if rows:
+            message = f"it is missing, and {rows:,} rows were made"
+            yield find("tree_missing", folder.root, message)
+        return
+    for looked in replace(check, folder=folder).run(_expect(places, plan)):
+        yield from looked.differences
+        on_rows(looked.rows)
+    yield from _verify_indexes(places, plan, folder, find)
+
+
+def _find_tree(places: Places, name: str) -> tuple[Plan, DatasetFolder] | None:
+    """The tree of an unfinished dataset, and the plan whose rows go into it.
+
+    Raises StateUnreadable when a plan is damaged, or nothing tells whose rows stand there.
+    """
+    current = read_current_id(places, name)
+    if current is None:
+        return None
+    folder = places.dataset(name)
+    # Of a manifest that cannot be used, the plan that it names cannot be either.
+    has_manifest = read_manifest(folder.manifest) is not None
+    standing = current if has_manifest else read_standing(places, name, current)
+    plan = read_plan(places, name, standing or current)
+    if plan is None:
+        return None
+    beside = places.next_tree(name, plan.id)
+    return plan, beside if standing is None and stands(beside.root) else folder
+
+
+def _expect(places: Places, plan: Plan) -> Iterator[list[Expected]]:
+    """The rows that the ledger says were made, shard by shard."""
+    state = places.state(plan.dataset, plan.id)
+    for shard in plan.shards:
+        outcomes = read_journal(state.journal(shard.name))
+        yield [
+            Expected(made, made.mp3_bytes is not None, made.json_bytes is not None)
+            for made in map(outcomes.get, shard.row_range)
+            if isinstance(made, RowMade)
+        ]
+
+
+def _verify_indexes(
+    places: Places, plan: Plan, folder: DatasetFolder, find: Finder
+) -> Iterator[Difference]:
+    """The index of every shard that is done must be the one that was written."""
+    state = places.state(plan.dataset, plan.id)
+    for shard in plan.shards:
+        marker = read_marker(state.marker(shard.name, "metadata"))
+        if marker is None or marker.index_sha256 is None:
+            continue
+        index = folder.index_file(shard.name)
+        if not index.is_file():
+            yield find("index_missing", index, "it is missing, and the shard is done")
+        elif file_sha256(index) != marker.index_sha256:
+            yield find("index_changed", index, "it is not the one that was written")

@@ -1,0 +1,58 @@
+"""Where a file comes from, by what is on disk alone."""
+
+import os
+import re
+from pathlib import Path
+
+from hugflow.errors import UsageWrong
+from hugflow.stages.known import KnownDataset
+from hugflow.stages.origin import Origin
+from hugflow.stages.status import read_statuses
+from hugflow.store.layout import Places
+
+_ROW_OF_NAME = re.compile(r"(?P<name>[^/#]+)#(?P<row>[0-9]{1,18})")
+
+
+def explain(places: Places, asked: str, requests: dict[str, str], here: Path) -> Origin:
+    """What is known of `asked`: a path of a dataset's tree or its link, NAME, or NAME#ROW.
+
+    requests: path of the request file by dataset name. here: what relative paths are relative to.
+
+    Raises UsageWrong for what belongs to no dataset here, NobodyKnows for a file in a tree that
+    nothing knows of.
+    """
+    names = {status.name for status in read_statuses(places, requests)}
+    row_of_name = _ROW_OF_NAME.fullmatch(asked)
+    if row_of_name is not None and row_of_name["name"] in names:
+        known = KnownDataset.of(places, row_of_name["name"], requests)
+        return known.explain_row(int(row_of_name["row"]), None)
+    if asked in names:
+        return KnownDataset.of(places, asked, requests).explain_dataset(None, "dataset")
+    found = _find_in_tree(places, asked, here, names)
+    if found is None:
+        raise UsageWrong(
+            f"{asked} belongs to no dataset here",
+            why=f"it lies neither in a tree below {places.storage_root} nor at a link in "
+            f"{places.processed_root}",
+            mend="`hugflow status` lists the datasets; name a file, a link, or NAME#ROW",
+        )
+    name, below = found
+    return KnownDataset.of(places, name, requests).explain_path(below)
+
+
+def _find_in_tree(
+    places: Places, asked: str, here: Path, names: set[str]
+) -> tuple[str, Path] | None:
+    """The dataset that a path belongs to, and the path below its tree; "." is the tree itself."""
+    plain = Path(os.path.normpath(here / asked))
+    # As it stands in a row's JSON: relative to the folder above STORAGE_ROOT.
+    as_in_json = Path(os.path.normpath(places.storage_root.parent / asked))
+    below_root = Path(os.path.normpath(places.storage_root / asked))
+    for path in (plain, Path(os.path.realpath(plain)), as_in_json, below_root):
+        roots = (places.storage_root, places.processed_root, places.storage_root.resolve())
+        for root in roots:
+            if path != root and path.is_relative_to(root):
+                name, *rest = path.relative_to(root).parts
+                if name in names:
+                    return name, Path(*rest)
+    return None
