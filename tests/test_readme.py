@@ -59,7 +59,8 @@ def test_every_command_it_lists_exists():
     from hugflow.cli.main import app
 
     listed = set(re.findall(r"^\| `hugflow (\S+?)[ `]", README, re.MULTILINE))
-    assert listed == {command.name for command in app.registered_commands}
+    known = [*app.registered_commands, *app.registered_groups]
+    assert listed == {command.name for command in known}
 
 
 def test_the_files_every_project_begins_with_are_those_of_this_repository():

@@ -1,32 +1,79 @@
-"""Opening a build from the command line: settings, Hub, plan."""
+"""Opening a build from the command line: settings, requests, Hub, plan."""
 
+import difflib
+import logging
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hugflow.cli.output import set_up_logging
-from hugflow.cli.requests import read_add_request
+from hugflow.errors import UsageWrong
+from hugflow.requests.collect import AddFile, RequestSet, collect_requests
+from hugflow.requests.folder import read_folder
+from hugflow.requests.model import AddRequest
 from hugflow.settings import Project, load_project
 
 if TYPE_CHECKING:
+    from hugflow.clients.hub import Hub
     from hugflow.stages.build import Build
+
+log = logging.getLogger(__name__)
 
 
 def open_project() -> Project:
     """The project of the working directory, with its logging and the Hub's environment set up."""
     project = load_project()
     set_up_logging(project.settings.log_level, project.settings.log_format)
+    for warning in project.warnings:
+        log.warning("%s", warning)
     project.export_hub_environment()
     return project
 
 
-def open_request(project: Project, file: Path, *, wait_s: float = 0.0) -> "Build":
-    """The build of a request file, planned when it was not."""
-    request = read_add_request(file)
-    places = project.places
-    # Not before the request is known to be sound: these bring in the Hub's client.
+def open_hub(project: Project) -> "Hub":
+    """The Hub as the project's settings have it."""
+    # Not before a request is known to be sound: this brings in the Hub's client.
     from hugflow.clients.hub import Hub
+
+    return Hub(token=project.hf_token)
+
+
+def open_request(
+    project: Project, request: AddRequest, *, wait_s: float = 0.0, update: bool = False
+) -> "Build":
+    """The build of a request, planned when it was not; update: at the revision's commit of now."""
     from hugflow.stages.open import open_build
 
-    hub = Hub(token=project.hf_token)
-    return open_build(request, places, hub, replace(project.options, lock_wait_s=wait_s))
+    options = replace(project.options, lock_wait_s=wait_s)
+    return open_build(request, project.places, open_hub(project), options, update=update)
+
+
+def read_project_requests(project: Project) -> RequestSet:
+    """What the files in the project's `requests/` ask for; nothing outside of a project."""
+    return collect_requests(read_folder(project.root) if project.root is not None else {})
+
+
+def find_add(project: Project, name: str) -> AddFile:
+    """The request for the dataset called `name`; raises UsageWrong where there is none."""
+    requests = read_project_requests(project)
+    for file in requests.adds:
+        if file.request.name == name:
+            return file
+    for file in requests.shadowed:
+        if file.request.name == name:
+            raise UsageWrong(
+                f"{name} stays removed",
+                why=f"{file.path} is shadowed by a request in requests/remove/",
+                mend="delete the removal to have the dataset again",
+            )
+    raise no_such_dataset(name, [file.request.name for file in requests.adds])
+
+
+def no_such_dataset(name: str, known: Sequence[str]) -> UsageWrong:
+    """The error for a name that no dataset has, with the nearest that one has."""
+    near = difflib.get_close_matches(name, known, 1, 0.5)
+    return UsageWrong(
+        f"no dataset is called {name!r}",
+        why="it is neither requested, planned nor stored here",
+        mend=f"did you mean {near[0]}?" if near else "`hugflow status` lists the names",
+    )

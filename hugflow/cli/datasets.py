@@ -1,124 +1,210 @@
-"""Commands about datasets: making one, and how they stand."""
+"""Commands that make datasets."""
 
 import logging
 import os
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hugflow.cli.builds import open_project, open_request
+from hugflow.cli.builds import find_add, open_hub, open_project, open_request
 from hugflow.cli.output import failed_entry, human_bytes, print_data, print_json
 from hugflow.cli.progress import watch_rows
+from hugflow.cli.requests import read_add_request
 from hugflow.errors import HugflowError, UsageWrong
-from hugflow.requests.collect import collect_requests
-from hugflow.requests.folder import read_folder
-from hugflow.settings import Project, load_project
+from hugflow.requests.collect import AddFile
+from hugflow.settings import Project
 
 if TYPE_CHECKING:
     from hugflow.stages.build import Build
-    from hugflow.stages.status import DatasetStatus
     from hugflow.stages.sync import Synced
 
 log = logging.getLogger(__name__)
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+WaitSeconds = Annotated[
+    float, typer.Option("--wait", min=0, help="Seconds to wait for another process at work.")
+]
+IsReported = Annotated[
+    bool, typer.Option("--report/--no-report", help="Tell Dagster what was made.")
+]
+
 
 def local_sync(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A request file.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    wait_s: Annotated[
-        float, typer.Option("--wait", min=0, help="Seconds to wait for another process at work.")
-    ] = 0,
-    is_reported: Annotated[
-        bool, typer.Option("--report/--no-report", help="Tell Dagster what was made.")
-    ] = True,
+    as_json: AsJson = False,
+    is_dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would be made, and make nothing.")
+    ] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Make the first rows only: a sample that is never published."),
+    ] = None,
+    wait_s: WaitSeconds = 0,
+    is_reported: IsReported = True,
 ) -> None:
     """Do the whole job for one request, here and now.
 
     Download, MP3, JSON, link: whatever of it is missing. Stop it at any time; the next call goes
     on where it stopped.
     """
+    if is_dry_run and limit is not None:
+        raise UsageWrong(
+            "--dry-run and --limit do not go together",
+            why="the one makes nothing, the other a sample",
+            mend="leave one of them out",
+        )
     project = open_project()
-    try:
-        build = open_request(project, file, wait_s=wait_s)
-        from hugflow.stages.sync import sync_dataset
-        from hugflow.stages.tracking import Tracker
+    with _failures_as_json(file, as_json=as_json):
+        add = AddFile(str(file), read_add_request(file))
+        if is_dry_run:
+            entry = _preview(project, add, as_json=as_json)
+        elif limit is not None:
+            entry = _make_sample(project, add, limit, wait_s, as_json=as_json)
+        else:
+            entry = _sync(project, add, wait_s, is_reported=is_reported, as_json=as_json)
+    if as_json:
+        print_json({"datasets": [entry]})
 
-        tracker = Tracker(build)
-        interval = project.settings.progress_interval
-        with watch_rows(build.plan.rows, tracker.rows, interval) as on_rows:
-            synced = sync_dataset(build, tracker, on_rows=on_rows)
+
+def retry(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A dataset.")],
+    as_json: AsJson = False,
+    wait_s: WaitSeconds = 0,
+    is_reported: IsReported = True,
+) -> None:
+    """Try again the rows of a dataset that could not be made, also when it is published.
+
+    One that was removed by hand is asked for again, and made.
+    """
+    project = open_project()
+    add = find_add(project, name)
+    with _failures_as_json(add.path, as_json=as_json):
+        entry = _sync(
+            project, add, wait_s, retry_failed=True, is_reported=is_reported, as_json=as_json
+        )
+    if as_json:
+        print_json({"datasets": [entry]})
+
+
+@contextmanager
+def _failures_as_json(file: object, *, as_json: bool) -> Iterator[None]:
+    """Print what `--json` says of a request that could not be carried out."""
+    try:
+        yield
     except HugflowError as error:
         if as_json:
             print_json({"datasets": [failed_entry(file, error)]})
         raise
+
+
+def _sync(
+    project: Project,
+    add: AddFile,
+    wait_s: float,
+    *,
+    retry_failed: bool = False,
+    is_reported: bool,
+    as_json: bool,
+) -> dict[str, Any]:
+    """Make what is missing, tell of it, and give its entry in the JSON."""
+    build = open_request(project, add.request, wait_s=wait_s)
+    from hugflow.stages.removed import forget_removed
+    from hugflow.stages.sync import sync_dataset
+    from hugflow.stages.tracking import Tracker
+
+    forget_removed(build.places, build.name)
+    tracker = Tracker(build)
+    with watch_rows(build.rows, tracker.rows, project.settings.progress_interval) as on_rows:
+        synced = sync_dataset(build, tracker, retry_failed=retry_failed, on_rows=on_rows)
+    build = synced.published.build
     if is_reported:
         _report(project, synced, build)
-    rows = synced.published.manifest["rows"]
-    link = build.places.link(build.name)
-    if as_json:
-        entry = {
-            "name": build.name,
-            "request": str(file),
-            "state": "completed",
-            "location": str(build.folder.root),
-            "link": str(link),
-            "rows": rows["made"],
-            "failed_rows": rows["failed"],
-            "new_rows": synced.new_rows,
-            "was_complete": synced.was_complete,
-        }
-        print_json({"datasets": [entry]})
-        return
-    if not synced.was_complete:
-        failed = f", {rows['failed']} could not be made" if rows["failed"] else ""
-        print_data(f"{rows['made']:,} rows, {synced.new_rows:,} of them new{failed}")
-    print_data(f"{link} -> {build.folder.root}")
+    rows, link = synced.published.manifest["rows"], build.places.link(build.name)
+    if not as_json:
+        if not synced.was_complete:
+            print_data(_rows_words(rows, synced.new_rows))
+        print_data(f"{link} -> {build.folder.root}")
+    return {
+        "name": build.name,
+        "request": add.path,
+        "state": "completed",
+        "location": str(build.folder.root),
+        "link": str(link),
+        "rows": rows["made"],
+        "failed_rows": rows["failed"],
+        "new_rows": synced.new_rows,
+        "was_complete": synced.was_complete,
+    }
 
 
-def status(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One dataset.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
-    """Show how datasets stand: all of them, or one in full."""
-    project = load_project()
-    from hugflow.stages.status import read_statuses
+def _make_sample(
+    project: Project, add: AddFile, limit: int, wait_s: float, *, as_json: bool
+) -> dict[str, Any]:
+    """Make a sample, tell of it, and give its entry in the JSON."""
+    build = open_request(project, add.request, wait_s=wait_s)
+    from hugflow.stages.sample import make_sample, to_sample
 
-    requests: dict[str, str] = {}
-    if project.root is not None:
-        found = collect_requests(read_folder(project.root))
-        requests = {file.request.name: file.path for file in found.adds}
-    statuses = read_statuses(project.places, requests)
-    if name is not None:
-        statuses = [status for status in statuses if status.name == name]
-        if not statuses:
-            raise UsageWrong(
-                f"no dataset is called {name!r}",
-                why="it is neither requested, planned nor stored here",
-                mend="`hugflow status` lists the names",
-            )
-    if as_json:
-        print_json({"datasets": [asdict(status) for status in statuses]})
-    elif name is not None:
-        for field, value in asdict(statuses[0]).items():
-            print_data(f"{field.replace('_', ' '):<12} {'-' if value is None else value}")
-    elif statuses:
-        _print_table(statuses)
-    else:
-        print_data("no datasets yet: put a request into requests/add/")
+    sample = to_sample(build, limit)
+    with watch_rows(sample.rows, 0, project.settings.progress_interval) as on_rows:
+        sampled = make_sample(sample, on_rows=on_rows)
+    rows = sampled.manifest["rows"]
+    if not as_json:
+        print_data(_rows_words(rows, sampled.new_rows))
+        print_data(f"{sample.folder.root} is a sample: it is not published")
+    return {
+        "name": build.name,
+        "request": add.path,
+        "state": "sample",
+        "location": str(sample.folder.root),
+        "link": None,
+        "rows": rows["made"],
+        "failed_rows": rows["failed"],
+        "new_rows": sampled.new_rows,
+    }
 
 
-def _print_table(statuses: "list[DatasetStatus]") -> None:
-    width = max(len("DATASET"), *(len(status.name) for status in statuses))
-    print_data(f"{'DATASET':<{width}}  {'STATE':<11}  {'ROWS':>17}  {'BYTES':>9}  {'HOURS':>8}")
-    for status in statuses:
-        total = "?" if status.total_rows is None else f"{status.total_rows:,}"
-        rows = f"{status.rows:,}/{total}"
-        hours = f"{status.hours:,.3f}" if status.hours else "-"
-        size = human_bytes(status.bytes)
-        print_data(f"{status.name:<{width}}  {status.state:<11}  {rows:>17}  {size:>9}  {hours:>8}")
+def _preview(project: Project, add: AddFile, *, as_json: bool) -> dict[str, Any]:
+    """Tell what a sync would make, and give its entry in the JSON."""
+    from hugflow.stages.preview import preview_sync
+    from hugflow.stages.status import read_status
+
+    places = project.places
+    preview = preview_sync(add.request, places, open_hub(project), project.options)
+    plan, done = preview.plan, preview.done
+    if not as_json:
+        is_new = "would be planned" if preview.is_new_plan else "is planned"
+        print_data(plan.dataset)
+        print_data(f"  commit   {plan.commit}, {is_new} there")
+        print_data(f"  rows     {preview.missing_rows:,} to make of {plan.rows:,}")
+        fetched = human_bytes(preview.fetch_bytes)
+        print_data(f"  fetch    {preview.fetch_files:,} of {len(plan.shards):,} files, {fetched}")
+        print_data(f"  tree     {places.dataset(plan.dataset).root}")
+        print_data(f"  link     {places.link(plan.dataset)}")
+        print_data("nothing was made or recorded")
+    return {
+        "name": plan.dataset,
+        "request": add.path,
+        "state": read_status(places, plan.dataset).state,
+        "commit": plan.commit,
+        "plan": plan.id,
+        "is_new_plan": preview.is_new_plan,
+        "total_rows": plan.rows,
+        "rows": done.rows,
+        "failed_rows": done.failed_rows,
+        "missing_rows": preview.missing_rows,
+        "fetch_files": preview.fetch_files,
+        "fetch_bytes": preview.fetch_bytes,
+        "location": str(places.dataset(plan.dataset).root),
+    }
+
+
+def _rows_words(rows: dict[str, int], new_rows: int) -> str:
+    failed = f", {rows['failed']:,} could not be made" if rows["failed"] else ""
+    return f"{rows['made']:,} rows, {new_rows:,} of them new{failed}"
 
 
 def _report(project: Project, synced: "Synced", build: "Build") -> None:

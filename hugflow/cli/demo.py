@@ -24,7 +24,8 @@ from hugflow.cli.project import (
     prepare_dagster,
 )
 from hugflow.errors import HugflowError
-from hugflow.settings import NAMES, load_project
+from hugflow.settings import load_project
+from hugflow.settings_model import NAMES
 
 MARK = ".hugflow-demo"
 HF_ID = "acme/spoken-demo"

@@ -4,13 +4,25 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
 
-from hugflow.cli import datasets, demo, plans, project, requests
-from hugflow.cli.output import print_data, print_error, print_talk
+from hugflow.cli import (
+    checks,
+    config,
+    datasets,
+    demo,
+    doctor,
+    plans,
+    project,
+    removals,
+    requests,
+    status,
+)
+from hugflow.cli.output import open_streams, print_data, print_error, print_talk
 from hugflow.errors import HugflowError, UsageWrong
 
 STOPPED_BY_INTERRUPT = 130
@@ -26,7 +38,14 @@ app.command("init")(project.init)
 app.command("validate")(requests.validate)
 app.command("plan")(plans.plan)
 app.command("local-sync")(datasets.local_sync)
-app.command("status")(datasets.status)
+app.command("status")(status.status)
+app.command("retry")(datasets.retry)
+app.command("remove")(removals.remove)
+app.command("undo")(removals.undo)
+app.command("verify")(checks.verify)
+app.command("why")(checks.why)
+app.add_typer(config.app, name="config")
+app.command("doctor")(doctor.doctor)
 app.command("up")(project.up)
 app.command("demo")(demo.demo)
 
@@ -56,6 +75,7 @@ def hugflow(
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
+    open_streams()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -82,17 +102,28 @@ def run(arguments: Sequence[str]) -> int:
     except Terminated:
         return _stopped(STOPPED_BY_TERMINATE)
     except OSError as error:
-        print_error(
-            HugflowError(
-                f"{error.filename or 'a file'} cannot be used",
-                why=str(error.strerror or error),
-                mend="check that it exists, that you may write it, and that the disk is sound; "
-                "then run the same command again: it goes on where it stopped",
-            )
-        )
+        print_error(_explain(error))
         return 1
     # Typer turns an interrupt into its exit code by itself.
     return _stopped(code) if code == STOPPED_BY_INTERRUPT else int(code or 0)
+
+
+def _explain(error: OSError) -> HugflowError:
+    """What a file or folder that is not as it should be means for the person who asked."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return HugflowError(
+            "the working directory is gone",
+            why="it was deleted or moved after you went into it",
+            mend="go into a folder that is there (`cd`), then run the same command again",
+        )
+    return HugflowError(
+        f"{error.filename or 'a file'} cannot be used",
+        why=str(error.strerror or error),
+        mend="check that it exists, that you may write it, and that the disk is sound; "
+        "then run the same command again: it goes on where it stopped",
+    )
 
 
 def _stopped(code: int) -> int:

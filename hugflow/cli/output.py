@@ -1,29 +1,82 @@
 """What commands print: data to stdout, talk to stderr."""
 
+import io
 import json
 import logging
 import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from hugflow.errors import HugflowError
+from hugflow.errors import CannotWrite, HugflowError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 SCHEMA_VERSION = 1
 
 
+def open_streams() -> None:
+    """Make stdout and stderr safe to use, however the program was started.
+
+    A stream that was closed (`>&-`) leads nowhere; else the next file opened would take its
+    number, and be written into. When nobody reads any more (`| head -1`), the work goes on. A
+    character that the locale lacks is shown by its number.
+    """
+    for number, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)):
+        if stream is None:
+            os.open(os.devnull, os.O_RDWR)  # It takes the lowest number that is free: this one.
+        elif number > 0:
+            stream.flush()
+    sys.stdout, sys.stderr = _open_pipe(1, sys.stdout), _open_pipe(2, sys.stderr)
+
+
+def _open_pipe(number: int, stream: TextIO | None) -> TextIO:
+    buffer = io.BufferedWriter(_Pipe(number, "w", closefd=False))
+    encoding = stream.encoding if stream is not None else "utf-8"
+    return io.TextIOWrapper(buffer, encoding, "backslashreplace", line_buffering=True)
+
+
+class _Pipe(io.FileIO):
+    """A stream whose reader may leave, and whose disk may be full."""
+
+    is_left = False
+    _has_failed = False
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            self.is_left = True
+        except OSError as error:
+            # Once: what is still in the buffer comes again, at the very end.
+            if self.fileno() == 1 and not self._has_failed:
+                self._has_failed = True
+                raise CannotWrite(
+                    "the result cannot be written to stdout",
+                    why=error.strerror or "it does not take it",
+                    mend="look at where the output is sent to; what was done stays done",
+                ) from error
+        return memoryview(data).nbytes
+
+
+def has_reader() -> bool:
+    """Whether anybody may still read stdout, as far as the last line told: else watching ends."""
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    return not (isinstance(raw, _Pipe) and raw.is_left)
+
+
 def print_data(line: str) -> None:
-    """One line of result. When nobody reads any more, the work goes on all the same."""
-    try:
-        print(line, flush=True)  # noqa: T201  # stdout is for data
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """One line of result."""
+    print(line, flush=True)  # noqa: T201  # stdout is for data
 
 
 def print_json(value: Mapping[str, Any]) -> None:
     """The result as one JSON object that carries its schema's version."""
-    print_data(json.dumps({"schema_version": SCHEMA_VERSION, **value}, ensure_ascii=False))
+    is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    whole = {"schema_version": SCHEMA_VERSION, **value}
+    print_data(json.dumps(whole, ensure_ascii=not is_unicode))
 
 
 def failed_entry(request: object, error: HugflowError) -> dict[str, Any]:
@@ -39,12 +92,17 @@ def failed_entry(request: object, error: HugflowError) -> dict[str, Any]:
 
 def print_talk(line: str) -> None:
     """One line for the person at the terminal."""
-    print(line, file=sys.stderr)  # noqa: T201  # stderr is for talk
+    print(line, file=sys.stderr, flush=True)  # noqa: T201  # stderr is for talk
 
 
 def print_error(error: HugflowError) -> None:
     """What happened, why, and how to mend it."""
     print_talk(_paint("error: ", "31") + str(error))
+
+
+def print_warning(line: str) -> None:
+    """One line about what is odd, and hinders nothing."""
+    print_talk(_paint("warning: ", "33") + line)
 
 
 def is_terminal() -> bool:

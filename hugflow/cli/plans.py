@@ -13,17 +13,27 @@ from hugflow.cli.output import (
     print_error,
     print_json,
 )
+from hugflow.cli.requests import read_add_request
 from hugflow.errors import HugflowError
+
+DIFFERENCES_FOUND = 3
 
 
 def plan(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Request files.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    is_update: Annotated[
+        bool, typer.Option("--update", help="Plan at the commit the revision points to now.")
+    ] = False,
+    with_exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="End with 3 when there is something to be made.")
+    ] = False,
 ) -> None:
     """Settle what a request will bring: commit, rows, files, bytes, licence.
 
     The plan is recorded; the sync that follows reads everything at its commit. A dataset that
-    was planned before keeps its plan.
+    was planned before keeps its plan, unless --update moves it on: then the new tree takes the
+    place of the old one when it is complete, and files that stayed the same are not fetched again.
     """
     project = open_project()
     from hugflow.shards.plan import plan_summary
@@ -33,7 +43,7 @@ def plan(
     code = 0
     for file in files:
         try:
-            build = open_request(project, file)
+            build = open_request(project, read_add_request(file), update=is_update)
         except HugflowError as error:
             print_error(error)
             code = code or error.exit_code
@@ -46,6 +56,8 @@ def plan(
             _print_summary(build.name, summary)
     if as_json:
         print_json({"datasets": entries})
+    if with_exit_code and any(entry["state"] != "completed" for entry in entries):
+        code = code or DIFFERENCES_FOUND
     if code:
         raise typer.Exit(code)
 

@@ -10,9 +10,11 @@ from typing import Annotated
 
 import typer
 
+from hugflow.cli.builds import open_project
 from hugflow.cli.output import print_data, print_talk
 from hugflow.errors import HugflowError
-from hugflow.settings import Project, load_project, render_env_example
+from hugflow.settings import Project, load_project
+from hugflow.settings_model import render_env_example
 
 TEMPLATES = ("workspace.yaml", "dagster.yaml")
 IGNORED = (".env", "/datasets/", "/processed/", "/.hugflow-state/", ".tmp_dagster_home_*")
@@ -82,7 +84,7 @@ def up(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 3000,
 ) -> None:
     """Open the platform: Dagster's web UI, its daemon, and the sensor that watches main."""
-    project = load_project()
+    project = open_project()
     if project.root is None:
         raise HugflowError(
             "there is no project here",

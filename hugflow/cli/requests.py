@@ -1,72 +1,90 @@
 """Commands about request files."""
 
-from pathlib import Path
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 from typing import Annotated
 
 import typer
 
-from hugflow.cli.output import print_data, print_json, print_talk
-from hugflow.errors import RequestInvalid
+from hugflow.cli.completion import complete_request_file
+from hugflow.cli.output import print_data, print_json, print_talk, print_warning
+from hugflow.errors import HugflowError, RequestInvalid
 from hugflow.requests.collect import RequestSet, collect_requests
+from hugflow.requests.folder import REQUESTS_FOLDER
 from hugflow.requests.model import AddRequest
-from hugflow.requests.problems import Problem, RequestFileInvalid
-from hugflow.requests.read import read_request, read_request_bytes
+from hugflow.requests.problems import Problem, RequestFileInvalid, show_path
+from hugflow.requests.read import read_request, read_request_bytes, request_kind
+from hugflow.settings import PROJECT_FILES
 
 EXIT_INVALID = RequestInvalid.exit_code
 
 RequestFiles = Annotated[
-    list[Path], typer.Argument(metavar="FILE...", help="Request files, or folders of them.")
+    list[Path],
+    typer.Argument(
+        metavar="FILE...",
+        help="Request files, or folders of them.",
+        autocompletion=complete_request_file,
+    ),
 ]
 
 
 def validate(
     files: RequestFiles,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    is_online: Annotated[
+        bool, typer.Option("--online", help="Ask the Hub too: dataset, revision, split, columns.")
+    ] = False,
 ) -> None:
     """Check request files without carrying them out. Nothing is fetched.
 
     Ends with exit code 4 when one of them is refused; each finding names file, line and field.
+    With --online a refusal of the Hub's ends with its own code: 5 not let in, 7 not reached.
     """
-    paths = list_request_files(files)
-    found, unreadable = _collect(paths)
-    problems = [*unreadable, *found.problems]
-    refused = {problem.path for problem in problems}
+    checked = _check(files)
+    if is_online:
+        checked = _ask_hub(checked)
     if as_json:
-        print_json(
-            {
-                "valid": not problems,
-                "datasets": [
-                    {"name": file.request.name, "request": file.path, "state": "pending"}
-                    for file in found.adds
-                ],
-                "problems": [_to_json(problem) for problem in problems],
-                "warnings": [_to_json(problem) for problem in found.warnings],
-            }
-        )
+        print_json(_report(checked))
     else:
-        for file in found.adds:
-            print_data(f"{file.path}: valid, adds {file.request.name}")
-        for removal in found.removals:
-            print_data(f"{removal.path}: valid, removes {removal.request.hf_id}")
-        for warning in found.warnings:
-            if warning.path not in refused:
-                print_talk(f"warning: {warning.render()}")
-        for problem in problems:
-            print_talk(problem.render())
-    if problems:
-        raise typer.Exit(EXIT_INVALID)
+        _print_findings(checked)
+    print_talk(
+        f"{checked.files} file{'' if checked.files == 1 else 's'}: "
+        f"{checked.files - len(checked.refused)} valid, {len(checked.refused)} refused"
+    )
+    if checked.problems:
+        raise typer.Exit(checked.exit_code)
 
 
-def list_request_files(files: list[Path]) -> list[Path]:
-    """The files themselves, and the YAML files below those that are folders, in order."""
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What a look at some files gave: how many they are, what they ask for, what is wrong."""
+
+    files: int
+    found: RequestSet
+    problems: tuple[Problem, ...]
+    exit_code: int = EXIT_INVALID
+
+    @property
+    def refused(self) -> frozenset[str]:
+        return frozenset(problem.path for problem in self.problems)
+
+
+def list_request_files(files: Sequence[Path]) -> list[Path]:
+    """The files themselves, and the YAML files below those that are folders, in order.
+
+    Of a project's root only its requests. Raises RequestFileInvalid when a folder cannot be
+    listed: what is in it would be passed over in silence.
+    """
     paths: list[Path] = []
     for file in files:
         if file.is_dir() and not file.is_symlink():
-            below = (path for path in file.rglob("*") if path.suffix.lower() in (".yaml", ".yml"))
-            paths += sorted(path for path in below if not path.is_dir())
+            is_root = any((file / name).is_file() for name in PROJECT_FILES)
+            paths += sorted(_list_below(file / REQUESTS_FOLDER if is_root else file))
         else:
             paths.append(file)
-    return paths
+    return list(dict.fromkeys(paths))
 
 
 def read_add_request(file: Path) -> AddRequest:
@@ -81,7 +99,8 @@ def read_add_request(file: Path) -> AddRequest:
     return request
 
 
-def _collect(paths: list[Path]) -> tuple[RequestSet, list[Problem]]:
+def _check(files: Sequence[Path]) -> _Checked:
+    paths = list_request_files(files)
     contents: dict[str, bytes] = {}
     unreadable: list[Problem] = []
     for path in paths:
@@ -89,7 +108,75 @@ def _collect(paths: list[Path]) -> tuple[RequestSet, list[Problem]]:
             contents[str(path)] = read_request_bytes(path)
         except RequestFileInvalid as error:
             unreadable += error.problems
-    return collect_requests(contents), unreadable
+    # What a file is follows from where it lies, however it is named here.
+    kinds = {name: request_kind(_in_full(name)) for name in contents}
+    found = collect_requests(contents, kinds=kinds)
+    return _Checked(len(paths), found, (*unreadable, *found.problems))
+
+
+def _ask_hub(checked: _Checked) -> _Checked:
+    """Add what the Hub says of the adds that are sound by themselves."""
+    from hugflow.cli.builds import open_hub, open_project
+
+    hub = open_hub(open_project())
+    from hugflow.shards.online import check_online
+
+    errors: list[HugflowError] = []
+    problems: list[Problem] = []
+    for file in checked.found.adds:
+        try:
+            check_online(hub, file.request)
+        except HugflowError as error:
+            errors.append(error)
+            problems.append(Problem(file.path, 1, None, None, error.what, error.why, error.mend))
+    code = EXIT_INVALID if checked.problems or not errors else errors[0].exit_code
+    return replace(checked, problems=(*checked.problems, *problems), exit_code=code)
+
+
+def _in_full(name: str) -> PurePath:
+    return PurePath(os.path.normpath(Path(name).absolute()))
+
+
+def _list_below(folder: Path) -> Iterator[Path]:
+    for parent, _, names in os.walk(folder, onerror=_refuse_folder):
+        for name in names:
+            if name.lower().endswith((".yaml", ".yml")):
+                yield Path(parent, name)
+
+
+def _refuse_folder(error: OSError) -> None:
+    what = f"cannot be listed: {error.strerror}"
+    why = "the request files in it would be passed over"
+    mend = "make it a folder that you may read"
+    raise RequestFileInvalid([Problem(str(error.filename), None, None, None, what, why, mend)])
+
+
+def _print_findings(checked: _Checked) -> None:
+    for file in checked.found.adds:
+        if file.path not in checked.refused:
+            print_data(f"{show_path(file.path)}: valid, adds {file.request.name}")
+    for file in checked.found.shadowed:
+        print_data(f"{show_path(file.path)}: valid, adds {file.request.name} once it may")
+    for removal in checked.found.removals:
+        print_data(f"{show_path(removal.path)}: valid, removes {removal.request.hf_id}")
+    for warning in checked.found.warnings:
+        if warning.path not in checked.refused:
+            print_warning(warning.render())
+    for problem in checked.problems:
+        print_talk(problem.render())
+
+
+def _report(checked: _Checked) -> dict[str, object]:
+    return {
+        "valid": not checked.problems,
+        "datasets": [
+            {"name": file.request.name, "request": file.path, "state": "pending"}
+            for file in checked.found.adds
+            if file.path not in checked.refused
+        ],
+        "problems": [_to_json(problem) for problem in checked.problems],
+        "warnings": [_to_json(problem) for problem in checked.found.warnings],
+    }
 
 
 def _to_json(problem: Problem) -> dict[str, object]:

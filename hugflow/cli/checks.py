@@ -1,0 +1,160 @@
+"""Commands that look closely: is everything there, and where does it come from."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hugflow.cli.asked import request_path_by_name
+from hugflow.cli.builds import open_project
+from hugflow.cli.output import print_data, print_json, print_talk
+from hugflow.cli.progress import watch_rows
+from hugflow.errors import UsageWrong
+from hugflow.settings import Project
+
+if TYPE_CHECKING:
+    from hugflow.stages.differences import Difference
+    from hugflow.stages.origin import Origin
+    from hugflow.stages.status import DatasetStatus
+
+EXIT_DIFFERENT = 3
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def verify(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="One dataset; none checks all.")
+    ] = None,
+    is_deep: Annotated[
+        bool, typer.Option("--deep", help="Parse every JSON and decode every MP3 to its end.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare what is on disk with what plan, manifest and ledger say.
+
+    Ends with exit code 3 when anything differs, and names it. Nothing is changed and nothing is
+    fetched. An unfinished dataset is held against what was made of it so far.
+    """
+    project = open_project()
+    statuses = _choose(project, name)
+    entries: list[dict[str, Any]] = []
+    found: list[Difference] = []
+    for status in statuses:
+        differences, rows = _verify(project, status, is_deep=is_deep)
+        found += differences
+        entries.append(
+            {
+                "name": status.name,
+                "request": status.request,
+                "state": status.state,
+                "rows_checked": rows,
+                "differences": len(differences),
+            }
+        )
+        if not as_json:
+            _print_differences(status, differences, rows)
+    if as_json:
+        print_json({"datasets": entries, "differences": [asdict(each) for each in found]})
+    elif not statuses:
+        print_data("no datasets yet: there is nothing to compare")
+    if found:
+        raise typer.Exit(EXIT_DIFFERENT)
+
+
+def why(
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH", help="A file or folder of a dataset, its link, or NAME#ROW."
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Tell where a file comes from: its dataset, request, commit, published file and row.
+
+    For a row that could not be made, it tells the reason. Nobody is asked but the disk.
+    """
+    project = open_project()
+    from hugflow.stages.why import explain
+
+    origin = explain(project.places, path, request_path_by_name(project), Path.cwd())
+    if as_json:
+        print_json({"datasets": [_to_json(origin)]})
+        return
+    for field, value in asdict(origin).items():
+        if value is not None:
+            print_data(f"{field.replace('_', ' '):<20} {_show(value)}")
+
+
+def _choose(project: Project, name: str | None) -> "list[DatasetStatus]":
+    from hugflow.stages.status import read_statuses
+
+    statuses = read_statuses(project.places, request_path_by_name(project))
+    if name is None:
+        return statuses
+    chosen = [status for status in statuses if status.name == name]
+    if not chosen:
+        raise UsageWrong(
+            f"no dataset is called {name!r}",
+            why="it is neither requested, planned nor stored here",
+            mend="`hugflow status` lists the names",
+        )
+    return chosen
+
+
+def _verify(
+    project: Project, status: "DatasetStatus", *, is_deep: bool
+) -> "tuple[list[Difference], int]":
+    """The differences of one dataset, and how many of its rows were looked at."""
+    from hugflow.stages.verify import verify_dataset
+
+    rows = 0
+    with watch_rows(status.total_rows or 0, 0, project.settings.progress_interval) as show:
+
+        def on_rows(looked: Sequence[Any]) -> None:
+            nonlocal rows
+            rows += len(looked)
+            show(looked)
+
+        differences = list(
+            verify_dataset(
+                project.places,
+                status.name,
+                deep=is_deep,
+                workers=project.settings.workers,
+                on_rows=on_rows,
+            )
+        )
+    return differences, rows
+
+
+def _print_differences(status: "DatasetStatus", differences: "list[Difference]", rows: int) -> None:
+    from hugflow.stages.differences import mend_differences
+
+    for each in differences:
+        at = "" if each.row is None else f" (row {each.row})"
+        print_data(f"{each.path}{at}: {each.code}: {each.message}")
+    verdict = f"{len(differences)} differences" if differences else "no difference"
+    print_data(f"{status.name}: {verdict}, {rows:,} rows looked at, {status.state}")
+    for step in mend_differences(differences, status.request):
+        print_talk(f"  mend: {step}")
+
+
+def _to_json(origin: "Origin") -> dict[str, Any]:
+    """Every field of the answer; those that every command gives come first."""
+    fields = asdict(origin)
+    first = {"name": fields.pop("dataset")}
+    return first | fields
+
+
+def _show(value: Any) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case _:
+            return str(value)

@@ -1,0 +1,59 @@
+"""What the shell offers when TAB is pressed: names of datasets, request files of the project.
+
+    name: Annotated[str, typer.Argument(metavar="NAME", autocompletion=complete_name)]
+    file: Annotated[Path, typer.Argument(metavar="FILE", autocompletion=complete_request_file)]
+
+Somebody waits for it between two keys: folders are listed, and nothing heavy is imported. It
+never fails; with nothing to offer, the shell completes file names as ever.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from hugflow.store.layout import Places
+
+
+def complete_name(incomplete: str) -> list[str]:
+    """Names of datasets that are asked for, planned or stored here and begin like this."""
+    try:
+        return sorted(name for name in set(_names()) if name.startswith(incomplete))
+    except Exception:  # noqa: BLE001  # a half-written request must not break the line being typed
+        return []
+
+
+def complete_request_file(incomplete: str) -> list[str]:
+    """Request files of the project that begin like this, as a path from the working directory."""
+    try:
+        return sorted(path for path in _request_files() if path.startswith(incomplete))
+    except Exception:  # noqa: BLE001  # as above
+        return []
+
+
+def _names() -> Iterator[str]:
+    from hugflow.cli.asked import request_path_by_name
+    from hugflow.settings import load_project
+
+    project = load_project()
+    yield from _known_names(project.places)
+    yield from request_path_by_name(project)
+
+
+def _known_names(places: Places) -> Iterator[str]:
+    for folder in (places.storage_root, places.state_dir / "plans"):
+        if folder.is_dir():
+            yield from (
+                path.name for path in folder.iterdir() if "__" in path.name and path.is_dir()
+            )
+
+
+def _request_files() -> Iterator[str]:
+    from hugflow.requests.folder import REQUESTS_FOLDER, is_request_path
+    from hugflow.settings import find_root
+
+    root = find_root(Path.cwd(), os.environ)
+    if root is None:
+        return
+    for path in (root / REQUESTS_FOLDER).rglob("*"):
+        if is_request_path(path.relative_to(root)) and path.is_file():
+            yield os.path.relpath(path)

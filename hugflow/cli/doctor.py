@@ -1,0 +1,47 @@
+"""The command that looks at everything work here depends on."""
+
+import os
+from collections import Counter
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from hugflow.cli.output import print_data, print_json, print_talk
+from hugflow.errors import SettingInvalid
+from hugflow.settings import inspect_project
+
+
+def doctor(
+    is_offline: Annotated[
+        bool, typer.Option("--offline", help="Ask nothing of the network.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Look whether all is in place: machine, settings, folders, Hub, git, Dagster, GitHub, Slack.
+
+    Each check says ok, warning or problem, and how to mend it. Nothing is changed. Ends with exit
+    code 1 when there is a problem; warnings hinder nothing.
+    """
+    project, wrong = inspect_project()
+    try:
+        project.export_hub_environment()
+    except SettingInvalid as error:
+        wrong.append(error)
+    from hugflow.doctor.checks import CHECKS
+    from hugflow.doctor.findings import Patient, has_problem, run_checks
+
+    patient = Patient(project, tuple(wrong), dict(os.environ), is_offline)
+    findings = run_checks(CHECKS, patient)
+    if as_json:
+        checks = [asdict(finding) for finding in findings]
+        print_json({"healthy": not has_problem(findings), "checks": checks})
+    else:
+        for finding in findings:
+            print_data(f"{finding.state:<8} {finding.check:<20} {finding.what}")
+            if finding.mend is not None:
+                print_data(f"{'':<8} {'':<20} mend: {finding.mend}")
+        count = Counter(finding.state for finding in findings)
+        print_talk(f"{count['ok']} ok, {count['warning']} warnings, {count['problem']} problems")
+    if has_problem(findings):
+        raise typer.Exit(1)

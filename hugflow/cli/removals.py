@@ -1,0 +1,299 @@
+"""Commands that remove datasets, and bring them back."""
+
+import os
+import pwd
+import socket
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hugflow.cli.asked import request_path_by_name
+from hugflow.cli.builds import open_project
+from hugflow.cli.output import failed_entry, human_bytes, print_data, print_json, print_talk
+from hugflow.errors import HugflowError, RequestInvalid, UsageWrong
+from hugflow.requests.catalog import read_catalog
+from hugflow.requests.folder import read_folder
+from hugflow.requests.model import AddRequest, Identity, RemoveRequest
+from hugflow.requests.read import Request, read_request
+from hugflow.settings import Project
+from hugflow.store.layout import Places
+
+if TYPE_CHECKING:
+    from hugflow.stages.removal import Removal
+    from hugflow.store.trash import TrashEntry
+
+Wait = Annotated[
+    float, typer.Option("--wait", min=0, help="Seconds to wait for another process at work.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def remove(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A removal request, or the add file itself.")
+    ],
+    is_agreed: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    is_dry: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would go; remove nothing.")
+    ] = False,
+    as_json: AsJson = False,
+    wait_s: Wait = 0,
+) -> None:
+    """Take a dataset out of storage: its link, its tree and its state go to the trash.
+
+    It stays there for 7 days, and `hugflow undo NAME` brings it back. Nothing fetches it again by
+    itself until its request changes, or until you sync it.
+    """
+    try:
+        _remove(file, is_agreed=is_agreed, is_dry=is_dry, as_json=as_json, wait_s=wait_s)
+    except HugflowError as error:
+        if as_json:
+            print_json({"datasets": [failed_entry(file, error)]})
+        raise
+
+
+def undo(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="A removed dataset; none lists them.")
+    ] = None,
+    as_json: AsJson = False,
+    wait_s: Wait = 0,
+) -> None:
+    """Bring a removed dataset back from the trash; without a name, list what is in it."""
+    project = open_project()
+    places = project.places
+    if name is None:
+        _list_trash(places, as_json=as_json)
+        return
+    from hugflow.stages.status import read_status
+    from hugflow.stages.undo import bring_back
+
+    if bring_back(places, name, wait_s=wait_s) is None:
+        raise HugflowError(
+            f"there is nothing to bring back of {name!r}",
+            why=_tell_trash(places),
+            mend="`hugflow undo` lists what can be brought back; a sync makes a dataset again",
+        )
+    status = read_status(places, name, request_path_by_name(project).get(name))
+    if as_json:
+        entry = {
+            "name": name,
+            "request": status.request,
+            "state": status.state,
+            "location": status.location,
+            "link": status.link,
+        }
+        print_json({"datasets": [entry]})
+    elif status.link is not None:
+        print_data(f"{status.link} -> {status.location}")
+    else:
+        print_data(f"{name} is back, {status.state}: {status.location or 'its plan'}")
+    _empty_trash(places)
+
+
+def _remove(file: Path, *, is_agreed: bool, is_dry: bool, as_json: bool, wait_s: float) -> None:
+    request = read_request(file)
+    project = open_project()
+    places = project.places
+    from hugflow.stages.removal import Order, plan_removal, remove_dataset
+    from hugflow.stages.uses import refuse_used
+
+    identity = _find_identity(places, file, request)
+    removal = plan_removal(places, identity) if identity is not None else None
+    if identity is None or removal is None:
+        _tell_nothing(places, file, identity, as_json=as_json)
+        return
+    if is_dry and not as_json:
+        _show(removal, print_data)
+    elif not is_dry and not is_agreed:
+        _show(removal, print_talk)
+    refuse_used(removal.name, removal.uses)
+    if is_dry:
+        if as_json:
+            entry = {"state": removal.state, **_to_json(file, removal), "dry_run": True}
+            print_json({"datasets": [entry]})
+        return
+    if not is_agreed:
+        _ask(removal.name)
+    order = Order(
+        by=f"{_user()}@{socket.gethostname()}",
+        at=datetime.now(UTC),
+        reason=request.reason if isinstance(request, RemoveRequest) else None,
+        requests=_asking(project, identity, request),
+    )
+    entry_in_trash = remove_dataset(places, identity, order, wait_s=wait_s)
+    if entry_in_trash is None:
+        _tell_nothing(places, file, identity, as_json=as_json)
+        return
+    _tell_removed(places, file, removal, entry_in_trash, as_json=as_json)
+    _empty_trash(places)
+
+
+def _find_identity(places: Places, file: Path, request: Request) -> Identity | None:
+    """The one dataset that is meant; None when nothing that is stored is."""
+    if isinstance(request, AddRequest):
+        return request.identity
+    from hugflow.stages.removal import find_meant
+
+    meant = find_meant(places, request)
+    if len(meant) > 1:
+        raise RequestInvalid(
+            f"{file} may mean {len(meant)} datasets: {', '.join(each.name for each in meant)}",
+            why="a removal is carried out when it means exactly one, and is never guessed",
+            mend="write the revision, the subset and the split as the add file has them",
+        )
+    return meant[0] if meant else None
+
+
+def _ask(name: str) -> None:
+    """Let a person at the terminal agree; ends with 1 when they do not."""
+    if not sys.stdin.isatty():
+        raise UsageWrong(
+            f"{name} was not removed",
+            why="nobody is at a terminal to be asked",
+            mend="give --yes to remove it without being asked, --dry-run to see what would go",
+        )
+    if not typer.confirm(f"Remove {name}?", err=True):
+        print_talk("nothing was removed")
+        raise typer.Exit(1)
+
+
+def _asking(project: Project, identity: Identity, request: Request) -> tuple[str, ...]:
+    """Digests of the requests that ask for the dataset now: the file's, the work tree's, main's."""
+    from hugflow.stages.removed import asking_digests
+
+    digests = {request.digest} if isinstance(request, AddRequest) else set()
+    if project.root is not None:
+        digests |= asking_digests(identity, read_folder(project.root))
+    catalog = read_catalog(project.places)
+    if catalog is not None:
+        digests |= asking_digests(identity, catalog.data_by_path)
+    return tuple(sorted(digests))
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        # A container often runs as a number that has no name.
+        return f"uid {os.getuid()}"
+
+
+def _show(removal: "Removal", say: Any) -> None:
+    """What would go, for a person to judge."""
+    size = removal.size
+    say(removal.name)
+    say(f"  state    {removal.state}")
+    say(f"  rows     {size.rows:,}")
+    say(f"  files    {size.files:,}, {human_bytes(size.bytes)}")
+    say(f"  folder   {removal.folder or '-'}")
+    say(f"  link     {removal.link or '-'}")
+    if removal.other_link is not None:
+        say(f"  stays    {removal.other_link}, which is not the dataset's link")
+    for use in removal.uses:
+        say(f"  used by  {use.what}")
+
+
+def _to_json(file: Path, removal: "Removal") -> dict[str, Any]:
+    return {
+        "name": removal.name,
+        "request": str(file),
+        "location": str(removal.folder) if removal.folder is not None else None,
+        "link": str(removal.link) if removal.link is not None else None,
+        "rows": removal.size.rows,
+        "files": removal.size.files,
+        "bytes": removal.size.bytes,
+        "uses": [use.what for use in removal.uses],
+    }
+
+
+def _tell_nothing(places: Places, file: Path, identity: Identity | None, *, as_json: bool) -> None:
+    name = identity.name if identity is not None else None
+    if as_json:
+        from hugflow.stages.status import read_status
+
+        state = read_status(places, name).state if name is not None else "removed"
+        print_json({"datasets": [{"name": name, "request": str(file), "state": state}]})
+    else:
+        print_data(f"nothing to remove: {name or file} is not stored here")
+
+
+def _tell_removed(
+    places: Places, file: Path, removal: "Removal", entry: "TrashEntry", *, as_json: bool
+) -> None:
+    from hugflow.store.trash import parts_in_trash
+
+    if as_json:
+        told = {
+            **_to_json(file, removal),
+            "state": "removed",
+            "trash": entry.id,
+            "in_trash": [str(path) for path in parts_in_trash(places, entry)],
+            "expires_at": entry.expires_at.isoformat(timespec="seconds"),
+        }
+        print_json({"datasets": [told]})
+        return
+    size = f"{entry.files:,} files, {human_bytes(entry.bytes)}"
+    print_data(f"removed {entry.name}: {size} in the trash until {_day(entry.expires_at)}")
+    if removal.other_link is not None:
+        print_talk(f"{removal.other_link} is not the dataset's link, and stays")
+    print_talk(f"`hugflow undo {entry.name}` brings it back")
+
+
+def _list_trash(places: Places, *, as_json: bool) -> None:
+    from hugflow.store.trash import read_entries
+
+    entries = read_entries(places)
+    if as_json:
+        print_json({"datasets": [_entry_json(entry) for entry in entries]})
+    elif not entries:
+        print_data("the trash is empty")
+    else:
+        _print_table(entries)
+
+
+def _entry_json(entry: "TrashEntry") -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "request": None,
+        "state": "removed",
+        "trash": entry.id,
+        "removed_at": entry.removed_at.isoformat(timespec="seconds"),
+        "expires_at": entry.expires_at.isoformat(timespec="seconds"),
+        "by": entry.by,
+        "reason": entry.reason,
+        "files": entry.files,
+        "bytes": entry.bytes,
+    }
+
+
+def _print_table(entries: Sequence["TrashEntry"]) -> None:
+    width = max(len("DATASET"), *(len(entry.name) for entry in entries))
+    print_data(f"{'DATASET':<{width}}  {'REMOVED':<10}  {'UNTIL':<10}  {'BYTES':>9}  BY")
+    for entry in entries:
+        days = f"{_day(entry.removed_at):<10}  {_day(entry.expires_at):<10}"
+        size = human_bytes(entry.bytes)
+        print_data(f"{entry.name:<{width}}  {days}  {size:>9}  {entry.by}")
+
+
+def _tell_trash(places: Places) -> str:
+    from hugflow.store.trash import read_entries
+
+    names = sorted({entry.name for entry in read_entries(places)})
+    return f"the trash holds {', '.join(names)}" if names else "the trash is empty"
+
+
+def _empty_trash(places: Places) -> None:
+    """Delete what has lain in the trash long enough, and say so."""
+    from hugflow.store.trash import delete_expired
+
+    for entry in delete_expired(places, datetime.now(UTC)):
+        print_talk(f"deleted for good: {entry.name}, removed on {_day(entry.removed_at)}")
+
+
+def _day(at: datetime) -> str:
+    return at.astimezone(UTC).date().isoformat()

@@ -1,0 +1,108 @@
+"""How datasets stand."""
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hugflow.cli.builds import no_such_dataset, read_project_requests
+from hugflow.cli.output import human_bytes, print_data, print_json, print_talk
+from hugflow.requests.collect import RequestSet
+from hugflow.settings import Project, load_project
+
+if TYPE_CHECKING:
+    from hugflow.stages.status import DatasetStatus
+
+WATCH_EVERY_S = 2.0
+CLEAR_SCREEN = "\x1b[2J\x1b[H"
+
+
+def status(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One dataset.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    is_watched: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show it again whenever something has changed.")
+    ] = False,
+) -> None:
+    """Show how datasets stand: all of them, or one in full."""
+    project = load_project()
+    requests = read_project_requests(project)
+    statuses = _read(project, requests, name)
+    _show(project, requests, statuses, name, as_json=as_json)
+    if is_watched:
+        try:
+            for changed in _changes(project, name, statuses):
+                if sys.stdout.isatty():
+                    print_data(CLEAR_SCREEN)
+                _show(project, requests, changed, name, as_json=as_json)
+        except KeyboardInterrupt:
+            raise typer.Exit from None
+
+
+def _read(project: Project, requests: RequestSet, name: str | None) -> "list[DatasetStatus]":
+    from hugflow.stages.status import read_statuses
+
+    path_by_name = {file.request.name: file.path for file in (*requests.adds, *requests.shadowed)}
+    statuses = read_statuses(project.places, path_by_name)
+    if name is None:
+        return statuses
+    found = [status for status in statuses if status.name == name]
+    if not found:
+        raise no_such_dataset(name, [status.name for status in statuses])
+    return found
+
+
+def _changes(
+    project: Project, name: str | None, last: "list[DatasetStatus]"
+) -> "Iterator[list[DatasetStatus]]":
+    """The statuses, each time they differ from the last ones."""
+    while True:
+        time.sleep(WATCH_EVERY_S)
+        statuses = _read(project, read_project_requests(project), name)
+        if statuses != last:
+            last = statuses
+            yield statuses
+
+
+def _show(
+    project: Project,
+    requests: RequestSet,
+    statuses: "list[DatasetStatus]",
+    name: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    if as_json:
+        refused = [{"request": problem.path, "what": problem.what} for problem in requests.problems]
+        print_json({"datasets": [asdict(status) for status in statuses], "refused": refused})
+        return
+    if name is not None:
+        _print_one(project, statuses[0])
+    elif statuses:
+        _print_table(statuses)
+    else:
+        print_data("no datasets yet: put a request into requests/add/")
+    if name is None:
+        for problem in (*requests.problems, *requests.warnings):
+            print_talk(problem.headline)
+
+
+def _print_one(project: Project, status: "DatasetStatus") -> None:
+    values: dict[str, Any] = asdict(status)
+    values["bytes"] = f"{status.bytes:,} ({human_bytes(status.bytes)})"
+    for field, value in values.items():
+        print_data(f"{field.replace('_', ' '):<12} {'-' if value is None else value}")
+
+
+def _print_table(statuses: "list[DatasetStatus]") -> None:
+    width = max(len("DATASET"), *(len(status.name) for status in statuses))
+    print_data(f"{'DATASET':<{width}}  {'STATE':<11}  {'ROWS':>17}  {'BYTES':>9}  {'HOURS':>8}")
+    for status in statuses:
+        total = "?" if status.total_rows is None else f"{status.total_rows:,}"
+        rows = f"{status.rows:,}/{total}"
+        hours = f"{status.hours:,.3f}" if status.hours else "-"
+        size = human_bytes(status.bytes) if status.bytes else "-"
+        print_data(f"{status.name:<{width}}  {status.state:<11}  {rows:>17}  {size:>9}  {hours:>8}")

@@ -1,0 +1,138 @@
+"""`hugflow verify` and `hugflow why`, as their users meet them."""
+
+import json
+
+import pytest
+
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_speech, publish_text
+from tests.projects import Project
+
+ADD = "requests/add/request.yaml"
+
+
+@pytest.fixture
+def name(project: Project, hub: LoopbackHub, request: pytest.FixtureRequest) -> str:
+    """A complete dataset of four clips, asked for by requests/add/request.yaml; its name."""
+    hf_id = f"cli/{request.node.originalname[5:80].strip('_')}"
+    publish_speech(
+        hub,
+        hf_id,
+        rows=4,
+        shards=1,
+        seconds=0.2,
+        with_filenames=False,
+        broken_rows={3: b"junk"},
+    )
+    done = project.run("local-sync", project.request(hf_id), "--no-report")
+    assert done.returncode == 0, done.stderr
+    return f"{hf_id.replace('/', '__')}__split_train__rev_main"
+
+
+def test_a_dataset_that_is_well_ends_with_0_and_a_line(project: Project, name: str):
+    for flags in ([], ["--deep"], [name, "--deep"]):
+        done = project.run("verify", *flags)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"{name}: no difference, 3 rows looked at, completed\n"
+
+
+def test_differences_end_with_3_and_name_file_code_and_mend(project: Project, name: str):
+    mp3, row = project.dataset(name).audio / "1.mp3", project.dataset(name).json / "0.json"
+    mp3.unlink()
+    row.write_bytes(b"x" * row.stat().st_size)
+    done = project.run("verify", name, "--deep")
+    assert done.returncode == 3
+    assert f"{row} (row 0): json_unreadable" in done.stdout
+    assert f"{mp3} (row 1): mp3_missing" in done.stdout
+    assert f"{name}: 2 differences" in done.stdout
+    assert f"hugflow local-sync {ADD}" in done.stderr
+    assert "delete the damaged files" in done.stderr
+    row.unlink()
+    assert project.run("local-sync", ADD, "--no-report").returncode == 0
+    assert project.run("verify", "--deep").returncode == 0
+
+
+def test_differences_as_json_carry_dataset_row_path_code_and_message(project: Project, name: str):
+    path = project.dataset(name).json / "2.json"
+    path.unlink()
+    done = project.run("verify", "--json")
+    assert done.returncode == 3
+    answer = json.loads(done.stdout)
+    assert answer["schema_version"] == 1
+    assert answer["differences"] == [
+        {
+            "dataset": name,
+            "row": 2,
+            "path": str(path),
+            "code": "json_missing",
+            "message": "it is missing",
+        }
+    ]
+    [entry] = answer["datasets"]
+    assert (entry["name"], entry["request"], entry["state"]) == (name, ADD, "completed")
+    assert (entry["differences"], entry["rows_checked"]) == (1, 3)
+
+
+def test_one_dataset_that_differs_hides_no_other(project: Project, name: str, hub: LoopbackHub):
+    publish_text(hub, "cli/well", rows=2, shards=1)
+    project.run("local-sync", project.request("cli/well", name="well"), "--no-report")
+    project.places.link(name).unlink()
+    done = project.run("verify")
+    assert done.returncode == 3
+    assert "link_missing" in done.stdout
+    assert "cli__well__split_train__rev_main: no difference" in done.stdout
+    assert project.run("verify", "cli__well__split_train__rev_main").returncode == 0
+
+
+def test_nothing_stored_is_nothing_to_compare(project: Project):
+    assert project.run("verify").returncode == 0
+    project.request("acme/later")
+    done = project.run("verify")
+    assert done.returncode == 0
+    assert "pending" in done.stdout
+
+
+def test_a_name_that_is_none_is_a_wrong_call(project: Project):
+    done = project.run("verify", "nobody")
+    assert done.returncode == 2
+    assert "hugflow status" in done.stderr
+
+
+def test_why_tells_of_a_file_by_its_path_from_where_one_stands(project: Project, name: str):
+    done = project.run("why", f"datasets/{name}/audio/2.mp3")
+    assert done.returncode == 0, done.stderr
+    fields = {line[:20].strip(): line[20:].strip() for line in done.stdout.splitlines()}
+    assert fields["dataset"] == name
+    assert fields["request"] == ADD
+    assert fields["row"] == "2"
+    assert fields["treatment"] == "encoded"
+
+
+def test_why_as_json_has_every_field_in_its_entry(project: Project, name: str):
+    done = project.run("why", f"processed/{name}/json/1.json", "--json")
+    answer = json.loads(done.stdout)
+    assert answer["schema_version"] == 1
+    [entry] = answer["datasets"]
+    assert (entry["name"], entry["request"], entry["state"]) == (name, ADD, "completed")
+    assert (entry["row"], entry["published_row"], entry["row_state"]) == (1, 1, "made")
+    assert entry["published_file"].startswith("data/train-00000")
+
+
+@pytest.mark.parametrize("way", ["#3", "json/3.json", "audio/3.mp3"])
+def test_why_tells_the_reason_of_a_row_that_failed(project: Project, name: str, way: str):
+    asked = f"{name}#3" if way == "#3" else f"datasets/{name}/{way}"
+    done = project.run("why", asked)
+    assert done.returncode == 0, done.stderr
+    assert "failed" in done.stdout
+    assert "audio_unsupported" in done.stdout
+
+
+def test_why_of_a_path_that_belongs_to_nothing_says_how_to_ask(project: Project, name: str):
+    outside = project.run("why", "requests/add/request.yaml")
+    assert outside.returncode == 2
+    assert "mend:" in outside.stderr
+    stranger = project.dataset(name).root / "mine.txt"
+    stranger.write_text("mine")
+    inside = project.run("why", stranger)
+    assert inside.returncode == 1
+    assert "hugflow verify" in inside.stderr

@@ -1,0 +1,199 @@
+"""`local-sync` with its options, `retry`, `plan --update` and `status --watch`, as a user types them."""
+
+import json
+import signal
+import time
+from pathlib import Path
+
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_speech
+from tests.projects import Project
+from tests.trees import read_rows_json
+
+JUNK = b"this is no audio"
+
+
+def name_of(hf_id: str) -> str:
+    return f"{hf_id.replace('/', '__')}__split_train__rev_main"
+
+
+def entry(output: str) -> dict[str, object]:
+    (dataset,) = json.loads(output)["datasets"]
+    assert isinstance(dataset, dict)
+    return dataset
+
+
+def test_a_dry_run_tells_what_would_be_made_and_leaves_no_trace(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "dry/run", rows=6, shards=2, seconds=0.2)
+    request = project.request("dry/run")
+    told = project.run("local-sync", request, "--dry-run", "--json")
+    dataset = entry(told.stdout)
+    assert (told.returncode, dataset["missing_rows"], dataset["fetch_files"]) == (0, 6, 2)
+    assert dataset["state"] == "pending"
+    assert not project.places.state_dir.exists()
+    assert not project.places.storage_root.exists()
+
+
+def test_a_dry_run_counts_what_is_there(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "dry/again", rows=6, shards=2, seconds=0.2)
+    request = project.request("dry/again")
+    project.run("local-sync", request)
+    told = project.run("local-sync", request, "--dry-run")
+    assert "0 to make of 6" in told.stdout
+    assert "nothing was made" in told.stdout
+
+
+def test_a_limit_makes_a_sample_that_says_so_and_is_never_published(
+    project: Project, hub: LoopbackHub
+):
+    publish_speech(hub, "limit/sample", rows=9, shards=3, seconds=0.2)
+    request = project.request("limit/sample")
+    made = project.run("local-sync", request, "--limit", "4", "--json")
+    dataset = entry(made.stdout)
+    assert (made.returncode, dataset["state"], dataset["rows"]) == (0, "sample", 4)
+    name = name_of("limit/sample")
+    tree = project.places.sample(name, 4)
+    manifest = json.loads(tree.manifest.read_text())
+    assert (manifest["sample"], manifest["rows"]["planned"]) == (4, 4)
+    rows = read_rows_json(tree)
+    assert sorted(rows) == [0, 1, 2, 3]
+    assert all((project.root / str(row["audio"])).is_file() for row in rows.values())
+    assert not project.places.link(name).is_symlink()
+    assert not project.places.dataset(name).root.exists()
+    status = entry(project.run("status", name, "--json").stdout)
+    assert (status["state"], status["rows"]) == ("planned", 0)
+
+
+def test_a_sample_is_read_by_datasets_as_any_dataset(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "limit/load", rows=5, shards=1, seconds=0.2)
+    project.run("local-sync", project.request("limit/load"), "--limit", "3")
+    folder = project.places.sample(name_of("limit/load"), 3).root
+    read = project.run_python(
+        f"import datasets; print(len(datasets.load_dataset({str(folder)!r}, split='train')))"
+    )
+    assert read.stdout.strip() == "3", read.stderr
+
+
+def test_a_sample_is_made_once_and_does_not_hinder_the_dataset(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "limit/both", rows=6, shards=2, seconds=0.2)
+    request = project.request("limit/both")
+    project.run("local-sync", request, "--limit", "2")
+    again = entry(project.run("local-sync", request, "--limit", "2", "--json").stdout)
+    assert again["new_rows"] == 0
+    whole = entry(project.run("local-sync", request, "--json").stdout)
+    assert (whole["rows"], whole["new_rows"], whole["state"]) == (6, 6, "completed")
+
+
+def test_a_limit_beyond_the_rows_there_are_takes_them_all(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "limit/more", rows=3, shards=1, seconds=0.2)
+    made = project.run("local-sync", project.request("limit/more"), "--limit", "100", "--json")
+    assert entry(made.stdout)["rows"] == 3
+
+
+def test_a_limit_of_no_rows_is_wrong_usage(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "limit/none", rows=3, shards=1, seconds=0.2)
+    request = project.request("limit/none")
+    assert project.run("local-sync", request, "--limit", "0").returncode == 2
+    assert project.run("local-sync", request, "--limit", "1", "--dry-run").returncode == 2
+
+
+def test_retry_makes_the_rows_of_a_published_dataset_that_failed(
+    project: Project, hub: LoopbackHub
+):
+    publish_speech(hub, "retry/rows", rows=4, shards=2, seconds=0.2, broken_rows={1: JUNK})
+    project.request("retry/rows")
+    name = name_of("retry/rows")
+    assert project.run("local-sync", "requests/add/request.yaml").returncode == 0
+    again = project.run("retry", name, LOG_LEVEL="INFO")
+    assert again.returncode == 0
+    # The row is tried, its shard fetched for it; it is broken still.
+    assert "Starting download..." in again.stderr
+    assert entry(project.run("status", name, "--json").stdout)["failed_rows"] == 1
+    plain = project.run("local-sync", "requests/add/request.yaml", LOG_LEVEL="INFO")
+    assert "Starting download..." not in plain.stderr
+
+
+def test_retry_of_a_name_that_nobody_asks_for_names_the_nearest(project: Project, hub: LoopbackHub):
+    project.request("retry/known")
+    wrong = project.run("retry", name_of("retry/knwon"))
+    assert wrong.returncode == 2
+    assert name_of("retry/known") in wrong.stderr
+
+
+def test_a_plan_stays_at_its_commit_until_it_is_updated(project: Project, hub: LoopbackHub):
+    first = publish_speech(hub, "update/plan", rows=4, shards=2, seconds=0.2)
+    request = project.request("update/plan")
+    project.run("local-sync", request)
+    second = hub.publish("update/plan", {"NOTES.md": b"more words"})
+    assert entry(project.run("plan", request, "--json").stdout)["commit"] == first
+    moved = entry(project.run("plan", request, "--update", "--json").stdout)
+    assert (moved["commit"], moved["state"]) == (second, "planned")
+    assert entry(project.run("local-sync", request, "--json").stdout)["new_rows"] == 0
+    manifest = json.loads(project.dataset(name_of("update/plan")).manifest.read_text())
+    assert manifest["commit"] == second
+
+
+def test_the_exit_code_of_a_plan_tells_whether_there_is_something_to_make(
+    project: Project, hub: LoopbackHub
+):
+    publish_speech(hub, "update/code", rows=2, shards=1, seconds=0.2)
+    request = project.request("update/code")
+    assert project.run("plan", request, "--exit-code").returncode == 3
+    assert project.run("plan", request).returncode == 0
+    project.run("local-sync", request)
+    assert project.run("plan", request, "--exit-code").returncode == 0
+
+
+def test_a_quota_that_is_used_up_ends_with_6_and_more_room_completes(
+    project: Project, hub: LoopbackHub
+):
+    publish_speech(hub, "quota/full", rows=8, shards=2, seconds=1)
+    request = project.request("quota/full")
+    full = project.run("local-sync", request, STORAGE_QUOTA_GB="0.00005")
+    assert full.returncode == 6
+    assert "STORAGE_QUOTA_GB" in full.stderr
+    folder = project.dataset(name_of("quota/full"))
+    size = sum(path.stat().st_size for path in folder.root.rglob("*.mp3"))
+    assert size <= 50_000
+    done = entry(project.run("local-sync", request, "--json", STORAGE_QUOTA_GB="1").stdout)
+    assert (done["rows"], done["state"]) == (8, "completed")
+
+
+def test_a_watched_status_is_shown_again_when_it_changes_and_ends_quietly(
+    project: Project, hub: LoopbackHub
+):
+    publish_speech(hub, "watch/me", rows=2, shards=1, seconds=0.2)
+    request = project.request("watch/me")
+    watching = project.start("status", "--watch", "--json")
+    assert watching.stdout is not None
+    first = entry(watching.stdout.readline())
+    assert first["state"] == "pending"
+    project.run("local-sync", request)
+    second = entry(watching.stdout.readline())
+    assert second["state"] in {"planned", "downloading", "completed"}
+    time.sleep(0.2)
+    watching.send_signal(signal.SIGINT)
+    _, talk = watching.communicate(timeout=20)
+    assert (watching.returncode, talk) == (0, "")
+
+
+def test_status_tells_of_requests_that_are_refused(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "status/good", rows=2, shards=1, seconds=0.2)
+    project.request("status/good")
+    project.request("status--bad", name="bad")
+    told = project.run("status")
+    assert told.returncode == 0
+    assert "requests/add/bad.yaml" in told.stderr
+    refused = json.loads(project.run("status", "--json").stdout)["refused"]
+    assert [problem["request"] for problem in refused] == ["requests/add/bad.yaml"]
+
+
+def test_status_shows_bytes_and_hours_of_what_is_made_so_far(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "status/half", rows=6, shards=2, seconds=1, broken_rows={4: JUNK, 5: JUNK})
+    assert project.run("local-sync", project.request("status/half")).returncode == 9
+    status = entry(project.run("status", name_of("status/half"), "--json").stdout)
+    assert (status["state"], status["rows"], status["failed_rows"]) == ("failed", 4, 2)
+    mp3s = project.dataset(name_of("status/half")).audio.glob("*.mp3")
+    assert int(str(status["bytes"])) > sum(path.stat().st_size for path in mp3s)
+    assert status["hours"] == round(4 / 3600, 3)
+    assert Path(str(status["location"])).is_dir()
