@@ -26,7 +26,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 def verify(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="One dataset; none checks all.")
+        str | None, typer.Argument(metavar="NAME", help="One dataset; none checks all.")
     ] = None,
     is_deep: Annotated[
         bool, typer.Option("--deep", help="Parse every JSON and decode every MP3 to its end.")

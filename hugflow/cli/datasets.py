@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hugflow.cli.builds import find_add, open_hub, open_project, open_request
+from hugflow.cli.completion import complete_name, complete_request_file
 from hugflow.cli.output import failed_entry, human_bytes, print_data, print_json
 from hugflow.cli.progress import watch_rows
 from hugflow.cli.requests import read_add_request
@@ -34,7 +35,12 @@ IsReported = Annotated[
 
 
 def local_sync(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A request file.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A request file.", autocompletion=complete_request_file
+        ),
+    ],
     as_json: AsJson = False,
     is_dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Tell what would be made, and make nothing.")
@@ -71,7 +77,9 @@ def local_sync(
 
 
 def retry(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A dataset.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A dataset.", autocompletion=complete_name)
+    ],
     as_json: AsJson = False,
     wait_s: WaitSeconds = 0,
     is_reported: IsReported = True,

@@ -38,7 +38,7 @@ LONGEST_S = 240.0
 
 def demo(
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Where to play; a former demo there goes.")
+        Path, typer.Argument(metavar="DIR", help="Where to play; a former demo there goes.")
     ] = Path("demo"),
 ) -> None:
     """Show the whole loop on this machine, offline, in about a minute.

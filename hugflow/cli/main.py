@@ -34,20 +34,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("init")(project.init)
-app.command("validate")(requests.validate)
-app.command("plan")(plans.plan)
-app.command("local-sync")(datasets.local_sync)
-app.command("status")(status.status)
-app.command("retry")(datasets.retry)
-app.command("remove")(removals.remove)
-app.command("undo")(removals.undo)
-app.command("verify")(checks.verify)
-app.command("why")(checks.why)
+app.command("init", short_help="Make a folder a project.")(project.init)
+app.command("validate", short_help="Check request files; nothing is made.")(requests.validate)
+app.command("plan", short_help="Settle what a request will bring.")(plans.plan)
+app.command("local-sync", short_help="Do the whole job for one request.")(datasets.local_sync)
+app.command("status", short_help="Show how datasets stand.")(status.status)
+app.command("retry", short_help="Try again the rows that could not be made.")(datasets.retry)
+app.command("remove", short_help="Take a dataset out of storage, into the trash.")(removals.remove)
+app.command("undo", short_help="Bring a removed dataset back.")(removals.undo)
+app.command("verify", short_help="Hold what is stored against what was made.")(checks.verify)
+app.command("why", short_help="Tell where a file comes from.")(checks.why)
 app.add_typer(config.app, name="config")
-app.command("doctor")(doctor.doctor)
-app.command("up")(project.up)
-app.command("demo")(demo.demo)
+app.command("doctor", short_help="Look whether all is in place.")(doctor.doctor)
+app.command("up", short_help="Open the web UI, with daemon and sensor.")(project.up)
+app.command("demo", short_help="Show the whole loop, offline.")(demo.demo)
 
 
 class Terminated(BaseException):

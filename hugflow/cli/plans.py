@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from hugflow.cli.builds import open_project, open_request
+from hugflow.cli.completion import complete_request_file
 from hugflow.cli.output import (
     failed_entry,
     human_bytes,
@@ -20,7 +21,12 @@ DIFFERENCES_FOUND = 3
 
 
 def plan(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Request files.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE", help="Request files.", autocompletion=complete_request_file
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     is_update: Annotated[
         bool, typer.Option("--update", help="Plan at the commit the revision points to now.")

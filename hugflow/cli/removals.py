@@ -58,7 +58,7 @@ def remove(
 
 def undo(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="A removed dataset; none lists them.")
+        str | None, typer.Argument(metavar="NAME", help="A removed dataset; none lists them.")
     ] = None,
     as_json: AsJson = False,
     wait_s: Wait = 0,

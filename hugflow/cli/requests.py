@@ -23,7 +23,7 @@ EXIT_INVALID = RequestInvalid.exit_code
 RequestFiles = Annotated[
     list[Path],
     typer.Argument(
-        metavar="FILE...",
+        metavar="FILE",
         help="Request files, or folders of them.",
         autocompletion=complete_request_file,
     ),

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hugflow.cli.builds import no_such_dataset, read_project_requests
-from hugflow.cli.output import human_bytes, print_data, print_json, print_talk
+from hugflow.cli.builds import no_such_dataset, open_project, read_project_requests
+from hugflow.cli.completion import complete_name
+from hugflow.cli.output import has_reader, human_bytes, print_data, print_json, print_talk
 from hugflow.requests.collect import RequestSet
-from hugflow.settings import Project, load_project
+from hugflow.settings import Project
+from hugflow.store.layout import Places
 
 if TYPE_CHECKING:
     from hugflow.stages.status import DatasetStatus
@@ -21,14 +23,17 @@ CLEAR_SCREEN = "\x1b[2J\x1b[H"
 
 
 def status(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One dataset.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="One dataset.", autocompletion=complete_name),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     is_watched: Annotated[
         bool, typer.Option("--watch", "-w", help="Show it again whenever something has changed.")
     ] = False,
 ) -> None:
     """Show how datasets stand: all of them, or one in full."""
-    project = load_project()
+    project = open_project()
     requests = read_project_requests(project)
     statuses = _read(project, requests, name)
     _show(project, requests, statuses, name, as_json=as_json)
@@ -58,8 +63,8 @@ def _read(project: Project, requests: RequestSet, name: str | None) -> "list[Dat
 def _changes(
     project: Project, name: str | None, last: "list[DatasetStatus]"
 ) -> "Iterator[list[DatasetStatus]]":
-    """The statuses, each time they differ from the last ones."""
-    while True:
+    """The statuses, each time they differ from the last ones, while somebody reads."""
+    while has_reader():
         time.sleep(WATCH_EVERY_S)
         statuses = _read(project, read_project_requests(project), name)
         if statuses != last:
@@ -80,7 +85,9 @@ def _show(
         print_json({"datasets": [asdict(status) for status in statuses], "refused": refused})
         return
     if name is not None:
-        _print_one(project, statuses[0])
+        _print_one(statuses[0])
+        for line in _statistics_lines(project.places, name):
+            print_data(line)
     elif statuses:
         _print_table(statuses)
     else:
@@ -90,7 +97,17 @@ def _show(
             print_talk(problem.headline)
 
 
-def _print_one(project: Project, status: "DatasetStatus") -> None:
+def _statistics_lines(places: Places, name: str) -> list[str]:
+    """What was measured of a complete dataset, a line for each figure; empty before."""
+    from hugflow.exports.statistics import from_json, render_lines
+    from hugflow.stages.manifest import read_manifest
+
+    manifest = read_manifest(places.dataset(name).manifest) or {}
+    statistics = from_json(manifest.get("statistics"))
+    return render_lines(statistics) if statistics is not None else []
+
+
+def _print_one(status: "DatasetStatus") -> None:
     values: dict[str, Any] = asdict(status)
     values["bytes"] = f"{status.bytes:,} ({human_bytes(status.bytes)})"
     for field, value in values.items():

@@ -127,7 +127,7 @@ def offline(what: str) -> HubUnavailable:
     """Nobody was asked, because somebody said not to."""
     return HubUnavailable(
         f"{what}: the Hub was not asked",
-        why="HF_HUB_OFFLINE is set (or HF_DATASETS_OFFLINE, which means the same)",
+        why="HF_HUB_OFFLINE is set (or HF_DATASETS_OFFLINE, for `datasets`)",
         mend="unset HF_HUB_OFFLINE and run the same command again",
     )
 

@@ -27,7 +27,7 @@ def render_card(plan: Plan, *, description: str, statistics: Statistics | None =
     head = yaml.safe_dump(header, sort_keys=False, allow_unicode=True)
     quoted = "\n".join(f"    {line}" for line in description.splitlines())
     audio = (
-        f"* `audio/`: the column `{plan.audio_column}` as mono MP3, at its sampling rate\n"
+        f"* `audio/`: the column `{plan.audio_column}` as mono MP3\n"
         if plan.audio_column is not None
         else ""
     )

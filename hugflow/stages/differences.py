@@ -3,9 +3,42 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Literal
+
+Code = Literal[
+    "failures_unreadable",
+    "file_missing",
+    "folder_missing",
+    "index_changed",
+    "index_differs",
+    "index_missing",
+    "index_unreadable",
+    "json_differs",
+    "json_missing",
+    "json_size",
+    "json_unreadable",
+    "link_differs",
+    "link_missing",
+    "link_not_a_link",
+    "manifest_differs",
+    "manifest_missing",
+    "manifest_unreadable",
+    "mp3_differs",
+    "mp3_missing",
+    "mp3_size",
+    "mp3_undecodable",
+    "not_a_file",
+    "not_a_folder",
+    "plan_unreadable",
+    "row_missing",
+    "state_unreadable",
+    "temporary_file",
+    "tree_missing",
+    "unknown_file",
+]
 
 # A sync looks at names and sizes: a file that has both right is made anew only once it is gone.
-DAMAGED = frozenset(
+DAMAGED: Final[frozenset[Code]] = frozenset(
     {
         "json_unreadable",
         "json_differs",
@@ -17,7 +50,7 @@ DAMAGED = frozenset(
         "row_missing",
     }
 )
-IN_THE_WAY = frozenset({"link_not_a_link", "not_a_file", "not_a_folder"})
+IN_THE_WAY: Final[frozenset[Code]] = frozenset({"link_not_a_link", "not_a_file", "not_a_folder"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +63,7 @@ class Difference:
     dataset: str
     row: int | None
     path: str
-    code: str
+    code: Code
     message: str
 
 
@@ -41,7 +74,7 @@ class Finder:
     dataset: str
 
     def __call__(
-        self, code: str, path: Path, message: str, *, row: int | None = None
+        self, code: Code, path: Path, message: str, *, row: int | None = None
     ) -> Difference:
         """One difference at `path`."""
         return Difference(self.dataset, row, str(path), code, message)

@@ -48,29 +48,42 @@ class KnownFiles:
 
 
 def find_leftovers(
-    places: Places, folder: DatasetFolder, find: Finder, known: KnownFiles
+    places: Places,
+    folder: DatasetFolder,
+    find: Finder,
+    known: KnownFiles,
+    *,
+    are_rows_known: bool,
 ) -> Iterator[Difference]:
-    """Temporary files and files that nobody knows; while somebody is at work, no temporary ones."""
+    """Temporary files, and files that nobody knows.
+
+    are_rows_known: else MP3s and JSONs may well be of rows whose index cannot be read. While
+    somebody is at work, temporary files are theirs.
+    """
     locks = places.dataset_lock(find.dataset).parent.glob("*.lock")
     is_busy = any(is_held(lock) for lock in locks)
-    own = Names()
-    for part in (folder.audio, folder.json, folder.index):
-        own.add(part.name)
-    for file in (folder.failures, folder.card, folder.manifest):
-        own.add(file.name)
-    by_folder = [
-        (folder.root, own),
-        (folder.audio, known.audio),
-        (folder.json, known.json),
-        (folder.index, known.index),
-    ]
-    for part, names in by_folder:
+    for part, names in ((folder.root, _own_names(folder)), *_by_folder(folder, known)):
+        are_known = are_rows_known or part not in (folder.audio, folder.json)
         for name in names.strangers(_names_in(part)):
-            path = part / name
-            if not (name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)):
-                yield find("unknown_file", path, "nothing in the dataset knows of it")
-            elif not is_busy:
-                yield find("temporary_file", path, "a run that was stopped left it")
+            is_temporary = name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)
+            if is_temporary and not is_busy:
+                yield find("temporary_file", part / name, "a run that was stopped left it")
+            elif not is_temporary and are_known:
+                yield find("unknown_file", part / name, "nothing in the dataset knows of it")
+
+
+def _own_names(folder: DatasetFolder) -> Names:
+    """What lies directly in a tree."""
+    names = Names()
+    for part in (folder.audio, folder.json, folder.index):
+        names.add(part.name)
+    for file in (folder.failures, folder.card, folder.manifest):
+        names.add(file.name)
+    return names
+
+
+def _by_folder(folder: DatasetFolder, known: KnownFiles) -> list[tuple[Path, Names]]:
+    return [(folder.audio, known.audio), (folder.json, known.json), (folder.index, known.index)]
 
 
 def _names_in(folder: Path) -> Iterator[str]:

@@ -6,6 +6,8 @@ from typing import Any
 
 from hugflow.stages.stored import manifest_identity
 
+# A byte is held for each of them.
+MOST_ROWS = 1_000_000_000
 _PLAN_ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -25,6 +27,7 @@ def find_misfit(manifest: Mapping[str, Any], name: str) -> str | None:
             and isinstance(manifest["run"], dict)
             and isinstance(manifest["audio"]["seconds"], int | float)
             and all(type(count) is int and count >= 0 for count in counts)
+            and manifest["rows"]["planned"] <= MOST_ROWS
             and all(isinstance(digest, str) for digest in manifest["index"].values())
         )
     except (KeyError, TypeError, AttributeError) as error:

@@ -1,6 +1,6 @@
 """A tree with a manifest, held against all that is said of it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from hugflow.exports.index import file_sha256
 from hugflow.ledger.journal import Outcome, RowMade, read_journal
 from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_plan
-from hugflow.stages.differences import Difference, Finder
+from hugflow.stages.differences import Code, Difference, Finder
 from hugflow.stages.failures import read_failed_rows
 from hugflow.stages.indexed import read_indexed
 from hugflow.stages.leftovers import KnownFiles, find_leftovers
@@ -58,14 +58,16 @@ class CompleteTree:
             yield from self._compare_plan(plan)
         missing = self._missing_folders()
         for folder in missing:
-            code = "not_a_folder" if stands(folder) else "folder_missing"
+            code: Code = "not_a_folder" if stands(folder) else "folder_missing"
             yield self.find(code, folder, "there is no folder")
         known = KnownFiles()
-        yield from self._verify_rows(plan, missing, known, on_rows)
+        are_rows_known = yield from self._verify_rows(plan, missing, known, on_rows)
         for file in (self.folder.card, self.folder.failures):
             if not file.is_file():
                 yield self.find("file_missing", file, "it is missing")
-        yield from find_leftovers(self.places, self.folder, self.find, known)
+        yield from find_leftovers(
+            self.places, self.folder, self.find, known, are_rows_known=are_rows_known
+        )
 
     def _missing_folders(self) -> list[Path]:
         folders = [self.folder.json, *([self.folder.audio] if self.has_audio else [])]
@@ -88,8 +90,11 @@ class CompleteTree:
         missing: Sequence[Path],
         known: KnownFiles,
         on_rows: Callable[[Sequence[Outcome]], None],
-    ) -> Iterator[Difference]:
-        """Every row of every index, then the rows that nothing tells of, then the counts."""
+    ) -> Generator[Difference, None, bool]:
+        """Every row of every index, then the rows that nothing tells of, then the counts.
+
+        Returns whether every index could be read.
+        """
         failed = read_failed_rows(self.folder.failures)
         if failed.damaged_lines:
             message = f"{failed.damaged_lines} of its lines cannot be read"
@@ -123,6 +128,7 @@ class CompleteTree:
                 message = "it is neither in the index nor in failures.jsonl"
                 yield self.find("row_missing", path, message, row=row)
             yield from self._compare_sums(sums, len(failed.rows), with_bytes=are_files_well)
+        return is_whole
 
     def _verify_index(self, index: Path, index_name: str, digest: str) -> Difference | None:
         if index_name != f"index/{index.name}":

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.decode import open_clip
 from hugflow.audio.mp3 import AudioInfo
 from hugflow.exports.index import audio_info
 from hugflow.ledger.journal import RowMade
-from hugflow.stages.differences import Difference, Finder
+from hugflow.stages.differences import Code, Difference, Finder
 from hugflow.store.layout import DatasetFolder
 
 # What a row's JSON and its index line must say alike.
@@ -92,14 +92,20 @@ class RowCheck:
         return Looked([row.made for row in rows], differences, mp3_bytes, json_bytes)
 
     def _stat(
-        self, row: int, kind: str, path: str, size: int | None, differences: list[Difference]
+        self,
+        row: int,
+        kind: Literal["mp3", "json"],
+        path: str,
+        size: int | None,
+        differences: list[Difference],
     ) -> int | None:
         """The size of a file that stands; None, and a difference, where none does."""
         try:
             # Hundreds of thousands of these: a Path each would double the time.
             status = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
-            differences.append(self.find(f"{kind}_missing", Path(path), "it is missing", row=row))
+            code: Code = "mp3_missing" if kind == "mp3" else "json_missing"
+            differences.append(self.find(code, Path(path), "it is missing", row=row))
             return None
         if not stat.S_ISREG(status.st_mode):
             differences.append(self.find("not_a_file", Path(path), "it is no file", row=row))
@@ -107,7 +113,8 @@ class RowCheck:
         if status.st_size == 0 or size not in (None, status.st_size):
             message = f"it has {status.st_size:,} bytes, where "
             message += "no file is empty" if size is None else f"{size:,} were written"
-            differences.append(self.find(f"{kind}_size", Path(path), message, row=row))
+            code = "mp3_size" if kind == "mp3" else "json_size"
+            differences.append(self.find(code, Path(path), message, row=row))
         return status.st_size
 
     def _decode(self, row: int, path: Path, audio: AudioInfo) -> Iterator[Difference]:

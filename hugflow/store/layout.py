@@ -133,7 +133,9 @@ class Places:
         state = self.state(name, plan_id)
         key = f"{plan_id}-first_{rows}"
         return DatasetState(
-            ledger=state.ledger.with_name(key), raw=state.raw.with_name(key), locks=state.locks / key
+            ledger=state.ledger.with_name(key),
+            raw=state.raw.with_name(key),
+            locks=state.locks / key,
         )
 
     def plans(self, name: str) -> Path:

@@ -1,16 +1,18 @@
 """Comparing a dataset with what is said of it: every kind of damage has its own name."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pyarrow.parquet as pq
 import pytest
 
 from hugflow.ledger.journal import RowMade, read_journal
 from hugflow.stages.build import Build
-from hugflow.stages.differences import Difference, mend_differences
+from hugflow.stages.differences import Code, Difference, mend_differences
 from hugflow.stages.make import make_shards
 from hugflow.stages.status import read_status
 from hugflow.stages.sync import sync_dataset
@@ -205,7 +207,7 @@ def test_an_index_that_cannot_be_read_is_one_difference_and_not_one_a_row(
         index.mkdir()
     elif damage == "no index":
         pq.write_table(table.select(["text"]), index)
-    found = [each for each in told(places, build) if each[2] != "unknown_file"]
+    found = told(places, build)
     assert all(row is None and name == index.name for row, name, _ in found)
     assert {code for _, _, code in found} & {"index_missing", "index_unreadable", "not_a_file"}
 
@@ -262,6 +264,16 @@ def test_a_damaged_manifest_is_a_difference_and_the_ledger_still_tells(
         (None, "manifest.json", "manifest_unreadable"),
         (1, "1.mp3", "mp3_missing"),
     ]
+
+
+def test_a_manifest_that_promises_more_rows_than_there_can_be_is_damaged(
+    made: Made, places: Places
+):
+    build = made()
+    manifest = json.loads(build.folder.manifest.read_text())
+    manifest["rows"]["planned"] = 10**18
+    build.folder.manifest.write_text(json.dumps(manifest))
+    assert told(places, build) == [(None, "manifest.json", "manifest_unreadable")]
 
 
 @pytest.mark.parametrize("part", ["plan", "rows", "audio", "json", "index", "request", "source"])
@@ -445,6 +457,13 @@ def test_a_sync_clears_temporary_files_away_and_leaves_files_that_nobody_knows(
     assert told(places, build) == [(None, "99.mp3", "unknown_file")]
     [step] = mend_differences(look(places, build), None)
     assert "yours to keep" in step
+
+
+def test_every_code_is_explained_in_the_documentation_and_no_other():
+    page = Path(__file__).parents[2].joinpath("docs", "removing.md").read_text("utf-8")
+    rows = page.split("| code | meaning |")[1].split("To mend it")[0].splitlines()
+    explained = [code for row in rows for code in re.findall(r"`(\w+)`", row.split(" | ")[0])]
+    assert sorted(explained) == sorted(get_args(Code))
 
 
 def test_nothing_is_said_of_how_to_mend_what_is_well():
