@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 import dagster as dg
 from dagster._core.definitions.utils import is_valid_owner
 
-from hugflow.errors import HugflowError, StageMissing, UsageWrong
+from hugflow.errors import HugflowError, PlanOutOfDate, StageMissing, UsageWrong
 from hugflow.ledger.markers import SHARD_STAGES, Stage
 from hugflow.names import group_name, op_name
 from hugflow.requests.model import AddRequest
@@ -15,9 +15,10 @@ from hugflow.stages.build import Build
 from hugflow.stages.make import ShardFailed, make_shards
 from hugflow.stages.open import open_build
 from hugflow.stages.processed import find_undone, is_published, publish
-from hugflow.stages.removed import forget_removed
+from hugflow.stages.removed import forget_removed, is_held_back
 from hugflow.stages.sync import ShardsFailed
 from hugflow.stages.tracking import Tracker
+from hugflow.store.layout import Places
 from hugflow_assets.run_log import tell_run
 from hugflow_resources.alive import show_alive
 from hugflow_resources.hub import HubResource
@@ -31,6 +32,7 @@ from hugflow_resources.materializations import (
     unrecorded,
 )
 from hugflow_resources.storage import Storage
+from hugflow_resources.tags import ATTEMPT_TAG
 
 KIND_BY_STAGE = {"raw": "parquet", "audio": "mp3", "metadata": "json", "processed": "file"}
 WORDS_BY_STAGE = {
@@ -78,6 +80,20 @@ def choose_shards(build: Build, keys: Sequence[str]) -> list[Shard]:
         )
     asked = set(keys)
     return [shard for key, shard in shard_by_key.items() if key in asked]
+
+
+def ask_again(context: dg.AssetExecutionContext, request: AddRequest, places: Places) -> None:
+    """Let a person's run ask again for a dataset that was removed by hand.
+
+    Raises PlanOutOfDate for a run of the sensor's, which asked for it before the removal.
+    """
+    if ATTEMPT_TAG in context.run.tags and is_held_back(places, request):
+        raise PlanOutOfDate(
+            f"{request.name}: it was removed since this run was asked for",
+            why="the sensor fetches nothing again that a person has removed",
+            mend=f"`hugflow retry {request.name}` asks for it again",
+        )
+    forget_removed(places, request.name)
 
 
 def to_failure(error: HugflowError) -> dg.Failure:
@@ -154,9 +170,8 @@ def _stage_assets(request: AddRequest) -> dg.AssetsDefinition:
         }
         try:
             with show_alive(places, context.run.run_id), tell_run(context):
+                ask_again(context, request, places)
                 build = open_build(request, places, hub.open(), storage.options())
-                # Whoever asks for a run of a dataset that was removed by hand wants it again.
-                forget_removed(places, name)
                 shards = choose_shards(build, context.partition_keys)
                 yield from _make(context, build, shards, selected)
         except HugflowError as error:

@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +16,9 @@ from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.prompts import PROMPTS_FOLDER
 from tests.projects import Project, make_project
+
+if TYPE_CHECKING:
+    from tests.builds import OpenFor
 
 
 def _open_world() -> LoopbackHub:
@@ -66,6 +70,14 @@ def hub() -> LoopbackHub:
 def places(tmp_path: Path) -> Places:
     """Storage, links and state in a temporary folder."""
     return Places(tmp_path / "datasets", tmp_path / "processed", tmp_path / "state")
+
+
+@pytest.fixture
+def open_for(places: Places, hub: LoopbackHub) -> "OpenFor":
+    """Open the build of a published dataset: `open_for(hf_id, options=..., **request fields)`."""
+    from tests.builds import open_in
+
+    return open_in(places)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,7 +11,7 @@ from uuid import UUID
 import pyarrow as pa
 import pytest
 
-from hugflow.stages.record import column_values
+from hugflow.rows.record import column_values
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
 from tests.projects import make_project

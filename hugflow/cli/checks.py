@@ -15,9 +15,9 @@ from hugflow.errors import UsageWrong
 from hugflow.settings import Project
 
 if TYPE_CHECKING:
-    from hugflow.stages.differences import Difference
-    from hugflow.stages.origin import Origin
+    from hugflow.provenance.origin import Origin
     from hugflow.stages.status import DatasetStatus
+    from hugflow.verify.differences import Difference
 
 EXIT_DIFFERENT = 3
 
@@ -78,7 +78,7 @@ def why(
     For a row that could not be made, it tells the reason. Nobody is asked but the disk.
     """
     project = open_project()
-    from hugflow.stages.why import explain
+    from hugflow.provenance.why import explain
 
     origin = explain(project.places, path, request_path_by_name(project), Path.cwd())
     if as_json:
@@ -109,7 +109,7 @@ def _verify(
     project: Project, status: "DatasetStatus", *, is_deep: bool
 ) -> "tuple[list[Difference], int]":
     """The differences of one dataset, and how many of its rows were looked at."""
-    from hugflow.stages.verify import verify_dataset
+    from hugflow.verify.dataset import verify_dataset
 
     rows = 0
     with watch_rows(status.total_rows or 0, 0, project.settings.progress_interval) as show:
@@ -132,7 +132,7 @@ def _verify(
 
 
 def _print_differences(status: "DatasetStatus", differences: "list[Difference]", rows: int) -> None:
-    from hugflow.stages.differences import mend_differences
+    from hugflow.verify.differences import mend_differences
 
     for each in differences:
         at = "" if each.row is None else f" (row {each.row})"

@@ -23,9 +23,7 @@ DIFFERENCES_FOUND = 3
 def plan(
     files: Annotated[
         list[Path],
-        typer.Argument(
-            metavar="FILE", help="Request files.", autocompletion=complete_request_file
-        ),
+        typer.Argument(metavar="FILE", help="Request files.", autocompletion=complete_request_file),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     is_update: Annotated[

@@ -23,7 +23,7 @@ from hugflow.settings import Project
 from hugflow.store.layout import Places
 
 if TYPE_CHECKING:
-    from hugflow.stages.removal import Removal
+    from hugflow.removal.remove import Removal
     from hugflow.store.trash import TrashEntry
 
 Wait = Annotated[
@@ -69,8 +69,8 @@ def undo(
     if name is None:
         _list_trash(places, as_json=as_json)
         return
+    from hugflow.removal.undo import bring_back
     from hugflow.stages.status import read_status
-    from hugflow.stages.undo import bring_back
 
     if bring_back(places, name, wait_s=wait_s) is None:
         raise HugflowError(
@@ -99,8 +99,8 @@ def _remove(file: Path, *, is_agreed: bool, is_dry: bool, as_json: bool, wait_s:
     request = read_request(file)
     project = open_project()
     places = project.places
-    from hugflow.stages.removal import Order, plan_removal, remove_dataset
-    from hugflow.stages.uses import refuse_used
+    from hugflow.removal.remove import Order, plan_removal, remove_dataset
+    from hugflow.removal.uses import refuse_used
 
     identity = _find_identity(places, file, request)
     removal = plan_removal(places, identity) if identity is not None else None
@@ -137,7 +137,7 @@ def _find_identity(places: Places, file: Path, request: Request) -> Identity | N
     """The one dataset that is meant; None when nothing that is stored is."""
     if isinstance(request, AddRequest):
         return request.identity
-    from hugflow.stages.removal import find_meant
+    from hugflow.removal.remove import find_meant
 
     meant = find_meant(places, request)
     if len(meant) > 1:

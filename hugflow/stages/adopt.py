@@ -1,17 +1,15 @@
 """Taking up a complete tree whose ledger is gone: manifest, index and failures know every row."""
 
-import json
 import logging
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import pyarrow.parquet as pq
-
-from hugflow.audio.mp3 import AudioInfo
 from hugflow.exports.index import file_sha256
-from hugflow.ledger.journal import AUDIO_FIELDS, Journal, Outcome, RowFailed, RowMade
+from hugflow.ledger.journal import Journal, Outcome
 from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
+from hugflow.stages.failures import read_failed_rows
+from hugflow.stages.indexed import read_indexed
 from hugflow.stages.manifest import read_manifest
 from hugflow.stages.mark import audio_marker, mark, metadata_marker, raw_marker
 
@@ -28,28 +26,25 @@ def adopt_tree(build: Build) -> None:
     manifest = read_manifest(build.folder.manifest) if missing else None
     if manifest is None or manifest.get("plan") != build.plan.id:
         return
-    failures = _read_failures(build.folder.failures)
+    failed = read_failed_rows(build.folder.failures).rows
     for shard in missing:
         index = build.folder.index_file(shard.name)
         expected = manifest.get("index", {}).get(f"index/{index.name}")
         if expected is not None and index.is_file() and file_sha256(index) == expected:
-            outcomes = [*_read_index(build, index), *failures.get(shard.name, [])]
+            # A row that stands has not failed, whatever a damaged line says.
+            outcomes: dict[int, Outcome] = {
+                row: failed[row] for row in shard.row_range if row in failed
+            }
+            outcomes |= _read_index(build, index)
             _write_ledger(build, shard, outcomes, expected, index.stat().st_size)
             log.info("%s: took up shard %s; its ledger was missing", build.name, shard.name)
 
 
 def _write_ledger(
-    build: Build, shard: Shard, outcomes: list[Outcome], index_sha256: str, index_bytes: int
+    build: Build, shard: Shard, outcomes: dict[int, Outcome], index_sha256: str, index_bytes: int
 ) -> None:
     """The journal, and the markers of a shard that is done. Missing files are found later."""
-    # A row that stands has not failed, whatever a damaged line says; nor has another shard's.
-    made = {outcome.row for outcome in outcomes if isinstance(outcome, RowMade)}
-    by_row = {
-        outcome.row: outcome
-        for outcome in sorted(outcomes, key=lambda each: each.row)
-        if isinstance(outcome, RowMade)
-        or (outcome.row in shard.row_range and outcome.row not in made)
-    }
+    by_row = dict(sorted(outcomes.items()))
     with Journal(build.state.journal(shard.name)) as journal:
         journal.append(by_row.values())
     mark(build, shard, "raw", raw_marker(shard, 0.0))
@@ -57,41 +52,18 @@ def _write_ledger(
     mark(build, shard, "metadata", metadata_marker(by_row, 0.0, index_sha256, index_bytes))
 
 
-def _read_index(build: Build, index: Path) -> list[Outcome]:
+def _read_index(build: Build, index: Path) -> dict[int, Outcome]:
+    """The rows of an index, with the sizes that their files have on disk."""
     has_audio = build.plan.audio_column is not None
-    table = pq.read_table(index, columns=["row", "audio_info"] if has_audio else ["row"])
-    return [
-        _to_made(build, row, info)
-        for row, info in zip(
-            table.column("row").to_pylist(),
-            table.column("audio_info").to_pylist() if has_audio else [None] * table.num_rows,
-            strict=True,
+    return {
+        made.row: replace(
+            made,
+            mp3_bytes=_size(build.folder.audio / f"{made.stem}.mp3") if has_audio else None,
+            json_bytes=_size(build.folder.json / f"{made.row}.json"),
         )
-    ]
-
-
-def _to_made(build: Build, row: int, info: dict[str, Any] | None) -> RowMade:
-    json_bytes = _size(build.folder.json / f"{row}.json")
-    if info is None:
-        return RowMade(row, str(row), None, json_bytes, None)
-    name = Path(info["path"]).name
-    audio = AudioInfo(**{field: info[field] for field in AUDIO_FIELDS})
-    mp3_bytes = _size(build.folder.audio / name)
-    return RowMade(row, name.removesuffix(".mp3"), mp3_bytes, json_bytes, audio)
-
-
-def _read_failures(path: Path) -> dict[str, list[RowFailed]]:
-    """Failed rows by shard; a line that cannot be read is a row to try again."""
-    failures: dict[str, list[RowFailed]] = {}
-    lines = path.read_bytes().splitlines() if path.is_file() else []
-    for line in lines:
-        try:
-            value = json.loads(line)
-            failed = RowFailed(int(value["row"]), str(value["code"]), str(value["message"]))
-            failures.setdefault(str(value["shard"]), []).append(failed)
-        except (ValueError, KeyError, TypeError, RecursionError):
-            log.warning("a line of %s cannot be read; its row is tried again", path)
-    return failures
+        for piece in read_indexed(index, has_audio=has_audio)
+        for made in piece
+    }
 
 
 def _size(path: Path) -> int | None:

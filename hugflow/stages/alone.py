@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hugflow.store.layout import Places
-from hugflow.store.locks import hold
+from hugflow.store.locks import FOR_EVER, hold
 
 
 @contextmanager
@@ -16,13 +16,22 @@ def hold_whole(places: Places, name: str, wait_s: float) -> Iterator[None]:
     Raises Locked when somebody is at work for longer than `wait_s`.
     """
     ends_at = time.monotonic() + wait_s
-    lock = places.dataset_lock(name)
-    with hold(lock, f"the dataset {name}", wait_s=wait_s):
-        for shard_lock in sorted(lock.parent.rglob("*.lock")):
-            if shard_lock == lock:
-                continue
-            left_s = max(0.0, ends_at - time.monotonic())
-            # One at a time: a dataset may have more shards than a process may open files.
-            with hold(shard_lock, f"shard {shard_lock.stem} of {name}", wait_s=left_s):
-                pass
+    with hold(places.dataset_lock(name), f"the dataset {name}", wait_s=wait_s):
+        wait_for_shards(places, name, max(0.0, ends_at - time.monotonic()))
         yield
+
+
+def wait_for_shards(places: Places, name: str, wait_s: float) -> None:
+    """Wait until nobody is at work on a shard of a dataset; its lock is held by the caller.
+
+    wait_s: FOR_EVER waits as long as it takes. Raises Locked.
+    """
+    ends_at = time.monotonic() + wait_s
+    lock = places.dataset_lock(name)
+    for shard_lock in sorted(lock.parent.rglob("*.lock")):
+        if shard_lock == lock:
+            continue
+        left_s = wait_s if wait_s == FOR_EVER else max(0.0, ends_at - time.monotonic())
+        # One at a time: a dataset may have more shards than a process may open files.
+        with hold(shard_lock, f"shard {shard_lock.stem} of {name}", wait_s=left_s):
+            pass

@@ -26,6 +26,7 @@ from hugflow.stages.quota import Quota, open_quota
 from hugflow.stages.raw import drop_raw, fetch_raw
 from hugflow.stages.reuse import reuse_shard
 from hugflow.stages.rows import Needs, make_rows
+from hugflow.stages.superseded import refuse_superseded
 from hugflow.store.atomic import make_folder
 from hugflow.store.links import check_link
 
@@ -176,6 +177,7 @@ def _prepare(
     lock = ExitStack()
     with lock:
         lock.enter_context(build.hold_shard(shard))
+        refuse_superseded(build)
         reuse_shard(build, shard)
         found = {
             stage: read_marker(build.state.marker(shard.name, stage)) for stage in SHARD_STAGES

@@ -25,17 +25,29 @@ another one than `commit`, and `source.ref` tells so: `refs/convert/parquet`.
 """
 
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hugflow.clients.repository import CONVERTED_REF
+from hugflow.requests.model import Identity
 from hugflow.shards.plan import Plan
 
 VERSION = 1
+# Beyond what anybody publishes; a byte is held for each while a tree is verified.
+MOST_ROWS = 1_000_000_000
+_PLAN_ID = re.compile(r"[0-9a-f]{16}")
 
 
 def read_manifest(path: Path) -> dict[str, Any] | None:
-    """The manifest, or None when the dataset is not complete or its manifest cannot be read."""
+    """The manifest, or None when the dataset is not complete or its manifest cannot be used."""
+    manifest = load_manifest(path)
+    return manifest if manifest is not None and find_misfit(manifest) is None else None
+
+
+def load_manifest(path: Path) -> dict[str, Any] | None:
+    """What stands in the file, whether it can be used or not; None where it is no manifest."""
     try:
         value = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -43,6 +55,42 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
     if not isinstance(value, dict) or value.get("version") != VERSION:
         return None
     return value
+
+
+def find_misfit(manifest: Mapping[str, Any], name: str | None = None) -> str | None:
+    """Why a manifest cannot be used; None when it has the shape of one.
+
+    name: of the dataset that it has to be of.
+    """
+    try:
+        if name is not None and manifest["dataset"] != name:
+            return f"it is the manifest of {manifest['dataset']!r}"
+        counts = [manifest["rows"][key] for key in ("planned", "made", "failed")]
+        counts += [manifest["audio"][key] for key in ("files", "bytes", "copied", "encoded")]
+        counts += [manifest[part][key] for part in ("json", "source") for key in ("files", "bytes")]
+        is_sound = (
+            manifest_identity(manifest) is not None
+            and "audio_column" in manifest
+            and isinstance(manifest["commit"], str)
+            and bool(_PLAN_ID.fullmatch(manifest["plan"]))
+            and isinstance(manifest["run"], dict)
+            and isinstance(manifest["audio"]["seconds"], int | float)
+            and all(type(count) is int and count >= 0 for count in counts)
+            and manifest["rows"]["planned"] <= MOST_ROWS
+            and all(isinstance(digest, str) for digest in manifest["index"].values())
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        return f"it is damaged: {type(error).__name__}: {error}"
+    return None if is_sound else "it is damaged: a value has another type than it should"
+
+
+def manifest_identity(manifest: Mapping[str, Any]) -> Identity | None:
+    """The identity that a manifest names; None where it is not the one of its dataset's name."""
+    try:
+        identity = Identity(**manifest["request"])
+        return identity if identity.name == manifest["dataset"] else None
+    except (KeyError, TypeError, AttributeError):
+        return None
 
 
 def without_run(manifest: dict[str, Any]) -> dict[str, Any]:

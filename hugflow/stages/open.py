@@ -49,11 +49,17 @@ def open_build(
 
 
 def fetch_request_plan(
-    request: AddRequest, hub: Hub, mp3_source: str, *, commit: str | None
+    request: AddRequest,
+    hub: Hub,
+    mp3_source: str,
+    *,
+    commit: str | None,
+    files_commit: str | None = None,
 ) -> Plan:
     """What the request consists of, by the Hub's answers; nothing is recorded.
 
     mp3_source: where the request names none. commit: read there rather than at the revision.
+    files_commit: of the conversion to parquet that was read then; None of the one of now.
     """
     asked = Asked(
         audio_column=request.is_asked("audio_column"), text_column=request.is_asked("text_column")
@@ -67,7 +73,14 @@ def fetch_request_plan(
         text_column=request.text_column,
         mp3_source=request.mp3_source or mp3_source,
     )
-    return fetch_plan(hub, request.name, fields, asked, commit=commit)
+    return fetch_plan(hub, request.name, fields, asked, commit=commit, files_commit=files_commit)
+
+
+def read_commits(manifest: Mapping[str, Any] | None) -> tuple[str | None, str | None]:
+    """The commit that a tree was planned at, and the one that its files were read at."""
+    if manifest is None:
+        return None, None
+    return manifest["commit"], manifest["source"].get("commit")
 
 
 def changed_fields(request: AddRequest, planned: PlanRequest) -> list[str]:
@@ -81,8 +94,10 @@ def changed_fields(request: AddRequest, planned: PlanRequest) -> list[str]:
 
 def _plan_anew(request: AddRequest, places: Places, hub: Hub, options: Options) -> Plan:
     manifest = read_manifest(places.dataset(request.name).manifest)
-    commit = manifest.get("commit") if manifest is not None else None
-    plan = fetch_request_plan(request, hub, options.mp3_source, commit=commit)
+    commit, files_commit = read_commits(manifest)
+    plan = fetch_request_plan(
+        request, hub, options.mp3_source, commit=commit, files_commit=files_commit
+    )
     if manifest is not None and manifest.get("plan") != plan.id and _is_same(manifest, plan):
         raise PlanOutOfDate(
             f"{request.name}: the tree in storage was made by another plan",
@@ -97,8 +112,13 @@ def _plan_anew(request: AddRequest, places: Places, hub: Hub, options: Options) 
 
 def _plan_again(request: AddRequest, places: Places, hub: Hub, plan: Plan, *, update: bool) -> Plan:
     """The plan of the same request for other rows, or at a later commit."""
-    commit = None if update else plan.commit
-    newer = fetch_request_plan(request, hub, plan.request.mp3_source, commit=commit)
+    newer = fetch_request_plan(
+        request,
+        hub,
+        plan.request.mp3_source,
+        commit=None if update else plan.commit,
+        files_commit=None if update else plan.files_commit,
+    )
     if newer.id == plan.id:
         return plan
     changed = ", ".join(changed_fields(request, plan.request)) or "the commit"

@@ -8,7 +8,7 @@ from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_current_plan
 from hugflow.stages.manifest import read_manifest
 from hugflow.stages.measure import Measured, measure_plan
-from hugflow.stages.open import changed_fields, fetch_request_plan
+from hugflow.stages.open import changed_fields, fetch_request_plan, read_commits
 from hugflow.stages.options import Options
 from hugflow.store.layout import Places
 
@@ -42,9 +42,7 @@ def preview_sync(request: AddRequest, places: Places, hub: Hub, options: Options
     current = read_current_plan(places, request.name)
     plan = _find_plan(request, places, hub, options, current)
     state = places.state(plan.dataset, plan.id)
-    missing = [
-        shard for shard in plan.shards if not state.marker(shard.name, "metadata").is_file()
-    ]
+    missing = [shard for shard in plan.shards if not state.marker(shard.name, "metadata").is_file()]
     return Preview(
         plan=plan,
         is_new_plan=current is None or current.id != plan.id,
@@ -58,10 +56,11 @@ def _find_plan(
     request: AddRequest, places: Places, hub: Hub, options: Options, current: Plan | None
 ) -> Plan:
     if current is None:
-        manifest = read_manifest(places.dataset(request.name).manifest) or {}
-        commit = manifest.get("commit")
-        return fetch_request_plan(request, hub, options.mp3_source, commit=commit)
-    if changed_fields(request, current.request):
+        commit, files_commit = read_commits(read_manifest(places.dataset(request.name).manifest))
+        mp3_source = options.mp3_source
+    elif changed_fields(request, current.request):
+        commit, files_commit = current.commit, current.files_commit
         mp3_source = current.request.mp3_source
-        return fetch_request_plan(request, hub, mp3_source, commit=current.commit)
-    return current
+    else:
+        return current
+    return fetch_request_plan(request, hub, mp3_source, commit=commit, files_commit=files_commit)

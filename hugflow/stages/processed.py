@@ -4,15 +4,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hugflow.errors import Locked, PlanOutOfDate, StageMissing
+from hugflow.errors import Locked, StageMissing
 from hugflow.ledger.markers import read_marker
 from hugflow.requests.grammar import BadRowBudget, max_bad_rows
 from hugflow.shards.plan import Shard
-from hugflow.shards.plans import read_current_id
 from hugflow.stages.build import Build
 from hugflow.stages.complete import count_failed, read_markers, write_failures, write_manifest
 from hugflow.stages.gate import refuse_bad_rows
 from hugflow.stages.manifest import read_manifest
+from hugflow.stages.superseded import refuse_superseded
 from hugflow.stages.trees import sweep_next_trees, take_place
 from hugflow.store.atomic import find_temporary
 from hugflow.store.links import is_linked, link
@@ -40,7 +40,7 @@ def publish(build: Build) -> Published | None:
     another plan came into force meanwhile.
     """
     with build.hold_dataset():
-        _refuse_superseded(build)
+        refuse_superseded(build)
         markers = read_markers(build)
         if markers is None:
             return None
@@ -73,17 +73,6 @@ def finish_sample(build: Build) -> dict[str, Any]:
     write_failures(build)
     manifest, _ = write_manifest(build, markers, build.max_bad_rows)
     return manifest
-
-
-def _refuse_superseded(build: Build) -> None:
-    """Refuse to publish rows that are no longer asked for."""
-    current = read_current_id(build.places, build.name)
-    if current not in (None, build.plan.id):
-        raise PlanOutOfDate(
-            f"{build.name}: another plan is in force by now",
-            why=f"the rows of the plan {build.plan.id} were made, and {current} is asked for",
-            mend="run the same command again: it makes what is asked for now",
-        )
 
 
 def _published_budget(build: Build, failed: int) -> BadRowBudget:

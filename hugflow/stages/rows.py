@@ -21,15 +21,15 @@ import pyarrow as pa
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.convert import Converter
 from hugflow.ledger.journal import Journal, Outcome, RowFailed, RowMade
+from hugflow.rows.audio import audio_value, may_be_path, path_of
+from hugflow.rows.record import NOT_TEXT, column_values, render_row
 from hugflow.shards.features import column_features
 from hugflow.shards.plan import Shard
 from hugflow.shards.read import read_rows
 from hugflow.shards.stems import FILENAME_COLUMN, row_stem, to_filenames
 from hugflow.stages.build import Build
-from hugflow.stages.cells import audio_value, may_be_path, path_of
 from hugflow.stages.files import RepositoryFiles
 from hugflow.stages.quota import Quota
-from hugflow.stages.record import NOT_TEXT, column_values, render_row
 from hugflow.store.atomic import Written, commit, discard, disk_errors, write_temporary
 
 log = logging.getLogger(__name__)

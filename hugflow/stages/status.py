@@ -11,7 +11,6 @@ from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_current_plan
 from hugflow.stages.manifest import read_manifest
 from hugflow.stages.measure import Measured, measure_plan
-from hugflow.stages.misfit import find_misfit
 from hugflow.stages.removed import removed_names
 from hugflow.store.layout import Places
 from hugflow.store.links import is_linked
@@ -58,8 +57,6 @@ def read_status(places: Places, name: str, request: str | None = None) -> Datase
     """
     folder, link = places.dataset(name), places.link(name)
     manifest = read_manifest(folder.manifest)
-    if manifest is not None and find_misfit(manifest, name) is not None:
-        manifest = None
     try:
         plan = read_current_plan(places, name)
     except StateUnreadable:

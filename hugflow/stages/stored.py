@@ -1,13 +1,12 @@
 """Which datasets are here, by what they are and not by what their folders are called."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from hugflow.errors import StateUnreadable
 from hugflow.requests.model import Identity
 from hugflow.shards.plans import read_current_plan
-from hugflow.stages.manifest import read_manifest
+from hugflow.stages.manifest import load_manifest, manifest_identity
 from hugflow.store.layout import Places
 
 
@@ -26,18 +25,9 @@ def read_identity(places: Places, name: str) -> Identity | None:
 
     Only an answer that leads back to this very name counts.
     """
-    manifest = read_manifest(places.dataset(name).manifest)
+    manifest = load_manifest(places.dataset(name).manifest)
     found = manifest_identity(manifest) if manifest is not None else _planned_identity(places, name)
     return found if found is not None and found.name == name else None
-
-
-def manifest_identity(manifest: Mapping[str, Any]) -> Identity | None:
-    """The identity that a manifest names; None where it is not the one of its dataset's name."""
-    try:
-        identity = Identity(**manifest["request"])
-        return identity if identity.name == manifest["dataset"] else None
-    except (KeyError, TypeError, AttributeError):
-        return None
 
 
 def _planned_identity(places: Places, name: str) -> Identity | None:

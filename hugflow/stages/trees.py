@@ -11,15 +11,14 @@ A kill between the two is made good by the next call, which takes the first one 
 """
 
 import shutil
-from contextlib import ExitStack
 from pathlib import Path
 
 from hugflow.errors import StateUnreadable
 from hugflow.shards.plan import Plan
+from hugflow.stages.alone import wait_for_shards
 from hugflow.stages.manifest import read_manifest
 from hugflow.store.atomic import disk_errors, make_folder, sync_folder, write_file
 from hugflow.store.layout import DatasetFolder, Places
-from hugflow.store.locks import hold
 
 
 def choose_tree(places: Places, plan: Plan) -> DatasetFolder:
@@ -75,17 +74,16 @@ def take_place(places: Places, plan: Plan, *, wait_s: float) -> None:
     """
     name = plan.dataset
     standing, new = places.dataset(name).root, places.next_tree(name, plan.id).root
-    with ExitStack() as locks:
-        for lock in sorted(places.dataset_lock(name).parent.glob("*-of-*.lock")):
-            locks.enter_context(hold(lock, f"a shard of {name}", wait_s=wait_s))
-        replaced = places.replaced_tree(name)
-        _delete(replaced)
-        with disk_errors(standing):
-            if standing.exists() or standing.is_symlink():
-                standing.rename(replaced)
-            new.rename(standing)
-        sync_folder(standing.parent)
-        sync_folder(replaced.parent)
+    # Whoever comes to a shard of the old plan after this finds that it is not in force any more.
+    wait_for_shards(places, name, wait_s)
+    replaced = places.replaced_tree(name)
+    _delete(replaced)
+    with disk_errors(standing):
+        if standing.exists() or standing.is_symlink():
+            standing.rename(replaced)
+        new.rename(standing)
+    sync_folder(standing.parent)
+    sync_folder(replaced.parent)
     write_standing(places, plan)
 
 

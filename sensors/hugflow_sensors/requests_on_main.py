@@ -27,6 +27,7 @@ from hugflow_resources.hub import HubResource
 from hugflow_resources.materializations import STAGES, register_partitions, unrecorded
 from hugflow_resources.requests_repo import RequestsRepo
 from hugflow_resources.storage import Storage
+from hugflow_resources.tags import ATTEMPT_TAG
 from hugflow_sensors.decide import (
     Memo,
     Start,
@@ -315,7 +316,7 @@ def _run_request(
         asset_selection=[dg.AssetKey([name, stage]) for stage in STAGES],
         tags={
             **tags,
-            "hugflow/attempt": str(attempt),
+            ATTEMPT_TAG: str(attempt),
             "dagster/asset_partition_range_start": wanted[0],
             "dagster/asset_partition_range_end": wanted[1],
         },

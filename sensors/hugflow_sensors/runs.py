@@ -10,11 +10,9 @@ from hugflow.shards.plan import Plan
 from hugflow.store.layout import Places
 from hugflow_resources.alive import forget_run, is_dead
 from hugflow_resources.materializations import STAGES
+from hugflow_resources.tags import DATASET_TAG, PLAN_TAG, REQUEST_TAG
 from hugflow_sensors.decide import Ending, PastRun
 
-DATASET_TAG = "hugflow/dataset"
-PLAN_TAG = "hugflow/plan"
-REQUEST_TAG = "hugflow/request"
 MOST_PAST_RUNS = 10
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
+from hugflow.removal.remove import Order, remove_dataset
 from hugflow.requests.catalog import read_catalog
 from hugflow.requests.model import AddRequest
 from hugflow.settings import load_project
@@ -14,7 +15,6 @@ from hugflow.stages.build import Build
 from hugflow.stages.manifest import read_manifest
 from hugflow.stages.open import open_build
 from hugflow.stages.options import Options
-from hugflow.stages.removal import Order, remove_dataset
 from hugflow.stages.sync import sync_dataset
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
@@ -23,8 +23,9 @@ from hugflow_assets.definitions import load_definitions
 from hugflow_resources.alive import show_alive
 from hugflow_resources.hub import HubResource
 from hugflow_resources.storage import Storage
+from hugflow_resources.tags import PLAN_TAG
 from hugflow_sensors import requests_on_main as sensor_module
-from hugflow_sensors.runs import PLAN_TAG, attempt_tags
+from hugflow_sensors.runs import attempt_tags
 from tests.dagster.conftest import RANGE_END, RANGE_START, Project
 
 

@@ -11,7 +11,7 @@ from hugflow.stages.disk import ShardOnDisk, read_shard
 from hugflow.stages.sync import sync_dataset
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_text
-from tests.stages.conftest import OpenFor
+from tests.builds import OpenFor
 
 
 @pytest.fixture

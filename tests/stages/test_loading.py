@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from hugflow.errors import RequestInvalid, ShardCorrupt
+from hugflow.rows.record import column_values
 from hugflow.shards.features import column_features
 from hugflow.stages.build import Build
-from hugflow.stages.record import column_values
 from hugflow.stages.sync import sync_dataset
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import SPEAKERS, to_audio_column
@@ -26,7 +26,7 @@ from hugflow.testing.tables import (
     with_features,
     write_parquet,
 )
-from tests.stages.conftest import OpenFor
+from tests.builds import OpenFor
 from tests.trees import read_rows_json
 
 # Several folders in one process: importing `datasets` takes longer than all the rest.

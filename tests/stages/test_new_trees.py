@@ -20,7 +20,7 @@ from hugflow.stages.trees import take_place
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
-from tests.stages.conftest import OpenFor
+from tests.builds import OpenFor
 from tests.trees import read_rows_json, read_tree
 
 

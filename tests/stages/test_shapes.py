@@ -15,7 +15,7 @@ from hugflow.testing.faults import Match, Status
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
 from hugflow.testing.shapes import CLIP_S, HOSTILE_PATHS, RATE_HZ, Shape, publish_shape
-from tests.stages.conftest import OpenFor
+from tests.builds import OpenFor
 from tests.trees import read_failures, read_rows_json
 
 WHOLE: tuple[Shape, ...] = (

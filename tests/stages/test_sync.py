@@ -36,7 +36,7 @@ from hugflow.testing.samples import (
     to_audio_column,
 )
 from hugflow.testing.speech import encode, speech_like
-from tests.stages.conftest import OpenFor
+from tests.builds import OpenFor
 from tests.trees import read_failures, read_rows_json, read_tree
 
 JUNK = b"this is no audio"

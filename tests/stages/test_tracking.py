@@ -14,7 +14,7 @@ from hugflow.stages.tracking import Tracker
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_text
-from tests.stages.conftest import OpenFor
+from tests.builds import OpenFor
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from hugflow.rows.record import column_values
 from hugflow.shards.features import column_features
 from hugflow.stages.build import Build
-from hugflow.stages.record import column_values
 from hugflow.stages.sync import sync_dataset
 from hugflow.testing.column_types import (
     LABELS,
@@ -22,7 +22,7 @@ from hugflow.testing.column_types import (
     types_table,
 )
 from hugflow.testing.hub import LoopbackHub
-from tests.stages.conftest import OpenFor
+from tests.builds import OpenFor
 from tests.trees import read_rows_json
 
 # Several folders in one process: importing `datasets` takes longer than all the rest.

@@ -15,8 +15,8 @@ from hugflow.audio.decode import open_clip
 from hugflow.audio.mp3 import AudioInfo
 from hugflow.exports.index import audio_info
 from hugflow.ledger.journal import RowMade
-from hugflow.stages.differences import Code, Difference, Finder
 from hugflow.store.layout import DatasetFolder
+from hugflow.verify.differences import Code, Difference, Finder
 
 # What a row's JSON and its index line must say alike.
 COMPARED_FIELDS = ("path", "sampling_rate", "num_samples", "duration")

@@ -12,16 +12,16 @@ import pytest
 
 from hugflow.ledger.journal import RowMade, read_journal
 from hugflow.stages.build import Build
-from hugflow.stages.differences import Code, Difference, mend_differences
 from hugflow.stages.make import make_shards
 from hugflow.stages.status import read_status
 from hugflow.stages.sync import sync_dataset
-from hugflow.stages.verify import verify_dataset
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_text
 from hugflow.testing.speech import encode, speech_like
-from tests.stages.conftest import OpenFor
+from hugflow.verify.dataset import verify_dataset
+from hugflow.verify.differences import Code, Difference, mend_differences
+from tests.builds import OpenFor
 from tests.trees import read_tree
 
 JUNK = b"this is no audio"

@@ -24,14 +24,10 @@ class Size:
 def read_size(places: Places, name: str) -> Size:
     """The size of a dataset; nothing where neither manifest nor plan can be read."""
     manifest = read_manifest(places.dataset(name).manifest)
-    try:
-        if manifest is not None:
-            audio, metadata = manifest["audio"], manifest["json"]
-            files = audio["files"] + metadata["files"] + len(manifest["index"]) + FILES_BESIDE_ROWS
-            return Size(manifest["rows"]["made"], files, audio["bytes"] + metadata["bytes"])
-    except (KeyError, TypeError):
-        # Damaged; the ledger knows as well.
-        pass
+    if manifest is not None:
+        audio, metadata = manifest["audio"], manifest["json"]
+        files = audio["files"] + metadata["files"] + len(manifest["index"]) + FILES_BESIDE_ROWS
+        return Size(manifest["rows"]["made"], files, audio["bytes"] + metadata["bytes"])
     try:
         plan = read_current_plan(places, name)
     except StateUnreadable:

@@ -4,22 +4,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from hugflow.clients.hub import Hub
 from hugflow.requests.model import AddRequest
 from hugflow.stages.build import Build
 from hugflow.stages.open import open_build
 from hugflow.stages.options import Options
 from hugflow.store.layout import Places
-from hugflow.testing.hub import LoopbackHub
 
 OpenFor = Callable[..., Build]
 
 
-@pytest.fixture
-def open_for(places: Places, hub: LoopbackHub) -> OpenFor:
-    """Open the build of a published dataset: `open_for(hf_id, options=..., **request fields)`."""
+def open_in(places: Places) -> OpenFor:
+    """Opens builds there: `open_for(hf_id, options=..., **request fields)`."""
 
     def open_for(hf_id: str, options: Options | None = None, **fields: Any) -> Build:
         request = AddRequest(hf_id=hf_id, **{"description": "A test", **fields})

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from hugflow.errors import UsageWrong
+from hugflow.provenance.known import NobodyKnows
+from hugflow.provenance.origin import Origin
+from hugflow.provenance.why import explain
 from hugflow.stages.build import Build
-from hugflow.stages.known import NobodyKnows
 from hugflow.stages.make import make_shards
-from hugflow.stages.origin import Origin
 from hugflow.stages.sync import sync_dataset
-from hugflow.stages.why import explain
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_text
-from tests.stages.conftest import OpenFor
+from tests.builds import OpenFor
 
 Made = Callable[[], Build]
 

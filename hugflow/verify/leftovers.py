@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hugflow.stages.differences import Difference, Finder
 from hugflow.store.atomic import TEMPORARY_SUFFIX
 from hugflow.store.layout import DatasetFolder, Places
 from hugflow.store.locks import is_held
+from hugflow.verify.differences import Difference, Finder
 
 NAMES_AT_ONCE = 4096
 

@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 
 from hugflow.exports.index import audio_info
 from hugflow.ledger.journal import RowMade
+from hugflow.rows.moments import moment_values
 from hugflow.shards.arrow import byte_lengths, is_list, map_as_lists, unique_names
 from hugflow.shards.features import names_beside
 from hugflow.shards.plan import Plan
-from hugflow.stages.moments import moment_values
 
 
 class NotText:

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 from hugflow.errors import UsageWrong
-from hugflow.stages.known import KnownDataset
-from hugflow.stages.origin import Origin
+from hugflow.provenance.known import KnownDataset
+from hugflow.provenance.origin import Origin
 from hugflow.stages.status import read_statuses
 from hugflow.store.layout import Places
 

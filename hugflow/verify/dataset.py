@@ -12,15 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 from hugflow.ledger.journal import Outcome
 from hugflow.ledger.progress import read_progress
-from hugflow.stages.differences import Difference, Finder
-from hugflow.stages.manifest import read_manifest
-from hugflow.stages.misfit import find_misfit
-from hugflow.stages.verify_complete import CompleteTree
-from hugflow.stages.verify_rows import RowCheck
-from hugflow.stages.verify_unfinished import verify_unfinished
+from hugflow.stages.manifest import find_misfit, load_manifest
 from hugflow.store.layout import Places
 from hugflow.store.links import is_linked
 from hugflow.store.trash import stands
+from hugflow.verify.complete import CompleteTree
+from hugflow.verify.differences import Difference, Finder
+from hugflow.verify.rows import RowCheck
+from hugflow.verify.unfinished import verify_unfinished
 
 
 def verify_dataset(
@@ -40,7 +39,7 @@ def verify_dataset(
     """
     find, folder = Finder(name), places.dataset(name)
     check = RowCheck(folder, find, deep, workers)
-    manifest = read_manifest(folder.manifest)
+    manifest = load_manifest(folder.manifest)
     if manifest is not None:
         misfit = find_misfit(manifest, name)
         if misfit is None:

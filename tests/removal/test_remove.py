@@ -15,11 +15,13 @@ import pytest
 
 from hugflow.errors import CannotWrite, HugflowError, Locked
 from hugflow.ledger.progress import read_progress
+from hugflow.removal.ours import NotOurs
+from hugflow.removal.remove import Order, find_meant, plan_removal, remove_dataset
+from hugflow.removal.undo import CannotBringBack, bring_back
+from hugflow.removal.uses import DatasetInUse
 from hugflow.requests.model import AddRequest, Identity, RemoveRequest
 from hugflow.stages.build import Build, hold_dataset
 from hugflow.stages.make import make_shards
-from hugflow.stages.ours import NotOurs
-from hugflow.stages.removal import Order, find_meant, plan_removal, remove_dataset
 from hugflow.stages.removed import (
     asking_digests,
     forget_removed,
@@ -29,13 +31,11 @@ from hugflow.stages.removed import (
 )
 from hugflow.stages.status import read_status, read_statuses
 from hugflow.stages.sync import sync_dataset
-from hugflow.stages.undo import CannotBringBack, bring_back
-from hugflow.stages.uses import DatasetInUse
 from hugflow.store.layout import Places
 from hugflow.store.trash import latest_entry, read_entries
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_text
-from tests.stages.conftest import OpenFor
+from tests.builds import OpenFor
 from tests.trees import read_tree
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -223,7 +223,7 @@ def test_a_link_that_leads_into_the_tree_keeps_it_and_is_named(stored: Stored, p
 def test_what_else_uses_datasets_keeps_them_by_a_function_of_its_own(
     stored: Stored, places: Places, monkeypatch: pytest.MonkeyPatch
 ):
-    from hugflow.stages import uses
+    from hugflow.removal import uses
 
     build = stored()
     user = uses.Use("the flow `denoise` reads it", "stop the flow")
@@ -447,8 +447,8 @@ import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from hugflow.requests.model import Identity
-from hugflow.stages.removal import Order, remove_dataset
-from hugflow.stages.undo import bring_back
+from hugflow.removal.remove import Order, remove_dataset
+from hugflow.removal.undo import bring_back
 from hugflow.store.layout import Places
 
 places = Places(*map(Path, sys.argv[1:4]))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hugflow.stages.moments import moment_values
+from hugflow.rows.moments import moment_values
 
 SAFE = st.datetimes(
     datetime.fromisoformat("1900-01-01"),

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hugflow.ledger.journal import RowMade
-from hugflow.stages.differences import Difference, Finder
-from hugflow.stages.verify_rows import Looked
+from hugflow.verify.differences import Difference, Finder
+from hugflow.verify.rows import Looked
 
 _UNSEEN, _MADE, _FAILED = 0, 1, 2
 

@@ -6,8 +6,7 @@ from pathlib import Path
 from hugflow.errors import CannotWrite, HugflowError, StateUnreadable
 from hugflow.requests.model import Identity
 from hugflow.shards.plans import read_current_plan
-from hugflow.stages.manifest import read_manifest
-from hugflow.stages.stored import manifest_identity
+from hugflow.stages.manifest import load_manifest, manifest_identity, read_manifest
 from hugflow.store.layout import Places
 from hugflow.store.trash import is_folder, stands
 
@@ -59,7 +58,7 @@ def _why_foreign(places: Places, identity: Identity) -> str | None:
         return "it is a link or a file, and a dataset's tree is a folder"
     if folder.manifest.is_symlink():
         return "its manifest.json is a link"
-    manifest = read_manifest(folder.manifest)
+    manifest = load_manifest(folder.manifest)
     if manifest is not None and manifest_identity(manifest) == identity:
         return None
     named = manifest.get("dataset") if manifest is not None else None

@@ -10,14 +10,14 @@ from hugflow.exports.index import file_sha256
 from hugflow.ledger.journal import Outcome, RowMade, read_journal
 from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_plan
-from hugflow.stages.differences import Code, Difference, Finder
 from hugflow.stages.failures import read_failed_rows
 from hugflow.stages.indexed import read_indexed
-from hugflow.stages.leftovers import KnownFiles, find_leftovers
-from hugflow.stages.tally import Sums, Tally
-from hugflow.stages.verify_rows import Expected, RowCheck
 from hugflow.store.layout import DatasetFolder, Places
 from hugflow.store.trash import is_folder, stands
+from hugflow.verify.differences import Code, Difference, Finder
+from hugflow.verify.leftovers import KnownFiles, find_leftovers
+from hugflow.verify.rows import Expected, RowCheck
+from hugflow.verify.tally import Sums, Tally
 
 # The manifest's sum is rounded once a shard and once in all.
 _SECONDS_APART = 0.01

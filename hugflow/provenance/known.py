@@ -8,13 +8,12 @@ from typing import Any
 
 from hugflow.errors import HugflowError, StateUnreadable, UsageWrong
 from hugflow.ledger.journal import Outcome, RowMade, read_journal
+from hugflow.provenance.origin import Origin
 from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.plans import read_current_plan, read_plan
 from hugflow.stages.failures import read_failed_rows
 from hugflow.stages.indexed import read_indexed
 from hugflow.stages.manifest import read_manifest
-from hugflow.stages.misfit import find_misfit
-from hugflow.stages.origin import Origin
 from hugflow.stages.status import read_status
 from hugflow.store.layout import DatasetFolder, Places
 
@@ -40,8 +39,6 @@ class KnownDataset:
         """What is known of the dataset called `name`; requests: path of the file by name."""
         status = read_status(places, name, requests.get(name))
         manifest = read_manifest(places.dataset(name).manifest) or {}
-        if manifest and find_misfit(manifest, name):
-            manifest = {}
         plan = _read_plan_of_tree(places, name, manifest)
         asked = manifest.get("request", {})
         if plan is not None:

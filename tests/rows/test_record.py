@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from hugflow.audio.mp3 import AudioInfo
 from hugflow.ledger.journal import RowMade
-from hugflow.stages.record import NOT_TEXT, column_values, render_row
+from hugflow.rows.record import NOT_TEXT, column_values, render_row
 from tests.shards.plans import plan_of
 
 INF, NAN = float("inf"), float("nan")

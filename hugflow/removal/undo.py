@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from hugflow.errors import HugflowError
 from hugflow.ledger.progress import read_progress
+from hugflow.removal.ours import refuse_away
 from hugflow.stages.alone import hold_whole
-from hugflow.stages.ours import refuse_away
 from hugflow.stages.removed import forget_removed
 from hugflow.store.layout import Places
 from hugflow.store.links import check_link, link

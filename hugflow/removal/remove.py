@@ -21,16 +21,16 @@ from pathlib import Path
 
 from hugflow.errors import HugflowError, StateUnreadable
 from hugflow.ledger.progress import Progress, Status, write_progress
+from hugflow.removal.ours import refuse_away, refuse_foreign
+from hugflow.removal.size import Size, read_size
+from hugflow.removal.undo import restore
+from hugflow.removal.uses import Use, find_uses, refuse_used
 from hugflow.requests.collect import match_removal
 from hugflow.requests.model import Identity, RemoveRequest
 from hugflow.stages.alone import hold_whole
-from hugflow.stages.ours import refuse_away, refuse_foreign
 from hugflow.stages.removed import Removed, read_removed, write_removed
-from hugflow.stages.size import Size, read_size
 from hugflow.stages.status import read_status
 from hugflow.stages.stored import read_planned, read_stored
-from hugflow.stages.undo import restore
-from hugflow.stages.uses import Use, find_uses, refuse_used
 from hugflow.store.atomic import disk_errors, sync_folder
 from hugflow.store.layout import Places
 from hugflow.store.trash import (

@@ -1,0 +1,1 @@
+"""Taking a dataset out of storage, and bringing it back."""

@@ -1,0 +1,1 @@
+"""One row: its audio out of Arrow, and its JSON."""

@@ -1,0 +1,8 @@
+"""The tags by which runs that the sensor asked for are known, and told apart."""
+
+from typing import Final
+
+DATASET_TAG: Final = "hugflow/dataset"
+PLAN_TAG: Final = "hugflow/plan"
+REQUEST_TAG: Final = "hugflow/request"
+ATTEMPT_TAG: Final = "hugflow/attempt"
