@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from threading import Lock
+from threading import Event, Lock, Thread
 
 from hugflow.audio.bad import AudioBad
 from hugflow.clients.fetch import is_verified
@@ -24,6 +24,9 @@ from hugflow.store.locks import download_slot
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _MAX_PATH_CHARACTERS = 1_000
+# Smaller files may stay in memory whole while they are read.
+LARGE_BYTES = 32 << 20
+FORGET_EVERY_S = 0.1
 
 
 def repository_path(path: str, hf_id: str, commit: str) -> str:
@@ -46,6 +49,31 @@ def repository_path(path: str, hf_id: str, commit: str) -> str:
     if not is_inside:
         raise AudioBad("path_refused", f"the path {path!r} leads out of the repository")
     return name.as_posix()
+
+
+@contextmanager
+def kept_small(mapped: mmap.mmap) -> Iterator[None]:
+    """Let what is read of a large file leave memory again while the block reads it.
+
+    A page that is read counts as ours until somebody needs the room; an hour of WAV has gigabytes
+    of them. Whoever comes back to a page finds it in the file.
+    """
+    if len(mapped) <= LARGE_BYTES:
+        yield
+        return
+    is_read = Event()
+
+    def forget() -> None:
+        while not is_read.wait(FORGET_EVERY_S):
+            mapped.madvise(mmap.MADV_DONTNEED)
+
+    forgetting = Thread(target=forget, name="forget", daemon=True)
+    forgetting.start()
+    try:
+        yield
+    finally:
+        is_read.set()
+        forgetting.join()
 
 
 @dataclass(slots=True)
@@ -94,7 +122,8 @@ class RepositoryFiles:
                 with target.open("rb") as opened:
                     # Not closed by us: the traceback of a bad row may still hold a view of it.
                     mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
-                yield memoryview(mapped)
+                with kept_small(mapped):
+                    yield memoryview(mapped)
             finally:
                 if not self.build.options.keep_raw:
                     target.unlink(missing_ok=True)
