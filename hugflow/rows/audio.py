@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from hugflow.shards.arrow import is_binary, is_list, is_text
 from hugflow.shards.stems import text_or_none
 
 _FIELDS = ("bytes", "path", "array", "sampling_rate")
@@ -22,21 +23,21 @@ def audio_value(scalar: pa.Scalar) -> Any:
     type_ = scalar.type
     if pa.types.is_struct(type_):
         return {name: _field(scalar, name) for name in _FIELDS if type_.get_field_index(name) >= 0}
-    if _is_text(type_):
+    if is_text(type_):
         return {"path": text_or_none(scalar)}
     return scalar.as_buffer()
 
 
 def may_be_path(type_: pa.DataType) -> bool:
     """Whether a value of this type may say nothing but a path."""
-    return _is_text(type_) or (pa.types.is_struct(type_) and type_.get_field_index("path") >= 0)
+    return is_text(type_) or (pa.types.is_struct(type_) and type_.get_field_index("path") >= 0)
 
 
 def path_of(scalar: pa.Scalar) -> str | None:
     """The path that is all an audio value says; None where it says more, or nothing."""
     if not scalar.is_valid:
         return None
-    if _is_text(scalar.type):
+    if is_text(scalar.type):
         return text_or_none(scalar)
     others = ("bytes", "array")
     known = [name for name in others if scalar.type.get_field_index(name) >= 0]
@@ -51,7 +52,7 @@ def _field(scalar: pa.StructScalar, name: str) -> Any:
         case "path":
             return text_or_none(field)
         case "bytes":
-            return field.as_buffer() if _is_binary(field.type) else None
+            return field.as_buffer() if is_binary(field.type) else None
         case "array":
             return to_samples(field)
         case _:
@@ -64,7 +65,7 @@ def to_samples(scalar: pa.Scalar) -> Any:
     Nulls among floats are NaN, among whole numbers 0: either is silence.
     """
     values = _flatten(scalar)
-    if values is None or not _is_nested(values.type):
+    if values is None or not is_list(values.type):
         return scalar.as_py() if values is None else _to_numpy(values)
     lengths = np.diff(np.asarray(values.offsets)) if hasattr(values, "offsets") else None
     if values.null_count or (lengths is not None and len(set(lengths.tolist())) > 1):
@@ -76,34 +77,10 @@ def _flatten(scalar: pa.Scalar) -> pa.Array | None:
     """The values of a list; None for what is no list."""
     if isinstance(scalar, pa.ExtensionScalar):
         scalar = scalar.value
-    return scalar.values if _is_nested(scalar.type) else None
+    return scalar.values if is_list(scalar.type) else None
 
 
 def _to_numpy(values: pa.Array) -> npt.NDArray[Any]:
     if values.null_count and pa.types.is_integer(values.type):
         values = values.fill_null(0)
     return np.asarray(values.to_numpy(zero_copy_only=False))
-
-
-def _is_nested(type_: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_list(type_)
-        or pa.types.is_large_list(type_)
-        or pa.types.is_fixed_size_list(type_)
-    )
-
-
-def _is_text(type_: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_string(type_)
-        or pa.types.is_large_string(type_)
-        or pa.types.is_string_view(type_)
-    )
-
-
-def _is_binary(type_: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_binary(type_)
-        or pa.types.is_large_binary(type_)
-        or pa.types.is_binary_view(type_)
-    )

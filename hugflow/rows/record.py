@@ -16,7 +16,14 @@ import pyarrow.compute as pc
 from hugflow.exports.index import audio_info
 from hugflow.ledger.journal import RowMade
 from hugflow.rows.moments import moment_values
-from hugflow.shards.arrow import byte_lengths, is_list, map_as_lists, unique_names
+from hugflow.shards.arrow import (
+    byte_lengths,
+    is_binary,
+    is_list,
+    is_text,
+    map_as_lists,
+    unique_names,
+)
 from hugflow.shards.features import names_beside
 from hugflow.shards.plan import Plan
 
@@ -205,22 +212,11 @@ def _is_extension(type_: pa.DataType) -> bool:
 
 def _is_plain(type_: pa.DataType) -> bool:
     """Whether values of this type are JSON as they are."""
-    return bool(
-        pa.types.is_string(type_)
-        or pa.types.is_large_string(type_)
-        or pa.types.is_string_view(type_)
-        or pa.types.is_boolean(type_)
-        or pa.types.is_null(type_)
-    )
+    return is_text(type_) or bool(pa.types.is_boolean(type_) or pa.types.is_null(type_))
 
 
-def _is_binary(type_: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_binary(type_)
-        or pa.types.is_large_binary(type_)
-        or pa.types.is_binary_view(type_)
-        or pa.types.is_fixed_size_binary(type_)
-    )
+def _has_size(type_: pa.DataType) -> bool:
+    return is_binary(type_) or bool(pa.types.is_fixed_size_binary(type_))
 
 
 def _is_moment(type_: pa.DataType) -> bool:
@@ -235,7 +231,7 @@ _CONVERTERS: Final[
     (_is_plain, _plain),
     (pa.types.is_integer, _integers),
     (pa.types.is_floating, _floats),
-    (_is_binary, _sizes),
+    (_has_size, _sizes),
     (_is_moment, lambda column, feature: moment_values(column)),
     (pa.types.is_decimal, _decimals),
     (is_list, _lists),

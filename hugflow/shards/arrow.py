@@ -44,6 +44,24 @@ def unique_names(names: Sequence[str]) -> list[str]:
     return found
 
 
+def is_text(type_: pa.DataType) -> bool:
+    """Whether values are text, however long or short."""
+    return bool(
+        pa.types.is_string(type_)
+        or pa.types.is_large_string(type_)
+        or pa.types.is_string_view(type_)
+    )
+
+
+def is_binary(type_: pa.DataType) -> bool:
+    """Whether values are bytes, each of a length of its own."""
+    return bool(
+        pa.types.is_binary(type_)
+        or pa.types.is_large_binary(type_)
+        or pa.types.is_binary_view(type_)
+    )
+
+
 def is_list(type_: pa.DataType) -> bool:
     """Whether values are lists: of any length or of one, near or far, views or not."""
     return bool(
@@ -170,7 +188,7 @@ def row_sizes(array: pa.Array) -> npt.NDArray[np.int64]:
         ends = np.cumsum(lengths)
         sums: npt.NDArray[np.int64] = before[ends] - before[ends - lengths] + 4
         return sums
-    if _has_length(type_):
+    if is_binary(type_) or is_text(type_):
         return _to_numbers(byte_lengths(array)) + 4
     width = 1 if pa.types.is_null(type_) else type_.bit_width // 8
     return np.full(len(array), max(width, 1), np.int64)
@@ -219,14 +237,3 @@ def _lengths(array: pa.Array) -> npt.NDArray[np.int64]:
 def _to_numbers(lengths: pa.Array) -> npt.NDArray[np.int64]:
     known = pc.fill_null(lengths, 0).cast(pa.int64())
     return np.asarray(known.to_numpy(zero_copy_only=False))
-
-
-def _has_length(type_: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_binary(type_)
-        or pa.types.is_large_binary(type_)
-        or pa.types.is_binary_view(type_)
-        or pa.types.is_string(type_)
-        or pa.types.is_large_string(type_)
-        or pa.types.is_string_view(type_)
-    )

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from hugflow.shards.arrow import FILE_TYPE, feature_type, index_type, is_list
+from hugflow.shards.arrow import FILE_TYPE, feature_type, index_type, is_binary, is_list, is_text
 
 AUDIO_TYPE = FILE_TYPE
 AUDIO_INFO_TYPE = pa.struct(
@@ -55,16 +55,16 @@ def is_audio_type(type_: pa.DataType, *, may_be_path: bool = False) -> bool:
     may_be_path: text counts too, as paths; any column of text would, so somebody must have said
     that this one is audio.
     """
-    if _is_text(type_):
+    if is_text(type_):
         return may_be_path
     if pa.types.is_struct(type_):
         return any(
-            (field.name == "bytes" and _is_binary(field.type))
-            or (field.name == "path" and _is_text(field.type))
+            (field.name == "bytes" and is_binary(field.type))
+            or (field.name == "path" and is_text(field.type))
             or (field.name == "array" and _is_samples(field.type))
             for field in type_
         )
-    return _is_binary(type_)
+    return is_binary(type_)
 
 
 def has_audio_feature(schema: pa.Schema, column: str) -> bool:
@@ -164,22 +164,6 @@ def _declared_features(schema: pa.Schema) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, RecursionError):
         return {}
     return features if isinstance(features, dict) else {}
-
-
-def _is_binary(type_: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_binary(type_)
-        or pa.types.is_large_binary(type_)
-        or pa.types.is_binary_view(type_)
-    )
-
-
-def _is_text(type_: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_string(type_)
-        or pa.types.is_large_string(type_)
-        or pa.types.is_string_view(type_)
-    )
 
 
 def _is_samples(type_: pa.DataType) -> bool:

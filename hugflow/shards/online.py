@@ -15,18 +15,7 @@ def check_online(hub: Hub, request: AddRequest) -> None:
     and does it have the columns. RequestInvalid, NotAuthorised, HubUnavailable and
     ShardUnreadable say what does not hold.
     """
-    fields = PlanRequest(
-        hf_id=request.hf_id,
-        subset=request.subset,
-        split=request.split,
-        revision=request.revision,
-        audio_column=request.audio_column,
-        text_column=request.text_column,
-        mp3_source=request.mp3_source or "copy",
-    )
-    asked = Asked(
-        audio_column=request.is_asked("audio_column"), text_column=request.is_asked("text_column")
-    )
+    fields, asked = PlanRequest.of(request, mp3_source="copy"), Asked.of(request)
     repository = hub.fetch_repository(fields.hf_id, fields.revision)
     source = fetch_source(hub, repository, fields)
     footer = read_footer(hub, fields.hf_id, source.commit, source.files[0])

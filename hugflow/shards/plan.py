@@ -29,12 +29,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import StateUnreadable
 from hugflow.ledger.progress import to_pairs
 from hugflow.names import partition_key, shard_name
+from hugflow.requests.model import AddRequest
 
 VERSION = 2
 # Raised when the same input would give other rows: it is part of every plan's id.
@@ -73,6 +74,17 @@ class PlanRequest:
     audio_column: str
     text_column: str
     mp3_source: str
+
+    @classmethod
+    def of(cls, request: AddRequest, *, mp3_source: str) -> Self:
+        """What a request asks for; mp3_source: taken where it names none."""
+        return cls(
+            hf_id=request.hf_id,
+            subset=request.subset,
+            split=request.split,
+            revision=request.revision,
+            **request.row_fields(mp3_source=mp3_source),
+        )
 
 
 @dataclass(frozen=True, slots=True)

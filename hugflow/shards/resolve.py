@@ -5,13 +5,14 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 
 from hugflow.clients.hub import Hub
 from hugflow.clients.repository import Repository
 from hugflow.errors import RequestInvalid
+from hugflow.requests.model import AddRequest
 from hugflow.shards.features import has_audio_feature, index_features, is_audio_type
 from hugflow.shards.footers import Footer, common_schema, read_filenames, read_footer
 from hugflow.shards.plan import Plan, PlanRequest, plan_shards
@@ -27,6 +28,11 @@ class Asked:
 
     audio_column: bool
     text_column: bool
+
+    @classmethod
+    def of(cls, request: AddRequest) -> Self:
+        """What the file names."""
+        return cls(request.is_asked("audio_column"), request.is_asked("text_column"))
 
 
 @dataclass(frozen=True, slots=True)

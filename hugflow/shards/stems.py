@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from hugflow.names import safe_stem, stem_key
+from hugflow.shards.arrow import is_text
 
 FILENAME_COLUMN = "audio_filename"
-_TEXT_TYPES = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 
 
 def to_filenames(column: pa.Array | pa.ChunkedArray) -> list[str | None]:
@@ -23,7 +23,7 @@ def to_filenames(column: pa.Array | pa.ChunkedArray) -> list[str | None]:
     The plan and the row path both read it here: what is a name to one must be one to the other.
     """
     type_ = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if not any(is_text(type_) for is_text in _TEXT_TYPES):
+    if not is_text(type_):
         return [None] * len(column)
     try:
         names: list[str | None] = column.to_pylist()

@@ -61,18 +61,7 @@ def fetch_request_plan(
     mp3_source: where the request names none. commit: read there rather than at the revision.
     files_commit: of the conversion to parquet that was read then; None of the one of now.
     """
-    asked = Asked(
-        audio_column=request.is_asked("audio_column"), text_column=request.is_asked("text_column")
-    )
-    fields = PlanRequest(
-        hf_id=request.hf_id,
-        subset=request.subset,
-        split=request.split,
-        revision=request.revision,
-        audio_column=request.audio_column,
-        text_column=request.text_column,
-        mp3_source=request.mp3_source or mp3_source,
-    )
+    fields, asked = PlanRequest.of(request, mp3_source=mp3_source), Asked.of(request)
     return fetch_plan(hub, request.name, fields, asked, commit=commit, files_commit=files_commit)
 
 
