@@ -34,6 +34,10 @@ class RequestInvalid(HugflowError):
     exit_code = 4
 
 
+class FileMissing(RequestInvalid):
+    """The repository, which can be read, does not hold a file at this commit."""
+
+
 class NotAuthorised(HugflowError):
     """The Hub or a remote does not let us in: no token, a wrong one, or a gate not yet passed."""
 

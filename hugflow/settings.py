@@ -21,14 +21,13 @@ from hugflow.errors import SettingInvalid
 from hugflow.requests.problems import show_key
 from hugflow.settings_files import YAML, SettingsFile, Unfit, read_dotenv, read_yaml
 from hugflow.settings_model import NAMES, SECRETS, Settings, default_text, what_it_takes
-from hugflow.stages.options import Options
+from hugflow.stages.options import BYTES_PER_GB, Options
 from hugflow.store.layout import Places
 
 if TYPE_CHECKING:
     from hugflow.clients.git import Remote
 
 PROJECT_FILES = ("workspace.yaml", "hugflow.yaml")
-BYTES_PER_GB = 10**9
 GH_TIMEOUT_S = 5.0
 
 Origin = Literal["environment", ".env", "hugflow.yaml", "default"]

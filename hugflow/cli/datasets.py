@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -153,10 +154,10 @@ def _make_sample(
     project: Project, add: AddFile, limit: int, wait_s: float, *, as_json: bool
 ) -> dict[str, Any]:
     """Make a sample, tell of it, and give its entry in the JSON."""
-    build = open_request(project, add.request, wait_s=wait_s)
-    from hugflow.stages.sample import make_sample, to_sample
+    from hugflow.stages.sample import make_sample, open_sample
 
-    sample = to_sample(build, limit)
+    options = replace(project.options, lock_wait_s=wait_s)
+    sample = open_sample(add.request, project.places, open_hub(project), options, rows=limit)
     with watch_rows(sample.rows, 0, project.settings.progress_interval) as on_rows:
         sampled = make_sample(sample, on_rows=on_rows)
     rows = sampled.manifest["rows"]
@@ -164,7 +165,7 @@ def _make_sample(
         print_data(_rows_words(rows, sampled.new_rows))
         print_data(f"{sample.folder.root} is a sample: it is not published")
     return {
-        "name": build.name,
+        "name": sample.name,
         "request": add.path,
         "state": "sample",
         "location": str(sample.folder.root),

@@ -189,7 +189,7 @@ def _show(removal: "Removal", say: Any) -> None:
     say(removal.name)
     say(f"  state    {removal.state}")
     say(f"  rows     {size.rows:,}")
-    say(f"  files    {size.files:,}, {human_bytes(size.bytes)}")
+    say(f"  files    {size.files:,}, {human_bytes(size.all_bytes)}")
     say(f"  folder   {removal.folder or '-'}")
     say(f"  link     {removal.link or '-'}")
     if removal.other_link is not None:
@@ -206,7 +206,7 @@ def _to_json(file: Path, removal: "Removal") -> dict[str, Any]:
         "link": str(removal.link) if removal.link is not None else None,
         "rows": removal.size.rows,
         "files": removal.size.files,
-        "bytes": removal.size.bytes,
+        "bytes": removal.size.all_bytes,
         "uses": [use.what for use in removal.uses],
     }
 

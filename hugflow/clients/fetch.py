@@ -50,20 +50,24 @@ class Download:
     file: PublishedFile
 
 
-def fetch(download: Download, target: Path) -> None:
+def fetch(download: Download, target: Path, *, durable: bool = True) -> None:
     """Bring the file to `target`, whole and verified, or raise; then nothing stands there.
+
+    durable: whether a power cut must not undo it; a file that is read once and dropped needs
+    none of that, and is verified all the same.
 
     Raises ShardCorrupt when the bytes are not those the Hub names, after a second try from the
     start; HubUnavailable when it cannot be had now; NotAuthorised or RequestInvalid when asking
-    again will not help; DiskFull.
+    again will not help, FileMissing among them; DiskFull or CannotWrite.
     """
     make_folder(target.parent)
     part = target.with_name(target.name + ".part")
     for last_try in (False, True):
         _fetch_part(download, part)
-        if is_verified(part, download.file):
-            break
-        part.unlink(missing_ok=True)
+        with disk_errors(part):
+            if is_verified(part, download.file):
+                break
+            part.unlink(missing_ok=True)
         if last_try:
             raise ShardCorrupt(
                 f"{download.what}: the bytes are not those the Hub promises",
@@ -71,15 +75,20 @@ def fetch(download: Download, target: Path) -> None:
                 mend="run the same command again later; if it stays so, tell the dataset's owner",
             )
         log.warning("%s arrived damaged; fetching it anew", download.what)
-    part.rename(target)
-    sync_folder(target.parent)
+    with disk_errors(target):
+        if durable:
+            _sync(part)
+        part.rename(target)
+    if durable:
+        sync_folder(target.parent)
 
 
 def _fetch_part(download: Download, part: Path) -> None:
     """Complete `part` to the promised size, trying again as long as bytes keep coming."""
     attempt = 0
+    with disk_errors(part):
+        part.touch()
     most = _size(part)
-    part.touch()
     while True:
         before = _size(part)
         if before >= download.file.size_bytes:
@@ -113,7 +122,8 @@ def _receive(download: Download, part: Path, start: int) -> None:
         headers["Range"] = f"bytes={start}-"
     with get_session().stream("GET", download.url, headers=headers) as response:
         if response.status_code == 416:
-            part.unlink(missing_ok=True)
+            with disk_errors(part):
+                part.unlink(missing_ok=True)
             return
         hf_raise_for_status(response)
         is_rest = response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
@@ -130,7 +140,7 @@ def _receive(download: Download, part: Path, start: int) -> None:
 
 
 def is_verified(path: Path, file: PublishedFile) -> bool:
-    """Whether size and hash are those the Hub names; the bytes are on the disk then."""
+    """Whether size and hash are those the Hub names."""
     if _size(path) != file.size_bytes:
         return False
     digest: Hash
@@ -142,8 +152,13 @@ def is_verified(path: Path, file: PublishedFile) -> bool:
     with path.open("rb") as opened:
         while chunk := opened.read(CHUNK_BYTES):
             digest.update(chunk)
-        os.fsync(opened.fileno())
     return digest.hexdigest() == file.digest
+
+
+def _sync(path: Path) -> None:
+    """Bring the file's bytes to the disk."""
+    with path.open("rb") as opened:
+        os.fsync(opened.fileno())
 
 
 def _size(path: Path) -> int:

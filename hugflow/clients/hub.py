@@ -126,8 +126,19 @@ class Hub:
                     found[info.path] = _to_published_file(info)
         return found
 
-    def fetch_file(self, hf_id: str, commit: str, file: PublishedFile, target: Path) -> None:
-        """Bring one file to `target`, resumed where an earlier attempt stopped, and verified."""
+    def fetch_file(
+        self,
+        hf_id: str,
+        commit: str,
+        file: PublishedFile,
+        target: Path,
+        *,
+        durable: bool = True,
+    ) -> None:
+        """Bring one file to `target`, resumed where an earlier attempt stopped, and verified.
+
+        durable: False for a file that is read once and dropped, which need not survive a power cut.
+        """
         fetch(
             Download(
                 what=f"{hf_id}@{commit}:{file.path}",
@@ -136,6 +147,7 @@ class Hub:
                 file=file,
             ),
             target,
+            durable=durable,
         )
 
     def open_file(self, hf_id: str, commit: str, file: PublishedFile) -> io.BufferedIOBase:
@@ -255,6 +267,7 @@ class RangedFile(io.BufferedIOBase):
                 if response.status_code != 206:
                     # A server that ignores ranges sends the file from its start.
                     return _skip_and_take(response, start, size)
+                _check_range(response, start, end)
                 body = response.read()
             if len(body) != size:
                 raise httpx2.RemoteProtocolError(f"{len(body)} bytes came where {size} were asked")
@@ -276,6 +289,13 @@ def no_such_revision(hf_id: str, revision: str, names: Sequence[str]) -> Revisio
         if is_commit
         else advise("revision", revision, names),
     )
+
+
+def _check_range(response: httpx2.Response, start: int, end: int) -> None:
+    """Refuse another part of the file than the one from byte `start` to byte `end`."""
+    got = response.headers.get("Content-Range", "no range")
+    if not got.startswith(f"bytes {start}-{end}/"):
+        raise httpx2.RemoteProtocolError(f"{got!r} came where bytes {start}-{end} were asked")
 
 
 def _skip_and_take(response: httpx2.Response, start: int, size: int) -> bytes:

@@ -29,7 +29,13 @@ from hugflow.clients.session import (
     one_retry,
     wait_before_retry_s,
 )
-from hugflow.errors import HubUnavailable, HugflowError, NotAuthorised, RequestInvalid
+from hugflow.errors import (
+    FileMissing,
+    HubUnavailable,
+    HugflowError,
+    NotAuthorised,
+    RequestInvalid,
+)
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +113,7 @@ def to_hugflow_error(error: Exception, what: str) -> HugflowError:
                 mend="check revision; leave it out for the branch main",
             )
         case RemoteEntryNotFoundError():
-            return RequestInvalid(
+            return FileMissing(
                 f"{what}: no such file",
                 why="the repository does not hold it at this commit",
                 mend="tell the dataset's owner, or request another revision",

@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
 
@@ -86,11 +88,27 @@ def asked_wait_s(response: httpx2.Response) -> float | None:
 
     https://huggingface.co/docs/hub/rate-limits: the Hub itself tells it by `RateLimit` alone.
     """
-    value = response.headers.get("Retry-After", "")
-    if value.isdecimal():
-        return float(value)
+    wait_s = parse_retry_after_s(response.headers.get("Retry-After", ""), datetime.now(UTC))
+    if wait_s is not None:
+        return wait_s
     limit = parse_ratelimit_headers(response.headers) if response.status_code == 429 else None
     return float(limit.reset_in_seconds) if limit is not None and not limit.remaining else None
+
+
+def parse_retry_after_s(value: str, now: datetime) -> float | None:
+    """Seconds that a Retry-After header asks for, by a number or by a date; None for neither.
+
+    A date that has passed asks for no wait; one without a zone is in UTC.
+    https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
+    """
+    if value.isdecimal():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        return max(0.0, (moment - now).total_seconds())
+    except (ValueError, OverflowError):
+        return None
 
 
 def is_expired_link(response: httpx2.Response) -> bool:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from hugflow.doctor.findings import Finding, Patient, of_error, ok, problem, warning
 from hugflow.errors import SettingInvalid
-from hugflow.stages.manifest import read_manifest
+from hugflow.stages.measure import measure_storage
+from hugflow.stages.options import BYTES_PER_GB
 
 OLDEST_PYTHON = (3, 11)
 FEW_BYTES = 10 * 10**9
@@ -121,8 +122,8 @@ def check_quota(patient: Patient) -> Iterator[Finding]:
     if quota is None:
         yield ok("quota", "not set (STORAGE_QUOTA_GB)")
         return
-    used = _stored_bytes(patient.project.resolve("STORAGE_ROOT"))
-    what = f"{used / 1e9:.3f} of {quota / 1e9:g} GB are taken by complete datasets"
+    used = measure_storage(patient.project.places)
+    what = f"{used / BYTES_PER_GB:.3f} of {quota / BYTES_PER_GB:g} GB are taken by datasets"
     mend = "remove datasets (`hugflow remove`), or raise STORAGE_QUOTA_GB"
     if used >= quota:
         yield problem("quota", what, mend)
@@ -201,16 +202,6 @@ def _look_at_disk(check: str, folder: Path) -> Finding:
     if free_bytes < FEW_BYTES or (status.f_files and status.f_favail < FEW_INODES):
         return warning(check, what, mend)
     return ok(check, what)
-
-
-def _stored_bytes(storage_root: Path) -> int:
-    manifests = (read_manifest(path) for path in storage_root.glob("*/manifest.json"))
-    return sum(
-        int(manifest.get(part, {}).get("bytes", 0))
-        for manifest in manifests
-        if manifest is not None
-        for part in ("audio", "json")
-    )
 
 
 def _nearest_existing(folder: Path) -> Path:

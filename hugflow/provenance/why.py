@@ -7,7 +7,7 @@ from pathlib import Path
 from hugflow.errors import UsageWrong
 from hugflow.provenance.known import KnownDataset
 from hugflow.provenance.origin import Origin
-from hugflow.stages.status import read_statuses
+from hugflow.stages.stored import list_names
 from hugflow.store.layout import Places
 
 _ROW_OF_NAME = re.compile(r"(?P<name>[^/#]+)#(?P<row>[0-9]{1,18})")
@@ -21,7 +21,7 @@ def explain(places: Places, asked: str, requests: dict[str, str], here: Path) ->
     Raises UsageWrong for what belongs to no dataset here, NobodyKnows for a file in a tree that
     nothing knows of.
     """
-    names = {status.name for status in read_statuses(places, requests)}
+    names = {*requests, *list_names(places)}
     row_of_name = _ROW_OF_NAME.fullmatch(asked)
     if row_of_name is not None and row_of_name["name"] in names:
         known = KnownDataset.of(places, row_of_name["name"], requests)

@@ -28,13 +28,13 @@ def refuse_foreign(places: Places, identity: Identity) -> None:
             why=why,
             mend="look at it, and move it away by hand if it should go",
         )
-    beside = places.next_trees(identity.name).parent
-    if beside.is_symlink():
-        raise NotOurs(
-            f"{beside} is a link",
-            why="what is reached through it does not lie in STORAGE_ROOT",
-            mend="move the link away",
-        )
+    for beside in (places.next_trees(identity.name).parent, places.samples(identity.name).parent):
+        if beside.is_symlink():
+            raise NotOurs(
+                f"{beside} is a link",
+                why="what is reached through it does not lie in STORAGE_ROOT",
+                mend="move the link away",
+            )
 
 
 def refuse_away(places: Places, name: str) -> None:

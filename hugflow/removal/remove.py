@@ -4,7 +4,7 @@ Each step is one rename, or one file written whole:
 
     record   STATE_DIR/removed/<name>.json, and the entry in the trash: nothing fetches it again
     link     PROCESSED_ROOT/<name> goes, where it is a link that leads to the dataset's tree
-    tree     STORAGE_ROOT/<name> moves into the trash
+    tree     STORAGE_ROOT/<name> moves into the trash, with the trees beside it and its samples
     state    plans, ledger and fetched bytes too; the progress file says `removed`
     end      the entry in the trash is complete
 
@@ -22,12 +22,12 @@ from pathlib import Path
 from hugflow.errors import HugflowError, StateUnreadable
 from hugflow.ledger.progress import Progress, Status, write_progress
 from hugflow.removal.ours import refuse_away, refuse_foreign
-from hugflow.removal.size import Size, read_size
 from hugflow.removal.undo import restore
 from hugflow.removal.uses import Use, find_uses, refuse_used
 from hugflow.requests.collect import match_removal
 from hugflow.requests.model import Identity, RemoveRequest
 from hugflow.stages.alone import hold_whole
+from hugflow.stages.measure import Measured, measure_dataset
 from hugflow.stages.removed import Removed, read_removed, write_removed
 from hugflow.stages.status import read_status
 from hugflow.stages.stored import read_planned, read_stored
@@ -52,14 +52,15 @@ log = logging.getLogger(__name__)
 class Removal:
     """What goes when a dataset is removed.
 
-    folder: its tree, None where there is none. link: what goes from PROCESSED_ROOT; other_link:
-    what stands there instead, and stays. uses: what keeps it from being removed.
+    folder: its tree, None where there is none. size: of all its trees. link: what goes from
+    PROCESSED_ROOT; other_link: what stands there instead, and stays. uses: what keeps it from
+    being removed.
     """
 
     identity: Identity
     state: Status
     folder: Path | None
-    size: Size
+    size: Measured
     link: Path | None
     other_link: Path | None
     uses: tuple[Use, ...]
@@ -104,7 +105,8 @@ def plan_removal(places: Places, identity: Identity) -> Removal | None:
     refuse_away(places, name)
     folder, published = places.dataset(name).root, places.link(name)
     leads_here = published.is_symlink() and os.path.realpath(published) == os.path.realpath(folder)
-    parts = (folder, places.next_trees(name), *places.state_folders(name).values())
+    trees = (folder, places.next_trees(name), places.samples(name))
+    parts = (*trees, *places.state_folders(name).values())
     is_there = leads_here or any(stands(part) for part in parts)
     if not is_there and _begun_entry(places, name) is None:
         return None
@@ -112,7 +114,7 @@ def plan_removal(places: Places, identity: Identity) -> Removal | None:
         identity=identity,
         state=read_status(places, name).state,
         folder=folder if stands(folder) else None,
-        size=read_size(places, name),
+        size=measure_dataset(places, name),
         link=published if leads_here else None,
         other_link=published if stands(published) and not leads_here else None,
         uses=find_uses(places, name),
@@ -173,7 +175,7 @@ def _begin(places: Places, removal: Removal, order: Order) -> TrashEntry:
             by=order.by,
             reason=order.reason,
             files=removal.size.files,
-            bytes=removal.size.bytes,
+            bytes=removal.size.all_bytes,
             was_linked=removal.link is not None,
             has_tree=removal.folder is not None,
         )

@@ -17,18 +17,22 @@ def hold_whole(places: Places, name: str, wait_s: float) -> Iterator[None]:
     """
     ends_at = time.monotonic() + wait_s
     with hold(places.dataset_lock(name), f"the dataset {name}", wait_s=wait_s):
-        wait_for_shards(places, name, max(0.0, ends_at - time.monotonic()))
+        left_s = max(0.0, ends_at - time.monotonic())
+        wait_for_shards(places, name, left_s, with_samples=True)
         yield
 
 
-def wait_for_shards(places: Places, name: str, wait_s: float) -> None:
+def wait_for_shards(
+    places: Places, name: str, wait_s: float, *, with_samples: bool = False
+) -> None:
     """Wait until nobody is at work on a shard of a dataset; its lock is held by the caller.
 
     wait_s: FOR_EVER waits as long as it takes. Raises Locked.
     """
     ends_at = time.monotonic() + wait_s
     lock = places.dataset_lock(name)
-    for shard_lock in sorted(lock.parent.rglob("*.lock")):
+    # Those of samples lie in folders of their own.
+    for shard_lock in sorted(lock.parent.glob("**/*.lock" if with_samples else "*.lock")):
         if shard_lock == lock:
             continue
         left_s = wait_s if wait_s == FOR_EVER else max(0.0, ends_at - time.monotonic())

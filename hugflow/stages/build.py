@@ -10,7 +10,7 @@ from hugflow.shards.plan import Plan, Shard
 from hugflow.stages.options import Options
 from hugflow.stages.predecessor import Predecessor
 from hugflow.store.layout import DatasetFolder, DatasetState, Places
-from hugflow.store.locks import hold
+from hugflow.store.locks import FOR_EVER, hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +85,11 @@ class Build:
 
     def hold_dataset(self) -> AbstractContextManager[None]:
         """Be the one who plans, publishes or removes; raises Locked."""
-        return hold_dataset(self.places, self.name, self.options.lock_wait_s)
+        return hold_dataset(self.places, self.name, self.options)
 
 
-def hold_dataset(places: Places, name: str, wait_s: float) -> AbstractContextManager[None]:
+def hold_dataset(places: Places, name: str, options: Options) -> AbstractContextManager[None]:
     """Hold the short lock of a dataset; raises Locked."""
-    # Planning and publishing take seconds, so even a caller that does not wait waits a little.
-    return hold(
-        places.dataset_lock(name),
-        f"the dataset {name}",
-        wait_s=wait_s if wait_s < 0 else max(wait_s, 10.0),
-    )
+    is_for_ever = options.lock_wait_s == FOR_EVER
+    wait_s = FOR_EVER if is_for_ever else max(options.lock_wait_s, options.short_wait_s)
+    return hold(places.dataset_lock(name), f"the dataset {name}", wait_s=wait_s)

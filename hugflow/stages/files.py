@@ -7,7 +7,7 @@ is looked up on the Hub, fetched, held against the Hub's hash, and gone when its
 import hashlib
 import mmap
 import re
-from collections import defaultdict
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from threading import Event, Lock, Thread
 from hugflow.audio.bad import AudioBad
 from hugflow.clients.fetch import is_verified
 from hugflow.clients.repository import PublishedFile
-from hugflow.errors import RequestInvalid, ShardCorrupt
+from hugflow.errors import FileMissing, ShardCorrupt
 from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
 from hugflow.store.locks import download_slot
@@ -27,6 +27,8 @@ _MAX_PATH_CHARACTERS = 1_000
 # Smaller files may stay in memory whole while they are read.
 LARGE_BYTES = 32 << 20
 FORGET_EVERY_S = 0.1
+# Of files that share one, one waits for the other; more than there are workers.
+LOCKS = 256
 
 
 def repository_path(path: str, hf_id: str, commit: str) -> str:
@@ -83,7 +85,7 @@ class RepositoryFiles:
     build: Build
     shard: Shard
     _files: dict[str, PublishedFile] = field(default_factory=dict)
-    _locks: defaultdict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
+    _locks: tuple[Lock, ...] = field(default_factory=lambda: tuple(Lock() for _ in range(LOCKS)))
 
     def look_up(self, paths: Iterable[str]) -> None:
         """Ask the Hub for a batch of paths, so that `open` need not ask for each."""
@@ -115,7 +117,7 @@ class RepositoryFiles:
             raise AudioBad("audio_empty", "the audio has zero bytes")
         target = self._folder / hashlib.sha256(name.encode()).hexdigest()[:32]
         # Two rows may name one file.
-        with self._locks[name]:
+        with self._locks[zlib.crc32(name.encode()) % LOCKS]:
             if not (target.is_file() and is_verified(target, file)):
                 self._fetch(file, target)
             try:
@@ -142,6 +144,14 @@ class RepositoryFiles:
         build = self.build
         try:
             with download_slot(build.places.download_slots, build.options.download_slots):
-                build.hub.fetch_file(build.plan.request.hf_id, build.plan.commit, file, target)
-        except (ShardCorrupt, RequestInvalid) as error:
+                build.hub.fetch_file(
+                    build.plan.request.hf_id,
+                    build.plan.commit,
+                    file,
+                    target,
+                    durable=build.options.keep_raw,
+                )
+        except FileMissing as error:
+            raise AudioBad("path_not_found", f"{error.what}: {error.why}") from error
+        except ShardCorrupt as error:
             raise AudioBad("path_corrupt", f"{error.what}: {error.why}") from error

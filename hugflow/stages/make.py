@@ -24,7 +24,7 @@ from hugflow.stages.mark import audio_marker, mark, metadata_marker, raw_marker,
 from hugflow.stages.processed import is_published
 from hugflow.stages.quota import Quota, open_quota
 from hugflow.stages.raw import drop_raw, fetch_raw
-from hugflow.stages.reuse import reuse_shard
+from hugflow.stages.reuse import Reuse
 from hugflow.stages.rows import Needs, make_rows
 from hugflow.stages.superseded import refuse_superseded
 from hugflow.store.atomic import make_folder
@@ -122,14 +122,17 @@ class _Ahead:
     def __init__(
         self, build: Build, shards: Sequence[Shard], stages: Collection[Stage], retry_failed: bool
     ) -> None:
+        reuse = Reuse(build)
+
         def prepare(shard: Shard) -> _Prepared:
-            return _prepare(build, shard, stages, retry_failed)
+            return _prepare(build, reuse, shard, stages, retry_failed)
 
         self._prepare = prepare
         self._shards = shards
         self._ready: queue.Queue[_Prepared | BaseException] = queue.Queue()
         self._turns = threading.Semaphore(1)
         self._is_stopped = threading.Event()
+        self._stopping = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="prepare", daemon=True)
 
     def __enter__(self) -> "_Ahead":
@@ -137,13 +140,11 @@ class _Ahead:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._is_stopped.set()
+        with self._stopping:
+            self._is_stopped.set()
         self._turns.release()
-        while True:
-            try:
-                left = self._ready.get_nowait()
-            except queue.Empty:
-                return
+        while not self._ready.empty():
+            left = self._ready.get_nowait()
             if isinstance(left, _Prepared):
                 left.lock.close()
 
@@ -164,32 +165,46 @@ class _Ahead:
                 prepared: _Prepared | BaseException = self._prepare(shard)
             except BaseException as error:  # noqa: BLE001  # raised where the shard is taken
                 prepared = error
-            if self._is_stopped.is_set() and isinstance(prepared, _Prepared):
-                prepared.lock.close()
-                return
-            self._ready.put(prepared)
+            # What is put after the end would be taken by nobody, and stay locked.
+            with self._stopping:
+                if not self._is_stopped.is_set():
+                    self._ready.put(prepared)
+                elif isinstance(prepared, _Prepared):
+                    prepared.lock.close()
 
 
 def _prepare(
-    build: Build, shard: Shard, stages: Collection[Stage], retry_failed: bool
+    build: Build, reuse: Reuse, shard: Shard, stages: Collection[Stage], retry_failed: bool
 ) -> _Prepared:
     """Lock a shard, find out what it lacks, and fetch its file when that needs it."""
     lock = ExitStack()
     with lock:
         lock.enter_context(build.hold_shard(shard))
         refuse_superseded(build)
-        reuse_shard(build, shard)
-        found = {
-            stage: read_marker(build.state.marker(shard.name, stage)) for stage in SHARD_STAGES
-        }
-        markers = {stage: marker for stage, marker in found.items() if marker is not None}
-        _refuse_missing_stage(build, shard, stages, markers)
+        reuse.take(shard)
         disk = read_shard(build, shard)
+        markers = _read_markers(build, shard, disk)
+        _refuse_missing_stage(build, shard, stages, markers)
         needs = _find_needs(build, shard, disk, stages, retry_failed)
         lacks_index = "metadata" in stages and not _has_index(build, shard, markers)
         lacks_raw = "raw" in stages and "raw" not in markers
         raw_file = fetch_raw(build, shard) if needs or lacks_index or lacks_raw else None
         return _Prepared(shard, disk, needs, markers, raw_file, lock.pop_all())
+
+
+def _read_markers(build: Build, shard: Shard, disk: ShardOnDisk) -> dict[Stage, Marker]:
+    """The markers of a shard; one that speaks of other rows than its journal is taken back.
+
+    A run that was killed while it retried rows has written of them to the journal alone.
+    """
+    found = {stage: read_marker(build.state.marker(shard.name, stage)) for stage in SHARD_STAGES}
+    markers = {stage: marker for stage, marker in found.items() if marker is not None}
+    standing = (len(disk.made), tuple(sorted(disk.failed)))
+    for stage, marker in list(markers.items()):
+        if stage != "raw" and (marker.rows, marker.failed_rows) != standing:
+            unmark(build, shard, stage)
+            del markers[stage]
+    return markers
 
 
 def _find_needs(
@@ -234,10 +249,15 @@ def _make(
         outcomes.update((outcome.row, outcome) for outcome in batch)
         on_rows(batch)
 
+    if any(row in disk.failed for row in prepared.needs):
+        # Until they are tried again, nobody shall take the shard for what it was.
+        unmark(build, shard, "audio")
+        unmark(build, shard, "metadata")
     if prepared.needs or disk.found:
         with Journal(build.state.journal(shard.name)) as journal:
-            journal.append(disk.found)
-            collect(disk.found)
+            if disk.found:
+                journal.append(disk.found)
+                collect(disk.found)
             if prepared.needs and prepared.raw_file is not None:
                 make_rows(build, shard, prepared.raw_file, prepared.needs, journal, quota, collect)
     done = _mark(build, prepared, stages, outcomes, started)
@@ -272,16 +292,17 @@ def _mark(
     for stage, marker in done.items():
         mark(build, shard, stage, marker)
     standing = prepared.markers | done
-    if "metadata" not in done and _lacks_json(outcomes):
-        # A row that had failed stands now, and has its JSON still to come.
-        unmark(build, shard, "metadata")
-        standing.pop("metadata", None)
+    if "metadata" not in done and "metadata" in standing:
+        before = standing["metadata"]
+        now = metadata_marker(outcomes, before.seconds, before.index_sha256, before.index_bytes)
+        if now == before:
+            mark(build, shard, "metadata", before)
+        else:
+            # A row that had failed stands now, and has its JSON still to come.
+            unmark(build, shard, "metadata")
+            del standing["metadata"]
     _drop_raw_when_in(build, shard, standing)
     return done
-
-
-def _lacks_json(outcomes: dict[int, Outcome]) -> bool:
-    return any(isinstance(row, RowMade) and row.json_bytes is None for row in outcomes.values())
 
 
 def _drop_raw_when_in(build: Build, shard: Shard, markers: dict[Stage, Marker]) -> None:

@@ -24,28 +24,47 @@ log = logging.getLogger(__name__)
 def open_build(
     request: AddRequest, places: Places, hub: Hub, options: Options, *, update: bool = False
 ) -> Build:
-    """Give the build of a request, under the plan in force; plan it when nothing is.
-
-    A dataset stays at its recorded commit: with a plan in force the Hub is not asked, and where
-    only the tree is left, it is planned at the commit its manifest names. A request that came to
-    ask for other rows is planned anew, at that same commit.
-    update: move on to the commit that the revision points to now.
+    """Give the build of a request, under the plan that `find_plan` gives, which comes into force.
 
     Raises PlanOutOfDate when the tree in storage was made by an earlier version; RequestInvalid
     and the Hub's errors while planning.
     """
-    with hold_dataset(places, request.name, options.lock_wait_s):
-        plan = read_current_plan(places, request.name)
-        if plan is None:
-            plan = _plan_anew(request, places, hub, options)
-        if update or changed_fields(request, plan.request):
-            plan = _plan_again(request, places, hub, plan, update=update)
+    with hold_dataset(places, request.name, options):
+        current = read_current_plan(places, request.name)
+        plan = find_plan(request, places, hub, options, update=update)
+        if current is None:
+            _refuse_other_version(places, plan)
         folder = choose_tree(places, plan)
+        if current is None or current.id != plan.id:
+            _put_in_force(places, plan, current)
         is_beside = folder != places.dataset(request.name)
         before = _find_predecessor(places, plan) if is_beside else None
         build = Build(request, plan, places, hub, options, folder, before)
         adopt_tree(build)
         return build
+
+
+def find_plan(
+    request: AddRequest, places: Places, hub: Hub, options: Options, *, update: bool = False
+) -> Plan:
+    """The plan in force for a request, or the one that a sync would put in force; none is recorded.
+
+    A dataset stays at its recorded commit: with a plan in force the Hub is not asked, and where
+    only the tree is left, it is planned at the commit its manifest names. A request that came to
+    ask for other rows is planned anew, at that same commit.
+    update: at the commit that the revision points to now.
+    """
+    current = read_current_plan(places, request.name)
+    if current is not None and not update and not changed_fields(request, current.request):
+        return current
+    commit, files_commit = None, None
+    if current is not None and not update:
+        commit, files_commit = current.commit, current.files_commit
+    elif not update:
+        commit, files_commit = _read_commits(places, request.name)
+    mp3_source = options.mp3_source if current is None else current.request.mp3_source
+    plan = fetch_request_plan(request, hub, mp3_source, commit=commit, files_commit=files_commit)
+    return current if current is not None and current.id == plan.id else plan
 
 
 def fetch_request_plan(
@@ -65,13 +84,6 @@ def fetch_request_plan(
     return fetch_plan(hub, request.name, fields, asked, commit=commit, files_commit=files_commit)
 
 
-def read_commits(manifest: Mapping[str, Any] | None) -> tuple[str | None, str | None]:
-    """The commit that a tree was planned at, and the one that its files were read at."""
-    if manifest is None:
-        return None, None
-    return manifest["commit"], manifest["source"].get("commit")
-
-
 def changed_fields(request: AddRequest, planned: PlanRequest) -> list[str]:
     """The fields by which the request asks for other rows than were planned.
 
@@ -81,54 +93,44 @@ def changed_fields(request: AddRequest, planned: PlanRequest) -> list[str]:
     return [name for name, value in asked.items() if getattr(planned, name) != value]
 
 
-def _plan_anew(request: AddRequest, places: Places, hub: Hub, options: Options) -> Plan:
-    manifest = read_manifest(places.dataset(request.name).manifest)
-    commit, files_commit = read_commits(manifest)
-    plan = fetch_request_plan(
-        request, hub, options.mp3_source, commit=commit, files_commit=files_commit
-    )
-    if manifest is not None and manifest.get("plan") != plan.id and _is_same(manifest, plan):
+def _read_commits(places: Places, name: str) -> tuple[str | None, str | None]:
+    """The commit that the tree in storage was planned at, and the one its files were read at."""
+    manifest = read_manifest(places.dataset(name).manifest)
+    if manifest is None:
+        return None, None
+    return manifest["commit"], manifest["source"].get("commit")
+
+
+def _refuse_other_version(places: Places, plan: Plan) -> None:
+    """Refuse a tree that was made of the same rows under another plan: their form has changed."""
+    folder = places.dataset(plan.dataset)
+    manifest = read_manifest(folder.manifest)
+    if manifest is not None and manifest["plan"] != plan.id and _is_same(manifest, plan):
         raise PlanOutOfDate(
-            f"{request.name}: the tree in storage was made by another plan",
-            why=f"its manifest names the plan {manifest.get('plan')}, the same request now gives "
+            f"{plan.dataset}: the tree in storage was made by another plan",
+            why=f"its manifest names the plan {manifest['plan']}, the same request now gives "
             f"{plan.id}",
-            mend=f"move {places.dataset(request.name).root} away, then run the same command again",
+            mend=f"move {folder.root} away, then run the same command again",
         )
-    # Before the plan is in force, so that nothing is when the tree cannot be told.
-    choose_tree(places, plan)
-    return _put_in_force(places, plan)
-
-
-def _plan_again(request: AddRequest, places: Places, hub: Hub, plan: Plan, *, update: bool) -> Plan:
-    """The plan of the same request for other rows, or at a later commit."""
-    newer = fetch_request_plan(
-        request,
-        hub,
-        plan.request.mp3_source,
-        commit=None if update else plan.commit,
-        files_commit=None if update else plan.files_commit,
-    )
-    if newer.id == plan.id:
-        return plan
-    changed = ", ".join(changed_fields(request, plan.request)) or "the commit"
-    log.info("%s is planned anew: %s changed", request.name, changed)
-    return _put_in_force(places, newer)
-
-
-def _put_in_force(places: Places, plan: Plan) -> Plan:
-    for warning in plan.warnings:
-        log.warning("%s: %s", plan.dataset, warning)
-    write_current_plan(places, plan)
-    return plan
 
 
 def _is_same(manifest: Mapping[str, Any], plan: Plan) -> bool:
     """Whether a manifest speaks of the rows that the plan speaks of."""
     return (
-        manifest.get("audio_column") == plan.audio_column
+        manifest["commit"] == plan.commit
+        and manifest["audio_column"] == plan.audio_column
         and manifest.get("text_column") == plan.text_column
         and (manifest.get("settings") or {}).get("mp3_source") == plan.request.mp3_source
     )
+
+
+def _put_in_force(places: Places, plan: Plan, current: Plan | None) -> None:
+    if current is not None:
+        moved = "other rows are asked for" if current.commit == plan.commit else "another commit"
+        log.info("%s is planned anew: %s", plan.dataset, moved)
+    for warning in plan.warnings:
+        log.warning("%s: %s", plan.dataset, warning)
+    write_current_plan(places, plan)
 
 
 def _find_predecessor(places: Places, plan: Plan) -> Predecessor | None:

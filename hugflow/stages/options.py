@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from hugflow.requests.grammar import BadRowBudget
 
+# As disks are sold.
+BYTES_PER_GB = 10**9
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -12,7 +15,8 @@ class Options:
     mp3_source: taken where the request names none. max_bad_rows: likewise.
     workers: rows encoded at once. download_slots: source files fetched at once on this host,
     over all runs. storage_quota_bytes: what all datasets may take together, None for no limit.
-    lock_wait_s: how long to wait for another holder of a lock.
+    lock_wait_s: how long to wait for another holder of a lock. short_wait_s: the least that is
+    waited for the lock of a dataset, which is held for seconds.
     """
 
     workers: int = 2
@@ -22,3 +26,4 @@ class Options:
     max_bad_rows: BadRowBudget = "1%"
     storage_quota_bytes: int | None = None
     lock_wait_s: float = 0.0
+    short_wait_s: float = 10.0

@@ -13,7 +13,7 @@ from hugflow.stages.complete import count_failed, read_markers, write_failures, 
 from hugflow.stages.gate import refuse_bad_rows
 from hugflow.stages.manifest import read_manifest
 from hugflow.stages.superseded import refuse_superseded
-from hugflow.stages.trees import sweep_next_trees, take_place
+from hugflow.stages.trees import delete_aside, set_aside, take_place
 from hugflow.store.atomic import find_temporary
 from hugflow.store.links import is_linked, link
 from hugflow.store.locks import hold
@@ -53,9 +53,11 @@ def publish(build: Build) -> Published | None:
         if build.folder != build.places.dataset(build.name):
             take_place(build.places, build.plan, wait_s=build.options.lock_wait_s)
             build = replace(build, folder=build.places.dataset(build.name), predecessor=None)
-        sweep_next_trees(build.places, build.name)
         is_linked_anew = link(build.places.link(build.name), build.folder.root)
-        return Published(manifest, not is_same or is_linked_anew, build)
+        left = set_aside(build.places, build.plan)
+    # Outside of the lock: a tree of a million files takes a while to go.
+    delete_aside(left)
+    return Published(manifest, not is_same or is_linked_anew, build)
 
 
 def finish_sample(build: Build) -> dict[str, Any]:

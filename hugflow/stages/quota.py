@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from hugflow.errors import DiskFull
-from hugflow.stages.measure import measure_stored
+from hugflow.stages.measure import measure_storage
+from hugflow.stages.options import BYTES_PER_GB
 from hugflow.store.layout import Places
-
-GB = 1_000_000_000
 
 
 @dataclass(slots=True)
@@ -24,8 +23,8 @@ class Quota:
         if self.limit_bytes is not None and self.used_bytes + size_bytes > self.limit_bytes:
             raise DiskFull(
                 "the storage quota is used up",
-                why=f"STORAGE_QUOTA_GB allows {self.limit_bytes / GB:g} GB, and the datasets take "
-                f"{self.used_bytes / GB:.3f} GB already",
+                why=f"STORAGE_QUOTA_GB allows {self.limit_bytes / BYTES_PER_GB:g} GB, and the "
+                f"datasets take {self.used_bytes / BYTES_PER_GB:.3f} GB already",
                 mend="remove a dataset or raise STORAGE_QUOTA_GB, then run the same command "
                 "again: it goes on where it stopped",
             )
@@ -34,4 +33,4 @@ class Quota:
 
 def open_quota(places: Places, limit_bytes: int | None) -> Quota:
     """The quota as it stands; what is stored is measured only where there is a limit."""
-    return Quota(limit_bytes, measure_stored(places) if limit_bytes is not None else 0)
+    return Quota(limit_bytes, measure_storage(places) if limit_bytes is not None else 0)

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.convert import Converter
+from hugflow.errors import HugflowError
 from hugflow.ledger.journal import Journal, Outcome, RowFailed, RowMade
 from hugflow.rows.audio import audio_value, may_be_path, path_of
 from hugflow.rows.record import NOT_TEXT, column_values, render_row
@@ -101,8 +102,11 @@ def make_rows(
 
 @dataclass(frozen=True, slots=True)
 class _Row:
+    """What became of a row. outdated: files of an earlier run, which it has no more."""
+
     outcome: Outcome
     written: tuple[Written, ...] = ()
+    outdated: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +146,12 @@ def _make_row(
     stem = row_stem(row, filename, build.plan.stem_suffixes)
     values = {name: column[position] for name, column in columns.values.items()}
     not_text = [name for name, value in values.items() if value is NOT_TEXT]
-    if not_text:
-        return _Row(RowFailed(row, "text_not_utf8", f"the column {not_text[0]!r} is not UTF-8"))
     # A line of the journal that names another row's file is no knowledge of this row.
     made = needs.made if needs.made is not None and needs.made.stem == stem else None
+    outdated = _files_of(build, made) if made is not None else ()
+    if not_text:
+        failed = RowFailed(row, "text_not_utf8", f"the column {not_text[0]!r} is not UTF-8")
+        return _Row(failed, outdated=outdated)
     written: list[Written] = []
     try:
         if columns.audio is not None and (needs.mp3 or made is None or made.audio is None):
@@ -156,7 +162,7 @@ def _make_row(
                 with disk_errors(path), convert(audio_value(columns.audio[position])) as mp3:
                     written.append(write_temporary(path, mp3.pieces()))
             except AudioBad as bad:
-                return _Row(RowFailed(row, bad.code, bad.message))
+                return _Row(RowFailed(row, bad.code, bad.message), outdated=outdated)
             made = RowMade(row, stem, mp3.size_bytes, json_bytes, mp3.info)
         elif made is None:
             made = RowMade(row, stem, None, None, None)
@@ -168,6 +174,10 @@ def _make_row(
         discard(written)
         raise
     return _Row(made, tuple(written))
+
+
+def _files_of(build: Build, made: RowMade) -> tuple[Path, ...]:
+    return (build.folder.json / f"{made.row}.json", build.folder.audio / f"{made.stem}.mp3")
 
 
 def _abandon(ahead: deque["Future[_Row]"]) -> None:
@@ -202,7 +212,8 @@ class _Batches:
         trace: TracebackType | None,
     ) -> None:
         try:
-            if error is None:
+            # What was made before an error of one row, or of the Hub's, is made.
+            if error is None or isinstance(error, HugflowError):
                 self._start_commit()
             self._wait()
         finally:
@@ -211,9 +222,13 @@ class _Batches:
                 discard(row.written)
 
     def add(self, row: _Row) -> None:
-        self.rows.append(row)
         size_bytes = sum(file.size_bytes for file in row.written)
-        self.quota.take(size_bytes)
+        try:
+            self.quota.take(size_bytes)
+        except HugflowError:
+            discard(row.written)
+            raise
+        self.rows.append(row)
         self.size_bytes += size_bytes
         is_old = time.monotonic() - self.began_at > BATCH_SECONDS
         if len(self.rows) >= BATCH_ROWS or self.size_bytes >= BATCH_BYTES or is_old:
@@ -235,6 +250,8 @@ class _Batches:
         files = [file for row in rows for file in row.written]
         files.sort(key=lambda file: file.path.suffix != ".mp3")
         commit(files)
+        for path in (path for row in rows for path in row.outdated):
+            path.unlink(missing_ok=True)
         outcomes = [row.outcome for row in rows]
         self.journal.append(outcomes)
         self.on_rows(outcomes)

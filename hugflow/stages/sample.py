@@ -1,14 +1,20 @@
 """A sample: the first rows of a dataset, made for looking at, and never published."""
 
+import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from hugflow.clients.hub import Hub
 from hugflow.ledger.journal import Outcome
+from hugflow.requests.model import AddRequest
 from hugflow.stages.build import Build
 from hugflow.stages.make import ShardDone, ShardFailed, make_shards
+from hugflow.stages.open import find_plan
+from hugflow.stages.options import Options
 from hugflow.stages.processed import finish_sample
 from hugflow.stages.sync import ShardsFailed
+from hugflow.store.layout import Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +25,21 @@ class Sampled:
     new_rows: int
 
 
-def to_sample(build: Build, rows: int) -> Build:
-    """The build of the first `rows` rows, in `STORAGE_ROOT/samples/<name>/first_<rows>`."""
-    rows = min(rows, build.plan.rows)
-    folder = build.places.sample(build.name, rows)
-    return replace(build, folder=folder, predecessor=None, sample_rows=rows)
+def open_sample(
+    request: AddRequest, places: Places, hub: Hub, options: Options, *, rows: int
+) -> Build:
+    """The build of the first `rows` rows, in `STORAGE_ROOT/samples/<name>/first_<rows>`.
+
+    The plan in force is taken where it is of this request; else the rows are planned, and nothing
+    of it is recorded. A sample that was made of other rows is deleted.
+    """
+    plan = find_plan(request, places, hub, options)
+    rows = min(rows, plan.rows)
+    folder = places.sample(plan.dataset, rows)
+    is_known = places.sample_state(plan.dataset, plan.id, rows).ledger.is_dir()
+    if folder.root.is_dir() and not is_known:
+        shutil.rmtree(folder.root)
+    return Build(request, plan, places, hub, options, folder, sample_rows=rows)
 
 
 def make_sample(

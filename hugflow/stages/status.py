@@ -1,17 +1,16 @@
 """How each dataset stands: one answer for the command line, the UI and the sensor."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from hugflow.errors import StateUnreadable
 from hugflow.ledger.progress import Progress, Status, read_progress
 from hugflow.shards.plan import Plan
-from hugflow.shards.plans import read_current_plan
+from hugflow.shards.plans import read_current_id, read_plan
 from hugflow.stages.manifest import read_manifest
-from hugflow.stages.measure import Measured, measure_plan
-from hugflow.stages.removed import removed_names
+from hugflow.stages.measure import Measured, measure_manifest, measure_plan
+from hugflow.stages.stored import list_names
 from hugflow.store.layout import Places
 from hugflow.store.links import is_linked
 from hugflow.store.locks import is_held
@@ -45,9 +44,8 @@ def read_statuses(places: Places, requests: dict[str, str]) -> list[DatasetStatu
 
     requests: path of the request file by dataset name.
     """
-    planned, stored = _subfolders(places.state_dir / "plans"), _stored(places)
-    names = {*requests, *planned, *stored, *removed_names(places)}
-    return [read_status(places, name, requests.get(name)) for name in sorted(names)]
+    names = sorted({*requests, *list_names(places)})
+    return [read_status(places, name, requests.get(name)) for name in names]
 
 
 def read_status(places: Places, name: str, request: str | None = None) -> DatasetStatus:
@@ -57,27 +55,24 @@ def read_status(places: Places, name: str, request: str | None = None) -> Datase
     """
     folder, link = places.dataset(name), places.link(name)
     manifest = read_manifest(folder.manifest)
-    try:
-        plan = read_current_plan(places, name)
-    except StateUnreadable:
-        plan = None
+    plan_id, plan = _read_plan_beside(places, name, manifest)
     is_linked_ = is_linked(link, folder.root)
-    is_current = manifest is not None and (plan is None or manifest.get("plan") == plan.id)
+    is_current = manifest is not None and plan is None
     if manifest is not None and is_current:
-        measured, total_rows = _measure_manifest(manifest), manifest["rows"]["planned"]
-        commit = manifest["commit"]
-        shards_done = shards = len(plan.shards) if plan is not None else manifest["source"]["files"]
+        measured, total_rows = measure_manifest(manifest), manifest["rows"]["planned"]
+        commit, shards = manifest["commit"], manifest["source"]["files"]
     elif plan is not None:
-        measured, total_rows, commit = measure_plan(places, plan), plan.rows, plan.commit
-        shards_done, shards = measured.shards_done, len(plan.shards)
+        measured, total_rows = measure_plan(places, plan), plan.rows
+        commit, shards = plan.commit, len(plan.shards)
     else:
-        measured, total_rows, commit, shards_done, shards = Measured(), None, None, 0, None
+        measured, total_rows, commit, shards = Measured(), None, None, None
     is_removed = places.removed(name).is_file() and not folder.root.exists()
     progress = read_progress(places.progress(name))
     if manifest is not None and not is_current and progress is not None:
         # What it says is of the tree that stands, until the new plan's rows are begun.
         progress = progress if progress.status != "completed" else None
-    state = _unfinished_state(places, plan, progress, is_removed=is_removed)
+    has_plan = plan_id is not None
+    state = _unfinished_state(places, name, progress, has_plan=has_plan, is_removed=is_removed)
     return DatasetStatus(
         name=name,
         state="completed" if is_current and is_linked_ else state,
@@ -85,7 +80,7 @@ def read_status(places: Places, name: str, request: str | None = None) -> Datase
         rows=measured.rows,
         total_rows=total_rows,
         failed_rows=measured.failed_rows,
-        shards_done=shards_done,
+        shards_done=measured.shards_done,
         shards=shards,
         commit=commit,
         bytes=measured.bytes,
@@ -95,38 +90,36 @@ def read_status(places: Places, name: str, request: str | None = None) -> Datase
     )
 
 
+def _read_plan_beside(
+    places: Places, name: str, manifest: Mapping[str, Any] | None
+) -> tuple[str | None, Plan | None]:
+    """The id of the plan in force, and the plan itself unless it is the one of the manifest.
+
+    Both are None where they cannot be read. A plan may be large, and a complete dataset needs none.
+    """
+    try:
+        plan_id = read_current_id(places, name)
+        if plan_id is None or (manifest is not None and manifest["plan"] == plan_id):
+            return plan_id, None
+        plan = read_plan(places, name, plan_id)
+    except StateUnreadable:
+        return None, None
+    return (plan_id if plan is not None else None), plan
+
+
 def _unfinished_state(
-    places: Places, plan: Plan | None, progress: Progress | None, *, is_removed: bool
+    places: Places, name: str, progress: Progress | None, *, has_plan: bool, is_removed: bool
 ) -> Status:
     """The word for a dataset that is not complete.
 
     A file that says `downloading` while nobody holds a lock was left by a killed process.
     """
-    if plan is None and is_removed:
-        return "removed"
-    if progress is None or plan is None or progress.status == "removed":
-        return "pending" if plan is None else "planned"
+    if not has_plan:
+        return "removed" if is_removed else "pending"
+    if progress is None or progress.status == "removed":
+        return "planned"
     if progress.status == "downloading":
-        locks = (places.state_dir / "locks" / plan.dataset).glob("*.lock")
+        locks = (places.state_dir / "locks" / name).glob("*.lock")
         return "downloading" if any(is_held(lock) for lock in locks) else "interrupted"
     # Complete once, and now the tree or the link is gone or damaged.
     return "incomplete" if progress.status == "completed" else progress.status
-
-
-def _measure_manifest(manifest: Mapping[str, Any]) -> Measured:
-    rows, audio = manifest["rows"], manifest["audio"]
-    size = audio["bytes"] + manifest["json"]["bytes"]
-    return Measured(rows["made"], rows["failed"], size, audio["seconds"])
-
-
-def _stored(places: Places) -> Iterable[str]:
-    """Datasets in storage: folders with a manifest of ours."""
-    return [
-        name for name in _subfolders(places.storage_root) if places.dataset(name).manifest.is_file()
-    ]
-
-
-def _subfolders(folder: Path) -> list[str]:
-    if not folder.is_dir():
-        return []
-    return [path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]

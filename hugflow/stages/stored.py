@@ -7,7 +7,16 @@ from hugflow.errors import StateUnreadable
 from hugflow.requests.model import Identity
 from hugflow.shards.plans import read_current_plan
 from hugflow.stages.manifest import load_manifest, manifest_identity
+from hugflow.stages.removed import removed_names
 from hugflow.store.layout import Places
+
+
+def list_names(places: Places) -> list[str]:
+    """Names of the datasets that are planned, stored or removed, in order; no file is read."""
+    stored = _folder_names(places.storage_root)
+    complete = [name for name in stored if places.dataset(name).manifest.is_file()]
+    planned = _folder_names(places.state_dir / "plans")
+    return sorted({*complete, *planned, *removed_names(places)})
 
 
 def read_stored(places: Places) -> list[Identity]:

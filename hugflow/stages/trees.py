@@ -11,6 +11,7 @@ A kill between the two is made good by the next call, which takes the first one 
 """
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from hugflow.errors import StateUnreadable
@@ -68,7 +69,7 @@ def write_standing(places: Places, plan: Plan) -> None:
 
 
 def take_place(places: Places, plan: Plan, *, wait_s: float) -> None:
-    """Let the complete tree of `plan` take the place of the one that stands, which is deleted.
+    """Let the complete tree of `plan` take the place of the one that stands.
 
     The caller holds the dataset's lock. Raises Locked while somebody is at work on a shard.
     """
@@ -87,9 +88,33 @@ def take_place(places: Places, plan: Plan, *, wait_s: float) -> None:
     write_standing(places, plan)
 
 
-def sweep_next_trees(places: Places, name: str) -> None:
-    """Delete what was made to take the place of a tree, and will not any more."""
-    _delete(places.next_trees(name))
+def set_aside(places: Places, plan: Plan) -> list[Path]:
+    """Rename what other plans of the dataset have left: their trees, ledgers and raw bytes.
+
+    The caller holds the dataset's lock, and deletes what is given after it.
+    """
+    name = plan.dataset
+    state = places.state(name, plan.id)
+    left = [places.next_trees(name)]
+    for folder in (state.ledger.parent, state.raw.parent):
+        found = folder.iterdir() if folder.is_dir() else ()
+        # A sample's begin with the plan's id.
+        left += [path for path in found if not path.name.startswith(plan.id)]
+    return [_rename_aside(path) for path in left if path.is_dir() or path.is_symlink()]
+
+
+def delete_aside(paths: Iterable[Path]) -> None:
+    """Delete what was set aside; a kill leaves the rest to the next one who publishes."""
+    for path in paths:
+        _delete(path)
+
+
+def _rename_aside(path: Path) -> Path:
+    aside = path.with_name(f"{path.name}.deleting")
+    _delete(aside)
+    with disk_errors(path):
+        path.rename(aside)
+    return aside
 
 
 def _take_back(places: Places, name: str) -> None:

@@ -18,7 +18,16 @@ from hugflow.errors import CannotWrite, DiskFull
 
 TEMPORARY_SUFFIX = ".tmp"
 _REFUSALS = frozenset(
-    {errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ENOTDIR, errno.ENAMETOOLONG}
+    {
+        errno.EACCES,
+        errno.EEXIST,
+        errno.EIO,
+        errno.EISDIR,
+        errno.ENAMETOOLONG,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+    }
 )
 
 

@@ -112,9 +112,13 @@ class Places:
         """Where the tree of `name` lies while another one takes its place."""
         return self.next_trees(name) / "replaced"
 
+    def samples(self, name: str) -> Path:
+        """Folder of the samples of `name`."""
+        return self.storage_root / "samples" / name
+
     def sample(self, name: str, rows: int) -> DatasetFolder:
         """The tree of the first `rows` rows of `name`, which is never published."""
-        return DatasetFolder(self.storage_root / "samples" / name / f"first_{rows}")
+        return DatasetFolder(self.samples(name) / f"first_{rows}")
 
     def link(self, name: str) -> Path:
         """The symlink that says: this dataset is complete."""

@@ -2,8 +2,9 @@
 
     STATE_DIR/trash/<id>/entry.json
                          tree/  next/           STORAGE_ROOT/<name>, STORAGE_ROOT/.next/<name>
+                         samples/               STORAGE_ROOT/samples/<name>
                          plans/  ledger/  raw/  progress.json
-    STORAGE_ROOT/.trash/<id>/tree/  next/       there, when STATE_DIR is on another file system
+    STORAGE_ROOT/.trash/<id>/tree/  ...         there, when STATE_DIR is on another file system
 
 Nothing is ever copied: each part comes and goes by one rename. `entry.json`:
 
@@ -15,7 +16,7 @@ Nothing is ever copied: each part comes and goes by one rename. `entry.json`:
                                         undo has begun
       "removed_at": "2026-11-22T01:02:03.123456+00:00",
       "by": "ada@host", "reason": "replaced with v12",
-      "files": 2010, "bytes": 45678901,     of the dataset, by its manifest or its ledger
+      "files": 2010, "bytes": 45678901,     of the dataset, as it stood then
       "was_linked": true,               its link in PROCESSED_ROOT stood
       "has_tree": true,                 its tree in STORAGE_ROOT stood
       "places": ["/data/.hugflow-state/trash/2026...", "..."]     for people; where the parts lie
@@ -130,7 +131,7 @@ def parts_in_both(places: Places, entry: TrashEntry) -> list[Path]:
 
 
 def move_tree_in(places: Places, entry: TrashEntry) -> None:
-    """Move the dataset's tree, and one made to take its place, into the trash."""
+    """Move the dataset's tree, one made to take its place, and its samples into the trash."""
     for part in _tree_parts(places, entry):
         _move_in(places, part)
 
@@ -213,6 +214,7 @@ def _tree_parts(places: Places, entry: TrashEntry) -> Iterator[_Part]:
     place_by_part = {
         "tree": places.dataset(entry.name).root,
         "next": places.next_trees(entry.name),
+        "samples": places.samples(entry.name),
     }
     for part, place in place_by_part.items():
         folders = (places.trash / entry.id, places.storage_trash / entry.id)

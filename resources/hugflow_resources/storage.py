@@ -47,7 +47,7 @@ class Storage(dg.ConfigurableResource["Storage"]):
         return Places(Path(self.storage_root), Path(self.processed_root), Path(self.state_dir))
 
     def options(self, *, lock_wait_s: float = FOR_EVER) -> Options:
-        """How work is done; a run waits for locks as long as it takes."""
+        """How work is done; a run waits for locks as long as it takes, the sensor for none."""
         return Options(
             workers=self.workers,
             download_slots=self.download_slots,
@@ -56,4 +56,5 @@ class Storage(dg.ConfigurableResource["Storage"]):
             max_bad_rows=bad_rows_setting(self.max_bad_rows),
             storage_quota_bytes=self.storage_quota_bytes,
             lock_wait_s=lock_wait_s,
+            short_wait_s=0.0,
         )

@@ -61,7 +61,21 @@ def test_a_limit_makes_a_sample_that_says_so_and_is_never_published(
     assert not project.places.link(name).is_symlink()
     assert not project.places.dataset(name).root.exists()
     status = entry(project.run("status", name, "--json").stdout)
-    assert (status["state"], status["rows"]) == ("planned", 0)
+    # Not even a plan is recorded for it.
+    assert (status["state"], status["rows"]) == ("pending", 0)
+
+
+def test_a_sample_of_an_edited_request_leaves_the_dataset_as_it_is(
+    project: Project, hub: LoopbackHub
+):
+    publish_speech(hub, "limit/edited", rows=4, shards=1, seconds=0.2)
+    project.run("local-sync", project.request("limit/edited"))
+    edited = project.request("limit/edited", "text_column: speaker")
+    project.run("local-sync", edited, "--limit", "2")
+    name = name_of("limit/edited")
+    assert entry(project.run("status", name, "--json").stdout)["state"] == "completed"
+    sample = read_rows_json(project.places.sample(name, 2))
+    assert all(row["text"] == row["speaker"] for row in sample.values())
 
 
 def test_a_sample_is_read_by_datasets_as_any_dataset(project: Project, hub: LoopbackHub):

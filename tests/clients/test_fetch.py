@@ -1,5 +1,7 @@
 """Fetching a file: one passing fault never fails it, and a wrong byte never passes."""
 
+import errno
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +11,16 @@ import pytest
 from hugflow.clients.hub import Hub
 from hugflow.clients.hub_errors import ATTEMPTS
 from hugflow.clients.repository import PublishedFile
-from hugflow.errors import HubUnavailable, NotAuthorised, RequestInvalid, ShardCorrupt
+from hugflow.errors import (
+    CannotWrite,
+    DiskFull,
+    FileMissing,
+    HubUnavailable,
+    HugflowError,
+    NotAuthorised,
+    RequestInvalid,
+    ShardCorrupt,
+)
 from hugflow.testing.faults import (
     Fault,
     Flip,
@@ -19,6 +30,7 @@ from hugflow.testing.faults import (
     Reset,
     Status,
     Truncate,
+    WrongRange,
 )
 from hugflow.testing.hub import LoopbackHub
 
@@ -43,6 +55,13 @@ def fetch(hub: LoopbackHub, client: Hub, tmp_path: Path) -> Fetch:
         return tmp_path / "raw" / path
 
     return fetch
+
+
+def fail_with(number: int) -> Callable[..., None]:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
 
 
 def ranges(hub: LoopbackHub) -> list[str | None]:
@@ -144,6 +163,16 @@ def test_a_server_that_ignores_ranges_still_gives_the_file(
     assert fetch().read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize("shift", [-7, 7])
+def test_a_server_that_goes_on_at_another_place_still_gives_the_file(
+    fetch: Fetch, hub: LoopbackHub, slept: list[float], shift: int
+):
+    hub.inject(Truncate(100_000), when=STORAGE)
+    wrong = hub.inject(WrongRange(shift), when=STORAGE)
+    assert fetch().read_bytes() == CONTENT
+    assert wrong.struck == 1
+
+
 def test_a_link_that_breaks_again_and_again_gets_there_as_long_as_bytes_keep_coming(
     fetch: Fetch, slept: list[float], hub: LoopbackHub
 ):
@@ -189,11 +218,14 @@ def test_more_bytes_than_were_promised_are_refused(fetch: Fetch, hub: LoopbackHu
 
 
 @pytest.mark.parametrize("port", [API, STORAGE])
+@pytest.mark.parametrize("code", [429, 503])
+@pytest.mark.parametrize("as_date", [False, True])
 def test_a_wait_of_an_hour_is_named_and_not_slept_through(
-    fetch: Fetch, hub: LoopbackHub, slept: list[float], port: Match
+    fetch: Fetch, hub: LoopbackHub, slept: list[float], port: Match, code: int, as_date: bool
 ):
-    hub.inject(Status(429, retry_after_s=3600), when=port, times=None)
-    with pytest.raises(HubUnavailable, match="3600 s") as failed:
+    hub.inject(Status(code, retry_after_s=3600, as_date=as_date), when=port, times=None)
+    # A date has no parts of a second, and some time has passed when it is read.
+    with pytest.raises(HubUnavailable, match=r"to wait 3(600|59\d) s") as failed:
         fetch()
     assert failed.value.exit_code == 7
     assert slept == []
@@ -205,7 +237,8 @@ def test_a_wait_of_an_hour_is_named_and_not_slept_through(
         (Status(429, retry_after_s=2), 2.0),
         (Status(429, retry_after_s=60), 60.0),
         (Status(429, rate_limit_s=33), 33.0),
-        (Status(429, headers={"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}), 0.5),
+        (Status(429, headers={"Retry-After": "Sun, 06 Nov 1994 08:49:37 GMT"}), 0.1),
+        (Status(429, headers={"Retry-After": "soon"}), 0.5),
         (Status(429), 0.5),
     ],
 )
@@ -215,6 +248,13 @@ def test_a_wait_that_the_hub_asks_for_is_honoured(
     hub.inject(fault, when=STORAGE)
     fetch()
     assert slept == [waited_s]
+
+
+def test_a_wait_until_a_date_is_honoured(fetch: Fetch, hub: LoopbackHub, slept: list[float]):
+    hub.inject(Status(503, retry_after_s=40, as_date=True), when=STORAGE)
+    fetch()
+    [waited_s] = slept
+    assert 30 < waited_s <= 40
 
 
 def test_a_hub_that_stays_down_is_named_after_some_attempts(
@@ -231,11 +271,127 @@ def test_a_file_that_is_not_there_is_not_asked_for_again_and_again(
     hub: LoopbackHub, client: Hub, slept: list[float], tmp_path: Path
 ):
     commit = hub.publish("fetch/gone", {"a.txt": b"x"})
-    with pytest.raises(RequestInvalid, match="no such file"):
+    with pytest.raises(FileMissing, match="no such file") as missing:
         client.fetch_file(
             "fetch/gone", commit, PublishedFile("b.txt", 1, None, "0" * 40), tmp_path / "b"
         )
+    assert missing.value.exit_code == 4
     assert slept == []
+
+
+@pytest.mark.parametrize("path", ["large.bin", "small.txt"])
+@pytest.mark.parametrize(
+    ("is_withdrawn", "has_token", "error"),
+    [
+        (True, False, NotAuthorised),
+        (True, True, RequestInvalid),
+        (False, False, NotAuthorised),
+        (False, True, RequestInvalid),
+    ],
+)
+def test_a_dataset_that_is_withdrawn_or_made_private_meanwhile_is_no_missing_file(
+    hub: LoopbackHub,
+    slept: list[float],
+    tmp_path: Path,
+    path: str,
+    is_withdrawn: bool,
+    has_token: bool,
+    error: type[HugflowError],
+):
+    hub.add_token("hf_test_other", "other")
+    commit = hub.publish("fetch/closing", {"large.bin": CONTENT, "small.txt": SMALL}, private=False)
+    client = Hub(token="hf_test_other" if has_token else None)
+    [file] = client.fetch_files("fetch/closing", commit, [path])
+    if is_withdrawn:
+        hub.remove("fetch/closing")
+    else:
+        hub.restrict("fetch/closing", private=True)
+    for ask in (
+        lambda: client.fetch_file("fetch/closing", commit, file, tmp_path / "a"),
+        lambda: client.find_files("fetch/closing", commit, [path]),
+    ):
+        with pytest.raises(error, match="fetch/closing") as refused:
+            ask()
+        assert not isinstance(refused.value, FileMissing)
+    assert slept == []
+
+
+def test_a_token_that_is_lost_meanwhile_is_no_missing_file(
+    hub: LoopbackHub, slept: list[float], tmp_path: Path
+):
+    hub.add_token("hf_test_lost", "somebody", ["fetch/lost"])
+    commit = hub.publish("fetch/lost", {"large.bin": CONTENT}, private=True)
+    client = Hub(token="hf_test_lost")
+    [file] = client.fetch_files("fetch/lost", commit, ["large.bin"])
+    hub.remove_token("hf_test_lost")
+    with pytest.raises(NotAuthorised):
+        client.fetch_file("fetch/lost", commit, file, tmp_path / "a")
+    with pytest.raises(NotAuthorised):
+        client.find_files("fetch/lost", commit, ["large.bin"])
+    assert slept == []
+
+
+@pytest.mark.parametrize(
+    ("number", "error", "exit_code"),
+    [
+        (errno.ENOSPC, DiskFull, 6),
+        (errno.EDQUOT, DiskFull, 6),
+        (errno.EACCES, CannotWrite, 1),
+        (errno.EROFS, CannotWrite, 1),
+    ],
+)
+@pytest.mark.parametrize("call", ["touch", "open", "unlink", "fsync", "rename"])
+def test_a_disk_that_refuses_is_told_apart_and_named_whatever_was_to_be_done(
+    fetch: Fetch,
+    hub: LoopbackHub,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    call: str,
+    number: int,
+    error: type[HugflowError],
+    exit_code: int,
+):
+    (tmp_path / "raw").mkdir()
+    if call == "unlink":
+        hub.inject(Flip(3), when=STORAGE)
+    with monkeypatch.context() as patch:
+        patch.setattr(os if call == "fsync" else Path, call, fail_with(number))
+        with pytest.raises(error, match=r"large\.bin") as refused:
+            fetch()
+    assert refused.value.exit_code == exit_code
+    assert not (tmp_path / "raw" / "large.bin").exists()
+    hub.clear_faults()
+    assert fetch().read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_only_what_is_to_survive_a_power_cut_is_synced(
+    hub: LoopbackHub,
+    client: Hub,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    durable: bool,
+):
+    commit = hub.publish("fetch/synced", {"a.bin": CONTENT})
+    [file] = client.fetch_files("fetch/synced", commit, ["a.bin"])
+    synced: list[Path] = []
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink())
+    )
+    client.fetch_file("fetch/synced", commit, file, tmp_path / "a.bin", durable=durable)
+    assert (tmp_path / "a.bin").read_bytes() == CONTENT
+    assert synced == ([tmp_path / "a.bin.part", tmp_path] if durable else [])
+
+
+def test_what_need_not_survive_a_power_cut_is_verified_all_the_same(
+    hub: LoopbackHub, client: Hub, tmp_path: Path
+):
+    commit = hub.publish("fetch/unsynced", {"a.bin": CONTENT})
+    [file] = client.fetch_files("fetch/unsynced", commit, ["a.bin"])
+    hub.inject(Flip(123), when=STORAGE, times=None)
+    with pytest.raises(ShardCorrupt):
+        client.fetch_file("fetch/unsynced", commit, file, tmp_path / "a.bin", durable=False)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_token_goes_to_the_hub_and_never_to_the_storage(

@@ -21,6 +21,7 @@ from hugflow.testing.faults import (
     Reset,
     Status,
     Truncate,
+    WrongRange,
 )
 from hugflow.testing.hub import LoopbackHub
 
@@ -358,7 +359,16 @@ def test_a_file_is_read_in_places_and_its_end_only_once(hub: LoopbackHub, client
 
 
 @pytest.mark.parametrize(
-    "fault", [LinkExpires(), Status(500), Truncate(100), IgnoreRange()], ids=repr
+    "fault",
+    [
+        LinkExpires(),
+        Status(500),
+        Truncate(100),
+        IgnoreRange(),
+        WrongRange(-7),
+        WrongRange(7),
+    ],
+    ids=repr,
 )
 def test_reading_in_places_survives_a_passing_fault(
     hub: LoopbackHub, client: Hub, slept: list[float], fault: Fault
@@ -369,6 +379,20 @@ def test_reading_in_places_survives_a_passing_fault(
     remote = client.open_file("doors/faulty", commit, file)
     remote.seek(300)
     assert remote.read(500) == CONTENT[300:800]
+
+
+def test_another_part_of_the_file_than_the_one_asked_for_is_never_taken_for_it(
+    hub: LoopbackHub, client: Hub, slept: list[float]
+):
+    commit = hub.publish("doors/shifted", {"a.bin": CONTENT})
+    [file] = client.fetch_files("doors/shifted", commit, ["a.bin"])
+    wrong = hub.inject(WrongRange(-7), when=Match(port="storage"), times=None)
+    remote = client.open_file("doors/shifted", commit, file)
+    for start, asked in ((300, "300-307"), (len(CONTENT) - 8, "190464-255999")):
+        remote.seek(start)
+        with pytest.raises(HubUnavailable, match=f"where bytes {asked} were asked"):
+            remote.read(8)
+    assert wrong.struck > 2
 
 
 def test_a_second_client_does_not_cut_the_connections_of_the_first(hub: LoopbackHub, client: Hub):

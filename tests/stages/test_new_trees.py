@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from hugflow.stages.trees import take_place
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
+from hugflow.testing.shapes import publish_shape
+from hugflow.testing.speech import encode, speech_like
 from tests.builds import OpenFor
 from tests.trees import read_rows_json, read_tree
 
@@ -260,6 +263,53 @@ def test_a_tree_whose_state_was_lost_is_rebuilt_when_the_request_changed(
     assert build.plan.commit == old.plan.commit
     sync_dataset(build)
     assert read_rows_json(old.folder)[0]["text"] == read_rows_json(old.folder)[0]["speaker"]
+
+
+def test_a_clip_that_changed_beside_its_parquet_file_is_made_anew_by_an_update(
+    hub: LoopbackHub, open_for: OpenFor, tmp_path: Path
+):
+    publish_shape(hub, "paths", "trees/clip", rows=4)
+    old = open_for("trees/clip")
+    sync_dataset(old)
+    before = read_tree(old.folder.root)
+    other = encode(speech_like(0.3, 16_000, seed=99), 16_000, "wav")
+    hub.publish("trees/clip", {"clips/0002.wav": other})
+    synced = sync_dataset(update(old))
+    assert synced.new_rows == 1
+    after = read_tree(old.folder.root)
+    changed = {name for name in before if name.startswith("audio/") and after[name] != before[name]}
+    assert changed == {"audio/2.mp3"}
+    alone = Places(tmp_path / "b" / "datasets", tmp_path / "b" / "links", tmp_path / "b" / "state")
+    fresh = open_build(old.request, alone, Hub(), Options())
+    sync_dataset(fresh)
+    assert after == read_tree(fresh.folder.root)
+
+
+def test_nothing_of_a_plan_that_was_replaced_is_left_in_the_state(
+    hub: LoopbackHub, open_for: OpenFor, places: Places
+):
+    publish_speech(hub, "trees/state", rows=4, shards=2, seconds=0.2)
+    old = open_for("trees/state", Options(keep_raw=True))
+    sync_dataset(old)
+    new = open_for("trees/state", text_column="speaker")
+    sync_dataset(new)
+    left = {
+        path.name
+        for part in ("ledger", "raw")
+        for path in (places.state_dir / part / old.name).glob("*")
+    }
+    assert left <= {new.plan.id}
+
+
+def test_the_sensor_does_not_wait_for_a_dataset_that_is_being_planned(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    publish_speech(hub, "trees/waits", rows=2, shards=1, seconds=0.2)
+    build = open_for("trees/waits")
+    began = time.monotonic()
+    with build.hold_dataset(), pytest.raises(Locked):
+        open_for("trees/waits", Options(short_wait_s=0.0))
+    assert time.monotonic() - began < 5
 
 
 def test_a_request_names_what_changed_by_its_fields(hub: LoopbackHub, open_for: OpenFor):

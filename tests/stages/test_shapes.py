@@ -154,6 +154,8 @@ def test_a_hub_that_goes_down_between_clips_fails_no_row(hub: LoopbackHub, open_
     with down, pytest.raises(ShardsFailed) as failed:
         sync_dataset(build)
     assert failed.value.exit_code == 7
+    # Those before it are made, and are not made again.
+    assert sorted(read_rows_json(build.folder)) == [0, 1, 2]
     assert sync_dataset(build).published.manifest["rows"]["failed"] == 0
 
 

@@ -1,0 +1,108 @@
+"""Rows that failed and are tried again, whatever happens meanwhile."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from hugflow.errors import RequestInvalid, TooManyBadRows
+from hugflow.ledger.journal import Outcome
+from hugflow.stages.build import Build
+from hugflow.stages.make import make_shards
+from hugflow.stages.processed import publish
+from hugflow.stages.sync import ShardsFailed, sync_dataset
+from hugflow.testing.faults import Flip, Match, Status
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.shapes import publish_shape
+from hugflow.verify.dataset import verify_dataset
+from tests.builds import OpenFor
+from tests.trees import read_failures, read_rows_json, read_tree
+
+BROKEN = Match(port="storage", method="GET", path="clips/0003.wav")
+ASKED = Match(port="api", method="GET", path="clips/0003.wav")
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing catches it."""
+
+
+def kill(outcomes: Sequence[Outcome]) -> None:
+    raise Killed
+
+
+def differences(build: Build) -> list[str]:
+    return [found.code for found in verify_dataset(build.places, build.name, deep=True)]
+
+
+@pytest.mark.parametrize("budget", ["50%", 0])
+def test_a_kill_right_after_a_failed_row_was_made_leaves_nothing_false(
+    hub: LoopbackHub, open_for: OpenFor, budget: str | int
+):
+    hf_id = f"retry/killed-{str(budget).strip('%')}"
+    publish_shape(hub, "paths", hf_id, rows=6)
+    build = open_for(hf_id, max_bad_rows=budget)
+    # Damaged twice, a clip is given up; it is sound when it is tried again.
+    with hub.faults(Flip(at=50), when=BROKEN, times=2):
+        if budget == 0:
+            with pytest.raises(TooManyBadRows):
+                sync_dataset(build)
+        else:
+            sync_dataset(build)
+    assert [row["code"] for row in read_failures(build.folder)] == ["path_corrupt"]
+    with pytest.raises(Killed):
+        sync_dataset(build, retry_failed=True, on_rows=kill)
+    sync_dataset(open_for(hf_id, max_bad_rows=budget))
+    assert read_failures(build.folder) == []
+    assert sorted(read_rows_json(build.folder)) == list(range(6))
+    assert differences(build) == []
+
+
+def test_while_failed_rows_are_retried_nobody_publishes_the_shard_as_it_was(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    publish_shape(hub, "paths", "retry/between", rows=6)
+    build = open_for("retry/between", max_bad_rows="50%")
+    with hub.faults(Flip(at=50), when=BROKEN, times=2):
+        sync_dataset(build)
+    before = read_tree(build.folder.root)["manifest.json"]
+    with pytest.raises(Killed):
+        list(make_shards(build, build.shards, retry_failed=True, on_rows=kill))
+    assert publish(build) is None
+    assert read_tree(build.folder.root)["manifest.json"] == before
+
+
+def test_a_row_that_fails_again_leaves_the_dataset_published_as_it_was(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    publish_shape(hub, "mixed", "retry/again")
+    build = open_for("retry/again", max_bad_rows="50%")
+    sync_dataset(build)
+    before = read_tree(build.folder.root)
+    synced = sync_dataset(build, retry_failed=True)
+    assert synced.new_rows == 0
+    assert read_tree(build.folder.root) == before
+
+
+def test_a_row_whose_mp3_went_and_cannot_be_made_again_has_no_json_either(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    publish_shape(hub, "paths", "retry/gone", rows=6)
+    build = open_for("retry/gone", max_bad_rows="50%")
+    sync_dataset(build)
+    (build.folder.audio / "3.mp3").unlink()
+    with hub.faults(Flip(at=50), when=BROKEN, times=2):
+        sync_dataset(build)
+    assert [row["row"] for row in read_failures(build.folder)] == [3]
+    assert 3 not in read_rows_json(build.folder)
+    assert differences(build) == []
+
+
+def test_a_repository_that_is_withdrawn_while_it_is_read_fails_no_row(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    publish_shape(hub, "paths", "retry/withdrawn", rows=6)
+    build = open_for("retry/withdrawn", max_bad_rows="100%")
+    gone = Status(404, error_code="RepoNotFound")
+    with hub.faults(gone, when=ASKED, times=None), pytest.raises(ShardsFailed) as failed:
+        sync_dataset(build)
+    assert failed.value.exit_code == RequestInvalid.exit_code
+    assert sync_dataset(build).published.manifest["rows"]["failed"] == 0
