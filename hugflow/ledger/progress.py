@@ -13,7 +13,8 @@
         "last_successful_row": 1499,
         "expected_total_rows": 10000,
         "version": "3.0"
-      }
+      },
+      "error": "..."                    (only of a run that failed: what happened, why, how to mend)
     }
 
 A file here is a row. Deleting or damaging it loses nothing: it is written anew from the ledger.
@@ -61,7 +62,7 @@ class Progress:
     """How far a dataset is.
 
     ranges: completed rows as (first, last), in order, without overlap. resumed_from: rows that
-    were complete when the present run began.
+    were complete when the present run began. error: of a run that failed, in three lines.
     """
 
     dataset: str
@@ -69,6 +70,7 @@ class Progress:
     ranges: tuple[tuple[int, int], ...]
     total_rows: int
     resumed_from: int = 0
+    error: str | None = None
 
     @property
     def rows(self) -> int:
@@ -100,6 +102,7 @@ def write_progress(path: Path, progress: Progress) -> None:
                 "resumed_from": progress.resumed_from,
                 "newly_downloaded": rows - progress.resumed_from,
                 "resume_data": resume,
+                **({"error": progress.error} if progress.error is not None else {}),
             }
         )
         + "\n",
@@ -122,6 +125,7 @@ def read_progress(path: Path) -> Progress | None:
             ranges=tuple((int(first), int(last)) for first, last in ranges),
             total_rows=int(resume["expected_total_rows"]),
             resumed_from=int(value["resumed_from"]),
+            error=str(value["error"]) if "error" in value else None,
         )
     except _NOT_A_VIEW:
         return None

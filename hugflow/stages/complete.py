@@ -33,14 +33,18 @@ def read_markers(build: Build) -> Markers | None:
     return found
 
 
-def count_failed(markers: Markers) -> int:
-    """Rows that could not be made."""
-    return sum(len(marker.failed_rows) for marker in markers["metadata"].values())
-
-
-def write_failures(build: Build) -> None:
-    """Write failures.jsonl, which is empty when every row was made."""
-    write_if_changed(build.folder.failures, _render_failures(build))
+def write_failures(build: Build) -> list[RowFailed]:
+    """Write failures.jsonl, which is empty when every row was made; gives the rows, in order."""
+    failed: list[RowFailed] = []
+    lines: list[str] = []
+    for shard in build.shards:
+        outcomes = read_journal(build.state.journal(shard.name))
+        for row in build.rows_of(shard):
+            if isinstance(outcome := outcomes.get(row), RowFailed):
+                failed.append(outcome)
+                lines.append(_render_failure(outcome, shard.name))
+    write_if_changed(build.folder.failures, "".join(lines))
+    return failed
 
 
 def write_manifest(
@@ -77,26 +81,9 @@ def _measure(build: Build, manifest: dict[str, Any], old: dict[str, Any] | None)
     return to_json(plan_statistics(build.plan, build.folder))
 
 
-def _render_failures(build: Build) -> str:
-    """The lines of failures.jsonl, in row order; empty when every row was made."""
-    lines = []
-    for shard in build.shards:
-        outcomes = read_journal(build.state.journal(shard.name))
-        lines += [
-            json.dumps(
-                {
-                    "row": row,
-                    "shard": shard.name,
-                    "code": outcome.code,
-                    "message": outcome.message,
-                },
-                ensure_ascii=False,
-            )
-            + "\n"
-            for row in build.rows_of(shard)
-            if isinstance(outcome := outcomes.get(row), RowFailed)
-        ]
-    return "".join(lines)
+def _render_failure(failed: RowFailed, shard: str) -> str:
+    line = {"row": failed.row, "shard": shard, "code": failed.code, "message": failed.message}
+    return json.dumps(line, ensure_ascii=False) + "\n"
 
 
 def _compose_manifest(build: Build, markers: Markers, budget: BadRowBudget) -> dict[str, Any]:
@@ -126,7 +113,7 @@ def _compose_manifest(build: Build, markers: Markers, budget: BadRowBudget) -> d
         "rows": {
             "planned": build.rows,
             "made": made,
-            "failed": count_failed(markers),
+            "failed": sum(len(marker.failed_rows) for marker in metadata),
         },
         "audio": {
             "files": made if has_audio else 0,

@@ -90,7 +90,8 @@ def make_shards(
                 unavailable = unavailable + 1 if isinstance(error, HubUnavailable) else 0
                 if unavailable >= UNAVAILABLE_IN_A_ROW:
                     raise
-                log.error("%s", error)  # noqa: TRY400  # the text is the whole story
+                # In one line: whoever asked for the shards is told it whole at the end.
+                log.error("shard %s failed: %s", shard.name, error.what)  # noqa: TRY400
                 yield ShardFailed(shard, error)
 
 

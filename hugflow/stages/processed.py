@@ -9,7 +9,7 @@ from hugflow.ledger.markers import read_marker
 from hugflow.requests.grammar import BadRowBudget, max_bad_rows
 from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
-from hugflow.stages.complete import count_failed, read_markers, write_failures, write_manifest
+from hugflow.stages.complete import read_markers, write_failures, write_manifest
 from hugflow.stages.gate import refuse_bad_rows
 from hugflow.stages.manifest import read_manifest
 from hugflow.stages.superseded import refuse_superseded
@@ -45,9 +45,8 @@ def publish(build: Build) -> Published | None:
         if markers is None:
             return None
         _sweep(build)
-        write_failures(build)
-        failed = count_failed(markers)
-        budget = _published_budget(build, failed)
+        failed = write_failures(build)
+        budget = _published_budget(build, len(failed))
         refuse_bad_rows(build, failed, budget)
         manifest, is_same = write_manifest(build, markers, budget)
         if build.folder != build.places.dataset(build.name):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from hugflow.errors import Locked
+from hugflow.errors import HugflowError, Locked
 from hugflow.ledger.journal import Outcome, RowMade, read_journal
 from hugflow.ledger.markers import read_marker
 from hugflow.ledger.progress import Progress, Status, write_progress
@@ -27,6 +27,7 @@ class Tracker:
 
     build: Build
     resumed_from: int = 0
+    error: str | None = None
     _is_done: npt.NDArray[np.bool_] = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _written_at: float = 0.0
@@ -83,8 +84,11 @@ class Tracker:
             # Somebody else is at work, and the file is theirs.
             status = "downloading"
             raise
-        except Exception:
-            status = "failed"
+        except HugflowError as error:
+            status, self.error = "failed", str(error)
+            raise
+        except Exception as error:
+            status, self.error = "failed", f"unexpected {type(error).__name__}"
             raise
         except BaseException:
             # A signal, or whoever listens to the events has stopped listening.
@@ -113,5 +117,6 @@ class Tracker:
                 ranges=tuple(pairs),
                 total_rows=self.build.rows,
                 resumed_from=self.resumed_from,
+                error=self.error,
             ),
         )

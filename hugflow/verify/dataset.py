@@ -10,8 +10,10 @@ made is no difference, nor is what a stopped run left.
 
 from collections.abc import Callable, Iterator, Sequence
 
+from hugflow.errors import StateUnreadable
 from hugflow.ledger.journal import Outcome
 from hugflow.ledger.progress import read_progress
+from hugflow.shards.plans import read_current_id
 from hugflow.stages.manifest import find_misfit, load_manifest
 from hugflow.store.layout import Places
 from hugflow.store.links import is_linked
@@ -44,6 +46,7 @@ def verify_dataset(
         misfit = find_misfit(manifest, name)
         if misfit is None:
             yield from _verify_link(places, find)
+            yield from _verify_plan(places, find)
             yield from CompleteTree(places, check, manifest).verify(on_rows)
             return
         yield find("manifest_unreadable", folder.manifest, misfit)
@@ -59,6 +62,14 @@ def _was_complete(places: Places, name: str) -> bool:
     progress = read_progress(places.progress(name))
     is_linked_ = is_linked(places.link(name), places.dataset(name).root)
     return is_linked_ or (progress is not None and progress.status == "completed")
+
+
+def _verify_plan(places: Places, find: Finder) -> Iterator[Difference]:
+    """A word for the plan in force that names none hinders the next sync, however whole the tree."""
+    try:
+        read_current_id(places, find.dataset)
+    except StateUnreadable as error:
+        yield find("plan_unreadable", places.plans(find.dataset) / "current", error.why)
 
 
 def _verify_link(places: Places, find: Finder) -> Iterator[Difference]:

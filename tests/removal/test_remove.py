@@ -22,6 +22,7 @@ from hugflow.removal.uses import DatasetInUse
 from hugflow.requests.model import AddRequest, Identity, RemoveRequest
 from hugflow.stages.build import Build, hold_dataset
 from hugflow.stages.make import make_shards
+from hugflow.stages.options import Options
 from hugflow.stages.removed import (
     asking_digests,
     forget_removed,
@@ -189,6 +190,44 @@ def test_a_tree_that_is_being_made_to_take_its_place_goes_and_comes_with_it(
 
 
 @pytest.mark.parametrize("what", ["dataset", "shard"])
+def test_samples_go_to_the_trash_with_their_dataset_and_come_back_with_it(
+    stored: Stored, places: Places
+):
+    build = stored()
+    make_sample(open_sample(build.request, places, build.hub, build.options, rows=3))
+    others = places.samples("another__dataset__split_train__rev_main")
+    others.mkdir()
+    before = everything_below(places.storage_root, places.state_dir)
+    removal = plan_removal(places, identity_of(build))
+    assert removal is not None
+    assert removal.size.files == sum(p.is_file() for p in places.storage_root.rglob("*"))
+    entry = remove_dataset(places, identity_of(build), ORDER)
+    assert entry is not None
+    assert entry.bytes == removal.size.all_bytes
+    assert list(places.samples(build.name).parent.iterdir()) == [others]
+    assert bring_back(places, build.name) is not None
+    assert everything_below(places.storage_root, places.state_dir) == before
+
+
+def test_where_only_samples_are_left_they_are_removed(stored: Stored, places: Places):
+    build = stored()
+    remove_dataset(places, identity_of(build), ORDER)
+    left = places.sample(build.name, 3).root
+    left.mkdir(parents=True)
+    assert plan_removal(places, identity_of(build)) is not None
+    assert remove_dataset(places, identity_of(build), replace(ORDER, at=NOW + HOUR)) is not None
+    assert not left.exists()
+    assert plan_removal(places, identity_of(build)) is None
+
+
+def test_samples_behind_a_link_are_refused(stored: Stored, places: Places, tmp_path: Path):
+    build = stored()
+    places.samples(build.name).parent.symlink_to(outside(tmp_path))
+    with pytest.raises(NotOurs, match="samples"):
+        remove_dataset(places, identity_of(build), ORDER)
+    assert build.folder.manifest.is_file()
+
+
 def test_while_somebody_is_at_work_nothing_is_removed_or_brought_back(
     stored: Stored, places: Places, what: str
 ):
@@ -196,13 +235,13 @@ def test_while_somebody_is_at_work_nothing_is_removed_or_brought_back(
     before = everything_below(places.storage_root, places.processed_root)
     shard = build.plan.shards[1]
     with (
-        hold_dataset(places, build.name, 0) if what == "dataset" else build.hold_shard(shard),
+        hold_dataset(places, build.name, Options(short_wait_s=0)) if what == "dataset" else build.hold_shard(shard),
         pytest.raises(Locked),
     ):
         remove_dataset(places, identity_of(build), ORDER)
     assert everything_below(places.storage_root, places.processed_root) == before
     remove_dataset(places, identity_of(build), ORDER)
-    with hold_dataset(places, build.name, 0), pytest.raises(Locked):
+    with hold_dataset(places, build.name, Options(short_wait_s=0)), pytest.raises(Locked):
         bring_back(places, build.name)
     assert latest_entry(places, build.name) is not None
 

@@ -6,10 +6,12 @@ import pytest
 
 from hugflow.errors import RequestInvalid, TooManyBadRows
 from hugflow.ledger.journal import Outcome
+from hugflow.ledger.progress import read_progress
 from hugflow.stages.build import Build
 from hugflow.stages.make import make_shards
 from hugflow.stages.processed import publish
 from hugflow.stages.sync import ShardsFailed, sync_dataset
+from hugflow.store.layout import Places
 from hugflow.testing.faults import Flip, Match, Status
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.shapes import publish_shape
@@ -106,3 +108,26 @@ def test_a_repository_that_is_withdrawn_while_it_is_read_fails_no_row(
         sync_dataset(build)
     assert failed.value.exit_code == RequestInvalid.exit_code
     assert sync_dataset(build).published.manifest["rows"]["failed"] == 0
+
+
+def test_the_gate_says_which_codes_and_quotes_the_first_row(hub: LoopbackHub, open_for: OpenFor):
+    publish_shape(hub, "mixed", "retry/gate")
+    with pytest.raises(TooManyBadRows) as refused:
+        sync_dataset(open_for("retry/gate"))
+    assert "1 audio_unsupported, 1 audio_empty (row 5: " in refused.value.why
+
+
+def test_the_progress_file_remembers_what_a_failed_run_ended_with(
+    hub: LoopbackHub, open_for: OpenFor, places: Places
+):
+    publish_shape(hub, "mixed", "retry/said")
+    build = open_for("retry/said")
+    with pytest.raises(TooManyBadRows) as refused:
+        sync_dataset(build)
+    progress = read_progress(places.progress(build.name))
+    assert progress is not None
+    assert (progress.status, progress.error) == ("failed", str(refused.value))
+    sync_dataset(open_for("retry/said", max_bad_rows="50%"))
+    again = read_progress(places.progress(build.name))
+    assert again is not None
+    assert again.error is None

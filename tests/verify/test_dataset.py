@@ -468,3 +468,13 @@ def test_every_code_is_explained_in_the_documentation_and_no_other():
 
 def test_nothing_is_said_of_how_to_mend_what_is_well():
     assert mend_differences([], "requests/add/a.yaml") == []
+
+
+def test_a_damaged_word_for_the_plan_in_force_is_a_difference(
+    hub: LoopbackHub, open_for: OpenFor, places: Places
+):
+    publish_speech(hub, "verify/pointer", rows=2, shards=1, seconds=0.2)
+    build = open_for("verify/pointer")
+    sync_dataset(build)
+    (places.plans(build.name) / "current").write_text("garbage")
+    assert [found.code for found in verify_dataset(places, build.name)] == ["plan_unreadable"]
