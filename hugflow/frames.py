@@ -6,7 +6,6 @@ rows = hugflow.scan("acme__speech__split_train__rev_main")
 rows.filter(pl.col("text").str.len_chars() > 80).select("row", "text").collect()
 """
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import polars as pl
 
 from hugflow.errors import HugflowError, StateUnreadable, UsageWrong
 from hugflow.exports.scan import scan_index
+from hugflow.nearest import nearest_names
 from hugflow.settings import load_project
 from hugflow.stages.manifest import read_manifest
 from hugflow.stages.status import read_statuses
@@ -124,7 +124,8 @@ def _stored_names(places: Places) -> list[str]:
 
 
 def _unknown(name: str, stored: Sequence[str], places: Places) -> HugflowError:
-    nearest = difflib.get_close_matches(name, stored, 3, 0.3)
+    # Also where somebody gives the name that it has on the Hub.
+    nearest = nearest_names(name.replace("/", "__"), stored)
     return UsageWrong(
         f"no dataset {name!r} is stored",
         why=f"{places.storage_root} holds {len(stored)} datasets, and none is called so",

@@ -5,19 +5,19 @@ root, `settings:` in `hugflow.yaml`, the default. Only shells read settings; the
 down. Relative paths are relative to the project root, never to the working directory.
 """
 
-import difflib
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
 from hugflow.errors import SettingInvalid
+from hugflow.nearest import VERY_ALIKE, nearest_name
 from hugflow.requests.problems import show_key
 from hugflow.settings_files import YAML, SettingsFile, Unfit, read_dotenv, read_yaml
 from hugflow.settings_model import NAMES, SECRETS, Settings, default_text, what_it_takes
@@ -31,8 +31,6 @@ PROJECT_FILES = ("workspace.yaml", "hugflow.yaml")
 GH_TIMEOUT_S = 5.0
 
 Origin = Literal["environment", ".env", "hugflow.yaml", "default"]
-
-_LIKENESS: Final = 0.8
 
 
 class SettingsInvalid(SettingInvalid):
@@ -272,7 +270,7 @@ def _refuse_names(yaml: SettingsFile) -> list[SettingInvalid]:
             mend = f"put {name} into .env or the environment; if it was pushed, revoke it"
             problems.append(SettingInvalid(f"{name} ({YAML}) is refused", why=why, mend=mend))
         elif name not in NAMES:
-            nearest = _nearest(name, NAMES)
+            nearest = nearest_name(name, NAMES, likeness=VERY_ALIKE)
             mend = f"did you mean {nearest}?" if nearest else "docs/settings.md lists them"
             what = f"{show_key(name)} ({YAML}) is an unknown setting"
             why = f"line {line}: below `settings:` stand only names that Hugflow knows"
@@ -290,16 +288,11 @@ def _find_oddities(dotenv: SettingsFile) -> list[str]:
         f".env, line {line}, is not NAME=value and says nothing" for line in dotenv.unread_lines
     ]
     for name, line in dotenv.line_by_name.items():
-        if name not in NAMES and (nearest := _nearest(name, NAMES)):
+        if name not in NAMES and (nearest := nearest_name(name, NAMES, likeness=VERY_ALIKE)):
             oddities.append(
                 f".env, line {line}: {show_key(name)} is no setting; did you mean {nearest}?"
             )
     return oddities
-
-
-def _nearest(name: str, names: Mapping[str, str]) -> str | None:
-    near = difflib.get_close_matches(name.upper()[:64], names, n=1, cutoff=_LIKENESS)
-    return next(iter(near), None)
 
 
 def _reveal(secret: SecretStr | None) -> str | None:

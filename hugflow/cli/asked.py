@@ -1,13 +1,15 @@
 """Which request files of the project ask for which datasets."""
 
-from hugflow.requests.collect import collect_requests
+from hugflow.requests.collect import RequestSet, collect_requests
 from hugflow.requests.folder import read_folder
 from hugflow.settings import Project
 
 
-def request_path_by_name(project: Project) -> dict[str, str]:
-    """The request file of each dataset that the project's work tree asks for."""
-    if project.root is None:
-        return {}
-    found = collect_requests(read_folder(project.root))
-    return {file.request.name: file.path for file in (*found.adds, *found.shadowed)}
+def read_project_requests(project: Project) -> RequestSet:
+    """What the files in the project's `requests/` ask for; nothing outside of a project."""
+    return collect_requests(read_folder(project.root) if project.root is not None else {})
+
+
+def request_path_by_name(requests: RequestSet) -> dict[str, str]:
+    """The request file of each dataset that is asked for, also where a removal keeps it away."""
+    return {file.request.name: file.path for file in (*requests.adds, *requests.shadowed)}

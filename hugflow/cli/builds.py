@@ -1,15 +1,15 @@
 """Opening a build from the command line: settings, requests, Hub, plan."""
 
-import difflib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hugflow.cli.asked import read_project_requests
 from hugflow.cli.output import set_up_logging
 from hugflow.errors import UsageWrong
-from hugflow.requests.collect import AddFile, RequestSet, collect_requests
-from hugflow.requests.folder import read_folder
+from hugflow.nearest import nearest_name
+from hugflow.requests.collect import AddFile
 from hugflow.requests.model import AddRequest
 from hugflow.settings import Project, load_project
 
@@ -48,11 +48,6 @@ def open_request(
     return open_build(request, project.places, open_hub(project), options, update=update)
 
 
-def read_project_requests(project: Project) -> RequestSet:
-    """What the files in the project's `requests/` ask for; nothing outside of a project."""
-    return collect_requests(read_folder(project.root) if project.root is not None else {})
-
-
 def find_add(project: Project, name: str) -> AddFile:
     """The request for the dataset called `name`; raises UsageWrong where there is none."""
     requests = read_project_requests(project)
@@ -69,11 +64,17 @@ def find_add(project: Project, name: str) -> AddFile:
     raise no_such_dataset(name, [file.request.name for file in requests.adds])
 
 
-def no_such_dataset(name: str, known: Sequence[str]) -> UsageWrong:
+def no_such_dataset(
+    name: str,
+    known: Iterable[str],
+    *,
+    why: str = "it is neither requested, planned, stored nor removed here",
+) -> UsageWrong:
     """The error for a name that no dataset has, with the nearest that one has."""
-    near = difflib.get_close_matches(name, known, 1, 0.5)
+    # Also where somebody gives the name that it has on the Hub.
+    near = nearest_name(name.replace("/", "__"), known)
     return UsageWrong(
         f"no dataset is called {name!r}",
-        why="it is neither requested, planned nor stored here",
-        mend=f"did you mean {near[0]}?" if near else "`hugflow status` lists the names",
+        why=why,
+        mend=f"did you mean {near}?" if near else "`hugflow status` lists the names",
     )

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hugflow.cli.asked import request_path_by_name
-from hugflow.cli.builds import open_project
+from hugflow.cli.asked import read_project_requests, request_path_by_name
+from hugflow.cli.builds import no_such_dataset, open_project
+from hugflow.cli.completion import complete_name
+from hugflow.cli.options import EXIT_DIFFERENT, AsJson
 from hugflow.cli.output import print_data, print_json, print_talk
 from hugflow.cli.progress import watch_rows
-from hugflow.errors import UsageWrong
 from hugflow.settings import Project
 
 if TYPE_CHECKING:
@@ -19,14 +20,13 @@ if TYPE_CHECKING:
     from hugflow.stages.status import DatasetStatus
     from hugflow.verify.differences import Difference
 
-EXIT_DIFFERENT = 3
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-
 
 def verify(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="One dataset; none checks all.")
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="One dataset; none checks all.", autocompletion=complete_name
+        ),
     ] = None,
     is_deep: Annotated[
         bool, typer.Option("--deep", help="Parse every JSON and decode every MP3 to its end.")
@@ -80,7 +80,8 @@ def why(
     project = open_project()
     from hugflow.provenance.why import explain
 
-    origin = explain(project.places, path, request_path_by_name(project), Path.cwd())
+    requests = request_path_by_name(read_project_requests(project))
+    origin = explain(project.places, path, requests, Path.cwd())
     if as_json:
         print_json({"datasets": [_to_json(origin)]})
         return
@@ -92,16 +93,13 @@ def why(
 def _choose(project: Project, name: str | None) -> "list[DatasetStatus]":
     from hugflow.stages.status import read_statuses
 
-    statuses = read_statuses(project.places, request_path_by_name(project))
+    requests = request_path_by_name(read_project_requests(project))
+    statuses = read_statuses(project.places, requests)
     if name is None:
         return statuses
     chosen = [status for status in statuses if status.name == name]
     if not chosen:
-        raise UsageWrong(
-            f"no dataset is called {name!r}",
-            why="it is neither requested, planned nor stored here",
-            mend="`hugflow status` lists the names",
-        )
+        raise no_such_dataset(name, [status.name for status in statuses])
     return chosen
 
 

@@ -11,11 +11,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from hugflow.store.layout import Places
-
 
 def complete_name(incomplete: str) -> list[str]:
-    """Names of datasets that are asked for, planned or stored here and begin like this."""
+    """Names of datasets that are asked for, planned, stored or removed here and begin like this."""
     try:
         return sorted(name for name in set(_names()) if name.startswith(incomplete))
     except Exception:  # noqa: BLE001  # a half-written request must not break the line being typed
@@ -31,20 +29,13 @@ def complete_request_file(incomplete: str) -> list[str]:
 
 
 def _names() -> Iterator[str]:
-    from hugflow.cli.asked import request_path_by_name
+    from hugflow.cli.asked import read_project_requests, request_path_by_name
     from hugflow.settings import load_project
+    from hugflow.stages.stored import list_names
 
     project = load_project()
-    yield from _known_names(project.places)
-    yield from request_path_by_name(project)
-
-
-def _known_names(places: Places) -> Iterator[str]:
-    for folder in (places.storage_root, places.state_dir / "plans"):
-        if folder.is_dir():
-            yield from (
-                path.name for path in folder.iterdir() if "__" in path.name and path.is_dir()
-            )
+    yield from list_names(project.places)
+    yield from request_path_by_name(read_project_requests(project))
 
 
 def _request_files() -> Iterator[str]:

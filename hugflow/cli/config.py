@@ -5,6 +5,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_data, print_error, print_json, print_warning
 from hugflow.errors import SettingInvalid
 from hugflow.settings import Project, inspect_project
@@ -29,7 +30,7 @@ def show(
     has_origin: Annotated[
         bool, typer.Option("--origin", help="Tell where each value came from.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show every setting as it holds here: paths resolved, secrets never shown.
 

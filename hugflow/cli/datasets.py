@@ -2,8 +2,6 @@
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -13,10 +11,11 @@ import typer
 
 from hugflow.cli.builds import find_add, open_hub, open_project, open_request
 from hugflow.cli.completion import complete_name, complete_request_file
-from hugflow.cli.output import failed_entry, human_bytes, print_data, print_json
+from hugflow.cli.options import AsJson, WaitSeconds
+from hugflow.cli.output import failures_as_json, human_bytes, print_data, print_json
 from hugflow.cli.progress import watch_rows
 from hugflow.cli.requests import read_add_request
-from hugflow.errors import HugflowError, UsageWrong
+from hugflow.errors import UsageWrong
 from hugflow.requests.collect import AddFile
 from hugflow.settings import Project
 
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-WaitSeconds = Annotated[
-    float, typer.Option("--wait", min=0, help="Seconds to wait for another process at work.")
-]
 IsReported = Annotated[
     bool, typer.Option("--report/--no-report", help="Tell Dagster what was made.")
 ]
@@ -65,8 +60,9 @@ def local_sync(
             mend="leave one of them out",
         )
     project = open_project()
-    with _failures_as_json(file, as_json=as_json):
+    with failures_as_json(file, as_json=as_json):
         add = AddFile(str(file), read_add_request(file))
+    with failures_as_json(file, as_json=as_json, name=add.request.name):
         if is_dry_run:
             entry = _preview(project, add, as_json=as_json)
         elif limit is not None:
@@ -91,23 +87,12 @@ def retry(
     """
     project = open_project()
     add = find_add(project, name)
-    with _failures_as_json(add.path, as_json=as_json):
+    with failures_as_json(add.path, as_json=as_json, name=name):
         entry = _sync(
             project, add, wait_s, retry_failed=True, is_reported=is_reported, as_json=as_json
         )
     if as_json:
         print_json({"datasets": [entry]})
-
-
-@contextmanager
-def _failures_as_json(file: object, *, as_json: bool) -> Iterator[None]:
-    """Print what `--json` says of a request that could not be carried out."""
-    try:
-        yield
-    except HugflowError as error:
-        if as_json:
-            print_json({"datasets": [failed_entry(file, error)]})
-        raise
 
 
 def _sync(
@@ -167,7 +152,8 @@ def _make_sample(
     return {
         "name": sample.name,
         "request": add.path,
-        "state": "sample",
+        "state": "completed",
+        "sample": sample.rows,
         "location": str(sample.folder.root),
         "link": None,
         "rows": rows["made"],
@@ -189,6 +175,8 @@ def _preview(project: Project, add: AddFile, *, as_json: bool) -> dict[str, Any]
         print_data(plan.dataset)
         print_data(f"  commit   {plan.commit}, {is_new} there")
         print_data(f"  rows     {preview.missing_rows:,} to make of {plan.rows:,}")
+        if preview.reused.rows:
+            print_data(f"  reused   {preview.reused.rows:,} rows of the tree that stands")
         fetched = human_bytes(preview.fetch_bytes)
         print_data(f"  fetch    {preview.fetch_files:,} of {len(plan.shards):,} files, {fetched}")
         print_data(f"  tree     {places.dataset(plan.dataset).root}")
@@ -204,6 +192,7 @@ def _preview(project: Project, add: AddFile, *, as_json: bool) -> dict[str, Any]
         "total_rows": plan.rows,
         "rows": done.rows,
         "failed_rows": done.failed_rows,
+        "reused_rows": preview.reused.rows,
         "missing_rows": preview.missing_rows,
         "fetch_files": preview.fetch_files,
         "fetch_bytes": preview.fetch_bytes,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_data, print_json, print_talk
 from hugflow.errors import SettingInvalid
 from hugflow.settings import inspect_project
@@ -16,7 +17,7 @@ def doctor(
     is_offline: Annotated[
         bool, typer.Option("--offline", help="Ask nothing of the network.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Look whether all is in place: machine, settings, folders, Hub, git, Dagster, GitHub, Slack.
 

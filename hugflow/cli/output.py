@@ -5,7 +5,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -79,15 +80,26 @@ def print_json(value: Mapping[str, Any]) -> None:
     print_data(json.dumps(whole, ensure_ascii=not is_unicode))
 
 
-def failed_entry(request: object, error: HugflowError) -> dict[str, Any]:
-    """What `--json` says of a request that could not be carried out."""
+def failed_entry(request: object, error: HugflowError, name: str | None = None) -> dict[str, Any]:
+    """What `--json` says of a request that could not be carried out; name: where it is known."""
     return {
-        "name": None,
+        "name": name,
         "request": str(request),
         "state": "failed",
         "error": {"what": error.what, "why": error.why, "mend": error.mend},
         "exit_code": error.exit_code,
     }
+
+
+@contextmanager
+def failures_as_json(request: object, *, as_json: bool, name: str | None = None) -> Iterator[None]:
+    """Print what `--json` says of a request where the block cannot carry it out."""
+    try:
+        yield
+    except HugflowError as error:
+        if as_json:
+            print_json({"datasets": [failed_entry(request, error, name)]})
+        raise
 
 
 def print_talk(line: str) -> None:

@@ -1,12 +1,13 @@
 """Commands about plans."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hugflow.cli.builds import open_project, open_request
 from hugflow.cli.completion import complete_request_file
+from hugflow.cli.options import EXIT_DIFFERENT, AsJson, WaitSeconds
 from hugflow.cli.output import (
     failed_entry,
     human_bytes,
@@ -17,7 +18,8 @@ from hugflow.cli.output import (
 from hugflow.cli.requests import read_add_request
 from hugflow.errors import HugflowError
 
-DIFFERENCES_FOUND = 3
+if TYPE_CHECKING:
+    from hugflow.stages.build import Build
 
 
 def plan(
@@ -25,13 +27,14 @@ def plan(
         list[Path],
         typer.Argument(metavar="FILE", help="Request files.", autocompletion=complete_request_file),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
     is_update: Annotated[
         bool, typer.Option("--update", help="Plan at the commit the revision points to now.")
     ] = False,
     with_exit_code: Annotated[
         bool, typer.Option("--exit-code", help="End with 3 when there is something to be made.")
     ] = False,
+    wait_s: WaitSeconds = 0,
 ) -> None:
     """Settle what a request will bring: commit, rows, files, bytes, licence.
 
@@ -40,38 +43,53 @@ def plan(
     place of the old one when it is complete, and files that stayed the same are not fetched again.
     """
     project = open_project()
-    from hugflow.shards.plan import plan_summary
-    from hugflow.stages.status import read_status
-
     entries: list[dict[str, Any]] = []
     code = 0
     for file in files:
+        name: str | None = None
         try:
-            build = open_request(project, read_add_request(file), update=is_update)
+            request = read_add_request(file)
+            name = request.name
+            build = open_request(project, request, wait_s=wait_s, update=is_update)
         except HugflowError as error:
             print_error(error)
             code = code or error.exit_code
-            entries.append(failed_entry(file, error))
+            entries.append(failed_entry(file, error, name))
             continue
-        summary = plan_summary(build.plan)
-        state = read_status(build.places, build.name).state
-        entries.append({"name": build.name, "request": str(file), "state": state, **summary})
+        entry = _summarise(file, build)
+        entries.append(entry)
         if not as_json:
-            _print_summary(build.name, summary)
+            _print_summary(entry)
     if as_json:
         print_json({"datasets": entries})
     if with_exit_code and any(entry["state"] != "completed" for entry in entries):
-        code = code or DIFFERENCES_FOUND
+        code = code or EXIT_DIFFERENT
     if code:
         raise typer.Exit(code)
 
 
-def _print_summary(name: str, summary: dict[str, Any]) -> None:
+def _summarise(file: Path, build: "Build") -> dict[str, Any]:
+    """The entry of a plan in the JSON."""
+    from hugflow.shards.plan import plan_summary
+    from hugflow.stages.manifest import read_manifest
+    from hugflow.stages.status import read_status
+
+    manifest = read_manifest(build.places.dataset(build.name).manifest)
+    is_made = manifest is not None and manifest["plan"] == build.plan.id
+    hours = round(manifest["audio"]["seconds"] / 3600, 3) if manifest and is_made else None
+    state = read_status(build.places, build.name).state
+    summary = plan_summary(build.plan, hours=hours)
+    return {"name": build.name, "request": str(file), "state": state, **summary}
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
     gate = "gated" if summary["gated"] else "open"
-    print_data(name)
+    hours = "not known yet" if summary["hours"] is None else f"{summary['hours']:,.3f}"
+    print_data(summary["name"])
     print_data(f"  commit       {summary['commit']}")
-    print_data(f"  rows         {summary['rows']:,} in {summary['files']} files")
-    print_data(f"  source       {human_bytes(summary['bytes'])}")
+    print_data(f"  rows         {summary['total_rows']:,} in {summary['files']} files")
+    print_data(f"  hours        {hours}")
+    print_data(f"  source       {human_bytes(summary['source_bytes'])}")
     print_data(f"  disk needed  about {human_bytes(summary['disk_needed_bytes'])}")
     print_data(f"  licence      {summary['licence'] or 'none named'}, {gate}")
     print_data(f"  audio, text  {summary['audio_column'] or '-'}, {summary['text_column'] or '-'}")

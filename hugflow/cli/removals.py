@@ -4,16 +4,19 @@ import os
 import pwd
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hugflow.cli.asked import request_path_by_name
-from hugflow.cli.builds import open_project
-from hugflow.cli.output import failed_entry, human_bytes, print_data, print_json, print_talk
+from hugflow.cli.asked import read_project_requests, request_path_by_name
+from hugflow.cli.builds import no_such_dataset, open_project
+from hugflow.cli.completion import complete_name, complete_request_file
+from hugflow.cli.options import AsJson, WaitSeconds
+from hugflow.cli.output import failures_as_json, human_bytes, print_data, print_json, print_talk
 from hugflow.errors import HugflowError, RequestInvalid, UsageWrong
 from hugflow.requests.catalog import read_catalog
 from hugflow.requests.folder import read_folder
@@ -26,42 +29,54 @@ if TYPE_CHECKING:
     from hugflow.removal.remove import Removal
     from hugflow.store.trash import TrashEntry
 
-Wait = Annotated[
-    float, typer.Option("--wait", min=0, help="Seconds to wait for another process at work.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-
 
 def remove(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A removal request, or the add file itself.")
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="A removal request, or the add file itself.",
+            autocompletion=complete_request_file,
+        ),
     ],
     is_agreed: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    is_dry: Annotated[
+    is_dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would go; remove nothing.")
     ] = False,
     as_json: AsJson = False,
-    wait_s: Wait = 0,
+    wait_s: WaitSeconds = 0,
 ) -> None:
     """Take a dataset out of storage: its link, its tree and its state go to the trash.
 
     It stays there for 7 days, and `hugflow undo NAME` brings it back. Nothing fetches it again by
     itself until its request changes, or until you sync it.
     """
-    try:
-        _remove(file, is_agreed=is_agreed, is_dry=is_dry, as_json=as_json, wait_s=wait_s)
-    except HugflowError as error:
-        if as_json:
-            print_json({"datasets": [failed_entry(file, error)]})
-        raise
+    with failures_as_json(file, as_json=as_json):
+        request = read_request(file)
+        project = open_project()
+        identity = _find_identity(project.places, file, request)
+    name = identity.name if identity is not None else None
+    with failures_as_json(file, as_json=as_json, name=name):
+        if identity is None:
+            _tell_nothing(project.places, file, None, as_json=as_json)
+        else:
+            asked = _Asked(project, file, request, identity)
+            _remove(
+                asked, is_agreed=is_agreed, is_dry_run=is_dry_run, as_json=as_json, wait_s=wait_s
+            )
 
 
 def undo(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="A removed dataset; none lists them.")
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            help="A removed dataset; none lists them.",
+            autocompletion=complete_name,
+        ),
     ] = None,
     as_json: AsJson = False,
-    wait_s: Wait = 0,
+    wait_s: WaitSeconds = 0,
 ) -> None:
     """Bring a removed dataset back from the trash; without a name, list what is in it."""
     project = open_project()
@@ -72,13 +87,10 @@ def undo(
     from hugflow.removal.undo import bring_back
     from hugflow.stages.status import read_status
 
+    requests = request_path_by_name(read_project_requests(project))
     if bring_back(places, name, wait_s=wait_s) is None:
-        raise HugflowError(
-            f"there is nothing to bring back of {name!r}",
-            why=_tell_trash(places),
-            mend="`hugflow undo` lists what can be brought back; a sync makes a dataset again",
-        )
-    status = read_status(places, name, request_path_by_name(project).get(name))
+        raise _nothing_to_bring_back(places, name, requests)
+    status = read_status(places, name, requests.get(name))
     if as_json:
         entry = {
             "name": name,
@@ -95,24 +107,33 @@ def undo(
     _empty_trash(places)
 
 
-def _remove(file: Path, *, is_agreed: bool, is_dry: bool, as_json: bool, wait_s: float) -> None:
-    request = read_request(file)
-    project = open_project()
-    places = project.places
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be removed, and the request that says so."""
+
+    project: Project
+    file: Path
+    request: Request
+    identity: Identity
+
+
+def _remove(
+    asked: _Asked, *, is_agreed: bool, is_dry_run: bool, as_json: bool, wait_s: float
+) -> None:
     from hugflow.removal.remove import Order, plan_removal, remove_dataset
     from hugflow.removal.uses import refuse_used
 
-    identity = _find_identity(places, file, request)
-    removal = plan_removal(places, identity) if identity is not None else None
-    if identity is None or removal is None:
+    file, identity, places = asked.file, asked.identity, asked.project.places
+    removal = plan_removal(places, identity)
+    if removal is None:
         _tell_nothing(places, file, identity, as_json=as_json)
         return
-    if is_dry and not as_json:
+    if is_dry_run and not as_json:
         _show(removal, print_data)
-    elif not is_dry and not is_agreed:
+    elif not is_dry_run and not is_agreed:
         _show(removal, print_talk)
     refuse_used(removal.name, removal.uses)
-    if is_dry:
+    if is_dry_run:
         if as_json:
             entry = {"state": removal.state, **_to_json(file, removal), "dry_run": True}
             print_json({"datasets": [entry]})
@@ -122,8 +143,8 @@ def _remove(file: Path, *, is_agreed: bool, is_dry: bool, as_json: bool, wait_s:
     order = Order(
         by=f"{_user()}@{socket.gethostname()}",
         at=datetime.now(UTC),
-        reason=request.reason if isinstance(request, RemoveRequest) else None,
-        requests=_asking(project, identity, request),
+        reason=asked.request.reason if isinstance(asked.request, RemoveRequest) else None,
+        requests=_asking(asked),
     )
     entry_in_trash = remove_dataset(places, identity, order, wait_s=wait_s)
     if entry_in_trash is None:
@@ -162,10 +183,11 @@ def _ask(name: str) -> None:
         raise typer.Exit(1)
 
 
-def _asking(project: Project, identity: Identity, request: Request) -> tuple[str, ...]:
+def _asking(asked: _Asked) -> tuple[str, ...]:
     """Digests of the requests that ask for the dataset now: the file's, the work tree's, main's."""
     from hugflow.stages.removed import asking_digests
 
+    project, request, identity = asked.project, asked.request, asked.identity
     digests = {request.digest} if isinstance(request, AddRequest) else set()
     if project.root is not None:
         digests |= asking_digests(identity, read_folder(project.root))
@@ -280,11 +302,21 @@ def _print_table(entries: Sequence["TrashEntry"]) -> None:
         print_data(f"{entry.name:<{width}}  {days}  {size:>9}  {entry.by}")
 
 
-def _tell_trash(places: Places) -> str:
+def _nothing_to_bring_back(places: Places, name: str, requests: Iterable[str]) -> HugflowError:
+    """The error for a name that the trash has nothing of; for a slip, with the nearest name."""
+    from hugflow.stages.stored import list_names
     from hugflow.store.trash import read_entries
 
-    names = sorted({entry.name for entry in read_entries(places)})
-    return f"the trash holds {', '.join(names)}" if names else "the trash is empty"
+    removed = sorted({entry.name for entry in read_entries(places)})
+    known = {*removed, *list_names(places), *requests}
+    why = f"the trash holds {', '.join(removed)}" if removed else "the trash is empty"
+    if name not in known:
+        return no_such_dataset(name, removed or sorted(known), why=why)
+    return HugflowError(
+        f"there is nothing to bring back of {name!r}",
+        why=why,
+        mend="`hugflow undo` lists what can be brought back; a sync makes a dataset again",
+    )
 
 
 def _empty_trash(places: Places) -> None:

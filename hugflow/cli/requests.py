@@ -9,14 +9,15 @@ from typing import Annotated
 import typer
 
 from hugflow.cli.completion import complete_request_file
+from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_data, print_json, print_talk, print_warning
 from hugflow.errors import HugflowError, RequestInvalid
-from hugflow.requests.collect import RequestSet, collect_requests
+from hugflow.requests.collect import AddFile, RequestSet, collect_requests
 from hugflow.requests.folder import REQUESTS_FOLDER
 from hugflow.requests.model import AddRequest
 from hugflow.requests.problems import Problem, RequestFileInvalid, show_path
 from hugflow.requests.read import read_request, read_request_bytes, request_kind
-from hugflow.settings import PROJECT_FILES
+from hugflow.settings import PROJECT_FILES, load_project
 
 EXIT_INVALID = RequestInvalid.exit_code
 
@@ -32,7 +33,7 @@ RequestFiles = Annotated[
 
 def validate(
     files: RequestFiles,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
     is_online: Annotated[
         bool, typer.Option("--online", help="Ask the Hub too: dataset, revision, split, columns.")
     ] = False,
@@ -167,16 +168,28 @@ def _print_findings(checked: _Checked) -> None:
 
 
 def _report(checked: _Checked) -> dict[str, object]:
+    sound = [file for file in checked.found.adds if file.path not in checked.refused]
+    states = _read_states(sound)
     return {
         "valid": not checked.problems,
         "datasets": [
-            {"name": file.request.name, "request": file.path, "state": "pending"}
-            for file in checked.found.adds
-            if file.path not in checked.refused
+            {"name": file.request.name, "request": file.path, "state": states[file.path]}
+            for file in sound
         ],
         "problems": [_to_json(problem) for problem in checked.problems],
         "warnings": [_to_json(problem) for problem in checked.found.warnings],
     }
+
+
+def _read_states(files: Sequence[AddFile]) -> dict[str, str]:
+    """How the datasets of some files stand, by path; `pending` where no settings tell of a place."""
+    try:
+        places = load_project().places
+    except HugflowError:
+        return {file.path: "pending" for file in files}
+    from hugflow.stages.status import read_status
+
+    return {file.path: read_status(places, file.request.name).state for file in files}
 
 
 def _to_json(problem: Problem) -> dict[str, object]:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hugflow.cli.builds import no_such_dataset, open_project, read_project_requests
+from hugflow.cli.asked import read_project_requests, request_path_by_name
+from hugflow.cli.builds import no_such_dataset, open_project
 from hugflow.cli.completion import complete_name
+from hugflow.cli.options import AsJson
 from hugflow.cli.output import has_reader, human_bytes, print_data, print_json, print_talk
 from hugflow.requests.collect import RequestSet
 from hugflow.settings import Project
@@ -27,7 +29,7 @@ def status(
         str | None,
         typer.Argument(metavar="NAME", help="One dataset.", autocompletion=complete_name),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
     is_watched: Annotated[
         bool, typer.Option("--watch", "-w", help="Show it again whenever something has changed.")
     ] = False,
@@ -50,8 +52,7 @@ def status(
 def _read(project: Project, requests: RequestSet, name: str | None) -> "list[DatasetStatus]":
     from hugflow.stages.status import read_statuses
 
-    path_by_name = {file.request.name: file.path for file in (*requests.adds, *requests.shadowed)}
-    statuses = read_statuses(project.places, path_by_name)
+    statuses = read_statuses(project.places, request_path_by_name(requests))
     if name is None:
         return statuses
     found = [status for status in statuses if status.name == name]

@@ -5,7 +5,6 @@ characters before it is parsed, its structure before anything is built. Nothing 
 nothing is run. All that is wrong is found in one reading and raised as one RequestFileInvalid.
 """
 
-import difflib
 import os
 import re
 import stat
@@ -15,6 +14,7 @@ from typing import TypeAlias
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from hugflow.nearest import nearest_name
 from hugflow.requests import grammar
 from hugflow.requests.fields import MAX_PROBLEMS, Fields, Written, parse_fields
 from hugflow.requests.model import AddRequest, Kind, RemoveRequest
@@ -201,8 +201,7 @@ def _nearest_field(name: str, model: type[Request]) -> str | None:
     plain = re.sub(r"[\s-]+", "_", name.strip()).lower()
     if any(name in other.model_fields for other in _MODEL_BY_KIND.values()):
         return None
-    near = difflib.get_close_matches(plain[:64], model.model_fields, n=1, cutoff=0.6)
-    return next(iter(near), _WORDS_FOR_FIELDS.get(plain))
+    return _WORDS_FOR_FIELDS.get(plain) or nearest_name(plain, model.model_fields)
 
 
 def _missing_field(field: str, written: Written | None, model: type[Request], path: str) -> Problem:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from hugflow.audio.bad import AudioBad
 from hugflow.shards.arrow import is_binary, is_list, is_text
 from hugflow.shards.stems import text_or_none
 
@@ -17,15 +18,21 @@ def audio_value(scalar: pa.Scalar) -> Any:
 
     A struct gives a mapping of those of `bytes`, `path`, `array` and `sampling_rate` that it has, a
     text the mapping of a path, binary a buffer, null None.
+
+    Raises AudioBad (`audio_unsupported`) for a value that Python has no word for.
     """
     if not scalar.is_valid:
         return None
     type_ = scalar.type
-    if pa.types.is_struct(type_):
-        return {name: _field(scalar, name) for name in _FIELDS if type_.get_field_index(name) >= 0}
     if is_text(type_):
         return {"path": text_or_none(scalar)}
-    return scalar.as_buffer()
+    if not pa.types.is_struct(type_):
+        return scalar.as_buffer()
+    names = [name for name in _FIELDS if type_.get_field_index(name) >= 0]
+    try:
+        return {name: _field(scalar, name) for name in names}
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        raise AudioBad("audio_unsupported", f"the audio cannot be read: {error}") from error
 
 
 def may_be_path(type_: pa.DataType) -> bool:
@@ -52,7 +59,9 @@ def _field(scalar: pa.StructScalar, name: str) -> Any:
         case "path":
             return text_or_none(field)
         case "bytes":
-            return field.as_buffer() if is_binary(field.type) else None
+            if not is_binary(field.type):
+                raise AudioBad("audio_unsupported", f"the audio's bytes are of type {field.type}")
+            return field.as_buffer()
         case "array":
             return to_samples(field)
         case _:
@@ -62,7 +71,8 @@ def _field(scalar: pa.StructScalar, name: str) -> Any:
 def to_samples(scalar: pa.Scalar) -> Any:
     """A list of numbers, or of lists of them, as an array; whatever else it is, as Python has it.
 
-    Nulls among floats are NaN, among whole numbers 0: either is silence.
+    Nulls among floats are NaN; among whole numbers they are in the middle of what the type holds,
+    where its silence is.
     """
     values = _flatten(scalar)
     if values is None or not is_list(values.type):
@@ -82,5 +92,6 @@ def _flatten(scalar: pa.Scalar) -> pa.Array | None:
 
 def _to_numpy(values: pa.Array) -> npt.NDArray[Any]:
     if values.null_count and pa.types.is_integer(values.type):
-        values = values.fill_null(0)
+        is_unsigned = pa.types.is_unsigned_integer(values.type)
+        values = values.fill_null(1 << (values.type.bit_width - 1) if is_unsigned else 0)
     return np.asarray(values.to_numpy(zero_copy_only=False))

@@ -7,7 +7,8 @@ A plan is a value. It is written to `STATE_DIR/plans/<name>/<id>.json`:
       "id": "4c1f0d9b2a7e6685",             first 16 hex of the sha256 over what decides the rows
       "dataset": "acme__speech__split_train__rev_main",
       "request": {"hf_id": "acme/speech", "subset": null, "split": "train", "revision": "main",
-                  "audio_column": "audio", "text_column": "text", "mp3_source": "copy"},
+                  "audio_column": "audio", "text_column": "text", "mp3_source": "copy",
+                  "is_mp3_source_asked": false},
       "commit": "8a6c...",                  40 hex: what the revision meant
       "files_commit": "8a6c...",            where the files are read: another commit where they
                                             are the Hub's conversion to parquet
@@ -65,7 +66,10 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """The fields of a request that decide which rows there are, with the defaults filled in."""
+    """The fields of a request that decide which rows there are, with the defaults filled in.
+
+    is_mp3_source_asked: the request names it itself; else it was the setting.
+    """
 
     hf_id: str
     subset: str | None
@@ -74,6 +78,7 @@ class PlanRequest:
     audio_column: str
     text_column: str
     mp3_source: str
+    is_mp3_source_asked: bool = False
 
     @classmethod
     def of(cls, request: AddRequest, *, mp3_source: str) -> Self:
@@ -83,6 +88,7 @@ class PlanRequest:
             subset=request.subset,
             split=request.split,
             revision=request.revision,
+            is_mp3_source_asked=request.mp3_source is not None,
             **request.row_fields(mp3_source=mp3_source),
         )
 
@@ -204,9 +210,10 @@ def _content(plan: Plan) -> dict[str, Any]:
     }
 
 
-def plan_summary(plan: Plan) -> dict[str, Any]:
+def plan_summary(plan: Plan, *, hours: float | None = None) -> dict[str, Any]:
     """What a person wants to know before the work begins; see docs/operations.md.
 
+    hours: of audio, where they are known.
     `disk_needed_bytes` is an estimate: the two largest files, which lie in STATE_DIR while
     their rows are made, and for the result as much as the source takes.
     """
@@ -217,9 +224,11 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
         "files_commit": plan.files_commit,
         "converted": plan.is_converted,
         "rows": plan.rows,
+        "total_rows": plan.rows,
         "files": len(plan.shards),
         "bytes": plan.source_bytes,
-        "hours": None,
+        "source_bytes": plan.source_bytes,
+        "hours": hours,
         "disk_needed_bytes": plan.source_bytes + sum(sizes[:2]),
         "licence": plan.licence,
         "gated": plan.is_gated,

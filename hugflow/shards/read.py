@@ -11,6 +11,8 @@ from hugflow.shards.plan import Shard
 
 BATCH_BYTES = 8 << 20
 BATCH_ROWS = 1024
+# A number, and its place in lists of lists, while a column is read.
+VALUE_BYTES = 12
 # Codecs and encryption that this Arrow lacks are ArrowExceptions, damage inside is an OSError.
 _CANNOT_BE_READ = (pa.ArrowException, OSError)
 READ_BYTES = 1 << 20
@@ -48,15 +50,16 @@ def read_rows(
     first = shard.first_row
     for group, group_rows in enumerate(groups):
         if group_rows and is_wanted(range(first, first + group_rows)):
-            row_bytes = metadata.row_group(group).total_byte_size // group_rows
+            row_bytes = _group_bytes(metadata.row_group(group)) // group_rows
             batch_rows = max(1, min(BATCH_ROWS, BATCH_BYTES // max(row_bytes, 1)))
             try:
                 # Neither mapped nor buffered ahead: the whole group would lie in memory once more.
                 with pq.ParquetFile(path, pre_buffer=False, buffer_size=READ_BYTES) as file:
                     start = first
                     for batch in file.iter_batches(batch_rows, row_groups=[group], columns=columns):
-                        yield range(start, start + batch.num_rows), batch
-                        start += batch.num_rows
+                        for piece in _pieces(batch):
+                            yield range(start, start + piece.num_rows), piece
+                            start += piece.num_rows
             except _CANNOT_BE_READ as error:
                 raise _unreadable(shard, str(error)) from error
             if start != first + group_rows:
@@ -64,6 +67,20 @@ def read_rows(
                     shard, f"row group {group} has {start - first} of {group_rows} rows"
                 )
         first += group_rows
+
+
+def _group_bytes(group: pq.RowGroupMetaData) -> int:
+    """About what a row group takes in memory: a million equal numbers are a few bytes in its file."""
+    values = sum(group.column(column).num_values for column in range(group.num_columns))
+    return max(int(group.total_byte_size), values * VALUE_BYTES)
+
+
+def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """A batch in pieces of about BATCH_BYTES: values the file holds once may fill it in memory."""
+    row_bytes = max(batch.nbytes // max(batch.num_rows, 1), 1)
+    piece_rows = max(1, BATCH_BYTES // row_bytes)
+    for start in range(0, batch.num_rows, piece_rows):
+        yield batch.slice(start, piece_rows)
 
 
 def _unreadable(shard: Shard, why: str) -> ShardUnreadable:

@@ -1,6 +1,5 @@
 """Making a plan: the few questions to the Hub that settle what a dataset consists of."""
 
-import difflib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ import pyarrow as pa
 from hugflow.clients.hub import Hub
 from hugflow.clients.repository import Repository
 from hugflow.errors import RequestInvalid
+from hugflow.nearest import nearest_name
 from hugflow.requests.model import AddRequest
 from hugflow.shards.features import has_audio_feature, index_features, is_audio_type
 from hugflow.shards.footers import Footer, common_schema, read_filenames, read_footer
@@ -163,14 +163,11 @@ def _choose_audio_column(
         type_ = schema.field(column).type
         if is_audio_type(type_, may_be_path=is_said):
             return column
-        may_name_files = is_audio_type(type_, may_be_path=True)
         raise _invalid(
             repository,
             f"the column {column!r} holds no audio",
             why=f"its type is {type_}; audio is bytes, samples, or a struct of bytes and path",
-            mend=f"if it names audio files of the repository, set audio_column: {column!r}"
-            if may_name_files
-            else f"set audio_column: {_nearest(column, with_audio or schema.names)!r}",
+            mend=_mend_audio_column(schema, column, with_audio),
         )
     if asked.audio_column or with_audio:
         raise _invalid(
@@ -180,6 +177,21 @@ def _choose_audio_column(
             mend=f"set audio_column: {_nearest(column, with_audio or schema.names)!r}",
         )
     return None
+
+
+def _mend_audio_column(schema: pa.Schema, refused: str, with_audio: Sequence[str]) -> str:
+    """What to do about an audio column whose type is none of audio; never to ask for it again."""
+    if is_audio_type(schema.field(refused).type, may_be_path=True):
+        return f"if it names audio files of the repository, set audio_column: {refused!r}"
+    if with_audio:
+        return f"set audio_column: {_nearest(refused, with_audio)!r}"
+    if able := [field.name for field in schema if is_audio_type(field.type)]:
+        nearest = _nearest(refused, able)
+        return f"if {nearest!r} holds the audio, set audio_column: {nearest!r}"
+    return (
+        f"no other column holds audio: {refused!r} would have to be published as one of these, so "
+        "choose another subset or revision, or tell the dataset's owner"
+    )
 
 
 def _choose_text_column(
@@ -211,9 +223,8 @@ _USUAL_NAMES = ("text", "sentence", "transcription", "transcript", "normalized_t
 
 
 def _nearest(name: str, columns: Sequence[str]) -> str:
-    alike = difflib.get_close_matches(name, columns, 1, 0.5)
     usual = [column for column in _USUAL_NAMES if column in columns]
-    return (alike or usual or list(columns) or [name])[0]
+    return nearest_name(name, columns) or (usual or list(columns) or [name])[0]
 
 
 def _words(columns: Sequence[str]) -> str:

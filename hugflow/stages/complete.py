@@ -33,6 +33,16 @@ def read_markers(build: Build) -> Markers | None:
     return found
 
 
+def has_indexes(build: Build, markers: Markers) -> bool:
+    """Whether every index stands as its marker says: a tree that was taken away has none."""
+    for name, marker in markers["metadata"].items():
+        index = build.folder.index_file(name)
+        size = index.stat().st_size if index.is_file() else 0
+        if size != marker.index_bytes:
+            return False
+    return True
+
+
 def write_failures(build: Build) -> list[RowFailed]:
     """Write failures.jsonl, which is empty when every row was made; gives the rows, in order."""
     failed: list[RowFailed] = []
@@ -73,7 +83,7 @@ def _measure(build: Build, manifest: dict[str, Any], old: dict[str, Any] | None)
     """The statistics of the index; of an index that is the same, those that were found then."""
     if old is not None and old.get("index") == manifest["index"]:
         known: dict[str, Any] | None = old.get("statistics")
-        if from_json(known) is not None and known is not None:
+        if known is not None and from_json(known) and known["rows"] == manifest["rows"]["made"]:
             return known
     # Not before there is something to measure: polars takes as long to load as all the rest.
     from hugflow.exports.measure import plan_statistics

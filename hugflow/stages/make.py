@@ -26,7 +26,7 @@ from hugflow.stages.quota import Quota, open_quota
 from hugflow.stages.raw import drop_raw, fetch_raw
 from hugflow.stages.reuse import Reuse
 from hugflow.stages.rows import Needs, make_rows
-from hugflow.stages.superseded import refuse_superseded
+from hugflow.stages.superseded import refuse_superseded, relocated
 from hugflow.store.atomic import make_folder
 from hugflow.store.links import check_link
 
@@ -84,7 +84,7 @@ def make_shards(
         for shard in shards:
             try:
                 with ahead.take() as prepared:
-                    yield _make(build, prepared, stages, quota, on_rows)
+                    yield _make(prepared, stages, quota, on_rows)
                 unavailable = 0
             except (ShardCorrupt, RequestInvalid, StageMissing, HubUnavailable) as error:
                 unavailable = unavailable + 1 if isinstance(error, HubUnavailable) else 0
@@ -97,8 +97,12 @@ def make_shards(
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A shard under its lock, with what it lacks and, where that takes bytes, its file."""
+    """A shard under its lock, with what it lacks and, where that takes bytes, its file.
 
+    build: with the tree where it lies now.
+    """
+
+    build: Build
     shard: Shard
     disk: ShardOnDisk
     needs: dict[int, Needs]
@@ -182,6 +186,7 @@ def _prepare(
     with lock:
         lock.enter_context(build.hold_shard(shard))
         refuse_superseded(build)
+        build = relocated(build)
         reuse.take(shard)
         disk = read_shard(build, shard)
         markers = _read_markers(build, shard, disk)
@@ -190,7 +195,7 @@ def _prepare(
         lacks_index = "metadata" in stages and not _has_index(build, shard, markers)
         lacks_raw = "raw" in stages and "raw" not in markers
         raw_file = fetch_raw(build, shard) if needs or lacks_index or lacks_raw else None
-        return _Prepared(shard, disk, needs, markers, raw_file, lock.pop_all())
+        return _Prepared(build, shard, disk, needs, markers, raw_file, lock.pop_all())
 
 
 def _read_markers(build: Build, shard: Shard, disk: ShardOnDisk) -> dict[Stage, Marker]:
@@ -232,14 +237,14 @@ def _find_needs(
 
 
 def _make(
-    build: Build,
     prepared: _Prepared,
     stages: Collection[Stage],
     quota: Quota,
     on_rows: Callable[[Sequence[Outcome]], None],
 ) -> ShardDone:
     """Make what a prepared shard lacks, and mark its stages done."""
-    shard, disk, markers = prepared.shard, prepared.disk, prepared.markers
+    build, shard = prepared.build, prepared.shard
+    disk, markers = prepared.disk, prepared.markers
     if prepared.raw_file is None and not disk.found and set(stages) <= markers.keys():
         _drop_raw_when_in(build, shard, markers)
         return ShardDone(shard, {s: markers[s] for s in markers if s in stages}, 0, is_new=False)
@@ -261,20 +266,19 @@ def _make(
                 collect(disk.found)
             if prepared.needs and prepared.raw_file is not None:
                 make_rows(build, shard, prepared.raw_file, prepared.needs, journal, quota, collect)
-    done = _mark(build, prepared, stages, outcomes, started)
+    done = _mark(prepared, stages, outcomes, started)
     new_rows = sum(isinstance(outcomes[row], RowMade) for row in prepared.needs)
     return ShardDone(shard, done, new_rows, is_new=True)
 
 
 def _mark(
-    build: Build,
     prepared: _Prepared,
     stages: Collection[Stage],
     outcomes: dict[int, Outcome],
     started: float,
 ) -> dict[Stage, Marker]:
     """Mark the stages that are done now, the index before its own."""
-    shard = prepared.shard
+    build, shard = prepared.build, prepared.shard
     seconds = round(time.monotonic() - started, 3)
     done: dict[Stage, Marker] = {}
     if "raw" in stages:

@@ -34,9 +34,11 @@ def open_build(
         plan = find_plan(request, places, hub, options, update=update)
         if current is None:
             _refuse_other_version(places, plan)
-        folder = choose_tree(places, plan)
+        # Before the plan is in force, so that none is where the rows there are unknown.
+        read_standing(places, plan.dataset, plan.id)
         if current is None or current.id != plan.id:
             _put_in_force(places, plan, current)
+        folder = choose_tree(places, plan)
         is_beside = folder != places.dataset(request.name)
         before = _find_predecessor(places, plan) if is_beside else None
         build = Build(request, plan, places, hub, options, folder, before)
@@ -55,14 +57,16 @@ def find_plan(
     update: at the commit that the revision points to now.
     """
     current = read_current_plan(places, request.name)
-    if current is not None and not update and not changed_fields(request, current.request):
+    if current is not None and not update and not changed_fields(request, current.request, options):
         return current
     commit, files_commit = None, None
     if current is not None and not update:
         commit, files_commit = current.commit, current.files_commit
     elif not update:
         commit, files_commit = _read_commits(places, request.name)
-    mp3_source = options.mp3_source if current is None else current.request.mp3_source
+    mp3_source = (
+        options.mp3_source if current is None else _unasked_mp3_source(current.request, options)
+    )
     plan = fetch_request_plan(request, hub, mp3_source, commit=commit, files_commit=files_commit)
     return current if current is not None and current.id == plan.id else plan
 
@@ -84,13 +88,19 @@ def fetch_request_plan(
     return fetch_plan(hub, request.name, fields, asked, commit=commit, files_commit=files_commit)
 
 
-def changed_fields(request: AddRequest, planned: PlanRequest) -> list[str]:
+def changed_fields(request: AddRequest, planned: PlanRequest, options: Options) -> list[str]:
     """The fields by which the request asks for other rows than were planned.
 
-    `mp3_source` left out means the setting, and a setting that changes later alters no dataset.
+    `mp3_source` left out means the setting. A setting that changes later alters no dataset; a line
+    that is taken out of the request does.
     """
-    asked = request.row_fields(mp3_source=planned.mp3_source)
+    asked = request.row_fields(mp3_source=_unasked_mp3_source(planned, options))
     return [name for name, value in asked.items() if getattr(planned, name) != value]
+
+
+def _unasked_mp3_source(planned: PlanRequest, options: Options) -> str:
+    """How MP3s are treated where the request does not say: as then, unless it said so then."""
+    return options.mp3_source if planned.is_mp3_source_asked else planned.mp3_source
 
 
 def _read_commits(places: Places, name: str) -> tuple[str | None, str | None]:

@@ -9,11 +9,16 @@ from hugflow.ledger.markers import read_marker
 from hugflow.requests.grammar import BadRowBudget, max_bad_rows
 from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
-from hugflow.stages.complete import read_markers, write_failures, write_manifest
+from hugflow.stages.complete import (
+    has_indexes,
+    read_markers,
+    write_failures,
+    write_manifest,
+)
 from hugflow.stages.gate import refuse_bad_rows
 from hugflow.stages.manifest import read_manifest
-from hugflow.stages.superseded import refuse_superseded
-from hugflow.stages.trees import delete_aside, set_aside, take_place
+from hugflow.stages.superseded import refuse_superseded, relocated
+from hugflow.stages.trees import delete_aside, refuse_links, set_aside, take_place
 from hugflow.store.atomic import find_temporary
 from hugflow.store.links import is_linked, link
 from hugflow.store.locks import hold
@@ -41,8 +46,10 @@ def publish(build: Build) -> Published | None:
     """
     with build.hold_dataset():
         refuse_superseded(build)
+        refuse_links(build.places, build.name)
+        build = relocated(build)
         markers = read_markers(build)
-        if markers is None:
+        if markers is None or not has_indexes(build, markers):
             return None
         _sweep(build)
         failed = write_failures(build)

@@ -39,6 +39,7 @@ BATCH_ROWS = 64
 BATCH_BYTES = 32 << 20
 BATCH_SECONDS = 2.0
 ROWS_AHEAD_PER_WORKER = 4
+AHEAD_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +85,25 @@ def make_rows(
             for rows, batch in read_rows(
                 raw_file, shard, is_wanted=lambda rows: any(row in needs for row in rows)
             ):
-                columns = _Columns.of(build, batch)
+                columns, row_bytes = _Columns.of(build, batch), batch.nbytes // len(rows)
                 wanted = [(at, row) for at, row in enumerate(rows) if row in needs]
                 files.look_up(columns.paths([at for at, row in wanted if needs[row].mp3]))
                 for at, row in wanted:
                     ahead.append(
                         pool.submit(_make_row, build, convert, row, needs[row], columns, at)
                     )
-                    if len(ahead) > workers * ROWS_AHEAD_PER_WORKER:
+                    while len(ahead) > rows_ahead(workers, row_bytes):
                         batches.add(ahead.popleft().result())
             while ahead:
                 batches.add(ahead.popleft().result())
         except BaseException:
             _abandon(ahead)
             raise
+
+
+def rows_ahead(workers: int, row_bytes: int) -> int:
+    """How many rows may be in flight: enough to keep the workers busy, fewer of large ones."""
+    return min(workers * ROWS_AHEAD_PER_WORKER, max(workers - 1, AHEAD_BYTES // max(row_bytes, 1)))
 
 
 @dataclass(frozen=True, slots=True)

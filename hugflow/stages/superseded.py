@@ -1,8 +1,11 @@
-"""Whether the rows of a build are still asked for."""
+"""Whether the rows of a build are still asked for, and where they lie by now."""
+
+from dataclasses import replace
 
 from hugflow.errors import PlanOutOfDate
 from hugflow.shards.plans import read_current_id
 from hugflow.stages.build import Build
+from hugflow.stages.trees import find_tree
 
 
 def refuse_superseded(build: Build) -> None:
@@ -25,3 +28,11 @@ def refuse_superseded(build: Build) -> None:
             why=f"the rows of the plan {build.plan.id} were made, and {current} is asked for",
             mend="run the same command again: it makes what is asked for now",
         )
+
+
+def relocated(build: Build) -> Build:
+    """The build with its tree where it lies now: another run may have put it in its place."""
+    if build.sample_rows is not None:
+        return build
+    folder = find_tree(build.places, build.plan, build.folder)
+    return build if folder == build.folder else replace(build, folder=folder, predecessor=None)

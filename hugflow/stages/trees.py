@@ -10,32 +10,59 @@ and what stands stays as it is until they are complete. Then two renames exchang
 A kill between the two is made good by the next call, which takes the first one back.
 """
 
+import logging
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from hugflow.errors import StateUnreadable
+from hugflow.errors import CannotWrite, StateUnreadable
 from hugflow.shards.plan import Plan
 from hugflow.stages.alone import wait_for_shards
 from hugflow.stages.manifest import read_manifest
 from hugflow.store.atomic import disk_errors, make_folder, sync_folder, write_file
 from hugflow.store.layout import DatasetFolder, Places
+from hugflow.store.locks import is_held
+
+log = logging.getLogger(__name__)
 
 
 def choose_tree(places: Places, plan: Plan) -> DatasetFolder:
-    """The tree that the rows of `plan` go into; the caller holds the dataset's lock.
+    """The tree that the rows of `plan`, which is in force, go into.
 
-    Raises StateUnreadable when rows stand there of which nothing says what they are rows of.
+    The caller holds the dataset's lock. Raises StateUnreadable when rows stand there of which
+    nothing says what they are rows of, and CannotWrite for a link where a folder of ours would be.
     """
     name = plan.dataset
+    refuse_links(places, name)
     _take_back(places, name)
     standing = read_standing(places, name, plan.id)
     next_tree = places.next_tree(name, plan.id)
     if standing not in (None, plan.id) or (standing is None and next_tree.root.is_dir()):
         return next_tree
+    if standing is None and _is_begun_by_another(places, plan):
+        return next_tree
     if standing is None:
         write_standing(places, plan)
     return places.dataset(name)
+
+
+def find_tree(places: Places, plan: Plan, chosen: DatasetFolder) -> DatasetFolder:
+    """Where the tree that was chosen lies by now: another run may have put it in its place."""
+    main = places.dataset(plan.dataset)
+    manifest = read_manifest(main.manifest) if chosen != main else None
+    return main if manifest is not None and manifest["plan"] == plan.id else chosen
+
+
+def refuse_links(places: Places, name: str) -> None:
+    """Raise CannotWrite where a link stands on the way to the trees that are made beside others."""
+    beside = places.next_trees(name)
+    for path in (beside.parent, beside):
+        if path.is_symlink():
+            raise CannotWrite(
+                f"{path} is a link",
+                why="what is written or deleted through it does not lie in STORAGE_ROOT",
+                mend="move the link away; hugflow makes a folder there when it needs one",
+            )
 
 
 def read_standing(places: Places, name: str, plan_id: str) -> str | None:
@@ -79,6 +106,8 @@ def take_place(places: Places, plan: Plan, *, wait_s: float) -> None:
     wait_for_shards(places, name, wait_s)
     replaced = places.replaced_tree(name)
     _delete(replaced)
+    if standing.is_symlink():
+        log.warning("%s led to %s, which stays where it is", standing, standing.readlink())
     with disk_errors(standing):
         if standing.exists() or standing.is_symlink():
             standing.rename(replaced)
@@ -115,6 +144,14 @@ def _rename_aside(path: Path) -> Path:
     with disk_errors(path):
         path.rename(aside)
     return aside
+
+
+def _is_begun_by_another(places: Places, plan: Plan) -> bool:
+    """Whether somebody may still write rows of another plan where there are none yet."""
+    path = _standing_path(places, plan.dataset)
+    is_other = path.is_file() and path.read_text("utf-8", errors="replace").strip() != plan.id
+    locks = places.dataset_lock(plan.dataset).parent.glob("*-of-*.lock")
+    return is_other and any(is_held(lock) for lock in locks)
 
 
 def _take_back(places: Places, name: str) -> None:

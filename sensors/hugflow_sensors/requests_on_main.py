@@ -253,13 +253,14 @@ class _Tick:
             again = f"`hugflow retry {name}` makes it again, and so does a change of its request"
             self.words.append(f"{name}: removed by hand; {again}")
             return
+        options = self.storage.options(lock_wait_s=0.0)
         planned = read_current_plan(places, name)
-        if planned is None or changed_fields(request, planned.request):
+        if planned is None or changed_fields(request, planned.request, options):
             if self.plans >= PLANS_PER_TICK:
                 self.later += 1
                 return
             self.plans += 1
-        build = open_build(request, places, self.hub, self.storage.options(lock_wait_s=0.0))
+        build = open_build(request, places, self.hub, options)
         register_partitions(self.context.instance, build)
         room = EVENTS_PER_TICK - len(self.events)
         is_busy = name in self.busy

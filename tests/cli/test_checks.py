@@ -98,6 +98,17 @@ def test_a_name_that_is_none_is_a_wrong_call(project: Project):
     assert "hugflow status" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "asked", ["acme__spech__split_train__rev_main", "acme/speech__split_train__rev_main"]
+)
+def test_a_slip_in_a_name_is_told_with_the_nearest(project: Project, asked: str):
+    project.request("acme/speech")
+    for command in ("verify", "status", "undo"):
+        done = project.run(command, asked)
+        assert done.returncode == 2
+        assert "did you mean acme__speech__split_train__rev_main?" in done.stderr
+
+
 def test_why_tells_of_a_file_by_its_path_from_where_one_stands(project: Project, name: str):
     done = project.run("why", f"datasets/{name}/audio/2.mp3")
     assert done.returncode == 0, done.stderr

@@ -51,6 +51,12 @@ def test_commands_and_options_are_offered(project: Project):
     assert press_tab(project, "validate", "--js") == ["--json"]
 
 
+@pytest.mark.parametrize("command", ["status", "verify", "undo", "retry"])
+def test_names_are_offered(project: Project, command: str):
+    project.request("acme/speech")
+    assert press_tab(project, command, "acme") == [NAME]
+
+
 def test_request_files_are_offered(project: Project):
     project.request("acme/speech", name="speech")
     project.request("acme/noise", name="noise")
@@ -58,7 +64,8 @@ def test_request_files_are_offered(project: Project):
         "requests/add/noise.yaml",
         "requests/add/speech.yaml",
     ]
-    assert press_tab(project, "validate", "requests/add/s") == ["requests/add/speech.yaml"]
+    for command in ("validate", "plan", "local-sync", "remove"):
+        assert press_tab(project, command, "requests/add/s") == ["requests/add/speech.yaml"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -102,16 +109,23 @@ def test_the_other_shells_are_answered_too(
     assert "requests/add/speech.yaml" in done.stdout
 
 
-def test_names_are_of_what_is_asked_for_planned_or_stored(
+def test_names_are_of_what_is_asked_for_planned_stored_or_removed(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(project.root)
     monkeypatch.setenv("PROCESSED_ROOT", "processed")
     project.request("acme/speech")
-    (project.root / "datasets" / "acme__stored__split_train__rev_main").mkdir(parents=True)
-    (project.root / "datasets" / ".trash").mkdir()
+    stored = project.dataset("acme__stored__split_train__rev_main")
+    stored.root.mkdir(parents=True)
+    stored.manifest.touch()
+    for other in (".trash", "samples", "mine"):
+        (project.root / "datasets" / other).mkdir()
     (project.places.plans("acme__planned__split_train__rev_main")).mkdir(parents=True)
     assert [name.split("__")[1] for name in complete_name("")] == ["planned", "speech", "stored"]
+    removed = project.places.removed("acme__gone__split_train__rev_main")
+    removed.parent.mkdir()
+    removed.touch()
+    assert complete_name("acme__g") == [removed.stem]
     assert complete_name("acme__sp") == [NAME]
     assert complete_name("nobody") == []
 

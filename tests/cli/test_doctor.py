@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_speech
 from tests.cli.services import Service, open_service
 from tests.projects import Project
 
@@ -126,17 +127,17 @@ def test_roots_that_are_in_each_others_way_are_told(project: Project):
     assert "STATE_DIR lies inside STORAGE_ROOT" in texts(found, "roots")
 
 
-@pytest.mark.parametrize(
-    ("quota_gb", "state"), [("0.001", "problem"), ("0.0021", "warning"), ("5", "ok")]
-)
-def test_the_quota_is_held_against_what_is_stored(project: Project, quota_gb: str, state: str):
-    tree = project.dataset("acme__speech__split_train__rev_main")
-    tree.root.mkdir(parents=True)
-    manifest = {"version": 1, "audio": {"bytes": 1_900_000}, "json": {"bytes": 100_000}}
-    tree.manifest.write_text(json.dumps(manifest))
-    found = examine(project, "--offline", STORAGE_QUOTA_GB=quota_gb)
-    assert states(found, "quota") == [state]
-    assert texts(found, "quota").startswith("0.002 of ")
+def test_the_quota_is_held_against_all_that_is_stored(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "doctor/quota", rows=4, shards=2, seconds=0.2)
+    request = project.request("doctor/quota")
+    assert project.run("local-sync", request, "--limit", "2").returncode == 0
+    assert project.run("local-sync", request).returncode == 0
+    stored = [path for path in project.places.storage_root.rglob("*") if path.is_file()]
+    used_gb = sum(path.stat().st_size for path in stored) / 1e9
+    for share, state in ((1.0, "problem"), (1.05, "warning"), (2.0, "ok")):
+        found = examine(project, "--offline", STORAGE_QUOTA_GB=f"{share * used_gb:.12f}")
+        assert states(found, "quota") == [state]
+        assert texts(found, "quota").startswith(f"{used_gb:.3f} of ")
 
 
 def test_the_hub_says_whose_the_token_is(project: Project, hub: LoopbackHub):

@@ -2,9 +2,13 @@
 
 import json
 import signal
+import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
+from hugflow.store.locks import hold
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
 from tests.projects import Project
@@ -50,7 +54,8 @@ def test_a_limit_makes_a_sample_that_says_so_and_is_never_published(
     request = project.request("limit/sample")
     made = project.run("local-sync", request, "--limit", "4", "--json")
     dataset = entry(made.stdout)
-    assert (made.returncode, dataset["state"], dataset["rows"]) == (0, "sample", 4)
+    assert (made.returncode, dataset["state"], dataset["sample"]) == (0, "completed", 4)
+    assert (dataset["rows"], dataset["link"]) == (4, None)
     name = name_of("limit/sample")
     tree = project.places.sample(name, 4)
     manifest = json.loads(tree.manifest.read_text())
@@ -142,6 +147,8 @@ def test_a_plan_stays_at_its_commit_until_it_is_updated(project: Project, hub: L
     assert entry(project.run("plan", request, "--json").stdout)["commit"] == first
     moved = entry(project.run("plan", request, "--update", "--json").stdout)
     assert (moved["commit"], moved["state"]) == (second, "planned")
+    dry = entry(project.run("local-sync", request, "--dry-run", "--json").stdout)
+    assert (dry["fetch_files"], dry["missing_rows"], dry["reused_rows"]) == (0, 0, 4)
     assert entry(project.run("local-sync", request, "--json").stdout)["new_rows"] == 0
     manifest = json.loads(project.dataset(name_of("update/plan")).manifest.read_text())
     assert manifest["commit"] == second
@@ -156,6 +163,52 @@ def test_the_exit_code_of_a_plan_tells_whether_there_is_something_to_make(
     assert project.run("plan", request).returncode == 0
     project.run("local-sync", request)
     assert project.run("plan", request, "--exit-code").returncode == 0
+
+
+def test_a_plan_tells_the_hours_of_a_dataset_that_is_made_and_the_words_of_status(
+    project: Project, hub: LoopbackHub
+):
+    publish_speech(hub, "plan/hours", rows=4, shards=2, seconds=1)
+    request = project.request("plan/hours")
+    planned = entry(project.run("plan", request, "--json").stdout)
+    assert planned["hours"] is None
+    assert "not known yet" in project.run("plan", request).stdout
+    project.run("local-sync", request)
+    status = entry(project.run("status", name_of("plan/hours"), "--json").stdout)
+    made = entry(project.run("plan", request, "--json").stdout)
+    for field in ("state", "hours", "total_rows", "commit"):
+        assert made[field] == status[field]
+    assert (made["total_rows"], made["source_bytes"]) == (made["rows"], made["bytes"])
+    other = project.request("plan/hours", "mp3_source: reencode")
+    assert entry(project.run("plan", other, "--json").stdout)["hours"] is None
+
+
+@pytest.mark.slow
+def test_a_plan_waits_for_whoever_is_at_work(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "plan/wait", rows=2, shards=1, seconds=0.2)
+    request = project.request("plan/wait")
+    name = name_of("plan/wait")
+    with hold(project.places.dataset_lock(name), "the dataset"):
+        waiting = project.start("plan", request, "--json", "--wait", "60")
+        # Longer than every command waits by itself.
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(12)
+    output, talk = waiting.communicate(timeout=60)
+    assert waiting.returncode == 0, talk
+    assert entry(output)["state"] == "planned"
+
+
+def test_what_cannot_be_carried_out_is_told_with_its_name_once_that_is_known(
+    project: Project, hub: LoopbackHub
+):
+    missing = project.request("failed/missing", name="missing")
+    unread = project.request("failed--unread", name="unread")
+    for command in ("plan", "local-sync"):
+        for file, name in ((missing, name_of("failed/missing")), (unread, None)):
+            done = project.run(command, file, "--json")
+            told = entry(done.stdout)
+            assert (told["name"], told["request"]) == (name, str(file))
+            assert (told["state"], told["exit_code"]) == ("failed", done.returncode)
 
 
 def test_a_quota_that_is_used_up_ends_with_6_and_more_room_completes(

@@ -145,6 +145,38 @@ def test_what_is_not_stored_is_nothing_to_remove(project: Project, json_flag: li
             assert [entry["request"] for entry in entries(done)] == [str(file)]
 
 
+def test_a_slip_in_the_name_of_an_undo_is_told_with_what_is_in_the_trash(
+    project: Project, name: str
+):
+    project.run("remove", ADD, "--yes")
+    done = project.run("undo", name.replace("split", "splt"))
+    assert done.returncode == 2
+    assert f"did you mean {name}?" in done.stderr
+
+
+def test_what_is_there_is_nothing_to_bring_back(project: Project, name: str):
+    done = project.run("undo", name)
+    assert done.returncode == 1
+    assert "the trash is empty" in done.stderr
+
+
+def test_a_removal_that_fails_is_told_with_the_name_of_its_dataset(project: Project, name: str):
+    (project.root / "processed" / "alias").symlink_to(project.dataset(name).root)
+    done = project.run("remove", ADD, "--yes", "--json")
+    [entry] = entries(done)
+    assert done.returncode == entry["exit_code"] == 1
+    assert (entry["name"], entry["state"]) == (name, "failed")
+
+
+def test_samples_go_and_come_with_their_dataset(project: Project, name: str):
+    assert project.run("local-sync", ADD, "--limit", "2").returncode == 0
+    sample = project.places.sample(name, 2)
+    project.run("remove", ADD, "--yes")
+    assert not sample.root.exists()
+    assert project.run("undo", name).returncode == 0
+    assert sample.manifest.is_file()
+
+
 def test_removing_twice_is_nothing_to_do(project: Project, name: str):
     project.run("remove", ADD, "--yes")
     again = project.run("remove", ADD, "--yes")
@@ -224,12 +256,12 @@ def test_a_folder_that_is_not_ours_is_refused_and_left(project: Project):
 
 def test_an_undo_with_nothing_to_bring_back_says_what_the_trash_holds(project: Project, name: str):
     empty = project.run("undo", "nobody")
-    assert empty.returncode == 1
+    assert empty.returncode == 2
     assert "the trash is empty" in empty.stderr
     assert project.run("undo").stdout == "the trash is empty\n"
     project.run("remove", ADD, "--yes")
     other = project.run("undo", "../../nobody")
-    assert other.returncode == 1
+    assert other.returncode == 2
     assert name in other.stderr
     table = project.run("undo").stdout.splitlines()
     assert table[0].startswith("DATASET")

@@ -26,6 +26,24 @@ def test_the_last_line_says_how_many_are_valid(project: Project):
     assert one.stderr == "1 file: 1 valid, 0 refused\n"
 
 
+def test_the_state_is_the_one_of_status(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "validate/state", rows=2, shards=1, seconds=0.2)
+    request = project.request("validate/state")
+    for command, state in (("status", "pending"), ("plan", "planned"), ("local-sync", "completed")):
+        assert project.run(command, *([] if command == "status" else [request])).returncode == 0
+        [told] = json.loads(project.run("validate", request, "--json").stdout)["datasets"]
+        assert (told["request"], told["state"]) == (str(request), state)
+
+
+def test_without_settings_that_can_be_read_a_file_is_checked_all_the_same(project: Project):
+    request = project.request("acme/good")
+    (project.root / ".env").write_text("WORKERS=zero\n")
+    done = project.run("validate", request, "--json")
+    assert done.returncode == 0
+    [told] = json.loads(done.stdout)["datasets"]
+    assert told["state"] == "pending"
+
+
 def test_of_a_whole_project_only_the_requests_are_checked(project: Project):
     project.request("acme/good")
     done = project.run("validate", ".")

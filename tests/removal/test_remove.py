@@ -30,6 +30,7 @@ from hugflow.stages.removed import (
     read_removed,
     write_removed,
 )
+from hugflow.stages.sample import make_sample, open_sample
 from hugflow.stages.status import read_status, read_statuses
 from hugflow.stages.sync import sync_dataset
 from hugflow.store.layout import Places
@@ -189,7 +190,6 @@ def test_a_tree_that_is_being_made_to_take_its_place_goes_and_comes_with_it(
     assert everything_below(places.storage_root) == before
 
 
-@pytest.mark.parametrize("what", ["dataset", "shard"])
 def test_samples_go_to_the_trash_with_their_dataset_and_come_back_with_it(
     stored: Stored, places: Places
 ):
@@ -215,7 +215,10 @@ def test_where_only_samples_are_left_they_are_removed(stored: Stored, places: Pl
     left = places.sample(build.name, 3).root
     left.mkdir(parents=True)
     assert plan_removal(places, identity_of(build)) is not None
-    assert remove_dataset(places, identity_of(build), replace(ORDER, at=NOW + HOUR)) is not None
+    assert (
+        remove_dataset(places, identity_of(build), replace(ORDER, at=NOW + timedelta(hours=1)))
+        is not None
+    )
     assert not left.exists()
     assert plan_removal(places, identity_of(build)) is None
 
@@ -228,6 +231,7 @@ def test_samples_behind_a_link_are_refused(stored: Stored, places: Places, tmp_p
     assert build.folder.manifest.is_file()
 
 
+@pytest.mark.parametrize("what", ["dataset", "shard"])
 def test_while_somebody_is_at_work_nothing_is_removed_or_brought_back(
     stored: Stored, places: Places, what: str
 ):
@@ -235,7 +239,9 @@ def test_while_somebody_is_at_work_nothing_is_removed_or_brought_back(
     before = everything_below(places.storage_root, places.processed_root)
     shard = build.plan.shards[1]
     with (
-        hold_dataset(places, build.name, Options(short_wait_s=0)) if what == "dataset" else build.hold_shard(shard),
+        hold_dataset(places, build.name, Options(short_wait_s=0))
+        if what == "dataset"
+        else build.hold_shard(shard),
         pytest.raises(Locked),
     ):
         remove_dataset(places, identity_of(build), ORDER)

@@ -21,17 +21,27 @@ def check(hf_id: str, **fields: Any) -> None:
     check_online(Hub(), AddRequest(hf_id=hf_id, **{"description": "A test", **fields}))
 
 
+def footers_read(hub: LoopbackHub) -> list[str]:
+    """The parquet files of which something was read, by their last two names."""
+    asked = {request.path for request in hub.requests if "/resolve/" in request.path}
+    return sorted("/".join(path.split("/")[-2:]) for path in asked if path.endswith(".parquet"))
+
+
 def test_a_request_that_can_be_carried_out_passes_with_one_footer_read(hub: LoopbackHub):
     publish_speech(hub, "online/fine", rows=12, shards=6)
     hub.clear_requests()
     check("online/fine")
-    assert len([request for request in hub.requests if request.port == "storage"]) == 1
+    assert footers_read(hub) == ["data/train-00000-of-00006.parquet"]
+    (read,) = [request for request in hub.requests if request.port == "storage"]
+    assert read.range is not None
 
 
-def test_a_conversion_by_the_hub_passes_too(hub: LoopbackHub):
+@pytest.mark.parametrize("revision", ["main", "refs/convert/parquet"])
+def test_a_conversion_by_the_hub_passes_too(hub: LoopbackHub, revision: str):
     publish_audiofolder(hub, "online/converted", converted="whole")
-    check("online/converted")
-    check("online/converted", revision="refs/convert/parquet")
+    hub.clear_requests()
+    check("online/converted", revision=revision)
+    assert footers_read(hub) == ["train/0000.parquet"]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +77,11 @@ def test_what_planning_would_refuse_is_refused(
 def test_a_first_file_without_rows_says_nothing_of_the_others(hub: LoopbackHub):
     table = pa.table({"text": ["a"]})
     hub.publish("online/uneven", to_shards(table, split="train", shards=3, folder="data"))
+    hub.clear_requests()
     check("online/uneven")
+    assert footers_read(hub) == ["data/train-00000-of-00003.parquet"]
+    with pytest.raises(HugflowError, match="sound"):
+        check("online/uneven", audio_column="sound")
 
 
 def test_a_hub_that_cannot_answer_says_nothing_of_the_request(

@@ -316,6 +316,6 @@ def test_a_request_names_what_changed_by_its_fields(hub: LoopbackHub, open_for: 
     publish_speech(hub, "trees/named", rows=2, shards=1, seconds=0.2)
     planned = open_for("trees/named").plan.request
     same = AddRequest(hf_id="trees/named", description="A test")
-    assert changed_fields(same, planned) == []
+    assert changed_fields(same, planned, Options()) == []
     other = AddRequest(hf_id="trees/named", description="A test", mp3_source="reencode")
-    assert changed_fields(other, planned) == ["mp3_source"]
+    assert changed_fields(other, planned, Options()) == ["mp3_source"]
