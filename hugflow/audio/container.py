@@ -17,6 +17,8 @@ says that it did not know: it promises nothing.
 import re
 import struct
 import zlib
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
 Container: TypeAlias = Literal["wav", "aiff", "au", "ogg", "flac", "mp3"]
@@ -84,8 +86,8 @@ def is_cut_short(data: bytes | memoryview, container: Container) -> bool:
     """Whether the framing promises more audio than the bytes hold.
 
     data: from the container's first byte on. A file without a promise is not cut short, except an
-    Ogg file, which has to mark its last page (of several put one after another the last one
-    counts) and to have every page in front of it sound: a decoder passes over one that is not.
+    Ogg file, which has to mark its last page (each of several put one after another) and to have
+    every page in front of it sound: a decoder passes over one that is not.
     FLAC and MP3 are always False: libFLAC notices by itself, and `mpeg` looks closer.
     """
     match container:
@@ -96,9 +98,25 @@ def is_cut_short(data: bytes | memoryview, container: Container) -> bool:
         case "au":
             return _is_au_cut_short(data)
         case "ogg":
-            return not (_has_last_ogg_page(data) and _has_every_ogg_page(data))
+            links = split_ogg_links(data)
+            return not all(_has_last_ogg_page(link) and _has_every_ogg_page(link) for link in links)
         case "flac" | "mp3":
             return False
+
+
+def split_ogg_links(data: bytes | memoryview) -> list[memoryview]:
+    """The Ogg files that were put one after another, in order; one, if there is only one.
+
+    A file begins with the first pages of all its streams, so a first page behind any other begins
+    the next one (RFC 3533, section 4). What stands between two of them stays with the former.
+    """
+    whole, starts, was_first = memoryview(data), [0], True
+    for start, _ in _ogg_pages(data):
+        is_first = bool(data[start + 5] & _OGG_FIRST_PAGE)
+        if is_first and not was_first:
+            starts.append(start)
+        was_first = is_first
+    return [whole[start:end] for start, end in pairwise([*starts, len(whole)])]
 
 
 def _is_wav_cut_short(data: bytes | memoryview) -> bool:
@@ -151,12 +169,8 @@ def _has_last_ogg_page(data: bytes | memoryview) -> bool:
 def _has_every_ogg_page(data: bytes | memoryview) -> bool:
     """Whether pages follow each other without a gap, each with the checksum it names (RFC 3533)."""
     numbers: dict[bytes, int] = {}
-    found = _OGG_PAGE.search(data)
-    while found and len(data) >= found.start() + 27:
-        at = found.start()
-        sizes = data[at + 27 : at + 27 + data[at + 26]]
-        end = at + 27 + len(sizes) + sum(sizes)
-        page = bytes(data[at:end])
+    for start, end in _ogg_pages(data):
+        page = bytes(data[start:end])
         if _ogg_crc(page[:22] + bytes(4) + page[26:]) != int.from_bytes(page[22:26], "little"):
             return False
         serial, number = page[14:18], int.from_bytes(page[18:22], "little")
@@ -164,8 +178,18 @@ def _has_every_ogg_page(data: bytes | memoryview) -> bool:
         if not is_first and number != numbers.get(serial, -1) + 1:
             return False
         numbers[serial] = number
-        found = _OGG_PAGE.search(data, end)
     return True
+
+
+def _ogg_pages(data: bytes | memoryview) -> Iterator[tuple[int, int]]:
+    """Where each page starts, and where it should end; what is between pages is passed over."""
+    found = _OGG_PAGE.search(data)
+    while found and len(data) >= found.start() + 27:
+        start = found.start()
+        sizes = data[start + 27 : start + 27 + data[start + 26]]
+        end = start + 27 + len(sizes) + sum(sizes)
+        yield start, end
+        found = _OGG_PAGE.search(data, end)
 
 
 def _ogg_crc(page: bytes) -> int:

@@ -10,8 +10,14 @@ from typing import TypeAlias
 
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.clip import Clip
-from hugflow.audio.container import id3v2_size, is_cut_short, name_stranger, sniff_container
-from hugflow.audio.decode import open_clip
+from hugflow.audio.container import (
+    id3v2_size,
+    is_cut_short,
+    name_stranger,
+    sniff_container,
+    split_ogg_links,
+)
+from hugflow.audio.decode import open_clip, open_links
 from hugflow.audio.info_tag import render_frame_count
 from hugflow.audio.mp3 import BITRATE_KBPS_BY_RATE, AudioInfo, Mp3, encode_mp3, nearest_rate
 from hugflow.audio.mpeg import Mp3Stream, read_mp3_stream
@@ -134,7 +140,7 @@ def _make_from_bytes(audio: EncodedAudio, copy_mp3: bool, spill_folder: Path | N
     body = memoryview(audio.data)[id3v2_size(audio.data) :]
     if is_cut_short(body, container):
         raise AudioBad("audio_truncated", f"the {container} lacks a part that its framing names")
-    with open_clip(body) as clip:
+    with open_links(split_ogg_links(body) if container == "ogg" else [body]) as clip:
         return _encode(clip, audio.path, spill_folder)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hugflow.cli.asked import read_project_requests
 from hugflow.cli.output import set_up_logging
-from hugflow.errors import UsageWrong
+from hugflow.errors import RequestInvalid, UsageWrong
 from hugflow.nearest import nearest_name
 from hugflow.requests.collect import AddFile
 from hugflow.requests.model import AddRequest
@@ -48,19 +48,29 @@ def open_request(
     return open_build(request, project.places, open_hub(project), options, update=update)
 
 
+def refuse_removed(project: Project, request: AddRequest) -> None:
+    """Raise RequestInvalid while a removal of the same dataset stands in the project."""
+    for removal in read_project_requests(project).removals:
+        if removal.identity == request.identity:
+            raise RequestInvalid(
+                f"{request.name} stays removed",
+                why=f"while {removal.path} stands, its dataset is not made",
+                mend=f"delete {removal.path} to have the dataset again",
+            )
+
+
 def find_add(project: Project, name: str) -> AddFile:
-    """The request for the dataset called `name`; raises UsageWrong where there is none."""
+    """The request for the dataset called `name`.
+
+    Raises UsageWrong where there is none, RequestInvalid while a removal of it stands.
+    """
     requests = read_project_requests(project)
     for file in requests.adds:
         if file.request.name == name:
             return file
     for file in requests.shadowed:
         if file.request.name == name:
-            raise UsageWrong(
-                f"{name} stays removed",
-                why=f"{file.path} is shadowed by a request in requests/remove/",
-                mend="delete the removal to have the dataset again",
-            )
+            refuse_removed(project, file.request)
     raise no_such_dataset(name, [file.request.name for file in requests.adds])
 
 

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hugflow.cli.builds import find_add, open_hub, open_project, open_request
+from hugflow.cli.builds import (
+    find_add,
+    open_hub,
+    open_project,
+    open_request,
+    refuse_removed,
+)
 from hugflow.cli.completion import complete_name, complete_request_file
 from hugflow.cli.options import AsJson, WaitSeconds
 from hugflow.cli.output import failures_as_json, human_bytes, print_data, print_json
@@ -63,6 +69,7 @@ def local_sync(
     with failures_as_json(file, as_json=as_json):
         add = AddFile(str(file), read_add_request(file))
     with failures_as_json(file, as_json=as_json, name=add.request.name):
+        refuse_removed(project, add.request)
         if is_dry_run:
             entry = _preview(project, add, as_json=as_json)
         elif limit is not None:

@@ -22,7 +22,7 @@ from hugflow.cli import (
     requests,
     status,
 )
-from hugflow.cli.output import open_streams, print_data, print_error, print_talk
+from hugflow.cli.output import open_streams, print_data, print_error, print_failure, print_talk
 from hugflow.errors import HugflowError, UsageWrong
 
 STOPPED_BY_INTERRUPT = 130
@@ -95,6 +95,8 @@ def run(arguments: Sequence[str]) -> int:
         )
         return UsageWrong.exit_code
     except HugflowError as error:
+        if "--json" in arguments:
+            print_failure(error)
         print_error(error)
         return error.exit_code
     except KeyboardInterrupt:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 SCHEMA_VERSION = 1
+# One for each JSON object that was printed: a command that fails later has had its say.
+_answers: list[bool] = []
 
 
 def open_streams() -> None:
@@ -78,6 +80,7 @@ def print_json(value: Mapping[str, Any]) -> None:
     is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     whole = {"schema_version": SCHEMA_VERSION, **value}
     print_data(json.dumps(whole, ensure_ascii=not is_unicode))
+    _answers.append(True)
 
 
 def failed_entry(request: object, error: HugflowError, name: str | None = None) -> dict[str, Any]:
@@ -100,6 +103,13 @@ def failures_as_json(request: object, *, as_json: bool, name: str | None = None)
         if as_json:
             print_json({"datasets": [failed_entry(request, error, name)]})
         raise
+
+
+def print_failure(error: HugflowError) -> None:
+    """What `--json` says where a command failed before it had anything else to say."""
+    if not _answers:
+        failure = {"what": error.what, "why": error.why, "mend": error.mend}
+        print_json({"datasets": [], "error": failure, "exit_code": error.exit_code})
 
 
 def print_talk(line: str) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hugflow.cli.builds import open_project, open_request
+from hugflow.cli.builds import open_project, open_request, refuse_removed
 from hugflow.cli.completion import complete_request_file
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson, WaitSeconds
 from hugflow.cli.output import (
@@ -49,6 +49,7 @@ def plan(
         name: str | None = None
         try:
             request = read_add_request(file)
+            refuse_removed(project, request)
             name = request.name
             build = open_request(project, request, wait_s=wait_s, update=is_update)
         except HugflowError as error:

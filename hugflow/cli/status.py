@@ -111,8 +111,11 @@ def _statistics_lines(places: Places, name: str) -> list[str]:
 def _print_one(status: "DatasetStatus") -> None:
     values: dict[str, Any] = asdict(status)
     values["bytes"] = f"{status.bytes:,} ({human_bytes(status.bytes)})"
+    error = values.pop("error")
     for field, value in values.items():
-        print_data(f"{field.replace('_', ' '):<12} {'-' if value is None else value}")
+        print_data(f"{field.replace('_', ' '):<16} {'-' if value is None else value}")
+    if error is not None:
+        print_data(f"the last run ended with\n  {error.replace(chr(10), chr(10) + '  ')}")
 
 
 def _print_table(statuses: "list[DatasetStatus]") -> None:
@@ -124,3 +127,5 @@ def _print_table(statuses: "list[DatasetStatus]") -> None:
         hours = f"{status.hours:,.3f}" if status.hours else "-"
         size = human_bytes(status.bytes) if status.bytes else "-"
         print_data(f"{status.name:<{width}}  {status.state:<11}  {rows:>17}  {size:>9}  {hours:>8}")
+        if status.state != "completed" and status.link is not None:
+            print_data(f"{'':<{width}}  (what is published stands until this is complete)")

@@ -23,7 +23,7 @@ _TYPE_BY_FEATURE: Final = {
         [("language", pa.list_(pa.string())), ("translation", pa.list_(pa.string()))]
     ),
 }
-_DIMENSIONS: Final = {"Array2D": 2, "Array3D": 3, "Array4D": 4, "Array5D": 5}
+DIMENSIONS: Final = {"Array2D": 2, "Array3D": 3, "Array4D": 4, "Array5D": 5}
 _FILE_FEATURES: Final = frozenset(
     {"Audio", "Image", "Video", "Pdf", "Nifti", "Mesh", "BioSequence", "BioStructure"}
 )
@@ -114,9 +114,9 @@ def feature_type(feature: Any) -> pa.DataType | None:
             return None if item is None else pa.large_list(item)
         case {"_type": "Translation", "languages": list(languages)}:
             return pa.struct([(language, pa.string()) for language in sorted(languages)])
-        case {"_type": str(kind), **rest} if kind in _DIMENSIONS:
+        case {"_type": str(kind), **rest} if kind in DIMENSIONS:
             type_ = _value_type(str(rest.get("dtype")))
-            for _ in range(_DIMENSIONS[kind]):
+            for _ in range(DIMENSIONS[kind]):
                 type_ = None if type_ is None else pa.list_(type_)
             return type_
         case {"_type": str(kind)}:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from hugflow.shards.arrow import FILE_TYPE, feature_type, index_type, is_binary, is_list, is_text
+from hugflow.shards.arrow import FILE_TYPE, index_type, is_binary, is_list, is_text
+from hugflow.shards.declared import declared_feature, declared_features
 
 AUDIO_TYPE = FILE_TYPE
 AUDIO_INFO_TYPE = pa.struct(
@@ -70,7 +71,7 @@ def is_audio_type(type_: pa.DataType, *, may_be_path: bool = False) -> bool:
 def has_audio_feature(schema: pa.Schema, column: str) -> bool:
     """Whether the publisher declared `column` as Audio, or its type can be nothing else."""
     type_ = schema.field(column).type
-    declared = _declared_features(schema).get(column)
+    declared = declared_features(schema).get(column)
     if isinstance(declared, dict) and isinstance(declared.get("_type"), str):
         return declared["_type"] == "Audio" and is_audio_type(type_, may_be_path=True)
     if not pa.types.is_struct(type_) or not is_audio_type(type_):
@@ -101,7 +102,7 @@ def index_features(schema: pa.Schema, audio_column: str | None) -> tuple[dict[st
     import datasets
     from huggingface_hub import DatasetCardData
 
-    declared = _declared_features(schema)
+    declared = declared_features(schema)
     features: Any = datasets.Features(row=datasets.Value("int64"))
     for field, name in zip(schema, index_names(schema.names), strict=True):
         if field.name == audio_column:
@@ -113,30 +114,29 @@ def index_features(schema: pa.Schema, audio_column: str | None) -> tuple[dict[st
         features["audio_info"] = info["audio_info"]
     card = DatasetCardData()
     infos = datasets.info.DatasetInfosDict({"default": datasets.DatasetInfo(features=features)})
-    infos.to_dataset_card_data(card)
+    try:
+        infos.to_dataset_card_data(card)
+    except TypeError as error:
+        raise ValueError("no column or field can be called '_type': it marks features") from error
     header = card.to_dict()  # type: ignore[no-untyped-call]  # the Hub's library leaves it untyped
     # Through JSON, as a plan is written: shapes are tuples to `datasets`.
     return json.loads(json.dumps(features.to_dict())), header["dataset_info"]["features"]
 
 
 def _published_feature(field: pa.Field, declared: Any) -> Any:
-    """The feature of one column: as declared, or from its type where that says nothing.
+    """The feature of one column: as declared, or from its type where that cannot be believed.
 
     A stranger wrote the declaration; only a type that is not known without it is an error.
     """
     import datasets
 
-    type_ = index_type(field.type)
-    try:
-        features = datasets.Features.from_dict({field.name: declared})
-        [written] = features.to_dict().values()
-        if feature_type(written) == type_:
-            return features[field.name]
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
-        pass
+    feature = declared_feature(field, declared)
+    if feature is not None:
+        return feature
     if isinstance(field.type, pa.JsonType):
         return datasets.Json()
-    return datasets.Features.from_arrow_schema(pa.schema([(field.name, type_)]))[field.name]
+    schema = pa.schema([(field.name, index_type(field.type))])
+    return datasets.Features.from_arrow_schema(schema)[field.name]
 
 
 def _undecoded(feature: Any) -> Any:
@@ -154,16 +154,6 @@ def _undecoded(feature: Any) -> Any:
             return datasets.LargeList(_undecoded(feature.feature))
         case _:
             return feature
-
-
-def _declared_features(schema: pa.Schema) -> dict[str, Any]:
-    """What the publisher's own metadata says; empty when it says nothing that can be read."""
-    text = (schema.metadata or {}).get(b"huggingface")
-    try:
-        features = json.loads(text)["info"]["features"] if text else {}
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return {}
-    return features if isinstance(features, dict) else {}
 
 
 def _is_samples(type_: pa.DataType) -> bool:

@@ -72,7 +72,7 @@ def read_rows(
 def _group_bytes(group: pq.RowGroupMetaData) -> int:
     """About what a row group takes in memory: a million equal numbers are a few bytes in its file."""
     values = sum(group.column(column).num_values for column in range(group.num_columns))
-    return max(int(group.total_byte_size), values * VALUE_BYTES)
+    return int(max(group.total_byte_size, values * VALUE_BYTES))
 
 
 def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

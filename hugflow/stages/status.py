@@ -21,7 +21,9 @@ class DatasetStatus:
     """One dataset: what was asked for, what is planned, what is there.
 
     request: the request file's path, where there is one. total_rows, commit: None before a plan.
-    bytes, hours: of what is made. location: of the tree, once begun. link: where it is published.
+    bytes, hours: of what is made. location: of the tree, once begun. link, published_commit: where
+    a tree is published, and of which commit; while another one is made, of the one that stands.
+    error: what the last run ended with, where it failed.
     """
 
     name: str
@@ -37,6 +39,8 @@ class DatasetStatus:
     hours: float
     location: str | None
     link: str | None
+    published_commit: str | None
+    error: str | None
 
 
 def read_statuses(places: Places, requests: dict[str, str]) -> list[DatasetStatus]:
@@ -68,10 +72,14 @@ def read_status(places: Places, name: str, request: str | None = None) -> Datase
         measured, total_rows, commit, shards = Measured(), None, None, None
     is_removed = places.removed(name).is_file() and not folder.root.exists()
     progress = read_progress(places.progress(name))
+    if not folder.root.exists() and not places.next_trees(name).exists():
+        # Whatever the ledger says: the tree has gone.
+        measured = Measured()
     if manifest is not None and not is_current and progress is not None:
         # What it says is of the tree that stands, until the new plan's rows are begun.
         progress = progress if progress.status != "completed" else None
     has_plan = plan_id is not None
+    is_failed = progress is not None and progress.status == "failed" and not is_current
     state = _unfinished_state(places, name, progress, has_plan=has_plan, is_removed=is_removed)
     return DatasetStatus(
         name=name,
@@ -87,6 +95,8 @@ def read_status(places: Places, name: str, request: str | None = None) -> Datase
         hours=round(measured.seconds / 3600, 3),
         location=str(folder.root) if folder.root.is_dir() else None,
         link=str(link) if manifest is not None and is_linked_ else None,
+        published_commit=manifest["commit"] if manifest is not None and is_linked_ else None,
+        error=progress.error if is_failed and progress is not None else None,
     )
 
 

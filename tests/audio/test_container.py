@@ -5,7 +5,13 @@ import itertools
 import numpy as np
 import pytest
 
-from hugflow.audio.container import id3v2_size, is_cut_short, name_stranger, sniff_container
+from hugflow.audio.container import (
+    id3v2_size,
+    is_cut_short,
+    name_stranger,
+    sniff_container,
+    split_ogg_links,
+)
 from hugflow.testing.speech import encode, speech_like
 from tests.audio.clips import FORMATS, id3v1, id3v2, tone, write
 
@@ -106,3 +112,10 @@ def test_ogg_files_one_after_another_and_what_follows_them_are_whole():
     second = encode(speech_like(0.7, 16_000, seed=4), 16_000, "ogg")
     assert not is_cut_short(first + second, "ogg")
     assert not is_cut_short(first + b"TAG" + bytes(125), "ogg")
+    assert split_ogg_links(first + b"junk" + second) == [first + b"junk", second]
+    assert split_ogg_links(first) == [first]
+
+
+def test_an_ogg_file_in_front_of_another_that_lacks_its_end_is_cut_short():
+    first = encode(speech_like(5.0, 16_000), 16_000, "ogg")
+    assert is_cut_short(first[: ogg_pages(first)[-1]] + first, "ogg")

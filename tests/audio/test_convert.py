@@ -263,3 +263,46 @@ def test_what_is_no_audio_is_unsupported(source):
     with pytest.raises(AudioBad) as caught:
         encode(source)
     assert caught.value.code == "audio_unsupported"
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_ogg_files_one_after_another_are_one_clip(subtype):
+    first, second = tone(16_000), tone(12_345)[::-1]
+    files = [write(samples, format="OGG", subtype=subtype) for samples in (first, second, first)]
+    mp3 = encode(b"".join(files))
+    assert mp3.info.num_samples == len(decode(mp3.data)) == 44_345
+    parts = np.concatenate([decode(file) for file in files])
+    assert np.square(parts - decode(mp3.data)).mean() < 0.02 * np.square(parts).mean()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        write(tone(9000, channels=2), format="OGG", subtype="VORBIS"),
+        write(tone(9000), 8_000, format="OGG", subtype="VORBIS"),
+        write(tone(9000), format="OGG", subtype="OPUS"),
+    ],
+    ids=["channels", "rate", "codec"],
+)
+def test_ogg_files_one_after_another_that_differ_are_no_clip(other):
+    with pytest.raises(AudioBad, match="one after another differ") as caught:
+        encode(write(tone(16_000), format="OGG", subtype="VORBIS") + other)
+    assert caught.value.code == "audio_undecodable"
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_any_of_ogg_files_one_after_another_that_is_cut_is_named(subtype):
+    file = write(tone(16_000), format="OGG", subtype=subtype)
+    for cut in (file[:-300] + file, file + file[:-300], file + file[:-300] + file):
+        with pytest.raises(AudioBad) as caught:
+            encode(cut)
+        assert caught.value.code == "audio_truncated"
+
+
+def test_six_hours_are_the_limit_of_ogg_files_one_after_another_too(monkeypatch):
+    monkeypatch.setattr("hugflow.audio.clip.MAX_HOURS", 1 / 3600)
+    file = write(tone(10_000), format="OGG", subtype="VORBIS")
+    assert encode(file).info.num_samples == 10_000
+    with pytest.raises(AudioBad, match="longer") as caught:
+        encode(file + file)
+    assert caught.value.code == "audio_too_long"

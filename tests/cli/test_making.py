@@ -1,6 +1,7 @@
 """`local-sync` with its options, `retry`, `plan --update` and `status --watch`, as a user types them."""
 
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -264,3 +265,63 @@ def test_status_shows_bytes_and_hours_of_what_is_made_so_far(project: Project, h
     assert int(str(status["bytes"])) > sum(path.stat().st_size for path in mp3s)
     assert status["hours"] == round(4 / 3600, 3)
     assert Path(str(status["location"])).is_dir()
+
+
+def test_while_a_removal_stands_its_dataset_is_not_made(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "removal/stands", rows=2, shards=1, seconds=0.2)
+    request = project.request("removal/stands")
+    removal = project.root / "requests" / "remove" / "gone.yaml"
+    removal.parent.mkdir(parents=True)
+    removal.write_text('hf_id: "removal/stands"\nreason: "No longer needed"\n')
+    for command in (
+        ("local-sync", request),
+        ("plan", request),
+        ("retry", name_of("removal/stands")),
+    ):
+        refused = project.run(*command)
+        assert refused.returncode == 4
+        assert "requests/remove/gone.yaml" in refused.stderr
+    assert not project.places.storage_root.exists()
+    removal.unlink()
+    assert project.run("local-sync", request).returncode == 0
+
+
+def test_a_tree_that_has_gone_has_no_rows(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "status/gone", rows=2, shards=1, seconds=0.2)
+    project.run("local-sync", project.request("status/gone"))
+    name = name_of("status/gone")
+    shutil.rmtree(project.dataset(name).root)
+    status = entry(project.run("status", name, "--json").stdout)
+    assert (status["state"], status["rows"], status["bytes"]) == ("incomplete", 0, 0)
+
+
+def test_status_tells_what_the_last_run_ended_with(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "status/why", rows=2, shards=1, seconds=0.2, broken_rows={0: JUNK, 1: JUNK})
+    project.run("local-sync", project.request("status/why"))
+    told = project.run("status", name_of("status/why")).stdout
+    assert "Audio column exists but no audio files extracted" in told
+    assert "mend: set audio_column" in told
+
+
+def test_while_an_update_waits_status_says_what_is_published(project: Project, hub: LoopbackHub):
+    first = publish_speech(hub, "status/update", rows=2, shards=1, seconds=0.2)
+    request = project.request("status/update")
+    project.run("local-sync", request)
+    hub.publish("status/update", {"NOTES.md": b"later"})
+    project.run("plan", request, "--update")
+    status = entry(project.run("status", name_of("status/update"), "--json").stdout)
+    assert (status["state"], status["published_commit"]) == ("planned", first)
+    assert "stands until this is complete" in project.run("status").stdout
+
+
+@pytest.mark.parametrize(
+    "command", [("status", "nobody"), ("retry", "nobody"), ("verify", "nobody"), ("undo", "nobody")]
+)
+def test_a_command_that_fails_answers_in_json_where_json_is_asked_for(
+    project: Project, command: tuple[str, str]
+):
+    failed = project.run(*command, "--json")
+    answer = json.loads(failed.stdout)
+    assert failed.returncode == 2
+    assert (answer["datasets"], answer["exit_code"]) == ([], 2)
+    assert "nobody" in answer["error"]["what"]

@@ -1,0 +1,144 @@
+"""The publisher's own word on the columns: metadata of the parquet schema, written by a stranger.
+
+    {"info": {"features": {"label": {"names": ["no", "yes"], "_type": "ClassLabel"}, ...}}}
+
+`datasets` believes it as it stands: it calls what a `dtype` names, keeps names of classes that are
+numbers, and only stumbles when rows are read. What is believed here says what it should.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import pyarrow as pa
+
+from hugflow.shards.arrow import DIMENSIONS, feature_type, index_type
+
+# Offsets of lists have 32 bits.
+_MAX_LENGTH: Final = 2**31 - 1
+# What Pillow converts an image to.
+_IMAGE_MODES: Final = frozenset(
+    {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "LAB", "HSV"}
+    | {"I", "F", "I;16"}
+)
+
+
+def declared_features(schema: pa.Schema) -> dict[str, Any]:
+    """What the publisher's metadata says of each column; empty when nothing can be read."""
+    text = (schema.metadata or {}).get(b"huggingface")
+    try:
+        features = json.loads(text)["info"]["features"] if text else {}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    return features if isinstance(features, dict) else {}
+
+
+def declared_feature(field: pa.Field, declared: Any) -> Any:
+    """The feature that is declared for one column; None where it cannot be believed.
+
+    It is strict JSON of the types that `datasets` expects, it means the type that the index holds
+    for the column, and `datasets` reads a row with it.
+    """
+    import datasets
+
+    type_ = index_type(field.type)
+    try:
+        if not _is_sound(declared):
+            return None
+        features = datasets.Features.from_dict({"column": declared})
+        written = features.to_dict()
+        json.dumps(written, ensure_ascii=False, allow_nan=False).encode()
+        is_meant = feature_type(written["column"]) == type_
+        return features["column"] if is_meant and _is_readable(features, type_) else None
+    except Exception:  # noqa: BLE001  # whatever a stranger's words set off, the type still speaks
+        return None
+
+
+def _is_sound(feature: Any) -> bool:
+    """Whether every field has a value that `datasets` could have written itself."""
+    match feature:
+        case {"_type": str(kind)}:
+            checks = [(check, feature[name]) for name, check in _CHECKS.items() if name in feature]
+            return all(check(value) for check, value in checks) and _has_sound_values(kind, feature)
+        case dict():
+            return all(map(_is_sound, feature.values()))
+        case _:
+            return False
+
+
+def _has_sound_values(kind: str, fields: Mapping[str, Any]) -> bool:
+    """Whether values and arrays name a type, and arrays a length for each dimension.
+
+    An array may leave its first length open. Others had a `dtype` once, which says nothing now.
+    """
+    if kind != "Value" and kind not in DIMENSIONS:
+        return True
+    if feature_type({"_type": "Value", "dtype": fields.get("dtype")}) is None:
+        return False
+    match fields.get("shape"):
+        case [first, *others] if len(others) + 1 == DIMENSIONS.get(kind):
+            return (first is None or _is_count(first)) and all(map(_is_count, others))
+        case _:
+            return kind == "Value"
+
+
+def _is_readable(features: Any, type_: pa.DataType) -> bool:
+    """Whether the card gives the features back, and a row of the column's type is read by them."""
+    import datasets
+    from huggingface_hub import DatasetCardData
+
+    card = DatasetCardData()
+    infos = datasets.info.DatasetInfosDict({"default": datasets.DatasetInfo(features=features)})
+    infos.to_dataset_card_data(card)
+    again = datasets.info.DatasetInfosDict.from_dataset_card_data(card)
+    if again["default"].features != features:
+        return False
+    table = pa.table({"column": pa.nulls(1, type_)})
+    table = datasets.table.table_cast(table, features.arrow_schema)
+    return len(datasets.Dataset(table)[:]["column"]) == 1
+
+
+def _is_count(value: Any) -> bool:
+    # type(), because true and false are whole numbers to isinstance().
+    return type(value) is int and 0 < value <= _MAX_LENGTH
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int and -1 <= value <= _MAX_LENGTH
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_name, value)) and len(set(value)) == len(value)
+
+
+def _or_none(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or check(value)
+
+
+# By field: it means the same in every feature that has it.
+_CHECKS: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "id": _or_none(_is_name),
+    "names": _are_names,
+    "languages": _or_none(_are_names),
+    "num_languages": _or_none(_is_whole),
+    "feature": _is_sound,
+    "length": _is_whole,
+    "decode": _is_flag,
+    "mode": _or_none(lambda value: _is_name(value) and value in _IMAGE_MODES),
+    "sampling_rate": _or_none(_is_count),
+    "num_channels": _or_none(_is_count),
+    "stream_index": _or_none(_is_whole),
+    "num_ffmpeg_threads": _is_whole,
+    "dimension_order": lambda value: value in ("NCHW", "NHWC"),
+    "seek_mode": lambda value: value in ("exact", "approximate"),
+    "device": _or_none(_is_name),
+    "format": _is_name,
+}
