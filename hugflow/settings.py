@@ -6,6 +6,7 @@ down. Relative paths are relative to the project root, never to the working dire
 """
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 PROJECT_FILES = ("workspace.yaml", "hugflow.yaml")
 GH_TIMEOUT_S = 5.0
+_PLAIN_NAME = re.compile(r"[A-Z]+(?:_[A-Z]+)*")
 
 Origin = Literal["environment", ".env", "hugflow.yaml", "default"]
 
@@ -290,9 +292,14 @@ def _find_oddities(dotenv: SettingsFile) -> list[str]:
     for name, line in dotenv.line_by_name.items():
         if name not in NAMES and (nearest := nearest_name(name, NAMES, likeness=VERY_ALIKE)):
             oddities.append(
-                f".env, line {line}: {show_key(name)} is no setting; did you mean {nearest}?"
+                f".env, line {line}: {_show_name(name)} is no setting; did you mean {nearest}?"
             )
     return oddities
+
+
+def _show_name(name: str) -> str:
+    """A name as it is written, where it looks like one: no token has capitals alone."""
+    return name if _PLAIN_NAME.fullmatch(name) else show_key(name)
 
 
 def _reveal(secret: SecretStr | None) -> str | None:

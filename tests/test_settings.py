@@ -364,11 +364,13 @@ def test_a_file_written_on_windows_reads_the_same(load: Load, tmp_path: Path):
 
 def test_a_name_in_dotenv_that_is_like_a_setting_is_warned_about_and_others_are_not(load: Load):
     project = load(
-        {}, dotenv="STORAGE_ROT=a\nlog_level=DEBUG\nPOSTGRES_PASSWORD=x\nHF_HUB_CACHE=c\n"
+        {},
+        dotenv="STORAGE_ROT=a\nlog_level=DEBUG\nPOSTGRES_PASSWORD=x\nHF_HUB_CACHE=c\nHF_TOEKN=d\n",
     )
     assert project.warnings == (
         ".env, line 1: STORAGE_ROT is no setting; did you mean STORAGE_ROOT?",
         ".env, line 2: log_level is no setting; did you mean LOG_LEVEL?",
+        ".env, line 5: HF_TOEKN is no setting; did you mean HF_TOKEN?",
     )
     assert load({}, dotenv="").warnings == ()
 

@@ -11,7 +11,7 @@ from hugflow.cli.asked import read_project_requests, request_path_by_name
 from hugflow.cli.builds import no_such_dataset, open_project
 from hugflow.cli.completion import complete_name
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson
-from hugflow.cli.output import print_data, print_json, print_talk
+from hugflow.cli.output import count, print_data, print_json, print_talk
 from hugflow.cli.progress import watch_rows
 from hugflow.settings import Project
 
@@ -135,8 +135,8 @@ def _print_differences(status: "DatasetStatus", differences: "list[Difference]",
     for each in differences:
         at = "" if each.row is None else f" (row {each.row})"
         print_data(f"{each.path}{at}: {each.code}: {each.message}")
-    verdict = f"{len(differences)} differences" if differences else "no difference"
-    print_data(f"{status.name}: {verdict}, {rows:,} rows looked at, {status.state}")
+    verdict = count(len(differences), "difference") if differences else "no difference"
+    print_data(f"{status.name}: {verdict}, {count(rows, 'row')} looked at, {status.state}")
     for step in mend_differences(differences, status.request):
         print_talk(f"  mend: {step}")
 

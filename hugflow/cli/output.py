@@ -188,6 +188,11 @@ def _paint(text: str, code: str) -> str:
     return f"\x1b[{code}m{text}\x1b[0m"
 
 
+def count(number: int, noun: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def human_bytes(size: int | None) -> str:
     """`1.5 GB`, in powers of 1000 as disks are sold."""
     if size is None:

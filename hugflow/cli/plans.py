@@ -9,6 +9,7 @@ from hugflow.cli.builds import open_project, open_request, refuse_removed
 from hugflow.cli.completion import complete_request_file
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson, WaitSeconds
 from hugflow.cli.output import (
+    count,
     failed_entry,
     human_bytes,
     print_data,
@@ -88,11 +89,12 @@ def _print_summary(summary: dict[str, Any]) -> None:
     hours = "not known yet" if summary["hours"] is None else f"{summary['hours']:,.3f}"
     print_data(summary["name"])
     print_data(f"  commit       {summary['commit']}")
-    print_data(f"  rows         {summary['total_rows']:,} in {summary['files']} files")
+    print_data(f"  rows         {summary['total_rows']:,} in {count(summary['files'], 'file')}")
     print_data(f"  hours        {hours}")
     print_data(f"  source       {human_bytes(summary['source_bytes'])}")
     print_data(f"  disk needed  about {human_bytes(summary['disk_needed_bytes'])}")
     print_data(f"  licence      {summary['licence'] or 'none named'}, {gate}")
-    print_data(f"  audio, text  {summary['audio_column'] or '-'}, {summary['text_column'] or '-'}")
+    print_data(f"  audio        {summary['audio_column'] or 'none: text only'}")
+    print_data(f"  text         {summary['text_column'] or 'none'}")
     for warning in summary["warnings"]:
         print_data(f"  warning      {warning}")

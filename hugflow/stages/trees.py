@@ -73,7 +73,7 @@ def read_standing(places: Places, name: str, plan_id: str) -> str | None:
     folder = places.dataset(name)
     manifest = read_manifest(folder.manifest)
     if manifest is not None:
-        return str(manifest.get("plan"))
+        return str(manifest["plan"])
     if not _has_rows(folder):
         return None
     path = _standing_path(places, name)
@@ -129,7 +129,9 @@ def set_aside(places: Places, plan: Plan) -> list[Path]:
         found = folder.iterdir() if folder.is_dir() else ()
         # A sample's begin with the plan's id.
         left += [path for path in found if not path.name.startswith(plan.id)]
-    return [_rename_aside(path) for path in left if path.is_dir() or path.is_symlink()]
+    aside = [_rename_aside(path) for path in left if path.is_dir() or path.is_symlink()]
+    of_a_kill = _aside(places.next_trees(name))
+    return [*aside, of_a_kill] if of_a_kill.is_dir() and of_a_kill not in aside else aside
 
 
 def delete_aside(paths: Iterable[Path]) -> None:
@@ -138,8 +140,12 @@ def delete_aside(paths: Iterable[Path]) -> None:
         _delete(path)
 
 
+def _aside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.deleting")
+
+
 def _rename_aside(path: Path) -> Path:
-    aside = path.with_name(f"{path.name}.deleting")
+    aside = _aside(path)
     _delete(aside)
     with disk_errors(path):
         path.rename(aside)
