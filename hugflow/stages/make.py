@@ -13,6 +13,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from hugflow.errors import HubUnavailable, HugflowError, RequestInvalid, ShardCorrupt, StageMissing
 from hugflow.exports.index import write_index
 from hugflow.ledger.journal import Journal, Outcome, RowMade
@@ -267,6 +269,8 @@ def _make(
             if prepared.needs and prepared.raw_file is not None:
                 make_rows(build, shard, prepared.raw_file, prepared.needs, journal, quota, collect)
     done = _mark(prepared, stages, outcomes, started)
+    # What Arrow keeps for the next row group would lie beside what publishing needs.
+    pa.default_memory_pool().release_unused()
     new_rows = sum(isinstance(outcomes[row], RowMade) for row in prepared.needs)
     return ShardDone(shard, done, new_rows, is_new=True)
 
