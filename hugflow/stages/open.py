@@ -40,7 +40,7 @@ def open_build(
             _put_in_force(places, plan, current)
         folder = choose_tree(places, plan)
         is_beside = folder != places.dataset(request.name)
-        before = _find_predecessor(places, plan) if is_beside else None
+        before = read_predecessor(places, plan) if is_beside else None
         build = Build(request, plan, places, hub, options, folder, before)
         adopt_tree(build)
         return build
@@ -143,11 +143,13 @@ def _put_in_force(places: Places, plan: Plan, current: Plan | None) -> None:
     write_current_plan(places, plan)
 
 
-def _find_predecessor(places: Places, plan: Plan) -> Predecessor | None:
-    """What can be taken over from the tree that stands; None where its plan cannot be read."""
+def read_predecessor(places: Places, plan: Plan) -> Predecessor | None:
+    """What can be taken over from another tree that stands; None where its plan cannot be read."""
     standing = read_standing(places, plan.dataset, plan.id)
+    if standing is None or standing == plan.id:
+        return None
     try:
-        old = read_plan(places, plan.dataset, standing) if standing is not None else None
+        old = read_plan(places, plan.dataset, standing)
     except StateUnreadable:
         return None
     return find_predecessor(old, plan) if old is not None else None

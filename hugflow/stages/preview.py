@@ -3,15 +3,12 @@
 from dataclasses import dataclass, replace
 
 from hugflow.clients.hub import Hub
-from hugflow.errors import StateUnreadable
 from hugflow.requests.model import AddRequest
 from hugflow.shards.plan import Plan
-from hugflow.shards.plans import read_current_id, read_plan
+from hugflow.shards.plans import read_current_id
 from hugflow.stages.measure import Measured, measure_plan, measure_shard
-from hugflow.stages.open import find_plan
+from hugflow.stages.open import find_plan, read_predecessor
 from hugflow.stages.options import Options
-from hugflow.stages.predecessor import Predecessor, find_predecessor
-from hugflow.stages.trees import read_standing
 from hugflow.store.layout import Places
 
 
@@ -66,7 +63,7 @@ def _measure_reused(places: Places, plan: Plan) -> dict[str, Measured]:
     Where it has their MP3s alone, their rows are still to be made. Rows that failed are tried
     again at another commit, whose files may be others.
     """
-    before = _read_predecessor(places, plan)
+    before = read_predecessor(places, plan)
     if before is None or not before.has_same_json:
         return {}
     state = places.state(plan.dataset, plan.id)
@@ -82,14 +79,3 @@ def _measure_reused(places: Places, plan: Plan) -> dict[str, Measured]:
 
 def _without_failed(measured: Measured) -> Measured:
     return replace(measured, failed_rows=0, shards_done=0) if measured.failed_rows else measured
-
-
-def _read_predecessor(places: Places, plan: Plan) -> Predecessor | None:
-    try:
-        standing = read_standing(places, plan.dataset, plan.id)
-        if standing is None or standing == plan.id:
-            return None
-        old = read_plan(places, plan.dataset, standing)
-    except StateUnreadable:
-        return None
-    return find_predecessor(old, plan) if old is not None else None
