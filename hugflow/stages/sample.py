@@ -14,6 +14,7 @@ from hugflow.stages.open import find_plan
 from hugflow.stages.options import Options
 from hugflow.stages.processed import finish_sample
 from hugflow.stages.sync import ShardsFailed
+from hugflow.stages.trees import refuse_linked
 from hugflow.store.layout import Places
 
 
@@ -31,11 +32,13 @@ def open_sample(
     """The build of the first `rows` rows, in `STORAGE_ROOT/samples/<name>/first_<rows>`.
 
     The plan in force is taken where it is of this request; else the rows are planned, and nothing
-    of it is recorded. A sample that was made of other rows is deleted.
+    of it is recorded. A sample that was made of other rows is deleted. Raises CannotWrite where a
+    link leads out of STORAGE_ROOT on the way there.
     """
     plan = find_plan(request, places, hub, options)
     rows = min(rows, plan.rows)
     folder = places.sample(plan.dataset, rows)
+    refuse_linked(places, folder.root)
     is_known = places.sample_state(plan.dataset, plan.id, rows).ledger.is_dir()
     if folder.root.is_dir() and not is_known:
         shutil.rmtree(folder.root)

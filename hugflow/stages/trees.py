@@ -55,8 +55,14 @@ def find_tree(places: Places, plan: Plan, chosen: DatasetFolder) -> DatasetFolde
 
 def refuse_links(places: Places, name: str) -> None:
     """Raise CannotWrite where a link stands on the way to the trees that are made beside others."""
-    beside = places.next_trees(name)
-    for path in (beside.parent, beside):
+    refuse_linked(places, places.next_trees(name))
+
+
+def refuse_linked(places: Places, folder: Path) -> None:
+    """Raise CannotWrite where a link stands on the way from STORAGE_ROOT to `folder`, or as it."""
+    below = folder.relative_to(places.storage_root).parts
+    for depth in range(1, len(below) + 1):
+        path = places.storage_root.joinpath(*below[:depth])
         if path.is_symlink():
             raise CannotWrite(
                 f"{path} is a link",

@@ -12,6 +12,7 @@ from hugflow.stages.open import open_build
 from hugflow.stages.options import Options
 from hugflow.stages.processed import publish
 from hugflow.stages.rows import AHEAD_BYTES, rows_ahead
+from hugflow.stages.sample import open_sample
 from hugflow.stages.sync import sync_dataset
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
@@ -146,3 +147,22 @@ def test_rows_in_flight_are_fewer_where_they_are_large():
     assert rows_ahead(2, 1_000) == 8
     assert rows_ahead(2, AHEAD_BYTES) == 1
     assert rows_ahead(4, 10 * AHEAD_BYTES) == 3
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_no_sample_is_written_or_deleted_through_a_link(
+    hub: LoopbackHub, open_for: OpenFor, places: Places, tmp_path: Path, depth: int
+):
+    publish_speech(hub, f"runs/sample-{depth}", rows=2, shards=1, seconds=0.2)
+    build = open_for(f"runs/sample-{depth}")
+    path = places.sample(build.name, 2).root
+    for _ in range(3 - depth):
+        path = path.parent
+    inside = places.sample(build.name, 2).root.relative_to(path)
+    precious = tmp_path / "victim" / inside / "precious"
+    precious.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(tmp_path / "victim")
+    with pytest.raises(CannotWrite, match="is a link"):
+        open_sample(build.request, places, build.hub, build.options, rows=2)
+    assert precious.is_dir()
