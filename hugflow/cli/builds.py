@@ -5,17 +5,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hugflow.cli.asked import read_project_requests
+from hugflow.cli.asked import read_project_requests, request_path_by_name
 from hugflow.cli.output import set_up_logging
 from hugflow.errors import RequestInvalid, UsageWrong
 from hugflow.nearest import nearest_name
-from hugflow.requests.collect import AddFile
+from hugflow.requests.collect import AddFile, RequestSet
 from hugflow.requests.model import AddRequest
 from hugflow.settings import Project, load_project
 
 if TYPE_CHECKING:
     from hugflow.clients.hub import Hub
     from hugflow.stages.build import Build
+    from hugflow.stages.status import DatasetStatus
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,21 @@ def find_add(project: Project, name: str) -> AddFile:
         if file.request.name == name:
             refuse_removed(project, file.request)
     raise no_such_dataset(name, [file.request.name for file in requests.adds])
+
+
+def choose_statuses(
+    project: Project, requests: RequestSet, name: str | None
+) -> "list[DatasetStatus]":
+    """How every dataset stands, or the one called `name`; raises UsageWrong where none is."""
+    from hugflow.stages.status import read_statuses
+
+    statuses = read_statuses(project.places, request_path_by_name(requests))
+    if name is None:
+        return statuses
+    chosen = [status for status in statuses if status.name == name]
+    if not chosen:
+        raise no_such_dataset(name, [status.name for status in statuses])
+    return chosen
 
 
 def no_such_dataset(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hugflow.cli.asked import read_project_requests, request_path_by_name
-from hugflow.cli.builds import no_such_dataset, open_project
+from hugflow.cli.builds import choose_statuses, open_project
 from hugflow.cli.completion import complete_name
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson
 from hugflow.cli.output import count, print_data, print_json, print_talk
@@ -39,7 +39,7 @@ def verify(
     fetched. An unfinished dataset is held against what was made of it so far.
     """
     project = open_project()
-    statuses = _choose(project, name)
+    statuses = choose_statuses(project, read_project_requests(project), name)
     entries: list[dict[str, Any]] = []
     found: list[Difference] = []
     for status in statuses:
@@ -88,19 +88,6 @@ def why(
     for field, value in asdict(origin).items():
         if value is not None:
             print_data(f"{field.replace('_', ' '):<20} {_show(value)}")
-
-
-def _choose(project: Project, name: str | None) -> "list[DatasetStatus]":
-    from hugflow.stages.status import read_statuses
-
-    requests = request_path_by_name(read_project_requests(project))
-    statuses = read_statuses(project.places, requests)
-    if name is None:
-        return statuses
-    chosen = [status for status in statuses if status.name == name]
-    if not chosen:
-        raise no_such_dataset(name, [status.name for status in statuses])
-    return chosen
 
 
 def _verify(

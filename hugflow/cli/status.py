@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hugflow.cli.asked import read_project_requests, request_path_by_name
-from hugflow.cli.builds import no_such_dataset, open_project
+from hugflow.cli.asked import read_project_requests
+from hugflow.cli.builds import choose_statuses, open_project
 from hugflow.cli.completion import complete_name
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import has_reader, human_bytes, print_data, print_json, print_talk
@@ -37,7 +37,7 @@ def status(
     """Show how datasets stand: all of them, or one in full."""
     project = open_project()
     requests = read_project_requests(project)
-    statuses = _read(project, requests, name)
+    statuses = choose_statuses(project, requests, name)
     _show(project, requests, statuses, name, as_json=as_json)
     if is_watched:
         try:
@@ -49,25 +49,13 @@ def status(
             raise typer.Exit from None
 
 
-def _read(project: Project, requests: RequestSet, name: str | None) -> "list[DatasetStatus]":
-    from hugflow.stages.status import read_statuses
-
-    statuses = read_statuses(project.places, request_path_by_name(requests))
-    if name is None:
-        return statuses
-    found = [status for status in statuses if status.name == name]
-    if not found:
-        raise no_such_dataset(name, [status.name for status in statuses])
-    return found
-
-
 def _changes(
     project: Project, name: str | None, last: "list[DatasetStatus]"
 ) -> "Iterator[list[DatasetStatus]]":
     """The statuses, each time they differ from the last ones, while somebody reads."""
     while has_reader():
         time.sleep(WATCH_EVERY_S)
-        statuses = _read(project, read_project_requests(project), name)
+        statuses = choose_statuses(project, read_project_requests(project), name)
         if statuses != last:
             last = statuses
             yield statuses
