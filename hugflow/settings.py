@@ -26,7 +26,7 @@ from hugflow.stages.options import BYTES_PER_GB, Options
 from hugflow.store.layout import Places
 
 if TYPE_CHECKING:
-    from hugflow.clients.git import Remote
+    from hugflow.clients.remote import Remote
 
 PROJECT_FILES = ("workspace.yaml", "hugflow.yaml")
 GH_TIMEOUT_S = 5.0
@@ -106,7 +106,7 @@ class Project:
         REQUESTS_REPO, else the work tree's origin, else the work tree's own repository. Raises
         UsageWrong for a URL or a branch that is none.
         """
-        from hugflow.clients.git import Remote, may_take_token, read_origin, resolve_url
+        from hugflow.clients.remote import Remote, may_take_token, read_origin, resolve_url
 
         root = self.root or self.places.state_dir.parent
         named = self.settings.requests_repo

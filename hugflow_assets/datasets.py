@@ -20,7 +20,6 @@ from hugflow.stages.sync import ShardsFailed
 from hugflow.stages.tracking import Tracker
 from hugflow.store.layout import Places
 from hugflow_assets.run_log import tell_run
-from hugflow_resources.alive import show_alive
 from hugflow_resources.hub import HubResource
 from hugflow_resources.materializations import (
     STAGES,
@@ -169,7 +168,7 @@ def _stage_assets(request: AddRequest) -> dg.AssetsDefinition:
             stage for stage in STAGES if dg.AssetKey([name, stage]) in context.selected_asset_keys
         }
         try:
-            with show_alive(places, context.run.run_id), tell_run(context):
+            with tell_run(context):
                 ask_again(context, request, places)
                 build = open_build(request, places, hub.open(), storage.options())
                 shards = choose_shards(build, context.partition_keys)

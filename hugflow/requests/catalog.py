@@ -3,14 +3,19 @@ r"""The catalogue: what main asks for, as this machine last read it.
 `STATE_DIR/catalog/requests.json`, written whole:
 
     {
-      "version": 1,
+      "version": 2,
       "commit": "1f0c...",                       of the branch, 40 hex
       "files": {                                 the bytes of each request file, as text
-        "requests/add/speech.yaml": "hf_id: acme/speech\ndescription: For tests\n"
+        "requests/add/speech.yaml": {
+          "text": "hf_id: acme/speech\ndescription: For tests\n",
+          "since": "1f0c...",                    main's commit when it was first seen like this
+          "commit": "77ab...", "author": "Ada", "title": "Merge pull request #12 from ada/speech"
+        }                                        the commit that brought it, null where unknown
       },
       "problems": [                              files that could not even be read
         {"path": "requests/add/link.yaml", "what": "is a link", "why": "...", "mend": "..."}
-      ]
+      ],
+      "config": "policy:\n  ..."                 `hugflow.yaml` of the same commit, or null
     }
 
 Bytes that are not UTF-8 stand as lone surrogates, so that every byte survives the way. Without
@@ -19,8 +24,9 @@ the file nothing is known of main, which is something else than an empty `files`
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,22 +35,49 @@ from hugflow.requests.problems import Problem
 from hugflow.store.atomic import write_file
 from hugflow.store.layout import Places
 
-VERSION = 1
+VERSION = 2
 FILE_NAME = "requests.json"
+_PULL_REQUEST = re.compile(r"^Merge pull request #(\d{1,9}) |\(#(\d{1,9})\)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a request file came to main.
+
+    since: main's commit when the file was first seen with these bytes; files that came together
+    have the same. commit, author, title: of the commit that brought it, None where unknown.
+    """
+
+    since: str
+    commit: str | None = None
+    author: str | None = None
+    title: str | None = None
+
+    @property
+    def pull_request(self) -> int | None:
+        """The number that GitHub writes into the title of a merge or of a squash."""
+        found = _PULL_REQUEST.search(self.title or "")
+        return int(found[1] or found[2]) if found else None
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The request files of one commit of main, and what kept others from being read."""
+    """The request files of one commit of main, and what kept others from being read.
+
+    asked_by_path: how each file came there. config: `hugflow.yaml` beside them.
+    """
 
     commit: str
     data_by_path: Mapping[str, bytes]
     problems: tuple[Problem, ...] = ()
+    asked_by_path: Mapping[str, Asked] = field(default_factory=dict)
+    config: bytes | None = None
 
     @property
     def digest(self) -> str:
         """Hex sha256 of what is asked for: commits that touch no request have the same."""
-        value = {**_to_json(self), "commit": None}
+        files = {path: _to_text(data) for path, data in self.data_by_path.items()}
+        value = {**_to_json(self), "commit": None, "files": files}
         return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
@@ -64,13 +97,13 @@ def read_catalog(places: Places) -> Catalog | None:
         value = json.loads(data)
         if value["version"] != VERSION:
             raise _unreadable(path, f"it has version {value['version']!r}, not {VERSION}")
+        files, config = value["files"], value["config"]
         return Catalog(
             commit=str(value["commit"]),
-            data_by_path={
-                path: text.encode("utf-8", "surrogateescape")
-                for path, text in value["files"].items()
-            },
+            data_by_path={path: _to_bytes(file["text"]) for path, file in files.items()},
             problems=tuple(_to_problem(problem) for problem in value["problems"]),
+            asked_by_path={path: _to_asked(file) for path, file in files.items()},
+            config=None if config is None else _to_bytes(config),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
@@ -90,13 +123,29 @@ def _to_json(catalog: Catalog) -> dict[str, Any]:
         "version": VERSION,
         "commit": catalog.commit,
         "files": {
-            path: data.decode("utf-8", "surrogateescape")
+            path: {
+                "text": _to_text(data),
+                **asdict(catalog.asked_by_path.get(path) or Asked(catalog.commit)),
+            }
             for path, data in sorted(catalog.data_by_path.items())
         },
         "problems": [
             {"path": p.path, "what": p.what, "why": p.why, "mend": p.mend} for p in catalog.problems
         ],
+        "config": None if catalog.config is None else _to_text(catalog.config),
     }
+
+
+def _to_text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _to_bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _to_asked(file: Mapping[str, str | None]) -> Asked:
+    return Asked(str(file["since"]), file["commit"], file["author"], file["title"])
 
 
 def _to_problem(value: Mapping[str, str]) -> Problem:

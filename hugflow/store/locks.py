@@ -45,7 +45,7 @@ def hold(lock: Path, what: str, *, wait_s: float = 0.0) -> Iterator[None]:
         _write_holder(lock)
         yield
     finally:
-        _holder_path(lock).unlink(missing_ok=True)
+        holder_path(lock).unlink(missing_ok=True)
         held.release()
 
 
@@ -56,7 +56,7 @@ def is_held(lock: Path) -> bool:
     wrote.
     """
     try:
-        holder = json.loads(_holder_path(lock).read_text("utf-8"))
+        holder = json.loads(holder_path(lock).read_text("utf-8"))
         if holder["host"] != socket.gethostname():
             return True
         os.kill(int(holder["pid"]), 0)
@@ -65,6 +65,11 @@ def is_held(lock: Path) -> bool:
     except (OSError, ValueError, KeyError, TypeError):
         return False
     return True
+
+
+def holder_path(lock: Path) -> Path:
+    """The file beside a lock that names its holder."""
+    return lock.with_name(lock.name + ".holder")
 
 
 @contextmanager
@@ -93,10 +98,6 @@ def _first_free(host: Path, slots: int) -> FileLock:
             return lock
 
 
-def _holder_path(lock: Path) -> Path:
-    return lock.with_name(lock.name + ".holder")
-
-
 def _write_holder(lock: Path) -> None:
     holder = {
         "host": socket.gethostname(),
@@ -104,12 +105,12 @@ def _write_holder(lock: Path) -> None:
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     with disk_errors(lock):
-        _holder_path(lock).write_text(json.dumps(holder), "utf-8")
+        holder_path(lock).write_text(json.dumps(holder), "utf-8")
 
 
 def _read_holder(lock: Path) -> str:
     try:
-        holder = json.loads(_holder_path(lock).read_text("utf-8"))
+        holder = json.loads(holder_path(lock).read_text("utf-8"))
         return f"process {holder['pid']} on {holder['host']}, since {holder['started_at']},"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"

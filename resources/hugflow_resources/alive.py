@@ -1,35 +1,69 @@
 """Which runs are alive: a run holds a lock of the kernel's as long as its process lives.
 
-`STATE_DIR/locks/runs/<run id>.lock`. Dagster's own run launcher does not notice a run whose
-machine went down; here the lock is free then, and the run can be reported as failed.
+    STATE_DIR/locks/runs/<run id>.lock            held
+    STATE_DIR/locks/runs/<run id>.lock.holder     {"host": ..., "pid": ..., "started_at": ...}
+
+Dagster's own run launcher does not notice a run whose machine went down; here the lock is free
+then, and the run can be reported as failed. Some network file systems lie about locks, to other
+hosts above all: the holder's file is touched every few seconds, and this heartbeat counts too.
 """
 
+import json
+import os
+import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from hugflow.errors import Locked
 from hugflow.store.layout import Places
-from hugflow.store.locks import hold
+from hugflow.store.locks import hold, holder_path, is_held
+
+HEARTBEAT_S = 10.0
+# As long as a clock of another host may be wrong, and a network file system may be slow.
+SILENT_S = 120.0
+# From the start of a run's process to its first sign of life: importing everything, on a busy host.
+LONGEST_BIRTH_S = 180.0
+LOOKING_S = 2.0
 
 
 @contextmanager
 def show_alive(places: Places, run_id: str) -> Iterator[None]:
-    """Let others see that the run is at work while the block runs."""
+    """Let others see that the run is at work while the block runs.
+
+    Of a run's processes the first to come shows it, for all of them.
+    """
     lock = _lock(places, run_id)
-    # A sensor may be looking at this very moment.
-    with hold(lock, f"the run {run_id}", wait_s=10.0):
+    with ExitStack() as stack:
         try:
+            # A sensor may be looking at this very moment.
+            stack.enter_context(hold(lock, f"the run {run_id}", wait_s=LOOKING_S))
+        except Locked:
             yield
-        finally:
-            forget_run(places, run_id)
+            return
+        stack.callback(forget_run, places, run_id)
+        stack.enter_context(_heartbeat(holder_path(lock)))
+        yield
 
 
-def is_dead(places: Places, run_id: str) -> bool:
-    """Whether the run was at work and its process has gone without ending it."""
+def is_dead(places: Places, run_id: str, *, started_at: float, now: float) -> bool:
+    """Whether the process of a run that Dagster holds for running has gone without ending it.
+
+    started_at: when Dagster saw it start, as seconds since the epoch. One that never showed itself
+    is given some minutes to be born.
+    """
     lock = _lock(places, run_id)
-    # Written once the lock is held: without it the run is only about to begin.
-    if not lock.with_name(lock.name + ".holder").is_file():
+    holder = holder_path(lock)
+    try:
+        silent_s = now - holder.stat().st_mtime
+        host = json.loads(holder.read_text("utf-8"))["host"]
+    except (OSError, ValueError, KeyError, TypeError):
+        # There is none, or it is just being written.
+        return now - started_at > LONGEST_BIRTH_S
+    if host != socket.gethostname():
+        return silent_s > SILENT_S
+    if is_held(lock) and silent_s <= SILENT_S:
         return False
     try:
         with hold(lock, f"the run {run_id}"):
@@ -41,8 +75,28 @@ def is_dead(places: Places, run_id: str) -> bool:
 def forget_run(places: Places, run_id: str) -> None:
     """Remove what told that the run is alive."""
     lock = _lock(places, run_id)
-    for path in (lock, lock.with_name(lock.name + ".holder")):
+    for path in (lock, holder_path(lock)):
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _heartbeat(holder: Path) -> Iterator[None]:
+    """Touch a file every few seconds while the block runs."""
+    is_over = threading.Event()
+
+    def beat() -> None:
+        while not is_over.wait(HEARTBEAT_S):
+            # A disk that fails for a moment ends no run.
+            with suppress(OSError):
+                os.utime(holder)
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def _lock(places: Places, run_id: str) -> Path:

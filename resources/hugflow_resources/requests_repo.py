@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from hugflow.clients.git import fetch_request_files
+from hugflow.clients.history import fetch_catalog
 from hugflow.requests.catalog import Catalog
 from hugflow.settings import load_project
 from hugflow.store.layout import Places
@@ -16,7 +16,6 @@ class RequestsRepo(dg.ConfigurableResource["RequestsRepo"]):
 
     branch: str = "main"
 
-    def fetch_catalog(self, places: Places) -> Catalog:
+    def fetch_catalog(self, places: Places, before: Catalog | None) -> Catalog:
         """Bring main to the mirror, and give what it asks for; raises when it cannot look."""
-        files = fetch_request_files(load_project().find_remote(self.branch), places.mirror)
-        return Catalog(files.commit, files.data_by_path, files.problems)
+        return fetch_catalog(load_project().find_remote(self.branch), places.mirror, before)

@@ -1,5 +1,7 @@
 """Where datasets lie and how they are made, for Dagster."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -10,6 +12,7 @@ from hugflow.settings import Project
 from hugflow.stages.options import Options
 from hugflow.store.layout import Places
 from hugflow.store.locks import FOR_EVER
+from hugflow_resources.alive import show_alive
 
 
 class Storage(dg.ConfigurableResource["Storage"]):
@@ -40,6 +43,15 @@ class Storage(dg.ConfigurableResource["Storage"]):
             max_bad_rows=str(options.max_bad_rows),
             storage_quota_bytes=options.storage_quota_bytes,
         )
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
+        """Give the resource; a run that has it shows that it is alive as long as it works."""
+        if context.run is None:
+            yield self
+            return
+        with show_alive(self.places, context.run.run_id):
+            yield self
 
     @property
     def places(self) -> Places:

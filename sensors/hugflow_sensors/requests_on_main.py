@@ -117,7 +117,7 @@ def _update_catalog(repo: RequestsRepo, places: Places, words: list[str]) -> Cat
     except HugflowError as error:
         words.append(error.what)
     try:
-        catalog = repo.fetch_catalog(places)
+        catalog = repo.fetch_catalog(places, before)
     except HugflowError as error:
         words.append(f"main cannot be read: {error.what} ({error.why}). To mend it: {error.mend}")
         return before
@@ -186,9 +186,10 @@ class _Tick:
 
     def look_at(self, files: Iterable[AddFile]) -> None:
         """Look at each dataset; one that makes trouble hides no other."""
-        for run_id in end_dead_runs(self.context.instance, self.storage.places):
-            self.words.append(f"the process of run {run_id[:8]} has gone: it is marked as failed")
-        self.busy = find_busy(self.context.instance)
+        now = time.time()
+        for run_id in end_dead_runs(self.context.instance, self.storage.places, now):
+            self.words.append(f"the process of run {run_id[:8]} has gone: the run was ended")
+        self.busy = find_busy(self.context.instance, now)
         ends_at = time.monotonic() + TICK_S
         for file in files:
             request = file.request

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
-from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from dagster._core.storage.tags import WILL_RETRY_TAG
 
 from hugflow.shards.plan import Plan
 from hugflow.store.layout import Places
@@ -14,6 +15,10 @@ from hugflow_resources.tags import DATASET_TAG, PLAN_TAG, REQUEST_TAG
 from hugflow_sensors.decide import Ending, PastRun
 
 MOST_PAST_RUNS = 10
+AT_WORK = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+# Dagster's daemon starts a crashed run again within seconds; without the daemon nobody does.
+LONGEST_RETRY_S = 300.0
+GONE = "The process of this run has gone."
 
 
 def attempt_tags(plan: Plan, request: str) -> dict[str, str]:
@@ -21,30 +26,50 @@ def attempt_tags(plan: Plan, request: str) -> dict[str, str]:
     return {DATASET_TAG: plan.dataset, PLAN_TAG: plan.id, REQUEST_TAG: request[:16]}
 
 
-def end_dead_runs(instance: dg.DagsterInstance, places: Places) -> list[str]:
-    """Report the runs as failed whose process has gone without saying so; gives their ids."""
+def end_dead_runs(instance: dg.DagsterInstance, places: Places, now: float) -> list[str]:
+    """End the runs whose process has gone without saying so; gives their ids.
+
+    A run that was being stopped ends as stopped. Others end as failed, and Dagster starts those
+    again that its `run_retries` allow. What is no run of ours, and never showed itself here, is
+    left alone.
+    """
     dead: list[str] = []
-    alive = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-    for record in instance.get_run_records(dg.RunsFilter(statuses=alive)):
+    for record in instance.get_run_records(dg.RunsFilter(statuses=AT_WORK)):
         run = record.dagster_run
-        if is_dead(places, run.run_id):
-            instance.report_run_failed(
-                run, "The process of this run has gone. What it finished stands; the next goes on."
-            )
-            forget_run(places, run.run_id)
-            dead.append(run.run_id)
+        started_at = record.start_time or to_timestamp(record.update_timestamp)
+        if not _is_ours(run) or not is_dead(places, run.run_id, started_at=started_at, now=now):
+            continue
+        if run.status is dg.DagsterRunStatus.CANCELING:
+            instance.report_run_canceled(run, f"{GONE} It was being stopped.")
+        else:
+            instance.report_run_failed(run, f"{GONE} What it finished stands; the next goes on.")
+        forget_run(places, run.run_id)
+        dead.append(run.run_id)
     return dead
 
 
-def find_busy(instance: dg.DagsterInstance) -> frozenset[str]:
-    """Give the datasets of which a run, whoever asked for it, is making stages or is about to."""
-    busy: set[str] = set()
-    filters = dg.RunsFilter(statuses=IN_PROGRESS_RUN_STATUSES)
-    for record in instance.get_run_records(filters):
-        for key in record.dagster_run.asset_selection or ():
-            if len(key.path) == 2 and key.path[1] in STAGES:
-                busy.add(key.path[0])
-    return frozenset(busy)
+def find_busy(instance: dg.DagsterInstance, now: float) -> frozenset[str]:
+    """Give the datasets of which a run, whoever asked for it, is making stages or is about to.
+
+    Also a run that is queued, and one that crashed and that Dagster is about to start again.
+    """
+    records = list(instance.get_run_records(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)))
+    crashed = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.FAILURE],
+        tags={WILL_RETRY_TAG: "true"},
+        updated_after=datetime.fromtimestamp(now - LONGEST_RETRY_S, UTC),
+    )
+    records += [
+        record
+        for record in instance.get_run_records(crashed)
+        if record.dagster_run.is_complete_and_waiting_to_retry
+    ]
+    return frozenset(
+        key.path[0]
+        for record in records
+        for key in record.dagster_run.asset_selection or ()
+        if len(key.path) == 2 and key.path[1] in STAGES
+    )
 
 
 def read_attempts(
@@ -68,7 +93,19 @@ def _ending(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Ending:
 
 
 def _ended_at(record: dg.RunRecord) -> float:
-    return record.end_time or record.update_timestamp.replace(tzinfo=UTC).timestamp()
+    return record.end_time or to_timestamp(record.update_timestamp)
+
+
+def _is_ours(run: dg.DagsterRun) -> bool:
+    """Whether all that a run makes are assets, or checks of assets, of datasets."""
+    keys = [*(run.asset_selection or ())]
+    keys += [check.asset_key for check in run.asset_check_selection or ()]
+    return bool(keys) and all(len(k.path) == 2 and k.path[1] in ("plan", *STAGES) for k in keys)
+
+
+def to_timestamp(at: datetime) -> float:
+    """Seconds since the epoch of a time as Dagster's storage gives it: UTC, without saying so."""
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
 def to_clock(at: float) -> str:

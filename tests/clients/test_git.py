@@ -13,17 +13,9 @@ from pathlib import Path
 import pytest
 
 from hugflow.clients import git as client
-from hugflow.clients.git import (
-    GitFailed,
-    GitTooSlow,
-    Remote,
-    fetch_branch_commit,
-    fetch_request_files,
-    may_take_token,
-    read_origin,
-    redact,
-    resolve_url,
-)
+from hugflow.clients.git import fetch_branch_commit, fetch_request_files
+from hugflow.clients.git_program import GitFailed, GitTooSlow, redact
+from hugflow.clients.remote import Remote, may_take_token, read_origin, resolve_url
 from hugflow.errors import NotAuthorised, UsageWrong
 
 ADD = "requests/add/speech.yaml"
@@ -230,7 +222,7 @@ def test_a_private_repository_is_read_with_the_token_in_a_header_and_nowhere_els
         commands.append(" ".join(command))
         return popen(command, **options)  # type: ignore[call-overload, no-any-return]
 
-    monkeypatch.setattr(client.subprocess, "Popen", watch)
+    monkeypatch.setattr(subprocess, "Popen", watch)
     url = f"{private_server.url}/bare.git"
     with pytest.raises(NotAuthorised, match="not let in"):
         fetch_request_files(Remote(url), world.mirror)

@@ -3,7 +3,7 @@
 import pytest
 
 from hugflow.errors import StateUnreadable
-from hugflow.requests.catalog import Catalog, read_catalog, write_catalog
+from hugflow.requests.catalog import Asked, Catalog, read_catalog, write_catalog
 from hugflow.requests.problems import Problem
 from hugflow.store.layout import Places
 
@@ -12,7 +12,11 @@ PROBLEM = Problem("requests/add/l.yaml", None, None, None, "is a link", "why", "
 
 def test_every_byte_and_every_name_survives(places: Places):
     files = {"requests/add/\udcff.yaml": b"hf_id: \xff\x00\r\n", "requests/add/b.yaml": b""}
-    catalog = Catalog("a" * 40, files, (PROBLEM,))
+    asked = {
+        "requests/add/\udcff.yaml": Asked("b" * 40, "c" * 40, "Åda", "Ask (#7)"),
+        "requests/add/b.yaml": Asked("a" * 40),
+    }
+    catalog = Catalog("a" * 40, files, (PROBLEM,), asked, b"policy: \xff\n")
     write_catalog(places, catalog)
     assert read_catalog(places) == catalog
 
@@ -31,6 +35,26 @@ def test_commits_that_ask_for_the_same_have_one_digest():
     assert Catalog("a" * 40, files).digest == Catalog("b" * 40, files).digest
     assert Catalog("a" * 40, files).digest != Catalog("a" * 40, {}).digest
     assert Catalog("a" * 40, files).digest != Catalog("a" * 40, files, (PROBLEM,)).digest
+    assert Catalog("a" * 40, files).digest != Catalog("a" * 40, files, config=b"x").digest
+    asked = {"requests/add/a.yaml": Asked("c" * 40, "d" * 40)}
+    assert Catalog("a" * 40, files).digest == Catalog("b" * 40, files, (), asked).digest
+
+
+@pytest.mark.parametrize(
+    ("title", "number"),
+    [
+        ("Merge pull request #12 from ada/speech", 12),
+        ("Ask for speech (#13)", 13),
+        ("Ask for speech", None),
+        ("Merge pull request #12345678901 from x", None),
+        ("It mends (#13) at last", None),
+        (None, None),
+    ],
+)
+def test_the_pull_request_is_read_from_the_title_that_github_writes(
+    title: str | None, number: int | None
+):
+    assert Asked("a" * 40, "b" * 40, "Ada", title).pull_request == number
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"version": 2}', b'{"version": 1}', b"\xff"])

@@ -20,6 +20,7 @@ from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_text
 from hugflow_assets.definitions import load_definitions
+from hugflow_resources import alive
 from hugflow_resources.alive import show_alive
 from hugflow_resources.hub import HubResource
 from hugflow_resources.storage import Storage
@@ -27,6 +28,7 @@ from hugflow_resources.tags import PLAN_TAG
 from hugflow_sensors import requests_on_main as sensor_module
 from hugflow_sensors.runs import attempt_tags
 from tests.dagster.conftest import RANGE_END, RANGE_START, Project
+from tests.dagster.test_alive import leave_dead
 
 
 @dataclass
@@ -49,14 +51,14 @@ class World:
     def tick(self) -> dg.SensorResult:
         definitions = self.definitions or self.load()
         repository = definitions.get_repository_def()
-        context = dg.build_sensor_context(
+        sensor = repository.get_sensor_def("requests_on_main")
+        with dg.build_sensor_context(
             instance=self.instance,
             cursor=self.cursor,
             repository_def=repository,
             resources=dict(definitions.resources or {}),
-        )
-        sensor = repository.get_sensor_def("requests_on_main")
-        result = sensor(context)
+        ) as context:
+            result = sensor(context)
         assert isinstance(result, dg.SensorResult)
         self.cursor = result.cursor
         return result
@@ -80,9 +82,17 @@ class World:
         if status is dg.DagsterRunStatus.FAILURE:
             self.instance.report_run_failed(run)
         elif status is dg.DagsterRunStatus.STARTED:
-            event = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, run.job_name)
-            self.instance.report_dagster_event(event, run.run_id)
+            self.start(run)
         return run
+
+    def start(self, run: dg.DagsterRun) -> None:
+        event = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, run.job_name)
+        self.instance.report_dagster_event(event, run.run_id)
+
+    def status(self, run: dg.DagsterRun) -> dg.DagsterRunStatus:
+        found = self.instance.get_run_by_id(run.run_id)
+        assert found is not None
+        return found.status
 
 
 @pytest.fixture
@@ -180,20 +190,67 @@ def test_a_failed_run_is_followed_by_another_attempt_only_after_a_pause(
     assert again.tags["hugflow/attempt"] == "2"
 
 
-def test_a_run_whose_process_has_gone_is_marked_as_failed(world: World, ask: Ask):
+def test_a_run_whose_process_has_gone_is_ended_and_one_that_is_alive_is_not(world: World, ask: Ask):
     ask()
     (request,) = world.tick_after_push().run_requests or []
     run = world.end_run(request, dg.DagsterRunStatus.STARTED)
     with show_alive(world.places, run.run_id):
         world.tick()
-        assert world.instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]
-    lock = world.places.state_dir / "locks" / "runs" / f"{run.run_id}.lock"
-    lock.touch()
-    lock.with_name(lock.name + ".holder").write_text("{}")
+        assert world.status(run) is dg.DagsterRunStatus.STARTED
+    leave_dead(world.places, run.run_id)
     result = world.tick()
-    assert world.instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
+    assert world.status(run) is dg.DagsterRunStatus.FAILURE
     assert "has gone" in world.words(result)
-    assert not lock.exists()
+    assert not list((world.places.state_dir / "locks" / "runs").iterdir())
+
+
+def test_a_run_that_died_while_it_was_being_stopped_ends_as_stopped(world: World, ask: Ask):
+    ask()
+    (request,) = world.tick_after_push().run_requests or []
+    run = world.end_run(request, dg.DagsterRunStatus.STARTED)
+    world.instance.report_run_canceling(run)
+    leave_dead(world.places, run.run_id)
+    world.tick()
+    assert world.status(run) is dg.DagsterRunStatus.CANCELED
+
+
+def test_a_run_that_is_none_of_ours_is_left_alone_however_silent_it_is(
+    world: World, ask: Ask, monkeypatch: pytest.MonkeyPatch
+):
+    ask()
+    world.tick_after_push()
+    monkeypatch.setattr(alive, "LONGEST_BIRTH_S", -1.0)
+
+    @dg.job
+    def somebody_elses() -> None:
+        """Nothing of ours."""
+
+    run = world.instance.create_run_for_job(somebody_elses)
+    world.start(run)
+    world.tick()
+    assert world.status(run) is dg.DagsterRunStatus.STARTED
+
+
+def test_a_run_that_has_not_started_yet_is_not_asked_for_again(world: World, ask: Ask):
+    ask()
+    (request,) = world.tick_after_push().run_requests or []
+    world.end_run(request, dg.DagsterRunStatus.NOT_STARTED)
+    result = world.tick()
+    assert not result.run_requests
+    assert "a run is at work" in world.words(result)
+
+
+def test_a_run_that_crashed_and_that_dagster_starts_again_is_waited_for(
+    world: World, ask: Ask, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("hugflow_sensors.decide.BACK_OFF_S", (0.0, 300.0))
+    ask()
+    (request,) = world.tick_after_push().run_requests or []
+    run = world.end_run(request, dg.DagsterRunStatus.FAILURE)
+    world.instance.add_run_tags(run.run_id, {"dagster/will_retry": "true"})
+    assert not world.tick().run_requests
+    world.instance.add_run_tags(run.run_id, {"dagster/auto_retry_run_id": "of-the-next"})
+    assert len(world.tick().run_requests or []) == 1
 
 
 def test_only_what_is_missing_on_disk_is_asked_for(world: World, ask: Ask):

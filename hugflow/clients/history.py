@@ -1,0 +1,124 @@
+"""Which commit of main brought a request: asked of git when a file is new, and never again."""
+
+import logging
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hugflow.clients.git import (
+    RequestFiles,
+    fetch_branch,
+    fetch_request_files,
+    hold_mirror,
+    with_token_where_needed,
+)
+from hugflow.clients.git_program import READ_TIMEOUT_S, run_git
+from hugflow.clients.remote import Remote
+from hugflow.errors import HugflowError
+from hugflow.requests.catalog import Asked, Catalog
+from hugflow.requests.folder import REQUESTS_FOLDER
+
+log = logging.getLogger(__name__)
+
+# How far back the commit that brought a file is looked for, along main itself.
+DEPTH = 50
+MOST_CHARACTERS = 200
+_COMMIT_ID = re.compile(r"[0-9a-f]{40,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit of main: its id, its author's name, the first line of its message."""
+
+    id: str
+    author: str
+    title: str
+
+
+def fetch_catalog(remote: Remote, mirror: Path, before: Catalog | None) -> Catalog:
+    """Bring main to the mirror, and give what it asks for, with where each request came from.
+
+    before: the catalogue so far; what it says of a file holds as long as the file is the same.
+    Raises as `fetch_request_files` does.
+    """
+    files = fetch_request_files(remote, mirror)
+    known = {
+        path: before.asked_by_path[path]
+        for path, data in files.data_by_path.items()
+        if before is not None
+        and before.data_by_path.get(path) == data
+        and path in before.asked_by_path
+    }
+    new = files.data_by_path.keys() - known.keys()
+    found = fetch_commits(remote, mirror, files.commit, new) if new else {}
+    asked = {path: _to_asked(files, found.get(path)) for path in new}
+    return Catalog(files.commit, files.data_by_path, files.problems, known | asked, files.config)
+
+
+def fetch_commits(
+    remote: Remote, mirror: Path, commit: str, paths: Collection[str]
+) -> Mapping[str, Commit]:
+    """By path, the last commit along main, from `commit` back, that changed the file.
+
+    A merge counts as one commit. What is further back than DEPTH, and what cannot be asked now, is
+    not there: it is good to know, and nothing depends on it.
+    """
+    try:
+        with hold_mirror(mirror):
+            with_token_where_needed(
+                remote, lambda token: fetch_branch(remote, mirror, token=token, depth=DEPTH)
+            )
+            told = run_git(
+                mirror,
+                [
+                    *("log", "--first-parent", "--diff-merges=first-parent", "--no-renames"),
+                    *("--name-only", "-z", "--format=%H%x00%an%x00%s", f"--max-count={DEPTH}"),
+                    *(commit, "--", REQUESTS_FOLDER),
+                ],
+                READ_TIMEOUT_S,
+            )
+            cut_off = _read_cut_off(mirror)
+    except HugflowError as error:
+        log.warning("who asked for %d new requests is not known: %s", len(paths), error.what)
+        return {}
+    found: dict[str, Commit] = {}
+    for path, touched in _parse_log(told.decode("utf-8", "surrogateescape")):
+        # The last commit that was fetched seems to bring all that is older than itself.
+        if path in paths and touched.id not in cut_off:
+            found.setdefault(path, touched)
+    return found
+
+
+def _to_asked(files: RequestFiles, commit: Commit | None) -> Asked:
+    if commit is None:
+        return Asked(since=files.commit)
+    return Asked(files.commit, commit.id, commit.author, commit.title)
+
+
+def _parse_log(told: str) -> list[tuple[str, Commit]]:
+    """The pairs of path and commit in `id NUL author NUL title NUL LF path NUL path NUL id ...`."""
+    words = iter(told.split("\0"))
+    pairs: list[tuple[str, Commit]] = []
+    commit: Commit | None = None
+    for word in words:
+        path = word.removeprefix("\n")
+        if path.startswith(f"{REQUESTS_FOLDER}/") and commit is not None:
+            pairs.append((path, commit))
+        elif _COMMIT_ID.fullmatch(word):
+            commit = Commit(word, _plain(next(words, "")), _plain(next(words, "")))
+    return pairs
+
+
+def _plain(text: str) -> str:
+    """People's words without what a terminal or a file would take for more than words."""
+    text = text.encode("utf-8", "replace").decode()
+    return "".join(sign if sign.isprintable() else "?" for sign in text)[:MOST_CHARACTERS]
+
+
+def _read_cut_off(mirror: Path) -> frozenset[str]:
+    """The commits whose parents were not fetched: gitformat-shallow."""
+    try:
+        return frozenset((mirror / "shallow").read_text("ascii").split())
+    except FileNotFoundError:
+        return frozenset()

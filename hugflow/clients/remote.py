@@ -1,0 +1,130 @@
+"""The repository of the requests: its URL, its branch, and who may see our token."""
+
+import base64
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from hugflow.clients.git_program import (
+    READ_TIMEOUT_S,
+    GitFailed,
+    git_environment,
+    redact,
+    run_git,
+)
+from hugflow.errors import UsageWrong
+
+_SCHEMES = ("https", "http", "ssh", "git", "file")
+_HAS_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+# `host:path` and `user@host:path`, as scp writes them; a colon behind a slash belongs to a path.
+_SCP_LIKE = re.compile(r"(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9._-]+:(?!:)[^-]")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A branch of a repository.
+
+    url: https, ssh, git or file URL, `host:path`, or an absolute path. token: sent only to the
+    host of the URL, and only when git's own credentials do not open the door; None: never.
+    """
+
+    url: str
+    branch: str = "main"
+    token: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what git could take for an option, a command or another ref."""
+        refuse_url(self.url)
+        refuse_branch(self.branch)
+
+    @property
+    def shown(self) -> str:
+        """The URL as it may be shown: without credentials."""
+        return redact(self.url)
+
+
+def read_origin(work_tree: Path) -> str | None:
+    """The URL of a work tree's `origin`; None when it has none, or is no work tree."""
+    try:
+        url = run_git(work_tree, ["config", "--get", "remote.origin.url"], READ_TIMEOUT_S)
+    except GitFailed:
+        return None
+    return url.decode("utf-8", "replace").strip() or None
+
+
+def resolve_url(url: str, root: Path) -> str:
+    """Give a URL as it is, and a path as an absolute one: relative paths begin at `root`."""
+    if _HAS_SCHEME.match(url) or _SCP_LIKE.match(url) or url.startswith("-"):
+        return url
+    return str(root / Path(url).expanduser())
+
+
+def may_take_token(url: str, *, is_named: bool) -> bool:
+    """Whether GITHUB_TOKEN may go to the host of a URL.
+
+    is_named: REQUESTS_REPO names the URL; a work tree's origin is trusted as far as github.com.
+    Never in clear text, except to this machine.
+    """
+    parts = urlsplit(url) if _HAS_SCHEME.match(url) else None
+    if parts is None:
+        return False
+    if parts.scheme == "http":
+        return parts.hostname in ("127.0.0.1", "localhost")
+    return parts.scheme == "https" and (is_named or parts.hostname == "github.com")
+
+
+def refuse_url(url: str) -> None:
+    """Raise UsageWrong for a URL that is none, or that git would run as a command."""
+    scheme = _HAS_SCHEME.match(url)
+    host = urlsplit(url).netloc if scheme else url
+    is_path = not scheme and Path(url).is_absolute()
+    is_known = scheme is not None and scheme[1].lower() in _SCHEMES
+    if (
+        _CONTROLS.search(url)
+        or host.startswith("-")
+        or "@-" in host
+        or not (is_path or is_known or (not scheme and _SCP_LIKE.match(url)))
+    ):
+        raise UsageWrong(
+            f"REQUESTS_REPO cannot be {redact(_CONTROLS.sub('?', url))[:200]!r}",
+            why=f"it is neither an absolute path nor a URL of {', '.join(_SCHEMES)}",
+            mend="name the repository as `git clone` takes it",
+        )
+
+
+def refuse_branch(branch: str) -> None:
+    """Raise UsageWrong for a name that no branch can have."""
+    is_sound = (
+        branch
+        and not branch.startswith("-")
+        and not _CONTROLS.search(branch)
+        and subprocess.run(  # noqa: S603  # the name is one argument, and begins with refs/
+            ["git", "check-ref-format", f"refs/heads/{branch}"],  # noqa: S607
+            env=git_environment(),
+            check=False,
+            timeout=READ_TIMEOUT_S,
+        ).returncode
+        == 0
+    )
+    if not is_sound:
+        raise UsageWrong(
+            f"REQUESTS_BRANCH cannot be {_CONTROLS.sub('?', branch)[:200]!r}",
+            why="git knows no branch of such a name",
+            mend="name a branch, such as main",
+        )
+
+
+def token_config(url: str, token: str | None) -> dict[str, str]:
+    """Send a token to the URL's host only, as GitHub takes it, and follow nobody elsewhere."""
+    if token is None:
+        return {}
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    return {
+        f"http.{parts.scheme}://{host}/.extraHeader": f"Authorization: Basic {basic}",
+        "http.followRedirects": "false",
+    }
