@@ -17,6 +17,7 @@ EXAMPLE = 'hf_id: "owner/name"'
 _FIELD = re.compile(r"\s*[\"']?([A-Za-z_]+)[\"']?\s*:(?:\s|$)")
 # What is left open swallows lines below it: the mistake is where it began.
 _BEGUN_ABOVE = re.compile("end of stream|simple key|flow (?:sequence|mapping)")
+_NESTED = ("a request is a few fields with plain values", "unfold it: write each value as text")
 _CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 
 
@@ -79,6 +80,10 @@ def find_fault(text: str, error: yaml.MarkedYAMLError) -> SyntaxFault:
     line = lines[row]
     above = next((before for before in reversed(lines[:row]) if before.strip()), "")
     scene = _Scene(complaint, line[column : column + 1], line, above, _field_of(line))
+    if "nesting depth" in complaint:
+        # libyaml stops at a depth of its own, before we count any.
+        what = "is nested far deeper than any request"
+        return SyntaxFault(row + 1, column + 1, scene.field, what, *_NESTED)
     what, why, mend = _explain(scene)
     return SyntaxFault(row + 1, column + 1, scene.field, f"is not YAML: {what}", why, mend)
 
