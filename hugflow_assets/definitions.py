@@ -16,9 +16,10 @@ import dagster as dg
 
 from hugflow.errors import HugflowError
 from hugflow.requests.catalog import Catalog, read_catalog
-from hugflow.requests.collect import AddFile, RequestSet, collect_requests
+from hugflow.requests.collect import AddFile, RequestSet
 from hugflow.requests.folder import read_folder
 from hugflow.settings import Project
+from hugflow.stages.asked import read_asked
 from hugflow.store.layout import Places
 from hugflow_resources.project import open_project
 
@@ -37,7 +38,7 @@ def load_definitions(project: Project) -> dg.Definitions:
 
     catalog = find_catalog(project.places)
     files = catalog.data_by_path if catalog is not None else read_work_tree(project.root)
-    requests = collect_requests(files)
+    requests = read_asked(project.places, files)
     tell_problems(requests, catalog)
     return dg.Definitions(
         assets=[assets for file in requests.adds for assets in build_or_skip(file)],

@@ -3,6 +3,7 @@
 import logging
 import os
 from dataclasses import replace
+from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +25,7 @@ from hugflow.cli.requests import read_add_request
 from hugflow.errors import UsageWrong
 from hugflow.requests.collect import AddFile
 from hugflow.settings import Project
+from hugflow.stages.retries import ask_retry
 
 if TYPE_CHECKING:
     from hugflow.stages.build import Build
@@ -88,13 +90,15 @@ def retry(
     wait_s: WaitSeconds = 0,
     is_reported: IsReported = True,
 ) -> None:
-    """Try again the rows of a dataset that could not be made, also when it is published.
+    """Try a dataset again, here and now, with the rows that could not be made.
 
-    One that was removed by hand is asked for again, and made.
+    Also when it is published. One that was removed by hand is asked for again, and made. The sensor
+    begins anew too: what failed before makes it wait no longer.
     """
     project = open_project()
     add = find_add(project, name)
     with failures_as_json(add.path, as_json=as_json, name=name):
+        ask_retry(project.places, name, datetime.now(UTC))
         entry = _sync(
             project, add, wait_s, retry_failed=True, is_reported=is_reported, as_json=as_json
         )

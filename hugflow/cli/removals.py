@@ -145,6 +145,7 @@ def _remove(
         at=datetime.now(UTC),
         reason=asked.request.reason if isinstance(asked.request, RemoveRequest) else None,
         requests=_asking(asked),
+        removal=asked.request.digest if isinstance(asked.request, RemoveRequest) else None,
     )
     entry_in_trash = remove_dataset(places, identity, order, wait_s=wait_s)
     if entry_in_trash is None:

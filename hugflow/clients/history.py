@@ -4,10 +4,9 @@ import logging
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from hugflow.clients.git import (
-    RequestFiles,
     fetch_branch,
     fetch_request_files,
     hold_mirror,
@@ -18,6 +17,7 @@ from hugflow.clients.remote import Remote
 from hugflow.errors import HugflowError
 from hugflow.requests.catalog import Asked, Catalog
 from hugflow.requests.folder import REQUESTS_FOLDER
+from hugflow.requests.read import request_kind
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,8 @@ def fetch_catalog(remote: Remote, mirror: Path, before: Catalog | None) -> Catal
     }
     new = files.data_by_path.keys() - known.keys()
     found = fetch_commits(remote, mirror, files.commit, new) if new else {}
-    asked = {path: _to_asked(files, found.get(path)) for path in new}
+    together = sum(request_kind(PurePosixPath(path)) == "remove" for path in new)
+    asked = {path: _to_asked(files.commit, together, found.get(path)) for path in new}
     return Catalog(files.commit, files.data_by_path, files.problems, known | asked, files.config)
 
 
@@ -90,10 +91,10 @@ def fetch_commits(
     return found
 
 
-def _to_asked(files: RequestFiles, commit: Commit | None) -> Asked:
+def _to_asked(since: str, together: int, commit: Commit | None) -> Asked:
     if commit is None:
-        return Asked(since=files.commit)
-    return Asked(files.commit, commit.id, commit.author, commit.title)
+        return Asked(since, together)
+    return Asked(since, together, commit.id, commit.author, commit.title)
 
 
 def _parse_log(told: str) -> list[tuple[str, Commit]]:

@@ -73,12 +73,16 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Who removes a dataset, when and why; requests: digests of those that ask for it."""
+    """Who removes a dataset, when and why.
+
+    requests: digests of those that ask for it. removal: the removal request's own.
+    """
 
     by: str
     at: datetime
     reason: str | None = None
     requests: tuple[str, ...] = ()
+    removal: str | None = None
 
 
 def find_meant(places: Places, removal: RemoveRequest) -> tuple[Identity, ...]:
@@ -186,6 +190,7 @@ def _begin(places: Places, removal: Removal, order: Order) -> TrashEntry:
             name=removal.name,
             identity=removal.identity,
             requests=order.requests,
+            removal=order.removal,
             reason=order.reason,
             removed_at=order.at,
             by=order.by,

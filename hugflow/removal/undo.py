@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
-from hugflow.errors import HugflowError
+from hugflow.errors import HugflowError, StateUnreadable
 from hugflow.ledger.progress import read_progress
 from hugflow.removal.ours import refuse_away
 from hugflow.stages.alone import hold_whole
-from hugflow.stages.removed import forget_removed
+from hugflow.stages.removed import forget_removed, keep, read_removed
 from hugflow.store.layout import Places
 from hugflow.store.links import check_link, link
 from hugflow.store.trash import (
@@ -70,10 +71,19 @@ def restore(
     if entry.was_linked and is_folder(folder):
         link(places.link(entry.name), folder)
     on_step("link")
+    _keep(places, entry.name)
     forget_removed(places, entry.name)
     on_step("forget")
     delete_entry(places, entry)
     on_step("end")
+
+
+def _keep(places: Places, name: str) -> None:
+    """Let the removal that took a dataset, should it still stand, not take it again."""
+    with suppress(StateUnreadable):
+        removed = read_removed(places, name)
+        if removed is not None and removed.removal is not None:
+            keep(places, name, removed.removal)
 
 
 def _drop_view(places: Places, name: str) -> None:

@@ -9,6 +9,7 @@ r"""The catalogue: what main asks for, as this machine last read it.
         "requests/add/speech.yaml": {
           "text": "hf_id: acme/speech\ndescription: For tests\n",
           "since": "1f0c...",                    main's commit when it was first seen like this
+          "together": 0,                         removals that were first seen then
           "commit": "77ab...", "author": "Ada", "title": "Merge pull request #12 from ada/speech"
         }                                        the commit that brought it, null where unknown
       },
@@ -44,11 +45,12 @@ _PULL_REQUEST = re.compile(r"^Merge pull request #(\d{1,9}) |\(#(\d{1,9})\)$")
 class Asked:
     """How a request file came to main.
 
-    since: main's commit when the file was first seen with these bytes; files that came together
-    have the same. commit, author, title: of the commit that brought it, None where unknown.
+    since: main's commit when the file was first seen with these bytes. together: how many removals
+    were first seen then. commit, author, title: of the commit that brought it, None where unknown.
     """
 
     since: str
+    together: int = 0
     commit: str | None = None
     author: str | None = None
     title: str | None = None
@@ -144,8 +146,9 @@ def _to_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _to_asked(file: Mapping[str, str | None]) -> Asked:
-    return Asked(str(file["since"]), file["commit"], file["author"], file["title"])
+def _to_asked(file: Mapping[str, Any]) -> Asked:
+    who = (file["commit"], file["author"], file["title"])
+    return Asked(str(file["since"]), int(file["together"]), *who)
 
 
 def _to_problem(value: Mapping[str, str]) -> Problem:

@@ -7,6 +7,8 @@
       "name": "acme__speech__split_train__rev_main",
       "identity": {"hf_id": "acme/speech", "subset": null, "split": "train", "revision": "main"},
       "requests": ["5f3c..."],         digests of the requests that asked for it then
+      "removal": "77c0...",            digest of the removal request, null where the add file was
+                                       named
       "reason": "replaced with v12",   null where the add file was named
       "removed_at": "2026-11-22T01:02:03.123456+00:00",
       "by": "ada@host",
@@ -15,10 +17,16 @@
 
 A request that differs from those of then, in any field, asks anew; so does any request where none
 asked then.
+
+When a person brings a dataset back while its removal stands, `STATE_DIR/kept/<name>.json` says so,
+and that removal does not take it again until it changes:
+
+    {"version": 1, "removal": "77c0..."}
 """
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -39,6 +47,7 @@ class Removed:
     name: str
     identity: Identity
     requests: tuple[str, ...]
+    removal: str | None
     reason: str | None
     removed_at: datetime
     by: str
@@ -81,6 +90,7 @@ def read_removed(places: Places, name: str) -> Removed | None:
             name=str(value["name"]),
             identity=Identity(**value["identity"]),
             requests=tuple(str(digest) for digest in value["requests"]),
+            removal=value.get("removal"),
             reason=value["reason"],
             removed_at=datetime.fromisoformat(value["removed_at"]).astimezone(UTC),
             by=str(value["by"]),
@@ -95,6 +105,43 @@ def read_removed(places: Places, name: str) -> Removed | None:
             mend=f"to have the dataset again, delete the file or sync its request: {name}",
         ) from error
     return removed
+
+
+def settled_removals(places: Places) -> dict[str, Identity]:
+    """What removals were carried out, by their digests; a record that cannot be read is passed."""
+    settled: dict[str, Identity] = {}
+    for name in removed_names(places):
+        with suppress(StateUnreadable):
+            removed = read_removed(places, name)
+            if removed is not None and removed.removal is not None:
+                settled[removed.removal] = removed.identity
+    return settled
+
+
+def is_kept(places: Places, name: str, removal: str) -> bool:
+    """Whether a person brought the dataset back while this very removal stood; its digest.
+
+    Raises StateUnreadable when the record cannot be read: then nobody knows.
+    """
+    path = places.kept(name)
+    try:
+        value = json.loads(path.read_bytes())
+        if value["version"] != VERSION:
+            raise ValueError(f"it has version {value['version']!r}, not {VERSION}")
+        return bool(value["removal"] == removal)
+    except FileNotFoundError:
+        return False
+    except (ValueError, TypeError, KeyError) as error:
+        raise StateUnreadable(
+            f"the record {path} cannot be read",
+            why=f"{type(error).__name__}: {error}",
+            mend="delete the file: then the removals of the dataset count again",
+        ) from error
+
+
+def keep(places: Places, name: str, removal: str) -> None:
+    """Record that a person brought a dataset back, against this removal."""
+    write_json(places.kept(name), {"version": VERSION, "removal": removal})
 
 
 def removed_names(places: Places) -> list[str]:

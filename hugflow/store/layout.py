@@ -13,7 +13,9 @@ STATE_DIR/plans/<name>/<plan id>.json      what is to be made, settled once
           ledger/<name>/<plan id>/<shard>.jsonl, <shard>.<stage>.json
           raw/<name>/<plan id>/<shard>     fetched bytes, until their rows are in
           progress/<name>.json             a view for people and scripts
-          removed/<name>.json              that a person removed it
+          removed/<name>.json              that it was removed, by a person or by main
+          retries/<name>.json              that a person asked to try it again
+          kept/<name>.json                 that a person brought it back against a removal
           trash/<id>/                      what was removed, for some days
           locks/  catalog/  mirror.git  dagster/
 """
@@ -159,8 +161,16 @@ class Places:
         return {part: self.state_dir / part / name for part in ("plans", "ledger", "raw")}
 
     def removed(self, name: str) -> Path:
-        """The record that a person removed `name`."""
+        """The record that `name` was removed."""
         return self.state_dir / "removed" / f"{name}.json"
+
+    def kept(self, name: str) -> Path:
+        """The record that a person brought `name` back against a removal."""
+        return self.state_dir / "kept" / f"{name}.json"
+
+    def retry(self, name: str) -> Path:
+        """The record that a person asked to try `name` again."""
+        return self.state_dir / "retries" / f"{name}.json"
 
     @property
     def trash(self) -> Path:

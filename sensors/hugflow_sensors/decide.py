@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from hugflow.requests.model import RemoveRequest
+
 # How long after the first, second, ... failure in a row the next attempt begins.
 BACK_OFF_S = (20.0, 120.0, 600.0, 3_600.0, 21_600.0)
 MOST_ATTEMPTS = len(BACK_OFF_S) + 1
@@ -32,12 +34,14 @@ class Wait:
     why: str
 
 
-def decide_attempt(past: Sequence[PastRun], now: float) -> Start | Wait:
+def decide_attempt(past: Sequence[PastRun], now: float, retry_at: float = 0.0) -> Start | Wait:
     """Whether to start a run for a dataset that is not complete and that nobody works on.
 
     past: earlier attempts at the same rows, the latest first. A run that a person stopped is not
     begun again; failures in a row are followed by longer and longer pauses, then by none.
+    retry_at: when a person last asked to try again: what ended before does not count.
     """
+    past = [run for run in past if run.ended_at > retry_at]
     if past and past[0].ending == "stopped":
         return Wait(None, "its run was stopped by a person")
     failures = 0
@@ -46,13 +50,17 @@ def decide_attempt(past: Sequence[PastRun], now: float) -> Start | Wait:
             break
         failures += 1
     if failures >= MOST_ATTEMPTS:
-        return Wait(None, f"{failures} runs in a row failed")
+        return Wait(None, _say_failures(failures))
     # A run that succeeded and left the dataset incomplete counts as little as none, but once.
     pause_s = BACK_OFF_S[failures - 1] if failures else BACK_OFF_S[0] if past else 0.0
     due = past[0].ended_at + pause_s if past else now
     if due > now:
-        return Wait(due, f"{failures} runs in a row failed" if failures else "a run has just ended")
+        return Wait(due, _say_failures(failures) if failures else "a run has just ended")
     return Start()
+
+
+def _say_failures(failures: int) -> str:
+    return "its last run failed" if failures == 1 else f"its last {failures} runs failed"
 
 
 def missing_range(keys: Sequence[str], is_done: Sequence[bool]) -> tuple[str, str] | None:
@@ -67,12 +75,25 @@ def missing_range(keys: Sequence[str], is_done: Sequence[bool]) -> tuple[str, st
     return missing[0], missing[-1]
 
 
+# More removals than this that come together are carried out only where each is confirmed.
+MOST_TOGETHER = 3
+
+
+def is_unconfirmed(removal: RemoveRequest, together: int) -> bool:
+    """Whether a removal came with too many others, and does not say `confirm: true`.
+
+    together: how many removals were first seen on main with this one, as it is now.
+    """
+    return together > MOST_TOGETHER and not removal.confirm
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A request that could not be planned: how often in a row, and when it is tried again."""
+    """A request that could not be carried out: how often in a row, and when it is tried again."""
 
     request: str
     failures: int
+    at: float
     not_before: float
     what: str
 
@@ -84,12 +105,17 @@ def next_trouble(before: Trouble | None, request: str, what: str, now: float) ->
     """
     failures = before.failures + 1 if before is not None and before.request == request else 1
     pause_s = BACK_OFF_S[min(failures, len(BACK_OFF_S)) - 1]
-    return Trouble(request, failures, now + pause_s, what)
+    return Trouble(request, failures, now, now + pause_s, what)
 
 
-def is_waiting(trouble: Trouble | None, request: str, now: float) -> bool:
-    """Whether a request that failed is left alone for now."""
-    return trouble is not None and trouble.request == request and now < trouble.not_before
+def is_waiting(trouble: Trouble | None, request: str, now: float, retry_at: float = 0.0) -> bool:
+    """Whether a request that failed is left alone for now; retry_at: when a person last asked."""
+    return (
+        trouble is not None
+        and trouble.request == request
+        and now < trouble.not_before
+        and retry_at < trouble.at
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """The sensor's memo as the text of its cursor.
 
 {
-  "version": 1,
-  "troubles": {"acme__speech__split_train__rev_main": ["<request>", 2, 1793000000.0, "..."]},
+  "version": 2,
+  "troubles": {
+    "acme__speech__split_train__rev_main": ["<request>", 2, 1793000000.0, 1793000120.0, "..."]
+  },
   "reloaded": ["<catalogue>", 1793000000.0]
 }
 """
@@ -11,7 +13,7 @@ import json
 
 from hugflow_sensors.decide import Memo, Trouble
 
-VERSION = 1
+VERSION = 2
 
 
 def read_memo(cursor: str | None) -> Memo:
@@ -23,8 +25,8 @@ def read_memo(cursor: str | None) -> Memo:
         reloaded = value["reloaded"]
         return Memo(
             {
-                name: Trouble(str(request), int(failures), float(not_before), str(what))
-                for name, (request, failures, not_before, what) in value["troubles"].items()
+                name: Trouble(str(request), int(failures), float(at), float(not_before), str(what))
+                for name, (request, failures, at, not_before, what) in value["troubles"].items()
             },
             None if reloaded is None else (str(reloaded[0]), float(reloaded[1])),
         )
@@ -38,7 +40,13 @@ def write_memo(memo: Memo) -> str:
         {
             "version": VERSION,
             "troubles": {
-                name: [trouble.request, trouble.failures, trouble.not_before, trouble.what]
+                name: [
+                    trouble.request,
+                    trouble.failures,
+                    trouble.at,
+                    trouble.not_before,
+                    trouble.what,
+                ]
                 for name, trouble in memo.troubles.items()
             },
             "reloaded": memo.reloaded,

@@ -1,6 +1,7 @@
 """The runs that Dagster has, as far as the sensor asks about them."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -11,8 +12,10 @@ from hugflow.shards.plan import Plan
 from hugflow.store.layout import Places
 from hugflow_resources.alive import forget_run, is_dead
 from hugflow_resources.materializations import STAGES
-from hugflow_resources.tags import DATASET_TAG, PLAN_TAG, REQUEST_TAG
+from hugflow_resources.tags import DATASET_TAG, PLAN_TAG, REQUEST_TAG, STOPPED_TAG
 from hugflow_sensors.decide import Ending, PastRun
+
+log = logging.getLogger(__name__)
 
 MOST_PAST_RUNS = 10
 AT_WORK = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
@@ -48,10 +51,10 @@ def end_dead_runs(instance: dg.DagsterInstance, places: Places, now: float) -> l
     return dead
 
 
-def find_busy(instance: dg.DagsterInstance, now: float) -> frozenset[str]:
-    """Give the datasets of which a run, whoever asked for it, is making stages or is about to.
+def find_busy(instance: dg.DagsterInstance, now: float) -> Mapping[str, Sequence[str]]:
+    """Give the datasets that runs, whoever asked for them, are making or about to: run ids by name.
 
-    Also a run that is queued, and one that crashed and that Dagster is about to start again.
+    Also runs that are queued, and those that crashed and that Dagster is about to start again.
     """
     records = list(instance.get_run_records(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)))
     crashed = dg.RunsFilter(
@@ -64,12 +67,30 @@ def find_busy(instance: dg.DagsterInstance, now: float) -> frozenset[str]:
         for record in instance.get_run_records(crashed)
         if record.dagster_run.is_complete_and_waiting_to_retry
     ]
-    return frozenset(
-        key.path[0]
-        for record in records
-        for key in record.dagster_run.asset_selection or ()
-        if len(key.path) == 2 and key.path[1] in STAGES
-    )
+    busy: dict[str, list[str]] = {}
+    for run in (record.dagster_run for record in records):
+        for name in sorted(_made_names(run)):
+            busy.setdefault(name, []).append(run.run_id)
+    return busy
+
+
+def stop_run(instance: dg.DagsterInstance, run_id: str, name: str) -> bool:
+    """Stop a run because its dataset is to be removed; whether that is under way.
+
+    A run that makes other datasets too is not stopped, nor one that somebody started in a
+    terminal. It is marked, so that it is not taken for one that a person stopped.
+    """
+    run = instance.get_run_by_id(run_id)
+    if run is None or _made_names(run) != {name}:
+        return False
+    if run.status is dg.DagsterRunStatus.CANCELING:
+        return True
+    instance.add_run_tags(run_id, {STOPPED_TAG: "removal"})
+    try:
+        return instance.run_coordinator.cancel_run(run_id)
+    except Exception as error:  # noqa: BLE001  # whatever keeps it from being stopped, it is waited for
+        log.warning("run %s cannot be stopped: %s", run_id[:8], type(error).__name__)
+        return False
 
 
 def read_attempts(
@@ -78,7 +99,11 @@ def read_attempts(
     """How many runs with these tags there were, and how the last of them ended, latest first."""
     filters = dg.RunsFilter(tags=tags)
     records = instance.get_run_records(filters, limit=MOST_PAST_RUNS)
-    past = [PastRun(_ending(instance, record.dagster_run), _ended_at(record)) for record in records]
+    past = [
+        PastRun(_ending(instance, record.dagster_run), _ended_at(record))
+        for record in records
+        if STOPPED_TAG not in record.dagster_run.tags
+    ]
     return instance.get_runs_count(filters), past
 
 
@@ -94,6 +119,12 @@ def _ending(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Ending:
 
 def _ended_at(record: dg.RunRecord) -> float:
     return record.end_time or to_timestamp(record.update_timestamp)
+
+
+def _made_names(run: dg.DagsterRun) -> set[str]:
+    """The datasets of which a run makes stages."""
+    keys = run.asset_selection or ()
+    return {key.path[0] for key in keys if len(key.path) == 2 and key.path[1] in STAGES}
 
 
 def _is_ours(run: dg.DagsterRun) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hugflow.stages.retries import read_retry_at
 from hugflow.store.locks import hold
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
@@ -124,7 +125,9 @@ def test_retry_makes_the_rows_of_a_published_dataset_that_failed(
     project.request("retry/rows")
     name = name_of("retry/rows")
     assert project.run("local-sync", "requests/add/request.yaml").returncode == 0
+    asked_at = time.time()
     again = project.run("retry", name, LOG_LEVEL="INFO")
+    assert read_retry_at(project.places, name) >= asked_at
     assert again.returncode == 0
     # The row is tried, its shard fetched for it; it is broken still.
     assert "Starting download..." in again.stderr

@@ -38,7 +38,7 @@ def test_a_request_is_known_by_the_merge_that_brought_it(world: World):
     catalog = fetch(world)
     title = "Merge pull request #12 from ada/speech"
     for path in (ADD, OTHER):
-        assert catalog.asked_by_path[path] == Asked(head, merged, "Ada", title)
+        assert catalog.asked_by_path[path] == Asked(head, 0, merged, "Ada", title)
     assert catalog.asked_by_path[ADD].pull_request == 12
 
 
@@ -60,6 +60,17 @@ def test_files_that_came_together_have_the_same_since(world: World):
     asked = fetch(world).asked_by_path
     assert {asked[ADD].since, asked[OTHER].since} == {head}
     assert asked[ADD].commit != asked[OTHER].commit
+
+
+def test_how_many_removals_came_together_stays_known_when_others_of_them_change(world: World):
+    files = {f"requests/remove/{n}.yaml": "one" for n in range(4)}
+    world.push({ADD: "one", **files})
+    before = fetch(world)
+    assert {how.together for how in before.asked_by_path.values()} == {4}
+    world.push({"requests/remove/0.yaml": "two"})
+    together = {path: how.together for path, how in fetch(world, before).asked_by_path.items()}
+    assert together["requests/remove/0.yaml"] == 1
+    assert together["requests/remove/1.yaml"] == 4
 
 
 def test_what_is_older_than_what_is_fetched_has_no_known_commit(world: World):

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pytest
@@ -20,10 +21,14 @@ from hugflow.stages.build import Build
 from hugflow.stages.open import open_build
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_text
 from hugflow_assets.datasets import build_dataset
 from hugflow_resources.hub import HubResource
 from hugflow_resources.materializations import STAGES
 from hugflow_resources.storage import Storage
+
+if TYPE_CHECKING:
+    from tests.dagster.sensor_world import World
 
 ROOT = Path(__file__).parents[2]
 DAGSTER = Path(sys.executable).with_name("dagster")
@@ -244,3 +249,32 @@ def project(tmp_path: Path, hub: LoopbackHub) -> Iterator[Project]:
     project.push({"README.md": "requests\n"})
     yield project
     project.stop_all()
+
+
+Ask = Callable[..., str]
+
+
+@pytest.fixture
+def world(
+    project: Project, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> "World":
+    """A project with an empty main."""
+    from tests.dagster.sensor_world import World
+
+    monkeypatch.chdir(project.root)
+    return World(project, instance)
+
+
+@pytest.fixture
+def ask(world: "World", hub: LoopbackHub, request: pytest.FixtureRequest) -> Ask:
+    """Publish a dataset and push a request for it; the dataset's name."""
+
+    def ask_for(shards: int = 2, name: str = "", publish: bool = True) -> str:
+        own = name or request.node.name.replace("_", "-")[:60].strip("-")
+        if publish:
+            publish_text(hub, f"sensor/{own}", rows=2 * shards, shards=shards)
+        text = f"hf_id: sensor/{own}\ndescription: Asked for\n"
+        world.project.push({f"requests/add/{own}.yaml": text})
+        return f"sensor__{own}__split_train__rev_main"
+
+    return ask_for

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hugflow.requests.model import RemoveRequest
 from hugflow_sensors.decide import (
     BACK_OFF_S,
     MOST_ATTEMPTS,
@@ -12,6 +13,7 @@ from hugflow_sensors.decide import (
     Trouble,
     Wait,
     decide_attempt,
+    is_unconfirmed,
     is_waiting,
     may_reload,
     missing_range,
@@ -79,6 +81,23 @@ def test_trouble_with_one_request_is_forgotten_when_the_request_changes():
     assert next_trouble(trouble, "new", "again", NOW).failures == 1
 
 
+def test_what_failed_before_a_person_asked_again_makes_nobody_wait():
+    trouble = next_trouble(None, "same", "the Hub is down", NOW)
+    assert not is_waiting(trouble, "same", NOW + 1, retry_at=NOW + 0.5)
+    assert is_waiting(trouble, "same", NOW + 1, retry_at=NOW - 1)
+    past = [failed(1)] * MOST_ATTEMPTS
+    assert decide_attempt(past, NOW, retry_at=NOW - 0.5) == Start()
+    assert decide_attempt([PastRun("stopped", NOW - 1)], NOW, retry_at=NOW - 0.5) == Start()
+    assert decide_attempt(past, NOW, retry_at=NOW - 2) != Start()
+
+
+def test_a_removal_is_confirmed_where_it_came_with_too_many_others():
+    removal = RemoveRequest(hf_id="acme/speech", reason="For tests")
+    assert not is_unconfirmed(removal, 3)
+    assert is_unconfirmed(removal, 4)
+    assert not is_unconfirmed(removal.model_copy(update={"confirm": True}), 4)
+
+
 def test_trouble_in_a_row_is_looked_at_less_and_less_often_and_never_given_up():
     trouble: Trouble | None = None
     pauses = []
@@ -97,7 +116,7 @@ def test_a_catalogue_is_not_reloaded_twice_in_a_row():
 
 
 def test_a_memo_survives_its_cursor():
-    memo = Memo({"name": Trouble("digest", 2, NOW, "what")}, ("catalogue", NOW))
+    memo = Memo({"name": Trouble("digest", 2, NOW, NOW + 20.0, "what")}, ("catalogue", NOW))
     assert read_memo(write_memo(memo)) == memo
 
 

@@ -1,7 +1,5 @@
 """One tick of the sensor after another, with a real remote and Dagster in memory."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -10,114 +8,22 @@ import pytest
 from hugflow.removal.remove import Order, remove_dataset
 from hugflow.requests.catalog import read_catalog
 from hugflow.requests.model import AddRequest
-from hugflow.settings import load_project
 from hugflow.stages.build import Build
 from hugflow.stages.manifest import read_manifest
 from hugflow.stages.open import open_build
 from hugflow.stages.options import Options
+from hugflow.stages.retries import ask_retry
 from hugflow.stages.sync import sync_dataset
-from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
-from hugflow.testing.samples import publish_text
-from hugflow_assets.definitions import load_definitions
 from hugflow_resources import alive
 from hugflow_resources.alive import show_alive
 from hugflow_resources.hub import HubResource
-from hugflow_resources.storage import Storage
 from hugflow_resources.tags import PLAN_TAG
-from hugflow_sensors import requests_on_main as sensor_module
+from hugflow_sensors import tick as tick_module
 from hugflow_sensors.runs import attempt_tags
-from tests.dagster.conftest import RANGE_END, RANGE_START, Project
+from tests.dagster.conftest import RANGE_END, RANGE_START, Ask
+from tests.dagster.sensor_world import World
 from tests.dagster.test_alive import leave_dead
-
-
-@dataclass
-class World:
-    """A project whose sensor is ticked by hand; loading anew stands for the reload."""
-
-    project: Project
-    instance: dg.DagsterInstance
-    cursor: str | None = None
-    definitions: dg.Definitions | None = None
-
-    @property
-    def places(self) -> Places:
-        return load_project(self.project.root).places
-
-    def load(self) -> dg.Definitions:
-        self.definitions = load_definitions(load_project(self.project.root))
-        return self.definitions
-
-    def tick(self) -> dg.SensorResult:
-        definitions = self.definitions or self.load()
-        repository = definitions.get_repository_def()
-        sensor = repository.get_sensor_def("requests_on_main")
-        with dg.build_sensor_context(
-            instance=self.instance,
-            cursor=self.cursor,
-            repository_def=repository,
-            resources=dict(definitions.resources or {}),
-        ) as context:
-            result = sensor(context)
-        assert isinstance(result, dg.SensorResult)
-        self.cursor = result.cursor
-        return result
-
-    def tick_after_push(self) -> dg.SensorResult:
-        """Two ticks, as after a push: one that reads main, one in the code that was loaded anew."""
-        self.tick()
-        self.load()
-        return self.tick()
-
-    def words(self, result: dg.SensorResult) -> str:
-        return result.skip_reason.skip_message or "" if result.skip_reason else ""
-
-    def end_run(self, request: dg.RunRequest, status: dg.DagsterRunStatus) -> dg.DagsterRun:
-        """A run of what the sensor asked for, in this state."""
-        definitions = self.definitions or self.load()
-        job = definitions.resolve_implicit_global_asset_job_def()
-        run = self.instance.create_run_for_job(
-            job, tags=dict(request.tags), asset_selection=frozenset(request.asset_selection or ())
-        )
-        if status is dg.DagsterRunStatus.FAILURE:
-            self.instance.report_run_failed(run)
-        elif status is dg.DagsterRunStatus.STARTED:
-            self.start(run)
-        return run
-
-    def start(self, run: dg.DagsterRun) -> None:
-        event = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, run.job_name)
-        self.instance.report_dagster_event(event, run.run_id)
-
-    def status(self, run: dg.DagsterRun) -> dg.DagsterRunStatus:
-        found = self.instance.get_run_by_id(run.run_id)
-        assert found is not None
-        return found.status
-
-
-@pytest.fixture
-def world(project: Project, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A project with an empty main."""
-    monkeypatch.chdir(project.root)
-    return World(project, instance)
-
-
-Ask = Callable[..., str]
-
-
-@pytest.fixture
-def ask(world: World, hub: LoopbackHub, request: pytest.FixtureRequest) -> Ask:
-    """Publish a dataset and push a request for it; the dataset's name."""
-
-    def ask_for(shards: int = 2, name: str = "", publish: bool = True) -> str:
-        own = name or request.node.name.replace("_", "-")[:60].strip("-")
-        if publish:
-            publish_text(hub, f"sensor/{own}", rows=2 * shards, shards=shards)
-        text = f"hf_id: sensor/{own}\ndescription: Asked for\n"
-        world.project.push({f"requests/add/{own}.yaml": text})
-        return f"sensor__{own}__split_train__rev_main"
-
-    return ask_for
 
 
 def test_an_empty_main_asks_for_nothing(world: World):
@@ -190,6 +96,18 @@ def test_a_failed_run_is_followed_by_another_attempt_only_after_a_pause(
     assert again.tags["hugflow/attempt"] == "2"
 
 
+def test_what_a_person_asks_to_try_again_waits_for_no_pause(world: World, ask: Ask):
+    name = ask()
+    (request,) = world.tick_after_push().run_requests or []
+    world.end_run(request, dg.DagsterRunStatus.FAILURE)
+    assert not world.tick().run_requests
+    ask_retry(world.places, name, datetime.now(UTC))
+    (again,) = world.tick().run_requests or []
+    assert again.tags["hugflow/attempt"] == "2"
+    world.end_run(again, dg.DagsterRunStatus.FAILURE)
+    assert "its last run failed" in world.words(world.tick())
+
+
 def test_a_run_whose_process_has_gone_is_ended_and_one_that_is_alive_is_not(world: World, ask: Ask):
     ask()
     (request,) = world.tick_after_push().run_requests or []
@@ -256,7 +174,7 @@ def test_a_run_that_crashed_and_that_dagster_starts_again_is_waited_for(
 def test_only_what_is_missing_on_disk_is_asked_for(world: World, ask: Ask):
     name = ask(shards=4)
     world.tick_after_push()
-    build = _build(world, name)
+    build = world.build(name)
     from hugflow.stages.make import make_shards
 
     list(make_shards(build, build.plan.shards[:1]))
@@ -269,7 +187,7 @@ def test_only_what_is_missing_on_disk_is_asked_for(world: World, ask: Ask):
 def test_what_local_sync_made_is_adopted_and_not_made_again(world: World, ask: Ask):
     name = ask()
     world.tick_after_push()
-    sync_dataset(_build(world, name))
+    sync_dataset(world.build(name))
     result = world.tick()
     assert not result.run_requests
     stages = [event.asset_key.path[1] for event in result.asset_events]
@@ -300,7 +218,7 @@ def test_a_request_edited_on_main_to_ask_for_other_rows_is_planned_and_made_anew
 def test_a_link_that_is_gone_is_noticed(world: World, ask: Ask):
     name = ask()
     world.tick_after_push()
-    sync_dataset(_build(world, name))
+    sync_dataset(world.build(name))
     for event in world.tick().asset_events:
         world.instance.report_runless_asset_event(event)
     world.tick()
@@ -327,14 +245,14 @@ def test_a_surprise_in_one_dataset_stops_no_other_and_is_left_alone_for_a_while(
     world: World, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ):
     surprising, plain = ask(name="a-surprise"), ask(name="b-plain")
-    usual = sensor_module.open_build
+    usual = tick_module.open_build
 
     def open_build(request: AddRequest, *rest: object) -> Build:
         if request.name == surprising:
             raise RuntimeError("nobody thought of this")
         return usual(request, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sensor_module, "open_build", open_build)
+    monkeypatch.setattr(tick_module, "open_build", open_build)
     (run,) = world.tick_after_push().run_requests or []
     assert run.tags["hugflow/dataset"] == plain
     assert surprising in (world.cursor or "")
@@ -372,7 +290,7 @@ def test_a_main_that_was_never_read_starts_nothing_and_says_so(world: World):
 def test_a_deleted_request_file_removes_nothing(world: World, ask: Ask):
     name = ask()
     world.tick_after_push()
-    sync_dataset(_build(world, name))
+    sync_dataset(world.build(name))
     (path,) = (world.project.work_tree / "requests" / "add").iterdir()
     path.unlink()
     world.project.push({})
@@ -386,7 +304,7 @@ def test_a_dataset_removed_by_hand_is_not_made_again_until_its_request_changes(
 ):
     name = ask()
     world.tick_after_push()
-    build = _build(world, name)
+    build = world.build(name)
     sync_dataset(build)
     order = Order("ada@host", datetime.now(UTC), requests=(build.request.digest,))
     remove_dataset(world.places, build.request.identity, order)
@@ -413,21 +331,10 @@ def test_no_token_and_no_credential_of_a_url_is_kept(world: World, monkeypatch: 
     assert "127.0.0.1:9" in kept
 
 
-def _build(world: World, name: str):  # type: ignore[no-untyped-def]
-    from hugflow.requests.collect import collect_requests
-
-    catalog = read_catalog(world.places)
-    assert catalog is not None
-    requests = collect_requests(catalog.data_by_path)
-    (request,) = [file.request for file in requests.adds if file.request.name == name]
-    storage = Storage.of(load_project(world.project.root))
-    return open_build(request, world.places, HubResource().open(), storage.options())
-
-
 def test_attempts_are_told_apart_by_dataset_plan_and_request(world: World, ask: Ask):
     name = ask()
     world.tick_after_push()
-    build = _build(world, name)
+    build = world.build(name)
     tags = attempt_tags(build.plan, build.request.digest)
     assert tags["hugflow/dataset"] == name
     assert tags["hugflow/plan"] == build.plan.id

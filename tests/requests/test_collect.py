@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from hugflow.requests.collect import collect_requests, match_removal
 from hugflow.requests.model import AddRequest, Identity, RemoveRequest
+from hugflow.requests.read import parse_request
 
 
 def add(hf_id="org/data", description="Speech", **fields):
@@ -148,20 +149,24 @@ def test_a_removal_speaks_of_what_is_stored_first():
     assert paths(found.shadowed) == ["requests/add/a.yaml"]
 
 
+def digest_of(removal: bytes) -> str:
+    return parse_request(removal, "requests/remove/a.yaml").digest
+
+
 def test_a_removal_once_carried_out_does_not_move_on_to_the_next_dataset():
     files = {
         "requests/add/a.yaml": add(subset="ms"),
         "requests/add/b.yaml": add(subset="en"),
         "requests/remove/a.yaml": remove(),
     }
-    found = collect_requests(files, stored=[EN], settled={"requests/remove/a.yaml": MS})
+    found = collect_requests(files, stored=[EN], settled={digest_of(remove()): MS})
     assert found.removals[0].identity == MS
     assert paths(found.adds) == ["requests/add/b.yaml"]
 
 
 def test_a_removal_that_was_rewritten_is_settled_anew():
     files = {"requests/remove/a.yaml": remove(subset="en")}
-    found = collect_requests(files, stored=[EN], settled={"requests/remove/a.yaml": MS})
+    found = collect_requests(files, stored=[EN], settled={digest_of(remove()): MS})
     assert found.removals[0].identity == EN
 
 

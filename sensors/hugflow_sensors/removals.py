@@ -1,0 +1,69 @@
+"""Removals that stand on main: carried out one by one, guarded, and never because of an error."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from hugflow.removal.remove import Order, plan_removal, remove_dataset
+from hugflow.removal.uses import refuse_used
+from hugflow.requests.catalog import Asked, Catalog
+from hugflow.requests.collect import RemovalFile
+from hugflow.requests.model import Identity
+from hugflow.stages.removed import is_kept
+from hugflow.store.layout import Places
+from hugflow_sensors.decide import is_unconfirmed
+from hugflow_sensors.runs import stop_run
+
+
+@dataclass(frozen=True, slots=True)
+class Removals:
+    """What main says about removing, and what is at work meanwhile.
+
+    run_ids_by_name: runs that are making a dataset, or are about to.
+    """
+
+    instance: dg.DagsterInstance
+    places: Places
+    catalog: Catalog
+    branch: str
+    run_ids_by_name: Mapping[str, Sequence[str]]
+
+    def carry_out(self, file: RemovalFile, identity: Identity) -> str:
+        """Remove a dataset, or say in a line why not yet; "" where it is gone already.
+
+        Raises what `remove_dataset` raises; nothing was touched then.
+        """
+        places, name = self.places, identity.name
+        removal = plan_removal(places, identity)
+        if removal is None:
+            return ""
+        if is_kept(places, name, file.request.digest):
+            return f"{name}: brought back by hand, so {file.path} does not take it; delete the file"
+        asked = self.catalog.asked_by_path.get(file.path, Asked(self.catalog.commit))
+        if is_unconfirmed(file.request, asked.together):
+            return (
+                f"{name}: kept, because {asked.together} removals came together; "
+                f"`confirm: true` in {file.path} lets it go"
+            )
+        refuse_used(name, removal.uses)
+        if run_ids := self.run_ids_by_name.get(name):
+            stopped = [stop_run(self.instance, run_id, name) for run_id in run_ids]
+            how = "is being stopped" if all(stopped) else "is at work; stop it in the web UI"
+            return f"{name}: goes as {file.path} asks, once its run has ended, which {how}"
+        # No request is held back by it: as long as it stands it shadows them, and then no more.
+        order = Order(
+            by=f"{asked.author or 'somebody'}, {self.branch}@{(asked.commit or asked.since)[:7]}",
+            at=datetime.now(UTC),
+            reason=file.request.reason,
+            removal=file.request.digest,
+        )
+        entry = remove_dataset(places, identity, order)
+        if entry is None:
+            return ""
+        until = entry.expires_at.date().isoformat()
+        return (
+            f"{name}: removed as {file.path} asks; it lies in the trash until {until}, "
+            f"`hugflow undo {name}` brings it back"
+        )

@@ -1,0 +1,289 @@
+"""One look of the sensor at everything that main asks for, and what comes of it."""
+
+import itertools
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+import dagster as dg
+
+from hugflow.clients.hub import Hub
+from hugflow.errors import HugflowError
+from hugflow.requests.catalog import Catalog
+from hugflow.requests.collect import AddFile, ParsedFiles, RemovalFile, RequestSet, parse_files
+from hugflow.requests.model import AddRequest, RemoveRequest
+from hugflow.shards.plans import read_current_id, read_current_plan
+from hugflow.stages.build import Build
+from hugflow.stages.open import changed_fields, open_build
+from hugflow.stages.processed import find_undone, is_published
+from hugflow.stages.removed import is_held_back, removed_names
+from hugflow.stages.retries import read_retry_at
+from hugflow.store.links import is_linked
+from hugflow.store.trash import delete_expired
+from hugflow_resources.forget import forget_dataset
+from hugflow_resources.materializations import STAGES, register_partitions, unrecorded
+from hugflow_resources.storage import Storage
+from hugflow_resources.tags import ATTEMPT_TAG
+from hugflow_sensors.decide import (
+    Memo,
+    Start,
+    Trouble,
+    decide_attempt,
+    is_waiting,
+    missing_range,
+    next_trouble,
+)
+from hugflow_sensors.memo import write_memo
+from hugflow_sensors.removals import Removals
+from hugflow_sensors.runs import (
+    attempt_tags,
+    end_dead_runs,
+    find_busy,
+    read_attempts,
+    to_clock,
+)
+
+# Dagster gives a tick 60 s; what is not done in time is done in the next.
+TICK_S: Final = 20.0
+PLANS_PER_TICK: Final = 5
+RUNS_PER_TICK: Final = 20
+EVENTS_PER_TICK: Final = 500
+FORGOTTEN_PER_TICK: Final = 50
+MOST_WORDS: Final = 30
+
+
+@dataclass(slots=True)
+class Known:
+    """What a process of the sensor's remembers from tick to tick; without it all is looked up.
+
+    settled: complete datasets, and the request each was complete for. forgotten: removed datasets
+    that Dagster knows nothing of any more. told: what was last logged, for the same again is no
+    news, and each log is a file.
+    """
+
+    settled: dict[str, str] = field(default_factory=dict)
+    forgotten: set[str] = field(default_factory=set)
+    told: list[str] = field(default_factory=list)
+    _parsed: tuple[str, ParsedFiles] | None = None
+
+    def parse(self, catalog: Catalog) -> ParsedFiles:
+        """Read the request files of a catalogue; of the same one only once."""
+        if self._parsed is None or self._parsed[0] != catalog.digest:
+            self._parsed = catalog.digest, parse_files(catalog.data_by_path)
+        return self._parsed[1]
+
+
+def to_result(
+    memo: Memo,
+    words: Iterable[str],
+    runs: Sequence[dg.RunRequest] = (),
+    events: Sequence[dg.AssetMaterialization] = (),
+) -> dg.SensorResult:
+    """What a tick answers; its words are shown where it asks for no run."""
+    told = list(words)
+    if len(told) > MOST_WORDS:
+        told = [*told[:MOST_WORDS], f"and {len(told) - MOST_WORDS} more"]
+    return dg.SensorResult(
+        run_requests=list(runs),
+        skip_reason=None if runs else "; ".join(told),
+        cursor=write_memo(memo),
+        asset_events=list(events),
+    )
+
+
+@dataclass(slots=True)
+class Tick:
+    """One look at all datasets, and what comes of it."""
+
+    context: dg.SensorEvaluationContext
+    storage: Storage
+    hub: Hub
+    memo: Memo
+    known: Known
+    words: list[str]
+    busy: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    plans: int = 0
+    complete: int = 0
+    later: int = 0
+    runs: list[dg.RunRequest] = field(default_factory=list)
+    events: list[dg.AssetMaterialization] = field(default_factory=list)
+    troubles: dict[str, Trouble] = field(default_factory=dict)
+    _ends_at: float = field(default_factory=lambda: time.monotonic() + TICK_S)
+
+    def look_at_runs(self) -> None:
+        """End the runs that died, and see which datasets somebody is at work on."""
+        instance, now = self.context.instance, time.time()
+        for run_id in end_dead_runs(instance, self.storage.places, now):
+            self.words.append(f"the process of run {run_id[:8]} has gone: the run was ended")
+        self.busy = find_busy(instance, now)
+
+    def carry_out(self, requests: RequestSet, catalog: Catalog, branch: str) -> None:
+        """Remove what main asks to be removed, and let Dagster forget what has gone."""
+        instance, places = self.context.instance, self.storage.places
+        removals = Removals(instance, places, catalog, branch, self.busy)
+        for file in requests.removals:
+            identity = file.identity
+            if identity is None or self._is_waiting(identity.name, file.request):
+                continue
+            with self._attempt(identity.name, file):
+                if said := removals.carry_out(file, identity):
+                    self.words.append(said)
+        self._forget_removed()
+        for entry in delete_expired(places, datetime.now(UTC)):
+            self.words.append(f"{entry.name}: deleted for good, its time in the trash is over")
+
+    def look_at(self, files: Iterable[AddFile]) -> None:
+        """Look at each dataset that is asked for; one that makes trouble hides no other."""
+        for file in files:
+            request = file.request
+            if self._stands(request):
+                self.complete += 1
+            elif self._is_waiting(request.name, request):
+                continue
+            elif time.monotonic() > self._ends_at:
+                self.later += 1
+            else:
+                with self._attempt(request.name, file):
+                    self._advance(request)
+
+    def answer(self) -> dg.SensorResult:
+        """What the tick comes to."""
+        if self.later:
+            self.words.insert(0, f"{self.later} left for the next tick")
+        if self.complete:
+            self.words.insert(0, f"{self.complete} complete")
+        if self.words != self.known.told:
+            # The tick's own line is cut short in the UI; here it can be read.
+            self.context.log.info("\n".join(self.words))
+            self.known.told[:] = self.words
+        words = self.words or ["main asks for nothing"]
+        return to_result(Memo(self.troubles, self.memo.reloaded), words, self.runs, self.events)
+
+    def _stands(self, request: AddRequest) -> bool:
+        """Whether the dataset was complete for this very request, and its link still stands."""
+        places, name = self.storage.places, request.name
+        return self.known.settled.get(name) == request.digest and (
+            is_linked(places.link(name), places.dataset(name).root)
+            and places.dataset(name).manifest.is_file()
+        )
+
+    def _is_waiting(self, name: str, request: AddRequest | RemoveRequest) -> bool:
+        """Whether a request that failed is left alone for now; then that is told and kept."""
+        trouble = self.memo.troubles.get(name)
+        retry_at = read_retry_at(self.storage.places, name) if trouble is not None else 0.0
+        if trouble is None or not is_waiting(trouble, request.digest, time.time(), retry_at):
+            return False
+        self._keep(name, trouble)
+        return True
+
+    def _keep(self, name: str, trouble: Trouble) -> None:
+        self.troubles[name] = trouble
+        again = to_clock(trouble.not_before)
+        self.words.append(f"{name}: {trouble.what}; tried again at {again}")
+
+    @contextmanager
+    def _attempt(self, name: str, file: AddFile | RemovalFile) -> Iterator[None]:
+        """Let what goes wrong with one dataset be its own trouble."""
+        try:
+            yield
+        except HugflowError as error:
+            self.context.log.warning("%s: %s", file.path, error)
+            what = f"{error.what}: {error.why}"
+        except Exception as error:  # one dataset's surprise must not stop the others
+            self.context.log.exception("%s", file.path)
+            what = f"unexpected {type(error).__name__}"
+        else:
+            return
+        before = self.memo.troubles.get(name)
+        self._keep(name, next_trouble(before, file.request.digest, what, time.time()))
+
+    def _forget_removed(self) -> None:
+        """Let Dagster forget the datasets that were removed, whoever did it."""
+        places, forgotten = self.storage.places, self.known.forgotten
+        removed = set(removed_names(places))
+        forgotten &= removed
+        for name in sorted(removed - forgotten)[:FORGOTTEN_PER_TICK]:
+            # With a plan it is on its way back.
+            if read_current_id(places, name) is None and name not in self.busy:
+                forget_dataset(self.context.instance, name)
+                forgotten.add(name)
+
+    def _advance(self, request: AddRequest) -> None:
+        """Take a dataset one step further: plan it, adopt it, or ask for a run."""
+        places, name = self.storage.places, request.name
+        if is_held_back(places, request):
+            again = f"`hugflow retry {name}` makes it again, and so does a change of its request"
+            self.words.append(f"{name}: removed by hand; {again}")
+            return
+        options = self.storage.options(lock_wait_s=0.0)
+        planned = read_current_plan(places, name)
+        if planned is None or changed_fields(request, planned.request, options):
+            if self.plans >= PLANS_PER_TICK:
+                self.later += 1
+                return
+            self.plans += 1
+        build = open_build(request, places, self.hub, options)
+        register_partitions(self.context.instance, build)
+        room = EVENTS_PER_TICK - len(self.events)
+        is_busy = name in self.busy
+        # What a run is at work on it tells by itself.
+        found = (
+            []
+            if is_busy
+            else list(itertools.islice(unrecorded(self.context.instance, build), room))
+        )
+        self.events += found
+        if found:
+            self.words.append(f"{name}: adopted {len(found)} materializations from the disk")
+        if is_published(build):
+            self.complete += 1
+            if not found and room:
+                self.known.settled[name] = request.digest
+        elif is_busy:
+            self.words.append(f"{name}: a run is at work")
+        else:
+            self._ask_for_run(build)
+
+    def _ask_for_run(self, build: Build) -> None:
+        name, digest = build.name, build.request.digest
+        undone = set(find_undone(build))
+        shard_by_key = build.plan.shard_by_key()
+        wanted = missing_range(
+            list(shard_by_key), [shard not in undone for shard in shard_by_key.values()]
+        )
+        if wanted is None:
+            self.words.append(f"{name}: its plan has no shards")
+            return
+        tags = attempt_tags(build.plan, digest)
+        count, past = read_attempts(self.context.instance, tags)
+        decision = decide_attempt(past, time.time(), read_retry_at(build.places, name))
+        if not isinstance(decision, Start):
+            again = (
+                f"the next begins at {to_clock(decision.until)}"
+                if decision.until is not None
+                else f"`hugflow retry {name}`, or a change of its request, begins anew"
+            )
+            self.words.append(f"{name}: {decision.why}; {again}")
+        elif len(self.runs) >= RUNS_PER_TICK:
+            self.later += 1
+        else:
+            self.words.append(f"{name}: attempt {count + 1}, {wanted[0]}...{wanted[1]}")
+            self.runs.append(_run_request(name, wanted, tags, count + 1))
+
+
+def _run_request(
+    name: str, wanted: tuple[str, str], tags: dict[str, str], attempt: int
+) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key="/".join([*tags.values(), str(attempt)]),
+        asset_selection=[dg.AssetKey([name, stage]) for stage in STAGES],
+        tags={
+            **tags,
+            ATTEMPT_TAG: str(attempt),
+            "dagster/asset_partition_range_start": wanted[0],
+            "dagster/asset_partition_range_end": wanted[1],
+        },
+    )
