@@ -4,8 +4,9 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import TypeAlias
 
 from hugflow.audio.bad import AudioBad
@@ -44,6 +45,7 @@ CONVERTED_DECODER = "Successfully extracted and converted AudioDecoder audio"
 # an error may still hold a view of them: mapped memory is better left to the garbage collector.
 OpenPath: TypeAlias = Callable[[str], AbstractContextManager[bytes | memoryview]]
 Say: TypeAlias = Callable[[str], None]
+NewSpool: TypeAlias = Callable[[], Spool]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +58,7 @@ class Converter:
     copy_mp3: bool
     open_path: OpenPath | None = None
     spill_folder: Path | None = None
+    stop: Event | None = None
     _said: set[str] = field(default_factory=set, init=False, repr=False)
     _saying: Lock = field(default_factory=Lock, init=False, repr=False)
 
@@ -67,6 +70,7 @@ class Converter:
             open_path=self.open_path,
             spill_folder=self.spill_folder,
             say=self._say,
+            stop=self.stop,
         )
 
     def _say(self, words: str) -> None:
@@ -83,45 +87,48 @@ def make_mp3(
     open_path: OpenPath | None = None,
     spill_folder: Path | None = None,
     say: Say = log.debug,
+    stop: Event | None = None,
 ) -> Mp3:
     """Make one row's MP3: of one channel, at its source's rate, and as long, to the sample.
 
     value: see `read_audio_value`. copy_mp3: pass an MP3 through byte for byte, ID3 tags and all,
     when it is mono, whole, and of a length that libsndfile reads as we count it. open_path: opens
-    what has a path and no bytes; without it such audio is unsupported. spill_folder: where a long
-    MP3 waits, see `Spool`. say: is told what has been done with a decoder object.
+    what has a path and no bytes; without it such audio is unsupported. spill_folder, stop: where a
+    long MP3 waits, and when it is given up, see `Spool`. say: is told what has been done with a
+    decoder object.
 
     A rate that MP3 lacks becomes the nearest lower one, or 8 kHz. The same value gives the same
-    bytes, in any thread. Raises AudioBad, see `REASONS`, and OSError where a disk fails.
+    bytes, in any thread. Raises AudioBad, see `REASONS`, OSError where a disk fails, and Stopped.
     """
+    new_spool = partial(Spool, spill_folder, stop)
     match read_audio_value(value):
         case EncodedAudio() as audio:
-            return _make_from_bytes(audio, copy_mp3, spill_folder)
+            return _make_from_bytes(audio, copy_mp3, new_spool)
         case NamedAudio(path):
-            return _make_from_path(path, copy_mp3, open_path, spill_folder)
+            return _make_from_path(path, copy_mp3, open_path, new_spool)
         case SampledAudio() as audio:
-            return _encode(open_array(audio), audio.path, spill_folder)
+            return _encode(open_array(audio), audio.path, new_spool)
         case DecoderAudio() as audio:
             say(FOUND_DECODER)
-            mp3 = _encode(open_decoder(audio), None, spill_folder)
+            mp3 = _encode(open_decoder(audio), None, new_spool)
             say(CONVERTED_DECODER)
             return mp3
 
 
 def _make_from_path(
-    path: str, copy_mp3: bool, open_path: OpenPath | None, spill_folder: Path | None
+    path: str, copy_mp3: bool, open_path: OpenPath | None, new_spool: NewSpool
 ) -> Mp3:
     if open_path is None:
         raise AudioBad("audio_unsupported", f"the audio is a path without bytes: {path}")
     with open_path(path) as data:
         audio = EncodedAudio(view_bytes(data), path)
-        mp3 = _make_from_bytes(audio, copy_mp3, spill_folder)
-        return _take_out(mp3, mp3.body, spill_folder) if isinstance(mp3.body, memoryview) else mp3
+        mp3 = _make_from_bytes(audio, copy_mp3, new_spool)
+        return _take_out(mp3, mp3.body, new_spool) if isinstance(mp3.body, memoryview) else mp3
 
 
-def _take_out(mp3: Mp3, lent: memoryview, spill_folder: Path | None) -> Mp3:
+def _take_out(mp3: Mp3, lent: memoryview, new_spool: NewSpool) -> Mp3:
     """The same MP3 with bytes of its own."""
-    own = Spool(spill_folder)
+    own = new_spool()
     try:
         own.append(lent)
     except BaseException:
@@ -130,22 +137,22 @@ def _take_out(mp3: Mp3, lent: memoryview, spill_folder: Path | None) -> Mp3:
     return replace(mp3, body=own)
 
 
-def _make_from_bytes(audio: EncodedAudio, copy_mp3: bool, spill_folder: Path | None) -> Mp3:
+def _make_from_bytes(audio: EncodedAudio, copy_mp3: bool, new_spool: NewSpool) -> Mp3:
     container = sniff_container(audio.data)
     if container is None:
         raise AudioBad("audio_unsupported", f"the audio begins like {name_stranger(audio.data)}")
     stream = read_mp3_stream(audio.data) if container == "mp3" else None
     if stream is not None:
-        return _make_from_stream(audio, stream, copy_mp3, spill_folder)
+        return _make_from_stream(audio, stream, copy_mp3, new_spool)
     body = memoryview(audio.data)[id3v2_size(audio.data) :]
     if is_cut_short(body, container):
         raise AudioBad("audio_truncated", f"the {container} lacks a part that its framing names")
     with open_links(split_ogg_links(body) if container == "ogg" else [body]) as clip:
-        return _encode(clip, audio.path, spill_folder)
+        return _encode(clip, audio.path, new_spool)
 
 
 def _make_from_stream(
-    audio: EncodedAudio, stream: Mp3Stream, copy_mp3: bool, spill_folder: Path | None
+    audio: EncodedAudio, stream: Mp3Stream, copy_mp3: bool, new_spool: NewSpool
 ) -> Mp3:
     if stream.is_cut_short:
         of = "" if stream.promised is None else f" of the {stream.promised} promised"
@@ -157,7 +164,7 @@ def _make_from_stream(
     # Where something else stands between two frames, a decoder may lose the next one.
     expected = 0 if stream.gaps else stream.num_samples
     with open_clip(*_strip_to_frames(audio.data, stream), expected=expected) as clip:
-        return _encode(clip, audio.path, spill_folder)
+        return _encode(clip, audio.path, new_spool)
 
 
 def _count_copyable(data: bytes | memoryview, stream: Mp3Stream) -> int:
@@ -215,11 +222,12 @@ def _strip_to_frames(data: bytes | memoryview, stream: Mp3Stream) -> list[bytes 
     return [render_frame_count(stream.first, stream.frames), frames]
 
 
-def _encode(clip: Clip, source_path: str | None, spill_folder: Path | None) -> Mp3:
+def _encode(clip: Clip, source_path: str | None, new_spool: NewSpool) -> Mp3:
     rate_hz, blocks = nearest_rate(clip.sampling_rate), clip.blocks
     if rate_hz != clip.sampling_rate:
         blocks = resample(blocks, clip.sampling_rate, rate_hz)
-    head, body, num_samples = encode_mp3(blocks, rate_hz, spill_folder)
+    body = new_spool()
+    head, num_samples = encode_mp3(blocks, rate_hz, body)
     info = AudioInfo(
         sampling_rate=rate_hz,
         num_samples=num_samples,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -105,19 +104,17 @@ def nearest_rate(rate_hz: int) -> int:
     return max(lower, default=min(BITRATE_KBPS_BY_RATE))
 
 
-def encode_mp3(
-    blocks: Iterable[Samples], sampling_rate: int, spill_folder: Path | None
-) -> tuple[bytes, Spool, int]:
-    """Encode decoded blocks, and count them: the MP3's Info tag, the rest of it, its samples.
+def encode_mp3(blocks: Iterable[Samples], sampling_rate: int, stream: Spool) -> tuple[bytes, int]:
+    """Encode decoded blocks into `stream`: the MP3's Info tag, and how many samples there are.
 
     blocks: as `to_mono_pcm16` takes them, of any length; how the sound is cut into blocks does
-    not change the bytes. sampling_rate: Hz, one of `BITRATE_KBPS_BY_RATE`. spill_folder: see
-    `Spool`, which the caller has to close.
+    not change the bytes. sampling_rate: Hz, one of `BITRATE_KBPS_BY_RATE`. stream: empty; it is
+    closed where encoding fails, and else holds the rest of the MP3.
 
     Raises AudioBad: `audio_empty` when there is not one sample.
     """
     encoder = _start_encoder(sampling_rate)
-    stream, num_samples = Spool(spill_folder), 0
+    num_samples = 0
     try:
         for block in blocks:
             pcm = to_mono_pcm16(block)
@@ -126,7 +123,7 @@ def encode_mp3(
         if not num_samples:
             raise AudioBad("audio_empty", "the audio has no samples")
         stream.append(encoder.flush())
-        return _keep_time(stream, num_samples), stream, num_samples
+        return _keep_time(stream, num_samples), num_samples
     except BaseException:
         stream.close()
         raise

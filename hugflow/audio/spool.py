@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
+from threading import Event
 from typing import Final
 
 # Seven minutes of MP3: whatever is called a clip never touches the disk.
@@ -13,15 +14,22 @@ MAX_BYTES_IN_MEMORY: Final = 8 << 20
 _PIECE_BYTES: Final = 1 << 20
 
 
+class Stopped(Exception):
+    """The work is to end, and what is not finished yet is given up."""
+
+
 class Spool:
     """Bytes to append to and then to read, as often as needed, until `close`.
 
     Above 8 MiB they go to a file without a name in `folder`, None for the system's own folder for
-    such files; a kill leaves nothing of it. Raises OSError where the disk refuses them.
+    such files; a kill leaves nothing of it. stop: once it is set, nothing more is taken.
+
+    Raises OSError where the disk refuses them, and Stopped.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, stop: Event | None = None) -> None:
         self._folder = folder
+        self._stop = stop
         self._file: FileIO | None = None
         self._in_file = 0
         self._in_memory = bytearray()
@@ -30,6 +38,8 @@ class Spool:
         return self._in_file + len(self._in_memory)
 
     def append(self, data: bytes | bytearray | memoryview) -> None:
+        if self._stop is not None and self._stop.is_set():
+            raise Stopped
         view = memoryview(data)
         for start in range(0, len(view), _PIECE_BYTES):
             self._in_memory += view[start : start + _PIECE_BYTES]

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from types import TracebackType
 from typing import Any, Self
 
@@ -70,10 +71,12 @@ def make_rows(
     """
     workers = build.options.workers
     files = RepositoryFiles(build, shard)
+    stop = Event()
     convert = Converter(
         copy_mp3=build.plan.request.mp3_source == "copy",
         open_path=files.open,
         spill_folder=build.folder.audio,
+        stop=stop,
     )
     with (
         closing(files),
@@ -97,6 +100,7 @@ def make_rows(
             while ahead:
                 batches.add(ahead.popleft().result())
         except BaseException:
+            stop.set()
             _abandon(ahead)
             raise
 

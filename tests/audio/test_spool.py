@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from hugflow.audio.convert import make_mp3
 from hugflow.audio.mpeg import read_mp3_stream
-from hugflow.audio.spool import MAX_BYTES_IN_MEMORY, Spool
+from hugflow.audio.spool import MAX_BYTES_IN_MEMORY, Spool, Stopped
 from tests.audio.clips import decode, tone, write
 
 # Of six minutes at 48 kHz, just above what may wait in memory.
@@ -138,3 +139,20 @@ def test_two_hours_twice_at_once_need_little_memory(rate_hz, tmp_path):
     first, second = (tmp_path / f"{number}.mp3" for number in (0, 1))
     assert first.read_bytes() == second.read_bytes()
     assert first.stat().st_size > 50_000_000
+
+
+class StopsSoon(Event):
+    """Set once it was asked a few times."""
+
+    asked = 0
+
+    def is_set(self) -> bool:
+        self.asked += 1
+        return self.asked > 3
+
+
+def test_a_clip_that_is_being_encoded_is_given_up_when_the_work_is_to_end(long_flac: bytes):
+    stop = StopsSoon()
+    with pytest.raises(Stopped):
+        make_mp3(long_flac, copy_mp3=False, stop=stop)
+    assert stop.asked == 4
