@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,10 +19,12 @@ from pydantic import SecretStr, ValidationError
 
 from hugflow.errors import SettingInvalid
 from hugflow.nearest import VERY_ALIKE, nearest_name
+from hugflow.requests.grammar import BYTES_PER_GB
+from hugflow.requests.policy import Policy, read_policy
 from hugflow.requests.problems import show_key
 from hugflow.settings_files import YAML, SettingsFile, Unfit, read_dotenv, read_yaml
 from hugflow.settings_model import NAMES, SECRETS, Settings, default_text, what_it_takes
-from hugflow.stages.options import BYTES_PER_GB, Options
+from hugflow.stages.options import Options
 from hugflow.store.layout import Places
 
 if TYPE_CHECKING:
@@ -78,7 +80,12 @@ class Project:
 
     @property
     def options(self) -> Options:
-        """How work is done; locks are not waited for."""
+        """How work is done; locks are not waited for. Raises PolicyInvalid."""
+        return replace(self.options_without_policy, policy=self.policy)
+
+    @property
+    def options_without_policy(self) -> Options:
+        """The same where another policy counts than that of the work tree."""
         settings = self.settings
         quota_gb = settings.storage_quota_gb
         return Options(
@@ -89,6 +96,20 @@ class Project:
             max_bad_rows=settings.max_bad_rows,
             storage_quota_bytes=None if quota_gb is None else int(quota_gb * BYTES_PER_GB),
         )
+
+    @property
+    def policy(self) -> Policy:
+        """What requests may ask for, by the project's `hugflow.yaml`. Raises PolicyInvalid."""
+        return read_policy(self.policy_text)
+
+    @property
+    def policy_text(self) -> bytes | None:
+        """The bytes of the file that holds the policy; None where there is none."""
+        try:
+            return (self.root / YAML).read_bytes() if self.root is not None else None
+        except OSError:
+            # That it cannot be read is told where its settings are read.
+            return None
 
     @property
     def hf_token(self) -> str | None:

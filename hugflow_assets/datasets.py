@@ -1,25 +1,31 @@
 """One dataset as assets: `plan`, and `raw -> audio -> metadata -> processed` for each shard."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 import dagster as dg
 from dagster._core.definitions.utils import is_valid_owner
 
 from hugflow.errors import HugflowError, PlanOutOfDate, StageMissing, UsageWrong
+from hugflow.ledger.journal import Outcome
 from hugflow.ledger.markers import SHARD_STAGES, Stage
 from hugflow.names import group_name, op_name
 from hugflow.requests.model import AddRequest
 from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
+from hugflow.stages.gate import Verdict
 from hugflow.stages.make import ShardFailed, make_shards
 from hugflow.stages.open import open_build
-from hugflow.stages.processed import find_undone, is_published, publish
+from hugflow.stages.options import Options
+from hugflow.stages.processed import Published, find_undone, is_published, publish
 from hugflow.stages.removed import forget_removed, is_held_back
 from hugflow.stages.sync import ShardsFailed
 from hugflow.stages.tracking import Tracker
 from hugflow.store.layout import Places
+from hugflow_assets.progress import RunProgress
 from hugflow_assets.run_log import tell_run
+from hugflow_resources.checks import check_specs, published_results, to_result
 from hugflow_resources.hub import HubResource
 from hugflow_resources.materializations import (
     STAGES,
@@ -42,10 +48,33 @@ WORDS_BY_STAGE = {
 }
 
 
+# Runs that may download at once, which operators set in the UI; MAX_CONCURRENT_DOWNLOADS holds
+# inside of them.
+POOL = "hf_downloads"
+
+
 class PlanConfig(dg.Config):
     """How `plan` is materialized. update: at the commit the revision points to now."""
 
     update: bool = False
+
+
+class StagesConfig(dg.Config):
+    """How stages are materialized.
+
+    force: make the selected stages of the selected partitions anew, and nothing else, whatever
+    stands; by the settings of now. mp3_source: `copy` or `reencode`, in place of the setting.
+    """
+
+    force: bool = False
+    mp3_source: str | None = None
+
+
+# Read from the functions' signatures, these would be worked out anew for each of a thousand
+# datasets: half of the time that it takes to load them.
+PLAN_SCHEMA = PlanConfig.to_fields_dict()
+STAGES_SCHEMA = StagesConfig.to_fields_dict()
+RESOURCES = {"hub", "storage"}
 
 
 def build_dataset(request: AddRequest) -> list[dg.AssetsDefinition]:
@@ -95,6 +124,27 @@ def ask_again(context: dg.AssetExecutionContext, request: AddRequest, places: Pl
     forget_removed(places, request.name)
 
 
+def choose_options(options: Options, config: StagesConfig) -> Options:
+    """The settings, with what the run's own config says. Raises UsageWrong."""
+    match config.mp3_source:
+        case None:
+            return options
+        case "copy" | "reencode" as mp3_source if config.force:
+            return replace(options, mp3_source=mp3_source)
+    raise UsageWrong(
+        f"mp3_source: {config.mp3_source} does not go with this run",
+        why="it takes copy or reencode, and goes with force: true",
+        mend="set both, or leave mp3_source out",
+    )
+
+
+def read_resources(context: dg.AssetExecutionContext) -> tuple[HubResource, Storage]:
+    """The resources that every asset needs."""
+    hub: HubResource = context.resources.hub
+    storage: Storage = context.resources.storage
+    return hub, storage
+
+
 def to_failure(error: HugflowError) -> dg.Failure:
     """Say it as the command line would: what happened, why, and how to mend it.
 
@@ -120,11 +170,15 @@ def _plan_asset(request: AddRequest) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=op_name(name, "plan"),
         specs=[spec],
+        config_schema=PLAN_SCHEMA,
+        required_resource_keys=RESOURCES,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def plan(
-        context: dg.AssetExecutionContext, config: PlanConfig, hub: HubResource, storage: Storage
+        context: dg.AssetExecutionContext,
     ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult[None]]:
+        hub, storage = read_resources(context)
+        config = PlanConfig(**context.op_execution_context.op_config)
         try:
             with tell_run(context):
                 places, options = storage.places, storage.options()
@@ -156,13 +210,19 @@ def _stage_assets(request: AddRequest) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=op_name(name, "stages"),
         specs=specs,
+        check_specs=check_specs(name),
+        config_schema=STAGES_SCHEMA,
+        required_resource_keys=RESOURCES,
         can_subset=True,
+        pool=POOL,
         partitions_def=dg.DynamicPartitionsDefinition(name=partitions_name(name)),
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def stages(
-        context: dg.AssetExecutionContext, hub: HubResource, storage: Storage
-    ) -> Iterator[dg.AssetMaterialization]:
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckResult]:
+        hub, storage = read_resources(context)
+        config = StagesConfig(**context.op_execution_context.op_config)
         places = storage.places
         selected = {
             stage for stage in STAGES if dg.AssetKey([name, stage]) in context.selected_asset_keys
@@ -170,9 +230,10 @@ def _stage_assets(request: AddRequest) -> dg.AssetsDefinition:
         try:
             with tell_run(context):
                 ask_again(context, request, places)
-                build = open_build(request, places, hub.open(), storage.options())
+                options = choose_options(storage.options(), config)
+                build = open_build(request, places, hub.open(), options, renew=config.force)
                 shards = choose_shards(build, context.partition_keys)
-                yield from _make(context, build, shards, selected)
+                yield from _make(context, build, shards, selected, force=config.force)
         except HugflowError as error:
             raise to_failure(error) from None
 
@@ -184,7 +245,9 @@ def _make(
     build: Build,
     shards: Sequence[Shard],
     stages: AbstractSet[Stage],
-) -> Iterator[dg.AssetMaterialization]:
+    *,
+    force: bool,
+) -> Iterator[dg.AssetMaterialization | dg.AssetCheckResult]:
     """Make the shards, and yield an event for each stage and shard as it is done.
 
     Also for what was done before: whoever selects a finished partition sees it turn green again.
@@ -192,9 +255,15 @@ def _make(
     shard_stages = [stage for stage in SHARD_STAGES if stage in stages]
     failed: list[ShardFailed] = []
     tracker = Tracker(build)
+    progress = RunProgress(build.name, tracker.rows, build.rows)
+
+    def track(outcomes: Sequence[Outcome]) -> None:
+        tracker.add(outcomes)
+        progress.add(outcomes)
+
     with tracker.watch() as ended:
         if shard_stages:
-            for event in make_shards(build, shards, shard_stages, on_rows=tracker.add):
+            for event in make_shards(build, shards, shard_stages, force=force, on_rows=track):
                 if isinstance(event, ShardFailed):
                     failed.append(event)
                     continue
@@ -203,7 +272,7 @@ def _make(
         if failed:
             raise ShardsFailed(build, failed)
         if "processed" in stages:
-            published = publish(build)
+            published = yield from _publish(build)
             if published is not None:
                 ended("completed")
                 build = published.build
@@ -212,8 +281,27 @@ def _make(
             else:
                 _explain_unpublished(context, build, shards)
         elif is_published(build):
+            # What was made anew may have other bytes, which the manifest tells.
+            publish(build)
             ended("completed")
         yield from unrecorded(context.instance, build)
+
+
+def _publish(build: Build) -> Generator[dg.AssetCheckResult, None, Published | None]:
+    """Publish, and yield what was judged: also where that is why it is not published."""
+    verdicts: list[Verdict] = []
+    refused: HugflowError | None = None
+    published: Published | None = None
+    try:
+        published = publish(build, on_verdict=verdicts.append)
+    except HugflowError as error:
+        refused = error
+    yield from (to_result(build, verdict) for verdict in verdicts)
+    if refused is not None:
+        raise refused
+    if published is not None:
+        yield from published_results(published.build)
+    return published
 
 
 def _explain_unpublished(

@@ -31,6 +31,7 @@ def load_definitions(project: Project) -> dg.Definitions:
 
     The Hub's libraries must not have been imported before the project was opened.
     """
+    from hugflow_assets.checks import build_drift_check, build_drift_schedule
     from hugflow_resources.hub import HubResource
     from hugflow_resources.requests_repo import RequestsRepo
     from hugflow_resources.storage import Storage
@@ -38,13 +39,19 @@ def load_definitions(project: Project) -> dg.Definitions:
 
     catalog = find_catalog(project.places)
     files = catalog.data_by_path if catalog is not None else read_work_tree(project.root)
+    policy = catalog.config if catalog is not None else project.policy_text
     requests = read_asked(project.places, files)
     tell_problems(requests, catalog)
+    built = [(file.request, build_or_skip(file)) for file in requests.adds]
+    loaded = [request for request, assets in built if assets]
+    drift = [build_drift_check(loaded)] if loaded else []
     return dg.Definitions(
-        assets=[assets for file in requests.adds for assets in build_or_skip(file)],
+        assets=[each for _, assets in built for each in assets],
+        asset_checks=drift,
+        schedules=[build_drift_schedule(check) for check in drift],
         resources={
             "hub": HubResource(endpoint=project.settings.hf_endpoint),
-            "storage": Storage.of(project),
+            "storage": Storage.of(project, policy),
             "requests_repo": RequestsRepo(branch=project.settings.requests_branch),
         },
         sensors=[build_requests_on_main(loaded=catalog.digest if catalog is not None else None)],

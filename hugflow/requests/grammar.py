@@ -12,6 +12,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TypeAlias
 
+# As disks are sold.
+BYTES_PER_GB = 10**9
 MAX_PROSE_CHARACTERS = 2_000
 MAX_REVISION_CHARACTERS = 255
 MAX_SUBSET_CHARACTERS = 128

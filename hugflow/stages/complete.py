@@ -3,7 +3,7 @@
 import json
 import platform
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, TypeAlias
@@ -43,18 +43,39 @@ def has_indexes(build: Build, markers: Markers) -> bool:
     return True
 
 
+def index_digests(markers: Markers) -> dict[str, str]:
+    """The sha256 of each index, by its path in the tree."""
+    return {
+        f"index/{name}.parquet": marker.index_sha256
+        for name, marker in markers["metadata"].items()
+        if marker.index_sha256 is not None
+    }
+
+
 def write_failures(build: Build) -> list[RowFailed]:
     """Write failures.jsonl, which is empty when every row was made; gives the rows, in order."""
-    failed: list[RowFailed] = []
-    lines: list[str] = []
+    found = list(_find_failures(build))
+    lines = [_render_failure(failed, shard) for shard, failed in found]
+    write_if_changed(build.folder.failures, "".join(lines))
+    return [failed for _, failed in found]
+
+
+def read_failures(build: Build) -> list[RowFailed]:
+    """The rows that could not be made, by the ledger, in order."""
+    return [failed for _, failed in _find_failures(build)]
+
+
+def _find_failures(build: Build) -> Iterator[tuple[str, RowFailed]]:
+    """The rows that could not be made, each with the name of its shard, in order."""
     for shard in build.shards:
+        marker = read_marker(build.state.marker(shard.name, "metadata"))
+        if marker is not None and not marker.failed_rows:
+            # Its journal may be long, and has nothing to tell.
+            continue
         outcomes = read_journal(build.state.journal(shard.name))
         for row in build.rows_of(shard):
             if isinstance(outcome := outcomes.get(row), RowFailed):
-                failed.append(outcome)
-                lines.append(_render_failure(outcome, shard.name))
-    write_if_changed(build.folder.failures, "".join(lines))
-    return failed
+                yield shard.name, outcome
 
 
 def write_manifest(
@@ -133,11 +154,7 @@ def _compose_manifest(build: Build, markers: Markers, budget: BadRowBudget) -> d
             "encoded": made - copied if has_audio else 0,
         },
         "json": {"files": made, "bytes": sum(marker.bytes for marker in metadata)},
-        "index": {
-            f"index/{name}.parquet": marker.index_sha256
-            for name, marker in markers["metadata"].items()
-            if marker.index_sha256 is not None
-        },
+        "index": index_digests(markers),
         "run": {
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "host": socket.gethostname(),

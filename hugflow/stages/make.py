@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,7 +26,7 @@ from hugflow.stages.disk import ShardOnDisk, read_shard
 from hugflow.stages.mark import audio_marker, mark, metadata_marker, raw_marker, unmark
 from hugflow.stages.processed import is_published
 from hugflow.stages.quota import Quota, open_quota
-from hugflow.stages.raw import drop_raw, fetch_raw
+from hugflow.stages.raw import drop_raw, fetch_raw, remove_raw
 from hugflow.stages.reuse import Reuse
 from hugflow.stages.rows import Needs, make_rows
 from hugflow.stages.superseded import refuse_superseded, relocated
@@ -65,12 +66,14 @@ def make_shards(
     stages: Collection[Stage] = SHARD_STAGES,
     *,
     retry_failed: bool = False,
+    force: bool = False,
     on_rows: Callable[[Sequence[Outcome]], None] = lambda outcomes: None,
 ) -> Iterator[ShardDone | ShardFailed]:
     """Do `stages` for each of `shards`, and tell of each shard as it is finished.
 
     stages: at least one of SHARD_STAGES. retry_failed: try the rows that failed, also of a dataset
-    that is published; of one that is not, they are always tried.
+    that is published; of one that is not, they are always tried. force: make what `stages` make
+    anew, and nothing else, whatever stands: it is replaced file by file.
     on_rows: called, from another thread, with each batch of rows that was committed.
 
     Raises at once what concerns every shard: DiskFull, NotAuthorised, Locked, and HubUnavailable
@@ -82,7 +85,8 @@ def make_shards(
     check_link(build.places.link(build.name))
     quota = open_quota(build.places, build.options.storage_quota_bytes)
     unavailable = 0
-    with _Ahead(build, shards, stages, retry_failed or not is_published(build)) as ahead:
+    wanted = _Wanted(stages, retry_failed or force or not is_published(build), force)
+    with _Ahead(build, shards, wanted) as ahead:
         for shard in shards:
             try:
                 with ahead.take() as prepared:
@@ -95,6 +99,15 @@ def make_shards(
                 # In one line: whoever asked for the shards is told it whole at the end.
                 log.error("shard %s failed: %s", shard.name, error.what)  # noqa: TRY400
                 yield ShardFailed(shard, error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which stages are to be done; retries: also of rows that failed; force: also what stands."""
+
+    stages: Collection[Stage]
+    retries: bool
+    force: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +139,8 @@ class _Ahead:
     a partial file, which the next run goes on with.
     """
 
-    def __init__(
-        self, build: Build, shards: Sequence[Shard], stages: Collection[Stage], retry_failed: bool
-    ) -> None:
-        reuse = Reuse(build)
-
-        def prepare(shard: Shard) -> _Prepared:
-            return _prepare(build, reuse, shard, stages, retry_failed)
-
-        self._prepare = prepare
+    def __init__(self, build: Build, shards: Sequence[Shard], wanted: _Wanted) -> None:
+        self._prepare = partial(_prepare, build, Reuse(build), wanted)
         self._shards = shards
         self._ready: queue.Queue[_Prepared | BaseException] = queue.Queue()
         self._turns = threading.Semaphore(1)
@@ -180,10 +186,9 @@ class _Ahead:
                     prepared.lock.close()
 
 
-def _prepare(
-    build: Build, reuse: Reuse, shard: Shard, stages: Collection[Stage], retry_failed: bool
-) -> _Prepared:
+def _prepare(build: Build, reuse: Reuse, wanted: _Wanted, shard: Shard) -> _Prepared:
     """Lock a shard, find out what it lacks, and fetch its file when that needs it."""
+    stages = wanted.stages
     lock = ExitStack()
     with lock:
         lock.enter_context(build.hold_shard(shard))
@@ -192,10 +197,14 @@ def _prepare(
         reuse.take(shard)
         disk = read_shard(build, shard)
         markers = _read_markers(build, shard, disk)
-        _refuse_missing_stage(build, shard, stages, markers)
-        needs = _find_needs(build, shard, disk, stages, retry_failed)
+        # A forced run fetches and verifies the file anyway, also where a new plan began just now.
+        done: set[Stage] = {*markers, "raw"} if wanted.force else set(markers)
+        _refuse_missing_stage(build, shard, stages, done)
+        needs = _find_needs(build, shard, disk, wanted)
         lacks_index = "metadata" in stages and not _has_index(build, shard, markers)
-        lacks_raw = "raw" in stages and "raw" not in markers
+        lacks_raw = "raw" in stages and ("raw" not in markers or wanted.force)
+        if lacks_raw and wanted.force:
+            remove_raw(build, shard)
         raw_file = fetch_raw(build, shard) if needs or lacks_index or lacks_raw else None
         return _Prepared(build, shard, disk, needs, markers, raw_file, lock.pop_all())
 
@@ -215,24 +224,25 @@ def _read_markers(build: Build, shard: Shard, disk: ShardOnDisk) -> dict[Stage, 
     return markers
 
 
-def _find_needs(
-    build: Build, shard: Shard, disk: ShardOnDisk, stages: Collection[Stage], retry_failed: bool
-) -> dict[int, Needs]:
+def _find_needs(build: Build, shard: Shard, disk: ShardOnDisk, wanted: _Wanted) -> dict[int, Needs]:
     """Which files of which rows are missing, of those the stages make.
 
     A JSON names its MP3, so the stage `metadata` brings back one that has gone since.
     """
     has_audio = build.plan.audio_column is not None
+    stages = wanted.stages
     wants_json = "metadata" in stages
     wants_mp3 = has_audio and ("audio" in stages or wants_json)
-    retries = retry_failed and ("audio" in stages or not has_audio)
+    retries = wanted.retries and ("audio" in stages or not has_audio)
+    forces_json = wanted.force and wants_json
+    forces_mp3 = wanted.force and has_audio and "audio" in stages
     needs: dict[int, Needs] = {}
     for row in build.rows_of(shard):
         made = disk.made.get(row)
         if made is None and row in disk.failed and not retries:
             continue
-        lacks_mp3 = wants_mp3 and (made is None or made.mp3_bytes is None)
-        lacks_json = wants_json and (made is None or made.json_bytes is None)
+        lacks_mp3 = forces_mp3 or (wants_mp3 and (made is None or made.mp3_bytes is None))
+        lacks_json = forces_json or (wants_json and (made is None or made.json_bytes is None))
         if lacks_mp3 or lacks_json:
             needs[row] = Needs(lacks_mp3, lacks_json, made)
     return needs
@@ -331,12 +341,12 @@ def _has_index(build: Build, shard: Shard, markers: dict[Stage, Marker]) -> bool
 
 
 def _refuse_missing_stage(
-    build: Build, shard: Shard, stages: Collection[Stage], markers: dict[Stage, Marker]
+    build: Build, shard: Shard, stages: Collection[Stage], done: Collection[Stage]
 ) -> None:
     """Refuse a stage whose earlier stages are neither asked for nor done."""
     last = [stage for stage in SHARD_STAGES if stage in stages][-1]
     earlier = SHARD_STAGES[: SHARD_STAGES.index(last)]
-    missing = [stage for stage in earlier if stage not in stages and stage not in markers]
+    missing = [stage for stage in earlier if stage not in stages and stage not in done]
     if missing:
         raise StageMissing(
             f"shard {shard.name} of {build.name}: {' and '.join(missing)} not done",

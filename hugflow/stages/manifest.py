@@ -33,6 +33,8 @@ from typing import Any
 from hugflow.clients.repository import CONVERTED_REF
 from hugflow.requests.model import Identity
 from hugflow.shards.plan import Plan
+from hugflow.store.layout import Places
+from hugflow.store.links import is_linked
 
 VERSION = 1
 # Beyond what anybody publishes; a byte is held for each while a tree is verified.
@@ -44,6 +46,17 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
     """The manifest, or None when the dataset is not complete or its manifest cannot be used."""
     manifest = load_manifest(path)
     return manifest if manifest is not None and find_misfit(manifest) is None else None
+
+
+def is_published_as(places: Places, plan: Plan) -> bool:
+    """Whether manifest and link of a dataset stand, and speak of this plan."""
+    folder = places.dataset(plan.dataset)
+    manifest = read_manifest(folder.manifest)
+    return (
+        manifest is not None
+        and manifest["plan"] == plan.id
+        and is_linked(places.link(plan.dataset), folder.root)
+    )
 
 
 def load_manifest(path: Path) -> dict[str, Any] | None:

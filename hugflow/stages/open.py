@@ -7,12 +7,13 @@ from typing import Any
 from hugflow.clients.hub import Hub
 from hugflow.errors import PlanOutOfDate, StateUnreadable
 from hugflow.requests.model import AddRequest
+from hugflow.requests.policy import refuse_plan, refuse_request
 from hugflow.shards.plan import Plan, PlanRequest
 from hugflow.shards.plans import read_current_plan, read_plan, write_current_plan
 from hugflow.shards.resolve import Asked, fetch_plan
 from hugflow.stages.adopt import adopt_tree
 from hugflow.stages.build import Build, hold_dataset
-from hugflow.stages.manifest import read_manifest
+from hugflow.stages.manifest import is_published_as, read_manifest
 from hugflow.stages.options import Options
 from hugflow.stages.predecessor import Predecessor, find_predecessor
 from hugflow.stages.trees import choose_tree, read_standing
@@ -22,20 +23,30 @@ log = logging.getLogger(__name__)
 
 
 def open_build(
-    request: AddRequest, places: Places, hub: Hub, options: Options, *, update: bool = False
+    request: AddRequest,
+    places: Places,
+    hub: Hub,
+    options: Options,
+    *,
+    update: bool = False,
+    renew: bool = False,
 ) -> Build:
     """Give the build of a request, under the plan that `find_plan` gives, which comes into force.
 
     Raises PlanOutOfDate when the tree in storage was made by an earlier version; RequestInvalid
-    and the Hub's errors while planning.
+    and the Hub's errors while planning; PolicyRefuses for what may not be made.
     """
     with hold_dataset(places, request.name, options):
         current = read_current_plan(places, request.name)
-        plan = find_plan(request, places, hub, options, update=update)
+        plan = find_plan(request, places, hub, options, update=update, renew=renew)
         if current is None:
             _refuse_other_version(places, plan)
         # Before the plan is in force, so that none is where the rows there are unknown.
         read_standing(places, plan.dataset, plan.id)
+        if not is_published_as(places, plan):
+            # What stands published was allowed then.
+            refuse_request(options.policy, request.name, request.owner)
+            refuse_plan(options.policy, request.name, plan.licence, plan.source_bytes)
         if current is None or current.id != plan.id:
             _put_in_force(places, plan, current)
         folder = choose_tree(places, plan)
@@ -47,26 +58,33 @@ def open_build(
 
 
 def find_plan(
-    request: AddRequest, places: Places, hub: Hub, options: Options, *, update: bool = False
+    request: AddRequest,
+    places: Places,
+    hub: Hub,
+    options: Options,
+    *,
+    update: bool = False,
+    renew: bool = False,
 ) -> Plan:
     """The plan in force for a request, or the one that a sync would put in force; none is recorded.
 
     A dataset stays at its recorded commit: with a plan in force the Hub is not asked, and where
     only the tree is left, it is planned at the commit its manifest names. A request that came to
     ask for other rows is planned anew, at that same commit.
-    update: at the commit that the revision points to now.
+    update: at the commit that the revision points to now. renew: by the settings of now, where the
+    request leaves something to them.
     """
     current = read_current_plan(places, request.name)
-    if current is not None and not update and not changed_fields(request, current.request, options):
+    mp3_source = options.mp3_source
+    if current is not None and not renew:
+        mp3_source = _unasked_mp3_source(current.request, options)
+    if current is not None and not update and not _differing(request, current.request, mp3_source):
         return current
     commit, files_commit = None, None
     if current is not None and not update:
         commit, files_commit = current.commit, current.files_commit
     elif not update:
         commit, files_commit = _read_commits(places, request.name)
-    mp3_source = (
-        options.mp3_source if current is None else _unasked_mp3_source(current.request, options)
-    )
     plan = fetch_request_plan(request, hub, mp3_source, commit=commit, files_commit=files_commit)
     return current if current is not None and current.id == plan.id else plan
 
@@ -94,7 +112,11 @@ def changed_fields(request: AddRequest, planned: PlanRequest, options: Options) 
     `mp3_source` left out means the setting. A setting that changes later alters no dataset; a line
     that is taken out of the request does.
     """
-    asked = request.row_fields(mp3_source=_unasked_mp3_source(planned, options))
+    return _differing(request, planned, _unasked_mp3_source(planned, options))
+
+
+def _differing(request: AddRequest, planned: PlanRequest, mp3_source: str) -> list[str]:
+    asked = request.row_fields(mp3_source=mp3_source)
     return [name for name, value in asked.items() if getattr(planned, name) != value]
 
 

@@ -1,11 +1,9 @@
 """How the work of a build is done, as plain values from the settings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hugflow.requests.grammar import BadRowBudget
-
-# As disks are sold.
-BYTES_PER_GB = 10**9
+from hugflow.requests.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +14,7 @@ class Options:
     workers: rows encoded at once. download_slots: source files fetched at once on this host,
     over all runs. storage_quota_bytes: what all datasets may take together, None for no limit.
     lock_wait_s: how long to wait for another holder of a lock. short_wait_s: the least that is
-    waited for the lock of a dataset, which is held for seconds.
+    waited for the lock of a dataset, which is held for seconds. policy: what requests may ask for.
     """
 
     workers: int = 2
@@ -27,3 +25,4 @@ class Options:
     storage_quota_bytes: int | None = None
     lock_wait_s: float = 0.0
     short_wait_s: float = 10.0
+    policy: Policy = field(default_factory=Policy)

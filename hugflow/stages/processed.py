@@ -1,26 +1,29 @@
 """Stage `processed`: gate, manifest, link. Of a whole dataset, never of a part."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hugflow.errors import Locked, StageMissing
+from hugflow.errors import HugflowError, Locked, StageMissing
 from hugflow.ledger.markers import read_marker
 from hugflow.requests.grammar import BadRowBudget, max_bad_rows
 from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
 from hugflow.stages.complete import (
+    Markers,
     has_indexes,
+    index_digests,
     read_markers,
     write_failures,
     write_manifest,
 )
-from hugflow.stages.gate import refuse_bad_rows
-from hugflow.stages.manifest import read_manifest
+from hugflow.stages.gate import Verdict, judge
+from hugflow.stages.manifest import is_published_as, read_manifest
 from hugflow.stages.superseded import refuse_superseded, relocated
 from hugflow.stages.trees import delete_aside, refuse_links, set_aside, take_place
 from hugflow.store.atomic import find_temporary
-from hugflow.store.links import is_linked, link
+from hugflow.store.links import link
 from hugflow.store.locks import hold
 
 
@@ -36,11 +39,17 @@ class Published:
     build: Build
 
 
-def publish(build: Build) -> Published | None:
+def publish(
+    build: Build, *, on_verdict: Callable[[Verdict], None] | None = None
+) -> Published | None:
     """Publish the dataset when every shard is done; None while one is not.
 
     Whoever finishes the last shard publishes; doing it again changes nothing. A tree that was made
-    beside another one takes its place. Raises TooManyBadRows when the gate refuses:
+    beside another one takes its place.
+    on_verdict: called with each verdict of the gate, also of a dataset that stands published;
+    without it, what is published and has not changed is not judged again.
+
+    Raises what the first verdict against the dataset raises, such as TooManyBadRows:
     `failures.jsonl` says which rows, and neither manifest nor link are written; PlanOutOfDate when
     another plan came into force meanwhile.
     """
@@ -53,8 +62,9 @@ def publish(build: Build) -> Published | None:
             return None
         _sweep(build)
         failed = write_failures(build)
-        budget = _published_budget(build, len(failed))
-        refuse_bad_rows(build, failed, budget)
+        budget = published_budget(build, len(failed))
+        if on_verdict is not None or not _stands(build, markers):
+            _pass_gate(judge(build, markers, failed, budget), on_verdict)
         manifest, is_same = write_manifest(build, markers, budget)
         if build.folder != build.places.dataset(build.name):
             take_place(build.places, build.plan, wait_s=build.options.lock_wait_s)
@@ -64,6 +74,25 @@ def publish(build: Build) -> Published | None:
     # Outside of the lock: a tree of a million files takes a while to go.
     delete_aside(left)
     return Published(manifest, not is_same or is_linked_anew, build)
+
+
+def _pass_gate(verdicts: Iterable[Verdict], on_verdict: Callable[[Verdict], None] | None) -> None:
+    """Tell of every verdict; raises the first error there is."""
+    first: HugflowError | None = None
+    for verdict in verdicts:
+        first = first or verdict.error
+        if on_verdict is not None:
+            on_verdict(verdict)
+    if first is not None:
+        raise first
+
+
+def _stands(build: Build, markers: Markers) -> bool:
+    """Whether the dataset is published with these very rows: it was judged then."""
+    manifest = read_manifest(build.folder.manifest)
+    return (
+        manifest is not None and is_published(build) and manifest["index"] == index_digests(markers)
+    )
 
 
 def finish_sample(build: Build) -> dict[str, Any]:
@@ -83,7 +112,7 @@ def finish_sample(build: Build) -> dict[str, Any]:
     return manifest
 
 
-def _published_budget(build: Build, failed: int) -> BadRowBudget:
+def published_budget(build: Build, failed: int) -> BadRowBudget:
     """The budget in force; of what was published with as many bad rows, that of then.
 
     What was published within its budget is done, whatever the budget is now.
@@ -100,13 +129,7 @@ def _published_budget(build: Build, failed: int) -> BadRowBudget:
 
 def is_published(build: Build) -> bool:
     """Whether manifest and link stand and speak of this plan."""
-    folder = build.places.dataset(build.name)
-    manifest = read_manifest(folder.manifest)
-    return (
-        manifest is not None
-        and manifest.get("plan") == build.plan.id
-        and is_linked(build.places.link(build.name), folder.root)
-    )
+    return is_published_as(build.places, build.plan)
 
 
 def find_undone(build: Build) -> list[Shard]:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from hugflow.errors import DiskFull
+from hugflow.requests.grammar import BYTES_PER_GB
 from hugflow.stages.measure import measure_storage
-from hugflow.stages.options import BYTES_PER_GB
 from hugflow.store.layout import Places
 
 

@@ -36,6 +36,11 @@ def fetch_raw(build: Build, shard: Shard) -> Path:
 def drop_raw(build: Build, shard: Shard) -> None:
     """Remove the fetched bytes of a shard whose rows are in, unless they are to be kept."""
     if not build.options.keep_raw:
-        raw_file = build.state.raw_file(shard.name)
-        raw_file.unlink(missing_ok=True)
-        raw_file.with_name(raw_file.name + ".part").unlink(missing_ok=True)
+        remove_raw(build, shard)
+
+
+def remove_raw(build: Build, shard: Shard) -> None:
+    """Remove the fetched bytes of a shard."""
+    raw_file = build.state.raw_file(shard.name)
+    raw_file.unlink(missing_ok=True)
+    raw_file.with_name(raw_file.name + ".part").unlink(missing_ok=True)

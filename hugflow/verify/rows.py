@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.decode import open_clip
 from hugflow.audio.mp3 import AudioInfo
+from hugflow.audio.sound import find_faults
 from hugflow.exports.index import audio_info
 from hugflow.ledger.journal import RowMade
 from hugflow.store.layout import DatasetFolder
@@ -120,22 +120,17 @@ class RowCheck:
     def _decode(self, row: int, path: Path, audio: AudioInfo) -> Iterator[Difference]:
         """Decode an MP3 to its end: it must be one, mono, of its rate and of its exact length."""
         try:
-            with open_clip(path.read_bytes()) as clip:
-                frames = sum(len(block) for block in clip.blocks)
+            faults = find_faults(
+                path.read_bytes(),
+                sampling_rate=audio.sampling_rate,
+                num_samples=audio.num_samples,
+            )
         except (AudioBad, OSError) as error:
             message = error.message if isinstance(error, AudioBad) else error.strerror or str(error)
             yield self.find("mp3_undecodable", path, message, row=row)
             return
-        wanted = {
-            "format": ("mp3", clip.source_format),
-            "channels": (1, clip.channels),
-            "sampling_rate": (audio.sampling_rate, clip.sampling_rate),
-            "num_samples": (audio.num_samples, frames),
-        }
-        for field, (told, found) in wanted.items():
-            if told != found:
-                message = f"its {field} is {found}, where {told} is recorded"
-                yield self.find("mp3_differs", path, message, row=row)
+        for fault in faults:
+            yield self.find("mp3_differs", path, fault, row=row)
 
     def _parse(self, made: RowMade, path: Path) -> Iterator[Difference]:
         """Parse a row's JSON, and hold what it says of its audio against what is known."""

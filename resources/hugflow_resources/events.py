@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hugflow.stages.build import Build
 from hugflow.stages.sync import Synced
+from hugflow_resources.checks import stored_evaluations
 from hugflow_resources.instance import has_instance, open_instance
 from hugflow_resources.materializations import register_partitions, unrecorded
 
@@ -23,6 +24,9 @@ def report(project_root: Path, synced: Synced, build: Build) -> str:
             instance.report_runless_asset_event(event)
             if event.partition is not None:
                 told.add(event.partition)
+        if told:
+            for evaluation in stored_evaluations(build):
+                instance.report_runless_asset_event(evaluation)
     if not told:
         return f"Dagster knew all {len(synced.shards)} shards"
     return f"told Dagster about {len(told)} shards"

@@ -8,6 +8,7 @@ from typing import Self
 import dagster as dg
 
 from hugflow.requests.grammar import bad_rows_setting
+from hugflow.requests.policy import Policy, PolicyInvalid, policy_unreadable, read_policy
 from hugflow.settings import Project
 from hugflow.stages.options import Options
 from hugflow.store.layout import Places
@@ -27,11 +28,19 @@ class Storage(dg.ConfigurableResource["Storage"]):
     mp3_source: str = "copy"
     max_bad_rows: str = "1%"
     storage_quota_bytes: int | None = None
+    policy: str = "{}"
+    policy_fault: str | None = None
 
     @classmethod
-    def of(cls, project: Project) -> Self:
-        """Take everything from the project's settings."""
-        places, options = project.places, project.options
+    def of(cls, project: Project, policy: bytes | None = None) -> Self:
+        """Take everything from the project's settings; policy: the `hugflow.yaml` that counts."""
+        places, options = project.places, project.options_without_policy
+        rules, fault = Policy(), None
+        try:
+            rules = read_policy(policy)
+        except PolicyInvalid as error:
+            # The rest has to load all the same, so that main can mend it.
+            fault = error.why
         return cls(
             storage_root=str(places.storage_root),
             processed_root=str(places.processed_root),
@@ -42,6 +51,8 @@ class Storage(dg.ConfigurableResource["Storage"]):
             mp3_source=options.mp3_source,
             max_bad_rows=str(options.max_bad_rows),
             storage_quota_bytes=options.storage_quota_bytes,
+            policy=rules.model_dump_json(exclude_none=True),
+            policy_fault=fault,
         )
 
     @contextmanager
@@ -59,7 +70,12 @@ class Storage(dg.ConfigurableResource["Storage"]):
         return Places(Path(self.storage_root), Path(self.processed_root), Path(self.state_dir))
 
     def options(self, *, lock_wait_s: float = FOR_EVER) -> Options:
-        """How work is done; a run waits for locks as long as it takes, the sensor for none."""
+        """How work is done; a run waits for locks as long as it takes, the sensor for none.
+
+        Raises PolicyInvalid when the policy cannot be read.
+        """
+        if self.policy_fault is not None:
+            raise policy_unreadable(self.policy_fault)
         return Options(
             workers=self.workers,
             download_slots=self.download_slots,
@@ -69,4 +85,5 @@ class Storage(dg.ConfigurableResource["Storage"]):
             storage_quota_bytes=self.storage_quota_bytes,
             lock_wait_s=lock_wait_s,
             short_wait_s=0.0,
+            policy=Policy.model_validate_json(self.policy),
         )

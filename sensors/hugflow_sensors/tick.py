@@ -23,6 +23,7 @@ from hugflow.stages.removed import is_held_back, removed_names
 from hugflow.stages.retries import read_retry_at
 from hugflow.store.links import is_linked
 from hugflow.store.trash import delete_expired
+from hugflow_resources.checks import stored_evaluations
 from hugflow_resources.forget import forget_dataset
 from hugflow_resources.materializations import STAGES, register_partitions, unrecorded
 from hugflow_resources.storage import Storage
@@ -80,7 +81,7 @@ def to_result(
     memo: Memo,
     words: Iterable[str],
     runs: Sequence[dg.RunRequest] = (),
-    events: Sequence[dg.AssetMaterialization] = (),
+    events: Sequence[dg.AssetMaterialization | dg.AssetCheckEvaluation] = (),
 ) -> dg.SensorResult:
     """What a tick answers; its words are shown where it asks for no run."""
     told = list(words)
@@ -109,7 +110,7 @@ class Tick:
     complete: int = 0
     later: int = 0
     runs: list[dg.RunRequest] = field(default_factory=list)
-    events: list[dg.AssetMaterialization] = field(default_factory=list)
+    events: list[dg.AssetMaterialization | dg.AssetCheckEvaluation] = field(default_factory=list)
     troubles: dict[str, Trouble] = field(default_factory=dict)
     _ends_at: float = field(default_factory=lambda: time.monotonic() + TICK_S)
 
@@ -236,6 +237,8 @@ class Tick:
             else list(itertools.islice(unrecorded(self.context.instance, build), room))
         )
         self.events += found
+        if found and is_published(build):
+            self.events += stored_evaluations(build)
         if found:
             self.words.append(f"{name}: adopted {len(found)} materializations from the disk")
         if is_published(build):

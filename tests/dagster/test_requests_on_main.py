@@ -17,6 +17,7 @@ from hugflow.stages.sync import sync_dataset
 from hugflow.testing.hub import LoopbackHub
 from hugflow_resources import alive
 from hugflow_resources.alive import show_alive
+from hugflow_resources.checks import MEANING_BY_CHECK
 from hugflow_resources.hub import HubResource
 from hugflow_resources.tags import PLAN_TAG
 from hugflow_sensors import tick as tick_module
@@ -190,8 +191,15 @@ def test_what_local_sync_made_is_adopted_and_not_made_again(world: World, ask: A
     sync_dataset(world.build(name))
     result = world.tick()
     assert not result.run_requests
-    stages = [event.asset_key.path[1] for event in result.asset_events]
+    stages = [
+        event.asset_key.path[1]
+        for event in result.asset_events
+        if isinstance(event, dg.AssetMaterialization)
+    ]
     assert stages.count("processed") == 2
+    checks = [e for e in result.asset_events if isinstance(e, dg.AssetCheckEvaluation)]
+    assert {check.check_name for check in checks} == set(MEANING_BY_CHECK)
+    assert all(check.passed for check in checks)
     for event in result.asset_events:
         world.instance.report_runless_asset_event(event)
     assert world.tick().asset_events == []

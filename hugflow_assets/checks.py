@@ -1,0 +1,103 @@
+"""Whether datasets have moved on upstream: one check for all of them, and when it is looked at."""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from hugflow.errors import HubUnavailable, HugflowError
+from hugflow.requests.model import AddRequest
+from hugflow.stages.drift import Drift, find_drift
+from hugflow_resources.hub import HubResource
+from hugflow_resources.storage import Storage
+
+DRIFT = "drift"
+# Once a day, before people come to work.
+CRON = "15 5 * * *"
+
+
+def build_drift_check(requests: Sequence[AddRequest]) -> dg.AssetChecksDefinition:
+    """Give the check `drift` of every dataset's plan.
+
+    One op for all: whoever looks at a thousand datasets starts one run.
+    """
+    specs = [
+        dg.AssetCheckSpec(
+            DRIFT,
+            asset=dg.AssetKey([request.name, "plan"]),
+            description="The revision still points to the commit that was planned.",
+        )
+        for request in requests
+    ]
+
+    @dg.multi_asset_check(name=DRIFT, specs=specs, can_subset=True)
+    def drift(
+        context: dg.AssetCheckExecutionContext, hub: HubResource, storage: Storage
+    ) -> Iterator[dg.AssetCheckResult]:
+        places, client = storage.places, hub.open()
+        for key in context.selected_asset_check_keys:
+            name = key.asset_key.path[0]
+            try:
+                found = find_drift(places, name, client)
+            except HubUnavailable as error:
+                # Being unable to look tells nothing: the last result stands.
+                context.log.warning("%s: %s (%s)", name, error.what, error.why)
+                continue
+            except HugflowError as error:
+                yield _result(key, passed=False, what=f"{error.what}: {error.why}")
+                continue
+            yield _to_result(key, found, client.endpoint)
+
+    return drift
+
+
+def build_drift_schedule(check: dg.AssetChecksDefinition) -> dg.ScheduleDefinition:
+    """Give the schedule that looks at all datasets once a day."""
+    job = dg.define_asset_job(
+        "drift_of_all", selection=dg.AssetSelection.checks(check), description="Look upstream."
+    )
+    return dg.ScheduleDefinition(
+        name="drift_daily",
+        job=job,
+        cron_schedule=CRON,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Sees once a day whether datasets have moved on upstream.",
+    )
+
+
+def _to_result(key: dg.AssetCheckKey, found: Drift | None, endpoint: str) -> dg.AssetCheckResult:
+    if found is None:
+        return _result(key, passed=True, what="it is not planned yet")
+    plan, name = found.plan, key.asset_key.path[0]
+    revision = plan.request.revision
+    if not found.has_moved:
+        what = f"{revision} points to {plan.commit[:7]}, as planned"
+    elif found.upstream is None:
+        what = f"the Hub knows no revision {revision} any more; planned was {plan.commit[:7]}"
+    else:
+        what = (
+            f"{revision} points to {found.upstream[:7]} now; planned was {plan.commit[:7]}. To "
+            f"follow it, materialize {name}/plan with the config `update: true`"
+        )
+    base = f"{endpoint}/datasets/{plan.request.hf_id}"
+    metadata = {"planned": dg.MetadataValue.url(f"{base}/tree/{plan.commit}")}
+    if found.upstream is not None:
+        metadata["upstream"] = dg.MetadataValue.url(f"{base}/tree/{found.upstream}")
+        metadata["changes"] = dg.MetadataValue.url(f"{base}/commits/{found.upstream}")
+    return _result(key, passed=not found.has_moved, what=what, metadata=metadata)
+
+
+def _result(
+    key: dg.AssetCheckKey,
+    *,
+    passed: bool,
+    what: str,
+    metadata: dict[str, dg.UrlMetadataValue] | None = None,
+) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=passed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=what,
+        metadata=metadata or {},
+    )
