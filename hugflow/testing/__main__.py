@@ -10,6 +10,7 @@ from types import FrameType
 
 from hugflow.errors import HugflowError
 from hugflow.testing.column_types import publish_types
+from hugflow.testing.control import inject_order
 from hugflow.testing.fault_text import parse_order
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.layouts import publish_audiofolder, publish_script
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for token in asked.token:
                 hub.add_token(token, "reader", commits)
             for order in orders:
-                hub.inject(*order.faults, when=order.when, times=order.times, after=order.after)
+                inject_order(hub, order)
             line = json.dumps({"endpoint": hub.endpoint, "datasets": commits})
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()

@@ -64,7 +64,8 @@ def test_a_branch_is_moved(hub: LoopbackHub, client: httpx2.Client):
         ("move", "[]", 400, "revision"),
         ("move", '{"repo_id": "acme/y", "revision": "main"}', 404, "acme/y"),
         ("move", '{"repo_id": "acme/x", "revision": "nowhere"}', 404, "nowhere"),
-        ("elsewhere", "{}", 404, "faults, move and requests"),
+        ("elsewhere", "{}", 404, "faults, requests, state, outage, move"),
+        ("outage", "{}", 400, "control address"),
     ],
 )
 def test_a_mistake_is_named_and_changes_nothing(
