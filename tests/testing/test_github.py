@@ -1,11 +1,12 @@
 """PyGithub takes the loopback GitHub for the real one: who asks, repositories, files, limits."""
 
+import httpx2
 import pytest
 from github import BadCredentialsException, Github, GithubException, UnknownObjectException
 from github import RateLimitExceededException as RateLimitExceeded
 
 from hugflow.testing.github import LoopbackGitHub
-from tests.testing.githubs import BOT, REPO, REQUEST, connected, fill
+from tests.testing.githubs import BOT, REPO, REQUEST, TOKEN, connected, fill
 
 
 def test_a_token_says_whose_it_is(ana: Github):
@@ -159,6 +160,34 @@ def test_an_enterprise_server_has_its_api_below_a_path():
             client.requester._Requester__prefix = ""
             with pytest.raises(UnknownObjectException):
                 client.get_repo(REPO)
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "message"),
+    [
+        ("{", 400, "Problems parsing JSON"),
+        ("[]", 400, "Body should be a JSON object"),
+        ("", 422, '"body" wasn\'t supplied'),
+        ('{"body": 7}', 422, "not a string"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_refused(
+    github: LoopbackGitHub, content: str, status: int, message: str
+):
+    answer = httpx2.post(
+        f"{github.api_url}/repos/{REPO}/issues/1/comments",
+        content=content,
+        headers={"Authorization": f"Bearer {TOKEN}"},
+    )
+    assert answer.status_code == status
+    assert message in answer.json()["message"]
+    assert github.comments(REPO, 1) == ()
+
+
+def test_a_file_comes_bare_to_who_asks_so(github: LoopbackGitHub):
+    address = f"{github.api_url}/repos/{REPO}/contents/README.md"
+    bare = httpx2.get(address, headers={"Accept": "application/vnd.github.raw+json"})
+    assert bare.content == b"# Requests\n"
 
 
 def test_a_question_that_the_stand_in_does_not_know_is_named(ana: Github):

@@ -127,7 +127,7 @@ class Call:
         render: Callable[[T], Any],
         wrap: Callable[[list[Any]], Any] = lambda rendered: rendered,
     ) -> Answer:
-        """The page of a list that was asked for, and links to those around it.
+        """The page of a repository's list that was asked for, and links to those around it.
 
         https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api
         """
@@ -148,10 +148,9 @@ class Call:
         """The address of another page, as GitHub gives it: by the repository's number."""
         fields = {**dict(parse_qsl(self.ask.query)), "page": str(page)}
         path = self.ask.path.strip("/")
-        if self.full_name:
-            below = path.split("/", 3)[3:] if path.startswith("repos/") else path.split("/", 2)[2:]
-            path = "/".join(["repositories", str(self.repo.id), *below])
-        return f"{self.api_url}/{path}?{urlencode(fields)}"
+        below = path.split("/", 3)[3:] if path.startswith("repos/") else path.split("/", 2)[2:]
+        numbered = "/".join(["repositories", str(self.repo.id), *below])
+        return f"{self.api_url}/{numbered}?{urlencode(fields)}"
 
 
 def _read_number(text: str, default: int, largest: int | None = None) -> int:
