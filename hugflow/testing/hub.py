@@ -139,13 +139,21 @@ class LoopbackHub(StandIn):
         with self._lock:
             del self._held.repositories[kind, repo_id]
 
-    def add_token(self, token: str, user: str, repos: Iterable[str] = ()) -> None:
+    def add_token(
+        self,
+        token: str,
+        user: str,
+        repos: Iterable[str] = (),
+        *,
+        reads_gated: bool | None = None,
+    ) -> None:
         """Let a user in, and let them read these private and gated repositories.
 
-        A token given before is replaced. Made-up ones look like `hf_test_reader`.
+        A token given before is replaced. Made-up ones look like `hf_test_reader`. With
+        `reads_gated` it says of itself that it is fine-grained, and may or may not read gated ones.
         """
         with self._lock:
-            self._held.readers[token] = Reader(user, frozenset(repos))
+            self._held.readers[token] = Reader(user, frozenset(repos), reads_gated)
 
     def remove_token(self, token: str) -> None:
         """Forget a token: whoever shows it is told that it is wrong."""

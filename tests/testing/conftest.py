@@ -65,19 +65,11 @@ def run_client(hub: LoopbackHub, tmp_path: Path) -> Callable[..., str]:
     return run
 
 
-@pytest.fixture(scope="module")
-def one_github() -> Iterator[LoopbackGitHub]:
-    """A GitHub for all the tests of a module."""
-    with LoopbackGitHub() as github:
-        yield github
-
-
 @pytest.fixture
-def github(one_github: LoopbackGitHub) -> LoopbackGitHub:
-    """The GitHub, with nothing on it but one pull request, number 1."""
-    one_github.clear()
-    assert fill(one_github) == 1
-    return one_github
+def github(github: LoopbackGitHub) -> LoopbackGitHub:
+    """A GitHub with nothing on it but one pull request, number 1."""
+    assert fill(github) == 1
+    return github
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """slack_sdk takes the loopback Slack for the real one."""
 
-from collections.abc import Iterator
-
 import httpx2
 import pytest
 from slack_sdk import WebClient, WebhookClient
@@ -14,21 +12,13 @@ from hugflow.testing.slack import LoopbackSlack
 BOT = "xoxb-made-up"
 
 
-@pytest.fixture(scope="module")
-def one_slack() -> Iterator[LoopbackSlack]:
-    """A Slack for all the tests of this module."""
-    with LoopbackSlack() as slack:
-        yield slack
-
-
 @pytest.fixture
-def slack(one_slack: LoopbackSlack) -> LoopbackSlack:
-    """The Slack, with nothing on it but a bot and two channels."""
-    one_slack.clear()
-    one_slack.add_bot(BOT, "hugflow")
-    one_slack.add_channel("general")
-    one_slack.add_channel("ml-datasets")
-    return one_slack
+def slack(slack: LoopbackSlack) -> LoopbackSlack:
+    """A Slack with nothing on it but a bot and two channels."""
+    slack.add_bot(BOT, "hugflow")
+    slack.add_channel("general")
+    slack.add_channel("ml-datasets")
+    return slack
 
 
 def connect(slack: LoopbackSlack, token: str | None = BOT) -> WebClient:
