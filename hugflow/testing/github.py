@@ -38,7 +38,7 @@ from hugflow.testing.github_api.holdings import (
     Verdict,
     put,
 )
-from hugflow.testing.github_api.render import render_everything
+from hugflow.testing.github_api.render import render_event, render_everything
 from hugflow.testing.github_api.routes import answer_github
 from hugflow.testing.stand_in import Finding, StandIn
 
@@ -230,6 +230,12 @@ class LoopbackGitHub(StandIn):
             held = self._held.find_repo(repo).comments.values()
             return tuple(each for each in held if each.number == number)
 
+    def event(self, repo: str, number: int, *, action: str = "opened") -> dict[str, Any]:
+        """What a workflow finds in the file that GITHUB_EVENT_PATH names: the event `pull_request`."""
+        with self._lock:
+            held = self._held.find_repo(repo)
+        return render_event(self.api_url, held, held.pulls[number], action)
+
     def check_runs(self, repo: str) -> tuple[CheckRun, ...]:
         """Every check run of a repository, the oldest first."""
         with self._lock:
@@ -258,6 +264,7 @@ class LoopbackGitHub(StandIn):
             "open_pull": self.open_pull,
             "change_pull": self.change_pull,
             "change_repo": self.change_repo,
+            "event": self.event,
             "comment": self.comment,
             "delete_comment": self.delete_comment,
             "add_token": self.add_token,

@@ -2,6 +2,7 @@
 
 import pytest
 from github import Github, GithubException, UnknownObjectException
+from github.PullRequest import PullRequest
 
 from hugflow.testing.github import LoopbackGitHub
 from tests.testing.githubs import BOT, REPO, REQUEST, connected
@@ -190,3 +191,16 @@ def test_who_may_not_write_contents_does_not_merge(github: LoopbackGitHub, is_in
             pull.merge()
     assert refused.value.status == (403 if is_integration else 404)
     assert github.pull(REPO, 1).is_open
+
+
+def test_a_workflow_is_told_of_the_pull_request_by_an_event(github: LoopbackGitHub, ana: Github):
+    event = github.event(REPO, 1, action="synchronize")
+    pull = ana.create_from_raw_data(PullRequest, event["pull_request"])
+    assert (event["action"], event["number"], pull.head.sha) == (
+        "synchronize",
+        1,
+        github.pull(REPO, 1).head_sha,
+    )
+    assert event["repository"]["full_name"] == REPO
+    with pytest.raises(KeyError):
+        github.event(REPO, 2)

@@ -224,6 +224,20 @@ def render_commit(api_url: str, repo: Repo, commit: Commit) -> dict[str, Any]:
     }
 
 
+def render_event(api_url: str, repo: Repo, pull: Pull, action: str) -> dict[str, Any]:
+    """The event that tells a workflow of a pull request.
+
+    https://docs.github.com/webhooks/webhook-events-and-payloads#pull_request
+    """
+    return {
+        "action": action,
+        "number": pull.number,
+        "pull_request": render_pull(api_url, repo, pull, is_whole=True),
+        "repository": render_repo(api_url, repo),
+        "sender": render_user(api_url, pull.author),
+    }
+
+
 def render_everything(api_url: str, repos: Sequence[Repo]) -> dict[str, Any]:
     """What every repository holds, for whoever looks from another process."""
     return {
