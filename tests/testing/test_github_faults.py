@@ -104,6 +104,16 @@ def test_a_limit_says_how_long_to_wait(github: LoopbackGitHub, ana: Github):
     assert 58 < ana.rate_limiting_resettime - time.time() <= 60
 
 
+@pytest.mark.parametrize("limit", [SecondaryLimit(), PrimaryLimit(), Status(503), Page(503)])
+def test_a_refusal_can_come_late(github: LoopbackGitHub, ana: Github, limit: Fault):
+    github.inject(Stall(0.3))
+    github.inject(limit)
+    before = time.monotonic()
+    with pytest.raises(GithubException):
+        ana.get_repo(REPO)
+    assert time.monotonic() - before >= 0.3
+
+
 def test_pygithub_waits_out_a_limit_by_itself(github: LoopbackGitHub):
     limit = github.inject(SecondaryLimit(1))
     with connected(github) as client:
