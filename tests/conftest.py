@@ -1,4 +1,4 @@
-"""The world every test lives in: a loopback Hub, and no way to any other.
+"""The world every test lives in: a loopback Hub, GitHub and Slack, and no way to any other.
 
 `HF_ENDPOINT` is read when huggingface_hub is imported, so the Hub listens before anything is.
 """
@@ -6,15 +6,17 @@
 import atexit
 import os
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hugflow.store.layout import Places
+from hugflow.testing.github import LoopbackGitHub
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.prompts import PROMPTS_FOLDER
+from hugflow.testing.slack import LoopbackSlack
 from tests.projects import Project, make_project
 
 if TYPE_CHECKING:
@@ -64,6 +66,34 @@ def hub() -> LoopbackHub:
     _HUB.clear_faults()
     _HUB.clear_requests()
     return _HUB
+
+
+@pytest.fixture(scope="session")
+def one_github() -> Iterator[LoopbackGitHub]:
+    """The GitHub that all tests share."""
+    with LoopbackGitHub() as github:
+        yield github
+
+
+@pytest.fixture
+def github(one_github: LoopbackGitHub) -> LoopbackGitHub:
+    """An empty GitHub, which PyGithub accepts at its `api_url`."""
+    one_github.clear()
+    return one_github
+
+
+@pytest.fixture(scope="session")
+def one_slack() -> Iterator[LoopbackSlack]:
+    """The Slack that all tests share."""
+    with LoopbackSlack() as slack:
+        yield slack
+
+
+@pytest.fixture
+def slack(one_slack: LoopbackSlack) -> LoopbackSlack:
+    """An empty Slack, which slack_sdk accepts at its `api_url`."""
+    one_slack.clear()
+    return one_slack
 
 
 @pytest.fixture

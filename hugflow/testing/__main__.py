@@ -1,22 +1,32 @@
-"""`python -m hugflow.testing`: a loopback Hub with samples on it, for another shell to use."""
+"""`python -m hugflow.testing`: a loopback Hub with samples on it, for another shell to use.
+
+GitHub and Slack stand beside it where they are asked for.
+"""
 
 import argparse
 import json
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from types import FrameType
+from typing import Any
 
-from hugflow.errors import HugflowError
+from hugflow.errors import HugflowError, UsageWrong
 from hugflow.testing.column_types import publish_types
-from hugflow.testing.fault_text import parse_order
+from hugflow.testing.control import inject_order
+from hugflow.testing.fault_text import Order, parse_order
+from hugflow.testing.github import LoopbackGitHub
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.layouts import publish_audiofolder, publish_script
 from hugflow.testing.prompts import publish_prompts
 from hugflow.testing.refusals import publish_refusals
 from hugflow.testing.samples import publish_speech, publish_subsets, publish_text
+from hugflow.testing.served import fill_github, fill_slack, name_settings
 from hugflow.testing.shapes import publish_shape, publish_shapes
+from hugflow.testing.slack import LoopbackSlack
+from hugflow.testing.stand_in import StandIn
 
 # By the name to ask for: the repository, and what publishes it there.
 SAMPLES: dict[str, tuple[str, Callable[[LoopbackHub, str], str]]] = {
@@ -45,7 +55,6 @@ DEFAULT_SAMPLES = ("speech", "text", "subsets")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; the first line printed says where, as JSON."""
     asked = build_parser().parse_args(arguments)
-    names = asked.sample or DEFAULT_SAMPLES
     stop = threading.Event()
 
     def end(signal_number: int, frame: FrameType | None) -> None:
@@ -55,14 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, end)
     try:
         orders = [parse_order(text) for text in asked.fault]
-        with LoopbackHub(port=asked.port) as hub:
-            commits = publish_samples(hub, names)
-            for token in asked.token:
-                hub.add_token(token, "reader", commits)
+        with ExitStack() as exits:
+            stand_ins, said = open_stand_ins(asked, exits)
             for order in orders:
-                hub.inject(*order.faults, when=order.when, times=order.times, after=order.after)
-            line = json.dumps({"endpoint": hub.endpoint, "datasets": commits})
-            sys.stdout.write(f"{line}\n")
+                inject_order(find_stand_in(stand_ins, order), order)
+            sys.stdout.write(f"{json.dumps(said)}\n")
             sys.stdout.flush()
             stop.wait()
     except HugflowError as error:
@@ -71,13 +77,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def open_stand_ins(
+    asked: argparse.Namespace, exits: ExitStack
+) -> tuple[dict[str, StandIn], dict[str, Any]]:
+    """What was asked for, by name and filled, and what the first line says of it."""
+    hub = exits.enter_context(LoopbackHub(port=asked.port))
+    commits = publish_samples(hub, asked.sample or DEFAULT_SAMPLES)
+    for token in asked.token:
+        hub.add_token(token, "reader", commits)
+    stand_ins: dict[str, StandIn] = {"hub": hub}
+    said = {"endpoint": hub.endpoint, "control": hub.control_url, "datasets": commits}
+    if asked.github:
+        wanted = LoopbackGitHub(port=asked.github_port, prefix=asked.github_prefix)
+        stand_ins["github"] = github = exits.enter_context(wanted)
+        said["github"] = fill_github(github, asked.github)
+    if asked.slack:
+        stand_ins["slack"] = slack = exits.enter_context(LoopbackSlack(port=asked.slack_port))
+        said["slack"] = fill_slack(slack, asked.slack)
+    said["environment"] = name_settings(said)
+    return stand_ins, said
+
+
+def find_stand_in(stand_ins: Mapping[str, StandIn], order: Order) -> StandIn:
+    """Whom a fault is for: by its port, else the Hub."""
+    name = order.when.port if order.when.port in {"github", "slack"} else "hub"
+    if name not in stand_ins:
+        raise UsageWrong(
+            f"there is no {name} for the fault to strike",
+            why="it is served only where it is asked for",
+            mend=f"add --{name}",
+        )
+    return stand_ins[str(name)]
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m hugflow.testing",
         description="Serve sample datasets on 127.0.0.1 as huggingface.co would, until SIGTERM or "
-        "Ctrl-C. The first line on stdout is JSON: endpoint, and commit by dataset. Point "
-        "HF_ENDPOINT at the endpoint in another shell. See docs/testing.md.",
+        "Ctrl-C. The first line on stdout is JSON: endpoint, commit by dataset, and in "
+        '"environment" what to set in another shell. See docs/testing.md.',
     )
     parser.add_argument(
         "--sample",
@@ -98,8 +137,30 @@ def build_parser() -> argparse.ArgumentParser:
         "--fault",
         action="append",
         default=[],
-        help="what goes wrong, such as 'storage GET *.parquet reset:1000 x2', or JSON; may be "
-        "repeated. While it runs: POST to /_hugflow/faults",
+        help="what goes wrong, such as 'storage GET *.parquet reset:1000 x2' or "
+        "'github POST */comments reset with-effect', or JSON; may be repeated. While it runs: POST "
+        "to /_hugflow/faults",
+    )
+    parser.add_argument(
+        "--github",
+        nargs="?",
+        const="acme/requests",
+        metavar="OWNER/NAME",
+        help="serve GitHub too, with this repository (default: acme/requests)",
+    )
+    parser.add_argument(
+        "--slack",
+        nargs="?",
+        const="#ml-datasets",
+        metavar="CHANNEL",
+        help="serve Slack too, with this channel (default: #ml-datasets)",
+    )
+    for name in ("github", "slack"):
+        parser.add_argument(
+            f"--{name}-port", type=int, default=0, help="its port (default: one that is free)"
+        )
+    parser.add_argument(
+        "--github-prefix", default="", help="the path of its API, such as /api/v3 (default: none)"
     )
     return parser
 

@@ -35,10 +35,15 @@ from hugflow.testing.repository import (
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Whom a token belongs to, and which private and gated repositories it opens."""
+    """Whom a token belongs to, and which private and gated repositories it opens.
+
+    reads_gated: of a fine-grained token, whether it may read any gated repository; None is a classic
+    one, which says nothing of it.
+    """
 
     user: str
     repositories: frozenset[str] = frozenset()
+    reads_gated: bool | None = None
 
 
 @dataclass(slots=True)
@@ -138,7 +143,12 @@ def render_reader(reader: Reader | None) -> dict[str, Any]:
     """The owner of a token as `whoami-v2` describes them."""
     if reader is None:
         raise Refusal(401, "Invalid username or password.")
-    token = {"displayName": "loopback", "role": "read", "createdAt": "2026-01-01T00:00:00.000Z"}
+    token: dict[str, Any] = {"displayName": "loopback", "createdAt": "2026-01-01T00:00:00.000Z"}
+    if reader.reads_gated is None:
+        token["role"] = "read"
+    else:
+        granted = {"canReadGatedRepos": reader.reads_gated, "scoped": []}
+        token |= {"role": "fineGrained", "fineGrained": granted}
     return {
         "type": "user",
         "id": hashlib.sha256(reader.user.encode()).hexdigest()[:24],

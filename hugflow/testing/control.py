@@ -1,34 +1,43 @@
-"""Steering a Hub that runs in another process, by HTTP on the port of its API.
+"""Steering a stand-in that runs in another process, by HTTP.
 
     POST    /_hugflow/faults      inject: JSON, an order or a list of them (see `fault_text`)
     GET     /_hugflow/faults      every injection, with `seen` and `struck`
     DELETE  /_hugflow/faults      clear them
-    POST    /_hugflow/move        {"repo_id", "revision", "branch": "main", "kind": "datasets"}
     GET     /_hugflow/requests    the log
     DELETE  /_hugflow/requests    begin it anew
+    GET     /_hugflow/state       what it holds
+    POST    /_hugflow/<verb>      what only this one can: an object with the verb's parameters
+    POST    /_hugflow/outage      refuse connections ...
+    DELETE  /_hugflow/outage      ... and accept them again
 
     $ curl -d '"storage *.parquet reset:1000 x2"' http://127.0.0.1:41873/_hugflow/faults
 
-No fault strikes these, and the log does not hold them.
+It is answered on the stand-in's own port, but for an outage, and all of it at its `control_url`, a
+port that stays open. No fault strikes these, and the log does not hold them.
 """
 
 import dataclasses
+import inspect
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
+
+import pydantic
 
 from hugflow.errors import UsageWrong
 from hugflow.testing.exchange import Answer, Ask, Refusal, answer_json
 from hugflow.testing.fault_text import Order, read_order, render_order
 from hugflow.testing.faults import Fault, Match
 from hugflow.testing.injections import Injection, When
-from hugflow.testing.repository import Kind
 
 CONTROL_SEGMENT = "_hugflow"
 
 
 class Steered(Protocol):
-    """What of a Hub is steered from outside."""
+    """What of a stand-in is steered from outside.
+
+    verbs: what this one can besides, by name; each takes values that JSON has, and gives such.
+    """
 
     @property
     def injections(self) -> tuple[Injection, ...]: ...
@@ -36,46 +45,52 @@ class Steered(Protocol):
     @property
     def requests(self) -> Sequence[Any]: ...
 
-    def inject(self, *faults: Fault, when: When, times: int | None, after: int) -> Injection: ...
+    @property
+    def verbs(self) -> Mapping[str, Callable[..., Any]]: ...
+
+    def describe(self) -> Any: ...
+
+    def inject(
+        self, *faults: Fault, when: When, times: int | None, after: int, with_effect: bool
+    ) -> Injection: ...
 
     def clear_faults(self) -> None: ...
 
     def clear_requests(self) -> None: ...
 
-    def move_branch(self, repo_id: str, revision: str, *, branch: str, kind: Kind) -> None: ...
+    def refuse(self) -> None: ...
+
+    def accept(self) -> None: ...
 
 
 def is_control(ask: Ask) -> bool:
-    """Whether the question is for the Hub's stand-in itself."""
-    return ask.port == "api" and ask.segments[0] == CONTROL_SEGMENT
+    """Whether the question is for the stand-in itself, and not for the service it stands in for."""
+    return ask.port != "storage" and ask.segments[0] == CONTROL_SEGMENT
 
 
-def answer_control(hub: Steered, ask: Ask) -> Answer:
-    """Do what is asked, and say what stands now."""
+def answer_control(stand_in: Steered, ask: Ask, *, stays_open: bool) -> Answer:
+    """Do what is asked, and say what stands now.
+
+    stays_open: the port that this came by is open during an outage.
+    """
     try:
-        match (ask.method, *ask.segments[1:]):
-            case ("POST", "faults"):
-                asked = _read_json(ask)
-                orders = [
-                    read_order(each) for each in (asked if isinstance(asked, list) else [asked])
-                ]
-                for order in orders:
-                    hub.inject(*order.faults, when=order.when, times=order.times, after=order.after)
-                return _answer_injections(hub)
-            case ("GET", "faults"):
-                return _answer_injections(hub)
-            case ("DELETE", "faults"):
-                hub.clear_faults()
-                return _answer_injections(hub)
-            case ("POST", "move"):
-                return _move(hub, _read_json(ask))
-            case ("GET", "requests"):
-                return answer_json([dataclasses.asdict(request) for request in hub.requests])
-            case ("DELETE", "requests"):
-                hub.clear_requests()
+        match (ask.method, *ask.segments):
+            case (method, "_hugflow", "faults"):
+                return _answer_faults(stand_in, method, ask)
+            case ("GET", "_hugflow", "requests"):
+                return answer_json([dataclasses.asdict(request) for request in stand_in.requests])
+            case ("DELETE", "_hugflow", "requests"):
+                stand_in.clear_requests()
                 return answer_json([])
+            case ("GET", "_hugflow", "state"):
+                return answer_json(stand_in.describe())
+            case ("POST" | "DELETE" as method, "_hugflow", "outage"):
+                return _answer_outage(stand_in, method, stays_open=stays_open)
+            case ("POST", "_hugflow", verb) if verb in stand_in.verbs:
+                return answer_json(_call(verb, stand_in.verbs[verb], _read_json(ask)))
             case _:
-                raise Refusal(404, "Steer by faults, move and requests")
+                verbs = ", ".join(("faults", "requests", "state", "outage", *stand_in.verbs))
+                raise Refusal(404, f"Steer by {verbs}")
     except KeyError as error:
         return answer_json({"error": f"there is no {error.args[0]!r} here"}, status=404)
     except UsageWrong as error:
@@ -87,22 +102,58 @@ def answer_control(hub: Steered, ask: Ask) -> Answer:
 def render_injection(injection: Injection) -> dict[str, Any]:
     """An injection with its counts; what is no value, such as a function, by its name."""
     when = injection.when if isinstance(injection.when, Match) else Match()
-    order = Order(injection.faults, when, injection.times, injection.after)  # type: ignore[arg-type]
+    order = Order(
+        injection.faults,  # type: ignore[arg-type]
+        when,
+        injection.times,
+        injection.after,
+        injection.with_effect,
+    )
     return {**render_order(order), "seen": injection.seen, "struck": injection.struck}
 
 
-def _answer_injections(hub: Steered) -> Answer:
-    return answer_json([render_injection(injection) for injection in hub.injections])
+def inject_order(stand_in: Steered, order: Order) -> Injection:
+    """Let an order's faults lie in wait."""
+    return stand_in.inject(
+        *order.faults,
+        when=order.when,
+        times=order.times,
+        after=order.after,
+        with_effect=order.with_effect,
+    )
 
 
-def _move(hub: Steered, asked: Any) -> Answer:
+def _answer_faults(stand_in: Steered, method: str, ask: Ask) -> Answer:
+    if method == "POST":
+        asked = _read_json(ask)
+        orders = [read_order(each) for each in (asked if isinstance(asked, list) else [asked])]
+        for order in orders:
+            inject_order(stand_in, order)
+    elif method == "DELETE":
+        stand_in.clear_faults()
+    return answer_json([render_injection(injection) for injection in stand_in.injections])
+
+
+def _answer_outage(stand_in: Steered, method: str, *, stays_open: bool) -> Answer:
+    if not stays_open:
+        raise UsageWrong(
+            "an outage cannot be told to the port that it closes",
+            why="nobody could end it there",
+            mend="ask at the stand-in's control address",
+        )
+    is_begun = method == "POST"
+    (stand_in.refuse if is_begun else stand_in.accept)()
+    return answer_json({"outage": is_begun})
+
+
+def _call(verb: str, function: Callable[..., Any], values: Any) -> Any:
+    takes = f"{verb} takes {', '.join(inspect.signature(function).parameters)}"
+    if not isinstance(values, dict):
+        raise Refusal(400, takes)
     try:
-        repo_id, revision = asked["repo_id"], asked["revision"]
-        branch, kind = asked.get("branch", "main"), asked.get("kind", "datasets")
-    except (TypeError, KeyError) as error:
-        raise Refusal(400, "move takes repo_id and revision, and branch and kind") from error
-    hub.move_branch(repo_id, revision, branch=branch, kind=kind)
-    return answer_json({"repo_id": repo_id, "branch": branch, "revision": revision})
+        return pydantic.validate_call(function)(**values)
+    except pydantic.ValidationError as error:
+        raise Refusal(400, f"{takes}: {error.errors()[0]['msg']}") from error
 
 
 def _read_json(ask: Ask) -> Any:

@@ -1,4 +1,4 @@
-"""One question put to the loopback Hub, and the answer to it, as values without a socket."""
+"""One question put to a stand-in, and the answer to it, as values without a socket."""
 
 import json
 import re
@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, unquote
 
 from hugflow.testing.repository import HubFile
 
-Port = Literal["api", "storage"]
+# The Hub has two; the others have one each.
+Port = Literal["api", "storage", "github", "slack"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,9 @@ class Ask:
 
     @property
     def token(self) -> str | None:
-        """The token the client showed, if it showed any."""
+        """The token the client showed, if it showed any; PyGithub says `token` for `Bearer`."""
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
-        return token.strip() if scheme.lower() == "bearer" else None
+        return token.strip() if scheme.lower() in {"bearer", "token"} else None
 
     def values(self, name: str) -> list[str]:
         """Every value of a field of the query or, in a POST, of the url-encoded form."""
@@ -73,12 +74,16 @@ class Disturbance:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the client is to get; a HEAD gets all of it but the body."""
+    """What the client is to get; a HEAD gets all of it but the body.
+
+    `is_done` says whether what was asked for happens: not so where a fault strikes before it.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | Extract = b""
     disturbances: tuple[Disturbance, ...] = ()
+    is_done: bool = True
 
     @property
     def size_bytes(self) -> int:

@@ -4,15 +4,17 @@
     api */revision/main status:503 status:429,retry_after_s=2
     link-expires:after_uses=1 always
     branch-moves:acme/speech,8a6c0f1 +1
+    github POST */comments reset with-effect
 
 A line names a port, a method and a path, each of them optional; then the faults, each with its
-parameters in their order or by their names; then how often (`x2`, `always`; once by default) and how
-many answers pass first (`+1`). The same as JSON:
+parameters in their order or by their names; then how often (`x2`, `always`; once by default), how
+many answers pass first (`+1`), and whether what was asked for happens all the same (`with-effect`).
+The same as JSON:
 
     {"faults": [{"fault": "reset", "after_bytes": 1000}],
      "when": {"port": "storage", "method": "GET", "path": "*.parquet"}, "times": 2, "after": 0}
 
-`times` of null is always.
+`times` of null is always; `"with_effect": true` is the last.
 """
 
 import dataclasses
@@ -21,26 +23,60 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar, cast, get_args
+from typing import Any, TypeAlias, TypeVar, cast, get_args
 
 import pydantic
 
 from hugflow.errors import UsageWrong
 from hugflow.testing.exchange import Port
-from hugflow.testing.faults import AnyFault, Match
+from hugflow.testing.faults import (
+    BranchMoves,
+    Flip,
+    Gzip,
+    IgnoreRange,
+    LinkExpires,
+    Match,
+    Page,
+    Reset,
+    Shorten,
+    Stall,
+    Status,
+    Truncate,
+    WrongRange,
+)
+from hugflow.testing.limits import PrimaryLimit, SecondaryLimit
 
 PORTS: tuple[str, ...] = get_args(Port)
+WITH_EFFECT = "with-effect"
 T = TypeVar("T")
+
+AnyFault: TypeAlias = (
+    Status
+    | Reset
+    | Stall
+    | Truncate
+    | Shorten
+    | Flip
+    | LinkExpires
+    | IgnoreRange
+    | WrongRange
+    | Page
+    | Gzip
+    | BranchMoves
+    | SecondaryLimit
+    | PrimaryLimit
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to inject: the parameters of `LoopbackHub.inject`."""
+    """What to inject: the parameters of `inject`."""
 
     faults: tuple[AnyFault, ...]
     when: Match = dataclasses.field(default_factory=Match)
     times: int | None = 1
     after: int = 0
+    with_effect: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what could never strike."""
@@ -73,6 +109,7 @@ def parse_order(text: str) -> Order:
     faults: list[AnyFault] = []
     times: int | None = 1
     after = 0
+    with_effect = False
     for word in text.split():
         name, colon, parameters = word.partition(":")
         if name in KINDS:
@@ -87,6 +124,8 @@ def parse_order(text: str) -> Order:
             times = None
         elif re.fullmatch(r"\+\d+", word):
             after = int(word[1:])
+        elif word == WITH_EFFECT:
+            with_effect = True
         elif re.search(r"[/.*]", word) and not colon:
             when["path"] = word
         else:
@@ -94,7 +133,7 @@ def parse_order(text: str) -> Order:
     if not faults:
         raise _wrong(text, "it names no fault")
     values = {"faults": tuple(faults), "when": _build(text, Match, when), "times": times}
-    return _build(text, Order, {**values, "after": after})
+    return _build(text, Order, {**values, "after": after, "with_effect": with_effect})
 
 
 def read_order(value: Any) -> Order:
@@ -117,7 +156,7 @@ def read_order(value: Any) -> Order:
             raise _wrong(text, f"the fault {word!r} is unknown", nearest=str(word))
         faults.append(_build(text, KINDS[word], {n: v for n, v in each.items() if n != "fault"}))
     when = _build(text, Match, value.get("when", {}))
-    rest = {name: value[name] for name in ("times", "after") if name in value}
+    rest = {name: value[name] for name in known - {"faults", "when"} if name in value}
     return _build(text, Order, {"faults": tuple(faults), "when": when, **rest})
 
 
@@ -129,6 +168,7 @@ def render_order(order: Order) -> dict[str, Any]:
         "when": _changed(order.when),
         "times": order.times,
         "after": order.after,
+        **({"with_effect": True} if order.with_effect else {}),
     }
 
 
@@ -174,7 +214,7 @@ def _changed(value: Any) -> dict[str, Any]:
 
 
 def _wrong(text: str, why: str, *, nearest: str = "") -> UsageWrong:
-    close = difflib.get_close_matches(nearest, [*KINDS, *PORTS], 1)
+    close = difflib.get_close_matches(nearest, [*KINDS, *PORTS, WITH_EFFECT], 1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return UsageWrong(
         f"the fault {text!r} cannot be read",

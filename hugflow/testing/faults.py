@@ -1,4 +1,4 @@
-"""What can go wrong between the Hub and its client, as values.
+"""What can go wrong between a stand-in and its client, as values.
 
     hub.inject(Reset(after_bytes=1000), when=Match(port="storage", path="*.parquet"), times=2)
     hub.inject(Status(503), Status(429, retry_after_s=1))        one after the other, then fine
@@ -8,6 +8,10 @@
 Each is told of one question and its true answer, and gives the answer that is sent instead, or None
 where it has nothing to strike: a body has no byte 1000, a storage has no branches. Faults that meet
 on one answer are applied in the order in which they were injected, so a stall before a 503 is two.
+
+A fault that leaves nothing of the true answer (`Status`, `Page`, `Reset()`) strikes before what was
+asked for happens: no comment is made. `with_effect=True` lets it strike behind that, so that the
+comment is there and nobody was told. All others strike behind it.
 """
 
 import fnmatch
@@ -17,11 +21,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
-from typing import Protocol, TypeAlias
+from typing import Protocol
 from urllib.parse import unquote
 
-from hugflow.testing.exchange import Answer, Ask, Disturbance, Extract, Port, Refusal
+from hugflow.testing.exchange import Answer, Ask, Disturbance, Extract, Port
 from hugflow.testing.repository import Kind
+from hugflow.testing.wording import word_error
 
 LOGIN_PAGE = b"<!doctype html><html><title>Log in</title><body>Please log in.</body></html>"
 EXPIRED = (
@@ -86,7 +91,8 @@ class Status:
 
     retry_after_s: the header `Retry-After`, in seconds or, `as_date`, as the moment itself.
     rate_limit_s: the Hub's headers `RateLimit` and `RateLimit-Policy`, with nothing left until then.
-    error_code: the Hub's own word, such as `RepoNotFound`, `EntryNotFound`, `GatedRepo`.
+    error_code: the service's own word: the Hub's `RepoNotFound`, Slack's `channel_not_found` (which
+        comes with 200), GitHub's whole message.
     headers: any others, in your own spelling.
     """
 
@@ -98,7 +104,7 @@ class Status:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def strike(self, met: Encounter) -> Answer | None:
-        """The error as the Hub words it; a status without a body gets none."""
+        """The error as the service words it; a status without a body gets none."""
         headers = dict(self.headers)
         if self.retry_after_s is not None:
             moment = datetime.fromtimestamp(met.ask.received_at, UTC)
@@ -109,10 +115,9 @@ class Status:
             kind = "resolvers" if "/resolve/" in met.ask.path else "api"
             headers["RateLimit"] = f'"{kind}";r=0;t={self.rate_limit_s}'
             headers["RateLimit-Policy"] = f'"fixed window";"{kind}";q=500;w=300'
-        refusal = Refusal(self.code, _phrase(self.code), code=self.error_code, headers=headers)
-        answer = refusal.to_answer()
+        answer = word_error(met.ask, self.code, code=self.error_code, headers=headers)
         body = b"" if self.code in {204, 304} else answer.body
-        return replace(answer, body=body, disturbances=met.answer.disturbances)
+        return replace(answer, body=body, disturbances=met.answer.disturbances, is_done=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +128,8 @@ class Reset:
 
     def strike(self, met: Encounter) -> Answer | None:
         """The true answer, as far as it gets."""
-        return _disturb(met, Disturbance(self.after_bytes, then="reset"))
+        answer = _disturb(met, Disturbance(self.after_bytes, then="reset"))
+        return answer and replace(answer, is_done=self.after_bytes is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +258,7 @@ class Page:
     def strike(self, met: Encounter) -> Answer | None:
         """The page."""
         headers = {"Content-Type": "text/html; charset=utf-8"}
-        return Answer(self.code, headers, LOGIN_PAGE, met.answer.disturbances)
+        return Answer(self.code, headers, LOGIN_PAGE, met.answer.disturbances, is_done=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,22 +288,6 @@ class BranchMoves:
         return met.answer
 
 
-AnyFault: TypeAlias = (
-    Status
-    | Reset
-    | Stall
-    | Truncate
-    | Shorten
-    | Flip
-    | LinkExpires
-    | IgnoreRange
-    | WrongRange
-    | Page
-    | Gzip
-    | BranchMoves
-)
-
-
 def _disturb(met: Encounter, disturbance: Disturbance) -> Answer | None:
     """The answer with one more disturbance on its way, where it gets that far."""
     if disturbance.after_bytes is not None and not met.is_within(disturbance.after_bytes):
@@ -307,10 +297,3 @@ def _disturb(met: Encounter, disturbance: Disturbance) -> Answer | None:
 
 def _read(answer: Answer) -> bytes:
     return b"".join(answer.read(0, answer.size_bytes))
-
-
-def _phrase(code: int) -> str:
-    try:
-        return HTTPStatus(code).phrase
-    except ValueError:
-        return "Unknown"

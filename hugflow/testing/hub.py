@@ -15,47 +15,21 @@ fail: `hub.inject(Reset(after_bytes=1000))`, see `faults`. To serve sample datas
 """
 
 import secrets
-import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any
 
 from hugflow.testing.api import Holdings, Reader, answer_api, answer_storage, is_housekeeping
-from hugflow.testing.control import answer_control, is_control
-from hugflow.testing.exchange import Answer, Ask, Port
-from hugflow.testing.faults import BranchMoves, Fault, Match
-from hugflow.testing.injections import Injection, When, compose_injection, strike_all
-from hugflow.testing.ports import OpenPorts
+from hugflow.testing.exchange import Ask, Port
+from hugflow.testing.faults import BranchMoves, Fault
 from hugflow.testing.repository import Gate, HubFile, Kind, Repository, read_file, to_ref
+from hugflow.testing.stand_in import Finding, StandIn
 
 # Kept in LFS whatever their size, as the .gitattributes of a new dataset says.
 LFS_SUFFIXES = (".parquet",)
-ANYTHING = Match()
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedRequest:
-    """A request that was answered. `path` and `query` stand as they were sent.
-
-    `body_bytes` is the length of the answer's body; of a HEAD none of it was sent. `faults` names
-    what struck the answer, such as `Reset`: then less of it may have got through.
-    """
-
-    port: Port
-    method: str
-    path: str
-    query: str
-    has_authorization: bool
-    range: str | None
-    user_agent: str
-    status: int
-    body_bytes: int
-    faults: tuple[str, ...] = ()
-
-
-class LoopbackHub:
+class LoopbackHub(StandIn):
     """A Hub on two free ports of 127.0.0.1, open as long as the `with` block is.
 
     What is published may change while it is open, from any thread. `page_size` is the length of a
@@ -67,25 +41,9 @@ class LoopbackHub:
         self, *, page_size: int = 1000, lfs_threshold_bytes: int = 10_000, port: int = 0
     ) -> None:
         """Set up an empty Hub; nothing listens before the `with` block is entered."""
+        super().__init__({"api": port, "storage": 0})
         self._held = Holdings(page_size=page_size, link_key=secrets.token_hex(16))
         self._lfs_threshold_bytes = lfs_threshold_bytes
-        self._port = port
-        self._requests: list[LoggedRequest] = []
-        self._injections: list[Injection] = []
-        self._lock = threading.Lock()
-        self._ports: OpenPorts | None = None
-
-    def __enter__(self) -> Self:
-        """Listen on both ports."""
-        self._ports = OpenPorts(self.answer, {"api": self._port, "storage": 0})
-        self._held.api_url = self._ports.urls["api"]
-        self._held.storage_url = self._ports.urls["storage"]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close both ports."""
-        if self._ports is not None:
-            self._ports.close()
 
     @property
     def endpoint(self) -> str:
@@ -174,21 +132,28 @@ class LoopbackHub:
     ) -> None:
         """Let a branch, or a full ref, point to another revision of the repository."""
         with self._lock:
-            repository = self._find(repo_id, kind)
-            repository.refs[to_ref(branch)] = _find_sha(repository, revision)
+            self._move_branch(repo_id, revision, branch, kind)
 
     def remove(self, repo_id: str, *, kind: Kind = "datasets") -> None:
         """Take a repository away, with all its commits."""
         with self._lock:
             del self._held.repositories[kind, repo_id]
 
-    def add_token(self, token: str, user: str, repos: Iterable[str] = ()) -> None:
+    def add_token(
+        self,
+        token: str,
+        user: str,
+        repos: Iterable[str] = (),
+        *,
+        reads_gated: bool | None = None,
+    ) -> None:
         """Let a user in, and let them read these private and gated repositories.
 
-        A token given before is replaced. Made-up ones look like `hf_test_reader`.
+        A token given before is replaced. Made-up ones look like `hf_test_reader`. With
+        `reads_gated` it says of itself that it is fine-grained, and may or may not read gated ones.
         """
         with self._lock:
-            self._held.readers[token] = Reader(user, frozenset(repos))
+            self._held.readers[token] = Reader(user, frozenset(repos), reads_gated)
 
     def remove_token(self, token: str) -> None:
         """Forget a token: whoever shows it is told that it is wrong."""
@@ -196,84 +161,53 @@ class LoopbackHub:
             del self._held.readers[token]
 
     @property
-    def requests(self) -> tuple[LoggedRequest, ...]:
-        """Every request answered so far, on both ports, oldest first.
+    def verbs(self) -> Mapping[str, Callable[..., Any]]:
+        """A branch can be moved from another process."""
+        return {"move": self._move}
 
-        What clients ask for their own sake, steering from outside too, is not among them.
-        """
+    def describe(self) -> dict[str, Any]:
+        """Every repository's refs."""
         with self._lock:
-            return tuple(self._requests)
+            held = self._held.repositories.values()
+            return {f"{each.kind}/{each.id}": dict(each.refs) for each in held}
 
-    def clear_requests(self) -> None:
-        """Begin the log anew."""
-        with self._lock:
-            self._requests.clear()
+    def _move(
+        self, repo_id: str, revision: str, branch: str = "main", kind: Kind = "datasets"
+    ) -> dict[str, str]:
+        self.move_branch(repo_id, revision, branch=branch, kind=kind)
+        return {"repo_id": repo_id, "branch": branch, "revision": revision}
 
-    def inject(
-        self, *faults: Fault, when: When = ANYTHING, times: int | None = 1, after: int = 0
-    ) -> Injection:
-        """Let faults strike the answers to questions that match; what it gives counts them.
+    def _note_urls(self, urls: Mapping[Port, str]) -> None:
+        self._held.api_url = urls["api"]
+        self._held.storage_url = urls["storage"]
 
-        Several faults strike one answer each, in turn. times: how often all of them do; None is
-        until they are cleared. after: so many answers that could be struck pass unharmed first.
+    def _find_answer(self, ask: Ask) -> Finding:
+        answer = (answer_api if ask.port == "api" else answer_storage)(self._held, ask)
+        reader = self._held.readers.get(ask.token or "")
+        secrets_held = {token: reader.user for token, reader in self._held.readers.items()}
+        return Finding(
+            answer,
+            user=reader.user if reader else None,
+            secrets=secrets_held,
+            is_logged=not is_housekeeping(ask),
+        )
 
-        Raises UsageWrong where they could never strike, KeyError for a branch that cannot move.
-        """
-        injection = compose_injection(faults, when=when, times=times, after=after)
-        with self._lock:
-            for fault in faults:
-                if isinstance(fault, BranchMoves):
-                    _find_sha(self._find(fault.repo_id, fault.kind), fault.revision)
-            self._injections.append(injection)
-        return injection
+    def _forget(self) -> None:
+        for held in (self._held.repositories, self._held.readers, self._held.new_ids):
+            held.clear()
 
-    @contextmanager
-    def faults(
-        self, *faults: Fault, when: When = ANYTHING, times: int | None = 1, after: int = 0
-    ) -> Iterator[Injection]:
-        """The same for as long as the `with` block is; other faults stay as they are."""
-        injection = self.inject(*faults, when=when, times=times, after=after)
-        try:
-            yield injection
-        finally:
-            with self._lock:
-                self._injections = [each for each in self._injections if each is not injection]
+    def _check(self, fault: Fault) -> None:
+        """Raise KeyError for a branch that cannot move."""
+        if isinstance(fault, BranchMoves):
+            _find_sha(self._find(fault.repo_id, fault.kind), fault.revision)
 
-    @property
-    def injections(self) -> tuple[Injection, ...]:
-        """Every injection that was not cleared, oldest first."""
-        with self._lock:
-            return tuple(self._injections)
+    def _follow(self, fault: Fault) -> None:
+        if isinstance(fault, BranchMoves):
+            self._move_branch(fault.repo_id, fault.revision, fault.branch, fault.kind)
 
-    def clear_faults(self) -> None:
-        """Answer truly from here on."""
-        with self._lock:
-            self._injections.clear()
-
-    def clear(self) -> None:
-        """Be as it was when it was opened: no repository, token, fault, nor line in the log."""
-        with self._lock:
-            for held in (self._held.repositories, self._held.readers, self._held.new_ids):
-                held.clear()
-            self._injections.clear()
-            self._requests.clear()
-
-    def answer(self, ask: Ask) -> Answer:
-        """The one place through which every answer of both ports passes."""
-        if is_control(ask):
-            return answer_control(self, ask)
-        with self._lock:
-            true = (answer_api if ask.port == "api" else answer_storage)(self._held, ask)
-            if is_housekeeping(ask):
-                return true
-            answer, struck = strike_all(self._injections, ask, true)
-            self._requests.append(log_request(ask, answer, struck))
-        for fault in struck:
-            if isinstance(fault, BranchMoves):
-                self.move_branch(
-                    fault.repo_id, fault.revision, branch=fault.branch, kind=fault.kind
-                )
-        return answer
+    def _move_branch(self, repo_id: str, revision: str, branch: str, kind: Kind) -> None:
+        repository = self._find(repo_id, kind)
+        repository.refs[to_ref(branch)] = _find_sha(repository, revision)
 
     def _find(self, repo_id: str, kind: Kind) -> Repository:
         """The repository of that name; KeyError where there is none."""
@@ -292,19 +226,3 @@ def _find_sha(repository: Repository, revision: str) -> str:
     if commit is None:
         raise KeyError(revision)
     return commit.sha
-
-
-def log_request(ask: Ask, answer: Answer, struck: Iterable[Fault] = ()) -> LoggedRequest:
-    """The line of the log that a question and its answer make."""
-    return LoggedRequest(
-        port=ask.port,
-        method=ask.method,
-        path=ask.path,
-        query=ask.query,
-        has_authorization="authorization" in ask.headers,
-        range=ask.headers.get("range"),
-        user_agent=ask.headers.get("user-agent", ""),
-        status=answer.status,
-        body_bytes=answer.size_bytes,
-        faults=tuple(type(fault).__name__ for fault in struck),
-    )

@@ -1,8 +1,8 @@
-"""Faults that lie in wait on a Hub, and how often each has struck."""
+"""Faults that lie in wait on a stand-in, and how often each has struck."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hugflow.errors import UsageWrong
 from hugflow.testing.exchange import Answer, Ask
@@ -13,8 +13,9 @@ When = Match | Callable[[Ask], bool]
 
 @dataclass(slots=True, eq=False)
 class Injection:
-    """Faults on one Hub, and what has become of them.
+    """Faults on one stand-in, and what has become of them.
 
+    with_effect: what was asked for happens, also where they strike before it.
     seen: questions that they could have struck, the first `after` of them included.
     struck: answers that were sent otherwise than they were meant.
     """
@@ -23,6 +24,7 @@ class Injection:
     when: When
     times: int | None
     after: int
+    with_effect: bool = False
     seen: int = 0
     struck: int = 0
     _uses: Counter[str] = field(default_factory=Counter)
@@ -46,11 +48,17 @@ class Injection:
         if self.seen <= self.after:
             return answer, None
         self.struck += 1
-        return struck, fault
+        is_done = answer.is_done and (struck.is_done or self.with_effect)
+        return replace(struck, is_done=is_done), fault
 
 
 def compose_injection(
-    faults: Sequence[Fault], *, when: When, times: int | None, after: int
+    faults: Sequence[Fault],
+    *,
+    when: When,
+    times: int | None,
+    after: int,
+    with_effect: bool = False,
 ) -> Injection:
     """Faults ready to lie in wait.
 
@@ -62,7 +70,7 @@ def compose_injection(
             why=f"faults: {len(faults)}, times: {times}, after: {after}",
             mend="name a fault, times of 1 or more (None is always), and after of 0 or more",
         )
-    return Injection(tuple(faults), when, times, after)
+    return Injection(tuple(faults), when, times, after, with_effect)
 
 
 def strike_all(

@@ -1,19 +1,29 @@
-"""Hugflow's loopback Hub as a pytest plugin: the fixture `loopback_hub`, the option `--hugflow-hub`.
+"""Hugflow's stand-ins as a pytest plugin, and the option `--hugflow-hub`.
 
-pytest loads this module wherever Hugflow is installed: it imports nothing before it is asked to.
+The fixtures are `loopback_hub`, `loopback_github` and `loopback_slack`. pytest loads this module wherever Hugflow is installed: it imports nothing before it is asked to.
 """
 
-from collections.abc import Iterator
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
+    from hugflow.testing.github import LoopbackGitHub
     from hugflow.testing.hub import LoopbackHub
+    from hugflow.testing.slack import LoopbackSlack
+    from hugflow.testing.stand_in import StandIn
 
 _HUB = pytest.StashKey["LoopbackHub"]()
+_GITHUB = pytest.StashKey["LoopbackGitHub"]()
+_SLACK = pytest.StashKey["LoopbackSlack"]()
 _EXITS = pytest.StashKey[ExitStack]()
+# What this machine, or the workflow that runs the tests, has no business telling them.
+_GITHUB_NAMES = ("GITHUB_API_URL", "GITHUB_TOKEN", "GH_TOKEN", "GITHUB_REPOSITORY")
+_SLACK_NAMES = ("SLACK_API_URL", "SLACK_BOT_TOKEN", "SLACK_WEBHOOK_URL", "SLACK_CHANNEL")
+
+T = TypeVar("T", bound="StandIn")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -67,11 +77,55 @@ def loopback_hub(
     hub.clear()
 
 
-def _open_hub(config: pytest.Config) -> "LoopbackHub":
-    """The one Hub of this run of pytest, opened when it is first asked for."""
-    if _HUB not in config.stash:
-        from hugflow.testing.hub import LoopbackHub
+@pytest.fixture
+def loopback_github(pytestconfig: pytest.Config) -> "Iterator[LoopbackGitHub]":
+    """An empty GitHub on 127.0.0.1; GITHUB_API_URL points at it.
 
-        config.stash[_EXITS] = ExitStack()
-        config.stash[_HUB] = config.stash[_EXITS].enter_context(LoopbackHub())
-    return config.stash[_HUB]
+    GITHUB_TOKEN, GH_TOKEN and GITHUB_REPOSITORY are put aside meanwhile.
+    """
+    from hugflow.testing.github import LoopbackGitHub
+
+    github = _open(pytestconfig, _GITHUB, LoopbackGitHub)
+    with _lent(github, github.api_url, _GITHUB_NAMES):
+        yield github
+
+
+@pytest.fixture
+def loopback_slack(pytestconfig: pytest.Config) -> "Iterator[LoopbackSlack]":
+    """An empty Slack on 127.0.0.1; SLACK_API_URL points at it.
+
+    SLACK_BOT_TOKEN, SLACK_WEBHOOK_URL and SLACK_CHANNEL are put aside meanwhile.
+    """
+    from hugflow.testing.slack import LoopbackSlack
+
+    slack = _open(pytestconfig, _SLACK, LoopbackSlack)
+    with _lent(slack, slack.api_url, _SLACK_NAMES):
+        yield slack
+
+
+@contextmanager
+def _lent(stand_in: "StandIn", url: str, names: Sequence[str]) -> Iterator[None]:
+    """Empty before and after; the first of the names is the variable that says where it is."""
+    stand_in.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in names:
+            patch.delenv(name, raising=False)
+        patch.setenv(names[0], url)
+        yield
+    stand_in.clear()
+
+
+def _open_hub(config: pytest.Config) -> "LoopbackHub":
+    from hugflow.testing.hub import LoopbackHub
+
+    return _open(config, _HUB, LoopbackHub)
+
+
+def _open(config: pytest.Config, key: pytest.StashKey[T], make: Callable[[], T]) -> T:
+    """The one of its kind in this run of pytest, opened when it is first asked for."""
+    exits = config.stash.setdefault(_EXITS, ExitStack())
+    if key not in config.stash:
+        opened = make()
+        exits.enter_context(opened)
+        config.stash[key] = opened
+    return config.stash[key]

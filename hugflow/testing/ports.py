@@ -34,31 +34,58 @@ class OpenPorts:
 
         Raises UsageWrong when a port is taken or not ours to take.
         """
-        listening = [_listen(number) for number in numbers.values()]
+        self._answer = answer
+        self._bound = {port: _bind(number) for port, number in numbers.items()}
+        self._numbers = {port: bound.getsockname()[1] for port, bound in self._bound.items()}
         self.urls: Mapping[Port, str] = {
-            port: f"http://{HOST}:{listener.getsockname()[1]}"
-            for port, listener in zip(numbers, listening, strict=True)
+            port: f"http://{HOST}:{number}" for port, number in self._numbers.items()
         }
-        self._servers = [_Server(answer, port) for port in numbers]
+        self._servers: list[_Server] = []
+        self._thread: threading.Thread | None = None
+        self.accept()
+
+    def accept(self) -> None:
+        """Listen again after `refuse`, under the same numbers."""
+        if self._thread is not None:
+            return
+        self._servers = [_Server(self._answer, port) for port in self._bound]
         self._thread = threading.Thread(
             target=asyncio.run,
-            args=(_serve(self._servers, listening),),
+            args=(_serve(self._servers, list(self._bound.values())),),
             name="hugflow.testing ports",
             daemon=True,
         )
         self._thread.start()
-        self._wait_until_started()
+        self._wait_until_started(self._servers)
+
+    def refuse(self) -> None:
+        """Break every connection and refuse new ones, until `accept`.
+
+        Not to be called from the thread that answers.
+        """
+        if self._thread is not None:
+            self._stop(self._thread)
+            # Bound and not listening: whoever connects is refused, and nobody who asks for any free
+            # number is given this one.
+            self._bound = {port: _bind(number) for port, number in self._numbers.items()}
 
     def close(self) -> None:
         """Stop listening and end the thread; a body still on its way is cut off."""
+        if self._thread is not None:
+            self._stop(self._thread)
+        for bound in self._bound.values():
+            bound.close()
+
+    def _stop(self, thread: threading.Thread) -> None:
         for server in self._servers:
             server.should_exit = True
-        self._thread.join(STOP_TIMEOUT_S)
+        thread.join(STOP_TIMEOUT_S)
+        self._thread = None
 
-    def _wait_until_started(self) -> None:
+    def _wait_until_started(self, servers: Sequence[uvicorn.Server]) -> None:
         # A server that is told to exit before it has started would never close its socket.
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not all(server.started for server in self._servers):
+        while not all(server.started for server in servers):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"nothing answers at {', '.join(self.urls.values())}")
             time.sleep(0.002)
@@ -90,7 +117,7 @@ class _Server(uvicorn.Server):
         raise ConnectionAbortedError("the client left before it was answered")
 
 
-def _listen(number: int) -> socket.socket:
+def _bind(number: int) -> socket.socket:
     # The protocol is named for asyncio: without it TCP_NODELAY is not set, 40 ms for every answer.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

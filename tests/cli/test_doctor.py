@@ -4,25 +4,19 @@ import json
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hugflow.testing.faults import Status
+from hugflow.testing.github import LoopbackGitHub
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
-from tests.cli.services import Service, open_service
+from hugflow.testing.slack import LoopbackSlack
 from tests.projects import Project
 
 TOKEN = "made_up_secret"
-
-
-@pytest.fixture
-def service() -> Iterator[Service]:
-    """A stand-in for GitHub or Slack."""
-    with open_service() as service:
-        yield service
 
 
 def examine(project: Project, *options: str, **environment: str) -> dict[str, list[dict[str, Any]]]:
@@ -72,20 +66,17 @@ def test_it_leaves_no_trace(project: Project):
     assert sorted(project.root.rglob("*")) == before
 
 
-def test_offline_nothing_is_asked_of_the_network(project: Project, hub: LoopbackHub):
-    with open_service() as service:
-        found = examine(
-            project,
-            "--offline",
-            GITHUB_API_URL=service.url,
-            GITHUB_REPOSITORY="acme/requests",
-            GITHUB_TOKEN=TOKEN,
-            SLACK_API_URL=service.url,
-            SLACK_BOT_TOKEN=TOKEN,
-            REQUESTS_REPO=f"{service.url}/requests.git",
-        )
-        assert service.asked == []
-    assert hub.requests == ()
+def test_offline_nothing_is_asked_of_the_network(
+    project: Project, hub: LoopbackHub, github: LoopbackGitHub, slack: LoopbackSlack
+):
+    found = examine(
+        project,
+        "--offline",
+        **on_github(github, GITHUB_TOKEN=TOKEN),
+        **on_slack(slack),
+        REQUESTS_REPO=f"{github.api_url}/requests.git",
+    )
+    assert github.requests == slack.requests == hub.requests == ()
     for check in ("hub", "github", "slack", "requests repository"):
         assert "not asked" in texts(found, check)
 
@@ -154,16 +145,14 @@ def test_a_token_that_the_hub_refuses_is_a_problem_and_none_a_warning(project: P
     assert states(examine(project), "hub token") == ["warning"]
 
 
+@pytest.mark.parametrize(("reads_gated", "state"), [(False, "warning"), (True, "ok")])
 def test_a_fine_grained_token_that_may_not_read_gated_datasets_is_warned_about(
-    project: Project, service: Service
+    project: Project, hub: LoopbackHub, reads_gated: bool, state: str
 ):
-    granted = {"role": "fineGrained", "fineGrained": {"canReadGatedRepos": False, "scoped": []}}
-    service.answers["/api/whoami-v2"] = (200, {"name": "ann", "auth": {"accessToken": granted}})
-    found = examine(project, HF_ENDPOINT=service.url, HF_TOKEN=TOKEN)
-    assert "may not read gated" in texts(found, "hub token")
-    assert states(found, "hub token") == ["warning"]
-    granted["fineGrained"] = {"canReadGatedRepos": True}
-    assert states(examine(project, HF_ENDPOINT=service.url, HF_TOKEN=TOKEN), "hub token") == ["ok"]
+    hub.add_token("hf_test_fine", "ann", reads_gated=reads_gated)
+    found = examine(project, HF_TOKEN="hf_test_fine")
+    assert states(found, "hub token") == [state]
+    assert ("may not read gated" in texts(found, "hub token")) is not reads_gated
 
 
 def test_a_hub_that_is_away_is_a_problem(project: Project):
@@ -176,13 +165,13 @@ def test_a_hub_that_is_away_is_a_problem(project: Project):
     ("status", "state"), [(503, "warning"), (404, "warning"), (301, "problem")]
 )
 def test_an_address_that_is_no_hub_is_told(
-    project: Project, service: Service, status: int, state: str
+    project: Project, hub: LoopbackHub, status: int, state: str
 ):
-    service.answers["/api/whoami-v2"] = (status, {})
-    found = examine(project, HF_ENDPOINT=service.url, HF_TOKEN=TOKEN)
+    hub.inject(Status(status, headers={"Location": "/elsewhere"}), times=None)
+    found = examine(project, HF_TOKEN=TOKEN)
     assert states(found, "hub") == [state]
     assert str(status) in texts(found, "hub")
-    assert not any(path == "/elsewhere" for _, path, _ in service.asked)
+    assert {line.path for line in hub.requests} == {"/api/whoami-v2"}
 
 
 def test_a_hub_that_is_switched_off_is_warned_about(project: Project, hub: LoopbackHub):
@@ -255,15 +244,20 @@ def test_an_instance_that_cannot_be_used_is_a_problem(project: Project):
     assert "database" in texts(found, "dagster")
 
 
-def on_github(service: Service, **more: str) -> dict[str, str]:
-    return {"GITHUB_API_URL": service.url, "GITHUB_REPOSITORY": "acme/requests", **more}
+def on_github(github: LoopbackGitHub, **more: str) -> dict[str, str]:
+    """A repository that ann may write to, and the settings that name it."""
+    github.push("acme/requests", {"README.md": b""})
+    github.add_token(TOKEN, "ann")
+    return {"GITHUB_API_URL": github.api_url, "GITHUB_REPOSITORY": "acme/requests", **more}
 
 
-def test_github_is_asked_for_the_repository_with_the_token(project: Project, service: Service):
-    service.answers["/repos/acme/requests"] = (200, {"permissions": {"push": True}})
-    found = examine(project, **on_github(service, GITHUB_TOKEN=TOKEN))
+def test_github_is_asked_for_the_repository_with_the_token(
+    project: Project, github: LoopbackGitHub
+):
+    found = examine(project, **on_github(github, GITHUB_TOKEN=TOKEN))
     assert states(found, "github") == ["ok"]
-    assert service.asked == [("GET", "/repos/acme/requests", f"Bearer {TOKEN}")]
+    asked = [(line.method, line.path, line.user) for line in github.requests]
+    assert asked == [("GET", "/repos/acme/requests", "ann")]
     assert "auto merge" not in found
 
 
@@ -271,89 +265,101 @@ def test_github_is_asked_for_the_repository_with_the_token(project: Project, ser
     ("status", "state"), [(401, "problem"), (404, "problem"), (403, "warning"), (502, "warning")]
 )
 def test_github_not_letting_us_in_is_told(
-    project: Project, service: Service, status: int, state: str
+    project: Project, github: LoopbackGitHub, status: int, state: str
 ):
-    service.answers["/repos/acme/requests"] = (status, {"message": TOKEN})
-    found = examine(project, **on_github(service, GITHUB_TOKEN=TOKEN))
+    github.inject(Status(status, error_code=TOKEN))
+    found = examine(project, **on_github(github, GITHUB_TOKEN=TOKEN))
     assert states(found, "github") == [state]
 
 
-def test_a_token_for_no_repository_is_asked_whose_it_is(project: Project, service: Service):
-    service.answers["/user"] = (200, {"login": "ann"})
-    found = examine(project, GITHUB_API_URL=service.url, GITHUB_TOKEN=TOKEN)
+def test_a_token_for_no_repository_is_asked_whose_it_is(project: Project, github: LoopbackGitHub):
+    github.add_token(TOKEN, "ann")
+    found = examine(project, GITHUB_API_URL=github.api_url, GITHUB_TOKEN=TOKEN)
     assert texts(found, "github") == "the token is of ann"
 
 
-def test_merging_by_itself_needs_a_token_that_may(project: Project, service: Service):
-    service.answers["/repos/acme/requests"] = (200, {"permissions": {"push": False}})
-    auto = on_github(service, AUTO_MERGE="true")
+def test_merging_by_itself_needs_a_token_that_may(project: Project, github: LoopbackGitHub):
+    auto = on_github(github, AUTO_MERGE="true")
     assert "no token to merge with" in texts(examine(project, **auto), "auto merge")
+    github.add_token(TOKEN, "ann", rights=["issues"])
     reader = examine(project, **auto, GITHUB_TOKEN=TOKEN)
     assert states(reader, "auto merge") == ["problem"]
-    service.answers["/repos/acme/requests"] = (200, {"permissions": {"push": True}})
+    github.add_token(TOKEN, "ann")
     writer = examine(project, **auto, GITHUB_TOKEN=TOKEN)
     assert states(writer, "auto merge") == ["ok"]
+    github.change_repo("acme/requests", is_archived=True)
+    archived = examine(project, **auto, GITHUB_TOKEN=TOKEN)
+    assert "is archived" in texts(archived, "auto merge")
     nameless = examine(project, "--offline", AUTO_MERGE="true")
     assert "no repository is named" in texts(nameless, "github")
 
 
 def test_a_runner_that_does_the_job_must_not_store_inside_its_checkout(
-    project: Project, service: Service, tmp_path: Path
+    project: Project, github: LoopbackGitHub, tmp_path: Path
 ):
-    assert states(examine(project, "--offline", **on_github(service)), "sync on") == ["warning"]
-    merge = examine(project, "--offline", **on_github(service), SYNC_ON="merge")
+    settings = on_github(github)
+    assert states(examine(project, "--offline", **settings), "sync on") == ["warning"]
+    merge = examine(project, "--offline", **settings, SYNC_ON="merge")
     assert states(merge, "sync on") == ["ok"]
     outside = {"STORAGE_ROOT": str(tmp_path / "d"), "STATE_DIR": str(tmp_path / "s")}
-    apart = examine(project, "--offline", **on_github(service), **outside)
+    apart = examine(project, "--offline", **settings, **outside)
     assert states(apart, "sync on") == ["ok"]
 
 
-def on_slack(service: Service, **more: str) -> dict[str, str]:
-    service.answers["/auth.test"] = (200, {"ok": True, "user": "hugflow", "team": "Acme"})
-    return {"SLACK_API_URL": service.url, "SLACK_BOT_TOKEN": TOKEN, **more}
+def on_slack(slack: LoopbackSlack, **more: str) -> dict[str, str]:
+    """A bot, a channel that is not ours, and the settings that name the bot."""
+    slack.add_bot(TOKEN, "hugflow")
+    slack.add_channel("general")
+    return {"SLACK_API_URL": slack.api_url, "SLACK_BOT_TOKEN": TOKEN, **more}
 
 
-def channels(*named: dict[str, Any]) -> tuple[int, Any]:
-    return 200, {"ok": True, "channels": list(named), "response_metadata": {"next_cursor": ""}}
-
-
-def test_slack_is_asked_for_the_bot_and_its_channel(project: Project, service: Service):
-    settings = on_slack(service)
-    service.answers["/conversations.list"] = channels(
-        {"id": "C1", "name": "general"}, {"id": "C2", "name": "ml-datasets", "is_member": True}
-    )
+def test_slack_is_asked_for_the_bot_and_its_channel(project: Project, slack: LoopbackSlack):
+    settings = on_slack(slack)
+    channel_id = slack.add_channel("ml-datasets")
     found = examine(project, **settings)
     assert texts(found, "slack") == "the bot is hugflow of Acme"
     assert texts(found, "slack channel") == "#ml-datasets is known"
-    assert {token for _, _, token in service.asked} == {f"Bearer {TOKEN}"}
-    by_id = examine(project, **settings, SLACK_CHANNEL="C1")
+    assert {line.user for line in slack.requests} == {"hugflow"}
+    by_id = examine(project, **settings, SLACK_CHANNEL=channel_id)
     assert states(by_id, "slack channel") == ["ok"]
 
 
-def test_a_channel_that_slack_does_not_know_is_a_problem(project: Project, service: Service):
-    settings = on_slack(service, SLACK_CHANNEL="#nowhere")
-    service.answers["/conversations.list"] = channels({"id": "C1", "name": "general"})
+def test_a_private_channel_is_found_where_the_bot_is_in_it(project: Project, slack: LoopbackSlack):
+    settings = on_slack(slack)
+    slack.add_channel("ml-datasets", is_private=True, members=[])
     assert states(examine(project, **settings), "slack channel") == ["problem"]
-    service.answers["/conversations.list"] = (200, {"ok": False, "error": "missing_scope"})
+    slack.add_channel("ml-datasets", is_private=True, members=["hugflow"])
+    assert states(examine(project, **settings), "slack channel") == ["ok"]
+
+
+def test_a_channel_that_slack_does_not_know_is_a_problem(project: Project, slack: LoopbackSlack):
+    settings = on_slack(slack, SLACK_CHANNEL="#nowhere")
+    assert states(examine(project, **settings), "slack channel") == ["problem"]
+    slack.add_channel("nowhere", members=[])
+    outside = examine(project, **settings)
+    assert states(outside, "slack channel") == ["warning"]
+    assert "the bot is not in it" in texts(outside, "slack channel")
+    slack.add_bot(TOKEN, "hugflow", scopes=["chat:write"])
     found = examine(project, **settings)
     assert states(found, "slack channel") == ["warning"]
     assert "missing_scope" in texts(found, "slack channel")
-    service.answers["/conversations.list"] = channels({"name": "nowhere", "is_member": False})
-    assert states(examine(project, **settings), "slack channel") == ["warning"]
 
 
-def test_a_bot_that_slack_refuses_is_a_problem(project: Project, service: Service):
-    settings = on_slack(service)
-    service.answers["/auth.test"] = (200, {"ok": False, "error": "invalid_auth"})
+def test_a_bot_that_slack_refuses_is_a_problem(project: Project, slack: LoopbackSlack):
+    settings = on_slack(slack)
+    slack.remove_bot(TOKEN)
     found = examine(project, **settings)
     assert states(found, "slack") == ["problem"]
     assert "invalid_auth" in texts(found, "slack")
 
 
-def test_a_webhook_is_not_called_because_it_would_post(project: Project, service: Service):
-    found = examine(project, SLACK_WEBHOOK_URL=f"{service.url}/services/{TOKEN}")
+def test_a_webhook_is_not_called_because_it_would_post(project: Project, slack: LoopbackSlack):
+    slack.add_channel("ml-datasets")
+    found = examine(project, SLACK_WEBHOOK_URL=slack.add_webhook("ml-datasets"))
     assert states(found, "slack") == ["ok"]
-    assert service.asked == [("GET", "/", None)]
+    [line] = slack.requests
+    assert (line.method, line.path, line.has_authorization) == ("GET", "/", False)
+    assert slack.messages("ml-datasets") == ()
 
 
 @pytest.mark.slow

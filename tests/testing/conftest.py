@@ -1,4 +1,4 @@
-"""A loopback Hub, and the real clients pointed at it."""
+"""The stand-ins, and the real clients pointed at them."""
 
 import os
 import subprocess
@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from github import Github
 from huggingface_hub import HfApi, HfFileSystem
 
+from hugflow.testing.github import LoopbackGitHub
 from hugflow.testing.hub import LoopbackHub
+from tests.testing.githubs import connected, fill
 
 
 @pytest.fixture
@@ -60,3 +63,24 @@ def run_client(hub: LoopbackHub, tmp_path: Path) -> Callable[..., str]:
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def github(github: LoopbackGitHub) -> LoopbackGitHub:
+    """A GitHub with nothing on it but one pull request, number 1."""
+    assert fill(github) == 1
+    return github
+
+
+@pytest.fixture
+def ana(github: LoopbackGitHub) -> Iterator[Github]:
+    """PyGithub with the token of a user who may write."""
+    with connected(github) as client:
+        yield client
+
+
+@pytest.fixture
+def workflow(github: LoopbackGitHub) -> Iterator[Github]:
+    """PyGithub with the token of a workflow that may write."""
+    with connected(github, "ghs_made_up") as client:
+        yield client

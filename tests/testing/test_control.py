@@ -1,17 +1,21 @@
 """A Hub in another process is steered by HTTP."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
 from hugflow.testing.faults import Status
+from hugflow.testing.github import LoopbackGitHub
 from hugflow.testing.hub import LoopbackHub
+from tests.testing.githubs import REPO
 
 
 @pytest.fixture
@@ -64,7 +68,8 @@ def test_a_branch_is_moved(hub: LoopbackHub, client: httpx2.Client):
         ("move", "[]", 400, "revision"),
         ("move", '{"repo_id": "acme/y", "revision": "main"}', 404, "acme/y"),
         ("move", '{"repo_id": "acme/x", "revision": "nowhere"}', 404, "nowhere"),
-        ("elsewhere", "{}", 404, "faults, move and requests"),
+        ("elsewhere", "{}", 404, "faults, requests, state, outage, move"),
+        ("outage", "{}", 400, "control address"),
     ],
 )
 def test_a_mistake_is_named_and_changes_nothing(
@@ -132,6 +137,55 @@ def test_a_hub_in_a_process_of_its_own_has_faults_from_the_start_and_gets_more(s
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "served",
+    [
+        [
+            *("--sample", "text", "--github", "--slack", "--github-prefix", "/api/v3"),
+            *("--fault", "github POST */comments reset with-effect"),
+            *("--fault", "slack status:200,error_code=fatal_error"),
+        ]
+    ],
+    indirect=True,
+)
+def test_github_and_slack_in_another_process_say_what_a_program_left_behind(
+    served: Served, tmp_path: Path
+):
+    settings = served.said["environment"]
+    assert settings["GITHUB_API_URL"] == served.said["github"]["url"]
+    github, slack = (
+        httpx2.Client(base_url=f"{served.said[name]['control']}/_hugflow", timeout=10)
+        for name in ("github", "slack")
+    )
+    with github, slack:
+        pushed = {"repo": "acme/requests", "files": {"requests/add/x.yaml": "hf_id: a/b\n"}}
+        sha = github.post("/push", json={**pushed, "branch": "add-x"}).json()
+        opened = github.post("/open_pull", json={"repo": "acme/requests", "head": "add-x"})
+        assert opened.json() == 1
+        program = subprocess.run(
+            [sys.executable, "-c", SPEAK],
+            env={"PATH": os.environ["PATH"], **settings},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert "fatal_error" in program.stderr
+        left = github.get("/state").json()["acme/requests"]
+        assert [each["body"] for each in left["comments"]] == ["Hello"]
+        assert left["pulls"][0]["head"]["sha"] == sha
+        assert slack.get("/state").json()["ml-datasets"]["messages"] == []
+        lost = github.get("/requests").json()[-1]
+        assert (lost["method"], lost["user"], lost["faults"]) == ("POST", "ana", ["Reset"])
+        assert github.post("/outage").json() == {"outage": True}
+        with pytest.raises(httpx2.ConnectError):
+            httpx2.get(settings["GITHUB_API_URL"])
+        github.delete("/outage")
+        assert httpx2.get(f"{settings['GITHUB_API_URL']}/rate_limit").status_code == 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "served",
     [["--sample", "shapes", "--sample", "types", "--sample", "refusals", "--sample", "script"]],
     indirect=True,
 )
@@ -140,6 +194,60 @@ def test_collections_of_samples_are_served_by_name(served: Served):
     assert {"shapes/mixed", "types/all", "refusals/moved", "acme/by-script"} <= names.keys()
     moved = httpx2.get(f"{served.said['endpoint']}/api/datasets/refusals/moved")
     assert moved.headers["Location"] == "/api/datasets/refusals/moved-here"
+
+
+# The first answer is lost, and the program ends by what the second says.
+SPEAK = """
+import os
+import requests
+from github import Auth, Github
+from slack_sdk import WebClient
+
+auth = Auth.Token(os.environ["GITHUB_TOKEN"])
+client = Github(base_url=os.environ["GITHUB_API_URL"], auth=auth, retry=None)
+pull = client.get_repo(os.environ["GITHUB_REPOSITORY"]).get_pull(1)
+try:
+    pull.create_issue_comment("Hello")
+except requests.ConnectionError:
+    slack = WebClient(os.environ["SLACK_BOT_TOKEN"], base_url=os.environ["SLACK_API_URL"])
+    slack.chat_postMessage(channel=os.environ["SLACK_CHANNEL"], text="Hello")
+"""
+
+
+@pytest.mark.slow
+def test_a_fault_for_whom_is_not_served_ends_the_command_before_it_serves():
+    command = [
+        sys.executable,
+        "-m",
+        "hugflow.testing",
+        "--sample",
+        "text",
+        "--fault",
+        "slack reset",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "add --slack" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("verb", "body", "status", "said"),
+    [
+        ("push", {"repo": "acme/x"}, 400, "push takes repo, files, branch"),
+        ("push", {"repo": "acme/x", "files": ["a"]}, 400, "push takes repo, files, branch"),
+        ("open_pull", {"repo": "acme/x", "head": "add-x"}, 404, "acme/x"),
+        ("change_pull", {"repo": REPO, "number": 1, "verdict": "no"}, 400, "'conflict'"),
+        ("comment", {"repo": REPO, "number": 7, "body": "Hello"}, 404, "7"),
+        ("comment", {"repo": REPO, "number": 1, "body": " "}, 422, "can't be blank"),
+        ("requests", {}, 404, "faults, requests, state, outage, push, open_pull"),
+    ],
+)
+def test_a_mistake_in_steering_github_is_named(
+    github: LoopbackGitHub, verb: str, body: dict[str, Any], status: int, said: str
+):
+    answer = httpx2.post(f"{github.api_url}/_hugflow/{verb}", json=body)
+    assert answer.status_code == status
+    assert said in answer.text
 
 
 @pytest.mark.slow

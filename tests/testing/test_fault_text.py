@@ -23,6 +23,7 @@ from hugflow.testing.faults import (
     Truncate,
     WrongRange,
 )
+from hugflow.testing.limits import PrimaryLimit, SecondaryLimit
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,30 @@ from hugflow.testing.faults import (
             Order((Truncate(1), Shorten(2), Flip(-1), IgnoreRange(), WrongRange(-7), Gzip())),
         ),
         (
+            "github POST */comments reset with-effect x2",
+            Order(
+                (Reset(),),
+                Match(port="github", method="POST", path="*/comments"),
+                times=2,
+                with_effect=True,
+            ),
+        ),
+        (
+            "slack */chat.update status:200,error_code=message_not_found",
+            Order(
+                (Status(200, error_code="message_not_found"),),
+                Match(port="slack", path="*/chat.update"),
+            ),
+        ),
+        (
+            "secondary-limit:7,429 primary-limit",
+            Order((SecondaryLimit(7, 429), PrimaryLimit())),
+        ),
+        (
+            '{"faults": [{"fault": "page"}], "with_effect": true}',
+            Order((Page(),), with_effect=True),
+        ),
+        (
             '{"faults": [{"fault": "status", "code": 503, "headers": {"X-A": "b"}}],'
             ' "when": {"has_range": true}, "times": null, "after": 1}',
             Order((Status(503, headers={"X-A": "b"}),), Match(has_range=True), None, 1),
@@ -61,6 +86,7 @@ def test_a_line_of_words_or_json_says_what_to_inject(text: str, order: Order):
         ("storage GET *.parquet", "names no fault"),
         ("rest:1000", "did you mean 'reset'"),
         ("storge reset", "did you mean 'storage'"),
+        ("reset with-efect", "did you mean 'with-effect'"),
         ("reset:many", "after_bytes"),
         ("reset:1,2", "takes only after_bytes"),
         ("gzip:1", "no parameters"),
@@ -116,19 +142,22 @@ faults = st.one_of(
     st.builds(Page, code=st.integers(200, 599)),
     st.builds(Gzip),
     st.builds(BranchMoves, repo_id=st.text(), revision=st.text(), branch=st.text()),
+    st.builds(SecondaryLimit, retry_after_s=positions, code=st.sampled_from([403, 429])),
+    st.builds(PrimaryLimit, reset_s=st.integers(0, 3600)),
 )
 orders = st.builds(
     Order,
     faults=st.lists(faults, min_size=1, max_size=3).map(tuple),
     when=st.builds(
         Match,
-        port=st.sampled_from([None, "api", "storage"]),
+        port=st.sampled_from([None, "api", "storage", "github", "slack"]),
         method=st.none() | st.sampled_from(["GET", "HEAD", "POST"]),
         path=st.text(),
         has_range=st.none() | st.booleans(),
     ),
     times=st.none() | st.integers(1),
     after=st.integers(0),
+    with_effect=st.booleans(),
 )
 
 
@@ -151,4 +180,6 @@ def test_every_kind_of_fault_has_a_word():
         "page",
         "gzip",
         "branch-moves",
+        "secondary-limit",
+        "primary-limit",
     }

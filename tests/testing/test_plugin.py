@@ -6,8 +6,10 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -57,9 +59,9 @@ def run_pytest(tmp_path: Path) -> RunPytest:
     return run
 
 
-def test_the_example_of_the_page_passes(run_pytest: RunPytest):
-    [example] = blocks("python")
-    assert "2 passed" in run_pytest(test_example=example)
+def test_the_examples_of_the_page_pass(run_pytest: RunPytest):
+    hub, github = blocks("python")
+    assert "3 passed" in run_pytest(test_hub=hub, test_github=github)
 
 
 def test_each_test_sees_an_empty_hub_and_what_it_publishes_itself(run_pytest: RunPytest):
@@ -165,6 +167,44 @@ def test_it(loopback_hub):
     assert "1 passed" in run_pytest(env=machine, test_token=program)
 
 
+def test_github_and_slack_are_empty_for_each_test_and_found_by_their_settings(
+    run_pytest: RunPytest,
+):
+    program = """
+import os
+import pytest
+from github import Auth, Github
+from slack_sdk import WebClient
+from hugflow.testing.faults import Status
+
+BEFORE = dict(os.environ)
+
+@pytest.mark.parametrize("number", range(2))
+def test_they_are_there(loopback_github, loopback_slack, number):
+    assert loopback_github.requests == loopback_slack.requests == ()
+    assert "GITHUB_TOKEN" not in os.environ
+    assert "SLACK_WEBHOOK_URL" not in os.environ
+    loopback_github.add_token("ghp_made_up", "ana")
+    loopback_github.push("acme/requests", {"a": b"1"})
+    loopback_slack.add_bot("xoxb-made-up", "hugflow")
+    assert loopback_slack.add_channel("general") == "C0000001"
+    github = Github(base_url=os.environ["GITHUB_API_URL"], auth=Auth.Token("ghp_made_up"))
+    assert github.get_repo("acme/requests").permissions.push
+    github.close()
+    slack = WebClient("xoxb-made-up", base_url=os.environ["SLACK_API_URL"])
+    slack.chat_postMessage(channel="general", text="Hello")
+    loopback_github.inject(Status(500), times=None)
+    loopback_slack.refuse()
+
+def test_they_are_gone():
+    assert {n: v for n, v in os.environ.items() if n != "PYTEST_CURRENT_TEST"} == {
+        n: v for n, v in BEFORE.items() if n != "PYTEST_CURRENT_TEST"
+    }
+"""
+    machine = {"GITHUB_TOKEN": "ghp_mine", "SLACK_WEBHOOK_URL": "https://mine"}
+    assert "3 passed" in run_pytest(env=machine, test_services=program)
+
+
 def test_every_worker_has_a_hub_of_its_own(run_pytest: RunPytest):
     program = """
 import pytest
@@ -184,7 +224,7 @@ def test_who_does_not_ask_for_a_hub_pays_nothing(run_pytest: RunPytest):
 import sys
 
 def test_it():
-    for name in ("huggingface_hub", "hugflow.testing.hub", "uvicorn", "pyarrow", "numpy"):
+    for name in ("huggingface_hub", "hugflow.testing.hub", "uvicorn", "pyarrow", "numpy", "github"):
         assert name not in sys.modules
 """
     assert "1 passed" in run_pytest(test_light=program)
@@ -197,25 +237,52 @@ def test_the_option_is_explained(run_pytest: RunPytest):
 
 
 def test_the_commands_of_the_page_serve_and_steer_a_hub():
-    serve, steer = blocks("bash")
-    _, *arguments = shlex.split(serve.replace("8750", "0"))
-    with subprocess.Popen(
-        [sys.executable, *arguments], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        said = json.loads(process.stdout.readline())
+    serve, steer, _, _ = blocks("bash")
+    with served(serve.replace("8750", "0")) as said:
         answers = [
             send(line.replace("http://127.0.0.1:8750", said["endpoint"]))
             for line in steer.splitlines()
         ]
-        process.terminate()
     struck, stalled, found, none, moved, log, emptied = answers
     assert [len(each) for each in (struck, stalled, found, none)] == [2, 3, 3, 0]
     assert moved["branch"] == "stable"
     assert log == emptied == []
 
 
-def send(line: str) -> list[object] | dict[str, object]:
+def test_the_commands_of_the_page_serve_and_steer_github_and_slack():
+    _, _, serve, steer = blocks("bash")
+    with served(serve.replace("8751", "0").replace("8752", "0")) as said:
+        github, slack = said["github"]["url"], said["slack"]["url"].removesuffix("/api")
+        answers = [
+            send(
+                line.replace("http://127.0.0.1:8751", github).replace(
+                    "http://127.0.0.1:8752", slack
+                )
+            )
+            for line in steer.splitlines()
+        ]
+    sha, number, state, faults, log = answers
+    assert number == 1
+    assert state["acme/requests"]["pulls"][0]["head"]["sha"] == sha
+    assert faults[0]["faults"][0]["retry_after_s"] == 1
+    assert log == []
+
+
+@contextmanager
+def served(command: str) -> Iterator[dict[str, Any]]:
+    """What a command of the page says first, while it runs."""
+    _, *arguments = shlex.split(command)
+    with subprocess.Popen(
+        [sys.executable, *arguments], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.terminate()
+
+
+def send(line: str) -> Any:
     """What a line of curl gets."""
     _, *words = shlex.split(line)
     method, body = "GET", None

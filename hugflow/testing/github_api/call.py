@@ -1,0 +1,180 @@
+"""One question to GitHub, as far as it is understood: who asks, about which repository, with what.
+
+A handler reads it, keeps what changes (`call.keep`) and gives an answer. What was kept becomes true
+only when the stand-in takes `call.held` for its own.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlencode
+
+from hugflow.testing.exchange import Answer, Ask, answer_json
+from hugflow.testing.github_api.holdings import Holder, Holdings, Pull, Repo, Right
+from hugflow.testing.github_api.refusal import GitHubRefusal
+from hugflow.testing.repository import Commit
+
+PAGE_SIZE = 30
+LARGEST_PAGE = 100
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Call:
+    """A question on its way through.
+
+    api_url: the address that every link begins with. words: the parts of the path that the route
+    leaves open. full_name: of the repository it is about, if it is about one.
+    """
+
+    held: Holdings
+    ask: Ask
+    api_url: str
+    holder: Holder | None = None
+    words: tuple[str, ...] = ()
+    full_name: str = ""
+
+    @property
+    def now(self) -> datetime:
+        """When it was asked, to the second as GitHub keeps time."""
+        return datetime.fromtimestamp(int(self.ask.received_at), UTC)
+
+    @property
+    def repo(self) -> Repo:
+        """The repository it is about."""
+        return self.held.repos[self.full_name]
+
+    @property
+    def repo_url(self) -> str:
+        """The address of that repository."""
+        return f"{self.api_url}/repos/{self.full_name}"
+
+    @property
+    def login(self) -> str:
+        """Whose token was shown; only behind `demand_token`."""
+        return self.demand_token().login
+
+    def keep(self, repo: Repo) -> None:
+        """Let the repository be another from here on."""
+        self.held = self.held.with_repo(repo)
+
+    def take_id(self) -> int:
+        """An id that nothing has yet."""
+        taken, self.held = self.held.take_id()
+        return taken
+
+    def read(self, *required: str) -> dict[str, Any]:
+        """The object in the body; an empty body is an empty one.
+
+        Raises GitHubRefusal where it is none, or where a field is not there.
+        """
+        try:
+            value = json.loads(self.ask.body or b"{}")
+        except ValueError as error:
+            raise GitHubRefusal(400, "Problems parsing JSON") from error
+        if not isinstance(value, dict):
+            raise GitHubRefusal(400, "Body should be a JSON object")
+        for field in required:
+            if field not in value:
+                raise GitHubRefusal(422, f'Invalid request.\n\n"{field}" wasn\'t supplied.')
+        return value
+
+    def parameter(self, name: str, default: str = "") -> str:
+        """A field of the query."""
+        return dict(parse_qsl(self.ask.query)).get(name, default)
+
+    def demand_token(self) -> Holder:
+        """Whose token was shown; refused where none was."""
+        if self.holder is None:
+            raise GitHubRefusal(401, "Requires authentication")
+        return self.holder
+
+    def demand(self, *rights: Right, or_anybody: bool = False) -> None:
+        """Refuse who has none of the rights, in the words for who they are.
+
+        or_anybody: any user may, who can see the repository.
+        """
+        holder = self.demand_token()
+        may = holder.reaches(self.full_name) and not holder.rights.isdisjoint(rights)
+        if not may and holder.is_integration:
+            raise GitHubRefusal(403, "Resource not accessible by integration")
+        if not may and not or_anybody:
+            # GitHub does not let on what somebody may not do.
+            raise GitHubRefusal(404, "Not Found")
+        if self.repo.is_archived:
+            raise GitHubRefusal(403, "Repository was archived so is read-only.")
+
+    def find_pull(self, number: str) -> Pull:
+        """The pull request of that number."""
+        found = self.repo.pulls.get(int(number)) if number.isdecimal() else None
+        if found is None:
+            raise GitHubRefusal(404, "Not Found")
+        return found
+
+    def find_commit(self, ref: str) -> Commit:
+        """The commit of a branch, a ref or an id."""
+        found = self.repo.find_commit(ref)
+        if found is None:
+            raise GitHubRefusal(422, f"No commit found for SHA: {ref}")
+        return found
+
+    def answer_page(
+        self,
+        items: Sequence[T],
+        render: Callable[[T], Any],
+        wrap: Callable[[list[Any]], Any] = lambda rendered: rendered,
+    ) -> Answer:
+        """The page of a repository's list that was asked for, and links to those around it.
+
+        https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api
+        """
+        size = _read_number(self.parameter("per_page"), PAGE_SIZE, LARGEST_PAGE)
+        page = _read_number(self.parameter("page"), 1)
+        last = max(1, -(-len(items) // size))
+        around = {"prev": page - 1, "next": page + 1, "last": last, "first": 1}
+        if page >= last:
+            del around["next"], around["last"]
+        if page <= 1:
+            del around["prev"], around["first"]
+        links = [f'<{self._page_url(each)}>; rel="{rel}"' for rel, each in around.items()]
+        headers = {"Link": ", ".join(links)} if links else {}
+        shown = items[(page - 1) * size : page * size]
+        return answer_json(wrap([render(item) for item in shown]), headers=headers)
+
+    def _page_url(self, page: int) -> str:
+        """The address of another page, as GitHub gives it: by the repository's number."""
+        fields = {**dict(parse_qsl(self.ask.query)), "page": str(page)}
+        path = self.ask.path.strip("/")
+        below = path.split("/", 3)[3:] if path.startswith("repos/") else path.split("/", 2)[2:]
+        numbered = "/".join(["repositories", str(self.repo.id), *below])
+        return f"{self.api_url}/{numbered}?{urlencode(fields)}"
+
+
+def _read_number(text: str, default: int, largest: int | None = None) -> int:
+    """A number of 1 or more; what is none is the default, as GitHub takes it."""
+    number = int(text) if text.isdecimal() else default
+    return min(max(number, 1), largest or max(number, 1))
+
+
+def read_time(text: Any) -> datetime | None:
+    """A moment that a client wrote; None where it wrote none."""
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except (TypeError, ValueError) as error:
+        words = f"Invalid request.\n\n{text} is not a valid date-time."
+        raise GitHubRefusal(422, words) from error
+    return moment.replace(tzinfo=moment.tzinfo or UTC) if moment else None
+
+
+def without_prefix(ask: Ask, prefix: str) -> Ask:
+    """The question as though GitHub's API had the whole host to itself.
+
+    Raises GitHubRefusal where its address does not begin so.
+    """
+    path = ask.path.removeprefix(prefix)
+    if not ask.path.startswith(prefix) or not path.startswith("/"):
+        raise GitHubRefusal(404, "Not Found")
+    return replace(ask, path=path)

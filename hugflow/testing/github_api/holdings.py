@@ -1,0 +1,190 @@
+"""What the loopback GitHub knows, as values: a change is another value, and can be dropped.
+
+A user is a login; one that ends in `[bot]` is a bot.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal, TypeVar, get_args
+
+from hugflow.testing.repository import Commit
+
+# What a token may write, as a workflow's `permissions:` names it.
+Right = Literal["checks", "contents", "issues", "pull_requests", "statuses"]
+RIGHTS: frozenset[Right] = frozenset(get_args(Right))
+# What GitHub says when asked whether it can merge: what it finds, or as a test wants it.
+Verdict = Literal["computed", "conflict", "unknown"]
+FIRST_ID = 1001
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whom a token belongs to, and what it opens.
+
+    repos: the private repositories that it reads and all that it writes; None is every one.
+    is_integration: it is a GitHub App's, as the GITHUB_TOKEN of a workflow is: only such a one
+    makes check runs, and it has no user behind it that could be asked for.
+    """
+
+    login: str
+    rights: frozenset[Right] = RIGHTS
+    repos: frozenset[str] | None = None
+    is_integration: bool = False
+
+    def reaches(self, full_name: str) -> bool:
+        """Whether the token is for this repository."""
+        return self.repos is None or full_name in self.repos
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """A pull request. `head` is a branch, or one of a fork: `bob:add-x`.
+
+    blocked: why a rule of the repository does not let it be merged, in GitHub's words.
+    """
+
+    number: int
+    id: int
+    title: str
+    body: str | None
+    author: str
+    head: str
+    head_sha: str
+    base: str
+    base_sha: str
+    created_at: datetime
+    updated_at: datetime
+    is_draft: bool = False
+    verdict: Verdict = "computed"
+    blocked: str | None = None
+    closed_at: datetime | None = None
+    merged_at: datetime | None = None
+    merged_by: str | None = None
+    merge_sha: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is neither merged nor closed."""
+        return self.closed_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment in the conversation of a pull request, or of an issue."""
+
+    id: int
+    number: int
+    author: str
+    body: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRun:
+    """A check run on a commit; `output` holds title, summary and text, as far as they were sent."""
+
+    id: int
+    name: str
+    head_sha: str
+    author: str
+    status: str
+    started_at: datetime
+    conclusion: str | None = None
+    completed_at: datetime | None = None
+    details_url: str | None = None
+    external_id: str = ""
+    output: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CommitStatus:
+    """A status of a commit; the newest of each context counts."""
+
+    id: int
+    sha: str
+    context: str
+    state: str
+    creator: str
+    created_at: datetime
+    description: str | None = None
+    target_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repo:
+    """A repository: branches by name, a fork's as `bob:add-x`, and what people said and did."""
+
+    full_name: str
+    id: int
+    default_branch: str = "main"
+    is_private: bool = False
+    is_archived: bool = False
+    merge_methods: frozenset[str] = frozenset({"merge", "squash", "rebase"})
+    branches: Mapping[str, str] = field(default_factory=dict)
+    commits: Mapping[str, Commit] = field(default_factory=dict)
+    pulls: Mapping[int, Pull] = field(default_factory=dict)
+    comments: Mapping[int, Comment] = field(default_factory=dict)
+    check_runs: Mapping[int, CheckRun] = field(default_factory=dict)
+    statuses: Mapping[int, CommitStatus] = field(default_factory=dict)
+
+    @property
+    def owner(self) -> str:
+        """The part of the name before the slash."""
+        return self.full_name.partition("/")[0]
+
+    def find_commit(self, ref: str) -> Commit | None:
+        """The commit meant by a branch, a full ref, a pull request's ref or a commit's id."""
+        name = ref.removeprefix("refs/")
+        match name.split("/"):
+            case ["pull", number, "head"] if number.isdecimal() and int(number) in self.pulls:
+                return self.commits[self.pulls[int(number)].head_sha]
+        branch = name.removeprefix("heads/")
+        return self.commits.get(self.branches.get(branch, ref))
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How many requests somebody has made of this hour's, and when the next hour begins."""
+
+    used: int
+    resets_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """Everything a loopback GitHub knows."""
+
+    repos: Mapping[str, Repo] = field(default_factory=dict)
+    holders: Mapping[str, Holder] = field(default_factory=dict)
+    usage: Mapping[str, Usage] = field(default_factory=dict)
+    next_id: int = FIRST_ID
+
+    def find_repo(self, full_name: str) -> Repo:
+        """The repository of that name, in any spelling of case; KeyError where there is none."""
+        for name, repo in self.repos.items():
+            if name.lower() == full_name.lower():
+                return repo
+        raise KeyError(full_name)
+
+    def with_repo(self, repo: Repo) -> "Holdings":
+        """The same with this repository in place of the one of its name."""
+        return replace(self, repos=put(self.repos, repo.full_name, repo))
+
+    def take_id(self) -> tuple[int, "Holdings"]:
+        """An id that nothing has yet, and the same without it."""
+        return self.next_id, replace(self, next_id=self.next_id + 1)
+
+
+def put(held: Mapping[K, V], key: K, value: V) -> Mapping[K, V]:
+    """The mapping with one value more, or another one."""
+    return {**held, key: value}
+
+
+def drop(held: Mapping[K, V], key: K) -> Mapping[K, V]:
+    """The mapping without a key."""
+    return {each: value for each, value in held.items() if each != key}

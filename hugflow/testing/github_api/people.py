@@ -1,0 +1,69 @@
+"""Whose a token is, and how much of an hour's requests it has left."""
+
+from dataclasses import replace
+
+from hugflow.testing.exchange import Answer, answer_json
+from hugflow.testing.github_api.call import Call
+from hugflow.testing.github_api.holdings import Holder, Usage, put
+from hugflow.testing.github_api.refusal import GitHubRefusal
+from hugflow.testing.github_api.render import render_user
+
+HOUR_S = 3600
+# What somebody without a token may ask in an hour.
+ANONYMOUS_LIMIT = 60
+
+
+def answer_user(call: Call) -> Answer:
+    """The user behind the token; a workflow's token has none."""
+    holder = call.demand_token()
+    if holder.is_integration:
+        raise GitHubRefusal(403, "Resource not accessible by integration")
+    return answer_json(render_user(call.api_url, holder.login))
+
+
+def answer_limit(call: Call) -> Answer:
+    """How much is left; asking costs nothing."""
+    login = call.holder.login if call.holder else ""
+    usage = call.held.usage.get(login, Usage(0, int(call.ask.received_at) + HOUR_S))
+    limit = ANONYMOUS_LIMIT if call.holder is None else 5000
+    core = {
+        "limit": limit,
+        "used": usage.used,
+        "remaining": max(0, limit - usage.used),
+        "reset": usage.resets_at,
+    }
+    return answer_json({"resources": {"core": core}, "rate": core})
+
+
+def count_request(call: Call, limit: int) -> dict[str, str]:
+    """Count the question, and say in headers what is left.
+
+    Raises GitHubRefusal when there was nothing left.
+    """
+    login = call.holder.login if call.holder else ""
+    limit = limit if call.holder else min(limit, ANONYMOUS_LIMIT)
+    now = int(call.ask.received_at)
+    usage = call.held.usage.get(login)
+    if usage is None or usage.resets_at <= now:
+        usage = Usage(0, now + HOUR_S)
+    is_spent = usage.used >= limit
+    usage = usage if is_spent else replace(usage, used=usage.used + 1)
+    call.held = replace(call.held, usage=put(call.held.usage, login, usage))
+    headers = {
+        "X-RateLimit-Limit": str(limit),
+        "X-RateLimit-Remaining": str(limit - usage.used),
+        "X-RateLimit-Used": str(usage.used),
+        "X-RateLimit-Reset": str(usage.resets_at),
+        "X-RateLimit-Resource": "core",
+    }
+    if is_spent:
+        message = f"API rate limit exceeded for {_name(call.holder)}."
+        doc = "using-the-rest-api/rate-limits-for-the-rest-api"
+        raise GitHubRefusal(403, message, doc=doc, headers=headers)
+    return headers
+
+
+def _name(holder: Holder | None) -> str:
+    if holder is None:
+        return "127.0.0.1"
+    return "installation" if holder.is_integration else f"user {holder.login}"

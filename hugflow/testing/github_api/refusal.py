@@ -1,0 +1,54 @@
+"""Errors as GitHub words them.
+
+    {"message": "Validation Failed",
+     "errors": [{"resource": "IssueComment", "code": "unprocessable", "field": "data",
+                 "message": "Body is too long (maximum is 65536 characters)"}],
+     "documentation_url": "https://docs.github.com/rest/issues/comments#create-an-issue-comment",
+     "status": "422"}
+
+PyGithub, and everybody else, tells them apart by status and message.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from hugflow.testing.exchange import Answer, Refusal, answer_json
+
+DOCS = "https://docs.github.com/rest"
+
+
+class GitHubRefusal(Refusal):
+    """The question is answered with an error, in GitHub's words.
+
+    `doc` is the part of GitHub's documentation that the error points at; the dispatcher fills it
+    in where it is None.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        doc: str | None = None,
+        errors: Sequence[Mapping[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Keep the parts."""
+        super().__init__(status, message, headers=headers)
+        self.doc = doc
+        self.errors = errors
+
+    def to_answer(self) -> Answer:
+        """The refusal as the client gets it."""
+        value = {
+            "message": self.message,
+            **({"errors": list(self.errors)} if self.errors else {}),
+            "documentation_url": f"{DOCS}/{self.doc}" if self.doc else DOCS,
+            "status": str(self.status),
+        }
+        return answer_json(value, status=self.status, headers=self.headers)
+
+
+def invalid(resource: str, field: str, message: str, *, code: str = "custom") -> GitHubRefusal:
+    """What GitHub says of a field that it can read and does not take."""
+    error = {"resource": resource, "code": code, "field": field, "message": message}
+    return GitHubRefusal(422, "Validation Failed", errors=[error])

@@ -1,0 +1,71 @@
+"""What the loopback Slack knows, as values: a change is another value, and can be dropped."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+TEAM = "Acme"
+TEAM_ID = "T0000001"
+# What a bot that posts and looks for its channel was granted.
+SCOPES = frozenset({"chat:write", "channels:read", "groups:read"})
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """Whom a token belongs to, and what it may do."""
+
+    name: str
+    user_id: str
+    bot_id: str
+    scopes: frozenset[str] = SCOPES
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel; `members` are names of bots, None is every one."""
+
+    id: str
+    name: str
+    is_private: bool = False
+    is_archived: bool = False
+    members: frozenset[str] | None = None
+
+    def has(self, bot: Bot) -> bool:
+        """Whether the bot is in it."""
+        return self.members is None or bot.name in self.members
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message; `ts` is its name within its channel.
+
+    author: the bot, or "incoming-webhook". edited_ts: when it was last changed, None if never. more:
+    whatever else was sent with it, such as `blocks`.
+    """
+
+    channel: str
+    ts: str
+    author: str
+    text: str
+    thread_ts: str | None = None
+    edited_ts: str | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """Everything a loopback Slack knows; webhooks are channels by path, a message by channel and ts."""
+
+    bots: Mapping[str, Bot] = field(default_factory=dict)
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+    webhooks: Mapping[str, str] = field(default_factory=dict)
+    messages: Mapping[tuple[str, str], Message] = field(default_factory=dict)
+    next_number: int = 1
+
+    def find_channel(self, named: str) -> Channel | None:
+        """The channel of an id or a name, with or without its #."""
+        name = named.removeprefix("#")
+        for channel in self.channels.values():
+            if named == channel.id or name == channel.name:
+                return channel
+        return None
