@@ -27,6 +27,7 @@ from hugflow_assets.progress import RunProgress
 from hugflow_assets.run_log import tell_run
 from hugflow_resources.checks import check_specs, published_results, to_result
 from hugflow_resources.hub import HubResource
+from hugflow_resources.instance import POOL
 from hugflow_resources.materializations import (
     STAGES,
     partitions_name,
@@ -46,11 +47,6 @@ WORDS_BY_STAGE = {
     "metadata": "Every row's columns as a JSON file, and the same rows as a parquet index.",
     "processed": "The dataset is complete and published: its link stands.",
 }
-
-
-# Runs that may download at once, which operators set in the UI; MAX_CONCURRENT_DOWNLOADS holds
-# inside of them.
-POOL = "hf_downloads"
 
 
 class PlanConfig(dg.Config):

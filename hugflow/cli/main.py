@@ -21,6 +21,7 @@ from hugflow.cli import (
     removals,
     requests,
     status,
+    up,
 )
 from hugflow.cli.output import open_streams, print_data, print_error, print_failure, print_talk
 from hugflow.errors import HugflowError, UsageWrong
@@ -46,7 +47,7 @@ app.command("verify", short_help="Hold what is stored against what was made.")(c
 app.command("why", short_help="Tell where a file comes from.")(checks.why)
 app.add_typer(config.app, name="config")
 app.command("doctor", short_help="Look whether all is in place.")(doctor.doctor)
-app.command("up", short_help="Open the web UI, with daemon and sensor.")(project.up)
+app.command("up", short_help="Open the web UI, with daemon and sensor.")(up.up)
 app.command("demo", short_help="Show the whole loop, offline.")(demo.demo)
 
 

@@ -1,4 +1,4 @@
-"""Commands about a project: making one ready, and opening the web UI."""
+"""Making a folder a project, and Dagster ready in it."""
 
 import os
 import signal
@@ -10,15 +10,13 @@ from typing import Annotated
 
 import typer
 
-from hugflow.cli.builds import open_project
-from hugflow.cli.output import print_data, print_talk
+from hugflow.cli.output import print_data
 from hugflow.errors import HugflowError
 from hugflow.settings import Project, load_project
 from hugflow.settings_model import render_env_example
 
 TEMPLATES = ("workspace.yaml", "dagster.yaml")
 IGNORED = (".env", "/datasets/", "/processed/", "/.hugflow-state/", ".tmp_dagster_home_*")
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def init(
@@ -77,30 +75,6 @@ def _ignore(path: Path) -> bool:
 def read_template(name: str) -> str:
     """The text of a file that every project begins with."""
     return (files("hugflow.cli") / "templates" / name).read_text("utf-8")
-
-
-def up(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 3000,
-) -> None:
-    """Open the platform: Dagster's web UI, its daemon, and the sensor that watches main."""
-    project = open_project()
-    if project.root is None:
-        raise HugflowError(
-            "there is no project here",
-            why="no folder upwards has a workspace.yaml or hugflow.yaml",
-            mend="go into a project, or make one with `hugflow init`",
-        )
-    if host not in LOOPBACK:
-        print_talk(f"warning: the web UI asks nobody who they are; {host} lets others in")
-    prepare_dagster(project.root)
-    print_talk(f"opening http://{host}:{port} (stop it with Ctrl-C)")
-    print_talk("Dagster's history is kept in .hugflow-state/dagster, whatever it says below")
-    os.chdir(project.root)
-    command = dagster_dev(host, port)
-    sys.stderr.flush()
-    listen_to_interrupts()
-    os.execv(command[0], command)  # noqa: S606
 
 
 def dagster_dev(host: str, port: int) -> list[str]:

@@ -30,7 +30,7 @@ def check_dagster(patient: Patient) -> Iterator[Finding]:
     if root is None:
         return
     home = patient.environ.get("DAGSTER_HOME")
-    if home and Path(home).resolve() != (root / BASE_FOLDER).resolve():
+    if home and Path(home).resolve() not in (root.resolve(), (root / BASE_FOLDER).resolve()):
         yield warning(
             "DAGSTER_HOME",
             f"it is {home}, so Dagster looks there and not into the project",

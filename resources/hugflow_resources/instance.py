@@ -18,12 +18,15 @@ import yaml
 from dagster._core.instance.ref import InstanceRef
 
 from hugflow.errors import HugflowError, UsageWrong
+from hugflow.settings import load_project
 from hugflow.store.atomic import make_folder
 from hugflow.store.locks import hold
 
 CONFIG_FILE = "dagster.yaml"
 BASE_FOLDER = Path(".hugflow-state") / "dagster"
 PREPARING_S = 120.0
+# Runs that may download at once. MAX_CONCURRENT_DOWNLOADS, which counts files, holds inside them.
+POOL = "hf_downloads"
 
 
 def has_instance(root: Path) -> bool:
@@ -58,11 +61,20 @@ def open_instance(root: Path) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def prepare_instance(root: Path) -> None:
-    """Create the instance's tables, one process at a time; doing it again changes nothing."""
+def prepare_instance(root: Path, *, download_slots: int) -> None:
+    """Create the instance's tables, one process at a time; doing it again changes nothing.
+
+    download_slots: the limit that the pool of downloading runs begins with; what an operator sets
+    later, in the UI, stays.
+    """
     lock = root / BASE_FOLDER.parent / "locks" / "dagster-instance.lock"
     with hold(lock, "Dagster's instance", wait_s=PREPARING_S), open_instance(root) as instance:
         instance.get_runs(limit=1)
+        storage = instance.event_log_storage
+        if not storage.supports_global_concurrency_limits:
+            return
+        if POOL not in {limit.name for limit in storage.get_pool_limits()}:
+            storage.set_concurrency_slots(POOL, download_slots)
 
 
 def _with_absolute_folders(config: Any, root: Path) -> Any:
@@ -78,7 +90,9 @@ def _with_absolute_folders(config: Any, root: Path) -> Any:
 
 if __name__ == "__main__":
     try:
-        prepare_instance(Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve())
+        root = Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
+        slots = load_project(root).settings.max_concurrent_downloads
+        prepare_instance(root, download_slots=slots)
     except HugflowError as failure:
         sys.stderr.write(f"{failure}\n")
         sys.exit(failure.exit_code)

@@ -1,0 +1,165 @@
+"""The platform on one host: code server, daemon and web UI, kept running until told to end."""
+
+import os
+import secrets
+import signal
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from hugflow.cli.builds import open_project
+from hugflow.cli.output import print_talk
+from hugflow.cli.project import prepare_dagster
+from hugflow.errors import HugflowError
+from hugflow.settings import Project
+from hugflow.store.atomic import make_folder, write_file
+from hugflow.supervisor import Service, Supervisor
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOCATION = "hugflow_assets.definitions"
+TOKEN_FILE = "ui_token"  # noqa: S105  # the name of a file
+# As much as a question of three bytes may take on a busy host.
+PING_S = 20.0
+# A run begins with its process; the questions of the UI and of the daemon come beside it.
+CODE_THREADS = "8"
+
+
+def up(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 3000,
+    known_as: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A name by which browsers reach it; may be repeated."),
+    ] = None,
+    has_token: Annotated[
+        bool | None,
+        typer.Option(
+            "--token/--no-token",
+            help="Ask for the token in STATE_DIR/ui_token; without an own choice, only when others "
+            "than this host can reach it.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Open the platform: Dagster's web UI, its daemon, and the sensor that watches main.
+
+    What ends is started again. The web UI answers no page of another origin, and no stranger's
+    name for this host.
+    """
+    project = open_project()
+    if project.root is None:
+        raise HugflowError(
+            "there is no project here",
+            why="no folder upwards has a workspace.yaml or hugflow.yaml",
+            mend="go into a project, or make one with `hugflow init`",
+        )
+    is_open = host not in LOOPBACK
+    token_file = _make_token(project) if (is_open if has_token is None else has_token) else None
+    if token_file is not None:
+        print_talk(f"the web UI asks for the token in {token_file}")
+    elif is_open:
+        print_talk(f"warning: the web UI asks nobody who they are; {host} lets others in")
+    prepare_dagster(project.root)
+    print_talk(f"opening http://{_shown(host)}:{port} (stop it with Ctrl-C)")
+    stop = _stop_on_signals()
+    with tempfile.TemporaryDirectory(prefix="hugflow-") as folder:
+        # A socket in a folder of ours: whoever reaches it may run code as us.
+        socket, workspace = Path(folder) / "code.sock", Path(folder) / "workspace.yaml"
+        workspace.write_text(_render_workspace(socket), "utf-8")
+        web = ["--host", host, "--port", str(port)]
+        web += [word for name in known_as or () for word in ("--known-as", name)]
+        web += ["--token-file", str(token_file)] if token_file is not None else []
+        Supervisor(
+            [_code(socket), _daemon(workspace), _web(workspace, web)],
+            folder=project.root,
+            # Its daemon, started by itself, knows no instance but that of this folder.
+            environment={"DAGSTER_HOME": str(project.root), **os.environ},
+            say=print_talk,
+        ).run(stop)
+
+
+def _code(socket: Path) -> Service:
+    """The code server, which loads the datasets' assets, and runs them."""
+    command = ["code-server", "start", "-m", LOCATION, "--location-name", LOCATION]
+    command += ["--socket", str(socket), "--max-workers", CODE_THREADS, "--log-level", "warning"]
+    return Service(
+        "the code server",
+        _python("dagster", *command),
+        is_well=lambda: _answers(socket),
+        stop_signal=signal.SIGINT,
+    )
+
+
+def _daemon(workspace: Path) -> Service:
+    """The daemon: sensors, schedules, queue, backfills."""
+    # What the sensor sees is told by itself, when it is news; the daemon would tell every look.
+    command = ["run", "-w", str(workspace), "--log-level", "warning"]
+    return Service("the daemon", _python("dagster._daemon", *command))
+
+
+def _web(workspace: Path, options: list[str]) -> Service:
+    """The web UI behind its guard."""
+    return Service("the web UI", _python("hugflow_resources.web", str(workspace), *options))
+
+
+def _python(module: str, *arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-W", "ignore", "-m", module, *arguments)
+
+
+def _answers(socket: Path) -> bool:
+    """Whether the code server answers, and not only the process in front of it.
+
+    Its `Ping` asks for nothing and gives nothing: an empty message each way.
+    """
+    import grpc
+
+    with grpc.insecure_channel(f"unix:{socket}") as channel:
+        ping = channel.unary_unary("/api.DagsterApi/Ping")
+        try:
+            ping(b"", timeout=PING_S)
+        except grpc.RpcError:
+            return False
+    return True
+
+
+def _render_workspace(socket: Path) -> str:
+    return (
+        f"load_from:\n  - grpc_server:\n      socket: {socket}\n      location_name: {LOCATION}\n"
+    )
+
+
+def _make_token(project: Project) -> Path:
+    """The file that holds the token, which is made once and readable by nobody else."""
+    path = project.places.state_dir / TOKEN_FILE
+    if not path.is_file():
+        make_folder(path.parent)
+        before = os.umask(0o077)
+        try:
+            write_file(path, secrets.token_urlsafe(32) + "\n")
+        finally:
+            os.umask(before)
+    return path
+
+
+def _stop_on_signals() -> threading.Event:
+    """An event that is set when we are told to end.
+
+    A script's `hugflow up &` begins with SIGINT ignored, and its children would inherit that.
+    """
+    stop = threading.Event()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, note)
+    return stop
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

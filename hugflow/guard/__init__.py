@@ -1,0 +1,1 @@
+"""What stands before the web UI: who may ask, and for what."""

@@ -1,0 +1,175 @@
+"""Keeping some processes running: what ends, or is not well any more, is started again.
+
+Each process leads a session of its own: a signal meant for us reaches it through us, with all that
+it started. On Linux it ends with us, however we end.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+LOOK_EVERY_S: Final = 0.5
+ASK_EVERY_S: Final = 5.0
+# Loading a thousand datasets on a busy host takes its time.
+BIRTH_S: Final = 180.0
+UNWELL_IN_A_ROW: Final = 3
+PAUSES_S: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
+# What ran as long as this did not fail in a row.
+STEADY_S: Final = 120.0
+ENDING_S: Final = 30.0
+_PR_SET_PDEATHSIG: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A process that is to run all the time.
+
+    is_well: asked every few seconds; counts once it has been well, or had time to be born. Those
+    behind it are started when it first says so. None: running is enough. stop_signal: tells the process, and all it started, to end.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    is_well: Callable[[], bool] | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A service, its process, and how it has fared."""
+
+    service: Service
+    process: "subprocess.Popen[bytes] | None" = None
+    started_at: float = 0.0
+    failures: int = 0
+    due_at: float = 0.0
+    asked_at: float = 0.0
+    was_well: bool = False
+    was_ever_well: bool = False
+    unwell: int = 0
+    groups: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Runs services in `folder` until it is told to stop, and starts again what ends.
+
+    say: told in a line what happens.
+    """
+
+    services: Sequence[Service]
+    folder: Path
+    environment: Mapping[str, str]
+    say: Callable[[str], None]
+    _kept: list[_Kept] = field(default_factory=list)
+
+    def run(self, stop: threading.Event) -> None:
+        """Keep them running until `stop` is set; then end them, the last one first."""
+        self._kept = [_Kept(service) for service in self.services]
+        try:
+            while not stop.is_set():
+                for kept in self._kept:
+                    self._look_at(kept, time.monotonic())
+                    if kept.service.is_well is not None and not kept.was_ever_well:
+                        # What comes behind it needs it.
+                        break
+                stop.wait(LOOK_EVERY_S)
+        finally:
+            self._end_all()
+
+    def _look_at(self, kept: _Kept, now: float) -> None:
+        if kept.process is None:
+            if now >= kept.due_at:
+                self._start(kept, now)
+        elif (code := kept.process.poll()) is not None:
+            self._note_end(kept, now, f"ended with {code}")
+        elif not self._seems_well(kept, now):
+            _end(kept.process, kept.service.stop_signal)
+            self._note_end(kept, now, "did not answer any more")
+
+    def _start(self, kept: _Kept, now: float) -> None:
+        kept.process = subprocess.Popen(  # noqa: S603  # a list of ours
+            kept.service.command,
+            cwd=self.folder,
+            env=dict(self.environment),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+        )
+        kept.groups.append(kept.process.pid)
+        kept.started_at = kept.asked_at = now
+        kept.was_well, kept.unwell = False, 0
+
+    def _note_end(self, kept: _Kept, now: float, how: str) -> None:
+        # What it started, a run for example, goes on: it is ended when all of us are.
+        kept.process = None
+        kept.failures = 1 if now - kept.started_at > STEADY_S else kept.failures + 1
+        pause_s = PAUSES_S[min(kept.failures, len(PAUSES_S)) - 1]
+        kept.due_at = now + pause_s
+        self.say(f"{kept.service.name} {how}; it is started again in {pause_s:.0f} s")
+
+    def _seems_well(self, kept: _Kept, now: float) -> bool:
+        ask = kept.service.is_well
+        if ask is None or (kept.was_well and now - kept.asked_at < ASK_EVERY_S):
+            return True
+        kept.asked_at = now
+        if ask():
+            kept.was_well = kept.was_ever_well = True
+            kept.unwell = 0
+        elif kept.was_well or now - kept.started_at > BIRTH_S:
+            kept.unwell += 1
+        return kept.unwell < UNWELL_IN_A_ROW
+
+    def _end_all(self) -> None:
+        for kept in reversed(self._kept):
+            _signal_groups(kept, kept.service.stop_signal)
+        ends_at = time.monotonic() + ENDING_S
+        while time.monotonic() < ends_at and any(_has_group(kept) for kept in self._kept):
+            for kept in self._kept:
+                if kept.process is not None:
+                    kept.process.poll()
+            time.sleep(0.1)
+        for kept in self._kept:
+            _signal_groups(kept, signal.SIGKILL)
+            if kept.process is not None:
+                kept.process.wait()
+
+
+def _end(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    """End a process alone, not what it started."""
+    process.send_signal(number)
+    try:
+        process.wait(ENDING_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _signal_groups(kept: _Kept, number: signal.Signals) -> None:
+    """Signal a service with all that it started, also in its former lives."""
+    for group in kept.groups:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, number)
+
+
+def _has_group(kept: _Kept) -> bool:
+    """Whether anything of a service runs still."""
+    for group in kept.groups:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, 0)
+            return True
+    return False
+
+
+def _die_with_parent() -> None:
+    """Let the kernel end a child whose parent has gone without saying so: prctl(2)."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

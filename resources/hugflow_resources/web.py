@@ -1,0 +1,73 @@
+"""Dagster's web server behind the guard: what `hugflow up` opens.
+
+    python -m hugflow_resources.web WORKSPACE --host HOST --port PORT [--token-file FILE]
+        [--known-as NAME]...
+
+is started in a project's root. WORKSPACE names the code locations.
+"""
+
+import argparse
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import dagster as dg
+import uvicorn
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+from dagster_webserver.app import create_app_from_workspace_process_context
+
+from hugflow.guard.asgi import Guard
+from hugflow.guard.rules import Rules, known_hosts
+from hugflow_resources.instance import open_instance
+
+POLL_MS = 2000
+ENDING_S = 3
+
+
+def serve(workspace: Path, host: str, port: int, rules: Rules) -> None:
+    """Serve the web UI of the project in the working directory until a signal ends it."""
+    with (
+        open_instance(Path.cwd()) as instance,
+        WorkspaceProcessContext(
+            instance,
+            version=dg.__version__,
+            read_only=False,
+            workspace_load_target=WorkspaceFileTarget([str(workspace)]),
+        ) as context,
+    ):
+        app = create_app_from_workspace_process_context(context, "", POLL_MS)
+        uvicorn.run(
+            Guard(app, rules),
+            host=host,
+            port=port,
+            log_level="warning",
+            # Those behind it say who they are; nobody else is believed.
+            proxy_headers=False,
+            timeout_graceful_shutdown=ENDING_S,
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m hugflow_resources.web")
+    parser.add_argument("workspace", type=Path)
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--token-file", type=Path)
+    parser.add_argument("--known-as", action="append", default=[])
+    asked = parser.parse_args(arguments)
+    token = asked.token_file.read_text("ascii").strip() if asked.token_file is not None else None
+    warnings.simplefilter("ignore")
+    logging.getLogger("dagster").setLevel(logging.WARNING)
+    serve(
+        asked.workspace,
+        asked.host,
+        asked.port,
+        Rules(known_hosts(asked.host, asked.port, asked.known_as), token),
+    )
+
+
+if __name__ == "__main__":
+    main()

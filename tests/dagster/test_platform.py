@@ -1,0 +1,299 @@
+"""From a push to main to a link, and what happens on the way, in each layout of processes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from hugflow.settings import load_project
+from hugflow.store.layout import Places
+from hugflow.store.trash import read_entries
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_speech, publish_tables, publish_text, speech_table
+from hugflow_resources.instance import open_instance, prepare_instance
+from hugflow_resources.materializations import STAGES
+from tests.dagster.conftest import Project, wait_until
+from tests.dagster.layouts import Platform, Start, kill
+
+pytestmark = pytest.mark.slow
+
+SHARDS = 5
+ENDED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
+
+
+@pytest.fixture
+def start(project: Project) -> Start:
+    """Start the platform on a project: `start("services")`."""
+
+    def begin(layout: str) -> Platform:
+        prepare_instance(project.root, download_slots=5)
+        platform = Platform(project, layout)
+        platform.start()
+        wait_until(platform.is_up, 120, "the web server knows the sensor")
+        return platform
+
+    return begin
+
+
+def name_of(hf_id: str, revision: str = "main") -> str:
+    return f"{hf_id.replace('/', '__')}__split_train__rev_{revision}"
+
+
+def request(hf_id: str, more: str = "") -> dict[str, str]:
+    """The file that asks for a dataset, by its path."""
+    own = hf_id.partition("/")[2]
+    return {f"requests/add/{own}.yaml": f"hf_id: {hf_id}\ndescription: For tests\n{more}"}
+
+
+def publish_long(hub: LoopbackHub, hf_id: str, shards: int = SHARDS) -> None:
+    """A dataset that takes some seconds to encode, and hardly any to publish."""
+    clip = speech_table(1, seconds=120.0, seed=3)
+    table = pa.concat_tables([clip] * (12 * shards))
+    publish_tables(hub, hf_id, {"default": {"train": table}}, shards=shards)
+
+
+class Watch:
+    """What is looked at from outside: disk and event log."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+        self.root = platform.project.root
+
+    @property
+    def places(self) -> Places:
+        return load_project(self.root).places
+
+    def until(self, is_so: Callable[[], bool], what: str, timeout_s: float = 180) -> None:
+        try:
+            wait_until(is_so, timeout_s, what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.platform.log()[-6000:]}") from None
+
+    def is_linked(self, name: str) -> bool:
+        return self.places.link(name).is_symlink()
+
+    def is_green(self, name: str, shards: int) -> bool:
+        with open_instance(self.root) as instance:
+            keys = [dg.AssetKey([name, stage]) for stage in STAGES]
+            return all(len(instance.get_materialized_partitions(key)) == shards for key in keys)
+
+    def runs(self, name: str = "") -> list[dg.DagsterRun]:
+        with open_instance(self.root) as instance:
+            found = instance.get_runs()
+        made = [run for run in found if any(k.path[0] == name for k in run.asset_selection or ())]
+        return made if name else list(found)
+
+    def all_ended(self) -> bool:
+        return all(run.status in ENDED for run in self.runs())
+
+    def shards_done(self, name: str) -> int:
+        return len(list((self.places.state_dir / "ledger" / name).glob("*/*.metadata.json")))
+
+    def json_times(self, name: str) -> dict[Path, int]:
+        return {p: p.stat().st_mtime_ns for p in self.places.dataset(name).json.glob("*.json")}
+
+
+@pytest.mark.parametrize("layout", ["dev", "services", "up"])
+def test_a_push_to_main_does_the_rest_and_main_stays_in_command(
+    layout: str, start: Start, hub: LoopbackHub, project: Project
+):
+    first, second, third = (f"platform/{word}-{layout}" for word in ("one", "two", "three"))
+    publish_long(hub, first, shards=3)
+    publish_text(hub, second, rows=4, shards=2)
+    publish_text(hub, third, rows=4, shards=1)
+    watch = Watch(start(layout))
+
+    # Two requests, the second while the first runs, and a broken file beside them.
+    project.push(request(first))
+    watch.until(lambda: watch.shards_done(name_of(first)) >= 1, "a shard of the first")
+    project.push({**request(second), "requests/add/broken.yaml": "hf_id: [\n"})
+    watch.until(lambda: watch.is_linked(name_of(second)), "the link of the second")
+    watch.until(lambda: watch.is_linked(name_of(first)), "the link of the first")
+    watch.until(lambda: watch.is_green(name_of(first), 3), "the first is green")
+    watch.until(lambda: watch.is_green(name_of(second), 2), "the second is green")
+
+    # The remote is gone for a while.
+    away = project.remote.with_name("away.git")
+    project.remote.rename(away)
+    watch.until(lambda: "main cannot be read" in watch.platform.log(), "the sensor says so")
+    assert watch.is_linked(name_of(first))
+    away.rename(project.remote)
+    project.push(request(third))
+    watch.until(lambda: watch.is_linked(name_of(third)), "the link of the third")
+
+    # A request is edited to another revision: another dataset, and the old one stays.
+    commit = hub.publish(third, {"NOTES.md": b"more words"})
+    project.push(request(third, f"revision: {commit}\n"))
+    edited = name_of(third, commit)
+    watch.until(lambda: watch.is_linked(edited), "the link of the other revision")
+    assert watch.is_linked(name_of(third))
+
+    # A removal.
+    own = second.partition("/")[2]
+    project.push({f"requests/remove/{own}.yaml": f"hf_id: {second}\nreason: Replaced\n"})
+    watch.until(lambda: not watch.places.dataset(name_of(second)).root.exists(), "it is removed")
+    watch.until(lambda: not watch.is_linked(name_of(second)), "its link has gone")
+    assert [entry.name for entry in read_entries(watch.places)] == [name_of(second)]
+    watch.until(watch.all_ended, "all runs have ended")
+    assert {run.status for run in watch.runs()} == {dg.DagsterRunStatus.SUCCESS}
+    if layout != "dev":
+        watch.platform.stop()
+
+
+@pytest.mark.parametrize("part", ["run", "code", "daemon"])
+def test_whatever_is_killed_finished_shards_stay_and_the_rest_is_done_once(
+    part: str, start: Start, hub: LoopbackHub, project: Project
+):
+    hf_id = f"platform/killed-{part}"
+    name = name_of(hf_id)
+    publish_long(hub, hf_id)
+    watch = Watch(start("services"))
+    project.push(request(hf_id))
+    watch.until(lambda: watch.shards_done(name) >= 1, "a first shard")
+    if part == "run":
+        (worker,) = watch.platform.run_workers()
+        kill(worker)
+    else:
+        watch.platform.kill(part)
+    finished = watch.json_times(name)
+    assert not watch.is_linked(name)
+    watch.platform.start()
+    watch.until(lambda: watch.is_linked(name), "the link")
+    watch.until(lambda: watch.is_green(name, SHARDS), "all is green")
+    watch.until(watch.all_ended, "no run stays started")
+    after = watch.json_times(name)
+    assert {path: after[path] for path in finished} == finished
+    runs = watch.runs(name)
+    statuses = [run.status for run in runs]
+    # The last run did the rest; a run that was killed has failed, and no other was needed.
+    assert statuses[0] is dg.DagsterRunStatus.SUCCESS
+    assert len(statuses) == (2 if part == "run" else 1)
+
+
+def test_after_the_machine_went_down_no_run_stays_started(
+    start: Start, hub: LoopbackHub, project: Project
+):
+    hf_id = "platform/machine"
+    name = name_of(hf_id)
+    publish_long(hub, hf_id)
+    watch = Watch(start("up"))
+    project.push(request(hf_id))
+    watch.until(lambda: watch.shards_done(name) >= 1, "a first shard")
+    for pid in [*watch.platform.run_workers(), *watch.platform._pids()]:
+        kill(pid)
+    assert not watch.is_linked(name)
+    watch.platform.start()
+    watch.until(lambda: watch.is_linked(name), "the link")
+    watch.until(watch.all_ended, "no run stays started")
+
+
+@pytest.mark.parametrize("part", ["code-server", "api grpc", "dagster._daemon"])
+def test_up_starts_again_what_ends_by_itself(
+    part: str, start: Start, hub: LoopbackHub, project: Project
+):
+    hf_id = f"platform/up-{part[:4]}"
+    publish_text(hub, hf_id, rows=4, shards=1)
+    watch = Watch(start("up"))
+    (pid, *_) = [p for p in watch.platform._pids() if part in _words_of(p)]
+    kill(pid)
+    watch.until(lambda: "it is started again" in watch.platform.log(), "it is noticed")
+    project.push(request(hf_id))
+    watch.until(lambda: watch.is_linked(name_of(hf_id)), "the link", 240)
+
+
+def test_a_run_that_is_terminated_in_the_ui_ends_soon_with_its_rows_safe(
+    start: Start, hub: LoopbackHub, project: Project
+):
+    hf_id = "platform/terminated"
+    name = name_of(hf_id)
+    # One clip takes longer to encode than a person waits.
+    clip = speech_table(1, seconds=3_000.0, seed=3)
+    short = speech_table(40, seconds=1.0)
+    tables = pa.concat_tables([short, clip.select(short.column_names)] * 2)
+    publish_tables(hub, hf_id, {"default": {"train": tables}}, shards=1)
+    watch = Watch(start("services"))
+    project.push(request(hf_id))
+    watch.until(lambda: len(watch.json_times(name)) >= 40, "some rows")
+    (run,) = watch.runs(name)
+    finished = watch.json_times(name)
+    mutation = "mutation($id: String!) { terminateRun(runId: $id) { __typename } }"
+    told = watch.platform.ask(mutation, id=run.run_id)
+    assert told["terminateRun"]["__typename"] == "TerminateRunSuccess"
+    watch.until(watch.all_ended, "the run has ended", 10)
+    (run,) = watch.runs(name)
+    assert run.status is dg.DagsterRunStatus.CANCELED
+    after = watch.json_times(name)
+    assert {path: after[path] for path in finished} == finished
+    assert not list(watch.places.dataset(name).audio.glob(".*"))
+    watch.until(lambda: "was stopped by a person" in watch.platform.log(), "it is left alone", 40)
+
+
+BACKFILL = """
+mutation($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+STATUS = """
+query($id: String!) {
+  partitionBackfillOrError(backfillId: $id) {
+    __typename
+    ... on PartitionBackfill { status error { message } }
+  }
+}
+"""
+
+
+def backfill(watch: Watch, name: str, stages: list[str], keys: list[str]) -> str:
+    """What the button in the UI does; how it ended."""
+    selection = [{"path": [name, stage]} for stage in stages]
+    params = {"assetSelection": selection, "partitionNames": keys}
+    told = watch.platform.ask(BACKFILL, params=params)["launchPartitionBackfill"]
+    assert told["__typename"] == "LaunchBackfillSuccess", told
+    status = ""
+
+    def has_ended() -> bool:
+        nonlocal status
+        found = watch.platform.ask(STATUS, id=told["backfillId"])["partitionBackfillOrError"]
+        status = found["status"]
+        return status.startswith(("COMPLETED", "FAILED", "CANCELED"))
+
+    watch.until(has_ended, "the backfill has ended")
+    return status
+
+
+def test_backfills_over_missing_finished_and_failed_partitions_end_as_they_should(
+    start: Start, hub: LoopbackHub, project: Project
+):
+    hf_id = "platform/backfill"
+    name = name_of(hf_id)
+    publish_speech(hub, hf_id, rows=8, shards=4, seconds=0.3, broken_rows={5: b"x"})
+    watch = Watch(start("services"))
+    # Nothing runs by itself: one bad row is too many, and the sensor's attempt has failed.
+    project.push(request(hf_id, "max_bad_rows: 0\n"))
+    watch.until(lambda: bool(watch.runs(name)) and watch.all_ended(), "the sensor's attempt")
+    with open_instance(project.root) as instance:
+        keys = list(instance.get_dynamic_partitions(f"{name}/shards"))
+    made = ["raw", "audio", "metadata"]
+    assert backfill(watch, name, made, keys[:2]) == "COMPLETED_SUCCESS"
+    assert backfill(watch, name, list(STAGES), keys) == "COMPLETED_FAILED"
+    project.push(request(hf_id, "max_bad_rows: 1\n"))
+    watch.until(lambda: watch.is_linked(name), "the link, once the row is allowed")
+    watch.until(watch.all_ended, "all runs have ended")
+    assert backfill(watch, name, list(STAGES), keys) == "COMPLETED_SUCCESS"
+    assert backfill(watch, name, list(STAGES), keys[1:3]) == "COMPLETED_SUCCESS"
+    before = watch.json_times(name)
+    assert backfill(watch, name, ["audio"], keys[:1]) == "COMPLETED_SUCCESS"
+    assert watch.json_times(name) == before
+
+
+def _words_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text("utf-8", "replace").replace("\0", " ")
+    except OSError:
+        return ""
