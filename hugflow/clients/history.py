@@ -29,10 +29,11 @@ _COMMIT_ID = re.compile(r"[0-9a-f]{40,64}")
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit of main: its id, its author's name, the first line of its message."""
+    """A commit of main: its id, its author's name and address, the first line of its message."""
 
     id: str
     author: str
+    email: str
     title: str
 
 
@@ -74,7 +75,12 @@ def fetch_commits(
                 mirror,
                 [
                     *("log", "--first-parent", "--diff-merges=first-parent", "--no-renames"),
-                    *("--name-only", "-z", "--format=%H%x00%an%x00%s", f"--max-count={DEPTH}"),
+                    *(
+                        "--name-only",
+                        "-z",
+                        "--format=%H%x00%an%x00%ae%x00%s",
+                        f"--max-count={DEPTH}",
+                    ),
                     *(commit, "--", REQUESTS_FOLDER),
                 ],
                 READ_TIMEOUT_S,
@@ -94,11 +100,11 @@ def fetch_commits(
 def _to_asked(since: str, together: int, commit: Commit | None) -> Asked:
     if commit is None:
         return Asked(since, together)
-    return Asked(since, together, commit.id, commit.author, commit.title)
+    return Asked(since, together, commit.id, commit.author, commit.email, commit.title)
 
 
 def _parse_log(told: str) -> list[tuple[str, Commit]]:
-    """The pairs of path and commit in `id NUL author NUL title NUL LF path NUL path NUL id ...`."""
+    """The pairs of path and commit in `id NUL author NUL email NUL title NUL LF path NUL id ...`."""
     words = iter(told.split("\0"))
     pairs: list[tuple[str, Commit]] = []
     commit: Commit | None = None
@@ -107,7 +113,8 @@ def _parse_log(told: str) -> list[tuple[str, Commit]]:
         if path.startswith(f"{REQUESTS_FOLDER}/") and commit is not None:
             pairs.append((path, commit))
         elif _COMMIT_ID.fullmatch(word):
-            commit = Commit(word, _plain(next(words, "")), _plain(next(words, "")))
+            author, email, title = (_plain(next(words, "")) for _ in range(3))
+            commit = Commit(word, author, email, title)
     return pairs
 
 

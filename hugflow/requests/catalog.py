@@ -10,7 +10,8 @@ r"""The catalogue: what main asks for, as this machine last read it.
           "text": "hf_id: acme/speech\ndescription: For tests\n",
           "since": "1f0c...",                    main's commit when it was first seen like this
           "together": 0,                         removals that were first seen then
-          "commit": "77ab...", "author": "Ada", "title": "Merge pull request #12 from ada/speech"
+          "commit": "77ab...", "author": "Ada", "email": "ada@example.org",
+          "title": "Merge pull request #12 from ada/speech"
         }                                        the commit that brought it, null where unknown
       },
       "problems": [                              files that could not even be read
@@ -46,13 +47,15 @@ class Asked:
     """How a request file came to main.
 
     since: main's commit when the file was first seen with these bytes. together: how many removals
-    were first seen then. commit, author, title: of the commit that brought it, None where unknown.
+    were first seen then. commit, author, email, title: of the commit that brought it, None where
+    unknown.
     """
 
     since: str
     together: int = 0
     commit: str | None = None
     author: str | None = None
+    email: str | None = None
     title: str | None = None
 
     @property
@@ -147,7 +150,7 @@ def _to_bytes(text: str) -> bytes:
 
 
 def _to_asked(file: Mapping[str, Any]) -> Asked:
-    who = (file["commit"], file["author"], file["title"])
+    who = (file["commit"], file["author"], file["email"], file["title"])
     return Asked(str(file["since"]), int(file["together"]), *who)
 
 

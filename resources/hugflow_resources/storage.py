@@ -69,12 +69,13 @@ class Storage(dg.ConfigurableResource["Storage"]):
         """The three roots as paths."""
         return Places(Path(self.storage_root), Path(self.processed_root), Path(self.state_dir))
 
-    def options(self, *, lock_wait_s: float = FOR_EVER) -> Options:
+    def options(self, *, lock_wait_s: float = FOR_EVER, policy: Policy | None = None) -> Options:
         """How work is done; a run waits for locks as long as it takes, the sensor for none.
 
-        Raises PolicyInvalid when the policy cannot be read.
+        policy: one that is of now; None: the one that was loaded. Raises PolicyInvalid when that
+        could not be read.
         """
-        if self.policy_fault is not None:
+        if policy is None and self.policy_fault is not None:
             raise policy_unreadable(self.policy_fault)
         return Options(
             workers=self.workers,
@@ -85,5 +86,5 @@ class Storage(dg.ConfigurableResource["Storage"]):
             storage_quota_bytes=self.storage_quota_bytes,
             lock_wait_s=lock_wait_s,
             short_wait_s=0.0,
-            policy=Policy.model_validate_json(self.policy),
+            policy=policy or Policy.model_validate_json(self.policy),
         )

@@ -11,6 +11,7 @@ from hugflow.removal.uses import refuse_used
 from hugflow.requests.catalog import Asked, Catalog
 from hugflow.requests.collect import RemovalFile
 from hugflow.requests.model import Identity
+from hugflow.requests.policy import Policy
 from hugflow.stages.removed import is_kept
 from hugflow.store.layout import Places
 from hugflow_sensors.decide import is_unconfirmed
@@ -21,7 +22,7 @@ from hugflow_sensors.runs import stop_run
 class Removals:
     """What main says about removing, and what is at work meanwhile.
 
-    run_ids_by_name: runs that are making a dataset, or are about to.
+    run_ids_by_name: runs that are making a dataset, or are about to. policy: who may remove.
     """
 
     instance: dg.DagsterInstance
@@ -29,6 +30,7 @@ class Removals:
     catalog: Catalog
     branch: str
     run_ids_by_name: Mapping[str, Sequence[str]]
+    policy: Policy
 
     def carry_out(self, file: RemovalFile, identity: Identity) -> str:
         """Remove a dataset, or say in a line why not yet; "" where it is gone already.
@@ -47,6 +49,9 @@ class Removals:
                 f"{name}: kept, because {asked.together} removals came together; "
                 f"`confirm: true` in {file.path} lets it go"
             )
+        if not self.policy.allows_remover(asked.author, asked.email):
+            who = asked.author or "somebody whom git does not name"
+            return f"{name}: kept, because the policy does not let {who} remove ({file.path})"
         refuse_used(name, removal.uses)
         if run_ids := self.run_ids_by_name.get(name):
             stopped = [stop_run(self.instance, run_id, name) for run_id in run_ids]

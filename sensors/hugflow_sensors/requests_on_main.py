@@ -60,11 +60,11 @@ def build_requests_on_main(loaded: str | None) -> dg.SensorDefinition:
         requests = read_asked(places, known.parse(catalog))
         refused = (*catalog.problems, *requests.problems)
         words += [f"refused: {problem.headline}" for problem in refused]
-        tick = Tick(context, storage, hub.open(), memo, known, words)
+        tick = Tick(context, catalog, storage, hub.open(), memo, known, words)
         tick.look_at_runs()
         if is_fresh:
             # Whoever cannot see main now does not know that a removal still stands.
-            tick.carry_out(requests, catalog, requests_repo.branch)
+            tick.carry_out(requests, requests_repo.branch)
         tick.look_at(_loaded(context, requests.adds))
         return tick.answer()
 

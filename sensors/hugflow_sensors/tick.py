@@ -15,6 +15,7 @@ from hugflow.errors import HugflowError
 from hugflow.requests.catalog import Catalog
 from hugflow.requests.collect import AddFile, ParsedFiles, RemovalFile, RequestSet, parse_files
 from hugflow.requests.model import AddRequest, RemoveRequest
+from hugflow.requests.policy import read_policy
 from hugflow.shards.plans import read_current_id, read_current_plan
 from hugflow.stages.build import Build
 from hugflow.stages.open import changed_fields, open_build
@@ -100,6 +101,7 @@ class Tick:
     """One look at all datasets, and what comes of it."""
 
     context: dg.SensorEvaluationContext
+    catalog: Catalog
     storage: Storage
     hub: Hub
     memo: Memo
@@ -121,15 +123,16 @@ class Tick:
             self.words.append(f"the process of run {run_id[:8]} has gone: the run was ended")
         self.busy = find_busy(instance, now)
 
-    def carry_out(self, requests: RequestSet, catalog: Catalog, branch: str) -> None:
+    def carry_out(self, requests: RequestSet, branch: str) -> None:
         """Remove what main asks to be removed, and let Dagster forget what has gone."""
         instance, places = self.context.instance, self.storage.places
-        removals = Removals(instance, places, catalog, branch, self.busy)
         for file in requests.removals:
             identity = file.identity
             if identity is None or self._is_waiting(identity.name, file.request):
                 continue
             with self._attempt(identity.name, file):
+                policy = read_policy(self.catalog.config)
+                removals = Removals(instance, places, self.catalog, branch, self.busy, policy)
                 if said := removals.carry_out(file, identity):
                     self.words.append(said)
         self._forget_removed()
@@ -219,7 +222,9 @@ class Tick:
             again = f"`hugflow retry {name}` makes it again, and so does a change of its request"
             self.words.append(f"{name}: removed by hand; {again}")
             return
-        options = self.storage.options(lock_wait_s=0.0)
+        # Main's own of this moment: what was loaded may be older.
+        policy = read_policy(self.catalog.config)
+        options = self.storage.options(lock_wait_s=0.0, policy=policy)
         planned = read_current_plan(places, name)
         if planned is None or changed_fields(request, planned.request, options):
             if self.plans >= PLANS_PER_TICK:

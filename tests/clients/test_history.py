@@ -38,7 +38,9 @@ def test_a_request_is_known_by_the_merge_that_brought_it(world: World):
     catalog = fetch(world)
     title = "Merge pull request #12 from ada/speech"
     for path in (ADD, OTHER):
-        assert catalog.asked_by_path[path] == Asked(head, 0, merged, "Ada", title)
+        assert catalog.asked_by_path[path] == Asked(
+            head, 0, merged, "Ada", "ada@example.org", title
+        )
     assert catalog.asked_by_path[ADD].pull_request == 12
 
 

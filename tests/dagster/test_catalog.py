@@ -13,7 +13,9 @@ PROBLEM = Problem("requests/add/l.yaml", None, None, None, "is a link", "why", "
 def test_every_byte_and_every_name_survives(places: Places):
     files = {"requests/add/\udcff.yaml": b"hf_id: \xff\x00\r\n", "requests/add/b.yaml": b""}
     asked = {
-        "requests/add/\udcff.yaml": Asked("b" * 40, 4, "c" * 40, "Åda", "Ask (#7)"),
+        "requests/add/\udcff.yaml": Asked(
+            "b" * 40, 4, "c" * 40, "Åda", "a@example.org", "Ask (#7)"
+        ),
         "requests/add/b.yaml": Asked("a" * 40),
     }
     catalog = Catalog("a" * 40, files, (PROBLEM,), asked, b"policy: \xff\n")
@@ -54,7 +56,7 @@ def test_commits_that_ask_for_the_same_have_one_digest():
 def test_the_pull_request_is_read_from_the_title_that_github_writes(
     title: str | None, number: int | None
 ):
-    assert Asked("a" * 40, 0, "b" * 40, "Ada", title).pull_request == number
+    assert Asked("a" * 40, 0, "b" * 40, "Ada", "ada@example.org", title).pull_request == number
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"version": 2}', b'{"version": 1}', b"\xff"])

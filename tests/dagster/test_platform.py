@@ -193,14 +193,18 @@ def test_after_the_machine_went_down_no_run_stays_started(
 def test_up_starts_again_what_ends_by_itself(
     part: str, start: Start, hub: LoopbackHub, project: Project
 ):
-    hf_id = f"platform/up-{part[:4]}"
-    publish_text(hub, hf_id, rows=4, shards=1)
+    first, second = f"platform/up-{part[:4]}", f"platform/again-{part[:4]}"
+    for hf_id in (first, second):
+        publish_text(hub, hf_id, rows=4, shards=1)
     watch = Watch(start("up"))
+    # The first request lets the code server load itself anew; after that it stays the same.
+    project.push(request(first))
+    watch.until(lambda: watch.is_linked(name_of(first)) and watch.all_ended(), "the first link")
     (pid, *_) = [p for p in watch.platform._pids() if part in _words_of(p)]
     kill(pid)
     watch.until(lambda: "it is started again" in watch.platform.log(), "it is noticed")
-    project.push(request(hf_id))
-    watch.until(lambda: watch.is_linked(name_of(hf_id)), "the link", 240)
+    project.push(request(second))
+    watch.until(lambda: watch.is_linked(name_of(second)), "the second link")
 
 
 def test_a_run_that_is_terminated_in_the_ui_ends_soon_with_its_rows_safe(
@@ -249,22 +253,28 @@ query($id: String!) {
 """
 
 
-def backfill(watch: Watch, name: str, stages: list[str], keys: list[str]) -> str:
-    """What the button in the UI does; how it ended."""
-    selection = [{"path": [name, stage]} for stage in stages]
-    params = {"assetSelection": selection, "partitionNames": keys}
-    told = watch.platform.ask(BACKFILL, params=params)["launchPartitionBackfill"]
-    assert told["__typename"] == "LaunchBackfillSuccess", told
-    status = ""
+def backfill(watch: Watch, name: str, *asked: tuple[list[str], list[str]]) -> list[str]:
+    """What the button in the UI does, several times at once: how each of them ended.
 
-    def has_ended() -> bool:
-        nonlocal status
-        found = watch.platform.ask(STATUS, id=told["backfillId"])["partitionBackfillOrError"]
-        status = found["status"]
-        return status.startswith(("COMPLETED", "FAILED", "CANCELED"))
+    asked: the stages and the partition keys of each.
+    """
+    ids = []
+    for stages, keys in asked:
+        selection = [{"path": [name, stage]} for stage in stages]
+        params = {"assetSelection": selection, "partitionNames": keys}
+        told = watch.platform.ask(BACKFILL, params=params)["launchPartitionBackfill"]
+        assert told["__typename"] == "LaunchBackfillSuccess", told
+        ids.append(told["backfillId"])
 
-    watch.until(has_ended, "the backfill has ended")
-    return status
+    def statuses() -> list[str]:
+        found = [watch.platform.ask(STATUS, id=backfill_id) for backfill_id in ids]
+        return [each["partitionBackfillOrError"]["status"] for each in found]
+
+    def have_ended() -> bool:
+        return all(s.startswith(("COMPLETED", "FAILED", "CANCELED")) for s in statuses())
+
+    watch.until(have_ended, "the backfills have ended")
+    return statuses()
 
 
 def test_backfills_over_missing_finished_and_failed_partitions_end_as_they_should(
@@ -274,21 +284,19 @@ def test_backfills_over_missing_finished_and_failed_partitions_end_as_they_shoul
     name = name_of(hf_id)
     publish_speech(hub, hf_id, rows=8, shards=4, seconds=0.3, broken_rows={5: b"x"})
     watch = Watch(start("services"))
-    # Nothing runs by itself: one bad row is too many, and the sensor's attempt has failed.
+    # One bad row is too many, and the sensor's attempt has failed.
     project.push(request(hf_id, "max_bad_rows: 0\n"))
     watch.until(lambda: bool(watch.runs(name)) and watch.all_ended(), "the sensor's attempt")
     with open_instance(project.root) as instance:
         keys = list(instance.get_dynamic_partitions(f"{name}/shards"))
-    made = ["raw", "audio", "metadata"]
-    assert backfill(watch, name, made, keys[:2]) == "COMPLETED_SUCCESS"
-    assert backfill(watch, name, list(STAGES), keys) == "COMPLETED_FAILED"
+    some, whole = (["raw", "audio", "metadata"], keys[:2]), (list(STAGES), keys)
+    assert backfill(watch, name, some, whole) == ["COMPLETED_SUCCESS", "COMPLETED_FAILED"]
     project.push(request(hf_id, "max_bad_rows: 1\n"))
     watch.until(lambda: watch.is_linked(name), "the link, once the row is allowed")
     watch.until(watch.all_ended, "all runs have ended")
-    assert backfill(watch, name, list(STAGES), keys) == "COMPLETED_SUCCESS"
-    assert backfill(watch, name, list(STAGES), keys[1:3]) == "COMPLETED_SUCCESS"
     before = watch.json_times(name)
-    assert backfill(watch, name, ["audio"], keys[:1]) == "COMPLETED_SUCCESS"
+    middle, audio = (list(STAGES), keys[1:3]), (["audio"], keys[:1])
+    assert backfill(watch, name, whole, middle, audio) == ["COMPLETED_SUCCESS"] * 3
     assert watch.json_times(name) == before
 
 

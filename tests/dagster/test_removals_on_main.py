@@ -207,6 +207,25 @@ def test_a_removal_that_a_kill_ended_half_way_is_finished(world: World, ask: Ask
     assert [entry.phase for entry in read_entries(world.places)] == ["gone"]
 
 
+def test_whoever_the_policy_does_not_let_remove_removes_nothing(world: World, ask: Ask):
+    name = ask()
+    world.complete(name)
+    world.project.push({"hugflow.yaml": "policy: {removers: [bob, '*@elsewhere.org']}\n"})
+    assert "does not let Ada remove" in ask_to_remove(world, name)
+    assert stands(world, name)
+    world.project.push({"hugflow.yaml": "policy: {removers: [bob, '*@EXAMPLE.org']}\n"})
+    world.tick_after_push()
+    assert not stands(world, name)
+
+
+def test_a_policy_that_cannot_be_read_lets_nobody_remove(world: World, ask: Ask):
+    name = ask()
+    world.complete(name)
+    world.project.push({"hugflow.yaml": "policy: {removers: everybody}\n"})
+    assert "the policy in hugflow.yaml cannot be read" in ask_to_remove(world, name)
+    assert stands(world, name)
+
+
 def test_an_ambiguous_removal_takes_nothing_and_lists_what_it_may_mean(
     world: World, ask: Ask, hub: LoopbackHub
 ):
