@@ -28,6 +28,8 @@ from hugflow_assets.run_log import tell_run
 from hugflow_resources.checks import check_specs, published_results, to_result
 from hugflow_resources.hub import HubResource
 from hugflow_resources.instance import POOL
+from hugflow_resources.links import request_url
+from hugflow_resources.markdown import quote_markdown
 from hugflow_resources.materializations import (
     STAGES,
     partitions_name,
@@ -327,12 +329,14 @@ def _spec(
     tags = {"hugflow/stage": stage}
     return dg.AssetSpec(
         key=dg.AssetKey([request.name, stage]),
-        description=description + _quote(request),
+        # Its words are a stranger's, and Dagster renders markdown.
+        description=description + quote_markdown(request.description),
         group_name=group_name(request.name),
         kinds=kinds,
         owners=[request.owner] if request.owner and is_valid_owner(request.owner) else [],
         tags=tags,
         metadata={
+            "hub": dg.MetadataValue.url(request_url(request)),
             "hf_id": request.hf_id,
             "subset": request.subset or "none",
             "split": request.split,
@@ -342,11 +346,6 @@ def _spec(
         skippable=stage != "plan",
         deps=deps,
     )
-
-
-def _quote(request: AddRequest) -> str:
-    """The request's own words, as a quotation: they are a stranger's, and markdown is rendered."""
-    return "\n".join(f"    {line}" for line in request.description.splitlines())
 
 
 def _range_of_all(build: Build) -> str:

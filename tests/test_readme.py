@@ -55,6 +55,12 @@ def test_every_page_it_links_to_is_there():
     assert [page for page in linked if not (ROOT / page).is_file()] == []
 
 
+def test_its_pictures_are_small():
+    shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
+    assert shown
+    assert [picture for picture in shown if (ROOT / picture).stat().st_size >= 80_000] == []
+
+
 def test_every_command_it_lists_exists():
     from hugflow.cli.main import app
 

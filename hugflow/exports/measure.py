@@ -17,6 +17,7 @@ from typing import Any
 
 import polars as pl
 
+from hugflow.exports.histogram import Histogram, to_histogram
 from hugflow.exports.scan import scan_index
 from hugflow.exports.statistics import AudioStatistics, Spread, Statistics, TextStatistics
 from hugflow.shards.features import index_names
@@ -67,6 +68,17 @@ def read_statistics(index_files: Sequence[Path], text_column: str | None) -> Sta
         _to_audio(found["forms"], found["duration"], rows, seconds) if seconds else None,
         _to_text(found["text"], found.get("speed"), seconds) if has_text else None,
     )
+
+
+def read_durations(index_files: Sequence[Path]) -> Histogram | None:
+    """How long the clips in index files are; None where there is none."""
+    if not index_files:
+        return None
+    frame = scan_index(index_files)
+    if "audio_info" not in frame.collect_schema():
+        return None
+    counts = _count_durations(frame).collect(engine="streaming").sort("value")
+    return to_histogram(list(zip(counts["value"], counts["rows"], strict=True)))
 
 
 def _info(field: str) -> pl.Expr:

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from hugflow.errors import HubUnavailable, HugflowError, RequestInvalid, ShardCorrupt, StageMissing
 from hugflow.exports.index import write_index
-from hugflow.ledger.journal import Journal, Outcome, RowMade
+from hugflow.ledger.journal import Journal, Outcome, RowFailed, RowMade
 from hugflow.ledger.markers import SHARD_STAGES, Marker, Stage, read_marker
 from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
@@ -282,7 +282,29 @@ def _make(
     # What Arrow keeps for the next row group would lie beside what publishing needs.
     pa.default_memory_pool().release_unused()
     new_rows = sum(isinstance(outcomes[row], RowMade) for row in prepared.needs)
+    _tell_done(shard, stages, outcomes, new_rows, time.monotonic() - started)
     return ShardDone(shard, done, new_rows, is_new=True)
+
+
+def _tell_done(
+    shard: Shard,
+    stages: Collection[Stage],
+    outcomes: dict[int, Outcome],
+    new_rows: int,
+    seconds: float,
+) -> None:
+    if set(stages) == {"raw"}:
+        log.info("shard %s is here", shard.name)
+        return
+    failed = sum(isinstance(outcome, RowFailed) for outcome in outcomes.values())
+    log.info(
+        "shard %s is done: %d rows, %d of them new, %d failed, in %.1f s",
+        shard.name,
+        len(outcomes) - failed,
+        new_rows,
+        failed,
+        seconds,
+    )
 
 
 def _mark(

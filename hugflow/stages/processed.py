@@ -1,5 +1,6 @@
 """Stage `processed`: gate, manifest, link. Of a whole dataset, never of a part."""
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,8 @@ from hugflow.stages.trees import delete_aside, refuse_links, set_aside, take_pla
 from hugflow.store.atomic import find_temporary
 from hugflow.store.links import link
 from hugflow.store.locks import hold
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ def publish(
         left = set_aside(build.places, build.plan)
     # Outside of the lock: a tree of a million files takes a while to go.
     delete_aside(left)
+    if is_linked_anew or not is_same:
+        log.info("%s is published: %s", build.name, build.places.link(build.name))
     return Published(manifest, not is_same or is_linked_anew, build)
 
 

@@ -4,12 +4,10 @@ The op yields them as shards finish, `local-sync` reports them, and the sensor a
 what it finds on disk; all three say the same of the same shard.
 """
 
-import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 import dagster as dg
 
@@ -19,13 +17,18 @@ from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
 from hugflow.stages.manifest import read_manifest
 from hugflow.stages.processed import is_published
+from hugflow_resources.glimpses import (
+    Metadata,
+    dataset_durations_metadata,
+    durations_metadata,
+    failed_metadata,
+    sample_metadata,
+    waveform_metadata,
+)
+from hugflow_resources.links import commit_url, file_url
 
 STAGES: Final[tuple[Stage, ...]] = (*SHARD_STAGES, "processed")
 ROW_COUNT: Final = "dagster/row_count"
-SAMPLE_ROWS: Final = 3
-MOST_SAMPLE_CHARACTERS: Final = 160
-
-Metadata = dict[str, Any]
 
 
 def partitions_name(name: str) -> str:
@@ -58,11 +61,14 @@ def plan_metadata(build: Build) -> Metadata:
     """What the plan settles, and how to go on."""
     plan = build.plan
     keys = list(plan.shard_by_key())
-    metadata: Metadata = {
+    metadata: Metadata = {}
+    if plan.warnings:
+        metadata["warnings"] = dg.MetadataValue.text("\n".join(plan.warnings))
+    metadata |= {
         "shards": len(plan.shards),
         "rows": plan.rows,
         "source_bytes": plan.source_bytes,
-        "commit": dg.MetadataValue.url(_commit_url(build)),
+        "commit": dg.MetadataValue.url(commit_url(build)),
         "licence": plan.licence or "none given",
         "gated": plan.is_gated,
         "audio_column": plan.audio_column or "none: text only",
@@ -74,71 +80,62 @@ def plan_metadata(build: Build) -> Metadata:
         metadata["partition_range"] = f"{keys[0]}...{keys[-1]}"
         metadata["materialize_all"] = f"{command} --partition-range {keys[0]}...{keys[-1]}"
         metadata["materialize_one"] = f"{command} --partition {keys[0]}"
-    if plan.warnings:
-        metadata["warnings"] = dg.MetadataValue.text("\n".join(plan.warnings))
     return metadata
 
 
 def stage_materialization(
     build: Build, shard: Shard, stage: Stage, marker: Marker
 ) -> dg.AssetMaterialization:
-    """One of the stages `raw`, `audio` and `metadata`, done for one shard."""
-    metadata: Metadata = {
-        ROW_COUNT: marker.rows,
-        "bytes": marker.bytes,
-        "seconds": marker.seconds,
-        "commit": dg.MetadataValue.url(_commit_url(build)),
-    }
+    """One of the stages `raw`, `audio` and `metadata`, done for one shard.
+
+    What a reviewer looks for comes first: pages show entries in this order.
+    """
+    metadata: Metadata = {ROW_COUNT: marker.rows}
     if stage != "raw":
         metadata["failed_rows"] = len(marker.failed_rows)
-        metadata["rows_per_second"] = (
-            round(marker.rows / marker.seconds, 1) if marker.seconds else 0.0
-        )
-    if stage == "raw":
-        metadata["source"] = dg.MetadataValue.url(_file_url(build, shard.file.path))
-    elif stage == "audio":
-        metadata |= {
-            "audio_seconds": marker.audio_seconds,
-            "audio_hours": round(marker.audio_seconds / 3600, 6),
-            "copied": marker.copied,
-            "encoded": marker.rows - marker.copied if build.plan.audio_column else 0,
-            "path": dg.MetadataValue.path(str(build.folder.audio)),
-        }
-    else:
-        metadata["path"] = dg.MetadataValue.path(str(build.folder.json))
+    if stage == ("audio" if build.plan.audio_column is not None else "metadata"):
+        metadata |= failed_metadata(build, shard, marker)
+    if stage == "audio":
+        metadata |= waveform_metadata(build, shard, marker)
+        metadata |= _audio_metadata(build, marker)
+    elif stage == "metadata":
+        metadata |= sample_metadata(build, shard, marker)
         if marker.index_sha256 is not None:
             index = build.folder.index_file(shard.name)
-            metadata["index"] = dg.MetadataValue.path(str(index))
-            metadata["index_sha256"] = marker.index_sha256
+            metadata |= durations_metadata(index)
             metadata |= _statistics_metadata(_read_shard_statistics(build, index))
-        if sample := read_sample(build, shard, marker):
-            metadata["sample"] = _to_table(sample)
-    if marker.failed_rows:
-        metadata["failed"] = _to_words(marker.failed_rows)
-    return _materialization(build, shard, stage, metadata)
+    metadata |= {"bytes": marker.bytes, "seconds": marker.seconds}
+    if stage != "raw":
+        metadata |= _speed_metadata(marker)
+    metadata |= _place_metadata(build, shard, stage, marker)
+    metadata["commit"] = dg.MetadataValue.url(commit_url(build))
+    return _materialization(build, shard, stage, metadata, _in_words(stage, shard, marker))
 
 
 def processed_materialization(
     build: Build, shard: Shard, manifest: Mapping[str, Any]
 ) -> dg.AssetMaterialization:
     """The dataset is published, and this shard in it: figures of the whole, from its manifest."""
-    rows, audio = manifest["rows"], manifest["audio"]
+    rows, audio, failures = manifest["rows"], manifest["audio"], build.folder.failures
     marker = read_marker(build.state.marker(shard.name, "metadata"))
     metadata: Metadata = {
         ROW_COUNT: marker.rows if marker is not None else 0,
+        "link": dg.MetadataValue.path(str(build.places.link(build.name))),
+        "path": dg.MetadataValue.path(str(build.folder.root)),
+        "commit": dg.MetadataValue.url(commit_url(build)),
+        "licence": manifest["licence"] or "none given",
         "dataset_rows": rows["made"],
         "dataset_failed_rows": rows["failed"],
+        **({"failures": dg.MetadataValue.path(str(failures))} if rows["failed"] else {}),
+        **dataset_durations_metadata(build, manifest),
         "dataset_bytes": audio["bytes"] + manifest["json"]["bytes"],
         "dataset_hours": round(audio["seconds"] / 3600, 6),
         "dataset_copied": audio["copied"],
         "dataset_encoded": audio["encoded"],
         **_statistics_metadata(from_json(manifest.get("statistics")), "dataset_"),
-        "licence": manifest["licence"] or "none given",
-        "link": dg.MetadataValue.path(str(build.places.link(build.name))),
-        "path": dg.MetadataValue.path(str(build.folder.root)),
-        "commit": dg.MetadataValue.url(_commit_url(build)),
     }
-    return _materialization(build, shard, "processed", metadata)
+    words = f"the dataset is published: {rows['made']:,} rows, {rows['failed']:,} failed"
+    return _materialization(build, shard, "processed", metadata, words)
 
 
 def unrecorded(instance: dg.DagsterInstance, build: Build) -> Iterator[dg.AssetMaterialization]:
@@ -163,23 +160,35 @@ def unrecorded(instance: dg.DagsterInstance, build: Build) -> Iterator[dg.AssetM
             yield processed_materialization(build, shard, manifest)
 
 
-def read_sample(build: Build, shard: Shard, marker: Marker) -> list[dict[str, str | int | float]]:
-    """The text and the length of a shard's first rows that stand, for people to look at."""
-    failed: Collection[int] = frozenset(marker.failed_rows)
-    sample: list[dict[str, str | int | float]] = []
-    for row in shard.row_range:
-        if len(sample) == SAMPLE_ROWS:
-            break
-        if row not in failed and (value := _read_row(build.folder.json / f"{row}.json")):
-            info = value["audio_info"] if build.plan.audio_column is not None else {}
-            sample.append(
-                {
-                    "row": row,
-                    "text": str(value.get("text", ""))[:MOST_SAMPLE_CHARACTERS],
-                    **({"duration": info["duration"], "audio": info["path"]} if info else {}),
-                }
-            )
-    return sample
+def _audio_metadata(build: Build, marker: Marker) -> Metadata:
+    return {
+        "audio_hours": round(marker.audio_seconds / 3600, 6),
+        "audio_seconds": marker.audio_seconds,
+        "copied": marker.copied,
+        "encoded": marker.rows - marker.copied if build.plan.audio_column else 0,
+    }
+
+
+def _speed_metadata(marker: Marker) -> Metadata:
+    rows, seconds = marker.rows, marker.seconds
+    return {
+        "seconds_per_row": round(seconds / rows, 6) if rows else 0.0,
+        "rows_per_second": round(rows / seconds, 1) if seconds else 0.0,
+    }
+
+
+def _place_metadata(build: Build, shard: Shard, stage: Stage, marker: Marker) -> Metadata:
+    """Where it came from, or where it lies."""
+    if stage == "raw":
+        return {"source": dg.MetadataValue.url(file_url(build, shard.file.path))}
+    if stage == "audio":
+        return {"path": dg.MetadataValue.path(str(build.folder.audio))}
+    places: Metadata = {"path": dg.MetadataValue.path(str(build.folder.json))}
+    if marker.index_sha256 is not None:
+        index = build.folder.index_file(shard.name)
+        places["index"] = dg.MetadataValue.path(str(index))
+        places["index_sha256"] = marker.index_sha256
+    return places
 
 
 def _read_shard_statistics(build: Build, index: Path) -> Statistics | None:
@@ -227,41 +236,18 @@ def _plan_file(build: Build) -> dg.PathMetadataValue:
     return dg.MetadataValue.path(str(build.places.plans(build.name) / f"{build.plan.id}.json"))
 
 
+def _in_words(stage: Stage, shard: Shard, marker: Marker) -> str:
+    """What the run's log says of a stage; it shows no more than the first entries beside it."""
+    words = f"{stage} of shard {shard.name}: {marker.rows:,} rows, {marker.bytes:,} bytes"
+    return words if stage == "raw" else f"{words}, {len(marker.failed_rows):,} failed"
+
+
 def _materialization(
-    build: Build, shard: Shard, stage: Stage, metadata: Metadata
+    build: Build, shard: Shard, stage: Stage, metadata: Metadata, words: str
 ) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(
         asset_key=dg.AssetKey([build.name, stage]),
+        description=words,
         partition=build.plan.partition_key(shard),
         metadata=metadata,
     )
-
-
-def _read_row(path: Path) -> dict[str, Any] | None:
-    try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _to_table(sample: list[dict[str, str | int | float]]) -> dg.TableMetadataValue:
-    kinds = {str: "string", int: "int", float: "float"}
-    columns = [dg.TableColumn(name, kinds[type(value)]) for name, value in sample[0].items()]
-    records = [dg.TableRecord(dict(row)) for row in sample]
-    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns))
-
-
-def _to_words(rows: tuple[int, ...]) -> str:
-    shown = ", ".join(str(row) for row in rows[:20])
-    return shown if len(rows) <= 20 else f"{shown} and {len(rows) - 20} more"
-
-
-def _commit_url(build: Build) -> str:
-    plan = build.plan
-    return f"{build.hub.endpoint}/datasets/{plan.request.hf_id}/tree/{plan.commit}"
-
-
-def _file_url(build: Build, path: str) -> str:
-    plan = build.plan
-    return f"{build.hub.endpoint}/datasets/{plan.request.hf_id}/blob/{plan.commit}/{quote(path)}"

@@ -1,0 +1,32 @@
+"""Strangers' words in Dagster: as they were written, whatever they would mean as markup."""
+
+import re
+import unicodedata
+from typing import Final
+
+# Any of them may be escaped so: https://spec.commonmark.org/0.31.2/#backslash-escapes
+_MARKUP: Final = re.compile(r"([!-/:-@\[-`{-~])")
+# They turn the direction of what follows, also outside of their own cell: UAX #9.
+_TURNS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def quote_markdown(text: str) -> str:
+    """Text as a quotation in markdown, line by line, in which nothing is markup."""
+    lines = (_MARKUP.sub(r"\\\1", line.strip()) for line in text.splitlines())
+    return "\n".join(f"> {line}  " for line in lines)
+
+
+def to_cell(text: str, limit: int) -> str:
+    r"""Text for one cell of a table: on one line, at most `limit` characters of it.
+
+    What could not be stored, or would disturb what stands beside it, is shown as in `\x1b`.
+    """
+    line = " ".join(text[: limit + 1].split())
+    shown = "".join(_show(char) for char in line[:limit])
+    return f"{shown}…" if len(text) > limit else shown
+
+
+def _show(char: str) -> str:
+    if char in _TURNS or unicodedata.category(char) in ("Cc", "Cs"):
+        return char.encode("unicode_escape").decode("ascii")
+    return char

@@ -1,0 +1,115 @@
+"""What people see: a real Chromium on a real `hugflow up`, on a dataset that came from main."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from hugflow.names import op_name
+from hugflow_resources.materializations import STAGES
+from tests.browser.conftest import BROKEN_ROW, HF_ID, NAME, TOKEN, WORDS
+from tests.browser.platform import Platform
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+
+
+def picture(page: Page, alt: str) -> Locator:
+    """The picture whose alternative text begins so, seen and not a broken one."""
+    found = page.get_by_role("img", name=re.compile(f"^{alt}"))
+    expect(found).to_be_visible()
+    assert found.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    return found
+
+
+def entry(page: Page, key: str) -> Locator:
+    """The row of the metadata table that holds an entry."""
+    return page.get_by_role("row").filter(has=page.get_by_text(key, exact=True)).first
+
+
+def test_the_group_of_a_dataset_shows_its_five_assets(page: Page, platform: Platform):
+    page.goto(platform.group)
+    for stage in ("plan", *STAGES):
+        expect(page.get_by_text(stage, exact=True).first).to_be_visible()
+
+
+def test_an_asset_says_the_words_of_the_request_and_runs_none_of_them(
+    page: Page, platform: Platform
+):
+    page.goto(platform.asset("raw"))
+    expect(page.get_by_text(WORDS)).to_be_visible()
+    expect(page.locator("b", has_text="ticket")).to_have_count(0)
+    assert page.locator("a[href^='javascript']").count() == 0
+    link = entry(page, "hub").get_by_role("link").first
+    expect(link).to_have_attribute("href", re.compile(f"/datasets/{HF_ID}/tree/main$"))
+
+
+def test_the_reason_of_a_failed_row_is_two_clicks_away(page: Page, platform: Platform):
+    page.goto(platform.asset("audio"))
+    page.get_by_role("tab", name="Partitions").click()
+    page.get_by_text(platform.partition_keys()[1], exact=True).first.click()
+    reason = page.get_by_role("row").filter(has_text="audio_unsupported").last
+    expect(reason).to_be_visible()
+    expect(reason.get_by_role("cell").first).to_have_text(str(BROKEN_ROW))
+    expect(reason).to_contain_text("the audio begins like no audio format")
+
+
+def test_a_partition_shows_the_waveform_of_its_first_clip(page: Page, platform: Platform):
+    page.goto(platform.asset("audio", f"partitions&partition={platform.partition_keys()[0]}"))
+    picture(page, "Waveform of row 0: ")
+
+
+def test_a_partition_shows_sample_rows_and_how_long_its_clips_are(page: Page, platform: Platform):
+    page.goto(platform.asset("metadata", f"partitions&partition={platform.partition_keys()[0]}"))
+    picture(page, "Durations of 4 clips")
+    expect(page.get_by_role("cell", name="audio/clip-00000.mp3", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_a_published_dataset_shows_its_durations_in_every_theme(
+    page: Page, platform: Platform, theme: str
+):
+    page.add_init_script(f"localStorage.setItem('dagster-theme', '\"{theme}\"')")
+    page.goto(platform.asset("processed"))
+    picture(page, "Durations of 11 clips")
+    failed = entry(page, "dataset_failed_rows").get_by_role("cell", name="1", exact=True)
+    expect(failed).to_be_visible()
+
+
+def test_numbers_are_plotted_over_the_partitions(page: Page, platform: Platform):
+    page.goto(platform.asset("audio"))
+    page.get_by_role("button", name="Plots").click()
+    for number in ("failed_rows", "bytes", "audio_hours", "seconds_per_row"):
+        expect(page.get_by_text(number, exact=True)).to_be_visible()
+
+
+def test_the_log_of_a_run_names_each_shard_and_its_compute_log_tells_the_story(
+    page: Page, platform: Platform
+):
+    (run,) = platform.runs()
+    page.goto(f"{platform.url}/runs/{run}")
+    expect(page.get_by_text(re.compile("^audio of shard 00001-of-00003: 3 rows"))).to_be_visible()
+    page.get_by_role("button", name="stderr").click()
+    page.get_by_placeholder("Select a step").click()
+    page.get_by_role("menuitem", name=op_name(NAME, "stages")).click()
+    for line in (
+        f"raw, audio, metadata, processed of {NAME}",
+        "shard 00001-of-00003 is done: 3 rows, 3 of them new, 1 failed",
+        f"{NAME} is published",
+    ):
+        expect(page.get_by_text(line)).to_be_visible()
+
+
+def test_the_tab_of_checks_shows_that_each_of_them_succeeded(page: Page, platform: Platform):
+    page.goto(platform.asset("processed", "checks"))
+    checks = platform.check_names("processed")
+    assert "rows_complete" in checks
+    expect(page.get_by_text(f"Checks ({len(checks)})")).to_be_visible()
+    for check in checks:
+        expect(page.get_by_text(check).first).to_be_visible()
+    expect(page.get_by_text("Succeeded", exact=True)).to_have_count(len(checks))
+
+
+def test_no_compute_log_holds_the_token(platform: Platform):
+    kept = platform.compute_logs()
+    assert "Starting download..." in kept
+    assert TOKEN not in kept
