@@ -1,8 +1,10 @@
 """One dataset as assets: `plan`, and `raw -> audio -> metadata -> processed` for each shard."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from inspect import Parameter, Signature
+from typing import Any, TypeVar
 
 import dagster as dg
 from dagster._core.definitions.utils import is_valid_owner
@@ -69,10 +71,12 @@ class StagesConfig(dg.Config):
 
 
 # Read from the functions' signatures, these would be worked out anew for each of a thousand
-# datasets: half of the time that it takes to load them.
+# datasets.
 PLAN_SCHEMA = PlanConfig.to_fields_dict()
 STAGES_SCHEMA = StagesConfig.to_fields_dict()
 RESOURCES = {"hub", "storage"}
+CONTEXT_ALONE = Signature([Parameter("context", Parameter.POSITIONAL_OR_KEYWORD)])
+AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 
 def build_dataset(request: AddRequest) -> list[dg.AssetsDefinition]:
@@ -136,6 +140,17 @@ def choose_options(options: Options, config: StagesConfig) -> Options:
     )
 
 
+def of_context(function: AnyFunction) -> AnyFunction:
+    """Give a function of `context` alone its signature ready-made, and without annotations.
+
+    Dagster asks for both a dozen times for each of a thousand datasets' functions: a fifth of the
+    time that it takes to load them.
+    """
+    function.__signature__ = CONTEXT_ALONE  # type: ignore[attr-defined]  # PEP 362
+    function.__annotations__ = {}
+    return function
+
+
 def read_resources(context: dg.AssetExecutionContext) -> tuple[HubResource, Storage]:
     """The resources that every asset needs."""
     hub: HubResource = context.resources.hub
@@ -172,6 +187,7 @@ def _plan_asset(request: AddRequest) -> dg.AssetsDefinition:
         required_resource_keys=RESOURCES,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
+    @of_context
     def plan(
         context: dg.AssetExecutionContext,
     ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult[None]]:
@@ -216,6 +232,7 @@ def _stage_assets(request: AddRequest) -> dg.AssetsDefinition:
         partitions_def=dg.DynamicPartitionsDefinition(name=partitions_name(name)),
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
+    @of_context
     def stages(
         context: dg.AssetExecutionContext,
     ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckResult]:
