@@ -141,6 +141,17 @@ class Project:
         return Remote(url, branch or self.settings.requests_branch, token)
 
     @property
+    def github_url(self) -> str | None:
+        """The page of the requests' repository on GitHub; None where it is elsewhere."""
+        from hugflow.clients.remote import find_github_url, read_origin
+
+        if self.settings.github_repository is not None:
+            return f"https://{self._github_host}/{self.settings.github_repository}"
+        named = self.settings.requests_repo
+        url = named or (read_origin(self.root) if self.root is not None else None)
+        return find_github_url(url) if url is not None else None
+
+    @property
     def _github_host(self) -> str:
         host = urlsplit(self.settings.github_api_url).hostname or ""
         return "github.com" if host == "api.github.com" else host

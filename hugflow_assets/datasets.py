@@ -28,6 +28,7 @@ from hugflow.store.layout import Places
 from hugflow_assets.progress import RunProgress
 from hugflow_assets.run_log import tell_run
 from hugflow_resources.checks import check_specs, published_results, to_result
+from hugflow_resources.glimpses import Metadata
 from hugflow_resources.hub import HubResource
 from hugflow_resources.instance import POOL
 from hugflow_resources.links import request_url
@@ -79,12 +80,14 @@ CONTEXT_ALONE = Signature([Parameter("context", Parameter.POSITIONAL_OR_KEYWORD)
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 
-def build_dataset(request: AddRequest) -> list[dg.AssetsDefinition]:
+def build_dataset(request: AddRequest, origin: Metadata | None = None) -> list[dg.AssetsDefinition]:
     """Give the assets of one request: `[name, "plan"]`, and `[name, stage]` for each stage.
 
+    origin: where the request came from, see `origin_metadata`.
     Neither the network nor the disk is touched before they are materialized.
     """
-    return [_plan_asset(request), _stage_assets(request)]
+    metadata = {**_describe(request), **(origin or {})}
+    return [_plan_asset(request, metadata), _stage_assets(request, metadata)]
 
 
 def choose_shards(build: Build, keys: Sequence[str]) -> list[Shard]:
@@ -170,7 +173,7 @@ def to_failure(error: HugflowError) -> dg.Failure:
     )
 
 
-def _plan_asset(request: AddRequest) -> dg.AssetsDefinition:
+def _plan_asset(request: AddRequest, asset_metadata: Metadata) -> dg.AssetsDefinition:
     name = request.name
     spec = _spec(
         request,
@@ -178,6 +181,7 @@ def _plan_asset(request: AddRequest) -> dg.AssetsDefinition:
         description="What the dataset will consist of, settled once at one commit.\n\n",
         kinds={"huggingface"},
         deps=[],
+        metadata=asset_metadata,
     )
 
     @dg.multi_asset(
@@ -208,7 +212,7 @@ def _plan_asset(request: AddRequest) -> dg.AssetsDefinition:
     return plan
 
 
-def _stage_assets(request: AddRequest) -> dg.AssetsDefinition:
+def _stage_assets(request: AddRequest, asset_metadata: Metadata) -> dg.AssetsDefinition:
     name = request.name
     specs = [
         _spec(
@@ -217,6 +221,7 @@ def _stage_assets(request: AddRequest) -> dg.AssetsDefinition:
             description=f"{WORDS_BY_STAGE[stage]}\n\n",
             kinds={KIND_BY_STAGE[stage]},
             deps=[dg.AssetKey([name, before])],
+            metadata=asset_metadata,
         )
         for before, stage in zip(("plan", *STAGES), STAGES, strict=False)
     ]
@@ -340,8 +345,26 @@ def _explain_unpublished(
     )
 
 
+def _describe(request: AddRequest) -> Metadata:
+    """What all assets of a request say of it."""
+    return {
+        "hub": dg.MetadataValue.url(request_url(request)),
+        "hf_id": request.hf_id,
+        "subset": request.subset or "none",
+        "split": request.split,
+        "revision": request.revision,
+        **({"owner": request.owner} if request.owner else {}),
+    }
+
+
 def _spec(
-    request: AddRequest, stage: str, *, description: str, kinds: set[str], deps: list[dg.AssetKey]
+    request: AddRequest,
+    stage: str,
+    *,
+    description: str,
+    kinds: set[str],
+    deps: list[dg.AssetKey],
+    metadata: Metadata,
 ) -> dg.AssetSpec:
     tags = {"hugflow/stage": stage}
     return dg.AssetSpec(
@@ -352,14 +375,7 @@ def _spec(
         kinds=kinds,
         owners=[request.owner] if request.owner and is_valid_owner(request.owner) else [],
         tags=tags,
-        metadata={
-            "hub": dg.MetadataValue.url(request_url(request)),
-            "hf_id": request.hf_id,
-            "subset": request.subset or "none",
-            "split": request.split,
-            "revision": request.revision,
-            **({"owner": request.owner} if request.owner else {}),
-        },
+        metadata=metadata,
         skippable=stage != "plan",
         deps=deps,
     )

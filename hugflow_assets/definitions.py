@@ -15,7 +15,7 @@ from pathlib import Path
 import dagster as dg
 
 from hugflow.errors import HugflowError
-from hugflow.requests.catalog import Catalog, read_catalog
+from hugflow.requests.catalog import Asked, Catalog, read_catalog
 from hugflow.requests.collect import AddFile, RequestSet
 from hugflow.requests.folder import read_folder
 from hugflow.settings import Project
@@ -42,7 +42,10 @@ def load_definitions(project: Project) -> dg.Definitions:
     policy = catalog.config if catalog is not None else project.policy_text
     requests = read_asked(project.places, files)
     tell_problems(requests, catalog)
-    built = [(file.request, build_or_skip(file)) for file in requests.adds]
+    asked, github = catalog.asked_by_path if catalog is not None else {}, project.github_url
+    built = [
+        (file.request, build_or_skip(file, asked.get(file.path), github)) for file in requests.adds
+    ]
     loaded = [request for request, assets in built if assets]
     drift = [build_drift_check(loaded)] if loaded else []
     return dg.Definitions(
@@ -60,15 +63,18 @@ def load_definitions(project: Project) -> dg.Definitions:
     )
 
 
-def build_or_skip(file: AddFile) -> list[dg.AssetsDefinition]:
+def build_or_skip(
+    file: AddFile, asked: Asked | None, github_url: str | None
+) -> list[dg.AssetsDefinition]:
     """Give the assets of one request; none, and a word in the log, where that fails.
 
     A location that does not load has no sensor either, and could not be mended from main.
     """
     from hugflow_assets.datasets import build_dataset
+    from hugflow_resources.links import origin_metadata
 
     try:
-        return build_dataset(file.request)
+        return build_dataset(file.request, origin_metadata(file.path, asked, github_url))
     except Exception:
         log.exception("%s: its assets cannot be built", file.path)
         return []

@@ -62,6 +62,20 @@ def resolve_url(url: str, root: Path) -> str:
     return str(root / Path(url).expanduser())
 
 
+def find_github_url(url: str) -> str | None:
+    """The page of a repository on github.com, by the URL that git knows it by; None elsewhere."""
+    if _HAS_SCHEME.match(url):
+        parts = urlsplit(url)
+        host, path = parts.hostname, parts.path
+    elif _SCP_LIKE.match(url):
+        before, _, path = url.partition(":")
+        host = before.rpartition("@")[2]
+    else:
+        return None
+    name = re.fullmatch(r"/?([A-Za-z0-9._-]+/[A-Za-z0-9._-]+?)(?:\.git)?/?", path)
+    return f"https://github.com/{name[1]}" if host == "github.com" and name else None
+
+
 def may_take_token(url: str, *, is_named: bool) -> bool:
     """Whether GITHUB_TOKEN may go to the host of a URL.
 

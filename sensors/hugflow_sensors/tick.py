@@ -47,6 +47,7 @@ from hugflow_sensors.runs import (
     read_attempts,
     to_clock,
 )
+from hugflow_sensors.settled import Settled, manifest_time, read_settled, write_settled
 
 # Dagster gives a tick 60 s; what is not done in time is done in the next.
 TICK_S: Final = 20.0
@@ -61,12 +62,12 @@ MOST_WORDS: Final = 30
 class Known:
     """What a process of the sensor's remembers from tick to tick; without it all is looked up.
 
-    settled: complete datasets, and the request each was complete for. forgotten: removed datasets
+    settled: see the module of that name; None before it is read. forgotten: removed datasets
     that Dagster knows nothing of any more. told: what was last logged, for the same again is no
     news, and each log is a file.
     """
 
-    settled: dict[str, str] = field(default_factory=dict)
+    settled: Settled | None = None
     forgotten: set[str] = field(default_factory=set)
     told: list[str] = field(default_factory=list)
     _parsed: tuple[str, ParsedFiles] | None = None
@@ -114,7 +115,14 @@ class Tick:
     runs: list[dg.RunRequest] = field(default_factory=list)
     events: list[dg.AssetMaterialization | dg.AssetCheckEvaluation] = field(default_factory=list)
     troubles: dict[str, Trouble] = field(default_factory=dict)
+    settled: Settled = field(init=False)
     _ends_at: float = field(default_factory=lambda: time.monotonic() + TICK_S)
+
+    def __post_init__(self) -> None:
+        """Take up what is settled."""
+        if self.known.settled is None:
+            self.known.settled = read_settled(self.storage.places, self.context.instance)
+        self.settled = dict(self.known.settled)
 
     def look_at_runs(self) -> None:
         """End the runs that died, and see which datasets somebody is at work on."""
@@ -141,6 +149,9 @@ class Tick:
 
     def look_at(self, files: Iterable[AddFile]) -> None:
         """Look at each dataset that is asked for; one that makes trouble hides no other."""
+        files = list(files)
+        asked = {file.request.name for file in files}
+        self.settled = {name: known for name, known in self.settled.items() if name in asked}
         for file in files:
             request = file.request
             if self._stands(request):
@@ -155,6 +166,9 @@ class Tick:
 
     def answer(self) -> dg.SensorResult:
         """What the tick comes to."""
+        if self.settled != self.known.settled:
+            write_settled(self.storage.places, self.context.instance, self.settled)
+            self.known.settled = self.settled
         if self.later:
             self.words.insert(0, f"{self.later} left for the next tick")
         if self.complete:
@@ -169,9 +183,9 @@ class Tick:
     def _stands(self, request: AddRequest) -> bool:
         """Whether the dataset was complete for this very request, and its link still stands."""
         places, name = self.storage.places, request.name
-        return self.known.settled.get(name) == request.digest and (
-            is_linked(places.link(name), places.dataset(name).root)
-            and places.dataset(name).manifest.is_file()
+        written_at = manifest_time(places, name)
+        return self.settled.get(name) == (request.digest, written_at) and is_linked(
+            places.link(name), places.dataset(name).root
         )
 
     def _is_waiting(self, name: str, request: AddRequest | RemoveRequest) -> bool:
@@ -249,7 +263,7 @@ class Tick:
         if is_published(build):
             self.complete += 1
             if not found and room:
-                self.known.settled[name] = request.digest
+                self.settled[name] = (request.digest, manifest_time(places, name))
         elif is_busy:
             self.words.append(f"{name}: a run is at work")
         else:

@@ -110,7 +110,7 @@ def test_a_request_whose_assets_cannot_be_built_keeps_no_other_out(
     project.write_request("more.yaml", "hf_id: acme/more\ndescription: More\n")
     build = datasets.build_dataset
 
-    def surprise(request: AddRequest) -> list[dg.AssetsDefinition]:
+    def surprise(request: AddRequest, *rest: object) -> list[dg.AssetsDefinition]:
         if request.hf_id == "acme/more":
             raise RuntimeError("a surprise")
         return build(request)

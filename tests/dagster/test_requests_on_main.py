@@ -206,6 +206,48 @@ def test_what_local_sync_made_is_adopted_and_not_made_again(world: World, ask: A
     assert "1 complete" in world.words(world.tick())
 
 
+def queries_of(world: World, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How often a tick of a new process asks Dagster what it knows of a dataset."""
+    asked: list[object] = []
+    usual = tick_module.unrecorded
+
+    def count(*arguments: object) -> object:
+        asked.append(arguments)
+        return usual(*arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tick_module, "unrecorded", count)
+        world.load()
+        assert "1 complete" in world.words(world.adopt())
+    return len(asked)
+
+
+def test_a_new_process_does_not_look_anew_at_what_is_complete_and_known(
+    world: World, ask: Ask, monkeypatch: pytest.MonkeyPatch
+):
+    name = ask()
+    world.complete(name)
+    world.tick()
+    assert queries_of(world, monkeypatch) == 0
+    (world.places.catalog / "settled.json").write_text("{")
+    assert queries_of(world, monkeypatch) == 1
+    assert queries_of(world, monkeypatch) == 0
+    manifest = world.places.dataset(name).manifest
+    manifest.write_bytes(manifest.read_bytes())
+    assert queries_of(world, monkeypatch) == 1
+
+
+def test_what_is_known_to_another_event_log_is_told_anew(world: World, ask: Ask):
+    name = ask()
+    world.complete(name)
+    world.tick()
+    with dg.DagsterInstance.ephemeral() as other:
+        world.instance = other
+        world.load()
+        assert len(world.adopt().asset_events) > 9
+        assert other.has_asset_key(dg.AssetKey([name, "processed"]))
+
+
 def test_a_request_edited_on_main_to_ask_for_other_rows_is_planned_and_made_anew(
     world: World, hub: LoopbackHub, ask: Ask
 ):
