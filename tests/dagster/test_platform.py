@@ -10,6 +10,7 @@ import pytest
 from hugflow.settings import load_project
 from hugflow.store.layout import Places
 from hugflow.store.trash import read_entries
+from hugflow.testing.faults import Match, Stall
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_tables, publish_text, speech_table
 from hugflow_resources.instance import open_instance, prepare_instance
@@ -207,16 +208,28 @@ def test_up_starts_again_what_ends_by_itself(
     watch.until(lambda: watch.is_linked(name_of(second)), "the second link")
 
 
+def publish_endless(hub: LoopbackHub, hf_id: str) -> None:
+    """Some rows, and then a clip that takes longer to encode than a person waits."""
+    short, long = speech_table(40, seconds=1.0), speech_table(1, seconds=3_000.0, seed=3)
+    table = pa.concat_tables([short, long.select(short.column_names)] * 2)
+    publish_tables(hub, hf_id, {"default": {"train": table}}, shards=1)
+
+
+def publish_stalling(hub: LoopbackHub, hf_id: str) -> None:
+    """A first file of some rows, and a second one that does not come."""
+    publish_speech(hub, hf_id, rows=80, shards=2, seconds=1.0)
+    # Its footer is read, by a range; the whole of it is not to be had.
+    second = Match(path="*/train-00001-of-00002.parquet", has_range=False)
+    hub.inject(Stall(60.0), when=second, times=None)
+
+
+@pytest.mark.parametrize("publish", [publish_endless, publish_stalling])
 def test_a_run_that_is_terminated_in_the_ui_ends_soon_with_its_rows_safe(
-    start: Start, hub: LoopbackHub, project: Project
+    publish: Callable[[LoopbackHub, str], None], start: Start, hub: LoopbackHub, project: Project
 ):
-    hf_id = "platform/terminated"
+    hf_id = f"platform/{publish.__name__.replace('_', '-')}"
     name = name_of(hf_id)
-    # One clip takes longer to encode than a person waits.
-    clip = speech_table(1, seconds=3_000.0, seed=3)
-    short = speech_table(40, seconds=1.0)
-    tables = pa.concat_tables([short, clip.select(short.column_names)] * 2)
-    publish_tables(hub, hf_id, {"default": {"train": tables}}, shards=1)
+    publish(hub, hf_id)
     watch = Watch(start("services"))
     project.push(request(hf_id))
     watch.until(lambda: len(watch.json_times(name)) >= 40, "some rows")
