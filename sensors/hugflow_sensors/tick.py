@@ -247,7 +247,7 @@ class Tick:
             self.plans += 1
         build = open_build(request, places, self.hub, options)
         register_partitions(self.context.instance, build)
-        room = EVENTS_PER_TICK - len(self.events)
+        room = max(0, EVENTS_PER_TICK - len(self.events))
         is_busy = name in self.busy
         # What a run is at work on it tells by itself.
         found = (

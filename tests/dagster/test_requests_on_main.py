@@ -206,6 +206,22 @@ def test_what_local_sync_made_is_adopted_and_not_made_again(world: World, ask: A
     assert "1 complete" in world.words(world.tick())
 
 
+def test_what_a_tick_has_no_room_to_adopt_is_adopted_by_the_next(
+    world: World, ask: Ask, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tick_module, "EVENTS_PER_TICK", 12)
+    names = [ask(name=f"room-{number}") for number in range(3)]
+    world.tick_after_push()
+    for name in names:
+        sync_dataset(world.build(name))
+    for _ in range(6):
+        assert "unexpected" not in world.words(world.adopt())
+    assert "3 complete" in world.words(world.tick())
+    for name in names:
+        key = dg.AssetKey([name, "processed"])
+        assert len(world.instance.get_materialized_partitions(key)) == 2
+
+
 def queries_of(world: World, monkeypatch: pytest.MonkeyPatch) -> int:
     """How often a tick of a new process asks Dagster what it knows of a dataset."""
     asked: list[object] = []
