@@ -129,6 +129,13 @@ def ask_again(context: dg.AssetExecutionContext, request: AddRequest, places: Pl
     forget_removed(places, request.name)
 
 
+def name_actor(options: Options, run: dg.DagsterRun) -> Options:
+    """Let the audit trail say which run does it, and who asked for the run."""
+    asked_by = run.tags.get("dagster/sensor_name") or run.tags.get("dagster/schedule_name")
+    words = f"run {run.run_id[:8]}" + (f" of {asked_by}" if asked_by else "")
+    return replace(options, actor=f"{words}, {options.actor}")
+
+
 def choose_options(options: Options, config: StagesConfig) -> Options:
     """The settings, with what the run's own config says. Raises UsageWrong."""
     match config.mp3_source:
@@ -199,7 +206,7 @@ def _plan_asset(request: AddRequest, asset_metadata: Metadata) -> dg.AssetsDefin
         config = PlanConfig(**context.op_execution_context.op_config)
         try:
             with tell_run(context):
-                places, options = storage.places, storage.options()
+                places, options = storage.places, name_actor(storage.options(), context.run)
                 build = open_build(request, places, hub.open(), options, update=config.update)
         except HugflowError as error:
             raise to_failure(error) from None
@@ -250,7 +257,7 @@ def _stage_assets(request: AddRequest, asset_metadata: Metadata) -> dg.AssetsDef
         try:
             with tell_run(context):
                 ask_again(context, request, places)
-                options = choose_options(storage.options(), config)
+                options = name_actor(choose_options(storage.options(), config), context.run)
                 build = open_build(request, places, hub.open(), options, renew=config.force)
                 shards = choose_shards(build, context.partition_keys)
                 yield from _make(context, build, shards, selected, force=config.force)

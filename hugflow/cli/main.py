@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from hugflow.cli import (
+    audit,
     checks,
     config,
     datasets,
@@ -45,6 +46,7 @@ app.command("remove", short_help="Take a dataset out of storage, into the trash.
 app.command("undo", short_help="Bring a removed dataset back.")(removals.undo)
 app.command("verify", short_help="Hold what is stored against what was made.")(checks.verify)
 app.command("why", short_help="Tell where a file comes from.")(checks.why)
+app.add_typer(audit.app, name="audit", short_help="Tell what was done, by whom and when.")
 app.add_typer(config.app, name="config")
 app.command("doctor", short_help="Look whether all is in place.")(doctor.doctor)
 app.command("up", short_help="Open the web UI, with daemon and sensor.")(up.up)

@@ -1,8 +1,5 @@
 """Commands that remove datasets, and bring them back."""
 
-import os
-import pwd
-import socket
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hugflow.audit import this_user
 from hugflow.cli.asked import read_project_requests, request_path_by_name
 from hugflow.cli.builds import no_such_dataset, open_project
 from hugflow.cli.completion import complete_name, complete_request_file
@@ -141,7 +139,7 @@ def _remove(
     if not is_agreed:
         _ask(removal.name)
     order = Order(
-        by=f"{_user()}@{socket.gethostname()}",
+        by=this_user(),
         at=datetime.now(UTC),
         reason=asked.request.reason if isinstance(asked.request, RemoveRequest) else None,
         requests=_asking(asked),
@@ -196,14 +194,6 @@ def _asking(asked: _Asked) -> tuple[str, ...]:
     if catalog is not None:
         digests |= asking_digests(identity, catalog.data_by_path)
     return tuple(sorted(digests))
-
-
-def _user() -> str:
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        # A container often runs as a number that has no name.
-        return f"uid {os.getuid()}"
 
 
 def _show(removal: "Removal", say: Any) -> None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from hugflow.audit import Deed, record
 from hugflow.errors import HugflowError, StateUnreadable
 from hugflow.ledger.progress import Progress, Status, write_progress
 from hugflow.removal.ours import refuse_away, refuse_foreign
@@ -146,6 +147,8 @@ def remove_dataset(
         if removal is None:
             return None
         refuse_used(removal.name, removal.uses)
+        # Before anything goes: what nobody can be told of is not removed.
+        record(places, _removed(removal, order))
         entry = _begin(places, removal, order)
         on_step("record")
         try:
@@ -157,6 +160,12 @@ def remove_dataset(
         write_entry(places, entry)
         on_step("end")
         return entry
+
+
+def _removed(removal: Removal, order: Order) -> Deed:
+    size = removal.size
+    result = {"rows": size.rows, "files": size.files, "bytes": size.all_bytes}
+    return Deed(order.by, "removed", removal.name, result={**result, "reason": order.reason})
 
 
 def _begin(places: Places, removal: Removal, order: Order) -> TrashEntry:
@@ -220,6 +229,8 @@ def _take_back(places: Places, entry: TrashEntry) -> None:
     """Undo a removal that the disk refused, as far as the disk lets us."""
     try:
         restore(places, entry)
+        result = {"trash": entry.id, "why": "the disk refused"}
+        record(places, Deed(entry.by, "brought back", entry.name, result=result))
     except (OSError, HugflowError) as error:
         log.warning("%s: `hugflow undo` brings it back: %s", entry.name, error)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
+from hugflow.audit import Deed, record, this_user
 from hugflow.errors import HugflowError, StateUnreadable
 from hugflow.ledger.progress import read_progress
 from hugflow.removal.ours import refuse_away
@@ -32,13 +33,14 @@ def bring_back(
     places: Places,
     name: str,
     *,
+    by: str | None = None,
     wait_s: float = 0.0,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> TrashEntry | None:
     """Bring back what was removed last under a name; None when the trash has nothing of it.
 
-    on_step: called with the name of each step that is done. A kill at any of them is finished by
-    the next call.
+    by: who does it; None: this user. on_step: called with the name of each step that is done. A kill
+    at any of them is finished by the next call.
 
     Raises CannotBringBack when something stands at a place that a part comes back to, or when
     its tree is gone from the trash; Locked while somebody is at work. Nothing is touched then.
@@ -54,6 +56,7 @@ def bring_back(
         _refuse_incomplete(places, entry)
         if entry.was_linked:
             _refuse_other_link(places, name)
+        record(places, Deed(by or this_user(), "brought back", name, result={"trash": entry.id}))
         restore(places, entry, on_step)
         return entry
 

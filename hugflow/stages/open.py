@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from hugflow.audit import Deed, record
 from hugflow.clients.hub import Hub
 from hugflow.errors import PlanOutOfDate, StateUnreadable
 from hugflow.requests.model import AddRequest
@@ -49,12 +50,24 @@ def open_build(
             refuse_plan(options.policy, request.name, plan.licence, plan.source_bytes)
         if current is None or current.id != plan.id:
             _put_in_force(places, plan, current)
+            record(places, _planned(plan, current, options))
         folder = choose_tree(places, plan)
         is_beside = folder != places.dataset(request.name)
         before = read_predecessor(places, plan) if is_beside else None
         build = Build(request, plan, places, hub, options, folder, before)
         adopt_tree(build)
         return build
+
+
+def _planned(plan: Plan, before: Plan | None, options: Options) -> Deed:
+    result: dict[str, int | str] = {
+        "rows": plan.rows,
+        "files": len(plan.shards),
+        "bytes": plan.source_bytes,
+    }
+    if before is not None:
+        result |= {"in_place_of": before.id}
+    return Deed(options.actor, "planned", plan.dataset, plan.commit, plan.id, result)
 
 
 def find_plan(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from hugflow.audit import this_user
 from hugflow.requests.grammar import BadRowBudget
 from hugflow.requests.policy import Policy
 
@@ -15,6 +16,7 @@ class Options:
     over all runs. storage_quota_bytes: what all datasets may take together, None for no limit.
     lock_wait_s: how long to wait for another holder of a lock. short_wait_s: the least that is
     waited for the lock of a dataset, which is held for seconds. policy: what requests may ask for.
+    actor: who does it, for the audit trail.
     """
 
     workers: int = 2
@@ -26,3 +28,4 @@ class Options:
     lock_wait_s: float = 0.0
     short_wait_s: float = 10.0
     policy: Policy = field(default_factory=Policy)
+    actor: str = field(default_factory=this_user)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from hugflow.audit import Deed, record
 from hugflow.errors import HugflowError, Locked, StageMissing
 from hugflow.ledger.markers import read_marker
 from hugflow.requests.grammar import BadRowBudget, max_bad_rows
@@ -24,7 +25,7 @@ from hugflow.stages.manifest import is_published_as, read_manifest
 from hugflow.stages.superseded import refuse_superseded, relocated
 from hugflow.stages.trees import delete_aside, refuse_links, set_aside, take_place
 from hugflow.store.atomic import find_temporary
-from hugflow.store.links import link
+from hugflow.store.links import is_linked, link
 from hugflow.store.locks import hold
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,11 @@ def publish(
         if build.folder != build.places.dataset(build.name):
             take_place(build.places, build.plan, wait_s=build.options.lock_wait_s)
             build = replace(build, folder=build.places.dataset(build.name), predecessor=None)
-        is_linked_anew = link(build.places.link(build.name), build.folder.root)
+        published = build.places.link(build.name)
+        if not is_same or not is_linked(published, build.folder.root):
+            # Before it can be seen: what nobody can be told of is not published.
+            record(build.places, _published(build, manifest))
+        is_linked_anew = link(published, build.folder.root)
         left = set_aside(build.places, build.plan)
     # Outside of the lock: a tree of a million files takes a while to go.
     delete_aside(left)
@@ -98,6 +103,18 @@ def _stands(build: Build, markers: Markers) -> bool:
     return (
         manifest is not None and is_published(build) and manifest["index"] == index_digests(markers)
     )
+
+
+def _published(build: Build, manifest: dict[str, Any]) -> Deed:
+    rows, audio = manifest["rows"], manifest["audio"]
+    result = {
+        "rows": rows["made"],
+        "failed_rows": rows["failed"],
+        "bytes": audio["bytes"] + manifest["json"]["bytes"],
+        "hours": round(audio["seconds"] / 3600, 6),
+    }
+    plan = build.plan
+    return Deed(build.options.actor, "published", build.name, plan.commit, plan.id, result)
 
 
 def finish_sample(build: Build) -> dict[str, Any]:

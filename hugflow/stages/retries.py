@@ -8,6 +8,7 @@
 import json
 from datetime import datetime
 
+from hugflow.audit import Deed, record, this_user
 from hugflow.store.atomic import write_json
 from hugflow.store.layout import Places
 
@@ -16,6 +17,7 @@ VERSION = 1
 
 def ask_retry(places: Places, name: str, at: datetime) -> None:
     """Record that a dataset shall be tried again, without a pause for what failed so far."""
+    record(places, Deed(this_user(), "retried", name), at=at)
     write_json(places.retry(name), {"version": VERSION, "asked_at": at.isoformat()})
 
 

@@ -17,6 +17,7 @@ STATE_DIR/plans/<name>/<plan id>.json      what is to be made, settled once
           retries/<name>.json              that a person asked to try it again
           kept/<name>.json                 that a person brought it back against a removal
           trash/<id>/                      what was removed, for some days
+          audit.jsonl  audit.head          what was done, by whom
           locks/  catalog/  mirror.git  dagster/
 """
 
@@ -171,6 +172,16 @@ class Places:
     def retry(self, name: str) -> Path:
         """The record that a person asked to try `name` again."""
         return self.state_dir / "retries" / f"{name}.json"
+
+    @property
+    def audit(self) -> Path:
+        """The audit trail."""
+        return self.state_dir / "audit.jsonl"
+
+    @property
+    def audit_head(self) -> Path:
+        """Number and hash of the trail's last line."""
+        return self.state_dir / "audit.head"
 
     @property
     def trash(self) -> Path:

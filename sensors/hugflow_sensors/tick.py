@@ -4,7 +4,7 @@ import itertools
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -239,6 +239,7 @@ class Tick:
         # Main's own of this moment: what was loaded may be older.
         policy = read_policy(self.catalog.config)
         options = self.storage.options(lock_wait_s=0.0, policy=policy)
+        options = replace(options, actor="requests_on_main")
         planned = read_current_plan(places, name)
         if planned is None or changed_fields(request, planned.request, options):
             if self.plans >= PLANS_PER_TICK:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from hugflow.audit import read_trail, this_user
 from hugflow.errors import CannotWrite, HugflowError, Locked
 from hugflow.ledger.progress import read_progress
 from hugflow.removal.ours import NotOurs
@@ -71,6 +72,9 @@ def everything_below(*roots: Path) -> dict[str, bytes | str]:
     found: dict[str, bytes | str] = {}
     for root in roots:
         for path in root.rglob("*"):
+            if path.name.startswith("audit."):
+                # The trail only grows.
+                continue
             if path.is_symlink():
                 found[str(path)] = str(path.readlink())
             elif path.is_file() and ".lock" not in path.name:
@@ -735,3 +739,28 @@ def test_digests_are_those_of_every_file_that_asks_for_the_dataset():
     requests = [AddRequest(hf_id="acme/speech", description=words) for words in ("one", "two")]
     asking = asking_digests(requests[0].identity, files)
     assert asking == {request.digest for request in requests}
+
+
+def test_removing_and_bringing_back_stand_in_the_audit_trail(places: Places, stored: Stored):
+    build = stored()
+    order = Order("ada@host", datetime.now(UTC), reason="replaced with v12")
+    remove_dataset(places, identity_of(build), order)
+    bring_back(places, build.name)
+    deeds = [entry.deed for entry in read_trail(places)]
+    assert [deed.what for deed in deeds] == ["planned", "published", "removed", "brought back"]
+    planned, published, removed, back = deeds
+    assert published.commit == build.plan.commit
+    assert published.plan == planned.plan == build.plan.id
+    assert published.result["rows"] == build.rows
+    assert (removed.who, removed.result["reason"]) == ("ada@host", "replaced with v12")
+    assert back.who == this_user()
+
+
+def test_what_cannot_be_recorded_is_not_removed(places: Places, stored: Stored):
+    build = stored()
+    places.audit.unlink()
+    places.audit.mkdir()
+    with pytest.raises(CannotWrite):
+        remove_dataset(places, identity_of(build), Order("ada@host", datetime.now(UTC)))
+    assert places.link(build.name).is_symlink()
+    assert build.folder.manifest.is_file()

@@ -1,0 +1,87 @@
+"""The audit trail on the command line."""
+
+from collections import deque
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hugflow.cli.builds import open_project
+from hugflow.cli.completion import complete_name
+from hugflow.cli.options import EXIT_DIFFERENT, AsJson
+from hugflow.cli.output import print_data, print_json, print_talk
+
+if TYPE_CHECKING:
+    from hugflow.audit import Entry
+
+app = typer.Typer()
+
+
+@app.callback(invoke_without_command=True)
+def audit(
+    context: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Option("--dataset", metavar="NAME", autocompletion=complete_name, help="Of one."),
+    ] = None,
+    last: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="The last N entries only.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what was done here, by whom and when."""
+    if context.invoked_subcommand is not None:
+        return
+    from hugflow.audit import read_trail
+
+    trail = read_trail(open_project().places)
+    kept = (entry for entry in trail if name is None or entry.deed.dataset == name)
+    entries = deque(kept, maxlen=last)
+    if as_json:
+        print_json({"entries": [_to_json(entry) for entry in entries]})
+        return
+    for entry in entries:
+        print_data(_to_line(entry))
+    if not entries:
+        print_talk("nothing was done here yet")
+
+
+@app.command("verify")
+def verify(as_json: AsJson = False) -> None:
+    """Look whether the trail hangs together; ends with 3 where a line was changed or is missing."""
+    from hugflow.audit import find_faults, read_trail
+
+    places = open_project().places
+    faults = list(find_faults(places))
+    entries = sum(1 for _ in read_trail(places))
+    if as_json:
+        told = [{"line": fault.line, "why": fault.why} for fault in faults]
+        print_json({"entries": entries, "faults": told})
+    else:
+        for fault in faults:
+            print_data(f"{places.audit}:{fault.line}: {fault.why}")
+        if not faults:
+            print_data(f"all {entries:,} entries hang together")
+    if faults:
+        raise typer.Exit(EXIT_DIFFERENT)
+
+
+def _to_line(entry: "Entry") -> str:
+    deed = entry.deed
+    at = entry.at.strftime("%Y-%m-%d %H:%M:%S")
+    result = ", ".join(f"{key} {value}" for key, value in deed.result.items() if value is not None)
+    commit = f" at {deed.commit[:7]}" if deed.commit else ""
+    return f"{at}  {deed.what:<12}  {deed.dataset}{commit}  by {deed.who}  {result}".rstrip()
+
+
+def _to_json(entry: "Entry") -> dict[str, Any]:
+    deed = entry.deed
+    return {
+        "seq": entry.seq,
+        "at": entry.at.isoformat(),
+        "who": deed.who,
+        "what": deed.what,
+        "dataset": deed.dataset,
+        "commit": deed.commit,
+        "plan": deed.plan,
+        "result": dict(deed.result),
+    }
