@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from hugflow.amounts import human_time
 from hugflow.ledger.journal import Outcome, RowFailed
 
 log = logging.getLogger("hugflow.progress")
@@ -53,15 +54,5 @@ class RunProgress:
         percent = 100 * done / max(self.rows, 1)
         return (
             f"{self.name}: {done:,} of {self.rows:,} rows ({percent:.1f} %), "
-            f"{per_second:,.1f} rows/s, about {to_words(left_s)} left"
+            f"{per_second:,.1f} rows/s, about {human_time(left_s)} left"
         )
-
-
-def to_words(seconds: float) -> str:
-    """A time as people say it: 45 s, 12 min, 3 h 20 min."""
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if minutes < 90:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"

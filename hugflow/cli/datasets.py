@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hugflow.amounts import human_bytes
 from hugflow.cli.builds import (
     find_add,
     open_hub,
@@ -19,7 +20,7 @@ from hugflow.cli.builds import (
 )
 from hugflow.cli.completion import complete_name, complete_request_file
 from hugflow.cli.options import AsJson, WaitSeconds
-from hugflow.cli.output import failures_as_json, human_bytes, print_data, print_json
+from hugflow.cli.output import failures_as_json, print_data, print_json
 from hugflow.cli.progress import watch_rows
 from hugflow.cli.requests import read_add_request
 from hugflow.errors import UsageWrong

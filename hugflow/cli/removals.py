@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hugflow.amounts import human_bytes
 from hugflow.audit import this_user
 from hugflow.cli.asked import read_project_requests, request_path_by_name
 from hugflow.cli.builds import no_such_dataset, open_project
 from hugflow.cli.completion import complete_name, complete_request_file
 from hugflow.cli.options import AsJson, WaitSeconds
-from hugflow.cli.output import failures_as_json, human_bytes, print_data, print_json, print_talk
+from hugflow.cli.output import failures_as_json, print_data, print_json, print_talk
 from hugflow.errors import HugflowError, RequestInvalid, UsageWrong
 from hugflow.requests.catalog import read_catalog
 from hugflow.requests.folder import read_folder

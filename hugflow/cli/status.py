@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hugflow.amounts import human_bytes
 from hugflow.cli.asked import read_project_requests
 from hugflow.cli.builds import choose_statuses, open_project
 from hugflow.cli.completion import complete_name
 from hugflow.cli.options import AsJson
-from hugflow.cli.output import has_reader, human_bytes, print_data, print_json, print_talk
+from hugflow.cli.output import has_reader, print_data, print_json, print_talk
 from hugflow.requests.collect import RequestSet
 from hugflow.settings import Project
 from hugflow.store.layout import Places

@@ -6,7 +6,7 @@ import pytest
 
 from hugflow.ledger.journal import RowFailed, RowMade
 from hugflow_assets import progress
-from hugflow_assets.progress import RunProgress, to_words
+from hugflow_assets.progress import RunProgress
 
 
 def made(first: int, last: int) -> list[RowMade]:
@@ -40,10 +40,3 @@ def test_a_row_that_failed_is_told_at_once_with_its_reason(caplog: pytest.LogCap
         tracker.add(rows)
     assert caplog.messages[0] == "row 0 failed: audio_empty: there is no sample"
     assert caplog.messages[5:] == ["and 3 rows more"]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(3.4, "3 s"), (89, "89 s"), (700, "12 min"), (12_000, "3 h 20 min")]
-)
-def test_times_are_said_as_people_say_them(seconds: float, words: str):
-    assert to_words(seconds) == words
