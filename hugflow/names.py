@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 import unicodedata
+from functools import lru_cache
 
 MAX_NAME_BYTES = 200
 MAX_STEM_BYTES = 180
@@ -32,6 +33,7 @@ _WINDOWS_DEVICE = re.compile(
 )
 
 
+@lru_cache(maxsize=8192)
 def dataset_name(hf_id: str, subset: str | None, split: str, revision: str) -> str:
     """Name a dataset's folder: `org__dataset[__subset_X]__split_Y__rev_Z`.
 

@@ -1,4 +1,4 @@
-"""Whether datasets have moved on upstream: one check for all of them, and when it is looked at."""
+"""Whether datasets have moved on upstream: one check for all of them."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,8 +11,6 @@ from hugflow_resources.hub import HubResource
 from hugflow_resources.storage import Storage
 
 DRIFT = "drift"
-# Once a day, before people come to work.
-CRON = "15 5 * * *"
 
 
 def build_drift_check(requests: Sequence[AddRequest]) -> dg.AssetChecksDefinition:
@@ -48,20 +46,6 @@ def build_drift_check(requests: Sequence[AddRequest]) -> dg.AssetChecksDefinitio
             yield _to_result(key, found, client.endpoint)
 
     return drift
-
-
-def build_drift_schedule(check: dg.AssetChecksDefinition) -> dg.ScheduleDefinition:
-    """Give the schedule that looks at all datasets once a day."""
-    job = dg.define_asset_job(
-        "drift_of_all", selection=dg.AssetSelection.checks(check), description="Look upstream."
-    )
-    return dg.ScheduleDefinition(
-        name="drift_daily",
-        job=job,
-        cron_schedule=CRON,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Sees once a day whether datasets have moved on upstream.",
-    )
 
 
 def _to_result(key: dg.AssetCheckKey, found: Drift | None, endpoint: str) -> dg.AssetCheckResult:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from inspect import Parameter, Signature
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import dagster as dg
 from dagster._core.definitions.utils import is_valid_owner
@@ -86,8 +86,8 @@ def build_dataset(request: AddRequest, origin: Metadata | None = None) -> list[d
     origin: where the request came from, see `origin_metadata`.
     Neither the network nor the disk is touched before they are materialized.
     """
-    metadata = {**_describe(request), **(origin or {})}
-    return [_plan_asset(request, metadata), _stage_assets(request, metadata)]
+    common = _Common.of(request, origin or {})
+    return [_plan_asset(request, common), _stage_assets(request, common)]
 
 
 def choose_shards(build: Build, keys: Sequence[str]) -> list[Shard]:
@@ -180,16 +180,10 @@ def to_failure(error: HugflowError) -> dg.Failure:
     )
 
 
-def _plan_asset(request: AddRequest, asset_metadata: Metadata) -> dg.AssetsDefinition:
-    name = request.name
-    spec = _spec(
-        request,
-        "plan",
-        description="What the dataset will consist of, settled once at one commit.\n\n",
-        kinds={"huggingface"},
-        deps=[],
-        metadata=asset_metadata,
-    )
+def _plan_asset(request: AddRequest, common: "_Common") -> dg.AssetsDefinition:
+    name = common.name
+    words = "What the dataset will consist of, settled once at one commit."
+    spec = common.spec("plan", words, kind="huggingface", deps=[])
 
     @dg.multi_asset(
         name=op_name(name, "plan"),
@@ -219,16 +213,14 @@ def _plan_asset(request: AddRequest, asset_metadata: Metadata) -> dg.AssetsDefin
     return plan
 
 
-def _stage_assets(request: AddRequest, asset_metadata: Metadata) -> dg.AssetsDefinition:
-    name = request.name
+def _stage_assets(request: AddRequest, common: "_Common") -> dg.AssetsDefinition:
+    name = common.name
     specs = [
-        _spec(
-            request,
+        common.spec(
             stage,
-            description=f"{WORDS_BY_STAGE[stage]}\n\n",
-            kinds={KIND_BY_STAGE[stage]},
+            WORDS_BY_STAGE[stage],
+            kind=KIND_BY_STAGE[stage],
             deps=[dg.AssetKey([name, before])],
-            metadata=asset_metadata,
         )
         for before, stage in zip(("plan", *STAGES), STAGES, strict=False)
     ]
@@ -352,40 +344,48 @@ def _explain_unpublished(
     )
 
 
-def _describe(request: AddRequest) -> Metadata:
-    """What all assets of a request say of it."""
-    return {
-        "hub": dg.MetadataValue.url(request_url(request)),
-        "hf_id": request.hf_id,
-        "subset": request.subset or "none",
-        "split": request.split,
-        "revision": request.revision,
-        **({"owner": request.owner} if request.owner else {}),
-    }
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """What all assets of a request say of it, worked out once."""
 
+    name: str
+    quotation: str
+    group: str
+    owners: list[str]
+    metadata: Metadata
 
-def _spec(
-    request: AddRequest,
-    stage: str,
-    *,
-    description: str,
-    kinds: set[str],
-    deps: list[dg.AssetKey],
-    metadata: Metadata,
-) -> dg.AssetSpec:
-    tags = {"hugflow/stage": stage}
-    return dg.AssetSpec(
-        key=dg.AssetKey([request.name, stage]),
-        # Its words are a stranger's, and Dagster renders markdown.
-        description=description + quote_markdown(request.description),
-        group_name=group_name(request.name),
-        kinds=kinds,
-        owners=[request.owner] if request.owner and is_valid_owner(request.owner) else [],
-        tags=tags,
-        metadata=metadata,
-        skippable=stage != "plan",
-        deps=deps,
-    )
+    @classmethod
+    def of(cls, request: AddRequest, origin: Metadata) -> Self:
+        owner = request.owner
+        return cls(
+            name=request.name,
+            # Its words are a stranger's, and Dagster renders markdown.
+            quotation=quote_markdown(request.description),
+            group=group_name(request.name),
+            owners=[owner] if owner and is_valid_owner(owner) else [],
+            metadata={
+                "hub": dg.MetadataValue.url(request_url(request)),
+                "hf_id": request.hf_id,
+                "subset": request.subset or "none",
+                "split": request.split,
+                "revision": request.revision,
+                **({"owner": owner} if owner else {}),
+                **origin,
+            },
+        )
+
+    def spec(self, stage: str, words: str, *, kind: str, deps: list[dg.AssetKey]) -> dg.AssetSpec:
+        return dg.AssetSpec(
+            key=dg.AssetKey([self.name, stage]),
+            description=f"{words}\n\n{self.quotation}",
+            group_name=self.group,
+            kinds={kind},
+            owners=self.owners,
+            tags={"hugflow/stage": stage},
+            metadata=self.metadata,
+            skippable=stage != "plan",
+            deps=deps,
+        )
 
 
 def _range_of_all(build: Build) -> str:

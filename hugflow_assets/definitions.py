@@ -31,10 +31,11 @@ def load_definitions(project: Project) -> dg.Definitions:
 
     The Hub's libraries must not have been imported before the project was opened.
     """
-    from hugflow_assets.checks import build_drift_check, build_drift_schedule
+    from hugflow_assets.checks import build_drift_check
     from hugflow_resources.hub import HubResource
     from hugflow_resources.requests_repo import RequestsRepo
     from hugflow_resources.storage import Storage
+    from hugflow_sensors.drift_daily import build_drift_daily
     from hugflow_sensors.requests_on_main import build_requests_on_main
 
     catalog = find_catalog(project.places)
@@ -51,13 +52,15 @@ def load_definitions(project: Project) -> dg.Definitions:
     return dg.Definitions(
         assets=[each for _, assets in built for each in assets],
         asset_checks=drift,
-        schedules=[build_drift_schedule(check) for check in drift],
         resources={
             "hub": HubResource(endpoint=project.settings.hf_endpoint),
             "storage": Storage.of(project, policy),
             "requests_repo": RequestsRepo(branch=project.settings.requests_branch),
         },
-        sensors=[build_requests_on_main(loaded=catalog.digest if catalog is not None else None)],
+        sensors=[
+            build_requests_on_main(loaded=catalog.digest if catalog is not None else None),
+            *(build_drift_daily(check) for check in drift),
+        ],
         # A run works on one dataset with threads of its own; a process for each op costs seconds.
         executor=dg.in_process_executor,
     )

@@ -1,11 +1,12 @@
 """Commands about plans."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hugflow.amounts import human_bytes
+from hugflow.amounts import human_bytes, human_time
 from hugflow.cli.builds import open_project, open_request, refuse_removed
 from hugflow.cli.completion import complete_request_file
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson, WaitSeconds
@@ -18,9 +19,11 @@ from hugflow.cli.output import (
 )
 from hugflow.cli.requests import read_add_request
 from hugflow.errors import HugflowError
+from hugflow.settings import Project
 
 if TYPE_CHECKING:
     from hugflow.stages.build import Build
+    from hugflow.stages.estimate import Estimate
 
 
 def plan(
@@ -35,9 +38,12 @@ def plan(
     with_exit_code: Annotated[
         bool, typer.Option("--exit-code", help="End with 3 when there is something to be made.")
     ] = False,
+    is_sampled: Annotated[
+        bool, typer.Option("--sample/--no-sample", help="Read a few rows to estimate all.")
+    ] = True,
     wait_s: WaitSeconds = 0,
 ) -> None:
-    """Settle what a request will bring: commit, rows, files, bytes, licence.
+    """Settle what a request will bring: commit, rows, files, bytes, hours, disk, time, licence.
 
     The plan is recorded; the sync that follows reads everything at its commit. A dataset that
     was planned before keeps its plan, unless --update moves it on: then the new tree takes the
@@ -53,12 +59,13 @@ def plan(
             refuse_removed(project, request)
             name = request.name
             build = open_request(project, request, wait_s=wait_s, update=is_update)
+            estimated = _estimate(project, build) if is_sampled else None
         except HugflowError as error:
             print_error(error)
             code = code or error.exit_code
             entries.append(failed_entry(file, error, name))
             continue
-        entry = _summarise(file, build)
+        entry = _summarise(file, build, estimated)
         entries.append(entry)
         if not as_json:
             _print_summary(entry)
@@ -70,31 +77,68 @@ def plan(
         raise typer.Exit(code)
 
 
-def _summarise(file: Path, build: "Build") -> dict[str, Any]:
+def _estimate(project: Project, build: "Build") -> "Estimate":
+    """What the plan will come to, kept so that it can be held against what came of it."""
+    from hugflow.stages.estimate import estimate, write_estimate
+
+    estimated = estimate(build, has_token=project.hf_token is not None)
+    write_estimate(build, estimated)
+    return estimated
+
+
+def _summarise(file: Path, build: "Build", estimated: "Estimate | None") -> dict[str, Any]:
     """The entry of a plan in the JSON."""
     from hugflow.shards.plan import plan_summary
-    from hugflow.stages.manifest import read_manifest
+    from hugflow.stages.estimate import plan_digest
     from hugflow.stages.status import read_status
 
-    manifest = read_manifest(build.places.dataset(build.name).manifest)
-    is_made = manifest is not None and manifest["plan"] == build.plan.id
-    hours = round(manifest["audio"]["seconds"] / 3600, 3) if manifest and is_made else None
-    state = read_status(build.places, build.name).state
-    summary = plan_summary(build.plan, hours=hours)
-    return {"name": build.name, "request": str(file), "state": state, **summary}
+    summary = plan_summary(build.plan, hours=estimated.hours if estimated is not None else None)
+    return {
+        "name": build.name,
+        "request": str(file),
+        "state": read_status(build.places, build.name).state,
+        "digest": plan_digest(build.plan, build.request),
+        **summary,
+        "estimate": asdict(estimated) if estimated is not None else None,
+    }
 
 
 def _print_summary(summary: dict[str, Any]) -> None:
     gate = "gated" if summary["gated"] else "open"
+    estimated = summary["estimate"]
     hours = "not known yet" if summary["hours"] is None else f"{summary['hours']:,.3f}"
+    if estimated is not None and estimated["basis"] == "sampled":
+        hours = f"about {hours}, by {estimated['sampled_rows']} rows"
     print_data(summary["name"])
     print_data(f"  commit       {summary['commit']}")
     print_data(f"  rows         {summary['total_rows']:,} in {count(summary['files'], 'file')}")
     print_data(f"  hours        {hours}")
     print_data(f"  source       {human_bytes(summary['source_bytes'])}")
-    print_data(f"  disk needed  about {human_bytes(summary['disk_needed_bytes'])}")
+    for line in _estimate_lines(summary):
+        print_data(line)
     print_data(f"  licence      {summary['licence'] or 'none named'}, {gate}")
     print_data(f"  audio        {summary['audio_column'] or 'none: text only'}")
     print_data(f"  text         {summary['text_column'] or 'none'}")
     for warning in summary["warnings"]:
         print_data(f"  warning      {warning}")
+    print_data(f"  digest       {summary['digest']}")
+
+
+def _estimate_lines(summary: dict[str, Any]) -> list[str]:
+    """What a plan will come to, a line each."""
+    estimated = summary["estimate"]
+    if estimated is None:
+        return [f"  disk needed  about {human_bytes(summary['disk_needed_bytes'])}"]
+    lines = [
+        f"  MP3          about {human_bytes(estimated['mp3_bytes'])}",
+        f"  files        about {estimated['files']:,}",
+        f"  disk needed  about {human_bytes(estimated['peak_bytes'])} at its peak",
+    ]
+    if estimated["quota_left_bytes"] is not None:
+        lines.append(f"  quota left   {human_bytes(estimated['quota_left_bytes'])}")
+    if estimated["eta_s"] is not None:
+        lines.append(f"  encoding     about {human_time(estimated['eta_s'])} on this machine")
+    if estimated["rate_floor_s"]:
+        floor = human_time(estimated["rate_floor_s"])
+        lines.append(f"  rate limit   fetching takes {floor} at least")
+    return lines

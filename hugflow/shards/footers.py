@@ -33,7 +33,7 @@ def read_footer(hub: Hub, hf_id: str, commit: str, file: PublishedFile) -> Foote
             raise pa.ArrowInvalid("two of its columns have the same name")
         return Footer(file, parquet.metadata.num_rows, schema)
 
-    return _read_parquet(hub, hf_id, commit, file, read)
+    return read_parquet(hub, hf_id, commit, file, read)
 
 
 def read_filenames(hub: Hub, hf_id: str, commit: str, file: PublishedFile) -> pa.Array:
@@ -43,7 +43,7 @@ def read_filenames(hub: Hub, hf_id: str, commit: str, file: PublishedFile) -> pa
         column = parquet.read([FILENAME_COLUMN]).column(FILENAME_COLUMN)
         return pa.array(to_filenames(column), pa.large_string())
 
-    return _read_parquet(hub, hf_id, commit, file, read)
+    return read_parquet(hub, hf_id, commit, file, read)
 
 
 def common_schema(what: str, footers: Sequence[Footer]) -> pa.Schema:
@@ -108,10 +108,10 @@ def _go_together(one: pa.Field, other: pa.Field) -> bool:
     return True
 
 
-def _read_parquet(
+def read_parquet(
     hub: Hub, hf_id: str, commit: str, file: PublishedFile, read: Callable[[pq.ParquetFile], T]
 ) -> T:
-    """What `read` gives of a published file.
+    """What `read` gives of a published file, by ranged reads.
 
     Parts of a file cannot be held against its hash, so what cannot be read is fetched once more:
     it may have been damaged on its way.

@@ -1,5 +1,6 @@
 """Asset checks: what is judged of a dataset, when, and that a wrong one is not published."""
 
+import time
 from collections.abc import Callable
 
 import dagster as dg
@@ -10,12 +11,13 @@ from hugflow.stages.sync import sync_dataset
 from hugflow.testing.faults import Status
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_text
-from hugflow_assets.checks import build_drift_check, build_drift_schedule
+from hugflow_assets.checks import build_drift_check
 from hugflow_assets.datasets import build_dataset
 from hugflow_resources.checks import MEANING_BY_CHECK
 from hugflow_resources.events import report
 from hugflow_resources.hub import HubResource
 from hugflow_resources.storage import Storage
+from hugflow_sensors.drift_daily import build_drift_daily, day_of
 from tests.dagster.conftest import Dataset, failure_text
 
 MakeDataset = Callable[..., Dataset]
@@ -118,16 +120,37 @@ def test_work_done_without_dagster_is_judged_when_it_is_reported(
 
 
 def look_upstream(made: Dataset) -> dg.ExecuteInProcessResult:
-    """What the schedule runs once a day."""
+    """What the sensor asks for once a day."""
     check = build_drift_check([made.request])
     definitions = dg.Definitions(
         build_dataset(made.request),
         asset_checks=[check],
-        schedules=[build_drift_schedule(check)],
+        sensors=[build_drift_daily(check)],
         resources=made.resources,
     )
-    job = definitions.resolve_job_def("drift_of_all")
+    repository = definitions.get_repository_def()
+    with dg.build_sensor_context(instance=made.instance, repository_def=repository) as context:
+        result = repository.get_sensor_def("drift_daily")(context)
+    assert isinstance(result, dg.SensorResult)
+    (asked,) = result.run_requests or []
+    job = definitions.resolve_implicit_global_asset_job_def().get_subset(
+        asset_selection=set(asked.asset_selection or ()),
+        asset_check_selection=set(asked.asset_check_keys or ()),
+    )
     return job.execute_in_process(instance=made.instance, raise_on_error=False)
+
+
+def test_drift_is_looked_at_once_a_day():
+    assert day_of(0.0) == "1969-12-31"
+    assert day_of(5 * 3600.0) == "1970-01-01"
+    check = build_drift_check([AddRequest(hf_id="acme/speech", description="x")])
+    sensor = build_drift_daily(check)
+    with dg.build_sensor_context(cursor=day_of(time.time())) as context:
+        assert isinstance(sensor(context), dg.SkipReason)
+    with dg.build_sensor_context(cursor="1970-01-01") as context:
+        result = sensor(context)
+    assert isinstance(result, dg.SensorResult)
+    assert result.cursor == day_of(time.time())
 
 
 def test_a_dataset_that_moves_on_upstream_is_seen_and_nothing_else_happens(

@@ -1,0 +1,163 @@
+"""What a plan will come to, before the work: hours, bytes, files, disk, time.
+
+What can be known is known; the rest is worked out from a few rows that are read by ranges and made
+into MP3s on this machine, and is marked so. It is kept beside the plan, so that afterwards the
+plan can be held against what came of it:
+
+    STATE_DIR/plans/<name>/<plan id>.estimate.json
+    {"version": 1, "hours": 12.3, "basis": "sampled", "sampled_rows": 16, "mp3_bytes": ..., ...}
+"""
+
+import hashlib
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from hugflow.audio.bad import AudioBad
+from hugflow.audio.convert import make_mp3
+from hugflow.clients.hub import Hub
+from hugflow.requests.model import AddRequest
+from hugflow.rows.audio import audio_value
+from hugflow.shards.plan import Plan
+from hugflow.shards.sample import read_sample
+from hugflow.stages.build import Build
+from hugflow.stages.manifest import read_manifest
+from hugflow.stages.measure import measure_storage
+from hugflow.store.atomic import write_json
+
+VERSION: Final = 1
+# Beside the columns: punctuation, the path of the MP3, facts about the audio.
+JSON_ROW_BYTES: Final = 420
+INDEX_ROW_BYTES: Final = 60
+FILES_BESIDE_ROWS: Final = 8
+# Of the Hub, in five minutes: https://huggingface.co/docs/hub/rate-limits.
+WINDOW_S: Final = 300
+FILES_PER_WINDOW: Final = {False: 3_000, True: 5_000}
+
+Basis = Literal["measured", "sampled", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a plan will come to; None where nobody knows.
+
+    basis: of hours and mp3_bytes: of the tree that stands, of sampled_rows rows, or of nothing.
+    files: in the finished tree. peak_bytes: of the disk, at the moment when most of it is taken.
+    quota_left_bytes: of STORAGE_QUOTA_GB, before. rate_floor_s: what the Hub's rate limit takes at
+    least. eta_s: of encoding with all workers; fetching comes beside it.
+    """
+
+    hours: float | None
+    basis: Basis
+    sampled_rows: int
+    mp3_bytes: int | None
+    json_bytes: int
+    files: int
+    peak_bytes: int
+    quota_left_bytes: int | None
+    rate_floor_s: int
+    eta_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """What a row takes, on average of some: seconds of sound, bytes, seconds of CPU."""
+
+    rows: int
+    seconds: float
+    mp3_bytes: float
+    cpu_s: float
+    other_bytes: float
+
+
+def plan_digest(plan: Plan, request: AddRequest) -> str:
+    """16 hex over the plan and the request: another commit, other files or fields give another."""
+    return hashlib.sha256(f"{plan.id} {request.digest}".encode()).hexdigest()[:16]
+
+
+def estimate(build: Build, *, has_token: bool) -> Estimate:
+    """Work out what a build will come to; some rows are read from the Hub.
+
+    has_token: whether the Hub knows us. Raises what reading a published file raises.
+    """
+    plan, rows = build.plan, build.plan.rows
+    means = _measure_sample(build.hub, plan)
+    hours: float | None = None
+    mp3_bytes: int | None = None
+    basis: Basis = "unknown"
+    manifest = read_manifest(build.places.dataset(build.name).manifest)
+    if plan.audio_column is None:
+        hours, mp3_bytes, basis = 0.0, 0, "measured"
+    elif manifest is not None and manifest["plan"] == plan.id:
+        audio = manifest["audio"]
+        hours, mp3_bytes, basis = audio["seconds"] / 3600, audio["bytes"], "measured"
+    elif means.rows:
+        hours, mp3_bytes = means.seconds * rows / 3600, round(means.mp3_bytes * rows)
+        basis = "sampled"
+    json_bytes = round((means.other_bytes + JSON_ROW_BYTES) * rows)
+    raw = sum(sorted((shard.file.size_bytes for shard in plan.shards), reverse=True)[:2])
+    made = mp3_bytes if mp3_bytes is not None else plan.source_bytes
+    index_bytes = round((means.other_bytes / 2 + INDEX_ROW_BYTES) * rows)
+    quota = build.options.storage_quota_bytes
+    left = None if quota is None else max(0, quota - measure_storage(build.places))
+    files_per_row = 1 if plan.audio_column is None else 2
+    return Estimate(
+        hours=None if hours is None else round(hours, 3),
+        basis=basis,
+        sampled_rows=means.rows,
+        mp3_bytes=mp3_bytes,
+        json_bytes=json_bytes,
+        files=rows * files_per_row + len(plan.shards) + FILES_BESIDE_ROWS,
+        peak_bytes=made + json_bytes + index_bytes + raw,
+        quota_left_bytes=left,
+        rate_floor_s=_rate_floor_s(len(plan.shards), has_token=has_token),
+        eta_s=round(means.cpu_s * rows / build.options.workers) if means.rows else None,
+    )
+
+
+def write_estimate(build: Build, estimated: Estimate) -> None:
+    """Keep it beside the plan."""
+    write_json(_path(build), {"version": VERSION, **asdict(estimated)})
+
+
+def read_estimate(build: Build) -> Estimate | None:
+    """What was kept; None where there is none, or none that can be read."""
+    try:
+        value: dict[str, Any] = json.loads(_path(build).read_bytes())
+        if value.pop("version") != VERSION:
+            return None
+        return Estimate(**value)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _measure_sample(hub: Hub, plan: Plan) -> _Means:
+    """Make MP3s of a few rows, and throw them away; rows that cannot be made are left out."""
+    rows, seconds, size, other, files = 0, 0.0, 0, 0.0, 0
+    spent = 0.0
+    for sampled in read_sample(hub, plan):
+        files, other = files + 1, other + sampled.other_row_bytes
+        for scalar in sampled.audio:
+            began = time.process_time()
+            try:
+                with make_mp3(
+                    audio_value(scalar), copy_mp3=plan.request.mp3_source == "copy"
+                ) as mp3:
+                    seconds, size = seconds + mp3.info.duration, size + mp3.size_bytes
+            except AudioBad:
+                continue
+            rows, spent = rows + 1, spent + time.process_time() - began
+    count = max(rows, 1)
+    return _Means(rows, seconds / count, size / count, spent / count, other / max(files, 1))
+
+
+def _rate_floor_s(requests: int, *, has_token: bool) -> int:
+    """Seconds that so many requests for files take at least."""
+    windows = max(0, -(-requests // FILES_PER_WINDOW[has_token]) - 1)
+    return windows * WINDOW_S
+
+
+def _path(build: Build) -> Path:
+    return build.places.plans(build.name) / f"{build.plan.id}.estimate.json"
