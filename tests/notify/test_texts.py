@@ -133,6 +133,12 @@ def test_no_text_is_longer_than_github_takes(told: Conversation):
     assert len(render_status(many).description) <= LONGEST_STATUS
 
 
+def test_there_is_room_for_head_and_foot_however_wide_the_lines_are():
+    for width in range(150, 200):
+        told = conversation(*[line("completed", "x" * width)] * 150)
+        assert length(render_living(told, PULL)) <= LONGEST
+
+
 def test_the_length_is_counted_as_the_most_careful_one_does():
     for text in ("a", "é", "日", "🦊", "a🦊"):
         assert length(text) == len(text.encode("utf-16-le")) // 2
