@@ -1,6 +1,6 @@
 """How GitHub and Slack fail, sorted by what can be done about it."""
 
-from hugflow.errors import HubUnavailable, HugflowError
+from hugflow.errors import HugflowError
 
 # What GitHub asks for where it limits and does not say how long:
 # https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
@@ -8,12 +8,14 @@ UNSAID_LIMIT_S = 60.0
 LONGEST_WHY = 300
 
 
-class ServiceUnavailable(HubUnavailable):
+class ServiceUnavailable(HugflowError):
     """A service cannot be reached or will not answer now; later it may.
 
     wait_s: how long it asks to be left alone; None where it says nothing. may_have_happened: what
     was asked for may have been done all the same, and only the answer is lost.
     """
+
+    exit_code = 7
 
     def __init__(
         self,

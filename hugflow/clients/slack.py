@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
+from urllib.parse import urlsplit
 
 from slack_sdk import WebClient, WebhookClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+import requests
 from hugflow.clients.retry_after import parse_retry_after_s
 from hugflow.clients.services import UNSAID_LIMIT_S, ServiceRefused, ServiceUnavailable
 
@@ -59,6 +61,14 @@ class SlackBot:
         # slack_sdk takes a proxy from the environment and passes over NO_PROXY; urllib minds both.
         self._client.proxy = None
 
+    def probe(self) -> None:
+        """Raise what saying something would raise now, where Slack is away or the token no good."""
+        try:
+            self._call("auth.test", {})
+        except ServiceUnavailable as error:
+            error.may_have_happened = False
+            raise
+
     def post(self, text: str, blocks: Sequence[Mapping[str, Any]]) -> Posted:
         """Say something in the channel."""
         call = "chat.postMessage"
@@ -89,8 +99,20 @@ class SlackWebhook:
 
     def __init__(self, url: str, *, timeout_s: int = TIMEOUT_S) -> None:
         """Set up; nothing is sent yet."""
+        self._host_url = "{0.scheme}://{0.netloc}/".format(urlsplit(url))
+        self._timeout_s = timeout_s
         self._client = WebhookClient(url, timeout=timeout_s, logger=_silent(), retry_handlers=[])
         self._client.proxy = None
+
+    def probe(self) -> None:
+        """Raise ServiceUnavailable where Slack is away; the webhook's own address would say something."""
+        what = "Slack does not answer"
+        try:
+            answer = requests.get(self._host_url, timeout=self._timeout_s, allow_redirects=False)
+        except (requests.RequestException, OSError) as error:
+            raise ServiceUnavailable(what, why=type(error).__name__) from error
+        if answer.status_code >= 500:
+            raise ServiceUnavailable(what, why=f"it says {answer.status_code}")
 
     def post(self, text: str, blocks: Sequence[Mapping[str, Any]]) -> None:
         """Say something in the webhook's channel."""
@@ -128,10 +150,11 @@ def judge(
         return ServiceUnavailable(f"Slack limits {call}", why=word or "429", wait_s=wait_s)
     is_word = len(word) <= 50 and word.replace("_", "").isalnum()
     if status >= 500 or word in _PASSING_WORDS or not is_word:
-        # A page of a proxy says anything, and says it with 200.
         why = f"it says {status} {word if is_word else 'and a page'}"
         what = f"Slack does not answer {call}"
-        return ServiceUnavailable(what, why=why, may_have_happened=True)
+        # Said with 200, some of it may have been done: Slack says so of its `fatal_error`, and the
+        # page of a proxy says anything.
+        return ServiceUnavailable(what, why=why, may_have_happened=status < 500)
     return ServiceRefused(
         f"Slack refuses {call}",
         why=f"it says {word}",

@@ -95,10 +95,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class CheckTold:
-    """A check run as it was last told. is_over: it was told how it ended."""
+    """A check run as it was last told.
+
+    number: how many there were for this pull request. is_over: it was told how it ended; where the
+    work begins anew, another one is made.
+    """
 
     id: int
     head_sha: str
+    number: int
     digest: str
     is_over: bool
 
@@ -131,9 +136,10 @@ class ToldOnGitHub:
 class ToldOnSlack:
     """What was told on Slack.
 
-    channel, ts: where the bot's message stands. digest, shape, told_at: as on GitHub. events: by
-    path of a request, the last that a webhook was given. taken: digest of a message that was given
-    to Slack, whether it arrived or not: it is not given again. was_recreated: as on GitHub.
+    channel, ts: where the bot's message stands. digest, shape, told_at: as on GitHub. taken: digest
+    of a first message that was given to Slack, whether it arrived or not: it is not given again.
+    was_recreated, is_unwanted: as on GitHub. events: by path of a request, the last that was given
+    to a webhook, whether it arrived or not.
     """
 
     channel: str | None = None

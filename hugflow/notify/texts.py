@@ -73,7 +73,7 @@ def render_check(conversation: Conversation) -> CheckText:
     conclusion = _conclude(conversation)
     if conclusion is not None:
         return CheckText("completed", conclusion, title, summary)
-    is_begun = any(line.notice is not None for line in conversation.lines)
+    is_begun = any(line.state not in ("pending", "planned") for line in conversation.lines)
     return CheckText("in_progress" if is_begun else "queued", None, title, summary)
 
 

@@ -70,10 +70,10 @@ def test_a_message_that_is_gone_is_known_for_gone(slack: LoopbackSlack, bot: Sla
     [
         (Reset(), False, True),
         (Reset(), True, True),
-        (Status(500), True, True),
-        (Status(503), False, True),
+        (Status(500), False, False),
+        (Status(503), False, False),
         (Page(200), True, True),
-        (Page(502), False, True),
+        (Page(502), False, False),
         (Stall(3), True, True),
         (Status(429, retry_after_s=7), False, False),
     ],
@@ -87,6 +87,35 @@ def test_what_may_have_happened_is_known_for_it(
     assert error.value.may_have_happened is may_have_happened
     assert len(slack.messages("ml-datasets")) == with_effect
     assert len(slack.requests) == 1
+
+
+def test_a_fault_that_slack_owns_up_to_may_have_happened(slack: LoopbackSlack, bot: SlackBot):
+    slack.inject(Status(200, error_code="fatal_error"), with_effect=True)
+    with pytest.raises(ServiceUnavailable) as error:
+        bot.post("Hello", BLOCKS)
+    assert error.value.may_have_happened
+    assert len(slack.messages("ml-datasets")) == 1
+
+
+@pytest.mark.parametrize("fault", [Reset(), Status(503), Page(502), Stall(3)])
+def test_a_probe_says_nothing_and_finds_out_whether_slack_is_there(
+    slack: LoopbackSlack, bot: SlackBot, fault: Fault
+):
+    for speaker in (bot, SlackWebhook(slack.add_webhook("ml-datasets"), timeout_s=1)):
+        speaker.probe()
+        slack.inject(fault)
+        with pytest.raises(ServiceUnavailable) as error:
+            speaker.probe()
+        assert not error.value.may_have_happened
+        with slack.outage(), pytest.raises(ServiceUnavailable):
+            speaker.probe()
+    assert slack.messages("ml-datasets") == ()
+
+
+def test_a_probe_finds_out_that_the_token_is_no_good(slack: LoopbackSlack, bot: SlackBot):
+    slack.remove_bot(TOKEN)
+    with pytest.raises(ServiceRefused, match=r"auth\.test"):
+        bot.probe()
 
 
 def test_where_nobody_listens_nothing_has_happened(slack: LoopbackSlack, say: Say):

@@ -302,8 +302,8 @@ def test_the_check_is_green_when_nothing_failed(
     assert render_status(told).state == state
 
 
-def test_a_check_waits_until_something_is_known():
-    assert render_check(conversation(Line("requests/add/a.yaml"))).status == "queued"
+def test_a_check_waits_until_something_is_begun():
+    assert render_check(conversation(line(), line("planned"), line("pending"))).status == "queued"
 
 
 def outcome(*lines: Line) -> str | None:
