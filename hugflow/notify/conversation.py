@@ -138,8 +138,8 @@ class ToldOnSlack:
 
     channel, ts: where the bot's message stands. digest, shape, told_at: as on GitHub. taken: digest
     of a first message that was given to Slack, whether it arrived or not: it is not given again.
-    was_recreated, is_unwanted: as on GitHub. events: by path of a request, the last that was given
-    to a webhook, whether it arrived or not.
+    was_recreated, is_unwanted: as on GitHub. events: by path of a request, what was given to a
+    webhook, whether it arrived or not, the latest last.
     """
 
     channel: str | None = None
@@ -150,7 +150,7 @@ class ToldOnSlack:
     taken: str | None = None
     was_recreated: bool = False
     is_unwanted: bool = False
-    events: dict[str, str] = field(default_factory=dict)
+    events: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

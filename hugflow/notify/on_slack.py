@@ -17,6 +17,8 @@ from hugflow.notify.telling import Telling, digest, shape
 
 log = logging.getLogger(__name__)
 
+MOST_EVENTS_KEPT = 200
+
 
 def tell_on_slack(telling: Telling, slack: SlackBot | SlackWebhook) -> datetime | None:
     """Tell what is not told yet; when the rest may be told, None where all of it is.
@@ -95,16 +97,16 @@ def _tell_events(telling: Telling, webhook: SlackWebhook) -> None:
     """Say what has become of each request since the last time, the latest of it alone."""
     is_probed = False
     for line in telling.conversation.lines:
-        told, event = telling.conversation.slack.events, find_event(line)
-        event = None if event is None else digest(event)
-        if event is None or told.get(line.path) == event:
+        event, told = find_event(line), telling.conversation.slack.events
+        before = told.get(line.path, ())
+        if event is None or (event := digest(event)) in before:
             continue
         telling.check_time()
         if not is_probed:
             webhook.probe()
             is_probed = True
         message = _clean(telling, render_event(telling.conversation, line))
-        telling.keep(events={**told, line.path: event})
+        telling.keep(events={**told, line.path: (*before, event)[-MOST_EVENTS_KEPT:]})
         try:
             webhook.post(message.text, message.blocks)
         except (ServiceUnavailable, ServiceRefused) as error:

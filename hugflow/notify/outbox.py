@@ -90,6 +90,8 @@ def open_conversation(
             delivered_at=None,
             # Another token may have other rights; what a service asked to wait still holds.
             github=replace(old.github, checks_by="runs"),
+            # What only goes on, after a kill, is not told anew on Slack; what had ended is.
+            slack=replace(old.slack, events={}) if old.is_finished else old.slack,
             attempt=old.attempt if old.attempt.is_asked else Attempt(),
         )
 
@@ -99,13 +101,16 @@ def open_conversation(
 def finish_conversation(places: Places, key: str, now: datetime) -> None:
     """Let it end with what is known now: nothing that happens later is told any more.
 
-    How it ended follows from its lines. Doing it again changes nothing, unless it was opened again.
+    How it ended follows from its lines. While one of its datasets is being made, by whoever it is,
+    it does not end: whoever ends that work ends it. Doing it again changes nothing, unless it was
+    opened again.
     """
 
     def change(old: Conversation | None) -> Conversation | None:
         if old is None or old.is_finished:
             return old
-        return replace(read_latest(places, old), is_finished=True, changed_at=now)
+        latest = read_latest(places, old)
+        return replace(latest, is_finished=latest.result != "underway", changed_at=now)
 
     change_conversation(places, key, change)
 

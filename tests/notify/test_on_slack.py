@@ -132,6 +132,25 @@ def test_an_event_whose_answer_was_lost_is_told_once_or_not_at_all(
     assert len(texts(slack)) == with_effect + 1
 
 
+def test_work_that_begins_anew_is_told_anew(slack: LoopbackSlack, webhook: Teller):
+    for _ in range(2):
+        webhook.open(*lines("a"))
+        for state in ("downloading", "failed"):
+            webhook.see(state, "a")
+            webhook.tell()
+        webhook.finish()
+    assert heads(slack) == ["Starting download...", "failed"] * 2
+
+
+def test_work_that_goes_on_after_a_kill_is_not_told_anew(slack: LoopbackSlack, webhook: Teller):
+    for _ in range(3):
+        webhook.open(*lines("a")).see("downloading", "a")
+        webhook.tell()
+        webhook.see("downloading", "a", rows=1_000)
+        webhook.tell()
+    assert heads(slack) == ["Starting download...", "downloading"]
+
+
 @pytest.mark.parametrize("with_effect", [True, False])
 def test_a_first_message_whose_answer_was_lost_is_not_given_twice(
     slack: LoopbackSlack, bot: Teller, with_effect: bool

@@ -177,6 +177,17 @@ def test_the_end_keeps_what_was_known_then(places: Places):
     assert (found.is_finished, found.lines[0].state) == (True, "failed")
 
 
+def test_nothing_ends_while_somebody_is_at_work(places: Places):
+    key = open_conversation(places, "github", [line()], NOON, pull=PULL)
+    assert key is not None
+    for seconds, state, is_finished in [(1, "downloading", False), (2, "failed", True)]:
+        write_notice(places, notice(state, at=NOON + timedelta(seconds=seconds)))
+        finish_conversation(places, key, NOON + timedelta(seconds=3))
+        found = read_conversation(places, key)
+        assert found is not None
+        assert (found.is_finished, found.lines[0].state) == (is_finished, state)
+
+
 def test_the_end_of_nothing_is_nothing(places: Places):
     finish_conversation(places, pull_key("github", "acme/a", 1), NOON)
     assert list_keys(places) == []
