@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Self
 
-from hugflow.notify.deliver import Senders, deliver
+from hugflow.notify.deliver import deliver
+from hugflow.notify.senders import Senders
 from hugflow.notify.telling import Clock, Pace, utc_now
 from hugflow.store.layout import Places
 

@@ -8,13 +8,11 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from hugflow.clients.github import GitHub
 from hugflow.clients.services import ServiceRefused, ServiceUnavailable
-from hugflow.clients.slack import SlackBot, SlackWebhook
 from hugflow.errors import HugflowError, Locked
 from hugflow.notify.conversation import Attempt, Conversation, Service
 from hugflow.notify.on_github import tell_on_github
@@ -27,6 +25,7 @@ from hugflow.notify.outbox import (
     read_conversation,
     read_latest,
 )
+from hugflow.notify.senders import Senders
 from hugflow.notify.telling import Clock, NotYet, Pace, Telling, utc_now
 from hugflow.redact import redact
 from hugflow.store.atomic import write_view
@@ -37,15 +36,6 @@ log = logging.getLogger(__name__)
 
 # Somebody else is delivering: what they began with may be outdated when they are done.
 LOCKED_WAIT_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Senders:
-    """Whom things are told through; None: nothing is told there. secrets: what never leaves."""
-
-    github: GitHub | None = None
-    slack: SlackBot | SlackWebhook | None = None
-    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +75,7 @@ def deliver(
     try:
         with hold(places.sending_lock(key), f"the conversation {key}"):
             conversation = _read_current(places, key, clock())
-            if conversation is None or _sender(senders, conversation.service) is None:
+            if conversation is None or senders.of(conversation.service) is None:
                 return Delivery(key)
             if until := _wait_until(places, conversation, clock(), is_hurried=is_hurried):
                 why = conversation.attempt.trouble or f"{conversation.service} asked to wait"
@@ -261,10 +251,6 @@ def _trouble(telling: Telling, error: ServiceUnavailable | ServiceRefused) -> st
 def _complain(key: str, attempt: Attempt) -> None:
     at = f"{attempt.not_before:%Y-%m-%d %H:%M:%S} UTC" if attempt.not_before is not None else "once"
     log.warning("%s: %s; the next attempt is at %s", key, attempt.trouble, at)
-
-
-def _sender(senders: Senders, service: Service) -> GitHub | SlackBot | SlackWebhook | None:
-    return senders.github if service == "github" else senders.slack
 
 
 def _read_limit(places: Places, service: Service) -> datetime | None:

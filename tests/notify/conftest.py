@@ -10,9 +10,10 @@ import pytest
 from hugflow.clients.github import GitHub
 from hugflow.clients.slack import SlackBot, SlackWebhook
 from hugflow.notify.conversation import Conversation, Line, PullRequest, Service
-from hugflow.notify.deliver import Delivery, Senders, deliver
+from hugflow.notify.deliver import Delivery, deliver
 from hugflow.notify.notices import Notice, write_notice
 from hugflow.notify.outbox import finish_conversation, open_conversation, read_conversation
+from hugflow.notify.senders import Senders
 from hugflow.notify.telling import Pace
 from hugflow.store.layout import Places
 from hugflow.testing.github import LoopbackGitHub

@@ -34,7 +34,7 @@ from hugflow.clients.github import GitHub
 from hugflow.clients.slack import SlackWebhook
 from hugflow.notify.conversation import Line, PullRequest
 from hugflow.notify.courier import Courier
-from hugflow.notify.deliver import Senders
+from hugflow.notify.senders import Senders
 from hugflow.notify.notices import Notice, read_notice, write_notice
 from hugflow.notify.outbox import finish_conversation, open_conversation
 from hugflow.notify.telling import Pace, utc_now

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from hugflow.clients.github import GitHub
-from hugflow.notify.deliver import Senders
 from hugflow.notify.markers import living_marker
+from hugflow.notify.senders import Senders
 from hugflow.notify.telling import Pace
 from hugflow.store.layout import Places
 from hugflow.testing.faults import Fault, Match, Page, Reset, Status

@@ -17,7 +17,7 @@ from hugflow.notify.conversation import (
     pull_key,
     result_of,
 )
-from hugflow.notify.deliver import Senders, deliver, deliver_all
+from hugflow.notify.deliver import deliver, deliver_all
 from hugflow.notify.notices import write_notice
 from hugflow.notify.outbox import (
     KEEP_DELIVERED,
@@ -28,6 +28,7 @@ from hugflow.notify.outbox import (
     open_conversation,
     read_conversation,
 )
+from hugflow.notify.senders import Senders
 from hugflow.notify.telling import Pace
 from hugflow.store.layout import Places
 from hugflow.store.locks import hold
