@@ -23,6 +23,8 @@ from hugflow.clients.services import UNSAID_LIMIT_S, ServiceRefused, ServiceUnav
 
 log = logging.getLogger(__name__)
 
+# Whose the GITHUB_TOKEN of GitHub's own workflows is.
+WORKFLOW = User("github-actions[bot]", is_bot=True)
 # GitHub itself ends what takes longer than 10 s.
 TIMEOUT_S = 15
 FIRST_WAIT_S = 1.0
@@ -105,7 +107,7 @@ class GitHub:
         """Whose the token is; asked once.
 
         A workflow's token, as that of every GitHub App, has no user that `/user` could tell of:
-        there GraphQL says whose it is.
+        there GraphQL says whose it is. Where there is no GraphQL it is taken for a workflow's.
         """
         if self._user is None:
             try:
@@ -113,8 +115,15 @@ class GitHub:
             except ServiceRefused as error:
                 if error.status != 403:
                     raise
-                self._user = read_viewer(self.send(viewer_call()))
+                self._user = self._fetch_viewer()
         return self._user
+
+    def _fetch_viewer(self) -> User:
+        try:
+            return read_viewer(self.send(viewer_call()))
+        except ServiceRefused as error:
+            log.warning("GitHub does not say whose the token is (%s): a workflow's", error.why)
+            return WORKFLOW
 
     def _send(self, call: Call) -> Reply:
         requester = self._client.requester

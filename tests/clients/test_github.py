@@ -81,6 +81,27 @@ def test_it_knows_who_it_is_also_where_it_is_no_user(prefix: str, token: str, wh
             assert len(github.requests) == asked
 
 
+def test_where_nobody_says_who_it_is_it_is_taken_for_a_workflow_and_for_no_other_bot(
+    github: LoopbackGitHub, open_github: OpenGitHub
+):
+    github.inject(Status(404), when=Match(path="/graphql"), times=None)
+    client = open_github("ghs_made_up")
+    github.comment(REPO, 1, "marked", author="other[bot]")
+    assert fetch_own_comment(client, REPO, 1, lambda body: body == "marked") is None
+    mine = send_comment(client, REPO, 1, "marked")
+    assert fetch_own_comment(client, REPO, 1, lambda body: body == "marked") == mine
+
+
+def test_where_it_cannot_be_found_out_now_who_it_is_nobody_is_taken_for_it(
+    github: LoopbackGitHub, open_github: OpenGitHub
+):
+    github.inject(Status(503), when=Match(path="/graphql"))
+    client = open_github("ghs_made_up")
+    with pytest.raises(ServiceUnavailable):
+        client.fetch_user()
+    assert client.fetch_user() == User(BOT, is_bot=True)
+
+
 @pytest.mark.parametrize(
     ("one", "other", "is_same"),
     [
