@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hugflow.clients.services import ServiceRefused, ServiceUnavailable
-from hugflow.errors import HugflowError, Locked
+from hugflow.errors import Locked
 from hugflow.notify.conversation import Attempt, Conversation, Service
 from hugflow.notify.on_github import tell_on_github
 from hugflow.notify.on_slack import tell_on_slack
@@ -126,10 +126,9 @@ def deliver_all(
             if is_forgotten or conversation.delivered_at is not None:
                 continue
             found = deliver(places, key, senders, pace=pace, clock=clock, is_over=is_over)
-        except (HugflowError, OSError) as error:
-            # One conversation whose file cannot be written hides no other.
-            log.warning("%s cannot be delivered: %s", key, error)
-            found = Delivery(key, clock(), str(error))
+        except Exception as error:  # noqa: BLE001  # one conversation's surprise hides no other
+            log.warning("%s cannot be delivered: %s: %s", key, type(error).__name__, error)
+            found = Delivery(key, clock(), type(error).__name__)
         if found.is_away:
             away.add(conversation.service)
         done.append(found)

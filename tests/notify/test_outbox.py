@@ -314,6 +314,19 @@ def test_one_refusal_hides_no_other_conversation(
     assert done[person.key].trouble is None
 
 
+def test_one_surprise_hides_no_other_conversation(
+    github: LoopbackGitHub, person: Teller, places: Places
+):
+    assert person.pull is not None
+    other = replace(person, pull=replace(person.pull, number=99)).open(*lines("a"))
+    places.sending_lock(other.key).mkdir(parents=True)
+    person.open(*lines("a"))
+    done = {each.key: each for each in deliver_all(places, person.senders, budget_s=10)}
+    assert done[other.key].trouble is not None
+    assert done[person.key].trouble is None
+    assert len(github.comments(REPO, 1)) == 1
+
+
 def test_what_is_told_is_forgotten_after_some_days(person: Teller, places: Places):
     person.open(*lines("a")).see("completed", "a")
     person.tell()
