@@ -95,6 +95,7 @@ class Project:
             mp3_source=settings.mp3_source,
             max_bad_rows=settings.max_bad_rows,
             storage_quota_bytes=None if quota_gb is None else int(quota_gb * BYTES_PER_GB),
+            progress_interval=settings.progress_interval,
         )
 
     @property

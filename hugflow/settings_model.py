@@ -146,7 +146,9 @@ class Settings(BaseModel):
         default_factory=_cores, alias="WORKERS", description="Rows encoded at once; default: cores."
     )
     progress_interval: _Count = Field(
-        10_000, alias="PROGRESS_INTERVAL", description="Rows between two lines of progress."
+        10_000,
+        alias="PROGRESS_INTERVAL",
+        description="Rows between two lines of progress, in logs, comments and messages.",
     )
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
 
@@ -23,6 +22,7 @@ from huggingface_hub.utils import hf_raise_for_status, parse_ratelimit_headers
 from huggingface_hub.utils._http import hf_request_event_hook
 
 from hugflow.clients.pace import Pace
+from hugflow.clients.retry_after import parse_retry_after_s
 
 log = logging.getLogger(__name__)
 
@@ -93,22 +93,6 @@ def asked_wait_s(response: httpx2.Response) -> float | None:
         return wait_s
     limit = parse_ratelimit_headers(response.headers) if response.status_code == 429 else None
     return float(limit.reset_in_seconds) if limit is not None and not limit.remaining else None
-
-
-def parse_retry_after_s(value: str, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for, by a number or by a date; None for neither.
-
-    A date that has passed asks for no wait; one without a zone is in UTC.
-    https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
-    """
-    if value.isdecimal():
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-        return max(0.0, (moment - now).total_seconds())
-    except (ValueError, OverflowError):
-        return None
 
 
 def is_expired_link(response: httpx2.Response) -> bool:

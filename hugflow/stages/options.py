@@ -15,8 +15,9 @@ class Options:
     workers: rows encoded at once. download_slots: source files fetched at once on this host,
     over all runs. storage_quota_bytes: what all datasets may take together, None for no limit.
     lock_wait_s: how long to wait for another holder of a lock. short_wait_s: the least that is
-    waited for the lock of a dataset, which is held for seconds. policy: what requests may ask for.
-    actor: who does it, for the audit trail.
+    waited for the lock of a dataset, which is held for seconds. progress_interval: rows of a dataset
+    between two notices of its progress. policy: what requests may ask for. actor: who does it, for
+    the audit trail.
     """
 
     workers: int = 2
@@ -27,5 +28,6 @@ class Options:
     storage_quota_bytes: int | None = None
     lock_wait_s: float = 0.0
     short_wait_s: float = 10.0
+    progress_interval: int = 10_000
     policy: Policy = field(default_factory=Policy)
     actor: str = field(default_factory=this_user)

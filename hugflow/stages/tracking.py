@@ -1,4 +1,4 @@
-"""Keeping the progress file of a running build: a view, written every few seconds."""
+"""Following a running build: its progress file, a view written every few seconds, and notices."""
 
 import threading
 import time
@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hugflow.errors import HugflowError, Locked
-from hugflow.ledger.journal import Outcome, RowMade, read_journal
+from hugflow.ledger.journal import Outcome, RowFailed, RowMade, read_journal
 from hugflow.ledger.markers import read_marker
 from hugflow.ledger.progress import Progress, Status, write_progress
+from hugflow.notify.notices import Notice
+from hugflow.stages.announcing import Announcer
 from hugflow.stages.build import Build
 
 WRITE_EVERY_S = 2.0
@@ -20,15 +22,22 @@ WRITE_EVERY_S = 2.0
 
 @dataclass(slots=True)
 class Tracker:
-    """Counts rows as they are committed, and writes the progress file from time to time.
+    """Counts rows as they are committed, and writes progress file and notices from time to time.
 
-    One byte of memory a row. Safe to call from the thread that commits.
+    on_notice: called with each notice, in the thread that commits: it must not take long.
+    rows, failed_rows: complete by now, and those that could not be made. resumed_from: complete
+    when the work began. Two bytes of memory a row. Safe to call from the thread that commits.
     """
 
     build: Build
-    resumed_from: int = 0
+    on_notice: Callable[[Notice], None] = lambda notice: None
+    rows: int = field(init=False, default=0)
+    failed_rows: int = field(init=False, default=0)
+    resumed_from: int = field(init=False)
     error: str | None = None
     _is_done: npt.NDArray[np.bool_] = field(init=False)
+    _is_failed: npt.NDArray[np.bool_] = field(init=False)
+    _announcer: Announcer = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _written_at: float = 0.0
 
@@ -36,25 +45,25 @@ class Tracker:
         """Begin with what the ledger says; markers spare the reading of whole journals."""
         state = self.build.state
         self._is_done = np.zeros(self.build.rows, dtype=np.bool_)
+        self._is_failed = np.zeros(self.build.rows, dtype=np.bool_)
         for shard in self.build.shards:
             marker = read_marker(state.marker(shard.name, "metadata"))
             if marker is not None:
-                rows = self.build.rows_of(shard)
+                rows, failed = self.build.rows_of(shard), list(marker.failed_rows)
                 self._is_done[rows.start : rows.stop] = True
-                self._is_done[list(marker.failed_rows)] = False
+                self._is_done[failed] = False
+                self._is_failed[failed] = True
             else:
                 self._add(read_journal(state.journal(shard.name)).values())
-        self.resumed_from = self.rows
-
-    @property
-    def rows(self) -> int:
-        """Rows that are complete."""
-        return int(self._is_done.sum())
+        self.rows = self.resumed_from = int(self._is_done.sum())
+        self.failed_rows = int(self._is_failed.sum())
+        self._announcer = Announcer(self.build, self.rows, self.on_notice)
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
-        """Count a committed batch; every few seconds, write the file."""
+        """Count a committed batch; every few seconds, write the file, and now and then a notice."""
         with self._lock:
             self._add(outcomes)
+            self._announcer.follow(self.rows, self.failed_rows)
             if time.monotonic() - self._written_at > WRITE_EVERY_S:
                 self._write("downloading")
 
@@ -65,19 +74,22 @@ class Tracker:
 
     @contextmanager
     def watch(self) -> Iterator[Callable[[Status], None]]:
-        """Write the file around a block: `downloading` at its begin, and how it ended.
+        """Write file and notice around a block: `downloading` at its begin, and how it ended.
 
         The block calls what it is given with its status; one that ends without calling it ends
         `incomplete`, one that is stopped `interrupted`, one that raises `failed`; one that is
         locked out leaves it `downloading`.
         """
         status: Status = "incomplete"
+        raised: BaseException | None = None
 
         def end(word: Status) -> None:
             nonlocal status
             status = word
 
         self.write("downloading")
+        with self._lock:
+            self._announcer.begin(self.rows, self.failed_rows)
         try:
             yield end
         except Locked:
@@ -85,10 +97,10 @@ class Tracker:
             status = "downloading"
             raise
         except HugflowError as error:
-            status, self.error = "failed", str(error)
+            status, self.error, raised = "failed", str(error), error
             raise
         except Exception as error:
-            status, self.error = "failed", f"unexpected {type(error).__name__}"
+            status, self.error, raised = "failed", f"unexpected {type(error).__name__}", error
             raise
         except BaseException:
             # A signal, or whoever listens to the events has stopped listening.
@@ -96,14 +108,19 @@ class Tracker:
             raise
         finally:
             self.write(status)
+            if status != "downloading":
+                with self._lock:
+                    self._announcer.end(status, self.rows, self.failed_rows, raised)
 
     def _add(self, outcomes: Iterable[Outcome]) -> None:
-        rows = [
-            outcome.row
-            for outcome in outcomes
-            if isinstance(outcome, RowMade) and outcome.json_bytes is not None
+        ours = [outcome for outcome in outcomes if outcome.row < len(self._is_done)]
+        made = [
+            each.row for each in ours if isinstance(each, RowMade) and each.json_bytes is not None
         ]
-        self._is_done[[row for row in rows if row < len(self._is_done)]] = True
+        failed = [each.row for each in ours if isinstance(each, RowFailed)]
+        self.rows += _mark(self._is_done, made, True)
+        self.failed_rows -= _mark(self._is_failed, made, False)
+        self.failed_rows += _mark(self._is_failed, failed, True)
 
     def _write(self, status: Status) -> None:
         self._written_at = time.monotonic()
@@ -120,3 +137,11 @@ class Tracker:
                 error=self.error,
             ),
         )
+
+
+def _mark(mask: npt.NDArray[np.bool_], rows: Sequence[int], is_so: bool) -> int:
+    """Mark rows, and count those that were marked otherwise: no other row is looked at."""
+    at = np.unique(np.asarray(rows, dtype=np.intp))
+    changed = int(np.count_nonzero(mask[at] != is_so))
+    mask[at] = is_so
+    return changed

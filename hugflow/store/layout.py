@@ -13,6 +13,9 @@ STATE_DIR/plans/<name>/<plan id>.json      what is to be made, settled once
           ledger/<name>/<plan id>/<shard>.jsonl, <shard>.<stage>.json
           raw/<name>/<plan id>/<shard>     fetched bytes, until their rows are in
           progress/<name>.json             a view for people and scripts
+          notices/<name>.json              how it stands, for those who tell of it
+          outbox/<key>.json                what is to be told to whom, and what was
+          outbox/limits/<service>.json     until when a service asked not to be asked
           removed/<name>.json              that it was removed, by a person or by main
           retries/<name>.json              that a person asked to try it again
           kept/<name>.json                 that a person brought it back against a removal
@@ -156,6 +159,31 @@ class Places:
     def progress(self, name: str) -> Path:
         """The progress file of seed 004."""
         return self.state_dir / "progress" / f"{name}.json"
+
+    def notice(self, name: str) -> Path:
+        """The latest notice of `name`."""
+        return self.state_dir / "notices" / f"{name}.json"
+
+    @property
+    def outbox(self) -> Path:
+        """Folder of the conversations on GitHub and Slack."""
+        return self.state_dir / "outbox"
+
+    def conversation(self, key: str) -> Path:
+        """What one conversation is to tell, and what it has told."""
+        return self.outbox / f"{key}.json"
+
+    def conversation_lock(self, key: str) -> Path:
+        """Held, for moments, by whoever changes the file of a conversation."""
+        return self.state_dir / "locks" / "outbox" / f"{key}.lock"
+
+    def sending_lock(self, key: str) -> Path:
+        """Held by the one who delivers a conversation."""
+        return self.state_dir / "locks" / "outbox" / f"{key}.sending.lock"
+
+    def service_limit(self, service: str) -> Path:
+        """Until when a service asked not to be asked again."""
+        return self.outbox / "limits" / f"{service}.json"
 
     def state_folders(self, name: str) -> dict[str, Path]:
         """What STATE_DIR knows of `name` under all its plans, by what it is."""

@@ -28,6 +28,7 @@ class Storage(dg.ConfigurableResource["Storage"]):
     mp3_source: str = "copy"
     max_bad_rows: str = "1%"
     storage_quota_bytes: int | None = None
+    progress_interval: int = 10_000
     policy: str = "{}"
     policy_fault: str | None = None
 
@@ -51,6 +52,7 @@ class Storage(dg.ConfigurableResource["Storage"]):
             mp3_source=options.mp3_source,
             max_bad_rows=str(options.max_bad_rows),
             storage_quota_bytes=options.storage_quota_bytes,
+            progress_interval=options.progress_interval,
             policy=rules.model_dump_json(exclude_none=True),
             policy_fault=fault,
         )
@@ -84,6 +86,7 @@ class Storage(dg.ConfigurableResource["Storage"]):
             mp3_source=self.mp3_source,
             max_bad_rows=bad_rows_setting(self.max_bad_rows),
             storage_quota_bytes=self.storage_quota_bytes,
+            progress_interval=self.progress_interval,
             lock_wait_s=lock_wait_s,
             short_wait_s=0.0,
             policy=policy or Policy.model_validate_json(self.policy),

@@ -5,7 +5,6 @@ import re
 import socket
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
@@ -21,7 +20,6 @@ from hugflow.clients.session import (
     PATIENCE_S,
     TIMEOUT,
     one_retry,
-    parse_retry_after_s,
 )
 from hugflow.errors import HubUnavailable
 from hugflow.testing.exchange import Ask
@@ -113,32 +111,6 @@ def test_every_wait_is_told_with_its_length_and_its_reason(
     assert told == slept == [40, 50, 2, 4]
     assert "/api/datasets/session/told" in caplog.text
     assert "it answered 429" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("value", "wait_s"),
-    [
-        ("0", 0.0),
-        ("3600", 3600.0),
-        ("Sun, 22 Nov 2026 13:00:00 GMT", 3600.0),
-        ("Sun, 22 Nov 2026 14:00:00 +0100", 3600.0),
-        ("Sun, 22 Nov 2026 13:00:00 -0000", 3600.0),
-        ("Sun, 22 Nov 2026 13:00:00", 3600.0),
-        ("Sunday, 22-Nov-26 13:00:00 GMT", 3600.0),
-        ("Sun, 22 Nov 2026 12:00:00 GMT", 0.0),
-        ("Sun, 06 Nov 1994 08:49:37 GMT", 0.0),
-        ("", None),
-        ("-5", None),
-        ("1.5", None),
-        ("soon", None),
-        ("Sun, 99 Nov 2026 13:00:00 GMT", None),
-        ("Sun, 22 Nov 99999 13:00:00 GMT", None),
-        ("Sun, 99999999999999 Nov 2026 13:00:00 GMT", None),
-    ],
-)
-def test_retry_after_is_a_number_of_seconds_or_a_date(value: str, wait_s: float | None):
-    now = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-    assert parse_retry_after_s(value, now) == wait_s
 
 
 def test_a_log_line_of_a_wait_never_holds_a_signed_link(

@@ -20,6 +20,19 @@ def test_a_workflow_has_no_user_who_could_be_asked_for(workflow: Github):
     assert refused.value.status == 403
 
 
+@pytest.mark.parametrize("prefix", ["", "/api/v3"])
+@pytest.mark.parametrize(("token", "login"), [(TOKEN, "ana"), ("ghs_made_up", BOT)])
+def test_everybody_is_told_who_they_are_by_graphql(prefix: str, token: str, login: str):
+    with LoopbackGitHub(prefix=prefix) as github:
+        fill(github)
+        with connected(github, token) as client:
+            _, found = client.requester.graphql_query("query { viewer { login } }", {})
+            with pytest.raises(GithubException, match="knows `viewer"):
+                client.requester.graphql_query("query { viewer { email } }", {})
+        assert github.requests[0].path == f"{prefix.removesuffix('/v3')}/graphql"
+    assert found == {"data": {"viewer": {"login": login}}}
+
+
 @pytest.mark.parametrize("token", ["ghp_unknown", "ghp_gone"])
 def test_a_token_that_nobody_was_given_is_a_bad_credential(github: LoopbackGitHub, token: str):
     github.add_token("ghp_gone", "ana")

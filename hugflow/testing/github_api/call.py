@@ -172,8 +172,11 @@ def read_time(text: Any) -> datetime | None:
 def without_prefix(ask: Ask, prefix: str) -> Ask:
     """The question as though GitHub's API had the whole host to itself.
 
-    Raises GitHubRefusal where its address does not begin so.
+    GraphQL stands beside the other API on an Enterprise Server: `/api/graphql`, `/api/v3`. Raises
+    GitHubRefusal where its address does not begin so.
     """
+    if ask.path == f"{prefix.removesuffix('/v3')}/graphql":
+        return replace(ask, path="/graphql")
     path = ask.path.removeprefix(prefix)
     if not ask.path.startswith(prefix) or not path.startswith("/"):
         raise GitHubRefusal(404, "Not Found")

@@ -1,5 +1,6 @@
 """Whose a token is, and how much of an hour's requests it has left."""
 
+import re
 from dataclasses import replace
 
 from hugflow.testing.exchange import Answer, answer_json
@@ -19,6 +20,19 @@ def answer_user(call: Call) -> Answer:
     if holder.is_integration:
         raise GitHubRefusal(403, "Resource not accessible by integration")
     return answer_json(render_user(call.api_url, holder.login))
+
+
+def answer_graphql(call: Call) -> Answer:
+    """Who looks on: the one question of GraphQL that a workflow's token has to ask.
+
+    https://docs.github.com/graphql/reference/queries#viewer
+    """
+    holder = call.demand_token()
+    query = str(call.read("query")["query"])
+    if re.sub(r"\s|^\s*query", "", query) != "{viewer{login}}":
+        error = {"type": "NOT_SERVED", "message": "the stand-in knows `viewer { login }` alone"}
+        return answer_json({"data": None, "errors": [error]})
+    return answer_json({"data": {"viewer": {"login": holder.login}}})
 
 
 def answer_limit(call: Call) -> Answer:

@@ -39,6 +39,7 @@ class Route:
 
 GENERAL = (
     Route("GET", "user", people.answer_user, "users/users#get-the-authenticated-user"),
+    Route("POST", "graphql", people.answer_graphql, "graphql/reference/queries#viewer"),
     Route(
         "GET",
         "rate_limit",

@@ -1,0 +1,229 @@
+"""What is read from the answers of GitHub's REST API, as values. https://docs.github.com/rest."""
+
+import binascii
+from base64 import b64decode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from hugflow.clients.github_calls import MergeMethod
+from hugflow.clients.services import ServiceUnavailable
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer; headers: with names in lower case. value: the body, out of JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody; is_bot: a GitHub App, such as a workflow's token."""
+
+    login: str
+    is_bot: bool
+
+    def is_same(self, other: "User") -> bool:
+        """Whether both are the same: GitHub knows no case, and names bots with `[bot]` or without."""
+        return self.is_bot == other.is_bot and self._key == other._key
+
+    @property
+    def _key(self) -> str:
+        login = self.login.lower()
+        return login.removesuffix("[bot]") if self.is_bot else login
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment on a pull request."""
+
+    id: int
+    author: User
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """A pull request. head_repo: None when the fork was deleted. url: its page.
+
+    is_mergeable: None while GitHub does not know. merge_sha: the commit that its merge made; before
+    that, one that GitHub tried, or None.
+    """
+
+    number: int
+    title: str
+    url: str
+    head_sha: str
+    head_ref: str
+    head_repo: str | None
+    base_sha: str
+    base_ref: str
+    is_open: bool
+    is_merged: bool
+    is_draft: bool
+    is_mergeable: bool | None
+    merge_sha: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """A file that a pull request changes; previous: its path before, where it was renamed.
+
+    blob_sha: git's name for its content; of a removed file, for what it was.
+    """
+
+    path: str
+    change: Literal["added", "removed", "modified", "renamed", "copied", "changed", "unchanged"]
+    blob_sha: str
+    previous: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRun:
+    """A check run that exists; mark: `external_id`, which we choose."""
+
+    id: int
+    mark: str
+    app: User
+
+
+def read_user(reply: Reply) -> User:
+    """Whose a token is, by `/user`: a person's."""
+    return _read(reply, lambda value: User(_text(value["login"]), is_bot=value["type"] == "Bot"))
+
+
+def read_viewer(reply: Reply) -> User:
+    """Whose a token is, by GraphQL: asked only for those that have no `/user`, which are bots'."""
+    return _read(reply, lambda value: User(_text(value["data"]["viewer"]["login"]), is_bot=True))
+
+
+def read_comment(reply: Reply) -> Comment:
+    """The comment that was made or changed."""
+    return _read(reply, _to_comment)
+
+
+def read_comments(reply: Reply) -> list[Comment]:
+    """A page of comments, the oldest first."""
+    return _read(reply, lambda value: [_to_comment(each) for each in _list(value)])
+
+
+def read_check_run(reply: Reply) -> CheckRun:
+    """The check run that was made or changed."""
+    return _read(reply, _to_check_run)
+
+
+def read_check_runs(reply: Reply) -> list[CheckRun]:
+    """A page of check runs."""
+    return _read(reply, lambda value: [_to_check_run(each) for each in _list(value["check_runs"])])
+
+
+def read_pull(reply: Reply) -> Pull:
+    """A pull request."""
+    return _read(reply, _to_pull)
+
+
+def read_files(reply: Reply) -> list[ChangedFile]:
+    """A page of changed files."""
+    return _read(reply, lambda value: [_to_file(each) for each in _list(value)])
+
+
+def read_content(reply: Reply) -> bytes | None:
+    """The bytes of a file; None for a folder, a link out of the repository, or one above 1 MB."""
+
+    def to_bytes(value: Any) -> bytes | None:
+        if not isinstance(value, dict) or value["type"] != "file" or value["encoding"] != "base64":
+            return None
+        return b64decode(_text(value["content"]))
+
+    return _read(reply, to_bytes)
+
+
+def read_merge_methods(reply: Reply) -> list[MergeMethod]:
+    """The ways of merging that a repository allows; all of them, where it does not say."""
+    names: dict[MergeMethod, str] = {
+        "merge": "allow_merge_commit",
+        "squash": "allow_squash_merge",
+        "rebase": "allow_rebase_merge",
+    }
+    return _read(
+        reply,
+        lambda value: [method for method in names if value.get(names[method], True) is not False],
+    )
+
+
+def read_merge(reply: Reply) -> str:
+    """The commit that a merge made."""
+    return _read(reply, lambda value: _text(value["sha"]))
+
+
+def _read(reply: Reply, to_value: Callable[[Any], T]) -> T:
+    """What is read from an answer that is one of GitHub's."""
+    try:
+        return to_value(reply.value)
+    except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
+        # A proxy in between says anything, and says it with 200.
+        raise ServiceUnavailable(
+            "GitHub's answer is none of its API's",
+            why=f"{type(error).__name__}: {error}",
+            may_have_happened=True,
+        ) from error
+
+
+def _to_comment(value: Any) -> Comment:
+    return Comment(int(value["id"]), _to_user(value["user"]), value["body"] or "")
+
+
+def _to_user(value: Any) -> User:
+    # GitHub has no user any more for one who left.
+    return User("", is_bot=False) if value is None else User(value["login"], value["type"] == "Bot")
+
+
+def _to_check_run(value: Any) -> CheckRun:
+    app = value.get("app") or {}
+    user = User(str(app.get("slug") or ""), is_bot=True)
+    return CheckRun(int(value["id"]), str(value.get("external_id") or ""), user)
+
+
+def _to_pull(value: Any) -> Pull:
+    head, base = value["head"], value["base"]
+    return Pull(
+        number=int(value["number"]),
+        title=_text(value["title"]),
+        url=_text(value["html_url"]),
+        head_sha=_text(head["sha"]),
+        head_ref=_text(head["ref"]),
+        head_repo=head["repo"]["full_name"] if head["repo"] is not None else None,
+        base_sha=_text(base["sha"]),
+        base_ref=_text(base["ref"]),
+        is_open=value["state"] == "open",
+        is_merged=bool(value.get("merged") or value.get("merged_at")),
+        is_draft=bool(value.get("draft")),
+        is_mergeable=value.get("mergeable"),
+        merge_sha=value.get("merge_commit_sha"),
+    )
+
+
+def _to_file(value: Any) -> ChangedFile:
+    return ChangedFile(
+        path=_text(value["filename"]),
+        change=value["status"],
+        blob_sha=_text(value["sha"] or ""),
+        previous=value.get("previous_filename"),
+    )
+
+
+def _list(value: Any) -> Sequence[Any]:
+    if not isinstance(value, list):
+        raise TypeError("no list")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return value

@@ -1,0 +1,98 @@
+"""Pull requests: reading them and what they change, and merging them."""
+
+import logging
+
+from hugflow.clients.github import GitHub
+from hugflow.clients.github_calls import (
+    MergeMethod,
+    content_call,
+    files_call,
+    merge_call,
+    pull_call,
+    repo_call,
+)
+from hugflow.clients.github_replies import (
+    ChangedFile,
+    Pull,
+    read_content,
+    read_files,
+    read_merge,
+    read_merge_methods,
+    read_pull,
+)
+from hugflow.clients.services import ServiceRefused, ServiceUnavailable
+from hugflow.errors import FileMissing, PlanOutOfDate, RequestInvalid
+
+log = logging.getLogger(__name__)
+
+# GitHub lists no more: https://docs.github.com/rest/pulls/pulls#list-pull-requests-files
+MOST_FILES = 3_000
+
+
+def fetch_pull(github: GitHub, repository: str, number: int) -> Pull:
+    """A pull request as it is now."""
+    return read_pull(github.send(pull_call(repository, number)))
+
+
+def fetch_changed_files(github: GitHub, repository: str, number: int) -> list[ChangedFile]:
+    """The files that a pull request changes, in GitHub's order; at most MOST_FILES of them."""
+    files = list(github.fetch_all(lambda page: files_call(repository, number, page), read_files))
+    if len(files) >= MOST_FILES:
+        log.warning("%s#%d changes more files than GitHub lists", repository, number)
+    return files
+
+
+def fetch_file(github: GitHub, repository: str, path: str, ref: str) -> bytes:
+    """The bytes of a file at a commit, at most 1 MB of them.
+
+    GitHub follows a link to another file of the repository, and gives that one's bytes. Raises
+    FileMissing where there is none, RequestInvalid where it is a folder, a link that leads out of
+    the repository, a submodule, or too large.
+    """
+    try:
+        data = read_content(github.send(content_call(repository, path, ref)))
+    except ServiceRefused as error:
+        if error.status != 404:
+            raise
+        raise FileMissing(
+            f"{path} is not in {repository} at {ref[:7]}",
+            why=error.why,
+            mend="check the path, and that the token may read the repository's contents",
+        ) from error
+    if data is None:
+        raise RequestInvalid(
+            f"{path} of {repository} at {ref[:7]} cannot be read",
+            why="it is no plain file, or larger than 1 MB",
+            mend="put a plain file there",
+        )
+    return data
+
+
+def merge_pull(
+    github: GitHub, repository: str, number: int, sha: str, method: MergeMethod | None = None
+) -> str:
+    """Merge a pull request whose head is `sha`, and give the commit that this made.
+
+    method: None takes the first that the repository allows: merge, squash, rebase. One that was
+    merged meanwhile at this head counts, as where only the answer was lost. Raises PlanOutOfDate
+    when the head is another by now, ServiceRefused with GitHub's words when a rule forbids it.
+    """
+    if method is None:
+        allowed = read_merge_methods(github.send(repo_call(repository)))
+        method = allowed[0] if allowed else "merge"
+    try:
+        return read_merge(github.send(merge_call(repository, number, sha, method)))
+    except ServiceUnavailable as error:
+        if error.may_have_happened:
+            pull = fetch_pull(github, repository, number)
+            if pull.is_merged and pull.head_sha == sha:
+                return pull.merge_sha or ""
+        raise
+    except ServiceRefused as error:
+        if error.status != 409:
+            raise
+        raise PlanOutOfDate(
+            f"{repository}#{number} is not merged",
+            why="something was pushed to it since it was looked at",
+            mend="let its checks run on the new commit",
+        ) from error

@@ -1,0 +1,120 @@
+"""Carrying the outbox while a job is at work, without the job ever waiting for it."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Self
+
+from hugflow.notify.deliver import deliver
+from hugflow.notify.senders import Senders
+from hugflow.notify.telling import Clock, Pace, utc_now
+from hugflow.store.layout import Places
+
+log = logging.getLogger(__name__)
+
+# Where nobody wakes it: notices of other processes are found by looking.
+LOOK_EVERY_S = 10.0
+HURRIED_EVERY_S = 0.5
+
+
+class Courier:
+    """A thread that delivers some conversations, from the `with` line to the end of its block.
+
+        with Courier(places, senders, keys) as courier:
+            sync_dataset(build, Tracker(build, on_notice=courier.wake))
+            ...
+            courier.flush(30)
+
+    It is a daemon: a process that ends does not wait for it. Whatever it has not told by then lies in
+    the outbox, for the next one. Whatever goes wrong in it is logged, and is not the job's.
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        senders: Senders,
+        keys: Sequence[str],
+        *,
+        pace: Pace | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        """Set up; nothing is delivered before the `with` block is entered."""
+        self._places, self._senders, self._keys = places, senders, tuple(keys)
+        self._pace, self._clock = pace or Pace(), clock
+        self._woken, self._is_idle = threading.Event(), threading.Event()
+        self._ends_at: float | None = None
+        self._is_stopped = False
+        self._told: set[str] = set()
+        self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Begin to deliver."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop after what is being sent just now, and do not wait for that."""
+        self._is_stopped = True
+        self._woken.set()
+
+    def wake(self, *_: object) -> None:
+        """Say that there is something to tell; takes no time, from any thread."""
+        self._woken.set()
+
+    def flush(self, deadline_s: float) -> bool:
+        """Try to tell all that is left, for at most so long; whether all is told.
+
+        What a service asked to wait is waited for, as long as that is within the deadline.
+        """
+        self._ends_at = time.monotonic() + deadline_s
+        self._is_idle.clear()
+        self._woken.set()
+        is_told = self._is_idle.wait(deadline_s)
+        if not is_told:
+            log.warning("not all is told within %.0f s; it lies in the outbox", deadline_s)
+        return is_told
+
+    def _run(self) -> None:
+        while not self._is_stopped:
+            self._woken.clear()
+            is_last = self._ends_at is not None
+            again = [self._deliver(key, is_last=is_last) for key in self._keys]
+            waits = [at for at in again if at is not None]
+            if is_last and not waits and not self._woken.is_set():
+                self._is_idle.set()
+            self._woken.wait(self._pause_s(waits, is_last=is_last))
+
+    def _is_over(self) -> bool:
+        """Whether nothing more is to be begun."""
+        is_late = self._ends_at is not None and time.monotonic() > self._ends_at
+        return self._is_stopped or is_late
+
+    def _deliver(self, key: str, *, is_last: bool) -> datetime | None:
+        """Deliver one conversation; when to look again, None where all is told."""
+        try:
+            return deliver(
+                self._places,
+                key,
+                self._senders,
+                pace=self._pace,
+                clock=self._clock,
+                is_hurried=is_last,
+                is_over=self._is_over,
+            ).again_at
+        except Exception as error:  # noqa: BLE001  # whatever it is, the job goes on
+            words = f"{key} cannot be delivered: {type(error).__name__}: {error}"
+            if words not in self._told:
+                self._told.add(words)
+                log.warning("%s", words)
+            return self._clock()
+
+    def _pause_s(self, waits: Sequence[datetime], *, is_last: bool) -> float:
+        """For how long there is nothing to do, unless somebody wakes it."""
+        if not waits:
+            return LOOK_EVERY_S
+        left_s = (min(waits) - self._clock()).total_seconds()
+        if is_last:
+            return HURRIED_EVERY_S
+        return min(max(left_s, HURRIED_EVERY_S), LOOK_EVERY_S)

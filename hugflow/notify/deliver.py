@@ -1,0 +1,266 @@
+"""Delivering what lies in the outbox, one conversation or all of them.
+
+What cannot be told now is told later: nothing is ever given up but what is outdated. When the next
+attempt may be made stands in the conversation's file, and is told in the log.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from hugflow.clients.services import ServiceRefused, ServiceUnavailable
+from hugflow.errors import Locked
+from hugflow.notify.conversation import Attempt, Conversation, Service
+from hugflow.notify.on_github import tell_on_github
+from hugflow.notify.on_slack import tell_on_slack
+from hugflow.notify.outbox import (
+    change_conversation,
+    finish_conversation,
+    forget_expired,
+    list_keys,
+    read_conversation,
+    read_latest,
+)
+from hugflow.notify.senders import Senders
+from hugflow.notify.telling import Clock, NotYet, Pace, Telling, utc_now
+from hugflow.redact import redact
+from hugflow.store.atomic import write_view
+from hugflow.store.layout import Places
+from hugflow.store.locks import hold
+
+log = logging.getLogger(__name__)
+
+# Somebody else is delivering: what they began with may be outdated when they are done.
+LOCKED_WAIT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of one conversation.
+
+    again_at: when to look again; None where all is told that there is to tell. trouble: why not all
+    is told, in a line. is_away: its service is not there, for others as little as for this one.
+    """
+
+    key: str
+    again_at: datetime | None = None
+    trouble: str | None = None
+    is_away: bool = False
+
+
+def deliver(
+    places: Places,
+    key: str,
+    senders: Senders,
+    *,
+    pace: Pace | None = None,
+    clock: Clock = utc_now,
+    is_hurried: bool = False,
+    is_over: Callable[[], bool] = lambda: False,
+) -> Delivery:
+    """Tell of one conversation what is not told yet, unless it is too early to try again.
+
+    is_hurried: progress is told at once, and what was waited out after an outage is tried again;
+    what a service asked to wait is waited all the same. is_over: asked before each step; once it
+    says so, nothing more is begun.
+
+    Never raises for what happens on the other side. Two processes that do it at once tell nothing
+    twice: one of them is told to look again.
+    """
+    pace = pace or Pace()
+    try:
+        with hold(places.sending_lock(key), f"the conversation {key}"):
+            conversation = _read_current(places, key, clock())
+            if conversation is None or senders.of(conversation.service) is None:
+                return Delivery(key)
+            if until := _wait_until(places, conversation, clock(), is_hurried=is_hurried):
+                why = conversation.attempt.trouble or f"{conversation.service} asked to wait"
+                return Delivery(key, until, why)
+            telling = Telling(
+                places,
+                without_secrets(conversation, senders.secrets),
+                pace,
+                clock,
+                senders.secrets,
+                is_hurried,
+                is_over,
+            )
+            return _tell(telling, senders, conversation)
+    except Locked:
+        return Delivery(key, clock() + timedelta(seconds=LOCKED_WAIT_S))
+
+
+def deliver_all(
+    places: Places,
+    senders: Senders,
+    *,
+    budget_s: float,
+    pace: Pace | None = None,
+    clock: Clock = utc_now,
+) -> list[Delivery]:
+    """Tell whatever lies in the outbox, within a budget of time; what became of each.
+
+    For whoever comes by now and then, such as a sensor. A service that is away is not asked again
+    for each conversation; what is not done in time is done next time. Conversations whose time is
+    over are forgotten.
+    """
+    ends_at = time.monotonic() + budget_s
+
+    def is_over() -> bool:
+        return time.monotonic() > ends_at
+
+    away: set[Service] = set()
+    done: list[Delivery] = []
+    for key in list_keys(places):
+        if is_over():
+            break
+        conversation = read_conversation(places, key)
+        if conversation is None or conversation.service in away:
+            continue
+        try:
+            is_forgotten = forget_expired(places, conversation, clock())
+            if is_forgotten or conversation.delivered_at is not None:
+                continue
+            found = deliver(places, key, senders, pace=pace, clock=clock, is_over=is_over)
+        except Exception as error:  # noqa: BLE001  # one conversation's surprise hides no other
+            log.warning("%s cannot be delivered: %s: %s", key, type(error).__name__, error)
+            found = Delivery(key, clock(), type(error).__name__)
+        if found.is_away:
+            away.add(conversation.service)
+        done.append(found)
+    return done
+
+
+def without_secrets(conversation: Conversation, secrets: Iterable[str]) -> Conversation:
+    """The conversation as it may be told: before anything is escaped, cut or put together."""
+    known = tuple(secrets)
+    return replace(
+        conversation,
+        lines=_clean(conversation.lines, known),
+        details_url=_clean(conversation.details_url, known),
+    )
+
+
+def _clean(value: Any, secrets: tuple[str, ...]) -> Any:
+    if isinstance(value, str):
+        return redact(value, secrets)
+    if isinstance(value, tuple):
+        return tuple(_clean(each, secrets) for each in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        found = {each.name: getattr(value, each.name) for each in fields(value) if each.init}
+        return replace(value, **{name: _clean(each, secrets) for name, each in found.items()})
+    return value
+
+
+def _read_current(places: Places, key: str, now: datetime) -> Conversation | None:
+    """The conversation with its latest notices; one of which all is completed is finished by that."""
+    conversation = read_conversation(places, key)
+    if conversation is None:
+        return None
+    latest = read_latest(places, conversation)
+    if latest.is_finished or latest.result != "completed":
+        return latest
+    finish_conversation(places, key, now)
+    return read_conversation(places, key)
+
+
+def _wait_until(
+    places: Places, conversation: Conversation, now: datetime, *, is_hurried: bool
+) -> datetime | None:
+    """When the next attempt may be made; None for now."""
+    attempt = conversation.attempt
+    waits = [_read_limit(places, conversation.service)]
+    if attempt.is_asked or not is_hurried:
+        waits.append(attempt.not_before)
+    return max((until for until in waits if until is not None and until > now), default=None)
+
+
+def _tell(telling: Telling, senders: Senders, conversation: Conversation) -> Delivery:
+    """Tell it, and keep how that went."""
+    try:
+        again_at = _tell_there(telling, senders)
+    except NotYet as error:
+        failures = conversation.attempt.failures
+        attempt = Attempt(error.until, failures=failures, trouble=error.why)
+        return _put_off(telling, attempt, error.until)
+    except ServiceUnavailable as error:
+        failures = conversation.attempt.failures + 1
+        is_asked = error.wait_s is not None
+        wait_s = error.wait_s or telling.pace.wait_s(failures, is_refused=False)
+        until = telling.clock() + timedelta(seconds=wait_s)
+        if is_asked:
+            _write_limit(telling.places, conversation.service, until)
+        attempt = Attempt(until, is_asked, failures, _trouble(telling, error))
+        _complain(conversation.key, attempt)
+        return replace(_put_off(telling, attempt, until), is_away=True)
+    except ServiceRefused as error:
+        failures = conversation.attempt.failures + 1
+        wait_s = telling.pace.wait_s(failures, is_refused=True)
+        until = telling.clock() + timedelta(seconds=wait_s)
+        attempt = Attempt(until, failures=failures, trouble=_trouble(telling, error))
+        _complain(conversation.key, attempt)
+        return _put_off(telling, attempt, until)
+    if conversation.attempt.failures:
+        log.info(
+            "%s: told again, after %d failures", conversation.key, conversation.attempt.failures
+        )
+    _settle(telling, conversation, is_all_told=again_at is None)
+    return Delivery(conversation.key, again_at)
+
+
+def _tell_there(telling: Telling, senders: Senders) -> datetime | None:
+    pull = telling.conversation.pull
+    if telling.conversation.service == "github":
+        if senders.github is None or pull is None:
+            return None
+        return tell_on_github(telling, senders.github, pull)
+    return tell_on_slack(telling, senders.slack) if senders.slack is not None else None
+
+
+def _put_off(telling: Telling, attempt: Attempt, until: datetime) -> Delivery:
+    key = telling.conversation.key
+    change_conversation(
+        telling.places, key, lambda old: None if old is None else replace(old, attempt=attempt)
+    )
+    return Delivery(key, until, attempt.trouble)
+
+
+def _settle(telling: Telling, conversation: Conversation, *, is_all_told: bool) -> None:
+    """Keep that the attempt went well, and that all of a finished conversation is told."""
+
+    def change(old: Conversation | None) -> Conversation | None:
+        if old is None:
+            return None
+        is_same = old.changed_at == conversation.changed_at and old.is_finished
+        is_over = is_all_told and is_same and old.delivered_at is None
+        delivered_at = telling.clock() if is_over else old.delivered_at
+        return replace(old, attempt=Attempt(), delivered_at=delivered_at)
+
+    change_conversation(telling.places, conversation.key, change)
+
+
+def _trouble(telling: Telling, error: ServiceUnavailable | ServiceRefused) -> str:
+    return telling.clean(f"{error.what}: {error.why}")
+
+
+def _complain(key: str, attempt: Attempt) -> None:
+    at = f"{attempt.not_before:%Y-%m-%d %H:%M:%S} UTC" if attempt.not_before is not None else "once"
+    log.warning("%s: %s; the next attempt is at %s", key, attempt.trouble, at)
+
+
+def _read_limit(places: Places, service: Service) -> datetime | None:
+    """Until when a service asked to be left alone, by whichever conversation."""
+    try:
+        found = json.loads(places.service_limit(service).read_bytes())
+        until = datetime.fromisoformat(found["until"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return until if until.tzinfo is not None else None
+
+
+def _write_limit(places: Places, service: Service, until: datetime) -> None:
+    write_view(places.service_limit(service), json.dumps({"until": until.isoformat()}) + "\n")

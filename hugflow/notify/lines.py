@@ -1,0 +1,46 @@
+"""The lines of a conversation, out of the request files that it is about."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from hugflow.notify.conversation import Facts, Line
+from hugflow.requests.collect import RequestSet
+from hugflow.requests.problems import Problem
+
+
+def to_lines(requests: RequestSet, facts: Mapping[str, Facts] | None = None) -> list[Line]:
+    """A line for each file, in the order of their paths; facts: what is planned, by dataset.
+
+    An add that a removal shadows and a removal that means nothing have nothing to be done: they say
+    so in a remark, and stay pending.
+    """
+    facts = facts or {}
+    remarks: defaultdict[str, list[str]] = defaultdict(list)
+    for warning in requests.warnings:
+        remarks[warning.path].append(f"{warning.what}: {warning.why}")
+    problems: defaultdict[str, list[Problem]] = defaultdict(list)
+    for problem in requests.problems:
+        problems[problem.path].append(problem)
+    found = {path: Line(path, problems=tuple(each)) for path, each in problems.items()}
+    for add in (*requests.adds, *requests.shadowed):
+        request, is_made = add.request, add in requests.adds
+        found[add.path] = Line(
+            path=add.path,
+            dataset=request.name,
+            hf_id=request.hf_id,
+            request=request.digest,
+            facts=facts.get(request.name) if is_made else None,
+            remarks=tuple(remarks[add.path]),
+        )
+    for removal in requests.removals:
+        identity = removal.identity
+        nothing = ("it means no dataset that is stored or asked for",)
+        found[removal.path] = Line(
+            path=removal.path,
+            kind="remove",
+            dataset=identity.name if identity is not None else None,
+            hf_id=removal.request.hf_id,
+            request=removal.request.digest,
+            remarks=(*remarks[removal.path], *(nothing if identity is None else ())),
+        )
+    return [found[path] for path in sorted(found)]

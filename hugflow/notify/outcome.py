@@ -1,0 +1,67 @@
+"""The short comment at the end of a pull request's work: edits notify nobody, this one does."""
+
+import hashlib
+
+from hugflow.notify.conversation import BAD, Conversation, Line, PullRequest
+from hugflow.notify.escape import md_code
+from hugflow.notify.markdown import LONGEST, LONGEST_PATH, failure_block, fit
+from hugflow.notify.markers import outcome_marker
+from hugflow.notify.notices import Failure
+from hugflow.notify.words import count, rows_words
+
+MOST_PROBLEMS = 3
+_FRAME = 1_000
+
+
+def find_mark(conversation: Conversation, pull: PullRequest) -> str | None:
+    """What tells this outcome from others: the commit, and all that is said. None: there is none.
+
+    There is one only of a finished conversation, and not of one that was planned alone.
+    """
+    if not conversation.is_finished or conversation.result not in ("completed", "failed"):
+        return None
+    text = f"{pull.head_sha}\n{_render(conversation)}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def render_outcome(conversation: Conversation, pull: PullRequest, mark: str) -> str:
+    """Where the datasets are, or why not; at most LONGEST characters."""
+    return f"{outcome_marker(pull, mark)}\n{_render(conversation)}"
+
+
+def _render(conversation: Conversation) -> str:
+    lines = conversation.lines
+    bad = [line for line in lines if line.state in BAD]
+    if bad:
+        of_all = f"{len(bad):,} of {count(len(lines), 'request')}"
+        head, told = f"❌ **Failed**: {of_all}.", [_render_bad(line) for line in bad]
+    else:
+        head = f"✅ **Completed**: {count(len(lines), 'request')}."
+        told = [_render_good(line) for line in lines]
+    shown, left_out = fit(told, LONGEST - _FRAME)
+    more = f"and {left_out:,} more" if left_out else ""
+    return "\n\n".join(filter(None, [head, *shown, more])) + "\n"
+
+
+def _render_good(line: Line) -> str:
+    named, notice = md_code(line.dataset or line.path), line.notice
+    if notice is None or line.state == "removed":
+        return f"{named} was removed."
+    place = f" is in {md_code(notice.location, LONGEST_PATH)}" if notice.location else ""
+    link = f", linked at {md_code(notice.link, LONGEST_PATH)}" if notice.link else ""
+    failed = f" (`failures.jsonl` says which and why {notice.failed_rows:,} could not be made)"
+    return f"{named}{place}{link}: {notice.rows:,} rows{failed if notice.failed_rows else ''}."
+
+
+def _render_bad(line: Line) -> str:
+    named = md_code(line.dataset or line.path)
+    if line.problems:
+        failures = [Failure(each.headline, each.why, each.mend) for each in line.problems]
+        more = len(failures) - MOST_PROBLEMS
+        blocks = [failure_block(failure) for failure in failures[:MOST_PROBLEMS]]
+        blocks += [f"and {more:,} more"] if more > 0 else []
+        return "\n\n".join([f"{md_code(line.path)} is refused:", *blocks])
+    if line.notice is not None and line.notice.failure is not None:
+        return f"{named} failed:\n\n{failure_block(line.notice.failure)}"
+    rows = rows_words(line)
+    return f"{named} is {line.state}{f', with {rows} rows' if rows else ''}."

@@ -1,0 +1,182 @@
+"""What a pull request shows of its requests: the living comment, the check, the status.
+
+Values in, text out. Words of strangers pass through `escape`, each of them; so the layout is ours
+whatever they write.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hugflow.notify.conversation import Conversation, Line, PullRequest
+from hugflow.notify.escape import html_code, md_cell, md_code, safe_url, to_line
+from hugflow.notify.markdown import (
+    LONGEST,
+    LONGEST_PATH,
+    LONGEST_SENTENCE,
+    failure_block,
+    fit,
+    fold,
+    length,
+)
+from hugflow.notify.markers import living_marker
+from hugflow.notify.notices import Failure
+from hugflow.notify.words import (
+    as_of,
+    fact_words,
+    going_on,
+    headline,
+    left_words,
+    rows_words,
+    state_words,
+)
+
+LONGEST_STATUS = 140
+MOST_PROBLEMS = 20
+# Headline, foot, and the words for what is left out; the rest is for lines and details.
+_FRAME = 2_500
+
+Conclusion = Literal["success", "failure", "cancelled"]
+StatusState = Literal["pending", "success", "failure"]
+
+_TABLE = (
+    "| Request | Dataset | State | Rows | Left | |",
+    "| --- | --- | --- | ---: | ---: | --- |",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckText:
+    """A check run; conclusion: None while it goes on."""
+
+    status: Literal["queued", "in_progress", "completed"]
+    conclusion: Conclusion | None
+    title: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusText:
+    """A commit status."""
+
+    state: StatusState
+    description: str
+
+
+def render_living(conversation: Conversation, pull: PullRequest) -> str:
+    """The living comment, at most LONGEST characters."""
+    return f"{living_marker(pull)}\n{_render_body(conversation)}"
+
+
+def render_check(conversation: Conversation) -> CheckText:
+    """The check run: green when all is done or planned, red when something failed."""
+    title, summary = to_line(headline(conversation.lines)), _render_body(conversation)
+    conclusion = _conclude(conversation)
+    if conclusion is not None:
+        return CheckText("completed", conclusion, title, summary)
+    is_begun = any(line.state not in ("pending", "planned") for line in conversation.lines)
+    return CheckText("in_progress" if is_begun else "queued", None, title, summary)
+
+
+def render_status(conversation: Conversation) -> StatusText:
+    """The commit status, where check runs are not allowed."""
+    states: dict[Conclusion | None, StatusState] = {None: "pending", "success": "success"}
+    state = states.get(_conclude(conversation), "failure")
+    return StatusText(state, to_line(headline(conversation.lines), LONGEST_STATUS))
+
+
+def _conclude(conversation: Conversation) -> Conclusion | None:
+    """What the check comes to; None while somebody is at work, or is going to be."""
+    states = {line.state for line in conversation.lines}
+    if "downloading" in states:
+        return None
+    if not conversation.is_finished:
+        return "cancelled" if "interrupted" in states else None
+    return "failure" if conversation.result == "failed" else "success"
+
+
+def _render_body(conversation: Conversation) -> str:
+    """Headline, table, details; what there is no room for is left out, and that is said."""
+    lines = conversation.lines
+    if not lines:
+        return "### Hugflow\n\nThere is no request here any more.\n"
+    rows, rows_left_out = fit([_render_row(line) for line in lines], LONGEST - _FRAME)
+    parts = [f"### Hugflow: {headline(lines)}", "\n".join([*_TABLE, *rows])]
+    if rows_left_out:
+        parts.append(f"and {rows_left_out:,} more, for which there is no room here")
+    room = LONGEST - _FRAME - sum(length(row) + 2 for row in rows)
+    details, left_out = _choose_details(conversation, room)
+    parts += details
+    if left_out:
+        parts.append(f"There is no room here for {left_out:,} more to unfold.")
+    return "\n\n".join([*parts, _render_foot(conversation)]).rstrip() + "\n"
+
+
+def _render_row(line: Line) -> str:
+    cells = (
+        md_cell(line.path),
+        md_cell(line.dataset or line.hf_id or ""),
+        ("removal: " if line.kind == "remove" else "") + state_words(line),
+        rows_words(line),
+        left_words(line),
+        _render_remark(line),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _render_remark(line: Line) -> str:
+    """Where it is, or what is wrong with it."""
+    if line.problems:
+        more = f" and {len(line.problems) - 1:,} more" if len(line.problems) > 1 else ""
+        return md_cell(line.problems[0].headline, LONGEST_PATH) + more
+    if line.notice is not None and line.notice.failure is not None:
+        return md_cell(line.notice.failure.what, LONGEST_PATH)
+    if line.notice is not None and line.notice.location is not None:
+        return md_cell(line.notice.location, LONGEST_PATH)
+    return going_on(line)
+
+
+def _choose_details(conversation: Conversation, room: int) -> tuple[list[str], int]:
+    """What unfolds below the table, in the order of the lines, and how many are left out.
+
+    What went wrong is worth more room than what was planned, wherever it stands.
+    """
+    wrong = [(number, _render_wrong(line)) for number, line in enumerate(conversation.lines)]
+    plans = [(number, _render_plan(line)) for number, line in enumerate(conversation.lines)]
+    found = [(number, text) for number, text in (*wrong, *plans) if text]
+    shown, left_out = fit([text for _, text in found], room)
+    chosen = sorted(found[: len(shown)], key=lambda each: each[0])
+    return [text for _, text in chosen], left_out
+
+
+def _render_wrong(line: Line) -> str:
+    """Why it is refused, or failed."""
+    if line.problems:
+        failures = [Failure(each.headline, each.why, each.mend) for each in line.problems]
+        blocks = [failure_block(failure) for failure in failures[:MOST_PROBLEMS]]
+        if len(failures) > MOST_PROBLEMS:
+            blocks.append(f"and {len(failures) - MOST_PROBLEMS:,} more")
+        return fold(f"What is wrong with {html_code(line.path)}", blocks)
+    if line.notice is None or line.notice.failure is None:
+        return ""
+    named = html_code(line.dataset or line.path)
+    return fold(f"What went wrong with {named}", [failure_block(line.notice.failure)])
+
+
+def _render_plan(line: Line) -> str:
+    """What is planned, and what is odd about it."""
+    items, odd = [], [*line.remarks]
+    if line.facts is not None:
+        items = [f"- {name}: {value}" for name, value in fact_words(line.facts)]
+        items.insert(0, f"- commit: {md_code(line.facts.commit)}")
+        items.append(f"- licence: {md_code(line.facts.licence or '') or 'none named'}")
+        odd += line.facts.warnings
+    items += [f"- warning: {md_code(each, LONGEST_SENTENCE)}" for each in odd[:MOST_PROBLEMS]]
+    if not items:
+        return ""
+    return fold(f"Plan of {html_code(line.dataset or line.path)}", ["\n".join(items)])
+
+
+def _render_foot(conversation: Conversation) -> str:
+    moment, url = as_of(conversation), safe_url(conversation.details_url)
+    parts = [f"As of {moment}." if moment else "", f"[More](<{url}>)" if url else ""]
+    return " ".join(filter(None, parts))

@@ -1,0 +1,85 @@
+"""What is said of requests, alike on GitHub and Slack: short plain words, nothing escaped."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC
+
+from hugflow.amounts import human_bytes, human_time
+from hugflow.ledger.progress import Status
+from hugflow.notify.conversation import Conversation, Facts, Line
+
+STARTING = "Starting download..."
+MARK_BY_STATE: dict[Status, str] = {
+    "downloading": "⏳",
+    "completed": "✅",
+    "removed": "✅",
+    "failed": "❌",
+    "incomplete": "⚠️",
+    "interrupted": "⚠️",
+}
+
+
+def headline(lines: Sequence[Line]) -> str:
+    """How it stands, in one line: `3 requests, 1 completed, 2 downloading`."""
+    counts = Counter(line.state for line in lines)
+    if len(lines) == 1:
+        return f"1 request, {next(iter(counts))}"
+    told = ", ".join(f"{number} {state}" for state, number in counts.most_common())
+    return f"{count(len(lines), 'request')}, {told}"
+
+
+def going_on(line: Line) -> str:
+    """What is going on with a request, where its state alone does not say it."""
+    return STARTING if line.notice is not None and line.notice.is_start else ""
+
+
+def as_of(conversation: Conversation) -> str:
+    """When the latest of it was found out; "" where nobody knows."""
+    moments = [line.notice.at for line in conversation.lines if line.notice is not None]
+    return f"{max(moments).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if moments else ""
+
+
+def state_words(line: Line) -> str:
+    """`⏳ downloading, 15 %`."""
+    mark, notice, share = MARK_BY_STATE.get(line.state, ""), line.notice, ""
+    if line.state == "downloading" and notice is not None and notice.total_rows:
+        # Rounded down: 100 % is when all of it is there.
+        share = f", {100 * notice.rows // notice.total_rows} %"
+    return f"{mark} {line.state}{share}".strip()
+
+
+def rows_words(line: Line) -> str:
+    """`1,500 of 10,000`, `24, 1 failed`; "" where nobody knows."""
+    notice, facts = line.notice, line.facts
+    total = notice.total_rows if notice is not None else None
+    total = facts.rows if total is None and facts is not None else total
+    if notice is None or line.state in ("pending", "planned", "removed"):
+        return f"{total:,}" if total is not None else ""
+    words = f"{notice.rows:,}"
+    if line.state != "completed" and total is not None:
+        words += f" of {total:,}"
+    return words + (f", {notice.failed_rows:,} failed" if notice.failed_rows else "")
+
+
+def left_words(line: Line) -> str:
+    """`12 min`; "" where nobody knows."""
+    left_s = line.notice.left_s if line.notice is not None else None
+    return human_time(left_s) if left_s is not None else ""
+
+
+def fact_words(facts: Facts) -> list[tuple[str, str]]:
+    """What is planned, as names and values of ours; commit and licence are told by others."""
+    sampled = ", reckoned from a sample" if facts.is_sampled else ""
+    return [
+        ("rows", f"{facts.rows:,}"),
+        ("hours", "unknown" if facts.hours is None else f"{facts.hours:,.1f}{sampled}"),
+        ("source", f"{human_bytes(facts.source_bytes)} in {count(facts.files, 'file')}"),
+        ("MP3s", "unknown" if facts.mp3_bytes is None else f"about {human_bytes(facts.mp3_bytes)}"),
+        ("disk needed", "unknown" if facts.disk_bytes is None else human_bytes(facts.disk_bytes)),
+        ("gated", "yes" if facts.is_gated else "no"),
+    ]
+
+
+def count(number: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,0 +1,77 @@
+"""What is secret does not leave, and what is not stays as it is."""
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hugflow.redact import HIDDEN, redact
+
+
+def made_up(prefix: str, length: int = 36) -> str:
+    """A token that nobody has, of the right form."""
+    return prefix + hashlib.sha256(prefix.encode()).hexdigest()[:length]
+
+
+TOKENS = [
+    made_up(prefix)
+    for prefix in ("hf_", "ghp_", "gho_", "ghs_", "ghu_", "ghr_", "github_pat_", "xoxb-", "xoxp-")
+] + [f"xoxb-{10**11}-{10**11 + 1}-{made_up('', 24)}", f"xapp-1-A1-{made_up('', 20)}"]
+
+
+@pytest.mark.parametrize("token", TOKENS)
+@pytest.mark.parametrize("around", ["{}", "refused {}.", "`{}`", "a={}&b", "({})", '"{}"'])
+def test_what_looks_like_a_token_does_not_leave(token: str, around: str):
+    assert redact(around.format(token)) == around.format(HIDDEN)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "POST https://hooks.slack.com/services/T1/B1/abc failed",
+            f"POST https://hooks.slack.com/services/{HIDDEN} failed",
+        ),
+        ("git clone https://ana:s3cret@host/x.git", f"git clone https://{HIDDEN}@host/x.git"),
+        ("postgresql://me:p@ss@db:5432/x", f"postgresql://{HIDDEN}@db:5432/x"),
+        (
+            "https://cdn/x?X-Amz-Signature=0af&part=1",
+            f"https://cdn/x?X-Amz-Signature={HIDDEN}&part=1",
+        ),
+        (f"Authorization: Bearer {made_up('')}", f"Authorization: Bearer {HIDDEN}"),
+    ],
+)
+def test_what_opens_an_address_does_not_leave(text: str, expected: str):
+    assert redact(text) == expected
+
+
+@given(
+    secret=st.text(min_size=6, max_size=40).filter(lambda text: text not in HIDDEN),
+    before=st.text(max_size=20),
+    after=st.text(max_size=20),
+)
+def test_a_known_secret_is_never_left(secret: str, before: str, after: str):
+    assert secret not in redact(before + secret + after, [secret]).replace(HIDDEN, "\0")
+
+
+def test_a_known_secret_does_not_leave_in_an_address_either():
+    assert redact("https://host/?q=a%2Fb%20secret", ["a/b secret"]) == f"https://host/?q={HIDDEN}"
+
+
+def test_a_secret_within_another_does_not_spare_the_rest_of_it():
+    assert redact("made-up-longer", ["made-up", "made-up-longer"]) == HIDDEN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hf_internal_testing/tiny: the column 'ghost_token' is missing",
+        "acme__speech__split_train__rev_main",
+        "requests/add/x.yaml:3: hf_id: mail ana@example.org about https://example.org/a@b",
+        "a token is missing; the basic one will do",
+        "",
+    ],
+)
+def test_what_is_no_secret_stays(text: str):
+    assert redact(text, ["", "a"]) == text
