@@ -7,6 +7,7 @@ What is asked for comes from the catalogue, which the sensor writes from main, e
 tree's `requests/`. The network is never asked, and one bad request never keeps the others out.
 """
 
+import gc
 import logging
 import warnings
 from collections.abc import Mapping
@@ -112,4 +113,19 @@ def tell_problems(requests: RequestSet, catalog: Catalog | None) -> None:
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
-defs = load_definitions(open_project())
+
+def load() -> dg.Definitions:
+    """Load everything, without looking for garbage meanwhile, nor ever again in what was loaded.
+
+    A thousand datasets are a million objects, none of which goes: looking through them again and
+    again is a fifth of the time that it takes.
+    """
+    gc.disable()
+    try:
+        return load_definitions(open_project())
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+defs = load()
