@@ -29,6 +29,7 @@ from hugflow.store.layout import Places
 
 if TYPE_CHECKING:
     from hugflow.clients.remote import Remote
+    from hugflow.notify.senders import Senders
 
 PROJECT_FILES = ("workspace.yaml", "hugflow.yaml")
 GH_TIMEOUT_S = 5.0
@@ -121,6 +122,21 @@ class Project:
     def github_token(self) -> str | None:
         """The token as GitHub takes it, else the one that `gh` holds for it; not for showing."""
         return _reveal(self.settings.github_token) or read_gh_token(self._github_host)
+
+    def open_senders(self) -> "Senders":
+        """Whom the settings let speak: GitHub where a repository and a token are, and Slack."""
+        from hugflow.notify.senders import open_senders
+
+        settings = self.settings
+        return open_senders(
+            github_api_url=settings.github_api_url,
+            github_token=self.github_token if settings.github_repository is not None else None,
+            slack_api_url=settings.slack_api_url,
+            slack_bot_token=_reveal(settings.slack_bot_token),
+            slack_channel=settings.slack_channel,
+            slack_webhook_url=_reveal(settings.slack_webhook_url),
+            secrets=(self.hf_token,),
+        )
 
     def find_remote(self, branch: str | None = None) -> "Remote":
         """The repository whose requests count, at `branch` (default: REQUESTS_BRANCH).

@@ -34,9 +34,11 @@ def load_definitions(project: Project) -> dg.Definitions:
     """
     from hugflow_assets.checks import build_drift_check
     from hugflow_resources.hub import HubResource
+    from hugflow_resources.notices import Notices
     from hugflow_resources.requests_repo import RequestsRepo
     from hugflow_resources.storage import Storage
     from hugflow_sensors.drift_daily import build_drift_daily
+    from hugflow_sensors.outcomes import build_outcomes
     from hugflow_sensors.requests_on_main import build_requests_on_main
 
     catalog = find_catalog(project.places)
@@ -57,9 +59,11 @@ def load_definitions(project: Project) -> dg.Definitions:
             "hub": HubResource(endpoint=project.settings.hf_endpoint),
             "storage": Storage.of(project, policy),
             "requests_repo": RequestsRepo(branch=project.settings.requests_branch),
+            "notices": Notices(repository=project.settings.github_repository),
         },
         sensors=[
             build_requests_on_main(loaded=catalog.digest if catalog is not None else None),
+            build_outcomes(),
             *(build_drift_daily(check) for check in drift),
         ],
         # A run works on one dataset with threads of its own; a process for each op costs seconds.

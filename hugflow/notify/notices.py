@@ -20,6 +20,7 @@
 It is a view: losing it loses nothing but what is told of the dataset until the next one.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
@@ -97,6 +98,15 @@ def write_notice(places: Places, notice: Notice) -> None:
 def read_notice(places: Places, name: str) -> Notice | None:
     """The latest notice of a dataset; None where there is none that can be read."""
     return FORM.read(places.notice(name))
+
+
+def notice_times(places: Places) -> dict[str, int]:
+    """When each notice was written, in ns, by the name of its dataset."""
+    found: dict[str, int] = {}
+    for path in places.notice("any").parent.glob("*.json"):
+        with suppress(FileNotFoundError):
+            found[path.stem] = path.stat().st_mtime_ns
+    return found
 
 
 def newest(one: Notice | None, other: Notice | None) -> Notice | None:

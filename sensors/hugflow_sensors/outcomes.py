@@ -1,0 +1,176 @@
+"""The sensor that tells GitHub and Slack how requests on main stand.
+
+Runs leave notices where they work, and each is the latest state of its dataset. This looks at all
+of them: lets conversations begin and end, corrects what a killed run could not say, and delivers.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+
+import dagster as dg
+
+from hugflow.errors import HugflowError
+from hugflow.notify.conversation import Line, PullRequest, Service
+from hugflow.notify.deliver import Delivery, deliver_all
+from hugflow.notify.follow import follow
+from hugflow.notify.lines import to_lines
+from hugflow.notify.notices import notice_times
+from hugflow.requests.catalog import Catalog, read_catalog
+from hugflow.requests.collect import ParsedFiles, RequestSet, parse_files
+from hugflow.shards.plans import read_current_plan
+from hugflow.stages.asked import read_asked
+from hugflow.stages.noticed import correct_notice, plan_facts
+from hugflow.store.layout import Places
+from hugflow_resources.notices import Notices
+from hugflow_resources.storage import Storage
+
+INTERVAL_S = 15
+DELIVERING_S = 20.0
+SERVICES: tuple[Service, ...] = ("github", "slack")
+
+
+def build_outcomes() -> dg.SensorDefinition:
+    """Give the sensor; it asks for no run."""
+    known = _Known()
+
+    @dg.sensor(
+        name="outcomes",
+        asset_selection=dg.AssetSelection.all(),
+        minimum_interval_seconds=INTERVAL_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells pull requests and Slack how requests on main stand.",
+    )
+    def outcomes(
+        context: dg.SensorEvaluationContext, storage: Storage, notices: Notices
+    ) -> dg.SkipReason:
+        places, now = storage.places, datetime.now(UTC)
+        news = known.find_news(places, now)
+        with notices.open() as senders:
+            services = [each for each in SERVICES if senders.of(each) is not None]
+            if not services:
+                return dg.SkipReason("nobody is told: neither GitHub nor Slack is set up")
+            catalog = _read_catalog(places) if news else None
+            if catalog is not None:
+                requests = read_asked(places, known.parse(catalog))
+                groups = group_lines(requests, catalog, news)
+                _follow_all(places, services, groups, notices.repository, now)
+            deliveries = deliver_all(places, senders, budget_s=DELIVERING_S)
+        return dg.SkipReason(_tell(deliveries))
+
+    return outcomes
+
+
+@dataclass(slots=True)
+class _Known:
+    """What a process remembers from tick to tick; without it all is looked at.
+
+    times: when each notice was written. underway: names whose notice says that they are being made.
+    """
+
+    times: dict[str, int] = field(default_factory=dict)
+    underway: set[str] = field(default_factory=set)
+    _parsed: tuple[str, ParsedFiles] | None = None
+
+    def find_news(self, places: Places, now: datetime) -> frozenset[str]:
+        """Names of the datasets of which there is another notice than at the last tick."""
+        times = notice_times(places)
+        for name in sorted(self.underway & times.keys()):
+            # A killed run leaves a notice that says it is at work.
+            correct_notice(places, name, now)
+        times = notice_times(places)
+        news = frozenset(name for name, at in times.items() if self.times.get(name) != at)
+        for name in news:
+            is_underway = correct_notice(places, name, now) == "downloading"
+            (self.underway.add if is_underway else self.underway.discard)(name)
+        self.times = times
+        return news
+
+    def parse(self, catalog: Catalog) -> ParsedFiles:
+        """Read the request files of a catalogue; of the same one only once."""
+        if self._parsed is None or self._parsed[0] != catalog.digest:
+            self._parsed = catalog.digest, parse_files(catalog.data_by_path)
+        return self._parsed[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Requests that came with one pull request; number: None for those that came with none.
+
+    commit: main's, that brought them.
+    """
+
+    number: int | None
+    commit: str
+    lines: tuple[Line, ...]
+
+
+def group_lines(requests: RequestSet, catalog: Catalog, names: AbstractSet[str]) -> list[Group]:
+    """The requests that one of the named datasets is among, by the pull request that brought them.
+
+    A request that came with none is a group by itself.
+    """
+    by_pull: defaultdict[int | str, list[Line]] = defaultdict(list)
+    for line in to_lines(requests):
+        asked = catalog.asked_by_path.get(line.path)
+        number = asked.pull_request if asked is not None else None
+        by_pull[line.path if number is None else number].append(line)
+    return [
+        Group(key if isinstance(key, int) else None, _commit(catalog, lines), tuple(lines))
+        for key, lines in by_pull.items()
+        if any(line.dataset in names for line in lines)
+    ]
+
+
+def _commit(catalog: Catalog, lines: list[Line]) -> str:
+    asked = catalog.asked_by_path.get(lines[0].path)
+    return (asked.commit or asked.since) if asked is not None else catalog.commit
+
+
+def _follow_all(
+    places: Places,
+    services: Iterable[Service],
+    groups: Iterable[Group],
+    repository: str | None,
+    now: datetime,
+) -> None:
+    add_facts = partial(_add_facts, places)
+    for group in groups:
+        pull = None
+        if group.number is not None and repository is not None:
+            pull = PullRequest(repository, group.number, group.commit)
+        for service in services:
+            if pull is not None:
+                follow(places, service, group.lines, now, pull=pull, add_facts=add_facts)
+            elif service == "slack":
+                for line in group.lines:
+                    follow(places, service, [line], now, add_facts=add_facts)
+
+
+def _add_facts(places: Places, line: Line) -> Line:
+    """The line with what is planned for its dataset."""
+    try:
+        plan = read_current_plan(places, line.dataset) if line.dataset is not None else None
+    except HugflowError:
+        return line
+    return replace(line, facts=plan_facts(plan)) if plan is not None else line
+
+
+def _read_catalog(places: Places) -> Catalog | None:
+    try:
+        return read_catalog(places)
+    except HugflowError:
+        # requests_on_main says so, and mends it.
+        return None
+
+
+def _tell(deliveries: Iterable[Delivery]) -> str:
+    """What became of it, in a line."""
+    found = list(deliveries)
+    troubles = [f"{each.key}: {each.trouble}" for each in found if each.trouble is not None]
+    told = len(found) - len(troubles)
+    words = [f"{told} conversations are up to date"] if told else []
+    return "; ".join([*words, *troubles]) or "there is nothing to tell"
