@@ -40,13 +40,21 @@ def open_hub(project: Project) -> "Hub":
 
 
 def open_request(
-    project: Project, request: AddRequest, *, wait_s: float = 0.0, update: bool = False
+    project: Project,
+    request: AddRequest,
+    *,
+    wait_s: float = 0.0,
+    update: bool = False,
+    digest: str | None = None,
 ) -> "Build":
-    """The build of a request, planned when it was not; update: at the revision's commit of now."""
+    """The build of a request, planned when it was not.
+
+    update: at the revision's commit of now. digest: of the plan that was agreed to.
+    """
     from hugflow.stages.open import open_build
 
-    options = replace(project.options, lock_wait_s=wait_s)
-    return open_build(request, project.places, open_hub(project), options, update=update)
+    options, hub = replace(project.options, lock_wait_s=wait_s), open_hub(project)
+    return open_build(request, project.places, hub, options, update=update, digest=digest)
 
 
 def refuse_removed(project: Project, request: AddRequest) -> None:

@@ -18,6 +18,7 @@ from hugflow.cli.builds import (
     open_request,
     refuse_removed,
 )
+from hugflow.cli.compared import print_compared
 from hugflow.cli.completion import complete_name, complete_request_file
 from hugflow.cli.options import AsJson, WaitSeconds
 from hugflow.cli.output import failures_as_json, print_data, print_json
@@ -54,6 +55,12 @@ def local_sync(
         int | None,
         typer.Option(min=1, help="Make the first rows only: a sample that is never published."),
     ] = None,
+    digest: Annotated[
+        str | None,
+        typer.Option(
+            "--plan", metavar="DIGEST", help="Make what `hugflow plan` named so, or nothing."
+        ),
+    ] = None,
     wait_s: WaitSeconds = 0,
     is_reported: IsReported = True,
 ) -> None:
@@ -62,11 +69,11 @@ def local_sync(
     Download, MP3, JSON, link: whatever of it is missing. Stop it at any time; the next call goes
     on where it stopped.
     """
-    if is_dry_run and limit is not None:
+    if sum([is_dry_run, limit is not None, digest is not None]) > 1:
         raise UsageWrong(
-            "--dry-run and --limit do not go together",
-            why="the one makes nothing, the other a sample",
-            mend="leave one of them out",
+            "--dry-run, --limit and --plan do not go together",
+            why="the first makes nothing, the second a sample, the third all that was planned",
+            mend="give one of them",
         )
     project = open_project()
     with failures_as_json(file, as_json=as_json):
@@ -78,7 +85,8 @@ def local_sync(
         elif limit is not None:
             entry = _make_sample(project, add, limit, wait_s, as_json=as_json)
         else:
-            entry = _sync(project, add, wait_s, is_reported=is_reported, as_json=as_json)
+            build = open_request(project, add.request, wait_s=wait_s, digest=digest)
+            entry = _sync(project, add, build, is_reported=is_reported, as_json=as_json)
     if as_json:
         print_json({"datasets": [entry]})
 
@@ -100,8 +108,9 @@ def retry(
     add = find_add(project, name)
     with failures_as_json(add.path, as_json=as_json, name=name):
         ask_retry(project.places, name, datetime.now(UTC))
+        build = open_request(project, add.request, wait_s=wait_s)
         entry = _sync(
-            project, add, wait_s, retry_failed=True, is_reported=is_reported, as_json=as_json
+            project, add, build, retry_failed=True, is_reported=is_reported, as_json=as_json
         )
     if as_json:
         print_json({"datasets": [entry]})
@@ -110,14 +119,14 @@ def retry(
 def _sync(
     project: Project,
     add: AddFile,
-    wait_s: float,
+    build: "Build",
     *,
     retry_failed: bool = False,
     is_reported: bool,
     as_json: bool,
 ) -> dict[str, Any]:
     """Make what is missing, tell of it, and give its entry in the JSON."""
-    build = open_request(project, add.request, wait_s=wait_s)
+    from hugflow.stages.estimate import compare, read_estimate
     from hugflow.stages.removed import forget_removed
     from hugflow.stages.sync import sync_dataset
     from hugflow.stages.tracking import Tracker
@@ -129,10 +138,13 @@ def _sync(
     build = synced.published.build
     if is_reported:
         _report(project, synced, build)
-    rows, link = synced.published.manifest["rows"], build.places.link(build.name)
+    manifest, link = synced.published.manifest, build.places.link(build.name)
+    rows, estimated = manifest["rows"], read_estimate(build)
+    compared = compare(build, estimated, manifest) if estimated is not None else []
     if not as_json:
         if not synced.was_complete:
             print_data(_rows_words(rows, synced.new_rows))
+            print_compared(compared)
         print_data(f"{link} -> {build.folder.root}")
     return {
         "name": build.name,
@@ -144,6 +156,8 @@ def _sync(
         "failed_rows": rows["failed"],
         "new_rows": synced.new_rows,
         "was_complete": synced.was_complete,
+        "planned": {each.what: each.planned for each in compared} or None,
+        "actual": {each.what: each.actual for each in compared} or None,
     }
 
 

@@ -78,18 +78,14 @@ def plan(
 
 
 def _estimate(project: Project, build: "Build") -> "Estimate":
-    """What the plan will come to, kept so that it can be held against what came of it."""
-    from hugflow.stages.estimate import estimate, write_estimate
+    from hugflow.stages.estimate import estimate
 
-    estimated = estimate(build, has_token=project.hf_token is not None)
-    write_estimate(build, estimated)
-    return estimated
+    return estimate(build, has_token=project.hf_token is not None)
 
 
 def _summarise(file: Path, build: "Build", estimated: "Estimate | None") -> dict[str, Any]:
     """The entry of a plan in the JSON."""
-    from hugflow.shards.plan import plan_summary
-    from hugflow.stages.estimate import plan_digest
+    from hugflow.shards.plan import plan_digest, plan_summary
     from hugflow.stages.status import read_status
 
     summary = plan_summary(build.plan, hours=estimated.hours if estimated is not None else None)

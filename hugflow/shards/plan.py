@@ -170,6 +170,11 @@ def plan_shards(files: Sequence[tuple[PublishedFile, int]]) -> tuple[Shard, ...]
     return tuple(shards)
 
 
+def plan_digest(plan: Plan, request: AddRequest) -> str:
+    """What a sync can be held to, 16 hex: another commit, other files or fields give another."""
+    return hashlib.sha256(f"{plan.id} {request.digest}".encode()).hexdigest()[:16]
+
+
 def to_json(plan: Plan) -> dict[str, Any]:
     """The plan as the JSON value of its file."""
     value = _content(plan)

@@ -8,9 +8,9 @@ plan can be held against what came of it:
     {"version": 1, "hours": 12.3, "basis": "sampled", "sampled_rows": 16, "mp3_bytes": ..., ...}
 """
 
-import hashlib
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -18,7 +18,6 @@ from typing import Any, Final, Literal
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.convert import make_mp3
 from hugflow.clients.hub import Hub
-from hugflow.requests.model import AddRequest
 from hugflow.rows.audio import audio_value
 from hugflow.shards.plan import Plan
 from hugflow.shards.sample import read_sample
@@ -72,58 +71,46 @@ class _Means:
     other_bytes: float
 
 
-def plan_digest(plan: Plan, request: AddRequest) -> str:
-    """16 hex over the plan and the request: another commit, other files or fields give another."""
-    return hashlib.sha256(f"{plan.id} {request.digest}".encode()).hexdigest()[:16]
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One thing that was planned, and what came of it; in the unit of the estimate.
+
+    planned: None where nobody knew.
+    """
+
+    what: Literal["rows", "hours", "mp3_bytes", "json_bytes", "files"]
+    planned: float | None
+    actual: float
 
 
 def estimate(build: Build, *, has_token: bool) -> Estimate:
-    """Work out what a build will come to; some rows are read from the Hub.
+    """Work out what a build will come to, and keep that; of a complete one, tell what it came to.
 
-    has_token: whether the Hub knows us. Raises what reading a published file raises.
+    Some rows are read from the Hub, unless it is complete. has_token: whether the Hub knows us.
+    Raises what reading a published file raises.
     """
-    plan, rows = build.plan, build.plan.rows
-    means = _measure_sample(build.hub, plan)
-    hours: float | None = None
-    mp3_bytes: int | None = None
-    basis: Basis = "unknown"
     manifest = read_manifest(build.places.dataset(build.name).manifest)
-    if plan.audio_column is None:
-        hours, mp3_bytes, basis = 0.0, 0, "measured"
-    elif manifest is not None and manifest["plan"] == plan.id:
-        audio = manifest["audio"]
-        hours, mp3_bytes, basis = audio["seconds"] / 3600, audio["bytes"], "measured"
-    elif means.rows:
-        hours, mp3_bytes = means.seconds * rows / 3600, round(means.mp3_bytes * rows)
-        basis = "sampled"
-    json_bytes = round((means.other_bytes + JSON_ROW_BYTES) * rows)
-    raw = sum(sorted((shard.file.size_bytes for shard in plan.shards), reverse=True)[:2])
-    made = mp3_bytes if mp3_bytes is not None else plan.source_bytes
-    index_bytes = round((means.other_bytes / 2 + INDEX_ROW_BYTES) * rows)
-    quota = build.options.storage_quota_bytes
-    left = None if quota is None else max(0, quota - measure_storage(build.places))
-    files_per_row = 1 if plan.audio_column is None else 2
-    return Estimate(
-        hours=None if hours is None else round(hours, 3),
-        basis=basis,
-        sampled_rows=means.rows,
-        mp3_bytes=mp3_bytes,
-        json_bytes=json_bytes,
-        files=rows * files_per_row + len(plan.shards) + FILES_BESIDE_ROWS,
-        peak_bytes=made + json_bytes + index_bytes + raw,
-        quota_left_bytes=left,
-        rate_floor_s=_rate_floor_s(len(plan.shards), has_token=has_token),
-        eta_s=round(means.cpu_s * rows / build.options.workers) if means.rows else None,
-    )
-
-
-def write_estimate(build: Build, estimated: Estimate) -> None:
-    """Keep it beside the plan."""
+    if manifest is not None and manifest["plan"] == build.plan.id:
+        return _measure_tree(build, manifest)
+    estimated = _extrapolate(build, _measure_sample(build.hub, build.plan), has_token=has_token)
     write_json(_path(build), {"version": VERSION, **asdict(estimated)})
+    return estimated
+
+
+def compare(build: Build, estimated: Estimate, manifest: Mapping[str, Any]) -> list[Compared]:
+    """Hold what was planned against the tree that came of it."""
+    rows, audio = manifest["rows"]["made"], manifest["audio"]
+    return [
+        Compared("rows", build.plan.rows, rows),
+        Compared("hours", estimated.hours, round(audio["seconds"] / 3600, 3)),
+        Compared("mp3_bytes", estimated.mp3_bytes, audio["bytes"]),
+        Compared("json_bytes", estimated.json_bytes, manifest["json"]["bytes"]),
+        Compared("files", estimated.files, _count_files(build.plan, rows)),
+    ]
 
 
 def read_estimate(build: Build) -> Estimate | None:
-    """What was kept; None where there is none, or none that can be read."""
+    """What was estimated before the work; None where nobody did, or it cannot be read."""
     try:
         value: dict[str, Any] = json.loads(_path(build).read_bytes())
         if value.pop("version") != VERSION:
@@ -131,6 +118,63 @@ def read_estimate(build: Build) -> Estimate | None:
         return Estimate(**value)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _extrapolate(build: Build, means: _Means, *, has_token: bool) -> Estimate:
+    """All of a build from a few of its rows."""
+    plan, rows = build.plan, build.plan.rows
+    hours: float | None = None
+    mp3_bytes: int | None = None
+    basis: Basis = "unknown"
+    if plan.audio_column is None:
+        hours, mp3_bytes, basis = 0.0, 0, "measured"
+    elif means.rows:
+        hours, mp3_bytes = means.seconds * rows / 3600, round(means.mp3_bytes * rows)
+        basis = "sampled"
+    json_bytes = round((means.other_bytes + JSON_ROW_BYTES) * rows)
+    raw = sum(sorted((shard.file.size_bytes for shard in plan.shards), reverse=True)[:2])
+    made = mp3_bytes if mp3_bytes is not None else plan.source_bytes
+    index_bytes = round((means.other_bytes / 2 + INDEX_ROW_BYTES) * rows)
+    return Estimate(
+        hours=None if hours is None else round(hours, 3),
+        basis=basis,
+        sampled_rows=means.rows,
+        mp3_bytes=mp3_bytes,
+        json_bytes=json_bytes,
+        files=_count_files(plan, rows),
+        peak_bytes=made + json_bytes + index_bytes + raw,
+        quota_left_bytes=_quota_left_bytes(build),
+        rate_floor_s=_rate_floor_s(len(plan.shards), has_token=has_token),
+        eta_s=round(means.cpu_s * rows / build.options.workers) if means.rows else None,
+    )
+
+
+def _measure_tree(build: Build, manifest: Mapping[str, Any]) -> Estimate:
+    """What the tree that stands came to: nothing more is needed."""
+    audio = manifest["audio"]
+    return Estimate(
+        hours=round(audio["seconds"] / 3600, 3),
+        basis="measured",
+        sampled_rows=0,
+        mp3_bytes=audio["bytes"],
+        json_bytes=manifest["json"]["bytes"],
+        files=_count_files(build.plan, manifest["rows"]["made"]),
+        peak_bytes=0,
+        quota_left_bytes=_quota_left_bytes(build),
+        rate_floor_s=0,
+        eta_s=0,
+    )
+
+
+def _count_files(plan: Plan, rows: int) -> int:
+    """Files, and so inodes, of a finished tree with so many rows."""
+    files_per_row = 1 if plan.audio_column is None else 2
+    return rows * files_per_row + len(plan.shards) + FILES_BESIDE_ROWS
+
+
+def _quota_left_bytes(build: Build) -> int | None:
+    quota = build.options.storage_quota_bytes
+    return None if quota is None else max(0, quota - measure_storage(build.places))
 
 
 def _measure_sample(hub: Hub, plan: Plan) -> _Means:

@@ -9,7 +9,7 @@ from hugflow.clients.hub import Hub
 from hugflow.errors import PlanOutOfDate, StateUnreadable
 from hugflow.requests.model import AddRequest
 from hugflow.requests.policy import refuse_plan, refuse_request
-from hugflow.shards.plan import Plan, PlanRequest
+from hugflow.shards.plan import Plan, PlanRequest, plan_digest
 from hugflow.shards.plans import read_current_plan, read_plan, write_current_plan
 from hugflow.shards.resolve import Asked, fetch_plan
 from hugflow.stages.adopt import adopt_tree
@@ -31,15 +31,21 @@ def open_build(
     *,
     update: bool = False,
     renew: bool = False,
+    digest: str | None = None,
 ) -> Build:
     """Give the build of a request, under the plan that `find_plan` gives, which comes into force.
 
-    Raises PlanOutOfDate when the tree in storage was made by an earlier version; RequestInvalid
-    and the Hub's errors while planning; PolicyRefuses for what may not be made.
+    digest: of the plan that was agreed to (`plan_digest`); another one does not come into force.
+
+    Raises PlanOutOfDate for such a one, and when the tree in storage was made by an earlier
+    version; RequestInvalid and the Hub's errors while planning; PolicyRefuses for what may not be
+    made.
     """
     with hold_dataset(places, request.name, options):
         current = read_current_plan(places, request.name)
         plan = find_plan(request, places, hub, options, update=update, renew=renew)
+        if digest is not None:
+            _refuse_other_plan(plan, request, digest)
         if current is None:
             _refuse_other_version(places, plan)
         # Before the plan is in force, so that none is where the rows there are unknown.
@@ -144,6 +150,18 @@ def _read_commits(places: Places, name: str) -> tuple[str | None, str | None]:
     if manifest is None:
         return None, None
     return manifest["commit"], manifest["source"].get("commit")
+
+
+def _refuse_other_plan(plan: Plan, request: AddRequest, agreed: str) -> None:
+    """Refuse what was not agreed to: the request, the commit or the files moved since."""
+    digest = plan_digest(plan, request)
+    if digest != agreed.strip().lower():
+        raise PlanOutOfDate(
+            f"{plan.dataset}: the plan {agreed} is out of date",
+            why=f"by now the request gives the plan {digest}, at commit {plan.commit[:7]}: its "
+            "fields, the commit or the files have moved since",
+            mend="look at `hugflow plan`, and give the digest that it names",
+        )
 
 
 def _refuse_other_version(places: Places, plan: Plan) -> None:

@@ -1,0 +1,35 @@
+"""How what was planned is shown beside what came of it."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from hugflow.amounts import human_bytes
+from hugflow.cli.output import print_data
+
+if TYPE_CHECKING:
+    from hugflow.stages.estimate import Compared
+
+WORDS = {
+    "rows": "rows",
+    "hours": "hours",
+    "mp3_bytes": "MP3",
+    "json_bytes": "JSON",
+    "files": "files",
+}
+
+
+def print_compared(compared: "Iterable[Compared]") -> None:
+    """A line for each thing that was planned; nothing where nothing was."""
+    found = list(compared)
+    if not found:
+        return
+    print_data(f"  {'':<6}{'planned':>12}{'made':>12}")
+    for each in found:
+        planned = "not known" if each.planned is None else _say(each, each.planned)
+        print_data(f"  {WORDS[each.what]:<6}{planned:>12}{_say(each, each.actual):>12}")
+
+
+def _say(compared: "Compared", amount: float) -> str:
+    if compared.what == "hours":
+        return f"{amount:,.3f}"
+    return human_bytes(int(amount)) if compared.what.endswith("_bytes") else f"{int(amount):,}"
