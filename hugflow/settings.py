@@ -123,14 +123,17 @@ class Project:
         """The token as GitHub takes it, else the one that `gh` holds for it; not for showing."""
         return _reveal(self.settings.github_token) or read_gh_token(self._github_host)
 
-    def open_senders(self) -> "Senders":
-        """Whom the settings let speak: GitHub where a repository and a token are, and Slack."""
+    def open_senders(self, repository: str | None = None) -> "Senders":
+        """Whom the settings let speak: GitHub where a repository and a token are, and Slack.
+
+        repository: on GitHub, where another one knows it than GITHUB_REPOSITORY.
+        """
         from hugflow.notify.senders import open_senders
 
         settings = self.settings
         return open_senders(
             github_api_url=settings.github_api_url,
-            github_token=self.github_token if settings.github_repository is not None else None,
+            github_token=self.github_token if repository or settings.github_repository else None,
             slack_api_url=settings.slack_api_url,
             slack_bot_token=_reveal(settings.slack_bot_token),
             slack_channel=settings.slack_channel,

@@ -139,7 +139,7 @@ def _sync(
     if is_reported:
         _report(project, synced, build)
     manifest, link = synced.published.manifest, build.places.link(build.name)
-    rows, estimated = manifest["rows"], read_estimate(build)
+    rows, estimated = manifest["rows"], read_estimate(build.places, build.plan)
     compared = compare(build, estimated, manifest) if estimated is not None else []
     if not as_json:
         if not synced.was_complete:

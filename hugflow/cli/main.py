@@ -22,6 +22,7 @@ from hugflow.cli import (
     removals,
     requests,
     status,
+    sync,
     up,
 )
 from hugflow.cli.output import open_streams, print_data, print_error, print_failure, print_talk
@@ -40,6 +41,7 @@ app.command("init", short_help="Make a folder a project.")(project.init)
 app.command("validate", short_help="Check request files; nothing is made.")(requests.validate)
 app.command("plan", short_help="Settle what a request will bring.")(plans.plan)
 app.command("local-sync", short_help="Do the whole job for one request.")(datasets.local_sync)
+app.command("sync", short_help="Work for a pull request, in a workflow.")(sync.sync)
 app.command("status", short_help="Show how datasets stand.")(status.status)
 app.command("retry", short_help="Try again the rows that could not be made.")(datasets.retry)
 app.command("remove", short_help="Take a dataset out of storage, into the trash.")(removals.remove)

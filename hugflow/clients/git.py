@@ -117,7 +117,7 @@ def _make_mirror(mirror: Path) -> None:
 
 def _fetch_and_read(remote: Remote, mirror: Path) -> RequestFiles:
     with_token_where_needed(remote, lambda token: fetch_branch(remote, mirror, token=token))
-    return _read_requests(mirror, _read_commit(mirror))
+    return read_requests(mirror, _read_commit(mirror))
 
 
 def fetch_branch(remote: Remote, mirror: Path, *, token: str | None, depth: int = 1) -> None:
@@ -181,8 +181,45 @@ def _explain(what: str, remote: Remote, error: GitFailed) -> HugflowError:
     return GitFailed(f"{what}: it cannot be fetched", why=error.why, mend=error.mend)
 
 
-def _read_requests(mirror: Path, commit: str) -> RequestFiles:
-    """Read the request files at a commit: sizes first, then only what is small enough."""
+def find_commit(repository: Path, name: str) -> str | None:
+    """The commit that a branch, a tag or a commit's own name stands for; None where none does.
+
+    Raises GitFailed where there is no repository.
+    """
+    run_git(repository, ["rev-parse", "--git-dir"], READ_TIMEOUT_S)
+    try:
+        arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
+        return run_git(repository, arguments, READ_TIMEOUT_S).decode("ascii").strip()
+    except GitFailed:
+        return None
+
+
+def find_merge_base(repository: Path, one: str, other: str) -> str | None:
+    """The commit that two commits have in common, the last one; None where there is none here."""
+    try:
+        return run_git(repository, ["merge-base", one, other], READ_TIMEOUT_S).decode().strip()
+    except GitFailed:
+        return None
+
+
+def list_changed_paths(repository: Path, before: str, after: str) -> set[str]:
+    """Every path that differs between two commits; a rename is two of them."""
+    # Plumbing: it runs no filter and no program that a repository may name.
+    arguments = ["diff-tree", "-r", "-z", "--no-renames", "--name-only", before, after]
+    listed = run_git(repository, arguments, READ_TIMEOUT_S)
+    return {os.fsdecode(path) for path in listed.split(b"\0") if path}
+
+
+def read_blob(repository: Path, commit: str, path: str) -> bytes:
+    """The bytes of a file at a commit; raises GitFailed where there is none."""
+    return run_git(repository, ["cat-file", "blob", f"{commit}:{path}"], READ_TIMEOUT_S)
+
+
+def read_requests(mirror: Path, commit: str) -> RequestFiles:
+    """Read the request files at a commit: sizes first, then only what is small enough.
+
+    mirror: any repository that has the commit.
+    """
     arguments = ["ls-tree", "-r", "-z", "--long", commit, "--", REQUESTS_FOLDER, CONFIG_FILE]
     listed = run_git(mirror, arguments, READ_TIMEOUT_S)
     oid_by_path: dict[str, bytes] = {}
@@ -200,7 +237,7 @@ def _read_requests(mirror: Path, commit: str) -> RequestFiles:
         if not is_request_path(path) and path != CONFIG_FILE:
             continue
         if mode in (_LINK_MODE, _SUBMODULE_MODE) or kind != b"blob":
-            problems.append(_no_plain_file(path, mode))
+            problems.append(no_plain_file(path, is_link=mode == _LINK_MODE))
         elif int(size) > MAX_REQUEST_BYTES:
             problems.append(_too_large(path))
         else:
@@ -239,8 +276,9 @@ def _read_blobs(mirror: Path, oid_by_path: Mapping[str, bytes]) -> dict[str, byt
     return data_by_path
 
 
-def _no_plain_file(path: str, mode: bytes) -> Problem:
-    what = "is a link" if mode == _LINK_MODE else "is a submodule"
+def no_plain_file(path: str, *, is_link: bool) -> Problem:
+    """Why a request is refused that is a link or a submodule."""
+    what = "is a link" if is_link else "is a submodule"
     why = "a request is read from a file of its own"
     return Problem(path, None, None, None, what, why, "put the request's fields into the file")
 

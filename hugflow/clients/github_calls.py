@@ -75,6 +75,18 @@ def check_runs_call(repository: str, sha: str, name: str, page: int) -> Call:
     return Call("GET", f"{_repo(repository)}/commits/{sha}/check-runs", parameters=parameters)
 
 
+def latest_check_runs_call(repository: str, sha: str, page: int) -> Call:
+    """A page of a commit's check runs, of each name the latest one."""
+    parameters: dict[str, str | int] = {"filter": "latest", "per_page": PAGE_SIZE, "page": page}
+    return Call("GET", f"{_repo(repository)}/commits/{sha}/check-runs", parameters=parameters)
+
+
+def combined_status_call(repository: str, sha: str) -> Call:
+    """The latest commit status of each context: https://docs.github.com/rest/commits/statuses#get-the-combined-status-for-a-specific-reference."""
+    parameters: dict[str, str | int] = {"per_page": PAGE_SIZE}
+    return Call("GET", f"{_repo(repository)}/commits/{sha}/status", parameters=parameters)
+
+
 def create_check_run_call(repository: str, sha: str, content: Mapping[str, Any]) -> Call:
     """Begin a check run: https://docs.github.com/rest/checks/runs#create-a-check-run."""
     return Call("POST", f"{_repo(repository)}/check-runs", {**content, "head_sha": sha})

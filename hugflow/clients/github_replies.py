@@ -92,6 +92,15 @@ class CheckRun:
     app: User
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one check or status says of a commit; url: where it is told more of."""
+
+    name: str
+    word: Literal["good", "bad", "pending"]
+    url: str = ""
+
+
 def read_user(reply: Reply) -> User:
     """Whose a token is, by `/user`: a person's."""
     return _read(reply, lambda value: User(_text(value["login"]), is_bot=value["type"] == "Bot"))
@@ -120,6 +129,27 @@ def read_check_run(reply: Reply) -> CheckRun:
 def read_check_runs(reply: Reply) -> list[CheckRun]:
     """A page of check runs."""
     return _read(reply, lambda value: [_to_check_run(each) for each in _list(value["check_runs"])])
+
+
+def read_check_verdicts(reply: Reply) -> list[Verdict]:
+    """What a page of check runs says."""
+    return _read(reply, lambda value: [_to_verdict(each) for each in _list(value["check_runs"])])
+
+
+def read_status_verdicts(reply: Reply) -> list[Verdict]:
+    """What the latest status of each context says."""
+    words: dict[str, Literal["good", "bad", "pending"]] = {"success": "good", "pending": "pending"}
+    return _read(
+        reply,
+        lambda value: [
+            Verdict(
+                _text(each["context"]),
+                words.get(each["state"], "bad"),
+                str(each.get("target_url") or ""),
+            )
+            for each in _list(value["statuses"])
+        ],
+    )
 
 
 def read_pull(reply: Reply) -> Pull:
@@ -187,6 +217,14 @@ def _to_check_run(value: Any) -> CheckRun:
     app = value.get("app") or {}
     user = User(str(app.get("slug") or ""), is_bot=True)
     return CheckRun(int(value["id"]), str(value.get("external_id") or ""), user)
+
+
+def _to_verdict(value: Any) -> Verdict:
+    word: Literal["good", "bad", "pending"] = "pending"
+    if value["status"] == "completed":
+        # https://docs.github.com/rest/checks/runs: these alone let a required check pass.
+        word = "good" if value["conclusion"] in ("success", "neutral", "skipped") else "bad"
+    return Verdict(_text(value["name"]), word, str(value.get("details_url") or ""))
 
 
 def _to_pull(value: Any) -> Pull:

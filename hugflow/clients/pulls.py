@@ -1,12 +1,14 @@
-"""Pull requests: reading them and what they change, and merging them."""
+"""Pull requests: reading them, what they change and how it is judged, and merging them."""
 
 import logging
 
 from hugflow.clients.github import GitHub
 from hugflow.clients.github_calls import (
     MergeMethod,
+    combined_status_call,
     content_call,
     files_call,
+    latest_check_runs_call,
     merge_call,
     pull_call,
     repo_call,
@@ -14,11 +16,14 @@ from hugflow.clients.github_calls import (
 from hugflow.clients.github_replies import (
     ChangedFile,
     Pull,
+    Verdict,
+    read_check_verdicts,
     read_content,
     read_files,
     read_merge,
     read_merge_methods,
     read_pull,
+    read_status_verdicts,
 )
 from hugflow.clients.services import ServiceRefused, ServiceUnavailable
 from hugflow.errors import FileMissing, PlanOutOfDate, RequestInvalid
@@ -66,6 +71,23 @@ def fetch_file(github: GitHub, repository: str, path: str, ref: str) -> bytes:
             mend="put a plain file there",
         )
     return data
+
+
+def fetch_verdicts(github: GitHub, repository: str, sha: str) -> list[Verdict]:
+    """What every check and status says of a commit, the latest of each name.
+
+    A token that may not read the ones hears of the others alone.
+    """
+    found: list[Verdict] = []
+    try:
+        found += github.fetch_all(
+            lambda page: latest_check_runs_call(repository, sha, page), read_check_verdicts
+        )
+    except ServiceRefused as error:
+        if error.status != 403:
+            raise
+        log.warning("the token may not read the checks of %s: %s", repository, error.why)
+    return found + read_status_verdicts(github.send(combined_status_call(repository, sha)))
 
 
 def merge_pull(

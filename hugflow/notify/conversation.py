@@ -41,7 +41,10 @@ class Facts:
     """What is planned for one dataset.
 
     hours: of audio, None where nobody knows; is_sampled: they are reckoned from a sample.
-    mp3_bytes: what the MP3s are expected to take. disk_bytes: what is needed at the most.
+    mp3_bytes: what the MP3s are expected to take. disk_bytes: what is needed at the most. digest:
+    what a sync can be held to. made_files: files, and so inodes, of the finished tree.
+    quota_left_bytes: None where there is no quota. rate_floor_s: what the Hub's rate limit takes at
+    least. eta_s: of encoding, None where nobody knows.
     """
 
     plan: str
@@ -56,6 +59,11 @@ class Facts:
     licence: str | None = None
     is_gated: bool = False
     warnings: tuple[str, ...] = ()
+    digest: str | None = None
+    made_files: int | None = None
+    quota_left_bytes: int | None = None
+    rate_floor_s: int = 0
+    eta_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,8 @@ class Line:
 
     dataset, hf_id: None where the file cannot be read. request: its digest; notices of the dataset
     that are about another one are not its own. problems: why it is refused. remarks: what is odd
-    about it, a line each. notice: the latest that is known here.
+    about it, a line each. goes: of a removal, what it would take away, a line each. notice: the
+    latest that is known here.
     """
 
     path: str
@@ -75,6 +84,7 @@ class Line:
     facts: Facts | None = None
     problems: tuple[Problem, ...] = ()
     remarks: tuple[str, ...] = ()
+    goes: tuple[str, ...] = ()
     notice: Notice | None = None
 
     @property

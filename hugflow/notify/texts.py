@@ -67,6 +67,11 @@ def render_living(conversation: Conversation, pull: PullRequest) -> str:
     return f"{living_marker(pull)}\n{_render_body(conversation)}"
 
 
+def render_summary(conversation: Conversation) -> str:
+    """The same for the page of a workflow run."""
+    return _render_body(conversation)
+
+
 def render_check(conversation: Conversation) -> CheckText:
     """The check run: green when all is done or planned, red when something failed."""
     title, summary = to_line(headline(conversation.lines)), _render_body(conversation)
@@ -169,7 +174,10 @@ def _render_plan(line: Line) -> str:
         items = [f"- {name}: {value}" for name, value in fact_words(line.facts)]
         items.insert(0, f"- commit: {md_code(line.facts.commit)}")
         items.append(f"- licence: {md_code(line.facts.licence or '') or 'none named'}")
+        if line.facts.digest is not None:
+            items.append(f"- digest: {md_code(line.facts.digest)}")
         odd += line.facts.warnings
+    items += [f"- {md_code(each, LONGEST_SENTENCE)}" for each in line.goes]
     items += [f"- warning: {md_code(each, LONGEST_SENTENCE)}" for each in odd[:MOST_PROBLEMS]]
     if not items:
         return ""

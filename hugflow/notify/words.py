@@ -70,14 +70,26 @@ def left_words(line: Line) -> str:
 def fact_words(facts: Facts) -> list[tuple[str, str]]:
     """What is planned, as names and values of ours; commit and licence are told by others."""
     sampled = ", reckoned from a sample" if facts.is_sampled else ""
-    return [
+    words = [
         ("rows", f"{facts.rows:,}"),
-        ("hours", "unknown" if facts.hours is None else f"{facts.hours:,.1f}{sampled}"),
+        ("hours", "unknown" if facts.hours is None else f"{_hours(facts.hours)}{sampled}"),
         ("source", f"{human_bytes(facts.source_bytes)} in {count(facts.files, 'file')}"),
         ("MP3s", "unknown" if facts.mp3_bytes is None else f"about {human_bytes(facts.mp3_bytes)}"),
         ("disk needed", "unknown" if facts.disk_bytes is None else human_bytes(facts.disk_bytes)),
-        ("gated", "yes" if facts.is_gated else "no"),
     ]
+    if facts.made_files is not None:
+        words.append(("files made", f"about {facts.made_files:,}"))
+    if facts.quota_left_bytes is not None:
+        words.append(("quota left", human_bytes(facts.quota_left_bytes)))
+    if facts.eta_s:
+        words.append(("encoding", f"about {human_time(facts.eta_s)}"))
+    if facts.rate_floor_s:
+        words.append(("rate limit", f"fetching takes {human_time(facts.rate_floor_s)} at least"))
+    return [*words, ("gated", "yes" if facts.is_gated else "no")]
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:,.1f}" if hours >= 10 else f"{hours:,.3f}"
 
 
 def count(number: int, noun: str) -> str:

@@ -11,6 +11,9 @@ from hugflow.requests.model import AddRequest, Identity, Kind, RemoveRequest
 from hugflow.requests.problems import Problem, RequestFileInvalid
 from hugflow.requests.read import parse_request
 
+# More removals than this that come together are carried out only where each is confirmed.
+MOST_TOGETHER = 3
+
 
 @dataclass(frozen=True, slots=True)
 class AddFile:
@@ -140,6 +143,14 @@ def match_removal(removal: RemoveRequest, identities: Iterable[Identity]) -> tup
     if removal.said and repeated in agreeing:
         return (repeated,)
     return tuple(sorted(agreeing, key=lambda identity: identity.name))
+
+
+def is_unconfirmed(removal: RemoveRequest, together: int) -> bool:
+    """Whether a removal came with too many others, and does not say `confirm: true`.
+
+    together: how many removals came to main with this one, itself among them.
+    """
+    return together > MOST_TOGETHER and not removal.confirm
 
 
 def _is_meant(removal: RemoveRequest, identity: Identity) -> bool:

@@ -25,6 +25,7 @@ from hugflow.stages.build import Build
 from hugflow.stages.manifest import read_manifest
 from hugflow.stages.measure import measure_storage
 from hugflow.store.atomic import write_json
+from hugflow.store.layout import Places
 
 VERSION: Final = 1
 # Beside the columns: punctuation, the path of the MP3, facts about the audio.
@@ -93,7 +94,7 @@ def estimate(build: Build, *, has_token: bool) -> Estimate:
     if manifest is not None and manifest["plan"] == build.plan.id:
         return _measure_tree(build, manifest)
     estimated = _extrapolate(build, _measure_sample(build.hub, build.plan), has_token=has_token)
-    write_json(_path(build), {"version": VERSION, **asdict(estimated)})
+    write_json(_path(build.places, build.plan), {"version": VERSION, **asdict(estimated)})
     return estimated
 
 
@@ -109,10 +110,10 @@ def compare(build: Build, estimated: Estimate, manifest: Mapping[str, Any]) -> l
     ]
 
 
-def read_estimate(build: Build) -> Estimate | None:
+def read_estimate(places: Places, plan: Plan) -> Estimate | None:
     """What was estimated before the work; None where nobody did, or it cannot be read."""
     try:
-        value: dict[str, Any] = json.loads(_path(build).read_bytes())
+        value: dict[str, Any] = json.loads(_path(places, plan).read_bytes())
         if value.pop("version") != VERSION:
             return None
         return Estimate(**value)
@@ -203,5 +204,5 @@ def _rate_floor_s(requests: int, *, has_token: bool) -> int:
     return windows * WINDOW_S
 
 
-def _path(build: Build) -> Path:
-    return build.places.plans(build.name) / f"{build.plan.id}.estimate.json"
+def _path(places: Places, plan: Plan) -> Path:
+    return places.plans(plan.dataset) / f"{plan.id}.estimate.json"

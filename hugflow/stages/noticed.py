@@ -8,6 +8,7 @@ from hugflow.notify.conversation import Facts
 from hugflow.notify.notices import Notice, read_notice, write_notice
 from hugflow.requests.model import AddRequest
 from hugflow.shards.plan import Plan, plan_summary
+from hugflow.stages.estimate import Estimate
 from hugflow.stages.status import DatasetStatus, read_status
 from hugflow.store.layout import Places
 
@@ -16,31 +17,33 @@ QUIET = timedelta(seconds=30)
 
 
 def plan_facts(
-    plan: Plan,
-    *,
-    hours: float | None = None,
-    is_sampled: bool = False,
-    mp3_bytes: int | None = None,
+    plan: Plan, *, digest: str | None = None, estimated: Estimate | None = None
 ) -> Facts:
-    """What is told of a plan.
-
-    hours: of audio, where they are known; is_sampled: reckoned from a sample. mp3_bytes: what the
-    MP3s are expected to take.
-    """
-    summary = plan_summary(plan, hours=hours)
-    return Facts(
+    """What is told of a plan, with what it is estimated to come to, where that was done."""
+    facts = Facts(
         plan=plan.id,
         commit=plan.commit,
         rows=plan.rows,
         files=len(plan.shards),
         source_bytes=plan.source_bytes,
-        hours=hours,
-        is_sampled=is_sampled,
-        mp3_bytes=mp3_bytes,
-        disk_bytes=summary["disk_needed_bytes"],
+        disk_bytes=plan_summary(plan)["disk_needed_bytes"],
         licence=plan.licence,
         is_gated=plan.is_gated,
         warnings=plan.warnings,
+        digest=digest,
+    )
+    if estimated is None:
+        return facts
+    return replace(
+        facts,
+        hours=estimated.hours,
+        is_sampled=estimated.basis == "sampled",
+        mp3_bytes=estimated.mp3_bytes,
+        disk_bytes=estimated.peak_bytes or facts.disk_bytes,
+        made_files=estimated.files,
+        quota_left_bytes=estimated.quota_left_bytes,
+        rate_floor_s=estimated.rate_floor_s,
+        eta_s=estimated.eta_s,
     )
 
 

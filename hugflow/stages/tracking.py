@@ -1,5 +1,6 @@
 """Following a running build: its progress file, a view written every few seconds, and notices."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,13 +10,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from hugflow.audit import Deed, record
 from hugflow.errors import HugflowError, Locked
 from hugflow.ledger.journal import Outcome, RowFailed, RowMade, read_journal
 from hugflow.ledger.markers import read_marker
 from hugflow.ledger.progress import Progress, Status, write_progress
-from hugflow.notify.notices import Notice
+from hugflow.notify.notices import Failure, Notice
 from hugflow.stages.announcing import Announcer
 from hugflow.stages.build import Build
+
+log = logging.getLogger(__name__)
 
 WRITE_EVERY_S = 2.0
 
@@ -111,6 +115,20 @@ class Tracker:
             if status != "downloading":
                 with self._lock:
                     self._announcer.end(status, self.rows, self.failed_rows, raised)
+            if raised is not None and self.build.sample_rows is None:
+                self._record_failure(raised)
+
+    def _record_failure(self, error: BaseException) -> None:
+        """Leave a line in the audit trail; where that fails too, the error itself is what counts."""
+        result = {"rows": self.rows, "error": Failure.of(error).what}
+        plan = self.build.plan
+        deed = Deed(
+            self.build.options.actor, "failed", self.build.name, plan.commit, plan.id, result
+        )
+        try:
+            record(self.build.places, deed)
+        except HugflowError as problem:
+            log.warning("%s is not in the audit trail as failed: %s", self.build.name, problem.what)
 
     def _add(self, outcomes: Iterable[Outcome]) -> None:
         ours = [outcome for outcome in outcomes if outcome.row < len(self._is_done)]

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from hugflow.requests.model import RemoveRequest
-
 # How long after the first, second, ... failure in a row the next attempt begins.
 BACK_OFF_S = (20.0, 120.0, 600.0, 3_600.0, 21_600.0)
 MOST_ATTEMPTS = len(BACK_OFF_S) + 1
@@ -73,18 +71,6 @@ def missing_range(keys: Sequence[str], is_done: Sequence[bool]) -> tuple[str, st
         return None
     missing = [key for key, done in zip(keys, is_done, strict=True) if not done] or list(keys)
     return missing[0], missing[-1]
-
-
-# More removals than this that come together are carried out only where each is confirmed.
-MOST_TOGETHER = 3
-
-
-def is_unconfirmed(removal: RemoveRequest, together: int) -> bool:
-    """Whether a removal came with too many others, and does not say `confirm: true`.
-
-    together: how many removals were first seen on main with this one, as it is now.
-    """
-    return together > MOST_TOGETHER and not removal.confirm
 
 
 @dataclass(frozen=True, slots=True)

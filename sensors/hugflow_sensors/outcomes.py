@@ -23,6 +23,7 @@ from hugflow.requests.catalog import Catalog, read_catalog
 from hugflow.requests.collect import ParsedFiles, RequestSet, parse_files
 from hugflow.shards.plans import read_current_plan
 from hugflow.stages.asked import read_asked
+from hugflow.stages.estimate import read_estimate
 from hugflow.stages.noticed import correct_notice, plan_facts
 from hugflow.store.layout import Places
 from hugflow_resources.notices import Notices
@@ -156,7 +157,9 @@ def _add_facts(places: Places, line: Line) -> Line:
         plan = read_current_plan(places, line.dataset) if line.dataset is not None else None
     except HugflowError:
         return line
-    return replace(line, facts=plan_facts(plan)) if plan is not None else line
+    if plan is None:
+        return line
+    return replace(line, facts=plan_facts(plan, estimated=read_estimate(places, plan)))
 
 
 def _read_catalog(places: Places) -> Catalog | None:

@@ -9,12 +9,11 @@ import dagster as dg
 from hugflow.removal.remove import Order, plan_removal, remove_dataset
 from hugflow.removal.uses import refuse_used
 from hugflow.requests.catalog import Asked, Catalog
-from hugflow.requests.collect import RemovalFile
+from hugflow.requests.collect import RemovalFile, is_unconfirmed
 from hugflow.requests.model import Identity
 from hugflow.requests.policy import Policy
 from hugflow.stages.removed import is_kept
 from hugflow.store.layout import Places
-from hugflow_sensors.decide import is_unconfirmed
 from hugflow_sensors.runs import stop_run
 
 

@@ -3,7 +3,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hugflow.requests.model import RemoveRequest
 from hugflow_sensors.decide import (
     BACK_OFF_S,
     MOST_ATTEMPTS,
@@ -13,7 +12,6 @@ from hugflow_sensors.decide import (
     Trouble,
     Wait,
     decide_attempt,
-    is_unconfirmed,
     is_waiting,
     may_reload,
     missing_range,
@@ -89,13 +87,6 @@ def test_what_failed_before_a_person_asked_again_makes_nobody_wait():
     assert decide_attempt(past, NOW, retry_at=NOW - 0.5) == Start()
     assert decide_attempt([PastRun("stopped", NOW - 1)], NOW, retry_at=NOW - 0.5) == Start()
     assert decide_attempt(past, NOW, retry_at=NOW - 2) != Start()
-
-
-def test_a_removal_is_confirmed_where_it_came_with_too_many_others():
-    removal = RemoveRequest(hf_id="acme/speech", reason="For tests")
-    assert not is_unconfirmed(removal, 3)
-    assert is_unconfirmed(removal, 4)
-    assert not is_unconfirmed(removal.model_copy(update={"confirm": True}), 4)
 
 
 def test_trouble_in_a_row_is_looked_at_less_and_less_often_and_never_given_up():

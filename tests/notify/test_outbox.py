@@ -83,6 +83,7 @@ def test_the_file_has_the_fields_that_its_page_shows(places: Places):
         "facts",
         "problems",
         "remarks",
+        "goes",
         "notice",
     ]
 

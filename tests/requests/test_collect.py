@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hugflow.requests.collect import collect_requests, match_removal
+from hugflow.requests.collect import collect_requests, is_unconfirmed, match_removal
 from hugflow.requests.model import AddRequest, Identity, RemoveRequest
 from hugflow.requests.read import parse_request
 
@@ -238,3 +238,10 @@ def test_every_file_is_taken_or_told_about(files):
     identities = [file.request.identity for file in found.adds]
     assert len(set(identities)) == len(identities)
     assert not {file.identity for file in found.removals} & set(identities)
+
+
+def test_a_removal_is_confirmed_where_it_came_with_too_many_others():
+    removal = RemoveRequest(hf_id="acme/speech", reason="For tests")
+    assert not is_unconfirmed(removal, 3)
+    assert is_unconfirmed(removal, 4)
+    assert not is_unconfirmed(removal.model_copy(update={"confirm": True}), 4)

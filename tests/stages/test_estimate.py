@@ -86,7 +86,7 @@ def test_a_complete_dataset_is_measured_and_the_hub_is_not_asked(
     assert measured.mp3_bytes == made["audio"]["bytes"]
     assert not hub.requests
     # What was foretold is kept, to be held against what came of it.
-    assert read_estimate(build) == foretold
+    assert read_estimate(build.places, build.plan) == foretold
 
 
 def test_the_quota_that_is_left_is_told(hub: LoopbackHub, open_for: OpenFor):
@@ -110,7 +110,7 @@ def test_an_estimate_that_cannot_be_read_is_none(
     estimate(build, has_token=False)
     (path,) = build.places.plans(build.name).glob("*.estimate.json")
     path.write_bytes(damage)
-    assert read_estimate(build) is None
+    assert read_estimate(build.places, build.plan) is None
 
 
 def test_a_digest_tells_requests_and_commits_apart(hub: LoopbackHub, open_for: OpenFor):

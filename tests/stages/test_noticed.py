@@ -1,11 +1,13 @@
 """What is told of a dataset that nobody is at work on."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from hugflow.notify.notices import Notice, read_notice, write_notice
 from hugflow.stages.build import Build
+from hugflow.stages.estimate import estimate
 from hugflow.stages.noticed import QUIET, correct_notice, plan_facts, status_notice
 from hugflow.stages.status import read_status
 from hugflow.stages.sync import sync_dataset
@@ -28,7 +30,9 @@ def later() -> datetime:
 
 
 def test_a_plan_is_told_with_its_figures(build: Build):
-    facts = plan_facts(build.plan, hours=1.5, is_sampled=True, mp3_bytes=7)
+    estimated = replace(estimate(build, has_token=False), hours=1.5, basis="sampled", mp3_bytes=7)
+    facts = plan_facts(build.plan, digest="0" * 16, estimated=estimated)
+    assert facts.digest == "0" * 16
     assert (facts.commit, facts.rows, facts.files) == (build.plan.commit, 10, 2)
     assert facts.source_bytes == build.plan.source_bytes
     assert (facts.hours, facts.is_sampled, facts.mp3_bytes) == (1.5, True, 7)

@@ -1,0 +1,80 @@
+"""A runner's checkout: nothing of worth may lie in it, and no pull request may set anything in it."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from hugflow.ci.changes import Changes
+from hugflow.clients.git import read_blob
+from hugflow.clients.git_program import GitFailed
+from hugflow.errors import SettingInvalid, UsageWrong
+from hugflow.store.layout import Places
+
+SETTINGS_FILES = ("hugflow.yaml", ".env")
+
+
+def find_checkout(root: Path, environ: Mapping[str, str]) -> Path:
+    """The folder that the runner checks out into: GITHUB_WORKSPACE, else the project itself."""
+    workspace = environ.get("GITHUB_WORKSPACE")
+    return Path(workspace) if workspace else root
+
+
+def find_inside(places: Places, checkout: Path) -> list[str]:
+    """The settings whose folder lies in the checkout, or holds it, links followed."""
+    folders = {
+        "STORAGE_ROOT": places.storage_root,
+        "STATE_DIR": places.state_dir,
+        "PROCESSED_ROOT": places.processed_root,
+    }
+    inside = os.path.realpath(checkout)
+    return [name for name, path in folders.items() if _is_within(os.path.realpath(path), inside)]
+
+
+def refuse_inside(names: Iterable[str], checkout: Path) -> None:
+    """Raise SettingInvalid where such settings are named."""
+    found = list(names)
+    if found:
+        raise SettingInvalid(
+            f"{', '.join(found)} {'lies' if len(found) == 1 else 'lie'} inside the checkout "
+            f"{checkout}",
+            why="the runner's next checkout cleans that folder, and what was made would be gone",
+            mend="on the runner, set "
+            + " and ".join(f"{name}=/srv/hugflow/{_folder(name)}" for name in found)
+            + " in its environment, or any other folder outside of the checkout",
+        )
+
+
+def refuse_proposed_settings(root: Path, changes: Changes) -> None:
+    """Raise UsageWrong where the settings that hold here are those of the pull request.
+
+    Somebody could let our tokens go to an address of their own. What the workflow checks out is the
+    base, where this cannot be.
+    """
+    for name in SETTINGS_FILES:
+        if name in changes.others and _is_checked_out(root, changes.commit, name):
+            raise UsageWrong(
+                f"{name} here is the one that the pull request brings",
+                why="what a pull request sets counts once it is on main, and not before",
+                mend="let the workflow check out the base, as `hugflow init` writes it; or bring "
+                f"{name} by a pull request of its own",
+            )
+
+
+def _is_checked_out(root: Path, commit: str, name: str) -> bool:
+    try:
+        here = (root / name).read_bytes()
+    except FileNotFoundError:
+        return False
+    try:
+        return read_blob(root, commit, name) == here
+    except GitFailed:
+        # The commit is not here, so it is not what was checked out.
+        return False
+
+
+def _is_within(path: str, folder: str) -> bool:
+    return os.path.commonpath([path, folder]) in (folder, path)
+
+
+def _folder(name: str) -> str:
+    return {"STORAGE_ROOT": "datasets", "STATE_DIR": "state"}.get(name, "processed")

@@ -1,0 +1,152 @@
+"""Planning what a pull request asks for: a build for each add, and what would go with each removal."""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from hugflow.amounts import human_bytes
+from hugflow.clients.hub import Hub
+from hugflow.errors import HugflowError, RequestInvalid
+from hugflow.notify.conversation import Facts, Line
+from hugflow.notify.lines import to_lines
+from hugflow.notify.notices import Failure, Notice
+from hugflow.removal.remove import Removal, plan_removal
+from hugflow.removal.uses import refuse_used
+from hugflow.requests.collect import MOST_TOGETHER, RemovalFile, RequestSet, is_unconfirmed
+from hugflow.requests.model import AddRequest
+from hugflow.requests.problems import Problem
+from hugflow.shards.plan import plan_digest
+from hugflow.stages.build import Build
+from hugflow.stages.estimate import Estimate, estimate
+from hugflow.stages.manifest import is_published_as
+from hugflow.stages.noticed import plan_facts, status_notice
+from hugflow.stages.open import open_build
+from hugflow.stages.options import Options
+from hugflow.stages.status import read_status
+from hugflow.store.layout import Places
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Proposal:
+    """What is planned for a pull request.
+
+    lines: one for each request file, as it is told. builds: what is to be made, by the path of its
+    request; complete: the same of what is made already. failed: why a request cannot be carried
+    out, by path.
+    """
+
+    lines: list[Line] = field(default_factory=list)
+    builds: dict[str, Build] = field(default_factory=dict)
+    complete: dict[str, Build] = field(default_factory=dict)
+    failed: dict[str, HugflowError] = field(default_factory=dict)
+
+    @property
+    def has_removals(self) -> bool:
+        """Whether it takes anything away."""
+        return any(line.kind == "remove" for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Where things are planned, and how. has_token: whether the Hub knows us."""
+
+    places: Places
+    hub: Hub
+    options: Options
+    has_token: bool
+    clock: Callable[[], datetime]
+
+    def plan(self, requests: RequestSet) -> Proposal:
+        """Plan every request; what is wrong with one keeps no other from being planned."""
+        proposal = Proposal()
+        facts: dict[str, Facts] = {}
+        notices: dict[str, Notice] = {}
+        for problem in requests.problems:
+            proposal.failed.setdefault(problem.path, _refusal(problem))
+        for add in requests.adds:
+            try:
+                build, told = self._plan_add(add.request)
+            except HugflowError as error:
+                proposal.failed[add.path] = error
+                notices[add.path] = self._failed(add.request, error)
+                continue
+            facts[add.path] = told
+            if is_published_as(self.places, build.plan):
+                proposal.complete[add.path] = build
+                status = read_status(self.places, build.name)
+                notices[add.path] = status_notice(status, add.request, self.clock())
+            else:
+                proposal.builds[add.path] = build
+        lines = [
+            replace(line, facts=facts.get(line.path), notice=notices.get(line.path))
+            for line in to_lines(requests)
+        ]
+        removals = {removal.path: removal for removal in requests.removals}
+        for line in lines:
+            told_line = line
+            if line.path in removals:
+                told_line, error_found = self._plan_removal(line, removals[line.path], removals)
+                if error_found is not None:
+                    proposal.failed[line.path] = error_found
+            proposal.lines.append(told_line)
+        return proposal
+
+    def _plan_add(self, request: AddRequest) -> tuple[Build, Facts]:
+        build = open_build(request, self.places, self.hub, self.options)
+        estimated: Estimate | None = None
+        try:
+            estimated = estimate(build, has_token=self.has_token)
+        except HugflowError as error:
+            # The plan holds without it; what is wrong with a file comes out when it is made.
+            log.warning("%s cannot be estimated: %s (%s)", build.name, error.what, error.why)
+        digest = plan_digest(build.plan, request)
+        return build, plan_facts(build.plan, digest=digest, estimated=estimated)
+
+    def _failed(self, request: AddRequest, error: HugflowError) -> Notice:
+        notice = Notice(request.name, request.hf_id, "failed", self.clock(), request=request.digest)
+        return replace(notice, failure=Failure.of(error))
+
+    def _plan_removal(
+        self, line: Line, file: RemovalFile, together: Iterable[str]
+    ) -> tuple[Line, HugflowError | None]:
+        """The line with what would go, or why it may not."""
+        count = len(list(together))
+        try:
+            if is_unconfirmed(file.request, count):
+                raise RequestInvalid(
+                    f"{count} removals come together",
+                    why=f"more than {MOST_TOGETHER} at once may be a slip, and nothing would be "
+                    "removed",
+                    mend="write `confirm: true` into each, or bring them by several pull requests",
+                )
+            if file.identity is None:
+                return line, None
+            removal = plan_removal(self.places, file.identity)
+            if removal is None:
+                return replace(line, remarks=(*line.remarks, "nothing of it is stored here")), None
+            refuse_used(removal.name, removal.uses)
+        except HugflowError as error:
+            problem = Problem(line.path, None, None, None, error.what, error.why, error.mend)
+            return replace(line, problems=(*line.problems, problem)), error
+        return replace(line, goes=tuple(_what_goes(removal))), None
+
+
+def _what_goes(removal: Removal) -> list[str]:
+    """What a removal takes, in words, a line each."""
+    size = removal.size
+    amount = f"{size.rows:,} rows, {size.files:,} files, {human_bytes(size.all_bytes)}"
+    goes = [f"after the merge {amount} go to the trash, where `hugflow undo` finds them"]
+    if removal.folder is not None:
+        goes.append(f"folder {removal.folder}")
+    if removal.link is not None:
+        goes.append(f"link {removal.link}")
+    if removal.other_link is not None:
+        goes.append(f"{removal.other_link} is not the dataset's link, and stays")
+    return goes
+
+
+def _refusal(problem: Problem) -> HugflowError:
+    return RequestInvalid(problem.headline, why=problem.why, mend=problem.mend)

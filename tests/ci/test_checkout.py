@@ -1,0 +1,64 @@
+"""A runner's checkout: nothing of worth may lie in it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hugflow.ci.changes import Changes
+from hugflow.ci.checkout import find_checkout, find_inside, refuse_inside, refuse_proposed_settings
+from hugflow.errors import SettingInvalid, UsageWrong
+from hugflow.store.layout import Places
+from tests.ci.test_changes import commit, git
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Places:
+    """All three roots beside the checkout."""
+    return Places(tmp_path / "srv/datasets", tmp_path / "srv/processed", tmp_path / "srv/state")
+
+
+@pytest.mark.parametrize("name", ["storage_root", "state_dir", "processed_root"])
+def test_each_root_inside_is_named_with_the_mend(tmp_path: Path, outside: Places, name: str):
+    checkout = tmp_path / "work"
+    inside = find_inside(replace(outside, **{name: checkout / "deep/er"}), checkout)
+    assert inside == [name.upper()]
+    with pytest.raises(SettingInvalid) as raised:
+        refuse_inside(inside, checkout)
+    assert f"{name.upper()}=/srv/" in raised.value.mend
+
+
+def test_roots_beside_it_are_fine_also_where_their_names_begin_alike(
+    tmp_path: Path, outside: Places
+):
+    places = replace(outside, storage_root=tmp_path / "work-data")
+    refuse_inside(find_inside(places, tmp_path / "work"), tmp_path / "work")
+
+
+def test_a_link_that_leads_inside_is_seen_and_a_root_that_holds_the_checkout_too(
+    tmp_path: Path, outside: Places
+):
+    checkout = tmp_path / "work"
+    (checkout / "data").mkdir(parents=True)
+    (tmp_path / "elsewhere").symlink_to(checkout / "data")
+    places = replace(outside, storage_root=tmp_path / "elsewhere", state_dir=tmp_path)
+    assert find_inside(places, checkout) == ["STORAGE_ROOT", "STATE_DIR"]
+
+
+def test_the_checkout_is_the_workspace_else_the_project(tmp_path: Path):
+    assert find_checkout(tmp_path, {"GITHUB_WORKSPACE": "/w"}) == Path("/w")
+    assert find_checkout(tmp_path, {"GITHUB_WORKSPACE": ""}) == tmp_path
+
+
+def test_settings_that_a_pull_request_brings_are_refused_where_they_are_checked_out(
+    tmp_path: Path,
+):
+    git(tmp_path, "init", "--quiet", "--initial-branch=main")
+    commit(tmp_path, {"hugflow.yaml": b"settings: {}\n"})
+    head = commit(tmp_path, {"hugflow.yaml": b"settings: {HF_ENDPOINT: http://evil}\n"})
+    changes = Changes(head, {}, others=frozenset({"hugflow.yaml"}))
+    with pytest.raises(UsageWrong, match=r"hugflow\.yaml here is the one"):
+        refuse_proposed_settings(tmp_path, changes)
+    git(tmp_path, "checkout", "--quiet", "HEAD~")
+    refuse_proposed_settings(tmp_path, changes)
+    refuse_proposed_settings(tmp_path, Changes(head, {}, others=frozenset({".env"})))

@@ -1,0 +1,442 @@
+"""`hugflow sync --ci-mode`, as a workflow calls it: a real GitHub's answers, a real repository."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hugflow.notify.deliver import deliver
+from hugflow.notify.outbox import list_keys
+from hugflow.settings import load_project
+from hugflow.testing.github import LoopbackGitHub
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_speech, publish_text
+from hugflow.testing.slack import LoopbackSlack
+from tests.ci.test_changes import commit, git
+from tests.projects import Project, make_project
+from tests.testing.githubs import BOT, REPO
+
+pytestmark = pytest.mark.slow
+
+TOKEN = "ghs_made_up_but_never_shown"
+
+
+def request(hf_id: str, *lines: str) -> bytes:
+    return "\n".join([f'hf_id: "{hf_id}"', 'description: "d"', *lines, ""]).encode()
+
+
+def name_of(hf_id: str) -> str:
+    return f"{hf_id.replace('/', '__')}__split_train__rev_main"
+
+
+@dataclass
+class Runner:
+    """A self-hosted runner: a checkout of main, folders beside it, and GitHub around both."""
+
+    project: Project
+    github: LoopbackGitHub
+    remote: Path
+    places_root: Path
+
+    def on_main(self, files: dict[str, bytes], *, delete: Sequence[str] = ()) -> None:
+        """Bring files to main, on GitHub and in the repository that the checkout came from."""
+        self.github.push(REPO, files, delete=list(delete))
+        for name, data in files.items():
+            path = self.project.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        for name in delete:
+            (self.project.root / name).unlink()
+        git(self.project.root, "add", "--all")
+        git(self.project.root, "commit", "--quiet", "--allow-empty", "--message", "main")
+        git(self.project.root, "push", "--quiet", str(self.remote), "HEAD:main")
+
+    def propose(self, files: dict[str, bytes], *, branch: str = "add-x") -> int:
+        """Open a pull request; its number."""
+        self.github.push(REPO, files, branch=branch)
+        return self.github.open_pull(REPO, branch, title="Add", author="bob")
+
+    def environment(self, number: int, **settings: str) -> dict[str, str]:
+        event = self.places_root / f"event-{number}.json"
+        event.write_text(json.dumps(self.github.event(REPO, number)))
+        return {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_EVENT_PATH": str(event),
+            "GITHUB_WORKSPACE": str(self.project.root),
+            "GITHUB_REPOSITORY": REPO,
+            "GITHUB_API_URL": self.github.api_url,
+            "GITHUB_TOKEN": TOKEN,
+            "GITHUB_SERVER_URL": "https://github.com",
+            "GITHUB_RUN_ID": "77",
+            "STORAGE_ROOT": str(self.places_root / "datasets"),
+            "PROCESSED_ROOT": str(self.places_root / "processed"),
+            "STATE_DIR": str(self.places_root / "state"),
+            "REQUESTS_REPO": str(self.remote),
+            **settings,
+        }
+
+    def sync(
+        self, number: int, *options: str, **settings: str
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run the command to its end."""
+        environment = self.environment(number, **settings)
+        done = self.project.run("sync", "--ci-mode", *options, **environment)
+        assert TOKEN not in done.stdout + done.stderr
+        return done
+
+    def comments(self, number: int) -> list[str]:
+        return [each.body for each in self.github.comments(REPO, number)]
+
+    def conclusions(self) -> list[str | None]:
+        return [each.conclusion for each in self.github.check_runs(REPO)]
+
+    def dataset(self, hf_id: str) -> Path:
+        return self.places_root / "datasets" / name_of(hf_id)
+
+    def link(self, hf_id: str) -> Path:
+        return self.places_root / "processed" / name_of(hf_id)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def runner(hub: LoopbackHub, github: LoopbackGitHub, tmp_path: Path) -> Runner:
+    """Main holds a README and nothing else."""
+    github.add_token(TOKEN, BOT, is_integration=True)
+    project = make_project(hub, tmp_path / "checkout")
+    git(project.root, "init", "--quiet", "--initial-branch=main")
+    remote = tmp_path / "remote.git"
+    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", str(remote))
+    runner = Runner(project, github, remote, tmp_path / "srv")
+    runner.places_root.mkdir()
+    runner.on_main({"README.md": b"# Requests\n"})
+    return runner
+
+
+def test_a_pull_request_s_datasets_are_made_before_the_merge_and_told_there(
+    runner: Runner, hub: LoopbackHub
+):
+    publish_speech(hub, "sync/good", rows=12, shards=2, seconds=0.4)
+    number = runner.propose({"requests/add/good.yaml": request("sync/good")})
+    done = runner.sync(number, "--json")
+    assert done.returncode == 0, done.stderr
+    assert runner.link("sync/good").resolve() == runner.dataset("sync/good")
+    living, outcome = runner.comments(number)
+    assert "completed" in living
+    for word in ("Plan of", "rows: 12", "hours: 0.001, reckoned from a sample", "digest: "):
+        assert word in living
+    assert str(runner.dataset("sync/good")) in outcome
+    assert runner.conclusions() == ["success"]
+    answer = json.loads(done.stdout.splitlines()[-1])
+    (entry,) = answer["datasets"]
+    assert (entry["state"], entry["rows"], entry["planned"]["rows"]) == ("completed", 12, 12)
+    assert answer["pull_request"]["number"] == number
+    assert runner.github.pull(REPO, number).is_open
+    trail = runner.project.run("audit", "--json", STATE_DIR=str(runner.places_root / "state"))
+    entries = json.loads(trail.stdout)["entries"]
+    assert [each["what"] for each in entries] == ["planned", "published"]
+    assert entries[0]["who"].startswith("bob, acme/requests#1@")
+
+
+def test_what_is_complete_already_ends_green_at_once_and_fetches_nothing(
+    runner: Runner, hub: LoopbackHub
+):
+    publish_text(hub, "sync/complete", rows=6)
+    number = runner.propose({"requests/add/complete.yaml": request("sync/complete")})
+    assert runner.sync(number).returncode == 0
+    hub.clear_requests()
+    again = runner.sync(number)
+    assert again.returncode == 0
+    assert "Dataset already exists in storage" in again.stderr
+    assert not hub.requests
+    assert len(runner.comments(number)) == 2
+
+
+def test_a_plan_is_all_there_is_with_plan_only_and_the_check_is_green(
+    runner: Runner, hub: LoopbackHub, tmp_path: Path
+):
+    publish_text(hub, "sync/planned", rows=6)
+    number = runner.propose({"requests/add/planned.yaml": request("sync/planned")})
+    summary = tmp_path / "summary.md"
+    # A hosted runner's roots may lie anywhere: nothing of worth is in them.
+    inside = {name: f"./{name.lower()}" for name in ("STORAGE_ROOT", "STATE_DIR", "PROCESSED_ROOT")}
+    done = runner.sync(number, "--plan-only", GITHUB_STEP_SUMMARY=str(summary), **inside)
+    assert done.returncode == 0, done.stderr
+    (living,) = runner.comments(number)
+    assert "planned" in living
+    assert "Plan of" in summary.read_text()
+    assert runner.conclusions() == ["success"]
+    assert not (runner.project.root / "storage_root").exists()
+
+
+def test_sync_on_merge_plans_and_leaves_the_job_to_main(runner: Runner, hub: LoopbackHub):
+    publish_text(hub, "sync/merge", rows=6)
+    number = runner.propose({"requests/add/merge.yaml": request("sync/merge")})
+    done = runner.sync(number, SYNC_ON="merge")
+    assert done.returncode == 0
+    assert "SYNC_ON=merge" in done.stderr
+    assert not runner.dataset("sync/merge").exists()
+    assert len(runner.comments(number)) == 1
+
+
+def test_a_fork_s_branch_is_planned_and_never_made(runner: Runner, hub: LoopbackHub):
+    publish_text(hub, "sync/fork", rows=6)
+    number = runner.propose(
+        {"requests/add/fork.yaml": request("sync/fork")}, branch="mallory:add-x"
+    )
+    done = runner.sync(number)
+    assert done.returncode == 0, done.stderr
+    assert "comes from another repository" in done.stderr
+    assert not runner.dataset("sync/fork").exists()
+
+
+def test_storage_inside_the_checkout_is_refused_with_the_mend(runner: Runner):
+    number = runner.propose({"requests/add/x.yaml": request("sync/x")})
+    for name in ("STORAGE_ROOT", "STATE_DIR", "PROCESSED_ROOT"):
+        done = runner.sync(number, **{name: "./inside"})
+        assert done.returncode == 2
+        assert f"{name} lies inside the checkout" in done.stderr
+        assert "next checkout cleans" in done.stderr
+        assert f"set {name}=/srv/hugflow/" in done.stderr
+
+
+def test_one_bad_request_hides_no_other_and_the_end_is_red(runner: Runner, hub: LoopbackHub):
+    publish_text(hub, "sync/fine", rows=6)
+    number = runner.propose(
+        {
+            "requests/add/fine.yaml": request("sync/fine"),
+            "requests/add/typo.yaml": request("sync/fine", "colour: blue"),
+            "requests/add/away.yaml": request("sync/nothing"),
+        }
+    )
+    done = runner.sync(number)
+    assert done.returncode in (4, 5)
+    assert runner.link("sync/fine").is_symlink()
+    _, outcome = runner.comments(number)
+    assert "**Failed**: 2 of 3 requests" in outcome
+    assert "requests/add/typo.yaml:3: colour" in outcome
+    assert "sync/nothing" in outcome
+    assert runner.conclusions() == ["failure"]
+
+
+def test_a_pull_request_without_requests_hears_nothing(runner: Runner):
+    runner.on_main({"requests/add/old.yaml": request("sync/old")})
+    number = runner.propose({"docs.md": b"a"})
+    done = runner.sync(number)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert not runner.comments(number)
+    assert not runner.conclusions()
+
+
+def test_main_s_policy_counts_and_not_the_pull_request_s(runner: Runner, hub: LoopbackHub):
+    publish_text(hub, "sync/licence", rows=6)
+    runner.on_main({"hugflow.yaml": b"policy: {licences: [mit]}\n"})
+    number = runner.propose(
+        {
+            "requests/add/licence.yaml": request("sync/licence"),
+            "hugflow.yaml": b"policy: {licences: ['*']}\n",
+        }
+    )
+    done = runner.sync(number)
+    assert done.returncode == 4
+    assert "the policy does not allow the licence" in runner.comments(number)[0]
+    assert not runner.dataset("sync/licence").exists()
+
+
+def test_a_hostile_pull_request_runs_none_of_its_code_and_hears_why(
+    runner: Runner, hub: LoopbackHub, tmp_path: Path
+):
+    ran = tmp_path / "ran"
+    evil = f"import pathlib; pathlib.Path({str(ran)!r}).touch()\n".encode()
+    number = runner.propose(
+        {
+            "pyproject.toml": b'[build-system]\nrequires = []\nbuild-backend = "evil"\n',
+            "evil.py": evil,
+            "hugflow/__init__.py": evil,
+            "sitecustomize.py": evil,
+            "conftest.py": evil,
+            ".env": b"HF_ENDPOINT=http://127.0.0.1:9\nSTORAGE_ROOT=/\n",
+            "hugflow.yaml": b"settings: {HF_ENDPOINT: 'http://127.0.0.1:9'}\n",
+            ".github/workflows/dataset-sync.yml": b"on: pull_request_target\n",
+            f"datasets/{name_of('sync/x')}/audio/a.mp3": b"not audio",
+            "requests/add/@everyone.yaml": b"!!python/object/apply:os.system ['touch /tmp/x']\n",
+            "requests/add/a\n::add-mask::b.yaml": b"hf_id: '<script>alert(1)</script>'\n",
+        }
+    )
+    done = runner.sync(number)
+    assert done.returncode == 4
+    assert not ran.exists()
+    living, outcome = runner.comments(number)
+    assert "**Failed**: 2 of 2 requests" in outcome
+    assert "<script>" not in living + outcome
+    first, *lines = (done.stdout + done.stderr).splitlines()
+    commands = [line for line in (first, *lines) if line.lstrip().startswith("::")]
+    assert len(commands) == 1
+    assert commands[0].startswith("::stop-commands::")
+
+
+def test_what_a_removal_takes_is_told_and_nothing_goes_before_the_merge(
+    runner: Runner, hub: LoopbackHub
+):
+    publish_text(hub, "sync/gone", rows=6)
+    number = runner.propose({"requests/add/gone.yaml": request("sync/gone")})
+    assert runner.sync(number).returncode == 0
+    runner.on_main({"requests/add/gone.yaml": request("sync/gone")})
+    removal = {"requests/remove/gone.yaml": b'hf_id: "sync/gone"\nreason: "old"\n'}
+    second = runner.propose(removal, branch="remove-x")
+    done = runner.sync(second)
+    assert done.returncode == 0, done.stderr
+    (living,) = runner.comments(second)
+    assert "6 rows" in living
+    assert "go to the trash" in living
+    assert runner.dataset("sync/gone").is_dir()
+    (runner.places_root / "processed" / "alias").symlink_to(runner.dataset("sync/gone"))
+    blocked = runner.sync(second)
+    assert blocked.returncode == 1
+    assert "still in use" in runner.comments(second)[0]
+
+
+def test_many_removals_at_once_have_to_be_confirmed(runner: Runner):
+    removals = {
+        f"requests/remove/{number}.yaml": f'hf_id: "sync/r{number}"\nreason: "old"\n'.encode()
+        for number in range(4)
+    }
+    number = runner.propose(removals)
+    done = runner.sync(number)
+    assert done.returncode == 4
+    assert "4 removals come together" in runner.comments(number)[0]
+    confirmed = {path: data + b"confirm: true\n" for path, data in removals.items()}
+    second = runner.propose(confirmed, branch="confirmed")
+    assert runner.sync(second).returncode == 0
+
+
+def test_auto_merge_merges_what_is_done_and_says_so_in_the_audit_trail(
+    runner: Runner, hub: LoopbackHub
+):
+    publish_text(hub, "sync/auto", rows=6)
+    number = runner.propose({"requests/add/auto.yaml": request("sync/auto")})
+    done = runner.sync(number, AUTO_MERGE="true")
+    assert done.returncode == 0, done.stderr
+    assert runner.github.pull(REPO, number).merge_sha is not None
+    trail = (runner.places_root / "state" / "audit.jsonl").read_text()
+    assert '"merged"' in trail
+
+
+def test_auto_merge_leaves_failures_and_removals_to_people(runner: Runner, hub: LoopbackHub):
+    publish_text(hub, "sync/left", rows=6)
+    number = runner.propose(
+        {
+            "requests/add/left.yaml": request("sync/left"),
+            "requests/remove/other.yaml": b'hf_id: "sync/other"\nreason: "old"\n',
+        }
+    )
+    done = runner.sync(number, AUTO_MERGE="true")
+    assert done.returncode == 0, done.stderr
+    assert "left for people" in done.stderr
+    assert runner.github.pull(REPO, number).is_open
+
+
+def test_what_was_pushed_since_the_workflow_began_is_not_made(runner: Runner, hub: LoopbackHub):
+    publish_text(hub, "sync/late", rows=6)
+    number = runner.propose({"requests/add/late.yaml": request("sync/late")})
+    environment = runner.environment(number)
+    runner.github.push(REPO, {"requests/add/late.yaml": request("sync/other")}, branch="add-x")
+    done = runner.project.run("sync", "--ci-mode", **environment)
+    assert done.returncode == 10
+    assert "was pushed to it since" in done.stderr
+    assert not runner.dataset("sync/late").exists()
+
+
+def test_a_cancelled_job_says_so_and_the_next_one_goes_on(runner: Runner, hub: LoopbackHub):
+    publish_speech(hub, "sync/cancelled", rows=400, shards=4, seconds=2.0)
+    number = runner.propose({"requests/add/cancelled.yaml": request("sync/cancelled")})
+    environment = runner.environment(number, WORKERS="1")
+    process = runner.project.start("sync", "--ci-mode", **environment)
+    state = runner.places_root / "state" / "progress" / f"{name_of('sync/cancelled')}.json"
+    wait_until(lambda: state.is_file() and json.loads(state.read_text())["downloaded_files"] > 0)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "interrupted" in runner.comments(number)[0]
+    assert runner.sync(number).returncode == 0
+    living, outcome = runner.comments(number)
+    assert "completed" in living
+    assert "Completed" in outcome
+
+
+def test_without_github_two_commits_name_what_is_to_be_done(runner: Runner, hub: LoopbackHub):
+    publish_text(hub, "sync/local", rows=6)
+    root = runner.project.root
+    git(root, "switch", "--quiet", "--create", "add-x")
+    (root / "requests/add").mkdir(parents=True)
+    (root / "requests/add/local.yaml").write_bytes(request("sync/local"))
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "add")
+    settings = runner.environment(runner.propose({"a": b"a"}, branch="unused"))
+    for name in [name for name in settings if name.startswith("GITHUB_")]:
+        del settings[name]
+    done = runner.project.run(
+        "sync", "--ci-mode", "--base", "main", "--head", "HEAD", "--json", **settings
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["pull_request"] is None
+    assert runner.link("sync/local").is_symlink()
+    alone = runner.project.run("sync", "--ci-mode", **settings)
+    assert alone.returncode == 2
+    assert "--base" in alone.stderr
+
+
+def test_slack_hears_of_the_job(runner: Runner, hub: LoopbackHub, slack: LoopbackSlack):
+    slack.add_bot("xoxb-made-up", "hugflow")
+    slack.add_channel("ml-datasets")
+    publish_text(hub, "sync/slack", rows=6)
+    number = runner.propose({"requests/add/slack.yaml": request("sync/slack")})
+    settings = {"SLACK_API_URL": slack.api_url, "SLACK_BOT_TOKEN": "xoxb-made-up"}
+    assert runner.sync(number, "--plan-only", **settings).returncode == 0
+    assert not slack.messages("ml-datasets")
+    assert runner.sync(number, **settings).returncode == 0
+    (message,) = slack.messages("ml-datasets")
+    assert name_of("sync/slack") in message.text
+
+
+def test_while_github_is_away_the_dataset_is_done_and_the_comment_follows(
+    runner: Runner, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch
+):
+    publish_text(hub, "sync/away", rows=6)
+    files = {"requests/add/away.yaml": request("sync/away")}
+    number = runner.propose(files)
+    settings = runner.environment(number)
+    # The branch is in the checkout's own repository, as after a fetch: nobody has to be asked.
+    event = json.loads(Path(settings["GITHUB_EVENT_PATH"]).read_text())
+    event["pull_request"]["base"]["sha"] = git(runner.project.root, "rev-parse", "HEAD")
+    git(runner.project.root, "switch", "--quiet", "--create", "add-x")
+    event["pull_request"]["head"]["sha"] = commit(runner.project.root, files)
+    Path(settings["GITHUB_EVENT_PATH"]).write_text(json.dumps(event))
+    with runner.github.outage():
+        done = runner.project.run("sync", "--ci-mode", **settings)
+    assert done.returncode == 0, done.stderr
+    assert runner.link("sync/away").is_symlink()
+    assert not runner.comments(number)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    project = load_project(runner.project.root)
+    with project.open_senders() as senders:
+        for key in list_keys(project.places):
+            deliver(project.places, key, senders, is_hurried=True)
+    assert "completed" in runner.comments(number)[0]
+
+
+def test_without_ci_mode_it_says_what_to_use(project: Project):
+    done = project.run("sync")
+    assert done.returncode == 2
+    assert "local-sync" in done.stderr
