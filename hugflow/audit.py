@@ -166,9 +166,11 @@ def _from_json(value: Any) -> Entry | None:
             result=dict(value["result"]),
         )
         at = datetime.fromisoformat(value["at"]).astimezone(UTC)
-        return Entry(int(value["seq"]), at, deed, value["prev"], value["sha256"])
+        entry = Entry(int(value["seq"]), at, deed, value["prev"], value["sha256"])
     except (TypeError, KeyError, ValueError, AttributeError):
         return None
+    # A time can be written in many ways; a line that is not as we write it was touched.
+    return entry if _to_json(entry) == value else None
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Any]]:

@@ -39,9 +39,14 @@ class Platform:
         return f"{self.url}/assets/{self.name}/{stage}?view={view}"
 
     def runs(self) -> dict[str, str]:
-        """The runs by their id, each with its status."""
-        answer = self.ask("{runsOrError {... on Runs {results {runId status}}}}")
-        return {run["runId"]: run["status"] for run in answer["runsOrError"]["results"]}
+        """The runs that make stages by their id, each with its status.
+
+        A run of checks alone, as the day's look for drift, selects no asset.
+        """
+        fields = "runId status assetSelection {path}"
+        answer = self.ask(f"{{runsOrError {{... on Runs {{results {{{fields}}}}}}}}}")
+        made = [run for run in answer["runsOrError"]["results"] if run["assetSelection"]]
+        return {run["runId"]: run["status"] for run in made}
 
     def partition_keys(self) -> list[str]:
         """The dataset's partitions, in the order of its shards."""

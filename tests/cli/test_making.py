@@ -172,19 +172,20 @@ def test_the_exit_code_of_a_plan_tells_whether_there_is_something_to_make(
 def test_a_plan_tells_the_hours_of_a_dataset_that_is_made_and_the_words_of_status(
     project: Project, hub: LoopbackHub
 ):
-    publish_speech(hub, "plan/hours", rows=4, shards=2, seconds=1)
+    publish_speech(hub, "plan/hours", rows=4, shards=2, seconds=2)
     request = project.request("plan/hours")
     planned = entry(project.run("plan", request, "--json").stdout)
-    assert planned["hours"] is None
-    assert "not known yet" in project.run("plan", request).stdout
+    assert (planned["hours"], planned["estimate"]["basis"]) == (0.002, "sampled")
+    assert "about 0.002, by 4 rows" in project.run("plan", request).stdout
     project.run("local-sync", request)
     status = entry(project.run("status", name_of("plan/hours"), "--json").stdout)
     made = entry(project.run("plan", request, "--json").stdout)
     for field in ("state", "hours", "total_rows", "commit"):
         assert made[field] == status[field]
     assert (made["total_rows"], made["source_bytes"]) == (made["rows"], made["bytes"])
+    assert made["estimate"]["basis"] == "measured"
     other = project.request("plan/hours", "mp3_source: reencode")
-    assert entry(project.run("plan", other, "--json").stdout)["hours"] is None
+    assert entry(project.run("plan", other, "--json").stdout)["estimate"]["basis"] == "sampled"
 
 
 @pytest.mark.slow

@@ -75,6 +75,13 @@ class Platform:
                 kill(pid)
         process.wait()
 
+    def kill_all(self) -> None:
+        """What a power cut does: nothing is left, no run either."""
+        for pid in self._pids():
+            kill(pid)
+        for process in self.parts.values():
+            process.wait()
+
     def stop(self) -> None:
         """What a person does at the end of the day."""
         for process in self.parts.values():

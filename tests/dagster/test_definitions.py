@@ -30,9 +30,10 @@ def places_of(project: Project) -> Places:
 def test_without_requests_there_is_the_sensor_and_no_asset(project: Project):
     assert names_in(project) == set()
     repository = load_definitions(load_project(project.root, {})).get_repository_def()
-    (sensor,) = repository.sensor_defs
-    assert sensor.name == "requests_on_main"
-    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    assert {sensor.name for sensor in repository.sensor_defs} == {"requests_on_main", "outcomes"}
+    assert {sensor.default_status for sensor in repository.sensor_defs} == {
+        dg.DefaultSensorStatus.RUNNING
+    }
 
 
 def test_without_a_catalogue_the_work_tree_counts(project: Project):

@@ -182,8 +182,7 @@ def test_after_the_machine_went_down_no_run_stays_started(
     watch = Watch(start("up"))
     project.push(request(hf_id))
     watch.until(lambda: watch.shards_done(name) >= 1, "a first shard")
-    for pid in [*watch.platform.run_workers(), *watch.platform._pids()]:
-        kill(pid)
+    watch.platform.kill_all()
     assert not watch.is_linked(name)
     watch.platform.start()
     watch.until(lambda: watch.is_linked(name), "the link")
@@ -194,7 +193,8 @@ def test_after_the_machine_went_down_no_run_stays_started(
 def test_up_starts_again_what_ends_by_itself(
     part: str, start: Start, hub: LoopbackHub, project: Project
 ):
-    first, second = f"platform/up-{part[:4]}", f"platform/again-{part[:4]}"
+    word = part.split()[0].rpartition(".")[2].strip("_")
+    first, second = f"platform/up-{word}", f"platform/again-{word}"
     for hf_id in (first, second):
         publish_text(hub, hf_id, rows=4, shards=1)
     watch = Watch(start("up"))
