@@ -72,5 +72,5 @@ def test_every_command_it_lists_exists():
 def test_the_files_every_project_begins_with_are_those_of_this_repository():
     from hugflow.cli.project import TEMPLATES, read_template
 
-    for name in TEMPLATES:
-        assert read_template(name) == (ROOT / name).read_text("utf-8")
+    for place, name in TEMPLATES.items():
+        assert read_template(name) == (ROOT / place).read_text("utf-8")

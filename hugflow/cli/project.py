@@ -15,7 +15,12 @@ from hugflow.errors import HugflowError
 from hugflow.settings import Project, load_project
 from hugflow.settings_model import render_env_example
 
-TEMPLATES = ("workspace.yaml", "dagster.yaml")
+# What every project begins with, by where it belongs.
+TEMPLATES = {
+    "workspace.yaml": "workspace.yaml",
+    "dagster.yaml": "dagster.yaml",
+    ".github/workflows/dataset-sync.yml": "dataset-sync.yml",
+}
 IGNORED = (".env", "/datasets/", "/processed/", "/.hugflow-state/", ".tmp_dagster_home_*")
 
 
@@ -51,11 +56,12 @@ def make_project(folder: Path) -> list[Path]:
             keep.parent.mkdir(parents=True)
             keep.touch()
             made.append(keep.parent)
-    texts = {name: read_template(name) for name in TEMPLATES}
+    texts = {place: read_template(name) for place, name in TEMPLATES.items()}
     texts[".env.example"] = render_env_example()
     for name, text in texts.items():
         path = folder / name
         if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
             made.append(path)
     if _ignore(folder / ".gitignore"):
