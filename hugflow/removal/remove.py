@@ -22,6 +22,7 @@ from pathlib import Path
 from hugflow.audit import Deed, record
 from hugflow.errors import HugflowError, StateUnreadable
 from hugflow.ledger.progress import Progress, Status, write_progress
+from hugflow.notify.notices import Notice, write_notice
 from hugflow.removal.ours import refuse_away, refuse_foreign
 from hugflow.removal.undo import restore
 from hugflow.removal.uses import Use, find_uses, refuse_used
@@ -159,7 +160,20 @@ def remove_dataset(
         entry = replace(entry, phase="gone")
         write_entry(places, entry)
         on_step("end")
+        _announce(places, removal, order)
         return entry
+
+
+def _announce(places: Places, removal: Removal, order: Order) -> None:
+    """Let those hear of it who tell others."""
+    try:
+        hf_id = removal.identity.hf_id
+        write_notice(
+            places,
+            Notice(removal.name, hf_id, "removed", order.at, request=order.removal),
+        )
+    except HugflowError as error:
+        log.warning("nobody can be told that %s is removed: %s", removal.name, error.what)
 
 
 def _removed(removal: Removal, order: Order) -> Deed:

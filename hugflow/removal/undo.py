@@ -76,6 +76,8 @@ def restore(
     on_step("link")
     _keep(places, entry.name)
     forget_removed(places, entry.name)
+    # It says that the dataset is removed; how it stands is told when there is news of it.
+    places.notice(entry.name).unlink(missing_ok=True)
     on_step("forget")
     delete_entry(places, entry)
     on_step("end")

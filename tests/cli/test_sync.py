@@ -2,10 +2,8 @@
 
 import json
 import signal
-import subprocess
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,88 +16,11 @@ from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_text
 from hugflow.testing.slack import LoopbackSlack
 from tests.ci.test_changes import commit, git
-from tests.projects import Project, make_project
-from tests.testing.githubs import BOT, REPO
+from tests.projects import Project
+from tests.runners import Runner, make_runner, name_of, request
+from tests.testing.githubs import REPO
 
 pytestmark = pytest.mark.slow
-
-TOKEN = "ghs_made_up_but_never_shown"
-
-
-def request(hf_id: str, *lines: str) -> bytes:
-    return "\n".join([f'hf_id: "{hf_id}"', 'description: "d"', *lines, ""]).encode()
-
-
-def name_of(hf_id: str) -> str:
-    return f"{hf_id.replace('/', '__')}__split_train__rev_main"
-
-
-@dataclass
-class Runner:
-    """A self-hosted runner: a checkout of main, folders beside it, and GitHub around both."""
-
-    project: Project
-    github: LoopbackGitHub
-    remote: Path
-    places_root: Path
-
-    def on_main(self, files: dict[str, bytes], *, delete: Sequence[str] = ()) -> None:
-        """Bring files to main, on GitHub and in the repository that the checkout came from."""
-        self.github.push(REPO, files, delete=list(delete))
-        for name, data in files.items():
-            path = self.project.root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        for name in delete:
-            (self.project.root / name).unlink()
-        git(self.project.root, "add", "--all")
-        git(self.project.root, "commit", "--quiet", "--allow-empty", "--message", "main")
-        git(self.project.root, "push", "--quiet", str(self.remote), "HEAD:main")
-
-    def propose(self, files: dict[str, bytes], *, branch: str = "add-x") -> int:
-        """Open a pull request; its number."""
-        self.github.push(REPO, files, branch=branch)
-        return self.github.open_pull(REPO, branch, title="Add", author="bob")
-
-    def environment(self, number: int, **settings: str) -> dict[str, str]:
-        event = self.places_root / f"event-{number}.json"
-        event.write_text(json.dumps(self.github.event(REPO, number)))
-        return {
-            "GITHUB_ACTIONS": "true",
-            "GITHUB_EVENT_PATH": str(event),
-            "GITHUB_WORKSPACE": str(self.project.root),
-            "GITHUB_REPOSITORY": REPO,
-            "GITHUB_API_URL": self.github.api_url,
-            "GITHUB_TOKEN": TOKEN,
-            "GITHUB_SERVER_URL": "https://github.com",
-            "GITHUB_RUN_ID": "77",
-            "STORAGE_ROOT": str(self.places_root / "datasets"),
-            "PROCESSED_ROOT": str(self.places_root / "processed"),
-            "STATE_DIR": str(self.places_root / "state"),
-            "REQUESTS_REPO": str(self.remote),
-            **settings,
-        }
-
-    def sync(
-        self, number: int, *options: str, **settings: str
-    ) -> "subprocess.CompletedProcess[str]":
-        """Run the command to its end."""
-        environment = self.environment(number, **settings)
-        done = self.project.run("sync", "--ci-mode", *options, **environment)
-        assert TOKEN not in done.stdout + done.stderr
-        return done
-
-    def comments(self, number: int) -> list[str]:
-        return [each.body for each in self.github.comments(REPO, number)]
-
-    def conclusions(self) -> list[str | None]:
-        return [each.conclusion for each in self.github.check_runs(REPO)]
-
-    def dataset(self, hf_id: str) -> Path:
-        return self.places_root / "datasets" / name_of(hf_id)
-
-    def link(self, hf_id: str) -> Path:
-        return self.places_root / "processed" / name_of(hf_id)
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
@@ -112,15 +33,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 @pytest.fixture
 def runner(hub: LoopbackHub, github: LoopbackGitHub, tmp_path: Path) -> Runner:
     """Main holds a README and nothing else."""
-    github.add_token(TOKEN, BOT, is_integration=True)
-    project = make_project(hub, tmp_path / "checkout")
-    git(project.root, "init", "--quiet", "--initial-branch=main")
-    remote = tmp_path / "remote.git"
-    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", str(remote))
-    runner = Runner(project, github, remote, tmp_path / "srv")
-    runner.places_root.mkdir()
-    runner.on_main({"README.md": b"# Requests\n"})
-    return runner
+    return make_runner(hub, github, tmp_path)
 
 
 def test_a_pull_request_s_datasets_are_made_before_the_merge_and_told_there(

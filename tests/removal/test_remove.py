@@ -16,6 +16,7 @@ import pytest
 from hugflow.audit import read_trail, this_user
 from hugflow.errors import CannotWrite, HugflowError, Locked
 from hugflow.ledger.progress import read_progress
+from hugflow.notify.notices import read_notice
 from hugflow.removal.ours import NotOurs
 from hugflow.removal.remove import Order, find_meant, plan_removal, remove_dataset
 from hugflow.removal.undo import CannotBringBack, bring_back
@@ -72,8 +73,8 @@ def everything_below(*roots: Path) -> dict[str, bytes | str]:
     found: dict[str, bytes | str] = {}
     for root in roots:
         for path in root.rglob("*"):
-            if path.name.startswith("audit."):
-                # The trail only grows.
+            if path.name.startswith("audit.") or path.parent.name == "notices":
+                # The trail only grows, and what others are told follows what is done.
                 continue
             if path.is_symlink():
                 found[str(path)] = str(path.readlink())
@@ -115,6 +116,18 @@ def test_a_removed_dataset_says_so_in_its_state_and_nothing_is_left_to_remove(
     assert [status.state for status in read_statuses(places, {})] == ["removed"]
     assert plan_removal(places, identity_of(build)) is None
     assert remove_dataset(places, identity_of(build), ORDER) is None
+
+
+def test_whoever_tells_others_finds_that_it_was_removed_and_by_which_request(
+    stored: Stored, places: Places
+):
+    build = stored()
+    remove_dataset(places, identity_of(build), replace(ORDER, removal="d1"))
+    notice = read_notice(places, build.name)
+    assert notice is not None
+    assert (notice.state, notice.request, notice.at) == ("removed", "d1", NOW)
+    bring_back(places, build.name)
+    assert read_notice(places, build.name) is None
 
 
 def test_an_undo_brings_back_every_byte_and_the_link(stored: Stored, places: Places):
@@ -496,6 +509,7 @@ import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from hugflow.requests.model import Identity
+from hugflow.notify.notices import read_notice
 from hugflow.removal.remove import Order, remove_dataset
 from hugflow.removal.undo import bring_back
 from hugflow.store.layout import Places
