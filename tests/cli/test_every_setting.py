@@ -1,0 +1,255 @@
+"""Every setting under its documented name, by what changes when it is set."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from hugflow.settings_model import NAMES
+from hugflow.testing.github import LoopbackGitHub
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_speech, publish_tables, publish_text, speech_table
+from hugflow.testing.slack import LoopbackSlack
+from tests.projects import Project
+from tests.runners import Runner, make_runner, name_of, request
+from tests.testing.githubs import REPO
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+Test = TypeVar("Test", bound=Callable[..., None])
+SHOWN: set[str] = set()
+
+
+def shows(*names: str) -> Callable[[Test], Test]:
+    """Mark a test as the one that shows what a setting does."""
+
+    def mark(test: Test) -> Test:
+        SHOWN.update(names)
+        return test
+
+    return mark
+
+
+@pytest.fixture
+def runner(hub: LoopbackHub, github: LoopbackGitHub, tmp_path: Path) -> Runner:
+    return make_runner(hub, github, tmp_path)
+
+
+def test_each_is_shown_here():
+    assert set(NAMES) == SHOWN
+
+
+def test_each_that_is_declared_is_read_somewhere():
+    read: set[str] = set()
+    for package in ("hugflow", "hugflow_assets", "resources", "sensors"):
+        for path in (ROOT / package).rglob("*.py"):
+            text = path.read_text("utf-8")
+            read |= set(re.findall(r"\bsettings\.([a-z0-9_]+)", text))
+            read |= {NAMES[name] for name in re.findall(r'\.resolve\("([A-Z_]+)"\)', text)}
+    assert set(NAMES.values()) - read == set()
+
+
+@shows("HF_TOKEN", "HF_HOME")
+def test_a_private_dataset_is_seen_with_the_token_or_with_that_of_hf_auth_login(
+    project: Project, hub: LoopbackHub, tmp_path: Path
+):
+    publish_text(hub, "settings/private", rows=2, private=True)
+    hub.add_token("hf_made_up_reader", "reader", ["settings/private"])
+    asked = project.request("settings/private")
+    empty, home = tmp_path / "empty", tmp_path / "home"
+    home.mkdir()
+    (home / "token").write_text("hf_made_up_reader\n")
+    assert project.run("plan", asked, HF_HOME=str(empty)).returncode == 5
+    told = project.run("plan", asked, HF_HOME=str(empty), HF_TOKEN="hf_made_up_reader")
+    assert told.returncode == 0
+    assert project.run("plan", asked, "--update", HF_HOME=str(home)).returncode == 0
+
+
+@shows("HF_ENDPOINT")
+def test_another_hub_is_asked(project: Project):
+    with LoopbackHub() as other:
+        publish_text(other, "settings/elsewhere", rows=2)
+        asked = project.request("settings/elsewhere")
+        assert project.run("plan", asked).returncode == 5
+        assert project.run("plan", asked, HF_ENDPOINT=other.endpoint).returncode == 0
+
+
+@shows("STORAGE_ROOT", "PROCESSED_ROOT", "STATE_DIR")
+def test_datasets_links_and_state_lie_where_it_says(
+    project: Project, hub: LoopbackHub, tmp_path: Path
+):
+    publish_text(hub, "settings/places", rows=2)
+    folders = {
+        name: str(tmp_path / name.lower())
+        for name in ("STORAGE_ROOT", "PROCESSED_ROOT", "STATE_DIR")
+    }
+    done = project.run("local-sync", project.request("settings/places"), **folders)
+    assert done.returncode == 0, done.stderr
+    name = name_of("settings/places")
+    link = tmp_path / "processed_root" / name
+    assert link.resolve() == tmp_path / "storage_root" / name
+    assert (tmp_path / "state_dir" / "ledger" / name).is_dir()
+    assert not (project.root / "datasets").exists()
+    assert not (project.root / ".hugflow-state").exists()
+
+
+@shows("STORAGE_QUOTA_GB")
+def test_nothing_is_begun_that_would_pass_the_quota(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "settings/quota", rows=4, shards=1, seconds=0.2)
+    asked = project.request("settings/quota")
+    assert project.run("local-sync", asked, STORAGE_QUOTA_GB="0.000001").returncode == 6
+    assert not project.places.link(name_of("settings/quota")).is_symlink()
+    assert project.run("local-sync", asked, STORAGE_QUOTA_GB="1").returncode == 0
+
+
+@shows("MP3_SOURCE")
+def test_sound_mp3s_are_copied_or_encoded_anew(project: Project, hub: LoopbackHub):
+    table = speech_table(1, seconds=0.5, container="mp3")
+    source = table.column("audio")[0].as_py()["bytes"]
+
+    def made(choice: str) -> bytes:
+        hf_id = f"settings/{choice}"
+        publish_tables(hub, hf_id, {"default": {"train": table}}, shards=1)
+        asked = project.request(hf_id, name=choice)
+        assert project.run("local-sync", asked, MP3_SOURCE=choice).returncode == 0
+        (path,) = project.dataset(name_of(hf_id)).audio.glob("*.mp3")
+        return path.read_bytes()
+
+    copied, encoded = made("copy"), made("reencode")
+    assert copied[-256:] == source[-256:]
+    assert encoded[-256:] != source[-256:]
+
+
+@shows("MAX_BAD_ROWS")
+def test_so_many_rows_may_fail_and_no_more(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "settings/bad", rows=4, shards=1, seconds=0.2, broken_rows={1: b"noise"})
+    asked = project.request("settings/bad")
+    assert project.run("local-sync", asked, MAX_BAD_ROWS="0").returncode == 9
+    assert project.run("local-sync", asked, MAX_BAD_ROWS="25%").returncode == 0
+
+
+@shows("KEEP_RAW")
+def test_fetched_files_are_kept_where_that_is_wanted(project: Project, hub: LoopbackHub):
+    for is_kept in ("false", "true"):
+        hf_id = f"settings/raw-{is_kept}"
+        publish_text(hub, hf_id, rows=2, shards=1)
+        asked = project.request(hf_id)
+        assert project.run("local-sync", asked, KEEP_RAW=is_kept).returncode == 0
+        kept = list(project.places.state_folders(name_of(hf_id))["raw"].rglob("*.parquet"))
+        kept += list(project.places.state_folders(name_of(hf_id))["raw"].rglob("0*"))
+        assert bool(kept) is (is_kept == "true")
+
+
+@shows("MAX_CONCURRENT_DOWNLOADS", "WORKERS")
+def test_so_much_goes_on_at_once(project: Project):
+    program = (
+        "from hugflow.settings import load_project; p = load_project();"
+        "o = p.options; print(o.workers, p.options.download_slots)"
+    )
+    settings = {"WORKERS": "3", "MAX_CONCURRENT_DOWNLOADS": "7"}
+    told = replace(project, environment=project.environment | settings).run_python(program)
+    assert told.stdout.split() == ["3", "7"], told.stderr
+
+
+@shows("PROGRESS_INTERVAL")
+def test_progress_is_told_at_each_interval_of_rows(project: Project, hub: LoopbackHub):
+    publish_text(hub, "settings/progress", rows=1_000, shards=1)
+    asked = project.request("settings/progress")
+    done = project.run("local-sync", asked, PROGRESS_INTERVAL="100")
+    lines = [line for line in done.stderr.splitlines() if "of 1,000" in line]
+    assert done.returncode == 0
+    assert len(lines) >= 2
+
+
+@shows("LOG_LEVEL", "LOG_FORMAT")
+def test_as_much_is_told_as_is_wanted_and_in_the_form_that_is_wanted(
+    project: Project, hub: LoopbackHub
+):
+    publish_text(hub, "settings/log", rows=2, shards=1)
+    asked = project.request("settings/log")
+    quiet = project.run("local-sync", asked, LOG_LEVEL="ERROR")
+    assert "Starting download" not in quiet.stderr
+    publish_text(hub, "settings/log2", rows=2, shards=1)
+    told = project.run("local-sync", project.request("settings/log2"), LOG_FORMAT="json")
+    messages = [json.loads(line)["message"] for line in told.stderr.splitlines() if line[:1] == "{"]
+    assert any("Starting download" in message for message in messages)
+
+
+@shows("REQUESTS_REPO", "REQUESTS_BRANCH")
+def test_requests_count_that_stand_on_that_branch_of_that_repository(
+    runner: Runner, hub: LoopbackHub
+):
+    publish_text(hub, "settings/branch", rows=2)
+    runner.github.push(REPO, {"requests/add/a.yaml": request("settings/branch")}, branch="trunk")
+    number = runner.propose({"requests/add/b.yaml": request("settings/branch")})
+    elsewhere = runner.sync(number, REQUESTS_BRANCH="trunk")
+    assert "only requests on trunk count" in elsewhere.stderr
+    assert not runner.dataset("settings/branch").exists()
+    gone = runner.sync(number, REQUESTS_REPO=str(runner.remote.with_name("gone.git")))
+    assert "main cannot be fetched" in gone.stderr
+    assert gone.returncode == 0
+
+
+@shows("SYNC_ON")
+def test_the_job_is_done_before_the_merge_or_after_it(runner: Runner, hub: LoopbackHub):
+    publish_text(hub, "settings/when", rows=2)
+    number = runner.propose({"requests/add/when.yaml": request("settings/when")})
+    assert runner.sync(number, SYNC_ON="merge").returncode == 0
+    assert not runner.dataset("settings/when").exists()
+    assert runner.sync(number, SYNC_ON="pull_request").returncode == 0
+    assert runner.link("settings/when").is_symlink()
+
+
+@shows("AUTO_MERGE")
+def test_a_pull_request_is_merged_by_itself_only_where_that_is_wanted(
+    runner: Runner, hub: LoopbackHub
+):
+    publish_text(hub, "settings/merge", rows=2)
+    number = runner.propose({"requests/add/merge.yaml": request("settings/merge")})
+    assert runner.sync(number).returncode == 0
+    assert runner.github.pull(REPO, number).is_open
+    assert runner.sync(number, AUTO_MERGE="true").returncode == 0
+    assert runner.github.pull(REPO, number).merge_sha is not None
+
+
+@shows("GITHUB_TOKEN", "GITHUB_REPOSITORY", "GITHUB_API_URL")
+def test_github_is_asked_there_about_that_repository_and_as_whom_the_token_names(
+    runner: Runner, hub: LoopbackHub
+):
+    publish_text(hub, "settings/github", rows=2)
+    number = runner.propose({"requests/add/github.yaml": request("settings/github")})
+    assert runner.sync(number, "--plan-only", GITHUB_TOKEN="").returncode == 0
+    assert runner.comments(number) == []
+    assert runner.sync(number, "--plan-only").returncode == 0
+    assert len(runner.comments(number)) == 1
+    found = runner.project.run("doctor", "--json", **runner.environment(number))
+    assert REPO in found.stdout
+
+
+@shows("SLACK_WEBHOOK_URL")
+def test_a_webhook_hears_of_the_job(runner: Runner, hub: LoopbackHub, slack: LoopbackSlack):
+    slack.add_channel("ml-datasets")
+    publish_text(hub, "settings/webhook", rows=2)
+    number = runner.propose({"requests/add/webhook.yaml": request("settings/webhook")})
+    address = slack.add_webhook("ml-datasets")
+    assert runner.sync(number, SLACK_WEBHOOK_URL=address).returncode == 0
+    assert any(name_of("settings/webhook") in each.text for each in slack.messages("ml-datasets"))
+
+
+@shows("SLACK_BOT_TOKEN", "SLACK_CHANNEL", "SLACK_API_URL")
+def test_a_bot_writes_to_that_channel_of_that_slack(
+    runner: Runner, hub: LoopbackHub, slack: LoopbackSlack
+):
+    slack.add_bot("xoxb-made-up", "hugflow")
+    slack.add_channel("voices")
+    publish_text(hub, "settings/bot", rows=2)
+    number = runner.propose({"requests/add/bot.yaml": request("settings/bot")})
+    settings = {"SLACK_API_URL": slack.api_url, "SLACK_BOT_TOKEN": "xoxb-made-up"}
+    assert runner.sync(number, SLACK_CHANNEL="#voices", **settings).returncode == 0
+    (message,) = slack.messages("voices")
+    assert name_of("settings/bot") in message.text
