@@ -9,6 +9,9 @@ from hugflow.ledger.progress import Status
 class Origin:
     """What is known of a file, a row, a shard or a whole dataset; None is not known, or not meant.
 
+    request_commit, request_author: of main's commit that brought the request; pull_request: its number
+    on GitHub.
+
     row_state: made, failed (then `code` and `message` tell why), or missing: not made yet.
     published_row: the row's number in the published file. published_commit: where that file is read,
     which is another commit where the Hub's conversion is read. rows: of the shard, where one is
@@ -28,6 +31,9 @@ class Origin:
     commit: str | None = None
     plan: str | None = None
     licence: str | None = None
+    request_commit: str | None = None
+    request_author: str | None = None
+    pull_request: int | None = None
     shard: str | None = None
     published_file: str | None = None
     published_sha256: str | None = None

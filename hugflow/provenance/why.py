@@ -2,11 +2,14 @@
 
 import os
 import re
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from hugflow.errors import UsageWrong
+from hugflow.errors import HugflowError, UsageWrong
 from hugflow.provenance.known import KnownDataset
 from hugflow.provenance.origin import Origin
+from hugflow.requests.catalog import read_catalog
 from hugflow.stages.stored import list_names
 from hugflow.store.layout import Places
 
@@ -21,6 +24,10 @@ def explain(places: Places, asked: str, requests: dict[str, str], here: Path) ->
     Raises UsageWrong for what belongs to no dataset here, NobodyKnows for a file in a tree that
     nothing knows of.
     """
+    return _with_asked(_explain(places, asked, requests, here), places)
+
+
+def _explain(places: Places, asked: str, requests: dict[str, str], here: Path) -> Origin:
     names = {*requests, *list_names(places)}
     row_of_name = _ROW_OF_NAME.fullmatch(asked)
     if row_of_name is not None and row_of_name["name"] in names:
@@ -38,6 +45,21 @@ def explain(places: Places, asked: str, requests: dict[str, str], here: Path) ->
         )
     name, below = found
     return KnownDataset.of(places, name, requests).explain_path(below)
+
+
+def _with_asked(origin: Origin, places: Places) -> Origin:
+    """With how its request came to main, where that was seen here."""
+    with suppress(HugflowError):
+        catalog = read_catalog(places)
+        asked = catalog.asked_by_path.get(origin.request or "") if catalog is not None else None
+        if asked is not None:
+            return replace(
+                origin,
+                request_commit=asked.commit,
+                request_author=asked.author,
+                pull_request=asked.pull_request,
+            )
+    return origin
 
 
 def _find_in_tree(

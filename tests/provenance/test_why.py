@@ -10,6 +10,7 @@ from hugflow.errors import UsageWrong
 from hugflow.provenance.known import NobodyKnows
 from hugflow.provenance.origin import Origin
 from hugflow.provenance.why import explain
+from hugflow.requests.catalog import Asked, Catalog, write_catalog
 from hugflow.stages.build import Build
 from hugflow.stages.make import make_shards
 from hugflow.stages.sync import sync_dataset
@@ -204,3 +205,22 @@ def test_a_damaged_manifest_leaves_the_plan_to_answer(made: Made, places: Places
     path = build.folder.json / "3.json"
     build.folder.manifest.write_text(text)
     assert ask(places, path).published_file == build.plan.shards[0].file.path
+
+
+def test_who_asked_for_it_is_told_where_main_was_seen(made: Made, places: Places):
+    build = made()
+    path = "requests/add/speech.yaml"
+    asked = Asked(
+        "a" * 40, 0, "b" * 40, "Ada", "ada@example.org", "Merge pull request #12 from x/y"
+    )
+    write_catalog(places, Catalog("a" * 40, {path: b"x"}, asked_by_path={path: asked}))
+    origin = explain(places, f"{build.name}#6", {build.name: path}, places.storage_root)
+    assert (origin.request_commit, origin.request_author, origin.pull_request) == (
+        "b" * 40,
+        "Ada",
+        12,
+    )
+    # An unreadable catalogue takes nothing from the answer.
+    (places.catalog / "requests.json").write_text("{")
+    origin = explain(places, f"{build.name}#6", {build.name: path}, places.storage_root)
+    assert (origin.row, origin.request_author) == (6, None)
