@@ -125,8 +125,9 @@ def _estimate_lines(summary: dict[str, Any]) -> list[str]:
     estimated = summary["estimate"]
     if estimated is None:
         return [f"  disk needed  about {human_bytes(summary['disk_needed_bytes'])}"]
+    mp3_bytes = estimated["mp3_bytes"]
     lines = [
-        f"  MP3          about {human_bytes(estimated['mp3_bytes'])}",
+        f"  MP3          {'not known yet' if mp3_bytes is None else f'about {human_bytes(mp3_bytes)}'}",
         f"  files        about {estimated['files']:,}",
         f"  disk needed  about {human_bytes(estimated['peak_bytes'])} at its peak",
     ]
