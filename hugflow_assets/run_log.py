@@ -17,8 +17,8 @@ from contextlib import contextmanager, suppress
 
 import dagster as dg
 
-from hugflow.clients.git_program import redact
 from hugflow.errors import HugflowError
+from hugflow.redact import redact
 from hugflow_resources.materializations import STAGES
 
 LOGGER = logging.getLogger("hugflow")

@@ -73,7 +73,7 @@ def shown_value(project: Project, name: str) -> Shown:
     if isinstance(value, Path):
         return str(project.resolve(name))
     if isinstance(value, str):
-        from hugflow.clients.git_program import redact
+        from hugflow.redact import redact
 
         return redact(value)
     plain: Shown = value

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hugflow.errors import HugflowError
+from hugflow.redact import redact
 
 READ_TIMEOUT_S = 10.0
-_CREDENTIALS = re.compile(r"(://)[^/@\s]+@")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 # Every other variable of git's would let the surroundings choose the repository or its objects.
 _KEPT_VARIABLES = frozenset(
@@ -84,11 +84,6 @@ def run_git(
             mend="look whether the repository can be read with `git ls-remote`",
         )
     return out
-
-
-def redact(text: str) -> str:
-    """The text without the credentials of its URLs."""
-    return _CREDENTIALS.sub(r"\1***@", text)
 
 
 def git_environment(config: Mapping[str, str] | None = None) -> dict[str, str]:

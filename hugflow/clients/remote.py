@@ -11,10 +11,10 @@ from hugflow.clients.git_program import (
     READ_TIMEOUT_S,
     GitFailed,
     git_environment,
-    redact,
     run_git,
 )
 from hugflow.errors import UsageWrong
+from hugflow.redact import redact
 
 _SCHEMES = ("https", "http", "ssh", "git", "file")
 _HAS_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")

@@ -16,7 +16,7 @@ from typing import Any
 
 import dagster as dg
 
-from hugflow.clients.git_program import redact
+from hugflow.redact import redact
 from hugflow_resources.instance import open_instance
 
 

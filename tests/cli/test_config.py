@@ -40,7 +40,7 @@ def test_no_secret_is_ever_shown(project: Project):
         done = project.run("config", "show", *arguments, REQUESTS_REPO=repository, **SECRETS)
         assert done.returncode == 0
         assert "(set)" in done.stdout
-        assert "https://***@example.org/requests.git" in done.stdout
+        assert "https://(hidden)@example.org/requests.git" in done.stdout
         assert TOKEN not in done.stdout + done.stderr
 
 
