@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from hugflow.ci.checkout import find_inside
 from hugflow.doctor.asking import Answer, NoAnswer, ask, shown_host
 from hugflow.doctor.findings import Finding, Patient, ok, problem, warning
 from hugflow.settings import Project
@@ -77,20 +78,15 @@ def check_sync_on(patient: Patient) -> Iterator[Finding]:
     if settings.github_repository is None or settings.sync_on == "merge" or project.root is None:
         yield ok("sync on", settings.sync_on)
         return
-    inside = [
-        name
-        for name in ("STORAGE_ROOT", "STATE_DIR")
-        if project.resolve(name).is_relative_to(project.root)
-    ]
-    if inside:
+    if inside := find_inside(project.places, project.root):
         yield warning(
             "sync on",
-            f"SYNC_ON=pull_request does the job on the runner, and {' and '.join(inside)} lie "
-            "inside the checkout, which the runner's next checkout deletes",
+            f"SYNC_ON=pull_request does the job on the runner, and of its folders {', '.join(inside)} "
+            "would lie in the checkout, which the runner's next checkout cleans",
             "set them to folders outside of it on the runner, or set SYNC_ON=merge",
         )
     else:
-        yield ok("sync on", "pull_request; storage and state lie outside of the checkout")
+        yield ok("sync on", "pull_request; storage, links and state lie outside of the checkout")
 
 
 def check_slack(patient: Patient) -> Iterator[Finding]:

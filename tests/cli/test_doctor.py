@@ -302,6 +302,8 @@ def test_a_runner_that_does_the_job_must_not_store_inside_its_checkout(
     merge = examine(project, "--offline", **settings, SYNC_ON="merge")
     assert states(merge, "sync on") == ["ok"]
     outside = {"STORAGE_ROOT": str(tmp_path / "d"), "STATE_DIR": str(tmp_path / "s")}
+    assert states(examine(project, "--offline", **settings, **outside), "sync on") == ["warning"]
+    outside["PROCESSED_ROOT"] = str(tmp_path / "p")
     apart = examine(project, "--offline", **settings, **outside)
     assert states(apart, "sync on") == ["ok"]
 
