@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hugflow.errors import CannotWrite, DiskFull
 
@@ -163,18 +163,23 @@ def find_temporary(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
-    """Turn what a disk refuses into DiskFull, or into CannotWrite; other errors pass as they are."""
+def disk_errors(path: Path, verb: Literal["written", "read"] = "written") -> Iterator[None]:
+    """Turn what a disk refuses into DiskFull, or into CannotWrite; other errors pass as they are.
+
+    verb: what was to be done with `path`.
+    """
     try:
         yield
     except OSError as error:
-        known = to_disk_error(error, path)
+        known = to_disk_error(error, path, verb)
         if known is None:
             raise
         raise known from error
 
 
-def to_disk_error(error: OSError, path: Path) -> DiskFull | CannotWrite | None:
+def to_disk_error(
+    error: OSError, path: Path, verb: str = "written"
+) -> DiskFull | CannotWrite | None:
     """What a refusal means for the person who asked; None for an error that is not the disk's."""
     why = os.strerror(error.errno or 0)
     if error.errno in _NO_ROOM:
@@ -192,7 +197,7 @@ def to_disk_error(error: OSError, path: Path) -> DiskFull | CannotWrite | None:
         )
     if error.errno in _REFUSALS:
         return CannotWrite(
-            f"{path} cannot be written",
+            f"{path} cannot be {verb}",
             why=why,
             mend="check whom the folder belongs to, and that the disk is sound; then run the "
             "same command again: it goes on where it stopped",

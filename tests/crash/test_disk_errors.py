@@ -17,6 +17,8 @@ from tests.trees import read_rows_json, read_tree
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 SAFE = re.compile(r"^error: .*; (\d+)(?: of 400)? rows are safe$", re.MULTILINE)
+# A shell that sees mounts of its own; root needs no name space of users for it.
+ALONE = ["unshare", *([] if os.getuid() == 0 else ["-Ur"]), "-m", "sh", "-c"]
 TREE = f"datasets/{NAME}"
 
 pytestmark = pytest.mark.slow
@@ -109,6 +111,11 @@ REFUSALS = [
 SAMPLED = {1, 6, 10, 13, 18, 30, 36, 46, 54}
 
 
+def soaked(*values: object) -> object:
+    """A case of the soak alone."""
+    return pytest.param(*values, marks=pytest.mark.soak)
+
+
 @pytest.mark.parametrize(
     "refusal",
     [
@@ -156,13 +163,81 @@ def check_told(project: Project, talk: str, reason: str) -> None:
     assert int(safe) <= len(read_rows_json(project.dataset(NAME)))
 
 
+@pytest.mark.parametrize("share", [soaked(0.1), 0.5, soaked(0.9)])
+def test_a_disk_that_fills_up_costs_no_row_that_stood_and_goes_on_when_there_is_room(
+    crashing: Project, undisturbed: Undisturbed, shim: Path, share: float
+):
+    room = int(share * sum(map(len, undisturbed.tree.values())))
+    full = sync(crashing, failing(shim, crashing.root, room=room))
+    assert full.returncode == 6
+    check_told(crashing, full.stderr, os.strerror(errno.ENOSPC))
+    standing = check_nothing_lost(crashing, NAME, undisturbed.tree)
+    again = sync(crashing)
+    assert again.returncode == 0, again.stderr
+    check_recovered(crashing, NAME, undisturbed.tree, standing)
+
+
 def can_mount() -> bool:
     """Whether this user may mount something for one process alone."""
-    asked = ["unshare", "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "x", "/mnt"]
+    asked = [*ALONE, "mount -t tmpfs none /mnt"]
     try:
         return subprocess.run(asked, capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
         return False
 
 
-MOUNTED = pytest.mark.skipif(not can_mount(), reason="nothing can be mounted here")
+def run_mounted(project: Project, script: str) -> str:
+    """Run a script that may mount; it calls `sync`, and what that ends with is printed."""
+    command = f"{HUGFLOW} local-sync {REQUEST} --no-report"
+    line = f"sync() {{ {command} && code=0 || code=$?; echo ended with $code; }}"
+    done = subprocess.run(
+        [*ALONE, f"set -e; {line}; {script}"],
+        cwd=project.root,
+        env=project.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return done.stdout + done.stderr
+
+
+# Where this user may mount nothing, the shim alone stands in for such disks.
+if can_mount():
+
+    @pytest.mark.parametrize(
+        ("folder", "size"), [("datasets", "2m"), soaked(".hugflow-state", "300k")]
+    )
+    def test_a_real_full_disk_ends_with_6_and_goes_on_when_it_is_larger(
+        crashing: Project, undisturbed: Undisturbed, folder: str, size: str
+    ):
+        said = run_mounted(
+            crashing,
+            f"mkdir {folder}; mount -t tmpfs -o size={size} none {folder}; sync; "
+            f"mount -o remount,size=64m {folder}; sync; cp -a {folder} kept",
+        )
+        (crashing.root / folder).rmdir()
+        (crashing.root / "kept").rename(crashing.root / folder)
+        assert re.findall(r"ended with (\d+)", said) == ["6", "0"], said
+        check_told(crashing, said, os.strerror(errno.ENOSPC))
+        check_recovered(crashing, NAME, undisturbed.tree)
+
+    @pytest.mark.parametrize(
+        ("folder", "reason"),
+        [
+            ("datasets", os.strerror(errno.EROFS)),
+            soaked(".hugflow-state", os.strerror(errno.EROFS)),
+            soaked("processed", "this user may not write it"),
+        ],
+    )
+    def test_a_read_only_root_ends_with_1_and_goes_on_when_it_can_be_written(
+        crashing: Project, undisturbed: Undisturbed, folder: str, reason: str
+    ):
+        said = run_mounted(
+            crashing,
+            f"mkdir {folder}; mount --bind {folder} {folder}; mount -o remount,bind,ro {folder}; "
+            f"sync; umount {folder}; sync",
+        )
+        assert re.findall(r"ended with (\d+)", said) == ["1", "0"], said
+        check_told(crashing, said, reason)
+        check_recovered(crashing, NAME, undisturbed.tree)
