@@ -38,7 +38,7 @@ test: lint
 	$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term --cov-fail-under=90
 
 soak: $(READY)
-	$(BIN)/pytest tests/crash -m "" -n auto
+	$(BIN)/pytest tests/crash tests/network -m "" -n auto
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
