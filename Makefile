@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test soak lint format bench clean
 
 help:
 	@echo "make demo    the whole loop on this machine, offline"
 	@echo "make test    lint, types, imports, and every test with coverage"
+	@echo "make soak    hundreds of kills, full disks and broken lines; about half an hour"
 	@echo "make lint    ruff, mypy and import-linter alone"
 	@echo "make bench   ratios against the floor, on this machine"
 
@@ -35,6 +36,9 @@ lint: $(READY)
 
 test: lint
 	$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term --cov-fail-under=90
+
+soak: $(READY)
+	$(BIN)/pytest tests/crash tests/network -m "" -n auto
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -1,7 +1,7 @@
-"""Taking secrets out of whatever leaves: comments, messages, notices."""
+"""Taking secrets out of whatever leaves: comments, messages, notices, what a process is given."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
 HIDDEN = "(hidden)"
@@ -25,6 +25,15 @@ _SIGNED = re.compile(
     r"([?&](?:X-Amz-[A-Za-z-]+|Signature|Policy|Key-Pair-Id|sig|token|access_token)=)[^&\s\"'<>]+",
     re.IGNORECASE,
 )
+
+_SECRET_NAME = re.compile(
+    r"TOKEN|SECRET|PASSW|CREDENTIAL|WEBHOOK|(?:^|_)(?:KEY|PAT|DSN)(?:$|_)|_URL$", re.IGNORECASE
+)
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment for a process that needs no secret: without what is named like one."""
+    return {name: value for name, value in environment.items() if not _SECRET_NAME.search(name)}
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:

@@ -22,6 +22,7 @@ from hugflow.stages.open import open_build
 from hugflow.stages.options import Options
 from hugflow.stages.processed import Published, find_undone, is_published, publish
 from hugflow.stages.removed import forget_removed, is_held_back
+from hugflow.stages.safe import safe_rows_of
 from hugflow.stages.sync import ShardsFailed
 from hugflow.stages.tracking import Tracker
 from hugflow.store.layout import Places
@@ -247,7 +248,7 @@ def _stage_assets(request: AddRequest, common: "_Common") -> dg.AssetsDefinition
             stage for stage in STAGES if dg.AssetKey([name, stage]) in context.selected_asset_keys
         }
         try:
-            with tell_run(context):
+            with tell_run(context), safe_rows_of(places, name):
                 ask_again(context, request, places)
                 options = name_actor(choose_options(storage.options(), config), context.run)
                 build = open_build(request, places, hub.open(), options, renew=config.force)

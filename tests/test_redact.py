@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hugflow.redact import HIDDEN, redact
+from hugflow.redact import HIDDEN, redact, without_secrets
 
 
 def made_up(prefix: str, length: int = 36) -> str:
@@ -75,3 +75,12 @@ def test_a_secret_within_another_does_not_spare_the_rest_of_it():
 )
 def test_what_is_no_secret_stays(text: str):
     assert redact(text, ["", "a"]) == text
+
+
+def test_an_environment_without_secrets_has_all_the_rest():
+    kept = {"PATH": "/bin", "HF_HOME": "/x", "LD_LIBRARY_PATH": "/lib", "KEYBOARD": "de"}
+    secrets = (
+        "HF_TOKEN GITHUB_TOKEN SLACK_BOT_TOKEN SLACK_WEBHOOK_URL AWS_SECRET_ACCESS_KEY PGPASSWORD "
+        "DATABASE_URL API_KEY GH_PAT"
+    )
+    assert without_secrets(kept | dict.fromkeys(secrets.split(), "x")) == kept

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from hugflow.store.layout import DatasetFolder
 
@@ -20,7 +21,7 @@ def read_tree(root: Path) -> dict[str, bytes]:
     return tree
 
 
-def read_rows_json(folder: DatasetFolder) -> dict[int, dict[str, object]]:
+def read_rows_json(folder: DatasetFolder) -> dict[int, dict[str, Any]]:
     """Every row's JSON by its number; temporary files of a killed run are passed over."""
     files = folder.json.glob("[0-9]*.json")
     return {int(path.stem): json.loads(path.read_text("utf-8")) for path in files}

@@ -27,6 +27,11 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
         "a clip that stops early would no longer match its text",
         "publish the clip again, whole",
     ),
+    "codec_crashed": (
+        "the libraries that decode and encode stop the whole process at some broken clips, or take "
+        "more memory than there is",
+        "open the clip in a player; if it is broken there too, publish it again, or leave the row out",
+    ),
     "audio_unsupported": (
         "hugflow reads wav, flac, mp3, ogg, opus, aiff and au, and arrays of samples",
         "publish the clip in one of these ways",

@@ -85,8 +85,9 @@ def local_sync(
         elif limit is not None:
             entry = _make_sample(project, add, limit, wait_s, as_json=as_json)
         else:
-            build = open_request(project, add.request, wait_s=wait_s, digest=digest)
-            entry = _sync(project, add, build, is_reported=is_reported, as_json=as_json)
+            entry = _sync(
+                project, add, wait_s, digest=digest, is_reported=is_reported, as_json=as_json
+            )
     if as_json:
         print_json({"datasets": [entry]})
 
@@ -108,9 +109,8 @@ def retry(
     add = find_add(project, name)
     with failures_as_json(add.path, as_json=as_json, name=name):
         ask_retry(project.places, name, datetime.now(UTC))
-        build = open_request(project, add.request, wait_s=wait_s)
         entry = _sync(
-            project, add, build, retry_failed=True, is_reported=is_reported, as_json=as_json
+            project, add, wait_s, retry_failed=True, is_reported=is_reported, as_json=as_json
         )
     if as_json:
         print_json({"datasets": [entry]})
@@ -119,22 +119,27 @@ def retry(
 def _sync(
     project: Project,
     add: AddFile,
-    build: "Build",
+    wait_s: float,
     *,
+    digest: str | None = None,
     retry_failed: bool = False,
     is_reported: bool,
     as_json: bool,
 ) -> dict[str, Any]:
     """Make what is missing, tell of it, and give its entry in the JSON."""
+    # Not before a request is known to be sound: these bring in the heavy libraries.
     from hugflow.stages.estimate import compare, read_estimate
     from hugflow.stages.removed import forget_removed
+    from hugflow.stages.safe import safe_rows_of
     from hugflow.stages.sync import sync_dataset
     from hugflow.stages.tracking import Tracker
 
-    forget_removed(build.places, build.name)
-    tracker = Tracker(build)
-    with watch_rows(build.rows, tracker.rows, project.settings.progress_interval) as on_rows:
-        synced = sync_dataset(build, tracker, retry_failed=retry_failed, on_rows=on_rows)
+    with safe_rows_of(project.places, add.request.name):
+        build = open_request(project, add.request, wait_s=wait_s, digest=digest)
+        forget_removed(build.places, build.name)
+        tracker = Tracker(build)
+        with watch_rows(build.rows, tracker.rows, project.settings.progress_interval) as on_rows:
+            synced = sync_dataset(build, tracker, retry_failed=retry_failed, on_rows=on_rows)
     build = synced.published.build
     if is_reported:
         _report(project, synced, build)

@@ -27,6 +27,7 @@ from hugflow.cli import (
 )
 from hugflow.cli.output import open_streams, print_data, print_error, print_failure, print_talk
 from hugflow.errors import HugflowError, UsageWrong
+from hugflow.store.atomic import to_disk_error
 
 STOPPED_BY_INTERRUPT = 130
 STOPPED_BY_TERMINATE = 143
@@ -109,8 +110,9 @@ def run(arguments: Sequence[str]) -> int:
     except Terminated:
         return _stopped(STOPPED_BY_TERMINATE)
     except OSError as error:
-        print_error(_explain(error))
-        return 1
+        explained = _explain(error)
+        print_error(explained)
+        return explained.exit_code
     # Typer turns an interrupt into its exit code by itself.
     return _stopped(code) if code == STOPPED_BY_INTERRUPT else int(code or 0)
 
@@ -125,8 +127,9 @@ def _explain(error: OSError) -> HugflowError:
             why="it was deleted or moved after you went into it",
             mend="go into a folder that is there (`cd`), then run the same command again",
         )
-    return HugflowError(
-        f"{error.filename or 'a file'} cannot be used",
+    path = Path(str(error.filename or "a file"))
+    return to_disk_error(error, path) or HugflowError(
+        f"{path} cannot be used",
         why=str(error.strerror or error),
         mend="check that it exists, that you may write it, and that the disk is sound; "
         "then run the same command again: it goes on where it stopped",

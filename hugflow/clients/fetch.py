@@ -72,7 +72,8 @@ def fetch(download: Download, target: Path, *, durable: bool = True) -> None:
             raise ShardCorrupt(
                 f"{download.what}: the bytes are not those the Hub promises",
                 why="size or hash differ from what the Hub lists for this commit, twice",
-                mend="run the same command again later; if it stays so, tell the dataset's owner",
+                mend="run the same command again later; if it stays so, let the Hub be asked anew "
+                "(`hugflow plan FILE --update`, then the same command), or tell the dataset's owner",
             )
         log.warning("%s arrived damaged; fetching it anew", download.what)
     with disk_errors(target):

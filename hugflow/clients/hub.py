@@ -18,7 +18,7 @@ from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_st
 
 from hugflow.clients.choices import advise, name_choices
 from hugflow.clients.fetch import Download, fetch
-from hugflow.clients.hub_errors import RevisionMissing, gated, retry
+from hugflow.clients.hub_errors import RevisionMissing, ask, gated, retry
 from hugflow.clients.repository import PublishedFile, Repository, parse_converted_path
 from hugflow.clients.session import one_retry, use_our_client
 from hugflow.errors import HugflowError, RequestInvalid, SettingInvalid
@@ -54,7 +54,7 @@ class Hub:
         """Resolve `revision` and tell what the Hub says of the repository there."""
         what = f"{hf_id}@{revision}"
         try:
-            info = retry(lambda: self._api.dataset_info(hf_id, revision=revision), what)
+            info = ask(lambda: self._api.dataset_info(hf_id, revision=revision), what)
         except RevisionMissing as error:
             raise self._name_revisions(hf_id, revision) or error from error
         if not info.sha:
@@ -65,31 +65,31 @@ class Hub:
             )
         if info.gated:
             # What a gated dataset is about is public; only its files tell who may read them.
-            retry(lambda: self._pass_gate(hf_id, str(info.gated), what), what)
+            ask(lambda: self._pass_gate(hf_id, str(info.gated), what), what)
         return _to_repository(hf_id, info.sha, info)
 
     def fetch_head(self, hf_id: str) -> str:
         """The commit of the default branch's head."""
-        return str(retry(lambda: self._api.dataset_info(hf_id), hf_id).sha)
+        return str(ask(lambda: self._api.dataset_info(hf_id), hf_id).sha)
 
     def find_commit(self, hf_id: str, revision: str) -> str | None:
         """The commit of a revision; None when there is no such revision."""
         call = partial(self._api.dataset_info, hf_id, revision=revision)
         try:
-            return retry(call, f"{hf_id}@{revision}").sha
+            return ask(call, f"{hf_id}@{revision}").sha
         except RevisionMissing:
             return None
 
     def list_folders(self, hf_id: str, commit: str) -> list[str]:
         """Names of the topmost folders, in the Hub's order."""
         call = partial(self._list_tree, hf_id, commit, None)
-        entries = retry(call, f"{hf_id}@{commit}")
+        entries = ask(call, f"{hf_id}@{commit}")
         return [entry.path for entry in entries if isinstance(entry, RepoFolder)]
 
     def list_files(self, hf_id: str, commit: str, folder: str) -> list[PublishedFile]:
         """Every file below a folder, however deep, with its size and hash."""
         call = partial(self._list_tree, hf_id, commit, folder)
-        entries = retry(call, f"{hf_id}@{commit}:{folder}")
+        entries = ask(call, f"{hf_id}@{commit}:{folder}")
         return [_to_published_file(entry) for entry in entries if isinstance(entry, RepoFile)]
 
     def fetch_files(self, hf_id: str, commit: str, paths: Sequence[str]) -> list[PublishedFile]:
@@ -121,7 +121,7 @@ class Hub:
                 revision=commit,
                 repo_type="dataset",
             )
-            for info in retry(call, f"{hf_id}@{commit}"):
+            for info in ask(call, f"{hf_id}@{commit}"):
                 if isinstance(info, RepoFile):
                     found[info.path] = _to_published_file(info)
         return found
@@ -195,7 +195,7 @@ class Hub:
         """The error that lists the revisions there are; None where they cannot be had."""
         call = partial(self._api.list_repo_refs, hf_id, repo_type="dataset")
         try:
-            refs = retry(call, hf_id)
+            refs = ask(call, hf_id)
         except HugflowError:
             return None
         names = [ref.name for ref in (*refs.branches, *refs.tags)]

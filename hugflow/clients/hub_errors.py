@@ -13,6 +13,7 @@ from huggingface_hub.errors import (
     DisabledRepoError,
     GatedRepoError,
     HfHubHTTPError,
+    HFValidationError,
     LocalEntryNotFoundError,
     OfflineModeIsEnabled,
     RemoteEntryNotFoundError,
@@ -89,6 +90,20 @@ def retry(call: Callable[[], T], what: str) -> T:
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
+def ask(call: Callable[[], T], what: str) -> T:
+    """`retry` for a call of the Hub's API: an answer that makes no sense is one that did not come."""
+
+    def understood() -> T:
+        try:
+            return call()
+        except (*HUB_ERRORS, HFValidationError):
+            raise
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise httpx2.DecodingError(f"the answer makes no sense: {error}") from error
+
+    return retry(understood, what)
+
+
 def to_hugflow_error(error: Exception, what: str) -> HugflowError:
     """Give the error that says what the Hub's refusal means for the person who asked."""
     match error:
@@ -96,6 +111,9 @@ def to_hugflow_error(error: Exception, what: str) -> HugflowError:
             return to_hugflow_error(error.cause, what)
         case OfflineModeIsEnabled():
             return offline(what)
+        case LocalEntryNotFoundError(__cause__=HfHubHTTPError() as answer):
+            # It looked into its cache because the Hub refused, and says that it cannot be reached.
+            return to_hugflow_error(answer, what)
         case GatedRepoError():
             return gated(error, what)
         case RepositoryNotFoundError():
@@ -212,7 +230,8 @@ def _refused(error: HfHubHTTPError, what: str) -> HugflowError:
         return _token_refused(error, what)
     if status == 429:
         return _too_many_requests(error, what)
-    if status < 500 and status != 408:
+    # A range that is refused lies within the size that the Hub itself names.
+    if status < 500 and status not in (408, 416):
         return RequestInvalid(
             f"{what}: the Hub refuses to answer",
             why=f"it answered {status}",

@@ -14,7 +14,7 @@ import httpx2
 from hugflow.clients.choices import advise, name_choices
 from hugflow.clients.hub import Hub
 from hugflow.clients.hub_errors import HUB_ERRORS, offline, one_line, retry, to_hugflow_error
-from hugflow.errors import HubUnavailable, HugflowError, RequestInvalid
+from hugflow.errors import HubUnavailable, HugflowError, NotAuthorised, RequestInvalid
 
 MEND_NO_PARQUET = "choose a revision that holds parquet files, such as refs/convert/parquet"
 
@@ -185,14 +185,14 @@ def _ask_datasets(call: Callable[[], Any], what: str) -> Any:
         raise
 
 
-def _fault_behind(error: Exception, what: str) -> HubUnavailable | None:
+def _fault_behind(error: Exception, what: str) -> HubUnavailable | NotAuthorised | None:
     """The Hub's fault that `datasets` made another error of: it says "not found" when it is down."""
     behind: BaseException | None = error
     while behind is not None:
         # A bare status error stands behind each of the Hub's own, which says what it means.
         if isinstance(behind, HUB_ERRORS) and not isinstance(behind, httpx2.HTTPStatusError):
             fault = to_hugflow_error(behind, what)
-            if isinstance(fault, HubUnavailable):
+            if isinstance(fault, HubUnavailable | NotAuthorised):
                 return fault
         behind = behind.__cause__ or behind.__context__
     return None

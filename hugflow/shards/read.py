@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 
 from hugflow.errors import ShardUnreadable
 from hugflow.shards.plan import Shard
+from hugflow.store.atomic import disk_errors
 
 BATCH_BYTES = 8 << 20
 BATCH_ROWS = 1024
@@ -34,10 +35,11 @@ def read_rows(
     a reader of its own: one reader over the whole file keeps the groups it has left behind.
 
     Raises ShardUnreadable when the file cannot be read, in whole or in part, or has not the rows
-    that were planned.
+    that were planned; CannotWrite where the disk refuses.
     """
     try:
-        metadata = pq.read_metadata(path)
+        with disk_errors(path, "read"):
+            metadata = pq.read_metadata(path)
     except _CANNOT_BE_READ as error:
         raise _unreadable(shard, str(error)) from error
     groups = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
@@ -54,7 +56,10 @@ def read_rows(
             batch_rows = max(1, min(BATCH_ROWS, BATCH_BYTES // max(row_bytes, 1)))
             try:
                 # Neither mapped nor buffered ahead: the whole group would lie in memory once more.
-                with pq.ParquetFile(path, pre_buffer=False, buffer_size=READ_BYTES) as file:
+                with (
+                    disk_errors(path, "read"),
+                    pq.ParquetFile(path, pre_buffer=False, buffer_size=READ_BYTES) as file,
+                ):
                     start = first
                     for batch in file.iter_batches(batch_rows, row_groups=[group], columns=columns):
                         for piece in _pieces(batch):

@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from hugflow.audio.apart import CRASHED
 from hugflow.errors import HubUnavailable, HugflowError, RequestInvalid, ShardCorrupt, StageMissing
 from hugflow.exports.index import write_index
+from hugflow.ledger.flight import Flight, read_flight
 from hugflow.ledger.journal import Journal, Outcome, RowFailed, RowMade
 from hugflow.ledger.markers import SHARD_STAGES, Marker, Stage, read_marker
 from hugflow.shards.plan import Shard
@@ -28,7 +30,7 @@ from hugflow.stages.processed import is_published
 from hugflow.stages.quota import Quota, open_quota
 from hugflow.stages.raw import drop_raw, fetch_raw, remove_raw
 from hugflow.stages.reuse import Reuse
-from hugflow.stages.rows import Needs, make_rows
+from hugflow.stages.rows import Needs, Risk, make_rows
 from hugflow.stages.superseded import refuse_superseded, relocated
 from hugflow.store.atomic import make_folder
 from hugflow.store.links import check_link
@@ -84,13 +86,13 @@ def make_shards(
             make_folder(folder)
     check_link(build.places.link(build.name))
     quota = open_quota(build.places, build.options.storage_quota_bytes)
-    unavailable = 0
+    risk, unavailable = Risk(), 0
     wanted = _Wanted(stages, retry_failed or force or not is_published(build), force)
     with _Ahead(build, shards, wanted) as ahead:
         for shard in shards:
             try:
                 with ahead.take() as prepared:
-                    yield _make(prepared, stages, quota, on_rows)
+                    yield _make(prepared, stages, quota, on_rows, risk)
                 unavailable = 0
             except (ShardCorrupt, RequestInvalid, StageMissing, HubUnavailable) as error:
                 unavailable = unavailable + 1 if isinstance(error, HubUnavailable) else 0
@@ -253,6 +255,7 @@ def _make(
     stages: Collection[Stage],
     quota: Quota,
     on_rows: Callable[[Sequence[Outcome]], None],
+    risk: Risk,
 ) -> ShardDone:
     """Make what a prepared shard lacks, and mark its stages done."""
     build, shard = prepared.build, prepared.shard
@@ -277,13 +280,33 @@ def _make(
                 journal.append(disk.found)
                 collect(disk.found)
             if prepared.needs and prepared.raw_file is not None:
-                make_rows(build, shard, prepared.raw_file, prepared.needs, journal, quota, collect)
+                _make_rows(prepared, prepared.raw_file, journal, quota, collect, risk)
     done = _mark(prepared, stages, outcomes, started)
     # What Arrow keeps for the next row group would lie beside what publishing needs.
     pa.default_memory_pool().release_unused()
     new_rows = sum(isinstance(outcomes[row], RowMade) for row in prepared.needs)
     _tell_done(shard, stages, outcomes, new_rows, time.monotonic() - started)
     return ShardDone(shard, done, new_rows, is_new=True)
+
+
+def _make_rows(
+    prepared: _Prepared,
+    raw_file: Path,
+    journal: Journal,
+    quota: Quota,
+    on_rows: Callable[[Sequence[Outcome]], None],
+    risk: Risk,
+) -> None:
+    """Make the rows that a shard lacks; those that may have crashed a process, in another one."""
+    build, shard, needs = prepared.build, prepared.shard, prepared.needs
+    path = build.state.flight(shard.name)
+    suspects = read_flight(path) & needs.keys()
+    # Rows are numbered through all shards, so one number tells them apart in each.
+    risk.last_suspect = max(suspects, default=-1)
+    if any(row.code == CRASHED for row in prepared.disk.failed.values()):
+        risk.has_crashed = True
+    with Flight(path, build.options.workers, suspects) as flight:
+        make_rows(build, shard, raw_file, needs, journal, quota, on_rows, flight=flight, risk=risk)
 
 
 def _tell_done(

@@ -8,6 +8,7 @@ from hugflow.clients.fetch import is_verified
 from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
 from hugflow.stages.mark import mark, raw_marker
+from hugflow.store.atomic import disk_errors
 from hugflow.store.locks import download_slot
 
 log = logging.getLogger(__name__)
@@ -20,7 +21,9 @@ def fetch_raw(build: Build, shard: Shard) -> Path:
     """
     raw_file = build.state.raw_file(shard.name)
     # Left by an earlier run, or kept: hashed anew, for much may have happened to it since.
-    if raw_file.is_file() and is_verified(raw_file, shard.file):
+    with disk_errors(raw_file, "read"):
+        is_here = raw_file.is_file() and is_verified(raw_file, shard.file)
+    if is_here:
         mark(build, shard, "raw", raw_marker(shard, 0.0))
         return raw_file
     started = time.monotonic()

@@ -3,6 +3,9 @@
 Rows are encoded in threads (the codecs release the interpreter's lock) and written to temporary
 files there. A batch is then committed as one: MP3s to the disk and under their names, then JSONs,
 then the journal. Encoding goes on meanwhile. A kill costs the rows between the two.
+
+A clip may crash a codec, and the process with it. Which rows are being encoded is noted all along,
+so the next process knows which they were, and has them made apart.
 """
 
 import logging
@@ -19,9 +22,12 @@ from typing import Any, Self
 
 import pyarrow as pa
 
+from hugflow.audio.apart import CRASHED, Apart
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.convert import Converter
+from hugflow.audio.mp3 import Mp3
 from hugflow.errors import HugflowError
+from hugflow.ledger.flight import Flight
 from hugflow.ledger.journal import Journal, Outcome, RowFailed, RowMade
 from hugflow.rows.audio import audio_value, may_be_path, path_of
 from hugflow.rows.record import NOT_TEXT, column_values, render_row
@@ -43,6 +49,29 @@ ROWS_AHEAD_PER_WORKER = 4
 AHEAD_BYTES = 64 << 20
 
 
+@dataclass(slots=True)
+class Risk:
+    """Which rows of a run are made apart.
+
+    Those up to `last_suspect`, the last one that was in flight when a process died: broken memory
+    may crash it a few rows later than the clip that broke it. Once a codec has crashed, all rows:
+    where there is one such clip there are others, and each would cost a process.
+    """
+
+    last_suspect: int = -1
+    has_crashed: bool = False
+
+    def of(self, row: int) -> bool:
+        """Whether a row may crash a codec."""
+        return self.has_crashed or row <= self.last_suspect
+
+    def found(self, row: int) -> None:
+        """Take note that one did."""
+        if not self.has_crashed:
+            log.warning("row %d crashes the codecs; from here on rows are made apart", row)
+        self.has_crashed = True
+
+
 @dataclass(frozen=True, slots=True)
 class Needs:
     """Which files of a row are to be written; `made` is what is known of it already."""
@@ -60,11 +89,15 @@ def make_rows(
     journal: Journal,
     quota: Quota,
     on_rows: Callable[[Sequence[Outcome]], None],
+    *,
+    flight: Flight,
+    risk: Risk,
 ) -> None:
     """Write the files of the rows in `needs`, and a line of the journal for each.
 
     quota: what is written is counted there. on_rows: called with the outcomes of each batch once
-    it is committed, in row order.
+    it is committed, in row order. flight: where the rows that are being encoded are noted. risk:
+    which rows are to be made apart.
 
     A row that cannot be made is a RowFailed among the outcomes; only what concerns all rows
     raises: DiskFull, ShardCorrupt, and the Hub's errors where clips are files of their own.
@@ -72,17 +105,15 @@ def make_rows(
     workers = build.options.workers
     files = RepositoryFiles(build, shard)
     stop = Event()
-    convert = Converter(
-        copy_mp3=build.plan.request.mp3_source == "copy",
-        open_path=files.open,
-        spill_folder=build.folder.audio,
-        stop=stop,
-    )
+    copy_mp3 = build.plan.request.mp3_source == "copy"
     with (
         closing(files),
+        closing(Apart(copy_mp3, files.open, build.folder.audio, stop)) as apart,
         _Batches(journal, on_rows, quota) as batches,
         ThreadPoolExecutor(workers, "rows") as pool,
     ):
+        here = Converter(copy_mp3, files.open, build.folder.audio, stop)
+        convert = _Convert(here, apart, risk, flight)
         ahead: deque[Future[_Row]] = deque()
         try:
             for rows, batch in read_rows(
@@ -120,6 +151,27 @@ class _Row:
 
 
 @dataclass(frozen=True, slots=True)
+class _Convert:
+    """Makes a row's MP3: here, or apart where a codec may crash on it."""
+
+    here: Converter
+    apart: Apart
+    risk: Risk
+    flight: Flight
+
+    def __call__(self, row: int, audio: pa.Scalar) -> Mp3:
+        if self.risk.of(row):
+            try:
+                return self.apart(audio_value(audio))
+            except AudioBad as bad:
+                if bad.code == CRASHED:
+                    self.risk.found(row)
+                raise
+        with self.flight.row(row):
+            return self.here(audio_value(audio))
+
+
+@dataclass(frozen=True, slots=True)
 class _Columns:
     """One Arrow batch, taken apart: audio stays in Arrow's buffers, the rest is plain values."""
 
@@ -149,7 +201,7 @@ class _Columns:
 
 
 def _make_row(
-    build: Build, convert: Converter, row: int, needs: Needs, columns: _Columns, position: int
+    build: Build, convert: _Convert, row: int, needs: Needs, columns: _Columns, position: int
 ) -> _Row:
     """Encode one row and write its temporary files; runs in a worker thread."""
     filename = columns.filenames[position] if columns.filenames is not None else None
@@ -169,7 +221,7 @@ def _make_row(
             try:
                 path = build.folder.audio / f"{stem}.mp3"
                 # A long MP3 waits on the same disk.
-                with disk_errors(path), convert(audio_value(columns.audio[position])) as mp3:
+                with disk_errors(path), convert(row, columns.audio[position]) as mp3:
                     written.append(write_temporary(path, mp3.pieces()))
             except AudioBad as bad:
                 return _Row(RowFailed(row, bad.code, bad.message), outdated=outdated)

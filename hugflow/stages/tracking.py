@@ -18,6 +18,7 @@ from hugflow.ledger.progress import Progress, Status, write_progress
 from hugflow.notify.notices import Failure, Notice
 from hugflow.stages.announcing import Announcer
 from hugflow.stages.build import Build
+from hugflow.stages.safe import safe_rows
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Tracker:
     _announcer: Announcer = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _written_at: float = 0.0
+    _has_complained: bool = False
 
     def __post_init__(self) -> None:
         """Begin with what the ledger says; markers spare the reading of whole journals."""
@@ -95,7 +97,8 @@ class Tracker:
         with self._lock:
             self._announcer.begin(self.rows, self.failed_rows)
         try:
-            yield end
+            with safe_rows(lambda: (self.rows, self.build.rows)):
+                yield end
         except Locked:
             # Somebody else is at work, and the file is theirs.
             status = "downloading"
@@ -141,7 +144,17 @@ class Tracker:
         self.failed_rows += _mark(self._is_failed, failed, True)
 
     def _write(self, status: Status) -> None:
+        """Write the view; that it cannot be written costs nobody a row, nor hides another error."""
         self._written_at = time.monotonic()
+        try:
+            self._write_view(status)
+        except (OSError, HugflowError) as error:
+            if not self._has_complained:
+                self._has_complained = True
+                what = error.what if isinstance(error, HugflowError) else str(error)
+                log.warning("the progress of %s cannot be shown: %s", self.build.name, what)
+
+    def _write_view(self, status: Status) -> None:
         edges = np.flatnonzero(np.diff(self._is_done, prepend=False, append=False))
         pairs = [(int(first), int(end) - 1) for first, end in edges.reshape(-1, 2)]
         write_progress(

@@ -12,11 +12,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hugflow.errors import CannotWrite, DiskFull
 
 TEMPORARY_SUFFIX = ".tmp"
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 _REFUSALS = frozenset(
     {
         errno.EACCES,
@@ -161,25 +163,46 @@ def find_temporary(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
-    """Turn what a disk refuses into DiskFull, or into CannotWrite; other errors pass as they are."""
+def disk_errors(path: Path, verb: Literal["written", "read"] = "written") -> Iterator[None]:
+    """Turn what a disk refuses into DiskFull, or into CannotWrite; other errors pass as they are.
+
+    verb: what was to be done with `path`.
+    """
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(
-                f"no room left while writing {path}",
-                why=os.strerror(error.errno),
-                mend="free some space and run the same command again: it goes on where it stopped",
-            ) from error
-        if error.errno in _REFUSALS:
-            raise CannotWrite(
-                f"{path} cannot be written",
-                why=os.strerror(error.errno),
-                mend="check whom the folder belongs to, and that the disk is sound; then run the "
-                "same command again: it goes on where it stopped",
-            ) from error
-        raise
+        known = to_disk_error(error, path, verb)
+        if known is None:
+            raise
+        raise known from error
+
+
+def to_disk_error(
+    error: OSError, path: Path, verb: str = "written"
+) -> DiskFull | CannotWrite | None:
+    """What a refusal means for the person who asked; None for an error that is not the disk's."""
+    why = os.strerror(error.errno or 0)
+    if error.errno in _NO_ROOM:
+        return DiskFull(
+            f"no room left while writing {path}",
+            why=why,
+            mend="free some space and run the same command again: it goes on where it stopped",
+        )
+    if error.errno in _NO_DESCRIPTORS:
+        return CannotWrite(
+            f"{path} cannot be opened",
+            why=why,
+            mend="let fewer programs run beside it, lower WORKERS, or raise the limit "
+            "(`ulimit -n`); then run the same command again: it goes on where it stopped",
+        )
+    if error.errno in _REFUSALS:
+        return CannotWrite(
+            f"{path} cannot be {verb}",
+            why=why,
+            mend="check whom the folder belongs to, and that the disk is sound; then run the "
+            "same command again: it goes on where it stopped",
+        )
+    return None
 
 
 def _sync_file(path: Path) -> None:

@@ -10,7 +10,7 @@ PROCESSED_ROOT/<name> -> STORAGE_ROOT/<name>
 STATE_DIR/plans/<name>/<plan id>.json      what is to be made, settled once
           plans/<name>/current             the id of the plan in force
           plans/<name>/standing            the id of the plan whose rows lie in STORAGE_ROOT/<name>
-          ledger/<name>/<plan id>/<shard>.jsonl, <shard>.<stage>.json
+          ledger/<name>/<plan id>/<shard>.jsonl, <shard>.<stage>.json, <shard>.flight
           raw/<name>/<plan id>/<shard>     fetched bytes, until their rows are in
           progress/<name>.json             a view for people and scripts
           notices/<name>.json              how it stands, for those who tell of it
@@ -84,6 +84,10 @@ class DatasetState:
     def marker(self, shard_name: str, stage: str) -> Path:
         """The marker that one stage of one shard is done."""
         return self.ledger / f"{shard_name}.{stage}.json"
+
+    def flight(self, shard_name: str) -> Path:
+        """The rows of one shard that are being encoded."""
+        return self.ledger / f"{shard_name}.flight"
 
     def raw_file(self, shard_name: str) -> Path:
         """The fetched bytes of one shard."""

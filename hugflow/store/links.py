@@ -54,7 +54,8 @@ def _no_folder(folder: Path, why: str) -> CannotWrite:
     return CannotWrite(
         f"no link can be made in {folder}",
         why=why,
-        mend="set PROCESSED_ROOT to a folder you may write (`hugflow init` tests it)",
+        mend="set PROCESSED_ROOT to a folder you may write (`hugflow init` tests it), then run "
+        "the same command again",
     )
 
 

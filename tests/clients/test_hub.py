@@ -1,5 +1,6 @@
 """Asking the Hub: the right error for each refusal, and none for a fault that passes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from hugflow.errors import (
     RequestInvalid,
     SettingInvalid,
 )
+from hugflow.testing.exchange import Answer
 from hugflow.testing.faults import (
+    Encounter,
     Fault,
     IgnoreRange,
     LinkExpires,
@@ -402,3 +405,22 @@ def test_a_second_client_does_not_cut_the_connections_of_the_first(hub: Loopback
     Hub()
     assert get_session() is session
     assert not session.is_closed
+
+
+def test_an_answer_that_makes_no_sense_is_a_hub_that_cannot_answer(
+    hub: LoopbackHub, client: Hub, slept: list[float]
+):
+    hub.inject(Odd(), times=None)
+    with pytest.raises(HubUnavailable, match="doors/open@main") as failed:
+        client.fetch_repository("doors/open", "main")
+    assert "makes no sense" in failed.value.why
+    hub.clear_faults()
+    hub.inject(Odd())
+    assert client.fetch_repository("doors/open", "main").hf_id == "doors/open"
+
+
+class Odd:
+    """JSON that is none of the Hub's."""
+
+    def strike(self, met: Encounter) -> Answer:
+        return replace(met.answer, body=b'[{"lastModified": "yesterday"}]')

@@ -102,7 +102,7 @@ def test_a_row_that_is_made_after_all_has_not_failed(open_text: OpenText):
 @pytest.mark.parametrize(
     ("error", "state", "what"),
     [
-        (DiskFull("no room", why="y", mend="z"), "failed", "no room"),
+        (DiskFull("no room", why="y", mend="z"), "failed", "no room; 0 of 10 rows are safe"),
         (ValueError("x"), "failed", "unexpected ValueError"),
         (KeyboardInterrupt(), "interrupted", None),
     ],

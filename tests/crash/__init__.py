@@ -1,0 +1,1 @@
+"""Killing, filling disks and breaking lines: nothing is ever lost."""
