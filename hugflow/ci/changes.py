@@ -1,12 +1,13 @@
 """What a pull request changes: its request files, read as data at its head, and nothing else.
 
-Out of git's objects where both commits are there, which costs nothing and asks nobody; else from
-GitHub's API. Nothing is ever checked out.
+GitHub tells which files; where it cannot be asked, git's objects do. Nothing is ever checked out.
 """
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +17,21 @@ from hugflow.clients.git import (
     find_merge_base,
     list_changed_paths,
     no_plain_file,
+    read_blob,
     read_requests,
 )
 from hugflow.clients.git_program import GitFailed
 from hugflow.clients.github import GitHub
-from hugflow.clients.github_replies import ChangedFile
-from hugflow.clients.pulls import fetch_changed_files, fetch_file
-from hugflow.errors import FileMissing, RequestInvalid, UsageWrong
+from hugflow.clients.github_replies import ChangedFile, Pull
+from hugflow.clients.pulls import fetch_changed_files, fetch_file, fetch_pull
+from hugflow.clients.services import ServiceRefused, ServiceUnavailable
+from hugflow.errors import (
+    FileMissing,
+    HugflowError,
+    PlanOutOfDate,
+    RequestInvalid,
+    UsageWrong,
+)
 from hugflow.requests.folder import is_request_path
 from hugflow.requests.problems import Problem
 
@@ -30,6 +39,7 @@ log = logging.getLogger(__name__)
 
 # More than anybody reviews, and each costs a question to GitHub.
 MOST_REQUESTS = 500
+_WRONG_TOKEN = 401
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +86,10 @@ def read_changes(repository: Path, base: str, head: str) -> Changes:
         )
     changed = list_changed_paths(repository, since, commit)
     paths = {path for path in changed if is_request_path(path)}
-    _refuse_many(len(paths))
     files = read_requests(repository, commit)
+    asked = paths & (files.data_by_path.keys() | {problem.path for problem in files.problems})
+    if len(asked) > MOST_REQUESTS:
+        return _too_many(commit, len(asked), changed - paths)
     problems = tuple(problem for problem in files.problems if problem.path in paths)
     data = {path: files.data_by_path[path] for path in sorted(paths & files.data_by_path.keys())}
     deleted = paths - data.keys() - {problem.path for problem in problems}
@@ -85,36 +97,94 @@ def read_changes(repository: Path, base: str, head: str) -> Changes:
 
 
 def find_changes(repository: Path, github: GitHub, event: PullEvent) -> Changes:
-    """What a pull request changes, from wherever it can be had. Raises what asking GitHub raises."""
+    """What a pull request changes, from wherever it can be had.
+
+    The commit that the event names as its base may be an old one, and what main got since would
+    then seem to be the pull request's; so git is asked only where GitHub cannot be. Raises what
+    asking GitHub raises, and PlanOutOfDate where something was pushed since.
+    """
     try:
-        return read_changes(repository, event.base_sha, event.head_sha)
-    except (GitFailed, UsageWrong) as error:
-        log.debug("not read from git's objects: %s", error.what)
-    return fetch_changes(github, event)
+        return fetch_changes(github, event)
+    except ServiceUnavailable as error:
+        log.warning("%s (%s)", error.what, error.why)
+        try:
+            return read_changes(repository, event.base_sha, event.head_sha)
+        except (GitFailed, UsageWrong) as other:
+            log.debug("not read from git's objects either: %s", other.what)
+            raise error from None
 
 
 def fetch_changes(github: GitHub, event: PullEvent) -> Changes:
-    """What a pull request changes, as GitHub's API tells."""
-    files = fetch_changed_files(github, event.repository, event.number)
+    """What a pull request changes, as GitHub's API tells.
+
+    Raises PlanOutOfDate where something was pushed since: GitHub lists the newest head's.
+    """
+    files: list[ChangedFile] = []
+    refused: RequestInvalid | None = None
+    try:
+        files = fetch_changed_files(github, event.repository, event.number)
+    except RequestInvalid as error:
+        refused = error
+    refuse_moved(fetch_pull(github, event.repository, event.number), event)
+    if refused is not None:
+        return Changes(event.head_sha, {}, (_problem("requests", refused),))
     asked = [file for file in files if file.change != "removed" and is_request_path(file.path)]
-    _refuse_many(len(asked))
+    others = frozenset(file.path for file in files if not is_request_path(file.path))
+    if len(asked) > MOST_REQUESTS:
+        return _too_many(event.head_sha, len(asked), others)
     data: dict[str, bytes] = {}
     problems: list[Problem] = []
     for file in asked:
         try:
             content = fetch_file(github, event.repository, file.path, event.head_sha)
         except (RequestInvalid, FileMissing) as error:
-            problems.append(Problem(file.path, None, None, None, error.what, error.why, error.mend))
+            problems.append(_problem(file.path, error))
+            continue
+        except ServiceRefused as error:
+            if error.status == _WRONG_TOKEN:
+                raise
+            problems.append(_problem(file.path, error))
             continue
         if _is_content(file, content):
             data[file.path] = content
         else:
             problems.append(no_plain_file(file.path, is_link=True))
     deleted = {file.path for file in files if file.change == "removed"}
-    deleted |= {file.previous for file in files if file.previous is not None}
+    deleted |= {file.previous for file in files if file.change == "renamed" and file.previous}
     deleted = {path for path in deleted if is_request_path(path)} - data.keys()
-    others = {file.path for file in files if not is_request_path(file.path)}
-    return Changes(event.head_sha, data, tuple(problems), frozenset(deleted), frozenset(others))
+    return Changes(event.head_sha, data, tuple(problems), frozenset(deleted), others)
+
+
+def read_base_file(
+    repository: Path,
+    base: str,
+    path: str,
+    *,
+    github: GitHub | None = None,
+    event: PullEvent | None = None,
+) -> Container[bytes]:
+    """What the base holds of a file, by git's objects and by GitHub; empty where nobody tells.
+
+    Of a branch both its commit of the event and that of now.
+    """
+    found: list[bytes] = []
+    with suppress(GitFailed):
+        if (commit := find_commit(repository, base)) is not None:
+            found.append(read_blob(repository, commit, path))
+    if github is not None and event is not None:
+        with suppress(ServiceUnavailable, ServiceRefused, RequestInvalid, FileMissing):
+            found.append(fetch_file(github, event.repository, path, event.base_ref))
+    return found
+
+
+def refuse_moved(pull: Pull, event: PullEvent) -> None:
+    """Raise PlanOutOfDate where a pull request has another head by now."""
+    if pull.head_sha != event.head_sha:
+        raise PlanOutOfDate(
+            f"{event.name} is not at {event.head_sha[:7]} any more",
+            why=f"{pull.head_sha[:7]} was pushed to it since",
+            mend="nothing is to be done: the workflow runs again for the new commit",
+        )
 
 
 def _is_content(file: ChangedFile, content: bytes) -> bool:
@@ -123,10 +193,20 @@ def _is_content(file: ChangedFile, content: bytes) -> bool:
     return new(b"blob %d\0" % len(content) + content).hexdigest() == file.blob_sha
 
 
-def _refuse_many(requests: int) -> None:
-    if requests > MOST_REQUESTS:
-        raise RequestInvalid(
-            f"the pull request changes {requests:,} request files",
-            why=f"more than {MOST_REQUESTS} at once are not read",
-            mend="bring them by several pull requests",
-        )
+def _too_many(commit: str, requests: int, others: AbstractSet[str]) -> Changes:
+    problem = Problem(
+        "requests",
+        None,
+        None,
+        None,
+        f"the pull request changes {requests:,} request files",
+        f"more than {MOST_REQUESTS} at once are not read",
+        "bring them by several pull requests",
+    )
+    return Changes(commit, {}, (problem,), others=frozenset(others))
+
+
+def _problem(path: str, error: HugflowError) -> Problem:
+    # The path stands before it already.
+    what = error.what.removeprefix(f"{path} ")
+    return Problem(path, None, None, None, what, error.why, error.mend)

@@ -1,11 +1,11 @@
 """A runner's checkout: nothing of worth may lie in it, and no pull request may set anything in it."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
 
 from hugflow.ci.changes import Changes
-from hugflow.clients.git import read_blob
+from hugflow.clients.git import is_tracked
 from hugflow.clients.git_program import GitFailed
 from hugflow.errors import SettingInvalid, UsageWrong
 from hugflow.store.layout import Places
@@ -36,40 +36,45 @@ def refuse_inside(names: Iterable[str], checkout: Path) -> None:
     if found:
         raise SettingInvalid(
             f"{', '.join(found)} {'lies' if len(found) == 1 else 'lie'} inside the checkout "
-            f"{checkout}",
-            why="the runner's next checkout cleans that folder, and what was made would be gone",
+            f"{checkout}, or around it",
+            why="a checkout cleans its folder, and what was made would be gone",
             mend="on the runner, set "
             + " and ".join(f"{name}=/srv/hugflow/{_folder(name)}" for name in found)
             + " in its environment, or any other folder outside of the checkout",
         )
 
 
-def refuse_proposed_settings(root: Path, changes: Changes) -> None:
-    """Raise UsageWrong where the settings that hold here are those of the pull request.
+def refuse_proposed_settings(
+    root: Path, changes: Changes, read_base: Callable[[str], Container[bytes]]
+) -> None:
+    """Raise UsageWrong where the settings that hold here may be those of the pull request.
 
     Somebody could let our tokens go to an address of their own. What the workflow checks out is the
-    base, where this cannot be.
+    base, where this cannot be. read_base: gives what the base holds of a file; what is not known to
+    be the base's is taken for the pull request's.
     """
     for name in SETTINGS_FILES:
-        if name in changes.others and _is_checked_out(root, changes.commit, name):
+        if name not in changes.others:
+            continue
+        try:
+            here = (root / name).read_bytes()
+        except FileNotFoundError:
+            continue
+        if _may_be_checked_out(root, name) and here not in read_base(name):
             raise UsageWrong(
-                f"{name} here is the one that the pull request brings",
+                f"{name} here may be the one that the pull request brings",
                 why="what a pull request sets counts once it is on main, and not before",
                 mend="let the workflow check out the base, as `hugflow init` writes it; or bring "
                 f"{name} by a pull request of its own",
             )
 
 
-def _is_checked_out(root: Path, commit: str, name: str) -> bool:
+def _may_be_checked_out(root: Path, name: str) -> bool:
+    """Whether git brought it here; a file that it does not know was put there by somebody else."""
     try:
-        here = (root / name).read_bytes()
-    except FileNotFoundError:
-        return False
-    try:
-        return read_blob(root, commit, name) == here
+        return is_tracked(root, name)
     except GitFailed:
-        # The commit is not here, so it is not what was checked out.
-        return False
+        return True
 
 
 def _is_within(path: str, folder: str) -> bool:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from hugflow.ci.planning import Proposal
 from hugflow.errors import HugflowError
 from hugflow.ledger.journal import Outcome
-from hugflow.notify.conversation import Line, PullRequest, Service
+from hugflow.notify.conversation import Line, PullRequest, Service, pull_key
 from hugflow.notify.courier import Courier
 from hugflow.notify.notices import Notice
+from hugflow.notify.on_github import has_spoken
 from hugflow.notify.outbox import finish_conversation, open_conversation
 from hugflow.notify.senders import Senders
 from hugflow.notify.telling import Clock, utc_now
+from hugflow.requests.problems import show_path
 from hugflow.stages.build import Build
 from hugflow.stages.removed import forget_removed
 from hugflow.stages.sync import Synced, sync_dataset
@@ -54,7 +56,7 @@ def make_all(proposal: Proposal, wake: Wake, watch: Watch) -> Made:
         except HugflowError as error:
             made.failed[path] = error
     for path, build in proposal.complete.items():
-        log.info("Dataset already exists in storage: %s (%s)", build.folder.root, path)
+        log.info("Dataset already exists in storage: %s (%s)", build.folder.root, show_path(path))
     return made
 
 
@@ -74,12 +76,7 @@ def telling(
     Whatever cannot be told is the outbox's: nothing here fails or delays the block. Where it is
     stopped, the conversation goes on with whoever takes up the work.
     """
-    keys = []
-    for service in services:
-        if senders.of(service) is None or (pull is None and service == "github"):
-            continue
-        key = open_conversation(places, service, lines, clock(), pull=pull, details_url=details_url)
-        keys += [key] if key is not None else []
+    keys = _open_all(places, senders, services, lines, pull, details_url, clock)
     with Courier(places, senders, keys) as courier:
         courier.wake()
         try:
@@ -95,6 +92,56 @@ def telling(
         courier.flush(LAST_WORDS_S)
 
 
+def tell_nothing_is_asked(
+    places: Places, senders: Senders, pull: PullRequest, *, clock: Clock = utc_now
+) -> None:
+    """Let what stands on a pull request say that it asks for nothing any more.
+
+    Where nothing was said, nothing is. Whatever keeps it from being told is logged.
+    """
+    github = senders.github
+    key = pull_key("github", pull.repository, pull.number)
+    try:
+        if github is None or not has_spoken(places, github, pull):
+            return
+        open_conversation(places, "github", (), clock(), pull=pull, is_begun=True)
+    except (HugflowError, OSError) as error:
+        log.warning("%s#%d is told nothing: %s", pull.repository, pull.number, error)
+        return
+    with Courier(places, senders, [key]) as courier:
+        _finish(places, [key], clock)
+        courier.flush(LAST_WORDS_S)
+
+
+def _open_all(
+    places: Places,
+    senders: Senders,
+    services: Sequence[Service],
+    lines: Sequence[Line],
+    pull: PullRequest | None,
+    details_url: str | None,
+    clock: Clock,
+) -> list[str]:
+    """Open what is to be told, and give its keys; a dataset by itself, where there is no pull request."""
+    keys: list[str] = []
+    for service in services:
+        if senders.of(service) is None or (pull is None and service == "github"):
+            continue
+        for told in [lines] if pull is not None else [[line] for line in lines if line.dataset]:
+            try:
+                key = open_conversation(
+                    places, service, told, clock(), pull=pull, details_url=details_url
+                )
+            except (HugflowError, OSError) as error:
+                log.warning("%s is told nothing: %s", service, error)
+                continue
+            keys += [key] if key is not None else []
+    return keys
+
+
 def _finish(places: Places, keys: Sequence[str], clock: Clock) -> None:
     for key in keys:
-        finish_conversation(places, key, clock())
+        try:
+            finish_conversation(places, key, clock())
+        except (HugflowError, OSError) as error:
+            log.warning("%s cannot be finished: %s", key, error)

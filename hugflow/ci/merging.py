@@ -3,16 +3,20 @@
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from hugflow.ci.event import PullEvent
 from hugflow.clients.github import GitHub
 from hugflow.clients.github_replies import Verdict
-from hugflow.clients.pulls import fetch_verdicts, merge_pull
+from hugflow.clients.pulls import fetch_pull, fetch_verdicts, merge_pull
+from hugflow.clients.services import ServiceRefused
 from hugflow.errors import HugflowError
 
 log = logging.getLogger(__name__)
 
 OUR_CHECK = "hugflow"
+# Method not allowed: https://docs.github.com/rest/pulls/pulls#merge-a-pull-request.
+_NOT_ALLOWED_YET = 405
 PATIENCE_S = 600.0
 LOOK_EVERY_S = 15.0
 
@@ -32,25 +36,47 @@ def merge_when_green(
     """Merge at the head that was worked on, and give the commit that this made.
 
     Checks that are still at work are waited for, but for those of the workflow run that we are in:
-    it goes on until we end. Raises NotMerged where one of them is red or does not end in time, and
-    what `merge_pull` raises.
+    it goes on until we end. So is a rule that GitHub names, such as a required check that has not
+    begun. Raises NotMerged where one of them is red, cannot be read, or does not end in time, and
+    where the pull request goes to another branch by now; else what `merge_pull` raises.
     """
     ends_at = time.monotonic() + patience_s
     while True:
-        verdicts = [
-            each
-            for each in fetch_verdicts(github, event.repository, event.head_sha)
-            if not _is_ours(each, run_id)
-        ]
-        if bad := sorted({each.name for each in verdicts if each.word == "bad"}):
-            raise _left(event, f"not green: {', '.join(bad)}")
-        pending = sorted({each.name for each in verdicts if each.word == "pending"})
-        if not pending:
-            return merge_pull(github, event.repository, event.number, event.head_sha)
+        waits_for = _try_to_merge(github, event, run_id)
+        if isinstance(waits_for, _Merged):
+            return waits_for.commit
         if time.monotonic() + LOOK_EVERY_S > ends_at:
-            raise _left(event, f"still at work: {', '.join(pending)}")
-        log.info("%s is merged once these end: %s", event.name, ", ".join(pending))
+            raise _left(event, waits_for)
+        log.info("%s is merged once it may be: %s", event.name, waits_for)
         sleep(LOOK_EVERY_S)
+
+
+@dataclass(frozen=True, slots=True)
+class _Merged:
+    """It is merged, as this commit."""
+
+    commit: str
+
+
+def _try_to_merge(github: GitHub, event: PullEvent, run_id: str | None) -> "_Merged | str":
+    """Merge it, or say what has to be waited for."""
+    try:
+        found = fetch_verdicts(github, event.repository, event.head_sha)
+    except ServiceRefused as error:
+        raise _left(event, f"its checks cannot be read: {error.why}") from error
+    verdicts = [each for each in found if not _is_ours(each, run_id)]
+    if bad := sorted({each.name for each in verdicts if each.word == "bad"}):
+        raise _left(event, f"not green: {', '.join(bad)}")
+    if pending := sorted({each.name for each in verdicts if each.word == "pending"}):
+        return f"still at work: {', '.join(pending)}"
+    if fetch_pull(github, event.repository, event.number).base_ref != event.base_ref:
+        raise _left(event, f"it does not go to {event.base_ref} any more")
+    try:
+        return _Merged(merge_pull(github, event.repository, event.number, event.head_sha))
+    except ServiceRefused as error:
+        if error.status != _NOT_ALLOWED_YET:
+            raise
+        return error.why
 
 
 def _is_ours(verdict: Verdict, run_id: str | None) -> bool:

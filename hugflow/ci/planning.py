@@ -1,7 +1,7 @@
 """Planning what a pull request asks for: a build for each add, and what would go with each removal."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -21,7 +21,7 @@ from hugflow.stages.build import Build
 from hugflow.stages.estimate import Estimate, estimate
 from hugflow.stages.manifest import is_published_as
 from hugflow.stages.noticed import plan_facts, status_notice
-from hugflow.stages.open import open_build
+from hugflow.stages.open import foresee_build, open_build
 from hugflow.stages.options import Options
 from hugflow.stages.status import read_status
 from hugflow.store.layout import Places
@@ -51,12 +51,17 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Where things are planned, and how. has_token: whether the Hub knows us."""
+    """Where things are planned, and how.
+
+    has_token: whether the Hub knows us. is_binding: whether the plans come into force; else nothing
+    of a dataset changes, for a pull request may never be merged.
+    """
 
     places: Places
     hub: Hub
     options: Options
     has_token: bool
+    is_binding: bool
     clock: Callable[[], datetime]
 
     def plan(self, requests: RequestSet) -> Proposal:
@@ -85,17 +90,20 @@ class Planner:
             for line in to_lines(requests)
         ]
         removals = {removal.path: removal for removal in requests.removals}
+        # What main counts: files, also those that are refused.
+        together = sum(line.kind == "remove" for line in lines)
         for line in lines:
             told_line = line
             if line.path in removals:
-                told_line, error_found = self._plan_removal(line, removals[line.path], removals)
+                told_line, error_found = self._plan_removal(line, removals[line.path], together)
                 if error_found is not None:
                     proposal.failed[line.path] = error_found
             proposal.lines.append(told_line)
         return proposal
 
     def _plan_add(self, request: AddRequest) -> tuple[Build, Facts]:
-        build = open_build(request, self.places, self.hub, self.options)
+        open_it = open_build if self.is_binding else foresee_build
+        build = open_it(request, self.places, self.hub, self.options)
         estimated: Estimate | None = None
         try:
             estimated = estimate(build, has_token=self.has_token)
@@ -110,14 +118,13 @@ class Planner:
         return replace(notice, failure=Failure.of(error))
 
     def _plan_removal(
-        self, line: Line, file: RemovalFile, together: Iterable[str]
+        self, line: Line, file: RemovalFile, together: int
     ) -> tuple[Line, HugflowError | None]:
-        """The line with what would go, or why it may not."""
-        count = len(list(together))
+        """The line with what would go, or why it may not; together: how many removals there are."""
         try:
-            if is_unconfirmed(file.request, count):
+            if is_unconfirmed(file.request, together):
                 raise RequestInvalid(
-                    f"{count} removals come together",
+                    f"{together} removals come together",
                     why=f"more than {MOST_TOGETHER} at once may be a slip, and nothing would be "
                     "removed",
                     mend="write `confirm: true` into each, or bring them by several pull requests",

@@ -3,11 +3,12 @@
 import logging
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,7 +24,7 @@ from hugflow.cli.output import (
     print_warning,
 )
 from hugflow.cli.progress import watch_rows
-from hugflow.errors import HugflowError, UsageWrong
+from hugflow.errors import HugflowError, SettingInvalid, UsageWrong
 from hugflow.requests.problems import show_path
 from hugflow.settings import Project
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from hugflow.ci.job import Made
     from hugflow.ci.planning import Proposal
     from hugflow.clients.github import GitHub
-    from hugflow.notify.conversation import Line, Service
+    from hugflow.notify.conversation import Line, PullRequest, Service
     from hugflow.requests.policy import Policy
     from hugflow.stages.build import Build
     from hugflow.stages.options import Options
@@ -41,8 +42,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# What only asks GitHub is asked again for so long where that may help.
+# What only asks GitHub is asked again for so long where that may help; where git may know it too,
+# for so short.
 PATIENCE_S = 60.0
+BRIEF_S = 5.0
 
 
 def sync(
@@ -77,6 +80,8 @@ def sync(
     _hide_from_workflow_commands(os.environ)
     run = _open_run(base, head, is_plan_only=is_plan_only)
     if run is None:
+        if as_json:
+            print_json({"pull_request": None, "datasets": []})
         return
     proposal, made = _carry_out(run)
     entries = _tell(run, proposal, made)
@@ -119,20 +124,20 @@ def _open_run(base: str | None, head: str | None, *, is_plan_only: bool) -> _Run
     inside = find_inside(project.places, checkout := find_checkout(root, os.environ))
     if not is_plan_only:
         refuse_inside(inside, checkout)
-    event, changes = _find_changes(project, root, base, head)
+    event, changes, read_base = _find_changes(project, root, base, head)
     if event is not None and event.base_ref != project.settings.requests_branch:
         print_talk(
             f"{event.name} goes to {show_path(event.base_ref)}: only requests on "
             f"{project.settings.requests_branch} count (REQUESTS_BRANCH)"
         )
         return None
-    refuse_proposed_settings(root, changes)
+    refuse_proposed_settings(root, changes, read_base)
     for path in sorted(changes.deleted):
-        print_talk(
-            f"{show_path(path)} is deleted, which removes no dataset: a file in requests/remove/ does"
-        )
+        print_talk(f"{show_path(path)} is deleted: {_what_deleting_does(path)}")
     if not changes.paths:
         print_talk("no request is added or changed, so there is nothing to do")
+        if event is not None:
+            _take_back(project, event)
         return None
     main, policy = _read_main(project, root, event, base)
     makes = _makes(project, event, is_plan_only=is_plan_only)
@@ -156,11 +161,21 @@ def _makes(project: Project, event: "PullEvent | None", *, is_plan_only: bool) -
     return True
 
 
+def _what_deleting_does(path: str) -> str:
+    from hugflow.requests.read import request_kind
+
+    if request_kind(PurePosixPath(path)) == "remove":
+        return "its dataset may be asked for again"
+    return "that removes no dataset, a file in requests/remove/ does"
+
+
 def _find_changes(
     project: Project, root: Path, base: str | None, head: str | None
-) -> "tuple[PullEvent | None, Changes]":
-    from hugflow.ci.changes import find_changes, read_changes
+) -> "tuple[PullEvent | None, Changes, Callable[[str], Container[bytes]]]":
+    """The pull request, what it changes, and how to read what its base holds."""
+    from hugflow.ci.changes import fetch_changes, find_changes, read_base_file, read_changes
     from hugflow.ci.event import read_event
+    from hugflow.clients.services import ServiceUnavailable
 
     if base is not None or head is not None:
         if base is None or head is None:
@@ -169,7 +184,7 @@ def _find_changes(
                 why="what changes is what lies between the two",
                 mend="give both, or neither: then GITHUB_EVENT_PATH tells of the pull request",
             )
-        return None, read_changes(root, base, head)
+        return None, read_changes(root, base, head), partial(read_base_file, root, base)
     path = os.environ.get("GITHUB_EVENT_PATH")
     if not path:
         raise UsageWrong(
@@ -178,8 +193,33 @@ def _find_changes(
             mend="give --base and --head, such as `--base origin/main --head HEAD`",
         )
     event = read_event(Path(path))
-    with _open_github(project) as github:
-        return event, find_changes(root, github, event)
+    _refuse_unsure_github(project)
+    try:
+        with _open_github(project, patience_s=BRIEF_S) as github:
+            changes = find_changes(root, github, event)
+    except ServiceUnavailable:
+        with _open_github(project) as github:
+            changes = fetch_changes(github, event)
+
+    def read_base(name: str) -> Container[bytes]:
+        with _open_github(project, patience_s=BRIEF_S) as github:
+            return read_base_file(root, event.base_sha, name, github=github, event=event)
+
+    return event, changes, read_base
+
+
+def _refuse_unsure_github(project: Project) -> None:
+    """Raise SettingInvalid where GitHub's address comes out of a file of the checkout.
+
+    Our token goes there before it is known whose file that is.
+    """
+    origin = project.origins["GITHUB_API_URL"]
+    if origin in (".env", "hugflow.yaml"):
+        raise SettingInvalid(
+            f"GITHUB_API_URL is set in {origin}",
+            why="in a workflow that file may be the pull request's, and the token would go there",
+            mend="set it in the environment, as GitHub's runner does",
+        )
 
 
 def _open_github(project: Project, *, patience_s: float = PATIENCE_S) -> "GitHub":
@@ -193,20 +233,23 @@ def _read_main(
     project: Project, root: Path, event: "PullEvent | None", base: str | None
 ) -> "tuple[Mapping[str, bytes], Policy]":
     """Request files and policy of main: of the branch itself, else of the commit it was left at."""
-    from hugflow.clients.git import fetch_request_files, find_commit, read_requests
+    from hugflow.clients.git import RequestFiles, fetch_request_files, find_commit, read_requests
+    from hugflow.clients.git_program import GitFailed
     from hugflow.requests.folder import read_folder
-    from hugflow.requests.policy import read_policy
+    from hugflow.requests.policy import read_main_policy
 
+    files: RequestFiles | None = None
     try:
         files = fetch_request_files(project.find_remote(), project.places.mirror)
-        return files.data_by_path, read_policy(files.config)
     except HugflowError as error:
         log.warning("main cannot be fetched: %s (%s)", error.what, error.why)
-    with suppress(HugflowError):
+    with suppress(GitFailed):
         commit = find_commit(root, base if event is None and base is not None else _base_of(event))
-        if commit is not None:
+        if files is None and commit is not None:
             files = read_requests(root, commit)
-            return files.data_by_path, read_policy(files.config)
+    if files is not None:
+        # A policy that cannot be read is not an empty one.
+        return files.data_by_path, read_main_policy(files.config, files.problems)
     log.warning("main is taken to be what is checked out in %s", root)
     return read_folder(root), project.policy
 
@@ -220,7 +263,6 @@ def _carry_out(run: _Run) -> "tuple[Proposal, Made]":
     from hugflow.ci.job import Made, make_all, telling
     from hugflow.ci.planning import Planner
     from hugflow.ci.proposal import propose
-    from hugflow.notify.conversation import PullRequest
 
     project = run.project
     requests = propose(project.places, run.main, run.changes)
@@ -229,15 +271,13 @@ def _carry_out(run: _Run) -> "tuple[Proposal, Made]":
         open_hub(project),
         run.options,
         has_token=project.hf_token is not None,
+        is_binding=run.makes,
         clock=_now,
     )
     proposal = planner.plan(requests)
     if run.makes:
         _refuse_moved(run)
-    pull = None
-    if run.event is not None:
-        event = run.event
-        pull = PullRequest(event.repository, event.number, event.head_sha, event.url)
+    pull = _pull_of(run.event) if run.event is not None else None
     services: Sequence[Service] = ("github", "slack") if run.makes else ("github",)
     with (
         project.open_senders(repository=pull.repository if pull is not None else None) as senders,
@@ -246,14 +286,29 @@ def _carry_out(run: _Run) -> "tuple[Proposal, Made]":
         ) as wake,
     ):
         made = make_all(proposal, wake, _watch(run)) if run.makes else Made()
-    _write_summary(run, proposal.lines)
+    _write_summary(run, pull, proposal.lines)
     return proposal, made
+
+
+def _pull_of(event: "PullEvent") -> "PullRequest":
+    from hugflow.notify.conversation import PullRequest
+
+    return PullRequest(event.repository, event.number, event.head_sha, event.url)
+
+
+def _take_back(project: Project, event: "PullEvent") -> None:
+    """Let a comment that stands say that nothing is asked for any more; else nothing is said."""
+    from hugflow.ci.job import tell_nothing_is_asked
+
+    with project.open_senders(repository=event.repository) as senders:
+        tell_nothing_is_asked(project.places, senders, _pull_of(event))
 
 
 def _refuse_moved(run: _Run) -> None:
     """Raise PlanOutOfDate where something was pushed since, or it is not open any more."""
+    from hugflow.ci.changes import refuse_moved
     from hugflow.clients.pulls import fetch_pull
-    from hugflow.clients.services import ServiceUnavailable
+    from hugflow.clients.services import ServiceRefused, ServiceUnavailable
     from hugflow.errors import PlanOutOfDate
 
     event = run.event
@@ -262,16 +317,11 @@ def _refuse_moved(run: _Run) -> None:
     try:
         with _open_github(run.project, patience_s=0.0) as github:
             pull = fetch_pull(github, event.repository, event.number)
-    except ServiceUnavailable as error:
+    except (ServiceUnavailable, ServiceRefused) as error:
         # The work waits for nobody; where something was pushed, the next run has it.
         log.warning("%s (%s)", error.what, error.why)
         return
-    if pull.head_sha != event.head_sha:
-        raise PlanOutOfDate(
-            f"{event.name} is not at {event.head_sha[:7]} any more",
-            why=f"{pull.head_sha[:7]} was pushed to it since it was planned",
-            mend="nothing is to be done: the workflow runs again for the new commit",
-        )
+    refuse_moved(pull, event)
     if not pull.is_open:
         raise PlanOutOfDate(
             f"{event.name} is not open any more",
@@ -357,6 +407,12 @@ def _merge(run: _Run, proposal: "Proposal") -> None:
     if proposal.has_removals:
         print_talk(f"{event.name} is left for people to merge: it removes datasets")
         return
+    if beside := sorted({*run.changes.others, *run.changes.deleted}):
+        more = f" and {len(beside) - 1:,} more" if len(beside) > 1 else ""
+        print_talk(
+            f"{event.name} is left for people to merge: it changes {show_path(beside[0])}{more} too"
+        )
+        return
     if any(line.path not in {*proposal.builds, *proposal.complete} for line in proposal.lines):
         print_talk(f"{event.name} is left for people to merge: not all of it could be done")
         return
@@ -373,18 +429,21 @@ def _merge(run: _Run, proposal: "Proposal") -> None:
         record(run.project.places, deed)
 
 
-def _write_summary(run: _Run, lines: "Sequence[Line]") -> None:
+def _write_summary(run: _Run, pull: "PullRequest | None", lines: "Sequence[Line]") -> None:
     """Leave the plan on the workflow run's page, for whoever may not be commented to."""
-    from hugflow.notify.conversation import Conversation
-    from hugflow.notify.outbox import read_latest
+    from hugflow.notify.conversation import Conversation, pull_key
+    from hugflow.notify.outbox import read_conversation, read_latest
     from hugflow.notify.texts import render_summary
 
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if not path:
         return
-    now = _now()
-    conversation = Conversation("summary", "github", None, tuple(lines), now, now)
-    text = render_summary(read_latest(run.project.places, conversation))
+    places, now, told = run.project.places, _now(), None
+    if pull is not None:
+        told = read_conversation(places, pull_key("github", pull.repository, pull.number))
+    if told is None:
+        told = Conversation("summary", "github", None, tuple(lines), now, now)
+    text = render_summary(read_latest(places, told))
     try:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(text)

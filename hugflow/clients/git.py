@@ -210,6 +210,12 @@ def list_changed_paths(repository: Path, before: str, after: str) -> set[str]:
     return {os.fsdecode(path) for path in listed.split(b"\0") if path}
 
 
+def is_tracked(work_tree: Path, path: str) -> bool:
+    """Whether git has a file in its index; raises GitFailed where there is no repository."""
+    arguments = ["ls-files", "-z", "--", f":(literal){path}"]
+    return bool(run_git(work_tree, arguments, READ_TIMEOUT_S))
+
+
 def read_blob(repository: Path, commit: str, path: str) -> bytes:
     """The bytes of a file at a commit; raises GitFailed where there is none."""
     return run_git(repository, ["cat-file", "blob", f"{commit}:{path}"], READ_TIMEOUT_S)

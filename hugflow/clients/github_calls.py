@@ -81,9 +81,9 @@ def latest_check_runs_call(repository: str, sha: str, page: int) -> Call:
     return Call("GET", f"{_repo(repository)}/commits/{sha}/check-runs", parameters=parameters)
 
 
-def combined_status_call(repository: str, sha: str) -> Call:
+def combined_status_call(repository: str, sha: str, page: int) -> Call:
     """The latest commit status of each context: https://docs.github.com/rest/commits/statuses#get-the-combined-status-for-a-specific-reference."""
-    parameters: dict[str, str | int] = {"per_page": PAGE_SIZE}
+    parameters: dict[str, str | int] = {"per_page": PAGE_SIZE, "page": page}
     return Call("GET", f"{_repo(repository)}/commits/{sha}/status", parameters=parameters)
 
 

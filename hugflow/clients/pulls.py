@@ -1,7 +1,5 @@
 """Pull requests: reading them, what they change and how it is judged, and merging them."""
 
-import logging
-
 from hugflow.clients.github import GitHub
 from hugflow.clients.github_calls import (
     MergeMethod,
@@ -28,8 +26,6 @@ from hugflow.clients.github_replies import (
 from hugflow.clients.services import ServiceRefused, ServiceUnavailable
 from hugflow.errors import FileMissing, PlanOutOfDate, RequestInvalid
 
-log = logging.getLogger(__name__)
-
 # GitHub lists no more: https://docs.github.com/rest/pulls/pulls#list-pull-requests-files
 MOST_FILES = 3_000
 
@@ -40,10 +36,17 @@ def fetch_pull(github: GitHub, repository: str, number: int) -> Pull:
 
 
 def fetch_changed_files(github: GitHub, repository: str, number: int) -> list[ChangedFile]:
-    """The files that a pull request changes, in GitHub's order; at most MOST_FILES of them."""
+    """The files that a pull request changes, in GitHub's order.
+
+    Raises RequestInvalid where there may be more of them than GitHub lists.
+    """
     files = list(github.fetch_all(lambda page: files_call(repository, number, page), read_files))
     if len(files) >= MOST_FILES:
-        log.warning("%s#%d changes more files than GitHub lists", repository, number)
+        raise RequestInvalid(
+            f"the pull request changes {len(files):,} files or more",
+            why="GitHub lists no more of them, so nobody knows all that it asks for",
+            mend="bring its requests by pull requests of their own",
+        )
     return files
 
 
@@ -76,18 +79,17 @@ def fetch_file(github: GitHub, repository: str, path: str, ref: str) -> bytes:
 def fetch_verdicts(github: GitHub, repository: str, sha: str) -> list[Verdict]:
     """What every check and status says of a commit, the latest of each name.
 
-    A token that may not read the ones hears of the others alone.
+    Raises ServiceRefused where the token may not read the ones or the others.
     """
-    found: list[Verdict] = []
-    try:
-        found += github.fetch_all(
+    found = list(
+        github.fetch_all(
             lambda page: latest_check_runs_call(repository, sha, page), read_check_verdicts
         )
-    except ServiceRefused as error:
-        if error.status != 403:
-            raise
-        log.warning("the token may not read the checks of %s: %s", repository, error.why)
-    return found + read_status_verdicts(github.send(combined_status_call(repository, sha)))
+    )
+    found += github.fetch_all(
+        lambda page: combined_status_call(repository, sha, page), read_status_verdicts
+    )
+    return found
 
 
 def merge_pull(

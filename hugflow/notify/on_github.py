@@ -24,12 +24,14 @@ from hugflow.clients.github_calls import (
 )
 from hugflow.clients.github_replies import read_check_run
 from hugflow.clients.services import ServiceRefused, ServiceUnavailable
-from hugflow.notify.conversation import CheckTold, PullRequest
+from hugflow.notify.conversation import CheckTold, PullRequest, pull_key
 from hugflow.notify.escape import safe_url
 from hugflow.notify.markers import is_marked, living_marker, outcome_marker
+from hugflow.notify.outbox import read_conversation
 from hugflow.notify.outcome import find_mark, render_outcome
 from hugflow.notify.telling import Telling, digest, shape
 from hugflow.notify.texts import CheckText, render_check, render_living, render_status
+from hugflow.store.layout import Places
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +93,20 @@ def _find_or_make(telling: Telling, github: GitHub, pull: PullRequest, text: str
             send_edit(github, pull.repository, found.id, text)
         return found.id
     return _make(telling, github, pull, text, "asked_at")
+
+
+def has_spoken(places: Places, github: GitHub, pull: PullRequest) -> bool:
+    """Whether we have said something on a pull request, from here or from elsewhere.
+
+    Raises what asking GitHub raises.
+    """
+    if read_conversation(places, pull_key("github", pull.repository, pull.number)) is not None:
+        return True
+    marker = living_marker(pull)
+    found = fetch_own_comment(
+        github, pull.repository, pull.number, lambda body: is_marked(body, marker)
+    )
+    return found is not None
 
 
 def _edit(

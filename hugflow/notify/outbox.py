@@ -60,12 +60,14 @@ def open_conversation(
     *,
     pull: PullRequest | None = None,
     details_url: str | None = None,
+    is_begun: bool = False,
 ) -> str | None:
     """Begin to speak of these requests on a pull request, or of the one dataset; its key.
 
     Where it was begun before, it goes on: in the same comment, about these lines. A line without a
     notice begins as planned, or as pending where it has no facts: what was told of its dataset
-    before this moment does not count. None, and nothing is begun, where there is no request.
+    before this moment does not count. None, and nothing is begun, where there is no request; is_begun:
+    it was begun elsewhere, so it goes on without one.
 
     Without a pull request there has to be a line with a dataset.
     """
@@ -77,7 +79,7 @@ def open_conversation(
 
     def change(old: Conversation | None) -> Conversation | None:
         if old is None:
-            if not found:
+            if not found and not is_begun:
                 return None
             old = Conversation(key, service, pull, found, now, now)
         return replace(

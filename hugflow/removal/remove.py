@@ -150,9 +150,10 @@ def remove_dataset(
         refuse_used(removal.name, removal.uses)
         # Before anything goes: what nobody can be told of is not removed.
         record(places, _removed(removal, order))
-        entry = _begin(places, removal, order)
-        on_step("record")
+        entry = _to_entry(places, removal, order)
         try:
+            _begin(places, removal, order, entry)
+            on_step("record")
             _carry_out(places, removal, entry, on_step)
         except (OSError, HugflowError):
             _take_back(places, entry)
@@ -182,30 +183,33 @@ def _removed(removal: Removal, order: Order) -> Deed:
     return Deed(order.by, "removed", removal.name, result={**result, "reason": order.reason})
 
 
-def _begin(places: Places, removal: Removal, order: Order) -> TrashEntry:
-    """Record the removal, or take up again one that a kill ended half-way."""
+def _to_entry(places: Places, removal: Removal, order: Order) -> TrashEntry:
+    """The removal as the trash keeps it, or the one again that a kill ended half-way."""
     begun = _begun_entry(places, removal.name)
     if begun is not None:
-        entry = replace(
+        return replace(
             begun,
             phase="going",
             removed_at=order.at,
             was_linked=begun.was_linked or removal.link is not None,
             has_tree=begun.has_tree or removal.folder is not None,
         )
-    else:
-        entry = TrashEntry(
-            id=entry_id(removal.name, order.at),
-            name=removal.name,
-            phase="going",
-            removed_at=order.at,
-            by=order.by,
-            reason=order.reason,
-            files=removal.size.files,
-            bytes=removal.size.all_bytes,
-            was_linked=removal.link is not None,
-            has_tree=removal.folder is not None,
-        )
+    return TrashEntry(
+        id=entry_id(removal.name, order.at),
+        name=removal.name,
+        phase="going",
+        removed_at=order.at,
+        by=order.by,
+        reason=order.reason,
+        files=removal.size.files,
+        bytes=removal.size.all_bytes,
+        was_linked=removal.link is not None,
+        has_tree=removal.folder is not None,
+    )
+
+
+def _begin(places: Places, removal: Removal, order: Order, entry: TrashEntry) -> None:
+    """Record that it goes, before anything does."""
     write_entry(places, entry)
     write_removed(
         places,
@@ -220,7 +224,6 @@ def _begin(places: Places, removal: Removal, order: Order) -> TrashEntry:
             trash_id=entry.id,
         ),
     )
-    return entry
 
 
 def _carry_out(

@@ -12,6 +12,10 @@ from hugflow.errors import HugflowError
 from hugflow.store.layout import Places
 
 
+class UsesUnknown(HugflowError):
+    """It cannot be seen whether something uses the dataset that is to be removed."""
+
+
 class DatasetInUse(HugflowError):
     """Something uses the dataset that is to be removed."""
 
@@ -25,8 +29,15 @@ class Use:
 
 
 def find_uses(places: Places, name: str) -> tuple[Use, ...]:
-    """Everything that uses the dataset called `name`; raises OSError when that cannot be seen."""
-    return tuple(use for find in FINDERS for use in find(places, name))
+    """Everything that uses the dataset called `name`; raises UsesUnknown when that cannot be seen."""
+    try:
+        return tuple(use for find in FINDERS for use in find(places, name))
+    except OSError as error:
+        raise UsesUnknown(
+            f"{name} is not removed, because nobody knows what uses it",
+            why=f"{error.filename} cannot be looked into: {error.strerror}",
+            mend="let this user read it, or move it out of PROCESSED_ROOT",
+        ) from error
 
 
 def refuse_used(name: str, uses: Iterable[Use]) -> None:

@@ -10,7 +10,7 @@ Each line may be left out. `*` stands for any text. What is said on a pull reque
 not count.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated
 
@@ -21,7 +21,7 @@ from yaml.constructor import SafeConstructor
 from hugflow.errors import RequestInvalid
 from hugflow.nearest import nearest_name
 from hugflow.requests.grammar import BYTES_PER_GB
-from hugflow.requests.problems import show_key
+from hugflow.requests.problems import Problem, show_key
 
 FILE = "hugflow.yaml"
 LARGEST_FILE_BYTES = 64 * 1024
@@ -82,6 +82,18 @@ def read_policy(data: bytes | None) -> Policy:
         return Policy.model_validate(value)
     except ValidationError as error:
         raise _invalid(node, _explain(error)) from None
+
+
+def read_main_policy(config: bytes | None, problems: Iterable[Problem]) -> Policy:
+    """The policy of a commit: `config` is its `hugflow.yaml`, None where it has none.
+
+    problems: what kept files of that commit from being read. Raises PolicyInvalid where that file is
+    among them: nobody knows what it allows.
+    """
+    for problem in problems:
+        if problem.path == FILE:
+            raise PolicyInvalid(problem.headline, why=problem.why, mend=problem.mend)
+    return read_policy(config)
 
 
 def refuse_request(policy: Policy, name: str, owner: str | None) -> None:

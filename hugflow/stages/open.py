@@ -65,6 +65,18 @@ def open_build(
         return build
 
 
+def foresee_build(request: AddRequest, places: Places, hub: Hub, options: Options) -> Build:
+    """The build that `open_build` would give: nothing is recorded, and nothing comes into force.
+
+    Its tree may be another one's by the time it is made. Raises what `open_build` raises.
+    """
+    plan = find_plan(request, places, hub, options)
+    if not is_published_as(places, plan):
+        refuse_request(options.policy, request.name, request.owner)
+        refuse_plan(options.policy, request.name, plan.licence, plan.source_bytes)
+    return Build(request, plan, places, hub, options, places.dataset(request.name))
+
+
 def _planned(plan: Plan, before: Plan | None, options: Options) -> Deed:
     result: dict[str, int | str] = {
         "rows": plan.rows,

@@ -1,6 +1,6 @@
 """Where datasets lie and how they are made, for Dagster."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -8,7 +8,8 @@ from typing import Self
 import dagster as dg
 
 from hugflow.requests.grammar import bad_rows_setting
-from hugflow.requests.policy import Policy, PolicyInvalid, policy_unreadable, read_policy
+from hugflow.requests.policy import Policy, PolicyInvalid, policy_unreadable, read_main_policy
+from hugflow.requests.problems import Problem
 from hugflow.settings import Project
 from hugflow.stages.options import Options
 from hugflow.store.layout import Places
@@ -33,12 +34,17 @@ class Storage(dg.ConfigurableResource["Storage"]):
     policy_fault: str | None = None
 
     @classmethod
-    def of(cls, project: Project, policy: bytes | None = None) -> Self:
-        """Take everything from the project's settings; policy: the `hugflow.yaml` that counts."""
+    def of(
+        cls, project: Project, policy: bytes | None = None, problems: Iterable[Problem] = ()
+    ) -> Self:
+        """Take everything from the project's settings.
+
+        policy: the `hugflow.yaml` that counts. problems: what kept files beside it from being read.
+        """
         places, options = project.places, project.options_without_policy
         rules, fault = Policy(), None
         try:
-            rules = read_policy(policy)
+            rules = read_main_policy(policy, problems)
         except PolicyInvalid as error:
             # The rest has to load all the same, so that main can mend it.
             fault = error.why

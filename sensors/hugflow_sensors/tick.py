@@ -15,7 +15,7 @@ from hugflow.errors import HugflowError
 from hugflow.requests.catalog import Catalog
 from hugflow.requests.collect import AddFile, ParsedFiles, RemovalFile, RequestSet, parse_files
 from hugflow.requests.model import AddRequest, RemoveRequest
-from hugflow.requests.policy import read_policy
+from hugflow.requests.policy import Policy, read_main_policy
 from hugflow.shards.plans import read_current_id, read_current_plan
 from hugflow.stages.build import Build
 from hugflow.stages.open import changed_fields, open_build
@@ -139,7 +139,7 @@ class Tick:
             if identity is None or self._is_waiting(identity.name, file.request):
                 continue
             with self._attempt(identity.name, file):
-                policy = read_policy(self.catalog.config)
+                policy = self._read_policy()
                 removals = Removals(instance, places, self.catalog, branch, self.busy, policy)
                 if said := removals.carry_out(file, identity):
                     self.words.append(said)
@@ -179,6 +179,10 @@ class Tick:
             self.known.told[:] = self.words
         words = self.words or ["main asks for nothing"]
         return to_result(Memo(self.troubles, self.memo.reloaded), words, self.runs, self.events)
+
+    def _read_policy(self) -> Policy:
+        """Main's own of this moment: what was loaded may be older."""
+        return read_main_policy(self.catalog.config, self.catalog.problems)
 
     def _stands(self, request: AddRequest) -> bool:
         """Whether the dataset was complete for this very request, and its link still stands."""
@@ -236,8 +240,7 @@ class Tick:
             again = f"`hugflow retry {name}` makes it again, and so does a change of its request"
             self.words.append(f"{name}: removed by hand; {again}")
             return
-        # Main's own of this moment: what was loaded may be older.
-        policy = read_policy(self.catalog.config)
+        policy = self._read_policy()
         options = self.storage.options(lock_wait_s=0.0, policy=policy)
         options = replace(options, actor="requests_on_main")
         planned = read_current_plan(places, name)

@@ -9,7 +9,9 @@ import pytest
 from hugflow.ci.changes import Changes, fetch_changes, find_changes, read_changes
 from hugflow.ci.event import PullEvent
 from hugflow.clients.github import GitHub
-from hugflow.errors import RequestInvalid, UsageWrong
+from hugflow.clients.services import ServiceUnavailable
+from hugflow.errors import PlanOutOfDate, UsageWrong
+from hugflow.testing.faults import Match, Status
 from hugflow.testing.github import LoopbackGitHub
 from tests.testing.githubs import REPO, TOKEN
 
@@ -134,19 +136,57 @@ def test_the_api_tells_the_same(github: LoopbackGitHub, event: PullEvent):
     assert not changes.problems
 
 
-def test_the_api_is_asked_only_where_the_commits_are_not_here(
+def test_git_is_asked_only_where_github_cannot_be(
     github: LoopbackGitHub, event: PullEvent, clone: Path
 ):
     head = commit(clone, {"requests/add/here.yaml": ADD})
     here = PullEvent(REPO, 1, head, git(clone, "rev-parse", "main"), "main", is_fork=False)
-    github.clear_requests()
     with GitHub(github.api_url, TOKEN) as client:
-        assert set(find_changes(clone, client, here).data_by_path) == {"requests/add/here.yaml"}
-        assert not github.requests
         assert "requests/add/new.yaml" in find_changes(clone, client, event).data_by_path
+        github.refuse()
+        assert set(find_changes(clone, client, here).data_by_path) == {"requests/add/here.yaml"}
+        with pytest.raises(ServiceUnavailable):
+            find_changes(clone, client, event)
 
 
-def test_more_requests_than_anybody_reviews_are_refused(clone: Path):
+def test_what_was_pushed_since_is_not_mixed_with_what_the_event_names(
+    github: LoopbackGitHub, event: PullEvent
+):
+    github.push(REPO, {"requests/add/later.yaml": ADD}, branch="branch")
+    with pytest.raises(PlanOutOfDate, match="any more"):
+        ask(github, event)
+
+
+def test_a_file_that_github_refuses_is_a_problem_of_that_file_alone(
+    github: LoopbackGitHub, event: PullEvent
+):
+    refused = Match(path="*contents/requests/add/old.yaml")
+    github.inject(Status(403), when=refused)
+    changes = ask(github, event)
+    assert set(changes.data_by_path) == {"requests/add/new.yaml"}
+    (problem,) = changes.problems
+    assert problem.path == "requests/add/old.yaml"
+
+
+def test_more_requests_than_anybody_reviews_are_one_problem(clone: Path):
     commit(clone, {f"requests/add/{number}.yaml": ADD for number in range(501)})
-    with pytest.raises(RequestInvalid, match="501 request files"):
-        read_changes(clone, "main", "branch")
+    (problem,) = read_changes(clone, "main", "branch").problems
+    assert "501 request files" in problem.what
+
+
+def test_requests_that_are_deleted_are_not_counted(clone: Path):
+    files = {f"requests/add/{number}.yaml": ADD for number in range(501)}
+    commit(clone, files)
+    git(clone, "branch", "--quiet", "--force", "before")
+    git(clone, "rm", "--quiet", *files)
+    git(clone, "commit", "--quiet", "--message", "none")
+    changes = read_changes(clone, "before", "HEAD")
+    assert (len(changes.deleted), changes.problems) == (501, ())
+
+
+def test_what_github_may_not_list_in_full_is_refused(
+    github: LoopbackGitHub, event: PullEvent, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("hugflow.clients.pulls.MOST_FILES", 3)
+    (problem,) = ask(github, event).problems
+    assert "or more" in problem.what

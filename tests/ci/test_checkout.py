@@ -1,11 +1,12 @@
 """A runner's checkout: nothing of worth may lie in it."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from hugflow.ci.changes import Changes
+from hugflow.ci.changes import Changes, read_base_file
 from hugflow.ci.checkout import find_checkout, find_inside, refuse_inside, refuse_proposed_settings
 from hugflow.errors import SettingInvalid, UsageWrong
 from hugflow.store.layout import Places
@@ -54,11 +55,29 @@ def test_settings_that_a_pull_request_brings_are_refused_where_they_are_checked_
     tmp_path: Path,
 ):
     git(tmp_path, "init", "--quiet", "--initial-branch=main")
-    commit(tmp_path, {"hugflow.yaml": b"settings: {}\n"})
+    base = commit(tmp_path, {"hugflow.yaml": b"settings: {}\n"})
     head = commit(tmp_path, {"hugflow.yaml": b"settings: {HF_ENDPOINT: http://evil}\n"})
     changes = Changes(head, {}, others=frozenset({"hugflow.yaml"}))
-    with pytest.raises(UsageWrong, match=r"hugflow\.yaml here is the one"):
-        refuse_proposed_settings(tmp_path, changes)
+    read_base = partial(read_base_file, tmp_path, base)
+    with pytest.raises(UsageWrong, match=r"hugflow\.yaml here may be the one"):
+        refuse_proposed_settings(tmp_path, changes, read_base)
     git(tmp_path, "checkout", "--quiet", "HEAD~")
-    refuse_proposed_settings(tmp_path, changes)
-    refuse_proposed_settings(tmp_path, Changes(head, {}, others=frozenset({".env"})))
+    refuse_proposed_settings(tmp_path, changes, read_base)
+    refuse_proposed_settings(tmp_path, Changes(head, {}, others=frozenset({".env"})), read_base)
+
+
+def test_settings_of_which_nobody_knows_whose_they_are_are_the_pull_request_s(tmp_path: Path):
+    # A checkout of the merge commit alone: neither base nor head is known to git.
+    git(tmp_path, "init", "--quiet", "--initial-branch=main")
+    commit(tmp_path, {"hugflow.yaml": b"settings: {HF_ENDPOINT: http://evil}\n"})
+    changes = Changes("a" * 40, {}, others=frozenset({"hugflow.yaml"}))
+    with pytest.raises(UsageWrong):
+        refuse_proposed_settings(tmp_path, changes, partial(read_base_file, tmp_path, "b" * 40))
+
+
+def test_settings_that_git_did_not_bring_are_the_runner_s_own(tmp_path: Path):
+    git(tmp_path, "init", "--quiet", "--initial-branch=main")
+    base = commit(tmp_path, {"a": b"a"})
+    (tmp_path / ".env").write_text("HF_TOKEN=hf_made_up\n")
+    changes = Changes("a" * 40, {}, others=frozenset({".env"}))
+    refuse_proposed_settings(tmp_path, changes, partial(read_base_file, tmp_path, base))

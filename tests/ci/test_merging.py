@@ -1,6 +1,7 @@
 """Merging by itself: only where nothing speaks against it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hugflow.ci.event import PullEvent
 from hugflow.ci.merging import NotMerged, merge_when_green
 from hugflow.clients.github import GitHub
 from hugflow.errors import HugflowError, PlanOutOfDate
+from hugflow.testing.faults import Match, Status
 from hugflow.testing.github import LoopbackGitHub
 from tests.testing.githubs import REPO, TOKEN, connected, fill
 
@@ -89,6 +91,35 @@ def test_the_workflow_run_that_we_are_in_is_not_waited_for(
     with pytest.raises(NotMerged, match="sync"):
         merge(run_id="7")
     merge(run_id="77")
+
+
+def test_checks_that_cannot_be_read_leave_it_to_people(github: LoopbackGitHub, merge: Merge):
+    github.inject(Status(403), when=Match(path="*/check-runs"), times=None)
+    with pytest.raises(NotMerged) as raised:
+        merge()
+    assert "cannot be read" in raised.value.why
+    assert github.pull(REPO, 1).is_open
+
+
+def test_a_rule_that_forbids_it_for_now_is_waited_for(github: LoopbackGitHub, merge: Merge):
+    github.change_pull(REPO, 1, blocked='Required status check "ci" is expected.')
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        github.change_pull(REPO, 1, blocked="")
+
+    commit = merge(patience_s=60.0, sleep=sleep)
+    assert (len(slept), github.pull(REPO, 1).merge_sha) == (1, commit)
+
+
+def test_one_that_goes_to_another_branch_by_now_is_left_to_people(
+    github: LoopbackGitHub, event: PullEvent
+):
+    elsewhere = replace(event, base_ref="release")
+    with GitHub(github.api_url, TOKEN) as client, pytest.raises(NotMerged) as raised:
+        merge_when_green(client, elsewhere, run_id=None)
+    assert "release" in raised.value.why
 
 
 def test_a_push_meanwhile_is_not_merged(github: LoopbackGitHub, merge: Merge):

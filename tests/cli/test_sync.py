@@ -119,7 +119,7 @@ def test_storage_inside_the_checkout_is_refused_with_the_mend(runner: Runner):
         done = runner.sync(number, **{name: "./inside"})
         assert done.returncode == 2
         assert f"{name} lies inside the checkout" in done.stderr
-        assert "next checkout cleans" in done.stderr
+        assert "a checkout cleans its folder" in done.stderr
         assert f"set {name}=/srv/hugflow/" in done.stderr
 
 
@@ -147,6 +147,8 @@ def test_a_pull_request_without_requests_hears_nothing(runner: Runner):
     number = runner.propose({"docs.md": b"a"})
     done = runner.sync(number)
     assert (done.returncode, done.stdout) == (0, "")
+    told = json.loads(runner.sync(number, "--json").stdout)
+    assert (told["pull_request"], told["datasets"]) == (None, [])
     assert not runner.comments(number)
     assert not runner.conclusions()
 
@@ -257,6 +259,126 @@ def test_auto_merge_leaves_failures_and_removals_to_people(runner: Runner, hub: 
     assert done.returncode == 0, done.stderr
     assert "left for people" in done.stderr
     assert runner.github.pull(REPO, number).is_open
+
+
+def test_auto_merge_leaves_what_is_more_than_requests_to_people(runner: Runner, hub: LoopbackHub):
+    publish_text(hub, "sync/more", rows=6)
+    number = runner.propose(
+        {"requests/add/more.yaml": request("sync/more"), "hugflow.yaml": b"policy: {}\n"}
+    )
+    done = runner.sync(number, AUTO_MERGE="true")
+    assert done.returncode == 0, done.stderr
+    assert "it changes hugflow.yaml too" in done.stderr
+    assert runner.link("sync/more").is_symlink()
+    assert runner.github.pull(REPO, number).is_open
+
+
+def test_the_settings_of_a_pull_request_that_is_checked_out_get_no_token(
+    runner: Runner, hub: LoopbackHub
+):
+    publish_text(hub, "sync/theirs", rows=6)
+    with LoopbackHub() as theirs:
+        settings = f"settings: {{HF_ENDPOINT: '{theirs.endpoint}'}}\n".encode()
+        files = {"requests/add/theirs.yaml": request("sync/theirs"), "hugflow.yaml": settings}
+        number = runner.propose(files)
+        # As a workflow does that checks out the merge commit, and of it nothing else.
+        (runner.project.root / "hugflow.yaml").write_bytes(settings)
+        git(runner.project.root, "add", "--all")
+        git(runner.project.root, "commit", "--quiet", "--message", "merge")
+        environment = runner.environment(number, HF_TOKEN="hf_made_up_for_theirs")
+        del runner.project.environment["HF_ENDPOINT"]
+        done = runner.project.run("sync", "--ci-mode", **environment)
+        assert done.returncode == 2
+        assert "hugflow.yaml here may be the one that the pull request brings" in done.stderr
+        assert not theirs.requests
+
+
+def test_the_address_of_github_is_not_taken_out_of_the_checkout(runner: Runner):
+    number = runner.propose({"requests/add/x.yaml": request("sync/x")})
+    (runner.project.root / ".env").write_text(f"GITHUB_API_URL={runner.github.api_url}\n")
+    environment = runner.environment(number)
+    del environment["GITHUB_API_URL"]
+    done = runner.project.run("sync", "--ci-mode", **environment)
+    assert done.returncode == 2
+    assert "GITHUB_API_URL is set in .env" in done.stderr
+
+
+def test_a_policy_on_main_that_cannot_be_read_lets_nothing_through(
+    runner: Runner, hub: LoopbackHub
+):
+    publish_text(hub, "sync/policy", rows=6)
+    runner.on_main({"hugflow.yaml": b"policy: {licenses: [mit]}\n"})
+    number = runner.propose({"requests/add/policy.yaml": request("sync/policy")})
+    assert runner.sync(number).returncode == 4
+    root = runner.project.root
+    (root / "hugflow.yaml").unlink()
+    (root / "policy.yaml").write_text("policy: {licences: [mit]}\n")
+    (root / "hugflow.yaml").symlink_to("policy.yaml")
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "a link")
+    git(root, "push", "--quiet", str(runner.remote), "HEAD:main")
+    done = runner.sync(number)
+    assert done.returncode == 4
+    assert "hugflow.yaml: is a link" in done.stderr
+    assert not runner.dataset("sync/policy").exists()
+
+
+def test_a_request_that_is_taken_back_leaves_the_pull_request_green(runner: Runner, tmp_path: Path):
+    number = runner.propose({"requests/add/typo.yaml": b"hf_id: 1\n", "a": b"a"})
+    assert runner.sync(number, "--plan-only").returncode == 4
+    assert runner.conclusions() == ["failure"]
+    runner.github.push(REPO, {}, delete=["requests/add/typo.yaml"], branch="add-x")
+    # A hosted runner knows nothing of the job before.
+    done = runner.sync(number, "--plan-only", STATE_DIR=str(tmp_path / "other"))
+    assert done.returncode == 0, done.stderr
+    living = runner.comments(number)[0]
+    assert "There is no request here any more" in living
+    assert runner.conclusions() == ["failure", "success"]
+
+
+def test_what_is_only_planned_changes_nothing_of_a_dataset_that_stands(
+    runner: Runner, hub: LoopbackHub
+):
+    publish_speech(hub, "sync/stands", rows=4, shards=1, seconds=0.2)
+    asked = {"requests/add/stands.yaml": request("sync/stands")}
+    assert runner.sync(runner.propose(asked)).returncode == 0
+    runner.on_main(asked)
+    changed = {"requests/add/stands.yaml": request("sync/stands", "mp3_source: reencode")}
+    number = runner.propose(changed, branch="change-x")
+    assert runner.sync(number, SYNC_ON="merge").returncode == 0
+    assert "planned" in runner.comments(number)[0]
+    told = runner.project.run(
+        "status", name_of("sync/stands"), "--json", **runner.places_in_environment
+    )
+    assert json.loads(told.stdout)["datasets"][0]["state"] == "completed"
+
+
+def test_without_a_pull_request_each_dataset_is_told_of_by_itself_and_nothing_where_there_is_none(
+    runner: Runner, hub: LoopbackHub, slack: LoopbackSlack
+):
+    slack.add_bot("xoxb-made-up", "hugflow")
+    slack.add_channel("ml-datasets")
+    for name in ("a", "b"):
+        publish_text(hub, f"sync/alone-{name}", rows=6)
+    root = runner.project.root
+    git(root, "switch", "--quiet", "--create", "add-x")
+    (root / "requests/add").mkdir(parents=True)
+    (root / "requests/add/typo.yaml").write_bytes(b"hf_id: 1\n")
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "typo")
+    settings = runner.environment(runner.propose({"a": b"a"}, branch="unused"))
+    settings = {k: v for k, v in settings.items() if not k.startswith("GITHUB_")}
+    settings |= {"SLACK_API_URL": slack.api_url, "SLACK_BOT_TOKEN": "xoxb-made-up"}
+    commits = ("--base", "main", "--head", "HEAD")
+    assert runner.project.run("sync", "--ci-mode", *commits, **settings).returncode == 4
+    assert not slack.messages("ml-datasets")
+    (root / "requests/add/typo.yaml").unlink()
+    for name in ("a", "b"):
+        (root / f"requests/add/{name}.yaml").write_bytes(request(f"sync/alone-{name}"))
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "two")
+    assert runner.project.run("sync", "--ci-mode", *commits, **settings).returncode == 0
+    assert len(slack.messages("ml-datasets")) == 2
 
 
 def test_what_was_pushed_since_the_workflow_began_is_not_made(runner: Runner, hub: LoopbackHub):

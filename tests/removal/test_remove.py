@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,13 +14,14 @@ from pathlib import Path
 import pytest
 
 from hugflow.audit import read_trail, this_user
-from hugflow.errors import CannotWrite, HugflowError, Locked
+from hugflow.errors import CannotWrite, DiskFull, HugflowError, Locked
 from hugflow.ledger.progress import read_progress
 from hugflow.notify.notices import read_notice
+from hugflow.removal import remove
 from hugflow.removal.ours import NotOurs
 from hugflow.removal.remove import Order, find_meant, plan_removal, remove_dataset
 from hugflow.removal.undo import CannotBringBack, bring_back
-from hugflow.removal.uses import DatasetInUse
+from hugflow.removal.uses import DatasetInUse, Use, UsesUnknown, find_uses
 from hugflow.requests.model import AddRequest, Identity, RemoveRequest
 from hugflow.stages.build import Build, hold_dataset
 from hugflow.stages.make import make_shards
@@ -36,7 +37,7 @@ from hugflow.stages.sample import make_sample, open_sample
 from hugflow.stages.status import read_status, read_statuses
 from hugflow.stages.sync import sync_dataset
 from hugflow.store.layout import Places
-from hugflow.store.trash import latest_entry, read_entries
+from hugflow.store.trash import TrashEntry, latest_entry, read_entries
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_text
 from tests.builds import OpenFor
@@ -778,3 +779,33 @@ def test_what_cannot_be_recorded_is_not_removed(places: Places, stored: Stored):
         remove_dataset(places, identity_of(build), Order("ada@host", datetime.now(UTC)))
     assert places.link(build.name).is_symlink()
     assert build.folder.manifest.is_file()
+
+
+def test_where_nobody_can_see_what_uses_it_that_is_an_error_of_ours(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+):
+    def deny(places: Places, name: str) -> Iterator[Use]:
+        raise PermissionError(13, "Permission denied", "/somebody/else")
+
+    monkeypatch.setattr("hugflow.removal.uses.FINDERS", (deny,))
+    with pytest.raises(UsesUnknown, match="nobody knows what uses it"):
+        find_uses(places, "a")
+
+
+def test_a_removal_that_cannot_be_recorded_takes_nothing_and_says_so_in_the_trail(
+    stored: Stored, places: Places, monkeypatch: pytest.MonkeyPatch
+):
+    build = stored()
+    real = remove.write_entry
+
+    def fill_up(places: Places, entry: TrashEntry) -> None:
+        if entry.phase == "going":
+            raise DiskFull("full", why="w", mend="m")
+        real(places, entry)
+
+    monkeypatch.setattr(remove, "write_entry", fill_up)
+    with pytest.raises(DiskFull):
+        remove_dataset(places, identity_of(build), ORDER)
+    assert places.link(build.name).is_symlink()
+    assert read_status(places, build.name).state == "completed"
+    assert [entry.deed.what for entry in read_trail(places)][-2:] == ["removed", "brought back"]
