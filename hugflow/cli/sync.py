@@ -361,6 +361,7 @@ def _tell(run: _Run, proposal: "Proposal", made: "Made") -> list[dict[str, Any]]
 
 def _entry(line: "Line", build: "Build | None", synced: "Synced | None") -> dict[str, Any]:
     from hugflow.stages.estimate import compare, read_estimate
+    from hugflow.stages.manifest import read_manifest
 
     state = "completed" if synced is not None else line.state
     entry: dict[str, Any] = {
@@ -375,8 +376,10 @@ def _entry(line: "Line", build: "Build | None", synced: "Synced | None") -> dict
     built = synced.published.build if synced is not None else build
     entry["location"] = str(built.folder.root)
     entry["link"] = str(built.places.link(built.name))
-    if synced is not None:
-        manifest = synced.published.manifest
+    manifest = (
+        synced.published.manifest if synced is not None else read_manifest(built.folder.manifest)
+    )
+    if manifest is not None:
         estimated = read_estimate(built.places, built.plan)
         compared = compare(built, estimated, manifest) if estimated is not None else []
         entry["rows"], entry["failed_rows"] = manifest["rows"]["made"], manifest["rows"]["failed"]

@@ -68,8 +68,10 @@ def test_what_is_complete_already_ends_green_at_once_and_fetches_nothing(
     number = runner.propose({"requests/add/complete.yaml": request("sync/complete")})
     assert runner.sync(number).returncode == 0
     hub.clear_requests()
-    again = runner.sync(number)
+    again = runner.sync(number, "--json")
     assert again.returncode == 0
+    (entry,) = json.loads(again.stdout.splitlines()[-1])["datasets"]
+    assert (entry["state"], entry["rows"], entry["failed_rows"]) == ("completed", 6, 0)
     assert "Dataset already exists in storage" in again.stderr
     assert not hub.requests
     assert len(runner.comments(number)) == 2
