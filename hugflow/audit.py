@@ -220,5 +220,5 @@ def _read_head(path: Path) -> tuple[int, str] | None:
     try:
         value = json.loads(path.read_bytes())
         return int(value["seq"]), str(value["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

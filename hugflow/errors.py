@@ -4,6 +4,8 @@ Each says three things: *what* happened, *why*, and how to *mend* it. The class 
 state it reports; its `exit_code` is the one `hugflow` ends with and is part of the contract.
 """
 
+from hugflow.redact import redact
+
 
 class HugflowError(Exception):
     """Something went wrong that a person can read about and mend."""
@@ -11,11 +13,14 @@ class HugflowError(Exception):
     exit_code: int = 1
 
     def __init__(self, what: str, *, why: str, mend: str) -> None:
-        """Keep the three parts as attributes; `str()` gives them as one text of three lines."""
-        super().__init__(what)
-        self.what = what
-        self.why = why
-        self.mend = mend
+        """Keep the three parts as attributes; `str()` gives them as one text of three lines.
+
+        A server may repeat what it was shown, so secrets are taken out of all three.
+        """
+        self.what = redact(what)
+        self.why = redact(why)
+        self.mend = redact(mend)
+        super().__init__(self.what)
 
     def __str__(self) -> str:
         """Three lines: what happened, why, and how to mend it."""

@@ -30,6 +30,14 @@ _SECRET_NAME = re.compile(
     r"TOKEN|SECRET|PASSW|CREDENTIAL|WEBHOOK|(?:^|_)(?:KEY|PAT|DSN)(?:$|_)|_URL$", re.IGNORECASE
 )
 
+# Those of this process: what a server repeats need not look like a secret.
+_known: set[str] = set()
+
+
+def remember(*secrets: str | None) -> None:
+    """From here on `redact` takes these values out of every text, in this process."""
+    _known.update(secret for secret in secrets if secret is not None)
+
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment for a process that needs no secret: without what is named like one."""
@@ -37,13 +45,13 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without secrets: those handed in, and whatever looks like one.
+    """The text without secrets: those handed in, those remembered, and whatever looks like one.
 
     secrets: values that must never be seen, as they are or percent-encoded. Looking like one are
     tokens of the Hub, of GitHub and Slack, addresses of webhooks, a user and password in an
     address, and the signature of a signed one.
     """
-    known = {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
+    known = {secret for secret in (*secrets, *_known) if len(secret) >= SHORTEST_SECRET}
     known |= {quote(secret, safe="") for secret in known}
     # The longest first: one may stand within another.
     for secret in sorted(known, key=len, reverse=True):

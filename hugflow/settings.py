@@ -19,6 +19,7 @@ from pydantic import SecretStr, ValidationError
 
 from hugflow.errors import SettingInvalid
 from hugflow.nearest import VERY_ALIKE, nearest_name
+from hugflow.redact import remember
 from hugflow.requests.grammar import BYTES_PER_GB
 from hugflow.requests.policy import Policy, read_policy
 from hugflow.requests.problems import show_key
@@ -250,6 +251,8 @@ def inspect_project(
             if source.get(name) not in (None, ""):
                 values[name], origins[name] = source[name], origin
                 break
+    # Also one that is refused: an error may repeat it.
+    remember(*(str(values[name]) for name in SECRETS & values.keys()))
     settings, refused = _validate(values)
     for name in refused:
         kind = value.kind if isinstance(value := values[name], Unfit) else None
@@ -380,4 +383,5 @@ def read_gh_token(host: str) -> str | None:
         return None
     token = done.stdout.strip()
     is_token = token.isascii() and token.isprintable() and " " not in token
+    remember(token)
     return token if token and is_token and done.returncode == 0 else None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hugflow import redact
 from hugflow.store.layout import Places
 from hugflow.testing.github import LoopbackGitHub
 from hugflow.testing.hub import LoopbackHub
@@ -55,6 +56,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Real speech comes with a Debian package; without it those tests cannot run."""
     if item.get_closest_marker("speech") and not PROMPTS_FOLDER.is_dir():
         pytest.skip("Debian's asterisk-core-sounds-en-wav is not installed")
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tokens of one test are no secrets in another one."""
+    monkeypatch.setattr(redact, "_known", set())
 
 
 @pytest.fixture

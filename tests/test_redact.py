@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hugflow.redact import HIDDEN, redact, without_secrets
+from hugflow.errors import HugflowError
+from hugflow.redact import HIDDEN, redact, remember, without_secrets
 
 
 def made_up(prefix: str, length: int = 36) -> str:
@@ -84,3 +85,9 @@ def test_an_environment_without_secrets_has_all_the_rest():
         "DATABASE_URL API_KEY GH_PAT"
     )
     assert without_secrets(kept | dict.fromkeys(secrets.split(), "x")) == kept
+
+
+def test_what_a_process_remembers_is_in_no_error():
+    remember("open sesame", None)
+    error = HugflowError("open sesame", why="it says 'open sesame'", mend="say open%20sesame")
+    assert "sesame" not in f"{error} {error.args}"

@@ -1,5 +1,6 @@
 """Commands that look closely: is everything there, and where does it come from."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -31,19 +32,23 @@ def verify(
     is_deep: Annotated[
         bool, typer.Option("--deep", help="Parse every JSON and decode every MP3 to its end.")
     ] = False,
+    is_afresh: Annotated[
+        bool, typer.Option("--afresh", help="Read all again, also what a stopped run has read.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare what is on disk with what plan, manifest and ledger say.
 
     Ends with exit code 3 when anything differs, and names it. Nothing is changed and nothing is
-    fetched. An unfinished dataset is held against what was made of it so far.
+    fetched. An unfinished dataset is held against what was made of it so far. Stop it at any time:
+    for a day, the next `--deep` goes on where it stopped.
     """
     project = open_project()
     statuses = choose_statuses(project, read_project_requests(project), name)
     entries: list[dict[str, Any]] = []
     found: list[Difference] = []
     for status in statuses:
-        differences, rows = _verify(project, status, is_deep=is_deep)
+        differences, rows = _verify(project, status, is_deep=is_deep, is_afresh=is_afresh)
         found += differences
         entries.append(
             {
@@ -91,12 +96,17 @@ def why(
 
 
 def _verify(
-    project: Project, status: "DatasetStatus", *, is_deep: bool
+    project: Project, status: "DatasetStatus", *, is_deep: bool, is_afresh: bool
 ) -> "tuple[list[Difference], int]":
     """The differences of one dataset, and how many of its rows were looked at."""
     from hugflow.verify.dataset import verify_dataset
+    from hugflow.verify.sound import read_sound
 
-    rows = 0
+    rows, sound = 0, None
+    if is_deep:
+        sound = read_sound(project.places, status.name, time.time(), afresh=is_afresh)
+    if sound is not None and sound.rows:
+        print_talk(f"going on: {count(sound.rows, 'row')} of {status.name} were found sound before")
     with watch_rows(status.total_rows or 0, 0, project.settings.progress_interval) as show:
 
         def on_rows(looked: Sequence[Any]) -> None:
@@ -110,6 +120,7 @@ def _verify(
                 status.name,
                 deep=is_deep,
                 workers=project.settings.workers,
+                sound=sound,
                 on_rows=on_rows,
             )
         )

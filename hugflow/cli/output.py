@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 from hugflow.errors import CannotWrite, HugflowError
+from hugflow.redact import redact
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -159,7 +160,7 @@ class _TextFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(message)s", "%H:%M:%S")
 
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
+        text = redact(super().format(record))
         if record.levelno < logging.WARNING:
             return text
         return f"{_paint(record.levelname.lower(), '33')}: {text}"
@@ -178,7 +179,7 @@ class _JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return redact(json.dumps(line, ensure_ascii=False))
 
 
 def _paint(text: str, code: str) -> str:

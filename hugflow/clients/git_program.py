@@ -25,6 +25,8 @@ _KEPT_VARIABLES = frozenset(
         "GIT_SSL_CAPATH",
     }
 )
+# GitHub's token is not among them: a helper of git's for credentials may read it.
+_NOT_FOR_GIT = frozenset({"HF_TOKEN", "SLACK_BOT_TOKEN", "SLACK_WEBHOOK_URL"})
 
 
 class GitFailed(HugflowError):
@@ -91,7 +93,7 @@ def git_environment(config: Mapping[str, str] | None = None) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("GIT_") or name in _KEPT_VARIABLES
+        if (not name.startswith("GIT_") or name in _KEPT_VARIABLES) and name not in _NOT_FOR_GIT
     }
     settings = {
         "core.hooksPath": os.devnull,

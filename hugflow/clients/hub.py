@@ -22,6 +22,7 @@ from hugflow.clients.hub_errors import RevisionMissing, ask, gated, retry
 from hugflow.clients.repository import PublishedFile, Repository, parse_converted_path
 from hugflow.clients.session import one_retry, use_our_client
 from hugflow.errors import HugflowError, RequestInvalid, SettingInvalid
+from hugflow.redact import remember
 
 PATHS_PER_CALL = 200
 # One request for a parquet footer and, mostly, for the small columns just before it.
@@ -41,7 +42,9 @@ class Hub:
         Raises SettingInvalid for a token or an address that cannot be one.
         """
         use_our_client()
-        self._token: str | bool = _checked_token(token or get_token()) or False
+        known = _checked_token(token or get_token())
+        remember(known)
+        self._token: str | bool = known or False
         self._api = HfApi(endpoint=endpoint, token=self._token, library_name="hugflow")
         _check_endpoint(self.endpoint)
 

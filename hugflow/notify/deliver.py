@@ -257,7 +257,7 @@ def _read_limit(places: Places, service: Service) -> datetime | None:
     try:
         found = json.loads(places.service_limit(service).read_bytes())
         until = datetime.fromisoformat(found["until"])
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
     return until if until.tzinfo is not None else None
 

@@ -29,7 +29,6 @@ from pydantic import AwareDatetime
 from hugflow.errors import HugflowError
 from hugflow.ledger.progress import Status
 from hugflow.notify.stored import Form
-from hugflow.redact import redact
 from hugflow.store.atomic import write_view
 from hugflow.store.layout import Places
 
@@ -46,7 +45,7 @@ class Failure:
     def of(cls, error: BaseException) -> Self:
         """The lines of an error, without secrets; of one that is none of ours, its name alone."""
         if isinstance(error, HugflowError):
-            return cls(redact(error.what), redact(error.why), redact(error.mend))
+            return cls(error.what, error.why, error.mend)
         return cls(
             f"unexpected {type(error).__name__}",
             "nobody thought of this",

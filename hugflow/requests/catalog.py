@@ -110,7 +110,7 @@ def read_catalog(places: Places) -> Catalog | None:
             asked_by_path={path: _to_asked(file) for path, file in files.items()},
             config=None if config is None else _to_bytes(config),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
 
 

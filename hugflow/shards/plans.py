@@ -33,7 +33,7 @@ def read_current_id(places: Places, name: str) -> str | None:
         return None
     except UnicodeDecodeError:
         raise _unreadable(path, "it is not text") from None
-    if not _PLAN_ID.fullmatch(plan_id):
+    if not is_plan_id(plan_id):
         raise _unreadable(path, "it names no plan")
     return plan_id
 
@@ -57,6 +57,11 @@ def read_plan(places: Places, name: str, plan_id: str) -> Plan | None:
     if plan.dataset != name or plan.id != plan_id:
         raise _unreadable(path, "it is the plan of something else")
     return plan
+
+
+def is_plan_id(text: str) -> bool:
+    """Whether a plan can have this id."""
+    return _PLAN_ID.fullmatch(text) is not None
 
 
 def write_current_plan(places: Places, plan: Plan) -> None:

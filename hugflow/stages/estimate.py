@@ -117,7 +117,7 @@ def read_estimate(places: Places, plan: Plan) -> Estimate | None:
         if value.pop("version") != VERSION:
             return None
         return Estimate(**value)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -182,7 +182,7 @@ def _find_length(build: Build, row: int) -> float | None:
         info = json.loads((build.folder.json / f"{row}.json").read_bytes())["audio_info"]
         rate, samples = info["sampling_rate"], info["num_samples"]
         mp3 = (build.folder.root / info["path"]).read_bytes()
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     is_sound_ = is_sound(mp3, sampling_rate=rate, num_samples=samples)
     return float(samples / rate) if is_sound_ else None

@@ -63,7 +63,7 @@ def load_manifest(path: Path) -> dict[str, Any] | None:
     """What stands in the file, whether it can be used or not; None where it is no manifest."""
     try:
         value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(value, dict) or value.get("version") != VERSION:
         return None

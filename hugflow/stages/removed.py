@@ -131,7 +131,7 @@ def is_kept(places: Places, name: str, removal: str) -> bool:
         return bool(value["removal"] == removal)
     except FileNotFoundError:
         return False
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise StateUnreadable(
             f"the record {path} cannot be read",
             why=f"{type(error).__name__}: {error}",

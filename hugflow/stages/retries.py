@@ -31,5 +31,5 @@ def read_retry_at(places: Places, name: str) -> float:
         if value["version"] != VERSION:
             return 0.0
         return datetime.fromisoformat(value["asked_at"]).timestamp()
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return 0.0

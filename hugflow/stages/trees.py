@@ -17,6 +17,7 @@ from pathlib import Path
 
 from hugflow.errors import CannotWrite, StateUnreadable
 from hugflow.shards.plan import Plan
+from hugflow.shards.plans import is_plan_id
 from hugflow.stages.alone import wait_for_shards
 from hugflow.stages.manifest import read_manifest
 from hugflow.store.atomic import disk_errors, make_folder, sync_folder, write_file
@@ -84,7 +85,14 @@ def read_standing(places: Places, name: str, plan_id: str) -> str | None:
         return None
     path = _standing_path(places, name)
     if path.is_file():
-        return path.read_text("utf-8", errors="replace").strip()
+        plan = path.read_text("utf-8", errors="replace").strip()
+        if not is_plan_id(plan):
+            raise StateUnreadable(
+                f"{path} cannot be read",
+                why="it should name the plan whose rows lie in the tree, and names none",
+                mend="delete the file, then run the same command again: the ledger tells it too",
+            )
+        return plan
     if places.state(name, plan_id).ledger.exists():
         return plan_id
     # They may be of another commit, and mixing two is worse than stopping.
@@ -147,7 +155,8 @@ def delete_aside(paths: Iterable[Path]) -> None:
 
 
 def _aside(path: Path) -> Path:
-    return path.with_name(f"{path.name}.deleting")
+    # No name has a tilde, so none is taken for what another one set aside.
+    return path.with_name(f"{path.name}~deleting")
 
 
 def _rename_aside(path: Path) -> Path:

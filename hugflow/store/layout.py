@@ -19,6 +19,7 @@ STATE_DIR/plans/<name>/<plan id>.json      what is to be made, settled once
           removed/<name>.json              that it was removed, by a person or by main
           retries/<name>.json              that a person asked to try it again
           kept/<name>.json                 that a person brought it back against a removal
+          verified/<name>.json             how far a deep verification came that was stopped
           trash/<id>/                      what was removed, for some days
           audit.jsonl  audit.head          what was done, by whom
           locks/  catalog/  mirror.git  dagster/
@@ -204,6 +205,10 @@ class Places:
     def retry(self, name: str) -> Path:
         """The record that a person asked to try `name` again."""
         return self.state_dir / "retries" / f"{name}.json"
+
+    def verified(self, name: str) -> Path:
+        """How far a deep verification of `name` came that was stopped."""
+        return self.state_dir / "verified" / f"{name}.json"
 
     @property
     def audit(self) -> Path:

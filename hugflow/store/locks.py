@@ -1,16 +1,26 @@
 """One writer at a time, and a name to it.
 
 The lock is the kernel's (`flock`), so it never outlives its holder, however that ended. Who
-holds it is written beside it, in `<lock>.holder`, for the person who finds the door shut.
+holds it is written beside it, in `<lock>.holder`, and touched every few seconds:
+
+    {"host": "speech1", "pid": 4711, "born": 880123, "started_at": "2026-11-22T01:02:03+00:00"}
+
+`born` tells a process from a later one of the same number; it is what /proc says, null elsewhere.
+This is for the person who finds the door shut; and where a network file system lies about locks,
+it is what keeps the second one out.
 """
 
+import errno
 import json
 import os
 import socket
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -18,6 +28,12 @@ from hugflow.errors import Locked
 from hugflow.store.atomic import disk_errors, make_folder
 
 FOR_EVER = -1.0
+HEARTBEAT_S = 10.0
+# Of a holder on another host there is no other sign of life.
+SILENT_S = 60.0
+_LOOK_EVERY_S = 0.1
+# What file systems say that have no hard links.
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK})
 
 
 @contextmanager
@@ -31,21 +47,30 @@ def hold(lock: Path, what: str, *, wait_s: float = 0.0) -> Iterator[None]:
     Raises Locked, naming the holder's host, process and start.
     """
     make_folder(lock.parent)
-    held = FileLock(lock, timeout=wait_s, thread_local=False)
+    held = FileLock(lock, thread_local=False)
+    ends_at = time.monotonic() + wait_s
+    while True:
+        left_s = wait_s if wait_s == FOR_EVER else max(0.0, ends_at - time.monotonic())
+        try:
+            with disk_errors(lock):
+                held.acquire(timeout=left_s, poll_interval=_LOOK_EVERY_S)
+        except Timeout as error:
+            raise _locked(lock, what) from error
+        try:
+            if _take(lock):
+                break
+        except BaseException:
+            held.release()
+            raise
+        # The kernel gives it to us, and yet its holder is alive.
+        held.release()
+        if left_s == 0.0:
+            raise _locked(lock, what)
+        time.sleep(_LOOK_EVERY_S)
     try:
-        with disk_errors(lock):
-            held.acquire(poll_interval=0.1)
-    except Timeout as error:
-        raise Locked(
-            f"{what} is locked",
-            why=f"{_read_holder(lock)} is at work on it",
-            mend="let it finish, or give --wait SECONDS to wait for it",
-        ) from error
-    try:
-        _write_holder(lock)
         yield
     finally:
-        holder_path(lock).unlink(missing_ok=True)
+        _HEART.drop(holder_path(lock))
         held.release()
 
 
@@ -55,16 +80,8 @@ def is_held(lock: Path) -> bool:
     On this host a holder is alive while its process is; of another host we know only what it
     wrote.
     """
-    try:
-        holder = json.loads(holder_path(lock).read_text("utf-8"))
-        if holder["host"] != socket.gethostname():
-            return True
-        os.kill(int(holder["pid"]), 0)
-    except PermissionError:
-        return True
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return True
+    holder = _read_holder(lock)
+    return holder is not None and (holder["host"] != socket.gethostname() or _is_process(holder))
 
 
 def holder_path(lock: Path) -> Path:
@@ -98,19 +115,127 @@ def _first_free(host: Path, slots: int) -> FileLock:
             return lock
 
 
-def _write_holder(lock: Path) -> None:
+def _locked(lock: Path, what: str) -> Locked:
+    holder = _read_holder(lock)
+    who = "another process"
+    if holder is not None:
+        since = holder.get("started_at", "an unknown time")
+        who = f"process {holder['pid']} on {holder['host']}, since {since},"
+    return Locked(
+        f"{what} is locked",
+        why=f"{who} is at work on it",
+        mend="let it finish, or give --wait SECONDS to wait for it",
+    )
+
+
+def _take(lock: Path) -> bool:
+    """Write down that we hold a lock that the kernel gave us; False where its holder is alive."""
+    path = holder_path(lock)
     holder = {
         "host": socket.gethostname(),
         "pid": os.getpid(),
+        "born": _born(os.getpid()),
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    with disk_errors(lock):
-        holder_path(lock).write_text(json.dumps(holder), "utf-8")
+    while not _create(path, json.dumps(holder)):
+        if _is_alive(lock):
+            return False
+        path.unlink(missing_ok=True)
+    _HEART.keep(path)
+    return True
 
 
-def _read_holder(lock: Path) -> str:
+def _create(path: Path, text: str) -> bool:
+    """Write a file that is not there yet, with all its words at once; False where it is there."""
+    own = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    with disk_errors(path):
+        try:
+            own.write_text(text, "utf-8")
+            path.hardlink_to(own)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            # Here it may be seen empty for a moment; the kernel's lock is what counts then.
+            try:
+                with path.open("x", encoding="utf-8") as file:
+                    file.write(text)
+            except FileExistsError:
+                return False
+        finally:
+            own.unlink(missing_ok=True)
+    return True
+
+
+def _is_alive(lock: Path) -> bool:
+    """Whether the holder that is written beside a lock lives."""
+    holder = _read_holder(lock)
+    if holder is None:
+        return False
+    if holder["host"] == socket.gethostname():
+        return _is_process(holder)
+    with suppress(OSError):
+        # By one clock, that of the file system.
+        lock.touch()
+        return lock.stat().st_mtime - holder_path(lock).stat().st_mtime <= SILENT_S
+    return False
+
+
+def _read_holder(lock: Path) -> dict[str, Any] | None:
+    """Who is written beside a lock; None for nobody, and for what cannot be read."""
     try:
         holder = json.loads(holder_path(lock).read_text("utf-8"))
-        return f"process {holder['pid']} on {holder['host']}, since {holder['started_at']},"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+        return {**holder, "host": str(holder["host"]), "pid": int(holder["pid"])}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _is_process(holder: dict[str, Any]) -> bool:
+    """Whether a holder on this host is still at work."""
+    try:
+        os.kill(holder["pid"], 0)
+    except PermissionError:
+        pass
+    except (OSError, OverflowError):
+        return False
+    return holder.get("born") in (None, _born(holder["pid"]))
+
+
+def _born(pid: int) -> int | None:
+    """When a process began, in ticks since the host did; None where /proc does not tell."""
+    try:
+        # Its name, in brackets, may hold anything.
+        return int(Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+class _Heart:
+    """Touches the holder files of this process every few seconds, for all of its locks."""
+
+    def __init__(self) -> None:
+        self._paths: set[Path] = set()
+        self._pid = 0
+
+    def keep(self, path: Path) -> None:
+        self._paths.add(path)
+        # A thread does not survive a fork.
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+
+    def drop(self, path: Path) -> None:
+        self._paths.discard(path)
+        path.unlink(missing_ok=True)
+
+    def _beat(self) -> None:
+        while True:
+            time.sleep(HEARTBEAT_S)
+            for path in tuple(self._paths):
+                # A disk that fails for a moment lets go of no lock.
+                with suppress(OSError):
+                    os.utime(path)
+
+
+_HEART = _Heart()

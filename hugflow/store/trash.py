@@ -48,7 +48,8 @@ log = logging.getLogger(__name__)
 VERSION = 1
 TIME_TO_LIVE = timedelta(days=7)
 ENTRY_FILE = "entry.json"
-DELETING_SUFFIX = ".deleting"
+# No name has a tilde: a dataset whose revision ends in the suffix would be taken for half-deleted.
+DELETING_SUFFIX = "~deleting"
 
 Phase = Literal["going", "gone", "returning"]
 

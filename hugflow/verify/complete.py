@@ -117,6 +117,8 @@ class CompleteTree:
                     yield from looked.differences
                     sums.add(looked)
                     are_files_well &= not looked.differences
+                    if self.check.sound is not None and not looked.differences:
+                        self.check.sound.add(looked.rows)
                     on_rows(looked.rows)
             except StateUnreadable as error:
                 is_whole = False

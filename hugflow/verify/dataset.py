@@ -9,6 +9,7 @@ made is no difference, nor is what a stopped run left.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from hugflow.errors import StateUnreadable
 from hugflow.ledger.journal import Outcome
@@ -21,6 +22,7 @@ from hugflow.store.trash import stands
 from hugflow.verify.complete import CompleteTree
 from hugflow.verify.differences import Difference, Finder
 from hugflow.verify.rows import RowCheck
+from hugflow.verify.sound import Sound
 from hugflow.verify.unfinished import verify_unfinished
 
 
@@ -30,24 +32,27 @@ def verify_dataset(
     *,
     deep: bool = False,
     workers: int = 2,
+    sound: Sound | None = None,
     on_rows: Callable[[Sequence[Outcome]], None] = lambda rows: None,
 ) -> Iterator[Difference]:
     """Every difference of one dataset, as it is found; rows come in their order.
 
-    deep: every JSON is parsed and every MP3 decoded to its end, `workers` at a time.
+    deep: every JSON is parsed and every MP3 decoded to its end, `workers` at a time. sound: rows of
+    a complete tree that need not be; when this is stopped, it says so of those that were.
     on_rows: called with the rows that were looked at. Some twenty bytes of memory a row are held.
 
     Raises OSError for a folder that cannot be listed.
     """
     find, folder = Finder(name), places.dataset(name)
-    check = RowCheck(folder, find, deep, workers)
+    check = RowCheck(folder, find, deep, workers, sound)
     manifest = load_manifest(folder.manifest)
     if manifest is not None:
         misfit = find_misfit(manifest, name)
         if misfit is None:
             yield from _verify_link(places, find)
             yield from _verify_plan(places, find)
-            yield from CompleteTree(places, check, manifest).verify(on_rows)
+            with _kept(sound):
+                yield from CompleteTree(places, check, manifest).verify(on_rows)
             return
         yield find("manifest_unreadable", folder.manifest, misfit)
     elif stands(folder.manifest):
@@ -56,6 +61,19 @@ def verify_dataset(
         message = "it is missing, and the dataset was complete"
         yield find("manifest_missing", folder.manifest, message)
     yield from verify_unfinished(places, check, on_rows)
+
+
+@contextmanager
+def _kept(sound: Sound | None) -> Iterator[None]:
+    """Write down what was found sound when the block is stopped; forget it when it ends."""
+    try:
+        yield
+    except BaseException:
+        if sound is not None:
+            sound.write()
+        raise
+    if sound is not None:
+        sound.forget()
 
 
 def _was_complete(places: Places, name: str) -> bool:

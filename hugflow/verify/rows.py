@@ -17,6 +17,7 @@ from hugflow.exports.index import audio_info
 from hugflow.ledger.journal import RowMade
 from hugflow.store.layout import DatasetFolder
 from hugflow.verify.differences import Code, Difference, Finder
+from hugflow.verify.sound import Sound
 
 # What a row's JSON and its index line must say alike.
 COMPARED_FIELDS = ("path", "sampling_rate", "num_samples", "duration")
@@ -46,12 +47,13 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class RowCheck:
-    """How the rows of one tree are looked at."""
+    """How the rows of one tree are looked at. sound: what need not be read again by a deep one."""
 
     folder: DatasetFolder
     find: Finder
     deep: bool
     workers: int
+    sound: Sound | None = None
 
     def run(self, pieces: Iterable[Sequence[Expected]]) -> Iterator[Looked]:
         """Look at rows in their order, several pieces at a time; only a few are in memory."""
@@ -79,15 +81,15 @@ class RowCheck:
         for row in rows:
             if row.has_mp3:
                 path = f"{self.folder.audio}/{row.made.stem}.mp3"
-                size = self._stat(row.made.row, "mp3", path, row.made.mp3_bytes, differences)
-                mp3_bytes += size or 0
-                if self.deep and size is not None and row.made.audio is not None:
+                file = self._stat(row.made.row, "mp3", path, row.made.mp3_bytes, differences)
+                mp3_bytes += file.st_size if file is not None else 0
+                if self._is_read(row.made.row, file) and row.made.audio is not None:
                     differences += self._decode(row.made.row, Path(path), row.made.audio)
             if row.has_json:
                 path = f"{self.folder.json}/{row.made.row}.json"
-                size = self._stat(row.made.row, "json", path, row.made.json_bytes, differences)
-                json_bytes += size or 0
-                if self.deep and size is not None:
+                file = self._stat(row.made.row, "json", path, row.made.json_bytes, differences)
+                json_bytes += file.st_size if file is not None else 0
+                if self._is_read(row.made.row, file):
                     differences += self._parse(row.made, Path(path))
         return Looked([row.made for row in rows], differences, mp3_bytes, json_bytes)
 
@@ -98,8 +100,8 @@ class RowCheck:
         path: str,
         size: int | None,
         differences: list[Difference],
-    ) -> int | None:
-        """The size of a file that stands; None, and a difference, where none does."""
+    ) -> os.stat_result | None:
+        """What the disk says of a file that stands; None, and a difference, where none does."""
         try:
             # Hundreds of thousands of these: a Path each would double the time.
             status = os.lstat(path)
@@ -115,7 +117,13 @@ class RowCheck:
             message += "no file is empty" if size is None else f"{size:,} were written"
             code = "mp3_size" if kind == "mp3" else "json_size"
             differences.append(self.find(code, Path(path), message, row=row))
-        return status.st_size
+        return status
+
+    def _is_read(self, row: int, file: os.stat_result | None) -> bool:
+        """Whether a file is read to its end."""
+        if not self.deep or file is None:
+            return False
+        return self.sound is None or not self.sound.has(row, file)
 
     def _decode(self, row: int, path: Path, audio: AudioInfo) -> Iterator[Difference]:
         """Decode an MP3 to its end: it must be one, mono, of its rate and of its exact length."""

@@ -5,22 +5,19 @@
 
 Dagster's own run launcher does not notice a run whose machine went down; here the lock is free
 then, and the run can be reported as failed. Some network file systems lie about locks, to other
-hosts above all: the holder's file is touched every few seconds, and this heartbeat counts too.
+hosts above all: the holder's file is touched every few seconds, and that counts too.
 """
 
 import json
-import os
 import socket
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from hugflow.errors import Locked
 from hugflow.store.layout import Places
 from hugflow.store.locks import hold, holder_path, is_held
 
-HEARTBEAT_S = 10.0
 # As long as a clock of another host may be wrong, and a network file system may be slow.
 SILENT_S = 120.0
 # From the start of a run's process to its first sign of life: importing everything, on a busy host.
@@ -43,7 +40,6 @@ def show_alive(places: Places, run_id: str) -> Iterator[None]:
             yield
             return
         stack.callback(forget_run, places, run_id)
-        stack.enter_context(_heartbeat(holder_path(lock)))
         yield
 
 
@@ -77,26 +73,6 @@ def forget_run(places: Places, run_id: str) -> None:
     lock = _lock(places, run_id)
     for path in (lock, holder_path(lock)):
         path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _heartbeat(holder: Path) -> Iterator[None]:
-    """Touch a file every few seconds while the block runs."""
-    is_over = threading.Event()
-
-    def beat() -> None:
-        while not is_over.wait(HEARTBEAT_S):
-            # A disk that fails for a moment ends no run.
-            with suppress(OSError):
-                os.utime(holder)
-
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()
 
 
 def _lock(places: Places, run_id: str) -> Path:

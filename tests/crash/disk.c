@@ -11,6 +11,7 @@
  *                a number: the call fails with this errno
  *   FAULT_LAST   the last call that fails, 0 for all from FAULT_AT on; without it FAULT_AT alone
  *   FAULT_ROOM   bytes that may be written in all; then the disk is full, ENOSPC
+ *   FAULT_FLOCK  set: everybody is given every lock, as by some network file systems
  *   FAULT_LOG    a file to which each counted call is appended: "<number> <kind> <path>\n"
  */
 #define _GNU_SOURCE
@@ -24,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -208,6 +210,8 @@ int openat64(int dir, const char *path, int flags, ...) {
 int fsync(int fd) { NAMED("fsync", fd, NULL, REAL(fsync)(fd)); }
 
 int fdatasync(int fd) { NAMED("fsync", fd, NULL, REAL(fdatasync)(fd)); }
+
+int flock(int fd, int deed) { return getenv("FAULT_FLOCK") ? 0 : REAL(flock)(fd, deed); }
 
 int rename(const char *from, const char *to) {
     NAMED("rename", AT_FDCWD, to, REAL(rename)(from, to));

@@ -63,17 +63,6 @@ def test_where_locks_hold_nothing_the_process_and_its_heart_count(places: Places
     assert not looks_dead(places)
 
 
-def test_the_heart_beats_while_the_run_is_at_work(places: Places, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(alive, "HEARTBEAT_S", 0.02)
-    holder = places.state_dir / "locks" / "runs" / f"{RUN}.lock.holder"
-    with show_alive(places, RUN):
-        os.utime(holder, (1.0, 1.0))
-        ends_at = time.monotonic() + 10
-        while holder.stat().st_mtime == 1.0 and time.monotonic() < ends_at:
-            time.sleep(0.01)
-        assert holder.stat().st_mtime > 1.0
-
-
 def test_a_second_process_of_the_same_run_is_not_kept_from_its_work(
     places: Places, monkeypatch: pytest.MonkeyPatch
 ):

@@ -2,6 +2,7 @@
 
 import re
 import signal
+import subprocess
 from pathlib import Path
 
 import dagster as dg
@@ -10,11 +11,13 @@ import pytest
 
 from hugflow.settings import load_project
 from hugflow.store.layout import Places
+from hugflow.testing.faults import Match, Stall
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_tables, speech_table
 from hugflow_resources.instance import open_instance
 from hugflow_resources.materializations import STAGES
 from tests.dagster.conftest import Project, free_port, kill_group, wait_until
+from tests.projects import HUGFLOW
 
 pytestmark = pytest.mark.slow
 
@@ -141,3 +144,32 @@ def test_after_ctrl_c_and_a_new_start_the_work_goes_on_by_itself(
 
 def json_files(places: Places, name: str) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in places.dataset(name).json.glob("*.json")}
+
+
+def test_while_a_run_of_dagster_is_at_work_the_command_line_is_told_who_holds_the_shard(
+    project: Project, hub: LoopbackHub
+):
+    publish_speech(hub, "processes/both", rows=4, shards=1)
+    name = name_of("processes/both")
+    project.write_request("both.yaml", request_text("processes/both"))
+    module = ("-m", "hugflow_assets.definitions")
+    project.dagster("asset", "materialize", *module, "--select", f'key:"{name}/plan"')
+    with open_instance(project.root) as instance:
+        [key] = instance.get_dynamic_partitions(f"{name}/shards")
+    hub.inject(Stall(12.0), when=Match(port="storage", has_range=False))
+    command = ["asset", "materialize", *module, "--select", selection(name), "--partition", key]
+    run = project.start(*command)
+    locks = places_of(project).dataset_lock(name).parent
+    wait_until(lambda: any(locks.glob("*-of-*.holder")), 60, "a shard in work")
+    second = subprocess.run(
+        [HUGFLOW, "local-sync", "requests/add/both.yaml"],
+        cwd=project.root,
+        env=project.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert second.returncode == 8, second.stderr
+    assert re.search(r"process \d+ on ", second.stderr)
+    assert run.wait(60) == 0
+    assert places_of(project).link(name).is_symlink()

@@ -37,7 +37,7 @@ from hugflow.stages.sample import make_sample, open_sample
 from hugflow.stages.status import read_status, read_statuses
 from hugflow.stages.sync import sync_dataset
 from hugflow.store.layout import Places
-from hugflow.store.trash import TrashEntry, latest_entry, read_entries
+from hugflow.store.trash import TrashEntry, delete_expired, latest_entry, read_entries
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_text
 from tests.builds import OpenFor
@@ -809,3 +809,17 @@ def test_a_removal_that_cannot_be_recorded_takes_nothing_and_says_so_in_the_trai
     assert places.link(build.name).is_symlink()
     assert read_status(places, build.name).state == "completed"
     assert [entry.deed.what for entry in read_trail(places)][-2:] == ["removed", "brought back"]
+
+
+def test_a_dataset_whose_name_ends_like_a_deletion_stays_in_the_trash(
+    hub: LoopbackHub, open_for: OpenFor, places: Places
+):
+    publish_text(hub, "removal/ending", branch="x.deleting")
+    build = open_for("removal/ending", revision="x.deleting")
+    sync_dataset(build)
+    before = read_tree(build.folder.root)
+    assert build.name.endswith(".deleting")
+    remove_dataset(places, identity_of(build), ORDER)
+    delete_expired(places, NOW)
+    assert bring_back(places, build.name) is not None
+    assert read_tree(build.folder.root) == before

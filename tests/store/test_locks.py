@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from hugflow.errors import Locked
-from hugflow.store.locks import download_slot, hold, is_held
+from hugflow.store.locks import SILENT_S, download_slot, hold, holder_path, is_held
 
 HOLD = """
 import sys, time
@@ -128,6 +129,89 @@ def test_a_holder_on_another_host_is_believed(tmp_path: Path):
     lock = tmp_path / "a.lock"
     (tmp_path / "a.lock.holder").write_text('{"host": "elsewhere", "pid": 1}')
     assert is_held(lock)
+
+
+def leave_holder(
+    lock: Path, *, host: str = "", pid: int = 0, born: int = 1, silent_s: float = 0.0
+) -> None:
+    """What stands beside a lock whose file system let go of it."""
+    holder = {"host": host or socket.gethostname(), "pid": pid or os.getpid(), "born": born}
+    holder_path(lock).write_text(json.dumps(holder))
+    beat_at = time.time() - silent_s
+    os.utime(holder_path(lock), (beat_at, beat_at))
+
+
+def test_a_process_of_a_later_time_with_the_holders_number_is_not_the_holder(tmp_path: Path):
+    lock = tmp_path / "a.lock"
+    leave_holder(lock)
+    assert not is_held(lock)
+    with hold(lock, "the thing"):
+        pass
+
+
+def test_a_holder_on_another_host_is_taken_for_dead_when_it_is_silent_for_long(tmp_path: Path):
+    lock = tmp_path / "a.lock"
+    leave_holder(lock, host="elsewhere", silent_s=SILENT_S - 20)
+    with pytest.raises(Locked, match="thing") as locked, hold(lock, "the thing"):
+        pass
+    assert "elsewhere" in locked.value.why
+    leave_holder(lock, host="elsewhere", silent_s=SILENT_S + 1)
+    with hold(lock, "the thing"):
+        assert "elsewhere" not in holder_path(lock).read_text()
+
+
+@pytest.fixture
+def lying(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system on which everybody gets every lock."""
+    monkeypatch.setattr(FileLock, "_acquire", lambda lock: os.open(lock.lock_file, os.O_RDONLY))
+    monkeypatch.setattr(FileLock, "is_locked", property(lambda lock: True))
+    monkeypatch.setattr(FileLock, "release", lambda lock, force=False: None)
+
+
+def test_where_every_lock_is_given_to_everybody_the_second_one_is_turned_away(
+    tmp_path: Path, start: Start, lying: None
+):
+    lock = tmp_path / "a.lock"
+    child = start(lock, 1.0)
+    with pytest.raises(Locked) as locked, hold(lock, "the thing"):
+        pass
+    assert f"process {child.pid}" in locked.value.why
+    with hold(lock, "the thing", wait_s=20.0):
+        assert json.loads(holder_path(lock).read_text())["pid"] == os.getpid()
+
+
+def test_where_locks_hold_nothing_a_killed_holder_frees_them_all_the_same(
+    tmp_path: Path, start: Start, lying: None
+):
+    lock = tmp_path / "a.lock"
+    child = start(lock)
+    child.kill()
+    child.wait()
+    with hold(lock, "the thing"):
+        pass
+
+
+def test_a_holder_is_heard_of_every_few_seconds(tmp_path: Path):
+    lock = tmp_path / "a.lock"
+    program = HOLD.replace(
+        "with hold", "import hugflow.store.locks as locks\nlocks.HEARTBEAT_S = 0.02\nwith hold"
+    )
+    command = [sys.executable, "-c", program, str(lock), "20"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        os.utime(holder_path(lock), (1.0, 1.0))
+        ends_at = time.monotonic() + 10
+        while holder_path(lock).stat().st_mtime == 1.0 and time.monotonic() < ends_at:
+            time.sleep(0.01)
+        assert holder_path(lock).stat().st_mtime > 1.0
+        child.kill()
+
+
+def test_nothing_is_left_beside_a_lock_that_was_given_back(tmp_path: Path):
+    with hold(tmp_path / "a.lock", "the thing"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["a.lock"]
 
 
 def test_no_more_downloads_run_at_once_than_there_are_slots(tmp_path: Path):
