@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 SCHEMA_VERSION = 1
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 # One for each JSON object that was printed: a command that fails later has had its say.
 _answers: list[bool] = []
 
@@ -125,7 +127,7 @@ def print_error(error: HugflowError) -> None:
 
 def print_warning(line: str) -> None:
     """One line about what is odd, and hinders nothing."""
-    print_talk(_paint("warning: ", "33") + line)
+    print_talk(_paint("warning: ", "33") + _harmless(line))
 
 
 def is_terminal() -> bool:
@@ -160,7 +162,7 @@ class _TextFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(message)s", "%H:%M:%S")
 
     def format(self, record: logging.LogRecord) -> str:
-        text = redact(super().format(record))
+        text = _harmless(redact(super().format(record)))
         if record.levelno < logging.WARNING:
             return text
         return f"{_paint(record.levelname.lower(), '33')}: {text}"
@@ -180,6 +182,11 @@ class _JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return redact(json.dumps(line, ensure_ascii=False))
+
+
+def _harmless(text: str) -> str:
+    """The text without what moves a terminal's cursor or paints: names come from strangers."""
+    return _CONTROLS.sub("?", text)
 
 
 def _paint(text: str, code: str) -> str:

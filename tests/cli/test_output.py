@@ -50,3 +50,16 @@ def test_logs_are_json_objects_when_that_is_set(project: Project, hub: LoopbackH
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert lines[0]["message"].startswith("Starting download...")
     assert {line["level"] for line in lines} == {"INFO"}
+
+
+def test_a_name_in_a_line_of_the_log_moves_no_cursor_and_paints_nothing(project: Project):
+    program = """
+import logging
+from hugflow.cli.output import print_warning, set_up_logging
+set_up_logging("INFO", "text")
+logging.getLogger("hugflow").info("requests/add/%s.yaml", "a\\x1b[31m\\rb\\u202e")
+print_warning("c\\x1b[2J")
+"""
+    shown = project.run_python(program).stderr
+    assert "requests/add/a?[31m?b?.yaml" in shown
+    assert "c?[2J" in shown
