@@ -168,11 +168,13 @@ class Attempt:
     """How the last attempt at telling went.
 
     not_before: when the next may be made. is_asked: the service itself asked to wait so long.
+    refused_of: the conversation's changed_at when it was refused, which a person has to mend.
     failures: in a row. trouble: what went wrong, in a line.
     """
 
     not_before: AwareDatetime | None = None
     is_asked: bool = False
+    refused_of: AwareDatetime | None = None
     failures: int = 0
     trouble: str | None = None
 

@@ -43,7 +43,9 @@ from tests.testing.githubs import REPO
 
 
 @given(told=written_by(words))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None
+)
 def test_what_is_written_is_what_is_read(places: Places, told: Conversation):
     change_conversation(places, told.key, lambda old: told)
     assert read_conversation(places, told.key) == told
