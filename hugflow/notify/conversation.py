@@ -73,7 +73,7 @@ class Line:
     dataset, hf_id: None where the file cannot be read. request: its digest; notices of the dataset
     that are about another one are not its own. problems: why it is refused. remarks: what is odd
     about it, a line each. goes: of a removal, what it would take away, a line each. notice: the
-    latest that is known here.
+    latest that is known here. is_idle: it asks for nothing that is to be done; the remarks say why.
     """
 
     path: str
@@ -86,6 +86,7 @@ class Line:
     remarks: tuple[str, ...] = ()
     goes: tuple[str, ...] = ()
     notice: Notice | None = None
+    is_idle: bool = False
 
     @property
     def state(self) -> Status:
@@ -203,8 +204,17 @@ class Conversation:
 
     @property
     def result(self) -> Result:
-        """How it stands with all of it."""
-        return result_of(self.lines)
+        """How it stands with all of it that counts."""
+        return result_of(filter(self.counts, self.lines))
+
+    def counts(self, line: Line) -> bool:
+        """Whether the result depends on a line of it.
+
+        It does not where nothing is to be done; nor, once all is over, on a removal that comes after
+        the merge.
+        """
+        is_later = line.is_idle or (self.is_finished and line.kind == "remove")
+        return not is_later or line.state not in ("pending", "planned")
 
     @property
     def datasets(self) -> frozenset[str]:

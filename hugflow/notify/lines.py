@@ -31,6 +31,7 @@ def to_lines(requests: RequestSet, facts: Mapping[str, Facts] | None = None) -> 
             request=request.digest,
             facts=facts.get(request.name) if is_made else None,
             remarks=tuple(remarks[add.path]),
+            is_idle=not is_made,
         )
     for removal in requests.removals:
         identity = removal.identity
@@ -42,5 +43,6 @@ def to_lines(requests: RequestSet, facts: Mapping[str, Facts] | None = None) -> 
             hf_id=removal.request.hf_id,
             request=removal.request.digest,
             remarks=(*remarks[removal.path], *(nothing if identity is None else ())),
+            is_idle=identity is None,
         )
     return [found[path] for path in sorted(found)]

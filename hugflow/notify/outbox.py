@@ -8,7 +8,8 @@
       "pull": {"repository": "acme/requests", "number": 12, "head_sha": "77ab...", "url": null},
       "lines": [{"path": "requests/add/speech.yaml", "kind": "add", "dataset": "acme__speech...",
                  "hf_id": "acme/speech", "request": "9f3c...", "facts": {...}, "problems": [...],
-                 "remarks": [], "goes": [], "notice": {...}}],
+                 "remarks": [], "goes": [], "notice": {...},
+                 "is_idle": false}],
       "opened_at": "2026-11-22T01:02:03Z", "changed_at": "2026-11-22T01:02:03Z",
       "details_url": null, "is_finished": false,
       "github": {"comment": 1003, "digest": "...", ...},      what was told there

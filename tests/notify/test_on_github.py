@@ -122,6 +122,40 @@ def test_the_end_is_told_in_a_comment_of_its_own_and_once(github: LoopbackGitHub
     assert workflow.conversation.delivered_at is not None
 
 
+def test_an_add_that_is_done_is_told_beside_a_removal_that_comes_after_the_merge(
+    github: LoopbackGitHub, workflow: Teller
+):
+    later = replace(line(None, "old", facts=None), kind="remove")
+    workflow.open(*lines("a"), later).see("completed", "a")
+    assert workflow.tell().again_at is None
+    assert len(bodies(github)) == 1
+    workflow.finish()
+    workflow.tell()
+    _, outcome = bodies(github)
+    assert "**Completed**: 1 of 2 requests." in outcome
+    assert "`a` is in `/data/datasets/a`" in outcome
+    assert "`old` goes after the merge." in outcome
+    workflow.open(*lines("a"), later).see("completed", "a")
+    workflow.see("removed", "old")
+    workflow.tell()
+    assert "`old` was removed." in bodies(github)[-1]
+    assert len(bodies(github)) == 3
+
+
+def test_a_removal_that_is_done_is_told_beside_the_add_that_it_shadows(
+    github: LoopbackGitHub, workflow: Teller
+):
+    why = "it is shadowed by requests/remove/a.yaml"
+    shadowed = line(None, "a", facts=None, is_idle=True, remarks=(why,), request="1")
+    workflow.open(shadowed, replace(line(None, "a", facts=None), kind="remove", request="2"))
+    workflow.see("removed", "a", request="2")
+    assert workflow.tell().again_at is None
+    _, outcome = bodies(github)
+    assert "**Completed**: 1 of 2 requests." in outcome
+    assert f"`a`: nothing is to be done, `{why}`." in outcome
+    assert "`a` was removed." in outcome
+
+
 def test_what_happens_after_the_end_is_not_told(github: LoopbackGitHub, workflow: Teller):
     workflow.open(*lines("a")).see("completed", "a")
     workflow.tell()
