@@ -66,15 +66,17 @@ def open_conversation(
 
     Where it was begun before, it goes on: in the same comment, about these lines. A line without a
     notice begins as planned, or as pending where it has no facts: what was told of its dataset
-    before this moment does not count. None, and nothing is begun, where there is no request.
-
-    Without a pull request there has to be a line with a dataset.
+    before this moment does not count. None, and nothing is begun, where there is no request; nor,
+    without a pull request, where none of them has a dataset.
     """
     found = tuple(_begin(line, now) for line in lines)
     if pull is not None:
         key = pull_key(service, pull.repository, pull.number)
     else:
-        key = dataset_key(service, next(line.dataset for line in found if line.dataset))
+        name = next((line.dataset for line in found if line.dataset), None)
+        if name is None:
+            return None
+        key = dataset_key(service, name)
 
     def change(old: Conversation | None) -> Conversation | None:
         if old is None:

@@ -155,6 +155,12 @@ def test_beginning_again_goes_on_in_the_same_place(places: Places):
     assert (found.opened_at, found.changed_at) == (NOON, later)
 
 
+def test_where_there_is_neither_pull_request_nor_dataset_nothing_is_told(places: Places):
+    for given_ in ([], [refused()], [Line("x.yaml"), refused()]):
+        assert open_conversation(places, "slack", given_, NOON) is None
+    assert list_keys(places) == []
+
+
 def test_a_line_begins_as_what_is_known_of_it(places: Places):
     given_ = [
         line(),
