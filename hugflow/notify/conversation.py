@@ -185,8 +185,9 @@ class Conversation:
     """What is to be told, and what was; see `outbox` for its file.
 
     pull: None for one about a dataset by itself. details_url: where to look further. is_finished:
-    nothing more is going to happen; how it ended follows from the lines. delivered_at: when all of
-    a finished one had been told.
+    nothing more is going to happen; how it ended follows from the lines. is_ending: it is finished
+    once nobody is at work on its datasets any more. delivered_at: when all of a finished one had
+    been told.
     """
 
     key: str
@@ -197,6 +198,7 @@ class Conversation:
     changed_at: AwareDatetime
     details_url: str | None = None
     is_finished: bool = False
+    is_ending: bool = False
     github: ToldOnGitHub = field(default_factory=ToldOnGitHub)
     slack: ToldOnSlack = field(default_factory=ToldOnSlack)
     attempt: Attempt = field(default_factory=Attempt)

@@ -161,12 +161,16 @@ def _clean(value: Any, secrets: tuple[str, ...]) -> Any:
 
 
 def _read_current(places: Places, key: str, now: datetime) -> Conversation | None:
-    """The conversation with its latest notices; one of which all is completed is finished by that."""
+    """The conversation with its latest notices; one with nothing left to come of is finished by that.
+
+    That is where all is completed, and where whoever began it is done and nobody else is at work.
+    """
     conversation = read_conversation(places, key)
     if conversation is None:
         return None
     latest = read_latest(places, conversation)
-    if latest.is_finished or latest.result != "completed":
+    is_over = latest.result == "completed" or (latest.is_ending and latest.result != "underway")
+    if latest.is_finished or not is_over:
         return latest
     finish_conversation(places, key, now)
     return read_conversation(places, key)

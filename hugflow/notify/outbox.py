@@ -11,7 +11,7 @@
                  "remarks": [], "goes": [], "notice": {...},
                  "is_idle": false}],
       "opened_at": "2026-11-22T01:02:03Z", "changed_at": "2026-11-22T01:02:03Z",
-      "details_url": null, "is_finished": false,
+      "details_url": null, "is_finished": false, "is_ending": false,
       "github": {"comment": 1003, "digest": "...", ...},      what was told there
       "slack": {"channel": null, "ts": null, ...},            or there
       "attempt": {"not_before": null, "failures": 0, ...},    how the last attempt went
@@ -90,6 +90,7 @@ def open_conversation(
             changed_at=now,
             details_url=details_url,
             is_finished=False,
+            is_ending=False,
             delivered_at=None,
             # Another token may have other rights; what a service asked to wait still holds.
             github=replace(old.github, checks_by="runs"),
@@ -105,15 +106,17 @@ def finish_conversation(places: Places, key: str, now: datetime) -> None:
     """Let it end with what is known now: nothing that happens later is told any more.
 
     How it ended follows from its lines. While one of its datasets is being made, by whoever it is,
-    it does not end: whoever ends that work ends it. Doing it again changes nothing, unless it was
-    opened again.
+    it does not end, but will at the end of that work, however it goes. Doing it again changes
+    nothing, unless it was opened again.
     """
 
     def change(old: Conversation | None) -> Conversation | None:
         if old is None or old.is_finished:
             return old
         latest = read_latest(places, old)
-        return replace(latest, is_finished=latest.result != "underway", changed_at=now)
+        if latest.result != "underway":
+            return replace(latest, is_finished=True, changed_at=now)
+        return old if old.is_ending else replace(latest, is_ending=True, changed_at=now)
 
     change_conversation(places, key, change)
 

@@ -67,6 +67,7 @@ def test_the_file_has_the_fields_that_its_page_shows(places: Places):
         "changed_at",
         "details_url",
         "is_finished",
+        "is_ending",
         "github",
         "slack",
         "attempt",
