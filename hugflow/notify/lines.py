@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from hugflow.notify.conversation import Facts, Line
 from hugflow.requests.collect import RequestSet
-from hugflow.requests.problems import Problem
+from hugflow.requests.problems import Problem, show_path
 
 
 def to_lines(requests: RequestSet, facts: Mapping[str, Facts] | None = None) -> list[Line]:
@@ -17,7 +17,7 @@ def to_lines(requests: RequestSet, facts: Mapping[str, Facts] | None = None) -> 
     facts = facts or {}
     remarks: defaultdict[str, list[str]] = defaultdict(list)
     for warning in requests.warnings:
-        remarks[warning.path].append(f"{warning.what}: {warning.why}")
+        remarks[warning.path].append(show_path(f"{warning.what}: {warning.why}"))
     problems: defaultdict[str, list[Problem]] = defaultdict(list)
     for problem in requests.problems:
         problems[problem.path].append(problem)

@@ -51,6 +51,17 @@ def test_what_is_odd_about_a_file_is_a_remark():
     assert (removal.kind, removal.is_idle) == ("remove", False)
 
 
+def test_no_path_breaks_out_of_a_remark():
+    hostile = "requests/remove/a\n::error::b\x1b[31m.yaml"
+    found = collect_requests(
+        {"requests/add/a.yaml": ADD, hostile: b'hf_id: "acme/speech"\nreason: "a"\n'}
+    )
+    add, _ = to_lines(found)
+    (remark,) = add.remarks
+    assert "is shadowed by requests/remove/a?::error::b?[31m.yaml" in remark
+    assert remark.isprintable()
+
+
 def test_files_that_cannot_stand_together_are_both_refused():
     other = ADD + b'text_column: "words"\n'
     found = collect_requests({"requests/add/a.yaml": ADD, "requests/add/b.yaml": other})
