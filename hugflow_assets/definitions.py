@@ -19,6 +19,7 @@ from hugflow.errors import HugflowError
 from hugflow.requests.catalog import Asked, Catalog, read_catalog
 from hugflow.requests.collect import AddFile, RequestSet
 from hugflow.requests.folder import read_folder
+from hugflow.requests.problems import show_path
 from hugflow.settings import Project
 from hugflow.stages.asked import read_asked
 from hugflow.store.layout import Places
@@ -85,7 +86,7 @@ def build_or_skip(
     try:
         return build_dataset(file.request, origin_metadata(file.path, asked, github_url))
     except Exception:
-        log.exception("%s: its assets cannot be built", file.path)
+        log.exception("%s: its assets cannot be built", show_path(file.path))
         return []
 
 

@@ -7,6 +7,7 @@ moves meanwhile changes nothing. Addresses: https://huggingface.co/docs/hub/api.
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -153,10 +154,15 @@ class Hub:
             durable=durable,
         )
 
-    def open_file(self, hf_id: str, commit: str, file: PublishedFile) -> io.BufferedIOBase:
-        """Open one file for reading a few places of it, by ranged requests."""
+    def open_file(
+        self, hf_id: str, commit: str, file: PublishedFile, budget: "ReadBudget | None" = None
+    ) -> io.BufferedIOBase:
+        """Open one file for reading a few places of it, by ranged requests.
+
+        budget: how much may be read; a read that would cost more raises BudgetSpent.
+        """
         what = f"{hf_id}@{commit}:{file.path}"
-        return RangedFile(self._url(hf_id, commit, file.path), self._headers(), file, what)
+        return RangedFile(self._url(hf_id, commit, file.path), self._headers(), file, what, budget)
 
     @property
     def token(self) -> str | bool:
@@ -212,16 +218,41 @@ class Hub:
         return dict(build_hf_headers(token=self._token, library_name="hugflow"))
 
 
+class BudgetSpent(Exception):
+    """More was to be read than may be; nothing of it was asked for."""
+
+
+@dataclass(slots=True)
+class ReadBudget:
+    """How many bytes may still be read."""
+
+    left_bytes: int
+
+    def take(self, size: int) -> None:
+        """Take so many bytes out of it; raises BudgetSpent, and takes none, where too few are left."""
+        if size > self.left_bytes:
+            raise BudgetSpent(f"{size:,} bytes where {self.left_bytes:,} are left")
+        self.left_bytes -= size
+
+
 class RangedFile(io.BufferedIOBase):
     """A remote file that reads only what is asked for; its last 64 KiB are kept once read."""
 
-    def __init__(self, url: str, headers: dict[str, str], file: PublishedFile, what: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        headers: dict[str, str],
+        file: PublishedFile,
+        what: str,
+        budget: ReadBudget | None = None,
+    ) -> None:
         """Nothing is sent before the first read."""
         super().__init__()
         self._url = url
         self._headers = headers
         self._size = file.size_bytes
         self._what = what
+        self._budget = budget
         self._position = 0
         self._tail: bytes | None = None
 
@@ -260,6 +291,8 @@ class RangedFile(io.BufferedIOBase):
         return self._tail[start - tail_start : start - tail_start + size]
 
     def _fetch(self, start: int, size: int) -> bytes:
+        if self._budget is not None:
+            self._budget.take(size)
         end = start + size - 1
         headers = dict(self._headers, Range=f"bytes={start}-{end}")
         headers["Accept-Encoding"] = "identity"

@@ -73,7 +73,7 @@ class Line:
     dataset, hf_id: None where the file cannot be read. request: its digest; notices of the dataset
     that are about another one are not its own. problems: why it is refused. remarks: what is odd
     about it, a line each. goes: of a removal, what it would take away, a line each. notice: the
-    latest that is known here.
+    latest that is known here. is_idle: it asks for nothing that is to be done; the remarks say why.
     """
 
     path: str
@@ -86,6 +86,7 @@ class Line:
     remarks: tuple[str, ...] = ()
     goes: tuple[str, ...] = ()
     notice: Notice | None = None
+    is_idle: bool = False
 
     @property
     def state(self) -> Status:
@@ -168,11 +169,13 @@ class Attempt:
     """How the last attempt at telling went.
 
     not_before: when the next may be made. is_asked: the service itself asked to wait so long.
+    refused_of: the conversation's changed_at when it was refused, which a person has to mend.
     failures: in a row. trouble: what went wrong, in a line.
     """
 
     not_before: AwareDatetime | None = None
     is_asked: bool = False
+    refused_of: AwareDatetime | None = None
     failures: int = 0
     trouble: str | None = None
 
@@ -182,8 +185,9 @@ class Conversation:
     """What is to be told, and what was; see `outbox` for its file.
 
     pull: None for one about a dataset by itself. details_url: where to look further. is_finished:
-    nothing more is going to happen; how it ended follows from the lines. delivered_at: when all of
-    a finished one had been told.
+    nothing more is going to happen; how it ended follows from the lines. is_ending: it is finished
+    once nobody is at work on its datasets any more. delivered_at: when all of a finished one had
+    been told.
     """
 
     key: str
@@ -194,6 +198,7 @@ class Conversation:
     changed_at: AwareDatetime
     details_url: str | None = None
     is_finished: bool = False
+    is_ending: bool = False
     github: ToldOnGitHub = field(default_factory=ToldOnGitHub)
     slack: ToldOnSlack = field(default_factory=ToldOnSlack)
     attempt: Attempt = field(default_factory=Attempt)
@@ -201,8 +206,17 @@ class Conversation:
 
     @property
     def result(self) -> Result:
-        """How it stands with all of it."""
-        return result_of(self.lines)
+        """How it stands with all of it that counts."""
+        return result_of(filter(self.counts, self.lines))
+
+    def counts(self, line: Line) -> bool:
+        """Whether the result depends on a line of it.
+
+        It does not where nothing is to be done; nor, once all is over, on a removal that comes after
+        the merge.
+        """
+        is_later = line.is_idle or (self.is_finished and line.kind == "remove")
+        return not is_later or line.state not in ("pending", "planned")
 
     @property
     def datasets(self) -> frozenset[str]:

@@ -47,6 +47,7 @@ class Courier:
         self._ends_at: float | None = None
         self._is_stopped = False
         self._told: set[str] = set()
+        self._refused: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
 
     def __enter__(self) -> Self:
@@ -66,15 +67,16 @@ class Courier:
     def flush(self, deadline_s: float) -> bool:
         """Try to tell all that is left, for at most so long; whether all is told.
 
-        What a service asked to wait is waited for, as long as that is within the deadline.
+        What a service asked to wait is waited for, as long as that is within the deadline; what it
+        refuses is tried once, because no waiting mends it.
         """
         self._ends_at = time.monotonic() + deadline_s
         self._is_idle.clear()
         self._woken.set()
-        is_told = self._is_idle.wait(deadline_s)
-        if not is_told:
+        is_idle = self._is_idle.wait(deadline_s)
+        if not is_idle:
             log.warning("not all is told within %.0f s; it lies in the outbox", deadline_s)
-        return is_told
+        return is_idle and not self._refused
 
     def _run(self) -> None:
         while not self._is_stopped:
@@ -92,9 +94,12 @@ class Courier:
         return self._is_stopped or is_late
 
     def _deliver(self, key: str, *, is_last: bool) -> datetime | None:
-        """Deliver one conversation; when to look again, None where all is told."""
+        """Deliver one conversation; when to look again.
+
+        None where all is told, and at the end also where a person has to mend something first.
+        """
         try:
-            return deliver(
+            done = deliver(
                 self._places,
                 key,
                 self._senders,
@@ -102,13 +107,15 @@ class Courier:
                 clock=self._clock,
                 is_hurried=is_last,
                 is_over=self._is_over,
-            ).again_at
+            )
         except Exception as error:  # noqa: BLE001  # whatever it is, the job goes on
             words = f"{key} cannot be delivered: {type(error).__name__}: {error}"
             if words not in self._told:
                 self._told.add(words)
                 log.warning("%s", words)
             return self._clock()
+        (self._refused.add if done.is_refused else self._refused.discard)(key)
+        return None if is_last and done.is_refused else done.again_at
 
     def _pause_s(self, waits: Sequence[datetime], *, is_last: bool) -> float:
         """For how long there is nothing to do, unless somebody wakes it."""

@@ -44,12 +44,14 @@ class Delivery:
 
     again_at: when to look again; None where all is told that there is to tell. trouble: why not all
     is told, in a line. is_away: its service is not there, for others as little as for this one.
+    is_refused: a person has to mend it first.
     """
 
     key: str
     again_at: datetime | None = None
     trouble: str | None = None
     is_away: bool = False
+    is_refused: bool = False
 
 
 def deliver(
@@ -65,7 +67,8 @@ def deliver(
     """Tell of one conversation what is not told yet, unless it is too early to try again.
 
     is_hurried: progress is told at once, and what was waited out after an outage is tried again;
-    what a service asked to wait is waited all the same. is_over: asked before each step; once it
+    what a service asked to wait is waited all the same, and what was refused is tried again only
+    where the conversation has begun or ended since. is_over: asked before each step; once it
     says so, nothing more is begun.
 
     Never raises for what happens on the other side. Two processes that do it at once tell nothing
@@ -79,7 +82,8 @@ def deliver(
                 return Delivery(key)
             if until := _wait_until(places, conversation, clock(), is_hurried=is_hurried):
                 why = conversation.attempt.trouble or f"{conversation.service} asked to wait"
-                return Delivery(key, until, why)
+                is_refused = conversation.attempt.refused_of is not None
+                return Delivery(key, until, why, is_refused=is_refused)
             telling = Telling(
                 places,
                 without_secrets(conversation, senders.secrets),
@@ -157,12 +161,16 @@ def _clean(value: Any, secrets: tuple[str, ...]) -> Any:
 
 
 def _read_current(places: Places, key: str, now: datetime) -> Conversation | None:
-    """The conversation with its latest notices; one of which all is completed is finished by that."""
+    """The conversation with its latest notices; one with nothing left to come of is finished by that.
+
+    That is where all is completed, and where whoever began it is done and nobody else is at work.
+    """
     conversation = read_conversation(places, key)
     if conversation is None:
         return None
     latest = read_latest(places, conversation)
-    if latest.is_finished or latest.result != "completed":
+    is_over = latest.result == "completed" or (latest.is_ending and latest.result != "underway")
+    if latest.is_finished or not is_over:
         return latest
     finish_conversation(places, key, now)
     return read_conversation(places, key)
@@ -174,7 +182,8 @@ def _wait_until(
     """When the next attempt may be made; None for now."""
     attempt = conversation.attempt
     waits = [_read_limit(places, conversation.service)]
-    if attempt.is_asked or not is_hurried:
+    is_refused = attempt.refused_of == conversation.changed_at
+    if attempt.is_asked or is_refused or not is_hurried:
         waits.append(attempt.not_before)
     return max((until for until in waits if until is not None and until > now), default=None)
 
@@ -194,16 +203,18 @@ def _tell(telling: Telling, senders: Senders, conversation: Conversation) -> Del
         until = telling.clock() + timedelta(seconds=wait_s)
         if is_asked:
             _write_limit(telling.places, conversation.service, until)
-        attempt = Attempt(until, is_asked, failures, _trouble(telling, error))
+        trouble = _trouble(telling, error)
+        attempt = Attempt(until, is_asked=is_asked, failures=failures, trouble=trouble)
         _complain(conversation.key, attempt)
         return replace(_put_off(telling, attempt, until), is_away=True)
     except ServiceRefused as error:
         failures = conversation.attempt.failures + 1
         wait_s = telling.pace.wait_s(failures, is_refused=True)
-        until = telling.clock() + timedelta(seconds=wait_s)
-        attempt = Attempt(until, failures=failures, trouble=_trouble(telling, error))
+        until, of = telling.clock() + timedelta(seconds=wait_s), conversation.changed_at
+        trouble = _trouble(telling, error)
+        attempt = Attempt(until, refused_of=of, failures=failures, trouble=trouble)
         _complain(conversation.key, attempt)
-        return _put_off(telling, attempt, until)
+        return replace(_put_off(telling, attempt, until), is_refused=True)
     if conversation.attempt.failures:
         log.info(
             "%s: told again, after %d failures", conversation.key, conversation.attempt.failures

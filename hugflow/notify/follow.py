@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hugflow.notify.conversation import (
     Conversation,
@@ -14,12 +14,16 @@ from hugflow.notify.conversation import (
 )
 from hugflow.notify.notices import Notice, read_notice
 from hugflow.notify.outbox import (
+    KEEP_DELIVERED,
     finish_conversation,
     open_conversation,
     read_conversation,
     read_latest,
 )
 from hugflow.store.layout import Places
+
+# What is older may have been told, in a conversation that is forgotten since.
+NEWS_FOR = KEEP_DELIVERED - timedelta(days=1)
 
 
 def follow(
@@ -33,7 +37,7 @@ def follow(
 ) -> str | None:
     """Let a conversation speak of these requests, as long as something is still to come of them.
 
-    It begins once a notice tells of one of them, and goes on where it had ended and another notice
+    It begins once a notice tells of one of them, if that is no older than NEWS_FOR, and goes on where it had ended and another notice
     came since; it ends when all have ended, well or not. Doing it again changes nothing.
     pull: the pull request that brought them; None: the one dataset by itself, on Slack. add_facts:
     fills in what is planned, where that is to be told.
@@ -46,7 +50,7 @@ def follow(
         return None
     old = read_conversation(places, key)
     if old is None or _has_news(old, lines, notices):
-        if old is None and not any(notices):
+        if old is None and not any(_is_news(notice, now) for notice in notices):
             return None
         told = [
             line if notice is None else replace(line, notice=notice)
@@ -74,6 +78,10 @@ def _has_news(old: Conversation, lines: Sequence[Line], notices: Sequence[Notice
         notice is not None and ((before := told.get(line.path)) is None or notice.at > before.at)
         for line, notice in zip(lines, notices, strict=True)
     )
+
+
+def _is_news(notice: Notice | None, now: datetime) -> bool:
+    return notice is not None and now - notice.at <= NEWS_FOR
 
 
 def _notice_of(places: Places, line: Line) -> Notice | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from hugflow.notify.conversation import Facts, Line
 from hugflow.requests.collect import RequestSet
-from hugflow.requests.problems import Problem
+from hugflow.requests.problems import Problem, show_path
 
 
 def to_lines(requests: RequestSet, facts: Mapping[str, Facts] | None = None) -> list[Line]:
@@ -17,7 +17,7 @@ def to_lines(requests: RequestSet, facts: Mapping[str, Facts] | None = None) -> 
     facts = facts or {}
     remarks: defaultdict[str, list[str]] = defaultdict(list)
     for warning in requests.warnings:
-        remarks[warning.path].append(f"{warning.what}: {warning.why}")
+        remarks[warning.path].append(show_path(f"{warning.what}: {warning.why}"))
     problems: defaultdict[str, list[Problem]] = defaultdict(list)
     for problem in requests.problems:
         problems[problem.path].append(problem)
@@ -31,6 +31,7 @@ def to_lines(requests: RequestSet, facts: Mapping[str, Facts] | None = None) -> 
             request=request.digest,
             facts=facts.get(request.name) if is_made else None,
             remarks=tuple(remarks[add.path]),
+            is_idle=not is_made,
         )
     for removal in requests.removals:
         identity = removal.identity
@@ -42,5 +43,6 @@ def to_lines(requests: RequestSet, facts: Mapping[str, Facts] | None = None) -> 
             hf_id=removal.request.hf_id,
             request=removal.request.digest,
             remarks=(*remarks[removal.path], *(nothing if identity is None else ())),
+            is_idle=identity is None,
         )
     return [found[path] for path in sorted(found)]

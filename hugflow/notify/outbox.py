@@ -8,9 +8,10 @@
       "pull": {"repository": "acme/requests", "number": 12, "head_sha": "77ab...", "url": null},
       "lines": [{"path": "requests/add/speech.yaml", "kind": "add", "dataset": "acme__speech...",
                  "hf_id": "acme/speech", "request": "9f3c...", "facts": {...}, "problems": [...],
-                 "remarks": [], "goes": [], "notice": {...}}],
+                 "remarks": [], "goes": [], "notice": {...},
+                 "is_idle": false}],
       "opened_at": "2026-11-22T01:02:03Z", "changed_at": "2026-11-22T01:02:03Z",
-      "details_url": null, "is_finished": false,
+      "details_url": null, "is_finished": false, "is_ending": false,
       "github": {"comment": 1003, "digest": "...", ...},      what was told there
       "slack": {"channel": null, "ts": null, ...},            or there
       "attempt": {"not_before": null, "failures": 0, ...},    how the last attempt went
@@ -66,16 +67,18 @@ def open_conversation(
 
     Where it was begun before, it goes on: in the same comment, about these lines. A line without a
     notice begins as planned, or as pending where it has no facts: what was told of its dataset
-    before this moment does not count. None, and nothing is begun, where there is no request; is_begun:
-    it was begun elsewhere, so it goes on without one.
-
-    Without a pull request there has to be a line with a dataset.
+    before this moment does not count. None, and nothing is begun, where there is no request, unless
+    is_begun: it was begun elsewhere, and goes on without one; nor, without a pull request, where none
+    of them has a dataset.
     """
     found = tuple(_begin(line, now) for line in lines)
     if pull is not None:
         key = pull_key(service, pull.repository, pull.number)
     else:
-        key = dataset_key(service, next(line.dataset for line in found if line.dataset))
+        name = next((line.dataset for line in found if line.dataset), None)
+        if name is None:
+            return None
+        key = dataset_key(service, name)
 
     def change(old: Conversation | None) -> Conversation | None:
         if old is None:
@@ -89,6 +92,7 @@ def open_conversation(
             changed_at=now,
             details_url=details_url,
             is_finished=False,
+            is_ending=False,
             delivered_at=None,
             # Another token may have other rights; what a service asked to wait still holds.
             github=replace(old.github, checks_by="runs"),
@@ -104,15 +108,17 @@ def finish_conversation(places: Places, key: str, now: datetime) -> None:
     """Let it end with what is known now: nothing that happens later is told any more.
 
     How it ended follows from its lines. While one of its datasets is being made, by whoever it is,
-    it does not end: whoever ends that work ends it. Doing it again changes nothing, unless it was
-    opened again.
+    it does not end, but will at the end of that work, however it goes. Doing it again changes
+    nothing, unless it was opened again.
     """
 
     def change(old: Conversation | None) -> Conversation | None:
         if old is None or old.is_finished:
             return old
         latest = read_latest(places, old)
-        return replace(latest, is_finished=latest.result != "underway", changed_at=now)
+        if latest.result != "underway":
+            return replace(latest, is_finished=True, changed_at=now)
+        return old if old.is_ending else replace(latest, is_ending=True, changed_at=now)
 
     change_conversation(places, key, change)
 

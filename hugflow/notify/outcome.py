@@ -4,7 +4,13 @@ import hashlib
 
 from hugflow.notify.conversation import BAD, Conversation, Line, PullRequest
 from hugflow.notify.escape import md_code
-from hugflow.notify.markdown import LONGEST, LONGEST_PATH, failure_block, fit
+from hugflow.notify.markdown import (
+    LONGEST,
+    LONGEST_PATH,
+    LONGEST_SENTENCE,
+    failure_block,
+    fit,
+)
 from hugflow.notify.markers import outcome_marker
 from hugflow.notify.notices import Failure
 from hugflow.notify.words import count, rows_words
@@ -16,7 +22,7 @@ _FRAME = 1_000
 def find_mark(conversation: Conversation, pull: PullRequest) -> str | None:
     """What tells this outcome from others: the commit, and all that is said. None: there is none.
 
-    There is one only of a finished conversation, and not of one that was planned alone.
+    There is one only of a finished conversation, and not of one of which nothing was done.
     """
     if not conversation.is_finished or conversation.result not in ("completed", "failed"):
         return None
@@ -36,8 +42,13 @@ def _render(conversation: Conversation) -> str:
         of_all = f"{len(bad):,} of {count(len(lines), 'request')}"
         head, told = f"❌ **Failed**: {of_all}.", [_render_bad(line) for line in bad]
     else:
-        head = f"✅ **Completed**: {count(len(lines), 'request')}."
-        told = [_render_good(line) for line in lines]
+        done = sum(map(conversation.counts, lines))
+        of_all = f"{done:,} of " if done < len(lines) else ""
+        head = f"✅ **Completed**: {of_all}{count(len(lines), 'request')}."
+        told = [
+            _render_good(line) if conversation.counts(line) else _render_later(line)
+            for line in lines
+        ]
     shown, left_out = fit(told, LONGEST - _FRAME)
     more = f"and {left_out:,} more" if left_out else ""
     return "\n\n".join(filter(None, [head, *shown, more])) + "\n"
@@ -51,6 +62,14 @@ def _render_good(line: Line) -> str:
     link = f", linked at {md_code(notice.link, LONGEST_PATH)}" if notice.link else ""
     failed = f" (`failures.jsonl` says which and why {notice.failed_rows:,} could not be made)"
     return f"{named}{place}{link}: {notice.rows:,} rows{failed if notice.failed_rows else ''}."
+
+
+def _render_later(line: Line) -> str:
+    """Why nothing was done for it."""
+    named, why = md_code(line.dataset or line.path), "; ".join(line.remarks)
+    if line.kind == "remove" and not line.is_idle:
+        return f"{named} goes after the merge."
+    return f"{named}: nothing is to be done{f', {md_code(why, LONGEST_SENTENCE)}' if why else ''}."
 
 
 def _render_bad(line: Line) -> str:

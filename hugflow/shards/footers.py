@@ -7,12 +7,15 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hugflow.clients.hub import Hub
+from hugflow.clients.hub import Hub, ReadBudget
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.shards.stems import FILENAME_COLUMN, to_filenames
 
 T = TypeVar("T")
+
+# What is read at once of a column of which only a part is wanted, or a page where that is more.
+READ_BYTES = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +112,27 @@ def _go_together(one: pa.Field, other: pa.Field) -> bool:
 
 
 def read_parquet(
-    hub: Hub, hf_id: str, commit: str, file: PublishedFile, read: Callable[[pq.ParquetFile], T]
+    hub: Hub,
+    hf_id: str,
+    commit: str,
+    file: PublishedFile,
+    read: Callable[[pq.ParquetFile], T],
+    budget: ReadBudget | None = None,
 ) -> T:
     """What `read` gives of a published file, by ranged reads.
 
     Parts of a file cannot be held against its hash, so what cannot be read is fetched once more:
-    it may have been damaged on its way.
+    it may have been damaged on its way. budget: how much may be read of it, and then no more of a
+    column than is asked for; raises BudgetSpent where that is not enough.
     """
     for last_try in (False, True):
-        remote = hub.open_file(hf_id, commit, file)
+        remote = hub.open_file(hf_id, commit, file, budget)
+        # All of a column comes in one request; a part of it, in several.
+        buffer_size = 0 if budget is None else READ_BYTES
         try:
-            with pq.ParquetFile(pa.PythonFile(remote, mode="r"), pre_buffer=False) as parquet:
+            with pq.ParquetFile(
+                pa.PythonFile(remote, mode="r"), pre_buffer=False, buffer_size=buffer_size
+            ) as parquet:
                 return read(parquet)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             if last_try:

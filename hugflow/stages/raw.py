@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from hugflow.clients.fetch import is_verified
+from hugflow.requests.problems import show_path
 from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
 from hugflow.stages.mark import mark, raw_marker
@@ -27,7 +28,7 @@ def fetch_raw(build: Build, shard: Shard) -> Path:
         mark(build, shard, "raw", raw_marker(shard, 0.0))
         return raw_file
     started = time.monotonic()
-    log.info("Starting download... %s of %s", shard.file.path, build.name)
+    log.info("Starting download... %s of %s", show_path(shard.file.path), build.name)
     with download_slot(build.places.download_slots, build.options.download_slots):
         hf_id, commit = build.plan.request.hf_id, build.plan.files_commit
         build.hub.fetch_file(hf_id, commit, shard.file, raw_file)

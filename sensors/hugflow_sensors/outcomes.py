@@ -5,7 +5,7 @@ of them: lets conversations begin and end, corrects what a killed run could not 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -57,8 +57,9 @@ def build_outcomes() -> dg.SensorDefinition:
             catalog = _read_catalog(places) if news else None
             if catalog is not None:
                 requests = read_asked(places, known.parse(catalog))
-                groups = group_lines(requests, catalog, news)
+                groups = group_lines(requests, catalog, news.keys())
                 _follow_all(places, services, groups, notices.repository, now)
+                known.take_as_followed(news)
             deliveries = deliver_all(places, senders, budget_s=DELIVERING_S)
         return dg.SkipReason(_tell(deliveries))
 
@@ -69,26 +70,35 @@ def build_outcomes() -> dg.SensorDefinition:
 class _Known:
     """What a process remembers from tick to tick; without it all is looked at.
 
-    times: when each notice was written. underway: names whose notice says that they are being made.
+    seen, followed: when each notice was written that was looked at, and that conversations follow.
+    underway: names whose notice says that they are being made.
     """
 
-    times: dict[str, int] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
+    followed: dict[str, int] = field(default_factory=dict)
     underway: set[str] = field(default_factory=set)
     _parsed: tuple[str, ParsedFiles] | None = None
 
-    def find_news(self, places: Places, now: datetime) -> frozenset[str]:
-        """Names of the datasets of which there is another notice than at the last tick."""
+    def find_news(self, places: Places, now: datetime) -> dict[str, int]:
+        """When each notice was written that no conversation follows yet, by its dataset's name.
+
+        A notice of a run that was killed is corrected first.
+        """
         times = notice_times(places)
         for name in sorted(self.underway & times.keys()):
             # A killed run leaves a notice that says it is at work.
             correct_notice(places, name, now)
         times = notice_times(places)
-        news = frozenset(name for name, at in times.items() if self.times.get(name) != at)
-        for name in news:
+        for name in [name for name, at in times.items() if self.seen.get(name) != at]:
             is_underway = correct_notice(places, name, now) == "downloading"
             (self.underway.add if is_underway else self.underway.discard)(name)
-        self.times = times
-        return news
+        self.seen = times
+        self.followed = {name: at for name, at in self.followed.items() if name in times}
+        return {name: at for name, at in times.items() if self.followed.get(name) != at}
+
+    def take_as_followed(self, news: Mapping[str, int]) -> None:
+        """Look at these notices no more, unless they are written anew."""
+        self.followed |= news
 
     def parse(self, catalog: Catalog) -> ParsedFiles:
         """Read the request files of a catalogue; of the same one only once."""

@@ -12,6 +12,7 @@ from hugflow.requests.catalog import Asked, Catalog
 from hugflow.requests.collect import RemovalFile, is_unconfirmed
 from hugflow.requests.model import Identity
 from hugflow.requests.policy import Policy
+from hugflow.requests.problems import show_path
 from hugflow.stages.removed import is_kept
 from hugflow.store.layout import Places
 from hugflow_sensors.runs import stop_run
@@ -36,26 +37,26 @@ class Removals:
 
         Raises what `remove_dataset` raises; nothing was touched then.
         """
-        places, name = self.places, identity.name
+        places, name, shown = self.places, identity.name, show_path(file.path)
         removal = plan_removal(places, identity)
         if removal is None:
             return ""
         if is_kept(places, name, file.request.digest):
-            return f"{name}: brought back by hand, so {file.path} does not take it; delete the file"
+            return f"{name}: brought back by hand, so {shown} does not take it; delete the file"
         asked = self.catalog.asked_by_path.get(file.path, Asked(self.catalog.commit))
         if is_unconfirmed(file.request, asked.together):
             return (
                 f"{name}: kept, because {asked.together} removals came together; "
-                f"`confirm: true` in {file.path} lets it go"
+                f"`confirm: true` in {shown} lets it go"
             )
         if not self.policy.allows_remover(asked.author, asked.email):
             who = asked.author or "somebody whom git does not name"
-            return f"{name}: kept, because the policy does not let {who} remove ({file.path})"
+            return f"{name}: kept, because the policy does not let {who} remove ({shown})"
         refuse_used(name, removal.uses)
         if run_ids := self.run_ids_by_name.get(name):
             stopped = [stop_run(self.instance, run_id, name) for run_id in run_ids]
             how = "is being stopped" if all(stopped) else "is at work; stop it in the web UI"
-            return f"{name}: goes as {file.path} asks, once its run has ended, which {how}"
+            return f"{name}: goes as {shown} asks, once its run has ended, which {how}"
         # No request is held back by it: as long as it stands it shadows them, and then no more.
         order = Order(
             by=f"{asked.author or 'somebody'}, {self.branch}@{(asked.commit or asked.since)[:7]}",
@@ -68,6 +69,6 @@ class Removals:
             return ""
         until = entry.expires_at.date().isoformat()
         return (
-            f"{name}: removed as {file.path} asks; it lies in the trash until {until}, "
+            f"{name}: removed as {shown} asks; it lies in the trash until {until}, "
             f"`hugflow undo {name}` brings it back"
         )

@@ -16,6 +16,7 @@ from hugflow.requests.catalog import Catalog
 from hugflow.requests.collect import AddFile, ParsedFiles, RemovalFile, RequestSet, parse_files
 from hugflow.requests.model import AddRequest, RemoveRequest
 from hugflow.requests.policy import Policy, read_main_policy
+from hugflow.requests.problems import show_path
 from hugflow.shards.plans import read_current_id, read_current_plan
 from hugflow.stages.build import Build
 from hugflow.stages.open import changed_fields, open_build
@@ -212,10 +213,10 @@ class Tick:
         try:
             yield
         except HugflowError as error:
-            self.context.log.warning("%s: %s", file.path, error)
+            self.context.log.warning("%s: %s", show_path(file.path), error)
             what = f"{error.what}: {error.why}"
         except Exception as error:  # one dataset's surprise must not stop the others
-            self.context.log.exception("%s", file.path)
+            self.context.log.exception("%s", show_path(file.path))
             what = f"unexpected {type(error).__name__}"
         else:
             return

@@ -7,12 +7,14 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
-from hugflow.errors import NotAuthorised
+from hugflow.errors import Locked, NotAuthorised
+from hugflow.notify.conversation import pull_key
 from hugflow.notify.deliver import deliver
 from hugflow.notify.notices import read_notice, write_notice
 from hugflow.notify.outbox import list_keys
 from hugflow.settings import load_project
 from hugflow.stages.sync import sync_dataset
+from hugflow.store.locks import hold
 from hugflow.testing.github import LoopbackGitHub
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.slack import LoopbackSlack
@@ -154,6 +156,33 @@ def test_a_request_that_came_by_no_pull_request_is_told_on_slack_alone(told: Tol
     assert not told.comments()
     (message,) = told.messages()
     assert name in message
+
+
+def test_what_could_not_be_followed_is_followed_at_a_later_tick(
+    told: Told, merge: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("hugflow.notify.outbox.LOCK_WAIT_S", 0.1)
+    places = told.world.places
+    sync_dataset(told.world.build(merge()))
+    key = pull_key("github", REPO, 1)
+    with hold(places.conversation_lock(key), "x"), pytest.raises(Locked):
+        told.tick()
+    assert not told.comments()
+    told.tick()
+    assert "completed" in told.comments()[0]
+
+
+def test_what_happens_while_main_is_not_known_is_told_once_it_is(
+    told: Told, merge: Callable[..., str]
+):
+    sync_dataset(told.world.build(merge()))
+    catalog = told.world.places.catalog
+    away = catalog.rename(catalog.with_name("away"))
+    told.tick()
+    assert not told.comments()
+    away.rename(catalog)
+    told.tick()
+    assert "completed" in told.comments()[0]
 
 
 def test_while_github_is_away_the_work_goes_on_and_the_comment_catches_up(

@@ -12,6 +12,7 @@ import pytest
 
 from hugflow.notify.courier import Courier
 from hugflow.notify.deliver import deliver_all
+from hugflow.notify.outbox import finish_conversation
 from hugflow.notify.telling import Pace, utc_now
 from hugflow.stages.sync import sync_dataset
 from hugflow.stages.tracking import Tracker
@@ -25,7 +26,7 @@ from hugflow.testing.slack import LoopbackSlack
 from tests.builds import OpenFor
 from tests.notify.conftest import Teller, lines
 from tests.notify.conversations import line
-from tests.testing.githubs import REPO
+from tests.testing.githubs import BOT, REPO
 
 BRISK = Pace(spacing_s=0.0, settle_s=0.5, first_wait_s=0.2)
 
@@ -50,6 +51,10 @@ def courier_of(teller: Teller) -> Iterator[Courier]:
 
 def bodies(github: LoopbackGitHub) -> list[str]:
     return [comment.body for comment in github.comments(REPO, 1)]
+
+
+def refusals(github: LoopbackGitHub) -> int:
+    return sum((ask.method, ask.status) == ("POST", 403) for ask in github.requests)
 
 
 def test_a_job_is_told_from_its_start_to_its_end(
@@ -126,6 +131,37 @@ def test_a_short_limit_is_waited_for(github: LoopbackGitHub, teller: Teller):
         assert time.monotonic() - before >= 0.9
     assert limit.struck == 1
     assert len(bodies(github)) == 1
+
+
+def test_what_a_token_may_not_do_is_tried_once_more_at_the_end_and_not_waited_for(
+    github: LoopbackGitHub, workflow: Teller
+):
+    github.add_token("ghs_made_up", BOT, is_integration=True, rights=["checks"])
+    teller = replace(workflow, watch=utc_now, pace=BRISK).open(*lines("a"))
+    with courier_of(teller) as courier:
+        wait_for(lambda: refusals(github) == 1 and teller.conversation.attempt.failures == 1)
+        finish_conversation(teller.places, teller.key, utc_now())
+        before = time.monotonic()
+        assert not courier.flush(20)
+        assert time.monotonic() - before < 5
+        time.sleep(1)
+    assert refusals(github) == 2
+    # It may tell the check, which does not stay behind for that.
+    assert [each.conclusion for each in github.check_runs(REPO)] == ["success"]
+
+
+def test_one_that_is_refused_does_not_end_the_waiting_for_another(
+    github: LoopbackGitHub, slack: LoopbackSlack, workflow: Teller, bot: Teller
+):
+    github.add_token("ghs_made_up", BOT, is_integration=True, rights=["checks"])
+    slack.inject(Status(503), times=3)
+    workflow.open(*lines("a"))
+    bot.open(*lines("a"))
+    senders = replace(workflow.senders, slack=bot.senders.slack)
+    with Courier(workflow.places, senders, [workflow.key, bot.key], pace=BRISK) as courier:
+        assert not courier.flush(20)
+    assert len(slack.messages("ml-datasets")) == 1
+    assert refusals(github) == 1
 
 
 def test_whatever_goes_wrong_in_it_is_logged_once_and_is_not_the_jobs(

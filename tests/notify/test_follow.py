@@ -1,13 +1,20 @@
 """When a conversation about requests on main begins, goes on, and ends."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from hugflow.notify.conversation import Conversation, Line
-from hugflow.notify.follow import follow
+from hugflow.notify.follow import NEWS_FOR, follow
 from hugflow.notify.notices import write_notice
-from hugflow.notify.outbox import list_keys, read_conversation
+from hugflow.notify.outbox import (
+    KEEP_DELIVERED,
+    change_conversation,
+    forget_expired,
+    list_keys,
+    read_conversation,
+)
 from hugflow.store.layout import Places
 from tests.notify.conversations import NOON, PULL, line, notice
 
@@ -126,3 +133,36 @@ def test_what_is_planned_is_looked_up_only_where_it_is_told(follower: Follower):
             add_facts=add_facts,
         )
     assert asked == [ONE, OTHER]
+
+
+@pytest.mark.parametrize("days", [7, 8, 30, 365])
+def test_what_was_told_and_forgotten_is_not_told_again(follower: Follower, days: int):
+    follower.see("completed", OTHER)
+    follower.see("completed")
+    told = follower.follow()
+    assert told is not None
+    assert told.is_finished
+    delivered_at = follower.now
+    change_conversation(
+        follower.places, told.key, lambda old: old and replace(old, delivered_at=delivered_at)
+    )
+    follower.now = delivered_at + KEEP_DELIVERED + timedelta(seconds=1)
+    delivered = read_conversation(follower.places, told.key)
+    assert delivered is not None
+    assert forget_expired(follower.places, delivered, follower.now)
+    follower.now = delivered_at + timedelta(days=days)
+    assert follower.follow() is None
+    assert not list_keys(follower.places)
+    # What happens from then on is.
+    follower.see("downloading")
+    assert follower.states() == ["downloading", "completed"]
+
+
+def test_what_happened_while_nobody_followed_is_told_for_some_days(follower: Follower):
+    follower.see("completed")
+    follower.now += NEWS_FOR - timedelta(hours=1)
+    assert follower.states() == ["completed", "planned"]
+
+
+def test_it_is_told_for_less_long_than_what_was_told_is_kept():
+    assert NEWS_FOR < KEEP_DELIVERED

@@ -24,6 +24,7 @@ def test_each_file_has_a_line_with_all_that_is_known_of_it():
     assert add.request == found.adds[0].request.digest
     assert (removal.kind, removal.hf_id, removal.dataset) == ("remove", "acme/old", None)
     assert removal.remarks == ("it means no dataset that is stored or asked for",)
+    assert (bad.is_idle, add.is_idle, removal.is_idle) == (False, False, True)
 
 
 def test_a_removal_names_the_dataset_that_it_means():
@@ -46,8 +47,19 @@ def test_what_is_odd_about_a_file_is_a_remark():
     )
     add, removal = to_lines(shadowed, {NAME: FACTS})
     assert "is shadowed by requests/remove/a.yaml" in add.remarks[0]
-    assert (add.facts, add.state) == (None, "pending")
-    assert removal.kind == "remove"
+    assert (add.facts, add.state, add.is_idle) == (None, "pending", True)
+    assert (removal.kind, removal.is_idle) == ("remove", False)
+
+
+def test_no_path_breaks_out_of_a_remark():
+    hostile = "requests/remove/a\n::error::b\x1b[31m.yaml"
+    found = collect_requests(
+        {"requests/add/a.yaml": ADD, hostile: b'hf_id: "acme/speech"\nreason: "a"\n'}
+    )
+    add, _ = to_lines(found)
+    (remark,) = add.remarks
+    assert "is shadowed by requests/remove/a?::error::b?[31m.yaml" in remark
+    assert remark.isprintable()
 
 
 def test_files_that_cannot_stand_together_are_both_refused():

@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from hugflow.clients.github import GitHub
+from hugflow.ledger.progress import Status
 from hugflow.notify.markers import living_marker
 from hugflow.notify.senders import Senders
 from hugflow.notify.telling import Pace
 from hugflow.store.layout import Places
-from hugflow.testing.faults import Fault, Match, Page, Reset, Status
+from hugflow.testing.faults import Fault, Match, Page, Reset
+from hugflow.testing.faults import Status as StatusFault
 from hugflow.testing.github import LoopbackGitHub
 from hugflow.testing.limits import PrimaryLimit, SecondaryLimit
 from tests.notify.conftest import Teller, lines, pull_of
@@ -122,6 +124,40 @@ def test_the_end_is_told_in_a_comment_of_its_own_and_once(github: LoopbackGitHub
     assert workflow.conversation.delivered_at is not None
 
 
+def test_an_add_that_is_done_is_told_beside_a_removal_that_comes_after_the_merge(
+    github: LoopbackGitHub, workflow: Teller
+):
+    later = replace(line(None, "old", facts=None), kind="remove")
+    workflow.open(*lines("a"), later).see("completed", "a")
+    assert workflow.tell().again_at is None
+    assert len(bodies(github)) == 1
+    workflow.finish()
+    workflow.tell()
+    _, outcome = bodies(github)
+    assert "**Completed**: 1 of 2 requests." in outcome
+    assert "`a` is in `/data/datasets/a`" in outcome
+    assert "`old` goes after the merge." in outcome
+    workflow.open(*lines("a"), later).see("completed", "a")
+    workflow.see("removed", "old")
+    workflow.tell()
+    assert "`old` was removed." in bodies(github)[-1]
+    assert len(bodies(github)) == 3
+
+
+def test_a_removal_that_is_done_is_told_beside_the_add_that_it_shadows(
+    github: LoopbackGitHub, workflow: Teller
+):
+    why = "it is shadowed by requests/remove/a.yaml"
+    shadowed = line(None, "a", facts=None, is_idle=True, remarks=(why,), request="1")
+    workflow.open(shadowed, replace(line(None, "a", facts=None), kind="remove", request="2"))
+    workflow.see("removed", "a", request="2")
+    assert workflow.tell().again_at is None
+    _, outcome = bodies(github)
+    assert "**Completed**: 1 of 2 requests." in outcome
+    assert f"`a`: nothing is to be done, `{why}`." in outcome
+    assert "`a` was removed." in outcome
+
+
 def test_what_happens_after_the_end_is_not_told(github: LoopbackGitHub, workflow: Teller):
     workflow.open(*lines("a")).see("completed", "a")
     workflow.tell()
@@ -146,6 +182,34 @@ def test_a_failure_is_told_when_the_job_says_that_it_is_over(
     assert github.check_runs(REPO)[0].conclusion == "failure"
 
 
+@pytest.mark.parametrize(
+    ("state", "conclusion"),
+    [("completed", "success"), ("failed", "failure"), ("interrupted", "failure")],
+)
+def test_a_job_that_is_over_while_another_makes_its_dataset_ends_with_that(
+    github: LoopbackGitHub, workflow: Teller, state: Status, conclusion: str
+):
+    workflow.open(*lines("a")).see("downloading", "a")
+    workflow.finish()
+    workflow.tell()
+    assert [each.status for each in github.check_runs(REPO)] == ["in_progress"]
+    workflow.see(state, "a")
+    workflow.tell()
+    assert [each.conclusion for each in github.check_runs(REPO)] == [conclusion]
+    assert len(bodies(github)) == 2
+    assert workflow.conversation.delivered_at is not None
+
+
+def test_a_job_that_begins_anew_does_not_end_with_the_one_before(
+    github: LoopbackGitHub, workflow: Teller
+):
+    workflow.open(*lines("a")).see("downloading", "a")
+    workflow.finish()
+    workflow.open(*lines("a")).see("failed", "a")
+    workflow.tell()
+    assert not workflow.conversation.is_finished
+
+
 def test_a_plan_alone_ends_green_and_without_a_second_comment(
     github: LoopbackGitHub, workflow: Teller
 ):
@@ -165,7 +229,7 @@ def test_a_pull_request_without_requests_hears_nothing(github: LoopbackGitHub, w
     assert "no request here any more" in living
 
 
-@pytest.mark.parametrize("fault", [Reset(), Status(502), Page(200)])
+@pytest.mark.parametrize("fault", [Reset(), StatusFault(502), Page(200)])
 @pytest.mark.parametrize("with_effect", [True, False])
 def test_a_comment_whose_answer_was_lost_is_not_made_twice(
     github: LoopbackGitHub, workflow: Teller, fault: Fault, with_effect: bool
@@ -283,7 +347,7 @@ def test_a_repository_that_hides_for_a_while_is_no_deleted_comment(
     github: LoopbackGitHub, workflow: Teller
 ):
     workflow.open(*lines("a")).tell()
-    with github.faults(Status(404), times=None):
+    with github.faults(StatusFault(404), times=None):
         workflow.see("downloading", "a", rows=1)
         assert "404" in (workflow.tell().trouble or "")
     workflow.tell(after_s=3600)
@@ -391,7 +455,7 @@ def test_what_was_told_of_a_dataset_before_does_not_count(github: LoopbackGitHub
         (SecondaryLimit(90, code=429), 90),
         (SecondaryLimit(None), 60),
         (PrimaryLimit(1_000), 1_000),
-        (Status(503, retry_after_s=200), 200),
+        (StatusFault(503, retry_after_s=200), 200),
     ],
 )
 def test_a_limit_is_kept_by_all_and_told(

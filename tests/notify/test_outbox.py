@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from hugflow.errors import Locked
+from hugflow.ledger.progress import Status
 from hugflow.notify.conversation import (
     Conversation,
     Line,
@@ -32,7 +33,8 @@ from hugflow.notify.senders import Senders
 from hugflow.notify.telling import Pace
 from hugflow.store.layout import Places
 from hugflow.store.locks import hold
-from hugflow.testing.faults import Match, Status
+from hugflow.testing.faults import Match
+from hugflow.testing.faults import Status as StatusFault
 from hugflow.testing.github import LoopbackGitHub
 from hugflow.testing.slack import LoopbackSlack
 from tests.notify.conftest import Teller, Watch, lines
@@ -43,7 +45,9 @@ from tests.testing.githubs import REPO
 
 
 @given(told=written_by(words))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None
+)
 def test_what_is_written_is_what_is_read(places: Places, told: Conversation):
     change_conversation(places, told.key, lambda old: told)
     assert read_conversation(places, told.key) == told
@@ -63,6 +67,7 @@ def test_the_file_has_the_fields_that_its_page_shows(places: Places):
         "changed_at",
         "details_url",
         "is_finished",
+        "is_ending",
         "github",
         "slack",
         "attempt",
@@ -85,6 +90,7 @@ def test_the_file_has_the_fields_that_its_page_shows(places: Places):
         "remarks",
         "goes",
         "notice",
+        "is_idle",
     ]
 
 
@@ -150,6 +156,12 @@ def test_beginning_again_goes_on_in_the_same_place(places: Places):
     assert (found.opened_at, found.changed_at) == (NOON, later)
 
 
+def test_where_there_is_neither_pull_request_nor_dataset_nothing_is_told(places: Places):
+    for given_ in ([], [refused()], [Line("x.yaml"), refused()]):
+        assert open_conversation(places, "slack", given_, NOON) is None
+    assert list_keys(places) == []
+
+
 def test_a_line_begins_as_what_is_known_of_it(places: Places):
     given_ = [
         line(),
@@ -211,6 +223,28 @@ def test_the_end_of_nothing_is_nothing(places: Places):
 def test_how_all_stand_together(states: list[str], result: str):
     assert result_of([line(state) for state in states]) == result
     assert result_of([refused()]) == "failed"
+
+
+def test_a_removal_that_comes_after_the_merge_counts_once_it_came():
+    later, made = removal(None), line("completed", "b")
+    assert conversation(made, later).result == "planned"
+    assert conversation(made, later, is_finished=True).result == "completed"
+    assert conversation(later, is_finished=True).result == "planned"
+    assert conversation(made, removal("removed"), is_finished=True).result == "completed"
+    assert conversation(made, removal("failed"), is_finished=True).result == "failed"
+    assert conversation(made, line(None, "c"), is_finished=True).result == "planned"
+
+
+def test_what_nothing_is_to_be_done_for_does_not_count():
+    idle = line(None, facts=None, is_idle=True)
+    assert conversation(removal("removed"), idle).result == "completed"
+    assert conversation(removal(None), idle).result == "planned"
+    assert conversation(idle, is_finished=True).result == "planned"
+    assert conversation(replace(idle, notice=notice("downloading"))).result == "underway"
+
+
+def removal(state: Status | None) -> Line:
+    return replace(line(state, "old", facts=None), kind="remove")
 
 
 def test_changes_at_once_are_all_made(places: Places):
@@ -287,7 +321,7 @@ def test_a_service_that_is_away_is_asked_once_and_hinders_no_other(
     for number in (1, 2, 3):
         replace(person, pull=replace(person.pull, number=number)).open(*lines("a"))
     bot.open(*lines("a"))
-    github.inject(Status(503), times=None)
+    github.inject(StatusFault(503), times=None)
     done = deliver_all(places, senders, budget_s=10, clock=person.watch)
     assert sum(each.is_away for each in done) == 1
     assert len(github.requests) == 1
@@ -352,7 +386,7 @@ def test_what_could_not_be_told_is_kept_for_long_and_its_end_is_said(
     caplog: pytest.LogCaptureFixture,
 ):
     person.open(*lines("a")).finish()
-    github.inject(Status(404), when=Match(method="GET"), times=None)
+    github.inject(StatusFault(404), when=Match(method="GET"), times=None)
     person.tell()
     person.watch.now += KEEP_UNTOLD - timedelta(days=1)
     deliver_all(places, person.senders, budget_s=10, clock=person.watch)
