@@ -25,11 +25,12 @@ MOST_BYTES = 64 << 20
 class SampledFile:
     """A few audio values of one file, and how many bytes its other columns take a row.
 
-    audio: none where they would have cost too much.
+    audio: none where they would have cost too much. text_row_bytes: of those, the text's.
     """
 
     audio: pa.Array
     other_row_bytes: float
+    text_row_bytes: float
 
 
 def read_sample(hub: Hub, plan: Plan) -> Iterator[SampledFile]:
@@ -76,16 +77,16 @@ def _read_some(plan: Plan, parquet: pq.ParquetFile, budget: ReadBudget) -> Sampl
 
     def cost(number: int) -> int:
         """What the audio of a row group costs at the most, if that may be too much."""
-        size = _sum_sizes(groups[number], plan.audio_column)[0]
+        size = _sizes_by_column(groups[number], is_packed=True).get(plan.audio_column, 0)
         return size if size > budget.left_bytes else 0
 
     number = min(filled, key=cost)
-    rows = groups[number].num_rows
-    _, audio_bytes, other_bytes = _sum_sizes(groups[number], plan.audio_column)
-    audio = pa.nulls(0)
+    rows, sizes = groups[number].num_rows, _sizes_by_column(groups[number])
+    audio, audio_bytes = pa.nulls(0), sizes.get(plan.audio_column, 0)
     if plan.audio_column is not None and audio_bytes / rows <= MOST_ROW_BYTES:
         audio = _read_values(parquet, number, plan.audio_column)
-    return SampledFile(audio, other_bytes / rows)
+    others = sum(sizes.values()) - audio_bytes
+    return SampledFile(audio, others / rows, sizes.get(plan.text_column, 0) / rows)
 
 
 def _read_values(parquet: pq.ParquetFile, number: int, column: str) -> pa.Array:
@@ -100,14 +101,14 @@ def _read_values(parquet: pq.ParquetFile, number: int, column: str) -> pa.Array:
     return pa.concat_arrays(values) if values else pa.nulls(0)
 
 
-def _sum_sizes(group: pq.RowGroupMetaData, audio_column: str | None) -> tuple[int, int, int]:
-    """Bytes of a row group: of its audio as they are read, of its audio, of all the others."""
-    read = audio = others = 0
+def _sizes_by_column(
+    group: pq.RowGroupMetaData, *, is_packed: bool = False
+) -> dict[str | None, int]:
+    """Bytes of each column of a row group; is_packed: as they stand in the file, and are read."""
+    sizes: dict[str | None, int] = {}
     for index in range(group.num_columns):
         column = group.column(index)
-        if column.path_in_schema.partition(".")[0] == audio_column:
-            read += column.total_compressed_size
-            audio += column.total_uncompressed_size
-        else:
-            others += column.total_uncompressed_size
-    return read, audio, others
+        name = column.path_in_schema.partition(".")[0]
+        size = column.total_compressed_size if is_packed else column.total_uncompressed_size
+        sizes[name] = sizes.get(name, 0) + size
+    return sizes

@@ -17,8 +17,11 @@ from typing import Any, Final, Literal
 
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.convert import make_mp3
+from hugflow.audio.mp3 import AudioInfo
 from hugflow.clients.hub import Hub
+from hugflow.ledger.journal import RowMade
 from hugflow.rows.audio import audio_value
+from hugflow.rows.record import render_row
 from hugflow.shards.plan import Plan
 from hugflow.shards.sample import read_sample
 from hugflow.stages.build import Build
@@ -28,8 +31,18 @@ from hugflow.store.atomic import write_json
 from hugflow.store.layout import Places
 
 VERSION: Final = 1
-# Beside the columns: punctuation, the path of the MP3, facts about the audio.
-JSON_ROW_BYTES: Final = 420
+# Stands for a row's own, to see how long its JSON is beside the values of its columns.
+TYPICAL_STEM: Final = "clip_000000"
+TYPICAL_AUDIO: Final = AudioInfo(
+    sampling_rate=16_000,
+    num_samples=100_000,
+    source_format="flac",
+    source_sampling_rate=16_000,
+    source_channels=1,
+    bitrate_kbps=160,
+    copied=False,
+    source_path="clip_000000.flac",
+)
 INDEX_ROW_BYTES: Final = 60
 FILES_BESIDE_ROWS: Final = 8
 # Of the Hub, in five minutes: https://huggingface.co/docs/hub/rate-limits.
@@ -63,13 +76,17 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class _Means:
-    """What a row takes, on average of some: seconds of sound, bytes, seconds of CPU."""
+    """What a row takes, on average of some: seconds of sound, bytes, seconds of CPU.
+
+    other_bytes: of the columns but the audio. text_bytes: of that with the text.
+    """
 
     rows: int
     seconds: float
     mp3_bytes: float
     cpu_s: float
     other_bytes: float
+    text_bytes: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +149,7 @@ def _extrapolate(build: Build, means: _Means, *, has_token: bool) -> Estimate:
     elif means.rows:
         hours, mp3_bytes = means.seconds * rows / 3600, round(means.mp3_bytes * rows)
         basis = "sampled"
-    json_bytes = round((means.other_bytes + JSON_ROW_BYTES) * rows)
+    json_bytes = round(_json_row_bytes(build, means) * rows)
     raw = sum(sorted((shard.file.size_bytes for shard in plan.shards), reverse=True)[:2])
     made = mp3_bytes if mp3_bytes is not None else plan.source_bytes
     index_bytes = round((means.other_bytes / 2 + INDEX_ROW_BYTES) * rows)
@@ -148,6 +165,17 @@ def _extrapolate(build: Build, means: _Means, *, has_token: bool) -> Estimate:
         rate_floor_s=_rate_floor_s(len(plan.shards), has_token=has_token),
         eta_s=round(means.cpu_s * rows / build.options.workers) if means.rows else None,
     )
+
+
+def _json_row_bytes(build: Build, means: _Means) -> float:
+    """What the JSON of a row takes: the values, and a row without any as it would be written."""
+    plan = build.plan
+    audio = None if plan.audio_column is None else TYPICAL_AUDIO
+    empty = RowMade(0, TYPICAL_STEM, None, None, audio)
+    frame = render_row(plan, build.tree, empty, dict.fromkeys(plan.columns, ""))
+    # A column of another name is told once more, as `text`.
+    repeated = 0.0 if plan.text_column in (None, "text") else means.text_bytes
+    return means.other_bytes + repeated + len(frame)
 
 
 def _measure_tree(build: Build, manifest: Mapping[str, Any]) -> Estimate:
@@ -180,10 +208,11 @@ def _quota_left_bytes(build: Build) -> int | None:
 
 def _measure_sample(hub: Hub, plan: Plan) -> _Means:
     """Make MP3s of a few rows, and throw them away; rows that cannot be made are left out."""
-    rows, seconds, size, other, files = 0, 0.0, 0, 0.0, 0
+    rows, seconds, size, other, text, files = 0, 0.0, 0, 0.0, 0.0, 0
     spent = 0.0
     for sampled in read_sample(hub, plan):
-        files, other = files + 1, other + sampled.other_row_bytes
+        files += 1
+        other, text = other + sampled.other_row_bytes, text + sampled.text_row_bytes
         for scalar in sampled.audio:
             began = time.process_time()
             try:
@@ -194,8 +223,15 @@ def _measure_sample(hub: Hub, plan: Plan) -> _Means:
             except AudioBad:
                 continue
             rows, spent = rows + 1, spent + time.process_time() - began
-    count = max(rows, 1)
-    return _Means(rows, seconds / count, size / count, spent / count, other / max(files, 1))
+    count, files = max(rows, 1), max(files, 1)
+    return _Means(
+        rows=rows,
+        seconds=seconds / count,
+        mp3_bytes=size / count,
+        cpu_s=spent / count,
+        other_bytes=other / files,
+        text_bytes=text / files,
+    )
 
 
 def _rate_floor_s(requests: int, *, has_token: bool) -> int:
