@@ -125,15 +125,16 @@ def _estimate_lines(summary: dict[str, Any]) -> list[str]:
     estimated = summary["estimate"]
     if estimated is None:
         return [f"  disk needed  about {human_bytes(summary['disk_needed_bytes'])}"]
-    mp3_bytes = estimated["mp3_bytes"]
+    mp3_bytes, peak_bytes = estimated["mp3_bytes"], estimated["peak_bytes"]
+    peak = f"about {human_bytes(peak_bytes)} at its peak" if peak_bytes else "none: it is complete"
     lines = [
         f"  MP3          {'not known yet' if mp3_bytes is None else f'about {human_bytes(mp3_bytes)}'}",
         f"  files        about {estimated['files']:,}",
-        f"  disk needed  about {human_bytes(estimated['peak_bytes'])} at its peak",
+        f"  disk needed  {peak}",
     ]
     if estimated["quota_left_bytes"] is not None:
         lines.append(f"  quota left   {human_bytes(estimated['quota_left_bytes'])}")
-    if estimated["eta_s"] is not None:
+    if estimated["eta_s"] is not None and peak_bytes:
         lines.append(f"  encoding     about {human_time(estimated['eta_s'])} on this machine")
     if estimated["rate_floor_s"]:
         floor = human_time(estimated["rate_floor_s"])

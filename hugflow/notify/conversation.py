@@ -41,10 +41,10 @@ class Facts:
     """What is planned for one dataset.
 
     hours: of audio, None where nobody knows; is_sampled: they are reckoned from a sample.
-    mp3_bytes: what the MP3s are expected to take. disk_bytes: what is needed at the most. digest:
-    what a sync can be held to. made_files: files, and so inodes, of the finished tree.
-    quota_left_bytes: None where there is no quota. rate_floor_s: what the Hub's rate limit takes at
-    least. eta_s: of encoding, None where nobody knows.
+    mp3_bytes: what the MP3s are expected to take. disk_bytes: what is needed at the most, 0 where
+    it is complete. digest: what a sync can be held to. made_files: files, and so inodes, of the
+    finished tree. quota_left_bytes: None where there is no quota. rate_floor_s: what the Hub's rate
+    limit takes at least. eta_s: of encoding, None where nobody knows.
     """
 
     plan: str

@@ -70,12 +70,13 @@ def left_words(line: Line) -> str:
 def fact_words(facts: Facts) -> list[tuple[str, str]]:
     """What is planned, as names and values of ours; commit and licence are told by others."""
     sampled = ", reckoned from a sample" if facts.is_sampled else ""
+    disk = "unknown" if facts.disk_bytes is None else human_bytes(facts.disk_bytes)
     words = [
         ("rows", f"{facts.rows:,}"),
         ("hours", "unknown" if facts.hours is None else f"{_hours(facts.hours)}{sampled}"),
         ("source", f"{human_bytes(facts.source_bytes)} in {count(facts.files, 'file')}"),
         ("MP3s", "unknown" if facts.mp3_bytes is None else f"about {human_bytes(facts.mp3_bytes)}"),
-        ("disk needed", "unknown" if facts.disk_bytes is None else human_bytes(facts.disk_bytes)),
+        ("disk needed", "none: it is complete" if facts.disk_bytes == 0 else disk),
     ]
     if facts.made_files is not None:
         words.append(("files made", f"about {facts.made_files:,}"))

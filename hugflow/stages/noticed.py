@@ -39,7 +39,7 @@ def plan_facts(
         hours=estimated.hours,
         is_sampled=estimated.basis == "sampled",
         mp3_bytes=estimated.mp3_bytes,
-        disk_bytes=estimated.peak_bytes or facts.disk_bytes,
+        disk_bytes=estimated.peak_bytes,
         made_files=estimated.files,
         quota_left_bytes=estimated.quota_left_bytes,
         rate_floor_s=estimated.rate_floor_s,

@@ -32,6 +32,15 @@ def test_the_quota_is_told_where_there_is_one(project: Project, hub: LoopbackHub
     assert "quota left   2.0 GB" in told.stdout
 
 
+def test_of_a_complete_dataset_nothing_more_is_needed(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "plan/complete", rows=4, seconds=0.2)
+    request = project.request("plan/complete")
+    assert project.run("local-sync", request).returncode == 0
+    told = project.run("plan", request)
+    assert "disk needed  none: it is complete\n" in told.stdout
+    assert "encoding" not in told.stdout
+
+
 def test_nothing_is_sampled_where_nobody_wants_it(project: Project, hub: LoopbackHub):
     publish_speech(hub, "plan/quick", rows=20, seconds=0.2)
     dataset = plan_of(project, project.request("plan/quick"), "--no-sample")

@@ -235,6 +235,12 @@ def test_what_nobody_knows_is_called_unknown():
         assert words_ in text
 
 
+def test_of_a_complete_dataset_no_disk_is_needed():
+    told = conversation(line("completed", facts=replace(FACTS, disk_bytes=0)))
+    text = render(render_living(told, PULL)).text
+    assert "disk needed: none: it is complete" in text
+
+
 def test_a_pull_request_that_lost_its_requests_says_so():
     assert "no request here any more" in render_living(conversation(), PULL)
 
