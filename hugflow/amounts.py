@@ -21,3 +21,8 @@ def human_time(seconds: float) -> str:
     if minutes < 90:
         return f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"

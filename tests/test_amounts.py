@@ -2,7 +2,7 @@
 
 import pytest
 
-from hugflow.amounts import human_bytes, human_time
+from hugflow.amounts import count, human_bytes, human_time
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,10 @@ def test_times_are_said_as_people_say_them(seconds: float, words: str):
 )
 def test_sizes_are_said_in_the_units_that_disks_are_sold_in(size: int | None, words: str):
     assert human_bytes(size) == words
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(0, "0 rows"), (1, "1 row"), (2, "2 rows"), (1_234, "1,234 rows")]
+)
+def test_things_are_counted_in_plain_words(number: int, words: str):
+    assert count(number, "row") == words

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hugflow.amounts import count
 from hugflow.cli.asked import read_project_requests, request_path_by_name
 from hugflow.cli.builds import choose_statuses, open_project
 from hugflow.cli.completion import complete_name
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson
-from hugflow.cli.output import count, print_data, print_json, print_talk
+from hugflow.cli.output import print_data, print_json, print_talk
 from hugflow.cli.progress import watch_rows
 from hugflow.settings import Project
 

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hugflow.amounts import human_bytes, human_time
+from hugflow.amounts import count, human_bytes, human_time
 from hugflow.cli.builds import open_project, open_request, refuse_removed
 from hugflow.cli.completion import complete_request_file
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson, WaitSeconds
 from hugflow.cli.output import (
-    count,
     failed_entry,
     print_data,
     print_error,

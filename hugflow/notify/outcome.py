@@ -2,6 +2,7 @@
 
 import hashlib
 
+from hugflow.amounts import count
 from hugflow.notify.conversation import BAD, Conversation, Line, PullRequest
 from hugflow.notify.escape import md_code
 from hugflow.notify.markdown import (
@@ -13,9 +14,9 @@ from hugflow.notify.markdown import (
 )
 from hugflow.notify.markers import outcome_marker
 from hugflow.notify.notices import Failure
-from hugflow.notify.words import count, rows_words
+from hugflow.notify.words import rows_words
 
-MOST_PROBLEMS = 3
+MOST_PROBLEMS_TOLD = 3
 _FRAME = 1_000
 
 
@@ -76,8 +77,8 @@ def _render_bad(line: Line) -> str:
     named = md_code(line.dataset or line.path)
     if line.problems:
         failures = [Failure(each.headline, each.why, each.mend) for each in line.problems]
-        more = len(failures) - MOST_PROBLEMS
-        blocks = [failure_block(failure) for failure in failures[:MOST_PROBLEMS]]
+        more = len(failures) - MOST_PROBLEMS_TOLD
+        blocks = [failure_block(failure) for failure in failures[:MOST_PROBLEMS_TOLD]]
         blocks += [f"and {more:,} more"] if more > 0 else []
         return "\n\n".join([f"{md_code(line.path)} is refused:", *blocks])
     if line.notice is not None and line.notice.failure is not None:

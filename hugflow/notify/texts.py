@@ -31,7 +31,7 @@ from hugflow.notify.words import (
 )
 
 LONGEST_STATUS = 140
-MOST_PROBLEMS = 20
+MOST_UNFOLDED = 20
 # Headline, foot, and the words for what is left out; the rest is for lines and details.
 _FRAME = 2_500
 
@@ -157,9 +157,9 @@ def _render_wrong(line: Line) -> str:
     """Why it is refused, or failed."""
     if line.problems:
         failures = [Failure(each.headline, each.why, each.mend) for each in line.problems]
-        blocks = [failure_block(failure) for failure in failures[:MOST_PROBLEMS]]
-        if len(failures) > MOST_PROBLEMS:
-            blocks.append(f"and {len(failures) - MOST_PROBLEMS:,} more")
+        blocks = [failure_block(failure) for failure in failures[:MOST_UNFOLDED]]
+        if len(failures) > MOST_UNFOLDED:
+            blocks.append(f"and {len(failures) - MOST_UNFOLDED:,} more")
         return fold(f"What is wrong with {html_code(line.path)}", blocks)
     if line.notice is None or line.notice.failure is None:
         return ""
@@ -178,7 +178,7 @@ def _render_plan(line: Line) -> str:
             items.append(f"- digest: {md_code(line.facts.digest)}")
         odd += line.facts.warnings
     items += [f"- {md_code(each, LONGEST_SENTENCE)}" for each in line.goes]
-    items += [f"- warning: {md_code(each, LONGEST_SENTENCE)}" for each in odd[:MOST_PROBLEMS]]
+    items += [f"- warning: {md_code(each, LONGEST_SENTENCE)}" for each in odd[:MOST_UNFOLDED]]
     if not items:
         return ""
     return fold(f"Plan of {html_code(line.dataset or line.path)}", ["\n".join(items)])

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC
 
-from hugflow.amounts import human_bytes, human_time
+from hugflow.amounts import count, human_bytes, human_time
 from hugflow.ledger.progress import Status
 from hugflow.notify.conversation import Conversation, Facts, Line
 
@@ -91,8 +91,3 @@ def fact_words(facts: Facts) -> list[tuple[str, str]]:
 
 def _hours(hours: float) -> str:
     return f"{hours:,.1f}" if hours >= 10 else f"{hours:,.3f}"
-
-
-def count(number: int, noun: str) -> str:
-    """`1 file`, `2 files`."""
-    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
