@@ -11,10 +11,10 @@ from hugflow.clients.github_replies import Verdict
 from hugflow.clients.pulls import fetch_pull, fetch_verdicts, merge_pull
 from hugflow.clients.services import ServiceRefused
 from hugflow.errors import HugflowError
+from hugflow.notify.on_github import CHECK_NAME
 
 log = logging.getLogger(__name__)
 
-OUR_CHECK = "hugflow"
 # Method not allowed: https://docs.github.com/rest/pulls/pulls#merge-a-pull-request.
 _NOT_ALLOWED_YET = 405
 PATIENCE_S = 600.0
@@ -81,7 +81,7 @@ def _try_to_merge(github: GitHub, event: PullEvent, run_id: str | None) -> "_Mer
 
 def _is_ours(verdict: Verdict, run_id: str | None) -> bool:
     """Whether it is our own, or that of the workflow run that we are a part of."""
-    if verdict.name == OUR_CHECK:
+    if verdict.name == CHECK_NAME:
         return True
     return run_id is not None and f"/actions/runs/{run_id}/" in f"{verdict.url}/"
 

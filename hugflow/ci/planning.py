@@ -133,7 +133,8 @@ class Planner:
                 return line, None
             removal = plan_removal(self.places, file.identity)
             if removal is None:
-                return replace(line, remarks=(*line.remarks, "nothing of it is stored here")), None
+                remarks = (*line.remarks, "nothing of it is stored here")
+                return replace(line, remarks=remarks, is_idle=True), None
             refuse_used(removal.name, removal.uses)
         except HugflowError as error:
             problem = Problem(line.path, None, None, None, error.what, error.why, error.mend)
