@@ -1,5 +1,6 @@
 """A codec that takes the process down: it costs its row and no other."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,14 @@ def test_too_many_of_them_are_told_as_bad_rows_are_and_a_rerun_does_not_crash(
     assert mended.returncode == 0, mended.stderr
     assert not read_failures(marked.dataset(NAME))
     assert read_rows_json(marked.dataset(NAME)).keys() == set(range(ROWS))
+
+
+def test_a_clip_that_crashes_the_codec_hinders_nobody_from_planning(
+    hub: LoopbackHub, project: Project, tmp_path: Path
+):
+    broken = {1: marked_clip()}
+    publish_speech(hub, "crash/planned", rows=3, seconds=0.1, shards=1, broken_rows=broken)
+    request = project.request("crash/planned")
+    planned = project.run("plan", request, **crashing_codec(tmp_path))
+    assert planned.returncode == 0, planned.stderr
+    assert re.search(r"hours .*2 rows", planned.stdout), planned.stdout
