@@ -230,8 +230,8 @@ class _Heart:
         path.unlink(missing_ok=True)
 
     def _beat(self) -> None:
-        while True:
-            time.sleep(HEARTBEAT_S)
+        never = threading.Event()
+        while not never.wait(HEARTBEAT_S):
             for path in tuple(self._paths):
                 # A disk that fails for a moment lets go of no lock.
                 with suppress(OSError):
