@@ -1,5 +1,6 @@
 """What published parquet files tell of themselves: rows, columns, and names of their clips."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -9,7 +10,7 @@ import pyarrow.parquet as pq
 
 from hugflow.clients.hub import Hub, ReadBudget
 from hugflow.clients.repository import PublishedFile
-from hugflow.errors import RequestInvalid, ShardUnreadable
+from hugflow.errors import ShardUnreadable
 from hugflow.shards.stems import FILENAME_COLUMN, to_filenames
 
 T = TypeVar("T")
@@ -49,57 +50,71 @@ def read_filenames(hub: Hub, hf_id: str, commit: str, file: PublishedFile) -> pa
     return read_parquet(hub, hf_id, commit, file, read)
 
 
-def common_schema(what: str, footers: Sequence[Footer]) -> pa.Schema:
-    """The schema all files share: the same columns, in types that hold the values of every file.
+def common_schema(footers: Sequence[Footer]) -> tuple[pa.Schema, dict[int, str]]:
+    """The schema that files share, and why others do not agree with it, by their place.
 
-    what: how an error names the dataset. Files with other columns would lose values in silence:
-    RequestInvalid names the first file that differs, and how.
+    It has the columns that most rows have, in types that hold the values of every file that agrees.
+    A file with other columns would lose values in silence, or lack some; a file without rows has
+    none to lose.
     """
-    common = footers[0].schema
+    usual = _find_usual([footer for footer in footers if footer.rows] or footers[:1])
+    common, odd = usual.schema, {}
     for index, footer in enumerate(footers):
         # Of thousands of files nearly all are alike.
-        if footer.schema.equals(common):
+        if footer.rows == 0 or footer.schema.equals(common):
             continue
-        _refuse_other_columns(what, footers[0], footer)
+        if differences := _other_columns(usual, footer):
+            odd[index] = differences
+            continue
         try:
             common = pa.unify_schemas([common, footer.schema], promote_options="permissive")
-        except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
-            raise _differing_types(what, footers[:index], footer) from error
-    return common
+        except (pa.ArrowTypeError, pa.ArrowInvalid):
+            odd[index] = _other_types(common, footer)
+    return common, odd
 
 
-def _refuse_other_columns(what: str, first: Footer, other: Footer) -> None:
-    lacking = [name for name in first.schema.names if name not in other.schema.names]
-    more = [name for name in other.schema.names if name not in first.schema.names]
-    if not lacking and not more:
-        return
+def _find_usual(footers: Sequence[Footer]) -> Footer:
+    """A file with the columns that most rows have, and of those with the types that most have."""
+    if all(footer.schema.equals(footers[0].schema) for footer in footers):
+        return footers[0]
+    columns = [frozenset(footer.schema.names) for footer in footers]
+    types = [frozenset((each.name, str(each.type)) for each in f.schema) for f in footers]
+    rows_by_columns: Counter[frozenset[str]] = Counter()
+    rows_by_types: Counter[frozenset[tuple[str, str]]] = Counter()
+    for place, footer in enumerate(footers):
+        rows_by_columns[columns[place]] += footer.rows
+        rows_by_types[types[place]] += footer.rows
+    # Of those that are equal the first.
+    places = range(len(footers))
+    return footers[
+        max(places, key=lambda n: (rows_by_columns[columns[n]], rows_by_types[types[n]]))
+    ]
+
+
+def _other_columns(usual: Footer, other: Footer) -> str:
+    """How the columns of a file differ; "" where they do not."""
+    lacking = [name for name in usual.schema.names if name not in other.schema.names]
+    more = [name for name in other.schema.names if name not in usual.schema.names]
     differences = [f"lacks {name!r}" for name in lacking] + [
         f"has {name!r} besides" for name in more
     ]
-    raise RequestInvalid(
-        f"{what}: its files have not the same columns: {other.file.path!r} "
-        f"{' and '.join(differences[:4])}, compared with {first.file.path!r}",
-        why="rows of one would lack values that rows of the other have",
-        mend="request a subset or revision whose files agree, or tell the dataset's owner",
-    )
+    told = " and ".join(differences[:4])
+    return f"it {told}, compared with {usual.file.path!r}" if told else ""
 
 
-def _differing_types(what: str, earlier: Sequence[Footer], other: Footer) -> RequestInvalid:
-    """The error for a file with a column whose type goes with that of no earlier one."""
-    column, one = next(
+def _other_types(common: pa.Schema, other: Footer) -> str:
+    """Which column of a file has a type that goes with that of no other file."""
+    name = next(
         (
-            (name, footer)
+            name
             for name in other.schema.names
-            for footer in earlier
-            if not _go_together(footer.schema.field(name), other.schema.field(name))
+            if not _go_together(common.field(name), other.schema.field(name))
         ),
-        (other.schema.names[0], earlier[0]),
+        other.schema.names[0],
     )
-    return RequestInvalid(
-        f"{what}: its files have the column {column!r} in types that cannot be one",
-        why=f"{one.schema.field(column).type} in {one.file.path!r}, "
-        f"{other.schema.field(column).type} in {other.file.path!r}",
-        mend="request a subset or revision whose files agree, or tell the dataset's owner",
+    return (
+        f"its column {name!r} is {other.schema.field(name).type}, where the others have "
+        f"{common.field(name).type}"
     )
 
 

@@ -21,6 +21,7 @@ A plan is a value. It is written to `STATE_DIR/plans/<name>/<id>.json`:
       "features": {...}, "card_features": [...],   of the index, as `datasets` writes them
       "shards": [{"path": "data/train-00000-of-00002.parquet", "size_bytes": 123,
                   "sha256": "...", "git_oid": "...", "first_row": 0, "rows": 500}, ...],
+                                            "odd": "it lacks 'text'" where one cannot be made
       "warnings": ["..."],
       "sha256": "..."                       of all the above: a damaged plan is never believed
     }
@@ -28,7 +29,7 @@ A plan is a value. It is written to `STATE_DIR/plans/<name>/<id>.json`:
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -45,13 +46,17 @@ ROW_FORMAT = 2
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One published file, and the rows of the dataset that it holds."""
+    """One published file, and the rows of the dataset that it holds.
+
+    odd: how it does not agree with the other files, so that it cannot be made; None where it does.
+    """
 
     index: int
     count: int
     file: PublishedFile
     first_row: int
     rows: int
+    odd: str | None = None
 
     @property
     def name(self) -> str:
@@ -160,12 +165,18 @@ class Plan:
         return {self.partition_key(shard): shard for shard in self.shards}
 
 
-def plan_shards(files: Sequence[tuple[PublishedFile, int]]) -> tuple[Shard, ...]:
-    """Give one shard per file, in order, from (file, rows) pairs; rows are numbered through."""
+def plan_shards(
+    files: Sequence[tuple[PublishedFile, int]], odd: Mapping[int, str] | None = None
+) -> tuple[Shard, ...]:
+    """Give one shard per file, in order, from (file, rows) pairs; rows are numbered through.
+
+    odd: why a file cannot be made, by its place.
+    """
     shards: list[Shard] = []
     first_row = 0
     for index, (file, rows) in enumerate(files):
-        shards.append(Shard(index, len(files), file, first_row, rows))
+        why = (odd or {}).get(index)
+        shards.append(Shard(index, len(files), file, first_row, rows, why))
         first_row += rows
     return tuple(shards)
 
@@ -208,6 +219,7 @@ def _content(plan: Plan) -> dict[str, Any]:
                 "git_oid": shard.file.git_oid,
                 "first_row": shard.first_row,
                 "rows": shard.rows,
+                **({} if shard.odd is None else {"odd": shard.odd}),
             }
             for shard in plan.shards
         ],
@@ -275,7 +287,10 @@ def from_json(value: Any) -> Plan:
             stem_suffixes=suffixes,
             features=value["features"],
             card_features=value["card_features"],
-            shards=plan_shards([(_to_file(item), item["rows"]) for item in value["shards"]]),
+            shards=plan_shards(
+                [(_to_file(item), item["rows"]) for item in value["shards"]],
+                {n: item["odd"] for n, item in enumerate(value["shards"]) if "odd" in item},
+            ),
             warnings=tuple(value["warnings"]),
         )
         recorded_id = value["id"]

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from hugflow.clients.hub import Hub
 from hugflow.clients.repository import Repository
-from hugflow.errors import RequestInvalid
+from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.nearest import nearest_name
 from hugflow.requests.model import AddRequest
 from hugflow.shards.features import has_audio_feature, index_features, is_audio_type
@@ -20,6 +20,7 @@ from hugflow.shards.source import fetch_source
 from hugflow.shards.stems import FILENAME_COLUMN, plan_suffixes
 
 FOOTERS_AT_ONCE = 8
+MOST_ODD_TOLD = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,21 @@ def fetch_plan(
     where = (hub, request.hf_id, source.commit)
     with ThreadPoolExecutor(FOOTERS_AT_ONCE, "footers") as pool:
         footers = list(pool.map(partial(read_footer, *where), source.files))
-        schema = common_schema(name_commit(repository), footers)
+        schema, odd = common_schema(footers)
         columns = choose_columns(repository, schema, request, asked)
         suffixes: dict[int, int] = {}
         if columns.audio is not None and FILENAME_COLUMN in schema.names:
-            names = pool.map(partial(read_filenames, *where), source.files)
-            suffixes = plan_suffixes(pa.chunked_array(list(names)))
+            sound = [None if place in odd else footer for place, footer in enumerate(footers)]
+            names = list(pool.map(partial(_names_of, *where), sound))
+            odd |= {place: why for place, why in enumerate(names) if isinstance(why, str)}
+            suffixes = plan_suffixes(
+                pa.chunked_array(
+                    [
+                        _no_names(footer.rows) if isinstance(found, str | None) else found
+                        for found, footer in zip(names, footers, strict=True)
+                    ]
+                )
+            )
     features, card_features = describe_columns(repository, schema, columns.audio)
     refuse_no_rows(repository, request, footers)
     plan = Plan(
@@ -89,10 +99,34 @@ def fetch_plan(
         stem_suffixes=suffixes,
         features=features,
         card_features=card_features,
-        shards=plan_shards([(footer.file, footer.rows) for footer in footers]),
+        shards=plan_shards([(footer.file, footer.rows) for footer in footers], odd),
     )
     warnings = (*source.warnings, *columns.warnings, *_name_warnings(repository, plan))
+    warnings += _odd_warnings(plan)
     return replace(plan, warnings=warnings)
+
+
+def _names_of(hub: Hub, hf_id: str, commit: str, footer: Footer | None) -> pa.Array | str | None:
+    """The names of a file's clips; None where it is not asked, else why they cannot be read."""
+    if footer is None or FILENAME_COLUMN not in footer.schema.names:
+        return None
+    try:
+        return read_filenames(hub, hf_id, commit, footer.file)
+    except ShardUnreadable as error:
+        return f"its column {FILENAME_COLUMN!r} cannot be read: {error.why}"
+
+
+def _no_names(rows: int) -> pa.Array:
+    return pa.nulls(rows, pa.large_string())
+
+
+def _odd_warnings(plan: Plan) -> tuple[str, ...]:
+    """Which files cannot be made; a person should know before the others are."""
+    odd = [shard for shard in plan.shards if shard.odd is not None]
+    told = [f"{shard.file.path} cannot be made: {shard.odd}" for shard in odd[:MOST_ODD_TOLD]]
+    if len(odd) > MOST_ODD_TOLD:
+        told.append(f"and {len(odd) - MOST_ODD_TOLD:,} more files cannot be made")
+    return tuple(told)
 
 
 def choose_columns(

@@ -39,7 +39,7 @@ def read_sample(hub: Hub, plan: Plan) -> Iterator[SampledFile]:
     Raises what reading a footer raises.
     """
     left_bytes, sampled = MOST_BYTES, 0
-    for shard in _spread([shard for shard in plan.shards if shard.rows]):
+    for shard in _spread([shard for shard in plan.shards if shard.rows and shard.odd is None]):
         if sampled == FILES:
             return
         most_bytes = min(MOST_FILE_BYTES, left_bytes)

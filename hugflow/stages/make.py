@@ -17,7 +17,14 @@ from pathlib import Path
 import pyarrow as pa
 
 from hugflow.audio.apart import CRASHED
-from hugflow.errors import HubUnavailable, HugflowError, RequestInvalid, ShardCorrupt, StageMissing
+from hugflow.errors import (
+    HubUnavailable,
+    HugflowError,
+    RequestInvalid,
+    ShardCorrupt,
+    ShardUnreadable,
+    StageMissing,
+)
 from hugflow.exports.index import write_index
 from hugflow.ledger.flight import Flight, read_flight
 from hugflow.ledger.journal import Journal, Outcome, RowFailed, RowMade
@@ -195,6 +202,7 @@ def _prepare(build: Build, reuse: Reuse, wanted: _Wanted, shard: Shard) -> _Prep
     with lock:
         lock.enter_context(build.hold_shard(shard))
         refuse_superseded(build)
+        _refuse_odd(build, shard)
         build = relocated(build)
         reuse.take(shard)
         disk = read_shard(build, shard)
@@ -209,6 +217,17 @@ def _prepare(build: Build, reuse: Reuse, wanted: _Wanted, shard: Shard) -> _Prep
             remove_raw(build, shard)
         raw_file = fetch_raw(build, shard) if needs or lacks_index or lacks_raw else None
         return _Prepared(build, shard, disk, needs, markers, raw_file, lock.pop_all())
+
+
+def _refuse_odd(build: Build, shard: Shard) -> None:
+    """Raise ShardUnreadable for a file that does not agree with the others."""
+    if shard.odd is not None:
+        where = f"{build.request.hf_id}@{build.plan.files_commit}:{shard.file.path}"
+        raise ShardUnreadable(
+            f"{where} cannot be made, because it does not agree with the other files",
+            why=f"{shard.odd}; its rows would lack values that theirs have",
+            mend="tell the dataset's owner, or request a revision whose files agree",
+        )
 
 
 def _read_markers(build: Build, shard: Shard, disk: ShardOnDisk) -> dict[Stage, Marker]:

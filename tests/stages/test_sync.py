@@ -25,7 +25,7 @@ from hugflow.stages.make import make_shards
 from hugflow.stages.options import Options
 from hugflow.stages.processed import publish
 from hugflow.stages.status import read_status
-from hugflow.stages.sync import sync_dataset
+from hugflow.stages.sync import ShardsFailed, sync_dataset
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import (
@@ -491,15 +491,57 @@ def test_files_that_write_a_column_in_different_types_become_one_table(
     ]
 
 
-def test_files_whose_columns_cannot_be_one_table_are_refused(hub: LoopbackHub, open_for: OpenFor):
-    files = {}
-    for number, value in enumerate((["a"], [[1, 2]])):
-        file = io.BytesIO()
-        pq.write_table(pa.table({"text": value}), file)
-        files[f"data/train-0000{number}-of-00002.parquet"] = file.getvalue()
-    hub.publish("sync/clash", files)
-    with pytest.raises(RequestInvalid, match="types that cannot be one"):
-        open_for("sync/clash")
+def _to_file(table: pa.Table) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(table, file)
+    return file.getvalue()
+
+
+def _drift(table: pa.Table, kind: str) -> pa.Table:
+    """The table as the file of a publisher who had another idea."""
+    match kind:
+        case "renamed":
+            return table.rename_columns({"audio": "sound"})
+        case "missing":
+            return table.drop_columns(["audio"])
+        case _:
+            at = table.column_names.index("text")
+            return table.set_column(at, "text", pa.array([[1]] * table.num_rows))
+
+
+@pytest.mark.parametrize("kind", ["renamed", "missing", "retyped"])
+def test_a_file_that_does_not_agree_with_the_others_costs_its_own_rows_and_no_others(
+    kind: str, hub: LoopbackHub, open_for: OpenFor
+):
+    hf_id = f"sync/drift-{kind}"
+    tables = [speech_table(3, seconds=0.2, seed=3 * number) for number in range(3)]
+    tables[1] = _drift(tables[1], kind)
+    hub.publish(
+        hf_id,
+        {f"data/train-0000{n}-of-00003.parquet": _to_file(each) for n, each in enumerate(tables)},
+    )
+    build = open_for(hf_id)
+    assert [shard.odd is not None for shard in build.plan.shards] == [False, True, False]
+    assert "train-00001-of-00003.parquet cannot be made" in build.plan.warnings[-1]
+    hub.clear_requests()
+    with pytest.raises(ShardsFailed, match="does not agree with the other files") as raised:
+        sync_dataset(build)
+    assert raised.value.exit_code == 1
+    assert f"{hf_id}@{build.plan.commit}:data/train-00001-of-00003.parquet" in str(raised.value)
+    assert sorted(read_rows_json(build.folder)) == [0, 1, 2, 6, 7, 8]
+    assert not build.places.link(build.name).is_symlink()
+    assert not any("00001-of-00003" in request.path for request in hub.requests)
+    assert open_for(hf_id).plan == build.plan
+
+
+def test_a_file_without_rows_may_have_any_columns(hub: LoopbackHub, open_for: OpenFor):
+    empty = pa.table({"x": pa.array([], pa.int8())})
+    files = {"data/train-00000-of-00002.parquet": _to_file(speech_table(2, seconds=0.2))}
+    hub.publish("sync/no-rows", {**files, "data/train-00001-of-00002.parquet": _to_file(empty)})
+    build = open_for("sync/no-rows")
+    sync_dataset(build)
+    assert sorted(read_rows_json(build.folder)) == [0, 1]
+    assert build.places.link(build.name).is_symlink()
 
 
 def test_a_path_that_is_no_text_costs_nobody_a_row(hub: LoopbackHub, open_for: OpenFor):
