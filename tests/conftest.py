@@ -5,8 +5,10 @@
 
 import atexit
 import os
+import signal
 import tempfile
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +45,14 @@ def _open_world() -> LoopbackHub:
     return hub
 
 
+def _listen_to_interrupts() -> None:
+    """Let what we start listen to SIGINT: a shell's `pytest &` begins with it ignored."""
+    with suppress(ValueError):  # Not in the main thread, where nothing can be started anyway.
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_listen_to_interrupts()
 # Here and not in a hook: the conftests of sub-folders are imported before any hook runs.
 _HUB = _open_world()
 
