@@ -39,16 +39,16 @@ def runner(hub: LoopbackHub, github: LoopbackGitHub, tmp_path: Path) -> Runner:
 def test_a_pull_request_s_datasets_are_made_before_the_merge_and_told_there(
     runner: Runner, hub: LoopbackHub
 ):
-    publish_speech(hub, "sync/good", rows=12, shards=2, seconds=0.4)
-    number = runner.propose({"requests/add/good.yaml": request("sync/good")})
+    publish_speech(hub, "pulls/good", rows=12, shards=2, seconds=0.4)
+    number = runner.propose({"requests/add/good.yaml": request("pulls/good")})
     done = runner.sync(number, "--json")
     assert done.returncode == 0, done.stderr
-    assert runner.link("sync/good").resolve() == runner.dataset("sync/good")
+    assert runner.link("pulls/good").resolve() == runner.dataset("pulls/good")
     living, outcome = runner.comments(number)
     assert "completed" in living
     for word in ("Plan of", "rows: 12", "hours: 0.001, reckoned from a sample", "digest: "):
         assert word in living
-    assert str(runner.dataset("sync/good")) in outcome
+    assert str(runner.dataset("pulls/good")) in outcome
     assert runner.conclusions() == ["success"]
     answer = json.loads(done.stdout.splitlines()[-1])
     (entry,) = answer["datasets"]
@@ -64,8 +64,8 @@ def test_a_pull_request_s_datasets_are_made_before_the_merge_and_told_there(
 def test_what_is_complete_already_ends_green_at_once_and_fetches_nothing(
     runner: Runner, hub: LoopbackHub
 ):
-    publish_text(hub, "sync/complete", rows=6)
-    number = runner.propose({"requests/add/complete.yaml": request("sync/complete")})
+    publish_text(hub, "pulls/complete", rows=6)
+    number = runner.propose({"requests/add/complete.yaml": request("pulls/complete")})
     assert runner.sync(number).returncode == 0
     hub.clear_requests()
     again = runner.sync(number, "--json")
@@ -80,8 +80,8 @@ def test_what_is_complete_already_ends_green_at_once_and_fetches_nothing(
 def test_a_plan_is_all_there_is_with_plan_only_and_the_check_is_green(
     runner: Runner, hub: LoopbackHub, tmp_path: Path
 ):
-    publish_text(hub, "sync/planned", rows=6)
-    number = runner.propose({"requests/add/planned.yaml": request("sync/planned")})
+    publish_text(hub, "pulls/planned", rows=6)
+    number = runner.propose({"requests/add/planned.yaml": request("pulls/planned")})
     summary = tmp_path / "summary.md"
     # A hosted runner's roots may lie anywhere: nothing of worth is in them.
     inside = {name: f"./{name.lower()}" for name in ("STORAGE_ROOT", "STATE_DIR", "PROCESSED_ROOT")}
@@ -95,28 +95,28 @@ def test_a_plan_is_all_there_is_with_plan_only_and_the_check_is_green(
 
 
 def test_sync_on_merge_plans_and_leaves_the_job_to_main(runner: Runner, hub: LoopbackHub):
-    publish_text(hub, "sync/merge", rows=6)
-    number = runner.propose({"requests/add/merge.yaml": request("sync/merge")})
+    publish_text(hub, "pulls/merge", rows=6)
+    number = runner.propose({"requests/add/merge.yaml": request("pulls/merge")})
     done = runner.sync(number, SYNC_ON="merge")
     assert done.returncode == 0
     assert "SYNC_ON=merge" in done.stderr
-    assert not runner.dataset("sync/merge").exists()
+    assert not runner.dataset("pulls/merge").exists()
     assert len(runner.comments(number)) == 1
 
 
 def test_a_fork_s_branch_is_planned_and_never_made(runner: Runner, hub: LoopbackHub):
-    publish_text(hub, "sync/fork", rows=6)
+    publish_text(hub, "pulls/fork", rows=6)
     number = runner.propose(
-        {"requests/add/fork.yaml": request("sync/fork")}, branch="mallory:add-x"
+        {"requests/add/fork.yaml": request("pulls/fork")}, branch="mallory:add-x"
     )
     done = runner.sync(number)
     assert done.returncode == 0, done.stderr
     assert "comes from another repository" in done.stderr
-    assert not runner.dataset("sync/fork").exists()
+    assert not runner.dataset("pulls/fork").exists()
 
 
 def test_storage_inside_the_checkout_is_refused_with_the_mend(runner: Runner):
-    number = runner.propose({"requests/add/x.yaml": request("sync/x")})
+    number = runner.propose({"requests/add/x.yaml": request("pulls/x")})
     for name in ("STORAGE_ROOT", "STATE_DIR", "PROCESSED_ROOT"):
         done = runner.sync(number, **{name: "./inside"})
         assert done.returncode == 2
@@ -126,26 +126,26 @@ def test_storage_inside_the_checkout_is_refused_with_the_mend(runner: Runner):
 
 
 def test_one_bad_request_hides_no_other_and_the_end_is_red(runner: Runner, hub: LoopbackHub):
-    publish_text(hub, "sync/fine", rows=6)
+    publish_text(hub, "pulls/fine", rows=6)
     number = runner.propose(
         {
-            "requests/add/fine.yaml": request("sync/fine"),
-            "requests/add/typo.yaml": request("sync/fine", "colour: blue"),
-            "requests/add/away.yaml": request("sync/nothing"),
+            "requests/add/fine.yaml": request("pulls/fine"),
+            "requests/add/typo.yaml": request("pulls/fine", "colour: blue"),
+            "requests/add/away.yaml": request("pulls/nothing"),
         }
     )
     done = runner.sync(number)
     assert done.returncode in (4, 5)
-    assert runner.link("sync/fine").is_symlink()
+    assert runner.link("pulls/fine").is_symlink()
     _, outcome = runner.comments(number)
     assert "**Failed**: 2 of 3 requests" in outcome
     assert "requests/add/typo.yaml:3: colour" in outcome
-    assert "sync/nothing" in outcome
+    assert "pulls/nothing" in outcome
     assert runner.conclusions() == ["failure"]
 
 
 def test_a_pull_request_without_requests_hears_nothing(runner: Runner):
-    runner.on_main({"requests/add/old.yaml": request("sync/old")})
+    runner.on_main({"requests/add/old.yaml": request("pulls/old")})
     number = runner.propose({"docs.md": b"a"})
     done = runner.sync(number)
     assert (done.returncode, done.stdout) == (0, "")
@@ -156,18 +156,18 @@ def test_a_pull_request_without_requests_hears_nothing(runner: Runner):
 
 
 def test_main_s_policy_counts_and_not_the_pull_request_s(runner: Runner, hub: LoopbackHub):
-    publish_text(hub, "sync/licence", rows=6)
+    publish_text(hub, "pulls/licence", rows=6)
     runner.on_main({"hugflow.yaml": b"policy: {licences: [mit]}\n"})
     number = runner.propose(
         {
-            "requests/add/licence.yaml": request("sync/licence"),
+            "requests/add/licence.yaml": request("pulls/licence"),
             "hugflow.yaml": b"policy: {licences: ['*']}\n",
         }
     )
     done = runner.sync(number)
     assert done.returncode == 4
     assert "the policy does not allow the licence" in runner.comments(number)[0]
-    assert not runner.dataset("sync/licence").exists()
+    assert not runner.dataset("pulls/licence").exists()
 
 
 def test_a_hostile_pull_request_runs_none_of_its_code_and_hears_why(
@@ -185,7 +185,7 @@ def test_a_hostile_pull_request_runs_none_of_its_code_and_hears_why(
             ".env": b"HF_ENDPOINT=http://127.0.0.1:9\nSTORAGE_ROOT=/\n",
             "hugflow.yaml": b"settings: {HF_ENDPOINT: 'http://127.0.0.1:9'}\n",
             ".github/workflows/dataset-sync.yml": b"on: pull_request_target\n",
-            f"datasets/{name_of('sync/x')}/audio/a.mp3": b"not audio",
+            f"datasets/{name_of('pulls/x')}/audio/a.mp3": b"not audio",
             "requests/add/@everyone.yaml": b"!!python/object/apply:os.system ['touch /tmp/x']\n",
             "requests/add/a\n::add-mask::b.yaml": b"hf_id: '<script>alert(1)</script>'\n",
         }
@@ -205,19 +205,19 @@ def test_a_hostile_pull_request_runs_none_of_its_code_and_hears_why(
 def test_what_a_removal_takes_is_told_and_nothing_goes_before_the_merge(
     runner: Runner, hub: LoopbackHub
 ):
-    publish_text(hub, "sync/gone", rows=6)
-    number = runner.propose({"requests/add/gone.yaml": request("sync/gone")})
+    publish_text(hub, "pulls/gone", rows=6)
+    number = runner.propose({"requests/add/gone.yaml": request("pulls/gone")})
     assert runner.sync(number).returncode == 0
-    runner.on_main({"requests/add/gone.yaml": request("sync/gone")})
-    removal = {"requests/remove/gone.yaml": b'hf_id: "sync/gone"\nreason: "old"\n'}
+    runner.on_main({"requests/add/gone.yaml": request("pulls/gone")})
+    removal = {"requests/remove/gone.yaml": b'hf_id: "pulls/gone"\nreason: "old"\n'}
     second = runner.propose(removal, branch="remove-x")
     done = runner.sync(second)
     assert done.returncode == 0, done.stderr
     (living,) = runner.comments(second)
     assert "6 rows" in living
     assert "go to the trash" in living
-    assert runner.dataset("sync/gone").is_dir()
-    (runner.places_root / "processed" / "alias").symlink_to(runner.dataset("sync/gone"))
+    assert runner.dataset("pulls/gone").is_dir()
+    (runner.places_root / "processed" / "alias").symlink_to(runner.dataset("pulls/gone"))
     blocked = runner.sync(second)
     assert blocked.returncode == 1
     assert "still in use" in runner.comments(second)[0]
@@ -225,7 +225,7 @@ def test_what_a_removal_takes_is_told_and_nothing_goes_before_the_merge(
 
 def test_many_removals_at_once_have_to_be_confirmed(runner: Runner):
     removals = {
-        f"requests/remove/{number}.yaml": f'hf_id: "sync/r{number}"\nreason: "old"\n'.encode()
+        f"requests/remove/{number}.yaml": f'hf_id: "pulls/r{number}"\nreason: "old"\n'.encode()
         for number in range(4)
     }
     number = runner.propose(removals)
@@ -240,8 +240,8 @@ def test_many_removals_at_once_have_to_be_confirmed(runner: Runner):
 def test_auto_merge_merges_what_is_done_and_says_so_in_the_audit_trail(
     runner: Runner, hub: LoopbackHub
 ):
-    publish_text(hub, "sync/auto", rows=6)
-    number = runner.propose({"requests/add/auto.yaml": request("sync/auto")})
+    publish_text(hub, "pulls/auto", rows=6)
+    number = runner.propose({"requests/add/auto.yaml": request("pulls/auto")})
     done = runner.sync(number, AUTO_MERGE="true")
     assert done.returncode == 0, done.stderr
     assert runner.github.pull(REPO, number).merge_sha is not None
@@ -250,11 +250,11 @@ def test_auto_merge_merges_what_is_done_and_says_so_in_the_audit_trail(
 
 
 def test_auto_merge_leaves_failures_and_removals_to_people(runner: Runner, hub: LoopbackHub):
-    publish_text(hub, "sync/left", rows=6)
+    publish_text(hub, "pulls/left", rows=6)
     number = runner.propose(
         {
-            "requests/add/left.yaml": request("sync/left"),
-            "requests/remove/other.yaml": b'hf_id: "sync/other"\nreason: "old"\n',
+            "requests/add/left.yaml": request("pulls/left"),
+            "requests/remove/other.yaml": b'hf_id: "pulls/other"\nreason: "old"\n',
         }
     )
     done = runner.sync(number, AUTO_MERGE="true")
@@ -264,24 +264,24 @@ def test_auto_merge_leaves_failures_and_removals_to_people(runner: Runner, hub: 
 
 
 def test_auto_merge_leaves_what_is_more_than_requests_to_people(runner: Runner, hub: LoopbackHub):
-    publish_text(hub, "sync/more", rows=6)
+    publish_text(hub, "pulls/more", rows=6)
     number = runner.propose(
-        {"requests/add/more.yaml": request("sync/more"), "hugflow.yaml": b"policy: {}\n"}
+        {"requests/add/more.yaml": request("pulls/more"), "hugflow.yaml": b"policy: {}\n"}
     )
     done = runner.sync(number, AUTO_MERGE="true")
     assert done.returncode == 0, done.stderr
     assert "it changes hugflow.yaml too" in done.stderr
-    assert runner.link("sync/more").is_symlink()
+    assert runner.link("pulls/more").is_symlink()
     assert runner.github.pull(REPO, number).is_open
 
 
 def test_the_settings_of_a_pull_request_that_is_checked_out_get_no_token(
     runner: Runner, hub: LoopbackHub
 ):
-    publish_text(hub, "sync/theirs", rows=6)
+    publish_text(hub, "pulls/theirs", rows=6)
     with LoopbackHub() as theirs:
         settings = f"settings: {{HF_ENDPOINT: '{theirs.endpoint}'}}\n".encode()
-        files = {"requests/add/theirs.yaml": request("sync/theirs"), "hugflow.yaml": settings}
+        files = {"requests/add/theirs.yaml": request("pulls/theirs"), "hugflow.yaml": settings}
         number = runner.propose(files)
         # As a workflow does that checks out the merge commit, and of it nothing else.
         (runner.project.root / "hugflow.yaml").write_bytes(settings)
@@ -296,7 +296,7 @@ def test_the_settings_of_a_pull_request_that_is_checked_out_get_no_token(
 
 
 def test_the_address_of_github_is_not_taken_out_of_the_checkout(runner: Runner):
-    number = runner.propose({"requests/add/x.yaml": request("sync/x")})
+    number = runner.propose({"requests/add/x.yaml": request("pulls/x")})
     (runner.project.root / ".env").write_text(f"GITHUB_API_URL={runner.github.api_url}\n")
     environment = runner.environment(number)
     del environment["GITHUB_API_URL"]
@@ -308,9 +308,9 @@ def test_the_address_of_github_is_not_taken_out_of_the_checkout(runner: Runner):
 def test_a_policy_on_main_that_cannot_be_read_lets_nothing_through(
     runner: Runner, hub: LoopbackHub
 ):
-    publish_text(hub, "sync/policy", rows=6)
+    publish_text(hub, "pulls/policy", rows=6)
     runner.on_main({"hugflow.yaml": b"policy: {licenses: [mit]}\n"})
-    number = runner.propose({"requests/add/policy.yaml": request("sync/policy")})
+    number = runner.propose({"requests/add/policy.yaml": request("pulls/policy")})
     assert runner.sync(number).returncode == 4
     root = runner.project.root
     (root / "hugflow.yaml").unlink()
@@ -322,7 +322,7 @@ def test_a_policy_on_main_that_cannot_be_read_lets_nothing_through(
     done = runner.sync(number)
     assert done.returncode == 4
     assert "hugflow.yaml: is a link" in done.stderr
-    assert not runner.dataset("sync/policy").exists()
+    assert not runner.dataset("pulls/policy").exists()
 
 
 def test_a_request_that_is_taken_back_leaves_the_pull_request_green(runner: Runner, tmp_path: Path):
@@ -341,16 +341,16 @@ def test_a_request_that_is_taken_back_leaves_the_pull_request_green(runner: Runn
 def test_what_is_only_planned_changes_nothing_of_a_dataset_that_stands(
     runner: Runner, hub: LoopbackHub
 ):
-    publish_speech(hub, "sync/stands", rows=4, shards=1, seconds=0.2)
-    asked = {"requests/add/stands.yaml": request("sync/stands")}
+    publish_speech(hub, "pulls/stands", rows=4, shards=1, seconds=0.2)
+    asked = {"requests/add/stands.yaml": request("pulls/stands")}
     assert runner.sync(runner.propose(asked)).returncode == 0
     runner.on_main(asked)
-    changed = {"requests/add/stands.yaml": request("sync/stands", "mp3_source: reencode")}
+    changed = {"requests/add/stands.yaml": request("pulls/stands", "mp3_source: reencode")}
     number = runner.propose(changed, branch="change-x")
     assert runner.sync(number, SYNC_ON="merge").returncode == 0
     assert "planned" in runner.comments(number)[0]
     told = runner.project.run(
-        "status", name_of("sync/stands"), "--json", **runner.places_in_environment
+        "status", name_of("pulls/stands"), "--json", **runner.places_in_environment
     )
     assert json.loads(told.stdout)["datasets"][0]["state"] == "completed"
 
@@ -361,7 +361,7 @@ def test_without_a_pull_request_each_dataset_is_told_of_by_itself_and_nothing_wh
     slack.add_bot("xoxb-made-up", "hugflow")
     slack.add_channel("ml-datasets")
     for name in ("a", "b"):
-        publish_text(hub, f"sync/alone-{name}", rows=6)
+        publish_text(hub, f"pulls/alone-{name}", rows=6)
     root = runner.project.root
     git(root, "switch", "--quiet", "--create", "add-x")
     (root / "requests/add").mkdir(parents=True)
@@ -376,7 +376,7 @@ def test_without_a_pull_request_each_dataset_is_told_of_by_itself_and_nothing_wh
     assert not slack.messages("ml-datasets")
     (root / "requests/add/typo.yaml").unlink()
     for name in ("a", "b"):
-        (root / f"requests/add/{name}.yaml").write_bytes(request(f"sync/alone-{name}"))
+        (root / f"requests/add/{name}.yaml").write_bytes(request(f"pulls/alone-{name}"))
     git(root, "add", "--all")
     git(root, "commit", "--quiet", "--message", "two")
     assert runner.project.run("sync", "--ci-mode", *commits, **settings).returncode == 0
@@ -384,22 +384,22 @@ def test_without_a_pull_request_each_dataset_is_told_of_by_itself_and_nothing_wh
 
 
 def test_what_was_pushed_since_the_workflow_began_is_not_made(runner: Runner, hub: LoopbackHub):
-    publish_text(hub, "sync/late", rows=6)
-    number = runner.propose({"requests/add/late.yaml": request("sync/late")})
+    publish_text(hub, "pulls/late", rows=6)
+    number = runner.propose({"requests/add/late.yaml": request("pulls/late")})
     environment = runner.environment(number)
-    runner.github.push(REPO, {"requests/add/late.yaml": request("sync/other")}, branch="add-x")
+    runner.github.push(REPO, {"requests/add/late.yaml": request("pulls/other")}, branch="add-x")
     done = runner.project.run("sync", "--ci-mode", **environment)
     assert done.returncode == 10
     assert "was pushed to it since" in done.stderr
-    assert not runner.dataset("sync/late").exists()
+    assert not runner.dataset("pulls/late").exists()
 
 
 def test_a_cancelled_job_says_so_and_the_next_one_goes_on(runner: Runner, hub: LoopbackHub):
-    publish_speech(hub, "sync/cancelled", rows=400, shards=4, seconds=2.0)
-    number = runner.propose({"requests/add/cancelled.yaml": request("sync/cancelled")})
+    publish_speech(hub, "pulls/cancelled", rows=400, shards=4, seconds=2.0)
+    number = runner.propose({"requests/add/cancelled.yaml": request("pulls/cancelled")})
     environment = runner.environment(number, WORKERS="1")
     process = runner.project.start("sync", "--ci-mode", **environment)
-    state = runner.places_root / "state" / "progress" / f"{name_of('sync/cancelled')}.json"
+    state = runner.places_root / "state" / "progress" / f"{name_of('pulls/cancelled')}.json"
     wait_until(lambda: state.is_file() and json.loads(state.read_text())["downloaded_files"] > 0)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
@@ -412,11 +412,11 @@ def test_a_cancelled_job_says_so_and_the_next_one_goes_on(runner: Runner, hub: L
 
 
 def test_without_github_two_commits_name_what_is_to_be_done(runner: Runner, hub: LoopbackHub):
-    publish_text(hub, "sync/local", rows=6)
+    publish_text(hub, "pulls/local", rows=6)
     root = runner.project.root
     git(root, "switch", "--quiet", "--create", "add-x")
     (root / "requests/add").mkdir(parents=True)
-    (root / "requests/add/local.yaml").write_bytes(request("sync/local"))
+    (root / "requests/add/local.yaml").write_bytes(request("pulls/local"))
     git(root, "add", "--all")
     git(root, "commit", "--quiet", "--message", "add")
     settings = runner.environment(runner.propose({"a": b"a"}, branch="unused"))
@@ -427,7 +427,7 @@ def test_without_github_two_commits_name_what_is_to_be_done(runner: Runner, hub:
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["pull_request"] is None
-    assert runner.link("sync/local").is_symlink()
+    assert runner.link("pulls/local").is_symlink()
     alone = runner.project.run("sync", "--ci-mode", **settings)
     assert alone.returncode == 2
     assert "--base" in alone.stderr
@@ -436,21 +436,21 @@ def test_without_github_two_commits_name_what_is_to_be_done(runner: Runner, hub:
 def test_slack_hears_of_the_job(runner: Runner, hub: LoopbackHub, slack: LoopbackSlack):
     slack.add_bot("xoxb-made-up", "hugflow")
     slack.add_channel("ml-datasets")
-    publish_text(hub, "sync/slack", rows=6)
-    number = runner.propose({"requests/add/slack.yaml": request("sync/slack")})
+    publish_text(hub, "pulls/slack", rows=6)
+    number = runner.propose({"requests/add/slack.yaml": request("pulls/slack")})
     settings = {"SLACK_API_URL": slack.api_url, "SLACK_BOT_TOKEN": "xoxb-made-up"}
     assert runner.sync(number, "--plan-only", **settings).returncode == 0
     assert not slack.messages("ml-datasets")
     assert runner.sync(number, **settings).returncode == 0
     (message,) = slack.messages("ml-datasets")
-    assert name_of("sync/slack") in message.text
+    assert name_of("pulls/slack") in message.text
 
 
 def test_while_github_is_away_the_dataset_is_done_and_the_comment_follows(
     runner: Runner, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch
 ):
-    publish_text(hub, "sync/away", rows=6)
-    files = {"requests/add/away.yaml": request("sync/away")}
+    publish_text(hub, "pulls/away", rows=6)
+    files = {"requests/add/away.yaml": request("pulls/away")}
     number = runner.propose(files)
     settings = runner.environment(number)
     # The branch is in the checkout's own repository, as after a fetch: nobody has to be asked.
@@ -462,7 +462,7 @@ def test_while_github_is_away_the_dataset_is_done_and_the_comment_follows(
     with runner.github.outage():
         done = runner.project.run("sync", "--ci-mode", **settings)
     assert done.returncode == 0, done.stderr
-    assert runner.link("sync/away").is_symlink()
+    assert runner.link("pulls/away").is_symlink()
     assert not runner.comments(number)
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
