@@ -159,6 +159,8 @@ def test_from_a_file_of_two_lines_to_a_dataset_in_place_and_out_again(team: Team
 
     team.merge(number, "add-common-voice")
     team.host.start()
+    # Nobody else may open Dagster's storage while it is being made.
+    wait_until(team.host.is_up, 120, "the platform is up")
     wait_until(
         lambda: all(len(keys) == 2 for keys in team.materialized().values()),
         120,
