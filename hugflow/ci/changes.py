@@ -48,7 +48,7 @@ class Changes:
 
     commit: its head. data_by_path: request files that it adds or changes. problems: those of them
     that are no plain files. deleted: request files that are not there any more. others: whatever
-    else it changes, by path.
+    else it changes, by path. is_whole: whether nothing else may be changed, which nobody has told.
     """
 
     commit: str
@@ -56,6 +56,11 @@ class Changes:
     problems: tuple[Problem, ...] = ()
     deleted: frozenset[str] = frozenset()
     others: frozenset[str] = frozenset()
+    is_whole: bool = True
+
+    def may_change(self, path: str) -> bool:
+        """Whether a file that is no request may be among what is changed."""
+        return path in self.others or not self.is_whole
 
     @property
     def paths(self) -> frozenset[str]:
@@ -127,7 +132,7 @@ def fetch_changes(github: GitHub, event: PullEvent) -> Changes:
         refused = error
     refuse_moved(fetch_pull(github, event.repository, event.number), event)
     if refused is not None:
-        return Changes(event.head_sha, {}, (_problem("requests", refused),))
+        return Changes(event.head_sha, {}, (_problem("requests", refused),), is_whole=False)
     asked = [file for file in files if file.change != "removed" and is_request_path(file.path)]
     others = frozenset(file.path for file in files if not is_request_path(file.path))
     if len(asked) > MOST_REQUESTS:

@@ -54,7 +54,7 @@ def refuse_proposed_settings(
     be the base's is taken for the pull request's.
     """
     for name in SETTINGS_FILES:
-        if name not in changes.others:
+        if not changes.may_change(name):
             continue
         try:
             here = (root / name).read_bytes()

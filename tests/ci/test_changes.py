@@ -188,5 +188,7 @@ def test_what_github_may_not_list_in_full_is_refused(
     github: LoopbackGitHub, event: PullEvent, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("hugflow.clients.pulls.MOST_FILES", 3)
-    (problem,) = ask(github, event).problems
+    changes = ask(github, event)
+    (problem,) = changes.problems
     assert "or more" in problem.what
+    assert changes.may_change("hugflow.yaml")

@@ -75,6 +75,17 @@ def test_settings_of_which_nobody_knows_whose_they_are_are_the_pull_request_s(tm
         refuse_proposed_settings(tmp_path, changes, partial(read_base_file, tmp_path, "b" * 40))
 
 
+def test_where_not_all_changes_are_told_settings_may_be_among_them(tmp_path: Path):
+    git(tmp_path, "init", "--quiet", "--initial-branch=main")
+    base = commit(tmp_path, {"hugflow.yaml": b"settings: {}\n"})
+    read_base = partial(read_base_file, tmp_path, base)
+    changes = Changes("a" * 40, {}, is_whole=False)
+    refuse_proposed_settings(tmp_path, changes, read_base)
+    commit(tmp_path, {"hugflow.yaml": b"settings: {SLACK_API_URL: http://evil}\n"})
+    with pytest.raises(UsageWrong):
+        refuse_proposed_settings(tmp_path, changes, read_base)
+
+
 def test_settings_that_git_did_not_bring_are_the_runner_s_own(tmp_path: Path):
     git(tmp_path, "init", "--quiet", "--initial-branch=main")
     base = commit(tmp_path, {"a": b"a"})
