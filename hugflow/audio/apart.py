@@ -140,8 +140,11 @@ class Apart:
 
     def _read(self, pipe: IO[bytes], size: int) -> Iterator[bytes]:
         """So many bytes, fewer where the process ends; raises Stopped."""
+        # Not `select`, which takes no descriptor above 1023.
+        ready = select.poll()
+        ready.register(pipe, select.POLLIN)
         while size:
-            while not select.select([pipe], [], [], _LOOK_EVERY_S)[0]:
+            while not ready.poll(_LOOK_EVERY_S * 1000):
                 if self.stop is not None and self.stop.is_set():
                     raise Stopped
             piece = os.read(pipe.fileno(), min(size, _PIECE_BYTES))
