@@ -53,14 +53,13 @@ class Proposal:
 class Planner:
     """Where things are planned, and how.
 
-    has_token: whether the Hub knows us. is_binding: whether the plans come into force; else nothing
-    of a dataset changes, for a pull request may never be merged.
+    is_binding: whether the plans come into force; else nothing of a dataset changes, for a pull
+    request may never be merged.
     """
 
     places: Places
     hub: Hub
     options: Options
-    has_token: bool
     is_binding: bool
     clock: Callable[[], datetime]
 
@@ -106,7 +105,7 @@ class Planner:
         build = open_it(request, self.places, self.hub, self.options)
         estimated: Estimate | None = None
         try:
-            estimated = estimate(build, has_token=self.has_token)
+            estimated = estimate(build)
         except HugflowError as error:
             # The plan holds without it; what is wrong with a file comes out when it is made.
             log.warning("%s cannot be estimated: %s (%s)", build.name, error.what, error.why)

@@ -18,7 +18,6 @@ from hugflow.cli.output import (
 )
 from hugflow.cli.requests import read_add_request
 from hugflow.errors import HugflowError
-from hugflow.settings import Project
 
 if TYPE_CHECKING:
     from hugflow.stages.build import Build
@@ -48,6 +47,9 @@ def plan(
     was planned before keeps its plan, unless --update moves it on: then the new tree takes the
     place of the old one when it is complete, and files that stayed the same are not fetched again.
     """
+    # Not before it is called: it brings in the heavy libraries.
+    from hugflow.stages.estimate import estimate
+
     project = open_project()
     entries: list[dict[str, Any]] = []
     code = 0
@@ -58,7 +60,7 @@ def plan(
             refuse_removed(project, request)
             name = request.name
             build = open_request(project, request, wait_s=wait_s, update=is_update)
-            estimated = _estimate(project, build) if is_sampled else None
+            estimated = estimate(build) if is_sampled else None
         except HugflowError as error:
             print_error(error)
             code = code or error.exit_code
@@ -74,12 +76,6 @@ def plan(
         code = code or EXIT_DIFFERENT
     if code:
         raise typer.Exit(code)
-
-
-def _estimate(project: Project, build: "Build") -> "Estimate":
-    from hugflow.stages.estimate import estimate
-
-    return estimate(build, has_token=project.hf_token is not None)
 
 
 def _summarise(file: Path, build: "Build", estimated: "Estimate | None") -> dict[str, Any]:

@@ -270,7 +270,6 @@ def _carry_out(run: _Run) -> "tuple[Proposal, Made]":
         project.places,
         open_hub(project),
         run.options,
-        has_token=project.hf_token is not None,
         is_binding=run.makes,
         clock=_now,
     )

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hugflow.clients.hub import BudgetSpent, Hub, ReadBudget
+from hugflow.errors import ShardUnreadable
 from hugflow.shards.footers import read_parquet
 from hugflow.shards.plan import Plan, Shard
 
@@ -34,9 +35,9 @@ class SampledFile:
 
 
 def read_sample(hub: Hub, plan: Plan) -> Iterator[SampledFile]:
-    """A few rows of a few files, evenly spread; of others where those cost too much.
+    """A few rows of a few files, evenly spread; of others where those cost too much, or are broken.
 
-    Raises what reading a footer raises.
+    What is wrong with a file comes out when it is made. Raises the Hub's errors.
     """
     left_bytes, sampled = MOST_BYTES, 0
     for shard in _spread([shard for shard in plan.shards if shard.rows and shard.odd is None]):
@@ -45,7 +46,7 @@ def read_sample(hub: Hub, plan: Plan) -> Iterator[SampledFile]:
         most_bytes = min(MOST_FILE_BYTES, left_bytes)
         budget = ReadBudget(most_bytes)
         found: SampledFile | None = None
-        with suppress(BudgetSpent):
+        with suppress(BudgetSpent, ShardUnreadable):
             found = read_parquet(
                 hub,
                 plan.request.hf_id,

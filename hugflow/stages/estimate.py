@@ -107,16 +107,15 @@ class Compared:
     actual: float
 
 
-def estimate(build: Build, *, has_token: bool) -> Estimate:
+def estimate(build: Build) -> Estimate:
     """Work out what a build will come to, and keep that; of a complete one, tell what it came to.
 
-    Some rows are read from the Hub, unless it is complete. has_token: whether the Hub knows us.
-    Raises what reading a published file raises.
+    Some rows are read from the Hub, unless it is complete. Raises the Hub's errors.
     """
     manifest = read_manifest(build.places.dataset(build.name).manifest)
     if manifest is not None and manifest["plan"] == build.plan.id:
         return _measure_tree(build, manifest)
-    estimated = _extrapolate(build, _measure_sample(build.hub, build.plan), has_token=has_token)
+    estimated = _extrapolate(build, _measure_sample(build.hub, build.plan))
     write_json(_path(build.places, build.plan), {"version": VERSION, **asdict(estimated)})
     return estimated
 
@@ -144,7 +143,7 @@ def read_estimate(places: Places, plan: Plan) -> Estimate | None:
         return None
 
 
-def _extrapolate(build: Build, means: _Means, *, has_token: bool) -> Estimate:
+def _extrapolate(build: Build, means: _Means) -> Estimate:
     """All of a build from a few of its rows."""
     plan, rows = build.plan, build.plan.rows
     hours: float | None = None
@@ -168,7 +167,7 @@ def _extrapolate(build: Build, means: _Means, *, has_token: bool) -> Estimate:
         files=_count_files(plan, rows),
         peak_bytes=made + json_bytes + index_bytes + raw,
         quota_left_bytes=_quota_left_bytes(build),
-        rate_floor_s=_rate_floor_s(len(plan.shards), has_token=has_token),
+        rate_floor_s=_rate_floor_s(len(plan.shards), has_token=bool(build.hub.token)),
         eta_s=round(means.cpu_s * rows / build.options.workers) if means.rows else None,
     )
 

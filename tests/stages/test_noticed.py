@@ -30,7 +30,7 @@ def later() -> datetime:
 
 
 def test_a_plan_is_told_with_its_figures(build: Build):
-    estimated = replace(estimate(build, has_token=False), hours=1.5, basis="sampled", mp3_bytes=7)
+    estimated = replace(estimate(build), hours=1.5, basis="sampled", mp3_bytes=7)
     facts = plan_facts(build.plan, digest="0" * 16, estimated=estimated)
     assert facts.digest == "0" * 16
     assert (facts.commit, facts.rows, facts.files) == (build.plan.commit, 10, 2)

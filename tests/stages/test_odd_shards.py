@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hugflow.ledger.markers import read_marker
+from hugflow.stages.estimate import estimate
 from hugflow.stages.sync import ShardsFailed, sync_dataset
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
@@ -143,6 +144,8 @@ def test_a_shard_whose_pages_are_broken_fails_alone(
         {f"data/train-{i:05}-of-00003.parquet": part for i, part in enumerate(parts)},
     )
     build = open_for(f"odd/pages-{with_filenames}")
+    # A broken file hinders nobody from knowing what the others come to.
+    assert estimate(build).basis == "sampled"
     with pytest.raises(ShardsFailed, match="1 of 3 shards failed") as failed:
         sync_dataset(build)
     assert "data/train-00001-of-00003.parquet" in failed.value.why
