@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 help:
 	@echo "make demo    the whole loop on this machine, offline"
 	@echo "make test    lint, types, imports, and every test with coverage"
-	@echo "make soak    hundreds of kills, full disks, damaged files and broken lines; about an hour"
+	@echo "make soak    hundreds of kills, full disks, damaged files and broken lines; it takes long"
 	@echo "make lint    ruff, mypy and import-linter alone"
 	@echo "make bench   ratios against the floor, on this machine"
 

@@ -37,8 +37,9 @@ def follow(
 ) -> str | None:
     """Let a conversation speak of these requests, as long as something is still to come of them.
 
-    It begins once a notice tells of one of them, if that is no older than NEWS_FOR, and goes on where it had ended and another notice
-    came since; it ends when all have ended, well or not. Doing it again changes nothing.
+    It begins once a notice tells of one of them, if that is no older than NEWS_FOR, and goes on where
+    it had ended and another notice came since; it ends when all have ended, well or not. Doing it
+    again changes nothing.
     pull: the pull request that brought them; None: the one dataset by itself, on Slack. add_facts:
     fills in what is planned, where that is to be told.
 
