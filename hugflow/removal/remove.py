@@ -158,10 +158,11 @@ def remove_dataset(
         except (OSError, HugflowError):
             _take_back(places, entry)
             raise
+        # Before the end: after it nobody comes back to say so.
+        _announce(places, removal, order)
         entry = replace(entry, phase="gone")
         write_entry(places, entry)
         on_step("end")
-        _announce(places, removal, order)
         return entry
 
 

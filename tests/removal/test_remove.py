@@ -555,6 +555,9 @@ def test_a_removal_killed_at_any_step_is_finished_by_the_next(
     assert read_status(places, build.name).state == "removed"
     [entry] = read_entries(places)
     assert entry.phase == "gone"
+    notice = read_notice(places, build.name)
+    assert notice is not None
+    assert notice.state == "removed", "whoever tells others hears of it"
     bring_back(places, build.name)
     assert read_status(places, build.name).state == "completed"
 
