@@ -68,7 +68,8 @@ def open_build(
 def foresee_build(request: AddRequest, places: Places, hub: Hub, options: Options) -> Build:
     """The build that `open_build` would give: nothing is recorded, and nothing comes into force.
 
-    Its tree may be another one's by the time it is made. Raises what `open_build` raises.
+    Its tree may be another one's by the time it is made. Raises RequestInvalid, the Hub's errors and
+    PolicyRefuses, as `open_build` does.
     """
     plan = find_plan(request, places, hub, options)
     if not is_published_as(places, plan):
