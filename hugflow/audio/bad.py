@@ -8,6 +8,7 @@ from typing import Final
 from hugflow.errors import HugflowError
 
 MESSAGE_LIMIT = 300
+CRASHED: Final = "codec_crashed"
 
 # By code: why it is so, and how to mend it.
 REASONS: Final[dict[str, tuple[str, str]]] = {
@@ -27,7 +28,7 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
         "a clip that stops early would no longer match its text",
         "publish the clip again, whole",
     ),
-    "codec_crashed": (
+    CRASHED: (
         "the libraries that decode and encode stop the whole process at some broken clips, or take "
         "more memory than there is",
         "open the clip in a player; if it is broken there too, publish it again, or leave the row out",

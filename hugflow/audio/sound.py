@@ -1,17 +1,27 @@
 """Whether an MP3 of ours is sound: it decodes to its end, and is what is recorded of it."""
 
-from hugflow.audio.bad import AudioBad
+from pathlib import Path
+from typing import Protocol
+
 from hugflow.audio.decode import open_clip
 
 
-def find_faults(mp3: bytes, *, sampling_rate: int, num_samples: int) -> list[str]:
-    """Decode an MP3 to its end: it must be one, mono, of its rate and of its exact length.
+class FindFaults(Protocol):
+    """What `find_faults` is, and all that does as it does."""
+
+    def __call__(self, mp3: Path, *, sampling_rate: int, num_samples: int) -> list[str]:
+        """See `find_faults`."""
+
+
+def find_faults(mp3: Path, *, sampling_rate: int, num_samples: int) -> list[str]:
+    """Decode an MP3 file to its end: it must be one, mono, of its rate and of its exact length.
 
     sampling_rate (Hz), num_samples: as recorded. A fault in words for each that differs.
 
-    Raises AudioBad when it cannot be decoded.
+    Raises AudioBad when it cannot be decoded, OSError when it cannot be read.
     """
-    with open_clip(mp3) as clip:
+    # Of an MP3 that does not tell its length libsndfile guesses one, and may promise too much.
+    with open_clip(mp3.read_bytes(), expected=num_samples) as clip:
         frames = sum(len(block) for block in clip.blocks)
     wanted = {
         "format": ("mp3", clip.source_format),
@@ -24,11 +34,3 @@ def find_faults(mp3: bytes, *, sampling_rate: int, num_samples: int) -> list[str
         for field, (told, found) in wanted.items()
         if told != found
     ]
-
-
-def is_sound(mp3: bytes, *, sampling_rate: int, num_samples: int) -> bool:
-    """Whether there is no fault to be found."""
-    try:
-        return not find_faults(mp3, sampling_rate=sampling_rate, num_samples=num_samples)
-    except AudioBad:
-        return False

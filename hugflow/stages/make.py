@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from hugflow.audio.apart import CRASHED
+from hugflow.audio.bad import CRASHED
 from hugflow.errors import (
     HubUnavailable,
     HugflowError,

@@ -22,8 +22,8 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from hugflow.audio.apart import CRASHED, Apart
-from hugflow.audio.bad import AudioBad
+from hugflow.audio.apart import Apart
+from hugflow.audio.bad import CRASHED, AudioBad
 from hugflow.audio.convert import Converter
 from hugflow.audio.mp3 import Mp3
 from hugflow.errors import HugflowError

@@ -9,8 +9,9 @@ made is no difference, nor is what a stopped run left.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
+from hugflow.audio.apart import FaultsApart
 from hugflow.errors import StateUnreadable
 from hugflow.ledger.journal import Outcome
 from hugflow.ledger.progress import read_progress
@@ -44,14 +45,22 @@ def verify_dataset(
     Raises OSError for a folder that cannot be listed.
     """
     find, folder = Finder(name), places.dataset(name)
-    check = RowCheck(folder, find, deep, workers, sound)
+    with closing(FaultsApart()) as find_faults:
+        check = RowCheck(folder, find, deep, workers, find_faults, sound)
+        yield from _verify(places, check, on_rows)
+
+
+def _verify(
+    places: Places, check: RowCheck, on_rows: Callable[[Sequence[Outcome]], None]
+) -> Iterator[Difference]:
+    find, folder, name = check.find, check.folder, check.find.dataset
     manifest = load_manifest(folder.manifest)
     if manifest is not None:
         misfit = find_misfit(manifest, name)
         if misfit is None:
             yield from _verify_link(places, find)
             yield from _verify_plan(places, find)
-            with _kept(sound):
+            with _kept(check.sound):
                 yield from CompleteTree(places, check, manifest).verify(on_rows)
             return
         yield find("manifest_unreadable", folder.manifest, misfit)

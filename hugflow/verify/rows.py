@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.mp3 import AudioInfo
-from hugflow.audio.sound import find_faults
+from hugflow.audio.sound import FindFaults
 from hugflow.exports.index import audio_info
 from hugflow.ledger.journal import RowMade
 from hugflow.store.layout import DatasetFolder
@@ -47,12 +47,16 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class RowCheck:
-    """How the rows of one tree are looked at. sound: what need not be read again by a deep one."""
+    """How the rows of one tree are looked at.
+
+    find_faults: looks at an MP3. sound: what need not be read again by a deep one.
+    """
 
     folder: DatasetFolder
     find: Finder
     deep: bool
     workers: int
+    find_faults: FindFaults
     sound: Sound | None = None
 
     def run(self, pieces: Iterable[Sequence[Expected]]) -> Iterator[Looked]:
@@ -128,8 +132,8 @@ class RowCheck:
     def _decode(self, row: int, path: Path, audio: AudioInfo) -> Iterator[Difference]:
         """Decode an MP3 to its end: it must be one, mono, of its rate and of its exact length."""
         try:
-            faults = find_faults(
-                path.read_bytes(),
+            faults = self.find_faults(
+                path,
                 sampling_rate=audio.sampling_rate,
                 num_samples=audio.num_samples,
             )

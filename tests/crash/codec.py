@@ -4,26 +4,31 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.audio.clips import write
+from tests.audio.clips import tone, write, write_bare_mp3
 
-# No recording has this rate.
-MARKED_HZ = 7_777
+# No recording has this rate; and no other MP3 of these tests has that one.
+MARKED_HZ, MARKED_MP3_HZ = 7_777, 11_025
 _HOOK = f"""\
 import ctypes, os, soundfile
-real = soundfile.SoundFile.__init__
+real = soundfile.SoundFile.read
 
-def begin(sound, *args, **kwargs):
-    real(sound, *args, **kwargs)
-    if sound.samplerate == {MARKED_HZ}:
+def read(sound, *args, **kwargs):
+    if sound.samplerate == ({MARKED_MP3_HZ} if sound.format == "MP3" else {MARKED_HZ}):
         ctypes.string_at(0) if os.environ["CRASH"] == "native" else os._exit(1)
+    return real(sound, *args, **kwargs)
 
-soundfile.SoundFile.__init__ = begin
+soundfile.SoundFile.read = read
 """
 
 
 def marked_clip(seconds: float = 0.1) -> bytes:
     """A sound clip, on which `crashing_codec` crashes."""
     return write(np.zeros(int(MARKED_HZ * seconds), np.int16), MARKED_HZ)
+
+
+def marked_mp3(seconds: float = 0.5) -> bytes:
+    """A sound MP3, which is copied, and on which `crashing_codec` crashes once it is decoded."""
+    return write_bare_mp3(tone(int(MARKED_MP3_HZ * seconds), MARKED_MP3_HZ), MARKED_MP3_HZ)
 
 
 def crashing_codec(folder: Path, crash: str = "native") -> dict[str, str]:

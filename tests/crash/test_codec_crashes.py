@@ -1,5 +1,6 @@
 """A codec that takes the process down: it costs its row and no other."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
-from tests.crash.codec import crashing_codec, marked_clip
+from tests.crash.codec import crashing_codec, marked_clip, marked_mp3
 from tests.projects import Project
 from tests.trees import read_failures, read_rows_json
 
@@ -70,3 +71,35 @@ def test_a_clip_that_crashes_the_codec_hinders_nobody_from_planning(
     planned = project.run("plan", request, **crashing_codec(tmp_path))
     assert planned.returncode == 0, planned.stderr
     assert re.search(r"hours .*2 rows", planned.stdout), planned.stdout
+
+
+@pytest.fixture
+def copied(hub: LoopbackHub, project: Project) -> Project:
+    """A dataset with one MP3 that was copied, and that crashes whoever decodes it."""
+    broken = {5: marked_mp3()}
+    publish_speech(hub, "crash/copied", rows=20, seconds=0.1, shards=1, broken_rows=broken)
+    project.request("crash/copied", "max_bad_rows: 1")
+    return project
+
+
+def test_a_copied_clip_that_crashes_a_decoder_is_found_by_a_deep_verification(
+    copied: Project, tmp_path: Path
+):
+    name = "crash__copied__split_train__rev_main"
+    made = copied.run("local-sync", "requests/add/request.yaml")
+    assert made.returncode == 0, made.stderr
+    hook = crashing_codec(tmp_path)
+    found = copied.run("verify", name, "--deep", "--json", **hook)
+    assert found.returncode == 3, found.stderr
+    [difference] = json.loads(found.stdout)["differences"]
+    assert (difference["code"], difference["row"]) == ("mp3_undecodable", 5)
+    assert "SIGSEGV" in difference["message"]
+    assert copied.run("verify", name, "--deep").returncode == 0
+
+
+def test_a_copied_clip_that_crashes_a_decoder_is_not_published_where_it_is_looked_at(
+    copied: Project, tmp_path: Path
+):
+    refused = copied.run("local-sync", "requests/add/request.yaml", **crashing_codec(tmp_path))
+    assert refused.returncode == 1, refused.stderr
+    assert "the MP3s of the rows 5 do not decode" in refused.stderr
