@@ -15,8 +15,10 @@ from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_tables, publish_text, speech_table
 from hugflow_resources.instance import open_instance, prepare_instance
 from hugflow_resources.materializations import STAGES
+from tests.crash.codec import crashing_codec, marked_clip
 from tests.dagster.conftest import Project, wait_until
 from tests.dagster.layouts import Platform, Start, kill
+from tests.trees import read_failures
 
 pytestmark = pytest.mark.slow
 
@@ -171,6 +173,33 @@ def test_whatever_is_killed_finished_shards_stay_and_the_rest_is_done_once(
     # The last run did the rest; a run that was killed has failed, and no other was needed.
     assert statuses[0] is dg.DagsterRunStatus.SUCCESS
     assert len(statuses) == (2 if part == "run" else 1)
+
+
+def test_a_clip_that_crashes_a_codec_costs_its_row_and_one_run(
+    start: Start,
+    hub: LoopbackHub,
+    project: Project,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    for variable, value in crashing_codec(tmp_path).items():
+        monkeypatch.setenv(variable, value)
+    hf_id, crashing = "platform/crashing", (5, 33)
+    broken = dict.fromkeys(crashing, marked_clip())
+    publish_speech(hub, hf_id, rows=40, shards=2, seconds=0.1, broken_rows=broken)
+    name = name_of(hf_id)
+    watch = Watch(start("services"))
+    project.push(request(hf_id, 'max_bad_rows: "10%"\n'))
+    watch.until(lambda: watch.is_linked(name), "the link")
+    watch.until(watch.all_ended, "no run stays started")
+    failures = [(line["row"], line["code"]) for line in read_failures(watch.places.dataset(name))]
+    assert failures == [(row, "codec_crashed") for row in crashing]
+    assert watch.json_times(name).keys() == {
+        watch.places.dataset(name).json / f"{row}.json" for row in {*range(40)} - {*crashing}
+    }
+    done, crashed = watch.runs(name)
+    assert done.status is dg.DagsterRunStatus.SUCCESS
+    assert crashed.status is dg.DagsterRunStatus.FAILURE
 
 
 def test_after_the_machine_went_down_no_run_stays_started(
