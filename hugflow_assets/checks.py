@@ -9,6 +9,7 @@ from hugflow.requests.model import AddRequest
 from hugflow.stages.drift import Drift, find_drift
 from hugflow_resources.hub import HubResource
 from hugflow_resources.storage import Storage
+from hugflow_resources.surprises import no_secret_in_errors
 
 DRIFT = "drift"
 
@@ -35,7 +36,8 @@ def build_drift_check(requests: Sequence[AddRequest]) -> dg.AssetChecksDefinitio
         for key in context.selected_asset_check_keys:
             name = key.asset_key.path[0]
             try:
-                found = find_drift(places, name, client)
+                with no_secret_in_errors():
+                    found = find_drift(places, name, client)
             except HubUnavailable as error:
                 # Being unable to look tells nothing: the last result stands.
                 context.log.warning("%s: %s (%s)", name, error.what, error.why)

@@ -20,6 +20,7 @@ import dagster as dg
 from hugflow.errors import HugflowError
 from hugflow.redact import redact
 from hugflow_resources.materializations import STAGES
+from hugflow_resources.surprises import no_secret_in_errors
 
 LOGGER = logging.getLogger("hugflow")
 RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
@@ -42,7 +43,7 @@ def tell_run(context: dg.AssetExecutionContext) -> Iterator[None]:
     if LOGGER.getEffectiveLevel() > logging.INFO:
         LOGGER.setLevel(logging.INFO)
     try:
-        with story.of(_name_work(context)):
+        with no_secret_in_errors(), story.of(_name_work(context)):
             yield
     finally:
         LOGGER.setLevel(level)

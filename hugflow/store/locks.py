@@ -3,9 +3,11 @@
 The lock is the kernel's (`flock`), so it never outlives its holder, however that ended. Who
 holds it is written beside it, in `<lock>.holder`, and touched every few seconds:
 
-    {"host": "speech1", "pid": 4711, "born": 880123, "started_at": "2026-11-22T01:02:03+00:00"}
+    {"host": "speech1", "pid": 4711, "worker": 4712, "born": 880123,
+     "started_at": "2026-11-22T01:02:03+00:00"}
 
-`born` tells a process from a later one of the same number; it is what /proc says, null elsewhere.
+`pid` is the process that people started, `worker` the one that does its work, often the same. `born`
+tells a worker from a later one of the same number; it is what /proc says, null elsewhere.
 This is for the person who finds the door shut; and where a network file system lies about locks,
 it is what keeps the second one out.
 """
@@ -33,6 +35,7 @@ HEARTBEAT_S = 10.0
 SILENT_S = 60.0
 _LOOK_EVERY_S = 0.1
 # What file systems say that have no hard links.
+_known_as = 0
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK})
 
 
@@ -84,6 +87,12 @@ def is_held(lock: Path) -> bool:
     return holder is not None and (holder["host"] != socket.gethostname() or _is_process(holder))
 
 
+def be_known_as(pid: int) -> None:
+    """Name process `pid` as the holder from here on: it waits for this one, and people started it."""
+    global _known_as
+    _known_as = pid
+
+
 def holder_path(lock: Path) -> Path:
     """The file beside a lock that names its holder."""
     return lock.with_name(lock.name + ".holder")
@@ -133,7 +142,8 @@ def _take(lock: Path) -> bool:
     path = holder_path(lock)
     holder = {
         "host": socket.gethostname(),
-        "pid": os.getpid(),
+        "pid": _known_as or os.getpid(),
+        "worker": os.getpid(),
         "born": _born(os.getpid()),
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -186,27 +196,35 @@ def _read_holder(lock: Path) -> dict[str, Any] | None:
     """Who is written beside a lock; None for nobody, and for what cannot be read."""
     try:
         holder = json.loads(holder_path(lock).read_text("utf-8"))
-        return {**holder, "host": str(holder["host"]), "pid": int(holder["pid"])}
+        pid = int(holder["pid"])
+        worker = int(holder.get("worker", pid))
+        return {**holder, "host": str(holder["host"]), "pid": pid, "worker": worker}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
 def _is_process(holder: dict[str, Any]) -> bool:
     """Whether a holder on this host is still at work."""
+    worker = holder["worker"]
     try:
-        os.kill(holder["pid"], 0)
+        os.kill(worker, 0)
     except PermissionError:
         pass
     except (OSError, OverflowError):
         return False
-    return holder.get("born") in (None, _born(holder["pid"]))
+    return holder.get("born") in (None, _born(worker))
 
 
 def _born(pid: int) -> int | None:
-    """When a process began, in ticks since the host did; None where /proc does not tell."""
+    """When a process began, in ticks since the host did; None where /proc does not tell.
+
+    None as well of one that has ended and that nobody has waited for: in a container without an init
+    such a one stays for ever.
+    """
     try:
         # Its name, in brackets, may hold anything.
-        return int(Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[19])
+        state, *fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+        return None if state == "Z" else int(fields[18])
     except (OSError, ValueError, IndexError):
         return None
 

@@ -28,6 +28,7 @@ from hugflow.stages.noticed import correct_notice, plan_facts
 from hugflow.store.layout import Places
 from hugflow_resources.notices import Notices
 from hugflow_resources.storage import Storage
+from hugflow_resources.surprises import no_secret_in_errors
 
 INTERVAL_S = 15
 DELIVERING_S = 20.0
@@ -45,6 +46,7 @@ def build_outcomes() -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Tells pull requests and Slack how requests on main stand.",
     )
+    @no_secret_in_errors()
     def outcomes(
         context: dg.SensorEvaluationContext, storage: Storage, notices: Notices
     ) -> dg.SkipReason:

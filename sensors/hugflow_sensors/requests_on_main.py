@@ -17,6 +17,7 @@ from hugflow.store.layout import Places
 from hugflow_resources.hub import HubResource
 from hugflow_resources.requests_repo import RequestsRepo
 from hugflow_resources.storage import Storage
+from hugflow_resources.surprises import no_secret_in_errors
 from hugflow_sensors.decide import Memo, may_reload
 from hugflow_sensors.memo import read_memo
 from hugflow_sensors.tick import Known, Tick, to_result
@@ -41,6 +42,7 @@ def build_requests_on_main(loaded: str | None) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Starts a dataset when its request reaches main.",
     )
+    @no_secret_in_errors()
     def requests_on_main(
         context: dg.SensorEvaluationContext,
         requests_repo: RequestsRepo,

@@ -39,10 +39,9 @@ def test_a_clip_that_crashes_the_codec_fails_and_all_others_are_made(
 ):
     request = marked.request(HF_ID, 'max_bad_rows: "5%"')
     hook = crashing_codec(tmp_path)
-    crashed = marked.run("local-sync", request, **hook)
-    assert crashed.returncode == -11
-    again = marked.run("local-sync", request, **hook)
-    assert again.returncode == 0, again.stderr
+    made = marked.run("local-sync", request, **hook)
+    assert made.returncode == 0, made.stderr
+    assert made.stderr.count("the work was ended by SIGSEGV") == 1
     folder = marked.dataset(NAME)
     failures = [(line["row"], line["code"]) for line in read_failures(folder)]
     assert failures == [(row, "codec_crashed") for row in CRASHING]
@@ -55,7 +54,7 @@ def test_too_many_of_them_are_told_as_bad_rows_are_and_a_rerun_does_not_crash(
 ):
     request = marked.request(HF_ID, "max_bad_rows: 2")
     hook = crashing_codec(tmp_path)
-    assert [marked.run("local-sync", request, **hook).returncode for _ in range(3)] == [-11, 9, 9]
+    assert [marked.run("local-sync", request, **hook).returncode for _ in range(2)] == [9, 9]
     mended = marked.run("local-sync", request)
     assert mended.returncode == 0, mended.stderr
     assert not read_failures(marked.dataset(NAME))
