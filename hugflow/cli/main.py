@@ -26,7 +26,14 @@ from hugflow.cli import (
     up,
 )
 from hugflow.cli.crashes import survive_crashes
-from hugflow.cli.output import open_streams, print_data, print_error, print_failure, print_talk
+from hugflow.cli.output import (
+    open_streams,
+    print_data,
+    print_error,
+    print_failure,
+    print_talk,
+    show_surprises,
+)
 from hugflow.errors import HugflowError, UsageWrong
 from hugflow.store.atomic import to_disk_error
 
@@ -83,6 +90,7 @@ def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
     open_streams()
+    show_surprises()
     survive_crashes(sys.argv[1:])
     sys.exit(run(sys.argv[1:]))
 

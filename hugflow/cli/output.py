@@ -6,9 +6,12 @@ import logging
 import os
 import re
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from traceback import format_exception
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from hugflow.errors import CannotWrite, HugflowError
@@ -122,12 +125,40 @@ def print_talk(line: str) -> None:
 
 def print_error(error: HugflowError) -> None:
     """What happened, why, and how to mend it."""
-    print_talk(_paint("error: ", "31") + str(error))
+    print_talk(_paint("error: ", "31") + _harmless(str(error)))
 
 
 def print_warning(line: str) -> None:
     """One line about what is odd, and hinders nothing."""
     print_talk(_paint("warning: ", "33") + _harmless(line))
+
+
+def show_surprises() -> None:
+    """Let errors that nobody foresaw show their trace without secrets, in whichever thread."""
+    sys.excepthook = _show_surprise
+    threading.excepthook = _show_surprise_of_thread
+
+
+def _show_surprise(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    if not isinstance(error, Exception):
+        sys.__excepthook__(kind, error, trace)
+        return
+    print_talk(_harmless(redact("".join(format_exception(kind, error, trace)))).rstrip())
+    print_error(
+        HugflowError(
+            f"{kind.__name__}: {error}",
+            why="nobody foresaw this, so it is a fault of hugflow's; the lines above say where",
+            mend="run the same command again: it goes on where it stopped. If it stays so, report it "
+            "with these lines",
+        )
+    )
+
+
+def _show_surprise_of_thread(told: threading.ExceptHookArgs) -> None:
+    if told.exc_value is not None and told.exc_type is not SystemExit:
+        _show_surprise(told.exc_type, told.exc_value, told.exc_traceback)
 
 
 def is_terminal() -> bool:

@@ -63,3 +63,36 @@ print_warning("c\\x1b[2J")
     shown = project.run_python(program).stderr
     assert "requests/add/a?[31m?b?.yaml" in shown
     assert "c?[2J" in shown
+
+
+SURPRISE = """
+import sys, threading
+from hugflow.cli import main, output
+
+def reveal(*_):
+    raise ValueError("Bearer hf_" + "a" * 30 + "\\x1b[31m is not welcome")
+
+def reveal_in_a_thread(*_):
+    thread = threading.Thread(target=reveal)
+    thread.start()
+    thread.join()
+    return 0
+
+main.run = {function}
+main.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "code"), [("reveal", 1), ("reveal_in_a_thread", 0)], ids=["main", "thread"]
+)
+def test_an_error_that_nobody_foresaw_shows_where_it_was_and_no_secret(
+    project: Project, function: str, code: int
+):
+    done = project.run_python(SURPRISE.replace("{function}", function))
+    assert done.returncode == code
+    assert "in reveal\n" in done.stderr
+    assert "error: ValueError: Bearer (hidden)" in done.stderr
+    assert "nobody foresaw this" in done.stderr
+    assert "hf_a" not in done.stderr
+    assert "\x1b" not in done.stderr
