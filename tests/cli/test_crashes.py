@@ -1,9 +1,12 @@
 """Commands that make rows: who waits for the work, how he ends, and what he hands on."""
 
+import fcntl
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +28,7 @@ print(os.getpid(), flush=True)
 """
 SLEEP = """
 try:
+    print("asleep", flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     # As long as a second one may come.
@@ -59,6 +63,12 @@ def start() -> Iterator[Start]:
 def worker_of(process: "subprocess.Popen[str]") -> int:
     assert process.stdout is not None
     return int(process.stdout.readline())
+
+
+def wait_for_sleep(process: "subprocess.Popen[str]") -> None:
+    worker_of(process)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "asleep\n"
 
 
 def is_alive(pid: int) -> bool:
@@ -108,9 +118,30 @@ def test_work_that_crashes_every_time_is_given_up(start: Start):
 @pytest.mark.parametrize("whole_group", [False, True])
 def test_an_interrupt_reaches_the_work_once(start: Start, whole_group: bool):
     process = start(SLEEP)
-    worker_of(process)
+    wait_for_sleep(process)
     (os.killpg if whole_group else os.kill)(process.pid, signal.SIGINT)
     _, talk = process.communicate(timeout=30)
+    assert process.returncode == 130, talk
+    assert not talk
+
+
+def test_an_interrupt_from_the_terminal_reaches_the_work_once():
+    # The terminal sends it to both.
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", BEGIN + SLEEP],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    wait_for_sleep(process)
+    os.write(ours, b"\x03")
+    _, talk = process.communicate(timeout=30)
+    os.close(ours)
+    os.close(theirs)
     assert process.returncode == 130, talk
     assert not talk
 
@@ -138,9 +169,8 @@ def test_in_a_scripts_background_an_interrupt_does_nothing():
 
 
 def test_a_command_that_is_terminated_terminates_its_work(start: Start):
-    process = start("signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\ntime.sleep(60)")
-    worker_of(process)
-    time.sleep(0.3)
+    process = start(f"signal.signal(signal.SIGTERM, lambda *_: sys.exit(143)){SLEEP}")
+    wait_for_sleep(process)
     process.terminate()
     process.communicate(timeout=30)
     assert process.returncode == 143
