@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,13 +35,15 @@ class Service:
     """A process that is to run all the time.
 
     is_well: asked every few seconds; counts once it has been well, or had time to be born. Those
-    behind it are started when it first says so. None: running is enough. stop_signal: tells the process, and all it started, to end.
+    behind it are started when it first says so. None: running is enough. stop_signal: tells the
+    process, and all it started, to end. without: names of the environment that it is not given.
     """
 
     name: str
     command: tuple[str, ...]
     is_well: Callable[[], bool] | None = None
     stop_signal: signal.Signals = signal.SIGTERM
+    without: AbstractSet[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -100,7 +103,7 @@ class Supervisor:
         kept.process = subprocess.Popen(  # noqa: S603  # a list of ours
             kept.service.command,
             cwd=self.folder,
-            env=dict(self.environment),
+            env={k: v for k, v in self.environment.items() if k not in kept.service.without},
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,

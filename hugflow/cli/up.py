@@ -17,6 +17,7 @@ from hugflow.cli.output import print_talk
 from hugflow.cli.project import prepare_dagster
 from hugflow.errors import HugflowError
 from hugflow.settings import Project
+from hugflow.settings_model import SECRETS
 from hugflow.store.atomic import make_folder, write_file
 from hugflow.supervisor import Service, Supervisor
 
@@ -84,7 +85,7 @@ def up(
 
 
 def _code(socket: Path) -> Service:
-    """The code server, which loads the datasets' assets, and runs them."""
+    """The code server, which loads the datasets' assets, runs them, and looks at main."""
     command = ["code-server", "start", "-m", LOCATION, "--location-name", LOCATION]
     command += ["--socket", str(socket), "--max-workers", CODE_THREADS, "--log-level", "warning"]
     return Service(
@@ -99,12 +100,13 @@ def _daemon(workspace: Path) -> Service:
     """The daemon: sensors, schedules, queue, backfills."""
     # What the sensor sees is told by itself, when it is news; the daemon would tell every look.
     command = ["run", "-w", str(workspace), "--log-level", "warning"]
-    return Service("the daemon", _python("dagster._daemon", *command))
+    return Service("the daemon", _python("dagster._daemon", *command), without=SECRETS)
 
 
 def _web(workspace: Path, options: list[str]) -> Service:
     """The web UI behind its guard."""
-    return Service("the web UI", _python("hugflow_resources.web", str(workspace), *options))
+    command = _python("hugflow_resources.web", str(workspace), *options)
+    return Service("the web UI", command, without=SECRETS)
 
 
 def _python(module: str, *arguments: str) -> tuple[str, ...]:

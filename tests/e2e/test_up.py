@@ -6,6 +6,8 @@ import socket
 import subprocess
 import time
 import urllib.request
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +29,7 @@ def test_it_answers_and_ends_when_told_even_from_the_background_of_a_script(
     shell = subprocess.Popen(
         ["bash", "-c", script],
         cwd=project.root,
-        env=project.environment,
+        env=project.environment | {"HF_TOKEN": "made-up-token"},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -37,11 +39,45 @@ def test_it_answers_and_ends_when_told_even_from_the_background_of_a_script(
     pid = int(shell.stdout.readline())
     try:
         wait_until_it_answers(port)
+        # The sensor and the runs, which speak to the Hub, are the code server's.
+        assert parts_with(b"made-up-token", port) == {"code-server"}
         subprocess.run(["kill", f"-{number:d}", str(pid)], check=True)
         shell.wait(30)
     finally:
         subprocess.run(["pkill", "-KILL", "-s", str(shell.pid)], check=False)
         shell.communicate()
+
+
+def parts_with(text: bytes, port: int) -> set[str]:
+    """Which parts have something in their environment."""
+    (web,) = [
+        pid for pid, words in processes() if "hugflow_resources.web" in words and str(port) in words
+    ]
+    parts = {"code-server", "dagster._daemon", "hugflow_resources.web"}
+    found = {
+        part: (Path("/proc") / pid / "environ").read_bytes()
+        for pid, words in processes()
+        for part in parts & set(words)
+        if parent_of(pid) == parent_of(web)
+    }
+    assert found.keys() == parts
+    return {part for part, environment in found.items() if text in environment}
+
+
+def processes() -> list[tuple[str, list[str]]]:
+    """All there are, with the words of their commands."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                found.append(
+                    (entry.name, (entry / "cmdline").read_text("utf-8", "replace").split("\0"))
+                )
+    return found
+
+
+def parent_of(pid: str) -> str:
+    return (Path("/proc") / pid / "stat").read_text().rpartition(")")[2].split()[1]
 
 
 def wait_until_it_answers(port: int) -> None:
