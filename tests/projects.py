@@ -42,7 +42,7 @@ class Project:
         """Run a command to its end."""
         process = self.start(*arguments, **environment)
         output, talk = process.communicate(timeout=300)
-        assert "Traceback" not in talk
+        assert "Traceback" not in talk, talk
         return subprocess.CompletedProcess(arguments, process.returncode, output, talk)
 
     def run_python(self, program: str) -> "subprocess.CompletedProcess[str]":
