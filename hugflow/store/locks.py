@@ -33,6 +33,8 @@ FOR_EVER = -1.0
 HEARTBEAT_S = 10.0
 # Of a holder on another host there is no other sign of life.
 SILENT_S = 60.0
+# Until a worker has gone whose parent was killed: longest where it waits for a disk.
+ENDING_S = 10.0
 _LOOK_EVERY_S = 0.1
 # What file systems say that have no hard links.
 _known_as = 0
@@ -58,7 +60,10 @@ def hold(lock: Path, what: str, *, wait_s: float = 0.0) -> Iterator[None]:
             with disk_errors(lock):
                 held.acquire(timeout=left_s, poll_interval=_LOOK_EVERY_S)
         except Timeout as error:
-            raise _locked(lock, what) from error
+            if not _is_ending(lock, ends_at):
+                raise _locked(lock, what) from error
+            time.sleep(_LOOK_EVERY_S)
+            continue
         try:
             if _take(lock):
                 break
@@ -67,7 +72,7 @@ def hold(lock: Path, what: str, *, wait_s: float = 0.0) -> Iterator[None]:
             raise
         # The kernel gives it to us, and yet its holder is alive.
         held.release()
-        if left_s == 0.0:
+        if left_s == 0.0 and not _is_ending(lock, ends_at):
             raise _locked(lock, what)
         time.sleep(_LOOK_EVERY_S)
     try:
@@ -190,6 +195,21 @@ def _is_alive(lock: Path) -> bool:
         lock.touch()
         return lock.stat().st_mtime - holder_path(lock).stat().st_mtime <= SILENT_S
     return False
+
+
+def _is_ending(lock: Path, ends_at: float) -> bool:
+    """Whether the process that people started was killed, and its worker is about to be.
+
+    ends_at: since when that is waited for, on the monotonic clock.
+    """
+    holder = _read_holder(lock)
+    return (
+        holder is not None
+        and time.monotonic() < ends_at + ENDING_S
+        and holder["host"] == socket.gethostname()
+        and holder["pid"] != holder["worker"]
+        and _born(holder["pid"]) is None
+    )
 
 
 def _read_holder(lock: Path) -> dict[str, Any] | None:

@@ -14,12 +14,14 @@ import pytest
 from filelock import FileLock
 
 from hugflow.errors import Locked
+from hugflow.store import locks
 from hugflow.store.locks import SILENT_S, download_slot, hold, holder_path, is_held
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from hugflow.store.locks import hold
+from hugflow.store.locks import be_known_as, hold
+be_known_as(int(sys.argv[3]))
 with hold(Path(sys.argv[1]), "the thing"):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))
@@ -42,11 +44,14 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Start a child that holds a lock: `start(lock, seconds)`; it holds it on return."""
+    """Start a child that holds a lock: `start(lock, seconds)`; it holds it on return.
+
+    known_as: the process that people started, where it is another one.
+    """
     children: list[subprocess.Popen[str]] = []
 
-    def start(lock: Path, seconds: float = 60.0) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", HOLD, str(lock), str(seconds)]
+    def start(lock: Path, seconds: float = 60.0, known_as: int = 0) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", HOLD, str(lock), str(seconds), str(known_as)]
         child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         children.append(child)
         assert child.stdout is not None
@@ -84,6 +89,40 @@ def test_a_killed_holder_frees_the_lock(tmp_path: Path, start: Start):
     with hold(lock, "the thing"):
         assert is_held(lock)
     assert not is_held(lock)
+
+
+def gone() -> int:
+    """The number of a process that has ended."""
+    child = subprocess.Popen(["true"])
+    child.wait()
+    return child.pid
+
+
+def test_a_worker_that_is_about_to_end_is_waited_for(tmp_path: Path, start: Start):
+    lock = tmp_path / "a.lock"
+    start(lock, 1.0, gone())
+    with hold(lock, "the thing"):
+        pass
+
+
+def test_a_worker_is_not_waited_for_while_the_process_that_people_started_lives(
+    tmp_path: Path, start: Start
+):
+    lock = tmp_path / "a.lock"
+    start(lock, 60.0, os.getpid())
+    with pytest.raises(Locked, match="thing") as locked, hold(lock, "the thing"):
+        pass
+    assert f"process {os.getpid()} on" in locked.value.why
+
+
+def test_a_worker_that_does_not_end_is_not_waited_for_for_ever(
+    tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(locks, "ENDING_S", 0.5)
+    lock = tmp_path / "a.lock"
+    start(lock, 60.0, gone())
+    with pytest.raises(Locked), hold(lock, "the thing"):
+        pass
 
 
 def test_whoever_waits_gets_the_lock_when_it_is_free(tmp_path: Path, start: Start):
@@ -196,7 +235,7 @@ def test_a_holder_is_heard_of_every_few_seconds(tmp_path: Path):
     program = HOLD.replace(
         "with hold", "import hugflow.store.locks as locks\nlocks.HEARTBEAT_S = 0.02\nwith hold"
     )
-    command = [sys.executable, "-c", program, str(lock), "20"]
+    command = [sys.executable, "-c", program, str(lock), "20", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         child.stdout.readline()
