@@ -3,17 +3,15 @@
 import logging
 import os
 import secrets
-from collections.abc import Callable, Container, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hugflow.cli.builds import open_hub, open_project
+from hugflow.cli.builds import open_hub
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import (
     failed_entry,
@@ -24,28 +22,18 @@ from hugflow.cli.output import (
     print_warning,
 )
 from hugflow.cli.progress import watch_rows
-from hugflow.errors import HugflowError, SettingInvalid, UsageWrong
+from hugflow.cli.pull_request import Run, open_github, open_run, pull_of, refuse_outdated
+from hugflow.errors import HugflowError, UsageWrong
 from hugflow.requests.problems import show_path
-from hugflow.settings import Project
 
 if TYPE_CHECKING:
-    from hugflow.ci.changes import Changes
-    from hugflow.ci.event import PullEvent
     from hugflow.ci.job import Made
     from hugflow.ci.planning import Proposal
-    from hugflow.clients.github import GitHub
     from hugflow.notify.conversation import Line, PullRequest, Service
-    from hugflow.requests.policy import Policy
     from hugflow.stages.build import Build
-    from hugflow.stages.options import Options
     from hugflow.stages.sync import Synced
 
 log = logging.getLogger(__name__)
-
-# What only asks GitHub is asked again for so long where that may help; where git may know it too,
-# for so short.
-PATIENCE_S = 60.0
-BRIEF_S = 5.0
 
 
 def sync(
@@ -78,7 +66,7 @@ def sync(
             mend="add --ci-mode, or use `hugflow local-sync FILE`",
         )
     _hide_from_workflow_commands(os.environ)
-    run = _open_run(base, head, is_plan_only=is_plan_only)
+    run = open_run(base, head, is_plan_only=is_plan_only)
     if run is None:
         if as_json:
             print_json({"pull_request": None, "datasets": []})
@@ -93,172 +81,7 @@ def sync(
     _merge(run, proposal)
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """One call: the pull request, what it changes, and what main says.
-
-    event: None without GitHub. main: the request files on main, by path. makes: whether the job is
-    done, not planned alone.
-    """
-
-    project: Project
-    root: Path
-    event: "PullEvent | None"
-    changes: "Changes"
-    main: Mapping[str, bytes]
-    options: "Options"
-    makes: bool
-
-
-def _open_run(base: str | None, head: str | None, *, is_plan_only: bool) -> _Run | None:
-    """Find out what there is to do; None, once it is said, where there is nothing."""
-    from hugflow.ci.checkout import (
-        find_checkout,
-        find_inside,
-        refuse_inside,
-        refuse_proposed_settings,
-    )
-
-    project = open_project()
-    root = project.root or Path.cwd()
-    inside = find_inside(project.places, checkout := find_checkout(root, os.environ))
-    if not is_plan_only:
-        refuse_inside(inside, checkout)
-    event, changes, read_base = _find_changes(project, root, base, head)
-    if event is not None and event.base_ref != project.settings.requests_branch:
-        print_talk(
-            f"{event.name} goes to {show_path(event.base_ref)}: only requests on "
-            f"{project.settings.requests_branch} count (REQUESTS_BRANCH)"
-        )
-        return None
-    refuse_proposed_settings(root, changes, read_base)
-    for path in sorted(changes.deleted):
-        print_talk(f"{show_path(path)} is deleted: {_what_deleting_does(path)}")
-    if not changes.paths:
-        print_talk("no request is added or changed, so there is nothing to do")
-        if event is not None:
-            _take_back(project, event)
-        return None
-    main, policy = _read_main(project, root, event, base)
-    makes = _makes(project, event, is_plan_only=is_plan_only)
-    options = replace(project.options_without_policy, policy=policy)
-    if event is not None:
-        who = f"{event.author or 'somebody'}, {event.name}@{event.head_sha[:7]}"
-        options = replace(options, actor=who)
-    return _Run(project, root, event, changes, main, options, makes)
-
-
-def _makes(project: Project, event: "PullEvent | None", *, is_plan_only: bool) -> bool:
-    """Whether the job is done here; says why not."""
-    if is_plan_only:
-        return False
-    if project.settings.sync_on == "merge":
-        print_talk("SYNC_ON=merge: it is planned here, and made once it is on main")
-        return False
-    if event is not None and event.is_fork:
-        print_talk(f"{event.name} comes from another repository: it is planned, and not made")
-        return False
-    return True
-
-
-def _what_deleting_does(path: str) -> str:
-    from hugflow.requests.read import request_kind
-
-    if request_kind(PurePosixPath(path)) == "remove":
-        return "its dataset may be asked for again"
-    return "that removes no dataset, a file in requests/remove/ does"
-
-
-def _find_changes(
-    project: Project, root: Path, base: str | None, head: str | None
-) -> "tuple[PullEvent | None, Changes, Callable[[str], Container[bytes]]]":
-    """The pull request, what it changes, and how to read what its base holds."""
-    from hugflow.ci.changes import fetch_changes, find_changes, read_base_file, read_changes
-    from hugflow.ci.event import read_event
-    from hugflow.clients.services import ServiceUnavailable
-
-    if base is not None or head is not None:
-        if base is None or head is None:
-            raise UsageWrong(
-                "--base and --head go together",
-                why="what changes is what lies between the two",
-                mend="give both, or neither: then GITHUB_EVENT_PATH tells of the pull request",
-            )
-        return None, read_changes(root, base, head), partial(read_base_file, root, base)
-    path = os.environ.get("GITHUB_EVENT_PATH")
-    if not path:
-        raise UsageWrong(
-            "there is no pull request",
-            why="GITHUB_EVENT_PATH is not set, as it is in a workflow",
-            mend="give --base and --head, such as `--base origin/main --head HEAD`",
-        )
-    event = read_event(Path(path))
-    _refuse_unsure_github(project)
-    try:
-        with _open_github(project, patience_s=BRIEF_S) as github:
-            changes = find_changes(root, github, event)
-    except ServiceUnavailable:
-        with _open_github(project) as github:
-            changes = fetch_changes(github, event)
-
-    def read_base(name: str) -> Container[bytes]:
-        with _open_github(project, patience_s=BRIEF_S) as github:
-            return read_base_file(root, event.base_sha, name, github=github, event=event)
-
-    return event, changes, read_base
-
-
-def _refuse_unsure_github(project: Project) -> None:
-    """Raise SettingInvalid where GitHub's address comes out of a file of the checkout.
-
-    Our token goes there before it is known whose file that is.
-    """
-    origin = project.origins["GITHUB_API_URL"]
-    if origin in (".env", "hugflow.yaml"):
-        raise SettingInvalid(
-            f"GITHUB_API_URL is set in {origin}",
-            why="in a workflow that file may be the pull request's, and the token would go there",
-            mend="set it in the environment, as GitHub's runner does",
-        )
-
-
-def _open_github(project: Project, *, patience_s: float = PATIENCE_S) -> "GitHub":
-    from hugflow.clients.github import GitHub
-
-    url = project.settings.github_api_url
-    return GitHub(url, project.github_token, patience_s=patience_s)
-
-
-def _read_main(
-    project: Project, root: Path, event: "PullEvent | None", base: str | None
-) -> "tuple[Mapping[str, bytes], Policy]":
-    """Request files and policy of main: of the branch itself, else of the commit it was left at."""
-    from hugflow.clients.git import RequestFiles, fetch_request_files, find_commit, read_requests
-    from hugflow.clients.git_program import GitFailed
-    from hugflow.requests.folder import read_folder
-    from hugflow.requests.policy import read_main_policy
-
-    files: RequestFiles | None = None
-    try:
-        files = fetch_request_files(project.find_remote(), project.places.mirror)
-    except HugflowError as error:
-        log.warning("main cannot be fetched: %s (%s)", error.what, error.why)
-    with suppress(GitFailed):
-        commit = find_commit(root, base if event is None and base is not None else _base_of(event))
-        if files is None and commit is not None:
-            files = read_requests(root, commit)
-    if files is not None:
-        # A policy that cannot be read is not an empty one.
-        return files.data_by_path, read_main_policy(files.config, files.problems)
-    log.warning("main is taken to be what is checked out in %s", root)
-    return read_folder(root), project.policy
-
-
-def _base_of(event: "PullEvent | None") -> str:
-    return event.base_sha if event is not None else "HEAD"
-
-
-def _carry_out(run: _Run) -> "tuple[Proposal, Made]":
+def _carry_out(run: Run) -> "tuple[Proposal, Made]":
     """Plan all, tell of it, and make what is to be made."""
     from hugflow.ci.job import Made, make_all, telling
     from hugflow.ci.planning import Planner
@@ -275,8 +98,8 @@ def _carry_out(run: _Run) -> "tuple[Proposal, Made]":
     )
     proposal = planner.plan(requests)
     if run.makes:
-        _refuse_moved(run)
-    pull = _pull_of(run.event) if run.event is not None else None
+        refuse_outdated(run)
+    pull = pull_of(run.event) if run.event is not None else None
     services: Sequence[Service] = ("github", "slack") if run.makes else ("github",)
     with (
         project.open_senders(repository=pull.repository if pull is not None else None) as senders,
@@ -289,54 +112,14 @@ def _carry_out(run: _Run) -> "tuple[Proposal, Made]":
     return proposal, made
 
 
-def _pull_of(event: "PullEvent") -> "PullRequest":
-    from hugflow.notify.conversation import PullRequest
-
-    return PullRequest(event.repository, event.number, event.head_sha, event.url)
-
-
-def _take_back(project: Project, event: "PullEvent") -> None:
-    """Let a comment that stands say that nothing is asked for any more; else nothing is said."""
-    from hugflow.ci.job import tell_nothing_is_asked
-
-    with project.open_senders(repository=event.repository) as senders:
-        tell_nothing_is_asked(project.places, senders, _pull_of(event))
-
-
-def _refuse_moved(run: _Run) -> None:
-    """Raise PlanOutOfDate where something was pushed since, or it is not open any more."""
-    from hugflow.ci.changes import refuse_moved
-    from hugflow.clients.pulls import fetch_pull
-    from hugflow.clients.services import ServiceRefused, ServiceUnavailable
-    from hugflow.errors import PlanOutOfDate
-
-    event = run.event
-    if event is None:
-        return
-    try:
-        with _open_github(run.project, patience_s=0.0) as github:
-            pull = fetch_pull(github, event.repository, event.number)
-    except (ServiceUnavailable, ServiceRefused) as error:
-        # The work waits for nobody; where something was pushed, the next run has it.
-        log.warning("%s (%s)", error.what, error.why)
-        return
-    refuse_moved(pull, event)
-    if not pull.is_open:
-        raise PlanOutOfDate(
-            f"{event.name} is not open any more",
-            why="it was merged or closed since it was planned",
-            mend="nothing is to be done: what is on main is made by the sensor",
-        )
-
-
-def _watch(run: _Run) -> Any:
+def _watch(run: Run) -> Any:
     def watch(build: "Build", rows: int) -> AbstractContextManager[Any]:
         return watch_rows(build.rows, rows, run.options.progress_interval)
 
     return watch
 
 
-def _tell(run: _Run, proposal: "Proposal", made: "Made") -> list[dict[str, Any]]:
+def _tell(run: Run, proposal: "Proposal", made: "Made") -> list[dict[str, Any]]:
     """Say how each request stands; gives its entries in the JSON."""
     entries: list[dict[str, Any]] = []
     for line in proposal.lines:
@@ -391,14 +174,14 @@ def _where(entry: Mapping[str, Any]) -> str:
     return f", {entry['link']} -> {entry['location']}" if "location" in entry else ""
 
 
-def _describe(run: _Run) -> dict[str, Any] | None:
+def _describe(run: Run) -> dict[str, Any] | None:
     event = run.event
     if event is None:
         return None
     return {"repository": event.repository, "number": event.number, "head": event.head_sha}
 
 
-def _merge(run: _Run, proposal: "Proposal") -> None:
+def _merge(run: Run, proposal: "Proposal") -> None:
     """Merge it where AUTO_MERGE says so and all is done; where it is not merged, say why."""
     from hugflow.audit import Deed, record
     from hugflow.ci.merging import merge_when_green
@@ -419,7 +202,7 @@ def _merge(run: _Run, proposal: "Proposal") -> None:
         print_talk(f"{event.name} is left for people to merge: not all of it could be done")
         return
     try:
-        with _open_github(run.project) as github:
+        with open_github(run.project) as github:
             commit = merge_when_green(github, event, run_id=os.environ.get("GITHUB_RUN_ID"))
     except HugflowError as error:
         # The datasets are done, whoever merges.
@@ -431,7 +214,7 @@ def _merge(run: _Run, proposal: "Proposal") -> None:
         record(run.project.places, deed)
 
 
-def _write_summary(run: _Run, pull: "PullRequest | None", lines: "Sequence[Line]") -> None:
+def _write_summary(run: Run, pull: "PullRequest | None", lines: "Sequence[Line]") -> None:
     """Leave the plan on the workflow run's page, for whoever may not be commented to."""
     from hugflow.notify.conversation import Conversation, pull_key
     from hugflow.notify.outbox import read_conversation, read_latest

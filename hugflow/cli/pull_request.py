@@ -1,0 +1,238 @@
+"""The pull request of a workflow: what it changes, and what main says, found out with no trust in it."""
+
+import logging
+import os
+from collections.abc import Callable, Container, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from hugflow.cli.builds import open_project
+from hugflow.cli.output import print_talk
+from hugflow.errors import HugflowError, SettingInvalid, UsageWrong
+from hugflow.requests.problems import show_path
+from hugflow.settings import Project
+
+if TYPE_CHECKING:
+    from hugflow.ci.changes import Changes
+    from hugflow.ci.event import PullEvent
+    from hugflow.clients.github import GitHub
+    from hugflow.notify.conversation import PullRequest
+    from hugflow.requests.policy import Policy
+    from hugflow.stages.options import Options
+
+log = logging.getLogger(__name__)
+
+# What only asks GitHub is asked again for so long where that may help; where git may know it too,
+# for so short.
+PATIENCE_S = 60.0
+BRIEF_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One call: the pull request, what it changes, and what main says.
+
+    event: None without GitHub. main: the request files on main, by path. makes: whether the job is
+    done, not planned alone.
+    """
+
+    project: Project
+    root: Path
+    event: "PullEvent | None"
+    changes: "Changes"
+    main: Mapping[str, bytes]
+    options: "Options"
+    makes: bool
+
+
+def open_run(base: str | None, head: str | None, *, is_plan_only: bool) -> Run | None:
+    """Find out what there is to do; None, once it is said, where there is nothing."""
+    from hugflow.ci.checkout import (
+        find_checkout,
+        find_inside,
+        refuse_inside,
+        refuse_proposed_settings,
+    )
+
+    project = open_project()
+    root = project.root or Path.cwd()
+    inside = find_inside(project.places, checkout := find_checkout(root, os.environ))
+    if not is_plan_only:
+        refuse_inside(inside, checkout)
+    event, changes, read_base = _find_changes(project, root, base, head)
+    if event is not None and event.base_ref != project.settings.requests_branch:
+        print_talk(
+            f"{event.name} goes to {show_path(event.base_ref)}: only requests on "
+            f"{project.settings.requests_branch} count (REQUESTS_BRANCH)"
+        )
+        return None
+    refuse_proposed_settings(root, changes, read_base)
+    for path in sorted(changes.deleted):
+        print_talk(f"{show_path(path)} is deleted: {_what_deleting_does(path)}")
+    if not changes.paths:
+        print_talk("no request is added or changed, so there is nothing to do")
+        if event is not None:
+            _take_back(project, event)
+        return None
+    main, policy = _read_main(project, root, event, base)
+    makes = _makes(project, event, is_plan_only=is_plan_only)
+    options = replace(project.options_without_policy, policy=policy)
+    if event is not None:
+        who = f"{event.author or 'somebody'}, {event.name}@{event.head_sha[:7]}"
+        options = replace(options, actor=who)
+    return Run(project, root, event, changes, main, options, makes)
+
+
+def _makes(project: Project, event: "PullEvent | None", *, is_plan_only: bool) -> bool:
+    """Whether the job is done here; says why not."""
+    if is_plan_only:
+        return False
+    if project.settings.sync_on == "merge":
+        print_talk("SYNC_ON=merge: it is planned here, and made once it is on main")
+        return False
+    if event is not None and event.is_fork:
+        print_talk(f"{event.name} comes from another repository: it is planned, and not made")
+        return False
+    return True
+
+
+def _what_deleting_does(path: str) -> str:
+    from hugflow.requests.read import request_kind
+
+    if request_kind(PurePosixPath(path)) == "remove":
+        return "its dataset may be asked for again"
+    return "that removes no dataset, a file in requests/remove/ does"
+
+
+def _find_changes(
+    project: Project, root: Path, base: str | None, head: str | None
+) -> "tuple[PullEvent | None, Changes, Callable[[str], Container[bytes]]]":
+    """The pull request, what it changes, and how to read what its base holds."""
+    from hugflow.ci.changes import fetch_changes, find_changes, read_base_file, read_changes
+    from hugflow.ci.event import read_event
+    from hugflow.clients.services import ServiceUnavailable
+
+    if base is not None or head is not None:
+        if base is None or head is None:
+            raise UsageWrong(
+                "--base and --head go together",
+                why="what changes is what lies between the two",
+                mend="give both, or neither: then GITHUB_EVENT_PATH tells of the pull request",
+            )
+        return None, read_changes(root, base, head), partial(read_base_file, root, base)
+    path = os.environ.get("GITHUB_EVENT_PATH")
+    if not path:
+        raise UsageWrong(
+            "there is no pull request",
+            why="GITHUB_EVENT_PATH is not set, as it is in a workflow",
+            mend="give --base and --head, such as `--base origin/main --head HEAD`",
+        )
+    event = read_event(Path(path))
+    _refuse_unsure_github(project)
+    try:
+        with open_github(project, patience_s=BRIEF_S) as github:
+            changes = find_changes(root, github, event)
+    except ServiceUnavailable:
+        with open_github(project) as github:
+            changes = fetch_changes(github, event)
+
+    def read_base(name: str) -> Container[bytes]:
+        with open_github(project, patience_s=BRIEF_S) as github:
+            return read_base_file(root, event.base_sha, name, github=github, event=event)
+
+    return event, changes, read_base
+
+
+def _refuse_unsure_github(project: Project) -> None:
+    """Raise SettingInvalid where GitHub's address comes out of a file of the checkout.
+
+    Our token goes there before it is known whose file that is.
+    """
+    origin = project.origins["GITHUB_API_URL"]
+    if origin in (".env", "hugflow.yaml"):
+        raise SettingInvalid(
+            f"GITHUB_API_URL is set in {origin}",
+            why="in a workflow that file may be the pull request's, and the token would go there",
+            mend="set it in the environment, as GitHub's runner does",
+        )
+
+
+def open_github(project: Project, *, patience_s: float = PATIENCE_S) -> "GitHub":
+    """GitHub as the project's settings have it."""
+    from hugflow.clients.github import GitHub
+
+    url = project.settings.github_api_url
+    return GitHub(url, project.github_token, patience_s=patience_s)
+
+
+def _read_main(
+    project: Project, root: Path, event: "PullEvent | None", base: str | None
+) -> "tuple[Mapping[str, bytes], Policy]":
+    """Request files and policy of main: of the branch itself, else of the commit it was left at."""
+    from hugflow.clients.git import RequestFiles, fetch_request_files, find_commit, read_requests
+    from hugflow.clients.git_program import GitFailed
+    from hugflow.requests.folder import read_folder
+    from hugflow.requests.policy import read_main_policy
+
+    files: RequestFiles | None = None
+    try:
+        files = fetch_request_files(project.find_remote(), project.places.mirror)
+    except HugflowError as error:
+        log.warning("main cannot be fetched: %s (%s)", error.what, error.why)
+    with suppress(GitFailed):
+        commit = find_commit(root, base if event is None and base is not None else _base_of(event))
+        if files is None and commit is not None:
+            files = read_requests(root, commit)
+    if files is not None:
+        # A policy that cannot be read is not an empty one.
+        return files.data_by_path, read_main_policy(files.config, files.problems)
+    log.warning("main is taken to be what is checked out in %s", root)
+    return read_folder(root), project.policy
+
+
+def _base_of(event: "PullEvent | None") -> str:
+    return event.base_sha if event is not None else "HEAD"
+
+
+def pull_of(event: "PullEvent") -> "PullRequest":
+    """What conversations know of a pull request."""
+    from hugflow.notify.conversation import PullRequest
+
+    return PullRequest(event.repository, event.number, event.head_sha, event.url)
+
+
+def _take_back(project: Project, event: "PullEvent") -> None:
+    """Let a comment that stands say that nothing is asked for any more; else nothing is said."""
+    from hugflow.ci.job import tell_nothing_is_asked
+
+    with project.open_senders(repository=event.repository) as senders:
+        tell_nothing_is_asked(project.places, senders, pull_of(event))
+
+
+def refuse_outdated(run: Run) -> None:
+    """Raise PlanOutOfDate where something was pushed since, or it is not open any more."""
+    from hugflow.ci.changes import refuse_moved
+    from hugflow.clients.pulls import fetch_pull
+    from hugflow.clients.services import ServiceRefused, ServiceUnavailable
+    from hugflow.errors import PlanOutOfDate
+
+    event = run.event
+    if event is None:
+        return
+    try:
+        with open_github(run.project, patience_s=0.0) as github:
+            pull = fetch_pull(github, event.repository, event.number)
+    except (ServiceUnavailable, ServiceRefused) as error:
+        # The work waits for nobody; where something was pushed, the next run has it.
+        log.warning("%s (%s)", error.what, error.why)
+        return
+    refuse_moved(pull, event)
+    if not pull.is_open:
+        raise PlanOutOfDate(
+            f"{event.name} is not open any more",
+            why="it was merged or closed since it was planned",
+            mend="nothing is to be done: what is on main is made by the sensor",
+        )
