@@ -16,6 +16,7 @@ from tests.projects import Project
 # Calls that alter what is told of the rows, and calls that alter rows: fewer, as they are all alike.
 POINTS_OF_STATE, POINTS_OF_ROWS = 140, 80
 POINTS = POINTS_OF_STATE + POINTS_OF_ROWS
+LAST_CALLS = 5
 KILLS = 100
 # What lies there is made anew from the ledger, whatever becomes of it.
 VIEWS = {"progress", "notices"}
@@ -57,7 +58,9 @@ def test_a_kill_at_any_call_to_the_disk_loses_no_row_and_the_tree_becomes_the_sa
     # Of two points one tears the write it falls on.
     do = "tear" if number % 2 else "kill"
     killed = sync(crashing, failing(shim, crashing.root, at=at, do=do))
-    assert killed.returncode == -9
+    # How often progress is written depends on time, so the last call of one run may not come in another.
+    is_last = at > undisturbed.calls[-1].number - LAST_CALLS
+    assert killed.returncode in ({-9, 0} if is_last else {-9})
     standing = check_nothing_lost(crashing, NAME, undisturbed.tree)
     again = sync(crashing)
     assert again.returncode == 0, again.stderr
