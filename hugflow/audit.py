@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from hugflow.store.atomic import disk_errors, make_folder, sync_folder, write_json
+from hugflow.store.atomic import disk_errors, make_folder, read_file, sync_folder, write_json
 from hugflow.store.layout import Places
 from hugflow.store.locks import hold
 
@@ -218,7 +218,7 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 def _read_head(path: Path) -> tuple[int, str] | None:
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_file(path))
         return int(value["seq"]), str(value["sha256"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -5,13 +5,14 @@ where a codec has crashed. What a process is asked, and what it answers:
 
     {"make": {"path": "a.flac", "copy_mp3": true}}                   and the clip's bytes
     {"make": {"path": null, "copy_mp3": true, "rate": 16000}}        and its samples, a .npy
-    {"info": {"sampling_rate": 16000, "num_samples": 32000, ...}}    and the MP3
+    {"info": {"sampling_rate": 16000, ...}, "cancels": false}        and the MP3
     {"find_faults": {"path": "audio/a.mp3", "sampling_rate": 16000, "num_samples": 32000}}
     {"faults": ["its num_samples is 31999, where 32000 is recorded"]}
     {"bad": ["audio_empty", "the audio has no samples"]}
 """
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -82,7 +83,10 @@ class Apart:
         """One MP3; None of what cannot be sent, and where a process ended by itself."""
         frame = _to_frame(audio, copy_mp3=self.copy_mp3)
         answer = None if frame is None else self._processes.ask(*frame)
-        return None if answer is None else Mp3(AudioInfo(**answer[0]["info"]), b"", answer[1])
+        if answer is None:
+            return None
+        header, body = answer
+        return Mp3(AudioInfo(**header["info"]), b"", body, header["cancels"])
 
 
 class FaultsApart:
@@ -99,7 +103,7 @@ class FaultsApart:
         """
         recorded = {"sampling_rate": sampling_rate, "num_samples": num_samples}
         # What hinders from reading it is told here.
-        mp3.open("rb").close()
+        os.close(os.open(mp3, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
         answer = self._processes.ask({"find_faults": {"path": str(mp3), **recorded}})
         if answer is None:
             return find_faults(mp3, **recorded)
@@ -119,7 +123,8 @@ def _answer(header: Header, data: bytes) -> Answer:
         return Answer({"faults": find_faults(Path(asked.pop("path")), **asked)})
     asked = header["make"]
     mp3 = make_mp3(_from_frame(asked, data), copy_mp3=asked["copy_mp3"])
-    return Answer({"info": asdict(mp3.info)}, _pieces(mp3), mp3.size_bytes)
+    header = {"info": asdict(mp3.info), "cancels": mp3.cancels}
+    return Answer(header, _pieces(mp3), mp3.size_bytes)
 
 
 def _pieces(mp3: Mp3) -> Iterator[Bytes]:

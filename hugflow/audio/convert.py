@@ -1,7 +1,7 @@
 """Any audio value to one mono MP3."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,6 +20,7 @@ from hugflow.audio.container import (
 )
 from hugflow.audio.decode import open_clip, open_links
 from hugflow.audio.info_tag import render_frame_count
+from hugflow.audio.mono import Mixdown, Samples
 from hugflow.audio.mp3 import BITRATE_KBPS_BY_RATE, AudioInfo, Mp3, encode_mp3, nearest_rate
 from hugflow.audio.mpeg import Mp3Stream, read_mp3_stream
 from hugflow.audio.resample import resample
@@ -163,7 +164,9 @@ def _make_from_stream(
         return _copy(audio, stream, num_samples)
     # Where something else stands between two frames, a decoder may lose the next one.
     expected = 0 if stream.gaps else stream.num_samples
-    with open_clip(*_strip_to_frames(audio.data, stream), expected=expected) as clip:
+    pieces, silent = _strip_to_frames(audio.data, stream)
+    with open_clip(*pieces, expected=expected) as clip:
+        clip = replace(clip, blocks=_drop(clip.blocks, silent)) if silent else clip
         return _encode(clip, audio.path, new_spool)
 
 
@@ -205,8 +208,20 @@ def _copy(audio: EncodedAudio, stream: Mp3Stream, num_samples: int) -> Mp3:
     return Mp3(info, b"", audio.data)
 
 
-def _strip_to_frames(data: bytes | memoryview, stream: Mp3Stream) -> list[bytes | memoryview]:
+def _drop(blocks: Iterable[Samples], count: int) -> Iterator[Samples]:
+    """Leave out the first `count` samples."""
+    for block in blocks:
+        if count < len(block):
+            yield block[count:]
+        count = max(0, count - len(block))
+
+
+def _strip_to_frames(
+    data: bytes | memoryview, stream: Mp3Stream
+) -> tuple[list[bytes | memoryview], int]:
     """Leave out what is not sound, on which mpg123 may stumble, and make the length known.
+
+    Gives the pieces, and how many samples a decoder returns before the first of the sound.
 
     A tag that promises too little was written before the end was known, or another MP3 was put
     behind its own.
@@ -216,14 +231,16 @@ def _strip_to_frames(data: bytes | memoryview, stream: Mp3Stream) -> list[bytes 
     if stream.promised is not None and stream.promised < stream.frames:
         before, after = stream.promised_at, stream.promised_at + 4
         count = stream.frames.to_bytes(4, "big")
-        return [whole[stream.start : before], count, whole[after : stream.end]]
+        return [whole[stream.start : before], count, whole[after : stream.end]], 0
     if stream.promised is not None or _count_by_libsndfile(frames) >= stream.num_samples:
-        return [frames]
-    return [render_frame_count(stream.first, stream.frames), frames]
+        return [frames], 0
+    counted, silent = render_frame_count(stream.first, stream.frames)
+    return [counted, frames], silent
 
 
 def _encode(clip: Clip, source_path: str | None, new_spool: NewSpool) -> Mp3:
-    rate_hz, blocks = nearest_rate(clip.sampling_rate), clip.blocks
+    rate_hz, mixdown = nearest_rate(clip.sampling_rate), Mixdown(clip.blocks)
+    blocks = iter(mixdown)
     if rate_hz != clip.sampling_rate:
         blocks = resample(blocks, clip.sampling_rate, rate_hz)
     body = new_spool()
@@ -238,4 +255,4 @@ def _encode(clip: Clip, source_path: str | None, new_spool: NewSpool) -> Mp3:
         copied=False,
         source_path=source_path,
     )
-    return Mp3(info, head, body)
+    return Mp3(info, head, body, mixdown.cancels)

@@ -39,6 +39,7 @@ from hugflow.audio.mpeg import FrameHeader, parse_frame_header
 
 # LAME puts so many samples before the first of ours. The 529 of the decoder are not counted here.
 ENCODER_DELAY: Final = 576
+_DECODER_DELAY: Final = 529
 
 _ALL_FIELDS: Final = 15
 _FRAMES_FIELD: Final = 1
@@ -81,15 +82,17 @@ def render_info_tag(
     return (tag + struct.pack(">H", crc16(tag))).ljust(size, b"\0")
 
 
-def render_frame_count(first: FrameHeader, frames: int) -> bytes:
-    """Render a frame that tells a decoder how many frames follow, and nothing else.
+def render_frame_count(first: FrameHeader, frames: int) -> tuple[bytes, int]:
+    """Render what tells a decoder how many frames follow, and how many samples it puts before them.
 
-    Without it libsndfile guesses the length from the first bitrate, and stops there.
+    Without it libsndfile guesses the length from the first bitrate, and stops there. With it mpg123
+    leaves out the first 529 samples, its own delay; so there is a silent frame, which they are of.
     """
     roomy = parse_frame_header(first.word & ~_BITRATE_BITS | _ROOMY_BITRATE) or first
-    tag = _plain_header(roomy) + bytes(roomy.side_info_size)
-    tag += struct.pack(">4sII", b"Info", _FRAMES_FIELD, frames)
-    return tag.ljust(_plain_size(roomy), b"\0")
+    empty = _plain_header(roomy) + bytes(roomy.side_info_size)
+    tag = empty + struct.pack(">4sII", b"Info", _FRAMES_FIELD, frames + 1)
+    size = _plain_size(roomy)
+    return tag.ljust(size, b"\0") + empty.ljust(size, b"\0"), first.samples - _DECODER_DELAY
 
 
 def _plain_header(first: FrameHeader) -> bytes:

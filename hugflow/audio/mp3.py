@@ -56,12 +56,14 @@ class AudioInfo:
 class Mp3:
     """A whole MP3 file, mono: `head`, which is the Info tag or nothing, and then `body`.
 
-    Close it once it is written: the body of a long one lies in a temporary file.
+    Close it once it is written: the body of a long one lies in a temporary file. cancels: whether
+    the source's channels cancelled each other out, so that it is nearly silent.
     """
 
     info: AudioInfo
     head: bytes
     body: bytes | memoryview | Spool
+    cancels: bool = False
 
     @property
     def size_bytes(self) -> int:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hugflow.audio.decode import open_clip
+from hugflow.store.atomic import read_file
 
 
 class FindFaults(Protocol):
@@ -21,7 +22,7 @@ def find_faults(mp3: Path, *, sampling_rate: int, num_samples: int) -> list[str]
     Raises AudioBad when it cannot be decoded, OSError when it cannot be read.
     """
     # Of an MP3 that does not tell its length libsndfile guesses one, and may promise too much.
-    with open_clip(mp3.read_bytes(), expected=num_samples) as clip:
+    with open_clip(read_file(mp3), expected=num_samples) as clip:
         frames = sum(len(block) for block in clip.blocks)
     wanted = {
         "format": ("mp3", clip.source_format),

@@ -13,6 +13,13 @@ def render_card(plan: Plan, *, description: str, statistics: Statistics | None =
     `Audio(decode=False)`, so no decoder is needed to read the folder. What the request's author
     wrote stands quoted, and cannot become markup.
     """
+    quoted = "\n".join(f"    {line}" for line in description.splitlines())
+    begin, end = card_frame(plan, statistics)
+    return f"{begin}{quoted}{end}"
+
+
+def card_frame(plan: Plan, statistics: Statistics | None) -> tuple[str, str]:
+    """What stands before and behind the words of the request's author."""
     header = {
         "configs": [
             {
@@ -25,18 +32,13 @@ def render_card(plan: Plan, *, description: str, statistics: Statistics | None =
     if plan.licence:
         header["license"] = plan.licence
     head = yaml.safe_dump(header, sort_keys=False, allow_unicode=True)
-    quoted = "\n".join(f"    {line}" for line in description.splitlines())
     audio = (
         f"* `audio/`: the column `{plan.audio_column}` as mono MP3\n"
         if plan.audio_column is not None
         else ""
     )
-    return f"""---
-{head}---
-
-# {plan.dataset}
-
-{quoted}
+    begin = f"---\n{head}---\n\n# {plan.dataset}\n\n"
+    end = f"""
 
 Made by hugflow from the dataset `{plan.request.hf_id}` at commit `{plan.commit}`{_by_way(plan)}.
 
@@ -51,6 +53,7 @@ import datasets
 rows = datasets.load_dataset("path/of/this/folder", split="{plan.card_split}")
 ```
 """
+    return begin, end
 
 
 def _by_way(plan: Plan) -> str:

@@ -22,7 +22,7 @@ from hugflow.shards.arrow import feature_type, index_type, row_sizes, to_type
 from hugflow.shards.features import AUDIO_INFO_TYPE, AUDIO_TYPE, index_names
 from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.read import read_rows
-from hugflow.store.atomic import commit_file, disk_errors, temporary_path
+from hugflow.store.atomic import commit_file, disk_errors, fresh_temporary, is_file
 
 # A row group is in memory as a whole, here and in whoever reads it.
 ROWS_PER_GROUP = 10_000
@@ -41,7 +41,7 @@ def write_index(
     if not made:
         path.unlink(missing_ok=True)
         return None
-    temporary = temporary_path(path)
+    temporary = fresh_temporary(path)
     with disk_errors(path):
         writer: pq.ParquetWriter | None = None
         try:
@@ -53,7 +53,7 @@ def write_index(
             if writer is not None:
                 writer.close()
     digest = file_sha256(temporary)
-    if path.is_file() and file_sha256(path) == digest:
+    if is_file(path) and file_sha256(path) == digest:
         temporary.unlink()
     else:
         commit_file(path)

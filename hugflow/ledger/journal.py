@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from hugflow.audio.mp3 import AudioInfo
-from hugflow.store.atomic import disk_errors, make_folder, sync_folder
+from hugflow.store.atomic import disk_errors, make_folder, read_file, sync_folder
 
 VERSION = 1
 # The order in which a line holds them.
@@ -112,7 +112,7 @@ def read_journal(path: Path) -> dict[int, Outcome]:
     100,000 rows take about half a second, whatever happened before.
     """
     try:
-        lines = path.read_bytes().splitlines()
+        lines = read_file(path).splitlines()
     except FileNotFoundError:
         return {}
     sound = [line[9:] for line in lines if line[:9] == _crc(line[9:])]

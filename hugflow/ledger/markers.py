@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from hugflow.store.atomic import write_json
+from hugflow.store.atomic import read_file, write_json
 
 VERSION = 1
 
@@ -51,7 +51,7 @@ def write_marker(path: Path, marker: Marker) -> None:
 def read_marker(path: Path) -> Marker | None:
     """The marker, or None when the stage is not done or its marker cannot be read."""
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_file(path))
         if value.pop("version") != VERSION:
             return None
         crc = value.pop("crc32")

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from hugflow.store.atomic import write_view
+from hugflow.store.atomic import read_file, write_view
 
 VERSION = "3.0"
 READABLE_VERSIONS = ("2.0", VERSION)
@@ -112,7 +112,7 @@ def write_progress(path: Path, progress: Progress) -> None:
 def read_progress(path: Path) -> Progress | None:
     """The view as it was last written; None where there is none that can be read."""
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_file(path))
         resume = value["resume_data"]
         if resume["version"] not in READABLE_VERSIONS or value["status"] not in STATUS_WORDS:
             return None

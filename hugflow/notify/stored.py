@@ -12,6 +12,8 @@ from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter
 
+from hugflow.store.atomic import read_file
+
 T = TypeVar("T")
 
 
@@ -31,7 +33,7 @@ class Form(Generic[T]):
     def read(self, path: Path) -> T | None:
         """The value in a file; None where there is none, a damaged one, or a later version's."""
         try:
-            content = json.loads(path.read_bytes())
+            content = json.loads(read_file(path))
             if content.pop("version") > self.version:
                 return None
             return self._adapter.validate_python(content)

@@ -34,7 +34,7 @@ from typing import Any
 
 from hugflow.errors import StateUnreadable
 from hugflow.requests.problems import Problem
-from hugflow.store.atomic import write_file
+from hugflow.store.atomic import read_file, write_file
 from hugflow.store.layout import Places
 
 VERSION = 2
@@ -93,7 +93,7 @@ def read_catalog(places: Places) -> Catalog | None:
     """
     path = _path(places)
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except FileNotFoundError:
         return None
     except OSError as error:

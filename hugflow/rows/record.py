@@ -57,7 +57,8 @@ def render_row(plan: Plan, tree: str, made: RowMade, values: Mapping[str, Any]) 
     """
     audio = f"{tree}/audio/{made.stem}.mp3"
     columns = {c: audio if c == plan.audio_column else values[c] for c in plan.columns}
-    fields = dict(zip(_json_names(plan), columns.values(), strict=True))
+    names = json_names(plan.columns, plan.audio_column, plan.text_column)
+    fields = dict(zip(names, columns.values(), strict=True))
     if plan.text_column is not None:
         fields["text"] = columns[plan.text_column]
     info = audio_info(made)
@@ -67,13 +68,16 @@ def render_row(plan: Plan, tree: str, made: RowMade, values: Mapping[str, Any]) 
     return f"{{\n{lines}\n}}\n".encode()
 
 
-def _json_names(plan: Plan) -> tuple[str, ...]:
+def json_names(
+    columns: Sequence[str], audio_column: str | None, text_column: str | None
+) -> tuple[str, ...]:
+    """Names of the dataset's columns in a row's JSON, in order; never one of our own fields."""
     ours = set()
-    if plan.audio_column is not None:
+    if audio_column is not None:
         ours.add("audio_info")
-    if plan.text_column not in (None, "text"):
+    if text_column not in (None, "text"):
         ours.add("text")
-    return names_beside(plan.columns, ours)
+    return names_beside(columns, ours)
 
 
 def _dumps(value: Any) -> str:

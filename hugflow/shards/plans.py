@@ -9,7 +9,7 @@ import re
 
 from hugflow.errors import StateUnreadable
 from hugflow.shards.plan import Plan, from_json, to_json
-from hugflow.store.atomic import write_file
+from hugflow.store.atomic import read_file, write_file
 from hugflow.store.layout import Places
 
 _PLAN_ID = re.compile(r"[0-9a-f]{16}")
@@ -28,7 +28,7 @@ def read_current_id(places: Places, name: str) -> str | None:
     """The id of the plan in force for `name`; raises StateUnreadable when its file is damaged."""
     path = places.plans(name) / "current"
     try:
-        plan_id = path.read_text("ascii").strip()
+        plan_id = read_file(path).decode("ascii").strip()
     except FileNotFoundError:
         return None
     except UnicodeDecodeError:
@@ -45,7 +45,7 @@ def read_plan(places: Places, name: str, plan_id: str) -> Plan | None:
     """
     path = places.plans(name) / f"{plan_id}.json"
     try:
-        text = path.read_bytes()
+        text = read_file(path)
     except FileNotFoundError:
         return None
     try:

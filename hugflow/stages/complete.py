@@ -3,7 +3,7 @@
 import json
 import platform
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, TypeAlias
@@ -13,9 +13,11 @@ from hugflow.exports.statistics import from_json, to_json
 from hugflow.ledger.journal import RowFailed, read_journal
 from hugflow.ledger.markers import Marker, read_marker
 from hugflow.requests.grammar import BadRowBudget
+from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
 from hugflow.stages.manifest import VERSION, read_manifest, render_source, without_run
 from hugflow.store.atomic import write_if_changed, write_json
+from hugflow.store.layout import DatasetState
 
 # By stage, `audio` and `metadata`, and by the shard's name.
 Markers: TypeAlias = Mapping[str, Mapping[str, Marker]]
@@ -50,6 +52,22 @@ def index_digests(markers: Markers) -> dict[str, str]:
         for name, marker in markers["metadata"].items()
         if marker.index_sha256 is not None
     }
+
+
+def render_failures(state: DatasetState, shards: Iterable[Shard]) -> str | None:
+    """The text of failures.jsonl by the ledger; None where a shard of it is not known to be done."""
+    lines = []
+    for shard in shards:
+        marker = read_marker(state.marker(shard.name, "metadata"))
+        if marker is None:
+            return None
+        outcomes = read_journal(state.journal(shard.name)) if marker.failed_rows else {}
+        for row in marker.failed_rows:
+            failed = outcomes.get(row)
+            if not isinstance(failed, RowFailed):
+                return None
+            lines.append(_render_failure(failed, shard.name))
+    return "".join(lines)
 
 
 def write_failures(build: Build) -> list[RowFailed]:

@@ -19,6 +19,7 @@ from hugflow.ledger.journal import (
 )
 from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
+from hugflow.store.atomic import read_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def read_shard(build: Build, shard: Shard) -> ShardOnDisk:
 def _find_row(build: Build, row: int) -> RowMade | None:
     """A row from its files alone; None unless both stand and agree with each other."""
     try:
-        data = (build.folder.json / f"{row}.json").read_bytes()
+        data = read_file(build.folder.json / f"{row}.json")
     except OSError:
         return None
     try:

@@ -31,7 +31,7 @@ from hugflow.shards.sample import read_sample
 from hugflow.stages.build import Build
 from hugflow.stages.manifest import read_manifest
 from hugflow.stages.measure import measure_storage
-from hugflow.store.atomic import write_json
+from hugflow.store.atomic import read_file, write_json
 from hugflow.store.layout import Places
 
 VERSION: Final = 1
@@ -135,7 +135,7 @@ def compare(build: Build, estimated: Estimate, manifest: Mapping[str, Any]) -> l
 def read_estimate(places: Places, plan: Plan) -> Estimate | None:
     """What was estimated before the work; None where nobody did, or it cannot be read."""
     try:
-        value: dict[str, Any] = json.loads(_path(places, plan).read_bytes())
+        value: dict[str, Any] = json.loads(read_file(_path(places, plan)))
         if value.pop("version") != VERSION:
             return None
         return Estimate(**value)

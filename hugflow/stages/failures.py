@@ -27,6 +27,8 @@ def read_failed_rows(path: Path) -> FailedRows:
             row = value["row"]
             if type(row) is not int or row < 0:
                 raise ValueError(row)
+            if row in rows:
+                raise ValueError("it comes twice")
             rows[row] = RowFailed(row, str(value["code"]), str(value["message"]))
         except (ValueError, KeyError, TypeError, RecursionError):
             damaged += 1

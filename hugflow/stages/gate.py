@@ -20,6 +20,7 @@ from hugflow.requests.grammar import BadRowBudget, allowed_bad_rows
 from hugflow.requests.policy import PolicyRefuses, refuse_plan, refuse_request
 from hugflow.stages.build import Build
 from hugflow.stages.complete import Markers
+from hugflow.store.atomic import read_file
 
 MOST_CODES = 5
 MOST_NAMED = 10
@@ -183,7 +184,7 @@ def _choose_rows(build: Build, failed: set[int]) -> Iterator[int]:
 def _find_length(build: Build, row: int, apart: FaultsApart) -> float | None:
     """Seconds of a row's clip; None when it does not decode to what its JSON tells."""
     try:
-        info = json.loads((build.folder.json / f"{row}.json").read_bytes())["audio_info"]
+        info = json.loads(read_file(build.folder.json / f"{row}.json"))["audio_info"]
         rate, samples = info["sampling_rate"], info["num_samples"]
         # What was not copied is of LAME's making, and does not crash a decoder.
         find: FindFaults = apart if info["copied"] else find_faults

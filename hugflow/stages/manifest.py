@@ -33,6 +33,7 @@ from typing import Any
 from hugflow.clients.repository import CONVERTED_REF
 from hugflow.requests.model import Identity
 from hugflow.shards.plan import Plan
+from hugflow.store.atomic import is_file, read_file
 from hugflow.store.layout import Places
 from hugflow.store.links import is_linked
 
@@ -60,9 +61,12 @@ def is_published_as(places: Places, plan: Plan) -> bool:
 
 
 def load_manifest(path: Path) -> dict[str, Any] | None:
-    """What stands in the file, whether it can be used or not; None where it is no manifest."""
+    """What stands in the file, whether it can be used or not; None where it is no manifest.
+
+    One that lies elsewhere, and is linked to, is none.
+    """
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_file(path)) if is_file(path) else None
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(value, dict) or value.get("version") != VERSION:

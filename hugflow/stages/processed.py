@@ -23,7 +23,7 @@ from hugflow.stages.complete import (
 from hugflow.stages.gate import Verdict, judge
 from hugflow.stages.manifest import is_published_as, read_manifest
 from hugflow.stages.superseded import refuse_superseded, relocated
-from hugflow.stages.trees import delete_aside, refuse_links, set_aside, take_place
+from hugflow.stages.trees import delete_aside, refuse_linked, refuse_links, set_aside, take_place
 from hugflow.store.atomic import find_temporary
 from hugflow.store.links import is_linked, link
 from hugflow.store.locks import hold
@@ -59,8 +59,9 @@ def publish(
     """
     with build.hold_dataset():
         refuse_superseded(build)
-        refuse_links(build.places, build.name)
+        refuse_linked(build.places, build.places.next_trees(build.name))
         build = relocated(build)
+        refuse_links(build.places, build.folder)
         markers = read_markers(build)
         if markers is None or not has_indexes(build, markers):
             return None

@@ -34,7 +34,7 @@ from hugflow.errors import StateUnreadable
 from hugflow.requests.model import AddRequest, Identity
 from hugflow.requests.problems import RequestFileInvalid
 from hugflow.requests.read import Request, parse_request
-from hugflow.store.atomic import sync_folder, write_json
+from hugflow.store.atomic import read_file, sync_folder, write_json
 from hugflow.store.layout import Places
 
 VERSION = 1
@@ -79,7 +79,7 @@ def read_removed(places: Places, name: str) -> Removed | None:
     """
     path = places.removed(name)
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except FileNotFoundError:
         return None
     try:
@@ -125,7 +125,7 @@ def is_kept(places: Places, name: str, removal: str) -> bool:
     """
     path = places.kept(name)
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_file(path))
         if value["version"] != VERSION:
             raise ValueError(f"it has version {value['version']!r}, not {VERSION}")
         return bool(value["removal"] == removal)

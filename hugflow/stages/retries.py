@@ -9,7 +9,7 @@ import json
 from datetime import datetime
 
 from hugflow.audit import Deed, record, this_user
-from hugflow.store.atomic import write_json
+from hugflow.store.atomic import read_file, write_json
 from hugflow.store.layout import Places
 
 VERSION = 1
@@ -27,7 +27,7 @@ def read_retry_at(places: Places, name: str) -> float:
     A record that cannot be read counts as none: it costs a pause, nothing else.
     """
     try:
-        value = json.loads(places.retry(name).read_bytes())
+        value = json.loads(read_file(places.retry(name)))
         if value["version"] != VERSION:
             return 0.0
         return datetime.fromisoformat(value["asked_at"]).timestamp()

@@ -47,6 +47,7 @@ BATCH_BYTES = 32 << 20
 BATCH_SECONDS = 2.0
 ROWS_AHEAD_PER_WORKER = 4
 AHEAD_BYTES = 64 << 20
+MOST_NAMED = 10
 
 
 @dataclass(slots=True)
@@ -130,6 +131,7 @@ def make_rows(
                         batches.add(ahead.popleft().result())
             while ahead:
                 batches.add(ahead.popleft().result())
+            convert.tell_cancelled(shard)
         except BaseException:
             stop.set()
             _abandon(ahead)
@@ -158,8 +160,28 @@ class _Convert:
     apart: Apart
     risk: Risk
     flight: Flight
+    cancelled: list[int] = field(default_factory=list)
 
     def __call__(self, row: int, audio: pa.Scalar) -> Mp3:
+        mp3 = self._make(row, audio)
+        if mp3.cancels:
+            self.cancelled.append(row)
+        return mp3
+
+    def tell_cancelled(self, shard: Shard) -> None:
+        """Warn of rows that are nearly silent now, and were not before."""
+        if self.cancelled:
+            rows = sorted(self.cancelled)
+            named = ", ".join(map(str, rows[:MOST_NAMED])) + (", …" if rows[MOST_NAMED:] else "")
+            log.warning(
+                "shard %s: the channels of %d clips cancel each other out (anti-phase), so that "
+                "their MP3s are nearly silent: rows %s",
+                shard.name,
+                len(rows),
+                named,
+            )
+
+    def _make(self, row: int, audio: pa.Scalar) -> Mp3:
         if self.risk.of(row):
             try:
                 return self.apart(audio_value(audio))

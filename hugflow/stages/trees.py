@@ -34,7 +34,8 @@ def choose_tree(places: Places, plan: Plan) -> DatasetFolder:
     nothing says what they are rows of, and CannotWrite for a link where a folder of ours would be.
     """
     name = plan.dataset
-    refuse_links(places, name)
+    refuse_linked(places, places.next_trees(name))
+    refuse_links(places, places.dataset(name))
     _take_back(places, name)
     standing = read_standing(places, name, plan.id)
     next_tree = places.next_tree(name, plan.id)
@@ -54,9 +55,10 @@ def find_tree(places: Places, plan: Plan, chosen: DatasetFolder) -> DatasetFolde
     return main if manifest is not None and manifest["plan"] == plan.id else chosen
 
 
-def refuse_links(places: Places, name: str) -> None:
-    """Raise CannotWrite where a link stands on the way to the trees that are made beside others."""
-    refuse_linked(places, places.next_trees(name))
+def refuse_links(places: Places, folder: DatasetFolder) -> None:
+    """Raise CannotWrite where a link stands on the way into a tree, or as one of its folders."""
+    for each in (folder.audio, folder.json, folder.index):
+        refuse_linked(places, each)
 
 
 def refuse_linked(places: Places, folder: Path) -> None:

@@ -8,6 +8,7 @@ fixed (`.<name>.tmp`), so a rerun overwrites what a killed run left behind.
 import errno
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -46,6 +47,30 @@ def temporary_path(path: Path) -> Path:
     return path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
 
 
+def read_file(path: Path) -> bytes:
+    """The bytes of a file. Raises OSError, also for what a reader would wait at: a pipe, a device."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no file", str(path))
+        return file.read()
+
+
+def fresh_temporary(path: Path) -> Path:
+    """The temporary name of `path` for a library that opens it: nothing stands there any more."""
+    temporary = temporary_path(path)
+    with disk_errors(path):
+        temporary.unlink(missing_ok=True)
+    return temporary
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file stands there itself: no link to one, and nothing that waits for a writer."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
 def write_temporary(path: Path, data: bytes | Iterable[bytes | bytearray | memoryview]) -> Written:
     """Write `data`, whole or piece by piece, beside `path`; `commit` or `discard` must follow.
 
@@ -54,7 +79,7 @@ def write_temporary(path: Path, data: bytes | Iterable[bytes | bytearray | memor
     temporary = temporary_path(path)
     size = 0
     with disk_errors(path):
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        fd = _open_new(temporary)
         try:
             for piece in (data,) if isinstance(data, bytes) else data:
                 _write_all(fd, piece)
@@ -116,7 +141,11 @@ def write_view(path: Path, text: str) -> None:
     own = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
     with disk_errors(path):
         try:
-            own.write_text(text, "utf-8")
+            fd = _open_new(own)
+            try:
+                _write_all(fd, text.encode())
+            finally:
+                os.close(fd)
             own.replace(path)
         except OSError:
             own.unlink(missing_ok=True)
@@ -125,7 +154,7 @@ def write_view(path: Path, text: str) -> None:
 
 def write_if_changed(path: Path, text: str) -> None:
     """Write one file whole, unless it already holds this text."""
-    if not path.is_file() or path.read_bytes() != text.encode():
+    if not is_file(path) or path.read_bytes() != text.encode():
         write_file(path, text)
 
 
@@ -203,6 +232,19 @@ def to_disk_error(
             "same command again: it goes on where it stopped",
         )
     return None
+
+
+def _open_new(path: Path) -> int:
+    """Open a file that is not there yet; what a killed run left, or somebody put there, goes first.
+
+    A link would be written through, and one that waits for a reader would be waited for.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o666)
+    except FileExistsError:
+        path.unlink(missing_ok=True)
+        return os.open(path, flags, 0o666)
 
 
 def _sync_file(path: Path) -> None:

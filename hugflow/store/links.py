@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from hugflow.errors import CannotWrite
-from hugflow.store.atomic import disk_errors, make_folder, sync_folder, temporary_path
+from hugflow.store.atomic import disk_errors, fresh_temporary, make_folder, sync_folder
 
 log = logging.getLogger(__name__)
 
@@ -20,9 +20,8 @@ def link(path: Path, target: Path) -> bool:
     check_link(path)
     if path.is_symlink():
         log.warning("%s led to %s; it leads to %s now", path, path.readlink(), target)
-    temporary = temporary_path(path)
+    temporary = fresh_temporary(path)
     with disk_errors(path):
-        temporary.unlink(missing_ok=True)
         temporary.symlink_to(target)
         temporary.rename(path)
     sync_folder(path.parent)

@@ -39,7 +39,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from hugflow.errors import CannotWrite, Locked
-from hugflow.store.atomic import disk_errors, make_folder, sync_folder, write_json
+from hugflow.store.atomic import disk_errors, make_folder, read_file, sync_folder, write_json
 from hugflow.store.layout import Places
 from hugflow.store.locks import hold
 
@@ -312,7 +312,7 @@ def _folders(trash: Path, suffix: str = "") -> list[Path]:
 
 def _read_entry(folder: Path) -> TrashEntry | None:
     try:
-        value: dict[str, Any] = json.loads((folder / ENTRY_FILE).read_bytes())
+        value: dict[str, Any] = json.loads(read_file(folder / ENTRY_FILE))
         if value.pop("version") != VERSION or value["phase"] not in get_args(Phase):
             raise ValueError("it was written by a later version")
         value.pop("places")

@@ -2,22 +2,30 @@
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from hugflow.errors import StateUnreadable
+from hugflow.exports.card import card_frame
 from hugflow.exports.index import file_sha256
+from hugflow.exports.statistics import from_json
 from hugflow.ledger.journal import Outcome, RowMade, read_journal
+from hugflow.ledger.markers import read_marker
 from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_plan
+from hugflow.stages.complete import render_failures
 from hugflow.stages.failures import read_failed_rows
 from hugflow.stages.indexed import read_indexed
+from hugflow.stages.manifest import render_source
+from hugflow.store.atomic import is_file, read_file
 from hugflow.store.layout import DatasetFolder, Places
 from hugflow.store.trash import is_folder, stands
 from hugflow.verify.differences import Code, Difference, Finder
 from hugflow.verify.leftovers import KnownFiles, find_leftovers
 from hugflow.verify.rows import Expected, RowCheck
 from hugflow.verify.tally import Sums, Tally
+from hugflow.verify.values import read_values
 
 # The manifest's sum is rounded once a shard and once in all.
 _SECONDS_APART = 0.01
@@ -48,23 +56,26 @@ class CompleteTree:
 
     def verify(self, on_rows: Callable[[Sequence[Outcome]], None]) -> Iterator[Difference]:
         """Every difference; on_rows: called with the rows that were looked at."""
-        plan = None
+        plan, is_lost = None, False
         try:
             plan = read_plan(self.places, self.find.dataset, self.manifest["plan"])
+            is_lost = plan is None and stands(self.places.plans(self.find.dataset))
         except StateUnreadable as error:
             path = self.places.plans(self.find.dataset) / f"{self.manifest['plan']}.json"
             yield self.find("plan_unreadable", path, error.why)
         if plan is not None:
             yield from self._compare_plan(plan)
+            yield from self._verify_state(plan)
+        elif is_lost:
+            message = f"it names the plan {self.manifest['plan']}, which STATE_DIR does not have"
+            yield self.find("manifest_differs", self.folder.manifest, message)
         missing = self._missing_folders()
         for folder in missing:
             code: Code = "not_a_folder" if stands(folder) else "folder_missing"
             yield self.find(code, folder, "there is no folder")
         known = KnownFiles()
         are_rows_known = yield from self._verify_rows(plan, missing, known, on_rows)
-        for file in (self.folder.card, self.folder.failures):
-            if not file.is_file():
-                yield self.find("file_missing", file, "it is missing")
+        yield from self._verify_beside(plan)
         yield from find_leftovers(
             self.places, self.folder, self.find, known, are_rows_known=are_rows_known
         )
@@ -75,14 +86,58 @@ class CompleteTree:
 
     def _compare_plan(self, plan: Plan) -> Iterator[Difference]:
         told = {
-            "commit": (plan.commit, self.manifest["commit"]),
-            "audio_column": (plan.audio_column, self.manifest["audio_column"]),
-            "rows.planned": (plan.rows, self.manifest["rows"]["planned"]),
+            "commit": plan.commit,
+            "licence": plan.licence,
+            "columns": list(plan.columns),
+            "audio_column": plan.audio_column,
+            "text_column": plan.text_column,
+            "source": render_source(plan),
         }
-        for field, (planned, written) in told.items():
+        pairs: dict[str, tuple[Any, Any]] = {
+            field: (planned, self.manifest.get(field)) for field, planned in told.items()
+        }
+        pairs["rows.planned"] = (plan.rows, self.manifest["rows"]["planned"])
+        for field, (planned, written) in pairs.items():
             if planned != written:
                 message = f"{field} is {written!r}, where the plan says {planned!r}"
                 yield self.find("manifest_differs", self.folder.manifest, message)
+
+    def _verify_state(self, plan: Plan) -> Iterator[Difference]:
+        """Markers that stand must be readable; without them the next sync looks at every row."""
+        state = self.places.state(plan.dataset, plan.id)
+        for shard in plan.shards:
+            for stage in ("raw", "audio", "metadata"):
+                marker = state.marker(shard.name, stage)
+                if stands(marker) and read_marker(marker) is None:
+                    yield self.find("state_unreadable", marker, "it is damaged")
+
+    def _verify_beside(self, plan: Plan | None) -> Iterator[Difference]:
+        """The card and `failures.jsonl` must be files, and say what they were written to say."""
+        for file in (self.folder.card, self.folder.failures):
+            if not stands(file):
+                yield self.find("file_missing", file, "it is missing")
+            elif not is_file(file):
+                yield self.find("not_a_file", file, "it is no file")
+            elif (fault := self._find_fault_of(file, plan)) is not None:
+                yield self.find("file_differs", file, fault)
+
+    def _find_fault_of(self, file: Path, plan: Plan | None) -> str | None:
+        try:
+            text = read_file(file).decode("utf-8")
+        except (OSError, ValueError) as error:
+            return f"it cannot be read: {error}"
+        if file == self.folder.failures:
+            state = self.places.state(self.find.dataset, self.manifest["plan"])
+            written = render_failures(state, plan.shards) if plan is not None else None
+            return "it is not what the ledger says" if written not in (None, text) else None
+        if plan is None:
+            return "it is empty" if not text.strip() else None
+        begin, end = card_frame(plan, from_json(self.manifest.get("statistics")))
+        # Another version has other words for people, and the same for programs.
+        is_ours = self.manifest["run"].get("hugflow") == version("hugflow")
+        if text.startswith(begin) and (text.endswith(end) or not is_ours):
+            return None
+        return "it is not what plan and manifest say"
 
     def _verify_rows(
         self,
@@ -97,7 +152,7 @@ class CompleteTree:
         """
         failed = read_failed_rows(self.folder.failures)
         if failed.damaged_lines:
-            message = f"{failed.damaged_lines} of its lines cannot be read"
+            message = f"{failed.damaged_lines} of its lines cannot be read, or come twice"
             yield self.find("failures_unreadable", self.folder.failures, message)
         tally = Tally(self.find, self.manifest["rows"]["planned"], failed.rows)
         sums = Sums()
@@ -157,6 +212,7 @@ class CompleteTree:
         if plan is not None:
             state = self.places.state(plan.dataset, plan.id)
             journal = read_journal(state.journal(index.stem))
+        told = read_values(index) if self.check.deep else None
         has_mp3 = self.has_audio and self.folder.audio not in missing
         has_json = self.folder.json not in missing
         for piece in read_indexed(index, has_audio=self.has_audio):
@@ -164,9 +220,10 @@ class CompleteTree:
                 known.json.add(f"{made.row}.json")
                 if self.has_audio:
                     known.audio.add(f"{made.stem}.mp3")
+            values = next(told, [None] * len(piece)) if told is not None else [None] * len(piece)
             yield [
-                Expected(_with_sizes(made, journal.get(made.row)), has_mp3, has_json)
-                for made in piece
+                Expected(_with_sizes(made, journal.get(made.row)), has_mp3, has_json, said)
+                for made, said in zip(piece, values, strict=True)
             ]
 
     def _compare_sums(
@@ -184,7 +241,8 @@ class CompleteTree:
         if with_bytes:
             found["audio", "bytes"] = sums.mp3_bytes
             found["json", "bytes"] = sums.json_bytes
-        if abs(self.manifest["audio"]["seconds"] - sums.seconds) > _SECONDS_APART:
+        # Said so, that no number at all is apart too.
+        if not abs(self.manifest["audio"]["seconds"] - sums.seconds) <= _SECONDS_APART:
             found["audio", "seconds"] = round(sums.seconds, 3)
         for (part, field), number in found.items():
             written = self.manifest[part][field]

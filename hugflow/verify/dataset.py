@@ -8,8 +8,10 @@ Of an unfinished dataset, what its ledger says was made must be there. That more
 made is no difference, nor is what a stopped run left.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from typing import Any
 
 from hugflow.audio.apart import FaultsApart
 from hugflow.errors import StateUnreadable
@@ -17,6 +19,7 @@ from hugflow.ledger.journal import Outcome
 from hugflow.ledger.progress import read_progress
 from hugflow.shards.plans import read_current_id
 from hugflow.stages.manifest import find_misfit, load_manifest
+from hugflow.store.atomic import is_file
 from hugflow.store.layout import Places
 from hugflow.store.links import is_linked
 from hugflow.store.trash import stands
@@ -25,6 +28,7 @@ from hugflow.verify.differences import Difference, Finder
 from hugflow.verify.rows import RowCheck
 from hugflow.verify.sound import Sound
 from hugflow.verify.unfinished import verify_unfinished
+from hugflow.verify.values import Form
 
 
 def verify_dataset(
@@ -54,6 +58,11 @@ def _verify(
     places: Places, check: RowCheck, on_rows: Callable[[Sequence[Outcome]], None]
 ) -> Iterator[Difference]:
     find, folder, name = check.find, check.folder, check.find.dataset
+    if folder.root.is_symlink():
+        yield find("not_a_folder", folder.root, "it is a link")
+    if stands(folder.manifest) and not is_file(folder.manifest):
+        yield find("not_a_file", folder.manifest, "it is no file")
+        return
     manifest = load_manifest(folder.manifest)
     if manifest is not None:
         misfit = find_misfit(manifest, name)
@@ -61,6 +70,7 @@ def _verify(
             yield from _verify_link(places, find)
             yield from _verify_plan(places, find)
             with _kept(check.sound):
+                check = replace(check, form=_read_form(manifest))
                 yield from CompleteTree(places, check, manifest).verify(on_rows)
             return
         yield find("manifest_unreadable", folder.manifest, misfit)
@@ -70,6 +80,14 @@ def _verify(
         message = "it is missing, and the dataset was complete"
         yield find("manifest_missing", folder.manifest, message)
     yield from verify_unfinished(places, check, on_rows)
+
+
+def _read_form(manifest: Mapping[str, Any]) -> Form | None:
+    """The form of the rows' JSONs; None where the manifest is too odd to tell."""
+    try:
+        return Form.of(manifest)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 Code = Literal[
     "failures_unreadable",
+    "file_differs",
     "file_missing",
     "folder_missing",
     "index_changed",

@@ -4,7 +4,7 @@ import json
 import os
 import stat
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,21 +18,27 @@ from hugflow.ledger.journal import RowMade
 from hugflow.store.layout import DatasetFolder
 from hugflow.verify.differences import Code, Difference, Finder
 from hugflow.verify.sound import Sound
+from hugflow.verify.values import Form, Values
 
 # What a row's JSON and its index line must say alike.
 COMPARED_FIELDS = ("path", "sampling_rate", "num_samples", "duration")
 PIECES_AHEAD_PER_WORKER = 2
+MOST_FAULTS = 3
 # Decoding one takes as long as looking at a thousand.
 DEEP_PIECE_ROWS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A row, and which files of it must stand; sizes that nobody knows are None in `made`."""
+    """A row, and which files of it must stand; sizes that nobody knows are None in `made`.
+
+    values: what the index says of the row, where it is known.
+    """
 
     made: RowMade
     has_mp3: bool
     has_json: bool
+    values: Values | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,8 @@ class Looked:
 class RowCheck:
     """How the rows of one tree are looked at.
 
-    find_faults: looks at an MP3. sound: what need not be read again by a deep one.
+    find_faults: looks at an MP3. sound: what need not be read again by a deep one. form: of the
+    rows' JSONs, where it is known.
     """
 
     folder: DatasetFolder
@@ -58,6 +65,7 @@ class RowCheck:
     workers: int
     find_faults: FindFaults
     sound: Sound | None = None
+    form: Form | None = None
 
     def run(self, pieces: Iterable[Sequence[Expected]]) -> Iterator[Looked]:
         """Look at rows in their order, several pieces at a time; only a few are in memory."""
@@ -94,7 +102,7 @@ class RowCheck:
                 file = self._stat(row.made.row, "json", path, row.made.json_bytes, differences)
                 json_bytes += file.st_size if file is not None else 0
                 if self._is_read(row.made.row, file):
-                    differences += self._parse(row.made, Path(path))
+                    differences += self._parse(row, Path(path))
         return Looked([row.made for row in rows], differences, mp3_bytes, json_bytes)
 
     def _stat(
@@ -144,8 +152,9 @@ class RowCheck:
         for fault in faults:
             yield self.find("mp3_differs", path, fault, row=row)
 
-    def _parse(self, made: RowMade, path: Path) -> Iterator[Difference]:
-        """Parse a row's JSON, and hold what it says of its audio against what is known."""
+    def _parse(self, row: Expected, path: Path) -> Iterator[Difference]:
+        """Parse a row's JSON, and hold what it says against what is known."""
+        made = row.made
         try:
             value = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
             if not isinstance(value, dict):
@@ -153,17 +162,26 @@ class RowCheck:
         except (OSError, ValueError, RecursionError) as error:
             yield self.find("json_unreadable", path, f"it is no JSON: {error}", row=made.row)
             return
-        known = audio_info(made)
+        faults = list(self._find_faults(row, value))
+        if faults:
+            more = f"; and {len(faults) - MOST_FAULTS} more" if faults[MOST_FAULTS:] else ""
+            message = "; ".join(faults[:MOST_FAULTS]) + more
+            yield self.find("json_differs", path, message, row=made.row)
+
+    def _find_faults(self, row: Expected, value: Mapping[str, Any]) -> Iterator[str]:
+        """What a JSON says other than the index, in words."""
+        if self.form is not None and row.values is not None:
+            yield from self.form.find_faults(value, row.values, self.find.dataset, row.made.stem)
+        known = audio_info(row.made)
         if known is None:
             return
-        told: Any = value.get("audio_info")
+        told = value.get("audio_info")
         if not isinstance(told, dict):
-            yield self.find("json_differs", path, "it has no audio_info", row=made.row)
+            yield "it has no audio_info"
             return
         for field in COMPARED_FIELDS:
             if told.get(field) != known[field]:
-                message = f"its {field} is {told.get(field)!r}, where {known[field]!r} is recorded"
-                yield self.find("json_differs", path, message, row=made.row)
+                yield f"its {field} is {told.get(field)!r}, where {known[field]!r} is recorded"
 
 
 def _refuse_constant(text: str) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from hugflow.errors import HugflowError
 from hugflow.ledger.journal import RowMade
-from hugflow.store.atomic import write_view
+from hugflow.store.atomic import read_file, write_view
 from hugflow.store.layout import Places
 
 VERSION = 1
@@ -87,13 +87,13 @@ def read_sound(places: Places, name: str, now: float, *, afresh: bool = False) -
     """
     path, manifest = places.verified(name), places.dataset(name).manifest
     try:
-        digest = hashlib.sha256(manifest.read_bytes()).hexdigest()
+        digest = hashlib.sha256(read_file(manifest)).hexdigest()
     except OSError:
         return None
     if not places.state_dir.is_dir():
         return None
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        value = {} if afresh else json.loads(path.read_bytes())
+        value = {} if afresh else json.loads(read_file(path))
         began_at = float(value["began_at"])
         pairs = [(int(first), int(last)) for first, last in value["rows"]]
         is_ours = (value["version"], value["manifest"]) == (VERSION, digest)

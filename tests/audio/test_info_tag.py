@@ -54,9 +54,11 @@ def test_the_tag_says_what_follows_it(rate_hz, side_info_size):
 
 @pytest.mark.parametrize("word", [0xFFF314C4, 0xFFF318C4, 0xFFF31404, 0xFFFB1004, 0xFFE31AC4])
 def test_the_frame_that_tells_the_count_fits_whatever_the_bitrate(word):
-    frame = render_frame_count(parse_frame_header(word), 1234)
-    stream = read_mp3_stream(frame)
-    assert (stream.promised, stream.frames, stream.end) == (1234, 0, len(frame))
+    front, silent = render_frame_count(parse_frame_header(word), 1234)
+    stream = read_mp3_stream(front)
+    # With a silent frame of its own.
+    assert (stream.promised, stream.frames, stream.end) == (1235, 1, len(front))
+    assert silent == stream.num_samples - 529
 
 
 def test_the_tag_itself_is_silent():

@@ -1,6 +1,7 @@
 """Comparing a dataset with what is said of it: every kind of damage has its own name."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -478,3 +479,69 @@ def test_a_damaged_word_for_the_plan_in_force_is_a_difference(
     sync_dataset(build)
     (places.plans(build.name) / "current").write_text("garbage")
     assert [found.code for found in verify_dataset(places, build.name)] == ["plan_unreadable"]
+
+
+def elsewhere(path: Path) -> None:
+    """Let a link to the same thing stand in its place."""
+    moved = path.parents[2] / f"moved-{path.name}"
+    path.rename(moved)
+    path.symlink_to(moved)
+
+
+def append_line(path: Path) -> None:
+    path.write_text(path.read_text() * 2)
+
+
+def say(path: Path, *keys: str, value: object) -> None:
+    """Put a value into a JSON file."""
+    told = inner = json.loads(path.read_text())
+    for key in keys[:-1]:
+        inner = inner[key]
+    inner[keys[-1]] = value
+    path.write_text(json.dumps(told))
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        (lambda b: b.folder.card.write_text(""), "file_differs"),
+        (lambda b: b.folder.card.write_text(b.folder.card.read_text()[:-9]), "file_differs"),
+        (lambda b: b.folder.card.write_bytes(b"\xff"), "file_differs"),
+        (lambda b: elsewhere(b.folder.card), "not_a_file"),
+        (lambda b: elsewhere(b.folder.failures), "not_a_file"),
+        (lambda b: elsewhere(b.folder.manifest), "not_a_file"),
+        (lambda b: elsewhere(b.folder.root), "not_a_folder"),
+        (lambda b: elsewhere(b.folder.json), "not_a_folder"),
+        (lambda b: append_line(b.folder.failures), "failures_unreadable"),
+        (
+            lambda b: b.folder.failures.write_text(
+                b.folder.failures.read_text().replace("audio_", "video_")
+            ),
+            "file_differs",
+        ),
+        (lambda b: say(b.folder.manifest, "licence", value="mit"), "manifest_differs"),
+        (lambda b: say(b.folder.manifest, "plan", value=b.plan.id[::-1]), "manifest_differs"),
+        (lambda b: say(b.folder.manifest, "audio", "seconds", value=float("nan")), "manifest_"),
+        (
+            lambda b: b.state.marker("00000-of-00002", "audio").write_text("garbage"),
+            "state_unreadable",
+        ),
+    ],
+)
+def test_whatever_else_is_damaged_is_named(
+    made: Made, places: Places, damage: Callable[[Build], None], code: str
+):
+    build = made()
+    damage(build)
+    found = look(places, build)
+    assert any(each.code.startswith(code) for each in found), found
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_at(made: Made, places: Places):
+    build = made()
+    for path in (build.folder.manifest, build.folder.card, build.folder.json / "1.json"):
+        path.unlink()
+        os.mkfifo(path)
+    assert (None, "manifest.json", "not_a_file") in told(places, build, deep=True)
+    build.folder.manifest.unlink()
+    assert read_status(places, build.name) is not None

@@ -1,0 +1,141 @@
+"""A row's JSON, held against its row of the index: the same fields, and values that say the same.
+
+The two are of other types here and there: a date is text in one and a date in the other. What can
+be held against each other is text, whole numbers, numbers, truth values, and lists and objects of
+them; of all else it is enough that it is there.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hugflow.errors import StateUnreadable
+from hugflow.rows.record import json_names
+from hugflow.shards.features import index_names
+from hugflow.stages.indexed import PIECE_ROWS
+
+# Where numbers were published as 64 bits and the index has 32.
+_RELATIVE, _SMALLEST = 1e-6, 1e-37
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Which fields a row's JSON has, and which column of the index each is. Of one dataset.
+
+    columns: the index's name by the JSON's, without the audio column. audio, text: the fields that
+    hold the path of the MP3, and the text once more; None where there is none.
+    """
+
+    fields: frozenset[str]
+    columns: Mapping[str, str]
+    audio: str | None
+    text: str | None
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any]) -> Self:
+        """The form that a manifest tells of."""
+        columns: Sequence[str] = manifest["columns"]
+        audio, text = manifest["audio_column"], manifest["text_column"]
+        names = dict(zip(columns, json_names(columns, audio, text), strict=True))
+        in_index = dict(zip(columns, index_names(columns), strict=True))
+        ours = {"text"} if text is not None else set()
+        ours |= {"audio_info"} if audio is not None else set()
+        by_json = {names[column]: in_index[column] for column in columns if column != audio}
+        return cls(
+            frozenset({*names.values(), *ours}),
+            by_json | ({"text": in_index[text]} if text not in (None, audio) else {}),
+            names.get(audio),
+            text,
+        )
+
+    def find_faults(self, told: Values, known: Values, tree: str, stem: str) -> Iterator[str]:
+        """What is not as it should be, in words, but for `audio_info`.
+
+        told: the JSON. known: the row of the index.
+        tree: the dataset's name. stem: of the row's MP3.
+        """
+        for name in sorted(self.fields - told.keys() - {"audio_info"}):
+            yield f"it has no {name}"
+        for name in sorted(told.keys() - self.fields):
+            yield f"it has a field {name}, and the dataset has none"
+        if self.audio is not None and self.audio in told:
+            path = f"/{tree}/audio/{stem}.mp3"
+            if not str(told[self.audio]).endswith(path):
+                yield f"its {self.audio} is {told[self.audio]!r}, where it ends in {path} elsewhere"
+        for name, column in self.columns.items():
+            if name in told and column in known and not _agree(told[name], known[column]):
+                yield f"its {name} is not what the index says"
+
+
+def read_values(index: Path) -> Iterator[list[Values]]:
+    """What can be compared of each row of an index, in pieces that are `read_indexed`'s.
+
+    Raises StateUnreadable when the file is damaged.
+    """
+    try:
+        with index.open("rb") as file, pq.ParquetFile(file) as table:
+            columns = [
+                field.name for field in table.schema_arrow if _is_comparable(field.type)
+            ] or ["row"]
+            for batch in table.iter_batches(PIECE_ROWS, columns=columns):
+                yield batch.to_pylist()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise StateUnreadable(
+            f"the index {index} cannot be read",
+            why=" ".join(str(error).split())[:200] or type(error).__name__,
+            mend="delete the file and sync the request again: it is made anew",
+        ) from error
+
+
+def _is_comparable(type_: pa.DataType) -> bool:
+    is_plain = (
+        pa.types.is_string,
+        pa.types.is_large_string,
+        pa.types.is_integer,
+        pa.types.is_float32,
+        pa.types.is_float64,
+        pa.types.is_boolean,
+    )
+    if any(is_type(type_) for is_type in is_plain):
+        return True
+    if pa.types.is_struct(type_):
+        names = [field.name for field in type_]
+        return len(names) == len(set(names)) and all(_is_comparable(field.type) for field in type_)
+    is_list = pa.types.is_list(type_) or pa.types.is_large_list(type_)
+    return is_list and _is_comparable(type_.value_type)
+
+
+def _agree(told: Any, known: Any) -> bool:
+    """Whether two values say the same, as far as they can be held against each other."""
+    match told, known:
+        case (bool(), bool()) | (str(), str()):
+            return bool(told == known)
+        case (bool(), _) | (_, bool()):
+            return True
+        case (None, int()) | (str() | int() | float(), None):
+            return False
+        case (None, str()):
+            # A column of JSON texts, which stand as what they say.
+            return known.strip() == "null"
+        case (int(), int()):
+            return bool(told == known)
+        case (int() | float(), int() | float()):
+            # One that is too large for 32 bits is infinite there.
+            return not math.isfinite(known) or math.isclose(
+                told, known, rel_tol=_RELATIVE, abs_tol=_SMALLEST
+            )
+        case (list(), list()):
+            return len(told) == len(known) and all(map(_agree, told, known))
+        case (dict(), dict()):
+            return all(_agree(told[name], known[name]) for name in told.keys() & known.keys())
+        case ({"index": int(index)}, int()):
+            return bool(index == known)
+        case _:
+            return True
