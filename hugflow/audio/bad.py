@@ -49,10 +49,6 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
         "the audio must be a file of the same repository at the same commit",
         "put the file into the dataset's repository, and name it by its path there",
     ),
-    "path_corrupt": (
-        "the file's bytes are not those that the Hub names at this commit",
-        "try again later; if it stays so, put the file into the repository anew",
-    ),
     "path_not_found": (
         "the audio must be a file of the same repository at the same commit, and there is none",
         "put the file into the dataset's repository, or correct the path",

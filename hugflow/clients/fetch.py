@@ -19,12 +19,13 @@ from huggingface_hub.utils import get_session, hf_raise_for_status
 from hugflow.clients.hub_errors import HUB_ERRORS, to_hugflow_error
 from hugflow.clients.repository import PublishedFile
 from hugflow.clients.session import ATTEMPTS, one_retry, wait_before_retry_s
-from hugflow.errors import HubUnavailable, ShardCorrupt
+from hugflow.errors import FileMissing, HubUnavailable, ShardCorrupt
 from hugflow.store.atomic import disk_errors, make_folder, sync_folder
 
 log = logging.getLogger(__name__)
 
 CHUNK_BYTES = 1 << 20
+ATTEMPTS_OF_MISSING = 3
 
 
 class Hash(Protocol):
@@ -107,7 +108,9 @@ def _fetch_part(download: Download, part: Path) -> None:
         if _size(part) > most:
             most, attempt = _size(part), 0
         failure = to_hugflow_error(cause, download.what)
-        if not isinstance(failure, HubUnavailable):
+        # The Hub lists the file at this commit, so that it is not there is asked for once more.
+        is_odd = isinstance(failure, FileMissing) and attempt < ATTEMPTS_OF_MISSING
+        if not isinstance(failure, HubUnavailable) and not is_odd:
             raise failure from cause
         wait_s = wait_before_retry_s(cause, max(attempt, 1))
         if attempt >= ATTEMPTS or wait_s is None:

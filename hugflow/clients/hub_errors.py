@@ -26,7 +26,7 @@ from hugflow.clients.session import (
     LONGEST_WAIT_S,
     GivenUp,
     asked_wait_s,
-    is_expired_link,
+    is_refused_link,
     one_retry,
     wait_before_retry_s,
 )
@@ -220,10 +220,11 @@ def _not_found(error: RepositoryNotFoundError, what: str) -> HugflowError:
 def _refused(error: HfHubHTTPError, what: str) -> HugflowError:
     """A refusal without a name of its own, by its status."""
     status = _status(error)
-    if is_expired_link(error.response):
+    if is_refused_link(error.response):
         return HubUnavailable(
             f"{what}: the Hub's storage refuses the link that the Hub gave",
-            why="such links expire; a new one is asked for on every attempt",
+            why=f"it answered {status} to each of them; such links expire, and a new one is asked for "
+            "on every attempt",
             mend="run the same command again later: it goes on where it stopped",
         )
     if status in (401, 403):

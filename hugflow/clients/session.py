@@ -95,11 +95,14 @@ def asked_wait_s(response: httpx2.Response) -> float | None:
     return float(limit.reset_in_seconds) if limit is not None and not limit.remaining else None
 
 
-def is_expired_link(response: httpx2.Response) -> bool:
-    """Whether the storage, to which the Hub sent us, refuses the link: it was too old."""
+def is_refused_link(response: httpx2.Response) -> bool:
+    """Whether the storage, to which the Hub sent us, refuses the link, or knows nothing of it.
+
+    It was too old, or the storage is behind: the Hub itself has just said that there is the file.
+    """
     asked = response.history[0].url if response.history else response.url
     return (
-        response.status_code == 403
+        response.status_code in (403, 404)
         and "X-Error-Code" not in response.headers
         and (response.url.host, response.url.port) != (asked.host, asked.port)
     )
@@ -153,7 +156,7 @@ def _bound(request: httpx2.Request) -> None:
 
 def _passing_fault(response: httpx2.Response) -> HfHubHTTPError | None:
     """The error of an answer that may be another one next time; None for all other answers."""
-    if response.status_code not in _PASSING and not is_expired_link(response):
+    if response.status_code not in _PASSING and not is_refused_link(response):
         return None
     try:
         hf_raise_for_status(response)

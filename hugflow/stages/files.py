@@ -17,7 +17,7 @@ from threading import Event, Lock, Thread
 from hugflow.audio.bad import AudioBad
 from hugflow.clients.fetch import is_verified
 from hugflow.clients.repository import PublishedFile
-from hugflow.errors import FileMissing, ShardCorrupt
+from hugflow.errors import FileMissing
 from hugflow.shards.plan import Shard
 from hugflow.stages.build import Build
 from hugflow.store.locks import download_slot
@@ -105,8 +105,8 @@ class RepositoryFiles:
     def open(self, path: str) -> Iterator[memoryview]:
         """Lend the bytes of the file that `path` means, verified, to the block.
 
-        Raises AudioBad: `path_refused`, `path_not_found`, `path_corrupt`, `audio_empty`; what
-        concerns more than the one row, such as a Hub that is down, passes through.
+        Raises AudioBad: `path_refused`, `path_not_found`, `audio_empty`; what
+        concerns more than the one row, such as a Hub that is down or bytes that are not its own, passes through.
         """
         plan = self.build.plan
         name = repository_path(path, plan.request.hf_id, plan.commit)
@@ -153,5 +153,3 @@ class RepositoryFiles:
                 )
         except FileMissing as error:
             raise AudioBad("path_not_found", f"{error.what}: {error.why}") from error
-        except ShardCorrupt as error:
-            raise AudioBad("path_corrupt", f"{error.what}: {error.why}") from error

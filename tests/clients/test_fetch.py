@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hugflow.clients.fetch import ATTEMPTS_OF_MISSING
 from hugflow.clients.hub import Hub
 from hugflow.clients.hub_errors import ATTEMPTS
 from hugflow.clients.repository import PublishedFile
@@ -87,6 +88,8 @@ def test_a_file_arrives_whole_and_leaves_nothing_beside_it(fetch: Fetch, path: s
         Status(429),
         Status(429, retry_after_s=30),
         Status(408),
+        Status(403),
+        Status(404),
         Reset(),
         Reset(after_bytes=100_000),
         Truncate(0),
@@ -108,6 +111,14 @@ def test_one_passing_fault_of_the_hub_itself_never_fails_a_fetch(
     fetch: Fetch, hub: LoopbackHub, slept: list[float], fault: Fault, number: int
 ):
     hub.inject(fault, when=API, after=number)
+    assert fetch().read_bytes() == CONTENT
+
+
+def test_a_file_that_the_hub_lists_and_does_not_know_for_a_moment_is_asked_for_anew(
+    fetch: Fetch, hub: LoopbackHub, slept: list[float]
+):
+    gone = Status(404, error_code="EntryNotFound")
+    hub.inject(gone, when=Match(port="api", path="*/resolve/*"), times=2)
     assert fetch().read_bytes() == CONTENT
 
 
@@ -267,7 +278,7 @@ def test_a_hub_that_stays_down_is_named_after_some_attempts(
     assert sum(slept) < 30
 
 
-def test_a_file_that_is_not_there_is_not_asked_for_again_and_again(
+def test_a_file_that_is_not_there_is_asked_for_a_few_times(
     hub: LoopbackHub, client: Hub, slept: list[float], tmp_path: Path
 ):
     commit = hub.publish("fetch/gone", {"a.txt": b"x"})
@@ -276,7 +287,7 @@ def test_a_file_that_is_not_there_is_not_asked_for_again_and_again(
             "fetch/gone", commit, PublishedFile("b.txt", 1, None, "0" * 40), tmp_path / "b"
         )
     assert missing.value.exit_code == 4
-    assert slept == []
+    assert len(slept) == ATTEMPTS_OF_MISSING - 1
 
 
 @pytest.mark.parametrize("path", ["large.bin", "small.txt"])

@@ -61,7 +61,7 @@ LASTING: list[tuple[Fault, int, int]] = [
     (Reset(), 7, 7),
     (Status(401), 5, 5),
     (Status(403), 5, 7),
-    (Status(404), 4, 4),
+    (Status(404), 4, 7),
     (Status(416), 7, 7),
     (Reset(after_bytes=40), 7, 7),
     (Truncate(30), 7, 7),

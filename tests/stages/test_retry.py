@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from hugflow.clients.fetch import ATTEMPTS_OF_MISSING
 from hugflow.errors import RequestInvalid, TooManyBadRows
 from hugflow.ledger.journal import Outcome
 from hugflow.ledger.progress import read_progress
@@ -19,7 +20,8 @@ from hugflow.verify.dataset import verify_dataset
 from tests.builds import OpenFor
 from tests.trees import read_failures, read_rows_json, read_tree
 
-BROKEN = Match(port="storage", method="GET", path="clips/0003.wav")
+BROKEN = Match(port="api", method="GET", path="*/resolve/*/clips/0003.wav")
+GONE = Status(404, error_code="EntryNotFound")
 ASKED = Match(port="api", method="GET", path="clips/0003.wav")
 
 
@@ -42,14 +44,14 @@ def test_a_kill_right_after_a_failed_row_was_made_leaves_nothing_false(
     hf_id = f"retry/killed-{str(budget).strip('%')}"
     publish_shape(hub, "paths", hf_id, rows=6)
     build = open_for(hf_id, max_bad_rows=budget)
-    # Damaged twice, a clip is given up; it is sound when it is tried again.
-    with hub.faults(Flip(at=50), when=BROKEN, times=2):
+    # Missing so often, a clip is given up; it is there when it is tried again.
+    with hub.faults(GONE, when=BROKEN, times=ATTEMPTS_OF_MISSING):
         if budget == 0:
             with pytest.raises(TooManyBadRows):
                 sync_dataset(build)
         else:
             sync_dataset(build)
-    assert [row["code"] for row in read_failures(build.folder)] == ["path_corrupt"]
+    assert [row["code"] for row in read_failures(build.folder)] == ["path_not_found"]
     with pytest.raises(Killed):
         sync_dataset(build, retry_failed=True, on_rows=kill)
     sync_dataset(open_for(hf_id, max_bad_rows=budget))
@@ -63,13 +65,28 @@ def test_while_failed_rows_are_retried_nobody_publishes_the_shard_as_it_was(
 ):
     publish_shape(hub, "paths", "retry/between", rows=6)
     build = open_for("retry/between", max_bad_rows="50%")
-    with hub.faults(Flip(at=50), when=BROKEN, times=2):
+    with hub.faults(GONE, when=BROKEN, times=ATTEMPTS_OF_MISSING):
         sync_dataset(build)
     before = read_tree(build.folder.root)["manifest.json"]
     with pytest.raises(Killed):
         list(make_shards(build, build.shards, retry_failed=True, on_rows=kill))
     assert publish(build) is None
     assert read_tree(build.folder.root)["manifest.json"] == before
+
+
+def test_a_clip_that_always_arrives_damaged_costs_no_row_and_is_not_published(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    publish_shape(hub, "paths", "retry/damaged", rows=6)
+    build = open_for("retry/damaged", max_bad_rows="50%")
+    clip = Match(port="storage", method="GET", path="clips/0003.wav")
+    with hub.faults(Flip(at=50), when=clip, times=None), pytest.raises(ShardsFailed) as failed:
+        sync_dataset(build)
+    assert failed.value.exit_code == 7
+    assert f"retry/damaged@{build.plan.commit[:7]}" in str(failed.value)
+    assert not build.places.link(build.name).is_symlink()
+    sync_dataset(build)
+    assert read_failures(build.folder) == []
 
 
 def test_a_row_that_fails_again_leaves_the_dataset_published_as_it_was(
@@ -91,7 +108,7 @@ def test_a_row_whose_mp3_went_and_cannot_be_made_again_has_no_json_either(
     build = open_for("retry/gone", max_bad_rows="50%")
     sync_dataset(build)
     (build.folder.audio / "3.mp3").unlink()
-    with hub.faults(Flip(at=50), when=BROKEN, times=2):
+    with hub.faults(GONE, when=BROKEN, times=ATTEMPTS_OF_MISSING):
         sync_dataset(build)
     assert [row["row"] for row in read_failures(build.folder)] == [3]
     assert 3 not in read_rows_json(build.folder)
