@@ -52,11 +52,11 @@ def write_index(
         finally:
             if writer is not None:
                 writer.close()
-    digest = file_sha256(temporary)
-    if is_file(path) and file_sha256(path) == digest:
-        temporary.unlink()
-    else:
-        commit_file(path)
+        digest = file_sha256(temporary)
+        if is_file(path) and file_sha256(path) == digest:
+            temporary.unlink()
+        else:
+            commit_file(path)
     return digest
 
 

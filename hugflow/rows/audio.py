@@ -78,8 +78,11 @@ def to_samples(scalar: pa.Scalar) -> Any:
     if values is None or not is_list(values.type):
         return scalar.as_py() if values is None else _to_numpy(values)
     lengths = np.diff(np.asarray(values.offsets)) if hasattr(values, "offsets") else None
-    if values.null_count or (lengths is not None and len(set(lengths.tolist())) > 1):
-        return scalar.as_py()
+    # Not by way of Python's own lists, which take many times the room.
+    if values.null_count:
+        raise AudioBad("audio_unsupported", "one of the lists of the audio's array is null")
+    if lengths is not None and len(lengths) and lengths.min() != lengths.max():
+        raise AudioBad("audio_unsupported", "the lists of the audio's array differ in length")
     return _to_numpy(values.flatten()).reshape(len(values), -1) if len(values) else []
 
 

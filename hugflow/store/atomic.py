@@ -224,6 +224,13 @@ def to_disk_error(
             mend="let fewer programs run beside it, lower WORKERS, or raise the limit "
             "(`ulimit -n`); then run the same command again: it goes on where it stopped",
         )
+    if error.errno == errno.EFBIG:
+        return CannotWrite(
+            f"{path} cannot be {verb}",
+            why=why,
+            mend="raise the limit (`ulimit -f`), or take a file system that holds larger files; then "
+            "run the same command again: it goes on where it stopped",
+        )
     if error.errno in _REFUSALS:
         return CannotWrite(
             f"{path} cannot be {verb}",

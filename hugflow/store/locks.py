@@ -193,7 +193,9 @@ def _is_alive(lock: Path) -> bool:
     with suppress(OSError):
         # By one clock, that of the file system.
         lock.touch()
-        return lock.stat().st_mtime - holder_path(lock).stat().st_mtime <= SILENT_S
+        silent_s = lock.stat().st_mtime - holder_path(lock).stat().st_mtime
+        # A clock that was set back makes what it wrote before look as if it were of the future.
+        return abs(silent_s) <= SILENT_S
     return False
 
 
@@ -226,6 +228,9 @@ def _read_holder(lock: Path) -> dict[str, Any] | None:
 def _is_process(holder: dict[str, Any]) -> bool:
     """Whether a holder on this host is still at work."""
     worker = holder["worker"]
+    if worker <= 0:
+        # That would be a group of processes.
+        return False
     try:
         os.kill(worker, 0)
     except PermissionError:

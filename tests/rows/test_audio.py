@@ -36,9 +36,13 @@ def test_two_axes_stay_two_axes(make_list: Any):
     assert value["array"].shape == (2, 3)
 
 
-def test_a_ragged_array_is_left_to_be_refused():
-    value = one({"array": [[1, 2], [3]]}, pa.struct({"array": pa.list_(pa.list_(pa.int16()))}))
-    assert value["array"] == [[1, 2], [3]]
+@pytest.mark.parametrize(
+    ("array", "message"), [([[1, 2], [3]], "differ in length"), ([[1, 2], None], "is null")]
+)
+def test_a_ragged_array_is_refused(array: list[object], message: str):
+    with pytest.raises(AudioBad, match=message) as refused:
+        one({"array": array}, pa.struct({"array": pa.list_(pa.list_(pa.int16()))}))
+    assert refused.value.code == "audio_unsupported"
 
 
 @pytest.mark.parametrize(

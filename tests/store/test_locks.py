@@ -199,6 +199,22 @@ def test_a_holder_on_another_host_is_taken_for_dead_when_it_is_silent_for_long(t
         assert "elsewhere" not in holder_path(lock).read_text()
 
 
+def test_a_holder_on_another_host_that_seems_to_be_of_the_future_is_taken_for_dead(tmp_path: Path):
+    lock = tmp_path / "a.lock"
+    leave_holder(lock, host="elsewhere", silent_s=-300 * 24 * 3600)
+    with hold(lock, "the thing"):
+        pass
+
+
+@pytest.mark.parametrize("pid", [-1, -(2**40)])
+def test_a_number_that_is_no_process_holds_nothing(tmp_path: Path, pid: int):
+    lock = tmp_path / "a.lock"
+    holder_path(lock).write_text(json.dumps({"host": socket.gethostname(), "pid": pid}))
+    assert not is_held(lock)
+    with hold(lock, "the thing"):
+        pass
+
+
 @pytest.fixture
 def lying(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system on which everybody gets every lock."""
