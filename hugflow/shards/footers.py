@@ -67,10 +67,19 @@ def common_schema(footers: Sequence[Footer]) -> tuple[pa.Schema, dict[int, str]]
             odd[index] = differences
             continue
         try:
-            common = pa.unify_schemas([common, footer.schema], promote_options="permissive")
+            schemas = [_without_dictionaries(each) for each in (common, footer.schema)]
+            common = pa.unify_schemas(schemas, promote_options="permissive")
         except (pa.ArrowTypeError, pa.ArrowInvalid):
             odd[index] = _other_types(common, footer)
     return common, odd
+
+
+def _without_dictionaries(schema: pa.Schema) -> pa.Schema:
+    """The schema with the types of the values in place of those of dictionaries of them."""
+    for at, field in enumerate(schema):
+        if pa.types.is_dictionary(field.type):
+            schema = schema.set(at, field.with_type(field.type.value_type))
+    return schema
 
 
 def _find_usual(footers: Sequence[Footer]) -> Footer:

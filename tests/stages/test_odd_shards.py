@@ -18,6 +18,7 @@ from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_tables, speech_table, to_audio_column
 from hugflow.testing.speech import encode, speech_like
 from hugflow.testing.tables import write_parquet
+from hugflow.verify.dataset import verify_dataset
 from tests.builds import OpenFor
 from tests.trees import read_rows_json
 
@@ -151,3 +152,29 @@ def test_a_shard_whose_pages_are_broken_fails_alone(
     assert "data/train-00001-of-00003.parquet" in failed.value.why
     assert failed.value.exit_code == 1
     assert read_rows_json(build.folder).keys() == {0, 1, 2, 6, 7, 8}
+
+
+@pytest.mark.parametrize("first_is_plain", [False, True])
+def test_a_shard_that_has_its_words_in_a_dictionary_agrees_with_one_that_has_not(
+    hub: LoopbackHub, open_for: OpenFor, first_is_plain: bool
+):
+    table = speech_table(6, seconds=0.1)
+    words = [pa.array(["a", "b", "a"]), pa.array(["z", None, "b"])]
+    parts = [
+        table.slice(at * 3, 3).append_column(
+            "voice", each if (at == 0) is first_is_plain else each.dictionary_encode()
+        )
+        for at, each in enumerate(words)
+    ]
+    hf_id = f"odd/words-{first_is_plain}"
+    hub.publish(
+        hf_id,
+        {f"data/train-{i:05}-of-00002.parquet": write_parquet(p) for i, p in enumerate(parts)},
+    )
+    build = open_for(hf_id)
+    assert sync_dataset(build).new_rows == 6
+    rows = read_rows_json(build.folder)
+    assert [rows[row]["voice"] for row in range(6)] == ["a", "b", "a", "z", None, "b"]
+    loaded = datasets.load_dataset(str(build.folder.root), split="train")
+    assert loaded["voice"][:] == ["a", "b", "a", "z", None, "b"]
+    assert not list(verify_dataset(build.places, build.name, deep=True))
