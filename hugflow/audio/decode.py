@@ -106,9 +106,11 @@ def _read_blocks(sound: soundfile.SoundFile, promised: int) -> Iterator[Samples]
     dtype = np.int16 if sound.subtype in _FITS_16_BITS else np.float32
     block = np.empty((BLOCK_FRAMES, sound.channels), dtype)
     done = 0
-    while True:
+    # What stands behind the sound of a FLAC, such as a tag, libFLAC takes for a broken frame.
+    last = promised if sound.format == "FLAC" else 0
+    while not 0 < last <= done:
         try:
-            samples = sound.read(out=block)
+            samples = sound.read(out=block[: last - done] if last else block)
         except soundfile.SoundFileError as error:
             raise _to_undecodable(error) from error
         if not len(samples):
@@ -123,6 +125,9 @@ def _read_blocks(sound: soundfile.SoundFile, promised: int) -> Iterator[Samples]
 def _to_undecodable(error: soundfile.SoundFileError) -> AudioBad:
     # str() of the error names our memory file; only libsndfile's own words help.
     words = getattr(error, "error_string", str(error))
+    if "not a regular file" in words:
+        # Of bytes in memory that says nothing.
+        words = "it cannot be read"
     return AudioBad("audio_undecodable", f"libsndfile: {words}")
 
 

@@ -167,6 +167,13 @@ def test_a_sound_mono_mp3_passes_byte_for_byte(rate_hz, front, back):
         assert copied.info.sampling_rate == copied.info.source_sampling_rate == rate_hz
 
 
+@pytest.mark.parametrize("behind", [id3v1(), bytes(5000), b"junk" * 100])
+@pytest.mark.parametrize("num_samples", [100, 30_000, 3 * BLOCK_FRAMES])
+def test_what_stands_behind_a_flac_is_no_sound(behind: bytes, num_samples: int):
+    flac = write(tone(num_samples), format="FLAC")
+    assert copy(flac + behind).data == copy(flac).data
+
+
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
 def test_an_mp3_encoded_anew_keeps_its_length(rate_hz):
     mp3 = encode(write(tone(9000, rate_hz), rate_hz)).data
