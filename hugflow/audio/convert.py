@@ -20,7 +20,7 @@ from hugflow.audio.container import (
 )
 from hugflow.audio.decode import open_clip, open_links
 from hugflow.audio.info_tag import render_frame_count
-from hugflow.audio.mono import Mixdown, Samples
+from hugflow.audio.mono import PhaseWatch, Samples
 from hugflow.audio.mp3 import BITRATE_KBPS_BY_RATE, AudioInfo, Mp3, encode_mp3, nearest_rate
 from hugflow.audio.mpeg import Mp3Stream, read_mp3_stream
 from hugflow.audio.resample import resample
@@ -239,8 +239,8 @@ def _strip_to_frames(
 
 
 def _encode(clip: Clip, source_path: str | None, new_spool: NewSpool) -> Mp3:
-    rate_hz, mixdown = nearest_rate(clip.sampling_rate), Mixdown(clip.blocks)
-    blocks = iter(mixdown)
+    rate_hz, watch = nearest_rate(clip.sampling_rate), PhaseWatch(clip.blocks)
+    blocks = iter(watch)
     if rate_hz != clip.sampling_rate:
         blocks = resample(blocks, clip.sampling_rate, rate_hz)
     body = new_spool()
@@ -255,4 +255,4 @@ def _encode(clip: Clip, source_path: str | None, new_spool: NewSpool) -> Mp3:
         copied=False,
         source_path=source_path,
     )
-    return Mp3(info, head, body, mixdown.cancels)
+    return Mp3(info, head, body, watch.cancels)

@@ -9,7 +9,8 @@ import numpy.typing as npt
 Samples: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.int16]
 
 FULL_SCALE: Final = 32768
-LISTENED_TO: Final = 7
+# Some of the samples tell as well how loud all of them are.
+_WATCHED_EVERY: Final = 7
 
 
 def to_mono_pcm16(samples: Samples) -> npt.NDArray[np.int16]:
@@ -46,8 +47,8 @@ def to_mono_float32(samples: Samples) -> npt.NDArray[np.float32]:
     return mean.clip(-FULL_SCALE, FULL_SCALE)
 
 
-class Mixdown:
-    """Listens to blocks on their way, whether their channels cancel each other out when mixed.
+class PhaseWatch:
+    """Watches blocks on their way, whether their channels cancel each other out when mixed.
 
     Stereo in anti-phase, one channel the other's negative, is heard by people and is silence in mono.
     """
@@ -60,11 +61,9 @@ class Mixdown:
         """The blocks, as they are."""
         for block in self._blocks:
             if block.shape[1] > 1:
-                # Some of the samples tell as well how loud all of them are.
-                some = block[::LISTENED_TO].astype(np.float64)
-                if np.isfinite(some).all():
-                    self._energy += float(np.square(some).mean(axis=1).sum())
-                    self._mono_energy += float(np.square(some.mean(axis=1)).sum())
+                some = _to_reals(block[::_WATCHED_EVERY]).astype(np.float64)
+                self._energy += float(np.square(some).mean(axis=1).sum())
+                self._mono_energy += float(np.square(some.mean(axis=1)).sum())
             yield block
 
     @property

@@ -19,11 +19,13 @@ from typing import IO, Any, TypeAlias
 
 from hugflow.audio.bad import CRASHED, AudioBad
 from hugflow.audio.spool import Spool, Stopped
+from hugflow.errors import HugflowError
 from hugflow.redact import without_secrets
 
 _LENGTHS = struct.Struct("<IQ")
 _PIECE_BYTES = 1 << 20
 _LOOK_EVERY_S = 0.2
+_SENT = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 Bytes: TypeAlias = bytes | bytearray | memoryview
 Header: TypeAlias = dict[str, Any]
@@ -117,15 +119,24 @@ class Processes:
                 return self._idle.pop()
         # `-P`: a folder named `hugflow` in the working directory is not ours. A session of its own:
         # who interrupts us from a terminal does not interrupt it.
-        return subprocess.Popen(  # noqa: S603  # a module of ours
-            [sys.executable, "-P", "-m", self.module],
-            env=without_secrets(os.environ),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            start_new_session=True,
-        )
+        try:
+            return subprocess.Popen(  # noqa: S603  # a module of ours
+                [sys.executable, "-P", "-m", self.module],
+                env=without_secrets(os.environ),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except OSError as error:
+            # No clip's doing, and never to be taken for it.
+            raise HugflowError(
+                "a process that looks at clips cannot be started",
+                why=error.strerror or str(error),
+                mend="let fewer programs run beside it, lower WORKERS, or raise the limits (`ulimit "
+                "-n`, `ulimit -u`); then run the same command again: it goes on where it stopped",
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +196,7 @@ def _end(process: Process) -> int:
 
 
 def _refuse_crash(status: int) -> None:
-    """Raise AudioBad for a process that a signal ended."""
-    if status < 0:
+    """Raise AudioBad for a process that a signal ended, but for one that somebody sent."""
+    if status < 0 and -status not in _SENT:
         name = signal.Signals(-status).name
         raise AudioBad(CRASHED, f"the process that decoded or encoded it was ended by {name}")

@@ -11,7 +11,6 @@ command once more does what the second child would.
 
 import ctypes
 import os
-import resource
 import signal
 import sys
 import time
@@ -25,14 +24,15 @@ from hugflow.store.locks import be_known_as
 
 MAKING = frozenset({"local-sync", "retry", "sync"})
 CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL})
-# After the first, all clips near the one that did it are made apart; more is no clip's doing.
-MOST_CRASHES = 3
+# After the first crash all clips near the one that did it are made apart; more is no clip's doing.
+MOST_CHILDREN = 3
 # Who interrupts a whole group of processes sends the child two: his own, and the one handed on.
 INTERRUPTED_AGAIN_S = 1.0
 _HANDED_ON = frozenset({signal.SIGINT, signal.SIGTERM})
+_AWAITED = _HANDED_ON | {signal.SIGCHLD}
 # siginfo's si_code of a signal from the terminal, which sends it to the child as well.
 _SI_KERNEL = 0x80
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 
 
 def survive_crashes(arguments: Sequence[str]) -> None:
@@ -44,13 +44,17 @@ def survive_crashes(arguments: Sequence[str]) -> None:
     command = next((word for word in arguments if not word.startswith("-")), None)
     if command not in MAKING or sys.platform != "linux":
         return
-    for crashes in count(1):
-        child = _fork()
+    # Whoever ignores it is told of no child's end.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    parent, mask = os.getpid(), signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
+    for children in count(1):
+        child = os.fork()
         if not child:
+            _begin_child(parent, mask)
             return
-        status = _wait_for(child)
+        status, is_told_to_end = _wait_for(child)
         crash = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
-        if crash not in CRASHES or crashes == MOST_CRASHES:
+        if crash not in CRASHES or is_told_to_end or children == MOST_CHILDREN:
             _end_like(status)
         print_talk(
             f"the work was ended by {signal.Signals(crash).name}, as by a clip that crashes a codec; "
@@ -58,21 +62,15 @@ def survive_crashes(arguments: Sequence[str]) -> None:
         )
 
 
-def _fork() -> int:
-    """Fork: 0 in the child, which ends when its parent does."""
-    parent = os.getpid()
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDED_ON | {signal.SIGCHLD})
-    child = os.fork()
-    if child:
-        return child
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _begin_child(parent: int, mask: set[int | signal.Signals]) -> None:
+    """In the child: end when the parent does, and listen to signals as the parent did."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
     be_known_as(parent)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _Interrupts())
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    return 0
 
 
 class _Interrupts:
@@ -88,27 +86,35 @@ class _Interrupts:
             signal.default_int_handler(number, frame)
 
 
-def _wait_for(child: int) -> int:
-    """Hand on signals until the child has ended; its wait status."""
+def _wait_for(child: int) -> tuple[int, bool]:
+    """Hand on signals until the child has ended: its wait status, and whether there were any."""
+    is_told_to_end = False
     while True:
-        found = signal.sigwaitinfo(_HANDED_ON | {signal.SIGCHLD})
+        found = signal.sigwaitinfo(_AWAITED)
         if found.si_signo in _HANDED_ON:
+            is_told_to_end = True
             if found.si_code != _SI_KERNEL:
                 os.kill(child, found.si_signo)
         else:
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
-                return status
+                return status, is_told_to_end
 
 
 def _end_like(status: int) -> NoReturn:
     """End this process as another one has ended."""
-    if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        # Its core, where there is to be one, was written.
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if number != signal.SIGKILL:
-            signal.signal(number, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
-        os.kill(os.getpid(), number)
-    os._exit(os.waitstatus_to_exitcode(status))
+    if not os.WIFSIGNALED(status):
+        os._exit(os.waitstatus_to_exitcode(status))
+    number = os.WTERMSIG(status)
+    # What there is to be seen of the crash is the child's.
+    _prctl(_PR_SET_DUMPABLE, 0)
+    if number != signal.SIGKILL:
+        signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+    os.kill(os.getpid(), number)
+    # The first process of a container cannot end itself so.
+    os._exit(128 + number)
+
+
+def _prctl(option: int, value: int) -> None:
+    ctypes.CDLL(None).prctl(option, value)

@@ -59,7 +59,8 @@ def open_run(base: str | None, head: str | None, *, is_plan_only: bool) -> Run |
 
     project = open_project()
     root = project.root or Path.cwd()
-    inside = find_inside(project.places, checkout := find_checkout(root, os.environ))
+    checkout = find_checkout(root, os.environ)
+    inside = find_inside(project.places, checkout)
     if not is_plan_only:
         refuse_inside(inside, checkout)
     event, changes, read_base = _find_changes(project, root, base, head)

@@ -108,9 +108,9 @@ def _fetch_part(download: Download, part: Path) -> None:
         if _size(part) > most:
             most, attempt = _size(part), 0
         failure = to_hugflow_error(cause, download.what)
-        # The Hub lists the file at this commit, so that it is not there is asked for once more.
-        is_odd = isinstance(failure, FileMissing) and attempt < ATTEMPTS_OF_MISSING
-        if not isinstance(failure, HubUnavailable) and not is_odd:
+        # The Hub lists the file at this commit: it is asked for a few times.
+        may_appear = isinstance(failure, FileMissing) and attempt < ATTEMPTS_OF_MISSING
+        if not isinstance(failure, HubUnavailable) and not may_appear:
             raise failure from cause
         wait_s = wait_before_retry_s(cause, max(attempt, 1))
         if attempt >= ATTEMPTS or wait_s is None:

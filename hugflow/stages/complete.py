@@ -54,44 +54,38 @@ def index_digests(markers: Markers) -> dict[str, str]:
     }
 
 
-def render_failures(state: DatasetState, shards: Iterable[Shard]) -> str | None:
-    """The text of failures.jsonl by the ledger; None where a shard of it is not known to be done."""
-    lines = []
-    for shard in shards:
-        marker = read_marker(state.marker(shard.name, "metadata"))
-        if marker is None:
-            return None
-        outcomes = read_journal(state.journal(shard.name)) if marker.failed_rows else {}
-        for row in marker.failed_rows:
-            failed = outcomes.get(row)
-            if not isinstance(failed, RowFailed):
-                return None
-            lines.append(_render_failure(failed, shard.name))
-    return "".join(lines)
+def render_failures(state: DatasetState, rows: Iterable[tuple[Shard, range]]) -> str:
+    """The text of failures.jsonl by the ledger. rows: of each shard, the rows to be made."""
+    return _render(_find_failures(state, rows))
 
 
 def write_failures(build: Build) -> list[RowFailed]:
     """Write failures.jsonl, which is empty when every row was made; gives the rows, in order."""
-    found = list(_find_failures(build))
-    lines = [_render_failure(failed, shard) for shard, failed in found]
-    write_if_changed(build.folder.failures, "".join(lines))
+    found = list(_find_failures(build.state, _rows(build)))
+    write_if_changed(build.folder.failures, _render(found))
     return [failed for _, failed in found]
 
 
 def read_failures(build: Build) -> list[RowFailed]:
     """The rows that could not be made, by the ledger, in order."""
-    return [failed for _, failed in _find_failures(build)]
+    return [failed for _, failed in _find_failures(build.state, _rows(build))]
 
 
-def _find_failures(build: Build) -> Iterator[tuple[str, RowFailed]]:
+def _rows(build: Build) -> list[tuple[Shard, range]]:
+    return [(shard, build.rows_of(shard)) for shard in build.shards]
+
+
+def _find_failures(
+    state: DatasetState, rows: Iterable[tuple[Shard, range]]
+) -> Iterator[tuple[str, RowFailed]]:
     """The rows that could not be made, each with the name of its shard, in order."""
-    for shard in build.shards:
-        marker = read_marker(build.state.marker(shard.name, "metadata"))
+    for shard, numbers in rows:
+        marker = read_marker(state.marker(shard.name, "metadata"))
         if marker is not None and not marker.failed_rows:
             # Its journal may be long, and has nothing to tell.
             continue
-        outcomes = read_journal(build.state.journal(shard.name))
-        for row in build.rows_of(shard):
+        outcomes = read_journal(state.journal(shard.name))
+        for row in numbers:
             if isinstance(outcome := outcomes.get(row), RowFailed):
                 yield shard.name, outcome
 
@@ -130,9 +124,12 @@ def _measure(build: Build, manifest: dict[str, Any], old: dict[str, Any] | None)
     return to_json(plan_statistics(build.plan, build.folder))
 
 
-def _render_failure(failed: RowFailed, shard: str) -> str:
-    line = {"row": failed.row, "shard": shard, "code": failed.code, "message": failed.message}
-    return json.dumps(line, ensure_ascii=False) + "\n"
+def _render(failures: Iterable[tuple[str, RowFailed]]) -> str:
+    lines = (
+        {"row": failed.row, "shard": shard, "code": failed.code, "message": failed.message}
+        for shard, failed in failures
+    )
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
 def _compose_manifest(build: Build, markers: Markers, budget: BadRowBudget) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hugflow.ledger.journal import RowFailed
+from hugflow.store.atomic import read_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ def read_failed_rows(path: Path) -> FailedRows:
     """What `failures.jsonl` says; nothing where there is no such file."""
     rows: dict[int, RowFailed] = {}
     damaged = 0
-    lines = path.read_bytes().splitlines() if path.is_file() else []
+    lines = read_file(path).splitlines() if path.is_file() else []
     for line in lines:
         try:
             value = json.loads(line)

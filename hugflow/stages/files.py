@@ -106,7 +106,7 @@ class RepositoryFiles:
         """Lend the bytes of the file that `path` means, verified, to the block.
 
         Raises AudioBad: `path_refused`, `path_not_found`, `audio_empty`; what
-        concerns more than the one row, such as a Hub that is down or bytes that are not its own, passes through.
+        concerns more than the one row, such as a Hub that is down or gives other bytes, passes.
         """
         plan = self.build.plan
         name = repository_path(path, plan.request.hf_id, plan.commit)

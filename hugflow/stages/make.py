@@ -39,7 +39,7 @@ from hugflow.stages.raw import drop_raw, fetch_raw, remove_raw
 from hugflow.stages.reuse import Reuse
 from hugflow.stages.rows import Needs, Risk, make_rows
 from hugflow.stages.superseded import refuse_superseded, relocated
-from hugflow.stages.trees import refuse_links
+from hugflow.stages.trees import refuse_linked_folders
 from hugflow.store.atomic import make_folder
 from hugflow.store.links import check_link
 
@@ -89,7 +89,7 @@ def make_shards(
     Raises at once what concerns every shard: DiskFull, NotAuthorised, Locked, and HubUnavailable
     after some in a row. Closing the iterator stops the work; what is committed stays.
     """
-    refuse_links(build.places, build.folder)
+    refuse_linked_folders(build.places, build.folder)
     for folder in (build.folder.audio, build.folder.json, build.folder.index):
         if folder != build.folder.audio or build.plan.audio_column is not None:
             make_folder(folder)

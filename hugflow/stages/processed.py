@@ -23,7 +23,13 @@ from hugflow.stages.complete import (
 from hugflow.stages.gate import Verdict, judge
 from hugflow.stages.manifest import is_published_as, read_manifest
 from hugflow.stages.superseded import refuse_superseded, relocated
-from hugflow.stages.trees import delete_aside, refuse_linked, refuse_links, set_aside, take_place
+from hugflow.stages.trees import (
+    delete_aside,
+    refuse_linked,
+    refuse_linked_folders,
+    set_aside,
+    take_place,
+)
 from hugflow.store.atomic import find_temporary
 from hugflow.store.links import is_linked, link
 from hugflow.store.locks import hold
@@ -61,7 +67,7 @@ def publish(
         refuse_superseded(build)
         refuse_linked(build.places, build.places.next_trees(build.name))
         build = relocated(build)
-        refuse_links(build.places, build.folder)
+        refuse_linked_folders(build.places, build.folder)
         markers = read_markers(build)
         if markers is None or not has_indexes(build, markers):
             return None

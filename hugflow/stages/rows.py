@@ -131,11 +131,12 @@ def make_rows(
                         batches.add(ahead.popleft().result())
             while ahead:
                 batches.add(ahead.popleft().result())
-            convert.tell_cancelled(shard)
         except BaseException:
             stop.set()
             _abandon(ahead)
             raise
+        finally:
+            convert.tell_anti_phase(shard)
 
 
 def rows_ahead(workers: int, row_bytes: int) -> int:
@@ -160,18 +161,18 @@ class _Convert:
     apart: Apart
     risk: Risk
     flight: Flight
-    cancelled: list[int] = field(default_factory=list)
+    anti_phase: list[int] = field(default_factory=list)
 
     def __call__(self, row: int, audio: pa.Scalar) -> Mp3:
         mp3 = self._make(row, audio)
         if mp3.cancels:
-            self.cancelled.append(row)
+            self.anti_phase.append(row)
         return mp3
 
-    def tell_cancelled(self, shard: Shard) -> None:
+    def tell_anti_phase(self, shard: Shard) -> None:
         """Warn of rows that are nearly silent now, and were not before."""
-        if self.cancelled:
-            rows = sorted(self.cancelled)
+        if self.anti_phase:
+            rows = sorted(self.anti_phase)
             named = ", ".join(map(str, rows[:MOST_NAMED])) + (", …" if rows[MOST_NAMED:] else "")
             log.warning(
                 "shard %s: the channels of %d clips cancel each other out (anti-phase), so that "

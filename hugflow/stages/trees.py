@@ -35,7 +35,7 @@ def choose_tree(places: Places, plan: Plan) -> DatasetFolder:
     """
     name = plan.dataset
     refuse_linked(places, places.next_trees(name))
-    refuse_links(places, places.dataset(name))
+    refuse_linked_folders(places, places.dataset(name))
     _take_back(places, name)
     standing = read_standing(places, name, plan.id)
     next_tree = places.next_tree(name, plan.id)
@@ -55,7 +55,7 @@ def find_tree(places: Places, plan: Plan, chosen: DatasetFolder) -> DatasetFolde
     return main if manifest is not None and manifest["plan"] == plan.id else chosen
 
 
-def refuse_links(places: Places, folder: DatasetFolder) -> None:
+def refuse_linked_folders(places: Places, folder: DatasetFolder) -> None:
     """Raise CannotWrite where a link stands on the way into a tree, or as one of its folders."""
     for each in (folder.audio, folder.json, folder.index):
         refuse_linked(places, each)

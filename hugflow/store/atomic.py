@@ -49,7 +49,7 @@ def temporary_path(path: Path) -> Path:
 
 def read_file(path: Path) -> bytes:
     """The bytes of a file. Raises OSError, also for what a reader would wait at: a pipe, a device."""
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
+    with open(path, "rb", opener=_open_unblocked) as file:  # Path takes no opener
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "it is no file", str(path))
         return file.read()
@@ -239,6 +239,10 @@ def to_disk_error(
             "same command again: it goes on where it stopped",
         )
     return None
+
+
+def _open_unblocked(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _open_new(path: Path) -> int:

@@ -37,7 +37,6 @@ SILENT_S = 60.0
 ENDING_S = 10.0
 _LOOK_EVERY_S = 0.1
 # What file systems say that have no hard links.
-_known_as = 0
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK})
 
 
@@ -193,9 +192,13 @@ def _is_alive(lock: Path) -> bool:
     with suppress(OSError):
         # By one clock, that of the file system.
         lock.touch()
-        silent_s = lock.stat().st_mtime - holder_path(lock).stat().st_mtime
-        # A clock that was set back makes what it wrote before look as if it were of the future.
-        return abs(silent_s) <= SILENT_S
+        beat_at = holder_path(lock).stat().st_mtime
+        silent_s = lock.stat().st_mtime - beat_at
+        if silent_s < -SILENT_S:
+            # The clock was set back; one that lives writes by the new one soon.
+            time.sleep(HEARTBEAT_S * 1.5)
+            return holder_path(lock).stat().st_mtime != beat_at
+        return silent_s <= SILENT_S
     return False
 
 
@@ -282,3 +285,5 @@ class _Heart:
 
 
 _HEART = _Heart()
+# The process that people started, where this one works for it; else 0.
+_known_as = 0

@@ -13,7 +13,7 @@ from hugflow.exports.statistics import from_json
 from hugflow.ledger.journal import Outcome, RowMade, read_journal
 from hugflow.ledger.markers import read_marker
 from hugflow.shards.plan import Plan
-from hugflow.shards.plans import read_plan
+from hugflow.shards.plans import read_current_id, read_plan
 from hugflow.stages.complete import render_failures
 from hugflow.stages.failures import read_failed_rows
 from hugflow.stages.indexed import read_indexed
@@ -56,18 +56,18 @@ class CompleteTree:
 
     def verify(self, on_rows: Callable[[Sequence[Outcome]], None]) -> Iterator[Difference]:
         """Every difference; on_rows: called with the rows that were looked at."""
-        plan, is_lost = None, False
+        plan, is_another = None, False
         try:
             plan = read_plan(self.places, self.find.dataset, self.manifest["plan"])
-            is_lost = plan is None and stands(self.places.plans(self.find.dataset))
+            is_another = plan is None and self._is_made_by_current()
         except StateUnreadable as error:
             path = self.places.plans(self.find.dataset) / f"{self.manifest['plan']}.json"
             yield self.find("plan_unreadable", path, error.why)
         if plan is not None:
             yield from self._compare_plan(plan)
             yield from self._verify_state(plan)
-        elif is_lost:
-            message = f"it names the plan {self.manifest['plan']}, which STATE_DIR does not have"
+        elif is_another:
+            message = f"it names the plan {self.manifest['plan']}, and another one made the tree"
             yield self.find("manifest_differs", self.folder.manifest, message)
         missing = self._missing_folders()
         for folder in missing:
@@ -83,6 +83,27 @@ class CompleteTree:
     def _missing_folders(self) -> list[Path]:
         folders = [self.folder.json, *([self.folder.audio] if self.has_audio else [])]
         return [folder for folder in folders if not is_folder(folder)]
+
+    def _is_made_by_current(self) -> bool:
+        """Whether the plan in force has written these very indexes."""
+        name = self.find.dataset
+        try:
+            current = read_current_id(self.places, name)
+            plan = read_plan(self.places, name, current) if current is not None else None
+        except StateUnreadable:
+            return False
+        if plan is None:
+            return False
+        state = self.places.state(name, plan.id)
+        markers = {
+            shard.name: read_marker(state.marker(shard.name, "metadata")) for shard in plan.shards
+        }
+        digests = {
+            f"index/{shard}.parquet": marker.index_sha256
+            for shard, marker in markers.items()
+            if marker is not None and marker.index_sha256 is not None
+        }
+        return None not in markers.values() and digests == self.manifest["index"]
 
     def _compare_plan(self, plan: Plan) -> Iterator[Difference]:
         told = {
@@ -127,8 +148,7 @@ class CompleteTree:
         except (OSError, ValueError) as error:
             return f"it cannot be read: {error}"
         if file == self.folder.failures:
-            state = self.places.state(self.find.dataset, self.manifest["plan"])
-            written = render_failures(state, plan.shards) if plan is not None else None
+            written = self._written_failures(plan) if plan is not None else None
             return "it is not what the ledger says" if written not in (None, text) else None
         if plan is None:
             return "it is empty" if not text.strip() else None
@@ -138,6 +158,13 @@ class CompleteTree:
         if text.startswith(begin) and (text.endswith(end) or not is_ours):
             return None
         return "it is not what plan and manifest say"
+
+    def _written_failures(self, plan: Plan) -> str | None:
+        """What the ledger says that failed; None where it is not whole."""
+        state = self.places.state(plan.dataset, plan.id)
+        if any(read_marker(state.marker(shard.name, "metadata")) is None for shard in plan.shards):
+            return None
+        return render_failures(state, [(shard, shard.row_range) for shard in plan.shards])
 
     def _verify_rows(
         self,
@@ -193,7 +220,7 @@ class CompleteTree:
             return self.find("manifest_differs", self.folder.manifest, message)
         if not stands(index):
             return self.find("index_missing", index, "it is missing")
-        if index.is_symlink() or not index.is_file():
+        if not is_file(index):
             return self.find("not_a_file", index, "it is no file")
         try:
             found = file_sha256(index)

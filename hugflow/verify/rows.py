@@ -15,6 +15,7 @@ from hugflow.audio.mp3 import AudioInfo
 from hugflow.audio.sound import FindFaults
 from hugflow.exports.index import audio_info
 from hugflow.ledger.journal import RowMade
+from hugflow.store.atomic import read_file
 from hugflow.store.layout import DatasetFolder
 from hugflow.verify.differences import Code, Difference, Finder
 from hugflow.verify.sound import Sound
@@ -156,19 +157,19 @@ class RowCheck:
         """Parse a row's JSON, and hold what it says against what is known."""
         made = row.made
         try:
-            value = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+            value = json.loads(read_file(path), parse_constant=_refuse_constant)
             if not isinstance(value, dict):
                 raise ValueError("it is no object")
         except (OSError, ValueError, RecursionError) as error:
             yield self.find("json_unreadable", path, f"it is no JSON: {error}", row=made.row)
             return
-        faults = list(self._find_faults(row, value))
+        faults = list(self._compare_json(row, value))
         if faults:
             more = f"; and {len(faults) - MOST_FAULTS} more" if faults[MOST_FAULTS:] else ""
             message = "; ".join(faults[:MOST_FAULTS]) + more
             yield self.find("json_differs", path, message, row=made.row)
 
-    def _find_faults(self, row: Expected, value: Mapping[str, Any]) -> Iterator[str]:
+    def _compare_json(self, row: Expected, value: Mapping[str, Any]) -> Iterator[str]:
         """What a JSON says other than the index, in words."""
         if self.form is not None and row.values is not None:
             yield from self.form.find_faults(value, row.values, self.find.dataset, row.made.stem)

@@ -113,29 +113,47 @@ def _is_comparable(type_: pa.DataType) -> bool:
 
 
 def _agree(told: Any, known: Any) -> bool:
-    """Whether two values say the same, as far as they can be held against each other."""
+    """Whether a value of a JSON says the same as one of the index, as far as that can be told.
+
+    What has no words of its own in JSON is let pass: a number that is none is null there, the number
+    of a class has a name beside it, and a column of JSON texts stands as what they say.
+    """
     match told, known:
+        case None, None:
+            return True
+        case None, float():
+            return not math.isfinite(known)
+        case None, str():
+            return known.strip() == "null"
+        case (None, _) | (_, None):
+            return False
         case (bool(), bool()) | (str(), str()):
             return bool(told == known)
         case (bool(), _) | (_, bool()):
-            return True
-        case (None, int()) | (str() | int() | float(), None):
             return False
-        case (None, str()):
-            # A column of JSON texts, which stand as what they say.
-            return known.strip() == "null"
         case (int(), int()):
             return bool(told == known)
         case (int() | float(), int() | float()):
-            # One that is too large for 32 bits is infinite there.
-            return not math.isfinite(known) or math.isclose(
-                told, known, rel_tol=_RELATIVE, abs_tol=_SMALLEST
-            )
-        case (list(), list()):
+            return _is_close(told, known)
+        case list(), list():
             return len(told) == len(known) and all(map(_agree, told, known))
-        case (dict(), dict()):
-            return all(_agree(told[name], known[name]) for name in told.keys() & known.keys())
-        case ({"index": int(index)}, int()):
+        case {"index": int(index)}, int():
             return bool(index == known)
-        case _:
+        case dict(), dict():
+            return told.keys() == known.keys() and all(_agree(told[k], known[k]) for k in known)
+        case (_, str()) | (list(), dict()):
+            # A column of JSON texts, and one entry of a map, which JSON has as a pair.
             return True
+        case _:
+            return False
+
+
+def _is_close(told: float, known: float) -> bool:
+    """Whether a number is the one of the index, where that may have 32 bits."""
+    if not math.isfinite(known):
+        # Too large for them.
+        return True
+    try:
+        return math.isclose(told, known, rel_tol=_RELATIVE, abs_tol=_SMALLEST)
+    except OverflowError:
+        return False

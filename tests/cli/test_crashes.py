@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hugflow.cli.crashes import MOST_CRASHES
+from hugflow.cli.crashes import MOST_CHILDREN
 from hugflow.store.locks import hold
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is one process")
@@ -107,12 +107,46 @@ def test_work_that_crashes_is_begun_again(start: Start, tmp_path: Path, crash: s
     assert "Traceback" not in talk
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_work_that_was_begun_again_can_be_stopped(start: Start, tmp_path: Path, number: int):
+    seen = tmp_path / "seen"
+    process = start(
+        f"seen = {str(seen)!r}\n"
+        "if not os.path.exists(seen):\n"
+        "    open(seen, 'w').close()\n"
+        "    os.kill(os.getpid(), signal.SIGSEGV)\n"
+        f"signal.signal(signal.SIGTERM, lambda *_: sys.exit(143)){SLEEP}"
+    )
+    worker_of(process)
+    wait_for_sleep(process)
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+
+
+def test_work_that_crashes_as_it_ends_is_not_begun_again(start: Start):
+    process = start(f"signal.signal(signal.SIGTERM, lambda *_: os.abort()){SLEEP}")
+    wait_for_sleep(process)
+    process.terminate()
+    _, talk = process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGABRT
+    assert "it goes on" not in talk
+
+
+def test_who_ignores_the_ends_of_children_hears_of_this_one():
+    script = f'trap "" CHLD; exec "{sys.executable}" -c "$0"'
+    done = subprocess.run(
+        ["sh", "-c", script, BEGIN + "sys.exit(9)"], check=False, timeout=30, capture_output=True
+    )
+    assert done.returncode == 9
+
+
 def test_work_that_crashes_every_time_is_given_up(start: Start):
     process = start("os.kill(os.getpid(), signal.SIGSEGV)")
     told, talk = process.communicate(timeout=30)
     assert process.returncode == -signal.SIGSEGV
-    assert len(set(told.split())) == MOST_CRASHES
-    assert talk.count("ended by SIGSEGV") == MOST_CRASHES - 1
+    assert len(set(told.split())) == MOST_CHILDREN
+    assert talk.count("ended by SIGSEGV") == MOST_CHILDREN - 1
 
 
 @pytest.mark.parametrize("whole_group", [False, True])
@@ -147,10 +181,15 @@ def test_an_interrupt_from_the_terminal_reaches_the_work_once():
 
 
 def test_a_second_interrupt_of_a_person_counts(start: Start):
-    process = start("try:\n    time.sleep(60)\nfinally:\n    time.sleep(60)")
-    worker_of(process)
+    process = start(
+        "from hugflow.cli import crashes\ncrashes.INTERRUPTED_AGAIN_S = 0.01\n"
+        'try:\n    print("asleep", flush=True)\n    time.sleep(60)\n'
+        'finally:\n    time.sleep(0.02)\n    print("ending", flush=True)\n    time.sleep(60)'
+    )
+    wait_for_sleep(process)
     process.send_signal(signal.SIGINT)
-    time.sleep(1.5)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ending\n"
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == -signal.SIGINT

@@ -100,9 +100,9 @@ def gone() -> int:
 
 def test_a_worker_that_is_about_to_end_is_waited_for(tmp_path: Path, start: Start):
     lock = tmp_path / "a.lock"
-    start(lock, 1.0, gone())
+    child = start(lock, 1.0, gone())
     with hold(lock, "the thing"):
-        pass
+        child.wait(5)
 
 
 def test_a_worker_is_not_waited_for_while_the_process_that_people_started_lives(
@@ -199,11 +199,26 @@ def test_a_holder_on_another_host_is_taken_for_dead_when_it_is_silent_for_long(t
         assert "elsewhere" not in holder_path(lock).read_text()
 
 
-def test_a_holder_on_another_host_that_seems_to_be_of_the_future_is_taken_for_dead(tmp_path: Path):
+@pytest.mark.parametrize("is_dead", [True, False])
+def test_a_holder_of_the_future_is_believed_where_it_is_heard_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_dead: bool
+):
+    # The clock was set back since it was heard of last.
     lock = tmp_path / "a.lock"
     leave_holder(lock, host="elsewhere", silent_s=-300 * 24 * 3600)
-    with hold(lock, "the thing"):
-        pass
+
+    def wait(seconds: float) -> None:
+        assert seconds > locks.HEARTBEAT_S
+        if not is_dead:
+            os.utime(holder_path(lock))
+
+    monkeypatch.setattr("hugflow.store.locks.time.sleep", wait)
+    if is_dead:
+        with hold(lock, "the thing"):
+            pass
+    else:
+        with pytest.raises(Locked, match="thing"), hold(lock, "the thing"):
+            pass
 
 
 @pytest.mark.parametrize("pid", [-1, -(2**40)])

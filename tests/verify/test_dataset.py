@@ -488,7 +488,7 @@ def elsewhere(path: Path) -> None:
     path.symlink_to(moved)
 
 
-def append_line(path: Path) -> None:
+def double(path: Path) -> None:
     path.write_text(path.read_text() * 2)
 
 
@@ -512,7 +512,7 @@ def say(path: Path, *keys: str, value: object) -> None:
         (lambda b: elsewhere(b.folder.manifest), "not_a_file"),
         (lambda b: elsewhere(b.folder.root), "not_a_folder"),
         (lambda b: elsewhere(b.folder.json), "not_a_folder"),
-        (lambda b: append_line(b.folder.failures), "failures_unreadable"),
+        (lambda b: double(b.folder.failures), "failures_unreadable"),
         (
             lambda b: b.folder.failures.write_text(
                 b.folder.failures.read_text().replace("audio_", "video_")
