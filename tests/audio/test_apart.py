@@ -15,6 +15,7 @@ from hugflow.audio.apart import Apart
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.convert import make_mp3
 from hugflow.audio.spool import Stopped
+from hugflow.errors import HugflowError
 from tests.audio.clips import tone, write, write_bare_mp3
 from tests.audio.test_paths import Lender
 from tests.crash.codec import crashing_codec, marked_clip
@@ -137,3 +138,29 @@ def test_they_end_with_their_owner(apart: Apart):
     assert len(children() - before) == 1
     apart.close()
     assert children() == before
+
+
+def test_a_process_that_somebody_ends_is_no_crash(
+    apart: Apart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    ended = tmp_path / "python"
+    ended.write_text("#!/bin/sh\nkill -TERM $$\n")
+    ended.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(ended))
+    with apart(WAV) as mp3:
+        assert mp3.info.num_samples == 9000
+
+
+def test_a_process_that_cannot_be_started_is_no_clips_doing(
+    apart: Apart, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    with pytest.raises(HugflowError, match="cannot be started") as failed:
+        apart(WAV)
+    assert not isinstance(failed.value, AudioBad)
+
+
+def test_what_is_known_of_a_clip_there_is_known_here(apart: Apart):
+    opposite = np.hstack([tone(9000), -tone(9000)])
+    assert apart(write(opposite, format="FLAC")).cancels
+    assert not apart(WAV).cancels

@@ -178,3 +178,17 @@ def test_a_shard_that_has_its_words_in_a_dictionary_agrees_with_one_that_has_not
     loaded = datasets.load_dataset(str(build.folder.root), split="train")
     assert loaded["voice"][:] == ["a", "b", "a", "z", None, "b"]
     assert not list(verify_dataset(build.places, build.name, deep=True))
+
+
+def test_clips_whose_channels_cancel_each_other_out_are_warned_of(
+    hub: LoopbackHub, open_for: OpenFor, caplog: pytest.LogCaptureFixture
+):
+    sound = speech_like(0.1, 16_000)
+    clips = [np.column_stack([sound, sound if row != 2 else -sound]) for row in range(4)]
+    names = [f"{row}.wav" for row in range(4)]
+    audio = to_audio_column([encode(clip, 16_000, "wav") for clip in clips], names)
+    publish_tables(hub, "odd/phase", {"default": {"train": pa.table({"audio": audio})}}, shards=1)
+    assert sync_dataset(open_for("odd/phase")).new_rows == 4
+    [warning] = [each.message for each in caplog.records if "anti-phase" in each.message]
+    assert "of 1 clips" in warning
+    assert warning.endswith("rows 2")
