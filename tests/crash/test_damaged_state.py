@@ -134,7 +134,7 @@ def standing(
         project.run("plan", REQUEST)
         last = Match(port="storage", path="*00002-of*", has_range=False)
         with hub.faults(Status(404), when=last, times=None):
-            assert project.run("local-sync", REQUEST).returncode == 4
+            assert project.run("local-sync", REQUEST).returncode == 7
         shutil.copytree(project.root, folder / "complete", symlinks=True)
         complete = Project(folder / "complete", project.environment)
         assert complete.run("local-sync", REQUEST).returncode == 0
