@@ -1,8 +1,16 @@
 """Taking secrets out of whatever leaves: comments, messages, notices, what a process is given."""
 
+import base64
+import json
+import logging
 import re
+import traceback
+import warnings
 from collections.abc import Iterable, Mapping
-from urllib.parse import quote
+from contextlib import suppress
+from functools import cache
+from typing import Any
+from urllib.parse import quote, urlsplit
 
 HIDDEN = "(hidden)"
 # What is shorter stands in too many words to be a secret.
@@ -20,7 +28,9 @@ _TOKENS = re.compile(
 _WEBHOOK = re.compile(r"(hooks\.slack[A-Za-z-]*\.com/[a-z]+/)[^\s\"'<>|)]+", re.IGNORECASE)
 # Up to the last @ before the path: a password may hold one itself.
 _CREDENTIALS = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^/\s?#]+@")
-_HEADER = re.compile(r"(\b(?:bearer|basic|token)\s+)[A-Za-z0-9._~+/=-]{16,}", re.IGNORECASE)
+_HEADER = re.compile(
+    r"(\b(?:bearer|basic|token)(?:\s|%20|\+)+)[A-Za-z0-9._~+/=-]{16,}", re.IGNORECASE
+)
 _SIGNED = re.compile(
     r"([?&](?:X-Amz-[A-Za-z-]+|Signature|Policy|Key-Pair-Id|sig|token|access_token)=)[^&\s\"'<>]+",
     re.IGNORECASE,
@@ -47,16 +57,82 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """The text without secrets: those handed in, those remembered, and whatever looks like one.
 
-    secrets: values that must never be seen, as they are or percent-encoded. Looking like one are
-    tokens of the Hub, of GitHub and Slack, addresses of webhooks, a user and password in an
-    address, and the signature of a signed one.
+    secrets: values that must never be seen: as they are, percent-encoded, within JSON or within
+    base64; of an address, its path alone as well. Looking like one are tokens of the Hub, of GitHub
+    and Slack, addresses of webhooks, a user and password in an address, and the signature of a signed
+    one.
     """
     known = {secret for secret in (*secrets, *_known) if len(secret) >= SHORTEST_SECRET}
-    known |= {quote(secret, safe="") for secret in known}
     # The longest first: one may stand within another.
-    for secret in sorted(known, key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
+    for form in sorted({form for each in known for form in _forms(each)}, key=len, reverse=True):
+        text = text.replace(form, HIDDEN)
     text = _TOKENS.sub(HIDDEN, text)
     for pattern in (_WEBHOOK, _HEADER, _SIGNED):
         text = pattern.sub(rf"\1{HIDDEN}", text)
     return _CREDENTIALS.sub(rf"\1{HIDDEN}@", text)
+
+
+def in_a_line(text: str, limit: int = 300) -> str:
+    """A stranger's words as one line of so many characters at most, without secrets.
+
+    They are taken out first: of one that is cut in two, nobody knows the half.
+    """
+    return redact(" ".join(text.split()))[:limit]
+
+
+def redact_logs() -> None:
+    """From here on no record of any library's log, and no warning, holds a secret; in this process."""
+    if getattr(logging.getLogRecordFactory(), "is_redacting", False):
+        return
+    make = logging.getLogRecordFactory()
+    show = warnings.formatwarning
+
+    def make_redacted(*arguments: Any, **options: Any) -> logging.LogRecord:
+        record = make(*arguments, **options)
+        # What cannot be put into words is told by whoever writes it.
+        with suppress(Exception):
+            text = record.getMessage()
+            if (clean := redact(text)) != text:
+                record.msg, record.args = clean, ()
+            if record.exc_info and record.exc_info[1] is not None:
+                record.exc_text = redact("".join(traceback.format_exception(record.exc_info[1])))
+        return record
+
+    make_redacted.is_redacting = True  # type: ignore[attr-defined]  # so that it is done once
+    logging.setLogRecordFactory(make_redacted)
+    warnings.formatwarning = lambda *what, **options: redact(show(*what, **options))
+
+
+@cache
+def _forms(secret: str) -> frozenset[str]:
+    """How a secret may stand in a text."""
+    plain = {secret}
+    with suppress(ValueError):
+        parts = urlsplit(secret)
+        if parts.scheme and parts.netloc:
+            # The last part of a webhook's path opens it.
+            plain |= {parts.path, parts.path.rpartition("/")[2]}
+    plain = {each for each in plain if len(each) >= SHORTEST_SECRET}
+    quoted = {quote(each, safe="") for each in plain}
+    lower = {re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), each) for each in quoted}
+    in_json = {
+        json.dumps(each, ensure_ascii=is_ascii)[1:-1]
+        for each in plain
+        for is_ascii in (False, True)
+    }
+    in_json |= {each.replace("/", r"\/") for each in in_json}
+    return frozenset(plain | quoted | lower | in_json | _within_base64(secret))
+
+
+def _within_base64(secret: str) -> set[str]:
+    """What stands in the base64 of any text that the secret is within, wherever it begins there."""
+    data = secret.encode("utf-8", "surrogatepass")
+    found = set()
+    for before in range(3):
+        encoded = base64.b64encode(bytes(before) + data).rstrip(b"=").decode()
+        # The first and the last character hold bits of what stands beside it, too.
+        first = (before * 8 + 5) // 6
+        last = (before + len(data)) * 8 // 6
+        core = encoded[first:last]
+        found |= {core, core.replace("+", "-").replace("/", "_")}
+    return {core for core in found if len(core) >= SHORTEST_SECRET}

@@ -1,13 +1,16 @@
 """What is secret does not leave, and what is not stays as it is."""
 
+import base64
 import hashlib
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hugflow.errors import HugflowError
-from hugflow.redact import HIDDEN, redact, remember, without_secrets
+from hugflow.redact import HIDDEN, in_a_line, redact, remember, without_secrets
 
 
 def made_up(prefix: str, length: int = 36) -> str:
@@ -91,3 +94,77 @@ def test_what_a_process_remembers_is_in_no_error():
     remember("open sesame", None)
     error = HugflowError("open sesame", why="it says 'open sesame'", mend="say open%20sesame")
     assert "sesame" not in f"{error} {error.args}"
+
+
+@given(
+    secret=st.text(min_size=9, max_size=40),
+    before=st.text(max_size=20),
+    after=st.text(max_size=20),
+    is_for_urls=st.booleans(),
+)
+def test_a_known_secret_does_not_leave_within_base64(secret, before, after, is_for_urls):
+    data = (before + secret + after).encode()
+    encode = base64.urlsafe_b64encode if is_for_urls else base64.b64encode
+    left = redact(encode(data).decode(), [secret])
+    assert HIDDEN in left
+    # But for the characters at its edges, which hold bits of what stands beside it.
+    kept = sum(map(len, left.split(HIDDEN)))
+    assert kept <= -(-len(before.encode()) * 8 // 6) + -(-len(after.encode()) * 8 // 6) + 6
+
+
+WEBHOOK = "https://hooks.slack.com/services/T012345/B012345/abcdefgh12345678"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "POST /services/T012345/B012345/abcdefgh12345678 failed",
+        "https%3a%2f%2fhooks.slack.com%2fservices%2fT012345%2fB012345%2fabcdefgh12345678",
+        r"https:\/\/hooks.slack.com\/services\/T012345\/B012345\/abcdefgh12345678",
+        "no webhook abcdefgh12345678",
+    ],
+)
+def test_what_opens_a_webhook_does_not_leave_in_any_form(text: str):
+    assert "abcdefgh12345678" not in redact(text, [WEBHOOK])
+
+
+@pytest.mark.parametrize("gap", [" ", "%20", "+"])
+def test_a_header_is_known_in_an_address_too(gap: str):
+    assert redact(f"Basic{gap}{'ab' * 12}") == f"Basic{gap}{HIDDEN}"
+
+
+@pytest.mark.parametrize("padding", range(270, 301, 5))
+def test_a_secret_is_taken_out_before_a_text_is_shortened(padding: int):
+    secret = "Sesame-of-the-Hub-8f1c2d"
+    remember(secret)
+    assert "Sesame" not in in_a_line("y" * padding + " " + secret)
+
+
+LOGGING = """
+import logging, sys, warnings
+from hugflow.redact import redact_logs, remember
+remember("sesame-of-the-hub")
+redact_logs()
+redact_logs()
+logger = logging.getLogger("a.library")
+logger.addHandler(logging.StreamHandler())
+logger.propagate = False
+logger.warning("your token %s is old", "sesame-of-the-hub")
+logger.warning("your token %s %s", "too few")
+try:
+    raise ValueError("sesame-of-the-hub")
+except ValueError:
+    logger.exception("it said sesame-of-the-hub")
+warnings.warn("sesame-of-the-hub")
+"""
+
+
+def test_no_librarys_log_and_no_warning_holds_a_secret():
+    done = subprocess.run(
+        [sys.executable, "-c", LOGGING], capture_output=True, text=True, check=True
+    )
+    assert "your token (hidden) is old" in done.stderr
+    assert "it said (hidden)" in done.stderr
+    assert "ValueError: (hidden)" in done.stderr
+    assert "UserWarning: (hidden)" in done.stderr
+    assert "sesame" not in done.stderr

@@ -32,6 +32,7 @@ from hugflow.cli.output import (
     print_error,
     print_failure,
     print_talk,
+    show_surprise,
     show_surprises,
 )
 from hugflow.errors import HugflowError, UsageWrong
@@ -92,7 +93,11 @@ def main() -> NoReturn:
     open_streams()
     show_surprises()
     survive_crashes(sys.argv[1:])
-    sys.exit(run(sys.argv[1:]))
+    try:
+        code = run(sys.argv[1:])
+    except Exception:  # noqa: BLE001  # Typer puts a hook of its own in the place of ours
+        code = show_surprise(*sys.exc_info())
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from hugflow.errors import CannotWrite, HugflowError
-from hugflow.redact import redact
+from hugflow.redact import redact, redact_logs
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -135,30 +135,31 @@ def print_warning(line: str) -> None:
 
 def show_surprises() -> None:
     """Let errors that nobody foresaw show their trace without secrets, in whichever thread."""
-    sys.excepthook = _show_surprise
+    sys.excepthook = show_surprise
     threading.excepthook = _show_surprise_of_thread
 
 
-def _show_surprise(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
-) -> None:
-    if not isinstance(error, Exception):
-        sys.__excepthook__(kind, error, trace)
-        return
+def show_surprise(
+    kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+) -> int:
+    """Show where an error that nobody foresaw comes from; gives the exit code for it."""
+    if kind is None or error is None or not isinstance(error, Exception):
+        sys.__excepthook__(kind or BaseException, error or BaseException(), trace)
+        return 1
     print_talk(_harmless(redact("".join(format_exception(kind, error, trace)))).rstrip())
-    print_error(
-        HugflowError(
-            f"{kind.__name__}: {error}",
-            why="nobody foresaw this, so it is a fault of hugflow's; the lines above say where",
-            mend="run the same command again: it goes on where it stopped. If it stays so, report it "
-            "with these lines",
-        )
+    surprise = HugflowError(
+        f"{kind.__name__}: {error}",
+        why="nobody foresaw this, so it is a fault of hugflow's; the lines above say where",
+        mend="run the same command again: it goes on where it stopped. If it stays so, report it "
+        "with these lines",
     )
+    print_error(surprise)
+    return surprise.exit_code
 
 
 def _show_surprise_of_thread(told: threading.ExceptHookArgs) -> None:
     if told.exc_value is not None and told.exc_type is not SystemExit:
-        _show_surprise(told.exc_type, told.exc_value, told.exc_traceback)
+        show_surprise(told.exc_type, told.exc_value, told.exc_traceback)
 
 
 def is_terminal() -> bool:
@@ -172,6 +173,7 @@ def set_up_logging(level: str, form: str) -> None:
     handler.setFormatter(_JsonFormatter() if form == "json" else _TextFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("hugflow").setLevel(level)
+    redact_logs()
 
 
 class _StderrHandler(logging.StreamHandler[TextIO]):

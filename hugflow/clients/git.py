@@ -130,7 +130,13 @@ def fetch_branch(remote: Remote, mirror: Path, *, token: str | None, depth: int 
     arguments = ["fetch", "--quiet", f"--depth={depth}", "--no-tags", "--update-shallow"]
     arguments += ["--no-recurse-submodules", "--no-write-fetch-head", "--", remote.url, refspec]
     try:
-        run_git(mirror, arguments, FETCH_TIMEOUT_S, config=token_config(remote.url, token))
+        run_git(
+            mirror,
+            arguments,
+            FETCH_TIMEOUT_S,
+            config=token_config(remote.url, token),
+            may_ask_helpers=remote.is_web,
+        )
     except GitFailed as error:
         raise _explain(what, remote, error) from error
 
@@ -145,7 +151,13 @@ def _list_branch(remote: Remote, timeout_s: float, *, token: str | None) -> str:
     arguments = ["ls-remote", "--quiet", "--", remote.url, f"refs/heads/{remote.branch}"]
     try:
         # In no work tree: its configuration is not asked.
-        listed = run_git(Path("/"), arguments, timeout_s, config=token_config(remote.url, token))
+        listed = run_git(
+            Path("/"),
+            arguments,
+            timeout_s,
+            config=token_config(remote.url, token),
+            may_ask_helpers=remote.is_web,
+        )
     except GitFailed as error:
         raise _explain(what, remote, error) from error
     if not listed.strip():

@@ -25,8 +25,8 @@ _KEPT_VARIABLES = frozenset(
         "GIT_SSL_CAPATH",
     }
 )
-# GitHub's token is not among them: a helper of git's for credentials may read it.
-_NOT_FOR_GIT = frozenset({"HF_TOKEN", "SLACK_BOT_TOKEN", "SLACK_WEBHOOK_URL"})
+_FOR_HELPERS = frozenset({"GITHUB_TOKEN", "GH_TOKEN"})
+_NOT_FOR_GIT = frozenset({"HF_TOKEN", "SLACK_BOT_TOKEN", "SLACK_WEBHOOK_URL"}) | _FOR_HELPERS
 
 
 class GitFailed(HugflowError):
@@ -46,10 +46,12 @@ def run_git(
     *,
     stdin: bytes = b"",
     config: Mapping[str, str] | None = None,
+    may_ask_helpers: bool = False,
 ) -> bytes:
     """Run git in `folder`; what it wrote. Raises GitFailed with what it complained of.
 
-    config: settings of git for this one call.
+    config: settings of git for this one call. may_ask_helpers: whether git's helpers for
+    credentials may be asked, which read GITHUB_TOKEN.
     """
     command = ["git", *arguments]
     try:
@@ -57,7 +59,7 @@ def run_git(
         process = subprocess.Popen(  # noqa: S603  # a list, and what is not ours in it is checked
             command,
             cwd=folder,
-            env=git_environment(config),
+            env=git_environment(config, may_ask_helpers=may_ask_helpers),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -88,12 +90,15 @@ def run_git(
     return out
 
 
-def git_environment(config: Mapping[str, str] | None = None) -> dict[str, str]:
+def git_environment(
+    config: Mapping[str, str] | None = None, *, may_ask_helpers: bool = False
+) -> dict[str, str]:
     """The environment of every git we start: nobody is asked, nothing is run, nothing chosen."""
+    hidden = _NOT_FOR_GIT - (_FOR_HELPERS if may_ask_helpers else frozenset())
     kept = {
         name: value
         for name, value in os.environ.items()
-        if (not name.startswith("GIT_") or name in _KEPT_VARIABLES) and name not in _NOT_FOR_GIT
+        if (not name.startswith("GIT_") or name in _KEPT_VARIABLES) and name not in hidden
     }
     settings = {
         "core.hooksPath": os.devnull,

@@ -37,6 +37,7 @@ from hugflow.errors import (
     NotAuthorised,
     RequestInvalid,
 )
+from hugflow.redact import in_a_line
 
 log = logging.getLogger(__name__)
 
@@ -194,7 +195,7 @@ def one_line(text: str) -> str:
     # A library may quote the header it could not send.
     text = re.sub(r"(?i)bearer\s+[^\s'\"]+", "Bearer (not shown)", " ".join(text.split()))
     text = re.sub(r"\bhf_[A-Za-z0-9]{8,}", "(a token, not shown)", text)
-    return text[:300] or "no reason given"
+    return in_a_line(text) or "no reason given"
 
 
 def _not_found(error: RepositoryNotFoundError, what: str) -> HugflowError:

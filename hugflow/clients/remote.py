@@ -41,6 +41,11 @@ class Remote:
         refuse_branch(self.branch)
 
     @property
+    def is_web(self) -> bool:
+        """Whether git may need credentials for it that its helpers have."""
+        return self.url.lower().startswith(("https://", "http://"))
+
+    @property
     def shown(self) -> str:
         """The URL as it may be shown: without credentials."""
         return redact(self.url)

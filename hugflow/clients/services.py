@@ -1,11 +1,11 @@
 """How GitHub and Slack fail, sorted by what can be done about it."""
 
 from hugflow.errors import HugflowError
+from hugflow.redact import in_a_line
 
 # What GitHub asks for where it limits and does not say how long:
 # https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 UNSAID_LIMIT_S = 60.0
-LONGEST_WHY = 300
 
 
 class ServiceUnavailable(HugflowError):
@@ -27,7 +27,7 @@ class ServiceUnavailable(HugflowError):
     ) -> None:
         """Keep what the next attempt needs to know."""
         wait = "try again later" if wait_s is None else f"try again in {wait_s:.0f} s"
-        super().__init__(what, why=_in_a_line(why), mend=wait)
+        super().__init__(what, why=in_a_line(why), mend=wait)
         self.wait_s = wait_s
         self.may_have_happened = may_have_happened
 
@@ -40,12 +40,8 @@ class ServiceRefused(HugflowError):
 
     def __init__(self, what: str, *, why: str, mend: str, status: int, word: str = "") -> None:
         """Keep what decides what to do instead."""
-        super().__init__(what, why=_in_a_line(why), mend=mend)
+        super().__init__(what, why=in_a_line(why), mend=mend)
         self.status = status
         self.word = word
         if status in (401, 403):
             self.exit_code = 5
-
-
-def _in_a_line(text: str) -> str:
-    return " ".join(text.split())[:LONGEST_WHY]

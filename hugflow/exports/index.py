@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from hugflow.errors import ShardCorrupt
 from hugflow.ledger.journal import RowMade
+from hugflow.redact import in_a_line
 from hugflow.shards.arrow import feature_type, index_type, row_sizes, to_type
 from hugflow.shards.features import AUDIO_INFO_TYPE, AUDIO_TYPE, index_names
 from hugflow.shards.plan import Plan, Shard
@@ -171,6 +172,6 @@ def _in_one_piece(pieces: list[pa.Table]) -> pa.Table:
 def _cannot_join(shard: Shard, column: str, error: Exception) -> ShardCorrupt:
     return ShardCorrupt(
         f"{shard.file.path}: the column {column!r} does not fit the type that all files share",
-        why=" ".join(str(error).split())[:300],
+        why=in_a_line(str(error)),
         mend="request a subset whose files agree, or tell the dataset's owner",
     )

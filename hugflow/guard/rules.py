@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 COOKIE: Final = "hugflow_token"
 LOGIN: Final = "/_hugflow/login"
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_FETCH: Final = ("sec-fetch-site", "sec-fetch-mode")
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -61,7 +62,10 @@ class Rules:
             return Refusal(421, f"the Host {host[:100]!r} is not one that this server is known by")
         if not self._is_own(asked, host):
             return Refusal(403, "a page of another origin asked; only this server's own may")
-        if asked.path.rstrip("/") == "/graphql" and not asked.is_websocket:
+        if not asked.path.isprintable():
+            # A route may end before a line does.
+            return Refusal(400, "the path holds what no path does")
+        if asked.path.lower().strip("/").startswith("graphql") and not asked.is_websocket:
             is_page = asked.method == "GET" and not asked.query
             if asked.method != "POST" and not is_page:
                 return Refusal(405, "GraphQL is asked by POST")
@@ -75,7 +79,7 @@ class Rules:
 
     def _is_own(self, asked: Asked, host: str) -> bool:
         """Whether the question comes from a page of ours, from the address bar, or from a program."""
-        if len(asked.headers.get("origin", ())) > 1:
+        if any(len(asked.headers.get(name, ())) > 1 for name in ("origin", *_FETCH)):
             return False
         origin = asked.header("origin")
         if origin is not None:
@@ -119,5 +123,10 @@ def _host_of(origin: str) -> str | None:
         parts = urlsplit(origin)
     except ValueError:
         return None
-    is_origin = parts.scheme in ("http", "https") and not parts.path and not parts.query
+    is_origin = (
+        parts.scheme in ("http", "https")
+        and not parts.path
+        and not parts.query
+        and not parts.fragment
+    )
     return parts.netloc.lower() if is_origin else None

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from hugflow.clients.hub import Hub, ReadBudget
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import ShardUnreadable
+from hugflow.redact import in_a_line
 from hugflow.shards.stems import FILENAME_COLUMN, to_filenames
 
 T = TypeVar("T")
@@ -162,7 +163,7 @@ def read_parquet(
             if last_try:
                 raise ShardUnreadable(
                     f"{hf_id}@{commit}:{file.path} cannot be read as parquet",
-                    why=" ".join(str(error).split())[:300],
+                    why=in_a_line(str(error)),
                     mend="tell the dataset's owner, or request a revision whose files are sound",
                 ) from error
     raise AssertionError("unreachable: the last try returns or raises")

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hugflow.errors import ShardUnreadable
+from hugflow.redact import in_a_line
 from hugflow.shards.plan import Shard
 from hugflow.store.atomic import disk_errors
 
@@ -91,7 +92,7 @@ def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 def _unreadable(shard: Shard, why: str) -> ShardUnreadable:
     return ShardUnreadable(
         f"{shard.file.path} cannot be read",
-        why=f"{' '.join(why.split())[:300]}; its bytes are those the Hub holds, so fetching it "
+        why=f"{in_a_line(why)}; its bytes are those the Hub holds, so fetching it "
         "again gives the same",
         mend="tell the dataset's owner, or request a revision whose file is sound",
     )

@@ -12,6 +12,7 @@ from hugflow.clients.hub import Hub
 from hugflow.clients.repository import Repository
 from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.nearest import nearest_name
+from hugflow.redact import in_a_line
 from hugflow.requests.model import AddRequest
 from hugflow.shards.features import has_audio_feature, index_features, is_audio_type
 from hugflow.shards.footers import Footer, common_schema, read_filenames, read_footer
@@ -148,7 +149,7 @@ def describe_columns(
         raise _invalid(
             repository,
             "it has a column that `datasets` cannot read",
-            why=" ".join(str(error).split())[:300],
+            why=in_a_line(str(error)),
             mend="choose another revision, or tell the dataset's owner",
         ) from error
 

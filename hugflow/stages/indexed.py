@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from hugflow.errors import StateUnreadable
 from hugflow.ledger.journal import AUDIO_FIELDS, RowMade, to_audio_info
+from hugflow.redact import in_a_line
 
 PIECE_ROWS = 256
 SEARCHED_ROWS = 10_000
@@ -37,7 +38,7 @@ def read_indexed(
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise StateUnreadable(
             f"the index {index} cannot be read",
-            why=" ".join(str(error).split())[:200] or type(error).__name__,
+            why=in_a_line(str(error), 200) or type(error).__name__,
             mend="delete the file and sync the request again: it is made anew",
         ) from error
 

@@ -236,7 +236,8 @@ def _move_in(places: Places, part: _Part) -> None:
     if not stands(part.place) or part.lies_at is not None:
         return
     for path in part.in_trash:
-        _refuse_link(places.storage_trash)
+        for trash in (places.trash, places.storage_trash):
+            _refuse_link(trash)
         make_folder(path.parent)
         try:
             _rename(part.place, path)

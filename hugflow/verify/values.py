@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hugflow.errors import StateUnreadable
+from hugflow.redact import in_a_line
 from hugflow.rows.record import json_names
 from hugflow.shards.features import index_names
 from hugflow.stages.indexed import PIECE_ROWS
@@ -89,7 +90,7 @@ def read_values(index: Path) -> Iterator[list[Values]]:
     except (pa.ArrowException, OSError, ValueError) as error:
         raise StateUnreadable(
             f"the index {index} cannot be read",
-            why=" ".join(str(error).split())[:200] or type(error).__name__,
+            why=in_a_line(str(error), 200) or type(error).__name__,
             mend="delete the file and sync the request again: it is made anew",
         ) from error
 

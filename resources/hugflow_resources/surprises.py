@@ -22,7 +22,7 @@ def no_secret_in_errors() -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         text = "".join(format_exception(error))
         if redact(text) == text:
             raise

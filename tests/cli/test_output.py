@@ -67,7 +67,8 @@ print_warning("c\\x1b[2J")
 
 SURPRISE = """
 import sys, threading
-from hugflow.cli import main, output
+import hugflow.cli.builds
+from hugflow.cli import main
 
 def reveal(*_):
     raise ValueError("Bearer hf_" + "a" * 30 + "\\x1b[31m is not welcome")
@@ -76,9 +77,10 @@ def reveal_in_a_thread(*_):
     thread = threading.Thread(target=reveal)
     thread.start()
     thread.join()
-    return 0
+    sys.exit(0)
 
-main.run = {function}
+hugflow.cli.builds.load_project = {function}
+sys.argv = ["hugflow", "plan", "requests/add/a.yaml"]
 main.main()
 """
 

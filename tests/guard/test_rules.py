@@ -137,3 +137,25 @@ def test_names_given_by_the_operator_count_with_and_without_the_port():
 def test_at_the_port_of_a_scheme_browsers_leave_it_out():
     assert "localhost" in known_hosts("127.0.0.1", 80)
     assert known_hosts("10.1.2.3", 3000) == {"10.1.2.3:3000"}
+
+
+@pytest.mark.parametrize("path", ["/graphql\n", "/graphql\r", "/\x00", "/assets\n", "/a\u2028"])
+def test_a_path_that_no_path_is_like_is_refused(path: str):
+    assert status(ask("GET", path, "query=mutation{x}")) == 400
+
+
+@pytest.mark.parametrize(
+    "path", ["/graphql/", "//graphql", "/graphql//", "/GraphQL", "/graphql.json", "/graphql/x"]
+)
+def test_whatever_may_be_taken_for_graphql_is_no_link(path: str):
+    assert status(ask("GET", path, "query=mutation{x}")) == 405
+
+
+@pytest.mark.parametrize("name", ["sec-fetch-site", "sec-fetch-mode", "origin"])
+def test_two_words_of_a_browser_are_none(name: str):
+    headers = {"host": ("127.0.0.1:3000",), name: ("same-origin", "same-origin")}
+    assert status(Asked("POST", "/graphql", "", headers)) == 403
+
+
+def test_an_origin_has_no_fragment():
+    assert status(ask(origin="http://127.0.0.1:3000#x")) == 403
