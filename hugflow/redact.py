@@ -113,7 +113,7 @@ def _forms(secret: str) -> frozenset[str]:
             # The last part of a webhook's path opens it.
             plain |= {parts.path, parts.path.rpartition("/")[2]}
     plain = {each for each in plain if len(each) >= SHORTEST_SECRET}
-    quoted = {quote(each, safe="") for each in plain}
+    quoted = {quote(each, safe="", errors="surrogatepass") for each in plain}
     lower = {re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), each) for each in quoted}
     in_json = {
         json.dumps(each, ensure_ascii=is_ascii)[1:-1]

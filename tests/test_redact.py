@@ -112,6 +112,11 @@ def test_a_known_secret_does_not_leave_within_base64(secret, before, after, is_f
     assert kept <= -(-len(before.encode()) * 8 // 6) + -(-len(after.encode()) * 8 // 6) + 6
 
 
+def test_a_secret_that_is_no_unicode_is_known_too():
+    secret = "sesame-\udcff-of-the-hub"
+    assert redact(f"no {secret}!", [secret]) == f"no {HIDDEN}!"
+
+
 WEBHOOK = "https://hooks.slack.com/services/T012345/B012345/abcdefgh12345678"
 
 
