@@ -25,7 +25,7 @@ from hugflow.verify.differences import Code, Difference, Finder
 from hugflow.verify.leftovers import KnownFiles, find_leftovers
 from hugflow.verify.rows import Expected, RowCheck
 from hugflow.verify.tally import Sums, Tally
-from hugflow.verify.values import read_values
+from hugflow.verify.values import Values, read_values
 
 # The manifest's sum is rounded once a shard and once in all.
 _SECONDS_APART = 0.01
@@ -239,7 +239,7 @@ class CompleteTree:
         if plan is not None:
             state = self.places.state(plan.dataset, plan.id)
             journal = read_journal(state.journal(index.stem))
-        told = read_values(index) if self.check.deep else None
+        told: Iterator[Values] = read_values(index) if self.check.deep else iter(())
         has_mp3 = self.has_audio and self.folder.audio not in missing
         has_json = self.folder.json not in missing
         for piece in read_indexed(index, has_audio=self.has_audio):
@@ -247,10 +247,11 @@ class CompleteTree:
                 known.json.add(f"{made.row}.json")
                 if self.has_audio:
                     known.audio.add(f"{made.stem}.mp3")
-            values = next(told, [None] * len(piece)) if told is not None else [None] * len(piece)
             yield [
-                Expected(_with_sizes(made, journal.get(made.row)), has_mp3, has_json, said)
-                for made, said in zip(piece, values, strict=True)
+                Expected(
+                    _with_sizes(made, journal.get(made.row)), has_mp3, has_json, next(told, None)
+                )
+                for made in piece
             ]
 
     def _compare_sums(

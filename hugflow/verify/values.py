@@ -75,8 +75,8 @@ class Form:
                 yield f"its {name} is not what the index says"
 
 
-def read_values(index: Path) -> Iterator[list[Values]]:
-    """What can be compared of each row of an index, in pieces that are `read_indexed`'s.
+def read_values(index: Path) -> Iterator[Values]:
+    """What can be compared of each row of an index, in its order.
 
     Raises StateUnreadable when the file is damaged.
     """
@@ -86,7 +86,7 @@ def read_values(index: Path) -> Iterator[list[Values]]:
                 field.name for field in table.schema_arrow if _is_comparable(field.type)
             ] or ["row"]
             for batch in table.iter_batches(PIECE_ROWS, columns=columns):
-                yield batch.to_pylist()
+                yield from batch.to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise StateUnreadable(
             f"the index {index} cannot be read",

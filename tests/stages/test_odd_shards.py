@@ -2,6 +2,7 @@
 
 import io
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
 import datasets
@@ -77,6 +78,13 @@ HOSTILE = [
 ]
 
 
+def publish_parts(hub: LoopbackHub, hf_id: str, parts: Iterable[bytes]) -> None:
+    """A dataset of these parquet files."""
+    files = list(parts)
+    names = [f"data/train-{at:05}-of-{len(files):05}.parquet" for at in range(len(files))]
+    hub.publish(hf_id, dict(zip(names, files, strict=True)))
+
+
 def test_hostile_names_become_files_of_their_own_within_the_tree(
     hub: LoopbackHub, open_for: OpenFor, places: Places
 ):
@@ -114,10 +122,7 @@ def test_a_shard_without_rows_is_done_and_the_others_are_whole(
     parts = [table.slice(0, 3), table.slice(3)]
     parts.insert(at, table.slice(0, 0))
     hf_id = f"odd/empty-{at}"
-    hub.publish(
-        hf_id,
-        {f"data/train-{i:05}-of-00003.parquet": write_parquet(p) for i, p in enumerate(parts)},
-    )
+    publish_parts(hub, hf_id, map(write_parquet, parts))
     build = open_for(hf_id)
     assert sync_dataset(build).new_rows == 6
     assert read_rows_json(build.folder).keys() == set(range(6))
@@ -140,10 +145,7 @@ def test_a_shard_whose_pages_are_broken_fails_alone(
     noise = np.random.default_rng(1).bytes(len(parts[1]) - footer_bytes - 4)
     parts[1] = parts[1][:4] + noise + parts[1][-footer_bytes:]
     assert pq.read_metadata(io.BytesIO(parts[1])).num_rows == 3
-    hub.publish(
-        f"odd/pages-{with_filenames}",
-        {f"data/train-{i:05}-of-00003.parquet": part for i, part in enumerate(parts)},
-    )
+    publish_parts(hub, f"odd/pages-{with_filenames}", parts)
     build = open_for(f"odd/pages-{with_filenames}")
     # A broken file hinders nobody from knowing what the others come to.
     assert estimate(build).basis == "sampled"
@@ -167,10 +169,7 @@ def test_a_shard_that_has_its_words_in_a_dictionary_agrees_with_one_that_has_not
         for at, each in enumerate(words)
     ]
     hf_id = f"odd/words-{first_is_plain}"
-    hub.publish(
-        hf_id,
-        {f"data/train-{i:05}-of-00002.parquet": write_parquet(p) for i, p in enumerate(parts)},
-    )
+    publish_parts(hub, hf_id, map(write_parquet, parts))
     build = open_for(hf_id)
     assert sync_dataset(build).new_rows == 6
     rows = read_rows_json(build.folder)

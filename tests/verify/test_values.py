@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
+from hugflow.exports.index import ROWS_PER_GROUP
 from hugflow.stages.build import Build
 from hugflow.stages.sync import sync_dataset
 from hugflow.store.layout import Places
@@ -113,3 +114,17 @@ def test_a_text_dataset_is_held_against_its_index_too(
     told = json.loads(path.read_text())
     path.write_text(json.dumps(told | {"text": told["text"][::-1]}))
     assert (3, "json_differs") in [each[:2] for each in look(places, build)]
+
+
+def test_every_row_is_held_against_its_own_however_the_index_is_cut(
+    hub: LoopbackHub, open_for: OpenFor, places: Places
+):
+    # More rows than a row group of the index has, and none of the pieces ends with it.
+    rows = ROWS_PER_GROUP + 700
+    publish_text(hub, "values/many", rows=rows, shards=1)
+    build = make(places, open_for, "values/many")
+    assert look(places, build) == []
+    last = build.folder.json / f"{rows - 1}.json"
+    told = json.loads(last.read_text())
+    last.write_text(json.dumps(told | {"text": "other"}))
+    assert (rows - 1, "json_differs") in [each[:2] for each in look(places, build)]
