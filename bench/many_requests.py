@@ -47,7 +47,7 @@ def make_project(hub: LoopbackHub, root: Path, count: int) -> None:
     """A project whose main asks for COUNT datasets, all of which are there."""
     from hugflow.clients.hub import Hub
     from hugflow.settings import load_project
-    from hugflow.stages.open import open_build
+    from hugflow.stages.planning.open_build import open_build
     from hugflow.stages.sync import sync_dataset
 
     adds = root / "requests" / "add"

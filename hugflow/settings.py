@@ -25,7 +25,7 @@ from hugflow.requests.policy import Policy, read_policy
 from hugflow.requests.problems import show_key
 from hugflow.settings_files import YAML, SettingsFile, Unfit, read_dotenv, read_yaml
 from hugflow.settings_model import NAMES, SECRETS, Settings, default_text, what_it_takes
-from hugflow.stages.options import Options
+from hugflow.stages.build.options import Options
 from hugflow.store.layout import Places
 
 if TYPE_CHECKING:

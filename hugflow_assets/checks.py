@@ -6,7 +6,7 @@ import dagster as dg
 
 from hugflow.errors import HubUnavailable, HugflowError
 from hugflow.requests.model import AddRequest
-from hugflow.stages.drift import Drift, find_drift
+from hugflow.stages.standing.drift import Drift, find_drift
 from hugflow_resources.hub import HubResource
 from hugflow_resources.storage import Storage
 from hugflow_resources.surprises import no_secret_in_errors

@@ -7,7 +7,6 @@ from inspect import Parameter, Signature
 from typing import Any, Self, TypeVar
 
 import dagster as dg
-from dagster._core.definitions.utils import is_valid_owner
 
 from hugflow.errors import HugflowError, PlanOutOfDate, StageMissing, UsageWrong
 from hugflow.ledger.journal import Outcome
@@ -15,26 +14,23 @@ from hugflow.ledger.markers import SHARD_STAGES, Stage
 from hugflow.names import group_name, op_name
 from hugflow.requests.model import AddRequest
 from hugflow.shards.plan import Shard
-from hugflow.stages.build import Build
-from hugflow.stages.gate import Verdict
-from hugflow.stages.make import ShardFailed, make_shards
-from hugflow.stages.open import open_build
-from hugflow.stages.options import Options
-from hugflow.stages.processed import Published, find_undone, is_published, publish
-from hugflow.stages.removed import forget_removed, is_held_back
-from hugflow.stages.safe import safe_rows_of
+from hugflow.stages.build.build import Build
+from hugflow.stages.build.options import Options
+from hugflow.stages.making.make_shards import ShardFailed, make_shards
+from hugflow.stages.planning.open_build import open_build
+from hugflow.stages.publishing.gate import Verdict
+from hugflow.stages.publishing.publish import Published, find_undone, is_published, publish
+from hugflow.stages.standing.removal_records import forget_removed, is_held_back
 from hugflow.stages.sync import ShardsFailed
-from hugflow.stages.tracking import Tracker
+from hugflow.stages.telling.rows_safe import safe_rows_of
+from hugflow.stages.telling.tracker import Tracker
 from hugflow.store.layout import Places
 from hugflow_assets.progress import RunProgress
-from hugflow_assets.run_log import tell_run
-from hugflow_resources.checks import check_specs, published_results, to_result
-from hugflow_resources.glimpses import Metadata
-from hugflow_resources.hub import HubResource
-from hugflow_resources.instance import POOL
-from hugflow_resources.links import request_url
-from hugflow_resources.markdown import quote_markdown
-from hugflow_resources.materializations import (
+from hugflow_assets.reporting.checks import check_specs, published_results, to_result
+from hugflow_assets.reporting.glimpses import Metadata
+from hugflow_assets.reporting.links import request_url
+from hugflow_assets.reporting.markdown import quote_markdown
+from hugflow_assets.reporting.materializations import (
     STAGES,
     partitions_name,
     plan_metadata,
@@ -43,6 +39,10 @@ from hugflow_resources.materializations import (
     stage_materialization,
     unrecorded,
 )
+from hugflow_assets.run_log import tell_run
+from hugflow_resources.dagster_private import is_valid_owner
+from hugflow_resources.hub import HubResource
+from hugflow_resources.instance import POOL
 from hugflow_resources.storage import Storage
 from hugflow_resources.tags import ATTEMPT_TAG
 

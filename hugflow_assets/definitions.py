@@ -21,7 +21,7 @@ from hugflow.requests.collect import AddFile, RequestSet
 from hugflow.requests.folder import read_folder
 from hugflow.requests.problems import show_path
 from hugflow.settings import Project
-from hugflow.stages.asked import read_asked
+from hugflow.stages.standing.settled_requests import read_asked
 from hugflow.store.layout import Places
 from hugflow_resources.project import open_project
 
@@ -81,7 +81,7 @@ def build_or_skip(
     A location that does not load has no sensor either, and could not be mended from main.
     """
     from hugflow_assets.datasets import build_dataset
-    from hugflow_resources.links import origin_metadata
+    from hugflow_assets.reporting.links import origin_metadata
 
     try:
         return build_dataset(file.request, origin_metadata(file.path, asked, github_url))

@@ -19,14 +19,16 @@ import dagster as dg
 
 from hugflow.errors import HugflowError
 from hugflow.redact import redact
-from hugflow_resources.materializations import STAGES
+from hugflow_assets.reporting.materializations import STAGES
 from hugflow_resources.surprises import no_secret_in_errors
 
 LOGGER = logging.getLogger("hugflow")
 RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 PARTITION_TAG = "dagster/partition"
 # What these tell, the run's log has as events: the materializations.
-TOLD_BY_EVENTS = frozenset({"hugflow.stages.make", "hugflow.stages.processed"})
+TOLD_BY_EVENTS = frozenset(
+    {"hugflow.stages.making.make_shards", "hugflow.stages.publishing.publish"}
+)
 
 
 @contextmanager

@@ -6,9 +6,9 @@ from typing import Any
 
 from hugflow.clients.hub import Hub
 from hugflow.requests.model import AddRequest
-from hugflow.stages.build import Build
-from hugflow.stages.open import open_build
-from hugflow.stages.options import Options
+from hugflow.stages.build.build import Build
+from hugflow.stages.build.options import Options
+from hugflow.stages.planning.open_build import open_build
 from hugflow.store.layout import Places
 
 OpenFor = Callable[..., Build]

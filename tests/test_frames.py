@@ -11,10 +11,10 @@ import hugflow
 from hugflow.clients.hub import Hub
 from hugflow.errors import HugflowError
 from hugflow.requests.model import AddRequest
-from hugflow.stages.build import Build
-from hugflow.stages.make import make_shards
-from hugflow.stages.open import open_build
-from hugflow.stages.options import Options
+from hugflow.stages.build.build import Build
+from hugflow.stages.build.options import Options
+from hugflow.stages.making.make_shards import make_shards
+from hugflow.stages.planning.open_build import open_build
 from hugflow.stages.sync import sync_dataset
 from hugflow.store.layout import Places
 from hugflow.testing.column_types import publish_type

@@ -16,10 +16,10 @@ from hugflow.notify.outbox import finish_conversation, open_conversation
 from hugflow.notify.senders import Senders
 from hugflow.notify.telling import Clock, utc_now
 from hugflow.requests.problems import show_path
-from hugflow.stages.build import Build
-from hugflow.stages.removed import forget_removed
+from hugflow.stages.build.build import Build
+from hugflow.stages.standing.removal_records import forget_removed
 from hugflow.stages.sync import Synced, sync_dataset
-from hugflow.stages.tracking import Tracker
+from hugflow.stages.telling.tracker import Tracker
 from hugflow.store.layout import Places
 
 log = logging.getLogger(__name__)

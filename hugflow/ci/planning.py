@@ -17,13 +17,13 @@ from hugflow.requests.collect import MOST_TOGETHER, RemovalFile, RequestSet, is_
 from hugflow.requests.model import AddRequest
 from hugflow.requests.problems import Problem
 from hugflow.shards.plan import plan_digest
-from hugflow.stages.build import Build
-from hugflow.stages.estimate import Estimate, estimate
-from hugflow.stages.manifest import is_published_as
-from hugflow.stages.noticed import plan_facts, status_notice
-from hugflow.stages.open import foresee_build, open_build
-from hugflow.stages.options import Options
-from hugflow.stages.status import read_status
+from hugflow.stages.build.build import Build
+from hugflow.stages.build.options import Options
+from hugflow.stages.planning.estimate import Estimate, estimate
+from hugflow.stages.planning.open_build import foresee_build, open_build
+from hugflow.stages.standing.status import read_status
+from hugflow.stages.telling.idle_notices import plan_facts, status_notice
+from hugflow.stages.tree.manifest import is_published_as
 from hugflow.store.layout import Places
 
 log = logging.getLogger(__name__)

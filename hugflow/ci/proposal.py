@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from hugflow.ci.changes import Changes
 from hugflow.requests.collect import AddFile, RequestSet, parse_files
-from hugflow.stages.asked import read_asked
+from hugflow.stages.standing.settled_requests import read_asked
 from hugflow.store.layout import Places
 
 

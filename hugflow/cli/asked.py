@@ -3,7 +3,7 @@
 from hugflow.requests.collect import RequestSet
 from hugflow.requests.folder import read_folder
 from hugflow.settings import Project
-from hugflow.stages.asked import read_asked
+from hugflow.stages.standing.settled_requests import read_asked
 
 
 def read_project_requests(project: Project) -> RequestSet:

@@ -15,8 +15,8 @@ from hugflow.settings import Project, load_project
 
 if TYPE_CHECKING:
     from hugflow.clients.hub import Hub
-    from hugflow.stages.build import Build
-    from hugflow.stages.status import DatasetStatus
+    from hugflow.stages.build.build import Build
+    from hugflow.stages.standing.status import DatasetStatus
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def open_request(
 
     update: at the revision's commit of now. digest: of the plan that was agreed to.
     """
-    from hugflow.stages.open import open_build
+    from hugflow.stages.planning.open_build import open_build
 
     options, hub = replace(project.options, lock_wait_s=wait_s), open_hub(project)
     return open_build(request, project.places, hub, options, update=update, digest=digest)
@@ -87,7 +87,7 @@ def choose_statuses(
     project: Project, requests: RequestSet, name: str | None
 ) -> "list[DatasetStatus]":
     """How every dataset stands, or the one called `name`; raises UsageWrong where none is."""
-    from hugflow.stages.status import read_statuses
+    from hugflow.stages.standing.status import read_statuses
 
     statuses = read_statuses(project.places, request_path_by_name(requests))
     if name is None:

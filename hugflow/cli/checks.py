@@ -19,7 +19,7 @@ from hugflow.settings import Project
 
 if TYPE_CHECKING:
     from hugflow.provenance.origin import Origin
-    from hugflow.stages.status import DatasetStatus
+    from hugflow.stages.standing.status import DatasetStatus
     from hugflow.verify.differences import Difference
 
 

@@ -7,7 +7,7 @@ from hugflow.amounts import human_bytes
 from hugflow.cli.output import print_data
 
 if TYPE_CHECKING:
-    from hugflow.stages.estimate import Compared
+    from hugflow.stages.planning.estimate import Compared
 
 WORDS = {
     "rows": "rows",

@@ -31,7 +31,7 @@ def complete_request_file(incomplete: str) -> list[str]:
 def _names() -> Iterator[str]:
     from hugflow.cli.asked import read_project_requests, request_path_by_name
     from hugflow.settings import load_project
-    from hugflow.stages.stored import list_names
+    from hugflow.stages.standing.stored import list_names
 
     project = load_project()
     yield from list_names(project.places)

@@ -2,7 +2,7 @@
 
 A command that makes rows works in a child process, forked before anything was begun. Where a fault
 in native code ends the child, another one takes its place, and has the rows that were in flight made
-apart (`hugflow.stages.rows`): the clip costs its row, and people nothing. This process waits, hands on
+apart (`hugflow.stages.making.make_rows`): the clip costs its row, and people nothing. This process waits, hands on
 the signals that it is sent, and ends as the child ends; the child never outlives it.
 
 Linux alone tells a child that its parent has gone. Elsewhere there is one process, and the same

@@ -27,10 +27,10 @@ from hugflow.cli.requests import read_add_request
 from hugflow.errors import UsageWrong
 from hugflow.requests.collect import AddFile
 from hugflow.settings import Project
-from hugflow.stages.retries import ask_retry
+from hugflow.stages.standing.retry_records import ask_retry
 
 if TYPE_CHECKING:
-    from hugflow.stages.build import Build
+    from hugflow.stages.build.build import Build
     from hugflow.stages.sync import Synced
 
 log = logging.getLogger(__name__)
@@ -128,11 +128,11 @@ def _sync(
 ) -> dict[str, Any]:
     """Make what is missing, tell of it, and give its entry in the JSON."""
     # Not before a request is known to be sound: these bring in the heavy libraries.
-    from hugflow.stages.estimate import compare, read_estimate
-    from hugflow.stages.removed import forget_removed
-    from hugflow.stages.safe import safe_rows_of
+    from hugflow.stages.planning.estimate import compare, read_estimate
+    from hugflow.stages.standing.removal_records import forget_removed
     from hugflow.stages.sync import sync_dataset
-    from hugflow.stages.tracking import Tracker
+    from hugflow.stages.telling.rows_safe import safe_rows_of
+    from hugflow.stages.telling.tracker import Tracker
 
     with safe_rows_of(project.places, add.request.name):
         build = open_request(project, add.request, wait_s=wait_s, digest=digest)
@@ -195,8 +195,8 @@ def _make_sample(
 
 def _preview(project: Project, add: AddFile, *, as_json: bool) -> dict[str, Any]:
     """Tell what a sync would make, and give its entry in the JSON."""
-    from hugflow.stages.preview import preview_sync
-    from hugflow.stages.status import read_status
+    from hugflow.stages.planning.preview import preview_sync
+    from hugflow.stages.standing.status import read_status
 
     places = project.places
     preview = preview_sync(add.request, places, open_hub(project), project.options)

@@ -144,7 +144,7 @@ def _wait_for_dataset(
     project_root: Path, port: int, dagster: "subprocess.Popen[bytes]", root: Path
 ) -> str:
     """Tell what happens until the link stands and the run has ended; gives the dataset's name."""
-    from hugflow.stages.status import read_statuses
+    from hugflow.stages.standing.status import read_statuses
 
     places = load_project(project_root, {}).places
     told = ""

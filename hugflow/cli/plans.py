@@ -20,8 +20,8 @@ from hugflow.cli.requests import read_add_request
 from hugflow.errors import HugflowError
 
 if TYPE_CHECKING:
-    from hugflow.stages.build import Build
-    from hugflow.stages.estimate import Estimate
+    from hugflow.stages.build.build import Build
+    from hugflow.stages.planning.estimate import Estimate
 
 
 def plan(
@@ -48,7 +48,7 @@ def plan(
     place of the old one when it is complete, and files that stayed the same are not fetched again.
     """
     # Not before it is called: it brings in the heavy libraries.
-    from hugflow.stages.estimate import estimate
+    from hugflow.stages.planning.estimate import estimate
 
     project = open_project()
     entries: list[dict[str, Any]] = []
@@ -81,7 +81,7 @@ def plan(
 def _summarise(file: Path, build: "Build", estimated: "Estimate | None") -> dict[str, Any]:
     """The entry of a plan in the JSON."""
     from hugflow.shards.plan import plan_digest, plan_summary
-    from hugflow.stages.status import read_status
+    from hugflow.stages.standing.status import read_status
 
     summary = plan_summary(build.plan, hours=estimated.hours if estimated is not None else None)
     return {

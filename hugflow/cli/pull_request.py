@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hugflow.clients.github import GitHub
     from hugflow.notify.conversation import PullRequest
     from hugflow.requests.policy import Policy
-    from hugflow.stages.options import Options
+    from hugflow.stages.build.options import Options
 
 log = logging.getLogger(__name__)
 

@@ -84,7 +84,7 @@ def undo(
         _list_trash(places, as_json=as_json)
         return
     from hugflow.removal.undo import bring_back
-    from hugflow.stages.status import read_status
+    from hugflow.stages.standing.status import read_status
 
     requests = request_path_by_name(read_project_requests(project))
     if bring_back(places, name, wait_s=wait_s) is None:
@@ -185,7 +185,7 @@ def _ask(name: str) -> None:
 
 def _asking(asked: _Asked) -> tuple[str, ...]:
     """Digests of the requests that ask for the dataset now: the file's, the work tree's, main's."""
-    from hugflow.stages.removed import asking_digests
+    from hugflow.stages.standing.removal_records import asking_digests
 
     project, request, identity = asked.project, asked.request, asked.identity
     digests = {request.digest} if isinstance(request, AddRequest) else set()
@@ -228,7 +228,7 @@ def _to_json(file: Path, removal: "Removal") -> dict[str, Any]:
 def _tell_nothing(places: Places, file: Path, identity: Identity | None, *, as_json: bool) -> None:
     name = identity.name if identity is not None else None
     if as_json:
-        from hugflow.stages.status import read_status
+        from hugflow.stages.standing.status import read_status
 
         state = read_status(places, name).state if name is not None else "removed"
         print_json({"datasets": [{"name": name, "request": str(file), "state": state}]})
@@ -296,7 +296,7 @@ def _print_table(entries: Sequence["TrashEntry"]) -> None:
 
 def _nothing_to_bring_back(places: Places, name: str, requests: Iterable[str]) -> HugflowError:
     """The error for a name that the trash has nothing of; for a slip, with the nearest name."""
-    from hugflow.stages.stored import list_names
+    from hugflow.stages.standing.stored import list_names
     from hugflow.store.trash import read_entries
 
     removed = sorted({entry.name for entry in read_entries(places)})

@@ -187,7 +187,7 @@ def _read_states(files: Sequence[AddFile]) -> dict[str, str]:
         places = load_project().places
     except HugflowError:
         return {file.path: "pending" for file in files}
-    from hugflow.stages.status import read_status
+    from hugflow.stages.standing.status import read_status
 
     return {file.path: read_status(places, file.request.name).state for file in files}
 

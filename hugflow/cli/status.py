@@ -19,7 +19,7 @@ from hugflow.settings import Project
 from hugflow.store.layout import Places
 
 if TYPE_CHECKING:
-    from hugflow.stages.status import DatasetStatus
+    from hugflow.stages.standing.status import DatasetStatus
 
 WATCH_EVERY_S = 2.0
 CLEAR_SCREEN = "\x1b[2J\x1b[H"
@@ -90,7 +90,7 @@ def _show(
 def _statistics_lines(places: Places, name: str) -> list[str]:
     """What was measured of a complete dataset, a line for each figure; empty before."""
     from hugflow.exports.statistics import from_json, render_lines
-    from hugflow.stages.manifest import read_manifest
+    from hugflow.stages.tree.manifest import read_manifest
 
     manifest = read_manifest(places.dataset(name).manifest) or {}
     statistics = from_json(manifest.get("statistics"))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from hugflow.ci.job import Made
     from hugflow.ci.planning import Proposal
     from hugflow.notify.conversation import Line, PullRequest, Service
-    from hugflow.stages.build import Build
+    from hugflow.stages.build.build import Build
     from hugflow.stages.sync import Synced
 
 log = logging.getLogger(__name__)
@@ -142,8 +142,8 @@ def _tell(run: Run, proposal: "Proposal", made: "Made") -> list[dict[str, Any]]:
 
 
 def _entry(line: "Line", build: "Build | None", synced: "Synced | None") -> dict[str, Any]:
-    from hugflow.stages.estimate import compare, read_estimate
-    from hugflow.stages.manifest import read_manifest
+    from hugflow.stages.planning.estimate import compare, read_estimate
+    from hugflow.stages.tree.manifest import read_manifest
 
     state = "completed" if synced is not None else line.state
     entry: dict[str, Any] = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from hugflow.doctor.findings import Finding, Patient, of_error, ok, problem, warning
 from hugflow.errors import SettingInvalid
 from hugflow.requests.grammar import BYTES_PER_GB
-from hugflow.stages.measure import measure_storage
+from hugflow.stages.standing.measure import measure_storage
 
 OLDEST_PYTHON = (3, 11)
 FEW_BYTES = 10 * 10**9

@@ -11,10 +11,10 @@ from hugflow.ledger.journal import Outcome, RowMade, read_journal
 from hugflow.provenance.origin import Origin
 from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.plans import read_current_plan, read_plan
-from hugflow.stages.failures import read_failed_rows
-from hugflow.stages.indexed import read_indexed
-from hugflow.stages.manifest import read_manifest
-from hugflow.stages.status import read_status
+from hugflow.stages.standing.status import read_status
+from hugflow.stages.tree.failures import read_failed_rows
+from hugflow.stages.tree.index_rows import read_indexed
+from hugflow.stages.tree.manifest import read_manifest
 from hugflow.store.layout import DatasetFolder, Places
 
 _JSON_NAME = re.compile(r"(0|[1-9][0-9]{0,17})\.json")

@@ -10,7 +10,7 @@ from hugflow.errors import HugflowError, UsageWrong
 from hugflow.provenance.known import KnownDataset
 from hugflow.provenance.origin import Origin
 from hugflow.requests.catalog import read_catalog
-from hugflow.stages.stored import list_names
+from hugflow.stages.standing.stored import list_names
 from hugflow.store.layout import Places
 
 _ROW_OF_NAME = re.compile(r"(?P<name>[^/#]+)#(?P<row>[0-9]{1,18})")

@@ -6,7 +6,7 @@ from pathlib import Path
 from hugflow.errors import CannotWrite, HugflowError, StateUnreadable
 from hugflow.requests.model import Identity
 from hugflow.shards.plans import read_current_plan
-from hugflow.stages.manifest import load_manifest, manifest_identity, read_manifest
+from hugflow.stages.tree.manifest import load_manifest, manifest_identity, read_manifest
 from hugflow.store.layout import Places
 from hugflow.store.trash import is_folder, stands
 

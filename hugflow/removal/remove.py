@@ -28,11 +28,11 @@ from hugflow.removal.undo import restore
 from hugflow.removal.uses import Use, find_uses, refuse_used
 from hugflow.requests.collect import match_removal
 from hugflow.requests.model import Identity, RemoveRequest
-from hugflow.stages.alone import hold_whole
-from hugflow.stages.measure import Measured, measure_dataset
-from hugflow.stages.removed import Removed, read_removed, write_removed
-from hugflow.stages.status import read_status
-from hugflow.stages.stored import read_planned, read_stored
+from hugflow.stages.standing.measure import Measured, measure_dataset
+from hugflow.stages.standing.removal_records import Removed, read_removed, write_removed
+from hugflow.stages.standing.status import read_status
+from hugflow.stages.standing.stored import read_planned, read_stored
+from hugflow.stages.tree.exclusive import hold_whole
 from hugflow.store.atomic import disk_errors, sync_folder
 from hugflow.store.layout import Places
 from hugflow.store.trash import (

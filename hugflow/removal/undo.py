@@ -9,8 +9,8 @@ from hugflow.audit import Deed, record, this_user
 from hugflow.errors import HugflowError, StateUnreadable
 from hugflow.ledger.progress import read_progress
 from hugflow.removal.ours import refuse_away
-from hugflow.stages.alone import hold_whole
-from hugflow.stages.removed import forget_removed, keep, read_removed
+from hugflow.stages.standing.removal_records import forget_removed, keep, read_removed
+from hugflow.stages.tree.exclusive import hold_whole
 from hugflow.store.layout import Places
 from hugflow.store.links import check_link, link
 from hugflow.store.trash import (

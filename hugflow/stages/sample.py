@@ -8,13 +8,13 @@ from typing import Any
 from hugflow.clients.hub import Hub
 from hugflow.ledger.journal import Outcome
 from hugflow.requests.model import AddRequest
-from hugflow.stages.build import Build
-from hugflow.stages.make import ShardDone, ShardFailed, make_shards
-from hugflow.stages.open import find_plan
-from hugflow.stages.options import Options
-from hugflow.stages.processed import finish_sample
+from hugflow.stages.build.build import Build
+from hugflow.stages.build.options import Options
+from hugflow.stages.making.make_shards import ShardDone, ShardFailed, make_shards
+from hugflow.stages.planning.open_build import find_plan
+from hugflow.stages.publishing.publish import finish_sample
 from hugflow.stages.sync import ShardsFailed
-from hugflow.stages.trees import refuse_linked
+from hugflow.stages.tree.exchange import refuse_linked
 from hugflow.store.layout import Places
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from hugflow.errors import HugflowError, StageMissing
 from hugflow.ledger.journal import Outcome
-from hugflow.stages.build import Build
-from hugflow.stages.make import ShardDone, ShardFailed, make_shards
-from hugflow.stages.processed import Published, publish
-from hugflow.stages.tracking import Tracker
+from hugflow.stages.build.build import Build
+from hugflow.stages.making.make_shards import ShardDone, ShardFailed, make_shards
+from hugflow.stages.publishing.publish import Published, publish
+from hugflow.stages.telling.tracker import Tracker
 
 log = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from hugflow.ledger.journal import Outcome, RowMade, read_journal
 from hugflow.ledger.markers import read_marker
 from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_current_id, read_plan
-from hugflow.stages.complete import render_failures
-from hugflow.stages.failures import read_failed_rows
-from hugflow.stages.indexed import read_indexed
-from hugflow.stages.manifest import render_source
+from hugflow.stages.publishing.tree_files import render_failures
+from hugflow.stages.tree.failures import read_failed_rows
+from hugflow.stages.tree.index_rows import read_indexed
+from hugflow.stages.tree.manifest import render_source
 from hugflow.store.atomic import is_file, read_file
 from hugflow.store.layout import DatasetFolder, Places
 from hugflow.store.trash import is_folder, stands

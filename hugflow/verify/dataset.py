@@ -18,7 +18,7 @@ from hugflow.errors import StateUnreadable
 from hugflow.ledger.journal import Outcome
 from hugflow.ledger.progress import read_progress
 from hugflow.shards.plans import read_current_id
-from hugflow.stages.manifest import find_misfit, load_manifest
+from hugflow.stages.tree.manifest import find_misfit, load_manifest
 from hugflow.store.atomic import is_file
 from hugflow.store.layout import Places
 from hugflow.store.links import is_linked

@@ -9,8 +9,8 @@ from hugflow.ledger.journal import Outcome, RowMade, read_journal
 from hugflow.ledger.markers import read_marker
 from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_current_id, read_plan
-from hugflow.stages.manifest import read_manifest
-from hugflow.stages.trees import read_standing
+from hugflow.stages.tree.exchange import read_standing
+from hugflow.stages.tree.manifest import read_manifest
 from hugflow.store.layout import DatasetFolder, Places
 from hugflow.store.trash import is_folder, stands
 from hugflow.verify.differences import Difference, Finder

@@ -18,7 +18,7 @@ from hugflow.errors import StateUnreadable
 from hugflow.redact import in_a_line
 from hugflow.rows.record import json_names
 from hugflow.shards.features import index_names
-from hugflow.stages.indexed import PIECE_ROWS
+from hugflow.stages.tree.index_rows import PIECE_ROWS
 
 # Where numbers were published as 64 bits and the index has 32.
 _RELATIVE, _SMALLEST = 1e-6, 1e-37

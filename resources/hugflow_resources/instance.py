@@ -15,12 +15,12 @@ from typing import Any
 
 import dagster as dg
 import yaml
-from dagster._core.instance.ref import InstanceRef
 
 from hugflow.errors import HugflowError, UsageWrong
 from hugflow.settings import load_project
 from hugflow.store.atomic import make_folder
 from hugflow.store.locks import hold
+from hugflow_resources.dagster_private import InstanceRef
 
 CONFIG_FILE = "dagster.yaml"
 BASE_FOLDER = Path(".hugflow-state") / "dagster"

@@ -11,7 +11,7 @@ from hugflow.requests.grammar import bad_rows_setting
 from hugflow.requests.policy import Policy, PolicyInvalid, policy_unreadable, read_main_policy
 from hugflow.requests.problems import Problem
 from hugflow.settings import Project
-from hugflow.stages.options import Options
+from hugflow.stages.build.options import Options
 from hugflow.store.layout import Places
 from hugflow.store.locks import FOR_EVER
 from hugflow_resources.alive import show_alive

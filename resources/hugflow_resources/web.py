@@ -12,14 +12,11 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-import dagster as dg
 import uvicorn
-from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._core.workspace.load_target import WorkspaceFileTarget
-from dagster_webserver.app import create_app_from_workspace_process_context
 
 from hugflow.guard.asgi import Guard
 from hugflow.guard.rules import Rules, known_hosts
+from hugflow_resources.dagster_private import open_web_app
 from hugflow_resources.instance import open_instance
 
 POLL_MS = 2000
@@ -30,14 +27,8 @@ def serve(workspace: Path, host: str, port: int, rules: Rules) -> None:
     """Serve the web UI of the project in the working directory until a signal ends it."""
     with (
         open_instance(Path.cwd()) as instance,
-        WorkspaceProcessContext(
-            instance,
-            version=dg.__version__,
-            read_only=False,
-            workspace_load_target=WorkspaceFileTarget([str(workspace)]),
-        ) as context,
+        open_web_app(instance, workspace, POLL_MS) as app,
     ):
-        app = create_app_from_workspace_process_context(context, "", POLL_MS)
         uvicorn.run(
             Guard(app, rules),
             host=host,

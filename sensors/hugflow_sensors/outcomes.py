@@ -22,9 +22,9 @@ from hugflow.notify.notices import notice_times
 from hugflow.requests.catalog import Catalog, read_catalog
 from hugflow.requests.collect import ParsedFiles, RequestSet, parse_files
 from hugflow.shards.plans import read_current_plan
-from hugflow.stages.asked import read_asked
-from hugflow.stages.estimate import read_estimate
-from hugflow.stages.noticed import correct_notice, plan_facts
+from hugflow.stages.planning.estimate import read_estimate
+from hugflow.stages.standing.settled_requests import read_asked
+from hugflow.stages.telling.idle_notices import correct_notice, plan_facts
 from hugflow.store.layout import Places
 from hugflow_resources.notices import Notices
 from hugflow_resources.storage import Storage

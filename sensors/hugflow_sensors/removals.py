@@ -13,7 +13,7 @@ from hugflow.requests.collect import RemovalFile, is_unconfirmed
 from hugflow.requests.model import Identity
 from hugflow.requests.policy import Policy
 from hugflow.requests.problems import show_path
-from hugflow.stages.removed import is_kept
+from hugflow.stages.standing.removal_records import is_kept
 from hugflow.store.layout import Places
 from hugflow_sensors.runs import stop_run
 

@@ -12,7 +12,7 @@ import dagster as dg
 from hugflow.errors import HugflowError
 from hugflow.requests.catalog import Catalog, read_catalog, write_catalog
 from hugflow.requests.collect import AddFile
-from hugflow.stages.asked import read_asked
+from hugflow.stages.standing.settled_requests import read_asked
 from hugflow.store.layout import Places
 from hugflow_resources.hub import HubResource
 from hugflow_resources.requests_repo import RequestsRepo

@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-from dagster._core.storage.tags import WILL_RETRY_TAG
 
 from hugflow.shards.plan import Plan
 from hugflow.store.layout import Places
+from hugflow_assets.reporting.materializations import STAGES
 from hugflow_resources.alive import forget_run, is_dead
-from hugflow_resources.materializations import STAGES
+from hugflow_resources.dagster_private import NOT_FINISHED_STATUSES, WILL_RETRY_TAG
 from hugflow_resources.tags import DATASET_TAG, PLAN_TAG, REQUEST_TAG, STOPPED_TAG
 from hugflow_sensors.decide import Ending, PastRun
 

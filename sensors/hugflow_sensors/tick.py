@@ -18,16 +18,16 @@ from hugflow.requests.model import AddRequest, RemoveRequest
 from hugflow.requests.policy import Policy, read_main_policy
 from hugflow.requests.problems import show_path
 from hugflow.shards.plans import read_current_id, read_current_plan
-from hugflow.stages.build import Build
-from hugflow.stages.open import changed_fields, open_build
-from hugflow.stages.processed import find_undone, is_published
-from hugflow.stages.removed import is_held_back, removed_names
-from hugflow.stages.retries import read_retry_at
+from hugflow.stages.build.build import Build
+from hugflow.stages.planning.open_build import changed_fields, open_build
+from hugflow.stages.publishing.publish import find_undone, is_published
+from hugflow.stages.standing.removal_records import is_held_back, removed_names
+from hugflow.stages.standing.retry_records import read_retry_at
 from hugflow.store.links import is_linked
 from hugflow.store.trash import delete_expired
-from hugflow_resources.checks import stored_evaluations
-from hugflow_resources.forget import forget_dataset
-from hugflow_resources.materializations import STAGES, register_partitions, unrecorded
+from hugflow_assets.reporting.checks import stored_evaluations
+from hugflow_assets.reporting.forget import forget_dataset
+from hugflow_assets.reporting.materializations import STAGES, register_partitions, unrecorded
 from hugflow_resources.storage import Storage
 from hugflow_resources.tags import ATTEMPT_TAG
 from hugflow_sensors.decide import (

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from hugflow.names import op_name
-from hugflow_resources.materializations import STAGES
+from hugflow_assets.reporting.materializations import STAGES
 from tests.browser.conftest import BROKEN_ROW, HF_ID, NAME, TOKEN, WORDS
 from tests.browser.platform import Platform
 

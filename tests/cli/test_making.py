@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hugflow.stages.retries import read_retry_at
+from hugflow.stages.standing.retry_records import read_retry_at
 from hugflow.store.locks import hold
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hugflow.requests.model import AddRequest
-from hugflow.stages.removed import is_held_back
+from hugflow.stages.standing.removal_records import is_held_back
 from hugflow.store.locks import hold
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_text

@@ -17,14 +17,14 @@ import pytest
 
 from hugflow.names import op_name
 from hugflow.requests.model import AddRequest
-from hugflow.stages.build import Build
-from hugflow.stages.open import open_build
+from hugflow.stages.build.build import Build
+from hugflow.stages.planning.open_build import open_build
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_text
 from hugflow_assets.datasets import build_dataset
+from hugflow_assets.reporting.materializations import STAGES
 from hugflow_resources.hub import HubResource
-from hugflow_resources.materializations import STAGES
 from hugflow_resources.storage import Storage
 
 if TYPE_CHECKING:

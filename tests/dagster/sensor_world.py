@@ -7,8 +7,8 @@ import dagster as dg
 from hugflow.requests.catalog import read_catalog
 from hugflow.requests.collect import collect_requests
 from hugflow.settings import load_project
-from hugflow.stages.build import Build
-from hugflow.stages.open import open_build
+from hugflow.stages.build.build import Build
+from hugflow.stages.planning.open_build import open_build
 from hugflow.stages.sync import sync_dataset
 from hugflow.store.layout import Places
 from hugflow_assets.definitions import load_definitions

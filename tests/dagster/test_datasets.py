@@ -11,12 +11,12 @@ from hugflow.clients.repository import PublishedFile
 from hugflow.errors import ShardCorrupt
 from hugflow.names import group_name
 from hugflow.requests.model import AddRequest
-from hugflow.stages.processed import is_published
+from hugflow.stages.publishing.publish import is_published
 from hugflow.stages.sync import sync_dataset
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_text
 from hugflow_assets.datasets import build_dataset
-from hugflow_resources.materializations import STAGES, unrecorded
+from hugflow_assets.reporting.materializations import STAGES, unrecorded
 from tests.dagster.conftest import Dataset, failure_text
 
 MakeDataset = Callable[..., Dataset]

@@ -6,12 +6,12 @@ from pathlib import Path
 import dagster as dg
 
 from hugflow.names import op_name
-from hugflow.stages.manifest import read_manifest
-from hugflow.stages.processed import is_published
+from hugflow.stages.publishing.publish import is_published
+from hugflow.stages.tree.manifest import read_manifest
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
 from hugflow.verify.dataset import verify_dataset
-from hugflow_resources.materializations import STAGES
+from hugflow_assets.reporting.materializations import STAGES
 from tests.dagster.conftest import RANGE_END, RANGE_START, Dataset, failure_text
 
 MakeDataset = Callable[..., Dataset]

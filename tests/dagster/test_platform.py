@@ -13,8 +13,8 @@ from hugflow.store.trash import read_entries
 from hugflow.testing.faults import Match, Stall
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_tables, publish_text, speech_table
+from hugflow_assets.reporting.materializations import STAGES
 from hugflow_resources.instance import open_instance, prepare_instance
-from hugflow_resources.materializations import STAGES
 from tests.crash.codec import crashing_codec, marked_clip
 from tests.dagster.conftest import Project, wait_until
 from tests.dagster.layouts import Platform, Start, kill

@@ -14,8 +14,8 @@ from hugflow.store.layout import Places
 from hugflow.testing.faults import Match, Stall
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_tables, speech_table
+from hugflow_assets.reporting.materializations import STAGES
 from hugflow_resources.instance import open_instance
-from hugflow_resources.materializations import STAGES
 from tests.dagster.conftest import Project, free_port, kill_group, wait_until
 from tests.projects import HUGFLOW
 

@@ -9,10 +9,10 @@ from hugflow.removal.remove import Order, remove_dataset
 from hugflow.removal.undo import bring_back
 from hugflow.requests.catalog import write_catalog
 from hugflow.requests.model import AddRequest
-from hugflow.stages.retries import ask_retry
+from hugflow.stages.standing.retry_records import ask_retry
 from hugflow.store.trash import TIME_TO_LIVE, read_entries
 from hugflow.testing.hub import LoopbackHub
-from hugflow_resources.materializations import STAGES
+from hugflow_assets.reporting.materializations import STAGES
 from hugflow_resources.requests_repo import RequestsRepo
 from tests.dagster.conftest import Ask
 from tests.dagster.sensor_world import World

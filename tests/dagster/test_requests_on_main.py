@@ -8,16 +8,16 @@ import pytest
 from hugflow.removal.remove import Order, remove_dataset
 from hugflow.requests.catalog import read_catalog
 from hugflow.requests.model import AddRequest
-from hugflow.stages.build import Build
-from hugflow.stages.manifest import read_manifest
-from hugflow.stages.open import open_build
-from hugflow.stages.options import Options
-from hugflow.stages.retries import ask_retry
+from hugflow.stages.build.build import Build
+from hugflow.stages.build.options import Options
+from hugflow.stages.planning.open_build import open_build
+from hugflow.stages.standing.retry_records import ask_retry
 from hugflow.stages.sync import sync_dataset
+from hugflow.stages.tree.manifest import read_manifest
 from hugflow.testing.hub import LoopbackHub
+from hugflow_assets.reporting.checks import MEANING_BY_CHECK
 from hugflow_resources import alive
 from hugflow_resources.alive import show_alive
-from hugflow_resources.checks import MEANING_BY_CHECK
 from hugflow_resources.hub import HubResource
 from hugflow_resources.tags import PLAN_TAG
 from hugflow_sensors import tick as tick_module
@@ -176,7 +176,7 @@ def test_only_what_is_missing_on_disk_is_asked_for(world: World, ask: Ask):
     name = ask(shards=4)
     world.tick_after_push()
     build = world.build(name)
-    from hugflow.stages.make import make_shards
+    from hugflow.stages.making.make_shards import make_shards
 
     list(make_shards(build, build.plan.shards[:1]))
     list(make_shards(build, build.plan.shards[3:]))

@@ -10,8 +10,8 @@ import dagster as dg
 import pytest
 
 from hugflow.testing.hub import LoopbackHub
+from hugflow_assets.reporting.materializations import STAGES
 from hugflow_resources.instance import open_instance
-from hugflow_resources.materializations import STAGES
 from tests.dagster.conftest import Project, free_port, kill_group, project, wait_until
 from tests.e2e.conftest import HF_ID, NAME
 from tests.trees import read_tree

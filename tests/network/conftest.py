@@ -16,8 +16,8 @@ from huggingface_hub.constants import HF_HUB_CACHE
 from hugflow.clients import session
 from hugflow.clients.hub import Hub
 from hugflow.requests.model import AddRequest
-from hugflow.stages.open import open_build
-from hugflow.stages.options import Options
+from hugflow.stages.build.options import Options
+from hugflow.stages.planning.open_build import open_build
 from hugflow.stages.sync import sync_dataset
 from hugflow.store.layout import Places
 from hugflow.testing.faults import Match

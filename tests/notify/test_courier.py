@@ -15,7 +15,7 @@ from hugflow.notify.deliver import deliver_all
 from hugflow.notify.outbox import finish_conversation
 from hugflow.notify.telling import Pace, utc_now
 from hugflow.stages.sync import sync_dataset
-from hugflow.stages.tracking import Tracker
+from hugflow.stages.telling.tracker import Tracker
 from hugflow.store.layout import Places
 from hugflow.testing.faults import Match, Stall, Status
 from hugflow.testing.github import LoopbackGitHub

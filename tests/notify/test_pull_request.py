@@ -18,12 +18,12 @@ from hugflow.notify.outbox import finish_conversation, open_conversation
 from hugflow.notify.senders import Senders, open_senders
 from hugflow.notify.telling import Pace
 from hugflow.requests.collect import collect_requests
-from hugflow.stages.build import Build
-from hugflow.stages.noticed import plan_facts
-from hugflow.stages.open import open_build
-from hugflow.stages.options import Options
+from hugflow.stages.build.build import Build
+from hugflow.stages.build.options import Options
+from hugflow.stages.planning.open_build import open_build
 from hugflow.stages.sync import sync_dataset
-from hugflow.stages.tracking import Tracker
+from hugflow.stages.telling.idle_notices import plan_facts
+from hugflow.stages.telling.tracker import Tracker
 from hugflow.store.layout import Places
 from hugflow.testing.github import LoopbackGitHub
 from hugflow.testing.hub import LoopbackHub

@@ -11,8 +11,8 @@ from hugflow.provenance.known import NobodyKnows
 from hugflow.provenance.origin import Origin
 from hugflow.provenance.why import explain
 from hugflow.requests.catalog import Asked, Catalog, write_catalog
-from hugflow.stages.build import Build
-from hugflow.stages.make import make_shards
+from hugflow.stages.build.build import Build
+from hugflow.stages.making.make_shards import make_shards
 from hugflow.stages.sync import sync_dataset
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub

@@ -23,18 +23,18 @@ from hugflow.removal.remove import Order, find_meant, plan_removal, remove_datas
 from hugflow.removal.undo import CannotBringBack, bring_back
 from hugflow.removal.uses import DatasetInUse, Use, UsesUnknown, find_uses
 from hugflow.requests.model import AddRequest, Identity, RemoveRequest
-from hugflow.stages.build import Build, hold_dataset
-from hugflow.stages.make import make_shards
-from hugflow.stages.options import Options
-from hugflow.stages.removed import (
+from hugflow.stages.build.build import Build, hold_dataset
+from hugflow.stages.build.options import Options
+from hugflow.stages.making.make_shards import make_shards
+from hugflow.stages.sample import make_sample, open_sample
+from hugflow.stages.standing.removal_records import (
     asking_digests,
     forget_removed,
     is_held_back,
     read_removed,
     write_removed,
 )
-from hugflow.stages.sample import make_sample, open_sample
-from hugflow.stages.status import read_status, read_statuses
+from hugflow.stages.standing.status import read_status, read_statuses
 from hugflow.stages.sync import sync_dataset
 from hugflow.store.layout import Places
 from hugflow.store.trash import TrashEntry, delete_expired, latest_entry, read_entries

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from hugflow.shards.sample import MOST_BYTES, MOST_FILE_BYTES, SampledFile, read_sample
-from hugflow.stages.build import Build
+from hugflow.stages.build.build import Build
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_tables
 from tests.builds import OpenFor

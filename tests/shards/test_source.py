@@ -11,7 +11,7 @@ from hugflow.clients.hub import Hub
 from hugflow.errors import HubUnavailable, HugflowError, RequestInvalid
 from hugflow.shards.plan import Plan, PlanRequest, from_json, plan_summary, to_json
 from hugflow.shards.resolve import Asked, fetch_plan
-from hugflow.stages.manifest import render_source
+from hugflow.stages.tree.manifest import render_source
 from hugflow.testing.faults import Match, Status
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.layouts import publish_audiofolder, publish_conversion, publish_script

@@ -21,10 +21,10 @@ from hugflow.errors import (
 )
 from hugflow.ledger.journal import Journal, Outcome, RowMade, read_journal
 from hugflow.ledger.progress import read_progress
-from hugflow.stages.make import make_shards
-from hugflow.stages.options import Options
-from hugflow.stages.processed import publish
-from hugflow.stages.status import read_status
+from hugflow.stages.build.options import Options
+from hugflow.stages.making.make_shards import make_shards
+from hugflow.stages.publishing.publish import publish
+from hugflow.stages.standing.status import read_status
 from hugflow.stages.sync import ShardsFailed, sync_dataset
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from hugflow.ledger.journal import RowMade, read_journal
-from hugflow.stages.build import Build
-from hugflow.stages.make import make_shards
-from hugflow.stages.status import read_status
+from hugflow.stages.build.build import Build
+from hugflow.stages.making.make_shards import make_shards
+from hugflow.stages.standing.status import read_status
 from hugflow.stages.sync import sync_dataset
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hugflow.ledger.journal import RowMade
-from hugflow.stages.build import Build
+from hugflow.stages.build.build import Build
 from hugflow.stages.sync import sync_dataset
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub

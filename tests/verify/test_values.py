@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 
 from hugflow.exports.index import ROWS_PER_GROUP
-from hugflow.stages.build import Build
+from hugflow.stages.build.build import Build
 from hugflow.stages.sync import sync_dataset
 from hugflow.store.layout import Places
 from hugflow.testing.column_types import foreign_columns, publish_type

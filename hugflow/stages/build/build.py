@@ -1,0 +1,95 @@
+"""One dataset's build: what is to be made, where, and how. Every stage takes it."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from hugflow.clients.hub import Hub
+from hugflow.requests.grammar import BadRowBudget
+from hugflow.requests.model import AddRequest
+from hugflow.shards.plan import Plan, Shard
+from hugflow.stages.build.options import Options
+from hugflow.stages.build.predecessor import Predecessor
+from hugflow.store.layout import DatasetFolder, DatasetState, Places
+from hugflow.store.locks import FOR_EVER, hold
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One dataset under one plan, with the places and the Hub it is made from.
+
+    folder: the tree that its rows go into. predecessor: what can be taken over from the tree that
+    stands, where that is another one. sample_rows: how many rows, from the first, a sample is made
+    of; None for a dataset.
+    """
+
+    request: AddRequest
+    plan: Plan
+    places: Places
+    hub: Hub
+    options: Options
+    folder: DatasetFolder
+    predecessor: Predecessor | None = None
+    sample_rows: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The dataset's name."""
+        return self.plan.dataset
+
+    @property
+    def state(self) -> DatasetState:
+        """Ledger, raw bytes and locks under this plan; a sample has a ledger of its own."""
+        if self.sample_rows is None:
+            return self.places.state(self.name, self.plan.id)
+        return self.places.sample_state(self.name, self.plan.id, self.sample_rows)
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """The shards that have rows to be made."""
+        if self.sample_rows is None:
+            return self.plan.shards
+        return tuple(shard for shard in self.plan.shards if self.rows_of(shard))
+
+    @property
+    def rows(self) -> int:
+        """Rows to be made in all."""
+        return sum(len(self.rows_of(shard)) for shard in self.shards)
+
+    @property
+    def tree(self) -> str:
+        """The tree's final place as a row's JSON says it: `datasets/<name>` [004]."""
+        root = self.places.storage_root
+        final = self.folder if self.sample_rows is not None else self.places.dataset(self.name)
+        return f"{root.name}/{final.root.relative_to(root).as_posix()}"
+
+    def rows_of(self, shard: Shard) -> range:
+        """Numbers of the rows to be made of a shard."""
+        if self.sample_rows is None:
+            return shard.row_range
+        return range(shard.first_row, min(shard.row_range.stop, self.sample_rows))
+
+    @property
+    def max_bad_rows(self) -> BadRowBudget:
+        """The budget in force: the request's, else the setting's."""
+        return (
+            self.options.max_bad_rows
+            if self.request.max_bad_rows is None
+            else self.request.max_bad_rows
+        )
+
+    def hold_shard(self, shard: Shard) -> AbstractContextManager[None]:
+        """Be the one writer of a shard; raises Locked."""
+        lock = self.state.shard_lock(shard.name)
+        what = f"shard {shard.name} of {self.name}"
+        return hold(lock, what, wait_s=self.options.lock_wait_s)
+
+    def hold_dataset(self) -> AbstractContextManager[None]:
+        """Be the one who plans, publishes or removes; raises Locked."""
+        return hold_dataset(self.places, self.name, self.options)
+
+
+def hold_dataset(places: Places, name: str, options: Options) -> AbstractContextManager[None]:
+    """Hold the short lock of a dataset; raises Locked."""
+    is_for_ever = options.lock_wait_s == FOR_EVER
+    wait_s = FOR_EVER if is_for_ever else max(options.lock_wait_s, options.short_wait_s)
+    return hold(places.dataset_lock(name), f"the dataset {name}", wait_s=wait_s)

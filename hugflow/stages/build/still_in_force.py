@@ -1,0 +1,38 @@
+"""Whether the rows of a build are still asked for, and where they lie by now."""
+
+from dataclasses import replace
+
+from hugflow.errors import PlanOutOfDate
+from hugflow.shards.plans import read_current_id
+from hugflow.stages.build.build import Build
+from hugflow.stages.tree.exchange import find_tree
+
+
+def refuse_superseded(build: Build) -> None:
+    """Raise PlanOutOfDate when another plan came into force, or the dataset was removed meanwhile.
+
+    A sample hinders nothing, and is made to its end.
+    """
+    if build.sample_rows is not None:
+        return
+    current = read_current_id(build.places, build.name)
+    if current is None:
+        raise PlanOutOfDate(
+            f"{build.name}: it was removed meanwhile",
+            why=f"the rows of the plan {build.plan.id} were made, and it is not in force any more",
+            mend="run the same command again to have the dataset made anew",
+        )
+    if current != build.plan.id:
+        raise PlanOutOfDate(
+            f"{build.name}: another plan is in force by now",
+            why=f"the rows of the plan {build.plan.id} were made, and {current} is asked for",
+            mend="run the same command again: it makes what is asked for now",
+        )
+
+
+def relocated(build: Build) -> Build:
+    """The build with its tree where it lies now: another run may have put it in its place."""
+    if build.sample_rows is not None:
+        return build
+    folder = find_tree(build.places, build.plan, build.folder)
+    return build if folder == build.folder else replace(build, folder=folder, predecessor=None)

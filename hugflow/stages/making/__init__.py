@@ -1,0 +1,1 @@
+"""Making the rows of a shard: fetch, decode, encode, write, commit."""

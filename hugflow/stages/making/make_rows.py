@@ -1,0 +1,342 @@
+"""The row path: fetched shard -> MP3 and JSON files, a batch at a time.
+
+Rows are encoded in threads (the codecs release the interpreter's lock) and written to temporary
+files there. A batch is then committed as one: MP3s to the disk and under their names, then JSONs,
+then the journal. Encoding goes on meanwhile. A kill costs the rows between the two.
+
+A clip may crash a codec, and the process with it. Which rows are being encoded is noted all along,
+so the next process knows which they were, and has them made apart.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+
+from hugflow.audio.apart import Apart
+from hugflow.audio.bad import CRASHED, AudioBad
+from hugflow.audio.convert import Converter
+from hugflow.audio.mp3 import Mp3
+from hugflow.errors import HugflowError
+from hugflow.ledger.flight import Flight
+from hugflow.ledger.journal import Journal, Outcome, RowFailed, RowMade
+from hugflow.rows.audio import audio_value, may_be_path, path_of
+from hugflow.rows.record import NOT_TEXT, column_values, render_row
+from hugflow.shards.features import column_features
+from hugflow.shards.plan import Shard
+from hugflow.shards.read import read_rows
+from hugflow.shards.stems import FILENAME_COLUMN, row_stem, to_filenames
+from hugflow.stages.build.build import Build
+from hugflow.stages.making.quota import Quota
+from hugflow.stages.making.repository_clips import RepositoryFiles
+from hugflow.store.atomic import Written, commit, discard, disk_errors, write_temporary
+
+log = logging.getLogger(__name__)
+
+BATCH_ROWS = 64
+BATCH_BYTES = 32 << 20
+BATCH_SECONDS = 2.0
+ROWS_AHEAD_PER_WORKER = 4
+AHEAD_BYTES = 64 << 20
+MOST_NAMED = 10
+
+
+@dataclass(slots=True)
+class Risk:
+    """Which rows of a run are made apart.
+
+    Those up to `last_suspect`, the last one that was in flight when a process died: broken memory
+    may crash it a few rows later than the clip that broke it. Once a codec has crashed, all rows:
+    where there is one such clip there are others, and each would cost a process.
+    """
+
+    last_suspect: int = -1
+    has_crashed: bool = False
+
+    def of(self, row: int) -> bool:
+        """Whether a row may crash a codec."""
+        return self.has_crashed or row <= self.last_suspect
+
+    def found(self, row: int) -> None:
+        """Take note that one did."""
+        if not self.has_crashed:
+            log.warning("row %d crashes the codecs; from here on rows are made apart", row)
+        self.has_crashed = True
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Which files of a row are to be written; `made` is what is known of it already."""
+
+    mp3: bool
+    json: bool
+    made: RowMade | None
+
+
+def make_rows(
+    build: Build,
+    shard: Shard,
+    raw_file: Path,
+    needs: Mapping[int, Needs],
+    journal: Journal,
+    quota: Quota,
+    on_rows: Callable[[Sequence[Outcome]], None],
+    *,
+    flight: Flight,
+    risk: Risk,
+) -> None:
+    """Write the files of the rows in `needs`, and a line of the journal for each.
+
+    quota: what is written is counted there. on_rows: called with the outcomes of each batch once
+    it is committed, in row order. flight: where the rows that are being encoded are noted. risk:
+    which rows are to be made apart.
+
+    A row that cannot be made is a RowFailed among the outcomes; only what concerns all rows
+    raises: DiskFull, ShardCorrupt, and the Hub's errors where clips are files of their own.
+    """
+    workers = build.options.workers
+    files = RepositoryFiles(build, shard)
+    stop = Event()
+    copy_mp3 = build.plan.request.mp3_source == "copy"
+    with (
+        closing(files),
+        closing(Apart(copy_mp3, files.open, build.folder.audio, stop)) as apart,
+        _Batches(journal, on_rows, quota) as batches,
+        ThreadPoolExecutor(workers, "rows") as pool,
+    ):
+        here = Converter(copy_mp3, files.open, build.folder.audio, stop)
+        convert = _Convert(here, apart, risk, flight)
+        ahead: deque[Future[_Row]] = deque()
+        try:
+            for rows, batch in read_rows(
+                raw_file, shard, is_wanted=lambda rows: any(row in needs for row in rows)
+            ):
+                columns, row_bytes = _Columns.of(build, batch), batch.nbytes // len(rows)
+                wanted = [(at, row) for at, row in enumerate(rows) if row in needs]
+                files.look_up(columns.paths([at for at, row in wanted if needs[row].mp3]))
+                for at, row in wanted:
+                    ahead.append(
+                        pool.submit(_make_row, build, convert, row, needs[row], columns, at)
+                    )
+                    while len(ahead) > rows_ahead(workers, row_bytes):
+                        batches.add(ahead.popleft().result())
+            while ahead:
+                batches.add(ahead.popleft().result())
+        except BaseException:
+            stop.set()
+            _abandon(ahead)
+            raise
+        finally:
+            convert.tell_anti_phase(shard)
+
+
+def rows_ahead(workers: int, row_bytes: int) -> int:
+    """How many rows may be in flight: enough to keep the workers busy, fewer of large ones."""
+    return min(workers * ROWS_AHEAD_PER_WORKER, max(workers - 1, AHEAD_BYTES // max(row_bytes, 1)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What became of a row. outdated: files of an earlier run, which it has no more."""
+
+    outcome: Outcome
+    written: tuple[Written, ...] = ()
+    outdated: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Convert:
+    """Makes a row's MP3: here, or apart where a codec may crash on it."""
+
+    here: Converter
+    apart: Apart
+    risk: Risk
+    flight: Flight
+    anti_phase: list[int] = field(default_factory=list)
+
+    def __call__(self, row: int, audio: pa.Scalar) -> Mp3:
+        mp3 = self._make(row, audio)
+        if mp3.cancels:
+            self.anti_phase.append(row)
+        return mp3
+
+    def tell_anti_phase(self, shard: Shard) -> None:
+        """Warn of rows that are nearly silent now, and were not before."""
+        if self.anti_phase:
+            rows = sorted(self.anti_phase)
+            named = ", ".join(map(str, rows[:MOST_NAMED])) + (", …" if rows[MOST_NAMED:] else "")
+            log.warning(
+                "shard %s: the channels of %d clips cancel each other out (anti-phase), so that "
+                "their MP3s are nearly silent: rows %s",
+                shard.name,
+                len(rows),
+                named,
+            )
+
+    def _make(self, row: int, audio: pa.Scalar) -> Mp3:
+        if self.risk.of(row):
+            try:
+                return self.apart(audio_value(audio))
+            except AudioBad as bad:
+                if bad.code == CRASHED:
+                    self.risk.found(row)
+                raise
+        with self.flight.row(row):
+            return self.here(audio_value(audio))
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """One Arrow batch, taken apart: audio stays in Arrow's buffers, the rest is plain values."""
+
+    audio: pa.Array | None
+    filenames: Sequence[Any] | None
+    values: Mapping[str, Sequence[Any]]
+
+    @classmethod
+    def of(cls, build: Build, batch: pa.RecordBatch) -> Self:
+        # All of it for every stage, so that each judges a row as the others do.
+        plan = build.plan
+        others = [name for name in plan.columns if name != plan.audio_column]
+        features = column_features(plan.columns, plan.features)
+        values = {name: column_values(batch.column(name), features[name]) for name in others}
+        filenames: Sequence[Any] | None = None
+        if plan.audio_column is not None and FILENAME_COLUMN in plan.columns:
+            filenames = to_filenames(batch.column(FILENAME_COLUMN))
+        audio = None if plan.audio_column is None else batch.column(plan.audio_column)
+        return cls(audio, filenames, values)
+
+    def paths(self, positions: Sequence[int]) -> list[str]:
+        """The paths of the rows whose audio is a file of its own."""
+        if self.audio is None or not may_be_path(self.audio.type):
+            return []
+        found = (path_of(self.audio[position]) for position in positions)
+        return [path for path in found if path is not None]
+
+
+def _make_row(
+    build: Build, convert: _Convert, row: int, needs: Needs, columns: _Columns, position: int
+) -> _Row:
+    """Encode one row and write its temporary files; runs in a worker thread."""
+    filename = columns.filenames[position] if columns.filenames is not None else None
+    stem = row_stem(row, filename, build.plan.stem_suffixes)
+    values = {name: column[position] for name, column in columns.values.items()}
+    not_text = [name for name, value in values.items() if value is NOT_TEXT]
+    # A line of the journal that names another row's file is no knowledge of this row.
+    made = needs.made if needs.made is not None and needs.made.stem == stem else None
+    outdated = _files_of(build, made) if made is not None else ()
+    if not_text:
+        failed = RowFailed(row, "text_not_utf8", f"the column {not_text[0]!r} is not UTF-8")
+        return _Row(failed, outdated=outdated)
+    written: list[Written] = []
+    try:
+        if columns.audio is not None and (needs.mp3 or made is None or made.audio is None):
+            json_bytes = made.json_bytes if made is not None else None
+            try:
+                path = build.folder.audio / f"{stem}.mp3"
+                # A long MP3 waits on the same disk.
+                with disk_errors(path), convert(row, columns.audio[position]) as mp3:
+                    written.append(write_temporary(path, mp3.pieces()))
+            except AudioBad as bad:
+                return _Row(RowFailed(row, bad.code, bad.message), outdated=outdated)
+            made = RowMade(row, stem, mp3.size_bytes, json_bytes, mp3.info)
+        elif made is None:
+            made = RowMade(row, stem, None, None, None)
+        if needs.json:
+            text = render_row(build.plan, build.tree, made, values)
+            written.append(write_temporary(build.folder.json / f"{row}.json", text))
+            made = RowMade(row, stem, made.mp3_bytes, len(text), made.audio)
+    except BaseException:
+        discard(written)
+        raise
+    return _Row(made, tuple(written))
+
+
+def _files_of(build: Build, made: RowMade) -> tuple[Path, ...]:
+    return (build.folder.json / f"{made.row}.json", build.folder.audio / f"{made.stem}.mp3")
+
+
+def _abandon(ahead: deque["Future[_Row]"]) -> None:
+    """Forget rows that were begun and will not be committed."""
+    for future in ahead:
+        future.cancel()
+    for future in ahead:
+        if not future.cancelled() and future.exception() is None:
+            discard(future.result().written)
+
+
+@dataclass(slots=True)
+class _Batches:
+    """Rows gathered until they are worth a commit; one commit runs beside the encoding."""
+
+    journal: Journal
+    on_rows: Callable[[Sequence[Outcome]], None]
+    quota: Quota
+    rows: list[_Row] = field(default_factory=list)
+    size_bytes: int = 0
+    began_at: float = field(default_factory=time.monotonic)
+    committer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "commit"))
+    running: "Future[None] | None" = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            # What was made before an error of one row, or of the Hub's, is made.
+            if error is None or isinstance(error, HugflowError):
+                self._start_commit()
+            self._wait()
+        finally:
+            self.committer.shutdown()
+            for row in self.rows:
+                discard(row.written)
+
+    def add(self, row: _Row) -> None:
+        size_bytes = sum(file.size_bytes for file in row.written)
+        try:
+            self.quota.take(size_bytes)
+        except HugflowError:
+            discard(row.written)
+            raise
+        self.rows.append(row)
+        self.size_bytes += size_bytes
+        is_old = time.monotonic() - self.began_at > BATCH_SECONDS
+        if len(self.rows) >= BATCH_ROWS or self.size_bytes >= BATCH_BYTES or is_old:
+            self._start_commit()
+
+    def _start_commit(self) -> None:
+        self._wait()
+        rows, self.rows = self.rows, []
+        self.size_bytes, self.began_at = 0, time.monotonic()
+        if rows:
+            self.running = self.committer.submit(self._commit, rows)
+
+    def _wait(self) -> None:
+        running, self.running = self.running, None
+        if running is not None:
+            running.result()
+
+    def _commit(self, rows: list[_Row]) -> None:
+        files = [file for row in rows for file in row.written]
+        files.sort(key=lambda file: file.path.suffix != ".mp3")
+        commit(files)
+        for path in (path for row in rows for path in row.outdated):
+            path.unlink(missing_ok=True)
+        outcomes = [row.outcome for row in rows]
+        self.journal.append(outcomes)
+        self.on_rows(outcomes)

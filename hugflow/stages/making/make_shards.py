@@ -1,0 +1,427 @@
+"""Making the shards of a build: one path for the command line and for Dagster.
+
+For each shard, under its lock: what stands on disk, then what is missing: fetch, encode, write,
+index, mark. The next shard is fetched while this one is encoded.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+
+from hugflow.audio.bad import CRASHED
+from hugflow.errors import (
+    HubUnavailable,
+    HugflowError,
+    RequestInvalid,
+    ShardCorrupt,
+    ShardUnreadable,
+    StageMissing,
+)
+from hugflow.exports.index import write_index
+from hugflow.ledger.flight import Flight, read_flight
+from hugflow.ledger.journal import Journal, Outcome, RowFailed, RowMade
+from hugflow.ledger.markers import SHARD_STAGES, Marker, Stage, read_marker
+from hugflow.shards.plan import Shard
+from hugflow.stages.build.build import Build
+from hugflow.stages.build.still_in_force import refuse_superseded, relocated
+from hugflow.stages.making.make_rows import Needs, Risk, make_rows
+from hugflow.stages.making.mark_stages import (
+    audio_marker,
+    mark,
+    metadata_marker,
+    raw_marker,
+    unmark,
+)
+from hugflow.stages.making.quota import Quota, open_quota
+from hugflow.stages.making.raw_file import drop_raw, fetch_raw, remove_raw
+from hugflow.stages.making.reuse_shards import Reuse
+from hugflow.stages.making.rows_on_disk import ShardOnDisk, read_shard
+from hugflow.stages.publishing.publish import is_published
+from hugflow.stages.tree.exchange import refuse_linked_folders
+from hugflow.store.atomic import make_folder
+from hugflow.store.links import check_link
+
+log = logging.getLogger(__name__)
+
+# A shard that fails for itself does not stop the others; a Hub that is down stops all of them.
+UNAVAILABLE_IN_A_ROW = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ShardDone:
+    """The stages asked for are done for this shard.
+
+    markers: of those stages. new_rows: made now; 0 when all was there already.
+    """
+
+    shard: Shard
+    markers: dict[Stage, Marker]
+    new_rows: int
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShardFailed:
+    """One shard that could not be made; the others go on."""
+
+    shard: Shard
+    error: HugflowError
+
+
+def make_shards(
+    build: Build,
+    shards: Sequence[Shard],
+    stages: Collection[Stage] = SHARD_STAGES,
+    *,
+    retry_failed: bool = False,
+    force: bool = False,
+    on_rows: Callable[[Sequence[Outcome]], None] = lambda outcomes: None,
+) -> Iterator[ShardDone | ShardFailed]:
+    """Do `stages` for each of `shards`, and tell of each shard as it is finished.
+
+    stages: at least one of SHARD_STAGES. retry_failed: try the rows that failed, also of a dataset
+    that is published; of one that is not, they are always tried. force: make what `stages` make
+    anew, and nothing else, whatever stands: it is replaced file by file.
+    on_rows: called, from another thread, with each batch of rows that was committed.
+
+    Raises at once what concerns every shard: DiskFull, NotAuthorised, Locked, and HubUnavailable
+    after some in a row. Closing the iterator stops the work; what is committed stays.
+    """
+    refuse_linked_folders(build.places, build.folder)
+    for folder in (build.folder.audio, build.folder.json, build.folder.index):
+        if folder != build.folder.audio or build.plan.audio_column is not None:
+            make_folder(folder)
+    check_link(build.places.link(build.name))
+    quota = open_quota(build.places, build.options.storage_quota_bytes)
+    risk, unavailable = Risk(), 0
+    wanted = _Wanted(stages, retry_failed or force or not is_published(build), force)
+    with _Ahead(build, shards, wanted) as ahead:
+        for shard in shards:
+            try:
+                with ahead.take() as prepared:
+                    yield _make(prepared, stages, quota, on_rows, risk)
+                unavailable = 0
+            except (ShardCorrupt, RequestInvalid, StageMissing, HubUnavailable) as error:
+                unavailable = unavailable + 1 if isinstance(error, HubUnavailable) else 0
+                if unavailable >= UNAVAILABLE_IN_A_ROW:
+                    raise
+                # In one line: whoever asked for the shards is told it whole at the end.
+                log.error("shard %s failed: %s", shard.name, error.what)  # noqa: TRY400
+                yield ShardFailed(shard, error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which stages are to be done; retries: also of rows that failed; force: also what stands."""
+
+    stages: Collection[Stage]
+    retries: bool
+    force: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A shard under its lock, with what it lacks and, where that takes bytes, its file.
+
+    build: with the tree where it lies now.
+    """
+
+    build: Build
+    shard: Shard
+    disk: ShardOnDisk
+    needs: dict[int, Needs]
+    markers: dict[Stage, Marker]
+    raw_file: Path | None
+    lock: ExitStack
+
+    def __enter__(self) -> "_Prepared":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.close()
+
+
+class _Ahead:
+    """Prepares one shard more than is being made, in a thread of its own.
+
+    The thread is a daemon: leaving early must not wait for a download. What it leaves behind is
+    a partial file, which the next run goes on with.
+    """
+
+    def __init__(self, build: Build, shards: Sequence[Shard], wanted: _Wanted) -> None:
+        self._prepare = partial(_prepare, build, Reuse(build), wanted)
+        self._shards = shards
+        self._ready: queue.Queue[_Prepared | BaseException] = queue.Queue()
+        self._turns = threading.Semaphore(1)
+        self._is_stopped = threading.Event()
+        self._stopping = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="prepare", daemon=True)
+
+    def __enter__(self) -> "_Ahead":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._stopping:
+            self._is_stopped.set()
+        self._turns.release()
+        while not self._ready.empty():
+            left = self._ready.get_nowait()
+            if isinstance(left, _Prepared):
+                left.lock.close()
+
+    def take(self) -> _Prepared:
+        """The next shard, in order; raises what preparing it raised."""
+        prepared = self._ready.get()
+        self._turns.release()
+        if isinstance(prepared, BaseException):
+            raise prepared
+        return prepared
+
+    def _run(self) -> None:
+        for shard in self._shards:
+            self._turns.acquire()
+            if self._is_stopped.is_set():
+                return
+            try:
+                prepared: _Prepared | BaseException = self._prepare(shard)
+            except BaseException as error:  # noqa: BLE001  # raised where the shard is taken
+                prepared = error
+            # What is put after the end would be taken by nobody, and stay locked.
+            with self._stopping:
+                if not self._is_stopped.is_set():
+                    self._ready.put(prepared)
+                elif isinstance(prepared, _Prepared):
+                    prepared.lock.close()
+
+
+def _prepare(build: Build, reuse: Reuse, wanted: _Wanted, shard: Shard) -> _Prepared:
+    """Lock a shard, find out what it lacks, and fetch its file when that needs it."""
+    stages = wanted.stages
+    lock = ExitStack()
+    with lock:
+        lock.enter_context(build.hold_shard(shard))
+        refuse_superseded(build)
+        _refuse_odd(build, shard)
+        build = relocated(build)
+        reuse.take(shard)
+        disk = read_shard(build, shard)
+        markers = _read_markers(build, shard, disk)
+        # A forced run fetches and verifies the file anyway, also where a new plan began just now.
+        done: set[Stage] = {*markers, "raw"} if wanted.force else set(markers)
+        _refuse_missing_stage(build, shard, stages, done)
+        needs = _find_needs(build, shard, disk, wanted)
+        lacks_index = "metadata" in stages and not _has_index(build, shard, markers)
+        lacks_raw = "raw" in stages and ("raw" not in markers or wanted.force)
+        if lacks_raw and wanted.force:
+            remove_raw(build, shard)
+        raw_file = fetch_raw(build, shard) if needs or lacks_index or lacks_raw else None
+        return _Prepared(build, shard, disk, needs, markers, raw_file, lock.pop_all())
+
+
+def _refuse_odd(build: Build, shard: Shard) -> None:
+    """Raise ShardUnreadable for a file that does not agree with the others."""
+    if shard.odd is not None:
+        where = f"{build.request.hf_id}@{build.plan.files_commit}:{shard.file.path}"
+        raise ShardUnreadable(
+            f"{where} cannot be made, because it does not agree with the other files",
+            why=f"{shard.odd}; its rows would lack values that theirs have",
+            mend="tell the dataset's owner, or request a revision whose files agree",
+        )
+
+
+def _read_markers(build: Build, shard: Shard, disk: ShardOnDisk) -> dict[Stage, Marker]:
+    """The markers of a shard; one that speaks of other rows than its journal is taken back.
+
+    A run that was killed while it retried rows has written of them to the journal alone.
+    """
+    found = {stage: read_marker(build.state.marker(shard.name, stage)) for stage in SHARD_STAGES}
+    markers = {stage: marker for stage, marker in found.items() if marker is not None}
+    standing = (len(disk.made), tuple(sorted(disk.failed)))
+    for stage, marker in list(markers.items()):
+        if stage != "raw" and (marker.rows, marker.failed_rows) != standing:
+            unmark(build, shard, stage)
+            del markers[stage]
+    return markers
+
+
+def _find_needs(build: Build, shard: Shard, disk: ShardOnDisk, wanted: _Wanted) -> dict[int, Needs]:
+    """Which files of which rows are missing, of those the stages make.
+
+    A JSON names its MP3, so the stage `metadata` brings back one that has gone since.
+    """
+    has_audio = build.plan.audio_column is not None
+    stages = wanted.stages
+    wants_json = "metadata" in stages
+    wants_mp3 = has_audio and ("audio" in stages or wants_json)
+    retries = wanted.retries and ("audio" in stages or not has_audio)
+    forces_json = wanted.force and wants_json
+    forces_mp3 = wanted.force and has_audio and "audio" in stages
+    needs: dict[int, Needs] = {}
+    for row in build.rows_of(shard):
+        made = disk.made.get(row)
+        if made is None and row in disk.failed and not retries:
+            continue
+        lacks_mp3 = forces_mp3 or (wants_mp3 and (made is None or made.mp3_bytes is None))
+        lacks_json = forces_json or (wants_json and (made is None or made.json_bytes is None))
+        if lacks_mp3 or lacks_json:
+            needs[row] = Needs(lacks_mp3, lacks_json, made)
+    return needs
+
+
+def _make(
+    prepared: _Prepared,
+    stages: Collection[Stage],
+    quota: Quota,
+    on_rows: Callable[[Sequence[Outcome]], None],
+    risk: Risk,
+) -> ShardDone:
+    """Make what a prepared shard lacks, and mark its stages done."""
+    build, shard = prepared.build, prepared.shard
+    disk, markers = prepared.disk, prepared.markers
+    if prepared.raw_file is None and not disk.found and set(stages) <= markers.keys():
+        _drop_raw_when_in(build, shard, markers)
+        return ShardDone(shard, {s: markers[s] for s in markers if s in stages}, 0, is_new=False)
+    started = time.monotonic()
+    outcomes: dict[int, Outcome] = {**disk.failed, **disk.made}
+
+    def collect(batch: Sequence[Outcome]) -> None:
+        outcomes.update((outcome.row, outcome) for outcome in batch)
+        on_rows(batch)
+
+    if any(row in disk.failed for row in prepared.needs):
+        # Until they are tried again, nobody shall take the shard for what it was.
+        unmark(build, shard, "audio")
+        unmark(build, shard, "metadata")
+    if prepared.needs or disk.found:
+        with Journal(build.state.journal(shard.name)) as journal:
+            if disk.found:
+                journal.append(disk.found)
+                collect(disk.found)
+            if prepared.needs and prepared.raw_file is not None:
+                _make_rows(prepared, prepared.raw_file, journal, quota, collect, risk)
+    done = _mark(prepared, stages, outcomes, started)
+    # What Arrow keeps for the next row group would lie beside what publishing needs.
+    pa.default_memory_pool().release_unused()
+    new_rows = sum(isinstance(outcomes[row], RowMade) for row in prepared.needs)
+    _tell_done(shard, stages, outcomes, new_rows, time.monotonic() - started)
+    return ShardDone(shard, done, new_rows, is_new=True)
+
+
+def _make_rows(
+    prepared: _Prepared,
+    raw_file: Path,
+    journal: Journal,
+    quota: Quota,
+    on_rows: Callable[[Sequence[Outcome]], None],
+    risk: Risk,
+) -> None:
+    """Make the rows that a shard lacks; those that may have crashed a process, in another one."""
+    build, shard, needs = prepared.build, prepared.shard, prepared.needs
+    path = build.state.flight(shard.name)
+    suspects = read_flight(path) & needs.keys()
+    # Rows are numbered through all shards, so one number tells them apart in each.
+    risk.last_suspect = max(suspects, default=-1)
+    if any(row.code == CRASHED for row in prepared.disk.failed.values()):
+        risk.has_crashed = True
+    with Flight(path, build.options.workers, suspects) as flight:
+        make_rows(build, shard, raw_file, needs, journal, quota, on_rows, flight=flight, risk=risk)
+
+
+def _tell_done(
+    shard: Shard,
+    stages: Collection[Stage],
+    outcomes: dict[int, Outcome],
+    new_rows: int,
+    seconds: float,
+) -> None:
+    if set(stages) == {"raw"}:
+        log.info("shard %s is here", shard.name)
+        return
+    failed = sum(isinstance(outcome, RowFailed) for outcome in outcomes.values())
+    log.info(
+        "shard %s is done: %d rows, %d of them new, %d failed, in %.1f s",
+        shard.name,
+        len(outcomes) - failed,
+        new_rows,
+        failed,
+        seconds,
+    )
+
+
+def _mark(
+    prepared: _Prepared,
+    stages: Collection[Stage],
+    outcomes: dict[int, Outcome],
+    started: float,
+) -> dict[Stage, Marker]:
+    """Mark the stages that are done now, the index before its own."""
+    build, shard = prepared.build, prepared.shard
+    seconds = round(time.monotonic() - started, 3)
+    done: dict[Stage, Marker] = {}
+    if "raw" in stages:
+        done["raw"] = read_marker(build.state.marker(shard.name, "raw")) or raw_marker(shard, 0.0)
+    if "audio" in stages:
+        done["audio"] = audio_marker(outcomes, seconds)
+    if "metadata" in stages:
+        index = build.folder.index_file(shard.name)
+        if prepared.raw_file is not None:
+            made = {row: made for row, made in outcomes.items() if isinstance(made, RowMade)}
+            digest = write_index(index, build.plan, shard, prepared.raw_file, made)
+        else:
+            digest = prepared.markers["metadata"].index_sha256
+        size = index.stat().st_size if digest is not None else 0
+        done["metadata"] = metadata_marker(outcomes, seconds, digest, size)
+    for stage, marker in done.items():
+        mark(build, shard, stage, marker)
+    standing = prepared.markers | done
+    if "metadata" not in done and "metadata" in standing:
+        before = standing["metadata"]
+        now = metadata_marker(outcomes, before.seconds, before.index_sha256, before.index_bytes)
+        if now == before:
+            mark(build, shard, "metadata", before)
+        else:
+            # A row that had failed stands now, and has its JSON still to come.
+            unmark(build, shard, "metadata")
+            del standing["metadata"]
+    _drop_raw_when_in(build, shard, standing)
+    return done
+
+
+def _drop_raw_when_in(build: Build, shard: Shard, markers: dict[Stage, Marker]) -> None:
+    """Remove the fetched bytes once every row that can be made of them is."""
+    if {"audio", "metadata"} <= markers.keys():
+        drop_raw(build, shard)
+
+
+def _has_index(build: Build, shard: Shard, markers: dict[Stage, Marker]) -> bool:
+    """Whether the index of a shard stands as its marker says."""
+    marker = markers.get("metadata")
+    if marker is None:
+        return False
+    index = build.folder.index_file(shard.name)
+    size = index.stat().st_size if index.is_file() else 0
+    return size == marker.index_bytes
+
+
+def _refuse_missing_stage(
+    build: Build, shard: Shard, stages: Collection[Stage], done: Collection[Stage]
+) -> None:
+    """Refuse a stage whose earlier stages are neither asked for nor done."""
+    last = [stage for stage in SHARD_STAGES if stage in stages][-1]
+    earlier = SHARD_STAGES[: SHARD_STAGES.index(last)]
+    missing = [stage for stage in earlier if stage not in stages and stage not in done]
+    if missing:
+        raise StageMissing(
+            f"shard {shard.name} of {build.name}: {' and '.join(missing)} not done",
+            why=f"{last} is made from what the earlier stages leave",
+            mend=f"materialize {' and '.join(missing)} of this partition too",
+        )

@@ -1,0 +1,64 @@
+"""Marking stages done: what a marker says follows from the outcomes of the shard's rows."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from hugflow.ledger.journal import Outcome, RowMade
+from hugflow.ledger.markers import Marker, Stage, read_marker, write_marker
+from hugflow.shards.plan import Shard
+from hugflow.stages.build.build import Build
+
+
+def raw_marker(shard: Shard, seconds: float) -> Marker:
+    """The shard's file is verified."""
+    return Marker(rows=shard.rows, bytes=shard.file.size_bytes, seconds=seconds)
+
+
+def audio_marker(outcomes: Mapping[int, Outcome], seconds: float) -> Marker:
+    """Every row has its MP3, or a failure that says why not."""
+    made = _made(outcomes)
+    clips = [row.audio for row in made if row.audio is not None]
+    return Marker(
+        rows=len(made),
+        failed_rows=_failed_rows(outcomes),
+        bytes=sum(row.mp3_bytes or 0 for row in made),
+        seconds=seconds,
+        audio_seconds=round(sum(clip.duration for clip in clips), 6),
+        copied=sum(clip.copied for clip in clips),
+    )
+
+
+def metadata_marker(
+    outcomes: Mapping[int, Outcome], seconds: float, index_sha256: str | None, index_bytes: int
+) -> Marker:
+    """Every row has its JSON, or a failure that says why not, and the index stands."""
+    made = _made(outcomes)
+    return Marker(
+        rows=len(made),
+        failed_rows=_failed_rows(outcomes),
+        bytes=sum(row.json_bytes or 0 for row in made),
+        seconds=seconds,
+        index_sha256=index_sha256,
+        index_bytes=index_bytes,
+    )
+
+
+def mark(build: Build, shard: Shard, stage: Stage, marker: Marker) -> None:
+    """Write a marker, unless it says nothing new: the seconds of the first time stay."""
+    path = build.state.marker(shard.name, stage)
+    old = read_marker(path)
+    if old is None or replace(old, seconds=marker.seconds) != marker:
+        write_marker(path, marker)
+
+
+def unmark(build: Build, shard: Shard, stage: Stage) -> None:
+    """Take back that a stage is done."""
+    build.state.marker(shard.name, stage).unlink(missing_ok=True)
+
+
+def _made(outcomes: Mapping[int, Outcome]) -> list[RowMade]:
+    return [outcome for outcome in outcomes.values() if isinstance(outcome, RowMade)]
+
+
+def _failed_rows(outcomes: Mapping[int, Outcome]) -> tuple[int, ...]:
+    return tuple(sorted(row for row in outcomes if not isinstance(outcomes[row], RowMade)))

@@ -1,0 +1,155 @@
+"""Clips that lie in the dataset's repository as files of their own, and that rows name by a path.
+
+A path means the file of that name in the same repository at the same commit, and nothing else: it
+is looked up on the Hub, fetched, held against the Hub's hash, and gone when its row is made.
+"""
+
+import hashlib
+import mmap
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from threading import Event, Lock, Thread
+
+from hugflow.audio.bad import AudioBad
+from hugflow.clients.fetch import is_verified
+from hugflow.clients.repository import PublishedFile
+from hugflow.errors import FileMissing
+from hugflow.shards.plan import Shard
+from hugflow.stages.build.build import Build
+from hugflow.store.locks import download_slot
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_MAX_PATH_CHARACTERS = 1_000
+# Smaller files may stay in memory whole while they are read.
+LARGE_BYTES = 32 << 20
+FORGET_EVERY_S = 0.1
+# Of files that share one, one waits for the other; more than there are workers.
+LOCKS = 256
+
+
+def repository_path(path: str, hf_id: str, commit: str) -> str:
+    """The name in the repository of the file that a row's path means.
+
+    `clips/a.wav` and `hf://datasets/<hf_id>@<commit>/clips/a.wav` are the same file. Raises AudioBad
+    (`path_refused`) for every path that leads, or might lead, anywhere else.
+    """
+    own = path.removeprefix(f"hf://datasets/{hf_id}@{commit}/")
+    name = PurePosixPath(own)
+    is_inside = (
+        0 < len(own) <= _MAX_PATH_CHARACTERS
+        and own.isprintable()
+        and not own.startswith("/")
+        and "\\" not in own
+        and not _SCHEME.match(own)
+        and not {"..", "~"} & set(name.parts)
+        and name.parts
+    )
+    if not is_inside:
+        raise AudioBad("path_refused", f"the path {path!r} leads out of the repository")
+    return name.as_posix()
+
+
+@contextmanager
+def kept_small(mapped: mmap.mmap) -> Iterator[None]:
+    """Let what is read of a large file leave memory again while the block reads it.
+
+    A page that is read counts as ours until somebody needs the room; an hour of WAV has gigabytes
+    of them. Whoever comes back to a page finds it in the file.
+    """
+    if len(mapped) <= LARGE_BYTES:
+        yield
+        return
+    is_read = Event()
+
+    def forget() -> None:
+        while not is_read.wait(FORGET_EVERY_S):
+            mapped.madvise(mmap.MADV_DONTNEED)
+
+    forgetting = Thread(target=forget, name="forget", daemon=True)
+    forgetting.start()
+    try:
+        yield
+    finally:
+        is_read.set()
+        forgetting.join()
+
+
+@dataclass(slots=True)
+class RepositoryFiles:
+    """The files of a repository that the rows of one shard name. Safe to use from threads."""
+
+    build: Build
+    shard: Shard
+    _files: dict[str, PublishedFile] = field(default_factory=dict)
+    _locks: tuple[Lock, ...] = field(default_factory=lambda: tuple(Lock() for _ in range(LOCKS)))
+
+    def look_up(self, paths: Iterable[str]) -> None:
+        """Ask the Hub for a batch of paths, so that `open` need not ask for each."""
+        request, commit = self.build.plan.request, self.build.plan.commit
+        names = set()
+        for path in paths:
+            try:
+                names.add(repository_path(path, request.hf_id, commit))
+            except AudioBad:
+                # Said of its row, when that is made.
+                continue
+        unknown = sorted(names - self._files.keys())
+        if unknown:
+            self._files |= self.build.hub.find_files(request.hf_id, commit, unknown)
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[memoryview]:
+        """Lend the bytes of the file that `path` means, verified, to the block.
+
+        Raises AudioBad: `path_refused`, `path_not_found`, `audio_empty`; what
+        concerns more than the one row, such as a Hub that is down or gives other bytes, passes.
+        """
+        plan = self.build.plan
+        name = repository_path(path, plan.request.hf_id, plan.commit)
+        file = self._files.get(name)
+        if file is None:
+            raise AudioBad("path_not_found", f"the repository has no file {path!r} at its commit")
+        if not file.size_bytes:
+            raise AudioBad("audio_empty", "the audio has zero bytes")
+        target = self._folder / hashlib.sha256(name.encode()).hexdigest()[:32]
+        # Two rows may name one file.
+        with self._locks[zlib.crc32(name.encode()) % LOCKS]:
+            if not (target.is_file() and is_verified(target, file)):
+                self._fetch(file, target)
+            try:
+                with target.open("rb") as opened:
+                    # Not closed by us: the traceback of a bad row may still hold a view of it.
+                    mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+                with kept_small(mapped):
+                    yield memoryview(mapped)
+            finally:
+                if not self.build.options.keep_raw:
+                    target.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Remove the folder they were fetched to, unless some are kept or still to come."""
+        with suppress(OSError):
+            self._folder.rmdir()
+
+    @property
+    def _folder(self) -> Path:
+        raw_file = self.build.state.raw_file(self.shard.name)
+        return raw_file.with_name(f"{raw_file.name}.clips")
+
+    def _fetch(self, file: PublishedFile, target: Path) -> None:
+        build = self.build
+        try:
+            with download_slot(build.places.download_slots, build.options.download_slots):
+                build.hub.fetch_file(
+                    build.plan.request.hf_id,
+                    build.plan.commit,
+                    file,
+                    target,
+                    durable=build.options.keep_raw,
+                )
+        except FileMissing as error:
+            raise AudioBad("path_not_found", f"{error.what}: {error.why}") from error

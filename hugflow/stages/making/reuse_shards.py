@@ -1,0 +1,129 @@
+"""Taking over from the tree that stands the shards whose published file stayed the same.
+
+Files are linked, not copied: the two trees share them until one of them goes.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from hugflow.ledger.journal import Journal, Outcome, RowMade
+from hugflow.ledger.markers import read_marker
+from hugflow.shards.plan import Shard
+from hugflow.stages.build.build import Build
+from hugflow.stages.making.mark_stages import audio_marker, mark, metadata_marker, raw_marker
+from hugflow.stages.making.rows_on_disk import read_shard
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Reuse:
+    """Takes shards over from the predecessor's tree, for one run."""
+
+    build: Build
+    _changed: frozenset[str] | None = None
+
+    def take(self, shard: Shard) -> None:
+        """Link the files of a shard that stand in the predecessor's tree, and write its ledger.
+
+        Does nothing for a shard that was begun. A row whose clip is a file of its own, and which
+        that commit has otherwise, is not taken. Where the disk knows no links, the rows are made
+        again. The caller holds the shard's lock.
+        """
+        build, before = self.build, self.build.predecessor
+        old = before.shard_by_name.get(shard.name) if before is not None else None
+        if before is None or old is None or build.state.journal(shard.name).exists():
+            return
+        changed = self._find_changed(before.plan.commit)
+        standing = replace(
+            build, plan=before.plan, folder=build.places.dataset(build.name), predecessor=None
+        )
+        disk = read_shard(standing, old)
+        # A row that failed may do so for a file that is another one now.
+        outcomes: dict[int, Outcome] = {} if changed else {**disk.failed}
+        try:
+            for row, made in disk.made.items():
+                if _may_be_changed(build, made, changed):
+                    continue
+                taken = _link_row(build, standing, made, with_json=before.has_same_json)
+                if taken is not None:
+                    outcomes[row] = taken
+        except OSError as error:
+            log.info("%s: shard %s is made again: %s", build.name, shard.name, error.strerror)
+            return
+        with Journal(build.state.journal(shard.name)) as journal:
+            journal.append(outcomes.values())
+        if len(outcomes) == shard.rows and before.has_same_json:
+            _take_markers(build, shard, standing, old, outcomes)
+        log.info("%s: took over %d rows of shard %s", build.name, len(outcomes), shard.name)
+
+    def _find_changed(self, old_commit: str) -> frozenset[str]:
+        """The files that the repository has otherwise, or not any more, since the old commit."""
+        plan = self.build.plan
+        if self._changed is None and old_commit == plan.commit:
+            self._changed = frozenset()
+        if self._changed is None:
+            hub, hf_id = self.build.hub, plan.request.hf_id
+            new = {file.path: file.digest for file in hub.list_files(hf_id, plan.commit, "")}
+            self._changed = frozenset(
+                file.path
+                for file in hub.list_files(hf_id, old_commit, "")
+                if new.get(file.path) != file.digest
+            )
+        return self._changed
+
+
+def _may_be_changed(build: Build, made: RowMade, changed: frozenset[str]) -> bool:
+    """Whether the path that a row named may mean a file that changed."""
+    path = made.audio.source_path if made.audio is not None else None
+    if path is None or not changed:
+        return False
+    own = re.sub(r"\Ahf://datasets/[^@]+@[0-9a-f]{40}/", "", path)
+    return PurePosixPath(own).as_posix() in changed
+
+
+def _link_row(build: Build, standing: Build, made: RowMade, *, with_json: bool) -> RowMade | None:
+    """Link a row's files; None when there is nothing to link."""
+    if build.plan.audio_column is not None:
+        if made.mp3_bytes is None:
+            return None
+        mp3 = f"{made.stem}.mp3"
+        _link(standing.folder.audio / mp3, build.folder.audio / mp3)
+    if not with_json or made.json_bytes is None:
+        return replace(made, json_bytes=None) if made.audio is not None else None
+    name = f"{made.row}.json"
+    _link(standing.folder.json / name, build.folder.json / name)
+    return made
+
+
+def _take_markers(
+    build: Build, shard: Shard, standing: Build, old: Shard, outcomes: Mapping[int, Outcome]
+) -> None:
+    """Take over a shard that is done as done, its index with it."""
+    marker = read_marker(standing.state.marker(old.name, "metadata"))
+    is_whole = all(not isinstance(row, RowMade) or row.json_bytes for row in outcomes.values())
+    if marker is None or not is_whole:
+        return
+    if marker.index_sha256 is not None:
+        index = standing.folder.index_file(old.name)
+        if not index.is_file() or index.stat().st_size != marker.index_bytes:
+            return
+        _link(index, build.folder.index_file(shard.name))
+    digest, size = marker.index_sha256, marker.index_bytes
+    mark(build, shard, "raw", raw_marker(shard, 0.0))
+    mark(build, shard, "audio", audio_marker(outcomes, 0.0))
+    mark(build, shard, "metadata", metadata_marker(outcomes, 0.0, digest, size))
+
+
+def _link(source: Path, target: Path) -> None:
+    """Let `target` be the same file as `source`, whatever a killed call left there."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        if not target.samefile(source):
+            target.unlink()
+            os.link(source, target)

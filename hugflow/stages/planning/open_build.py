@@ -1,0 +1,221 @@
+"""Opening a build: the plan that is in force for a request, or a new one."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from hugflow.audit import Deed, record
+from hugflow.clients.hub import Hub
+from hugflow.errors import PlanOutOfDate, StateUnreadable
+from hugflow.requests.model import AddRequest
+from hugflow.requests.policy import refuse_plan, refuse_request
+from hugflow.shards.plan import Plan, PlanRequest, plan_digest
+from hugflow.shards.plans import read_current_plan, read_plan, write_current_plan
+from hugflow.shards.resolve import Asked, fetch_plan
+from hugflow.stages.build.build import Build, hold_dataset
+from hugflow.stages.build.options import Options
+from hugflow.stages.build.predecessor import Predecessor, find_predecessor
+from hugflow.stages.planning.rebuild_ledger import adopt_tree
+from hugflow.stages.tree.exchange import choose_tree, read_standing
+from hugflow.stages.tree.manifest import is_published_as, read_manifest
+from hugflow.store.layout import Places
+
+log = logging.getLogger(__name__)
+
+
+def open_build(
+    request: AddRequest,
+    places: Places,
+    hub: Hub,
+    options: Options,
+    *,
+    update: bool = False,
+    renew: bool = False,
+    digest: str | None = None,
+) -> Build:
+    """Give the build of a request, under the plan that `find_plan` gives, which comes into force.
+
+    digest: of the plan that was agreed to (`plan_digest`); another one does not come into force.
+
+    Raises PlanOutOfDate for such a one, and when the tree in storage was made by an earlier
+    version; RequestInvalid and the Hub's errors while planning; PolicyRefuses for what may not be
+    made.
+    """
+    with hold_dataset(places, request.name, options):
+        current = read_current_plan(places, request.name)
+        plan = find_plan(request, places, hub, options, update=update, renew=renew)
+        if digest is not None:
+            _refuse_other_plan(plan, request, digest)
+        if current is None:
+            _refuse_other_version(places, plan)
+        # Before the plan is in force, so that none is where the rows there are unknown.
+        read_standing(places, plan.dataset, plan.id)
+        if not is_published_as(places, plan):
+            # What stands published was allowed then.
+            refuse_request(options.policy, request.name, request.owner)
+            refuse_plan(options.policy, request.name, plan.licence, plan.source_bytes)
+        if current is None or current.id != plan.id:
+            _put_in_force(places, plan, current)
+            record(places, _planned(plan, current, options))
+        folder = choose_tree(places, plan)
+        is_beside = folder != places.dataset(request.name)
+        before = read_predecessor(places, plan) if is_beside else None
+        build = Build(request, plan, places, hub, options, folder, before)
+        adopt_tree(build)
+        return build
+
+
+def foresee_build(request: AddRequest, places: Places, hub: Hub, options: Options) -> Build:
+    """The build that `open_build` would give: nothing is recorded, and nothing comes into force.
+
+    Its tree may be another one's by the time it is made. Raises RequestInvalid, the Hub's errors and
+    PolicyRefuses, as `open_build` does.
+    """
+    plan = find_plan(request, places, hub, options)
+    if not is_published_as(places, plan):
+        refuse_request(options.policy, request.name, request.owner)
+        refuse_plan(options.policy, request.name, plan.licence, plan.source_bytes)
+    return Build(request, plan, places, hub, options, places.dataset(request.name))
+
+
+def _planned(plan: Plan, before: Plan | None, options: Options) -> Deed:
+    result: dict[str, int | str] = {
+        "rows": plan.rows,
+        "files": len(plan.shards),
+        "bytes": plan.source_bytes,
+    }
+    if before is not None:
+        result |= {"in_place_of": before.id}
+    return Deed(options.actor, "planned", plan.dataset, plan.commit, plan.id, result)
+
+
+def find_plan(
+    request: AddRequest,
+    places: Places,
+    hub: Hub,
+    options: Options,
+    *,
+    update: bool = False,
+    renew: bool = False,
+) -> Plan:
+    """The plan in force for a request, or the one that a sync would put in force; none is recorded.
+
+    A dataset stays at its recorded commit: with a plan in force the Hub is not asked, and where
+    only the tree is left, it is planned at the commit its manifest names. A request that came to
+    ask for other rows is planned anew, at that same commit.
+    update: at the commit that the revision points to now. renew: by the settings of now, where the
+    request leaves something to them.
+    """
+    current = read_current_plan(places, request.name)
+    mp3_source = options.mp3_source
+    if current is not None and not renew:
+        mp3_source = _unasked_mp3_source(current.request, options)
+    if current is not None and not update and not _differing(request, current.request, mp3_source):
+        return current
+    commit, files_commit = None, None
+    if current is not None and not update:
+        commit, files_commit = current.commit, current.files_commit
+    elif not update:
+        commit, files_commit = _read_commits(places, request.name)
+    plan = fetch_request_plan(request, hub, mp3_source, commit=commit, files_commit=files_commit)
+    return current if current is not None and current.id == plan.id else plan
+
+
+def fetch_request_plan(
+    request: AddRequest,
+    hub: Hub,
+    mp3_source: str,
+    *,
+    commit: str | None,
+    files_commit: str | None = None,
+) -> Plan:
+    """What the request consists of, by the Hub's answers; nothing is recorded.
+
+    mp3_source: where the request names none. commit: read there rather than at the revision.
+    files_commit: of the conversion to parquet that was read then; None of the one of now.
+    """
+    fields, asked = PlanRequest.of(request, mp3_source=mp3_source), Asked.of(request)
+    return fetch_plan(hub, request.name, fields, asked, commit=commit, files_commit=files_commit)
+
+
+def changed_fields(request: AddRequest, planned: PlanRequest, options: Options) -> list[str]:
+    """The fields by which the request asks for other rows than were planned.
+
+    `mp3_source` left out means the setting. A setting that changes later alters no dataset; a line
+    that is taken out of the request does.
+    """
+    return _differing(request, planned, _unasked_mp3_source(planned, options))
+
+
+def _differing(request: AddRequest, planned: PlanRequest, mp3_source: str) -> list[str]:
+    asked = request.row_fields(mp3_source=mp3_source)
+    return [name for name, value in asked.items() if getattr(planned, name) != value]
+
+
+def _unasked_mp3_source(planned: PlanRequest, options: Options) -> str:
+    """How MP3s are treated where the request does not say: as then, unless it said so then."""
+    return options.mp3_source if planned.is_mp3_source_asked else planned.mp3_source
+
+
+def _read_commits(places: Places, name: str) -> tuple[str | None, str | None]:
+    """The commit that the tree in storage was planned at, and the one its files were read at."""
+    manifest = read_manifest(places.dataset(name).manifest)
+    if manifest is None:
+        return None, None
+    return manifest["commit"], manifest["source"].get("commit")
+
+
+def _refuse_other_plan(plan: Plan, request: AddRequest, agreed: str) -> None:
+    """Refuse what was not agreed to: the request, the commit or the files moved since."""
+    digest = plan_digest(plan, request)
+    if digest != agreed.strip().lower():
+        raise PlanOutOfDate(
+            f"{plan.dataset}: the plan {agreed} is out of date",
+            why=f"by now the request gives the plan {digest}, at commit {plan.commit[:7]}: its "
+            "fields, the commit or the files have moved since",
+            mend="look at `hugflow plan`, and give the digest that it names",
+        )
+
+
+def _refuse_other_version(places: Places, plan: Plan) -> None:
+    """Refuse a tree that was made of the same rows under another plan: their form has changed."""
+    folder = places.dataset(plan.dataset)
+    manifest = read_manifest(folder.manifest)
+    if manifest is not None and manifest["plan"] != plan.id and _is_same(manifest, plan):
+        raise PlanOutOfDate(
+            f"{plan.dataset}: the tree in storage was made by another plan",
+            why=f"its manifest names the plan {manifest['plan']}, the same request now gives "
+            f"{plan.id}",
+            mend=f"move {folder.root} away, then run the same command again",
+        )
+
+
+def _is_same(manifest: Mapping[str, Any], plan: Plan) -> bool:
+    """Whether a manifest speaks of the rows that the plan speaks of."""
+    return (
+        manifest["commit"] == plan.commit
+        and manifest["audio_column"] == plan.audio_column
+        and manifest.get("text_column") == plan.text_column
+        and (manifest.get("settings") or {}).get("mp3_source") == plan.request.mp3_source
+    )
+
+
+def _put_in_force(places: Places, plan: Plan, current: Plan | None) -> None:
+    if current is not None:
+        moved = "other rows are asked for" if current.commit == plan.commit else "another commit"
+        log.info("%s is planned anew: %s", plan.dataset, moved)
+    for warning in plan.warnings:
+        log.warning("%s: %s", plan.dataset, warning)
+    write_current_plan(places, plan)
+
+
+def read_predecessor(places: Places, plan: Plan) -> Predecessor | None:
+    """What can be taken over from another tree that stands; None where its plan cannot be read."""
+    standing = read_standing(places, plan.dataset, plan.id)
+    if standing is None or standing == plan.id:
+        return None
+    try:
+        old = read_plan(places, plan.dataset, standing)
+    except StateUnreadable:
+        return None
+    return find_predecessor(old, plan) if old is not None else None

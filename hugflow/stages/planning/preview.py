@@ -1,0 +1,81 @@
+"""What a sync would do, without doing any of it."""
+
+from dataclasses import dataclass, replace
+
+from hugflow.clients.hub import Hub
+from hugflow.requests.model import AddRequest
+from hugflow.shards.plan import Plan
+from hugflow.shards.plans import read_current_id
+from hugflow.stages.build.options import Options
+from hugflow.stages.planning.open_build import find_plan, read_predecessor
+from hugflow.stages.standing.measure import Measured, measure_plan, measure_shard
+from hugflow.store.layout import Places
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What stands of a plan and what is missing; nothing of it is recorded.
+
+    is_new_plan: the plan is not the one in force. reused: what is taken over from the tree that
+    stands. fetch_bytes: of the source files that still have rows to give.
+    """
+
+    plan: Plan
+    is_new_plan: bool
+    done: Measured
+    reused: Measured
+    fetch_files: int
+    fetch_bytes: int
+
+    @property
+    def missing_rows(self) -> int:
+        """Rows to be made."""
+        there = self.done + self.reused
+        return self.plan.rows - there.rows - there.failed_rows
+
+
+def preview_sync(request: AddRequest, places: Places, hub: Hub, options: Options) -> Preview:
+    """Look at what a sync of `request` would make; the Hub is asked where it would be.
+
+    By the ledger alone: a file deleted since then is noticed by the sync itself. Raises what
+    planning raises.
+    """
+    current = read_current_id(places, request.name)
+    plan = find_plan(request, places, hub, options)
+    state = places.state(plan.dataset, plan.id)
+    reused = _measure_reused(places, plan)
+    done = {shard.name for shard in plan.shards if state.marker(shard.name, "metadata").is_file()}
+    done |= {name for name, measured in reused.items() if measured.shards_done}
+    missing = [shard for shard in plan.shards if shard.name not in done]
+    return Preview(
+        plan=plan,
+        is_new_plan=current != plan.id,
+        done=measure_plan(places, plan),
+        reused=sum(reused.values(), Measured()),
+        fetch_files=len(missing),
+        fetch_bytes=sum(shard.file.size_bytes for shard in missing),
+    )
+
+
+def _measure_reused(places: Places, plan: Plan) -> dict[str, Measured]:
+    """The shards not begun whose rows the tree that stands already has, by their names.
+
+    Where it has their MP3s alone, their rows are still to be made. Rows that failed are tried
+    again at another commit, whose files may be others.
+    """
+    before = read_predecessor(places, plan)
+    if before is None or not before.has_same_json:
+        return {}
+    state = places.state(plan.dataset, plan.id)
+    found = {
+        name: measure_shard(places, before.plan, shard)
+        for name, shard in before.shard_by_name.items()
+        if not state.journal(name).exists()
+    }
+    if before.plan.commit == plan.commit:
+        return found
+    return {name: _without_failed(measured) for name, measured in found.items()}
+
+
+def _without_failed(measured: Measured) -> Measured:
+    return replace(measured, failed_rows=0, shards_done=0) if measured.failed_rows else measured

@@ -1,0 +1,70 @@
+"""Taking up a complete tree whose ledger is gone: manifest, index and failures know every row."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from hugflow.exports.index import file_sha256
+from hugflow.ledger.journal import Journal, Outcome
+from hugflow.shards.plan import Shard
+from hugflow.stages.build.build import Build
+from hugflow.stages.making.mark_stages import audio_marker, mark, metadata_marker, raw_marker
+from hugflow.stages.tree.failures import read_failed_rows
+from hugflow.stages.tree.index_rows import read_indexed
+from hugflow.stages.tree.manifest import read_manifest
+
+log = logging.getLogger(__name__)
+
+
+def adopt_tree(build: Build) -> None:
+    """Write the ledger anew where it is missing, from a tree that this very plan made.
+
+    Only of shards that have no journal, and whose index has the hash that the manifest names; the
+    rows of others are made again. Sizes are those on disk. The caller holds the dataset's lock.
+    """
+    missing = [s for s in build.plan.shards if not build.state.journal(s.name).exists()]
+    manifest = read_manifest(build.folder.manifest) if missing else None
+    if manifest is None or manifest.get("plan") != build.plan.id:
+        return
+    failed = read_failed_rows(build.folder.failures).rows
+    for shard in missing:
+        index = build.folder.index_file(shard.name)
+        expected = manifest.get("index", {}).get(f"index/{index.name}")
+        if expected is not None and index.is_file() and file_sha256(index) == expected:
+            # A row that stands has not failed, whatever a damaged line says.
+            outcomes: dict[int, Outcome] = {
+                row: failed[row] for row in shard.row_range if row in failed
+            }
+            outcomes |= _read_index(build, index)
+            _write_ledger(build, shard, outcomes, expected, index.stat().st_size)
+            log.info("%s: took up shard %s; its ledger was missing", build.name, shard.name)
+
+
+def _write_ledger(
+    build: Build, shard: Shard, outcomes: dict[int, Outcome], index_sha256: str, index_bytes: int
+) -> None:
+    """The journal, and the markers of a shard that is done. Missing files are found later."""
+    by_row = dict(sorted(outcomes.items()))
+    with Journal(build.state.journal(shard.name)) as journal:
+        journal.append(by_row.values())
+    mark(build, shard, "raw", raw_marker(shard, 0.0))
+    mark(build, shard, "audio", audio_marker(by_row, 0.0))
+    mark(build, shard, "metadata", metadata_marker(by_row, 0.0, index_sha256, index_bytes))
+
+
+def _read_index(build: Build, index: Path) -> dict[int, Outcome]:
+    """The rows of an index, with the sizes that their files have on disk."""
+    has_audio = build.plan.audio_column is not None
+    return {
+        made.row: replace(
+            made,
+            mp3_bytes=_size(build.folder.audio / f"{made.stem}.mp3") if has_audio else None,
+            json_bytes=_size(build.folder.json / f"{made.row}.json"),
+        )
+        for piece in read_indexed(index, has_audio=has_audio)
+        for made in piece
+    }
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None

@@ -1,0 +1,1 @@
+"""Completing a tree: the gate, the files around the rows, the link."""

@@ -1,0 +1,202 @@
+"""The gate: what is judged of a dataset before it is published.
+
+Each judgement is a verdict, whose name is that of the check in the web UI. A verdict that is
+against the dataset keeps it from being published.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from hugflow.audio.apart import FaultsApart
+from hugflow.audio.bad import AudioBad
+from hugflow.audio.sound import FindFaults, find_faults
+from hugflow.errors import HugflowError, StageMissing, TooManyBadRows
+from hugflow.ledger.journal import RowFailed
+from hugflow.requests.grammar import BadRowBudget, allowed_bad_rows
+from hugflow.requests.policy import PolicyRefuses, refuse_plan, refuse_request
+from hugflow.stages.build.build import Build
+from hugflow.stages.publishing.tree_files import Markers
+from hugflow.store.atomic import read_file
+
+MOST_CODES = 5
+MOST_NAMED = 10
+# Decoding a clip takes as long as looking at a thousand files.
+SAMPLED_ROWS = 16
+SAMPLED_S = 1800.0
+
+Facts: TypeAlias = Mapping[str, int | float | str]
+VerdictName = Literal[
+    "rows_complete",
+    "bad_rows_in_budget",
+    "policy_allows",
+    "audio_decodes",
+    "commit_is_planned",
+    "link_stands",
+]
+
+
+class ClipsUnsound(HugflowError):
+    """MP3s of the dataset are not what is recorded of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was judged of one thing: in words, with the figures behind it.
+
+    error: why the dataset must not be published; None: nothing speaks against it.
+    """
+
+    name: VerdictName
+    what: str
+    facts: Facts = field(default_factory=dict)
+    error: HugflowError | None = None
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether nothing speaks against the dataset."""
+        return self.error is None
+
+
+def judge(
+    build: Build, markers: Markers, failed: Sequence[RowFailed], budget: BadRowBudget
+) -> Iterator[Verdict]:
+    """Judge a dataset whose shards are all done, one thing after the other.
+
+    failed: the rows that could not be made. budget: how many of them are allowed.
+    """
+    yield judge_rows(build, markers)
+    yield judge_bad_rows(build, failed, budget)
+    yield judge_policy(build)
+    yield judge_audio(build, failed)
+
+
+def judge_rows(build: Build, markers: Markers) -> Verdict:
+    """Whether each planned row was made, or failed for a reason that is told."""
+    name: VerdictName = "rows_complete"
+    wrong = [
+        shard.name
+        for shard in build.shards
+        for marker in (markers["audio"][shard.name], markers["metadata"][shard.name])
+        if marker.rows + len(marker.failed_rows) != len(build.rows_of(shard))
+    ]
+    made = sum(marker.rows for marker in markers["metadata"].values())
+    facts: Facts = {"planned_rows": build.rows, "made_rows": made, "shards": len(build.shards)}
+    if not wrong:
+        return Verdict(name, f"all {build.rows:,} planned rows are accounted for", facts)
+    error = StageMissing(
+        f"{build.name}: rows of {', '.join(dict.fromkeys(wrong[:MOST_NAMED]))} are missing",
+        why="a shard's marker counts other rows than were planned",
+        mend="run the same command again: only what is missing is made",
+    )
+    return Verdict(name, error.what, facts, error)
+
+
+def judge_bad_rows(build: Build, failed: Sequence[RowFailed], budget: BadRowBudget) -> Verdict:
+    """Whether no more rows failed than the budget allows."""
+    rows, plan = build.plan.rows, build.plan
+    allowed = allowed_bad_rows(budget, rows)
+    facts: Facts = {
+        "failed_rows": len(failed),
+        "allowed_rows": allowed,
+        "max_bad_rows": str(budget),
+    }
+    if len(failed) <= allowed:
+        what = f"{len(failed):,} of {rows:,} rows failed; {budget} allows {allowed:,}"
+        return Verdict("bad_rows_in_budget", what, facts)
+    causes = f"{_count_codes(failed)}; {build.folder.failures} names them"
+    if len(failed) == rows and plan.audio_column is not None:
+        error = TooManyBadRows(
+            f"{build.name}: Audio column exists but no audio files extracted",
+            why=f"not one of the {rows} values in the column {plan.audio_column!r} could be made "
+            f"into an MP3: {causes}",
+            mend="set audio_column to the column that holds the audio, or another subset or "
+            "revision; when the rows are mended, run the same command again",
+        )
+    else:
+        error = TooManyBadRows(
+            f"{build.name}: {len(failed)} of {rows} rows could not be made, so it is not published",
+            why=f"max_bad_rows is {budget}, which allows {allowed}: {causes}",
+            mend="set max_bad_rows higher, or tell the dataset's owner; the next run tries only "
+            "these rows again",
+        )
+    return Verdict("bad_rows_in_budget", error.what, facts, error)
+
+
+def judge_policy(build: Build) -> Verdict:
+    """Whether the policy allows the dataset's licence, its size, and its owner."""
+    plan, policy = build.plan, build.options.policy
+    facts: Facts = {
+        "licence": plan.licence or "none given",
+        "allowed_licences": ", ".join(policy.licences) if policy.licences else "any",
+        "source_bytes": plan.source_bytes,
+        "owner": build.request.owner or "none given",
+    }
+    try:
+        refuse_request(policy, build.name, build.request.owner)
+        refuse_plan(policy, build.name, plan.licence, plan.source_bytes)
+    except PolicyRefuses as error:
+        return Verdict("policy_allows", error.what, facts, error)
+    return Verdict("policy_allows", f"licence {facts['licence']}", facts)
+
+
+def judge_audio(build: Build, failed: Sequence[RowFailed]) -> Verdict:
+    """Whether some MP3s, spread over all rows, decode to the length that their JSON tells."""
+    name: VerdictName = "audio_decodes"
+    if build.plan.audio_column is None:
+        return Verdict(name, "there is no audio column")
+    unsound: list[int] = []
+    decoded, seconds = 0, 0.0
+    with closing(FaultsApart()) as apart:
+        for row in _choose_rows(build, {bad.row for bad in failed}):
+            length_s = _find_length(build, row, apart)
+            decoded, seconds = decoded + 1, seconds + (length_s or 0.0)
+            if length_s is None:
+                unsound.append(row)
+            if seconds > SAMPLED_S:
+                break
+    facts: Facts = {"decoded": decoded, "seconds": round(seconds, 3), "unsound": len(unsound)}
+    if not unsound:
+        what = f"{decoded} clips, spread over all rows, decode to their recorded lengths"
+        return Verdict(name, what, facts)
+    error = ClipsUnsound(
+        f"{build.name}: of {decoded} clips {len(unsound)} are not what is recorded of them",
+        why=f"the MP3s of the rows {', '.join(map(str, unsound[:MOST_NAMED]))} do not decode to "
+        "the length in their JSON",
+        mend=f"`hugflow verify {build.name} --deep` finds all of them; delete these files, and run "
+        "the same command again",
+    )
+    return Verdict(name, error.what, facts, error)
+
+
+def _choose_rows(build: Build, failed: set[int]) -> Iterator[int]:
+    """Some rows that were made, evenly spread."""
+    step = max(1, build.rows // SAMPLED_ROWS)
+    for first in range(0, build.rows, step):
+        made = (row for row in range(first, min(first + step, build.rows)) if row not in failed)
+        if (row := next(made, None)) is not None:
+            yield row
+
+
+def _find_length(build: Build, row: int, apart: FaultsApart) -> float | None:
+    """Seconds of a row's clip; None when it does not decode to what its JSON tells."""
+    try:
+        info = json.loads(read_file(build.folder.json / f"{row}.json"))["audio_info"]
+        rate, samples = info["sampling_rate"], info["num_samples"]
+        # What was not copied is of LAME's making, and does not crash a decoder.
+        find: FindFaults = apart if info["copied"] else find_faults
+        faults = find(build.folder.root / info["path"], sampling_rate=rate, num_samples=samples)
+    except (AudioBad, OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return None if faults else float(samples / rate)
+
+
+def _count_codes(failed: Sequence[RowFailed]) -> str:
+    """`16 path_refused (row 1: the path leads out of the repository), 2 audio_empty`."""
+    counts = Counter(row.code for row in failed).most_common(MOST_CODES)
+    first = failed[0]
+    words = [f"{count} {code}" for code, count in counts]
+    return f"{', '.join(words)} (row {first.row}: {first.message})"

@@ -1,0 +1,49 @@
+"""What is judged of a dataset that stands published, whoever published it."""
+
+from collections.abc import Iterator
+
+from hugflow.errors import PlanOutOfDate, StageMissing
+from hugflow.stages.build.build import Build
+from hugflow.stages.publishing.gate import Verdict, judge
+from hugflow.stages.publishing.publish import published_budget
+from hugflow.stages.publishing.tree_files import read_failures, read_markers
+from hugflow.stages.tree.manifest import read_manifest
+from hugflow.store.links import is_linked
+
+
+def judge_stored(build: Build) -> Iterator[Verdict]:
+    """Every verdict on a dataset that is published, from the disk; nothing is written.
+
+    Nothing where the ledger does not tell how its rows came about.
+    """
+    markers = read_markers(build)
+    if markers is None:
+        return
+    failed = read_failures(build)
+    yield from judge(build, markers, failed, published_budget(build, len(failed)))
+    yield from judge_published(build)
+
+
+def judge_published(build: Build) -> Iterator[Verdict]:
+    """Whether manifest and link of a published dataset are those of its plan."""
+    folder, link = build.places.dataset(build.name), build.places.link(build.name)
+    manifest = read_manifest(folder.manifest) or {}
+    plan, commit = build.plan.id, build.plan.commit
+    error: PlanOutOfDate | StageMissing | None = None
+    if (manifest.get("plan"), manifest.get("commit")) != (plan, commit):
+        error = PlanOutOfDate(
+            f"{build.name}: the manifest names commit {manifest.get('commit')}, not {commit}",
+            why="the plan moved on, or the tree was made by another one",
+            mend="materialize all partitions of the plan in force",
+        )
+    what = error.what if error is not None else f"made of commit {commit}"
+    yield Verdict("commit_is_planned", what, {"commit": commit, "plan": plan}, error)
+    missing = None
+    if not is_linked(link, folder.root):
+        missing = StageMissing(
+            f"{link} does not lead to {folder.root}",
+            why="somebody took the link away, or pointed it elsewhere",
+            mend="materialize `processed` again",
+        )
+    what = missing.what if missing is not None else f"{link} leads to {folder.root}"
+    yield Verdict("link_stands", what, {"link": str(link)}, missing)

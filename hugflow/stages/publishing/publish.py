@@ -1,0 +1,201 @@
+"""Stage `processed`: gate, manifest, link. Of a whole dataset, never of a part."""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hugflow.audit import Deed, record
+from hugflow.errors import HugflowError, Locked, StageMissing
+from hugflow.ledger.markers import read_marker
+from hugflow.requests.grammar import BadRowBudget, max_bad_rows
+from hugflow.shards.plan import Shard
+from hugflow.stages.build.build import Build
+from hugflow.stages.build.still_in_force import refuse_superseded, relocated
+from hugflow.stages.publishing.gate import Verdict, judge
+from hugflow.stages.publishing.tree_files import (
+    Markers,
+    has_indexes,
+    index_digests,
+    read_markers,
+    write_failures,
+    write_manifest,
+)
+from hugflow.stages.tree.exchange import (
+    delete_aside,
+    refuse_linked,
+    refuse_linked_folders,
+    set_aside,
+    take_place,
+)
+from hugflow.stages.tree.manifest import is_published_as, read_manifest
+from hugflow.store.atomic import find_temporary
+from hugflow.store.links import is_linked, link
+from hugflow.store.locks import hold
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A complete dataset.
+
+    is_new: whether this call changed anything. build: the build, with its tree at its place.
+    """
+
+    manifest: dict[str, Any]
+    is_new: bool
+    build: Build
+
+
+def publish(
+    build: Build, *, on_verdict: Callable[[Verdict], None] | None = None
+) -> Published | None:
+    """Publish the dataset when every shard is done; None while one is not.
+
+    Whoever finishes the last shard publishes; doing it again changes nothing. A tree that was made
+    beside another one takes its place.
+    on_verdict: called with each verdict of the gate, also of a dataset that stands published;
+    without it, what is published and has not changed is not judged again.
+
+    Raises what the first verdict against the dataset raises, such as TooManyBadRows:
+    `failures.jsonl` says which rows, and neither manifest nor link are written; PlanOutOfDate when
+    another plan came into force meanwhile.
+    """
+    with build.hold_dataset():
+        refuse_superseded(build)
+        refuse_linked(build.places, build.places.next_trees(build.name))
+        build = relocated(build)
+        refuse_linked_folders(build.places, build.folder)
+        markers = read_markers(build)
+        if markers is None or not has_indexes(build, markers):
+            return None
+        _sweep(build)
+        failed = write_failures(build)
+        budget = published_budget(build, len(failed))
+        if on_verdict is not None or not _stands(build, markers):
+            _pass_gate(judge(build, markers, failed, budget), on_verdict)
+        manifest, is_same = write_manifest(build, markers, budget)
+        if build.folder != build.places.dataset(build.name):
+            take_place(build.places, build.plan, wait_s=build.options.lock_wait_s)
+            build = replace(build, folder=build.places.dataset(build.name), predecessor=None)
+        published = build.places.link(build.name)
+        if not is_same or not is_linked(published, build.folder.root):
+            # Before it can be seen: what nobody can be told of is not published.
+            record(build.places, _published(build, manifest))
+        is_linked_anew = link(published, build.folder.root)
+        left = set_aside(build.places, build.plan)
+    # Outside of the lock: a tree of a million files takes a while to go.
+    delete_aside(left)
+    if is_linked_anew or not is_same:
+        log.info("%s is published: %s", build.name, build.places.link(build.name))
+    return Published(manifest, not is_same or is_linked_anew, build)
+
+
+def _pass_gate(verdicts: Iterable[Verdict], on_verdict: Callable[[Verdict], None] | None) -> None:
+    """Tell of every verdict; raises the first error there is."""
+    first: HugflowError | None = None
+    for verdict in verdicts:
+        first = first or verdict.error
+        if on_verdict is not None:
+            on_verdict(verdict)
+    if first is not None:
+        raise first
+
+
+def _stands(build: Build, markers: Markers) -> bool:
+    """Whether the dataset is published with these very rows: it was judged then."""
+    manifest = read_manifest(build.folder.manifest)
+    return (
+        manifest is not None and is_published(build) and manifest["index"] == index_digests(markers)
+    )
+
+
+def _published(build: Build, manifest: dict[str, Any]) -> Deed:
+    rows, audio = manifest["rows"], manifest["audio"]
+    result = {
+        "rows": rows["made"],
+        "failed_rows": rows["failed"],
+        "bytes": audio["bytes"] + manifest["json"]["bytes"],
+        "hours": round(audio["seconds"] / 3600, 6),
+    }
+    plan = build.plan
+    return Deed(build.options.actor, "published", build.name, plan.commit, plan.id, result)
+
+
+def finish_sample(build: Build) -> dict[str, Any]:
+    """Write what goes with the rows of a sample, and give its manifest, which says `sample`.
+
+    There is no gate and no link. The caller has made every shard of the sample.
+    """
+    markers = read_markers(build)
+    if markers is None:
+        raise StageMissing(
+            f"the sample of {build.name} is not complete",
+            why="another process took something away meanwhile",
+            mend="run the same command again: only what is missing is made",
+        )
+    write_failures(build)
+    manifest, _ = write_manifest(build, markers, build.max_bad_rows)
+    return manifest
+
+
+def published_budget(build: Build, failed: int) -> BadRowBudget:
+    """The budget in force; of what was published with as many bad rows, that of then.
+
+    What was published within its budget is done, whatever the budget is now.
+    """
+    old = read_manifest(build.folder.manifest)
+    try:
+        if old is not None and is_published(build) and old["rows"]["failed"] == failed:
+            return max_bad_rows(old["settings"]["max_bad_rows"])
+    except (KeyError, TypeError, ValueError):
+        # A damaged manifest is written anew, by the rules of now.
+        pass
+    return build.max_bad_rows
+
+
+def is_published(build: Build) -> bool:
+    """Whether manifest and link stand and speak of this plan."""
+    return is_published_as(build.places, build.plan)
+
+
+def find_undone(build: Build) -> list[Shard]:
+    """Give the shards that still keep the dataset from being published."""
+    return [
+        shard
+        for shard in build.plan.shards
+        if any(
+            read_marker(build.state.marker(shard.name, stage)) is None
+            for stage in ("audio", "metadata")
+        )
+    ]
+
+
+def _sweep(build: Build) -> None:
+    """Remove what killed runs left; while somebody works on a shard, it is left to them.
+
+    A file that a writer began anew since it was listed is that writer's.
+    """
+    folders = (build.folder.audio, build.folder.json, build.folder.index)
+    left = {path: _stamp(path) for folder in folders for path in find_temporary(folder)}
+    if not left:
+        return
+    try:
+        for shard in build.plan.shards:
+            with hold(build.state.shard_lock(shard.name), f"shard {shard.name} of {build.name}"):
+                pass
+    except Locked:
+        return
+    for path, stamp in left.items():
+        if _stamp(path) == stamp:
+            path.unlink(missing_ok=True)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns

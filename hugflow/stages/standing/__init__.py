@@ -1,0 +1,1 @@
+"""What exists: how far each dataset is, and what people asked for."""

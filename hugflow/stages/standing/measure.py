@@ -1,0 +1,164 @@
+"""How much of each dataset there is: rows, files, bytes and seconds.
+
+A tree is measured by its manifest or its ledger, so that millions of files cost nothing. Trees
+beside it, which are few and small or stand for a short time, are looked at file by file.
+"""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+from hugflow.errors import StateUnreadable
+from hugflow.ledger.journal import RowMade, read_journal
+from hugflow.ledger.markers import Marker, read_marker
+from hugflow.shards.plan import Plan, Shard
+from hugflow.shards.plans import read_current_id, read_plan
+from hugflow.stages.tree.exchange import read_standing
+from hugflow.stages.tree.manifest import read_manifest
+from hugflow.store.layout import DatasetFolder, DatasetState, Places
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What stands of a dataset or a shard.
+
+    bytes: of MP3 and JSON files. other_bytes: of the index, of the files beside the rows, and of
+    the dataset's other trees. files: all of these. seconds: of audio.
+    """
+
+    rows: int = 0
+    failed_rows: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    shards_done: int = 0
+    files: int = 0
+    other_bytes: int = 0
+
+    @property
+    def all_bytes(self) -> int:
+        """What it takes of the disk."""
+        return self.bytes + self.other_bytes
+
+    def __add__(self, other: Self) -> "Measured":
+        """Both together."""
+        return Measured(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+def measure_storage(places: Places) -> int:
+    """Bytes of all that we made below STORAGE_ROOT, finished or not; the trash is not counted."""
+    roots = [places.storage_root, places.next_trees("any").parent, places.samples("any").parent]
+    names = {path.name for root in roots for path in _folders(root)} - {roots[-1].name}
+    return sum(measure_dataset(places, name).all_bytes for name in names)
+
+
+def measure_dataset(places: Places, name: str) -> Measured:
+    """All that stands of a dataset below STORAGE_ROOT: its tree, the next ones, its samples.
+
+    Rows and seconds are those of its tree. Nothing where neither manifest nor ledger tells of one.
+    """
+    folder = places.dataset(name)
+    manifest = read_manifest(folder.manifest)
+    measured = Measured()
+    if manifest is not None:
+        measured = measure_manifest(manifest) + _measure_beside_rows(folder)
+    elif plan := _read_standing_plan(places, name):
+        measured = measure_plan(places, plan) + _measure_beside_rows(folder)
+    beside = (places.next_trees(name), places.samples(name))
+    return sum(map(_measure_files, beside), measured)
+
+
+def measure_manifest(manifest: Mapping[str, Any]) -> Measured:
+    """The rows of a complete tree."""
+    rows, audio, metadata = manifest["rows"], manifest["audio"], manifest["json"]
+    return Measured(
+        rows=rows["made"],
+        failed_rows=rows["failed"],
+        bytes=audio["bytes"] + metadata["bytes"],
+        seconds=audio["seconds"],
+        shards_done=manifest["source"]["files"],
+        files=audio["files"] + metadata["files"],
+    )
+
+
+def measure_plan(places: Places, plan: Plan) -> Measured:
+    """What stands of the rows of a plan, by its ledger: markers, and journals of begun shards."""
+    return sum((measure_shard(places, plan, shard) for shard in plan.shards), Measured())
+
+
+def measure_shard(places: Places, plan: Plan, shard: Shard) -> Measured:
+    """What stands of the rows of one shard."""
+    state = places.state(plan.dataset, plan.id)
+    audio = read_marker(state.marker(shard.name, "audio"))
+    metadata = read_marker(state.marker(shard.name, "metadata"))
+    if audio is None or metadata is None:
+        return _measure_begun(state, shard)
+    return _measure_done(audio, metadata, has_audio=plan.audio_column is not None)
+
+
+def _measure_done(audio: Marker, metadata: Marker, *, has_audio: bool) -> Measured:
+    return Measured(
+        rows=metadata.rows,
+        failed_rows=len(metadata.failed_rows),
+        bytes=audio.bytes + metadata.bytes,
+        seconds=audio.audio_seconds,
+        shards_done=1,
+        files=metadata.rows + (audio.rows if has_audio else 0),
+    )
+
+
+def _measure_begun(state: DatasetState, shard: Shard) -> Measured:
+    outcomes = read_journal(state.journal(shard.name)).values()
+    made = [outcome for outcome in outcomes if isinstance(outcome, RowMade)]
+    sizes = [size for row in made for size in (row.mp3_bytes, row.json_bytes) if size is not None]
+    return Measured(
+        rows=sum(row.json_bytes is not None for row in made),
+        failed_rows=len(outcomes) - len(made),
+        bytes=sum(sizes),
+        seconds=sum(row.audio.duration for row in made if row.audio is not None),
+        files=len(sizes),
+    )
+
+
+def _read_standing_plan(places: Places, name: str) -> Plan | None:
+    """The plan whose rows lie in an unfinished tree; None where nothing tells."""
+    try:
+        current = read_current_id(places, name)
+        standing = read_standing(places, name, current) if current is not None else None
+        return read_plan(places, name, standing) if standing is not None else None
+    except StateUnreadable:
+        return None
+
+
+def _measure_beside_rows(folder: DatasetFolder) -> Measured:
+    """The index of a tree, its card, manifest and failures."""
+    parts = [part for part in (folder.root, folder.index) if part.is_dir()]
+    found = _stat_each(path for part in parts for path in part.iterdir())
+    sizes = [status.st_size for status in found if stat.S_ISREG(status.st_mode)]
+    return Measured(files=len(sizes), other_bytes=sum(sizes))
+
+
+def _measure_files(tree: Path) -> Measured:
+    """All files below a folder, one by one.
+
+    One that two trees share is left to the tree that stood before: it takes no room of its own.
+    """
+    paths = (Path(folder, name) for folder, _, names in os.walk(tree) for name in names)
+    sizes = [status.st_size for status in _stat_each(paths) if status.st_nlink == 1]
+    return Measured(files=len(sizes), other_bytes=sum(sizes))
+
+
+def _stat_each(paths: Iterable[Path]) -> Iterator[os.stat_result]:
+    """The files that are still there: somebody may be at work in the tree."""
+    for path in paths:
+        with suppress(FileNotFoundError):
+            yield path.lstat()
+
+
+def _folders(root: Path) -> list[Path]:
+    if not root.is_dir():
+        return []
+    return [path for path in root.iterdir() if path.name[0] != "." and path.is_dir()]

@@ -1,0 +1,135 @@
+"""How each dataset stands: one answer for the command line, the UI and the sensor."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hugflow.errors import StateUnreadable
+from hugflow.ledger.progress import Progress, Status, read_progress
+from hugflow.shards.plan import Plan
+from hugflow.shards.plans import read_current_id, read_plan
+from hugflow.stages.standing.measure import Measured, measure_manifest, measure_plan
+from hugflow.stages.standing.stored import list_names
+from hugflow.stages.tree.manifest import read_manifest
+from hugflow.store.layout import Places
+from hugflow.store.links import is_linked
+from hugflow.store.locks import is_held
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetStatus:
+    """One dataset: what was asked for, what is planned, what is there.
+
+    request: the request file's path, where there is one. total_rows, commit: None before a plan.
+    bytes, hours: of what is made. location: of the tree, once begun. link, published_commit: where
+    a tree is published, and of which commit; while another one is made, of the one that stands.
+    error: what the last run ended with, where it failed.
+    """
+
+    name: str
+    state: Status
+    request: str | None
+    rows: int
+    total_rows: int | None
+    failed_rows: int
+    shards_done: int
+    shards: int | None
+    commit: str | None
+    bytes: int
+    hours: float
+    location: str | None
+    link: str | None
+    published_commit: str | None
+    error: str | None
+
+
+def read_statuses(places: Places, requests: dict[str, str]) -> list[DatasetStatus]:
+    """The state of every dataset that is asked for, planned or stored, by name.
+
+    requests: path of the request file by dataset name.
+    """
+    names = sorted({*requests, *list_names(places)})
+    return [read_status(places, name, requests.get(name)) for name in names]
+
+
+def read_status(places: Places, name: str, request: str | None = None) -> DatasetStatus:
+    """The state of one dataset, from what is on disk; nothing is asked of anyone else.
+
+    While another tree is made to take the place of a complete one, it is the new one's state.
+    """
+    folder, link = places.dataset(name), places.link(name)
+    manifest = read_manifest(folder.manifest)
+    plan_id, plan = _read_plan_beside(places, name, manifest)
+    is_linked_ = is_linked(link, folder.root)
+    is_current = manifest is not None and plan is None
+    if manifest is not None and is_current:
+        measured, total_rows = measure_manifest(manifest), manifest["rows"]["planned"]
+        commit, shards = manifest["commit"], manifest["source"]["files"]
+    elif plan is not None:
+        measured, total_rows = measure_plan(places, plan), plan.rows
+        commit, shards = plan.commit, len(plan.shards)
+    else:
+        measured, total_rows, commit, shards = Measured(), None, None, None
+    is_removed = places.removed(name).is_file() and not folder.root.exists()
+    progress = read_progress(places.progress(name))
+    if not folder.root.exists() and not places.next_trees(name).exists():
+        # Whatever the ledger says: the tree has gone.
+        measured = Measured()
+    if manifest is not None and not is_current and progress is not None:
+        # What it says is of the tree that stands, until the new plan's rows are begun.
+        progress = progress if progress.status != "completed" else None
+    has_plan = plan_id is not None
+    is_failed = progress is not None and progress.status == "failed" and not is_current
+    state = _unfinished_state(places, name, progress, has_plan=has_plan, is_removed=is_removed)
+    return DatasetStatus(
+        name=name,
+        state="completed" if is_current and is_linked_ else state,
+        request=request,
+        rows=measured.rows,
+        total_rows=total_rows,
+        failed_rows=measured.failed_rows,
+        shards_done=measured.shards_done,
+        shards=shards,
+        commit=commit,
+        bytes=measured.bytes,
+        hours=round(measured.seconds / 3600, 3),
+        location=str(folder.root) if folder.root.is_dir() else None,
+        link=str(link) if manifest is not None and is_linked_ else None,
+        published_commit=manifest["commit"] if manifest is not None and is_linked_ else None,
+        error=progress.error if is_failed and progress is not None else None,
+    )
+
+
+def _read_plan_beside(
+    places: Places, name: str, manifest: Mapping[str, Any] | None
+) -> tuple[str | None, Plan | None]:
+    """The id of the plan in force, and the plan itself unless it is the one of the manifest.
+
+    Both are None where they cannot be read. A plan may be large, and a complete dataset needs none.
+    """
+    try:
+        plan_id = read_current_id(places, name)
+        if plan_id is None or (manifest is not None and manifest["plan"] == plan_id):
+            return plan_id, None
+        plan = read_plan(places, name, plan_id)
+    except StateUnreadable:
+        return None, None
+    return (plan_id if plan is not None else None), plan
+
+
+def _unfinished_state(
+    places: Places, name: str, progress: Progress | None, *, has_plan: bool, is_removed: bool
+) -> Status:
+    """The word for a dataset that is not complete.
+
+    A file that says `downloading` while nobody holds a lock was left by a killed process.
+    """
+    if not has_plan:
+        return "removed" if is_removed else "pending"
+    if progress is None or progress.status == "removed":
+        return "planned"
+    if progress.status == "downloading":
+        locks = (places.state_dir / "locks" / name).glob("*.lock")
+        return "downloading" if any(is_held(lock) for lock in locks) else "interrupted"
+    # Complete once, and now the tree or the link is gone or damaged.
+    return "incomplete" if progress.status == "completed" else progress.status

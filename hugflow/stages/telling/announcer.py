@@ -1,0 +1,91 @@
+"""Notices of a running build: as it begins, at each interval of rows, and as it ends.
+
+They tell others of the work and are none of it: what goes wrong with one is logged, and that is all.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from hugflow.ledger.progress import Status
+from hugflow.notify.notices import Failure, Notice, write_notice
+from hugflow.stages.build.build import Build
+
+log = logging.getLogger(__name__)
+
+# Seed 004: progress is told of large datasets alone.
+LEAST_ROWS = 1_000
+
+
+@dataclass(slots=True)
+class Announcer:
+    """Writes the notices of one build; each is handed on too, to whoever carries them further.
+
+    resumed_from: rows that were there when the work began. Not safe to call from two threads.
+    """
+
+    build: Build
+    resumed_from: int
+    on_notice: Callable[[Notice], None]
+    _began_at: float = field(default_factory=time.monotonic)
+    _told_rows: int = field(init=False)
+    _has_complained: bool = False
+
+    def __post_init__(self) -> None:
+        """Take what was there before as told."""
+        self._told_rows = self.resumed_from
+
+    def begin(self, rows: int, failed_rows: int) -> None:
+        """Tell that the work begins, unless there is nothing to be made."""
+        self._began_at = time.monotonic()
+        if rows < self.build.rows:
+            self._announce("downloading", rows, failed_rows)
+
+    def follow(self, rows: int, failed_rows: int) -> None:
+        """Tell how far it is, where another interval of the dataset's rows is complete."""
+        every = self.build.options.progress_interval
+        if self.build.rows >= LEAST_ROWS and rows // every > self._told_rows // every:
+            self._announce("downloading", rows, failed_rows)
+
+    def end(
+        self, status: Status, rows: int, failed_rows: int, error: BaseException | None = None
+    ) -> None:
+        """Tell how it ended."""
+        self._announce(status, rows, failed_rows, error)
+
+    def _announce(
+        self, status: Status, rows: int, failed_rows: int, error: BaseException | None = None
+    ) -> None:
+        self._told_rows = rows
+        try:
+            notice = self._compose(status, rows, failed_rows, error)
+            write_notice(self.build.places, notice)
+            self.on_notice(notice)
+        except Exception as problem:  # noqa: BLE001  # whatever it is, the work goes on
+            if not self._has_complained:
+                self._has_complained = True
+                log.warning("nobody can be told how %s stands: %s", self.build.name, problem)
+
+    def _compose(
+        self, status: Status, rows: int, failed_rows: int, error: BaseException | None
+    ) -> Notice:
+        build, is_complete = self.build, status == "completed"
+        new, seconds = rows - self.resumed_from, time.monotonic() - self._began_at
+        return Notice(
+            name=build.name,
+            hf_id=build.request.hf_id,
+            state=status,
+            at=datetime.now(UTC),
+            rows=rows,
+            total_rows=build.rows,
+            failed_rows=failed_rows,
+            resumed_from=self.resumed_from,
+            rows_per_second=round(new / seconds, 3) if new > 0 and seconds > 0 else None,
+            location=str(build.places.dataset(build.name).root) if is_complete else None,
+            link=str(build.places.link(build.name)) if is_complete else None,
+            commit=build.plan.commit,
+            request=build.request.digest,
+            failure=Failure.of(error) if status == "failed" and error is not None else None,
+        )

@@ -1,0 +1,178 @@
+"""Following a running build: its progress file, a view written every few seconds, and notices."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from hugflow.audit import Deed, record
+from hugflow.errors import HugflowError, Locked
+from hugflow.ledger.journal import Outcome, RowFailed, RowMade, read_journal
+from hugflow.ledger.markers import read_marker
+from hugflow.ledger.progress import Progress, Status, write_progress
+from hugflow.notify.notices import Failure, Notice
+from hugflow.stages.build.build import Build
+from hugflow.stages.telling.announcer import Announcer
+from hugflow.stages.telling.rows_safe import safe_rows
+
+log = logging.getLogger(__name__)
+
+WRITE_EVERY_S = 2.0
+
+
+@dataclass(slots=True)
+class Tracker:
+    """Counts rows as they are committed, and writes progress file and notices from time to time.
+
+    on_notice: called with each notice, in the thread that commits: it must not take long.
+    rows, failed_rows: complete by now, and those that could not be made. resumed_from: complete
+    when the work began. Two bytes of memory a row. Safe to call from the thread that commits.
+    """
+
+    build: Build
+    on_notice: Callable[[Notice], None] = lambda notice: None
+    rows: int = field(init=False, default=0)
+    failed_rows: int = field(init=False, default=0)
+    resumed_from: int = field(init=False)
+    error: str | None = None
+    _is_done: npt.NDArray[np.bool_] = field(init=False)
+    _is_failed: npt.NDArray[np.bool_] = field(init=False)
+    _announcer: Announcer = field(init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _written_at: float = 0.0
+    _has_complained: bool = False
+
+    def __post_init__(self) -> None:
+        """Begin with what the ledger says; markers spare the reading of whole journals."""
+        state = self.build.state
+        self._is_done = np.zeros(self.build.rows, dtype=np.bool_)
+        self._is_failed = np.zeros(self.build.rows, dtype=np.bool_)
+        for shard in self.build.shards:
+            marker = read_marker(state.marker(shard.name, "metadata"))
+            if marker is not None:
+                rows, failed = self.build.rows_of(shard), list(marker.failed_rows)
+                self._is_done[rows.start : rows.stop] = True
+                self._is_done[failed] = False
+                self._is_failed[failed] = True
+            else:
+                self._add(read_journal(state.journal(shard.name)).values())
+        self.rows = self.resumed_from = int(self._is_done.sum())
+        self.failed_rows = int(self._is_failed.sum())
+        self._announcer = Announcer(self.build, self.rows, self.on_notice)
+
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Count a committed batch; every few seconds, write the file, and now and then a notice."""
+        with self._lock:
+            self._add(outcomes)
+            self._announcer.follow(self.rows, self.failed_rows)
+            if time.monotonic() - self._written_at > WRITE_EVERY_S:
+                self._write("downloading")
+
+    def write(self, status: Status) -> None:
+        """Write the file now."""
+        with self._lock:
+            self._write(status)
+
+    @contextmanager
+    def watch(self) -> Iterator[Callable[[Status], None]]:
+        """Write file and notice around a block: `downloading` at its begin, and how it ended.
+
+        The block calls what it is given with its status; one that ends without calling it ends
+        `incomplete`, one that is stopped `interrupted`, one that raises `failed`; one that is
+        locked out leaves it `downloading`.
+        """
+        status: Status = "incomplete"
+        raised: BaseException | None = None
+
+        def end(word: Status) -> None:
+            nonlocal status
+            status = word
+
+        self.write("downloading")
+        with self._lock:
+            self._announcer.begin(self.rows, self.failed_rows)
+        try:
+            with safe_rows(lambda: (self.rows, self.build.rows)):
+                yield end
+        except Locked:
+            # Somebody else is at work, and the file is theirs.
+            status = "downloading"
+            raise
+        except HugflowError as error:
+            status, self.error, raised = "failed", str(error), error
+            raise
+        except Exception as error:
+            status, self.error, raised = "failed", f"unexpected {type(error).__name__}", error
+            raise
+        except BaseException:
+            # A signal, or whoever listens to the events has stopped listening.
+            status = "interrupted"
+            raise
+        finally:
+            self.write(status)
+            if status != "downloading":
+                with self._lock:
+                    self._announcer.end(status, self.rows, self.failed_rows, raised)
+            if raised is not None and self.build.sample_rows is None:
+                self._record_failure(raised)
+
+    def _record_failure(self, error: BaseException) -> None:
+        """Leave a line in the audit trail; where that fails too, the error itself is what counts."""
+        result = {"rows": self.rows, "error": Failure.of(error).what}
+        plan = self.build.plan
+        deed = Deed(
+            self.build.options.actor, "failed", self.build.name, plan.commit, plan.id, result
+        )
+        try:
+            record(self.build.places, deed)
+        except HugflowError as problem:
+            log.warning("%s is not in the audit trail as failed: %s", self.build.name, problem.what)
+
+    def _add(self, outcomes: Iterable[Outcome]) -> None:
+        ours = [outcome for outcome in outcomes if outcome.row < len(self._is_done)]
+        made = [
+            each.row for each in ours if isinstance(each, RowMade) and each.json_bytes is not None
+        ]
+        failed = [each.row for each in ours if isinstance(each, RowFailed)]
+        self.rows += _mark(self._is_done, made, True)
+        self.failed_rows -= _mark(self._is_failed, made, False)
+        self.failed_rows += _mark(self._is_failed, failed, True)
+
+    def _write(self, status: Status) -> None:
+        """Write the view; that it cannot be written costs nobody a row, nor hides another error."""
+        self._written_at = time.monotonic()
+        try:
+            self._write_view(status)
+        except (OSError, HugflowError) as error:
+            if not self._has_complained:
+                self._has_complained = True
+                what = error.what if isinstance(error, HugflowError) else str(error)
+                log.warning("the progress of %s cannot be shown: %s", self.build.name, what)
+
+    def _write_view(self, status: Status) -> None:
+        edges = np.flatnonzero(np.diff(self._is_done, prepend=False, append=False))
+        pairs = [(int(first), int(end) - 1) for first, end in edges.reshape(-1, 2)]
+        write_progress(
+            self.build.places.progress(self.build.name),
+            Progress(
+                dataset=self.build.name,
+                status=status,
+                ranges=tuple(pairs),
+                total_rows=self.build.rows,
+                resumed_from=self.resumed_from,
+                error=self.error,
+            ),
+        )
+
+
+def _mark(mask: npt.NDArray[np.bool_], rows: Sequence[int], is_so: bool) -> int:
+    """Mark rows, and count those that were marked otherwise: no other row is looked at."""
+    at = np.unique(np.asarray(rows, dtype=np.intp))
+    changed = int(np.count_nonzero(mask[at] != is_so))
+    mask[at] = is_so
+    return changed

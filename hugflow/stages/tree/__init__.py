@@ -1,0 +1,1 @@
+"""The files of one dataset's tree: its manifest, its rows as recorded, and exchanging trees."""

@@ -1,0 +1,204 @@
+"""Which tree the rows of a plan go into, and how one tree takes the place of another.
+
+A dataset's tree stands at `STORAGE_ROOT/<name>`. When a request comes to ask for other rows, or is
+planned at a later commit, the rows of the new plan go into `STORAGE_ROOT/.next/<name>/<plan id>`,
+and what stands stays as it is until they are complete. Then two renames exchange the trees:
+
+    <name>                    -> .next/<name>/replaced
+    .next/<name>/<plan id>    -> <name>
+
+A kill between the two is made good by the next call, which takes the first one back.
+"""
+
+import logging
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from hugflow.errors import CannotWrite, StateUnreadable
+from hugflow.shards.plan import Plan
+from hugflow.shards.plans import is_plan_id
+from hugflow.stages.tree.exclusive import wait_for_shards
+from hugflow.stages.tree.manifest import read_manifest
+from hugflow.store.atomic import disk_errors, make_folder, sync_folder, write_file
+from hugflow.store.layout import DatasetFolder, Places
+from hugflow.store.locks import is_held
+
+log = logging.getLogger(__name__)
+
+
+def choose_tree(places: Places, plan: Plan) -> DatasetFolder:
+    """The tree that the rows of `plan`, which is in force, go into.
+
+    The caller holds the dataset's lock. Raises StateUnreadable when rows stand there of which
+    nothing says what they are rows of, and CannotWrite for a link where a folder of ours would be.
+    """
+    name = plan.dataset
+    refuse_linked(places, places.next_trees(name))
+    refuse_linked_folders(places, places.dataset(name))
+    _take_back(places, name)
+    standing = read_standing(places, name, plan.id)
+    next_tree = places.next_tree(name, plan.id)
+    if standing not in (None, plan.id) or (standing is None and next_tree.root.is_dir()):
+        return next_tree
+    if standing is None and _is_begun_by_another(places, plan):
+        return next_tree
+    if standing is None:
+        write_standing(places, plan)
+    return places.dataset(name)
+
+
+def find_tree(places: Places, plan: Plan, chosen: DatasetFolder) -> DatasetFolder:
+    """Where the tree that was chosen lies by now: another run may have put it in its place."""
+    main = places.dataset(plan.dataset)
+    manifest = read_manifest(main.manifest) if chosen != main else None
+    return main if manifest is not None and manifest["plan"] == plan.id else chosen
+
+
+def refuse_linked_folders(places: Places, folder: DatasetFolder) -> None:
+    """Raise CannotWrite where a link stands on the way into a tree, or as one of its folders."""
+    for each in (folder.audio, folder.json, folder.index):
+        refuse_linked(places, each)
+
+
+def refuse_linked(places: Places, folder: Path) -> None:
+    """Raise CannotWrite where a link stands on the way from STORAGE_ROOT to `folder`, or as it."""
+    below = folder.relative_to(places.storage_root).parts
+    for depth in range(1, len(below) + 1):
+        path = places.storage_root.joinpath(*below[:depth])
+        if path.is_symlink():
+            raise CannotWrite(
+                f"{path} is a link",
+                why="what is written or deleted through it does not lie in STORAGE_ROOT",
+                mend="move the link away; hugflow makes a folder there when it needs one",
+            )
+
+
+def read_standing(places: Places, name: str, plan_id: str) -> str | None:
+    """The id of the plan whose rows lie in `STORAGE_ROOT/<name>`; None where there are no rows.
+
+    plan_id: taken where only a ledger of that plan tells whose they are.
+    """
+    folder = places.dataset(name)
+    manifest = read_manifest(folder.manifest)
+    if manifest is not None:
+        return str(manifest["plan"])
+    if not _has_rows(folder):
+        return None
+    path = _standing_path(places, name)
+    if path.is_file():
+        plan = path.read_text("utf-8", errors="replace").strip()
+        if not is_plan_id(plan):
+            raise StateUnreadable(
+                f"{path} cannot be read",
+                why="it should name the plan whose rows lie in the tree, and names none",
+                mend="delete the file, then run the same command again: the ledger tells it too",
+            )
+        return plan
+    if places.state(name, plan_id).ledger.exists():
+        return plan_id
+    # They may be of another commit, and mixing two is worse than stopping.
+    raise StateUnreadable(
+        f"{folder.root} holds rows, and nothing says what they are rows of",
+        why="it is not complete, and STATE_DIR has no ledger of it: the state was lost, or is "
+        "another one",
+        mend="point STATE_DIR to the state it was made with, or move the folder away",
+    )
+
+
+def write_standing(places: Places, plan: Plan) -> None:
+    """Record that the rows of `plan` go into `STORAGE_ROOT/<name>`."""
+    write_file(_standing_path(places, plan.dataset), plan.id + "\n")
+
+
+def take_place(places: Places, plan: Plan, *, wait_s: float) -> None:
+    """Let the complete tree of `plan` take the place of the one that stands.
+
+    The caller holds the dataset's lock. Raises Locked while somebody is at work on a shard.
+    """
+    name = plan.dataset
+    standing, new = places.dataset(name).root, places.next_tree(name, plan.id).root
+    # Whoever comes to a shard of the old plan after this finds that it is not in force any more.
+    wait_for_shards(places, name, wait_s)
+    replaced = places.replaced_tree(name)
+    _delete(replaced)
+    if standing.is_symlink():
+        log.warning("%s led to %s, which stays where it is", standing, standing.readlink())
+    with disk_errors(standing):
+        if standing.exists() or standing.is_symlink():
+            standing.rename(replaced)
+        new.rename(standing)
+    sync_folder(standing.parent)
+    sync_folder(replaced.parent)
+    write_standing(places, plan)
+
+
+def set_aside(places: Places, plan: Plan) -> list[Path]:
+    """Rename what other plans of the dataset have left: their trees, ledgers and raw bytes.
+
+    The caller holds the dataset's lock, and deletes what is given after it.
+    """
+    name = plan.dataset
+    state = places.state(name, plan.id)
+    left = [places.next_trees(name)]
+    for folder in (state.ledger.parent, state.raw.parent):
+        found = folder.iterdir() if folder.is_dir() else ()
+        # A sample's begin with the plan's id.
+        left += [path for path in found if not path.name.startswith(plan.id)]
+    aside = [_rename_aside(path) for path in left if path.is_dir() or path.is_symlink()]
+    of_a_kill = _aside(places.next_trees(name))
+    return [*aside, of_a_kill] if of_a_kill.is_dir() and of_a_kill not in aside else aside
+
+
+def delete_aside(paths: Iterable[Path]) -> None:
+    """Delete what was set aside; a kill leaves the rest to the next one who publishes."""
+    for path in paths:
+        _delete(path)
+
+
+def _aside(path: Path) -> Path:
+    # No name has a tilde, so none is taken for what another one set aside.
+    return path.with_name(f"{path.name}~deleting")
+
+
+def _rename_aside(path: Path) -> Path:
+    aside = _aside(path)
+    _delete(aside)
+    with disk_errors(path):
+        path.rename(aside)
+    return aside
+
+
+def _is_begun_by_another(places: Places, plan: Plan) -> bool:
+    """Whether somebody may still write rows of another plan where there are none yet."""
+    path = _standing_path(places, plan.dataset)
+    is_other = path.is_file() and path.read_text("utf-8", errors="replace").strip() != plan.id
+    locks = places.dataset_lock(plan.dataset).parent.glob("*-of-*.lock")
+    return is_other and any(is_held(lock) for lock in locks)
+
+
+def _take_back(places: Places, name: str) -> None:
+    """Undo half an exchange, of which a kill kept the other half."""
+    standing, replaced = places.dataset(name).root, places.replaced_tree(name)
+    if replaced.exists() and not standing.exists():
+        make_folder(standing.parent)
+        with disk_errors(standing):
+            replaced.rename(standing)
+        sync_folder(standing.parent)
+
+
+def _has_rows(folder: DatasetFolder) -> bool:
+    return any(part.is_dir() and any(part.iterdir()) for part in (folder.json, folder.audio))
+
+
+def _standing_path(places: Places, name: str) -> Path:
+    return places.plans(name) / "standing"
+
+
+def _delete(tree: Path) -> None:
+    """Delete a tree of ours; of a link, the link alone."""
+    if tree.is_symlink():
+        tree.unlink()
+    elif tree.exists():
+        with disk_errors(tree):
+            shutil.rmtree(tree)

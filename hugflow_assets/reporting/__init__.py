@@ -1,0 +1,1 @@
+"""What Dagster is told and shows: materializations, checks, metadata, pictures."""

@@ -1,0 +1,19 @@
+"""Letting Dagster forget a dataset that was removed: what it shows green must lie on the disk."""
+
+import dagster as dg
+
+from hugflow_assets.reporting.materializations import STAGES, partitions_name
+
+
+def forget_dataset(instance: dg.DagsterInstance, name: str) -> bool:
+    """Delete the partitions and the materializations of a dataset; whether there were any.
+
+    The logs of its runs stay. Brought back, or made again, it is told anew.
+    """
+    keys = instance.get_dynamic_partitions(partitions_name(name))
+    assets = [dg.AssetKey([name, stage]) for stage in ("plan", *STAGES)]
+    known = [key for key in assets if instance.has_asset_key(key)]
+    instance.wipe_assets(known)
+    for key in keys:
+        instance.delete_dynamic_partition(partitions_name(name), key)
+    return bool(keys or known)

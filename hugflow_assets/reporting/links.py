@@ -1,0 +1,51 @@
+"""Where things are on the web: what Dagster's pages link to."""
+
+from urllib.parse import quote
+
+import dagster as dg
+from huggingface_hub import constants
+
+from hugflow.requests.catalog import Asked
+from hugflow.requests.model import AddRequest
+from hugflow.stages.build.build import Build
+
+
+def request_url(request: AddRequest) -> str:
+    """The dataset on the Hub, at the revision that was asked for."""
+    revision = quote(request.revision, safe="")
+    return f"{constants.ENDPOINT}/datasets/{request.hf_id}/tree/{revision}"
+
+
+def origin_metadata(
+    path: str, asked: Asked | None, github_url: str | None
+) -> dict[str, str | dg.UrlMetadataValue]:
+    """Where a request came from: its file, and the commit and pull request that brought it.
+
+    asked: None where the catalogue does not tell. github_url: of the requests' repository; without
+    it there are words instead of links.
+    """
+    metadata: dict[str, str | dg.UrlMetadataValue] = {"request": path}
+    if asked is None or asked.commit is None:
+        return metadata
+    metadata["asked_by"] = asked.author or "somebody"
+    metadata["request_commit"] = asked.commit[:7]
+    if github_url is not None:
+        file_url = f"{github_url}/blob/{asked.commit}/{quote(path)}"
+        metadata["request"] = dg.MetadataValue.url(file_url)
+        metadata["request_commit"] = dg.MetadataValue.url(f"{github_url}/commit/{asked.commit}")
+        if asked.pull_request is not None:
+            url = f"{github_url}/pull/{asked.pull_request}"
+            metadata["pull_request"] = dg.MetadataValue.url(url)
+    return metadata
+
+
+def commit_url(build: Build) -> str:
+    """The dataset on the Hub, at the commit of the plan."""
+    plan = build.plan
+    return f"{build.hub.endpoint}/datasets/{plan.request.hf_id}/tree/{plan.commit}"
+
+
+def file_url(build: Build, path: str) -> str:
+    """A file of the dataset, at the commit of the plan."""
+    plan = build.plan
+    return f"{build.hub.endpoint}/datasets/{plan.request.hf_id}/blob/{plan.commit}/{quote(path)}"

@@ -1,0 +1,253 @@
+"""What Dagster is told of a dataset: one materialization per stage and shard.
+
+The op yields them as shards finish, `local-sync` reports them, and the sensor adopts with them
+what it finds on disk; all three say the same of the same shard.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import dagster as dg
+
+from hugflow.exports.statistics import Spread, Statistics, from_json
+from hugflow.ledger.markers import SHARD_STAGES, Marker, Stage, read_marker
+from hugflow.shards.plan import Shard
+from hugflow.stages.build.build import Build
+from hugflow.stages.publishing.publish import is_published
+from hugflow.stages.tree.manifest import read_manifest
+from hugflow_assets.reporting.glimpses import (
+    Metadata,
+    dataset_durations_metadata,
+    durations_metadata,
+    failed_metadata,
+    sample_metadata,
+    waveform_metadata,
+)
+from hugflow_assets.reporting.links import commit_url, file_url
+
+STAGES: Final[tuple[Stage, ...]] = (*SHARD_STAGES, "processed")
+ROW_COUNT: Final = "dagster/row_count"
+
+
+def partitions_name(name: str) -> str:
+    """The name under which Dagster keeps the shards of a dataset."""
+    return f"{name}/shards"
+
+
+def register_partitions(instance: dg.DagsterInstance, build: Build) -> None:
+    """Let Dagster know the shards of the plan in force, in their order, and no others.
+
+    A range is what lies between two keys in the order in which they were added.
+    """
+    known = list(instance.get_dynamic_partitions(partitions_name(build.name)))
+    keys = list(build.plan.shard_by_key())
+    if known == keys:
+        return
+    if known != keys[: len(known)]:
+        for key in known:
+            instance.delete_dynamic_partition(partitions_name(build.name), key)
+    instance.add_dynamic_partitions(partitions_name(build.name), keys)
+
+
+def materialize_command(name: str) -> str:
+    """The command that materializes stages of a dataset; a partition or a range follows it."""
+    selection = " or ".join(f'key:"{name}/{stage}"' for stage in STAGES)
+    return f"dagster asset materialize -m hugflow_assets.definitions --select '{selection}'"
+
+
+def plan_metadata(build: Build) -> Metadata:
+    """What the plan settles, and how to go on."""
+    plan = build.plan
+    keys = list(plan.shard_by_key())
+    metadata: Metadata = {}
+    if plan.warnings:
+        metadata["warnings"] = dg.MetadataValue.text("\n".join(plan.warnings))
+    metadata |= {
+        "shards": len(plan.shards),
+        "rows": plan.rows,
+        "source_bytes": plan.source_bytes,
+        "commit": dg.MetadataValue.url(commit_url(build)),
+        "licence": plan.licence or "none given",
+        "gated": plan.is_gated,
+        "audio_column": plan.audio_column or "none: text only",
+        "text_column": plan.text_column or "none",
+        "plan": _plan_file(build),
+    }
+    if keys:
+        command = materialize_command(build.name)
+        metadata["partition_range"] = f"{keys[0]}...{keys[-1]}"
+        metadata["materialize_all"] = f"{command} --partition-range {keys[0]}...{keys[-1]}"
+        metadata["materialize_one"] = f"{command} --partition {keys[0]}"
+    return metadata
+
+
+def stage_materialization(
+    build: Build, shard: Shard, stage: Stage, marker: Marker
+) -> dg.AssetMaterialization:
+    """One of the stages `raw`, `audio` and `metadata`, done for one shard.
+
+    What a reviewer looks for comes first: pages show entries in this order.
+    """
+    metadata: Metadata = {ROW_COUNT: marker.rows}
+    if stage != "raw":
+        metadata["failed_rows"] = len(marker.failed_rows)
+    if stage == ("audio" if build.plan.audio_column is not None else "metadata"):
+        metadata |= failed_metadata(build, shard, marker)
+    if stage == "audio":
+        metadata |= waveform_metadata(build, shard, marker)
+        metadata |= _audio_metadata(build, marker)
+    elif stage == "metadata":
+        metadata |= sample_metadata(build, shard, marker)
+        if marker.index_sha256 is not None:
+            index = build.folder.index_file(shard.name)
+            metadata |= durations_metadata(index)
+            metadata |= _statistics_metadata(_read_shard_statistics(build, index))
+    metadata |= {"bytes": marker.bytes, "seconds": marker.seconds}
+    if stage != "raw":
+        metadata |= _speed_metadata(marker)
+    metadata |= _place_metadata(build, shard, stage, marker)
+    metadata["commit"] = dg.MetadataValue.url(commit_url(build))
+    return _materialization(build, shard, stage, metadata, _in_words(stage, shard, marker))
+
+
+def processed_materialization(
+    build: Build, shard: Shard, manifest: Mapping[str, Any]
+) -> dg.AssetMaterialization:
+    """The dataset is published, and this shard in it: figures of the whole, from its manifest."""
+    rows, audio, failures = manifest["rows"], manifest["audio"], build.folder.failures
+    marker = read_marker(build.state.marker(shard.name, "metadata"))
+    metadata: Metadata = {
+        ROW_COUNT: marker.rows if marker is not None else 0,
+        "link": dg.MetadataValue.path(str(build.places.link(build.name))),
+        "path": dg.MetadataValue.path(str(build.folder.root)),
+        "commit": dg.MetadataValue.url(commit_url(build)),
+        "licence": manifest["licence"] or "none given",
+        "dataset_rows": rows["made"],
+        "dataset_failed_rows": rows["failed"],
+        **({"failures": dg.MetadataValue.path(str(failures))} if rows["failed"] else {}),
+        **dataset_durations_metadata(build, manifest),
+        "dataset_bytes": audio["bytes"] + manifest["json"]["bytes"],
+        "dataset_hours": round(audio["seconds"] / 3600, 6),
+        "dataset_copied": audio["copied"],
+        "dataset_encoded": audio["encoded"],
+        **_statistics_metadata(from_json(manifest.get("statistics")), "dataset_"),
+    }
+    words = f"the dataset is published: {rows['made']:,} rows, {rows['failed']:,} failed"
+    return _materialization(build, shard, "processed", metadata, words)
+
+
+def unrecorded(instance: dg.DagsterInstance, build: Build) -> Iterator[dg.AssetMaterialization]:
+    """Everything that is done on disk, whoever did it, and that Dagster has no event of."""
+    if not _is_plan_recorded(instance, build):
+        yield dg.AssetMaterialization(
+            dg.AssetKey([build.name, "plan"]), metadata=plan_metadata(build)
+        )
+    recorded = {
+        stage: instance.get_materialized_partitions(dg.AssetKey([build.name, stage]))
+        for stage in STAGES
+    }
+    manifest = read_manifest(build.folder.manifest) if is_published(build) else None
+    for key, shard in build.plan.shard_by_key().items():
+        for stage in SHARD_STAGES:
+            if key in recorded[stage]:
+                continue
+            marker = read_marker(build.state.marker(shard.name, stage))
+            if marker is not None:
+                yield stage_materialization(build, shard, stage, marker)
+        if manifest is not None and key not in recorded["processed"]:
+            yield processed_materialization(build, shard, manifest)
+
+
+def _audio_metadata(build: Build, marker: Marker) -> Metadata:
+    return {
+        "audio_hours": round(marker.audio_seconds / 3600, 6),
+        "audio_seconds": marker.audio_seconds,
+        "copied": marker.copied,
+        "encoded": marker.rows - marker.copied if build.plan.audio_column else 0,
+    }
+
+
+def _speed_metadata(marker: Marker) -> Metadata:
+    rows, seconds = marker.rows, marker.seconds
+    return {
+        "seconds_per_row": round(seconds / rows, 6) if rows else 0.0,
+        "rows_per_second": round(rows / seconds, 1) if seconds else 0.0,
+    }
+
+
+def _place_metadata(build: Build, shard: Shard, stage: Stage, marker: Marker) -> Metadata:
+    """Where it came from, or where it lies."""
+    if stage == "raw":
+        return {"source": dg.MetadataValue.url(file_url(build, shard.file.path))}
+    if stage == "audio":
+        return {"path": dg.MetadataValue.path(str(build.folder.audio))}
+    places: Metadata = {"path": dg.MetadataValue.path(str(build.folder.json))}
+    if marker.index_sha256 is not None:
+        index = build.folder.index_file(shard.name)
+        places["index"] = dg.MetadataValue.path(str(index))
+        places["index_sha256"] = marker.index_sha256
+    return places
+
+
+def _read_shard_statistics(build: Build, index: Path) -> Statistics | None:
+    """Statistics of one shard; None where its index cannot be read, which is told elsewhere."""
+    import polars as pl
+
+    from hugflow.exports.measure import index_text_column, read_statistics
+
+    try:
+        return read_statistics([index], index_text_column(build.plan))
+    except (OSError, pl.exceptions.PolarsError):
+        return None
+
+
+def _statistics_metadata(statistics: Statistics | None, prefix: str = "") -> Metadata:
+    """Statistics as numbers, which plot over time, and counts by value as JSON."""
+    metadata: Metadata = {}
+    if statistics is not None and (audio := statistics.audio):
+        metadata["hours"] = audio.hours
+        metadata |= _spread_metadata("duration", audio.duration)
+        for name in ("sampling_rates", "source_sampling_rates", "source_formats", "bitrates_kbps"):
+            counts = {str(value): rows for value, rows in getattr(audio, name).items()}
+            metadata[name] = dg.MetadataValue.json(counts)
+    if statistics is not None and (text := statistics.text):
+        metadata["characters"] = text.characters
+        metadata["rows_without_text"] = text.empty_rows
+        if text.characters_per_second is not None:
+            metadata |= _spread_metadata("characters_per_second", text.characters_per_second)
+    return {f"{prefix}{name}": value for name, value in metadata.items()}
+
+
+def _spread_metadata(name: str, spread: Spread) -> Metadata:
+    """The mean under the name itself, the percentiles beside it."""
+    percentiles = {f"{name}_{field}": value for field, value in asdict(spread).items()}
+    return {name: percentiles.pop(f"{name}_mean"), **percentiles}
+
+
+def _is_plan_recorded(instance: dg.DagsterInstance, build: Build) -> bool:
+    latest = instance.get_latest_materialization_event(dg.AssetKey([build.name, "plan"]))
+    known = latest.asset_materialization if latest is not None else None
+    return known is not None and known.metadata.get("plan") == _plan_file(build)
+
+
+def _plan_file(build: Build) -> dg.PathMetadataValue:
+    return dg.MetadataValue.path(str(build.places.plans(build.name) / f"{build.plan.id}.json"))
+
+
+def _in_words(stage: Stage, shard: Shard, marker: Marker) -> str:
+    """What the run's log says of a stage; it shows no more than the first entries beside it."""
+    words = f"{stage} of shard {shard.name}: {marker.rows:,} rows, {marker.bytes:,} bytes"
+    return words if stage == "raw" else f"{words}, {len(marker.failed_rows):,} failed"
+
+
+def _materialization(
+    build: Build, shard: Shard, stage: Stage, metadata: Metadata, words: str
+) -> dg.AssetMaterialization:
+    return dg.AssetMaterialization(
+        asset_key=dg.AssetKey([build.name, stage]),
+        description=words,
+        partition=build.plan.partition_key(shard),
+        metadata=metadata,
+    )

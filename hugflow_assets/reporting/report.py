@@ -1,0 +1,32 @@
+"""Telling Dagster what was made without it: by `hugflow local-sync`, after its work."""
+
+from pathlib import Path
+
+from hugflow.stages.build.build import Build
+from hugflow.stages.sync import Synced
+from hugflow_assets.reporting.checks import stored_evaluations
+from hugflow_assets.reporting.materializations import register_partitions, unrecorded
+from hugflow_resources.instance import has_instance, open_instance
+
+
+def report(project_root: Path, synced: Synced, build: Build) -> str:
+    """Record as materialized whatever of the dataset is done and not recorded yet.
+
+    Gives one line for people. What goes wrong is raised: the caller logs it, for the work itself
+    is done.
+    """
+    if not has_instance(project_root):
+        return "Dagster was not told: there is neither DAGSTER_HOME nor a dagster.yaml here"
+    with open_instance(project_root) as instance:
+        register_partitions(instance, build)
+        told: set[str] = set()
+        for event in unrecorded(instance, build):
+            instance.report_runless_asset_event(event)
+            if event.partition is not None:
+                told.add(event.partition)
+        if told:
+            for evaluation in stored_evaluations(build):
+                instance.report_runless_asset_event(evaluation)
+    if not told:
+        return f"Dagster knew all {len(synced.shards)} shards"
+    return f"told Dagster about {len(told)} shards"
