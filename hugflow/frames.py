@@ -12,11 +12,11 @@ from pathlib import Path
 import polars as pl
 
 from hugflow.errors import HugflowError, StateUnreadable, UsageWrong
-from hugflow.exports.scan import scan_index
 from hugflow.nearest import nearest_names
 from hugflow.settings import load_project
 from hugflow.stages.standing.status import read_statuses
 from hugflow.stages.tree.manifest import read_manifest
+from hugflow.statistics.scan import scan_index
 from hugflow.store.layout import DatasetFolder, Places
 
 _DATASETS_SCHEMA = {

@@ -2,8 +2,8 @@
 
 import yaml
 
-from hugflow.exports.statistics import Statistics, describe
 from hugflow.shards.plan import Plan
+from hugflow.statistics.figures import Statistics, describe
 
 
 def render_card(plan: Plan, *, description: str, statistics: Statistics | None = None) -> str:

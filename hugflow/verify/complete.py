@@ -9,7 +9,6 @@ from typing import Any
 from hugflow.errors import StateUnreadable
 from hugflow.exports.card import card_frame
 from hugflow.exports.index import file_sha256
-from hugflow.exports.statistics import from_json
 from hugflow.ledger.journal import Outcome, RowMade, read_journal
 from hugflow.ledger.markers import read_marker
 from hugflow.shards.plan import Plan
@@ -18,6 +17,7 @@ from hugflow.stages.publishing.tree_files import render_failures
 from hugflow.stages.tree.failures import read_failed_rows
 from hugflow.stages.tree.index_rows import read_indexed
 from hugflow.stages.tree.manifest import render_source
+from hugflow.statistics.figures import from_json
 from hugflow.store.atomic import is_file, read_file
 from hugflow.store.layout import DatasetFolder, Places
 from hugflow.store.trash import is_folder, stands

@@ -92,7 +92,7 @@ def _draw_dataset(root: Path, digest_by_index: tuple[tuple[str, str], ...]) -> s
 def _draw_durations(index_files: Sequence[Path]) -> str | None:
     import polars as pl
 
-    from hugflow.exports.measure import read_durations
+    from hugflow.statistics.measure import read_durations
 
     try:
         histogram = read_durations(index_files)

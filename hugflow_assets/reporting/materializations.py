@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import dagster as dg
 
-from hugflow.exports.statistics import Spread, Statistics, from_json
 from hugflow.ledger.markers import SHARD_STAGES, Marker, Stage, read_marker
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.publishing.publish import is_published
 from hugflow.stages.tree.manifest import read_manifest
+from hugflow.statistics.figures import Spread, Statistics, from_json
 from hugflow_assets.reporting.glimpses import (
     Metadata,
     dataset_durations_metadata,
@@ -195,7 +195,7 @@ def _read_shard_statistics(build: Build, index: Path) -> Statistics | None:
     """Statistics of one shard; None where its index cannot be read, which is told elsewhere."""
     import polars as pl
 
-    from hugflow.exports.measure import index_text_column, read_statistics
+    from hugflow.statistics.measure import index_text_column, read_statistics
 
     try:
         return read_statistics([index], index_text_column(build.plan))

@@ -11,7 +11,7 @@ import math
 from typing import Final
 
 from hugflow.audio.levels import Levels
-from hugflow.exports.histogram import Histogram
+from hugflow.statistics.histogram import Histogram
 
 # `entry.mdStr.length < 1000` in MetadataEntry.tsx, https://github.com/dagster-io/dagster
 MOST_CHARACTERS: Final = 999

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hugflow.exports.card import render_card
-from hugflow.exports.statistics import Statistics, TextStatistics
+from hugflow.statistics.figures import Statistics, TextStatistics
 from tests.shards.plans import REQUEST, plan_of
 
 LOAD_ALL = """

@@ -9,13 +9,13 @@ from importlib.metadata import version
 from typing import Any, TypeAlias
 
 from hugflow.exports.card import render_card
-from hugflow.exports.statistics import from_json, to_json
 from hugflow.ledger.journal import RowFailed, read_journal
 from hugflow.ledger.markers import Marker, read_marker
 from hugflow.requests.grammar import BadRowBudget
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.tree.manifest import VERSION, read_manifest, render_source, without_run
+from hugflow.statistics.figures import from_json, to_json
 from hugflow.store.atomic import write_if_changed, write_json
 from hugflow.store.layout import DatasetState
 
@@ -119,7 +119,7 @@ def _measure(build: Build, manifest: dict[str, Any], old: dict[str, Any] | None)
         if known is not None and from_json(known) and known["rows"] == manifest["rows"]["made"]:
             return known
     # Not before there is something to measure: polars takes as long to load as all the rest.
-    from hugflow.exports.measure import plan_statistics
+    from hugflow.statistics.measure import plan_statistics
 
     return to_json(plan_statistics(build.plan, build.folder))
 

@@ -16,7 +16,7 @@ the object `run`:
       "audio": {"files": 998, "bytes": 765432, "seconds": 3600.5, "copied": 0, "encoded": 998},
       "json": {"files": 998, "bytes": 345678},
       "index": {"index/00000-of-00002.parquet": "<sha256>"},
-      "statistics": {...},                  see hugflow.exports.statistics
+      "statistics": {...},                  see hugflow.statistics.figures
       "run": {"finished_at": "...", "host": "...", "hugflow": "0.1.0"}
     }
 

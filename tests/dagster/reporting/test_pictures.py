@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hugflow.audio.levels import Levels
-from hugflow.exports.histogram import MOST_BARS, Histogram
+from hugflow.statistics.histogram import MOST_BARS, Histogram
 from hugflow_assets.reporting.pictures import (
     BOTTOM,
     FILL,

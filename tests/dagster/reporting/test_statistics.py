@@ -6,14 +6,14 @@ import dagster as dg
 import pytest
 
 from hugflow.clients.hub import Hub
-from hugflow.exports.measure import plan_statistics
-from hugflow.exports.statistics import to_json
 from hugflow.ledger.markers import Marker, read_marker
 from hugflow.requests.model import AddRequest
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
 from hugflow.stages.planning.open_build import open_build
 from hugflow.stages.sync import sync_dataset
+from hugflow.statistics.figures import to_json
+from hugflow.statistics.measure import plan_statistics
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_text

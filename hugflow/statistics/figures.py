@@ -1,6 +1,6 @@
 """Statistics of a dataset: how much there is, how long, in what form, how much is said.
 
-As values, as JSON and in words; `hugflow.exports.measure` finds them. As JSON:
+As values, as JSON and in words; `hugflow.statistics.measure` finds them. As JSON:
 
     {
       "rows": 1000,

@@ -5,8 +5,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hugflow.exports.histogram import MOST_BARS, Histogram, to_histogram
-from hugflow.exports.measure import read_durations
+from hugflow.statistics.histogram import MOST_BARS, Histogram, to_histogram
+from hugflow.statistics.measure import read_durations
 from tests.exports.indexes import info_of, write_index_of
 
 clips_by_ms = st.dictionaries(

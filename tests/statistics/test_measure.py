@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hugflow.audio.mp3 import AudioInfo
-from hugflow.exports.measure import index_text_column, plan_statistics, read_statistics
-from hugflow.exports.statistics import Spread, Statistics, TextStatistics
+from hugflow.statistics.figures import Spread, Statistics, TextStatistics
+from hugflow.statistics.measure import index_text_column, plan_statistics, read_statistics
 from hugflow.store.layout import DatasetFolder
 from hugflow.testing.column_types import typed_columns, types_table
 from tests.exports.indexes import info_of, write_index_of
@@ -161,7 +161,7 @@ def test_a_million_rows_take_seconds_and_are_never_held(tmp_path: Path):
     program = """
 import resource, sys
 from pathlib import Path
-from hugflow.exports.measure import read_statistics
+from hugflow.statistics.measure import read_statistics
 found = read_statistics(sorted(Path(sys.argv[1]).iterdir()), "text")
 print(found.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """

@@ -1,4 +1,4 @@
-"""Measuring a dataset on its index: the statistics of `hugflow.exports.statistics`.
+"""Measuring a dataset on its index: the statistics of `hugflow.statistics.figures`.
 
 Lazy scans with the streaming engine count what is the same, and from those counts follows the
 rest: the index is never held. All is counted in whole numbers and rounded at the end, so the same
@@ -17,11 +17,11 @@ from typing import Any
 
 import polars as pl
 
-from hugflow.exports.histogram import Histogram, to_histogram
-from hugflow.exports.scan import scan_index
-from hugflow.exports.statistics import AudioStatistics, Spread, Statistics, TextStatistics
 from hugflow.shards.features import index_names
 from hugflow.shards.plan import Plan
+from hugflow.statistics.figures import AudioStatistics, Spread, Statistics, TextStatistics
+from hugflow.statistics.histogram import Histogram, to_histogram
+from hugflow.statistics.scan import scan_index
 from hugflow.store.layout import DatasetFolder
 
 

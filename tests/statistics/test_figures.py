@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from hugflow.exports.measure import read_statistics
-from hugflow.exports.statistics import (
+from hugflow.statistics.figures import (
     AudioStatistics,
     Spread,
     Statistics,
@@ -18,6 +17,7 @@ from hugflow.exports.statistics import (
     render_lines,
     to_json,
 )
+from hugflow.statistics.measure import read_statistics
 from tests.exports.indexes import info_of, write_index_of
 
 SPREAD = Spread(0.5, 1.2, 4.1, 9.8, 14.2, 4.4)
