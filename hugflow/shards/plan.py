@@ -228,7 +228,7 @@ def _content(plan: Plan) -> dict[str, Any]:
 
 
 def plan_summary(plan: Plan, *, hours: float | None = None) -> dict[str, Any]:
-    """What a person wants to know before the work begins; see docs/operations.md.
+    """What a person wants to know before the work begins; see docs/command-line.md.
 
     hours: of audio, where they are known or estimated.
     `disk_needed_bytes` is an estimate: the two largest files, which lie in STATE_DIR while
