@@ -46,7 +46,7 @@ def main() -> None:
 def make_project(hub: LoopbackHub, root: Path, count: int) -> None:
     """A project whose main asks for COUNT datasets, all of which are there."""
     from hugflow.clients.hub import Hub
-    from hugflow.settings import load_project
+    from hugflow.settings import load_settings
     from hugflow.stages.planning.open_build import open_build
     from hugflow.stages.sync import sync_dataset
 
@@ -57,7 +57,7 @@ def make_project(hub: LoopbackHub, root: Path, count: int) -> None:
     )
     source = Path(__file__).parents[1] / "dagster.yaml"
     (root / "dagster.yaml").write_text(source.read_text("utf-8"), "utf-8")
-    project = load_project(root)
+    project = load_settings(root)
     for number in range(count):
         hf_id = f"bench/d{number:04d}"
         publish_text(hub, hf_id, rows=1, shards=1)
@@ -84,18 +84,18 @@ def make_project(hub: LoopbackHub, root: Path, count: int) -> None:
 
 def measure_ticks(root: Path) -> tuple[float, float]:
     """CPU seconds of the first tick of a process, and the least of the next ones."""
-    from hugflow.settings import load_project
+    from hugflow.settings import load_settings
     from hugflow_assets.definitions import load_definitions
     from hugflow_resources.instance import open_instance, prepare_instance
 
     prepare_instance(root, download_slots=5)
     with open_instance(root) as instance:
         # The first tick writes the catalogue; then all that is on disk is adopted.
-        tick(instance, load_definitions(load_project(root)))
-        definitions = load_definitions(load_project(root))
+        tick(instance, load_definitions(load_settings(root)))
+        definitions = load_definitions(load_settings(root))
         while not is_at_rest(tick(instance, definitions)[1]):
             pass
-        definitions = load_definitions(load_project(root))
+        definitions = load_definitions(load_settings(root))
         first, *others = [tick(instance, definitions)[0] for _ in range(ROUNDS + 1)]
     return first, min(others)
 

@@ -13,7 +13,7 @@ import polars as pl
 
 from hugflow.errors import HugflowError, StateUnreadable, UsageWrong
 from hugflow.nearest import nearest_names
-from hugflow.settings import load_project
+from hugflow.settings import load_settings
 from hugflow.stages.standing.status import read_statuses
 from hugflow.stages.tree.manifest import read_manifest
 from hugflow.statistics.scan import scan_index
@@ -87,7 +87,7 @@ def datasets(*, project: str | Path | None = None) -> pl.DataFrame:
 
 
 def _places(project: str | Path | None) -> Places:
-    return load_project(Path(project) if project is not None else None).places
+    return load_settings(Path(project) if project is not None else None).places
 
 
 def _index_files(folder: DatasetFolder, *, unfinished: bool) -> list[Path]:

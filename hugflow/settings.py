@@ -57,7 +57,7 @@ class SettingsInvalid(SettingInvalid):
 
 
 @dataclass(frozen=True, slots=True)
-class Project:
+class ProjectSettings:
     """A project root with the settings that hold there, and where each came from.
 
     root: None outside of any project; then every path must be absolute.
@@ -210,13 +210,15 @@ class Project:
         return Path(os.path.normpath(self.root / path))
 
 
-def load_project(start: Path | None = None, environ: Mapping[str, str] | None = None) -> Project:
+def load_settings(
+    start: Path | None = None, environ: Mapping[str, str] | None = None
+) -> ProjectSettings:
     """Read the settings that hold at `start` (default: the working directory).
 
     Raises SettingInvalid with all that is wrong, each naming the setting and where its value
     came from.
     """
-    project, problems = inspect_project(start, environ)
+    project, problems = inspect_settings(start, environ)
     if len(problems) > 1:
         raise SettingsInvalid(problems)
     if problems:
@@ -224,13 +226,13 @@ def load_project(start: Path | None = None, environ: Mapping[str, str] | None = 
     return project
 
 
-def inspect_project(
+def inspect_settings(
     start: Path | None = None, environ: Mapping[str, str] | None = None
-) -> tuple[Project, list[SettingInvalid]]:
+) -> tuple[ProjectSettings, list[SettingInvalid]]:
     """The project with the settings that hold, and what is wrong with the others.
 
     A setting whose value is refused has its default here. For showing and for the doctor; who
-    works with settings takes `load_project`.
+    works with settings takes `load_settings`.
     """
     environ = os.environ if environ is None else environ
     root = find_root(Path.cwd() if start is None else start, environ)
@@ -257,7 +259,9 @@ def inspect_project(
     for name in refused:
         kind = value.kind if isinstance(value := values[name], Unfit) else None
         problems.append(_wrong_value(name, origins[name], dotenv, yaml, kind))
-    project = Project(root, settings, origins, tuple(_find_oddities(dotenv)), tuple(refused))
+    project = ProjectSettings(
+        root, settings, origins, tuple(_find_oddities(dotenv)), tuple(refused)
+    )
     return project, problems
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 import dagster as dg
 
 from hugflow.errors import HugflowError
+from hugflow.project_requests import read_requests
 from hugflow.requests.catalog import Asked, Catalog, read_catalog
 from hugflow.requests.collect import AddFile, RequestSet
-from hugflow.requests.folder import read_folder
 from hugflow.requests.problems import show_path
-from hugflow.settings import Project
+from hugflow.settings import ProjectSettings
 from hugflow.stages.standing.settled_requests import read_asked
 from hugflow.store.layout import Places
 from hugflow_resources.project import open_project
@@ -28,7 +28,7 @@ from hugflow_resources.project import open_project
 log = logging.getLogger("hugflow.definitions")
 
 
-def load_definitions(project: Project) -> dg.Definitions:
+def load_definitions(project: ProjectSettings) -> dg.Definitions:
     """Give everything that the project's requests ask for.
 
     The Hub's libraries must not have been imported before the project was opened.
@@ -102,7 +102,7 @@ def find_catalog(places: Places) -> Catalog | None:
 def read_work_tree(root: Path | None) -> Mapping[str, bytes]:
     """Give the request files of the work tree; none where its folder cannot be read."""
     try:
-        return read_folder(root) if root is not None else {}
+        return read_requests(root)
     except HugflowError as error:
         log.warning("%s", error)
         return {}

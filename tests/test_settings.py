@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 
 from hugflow.errors import SettingInvalid
-from hugflow.settings import Project, find_root, inspect_project, load_project, read_gh_token
+from hugflow.settings import (
+    ProjectSettings,
+    find_root,
+    inspect_settings,
+    load_settings,
+    read_gh_token,
+)
 from hugflow.settings_model import (
     NAMES,
     SECRETS,
@@ -21,7 +27,7 @@ from hugflow.settings_model import (
 )
 
 REPOSITORY = Path(__file__).parent.parent
-Load = Callable[..., Project]
+Load = Callable[..., ProjectSettings]
 
 
 @pytest.fixture
@@ -34,11 +40,11 @@ def load(tmp_path: Path) -> Load:
         dotenv: str | None = None,
         yaml: str = "",
         start: Path = tmp_path,
-    ) -> Project:
+    ) -> ProjectSettings:
         (tmp_path / "hugflow.yaml").write_text(yaml)
         if dotenv is not None:
             (tmp_path / ".env").write_text(dotenv)
-        return load_project(start, environ or {})
+        return load_settings(start, environ or {})
 
     return load
 
@@ -74,7 +80,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
 }
 
 
-def read(project: Project, name: str) -> Any:
+def read(project: ProjectSettings, name: str) -> Any:
     value = getattr(project.settings, NAMES[name])
     return value.get_secret_value() if name in SECRETS and value is not None else value
 
@@ -185,17 +191,17 @@ def test_hugflow_home_is_the_project_where_there_is_none_upwards(tmp_path: Path)
     (tmp_path / "home" / ".env").write_text("STORAGE_ROOT=data\n")
     (tmp_path / "elsewhere").mkdir()
     environ = {"HUGFLOW_HOME": str(tmp_path / "home")}
-    project = load_project(tmp_path / "elsewhere", environ)
+    project = load_settings(tmp_path / "elsewhere", environ)
     assert project.places.storage_root == tmp_path / "home" / "data"
     (tmp_path / "elsewhere" / "hugflow.yaml").touch()
-    assert load_project(tmp_path / "elsewhere", environ).root == tmp_path / "elsewhere"
+    assert load_settings(tmp_path / "elsewhere", environ).root == tmp_path / "elsewhere"
 
 
 def test_without_a_project_a_relative_root_is_refused_and_an_absolute_one_is_not(tmp_path: Path):
     roots = {"STORAGE_ROOT": "/a", "PROCESSED_ROOT": "/b", "STATE_DIR": "/c"}
-    assert load_project(tmp_path, roots).places.storage_root == Path("/a")
+    assert load_settings(tmp_path, roots).places.storage_root == Path("/a")
     with pytest.raises(SettingInvalid, match="HUGFLOW_HOME") as refused:
-        _ = load_project(tmp_path, {**roots, "STATE_DIR": "state"}).places
+        _ = load_settings(tmp_path, {**roots, "STATE_DIR": "state"}).places
     assert "STATE_DIR" in refused.value.what
     assert refused.value.exit_code == 2
 
@@ -252,7 +258,7 @@ def test_all_that_is_wrong_is_told_at_once_each_with_its_place(load: Load):
 def test_the_settings_that_can_be_hold_beside_those_that_cannot(load: Load, tmp_path: Path):
     (tmp_path / "workspace.yaml").touch()
     environ = {"WORKERS": "zero", "LOG_LEVEL": "DEBUG"}
-    project, problems = inspect_project(tmp_path, environ)
+    project, problems = inspect_settings(tmp_path, environ)
     assert project.settings.log_level == "DEBUG"
     assert project.refused == ("WORKERS",)
     assert [problem.what for problem in problems] == ["WORKERS (environment) has no valid value"]
@@ -260,7 +266,7 @@ def test_the_settings_that_can_be_hold_beside_those_that_cannot(load: Load, tmp_
 
 def test_a_secret_in_the_file_that_is_committed_is_not_used_either(tmp_path: Path):
     (tmp_path / "hugflow.yaml").write_text("settings:\n  HF_TOKEN: hf_test_leaked\n")
-    project, _ = inspect_project(tmp_path, {})
+    project, _ = inspect_settings(tmp_path, {})
     assert project.hf_token is None
 
 
@@ -327,11 +333,11 @@ def test_a_file_that_cannot_be_used_is_refused_in_three_lines(load: Load, yaml: 
 def test_files_that_are_no_text_are_refused(tmp_path: Path):
     (tmp_path / "hugflow.yaml").write_bytes(b"\xff")
     with pytest.raises(SettingInvalid, match=r"hugflow\.yaml"):
-        load_project(tmp_path, {})
+        load_settings(tmp_path, {})
     (tmp_path / "hugflow.yaml").write_bytes(b"")
     (tmp_path / ".env").write_bytes(b"STATE_DIR=\xff\n")
     with pytest.raises(SettingInvalid, match=r"\.env"):
-        load_project(tmp_path, {})
+        load_settings(tmp_path, {})
 
 
 def test_a_file_without_settings_says_nothing_of_them(load: Load):
@@ -389,7 +395,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path):
     # Everybody may open it, and nobody may read its first byte.
     (tmp_path / ".env").symlink_to("/proc/self/mem")
     with pytest.raises(SettingInvalid, match=r"\.env cannot be used"):
-        load_project(tmp_path, {})
+        load_settings(tmp_path, {})
 
 
 def test_a_folder_called_dotenv_is_somebodys_virtual_environment(load: Load, tmp_path: Path):
@@ -400,7 +406,7 @@ def test_a_folder_called_dotenv_is_somebodys_virtual_environment(load: Load, tmp
 def test_a_home_that_is_no_folder_is_refused(tmp_path: Path):
     for home in (str(tmp_path / "nowhere"), "~nobody-of-this-name"):
         with pytest.raises(SettingInvalid, match="HUGFLOW_HOME"):
-            load_project(tmp_path, {"HUGFLOW_HOME": home})
+            load_settings(tmp_path, {"HUGFLOW_HOME": home})
 
 
 @pytest.fixture
@@ -481,14 +487,14 @@ def test_the_docs_hold_the_table_of_the_settings():
 
 def test_a_token_loses_the_line_end_that_files_leave_behind_it(tmp_path: Path):
     (tmp_path / "workspace.yaml").touch()
-    assert load_project(tmp_path, {"HF_TOKEN": "hf_made_up\r\n"}).hf_token == "hf_made_up"
+    assert load_settings(tmp_path, {"HF_TOKEN": "hf_made_up\r\n"}).hf_token == "hf_made_up"
 
 
 @pytest.mark.parametrize("token", ["hf_made up", "hf_made\nup", "hf_made\u2019up", "hf_\x1bup"])
 def test_what_can_be_no_token_is_refused_and_not_shown(tmp_path: Path, token: str):
     (tmp_path / "workspace.yaml").touch()
     with pytest.raises(SettingInvalid, match="HF_TOKEN") as refused:
-        load_project(tmp_path, {"HF_TOKEN": token})
+        load_settings(tmp_path, {"HF_TOKEN": token})
     assert "hf_" not in str(refused.value)
 
 
@@ -498,11 +504,11 @@ def test_what_can_be_no_token_is_refused_and_not_shown(tmp_path: Path, token: st
 def test_an_endpoint_that_is_no_address_is_refused(tmp_path: Path, address: str):
     (tmp_path / "workspace.yaml").touch()
     with pytest.raises(SettingInvalid, match="HF_ENDPOINT"):
-        load_project(tmp_path, {"HF_ENDPOINT": address})
+        load_settings(tmp_path, {"HF_ENDPOINT": address})
 
 
 def test_a_home_of_nobody_is_refused(tmp_path: Path):
     (tmp_path / "workspace.yaml").touch()
-    project = load_project(tmp_path, {"STORAGE_ROOT": "~nobody-of-this-name/x"})
+    project = load_settings(tmp_path, {"STORAGE_ROOT": "~nobody-of-this-name/x"})
     with pytest.raises(SettingInvalid, match="STORAGE_ROOT"):
         _ = project.places

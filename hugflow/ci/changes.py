@@ -18,7 +18,7 @@ from hugflow.clients.git import (
     list_changed_paths,
     no_plain_file,
     read_blob,
-    read_requests,
+    read_commit_files,
 )
 from hugflow.clients.git_program import GitFailed
 from hugflow.clients.github import GitHub
@@ -91,7 +91,7 @@ def read_changes(repository: Path, base: str, head: str) -> Changes:
         )
     changed = list_changed_paths(repository, since, commit)
     paths = {path for path in changed if is_request_path(path)}
-    files = read_requests(repository, commit)
+    files = read_commit_files(repository, commit)
     asked = paths & (files.data_by_path.keys() | {problem.path for problem in files.problems})
     if len(asked) > MOST_REQUESTS:
         return _too_many(commit, len(asked), changed - paths)

@@ -1,15 +1,14 @@
 """Which request files of the project ask for which datasets."""
 
+from hugflow.project_requests import read_requests
 from hugflow.requests.collect import RequestSet
-from hugflow.requests.folder import read_folder
-from hugflow.settings import Project
+from hugflow.settings import ProjectSettings
 from hugflow.stages.standing.settled_requests import read_asked
 
 
-def read_project_requests(project: Project) -> RequestSet:
+def read_project_requests(project: ProjectSettings) -> RequestSet:
     """What the files in the project's `requests/` ask for; nothing outside of a project."""
-    files = read_folder(project.root) if project.root is not None else {}
-    return read_asked(project.places, files)
+    return read_asked(project.places, read_requests(project.root))
 
 
 def request_path_by_name(requests: RequestSet) -> dict[str, str]:

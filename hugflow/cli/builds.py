@@ -11,7 +11,7 @@ from hugflow.errors import RequestInvalid, UsageWrong
 from hugflow.nearest import nearest_name
 from hugflow.requests.collect import AddFile, RequestSet
 from hugflow.requests.model import AddRequest
-from hugflow.settings import Project, load_project
+from hugflow.settings import ProjectSettings, load_settings
 
 if TYPE_CHECKING:
     from hugflow.clients.hub import Hub
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def open_project() -> Project:
+def open_project() -> ProjectSettings:
     """The project of the working directory, with its logging and the Hub's environment set up."""
-    project = load_project()
+    project = load_settings()
     set_up_logging(project.settings.log_level, project.settings.log_format)
     for warning in project.warnings:
         log.warning("%s", warning)
@@ -31,7 +31,7 @@ def open_project() -> Project:
     return project
 
 
-def open_hub(project: Project) -> "Hub":
+def open_hub(project: ProjectSettings) -> "Hub":
     """The Hub as the project's settings have it."""
     # Not before a request is known to be sound: this brings in the Hub's client.
     from hugflow.clients.hub import Hub
@@ -40,7 +40,7 @@ def open_hub(project: Project) -> "Hub":
 
 
 def open_request(
-    project: Project,
+    project: ProjectSettings,
     request: AddRequest,
     *,
     wait_s: float = 0.0,
@@ -57,7 +57,7 @@ def open_request(
     return open_build(request, project.places, hub, options, update=update, digest=digest)
 
 
-def refuse_removed(project: Project, request: AddRequest) -> None:
+def refuse_removed(project: ProjectSettings, request: AddRequest) -> None:
     """Raise RequestInvalid while a removal of the same dataset stands in the project."""
     for removal in read_project_requests(project).removals:
         if removal.identity == request.identity:
@@ -68,7 +68,7 @@ def refuse_removed(project: Project, request: AddRequest) -> None:
             )
 
 
-def find_add(project: Project, name: str) -> AddFile:
+def find_add(project: ProjectSettings, name: str) -> AddFile:
     """The request for the dataset called `name`.
 
     Raises UsageWrong where there is none, RequestInvalid while a removal of it stands.
@@ -84,7 +84,7 @@ def find_add(project: Project, name: str) -> AddFile:
 
 
 def choose_statuses(
-    project: Project, requests: RequestSet, name: str | None
+    project: ProjectSettings, requests: RequestSet, name: str | None
 ) -> "list[DatasetStatus]":
     """How every dataset stands, or the one called `name`; raises UsageWrong where none is."""
     from hugflow.stages.standing.status import read_statuses

@@ -15,7 +15,7 @@ from hugflow.cli.completion import complete_name
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson
 from hugflow.cli.output import print_data, print_json, print_talk
 from hugflow.cli.progress import watch_rows
-from hugflow.settings import Project
+from hugflow.settings import ProjectSettings
 
 if TYPE_CHECKING:
     from hugflow.provenance.origin import Origin
@@ -97,7 +97,7 @@ def why(
 
 
 def _verify(
-    project: Project, status: "DatasetStatus", *, is_deep: bool, is_afresh: bool
+    project: ProjectSettings, status: "DatasetStatus", *, is_deep: bool, is_afresh: bool
 ) -> "tuple[list[Difference], int]":
     """The differences of one dataset, and how many of its rows were looked at."""
     from hugflow.verify.dataset import verify_dataset

@@ -30,10 +30,10 @@ def complete_request_file(incomplete: str) -> list[str]:
 
 def _names() -> Iterator[str]:
     from hugflow.cli.asked import read_project_requests, request_path_by_name
-    from hugflow.settings import load_project
+    from hugflow.settings import load_settings
     from hugflow.stages.standing.stored import list_names
 
-    project = load_project()
+    project = load_settings()
     yield from list_names(project.places)
     yield from request_path_by_name(read_project_requests(project))
 

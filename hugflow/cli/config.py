@@ -8,7 +8,7 @@ import typer
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_data, print_error, print_json, print_warning
 from hugflow.errors import SettingInvalid
-from hugflow.settings import Project, inspect_project
+from hugflow.settings import ProjectSettings, inspect_settings
 from hugflow.settings_model import NAMES, SECRETS
 
 SET, REFUSED = "(set)", "(refused)"
@@ -37,7 +37,7 @@ def show(
     The first to say a name wins: environment, .env, hugflow.yaml, default. Ends with exit code 2
     when a setting is wrong; the others are shown all the same.
     """
-    project, problems = inspect_project()
+    project, problems = inspect_settings()
     shown: dict[str, Shown] = {}
     for name in NAMES:
         try:
@@ -60,7 +60,7 @@ def show(
         raise typer.Exit(SettingInvalid.exit_code)
 
 
-def shown_value(project: Project, name: str) -> Shown:
+def shown_value(project: ProjectSettings, name: str) -> Shown:
     """A setting's value as it may be shown: `(set)` for a secret, a path in full.
 
     Raises SettingInvalid for a path that cannot be resolved.
@@ -89,7 +89,7 @@ def _to_text(value: Shown) -> str:
 
 
 def _to_json(
-    project: Project, shown: dict[str, Shown], problems: list[SettingInvalid]
+    project: ProjectSettings, shown: dict[str, Shown], problems: list[SettingInvalid]
 ) -> dict[str, object]:
     return {
         "root": None if project.root is None else str(project.root),

@@ -26,7 +26,7 @@ from hugflow.cli.progress import watch_rows
 from hugflow.cli.requests import read_add_request
 from hugflow.errors import UsageWrong
 from hugflow.requests.collect import AddFile
-from hugflow.settings import Project
+from hugflow.settings import ProjectSettings
 from hugflow.stages.standing.retry_records import ask_retry
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def retry(
 
 
 def _sync(
-    project: Project,
+    project: ProjectSettings,
     add: AddFile,
     wait_s: float,
     *,
@@ -167,7 +167,7 @@ def _sync(
 
 
 def _make_sample(
-    project: Project, add: AddFile, limit: int, wait_s: float, *, as_json: bool
+    project: ProjectSettings, add: AddFile, limit: int, wait_s: float, *, as_json: bool
 ) -> dict[str, Any]:
     """Make a sample, tell of it, and give its entry in the JSON."""
     from hugflow.stages.sample import make_sample, open_sample
@@ -193,7 +193,7 @@ def _make_sample(
     }
 
 
-def _preview(project: Project, add: AddFile, *, as_json: bool) -> dict[str, Any]:
+def _preview(project: ProjectSettings, add: AddFile, *, as_json: bool) -> dict[str, Any]:
     """Tell what a sync would make, and give its entry in the JSON."""
     from hugflow.stages.planning.preview import preview_sync
     from hugflow.stages.standing.status import read_status
@@ -236,7 +236,7 @@ def _rows_words(rows: dict[str, int], new_rows: int) -> str:
     return f"{rows['made']:,} rows, {new_rows:,} of them new{failed}"
 
 
-def _report(project: Project, synced: "Synced", build: "Build") -> None:
+def _report(project: ProjectSettings, synced: "Synced", build: "Build") -> None:
     """Hand what was made to the installed reporters; their failure is not the work's."""
     has_dagster = project.root is not None and (project.root / "dagster.yaml").is_file()
     if project.root is None or not (has_dagster or os.environ.get("DAGSTER_HOME")):

@@ -24,7 +24,7 @@ from hugflow.cli.project import (
     prepare_dagster,
 )
 from hugflow.errors import HugflowError
-from hugflow.settings import load_project
+from hugflow.settings import load_settings
 from hugflow.settings_model import NAMES
 
 MARK = ".hugflow-demo"
@@ -146,7 +146,7 @@ def _wait_for_dataset(
     """Tell what happens until the link stands and the run has ended; gives the dataset's name."""
     from hugflow.stages.standing.status import read_statuses
 
-    places = load_project(project_root, {}).places
+    places = load_settings(project_root, {}).places
     told = ""
     name = ""
 
@@ -196,7 +196,7 @@ def _graphql(port: int, query: str) -> dict[str, Any] | None:
 
 def _show(project_root: Path, name: str) -> None:
     """The tree, one row, and how to look around."""
-    places = load_project(project_root, {}).places
+    places = load_settings(project_root, {}).places
     folder, link = places.dataset(name), places.link(name)
     print_data(f"\n{_short(folder.root)}")
     for child in sorted(folder.root.iterdir(), key=lambda path: (path.is_file(), path.name)):

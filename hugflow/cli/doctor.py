@@ -10,7 +10,7 @@ import typer
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_data, print_json, print_talk
 from hugflow.errors import SettingInvalid
-from hugflow.settings import inspect_project
+from hugflow.settings import inspect_settings
 
 
 def doctor(
@@ -24,7 +24,7 @@ def doctor(
     Each check says ok, warning or problem, and how to mend it. Nothing is changed. Ends with exit
     code 1 when there is a problem; warnings hinder nothing.
     """
-    project, wrong = inspect_project()
+    project, wrong = inspect_settings()
     try:
         project.export_hub_environment()
     except SettingInvalid as error:

@@ -12,7 +12,7 @@ import typer
 
 from hugflow.cli.output import print_data
 from hugflow.errors import HugflowError
-from hugflow.settings import Project, load_project
+from hugflow.settings import ProjectSettings, load_settings
 from hugflow.settings_model import render_env_example
 
 # What every project begins with, by where it belongs.
@@ -33,7 +33,7 @@ def init(
     """
     for path in make_project(folder):
         print_data(f"made {path}")
-    project = load_project(folder)
+    project = load_settings(folder)
     places = project.places
     for root in (places.storage_root, places.state_dir):
         root.mkdir(parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ def prepare_dagster(root: Path) -> None:
         )
 
 
-def _choose_processed_root(project: Project, refused: Path) -> None:
+def _choose_processed_root(project: ProjectSettings, refused: Path) -> None:
     """Fall back to a folder in the project where the default one cannot be made."""
     if project.origins["PROCESSED_ROOT"] != "default" or project.root is None:
         raise HugflowError(

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from hugflow.cli.builds import open_project
 from hugflow.cli.output import print_talk
 from hugflow.errors import HugflowError, SettingInvalid, UsageWrong
+from hugflow.project_requests import read_requests
 from hugflow.requests.problems import show_path
-from hugflow.settings import Project
+from hugflow.settings import ProjectSettings
 
 if TYPE_CHECKING:
     from hugflow.ci.changes import Changes
@@ -39,7 +40,7 @@ class Run:
     done, not planned alone.
     """
 
-    project: Project
+    project: ProjectSettings
     root: Path
     event: "PullEvent | None"
     changes: "Changes"
@@ -87,7 +88,7 @@ def open_run(base: str | None, head: str | None, *, is_plan_only: bool) -> Run |
     return Run(project, root, event, changes, main, options, makes)
 
 
-def _makes(project: Project, event: "PullEvent | None", *, is_plan_only: bool) -> bool:
+def _makes(project: ProjectSettings, event: "PullEvent | None", *, is_plan_only: bool) -> bool:
     """Whether the job is done here; says why not."""
     if is_plan_only:
         return False
@@ -109,7 +110,7 @@ def _what_deleting_does(path: str) -> str:
 
 
 def _find_changes(
-    project: Project, root: Path, base: str | None, head: str | None
+    project: ProjectSettings, root: Path, base: str | None, head: str | None
 ) -> "tuple[PullEvent | None, Changes, Callable[[str], Container[bytes]]]":
     """The pull request, what it changes, and how to read what its base holds."""
     from hugflow.ci.changes import fetch_changes, find_changes, read_base_file, read_changes
@@ -147,7 +148,7 @@ def _find_changes(
     return event, changes, read_base
 
 
-def _refuse_unsure_github(project: Project) -> None:
+def _refuse_unsure_github(project: ProjectSettings) -> None:
     """Raise SettingInvalid where GitHub's address comes out of a file of the checkout.
 
     Our token goes there before it is known whose file that is.
@@ -161,7 +162,7 @@ def _refuse_unsure_github(project: Project) -> None:
         )
 
 
-def open_github(project: Project, *, patience_s: float = PATIENCE_S) -> "GitHub":
+def open_github(project: ProjectSettings, *, patience_s: float = PATIENCE_S) -> "GitHub":
     """GitHub as the project's settings have it."""
     from hugflow.clients.github import GitHub
 
@@ -170,12 +171,16 @@ def open_github(project: Project, *, patience_s: float = PATIENCE_S) -> "GitHub"
 
 
 def _read_main(
-    project: Project, root: Path, event: "PullEvent | None", base: str | None
+    project: ProjectSettings, root: Path, event: "PullEvent | None", base: str | None
 ) -> "tuple[Mapping[str, bytes], Policy]":
     """Request files and policy of main: of the branch itself, else of the commit it was left at."""
-    from hugflow.clients.git import RequestFiles, fetch_request_files, find_commit, read_requests
+    from hugflow.clients.git import (
+        RequestFiles,
+        fetch_request_files,
+        find_commit,
+        read_commit_files,
+    )
     from hugflow.clients.git_program import GitFailed
-    from hugflow.requests.folder import read_folder
     from hugflow.requests.policy import read_main_policy
 
     files: RequestFiles | None = None
@@ -186,12 +191,12 @@ def _read_main(
     with suppress(GitFailed):
         commit = find_commit(root, base if event is None and base is not None else _base_of(event))
         if files is None and commit is not None:
-            files = read_requests(root, commit)
+            files = read_commit_files(root, commit)
     if files is not None:
         # A policy that cannot be read is not an empty one.
         return files.data_by_path, read_main_policy(files.config, files.problems)
     log.warning("main is taken to be what is checked out in %s", root)
-    return read_folder(root), project.policy
+    return read_requests(root), project.policy
 
 
 def _base_of(event: "PullEvent | None") -> str:
@@ -205,7 +210,7 @@ def pull_of(event: "PullEvent") -> "PullRequest":
     return PullRequest(event.repository, event.number, event.head_sha, event.url)
 
 
-def _take_back(project: Project, event: "PullEvent") -> None:
+def _take_back(project: ProjectSettings, event: "PullEvent") -> None:
     """Let a comment that stands say that nothing is asked for any more; else nothing is said."""
     from hugflow.ci.job import tell_nothing_is_asked
 

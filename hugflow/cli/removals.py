@@ -17,11 +17,11 @@ from hugflow.cli.completion import complete_name, complete_request_file
 from hugflow.cli.options import AsJson, WaitSeconds
 from hugflow.cli.output import failures_as_json, print_data, print_json, print_talk
 from hugflow.errors import HugflowError, RequestInvalid, UsageWrong
+from hugflow.project_requests import read_requests
 from hugflow.requests.catalog import read_catalog
-from hugflow.requests.folder import read_folder
 from hugflow.requests.model import AddRequest, Identity, RemoveRequest
 from hugflow.requests.read import Request, read_request
-from hugflow.settings import Project
+from hugflow.settings import ProjectSettings
 from hugflow.store.layout import Places
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def undo(
 class _Asked:
     """What is to be removed, and the request that says so."""
 
-    project: Project
+    project: ProjectSettings
     file: Path
     request: Request
     identity: Identity
@@ -189,8 +189,7 @@ def _asking(asked: _Asked) -> tuple[str, ...]:
 
     project, request, identity = asked.project, asked.request, asked.identity
     digests = {request.digest} if isinstance(request, AddRequest) else set()
-    if project.root is not None:
-        digests |= asking_digests(identity, read_folder(project.root))
+    digests |= asking_digests(identity, read_requests(project.root))
     catalog = read_catalog(project.places)
     if catalog is not None:
         digests |= asking_digests(identity, catalog.data_by_path)

@@ -17,7 +17,7 @@ from hugflow.requests.folder import REQUESTS_FOLDER
 from hugflow.requests.model import AddRequest
 from hugflow.requests.problems import Problem, RequestFileInvalid, show_path
 from hugflow.requests.read import read_request, read_request_bytes, request_kind
-from hugflow.settings import PROJECT_FILES, load_project
+from hugflow.settings import PROJECT_FILES, load_settings
 
 EXIT_INVALID = RequestInvalid.exit_code
 
@@ -184,7 +184,7 @@ def _report(checked: _Checked) -> dict[str, object]:
 def _read_states(files: Sequence[AddFile]) -> dict[str, str]:
     """How the datasets of some files stand, by path; `pending` where no settings tell of a place."""
     try:
-        places = load_project().places
+        places = load_settings().places
     except HugflowError:
         return {file.path: "pending" for file in files}
     from hugflow.stages.standing.status import read_status

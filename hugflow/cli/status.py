@@ -15,7 +15,7 @@ from hugflow.cli.completion import complete_name
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import has_reader, print_data, print_json, print_talk
 from hugflow.requests.collect import RequestSet
-from hugflow.settings import Project
+from hugflow.settings import ProjectSettings
 from hugflow.store.layout import Places
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def status(
 
 
 def _changes(
-    project: Project, name: str | None, last: "list[DatasetStatus]"
+    project: ProjectSettings, name: str | None, last: "list[DatasetStatus]"
 ) -> "Iterator[list[DatasetStatus]]":
     """The statuses, each time they differ from the last ones, while somebody reads."""
     while has_reader():
@@ -63,7 +63,7 @@ def _changes(
 
 
 def _show(
-    project: Project,
+    project: ProjectSettings,
     requests: RequestSet,
     statuses: "list[DatasetStatus]",
     name: str | None,

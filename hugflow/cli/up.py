@@ -16,7 +16,7 @@ from hugflow.cli.builds import open_project
 from hugflow.cli.output import print_talk
 from hugflow.cli.project import prepare_dagster
 from hugflow.errors import HugflowError
-from hugflow.settings import Project
+from hugflow.settings import ProjectSettings
 from hugflow.settings_model import SECRETS
 from hugflow.store.atomic import make_folder, write_file
 from hugflow.supervisor import Service, Supervisor
@@ -135,7 +135,7 @@ def _render_workspace(socket: Path) -> str:
     )
 
 
-def _make_token(project: Project) -> Path:
+def _make_token(project: ProjectSettings) -> Path:
     """The file that holds the token, which is made once and readable by nobody else."""
     path = project.places.state_dir / TOKEN_FILE
     if not path.is_file():

@@ -117,7 +117,7 @@ def _make_mirror(mirror: Path) -> None:
 
 def _fetch_and_read(remote: Remote, mirror: Path) -> RequestFiles:
     with_token_where_needed(remote, lambda token: fetch_branch(remote, mirror, token=token))
-    return read_requests(mirror, _read_commit(mirror))
+    return read_commit_files(mirror, _read_commit(mirror))
 
 
 def fetch_branch(remote: Remote, mirror: Path, *, token: str | None, depth: int = 1) -> None:
@@ -233,7 +233,7 @@ def read_blob(repository: Path, commit: str, path: str) -> bytes:
     return run_git(repository, ["cat-file", "blob", f"{commit}:{path}"], READ_TIMEOUT_S)
 
 
-def read_requests(mirror: Path, commit: str) -> RequestFiles:
+def read_commit_files(mirror: Path, commit: str) -> RequestFiles:
     """Read the request files at a commit: sizes first, then only what is small enough.
 
     mirror: any repository that has the commit.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from hugflow.errors import HugflowError, SettingInvalid
-from hugflow.settings import Project
+from hugflow.settings import ProjectSettings
 
 LONGEST_CHECK_S = 15.0
 
@@ -37,7 +37,7 @@ class Patient:
     is_offline: nothing may be asked of the network.
     """
 
-    project: Project
+    project: ProjectSettings
     wrong: tuple[SettingInvalid, ...]
     environ: Mapping[str, str]
     is_offline: bool = False

@@ -9,8 +9,8 @@ from hugflow.clients.git import fetch_branch_commit
 from hugflow.doctor.findings import Finding, Patient, of_error, ok, problem, warning
 from hugflow.doctor.services import NOT_ASKED
 from hugflow.errors import HugflowError
+from hugflow.project_requests import read_requests
 from hugflow.requests.collect import collect_requests
-from hugflow.requests.folder import read_folder
 
 GIT_TIMEOUT_S = 10.0
 
@@ -35,7 +35,7 @@ def check_requests(patient: Patient) -> Iterator[Finding]:
     """The requests of the work tree are sound."""
     if patient.project.root is None:
         return
-    found = collect_requests(read_folder(patient.project.root))
+    found = collect_requests(read_requests(patient.project.root))
     if found.problems:
         what = (
             f"{len({p.path for p in found.problems})} refused, first {found.problems[0].headline}"

@@ -6,7 +6,7 @@ from typing import Any
 from hugflow.ci.checkout import find_inside
 from hugflow.doctor.asking import Answer, NoAnswer, ask, shown_host
 from hugflow.doctor.findings import Finding, Patient, ok, problem, warning
-from hugflow.settings import Project
+from hugflow.settings import ProjectSettings
 
 PUBLIC_HUB = "https://huggingface.co"
 TRUE_WORDS = frozenset({"1", "ON", "YES", "TRUE"})
@@ -134,7 +134,9 @@ def _judge_hub_token(answer: Answer, *, has_token: bool) -> Finding:
     return ok(check, f"of {user}, role {role}")
 
 
-def _judge_github(answer: Answer, project: Project, *, has_token: bool) -> Iterator[Finding]:
+def _judge_github(
+    answer: Answer, project: ProjectSettings, *, has_token: bool
+) -> Iterator[Finding]:
     settings = project.settings
     repository = settings.github_repository
     make = "https://github.com/settings/tokens"
@@ -173,7 +175,7 @@ def _judge_merging(answer: Answer, repository: str, *, has_token: bool) -> Findi
     return ok("auto merge", f"the token may write to {repository}")
 
 
-def _ask_slack(project: Project, token: str) -> Iterator[Finding]:
+def _ask_slack(project: ProjectSettings, token: str) -> Iterator[Finding]:
     settings = project.settings
     who = ask(f"{settings.slack_api_url}/auth.test", token=token, method="POST")
     if who.body.get("ok") is not True:

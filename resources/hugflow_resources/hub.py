@@ -3,7 +3,7 @@
 import dagster as dg
 
 from hugflow.clients.hub import Hub
-from hugflow.settings import load_project
+from hugflow.settings import load_settings
 
 
 class HubResource(dg.ConfigurableResource[Hub]):
@@ -13,4 +13,4 @@ class HubResource(dg.ConfigurableResource[Hub]):
 
     def open(self) -> Hub:
         """Give the client, with the token that the settings hold now."""
-        return Hub(self.endpoint, load_project().hf_token)
+        return Hub(self.endpoint, load_settings().hf_token)

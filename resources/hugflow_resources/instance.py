@@ -17,7 +17,7 @@ import dagster as dg
 import yaml
 
 from hugflow.errors import HugflowError, UsageWrong
-from hugflow.settings import load_project
+from hugflow.settings import load_settings
 from hugflow.store.atomic import make_folder
 from hugflow.store.locks import hold
 from hugflow_resources.dagster_private import InstanceRef
@@ -91,7 +91,7 @@ def _with_absolute_folders(config: Any, root: Path) -> Any:
 if __name__ == "__main__":
     try:
         root = Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
-        slots = load_project(root).settings.max_concurrent_downloads
+        slots = load_settings(root).settings.max_concurrent_downloads
         prepare_instance(root, download_slots=slots)
     except HugflowError as failure:
         sys.stderr.write(f"{failure}\n")

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from hugflow.notify.senders import Senders
-from hugflow.settings import load_project
+from hugflow.settings import load_settings
 
 
 class Notices(dg.ConfigurableResource["Notices"]):
@@ -16,4 +16,4 @@ class Notices(dg.ConfigurableResource["Notices"]):
 
     def open(self) -> Senders:
         """Connections to whom the settings let speak; to be closed by whoever asks."""
-        return load_project().open_senders()
+        return load_settings().open_senders()

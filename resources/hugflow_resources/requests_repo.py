@@ -4,7 +4,7 @@ import dagster as dg
 
 from hugflow.clients.history import fetch_catalog
 from hugflow.requests.catalog import Catalog
-from hugflow.settings import load_project
+from hugflow.settings import load_settings
 from hugflow.store.layout import Places
 
 
@@ -18,4 +18,4 @@ class RequestsRepo(dg.ConfigurableResource["RequestsRepo"]):
 
     def fetch_catalog(self, places: Places, before: Catalog | None) -> Catalog:
         """Bring main to the mirror, and give what it asks for; raises when it cannot look."""
-        return fetch_catalog(load_project().find_remote(self.branch), places.mirror, before)
+        return fetch_catalog(load_settings().find_remote(self.branch), places.mirror, before)

@@ -10,7 +10,7 @@ import dagster as dg
 from hugflow.requests.grammar import bad_rows_setting
 from hugflow.requests.policy import Policy, PolicyInvalid, policy_unreadable, read_main_policy
 from hugflow.requests.problems import Problem
-from hugflow.settings import Project
+from hugflow.settings import ProjectSettings
 from hugflow.stages.build.options import Options
 from hugflow.store.layout import Places
 from hugflow.store.locks import FOR_EVER
@@ -35,7 +35,7 @@ class Storage(dg.ConfigurableResource["Storage"]):
 
     @classmethod
     def of(
-        cls, project: Project, policy: bytes | None = None, problems: Iterable[Problem] = ()
+        cls, project: ProjectSettings, policy: bytes | None = None, problems: Iterable[Problem] = ()
     ) -> Self:
         """Take everything from the project's settings.
 

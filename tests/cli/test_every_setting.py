@@ -148,7 +148,7 @@ def test_fetched_files_are_kept_where_that_is_wanted(project: Project, hub: Loop
 @shows("MAX_CONCURRENT_DOWNLOADS", "WORKERS")
 def test_so_much_goes_on_at_once(project: Project):
     program = (
-        "from hugflow.settings import load_project; p = load_project();"
+        "from hugflow.settings import load_settings; p = load_settings();"
         "o = p.options; print(o.workers, p.options.download_slots)"
     )
     settings = {"WORKERS": "3", "MAX_CONCURRENT_DOWNLOADS": "7"}

@@ -79,7 +79,7 @@ def reveal_in_a_thread(*_):
     thread.join()
     sys.exit(0)
 
-hugflow.cli.builds.load_project = {function}
+hugflow.cli.builds.load_settings = {function}
 sys.argv = ["hugflow", "plan", "requests/add/a.yaml"]
 main.main()
 """

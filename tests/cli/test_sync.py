@@ -10,7 +10,7 @@ import pytest
 
 from hugflow.notify.deliver import deliver
 from hugflow.notify.outbox import list_keys
-from hugflow.settings import load_project
+from hugflow.settings import load_settings
 from hugflow.testing.github import LoopbackGitHub
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_text
@@ -466,7 +466,7 @@ def test_while_github_is_away_the_dataset_is_done_and_the_comment_follows(
     assert not runner.comments(number)
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    project = load_project(runner.project.root)
+    project = load_settings(runner.project.root)
     with project.open_senders() as senders:
         for key in list_keys(project.places):
             deliver(project.places, key, senders, is_hurried=True)

@@ -6,7 +6,7 @@ import dagster as dg
 
 from hugflow.requests.catalog import read_catalog
 from hugflow.requests.collect import collect_requests
-from hugflow.settings import load_project
+from hugflow.settings import load_settings
 from hugflow.stages.build.build import Build
 from hugflow.stages.planning.open_build import open_build
 from hugflow.stages.sync import sync_dataset
@@ -28,10 +28,10 @@ class World:
 
     @property
     def places(self) -> Places:
-        return load_project(self.project.root).places
+        return load_settings(self.project.root).places
 
     def load(self) -> dg.Definitions:
-        self.definitions = load_definitions(load_project(self.project.root))
+        self.definitions = load_definitions(load_settings(self.project.root))
         return self.definitions
 
     def tick(self) -> dg.SensorResult:
@@ -87,7 +87,7 @@ class World:
         requests = collect_requests(catalog.data_by_path)
         adds = (*requests.adds, *requests.shadowed)
         (request,) = [file.request for file in adds if file.request.name == name]
-        storage = Storage.of(load_project(self.project.root))
+        storage = Storage.of(load_settings(self.project.root))
         return open_build(request, self.places, HubResource().open(), storage.options())
 
     def complete(self, name: str) -> None:

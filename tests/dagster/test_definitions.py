@@ -7,7 +7,7 @@ import pytest
 
 from hugflow.requests.catalog import Catalog, write_catalog
 from hugflow.requests.model import AddRequest
-from hugflow.settings import load_project
+from hugflow.settings import load_settings
 from hugflow.store.layout import Places
 from hugflow_assets import datasets
 from hugflow_assets.definitions import load_definitions
@@ -18,18 +18,18 @@ TEXT = "hf_id: acme/text\ndescription: Text\n"
 
 
 def names_in(project: Project) -> set[str]:
-    definitions = load_definitions(load_project(project.root, {}))
+    definitions = load_definitions(load_settings(project.root, {}))
     keys = definitions.resolve_asset_graph().get_all_asset_keys()
     return {key.path[0] for key in keys}
 
 
 def places_of(project: Project) -> Places:
-    return load_project(project.root, {}).places
+    return load_settings(project.root, {}).places
 
 
 def test_without_requests_there_is_the_sensor_and_no_asset(project: Project):
     assert names_in(project) == set()
-    repository = load_definitions(load_project(project.root, {})).get_repository_def()
+    repository = load_definitions(load_settings(project.root, {})).get_repository_def()
     assert {sensor.name for sensor in repository.sensor_defs} == {"requests_on_main", "outcomes"}
     assert {sensor.default_status for sensor in repository.sensor_defs} == {
         dg.DefaultSensorStatus.RUNNING
@@ -89,7 +89,7 @@ def test_every_request_of_the_catalogue_becomes_five_assets(project: Project):
         for n in range(40)
     }
     write_catalog(places_of(project), Catalog("a" * 40, files))
-    defs = load_definitions(load_project(project.root))
+    defs = load_definitions(load_settings(project.root))
     assert len(defs.resolve_asset_graph().get_all_asset_keys()) == 200
     # What a job holds is only settled here: two datasets once made the whole location fail.
     dg.Definitions.validate_loadable(defs)
@@ -117,6 +117,6 @@ def test_a_request_whose_assets_cannot_be_built_keeps_no_other_out(
         return build(request)
 
     monkeypatch.setattr(datasets, "build_dataset", surprise)
-    defs = load_definitions(load_project(project.root, {}))
+    defs = load_definitions(load_settings(project.root, {}))
     assert len(defs.resolve_asset_graph().get_all_asset_keys()) == 5
     assert "requests/add/more.yaml" in caplog.text

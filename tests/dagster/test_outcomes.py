@@ -12,7 +12,7 @@ from hugflow.notify.conversation import pull_key
 from hugflow.notify.deliver import deliver
 from hugflow.notify.notices import read_notice, write_notice
 from hugflow.notify.outbox import list_keys
-from hugflow.settings import load_project
+from hugflow.settings import load_settings
 from hugflow.stages.sync import sync_dataset
 from hugflow.store.locks import hold
 from hugflow.testing.github import LoopbackGitHub
@@ -194,7 +194,7 @@ def test_while_github_is_away_the_work_goes_on_and_the_comment_catches_up(
         assert told.world.places.link(name).is_symlink()
         told.tick()
     assert not told.comments()
-    with load_project(told.world.project.root).open_senders() as senders:
+    with load_settings(told.world.project.root).open_senders() as senders:
         for key in list_keys(told.world.places):
             deliver(told.world.places, key, senders, is_hurried=True)
     assert "completed" in told.comments()[0]

@@ -7,7 +7,7 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from hugflow.settings import load_project
+from hugflow.settings import load_settings
 from hugflow.store.layout import Places
 from hugflow.store.trash import read_entries
 from hugflow.testing.faults import Match, Stall
@@ -66,7 +66,7 @@ class Watch:
 
     @property
     def places(self) -> Places:
-        return load_project(self.root).places
+        return load_settings(self.root).places
 
     def until(self, is_so: Callable[[], bool], what: str, timeout_s: float = 180) -> None:
         try:

@@ -9,7 +9,7 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from hugflow.settings import load_project
+from hugflow.settings import load_settings
 from hugflow.store.layout import Places
 from hugflow.testing.faults import Match, Stall
 from hugflow.testing.hub import LoopbackHub
@@ -33,7 +33,7 @@ def name_of(hf_id: str) -> str:
 
 
 def places_of(project: Project) -> Places:
-    return load_project(project.root).places
+    return load_settings(project.root).places
 
 
 def selection(name: str) -> str:

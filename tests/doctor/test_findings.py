@@ -7,12 +7,12 @@ from pathlib import Path
 
 from hugflow.doctor.findings import Finding, Patient, ok, run_checks
 from hugflow.errors import CannotWrite
-from hugflow.settings import load_project
+from hugflow.settings import load_settings
 
 
 def patient(tmp_path: Path) -> Patient:
     (tmp_path / "workspace.yaml").touch()
-    return Patient(load_project(tmp_path, {}), (), {})
+    return Patient(load_settings(tmp_path, {}), (), {})
 
 
 def sound(patient: Patient) -> Iterator[Finding]:

@@ -7,14 +7,14 @@ import pytest
 
 from hugflow.doctor import machine
 from hugflow.doctor.findings import Patient
-from hugflow.settings import load_project
+from hugflow.settings import load_settings
 
 
 @pytest.fixture
 def patient(tmp_path: Path) -> Patient:
     """A project whose three roots lie in it."""
     (tmp_path / "workspace.yaml").touch()
-    return Patient(load_project(tmp_path, {"PROCESSED_ROOT": "processed"}), (), {})
+    return Patient(load_settings(tmp_path, {"PROCESSED_ROOT": "processed"}), (), {})
 
 
 def with_disk(monkeypatch: pytest.MonkeyPatch, *, free_bytes: int, inodes: int, free_inodes: int):

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from hugflow.requests.model import AddRequest
-from hugflow.settings import load_project
+from hugflow.settings import load_settings
 from hugflow.stages.build.build import Build
 from hugflow.stages.planning.open_build import open_build
 from hugflow.stages.sync import Synced, sync_dataset
@@ -24,7 +24,7 @@ from tests.dagster.conftest import Project
 
 
 def sync(project: Project, hf_id: str) -> tuple[Synced, Build]:
-    settings = load_project(project.root)
+    settings = load_settings(project.root)
     request = AddRequest(hf_id=hf_id, description="For tests")
     storage = Storage.of(settings)
     build = open_build(request, storage.places, HubResource().open(), storage.options())
