@@ -1,7 +1,11 @@
 """The dataset card: what makes `datasets.load_dataset(<folder>)` read the folder."""
 
+import re
+from collections.abc import Iterator
+
 import yaml
 
+from hugflow.exports.export import Export, ExportFile, ExportSource, Reference, Size
 from hugflow.shards.plan import Plan
 from hugflow.statistics.figures import Statistics, describe
 
@@ -69,3 +73,28 @@ def _statistics_table(statistics: Statistics | None) -> str:
         return ""
     lines = [f"| {label} | {words} |" for label, words in describe(statistics)]
     return "\n".join(("| | |", "| --- | --- |", *lines)) + "\n\n"
+
+
+def _render(source: ExportSource) -> Iterator[ExportFile]:
+    text = render_card(source.plan, description=source.description, statistics=source.statistics)
+    yield ExportFile("README.md", [text.encode()])
+
+
+def _find_fault(text: str, facts: Reference) -> str | None:
+    """Why a text is not the card of its dataset, whatever the request's author wrote into it."""
+    if facts.plan is None:
+        return "it is empty" if not text.strip() else None
+    begin, end = card_frame(facts.plan, facts.statistics)
+    # Another version has other words for people, and the same for programs.
+    if text.startswith(begin) and (text.endswith(end) or not facts.is_this_version):
+        return None
+    return "it is not what plan and manifest say"
+
+
+CARD = Export(
+    name="card",
+    names=re.compile(r"README\.md"),
+    foresee=lambda foreseen: Size(files=1),
+    render=_render,
+    find_fault=_find_fault,
+)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hugflow.errors import HugflowError, StateUnreadable, UsageWrong
+from hugflow.exports.registry import export_folders, find_export
 from hugflow.ledger.journal import Outcome, RowMade, read_journal
 from hugflow.provenance.origin import Origin
 from hugflow.shards.plan import Plan, Shard
@@ -78,17 +79,20 @@ class KnownDataset:
         match below.parts:
             case ():
                 return self.explain_dataset(path, "tree")
-            case ("audio" | "json" | "index" as part,):
-                return self.explain_dataset(path, f"folder {part}")
-            case (name,) if name in _beside_rows(self.folder):
+            case (name,) if path in _folders(self.folder):
+                return self.explain_dataset(path, f"folder {name}")
+            case (name,) if path in (self.folder.manifest, self.folder.failures):
                 return self.explain_dataset(path, name)
             case ("json", name) if _JSON_NAME.fullmatch(name):
                 return self.explain_row(int(path.stem), path)
             case ("audio", name) if name.endswith(".mp3"):
                 return self.explain_mp3(path)
-            case ("index", name) if name.endswith(".parquet") and _SHARD_NAME.fullmatch(path.stem):
-                return self.explain_index(path)
-        raise self._nobody_knows(path)
+        export = find_export(below)
+        if export is None:
+            raise self._nobody_knows(path)
+        if export.is_per_shard:
+            return self.explain_shard_file(path, export.name)
+        return self.explain_dataset(path, below.as_posix())
 
     def explain_dataset(self, path: Path | None, kind: str) -> Origin:
         """A whole dataset, or a file about the whole of it."""
@@ -98,13 +102,13 @@ class KnownDataset:
         origin = replace(self.base, kind=kind, rows=rows)
         return self._at(origin, path)
 
-    def explain_index(self, path: Path) -> Origin:
-        """The index of one shard."""
+    def explain_shard_file(self, path: Path, kind: str) -> Origin:
+        """A file that an export holds of one shard, such as its index."""
         shards = self.plan.shards if self.plan is not None else ()
         shard = next((shard for shard in shards if shard.name == path.stem), None)
         if shard is None and f"index/{path.name}" not in self.manifest.get("index", {}):
             raise self._nobody_knows(path)
-        origin = replace(self.base, kind="index", shard=path.stem)
+        origin = replace(self.base, kind=kind, shard=path.stem)
         return self._at(self._of_shard(origin, shard), path)
 
     def explain_mp3(self, path: Path) -> Origin:
@@ -252,8 +256,8 @@ def _read_plan_of_tree(places: Places, name: str, manifest: dict[str, Any]) -> P
         return None
 
 
-def _beside_rows(folder: DatasetFolder) -> set[str]:
-    return {folder.manifest.name, folder.card.name, folder.failures.name}
+def _folders(folder: DatasetFolder) -> list[Path]:
+    return [folder.audio, folder.json, *export_folders(folder)]
 
 
 def _index_names(folder: DatasetFolder) -> list[str]:

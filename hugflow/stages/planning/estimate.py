@@ -23,6 +23,8 @@ from hugflow.audio.bad import AudioBad
 from hugflow.audio.mp3 import AudioInfo
 from hugflow.audio.value import SampledAudio
 from hugflow.clients.hub import Hub
+from hugflow.exports.export import Foreseen
+from hugflow.exports.registry import foresee_exports
 from hugflow.ledger.journal import RowMade
 from hugflow.rows.audio import audio_value
 from hugflow.rows.record import render_row
@@ -47,8 +49,8 @@ TYPICAL_AUDIO: Final = AudioInfo(
     copied=False,
     source_path="clip_000000.flac",
 )
-INDEX_ROW_BYTES: Final = 60
-FILES_BESIDE_ROWS: Final = 8
+# The tree, its folders `audio` and `json`, failures.jsonl, the manifest, and the link.
+FILES_BESIDE_ROWS: Final = 6
 # Of the Hub, in five minutes: https://huggingface.co/docs/hub/rate-limits.
 WINDOW_S: Final = 300
 FILES_PER_WINDOW: Final = {False: 3_000, True: 5_000}
@@ -157,7 +159,7 @@ def _extrapolate(build: Build, means: _Means) -> Estimate:
     json_bytes = round(_json_row_bytes(build, means) * rows)
     raw = sum(sorted((shard.file.size_bytes for shard in plan.shards), reverse=True)[:2])
     made = mp3_bytes if mp3_bytes is not None else plan.source_bytes
-    index_bytes = round((means.other_bytes / 2 + INDEX_ROW_BYTES) * rows)
+    exports_bytes = foresee_exports(Foreseen(plan, rows, means.other_bytes)).bytes
     return Estimate(
         hours=None if hours is None else round(hours, 3),
         basis=basis,
@@ -165,7 +167,7 @@ def _extrapolate(build: Build, means: _Means) -> Estimate:
         mp3_bytes=mp3_bytes,
         json_bytes=json_bytes,
         files=_count_files(plan, rows),
-        peak_bytes=made + json_bytes + index_bytes + raw,
+        peak_bytes=made + json_bytes + exports_bytes + raw,
         quota_left_bytes=_quota_left_bytes(build),
         rate_floor_s=_rate_floor_s(len(plan.shards), has_token=bool(build.hub.token)),
         eta_s=round(means.cpu_s * rows / build.options.workers) if means.rows else None,
@@ -203,7 +205,8 @@ def _measure_tree(build: Build, manifest: Mapping[str, Any]) -> Estimate:
 def _count_files(plan: Plan, rows: int) -> int:
     """Files, and so inodes, of a finished tree with so many rows."""
     files_per_row = 1 if plan.audio_column is None else 2
-    return rows * files_per_row + len(plan.shards) + FILES_BESIDE_ROWS
+    exports = foresee_exports(Foreseen(plan, rows, row_bytes=0))
+    return rows * files_per_row + exports.files + FILES_BESIDE_ROWS
 
 
 def _quota_left_bytes(build: Build) -> int | None:

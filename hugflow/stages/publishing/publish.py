@@ -8,6 +8,7 @@ from typing import Any
 
 from hugflow.audit import Deed, record
 from hugflow.errors import HugflowError, Locked, StageMissing
+from hugflow.exports.registry import export_folders
 from hugflow.ledger.markers import read_marker
 from hugflow.requests.grammar import BadRowBudget, max_bad_rows
 from hugflow.shards.plan import Shard
@@ -178,7 +179,7 @@ def _sweep(build: Build) -> None:
 
     A file that a writer began anew since it was listed is that writer's.
     """
-    folders = (build.folder.audio, build.folder.json, build.folder.index)
+    folders = (build.folder.audio, build.folder.json, *export_folders(build.folder))
     left = {path: _stamp(path) for folder in folders for path in find_temporary(folder)}
     if not left:
         return

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from hugflow.errors import StateUnreadable
+from hugflow.exports.registry import export_folders
 from hugflow.ledger.journal import RowMade, read_journal
 from hugflow.ledger.markers import Marker, read_marker
 from hugflow.shards.plan import Plan, Shard
@@ -26,7 +27,7 @@ from hugflow.store.layout import DatasetFolder, DatasetState, Places
 class Measured:
     """What stands of a dataset or a shard.
 
-    bytes: of MP3 and JSON files. other_bytes: of the index, of the files beside the rows, and of
+    bytes: of MP3 and JSON files. other_bytes: of the exports, of the files beside the rows, and of
     the dataset's other trees. files: all of these. seconds: of audio.
     """
 
@@ -134,8 +135,8 @@ def _read_standing_plan(places: Places, name: str) -> Plan | None:
 
 
 def _measure_beside_rows(folder: DatasetFolder) -> Measured:
-    """The index of a tree, its card, manifest and failures."""
-    parts = [part for part in (folder.root, folder.index) if part.is_dir()]
+    """The exports of a tree, such as its index and its card, its manifest and failures."""
+    parts = [part for part in (folder.root, *export_folders(folder)) if part.is_dir()]
     found = _stat_each(path for part in parts for path in part.iterdir())
     sizes = [status.st_size for status in found if stat.S_ISREG(status.st_mode)]
     return Measured(files=len(sizes), other_bytes=sum(sizes))

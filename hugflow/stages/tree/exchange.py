@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hugflow.errors import CannotWrite, StateUnreadable
+from hugflow.exports.registry import export_folders
 from hugflow.shards.plan import Plan
 from hugflow.shards.plans import is_plan_id
 from hugflow.stages.tree.exclusive import wait_for_shards
@@ -57,7 +58,7 @@ def find_tree(places: Places, plan: Plan, chosen: DatasetFolder) -> DatasetFolde
 
 def refuse_linked_folders(places: Places, folder: DatasetFolder) -> None:
     """Raise CannotWrite where a link stands on the way into a tree, or as one of its folders."""
-    for each in (folder.audio, folder.json, folder.index):
+    for each in (folder.audio, folder.json, *export_folders(folder)):
         refuse_linked(places, each)
 
 

@@ -1,0 +1,118 @@
+"""What an export is: one form in which other tools read a dataset.
+
+To add one, write a module in this package that ends in an `Export`, and add a line to the list in
+`hugflow.exports.registry`. Publishing writes its files, the manifest records them, `verify` and
+`why` know them, the estimate counts them, and they are removed with the tree.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hugflow.shards.plan import Plan
+from hugflow.statistics.figures import Statistics
+from hugflow.store.layout import DatasetFolder
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSource:
+    """A dataset whose rows are all there; everything that an export may be rendered from.
+
+    description: the words of the request's author.
+    """
+
+    plan: Plan
+    folder: DatasetFolder
+    description: str
+    statistics: Statistics | None
+
+    def scan_shards(self) -> Iterator["pl.LazyFrame"]:
+        """The index of each shard that has rows, in order, as a lazy frame.
+
+        Collect one before taking the next: then no more than one shard is in memory.
+        """
+        # Loading polars takes as long as the rest of a small command.
+        from hugflow.statistics.scan import scan_index
+
+        for shard in self.plan.shards:
+            index = self.folder.index_file(shard.name)
+            if index.is_file():
+                yield scan_index([index])
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFile:
+    """One file of an export. path: relative to the tree, in its export's folder."""
+
+    path: str
+    pieces: Iterable[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What is known of a dataset before the work. row_bytes: of the columns but the audio."""
+
+    plan: Plan
+    rows: int
+    row_bytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many files and folders an export adds to a tree, and how many bytes."""
+
+    files: int
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a file must agree with that the manifest has no hash of.
+
+    plan: None where it is lost. is_this_version: whether this very version wrote the file; the
+    words of another one may differ.
+    """
+
+    plan: Plan | None
+    statistics: Statistics | None
+    is_this_version: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One form in which other tools read a dataset.
+
+    name: how manifest and messages call it.
+    names: matches the names of its files. folder: the folder in the tree that holds them, and
+    nothing else; "" for the tree itself.
+    foresee: how large it will be.
+    render: its files. The same plan and the same index must give the same bytes: files that the
+    manifest records are not rendered again before either changes. None: each shard's file is
+    written together with its rows.
+    find_fault: why a text is not what was rendered; for a file that may be reworded while its
+    manifest stays the same. None: the manifest records a hash of each file.
+    version: rises when the same rows give other bytes.
+    """
+
+    name: str
+    names: re.Pattern[str]
+    foresee: Callable[[Foreseen], Size]
+    render: Callable[[ExportSource], Iterable[ExportFile]] | None = None
+    find_fault: Callable[[str, Reference], str | None] | None = None
+    folder: str = ""
+    version: int = 1
+
+    @property
+    def is_per_shard(self) -> bool:
+        """Whether each shard's file is written together with its rows."""
+        return self.render is None
+
+    def owns(self, path: Path) -> bool:
+        """Whether a path, relative to the tree, is one of its files."""
+        folder = Path(self.folder) if self.folder else Path()
+        return path.parent == folder and self.names.fullmatch(path.name) is not None
