@@ -82,7 +82,7 @@ def id3v2_size(data: bytes | memoryview) -> int:
     return size
 
 
-def is_cut_short(data: bytes | memoryview, container: Container) -> bool:
+def is_cut_short(data: bytes | memoryview, container: str) -> bool:
     """Whether the framing promises more audio than the bytes hold.
 
     data: from the container's first byte on. A file without a promise is not cut short, except an
@@ -100,7 +100,7 @@ def is_cut_short(data: bytes | memoryview, container: Container) -> bool:
         case "ogg":
             links = split_ogg_links(data)
             return not all(_has_last_ogg_page(link) and _has_every_ogg_page(link) for link in links)
-        case "flac" | "mp3":
+        case _:
             return False
 
 

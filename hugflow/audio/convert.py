@@ -1,7 +1,7 @@
 """Any audio value to one mono MP3."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -11,18 +11,11 @@ from typing import TypeAlias
 
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.clip import Clip
-from hugflow.audio.container import (
-    id3v2_size,
-    is_cut_short,
-    name_stranger,
-    sniff_container,
-    split_ogg_links,
-)
-from hugflow.audio.decode import open_clip, open_links
-from hugflow.audio.info_tag import render_frame_count
-from hugflow.audio.mono import PhaseWatch, Samples
+from hugflow.audio.decoders.libsndfile import count_copyable
+from hugflow.audio.decoders.registry import choose_decoder
+from hugflow.audio.mono import PhaseWatch
 from hugflow.audio.mp3 import BITRATE_KBPS_BY_RATE, AudioInfo, Mp3, encode_mp3, nearest_rate
-from hugflow.audio.mpeg import Mp3Stream, read_mp3_stream
+from hugflow.audio.mpeg import Mp3Stream
 from hugflow.audio.resample import resample
 from hugflow.audio.samples import open_array, open_decoder
 from hugflow.audio.spool import Spool
@@ -139,59 +132,11 @@ def _take_out(mp3: Mp3, lent: memoryview, new_spool: NewSpool) -> Mp3:
 
 
 def _make_from_bytes(audio: EncodedAudio, copy_mp3: bool, new_spool: NewSpool) -> Mp3:
-    container = sniff_container(audio.data)
-    if container is None:
-        raise AudioBad("audio_unsupported", f"the audio begins like {name_stranger(audio.data)}")
-    stream = read_mp3_stream(audio.data) if container == "mp3" else None
-    if stream is not None:
-        return _make_from_stream(audio, stream, copy_mp3, new_spool)
-    body = memoryview(audio.data)[id3v2_size(audio.data) :]
-    if is_cut_short(body, container):
-        raise AudioBad("audio_truncated", f"the {container} lacks a part that its framing names")
-    with open_links(split_ogg_links(body) if container == "ogg" else [body]) as clip:
+    decoder, container = choose_decoder(audio.data)
+    if copy_mp3 and container == "mp3" and (copyable := count_copyable(audio.data)):
+        return _copy(audio, *copyable)
+    with decoder.open_bytes(audio.data, container) as clip:
         return _encode(clip, audio.path, new_spool)
-
-
-def _make_from_stream(
-    audio: EncodedAudio, stream: Mp3Stream, copy_mp3: bool, new_spool: NewSpool
-) -> Mp3:
-    if stream.is_cut_short:
-        of = "" if stream.promised is None else f" of the {stream.promised} promised"
-        raise AudioBad("audio_truncated", f"the mp3 has {stream.frames} whole frames{of}")
-    if stream.junk_size > stream.end - stream.start:
-        raise AudioBad("audio_undecodable", "most of the mp3 is not made of frames")
-    if copy_mp3 and (num_samples := _count_copyable(audio.data, stream)):
-        return _copy(audio, stream, num_samples)
-    # Where something else stands between two frames, a decoder may lose the next one.
-    expected = 0 if stream.gaps else stream.num_samples
-    pieces, silent = _strip_to_frames(audio.data, stream)
-    with open_clip(*pieces, expected=expected) as clip:
-        clip = replace(clip, blocks=_drop(clip.blocks, silent)) if silent else clip
-        return _encode(clip, audio.path, new_spool)
-
-
-def _count_copyable(data: bytes | memoryview, stream: Mp3Stream) -> int:
-    """Samples a decoder returns of an MP3 that can pass as it is, 0 of one that cannot."""
-    is_known = stream.promised in (None, stream.frames)
-    if not (stream.is_tidy and is_known and stream.first.channels == 1):
-        return 0
-    frames = _count_by_libsndfile(data)
-    if stream.promised is None:
-        return stream.num_samples if frames >= stream.num_samples else 0
-    return frames if frames <= stream.num_samples else 0
-
-
-def _count_by_libsndfile(data: bytes | memoryview) -> int:
-    """What libsndfile says, without decoding, of an MP3's length; 0 when it refuses it.
-
-    With a tag this is exact, and without the encoder's delay and padding. Without one it is
-    guessed from the first bitrate: too high does no harm, and too low makes it stop early.
-    """
-    try:
-        with open_clip(data) as clip:
-            return clip.frames or 0
-    except AudioBad:
-        return 0
 
 
 def _copy(audio: EncodedAudio, stream: Mp3Stream, num_samples: int) -> Mp3:
@@ -206,36 +151,6 @@ def _copy(audio: EncodedAudio, stream: Mp3Stream, num_samples: int) -> Mp3:
         source_path=audio.path,
     )
     return Mp3(info, b"", audio.data)
-
-
-def _drop(blocks: Iterable[Samples], count: int) -> Iterator[Samples]:
-    """Leave out the first `count` samples."""
-    for block in blocks:
-        if count < len(block):
-            yield block[count:]
-        count = max(0, count - len(block))
-
-
-def _strip_to_frames(
-    data: bytes | memoryview, stream: Mp3Stream
-) -> tuple[list[bytes | memoryview], int]:
-    """Leave out what is not sound, on which mpg123 may stumble, and make the length known.
-
-    Gives the pieces, and how many samples a decoder returns before the first of the sound.
-
-    A tag that promises too little was written before the end was known, or another MP3 was put
-    behind its own.
-    """
-    whole = memoryview(data)
-    frames = whole[stream.start : stream.end]
-    if stream.promised is not None and stream.promised < stream.frames:
-        before, after = stream.promised_at, stream.promised_at + 4
-        count = stream.frames.to_bytes(4, "big")
-        return [whole[stream.start : before], count, whole[after : stream.end]], 0
-    if stream.promised is not None or _count_by_libsndfile(frames) >= stream.num_samples:
-        return [frames], 0
-    counted, silent = render_frame_count(stream.first, stream.frames)
-    return [counted, frames], silent
 
 
 def _encode(clip: Clip, source_path: str | None, new_spool: NewSpool) -> Mp3:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Protocol
 
-from hugflow.audio.decode import open_clip
+from hugflow.audio.decoders.sound_file import open_clip
 from hugflow.store.atomic import read_file
 
 

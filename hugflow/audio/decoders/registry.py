@@ -1,0 +1,23 @@
+"""The list of decoders, and which of them takes a clip."""
+
+from typing import Final
+
+from hugflow.audio.bad import AudioBad
+from hugflow.audio.container import name_stranger
+from hugflow.audio.decoders import libsndfile
+from hugflow.audio.decoders.decoder import ClipDecoder
+
+# In the order in which they are asked.
+DECODERS: Final[tuple[ClipDecoder, ...]] = (libsndfile,)
+
+
+def choose_decoder(data: bytes | memoryview) -> tuple[ClipDecoder, str]:
+    """The first decoder that recognises a clip's bytes, and what it calls their container.
+
+    Raises AudioBad (`audio_unsupported`) where none does, and names the format where it is known.
+    """
+    for decoder in DECODERS:
+        container = decoder.recognise(data)
+        if container is not None:
+            return decoder, container
+    raise AudioBad("audio_unsupported", f"the audio begins like {name_stranger(data)}")
