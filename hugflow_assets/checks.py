@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
+from hugflow.clients.repository import RepoId
 from hugflow.errors import HubUnavailable, HugflowError
 from hugflow.requests.model import AddRequest
 from hugflow.stages.standing.drift import Drift, find_drift
@@ -64,7 +65,7 @@ def _to_result(key: dg.AssetCheckKey, found: Drift | None, endpoint: str) -> dg.
             f"{revision} points to {found.upstream[:7]} now; planned was {plan.commit[:7]}. To "
             f"follow it, materialize {name}/plan with the config `update: true`"
         )
-    base = f"{endpoint}/datasets/{plan.request.hf_id}"
+    base = RepoId.dataset(plan.request.hf_id).page(endpoint)
     metadata = {"planned": dg.MetadataValue.url(f"{base}/tree/{plan.commit}")}
     if found.upstream is not None:
         metadata["upstream"] = dg.MetadataValue.url(f"{base}/tree/{found.upstream}")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hugflow.clients.hub import Hub
 from hugflow.clients.published import no_such_split, no_such_subset
-from hugflow.clients.repository import ConvertedPath, PublishedFile, parse_converted_path
+from hugflow.clients.repository import ConvertedPath, PublishedFile, RepoId, parse_converted_path
 from hugflow.errors import RequestInvalid
 
 DEFAULT_SUBSET = "default"
@@ -21,9 +21,9 @@ def fetch_converted_files(
     Raises RequestInvalid for a subset or split that is not there, and for a split of which the
     Hub converted only a part.
     """
-    what = f"{hf_id}@{commit}"
-    folder = choose_subset(what, subset, hub.list_folders(hf_id, commit), default=default)
-    return choose_split(what, folder, split, hub.list_files(hf_id, commit, folder))
+    repo, what = RepoId.dataset(hf_id), f"{hf_id}@{commit}"
+    folder = choose_subset(what, subset, hub.list_folders(repo, commit), default=default)
+    return choose_split(what, folder, split, hub.list_files(repo, commit, folder))
 
 
 def choose_subset(

@@ -1,4 +1,4 @@
-"""The Hugging Face Hub: what a dataset repository holds at one commit, and its bytes.
+"""The Hugging Face Hub: what a repository holds at one commit, and its bytes.
 
 A revision is resolved to a commit once; every later call names that commit, so a branch that
 moves meanwhile changes nothing. Addresses: https://huggingface.co/docs/hub/api.
@@ -14,13 +14,13 @@ from pathlib import Path
 import httpx2
 from huggingface_hub import HfApi, get_token, hf_hub_url
 from huggingface_hub.errors import GatedRepoError
-from huggingface_hub.hf_api import DatasetInfo, RepoFile, RepoFolder
+from huggingface_hub.hf_api import DatasetInfo, ModelInfo, RepoFile, RepoFolder
 from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
 from hugflow.clients.choices import advise, name_choices
 from hugflow.clients.fetch import Download, fetch
 from hugflow.clients.hub_errors import RevisionMissing, ask, gated, retry
-from hugflow.clients.repository import PublishedFile, Repository, parse_converted_path
+from hugflow.clients.repository import PublishedFile, RepoId, Repository, parse_converted_path
 from hugflow.clients.session import one_retry, use_our_client
 from hugflow.errors import HugflowError, RequestInvalid, SettingInvalid
 from hugflow.redact import remember
@@ -31,7 +31,7 @@ TAIL_BYTES = 64 * 1024
 
 
 class Hub:
-    """Read access to the datasets of one Hub, as one account.
+    """Read access to the datasets and models of one Hub, as one account.
 
     endpoint: the Hub's address; None takes HF_ENDPOINT, as the Hub's own client read it.
     token: None takes that of `hf auth login` on this machine; without one we are anonymous.
@@ -54,64 +54,66 @@ class Hub:
         """The Hub's address, without a final slash."""
         return str(self._api.endpoint)
 
-    def fetch_repository(self, hf_id: str, revision: str) -> Repository:
+    def fetch_repository(self, repo: RepoId, revision: str) -> Repository:
         """Resolve `revision` and tell what the Hub says of the repository there."""
-        what = f"{hf_id}@{revision}"
+        what = f"{repo}@{revision}"
         try:
-            info = ask(lambda: self._api.dataset_info(hf_id, revision=revision), what)
+            info = ask(lambda: self._info(repo, revision), what)
         except RevisionMissing as error:
-            raise self._name_revisions(hf_id, revision) or error from error
+            raise self._name_revisions(repo, revision) or error from error
         if not info.sha:
             raise RequestInvalid(
                 f"{what}: the Hub names no commit",
                 why="the repository has no commit at this revision",
-                mend="check revision on the dataset's page",
+                mend=f"check revision on {repo.page(self.endpoint)}",
             )
         if info.gated:
-            # What a gated dataset is about is public; only its files tell who may read them.
-            ask(lambda: self._pass_gate(hf_id, str(info.gated), what), what)
-        return _to_repository(hf_id, info.sha, info)
+            # What a gated repository is about is public; only its files tell who may read them.
+            ask(lambda: self._pass_gate(repo, str(info.gated), what), what)
+        return _to_repository(repo, info.sha, info)
 
-    def fetch_head(self, hf_id: str) -> str:
+    def fetch_head(self, repo: RepoId) -> str:
         """The commit of the default branch's head."""
-        return str(ask(lambda: self._api.dataset_info(hf_id), hf_id).sha)
+        return str(ask(lambda: self._info(repo), str(repo)).sha)
 
-    def find_commit(self, hf_id: str, revision: str) -> str | None:
+    def find_commit(self, repo: RepoId, revision: str) -> str | None:
         """The commit of a revision; None when there is no such revision."""
-        call = partial(self._api.dataset_info, hf_id, revision=revision)
+        call = partial(self._info, repo, revision)
         try:
-            return ask(call, f"{hf_id}@{revision}").sha
+            return ask(call, f"{repo}@{revision}").sha
         except RevisionMissing:
             return None
 
-    def list_folders(self, hf_id: str, commit: str) -> list[str]:
+    def list_folders(self, repo: RepoId, commit: str) -> list[str]:
         """Names of the topmost folders, in the Hub's order."""
-        call = partial(self._list_tree, hf_id, commit, None)
-        entries = ask(call, f"{hf_id}@{commit}")
+        call = partial(self._list_tree, repo, commit, None)
+        entries = ask(call, f"{repo}@{commit}")
         return [entry.path for entry in entries if isinstance(entry, RepoFolder)]
 
-    def list_files(self, hf_id: str, commit: str, folder: str) -> list[PublishedFile]:
+    def list_files(self, repo: RepoId, commit: str, folder: str) -> list[PublishedFile]:
         """Every file below a folder, however deep, with its size and hash."""
-        call = partial(self._list_tree, hf_id, commit, folder)
-        entries = ask(call, f"{hf_id}@{commit}:{folder}")
+        call = partial(self._list_tree, repo, commit, folder)
+        entries = ask(call, f"{repo}@{commit}:{folder}")
         return [_to_published_file(entry) for entry in entries if isinstance(entry, RepoFile)]
 
-    def fetch_files(self, hf_id: str, commit: str, paths: Sequence[str]) -> list[PublishedFile]:
+    def fetch_files(self, repo: RepoId, commit: str, paths: Sequence[str]) -> list[PublishedFile]:
         """Sizes and hashes of `paths`, in their order.
 
         Raises RequestInvalid when one of them is no file of the repository at this commit.
         """
-        found = self.find_files(hf_id, commit, paths)
+        found = self.find_files(repo, commit, paths)
         missing = [path for path in paths if path not in found]
         if missing:
             raise RequestInvalid(
-                f"{hf_id}@{commit}: {missing[0]!r} is not in the repository",
-                why="the dataset's card names a file that this commit does not hold",
-                mend="choose another revision, or tell the dataset's owner",
+                f"{repo}@{commit}: {missing[0]!r} is not in the repository",
+                why=f"the {repo.kind}'s card names a file that this commit does not hold",
+                mend=f"choose another revision, or tell the {repo.kind}'s owner",
             )
         return [found[path] for path in paths]
 
-    def find_files(self, hf_id: str, commit: str, paths: Sequence[str]) -> dict[str, PublishedFile]:
+    def find_files(
+        self, repo: RepoId, commit: str, paths: Sequence[str]
+    ) -> dict[str, PublishedFile]:
         """Sizes and hashes of those of `paths` that are files of the repository at this commit.
 
         The others are absent; so are folders.
@@ -120,19 +122,19 @@ class Hub:
         for start in range(0, len(paths), PATHS_PER_CALL):
             call = partial(
                 self._api.get_paths_info,
-                hf_id,
+                repo.id,
                 list(paths[start : start + PATHS_PER_CALL]),
                 revision=commit,
-                repo_type="dataset",
+                repo_type=repo.kind,
             )
-            for info in ask(call, f"{hf_id}@{commit}"):
+            for info in ask(call, f"{repo}@{commit}"):
                 if isinstance(info, RepoFile):
                     found[info.path] = _to_published_file(info)
         return found
 
     def fetch_file(
         self,
-        hf_id: str,
+        repo: RepoId,
         commit: str,
         file: PublishedFile,
         target: Path,
@@ -145,8 +147,8 @@ class Hub:
         """
         fetch(
             Download(
-                what=f"{hf_id}@{commit}:{file.path}",
-                url=self._url(hf_id, commit, file.path),
+                what=f"{repo}@{commit}:{file.path}",
+                url=self._url(repo, commit, file.path),
                 headers=self._headers(),
                 file=file,
             ),
@@ -155,38 +157,43 @@ class Hub:
         )
 
     def open_file(
-        self, hf_id: str, commit: str, file: PublishedFile, budget: "ReadBudget | None" = None
+        self, repo: RepoId, commit: str, file: PublishedFile, budget: "ReadBudget | None" = None
     ) -> io.BufferedIOBase:
         """Open one file for reading a few places of it, by ranged requests.
 
         budget: how much may be read; a read that would cost more raises BudgetSpent.
         """
-        what = f"{hf_id}@{commit}:{file.path}"
-        return RangedFile(self._url(hf_id, commit, file.path), self._headers(), file, what, budget)
+        what = f"{repo}@{commit}:{file.path}"
+        return RangedFile(self._url(repo, commit, file.path), self._headers(), file, what, budget)
 
     @property
     def token(self) -> str | bool:
         """The token as the Hub's clients take it: False for none."""
         return self._token
 
+    def _info(self, repo: RepoId, revision: str | None = None) -> DatasetInfo | ModelInfo:
+        if repo.kind == "dataset":
+            return self._api.dataset_info(repo.id, revision=revision)
+        return self._api.model_info(repo.id, revision=revision)
+
     def _list_tree(
-        self, hf_id: str, commit: str, folder: str | None
+        self, repo: RepoId, commit: str, folder: str | None
     ) -> list[RepoFile | RepoFolder]:
         """What lies in the topmost folder, or everything below one that is named."""
         return list(
             self._api.list_repo_tree(
-                hf_id,
+                repo.id,
                 folder,
                 recursive=folder is not None,
                 revision=commit,
-                repo_type="dataset",
+                repo_type=repo.kind,
             )
         )
 
-    def _pass_gate(self, hf_id: str, gate: str, what: str) -> None:
-        """Ask whether we may read the files of a gated dataset; raises NotAuthorised."""
+    def _pass_gate(self, repo: RepoId, gate: str, what: str) -> None:
+        """Ask whether we may read the files of a gated repository; raises NotAuthorised."""
         try:
-            self._api.auth_check(hf_id, repo_type="dataset")
+            self._api.auth_check(repo.id, repo_type=repo.kind)
         except GatedRepoError as error:
             raise gated(error, what, gate, self._find_account()) from error
 
@@ -200,19 +207,21 @@ class Hub:
         except Exception:  # noqa: BLE001  # the error at hand is the one to tell
             return None
 
-    def _name_revisions(self, hf_id: str, revision: str) -> RevisionMissing | None:
+    def _name_revisions(self, repo: RepoId, revision: str) -> RevisionMissing | None:
         """The error that lists the revisions there are; None where they cannot be had."""
-        call = partial(self._api.list_repo_refs, hf_id, repo_type="dataset")
+        call = partial(self._api.list_repo_refs, repo.id, repo_type=repo.kind)
         try:
-            refs = ask(call, hf_id)
+            refs = ask(call, str(repo))
         except HugflowError:
             return None
         names = [ref.name for ref in (*refs.branches, *refs.tags)]
         names += [ref.ref for ref in refs.converts]
-        return no_such_revision(hf_id, revision, names)
+        return no_such_revision(repo, revision, names)
 
-    def _url(self, hf_id: str, commit: str, path: str) -> str:
-        return hf_hub_url(hf_id, path, repo_type="dataset", revision=commit, endpoint=self.endpoint)
+    def _url(self, repo: RepoId, commit: str, path: str) -> str:
+        return hf_hub_url(
+            repo.id, path, repo_type=repo.kind, revision=commit, endpoint=self.endpoint
+        )
 
     def _headers(self) -> dict[str, str]:
         return dict(build_hf_headers(token=self._token, library_name="hugflow"))
@@ -312,11 +321,11 @@ class RangedFile(io.BufferedIOBase):
         return retry(call, self._what)
 
 
-def no_such_revision(hf_id: str, revision: str, names: Sequence[str]) -> RevisionMissing:
+def no_such_revision(repo: RepoId, revision: str, names: Sequence[str]) -> RevisionMissing:
     """The error for a revision that is not there, naming the nearest of those that are."""
     is_commit = re.fullmatch(r"[0-9a-f]{40}", revision) is not None
     return RevisionMissing(
-        f"{hf_id}@{revision}: no such revision",
+        f"{repo}@{revision}: no such revision",
         why="the repository has no commit of that hash"
         if is_commit
         else "the repository has no branch, tag or commit of that name; it has "
@@ -367,17 +376,17 @@ def _check_endpoint(endpoint: str) -> None:
         )
 
 
-def _to_repository(hf_id: str, commit: str, info: DatasetInfo) -> Repository:
+def _to_repository(repo: RepoId, commit: str, info: DatasetInfo | ModelInfo) -> Repository:
     licence = info.card_data.get("license") if info.card_data is not None else None
     paths = {sibling.rfilename for sibling in info.siblings or ()} - {".gitattributes"}
-    script = f"{hf_id.partition('/')[2]}.py"
+    script = f"{repo.id.partition('/')[2]}.py"
     return Repository(
-        hf_id=hf_id,
+        repo=repo,
         commit=commit,
         licence=_plain_word(licence),
         is_gated=bool(info.gated),
-        script=script if script in paths else None,
-        new_id=_plain_word(info.id) if info.id != hf_id else None,
+        script=script if repo.kind == "dataset" and script in paths else None,
+        new_id=_plain_word(info.id) if info.id != repo.id else None,
         is_conversion=bool(paths) and all(map(parse_converted_path, paths)),
     )
 

@@ -21,6 +21,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from hugflow.clients.repository import RepoId, RepoKind
 from hugflow.clients.session import (
     ATTEMPTS,
     LONGEST_WAIT_S,
@@ -56,6 +57,11 @@ HUB_ERRORS = (
 )
 
 TOKENS_PAGE = "https://huggingface.co/settings/tokens"
+# Of the API, and of a file.
+_ADDRESS = re.compile(
+    r"(?P<endpoint>.+?)/(?:api/(?P<kind>datasets|models)/(?P<asked>[^/]+/[^/?]+)"
+    r"|(?P<dataset>datasets/)?(?P<held>[^/]+/[^/]+)/resolve/)"
+)
 _GATED_PERMISSION = "Read access to contents of all public gated repos you can access"
 
 
@@ -121,9 +127,9 @@ def to_hugflow_error(error: Exception, what: str) -> HugflowError:
             return _not_found(error, what)
         case DisabledRepoError():
             return RequestInvalid(
-                f"{what}: the dataset is disabled",
+                f"{what}: the {_kind(error.response)} is disabled",
                 why="the Hub has switched off access to it",
-                mend="choose another dataset, or ask the Hub why",
+                mend=f"choose another {_kind(error.response)}, or ask the Hub why",
             )
         case RevisionNotFoundError():
             return RevisionMissing(
@@ -135,7 +141,7 @@ def to_hugflow_error(error: Exception, what: str) -> HugflowError:
             return FileMissing(
                 f"{what}: no such file",
                 why="the repository does not hold it at this commit",
-                mend="tell the dataset's owner, or request another revision",
+                mend=f"tell the {_kind(error.response)}'s owner, or request another revision",
             )
         case HfHubHTTPError():
             return _refused(error, what)
@@ -160,7 +166,7 @@ def offline(what: str) -> HubUnavailable:
 def gated(
     error: HfHubHTTPError, what: str, gate: str = "auto", account: str | None = None
 ) -> NotAuthorised:
-    """The door of a gated dataset, with whose click opens it.
+    """The door of a gated repository, with whose click opens it.
 
     gate: `manual` where the owner lets in each account by hand. account: whom the token belongs
     to, where that is known.
@@ -199,17 +205,18 @@ def one_line(text: str) -> str:
 
 
 def _not_found(error: RepositoryNotFoundError, what: str) -> HugflowError:
+    kind = _kind(error.response)
     if _status(error) != 401:
         return RequestInvalid(
-            f"{what}: no such dataset",
-            why="the Hub knows no dataset of that name that this token may read; it was "
+            f"{what}: no such {kind}",
+            why=f"the Hub knows no {kind} of that name that this token may read; it was "
             "renamed, withdrawn, or is private to another account",
             mend="check hf_id on the Hub; if it is private, ask its owner for access, or set "
             "HF_TOKEN to a token of an account that may read it",
         )
     return NotAuthorised(
         f"{what}: the Hub does not show it to us",
-        why="HF_TOKEN is not set; the dataset is private, or it does not exist: without a token "
+        why=f"HF_TOKEN is not set; the {kind} is private, or it does not exist: without a token "
         "the Hub answers both the same way"
         if not _shows_token(error.response)
         else "it is private, or it does not exist; without a valid token the Hub answers both "
@@ -287,10 +294,19 @@ def _shows_token(response: httpx2.Response) -> bool:
 
 
 def _page(response: httpx2.Response) -> str:
-    """The dataset's page, from the address that was asked."""
-    address = str(_first_request(response).url)
-    found = re.match(r"(.+?)/(?:api/)?datasets/([^/]+/[^/?]+)", address)
-    return f"{found[1]}/datasets/{found[2]}" if found else "the dataset's page"
+    """The repository's page, from the address that was asked."""
+    found = _ADDRESS.match(str(_first_request(response).url))
+    if found is None:
+        return "the dataset's page"
+    return RepoId(_kind(response), found["asked"] or found["held"]).page(found["endpoint"])
+
+
+def _kind(response: httpx2.Response) -> RepoKind:
+    """What kind of repository was asked for, from the address."""
+    found = _ADDRESS.match(str(_first_request(response).url))
+    if found is None or found["dataset"] or found["kind"] == "datasets":
+        return "dataset"
+    return "model"
 
 
 def _first_request(response: httpx2.Response) -> httpx2.Request:

@@ -1,4 +1,4 @@
-"""What the Hub says of a dataset repository at one commit, as plain values.
+"""A repository of the Hub: what it is called, and what the Hub says of it at one commit.
 
 By itself the Hub converts datasets to parquet, at the ref CONVERTED_REF. The files lie there as
 `<subset>/<split>/0000.parquet`; of a split with more than 10,000 files as
@@ -8,6 +8,7 @@ large dataset, as `<subset>/partial-<split>/...`. https://huggingface.co/docs/da
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 CONVERTED_REF = "refs/convert/parquet"
 
@@ -18,16 +19,47 @@ _CONVERTED = re.compile(
 )
 
 
+RepoKind = Literal["dataset", "model"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RepoId:
+    """What a repository is called. A dataset and a model may share one id."""
+
+    kind: RepoKind
+    id: str
+
+    @classmethod
+    def dataset(cls, hf_id: str) -> "RepoId":
+        """The dataset of that id."""
+        return cls("dataset", hf_id)
+
+    @classmethod
+    def model(cls, hf_id: str) -> "RepoId":
+        """The model of that id."""
+        return cls("model", hf_id)
+
+    def __str__(self) -> str:
+        """The id as messages say it: a dataset's alone, a model's as `models/<id>`."""
+        return self.id if self.kind == "dataset" else f"models/{self.id}"
+
+    def page(self, endpoint: str) -> str:
+        """The address of its page, to which `/tree/<revision>` and the like may be added."""
+        return (
+            f"{endpoint}/datasets/{self.id}" if self.kind == "dataset" else f"{endpoint}/{self.id}"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A dataset repository at one commit.
+    """A repository at one commit.
 
     licence: the card's word for it, or None. script: the loading script it has, which nothing
     here runs. new_id: what the Hub calls it by now, where it was renamed. is_conversion: it holds
     what the Hub's converter leaves, and nothing else.
     """
 
-    hf_id: str
+    repo: RepoId
     commit: str
     licence: str | None
     is_gated: bool

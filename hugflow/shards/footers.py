@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hugflow.clients.hub import Hub, ReadBudget
-from hugflow.clients.repository import PublishedFile
+from hugflow.clients.repository import PublishedFile, RepoId
 from hugflow.errors import ShardUnreadable
 from hugflow.redact import in_a_line
 from hugflow.shards.stems import FILENAME_COLUMN, to_filenames
@@ -151,7 +151,7 @@ def read_parquet(
     column than is asked for; raises BudgetSpent where that is not enough.
     """
     for last_try in (False, True):
-        remote = hub.open_file(hf_id, commit, file, budget)
+        remote = hub.open_file(RepoId.dataset(hf_id), commit, file, budget)
         # All of a column comes in one request; a part of it, in several.
         buffer_size = 0 if budget is None else READ_BYTES
         try:

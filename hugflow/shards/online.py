@@ -1,6 +1,7 @@
 """Asking the Hub whether a request can be carried out, without planning it."""
 
 from hugflow.clients.hub import Hub
+from hugflow.clients.repository import RepoId
 from hugflow.requests.model import AddRequest
 from hugflow.shards.footers import read_footer
 from hugflow.shards.plan import PlanRequest
@@ -16,7 +17,7 @@ def check_online(hub: Hub, request: AddRequest) -> None:
     ShardUnreadable say what does not hold.
     """
     fields, asked = PlanRequest.of(request, mp3_source="copy"), Asked.of(request)
-    repository = hub.fetch_repository(fields.hf_id, fields.revision)
+    repository = hub.fetch_repository(RepoId.dataset(fields.hf_id), fields.revision)
     source = fetch_source(hub, repository, fields)
     footer = read_footer(hub, fields.hf_id, source.commit, source.files[0])
     columns = choose_columns(repository, footer.schema, fields, asked)

@@ -9,7 +9,7 @@ from typing import Any, Self
 import pyarrow as pa
 
 from hugflow.clients.hub import Hub
-from hugflow.clients.repository import Repository
+from hugflow.clients.repository import RepoId, Repository
 from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.nearest import nearest_name
 from hugflow.redact import in_a_line
@@ -65,7 +65,8 @@ def fetch_plan(
     Raises RequestInvalid when the request cannot be carried out as it is written; ShardUnreadable
     for a file that is not parquet; what the Hub raises passes through.
     """
-    repository = hub.fetch_repository(request.hf_id, commit or request.revision)
+    repo = RepoId.dataset(request.hf_id)
+    repository = hub.fetch_repository(repo, commit or request.revision)
     source = fetch_source(hub, repository, request, files_commit=files_commit)
     where = (hub, request.hf_id, source.commit)
     with ThreadPoolExecutor(FOOTERS_AT_ONCE, "footers") as pool:
@@ -167,7 +168,7 @@ def refuse_no_rows(repository: Repository, request: PlanRequest, footers: Iterab
 
 def name_commit(repository: Repository) -> str:
     """How errors name a dataset at its commit: `acme/speech@8a6c0f1`."""
-    return f"{repository.hf_id}@{repository.commit[:7]}"
+    return f"{repository.repo}@{repository.commit[:7]}"
 
 
 def _name_warnings(repository: Repository, plan: Plan) -> tuple[str, ...]:
@@ -175,7 +176,7 @@ def _name_warnings(repository: Repository, plan: Plan) -> tuple[str, ...]:
     warnings: list[str] = []
     if repository.new_id is not None:
         warnings.append(
-            f"the Hub calls the dataset {repository.new_id!r} by now; {repository.hf_id!r} still "
+            f"the Hub calls the dataset {repository.new_id!r} by now; {repository.repo.id!r} still "
             "leads there"
         )
     if plan.card_split != plan.request.split:

@@ -46,7 +46,7 @@ def fetch_source(
         settled = files_commit if files_commit != commit else None
         converted = settled or _find_conversion(hub, repository, error)
         return _fetch_conversion(hub, request, converted, error.subset)
-    return Source(commit, hub.fetch_files(hf_id, commit, paths))
+    return Source(commit, hub.fetch_files(repository.repo, commit, paths))
 
 
 def _is_conversion(repository: Repository, request: PlanRequest) -> bool:
@@ -57,7 +57,7 @@ def _is_conversion(repository: Repository, request: PlanRequest) -> bool:
 
 def _only_by_script(repository: Repository, script: str) -> NotParquet:
     return NotParquet(
-        f"{repository.hf_id}@{repository.commit}: the dataset comes only by its loading script",
+        f"{repository.repo}@{repository.commit}: the dataset comes only by its loading script",
         why=f"{script} would have to be run to get the rows, and code of a dataset is never run "
         "here, nor fetched",
         subset=None,
@@ -69,7 +69,7 @@ def _find_conversion(hub: Hub, repository: Repository, error: NotParquet) -> str
 
     The Hub converts the head of the default branch, and says nowhere of which commit it did.
     """
-    converted = hub.find_commit(repository.hf_id, CONVERTED_REF)
+    converted = hub.find_commit(repository.repo, CONVERTED_REF)
     if converted is None:
         raise RequestInvalid(
             error.what,
@@ -78,7 +78,7 @@ def _find_conversion(hub: Hub, repository: Repository, error: NotParquet) -> str
             mend="choose a revision that holds parquet files, such as refs/convert/parquet once the "
             "Hub has converted the dataset, or ask its owner for one",
         ) from error
-    head = hub.fetch_head(repository.hf_id)
+    head = hub.fetch_head(repository.repo)
     if head != repository.commit:
         raise RequestInvalid(
             error.what,

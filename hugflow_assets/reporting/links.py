@@ -5,6 +5,7 @@ from urllib.parse import quote
 import dagster as dg
 from huggingface_hub import constants
 
+from hugflow.clients.repository import RepoId
 from hugflow.requests.catalog import Asked
 from hugflow.requests.model import AddRequest
 from hugflow.stages.build.build import Build
@@ -13,7 +14,7 @@ from hugflow.stages.build.build import Build
 def request_url(request: AddRequest) -> str:
     """The dataset on the Hub, at the revision that was asked for."""
     revision = quote(request.revision, safe="")
-    return f"{constants.ENDPOINT}/datasets/{request.hf_id}/tree/{revision}"
+    return f"{RepoId.dataset(request.hf_id).page(constants.ENDPOINT)}/tree/{revision}"
 
 
 def origin_metadata(
@@ -41,11 +42,13 @@ def origin_metadata(
 
 def commit_url(build: Build) -> str:
     """The dataset on the Hub, at the commit of the plan."""
-    plan = build.plan
-    return f"{build.hub.endpoint}/datasets/{plan.request.hf_id}/tree/{plan.commit}"
+    return f"{_page(build)}/tree/{build.plan.commit}"
 
 
 def file_url(build: Build, path: str) -> str:
     """A file of the dataset, at the commit of the plan."""
-    plan = build.plan
-    return f"{build.hub.endpoint}/datasets/{plan.request.hf_id}/blob/{plan.commit}/{quote(path)}"
+    return f"{_page(build)}/blob/{build.plan.commit}/{quote(path)}"
+
+
+def _page(build: Build) -> str:
+    return RepoId.dataset(build.plan.request.hf_id).page(build.hub.endpoint)

@@ -6,7 +6,7 @@ import pytest
 
 from hugflow.clients.converted import choose_split, choose_subset, fetch_converted_files
 from hugflow.clients.hub import Hub
-from hugflow.clients.repository import PublishedFile, parse_converted_path
+from hugflow.clients.repository import PublishedFile, RepoId, parse_converted_path
 from hugflow.errors import RequestInvalid
 from hugflow.testing.hub import LoopbackHub
 
@@ -102,4 +102,4 @@ def test_the_files_come_from_the_hub_with_size_and_hash(hub: LoopbackHub, client
     commit = hub.publish("converted/spaced", content, branch=REF)
     files = fetch_converted_files(client, "converted/spaced", commit, None, "train")
     assert [file.size_bytes for file in files] == [4, 8, 12]
-    assert files == client.fetch_files("converted/spaced", commit, list(content))
+    assert files == client.fetch_files(RepoId.dataset("converted/spaced"), commit, list(content))

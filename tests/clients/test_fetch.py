@@ -11,7 +11,7 @@ import pytest
 from hugflow.clients.fetch import ATTEMPTS_OF_MISSING
 from hugflow.clients.hub import Hub
 from hugflow.clients.hub_errors import ATTEMPTS
-from hugflow.clients.repository import PublishedFile
+from hugflow.clients.repository import PublishedFile, RepoId
 from hugflow.errors import (
     CannotWrite,
     DiskFull,
@@ -51,8 +51,8 @@ def fetch(hub: LoopbackHub, client: Hub, tmp_path: Path) -> Fetch:
     hub.clear_requests()
 
     def fetch(path: str = "large.bin", client: Hub = client) -> Path:
-        [file] = client.fetch_files(HF_ID, commit, [path])
-        client.fetch_file(HF_ID, commit, file, tmp_path / "raw" / path)
+        [file] = client.fetch_files(RepoId.dataset(HF_ID), commit, [path])
+        client.fetch_file(RepoId.dataset(HF_ID), commit, file, tmp_path / "raw" / path)
         return tmp_path / "raw" / path
 
     return fetch
@@ -224,7 +224,7 @@ def test_a_wrong_byte_of_a_file_that_git_keeps_is_refused_too(
 def test_more_bytes_than_were_promised_are_refused(fetch: Fetch, hub: LoopbackHub, tmp_path: Path):
     promised = PublishedFile("large.bin", SIZE - 10, "0" * 64, "0" * 40)
     with pytest.raises(ShardCorrupt):
-        Hub().fetch_file(HF_ID, "main", promised, tmp_path / "raw" / "a")
+        Hub().fetch_file(RepoId.dataset(HF_ID), "main", promised, tmp_path / "raw" / "a")
     assert not (tmp_path / "raw" / "a").exists()
 
 
@@ -284,7 +284,10 @@ def test_a_file_that_is_not_there_is_asked_for_a_few_times(
     commit = hub.publish("fetch/gone", {"a.txt": b"x"})
     with pytest.raises(FileMissing, match="no such file") as missing:
         client.fetch_file(
-            "fetch/gone", commit, PublishedFile("b.txt", 1, None, "0" * 40), tmp_path / "b"
+            RepoId.dataset("fetch/gone"),
+            commit,
+            PublishedFile("b.txt", 1, None, "0" * 40),
+            tmp_path / "b",
         )
     assert missing.value.exit_code == 4
     assert len(slept) == ATTEMPTS_OF_MISSING - 1
@@ -312,14 +315,14 @@ def test_a_dataset_that_is_withdrawn_or_made_private_meanwhile_is_no_missing_fil
     hub.add_token("hf_test_other", "other")
     commit = hub.publish("fetch/closing", {"large.bin": CONTENT, "small.txt": SMALL}, private=False)
     client = Hub(token="hf_test_other" if has_token else None)
-    [file] = client.fetch_files("fetch/closing", commit, [path])
+    [file] = client.fetch_files(RepoId.dataset("fetch/closing"), commit, [path])
     if is_withdrawn:
         hub.remove("fetch/closing")
     else:
         hub.restrict("fetch/closing", private=True)
     for ask in (
-        lambda: client.fetch_file("fetch/closing", commit, file, tmp_path / "a"),
-        lambda: client.find_files("fetch/closing", commit, [path]),
+        lambda: client.fetch_file(RepoId.dataset("fetch/closing"), commit, file, tmp_path / "a"),
+        lambda: client.find_files(RepoId.dataset("fetch/closing"), commit, [path]),
     ):
         with pytest.raises(error, match="fetch/closing") as refused:
             ask()
@@ -333,12 +336,12 @@ def test_a_token_that_is_lost_meanwhile_is_no_missing_file(
     hub.add_token("hf_test_lost", "somebody", ["fetch/lost"])
     commit = hub.publish("fetch/lost", {"large.bin": CONTENT}, private=True)
     client = Hub(token="hf_test_lost")
-    [file] = client.fetch_files("fetch/lost", commit, ["large.bin"])
+    [file] = client.fetch_files(RepoId.dataset("fetch/lost"), commit, ["large.bin"])
     hub.remove_token("hf_test_lost")
     with pytest.raises(NotAuthorised):
-        client.fetch_file("fetch/lost", commit, file, tmp_path / "a")
+        client.fetch_file(RepoId.dataset("fetch/lost"), commit, file, tmp_path / "a")
     with pytest.raises(NotAuthorised):
-        client.find_files("fetch/lost", commit, ["large.bin"])
+        client.find_files(RepoId.dataset("fetch/lost"), commit, ["large.bin"])
     assert slept == []
 
 
@@ -384,12 +387,14 @@ def test_only_what_is_to_survive_a_power_cut_is_synced(
     durable: bool,
 ):
     commit = hub.publish("fetch/synced", {"a.bin": CONTENT})
-    [file] = client.fetch_files("fetch/synced", commit, ["a.bin"])
+    [file] = client.fetch_files(RepoId.dataset("fetch/synced"), commit, ["a.bin"])
     synced: list[Path] = []
     monkeypatch.setattr(
         os, "fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink())
     )
-    client.fetch_file("fetch/synced", commit, file, tmp_path / "a.bin", durable=durable)
+    client.fetch_file(
+        RepoId.dataset("fetch/synced"), commit, file, tmp_path / "a.bin", durable=durable
+    )
     assert (tmp_path / "a.bin").read_bytes() == CONTENT
     assert synced == ([tmp_path / "a.bin.part", tmp_path] if durable else [])
 
@@ -398,10 +403,12 @@ def test_what_need_not_survive_a_power_cut_is_verified_all_the_same(
     hub: LoopbackHub, client: Hub, tmp_path: Path
 ):
     commit = hub.publish("fetch/unsynced", {"a.bin": CONTENT})
-    [file] = client.fetch_files("fetch/unsynced", commit, ["a.bin"])
+    [file] = client.fetch_files(RepoId.dataset("fetch/unsynced"), commit, ["a.bin"])
     hub.inject(Flip(123), when=STORAGE, times=None)
     with pytest.raises(ShardCorrupt):
-        client.fetch_file("fetch/unsynced", commit, file, tmp_path / "a.bin", durable=False)
+        client.fetch_file(
+            RepoId.dataset("fetch/unsynced"), commit, file, tmp_path / "a.bin", durable=False
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -411,9 +418,9 @@ def test_the_token_goes_to_the_hub_and_never_to_the_storage(
     hub.add_token("hf_test_fetcher", "somebody", ["fetch/private"])
     commit = hub.publish("fetch/private", {"large.bin": CONTENT}, private=True)
     client = Hub(token="hf_test_fetcher")
-    [file] = client.fetch_files("fetch/private", commit, ["large.bin"])
+    [file] = client.fetch_files(RepoId.dataset("fetch/private"), commit, ["large.bin"])
     hub.clear_requests()
-    client.fetch_file("fetch/private", commit, file, tmp_path / "a")
+    client.fetch_file(RepoId.dataset("fetch/private"), commit, file, tmp_path / "a")
     assert {(r.port, r.has_authorization) for r in hub.requests} == {
         ("api", True),
         ("storage", False),
@@ -426,7 +433,10 @@ def test_no_error_holds_the_token(hub: LoopbackHub, tmp_path: Path, slept: list[
     client = Hub(token=token)
     with pytest.raises(NotAuthorised) as refused:
         client.fetch_file(
-            "fetch/closed", "main", PublishedFile("a.txt", 1, None, "0" * 40), tmp_path / "a"
+            RepoId.dataset("fetch/closed"),
+            "main",
+            PublishedFile("a.txt", 1, None, "0" * 40),
+            tmp_path / "a",
         )
     error: BaseException | None = refused.value
     while error is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hugflow.clients.hub import TAIL_BYTES, Hub
+from hugflow.clients.repository import RepoId
 from hugflow.errors import (
     HubUnavailable,
     HugflowError,
@@ -35,7 +36,7 @@ READER, STRANGER, WRONG = "hf_test_hub_reader", "hf_test_hub_stranger", "hf_test
 def refusal_of(hf_id: str, token: str | None = None) -> HugflowError:
     """What somebody with this token is told who asks for a dataset."""
     with pytest.raises(HugflowError) as refused:
-        Hub(token=token).fetch_repository(hf_id, "main")
+        Hub(token=token).fetch_repository(RepoId.dataset(hf_id), "main")
     assert token is None or token not in str(refused.value)
     return refused.value
 
@@ -69,7 +70,7 @@ def test_a_door_that_stays_shut_says_why_and_what_opens_it(
     hf_id: str, token: str | None, error: type[HugflowError], advice: str, slept: list[float]
 ):
     with pytest.raises(error) as refused:
-        Hub(token=token).fetch_repository(hf_id, "main")
+        Hub(token=token).fetch_repository(RepoId.dataset(hf_id), "main")
     assert hf_id in refused.value.what
     assert advice in refused.value.mend
     assert refused.value.exit_code == {NotAuthorised: 5, RequestInvalid: 4}[error]
@@ -131,9 +132,9 @@ def test_a_gate_that_closes_before_a_file_is_fetched_is_no_passing_fault(
 ):
     commit = hub.publish("doors/gated", {"b.bin": CONTENT})
     client = Hub(token=STRANGER)
-    [file] = client.fetch_files("doors/gated", commit, ["b.bin"])
+    [file] = client.fetch_files(RepoId.dataset("doors/gated"), commit, ["b.bin"])
     with pytest.raises(NotAuthorised, match="/datasets/doors/gated") as refused:
-        client.fetch_file("doors/gated", commit, file, tmp_path / "b")
+        client.fetch_file(RepoId.dataset("doors/gated"), commit, file, tmp_path / "b")
     assert refused.value.exit_code == 5
     assert slept == []
 
@@ -163,7 +164,9 @@ def test_a_token_that_cannot_be_one_is_refused_before_anything_is_sent(
 
 
 def test_spaces_around_a_token_are_none_of_it(hub: LoopbackHub):
-    assert Hub(token=f" {READER}\n").fetch_repository("doors/private", "main").commit
+    assert (
+        Hub(token=f" {READER}\n").fetch_repository(RepoId.dataset("doors/private"), "main").commit
+    )
 
 
 @pytest.mark.parametrize("endpoint", ["ftp://127.0.0.1", "huggingface.co", "127.0.0.1:1"])
@@ -195,9 +198,9 @@ def test_a_dataset_that_was_renamed_is_found_and_its_new_name_is_told(
     hub: LoopbackHub, client: Hub
 ):
     commit = hub.publish("doors/old", {"a": b"1"})
-    assert client.fetch_repository("doors/old", "main").new_id is None
+    assert client.fetch_repository(RepoId.dataset("doors/old"), "main").new_id is None
     hub.rename("doors/old", "doors/new")
-    repository = client.fetch_repository("doors/old", "main")
+    repository = client.fetch_repository(RepoId.dataset("doors/old"), "main")
     assert (repository.commit, repository.new_id) == (commit, "doors/new")
 
 
@@ -218,13 +221,13 @@ def test_a_rate_limit_with_calls_left_is_not_what_a_429_waits_for(
 ):
     left = {"RateLimit": '"api";r=12;t=300', "RateLimit-Policy": '"fixed window";"api";q=500;w=300'}
     hub.inject(Status(429, headers=left))
-    client.fetch_repository("doors/open", "main")
+    client.fetch_repository(RepoId.dataset("doors/open"), "main")
     assert slept == [0.5]
 
 
 @pytest.mark.parametrize("hf_id", ["doors/private", "doors/gated"])
 def test_whoever_is_let_in_learns_the_commit(hub: LoopbackHub, hf_id: str):
-    repository = Hub(token=READER).fetch_repository(hf_id, "main")
+    repository = Hub(token=READER).fetch_repository(RepoId.dataset(hf_id), "main")
     assert len(repository.commit) == 40
     assert repository.is_gated is (hf_id == "doors/gated")
 
@@ -232,7 +235,7 @@ def test_whoever_is_let_in_learns_the_commit(hub: LoopbackHub, hf_id: str):
 @pytest.mark.parametrize("revision", ["nope", "refs/pr/7", "f" * 40])
 def test_a_revision_that_is_not_there_is_named(client: Hub, revision: str):
     with pytest.raises(RequestInvalid, match="no such revision") as refused:
-        client.fetch_repository("doors/open", revision)
+        client.fetch_repository(RepoId.dataset("doors/open"), revision)
     assert revision in refused.value.what
 
 
@@ -244,7 +247,7 @@ def test_a_revision_that_is_not_there_is_answered_with_those_that_are(
     hub.tag("doors/revisions", "v1.0")
     hub.tag("doors/revisions", "v2.0")
     with pytest.raises(RequestInvalid) as refused:
-        client.fetch_repository("doors/revisions", "v1")
+        client.fetch_repository(RepoId.dataset("doors/revisions"), "v1")
     assert "'v1.0', 'v2.0'" in refused.value.why
     assert "'refs/convert/parquet'" in refused.value.why
     assert refused.value.mend == 'set revision: "v1.0"'
@@ -252,7 +255,7 @@ def test_a_revision_that_is_not_there_is_answered_with_those_that_are(
 
 def test_a_commit_that_is_not_there_is_called_a_commit(client: Hub):
     with pytest.raises(RequestInvalid, match="no commit of that hash"):
-        client.fetch_repository("doors/open", "f" * 40)
+        client.fetch_repository(RepoId.dataset("doors/open"), "f" * 40)
 
 
 def test_a_revision_that_is_not_there_is_named_also_where_the_others_cannot_be_listed(
@@ -260,7 +263,7 @@ def test_a_revision_that_is_not_there_is_named_also_where_the_others_cannot_be_l
 ):
     hub.inject(Status(500), when=Match(path="*/refs"), times=None)
     with pytest.raises(RequestInvalid, match="no such revision"):
-        client.fetch_repository("doors/open", "nope")
+        client.fetch_repository(RepoId.dataset("doors/open"), "nope")
 
 
 def test_branches_tags_refs_and_commits_are_resolved(hub: LoopbackHub, client: Hub):
@@ -269,15 +272,17 @@ def test_branches_tags_refs_and_commits_are_resolved(hub: LoopbackHub, client: H
     converted = hub.publish("doors/refs", {"b": b"2"}, branch="refs/convert/parquet")
     later = hub.publish("doors/refs", {"a": b"3"})
     found = [
-        client.fetch_repository("doors/refs", revision).commit
+        client.fetch_repository(RepoId.dataset("doors/refs"), revision).commit
         for revision in ("main", "v1", commit, "refs/convert/parquet")
     ]
     assert found == [later, commit, commit, converted]
 
 
 def test_the_licence_is_the_cards_word(client: Hub):
-    assert client.fetch_repository("doors/open", "main").licence == "mit"
-    assert Hub(token=READER).fetch_repository("doors/private", "main").licence is None
+    assert client.fetch_repository(RepoId.dataset("doors/open"), "main").licence == "mit"
+    assert (
+        Hub(token=READER).fetch_repository(RepoId.dataset("doors/private"), "main").licence is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -287,7 +292,7 @@ def test_one_passing_fault_is_not_noticed(
     client: Hub, hub: LoopbackHub, slept: list[float], fault: Fault
 ):
     hub.inject(fault)
-    assert client.fetch_repository("doors/open", "main").licence == "mit"
+    assert client.fetch_repository(RepoId.dataset("doors/open"), "main").licence == "mit"
 
 
 def test_a_proxy_that_answers_with_its_own_page_is_named_as_no_hub(
@@ -295,12 +300,12 @@ def test_a_proxy_that_answers_with_its_own_page_is_named_as_no_hub(
 ):
     hub.inject(Page(), times=None)
     with pytest.raises(HubUnavailable, match="HF_ENDPOINT"):
-        client.fetch_repository("doors/open", "main")
+        client.fetch_repository(RepoId.dataset("doors/open"), "main")
 
 
 def test_a_hub_that_nobody_answers_for_is_named(slept: list[float]):
     with pytest.raises(HubUnavailable, match="cannot be reached") as failed:
-        Hub(endpoint="http://127.0.0.1:9").fetch_repository("doors/open", "main")
+        Hub(endpoint="http://127.0.0.1:9").fetch_repository(RepoId.dataset("doors/open"), "main")
     assert failed.value.exit_code == 7
 
 
@@ -309,7 +314,7 @@ def test_offline_mode_is_named_and_not_waited_for(
 ):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(HubUnavailable, match="HF_HUB_OFFLINE"):
-        client.fetch_repository("doors/open", "main")
+        client.fetch_repository(RepoId.dataset("doors/open"), "main")
     assert slept == []
 
 
@@ -317,7 +322,7 @@ def test_files_come_with_size_and_hash_in_the_order_asked_for(hub: LoopbackHub, 
     names = [f"{number:03d}.bin" for number in range(450)]
     commit = hub.publish("doors/many", {name: name.encode() for name in names})
     wanted = names[::-1]
-    files = client.fetch_files("doors/many", commit, wanted)
+    files = client.fetch_files(RepoId.dataset("doors/many"), commit, wanted)
     assert [file.path for file in files] == wanted
     assert {file.size_bytes for file in files} == {7}
 
@@ -326,32 +331,36 @@ def test_a_file_that_the_commit_does_not_hold_is_named(hub: LoopbackHub, client:
     commit = hub.publish("doors/one", {"data/a": b"1"})
     for path in ("b", "data"):
         with pytest.raises(RequestInvalid, match=f"'{path}' is not in the repository"):
-            client.fetch_files("doors/one", commit, ["data/a", path])
+            client.fetch_files(RepoId.dataset("doors/one"), commit, ["data/a", path])
 
 
 def test_paths_that_are_no_files_are_absent_from_what_is_found(hub: LoopbackHub, client: Hub):
     names = [f"data/{number:03d}.bin" for number in range(250)]
     commit = hub.publish("doors/found", dict.fromkeys(names[::2], b"1"))
     hub.clear_requests()
-    found = client.find_files("doors/found", commit, [*names, "data", "none", "../x", ""])
+    found = client.find_files(
+        RepoId.dataset("doors/found"), commit, [*names, "data", "none", "../x", ""]
+    )
     assert list(found) == names[::2]
     assert all(file.path == path for path, file in found.items())
     assert len(hub.requests) == 2
-    assert client.find_files("doors/found", commit, []) == {}
+    assert client.find_files(RepoId.dataset("doors/found"), commit, []) == {}
 
 
 def test_folders_and_what_is_in_them_are_listed_over_all_pages(hub: LoopbackHub, client: Hub):
     names = [f"b c/train/{number:04d}.bin" for number in range(1005)]
     commit = hub.publish("doors/listed", {**dict.fromkeys(names, b"1"), "a/x": b"2", "top": b"3"})
-    assert client.list_folders("doors/listed", commit) == ["a", "b c"]
-    assert [file.path for file in client.list_files("doors/listed", commit, "b c")] == names
+    assert client.list_folders(RepoId.dataset("doors/listed"), commit) == ["a", "b c"]
+    assert [
+        file.path for file in client.list_files(RepoId.dataset("doors/listed"), commit, "b c")
+    ] == names
 
 
 def test_a_file_is_read_in_places_and_its_end_only_once(hub: LoopbackHub, client: Hub):
     commit = hub.publish("doors/ranges", {"a.bin": CONTENT})
-    [file] = client.fetch_files("doors/ranges", commit, ["a.bin"])
+    [file] = client.fetch_files(RepoId.dataset("doors/ranges"), commit, ["a.bin"])
     hub.clear_requests()
-    remote = client.open_file("doors/ranges", commit, file)
+    remote = client.open_file(RepoId.dataset("doors/ranges"), commit, file)
     for start, size in ((-8, 8), (-1000, 900), (10, 20), (0, 1)):
         remote.seek(start, 2 if start < 0 else 0)
         assert remote.read(size) == CONTENT[start:][:size]
@@ -377,9 +386,9 @@ def test_reading_in_places_survives_a_passing_fault(
     hub: LoopbackHub, client: Hub, slept: list[float], fault: Fault
 ):
     commit = hub.publish("doors/faulty", {"a.bin": CONTENT})
-    [file] = client.fetch_files("doors/faulty", commit, ["a.bin"])
+    [file] = client.fetch_files(RepoId.dataset("doors/faulty"), commit, ["a.bin"])
     hub.inject(fault, when=Match(port="storage"))
-    remote = client.open_file("doors/faulty", commit, file)
+    remote = client.open_file(RepoId.dataset("doors/faulty"), commit, file)
     remote.seek(300)
     assert remote.read(500) == CONTENT[300:800]
 
@@ -388,9 +397,9 @@ def test_another_part_of_the_file_than_the_one_asked_for_is_never_taken_for_it(
     hub: LoopbackHub, client: Hub, slept: list[float]
 ):
     commit = hub.publish("doors/shifted", {"a.bin": CONTENT})
-    [file] = client.fetch_files("doors/shifted", commit, ["a.bin"])
+    [file] = client.fetch_files(RepoId.dataset("doors/shifted"), commit, ["a.bin"])
     wrong = hub.inject(WrongRange(-7), when=Match(port="storage"), times=None)
-    remote = client.open_file("doors/shifted", commit, file)
+    remote = client.open_file(RepoId.dataset("doors/shifted"), commit, file)
     for start, asked in ((300, "300-307"), (len(CONTENT) - 8, "190464-255999")):
         remote.seek(start)
         with pytest.raises(HubUnavailable, match=f"where bytes {asked} were asked"):
@@ -412,11 +421,13 @@ def test_an_answer_that_makes_no_sense_is_a_hub_that_cannot_answer(
 ):
     hub.inject(Odd(), times=None)
     with pytest.raises(HubUnavailable, match="doors/open@main") as failed:
-        client.fetch_repository("doors/open", "main")
+        client.fetch_repository(RepoId.dataset("doors/open"), "main")
     assert "makes no sense" in failed.value.why
     hub.clear_faults()
     hub.inject(Odd())
-    assert client.fetch_repository("doors/open", "main").hf_id == "doors/open"
+    assert client.fetch_repository(RepoId.dataset("doors/open"), "main").repo == RepoId.dataset(
+        "doors/open"
+    )
 
 
 class Odd:

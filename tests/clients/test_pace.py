@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hugflow.clients.hub import Hub
 from hugflow.clients.pace import LONGEST_SPACING_S, Pace, to_spacing_s
+from hugflow.clients.repository import RepoId
 from hugflow.testing.exchange import Answer
 from hugflow.testing.faults import Encounter
 from hugflow.testing.hub import LoopbackHub
@@ -106,8 +107,8 @@ def test_the_hub_is_asked_more_slowly_and_the_log_tells_it_once(
     hub.publish("pace/slow", {"a": b"1"})
     with caplog.at_level(logging.WARNING), hub.faults(Told(29), times=None):
         for _ in range(4):
-            client.fetch_repository("pace/slow", "main")
-    client.fetch_repository("pace/slow", "main")
-    client.fetch_repository("pace/slow", "main")
+            client.fetch_repository(RepoId.dataset("pace/slow"), "main")
+    client.fetch_repository(RepoId.dataset("pace/slow"), "main")
+    client.fetch_repository(RepoId.dataset("pace/slow"), "main")
     assert [round(wait_s) for wait_s in slept] == [2, 4, 6]
     assert caplog.text.count("29 more requests within 60 s") == 1

@@ -14,7 +14,7 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from hugflow.clients.hub import Hub
 from hugflow.clients.published import fetch_split_files
-from hugflow.clients.repository import PublishedFile
+from hugflow.clients.repository import PublishedFile, RepoId
 from hugflow.clients.session import (
     ATTEMPTS,
     PATIENCE_S,
@@ -46,14 +46,14 @@ def steps(client: Hub, hf_id: str, commit: str, folder: Path) -> list[Callable[[
     """Everything that is asked of the Hub for a dataset, one after the other."""
     file = PublishedFile("data/train-00000-of-00001.parquet", 3000, "0" * 64, "0" * 40)
     return [
-        lambda: client.fetch_repository(hf_id, "main"),
-        lambda: client.fetch_head(hf_id),
-        lambda: client.list_folders(hf_id, commit),
-        lambda: client.list_files(hf_id, commit, "data"),
-        lambda: client.find_files(hf_id, commit, [file.path]),
+        lambda: client.fetch_repository(RepoId.dataset(hf_id), "main"),
+        lambda: client.fetch_head(RepoId.dataset(hf_id)),
+        lambda: client.list_folders(RepoId.dataset(hf_id), commit),
+        lambda: client.list_files(RepoId.dataset(hf_id), commit, "data"),
+        lambda: client.find_files(RepoId.dataset(hf_id), commit, [file.path]),
         lambda: resolve(client, hf_id, commit),
-        lambda: client.open_file(hf_id, commit, file).read(10),
-        lambda: client.fetch_file(hf_id, commit, file, folder / "a.parquet"),
+        lambda: client.open_file(RepoId.dataset(hf_id), commit, file).read(10),
+        lambda: client.fetch_file(RepoId.dataset(hf_id), commit, file, folder / "a.parquet"),
     ]
 
 
@@ -96,7 +96,9 @@ def test_a_refused_connection_is_given_up_within_seconds_of_a_real_clock(
         taken.bind(("127.0.0.1", 0))
         began = time.monotonic()
         with pytest.raises(HubUnavailable, match="cannot be reached"):
-            Hub(endpoint=f"http://127.0.0.1:{taken.getsockname()[1]}").fetch_repository("a/b", "x")
+            Hub(endpoint=f"http://127.0.0.1:{taken.getsockname()[1]}").fetch_repository(
+                RepoId.dataset("a/b"), "x"
+            )
     assert time.monotonic() - began < GIVES_UP_WITHIN_S
 
 
@@ -106,7 +108,7 @@ def test_every_wait_is_told_with_its_length_and_its_reason(
     hub.publish("session/told", {"a": b"1"})
     hub.inject(Status(429, retry_after_s=40), Status(429, rate_limit_s=50), Status(502), Reset())
     with caplog.at_level(logging.WARNING):
-        client.fetch_repository("session/told", "main")
+        client.fetch_repository(RepoId.dataset("session/told"), "main")
     told = [float(wait_s) for wait_s in re.findall(r"again in ([\d.]+) s", caplog.text)]
     assert told == slept == [40, 50, 2, 4]
     assert "/api/datasets/session/told" in caplog.text
@@ -121,9 +123,9 @@ def test_a_log_line_of_a_wait_never_holds_a_signed_link(
     tmp_path: Path,
 ):
     commit = hub.publish("session/link", {"a.parquet": b"x" * 20_000})
-    [file] = client.fetch_files("session/link", commit, ["a.parquet"])
+    [file] = client.fetch_files(RepoId.dataset("session/link"), commit, ["a.parquet"])
     hub.inject(Status(500), when=Match(port="storage"))
-    client.fetch_file("session/link", commit, file, tmp_path / "a")
+    client.fetch_file(RepoId.dataset("session/link"), commit, file, tmp_path / "a")
     assert slept
     assert "signature" not in caplog.text
 
@@ -139,7 +141,7 @@ def test_a_server_that_never_answers_is_tried_twice_and_no_more(
 
     monkeypatch.setattr(httpx2.Client, "send", never)
     with pytest.raises(HubUnavailable, match="ReadTimeout"):
-        client.fetch_repository("session/silent", "main")
+        client.fetch_repository(RepoId.dataset("session/silent"), "main")
     assert clock.count(TIMEOUT.read or 0) == 2
     assert (TIMEOUT.read or 0) > PATIENCE_S
 
@@ -150,7 +152,7 @@ def test_a_stalled_connection_ends_by_our_timeout_also_where_the_library_has_non
     monkeypatch.setattr("hugflow.clients.session.TIMEOUT", httpx2.Timeout(0.2))
     hub.publish("session/stalled", {"a": b"1"})
     with hub.faults(Stall(3.0)):
-        assert client.fetch_repository("session/stalled", "main").commit
+        assert client.fetch_repository(RepoId.dataset("session/stalled"), "main").commit
     assert len(slept) == 1
 
 
@@ -208,12 +210,12 @@ def test_a_storage_is_asked_anew_by_way_of_the_hub(
     hub: LoopbackHub, client: Hub, slept: list[float], tmp_path: Path
 ):
     commit = hub.publish("session/anew", {"a.parquet": b"x" * 20_000})
-    [file] = client.fetch_files("session/anew", commit, ["a.parquet"])
+    [file] = client.fetch_files(RepoId.dataset("session/anew"), commit, ["a.parquet"])
 
     def is_storage(ask: Ask) -> bool:
         return ask.port == "storage"
 
     hub.clear_requests()
     hub.inject(Status(500), Status(503), when=is_storage)
-    client.fetch_file("session/anew", commit, file, tmp_path / "a")
+    client.fetch_file(RepoId.dataset("session/anew"), commit, file, tmp_path / "a")
     assert [request.port for request in hub.requests] == ["api", "storage"] * 3

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from hugflow.clients.hub import TAIL_BYTES, Hub
-from hugflow.clients.repository import PublishedFile
+from hugflow.clients.repository import PublishedFile, RepoId
 from hugflow.errors import ShardCorrupt, ShardUnreadable
 from hugflow.shards.footers import Footer, common_schema, read_filenames, read_footer
 from hugflow.testing.faults import Flip, Match
@@ -28,7 +28,7 @@ def footers_of(*columns: dict[str, pa.DataType]) -> list[Footer]:
 
 def publish(hub: LoopbackHub, hf_id: str, content: bytes) -> tuple[str, PublishedFile]:
     commit = hub.publish(hf_id, {"a.parquet": content})
-    [file] = Hub().fetch_files(hf_id, commit, ["a.parquet"])
+    [file] = Hub().fetch_files(RepoId.dataset(hf_id), commit, ["a.parquet"])
     hub.clear_requests()
     return commit, file
 

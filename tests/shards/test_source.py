@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from hugflow.clients.hub import Hub
+from hugflow.clients.repository import RepoId
 from hugflow.errors import HubUnavailable, HugflowError, RequestInvalid
 from hugflow.shards.plan import Plan, PlanRequest, from_json, plan_summary, to_json
 from hugflow.shards.resolve import Asked, fetch_plan
@@ -62,7 +63,7 @@ def test_a_dataset_without_parquet_is_planned_from_the_hubs_conversion(
     assert paths(plan) == ["default/train/0000.parquet"]
     assert plan.rows == 6
     assert plan.commit == commit != plan.files_commit
-    assert plan.files_commit == Hub().fetch_repository(hf_id, REF).commit
+    assert plan.files_commit == Hub().fetch_repository(RepoId.dataset(hf_id), REF).commit
     [warning] = plan.warnings
     assert REF in warning
     assert plan.files_commit[:7] in warning

@@ -81,6 +81,22 @@ def test_models_are_repositories_too(hub: LoopbackHub, api: HfApi, tmp_path: Pat
         api.dataset_info("acme/flow")
 
 
+def test_a_models_files_are_listed_described_and_read_by_ranges(hub: LoopbackHub, api: HfApi):
+    commit = hub.publish("acme/flow-files", FILES, kind="models")
+    hub.tag("acme/flow-files", "v1", kind="models")
+    tree = list(api.list_repo_tree("acme/flow-files", recursive=True, revision="v1"))
+    assert {entry.path for entry in tree} == {*FILES, "data", "data/deep"}
+    [info] = api.get_paths_info("acme/flow-files", ["data/train.bin"], revision=commit)
+    assert isinstance(info, RepoFile)
+    assert info.size == len(LARGE)
+    refs = api.list_repo_refs("acme/flow-files")
+    assert [(ref.name, ref.target_commit) for ref in refs.tags] == [("v1", commit)]
+    files = HfFileSystem(endpoint=hub.endpoint, token=False, skip_instance_cache=True)
+    with files.open("acme/flow-files/data/train.bin", revision=commit, block_size=256) as file:
+        file.seek(1000)
+        assert file.read(100) == LARGE[1000:1100]
+
+
 @pytest.mark.parametrize("page_size", [1, 2, 3, 1000])
 def test_a_tree_is_listed_whole_whatever_the_length_of_a_page(page_size: int):
     paths = {f"data/{folder}/{number}.txt" for folder in "abc" for number in range(4)}

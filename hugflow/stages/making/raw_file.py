@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from hugflow.clients.fetch import is_verified
+from hugflow.clients.repository import RepoId
 from hugflow.requests.problems import show_path
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
@@ -30,8 +31,8 @@ def fetch_raw(build: Build, shard: Shard) -> Path:
     started = time.monotonic()
     log.info("Starting download... %s of %s", show_path(shard.file.path), build.name)
     with download_slot(build.places.download_slots, build.options.download_slots):
-        hf_id, commit = build.plan.request.hf_id, build.plan.files_commit
-        build.hub.fetch_file(hf_id, commit, shard.file, raw_file)
+        repo, commit = RepoId.dataset(build.plan.request.hf_id), build.plan.files_commit
+        build.hub.fetch_file(repo, commit, shard.file, raw_file)
     seconds = round(time.monotonic() - started, 3)
     mark(build, shard, "raw", raw_marker(shard, seconds))
     return raw_file

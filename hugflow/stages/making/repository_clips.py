@@ -16,7 +16,7 @@ from threading import Event, Lock, Thread
 
 from hugflow.audio.bad import AudioBad
 from hugflow.clients.fetch import is_verified
-from hugflow.clients.repository import PublishedFile
+from hugflow.clients.repository import PublishedFile, RepoId
 from hugflow.errors import FileMissing
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
@@ -99,7 +99,7 @@ class RepositoryFiles:
                 continue
         unknown = sorted(names - self._files.keys())
         if unknown:
-            self._files |= self.build.hub.find_files(request.hf_id, commit, unknown)
+            self._files |= self.build.hub.find_files(RepoId.dataset(request.hf_id), commit, unknown)
 
     @contextmanager
     def open(self, path: str) -> Iterator[memoryview]:
@@ -145,7 +145,7 @@ class RepositoryFiles:
         try:
             with download_slot(build.places.download_slots, build.options.download_slots):
                 build.hub.fetch_file(
-                    build.plan.request.hf_id,
+                    RepoId.dataset(build.plan.request.hf_id),
                     build.plan.commit,
                     file,
                     target,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from hugflow.clients.repository import RepoId
 from hugflow.ledger.journal import Journal, Outcome, RowMade
 from hugflow.ledger.markers import read_marker
 from hugflow.shards.plan import Shard
@@ -67,11 +68,11 @@ class Reuse:
         if self._changed is None and old_commit == plan.commit:
             self._changed = frozenset()
         if self._changed is None:
-            hub, hf_id = self.build.hub, plan.request.hf_id
-            new = {file.path: file.digest for file in hub.list_files(hf_id, plan.commit, "")}
+            hub, repo = self.build.hub, RepoId.dataset(plan.request.hf_id)
+            new = {file.path: file.digest for file in hub.list_files(repo, plan.commit, "")}
             self._changed = frozenset(
                 file.path
-                for file in hub.list_files(hf_id, old_commit, "")
+                for file in hub.list_files(repo, old_commit, "")
                 if new.get(file.path) != file.digest
             )
         return self._changed

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from hugflow.clients.hub import Hub
+from hugflow.clients.repository import RepoId
 from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_current_plan
 from hugflow.store.layout import Places
@@ -29,4 +30,4 @@ def find_drift(places: Places, name: str, hub: Hub) -> Drift | None:
     plan = read_current_plan(places, name)
     if plan is None:
         return None
-    return Drift(plan, hub.find_commit(plan.request.hf_id, plan.request.revision))
+    return Drift(plan, hub.find_commit(RepoId.dataset(plan.request.hf_id), plan.request.revision))
