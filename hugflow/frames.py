@@ -102,7 +102,7 @@ def _index_files(folder: DatasetFolder, *, unfinished: bool) -> list[Path]:
                 "rows there are",
             )
         return sorted(folder.index.glob("*.parquet"))
-    files = [folder.root / path for path in sorted(manifest.get("index", ()))]
+    files = [folder.root / path for path in sorted(manifest.index)]
     if missing := [file for file in files if not file.is_file()]:
         raise StateUnreadable(
             f"{missing[0]} is missing",

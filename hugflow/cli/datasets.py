@@ -32,6 +32,7 @@ from hugflow.stages.standing.retry_records import ask_retry
 if TYPE_CHECKING:
     from hugflow.stages.build.build import Build
     from hugflow.stages.sync import Synced
+    from hugflow.stages.tree.manifest import ManifestRows
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +145,7 @@ def _sync(
     if is_reported:
         _report(project, synced, build)
     manifest, link = synced.published.manifest, build.places.link(build.name)
-    rows, estimated = manifest["rows"], read_estimate(build.places, build.plan)
+    rows, estimated = manifest.rows, read_estimate(build.places, build.plan)
     compared = compare(build, estimated, manifest) if estimated is not None else []
     if not as_json:
         if not synced.was_complete:
@@ -157,8 +158,8 @@ def _sync(
         "state": "completed",
         "location": str(build.folder.root),
         "link": str(link),
-        "rows": rows["made"],
-        "failed_rows": rows["failed"],
+        "rows": rows.made,
+        "failed_rows": rows.failed,
         "new_rows": synced.new_rows,
         "was_complete": synced.was_complete,
         "planned": {each.what: each.planned for each in compared} or None,
@@ -176,7 +177,7 @@ def _make_sample(
     sample = open_sample(add.request, project.places, open_hub(project), options, rows=limit)
     with watch_rows(sample.rows, 0, project.settings.progress_interval) as on_rows:
         sampled = make_sample(sample, on_rows=on_rows)
-    rows = sampled.manifest["rows"]
+    rows = sampled.manifest.rows
     if not as_json:
         print_data(_rows_words(rows, sampled.new_rows))
         print_data(f"{sample.folder.root} is a sample: it is not published")
@@ -187,8 +188,8 @@ def _make_sample(
         "sample": sample.rows,
         "location": str(sample.folder.root),
         "link": None,
-        "rows": rows["made"],
-        "failed_rows": rows["failed"],
+        "rows": rows.made,
+        "failed_rows": rows.failed,
         "new_rows": sampled.new_rows,
     }
 
@@ -231,9 +232,9 @@ def _preview(project: ProjectSettings, add: AddFile, *, as_json: bool) -> dict[s
     }
 
 
-def _rows_words(rows: dict[str, int], new_rows: int) -> str:
-    failed = f", {rows['failed']:,} could not be made" if rows["failed"] else ""
-    return f"{rows['made']:,} rows, {new_rows:,} of them new{failed}"
+def _rows_words(rows: "ManifestRows", new_rows: int) -> str:
+    failed = f", {rows.failed:,} could not be made" if rows.failed else ""
+    return f"{rows.made:,} rows, {new_rows:,} of them new{failed}"
 
 
 def _report(project: ProjectSettings, synced: "Synced", build: "Build") -> None:

@@ -90,10 +90,10 @@ def _show(
 def _statistics_lines(places: Places, name: str) -> list[str]:
     """What was measured of a complete dataset, a line for each figure; empty before."""
     from hugflow.stages.tree.manifest import read_manifest
-    from hugflow.statistics.figures import from_json, render_lines
+    from hugflow.statistics.figures import render_lines
 
-    manifest = read_manifest(places.dataset(name).manifest) or {}
-    statistics = from_json(manifest.get("statistics"))
+    manifest = read_manifest(places.dataset(name).manifest)
+    statistics = manifest.statistics if manifest is not None else None
     return render_lines(statistics) if statistics is not None else []
 
 

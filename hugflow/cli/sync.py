@@ -164,7 +164,7 @@ def _entry(line: "Line", build: "Build | None", synced: "Synced | None") -> dict
     if manifest is not None:
         estimated = read_estimate(built.places, built.plan)
         compared = compare(built, estimated, manifest) if estimated is not None else []
-        entry["rows"], entry["failed_rows"] = manifest["rows"]["made"], manifest["rows"]["failed"]
+        entry["rows"], entry["failed_rows"] = manifest.rows.made, manifest.rows.failed
         entry["planned"] = {each.what: each.planned for each in compared} or None
         entry["actual"] = {each.what: each.actual for each in compared} or None
     return entry

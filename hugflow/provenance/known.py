@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from hugflow.errors import HugflowError, StateUnreadable, UsageWrong
 from hugflow.exports.registry import export_folders, find_export
@@ -15,7 +14,7 @@ from hugflow.shards.plans import read_current_plan, read_plan
 from hugflow.stages.standing.status import read_status
 from hugflow.stages.tree.failures import read_failed_rows
 from hugflow.stages.tree.index_rows import read_indexed
-from hugflow.stages.tree.manifest import read_manifest
+from hugflow.stages.tree.manifest import Manifest, read_manifest
 from hugflow.store.layout import DatasetFolder, Places
 
 _JSON_NAME = re.compile(r"(0|[1-9][0-9]{0,17})\.json")
@@ -33,31 +32,30 @@ class KnownDataset:
     places: Places
     base: Origin
     plan: Plan | None
-    manifest: dict[str, Any]
+    manifest: Manifest | None
 
     @classmethod
     def of(cls, places: Places, name: str, requests: dict[str, str]) -> "KnownDataset":
         """What is known of the dataset called `name`; requests: path of the file by name."""
         status = read_status(places, name, requests.get(name))
-        manifest = read_manifest(places.dataset(name).manifest) or {}
+        manifest = read_manifest(places.dataset(name).manifest)
         plan = _read_plan_of_tree(places, name, manifest)
-        asked = manifest.get("request", {})
-        if plan is not None:
-            asked = {field: getattr(plan.request, field) for field in plan.request.__slots__}
+        made_of = plan if plan is not None else manifest
+        asked = made_of.request if made_of is not None else None
         base = Origin(
             dataset=name,
             request=status.request,
             state=status.state,
             path=None,
             kind="dataset",
-            hf_id=asked.get("hf_id"),
-            subset=asked.get("subset"),
-            split=asked.get("split"),
-            revision=asked.get("revision"),
-            commit=plan.commit if plan is not None else manifest.get("commit"),
-            plan=plan.id if plan is not None else manifest.get("plan"),
-            licence=plan.licence if plan is not None else manifest.get("licence"),
-            published_at=manifest.get("run", {}).get("finished_at"),
+            hf_id=asked.hf_id if asked is not None else None,
+            subset=asked.subset if asked is not None else None,
+            split=asked.split if asked is not None else None,
+            revision=asked.revision if asked is not None else None,
+            commit=made_of.commit if made_of is not None else None,
+            plan=_plan_id(plan, manifest),
+            licence=made_of.licence if made_of is not None else None,
+            published_at=manifest.run.finished_at if manifest is not None else None,
         )
         return cls(places, base, plan, manifest)
 
@@ -69,9 +67,8 @@ class KnownDataset:
     @property
     def has_audio(self) -> bool:
         """Whether its rows have MP3s."""
-        if self.plan is not None:
-            return self.plan.audio_column is not None
-        return self.manifest.get("audio_column") is not None
+        made_of = self.plan if self.plan is not None else self.manifest
+        return made_of is not None and made_of.audio_column is not None
 
     def explain_path(self, below: Path) -> Origin:
         """A path by what it is relative to the tree."""
@@ -97,8 +94,8 @@ class KnownDataset:
     def explain_dataset(self, path: Path | None, kind: str) -> Origin:
         """A whole dataset, or a file about the whole of it."""
         rows = self.plan.rows if self.plan is not None else None
-        if rows is None and self.manifest:
-            rows = self.manifest["rows"]["planned"]
+        if rows is None and self.manifest is not None:
+            rows = self.manifest.rows.planned
         origin = replace(self.base, kind=kind, rows=rows)
         return self._at(origin, path)
 
@@ -106,7 +103,8 @@ class KnownDataset:
         """A file that an export holds of one shard, such as its index."""
         shards = self.plan.shards if self.plan is not None else ()
         shard = next((shard for shard in shards if shard.name == path.stem), None)
-        if shard is None and f"index/{path.name}" not in self.manifest.get("index", {}):
+        known = self.manifest.index if self.manifest is not None else {}
+        if shard is None and f"index/{path.name}" not in known:
             raise self._nobody_knows(path)
         origin = replace(self.base, kind=kind, shard=path.stem)
         return self._at(self._of_shard(origin, shard), path)
@@ -246,11 +244,17 @@ class KnownDataset:
         )
 
 
-def _read_plan_of_tree(places: Places, name: str, manifest: dict[str, Any]) -> Plan | None:
+def _plan_id(plan: Plan | None, manifest: Manifest | None) -> str | None:
+    if plan is not None:
+        return plan.id
+    return manifest.plan if manifest is not None else None
+
+
+def _read_plan_of_tree(places: Places, name: str, manifest: Manifest | None) -> Plan | None:
     """The plan that the tree was made by; None where the state was lost."""
     try:
-        if manifest:
-            return read_plan(places, name, manifest["plan"])
+        if manifest is not None:
+            return read_plan(places, name, manifest.plan)
         return read_current_plan(places, name)
     except StateUnreadable:
         return None

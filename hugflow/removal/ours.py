@@ -6,7 +6,7 @@ from pathlib import Path
 from hugflow.errors import CannotWrite, HugflowError, StateUnreadable
 from hugflow.requests.model import Identity
 from hugflow.shards.plans import read_current_plan
-from hugflow.stages.tree.manifest import load_manifest, manifest_identity, read_manifest
+from hugflow.stages.tree.manifest import read_manifest, read_manifest_name
 from hugflow.store.layout import Places
 from hugflow.store.trash import is_folder, stands
 
@@ -58,12 +58,11 @@ def _why_foreign(places: Places, identity: Identity) -> str | None:
         return "it is a link or a file, and a dataset's tree is a folder"
     if folder.manifest.is_symlink():
         return "its manifest.json is a link"
-    manifest = load_manifest(folder.manifest)
-    if manifest is not None and manifest_identity(manifest) == identity:
+    named = read_manifest_name(folder.manifest)
+    if named is not None and named.identity == identity:
         return None
-    named = manifest.get("dataset") if manifest is not None else None
-    if isinstance(named, str) and named != name:
-        return f"its manifest names another dataset, {named[:200]!r}"
+    if named is not None and named.dataset != name:
+        return f"its manifest names another dataset, {named.dataset[:200]!r}"
     if _has_ledger(places, name) or _is_bare(folder.root):
         return None
     return "it has no manifest that can be read, and STATE_DIR has no plan and ledger of it"

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from hugflow.clients.hub import Hub
 from hugflow.ledger.journal import Outcome
@@ -15,6 +14,7 @@ from hugflow.stages.planning.open_build import find_plan
 from hugflow.stages.publishing.publish import finish_sample
 from hugflow.stages.sync import ShardsFailed
 from hugflow.stages.tree.exchange import refuse_linked
+from hugflow.stages.tree.manifest import Manifest
 from hugflow.store.layout import Places
 
 
@@ -22,7 +22,7 @@ from hugflow.store.layout import Places
 class Sampled:
     """What one call did. manifest: of the sample, which says so. new_rows: rows made now."""
 
-    manifest: dict[str, Any]
+    manifest: Manifest
     new_rows: int
 
 

@@ -47,11 +47,18 @@ def temporary_path(path: Path) -> Path:
     return path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
 
 
-def read_file(path: Path) -> bytes:
-    """The bytes of a file. Raises OSError, also for what a reader would wait at: a pipe, a device."""
+def read_file(path: Path, most_bytes: int | None = None) -> bytes:
+    """The bytes of a file.
+
+    Raises OSError, also for a file longer than `most_bytes`, and for a pipe or a device, which would
+    keep the reader waiting.
+    """
     with open(path, "rb", opener=_open_unblocked) as file:  # Path takes no opener
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is no file", str(path))
+        if most_bytes is not None and status.st_size > most_bytes:
+            raise OSError(errno.EFBIG, f"it is longer than {most_bytes:,} bytes", str(path))
         return file.read()
 
 

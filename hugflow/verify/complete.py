@@ -4,7 +4,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from hugflow.errors import StateUnreadable
 from hugflow.exports.card import card_frame
@@ -16,8 +15,7 @@ from hugflow.shards.plans import read_current_id, read_plan
 from hugflow.stages.publishing.tree_files import render_failures
 from hugflow.stages.tree.failures import read_failed_rows
 from hugflow.stages.tree.index_rows import read_indexed
-from hugflow.stages.tree.manifest import render_source
-from hugflow.statistics.figures import from_json
+from hugflow.stages.tree.manifest import Manifest, ManifestSource
 from hugflow.store.atomic import is_file, read_file
 from hugflow.store.layout import DatasetFolder, Places
 from hugflow.store.trash import is_folder, stands
@@ -33,11 +31,11 @@ _SECONDS_APART = 0.01
 
 @dataclass(frozen=True, slots=True)
 class CompleteTree:
-    """A tree and its manifest, which has no misfit."""
+    """A tree and its manifest."""
 
     places: Places
     check: RowCheck
-    manifest: dict[str, Any]
+    manifest: Manifest
 
     @property
     def folder(self) -> DatasetFolder:
@@ -52,22 +50,22 @@ class CompleteTree:
     @property
     def has_audio(self) -> bool:
         """Whether its rows have MP3s."""
-        return self.manifest["audio_column"] is not None
+        return self.manifest.audio_column is not None
 
     def verify(self, on_rows: Callable[[Sequence[Outcome]], None]) -> Iterator[Difference]:
         """Every difference; on_rows: called with the rows that were looked at."""
         plan, is_another = None, False
         try:
-            plan = read_plan(self.places, self.find.dataset, self.manifest["plan"])
+            plan = read_plan(self.places, self.find.dataset, self.manifest.plan)
             is_another = plan is None and self._is_made_by_current()
         except StateUnreadable as error:
-            path = self.places.plans(self.find.dataset) / f"{self.manifest['plan']}.json"
+            path = self.places.plans(self.find.dataset) / f"{self.manifest.plan}.json"
             yield self.find("plan_unreadable", path, error.why)
         if plan is not None:
             yield from self._compare_plan(plan)
             yield from self._verify_state(plan)
         elif is_another:
-            message = f"it names the plan {self.manifest['plan']}, and another one made the tree"
+            message = f"it names the plan {self.manifest.plan}, and another one made the tree"
             yield self.find("manifest_differs", self.folder.manifest, message)
         missing = self._missing_folders()
         for folder in missing:
@@ -103,24 +101,22 @@ class CompleteTree:
             for shard, marker in markers.items()
             if marker is not None and marker.index_sha256 is not None
         }
-        return None not in markers.values() and digests == self.manifest["index"]
+        return None not in markers.values() and digests == self.manifest.index
 
     def _compare_plan(self, plan: Plan) -> Iterator[Difference]:
-        told = {
-            "commit": plan.commit,
-            "licence": plan.licence,
-            "columns": list(plan.columns),
-            "audio_column": plan.audio_column,
-            "text_column": plan.text_column,
-            "source": render_source(plan),
+        written = self.manifest
+        pairs: dict[str, tuple[object, object]] = {
+            "commit": (plan.commit, written.commit),
+            "licence": (plan.licence, written.licence),
+            "columns": (list(plan.columns), list(written.columns)),
+            "audio_column": (plan.audio_column, written.audio_column),
+            "text_column": (plan.text_column, written.text_column),
+            "source": (ManifestSource.of(plan), written.source),
+            "rows.planned": (plan.rows, written.rows.planned),
         }
-        pairs: dict[str, tuple[Any, Any]] = {
-            field: (planned, self.manifest.get(field)) for field, planned in told.items()
-        }
-        pairs["rows.planned"] = (plan.rows, self.manifest["rows"]["planned"])
-        for field, (planned, written) in pairs.items():
-            if planned != written:
-                message = f"{field} is {written!r}, where the plan says {planned!r}"
+        for field, (planned, found) in pairs.items():
+            if planned != found:
+                message = f"{field} is {found!r}, where the plan says {planned!r}"
                 yield self.find("manifest_differs", self.folder.manifest, message)
 
     def _verify_state(self, plan: Plan) -> Iterator[Difference]:
@@ -152,9 +148,9 @@ class CompleteTree:
             return "it is not what the ledger says" if written not in (None, text) else None
         if plan is None:
             return "it is empty" if not text.strip() else None
-        begin, end = card_frame(plan, from_json(self.manifest.get("statistics")))
+        begin, end = card_frame(plan, self.manifest.statistics)
         # Another version has other words for people, and the same for programs.
-        is_ours = self.manifest["run"].get("hugflow") == version("hugflow")
+        is_ours = self.manifest.run.hugflow == version("hugflow")
         if text.startswith(begin) and (text.endswith(end) or not is_ours):
             return None
         return "it is not what plan and manifest say"
@@ -181,10 +177,10 @@ class CompleteTree:
         if failed.damaged_lines:
             message = f"{failed.damaged_lines} of its lines cannot be read, or come twice"
             yield self.find("failures_unreadable", self.folder.failures, message)
-        tally = Tally(self.find, self.manifest["rows"]["planned"], failed.rows)
+        tally = Tally(self.find, self.manifest.rows.planned, failed.rows)
         sums = Sums()
         is_whole, are_files_well = True, not missing
-        for index_name, digest in sorted(self.manifest["index"].items()):
+        for index_name, digest in sorted(self.manifest.index.items()):
             index = self.folder.index / Path(index_name).name
             known.index.add(index.name)
             problem = self._verify_index(index, index_name, digest)
@@ -270,10 +266,10 @@ class CompleteTree:
             found["audio", "bytes"] = sums.mp3_bytes
             found["json", "bytes"] = sums.json_bytes
         # Said so, that no number at all is apart too.
-        if not abs(self.manifest["audio"]["seconds"] - sums.seconds) <= _SECONDS_APART:
+        if not abs(self.manifest.audio.seconds - sums.seconds) <= _SECONDS_APART:
             found["audio", "seconds"] = round(sums.seconds, 3)
         for (part, field), number in found.items():
-            written = self.manifest[part][field]
+            written = getattr(getattr(self.manifest, part), field)
             if written != number:
                 message = f"{part}.{field} is {written:,}, and {number:,} are there"
                 yield self.find("manifest_differs", self.folder.manifest, message)

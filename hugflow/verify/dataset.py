@@ -8,19 +8,18 @@ Of an unfinished dataset, what its ledger says was made must be there. That more
 made is no difference, nor is what a stopped run left.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from typing import Any
 
 from hugflow.audio.apart import FaultsApart
 from hugflow.errors import StateUnreadable
 from hugflow.ledger.journal import Outcome
 from hugflow.ledger.progress import read_progress
 from hugflow.shards.plans import read_current_id
-from hugflow.stages.tree.manifest import find_misfit, load_manifest
+from hugflow.stages.tree.manifest import MANIFEST, Manifest
 from hugflow.store.atomic import is_file
-from hugflow.store.layout import Places
+from hugflow.store.layout import DatasetFolder, Places
 from hugflow.store.links import is_linked
 from hugflow.store.trash import stands
 from hugflow.verify.complete import CompleteTree
@@ -63,30 +62,41 @@ def _verify(
     if stands(folder.manifest) and not is_file(folder.manifest):
         yield find("not_a_file", folder.manifest, "it is no file")
         return
-    manifest = load_manifest(folder.manifest)
+    try:
+        manifest = _find_manifest(folder, name)
+    except StateUnreadable as error:
+        manifest = None
+        yield find("manifest_unreadable", folder.manifest, error.why)
     if manifest is not None:
-        misfit = find_misfit(manifest, name)
-        if misfit is None:
-            yield from _verify_link(places, find)
-            yield from _verify_plan(places, find)
-            with _kept(check.sound):
-                check = replace(check, form=_read_form(manifest))
-                yield from CompleteTree(places, check, manifest).verify(on_rows)
-            return
-        yield find("manifest_unreadable", folder.manifest, misfit)
-    elif stands(folder.manifest):
-        yield find("manifest_unreadable", folder.manifest, "it cannot be read")
-    elif _was_complete(places, name):
+        yield from _verify_link(places, find)
+        yield from _verify_plan(places, find)
+        with _kept(check.sound):
+            check = replace(check, form=_read_form(manifest))
+            yield from CompleteTree(places, check, manifest).verify(on_rows)
+        return
+    if not stands(folder.manifest) and _was_complete(places, name):
         message = "it is missing, and the dataset was complete"
         yield find("manifest_missing", folder.manifest, message)
     yield from verify_unfinished(places, check, on_rows)
 
 
-def _read_form(manifest: Mapping[str, Any]) -> Form | None:
-    """The form of the rows' JSONs; None where the manifest is too odd to tell."""
+def _find_manifest(folder: DatasetFolder, name: str) -> Manifest | None:
+    """The manifest of a dataset; None where there is none. Raises StateUnreadable."""
+    manifest = MANIFEST.find(folder.manifest)
+    if manifest is not None and manifest.dataset != name:
+        raise StateUnreadable(
+            f"{folder.manifest} belongs to another dataset",
+            why=f"it is the manifest of {manifest.dataset!r}",
+            mend="sync the request again: the manifest is written again",
+        )
+    return manifest
+
+
+def _read_form(manifest: Manifest) -> Form | None:
+    """The form of the rows' JSONs; None where the manifest names columns that cannot be."""
     try:
         return Form.of(manifest)
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, ValueError):
         return None
 
 

@@ -6,7 +6,7 @@ them; of all else it is enough that it is there.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +19,7 @@ from hugflow.redact import in_a_line
 from hugflow.rows.record import json_names
 from hugflow.shards.features import index_names
 from hugflow.stages.tree.index_rows import PIECE_ROWS
+from hugflow.stages.tree.manifest import Manifest
 
 # Where numbers were published as 64 bits and the index has 32.
 _RELATIVE, _SMALLEST = 1e-6, 1e-37
@@ -40,10 +41,9 @@ class Form:
     text: str | None
 
     @classmethod
-    def of(cls, manifest: Mapping[str, Any]) -> Self:
+    def of(cls, manifest: Manifest) -> Self:
         """The form that a manifest tells of."""
-        columns: Sequence[str] = manifest["columns"]
-        audio, text = manifest["audio_column"], manifest["text_column"]
+        columns, audio, text = manifest.columns, manifest.audio_column, manifest.text_column
         names = dict(zip(columns, json_names(columns, audio, text), strict=True))
         in_index = dict(zip(columns, index_names(columns), strict=True))
         ours = {"text"} if text is not None else set()
@@ -51,8 +51,8 @@ class Form:
         by_json = {names[column]: in_index[column] for column in columns if column != audio}
         return cls(
             frozenset({*names.values(), *ours}),
-            by_json | ({"text": in_index[text]} if text not in (None, audio) else {}),
-            names.get(audio),
+            by_json | ({"text": in_index[text]} if text is not None and text != audio else {}),
+            names.get(audio) if audio is not None else None,
             text,
         )
 

@@ -18,6 +18,7 @@ from hugflow.ledger.journal import RowFailed, RowMade, read_journal
 from hugflow.ledger.markers import Marker
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
+from hugflow.stages.tree.manifest import Manifest
 from hugflow_assets.reporting.markdown import to_cell
 from hugflow_assets.reporting.pictures import PIECES, draw_durations, draw_waveform
 
@@ -77,9 +78,9 @@ def durations_metadata(index: Path) -> Metadata:
     return {"durations": dg.MetadataValue.md(picture)} if picture else {}
 
 
-def dataset_durations_metadata(build: Build, manifest: Mapping[str, Any]) -> Metadata:
+def dataset_durations_metadata(build: Build, manifest: Manifest) -> Metadata:
     """How long the clips of the published dataset are."""
-    picture = _draw_dataset(build.folder.root, tuple(manifest["index"].items()))
+    picture = _draw_dataset(build.folder.root, tuple(manifest.index.items()))
     return {"dataset_durations": dg.MetadataValue.md(picture)} if picture else {}
 
 

@@ -4,10 +4,10 @@ The op yields them as shards finish, `local-sync` reports them, and the sensor a
 what it finds on disk; all three say the same of the same shard.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import dagster as dg
 
@@ -15,8 +15,8 @@ from hugflow.ledger.markers import SHARD_STAGES, Marker, Stage, read_marker
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.publishing.publish import is_published
-from hugflow.stages.tree.manifest import read_manifest
-from hugflow.statistics.figures import Spread, Statistics, from_json
+from hugflow.stages.tree.manifest import Manifest, read_manifest
+from hugflow.statistics.figures import Spread, Statistics
 from hugflow_assets.reporting.glimpses import (
     Metadata,
     dataset_durations_metadata,
@@ -113,28 +113,28 @@ def stage_materialization(
 
 
 def processed_materialization(
-    build: Build, shard: Shard, manifest: Mapping[str, Any]
+    build: Build, shard: Shard, manifest: Manifest
 ) -> dg.AssetMaterialization:
     """The dataset is published, and this shard in it: figures of the whole, from its manifest."""
-    rows, audio, failures = manifest["rows"], manifest["audio"], build.folder.failures
+    rows, failures = manifest.rows, build.folder.failures
     marker = read_marker(build.state.marker(shard.name, "metadata"))
     metadata: Metadata = {
         ROW_COUNT: marker.rows if marker is not None else 0,
         "link": dg.MetadataValue.path(str(build.places.link(build.name))),
         "path": dg.MetadataValue.path(str(build.folder.root)),
         "commit": dg.MetadataValue.url(commit_url(build)),
-        "licence": manifest["licence"] or "none given",
-        "dataset_rows": rows["made"],
-        "dataset_failed_rows": rows["failed"],
-        **({"failures": dg.MetadataValue.path(str(failures))} if rows["failed"] else {}),
+        "licence": manifest.licence or "none given",
+        "dataset_rows": rows.made,
+        "dataset_failed_rows": rows.failed,
+        **({"failures": dg.MetadataValue.path(str(failures))} if rows.failed else {}),
         **dataset_durations_metadata(build, manifest),
-        "dataset_bytes": audio["bytes"] + manifest["json"]["bytes"],
-        "dataset_hours": round(audio["seconds"] / 3600, 6),
-        "dataset_copied": audio["copied"],
-        "dataset_encoded": audio["encoded"],
-        **_statistics_metadata(from_json(manifest.get("statistics")), "dataset_"),
+        "dataset_bytes": manifest.size_bytes,
+        "dataset_hours": round(manifest.hours, 6),
+        "dataset_copied": manifest.audio.copied,
+        "dataset_encoded": manifest.audio.encoded,
+        **_statistics_metadata(manifest.statistics, "dataset_"),
     }
-    words = f"the dataset is published: {rows['made']:,} rows, {rows['failed']:,} failed"
+    words = f"the dataset is published: {rows.made:,} rows, {rows.failed:,} failed"
     return _materialization(build, shard, "processed", metadata, words)
 
 

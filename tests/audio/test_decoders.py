@@ -54,7 +54,7 @@ def test_a_dataset_of_a_new_decoder_is_made_and_published(hub: LoopbackHub, open
     table = pa.table({"audio": audio, "text": ["a", "b", "c"]})
     hub.publish("toys/three", {"data/train-0.parquet": write_parquet(table)})
     build = open_for("toys/three")
-    assert sync_dataset(build).published.manifest["rows"]["made"] == 3
+    assert sync_dataset(build).published.manifest.rows.made == 3
     infos = [row["audio_info"] for row in read_rows_json(build.folder).values()]
     assert [info["num_samples"] for info in infos] == [9000] * 3
     assert {info["source_format"] for info in infos} == {"toy"}

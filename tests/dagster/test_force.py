@@ -7,7 +7,7 @@ import dagster as dg
 
 from hugflow.names import op_name
 from hugflow.stages.publishing.publish import is_published
-from hugflow.stages.tree.manifest import read_manifest
+from hugflow.stages.tree.manifest import MANIFEST
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
 from hugflow.verify.dataset import verify_dataset
@@ -87,16 +87,16 @@ def test_audio_with_another_setting_is_made_beside_what_stands_until_all_of_it_i
 ):
     made = complete(hub, dataset, "force/settings", container="mp3")
     keys, before = made.keys, made.open()
-    assert (read_manifest(before.folder.manifest) or {})["audio"]["copied"] == 6
+    assert MANIFEST.require(before.folder.manifest).audio.copied == 6
     result = make(made, keys[0], keys[2], "audio", force=True, mp3_source="reencode")
     assert result.success
     assert events(result) == {("plan", None), *(("audio", key) for key in keys)}
     assert made.places.link(made.name).is_symlink()
-    assert (read_manifest(made.places.dataset(made.name).manifest) or {})["audio"]["copied"] == 6
+    assert MANIFEST.require(made.places.dataset(made.name).manifest).audio.copied == 6
     assert made.open().plan.id != before.plan.id
     assert make(made, keys[0], keys[2], *STAGES).success
-    manifest = read_manifest(made.places.dataset(made.name).manifest) or {}
-    assert (manifest["audio"]["copied"], manifest["audio"]["encoded"]) == (0, 6)
+    manifest = MANIFEST.require(made.places.dataset(made.name).manifest)
+    assert (manifest.audio.copied, manifest.audio.encoded) == (0, 6)
 
 
 def test_another_setting_goes_with_force_only(hub: LoopbackHub, dataset: MakeDataset):

@@ -13,7 +13,7 @@ from hugflow.stages.build.options import Options
 from hugflow.stages.planning.open_build import open_build
 from hugflow.stages.standing.retry_records import ask_retry
 from hugflow.stages.sync import sync_dataset
-from hugflow.stages.tree.manifest import read_manifest
+from hugflow.stages.tree.manifest import MANIFEST
 from hugflow.testing.hub import LoopbackHub
 from hugflow_assets.reporting.checks import MEANING_BY_CHECK
 from hugflow_resources import alive
@@ -276,8 +276,8 @@ def test_a_request_edited_on_main_to_ask_for_other_rows_is_planned_and_made_anew
     assert "1 complete" in world.words(world.tick())
     world.project.push({file: f"hf_id: {hf_id}\ndescription: Asked for\ntext_column: id\n"})
     (run,) = world.tick_after_push().run_requests or []
-    standing = read_manifest(world.places.dataset(name).manifest) or {}
-    assert run.tags[PLAN_TAG] != standing["plan"]
+    standing = MANIFEST.require(world.places.dataset(name).manifest)
+    assert run.tags[PLAN_TAG] != standing.plan
     assert world.places.link(name).is_symlink()
 
 

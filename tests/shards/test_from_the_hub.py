@@ -39,8 +39,8 @@ def test_a_dataset_is_made_from_the_hubs_conversion_at_its_own_commit(
     build = build_of("from-hub/converted")
     hub.clear_requests()
     synced = sync_dataset(build)
-    assert synced.published.manifest["rows"]["made"] == 4
-    assert synced.published.manifest["audio"]["files"] == 4
+    assert synced.published.manifest.rows.made == 4
+    assert synced.published.manifest.audio.files == 4
     fetched = [request.path for request in hub.requests if "/resolve/" in request.path]
     assert fetched
     assert all(f"/resolve/{build.plan.files_commit}/default/train" in path for path in fetched)
@@ -50,7 +50,7 @@ def test_a_conversion_that_moves_on_meanwhile_changes_nothing(hub: LoopbackHub, 
     publish_audiofolder(hub, "from-hub/moves", rows=4, converted="whole")
     build = build_of("from-hub/moves")
     publish_audiofolder(hub, "from-hub/moves", rows=2, converted="whole")
-    assert sync_dataset(build).published.manifest["rows"]["made"] == 4
+    assert sync_dataset(build).published.manifest.rows.made == 4
 
 
 def test_a_shard_published_broken_fails_alone_and_is_nothing_to_wait_for(

@@ -12,7 +12,7 @@ from hugflow.clients.repository import RepoId
 from hugflow.errors import HubUnavailable, HugflowError, RequestInvalid
 from hugflow.shards.plan import Plan, PlanRequest, from_json, plan_summary, to_json
 from hugflow.shards.resolve import Asked, fetch_plan
-from hugflow.stages.tree.manifest import render_source
+from hugflow.stages.tree.manifest import ManifestSource
 from hugflow.testing.faults import Match, Status
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.layouts import publish_audiofolder, publish_conversion, publish_script
@@ -224,16 +224,16 @@ def test_the_commit_of_the_conversion_is_in_the_plans_file_summary_and_manifest(
     assert from_json(to_json(plan)) == plan
     summary = plan_summary(plan)
     assert (summary["files_commit"], summary["converted"]) == (plan.files_commit, True)
-    source = render_source(plan)
-    assert (source["commit"], source["ref"]) == (plan.files_commit, REF)
+    source = ManifestSource.of(plan)
+    assert (source.commit, source.ref) == (plan.files_commit, REF)
 
 
 def test_the_manifest_of_a_dataset_of_its_own_parquet_names_no_ref(
     hub: LoopbackHub, plan_of: PlanOf
 ):
     commit = publish_text(hub, "source/plain", shards=2)
-    source = render_source(plan_of("source/plain"))
-    assert source == {"files": 2, "bytes": source["bytes"], "commit": commit}
+    source = ManifestSource.of(plan_of("source/plain"))
+    assert source == ManifestSource(2, source.bytes, commit, None)
 
 
 @pytest.mark.parametrize("split", ["all", "ALL", "All"])

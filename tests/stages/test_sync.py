@@ -26,6 +26,7 @@ from hugflow.stages.making.make_shards import make_shards
 from hugflow.stages.publishing.publish import publish
 from hugflow.stages.standing.status import read_status
 from hugflow.stages.sync import ShardsFailed, sync_dataset
+from hugflow.stages.tree.manifest import ManifestRows
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import (
@@ -193,7 +194,7 @@ def test_a_higher_budget_publishes_what_was_refused_and_makes_no_row_twice(
     build = open_for("sync/budget", max_bad_rows=1)
     synced = sync_dataset(build)
     assert synced.new_rows == 0
-    assert synced.published.manifest["rows"] == {"planned": 4, "made": 3, "failed": 1}
+    assert synced.published.manifest.rows == ManifestRows(4, 3, 1)
 
 
 def test_a_published_dataset_does_not_try_its_bad_rows_again(hub: LoopbackHub, open_for: OpenFor):

@@ -10,7 +10,6 @@ plan can be held against what came of it:
 
 import json
 import time
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,7 +31,7 @@ from hugflow.shards.plan import Plan
 from hugflow.shards.sample import read_sample
 from hugflow.stages.build.build import Build
 from hugflow.stages.standing.measure import measure_storage
-from hugflow.stages.tree.manifest import read_manifest
+from hugflow.stages.tree.manifest import Manifest, read_manifest
 from hugflow.store.atomic import read_file, write_json
 from hugflow.store.layout import Places
 
@@ -115,21 +114,21 @@ def estimate(build: Build) -> Estimate:
     Some rows are read from the Hub, unless it is complete. Raises the Hub's errors.
     """
     manifest = read_manifest(build.places.dataset(build.name).manifest)
-    if manifest is not None and manifest["plan"] == build.plan.id:
+    if manifest is not None and manifest.plan == build.plan.id:
         return _measure_tree(build, manifest)
     estimated = _extrapolate(build, _measure_sample(build.hub, build.plan))
     write_json(_path(build.places, build.plan), {"version": VERSION, **asdict(estimated)})
     return estimated
 
 
-def compare(build: Build, estimated: Estimate, manifest: Mapping[str, Any]) -> list[Compared]:
+def compare(build: Build, estimated: Estimate, manifest: Manifest) -> list[Compared]:
     """Hold what was planned against the tree that came of it."""
-    rows, audio = manifest["rows"]["made"], manifest["audio"]
+    rows = manifest.rows.made
     return [
         Compared("rows", build.plan.rows, rows),
-        Compared("hours", estimated.hours, round(audio["seconds"] / 3600, 3)),
-        Compared("mp3_bytes", estimated.mp3_bytes, audio["bytes"]),
-        Compared("json_bytes", estimated.json_bytes, manifest["json"]["bytes"]),
+        Compared("hours", estimated.hours, round(manifest.hours, 3)),
+        Compared("mp3_bytes", estimated.mp3_bytes, manifest.audio.bytes),
+        Compared("json_bytes", estimated.json_bytes, manifest.json.bytes),
         Compared("files", estimated.files, _count_files(build.plan, rows)),
     ]
 
@@ -185,16 +184,15 @@ def _json_row_bytes(build: Build, means: _Means) -> float:
     return means.other_bytes + repeated + len(frame)
 
 
-def _measure_tree(build: Build, manifest: Mapping[str, Any]) -> Estimate:
-    """What the tree that stands came to: nothing more is needed."""
-    audio = manifest["audio"]
+def _measure_tree(build: Build, manifest: Manifest) -> Estimate:
+    """What the complete tree came to: nothing more is needed."""
     return Estimate(
-        hours=round(audio["seconds"] / 3600, 3),
+        hours=round(manifest.hours, 3),
         basis="measured",
         sampled_rows=0,
-        mp3_bytes=audio["bytes"],
-        json_bytes=manifest["json"]["bytes"],
-        files=_count_files(build.plan, manifest["rows"]["made"]),
+        mp3_bytes=manifest.audio.bytes,
+        json_bytes=manifest.json.bytes,
+        files=_count_files(build.plan, manifest.rows.made),
         peak_bytes=0,
         quota_left_bytes=_quota_left_bytes(build),
         rate_floor_s=0,

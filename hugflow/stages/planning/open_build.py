@@ -1,8 +1,6 @@
 """Opening a build: the plan that is in force for a request, or a new one."""
 
 import logging
-from collections.abc import Mapping
-from typing import Any
 
 from hugflow.audit import Deed, record
 from hugflow.clients.hub import Hub
@@ -17,7 +15,7 @@ from hugflow.stages.build.options import Options
 from hugflow.stages.build.predecessor import Predecessor, find_predecessor
 from hugflow.stages.planning.rebuild_ledger import adopt_tree
 from hugflow.stages.tree.exchange import choose_tree, read_standing
-from hugflow.stages.tree.manifest import is_published_as, read_manifest
+from hugflow.stages.tree.manifest import Manifest, is_published_as, read_manifest
 from hugflow.store.layout import Places
 
 log = logging.getLogger(__name__)
@@ -162,7 +160,7 @@ def _read_commits(places: Places, name: str) -> tuple[str | None, str | None]:
     manifest = read_manifest(places.dataset(name).manifest)
     if manifest is None:
         return None, None
-    return manifest["commit"], manifest["source"].get("commit")
+    return manifest.commit, manifest.source.commit
 
 
 def _refuse_other_plan(plan: Plan, request: AddRequest, agreed: str) -> None:
@@ -181,22 +179,22 @@ def _refuse_other_version(places: Places, plan: Plan) -> None:
     """Refuse a tree that was made of the same rows under another plan: their form has changed."""
     folder = places.dataset(plan.dataset)
     manifest = read_manifest(folder.manifest)
-    if manifest is not None and manifest["plan"] != plan.id and _is_same(manifest, plan):
+    if manifest is not None and manifest.plan != plan.id and _is_same(manifest, plan):
         raise PlanOutOfDate(
             f"{plan.dataset}: the tree in storage was made by another plan",
-            why=f"its manifest names the plan {manifest['plan']}, the same request now gives "
+            why=f"its manifest names the plan {manifest.plan}, the same request now gives "
             f"{plan.id}",
             mend=f"move {folder.root} away, then run the same command again",
         )
 
 
-def _is_same(manifest: Mapping[str, Any], plan: Plan) -> bool:
+def _is_same(manifest: Manifest, plan: Plan) -> bool:
     """Whether a manifest speaks of the rows that the plan speaks of."""
     return (
-        manifest["commit"] == plan.commit
-        and manifest["audio_column"] == plan.audio_column
-        and manifest.get("text_column") == plan.text_column
-        and (manifest.get("settings") or {}).get("mp3_source") == plan.request.mp3_source
+        manifest.commit == plan.commit
+        and manifest.audio_column == plan.audio_column
+        and manifest.text_column == plan.text_column
+        and manifest.settings.mp3_source == plan.request.mp3_source
     )
 
 

@@ -24,12 +24,12 @@ def adopt_tree(build: Build) -> None:
     """
     missing = [s for s in build.plan.shards if not build.state.journal(s.name).exists()]
     manifest = read_manifest(build.folder.manifest) if missing else None
-    if manifest is None or manifest.get("plan") != build.plan.id:
+    if manifest is None or manifest.plan != build.plan.id:
         return
     failed = read_failed_rows(build.folder.failures).rows
     for shard in missing:
         index = build.folder.index_file(shard.name)
-        expected = manifest.get("index", {}).get(f"index/{index.name}")
+        expected = manifest.index.get(f"index/{index.name}")
         if expected is not None and index.is_file() and file_sha256(index) == expected:
             # A row that stands has not failed, whatever a damaged line says.
             outcomes: dict[int, Outcome] = {

@@ -27,12 +27,13 @@ def judge_stored(build: Build) -> Iterator[Verdict]:
 def judge_published(build: Build) -> Iterator[Verdict]:
     """Whether manifest and link of a published dataset are those of its plan."""
     folder, link = build.places.dataset(build.name), build.places.link(build.name)
-    manifest = read_manifest(folder.manifest) or {}
+    manifest = read_manifest(folder.manifest)
     plan, commit = build.plan.id, build.plan.commit
     error: PlanOutOfDate | StageMissing | None = None
-    if (manifest.get("plan"), manifest.get("commit")) != (plan, commit):
+    if manifest is None or (manifest.plan, manifest.commit) != (plan, commit):
+        named = manifest.commit if manifest is not None else None
         error = PlanOutOfDate(
-            f"{build.name}: the manifest names commit {manifest.get('commit')}, not {commit}",
+            f"{build.name}: the manifest names commit {named}, not {commit}",
             why="the plan moved on, or the tree was made by another one",
             mend="materialize all partitions of the plan in force",
         )

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from hugflow.audit import Deed, record
 from hugflow.errors import HugflowError, Locked, StageMissing
@@ -30,7 +29,7 @@ from hugflow.stages.tree.exchange import (
     set_aside,
     take_place,
 )
-from hugflow.stages.tree.manifest import is_published_as, read_manifest
+from hugflow.stages.tree.manifest import Manifest, is_published_as, read_manifest
 from hugflow.store.atomic import find_temporary
 from hugflow.store.links import is_linked, link
 from hugflow.store.locks import hold
@@ -45,7 +44,7 @@ class Published:
     is_new: whether this call changed anything. build: the build, with its tree at its place.
     """
 
-    manifest: dict[str, Any]
+    manifest: Manifest
     is_new: bool
     build: Build
 
@@ -108,24 +107,21 @@ def _pass_gate(verdicts: Iterable[Verdict], on_verdict: Callable[[Verdict], None
 def _stands(build: Build, markers: Markers) -> bool:
     """Whether the dataset is published with these very rows: it was judged then."""
     manifest = read_manifest(build.folder.manifest)
-    return (
-        manifest is not None and is_published(build) and manifest["index"] == index_digests(markers)
-    )
+    return manifest is not None and is_published(build) and manifest.index == index_digests(markers)
 
 
-def _published(build: Build, manifest: dict[str, Any]) -> Deed:
-    rows, audio = manifest["rows"], manifest["audio"]
+def _published(build: Build, manifest: Manifest) -> Deed:
     result = {
-        "rows": rows["made"],
-        "failed_rows": rows["failed"],
-        "bytes": audio["bytes"] + manifest["json"]["bytes"],
-        "hours": round(audio["seconds"] / 3600, 6),
+        "rows": manifest.rows.made,
+        "failed_rows": manifest.rows.failed,
+        "bytes": manifest.size_bytes,
+        "hours": round(manifest.hours, 6),
     }
     plan = build.plan
     return Deed(build.options.actor, "published", build.name, plan.commit, plan.id, result)
 
 
-def finish_sample(build: Build) -> dict[str, Any]:
+def finish_sample(build: Build) -> Manifest:
     """Write what goes with the rows of a sample, and give its manifest, which says `sample`.
 
     There is no gate and no link. The caller has made every shard of the sample.
@@ -149,9 +145,9 @@ def published_budget(build: Build, failed: int) -> BadRowBudget:
     """
     old = read_manifest(build.folder.manifest)
     try:
-        if old is not None and is_published(build) and old["rows"]["failed"] == failed:
-            return max_bad_rows(old["settings"]["max_bad_rows"])
-    except (KeyError, TypeError, ValueError):
+        if old is not None and is_published(build) and old.rows.failed == failed:
+            return max_bad_rows(old.settings.max_bad_rows)
+    except ValueError:
         # A damaged manifest is written anew, by the rules of now.
         pass
     return build.max_bad_rows

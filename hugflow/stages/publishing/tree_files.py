@@ -3,20 +3,31 @@
 import json
 import platform
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from hugflow.exports.card import render_card
 from hugflow.ledger.journal import RowFailed, read_journal
 from hugflow.ledger.markers import Marker, read_marker
 from hugflow.requests.grammar import BadRowBudget
+from hugflow.requests.model import Identity
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
-from hugflow.stages.tree.manifest import VERSION, read_manifest, render_source, without_run
-from hugflow.statistics.figures import from_json, to_json
-from hugflow.store.atomic import write_if_changed, write_json
+from hugflow.stages.tree.manifest import (
+    Manifest,
+    ManifestAudio,
+    ManifestJson,
+    ManifestRows,
+    ManifestRun,
+    ManifestSettings,
+    ManifestSource,
+    read_manifest,
+    render_manifest,
+)
+from hugflow.statistics.figures import Statistics
+from hugflow.store.atomic import write_file, write_if_changed
 from hugflow.store.layout import DatasetState
 
 # By stage, `audio` and `metadata`, and by the shard's name.
@@ -90,38 +101,35 @@ def _find_failures(
                 yield shard.name, outcome
 
 
-def write_manifest(
-    build: Build, markers: Markers, budget: BadRowBudget
-) -> tuple[dict[str, Any], bool]:
+def write_manifest(build: Build, markers: Markers, budget: BadRowBudget) -> tuple[Manifest, bool]:
     """Write the card, then the manifest: what it says, and whether it said so before.
 
     budget: the bad rows that were allowed.
     """
     old = read_manifest(build.folder.manifest)
-    manifest = _compose_manifest(build, markers, budget)
-    manifest["statistics"] = _measure(build, manifest, old)
+    manifest = _compose_manifest(build, markers, budget, old)
     card = render_card(
-        build.plan,
-        description=build.request.description,
-        statistics=from_json(manifest["statistics"]),
+        build.plan, description=build.request.description, statistics=manifest.statistics
     )
     write_if_changed(build.folder.card, card)
-    if old is not None and without_run(old) == without_run(manifest):
+    if old is not None and old.has_same_rows(manifest):
         return old, True
-    write_json(build.folder.manifest, manifest)
+    write_file(build.folder.manifest, render_manifest(manifest))
     return manifest, False
 
 
-def _measure(build: Build, manifest: dict[str, Any], old: dict[str, Any] | None) -> dict[str, Any]:
-    """The statistics of the index; of an index that is the same, those that were found then."""
-    if old is not None and old.get("index") == manifest["index"]:
-        known: dict[str, Any] | None = old.get("statistics")
-        if known is not None and from_json(known) and known["rows"] == manifest["rows"]["made"]:
+def _find_statistics(
+    build: Build, index: Mapping[str, str], rows: int, old: Manifest | None
+) -> Statistics:
+    """The statistics of the index; of an index that has not changed, those of the old manifest."""
+    if old is not None and old.index == index:
+        known = old.statistics
+        if known is not None and known.rows == rows:
             return known
     # Not before there is something to measure: polars takes as long to load as all the rest.
     from hugflow.statistics.measure import plan_statistics
 
-    return to_json(plan_statistics(build.plan, build.folder))
+    return plan_statistics(build.plan, build.folder)
 
 
 def _render(failures: Iterable[tuple[str, RowFailed]]) -> str:
@@ -132,48 +140,48 @@ def _render(failures: Iterable[tuple[str, RowFailed]]) -> str:
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
-def _compose_manifest(build: Build, markers: Markers, budget: BadRowBudget) -> dict[str, Any]:
+def _compose_manifest(
+    build: Build, markers: Markers, budget: BadRowBudget, old: Manifest | None
+) -> Manifest:
+    """The manifest of a tree whose shards are all done. old: the one that is there by now."""
     plan = build.plan
     audio, metadata = markers["audio"].values(), markers["metadata"].values()
     made = sum(marker.rows for marker in metadata)
-    has_audio = plan.audio_column is not None
-    copied = sum(marker.copied for marker in audio)
-    return {
-        "version": VERSION,
-        "dataset": plan.dataset,
-        **({"sample": build.sample_rows} if build.sample_rows is not None else {}),
-        "request": {
-            name: getattr(plan.request, name) for name in ("hf_id", "subset", "split", "revision")
-        },
-        "commit": plan.commit,
-        "plan": plan.id,
-        "licence": plan.licence,
-        "columns": list(plan.columns),
-        "audio_column": plan.audio_column,
-        "text_column": plan.text_column,
-        "settings": {
-            "mp3_source": plan.request.mp3_source,
-            "max_bad_rows": budget,
-        },
-        "source": render_source(plan),
-        "rows": {
-            "planned": build.rows,
-            "made": made,
-            "failed": sum(len(marker.failed_rows) for marker in metadata),
-        },
-        "audio": {
-            "files": made if has_audio else 0,
-            "bytes": sum(marker.bytes for marker in audio),
-            "seconds": round(sum(marker.audio_seconds for marker in audio), 3),
-            "copied": copied,
-            "encoded": made - copied if has_audio else 0,
-        },
-        "json": {"files": made, "bytes": sum(marker.bytes for marker in metadata)},
-        "index": index_digests(markers),
-        "run": {
-            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "host": socket.gethostname(),
-            "hugflow": version("hugflow"),
-            "python": platform.python_version(),
-        },
-    }
+    index = index_digests(markers)
+    return Manifest(
+        dataset=plan.dataset,
+        sample=build.sample_rows,
+        request=Identity(
+            plan.request.hf_id, plan.request.subset, plan.request.split, plan.request.revision
+        ),
+        commit=plan.commit,
+        plan=plan.id,
+        licence=plan.licence,
+        columns=plan.columns,
+        audio_column=plan.audio_column,
+        text_column=plan.text_column,
+        settings=ManifestSettings(plan.request.mp3_source, budget),
+        source=ManifestSource.of(plan),
+        rows=ManifestRows(build.rows, made, sum(len(marker.failed_rows) for marker in metadata)),
+        audio=_count_audio(audio, made=made, has_audio=plan.audio_column is not None),
+        json=ManifestJson(made, sum(marker.bytes for marker in metadata)),
+        index=index,
+        statistics=_find_statistics(build, index, made, old),
+        run=ManifestRun(
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            host=socket.gethostname(),
+            hugflow=version("hugflow"),
+            python=platform.python_version(),
+        ),
+    )
+
+
+def _count_audio(markers: Collection[Marker], *, made: int, has_audio: bool) -> ManifestAudio:
+    copied = sum(marker.copied for marker in markers)
+    return ManifestAudio(
+        files=made if has_audio else 0,
+        bytes=sum(marker.bytes for marker in markers),
+        seconds=round(sum(marker.audio_seconds for marker in markers), 3),
+        copied=copied,
+        encoded=made - copied if has_audio else 0,
+    )

@@ -6,11 +6,11 @@ beside it, which are few and small or stand for a short time, are looked at file
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from hugflow.errors import StateUnreadable
 from hugflow.exports.registry import export_folders
@@ -19,7 +19,7 @@ from hugflow.ledger.markers import Marker, read_marker
 from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.plans import read_current_id, read_plan
 from hugflow.stages.tree.exchange import read_standing
-from hugflow.stages.tree.manifest import read_manifest
+from hugflow.stages.tree.manifest import Manifest, read_manifest
 from hugflow.store.layout import DatasetFolder, DatasetState, Places
 
 
@@ -72,16 +72,15 @@ def measure_dataset(places: Places, name: str) -> Measured:
     return sum(map(_measure_files, beside), measured)
 
 
-def measure_manifest(manifest: Mapping[str, Any]) -> Measured:
+def measure_manifest(manifest: Manifest) -> Measured:
     """The rows of a complete tree."""
-    rows, audio, metadata = manifest["rows"], manifest["audio"], manifest["json"]
     return Measured(
-        rows=rows["made"],
-        failed_rows=rows["failed"],
-        bytes=audio["bytes"] + metadata["bytes"],
-        seconds=audio["seconds"],
-        shards_done=manifest["source"]["files"],
-        files=audio["files"] + metadata["files"],
+        rows=manifest.rows.made,
+        failed_rows=manifest.rows.failed,
+        bytes=manifest.size_bytes,
+        seconds=manifest.audio.seconds,
+        shards_done=manifest.source.files,
+        files=manifest.audio.files + manifest.json.files,
     )
 
 

@@ -1,8 +1,6 @@
 """How each dataset stands: one answer for the command line, the UI and the sensor."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from hugflow.errors import StateUnreadable
 from hugflow.ledger.progress import Progress, Status, read_progress
@@ -10,7 +8,7 @@ from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_current_id, read_plan
 from hugflow.stages.standing.measure import Measured, measure_manifest, measure_plan
 from hugflow.stages.standing.stored import list_names
-from hugflow.stages.tree.manifest import read_manifest
+from hugflow.stages.tree.manifest import Manifest, read_manifest
 from hugflow.store.layout import Places
 from hugflow.store.links import is_linked
 from hugflow.store.locks import is_held
@@ -63,8 +61,8 @@ def read_status(places: Places, name: str, request: str | None = None) -> Datase
     is_linked_ = is_linked(link, folder.root)
     is_current = manifest is not None and plan is None
     if manifest is not None and is_current:
-        measured, total_rows = measure_manifest(manifest), manifest["rows"]["planned"]
-        commit, shards = manifest["commit"], manifest["source"]["files"]
+        measured, total_rows = measure_manifest(manifest), manifest.rows.planned
+        commit, shards = manifest.commit, manifest.source.files
     elif plan is not None:
         measured, total_rows = measure_plan(places, plan), plan.rows
         commit, shards = plan.commit, len(plan.shards)
@@ -95,13 +93,13 @@ def read_status(places: Places, name: str, request: str | None = None) -> Datase
         hours=round(measured.seconds / 3600, 3),
         location=str(folder.root) if folder.root.is_dir() else None,
         link=str(link) if manifest is not None and is_linked_ else None,
-        published_commit=manifest["commit"] if manifest is not None and is_linked_ else None,
+        published_commit=manifest.commit if manifest is not None and is_linked_ else None,
         error=progress.error if is_failed and progress is not None else None,
     )
 
 
 def _read_plan_beside(
-    places: Places, name: str, manifest: Mapping[str, Any] | None
+    places: Places, name: str, manifest: Manifest | None
 ) -> tuple[str | None, Plan | None]:
     """The id of the plan in force, and the plan itself unless it is the one of the manifest.
 
@@ -109,7 +107,7 @@ def _read_plan_beside(
     """
     try:
         plan_id = read_current_id(places, name)
-        if plan_id is None or (manifest is not None and manifest["plan"] == plan_id):
+        if plan_id is None or (manifest is not None and manifest.plan == plan_id):
             return plan_id, None
         plan = read_plan(places, name, plan_id)
     except StateUnreadable:

@@ -7,7 +7,7 @@ from hugflow.errors import StateUnreadable
 from hugflow.requests.model import Identity
 from hugflow.shards.plans import read_current_plan
 from hugflow.stages.standing.removal_records import removed_names
-from hugflow.stages.tree.manifest import load_manifest, manifest_identity
+from hugflow.stages.tree.manifest import read_manifest_name
 from hugflow.store.layout import Places
 
 
@@ -34,8 +34,8 @@ def read_identity(places: Places, name: str) -> Identity | None:
 
     Only an answer that leads back to this very name counts.
     """
-    manifest = load_manifest(places.dataset(name).manifest)
-    found = manifest_identity(manifest) if manifest is not None else _planned_identity(places, name)
+    named = read_manifest_name(places.dataset(name).manifest)
+    found = named.identity if named is not None else _planned_identity(places, name)
     return found if found is not None and found.name == name else None
 
 

@@ -53,7 +53,7 @@ def find_tree(places: Places, plan: Plan, chosen: DatasetFolder) -> DatasetFolde
     """Where the tree that was chosen lies by now: another run may have put it in its place."""
     main = places.dataset(plan.dataset)
     manifest = read_manifest(main.manifest) if chosen != main else None
-    return main if manifest is not None and manifest["plan"] == plan.id else chosen
+    return main if manifest is not None and manifest.plan == plan.id else chosen
 
 
 def refuse_linked_folders(places: Places, folder: DatasetFolder) -> None:
@@ -83,7 +83,7 @@ def read_standing(places: Places, name: str, plan_id: str) -> str | None:
     folder = places.dataset(name)
     manifest = read_manifest(folder.manifest)
     if manifest is not None:
-        return str(manifest["plan"])
+        return manifest.plan
     if not _has_rows(folder):
         return None
     path = _standing_path(places, name)

@@ -16,110 +16,214 @@ the object `run`:
       "audio": {"files": 998, "bytes": 765432, "seconds": 3600.5, "copied": 0, "encoded": 998},
       "json": {"files": 998, "bytes": 345678},
       "index": {"index/00000-of-00002.parquet": "<sha256>"},
-      "statistics": {...},                  see hugflow.statistics.figures
-      "run": {"finished_at": "...", "host": "...", "hugflow": "0.1.0"}
+      "run": {"finished_at": "...", "host": "...", "hugflow": "0.1.0", "python": "3.11.4"},
+      "statistics": {...}                   see hugflow.statistics.figures
     }
 
 `source.commit` is where the files were read. Where they are the Hub's conversion to parquet, it is
-another one than `commit`, and `source.ref` tells so: `refs/convert/parquet`.
+another commit than `commit`, and `source.ref` says so: `refs/convert/parquet`.
+
+Keys that a later version adds are passed over; fields with a default here are absent in what
+earlier versions wrote.
 """
 
-import json
-import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, PlainSerializer
 
 from hugflow.clients.repository import CONVERTED_REF
+from hugflow.requests.grammar import BadRowBudget
 from hugflow.requests.model import Identity
 from hugflow.shards.plan import Plan
-from hugflow.store.atomic import is_file, read_file
+from hugflow.statistics.figures import Statistics, from_json, to_json
+from hugflow.store.atomic import is_file
 from hugflow.store.layout import Places
 from hugflow.store.links import is_linked
+from hugflow.store.records import RecordForm
 
-VERSION = 1
 # Beyond what anybody publishes; a byte is held for each while a tree is verified.
 MOST_ROWS = 1_000_000_000
-_PLAN_ID = re.compile(r"[0-9a-f]{16}")
+
+_Count = Annotated[int, Field(ge=0)]
+_PlanId = Annotated[str, Field(pattern=r"\A[0-9a-f]{16}\z")]
 
 
-def read_manifest(path: Path) -> dict[str, Any] | None:
-    """The manifest, or None when the dataset is not complete or its manifest cannot be used."""
-    manifest = load_manifest(path)
-    return manifest if manifest is not None and find_misfit(manifest) is None else None
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+def _to_statistics(value: Any) -> Statistics | None:
+    return value if isinstance(value, Statistics) else from_json(value)
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestSettings:
+    """The settings that rows were made by. max_bad_rows: the budget that was in force."""
+
+    mp3_source: str
+    max_bad_rows: BadRowBudget
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestSource:
+    """The published files. ref: where they are not the dataset's own."""
+
+    files: _Count
+    bytes: _Count
+    commit: str | None = None
+    ref: Annotated[str | None, Field(exclude_if=_is_none)] = None
+
+    @classmethod
+    def of(cls, plan: Plan) -> "ManifestSource":
+        """The files that a plan reads."""
+        ref = CONVERTED_REF if plan.is_converted else None
+        return cls(len(plan.shards), plan.source_bytes, plan.files_commit, ref)
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRows:
+    """How many rows there are."""
+
+    planned: Annotated[int, Field(ge=0, le=MOST_ROWS)]
+    made: _Count
+    failed: _Count
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestAudio:
+    """The MP3s: how many, how long, and how they came about."""
+
+    files: _Count
+    bytes: _Count
+    # Of no MP3s it is the whole number 0, and stays so.
+    seconds: int | float
+    copied: _Count
+    encoded: _Count
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestJson:
+    """The JSON files of the rows."""
+
+    files: _Count
+    bytes: _Count
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRun:
+    """The run that completed the dataset; None where an earlier version did not say."""
+
+    finished_at: str | None = None
+    host: str | None = None
+    hugflow: str | None = None
+    python: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The manifest of a complete tree; see the module for each field.
+
+    Raises ValueError for a name that is not the one of its request.
+    """
+
+    dataset: str
+    sample: Annotated[int | None, Field(exclude_if=_is_none)] = None
+    request: Identity
+    commit: str
+    plan: _PlanId
+    licence: str | None
+    columns: tuple[str, ...]
+    audio_column: str | None
+    text_column: str | None
+    settings: ManifestSettings
+    source: ManifestSource
+    rows: ManifestRows
+    audio: ManifestAudio
+    json: ManifestJson
+    index: Mapping[str, str]
+    run: ManifestRun
+    statistics: Annotated[
+        Statistics | None,
+        BeforeValidator(_to_statistics),
+        PlainSerializer(lambda found: None if found is None else to_json(found)),
+    ] = None
+
+    def __post_init__(self) -> None:
+        """Refuse a name that is not the one of the request."""
+        if self.request.name != self.dataset:
+            raise ValueError(f"it is one of {self.dataset!r}, with the request of another dataset")
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all MP3 and JSON files."""
+        return self.audio.bytes + self.json.bytes
+
+    @property
+    def hours(self) -> float:
+        """Length of all MP3s, not rounded."""
+        return self.audio.seconds / 3600
+
+    def has_same_rows(self, other: "Manifest") -> bool:
+        """Whether both say the same but for the run that wrote them."""
+        return replace(self, run=other.run) == other
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestName:
+    """Whose manifest it is, which is known of a damaged one too. request: whatever the file holds."""
+
+    dataset: str
+    request: Any = None
+
+    @property
+    def identity(self) -> Identity | None:
+        """The dataset that is named; None where name and request do not agree."""
+        try:
+            identity = Identity(**self.request)
+            return identity if identity.name == self.dataset else None
+        except (TypeError, AttributeError):
+            return None
+
+
+_MEND = "sync the request again: the manifest is written again from ledger and index"
+MANIFEST = RecordForm(Manifest, "the manifest", version=1, mend=_MEND)
+_NAME = RecordForm(ManifestName, "the manifest", version=1, mend=_MEND)
+
+
+def read_manifest(path: Path) -> Manifest | None:
+    """The manifest; None when the dataset is not complete, or its manifest cannot be used.
+
+    A link to a manifest elsewhere is none.
+    """
+    return MANIFEST.read(path) if _is_file(path) else None
+
+
+def read_manifest_name(path: Path) -> ManifestName | None:
+    """Whose manifest it is; None where the file does not say so."""
+    return _NAME.read(path) if _is_file(path) else None
+
+
+def render_manifest(manifest: Manifest) -> str:
+    """The text of the file."""
+    return MANIFEST.render(manifest)
 
 
 def is_published_as(places: Places, plan: Plan) -> bool:
-    """Whether manifest and link of a dataset stand, and speak of this plan."""
+    """Whether a dataset has manifest and link, and the manifest names this plan."""
     folder = places.dataset(plan.dataset)
     manifest = read_manifest(folder.manifest)
     return (
         manifest is not None
-        and manifest["plan"] == plan.id
+        and manifest.plan == plan.id
         and is_linked(places.link(plan.dataset), folder.root)
     )
 
 
-def load_manifest(path: Path) -> dict[str, Any] | None:
-    """What stands in the file, whether it can be used or not; None where it is no manifest.
-
-    One that lies elsewhere, and is linked to, is none.
-    """
+def _is_file(path: Path) -> bool:
     try:
-        value = json.loads(read_file(path)) if is_file(path) else None
-    except (OSError, ValueError, RecursionError):
-        return None
-    if not isinstance(value, dict) or value.get("version") != VERSION:
-        return None
-    return value
-
-
-def find_misfit(manifest: Mapping[str, Any], name: str | None = None) -> str | None:
-    """Why a manifest cannot be used; None when it has the shape of one.
-
-    name: of the dataset that it has to be of.
-    """
-    try:
-        if name is not None and manifest["dataset"] != name:
-            return f"it is the manifest of {manifest['dataset']!r}"
-        counts = [manifest["rows"][key] for key in ("planned", "made", "failed")]
-        counts += [manifest["audio"][key] for key in ("files", "bytes", "copied", "encoded")]
-        counts += [manifest[part][key] for part in ("json", "source") for key in ("files", "bytes")]
-        is_sound = (
-            manifest_identity(manifest) is not None
-            and "audio_column" in manifest
-            and isinstance(manifest["commit"], str)
-            and bool(_PLAN_ID.fullmatch(manifest["plan"]))
-            and isinstance(manifest["run"], dict)
-            and isinstance(manifest["audio"]["seconds"], int | float)
-            and all(type(count) is int and count >= 0 for count in counts)
-            and manifest["rows"]["planned"] <= MOST_ROWS
-            and all(isinstance(digest, str) for digest in manifest["index"].values())
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        return f"it is damaged: {type(error).__name__}: {error}"
-    return None if is_sound else "it is damaged: a value has another type than it should"
-
-
-def manifest_identity(manifest: Mapping[str, Any]) -> Identity | None:
-    """The identity that a manifest names; None where it is not the one of its dataset's name."""
-    try:
-        identity = Identity(**manifest["request"])
-        return identity if identity.name == manifest["dataset"] else None
-    except (KeyError, TypeError, AttributeError):
-        return None
-
-
-def without_run(manifest: dict[str, Any]) -> dict[str, Any]:
-    """What of a manifest is the same for the same rows."""
-    return {key: value for key, value in manifest.items() if key != "run"}
-
-
-def render_source(plan: Plan) -> dict[str, Any]:
-    """The object `source`: which files the rows came from, and of which commit they are."""
-    source = {
-        "files": len(plan.shards),
-        "bytes": plan.source_bytes,
-        "commit": plan.files_commit,
-    }
-    return {**source, "ref": CONVERTED_REF} if plan.is_converted else source
+        return is_file(path)
+    except OSError:
+        return False

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -196,8 +197,8 @@ def test_the_durations_of_the_whole_are_read_once_for_all_its_shards_and_again_w
         for shard in build.plan.shards:
             processed_materialization(build, shard, published.manifest)
     assert [len(files) for files in drawn] == [3]
-    changed = {**published.manifest["index"], "index/00000-of-00003.parquet": "another"}
-    processed_materialization(build, shard, published.manifest | {"index": changed})
+    changed = {**published.manifest.index, "index/00000-of-00003.parquet": "another"}
+    processed_materialization(build, shard, replace(published.manifest, index=changed))
     assert len(drawn) == 2
 
 

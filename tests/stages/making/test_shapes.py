@@ -11,6 +11,7 @@ from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
 from hugflow.stages.making.repository_clips import repository_path
 from hugflow.stages.sync import ShardsFailed, sync_dataset
+from hugflow.stages.tree.manifest import ManifestRows
 from hugflow.testing.faults import Match, Status
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
@@ -41,11 +42,7 @@ def test_every_row_of_a_shape_becomes_an_mp3_of_its_length(
 ):
     publish_shape(hub, shape)
     build = open_for(f"shapes/{shape}")
-    assert sync_dataset(build).published.manifest["rows"] == {
-        "planned": 4,
-        "made": 4,
-        "failed": 0,
-    }
+    assert sync_dataset(build).published.manifest.rows == ManifestRows(4, 4, 0)
     for row in read_rows_json(build.folder).values():
         sound = soundfile.info(mp3_of(build, row))
         assert (sound.frames, sound.samplerate, sound.channels) == (CLIP_S * RATE_HZ, RATE_HZ, 1)
@@ -54,7 +51,7 @@ def test_every_row_of_a_shape_becomes_an_mp3_of_its_length(
 def test_of_the_eight_row_case_six_are_made_and_two_are_named(hub: LoopbackHub, open_for: OpenFor):
     publish_shape(hub, "mixed")
     build = open_for("shapes/mixed", max_bad_rows="25%")
-    assert sync_dataset(build).published.manifest["rows"]["made"] == 6
+    assert sync_dataset(build).published.manifest.rows.made == 6
     codes = {failure["row"]: failure["code"] for failure in read_failures(build.folder)}
     assert codes == {5: "audio_unsupported", 6: "audio_empty"}
 
@@ -156,7 +153,7 @@ def test_a_hub_that_goes_down_between_clips_fails_no_row(hub: LoopbackHub, open_
     assert failed.value.exit_code == 7
     # Those before it are made, and are not made again.
     assert sorted(read_rows_json(build.folder)) == [0, 1, 2]
-    assert sync_dataset(build).published.manifest["rows"]["failed"] == 0
+    assert sync_dataset(build).published.manifest.rows.failed == 0
 
 
 def test_a_dataset_of_which_not_one_clip_can_be_made_says_so(hub: LoopbackHub, open_for: OpenFor):

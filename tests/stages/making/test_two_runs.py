@@ -125,7 +125,7 @@ def test_taking_a_line_out_of_a_request_goes_back_to_the_setting(
     publish_speech(hub, "runs/line", rows=2, shards=1, seconds=0.2, container="mp3")
     sync_dataset(open_for("runs/line", mp3_source="reencode"))
     back = sync_dataset(open_for("runs/line"))
-    assert back.published.manifest["audio"]["copied"] == 2
+    assert back.published.manifest.audio.copied == 2
     later = open_for("runs/line", replace(Options(), mp3_source="reencode"))
     assert sync_dataset(later).was_complete
 
@@ -140,7 +140,9 @@ def test_statistics_of_another_number_of_rows_are_measured_anew(
     path.write_text(
         path.read_text().replace('"statistics": {\n    "rows": 4', '"statistics": {\n    "rows": 0')
     )
-    assert sync_dataset(build).published.manifest["statistics"]["rows"] == 4
+    statistics = sync_dataset(build).published.manifest.statistics
+    assert statistics is not None
+    assert statistics.rows == 4
 
 
 def test_rows_in_flight_are_fewer_where_they_are_large():

@@ -38,7 +38,7 @@ def test_the_json_of_rows_of_text_is_foretold_closely(
     build = open_for(f"estimate/{column}", text_column=column)
     estimated = estimate(build)
     made = sync_dataset(build).published.manifest
-    assert estimated.json_bytes == pytest.approx(made["json"]["bytes"], rel=0.2)
+    assert estimated.json_bytes == pytest.approx(made.json.bytes, rel=0.2)
 
 
 def test_as_many_files_are_foretold_as_there_are_then(hub: LoopbackHub, open_for: OpenFor):
@@ -96,7 +96,7 @@ def test_a_complete_dataset_is_measured_and_the_hub_is_not_asked(
     hub.clear_requests()
     measured = estimate(build)
     assert (measured.basis, measured.peak_bytes, measured.eta_s) == ("measured", 0, 0)
-    assert measured.mp3_bytes == made["audio"]["bytes"]
+    assert measured.mp3_bytes == made.audio.bytes
     assert not hub.requests
     # What was foretold is kept, to be held against what came of it.
     assert read_estimate(build.places, build.plan) == foretold

@@ -48,7 +48,7 @@ def test_a_complete_dataset_is_measured_to_the_byte_and_the_file(
     assert (measured.rows, measured.failed_rows, measured.shards_done) == (6, 0, 2)
     assert measured.all_bytes == disk_bytes(build.folder.root) == measure_storage(places)
     assert measured.files == disk_files(build.folder.root)
-    assert measured.seconds == manifest["audio"]["seconds"] > 0.9
+    assert measured.seconds == manifest.audio.seconds > 0.9
 
 
 @pytest.mark.parametrize("publish", [publish_speech, publish_text])

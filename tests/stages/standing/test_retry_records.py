@@ -124,7 +124,7 @@ def test_a_repository_that_is_withdrawn_while_it_is_read_fails_no_row(
     with hub.faults(gone, when=ASKED, times=None), pytest.raises(ShardsFailed) as failed:
         sync_dataset(build)
     assert failed.value.exit_code == RequestInvalid.exit_code
-    assert sync_dataset(build).published.manifest["rows"]["failed"] == 0
+    assert sync_dataset(build).published.manifest.rows.failed == 0
 
 
 def test_the_gate_says_which_codes_and_quotes_the_first_row(hub: LoopbackHub, open_for: OpenFor):

@@ -89,7 +89,7 @@ def test_another_treatment_of_mp3s_makes_every_clip_anew(hub: LoopbackHub, open_
     clips = stem_inodes(old.folder.audio)
     synced = sync_dataset(open_for("trees/anew", mp3_source="reencode"))
     assert not set(stem_inodes(old.folder.audio).values()) & set(clips.values())
-    assert synced.published.manifest["audio"]["encoded"] == 3
+    assert synced.published.manifest.audio.encoded == 3
 
 
 def test_fields_that_alter_no_row_keep_plan_and_tree(hub: LoopbackHub, open_for: OpenFor):
@@ -151,7 +151,7 @@ def test_an_update_where_nothing_changed_but_the_commit_fetches_nothing(
     synced = sync_dataset(build)
     assert downloads(hub) == 0
     assert synced.new_rows == 0
-    assert synced.published.manifest["commit"] == commit
+    assert synced.published.manifest.commit == commit
     assert read_manifest(old.folder.manifest) == synced.published.manifest
 
 

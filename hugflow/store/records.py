@@ -1,0 +1,179 @@
+"""Small state files of ours as typed values: one form for each kind of record.
+
+A record is a frozen dataclass; its file is one strict JSON object:
+
+    {"version": 1, "asked_at": "2026-11-22T01:02:03.123456+00:00"}
+
+    version: of the form; absent where the form has none
+    crc32: of all the rest, where the form asks for it
+
+A file is damaged when it is no file, is not UTF-8, is longer than its form allows, ends early,
+nests too deeply, has a key twice, a number that JSON or a computer has no room for, or a field of
+another type. An unknown key is passed over, and an absent one takes its default, so that a later
+optional key needs no new version; a version rises only when an earlier Hugflow would make other
+rows by the file.
+"""
+
+import json
+import math
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, PlainSerializer, TypeAdapter, ValidationError
+
+from hugflow.errors import StateUnreadable
+from hugflow.redact import in_a_line
+from hugflow.store.atomic import read_file, write_file, write_view
+
+T = TypeVar("T")
+
+MOST_BYTES = 64 << 20
+# What a signed number of eight bytes holds, as files' times in ns do.
+_LARGEST = 1 << 63
+_MOST_SHOWN = 200
+
+# A moment, which every record writes in one way: UTC, as `isoformat` has it.
+Moment = Annotated[
+    AwareDatetime,
+    AfterValidator(lambda at: at.astimezone(UTC)),
+    PlainSerializer(lambda at: at.astimezone(UTC).isoformat(), return_type=str),
+]
+
+
+@dataclass(frozen=True)
+class RecordForm(Generic[T]):
+    """How records of one kind lie in files.
+
+    kind: the dataclass. what: the kind in words, such as "the marker". version: the latest that can
+    be read; None where the file has no such key. mend: what to do about a damaged one. is_summed:
+    the file ends with a CRC-32 of itself. most_bytes: a longer file is damaged.
+    """
+
+    kind: type[T]
+    what: str
+    version: int | None
+    mend: str
+    is_summed: bool = False
+    most_bytes: int = MOST_BYTES
+
+    def read(self, path: Path) -> T | None:
+        """The record in a file; None where there is none, or it cannot be read."""
+        try:
+            return self.parse(read_file(path, self.most_bytes))
+        except (OSError, ValueError):
+            return None
+
+    def find(self, path: Path) -> T | None:
+        """The record in a file; None where there is no file. Raises as `require` does."""
+        try:
+            return self.parse(read_file(path, self.most_bytes))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._unreadable(path, error.strerror or str(error)) from error
+        except ValueError as error:
+            raise self._unreadable(path, str(error)) from error
+
+    def require(self, path: Path) -> T:
+        """The record in a file. Raises StateUnreadable, with the path, where there is none."""
+        record = self.find(path)
+        if record is None:
+            raise self._unreadable(path, "there is no such file")
+        return record
+
+    def parse(self, data: bytes | str) -> T:
+        """The record that a text holds; raises ValueError, which says what is wrong with it."""
+        content = _parse_strictly(data)
+        if not isinstance(content, dict):
+            raise ValueError("it is no JSON object")
+        if self.version is not None:
+            version = content.pop("version", None)
+            if type(version) is not int or not 1 <= version <= self.version:
+                raise ValueError(f"it has version {version!r:.40}, not {self.version}")
+        if self.is_summed and content.pop("crc32", None) != _crc(content):
+            raise ValueError("its checksum is another one")
+        try:
+            return self._adapter.validate_json(data, strict=True)
+        except ValidationError as error:
+            raise ValueError(_describe(error)) from None
+
+    def render(self, record: T) -> str:
+        """The record as the text of its file."""
+        content: dict[str, Any] = self._adapter.dump_python(record, mode="json")
+        if self.is_summed:
+            content["crc32"] = _crc(content)
+        if self.version is not None:
+            content = {"version": self.version, **content}
+        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def write(self, path: Path, record: T) -> None:
+        """Write a record whole, and bring it to the disk."""
+        write_file(path, self.render(record))
+
+    def write_view(self, path: Path, record: T) -> None:
+        """Write a record whole that several processes may write at once, and that may be lost."""
+        write_view(path, self.render(record))
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[T]:
+        return TypeAdapter(self.kind)
+
+    def _unreadable(self, path: Path, why: str) -> StateUnreadable:
+        return StateUnreadable(f"{self.what} {path} cannot be read", why=why, mend=self.mend)
+
+
+def _parse_strictly(data: bytes | str) -> Any:
+    """A JSON value; raises ValueError for what a lenient reader would let pass."""
+    try:
+        return json.loads(
+            data.decode("utf-8") if isinstance(data, bytes) else data,
+            object_pairs_hook=_to_object,
+            parse_constant=_refuse_constant,
+            parse_float=_to_float,
+            parse_int=_to_int,
+        )
+    except RecursionError:
+        raise ValueError("it nests too deeply") from None
+
+
+def _to_object(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {in_a_line(key, 40)!r} comes twice")
+        found[key] = value
+    return found
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def _to_float(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits[:40]} is too large a number")
+    return number
+
+
+def _to_int(digits: str) -> int:
+    # Text of a million digits takes minutes to become a number.
+    if len(digits) > 20 or not -_LARGEST <= int(digits) < _LARGEST:
+        raise ValueError(f"{digits[:40]} is too large a number")
+    return int(digits)
+
+
+def _crc(content: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(content, sort_keys=True).encode())
+
+
+def _describe(error: ValidationError) -> str:
+    """The first thing that is wrong: `rows.made: Input should be a valid integer`."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    return in_a_line(f"{where}: {first['msg']}" if where else first["msg"], _MOST_SHOWN)
