@@ -17,7 +17,7 @@ import dagster as dg
 
 from hugflow.errors import HugflowError
 from hugflow.project_requests import read_requests
-from hugflow.requests.catalog import Asked, Catalog, read_catalog
+from hugflow.requests.catalog import ArrivalOnMain, Catalog, read_catalog
 from hugflow.requests.collect import AddFile, RequestSet
 from hugflow.requests.problems import show_path
 from hugflow.settings import ProjectSettings
@@ -74,7 +74,7 @@ def load_definitions(project: ProjectSettings) -> dg.Definitions:
 
 
 def build_or_skip(
-    file: AddFile, asked: Asked | None, github_url: str | None
+    file: AddFile, asked: ArrivalOnMain | None, github_url: str | None
 ) -> list[dg.AssetsDefinition]:
     """Give the assets of one request; none, and a word in the log, where that fails.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hugflow.ci.event import PullEvent
 from hugflow.clients.github import GitHub
-from hugflow.clients.github_replies import Verdict
+from hugflow.clients.github_replies import CheckVerdict
 from hugflow.clients.pulls import fetch_pull, fetch_verdicts, merge_pull
 from hugflow.clients.services import ServiceRefused
 from hugflow.errors import HugflowError
@@ -79,7 +79,7 @@ def _try_to_merge(github: GitHub, event: PullEvent, run_id: str | None) -> "_Mer
         return error.why
 
 
-def _is_ours(verdict: Verdict, run_id: str | None) -> bool:
+def _is_ours(verdict: CheckVerdict, run_id: str | None) -> bool:
     """Whether it is our own, or that of the workflow run that we are a part of."""
     if verdict.name == CHECK_NAME:
         return True

@@ -8,7 +8,7 @@ from datetime import datetime
 from hugflow.amounts import human_bytes
 from hugflow.clients.hub import Hub
 from hugflow.errors import HugflowError, RequestInvalid
-from hugflow.notify.conversation import Facts, Line
+from hugflow.notify.conversation import Line, PlanFacts
 from hugflow.notify.lines import to_lines
 from hugflow.notify.notices import Failure, Notice
 from hugflow.removal.remove import Removal, plan_removal
@@ -66,7 +66,7 @@ class Planner:
     def plan(self, requests: RequestSet) -> Proposal:
         """Plan every request; what is wrong with one keeps no other from being planned."""
         proposal = Proposal()
-        facts: dict[str, Facts] = {}
+        facts: dict[str, PlanFacts] = {}
         notices: dict[str, Notice] = {}
         for problem in requests.problems:
             proposal.failed.setdefault(problem.path, _refusal(problem))
@@ -100,7 +100,7 @@ class Planner:
             proposal.lines.append(told_line)
         return proposal
 
-    def _plan_add(self, request: AddRequest) -> tuple[Build, Facts]:
+    def _plan_add(self, request: AddRequest) -> tuple[Build, PlanFacts]:
         open_it = open_build if self.is_binding else foresee_build
         build = open_it(request, self.places, self.hub, self.options)
         estimated: Estimate | None = None

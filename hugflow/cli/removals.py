@@ -119,7 +119,7 @@ class _Asked:
 def _remove(
     asked: _Asked, *, is_agreed: bool, is_dry_run: bool, as_json: bool, wait_s: float
 ) -> None:
-    from hugflow.removal.remove import Order, plan_removal, remove_dataset
+    from hugflow.removal.remove import RemovalOrder, plan_removal, remove_dataset
     from hugflow.removal.uses import refuse_used
 
     file, identity, places = asked.file, asked.identity, asked.project.places
@@ -139,7 +139,7 @@ def _remove(
         return
     if not is_agreed:
         _ask(removal.name)
-    order = Order(
+    order = RemovalOrder(
         by=this_user(),
         at=datetime.now(UTC),
         reason=asked.request.reason if isinstance(asked.request, RemoveRequest) else None,

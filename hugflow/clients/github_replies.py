@@ -93,7 +93,7 @@ class CheckRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CheckVerdict:
     """What one check or status says of a commit; url: where it is told more of."""
 
     name: str
@@ -131,18 +131,18 @@ def read_check_runs(reply: Reply) -> list[CheckRun]:
     return _read(reply, lambda value: [_to_check_run(each) for each in _list(value["check_runs"])])
 
 
-def read_check_verdicts(reply: Reply) -> list[Verdict]:
+def read_check_verdicts(reply: Reply) -> list[CheckVerdict]:
     """What a page of check runs says."""
     return _read(reply, lambda value: [_to_verdict(each) for each in _list(value["check_runs"])])
 
 
-def read_status_verdicts(reply: Reply) -> list[Verdict]:
+def read_status_verdicts(reply: Reply) -> list[CheckVerdict]:
     """What the latest status of each context says."""
     words: dict[str, Literal["good", "bad", "pending"]] = {"success": "good", "pending": "pending"}
     return _read(
         reply,
         lambda value: [
-            Verdict(
+            CheckVerdict(
                 _text(each["context"]),
                 words.get(each["state"], "bad"),
                 str(each.get("target_url") or ""),
@@ -219,12 +219,12 @@ def _to_check_run(value: Any) -> CheckRun:
     return CheckRun(int(value["id"]), str(value.get("external_id") or ""), user)
 
 
-def _to_verdict(value: Any) -> Verdict:
+def _to_verdict(value: Any) -> CheckVerdict:
     word: Literal["good", "bad", "pending"] = "pending"
     if value["status"] == "completed":
         # https://docs.github.com/rest/checks/runs: these alone let a required check pass.
         word = "good" if value["conclusion"] in ("success", "neutral", "skipped") else "bad"
-    return Verdict(_text(value["name"]), word, str(value.get("details_url") or ""))
+    return CheckVerdict(_text(value["name"]), word, str(value.get("details_url") or ""))
 
 
 def _to_pull(value: Any) -> Pull:

@@ -15,7 +15,7 @@ from hugflow.clients.git import (
 from hugflow.clients.git_program import READ_TIMEOUT_S, run_git
 from hugflow.clients.remote import Remote
 from hugflow.errors import HugflowError
-from hugflow.requests.catalog import Asked, Catalog
+from hugflow.requests.catalog import ArrivalOnMain, Catalog
 from hugflow.requests.folder import REQUESTS_FOLDER
 from hugflow.requests.read import request_kind
 
@@ -97,10 +97,10 @@ def fetch_commits(
     return found
 
 
-def _to_asked(since: str, together: int, commit: Commit | None) -> Asked:
+def _to_asked(since: str, together: int, commit: Commit | None) -> ArrivalOnMain:
     if commit is None:
-        return Asked(since, together)
-    return Asked(since, together, commit.id, commit.author, commit.email, commit.title)
+        return ArrivalOnMain(since, together)
+    return ArrivalOnMain(since, together, commit.id, commit.author, commit.email, commit.title)
 
 
 def _parse_log(told: str) -> list[tuple[str, Commit]]:

@@ -13,8 +13,8 @@ from hugflow.clients.github_calls import (
 )
 from hugflow.clients.github_replies import (
     ChangedFile,
+    CheckVerdict,
     Pull,
-    Verdict,
     read_check_verdicts,
     read_content,
     read_files,
@@ -76,7 +76,7 @@ def fetch_file(github: GitHub, repository: str, path: str, ref: str) -> bytes:
     return data
 
 
-def fetch_verdicts(github: GitHub, repository: str, sha: str) -> list[Verdict]:
+def fetch_verdicts(github: GitHub, repository: str, sha: str) -> list[CheckVerdict]:
     """What every check and status says of a commit, the latest of each name.
 
     Raises ServiceRefused where the token may not read the ones or the others.

@@ -22,7 +22,7 @@ class NoAnswer(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServiceReply:
     """A status and what came with it; `body` is {} when it is no JSON object."""
 
     status: int
@@ -35,7 +35,7 @@ def ask(
     token: str | None = None,
     method: str = "GET",
     parameters: dict[str, str] | None = None,
-) -> Answer:
+) -> ServiceReply:
     """Ask once; raises NoAnswer."""
     # It takes a moment to import, and `--offline` needs none of it.
     import httpx2
@@ -53,7 +53,7 @@ def ask(
                 body += chunk
                 if len(body) > LARGEST_ANSWER_BYTES:
                     break
-            return Answer(response.status_code, _read_object(bytes(body)))
+            return ServiceReply(response.status_code, _read_object(bytes(body)))
     except httpx2.TimeoutException:
         raise NoAnswer(f"it does not answer within {LONGEST_ANSWER_S:.0f} s") from None
     except httpx2.ConnectError as error:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hugflow.ci.checkout import find_inside
-from hugflow.doctor.asking import Answer, NoAnswer, ask, shown_host
+from hugflow.doctor.asking import NoAnswer, ServiceReply, ask, shown_host
 from hugflow.doctor.findings import Finding, Patient, ok, problem, warning
 from hugflow.settings import ProjectSettings
 
@@ -116,7 +116,7 @@ def _read_hub_login() -> str | None:
     return get_token()
 
 
-def _judge_hub_token(answer: Answer, *, has_token: bool) -> Finding:
+def _judge_hub_token(answer: ServiceReply, *, has_token: bool) -> Finding:
     check, make = "hub token", "https://huggingface.co/settings/tokens"
     if not has_token:
         mend = f"for private and gated datasets set HF_TOKEN to a token from {make}"
@@ -135,7 +135,7 @@ def _judge_hub_token(answer: Answer, *, has_token: bool) -> Finding:
 
 
 def _judge_github(
-    answer: Answer, project: ProjectSettings, *, has_token: bool
+    answer: ServiceReply, project: ProjectSettings, *, has_token: bool
 ) -> Iterator[Finding]:
     settings = project.settings
     repository = settings.github_repository
@@ -160,7 +160,7 @@ def _judge_github(
         yield _judge_merging(answer, repository, has_token=has_token)
 
 
-def _judge_merging(answer: Answer, repository: str, *, has_token: bool) -> Finding:
+def _judge_merging(answer: ServiceReply, repository: str, *, has_token: bool) -> Finding:
     mend = "give GITHUB_TOKEN write access to contents and pull requests, or set AUTO_MERGE=false"
     if not has_token:
         return problem(

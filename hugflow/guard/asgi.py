@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hugflow.guard.rules import COOKIE, LOGIN, Asked, Refusal, Rules
+from hugflow.guard.rules import COOKIE, LOGIN, Refusal, Rules, WebRequest
 
 LARGEST_FORM_BYTES: Final = 4096
 _PAGE: Final = """<!doctype html>
@@ -71,15 +71,15 @@ class Guard:
         await send({"type": "http.response.body", "body": b""})
 
 
-def _is_login(asked: Asked) -> bool:
+def _is_login(asked: WebRequest) -> bool:
     return asked.method == "POST" and asked.path == LOGIN
 
 
-def _read(scope: Scope) -> Asked:
+def _read(scope: Scope) -> WebRequest:
     headers: defaultdict[str, list[str]] = defaultdict(list)
     for name, value in scope["headers"]:
         headers[name.decode("latin-1").lower()].append(value.decode("latin-1"))
-    return Asked(
+    return WebRequest(
         method=scope.get("method", "GET"),
         path=scope["path"],
         query=scope.get("query_string", b"").decode("latin-1"),

@@ -24,7 +24,7 @@ LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class WebRequest:
     """What the rules look at. headers: by their lower-case names; of one that comes twice, all."""
 
     method: str
@@ -55,7 +55,7 @@ class Rules:
     hosts: frozenset[str]
     token: str | None = None
 
-    def judge(self, asked: Asked) -> Refusal | None:
+    def judge(self, asked: WebRequest) -> Refusal | None:
         """Why a question is refused; None where it may pass."""
         host = (asked.header("host") or "").lower()
         if host not in self.hosts:
@@ -77,7 +77,7 @@ class Rules:
         """Whether a text is the token; takes as long for every text."""
         return self.token is not None and hmac.compare_digest(text.encode(), self.token.encode())
 
-    def _is_own(self, asked: Asked, host: str) -> bool:
+    def _is_own(self, asked: WebRequest, host: str) -> bool:
         """Whether the question comes from a page of ours, from the address bar, or from a program."""
         if any(len(asked.headers.get(name, ())) > 1 for name in ("origin", *_FETCH)):
             return False
@@ -90,7 +90,7 @@ class Rules:
         # A link on another page may lead here, as long as it only opens a page.
         return asked.header("sec-fetch-mode") == "navigate" and asked.method in READING
 
-    def _has_token(self, asked: Asked) -> bool:
+    def _has_token(self, asked: WebRequest) -> bool:
         bearer = (asked.header("authorization") or "").partition(" ")
         if bearer[0].lower() == "bearer" and self.is_token(bearer[2].strip()):
             return True

@@ -37,7 +37,7 @@ class PullRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class PlanFacts:
     """What is planned for one dataset.
 
     hours: of audio, None where nobody knows; is_sampled: they are reckoned from a sample.
@@ -81,7 +81,7 @@ class Line:
     dataset: str | None = None
     hf_id: str | None = None
     request: str | None = None
-    facts: Facts | None = None
+    facts: PlanFacts | None = None
     problems: tuple[Problem, ...] = ()
     remarks: tuple[str, ...] = ()
     goes: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from typing import Self
 
 from hugflow.notify.deliver import deliver
 from hugflow.notify.senders import Senders
-from hugflow.notify.telling import Clock, Pace, utc_now
+from hugflow.notify.telling import Clock, TellingPace, utc_now
 from hugflow.store.layout import Places
 
 log = logging.getLogger(__name__)
@@ -37,12 +37,12 @@ class Courier:
         senders: Senders,
         keys: Sequence[str],
         *,
-        pace: Pace | None = None,
+        pace: TellingPace | None = None,
         clock: Clock = utc_now,
     ) -> None:
         """Set up; nothing is delivered before the `with` block is entered."""
         self._places, self._senders, self._keys = places, senders, tuple(keys)
-        self._pace, self._clock = pace or Pace(), clock
+        self._pace, self._clock = pace or TellingPace(), clock
         self._woken, self._is_idle = threading.Event(), threading.Event()
         self._ends_at: float | None = None
         self._is_stopped = False

@@ -26,7 +26,7 @@ from hugflow.notify.outbox import (
     read_latest,
 )
 from hugflow.notify.senders import Senders
-from hugflow.notify.telling import Clock, NotYet, Pace, Telling, utc_now
+from hugflow.notify.telling import Clock, NotYet, Telling, TellingPace, utc_now
 from hugflow.redact import redact
 from hugflow.store.atomic import write_view
 from hugflow.store.layout import Places
@@ -59,7 +59,7 @@ def deliver(
     key: str,
     senders: Senders,
     *,
-    pace: Pace | None = None,
+    pace: TellingPace | None = None,
     clock: Clock = utc_now,
     is_hurried: bool = False,
     is_over: Callable[[], bool] = lambda: False,
@@ -74,7 +74,7 @@ def deliver(
     Never raises for what happens on the other side. Two processes that do it at once tell nothing
     twice: one of them is told to look again.
     """
-    pace = pace or Pace()
+    pace = pace or TellingPace()
     try:
         with hold(places.sending_lock(key), f"the conversation {key}"):
             conversation = _read_current(places, key, clock())
@@ -103,7 +103,7 @@ def deliver_all(
     senders: Senders,
     *,
     budget_s: float,
-    pace: Pace | None = None,
+    pace: TellingPace | None = None,
     clock: Clock = utc_now,
 ) -> list[Delivery]:
     """Tell whatever lies in the outbox, within a budget of time; what became of each.

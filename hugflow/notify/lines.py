@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-from hugflow.notify.conversation import Facts, Line
+from hugflow.notify.conversation import Line, PlanFacts
 from hugflow.requests.collect import RequestSet
 from hugflow.requests.problems import Problem, show_path
 
 
-def to_lines(requests: RequestSet, facts: Mapping[str, Facts] | None = None) -> list[Line]:
+def to_lines(requests: RequestSet, facts: Mapping[str, PlanFacts] | None = None) -> list[Line]:
     """A line for each file, in the order of their paths; facts: what is planned, by dataset.
 
     An add that a removal shadows and a removal that means nothing have nothing to be done: they say

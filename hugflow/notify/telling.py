@@ -20,7 +20,7 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class TellingPace:
     """How patiently things are told, all in seconds.
 
     spacing_s: the least between two edits that tell of progress alone. settle_s: when a message was
@@ -63,7 +63,7 @@ class Telling:
 
     places: Places
     conversation: Conversation
-    pace: Pace
+    pace: TellingPace
     clock: Clock = utc_now
     secrets: tuple[str, ...] = ()
     is_hurried: bool = False

@@ -6,7 +6,7 @@ from datetime import UTC
 
 from hugflow.amounts import count, human_bytes, human_time
 from hugflow.ledger.progress import Status
-from hugflow.notify.conversation import Conversation, Facts, Line
+from hugflow.notify.conversation import Conversation, Line, PlanFacts
 
 STARTING = "Starting download..."
 MARK_BY_STATE: dict[Status, str] = {
@@ -67,7 +67,7 @@ def left_words(line: Line) -> str:
     return human_time(left_s) if left_s is not None else ""
 
 
-def fact_words(facts: Facts) -> list[tuple[str, str]]:
+def fact_words(facts: PlanFacts) -> list[tuple[str, str]]:
     """What is planned, as names and values of ours; commit and licence are told by others."""
     sampled = ", reckoned from a sample" if facts.is_sampled else ""
     disk = "unknown" if facts.disk_bytes is None else human_bytes(facts.disk_bytes)

@@ -74,7 +74,7 @@ class Removal:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RemovalOrder:
     """Who removes a dataset, when and why.
 
     requests: digests of those that ask for it. removal: the removal request's own.
@@ -130,7 +130,7 @@ def plan_removal(places: Places, identity: Identity) -> Removal | None:
 def remove_dataset(
     places: Places,
     identity: Identity,
-    order: Order,
+    order: RemovalOrder,
     *,
     wait_s: float = 0.0,
     on_step: Callable[[str], None] = lambda step: None,
@@ -166,7 +166,7 @@ def remove_dataset(
         return entry
 
 
-def _announce(places: Places, removal: Removal, order: Order) -> None:
+def _announce(places: Places, removal: Removal, order: RemovalOrder) -> None:
     """Let those hear of it who tell others."""
     try:
         hf_id = removal.identity.hf_id
@@ -178,13 +178,13 @@ def _announce(places: Places, removal: Removal, order: Order) -> None:
         log.warning("nobody can be told that %s is removed: %s", removal.name, error.what)
 
 
-def _removed(removal: Removal, order: Order) -> Deed:
+def _removed(removal: Removal, order: RemovalOrder) -> Deed:
     size = removal.size
     result = {"rows": size.rows, "files": size.files, "bytes": size.all_bytes}
     return Deed(order.by, "removed", removal.name, result={**result, "reason": order.reason})
 
 
-def _to_entry(places: Places, removal: Removal, order: Order) -> TrashEntry:
+def _to_entry(places: Places, removal: Removal, order: RemovalOrder) -> TrashEntry:
     """The removal as the trash keeps it, or the one again that a kill ended half-way."""
     begun = _begun_entry(places, removal.name)
     if begun is not None:
@@ -209,7 +209,7 @@ def _to_entry(places: Places, removal: Removal, order: Order) -> TrashEntry:
     )
 
 
-def _begin(places: Places, removal: Removal, order: Order, entry: TrashEntry) -> None:
+def _begin(places: Places, removal: Removal, order: RemovalOrder, entry: TrashEntry) -> None:
     """Record that it goes, before anything does."""
     write_entry(places, entry)
     write_removed(

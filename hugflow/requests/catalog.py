@@ -43,7 +43,7 @@ _PULL_REQUEST = re.compile(r"^Merge pull request #(\d{1,9}) |\(#(\d{1,9})\)$")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ArrivalOnMain:
     """How a request file came to main.
 
     since: main's commit when the file was first seen with these bytes. together: how many removals
@@ -75,7 +75,7 @@ class Catalog:
     commit: str
     data_by_path: Mapping[str, bytes]
     problems: tuple[Problem, ...] = ()
-    asked_by_path: Mapping[str, Asked] = field(default_factory=dict)
+    asked_by_path: Mapping[str, ArrivalOnMain] = field(default_factory=dict)
     config: bytes | None = None
 
     @property
@@ -130,7 +130,7 @@ def _to_json(catalog: Catalog) -> dict[str, Any]:
         "files": {
             path: {
                 "text": _to_text(data),
-                **asdict(catalog.asked_by_path.get(path) or Asked(catalog.commit)),
+                **asdict(catalog.asked_by_path.get(path) or ArrivalOnMain(catalog.commit)),
             }
             for path, data in sorted(catalog.data_by_path.items())
         },
@@ -149,9 +149,9 @@ def _to_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _to_asked(file: Mapping[str, Any]) -> Asked:
+def _to_asked(file: Mapping[str, Any]) -> ArrivalOnMain:
     who = (file["commit"], file["author"], file["email"], file["title"])
-    return Asked(str(file["since"]), int(file["together"]), *who)
+    return ArrivalOnMain(str(file["since"]), int(file["together"]), *who)
 
 
 def _to_problem(value: Mapping[str, str]) -> Problem:

@@ -45,12 +45,12 @@ _KIND_BY_TAG = {
 }
 
 
-class Unfit:
+class UnusableValue:
     """Stands for a value that no field takes, such as a date."""
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class FieldText:
     """A value as it was written, with its place; line and column count from 1.
 
     kind: what YAML takes it for, in words: "text", "a number", "a list" ...
@@ -73,7 +73,7 @@ class Fields:
     is_whole: the file was read to its end; what is missing is missing.
     """
 
-    by_name: dict[str, Written]
+    by_name: dict[str, FieldText]
     problems: tuple[Problem, ...]
     is_whole: bool
 
@@ -83,7 +83,7 @@ def parse_fields(
 ) -> Fields:
     """Read one document whose top level is a mapping; problems are values, nothing is raised."""
     reader = _Reader(path, yaml.parse(text, Loader=loader))
-    fields: dict[str, Written] = {}
+    fields: dict[str, FieldText] = {}
     is_whole = False
     try:
         if conflict := find_conflict(text):
@@ -102,7 +102,7 @@ def parse_fields(
     return Fields(fields, tuple(reader.problems), is_whole)
 
 
-def _refuse_last(fields: dict[str, Written]) -> None:
+def _refuse_last(fields: dict[str, FieldText]) -> None:
     """Take the last field for refused: it may have swallowed the line that is the mistake."""
     if fields:
         name, written = fields.popitem()
@@ -140,7 +140,7 @@ class _Reader:
         place = (fault.line, fault.column)
         self.note(place, fault.field, fault.what, fault.why, fault.mend)
 
-    def read_document(self, fields: dict[str, Written]) -> None:
+    def read_document(self, fields: dict[str, FieldText]) -> None:
         """Fill `fields`; what was read before a stop stays in it."""
         self._next()
         start = self._next()
@@ -167,7 +167,7 @@ class _Reader:
         self._stop(root, "holds no fields", mend=mend)
 
     def _read_mapping(
-        self, fields: dict[str, Written], start: yaml.Event, parent: str | None, *, depth: int
+        self, fields: dict[str, FieldText], start: yaml.Event, parent: str | None, *, depth: int
     ) -> None:
         self._check_depth(start, parent, depth)
         line_by_key: dict[str, int] = {}
@@ -202,26 +202,26 @@ class _Reader:
             return None, field
         return event.value, field
 
-    def _read_value(self, event: yaml.Event, field: str | None, depth: int) -> Written:
+    def _read_value(self, event: yaml.Event, field: str | None, depth: int) -> FieldText:
         line, column = _place(event.start_mark)
         if isinstance(event, yaml.AliasEvent):
             self._note_unplain(event, field, "is an alias (*)", "write the value out")
-            return Written(Unfit(), "an alias", line, column, is_refused=True)
+            return FieldText(UnusableValue(), "an alias", line, column, is_refused=True)
         is_refused = self._note_properties(event, field)
         value: object
         if isinstance(event, yaml.ScalarEvent):
             value, kind, source = _resolve(event.value, is_plain=event.implicit[0])
-            return Written(value, kind, line, column, source, is_refused)
+            return FieldText(value, kind, line, column, source, is_refused)
         if isinstance(event, yaml.SequenceStartEvent):
             self._check_depth(event, field, depth + 1)
             items = []
             while not isinstance(item := self._next(), yaml.SequenceEndEvent):
                 items.append(self._read_value(item, field, depth + 1).value)
-            return Written(items, "a list", line, column, is_refused=is_refused)
-        inner: dict[str, Written] = {}
+            return FieldText(items, "a list", line, column, is_refused=is_refused)
+        inner: dict[str, FieldText] = {}
         self._read_mapping(inner, event, field, depth=depth + 1)
         value = {key: written.value for key, written in inner.items()}
-        return Written(value, "a mapping", line, column, is_refused=is_refused)
+        return FieldText(value, "a mapping", line, column, is_refused=is_refused)
 
     def _note_properties(self, event: yaml.Event, field: str | None) -> bool:
         """Note an anchor or a tag; tell whether there was one."""
@@ -269,7 +269,7 @@ def _resolve(text: str, *, is_plain: bool) -> tuple[object, str, str]:
         return text.lower() in _TRUE, kind, text
     if tag == "int" and _COUNT.fullmatch(text):
         return int(text), kind, text
-    return Unfit(), kind, text
+    return UnusableValue(), kind, text
 
 
 def _place(mark: _Mark | None) -> tuple[int, int]:

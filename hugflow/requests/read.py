@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from hugflow.nearest import nearest_name
 from hugflow.requests import grammar
-from hugflow.requests.fields import MAX_PROBLEMS, Fields, Written, parse_fields
+from hugflow.requests.fields import MAX_PROBLEMS, Fields, FieldText, parse_fields
 from hugflow.requests.model import AddRequest, Kind, RemoveRequest
 from hugflow.requests.problems import Problem, RequestFileInvalid, show_key
 
@@ -184,7 +184,7 @@ def _validate(fields: Fields, kind: Kind, path: str) -> tuple[Request | None, li
     return None, problems
 
 
-def _unknown_field(name: str, written: Written, model: type[Request], path: str) -> Problem:
+def _unknown_field(name: str, written: FieldText, model: type[Request], path: str) -> Problem:
     why = f"{_describe(model)} takes only the fields listed in docs/requests.md"
     mend = f"delete the line; the fields are {', '.join(model.model_fields)}"
     if nearest := _nearest_field(name, model):
@@ -204,14 +204,16 @@ def _nearest_field(name: str, model: type[Request]) -> str | None:
     return _WORDS_FOR_FIELDS.get(plain) or nearest_name(plain, model.model_fields)
 
 
-def _missing_field(field: str, written: Written | None, model: type[Request], path: str) -> Problem:
+def _missing_field(
+    field: str, written: FieldText | None, model: type[Request], path: str
+) -> Problem:
     line, column = (written.line, written.column) if written else (1, None)
     why = f"it is required: {_describe(model)} cannot do without it"
     mend = f'add it after "{field}: "' if written else f'add a line that begins with "{field}: "'
     return Problem(path, line, column, field, "is missing", why, mend)
 
 
-def _wrong_value(field: str, written: Written, finding: ErrorDetails, path: str) -> Problem:
+def _wrong_value(field: str, written: FieldText, finding: ErrorDetails, path: str) -> Problem:
     """Put what pydantic found into our own words, which never repeat the value."""
     cause = finding.get("ctx", {}).get("error")
     if isinstance(cause, grammar.FieldInvalid):
@@ -227,7 +229,7 @@ def _wrong_value(field: str, written: Written, finding: ErrorDetails, path: str)
     return Problem(path, written.line, written.column, field, what, why, mend)
 
 
-def _put_in_quotes(field: str, written: Written) -> str:
+def _put_in_quotes(field: str, written: FieldText) -> str:
     if not written.source:
         return f'write one text in quotes: {field}: "..."'
     is_short = len(written.source) <= _MAX_SHOWN_CHARACTERS

@@ -35,7 +35,7 @@ _REFUSALS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class StagedFile:
     """A file whose bytes are written but not yet on the disk, nor under its name."""
 
     path: Path
@@ -78,7 +78,9 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def write_temporary(path: Path, data: bytes | Iterable[bytes | bytearray | memoryview]) -> Written:
+def write_temporary(
+    path: Path, data: bytes | Iterable[bytes | bytearray | memoryview]
+) -> StagedFile:
     """Write `data`, whole or piece by piece, beside `path`; `commit` or `discard` must follow.
 
     Raises DiskFull when there is no room; nothing is left behind then.
@@ -97,10 +99,10 @@ def write_temporary(path: Path, data: bytes | Iterable[bytes | bytearray | memor
         finally:
             # Not kept open until the commit: with many workers there would be too many.
             os.close(fd)
-    return Written(path, size)
+    return StagedFile(path, size)
 
 
-def commit(batch: Iterable[Written]) -> None:
+def commit(batch: Iterable[StagedFile]) -> None:
     """Put a batch under its final names, in the order given, once its bytes are on the disk.
 
     One folder is synced after the last file that goes into it and before the first that goes
@@ -127,7 +129,7 @@ def commit(batch: Iterable[Written]) -> None:
         sync_folder(folder)
 
 
-def discard(batch: Iterable[Written]) -> None:
+def discard(batch: Iterable[StagedFile]) -> None:
     """Forget files that were written and will not be committed."""
     for file in batch:
         temporary_path(file.path).unlink(missing_ok=True)
@@ -172,7 +174,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def commit_file(path: Path) -> None:
     """Put a file that a library wrote at `temporary_path(path)` under its final name."""
-    commit([Written(path, temporary_path(path).stat().st_size)])
+    commit([StagedFile(path, temporary_path(path).stat().st_size)])
 
 
 def make_folder(folder: Path) -> None:

@@ -32,10 +32,10 @@ from hugflow.testing.github_api.holdings import (
     CommitStatus,
     Holder,
     Holdings,
+    Mergeability,
     Pull,
     Repo,
     Right,
-    Verdict,
     put,
 )
 from hugflow.testing.github_api.render import render_event, render_everything
@@ -181,7 +181,7 @@ class LoopbackGitHub(StandIn):
         *,
         title: str | None = None,
         is_draft: bool | None = None,
-        verdict: Verdict | None = None,
+        verdict: Mergeability | None = None,
         blocked: str | None = None,
         is_closed: bool | None = None,
     ) -> None:

@@ -6,7 +6,7 @@ import dagster as dg
 from huggingface_hub import constants
 
 from hugflow.clients.repository import RepoId
-from hugflow.requests.catalog import Asked
+from hugflow.requests.catalog import ArrivalOnMain
 from hugflow.requests.model import AddRequest
 from hugflow.stages.build.build import Build
 
@@ -18,7 +18,7 @@ def request_url(request: AddRequest) -> str:
 
 
 def origin_metadata(
-    path: str, asked: Asked | None, github_url: str | None
+    path: str, asked: ArrivalOnMain | None, github_url: str | None
 ) -> dict[str, str | dg.UrlMetadataValue]:
     """Where a request came from: its file, and the commit and pull request that brought it.
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from hugflow.removal.remove import Order, plan_removal, remove_dataset
+from hugflow.removal.remove import RemovalOrder, plan_removal, remove_dataset
 from hugflow.removal.uses import refuse_used
-from hugflow.requests.catalog import Asked, Catalog
+from hugflow.requests.catalog import ArrivalOnMain, Catalog
 from hugflow.requests.collect import RemovalFile, is_unconfirmed
 from hugflow.requests.model import Identity
 from hugflow.requests.policy import Policy
@@ -43,7 +43,7 @@ class Removals:
             return ""
         if is_kept(places, name, file.request.digest):
             return f"{name}: brought back by hand, so {shown} does not take it; delete the file"
-        asked = self.catalog.asked_by_path.get(file.path, Asked(self.catalog.commit))
+        asked = self.catalog.asked_by_path.get(file.path, ArrivalOnMain(self.catalog.commit))
         if is_unconfirmed(file.request, asked.together):
             return (
                 f"{name}: kept, because {asked.together} removals came together; "
@@ -58,7 +58,7 @@ class Removals:
             how = "is being stopped" if all(stopped) else "is at work; stop it in the web UI"
             return f"{name}: goes as {shown} asks, once its run has ended, which {how}"
         # No request is held back by it: as long as it stands it shadows them, and then no more.
-        order = Order(
+        order = RemovalOrder(
             by=f"{asked.author or 'somebody'}, {self.branch}@{(asked.commit or asked.since)[:7]}",
             at=datetime.now(UTC),
             reason=file.request.reason,

@@ -4,7 +4,7 @@ import pytest
 
 from hugflow.clients.history import DEPTH, fetch_catalog
 from hugflow.clients.remote import Remote
-from hugflow.requests.catalog import Asked, Catalog
+from hugflow.requests.catalog import ArrivalOnMain, Catalog
 from tests.clients.test_git import World, git
 
 ADD, OTHER = "requests/add/speech.yaml", "requests/add/other.yaml"
@@ -38,7 +38,7 @@ def test_a_request_is_known_by_the_merge_that_brought_it(world: World):
     catalog = fetch(world)
     title = "Merge pull request #12 from ada/speech"
     for path in (ADD, OTHER):
-        assert catalog.asked_by_path[path] == Asked(
+        assert catalog.asked_by_path[path] == ArrivalOnMain(
             head, 0, merged, "Ada", "ada@example.org", title
         )
     assert catalog.asked_by_path[ADD].pull_request == 12
@@ -79,7 +79,7 @@ def test_what_is_older_than_what_is_fetched_has_no_known_commit(world: World):
     world.push({ADD: "one"})
     for number in range(DEPTH + 1):
         head = world.push({"README.md": str(number)})
-    assert fetch(world).asked_by_path == {ADD: Asked(head)}
+    assert fetch(world).asked_by_path == {ADD: ArrivalOnMain(head)}
 
 
 def test_a_title_cannot_break_out_of_its_line_or_speak_for_another_file(world: World):
@@ -113,4 +113,4 @@ def test_where_history_cannot_be_had_the_requests_are_read_all_the_same(
 
     head = world.push({ADD: "one"})
     monkeypatch.setattr(history, "fetch_branch", refuse)
-    assert fetch(world).asked_by_path == {ADD: Asked(head)}
+    assert fetch(world).asked_by_path == {ADD: ArrivalOnMain(head)}

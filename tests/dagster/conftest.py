@@ -273,7 +273,7 @@ def ask(world: "World", hub: LoopbackHub, request: pytest.FixtureRequest) -> Ask
         own = name or request.node.name.replace("_", "-")[:60].strip("-")
         if publish:
             publish_text(hub, f"sensor/{own}", rows=2 * shards, shards=shards)
-        text = f"hf_id: sensor/{own}\ndescription: Asked for\n"
+        text = f"hf_id: sensor/{own}\ndescription: ArrivalOnMain for\n"
         world.project.push({f"requests/add/{own}.yaml": text})
         return f"sensor__{own}__split_train__rev_main"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from hugflow.errors import StateUnreadable
-from hugflow.requests.catalog import Asked, Catalog, read_catalog, write_catalog
+from hugflow.requests.catalog import ArrivalOnMain, Catalog, read_catalog, write_catalog
 from hugflow.requests.problems import Problem
 from hugflow.store.layout import Places
 
@@ -13,10 +13,10 @@ PROBLEM = Problem("requests/add/l.yaml", None, None, None, "is a link", "why", "
 def test_every_byte_and_every_name_survives(places: Places):
     files = {"requests/add/\udcff.yaml": b"hf_id: \xff\x00\r\n", "requests/add/b.yaml": b""}
     asked = {
-        "requests/add/\udcff.yaml": Asked(
+        "requests/add/\udcff.yaml": ArrivalOnMain(
             "b" * 40, 4, "c" * 40, "Åda", "a@example.org", "Ask (#7)"
         ),
-        "requests/add/b.yaml": Asked("a" * 40),
+        "requests/add/b.yaml": ArrivalOnMain("a" * 40),
     }
     catalog = Catalog("a" * 40, files, (PROBLEM,), asked, b"policy: \xff\n")
     write_catalog(places, catalog)
@@ -38,7 +38,7 @@ def test_commits_that_ask_for_the_same_have_one_digest():
     assert Catalog("a" * 40, files).digest != Catalog("a" * 40, {}).digest
     assert Catalog("a" * 40, files).digest != Catalog("a" * 40, files, (PROBLEM,)).digest
     assert Catalog("a" * 40, files).digest != Catalog("a" * 40, files, config=b"x").digest
-    asked = {"requests/add/a.yaml": Asked("c" * 40, 1, "d" * 40)}
+    asked = {"requests/add/a.yaml": ArrivalOnMain("c" * 40, 1, "d" * 40)}
     assert Catalog("a" * 40, files).digest == Catalog("b" * 40, files, (), asked).digest
 
 
@@ -56,7 +56,9 @@ def test_commits_that_ask_for_the_same_have_one_digest():
 def test_the_pull_request_is_read_from_the_title_that_github_writes(
     title: str | None, number: int | None
 ):
-    assert Asked("a" * 40, 0, "b" * 40, "Ada", "ada@example.org", title).pull_request == number
+    assert (
+        ArrivalOnMain("a" * 40, 0, "b" * 40, "Ada", "ada@example.org", title).pull_request == number
+    )
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"version": 2}', b'{"version": 1}', b"\xff"])

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from hugflow.removal.remove import Order, remove_dataset
+from hugflow.removal.remove import RemovalOrder, remove_dataset
 from hugflow.removal.undo import bring_back
 from hugflow.requests.catalog import write_catalog
 from hugflow.requests.model import AddRequest
@@ -199,7 +199,10 @@ def test_a_removal_that_a_kill_ended_half_way_is_finished(world: World, ask: Ask
 
     with pytest.raises(KeyboardInterrupt):
         remove_dataset(
-            world.places, request.identity, Order("ada@host", datetime.now(UTC)), on_step=kill
+            world.places,
+            request.identity,
+            RemovalOrder("ada@host", datetime.now(UTC)),
+            on_step=kill,
         )
     assert world.places.plans(name).is_dir()
     ask_to_remove(world, name)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from hugflow.removal.remove import Order, remove_dataset
+from hugflow.removal.remove import RemovalOrder, remove_dataset
 from hugflow.requests.catalog import read_catalog
 from hugflow.requests.model import AddRequest
 from hugflow.stages.build.build import Build
@@ -372,7 +372,7 @@ def test_a_dataset_removed_by_hand_is_not_made_again_until_its_request_changes(
     world.tick_after_push()
     build = world.build(name)
     sync_dataset(build)
-    order = Order("ada@host", datetime.now(UTC), requests=(build.request.digest,))
+    order = RemovalOrder("ada@host", datetime.now(UTC), requests=(build.request.digest,))
     remove_dataset(world.places, build.request.identity, order)
     hub.clear_requests()
     result = world.tick()

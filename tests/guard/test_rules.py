@@ -2,7 +2,7 @@
 
 import pytest
 
-from hugflow.guard.rules import COOKIE, Asked, Rules, known_hosts
+from hugflow.guard.rules import COOKIE, Rules, WebRequest, known_hosts
 
 HOSTS = known_hosts("127.0.0.1", 3000)
 
@@ -15,12 +15,12 @@ def ask(
     host: str = "127.0.0.1:3000",
     is_websocket: bool = False,
     **headers: str,
-) -> Asked:
+) -> WebRequest:
     named = {name.replace("_", "-"): (value,) for name, value in headers.items()}
-    return Asked(method, path, query, {"host": (host,), **named}, is_websocket)
+    return WebRequest(method, path, query, {"host": (host,), **named}, is_websocket)
 
 
-def status(asked: Asked, rules: Rules | None = None) -> int:
+def status(asked: WebRequest, rules: Rules | None = None) -> int:
     refusal = (rules or Rules(HOSTS)).judge(asked)
     return refusal.status if refusal is not None else 200
 
@@ -41,7 +41,7 @@ def test_a_strangers_name_for_this_host_is_refused(host: str):
 
 
 def test_two_hosts_are_none():
-    asked = Asked("GET", "/", "", {"host": ("127.0.0.1:3000", "evil.example")})
+    asked = WebRequest("GET", "/", "", {"host": ("127.0.0.1:3000", "evil.example")})
     assert status(asked) == 421
 
 
@@ -73,7 +73,7 @@ def test_a_page_of_another_origin_may_not(origin: str):
 
 def test_two_origins_are_a_foreign_one():
     headers = {"host": ("127.0.0.1:3000",), "origin": ("http://127.0.0.1:3000", "http://evil")}
-    assert status(Asked("POST", "/graphql", "", headers)) == 403
+    assert status(WebRequest("POST", "/graphql", "", headers)) == 403
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "whatever"])
@@ -154,7 +154,7 @@ def test_whatever_may_be_taken_for_graphql_is_no_link(path: str):
 @pytest.mark.parametrize("name", ["sec-fetch-site", "sec-fetch-mode", "origin"])
 def test_two_words_of_a_browser_are_none(name: str):
     headers = {"host": ("127.0.0.1:3000",), name: ("same-origin", "same-origin")}
-    assert status(Asked("POST", "/graphql", "", headers)) == 403
+    assert status(WebRequest("POST", "/graphql", "", headers)) == 403
 
 
 def test_an_origin_has_no_fragment():

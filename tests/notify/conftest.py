@@ -14,7 +14,7 @@ from hugflow.notify.deliver import Delivery, deliver
 from hugflow.notify.notices import Notice, write_notice
 from hugflow.notify.outbox import finish_conversation, open_conversation, read_conversation
 from hugflow.notify.senders import Senders
-from hugflow.notify.telling import Pace
+from hugflow.notify.telling import TellingPace
 from hugflow.store.layout import Places
 from hugflow.testing.github import LoopbackGitHub
 from hugflow.testing.slack import LoopbackSlack
@@ -47,7 +47,7 @@ class Teller:
     service: Service
     pull: PullRequest | None
     watch: Watch = field(default_factory=Watch)
-    pace: Pace = field(default_factory=Pace)
+    pace: TellingPace = field(default_factory=TellingPace)
     key: str = ""
 
     def open(self, *lines: Line, **fields: Any) -> "Teller":

@@ -7,8 +7,8 @@ from typing import Any
 from hugflow.ledger.progress import Status
 from hugflow.notify.conversation import (
     Conversation,
-    Facts,
     Line,
+    PlanFacts,
     PullRequest,
     Service,
     pull_key,
@@ -19,7 +19,7 @@ from hugflow.requests.problems import Problem
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 COMMIT = "8a6c" * 10
 PULL = PullRequest("acme/requests", 1, "77ab" * 10)
-FACTS = Facts(
+FACTS = PlanFacts(
     plan="4c1f0d9b2a7e6685",
     commit=COMMIT,
     rows=10_000,

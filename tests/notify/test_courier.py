@@ -13,7 +13,7 @@ import pytest
 from hugflow.notify.courier import Courier
 from hugflow.notify.deliver import deliver_all
 from hugflow.notify.outbox import finish_conversation
-from hugflow.notify.telling import Pace, utc_now
+from hugflow.notify.telling import TellingPace, utc_now
 from hugflow.stages.sync import sync_dataset
 from hugflow.stages.telling.tracker import Tracker
 from hugflow.store.layout import Places
@@ -28,7 +28,7 @@ from tests.notify.conftest import Teller, lines
 from tests.notify.conversations import line
 from tests.testing.githubs import BOT, REPO
 
-BRISK = Pace(spacing_s=0.0, settle_s=0.5, first_wait_s=0.2)
+BRISK = TellingPace(spacing_s=0.0, settle_s=0.5, first_wait_s=0.2)
 
 
 @pytest.fixture

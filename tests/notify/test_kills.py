@@ -37,13 +37,13 @@ from hugflow.notify.courier import Courier
 from hugflow.notify.senders import Senders
 from hugflow.notify.notices import Notice, read_notice, write_notice
 from hugflow.notify.outbox import finish_conversation, open_conversation
-from hugflow.notify.telling import Pace, utc_now
+from hugflow.notify.telling import TellingPace, utc_now
 from hugflow.store.layout import Places
 
 asked = json.loads(sys.argv[1])
 root = Path(asked["root"])
 places = Places(root / "datasets", root / "processed", root / "state")
-pace = Pace(spacing_s=0.0, settle_s=asked["settle_s"], first_wait_s=0.1, longest_wait_s=0.5)
+pace = TellingPace(spacing_s=0.0, settle_s=asked["settle_s"], first_wait_s=0.1, longest_wait_s=0.5)
 pull = PullRequest("acme/requests", 1, asked["sha"])
 lines = [Line("requests/add/a.yaml", "add", "a", "acme/a")]
 before = read_notice(places, "a")

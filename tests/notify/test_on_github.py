@@ -10,7 +10,7 @@ from hugflow.clients.github import GitHub
 from hugflow.ledger.progress import Status
 from hugflow.notify.markers import living_marker
 from hugflow.notify.senders import Senders
-from hugflow.notify.telling import Pace
+from hugflow.notify.telling import TellingPace
 from hugflow.store.layout import Places
 from hugflow.testing.faults import Fault, Match, Page, Reset
 from hugflow.testing.faults import Status as StatusFault
@@ -491,7 +491,7 @@ def test_a_limit_is_kept_by_all_and_told(
 def test_an_outage_is_waited_out_longer_and_longer_and_ends_with_the_last_state(
     github: LoopbackGitHub, workflow: Teller
 ):
-    workflow.pace = Pace(first_wait_s=2, longest_wait_s=30)
+    workflow.pace = TellingPace(first_wait_s=2, longest_wait_s=30)
     workflow.open(*lines("a"))
     waits = []
     with github.outage():

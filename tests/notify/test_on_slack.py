@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from hugflow.notify.telling import Pace
+from hugflow.notify.telling import TellingPace
 from hugflow.testing.faults import Fault, Match, Page, Reset, Status
 from hugflow.testing.slack import LoopbackSlack
 from tests.notify.conftest import BOT_TOKEN, CHANNEL, Teller, lines
@@ -224,7 +224,7 @@ def test_a_bot_that_was_put_out_of_its_channel_is_told_how_to_mend_it(
 
 
 def test_progress_keeps_its_distance(slack: LoopbackSlack, bot: Teller):
-    bot.pace = Pace(spacing_s=30)
+    bot.pace = TellingPace(spacing_s=30)
     bot.open(*lines("a")).see("downloading", "a")
     bot.tell()
     bot.see("downloading", "a", rows=1_000)

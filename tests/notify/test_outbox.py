@@ -30,7 +30,7 @@ from hugflow.notify.outbox import (
     read_conversation,
 )
 from hugflow.notify.senders import Senders
-from hugflow.notify.telling import Pace
+from hugflow.notify.telling import TellingPace
 from hugflow.store.layout import Places
 from hugflow.store.locks import hold
 from hugflow.testing.faults import Match
@@ -405,7 +405,7 @@ def test_an_outbox_that_is_not_there_is_empty(places: Places):
 
 
 def test_waits_grow_and_end(places: Places):
-    pace = Pace()
+    pace = TellingPace()
     waits = [pace.wait_s(number, is_refused=False) for number in range(1, 1_200)]
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (pace.first_wait_s, pace.longest_wait_s)

@@ -16,7 +16,7 @@ from hugflow.notify.lines import to_lines
 from hugflow.notify.notices import Failure, Notice
 from hugflow.notify.outbox import finish_conversation, open_conversation
 from hugflow.notify.senders import Senders, open_senders
-from hugflow.notify.telling import Pace
+from hugflow.notify.telling import TellingPace
 from hugflow.requests.collect import collect_requests
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
@@ -32,7 +32,7 @@ from hugflow.testing.slack import LoopbackSlack
 from tests.notify.conftest import BOT_TOKEN, CHANNEL
 from tests.testing.githubs import REPO, REQUEST, TOKEN
 
-BRISK = Pace(spacing_s=0.0, settle_s=0.5, first_wait_s=0.2)
+BRISK = TellingPace(spacing_s=0.0, settle_s=0.5, first_wait_s=0.2)
 SERVICES: tuple[Service, ...] = ("github", "slack")
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hugflow.ledger.progress import STATUS_WORDS
-from hugflow.notify.conversation import Conversation, Facts, Line
+from hugflow.notify.conversation import Conversation, Line, PlanFacts
 from hugflow.notify.markdown import LONGEST, length
 from hugflow.notify.markers import is_marked, living_marker, outcome_marker
 from hugflow.notify.notices import Failure, Notice
@@ -49,7 +49,7 @@ def written_by(strangers: st.SearchStrategy[str]) -> st.SearchStrategy[Conversat
         failure=st.none() | failures,
     )
     facts = st.builds(
-        Facts,
+        PlanFacts,
         *[strangers] * 2,
         *[st.integers(0, 10**12)] * 3,
         licence=st.none() | strangers,
@@ -229,7 +229,7 @@ def test_a_plan_unfolds_with_all_its_facts():
 
 
 def test_what_nobody_knows_is_called_unknown():
-    facts = Facts("4c1f", COMMIT, 10, 1, 100)
+    facts = PlanFacts("4c1f", COMMIT, 10, 1, 100)
     text = render(render_living(conversation(line(facts=facts)), PULL)).text
     for words_ in ("hours: unknown", "MP3s: unknown", "disk needed: unknown", "none named"):
         assert words_ in text

@@ -10,7 +10,7 @@ from hugflow.errors import UsageWrong
 from hugflow.provenance.known import NobodyKnows
 from hugflow.provenance.origin import Origin
 from hugflow.provenance.why import explain
-from hugflow.requests.catalog import Asked, Catalog, write_catalog
+from hugflow.requests.catalog import ArrivalOnMain, Catalog, write_catalog
 from hugflow.stages.build.build import Build
 from hugflow.stages.making.make_shards import make_shards
 from hugflow.stages.sync import sync_dataset
@@ -210,7 +210,7 @@ def test_a_damaged_manifest_leaves_the_plan_to_answer(made: Made, places: Places
 def test_who_asked_for_it_is_told_where_main_was_seen(made: Made, places: Places):
     build = made()
     path = "requests/add/speech.yaml"
-    asked = Asked(
+    asked = ArrivalOnMain(
         "a" * 40, 0, "b" * 40, "Ada", "ada@example.org", "Merge pull request #12 from x/y"
     )
     write_catalog(places, Catalog("a" * 40, {path: b"x"}, asked_by_path={path: asked}))

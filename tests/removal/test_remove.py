@@ -19,7 +19,7 @@ from hugflow.ledger.progress import read_progress
 from hugflow.notify.notices import read_notice
 from hugflow.removal import remove
 from hugflow.removal.ours import NotOurs
-from hugflow.removal.remove import Order, find_meant, plan_removal, remove_dataset
+from hugflow.removal.remove import RemovalOrder, find_meant, plan_removal, remove_dataset
 from hugflow.removal.undo import CannotBringBack, bring_back
 from hugflow.removal.uses import DatasetInUse, Use, UsesUnknown, find_uses
 from hugflow.requests.model import AddRequest, Identity, RemoveRequest
@@ -44,7 +44,7 @@ from tests.builds import OpenFor
 from tests.trees import read_tree
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-ORDER = Order(by="ada@host", at=NOW, reason="replaced", requests=("digest",))
+ORDER = RemovalOrder(by="ada@host", at=NOW, reason="replaced", requests=("digest",))
 STEPS = ["record", "link", "tree", "state", "end"]
 UNDO_STEPS = ["record", "parts", "link", "forget", "end"]
 
@@ -511,7 +511,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from hugflow.requests.model import Identity
 from hugflow.notify.notices import read_notice
-from hugflow.removal.remove import Order, remove_dataset
+from hugflow.removal.remove import RemovalOrder, remove_dataset
 from hugflow.removal.undo import bring_back
 from hugflow.store.layout import Places
 
@@ -524,7 +524,7 @@ def die(step):
         os.kill(os.getpid(), signal.SIGKILL)
 
 if verb == "remove":
-    remove_dataset(places, identity, Order("ada", datetime.now(UTC)), on_step=die)
+    remove_dataset(places, identity, RemovalOrder("ada", datetime.now(UTC)), on_step=die)
 else:
     bring_back(places, identity.name, on_step=die)
 """
@@ -761,7 +761,7 @@ def test_digests_are_those_of_every_file_that_asks_for_the_dataset():
 
 def test_removing_and_bringing_back_stand_in_the_audit_trail(places: Places, stored: Stored):
     build = stored()
-    order = Order("ada@host", datetime.now(UTC), reason="replaced with v12")
+    order = RemovalOrder("ada@host", datetime.now(UTC), reason="replaced with v12")
     remove_dataset(places, identity_of(build), order)
     bring_back(places, build.name)
     deeds = [entry.deed for entry in read_trail(places)]
@@ -779,7 +779,7 @@ def test_what_cannot_be_recorded_is_not_removed(places: Places, stored: Stored):
     places.audit.unlink()
     places.audit.mkdir()
     with pytest.raises(CannotWrite):
-        remove_dataset(places, identity_of(build), Order("ada@host", datetime.now(UTC)))
+        remove_dataset(places, identity_of(build), RemovalOrder("ada@host", datetime.now(UTC)))
     assert places.link(build.name).is_symlink()
     assert build.folder.manifest.is_file()
 

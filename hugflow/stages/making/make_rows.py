@@ -38,7 +38,7 @@ from hugflow.shards.stems import FILENAME_COLUMN, row_stem, to_filenames
 from hugflow.stages.build.build import Build
 from hugflow.stages.making.quota import Quota
 from hugflow.stages.making.repository_clips import RepositoryFiles
-from hugflow.store.atomic import Written, commit, discard, disk_errors, write_temporary
+from hugflow.store.atomic import StagedFile, commit, discard, disk_errors, write_temporary
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +149,7 @@ class _Row:
     """What became of a row. outdated: files of an earlier run, which it has no more."""
 
     outcome: Outcome
-    written: tuple[Written, ...] = ()
+    written: tuple[StagedFile, ...] = ()
     outdated: tuple[Path, ...] = ()
 
 
@@ -237,7 +237,7 @@ def _make_row(
     if not_text:
         failed = RowFailed(row, "text_not_utf8", f"the column {not_text[0]!r} is not UTF-8")
         return _Row(failed, outdated=outdated)
-    written: list[Written] = []
+    written: list[StagedFile] = []
     try:
         if columns.audio is not None and (needs.mp3 or made is None or made.audio is None):
             json_bytes = made.json_bytes if made is not None else None

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from hugflow.ledger.progress import Status
-from hugflow.notify.conversation import Facts
+from hugflow.notify.conversation import PlanFacts
 from hugflow.notify.notices import Notice, read_notice, write_notice
 from hugflow.requests.model import AddRequest
 from hugflow.shards.plan import Plan, plan_summary
@@ -18,9 +18,9 @@ QUIET = timedelta(seconds=30)
 
 def plan_facts(
     plan: Plan, *, digest: str | None = None, estimated: Estimate | None = None
-) -> Facts:
+) -> PlanFacts:
     """What is told of a plan, with what it is estimated to come to, where that was done."""
-    facts = Facts(
+    facts = PlanFacts(
         plan=plan.id,
         commit=plan.commit,
         rows=plan.rows,

@@ -14,7 +14,7 @@ from hugflow.testing.repository import Commit
 Right = Literal["checks", "contents", "issues", "pull_requests", "statuses"]
 RIGHTS: frozenset[Right] = frozenset(get_args(Right))
 # What GitHub says when asked whether it can merge: what it finds, or as a test wants it.
-Verdict = Literal["computed", "conflict", "unknown"]
+Mergeability = Literal["computed", "conflict", "unknown"]
 FIRST_ID = 1001
 
 K = TypeVar("K")
@@ -59,7 +59,7 @@ class Pull:
     created_at: datetime
     updated_at: datetime
     is_draft: bool = False
-    verdict: Verdict = "computed"
+    verdict: Mergeability = "computed"
     blocked: str | None = None
     closed_at: datetime | None = None
     merged_at: datetime | None = None

@@ -5,7 +5,7 @@ from urllib.parse import unquote
 import pytest
 
 from hugflow.clients.remote import find_github_url
-from hugflow.requests.catalog import Asked
+from hugflow.requests.catalog import ArrivalOnMain
 from hugflow.requests.model import AddRequest
 from hugflow.testing.hub import LoopbackHub
 from hugflow_assets.datasets import build_dataset
@@ -30,7 +30,9 @@ def test_a_revision_is_one_part_of_the_address(hub: LoopbackHub, revision: str):
     assert unquote(last) == revision
 
 
-MERGE = Asked("a" * 40, 0, "b" * 40, "Ada", "ada@example.org", "Merge pull request #12 from x/y")
+MERGE = ArrivalOnMain(
+    "a" * 40, 0, "b" * 40, "Ada", "ada@example.org", "Merge pull request #12 from x/y"
+)
 FILE = "requests/add/my speech.yaml"
 
 
@@ -51,7 +53,9 @@ def test_without_a_page_to_lead_to_it_is_told_in_words():
         "asked_by": "Ada",
         "request_commit": "b" * 7,
     }
-    assert origin_metadata(FILE, Asked("a" * 40), "https://github.com/acme/x") == {"request": FILE}
+    assert origin_metadata(FILE, ArrivalOnMain("a" * 40), "https://github.com/acme/x") == {
+        "request": FILE
+    }
     assert origin_metadata(FILE, None, None) == {"request": FILE}
 
 
