@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from hugflow import redact
 from hugflow.store.layout import Places
@@ -52,6 +53,11 @@ def _listen_to_interrupts() -> None:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# A slow machine makes no property untrue.
+settings.register_profile(
+    "hugflow", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("hugflow")
 _listen_to_interrupts()
 # Here and not in a hook: the conftests of sub-folders are imported before any hook runs.
 _HUB = _open_world()
