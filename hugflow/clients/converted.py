@@ -2,12 +2,34 @@
 
 from collections.abc import Sequence
 
+from hugflow.clients.choices import set_field
 from hugflow.clients.hub import Hub
 from hugflow.clients.published import no_such_split, no_such_subset
-from hugflow.clients.repository import ConvertedPath, PublishedFile, RepoId, parse_converted_path
-from hugflow.errors import RequestInvalid
+from hugflow.clients.repository import (
+    CONVERTED_REF,
+    ConvertedPath,
+    PublishedFile,
+    RepoId,
+    parse_converted_path,
+)
+from hugflow.errors import HubUnavailable, RequestInvalid
 
 DEFAULT_SUBSET = "default"
+
+
+class NotConvertedYet(HubUnavailable):
+    """The Hub's conversion does not hold the rows of the commit; later it may."""
+
+
+def not_converted_yet(what: str, *, why: str, has_rows: bool) -> NotConvertedYet:
+    """The error for a conversion that lags behind; has_rows: it holds earlier ones."""
+    as_it_is = f"; to take the conversion as it is, {set_field('revision', CONVERTED_REF)}"
+    return NotConvertedYet(
+        f"{what}: the Hub has not converted this commit yet",
+        why=why,
+        mend="run the same command again later, when the Hub has converted it"
+        + (as_it_is if has_rows else ""),
+    )
 
 
 def fetch_converted_files(
@@ -19,11 +41,16 @@ def fetch_converted_files(
     default: what the dataset calls its default subset, where that is known.
 
     Raises RequestInvalid for a subset or split that is not there, and for a split of which the
-    Hub converted only a part.
+    Hub converted only a part; NotConvertedYet for a conversion without a file.
     """
     repo, what = RepoId.dataset(hf_id), f"{hf_id}@{commit}"
-    folder = choose_subset(what, subset, hub.list_folders(repo, commit), default=default)
-    return choose_split(what, folder, split, hub.list_files(repo, commit, folder))
+    if folders := hub.list_folders(repo, commit):
+        folder = choose_subset(what, subset, folders, default=default)
+        files = hub.list_files(repo, commit, folder)
+        if any(parse_converted_path(file.path) for file in files):
+            return choose_split(what, folder, split, files)
+    why = f"its branch {CONVERTED_REF} is there and holds no parquet file"
+    raise not_converted_yet(what, why=why, has_rows=False)
 
 
 def choose_subset(

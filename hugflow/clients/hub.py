@@ -6,21 +6,33 @@ moves meanwhile changes nothing. Addresses: https://huggingface.co/docs/hub/api.
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx2
 from huggingface_hub import HfApi, get_token, hf_hub_url
 from huggingface_hub.errors import GatedRepoError
 from huggingface_hub.hf_api import DatasetInfo, ModelInfo, RepoFile, RepoFolder
-from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+from huggingface_hub.utils import (
+    build_hf_headers,
+    get_session,
+    hf_raise_for_status,
+    parse_datetime,
+)
 
 from hugflow.clients.choices import advise, name_choices
 from hugflow.clients.fetch import Download, fetch
 from hugflow.clients.hub_errors import RevisionMissing, ask, gated, retry
-from hugflow.clients.repository import PublishedFile, RepoId, Repository, parse_converted_path
+from hugflow.clients.repository import (
+    DatedCommit,
+    PublishedFile,
+    RepoId,
+    Repository,
+    parse_converted_path,
+)
 from hugflow.clients.session import one_retry, use_our_client
 from hugflow.errors import HugflowError, RequestInvalid, SettingInvalid
 from hugflow.redact import remember
@@ -72,9 +84,22 @@ class Hub:
             ask(lambda: self._pass_gate(repo, str(info.gated), what), what)
         return _to_repository(repo, info.sha, info)
 
-    def fetch_head(self, repo: RepoId) -> str:
-        """The commit of the default branch's head."""
-        return str(ask(lambda: self._info(repo), str(repo)).sha)
+    def list_commits(self, repo: RepoId, revision: str) -> Iterator[DatedCommit]:
+        """The commits of a revision, the newest first; a page is fetched when it is reached.
+
+        Raises RevisionMissing when there is no such revision.
+        """
+        # HfApi.list_repo_commits fetches every page of the history before it returns.
+        url = f"{self.endpoint}/api/{repo.kind}s/{repo.id}/commits/{quote(revision, safe='')}"
+        while url:
+            page, url = ask(partial(self._fetch_commits, url), f"{repo}@{revision}")
+            yield from page
+
+    def fetch_commit(self, repo: RepoId, revision: str) -> DatedCommit:
+        """The commit that a revision points to, with its date; raises RevisionMissing."""
+        for commit in self.list_commits(repo, revision):
+            return commit
+        raise no_such_revision(repo, revision, ())
 
     def find_commit(self, repo: RepoId, revision: str) -> str | None:
         """The commit of a revision; None when there is no such revision."""
@@ -83,6 +108,19 @@ class Hub:
             return ask(call, f"{repo}@{revision}").sha
         except RevisionMissing:
             return None
+
+    def list_oids(self, repo: RepoId, commit: str, folder: str | None = None) -> dict[str, str]:
+        """Git's name of everything directly inside a folder, by path; a folder's ends in `/`."""
+        call = partial(
+            self._api.list_repo_tree, repo.id, folder, revision=commit, repo_type=repo.kind
+        )
+        oids: dict[str, str] = {}
+        for entry in ask(lambda: list(call()), f"{repo}@{commit}:{folder or ''}"):
+            if isinstance(entry, RepoFolder):
+                oids[f"{entry.path}/"] = entry.tree_id
+            else:
+                oids[entry.path] = entry.blob_id
+        return oids
 
     def list_folders(self, repo: RepoId, commit: str) -> list[str]:
         """Names of the topmost folders, in the Hub's order."""
@@ -189,6 +227,13 @@ class Hub:
                 repo_type=repo.kind,
             )
         )
+
+    def _fetch_commits(self, url: str) -> tuple[list[DatedCommit], str]:
+        """One page of a history, and the address of the next one; "" after the last."""
+        response = get_session().get(url, headers=self._headers())
+        hf_raise_for_status(response)
+        page = [DatedCommit(item["id"], parse_datetime(item["date"])) for item in response.json()]
+        return page, response.links.get("next", {}).get("url", "")
 
     def _pass_gate(self, repo: RepoId, gate: str, what: str) -> None:
         """Ask whether we may read the files of a gated repository; raises NotAuthorised."""

@@ -8,7 +8,8 @@ large dataset, as `<subset>/partial-<split>/...`. https://huggingface.co/docs/da
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Literal, Self
 
 CONVERTED_REF = "refs/convert/parquet"
 
@@ -66,6 +67,37 @@ class Repository:
     script: str | None = None
     new_id: str | None = None
     is_conversion: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DatedCommit:
+    """A commit and its date."""
+
+    id: str
+    at: datetime
+
+    @property
+    def date(self) -> str:
+        """The date as `2026-01-01T00:00:00Z`."""
+        return self.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """The Hub's conversion of a dataset, and the head that it is taken for.
+
+    date, head_date: as `DatedCommit.date` writes them, so their order is that of time.
+    """
+
+    commit: str
+    date: str
+    head: str
+    head_date: str
+
+    @classmethod
+    def of(cls, converted: DatedCommit, head: DatedCommit) -> Self:
+        """Both commits with their dates."""
+        return cls(converted.id, converted.date, head.id, head.date)
 
 
 @dataclass(frozen=True, slots=True)

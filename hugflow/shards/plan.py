@@ -12,6 +12,9 @@ A plan is a value. It is written to `STATE_DIR/plans/<name>/<id>.json`:
       "commit": "8a6c...",                  40 hex: what the revision meant
       "files_commit": "8a6c...",            where the files are read: another commit where they
                                             are the Hub's conversion to parquet
+      "conversion": {"commit": "5d1e...", "date": "2026-01-01T00:01:00Z",
+                     "head": "8a6c...", "head_date": "2026-01-01T00:00:00Z"},
+                                            absent where they are not; see clients.repository
       "licence": "cc0-1.0", "is_gated": false,
       "audio_column": "audio",              null: a text-only dataset
       "text_column": "text",                null: the default one is not there
@@ -30,10 +33,10 @@ A plan is a value. It is written to `STATE_DIR/plans/<name>/<id>.json`:
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from hugflow.clients.repository import PublishedFile
+from hugflow.clients.repository import Conversion, PublishedFile
 from hugflow.errors import StateUnreadable
 from hugflow.ledger.progress import to_pairs
 from hugflow.names import partition_key, shard_name
@@ -121,6 +124,7 @@ class Plan:
     card_features: list[Any]
     shards: tuple[Shard, ...]
     warnings: tuple[str, ...] = ()
+    conversion: Conversion | None = None
     id: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -202,6 +206,7 @@ def _content(plan: Plan) -> dict[str, Any]:
         "request": {name: getattr(request, name) for name in PlanRequest.__slots__},
         "commit": plan.commit,
         "files_commit": plan.files_commit,
+        **({} if plan.conversion is None else {"conversion": asdict(plan.conversion)}),
         "licence": plan.licence,
         "is_gated": plan.is_gated,
         "audio_column": plan.audio_column,
@@ -240,6 +245,7 @@ def plan_summary(plan: Plan, *, hours: float | None = None) -> dict[str, Any]:
         "commit": plan.commit,
         "files_commit": plan.files_commit,
         "converted": plan.is_converted,
+        "conversion": asdict(plan.conversion) if plan.conversion is not None else None,
         "rows": plan.rows,
         "total_rows": plan.rows,
         "files": len(plan.shards),
@@ -292,6 +298,7 @@ def from_json(value: Any) -> Plan:
                 {n: item["odd"] for n, item in enumerate(value["shards"]) if "odd" in item},
             ),
             warnings=tuple(value["warnings"]),
+            conversion=Conversion(**value["conversion"]) if "conversion" in value else None,
         )
         recorded_id = value["id"]
     except (KeyError, TypeError, ValueError, AttributeError) as error:

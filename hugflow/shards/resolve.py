@@ -102,6 +102,7 @@ def fetch_plan(
         features=features,
         card_features=card_features,
         shards=plan_shards([(footer.file, footer.rows) for footer in footers], odd),
+        conversion=source.conversion,
     )
     warnings = (*source.warnings, *columns.warnings, *_name_warnings(repository, plan))
     warnings += _odd_warnings(plan)

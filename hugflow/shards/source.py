@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hugflow.clients.choices import set_field
 from hugflow.clients.converted import fetch_converted_files
 from hugflow.clients.hub import Hub
 from hugflow.clients.published import NotParquet, fetch_split_files
-from hugflow.clients.repository import CONVERTED_REF, PublishedFile, Repository
-from hugflow.errors import RequestInvalid
+from hugflow.clients.repository import CONVERTED_REF, Conversion, PublishedFile, Repository
+from hugflow.shards.conversion import (
+    describe_conversion,
+    find_conversion,
+    read_conversion,
+    warn_of_lag,
+)
 from hugflow.shards.plan import PlanRequest
 
 
@@ -16,12 +20,14 @@ from hugflow.shards.plan import PlanRequest
 class Source:
     """The files that hold a request's rows, in order.
 
-    commit: where they are read; another than the repository's where they are a conversion.
+    commit: where they are read; another than the repository's where they are a conversion, whose
+    dates are then known.
     """
 
     commit: str
     files: Sequence[PublishedFile]
     warnings: tuple[str, ...] = ()
+    conversion: Conversion | None = None
 
 
 def fetch_source(
@@ -32,20 +38,23 @@ def fetch_source(
     files_commit: the conversion that an earlier plan at the same commit has settled for.
 
     Raises RequestInvalid when there is no such subset or split, or neither the commit holds
-    parquet files nor the Hub a whole conversion of it.
+    parquet files nor the Hub a whole conversion of it; NotConvertedYet when there will be one.
     """
     hf_id, commit = request.hf_id, repository.commit
     if _is_conversion(repository, request):
         files = fetch_converted_files(hub, hf_id, commit, request.subset, request.split)
-        return Source(commit, files)
+        conversion = describe_conversion(hub, repository.repo, commit)
+        return Source(commit, files, warn_of_lag(conversion), conversion)
     try:
         if repository.script is not None:
             raise _only_by_script(repository, repository.script)
         paths = fetch_split_files(hub, hf_id, commit, request.subset, request.split)
     except NotParquet as error:
-        settled = files_commit if files_commit != commit else None
-        converted = settled or _find_conversion(hub, repository, error)
-        return _fetch_conversion(hub, request, converted, error.subset)
+        if files_commit not in (None, commit):
+            conversion = read_conversion(hub, repository.repo, commit, str(files_commit))
+        else:
+            conversion = find_conversion(hub, repository, error)
+        return _fetch_conversion(hub, request, conversion, error.subset)
     return Source(commit, hub.fetch_files(repository.repo, commit, paths))
 
 
@@ -64,37 +73,15 @@ def _only_by_script(repository: Repository, script: str) -> NotParquet:
     )
 
 
-def _find_conversion(hub: Hub, repository: Repository, error: NotParquet) -> str:
-    """The commit of the Hub's conversion of this very commit; raises where there is none.
-
-    The Hub converts the head of the default branch, and says nowhere of which commit it did.
-    """
-    converted = hub.find_commit(repository.repo, CONVERTED_REF)
-    if converted is None:
-        raise RequestInvalid(
-            error.what,
-            why=f"{error.why}; and the Hub has no conversion of the dataset to parquet "
-            f"({CONVERTED_REF})",
-            mend="choose a revision that holds parquet files, such as refs/convert/parquet once the "
-            "Hub has converted the dataset, or ask its owner for one",
-        ) from error
-    head = hub.fetch_head(repository.repo)
-    if head != repository.commit:
-        raise RequestInvalid(
-            error.what,
-            why=f"{error.why}; and the Hub's conversion to parquet is of the default branch, which "
-            f"is at {head[:7]} and not at {repository.commit[:7]}",
-            mend=f"leave revision out, or {set_field('revision', CONVERTED_REF)}",
-        ) from error
-    return converted
-
-
-def _fetch_conversion(hub: Hub, request: PlanRequest, commit: str, default: str | None) -> Source:
+def _fetch_conversion(
+    hub: Hub, request: PlanRequest, conversion: Conversion, default: str | None
+) -> Source:
+    commit = conversion.commit
     files = fetch_converted_files(
         hub, request.hf_id, commit, request.subset, request.split, default=default
     )
     warning = (
         "the dataset is not published as parquet, so its files are the Hub's own conversion "
-        f"({CONVERTED_REF} at {commit[:7]})"
+        f"({CONVERTED_REF} at {commit[:7]}, of {conversion.date})"
     )
-    return Source(commit, files, (warning,))
+    return Source(commit, files, (warning,), conversion)

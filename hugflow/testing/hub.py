@@ -16,6 +16,7 @@ fail: `hub.inject(Reset(after_bytes=1000))`, see `faults`. To serve sample datas
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -67,13 +68,15 @@ class LoopbackHub(StandIn):
         from_empty: bool = False,
         private: bool | None = None,
         gated: Gate | bool | None = None,
+        at: datetime | None = None,
     ) -> str:
         """Commit files on top of a branch, move the branch, and say which commit it was.
 
         A path of `delete` is no longer in the new commit; with `from_empty` only `files` are.
         `branch` may be a full ref such as `refs/convert/parquet`. A content given as a Path is
         served from there, and must not change. None leaves `private` and `gated` as they are; a
-        new repository is neither.
+        new repository is neither. at: the date of the commit; None takes a minute after the
+        repository's youngest.
         """
         named = {path: self._read_file(path, content) for path, content in files.items()}
         with self._lock:
@@ -83,7 +86,7 @@ class LoopbackHub(StandIn):
                 (kind, repo_id), Repository(repo_id, kind)
             )
             commit = repository.add_commit(
-                named, branch=branch, message=message, delete=delete, from_empty=from_empty
+                named, branch=branch, message=message, delete=delete, from_empty=from_empty, at=at
             )
         self.restrict(repo_id, kind=kind, private=private, gated=gated)
         return commit.sha

@@ -19,8 +19,8 @@ from typing import Literal
 CHUNK_BYTES = 1 << 20
 SHORTEST_COMMIT = 7
 
-# Time is an input: the first commit of every repository is of this moment, and each of its
-# descendants is a minute younger.
+# Time is an input: the first commit of every repository is of this moment, and each later one, on
+# whichever branch, is a minute younger than all before it.
 FIRST_COMMIT_AT = datetime(2026, 1, 1, tzinfo=UTC)
 AUTHOR = "loopback"
 
@@ -120,11 +120,12 @@ class Repository:
         message: str,
         delete: Iterable[str] = (),
         from_empty: bool = False,
+        at: datetime | None = None,
     ) -> Commit:
         """Put files on top of a branch's head and move the branch there.
 
         A branch that is not there yet grows from main; a ref such as `refs/convert/parquet`, and
-        main itself, from nothing.
+        main itself, from nothing. at: the date of the commit; None takes the next minute.
         """
         ref = to_ref(branch)
         start = "refs/heads/main" if ref.startswith("refs/heads/") else ref
@@ -133,10 +134,16 @@ class Repository:
         kept = {} if parent is None or from_empty else dict(parent.files)
         gone = frozenset(delete)
         tree = {path: file for path, file in (kept | dict(files)).items() if path not in gone}
-        commit = compose_commit(tree, parent=parent, message=message)
+        created_at = at or self._next_minute()
+        commit = compose_commit(tree, parent=parent, message=message, created_at=created_at)
         self.commits[commit.sha] = commit
         self.refs[ref] = commit.sha
         return commit
+
+    def _next_minute(self) -> datetime:
+        """A minute after the youngest commit, of whichever branch."""
+        dates = [commit.created_at for commit in self.commits.values()]
+        return max(dates) + timedelta(minutes=1) if dates else FIRST_COMMIT_AT
 
 
 def to_ref(branch: str) -> str:
@@ -160,9 +167,19 @@ def read_file(source: bytes | Path, *, is_large: bool) -> HubFile:
     return HubFile(source, names.size_bytes, git_oid("blob", pointer), names.sha256, len(pointer))
 
 
-def compose_commit(files: Mapping[str, HubFile], *, parent: Commit | None, message: str) -> Commit:
-    """The commit that git itself would make of these files, at our own point in time."""
-    created_at = FIRST_COMMIT_AT if parent is None else parent.created_at + timedelta(minutes=1)
+def compose_commit(
+    files: Mapping[str, HubFile],
+    *,
+    parent: Commit | None,
+    message: str,
+    created_at: datetime | None = None,
+) -> Commit:
+    """The commit that git itself would make of these files.
+
+    created_at: its date; None takes a minute after the parent's.
+    """
+    if created_at is None:
+        created_at = FIRST_COMMIT_AT if parent is None else parent.created_at + timedelta(minutes=1)
     person = f"{AUTHOR} <{AUTHOR}@localhost> {int(created_at.timestamp())} +0000"
     lines = [f"tree {tree_oid(files)}"]
     lines += [] if parent is None else [f"parent {parent.sha}"]

@@ -47,7 +47,7 @@ def steps(client: Hub, hf_id: str, commit: str, folder: Path) -> list[Callable[[
     file = PublishedFile("data/train-00000-of-00001.parquet", 3000, "0" * 64, "0" * 40)
     return [
         lambda: client.fetch_repository(RepoId.dataset(hf_id), "main"),
-        lambda: client.fetch_head(RepoId.dataset(hf_id)),
+        lambda: client.fetch_commit(RepoId.dataset(hf_id), "main"),
         lambda: client.list_folders(RepoId.dataset(hf_id), commit),
         lambda: client.list_files(RepoId.dataset(hf_id), commit, "data"),
         lambda: client.find_files(RepoId.dataset(hf_id), commit, [file.path]),

@@ -1,6 +1,7 @@
 """Which files a request means: the dataset's own parquet, else the Hub's conversion of it."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from hugflow.stages.tree.manifest import ManifestSource
 from hugflow.testing.faults import Match, Status
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.layouts import publish_audiofolder, publish_conversion, publish_script
-from hugflow.testing.samples import publish_speech, publish_text
+from hugflow.testing.samples import publish_speech, publish_text, speech_table
 from hugflow.testing.tables import with_features, write_parquet
 
 REF = "refs/convert/parquet"
@@ -191,12 +192,129 @@ def test_a_conversion_may_be_requested_itself_by_its_ref_or_its_commit(
         plan_of(hf_id, revision=revision, split="test")
 
 
+def test_a_conversion_older_than_the_data_is_refused_until_the_hub_has_caught_up(
+    hub: LoopbackHub, plan_of: PlanOf
+):
+    publish_audiofolder(hub, "source/lags", rows=2, converted="whole")
+    head = publish_audiofolder(hub, "source/lags", rows=3)
+    with pytest.raises(HubUnavailable, match="has not converted this commit yet") as refused:
+        plan_of("source/lags")
+    assert head[:7] in refused.value.what
+    assert "2026-01-01T00:01:00Z" in refused.value.why
+    assert "2026-01-01T00:02:00Z" in refused.value.why
+    assert refused.value.exit_code == 7
+    table = speech_table(3, with_filenames=False)
+    converted = publish_conversion(hub, "source/lags", table)
+    plan = plan_of("source/lags")
+    assert (plan.rows, plan.commit, plan.files_commit) == (3, head, converted)
+
+
+def test_the_advice_for_an_older_conversion_takes_it_as_it_is_and_says_so(
+    hub: LoopbackHub, plan_of: PlanOf
+):
+    publish_audiofolder(hub, "source/anyway", rows=2, converted="whole")
+    publish_audiofolder(hub, "source/anyway", rows=3)
+    with pytest.raises(HubUnavailable) as refused:
+        plan_of("source/anyway")
+    assert f'set revision: "{REF}"' in refused.value.mend
+    plan = plan_of("source/anyway", revision=REF)
+    assert plan.rows == 2
+    [warning] = plan.warnings
+    assert "2026-01-01T00:01:00Z" in warning
+    assert plan.conversion is not None
+    assert plan.conversion.commit == plan.commit
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        {"README.md": b"# Another title\n"},
+        {".gitattributes": b"*.wav binary\n"},
+        {"data/README.md": b"# What is in here\n"},
+    ],
+    ids=lambda later: next(iter(later)),
+)
+def test_a_card_that_changes_after_the_conversion_makes_it_no_older(
+    hub: LoopbackHub, plan_of: PlanOf, later: dict[str, bytes]
+):
+    hf_id = f"source/card-{next(iter(later)).replace('/', '-').replace('.', '')}"
+    hub.publish(hf_id, {"data/README.md": b"# Before\n"})
+    publish_audiofolder(hub, hf_id, rows=2, converted="whole")
+    head = hub.publish(hf_id, later)
+    plan = plan_of(hf_id)
+    assert (plan.commit, plan.rows) == (head, 2)
+
+
+@pytest.mark.parametrize(
+    ("files", "gone"),
+    [
+        ({"extra.csv": b"text\nb\n"}, ()),
+        ({"train.csv": b"text\nother\n"}, ()),
+        ({}, ("train.csv",)),
+        ({"deep/er/more.csv": b"text\nb\n"}, ()),
+    ],
+    ids=["added", "changed", "deleted", "deep"],
+)
+def test_any_change_of_data_after_the_conversion_is_noticed_behind_changes_of_the_card(
+    hub: LoopbackHub, plan_of: PlanOf, files: dict[str, bytes], gone: tuple[str, ...]
+):
+    hf_id = f"source/change-{len(files)}-{next(iter(files), 'none').replace('/', '-')}"
+    kept = {"train.csv": b"text\na\n", "other.csv": b"text\nc\n", "deep/er/x.csv": b"text\nd\n"}
+    hub.publish(hf_id, kept)
+    publish_conversion(hub, hf_id, texts("a", "c"))
+    hub.publish(hf_id, files, delete=gone)
+    hub.publish(hf_id, {"README.md": b"# Now\n"})
+    with pytest.raises(HubUnavailable, match="has not converted this commit yet"):
+        plan_of(hf_id)
+
+
+def test_a_conversion_of_the_same_second_is_taken_and_one_a_second_older_is_not(
+    hub: LoopbackHub, plan_of: PlanOf
+):
+    noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    for seconds in (0, 1):
+        hf_id = f"source/second-{seconds}"
+        hub.publish(hf_id, {"train.csv": b"text\na\n"}, at=noon + timedelta(seconds=seconds))
+        content = {"default/train/0000.parquet": write_parquet(texts("a"))}
+        hub.publish(hf_id, content, branch=REF, at=noon)
+    assert plan_of("source/second-0").rows == 1
+    with pytest.raises(HubUnavailable, match="not converted"):
+        plan_of("source/second-1")
+
+
+def test_a_conversion_branch_without_a_file_is_one_that_was_not_filled_yet(
+    hub: LoopbackHub, plan_of: PlanOf
+):
+    content = {"train.csv": b"text\na\n"}
+    hub.publish("source/unfilled", content)
+    hub.publish("source/unfilled", content, branch=REF)
+    with pytest.raises(HubUnavailable, match="not converted") as refused:
+        plan_of("source/unfilled")
+    assert "holds no parquet file" in refused.value.why
+    publish_conversion(hub, "source/unfilled", texts("a"))
+    assert plan_of("source/unfilled").rows == 1
+
+
+def test_dates_cost_no_request_where_the_conversion_is_the_youngest_commit(
+    hub: LoopbackHub, plan_of: PlanOf
+):
+    publish_audiofolder(hub, "source/few", rows=1, converted="whole")
+    hub.clear_requests()
+    plan_of("source/few")
+    asked = [request.path.partition("/source/few")[2] for request in hub.requests]
+    assert [path for path in asked if path.startswith("/commits")] == [
+        "/commits/refs%2Fconvert%2Fparquet",
+        "/commits/main",
+    ]
+    assert not [path for path in asked if path.startswith("/revision/refs")]
+
+
 def test_a_conversion_that_cannot_be_looked_up_now_is_not_taken_for_missing(
     hub: LoopbackHub, plan_of: PlanOf, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("time.sleep", lambda wait_s: None)
     publish_audiofolder(hub, "source/down", converted="whole")
-    hub.inject(Status(503), when=Match(path="*/revision/refs*"), times=None)
+    hub.inject(Status(503), when=Match(path="*/commits/refs*"), times=None)
     with pytest.raises(HubUnavailable):
         plan_of("source/down")
 
@@ -226,6 +344,13 @@ def test_the_commit_of_the_conversion_is_in_the_plans_file_summary_and_manifest(
     assert (summary["files_commit"], summary["converted"]) == (plan.files_commit, True)
     source = ManifestSource.of(plan)
     assert (source.commit, source.ref) == (plan.files_commit, REF)
+    assert source.conversion == plan.conversion
+    assert summary["conversion"] == {
+        "commit": plan.files_commit,
+        "date": "2026-01-01T00:01:00Z",
+        "head": plan.commit,
+        "head_date": "2026-01-01T00:00:00Z",
+    }
 
 
 def test_the_manifest_of_a_dataset_of_its_own_parquet_names_no_ref(

@@ -1,6 +1,7 @@
 """Repositories are named as git names them, and keep every commit."""
 
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,20 @@ def test_a_new_branch_grows_from_main_and_a_converted_one_from_nothing():
     assert set(dev.files) == {"a", "b"}
     assert converted.parent is None
     assert set(converted.files) == {"c"}
+
+
+def test_a_commit_is_younger_than_all_before_it_on_whichever_branch_or_of_a_date_of_its_own():
+    repository = Repository("acme/x")
+    branches = ("main", "refs/convert/parquet", "main", "refs/convert/parquet")
+    commits = [
+        repository.add_commit(small(a=bytes([n])), branch=branch, message=str(n))
+        for n, branch in enumerate(branches)
+    ]
+    minutes = [commit.created_at - FIRST_COMMIT_AT for commit in commits]
+    assert minutes == [timedelta(minutes=n) for n in range(4)]
+    long_ago = FIRST_COMMIT_AT - timedelta(days=1)
+    dated = repository.add_commit(small(a=b"x"), branch="main", message="x", at=long_ago)
+    assert dated.created_at == long_ago
 
 
 def test_files_can_be_deleted_and_a_tree_begun_anew():

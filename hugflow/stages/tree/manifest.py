@@ -21,7 +21,8 @@ the object `run`:
     }
 
 `source.commit` is where the files were read. Where they are the Hub's conversion to parquet, it is
-another commit than `commit`, and `source.ref` says so: `refs/convert/parquet`.
+another commit than `commit`: `source.ref` is then `refs/convert/parquet`, and `source.conversion` has
+the commits and dates of both, as the plan has them.
 
 Keys that a later version adds are passed over; fields with a default here are absent in what
 earlier versions wrote.
@@ -34,7 +35,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
-from hugflow.clients.repository import CONVERTED_REF
+from hugflow.clients.repository import CONVERTED_REF, Conversion
 from hugflow.requests.grammar import BadRowBudget
 from hugflow.requests.model import Identity
 from hugflow.shards.plan import Plan
@@ -69,18 +70,20 @@ class ManifestSettings:
 
 @dataclass(frozen=True, slots=True)
 class ManifestSource:
-    """The published files. ref: where they are not the dataset's own."""
+    """The published files. ref, conversion: where they are not the dataset's own."""
 
     files: _Count
     bytes: _Count
     commit: str | None = None
     ref: Annotated[str | None, Field(exclude_if=_is_none)] = None
+    conversion: Annotated[Conversion | None, Field(exclude_if=_is_none)] = None
 
     @classmethod
     def of(cls, plan: Plan) -> "ManifestSource":
         """The files that a plan reads."""
         ref = CONVERTED_REF if plan.is_converted else None
-        return cls(len(plan.shards), plan.source_bytes, plan.files_commit, ref)
+        files, size_bytes = len(plan.shards), plan.source_bytes
+        return cls(files, size_bytes, plan.files_commit, ref, plan.conversion)
 
 
 @dataclass(frozen=True, slots=True)
