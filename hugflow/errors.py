@@ -27,6 +27,10 @@ class HugflowError(Exception):
         return f"{self.what}\n  why:  {self.why}\n  mend: {self.mend}"
 
 
+class Stopped(Exception):
+    """The work is to end, and what is not finished yet is given up: nobody is told of it."""
+
+
 class UsageWrong(HugflowError):
     """The command was called in a way that cannot be carried out."""
 

@@ -8,14 +8,12 @@ from pathlib import Path
 from threading import Event
 from typing import Final
 
+from hugflow.errors import Stopped
+
 # Seven minutes of MP3: whatever is called a clip never touches the disk.
 MAX_BYTES_IN_MEMORY: Final = 8 << 20
 # Even, as `crc16` takes words.
 _PIECE_BYTES: Final = 1 << 20
-
-
-class Stopped(Exception):
-    """The work is to end, and what is not finished yet is given up."""
 
 
 class Spool:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 
-from hugflow.audio.apart import FaultsApart
+from hugflow.audio.isolated import IsolatedFindFaults
 from hugflow.errors import StateUnreadable
 from hugflow.ledger.journal import Outcome
 from hugflow.ledger.progress import read_progress
@@ -48,7 +48,7 @@ def verify_dataset(
     Raises OSError for a folder that cannot be listed.
     """
     find, folder = Finder(name), places.dataset(name)
-    with closing(FaultsApart()) as find_faults:
+    with closing(IsolatedFindFaults()) as find_faults:
         check = RowCheck(folder, find, deep, workers, find_faults, sound)
         yield from _verify(places, check, on_rows)
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hugflow.audio.apart import FaultsApart
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.convert import make_mp3
+from hugflow.audio.isolated import IsolatedFindFaults
 from hugflow.audio.sound import find_faults
 from tests.audio.clips import RATES_HZ, tone, write, write_bare_mp3
 from tests.crash.codec import crashing_codec, marked_mp3
@@ -24,8 +24,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def apart() -> Iterator[FaultsApart]:
-    with closing(FaultsApart()) as apart:
+def apart() -> Iterator[IsolatedFindFaults]:
+    with closing(IsolatedFindFaults()) as apart:
         yield apart
 
 
@@ -52,7 +52,7 @@ def test_what_was_made_of_any_mp3_without_a_tag_is_sound(
 
 
 @pytest.mark.parametrize("is_apart", [False, True])
-def test_what_differs_is_told_in_words(tmp_path: Path, apart: FaultsApart, is_apart: bool):
+def test_what_differs_is_told_in_words(tmp_path: Path, apart: IsolatedFindFaults, is_apart: bool):
     find = apart if is_apart else find_faults
     path = tmp_path / "ä b.mp3"
     path.write_bytes(make_mp3(write(tone(9000)), copy_mp3=False).data)
@@ -87,7 +87,7 @@ def test_one_that_lacks_its_end_is_not_sound(tmp_path: Path, rate_hz: int):
 
 
 def test_one_that_crashes_its_decoder_crashes_nothing_else(
-    tmp_path: Path, apart: FaultsApart, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, apart: IsolatedFindFaults, monkeypatch: pytest.MonkeyPatch
 ):
     for name, value in crashing_codec(tmp_path).items():
         monkeypatch.setenv(name, value)

@@ -22,9 +22,9 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from hugflow.audio.apart import Apart
 from hugflow.audio.bad import CRASHED, AudioBad
 from hugflow.audio.convert import Converter
+from hugflow.audio.isolated import IsolatedConverter
 from hugflow.audio.mp3 import Mp3
 from hugflow.errors import HugflowError
 from hugflow.ledger.flight import Flight
@@ -109,7 +109,7 @@ def make_rows(
     copy_mp3 = build.plan.request.mp3_source == "copy"
     with (
         closing(files),
-        closing(Apart(copy_mp3, files.open, build.folder.audio, stop)) as apart,
+        closing(IsolatedConverter(copy_mp3, files.open, build.folder.audio, stop)) as apart,
         _Batches(journal, on_rows, quota) as batches,
         ThreadPoolExecutor(workers, "rows") as pool,
     ):
@@ -158,7 +158,7 @@ class _Convert:
     """Makes a row's MP3: here, or apart where a codec may crash on it."""
 
     here: Converter
-    apart: Apart
+    apart: IsolatedConverter
     risk: Risk
     flight: Flight
     anti_phase: list[int] = field(default_factory=list)

@@ -17,8 +17,8 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from hugflow.audio.apart import Apart
 from hugflow.audio.bad import AudioBad
+from hugflow.audio.isolated import IsolatedConverter
 from hugflow.audio.mp3 import AudioInfo
 from hugflow.audio.value import SampledAudio
 from hugflow.clients.hub import Hub
@@ -215,20 +215,20 @@ def _quota_left_bytes(build: Build) -> int | None:
 def _measure_sample(hub: Hub, plan: Plan) -> _Means:
     """Make MP3s of a few rows, and throw them away; rows that cannot be made are left out.
 
-    In a process apart: a clip that crashes a codec shall not hinder anybody from planning.
+    In a child process: a clip that crashes a codec must not keep anybody from planning.
     """
     rows, seconds, size, other, text, files = 0, 0.0, 0, 0.0, 0.0, 0
     spent = 0.0
-    with closing(Apart(copy_mp3=plan.request.mp3_source == "copy")) as apart:
+    with closing(IsolatedConverter(copy_mp3=plan.request.mp3_source == "copy")) as convert:
         # What it costs to start the process is paid once and not per row.
-        apart(_SILENCE).close()
+        convert(_SILENCE).close()
         for sampled in read_sample(hub, plan):
             files += 1
             other, text = other + sampled.other_row_bytes, text + sampled.text_row_bytes
             for scalar in sampled.audio:
                 began = time.perf_counter()
                 try:
-                    with apart(audio_value(scalar)) as mp3:
+                    with convert(audio_value(scalar)) as mp3:
                         seconds, size = seconds + mp3.info.duration, size + mp3.size_bytes
                 except AudioBad:
                     continue

@@ -11,8 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from hugflow.audio.apart import FaultsApart
 from hugflow.audio.bad import AudioBad
+from hugflow.audio.isolated import IsolatedFindFaults
 from hugflow.audio.sound import FindFaults, find_faults
 from hugflow.errors import HugflowError, StageMissing, TooManyBadRows
 from hugflow.ledger.journal import RowFailed
@@ -150,9 +150,9 @@ def judge_audio(build: Build, failed: Sequence[RowFailed]) -> Verdict:
         return Verdict(name, "there is no audio column")
     unsound: list[int] = []
     decoded, seconds = 0, 0.0
-    with closing(FaultsApart()) as apart:
+    with closing(IsolatedFindFaults()) as isolated:
         for row in _choose_rows(build, {bad.row for bad in failed}):
-            length_s = _find_length(build, row, apart)
+            length_s = _find_length(build, row, isolated)
             decoded, seconds = decoded + 1, seconds + (length_s or 0.0)
             if length_s is None:
                 unsound.append(row)
@@ -181,13 +181,13 @@ def _choose_rows(build: Build, failed: set[int]) -> Iterator[int]:
             yield row
 
 
-def _find_length(build: Build, row: int, apart: FaultsApart) -> float | None:
+def _find_length(build: Build, row: int, isolated: IsolatedFindFaults) -> float | None:
     """Seconds of a row's clip; None when it does not decode to what its JSON tells."""
     try:
         info = json.loads(read_file(build.folder.json / f"{row}.json"))["audio_info"]
         rate, samples = info["sampling_rate"], info["num_samples"]
         # What was not copied is of LAME's making, and does not crash a decoder.
-        find: FindFaults = apart if info["copied"] else find_faults
+        find: FindFaults = isolated if info["copied"] else find_faults
         faults = find(build.folder.root / info["path"], sampling_rate=rate, num_samples=samples)
     except (AudioBad, OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -1,0 +1,1 @@
+"""Warm child processes that answer questions."""
