@@ -10,7 +10,15 @@ import dagster as dg
 
 from hugflow.errors import HugflowError, PlanOutOfDate, StageMissing, UsageWrong
 from hugflow.ledger.journal import Outcome
-from hugflow.ledger.markers import SHARD_STAGES, Stage
+from hugflow.ledger.stages import (
+    NEEDED_TO_PUBLISH,
+    PUBLISHING,
+    SHARD_STAGES,
+    STAGE_NAMES,
+    STAGES,
+    StageName,
+    join_names,
+)
 from hugflow.names import group_name, op_name
 from hugflow.requests.model import AddRequest
 from hugflow.shards.plan import Shard
@@ -31,7 +39,6 @@ from hugflow_assets.reporting.glimpses import Metadata
 from hugflow_assets.reporting.links import request_url
 from hugflow_assets.reporting.markdown import quote_markdown
 from hugflow_assets.reporting.materializations import (
-    STAGES,
     partitions_name,
     plan_metadata,
     processed_materialization,
@@ -45,14 +52,6 @@ from hugflow_resources.hub import HubResource
 from hugflow_resources.instance import POOL
 from hugflow_resources.storage import Storage
 from hugflow_resources.tags import ATTEMPT_TAG
-
-KIND_BY_STAGE = {"raw": "parquet", "audio": "mp3", "metadata": "json", "processed": "file"}
-WORDS_BY_STAGE = {
-    "raw": "The shard's published file is here, byte for byte what the Hub says it is.",
-    "audio": "Every row's clip as an MP3, mono, of the same length to the sample.",
-    "metadata": "Every row's columns as a JSON file, and the same rows as a parquet index.",
-    "processed": "The dataset is complete and published: its link stands.",
-}
 
 
 class PlanConfig(dg.Config):
@@ -218,12 +217,12 @@ def _stage_assets(request: AddRequest, common: "_Common") -> dg.AssetsDefinition
     name = common.name
     specs = [
         common.spec(
-            stage,
-            WORDS_BY_STAGE[stage],
-            kind=KIND_BY_STAGE[stage],
+            stage.name,
+            stage.words,
+            kind=stage.kind,
             deps=[dg.AssetKey([name, before])],
         )
-        for before, stage in zip(("plan", *STAGES), STAGES, strict=False)
+        for before, stage in zip(("plan", *STAGE_NAMES), STAGES, strict=False)
     ]
 
     @dg.multi_asset(
@@ -245,7 +244,9 @@ def _stage_assets(request: AddRequest, common: "_Common") -> dg.AssetsDefinition
         config = StagesConfig(**context.op_execution_context.op_config)
         places = storage.places
         selected = {
-            stage for stage in STAGES if dg.AssetKey([name, stage]) in context.selected_asset_keys
+            stage
+            for stage in STAGE_NAMES
+            if dg.AssetKey([name, stage]) in context.selected_asset_keys
         }
         try:
             with tell_run(context), safe_rows_of(places, name):
@@ -264,7 +265,7 @@ def _make(
     context: dg.AssetExecutionContext,
     build: Build,
     shards: Sequence[Shard],
-    stages: AbstractSet[Stage],
+    stages: AbstractSet[StageName],
     *,
     force: bool,
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckResult]:
@@ -291,7 +292,7 @@ def _make(
                     yield stage_materialization(build, event.shard, stage, event.markers[stage])
         if failed:
             raise ShardsFailed(build, failed)
-        if "processed" in stages:
+        if PUBLISHING in stages:
             published = yield from _publish(build)
             if published is not None:
                 ended("completed")
@@ -332,9 +333,9 @@ def _explain_unpublished(
     own = [shard.name for shard in undone if shard in shards]
     if own:
         raise StageMissing(
-            f"{build.name}: audio and metadata are not done for {', '.join(own)}",
-            why="processed is published from what the earlier stages leave",
-            mend="materialize raw, audio and metadata of these partitions too",
+            f"{build.name}: {join_names(NEEDED_TO_PUBLISH)} are not done for {', '.join(own)}",
+            why=f"{PUBLISHING} is published from what the earlier stages leave",
+            mend=f"materialize {join_names(SHARD_STAGES)} of these partitions too",
         )
     context.log.info(
         "%s is not published yet: %d of %d shards are still to be done: %s",

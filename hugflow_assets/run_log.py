@@ -18,8 +18,8 @@ from contextlib import contextmanager, suppress
 import dagster as dg
 
 from hugflow.errors import HugflowError
+from hugflow.ledger.stages import STAGE_NAMES
 from hugflow.redact import redact
-from hugflow_assets.reporting.materializations import STAGES
 from hugflow_resources.surprises import no_secret_in_errors
 
 LOGGER = logging.getLogger("hugflow")
@@ -114,7 +114,7 @@ def _name_work(context: dg.AssetExecutionContext) -> str:
     """Which assets of which dataset, and which partitions."""
     selected = context.selected_asset_keys
     name = min(selected).path[0]
-    stages = [stage for stage in ("plan", *STAGES) if dg.AssetKey([name, stage]) in selected]
+    stages = [stage for stage in ("plan", *STAGE_NAMES) if dg.AssetKey([name, stage]) in selected]
     first, last = (context.run.tags.get(tag) for tag in RANGE_TAGS)
     partitions = f"{first}...{last}" if first else context.run.tags.get(PARTITION_TAG)
     return f"{', '.join(stages)} of {name}" + (f", {partitions}" if partitions else "")

@@ -13,14 +13,10 @@ import json
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 from hugflow.store.atomic import read_file, write_json
 
 VERSION = 1
-
-Stage = Literal["raw", "audio", "metadata", "processed"]
-SHARD_STAGES: tuple[Stage, ...] = ("raw", "audio", "metadata")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from hugflow.exports.card import card_frame
 from hugflow.exports.index import file_sha256
 from hugflow.ledger.journal import Outcome, RowMade, read_journal
 from hugflow.ledger.markers import read_marker
+from hugflow.ledger.stages import SHARD_STAGES
 from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_current_id, read_plan
 from hugflow.stages.publishing.tree_files import render_failures
@@ -123,7 +124,7 @@ class CompleteTree:
         """Markers that stand must be readable; without them the next sync looks at every row."""
         state = self.places.state(plan.dataset, plan.id)
         for shard in plan.shards:
-            for stage in ("raw", "audio", "metadata"):
+            for stage in SHARD_STAGES:
                 marker = state.marker(shard.name, stage)
                 if stands(marker) and read_marker(marker) is None:
                     yield self.find("state_unreadable", marker, "it is damaged")

@@ -5,6 +5,7 @@ from typing import Final
 
 import dagster as dg
 
+from hugflow.ledger.stages import PUBLISHING
 from hugflow.stages.build.build import Build
 from hugflow.stages.publishing.gate import Verdict
 from hugflow.stages.publishing.judge_stored import judge_published, judge_stored
@@ -24,7 +25,7 @@ def check_specs(name: str) -> list[dg.AssetCheckSpec]:
     """The checks of a dataset, on its asset `processed`."""
     return [
         dg.AssetCheckSpec(
-            check, asset=dg.AssetKey([name, "processed"]), description=meaning, blocking=is_blocking
+            check, asset=dg.AssetKey([name, PUBLISHING]), description=meaning, blocking=is_blocking
         )
         for check, (meaning, is_blocking) in MEANING_BY_CHECK.items()
     ]
@@ -33,7 +34,7 @@ def check_specs(name: str) -> list[dg.AssetCheckSpec]:
 def to_result(build: Build, verdict: Verdict) -> dg.AssetCheckResult:
     """A verdict as the result of a check, yielded by the op that came to it."""
     return dg.AssetCheckResult(
-        asset_key=dg.AssetKey([build.name, "processed"]),
+        asset_key=dg.AssetKey([build.name, PUBLISHING]),
         check_name=verdict.name,
         passed=verdict.is_passed,
         description=verdict.what,
@@ -51,7 +52,7 @@ def stored_evaluations(build: Build) -> Iterator[dg.AssetCheckEvaluation]:
     for verdict in judge_stored(build):
         _, is_blocking = MEANING_BY_CHECK[verdict.name]
         yield dg.AssetCheckEvaluation(
-            asset_key=dg.AssetKey([build.name, "processed"]),
+            asset_key=dg.AssetKey([build.name, PUBLISHING]),
             check_name=verdict.name,
             passed=verdict.is_passed,
             description=verdict.what,

@@ -2,7 +2,8 @@
 
 import dagster as dg
 
-from hugflow_assets.reporting.materializations import STAGES, partitions_name
+from hugflow.ledger.stages import STAGE_NAMES
+from hugflow_assets.reporting.materializations import partitions_name
 
 
 def forget_dataset(instance: dg.DagsterInstance, name: str) -> bool:
@@ -11,7 +12,7 @@ def forget_dataset(instance: dg.DagsterInstance, name: str) -> bool:
     The logs of its runs stay. Brought back, or made again, it is told anew.
     """
     keys = instance.get_dynamic_partitions(partitions_name(name))
-    assets = [dg.AssetKey([name, stage]) for stage in ("plan", *STAGES)]
+    assets = [dg.AssetKey([name, stage]) for stage in ("plan", *STAGE_NAMES)]
     known = [key for key in assets if instance.has_asset_key(key)]
     instance.wipe_assets(known)
     for key in keys:

@@ -11,7 +11,15 @@ from typing import Final
 
 import dagster as dg
 
-from hugflow.ledger.markers import SHARD_STAGES, Marker, Stage, read_marker
+from hugflow.ledger.markers import Marker, read_marker
+from hugflow.ledger.stages import (
+    PUBLISHING,
+    ROW_STAGES,
+    SHARD_STAGES,
+    STAGE_NAMES,
+    StageName,
+    first_row_stage,
+)
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.publishing.publish import is_published
@@ -27,7 +35,6 @@ from hugflow_assets.reporting.glimpses import (
 )
 from hugflow_assets.reporting.links import commit_url, file_url
 
-STAGES: Final[tuple[Stage, ...]] = (*SHARD_STAGES, "processed")
 ROW_COUNT: Final = "dagster/row_count"
 
 
@@ -53,7 +60,7 @@ def register_partitions(instance: dg.DagsterInstance, build: Build) -> None:
 
 def materialize_command(name: str) -> str:
     """The command that materializes stages of a dataset; a partition or a range follows it."""
-    selection = " or ".join(f'key:"{name}/{stage}"' for stage in STAGES)
+    selection = " or ".join(f'key:"{name}/{stage}"' for stage in STAGE_NAMES)
     return f"dagster asset materialize -m hugflow_assets.definitions --select '{selection}'"
 
 
@@ -84,16 +91,16 @@ def plan_metadata(build: Build) -> Metadata:
 
 
 def stage_materialization(
-    build: Build, shard: Shard, stage: Stage, marker: Marker
+    build: Build, shard: Shard, stage: StageName, marker: Marker
 ) -> dg.AssetMaterialization:
-    """One of the stages `raw`, `audio` and `metadata`, done for one shard.
+    """One of SHARD_STAGES, done for one shard.
 
     What a reviewer looks for comes first: pages show entries in this order.
     """
     metadata: Metadata = {ROW_COUNT: marker.rows}
-    if stage != "raw":
+    if stage in ROW_STAGES:
         metadata["failed_rows"] = len(marker.failed_rows)
-    if stage == ("audio" if build.plan.audio_column is not None else "metadata"):
+    if stage == first_row_stage(has_audio=build.plan.audio_column is not None):
         metadata |= failed_metadata(build, shard, marker)
     if stage == "audio":
         metadata |= waveform_metadata(build, shard, marker)
@@ -105,7 +112,7 @@ def stage_materialization(
             metadata |= durations_metadata(index)
             metadata |= _statistics_metadata(_read_shard_statistics(build, index))
     metadata |= {"bytes": marker.bytes, "seconds": marker.seconds}
-    if stage != "raw":
+    if stage in ROW_STAGES:
         metadata |= _speed_metadata(marker)
     metadata |= _place_metadata(build, shard, stage, marker)
     metadata["commit"] = dg.MetadataValue.url(commit_url(build))
@@ -135,7 +142,7 @@ def processed_materialization(
         **_statistics_metadata(manifest.statistics, "dataset_"),
     }
     words = f"the dataset is published: {rows.made:,} rows, {rows.failed:,} failed"
-    return _materialization(build, shard, "processed", metadata, words)
+    return _materialization(build, shard, PUBLISHING, metadata, words)
 
 
 def unrecorded(instance: dg.DagsterInstance, build: Build) -> Iterator[dg.AssetMaterialization]:
@@ -146,7 +153,7 @@ def unrecorded(instance: dg.DagsterInstance, build: Build) -> Iterator[dg.AssetM
         )
     recorded = {
         stage: instance.get_materialized_partitions(dg.AssetKey([build.name, stage]))
-        for stage in STAGES
+        for stage in STAGE_NAMES
     }
     manifest = read_manifest(build.folder.manifest) if is_published(build) else None
     for key, shard in build.plan.shard_by_key().items():
@@ -156,7 +163,7 @@ def unrecorded(instance: dg.DagsterInstance, build: Build) -> Iterator[dg.AssetM
             marker = read_marker(build.state.marker(shard.name, stage))
             if marker is not None:
                 yield stage_materialization(build, shard, stage, marker)
-        if manifest is not None and key not in recorded["processed"]:
+        if manifest is not None and key not in recorded[PUBLISHING]:
             yield processed_materialization(build, shard, manifest)
 
 
@@ -177,7 +184,7 @@ def _speed_metadata(marker: Marker) -> Metadata:
     }
 
 
-def _place_metadata(build: Build, shard: Shard, stage: Stage, marker: Marker) -> Metadata:
+def _place_metadata(build: Build, shard: Shard, stage: StageName, marker: Marker) -> Metadata:
     """Where it came from, or where it lies."""
     if stage == "raw":
         return {"source": dg.MetadataValue.url(file_url(build, shard.file.path))}
@@ -236,14 +243,14 @@ def _plan_file(build: Build) -> dg.PathMetadataValue:
     return dg.MetadataValue.path(str(build.places.plans(build.name) / f"{build.plan.id}.json"))
 
 
-def _in_words(stage: Stage, shard: Shard, marker: Marker) -> str:
+def _in_words(stage: StageName, shard: Shard, marker: Marker) -> str:
     """What the run's log says of a stage; it shows no more than the first entries beside it."""
     words = f"{stage} of shard {shard.name}: {marker.rows:,} rows, {marker.bytes:,} bytes"
-    return words if stage == "raw" else f"{words}, {len(marker.failed_rows):,} failed"
+    return f"{words}, {len(marker.failed_rows):,} failed" if stage in ROW_STAGES else words
 
 
 def _materialization(
-    build: Build, shard: Shard, stage: Stage, metadata: Metadata, words: str
+    build: Build, shard: Shard, stage: StageName, metadata: Metadata, words: str
 ) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(
         asset_key=dg.AssetKey([build.name, stage]),

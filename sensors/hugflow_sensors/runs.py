@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from hugflow.ledger.stages import STAGE_NAMES
 from hugflow.shards.plan import Plan
 from hugflow.store.layout import Places
-from hugflow_assets.reporting.materializations import STAGES
 from hugflow_resources.alive import forget_run, is_dead
 from hugflow_resources.dagster_private import NOT_FINISHED_STATUSES, WILL_RETRY_TAG
 from hugflow_resources.tags import DATASET_TAG, PLAN_TAG, REQUEST_TAG, STOPPED_TAG
@@ -123,14 +123,16 @@ def _ended_at(record: dg.RunRecord) -> float:
 def _made_names(run: dg.DagsterRun) -> set[str]:
     """The datasets of which a run makes stages."""
     keys = run.asset_selection or ()
-    return {key.path[0] for key in keys if len(key.path) == 2 and key.path[1] in STAGES}
+    return {key.path[0] for key in keys if len(key.path) == 2 and key.path[1] in STAGE_NAMES}
 
 
 def _is_ours(run: dg.DagsterRun) -> bool:
     """Whether all that a run makes are assets, or checks of assets, of datasets."""
     keys = [*(run.asset_selection or ())]
     keys += [check.asset_key for check in run.asset_check_selection or ()]
-    return bool(keys) and all(len(k.path) == 2 and k.path[1] in ("plan", *STAGES) for k in keys)
+    return bool(keys) and all(
+        len(k.path) == 2 and k.path[1] in ("plan", *STAGE_NAMES) for k in keys
+    )
 
 
 def to_timestamp(at: datetime) -> float:

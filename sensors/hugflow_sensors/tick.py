@@ -12,6 +12,7 @@ import dagster as dg
 
 from hugflow.clients.hub import Hub
 from hugflow.errors import HugflowError
+from hugflow.ledger.stages import STAGE_NAMES
 from hugflow.requests.catalog import Catalog
 from hugflow.requests.collect import AddFile, ParsedFiles, RemovalFile, RequestSet, parse_files
 from hugflow.requests.model import AddRequest, RemoveRequest
@@ -27,7 +28,7 @@ from hugflow.store.links import is_linked
 from hugflow.store.trash import delete_expired
 from hugflow_assets.reporting.checks import stored_evaluations
 from hugflow_assets.reporting.forget import forget_dataset
-from hugflow_assets.reporting.materializations import STAGES, register_partitions, unrecorded
+from hugflow_assets.reporting.materializations import register_partitions, unrecorded
 from hugflow_resources.storage import Storage
 from hugflow_resources.tags import ATTEMPT_TAG
 from hugflow_sensors.decide import (
@@ -306,7 +307,7 @@ def _run_request(
 ) -> dg.RunRequest:
     return dg.RunRequest(
         run_key="/".join([*tags.values(), str(attempt)]),
-        asset_selection=[dg.AssetKey([name, stage]) for stage in STAGES],
+        asset_selection=[dg.AssetKey([name, stage]) for stage in STAGE_NAMES],
         tags={
             **tags,
             ATTEMPT_TAG: str(attempt),

@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from hugflow.ledger.stages import STAGE_NAMES
 from hugflow.names import op_name
-from hugflow_assets.reporting.materializations import STAGES
 from tests.browser.conftest import BROKEN_ROW, HF_ID, NAME, TOKEN, WORDS
 from tests.browser.platform import Platform
 
@@ -28,7 +28,7 @@ def entry(page: Page, key: str) -> Locator:
 
 def test_the_group_of_a_dataset_shows_its_five_assets(page: Page, platform: Platform):
     page.goto(platform.group)
-    for stage in ("plan", *STAGES):
+    for stage in ("plan", *STAGE_NAMES):
         expect(page.get_by_text(stage, exact=True).first).to_be_visible()
 
 

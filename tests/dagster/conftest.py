@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 
+from hugflow.ledger.stages import STAGE_NAMES
 from hugflow.names import op_name
 from hugflow.requests.model import AddRequest
 from hugflow.stages.build.build import Build
@@ -23,7 +24,6 @@ from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_text
 from hugflow_assets.datasets import build_dataset
-from hugflow_assets.reporting.materializations import STAGES
 from hugflow_resources.hub import HubResource
 from hugflow_resources.storage import Storage
 
@@ -101,7 +101,7 @@ class Dataset:
 
     def make(self, first: str, last: str, *stages: str) -> dg.ExecuteInProcessResult:
         tags = {RANGE_START: first, RANGE_END: last}
-        return self.materialize(*(stages or STAGES), tags=tags)
+        return self.materialize(*(stages or STAGE_NAMES), tags=tags)
 
     def make_all(self) -> dg.ExecuteInProcessResult:
         return self.make(self.keys[0], self.keys[-1])

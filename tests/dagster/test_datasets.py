@@ -9,6 +9,7 @@ import pytest
 from hugflow.clients.hub import Hub
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import ShardCorrupt
+from hugflow.ledger.stages import STAGE_NAMES
 from hugflow.names import group_name
 from hugflow.requests.model import AddRequest
 from hugflow.stages.publishing.publish import is_published
@@ -16,7 +17,7 @@ from hugflow.stages.sync import sync_dataset
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_text
 from hugflow_assets.datasets import build_dataset
-from hugflow_assets.reporting.materializations import STAGES, unrecorded
+from hugflow_assets.reporting.materializations import unrecorded
 from tests.dagster.conftest import Dataset, failure_text
 
 MakeDataset = Callable[..., Dataset]
@@ -32,8 +33,8 @@ def specs_of(assets: list[dg.AssetsDefinition]) -> dict[str, dg.AssetSpec]:
 
 def test_a_request_becomes_a_plan_and_a_chain_of_four_stages():
     specs = specs_of(assets_of())
-    assert list(specs) == ["plan", *STAGES]
-    for before, stage in zip(specs, STAGES, strict=False):
+    assert list(specs) == ["plan", *STAGE_NAMES]
+    for before, stage in zip(specs, STAGE_NAMES, strict=False):
         assert [dep.asset_key for dep in specs[stage].deps] == [specs[before].key]
 
 
@@ -98,7 +99,7 @@ def test_a_range_run_makes_the_dataset_and_tells_of_every_stage_and_shard(
     made.plan()
     assert made.make_all().success
     assert made.places.link(made.name).is_symlink()
-    for stage in STAGES:
+    for stage in STAGE_NAMES:
         assert made.materialized(stage) == set(made.keys)
         assert len(made.events(stage)) == 3
 
@@ -128,7 +129,7 @@ def test_processed_turns_green_only_once_the_last_shard_is_in(
     assert made.make(first, second).success
     assert made.materialized("metadata") == {first, second}
     assert made.materialized("processed") == set()
-    assert made.materialize(*STAGES, partition=third).success
+    assert made.materialize(*STAGE_NAMES, partition=third).success
     assert made.materialized("processed") == {first, second, third}
 
 
@@ -140,7 +141,7 @@ def test_a_finished_partition_selected_again_is_told_again_without_being_made_ag
     made.plan()
     made.make_all()
     hub.clear_requests()
-    assert made.materialize(*STAGES, partition=made.keys[0]).success
+    assert made.materialize(*STAGE_NAMES, partition=made.keys[0]).success
     assert len(made.events("audio")) == 3
     assert not hub.requests
 
@@ -150,7 +151,7 @@ def test_a_range_run_may_hold_the_plan_too_and_keeps_it(hub: LoopbackHub, datase
     made = dataset("dagster/whole")
     made.plan()
     hub.clear_requests()
-    assert made.make(made.keys[0], made.keys[1], "plan", *STAGES).success
+    assert made.make(made.keys[0], made.keys[1], "plan", *STAGE_NAMES).success
     asked = [request.path for request in hub.requests if request.port == "api"]
     assert all("/resolve/" in path for path in asked)
     assert made.materialized("processed") == set(made.keys)
@@ -161,7 +162,7 @@ def test_a_key_of_another_plan_is_named(hub: LoopbackHub, dataset: MakeDataset):
     made = dataset("dagster/stale")
     made.plan()
     made.instance.add_dynamic_partitions(f"{made.name}/shards", ["0000000-00000-of-00001"])
-    result = made.materialize(*STAGES, partition="0000000-00000-of-00001")
+    result = made.materialize(*STAGE_NAMES, partition="0000000-00000-of-00001")
     assert "0000000-00000-of-00001 is no partition of the plan in force" in failure_text(result)
     made.plan()
     assert "0000000-00000-of-00001" not in made.keys
@@ -191,7 +192,7 @@ def test_the_stages_can_be_made_one_by_one(hub: LoopbackHub, dataset: MakeDatase
     publish_speech(hub, "dagster/single", rows=4, shards=2)
     made = dataset("dagster/single")
     made.plan()
-    for stage in STAGES:
+    for stage in STAGE_NAMES:
         assert made.make(made.keys[0], made.keys[1], stage).success
         assert made.materialized(stage) == set(made.keys)
 
@@ -251,7 +252,7 @@ def test_work_done_without_dagster_is_adopted_when_the_plan_is_materialized(
     build = made.open()
     sync_dataset(build)
     assert made.plan().success
-    for stage in STAGES:
+    for stage in STAGE_NAMES:
         assert made.materialized(stage) == set(made.keys)
     assert list(unrecorded(made.instance, build)) == []
 
@@ -260,7 +261,7 @@ def test_the_progress_file_follows_a_run(hub: LoopbackHub, dataset: MakeDataset)
     publish_text(hub, "dagster/progress", rows=6, shards=2)
     made = dataset("dagster/progress")
     made.plan()
-    made.materialize(*STAGES, partition=made.keys[0])
+    made.materialize(*STAGE_NAMES, partition=made.keys[0])
     progress = made.places.progress(made.name).read_text()
     assert '"status": "incomplete"' in progress
     made.make_all()

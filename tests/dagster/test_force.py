@@ -5,13 +5,13 @@ from pathlib import Path
 
 import dagster as dg
 
+from hugflow.ledger.stages import STAGE_NAMES
 from hugflow.names import op_name
 from hugflow.stages.publishing.publish import is_published
 from hugflow.stages.tree.manifest import MANIFEST
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
 from hugflow.verify.dataset import verify_dataset
-from hugflow_assets.reporting.materializations import STAGES
 from tests.dagster.conftest import RANGE_END, RANGE_START, Dataset, failure_text
 
 MakeDataset = Callable[..., Dataset]
@@ -69,7 +69,7 @@ def test_without_force_nothing_is_made_again(hub: LoopbackHub, dataset: MakeData
 def test_each_stage_can_be_made_again_alone(hub: LoopbackHub, dataset: MakeDataset):
     made = complete(hub, dataset, "force/each")
     folder, keys = made.open().folder, made.keys
-    for stage in STAGES:
+    for stage in STAGE_NAMES:
         audio, json = written_at(folder.audio), written_at(folder.json)
         hub.clear_requests()
         result = make(made, keys[0], keys[2], stage, force=True)
@@ -94,7 +94,7 @@ def test_audio_with_another_setting_is_made_beside_what_stands_until_all_of_it_i
     assert made.places.link(made.name).is_symlink()
     assert MANIFEST.require(made.places.dataset(made.name).manifest).audio.copied == 6
     assert made.open().plan.id != before.plan.id
-    assert make(made, keys[0], keys[2], *STAGES).success
+    assert make(made, keys[0], keys[2], *STAGE_NAMES).success
     manifest = MANIFEST.require(made.places.dataset(made.name).manifest)
     assert (manifest.audio.copied, manifest.audio.encoded) == (0, 6)
 

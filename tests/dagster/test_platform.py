@@ -7,13 +7,13 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
+from hugflow.ledger.stages import STAGE_NAMES
 from hugflow.settings import load_settings
 from hugflow.store.layout import Places
 from hugflow.store.trash import read_entries
 from hugflow.testing.faults import Match, Stall
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_tables, publish_text, speech_table
-from hugflow_assets.reporting.materializations import STAGES
 from hugflow_resources.instance import open_instance, prepare_instance
 from tests.crash.codec import crashing_codec, marked_clip
 from tests.dagster.conftest import Project, wait_until
@@ -79,7 +79,7 @@ class Watch:
 
     def is_green(self, name: str, shards: int) -> bool:
         with open_instance(self.root) as instance:
-            keys = [dg.AssetKey([name, stage]) for stage in STAGES]
+            keys = [dg.AssetKey([name, stage]) for stage in STAGE_NAMES]
             return all(len(instance.get_materialized_partitions(key)) == shards for key in keys)
 
     def runs(self, name: str = "") -> list[dg.DagsterRun]:
@@ -331,13 +331,13 @@ def test_backfills_over_missing_finished_and_failed_partitions_end_as_they_shoul
     watch.until(lambda: bool(watch.runs(name)) and watch.all_ended(), "the sensor's attempt")
     with open_instance(project.root) as instance:
         keys = list(instance.get_dynamic_partitions(f"{name}/shards"))
-    some, whole = (["raw", "audio", "metadata"], keys[:2]), (list(STAGES), keys)
+    some, whole = (["raw", "audio", "metadata"], keys[:2]), (list(STAGE_NAMES), keys)
     assert backfill(watch, name, some, whole) == ["COMPLETED_SUCCESS", "COMPLETED_FAILED"]
     project.push(request(hf_id, "max_bad_rows: 1\n"))
     watch.until(lambda: watch.is_linked(name), "the link, once the row is allowed")
     watch.until(watch.all_ended, "all runs have ended")
     before = watch.json_times(name)
-    middle, audio = (list(STAGES), keys[1:3]), (["audio"], keys[:1])
+    middle, audio = (list(STAGE_NAMES), keys[1:3]), (["audio"], keys[:1])
     assert backfill(watch, name, whole, middle, audio) == ["COMPLETED_SUCCESS"] * 3
     assert watch.json_times(name) == before
 

@@ -9,12 +9,12 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
+from hugflow.ledger.stages import STAGE_NAMES
 from hugflow.settings import load_settings
 from hugflow.store.layout import Places
 from hugflow.testing.faults import Match, Stall
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_tables, speech_table
-from hugflow_assets.reporting.materializations import STAGES
 from hugflow_resources.instance import open_instance
 from tests.dagster.conftest import Project, free_port, kill_group, wait_until
 from tests.projects import HUGFLOW
@@ -37,7 +37,7 @@ def places_of(project: Project) -> Places:
 
 
 def selection(name: str) -> str:
-    return " or ".join(f'key:"{name}/{stage}"' for stage in STAGES)
+    return " or ".join(f'key:"{name}/{stage}"' for stage in STAGE_NAMES)
 
 
 def materialized(project: Project, name: str) -> dict[str, int]:
@@ -45,7 +45,7 @@ def materialized(project: Project, name: str) -> dict[str, int]:
     with open_instance(project.root) as instance:
         return {
             stage: len(instance.get_materialized_partitions(dg.AssetKey([name, stage])))
-            for stage in STAGES
+            for stage in STAGE_NAMES
         }
 
 
@@ -83,7 +83,7 @@ def test_the_range_that_the_plan_prints_makes_the_dataset(project: Project, hub:
     assert made.stderr.count("Starting download...") == 3
     assert " - DEBUG - " not in made.stderr
     assert places_of(project).link(name).is_symlink()
-    assert materialized(project, name) == dict.fromkeys(STAGES, 3)
+    assert materialized(project, name) == dict.fromkeys(STAGE_NAMES, 3)
     again = project.dagster("asset", "materialize", *module, "--select", f'key:"{name}/plan"')
     assert again.returncode == 0, again.stderr
     first, _, last = found[1].partition("...")
@@ -121,7 +121,7 @@ def test_a_killed_run_keeps_its_finished_shards_and_the_next_does_the_rest(
     finished = json_files(places_of(project), name)
     rest = project.dagster(*command)
     assert rest.returncode == 0, rest.stderr
-    assert materialized(project, name) == dict.fromkeys(STAGES, SHARDS)
+    assert materialized(project, name) == dict.fromkeys(STAGE_NAMES, SHARDS)
     assert places_of(project).link(name).is_symlink()
     assert all(path.stat().st_mtime_ns == at for path, at in finished.items())
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
+from hugflow.ledger.stages import STAGE_NAMES
 from hugflow.removal.remove import RemovalOrder, remove_dataset
 from hugflow.removal.undo import bring_back
 from hugflow.requests.catalog import write_catalog
@@ -12,7 +13,6 @@ from hugflow.requests.model import AddRequest
 from hugflow.stages.standing.retry_records import ask_retry
 from hugflow.store.trash import TIME_TO_LIVE, read_entries
 from hugflow.testing.hub import LoopbackHub
-from hugflow_assets.reporting.materializations import STAGES
 from hugflow_resources.requests_repo import RequestsRepo
 from tests.dagster.conftest import Ask
 from tests.dagster.sensor_world import World
@@ -56,7 +56,7 @@ def test_what_was_removed_shows_green_nowhere(world: World, ask: Ask):
     world.complete(name)
     ask_to_remove(world, name)
     assert not world.instance.get_dynamic_partitions(f"{name}/shards")
-    for stage in ("plan", *STAGES):
+    for stage in ("plan", *STAGE_NAMES):
         assert not world.instance.has_asset_key(dg.AssetKey([name, stage]))
     world.load()
     assert not world.definitions.resolve_asset_graph().get_all_asset_keys()  # type: ignore[union-attr]

@@ -9,8 +9,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from hugflow.ledger.stages import STAGE_NAMES
 from hugflow.testing.hub import LoopbackHub
-from hugflow_assets.reporting.materializations import STAGES
 from hugflow_resources.instance import open_instance
 from tests.dagster.conftest import Project, free_port, kill_group, project, wait_until
 from tests.e2e.conftest import HF_ID, NAME
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.speech, pytest.mark.xdist_group("pro
 
 REQUEST = f"hf_id: {HF_ID}\ndescription: A test\n"
 MODULE = ("-m", "hugflow_assets.definitions")
-SELECTION = " or ".join(f'key:"{NAME}/{stage}"' for stage in STAGES)
+SELECTION = " or ".join(f'key:"{NAME}/{stage}"' for stage in STAGE_NAMES)
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ def test_plan_and_range_from_the_command_line_killed_half_way_make_the_same_tree
     assert read_tree(project.root / "datasets" / NAME) == read_tree(finished)
     assert (project.root / "processed" / NAME).is_symlink()
     with open_instance(project.root) as instance:
-        for stage in STAGES:
+        for stage in STAGE_NAMES:
             key = dg.AssetKey([NAME, stage])
             assert len(instance.get_materialized_partitions(key)) == 5
 

@@ -28,7 +28,16 @@ from hugflow.errors import (
 from hugflow.exports.index import write_index
 from hugflow.ledger.flight import Flight, read_flight
 from hugflow.ledger.journal import Journal, Outcome, RowFailed, RowMade
-from hugflow.ledger.markers import SHARD_STAGES, Marker, Stage, read_marker
+from hugflow.ledger.markers import Marker, read_marker
+from hugflow.ledger.stages import (
+    ROW_STAGES,
+    SHARD_STAGES,
+    StageName,
+    find_missing,
+    first_row_stage,
+    join_names,
+    users_of,
+)
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.still_in_force import refuse_superseded, relocated
@@ -63,7 +72,7 @@ class ShardDone:
     """
 
     shard: Shard
-    markers: dict[Stage, Marker]
+    markers: dict[StageName, Marker]
     new_rows: int
     is_new: bool
 
@@ -79,7 +88,7 @@ class ShardFailed:
 def make_shards(
     build: Build,
     shards: Sequence[Shard],
-    stages: Collection[Stage] = SHARD_STAGES,
+    stages: Collection[StageName] = SHARD_STAGES,
     *,
     retry_failed: bool = False,
     force: bool = False,
@@ -122,7 +131,7 @@ def make_shards(
 class _Wanted:
     """Which stages are to be done; retries: also of rows that failed; force: also what stands."""
 
-    stages: Collection[Stage]
+    stages: Collection[StageName]
     retries: bool
     force: bool
 
@@ -138,7 +147,7 @@ class _Prepared:
     shard: Shard
     disk: ShardOnDisk
     needs: dict[int, Needs]
-    markers: dict[Stage, Marker]
+    markers: dict[StageName, Marker]
     raw_file: Path | None
     lock: ExitStack
 
@@ -216,7 +225,7 @@ def _prepare(build: Build, reuse: Reuse, wanted: _Wanted, shard: Shard) -> _Prep
         disk = read_shard(build, shard)
         markers = _read_markers(build, shard, disk)
         # A forced run fetches and verifies the file anyway, also where a new plan began just now.
-        done: set[Stage] = {*markers, "raw"} if wanted.force else set(markers)
+        done: set[StageName] = {*markers, "raw"} if wanted.force else set(markers)
         _refuse_missing_stage(build, shard, stages, done)
         needs = _find_needs(build, shard, disk, wanted)
         lacks_index = "metadata" in stages and not _has_index(build, shard, markers)
@@ -238,7 +247,7 @@ def _refuse_odd(build: Build, shard: Shard) -> None:
         )
 
 
-def _read_markers(build: Build, shard: Shard, disk: ShardOnDisk) -> dict[Stage, Marker]:
+def _read_markers(build: Build, shard: Shard, disk: ShardOnDisk) -> dict[StageName, Marker]:
     """The markers of a shard; one that speaks of other rows than its journal is taken back.
 
     A run that was killed while it retried rows has written of them to the journal alone.
@@ -247,7 +256,7 @@ def _read_markers(build: Build, shard: Shard, disk: ShardOnDisk) -> dict[Stage, 
     markers = {stage: marker for stage, marker in found.items() if marker is not None}
     standing = (len(disk.made), tuple(sorted(disk.failed)))
     for stage, marker in list(markers.items()):
-        if stage != "raw" and (marker.rows, marker.failed_rows) != standing:
+        if stage in ROW_STAGES and (marker.rows, marker.failed_rows) != standing:
             unmark(build, shard, stage)
             del markers[stage]
     return markers
@@ -262,7 +271,7 @@ def _find_needs(build: Build, shard: Shard, disk: ShardOnDisk, wanted: _Wanted) 
     stages = wanted.stages
     wants_json = "metadata" in stages
     wants_mp3 = has_audio and ("audio" in stages or wants_json)
-    retries = wanted.retries and ("audio" in stages or not has_audio)
+    retries = wanted.retries and first_row_stage(has_audio=has_audio) in stages
     forces_json = wanted.force and wants_json
     forces_mp3 = wanted.force and has_audio and "audio" in stages
     needs: dict[int, Needs] = {}
@@ -279,7 +288,7 @@ def _find_needs(build: Build, shard: Shard, disk: ShardOnDisk, wanted: _Wanted) 
 
 def _make(
     prepared: _Prepared,
-    stages: Collection[Stage],
+    stages: Collection[StageName],
     quota: Quota,
     on_rows: Callable[[Sequence[Outcome]], None],
     risk: Risk,
@@ -299,8 +308,8 @@ def _make(
 
     if any(row in disk.failed for row in prepared.needs):
         # Until they are tried again, nobody shall take the shard for what it was.
-        unmark(build, shard, "audio")
-        unmark(build, shard, "metadata")
+        for stage in ROW_STAGES:
+            unmark(build, shard, stage)
     if prepared.needs or disk.found:
         with Journal(build.state.journal(shard.name)) as journal:
             if disk.found:
@@ -338,7 +347,7 @@ def _make_rows(
 
 def _tell_done(
     shard: Shard,
-    stages: Collection[Stage],
+    stages: Collection[StageName],
     outcomes: dict[int, Outcome],
     new_rows: int,
     seconds: float,
@@ -359,14 +368,14 @@ def _tell_done(
 
 def _mark(
     prepared: _Prepared,
-    stages: Collection[Stage],
+    stages: Collection[StageName],
     outcomes: dict[int, Outcome],
     started: float,
-) -> dict[Stage, Marker]:
+) -> dict[StageName, Marker]:
     """Mark the stages that are done now, the index before its own."""
     build, shard = prepared.build, prepared.shard
     seconds = round(time.monotonic() - started, 3)
-    done: dict[Stage, Marker] = {}
+    done: dict[StageName, Marker] = {}
     if "raw" in stages:
         done["raw"] = read_marker(build.state.marker(shard.name, "raw")) or raw_marker(shard, 0.0)
     if "audio" in stages:
@@ -396,13 +405,13 @@ def _mark(
     return done
 
 
-def _drop_raw_when_in(build: Build, shard: Shard, markers: dict[Stage, Marker]) -> None:
+def _drop_raw_when_in(build: Build, shard: Shard, markers: dict[StageName, Marker]) -> None:
     """Remove the fetched bytes once every row that can be made of them is."""
-    if {"audio", "metadata"} <= markers.keys():
+    if users_of("raw") <= markers.keys():
         drop_raw(build, shard)
 
 
-def _has_index(build: Build, shard: Shard, markers: dict[Stage, Marker]) -> bool:
+def _has_index(build: Build, shard: Shard, markers: dict[StageName, Marker]) -> bool:
     """Whether the index of a shard stands as its marker says."""
     marker = markers.get("metadata")
     if marker is None:
@@ -413,15 +422,13 @@ def _has_index(build: Build, shard: Shard, markers: dict[Stage, Marker]) -> bool
 
 
 def _refuse_missing_stage(
-    build: Build, shard: Shard, stages: Collection[Stage], done: Collection[Stage]
+    build: Build, shard: Shard, stages: Collection[StageName], done: Collection[StageName]
 ) -> None:
     """Refuse a stage whose earlier stages are neither asked for nor done."""
-    last = [stage for stage in SHARD_STAGES if stage in stages][-1]
-    earlier = SHARD_STAGES[: SHARD_STAGES.index(last)]
-    missing = [stage for stage in earlier if stage not in stages and stage not in done]
+    last, missing = find_missing(stages, done)
     if missing:
         raise StageMissing(
-            f"shard {shard.name} of {build.name}: {' and '.join(missing)} not done",
+            f"shard {shard.name} of {build.name}: {join_names(missing)} not done",
             why=f"{last} is made from what the earlier stages leave",
-            mend=f"materialize {' and '.join(missing)} of this partition too",
+            mend=f"materialize {join_names(missing)} of this partition too",
         )

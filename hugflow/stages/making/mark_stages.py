@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from hugflow.ledger.journal import Outcome, RowMade
-from hugflow.ledger.markers import Marker, Stage, read_marker, write_marker
+from hugflow.ledger.markers import Marker, read_marker, write_marker
+from hugflow.ledger.stages import StageName
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 
@@ -43,7 +44,7 @@ def metadata_marker(
     )
 
 
-def mark(build: Build, shard: Shard, stage: Stage, marker: Marker) -> None:
+def mark(build: Build, shard: Shard, stage: StageName, marker: Marker) -> None:
     """Write a marker, unless it says nothing new: the seconds of the first time stay."""
     path = build.state.marker(shard.name, stage)
     old = read_marker(path)
@@ -51,7 +52,7 @@ def mark(build: Build, shard: Shard, stage: Stage, marker: Marker) -> None:
         write_marker(path, marker)
 
 
-def unmark(build: Build, shard: Shard, stage: Stage) -> None:
+def unmark(build: Build, shard: Shard, stage: StageName) -> None:
     """Take back that a stage is done."""
     build.state.marker(shard.name, stage).unlink(missing_ok=True)
 

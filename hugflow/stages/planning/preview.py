@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from hugflow.clients.hub import Hub
+from hugflow.ledger.stages import NEEDED_TO_PUBLISH
 from hugflow.requests.model import AddRequest
 from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_current_id
@@ -44,7 +45,11 @@ def preview_sync(request: AddRequest, places: Places, hub: Hub, options: Options
     plan = find_plan(request, places, hub, options)
     state = places.state(plan.dataset, plan.id)
     reused = _measure_reused(places, plan)
-    done = {shard.name for shard in plan.shards if state.marker(shard.name, "metadata").is_file()}
+    done = {
+        shard.name
+        for shard in plan.shards
+        if all(state.marker(shard.name, stage).is_file() for stage in NEEDED_TO_PUBLISH)
+    }
     done |= {name for name, measured in reused.items() if measured.shards_done}
     missing = [shard for shard in plan.shards if shard.name not in done]
     return Preview(

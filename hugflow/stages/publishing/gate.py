@@ -16,6 +16,7 @@ from hugflow.audio.isolated import IsolatedFindFaults
 from hugflow.audio.sound import FindFaults, find_faults
 from hugflow.errors import HugflowError, StageMissing, TooManyBadRows
 from hugflow.ledger.journal import RowFailed
+from hugflow.ledger.stages import NEEDED_TO_PUBLISH
 from hugflow.requests.grammar import BadRowBudget, allowed_bad_rows
 from hugflow.requests.policy import PolicyRefuses, refuse_plan, refuse_request
 from hugflow.stages.build.build import Build
@@ -80,7 +81,7 @@ def judge_rows(build: Build, markers: Markers) -> Verdict:
     wrong = [
         shard.name
         for shard in build.shards
-        for marker in (markers["audio"][shard.name], markers["metadata"][shard.name])
+        for marker in (markers[stage][shard.name] for stage in NEEDED_TO_PUBLISH)
         if marker.rows + len(marker.failed_rows) != len(build.rows_of(shard))
     ]
     made = sum(marker.rows for marker in markers["metadata"].values())

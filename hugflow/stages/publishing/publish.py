@@ -9,6 +9,7 @@ from hugflow.audit import Deed, record
 from hugflow.errors import HugflowError, Locked, StageMissing
 from hugflow.exports.registry import export_folders
 from hugflow.ledger.markers import read_marker
+from hugflow.ledger.stages import NEEDED_TO_PUBLISH
 from hugflow.requests.grammar import BadRowBudget, max_bad_rows
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
@@ -165,7 +166,7 @@ def find_undone(build: Build) -> list[Shard]:
         for shard in build.plan.shards
         if any(
             read_marker(build.state.marker(shard.name, stage)) is None
-            for stage in ("audio", "metadata")
+            for stage in NEEDED_TO_PUBLISH
         )
     ]
 

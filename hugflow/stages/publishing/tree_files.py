@@ -11,6 +11,7 @@ from typing import TypeAlias
 from hugflow.exports.card import render_card
 from hugflow.ledger.journal import RowFailed, read_journal
 from hugflow.ledger.markers import Marker, read_marker
+from hugflow.ledger.stages import NEEDED_TO_PUBLISH, StageName
 from hugflow.requests.grammar import BadRowBudget
 from hugflow.requests.model import Identity
 from hugflow.shards.plan import Shard
@@ -30,13 +31,13 @@ from hugflow.statistics.figures import Statistics
 from hugflow.store.atomic import write_file, write_if_changed
 from hugflow.store.layout import DatasetState
 
-# By stage, `audio` and `metadata`, and by the shard's name.
-Markers: TypeAlias = Mapping[str, Mapping[str, Marker]]
+# By stage, of those that must be done before publishing, and by the shard's name.
+Markers: TypeAlias = Mapping[StageName, Mapping[str, Marker]]
 
 
 def read_markers(build: Build) -> Markers | None:
     """The markers of all shards, or None when one is missing."""
-    found: dict[str, dict[str, Marker]] = {"audio": {}, "metadata": {}}
+    found: dict[StageName, dict[str, Marker]] = {stage: {} for stage in NEEDED_TO_PUBLISH}
     for shard in build.shards:
         for stage, markers in found.items():
             marker = read_marker(build.state.marker(shard.name, stage))

@@ -11,7 +11,8 @@ import pytest
 
 from hugflow.clients.hub import Hub
 from hugflow.ledger.journal import RowFailed
-from hugflow.ledger.markers import Stage, read_marker
+from hugflow.ledger.markers import read_marker
+from hugflow.ledger.stages import StageName
 from hugflow.requests.model import AddRequest
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
@@ -30,7 +31,7 @@ from hugflow_assets.reporting.materializations import (
 NOISE = b"noise"
 
 
-def make(places: Places, hf_id: str, *stages: Stage) -> Build:
+def make(places: Places, hf_id: str, *stages: StageName) -> Build:
     """A dataset whose shards are made, whatever fails in them."""
     request = AddRequest(hf_id=hf_id, description="A test", max_bad_rows="100%")
     build = open_build(request, places, Hub(), Options(workers=2))
@@ -38,7 +39,7 @@ def make(places: Places, hf_id: str, *stages: Stage) -> Build:
     return build
 
 
-def metadata_of(build: Build, stage: Stage, shard: int = 0) -> dict[str, dg.MetadataValue]:
+def metadata_of(build: Build, stage: StageName, shard: int = 0) -> dict[str, dg.MetadataValue]:
     one = build.plan.shards[shard]
     marker = read_marker(build.state.marker(one.name, stage))
     assert marker is not None

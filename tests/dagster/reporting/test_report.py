@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from hugflow.ledger.stages import STAGE_NAMES
 from hugflow.requests.model import AddRequest
 from hugflow.settings import load_settings
 from hugflow.stages.build.build import Build
@@ -15,7 +16,6 @@ from hugflow.stages.planning.open_build import open_build
 from hugflow.stages.sync import Synced, sync_dataset
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
-from hugflow_assets.reporting.materializations import STAGES
 from hugflow_assets.reporting.report import report
 from hugflow_resources.hub import HubResource
 from hugflow_resources.instance import open_instance, prepare_instance
@@ -46,7 +46,7 @@ def test_what_was_made_shows_as_materialized_whatever_the_working_directory(
         keys = list(build.plan.shard_by_key())
         assert list(instance.get_dynamic_partitions(f"{build.name}/shards")) == keys
         assert events(instance, build.name, "plan") == 1
-        for stage in STAGES:
+        for stage in STAGE_NAMES:
             key = dg.AssetKey([build.name, stage])
             assert instance.get_materialized_partitions(key) == set(keys)
     assert (project.root / ".hugflow-state" / "dagster").is_dir()
@@ -59,7 +59,10 @@ def test_telling_twice_adds_nothing(project: Project, hub: LoopbackHub):
     synced, build = sync(project, "events/twice")
     assert report(project.root, synced, build) == "Dagster knew all 2 shards"
     with open_instance(project.root) as instance:
-        assert [events(instance, build.name, stage) for stage in ("plan", *STAGES)] == [1, *[2] * 4]
+        assert [events(instance, build.name, stage) for stage in ("plan", *STAGE_NAMES)] == [
+            1,
+            *[2] * 4,
+        ]
 
 
 def test_without_an_instance_nobody_is_told(project: Project, hub: LoopbackHub):
