@@ -1,7 +1,7 @@
 """Settings: what holds in a project, and where each value came from.
 
 A name has its value from the first of these that says it: the environment, `.env` in the project
-root, `settings:` in `hugflow.yaml`, the default. Only shells read settings; they hand plain values
+root, `settings:` in the project file (`hugflow.yaml`), the default. Only shells read settings; they hand plain values
 down. Relative paths are relative to the project root, never to the working directory.
 """
 
@@ -9,22 +9,24 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
 from hugflow.errors import SettingInvalid
 from hugflow.nearest import VERY_ALIKE, nearest_name
+from hugflow.project_file import NAMES as PROJECT_FILE_NAMES
+from hugflow.project_file import ProjectFile, read_local_file, read_project_file
 from hugflow.redact import remember
 from hugflow.requests.grammar import BYTES_PER_GB
-from hugflow.requests.policy import Policy, read_policy
-from hugflow.requests.problems import show_key
-from hugflow.settings_files import YAML, SettingsFile, Unfit, read_dotenv, read_yaml
+from hugflow.requests.policy import Policy, policy_of
+from hugflow.settings_files import SettingsFile, Unfit, read_dotenv, to_settings
 from hugflow.settings_model import NAMES, SECRETS, Settings, default_text, what_it_takes
+from hugflow.show_key import show_key
 from hugflow.stages.build.options import Options
 from hugflow.store.layout import Places
 
@@ -32,11 +34,13 @@ if TYPE_CHECKING:
     from hugflow.clients.remote import Remote
     from hugflow.notify.senders import Senders
 
-PROJECT_FILES = ("workspace.yaml", "hugflow.yaml")
+PROJECT_FILES = ("workspace.yaml", *PROJECT_FILE_NAMES)
 GH_TIMEOUT_S = 5.0
 _PLAIN_NAME = re.compile(r"[A-Z]+(?:_[A-Z]+)*")
 
-Origin = Literal["environment", ".env", "hugflow.yaml", "default"]
+FileOrigin = Literal["hugflow.yaml", "hugflow.yml", "hugflow.json"]
+Origin = Literal["environment", ".env", "default"] | FileOrigin
+PROJECT_FILE_ORIGINS: tuple[FileOrigin, ...] = get_args(FileOrigin)
 
 
 class SettingsInvalid(SettingInvalid):
@@ -62,7 +66,7 @@ class ProjectSettings:
 
     root: None outside of any project; then every path must be absolute.
     warnings: what is odd about the files, a line each. refused: names whose value cannot be; the
-    settings hold their defaults.
+    settings hold their defaults. file: the project file.
     """
 
     root: Path | None
@@ -70,6 +74,7 @@ class ProjectSettings:
     origins: Mapping[str, Origin]
     warnings: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    file: ProjectFile = field(default_factory=ProjectFile)
 
     @property
     def places(self) -> Places:
@@ -102,17 +107,8 @@ class ProjectSettings:
 
     @property
     def policy(self) -> Policy:
-        """What requests may ask for, by the project's `hugflow.yaml`. Raises PolicyInvalid."""
-        return read_policy(self.policy_text)
-
-    @property
-    def policy_text(self) -> bytes | None:
-        """The bytes of the file that holds the policy; None where there is none."""
-        try:
-            return (self.root / YAML).read_bytes() if self.root is not None else None
-        except OSError:
-            # That it cannot be read is told where its settings are read.
-            return None
+        """What requests may ask for, by the project file. Raises PolicyInvalid."""
+        return policy_of(self.file)
 
     @property
     def hf_token(self) -> str | None:
@@ -219,10 +215,7 @@ def load_settings(
     came from.
     """
     project, problems = inspect_settings(start, environ)
-    if len(problems) > 1:
-        raise SettingsInvalid(problems)
-    if problems:
-        raise problems[0]
+    _raise_all(problems)
     return project
 
 
@@ -237,13 +230,20 @@ def inspect_settings(
     environ = os.environ if environ is None else environ
     root = find_root(Path.cwd() if start is None else start, environ)
     dotenv = read_dotenv(root) if root is not None else SettingsFile()
-    yaml = read_yaml(root) if root is not None else SettingsFile()
-    problems = [*dotenv.problems, *yaml.problems, *_refuse_names(yaml)]
+    file = read_project_file(root) if root is not None else ProjectFile()
+    local = read_local_file(root) if root is not None else ProjectFile()
+    committed = to_settings(file)
+    problems = [
+        *dotenv.problems,
+        *committed.problems,
+        *local.problems,
+        *_refuse_names(committed),
+    ]
     sources: dict[Origin, Mapping[str, object]] = {
         "environment": environ,
         ".env": dotenv.values,
         # What is committed never holds a secret, not even until somebody mends it.
-        "hugflow.yaml": {k: v for k, v in yaml.values.items() if k not in SECRETS},
+        _to_origin(committed): {k: v for k, v in committed.values.items() if k not in SECRETS},
     }
     values: dict[str, object] = {}
     origins: dict[str, Origin] = dict.fromkeys(NAMES, "default")
@@ -258,11 +258,16 @@ def inspect_settings(
     settings, refused = _validate(values)
     for name in refused:
         kind = value.kind if isinstance(value := values[name], Unfit) else None
-        problems.append(_wrong_value(name, origins[name], dotenv, yaml, kind))
-    project = ProjectSettings(
-        root, settings, origins, tuple(_find_oddities(dotenv)), tuple(refused)
-    )
+        problems.append(_wrong_value(name, origins[name], dotenv, committed, kind))
+    warnings = (*file.warnings, *local.warnings, *_find_oddities(dotenv))
+    project = ProjectSettings(root, settings, origins, warnings, tuple(refused), file)
     return project, problems
+
+
+def refuse_project_file(root: Path | None) -> None:
+    """Raise SettingInvalid where the project file cannot be read, whatever the settings say."""
+    if root is not None:
+        _raise_all([*read_project_file(root).problems, *read_local_file(root).problems])
 
 
 def find_root(start: Path, environ: Mapping[str, str]) -> Path | None:
@@ -287,6 +292,17 @@ def find_root(start: Path, environ: Mapping[str, str]) -> Path | None:
     return folder
 
 
+def _raise_all(problems: Sequence[SettingInvalid]) -> None:
+    if len(problems) > 1:
+        raise SettingsInvalid(problems)
+    if problems:
+        raise problems[0]
+
+
+def _to_origin(file: SettingsFile) -> Origin:
+    return next((name for name in PROJECT_FILE_ORIGINS if name == file.name), "hugflow.yaml")
+
+
 def _validate(values: dict[str, Any]) -> tuple[Settings, list[str]]:
     """The settings with their defaults where a value is refused, and the names of those."""
     try:
@@ -299,7 +315,7 @@ def _validate(values: dict[str, Any]) -> tuple[Settings, list[str]]:
 
 
 def _wrong_value(
-    name: str, origin: Origin, dotenv: SettingsFile, yaml: SettingsFile, kind: str | None
+    name: str, origin: Origin, dotenv: SettingsFile, committed: SettingsFile, kind: str | None
 ) -> SettingInvalid:
     """The error of a value that cannot be, which is not repeated; kind: what it is, in words."""
     takes = what_it_takes(name)
@@ -309,12 +325,12 @@ def _wrong_value(
         case ".env":
             place = f"in line {dotenv.line_by_name[name]} of .env"
             example = f"{name}={takes.example}"
-        case "hugflow.yaml":
-            place = f"in line {yaml.line_by_name[name]} of hugflow.yaml"
-            example = f"{name}: {takes.example}"
-        case _:
+        case "environment" | "default":
             place = "in the environment"
             example = f"{name}={takes.example}"
+        case _:
+            place = f"in line {committed.line_by_name[name]} of {origin}"
+            example = f"{name}: {takes.example}"
     return SettingInvalid(
         f"{name} ({origin}) has no valid value",
         why=f"it takes {takes.what}" if kind is None else f"it is {kind}, and takes {takes.what}",
@@ -322,18 +338,20 @@ def _wrong_value(
     )
 
 
-def _refuse_names(yaml: SettingsFile) -> list[SettingInvalid]:
+def _refuse_names(committed: SettingsFile) -> list[SettingInvalid]:
     """Why names below `settings:` are refused: secrets, because the file is committed."""
     problems: list[SettingInvalid] = []
-    for name, line in yaml.line_by_name.items():
+    for name, line in committed.line_by_name.items():
         if name in SECRETS:
             why = f"line {line}: it is a secret, and the file is committed"
             mend = f"put {name} into .env or the environment; if it was pushed, revoke it"
-            problems.append(SettingInvalid(f"{name} ({YAML}) is refused", why=why, mend=mend))
+            problems.append(
+                SettingInvalid(f"{name} ({committed.name}) is refused", why=why, mend=mend)
+            )
         elif name not in NAMES:
             nearest = nearest_name(name, NAMES, likeness=VERY_ALIKE)
             mend = f"did you mean {nearest}?" if nearest else "docs/settings.md lists them"
-            what = f"{show_key(name)} ({YAML}) is an unknown setting"
+            what = f"{show_key(name)} ({committed.name}) is an unknown setting"
             why = f"line {line}: below `settings:` stand only names that Hugflow knows"
             problems.append(SettingInvalid(what, why=why, mend=mend))
     return problems

@@ -5,7 +5,7 @@
     export STORAGE_ROOT="/data/speech"   # a comment
     LOG_LEVEL=DEBUG
 
-`hugflow.yaml`, which is committed. What else stands at its top level belongs to others:
+The project file (`hugflow.project_file`), which is committed, below `settings:`:
 
     settings:
       STORAGE_ROOT: /data/speech
@@ -16,20 +16,18 @@ written is repeated but names and line numbers.
 """
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
 from dotenv.parser import parse_stream
-from yaml.constructor import SafeConstructor
 
 from hugflow.errors import SettingInvalid
-from hugflow.requests.problems import show_key
+from hugflow.project_file import LARGEST_FILE_BYTES, ProjectFile
+from hugflow.trees.tree import Node
 
 DOTENV = ".env"
-YAML = "hugflow.yaml"
-LARGEST_FILE_BYTES = 64 * 1024
+KEY = "settings"
 
 _DOTENV_MEND = "write one NAME=value a line, in UTF-8"
 _YAML_MEND = "write `settings:` and below it, indented, one `NAME: value` a line, in UTF-8"
@@ -46,13 +44,14 @@ class Unfit:
 class SettingsFile:
     """What one file says: values by name, with their lines, and what is wrong with the file.
 
-    unread_lines: those of `.env` that are not NAME=value.
+    unread_lines: those of `.env` that are not NAME=value. name: of the file.
     """
 
     values: Mapping[str, object] = field(default_factory=dict)
     line_by_name: Mapping[str, int] = field(default_factory=dict)
     unread_lines: tuple[int, ...] = ()
     problems: tuple[SettingInvalid, ...] = ()
+    name: str = DOTENV
 
 
 def read_dotenv(root: Path) -> SettingsFile:
@@ -76,61 +75,28 @@ def read_dotenv(root: Path) -> SettingsFile:
     return SettingsFile(values, line_by_name, tuple(unread_lines))
 
 
-def read_yaml(root: Path) -> SettingsFile:
-    """Read `settings:` of `root/hugflow.yaml`: text, numbers, truth values, and Unfit."""
-    text = _read_text(root / YAML, _YAML_MEND)
-    if isinstance(text, SettingInvalid):
-        return SettingsFile(problems=(text,))
-    try:
-        # Composed, not loaded: what stands beside `settings` is not ours to build.
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"line {mark.line + 1}" if mark is not None else "some line"
-        return _bad_yaml(f"it is not YAML from {place} on")
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return _bad_yaml("it is not YAML")
-    pairs = tree.value if isinstance(tree, yaml.MappingNode) else []
-    settings = next((node for key, node in pairs if key.value == "settings"), None)
-    if isinstance(settings, yaml.MappingNode):
-        return _read_pairs(settings.value)
-    is_absent = settings is None or settings.tag == "tag:yaml.org,2002:null"
-    return SettingsFile() if is_absent else _bad_yaml("`settings` is not a mapping")
-
-
-def _read_pairs(pairs: Iterable[tuple[yaml.Node, yaml.Node]]) -> SettingsFile:
-    values: dict[str, object] = {}
-    line_by_name: dict[str, int] = {}
-    problems: list[SettingInvalid] = []
-    for key, node in pairs:
-        line = key.start_mark.line + 1
-        if not isinstance(key, yaml.ScalarNode):
-            problems.append(_bad_line(line, "the name of a setting is one word"))
-        elif key.value in values:
-            problems.append(_bad_line(line, "it stands there a second time", key.value))
-        else:
-            line_by_name[key.value] = line
-            values[key.value] = _read_value(node)
-    return SettingsFile(values, line_by_name, problems=tuple(problems))
-
-
-def _read_value(node: yaml.Node) -> object:
-    if not isinstance(node, yaml.ScalarNode):
-        return Unfit("a list" if isinstance(node, yaml.SequenceNode) else "a mapping")
-    try:
-        value = SafeConstructor().construct_object(node)
-    except (yaml.YAMLError, ValueError):
-        return Unfit("no value that YAML knows")
-    is_plain = value is None or isinstance(value, str | int | float)
-    return value if is_plain else Unfit("a date or bytes")
-
-
-def _bad_line(line: int, why: str, name: str = "") -> SettingInvalid:
-    return SettingInvalid(
-        f"{show_key(name) if name else 'a setting'} ({YAML}) has no valid value",
-        why=f"line {line}: {why}",
-        mend="write each name once, and after it one value, in quotes",
+def to_settings(file: ProjectFile) -> SettingsFile:
+    """What the project file says below `settings:`: text, numbers, truth values, and Unfit."""
+    name = file.shown_name
+    node = file.nodes.get(KEY)
+    if node is None or node.value is None:
+        return SettingsFile(name=name, problems=file.problems)
+    if not isinstance(node.value, Mapping):
+        why = f"line {node.line}: `settings` is not a mapping"
+        bad = SettingInvalid(f"{name} cannot be used", why=why, mend=_YAML_MEND)
+        return SettingsFile(name=name, problems=(*file.problems, bad))
+    return SettingsFile(
+        {key: _to_value(inner) for key, inner in node.value.items()},
+        {key: inner.line for key, inner in node.value.items()},
+        problems=file.problems,
+        name=name,
     )
+
+
+def _to_value(node: Node) -> object:
+    if isinstance(node.value, tuple):
+        return Unfit("a list")
+    return Unfit("a mapping") if isinstance(node.value, Mapping) else node.value
 
 
 def _read_text(path: Path, mend: str) -> str | SettingInvalid:
@@ -152,10 +118,6 @@ def _read_text(path: Path, mend: str) -> str | SettingInvalid:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         return _invalid(path.name, f"line {line} is not UTF-8", mend)
-
-
-def _bad_yaml(why: str) -> SettingsFile:
-    return SettingsFile(problems=(_invalid(YAML, why, _YAML_MEND),))
 
 
 def _invalid(name: str, why: str, mend: str) -> SettingInvalid:

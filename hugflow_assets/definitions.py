@@ -44,8 +44,6 @@ def load_definitions(project: ProjectSettings) -> dg.Definitions:
 
     catalog = find_catalog(project.places)
     files = catalog.data_by_path if catalog is not None else read_work_tree(project.root)
-    policy = catalog.config if catalog is not None else project.policy_text
-    problems = catalog.problems if catalog is not None else ()
     requests = read_asked(project.places, files)
     tell_problems(requests, catalog)
     asked, github = catalog.asked_by_path if catalog is not None else {}, project.github_url
@@ -59,7 +57,7 @@ def load_definitions(project: ProjectSettings) -> dg.Definitions:
         asset_checks=drift,
         resources={
             "hub": HubResource(endpoint=project.settings.hf_endpoint),
-            "storage": Storage.of(project, policy, problems),
+            "storage": Storage.of(project, catalog),
             "requests_repo": RequestsRepo(branch=project.settings.requests_branch),
             "notices": Notices(repository=project.settings.github_repository),
         },

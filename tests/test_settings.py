@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from hugflow.errors import SettingInvalid
+from hugflow.requests.policy import Policy
 from hugflow.settings import (
     ProjectSettings,
     find_root,
@@ -226,8 +227,43 @@ def test_an_unknown_name_in_the_file_is_refused_with_its_line_and_the_nearest(lo
 
 
 def test_what_else_stands_in_the_file_is_left_to_others(load: Load):
-    yaml = "parents: [!!python/name:os.system x]\nsources: {a: 1}\nsettings: {WORKERS: 2}\n"
-    assert load({}, yaml=yaml).settings.workers == 2
+    yaml = "parents: {a: {location: b}}\nsources: {a: 1}\nsettings: {WORKERS: 2}\n"
+    project = load({}, yaml=yaml)
+    assert project.settings.workers == 2
+    [warning] = project.warnings
+    assert "does not use parents (line 1), sources (line 2) yet" in warning
+
+
+@pytest.mark.parametrize("name", ["hugflow.yml", "hugflow.json"])
+def test_settings_are_read_from_each_name_of_the_project_file(tmp_path: Path, name: str):
+    (tmp_path / name).write_text('{"settings": {"WORKERS": 2}}')
+    project = load_settings(tmp_path, {})
+    assert (project.root, project.settings.workers) == (tmp_path, 2)
+    assert project.origins["WORKERS"] == name
+    (tmp_path / name).write_text('{"settings": {\n"WORKERS": 0}}')
+    with pytest.raises(SettingInvalid, match=rf"(?s)WORKERS \({name}\).*in line 2 of {name}"):
+        load_settings(tmp_path, {})
+
+
+def test_a_legacy_file_marks_no_project_and_sets_nothing(tmp_path: Path):
+    (tmp_path / "config.json").write_text('{"settings": {"WORKERS": 2}, "policy": {"owners": []}}')
+    assert load_settings(tmp_path, {}).root is None
+    (tmp_path / "workspace.yaml").touch()
+    project = load_settings(tmp_path, {})
+    assert project.origins["WORKERS"] == "default"
+    assert project.policy == Policy()
+    assert [warning.partition(" is not read")[0] for warning in project.warnings] == [
+        "config.json:1: settings",
+        "config.json:1: policy",
+    ]
+
+
+def test_the_local_file_holds_overrides_and_nothing_else(load: Load, tmp_path: Path):
+    (tmp_path / "hugflow.local.yaml").write_text("overrides: {parent: ../parent}\n")
+    assert "hugflow.local.yaml" in load({}).warnings[0]
+    (tmp_path / "hugflow.local.yaml").write_text("\npolicy: {}\n")
+    with pytest.raises(SettingInvalid, match=r"hugflow\.local\.yaml:2: policy is an unknown key"):
+        load({})
 
 
 def test_a_name_that_stands_twice_in_the_file_is_refused(load: Load):
@@ -341,7 +377,7 @@ def test_files_that_are_no_text_are_refused(tmp_path: Path):
 
 
 def test_a_file_without_settings_says_nothing_of_them(load: Load):
-    for yaml in ("", "parents: []\n", "settings:\n", "- a\n"):
+    for yaml in ("", "# nothing\n", "parents: []\n", "settings:\n"):
         assert load({}, yaml=yaml).origins["STORAGE_ROOT"] == "default"
 
 

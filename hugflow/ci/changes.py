@@ -32,6 +32,8 @@ from hugflow.errors import (
     RequestInvalid,
     UsageWrong,
 )
+from hugflow.project_file import NAMES as PROJECT_FILES
+from hugflow.project_file import not_the_only_file, parse_project_file
 from hugflow.requests.folder import is_request_path
 from hugflow.requests.problems import Problem
 
@@ -47,7 +49,7 @@ class Changes:
     """What a pull request changes.
 
     commit: its head. data_by_path: request files that it adds or changes. problems: those of them
-    that are no plain files. deleted: request files that are not there any more. others: whatever
+    that are no plain files, and what is wrong with its project file. deleted: request files that are not there any more. others: whatever
     else it changes, by path. is_whole: whether nothing else may be changed, which nobody has told.
     """
 
@@ -95,7 +97,10 @@ def read_changes(repository: Path, base: str, head: str) -> Changes:
     asked = paths & (files.data_by_path.keys() | {problem.path for problem in files.problems})
     if len(asked) > MOST_REQUESTS:
         return _too_many(commit, len(asked), changed - paths)
-    problems = tuple(problem for problem in files.problems if problem.path in paths)
+    configs = changed & set(PROJECT_FILES)
+    problems = tuple(problem for problem in files.problems if problem.path in paths | configs)
+    if files.config is not None and files.config_name in configs:
+        problems += find_problems(files.config_name, files.config)
     data = {path: files.data_by_path[path] for path in sorted(paths & files.data_by_path.keys())}
     deleted = paths - data.keys() - {problem.path for problem in problems}
     return Changes(commit, data, problems, frozenset(deleted), frozenset(changed - paths))
@@ -154,6 +159,8 @@ def fetch_changes(github: GitHub, event: PullEvent) -> Changes:
             data[file.path] = content
         else:
             problems.append(no_plain_file(file.path, is_link=True))
+    configs = {file.path for file in files if file.path in PROJECT_FILES}
+    problems += _fetch_config_problems(github, event) if configs else ()
     deleted = {file.path for file in files if file.change == "removed"}
     deleted |= {file.previous for file in files if file.change == "renamed" and file.previous}
     deleted = {path for path in deleted if is_request_path(path)} - data.keys()
@@ -190,6 +197,35 @@ def refuse_moved(pull: Pull, event: PullEvent) -> None:
             why=f"{pull.head_sha[:7]} was pushed to it since",
             mend="nothing is to be done: the workflow runs again for the new commit",
         )
+
+
+def find_problems(name: str, data: bytes) -> tuple[Problem, ...]:
+    """What is wrong with a project file as a whole: on main it would stop all work."""
+    return tuple(
+        Problem(name, error.line, None, None, error.fault.what, error.why, error.mend)
+        for error in parse_project_file(data, name).problems
+    )
+
+
+def _fetch_config_problems(github: GitHub, event: PullEvent) -> tuple[Problem, ...]:
+    """What is wrong with the project file that a pull request brings."""
+    data_by_name: dict[str, bytes] = {}
+    for name in PROJECT_FILES:
+        try:
+            data_by_name[name] = fetch_file(github, event.repository, name, event.head_sha)
+        except FileMissing:
+            continue
+        except (RequestInvalid, ServiceRefused) as error:
+            if isinstance(error, ServiceRefused) and error.status == _WRONG_TOKEN:
+                raise
+            return (_problem(name, error),)
+    if len(data_by_name) > 1:
+        fault = not_the_only_file(list(data_by_name))
+        first = next(iter(data_by_name))
+        return (Problem(first, None, None, None, fault.what, fault.why, fault.mend),)
+    return tuple(
+        problem for name, data in data_by_name.items() for problem in find_problems(name, data)
+    )
 
 
 def _is_content(file: ChangedFile, content: bytes) -> bool:

@@ -8,9 +8,11 @@ from hugflow.ci.changes import Changes
 from hugflow.clients.git import is_tracked
 from hugflow.clients.git_program import GitFailed
 from hugflow.errors import SettingInvalid, UsageWrong
+from hugflow.project_file import LOCAL_NAME
+from hugflow.project_file import NAMES as PROJECT_FILES
 from hugflow.store.layout import Places
 
-SETTINGS_FILES = ("hugflow.yaml", ".env")
+SETTINGS_FILES = (*PROJECT_FILES, LOCAL_NAME, ".env")
 
 
 def find_checkout(root: Path, environ: Mapping[str, str]) -> Path:

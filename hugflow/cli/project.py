@@ -12,7 +12,7 @@ import typer
 
 from hugflow.cli.output import print_data
 from hugflow.errors import HugflowError
-from hugflow.settings import ProjectSettings, load_settings
+from hugflow.settings import ProjectSettings, load_settings, refuse_project_file
 from hugflow.settings_model import render_env_example
 
 # What every project begins with, by where it belongs.
@@ -21,7 +21,7 @@ TEMPLATES = {
     "dagster.yaml": "dagster.yaml",
     ".github/workflows/dataset-sync.yml": "dataset-sync.yml",
 }
-IGNORED = (".env", "/datasets/", "/processed/", "/.hugflow-state/", ".tmp_dagster_home_*")
+IGNORED = (".env", "/hugflow.local.yaml", "/datasets/", "/processed/", "/.hugflow-state/", ".tmp_dagster_home_*")
 
 
 def init(
@@ -31,6 +31,7 @@ def init(
 
     Nothing that is there already is changed; doing it again is harmless.
     """
+    refuse_project_file(folder)
     for path in make_project(folder):
         print_data(f"made {path}")
     project = load_settings(folder)

@@ -154,7 +154,7 @@ def _refuse_unsure_github(project: ProjectSettings) -> None:
     Our token goes there before it is known whose file that is.
     """
     origin = project.origins["GITHUB_API_URL"]
-    if origin in (".env", "hugflow.yaml"):
+    if origin not in ("environment", "default"):
         raise SettingInvalid(
             f"GITHUB_API_URL is set in {origin}",
             why="in a workflow that file may be the pull request's, and the token would go there",
@@ -194,7 +194,7 @@ def _read_main(
             files = read_commit_files(root, commit)
     if files is not None:
         # A policy that cannot be read is not an empty one.
-        return files.data_by_path, read_main_policy(files.config, files.problems)
+        return files.data_by_path, read_main_policy(files.config, files.problems, files.config_name)
     log.warning("main is taken to be what is checked out in %s", root)
     return read_requests(root), project.policy
 

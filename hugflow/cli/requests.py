@@ -17,7 +17,7 @@ from hugflow.requests.folder import REQUESTS_FOLDER
 from hugflow.requests.model import AddRequest
 from hugflow.requests.problems import Problem, RequestFileInvalid, show_path
 from hugflow.requests.read import read_request, read_request_bytes, request_kind
-from hugflow.settings import PROJECT_FILES, load_settings
+from hugflow.settings import PROJECT_FILES, find_root, load_settings, refuse_project_file
 
 EXIT_INVALID = RequestInvalid.exit_code
 
@@ -41,8 +41,10 @@ def validate(
     """Check request files without carrying them out. Nothing is fetched.
 
     Ends with exit code 4 when one of them is refused; each finding names file, line and field.
+    In a project whose project file cannot be read it ends with 2, as every command does.
     With --online a refusal of the Hub's ends with its own code: 5 not let in, 7 not reached.
     """
+    refuse_project_file(find_root(Path.cwd(), os.environ))
     checked = _check(files)
     if is_online:
         checked = _ask_hub(checked)

@@ -11,7 +11,7 @@ header, to the host of the URL and to no other.
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ from typing import TypeVar
 from hugflow.clients.git_program import READ_TIMEOUT_S, GitFailed, GitTooSlow, run_git
 from hugflow.clients.remote import Remote, token_config
 from hugflow.errors import HugflowError, NotAuthorised, UsageWrong
+from hugflow.project_file import NAMES as PROJECT_FILES
+from hugflow.project_file import not_the_only_file
 from hugflow.requests.folder import REQUESTS_FOLDER, is_request_path
 from hugflow.requests.problems import Problem
 from hugflow.requests.read import MAX_REQUEST_BYTES
@@ -30,7 +32,6 @@ FETCH_TIMEOUT_S = 30.0
 LOCK_WAIT_S = 60.0
 MOST_FILES = 20_000
 MIRROR_REF = "refs/hugflow/requests"
-CONFIG_FILE = "hugflow.yaml"
 
 _REFUSED_ACCESS = re.compile(
     r"authentication failed|could not read (?:username|password)|permission denied|"
@@ -48,13 +49,14 @@ Answer = TypeVar("Answer")
 class RequestFiles:
     """The request files of one commit; `problems` tells of those that are no plain files.
 
-    config: `hugflow.yaml` beside them, None where there is none.
+    config: the project file beside them, None where there is none; config_name: its name.
     """
 
     commit: str
     data_by_path: Mapping[str, bytes]
     problems: tuple[Problem, ...] = ()
     config: bytes | None = None
+    config_name: str = PROJECT_FILES[0]
 
 
 def fetch_request_files(remote: Remote, mirror: Path) -> RequestFiles:
@@ -238,7 +240,7 @@ def read_commit_files(mirror: Path, commit: str) -> RequestFiles:
 
     mirror: any repository that has the commit.
     """
-    arguments = ["ls-tree", "-r", "-z", "--long", commit, "--", REQUESTS_FOLDER, CONFIG_FILE]
+    arguments = ["ls-tree", "-r", "-z", "--long", commit, "--", REQUESTS_FOLDER, *PROJECT_FILES]
     listed = run_git(mirror, arguments, READ_TIMEOUT_S)
     oid_by_path: dict[str, bytes] = {}
     problems: list[Problem] = []
@@ -252,7 +254,7 @@ def read_commit_files(mirror: Path, commit: str) -> RequestFiles:
                 why="without seeing all requests, none can be said to be missing",
                 mend="make it a folder again",
             )
-        if not is_request_path(path) and path != CONFIG_FILE:
+        if not is_request_path(path) and path not in PROJECT_FILES:
             continue
         if mode in (_LINK_MODE, _SUBMODULE_MODE) or kind != b"blob":
             problems.append(no_plain_file(path, is_link=mode == _LINK_MODE))
@@ -267,8 +269,12 @@ def read_commit_files(mirror: Path, commit: str) -> RequestFiles:
             mend="take out those whose datasets are no longer wanted",
         )
     data_by_path = _read_blobs(mirror, oid_by_path)
-    config = data_by_path.pop(CONFIG_FILE, None)
-    return RequestFiles(commit, data_by_path, tuple(problems), config)
+    configs = {name: data_by_path.pop(name) for name in PROJECT_FILES if name in data_by_path}
+    if len(configs) > 1:
+        problems.append(_two_project_files(list(configs)))
+    config_name = next(iter(configs), PROJECT_FILES[0])
+    config = configs.get(config_name)
+    return RequestFiles(commit, data_by_path, tuple(problems), config, config_name)
 
 
 def _read_blobs(mirror: Path, oid_by_path: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -299,6 +305,11 @@ def no_plain_file(path: str, *, is_link: bool) -> Problem:
     what = "is a link" if is_link else "is a submodule"
     why = "a request is read from a file of its own"
     return Problem(path, None, None, None, what, why, "put the request's fields into the file")
+
+
+def _two_project_files(names: Sequence[str]) -> Problem:
+    fault = not_the_only_file(names)
+    return Problem(names[0], None, None, None, fault.what, fault.why, fault.mend)
 
 
 def _too_large(path: str) -> Problem:

@@ -55,7 +55,14 @@ def fetch_catalog(remote: Remote, mirror: Path, before: Catalog | None) -> Catal
     found = fetch_commits(remote, mirror, files.commit, new) if new else {}
     together = sum(request_kind(PurePosixPath(path)) == "remove" for path in new)
     asked = {path: _to_asked(files.commit, together, found.get(path)) for path in new}
-    return Catalog(files.commit, files.data_by_path, files.problems, known | asked, files.config)
+    return Catalog(
+        files.commit,
+        files.data_by_path,
+        files.problems,
+        known | asked,
+        files.config,
+        files.config_name,
+    )
 
 
 def fetch_commits(

@@ -15,6 +15,7 @@ CHECKS: Mapping[str, Check] = {
     "quota": machine.check_quota,
     "hub": services.check_hub,
     "git": repository.check_git,
+    "policy": repository.check_policy,
     "requests": repository.check_requests,
     "dagster": instance.check_dagster,
     "github": services.check_github,

@@ -11,6 +11,7 @@ from hugflow.doctor.services import NOT_ASKED
 from hugflow.errors import HugflowError
 from hugflow.project_requests import read_requests
 from hugflow.requests.collect import collect_requests
+from hugflow.requests.policy import PolicyInvalid
 
 GIT_TIMEOUT_S = 10.0
 
@@ -29,6 +30,16 @@ def check_git(patient: Patient) -> Iterator[Finding]:
         yield ok("requests repository", NOT_ASKED)
     else:
         yield _look_for_branch(patient)
+
+
+def check_policy(patient: Patient) -> Iterator[Finding]:
+    """The policy of the work tree can be read; what counts is main's."""
+    try:
+        said = patient.project.policy.model_fields_set
+    except PolicyInvalid as error:
+        yield of_error("policy", error)
+    else:
+        yield ok("policy", ", ".join(sorted(said)) or "none: requests may ask for everything")
 
 
 def check_requests(patient: Patient) -> Iterator[Finding]:

@@ -17,7 +17,8 @@ r"""The catalogue: what main asks for, as this machine last read it.
       "problems": [                              files that could not even be read
         {"path": "requests/add/link.yaml", "what": "is a link", "why": "...", "mend": "..."}
       ],
-      "config": "policy:\n  ..."                 `hugflow.yaml` of the same commit, or null
+      "config": "policy:\n  ...",                the project file of the same commit, or null
+      "config_name": "hugflow.yml"               its name; left out: hugflow.yaml
     }
 
 Bytes that are not UTF-8 stand as lone surrogates, so that every byte survives the way. Without
@@ -33,6 +34,9 @@ from pathlib import Path
 from typing import Any
 
 from hugflow.errors import StateUnreadable
+from hugflow.project_file import NAMES as PROJECT_FILES
+from hugflow.project_file import ProjectFile
+from hugflow.requests.policy import Policy, policy_of, read_main_file
 from hugflow.requests.problems import Problem
 from hugflow.store.atomic import read_file, write_file
 from hugflow.store.layout import Places
@@ -69,7 +73,8 @@ class ArrivalOnMain:
 class Catalog:
     """The request files of one commit of main, and what kept others from being read.
 
-    asked_by_path: how each file came there. config: `hugflow.yaml` beside them.
+    asked_by_path: how each file came there. config: the project file beside them;
+    config_name: its name.
     """
 
     commit: str
@@ -77,6 +82,16 @@ class Catalog:
     problems: tuple[Problem, ...] = ()
     asked_by_path: Mapping[str, ArrivalOnMain] = field(default_factory=dict)
     config: bytes | None = None
+    config_name: str = PROJECT_FILES[0]
+
+    @property
+    def policy(self) -> Policy:
+        """What main lets requests ask for. Raises PolicyInvalid."""
+        return policy_of(self.parse_project_file())
+
+    def parse_project_file(self) -> ProjectFile:
+        """Main's project file; raises PolicyInvalid where it has problems as a whole."""
+        return read_main_file(self.config, self.problems, self.config_name)
 
     @property
     def digest(self) -> str:
@@ -109,6 +124,7 @@ def read_catalog(places: Places) -> Catalog | None:
             problems=tuple(_to_problem(problem) for problem in value["problems"]),
             asked_by_path={path: _to_asked(file) for path, file in files.items()},
             config=None if config is None else _to_bytes(config),
+            config_name=str(value.get("config_name", PROJECT_FILES[0])),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
@@ -138,6 +154,7 @@ def _to_json(catalog: Catalog) -> dict[str, Any]:
             {"path": p.path, "what": p.what, "why": p.why, "mend": p.mend} for p in catalog.problems
         ],
         "config": None if catalog.config is None else _to_text(catalog.config),
+        "config_name": catalog.config_name,
     }
 
 

@@ -14,8 +14,9 @@ from typing import NoReturn, Protocol
 import yaml
 from yaml.resolver import Resolver
 
-from hugflow.requests.problems import Problem, show_key
+from hugflow.requests.problems import Problem
 from hugflow.requests.syntax import EXAMPLE, SyntaxFault, find_conflict, find_fault
+from hugflow.show_key import show_key
 
 MAX_DEPTH = 8
 MAX_EVENTS = 1_000

@@ -1,4 +1,4 @@
-"""The policy: what a request may ask for, said by `policy:` in `hugflow.yaml` on main.
+"""The policy: what a request may ask for, said by `policy:` in the project file on main.
 
     policy:
       licences: [cc0-1.0, cc-by-4.0]       the Hub's words; a dataset under another one is refused
@@ -14,17 +14,17 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from yaml.constructor import SafeConstructor
+from pydantic_core import ErrorDetails
 
 from hugflow.errors import RequestInvalid
 from hugflow.nearest import nearest_name
+from hugflow.project_file import NAMES, ProjectFile, parse_project_file
 from hugflow.requests.grammar import BYTES_PER_GB
-from hugflow.requests.problems import Problem, show_key
+from hugflow.requests.problems import Problem
+from hugflow.show_key import show_key
 
-FILE = "hugflow.yaml"
-LARGEST_FILE_BYTES = 64 * 1024
+KEY = "policy"
 
 _Word = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -64,36 +64,61 @@ class Policy(BaseModel):
         return self.removers is None or any(_is_named(name, self.removers) for name in names)
 
 
-def read_policy(data: bytes | None) -> Policy:
-    """Read the policy of `hugflow.yaml`; one that allows everything where it says none.
+def read_policy(data: bytes | None, name: str = NAMES[0]) -> Policy:
+    """Read the policy of a project file's bytes; one that allows everything where it says none.
 
     Raises PolicyInvalid for a file that cannot be read or says anything unknown below `policy:`.
     """
-    node = _find_policy(data or b"")
-    if node is None or node.tag == "tag:yaml.org,2002:null":
+    return policy_of(ProjectFile() if data is None else parse_project_file(data, name))
+
+
+def policy_of(file: ProjectFile) -> Policy:
+    """The policy that a project file says. Raises PolicyInvalid, also for a file with problems."""
+    refuse_problems(file)
+    node = file.nodes.get(KEY)
+    if node is None or node.value is None:
         return Policy()
-    try:
-        value = SafeConstructor().construct_document(node)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _invalid(node, "it holds something else than words and numbers") from error
+    value = node.plain
     if not isinstance(value, dict):
-        raise _invalid(node, "it is not a mapping")
+        raise _invalid(file, node.line, "it is not a mapping")
     try:
         return Policy.model_validate(value)
     except ValidationError as error:
-        raise _invalid(node, _explain(error)) from None
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        raise _invalid(file, node.line_of(first["loc"]), _explain(first)) from None
 
 
-def read_main_policy(config: bytes | None, problems: Iterable[Problem]) -> Policy:
-    """The policy of a commit: `config` is its `hugflow.yaml`, None where it has none.
+def refuse_problems(file: ProjectFile) -> None:
+    """Raise PolicyInvalid where a project file has problems: nobody knows what it allows."""
+    if file.problems:
+        raise policy_unreadable(
+            "; ".join(f"{problem.what}: {problem.why}" for problem in file.problems),
+            file.shown_name,
+            mend="; ".join(dict.fromkeys(problem.mend for problem in file.problems)),
+        )
 
-    problems: what kept files of that commit from being read. Raises PolicyInvalid where that file is
-    among them: nobody knows what it allows.
+
+def read_main_file(
+    config: bytes | None, problems: Iterable[Problem], name: str = NAMES[0]
+) -> ProjectFile:
+    """The project file of a commit: its bytes, None where it has none, and its name.
+
+    problems: what kept files of that commit from being read. Raises PolicyInvalid where that file
+    is among them, or has problems as a whole.
     """
     for problem in problems:
-        if problem.path == FILE:
+        if problem.path in NAMES:
             raise PolicyInvalid(problem.headline, why=problem.why, mend=problem.mend)
-    return read_policy(config)
+    file = ProjectFile() if config is None else parse_project_file(config, name)
+    refuse_problems(file)
+    return file
+
+
+def read_main_policy(
+    config: bytes | None, problems: Iterable[Problem], name: str = NAMES[0]
+) -> Policy:
+    """The policy of a commit; arguments and errors as those of `read_main_file`."""
+    return policy_of(read_main_file(config, problems, name))
 
 
 def refuse_request(policy: Policy, name: str, owner: str | None) -> None:
@@ -101,7 +126,7 @@ def refuse_request(policy: Policy, name: str, owner: str | None) -> None:
     if not policy.allows_owner(owner):
         raise PolicyRefuses(
             f"{name}: the policy does not allow " + (f"the owner {owner}" if owner else "no owner"),
-            why=f"{FILE} on main names the owners {_list(policy.owners or ())}",
+            why=f"{NAMES[0]} on main names the owners {_list(policy.owners or ())}",
             mend="name one of them as `owner` in the request",
         )
 
@@ -112,55 +137,29 @@ def refuse_plan(policy: Policy, name: str, licence: str | None, source_bytes: in
         raise PolicyRefuses(
             f"{name}: the policy does not allow "
             + (f"the licence {licence}" if licence else "a dataset that names no licence"),
-            why=f"{FILE} on main allows {_list(policy.licences or ())}",
+            why=f"{NAMES[0]} on main allows {_list(policy.licences or ())}",
             mend="ask for another dataset, or let whoever owns the policy add the licence",
         )
     if not policy.allows_size(source_bytes):
         raise PolicyRefuses(
             f"{name}: the policy does not allow a dataset of {source_bytes / BYTES_PER_GB:,.1f} GB",
-            why=f"{FILE} on main allows {policy.largest_gb:,g} GB",
+            why=f"{NAMES[0]} on main allows {policy.largest_gb:,g} GB",
             mend="ask for a subset or a split, or let whoever owns the policy raise largest_gb",
         )
 
 
-def policy_unreadable(why: str) -> PolicyInvalid:
+def policy_unreadable(why: str, name: str = NAMES[0], *, mend: str | None = None) -> PolicyInvalid:
     """The error of a policy that cannot be read."""
     return PolicyInvalid(
-        f"the policy in {FILE} cannot be read",
+        f"the policy in {name} cannot be read",
         why=why,
-        mend=f"write below `policy:` only {', '.join(Policy.model_fields)}, as docs/requests.md "
+        mend=mend
+        or f"write below `policy:` only {', '.join(Policy.model_fields)}, as docs/requests.md "
         "shows them",
     )
 
 
-def _find_policy(data: bytes) -> yaml.Node | None:
-    try:
-        if len(data) > LARGEST_FILE_BYTES:
-            raise ValueError(f"it is larger than {LARGEST_FILE_BYTES // 1024} KiB")
-        text = data.decode("utf-8-sig")
-        # An alias makes one node stand in many places, and a small file a large value.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise ValueError("it holds an alias (*)")
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-    except UnicodeDecodeError:
-        raise policy_unreadable("it is not UTF-8") from None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"line {mark.line + 1}" if mark is not None else "some line"
-        raise policy_unreadable(f"it is not YAML from {place} on") from None
-    except (yaml.YAMLError, RecursionError):
-        raise policy_unreadable("it is not YAML") from None
-    except ValueError as error:
-        raise policy_unreadable(str(error)) from None
-    pairs = tree.value if isinstance(tree, yaml.MappingNode) else []
-    found = [node for key, node in pairs if key.value == "policy"]
-    if len(found) > 1:
-        raise policy_unreadable("`policy` stands there twice")
-    return found[0] if found else None
-
-
-def _explain(error: ValidationError) -> str:
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+def _explain(first: ErrorDetails) -> str:
     key = str(first["loc"][0])
     if first["type"] == "extra_forbidden":
         near = nearest_name(key, Policy.model_fields)
@@ -179,5 +178,6 @@ def _list(words: Sequence[str]) -> str:
     return ", ".join(words) if words else "nothing"
 
 
-def _invalid(node: yaml.Node, why: str) -> PolicyInvalid:
-    return policy_unreadable(f"`policy`, from line {node.start_mark.line + 1} on: {why}")
+def _invalid(file: ProjectFile, line: int, why: str) -> PolicyInvalid:
+    name = file.shown_name
+    return policy_unreadable(f"{name}:{line}: {why}", name)

@@ -1,7 +1,7 @@
 """What is wrong with a request file, said so that its author can mend it.
 
 A problem never repeats a value from the file. Keys and short signs are shown when they can hold
-no secret; see `show_key`.
+no secret; see `hugflow.show_key`.
 """
 
 import re
@@ -10,14 +10,6 @@ from dataclasses import dataclass
 
 from hugflow.errors import RequestInvalid
 
-HIDDEN = "(not shown)"
-
-_MAX_SHOWN_CHARACTERS = 32
-_PLAIN_KEY = re.compile(r"<<|[A-Za-z_][A-Za-z_ -]*[0-9]{0,2}")
-# What has a name like that is no field, and likely a token that happens to hold no digit.
-_TOKEN_LIKE = re.compile(
-    r"[A-Za-z]{16}|\A(?:hf|gh[a-z]|github|glpat|sk|xox[a-z])[_-].{5}", re.IGNORECASE
-)
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -65,16 +57,6 @@ class RequestFileInvalid(RequestInvalid):
 def show_path(path: str) -> str:
     """Give a path fit to be shown: strangers write paths too, and none breaks out of its line."""
     return _UNPRINTABLE.sub("?", path)
-
-
-def show_key(key: str) -> str:
-    """Give the key itself when it is plainly a word, `(not shown)` when it may be a secret."""
-    is_plain = (
-        len(key) <= _MAX_SHOWN_CHARACTERS
-        and _PLAIN_KEY.fullmatch(key) is not None
-        and _TOKEN_LIKE.search(key) is None
-    )
-    return key if is_plain else HIDDEN
 
 
 def _join_once(texts: Iterable[str]) -> str:

@@ -18,7 +18,8 @@ from hugflow.nearest import nearest_name
 from hugflow.requests import grammar
 from hugflow.requests.fields import MAX_PROBLEMS, Fields, FieldText, parse_fields
 from hugflow.requests.model import AddRequest, Kind, RemoveRequest
-from hugflow.requests.problems import Problem, RequestFileInvalid, show_key
+from hugflow.requests.problems import Problem, RequestFileInvalid
+from hugflow.show_key import show_key
 
 MAX_REQUEST_BYTES = 64 * 1024
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from hugflow.requests.problems import HIDDEN, show_key
+from hugflow.show_key import HIDDEN, show_key
 
 EXAMPLE = 'hf_id: "owner/name"'
 

@@ -1,15 +1,15 @@
 """Where datasets lie and how they are made, for Dagster."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
 import dagster as dg
 
+from hugflow.requests.catalog import Catalog
 from hugflow.requests.grammar import bad_rows_setting
-from hugflow.requests.policy import Policy, PolicyInvalid, policy_unreadable, read_main_policy
-from hugflow.requests.problems import Problem
+from hugflow.requests.policy import Policy, PolicyInvalid, policy_unreadable
 from hugflow.settings import ProjectSettings
 from hugflow.stages.build.options import Options
 from hugflow.store.layout import Places
@@ -34,17 +34,15 @@ class Storage(dg.ConfigurableResource["Storage"]):
     policy_fault: str | None = None
 
     @classmethod
-    def of(
-        cls, project: ProjectSettings, policy: bytes | None = None, problems: Iterable[Problem] = ()
-    ) -> Self:
-        """Take everything from the project's settings.
+    def of(cls, project: ProjectSettings, catalog: Catalog | None = None) -> Self:
+        """Take everything from the project's settings, but the policy from the catalogue.
 
-        policy: the `hugflow.yaml` that counts. problems: what kept files beside it from being read.
+        catalog: what main says; None: the policy is that of the work tree.
         """
         places, options = project.places, project.options_without_policy
         rules, fault = Policy(), None
         try:
-            rules = read_main_policy(policy, problems)
+            rules = catalog.policy if catalog is not None else project.policy
         except PolicyInvalid as error:
             # The rest has to load all the same, so that main can mend it.
             fault = error.why

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from hugflow.errors import HugflowError
+from hugflow.errors import HugflowError, SettingInvalid
 from hugflow.requests.catalog import Catalog, read_catalog, write_catalog
 from hugflow.requests.collect import AddFile
+from hugflow.requests.policy import PolicyInvalid
 from hugflow.stages.standing.settled_requests import read_asked
 from hugflow.store.layout import Places
 from hugflow_resources.hub import HubResource
@@ -54,11 +55,14 @@ def build_requests_on_main(loaded: str | None) -> dg.SensorDefinition:
         catalog, is_fresh = _update_catalog(requests_repo, places, words)
         if catalog is None:
             return to_result(memo, words)
+        is_readable = _is_project_file_readable(catalog, words)
         if catalog.digest != loaded:
             now = time.time()
             if may_reload(memo, catalog.digest, now) and _reload(context, words):
                 return to_result(Memo(memo.troubles, (catalog.digest, now)), words)
             words.append("restart the code location to load what main asks for now")
+        if not is_readable:
+            return to_result(memo, words)
         requests = read_asked(places, known.parse(catalog))
         refused = (*catalog.problems, *requests.problems)
         words += [f"refused: {problem.headline}" for problem in refused]
@@ -79,7 +83,7 @@ def _update_catalog(
     """Read main and write the catalogue, and whether it is of now.
 
     Where main cannot be read, the last catalogue counts. None when neither is to be had: then
-    nothing is known of main, and nothing is done.
+    nothing is known of main, and nothing is done; nor where this project's own settings are wrong.
     """
     before: Catalog | None = None
     try:
@@ -88,12 +92,25 @@ def _update_catalog(
         words.append(error.what)
     try:
         catalog = repo.fetch_catalog(places, before)
+    except SettingInvalid as error:
+        words.append(f"nothing is changed: {error.what} ({error.why}). To fix it: {error.mend}")
+        return None, False
     except HugflowError as error:
         words.append(f"main cannot be read: {error.what} ({error.why}). To mend it: {error.mend}")
         return before, False
     if catalog != before:
         write_catalog(places, catalog)
     return catalog, True
+
+
+def _is_project_file_readable(catalog: Catalog, words: list[str]) -> bool:
+    """Whether main's project file can be read: without it nobody knows what main allows."""
+    try:
+        catalog.parse_project_file()
+    except PolicyInvalid as error:
+        words.append(f"nothing is changed: {error.what} ({error.why}). To fix it: {error.mend}")
+        return False
+    return True
 
 
 def _reload(context: dg.SensorEvaluationContext, words: list[str]) -> bool:

@@ -16,7 +16,7 @@ from hugflow.ledger.stages import STAGE_NAMES
 from hugflow.requests.catalog import Catalog
 from hugflow.requests.collect import AddFile, ParsedFiles, RemovalFile, RequestSet, parse_files
 from hugflow.requests.model import AddRequest, RemoveRequest
-from hugflow.requests.policy import Policy, read_main_policy
+from hugflow.requests.policy import Policy
 from hugflow.requests.problems import show_path
 from hugflow.shards.plans import read_current_id, read_current_plan
 from hugflow.stages.build.build import Build
@@ -184,7 +184,7 @@ class Tick:
 
     def _read_policy(self) -> Policy:
         """Main's own of this moment: what was loaded may be older."""
-        return read_main_policy(self.catalog.config, self.catalog.problems)
+        return self.catalog.policy
 
     def _stands(self, request: AddRequest) -> bool:
         """Whether the dataset was complete for this very request, and its link still stands."""

@@ -325,6 +325,41 @@ def test_a_policy_on_main_that_cannot_be_read_lets_nothing_through(
     assert not runner.dataset("pulls/policy").exists()
 
 
+@pytest.mark.parametrize("name", ["hugflow.yaml", "hugflow.yml"])
+def test_a_misspelt_policy_on_main_lets_nothing_through(
+    runner: Runner, hub: LoopbackHub, name: str
+):
+    publish_text(hub, "pulls/polcy", rows=6)
+    runner.on_main({name: b"\npolcy: {licences: [mit]}\n"})
+    number = runner.propose({"requests/add/polcy.yaml": request("pulls/polcy")})
+    # What the job checks out may be older than main.
+    (runner.project.root / name).unlink(missing_ok=True)
+    done = runner.sync(number)
+    assert done.returncode == 4
+    assert f"{name}:2: polcy is an unknown key" in done.stderr
+    assert "did you mean policy?" in done.stderr
+    assert not runner.dataset("pulls/polcy").exists()
+
+
+def test_a_policy_counts_from_each_name_of_the_project_file(runner: Runner, hub: LoopbackHub):
+    publish_text(hub, "pulls/json", rows=6)
+    runner.on_main({"hugflow.json": b'{"policy": {"licences": ["mit"]}}'})
+    number = runner.propose({"requests/add/json.yaml": request("pulls/json")})
+    assert runner.sync(number).returncode == 4
+    assert "the policy does not allow the licence" in runner.comments(number)[0]
+
+
+def test_a_pull_request_that_brings_a_misspelt_policy_is_refused(runner: Runner, hub: LoopbackHub):
+    publish_text(hub, "pulls/brings", rows=6)
+    files = {"requests/add/brings.yaml": request("pulls/brings"), "hugflow.yaml": b"polcy: {}\n"}
+    number = runner.propose(files)
+    done = runner.sync(number)
+    assert done.returncode == 4
+    said = runner.comments(number)[0] + done.stderr
+    assert "polcy is an unknown key" in said
+    assert "hugflow.yaml" in said
+
+
 def test_a_request_that_is_taken_back_leaves_the_pull_request_green(runner: Runner, tmp_path: Path):
     number = runner.propose({"requests/add/typo.yaml": b"hf_id: 1\n", "a": b"a"})
     assert runner.sync(number, "--plan-only").returncode == 4

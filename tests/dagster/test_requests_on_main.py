@@ -404,3 +404,53 @@ def test_attempts_are_told_apart_by_dataset_plan_and_request(world: World, ask: 
     tags = attempt_tags(build.plan, build.request.digest)
     assert tags["hugflow/dataset"] == name
     assert tags["hugflow/plan"] == build.plan.id
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"hugflow.yaml": "\npolcy: {owners: [bob]}\n"}, "hugflow.yaml:2: polcy is an unknown key"),
+        ({"hugflow.json": '{"setings": {}}'}, "hugflow.json:1: setings is an unknown key"),
+        ({"hugflow.yaml": "", "hugflow.yml": ""}, "hugflow.yaml: is not the only project file"),
+    ],
+)
+def test_a_project_file_on_main_that_cannot_be_read_changes_nothing_and_is_told(
+    world: World, ask: Ask, files: dict[str, str], said: str
+):
+    name = ask()
+    world.complete(name)
+    (world.project.work_tree / "requests" / "add").mkdir(parents=True, exist_ok=True)
+    other = ask(name="other")
+    removal = "hf_id: sensor/speech\ndescription: Gone\n"
+    world.project.push({**files, "requests/remove/speech.yaml": removal})
+    for result in (world.tick(), world.tick_after_push(), world.tick()):
+        words = world.words(result)
+        assert "nothing is changed" in words
+        assert said in words
+        assert not result.run_requests
+        assert not result.asset_events
+    assert world.places.link(name).is_symlink()
+    assert not world.places.plans(other).exists()
+    for path in files:
+        (world.project.work_tree / path).unlink()
+    world.project.push({})
+    world.tick_after_push()
+    assert world.places.plans(other).exists()
+
+
+def test_a_project_file_of_the_platform_that_cannot_be_read_changes_nothing_and_is_told(
+    world: World, ask: Ask
+):
+    world.tick_after_push()
+    name = ask()
+    file = world.project.root / "hugflow.yaml"
+    file.write_text("polcy: {}\n")
+    result = world.tick()
+    words = world.words(result)
+    assert "nothing is changed" in words
+    assert "hugflow.yaml:1: polcy is an unknown key" in words
+    assert "did you mean policy?" in words
+    assert not result.run_requests
+    file.unlink()
+    assert world.tick_after_push().run_requests
+    assert world.places.plans(name).exists()

@@ -91,10 +91,16 @@ def test_a_refusal_names_what_is_allowed_and_how_to_go_on():
         ("policy: {largest_gb: true}", "largest_gb takes a number above 0"),
         ("policy: {}\npolicy: {}", "twice"),
         ("a: &a [1]\npolicy: {licences: *a}", "alias"),
-        ("policy: !!python/object/apply:os.system [id]", "something else"),
+        ("policy: !!python/object/apply:os.system [id]", "a tag (!) is used"),
         ("policy: {", "not YAML"),
         ("# " + "x" * 70_000, "larger than 64 KiB"),
-        ("policy: " + "[" * 30_000, "not YAML"),
+        ("policy: " + "[" * 30_000, "nested deeper than 8 levels"),
+        ("polcy: {}", "hugflow.yaml:1: polcy is an unknown key"),
+        ("- policy", "not a mapping"),
+        ("policy: {}\n---\npolicy: {}", "a second document"),
+        ("# looks like a comment\u2028polcy: {}", "U+2028"),
+        ("policy: {owners: {<<: {a: b}}}", "merged"),
+        ("policy:\n  owners: [a]\n  owner: [b]\n", "hugflow.yaml:3: owner is unknown"),
     ],
 )
 def test_a_policy_that_cannot_be_read_is_not_an_empty_one(text: str, why: str):

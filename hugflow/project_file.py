@@ -1,0 +1,228 @@
+"""The project file: bytes to its top-level keys, each with its value and lines.
+
+`hugflow.yaml`, `hugflow.yml` or `hugflow.json` in a project's root; one of them, not two:
+
+    parents:                      the hierarchy of repositories
+      speech: {location: ...}
+    settings: {WORKERS: 4}        docs/settings.md
+    policy: {largest_gb: 500}     docs/requests.md
+
+Without one of these, a legacy `config.json` is read: keys that Hugflow does not know are ignored,
+and settings, policy and flows are not taken from it. `hugflow.local.yaml`, which is not committed,
+holds `overrides` and nothing else.
+
+What is wrong with a file as a whole is found here and nowhere else. Whoever owns a key reads the
+value below it, and declares the key as `KEY` in the module that KEYS names.
+"""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hugflow.errors import SettingInvalid
+from hugflow.nearest import nearest_name
+from hugflow.show_key import show_key
+from hugflow.trees.from_json import parse_json
+from hugflow.trees.from_yaml import parse_yaml
+from hugflow.trees.tree import Fault, Node
+
+NAMES = ("hugflow.yaml", "hugflow.yml", "hugflow.json")
+LEGACY_NAME = "config.json"
+LOCAL_NAME = "hugflow.local.yaml"
+LARGEST_FILE_BYTES = 64 * 1024
+
+# The module that reads each key; None: this version does not read it yet.
+KEYS: Mapping[str, str | None] = {
+    "parents": None,
+    "sources": None,
+    "sheet_names": None,
+    "steps": None,
+    "meta": None,
+    "inputpath": None,
+    "temppath": None,
+    "outputpath": None,
+    "flows_outputbasename": None,
+    "output_split_number": None,
+    "settings": "hugflow.settings_files",
+    "policy": "hugflow.requests.policy",
+    "flows": None,
+}
+LOCAL_KEYS: Mapping[str, str | None] = {"overrides": None}
+_NOT_IN_LEGACY = frozenset({"settings", "policy", "flows"})
+_ELSEWHERE = {
+    "overrides": f"move it to {LOCAL_NAME}",
+    "serve": "write it below `flows:`",
+}
+# These end a line for YAML and not for the page on which the file is reviewed, or reorder it there.
+_REFUSED_CHARACTERS = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]|\r(?!\n)"
+)
+_SETTING_NAME = re.compile(r"[A-Z]+(?:_[A-Z]+)*")
+
+
+class ProjectFileInvalid(SettingInvalid):
+    """A project file cannot be taken as it is written; `name` and `line` say where it is wrong."""
+
+    def __init__(self, name: str, fault: Fault, *, has_line: bool = True) -> None:
+        """Say where a fault is, and what it is."""
+        self.name = name
+        self.fault = fault
+        self.line = fault.line if has_line else None
+        where = f"{name}:{fault.line}:" if has_line else name
+        super().__init__(f"{where} {fault.what}", why=fault.why, mend=fault.mend)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFile:
+    """What one project file says: by top-level key, the value with its lines.
+
+    name: None where there is no file. problems: what is wrong with the file as a whole; what could
+    be read is in `nodes` all the same. warnings: what is odd, a line each.
+    """
+
+    name: str | None = None
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+    problems: tuple[ProjectFileInvalid, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def shown_name(self) -> str:
+        """The file's name, or the name that it would have."""
+        return self.name or NAMES[0]
+
+
+def read_project_file(root: Path) -> ProjectFile:
+    """Read the project file of a folder; one that says nothing where there is none."""
+    names = [name for name in NAMES if os.path.lexists(root / name)]
+    if len(names) > 1:
+        problem = ProjectFileInvalid(names[0], not_the_only_file(names), has_line=False)
+        return ProjectFile(names[0], problems=(problem,))
+    name = names[0] if names else LEGACY_NAME
+    return _read(root / name) if os.path.lexists(root / name) else ProjectFile()
+
+
+def read_local_file(root: Path) -> ProjectFile:
+    """Read `hugflow.local.yaml` of a folder; one that says nothing where there is none."""
+    path = root / LOCAL_NAME
+    return _read(path) if os.path.lexists(path) else ProjectFile()
+
+
+def parse_project_file(data: bytes, name: str = NAMES[0]) -> ProjectFile:
+    """Read the bytes of a project file.
+
+    name: says whether they are YAML or JSON, and which keys they may hold.
+    """
+    is_legacy = name == LEGACY_NAME
+    text = _decode(data, is_legacy=is_legacy)
+    if isinstance(text, Fault):
+        return _damaged(name, text, is_legacy=is_legacy)
+    tree = parse_json(text) if name.endswith(".json") else parse_yaml(text)
+    faults = list(tree.faults)
+    root = tree.root
+    nodes: Mapping[str, Node] = {}
+    if root is not None and isinstance(root.value, Mapping):
+        nodes = root.value
+    elif root is not None and root.value is not None:
+        why = "its top level holds keys with values, and nothing else"
+        faults.append(Fault(root.line, "the file is not a mapping", why, "write `key: value`"))
+    keys = LOCAL_KEYS if name == LOCAL_NAME else KEYS
+    if is_legacy:
+        return _legacy(name, nodes, faults)
+    faults += [_unknown_key(key, node, keys) for key, node in nodes.items() if key not in keys]
+    known = {key: node for key, node in nodes.items() if key in keys}
+    problems = tuple(ProjectFileInvalid(name, fault) for fault in sorted(faults, key=_line))
+    return ProjectFile(name, known, problems, _not_read_yet(name, known, keys))
+
+
+def not_the_only_file(names: Sequence[str]) -> Fault:
+    """What is wrong with the first of several project files in one folder."""
+    why = f"{' and '.join(names[1:])} is there too, and only one of them could count"
+    return Fault(1, "is not the only project file", why, "keep one of them, and delete the others")
+
+
+def _read(path: Path) -> ProjectFile:
+    """Read one file that is there; not to be able to is a problem."""
+    is_legacy = path.name == LEGACY_NAME
+    try:
+        if not path.is_file():
+            return _unusable(path.name, "it is no file", is_legacy=is_legacy)
+        with path.open("rb") as file:
+            data = file.read(LARGEST_FILE_BYTES + 1)
+    except OSError as error:
+        why = error.strerror or "it cannot be opened"
+        return _unusable(path.name, why, is_legacy=is_legacy)
+    return parse_project_file(data, path.name)
+
+
+def _decode(data: bytes, *, is_legacy: bool) -> str | Fault:
+    if len(data) > LARGEST_FILE_BYTES:
+        why = f"it is larger than {LARGEST_FILE_BYTES // 1024} KiB"
+        return Fault(1, "the file cannot be used", why, "keep the keys that it is for")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        why = "the file must read the same on every machine"
+        return Fault(line, "the file is not UTF-8", why, "save it as UTF-8")
+    found = None if is_legacy else _REFUSED_CHARACTERS.search(text)
+    if found is not None:
+        return Fault(
+            text.count("\n", 0, found.start()) + 1,
+            f"the file holds U+{ord(found[0]):04X}, which no project file may hold",
+            "a reviewer could not see what it does to the text around it",
+            "delete that character; lines end with LF or CRLF",
+        )
+    return text
+
+
+def _unknown_key(key: str, node: Node, keys: Mapping[str, str | None]) -> Fault:
+    near = nearest_name(key, keys)
+    if key in _ELSEWHERE and keys is KEYS:
+        mend = _ELSEWHERE[key]
+    elif near is not None:
+        mend = f"did you mean {near}?"
+    elif keys is KEYS and _SETTING_NAME.fullmatch(key):
+        mend = "write it below `settings:`"
+    else:
+        mend = f"delete it; the keys are {', '.join(keys)}"
+    why = "a misspelt key would switch off, in silence, what it is meant to set"
+    return Fault(node.line, f"{show_key(key)} is an unknown key", why, mend)
+
+
+def _legacy(name: str, nodes: Mapping[str, Node], faults: list[Fault]) -> ProjectFile:
+    """A legacy file: its faults are warnings, and its foreign keys none of our business."""
+    known = {key: node for key, node in nodes.items() if key in KEYS.keys() - _NOT_IN_LEGACY}
+    warnings = [f"{name}:{fault.line}: {fault.what}: {fault.why}" for fault in faults]
+    warnings += [
+        f"{name}:{nodes[key].line}: {key} is not read from {name}; write it into {NAMES[0]}"
+        for key in nodes
+        if key in _NOT_IN_LEGACY
+    ]
+    return ProjectFile(name, known, (), (*warnings, *_not_read_yet(name, known, KEYS)))
+
+
+def _not_read_yet(
+    name: str, nodes: Mapping[str, Node], keys: Mapping[str, str | None]
+) -> tuple[str, ...]:
+    """The one warning about keys whose system is not built yet."""
+    found = [f"{key} (line {node.line})" for key, node in nodes.items() if keys[key] is None]
+    return (f"{name}: this version does not use {', '.join(found)} yet",) if found else ()
+
+
+def _unusable(name: str, why: str, *, is_legacy: bool) -> ProjectFile:
+    fault = Fault(1, "cannot be used", why, "make it a file that you may read, or move it")
+    if is_legacy:
+        return _legacy(name, {}, [fault])
+    return ProjectFile(name, problems=(ProjectFileInvalid(name, fault, has_line=False),))
+
+
+def _damaged(name: str, fault: Fault, *, is_legacy: bool) -> ProjectFile:
+    if is_legacy:
+        return _legacy(name, {}, [fault])
+    return ProjectFile(name, problems=(ProjectFileInvalid(name, fault),))
+
+
+def _line(fault: Fault) -> int:
+    return fault.line

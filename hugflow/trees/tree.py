@@ -1,0 +1,121 @@
+"""What strict YAML and strict JSON have in common: plain values with their lines, and their faults.
+
+    meta:                     line 1
+      version: "1.0"          line 2
+    steps: [a, b]             line 3
+
+Repeated keys, anchors, aliases, tags, merge keys and more than eight levels are faults. A fault
+repeats nothing of the text but plain keys.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn, TypeAlias
+
+from hugflow.show_key import show_key
+
+MAX_DEPTH = 8
+MAX_FAULTS = 20
+MAX_DIGITS = 100
+PLAIN = "the file takes plain keys and values only, so that everyone reads it in the same way"
+PAST = "the file cannot be read past this place"
+
+Scalar: TypeAlias = str | int | float | bool | None
+Value: TypeAlias = "Scalar | tuple[Node, ...] | Mapping[str, Node]"
+
+_UNUSABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value, and the line (from 1) on which its key is written, or itself where it has none."""
+
+    value: Value
+    line: int
+
+    @property
+    def plain(self) -> object:
+        """The value as dicts, lists, texts, numbers, truth values and None."""
+        if isinstance(self.value, Mapping):
+            return {key: node.plain for key, node in self.value.items()}
+        if isinstance(self.value, tuple):
+            return [node.plain for node in self.value]
+        return self.value
+
+    def line_of(self, path: Sequence[str | int]) -> int:
+        """The line of what lies at a path below this node, as far as the path leads."""
+        node = self
+        for step in path:
+            inner: Node | None = None
+            if isinstance(node.value, Mapping):
+                inner = node.value.get(str(step))
+            elif isinstance(node.value, tuple) and isinstance(step, int):
+                inner = node.value[step] if step < len(node.value) else None
+            if inner is None:
+                break
+            node = inner
+        return node.line
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong in one line, and the three parts of an error about it."""
+
+    line: int
+    what: str
+    why: str
+    mend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What a text says, and its faults. root: None for a text that is empty or cannot be read."""
+
+    root: Node | None
+    faults: tuple[Fault, ...] = ()
+
+
+class Stopped(Exception):
+    """The text is not worth reading on; the fault is noted."""
+
+
+class Faults:
+    """Gathers faults, up to a number that a person reads."""
+
+    def __init__(self) -> None:
+        self.found: list[Fault] = []
+
+    def note(self, line: int, what: str, why: str, mend: str) -> None:
+        if len(self.found) < MAX_FAULTS:
+            self.found.append(Fault(line, what, why, mend))
+
+    def stop(self, line: int, what: str, why: str, mend: str) -> NoReturn:
+        self.note(line, what, why, mend)
+        raise Stopped
+
+    def check_depth(self, line: int, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            self.note_depth(line)
+            raise Stopped
+
+    def note_depth(self, line: int) -> None:
+        what = f"the text is nested deeper than {MAX_DEPTH} levels"
+        self.note(line, what, PLAIN, "unfold it")
+
+    def check_text(self, line: int, text: str) -> str:
+        if _UNUSABLE.search(text):
+            what = "a text holds a character that no text may hold (U+0000 or half a pair)"
+            self.note(line, what, PLAIN, "delete that character")
+        return text
+
+    def check_number(self, line: int, text: str) -> bool:
+        """Whether a number is of a length that is worth reading."""
+        if len(text) <= MAX_DIGITS:
+            return True
+        self.note(line, f"a number has more than {MAX_DIGITS} digits", PLAIN, "write fewer")
+        return False
+
+    def note_repeated(self, key: str, line: int, first: Node) -> None:
+        why = f"line {line} has it a second time, after line {first.line}, and only one could count"
+        self.note(line, f"the key {show_key(key)} is written twice", why, "delete one of the two")
