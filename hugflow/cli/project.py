@@ -21,7 +21,14 @@ TEMPLATES = {
     "dagster.yaml": "dagster.yaml",
     ".github/workflows/dataset-sync.yml": "dataset-sync.yml",
 }
-IGNORED = (".env", "/hugflow.local.yaml", "/datasets/", "/processed/", "/.hugflow-state/", ".tmp_dagster_home_*")
+IGNORED = (
+    ".env",
+    "/hugflow.local.yaml",
+    "/datasets/",
+    "/processed/",
+    "/.hugflow-state/",
+    ".tmp_dagster_home_*",
+)
 
 
 def init(
