@@ -27,7 +27,7 @@ from hugflow.stages.build.options import Options
 from hugflow.stages.making.make_shards import ShardFailed, make_shards
 from hugflow.stages.planning.open_build import open_build
 from hugflow.stages.publishing.gate import Verdict
-from hugflow.stages.publishing.publish import Published, find_undone, is_published, publish
+from hugflow.stages.publishing.publish import Published, find_published, find_undone, publish
 from hugflow.stages.standing.removal_records import forget_removed, is_held_back
 from hugflow.stages.sync import ShardsFailed
 from hugflow.stages.telling.rows_safe import safe_rows_of
@@ -208,7 +208,7 @@ def _plan_asset(request: AddRequest, common: "_Common") -> dg.AssetsDefinition:
         metadata = plan_metadata(build)
         context.log.info(_tell_what_is_next(build, metadata))
         yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)
-        yield from unrecorded(context.instance, build)
+        yield from unrecorded(context.instance, build, build.stored.find_published(build.plan))
 
     return plan
 
@@ -301,11 +301,11 @@ def _make(
                     yield processed_materialization(build, shard, published.manifest)
             else:
                 _explain_unpublished(context, build, shards)
-        elif is_published(build):
-            # What was made anew may have other bytes, which the manifest tells.
+        elif find_published(build) is not None:
+            # What is made again may have other bytes, which the manifest then names.
             publish(build)
             ended("completed")
-        yield from unrecorded(context.instance, build)
+        yield from unrecorded(context.instance, build, find_published(build))
 
 
 def _publish(build: Build) -> Generator[dg.AssetCheckResult, None, Published | None]:

@@ -21,9 +21,8 @@ from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
 from hugflow.stages.planning.estimate import Estimate, estimate
 from hugflow.stages.planning.open_build import foresee_build, open_build
-from hugflow.stages.standing.status import read_status
+from hugflow.stages.standing.status import to_status
 from hugflow.stages.telling.idle_notices import plan_facts, status_notice
-from hugflow.stages.tree.manifest import is_published_as
 from hugflow.store.layout import Places
 
 log = logging.getLogger(__name__)
@@ -78,9 +77,9 @@ class Planner:
                 notices[add.path] = self._failed(add.request, error)
                 continue
             facts[add.path] = told
-            if is_published_as(self.places, build.plan):
+            if build.stored.find_published(build.plan) is not None:
                 proposal.complete[add.path] = build
-                status = read_status(self.places, build.name)
+                status = to_status(self.places, build.stored)
                 notices[add.path] = status_notice(status, add.request, self.clock())
             else:
                 proposal.builds[add.path] = build

@@ -81,13 +81,13 @@ def plan(
 def _summarise(file: Path, build: "Build", estimated: "Estimate | None") -> dict[str, Any]:
     """The entry of a plan in the JSON."""
     from hugflow.shards.plan import plan_digest, plan_summary
-    from hugflow.stages.standing.status import read_status
+    from hugflow.stages.standing.status import to_status
 
     summary = plan_summary(build.plan, hours=estimated.hours if estimated is not None else None)
     return {
         "name": build.name,
         "request": str(file),
-        "state": read_status(build.places, build.name).state,
+        "state": to_status(build.places, build.stored).state,
         "digest": plan_digest(build.plan, build.request),
         **summary,
         "estimate": asdict(estimated) if estimated is not None else None,

@@ -143,7 +143,6 @@ def _tell(run: Run, proposal: "Proposal", made: "Made") -> list[dict[str, Any]]:
 
 def _entry(line: "Line", build: "Build | None", synced: "Synced | None") -> dict[str, Any]:
     from hugflow.stages.planning.estimate import compare, read_estimate
-    from hugflow.stages.tree.manifest import read_manifest
 
     state = "completed" if synced is not None else line.state
     entry: dict[str, Any] = {
@@ -158,9 +157,7 @@ def _entry(line: "Line", build: "Build | None", synced: "Synced | None") -> dict
     built = synced.published.build if synced is not None else build
     entry["location"] = str(built.folder.root)
     entry["link"] = str(built.places.link(built.name))
-    manifest = (
-        synced.published.manifest if synced is not None else read_manifest(built.folder.manifest)
-    )
+    manifest = synced.published.manifest if synced is not None else build.stored.manifest
     if manifest is not None:
         estimated = read_estimate(built.places, built.plan)
         compared = compare(built, estimated, manifest) if estimated is not None else []

@@ -10,11 +10,12 @@ from hugflow.exports.registry import export_folders, find_export
 from hugflow.ledger.journal import Outcome, RowMade, read_journal
 from hugflow.provenance.origin import Origin
 from hugflow.shards.plan import Plan, Shard
-from hugflow.shards.plans import read_current_plan, read_plan
-from hugflow.stages.standing.status import read_status
+from hugflow.shards.plans import read_plan
+from hugflow.stages.standing.status import to_status
 from hugflow.stages.tree.failures import read_failed_rows
 from hugflow.stages.tree.index_rows import read_indexed
-from hugflow.stages.tree.manifest import Manifest, read_manifest
+from hugflow.stages.tree.manifest import Manifest
+from hugflow.stages.tree.stored_dataset import StoredDataset, glance_at_dataset
 from hugflow.store.layout import DatasetFolder, Places
 
 _JSON_NAME = re.compile(r"(0|[1-9][0-9]{0,17})\.json")
@@ -37,9 +38,10 @@ class KnownDataset:
     @classmethod
     def of(cls, places: Places, name: str, requests: dict[str, str]) -> "KnownDataset":
         """What is known of the dataset called `name`; requests: path of the file by name."""
-        status = read_status(places, name, requests.get(name))
-        manifest = read_manifest(places.dataset(name).manifest)
-        plan = _read_plan_of_tree(places, name, manifest)
+        stored = glance_at_dataset(places, name)
+        status = to_status(places, stored, requests.get(name))
+        manifest = stored.manifest
+        plan = _read_plan_of_tree(places, stored)
         made_of = plan if plan is not None else manifest
         asked = made_of.request if made_of is not None else None
         base = Origin(
@@ -250,12 +252,12 @@ def _plan_id(plan: Plan | None, manifest: Manifest | None) -> str | None:
     return manifest.plan if manifest is not None else None
 
 
-def _read_plan_of_tree(places: Places, name: str, manifest: Manifest | None) -> Plan | None:
+def _read_plan_of_tree(places: Places, stored: StoredDataset) -> Plan | None:
     """The plan that the tree was made by; None where the state was lost."""
     try:
-        if manifest is not None:
-            return read_plan(places, name, manifest.plan)
-        return read_current_plan(places, name)
+        if stored.manifest is not None:
+            return read_plan(places, stored.name, stored.manifest.plan)
+        return stored.plan
     except StateUnreadable:
         return None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from hugflow.errors import CannotWrite, HugflowError, StateUnreadable
 from hugflow.requests.model import Identity
 from hugflow.shards.plans import read_current_plan
-from hugflow.stages.tree.manifest import read_manifest, read_manifest_name
+from hugflow.stages.tree.manifest import read_manifest_name
 from hugflow.store.layout import Places
 from hugflow.store.trash import is_folder, stands
 
@@ -37,12 +37,14 @@ def refuse_foreign(places: Places, identity: Identity) -> None:
             )
 
 
-def refuse_away(places: Places, name: str) -> None:
-    """Raise CannotWrite when the disk is away that a dataset is, or was, stored or linked on."""
+def refuse_away(places: Places, name: str, *, is_complete: bool) -> None:
+    """Raise CannotWrite when the disk is away that a dataset is, or was, stored or linked on.
+
+    is_complete: it has a manifest.
+    """
     rows_were_made = stands(places.state_folders(name)["ledger"])
     if rows_were_made and not places.storage_root.is_dir():
         raise _away(places.storage_root, "STORAGE_ROOT", "what is stored")
-    is_complete = read_manifest(places.dataset(name).manifest) is not None
     if is_complete and not places.processed_root.is_dir():
         raise _away(places.processed_root, "PROCESSED_ROOT", "what links to the dataset")
 

@@ -30,9 +30,10 @@ from hugflow.requests.collect import match_removal
 from hugflow.requests.model import Identity, RemoveRequest
 from hugflow.stages.standing.measure import Measured, measure_dataset
 from hugflow.stages.standing.removal_records import Removed, read_removed, write_removed
-from hugflow.stages.standing.status import read_status
+from hugflow.stages.standing.status import to_status
 from hugflow.stages.standing.stored import read_planned, read_stored
 from hugflow.stages.tree.exclusive import hold_whole
+from hugflow.stages.tree.stored_dataset import glance_at_dataset
 from hugflow.store.atomic import disk_errors, sync_folder
 from hugflow.store.layout import Places
 from hugflow.store.trash import (
@@ -108,8 +109,9 @@ def plan_removal(places: Places, identity: Identity) -> Removal | None:
     """
     name = identity.name
     refuse_foreign(places, identity)
-    refuse_away(places, name)
-    folder, published = places.dataset(name).root, places.link(name)
+    stored = glance_at_dataset(places, name)
+    refuse_away(places, name, is_complete=stored.manifest is not None)
+    folder, published = stored.folder.root, places.link(name)
     leads_here = published.is_symlink() and os.path.realpath(published) == os.path.realpath(folder)
     trees = (folder, places.next_trees(name), places.samples(name))
     parts = (*trees, *places.state_folders(name).values())
@@ -118,9 +120,9 @@ def plan_removal(places: Places, identity: Identity) -> Removal | None:
         return None
     return Removal(
         identity=identity,
-        state=read_status(places, name).state,
+        state=to_status(places, stored).state,
         folder=folder if stands(folder) else None,
-        size=measure_dataset(places, name),
+        size=measure_dataset(places, name, stored.manifest),
         link=published if leads_here else None,
         other_link=published if stands(published) and not leads_here else None,
         uses=find_uses(places, name),

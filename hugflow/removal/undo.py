@@ -11,6 +11,7 @@ from hugflow.ledger.progress import read_progress
 from hugflow.removal.ours import refuse_away
 from hugflow.stages.standing.removal_records import forget_removed, keep, read_removed
 from hugflow.stages.tree.exclusive import hold_whole
+from hugflow.stages.tree.manifest import read_manifest
 from hugflow.store.layout import Places
 from hugflow.store.links import check_link, link
 from hugflow.store.trash import (
@@ -51,7 +52,8 @@ def bring_back(
         entry = latest_entry(places, name)
         if entry is None:
             return None
-        refuse_away(places, name)
+        is_complete = read_manifest(places.dataset(name).manifest) is not None
+        refuse_away(places, name, is_complete=is_complete)
         _refuse_taken(places, entry)
         _refuse_incomplete(places, entry)
         if entry.was_linked:

@@ -15,6 +15,7 @@ from hugflow.stages.publishing.publish import finish_sample
 from hugflow.stages.sync import ShardsFailed
 from hugflow.stages.tree.exchange import refuse_linked
 from hugflow.stages.tree.manifest import Manifest
+from hugflow.stages.tree.stored_dataset import read_stored_dataset
 from hugflow.store.layout import Places
 
 
@@ -35,14 +36,15 @@ def open_sample(
     of it is recorded. A sample that was made of other rows is deleted. Raises CannotWrite where a
     link leads out of STORAGE_ROOT on the way there.
     """
-    plan = find_plan(request, places, hub, options)
+    stored = read_stored_dataset(places, request.name)
+    plan = find_plan(request, stored, hub, options)
     rows = min(rows, plan.rows)
     folder = places.sample(plan.dataset, rows)
     refuse_linked(places, folder.root)
     is_known = places.sample_state(plan.dataset, plan.id, rows).ledger.is_dir()
     if folder.root.is_dir() and not is_known:
         shutil.rmtree(folder.root)
-    return Build(request, plan, places, hub, options, folder, sample_rows=rows)
+    return Build(request, plan, places, hub, options, folder, stored, sample_rows=rows)
 
 
 def make_sample(

@@ -19,7 +19,7 @@ from hugflow.ledger.progress import read_progress
 from hugflow.shards.plans import read_current_id
 from hugflow.stages.tree.manifest import MANIFEST, Manifest
 from hugflow.store.atomic import is_file
-from hugflow.store.layout import DatasetFolder, Places
+from hugflow.store.layout import Places
 from hugflow.store.links import is_linked
 from hugflow.store.trash import stands
 from hugflow.verify.complete import CompleteTree
@@ -62,34 +62,25 @@ def _verify(
     if stands(folder.manifest) and not is_file(folder.manifest):
         yield find("not_a_file", folder.manifest, "it is no file")
         return
+    manifest: Manifest | None = None
     try:
-        manifest = _find_manifest(folder, name)
+        manifest = MANIFEST.find(folder.manifest)
     except StateUnreadable as error:
-        manifest = None
         yield find("manifest_unreadable", folder.manifest, error.why)
-    if manifest is not None:
+    if manifest is not None and manifest.dataset == name:
         yield from _verify_link(places, find)
         yield from _verify_plan(places, find)
         with _kept(check.sound):
             check = replace(check, form=_read_form(manifest))
             yield from CompleteTree(places, check, manifest).verify(on_rows)
         return
-    if not stands(folder.manifest) and _was_complete(places, name):
+    if manifest is not None:
+        message = f"it is the manifest of {manifest.dataset!r}"
+        yield find("manifest_unreadable", folder.manifest, message)
+    elif not stands(folder.manifest) and _was_complete(places, name):
         message = "it is missing, and the dataset was complete"
         yield find("manifest_missing", folder.manifest, message)
-    yield from verify_unfinished(places, check, on_rows)
-
-
-def _find_manifest(folder: DatasetFolder, name: str) -> Manifest | None:
-    """The manifest of a dataset; None where there is none. Raises StateUnreadable."""
-    manifest = MANIFEST.find(folder.manifest)
-    if manifest is not None and manifest.dataset != name:
-        raise StateUnreadable(
-            f"{folder.manifest} belongs to another dataset",
-            why=f"it is the manifest of {manifest.dataset!r}",
-            mend="sync the request again: the manifest is written again",
-        )
-    return manifest
+    yield from verify_unfinished(places, check, on_rows, has_manifest=manifest is not None)
 
 
 def _read_form(manifest: Manifest) -> Form | None:

@@ -10,7 +10,6 @@ from hugflow.ledger.markers import read_marker
 from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_current_id, read_plan
 from hugflow.stages.tree.exchange import read_standing
-from hugflow.stages.tree.manifest import read_manifest
 from hugflow.store.layout import DatasetFolder, Places
 from hugflow.store.trash import is_folder, stands
 from hugflow.verify.differences import Difference, Finder
@@ -18,15 +17,20 @@ from hugflow.verify.rows import Expected, RowCheck
 
 
 def verify_unfinished(
-    places: Places, check: RowCheck, on_rows: Callable[[Sequence[Outcome]], None]
+    places: Places,
+    check: RowCheck,
+    on_rows: Callable[[Sequence[Outcome]], None],
+    *,
+    has_manifest: bool,
 ) -> Iterator[Difference]:
     """Every difference of the tree that is being made; without a plan nothing is known.
 
+    has_manifest: the tree has a manifest that can be read, though not used.
     on_rows: called with the rows that were looked at.
     """
     name, find = check.find.dataset, check.find
     try:
-        found = _find_tree(places, name)
+        found = _find_tree(places, name, has_manifest=has_manifest)
     except StateUnreadable as error:
         yield find("state_unreadable", places.plans(name), f"{error.what}: {error.why}")
         return
@@ -45,7 +49,9 @@ def verify_unfinished(
     yield from _verify_indexes(places, plan, folder, find)
 
 
-def _find_tree(places: Places, name: str) -> tuple[Plan, DatasetFolder] | None:
+def _find_tree(
+    places: Places, name: str, *, has_manifest: bool
+) -> tuple[Plan, DatasetFolder] | None:
     """The tree of an unfinished dataset, and the plan whose rows go into it.
 
     Raises StateUnreadable when a plan is damaged, or nothing tells whose rows stand there.
@@ -55,8 +61,7 @@ def _find_tree(places: Places, name: str) -> tuple[Plan, DatasetFolder] | None:
         return None
     folder = places.dataset(name)
     # Of a manifest that cannot be used, the plan that it names cannot be either.
-    has_manifest = read_manifest(folder.manifest) is not None
-    standing = current if has_manifest else read_standing(places, name, current)
+    standing = current if has_manifest else read_standing(places, name, None, current)
     plan = read_plan(places, name, standing or current)
     if plan is None:
         return None

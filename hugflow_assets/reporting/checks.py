@@ -9,6 +9,7 @@ from hugflow.ledger.stages import PUBLISHING
 from hugflow.stages.build.build import Build
 from hugflow.stages.publishing.gate import Verdict
 from hugflow.stages.publishing.judge_stored import judge_published, judge_stored
+from hugflow.stages.tree.stored_dataset import look_again
 
 # By the verdict's name: what it means, and whether a verdict against it keeps from publishing.
 MEANING_BY_CHECK: Final = {
@@ -44,7 +45,10 @@ def to_result(build: Build, verdict: Verdict) -> dg.AssetCheckResult:
 
 def published_results(build: Build) -> Iterator[dg.AssetCheckResult]:
     """What is seen of a dataset that is published."""
-    return (to_result(build, verdict) for verdict in judge_published(build))
+    return (
+        to_result(build, verdict)
+        for verdict in judge_published(build, look_again(build.places, build.stored))
+    )
 
 
 def stored_evaluations(build: Build) -> Iterator[dg.AssetCheckEvaluation]:

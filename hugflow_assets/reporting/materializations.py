@@ -22,8 +22,7 @@ from hugflow.ledger.stages import (
 )
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
-from hugflow.stages.publishing.publish import is_published
-from hugflow.stages.tree.manifest import Manifest, read_manifest
+from hugflow.stages.tree.manifest import Manifest
 from hugflow.statistics.figures import Spread, Statistics
 from hugflow_assets.reporting.glimpses import (
     Metadata,
@@ -145,8 +144,13 @@ def processed_materialization(
     return _materialization(build, shard, PUBLISHING, metadata, words)
 
 
-def unrecorded(instance: dg.DagsterInstance, build: Build) -> Iterator[dg.AssetMaterialization]:
-    """Everything that is done on disk, whoever did it, and that Dagster has no event of."""
+def unrecorded(
+    instance: dg.DagsterInstance, build: Build, published: Manifest | None
+) -> Iterator[dg.AssetMaterialization]:
+    """Everything that is done on disk, whoever did it, and that Dagster has no event of.
+
+    published: the manifest of the dataset where it is published under this plan.
+    """
     if not _is_plan_recorded(instance, build):
         yield dg.AssetMaterialization(
             dg.AssetKey([build.name, "plan"]), metadata=plan_metadata(build)
@@ -155,7 +159,6 @@ def unrecorded(instance: dg.DagsterInstance, build: Build) -> Iterator[dg.AssetM
         stage: instance.get_materialized_partitions(dg.AssetKey([build.name, stage]))
         for stage in STAGE_NAMES
     }
-    manifest = read_manifest(build.folder.manifest) if is_published(build) else None
     for key, shard in build.plan.shard_by_key().items():
         for stage in SHARD_STAGES:
             if key in recorded[stage]:
@@ -163,8 +166,8 @@ def unrecorded(instance: dg.DagsterInstance, build: Build) -> Iterator[dg.AssetM
             marker = read_marker(build.state.marker(shard.name, stage))
             if marker is not None:
                 yield stage_materialization(build, shard, stage, marker)
-        if manifest is not None and key not in recorded[PUBLISHING]:
-            yield processed_materialization(build, shard, manifest)
+        if published is not None and key not in recorded[PUBLISHING]:
+            yield processed_materialization(build, shard, published)
 
 
 def _audio_metadata(build: Build, marker: Marker) -> Metadata:

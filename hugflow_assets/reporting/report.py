@@ -20,7 +20,7 @@ def report(project_root: Path, synced: Synced, build: Build) -> str:
     with open_instance(project_root) as instance:
         register_partitions(instance, build)
         told: set[str] = set()
-        for event in unrecorded(instance, build):
+        for event in unrecorded(instance, build, synced.published.manifest):
             instance.report_runless_asset_event(event)
             if event.partition is not None:
                 told.add(event.partition)

@@ -21,7 +21,7 @@ from hugflow.requests.problems import show_path
 from hugflow.shards.plans import read_current_id, read_current_plan
 from hugflow.stages.build.build import Build
 from hugflow.stages.planning.open_build import changed_fields, open_build
-from hugflow.stages.publishing.publish import find_undone, is_published
+from hugflow.stages.publishing.publish import find_undone
 from hugflow.stages.standing.removal_records import is_held_back, removed_names
 from hugflow.stages.standing.retry_records import read_retry_at
 from hugflow.store.links import is_linked
@@ -252,6 +252,7 @@ class Tick:
                 return
             self.plans += 1
         build = open_build(request, places, self.hub, options)
+        published = build.stored.find_published(build.plan)
         register_partitions(self.context.instance, build)
         room = max(0, EVENTS_PER_TICK - len(self.events))
         is_busy = name in self.busy
@@ -259,14 +260,14 @@ class Tick:
         found = (
             []
             if is_busy
-            else list(itertools.islice(unrecorded(self.context.instance, build), room))
+            else list(itertools.islice(unrecorded(self.context.instance, build, published), room))
         )
         self.events += found
-        if found and is_published(build):
+        if found and published is not None:
             self.events += stored_evaluations(build)
         if found:
             self.words.append(f"{name}: adopted {len(found)} materializations from the disk")
-        if is_published(build):
+        if published is not None:
             self.complete += 1
             if not found and room:
                 self.settled[name] = (request.digest, manifest_time(places, name))

@@ -12,7 +12,7 @@ from hugflow.errors import ShardCorrupt
 from hugflow.ledger.stages import STAGE_NAMES
 from hugflow.names import group_name
 from hugflow.requests.model import AddRequest
-from hugflow.stages.publishing.publish import is_published
+from hugflow.stages.publishing.publish import find_published
 from hugflow.stages.sync import sync_dataset
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_text
@@ -88,7 +88,7 @@ def test_the_plan_moves_on_to_a_later_commit_only_when_it_is_asked_to(
     assert made.keys == [f"{second[:7]}-{shard:05d}-of-00002" for shard in range(2)]
     assert made.make_all().success
     assert made.materialized("processed") >= set(made.keys)
-    assert is_published(made.open())
+    assert find_published(made.open()) is not None
 
 
 def test_a_range_run_makes_the_dataset_and_tells_of_every_stage_and_shard(
@@ -254,7 +254,7 @@ def test_work_done_without_dagster_is_adopted_when_the_plan_is_materialized(
     assert made.plan().success
     for stage in STAGE_NAMES:
         assert made.materialized(stage) == set(made.keys)
-    assert list(unrecorded(made.instance, build)) == []
+    assert list(unrecorded(made.instance, build, find_published(build))) == []
 
 
 def test_the_progress_file_follows_a_run(hub: LoopbackHub, dataset: MakeDataset):

@@ -7,7 +7,7 @@ import dagster as dg
 
 from hugflow.ledger.stages import STAGE_NAMES
 from hugflow.names import op_name
-from hugflow.stages.publishing.publish import is_published
+from hugflow.stages.publishing.publish import find_published
 from hugflow.stages.tree.manifest import MANIFEST
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
@@ -56,7 +56,7 @@ def test_audio_alone_is_made_again_for_the_partitions_asked_for_and_nothing_else
     assert written_at(folder.json) == json
     assert {path.name: path.read_bytes() for path in folder.audio.iterdir()} == bytes_before
     assert events(result) == {("audio", keys[1])}
-    assert is_published(made.open())
+    assert find_published(made.open()) is not None
 
 
 def test_without_force_nothing_is_made_again(hub: LoopbackHub, dataset: MakeDataset):
@@ -78,7 +78,7 @@ def test_each_stage_can_be_made_again_alone(hub: LoopbackHub, dataset: MakeDatas
         assert (written_at(folder.audio) != audio) == (stage == "audio")
         assert (written_at(folder.json) != json) == (stage == "metadata")
         assert bool(hub.requests) == (stage != "processed")
-    assert is_published(made.open())
+    assert find_published(made.open()) is not None
     assert not list(verify_dataset(made.places, made.name, deep=True))
 
 

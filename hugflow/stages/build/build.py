@@ -9,6 +9,7 @@ from hugflow.requests.model import AddRequest
 from hugflow.shards.plan import Plan, Shard
 from hugflow.stages.build.options import Options
 from hugflow.stages.build.predecessor import Predecessor
+from hugflow.stages.tree.stored_dataset import StoredDataset
 from hugflow.store.layout import DatasetFolder, DatasetState, Places
 from hugflow.store.locks import FOR_EVER, hold
 
@@ -17,7 +18,8 @@ from hugflow.store.locks import FOR_EVER, hold
 class Build:
     """One dataset under one plan, with the places and the Hub it is made from.
 
-    folder: the tree that its rows go into. predecessor: what can be taken over from the tree that
+    folder: the tree that its rows go into. stored: what there was of the dataset when the build was
+    opened; whoever publishes looks again. predecessor: what can be taken over from the tree that
     stands, where that is another one. sample_rows: how many rows, from the first, a sample is made
     of; None for a dataset.
     """
@@ -28,6 +30,7 @@ class Build:
     hub: Hub
     options: Options
     folder: DatasetFolder
+    stored: StoredDataset
     predecessor: Predecessor | None = None
     sample_rows: int | None = None
 

@@ -53,7 +53,7 @@ from hugflow.stages.making.quota import Quota, open_quota
 from hugflow.stages.making.raw_file import drop_raw, fetch_raw, remove_raw
 from hugflow.stages.making.reuse_shards import Reuse
 from hugflow.stages.making.rows_on_disk import ShardOnDisk, read_shard
-from hugflow.stages.publishing.publish import is_published
+from hugflow.stages.publishing.publish import find_published
 from hugflow.stages.tree.exchange import refuse_linked_folders
 from hugflow.store.atomic import make_folder
 from hugflow.store.links import check_link
@@ -111,7 +111,7 @@ def make_shards(
     check_link(build.places.link(build.name))
     quota = open_quota(build.places, build.options.storage_quota_bytes)
     risk, unavailable = Risk(), 0
-    wanted = _Wanted(stages, retry_failed or force or not is_published(build), force)
+    wanted = _Wanted(stages, retry_failed or force or find_published(build) is None, force)
     with _Ahead(build, shards, wanted) as ahead:
         for shard in shards:
             try:

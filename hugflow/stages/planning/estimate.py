@@ -31,7 +31,7 @@ from hugflow.shards.plan import Plan
 from hugflow.shards.sample import read_sample
 from hugflow.stages.build.build import Build
 from hugflow.stages.standing.measure import measure_storage
-from hugflow.stages.tree.manifest import Manifest, read_manifest
+from hugflow.stages.tree.manifest import Manifest
 from hugflow.store.atomic import read_file, write_json
 from hugflow.store.layout import Places
 
@@ -113,7 +113,7 @@ def estimate(build: Build) -> Estimate:
 
     Some rows are read from the Hub, unless it is complete. Raises the Hub's errors.
     """
-    manifest = read_manifest(build.places.dataset(build.name).manifest)
+    manifest = build.stored.manifest
     if manifest is not None and manifest.plan == build.plan.id:
         return _measure_tree(build, manifest)
     estimated = _extrapolate(build, _measure_sample(build.hub, build.plan))

@@ -1,6 +1,7 @@
 """Opening a build: the plan that is in force for a request, or a new one."""
 
 import logging
+from dataclasses import replace
 
 from hugflow.audit import Deed, record
 from hugflow.clients.hub import Hub
@@ -8,14 +9,15 @@ from hugflow.errors import PlanOutOfDate, StateUnreadable
 from hugflow.requests.model import AddRequest
 from hugflow.requests.policy import refuse_plan, refuse_request
 from hugflow.shards.plan import Plan, PlanRequest, plan_digest
-from hugflow.shards.plans import read_current_plan, read_plan, write_current_plan
+from hugflow.shards.plans import read_plan, write_current_plan
 from hugflow.shards.resolve import Asked, fetch_plan
 from hugflow.stages.build.build import Build, hold_dataset
 from hugflow.stages.build.options import Options
 from hugflow.stages.build.predecessor import Predecessor, find_predecessor
 from hugflow.stages.planning.rebuild_ledger import adopt_tree
-from hugflow.stages.tree.exchange import choose_tree, read_standing
-from hugflow.stages.tree.manifest import Manifest, is_published_as, read_manifest
+from hugflow.stages.tree.exchange import choose_tree, read_standing, undo_half_exchange
+from hugflow.stages.tree.manifest import Manifest
+from hugflow.stages.tree.stored_dataset import StoredDataset, read_stored_dataset
 from hugflow.store.layout import Places
 
 log = logging.getLogger(__name__)
@@ -40,25 +42,27 @@ def open_build(
     made.
     """
     with hold_dataset(places, request.name, options):
-        current = read_current_plan(places, request.name)
-        plan = find_plan(request, places, hub, options, update=update, renew=renew)
+        undo_half_exchange(places, request.name)
+        stored = read_stored_dataset(places, request.name)
+        plan = find_plan(request, stored, hub, options, update=update, renew=renew)
         if digest is not None:
             _refuse_other_plan(plan, request, digest)
-        if current is None:
-            _refuse_other_version(places, plan)
-        # Before the plan is in force, so that none is where the rows there are unknown.
-        read_standing(places, plan.dataset, plan.id)
-        if not is_published_as(places, plan):
-            # What stands published was allowed then.
+        if stored.plan is None:
+            _refuse_other_version(stored, plan)
+        # Before the plan comes into force: it must not, where the folder holds unknown rows.
+        standing = read_standing(places, stored.name, stored.manifest, plan.id)
+        if stored.find_published(plan) is None:
+            # What is published was allowed then.
             refuse_request(options.policy, request.name, request.owner)
             refuse_plan(options.policy, request.name, plan.licence, plan.source_bytes)
-        if current is None or current.id != plan.id:
-            _put_in_force(places, plan, current)
-            record(places, _planned(plan, current, options))
-        folder = choose_tree(places, plan)
-        is_beside = folder != places.dataset(request.name)
-        before = read_predecessor(places, plan) if is_beside else None
-        build = Build(request, plan, places, hub, options, folder, before)
+        if stored.plan_id != plan.id:
+            _put_in_force(places, plan, stored.plan)
+            record(places, _planned(plan, stored.plan, options))
+        folder = choose_tree(places, plan, standing)
+        is_beside = folder != stored.folder
+        before = read_predecessor(places, plan, standing) if is_beside else None
+        stored = replace(stored, plan_id=plan.id, plan=plan)
+        build = Build(request, plan, places, hub, options, folder, stored, before)
         adopt_tree(build)
         return build
 
@@ -69,11 +73,12 @@ def foresee_build(request: AddRequest, places: Places, hub: Hub, options: Option
     Its tree may be another one's by the time it is made. Raises RequestInvalid, the Hub's errors and
     PolicyRefuses, as `open_build` does.
     """
-    plan = find_plan(request, places, hub, options)
-    if not is_published_as(places, plan):
+    stored = read_stored_dataset(places, request.name)
+    plan = find_plan(request, stored, hub, options)
+    if stored.find_published(plan) is None:
         refuse_request(options.policy, request.name, request.owner)
         refuse_plan(options.policy, request.name, plan.licence, plan.source_bytes)
-    return Build(request, plan, places, hub, options, places.dataset(request.name))
+    return Build(request, plan, places, hub, options, stored.folder, stored)
 
 
 def _planned(plan: Plan, before: Plan | None, options: Options) -> Deed:
@@ -89,7 +94,7 @@ def _planned(plan: Plan, before: Plan | None, options: Options) -> Deed:
 
 def find_plan(
     request: AddRequest,
-    places: Places,
+    stored: StoredDataset,
     hub: Hub,
     options: Options,
     *,
@@ -104,7 +109,7 @@ def find_plan(
     update: at the commit that the revision points to now. renew: by the settings of now, where the
     request leaves something to them.
     """
-    current = read_current_plan(places, request.name)
+    current = stored.plan
     mp3_source = options.mp3_source
     if current is not None and not renew:
         mp3_source = _unasked_mp3_source(current.request, options)
@@ -113,8 +118,8 @@ def find_plan(
     commit, files_commit = None, None
     if current is not None and not update:
         commit, files_commit = current.commit, current.files_commit
-    elif not update:
-        commit, files_commit = _read_commits(places, request.name)
+    elif stored.manifest is not None and not update:
+        commit, files_commit = stored.manifest.commit, stored.manifest.source.commit
     plan = fetch_request_plan(request, hub, mp3_source, commit=commit, files_commit=files_commit)
     return current if current is not None and current.id == plan.id else plan
 
@@ -155,14 +160,6 @@ def _unasked_mp3_source(planned: PlanRequest, options: Options) -> str:
     return options.mp3_source if planned.is_mp3_source_asked else planned.mp3_source
 
 
-def _read_commits(places: Places, name: str) -> tuple[str | None, str | None]:
-    """The commit that the tree in storage was planned at, and the one its files were read at."""
-    manifest = read_manifest(places.dataset(name).manifest)
-    if manifest is None:
-        return None, None
-    return manifest.commit, manifest.source.commit
-
-
 def _refuse_other_plan(plan: Plan, request: AddRequest, agreed: str) -> None:
     """Refuse what was not agreed to: the request, the commit or the files moved since."""
     digest = plan_digest(plan, request)
@@ -175,16 +172,15 @@ def _refuse_other_plan(plan: Plan, request: AddRequest, agreed: str) -> None:
         )
 
 
-def _refuse_other_version(places: Places, plan: Plan) -> None:
+def _refuse_other_version(stored: StoredDataset, plan: Plan) -> None:
     """Refuse a tree that was made of the same rows under another plan: their form has changed."""
-    folder = places.dataset(plan.dataset)
-    manifest = read_manifest(folder.manifest)
+    manifest = stored.manifest
     if manifest is not None and manifest.plan != plan.id and _is_same(manifest, plan):
         raise PlanOutOfDate(
             f"{plan.dataset}: the tree in storage was made by another plan",
             why=f"its manifest names the plan {manifest.plan}, the same request now gives "
             f"{plan.id}",
-            mend=f"move {folder.root} away, then run the same command again",
+            mend=f"move {stored.folder.root} away, then run the same command again",
         )
 
 
@@ -207,9 +203,11 @@ def _put_in_force(places: Places, plan: Plan, current: Plan | None) -> None:
     write_current_plan(places, plan)
 
 
-def read_predecessor(places: Places, plan: Plan) -> Predecessor | None:
-    """What can be taken over from another tree that stands; None where its plan cannot be read."""
-    standing = read_standing(places, plan.dataset, plan.id)
+def read_predecessor(places: Places, plan: Plan, standing: str | None) -> Predecessor | None:
+    """What can be taken over from another tree; None where its plan cannot be read.
+
+    standing: what `read_standing` gives.
+    """
     if standing is None or standing == plan.id:
         return None
     try:

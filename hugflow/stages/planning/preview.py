@@ -6,10 +6,11 @@ from hugflow.clients.hub import Hub
 from hugflow.ledger.stages import NEEDED_TO_PUBLISH
 from hugflow.requests.model import AddRequest
 from hugflow.shards.plan import Plan
-from hugflow.shards.plans import read_current_id
 from hugflow.stages.build.options import Options
 from hugflow.stages.planning.open_build import find_plan, read_predecessor
 from hugflow.stages.standing.measure import Measured, measure_plan, measure_shard
+from hugflow.stages.tree.exchange import read_standing
+from hugflow.stages.tree.stored_dataset import StoredDataset, read_stored_dataset
 from hugflow.store.layout import Places
 
 
@@ -41,10 +42,10 @@ def preview_sync(request: AddRequest, places: Places, hub: Hub, options: Options
     By the ledger alone: a file deleted since then is noticed by the sync itself. Raises what
     planning raises.
     """
-    current = read_current_id(places, request.name)
-    plan = find_plan(request, places, hub, options)
+    stored = read_stored_dataset(places, request.name)
+    plan = find_plan(request, stored, hub, options)
     state = places.state(plan.dataset, plan.id)
-    reused = _measure_reused(places, plan)
+    reused = _measure_reused(places, stored, plan)
     done = {
         shard.name
         for shard in plan.shards
@@ -54,7 +55,7 @@ def preview_sync(request: AddRequest, places: Places, hub: Hub, options: Options
     missing = [shard for shard in plan.shards if shard.name not in done]
     return Preview(
         plan=plan,
-        is_new_plan=current != plan.id,
+        is_new_plan=stored.plan_id != plan.id,
         done=measure_plan(places, plan),
         reused=sum(reused.values(), Measured()),
         fetch_files=len(missing),
@@ -62,13 +63,14 @@ def preview_sync(request: AddRequest, places: Places, hub: Hub, options: Options
     )
 
 
-def _measure_reused(places: Places, plan: Plan) -> dict[str, Measured]:
+def _measure_reused(places: Places, stored: StoredDataset, plan: Plan) -> dict[str, Measured]:
     """The shards not begun whose rows the tree that stands already has, by their names.
 
     Where it has their MP3s alone, their rows are still to be made. Rows that failed are tried
     again at another commit, whose files may be others.
     """
-    before = read_predecessor(places, plan)
+    standing = read_standing(places, stored.name, stored.manifest, plan.id)
+    before = read_predecessor(places, plan, standing)
     if before is None or not before.has_same_json:
         return {}
     state = places.state(plan.dataset, plan.id)

@@ -23,7 +23,10 @@ def adopt_tree(build: Build) -> None:
     rows of others are made again. Sizes are those on disk. The caller holds the dataset's lock.
     """
     missing = [s for s in build.plan.shards if not build.state.journal(s.name).exists()]
-    manifest = read_manifest(build.folder.manifest) if missing else None
+    if not missing:
+        return
+    is_beside = build.folder != build.stored.folder
+    manifest = read_manifest(build.folder.manifest) if is_beside else build.stored.manifest
     if manifest is None or manifest.plan != build.plan.id:
         return
     failed = read_failed_rows(build.folder.failures).rows

@@ -7,8 +7,7 @@ from hugflow.stages.build.build import Build
 from hugflow.stages.publishing.gate import Verdict, judge
 from hugflow.stages.publishing.publish import published_budget
 from hugflow.stages.publishing.tree_files import read_failures, read_markers
-from hugflow.stages.tree.manifest import read_manifest
-from hugflow.store.links import is_linked
+from hugflow.stages.tree.stored_dataset import StoredDataset, look_again
 
 
 def judge_stored(build: Build) -> Iterator[Verdict]:
@@ -20,14 +19,15 @@ def judge_stored(build: Build) -> Iterator[Verdict]:
     if markers is None:
         return
     failed = read_failures(build)
-    yield from judge(build, markers, failed, published_budget(build, len(failed)))
-    yield from judge_published(build)
+    stored = look_again(build.places, build.stored)
+    budget = published_budget(build, stored.find_published(build.plan), len(failed))
+    yield from judge(build, markers, failed, budget)
+    yield from judge_published(build, stored)
 
 
-def judge_published(build: Build) -> Iterator[Verdict]:
+def judge_published(build: Build, stored: StoredDataset) -> Iterator[Verdict]:
     """Whether manifest and link of a published dataset are those of its plan."""
-    folder, link = build.places.dataset(build.name), build.places.link(build.name)
-    manifest = read_manifest(folder.manifest)
+    manifest, folder, link = stored.manifest, stored.folder, build.places.link(build.name)
     plan, commit = build.plan.id, build.plan.commit
     error: PlanOutOfDate | StageMissing | None = None
     if manifest is None or (manifest.plan, manifest.commit) != (plan, commit):
@@ -40,7 +40,7 @@ def judge_published(build: Build) -> Iterator[Verdict]:
     what = error.what if error is not None else f"made of commit {commit}"
     yield Verdict("commit_is_planned", what, {"commit": commit, "plan": plan}, error)
     missing = None
-    if not is_linked(link, folder.root):
+    if not stored.is_linked:
         missing = StageMissing(
             f"{link} does not lead to {folder.root}",
             why="somebody took the link away, or pointed it elsewhere",

@@ -16,7 +16,6 @@ from hugflow.stages.build.build import Build
 from hugflow.stages.build.still_in_force import refuse_superseded, relocated
 from hugflow.stages.publishing.gate import Verdict, judge
 from hugflow.stages.publishing.tree_files import (
-    Markers,
     has_indexes,
     index_digests,
     read_markers,
@@ -30,7 +29,8 @@ from hugflow.stages.tree.exchange import (
     set_aside,
     take_place,
 )
-from hugflow.stages.tree.manifest import Manifest, is_published_as, read_manifest
+from hugflow.stages.tree.manifest import Manifest, read_manifest
+from hugflow.stages.tree.stored_dataset import look_again
 from hugflow.store.atomic import find_temporary
 from hugflow.store.links import is_linked, link
 from hugflow.store.locks import hold
@@ -42,7 +42,8 @@ log = logging.getLogger(__name__)
 class Published:
     """A complete dataset.
 
-    is_new: whether this call changed anything. build: the build, with its tree at its place.
+    is_new: whether this call changed anything. build: the build, with its tree at its place and
+    with what is stored now.
     """
 
     manifest: Manifest
@@ -74,13 +75,18 @@ def publish(
             return None
         _sweep(build)
         failed = write_failures(build)
-        budget = published_budget(build, len(failed))
-        if on_verdict is not None or not _stands(build, markers):
+        stored = look_again(build.places, build.stored)
+        before = stored.find_published(build.plan)
+        budget = published_budget(build, before, len(failed))
+        if on_verdict is not None or before is None or before.index != index_digests(markers):
             _pass_gate(judge(build, markers, failed, budget), on_verdict)
-        manifest, is_same = write_manifest(build, markers, budget)
-        if build.folder != build.places.dataset(build.name):
+        # A tree beside the one that stands has a manifest where a kill came after writing it.
+        is_beside = build.folder != stored.folder
+        old = read_manifest(build.folder.manifest) if is_beside else stored.manifest
+        manifest, is_same = write_manifest(build, markers, budget, old)
+        if is_beside:
             take_place(build.places, build.plan, wait_s=build.options.lock_wait_s)
-            build = replace(build, folder=build.places.dataset(build.name), predecessor=None)
+            build = replace(build, folder=stored.folder, predecessor=None)
         published = build.places.link(build.name)
         if not is_same or not is_linked(published, build.folder.root):
             # Before it can be seen: what nobody can be told of is not published.
@@ -91,7 +97,8 @@ def publish(
     delete_aside(left)
     if is_linked_anew or not is_same:
         log.info("%s is published: %s", build.name, build.places.link(build.name))
-    return Published(manifest, not is_same or is_linked_anew, build)
+    stored = replace(stored, manifest=manifest, is_linked=True)
+    return Published(manifest, not is_same or is_linked_anew, replace(build, stored=stored))
 
 
 def _pass_gate(verdicts: Iterable[Verdict], on_verdict: Callable[[Verdict], None] | None) -> None:
@@ -103,12 +110,6 @@ def _pass_gate(verdicts: Iterable[Verdict], on_verdict: Callable[[Verdict], None
             on_verdict(verdict)
     if first is not None:
         raise first
-
-
-def _stands(build: Build, markers: Markers) -> bool:
-    """Whether the dataset is published with these very rows: it was judged then."""
-    manifest = read_manifest(build.folder.manifest)
-    return manifest is not None and is_published(build) and manifest.index == index_digests(markers)
 
 
 def _published(build: Build, manifest: Manifest) -> Deed:
@@ -135,28 +136,29 @@ def finish_sample(build: Build) -> Manifest:
             mend="run the same command again: only what is missing is made",
         )
     write_failures(build)
-    manifest, _ = write_manifest(build, markers, build.max_bad_rows)
+    old = read_manifest(build.folder.manifest)
+    manifest, _ = write_manifest(build, markers, build.max_bad_rows, old)
     return manifest
 
 
-def published_budget(build: Build, failed: int) -> BadRowBudget:
+def published_budget(build: Build, before: Manifest | None, failed: int) -> BadRowBudget:
     """The budget in force; of what was published with as many bad rows, that of then.
 
     What was published within its budget is done, whatever the budget is now.
+    before: what was published under this plan.
     """
-    old = read_manifest(build.folder.manifest)
     try:
-        if old is not None and is_published(build) and old.rows.failed == failed:
-            return max_bad_rows(old.settings.max_bad_rows)
+        if before is not None and before.rows.failed == failed:
+            return max_bad_rows(before.settings.max_bad_rows)
     except ValueError:
         # A damaged manifest is written anew, by the rules of now.
         pass
     return build.max_bad_rows
 
 
-def is_published(build: Build) -> bool:
-    """Whether manifest and link stand and speak of this plan."""
-    return is_published_as(build.places, build.plan)
+def find_published(build: Build) -> Manifest | None:
+    """The manifest of the dataset where it is published under this plan by now."""
+    return look_again(build.places, build.stored).find_published(build.plan)
 
 
 def find_undone(build: Build) -> list[Shard]:

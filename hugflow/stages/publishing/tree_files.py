@@ -24,7 +24,6 @@ from hugflow.stages.tree.manifest import (
     ManifestRun,
     ManifestSettings,
     ManifestSource,
-    read_manifest,
     render_manifest,
 )
 from hugflow.statistics.figures import Statistics
@@ -102,12 +101,13 @@ def _find_failures(
                 yield shard.name, outcome
 
 
-def write_manifest(build: Build, markers: Markers, budget: BadRowBudget) -> tuple[Manifest, bool]:
+def write_manifest(
+    build: Build, markers: Markers, budget: BadRowBudget, old: Manifest | None
+) -> tuple[Manifest, bool]:
     """Write the card, then the manifest: what it says, and whether it said so before.
 
-    budget: the bad rows that were allowed.
+    budget: the bad rows that were allowed. old: the manifest of the tree before.
     """
-    old = read_manifest(build.folder.manifest)
     manifest = _compose_manifest(build, markers, budget, old)
     card = render_card(
         build.plan, description=build.request.description, statistics=manifest.statistics

@@ -53,16 +53,19 @@ def measure_storage(places: Places) -> int:
     """Bytes of all that we made below STORAGE_ROOT, finished or not; the trash is not counted."""
     roots = [places.storage_root, places.next_trees("any").parent, places.samples("any").parent]
     names = {path.name for root in roots for path in _folders(root)} - {roots[-1].name}
-    return sum(measure_dataset(places, name).all_bytes for name in names)
+    measured = (
+        measure_dataset(places, name, read_manifest(places.dataset(name).manifest))
+        for name in names
+    )
+    return sum(each.all_bytes for each in measured)
 
 
-def measure_dataset(places: Places, name: str) -> Measured:
+def measure_dataset(places: Places, name: str, manifest: Manifest | None) -> Measured:
     """All that stands of a dataset below STORAGE_ROOT: its tree, the next ones, its samples.
 
-    Rows and seconds are those of its tree. Nothing where neither manifest nor ledger tells of one.
+    manifest: of its tree. Rows and seconds are those of its tree. Nothing where neither manifest nor ledger tells of one.
     """
     folder = places.dataset(name)
-    manifest = read_manifest(folder.manifest)
     measured = Measured()
     if manifest is not None:
         measured = measure_manifest(manifest) + _measure_beside_rows(folder)
@@ -127,7 +130,7 @@ def _read_standing_plan(places: Places, name: str) -> Plan | None:
     """The plan whose rows lie in an unfinished tree; None where nothing tells."""
     try:
         current = read_current_id(places, name)
-        standing = read_standing(places, name, current) if current is not None else None
+        standing = read_standing(places, name, None, current) if current is not None else None
         return read_plan(places, name, standing) if standing is not None else None
     except StateUnreadable:
         return None

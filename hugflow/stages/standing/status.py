@@ -2,15 +2,11 @@
 
 from dataclasses import dataclass
 
-from hugflow.errors import StateUnreadable
 from hugflow.ledger.progress import Progress, Status, read_progress
-from hugflow.shards.plan import Plan
-from hugflow.shards.plans import read_current_id, read_plan
 from hugflow.stages.standing.measure import Measured, measure_manifest, measure_plan
 from hugflow.stages.standing.stored import list_names
-from hugflow.stages.tree.manifest import Manifest, read_manifest
+from hugflow.stages.tree.stored_dataset import StoredDataset, glance_at_dataset
 from hugflow.store.layout import Places
-from hugflow.store.links import is_linked
 from hugflow.store.locks import is_held
 
 
@@ -51,15 +47,17 @@ def read_statuses(places: Places, requests: dict[str, str]) -> list[DatasetStatu
 
 
 def read_status(places: Places, name: str, request: str | None = None) -> DatasetStatus:
-    """The state of one dataset, from what is on disk; nothing is asked of anyone else.
+    """The state of one dataset, from what is on disk; nothing is asked of anyone else."""
+    return to_status(places, glance_at_dataset(places, name), request)
+
+
+def to_status(places: Places, stored: StoredDataset, request: str | None = None) -> DatasetStatus:
+    """The state of a dataset whose manifest and plan are read already.
 
     While another tree is made to take the place of a complete one, it is the new one's state.
     """
-    folder, link = places.dataset(name), places.link(name)
-    manifest = read_manifest(folder.manifest)
-    plan_id, plan = _read_plan_beside(places, name, manifest)
-    is_linked_ = is_linked(link, folder.root)
-    is_current = manifest is not None and plan is None
+    name, folder, link = stored.name, stored.folder, places.link(stored.name)
+    manifest, plan, is_current = stored.manifest, stored.plan, stored.is_current
     if manifest is not None and is_current:
         measured, total_rows = measure_manifest(manifest), manifest.rows.planned
         commit, shards = manifest.commit, manifest.source.files
@@ -76,12 +74,12 @@ def read_status(places: Places, name: str, request: str | None = None) -> Datase
     if manifest is not None and not is_current and progress is not None:
         # What it says is of the tree that stands, until the new plan's rows are begun.
         progress = progress if progress.status != "completed" else None
-    has_plan = plan_id is not None
+    has_plan = stored.plan_id is not None
     is_failed = progress is not None and progress.status == "failed" and not is_current
     state = _unfinished_state(places, name, progress, has_plan=has_plan, is_removed=is_removed)
     return DatasetStatus(
         name=name,
-        state="completed" if is_current and is_linked_ else state,
+        state="completed" if is_current and stored.is_linked else state,
         request=request,
         rows=measured.rows,
         total_rows=total_rows,
@@ -92,27 +90,10 @@ def read_status(places: Places, name: str, request: str | None = None) -> Datase
         bytes=measured.bytes,
         hours=round(measured.seconds / 3600, 3),
         location=str(folder.root) if folder.root.is_dir() else None,
-        link=str(link) if manifest is not None and is_linked_ else None,
-        published_commit=manifest.commit if manifest is not None and is_linked_ else None,
+        link=str(link) if manifest is not None and stored.is_linked else None,
+        published_commit=manifest.commit if manifest is not None and stored.is_linked else None,
         error=progress.error if is_failed and progress is not None else None,
     )
-
-
-def _read_plan_beside(
-    places: Places, name: str, manifest: Manifest | None
-) -> tuple[str | None, Plan | None]:
-    """The id of the plan in force, and the plan itself unless it is the one of the manifest.
-
-    Both are None where they cannot be read. A plan may be large, and a complete dataset needs none.
-    """
-    try:
-        plan_id = read_current_id(places, name)
-        if plan_id is None or (manifest is not None and manifest.plan == plan_id):
-            return plan_id, None
-        plan = read_plan(places, name, plan_id)
-    except StateUnreadable:
-        return None, None
-    return (plan_id if plan is not None else None), plan
 
 
 def _unfinished_state(

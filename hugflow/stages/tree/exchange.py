@@ -20,7 +20,7 @@ from hugflow.exports.registry import export_folders
 from hugflow.shards.plan import Plan
 from hugflow.shards.plans import is_plan_id
 from hugflow.stages.tree.exclusive import wait_for_shards
-from hugflow.stages.tree.manifest import read_manifest
+from hugflow.stages.tree.manifest import Manifest, read_manifest
 from hugflow.store.atomic import disk_errors, make_folder, sync_folder, write_file
 from hugflow.store.layout import DatasetFolder, Places
 from hugflow.store.locks import is_held
@@ -28,17 +28,27 @@ from hugflow.store.locks import is_held
 log = logging.getLogger(__name__)
 
 
-def choose_tree(places: Places, plan: Plan) -> DatasetFolder:
-    """The tree that the rows of `plan`, which is in force, go into.
+def undo_half_exchange(places: Places, name: str) -> None:
+    """Bring the tree of a dataset back to its place where a kill interrupted an exchange.
 
-    The caller holds the dataset's lock. Raises StateUnreadable when rows stand there of which
-    nothing says what they are rows of, and CannotWrite for a link where a folder of ours would be.
+    The caller holds the dataset's lock. Raises CannotWrite for a link where a folder of ours is.
     """
-    name = plan.dataset
     refuse_linked(places, places.next_trees(name))
     refuse_linked_folders(places, places.dataset(name))
-    _take_back(places, name)
-    standing = read_standing(places, name, plan.id)
+    standing, replaced = places.dataset(name).root, places.replaced_tree(name)
+    if replaced.exists() and not standing.exists():
+        make_folder(standing.parent)
+        with disk_errors(standing):
+            replaced.rename(standing)
+        sync_folder(standing.parent)
+
+
+def choose_tree(places: Places, plan: Plan, standing: str | None) -> DatasetFolder:
+    """The tree that the rows of `plan`, which is in force, go into.
+
+    standing: what `read_standing` gives. The caller holds the dataset's lock.
+    """
+    name = plan.dataset
     next_tree = places.next_tree(name, plan.id)
     if standing not in (None, plan.id) or (standing is None and next_tree.root.is_dir()):
         return next_tree
@@ -75,13 +85,13 @@ def refuse_linked(places: Places, folder: Path) -> None:
             )
 
 
-def read_standing(places: Places, name: str, plan_id: str) -> str | None:
+def read_standing(places: Places, name: str, manifest: Manifest | None, plan_id: str) -> str | None:
     """The id of the plan whose rows lie in `STORAGE_ROOT/<name>`; None where there are no rows.
 
-    plan_id: taken where only a ledger of that plan tells whose they are.
+    manifest: of that folder. plan_id: taken where only a ledger of that plan says whose they are.
+    Raises StateUnreadable when the folder holds rows of unknown origin.
     """
     folder = places.dataset(name)
-    manifest = read_manifest(folder.manifest)
     if manifest is not None:
         return manifest.plan
     if not _has_rows(folder):
@@ -176,16 +186,6 @@ def _is_begun_by_another(places: Places, plan: Plan) -> bool:
     is_other = path.is_file() and path.read_text("utf-8", errors="replace").strip() != plan.id
     locks = places.dataset_lock(plan.dataset).parent.glob("*-of-*.lock")
     return is_other and any(is_held(lock) for lock in locks)
-
-
-def _take_back(places: Places, name: str) -> None:
-    """Undo half an exchange, of which a kill kept the other half."""
-    standing, replaced = places.dataset(name).root, places.replaced_tree(name)
-    if replaced.exists() and not standing.exists():
-        make_folder(standing.parent)
-        with disk_errors(standing):
-            replaced.rename(standing)
-        sync_folder(standing.parent)
 
 
 def _has_rows(folder: DatasetFolder) -> bool:

@@ -41,8 +41,6 @@ from hugflow.requests.model import Identity
 from hugflow.shards.plan import Plan
 from hugflow.statistics.figures import Statistics, from_json, to_json
 from hugflow.store.atomic import is_file
-from hugflow.store.layout import Places
-from hugflow.store.links import is_linked
 from hugflow.store.records import RecordForm
 
 # Beyond what anybody publishes; a byte is held for each while a tree is verified.
@@ -212,17 +210,6 @@ def read_manifest_name(path: Path) -> ManifestName | None:
 def render_manifest(manifest: Manifest) -> str:
     """The text of the file."""
     return MANIFEST.render(manifest)
-
-
-def is_published_as(places: Places, plan: Plan) -> bool:
-    """Whether a dataset has manifest and link, and the manifest names this plan."""
-    folder = places.dataset(plan.dataset)
-    manifest = read_manifest(folder.manifest)
-    return (
-        manifest is not None
-        and manifest.plan == plan.id
-        and is_linked(places.link(plan.dataset), folder.root)
-    )
 
 
 def _is_file(path: Path) -> bool:

@@ -92,9 +92,10 @@ def test_a_complete_dataset_is_measured_and_the_hub_is_not_asked(
     publish_speech(hub, "estimate/complete", rows=6, seconds=0.5)
     build = open_for("estimate/complete")
     foretold = estimate(build)
-    made = sync_dataset(build).published.manifest
+    published = sync_dataset(build).published
+    made = published.manifest
     hub.clear_requests()
-    measured = estimate(build)
+    measured = estimate(published.build)
     assert (measured.basis, measured.peak_bytes, measured.eta_s) == ("measured", 0, 0)
     assert measured.mp3_bytes == made.audio.bytes
     assert not hub.requests

@@ -23,6 +23,10 @@ from hugflow.testing.samples import publish_speech, publish_text
 from tests.builds import OpenFor
 
 
+def measure(places: Places, name: str) -> Measured:
+    return measure_dataset(places, name, read_manifest(places.dataset(name).manifest))
+
+
 def disk_bytes(folder: Path) -> int:
     """What all files below a folder take; one with two names is there once."""
     found = [path.stat() for path in folder.rglob("*") if path.is_file()]
@@ -44,7 +48,7 @@ def test_a_complete_dataset_is_measured_to_the_byte_and_the_file(
     publish_speech(hub, "measure/whole", rows=6, shards=2, seconds=0.2)
     build = open_for("measure/whole")
     manifest = sync_dataset(build).published.manifest
-    measured = measure_dataset(places, build.name)
+    measured = measure(places, build.name)
     assert (measured.rows, measured.failed_rows, measured.shards_done) == (6, 0, 2)
     assert measured.all_bytes == disk_bytes(build.folder.root) == measure_storage(places)
     assert measured.files == disk_files(build.folder.root)
@@ -61,7 +65,7 @@ def test_an_unfinished_dataset_is_measured_to_the_byte_and_the_file(
     # A shard that was killed: its journal stands, its markers do not.
     for stage in ("audio", "metadata"):
         build.state.marker(build.plan.shards[1].name, stage).unlink()
-    measured = measure_dataset(places, build.name)
+    measured = measure(places, build.name)
     assert (measured.rows, measured.shards_done) == (4, 1)
     assert measured.all_bytes == disk_bytes(build.folder.root)
     assert measured.files == disk_files(build.folder.root)
@@ -74,7 +78,7 @@ def test_status_says_of_the_rows_what_the_measure_says(
     build = open_for("measure/status")
     begin(build, 1)
     for _ in range(2):
-        status, measured = read_status(places, build.name), measure_dataset(places, build.name)
+        status, measured = read_status(places, build.name), measure(places, build.name)
         assert (status.rows, status.bytes) == (measured.rows, measured.bytes)
         assert (status.shards_done, status.shards) == (measured.shards_done, 2)
         sync_dataset(build)
@@ -92,7 +96,7 @@ def test_a_tree_beside_the_one_that_stands_is_counted_without_what_they_share(
     begin(new, 2)
     assert any(path.stat().st_nlink == 2 for path in new.folder.audio.iterdir())
     assert measure_storage(places) == disk_bytes(places.storage_root) > before
-    assert measure_dataset(places, new.name).rows == 4
+    assert measure(places, new.name).rows == 4
 
 
 def test_a_tree_whose_plan_was_replaced_before_it_was_complete_is_counted(
@@ -113,7 +117,7 @@ def test_samples_are_counted_also_of_what_is_not_begun(
     publish_speech(hub, "measure/sample", rows=4, shards=2, seconds=0.2)
     build = open_for("measure/sample")
     make_sample(open_sample(build.request, places, build.hub, build.options, rows=3))
-    measured = measure_dataset(places, build.name)
+    measured = measure(places, build.name)
     assert (measured.rows, measured.bytes) == (0, 0)
     assert measured.all_bytes == disk_bytes(places.storage_root) == measure_storage(places) > 0
 
@@ -126,7 +130,7 @@ def test_what_others_put_into_storage_is_not_ours(places: Places):
     (places.storage_trash / "x").mkdir(parents=True)
     (places.storage_trash / "x" / "y").write_text("removed")
     assert measure_storage(places) == 0
-    assert measure_dataset(places, "stranger") == Measured()
+    assert measure(places, "stranger") == Measured()
 
 
 def test_nothing_is_stored_where_there_is_no_storage(places: Places):
@@ -139,10 +143,10 @@ def test_a_complete_dataset_is_measured_without_a_look_at_its_rows(
     publish_speech(hub, "measure/rows", rows=3, shards=1, seconds=0.2)
     build = open_for("measure/rows")
     sync_dataset(build)
-    before = measure_dataset(places, build.name)
+    before = measure(places, build.name)
     for path in build.folder.json.iterdir():
         os.truncate(path, 0)
-    assert measure_dataset(places, build.name) == before
+    assert measure(places, build.name) == before
 
 
 def test_the_quota_begins_with_all_that_is_stored(
@@ -177,4 +181,4 @@ def test_a_plan_of_which_nothing_stands_is_nothing(
 ):
     publish_speech(hub, "measure/none", rows=4, shards=2, seconds=0.2)
     build = open_for("measure/none")
-    assert measure_plan(places, build.plan) == measure_dataset(places, build.name) == Measured()
+    assert measure_plan(places, build.plan) == measure(places, build.name) == Measured()

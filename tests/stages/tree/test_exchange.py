@@ -14,7 +14,7 @@ from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
 from hugflow.stages.making.make_shards import make_shards
 from hugflow.stages.planning.open_build import changed_fields, open_build
-from hugflow.stages.publishing.publish import is_published
+from hugflow.stages.publishing.publish import find_published
 from hugflow.stages.sync import sync_dataset
 from hugflow.stages.tree.exchange import take_place
 from hugflow.stages.tree.manifest import read_manifest
@@ -51,10 +51,10 @@ def test_other_rows_are_made_beside_the_old_tree_and_then_take_its_place(
     build = open_for("trees/fields", text_column="speaker")
     assert build.folder.root != old.folder.root
     assert read_tree(old.folder.root) == before
-    assert is_published(old)
+    assert find_published(old) is not None
     published = sync_dataset(build).published
     assert published.build.folder == old.folder
-    assert is_published(build)
+    assert find_published(build) is not None
     rows = read_rows_json(old.folder)
     assert all(row["text"] == row["speaker"] for row in rows.values())
     assert not places.next_trees(build.name).exists()
@@ -175,7 +175,7 @@ def test_an_unfinished_dataset_can_be_updated_and_keeps_what_it_has(
     synced = sync_dataset(build)
     assert downloads(hub) == 1
     assert synced.new_rows == 3
-    assert is_published(build)
+    assert find_published(build) is not None
 
 
 def test_a_shard_whose_rows_are_numbered_otherwise_is_made_anew(
@@ -218,7 +218,7 @@ def test_a_kill_between_the_two_renames_loses_neither_tree(
     again = open_for("trees/killed", text_column="speaker")
     assert read_tree(old.folder.root) == before
     sync_dataset(again)
-    assert is_published(again)
+    assert find_published(again) is not None
 
 
 def test_the_exchange_waits_for_whoever_is_at_work(
@@ -230,9 +230,9 @@ def test_the_exchange_waits_for_whoever_is_at_work(
     new = open_for("trees/busy", text_column="speaker")
     with old.hold_shard(old.plan.shards[0]), pytest.raises(Locked):
         take_place(places, new.plan, wait_s=0)
-    assert is_published(old)
+    assert find_published(old) is not None
     sync_dataset(new)
-    assert is_published(new)
+    assert find_published(new) is not None
 
 
 def test_links_refused_by_the_disk_only_cost_the_work(
