@@ -11,11 +11,11 @@ from typing import TypeAlias
 
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.clip import Clip
-from hugflow.audio.decoders.libsndfile import count_copyable
+from hugflow.audio.decoders.mp3_parts import count_copyable
 from hugflow.audio.decoders.registry import choose_decoder
 from hugflow.audio.mono import PhaseWatch
 from hugflow.audio.mp3 import BITRATE_KBPS_BY_RATE, AudioInfo, Mp3, encode_mp3, nearest_rate
-from hugflow.audio.mpeg import Mp3Stream
+from hugflow.audio.mp3_frames import Mp3Stream
 from hugflow.audio.resample import resample
 from hugflow.audio.samples import open_array, open_decoder
 from hugflow.audio.spool import Spool

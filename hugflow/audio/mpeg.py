@@ -1,14 +1,13 @@
-"""The frames of an MP3, counted without decoding them.
+"""The header of an MPEG audio frame, and the runs of frames that stand in a file's bytes.
 
-An MP3 is a row of frames, each with a header of 32 bits (ISO/IEC 11172-3, section 2.4.1.3):
+Each frame has a header of 32 bits (ISO/IEC 11172-3, section 2.4.1.3):
 
     bits 31-21  sync, all ones              bits 15-12  index of the bitrate, 0 free, 15 invalid
     bits 20-19  MPEG 2.5, -, 2, 1           bits 11-10  index of the sampling rate, 3 invalid
-    bits 18-17  layer -, III, II, I         bit  9      the frame is one byte longer
+    bits 18-17  layer -, III, II, I         bit  9      the frame is one slot longer
     bit  16     no checksum follows         bits  7-6   3 is one channel, others are two
 
-A first frame without sound may say `Xing` or `Info`, and then how many frames follow it. ID3v2
-tags stand in front of the frames, an ID3v1 tag of 128 bytes behind them.
+A frame of free bitrate does not say how long it is; all of a stream are equally long.
 """
 
 import re
@@ -18,30 +17,44 @@ from functools import lru_cache
 from itertools import islice
 from typing import Final
 
-from hugflow.audio.container import id3v2_size
-
 _RATES_BY_VERSION: Final = {
     3: (44_100, 48_000, 32_000),
     2: (22_050, 24_000, 16_000),
     0: (11_025, 12_000, 8_000),
 }
-_KBPS_MPEG_1: Final = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0)
-_KBPS_MPEG_2: Final = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0)
-_NO_CHECKSUM: Final = 0x1_0000
+_KBPS_LOW: Final = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0)
+# By whether it is MPEG-1, and layer.
+_KBPS: Final = {
+    (True, 3): (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0),
+    (True, 2): (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 0),
+    (True, 1): (0, *range(32, 449, 32), 0),
+    (False, 3): _KBPS_LOW,
+    (False, 2): _KBPS_LOW,
+    (False, 1): (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256, 0),
+}
+_LAYER_1: Final = 1
+_LAYER_3: Final = 3
 _PADDING: Final = 0x200
 _MONO: Final = 0xC0
+_BITRATE: Final = 0xF000
 # Sync, version, layer and rate: where one of these changes, another stream begins.
 _SAME_STREAM: Final = 0xFFFE_0C00
-_ID3V1_SIZE: Final = 128
+_NONE: Final = -1
 _WORD: Final = struct.Struct(">I")
 _SYNC: Final = re.compile(rb"\xff[\xe0-\xff]")
 # Bounds the search in a file that is made of sync words.
 _MAX_SYNCS: Final = 10_000
+_MAX_FREE_FRAME: Final = 8192
+# So many frames in a row are none by chance; of a stream that is known already, two.
+_SURE_FRAMES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class FrameHeader:
-    """What a layer III header says of its frame: `samples` per channel, sizes in bytes."""
+    """What a header says of its frame: `samples` per channel, sizes in bytes.
+
+    side_info_size: of layer III, 0 of the others.
+    """
 
     word: int
     sampling_rate: int
@@ -51,170 +64,162 @@ class FrameHeader:
     size: int
     side_info_size: int
 
+    @property
+    def stream(self) -> int:
+        """The same number for all frames of one rate, version, layer, and one or more channels."""
+        return self.word & _SAME_STREAM | (self.channels == 1)
+
 
 @dataclass(frozen=True, slots=True)
-class Mp3Stream:
-    """The frames found in a file's bytes, from `start` up to `end`.
-
-    `frames` and `num_samples` are without the tag's frame, and with the encoder's delay and
-    padding; `promised` are the frames the tag speaks of, at `promised_at`, None without such a tag.
-    `gaps` counts the places between two frames that hold something else, `junk_size` the bytes
-    behind the last one that are no tag.
-    `is_cut_short`: there are fewer frames than promised or, with no promise, half of one at the end.
-    `is_tidy`: all there is around the frames is ID3 tags.
-    """
+class Run:
+    """Frames of one stream without a gap, at `data[start:end]`; the last begins at `last`."""
 
     first: FrameHeader
     start: int
     end: int
     frames: int
-    promised: int | None
-    promised_at: int
-    gaps: int
-    junk_size: int
-    is_cut_short: bool
-    is_tidy: bool
-
-    @property
-    def num_samples(self) -> int:
-        return self.frames * self.first.samples
-
-    @property
-    def bitrate_kbps(self) -> int:
-        """The mean over all frames, the tag's included, rounded."""
-        frames = self.frames + (self.promised is not None)
-        bits = 8 * (self.end - self.start)
-        return round(bits * self.first.sampling_rate / (1000 * frames * self.first.samples))
+    last: int
 
 
 def parse_frame_header(word: int) -> FrameHeader | None:
-    """Read a header; None for another layer, a free bitrate, or anything invalid."""
-    version, rate_index = word >> 19 & 3, word >> 10 & 3
-    if word >> 21 != 0x7FF or word >> 17 & 3 != 1 or version == 1 or rate_index == 3:
+    """Read a header of layer III; None for another layer, a free bitrate, or anything invalid."""
+    return parse_header(word) if word >> 17 & 3 == 1 else None
+
+
+def parse_header(word: int, free_size: int = 0) -> FrameHeader | None:
+    """Read a header of any layer; None for anything invalid.
+
+    free_size: bytes of a frame of free bitrate without padding; without it such a header is invalid.
+    """
+    version, layer, rate_index = word >> 19 & 3, 4 - (word >> 17 & 3), word >> 10 & 3
+    if word >> 21 != 0x7FF or version == 1 or layer > _LAYER_3 or rate_index == 3:
         return None
     is_mpeg_1, channels = version == 3, 1 if word & _MONO == _MONO else 2
-    bitrate_kbps = (_KBPS_MPEG_1 if is_mpeg_1 else _KBPS_MPEG_2)[word >> 12 & 15]
-    if not bitrate_kbps:
-        return None
     sampling_rate = _RATES_BY_VERSION[version][rate_index]
-    samples = 1152 if is_mpeg_1 else 576
+    samples = 384 if layer == _LAYER_1 else 576 if layer == _LAYER_3 and not is_mpeg_1 else 1152
+    slot = 4 if layer == _LAYER_1 else 1
+    kbps = _KBPS[is_mpeg_1, layer][word >> 12 & 15]
+    if kbps:
+        size = samples * 125 * kbps // (sampling_rate * slot) * slot
+    elif free_size and not word & _BITRATE:
+        size, kbps = free_size, round(free_size * sampling_rate / (125 * samples))
+    else:
+        return None
     return FrameHeader(
         word=word,
         sampling_rate=sampling_rate,
         channels=channels,
-        bitrate_kbps=bitrate_kbps,
+        bitrate_kbps=kbps,
         samples=samples,
-        size=samples * 125 * bitrate_kbps // sampling_rate + bool(word & _PADDING),
-        side_info_size=(9, 17, 32)[is_mpeg_1 + channels - 1],
+        size=size + slot * bool(word & _PADDING),
+        side_info_size=(9, 17, 32)[is_mpeg_1 + channels - 1] if layer == _LAYER_3 else 0,
     )
 
 
-def read_mp3_stream(data: bytes | memoryview) -> Mp3Stream | None:
-    """Count the frames of an MP3; None when it does not begin with a whole one of layer III.
+def header_at(data: bytes | memoryview, at: int) -> FrameHeader | None:
+    """The header that begins at a byte; None where there is none, whole and valid.
 
-    Only headers are read, half a microsecond a frame: damage inside a frame goes unnoticed.
+    One of free bitrate is valid where a second and a third follow it at equal distances.
     """
-    start = id3v2_size(data)
-    first = _read_header(data, start)
-    if first is None:
+    if not 0 <= at <= len(data) - 4:
         return None
-    tag_at = start + 4 + (0 if first.word & _NO_CHECKSUM else 2) + first.side_info_size
-    is_tag, promised = _read_tag(data, tag_at)
-    if is_tag and promised is None:
-        start += first.size
-    end, frames, gaps = _walk(data, start, first)
-    if not frames:
+    (word,) = _WORD.unpack_from(data, at)
+    return parse_header(word) or _free_header(data, at, word)
+
+
+def header_like(data: bytes | memoryview, at: int, known: FrameHeader) -> FrameHeader | None:
+    """The header that begins at a byte, of any stream; of a free bitrate, one of a known stream."""
+    (word,) = _WORD.unpack_from(data, at)
+    return parse_header(word, _free_size(known))
+
+
+def run_at(data: bytes | memoryview, at: int, *, stop: int | None = None) -> Run | None:
+    """The frames that begin at a byte; none begins at `stop` or behind it."""
+    first = header_at(data, at)
+    if first is None or at + first.size > len(data):
         return None
-    rest = bytes(data[end : end + _ID3V1_SIZE + 1])
-    audio_frames = frames - (promised is not None)
-    return Mp3Stream(
-        first=first,
-        start=start,
-        end=end,
-        frames=audio_frames,
-        promised=promised,
-        promised_at=tag_at + 8,
-        gaps=gaps,
-        junk_size=0 if _is_id3v1(rest) or rest.startswith(b"APETAGEX") else len(data) - end,
-        is_cut_short=audio_frames < promised if promised else _is_half_frame(data, end, first),
-        is_tidy=not gaps and is_tag == (promised is not None) and (not rest or _is_id3v1(rest)),
-    )
+    return _walk(data, at, first, len(data) if stop is None else stop)
 
 
-def _read_header(data: bytes | memoryview, at: int) -> FrameHeader | None:
-    return parse_frame_header(*_WORD.unpack_from(data, at)) if at + 4 <= len(data) else None
+def find_run(data: bytes | memoryview, start: int, beyond: int, known: int | None) -> Run | None:
+    """The next frames behind something else: those that begin at `start` or later.
 
-
-def _read_tag(data: bytes | memoryview, at: int) -> tuple[bool, int | None]:
-    """Whether here is a Xing or Info tag, and how many frames that promises."""
-    tag = bytes(data[at : at + 12])
-    if tag[:4] not in (b"Xing", b"Info") or len(tag) < 12:
-        return False, None
-    flags, frames = struct.unpack_from(">II", tag, 4)
-    return True, frames if flags & 1 else None
-
-
-def _walk(data: bytes | memoryview, start: int, first: FrameHeader) -> tuple[int, int, int]:
-    """Step from frame to frame: the end of the last one, how many there are, and the gaps."""
-    end, frames = _walk_run(data, start, first)
-    gaps = 0
-    while frames and end < len(data) and (resumed := _find_next_run(data, end, first)):
-        end, more = resumed
-        frames += more
-        gaps += 1
-    return end, frames, gaps
-
-
-def _walk_run(data: bytes | memoryview, start: int, first: FrameHeader) -> tuple[int, int]:
-    # This loop is what copying an MP3 costs, hence no call in it.
-    unpack, last = _WORD.unpack_from, len(data) - 4
-    mask, sizes = _same_stream_mask(first), _frame_sizes(first.word & _SAME_STREAM)
-    same = first.word & mask
-    at, frames = start, 0
-    while at <= last:
-        (word,) = unpack(data, at)
-        size = sizes[word >> 9 & 0x7F]
-        if word & mask != same or not size or at + size > len(data):
-            break
-        at += size
-        frames += 1
-    return at, frames
-
-
-def _find_next_run(
-    data: bytes | memoryview, start: int, first: FrameHeader
-) -> tuple[int, int] | None:
-    """Where frames go on behind something else: two of them, or one that ends the file."""
+    They reach further than `beyond`, and are surely frames. known: the stream that went before.
+    """
     for sync in islice(_SYNC.finditer(data, start), _MAX_SYNCS):
-        end, frames = _walk_run(data, sync.start(), first)
-        if frames > 1 or (frames == 1 and end == len(data)):
-            return end, frames
+        run = run_at(data, sync.start())
+        if run is not None and run.end > beyond and _is_sure(run, len(data), known):
+            return run
     return None
 
 
-def _is_half_frame(data: bytes | memoryview, at: int, first: FrameHeader) -> bool:
-    rest = bytes(data[at : at + 4])
-    if len(rest) < 4:
-        return rest[:1] == b"\xff"
-    header = _read_header(data, at)
-    return (
-        header is not None
-        and (header.word ^ first.word) & _same_stream_mask(first) == 0
-        and at + header.size > len(data)
-    )
+def cut_run(data: bytes | memoryview, run: Run, frames: int) -> tuple[Run, Run]:
+    """Cut a run behind so many frames; both halves have at least one."""
+    sizes, at, last = _sizes_of(run.first), run.start, run.start
+    for _ in range(frames):
+        last = at
+        at += sizes[_WORD.unpack_from(data, at)[0] >> 9 & 0x7F]
+    (word,) = _WORD.unpack_from(data, at)
+    first = parse_header(word, _free_size(run.first)) or run.first
+    behind = Run(first, at, run.end, run.frames - frames, run.last)
+    return Run(run.first, run.start, at, frames, last), behind
 
 
-def _is_id3v1(rest: bytes) -> bool:
-    return len(rest) == _ID3V1_SIZE and rest.startswith(b"TAG")
+def _is_sure(run: Run, size: int, known: int | None) -> bool:
+    needed = 2 if run.first.stream == known else _SURE_FRAMES
+    return run.frames >= needed or (run.end == size and run.frames == needed - 1)
 
 
-def _same_stream_mask(first: FrameHeader) -> int:
+def _walk(data: bytes | memoryview, start: int, first: FrameHeader, stop: int) -> Run:
+    # This loop is what copying an MP3 costs, hence no call in it.
+    unpack, end, is_mono = _WORD.unpack_from, len(data), first.channels == 1
     # Of two channels, each frame may choose how they are joined.
-    return _SAME_STREAM | _MONO if first.channels == 1 else _SAME_STREAM
+    mask, other_mode = (_SAME_STREAM | _MONO, _NONE) if is_mono else (_SAME_STREAM, _MONO)
+    sizes, same = _sizes_of(first), first.word & mask
+    at, frames, last, limit = start, 0, start, min(end - 4, stop - 1)
+    while at <= limit:
+        (word,) = unpack(data, at)
+        size = sizes[word >> 9 & 0x7F]
+        if word & mask != same or not size or at + size > end or word & _MONO == other_mode:
+            break
+        last = at
+        at += size
+        frames += 1
+    return Run(first, start, at, frames, last)
 
 
-@lru_cache(maxsize=18)
-def _frame_sizes(same_stream: int) -> tuple[int, ...]:
+def _free_header(data: bytes | memoryview, at: int, word: int) -> FrameHeader | None:
+    if word & _BITRATE or parse_header(word, free_size=1) is None:
+        return None
+    mask, padding = _SAME_STREAM | _BITRATE | _MONO, bool(word & _PADDING)
+    window = data[at : at + 2 * _MAX_FREE_FRAME]
+    for sync in islice(_SYNC.finditer(window, 24), _MAX_SYNCS):
+        second, size = sync.start(), sync.start() - padding
+        if second > len(window) - 4:
+            return None
+        (next_word,) = _WORD.unpack_from(window, second)
+        third = second + size + bool(next_word & _PADDING)
+        if (next_word ^ word) & mask or third > len(window) - 4:
+            continue
+        if not (_WORD.unpack_from(window, third)[0] ^ word) & mask:
+            return parse_header(word, free_size=size)
+    return None
+
+
+def _free_size(first: FrameHeader) -> int:
+    return 0 if first.word & _BITRATE else first.size - bool(first.word & _PADDING)
+
+
+def _sizes_of(first: FrameHeader) -> tuple[int, ...]:
+    return _frame_sizes(first.word & _SAME_STREAM, _free_size(first))
+
+
+@lru_cache(maxsize=64)
+def _frame_sizes(same_stream: int, free_size: int) -> tuple[int, ...]:
     """Sizes by bits 15-9 of a header, 0 for what ends a run of frames."""
-    headers = (parse_frame_header(same_stream & ~0xFE00 | index << 9) for index in range(128))
+    words = (same_stream & ~0xFE00 | index << 9 for index in range(128))
+    if free_size:
+        # Of a stream of free bitrate, all frames are of free bitrate.
+        words = (word if not word & _BITRATE else 0 for word in words)
+    headers = (parse_header(word, free_size) for word in words)
     return tuple(header.size if header else 0 for header in headers)

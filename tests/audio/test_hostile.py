@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hugflow.audio.bad import REASONS, AudioBad
 from hugflow.audio.convert import make_mp3
-from hugflow.audio.mpeg import read_mp3_stream
+from hugflow.audio.mp3_frames import read_mp3
 from tests.audio.clips import FORMATS, decode, id3v2, tone, write, write_bare_mp3
 
 SOURCES = {
@@ -57,7 +57,7 @@ def test_a_file_without_its_last_bytes_is_not_made(name, lost):
 @given(kept=st.integers(0, len(BARE) - 1), copy_mp3=st.booleans())
 def test_an_mp3_without_a_tag_is_made_when_the_cut_is_between_frames(kept, copy_mp3):
     made = try_to_make(BARE[:kept], copy_mp3=copy_mp3)
-    if kept % read_mp3_stream(BARE).first.size:
+    if kept % read_mp3(BARE).streams[0].first.size:
         assert isinstance(made, AudioBad)
 
 
@@ -111,7 +111,7 @@ def test_damaged_files_are_made_or_named_and_what_is_made_decodes(name, capfd):
 
 @pytest.mark.parametrize("tail", [bytes(20_000), random.Random(1).randbytes(20_000)])  # noqa: S311
 def test_an_mp3_that_is_mostly_something_else_is_bad(tail):
-    assert try_to_make(BARE[: 8 * read_mp3_stream(BARE).first.size] + tail).code == (
+    assert try_to_make(BARE[: 8 * read_mp3(BARE).streams[0].first.size] + tail).code == (
         "audio_undecodable"
     )
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from hugflow.audio.mpeg import parse_frame_header, read_mp3_stream
+from hugflow.audio.mp3_frames import read_mp3
+from hugflow.audio.mpeg import parse_frame_header, parse_header
 from tests.audio.clips import decode, id3v1, id3v2, tone, write, write_bare_mp3
 
 
@@ -41,45 +42,64 @@ def test_what_is_no_header_of_layer_three_is_none(word):
 @pytest.mark.parametrize("is_vbr", [False, True])
 def test_frames_are_counted_as_they_decode(is_vbr):
     mp3 = write_bare_mp3(tone(16_000), is_vbr=is_vbr)
-    stream = read_mp3_stream(mp3)
-    assert (stream.start, stream.end) == (0, len(mp3))
-    assert stream.is_tidy
-    assert not stream.is_cut_short
+    file = read_mp3(mp3)
+    (stream,) = file.streams
+    assert stream.spans == ((0, len(mp3)),)
+    assert file.is_tidy
+    assert file.missing is None
     assert is_vbr or stream.num_samples == len(decode(mp3))
 
 
 def test_id3_tags_stand_around_the_frames():
     mp3 = write_bare_mp3(tone(16_000))
-    stream = read_mp3_stream(id3v2() + mp3 + id3v1())
-    assert (stream.start, stream.end) == (1010, 1010 + len(mp3))
-    assert stream.is_tidy
+    file = read_mp3(id3v2() + mp3 + id3v1())
+    assert file.streams[0].spans == ((1010, 1010 + len(mp3)),)
+    assert file.is_tidy
 
 
 def test_a_tag_promises_frames():
     mp3 = write(tone(16_000), format="MP3")
-    stream = read_mp3_stream(mp3)
+    (stream,) = read_mp3(mp3).streams
     assert stream.promised == stream.frames
-    shorter = read_mp3_stream(mp3[: len(mp3) - 1])
-    assert shorter.is_cut_short
-    assert shorter.promised == shorter.frames + 1
+    shorter = read_mp3(mp3[: len(mp3) - 1])
+    assert "whole frames of the" in shorter.missing
+    assert shorter.streams[0].promised == shorter.streams[0].frames + 1
 
 
 def test_a_gap_is_stepped_over_and_remembered():
     mp3 = write_bare_mp3(tone(16_000))
-    size = read_mp3_stream(mp3).first.size
-    stream = read_mp3_stream(mp3[: 5 * size] + bytes(700) + mp3[5 * size :])
-    assert stream.gaps == 1
-    assert not stream.is_tidy
+    size = read_mp3(mp3).streams[0].first.size
+    file = read_mp3(mp3[: 5 * size] + bytes(700) + mp3[5 * size :])
+    (stream,) = file.streams
+    assert stream.spans == ((0, 5 * size), (5 * size + 700, len(mp3) + 700))
+    assert not file.is_tidy
+    assert (file.repaired, file.junk_size, file.missing) == (("mp3_junk",), 700, None)
     assert stream.frames * size == len(mp3)
 
 
 def test_a_file_made_of_sync_words_is_given_up():
     mp3 = write_bare_mp3(tone(1000))
-    stream = read_mp3_stream(mp3 + b"\xff\xfb" * 100_000)
-    assert stream.end == len(mp3)
-    assert not stream.is_tidy
+    file = read_mp3(mp3 + b"\xff\xfb" * 100_000)
+    assert file.streams[0].spans == ((0, len(mp3)),)
+    assert file.junk_size == 200_000
+    assert not file.is_tidy
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff", b"\xff\xfb\xb4\xc4", b"RIFF" * 50])
 def test_what_holds_no_frame_is_none(data):
-    assert read_mp3_stream(data) is None
+    assert read_mp3(data) is None
+
+
+@pytest.mark.parametrize(
+    ("word", "rate_hz", "kbps", "samples", "size"),
+    [
+        (0xFFFD84C4, 48_000, 128, 1152, 384),  # layer II
+        (0xFFF584C4, 24_000, 64, 1152, 384),  # layer II at half the rate
+        (0xFFFF84C4, 48_000, 256, 384, 256),  # layer I
+        (0xFFFF86C4, 48_000, 256, 384, 260),  # layer I, a slot of four bytes longer
+    ],
+)
+def test_other_layers_have_other_sizes(word, rate_hz, kbps, samples, size):
+    header = parse_header(word)
+    assert (header.sampling_rate, header.bitrate_kbps) == (rate_hz, kbps)
+    assert (header.samples, header.size) == (samples, size)

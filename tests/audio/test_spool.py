@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hugflow.audio.convert import make_mp3
-from hugflow.audio.mpeg import read_mp3_stream
+from hugflow.audio.mp3_frames import read_mp3
 from hugflow.audio.spool import MAX_BYTES_IN_MEMORY, Spool, Stopped
 from tests.audio.clips import decode, tone, write
 
@@ -68,9 +68,9 @@ def test_a_long_mp3_is_a_file_of_no_name_in_the_folder_until_it_is_closed(long_f
     assert open_files() == before
     assert mp3.size_bytes == len(data) > MAX_BYTES_IN_MEMORY
     assert len(decode(data)) == mp3.info.num_samples == LONG_FRAMES
-    stream = read_mp3_stream(data)
-    assert stream.promised == stream.frames
-    assert stream.is_tidy
+    file = read_mp3(data)
+    assert file.streams[0].promised == file.streams[0].frames
+    assert file.is_tidy
 
 
 def test_an_mp3_that_fits_into_memory_touches_no_disk(tmp_path):

@@ -1,8 +1,7 @@
 """Sound out of encoded bytes, in blocks, through libsndfile."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -29,10 +28,11 @@ _FITS_16_BITS: Final = frozenset(
 
 
 @contextmanager
-def open_clip(*pieces: bytes | memoryview, expected: int | None = None) -> Iterator[Clip]:
+def open_clip(*pieces: bytes | memoryview, promised: int | None = None) -> Iterator[Clip]:
     """Open one file's bytes, in order and not copied, for decoding.
 
-    expected: so many frames are enough where the header promises more.
+    promised: how many samples there have to be; None for as many as libsndfile says, which of an
+    MP3 without an Info tag is a guess.
 
     Raises AudioBad: `audio_undecodable` when libsndfile refuses it, `audio_unsupported` for a
     format that is none of ours or more than 64 channels, `rate_unsupported`, `audio_too_long`.
@@ -47,52 +47,8 @@ def open_clip(*pieces: bytes | memoryview, expected: int | None = None) -> Itera
         frames = sound.frames if 0 <= sound.frames < 2**62 else None
         if frames is not None:
             check_length(frames, sound.samplerate)
-        promised = min((count for count in (frames, expected) if count is not None), default=0)
-        blocks = _read_blocks(sound, promised)
+        blocks = _read_blocks(sound, (frames or 0) if promised is None else promised)
         yield Clip(name, sound.samplerate, sound.channels, frames, blocks)
-
-
-@contextmanager
-def open_links(links: Sequence[bytes | memoryview]) -> Iterator[Clip]:
-    """Open files that stand one after another as one clip; libsndfile stops behind the first.
-
-    Raises AudioBad as `open_clip` does; so does taking a block when a later file has another
-    format, rate or number of channels than the first (`audio_undecodable`).
-    """
-    with open_clip(links[0]) as first:
-        if len(links) == 1:
-            yield first
-        else:
-            yield replace(first, frames=None, blocks=_read_links(first, links[1:]))
-
-
-def _read_links(first: Clip, others: Sequence[bytes | memoryview]) -> Iterator[Samples]:
-    done = 0
-    for block in _join_links(first, others):
-        done += len(block)
-        check_length(done, first.sampling_rate)
-        yield block
-
-
-def _join_links(first: Clip, others: Sequence[bytes | memoryview]) -> Iterator[Samples]:
-    yield from first.blocks
-    for link in others:
-        with open_clip(link) as clip:
-            if _shape(clip) != _shape(first):
-                raise AudioBad(
-                    "audio_undecodable",
-                    f"streams one after another differ: {_shape(first)}, then {_shape(clip)}",
-                )
-            is_silent = bool(clip.frames)
-            for block in clip.blocks:
-                is_silent = False
-                yield block
-            if is_silent:
-                raise AudioBad("audio_truncated", f"none of {clip.frames} samples could be decoded")
-
-
-def _shape(clip: Clip) -> str:
-    return f"{clip.source_format} at {clip.sampling_rate} Hz in {clip.channels} channels"
 
 
 def _name_format(sound: soundfile.SoundFile) -> str:
@@ -118,7 +74,7 @@ def _read_blocks(sound: soundfile.SoundFile, promised: int) -> Iterator[Samples]
         done += len(samples)
         check_length(done, sound.samplerate)
         yield samples
-    if 0 < done < promised:
+    if done < promised:
         raise AudioBad("audio_truncated", f"{done} of {promised} samples could be decoded")
 
 

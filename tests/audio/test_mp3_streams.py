@@ -1,0 +1,131 @@
+"""MP3s that are more than one row of frames: each frame of sound is decoded, or the clip is named."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from hugflow.audio.bad import AudioBad
+from hugflow.audio.convert import make_mp3
+from hugflow.audio.mp3_frames import read_mp3
+from tests.audio.clips import decode, id3v1, id3v2, tone, write, write_bare_mp3
+
+BARE = write_bare_mp3(tone(32_000))
+STEREO = write_bare_mp3(tone(32_000, channels=2))
+FAST = write_bare_mp3(tone(44_100, 22_050), 22_050)
+FASTEST = write_bare_mp3(tone(96_000, 48_000), 48_000, kbps=96)
+TAGGED = make_mp3(write(tone(30_000)), copy_mp3=False).data
+SECONDS = {
+    id(BARE): len(decode(BARE)) / 16_000,
+    id(STEREO): len(decode(STEREO)) / 16_000,
+    id(FAST): len(decode(FAST)) / 22_050,
+    id(FASTEST): len(decode(FASTEST)) / 48_000,
+}
+APE = b"APETAGEX" + (2000).to_bytes(4, "little") + (300).to_bytes(4, "little") + bytes(16)
+
+
+def make(data):
+    with make_mp3({"bytes": data, "path": None}, copy_mp3=True) as mp3:
+        return mp3.info, decode(mp3.data)[:, 0]
+
+
+def error_of(data):
+    with pytest.raises(AudioBad) as caught:
+        make_mp3({"bytes": data, "path": None}, copy_mp3=True)
+    return caught.value
+
+
+def likeness(first, second):
+    """How alike two sounds of one length are, at the same time: 1 for the same."""
+    return np.dot(first, second) / np.sqrt(np.dot(first, first) * np.dot(second, second))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (BARE, STEREO),
+        (STEREO, BARE),
+        (BARE, FAST),
+        (FAST, BARE, FASTEST),
+        (FASTEST, STEREO, FASTEST, BARE),
+    ],
+    ids=["mono, stereo", "stereo, mono", "rate", "three rates", "all of it"],
+)
+def test_an_mp3_that_changes_on_the_way_is_decoded_to_its_end(parts):
+    info, sound = make(b"".join(parts))
+    assert info.duration == pytest.approx(sum(SECONDS[id(part)] for part in parts), abs=0.001)
+    # The last part is there, and the first is where it was.
+    rate_hz, last = info.sampling_rate, SECONDS[id(parts[-1])]
+    assert np.abs(sound[-round(last * rate_hz) :]).mean() > 0.1
+    assert likeness(sound[:20_000], decode(parts[0]).mean(axis=1)[:20_000]) > 0.9
+
+
+def test_the_frames_of_an_mp3_that_changes_are_all_counted():
+    file = read_mp3(BARE + STEREO + BARE)
+    assert [stream.first.channels for stream in file.streams] == [1, 2, 1]
+    assert sum(stream.size_bytes for stream in file.streams) == len(BARE + STEREO + BARE)
+    assert (file.repaired, file.missing, file.junk_size) == ((), None, 0)
+
+
+@pytest.mark.parametrize(
+    "between", [b"", id3v1(), id3v2(), id3v1() + id3v2(300)], ids=["", "v1", "v2", "v1 and v2"]
+)
+def test_mp3s_one_behind_the_other_are_as_long_as_all_of_them_and_none_is_late(between):
+    other = make_mp3(write(tone(20_000)[::-1]), copy_mp3=False).data
+    info, sound = make(TAGGED + between + other + between + TAGGED)
+    assert info.num_samples == 80_000
+    assert not info.copied
+    parts = np.concatenate([decode(part)[:, 0] for part in (TAGGED, other, TAGGED)])
+    assert likeness(sound, parts) > 0.98
+
+
+@pytest.mark.parametrize(
+    ("data", "num_samples"),
+    [
+        (BARE + TAGGED, len(decode(BARE)) + 30_000),
+        (TAGGED + BARE, len(decode(BARE)) + 30_000),
+        (TAGGED + STEREO + TAGGED, len(decode(STEREO)) + 60_000),
+    ],
+    ids=["bare, tagged", "tagged, bare", "tagged, stereo, tagged"],
+)
+def test_an_mp3_that_tells_its_length_ends_there_and_another_begins(data, num_samples):
+    assert make(data)[0].num_samples == num_samples
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        BARE[:-100] + STEREO,
+        BARE + STEREO[:-100],
+        BARE + STEREO[:-100] + BARE,
+        TAGGED[:-1000] + TAGGED,
+        TAGGED + FAST[:-1],
+        BARE[:5000] + BARE[5100:],
+    ],
+)
+def test_an_mp3_of_which_any_part_is_cut_is_named(data):
+    assert error_of(data).code == "audio_truncated"
+
+
+@pytest.mark.parametrize("rate_hz", [48_000, 16_000, 8_000])
+def test_the_info_frame_of_an_mp3_with_checksums_is_found(rate_hz):
+    mp3 = bytearray(make_mp3(write(tone(9000, rate_hz), rate_hz), copy_mp3=False).data)
+    ((start, end),) = read_mp3(bytes(mp3)).streams[0].spans
+    size = read_mp3(bytes(mp3)).streams[0].first.size
+    for at in itertools.takewhile(lambda at: at < end, itertools.count(start, size)):
+        # Says that a checksum follows. What decodes is not sound, but it is as long.
+        mp3[at + 1] &= 0xFE
+    info, sound = make(bytes(mp3))
+    assert (info.num_samples, info.copied, len(sound)) == (9000, True, 9000)
+
+
+@pytest.mark.parametrize("share", np.linspace(0.04, 0.99, 20))
+@pytest.mark.parametrize("source", [BARE, TAGGED, BARE + STEREO], ids=["bare", "tagged", "two"])
+def test_an_mp3_cut_anywhere_is_named_or_as_long_as_its_frames(source, share):
+    kept = source[: int(share * len(source))]
+    if read_mp3(kept).missing is not None:
+        assert error_of(kept).code == "audio_truncated"
+        return
+    info, sound = make(kept)
+    assert info.num_samples == len(sound)
+    assert sum(stream.num_samples for stream in read_mp3(kept).streams) == info.num_samples
