@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 import yaml
 
-from hugflow.exports.export import Export, ExportFile, ExportSource, Reference, Size
+from hugflow.exports.export import Export, ExportFile, ExportSource, Reference, Reworded, Size
 from hugflow.shards.plan import Plan
 from hugflow.statistics.figures import Statistics, describe
+
+_PATH = "README.md"
 
 
 def render_card(plan: Plan, *, description: str, statistics: Statistics | None = None) -> str:
@@ -77,7 +79,7 @@ def _statistics_table(statistics: Statistics | None) -> str:
 
 def _render(source: ExportSource) -> Iterator[ExportFile]:
     text = render_card(source.plan, description=source.description, statistics=source.statistics)
-    yield ExportFile("README.md", [text.encode()])
+    yield ExportFile(_PATH, [text.encode()])
 
 
 def _find_fault(text: str, facts: Reference) -> str | None:
@@ -93,8 +95,8 @@ def _find_fault(text: str, facts: Reference) -> str | None:
 
 CARD = Export(
     name="card",
-    names=re.compile(r"README\.md"),
+    names=re.compile(re.escape(_PATH)),
     foresee=lambda foreseen: Size(files=1),
     render=_render,
-    find_fault=_find_fault,
+    reworded=Reworded(_PATH, _find_fault),
 )

@@ -84,6 +84,17 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class Reworded:
+    """The one file of an export that may be reworded while rows and manifest stay the same.
+
+    find_fault: why a text cannot be what was rendered; None when nothing speaks against it.
+    """
+
+    path: str
+    find_fault: Callable[[str, Reference], str | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Export:
     """One form in which other tools read a dataset.
 
@@ -91,11 +102,11 @@ class Export:
     names: matches the names of its files. folder: the folder in the tree that holds them, and
     nothing else; "" for the tree itself.
     foresee: how large it will be.
-    render: its files. The same plan and the same index must give the same bytes: files that the
-    manifest records are not rendered again before either changes. None: each shard's file is
-    written together with its rows.
-    find_fault: why a text is not what was rendered; for a file that may be reworded while its
-    manifest stays the same. None: the manifest records a hash of each file.
+    render: its files. The same plan and the same index must give the same bytes: they are rendered
+    again only when either changes, or when a file is gone. None: each shard's file is written
+    together with its rows, as the index is.
+    reworded: for an export whose file the manifest does not record. None: it records every file
+    with a hash.
     version: rises when the same rows give other bytes.
     """
 
@@ -103,7 +114,7 @@ class Export:
     names: re.Pattern[str]
     foresee: Callable[[Foreseen], Size]
     render: Callable[[ExportSource], Iterable[ExportFile]] | None = None
-    find_fault: Callable[[str, Reference], str | None] | None = None
+    reworded: Reworded | None = None
     folder: str = ""
     version: int = 1
 

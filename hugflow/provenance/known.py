@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hugflow.errors import HugflowError, StateUnreadable, UsageWrong
+from hugflow.exports.export import Export
 from hugflow.exports.registry import export_folders, find_export
 from hugflow.ledger.journal import Outcome, RowMade, read_journal
 from hugflow.provenance.origin import Origin
@@ -91,7 +92,14 @@ class KnownDataset:
             raise self._nobody_knows(path)
         if export.is_per_shard:
             return self.explain_shard_file(path, export.name)
+        if export.reworded is None and not self._records(export, below):
+            raise self._nobody_knows(path)
         return self.explain_dataset(path, below.as_posix())
+
+    def _records(self, export: Export, below: Path) -> bool:
+        """Whether the manifest records a file of an export."""
+        recorded = self.manifest.exports.get(export.name) if self.manifest is not None else None
+        return recorded is not None and below.as_posix() in recorded.files
 
     def explain_dataset(self, path: Path | None, kind: str) -> Origin:
         """A whole dataset, or a file about the whole of it."""

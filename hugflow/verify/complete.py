@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 
 from hugflow.errors import StateUnreadable
-from hugflow.exports.card import card_frame
 from hugflow.exports.index import file_sha256
 from hugflow.ledger.journal import Outcome, RowMade, read_journal
 from hugflow.ledger.markers import read_marker
@@ -17,10 +15,11 @@ from hugflow.stages.publishing.tree_files import render_failures
 from hugflow.stages.tree.failures import read_failed_rows
 from hugflow.stages.tree.index_rows import read_indexed
 from hugflow.stages.tree.manifest import Manifest, ManifestSource
-from hugflow.store.atomic import is_file, read_file
+from hugflow.store.atomic import is_file
 from hugflow.store.layout import DatasetFolder, Places
 from hugflow.store.trash import is_folder, stands
 from hugflow.verify.differences import Code, Difference, Finder
+from hugflow.verify.exports import find_absent, read_text, verify_exports
 from hugflow.verify.leftovers import KnownFiles, find_leftovers
 from hugflow.verify.rows import Expected, RowCheck
 from hugflow.verify.tally import Sums, Tally
@@ -74,7 +73,9 @@ class CompleteTree:
             yield self.find(code, folder, "there is no folder")
         known = KnownFiles()
         are_rows_known = yield from self._verify_rows(plan, missing, known, on_rows)
-        yield from self._verify_beside(plan)
+        yield from verify_exports(self.folder, self.manifest, plan, self.find)
+        yield from self._verify_failures(plan)
+        known.add_exports(self.folder, self.manifest.exports)
         yield from find_leftovers(
             self.places, self.folder, self.find, known, are_rows_known=are_rows_known
         )
@@ -129,32 +130,18 @@ class CompleteTree:
                 if stands(marker) and read_marker(marker) is None:
                     yield self.find("state_unreadable", marker, "it is damaged")
 
-    def _verify_beside(self, plan: Plan | None) -> Iterator[Difference]:
-        """The card and `failures.jsonl` must be files, and say what they were written to say."""
-        for file in (self.folder.card, self.folder.failures):
-            if not stands(file):
-                yield self.find("file_missing", file, "it is missing")
-            elif not is_file(file):
-                yield self.find("not_a_file", file, "it is no file")
-            elif (fault := self._find_fault_of(file, plan)) is not None:
-                yield self.find("file_differs", file, fault)
-
-    def _find_fault_of(self, file: Path, plan: Plan | None) -> str | None:
-        try:
-            text = read_file(file).decode("utf-8")
-        except (OSError, ValueError) as error:
-            return f"it cannot be read: {error}"
-        if file == self.folder.failures:
-            written = self._written_failures(plan) if plan is not None else None
-            return "it is not what the ledger says" if written not in (None, text) else None
-        if plan is None:
-            return "it is empty" if not text.strip() else None
-        begin, end = card_frame(plan, self.manifest.statistics)
-        # Another version has other words for people, and the same for programs.
-        is_ours = self.manifest.run.hugflow == version("hugflow")
-        if text.startswith(begin) and (text.endswith(end) or not is_ours):
-            return None
-        return "it is not what plan and manifest say"
+    def _verify_failures(self, plan: Plan | None) -> Iterator[Difference]:
+        """`failures.jsonl` must be a file, and say what the ledger says."""
+        path = self.folder.failures
+        if (absent := find_absent(path, self.find)) is not None:
+            yield absent
+            return
+        text, fault = read_text(path)
+        written = self._written_failures(plan) if plan is not None else None
+        if fault is None and written not in (None, text):
+            fault = "it is not what the ledger says"
+        if fault is not None:
+            yield self.find("file_differs", path, fault)
 
     def _written_failures(self, plan: Plan) -> str | None:
         """What the ledger says that failed; None where it is not whole."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 Code = Literal[
+    "export_changed",
     "failures_unreadable",
     "file_differs",
     "file_missing",
@@ -45,6 +46,7 @@ DAMAGED: Final[frozenset[Code]] = frozenset(
         "json_differs",
         "mp3_undecodable",
         "mp3_differs",
+        "export_changed",
         "index_changed",
         "index_unreadable",
         "index_differs",

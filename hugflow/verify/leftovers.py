@@ -2,12 +2,14 @@
 
 import os
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from hugflow.exports.recorded import RecordedExport
+from hugflow.exports.registry import rendered_exports
 from hugflow.store.atomic import TEMPORARY_SUFFIX
 from hugflow.store.layout import DatasetFolder, Places
 from hugflow.store.locks import is_held
@@ -45,6 +47,14 @@ class KnownFiles:
     audio: Names = field(default_factory=Names)
     json: Names = field(default_factory=Names)
     index: Names = field(default_factory=Names)
+    exports: dict[Path, Names] = field(default_factory=dict)
+
+    def add_exports(self, folder: DatasetFolder, recorded: Mapping[str, RecordedExport]) -> None:
+        """Know the files that the manifest records, and the folders they lie in."""
+        for export in recorded.values():
+            for name in export.files:
+                path = folder.root / name
+                self.exports.setdefault(path.parent, Names()).add(path.name)
 
 
 def find_leftovers(
@@ -62,7 +72,7 @@ def find_leftovers(
     """
     locks = places.dataset_lock(find.dataset).parent.glob("*.lock")
     is_busy = any(is_held(lock) for lock in locks)
-    for part, names in ((folder.root, _own_names(folder)), *_by_folder(folder, known)):
+    for part, names in ((folder.root, _own_names(folder, known)), *_by_folder(folder, known)):
         are_known = are_rows_known or part not in (folder.audio, folder.json)
         for name in names.strangers(_names_in(part)):
             is_temporary = name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)
@@ -72,18 +82,21 @@ def find_leftovers(
                 yield find("unknown_file", part / name, "nothing in the dataset knows of it")
 
 
-def _own_names(folder: DatasetFolder) -> Names:
+def _own_names(folder: DatasetFolder, known: KnownFiles) -> Names:
     """What lies directly in a tree."""
-    names = Names()
-    for part in (folder.audio, folder.json, folder.index):
-        names.add(part.name)
-    for file in (folder.failures, folder.card, folder.manifest):
-        names.add(file.name)
+    names = known.exports.get(folder.root, Names())
+    reworded = (folder.root / e.reworded.path for e in rendered_exports() if e.reworded is not None)
+    parts = (part for part in known.exports if part != folder.root)
+    for path in (folder.audio, folder.json, folder.index, *parts):
+        names.add(path.name)
+    for path in (folder.failures, folder.manifest, *reworded):
+        names.add(path.name)
     return names
 
 
 def _by_folder(folder: DatasetFolder, known: KnownFiles) -> list[tuple[Path, Names]]:
-    return [(folder.audio, known.audio), (folder.json, known.json), (folder.index, known.index)]
+    rows = [(folder.audio, known.audio), (folder.json, known.json), (folder.index, known.index)]
+    return [*rows, *((part, known.exports[part]) for part in known.exports if part != folder.root)]
 
 
 def _names_in(folder: Path) -> Iterator[str]:

@@ -139,6 +139,7 @@ def processed_materialization(
         "dataset_copied": manifest.audio.copied,
         "dataset_encoded": manifest.audio.encoded,
         **_statistics_metadata(manifest.statistics, "dataset_"),
+        **_exports_metadata(manifest),
     }
     words = f"the dataset is published: {rows.made:,} rows, {rows.failed:,} failed"
     return _materialization(build, shard, PUBLISHING, metadata, words)
@@ -228,6 +229,12 @@ def _statistics_metadata(statistics: Statistics | None, prefix: str = "") -> Met
         if text.characters_per_second is not None:
             metadata |= _spread_metadata("characters_per_second", text.characters_per_second)
     return {f"{prefix}{name}": value for name, value in metadata.items()}
+
+
+def _exports_metadata(manifest: Manifest) -> Metadata:
+    """The files of each export, relative to the tree; nothing where the manifest records none."""
+    files = {name: sorted(export.files) for name, export in manifest.exports.items()}
+    return {"exports": dg.MetadataValue.json(files)} if files else {}
 
 
 def _spread_metadata(name: str, spread: Spread) -> Metadata:

@@ -1,14 +1,15 @@
-"""The files that complete a tree once its rows are in: failures.jsonl, the card, the manifest."""
+"""The files that complete a tree once its rows are in: failures.jsonl, exports, the manifest."""
 
 import json
 import platform
 import socket
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TypeAlias
 
-from hugflow.exports.card import render_card
+from hugflow.exports.export import ExportSource
 from hugflow.ledger.journal import RowFailed, read_journal
 from hugflow.ledger.markers import Marker, read_marker
 from hugflow.ledger.stages import NEEDED_TO_PUBLISH, StageName
@@ -16,6 +17,7 @@ from hugflow.requests.grammar import BadRowBudget
 from hugflow.requests.model import Identity
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
+from hugflow.stages.publishing.write_exports import write_exports
 from hugflow.stages.tree.manifest import (
     Manifest,
     ManifestAudio,
@@ -104,15 +106,13 @@ def _find_failures(
 def write_manifest(
     build: Build, markers: Markers, budget: BadRowBudget, old: Manifest | None
 ) -> tuple[Manifest, bool]:
-    """Write the card, then the manifest: what it says, and whether it said so before.
+    """Write the exports, then the manifest: what it says, and whether it said so before.
 
     budget: the bad rows that were allowed. old: the manifest of the tree before.
     """
     manifest = _compose_manifest(build, markers, budget, old)
-    card = render_card(
-        build.plan, description=build.request.description, statistics=manifest.statistics
-    )
-    write_if_changed(build.folder.card, card)
+    source = ExportSource(build.plan, build.folder, build.request.description, manifest.statistics)
+    manifest = replace(manifest, exports=write_exports(source, manifest, old))
     if old is not None and old.has_same_rows(manifest):
         return old, True
     write_file(build.folder.manifest, render_manifest(manifest))

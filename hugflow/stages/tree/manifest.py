@@ -17,7 +17,8 @@ the object `run`:
       "json": {"files": 998, "bytes": 345678},
       "index": {"index/00000-of-00002.parquet": "<sha256>"},
       "run": {"finished_at": "...", "host": "...", "hugflow": "0.1.0", "python": "3.11.4"},
-      "statistics": {...}                   see hugflow.statistics.figures
+      "statistics": {...},                  see hugflow.statistics.figures
+      "exports": {...}                      see hugflow.exports.recorded; absent where there are none
     }
 
 `source.commit` is where the files were read. Where they are the Hub's conversion to parquet, it is
@@ -29,13 +30,14 @@ earlier versions wrote.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 from hugflow.clients.repository import CONVERTED_REF, Conversion
+from hugflow.exports.recorded import RecordedExport
 from hugflow.requests.grammar import BadRowBudget
 from hugflow.requests.model import Identity
 from hugflow.shards.plan import Plan
@@ -151,6 +153,9 @@ class Manifest:
         BeforeValidator(_to_statistics),
         PlainSerializer(lambda found: None if found is None else to_json(found)),
     ] = None
+    exports: Annotated[
+        Mapping[str, RecordedExport], Field(exclude_if=lambda exports: not exports)
+    ] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse a name that is not the one of the request."""

@@ -1,0 +1,99 @@
+"""Writing what each export renders, before the manifest that records it."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from hugflow.exports.export import Export, ExportSource
+from hugflow.exports.index import file_sha256
+from hugflow.exports.recorded import RecordedExport, RecordedFile
+from hugflow.exports.registry import rendered_exports
+from hugflow.stages.tree.manifest import Manifest
+from hugflow.store.atomic import commit, discard, disk_errors, is_file, make_folder, write_temporary
+from hugflow.store.layout import DatasetFolder
+
+
+def write_exports(
+    source: ExportSource, manifest: Manifest, old: Manifest | None
+) -> dict[str, RecordedExport]:
+    """Write the files of every export; gives what the manifest is to record of them.
+
+    manifest: what is going to be written, without its exports. old: the one that is there. Files
+    that it records, and that nothing asks for any more, are deleted.
+    """
+    recorded: dict[str, RecordedExport] = {}
+    for export in rendered_exports():
+        written = _find_written(export, source.folder, manifest, old)
+        files = dict(_write_export(export, source)) if written is None else written.files
+        if export.reworded is None:
+            recorded[export.name] = RecordedExport(export.version, files)
+    if old is not None:
+        _delete_unwanted(source.folder, old.exports, recorded)
+    return recorded
+
+
+def _find_written(
+    export: Export, folder: DatasetFolder, manifest: Manifest, old: Manifest | None
+) -> RecordedExport | None:
+    """The files of an export as they were recorded, where rendering them again changes nothing."""
+    if old is None or (old.plan, old.index) != (manifest.plan, manifest.index):
+        return None
+    written = old.exports.get(export.name)
+    if written is None or written.version != export.version:
+        return None
+    are_there = all(_has_size(folder.root / path, file) for path, file in written.files.items())
+    return written if are_there else None
+
+
+def _write_export(export: Export, source: ExportSource) -> Iterator[tuple[str, RecordedFile]]:
+    if export.render is None:
+        return
+    for file in export.render(source):
+        if not export.owns(Path(file.path)):
+            raise ValueError(f"the export {export.name!r} has no file {file.path!r}")
+        yield file.path, _write_file(source.folder.root / file.path, file.pieces)
+
+
+def _write_file(path: Path, pieces: Iterable[bytes]) -> RecordedFile:
+    """Write a file whole, unless it holds these bytes already."""
+    digest = hashlib.sha256()
+
+    def hashed() -> Iterator[bytes]:
+        for piece in pieces:
+            digest.update(piece)
+            yield piece
+
+    make_folder(path.parent)
+    staged = write_temporary(path, hashed())
+    file = RecordedFile(digest.hexdigest(), staged.size_bytes)
+    if _has_size(path, file) and file_sha256(path) == file.sha256:
+        discard([staged])
+    else:
+        commit([staged])
+    return file
+
+
+def _delete_unwanted(
+    folder: DatasetFolder, old: Mapping[str, RecordedExport], new: Mapping[str, RecordedExport]
+) -> None:
+    """Delete what an earlier publishing wrote and this one does not.
+
+    Only files that are still as they were recorded: what somebody changed is theirs.
+    """
+    kept = {path for export in new.values() for path in export.files}
+    for export in old.values():
+        for name, file in export.files.items():
+            path = folder.root / name
+            if name in kept or path.parent.is_symlink() or not _has_size(path, file):
+                continue
+            with disk_errors(path):
+                if file_sha256(path) == file.sha256:
+                    path.unlink(missing_ok=True)
+            if path.parent != folder.root:
+                with suppress(OSError):  # Something else is still in it.
+                    path.parent.rmdir()
+
+
+def _has_size(path: Path, file: RecordedFile) -> bool:
+    return is_file(path) and path.stat().st_size == file.bytes
