@@ -69,6 +69,10 @@ class HubUnavailable(HugflowError):
     exit_code = 7
 
 
+class HubUnreachable(HubUnavailable):
+    """Nobody answers at the Hub's address, or nobody was asked because we are offline."""
+
+
 class ShardCorrupt(HugflowError):
     """A fetched file is not, byte for byte, what the Hub says it is."""
 
@@ -109,3 +113,33 @@ class StateUnreadable(HugflowError):
 
 class SettingInvalid(UsageWrong):
     """A setting has a value that it cannot have."""
+
+
+class FlowModuleConflict(HugflowError):
+    """Two revisions of one flow module are wanted, or local changes are in the way of one."""
+
+
+class FlowModuleNotFound(RequestInvalid):
+    """The Hub has no such module repository, or the repository has no such revision."""
+
+
+class FlowModuleRefused(RequestInvalid):
+    """A repository holds what no flow module may hold: a path, a size, a list of dependencies."""
+
+
+class FlowModuleIdInvalid(RequestInvalid, ValueError):
+    """The id or revision of a flow module cannot be one; no network request was sent."""
+
+
+class UntrustedFlowModule(HugflowError):
+    """A flow module may not be run: not on the allow list, or not what its commit holds."""
+
+    exit_code = 5
+
+
+class FlowError(HugflowError):
+    """A flow raised an error, or gave back what no flow may give."""
+
+
+class FlowConfigInvalid(RequestInvalid, ValueError):
+    """A flow is configured with what it does not take."""

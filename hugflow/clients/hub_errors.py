@@ -34,6 +34,7 @@ from hugflow.clients.session import (
 from hugflow.errors import (
     FileMissing,
     HubUnavailable,
+    HubUnreachable,
     HugflowError,
     NotAuthorised,
     RequestInvalid,
@@ -146,7 +147,7 @@ def to_hugflow_error(error: Exception, what: str) -> HugflowError:
         case HfHubHTTPError():
             return _refused(error, what)
         case _:
-            return HubUnavailable(
+            return HubUnreachable(
                 f"{what}: the Hub cannot be reached",
                 why=f"{type(error).__name__}: {one_line(str(error))}",
                 mend="check the network and HF_ENDPOINT, then run the same command again: "
@@ -154,9 +155,9 @@ def to_hugflow_error(error: Exception, what: str) -> HugflowError:
             )
 
 
-def offline(what: str) -> HubUnavailable:
+def offline(what: str) -> HubUnreachable:
     """Nobody was asked, because somebody said not to."""
-    return HubUnavailable(
+    return HubUnreachable(
         f"{what}: the Hub was not asked",
         why="HF_HUB_OFFLINE is set (or HF_DATASETS_OFFLINE, for `datasets`)",
         mend="unset HF_HUB_OFFLINE and run the same command again",

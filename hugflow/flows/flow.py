@@ -1,0 +1,149 @@
+"""Flows: steps that take a mapping and give one.
+
+class Reverse(AtomicFlow):
+    defaults = {"key": "number"}
+
+    def run(self, data):
+        key = self.config["key"]
+        return {key: int(str(data[key])[::-1])}
+
+Reverse().run({"number": 1234}) == {"number": 4321}
+"""
+
+import queue
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from importlib import import_module
+from typing import Any, ClassVar
+
+from hugflow.errors import FlowConfigInvalid, FlowError
+from hugflow.flows.config import Config, read_defaults, set_on_top
+from hugflow.flows.messages import Data, FlowFuture, FlowMessage, package
+
+# Of a subflow: which class, and where it is served; the rest of its part is its configuration.
+SERVED_KEYS = ("flow_class_name", "flow_endpoint", "user_id", "singleton")
+
+
+class Flow:
+    """A step with a configuration, which runs on one mapping at a time, or on a batch.
+
+    `defaults` and a file `<Class>.yaml` say what may be configured. `state` is what the flow keeps
+    from one message to the next; a served flow's is stored, so it holds JSON alone.
+    """
+
+    defaults: ClassVar[Mapping[str, Any]] = {"name": "", "description": ""}
+
+    def __init__(self, **config: Any) -> None:
+        """Take values on top of the defaults. Raises FlowConfigInvalid, a ValueError."""
+        name = type(self).__name__
+        self.config: Config = set_on_top(self.default_config(), config, name)
+        self.name: str = self.config["name"] or name
+        self.state: dict[str, Any] = {}
+        self._inbox: queue.SimpleQueue[tuple[FlowMessage, Future[FlowMessage]]] | None = None
+        self._opening = threading.Lock()
+
+    @classmethod
+    def default_config(cls) -> Config:
+        """What an instance is configured with when nothing is set."""
+        return read_defaults(cls, Flow)
+
+    def run(self, data: Data) -> Data | None:
+        """Give the result for one mapping; None leaves the row out of what follows."""
+        raise NotImplementedError(f"{type(self).__name__} has no run")
+
+    def run_batch(self, batch: Sequence[Data]) -> list[Data | None]:
+        """Give a result for each mapping, in their order; override it where that is faster."""
+        return [self.run(data) for data in batch]
+
+    def package_input_message(
+        self, data: Mapping[str, Any], private_keys: Sequence[str] = ()
+    ) -> FlowMessage:
+        """A message to this flow, with a copy of the data. Raises TypeError for what is no JSON."""
+        return package(data, dst_flow=self.name, private_keys=private_keys)
+
+    def get_reply_future(self, message: FlowMessage) -> FlowFuture:
+        """Hand in a message; the reply comes in its turn, one message at a time."""
+        reply: Future[FlowMessage] = Future()
+        with self._opening:
+            if self._inbox is None:
+                self._inbox = queue.SimpleQueue()
+                # A daemon, because a flow that never returns must not keep a program from ending.
+                threading.Thread(target=self._answer, args=(self._inbox,), daemon=True).start()
+        self._inbox.put((message, reply))
+        return FlowFuture(message.message_id, reply)
+
+    def _answer(self, inbox: "queue.SimpleQueue[tuple[FlowMessage, Future[FlowMessage]]]") -> None:
+        while True:
+            message, reply = inbox.get()
+            try:
+                data = self.run(message.data) or {}
+                answer = package(data, src_flow=self.name, dst_flow=message.src_flow)
+            except Exception as error:  # noqa: BLE001  # it is the caller's, who waits for a reply
+                reply.set_exception(to_flow_error(self.name, error))
+            else:
+                reply.set_result(answer)
+
+
+class AtomicFlow(Flow):
+    """A flow that does its work by itself."""
+
+
+class CompositeFlow(Flow):
+    """A flow that is made of others, its `subflows`.
+
+    `subflows_config` has for each its `flow_class_name`, a dotted path, and any values of its own
+    configuration beside it.
+    """
+
+    defaults: ClassVar[Mapping[str, Any]] = {"subflows_config": {}}
+
+    def __init__(self, **config: Any) -> None:
+        """Make the subflows, too."""
+        super().__init__(**config)
+        self.subflows: dict[str, Flow] = {
+            name: _make_subflow(f"{self.name}.{name}", settings)
+            for name, settings in self.config["subflows_config"].items()
+        }
+
+
+def find_flow_class(dotted: str, what: str) -> type[Flow]:
+    """The class of a dotted path; its module is imported. Raises FlowConfigInvalid for no flow."""
+    module, _, name = dotted.rpartition(".")
+    try:
+        found = getattr(import_module(module), name, None) if module else None
+    except ImportError as error:
+        raise FlowConfigInvalid(
+            f"{what}: {dotted} cannot be imported",
+            why=str(error),
+            mend="check the name; sync its module",
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, Flow)):
+        raise FlowConfigInvalid(
+            f"{what}: {dotted} is no flow",
+            why="it is not the dotted path of a class that grows from hugflow.flows.Flow",
+            mend="check the name: package.module.Class",
+        )
+    return found
+
+
+def to_flow_error(name: str, error: BaseException) -> FlowError:
+    """What a caller is told of an error that a flow raised."""
+    return FlowError(
+        f"the flow {name} failed: {type(error).__name__}: {error}",
+        why="its code raised this",
+        mend="look at the data it was given, or tell the module's owner",
+    )
+
+
+def _make_subflow(what: str, settings: object) -> Flow:
+    if not isinstance(settings, Mapping) or not isinstance(settings.get("flow_class_name"), str):
+        raise FlowConfigInvalid(
+            f"{what}: a subflow needs its flow_class_name",
+            why="it says which class the subflow is of",
+            mend="add flow_class_name: package.Class to its part of subflows_config",
+        )
+    flow_class = find_flow_class(settings["flow_class_name"], what)
+    own = {key: value for key, value in settings.items() if key not in SERVED_KEYS}
+    made: Flow = flow_class(**own)
+    return made

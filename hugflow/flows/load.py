@@ -1,0 +1,54 @@
+"""Loading the class of a flow: the only place, apart from a person's own import, that runs its code."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from hugflow.errors import FlowModuleNotFound
+from hugflow.flows.alias import install, make_importable
+from hugflow.flows.flow import Flow, find_flow_class
+from hugflow.flows.flow_verse import refuse_fetching
+from hugflow.flows.names import PACKAGE, ModuleId
+from hugflow.flows.places import FlowPlaces
+from hugflow.flows.records import Synced, read_lock
+from hugflow.flows.trust import Trust, check_trust
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedFlow:
+    """A flow's class, with the modules whose code it consists of; none for a project's own code."""
+
+    flow_class: type[Flow]
+    closure: dict[ModuleId, Synced]
+
+
+def load_flow(dotted: str, places: FlowPlaces, trust: Trust, cache: Path) -> LoadedFlow:
+    """Import the class `package.module.Class`, which for synced modules must be trusted.
+
+    cache: a folder of the caller's own for compiled files; those that lie beside the sources are not
+    covered by any digest, and are not used. From here on this process fetches no modules.
+
+    Raises UntrustedFlowModule before a line of a synced module has run, FlowModuleNotFound for one
+    that is not synced, and FlowConfigInvalid for what is no flow.
+    """
+    sys.pycache_prefix = str(cache)
+    refuse_fetching()
+    closure: dict[ModuleId, Synced] = {}
+    if dotted.startswith(f"{PACKAGE}."):
+        closure = check_trust(places, [find_module(dotted, places)], trust)
+        install()
+    make_importable(places.root, ())
+    return LoadedFlow(find_flow_class(dotted, dotted), closure)
+
+
+def find_module(dotted: str, places: FlowPlaces) -> ModuleId:
+    """The module that a dotted path below `flow_modules` belongs to."""
+    package = ".".join(dotted.split(".")[:3])
+    for module in read_lock(places.lock_file):
+        if module.package == package:
+            return module
+    raise FlowModuleNotFound(
+        f"{package} is not synced",
+        why=f"{places.lock_file} does not name it",
+        mend="run `hugflow flows sync USER/REPO`",
+    )

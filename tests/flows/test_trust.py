@@ -1,0 +1,207 @@
+"""No code of a module runs before somebody has allowed it, and none that was changed since."""
+
+import importlib
+import os
+import py_compile
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hugflow.errors import FlowModuleNotFound, UntrustedFlowModule
+from hugflow.flows.load import load_flow
+from hugflow.flows.names import parse_module_id
+from hugflow.flows.places import FlowPlaces
+from hugflow.flows.trust import Trust, check_trust, digest_closure, parse_allowed, refuse_replaced
+from hugflow.testing.hub import LoopbackHub
+from tests.flows.conftest import Sync
+from tests.flows.hub import ATOMIC, CHAT, asking, publish, publish_atomic, publish_chat
+
+WRITER = "acme/Writer"
+LOAD = """
+import sys
+from pathlib import Path
+from hugflow.flows.load import load_flow
+from hugflow.flows.places import FlowPlaces
+from hugflow.flows.trust import Trust, parse_allowed
+allowed = tuple(parse_allowed(each) for each in sys.argv[2:])
+loaded = load_flow(sys.argv[1], FlowPlaces(Path.cwd()), Trust(allowed), Path("cache").resolve())
+print(loaded.flow_class().run({"question": "Ada"})["answer"])
+"""
+
+
+def trusting(*entries: str) -> Trust:
+    return Trust(tuple(parse_allowed(entry) for entry in entries))
+
+
+def load(root: Path, dotted: str, *allowed: str) -> "subprocess.CompletedProcess[str]":
+    """Load and run a flow in a process of its own."""
+    command = [sys.executable, "-c", LOAD, dotted, *allowed]
+    return subprocess.run(
+        command, cwd=root, capture_output=True, text=True, check=False, env=dict(os.environ)
+    )
+
+
+def test_syncing_runs_nothing_and_running_what_is_not_allowed_is_refused_by_name(
+    module_hub: LoopbackHub, root: Path, sync: Sync
+):
+    marker = root / "ran"
+    code = f"open({str(marker)!r}, 'w')\nfrom hugflow.flows import Flow\nclass W(Flow): pass\n"
+    commit = publish(module_hub, WRITER, {"__init__.py": code, "setup.py": code})
+    sync(WRITER)
+    sync(WRITER)
+    refused = load(root, "flow_modules.acme.Writer.W")
+    assert "UntrustedFlowModule: acme/Writer is not on the allow list" in refused.stderr
+    assert f"acme/Writer@{commit}" in refused.stderr
+    assert not marker.exists()
+    load(root, "flow_modules.acme.Writer.W", WRITER)
+    assert marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("entries", "is_allowed"),
+    [
+        (["{chat}", "{atomic}"], True),
+        (["saibo/*", "martinjosifoski/*"], True),
+        ([CHAT, ATOMIC], True),
+        (["{chat}"], False),
+        (["{atomic}"], False),
+        (["{chat}", f"{ATOMIC}@{'0' * 40}"], False),
+        (["saib/*", "{atomic}"], False),
+        (["SAIBO/*", "{atomic}"], False),
+    ],
+)
+def test_a_module_and_all_that_it_asks_for_must_be_allowed(
+    module_hub: LoopbackHub, root: Path, sync: Sync, entries: list[str], is_allowed: bool
+):
+    atomic = publish_atomic(module_hub)
+    chat = publish_chat(module_hub, atomic)
+    sync(CHAT)
+    commits = {"chat": f"{CHAT}@{chat}", "atomic": f"{ATOMIC}@{atomic}"}
+    trust = trusting(*(entry.format(**commits) for entry in entries))
+    modules = [parse_module_id(CHAT)]
+    if is_allowed:
+        closure = check_trust(FlowPlaces(root), modules, trust)
+        assert {str(module) for module in closure} == {CHAT, ATOMIC}
+    else:
+        with pytest.raises(UntrustedFlowModule):
+            check_trust(FlowPlaces(root), modules, trust)
+
+
+def test_a_trusted_flow_runs_in_a_process_of_its_own(
+    module_hub: LoopbackHub, root: Path, sync: Sync
+):
+    publish_chat(module_hub, publish_atomic(module_hub))
+    sync(CHAT)
+    done = load(root, "flow_modules.saibo.ChatFlows.ChatGPT4", CHAT, ATOMIC)
+    assert done.stdout == "Good day, Ada\n", done.stderr
+
+
+def test_a_dependency_that_was_changed_by_a_byte_is_refused(
+    module_hub: LoopbackHub, root: Path, sync: Sync
+):
+    publish_chat(module_hub, publish_atomic(module_hub))
+    sync(CHAT)
+    path = root / "flow_modules" / ATOMIC / "ChatAtomicFlow.yaml"
+    path.write_text("greeting: Hallo\n")
+    with pytest.raises(UntrustedFlowModule, match="ChatAtomicFlow, which saibo/ChatFlows asks for"):
+        check_trust(FlowPlaces(root), [parse_module_id(CHAT)], trusting(CHAT, ATOMIC))
+
+
+def test_compiled_files_that_somebody_planted_are_not_run(
+    module_hub: LoopbackHub, root: Path, sync: Sync, tmp_path: Path
+):
+    publish_atomic(module_hub)
+    [folder] = sync(ATOMIC)
+    source = folder / "ChatAtomicFlow.py"
+    text = source.read_text()
+    # Python takes a cache for the source's by its time and size.
+    times = source.stat()
+    for content in (text.replace("question", "greeting"), text):
+        source.write_text(content)
+        os.utime(source, ns=(times.st_atime_ns, times.st_mtime_ns))
+        if content != text:
+            py_compile.compile(str(source))
+    assert list((folder / "__pycache__").iterdir())
+    done = load(root, "flow_modules.martinjosifoski.ChatAtomicFlow.ChatAtomicFlow", ATOMIC)
+    assert done.stdout == "Hello Ada\n", done.stderr
+
+
+def test_a_local_folder_is_run_only_where_local_folders_are_allowed(
+    root: Path, sync: Sync, tmp_path: Path
+):
+    (tmp_path / "mine").mkdir()
+    sync(f"acme/Mine:{tmp_path / 'mine'}")
+    modules = [parse_module_id("acme/Mine")]
+    with pytest.raises(UntrustedFlowModule, match="acme/Mine is a local folder"):
+        check_trust(FlowPlaces(root), modules, trusting("acme/Mine"))
+    assert check_trust(FlowPlaces(root), modules, Trust(allow_local=True))
+
+
+def test_what_is_not_synced_is_not_run(root: Path):
+    with pytest.raises(UntrustedFlowModule, match="not synced"):
+        check_trust(FlowPlaces(root), [parse_module_id(CHAT)], trusting(CHAT))
+    with pytest.raises(FlowModuleNotFound, match=r"flow_modules\.saibo\.ChatFlows"):
+        load_flow("flow_modules.saibo.ChatFlows.C", FlowPlaces(root), Trust(), root / "cache")
+
+
+def test_a_module_that_was_synced_to_another_commit_is_not_mixed_with_what_was_loaded(
+    module_hub: LoopbackHub, root: Path, sync: Sync
+):
+    publish_atomic(module_hub)
+    sync(ATOMIC)
+    places, modules = FlowPlaces(root), [parse_module_id(ATOMIC)]
+    loaded = check_trust(places, modules, trusting(ATOMIC))
+    refuse_replaced(places, list(loaded.values()))
+    publish(module_hub, ATOMIC, {"README.md": "second\n"})
+    sync(ATOMIC)
+    with pytest.raises(UntrustedFlowModule, match="synced again"):
+        refuse_replaced(places, list(loaded.values()))
+    assert digest_closure(check_trust(places, modules, trusting(ATOMIC))) != digest_closure(loaded)
+
+
+def test_a_flow_that_runs_fetches_no_module(module_hub: LoopbackHub, root: Path, sync: Sync):
+    publish(module_hub, "acme/Late", {"__init__.py": "x = 1\n"})
+    code = (
+        "from flows import flow_verse\n"
+        "flow_verse.sync_dependencies([{'url': 'acme/Late'}])\n"
+        "from hugflow.flows import Flow\n"
+        "class F(Flow): pass\n"
+    )
+    publish(module_hub, "acme/Early", {"__init__.py": code})
+    sync("acme/Early")
+    module_hub.clear_requests()
+    done = load(root, "flow_modules.acme.Early.F", "acme/*")
+    assert "flow_modules.acme.Early needs acme/Late:main, which is not synced" in done.stderr
+    assert module_hub.requests == ()
+
+
+def test_importing_a_module_by_hand_fetches_what_it_asks_for(
+    module_hub: LoopbackHub, root: Path, sync: Sync, monkeypatch: pytest.MonkeyPatch
+):
+    publish(module_hub, "acme/Late", {"__init__.py": "x = 1\n"})
+    endpoint = module_hub.endpoint
+    call = f"flow_verse.sync_dependencies([{{'url': 'acme/Late'}}], endpoint={endpoint!r})"
+    code = f"from flows import flow_verse\n{call}\nfrom flow_modules.acme.Late import x\n"
+    publish(module_hub, "acme/Early", {"__init__.py": code})
+    sync("acme/Early")
+    assert importlib.import_module("flow_modules.acme.Early").x == 1
+    assert "acme/Late\tmain" in (root / "flow_modules" / "flow.mod").read_text()
+
+
+@pytest.mark.parametrize(
+    "entry", ["a/b@main", "a/b@1234567", "*", "*/*", "a", "a/*@x", 3, None, ""]
+)
+def test_an_entry_that_allows_too_much_or_nothing_is_refused(entry: object):
+    with pytest.raises(ValueError, match=r"allows no commit|flow module"):
+        parse_allowed(entry)
+
+
+def test_a_module_that_asks_for_itself_in_a_circle_is_checked_once(
+    module_hub: LoopbackHub, root: Path, sync: Sync
+):
+    publish(module_hub, "acme/A", {"a.py": asking("acme/B")})
+    publish(module_hub, "acme/B", {"b.py": asking("acme/A")})
+    assert len(sync("acme/A")) == 2
+    assert len(check_trust(FlowPlaces(root), [parse_module_id("acme/A")], trusting("acme/*"))) == 2
