@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hugflow.testing.hub import LoopbackHub
-from hugflow.testing.samples import publish_subsets
+from hugflow.testing.samples import publish_tables, speech_table
 from tests.projects import make_project
 
 ROOT = Path(__file__).parent.parent
@@ -27,7 +27,8 @@ def bash_blocks() -> list[str]:
 
 @pytest.mark.slow
 def test_the_commands_run_in_order_in_a_new_project(hub: LoopbackHub, tmp_path: Path):
-    publish_subsets(hub, "mozilla-foundation/common_voice_11_0")
+    rows = {"clean": {"validation": speech_table(73)}}
+    publish_tables(hub, "hf-internal-testing/librispeech_asr_dummy", rows)
     project = make_project(hub, tmp_path / "project")
     script = "\n".join(block for block in bash_blocks())
     for line in ELSEWHERE:
@@ -43,10 +44,17 @@ def test_the_commands_run_in_order_in_a_new_project(hub: LoopbackHub, tmp_path: 
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    name = "mozilla-foundation__common_voice_11_0__subset_ms__split_train__rev_main"
-    assert f"{name}  completed" in done.stdout
+    name = "hf-internal-testing__librispeech_asr_dummy__subset_clean__split_validation__rev_main"
+    assert re.search(rf"^{re.escape(name)}  completed +73/73 ", done.stdout, re.MULTILINE)
     assert (project.root / "processed" / name / "manifest.json").is_file()
     assert name in README
+
+
+def test_the_quick_start_names_a_dataset_that_is_on_the_hub_and_says_how_large_it_is():
+    assert 'hf_id: "hf-internal-testing/librispeech_asr_dummy"' in README
+    assert "73 rows, about 9 MB" in README
+    # It left the Hub in 2025.
+    assert "common_voice" not in README
 
 
 def test_every_page_it_links_to_is_there():
