@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import httpx2
@@ -423,7 +424,8 @@ def _check_endpoint(endpoint: str) -> None:
 
 def _to_repository(repo: RepoId, commit: str, info: DatasetInfo | ModelInfo) -> Repository:
     licence = info.card_data.get("license") if info.card_data is not None else None
-    paths = {sibling.rfilename for sibling in info.siblings or ()} - {".gitattributes"}
+    every = tuple(sibling.rfilename for sibling in info.siblings or ())
+    paths = {*every} - {".gitattributes"}
     script = f"{repo.id.partition('/')[2]}.py"
     return Repository(
         repo=repo,
@@ -433,7 +435,17 @@ def _to_repository(repo: RepoId, commit: str, info: DatasetInfo | ModelInfo) -> 
         script=script if repo.kind == "dataset" and script in paths else None,
         new_id=_plain_word(info.id) if info.id != repo.id else None,
         is_conversion=bool(paths) and all(map(parse_converted_path, paths)),
+        paths=every,
+        card=_card(info),
     )
+
+
+def _card(info: DatasetInfo | ModelInfo) -> dict[str, Any]:
+    """The YAML of the card, as it stands."""
+    if info.card_data is None:
+        return {}
+    card: dict[str, Any] = info.card_data.to_dict()  # type: ignore[no-untyped-call]  # the Hub's library leaves it untyped
+    return card
 
 
 def _plain_word(value: object) -> str | None:

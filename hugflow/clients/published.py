@@ -22,13 +22,28 @@ MEND_NO_PARQUET = "choose a revision that holds parquet files, such as refs/conv
 class NotParquet(RequestInvalid):
     """The split is published in another form.
 
-    subset: the name `datasets` gives to the subset asked for; None where it gives none.
+    subset: the name `datasets` gives to the subset asked for; None where it gives none. reader,
+    example: what `datasets` reads its files as, and one of them.
     """
 
-    def __init__(self, what: str, *, why: str, subset: str | None) -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        why: str,
+        subset: str | None,
+        reader: str | None = None,
+        example: str | None = None,
+    ) -> None:
         """Say what the files are instead."""
         super().__init__(what, why=why, mend=MEND_NO_PARQUET)
         self.subset = subset
+        self.reader = reader
+        self.example = example
+
+
+class CardUnreadable(RequestInvalid):
+    """`datasets` makes nothing of the card."""
 
 
 def fetch_split_files(
@@ -42,9 +57,12 @@ def fetch_split_files(
     what = f"{hf_id}@{commit}"
     resolved = _resolve(hub, hf_id, commit, subset)
     splits = resolved.files
-    if split not in splits:
-        raise no_such_split(what, split, list(splits), subset)
     prefix = f"hf://datasets/{hf_id}@{commit}/"
+    if split not in splits:
+        every = [url for urls in splits.values() for url in urls]
+        if every and not any(url.endswith(".parquet") for url in every):
+            raise _not_parquet(what, split, resolved, every[0].removeprefix(prefix))
+        raise no_such_split(what, split, list(splits), subset)
     foreign = [url for url in splits[split] if not url.startswith(prefix)]
     if foreign:
         raise RequestInvalid(
@@ -55,12 +73,18 @@ def fetch_split_files(
     paths = tuple(url.removeprefix(prefix) for url in splits[split])
     other = [path for path in paths if not path.endswith(".parquet")]
     if other or not paths:
-        raise NotParquet(
-            f"{what}: the split {split!r} is not published as parquet",
-            why=f"it consists of files like {other[0]!r}" if other else "it has no files",
-            subset=resolved.subset,
-        )
+        raise _not_parquet(what, split, resolved, other[0] if other else None)
     return paths
+
+
+def _not_parquet(what: str, split: str, resolved: "_Resolved", example: str | None) -> NotParquet:
+    return NotParquet(
+        f"{what}: the split {split!r} is not published as parquet",
+        why=f"it consists of files like {example!r}" if example else "it has no files",
+        subset=resolved.subset,
+        reader=resolved.reader,
+        example=example,
+    )
 
 
 def no_such_split(what: str, split: str, splits: list[str], subset: str | None) -> RequestInvalid:
@@ -95,9 +119,10 @@ def no_such_subset(what: str, subset: str | None, subsets: list[str]) -> Request
 
 @dataclass(frozen=True, slots=True)
 class _Resolved:
-    """A subset by its name, and its file addresses by split."""
+    """A subset by its name, what reads it, and its file addresses by split."""
 
     subset: str
+    reader: str
     files: dict[str, list[str]]
 
 
@@ -137,14 +162,15 @@ def _resolve(hub: Hub, hf_id: str, commit: str, subset: str | None) -> _Resolved
             if subsets and not is_named:
                 raise no_such_subset(what, subset, subsets) from error
             # The card is a stranger's, and there is no telling what `datasets` makes of it.
-            raise RequestInvalid(
+            raise CardUnreadable(
                 f"{what}: {_subset_words(subset)} cannot be resolved",
                 why=one_line(str(error)),
                 mend="set subset to one that the dataset's page lists, or choose another revision",
             ) from error
     files: dict[Any, Any] = builder.config.data_files or {}
     by_split = {str(split): [str(url) for url in urls] for split, urls in files.items()}
-    return _Resolved(str(builder.config.name), by_split)
+    reader = type(builder).__module__.rpartition(".")[2]
+    return _Resolved(str(builder.config.name), reader, by_split)
 
 
 def _list_subsets(hub: Hub, hf_id: str, commit: str, cache: str) -> list[str]:

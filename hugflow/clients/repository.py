@@ -7,11 +7,19 @@ large dataset, as `<subset>/partial-<split>/...`. https://huggingface.co/docs/da
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal, Self
+from pathlib import PurePosixPath
+from typing import Any, Literal, Self
 
 CONVERTED_REF = "refs/convert/parquet"
+
+# Names without their endings.
+_ABOUT = frozenset(
+    {"readme", "license", "licence", "notice", "citation", "changelog"}
+    | {".gitattributes", ".gitignore", ".huggingface"}
+)
 
 # No split's name holds a hyphen, so neither prefix nor suffix can be part of one.
 _CONVERTED = re.compile(
@@ -57,7 +65,8 @@ class Repository:
 
     licence: the card's word for it, or None. script: the loading script it has, which nothing
     here runs. new_id: what the Hub calls it by now, where it was renamed. is_conversion: it holds
-    what the Hub's converter leaves, and nothing else.
+    what the Hub's converter leaves, and nothing else. paths: of all files. card: the YAML of its
+    README, as it stands.
     """
 
     repo: RepoId
@@ -67,6 +76,13 @@ class Repository:
     script: str | None = None
     new_id: str | None = None
     is_conversion: bool = False
+    paths: tuple[str, ...] = ()
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no file beside those that speak about the data."""
+        return all(PurePosixPath(path).stem.casefold() in _ABOUT for path in self.paths)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,11 @@ def is_audio_type(type_: pa.DataType, *, may_be_path: bool = False) -> bool:
     return is_binary(type_)
 
 
+def is_list_of_samples(type_: pa.DataType) -> bool:
+    """Whether values are bare samples: no rate is beside them, so nothing says how they sound."""
+    return _is_samples(type_)
+
+
 def has_audio_feature(schema: pa.Schema, column: str) -> bool:
     """Whether the publisher declared `column` as Audio, or its type can be nothing else."""
     type_ = schema.field(column).type

@@ -14,7 +14,13 @@ from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.nearest import nearest_name
 from hugflow.redact import in_a_line
 from hugflow.requests.model import AddRequest
-from hugflow.shards.features import has_audio_feature, index_features, is_audio_type
+from hugflow.shards.card import audio_columns
+from hugflow.shards.features import (
+    has_audio_feature,
+    index_features,
+    is_audio_type,
+    is_list_of_samples,
+)
 from hugflow.shards.footers import Footer, common_schema, read_filenames, read_footer
 from hugflow.shards.plan import Plan, PlanRequest, plan_shards
 from hugflow.shards.source import fetch_source
@@ -193,17 +199,26 @@ def _choose_audio_column(
 ) -> str | None:
     """The audio column; None for a text-only dataset."""
     column = request.audio_column
-    with_audio = [name for name in schema.names if has_audio_feature(schema, name)]
+    by_card = audio_columns(repository.card, request.subset)
+    with_audio = [
+        name
+        for name in schema.names
+        if has_audio_feature(schema, name)
+        or (name in by_card and is_audio_type(schema.field(name).type, may_be_path=True))
+    ]
     if column in schema.names:
         # Any text could be a path: somebody must have said that this is one.
         is_said = asked.audio_column or column in with_audio
         type_ = schema.field(column).type
         if is_audio_type(type_, may_be_path=is_said):
             return column
+        if is_list_of_samples(type_) and not with_audio:
+            raise _no_rate(repository, column, type_)
         raise _invalid(
             repository,
             f"the column {column!r} holds no audio",
-            why=f"its type is {type_}; audio is bytes, samples, or a struct of bytes and path",
+            why=f"its type is {type_}; audio is bytes, or a struct of bytes and path, or of samples "
+            "(array) and their rate (sampling_rate)",
             mend=_mend_audio_column(schema, column, with_audio),
         )
     if asked.audio_column or with_audio:
@@ -214,6 +229,17 @@ def _choose_audio_column(
             mend=f"set audio_column: {_nearest(column, with_audio or schema.names)!r}",
         )
     return None
+
+
+def _no_rate(repository: Repository, column: str, type_: pa.DataType) -> RequestInvalid:
+    return _invalid(
+        repository,
+        f"the column {column!r} holds samples without their rate",
+        why=f"its type is {type_}, a list of numbers; a number in another column is not taken for "
+        "the rate",
+        mend="ask the dataset's owner to publish the column as a struct of `array` and "
+        "`sampling_rate`, which is what `datasets` writes for a column of type Audio",
+    )
 
 
 def _mend_audio_column(schema: pa.Schema, refused: str, with_audio: Sequence[str]) -> str:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from hugflow.clients.converted import fetch_converted_files
 from hugflow.clients.hub import Hub
-from hugflow.clients.published import NotParquet, fetch_split_files
+from hugflow.clients.published import CardUnreadable, NotParquet, fetch_split_files
 from hugflow.clients.repository import CONVERTED_REF, Conversion, PublishedFile, Repository
+from hugflow.errors import RequestInvalid
 from hugflow.shards.conversion import (
     describe_conversion,
     find_conversion,
@@ -14,6 +15,7 @@ from hugflow.shards.conversion import (
     warn_of_lag,
 )
 from hugflow.shards.plan import PlanRequest
+from hugflow.shards.unreadable_source import explain, refuse_empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +47,19 @@ def fetch_source(
         files = fetch_converted_files(hub, hf_id, commit, request.subset, request.split)
         conversion = describe_conversion(hub, repository.repo, commit)
         return Source(commit, files, warn_of_lag(conversion), conversion)
+    refuse_empty(hub, repository)
     try:
         if repository.script is not None:
             raise _only_by_script(repository, repository.script)
         paths = fetch_split_files(hub, hf_id, commit, request.subset, request.split)
+    except CardUnreadable as error:
+        raise explain(hub, repository, request, error) from error
     except NotParquet as error:
-        if files_commit not in (None, commit):
-            conversion = read_conversion(hub, repository.repo, commit, str(files_commit))
-        else:
-            conversion = find_conversion(hub, repository, error)
-        return _fetch_conversion(hub, request, conversion, error.subset)
+        try:
+            return _fetch_conversion(hub, repository, request, error, files_commit)
+        except RequestInvalid as refused:
+            explained = explain(hub, repository, request, error)
+            raise (refused if explained is error else explained) from error
     return Source(commit, hub.fetch_files(repository.repo, commit, paths))
 
 
@@ -74,11 +79,21 @@ def _only_by_script(repository: Repository, script: str) -> NotParquet:
 
 
 def _fetch_conversion(
-    hub: Hub, request: PlanRequest, conversion: Conversion, default: str | None
+    hub: Hub,
+    repository: Repository,
+    request: PlanRequest,
+    error: NotParquet,
+    files_commit: str | None,
 ) -> Source:
+    """The conversion that was settled for, else the one of now."""
+    if files_commit not in (None, repository.commit):
+        settled = str(files_commit)
+        conversion = read_conversion(hub, repository.repo, repository.commit, settled)
+    else:
+        conversion = find_conversion(hub, repository, error)
     commit = conversion.commit
     files = fetch_converted_files(
-        hub, request.hf_id, commit, request.subset, request.split, default=default
+        hub, request.hf_id, commit, request.subset, request.split, default=error.subset
     )
     warning = (
         "the dataset is not published as parquet, so its files are the Hub's own conversion "

@@ -1,0 +1,86 @@
+"""What the card of a repository says of its files and columns; anybody may have written it.
+
+configs:
+- config_name: default
+data_files:
+- {split: train, path: "data/train-*"}
+dataset_info:
+features:
+- {name: audio, dtype: audio}
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_SPLIT = re.compile(r"\w+(\.\w+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class CardSplit:
+    """A split that a card names, and the patterns of its files."""
+
+    config: str
+    name: str
+    patterns: tuple[str, ...]
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether `datasets` takes such a name: letters, digits, underscores and single dots."""
+        return _SPLIT.fullmatch(self.name) is not None
+
+
+def list_splits(card: Mapping[str, Any], subset: str | None) -> list[CardSplit]:
+    """The splits whose files the card names, those of `subset` first; none where it names none.
+
+    What does not have the shape of a list of configs is passed over.
+    """
+    found = [split for config in _dicts(card.get("configs")) for split in _splits_of(config)]
+    return sorted(found, key=lambda split: split.config != (subset or "default"))
+
+
+def audio_columns(card: Mapping[str, Any], subset: str | None) -> frozenset[str]:
+    """The columns that the card declares as audio, in the features of `subset`."""
+    infos = list(_dicts(card.get("dataset_info")))
+    named = [info for info in infos if info.get("config_name", "default") == (subset or "default")]
+    chosen = named or (infos if len(infos) == 1 and subset is None else [])
+    return frozenset(
+        feature["name"]
+        for info in chosen
+        for feature in _dicts(info.get("features"))
+        if isinstance(feature.get("name"), str) and _is_audio(feature.get("dtype"))
+    )
+
+
+def _splits_of(config: Mapping[str, Any]) -> Iterator[CardSplit]:
+    name, files = str(config.get("config_name", "default")), config.get("data_files")
+    folder = config.get("data_dir")
+    for item in _dicts(files):
+        if "split" in item and "path" in item:
+            patterns = _patterns(item["path"], folder)
+            yield CardSplit(name, str(item["split"]), patterns)
+    if isinstance(files, dict) and "split" not in files:
+        for split, paths in files.items():
+            yield CardSplit(name, str(split), _patterns(paths, folder))
+    elif isinstance(files, str) or (
+        isinstance(files, list) and files and isinstance(files[0], str)
+    ):
+        yield CardSplit(name, "train", _patterns(files, folder))
+
+
+def _patterns(paths: Any, folder: Any) -> tuple[str, ...]:
+    listed = paths if isinstance(paths, list) else [paths]
+    before = f"{folder.strip('/')}/" if isinstance(folder, str) and folder.strip("/") else ""
+    return tuple(before + path for path in listed if isinstance(path, str))
+
+
+def _is_audio(dtype: Any) -> bool:
+    return dtype == "audio" or (isinstance(dtype, dict) and list(dtype) == ["audio"])
+
+
+def _dicts(value: Any) -> Iterator[dict[str, Any]]:
+    """The mappings in a list, or the one that stands alone."""
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, dict):
+            yield item
