@@ -12,7 +12,8 @@ import pytest
 from hugflow.audio.mp3 import AudioInfo
 from hugflow.errors import ShardCorrupt
 from hugflow.exports import index
-from hugflow.exports.index import file_sha256, write_index
+from hugflow.exports.index import file_sha256
+from hugflow.exports.index_table import write_index
 from hugflow.ledger.journal import RowMade
 from hugflow.shards import read
 from hugflow.shards.features import AUDIO_TYPE
@@ -181,7 +182,7 @@ def test_arrays_of_datasets_are_the_same_bytes_whether_datasets_is_there_or_not(
 import sys
 from pathlib import Path
 import pyarrow as pa
-from hugflow.exports.index import write_index
+from hugflow.exports.index_table import write_index
 from hugflow.ledger.journal import RowMade
 from tests.shards.plans import plan_of, shard_of
 if sys.argv[1] == "with":

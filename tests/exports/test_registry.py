@@ -1,5 +1,7 @@
 """The list of exports: what belongs to which, and what is asked of all of them."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,3 +79,12 @@ def test_an_export_lies_in_the_tree_or_in_a_folder_of_its_own():
     assert RecordedExport(
         1, {"nemo.jsonl": RecordedFile("00", 1), "kaldi/text": RecordedFile("0", 2)}
     )
+
+
+def test_asking_the_list_loads_no_library_that_reads_or_writes_tables():
+    heavy = {"pyarrow", "polars", "datasets", "numpy"}
+    program = (
+        "import sys\nimport hugflow.exports.registry\n"
+        f"assert not {heavy} & sys.modules.keys(), {heavy} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
-from hugflow.exports.index import ROWS_PER_GROUP
+from hugflow.exports.index_table import ROWS_PER_GROUP
 from hugflow.stages.build.build import Build
 from hugflow.stages.sync import sync_dataset
 from hugflow.store.layout import Places

@@ -25,7 +25,7 @@ from hugflow.errors import (
     ShardUnreadable,
     StageMissing,
 )
-from hugflow.exports.index import write_index
+from hugflow.exports.index_table import write_index
 from hugflow.ledger.flight import Flight, read_flight
 from hugflow.ledger.journal import Journal, Outcome, RowFailed, RowMade
 from hugflow.ledger.markers import Marker, read_marker

@@ -1,0 +1,152 @@
+"""Writing the index: the made rows of one shard as a parquet table, without the audio bytes.
+
+`index/<shard>.parquet`: `row` int64; the dataset's columns in order, the audio column as
+struct<bytes, path> with bytes null and path `audio/<stem>.mp3`; `audio_info` struct. Types are
+those of `hugflow.shards.arrow`, the same in every shard, and the schema carries the features as
+`datasets` writes them. Row groups are cut by what the rows hold and not by how the source was cut,
+so the same rows give the same bytes.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hugflow.errors import ShardCorrupt
+from hugflow.exports.index import audio_info, file_sha256
+from hugflow.ledger.journal import RowMade
+from hugflow.redact import in_a_line
+from hugflow.shards.arrow import feature_type, index_type, row_sizes, to_type
+from hugflow.shards.features import AUDIO_INFO_TYPE, AUDIO_TYPE, index_names
+from hugflow.shards.plan import Plan, Shard
+from hugflow.shards.read import read_rows
+from hugflow.store.atomic import commit_file, disk_errors, fresh_temporary, is_file
+
+# A row group is in memory as a whole, here and in whoever reads it.
+ROWS_PER_GROUP = 10_000
+BYTES_PER_GROUP = 8 << 20
+
+
+def write_index(
+    path: Path, plan: Plan, shard: Shard, raw_file: Path, made: Mapping[int, RowMade]
+) -> str | None:
+    """Write the index of one shard from its fetched file; gives the sha256 of what stands there.
+
+    made: the rows that are on disk, by number. With none of them there is no index: an empty
+    parquet file would keep `datasets` from reading the folder. A file that already holds the
+    same bytes is left as it is.
+    """
+    if not made:
+        path.unlink(missing_ok=True)
+        return None
+    temporary = fresh_temporary(path)
+    with disk_errors(path):
+        writer: pq.ParquetWriter | None = None
+        try:
+            for group in _groups(_tables(plan, shard, raw_file, made)):
+                if writer is None:
+                    writer = pq.ParquetWriter(temporary, group.schema, compression="zstd")
+                writer.write_table(group, row_group_size=ROWS_PER_GROUP)
+        finally:
+            if writer is not None:
+                writer.close()
+        digest = file_sha256(temporary)
+        if is_file(path) and file_sha256(path) == digest:
+            temporary.unlink()
+        else:
+            commit_file(path)
+    return digest
+
+
+def _tables(
+    plan: Plan, shard: Shard, raw_file: Path, made: Mapping[int, RowMade]
+) -> Iterator[pa.Table]:
+    """The made rows as tables of the index, cut as the source is read."""
+    columns = [column for column in plan.columns if column != plan.audio_column]
+    schema: pa.Schema | None = None
+    for rows, batch in read_rows(raw_file, shard, columns=columns):
+        if schema is None:
+            schema = _index_schema(plan, batch.schema)
+        kept = [row for row in rows if row in made]
+        if not kept:
+            continue
+        if len(kept) < len(rows):
+            batch = batch.take(pa.array([row - rows.start for row in kept], pa.int64()))
+        yield _index_table(plan, shard, schema, batch, [made[row] for row in kept])
+
+
+def _index_schema(plan: Plan, published: pa.Schema) -> pa.Schema:
+    """The schema of every index of the plan; where features say nothing, by a shard's own types."""
+    types = {"row": pa.int64()}
+    for column, name in zip(plan.columns, index_names(plan.columns), strict=True):
+        if column == plan.audio_column:
+            types[name] = AUDIO_TYPE
+        else:
+            planned = feature_type(plan.features.get(name))
+            own = index_type(published.field(column).type)
+            types[name] = own if planned is None else planned
+    if plan.audio_column is not None:
+        types["audio_info"] = AUDIO_INFO_TYPE
+    features = {"info": {"features": plan.features}}
+    return pa.schema(list(types.items()), {"huggingface": json.dumps(features)})
+
+
+def _index_table(
+    plan: Plan, shard: Shard, schema: pa.Schema, batch: pa.RecordBatch, made: list[RowMade]
+) -> pa.Table:
+    arrays = [pa.array([row.row for row in made], pa.int64())]
+    for column, name in zip(plan.columns, index_names(plan.columns), strict=True):
+        if column == plan.audio_column:
+            paths = [{"bytes": None, "path": f"audio/{row.stem}.mp3"} for row in made]
+            arrays.append(pa.array(paths, AUDIO_TYPE))
+        else:
+            try:
+                arrays.append(to_type(batch.column(column), schema.field(name).type))
+            except pa.ArrowException as error:
+                raise _cannot_join(shard, column, error) from error
+    if plan.audio_column is not None:
+        arrays.append(pa.array([audio_info(row) for row in made], AUDIO_INFO_TYPE))
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Cut tables into row groups, whatever pieces they came in.
+
+    A group ends before the row that would be one too many, or bring it above BYTES_PER_GROUP.
+    """
+    pending: list[pa.Table] = []
+    rows = size = 0
+    for table in tables:
+        start = 0
+        for row, row_size in enumerate(_row_sizes(table)):
+            if rows == ROWS_PER_GROUP or (rows and size + row_size > BYTES_PER_GROUP):
+                yield _in_one_piece([*pending, table.slice(start, row - start)])
+                pending, start = [], row
+                rows = size = 0
+            rows += 1
+            size += row_size
+        pending.append(table.slice(start))
+    if rows:
+        yield _in_one_piece(pending)
+
+
+def _row_sizes(table: pa.Table) -> list[int]:
+    by_column = [row_sizes(column.combine_chunks()) for column in table.columns]
+    sizes: list[int] = np.sum(by_column, axis=0).tolist()
+    return sizes
+
+
+def _in_one_piece(pieces: list[pa.Table]) -> pa.Table:
+    """Pages are cut by pieces too: the same rows in other pieces would be other bytes."""
+    return pa.concat_tables(pieces).combine_chunks()
+
+
+def _cannot_join(shard: Shard, column: str, error: Exception) -> ShardCorrupt:
+    return ShardCorrupt(
+        f"{shard.file.path}: the column {column!r} does not fit the type that all files share",
+        why=in_a_line(str(error)),
+        mend="request a subset whose files agree, or tell the dataset's owner",
+    )
