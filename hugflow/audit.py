@@ -23,9 +23,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from hugflow.store.atomic import disk_errors, make_folder, read_file, sync_folder, write_json
+from hugflow.store.atomic import disk_errors, make_folder, sync_folder
 from hugflow.store.layout import Places
 from hugflow.store.locks import hold
+from hugflow.store.records import RecordForm
 
 What = Literal["planned", "published", "failed", "removed", "brought back", "retried", "merged"]
 
@@ -58,6 +59,19 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """Number and hash of the last line."""
+
+    seq: int
+    sha256: str
+
+
+HEAD = RecordForm(
+    Head, "the record", version=None, mend="delete the file: the next line writes it again"
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """Where the trail does not hang together: the line, from 1, and why."""
 
@@ -85,7 +99,7 @@ def record(places: Places, deed: Deed, *, at: datetime | None = None) -> Entry:
             os.fsync(file.fileno())
         if is_new:
             sync_folder(path.parent)
-        write_json(places.audit_head, {"seq": entry.seq, "sha256": entry.sha256})
+        HEAD.write(places.audit_head, Head(entry.seq, entry.sha256))
     return entry
 
 
@@ -100,7 +114,7 @@ def read_trail(places: Places) -> Iterator[Entry]:
 def find_faults(places: Places) -> Iterator[Fault]:
     """Where lines were changed, taken out, put between or torn; nothing where all hang together."""
     prev, seq = BEGINNING, 0
-    head = _read_head(places.audit_head)
+    head = HEAD.read(places.audit_head)
     met_head = head is None
     number = 0
     for number, value in _lines(places.audit):
@@ -113,9 +127,11 @@ def find_faults(places: Places) -> Iterator[Fault]:
         if entry.prev != prev or entry.seq != seq + 1:
             yield Fault(number, f"it does not follow on line {seq} of the trail")
         prev, seq = entry.sha256, entry.seq
-        met_head = met_head or (entry.seq, entry.sha256) == head
+        met_head = met_head or Head(entry.seq, entry.sha256) == head
     if not met_head and head is not None:
-        yield Fault(number + 1, f"the trail went on to line {head[0]}, which is not there any more")
+        yield Fault(
+            number + 1, f"the trail went on to line {head.seq}, which is not there any more"
+        )
 
 
 def this_user() -> str:
@@ -214,11 +230,3 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) and _from_json(value) is not None else None
-
-
-def _read_head(path: Path) -> tuple[int, str] | None:
-    try:
-        value = json.loads(read_file(path))
-        return int(value["seq"]), str(value["sha256"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None

@@ -21,17 +21,18 @@ A file here is a row. Deleting or damaging it loses nothing: it is written anew 
 Version 2.0, which had `completed_rows` only, is read too.
 """
 
-import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
 
-from hugflow.store.atomic import read_file, write_view
+from pydantic import Field
 
-VERSION = "3.0"
-READABLE_VERSIONS = ("2.0", VERSION)
+from hugflow.store.records import RecordForm, is_none
+
+VERSION: Final = "3.0"
 MOST_LISTED_ROWS = 100_000
 
 Status = Literal[
@@ -44,16 +45,6 @@ Status = Literal[
     "completed",
     "removed",
 ]
-# What a damaged file can set off, whatever is in it.
-_NOT_A_VIEW = (
-    OSError,
-    ValueError,
-    TypeError,
-    KeyError,
-    AttributeError,
-    OverflowError,
-    RecursionError,
-)
 STATUS_WORDS: tuple[Status, ...] = get_args(Status)
 
 
@@ -78,57 +69,88 @@ class Progress:
         return sum(last - first + 1 for first, last in self.ranges)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ResumeData:
+    """What a script resumes by; completed_rows: left out where there are many."""
+
+    completed_ranges: tuple[tuple[int, int], ...] | None = None
+    completed_rows: Annotated[tuple[int, ...] | None, Field(exclude_if=is_none)] = None
+    last_successful_row: int | None = None
+    expected_total_rows: int
+    version: Literal["2.0", "3.0"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    """The file as seed 004 has it; see the module."""
+
+    dataset_name: str
+    status: Status
+    downloaded_files: int = 0
+    total_files: int = 0
+    percent_complete: float = 0.0
+    resumed_from: int
+    newly_downloaded: int = 0
+    resume_data: _ResumeData
+    error: Annotated[str | None, Field(exclude_if=is_none)] = None
+
+
+PROGRESS = RecordForm(
+    _View,
+    "the progress file",
+    version=None,
+    mend="delete the file: it is written again from the ledger",
+    is_compact=True,
+)
+
+
 def write_progress(path: Path, progress: Progress) -> None:
     """Write the view whole."""
-    rows = progress.rows
-    resume: dict[str, Any] = {"completed_ranges": [list(pair) for pair in progress.ranges]}
-    if rows <= MOST_LISTED_ROWS:
-        resume["completed_rows"] = [
-            row for first, last in progress.ranges for row in range(first, last + 1)
-        ]
-    resume["last_successful_row"] = progress.ranges[-1][1] if progress.ranges else None
-    resume["expected_total_rows"] = progress.total_rows
-    resume["version"] = VERSION
-    share = rows / progress.total_rows if progress.total_rows else 1.0
-    write_view(
-        path,
-        json.dumps(
-            {
-                "dataset_name": progress.dataset,
-                "status": progress.status,
-                "downloaded_files": rows,
-                "total_files": progress.total_rows,
-                "percent_complete": math.floor(10_000 * share) / 100,
-                "resumed_from": progress.resumed_from,
-                "newly_downloaded": rows - progress.resumed_from,
-                "resume_data": resume,
-                **({"error": progress.error} if progress.error is not None else {}),
-            }
-        )
-        + "\n",
+    rows, ranges, total = progress.rows, progress.ranges, progress.total_rows
+    is_listed = rows <= MOST_LISTED_ROWS
+    resume = _ResumeData(
+        completed_ranges=ranges,
+        completed_rows=tuple(chain.from_iterable(range(a, b + 1) for a, b in ranges))
+        if is_listed
+        else None,
+        last_successful_row=ranges[-1][1] if ranges else None,
+        expected_total_rows=total,
+        version=VERSION,
     )
+    share = rows / total if total else 1.0
+    view = _View(
+        dataset_name=progress.dataset,
+        status=progress.status,
+        downloaded_files=rows,
+        total_files=total,
+        percent_complete=math.floor(10_000 * share) / 100,
+        resumed_from=progress.resumed_from,
+        newly_downloaded=rows - progress.resumed_from,
+        resume_data=resume,
+        error=progress.error,
+    )
+    PROGRESS.write_view(path, view)
 
 
 def read_progress(path: Path) -> Progress | None:
     """The view as it was last written; None where there is none that can be read."""
-    try:
-        value = json.loads(read_file(path))
-        resume = value["resume_data"]
-        if resume["version"] not in READABLE_VERSIONS or value["status"] not in STATUS_WORDS:
-            return None
-        ranges = resume.get("completed_ranges")
-        if ranges is None:
-            ranges = to_pairs(sorted(set(resume["completed_rows"])))
-        return Progress(
-            dataset=str(value["dataset_name"]),
-            status=value["status"],
-            ranges=tuple((int(first), int(last)) for first, last in ranges),
-            total_rows=int(resume["expected_total_rows"]),
-            resumed_from=int(value["resumed_from"]),
-            error=str(value["error"]) if "error" in value else None,
-        )
-    except _NOT_A_VIEW:
+    view = PROGRESS.read(path)
+    if view is None:
         return None
+    resume = view.resume_data
+    ranges = resume.completed_ranges
+    if ranges is None:
+        if resume.completed_rows is None:
+            return None
+        ranges = tuple(to_pairs(sorted(set(resume.completed_rows))))
+    return Progress(
+        view.dataset_name,
+        view.status,
+        ranges,
+        resume.expected_total_rows,
+        view.resumed_from,
+        view.error,
+    )
 
 
 def to_pairs(rows: Iterable[int]) -> list[tuple[int, int]]:

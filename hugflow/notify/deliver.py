@@ -4,7 +4,6 @@ What cannot be told now is told later: nothing is ever given up but what is outd
 attempt may be made stands in the conversation's file, and is told in the log.
 """
 
-import json
 import logging
 import time
 from collections.abc import Callable, Iterable
@@ -28,14 +27,26 @@ from hugflow.notify.outbox import (
 from hugflow.notify.senders import Senders
 from hugflow.notify.telling import Clock, NotYet, Telling, TellingPace, utc_now
 from hugflow.redact import redact
-from hugflow.store.atomic import write_view
 from hugflow.store.layout import Places
 from hugflow.store.locks import hold
+from hugflow.store.records import Moment, RecordForm
 
 log = logging.getLogger(__name__)
 
 # Somebody else is delivering: what they began with may be outdated when they are done.
 LOCKED_WAIT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Until when a service asked to be left alone."""
+
+    until: Moment
+
+
+LIMIT = RecordForm(
+    Limit, "the record", version=None, mend="delete the file: the service says again when it is"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,13 +276,9 @@ def _complain(key: str, attempt: Attempt) -> None:
 
 def _read_limit(places: Places, service: Service) -> datetime | None:
     """Until when a service asked to be left alone, by whichever conversation."""
-    try:
-        found = json.loads(places.service_limit(service).read_bytes())
-        until = datetime.fromisoformat(found["until"])
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return None
-    return until if until.tzinfo is not None else None
+    limit = LIMIT.read(places.service_limit(service))
+    return limit.until if limit is not None else None
 
 
 def _write_limit(places: Places, service: Service, until: datetime) -> None:
-    write_view(places.service_limit(service), json.dumps({"until": until.isoformat()}) + "\n")
+    LIMIT.write_view(places.service_limit(service), Limit(until))

@@ -28,9 +28,8 @@ from pydantic import AwareDatetime
 
 from hugflow.errors import HugflowError
 from hugflow.ledger.progress import Status
-from hugflow.notify.stored import Form
-from hugflow.store.atomic import write_view
 from hugflow.store.layout import Places
+from hugflow.store.records import RecordForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +84,23 @@ class Notice:
         return max(0, self.total_rows - self.rows - self.failed_rows) / self.rows_per_second
 
 
-FORM = Form(Notice, version=1)
+NOTICE = RecordForm(
+    Notice,
+    "the notice",
+    version=1,
+    mend="delete the file: the next notice of the dataset writes it again",
+)
 
 
 def write_notice(places: Places, notice: Notice) -> None:
     """Let this be the latest notice of its dataset."""
     # Not synced to the disk: it would cost the work more than a lost notice does.
-    write_view(places.notice(notice.name), FORM.to_text(notice))
+    NOTICE.write_view(places.notice(notice.name), notice)
 
 
 def read_notice(places: Places, name: str) -> Notice | None:
     """The latest notice of a dataset; None where there is none that can be read."""
-    return FORM.read(places.notice(name))
+    return NOTICE.read(places.notice(name))
 
 
 def notice_times(places: Places) -> dict[str, int]:

@@ -39,14 +39,18 @@ from hugflow.notify.conversation import (
     refresh,
 )
 from hugflow.notify.notices import Notice, read_notice
-from hugflow.notify.stored import Form
-from hugflow.store.atomic import write_file
 from hugflow.store.layout import Places
 from hugflow.store.locks import hold
+from hugflow.store.records import RecordForm
 
 log = logging.getLogger(__name__)
 
-FORM = Form(Conversation, version=1)
+CONVERSATION = RecordForm(
+    Conversation,
+    "the conversation",
+    version=1,
+    mend="delete the file: its comments are found again by their marker",
+)
 # How long a conversation is kept: once all of it is told, and where nothing changes any more.
 KEEP_DELIVERED = timedelta(days=7)
 KEEP_UNTOLD = timedelta(days=90)
@@ -135,13 +139,13 @@ def change_conversation(
         old = read_conversation(places, key)
         new = change(old)
         if new is not None and new != old:
-            write_file(places.conversation(key), FORM.to_text(new))
+            CONVERSATION.write(places.conversation(key), new)
         return new
 
 
 def read_conversation(places: Places, key: str) -> Conversation | None:
     """A conversation; None where there is none that can be read."""
-    return FORM.read(places.conversation(key))
+    return CONVERSATION.read(places.conversation(key))
 
 
 def read_latest(places: Places, conversation: Conversation) -> Conversation:

@@ -29,19 +29,16 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
-from hugflow.errors import StateUnreadable
 from hugflow.project_file import NAMES as PROJECT_FILES
 from hugflow.project_file import ProjectFile
 from hugflow.requests.policy import Policy, policy_of, read_main_file
 from hugflow.requests.problems import Problem
-from hugflow.store.atomic import read_file, write_file
 from hugflow.store.layout import Places
+from hugflow.store.records import RecordForm
 
-VERSION = 2
 FILE_NAME = "requests.json"
 _PULL_REQUEST = re.compile(r"^Merge pull request #(\d{1,9}) |\(#(\d{1,9})\)$")
 
@@ -96,9 +93,46 @@ class Catalog:
     @property
     def digest(self) -> str:
         """Hex sha256 of what is asked for: commits that touch no request have the same."""
-        files = {path: _to_text(data) for path, data in self.data_by_path.items()}
-        value = {**_to_json(self), "commit": None, "files": files}
+        record = _to_record(self)
+        files = {path: file.text for path, file in record.files.items()}
+        value = {**asdict(record), "version": CATALOG.version, "commit": None, "files": files}
         return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FileRecord(ArrivalOnMain):
+    """A request file and how it came to main."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _ProblemRecord:
+    """What kept a file from being read."""
+
+    path: str
+    what: str
+    why: str
+    mend: str
+
+
+@dataclass(frozen=True, slots=True)
+class _CatalogRecord:
+    """The file; see the module."""
+
+    commit: str
+    files: dict[str, _FileRecord]
+    problems: tuple[_ProblemRecord, ...]
+    config: str | None
+    config_name: str = PROJECT_FILES[0]
+
+
+CATALOG = RecordForm(
+    _CatalogRecord,
+    "the catalogue",
+    version=2,
+    mend="delete the file: the sensor requests_on_main writes it again from main",
+)
 
 
 def read_catalog(places: Places) -> Catalog | None:
@@ -106,56 +140,54 @@ def read_catalog(places: Places) -> Catalog | None:
 
     Raises StateUnreadable when the file is damaged or from a later version.
     """
-    path = _path(places)
-    try:
-        data = read_file(path)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise _unreadable(path, error.strerror or "it cannot be opened") from error
-    try:
-        value = json.loads(data)
-        if value["version"] != VERSION:
-            raise _unreadable(path, f"it has version {value['version']!r}, not {VERSION}")
-        files, config = value["files"], value["config"]
-        return Catalog(
-            commit=str(value["commit"]),
-            data_by_path={path: _to_bytes(file["text"]) for path, file in files.items()},
-            problems=tuple(_to_problem(problem) for problem in value["problems"]),
-            asked_by_path={path: _to_asked(file) for path, file in files.items()},
-            config=None if config is None else _to_bytes(config),
-            config_name=str(value.get("config_name", PROJECT_FILES[0])),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise _unreadable(path, f"{type(error).__name__}: {error}") from error
+    record = CATALOG.find(_path(places))
+    return _from_record(record) if record is not None else None
 
 
 def write_catalog(places: Places, catalog: Catalog) -> None:
     """Write the catalogue whole, in place of an older one."""
-    write_file(_path(places), json.dumps(_to_json(catalog), indent=2) + "\n")
+    CATALOG.write(_path(places), _to_record(catalog))
 
 
 def _path(places: Places) -> Path:
     return places.catalog / FILE_NAME
 
 
-def _to_json(catalog: Catalog) -> dict[str, Any]:
-    return {
-        "version": VERSION,
-        "commit": catalog.commit,
-        "files": {
-            path: {
-                "text": _to_text(data),
-                **asdict(catalog.asked_by_path.get(path) or ArrivalOnMain(catalog.commit)),
-            }
+def _to_record(catalog: Catalog) -> _CatalogRecord:
+    arrivals = catalog.asked_by_path
+    return _CatalogRecord(
+        commit=catalog.commit,
+        files={
+            path: _FileRecord(
+                text=_to_text(data),
+                **asdict(arrivals.get(path) or ArrivalOnMain(catalog.commit)),
+            )
             for path, data in sorted(catalog.data_by_path.items())
         },
-        "problems": [
-            {"path": p.path, "what": p.what, "why": p.why, "mend": p.mend} for p in catalog.problems
-        ],
-        "config": None if catalog.config is None else _to_text(catalog.config),
-        "config_name": catalog.config_name,
-    }
+        problems=tuple(_ProblemRecord(p.path, p.what, p.why, p.mend) for p in catalog.problems),
+        config=None if catalog.config is None else _to_text(catalog.config),
+        config_name=catalog.config_name,
+    )
+
+
+def _from_record(record: _CatalogRecord) -> Catalog:
+    return Catalog(
+        commit=record.commit,
+        data_by_path={path: _to_bytes(file.text) for path, file in record.files.items()},
+        problems=tuple(_to_problem(problem) for problem in record.problems),
+        asked_by_path={path: _to_arrival(file) for path, file in record.files.items()},
+        config=None if record.config is None else _to_bytes(record.config),
+        config_name=record.config_name,
+    )
+
+
+def _to_arrival(file: _FileRecord) -> ArrivalOnMain:
+    names = [field.name for field in fields(ArrivalOnMain)]
+    return ArrivalOnMain(**{name: getattr(file, name) for name in names})
+
+
+def _to_problem(record: _ProblemRecord) -> Problem:
+    return Problem(record.path, None, None, None, record.what, record.why, record.mend)
 
 
 def _to_text(data: bytes) -> str:
@@ -164,21 +196,3 @@ def _to_text(data: bytes) -> str:
 
 def _to_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
-
-
-def _to_asked(file: Mapping[str, Any]) -> ArrivalOnMain:
-    who = (file["commit"], file["author"], file["email"], file["title"])
-    return ArrivalOnMain(str(file["since"]), int(file["together"]), *who)
-
-
-def _to_problem(value: Mapping[str, str]) -> Problem:
-    where = (value["path"], None, None, None)
-    return Problem(*where, value["what"], value["why"], value["mend"])
-
-
-def _unreadable(path: Path, why: str) -> StateUnreadable:
-    return StateUnreadable(
-        f"the catalogue {path} cannot be read",
-        why=why,
-        mend="delete the file: the sensor requests_on_main writes it anew from main",
-    )

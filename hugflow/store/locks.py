@@ -13,21 +13,21 @@ it is what keeps the second one out.
 """
 
 import errno
-import json
 import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from hugflow.errors import Locked
 from hugflow.store.atomic import disk_errors, make_folder
+from hugflow.store.records import RecordForm
 
 FOR_EVER = -1.0
 HEARTBEAT_S = 10.0
@@ -38,6 +38,31 @@ ENDING_S = 10.0
 _LOOK_EVERY_S = 0.1
 # What file systems say that have no hard links.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK})
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lock; see the module. What has a default is absent in older files."""
+
+    host: str
+    pid: int
+    worker: int | None = None
+    born: int | None = None
+    started_at: str | None = None
+
+    @property
+    def working_pid(self) -> int:
+        """The process that does the work."""
+        return self.pid if self.worker is None else self.worker
+
+
+HOLDER = RecordForm(
+    Holder,
+    "the holder's name",
+    version=None,
+    mend="delete the file: the lock itself is the kernel's",
+    is_compact=True,
+)
 
 
 @contextmanager
@@ -87,14 +112,19 @@ def is_held(lock: Path) -> bool:
     On this host a holder is alive while its process is; of another host we know only what it
     wrote.
     """
-    holder = _read_holder(lock)
-    return holder is not None and (holder["host"] != socket.gethostname() or _is_process(holder))
+    holder = read_holder(lock)
+    return holder is not None and (holder.host != socket.gethostname() or _is_process(holder))
 
 
 def be_known_as(pid: int) -> None:
     """Name process `pid` as the holder from here on: it waits for this one, and people started it."""
     global _known_as
     _known_as = pid
+
+
+def read_holder(lock: Path) -> Holder | None:
+    """Who is written beside a lock; None for nobody, and for what cannot be read."""
+    return HOLDER.read(holder_path(lock))
 
 
 def holder_path(lock: Path) -> Path:
@@ -129,11 +159,11 @@ def _first_free(host: Path, slots: int) -> FileLock:
 
 
 def _locked(lock: Path, what: str) -> Locked:
-    holder = _read_holder(lock)
+    holder = read_holder(lock)
     who = "another process"
     if holder is not None:
-        since = holder.get("started_at", "an unknown time")
-        who = f"process {holder['pid']} on {holder['host']}, since {since},"
+        since = holder.started_at or "an unknown time"
+        who = f"process {holder.pid} on {holder.host}, since {since},"
     return Locked(
         f"{what} is locked",
         why=f"{who} is at work on it",
@@ -144,14 +174,14 @@ def _locked(lock: Path, what: str) -> Locked:
 def _take(lock: Path) -> bool:
     """Write down that we hold a lock that the kernel gave us; False where its holder is alive."""
     path = holder_path(lock)
-    holder = {
-        "host": socket.gethostname(),
-        "pid": _known_as or os.getpid(),
-        "worker": os.getpid(),
-        "born": _born(os.getpid()),
-        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    while not _create(path, json.dumps(holder)):
+    holder = Holder(
+        host=socket.gethostname(),
+        pid=_known_as or os.getpid(),
+        worker=os.getpid(),
+        born=_born(os.getpid()),
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    while not _create(path, HOLDER.render(holder)):
         if _is_alive(lock):
             return False
         path.unlink(missing_ok=True)
@@ -184,10 +214,10 @@ def _create(path: Path, text: str) -> bool:
 
 def _is_alive(lock: Path) -> bool:
     """Whether the holder that is written beside a lock lives."""
-    holder = _read_holder(lock)
+    holder = read_holder(lock)
     if holder is None:
         return False
-    if holder["host"] == socket.gethostname():
+    if holder.host == socket.gethostname():
         return _is_process(holder)
     with suppress(OSError):
         # By one clock, that of the file system.
@@ -207,30 +237,19 @@ def _is_ending(lock: Path, ends_at: float) -> bool:
 
     ends_at: since when that is waited for, on the monotonic clock.
     """
-    holder = _read_holder(lock)
+    holder = read_holder(lock)
     return (
         holder is not None
         and time.monotonic() < ends_at + ENDING_S
-        and holder["host"] == socket.gethostname()
-        and holder["pid"] != holder["worker"]
-        and _born(holder["pid"]) is None
+        and holder.host == socket.gethostname()
+        and holder.pid != holder.working_pid
+        and _born(holder.pid) is None
     )
 
 
-def _read_holder(lock: Path) -> dict[str, Any] | None:
-    """Who is written beside a lock; None for nobody, and for what cannot be read."""
-    try:
-        holder = json.loads(holder_path(lock).read_text("utf-8"))
-        pid = int(holder["pid"])
-        worker = int(holder.get("worker", pid))
-        return {**holder, "host": str(holder["host"]), "pid": pid, "worker": worker}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-
-
-def _is_process(holder: dict[str, Any]) -> bool:
+def _is_process(holder: Holder) -> bool:
     """Whether a holder on this host is still at work."""
-    worker = holder["worker"]
+    worker = holder.working_pid
     if worker <= 0:
         # That would be a group of processes.
         return False
@@ -240,7 +259,7 @@ def _is_process(holder: dict[str, Any]) -> bool:
         pass
     except (OSError, OverflowError):
         return False
-    return holder.get("born") in (None, _born(worker))
+    return holder.born in (None, _born(worker))
 
 
 def _born(pid: int) -> int | None:

@@ -16,10 +16,11 @@ rows by the file.
 
 import json
 import math
+import re
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
@@ -36,6 +37,14 @@ MOST_BYTES = 64 << 20
 # What a signed number of eight bytes holds, as files' times in ns do.
 _LARGEST = 1 << 63
 _MOST_SHOWN = 200
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_LARGE_NUMBER = re.compile(r"[0-9]{19}|[0-9][eE]\+?[0-9]{2}")
+
+
+def is_none(value: object) -> bool:
+    """Whether a value is None: for `Field(exclude_if=is_none)`, a key that is absent without one."""
+    return value is None
+
 
 # A moment, which every record writes in one way: UTC, as `isoformat` has it.
 Moment = Annotated[
@@ -49,9 +58,9 @@ Moment = Annotated[
 class RecordForm(Generic[T]):
     """How records of one kind lie in files.
 
-    kind: the dataclass. what: the kind in words, such as "the marker". version: the latest that can
-    be read; None where the file has no such key. mend: what to do about a damaged one. is_summed:
-    the file ends with a CRC-32 of itself. most_bytes: a longer file is damaged.
+    kind: the dataclass. what: the kind in words, such as "the marker". version: None where the file
+    has no such key. mend: what to do about a damaged one. is_summed: the file ends with a CRC-32 of
+    itself. is_compact: one line, as nobody reads it. most_bytes: a longer file is damaged.
     """
 
     kind: type[T]
@@ -59,6 +68,7 @@ class RecordForm(Generic[T]):
     version: int | None
     mend: str
     is_summed: bool = False
+    is_compact: bool = False
     most_bytes: int = MOST_BYTES
 
     def read(self, path: Path) -> T | None:
@@ -93,23 +103,31 @@ class RecordForm(Generic[T]):
             raise ValueError("it is no JSON object")
         if self.version is not None:
             version = content.pop("version", None)
-            if type(version) is not int or not 1 <= version <= self.version:
+            if type(version) is not int or version != self.version:
                 raise ValueError(f"it has version {version!r:.40}, not {self.version}")
         if self.is_summed and content.pop("crc32", None) != _crc(content):
             raise ValueError("its checksum is another one")
         try:
+            if _SURROGATE.search(data if isinstance(data, str) else data.decode("utf-8")):
+                # Names that are not UTF-8 hold lone surrogates, which the strict reader cannot take.
+                return self._adapter.validate_python(content)
             return self._adapter.validate_json(data, strict=True)
         except ValidationError as error:
             raise ValueError(_describe(error)) from None
 
     def render(self, record: T) -> str:
         """The record as the text of its file."""
-        content: dict[str, Any] = self._adapter.dump_python(record, mode="json")
+        content: dict[str, Any] = self._adapter.dump_python(record)
         if self.is_summed:
             content["crc32"] = _crc(content)
         if self.version is not None:
             content = {"version": self.version, **content}
-        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        text = self._dump(content, ensure_ascii=False)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return self._dump(content, ensure_ascii=True)
+        return text
 
     def write(self, path: Path, record: T) -> None:
         """Write a record whole, and bring it to the disk."""
@@ -118,6 +136,19 @@ class RecordForm(Generic[T]):
     def write_view(self, path: Path, record: T) -> None:
         """Write a record whole that several processes may write at once, and that may be lost."""
         write_view(path, self.render(record))
+
+    def _dump(self, content: dict[str, Any], *, ensure_ascii: bool) -> str:
+        indent = None if self.is_compact else 2
+        return (
+            json.dumps(
+                content,
+                indent=indent,
+                ensure_ascii=ensure_ascii,
+                allow_nan=False,
+                default=_render_time,
+            )
+            + "\n"
+        )
 
     @cached_property
     def _adapter(self) -> TypeAdapter[T]:
@@ -129,13 +160,16 @@ class RecordForm(Generic[T]):
 
 def _parse_strictly(data: bytes | str) -> Any:
     """A JSON value; raises ValueError for what a lenient reader would let pass."""
+    text = data.decode("utf-8") if isinstance(data, bytes) else data
+    # Looking at each number takes ten times as long: only where one may be too large.
+    is_suspect = _LARGE_NUMBER.search(text) is not None
     try:
         return json.loads(
-            data.decode("utf-8") if isinstance(data, bytes) else data,
+            text,
             object_pairs_hook=_to_object,
             parse_constant=_refuse_constant,
-            parse_float=_to_float,
-            parse_int=_to_int,
+            parse_float=_to_float if is_suspect else None,
+            parse_int=_to_int if is_suspect else None,
         )
     except RecursionError:
         raise ValueError("it nests too deeply") from None
@@ -166,6 +200,12 @@ def _to_int(digits: str) -> int:
     if len(digits) > 20 or not -_LARGEST <= int(digits) < _LARGEST:
         raise ValueError(f"{digits[:40]} is too large a number")
     return int(digits)
+
+
+def _render_time(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
 def _crc(content: dict[str, Any]) -> int:

@@ -27,25 +27,24 @@ So every call that a kill ended half-way is finished by the next one, or taken b
 """
 
 import errno
-import json
 import logging
 import re
 import shutil
 import stat
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal
 
-from hugflow.errors import CannotWrite, Locked
-from hugflow.store.atomic import disk_errors, make_folder, read_file, sync_folder, write_json
+from hugflow.errors import CannotWrite, Locked, StateUnreadable
+from hugflow.store.atomic import disk_errors, make_folder, sync_folder
 from hugflow.store.layout import Places
 from hugflow.store.locks import hold
+from hugflow.store.records import Moment, RecordForm
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
 TIME_TO_LIVE = timedelta(days=7)
 ENTRY_FILE = "entry.json"
 # No name has a tilde: a dataset whose revision ends in the suffix would be taken for half-deleted.
@@ -64,18 +63,27 @@ class TrashEntry:
     id: str
     name: str
     phase: Phase
-    removed_at: datetime
+    removed_at: Moment
     by: str
     reason: str | None
     files: int
     bytes: int
     was_linked: bool
     has_tree: bool
+    places: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def expires_at(self) -> datetime:
         """From when on it may be deleted for good."""
         return self.removed_at + TIME_TO_LIVE
+
+
+ENTRY = RecordForm(
+    TrashEntry,
+    "the note",
+    version=1,
+    mend="look into its folder, and bring back by hand what should not go",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +107,8 @@ def entry_id(name: str, now: datetime) -> str:
 def write_entry(places: Places, entry: TrashEntry) -> None:
     """Write the entry's own file; its folder is made when it is missing."""
     _refuse_link(places.trash)
-    value = asdict(entry) | {
-        "removed_at": entry.removed_at.isoformat(),
-        "places": sorted({str(path.parent) for path in parts_in_trash(places, entry)}),
-    }
-    write_json(places.trash / entry.id / ENTRY_FILE, {"version": VERSION, **value})
+    lies_in = sorted({str(path.parent) for path in parts_in_trash(places, entry)})
+    ENTRY.write(places.trash / entry.id / ENTRY_FILE, replace(entry, places=tuple(lies_in)))
 
 
 def read_entries(places: Places) -> list[TrashEntry]:
@@ -313,14 +318,9 @@ def _folders(trash: Path, suffix: str = "") -> list[Path]:
 
 def _read_entry(folder: Path) -> TrashEntry | None:
     try:
-        value: dict[str, Any] = json.loads(read_file(folder / ENTRY_FILE))
-        if value.pop("version") != VERSION or value["phase"] not in get_args(Phase):
-            raise ValueError("it was written by a later version")
-        value.pop("places")
-        removed_at = datetime.fromisoformat(value.pop("removed_at"))
-        entry = TrashEntry(removed_at=removed_at.astimezone(UTC), **value)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        log.warning("%s cannot be read: %s", folder / ENTRY_FILE, error)
+        entry = ENTRY.require(folder / ENTRY_FILE)
+    except StateUnreadable as error:
+        log.warning("%s: %s", error.what, error.why)
         return None
     # Its words are taken, but never where they lead.
     named = _ID.fullmatch(folder.name)

@@ -9,7 +9,6 @@ day; and a file that was written after the beginning is looked at again.
 """
 
 import hashlib
-import json
 import os
 import time
 from bisect import bisect_right
@@ -20,15 +19,33 @@ from pathlib import Path
 
 from hugflow.errors import HugflowError
 from hugflow.ledger.journal import RowMade
-from hugflow.store.atomic import read_file, write_view
+from hugflow.store.atomic import read_file
 from hugflow.store.layout import Places
+from hugflow.store.records import RecordForm
 
-VERSION = 1
 LONGEST_S = 24 * 3600.0
 WRITE_EVERY_S = 5.0
 _END = float("inf")
 
 Pairs = list[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The file; see the module."""
+
+    manifest: str
+    began_at: float
+    rows: tuple[tuple[int, int], ...]
+
+
+SOUND = RecordForm(
+    _Found,
+    "the record",
+    version=1,
+    mend="delete the file: the next deep verification begins with the first row",
+    is_compact=True,
+)
 
 
 @dataclass(slots=True)
@@ -70,9 +87,8 @@ class Sound:
         self._written_at = time.monotonic()
         last = self._found[-1][1] if self._found else -1
         rows = [*self._found, *(pair for pair in self.known if pair[0] > last)]
-        value = {"manifest": self.manifest, "began_at": self.began_at, "rows": rows}
         with suppress(OSError, HugflowError):
-            write_view(self.path, json.dumps({"version": VERSION, **value}) + "\n")
+            SOUND.write_view(self.path, _Found(self.manifest, self.began_at, tuple(rows)))
 
     def forget(self) -> None:
         """The verification came to its end: the next one begins anew."""
@@ -92,11 +108,8 @@ def read_sound(places: Places, name: str, now: float, *, afresh: bool = False) -
         return None
     if not places.state_dir.is_dir():
         return None
-    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        value = {} if afresh else json.loads(read_file(path))
-        began_at = float(value["began_at"])
-        pairs = [(int(first), int(last)) for first, last in value["rows"]]
-        is_ours = (value["version"], value["manifest"]) == (VERSION, digest)
-        if is_ours and now - LONGEST_S < began_at <= now and pairs == sorted(pairs):
-            return Sound(path, digest, began_at, pairs)
-    return Sound(path, digest, now, [])
+    found = SOUND.read(path) if not afresh else None
+    if found is None or found.manifest != digest or not now - LONGEST_S < found.began_at <= now:
+        return Sound(path, digest, now, [])
+    pairs = list(found.rows)
+    return Sound(path, digest, found.began_at, pairs if pairs == sorted(pairs) else [])

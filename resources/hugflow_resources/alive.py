@@ -8,7 +8,6 @@ then, and the run can be reported as failed. Some network file systems lie about
 hosts above all: the holder's file is touched every few seconds, and that counts too.
 """
 
-import json
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from hugflow.errors import Locked
 from hugflow.store.layout import Places
-from hugflow.store.locks import hold, holder_path, is_held
+from hugflow.store.locks import hold, holder_path, is_held, read_holder
 
 # As long as a clock of another host may be wrong, and a network file system may be slow.
 SILENT_S = 120.0
@@ -51,13 +50,15 @@ def is_dead(places: Places, run_id: str, *, started_at: float, now: float) -> bo
     """
     lock = _lock(places, run_id)
     holder = holder_path(lock)
+    named, silent_s = read_holder(lock), 0.0
     try:
         silent_s = now - holder.stat().st_mtime
-        host = json.loads(holder.read_text("utf-8"))["host"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except OSError:
+        named = None
+    if named is None:
         # There is none, or it is just being written.
         return now - started_at > LONGEST_BIRTH_S
-    if host != socket.gethostname():
+    if named.host != socket.gethostname():
         return silent_s > SILENT_S
     if is_held(lock) and silent_s <= SILENT_S:
         return False

@@ -9,46 +9,39 @@
 }
 """
 
-import json
+from dataclasses import dataclass
 
+from hugflow.store.records import RecordForm
 from hugflow_sensors.decide import Memo, Trouble
 
-VERSION = 2
+
+@dataclass(frozen=True, slots=True)
+class _Cursor:
+    """The text; troubles: the fields of each `Trouble`, in order."""
+
+    troubles: dict[str, tuple[str, int, float, float, str]]
+    reloaded: tuple[str, float] | None
+
+
+CURSOR = RecordForm(
+    _Cursor, "the cursor", version=2, mend="reset the sensor's cursor", is_compact=True
+)
 
 
 def read_memo(cursor: str | None) -> Memo:
     """The memo of a cursor; an empty one when it is missing or cannot be read."""
     try:
-        value = json.loads(cursor or "")
-        if value["version"] != VERSION:
-            return Memo({})
-        reloaded = value["reloaded"]
-        return Memo(
-            {
-                name: Trouble(str(request), int(failures), float(at), float(not_before), str(what))
-                for name, (request, failures, at, not_before, what) in value["troubles"].items()
-            },
-            None if reloaded is None else (str(reloaded[0]), float(reloaded[1])),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        found = CURSOR.parse(cursor or "")
+    except ValueError:
         return Memo({})
+    troubles = {name: Trouble(*fields) for name, fields in found.troubles.items()}
+    return Memo(troubles, found.reloaded)
 
 
 def write_memo(memo: Memo) -> str:
     """The cursor that keeps a memo."""
-    return json.dumps(
-        {
-            "version": VERSION,
-            "troubles": {
-                name: [
-                    trouble.request,
-                    trouble.failures,
-                    trouble.at,
-                    trouble.not_before,
-                    trouble.what,
-                ]
-                for name, trouble in memo.troubles.items()
-            },
-            "reloaded": memo.reloaded,
-        }
-    )
+    troubles = {
+        name: (trouble.request, trouble.failures, trouble.at, trouble.not_before, trouble.what)
+        for name, trouble in memo.troubles.items()
+    }
+    return CURSOR.render(_Cursor(troubles, memo.reloaded))

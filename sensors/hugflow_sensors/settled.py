@@ -11,39 +11,44 @@
     }
 """
 
-import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 
-from hugflow.store.atomic import write_json
 from hugflow.store.layout import Places
-
-VERSION = 1
+from hugflow.store.records import RecordForm
 
 # By the dataset's name: the request's digest, and the manifest's time in ns.
 Settled = dict[str, tuple[str, int]]
 
 
+@dataclass(frozen=True, slots=True)
+class _SettledFile:
+    """The file; see the module. dagster: None where nobody can say which event log it is."""
+
+    dagster: str | None
+    datasets: Settled
+
+
+SETTLED = RecordForm(
+    _SettledFile, "the record", version=1, mend="delete the file: everything is looked up again"
+)
+
+
 def read_settled(places: Places, instance: dg.DagsterInstance) -> Settled:
     """What was settled in this event log; nothing where the file cannot be read."""
-    try:
-        value = json.loads(_path(places).read_bytes())
-        log_id = _log_id(instance)
-        if value["version"] != VERSION or log_id is None or value["dagster"] != log_id:
-            return {}
-        return {n: (str(digest), int(at)) for n, (digest, at) in value["datasets"].items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return {}
+    found, log_id = SETTLED.read(_path(places)), _log_id(instance)
+    return (
+        found.datasets
+        if found is not None and log_id is not None and found.dagster == log_id
+        else {}
+    )
 
 
 def write_settled(places: Places, instance: dg.DagsterInstance, settled: Settled) -> None:
     """Write it whole."""
-    datasets = {name: list(settled[name]) for name in sorted(settled)}
-    write_json(
-        _path(places),
-        {"version": VERSION, "dagster": _log_id(instance), "datasets": datasets},
-    )
+    SETTLED.write(_path(places), _SettledFile(_log_id(instance), dict(sorted(settled.items()))))
 
 
 def manifest_time(places: Places, name: str) -> int:

@@ -8,12 +8,11 @@ plan can be held against what came of it:
     {"version": 1, "hours": 12.3, "basis": "sampled", "sampled_rows": 16, "mp3_bytes": ..., ...}
 """
 
-import json
 import time
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -32,10 +31,9 @@ from hugflow.shards.sample import read_sample
 from hugflow.stages.build.build import Build
 from hugflow.stages.standing.measure import measure_storage
 from hugflow.stages.tree.manifest import Manifest
-from hugflow.store.atomic import read_file, write_json
 from hugflow.store.layout import Places
+from hugflow.store.records import RecordForm
 
-VERSION: Final = 1
 # Stands for a row's own, to see how long its JSON is beside the values of its columns.
 TYPICAL_STEM: Final = "clip_000000"
 TYPICAL_AUDIO: Final = AudioInfo(
@@ -81,6 +79,11 @@ class Estimate:
     eta_s: int | None
 
 
+ESTIMATE = RecordForm(
+    Estimate, "the estimate", version=1, mend="delete the file, and plan the request again"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Means:
     """What a row takes, on average of some: seconds of sound, bytes, seconds of CPU.
@@ -117,7 +120,7 @@ def estimate(build: Build) -> Estimate:
     if manifest is not None and manifest.plan == build.plan.id:
         return _measure_tree(build, manifest)
     estimated = _extrapolate(build, _measure_sample(build.hub, build.plan))
-    write_json(_path(build.places, build.plan), {"version": VERSION, **asdict(estimated)})
+    ESTIMATE.write(_path(build.places, build.plan), estimated)
     return estimated
 
 
@@ -135,13 +138,7 @@ def compare(build: Build, estimated: Estimate, manifest: Manifest) -> list[Compa
 
 def read_estimate(places: Places, plan: Plan) -> Estimate | None:
     """What was estimated before the work; None where nobody did, or it cannot be read."""
-    try:
-        value: dict[str, Any] = json.loads(read_file(_path(places, plan)))
-        if value.pop("version") != VERSION:
-            return None
-        return Estimate(**value)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
+    return ESTIMATE.read(_path(places, plan))
 
 
 def _extrapolate(build: Build, means: _Means) -> Estimate:

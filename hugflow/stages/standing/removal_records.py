@@ -24,34 +24,52 @@ and that removal does not take it again until it changes:
     {"version": 1, "removal": "77c0..."}
 """
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
 
 from hugflow.errors import StateUnreadable
 from hugflow.requests.model import AddRequest, Identity
 from hugflow.requests.problems import RequestFileInvalid
 from hugflow.requests.read import Request, parse_request
-from hugflow.store.atomic import read_file, sync_folder, write_json
+from hugflow.store.atomic import sync_folder
 from hugflow.store.layout import Places
+from hugflow.store.records import Moment, RecordForm
 
-VERSION = 1
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Removed:
     """That a person removed a dataset; see the module for its form as a file."""
 
     name: str
     identity: Identity
     requests: tuple[str, ...]
-    removal: str | None
+    removal: str | None = None
     reason: str | None
-    removed_at: datetime
+    removed_at: Moment
     by: str
     trash_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """That a person brought a dataset back against a removal; its digest."""
+
+    removal: str
+
+
+REMOVED = RecordForm(
+    Removed,
+    "the record",
+    version=1,
+    mend="to have the dataset again, delete the file or sync its request",
+)
+KEPT = RecordForm(
+    Kept,
+    "the record",
+    version=1,
+    mend="delete the file: then the removals of the dataset count again",
+)
 
 
 def is_held_back(places: Places, request: AddRequest) -> bool:
@@ -77,33 +95,13 @@ def read_removed(places: Places, name: str) -> Removed | None:
 
     Raises StateUnreadable when the file is damaged or from a later version.
     """
-    path = places.removed(name)
-    try:
-        data = read_file(path)
-    except FileNotFoundError:
-        return None
-    try:
-        value = json.loads(data)
-        if value["version"] != VERSION:
-            raise ValueError(f"it has version {value['version']!r}, not {VERSION}")
-        removed = Removed(
-            name=str(value["name"]),
-            identity=Identity(**value["identity"]),
-            requests=tuple(str(digest) for digest in value["requests"]),
-            removal=value.get("removal"),
-            reason=value["reason"],
-            removed_at=datetime.fromisoformat(value["removed_at"]).astimezone(UTC),
-            by=str(value["by"]),
-            trash_id=str(value["trash_id"]),
-        )
-        if not removed.name == removed.identity.name == name:
-            raise ValueError("it speaks of another dataset")
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    removed = REMOVED.find(places.removed(name))
+    if removed is not None and not removed.name == removed.identity.name == name:
         raise StateUnreadable(
-            f"the record {path} cannot be read",
-            why=f"{type(error).__name__}: {error}",
-            mend=f"to have the dataset again, delete the file or sync its request: {name}",
-        ) from error
+            f"the record {places.removed(name)} cannot be read",
+            why=f"it is one of {removed.name}",
+            mend=REMOVED.mend,
+        )
     return removed
 
 
@@ -123,25 +121,13 @@ def is_kept(places: Places, name: str, removal: str) -> bool:
 
     Raises StateUnreadable when the record cannot be read: then nobody knows.
     """
-    path = places.kept(name)
-    try:
-        value = json.loads(read_file(path))
-        if value["version"] != VERSION:
-            raise ValueError(f"it has version {value['version']!r}, not {VERSION}")
-        return bool(value["removal"] == removal)
-    except FileNotFoundError:
-        return False
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise StateUnreadable(
-            f"the record {path} cannot be read",
-            why=f"{type(error).__name__}: {error}",
-            mend="delete the file: then the removals of the dataset count again",
-        ) from error
+    kept = KEPT.find(places.kept(name))
+    return kept is not None and kept.removal == removal
 
 
 def keep(places: Places, name: str, removal: str) -> None:
     """Record that a person brought a dataset back, against this removal."""
-    write_json(places.kept(name), {"version": VERSION, "removal": removal})
+    KEPT.write(places.kept(name), Kept(removal))
 
 
 def removed_names(places: Places) -> list[str]:
@@ -151,8 +137,7 @@ def removed_names(places: Places) -> list[str]:
 
 def write_removed(places: Places, removed: Removed) -> None:
     """Write the record whole, in place of an older one."""
-    value = asdict(removed) | {"removed_at": removed.removed_at.isoformat()}
-    write_json(places.removed(removed.name), {"version": VERSION, **value})
+    REMOVED.write(places.removed(removed.name), removed)
 
 
 def forget_removed(places: Places, name: str) -> None:

@@ -5,20 +5,30 @@
     {"version": 1, "asked_at": "2026-11-22T01:02:03.123456+00:00"}
 """
 
-import json
+from dataclasses import dataclass
 from datetime import datetime
 
 from hugflow.audit import Deed, record, this_user
-from hugflow.store.atomic import read_file, write_json
 from hugflow.store.layout import Places
+from hugflow.store.records import Moment, RecordForm
 
-VERSION = 1
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """That a person asked to try a dataset again."""
+
+    asked_at: Moment
+
+
+RETRY = RecordForm(
+    Retry, "the record", version=1, mend="delete the file, and run `hugflow retry` again"
+)
 
 
 def ask_retry(places: Places, name: str, at: datetime) -> None:
     """Record that a dataset shall be tried again, without a pause for what failed so far."""
     record(places, Deed(this_user(), "retried", name), at=at)
-    write_json(places.retry(name), {"version": VERSION, "asked_at": at.isoformat()})
+    RETRY.write(places.retry(name), Retry(at))
 
 
 def read_retry_at(places: Places, name: str) -> float:
@@ -26,10 +36,5 @@ def read_retry_at(places: Places, name: str) -> float:
 
     A record that cannot be read counts as none: it costs a pause, nothing else.
     """
-    try:
-        value = json.loads(read_file(places.retry(name)))
-        if value["version"] != VERSION:
-            return 0.0
-        return datetime.fromisoformat(value["asked_at"]).timestamp()
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return 0.0
+    retry = RETRY.read(places.retry(name))
+    return retry.asked_at.timestamp() if retry is not None else 0.0

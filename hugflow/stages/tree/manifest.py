@@ -43,17 +43,13 @@ from hugflow.requests.model import Identity
 from hugflow.shards.plan import Plan
 from hugflow.statistics.figures import Statistics, from_json, to_json
 from hugflow.store.atomic import is_file
-from hugflow.store.records import RecordForm
+from hugflow.store.records import RecordForm, is_none
 
 # Beyond what anybody publishes; a byte is held for each while a tree is verified.
 MOST_ROWS = 1_000_000_000
 
 _Count = Annotated[int, Field(ge=0)]
 _PlanId = Annotated[str, Field(pattern=r"\A[0-9a-f]{16}\z")]
-
-
-def _is_none(value: object) -> bool:
-    return value is None
 
 
 def _to_statistics(value: Any) -> Statistics | None:
@@ -75,8 +71,8 @@ class ManifestSource:
     files: _Count
     bytes: _Count
     commit: str | None = None
-    ref: Annotated[str | None, Field(exclude_if=_is_none)] = None
-    conversion: Annotated[Conversion | None, Field(exclude_if=_is_none)] = None
+    ref: Annotated[str | None, Field(exclude_if=is_none)] = None
+    conversion: Annotated[Conversion | None, Field(exclude_if=is_none)] = None
 
     @classmethod
     def of(cls, plan: Plan) -> "ManifestSource":
@@ -133,7 +129,7 @@ class Manifest:
     """
 
     dataset: str
-    sample: Annotated[int | None, Field(exclude_if=_is_none)] = None
+    sample: Annotated[int | None, Field(exclude_if=is_none)] = None
     request: Identity
     commit: str
     plan: _PlanId
