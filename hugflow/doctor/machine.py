@@ -118,7 +118,7 @@ def check_file_systems(patient: Patient) -> Iterator[Finding]:
 
 def check_quota(patient: Patient) -> Iterator[Finding]:
     """What is stored is within STORAGE_QUOTA_GB."""
-    quota = patient.project.options.storage_quota_bytes
+    quota = patient.project.options_without_policy.storage_quota_bytes
     if quota is None:
         yield ok("quota", "not set (STORAGE_QUOTA_GB)")
         return

@@ -34,6 +34,9 @@ def check_git(patient: Patient) -> Iterator[Finding]:
 
 def check_policy(patient: Patient) -> Iterator[Finding]:
     """The policy of the work tree can be read; what counts is main's."""
+    if patient.project.file.problems:
+        # The check of the settings shows them.
+        return
     try:
         said = patient.project.policy.model_fields_set
     except PolicyInvalid as error:

@@ -72,6 +72,11 @@ def test_two_project_files_are_refused(project: Project):
     assert "hugflow.yaml is not the only project file" in done.stderr
 
 
+def test_the_doctor_shows_a_misspelt_key_once(project: Project):
+    (project.root / "hugflow.yaml").write_text("polcy: {}\n")
+    assert project.run("doctor", "--offline").stdout.count("polcy") == 1
+
+
 def test_the_doctor_tells_of_a_policy_that_cannot_be_read(project: Project):
     file = Path(project.root / "hugflow.yaml")
     file.write_text("policy:\n  licenses: [mit]\n")
