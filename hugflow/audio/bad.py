@@ -34,7 +34,7 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
         "open the clip in a player; if it is broken there too, publish it again, or leave the row out",
     ),
     "audio_unsupported": (
-        "hugflow reads wav, flac, mp3, ogg, opus, aiff and au, and arrays of samples",
+        "hugflow reads wav, w64, flac, mp3, ogg, opus, aiff, au, caf and NIST SPHERE, and arrays of samples",
         "publish the clip in one of these ways",
     ),
     "audio_too_long": (

@@ -18,7 +18,8 @@ MAX_RATE_HZ: Final = 768_000
 class Clip:
     """One clip that is being read.
 
-    `frames` is what its source says, None where it says nothing. `blocks` may be taken once: each
+    `frames` is what its source says, None where it says nothing. `repaired`: codes of what was wrong
+    with its framing. `blocks` may be taken once: each
     is of shape (frames, channels) as `to_mono_pcm16` takes it, at most `BLOCK_FRAMES` long, and
     overwritten by the next. Taking one raises AudioBad (`audio_undecodable`, `audio_truncated`,
     `audio_too_long`).
@@ -29,6 +30,27 @@ class Clip:
     channels: int
     frames: int | None
     blocks: Iterator[Samples]
+    repaired: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRules:
+    """What may become a clip. max_hours: how long it may be, 0 for any length.
+
+    repair: whether a framing is repaired where all samples are there; else such a clip is refused.
+    """
+
+    repair: bool = True
+    max_hours: float = MAX_HOURS
+
+    def check_length(self, frames: int, rate_hz: int) -> None:
+        """Raise AudioBad above the limit: a few bytes of FLAC can stand for an hour of silence."""
+        if self.max_hours and frames > self.max_hours * 3600 * rate_hz:
+            limit = f"{self.max_hours:g} hour{'' if self.max_hours == 1 else 's'}"
+            raise AudioBad("audio_too_long", f"the audio is longer than {limit}")
+
+
+DEFAULT_RULES: Final = ClipRules()
 
 
 def check_shape(channels: int, rate_hz: int) -> None:
@@ -37,9 +59,3 @@ def check_shape(channels: int, rate_hz: int) -> None:
         raise AudioBad("audio_unsupported", f"the audio has {channels} channels")
     if not 1 <= rate_hz <= MAX_RATE_HZ:
         raise AudioBad("rate_unsupported", f"the audio has {rate_hz} samples a second")
-
-
-def check_length(frames: int, rate_hz: int) -> None:
-    """Raise AudioBad above six hours: a few bytes of FLAC can stand for an hour of silence."""
-    if frames > MAX_HOURS * 3600 * rate_hz:
-        raise AudioBad("audio_too_long", f"the audio is longer than {MAX_HOURS} hours")

@@ -10,7 +10,7 @@ from threading import Event, Lock
 from typing import TypeAlias
 
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.clip import Clip
+from hugflow.audio.clip import DEFAULT_RULES, Clip, ClipRules
 from hugflow.audio.decoders.mp3_parts import count_copyable
 from hugflow.audio.decoders.registry import choose_decoder
 from hugflow.audio.mono import PhaseWatch
@@ -53,6 +53,7 @@ class Converter:
     open_path: OpenPath | None = None
     spill_folder: Path | None = None
     stop: Event | None = None
+    rules: ClipRules = DEFAULT_RULES
     _said: set[str] = field(default_factory=set, init=False, repr=False)
     _saying: Lock = field(default_factory=Lock, init=False, repr=False)
 
@@ -65,6 +66,7 @@ class Converter:
             spill_folder=self.spill_folder,
             say=self._say,
             stop=self.stop,
+            rules=self.rules,
         )
 
     def _say(self, words: str) -> None:
@@ -82,6 +84,7 @@ def make_mp3(
     spill_folder: Path | None = None,
     say: Say = log.debug,
     stop: Event | None = None,
+    rules: ClipRules = DEFAULT_RULES,
 ) -> Mp3:
     """Make one row's MP3: of one channel, at its source's rate, and as long, to the sample.
 
@@ -89,7 +92,7 @@ def make_mp3(
     when it is mono, whole, and of a length that libsndfile reads as we count it. open_path: opens
     what has a path and no bytes; without it such audio is unsupported. spill_folder, stop: where a
     long MP3 waits, and when it is given up, see `Spool`. say: is told what has been done with a
-    decoder object.
+    decoder object. rules: what may become a clip.
 
     A rate that MP3 lacks becomes the nearest lower one, or 8 kHz. The same value gives the same
     bytes, in any thread. Raises AudioBad, see `REASONS`, OSError where a disk fails, and Stopped.
@@ -97,26 +100,30 @@ def make_mp3(
     new_spool = partial(Spool, spill_folder, stop)
     match read_audio_value(value):
         case EncodedAudio() as audio:
-            return _make_from_bytes(audio, copy_mp3, new_spool)
+            return _make_from_bytes(audio, copy_mp3, rules, new_spool)
         case NamedAudio(path):
-            return _make_from_path(path, copy_mp3, open_path, new_spool)
+            return _make_from_path(path, copy_mp3, rules, open_path, new_spool)
         case SampledAudio() as audio:
-            return _encode(open_array(audio), audio.path, new_spool)
+            return _encode(open_array(audio, rules), audio.path, new_spool)
         case DecoderAudio() as audio:
             say(FOUND_DECODER)
-            mp3 = _encode(open_decoder(audio), None, new_spool)
+            mp3 = _encode(open_decoder(audio, rules), None, new_spool)
             say(CONVERTED_DECODER)
             return mp3
 
 
 def _make_from_path(
-    path: str, copy_mp3: bool, open_path: OpenPath | None, new_spool: NewSpool
+    path: str,
+    copy_mp3: bool,
+    rules: ClipRules,
+    open_path: OpenPath | None,
+    new_spool: NewSpool,
 ) -> Mp3:
     if open_path is None:
         raise AudioBad("audio_unsupported", f"the audio is a path without bytes: {path}")
     with open_path(path) as data:
         audio = EncodedAudio(view_bytes(data), path)
-        mp3 = _make_from_bytes(audio, copy_mp3, new_spool)
+        mp3 = _make_from_bytes(audio, copy_mp3, rules, new_spool)
         return _take_out(mp3, mp3.body, new_spool) if isinstance(mp3.body, memoryview) else mp3
 
 
@@ -131,11 +138,15 @@ def _take_out(mp3: Mp3, lent: memoryview, new_spool: NewSpool) -> Mp3:
     return replace(mp3, body=own)
 
 
-def _make_from_bytes(audio: EncodedAudio, copy_mp3: bool, new_spool: NewSpool) -> Mp3:
+def _make_from_bytes(
+    audio: EncodedAudio, copy_mp3: bool, rules: ClipRules, new_spool: NewSpool
+) -> Mp3:
     decoder, container = choose_decoder(audio.data)
     if copy_mp3 and container == "mp3" and (copyable := count_copyable(audio.data)):
-        return _copy(audio, *copyable)
-    with decoder.open_bytes(audio.data, container) as clip:
+        stream, num_samples = copyable
+        rules.check_length(num_samples, stream.first.sampling_rate)
+        return _copy(audio, stream, num_samples)
+    with decoder.open_bytes(audio.data, container, rules) as clip:
         return _encode(clip, audio.path, new_spool)
 
 
@@ -169,5 +180,6 @@ def _encode(clip: Clip, source_path: str | None, new_spool: NewSpool) -> Mp3:
         bitrate_kbps=BITRATE_KBPS_BY_RATE[rate_hz],
         copied=False,
         source_path=source_path,
+        repaired=clip.repaired,
     )
     return Mp3(info, head, body, watch.cancels)

@@ -2,8 +2,8 @@
 
 What a child process is asked, and what it answers:
 
-    {"make": {"path": "a.flac", "copy_mp3": true}}                   and the clip's bytes
-    {"make": {"path": null, "copy_mp3": true, "rate": 16000}}        and its samples, a .npy
+    {"make": {"path": "a.flac", "copy_mp3": true, "rules": {...}}}     and the clip's bytes
+    {"make": {"path": null, ..., "rate": 16000}}                      and its samples, a .npy
     {"info": {"sampling_rate": 16000, ...}, "cancels": false}        and the MP3
     {"find_faults": {"path": "audio/a.mp3", "sampling_rate": 16000, "num_samples": 32000}}
     {"faults": ["its num_samples is 31999, where 32000 is recorded"]}
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from hugflow.audio.bad import CRASHED, AudioBad
+from hugflow.audio.clip import DEFAULT_RULES, ClipRules
 from hugflow.audio.convert import OpenPath, make_mp3
 from hugflow.audio.mp3 import AudioInfo, Mp3
 from hugflow.audio.sound import find_faults
@@ -52,6 +53,7 @@ class IsolatedConverter:
     open_path: OpenPath | None = None
     spill_folder: Path | None = None
     stop: Event | None = None
+    rules: ClipRules = DEFAULT_RULES
     _workers: WorkerPool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,6 +76,7 @@ class IsolatedConverter:
             open_path=self.open_path,
             spill_folder=self.spill_folder,
             stop=self.stop,
+            rules=self.rules,
         )
 
     def close(self) -> None:
@@ -82,7 +85,8 @@ class IsolatedConverter:
 
     def _try(self, audio: Audio) -> Mp3 | None:
         """One MP3; None where the audio cannot be sent, and where a child process gave no answer."""
-        question = _to_question(audio, copy_mp3=self.copy_mp3)
+        asked = {"copy_mp3": self.copy_mp3, "rules": asdict(self.rules)}
+        question = _to_question(audio, asked)
         if question is None:
             return None
         body = Spool(self.spill_folder, self.stop)
@@ -94,7 +98,9 @@ class IsolatedConverter:
         if answer is None:
             body.close()
             return None
-        return Mp3(AudioInfo(**answer["info"]), b"", body, answer["cancels"])
+        info = answer["info"]
+        info = AudioInfo(**info | {"repaired": tuple(info["repaired"])})
+        return Mp3(info, b"", body, answer["cancels"])
 
 
 class IsolatedFindFaults:
@@ -158,7 +164,8 @@ def _answer(header: Header, data: Bytes) -> Answer:
             asked = header["find_faults"]
             return Answer({"faults": find_faults(Path(asked.pop("path")), **asked)})
         asked = header["make"]
-        mp3 = make_mp3(_from_question(asked, data), copy_mp3=asked["copy_mp3"])
+        rules = ClipRules(**asked["rules"])
+        mp3 = make_mp3(_from_question(asked, data), copy_mp3=asked["copy_mp3"], rules=rules)
     except AudioBad as bad:
         return Answer({"bad": [bad.code, bad.message]})
     header = {"info": asdict(mp3.info), "cancels": mp3.cancels}
@@ -170,17 +177,17 @@ def _pieces(mp3: Mp3) -> Iterator[Bytes]:
         yield from mp3.pieces()
 
 
-def _to_question(audio: Audio, *, copy_mp3: bool) -> tuple[Header, Bytes] | None:
+def _to_question(audio: Audio, asked: Header) -> tuple[Header, Bytes] | None:
     """A clip as a child process is sent it; None for what is neither bytes nor an array."""
     match audio:
         case EncodedAudio(data, path):
-            return {"make": {"path": path, "copy_mp3": copy_mp3}}, data
+            return {"make": {**asked, "path": path}}, data
         case SampledAudio(np.ndarray() as array, int() | float() as rate, path):
             if array.dtype.hasobject:
                 return None
             npy = io.BytesIO()
             np.save(npy, array, allow_pickle=False)
-            return {"make": {"path": path, "copy_mp3": copy_mp3, "rate": rate}}, npy.getbuffer()
+            return {"make": {**asked, "path": path, "rate": rate}}, npy.getbuffer()
         case _:
             return None
 

@@ -34,7 +34,8 @@ class AudioInfo:
     """What is known of an MP3 and of what it was made from.
 
     `sampling_rate` (Hz) and `num_samples` are the MP3's. `bitrate_kbps` of a copied one is the
-    mean. `source_path` is the dataset's word for it, never a file that was opened.
+    mean. `source_path` is the dataset's word for it, never a file that was opened. `repaired`: codes
+    of what was wrong with the source's framing.
     """
 
     sampling_rate: int
@@ -45,6 +46,7 @@ class AudioInfo:
     bitrate_kbps: int
     copied: bool
     source_path: str | None
+    repaired: tuple[str, ...] = ()
 
     @property
     def duration(self) -> float:

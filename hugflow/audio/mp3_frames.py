@@ -132,7 +132,7 @@ def _find_runs(data: memoryview) -> _Found:
         # Behind the last frame of a run, or inside it where it was cut and others follow.
         clean = _skip_tags(data, at)
         run = _expected_run(data, clean)
-        if run is None and not (found.runs and clean == len(data)):
+        if run is None and (at < clean or not found.runs or clean < len(data)):
             run = _lost_run(data, at, clean, found.runs)
         if run is None:
             break
@@ -158,8 +158,8 @@ def _expected_run(data: memoryview, at: int) -> Run | None:
 def _lost_run(data: memoryview, at: int, clean: int, runs: list[Run]) -> Run | None:
     known = runs[-1].first.stream if runs else None
     if clean > at and bytes(data[at : at + 3]) == b"ID3":
-        # The tag may say that it is longer than it is.
-        return find_run(data, at + 10, clean, known)
+        # The tag may say that it is longer than it is, or than the file.
+        return find_run(data, at + 10, clean if clean < len(data) else at + 10, known)
     if clean > at:
         return find_run(data, at + 8, clean, known)
     return find_run(data, runs[-1].last + 4 if runs else 0, at, known)

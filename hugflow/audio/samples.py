@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.clip import BLOCK_FRAMES, MAX_RATE_HZ, Clip, check_length, check_shape
+from hugflow.audio.clip import BLOCK_FRAMES, MAX_RATE_HZ, Clip, ClipRules, check_shape
 from hugflow.audio.mono import Samples
 from hugflow.audio.value import DecoderAudio, SampledAudio
 
@@ -27,7 +27,7 @@ _KINDS: Final = frozenset({"f2", "f4", "f8", "f16", "i1", "i2", "i4", "i8", "u1"
 _OF_NO_WIDTH: Final = frozenset({"i8", "u8"})
 
 
-def open_array(audio: SampledAudio) -> Clip:
+def open_array(audio: SampledAudio, rules: ClipRules) -> Clip:
     """Read an array, or a list or a list of lists, as a clip.
 
     Of two axes the shorter one is the channels, and the first one where they are of one length.
@@ -38,10 +38,10 @@ def open_array(audio: SampledAudio) -> Clip:
     rate_hz = _read_rate(audio.sampling_rate)
     numbers = _read_numbers(audio.array)
     is_channels_first = numbers.ndim == 2 and numbers.shape[0] <= numbers.shape[1]
-    return _to_clip("array", numbers.T if is_channels_first else numbers, rate_hz)
+    return _to_clip("array", numbers.T if is_channels_first else numbers, rate_hz, rules)
 
 
-def open_decoder(audio: DecoderAudio) -> Clip:
+def open_decoder(audio: DecoderAudio, rules: ClipRules) -> Clip:
     """Ask a decoder object for its sound.
 
     Raises AudioBad as `open_array` does, and `audio_undecodable` whatever the object raises.
@@ -52,7 +52,7 @@ def open_decoder(audio: DecoderAudio) -> Clip:
     except Exception as error:
         words = f"the decoder object raised {type(error).__name__}: {error}"
         raise AudioBad("audio_undecodable", words) from error
-    return _to_clip("decoder", _read_numbers(data).T, _read_rate(rate))
+    return _to_clip("decoder", _read_numbers(data).T, _read_rate(rate), rules)
 
 
 def _leave_torch(data: Any) -> Any:
@@ -92,13 +92,13 @@ def _read_numbers(array: object) -> Numbers:
     return numbers
 
 
-def _to_clip(source_format: str, numbers: Numbers, rate_hz: int) -> Clip:
+def _to_clip(source_format: str, numbers: Numbers, rate_hz: int, rules: ClipRules) -> Clip:
     """A clip of numbers of shape (frames,) or (frames, channels)."""
     if not numbers.size:
         raise AudioBad("audio_empty", "the array has no samples")
     frames = numbers[:, None] if numbers.ndim == 1 else numbers
     check_shape(frames.shape[1], rate_hz)
-    check_length(len(frames), rate_hz)
+    rules.check_length(len(frames), rate_hz)
     if _kind(frames) in _OF_NO_WIDTH and (frames.min() < -(2**15) or frames.max() >= 2**15):
         raise AudioBad("audio_unsupported", f"the array is {frames.dtype.name}, and above 16 bits")
     return Clip(source_format, rate_hz, frames.shape[1], len(frames), _cut(frames))

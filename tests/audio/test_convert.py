@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.clip import BLOCK_FRAMES
+from hugflow.audio.clip import BLOCK_FRAMES, ClipRules
 from hugflow.audio.convert import make_mp3
 from hugflow.audio.mp3 import BITRATE_KBPS_BY_RATE
 from hugflow.audio.mp3_frames import read_mp3
@@ -309,10 +309,12 @@ def test_any_of_ogg_files_one_after_another_that_is_cut_is_named(subtype):
         assert caught.value.code == "audio_truncated"
 
 
-def test_six_hours_are_the_limit_of_ogg_files_one_after_another_too(monkeypatch):
-    monkeypatch.setattr("hugflow.audio.clip.MAX_HOURS", 1 / 3600)
+def test_the_limit_of_hours_is_that_of_ogg_files_one_after_another_too():
     file = write(tone(10_000), format="OGG", subtype="VORBIS")
-    assert encode(file).info.num_samples == 10_000
+    second = ClipRules(max_hours=1 / 3600)
+    assert make_mp3(file, copy_mp3=True, rules=second).info.num_samples == 10_000
     with pytest.raises(AudioBad, match="longer") as caught:
-        encode(file + file)
+        make_mp3(file + file, copy_mp3=True, rules=second)
     assert caught.value.code == "audio_too_long"
+    anything = ClipRules(max_hours=0)
+    assert make_mp3(file + file, copy_mp3=True, rules=anything).info.num_samples == 20_000

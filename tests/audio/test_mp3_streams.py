@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hugflow.audio.bad import AudioBad
+from hugflow.audio.clip import DEFAULT_RULES, ClipRules
 from hugflow.audio.convert import make_mp3
 from hugflow.audio.mp3_frames import read_mp3
 from tests.audio.clips import decode, id3v1, id3v2, tone, write, write_bare_mp3
@@ -21,7 +22,8 @@ SECONDS = {
     id(FAST): len(decode(FAST)) / 22_050,
     id(FASTEST): len(decode(FASTEST)) / 48_000,
 }
-APE = b"APETAGEX" + (2000).to_bytes(4, "little") + (300).to_bytes(4, "little") + bytes(16)
+APE = b"APETAGEX" + (2000).to_bytes(4, "little") + (300).to_bytes(4, "little")
+APE += bytes(4) + (0xA000_0000).to_bytes(4, "little") + bytes(8)
 
 
 def make(data):
@@ -29,9 +31,9 @@ def make(data):
         return mp3.info, decode(mp3.data)[:, 0]
 
 
-def error_of(data):
+def error_of(data, rules=DEFAULT_RULES):
     with pytest.raises(AudioBad) as caught:
-        make_mp3({"bytes": data, "path": None}, copy_mp3=True)
+        make_mp3({"bytes": data, "path": None}, copy_mp3=True, rules=rules)
     return caught.value
 
 
@@ -129,3 +131,69 @@ def test_an_mp3_cut_anywhere_is_named_or_as_long_as_its_frames(source, share):
     info, sound = make(kept)
     assert info.num_samples == len(sound)
     assert sum(stream.num_samples for stream in read_mp3(kept).streams) == info.num_samples
+
+
+def id3_of(told: int, body: int) -> bytes:
+    """A tag that says another size than it has."""
+    return id3v2(body)[:6] + id3v2(told)[6:10] + b"c" * body
+
+
+@pytest.mark.parametrize(
+    ("front", "code"),
+    [
+        (bytes(417), "mp3_junk"),
+        (b"\0", "mp3_junk"),
+        (bytes(100_000)[:9_000], "mp3_junk"),
+        (b"garbage" * 200, "mp3_junk"),
+        (BARE[288 - 100 : 288], "mp3_junk"),
+        (id3v2(200) + bytes(100), "mp3_junk"),
+        (id3_of(150, 200), "mp3_id3_size"),
+        (id3_of(250, 200), "mp3_id3_size"),
+        (id3_of(20_000, 200), "mp3_id3_size"),
+        (id3_of(0, 3000), "mp3_id3_size"),
+    ],
+)
+@pytest.mark.parametrize("mp3", [BARE, TAGGED, STEREO], ids=["bare", "tagged", "stereo"])
+def test_an_mp3_behind_something_else_is_as_long_as_its_frames(front, code, mp3):
+    info, sound = make(front + mp3)
+    assert (info.num_samples, len(sound)) == (len(decode(mp3)), len(decode(mp3)))
+    assert (info.repaired, info.copied) == ((code,), False)
+    assert likeness(sound, decode(mp3).mean(axis=1)) > 0.98
+    assert error_of(front + mp3, ClipRules(repair=False)).code == "audio_undecodable"
+
+
+@pytest.mark.parametrize(
+    ("between", "codes"),
+    [
+        (bytes(4096), ("mp3_junk",)),
+        (b"garbage" * 500, ("mp3_junk",)),
+        (bytes(3), ("mp3_junk",)),
+        (APE + bytes(range(1, 251)) + bytes(50), ()),
+        (id3_of(150, 200), ("mp3_id3_size",)),
+        (id3v1() + bytes(700), ("mp3_junk",)),
+    ],
+)
+@pytest.mark.parametrize("others", [(BARE,), (STEREO, TAGGED)], ids=["two", "three"])
+def test_mp3s_with_something_between_them_are_all_decoded(between, codes, others):
+    info, _ = make(between.join((BARE, *others)))
+    assert info.num_samples == sum(len(decode(mp3)) for mp3 in (BARE, *others))
+    assert info.repaired == codes
+
+
+def test_an_mp3_that_was_cut_out_of_a_stream_begins_with_its_first_whole_frame():
+    size = read_mp3(BARE).streams[0].first.size
+    info, _ = make(BARE[size + 50 :])
+    assert info.num_samples == len(decode(BARE)) - 2 * 576
+    assert info.repaired == ("mp3_junk",)
+
+
+def test_an_mp3_of_free_bitrate_is_counted():
+    # Each frame of 64 kbit/s with the index of the bitrate set to `free`.
+    mp3 = bytearray(BARE)
+    size = read_mp3(BARE).streams[0].first.size
+    for at in range(2, len(mp3), size):
+        mp3[at] &= 0x0F
+    info, sound = make(bytes(mp3))
+    assert (info.num_samples, len(sound)) == (len(decode(BARE)),) * 2
+    assert likeness(sound, decode(BARE)[:, 0]) > 0.98
+    assert error_of(bytes(mp3[:-10])).code == "audio_truncated"

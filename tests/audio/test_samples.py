@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.clip import BLOCK_FRAMES
+from hugflow.audio.clip import BLOCK_FRAMES, DEFAULT_RULES
 from hugflow.audio.convert import CONVERTED_DECODER, FOUND_DECODER, Converter, make_mp3
 from hugflow.audio.mono import to_mono_pcm16
 from hugflow.audio.samples import open_array
@@ -61,7 +61,7 @@ class BrokenDecoder:
 
 def pcm_of(array):
     """What an encoder is given of an array."""
-    blocks = open_array(SampledAudio(array, 16_000)).blocks
+    blocks = open_array(SampledAudio(array, 16_000), DEFAULT_RULES).blocks
     return np.concatenate([to_mono_pcm16(block) for block in blocks])
 
 
@@ -122,14 +122,18 @@ def test_loud_floats_are_clipped_and_what_is_no_number_is_mended():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
 def test_a_long_array_is_taken_in_blocks_that_join(dtype):
     array = (tone(2 * BLOCK_FRAMES + 7)[:, 0] * 1000).astype(dtype)
-    blocks = [block.copy() for block in open_array(SampledAudio(array, 16_000)).blocks]
+    blocks = [
+        block.copy() for block in open_array(SampledAudio(array, 16_000), DEFAULT_RULES).blocks
+    ]
     assert [len(block) for block in blocks] == [BLOCK_FRAMES, BLOCK_FRAMES, 7]
     assert np.array_equal(np.concatenate(blocks)[:, 0], array.astype(blocks[0].dtype))
 
 
 def test_an_array_of_numpys_is_not_copied():
     array = np.zeros((2, 5000), np.float32)
-    assert np.shares_memory(next(open_array(SampledAudio(array, 16_000)).blocks), array)
+    assert np.shares_memory(
+        next(open_array(SampledAudio(array, 16_000), DEFAULT_RULES).blocks), array
+    )
 
 
 @pytest.mark.parametrize("channels", [1, 2, 8])

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from hugflow.audio.clip import Clip
+from hugflow.audio.clip import Clip, ClipRules
 
 
 def recognise(data: bytes | memoryview) -> str | None:
@@ -13,7 +13,7 @@ def recognise(data: bytes | memoryview) -> str | None:
 
 
 @contextmanager
-def open_bytes(data: bytes | memoryview, container: str) -> Iterator[Clip]:
+def open_bytes(data: bytes | memoryview, container: str, rules: ClipRules) -> Iterator[Clip]:
     samples = np.frombuffer(data, "<i2", offset=6)[:, None]
     rate_hz = int.from_bytes(data[4:6], "little")
     yield Clip(container, rate_hz, 1, len(samples), iter([samples]))

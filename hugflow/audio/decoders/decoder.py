@@ -7,7 +7,7 @@ list in `hugflow.audio.decoders.registry`. Every row whose bytes it recognises i
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from hugflow.audio.clip import Clip
+from hugflow.audio.clip import Clip, ClipRules
 
 
 class ClipDecoder(Protocol):
@@ -19,10 +19,12 @@ class ClipDecoder(Protocol):
         It never raises and looks no further than it has to: it is asked of every clip.
         """
 
-    def open_bytes(self, data: bytes | memoryview, container: str) -> AbstractContextManager[Clip]:
+    def open_bytes(
+        self, data: bytes | memoryview, container: str, rules: ClipRules
+    ) -> AbstractContextManager[Clip]:
         """Open the bytes of one clip for decoding; they stay as they are until the clip is closed.
 
-        container: what `recognise` called it.
+        container: what `recognise` called it. rules: what may become a clip.
 
         Raises AudioBad where the bytes cannot be a whole clip; so does taking a block of the clip.
         """

@@ -1,13 +1,19 @@
 """What libsndfile is given of an MP3: its frames alone, and their number."""
 
+from typing import Final
+
 from hugflow.audio.bad import AudioBad
+from hugflow.audio.clip import ClipRules
+from hugflow.audio.decoders.framing import Framing
 from hugflow.audio.decoders.parts import Part
 from hugflow.audio.decoders.sound_file import open_clip
 from hugflow.audio.info_tag import render_frame_count
 from hugflow.audio.mp3_frames import Mp3Stream, read_mp3
 
+_ANY_LENGTH: Final = ClipRules(max_hours=0)
 
-def mp3_parts(data: bytes | memoryview) -> tuple[Part, ...]:
+
+def mp3_parts(data: bytes | memoryview) -> Framing:
     """The streams of an MP3, each to be decoded by itself.
 
     Raises AudioBad: `audio_truncated` where sound is missing, `audio_undecodable` where there is no
@@ -20,7 +26,8 @@ def mp3_parts(data: bytes | memoryview) -> tuple[Part, ...]:
         raise AudioBad("audio_truncated", file.missing)
     if file.junk_size > sum(stream.size_bytes for stream in file.streams):
         raise AudioBad("audio_undecodable", "most of the mp3 is not made of frames")
-    return tuple(_to_part(memoryview(data), stream) for stream in file.streams)
+    parts = tuple(_to_part(memoryview(data), stream) for stream in file.streams)
+    return Framing(parts, file.repaired)
 
 
 def count_copyable(data: bytes | memoryview) -> tuple[Mp3Stream, int] | None:
@@ -49,7 +56,7 @@ def _count_by_libsndfile(*pieces: bytes | memoryview) -> int:
     guessed from the first bitrate: too high does no harm, and too low makes it stop early.
     """
     try:
-        with open_clip(*pieces) as clip:
+        with open_clip(*pieces, rules=_ANY_LENGTH) as clip:
             return clip.frames or 0
     except AudioBad:
         return 0

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from hugflow.audio.bad import AudioBad
-from hugflow.audio.clip import Clip, check_length
+from hugflow.audio.clip import Clip, ClipRules
 from hugflow.audio.decoders.sound_file import open_clip
 from hugflow.audio.mono import Samples
 from hugflow.audio.resample import resample
@@ -25,46 +24,41 @@ class Part:
 
 
 @contextmanager
-def open_parts(parts: tuple[Part, ...]) -> Iterator[Clip]:
+def open_parts(parts: tuple[Part, ...], rules: ClipRules) -> Iterator[Clip]:
     """Open the parts as one clip of the first one's rate; they may differ in all but that.
 
     Raises AudioBad as `open_clip` does; so does taking a block, where that is so of a later part.
     """
-    with _open_part(parts[0]) as first:
+    with _open_part(parts[0], rules) as first:
         if len(parts) == 1:
             yield first
         else:
-            yield replace(first, frames=None, blocks=_read_parts(first, parts[1:]))
+            yield replace(first, frames=None, blocks=_read_parts(first, parts[1:], rules))
 
 
 @contextmanager
-def _open_part(part: Part) -> Iterator[Clip]:
+def _open_part(part: Part, rules: ClipRules) -> Iterator[Clip]:
     promised = None if part.frames is None else part.frames + part.silent
-    with open_clip(*part.pieces, promised=promised) as clip:
+    with open_clip(*part.pieces, promised=promised, rules=rules) as clip:
         yield replace(clip, blocks=_drop(clip.blocks, part.silent)) if part.silent else clip
 
 
-def _read_parts(first: Clip, others: tuple[Part, ...]) -> Iterator[Samples]:
+def _read_parts(first: Clip, others: tuple[Part, ...], rules: ClipRules) -> Iterator[Samples]:
     done = 0
-    for block in _join(first, others):
+    for block in _join(first, others, rules):
         done += len(block)
-        check_length(done, first.sampling_rate)
+        rules.check_length(done, first.sampling_rate)
         yield block
 
 
-def _join(first: Clip, others: tuple[Part, ...]) -> Iterator[Samples]:
+def _join(first: Clip, others: tuple[Part, ...], rules: ClipRules) -> Iterator[Samples]:
     yield from first.blocks
     for part in others:
-        with _open_part(part) as clip:
-            blocks: Iterable[Samples] = clip.blocks
-            if clip.sampling_rate != first.sampling_rate:
-                blocks = resample(blocks, clip.sampling_rate, first.sampling_rate)
-            is_silent = bool(clip.frames)
-            for block in blocks:
-                is_silent = is_silent and not len(block)
-                yield block
-            if is_silent:
-                raise AudioBad("audio_truncated", f"none of {clip.frames} samples could be decoded")
+        with _open_part(part, rules) as clip:
+            if clip.sampling_rate == first.sampling_rate:
+                yield from clip.blocks
+            else:
+                yield from resample(clip.blocks, clip.sampling_rate, first.sampling_rate)
 
 
 def _drop(blocks: Iterable[Samples], count: int) -> Iterator[Samples]:

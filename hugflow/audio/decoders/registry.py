@@ -3,9 +3,9 @@
 from typing import Final
 
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.container import name_stranger
 from hugflow.audio.decoders import libsndfile
 from hugflow.audio.decoders.decoder import ClipDecoder
+from hugflow.audio.strangers import name_stranger
 
 # In the order in which they are asked.
 DECODERS: Final[tuple[ClipDecoder, ...]] = (libsndfile,)
@@ -20,4 +20,6 @@ def choose_decoder(data: bytes | memoryview) -> tuple[ClipDecoder, str]:
         container = decoder.recognise(data)
         if container is not None:
             return decoder, container
-    raise AudioBad("audio_unsupported", f"the audio begins like {name_stranger(data)}")
+    name = name_stranger(data)
+    words = "begins like no audio format we know" if name is None else f"is {name}"
+    raise AudioBad("audio_unsupported", f"the audio {words}")

@@ -1,14 +1,16 @@
 """Sound out of encoded bytes, in blocks, through libsndfile."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
 import soundfile
 
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.clip import BLOCK_FRAMES, Clip, check_length, check_shape
+from hugflow.audio.clip import BLOCK_FRAMES, DEFAULT_RULES, Clip, ClipRules, check_shape
 from hugflow.audio.mono import Samples
 
 _FORMAT_NAMES: Final = {
@@ -20,6 +22,9 @@ _FORMAT_NAMES: Final = {
     "OGG": "ogg",
     "AIFF": "aiff",
     "AU": "au",
+    "W64": "w64",
+    "CAF": "caf",
+    "NIST": "sphere",
 }
 # These hold no more than 16 bits, so libsndfile's int16 is exact. It would not scale a float.
 _FITS_16_BITS: Final = frozenset(
@@ -28,7 +33,9 @@ _FITS_16_BITS: Final = frozenset(
 
 
 @contextmanager
-def open_clip(*pieces: bytes | memoryview, promised: int | None = None) -> Iterator[Clip]:
+def open_clip(
+    *pieces: bytes | memoryview, promised: int | None = None, rules: ClipRules = DEFAULT_RULES
+) -> Iterator[Clip]:
     """Open one file's bytes, in order and not copied, for decoding.
 
     promised: how many samples there have to be; None for as many as libsndfile says, which of an
@@ -46,8 +53,8 @@ def open_clip(*pieces: bytes | memoryview, promised: int | None = None) -> Itera
         check_shape(sound.channels, sound.samplerate)
         frames = sound.frames if 0 <= sound.frames < 2**62 else None
         if frames is not None:
-            check_length(frames, sound.samplerate)
-        blocks = _read_blocks(sound, (frames or 0) if promised is None else promised)
+            rules.check_length(frames, sound.samplerate)
+        blocks = _read_blocks(sound, (frames or 0) if promised is None else promised, rules)
         yield Clip(name, sound.samplerate, sound.channels, frames, blocks)
 
 
@@ -58,7 +65,7 @@ def _name_format(sound: soundfile.SoundFile) -> str:
     return "opus" if sound.subtype == "OPUS" else name
 
 
-def _read_blocks(sound: soundfile.SoundFile, promised: int) -> Iterator[Samples]:
+def _read_blocks(sound: soundfile.SoundFile, promised: int, rules: ClipRules) -> Iterator[Samples]:
     dtype = np.int16 if sound.subtype in _FITS_16_BITS else np.float32
     block = np.empty((BLOCK_FRAMES, sound.channels), dtype)
     done = 0
@@ -72,7 +79,7 @@ def _read_blocks(sound: soundfile.SoundFile, promised: int) -> Iterator[Samples]
         if not len(samples):
             break
         done += len(samples)
-        check_length(done, sound.samplerate)
+        rules.check_length(done, sound.samplerate)
         yield samples
     if done < promised:
         raise AudioBad("audio_truncated", f"{done} of {promised} samples could be decoded")
@@ -84,7 +91,8 @@ def _to_undecodable(error: soundfile.SoundFileError) -> AudioBad:
     if "not a regular file" in words:
         # Of bytes in memory that says nothing.
         words = "it cannot be read"
-    return AudioBad("audio_undecodable", f"libsndfile: {words}")
+    code = "audio_unsupported" if "unimplemented format" in words else "audio_undecodable"
+    return AudioBad(code, f"libsndfile: {words}")
 
 
 class _ForwardSound(soundfile.SoundFile):  # type: ignore[misc]  # soundfile ships no types here
@@ -105,11 +113,10 @@ class _MemoryFile:
     """
 
     def __init__(self, pieces: Iterable[bytes | memoryview]) -> None:
-        self._pieces: list[tuple[int, memoryview]] = []
-        self._at = self._size = 0
-        for piece in pieces:
-            self._pieces.append((self._size, memoryview(piece)))
-            self._size += len(piece)
+        self._pieces = [memoryview(piece) for piece in pieces]
+        self._ends = list(accumulate(map(len, self._pieces)))
+        self._size = self._ends[-1] if self._ends else 0
+        self._at = 0
 
     def seek(self, offset: int, whence: int = 0) -> int:
         start = (0, self._at, self._size)[whence]
@@ -120,11 +127,13 @@ class _MemoryFile:
         return self._at
 
     def readinto(self, buffer: memoryview) -> int:
-        done = 0
-        for start, piece in self._pieces:
-            skipped = max(self._at - start, 0)
+        done, index = 0, bisect_right(self._ends, self._at)
+        while index < len(self._pieces) and done < len(buffer):
+            piece = self._pieces[index]
+            skipped = self._at - (self._ends[index] - len(piece))
             found = piece[skipped : skipped + len(buffer) - done]
             buffer[done : done + len(found)] = found
             done += len(found)
             self._at += len(found)
+            index += 1
         return done
