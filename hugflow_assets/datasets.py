@@ -276,7 +276,7 @@ def _make(
     shard_stages = [stage for stage in SHARD_STAGES if stage in stages]
     failed: list[ShardFailed] = []
     tracker = Tracker(build)
-    progress = RunProgress(build.name, tracker.rows, build.rows)
+    progress = RunProgress(build.name, tracker.rows, tracker.total_rows)
 
     def track(outcomes: Sequence[Outcome]) -> None:
         tracker.add(outcomes)
@@ -398,8 +398,9 @@ def _range_of_all(build: Build) -> str:
 def _tell_what_is_next(build: Build, metadata: dict[str, object]) -> str:
     if "partition_range" not in metadata:
         return f"{build.name}: planned; it has no shards"
+    rows = "rows" if build.plan.rows is None else f"{build.plan.rows} rows"
     return (
-        f"{build.name}: {build.plan.rows} rows in {len(build.plan.shards)} shards at commit "
+        f"{build.name}: {rows} in {len(build.plan.shards)} shards at commit "
         f"{build.plan.commit}\n"
         f"--partition-range {metadata['partition_range']}\n"
         f"all of it:   {metadata['materialize_all']}\n"

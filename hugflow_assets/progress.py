@@ -19,13 +19,14 @@ MOST_NAMED = 5
 class RunProgress:
     """Counts the rows that a run commits, and says every few seconds how far it is.
 
-    name: of the dataset. rows_done, rows: of the dataset, when the run began, and in all. Rows
+    name: of the dataset. rows_done, rows: of the dataset, when the run began, and in all; None
+    where nobody knows. Rows
     that failed are told at once, with their reasons, up to a few of each batch.
     """
 
     name: str
     rows_done: int
-    rows: int
+    rows: int | None
     _new: int = 0
     _began_at: float = field(default_factory=time.monotonic)
     _told_at: float = field(default_factory=time.monotonic)
@@ -48,8 +49,11 @@ class RunProgress:
         log.info("%s", line)
 
     def _render(self, now: float) -> str:
-        done = min(self.rows_done + self._new, self.rows)
         per_second = self._new / max(now - self._began_at, 0.001)
+        if self.rows is None:
+            done = self.rows_done + self._new
+            return f"{self.name}: {done:,} rows so far, {per_second:,.1f} rows/s"
+        done = min(self.rows_done + self._new, self.rows)
         left_s = (self.rows - done) / per_second if per_second else 0.0
         percent = 100 * done / max(self.rows, 1)
         return (

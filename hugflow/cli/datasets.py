@@ -31,6 +31,7 @@ from hugflow.stages.standing.retry_records import ask_retry
 
 if TYPE_CHECKING:
     from hugflow.stages.build.build import Build
+    from hugflow.stages.planning.preview import Preview
     from hugflow.stages.sync import Synced
     from hugflow.stages.tree.manifest import ManifestRows
 
@@ -139,7 +140,9 @@ def _sync(
         build = open_request(project, add.request, wait_s=wait_s, digest=digest)
         forget_removed(build.places, build.name)
         tracker = Tracker(build)
-        with watch_rows(build.rows, tracker.rows, project.settings.progress_interval) as on_rows:
+        with watch_rows(
+            tracker.total_rows, tracker.rows, project.settings.progress_interval
+        ) as on_rows:
             synced = sync_dataset(build, tracker, retry_failed=retry_failed, on_rows=on_rows)
     build = synced.published.build
     if is_reported:
@@ -175,7 +178,7 @@ def _make_sample(
 
     options = replace(project.options, lock_wait_s=wait_s)
     sample = open_sample(add.request, project.places, open_hub(project), options, rows=limit)
-    with watch_rows(sample.rows, 0, project.settings.progress_interval) as on_rows:
+    with watch_rows(sample.count_rows(), 0, project.settings.progress_interval) as on_rows:
         sampled = make_sample(sample, on_rows=on_rows)
     rows = sampled.manifest.rows
     if not as_json:
@@ -185,7 +188,7 @@ def _make_sample(
         "name": sample.name,
         "request": add.path,
         "state": "completed",
-        "sample": sample.rows,
+        "sample": rows.planned,
         "location": str(sample.folder.root),
         "link": None,
         "rows": rows.made,
@@ -206,11 +209,11 @@ def _preview(project: ProjectSettings, add: AddFile, *, as_json: bool) -> dict[s
         is_new = "would be planned" if preview.is_new_plan else "is planned"
         print_data(plan.dataset)
         print_data(f"  commit   {plan.commit}, {is_new} there")
-        print_data(f"  rows     {preview.missing_rows:,} to make of {plan.rows:,}")
+        print_data(f"  rows     {_missing_words(preview)}")
         if preview.reused.rows:
             print_data(f"  reused   {preview.reused.rows:,} rows of the tree that stands")
         fetched = human_bytes(preview.fetch_bytes)
-        print_data(f"  fetch    {preview.fetch_files:,} of {len(plan.shards):,} files, {fetched}")
+        print_data(f"  fetch    {preview.fetch_files:,} of {plan.file_count:,} files, {fetched}")
         print_data(f"  tree     {places.dataset(plan.dataset).root}")
         print_data(f"  link     {places.link(plan.dataset)}")
         print_data("nothing was made or recorded")
@@ -221,7 +224,7 @@ def _preview(project: ProjectSettings, add: AddFile, *, as_json: bool) -> dict[s
         "commit": plan.commit,
         "plan": plan.id,
         "is_new_plan": preview.is_new_plan,
-        "total_rows": plan.rows,
+        "total_rows": preview.rows,
         "rows": done.rows,
         "failed_rows": done.failed_rows,
         "reused_rows": preview.reused.rows,
@@ -230,6 +233,12 @@ def _preview(project: ProjectSettings, add: AddFile, *, as_json: bool) -> dict[s
         "fetch_bytes": preview.fetch_bytes,
         "location": str(places.dataset(plan.dataset).root),
     }
+
+
+def _missing_words(preview: "Preview") -> str:
+    if preview.rows is None or preview.missing_rows is None:
+        return f"{preview.done.rows:,} are made; how many there are is known once all are fetched"
+    return f"{preview.missing_rows:,} to make of {preview.rows:,}"
 
 
 def _rows_words(rows: "ManifestRows", new_rows: int) -> str:

@@ -102,7 +102,9 @@ def _print_summary(summary: dict[str, Any]) -> None:
         hours = f"about {hours}, by {estimated['sampled_rows']} rows"
     print_data(summary["name"])
     print_data(f"  commit       {summary['commit']}")
-    print_data(f"  rows         {summary['total_rows']:,} in {count(summary['files'], 'file')}")
+    rows = summary["total_rows"]
+    rows = "not known before they are fetched," if rows is None else f"{rows:,}"
+    print_data(f"  rows         {rows} in {count(summary['files'], 'file')}")
     print_data(f"  hours        {hours}")
     print_data(f"  source       {human_bytes(summary['source_bytes'])}")
     for line in _estimate_lines(summary):
@@ -120,11 +122,11 @@ def _estimate_lines(summary: dict[str, Any]) -> list[str]:
     estimated = summary["estimate"]
     if estimated is None:
         return [f"  disk needed  about {human_bytes(summary['disk_needed_bytes'])}"]
-    mp3_bytes, peak_bytes = estimated["mp3_bytes"], estimated["peak_bytes"]
+    mp3_bytes, files, peak_bytes = (estimated[key] for key in ("mp3_bytes", "files", "peak_bytes"))
     peak = f"about {human_bytes(peak_bytes)} at its peak" if peak_bytes else "none: it is complete"
     lines = [
         f"  MP3          {'not known yet' if mp3_bytes is None else f'about {human_bytes(mp3_bytes)}'}",
-        f"  files        about {estimated['files']:,}",
+        f"  files        {'not known yet' if files is None else f'about {files:,}'}",
         f"  disk needed  {peak}",
     ]
     if estimated["quota_left_bytes"] is not None:

@@ -17,10 +17,10 @@ OnRows = Callable[[Sequence["Outcome"]], None]
 
 
 @contextmanager
-def watch_rows(total_rows: int, done_rows: int, interval_rows: int) -> Iterator[OnRows]:
+def watch_rows(total_rows: int | None, done_rows: int, interval_rows: int) -> Iterator[OnRows]:
     """Give a function that counts committed rows and shows how far they are.
 
-    done_rows: those that were complete before.
+    total_rows: None where nobody knows. done_rows: those that were complete before.
     """
     if is_terminal():
         with _bar(total_rows, done_rows) as on_rows:
@@ -30,7 +30,7 @@ def watch_rows(total_rows: int, done_rows: int, interval_rows: int) -> Iterator[
 
 
 @contextmanager
-def _bar(total_rows: int, done_rows: int) -> Iterator[OnRows]:
+def _bar(total_rows: int | None, done_rows: int) -> Iterator[OnRows]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
@@ -40,7 +40,7 @@ def _bar(total_rows: int, done_rows: int) -> Iterator[OnRows]:
         yield lambda outcomes: progress.advance(task, len(outcomes))
 
 
-def _lines(total_rows: int, done_rows: int, interval_rows: int) -> OnRows:
+def _lines(total_rows: int | None, done_rows: int, interval_rows: int) -> OnRows:
     """A line each `interval_rows`, with the rate of this run."""
     done, started = done_rows, time.monotonic()
     next_line = done - done % interval_rows + interval_rows
@@ -51,6 +51,7 @@ def _lines(total_rows: int, done_rows: int, interval_rows: int) -> OnRows:
         if done >= next_line:
             next_line = done - done % interval_rows + interval_rows
             rate = (done - done_rows) / max(time.monotonic() - started, 1e-9)
-            log.info("%s of %s rows, %.0f rows/s", f"{done:,}", f"{total_rows:,}", rate)
+            of = "" if total_rows is None else f" of {total_rows:,}"
+            log.info("%s%s rows, %.0f rows/s", f"{done:,}", of, rate)
 
     return on_rows

@@ -114,7 +114,7 @@ def _carry_out(run: Run) -> "tuple[Proposal, Made]":
 
 def _watch(run: Run) -> Any:
     def watch(build: "Build", rows: int) -> AbstractContextManager[Any]:
-        return watch_rows(build.rows, rows, run.options.progress_interval)
+        return watch_rows(build.count_rows(), rows, run.options.progress_interval)
 
     return watch
 

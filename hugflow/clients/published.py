@@ -20,7 +20,7 @@ MEND_NO_PARQUET = "choose a revision that holds parquet files, such as refs/conv
 
 
 class NotParquet(RequestInvalid):
-    """The split is published in another form.
+    """The split is published in a form that is not read here.
 
     subset: the name `datasets` gives to the subset asked for; None where it gives none. reader,
     example: what `datasets` reads its files as, and one of them.
@@ -46,13 +46,33 @@ class CardUnreadable(RequestInvalid):
     """`datasets` makes nothing of the card."""
 
 
-def fetch_split_files(
-    hub: Hub, hf_id: str, commit: str, subset: str | None, split: str
-) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class SplitFiles:
     """Paths of the files of one split, in the order in which `datasets` would read them.
 
-    Raises NotParquet for other layouts; RequestInvalid for a subset or split that is not there,
-    and for files outside this repository and commit (a card may name any address).
+    subset: the name that `datasets` gives to the subset asked for. reader: what it reads them as.
+    """
+
+    subset: str
+    reader: str
+    paths: tuple[str, ...]
+
+
+def fetch_split_files(
+    hub: Hub,
+    hf_id: str,
+    commit: str,
+    subset: str | None,
+    split: str,
+    *,
+    can_read: Callable[[str], bool],
+) -> SplitFiles:
+    """The files of one split, whatever their form.
+
+    can_read: whether a file of that path may be read here, to tell why a split is not there.
+
+    Raises NotParquet where `datasets` finds none; RequestInvalid for a subset or split that is not
+    there, and for files outside this repository and commit (a card may name any address).
     """
     what = f"{hf_id}@{commit}"
     resolved = _resolve(hub, hf_id, commit, subset)
@@ -60,8 +80,9 @@ def fetch_split_files(
     prefix = f"hf://datasets/{hf_id}@{commit}/"
     if split not in splits:
         every = [url for urls in splits.values() for url in urls]
-        if every and not any(url.endswith(".parquet") for url in every):
-            raise _not_parquet(what, split, resolved, every[0].removeprefix(prefix))
+        if every and not any(map(can_read, every)):
+            found = SplitFiles(resolved.subset, resolved.reader, ())
+            raise not_parquet(what, split, found, every[0].removeprefix(prefix))
         raise no_such_split(what, split, list(splits), subset)
     foreign = [url for url in splits[split] if not url.startswith(prefix)]
     if foreign:
@@ -71,18 +92,16 @@ def fetch_split_files(
             mend="request the repository that holds the files",
         )
     paths = tuple(url.removeprefix(prefix) for url in splits[split])
-    other = [path for path in paths if not path.endswith(".parquet")]
-    if other or not paths:
-        raise _not_parquet(what, split, resolved, other[0] if other else None)
-    return paths
+    return SplitFiles(resolved.subset, resolved.reader, paths)
 
 
-def _not_parquet(what: str, split: str, resolved: "_Resolved", example: str | None) -> NotParquet:
+def not_parquet(what: str, split: str, found: SplitFiles, example: str | None) -> NotParquet:
+    """The error for files of another form; example: one of them, None where there are none."""
     return NotParquet(
         f"{what}: the split {split!r} is not published as parquet",
         why=f"it consists of files like {example!r}" if example else "it has no files",
-        subset=resolved.subset,
-        reader=resolved.reader,
+        subset=found.subset,
+        reader=found.reader,
         example=example,
     )
 

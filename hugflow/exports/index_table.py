@@ -8,7 +8,7 @@ so the same rows give the same bytes.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +31,9 @@ BYTES_PER_GROUP = 8 << 20
 
 
 def write_index(
-    path: Path, plan: Plan, shard: Shard, raw_file: Path, made: Mapping[int, RowMade]
+    path: Path, plan: Plan, shard: Shard, raw_files: Sequence[Path], made: Mapping[int, RowMade]
 ) -> str | None:
-    """Write the index of one shard from its fetched file; gives the sha256 of what stands there.
+    """Write the index of one shard from its fetched files; gives the sha256 of what stands there.
 
     made: the rows that are on disk, by number. With none of them there is no index: an empty
     parquet file would keep `datasets` from reading the folder. A file that already holds the
@@ -46,7 +46,7 @@ def write_index(
     with disk_errors(path):
         writer: pq.ParquetWriter | None = None
         try:
-            for group in _groups(_tables(plan, shard, raw_file, made)):
+            for group in _groups(_tables(plan, shard, raw_files, made)):
                 if writer is None:
                     writer = pq.ParquetWriter(temporary, group.schema, compression="zstd")
                 writer.write_table(group, row_group_size=ROWS_PER_GROUP)
@@ -62,12 +62,12 @@ def write_index(
 
 
 def _tables(
-    plan: Plan, shard: Shard, raw_file: Path, made: Mapping[int, RowMade]
+    plan: Plan, shard: Shard, raw_files: Sequence[Path], made: Mapping[int, RowMade]
 ) -> Iterator[pa.Table]:
     """The made rows as tables of the index, cut as the source is read."""
     columns = [column for column in plan.columns if column != plan.audio_column]
     schema: pa.Schema | None = None
-    for rows, batch in read_rows(raw_file, shard, columns=columns):
+    for rows, batch in read_rows(raw_files, shard, columns=columns):
         if schema is None:
             schema = _index_schema(plan, batch.schema)
         kept = [row for row in rows if row in made]
@@ -146,7 +146,7 @@ def _in_one_piece(pieces: list[pa.Table]) -> pa.Table:
 
 def _cannot_join(shard: Shard, column: str, error: Exception) -> ShardCorrupt:
     return ShardCorrupt(
-        f"{shard.file.path}: the column {column!r} does not fit the type that all files share",
+        f"{shard.label}: the column {column!r} does not fit the type that all files share",
         why=in_a_line(str(error)),
         mend="request a subset whose files agree, or tell the dataset's owner",
     )

@@ -18,6 +18,7 @@
     }
 
 A file here is a row. Deleting or damaging it loses nothing: it is written anew from the ledger.
+Where rows are not known before they are fetched, what is reckoned from their number is null.
 Version 2.0, which had `completed_rows` only, is read too.
 """
 
@@ -53,13 +54,13 @@ class Progress:
     """How far a dataset is.
 
     ranges: completed rows as (first, last), in order, without overlap. resumed_from: rows that
-    were complete when the present run began. error: of a run that failed, in three lines.
+    were complete when the present run began. total_rows: None while nobody knows. error: of a run that failed, in three lines.
     """
 
     dataset: str
     status: Status
     ranges: tuple[tuple[int, int], ...]
-    total_rows: int
+    total_rows: int | None
     resumed_from: int = 0
     error: str | None = None
 
@@ -76,7 +77,7 @@ class _ResumeData:
     completed_ranges: tuple[tuple[int, int], ...] | None = None
     completed_rows: Annotated[tuple[int, ...] | None, Field(exclude_if=is_none)] = None
     last_successful_row: int | None = None
-    expected_total_rows: int
+    expected_total_rows: int | None
     version: Literal["2.0", "3.0"]
 
 
@@ -87,8 +88,8 @@ class _View:
     dataset_name: str
     status: Status
     downloaded_files: int = 0
-    total_files: int = 0
-    percent_complete: float = 0.0
+    total_files: int | None = 0
+    percent_complete: float | None = 0.0
     resumed_from: int
     newly_downloaded: int = 0
     resume_data: _ResumeData
@@ -117,13 +118,12 @@ def write_progress(path: Path, progress: Progress) -> None:
         expected_total_rows=total,
         version=VERSION,
     )
-    share = rows / total if total else 1.0
     view = _View(
         dataset_name=progress.dataset,
         status=progress.status,
         downloaded_files=rows,
         total_files=total,
-        percent_complete=math.floor(10_000 * share) / 100,
+        percent_complete=_percent(rows, total),
         resumed_from=progress.resumed_from,
         newly_downloaded=rows - progress.resumed_from,
         resume_data=resume,
@@ -151,6 +151,13 @@ def read_progress(path: Path) -> Progress | None:
         view.resumed_from,
         view.error,
     )
+
+
+def _percent(rows: int, total_rows: int | None) -> float | None:
+    """Rounded down: 100 is when all of it is there."""
+    if total_rows is None:
+        return None
+    return math.floor(10_000 * (rows / total_rows if total_rows else 1.0)) / 100
 
 
 def to_pairs(rows: Iterable[int]) -> list[tuple[int, int]]:

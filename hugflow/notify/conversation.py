@@ -40,7 +40,7 @@ class PullRequest:
 class PlanFacts:
     """What is planned for one dataset.
 
-    hours: of audio, None where nobody knows; is_sampled: they are reckoned from a sample.
+    rows: None where nobody knows. hours: of audio, None where nobody knows; is_sampled: they are reckoned from a sample.
     mp3_bytes: what the MP3s are expected to take. disk_bytes: what is needed at the most, 0 where
     it is complete. digest: what a sync can be held to. made_files: files, and so inodes, of the
     finished tree. quota_left_bytes: None where there is no quota. rate_floor_s: what the Hub's rate
@@ -49,7 +49,7 @@ class PlanFacts:
 
     plan: str
     commit: str
-    rows: int
+    rows: int | None
     files: int
     source_bytes: int
     hours: float | None = None

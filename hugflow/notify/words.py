@@ -8,6 +8,7 @@ from hugflow.amounts import count, human_bytes, human_time
 from hugflow.ledger.progress import Status
 from hugflow.notify.conversation import Conversation, Line, PlanFacts
 
+UNKNOWN_ROWS = "not known before they are fetched"
 STARTING = "Starting download..."
 MARK_BY_STATE: dict[Status, str] = {
     "downloading": "⏳",
@@ -72,7 +73,7 @@ def fact_words(facts: PlanFacts) -> list[tuple[str, str]]:
     sampled = ", reckoned from a sample" if facts.is_sampled else ""
     disk = "unknown" if facts.disk_bytes is None else human_bytes(facts.disk_bytes)
     words = [
-        ("rows", f"{facts.rows:,}"),
+        ("rows", UNKNOWN_ROWS if facts.rows is None else f"{facts.rows:,}"),
         ("hours", "unknown" if facts.hours is None else f"{_hours(facts.hours)}{sampled}"),
         ("source", f"{human_bytes(facts.source_bytes)} in {count(facts.files, 'file')}"),
         ("MP3s", "unknown" if facts.mp3_bytes is None else f"about {human_bytes(facts.mp3_bytes)}"),

@@ -10,6 +10,7 @@ from hugflow.exports.export import Export
 from hugflow.exports.registry import export_folders, find_export
 from hugflow.ledger.journal import Outcome, RowMade, read_journal
 from hugflow.provenance.origin import Origin
+from hugflow.shards.counts import count_rows, counted
 from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.plans import read_plan
 from hugflow.stages.standing.status import to_status
@@ -17,7 +18,7 @@ from hugflow.stages.tree.failures import read_failed_rows
 from hugflow.stages.tree.index_rows import read_indexed
 from hugflow.stages.tree.manifest import Manifest
 from hugflow.stages.tree.stored_dataset import StoredDataset, glance_at_dataset
-from hugflow.store.layout import DatasetFolder, Places
+from hugflow.store.layout import DatasetFolder, DatasetState, Places
 
 _JSON_NAME = re.compile(r"(0|[1-9][0-9]{0,17})\.json")
 _SHARD_NAME = re.compile(r"[0-9]{5,}-of-[0-9]{5,}")
@@ -103,7 +104,7 @@ class KnownDataset:
 
     def explain_dataset(self, path: Path | None, kind: str) -> Origin:
         """A whole dataset, or a file about the whole of it."""
-        rows = self.plan.rows if self.plan is not None else None
+        rows = self._count_rows()
         if rows is None and self.manifest is not None:
             rows = self.manifest.rows.planned
         origin = replace(self.base, kind=kind, rows=rows)
@@ -139,7 +140,8 @@ class KnownDataset:
         if isinstance(outcome, RowMade):
             return self._of_made(outcome, shard_name, path, kind)
         total = self.explain_dataset(None, "dataset").rows
-        if outcome is None and (total is None or row >= total):
+        is_known = total is not None and (row < total if self.plan is None else shard is not None)
+        if outcome is None and not is_known:
             raise UsageWrong(
                 f"{self.base.dataset} has no row {row}",
                 why="nothing is known of its rows" if total is None else f"it has {total:,} rows",
@@ -189,8 +191,20 @@ class KnownDataset:
         return read_journal(state.journal(shard_name))
 
     def _shard_with(self, row: int) -> Shard | None:
-        shards = self.plan.shards if self.plan is not None else ()
-        return next((shard for shard in shards if row in shard.row_range), None)
+        """The shard that has a row; where it is not counted, the one that may have it."""
+        if self.plan is None:
+            return None
+        shard = next((shard for shard in self.plan.shards if row in shard.row_range), None)
+        known = counted(self._state(self.plan), shard) if shard is not None else None
+        return known if known is not None and row in known.row_range else None
+
+    def _count_rows(self) -> int | None:
+        if self.plan is None:
+            return None
+        return count_rows(self._state(self.plan), self.plan.shards)
+
+    def _state(self, plan: Plan) -> DatasetState:
+        return self.places.state(plan.dataset, plan.id)
 
     def _of_shard(self, origin: Origin, shard: Shard | None) -> Origin:
         if shard is None or self.plan is None:
@@ -199,8 +213,8 @@ class KnownDataset:
             origin,
             published_commit=self.plan.files_commit,
             shard=shard.name,
-            published_file=shard.file.path,
-            published_sha256=shard.file.sha256,
+            published_file=shard.label,
+            published_sha256=shard.files[0].sha256 if len(shard.files) == 1 else None,
             first_row=shard.first_row,
             rows=shard.rows,
             published_row=origin.row - shard.first_row if origin.row is not None else None,

@@ -162,17 +162,6 @@ class AddRequest(_Request):
         """Whether the file names the field itself: a column asked for must be there."""
         return field in self.model_fields_set
 
-    def row_fields(self, *, mp3_source: str = "copy") -> dict[str, str]:
-        """Give the fields that alter rows, and so ask for a new tree when they change.
-
-        mp3_source: taken when the request has none of its own: the setting, or what was planned.
-        """
-        return {
-            "audio_column": self.audio_column,
-            "text_column": self.text_column,
-            "mp3_source": self.mp3_source or mp3_source,
-        }
-
 
 class RemoveRequest(_Request):
     """Take a dataset out of storage again."""

@@ -1,64 +1,42 @@
 """A plan: what one dataset will consist of, settled once at one commit.
 
-A plan is a value. It is written to `STATE_DIR/plans/<name>/<id>.json`:
-
-    {
-      "version": 2,
-      "id": "4c1f0d9b2a7e6685",             first 16 hex of the sha256 over what decides the rows
-      "dataset": "acme__speech__split_train__rev_main",
-      "request": {"hf_id": "acme/speech", "subset": null, "split": "train", "revision": "main",
-                  "audio_column": "audio", "text_column": "text", "mp3_source": "copy",
-                  "is_mp3_source_asked": false},
-      "commit": "8a6c...",                  40 hex: what the revision meant
-      "files_commit": "8a6c...",            where the files are read: another commit where they
-                                            are the Hub's conversion to parquet
-      "conversion": {"commit": "5d1e...", "date": "2026-01-01T00:01:00Z",
-                     "head": "8a6c...", "head_date": "2026-01-01T00:00:00Z"},
-                                            absent where they are not; see clients.repository
-      "licence": "cc0-1.0", "is_gated": false,
-      "audio_column": "audio",              null: a text-only dataset
-      "text_column": "text",                null: the default one is not there
-      "columns": ["audio", "text"],         as published, in order
-      "repeated": [[7, 7], [12, 15]],       rows whose stem gets `-<row>`, as ranges
-      "repeated_more": {"9": 2},            rows that need it more than once (hardly ever)
-      "features": {...}, "card_features": [...],   of the index, as `datasets` writes them
-      "shards": [{"path": "data/train-00000-of-00002.parquet", "size_bytes": 123,
-                  "sha256": "...", "git_oid": "...", "first_row": 0, "rows": 500}, ...],
-                                            "odd": "it lacks 'text'" where one cannot be made
-      "warnings": ["..."],
-      "sha256": "..."                       of all the above: a damaged plan is never believed
-    }
+A plan is a value; `plan_file` holds its form as a file.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import Any, Final, Literal
 
 from hugflow.clients.repository import Conversion, PublishedFile
-from hugflow.errors import StateUnreadable
-from hugflow.ledger.progress import to_pairs
 from hugflow.names import partition_key, shard_name
 from hugflow.requests.model import AddRequest
+from hugflow.shards.plan_request import PlanRequest, later_fields
 
-VERSION = 2
 # Raised when the same input would give other rows: it is part of every plan's id.
-ROW_FORMAT = 2
+ROW_FORMAT: Final = 2
+PARQUET: Final = "parquet"
+# How far apart the rows of two shards are numbered where a shard's rows are not known.
+MOST_UNCOUNTED_ROWS: Final = 1_000_000
+
+Numbering = Literal["through", "by_shard"]
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One published file, and the rows of the dataset that it holds.
+    """One or several published files, and the rows of the dataset that they hold.
 
-    odd: how it does not agree with the other files, so that it cannot be made; None where it does.
+    rows: None where only the fetched files tell. layout: how the files hold the rows, by its name.
+    odd: how it does not agree with the other shards, so that it cannot be made; None where it does.
     """
 
     index: int
     count: int
-    file: PublishedFile
+    files: tuple[PublishedFile, ...]
     first_row: int
-    rows: int
+    rows: int | None
+    layout: str = PARQUET
     odd: str | None = None
 
     @property
@@ -68,42 +46,33 @@ class Shard:
 
     @property
     def row_range(self) -> range:
-        """Numbers of its rows in the dataset."""
-        return range(self.first_row, self.first_row + self.rows)
+        """Numbers of its rows in the dataset; where they are not known, those it may use."""
+        rows = MOST_UNCOUNTED_ROWS if self.rows is None else self.rows
+        return range(self.first_row, self.first_row + rows)
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of its files."""
+        return sum(file.size_bytes for file in self.files)
 
-@dataclass(frozen=True, slots=True)
-class PlanRequest:
-    """The fields of a request that decide which rows there are, with the defaults filled in.
+    @property
+    def label(self) -> str:
+        """Its files in a few words: `clips/a.wav and 41 more`."""
+        more = f" and {len(self.files) - 1} more" if self.files[1:] else ""
+        return f"{self.files[0].path}{more}"
 
-    is_mp3_source_asked: the request names it itself; else it was the setting.
-    """
-
-    hf_id: str
-    subset: str | None
-    split: str
-    revision: str
-    audio_column: str
-    text_column: str
-    mp3_source: str
-    is_mp3_source_asked: bool = False
-
-    @classmethod
-    def of(cls, request: AddRequest, *, mp3_source: str) -> Self:
-        """What a request asks for; mp3_source: taken where it names none."""
-        return cls(
-            hf_id=request.hf_id,
-            subset=request.subset,
-            split=request.split,
-            revision=request.revision,
-            is_mp3_source_asked=request.mp3_source is not None,
-            **request.row_fields(mp3_source=mp3_source),
-        )
+    @property
+    def digest(self) -> str:
+        """What names the bytes of its files: of one the Hub's hash, of several one over all."""
+        if len(self.files) == 1:
+            return self.files[0].digest
+        listed = json.dumps([[file.path, file.digest] for file in self.files])
+        return hashlib.sha256(listed.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One dataset at one commit; see the module for its form as a file.
+    """One dataset at one commit.
 
     `files_commit` is where the files are read: `commit`, unless they are the Hub's conversion of
     it. `stem_suffixes` tells how often `-<row>` is appended to the stem of a row; rows that are
@@ -134,20 +103,31 @@ class Plan:
             self.commit,
             self.files_commit,
             [self.request.hf_id, self.audio_column, self.text_column, self.request.mp3_source],
-            [[s.file.path, s.file.digest, s.rows] for s in self.shards],
+            [_shard_core(shard) for shard in self.shards],
+            *later_fields(self.request),
         ]
         digest = hashlib.sha256(json.dumps(core).encode()).hexdigest()
         object.__setattr__(self, "id", digest[:16])
 
     @property
-    def rows(self) -> int:
-        """Rows of the whole dataset."""
-        return sum(shard.rows for shard in self.shards)
+    def rows(self) -> int | None:
+        """Rows of the whole dataset; None where only the fetched files tell."""
+        return add_rows(self.shards)
+
+    @property
+    def numbering(self) -> Numbering:
+        """How rows are numbered: through all shards, or by shard where rows are not known."""
+        return numbering_of(shard.rows for shard in self.shards)
+
+    @property
+    def file_count(self) -> int:
+        """How many published files there are."""
+        return sum(len(shard.files) for shard in self.shards)
 
     @property
     def source_bytes(self) -> int:
         """Bytes of the published files."""
-        return sum(shard.file.size_bytes for shard in self.shards)
+        return sum(shard.size_bytes for shard in self.shards)
 
     @property
     def is_converted(self) -> bool:
@@ -169,19 +149,39 @@ class Plan:
         return {self.partition_key(shard): shard for shard in self.shards}
 
 
-def plan_shards(
-    files: Sequence[tuple[PublishedFile, int]], odd: Mapping[int, str] | None = None
-) -> tuple[Shard, ...]:
-    """Give one shard per file, in order, from (file, rows) pairs; rows are numbered through.
+def add_rows(shards: Iterable[Shard]) -> int | None:
+    """Rows of shards together; None where those of one are not known."""
+    rows = 0
+    for shard in shards:
+        if shard.rows is None:
+            return None
+        rows += shard.rows
+    return rows
 
-    odd: why a file cannot be made, by its place.
+
+def numbering_of(rows: Iterable[int | None]) -> Numbering:
+    """How the rows of shards are numbered, by how many each has."""
+    return "by_shard" if None in rows else "through"
+
+
+def plan_shards(
+    files: Sequence[tuple[tuple[PublishedFile, ...], int | None]],
+    odd: Mapping[int, str] | None = None,
+    *,
+    layout: str = PARQUET,
+) -> tuple[Shard, ...]:
+    """Give one shard for each (files, rows), in order.
+
+    Rows are numbered through all shards. Where one has rows None, shard i numbers its own from i
+    times MOST_UNCOUNTED_ROWS. odd: why a shard cannot be made, by its place.
     """
+    is_through = numbering_of(rows for _, rows in files) == "through"
     shards: list[Shard] = []
     first_row = 0
-    for index, (file, rows) in enumerate(files):
+    for index, (published, rows) in enumerate(files):
         why = (odd or {}).get(index)
-        shards.append(Shard(index, len(files), file, first_row, rows, why))
-        first_row += rows
+        shards.append(Shard(index, len(files), published, first_row, rows, layout, why))
+        first_row += rows if is_through and rows is not None else MOST_UNCOUNTED_ROWS
     return tuple(shards)
 
 
@@ -190,56 +190,15 @@ def plan_digest(plan: Plan, request: AddRequest) -> str:
     return hashlib.sha256(f"{plan.id} {request.digest}".encode()).hexdigest()[:16]
 
 
-def to_json(plan: Plan) -> dict[str, Any]:
-    """The plan as the JSON value of its file."""
-    value = _content(plan)
-    return {**value, "sha256": _sha256(value)}
-
-
-def _content(plan: Plan) -> dict[str, Any]:
-    request = plan.request
-    once = sorted(row for row, times in plan.stem_suffixes.items() if times == 1)
-    return {
-        "version": VERSION,
-        "id": plan.id,
-        "dataset": plan.dataset,
-        "request": {name: getattr(request, name) for name in PlanRequest.__slots__},
-        "commit": plan.commit,
-        "files_commit": plan.files_commit,
-        **({} if plan.conversion is None else {"conversion": asdict(plan.conversion)}),
-        "licence": plan.licence,
-        "is_gated": plan.is_gated,
-        "audio_column": plan.audio_column,
-        "text_column": plan.text_column,
-        "columns": list(plan.columns),
-        "repeated": to_pairs(once),
-        "repeated_more": {str(r): n for r, n in sorted(plan.stem_suffixes.items()) if n > 1},
-        "features": plan.features,
-        "card_features": plan.card_features,
-        "shards": [
-            {
-                "path": shard.file.path,
-                "size_bytes": shard.file.size_bytes,
-                "sha256": shard.file.sha256,
-                "git_oid": shard.file.git_oid,
-                "first_row": shard.first_row,
-                "rows": shard.rows,
-                **({} if shard.odd is None else {"odd": shard.odd}),
-            }
-            for shard in plan.shards
-        ],
-        "warnings": list(plan.warnings),
-    }
-
-
 def plan_summary(plan: Plan, *, hours: float | None = None) -> dict[str, Any]:
     """What a person wants to know before the work begins; see docs/command-line.md.
 
-    hours: of audio, where they are known or estimated.
-    `disk_needed_bytes` is an estimate: the two largest files, which lie in STATE_DIR while
+    hours: of audio, where they are known or estimated. Rows are None where nobody knows them
+    before they are fetched.
+    `disk_needed_bytes` is an estimate: the two largest shards, which lie in STATE_DIR while
     their rows are made, and for the result as much as the source takes.
     """
-    sizes = sorted((shard.file.size_bytes for shard in plan.shards), reverse=True)
+    sizes = sorted((shard.size_bytes for shard in plan.shards), reverse=True)
     return {
         "plan": plan.id,
         "commit": plan.commit,
@@ -248,7 +207,7 @@ def plan_summary(plan: Plan, *, hours: float | None = None) -> dict[str, Any]:
         "conversion": asdict(plan.conversion) if plan.conversion is not None else None,
         "rows": plan.rows,
         "total_rows": plan.rows,
-        "files": len(plan.shards),
+        "files": plan.file_count,
         "bytes": plan.source_bytes,
         "source_bytes": plan.source_bytes,
         "hours": hours,
@@ -261,68 +220,7 @@ def plan_summary(plan: Plan, *, hours: float | None = None) -> dict[str, Any]:
     }
 
 
-def from_json(value: Any) -> Plan:
-    """Build a plan from the JSON value of its file.
-
-    Raises StateUnreadable for another version, a missing field, and content that does not agree
-    with its checksum or its id.
-    """
-    try:
-        if value["version"] == VERSION and value["sha256"] != _sha256(
-            {name: field for name, field in value.items() if name != "sha256"}
-        ):
-            raise _damaged("its content does not agree with its checksum")
-        if value["version"] != VERSION:
-            raise StateUnreadable(
-                f"a plan has version {value['version']!r}",
-                why=f"this hugflow reads version {VERSION}",
-                mend="use the version of hugflow that wrote it, or plan the request again",
-            )
-        suffixes = dict.fromkeys(_from_pairs(value["repeated"]), 1)
-        suffixes |= {int(row): times for row, times in value["repeated_more"].items()}
-        plan = Plan(
-            dataset=value["dataset"],
-            request=PlanRequest(**value["request"]),
-            commit=value["commit"],
-            files_commit=value["files_commit"],
-            licence=value["licence"],
-            is_gated=value["is_gated"],
-            audio_column=value["audio_column"],
-            text_column=value["text_column"],
-            columns=tuple(value["columns"]),
-            stem_suffixes=suffixes,
-            features=value["features"],
-            card_features=value["card_features"],
-            shards=plan_shards(
-                [(_to_file(item), item["rows"]) for item in value["shards"]],
-                {n: item["odd"] for n, item in enumerate(value["shards"]) if "odd" in item},
-            ),
-            warnings=tuple(value["warnings"]),
-            conversion=Conversion(**value["conversion"]) if "conversion" in value else None,
-        )
-        recorded_id = value["id"]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _damaged(f"{type(error).__name__}: {error}") from error
-    if plan.id != recorded_id:
-        raise _damaged("its id does not agree with its content")
-    return plan
-
-
-def _from_pairs(ranges: Iterable[Sequence[int]]) -> Iterator[int]:
-    """Row numbers of `[first, last]` pairs."""
-    for first, last in ranges:
-        yield from range(first, last + 1)
-
-
-def _to_file(item: dict[str, Any]) -> PublishedFile:
-    return PublishedFile(item["path"], item["size_bytes"], item["sha256"], item["git_oid"])
-
-
-def _damaged(why: str) -> StateUnreadable:
-    return StateUnreadable(
-        "a plan cannot be read", why=why, mend="plan the request again: hugflow plan FILE"
-    )
-
-
-def _sha256(value: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+def _shard_core(shard: Shard) -> list[Any]:
+    """What of a shard decides its rows; of a parquet file the same as in version 2."""
+    core = [shard.files[0].path, shard.digest, shard.rows]
+    return core if shard.layout == PARQUET and len(shard.files) == 1 else [*core, shard.layout]

@@ -8,7 +8,8 @@ import json
 import re
 
 from hugflow.errors import StateUnreadable
-from hugflow.shards.plan import Plan, from_json, to_json
+from hugflow.shards.plan import Plan
+from hugflow.shards.plan_file import from_json, to_json
 from hugflow.store.atomic import read_file, write_file
 from hugflow.store.layout import Places
 

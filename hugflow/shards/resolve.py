@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 import pyarrow as pa
 
@@ -13,34 +13,23 @@ from hugflow.clients.repository import RepoId, Repository
 from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.nearest import nearest_name
 from hugflow.redact import in_a_line
-from hugflow.requests.model import AddRequest
 from hugflow.shards.card import audio_columns
+from hugflow.shards.common_schema import common_schema
 from hugflow.shards.features import (
     has_audio_feature,
     index_features,
     is_audio_type,
     is_list_of_samples,
 )
-from hugflow.shards.footers import Footer, common_schema, read_filenames, read_footer
-from hugflow.shards.plan import Plan, PlanRequest, plan_shards
+from hugflow.shards.layouts.known import find_layout
+from hugflow.shards.layouts.layout import Contents, Layout, RepositoryAt
+from hugflow.shards.plan import MOST_UNCOUNTED_ROWS, Plan, numbering_of, plan_shards
+from hugflow.shards.plan_request import PlanRequest
 from hugflow.shards.source import fetch_source
 from hugflow.shards.stems import FILENAME_COLUMN, plan_suffixes
 
-FOOTERS_AT_ONCE = 8
+SHARDS_AT_ONCE = 8
 MOST_ODD_TOLD = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Columns that the request names itself; one left to its default may be absent."""
-
-    audio_column: bool
-    text_column: bool
-
-    @classmethod
-    def of(cls, request: AddRequest) -> Self:
-        """What the file names."""
-        return cls(request.is_asked("audio_column"), request.is_asked("text_column"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +45,6 @@ def fetch_plan(
     hub: Hub,
     dataset: str,
     request: PlanRequest,
-    asked: Asked,
     *,
     commit: str | None = None,
     files_commit: str | None = None,
@@ -67,33 +55,36 @@ def fetch_plan(
     commit: read at this commit rather than at what the revision points to now.
     files_commit: with `commit`, where an earlier plan of the same read the files.
 
-    Only footers and, where there is one, the column `audio_filename` are read, by ranges.
+    Only what counts and describes the rows is read and, where there is one, the column
+    `audio_filename`, by ranges.
     Raises RequestInvalid when the request cannot be carried out as it is written; ShardUnreadable
-    for a file that is not parquet; what the Hub raises passes through.
+    for a file that is not of its layout; what the Hub raises passes through.
     """
     repo = RepoId.dataset(request.hf_id)
     repository = hub.fetch_repository(repo, commit or request.revision)
     source = fetch_source(hub, repository, request, files_commit=files_commit)
-    where = (hub, request.hf_id, source.commit)
-    with ThreadPoolExecutor(FOOTERS_AT_ONCE, "footers") as pool:
-        footers = list(pool.map(partial(read_footer, *where), source.files))
-        schema, odd = common_schema(footers)
-        columns = choose_columns(repository, schema, request, asked)
+    layout, at = find_layout(source.layout), RepositoryAt(hub, repository.repo, source.commit)
+    with ThreadPoolExecutor(SHARDS_AT_ONCE, "shards") as pool:
+        contents = list(pool.map(partial(layout.look, at), layout.cut(source.files)))
+        schema, odd = common_schema(contents)
+        columns = choose_columns(repository, schema, request)
         suffixes: dict[int, int] = {}
-        if columns.audio is not None and FILENAME_COLUMN in schema.names:
-            sound = [None if place in odd else footer for place, footer in enumerate(footers)]
-            names = list(pool.map(partial(_names_of, *where), sound))
+        is_through = numbering_of(shard.rows for shard in contents) == "through"
+        if is_through and columns.audio is not None and FILENAME_COLUMN in schema.names:
+            sound = [None if place in odd else shard for place, shard in enumerate(contents)]
+            names = list(pool.map(partial(_names_of, layout, at), sound))
             odd |= {place: why for place, why in enumerate(names) if isinstance(why, str)}
             suffixes = plan_suffixes(
                 pa.chunked_array(
                     [
-                        _no_names(footer.rows) if isinstance(found, str | None) else found
-                        for found, footer in zip(names, footers, strict=True)
+                        _no_names(shard.rows or 0) if isinstance(found, str | None) else found
+                        for found, shard in zip(names, contents, strict=True)
                     ]
                 )
             )
     features, card_features = describe_columns(repository, schema, columns.audio)
-    refuse_no_rows(repository, request, footers)
+    refuse_no_rows(repository, request, contents)
+    _refuse_too_many_rows(repository, contents)
     plan = Plan(
         dataset=dataset,
         request=request,
@@ -107,7 +98,9 @@ def fetch_plan(
         stem_suffixes=suffixes,
         features=features,
         card_features=card_features,
-        shards=plan_shards([(footer.file, footer.rows) for footer in footers], odd),
+        shards=plan_shards(
+            [(shard.files, shard.rows) for shard in contents], odd, layout=source.layout
+        ),
         conversion=source.conversion,
     )
     warnings = (*source.warnings, *columns.warnings, *_name_warnings(repository, plan))
@@ -115,12 +108,12 @@ def fetch_plan(
     return replace(plan, warnings=warnings)
 
 
-def _names_of(hub: Hub, hf_id: str, commit: str, footer: Footer | None) -> pa.Array | str | None:
-    """The names of a file's clips; None where it is not asked, else why they cannot be read."""
-    if footer is None or FILENAME_COLUMN not in footer.schema.names:
+def _names_of(layout: Layout, at: RepositoryAt, shard: Contents | None) -> pa.Array | str | None:
+    """The names of a shard's clips; None where it is not asked, else why they cannot be read."""
+    if shard is None or FILENAME_COLUMN not in shard.schema.names:
         return None
     try:
-        return read_filenames(hub, hf_id, commit, footer.file)
+        return layout.read_names(at, shard.files)
     except ShardUnreadable as error:
         return f"its column {FILENAME_COLUMN!r} cannot be read: {error.why}"
 
@@ -132,18 +125,16 @@ def _no_names(rows: int) -> pa.Array:
 def _odd_warnings(plan: Plan) -> tuple[str, ...]:
     """Which files cannot be made; a person should know before the others are."""
     odd = [shard for shard in plan.shards if shard.odd is not None]
-    told = [f"{shard.file.path} cannot be made: {shard.odd}" for shard in odd[:MOST_ODD_TOLD]]
+    told = [f"{shard.label} cannot be made: {shard.odd}" for shard in odd[:MOST_ODD_TOLD]]
     if len(odd) > MOST_ODD_TOLD:
         told.append(f"and {len(odd) - MOST_ODD_TOLD:,} more files cannot be made")
     return tuple(told)
 
 
-def choose_columns(
-    repository: Repository, schema: pa.Schema, request: PlanRequest, asked: Asked
-) -> Columns:
+def choose_columns(repository: Repository, schema: pa.Schema, request: PlanRequest) -> Columns:
     """Which columns hold audio and text; RequestInvalid where one that is asked for does not."""
-    audio = _choose_audio_column(repository, schema, request, asked)
-    text, warnings = _choose_text_column(repository, schema.names, request, asked, audio)
+    audio = _choose_audio_column(repository, schema, request)
+    text, warnings = _choose_text_column(repository, schema.names, request, audio)
     return Columns(audio, text, warnings)
 
 
@@ -162,14 +153,29 @@ def describe_columns(
         ) from error
 
 
-def refuse_no_rows(repository: Repository, request: PlanRequest, footers: Iterable[Footer]) -> None:
+def refuse_no_rows(
+    repository: Repository, request: PlanRequest, contents: Iterable[Contents]
+) -> None:
     """Raise RequestInvalid when none of a split's files has a row."""
-    if not any(footer.rows for footer in footers):
+    if all(shard.rows == 0 for shard in contents):
         raise _invalid(
             repository,
             f"the split {request.split!r} has no rows",
             why="its files are all empty",
             mend="choose another split or revision",
+        )
+
+
+def _refuse_too_many_rows(repository: Repository, contents: Sequence[Contents]) -> None:
+    """Raise RequestInvalid for a counted shard that is too large for numbers by shard."""
+    most = max((shard.rows or 0 for shard in contents), default=0)
+    if most > MOST_UNCOUNTED_ROWS and any(shard.rows is None for shard in contents):
+        raise _invalid(
+            repository,
+            f"a shard has {most:,} rows, and those of another one are not known",
+            why="rows are then numbered by shard, and a shard has at most "
+            f"{MOST_UNCOUNTED_ROWS:,} numbers",
+            mend="choose another subset or revision, or tell the dataset's owner",
         )
 
 
@@ -195,7 +201,7 @@ def _name_warnings(repository: Repository, plan: Plan) -> tuple[str, ...]:
 
 
 def _choose_audio_column(
-    repository: Repository, schema: pa.Schema, request: PlanRequest, asked: Asked
+    repository: Repository, schema: pa.Schema, request: PlanRequest
 ) -> str | None:
     """The audio column; None for a text-only dataset."""
     column = request.audio_column
@@ -208,7 +214,7 @@ def _choose_audio_column(
     ]
     if column in schema.names:
         # Any text could be a path: somebody must have said that this is one.
-        is_said = asked.audio_column or column in with_audio
+        is_said = "audio_column" in request.asked or column in with_audio
         type_ = schema.field(column).type
         if is_audio_type(type_, may_be_path=is_said):
             return column
@@ -221,7 +227,7 @@ def _choose_audio_column(
             "(array) and their rate (sampling_rate)",
             mend=_mend_audio_column(schema, column, with_audio),
         )
-    if asked.audio_column or with_audio:
+    if "audio_column" in request.asked or with_audio:
         raise _invalid(
             repository,
             f"no audio column {column!r}",
@@ -261,7 +267,6 @@ def _choose_text_column(
     repository: Repository,
     columns: Sequence[str],
     request: PlanRequest,
-    asked: Asked,
     audio_column: str | None,
 ) -> tuple[str | None, tuple[str, ...]]:
     """The text column, and a warning where the default one is not there."""
@@ -270,7 +275,7 @@ def _choose_text_column(
         return column, ()
     others = [name for name in columns if name != audio_column]
     nearest = _nearest(column, others)
-    if asked.text_column:
+    if "text_column" in request.asked:
         raise _invalid(
             repository,
             f"no text column {column!r}",

@@ -1,11 +1,17 @@
-"""Which parquet files a request means: the dataset's own, or the Hub's conversion of it."""
+"""Which files a request means: the dataset's own, or the Hub's conversion of them to parquet."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hugflow.clients.converted import fetch_converted_files
 from hugflow.clients.hub import Hub
-from hugflow.clients.published import CardUnreadable, NotParquet, fetch_split_files
+from hugflow.clients.published import (
+    CardUnreadable,
+    NotParquet,
+    SplitFiles,
+    fetch_split_files,
+    not_parquet,
+)
 from hugflow.clients.repository import CONVERTED_REF, Conversion, PublishedFile, Repository
 from hugflow.errors import RequestInvalid
 from hugflow.shards.conversion import (
@@ -14,7 +20,9 @@ from hugflow.shards.conversion import (
     read_conversion,
     warn_of_lag,
 )
-from hugflow.shards.plan import PlanRequest
+from hugflow.shards.layouts.known import LAYOUTS, can_read, choose_layout
+from hugflow.shards.plan import PARQUET
+from hugflow.shards.plan_request import PlanRequest
 from hugflow.shards.unreadable_source import explain, refuse_empty
 
 
@@ -23,11 +31,12 @@ class Source:
     """The files that hold a request's rows, in order.
 
     commit: where they are read; another than the repository's where they are a conversion, whose
-    dates are then known.
+    dates are then known. layout: how they hold rows, by its name.
     """
 
     commit: str
     files: Sequence[PublishedFile]
+    layout: str = PARQUET
     warnings: tuple[str, ...] = ()
     conversion: Conversion | None = None
 
@@ -40,18 +49,22 @@ def fetch_source(
     files_commit: the conversion that an earlier plan at the same commit has settled for.
 
     Raises RequestInvalid when there is no such subset or split, or neither the commit holds
-    parquet files nor the Hub a whole conversion of it; NotConvertedYet when there will be one.
+    files of a layout that is read here nor the Hub a whole conversion of it; NotConvertedYet when
+    there will be one.
     """
     hf_id, commit = request.hf_id, repository.commit
     if _is_conversion(repository, request):
         files = fetch_converted_files(hub, hf_id, commit, request.subset, request.split)
         conversion = describe_conversion(hub, repository.repo, commit)
-        return Source(commit, files, warn_of_lag(conversion), conversion)
+        return Source(commit, files, warnings=warn_of_lag(conversion), conversion=conversion)
     refuse_empty(hub, repository)
     try:
         if repository.script is not None:
             raise _only_by_script(repository, repository.script)
-        paths = fetch_split_files(hub, hf_id, commit, request.subset, request.split)
+        found = fetch_split_files(
+            hub, hf_id, commit, request.subset, request.split, can_read=can_read
+        )
+        layout = _choose_layout(repository, request, found)
     except CardUnreadable as error:
         raise explain(hub, repository, request, error) from error
     except NotParquet as error:
@@ -60,7 +73,18 @@ def fetch_source(
         except RequestInvalid as refused:
             explained = explain(hub, repository, request, error)
             raise (refused if explained is error else explained) from error
-    return Source(commit, hub.fetch_files(repository.repo, commit, paths))
+    return Source(commit, hub.fetch_files(repository.repo, commit, found.paths), layout)
+
+
+def _choose_layout(repository: Repository, request: PlanRequest, found: SplitFiles) -> str:
+    """The name of the layout of a split's files; raises NotParquet where no layout takes them."""
+    layout = choose_layout(found.paths)
+    if layout is None:
+        is_parquet = LAYOUTS[PARQUET].takes
+        other = next((path for path in found.paths if not is_parquet(path)), None)
+        what = f"{repository.repo}@{repository.commit}"
+        raise not_parquet(what, request.split, found, other)
+    return layout
 
 
 def _is_conversion(repository: Repository, request: PlanRequest) -> bool:
@@ -99,4 +123,4 @@ def _fetch_conversion(
         "the dataset is not published as parquet, so its files are the Hub's own conversion "
         f"({CONVERTED_REF} at {commit[:7]}, of {conversion.date})"
     )
-    return Source(commit, files, (warning,), conversion)
+    return Source(commit, files, warnings=(warning,), conversion=conversion)

@@ -15,7 +15,7 @@ from hugflow.clients.repository import CONVERTED_REF, Repository
 from hugflow.errors import HugflowError, RequestInvalid
 from hugflow.redact import in_a_line
 from hugflow.shards.card import list_splits
-from hugflow.shards.plan import PlanRequest
+from hugflow.shards.plan_request import PlanRequest
 
 
 def refuse_empty(hub: Hub, repository: Repository) -> None:

@@ -32,13 +32,15 @@ def open_sample(
 ) -> Build:
     """The build of the first `rows` rows, in `STORAGE_ROOT/samples/<name>/first_<rows>`.
 
+    Where rows are numbered by shard, of the first shard's.
+
     The plan in force is taken where it is of this request; else the rows are planned, and nothing
     of it is recorded. A sample that was made of other rows is deleted. Raises CannotWrite where a
     link leads out of STORAGE_ROOT on the way there.
     """
     stored = read_stored_dataset(places, request.name)
     plan = find_plan(request, stored, hub, options)
-    rows = min(rows, plan.rows)
+    rows = rows if plan.rows is None else min(rows, plan.rows)
     folder = places.sample(plan.dataset, rows)
     refuse_linked(places, folder.root)
     is_known = places.sample_state(plan.dataset, plan.id, rows).ledger.is_dir()

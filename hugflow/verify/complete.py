@@ -9,6 +9,7 @@ from hugflow.exports.index import file_sha256
 from hugflow.ledger.journal import Outcome, RowMade, read_journal
 from hugflow.ledger.markers import read_marker
 from hugflow.ledger.stages import SHARD_STAGES
+from hugflow.shards.counts import count_rows
 from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_current_id, read_plan
 from hugflow.stages.publishing.tree_files import render_failures
@@ -114,8 +115,12 @@ class CompleteTree:
             "audio_column": (plan.audio_column, written.audio_column),
             "text_column": (plan.text_column, written.text_column),
             "source": (ManifestSource.of(plan), written.source),
-            "rows.planned": (plan.rows, written.rows.planned),
         }
+        state = self.places.state(plan.dataset, plan.id)
+        if (rows := count_rows(state, plan.shards)) is not None:
+            pairs["rows.planned"] = (rows, written.rows.planned)
+        if plan.numbering == "by_shard" or written.numbering is not None:
+            pairs["numbering"] = (plan.numbering, written.numbering)
         for field, (planned, found) in pairs.items():
             if planned != found:
                 message = f"{field} is {found!r}, where the plan says {planned!r}"
@@ -165,7 +170,7 @@ class CompleteTree:
         if failed.damaged_lines:
             message = f"{failed.damaged_lines} of its lines cannot be read, or come twice"
             yield self.find("failures_unreadable", self.folder.failures, message)
-        tally = Tally(self.find, self.manifest.rows.planned, failed.rows)
+        tally = Tally(self.find, self.manifest.rows.numbers, failed.rows)
         sums = Sums()
         is_whole, are_files_well = True, not missing
         for index_name, digest in sorted(self.manifest.index.items()):

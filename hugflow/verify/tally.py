@@ -1,7 +1,9 @@
 """Counting the rows of a complete dataset: each planned row once, made or failed."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 from hugflow.ledger.journal import RowMade
@@ -13,41 +15,57 @@ _UNSEEN, _MADE, _FAILED = 0, 1, 2
 
 @dataclass(slots=True)
 class Tally:
-    """Which of the planned rows were met with so far; one byte a row."""
+    """Which of the planned rows were met with so far; one byte a row.
+
+    planned: their numbers, in order; at least one range.
+    """
 
     find: Finder
-    planned: int
+    planned: Sequence[range]
     failed: Iterable[int]
     _seen: bytearray = field(init=False)
+    _starts: list[int] = field(init=False)
+    _places: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin with the rows that failed."""
-        self._seen = bytearray(self.planned)
+        self._seen = bytearray(sum(map(len, self.planned)))
+        self._starts = [rows.start for rows in self.planned]
+        self._places = [0, *accumulate(map(len, self.planned))]
         for row in self.failed:
-            if row < self.planned:
-                self._seen[row] = _FAILED
+            if (place := self._find_place(row)) is not None:
+                self._seen[place] = _FAILED
 
     def tick(self, index: Path, rows: Sequence[RowMade]) -> Iterator[Difference]:
         """Tick rows of an index off; one that is not planned, or comes twice, is a difference."""
         for made in rows:
             row = made.row
-            if row >= self.planned:
-                message = f"it has row {row}, and only {self.planned} rows were planned"
+            place = self._find_place(row)
+            if place is None:
+                message = f"it has row {row}, and only {len(self._seen)} rows were planned"
                 yield self.find("index_differs", index, message, row=row)
                 continue
-            if self._seen[row] == _FAILED:
+            if self._seen[place] == _FAILED:
                 message = "the index has the row, and failures.jsonl too"
                 yield self.find("index_differs", index, message, row=row)
-            elif self._seen[row] == _MADE:
+            elif self._seen[place] == _MADE:
                 yield self.find("index_differs", index, "the index has the row twice", row=row)
-            self._seen[row] = _MADE
+            self._seen[place] = _MADE
 
     def unseen(self) -> Iterator[int]:
         """The planned rows that were not met with, in order."""
-        row = self._seen.find(_UNSEEN)
-        while row >= 0:
-            yield row
-            row = self._seen.find(_UNSEEN, row + 1)
+        place = self._seen.find(_UNSEEN)
+        while place >= 0:
+            block = bisect_right(self._places, place) - 1
+            yield self._starts[block] + place - self._places[block]
+            place = self._seen.find(_UNSEEN, place + 1)
+
+    def _find_place(self, row: int) -> int | None:
+        """Which of the planned rows one is, from 0; None for a row that is not planned."""
+        block = bisect_right(self._starts, row) - 1
+        if block < 0 or row not in self.planned[block]:
+            return None
+        return self._places[block] + row - self._starts[block]
 
 
 @dataclass(slots=True)

@@ -72,7 +72,7 @@ def plan_metadata(build: Build) -> Metadata:
         metadata["warnings"] = dg.MetadataValue.text("\n".join(plan.warnings))
     metadata |= {
         "shards": len(plan.shards),
-        "rows": plan.rows,
+        "rows": "not known before they are fetched" if plan.rows is None else plan.rows,
         "source_bytes": plan.source_bytes,
         "commit": dg.MetadataValue.url(commit_url(build)),
         "licence": plan.licence or "none given",
@@ -191,7 +191,7 @@ def _speed_metadata(marker: Marker) -> Metadata:
 def _place_metadata(build: Build, shard: Shard, stage: StageName, marker: Marker) -> Metadata:
     """Where it came from, or where it lies."""
     if stage == "raw":
-        return {"source": dg.MetadataValue.url(file_url(build, shard.file.path))}
+        return {"source": dg.MetadataValue.url(file_url(build, shard.files[0].path))}
     if stage == "audio":
         return {"path": dg.MetadataValue.path(str(build.folder.audio))}
     places: Metadata = {"path": dg.MetadataValue.path(str(build.folder.json))}

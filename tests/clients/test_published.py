@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 from hugflow.clients.hub import Hub
 from hugflow.clients.published import fetch_split_files
 from hugflow.errors import HubUnavailable, RequestInvalid
+from hugflow.shards.layouts.known import can_read
 from hugflow.testing.faults import Fault, Reset, Status
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_tables
@@ -19,6 +21,7 @@ from hugflow.testing.tables import with_features, write_parquet
 
 TABLE = with_features(pa.table({"text": ["a", "b"]}))
 PARQUET = write_parquet(TABLE)
+fetch_split = partial(fetch_split_files, can_read=can_read)
 Files = Callable[..., tuple[str, ...]]
 
 
@@ -30,7 +33,7 @@ def files(hub: LoopbackHub, client: Hub) -> Files:
         content: dict[str, bytes], subset: str | None = None, split: str = "train", name: str = "x"
     ) -> tuple[str, ...]:
         commit = hub.publish(f"published/{name}", content, from_empty=True)
-        return fetch_split_files(client, f"published/{name}", commit, subset, split)
+        return fetch_split(client, f"published/{name}", commit, subset, split).paths
 
     return files
 
@@ -53,20 +56,20 @@ def test_another_subset_or_split_has_its_own_files(hub: LoopbackHub, client: Hub
     tables = {"en": {"train": TABLE, "test": TABLE}, "de": {"train": TABLE}}
     commit = publish_tables(hub, "published/two", tables)
     ask = ("published/two", commit)
-    assert fetch_split_files(client, *ask, "en", "test") == ("en/test-00000-of-00001.parquet",)
-    assert fetch_split_files(client, *ask, "de", "train") == ("de/train-00000-of-00001.parquet",)
+    assert fetch_split(client, *ask, "en", "test").paths == ("en/test-00000-of-00001.parquet",)
+    assert fetch_split(client, *ask, "de", "train").paths == ("de/train-00000-of-00001.parquet",)
     with pytest.raises(RequestInvalid, match=r"'en', 'de'"):
-        fetch_split_files(client, *ask, "fr", "train")
+        fetch_split(client, *ask, "fr", "train")
     with pytest.raises(RequestInvalid, match=r"'en', 'de'"):
-        fetch_split_files(client, *ask, None, "train")
+        fetch_split(client, *ask, None, "train")
     with pytest.raises(RequestInvalid, match="'train', 'test'"):
-        fetch_split_files(client, *ask, "en", "validation")
+        fetch_split(client, *ask, "en", "validation")
 
 
 def test_a_dataset_stays_readable_at_an_old_commit(hub: LoopbackHub, client: Hub):
     commit = hub.publish("published/old", {"data/train-a.parquet": PARQUET})
     hub.publish("published/old", {"data/train-b.parquet": PARQUET}, from_empty=True)
-    assert fetch_split_files(client, "published/old", commit, None, "train") == (
+    assert fetch_split(client, "published/old", commit, None, "train").paths == (
         "data/train-a.parquet",
     )
 
@@ -108,21 +111,30 @@ def test_a_local_folder_that_is_called_like_the_dataset_is_never_taken(
 @pytest.mark.parametrize(
     ("content", "seen"),
     [
-        ({"data/train.csv": b"a,b\n1,2\n"}, "train.csv"),
-        ({"data/train.jsonl": b'{"a": 1}\n'}, "train.jsonl"),
-        ({"train/a.wav": b"RIFF", "train/metadata.csv": b"file_name\na.wav\n"}, "a.wav"),
-        ({"train/a.tar": b"\0" * 10_240}, "a.tar"),
         ({"loader.py": b"raise SystemExit(3)"}, "data files"),
         ({"x.py": b"raise SystemExit(3)"}, "scripts are no longer supported"),
         ({"a.bin": b"x"}, "data files"),
         ({"README.md": b"# Nothing"}, "data files"),
     ],
 )
-def test_a_layout_other_than_parquet_is_refused_with_what_was_seen(
+def test_what_datasets_finds_no_files_in_is_refused_with_what_was_seen(
     files: Files, content: dict[str, bytes], seen: str
 ):
     with pytest.raises(RequestInvalid, match=seen):
         files(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"data/train.csv": b"a,b\n1,2\n"},
+        {"data/train.jsonl": b'{"a": 1}\n'},
+        {"train/a.wav": b"RIFF", "train/metadata.csv": b"file_name\na.wav\n"},
+        {"train/a.tar": b"\0" * 10_240},
+    ],
+)
+def test_files_are_given_whatever_their_form(files: Files, content: dict[str, bytes]):
+    assert set(files(content)) == set(content)
 
 
 @pytest.mark.parametrize(
@@ -183,5 +195,5 @@ def test_the_parquet_conversion_of_the_hub_is_a_revision_like_others(hub: Loopba
     hub.publish("published/csv", {"train.csv": b"a\n1\n"})
     converted = {"default/train/0000.parquet": PARQUET}
     commit = hub.publish("published/csv", converted, branch="refs/convert/parquet", from_empty=True)
-    found = fetch_split_files(client, "published/csv", commit, None, "train")
-    assert found == tuple(converted)
+    found = fetch_split(client, "published/csv", commit, None, "train")
+    assert found.paths == tuple(converted)

@@ -22,6 +22,7 @@ from hugflow.clients.session import (
     one_retry,
 )
 from hugflow.errors import HubUnavailable
+from hugflow.shards.layouts.known import can_read
 from hugflow.testing.exchange import Ask
 from hugflow.testing.faults import Match, Reset, Stall, Status
 from hugflow.testing.hub import LoopbackHub
@@ -39,7 +40,7 @@ def clock(monkeypatch: pytest.MonkeyPatch, slept: list[float]) -> list[float]:
 
 
 def resolve(client: Hub, hf_id: str, commit: str) -> None:
-    fetch_split_files(client, hf_id, commit, None, "train")
+    fetch_split_files(client, hf_id, commit, None, "train", can_read=can_read)
 
 
 def steps(client: Hub, hf_id: str, commit: str, folder: Path) -> list[Callable[[], object]]:

@@ -72,7 +72,7 @@ def test_an_mp3_is_traced_to_the_published_file_and_the_row_in_it(
     assert origin.shard == "00001-of-00002"
     second = build.plan.shards[1]
     told = (origin.published_file, origin.first_row, origin.published_row)
-    assert told == ((second.file.path, 4, 2) if keeps_state else (None, None, None))
+    assert told == ((second.files[0].path, 4, 2) if keeps_state else (None, None, None))
     assert hub.requests == ()
 
 
@@ -125,8 +125,8 @@ def test_an_index_is_traced_to_its_published_file(made: Made, places: Places):
     build = made()
     origin = ask(places, build.folder.index_file("00001-of-00002"))
     second = build.plan.shards[1]
-    assert (origin.kind, origin.published_file, origin.rows) == ("index", second.file.path, 4)
-    assert origin.published_sha256 == second.file.sha256
+    assert (origin.kind, origin.published_file, origin.rows) == ("index", second.files[0].path, 4)
+    assert origin.published_sha256 == second.files[0].sha256
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_a_damaged_manifest_leaves_the_plan_to_answer(made: Made, places: Places
     build = made()
     path = build.folder.json / "3.json"
     build.folder.manifest.write_text(text)
-    assert ask(places, path).published_file == build.plan.shards[0].file.path
+    assert ask(places, path).published_file == build.plan.shards[0].files[0].path
 
 
 def test_who_asked_for_it_is_told_where_main_was_seen(made: Made, places: Places):

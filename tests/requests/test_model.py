@@ -31,16 +31,6 @@ def test_a_column_asked_for_is_told_from_the_default():
     assert not AddRequest(**ADD, audio_column=None).is_asked("audio_column")
 
 
-def test_only_some_fields_alter_rows():
-    plain = AddRequest(**ADD).row_fields()
-    assert plain == {"audio_column": "audio", "text_column": "text", "mp3_source": "copy"}
-    assert AddRequest(**ADD, owner="ann", max_bad_rows=3).row_fields() == plain
-    assert AddRequest(**ADD, text_column="sentence").row_fields() != plain
-    assert AddRequest(**ADD).row_fields(mp3_source="reencode")["mp3_source"] == "reencode"
-    chosen = AddRequest(**ADD, mp3_source="copy")
-    assert chosen.row_fields(mp3_source="reencode") == plain
-
-
 def test_a_digest_changes_when_the_request_does():
     digest = AddRequest(**ADD).digest
     assert AddRequest(**ADD).digest == digest

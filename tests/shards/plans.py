@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from hugflow.clients.repository import PublishedFile
 from hugflow.shards.features import index_features
-from hugflow.shards.plan import Plan, PlanRequest, Shard, plan_shards
+from hugflow.shards.plan import Plan, Shard, plan_shards
+from hugflow.shards.plan_request import PlanRequest
 
 REQUEST = PlanRequest("acme/speech", None, "train", "main", "audio", "text", "copy")
 COMMIT = "8a6c0f1" + "0" * 33
@@ -20,7 +21,14 @@ COMMIT = "8a6c0f1" + "0" * 33
 def plan_of(rows: list[int] | None = None, **changes: Any) -> Plan:
     """A plan of shards with these numbers of rows; `changes` replace fields."""
     files = [
-        (PublishedFile(f"data/{index}.parquet", 100 + index, f"{index:064x}", f"{index:040x}"), n)
+        (
+            (
+                PublishedFile(
+                    f"data/{index}.parquet", 100 + index, f"{index:064x}", f"{index:040x}"
+                ),
+            ),
+            n,
+        )
         for index, n in enumerate(rows or [3, 2])
     ]
     plan = Plan(
@@ -57,7 +65,7 @@ def plan_for(table: pa.Table, audio_column: str | None = None, **changes: Any) -
 
 def shard_of(rows: int, first_row: int = 0) -> Shard:
     """One shard."""
-    return Shard(0, 1, PublishedFile("data/a.parquet", 1, None, "0" * 40), first_row, rows)
+    return Shard(0, 1, (PublishedFile("data/a.parquet", 1, None, "0" * 40),), first_row, rows)
 
 
 def lying_parquet(rows: int, is_wanted: Callable[[pq.FileMetaData], bool]) -> bytes:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hugflow.clients.hub import Hub
 from hugflow.errors import RequestInvalid
 from hugflow.shards.card import audio_columns, list_splits
-from hugflow.shards.plan import Plan, PlanRequest
-from hugflow.shards.resolve import Asked, fetch_plan
+from hugflow.shards.plan import Plan
+from hugflow.shards.plan_request import PlanRequest
+from hugflow.shards.resolve import fetch_plan
 from hugflow.shards.unreadable_source import has_files
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.layouts import publish_conversion
@@ -25,10 +26,15 @@ PARQUET = write_parquet(TEXTS)
 
 def plan_of(hf_id: str, **fields: Any) -> Plan:
     """Plan a published dataset."""
-    known = {"subset": None, "split": "train", "revision": "main", "audio_column": "audio"}
-    request = PlanRequest(hf_id=hf_id, text_column="text", mp3_source="copy", **{**known, **fields})
-    asked = Asked(audio_column="audio_column" in fields, text_column=False)
-    return fetch_plan(Hub(), "name", request, asked)
+    known: dict[str, Any] = {
+        "subset": None,
+        "split": "train",
+        "revision": "main",
+        "audio_column": "audio",
+    }
+    asked = ("audio_column",) if "audio_column" in fields else ()
+    known |= {"text_column": "text", "mp3_source": "copy", "asked": asked}
+    return fetch_plan(Hub(), "name", PlanRequest(hf_id=hf_id, **{**known, **fields}))
 
 
 def refusal_of(hf_id: str, **fields: Any) -> RequestInvalid:

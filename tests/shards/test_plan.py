@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import StateUnreadable
-from hugflow.shards.plan import from_json, plan_shards, to_json
+from hugflow.shards.plan import plan_shards
+from hugflow.shards.plan_file import from_json, to_json
 from hugflow.shards.plans import read_current_plan, write_current_plan
 from hugflow.store.layout import Places
 from tests.shards.plans import COMMIT, REQUEST, plan_of
@@ -20,10 +22,35 @@ FILE = PublishedFile("a.parquet", 1, None, "0" * 40)
 
 @given(rows=st.lists(st.integers(0, 50), max_size=12))
 def test_every_row_is_in_one_shard_and_only_one(rows: list[int]):
-    shards = plan_shards([(FILE, n) for n in rows])
+    shards = plan_shards([((FILE,), n) for n in rows])
     assert [row for shard in shards for row in shard.row_range] == list(range(sum(rows)))
     assert [shard.rows for shard in shards] == rows
     assert len({shard.name for shard in shards}) == len(rows)
+
+
+@given(rows=st.lists(st.none() | st.integers(0, 50), min_size=1, max_size=6))
+def test_rows_are_numbered_by_shard_where_those_of_one_are_not_known(rows: list[int | None]):
+    shards = plan_shards([((FILE,), n) for n in [*rows, None]], layout="tar")
+    plan = replace(plan_of(), shards=shards)
+    assert [shard.first_row for shard in shards] == [n * 1_000_000 for n in range(len(shards))]
+    assert (plan.rows, plan.numbering) == (None, "by_shard")
+    assert all(a.row_range.stop <= b.first_row for a, b in pairwise(shards))
+    assert from_json(json.loads(json.dumps(to_json(plan)))) == plan
+
+
+def test_the_digest_of_several_files_is_of_their_paths_and_bytes_in_order():
+    others = replace(FILE, path="b.parquet"), replace(FILE, git_oid="1" * 40)
+    digests = {
+        plan_shards([(files, 1)])[0].digest
+        for files in ((FILE,), (FILE, others[0]), (others[0], FILE), (FILE, others[1]))
+    }
+    assert len(digests) == 4
+    assert FILE.digest in digests
+
+
+def test_another_layout_is_another_plan():
+    shards = plan_shards([((FILE,), 3)]), plan_shards([((FILE,), 3)], layout="tar")
+    assert len({replace(plan_of(), shards=each).id for each in shards}) == 2
 
 
 def test_partition_keys_name_commit_shard_and_count_in_order():
@@ -49,7 +76,7 @@ def test_partition_keys_name_commit_shard_and_count_in_order():
         {"request": replace(REQUEST, hf_id="acme/other")},
         {"shards": plan_of([3, 3]).shards},
         {"shards": plan_of([3]).shards},
-        {"shards": plan_shards([(FILE, 3), (FILE, 2)])},
+        {"shards": plan_shards([((FILE,), 3), ((FILE,), 2)])},
     ],
 )
 def test_the_id_changes_with_everything_that_decides_the_rows(other: dict[str, Any]):
@@ -94,6 +121,7 @@ def test_a_plan_is_read_as_it_was_written(
         {"audio_column": None},
         {"id": "0" * 16},
         {"version": 1},
+        {"version": 4},
         {"version": None},
         {"shards": []},
         {"shards": [{}]},

@@ -5,7 +5,8 @@ import random
 import pyarrow as pa
 import pytest
 
-from hugflow.shards.sample import MOST_BYTES, MOST_FILE_BYTES, SampledFile, read_sample
+from hugflow.shards.layouts.layout import SampledRows
+from hugflow.shards.sample import MOST_BYTES, MOST_FILE_BYTES, read_sample
 from hugflow.stages.build.build import Build
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_tables
@@ -29,7 +30,7 @@ def open_table(hub: LoopbackHub, open_for: OpenFor, name: str, what: pa.Table, *
     return build
 
 
-def sample(build: Build) -> list[SampledFile]:
+def sample(build: Build) -> list[SampledRows]:
     return list(read_sample(build.hub, build.plan))
 
 
@@ -37,7 +38,7 @@ def sent_bytes(hub: LoopbackHub) -> int:
     return sum(request.body_bytes for request in hub.requests)
 
 
-def values(found: list[SampledFile]) -> int:
+def values(found: list[SampledRows]) -> int:
     return sum(len(each.audio) for each in found)
 
 

@@ -11,8 +11,10 @@ import yaml
 from hugflow.clients.hub import Hub
 from hugflow.clients.repository import RepoId
 from hugflow.errors import HubUnavailable, HugflowError, RequestInvalid
-from hugflow.shards.plan import Plan, PlanRequest, from_json, plan_summary, to_json
-from hugflow.shards.resolve import Asked, fetch_plan
+from hugflow.shards.plan import Plan, plan_summary
+from hugflow.shards.plan_file import from_json, to_json
+from hugflow.shards.plan_request import PlanRequest
+from hugflow.shards.resolve import fetch_plan
 from hugflow.stages.tree.manifest import ManifestSource
 from hugflow.testing.faults import Match, Status
 from hugflow.testing.hub import LoopbackHub
@@ -36,8 +38,7 @@ def plan_of(hub: LoopbackHub) -> PlanOf:
         request = PlanRequest(
             hf_id=hf_id, text_column="text", mp3_source="copy", **{**known, **fields}
         )
-        asked = Asked(audio_column=False, text_column=False)
-        return fetch_plan(Hub(), "name", request, asked, commit=commit, files_commit=files_commit)
+        return fetch_plan(Hub(), "name", request, commit=commit, files_commit=files_commit)
 
     return plan_of
 
@@ -47,7 +48,7 @@ def texts(*values: str) -> pa.Table:
 
 
 def paths(plan: Plan) -> list[str]:
-    return [shard.file.path for shard in plan.shards]
+    return [shard.files[0].path for shard in plan.shards]
 
 
 def card(**header: Any) -> bytes:
@@ -90,6 +91,8 @@ def test_whatever_the_files_are_the_conversion_is_taken_where_there_is_one(
     with pytest.raises(RequestInvalid, match="no conversion of the dataset to parquet") as refused:
         plan_of(hf_id)
     assert REF in refused.value.mend
+    seen = next(iter(content))
+    assert ("data files" if seen.endswith(".xyz") else repr(seen)) in refused.value.why
     publish_conversion(hub, hf_id, texts("a", "b", "c"), shards=2)
     assert paths(plan_of(hf_id)) == ["default/train/0000.parquet", "default/train/0001.parquet"]
 

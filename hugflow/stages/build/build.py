@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from hugflow.clients.hub import Hub
 from hugflow.requests.grammar import BadRowBudget
 from hugflow.requests.model import AddRequest
-from hugflow.shards.plan import Plan, Shard
+from hugflow.shards.counts import counted
+from hugflow.shards.plan import Plan, Shard, add_rows
 from hugflow.stages.build.options import Options
 from hugflow.stages.build.predecessor import Predecessor
 from hugflow.stages.tree.stored_dataset import StoredDataset
@@ -54,11 +55,6 @@ class Build:
         return tuple(shard for shard in self.plan.shards if self.rows_of(shard))
 
     @property
-    def rows(self) -> int:
-        """Rows to be made in all."""
-        return sum(len(self.rows_of(shard)) for shard in self.shards)
-
-    @property
     def tree(self) -> str:
         """The tree's final place as a row's JSON says it: `datasets/<name>` [004]."""
         root = self.places.storage_root
@@ -66,10 +62,16 @@ class Build:
         return f"{root.name}/{final.root.relative_to(root).as_posix()}"
 
     def rows_of(self, shard: Shard) -> range:
-        """Numbers of the rows to be made of a shard."""
+        """Numbers of the rows to be made of a shard; of one not counted yet, those it may use."""
         if self.sample_rows is None:
             return shard.row_range
         return range(shard.first_row, min(shard.row_range.stop, self.sample_rows))
+
+    def count_rows(self) -> int | None:
+        """Rows to be made in all; None while a shard is still to be fetched to be counted."""
+        shards = [counted(self.state, shard) for shard in self.shards]
+        rows = add_rows(shards)
+        return rows if rows is None else sum(len(self.rows_of(shard)) for shard in shards)
 
     @property
     def max_bad_rows(self) -> BadRowBudget:
@@ -89,6 +91,11 @@ class Build:
     def hold_dataset(self) -> AbstractContextManager[None]:
         """Be the one who plans, publishes or removes; raises Locked."""
         return hold_dataset(self.places, self.name, self.options)
+
+
+def rows_by_shard(build: Build) -> list[range]:
+    """Numbers of the rows to be made of each shard, as far as they are counted."""
+    return [build.rows_of(counted(build.state, shard)) for shard in build.shards]
 
 
 def hold_dataset(places: Places, name: str, options: Options) -> AbstractContextManager[None]:

@@ -1,10 +1,12 @@
 """How the work of a build is done, as plain values from the settings."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from hugflow.audit import this_user
 from hugflow.requests.grammar import BadRowBudget
 from hugflow.requests.policy import Policy
+from hugflow.shards.plan_request import ROW_FIELDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +33,10 @@ class Options:
     progress_interval: int = 10_000
     policy: Policy = field(default_factory=Policy)
     actor: str = field(default_factory=this_user)
+
+    @property
+    def row_defaults(self) -> dict[str, Any]:
+        """The options with the name of a field that alters rows: taken where a request has none."""
+        return {
+            each.name: getattr(self, each.name) for each in fields(self) if each.name in ROW_FIELDS
+        }

@@ -23,10 +23,14 @@ def find_predecessor(old: Plan, new: Plan) -> Predecessor | None:
 
     None when no clip of the one would be a clip of the other.
     """
-    of_audio = ("hf_id", "audio_column", "mp3_source")
-    if old.audio_column != new.audio_column or any(
-        getattr(old.request, field) != getattr(new.request, field) for field in of_audio
-    ):
+    is_same_audio = (
+        old.request.hf_id == new.request.hf_id
+        and old.audio_column == new.audio_column
+        # By shard, no clip has a name of its own.
+        and old.numbering == new.numbering
+        and not old.request.differing(new.request, "audio")
+    )
+    if not is_same_audio:
         return None
     known = {_identity(shard): shard for shard in old.shards}
     found = {shard.name: known.get(_identity(shard)) for shard in new.shards}
@@ -35,16 +39,18 @@ def find_predecessor(old: Plan, new: Plan) -> Predecessor | None:
         for name, shard in found.items()
         if shard is not None and _suffixes(old, shard) == _suffixes(new, shard)
     }
-    of_json = ("text_column", "columns", "features")
-    has_same_json = all(getattr(old, field) == getattr(new, field) for field in of_json)
+    facts = ("text_column", "columns", "features")
+    has_same_json = all(getattr(old, fact) == getattr(new, fact) for fact in facts) and not (
+        old.request.differing(new.request, "json")
+    )
     return Predecessor(old, same, has_same_json) if same else None
 
 
-def _identity(shard: Shard) -> tuple[str, int, int]:
-    return shard.file.digest, shard.first_row, shard.rows
+def _identity(shard: Shard) -> tuple[str, str, int, int | None]:
+    return shard.layout, shard.digest, shard.first_row, shard.rows
 
 
 def _suffixes(plan: Plan, shard: Shard) -> dict[int, int]:
-    if len(plan.stem_suffixes) < shard.rows:
+    if shard.rows is None or len(plan.stem_suffixes) < shard.rows:
         return {row: times for row, times in plan.stem_suffixes.items() if row in shard.row_range}
     return {row: plan.stem_suffixes[row] for row in shard.row_range if row in plan.stem_suffixes}

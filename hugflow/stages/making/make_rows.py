@@ -32,7 +32,7 @@ from hugflow.ledger.journal import Journal, Outcome, RowFailed, RowMade
 from hugflow.rows.audio import audio_value, may_be_path, path_of
 from hugflow.rows.record import NOT_TEXT, column_values, render_row
 from hugflow.shards.features import column_features
-from hugflow.shards.plan import Shard
+from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.read import read_rows
 from hugflow.shards.stems import FILENAME_COLUMN, row_stem, to_filenames
 from hugflow.stages.build.build import Build
@@ -85,7 +85,7 @@ class Needs:
 def make_rows(
     build: Build,
     shard: Shard,
-    raw_file: Path,
+    raw_files: Sequence[Path],
     needs: Mapping[int, Needs],
     journal: Journal,
     quota: Quota,
@@ -107,6 +107,7 @@ def make_rows(
     files = RepositoryFiles(build, shard)
     stop = Event()
     copy_mp3 = build.plan.request.mp3_source == "copy"
+    has_names = _has_names(build.plan)
     with (
         closing(files),
         closing(IsolatedConverter(copy_mp3, files.open, build.folder.audio, stop)) as apart,
@@ -118,9 +119,12 @@ def make_rows(
         ahead: deque[Future[_Row]] = deque()
         try:
             for rows, batch in read_rows(
-                raw_file, shard, is_wanted=lambda rows: any(row in needs for row in rows)
+                raw_files, shard, is_wanted=lambda rows: any(row in needs for row in rows)
             ):
-                columns, row_bytes = _Columns.of(build, batch), batch.nbytes // len(rows)
+                columns, row_bytes = (
+                    _Columns.of(build.plan, batch, has_names=has_names),
+                    batch.nbytes // len(rows),
+                )
                 wanted = [(at, row) for at, row in enumerate(rows) if row in needs]
                 files.look_up(columns.paths([at for at, row in wanted if needs[row].mp3]))
                 for at, row in wanted:
@@ -137,6 +141,12 @@ def make_rows(
             raise
         finally:
             convert.tell_anti_phase(shard)
+
+
+def _has_names(plan: Plan) -> bool:
+    """Whether clips are named by their rows; by shard, nobody could tell which names repeat."""
+    is_named = plan.audio_column is not None and FILENAME_COLUMN in plan.columns
+    return is_named and plan.numbering == "through"
 
 
 def rows_ahead(workers: int, row_bytes: int) -> int:
@@ -203,14 +213,13 @@ class _Columns:
     values: Mapping[str, Sequence[Any]]
 
     @classmethod
-    def of(cls, build: Build, batch: pa.RecordBatch) -> Self:
+    def of(cls, plan: Plan, batch: pa.RecordBatch, *, has_names: bool) -> Self:
         # All of it for every stage, so that each judges a row as the others do.
-        plan = build.plan
         others = [name for name in plan.columns if name != plan.audio_column]
         features = column_features(plan.columns, plan.features)
         values = {name: column_values(batch.column(name), features[name]) for name in others}
         filenames: Sequence[Any] | None = None
-        if plan.audio_column is not None and FILENAME_COLUMN in plan.columns:
+        if has_names:
             filenames = to_filenames(batch.column(FILENAME_COLUMN))
         audio = None if plan.audio_column is None else batch.column(plan.audio_column)
         return cls(audio, filenames, values)

@@ -38,6 +38,7 @@ from hugflow.ledger.stages import (
     join_names,
     users_of,
 )
+from hugflow.shards.counts import counted
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.still_in_force import refuse_superseded, relocated
@@ -138,9 +139,9 @@ class _Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A shard under its lock, with what it lacks and, where that takes bytes, its file.
+    """A shard under its lock, with what it lacks and, where that takes bytes, its files.
 
-    build: with the tree where it lies now.
+    build: with the tree where it lies now. shard: with its number of rows.
     """
 
     build: Build
@@ -148,7 +149,7 @@ class _Prepared:
     disk: ShardOnDisk
     needs: dict[int, Needs]
     markers: dict[StageName, Marker]
-    raw_file: Path | None
+    raw_files: tuple[Path, ...] | None
     lock: ExitStack
 
     def __enter__(self) -> "_Prepared":
@@ -213,7 +214,7 @@ class _Ahead:
 
 
 def _prepare(build: Build, reuse: Reuse, wanted: _Wanted, shard: Shard) -> _Prepared:
-    """Lock a shard, find out what it lacks, and fetch its file when that needs it."""
+    """Lock a shard, find out what it lacks, and fetch its files when that needs them."""
     stages = wanted.stages
     lock = ExitStack()
     with lock:
@@ -222,6 +223,7 @@ def _prepare(build: Build, reuse: Reuse, wanted: _Wanted, shard: Shard) -> _Prep
         _refuse_odd(build, shard)
         build = relocated(build)
         reuse.take(shard)
+        shard, raw_files = _count(build, shard, stages)
         disk = read_shard(build, shard)
         markers = _read_markers(build, shard, disk)
         # A forced run fetches and verifies the file anyway, also where a new plan began just now.
@@ -230,16 +232,29 @@ def _prepare(build: Build, reuse: Reuse, wanted: _Wanted, shard: Shard) -> _Prep
         needs = _find_needs(build, shard, disk, wanted)
         lacks_index = "metadata" in stages and not _has_index(build, shard, markers)
         lacks_raw = "raw" in stages and ("raw" not in markers or wanted.force)
-        if lacks_raw and wanted.force:
+        if lacks_raw and wanted.force and raw_files is None:
             remove_raw(build, shard)
-        raw_file = fetch_raw(build, shard) if needs or lacks_index or lacks_raw else None
-        return _Prepared(build, shard, disk, needs, markers, raw_file, lock.pop_all())
+        if raw_files is None and (needs or lacks_index or lacks_raw):
+            raw_files = fetch_raw(build, shard)
+        return _Prepared(build, shard, disk, needs, markers, raw_files, lock.pop_all())
+
+
+def _count(
+    build: Build, shard: Shard, stages: Collection[StageName]
+) -> tuple[Shard, tuple[Path, ...] | None]:
+    """The shard with its number of rows, and its files where they had to be fetched for that."""
+    known = counted(build.state, shard)
+    if known.rows is not None:
+        return known, None
+    _refuse_missing_stage(build, shard, stages, ())
+    raw_files = fetch_raw(build, shard)
+    return counted(build.state, shard), raw_files
 
 
 def _refuse_odd(build: Build, shard: Shard) -> None:
     """Raise ShardUnreadable for a file that does not agree with the others."""
     if shard.odd is not None:
-        where = f"{build.request.hf_id}@{build.plan.files_commit}:{shard.file.path}"
+        where = f"{build.request.hf_id}@{build.plan.files_commit}:{shard.label}"
         raise ShardUnreadable(
             f"{where} cannot be made, because it does not agree with the other files",
             why=f"{shard.odd}; its rows would lack values that theirs have",
@@ -296,7 +311,7 @@ def _make(
     """Make what a prepared shard lacks, and mark its stages done."""
     build, shard = prepared.build, prepared.shard
     disk, markers = prepared.disk, prepared.markers
-    if prepared.raw_file is None and not disk.found and set(stages) <= markers.keys():
+    if prepared.raw_files is None and not disk.found and set(stages) <= markers.keys():
         _drop_raw_when_in(build, shard, markers)
         return ShardDone(shard, {s: markers[s] for s in markers if s in stages}, 0, is_new=False)
     started = time.monotonic()
@@ -315,8 +330,8 @@ def _make(
             if disk.found:
                 journal.append(disk.found)
                 collect(disk.found)
-            if prepared.needs and prepared.raw_file is not None:
-                _make_rows(prepared, prepared.raw_file, journal, quota, collect, risk)
+            if prepared.needs and prepared.raw_files is not None:
+                _make_rows(prepared, prepared.raw_files, journal, quota, collect, risk)
     done = _mark(prepared, stages, outcomes, started)
     # What Arrow keeps for the next row group would lie beside what publishing needs.
     pa.default_memory_pool().release_unused()
@@ -327,7 +342,7 @@ def _make(
 
 def _make_rows(
     prepared: _Prepared,
-    raw_file: Path,
+    raw_files: tuple[Path, ...],
     journal: Journal,
     quota: Quota,
     on_rows: Callable[[Sequence[Outcome]], None],
@@ -342,7 +357,7 @@ def _make_rows(
     if any(row.code == CRASHED for row in prepared.disk.failed.values()):
         risk.has_crashed = True
     with Flight(path, build.options.workers, suspects) as flight:
-        make_rows(build, shard, raw_file, needs, journal, quota, on_rows, flight=flight, risk=risk)
+        make_rows(build, shard, raw_files, needs, journal, quota, on_rows, flight=flight, risk=risk)
 
 
 def _tell_done(
@@ -382,9 +397,9 @@ def _mark(
         done["audio"] = audio_marker(outcomes, seconds)
     if "metadata" in stages:
         index = build.folder.index_file(shard.name)
-        if prepared.raw_file is not None:
+        if prepared.raw_files is not None:
             made = {row: made for row, made in outcomes.items() if isinstance(made, RowMade)}
-            digest = write_index(index, build.plan, shard, prepared.raw_file, made)
+            digest = write_index(index, build.plan, shard, prepared.raw_files, made)
         else:
             digest = prepared.markers["metadata"].index_sha256
         size = index.stat().st_size if digest is not None else 0

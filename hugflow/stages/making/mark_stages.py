@@ -11,8 +11,10 @@ from hugflow.stages.build.build import Build
 
 
 def raw_marker(shard: Shard, seconds: float) -> Marker:
-    """The shard's file is verified."""
-    return Marker(rows=shard.rows, bytes=shard.file.size_bytes, seconds=seconds)
+    """The shard's files are verified, and its rows are counted."""
+    if shard.rows is None:
+        raise ValueError(f"shard {shard.name} is not counted")
+    return Marker(rows=shard.rows, bytes=shard.size_bytes, seconds=seconds)
 
 
 def audio_marker(outcomes: Mapping[int, Outcome], seconds: float) -> Marker:

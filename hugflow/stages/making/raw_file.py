@@ -1,13 +1,21 @@
-"""Stage `raw`: the shard's file is here, and its size and hash are the Hub's."""
+"""Stage `raw`: the shard's files are here, and their sizes and hashes are the Hub's.
+
+One file lies at `STATE_DIR/raw/<name>/<plan id>/<shard>`; where a shard has several, they lie in
+the folder `<shard>.files` beside it, as `00000`, `00001` and so on.
+"""
 
 import logging
+import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from hugflow.clients.fetch import is_verified
-from hugflow.clients.repository import RepoId
+from hugflow.clients.repository import PublishedFile, RepoId
 from hugflow.requests.problems import show_path
+from hugflow.shards.counts import counted
 from hugflow.shards.plan import Shard
+from hugflow.shards.read import count_rows
 from hugflow.stages.build.build import Build
 from hugflow.stages.making.mark_stages import mark, raw_marker
 from hugflow.store.atomic import disk_errors
@@ -16,26 +24,29 @@ from hugflow.store.locks import download_slot
 log = logging.getLogger(__name__)
 
 
-def fetch_raw(build: Build, shard: Shard) -> Path:
-    """Bring the shard's file to STATE_DIR/raw, verified, and mark the stage done.
+def fetch_raw(build: Build, shard: Shard) -> tuple[Path, ...]:
+    """Bring the shard's files to STATE_DIR/raw, verified, and mark the stage done; their paths.
 
-    Does nothing when the verified bytes are still there. The caller holds the shard's lock.
+    Verified bytes that are still there are not fetched again. Rows that nobody knew are counted.
+    The caller holds the shard's lock.
     """
-    raw_file = build.state.raw_file(shard.name)
-    # Left by an earlier run, or kept: hashed anew, for much may have happened to it since.
-    with disk_errors(raw_file, "read"):
-        is_here = raw_file.is_file() and is_verified(raw_file, shard.file)
-    if is_here:
-        mark(build, shard, "raw", raw_marker(shard, 0.0))
-        return raw_file
-    started = time.monotonic()
-    log.info("Starting download... %s of %s", show_path(shard.file.path), build.name)
-    with download_slot(build.places.download_slots, build.options.download_slots):
-        repo, commit = RepoId.dataset(build.plan.request.hf_id), build.plan.files_commit
-        build.hub.fetch_file(repo, commit, shard.file, raw_file)
-    seconds = round(time.monotonic() - started, 3)
-    mark(build, shard, "raw", raw_marker(shard, seconds))
-    return raw_file
+    paths = _raw_files(build, shard)
+    started, is_fetched = time.monotonic(), False
+    for path, file in zip(paths, shard.files, strict=True):
+        # Left by an earlier run, or kept: hashed anew, for much may have happened to it since.
+        with disk_errors(path, "read"):
+            is_here = path.is_file() and is_verified(path, file)
+        if not is_here:
+            if not is_fetched:
+                log.info("Starting download... %s of %s", show_path(shard.label), build.name)
+            is_fetched = True
+            _fetch(build, file, path)
+    seconds = round(time.monotonic() - started, 3) if is_fetched else 0.0
+    known = counted(build.state, shard)
+    if known.rows is None:
+        known = replace(shard, rows=count_rows(paths, shard))
+    mark(build, shard, "raw", raw_marker(known, seconds))
+    return paths
 
 
 def drop_raw(build: Build, shard: Shard) -> None:
@@ -49,3 +60,23 @@ def remove_raw(build: Build, shard: Shard) -> None:
     raw_file = build.state.raw_file(shard.name)
     raw_file.unlink(missing_ok=True)
     raw_file.with_name(raw_file.name + ".part").unlink(missing_ok=True)
+    if shard.files[1:]:
+        shutil.rmtree(_folder(build, shard), ignore_errors=True)
+
+
+def _raw_files(build: Build, shard: Shard) -> tuple[Path, ...]:
+    if len(shard.files) == 1:
+        return (build.state.raw_file(shard.name),)
+    folder = _folder(build, shard)
+    return tuple(folder / f"{place:05d}" for place in range(len(shard.files)))
+
+
+def _folder(build: Build, shard: Shard) -> Path:
+    raw_file = build.state.raw_file(shard.name)
+    return raw_file.with_name(f"{raw_file.name}.files")
+
+
+def _fetch(build: Build, file: PublishedFile, target: Path) -> None:
+    with download_slot(build.places.download_slots, build.options.download_slots):
+        repo, commit = RepoId.dataset(build.plan.request.hf_id), build.plan.files_commit
+        build.hub.fetch_file(repo, commit, file, target)

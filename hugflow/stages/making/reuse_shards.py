@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from hugflow.clients.repository import RepoId
 from hugflow.ledger.journal import Journal, Outcome, RowMade
 from hugflow.ledger.markers import read_marker
+from hugflow.shards.counts import counted
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.making.mark_stages import audio_marker, mark, metadata_marker, raw_marker
@@ -43,6 +44,7 @@ class Reuse:
         standing = replace(
             build, plan=before.plan, folder=build.places.dataset(build.name), predecessor=None
         )
+        old = counted(standing.state, old)
         disk = read_shard(standing, old)
         # A row that failed may do so for a file that is another one now.
         outcomes: dict[int, Outcome] = {} if changed else {**disk.failed}
@@ -58,7 +60,7 @@ class Reuse:
             return
         with Journal(build.state.journal(shard.name)) as journal:
             journal.append(outcomes.values())
-        if len(outcomes) == shard.rows and before.has_same_json:
+        if len(outcomes) == old.rows and before.has_same_json:
             _take_markers(build, shard, standing, old, outcomes)
         log.info("%s: took over %d rows of shard %s", build.name, len(outcomes), shard.name)
 
@@ -115,7 +117,7 @@ def _take_markers(
             return
         _link(index, build.folder.index_file(shard.name))
     digest, size = marker.index_sha256, marker.index_bytes
-    mark(build, shard, "raw", raw_marker(shard, 0.0))
+    mark(build, shard, "raw", raw_marker(replace(shard, rows=old.rows), 0.0))
     mark(build, shard, "audio", audio_marker(outcomes, 0.0))
     mark(build, shard, "metadata", metadata_marker(outcomes, 0.0, digest, size))
 

@@ -71,8 +71,8 @@ class Estimate:
     basis: Basis
     sampled_rows: int
     mp3_bytes: int | None
-    json_bytes: int
-    files: int
+    json_bytes: int | None
+    files: int | None
     peak_bytes: int
     quota_left_bytes: int | None
     rate_floor_s: int
@@ -119,7 +119,7 @@ def estimate(build: Build) -> Estimate:
     manifest = build.stored.manifest
     if manifest is not None and manifest.plan == build.plan.id:
         return _measure_tree(build, manifest)
-    estimated = _extrapolate(build, _measure_sample(build.hub, build.plan))
+    estimated = _extrapolate(build)
     ESTIMATE.write(_path(build.places, build.plan), estimated)
     return estimated
 
@@ -141,9 +141,12 @@ def read_estimate(places: Places, plan: Plan) -> Estimate | None:
     return ESTIMATE.read(_path(places, plan))
 
 
-def _extrapolate(build: Build, means: _Means) -> Estimate:
+def _extrapolate(build: Build) -> Estimate:
     """All of a build from a few of its rows."""
     plan, rows = build.plan, build.plan.rows
+    if rows is None:
+        return _without_rows(build)
+    means = _measure_sample(build.hub, plan)
     hours: float | None = None
     mp3_bytes: int | None = None
     basis: Basis = "unknown"
@@ -153,7 +156,6 @@ def _extrapolate(build: Build, means: _Means) -> Estimate:
         hours, mp3_bytes = means.seconds * rows / 3600, round(means.mp3_bytes * rows)
         basis = "sampled"
     json_bytes = round(_json_row_bytes(build, means) * rows)
-    raw = sum(sorted((shard.file.size_bytes for shard in plan.shards), reverse=True)[:2])
     made = mp3_bytes if mp3_bytes is not None else plan.source_bytes
     exports_bytes = foresee_exports(Foreseen(plan, rows, means.other_bytes)).bytes
     return Estimate(
@@ -163,11 +165,32 @@ def _extrapolate(build: Build, means: _Means) -> Estimate:
         mp3_bytes=mp3_bytes,
         json_bytes=json_bytes,
         files=_count_files(plan, rows),
-        peak_bytes=made + json_bytes + exports_bytes + raw,
+        peak_bytes=made + json_bytes + exports_bytes + _raw_bytes(plan),
         quota_left_bytes=_quota_left_bytes(build),
-        rate_floor_s=_rate_floor_s(len(plan.shards), has_token=bool(build.hub.token)),
+        rate_floor_s=_rate_floor_s(build),
         eta_s=round(means.cpu_s * rows / build.options.workers) if means.rows else None,
     )
+
+
+def _without_rows(build: Build) -> Estimate:
+    """What can be said of a build whose rows are not known before they are fetched."""
+    return Estimate(
+        hours=0.0 if build.plan.audio_column is None else None,
+        basis="unknown",
+        sampled_rows=0,
+        mp3_bytes=0 if build.plan.audio_column is None else None,
+        json_bytes=None,
+        files=None,
+        peak_bytes=build.plan.source_bytes + _raw_bytes(build.plan),
+        quota_left_bytes=_quota_left_bytes(build),
+        rate_floor_s=_rate_floor_s(build),
+        eta_s=None,
+    )
+
+
+def _raw_bytes(plan: Plan) -> int:
+    """Fetched bytes that lie in STATE_DIR at once: of the shard that is made, and of the next."""
+    return sum(sorted((shard.size_bytes for shard in plan.shards), reverse=True)[:2])
 
 
 def _json_row_bytes(build: Build, means: _Means) -> float:
@@ -241,9 +264,10 @@ def _measure_sample(hub: Hub, plan: Plan) -> _Means:
     )
 
 
-def _rate_floor_s(requests: int, *, has_token: bool) -> int:
-    """Seconds that so many requests for files take at least."""
-    windows = max(0, -(-requests // FILES_PER_WINDOW[has_token]) - 1)
+def _rate_floor_s(build: Build) -> int:
+    """Seconds that the requests for all files take at least."""
+    per_window = FILES_PER_WINDOW[bool(build.hub.token)]
+    windows = max(0, -(-build.plan.file_count // per_window) - 1)
     return windows * WINDOW_S
 
 

@@ -2,15 +2,17 @@
 
 import logging
 from dataclasses import replace
+from typing import Any
 
 from hugflow.audit import Deed, record
 from hugflow.clients.hub import Hub
 from hugflow.errors import PlanOutOfDate, StateUnreadable
 from hugflow.requests.model import AddRequest
 from hugflow.requests.policy import refuse_plan, refuse_request
-from hugflow.shards.plan import Plan, PlanRequest, plan_digest
+from hugflow.shards.plan import Plan, plan_digest
+from hugflow.shards.plan_request import PlanRequest
 from hugflow.shards.plans import read_plan, write_current_plan
-from hugflow.shards.resolve import Asked, fetch_plan
+from hugflow.shards.resolve import fetch_plan
 from hugflow.stages.build.build import Build, hold_dataset
 from hugflow.stages.build.options import Options
 from hugflow.stages.build.predecessor import Predecessor, find_predecessor
@@ -82,11 +84,8 @@ def foresee_build(request: AddRequest, places: Places, hub: Hub, options: Option
 
 
 def _planned(plan: Plan, before: Plan | None, options: Options) -> Deed:
-    result: dict[str, int | str] = {
-        "rows": plan.rows,
-        "files": len(plan.shards),
-        "bytes": plan.source_bytes,
-    }
+    result: dict[str, int | str] = {"rows": plan.rows} if plan.rows is not None else {}
+    result |= {"files": plan.file_count, "bytes": plan.source_bytes}
     if before is not None:
         result |= {"in_place_of": before.id}
     return Deed(options.actor, "planned", plan.dataset, plan.commit, plan.id, result)
@@ -110,54 +109,36 @@ def find_plan(
     request leaves something to them.
     """
     current = stored.plan
-    mp3_source = options.mp3_source
+    defaults = options.row_defaults
     if current is not None and not renew:
-        mp3_source = _unasked_mp3_source(current.request, options)
-    if current is not None and not update and not _differing(request, current.request, mp3_source):
+        defaults = _planned_defaults(current.request, options)
+    fields = PlanRequest.of(request, defaults)
+    if current is not None and not update and not fields.differing(current.request):
         return current
     commit, files_commit = None, None
     if current is not None and not update:
         commit, files_commit = current.commit, current.files_commit
     elif stored.manifest is not None and not update:
         commit, files_commit = stored.manifest.commit, stored.manifest.source.commit
-    plan = fetch_request_plan(request, hub, mp3_source, commit=commit, files_commit=files_commit)
+    plan = fetch_plan(hub, request.name, fields, commit=commit, files_commit=files_commit)
     return current if current is not None and current.id == plan.id else plan
-
-
-def fetch_request_plan(
-    request: AddRequest,
-    hub: Hub,
-    mp3_source: str,
-    *,
-    commit: str | None,
-    files_commit: str | None = None,
-) -> Plan:
-    """What the request consists of, by the Hub's answers; nothing is recorded.
-
-    mp3_source: where the request names none. commit: read there rather than at the revision.
-    files_commit: of the conversion to parquet that was read then; None of the one of now.
-    """
-    fields, asked = PlanRequest.of(request, mp3_source=mp3_source), Asked.of(request)
-    return fetch_plan(hub, request.name, fields, asked, commit=commit, files_commit=files_commit)
 
 
 def changed_fields(request: AddRequest, planned: PlanRequest, options: Options) -> list[str]:
     """The fields by which the request asks for other rows than were planned.
 
-    `mp3_source` left out means the setting. A setting that changes later alters no dataset; a line
-    that is taken out of the request does.
+    One that is left out means the setting of the time when it was planned. A setting that changes
+    later alters no dataset; a line that is taken out of the request does.
     """
-    return _differing(request, planned, _unasked_mp3_source(planned, options))
+    return PlanRequest.of(request, _planned_defaults(planned, options)).differing(planned)
 
 
-def _differing(request: AddRequest, planned: PlanRequest, mp3_source: str) -> list[str]:
-    asked = request.row_fields(mp3_source=mp3_source)
-    return [name for name, value in asked.items() if getattr(planned, name) != value]
-
-
-def _unasked_mp3_source(planned: PlanRequest, options: Options) -> str:
-    """How MP3s are treated where the request does not say: as then, unless it said so then."""
-    return options.mp3_source if planned.is_mp3_source_asked else planned.mp3_source
+def _planned_defaults(planned: PlanRequest, options: Options) -> dict[str, Any]:
+    """What stands for fields that the request leaves out: as then, unless it named them then."""
+    return {
+        name: default if name in planned.asked else getattr(planned, name)
+        for name, default in options.row_defaults.items()
+    }
 
 
 def _refuse_other_plan(plan: Plan, request: AddRequest, agreed: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from hugflow.clients.hub import Hub
 from hugflow.ledger.stages import NEEDED_TO_PUBLISH
 from hugflow.requests.model import AddRequest
+from hugflow.shards.counts import count_rows
 from hugflow.shards.plan import Plan
 from hugflow.stages.build.options import Options
 from hugflow.stages.planning.open_build import find_plan, read_predecessor
@@ -18,11 +19,13 @@ from hugflow.store.layout import Places
 class Preview:
     """What stands of a plan and what is missing; nothing of it is recorded.
 
-    is_new_plan: the plan is not the one in force. reused: what is taken over from the tree that
+    rows: of the plan; None where they are not known before they are fetched. is_new_plan: the plan
+    is not the one in force. reused: what is taken over from the tree that
     stands. fetch_bytes: of the source files that still have rows to give.
     """
 
     plan: Plan
+    rows: int | None
     is_new_plan: bool
     done: Measured
     reused: Measured
@@ -30,10 +33,10 @@ class Preview:
     fetch_bytes: int
 
     @property
-    def missing_rows(self) -> int:
-        """Rows to be made."""
+    def missing_rows(self) -> int | None:
+        """Rows to be made; None where nobody knows."""
         there = self.done + self.reused
-        return self.plan.rows - there.rows - there.failed_rows
+        return None if self.rows is None else self.rows - there.rows - there.failed_rows
 
 
 def preview_sync(request: AddRequest, places: Places, hub: Hub, options: Options) -> Preview:
@@ -55,11 +58,12 @@ def preview_sync(request: AddRequest, places: Places, hub: Hub, options: Options
     missing = [shard for shard in plan.shards if shard.name not in done]
     return Preview(
         plan=plan,
+        rows=count_rows(state, plan.shards),
         is_new_plan=stored.plan_id != plan.id,
         done=measure_plan(places, plan),
         reused=sum(reused.values(), Measured()),
-        fetch_files=len(missing),
-        fetch_bytes=sum(shard.file.size_bytes for shard in missing),
+        fetch_files=sum(len(shard.files) for shard in missing),
+        fetch_bytes=sum(shard.size_bytes for shard in missing),
     )
 
 

@@ -36,7 +36,7 @@ def adopt_tree(build: Build) -> None:
         if expected is not None and index.is_file() and file_sha256(index) == expected:
             # A row that stands has not failed, whatever a damaged line says.
             outcomes: dict[int, Outcome] = {
-                row: failed[row] for row in shard.row_range if row in failed
+                row: failed[row] for row in failed if row in shard.row_range
             }
             outcomes |= _read_index(build, index)
             _write_ledger(build, shard, outcomes, expected, index.stat().st_size)
@@ -50,7 +50,8 @@ def _write_ledger(
     by_row = dict(sorted(outcomes.items()))
     with Journal(build.state.journal(shard.name)) as journal:
         journal.append(by_row.values())
-    mark(build, shard, "raw", raw_marker(shard, 0.0))
+    rows = len(by_row) if shard.rows is None else shard.rows
+    mark(build, shard, "raw", raw_marker(replace(shard, rows=rows), 0.0))
     mark(build, shard, "audio", audio_marker(by_row, 0.0))
     mark(build, shard, "metadata", metadata_marker(by_row, 0.0, index_sha256, index_bytes))
 

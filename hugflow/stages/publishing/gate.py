@@ -9,17 +9,18 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Literal, TypeAlias
 
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.isolated import IsolatedFindFaults
 from hugflow.audio.sound import FindFaults, find_faults
-from hugflow.errors import HugflowError, StageMissing, TooManyBadRows
+from hugflow.errors import HugflowError, RequestInvalid, StageMissing, TooManyBadRows
 from hugflow.ledger.journal import RowFailed
 from hugflow.ledger.stages import NEEDED_TO_PUBLISH
 from hugflow.requests.grammar import BadRowBudget, allowed_bad_rows
 from hugflow.requests.policy import PolicyRefuses, refuse_plan, refuse_request
-from hugflow.stages.build.build import Build
+from hugflow.stages.build.build import Build, rows_by_shard
 from hugflow.stages.publishing.tree_files import Markers
 from hugflow.store.atomic import read_file
 
@@ -80,14 +81,22 @@ def judge_rows(build: Build, markers: Markers) -> Verdict:
     name: VerdictName = "rows_complete"
     wrong = [
         shard.name
-        for shard in build.shards
+        for shard, rows in zip(build.shards, rows_by_shard(build), strict=True)
         for marker in (markers[stage][shard.name] for stage in NEEDED_TO_PUBLISH)
-        if marker.rows + len(marker.failed_rows) != len(build.rows_of(shard))
+        if marker.rows + len(marker.failed_rows) != len(rows)
     ]
+    planned = _count_rows(build)
     made = sum(marker.rows for marker in markers["metadata"].values())
-    facts: Facts = {"planned_rows": build.rows, "made_rows": made, "shards": len(build.shards)}
+    facts: Facts = {"planned_rows": planned, "made_rows": made, "shards": len(build.shards)}
+    if not planned:
+        no_rows = RequestInvalid(
+            f"{build.name}: it has no rows, so it is not published",
+            why="none of its files holds a row",
+            mend="choose another split or revision",
+        )
+        return Verdict(name, no_rows.what, facts, no_rows)
     if not wrong:
-        return Verdict(name, f"all {build.rows:,} planned rows are accounted for", facts)
+        return Verdict(name, f"all {planned:,} planned rows are accounted for", facts)
     error = StageMissing(
         f"{build.name}: rows of {', '.join(dict.fromkeys(wrong[:MOST_NAMED]))} are missing",
         why="a shard's marker counts other rows than were planned",
@@ -98,7 +107,7 @@ def judge_rows(build: Build, markers: Markers) -> Verdict:
 
 def judge_bad_rows(build: Build, failed: Sequence[RowFailed], budget: BadRowBudget) -> Verdict:
     """Whether no more rows failed than the budget allows."""
-    rows, plan = build.plan.rows, build.plan
+    rows, plan = _count_rows(build), build.plan
     allowed = allowed_bad_rows(budget, rows)
     facts: Facts = {
         "failed_rows": len(failed),
@@ -175,11 +184,16 @@ def judge_audio(build: Build, failed: Sequence[RowFailed]) -> Verdict:
 
 def _choose_rows(build: Build, failed: set[int]) -> Iterator[int]:
     """Some rows that were made, evenly spread."""
-    step = max(1, build.rows // SAMPLED_ROWS)
-    for first in range(0, build.rows, step):
-        made = (row for row in range(first, min(first + step, build.rows)) if row not in failed)
-        if (row := next(made, None)) is not None:
+    step = max(1, _count_rows(build) // SAMPLED_ROWS)
+    rows = chain.from_iterable(rows_by_shard(build))
+    while some := list(islice(rows, step)):
+        if (row := next((row for row in some if row not in failed), None)) is not None:
             yield row
+
+
+def _count_rows(build: Build) -> int:
+    """Rows to be made; all shards are done, so that all are counted."""
+    return sum(map(len, rows_by_shard(build)))
 
 
 def _find_length(build: Build, row: int, isolated: IsolatedFindFaults) -> float | None:

@@ -16,7 +16,7 @@ from hugflow.ledger.stages import NEEDED_TO_PUBLISH, StageName
 from hugflow.requests.grammar import BadRowBudget
 from hugflow.requests.model import Identity
 from hugflow.shards.plan import Shard
-from hugflow.stages.build.build import Build
+from hugflow.stages.build.build import Build, rows_by_shard
 from hugflow.stages.publishing.write_exports import write_exports
 from hugflow.stages.tree.manifest import (
     Manifest,
@@ -98,8 +98,8 @@ def _find_failures(
             # Its journal may be long, and has nothing to tell.
             continue
         outcomes = read_journal(state.journal(shard.name))
-        for row in numbers:
-            if isinstance(outcome := outcomes.get(row), RowFailed):
+        for row in sorted(outcomes):
+            if row in numbers and isinstance(outcome := outcomes[row], RowFailed):
                 yield shard.name, outcome
 
 
@@ -149,6 +149,8 @@ def _compose_manifest(
     audio, metadata = markers["audio"].values(), markers["metadata"].values()
     made = sum(marker.rows for marker in metadata)
     index = index_digests(markers)
+    is_by_shard = plan.numbering == "by_shard"
+    planned = tuple(len(rows) for rows in rows_by_shard(build))
     return Manifest(
         dataset=plan.dataset,
         sample=build.sample_rows,
@@ -163,7 +165,13 @@ def _compose_manifest(
         text_column=plan.text_column,
         settings=ManifestSettings(plan.request.mp3_source, budget),
         source=ManifestSource.of(plan),
-        rows=ManifestRows(build.rows, made, sum(len(marker.failed_rows) for marker in metadata)),
+        numbering="by_shard" if is_by_shard else None,
+        rows=ManifestRows(
+            planned=sum(planned),
+            made=made,
+            failed=sum(len(marker.failed_rows) for marker in metadata),
+            by_shard=planned if is_by_shard else None,
+        ),
         audio=_count_audio(audio, made=made, has_audio=plan.audio_column is not None),
         json=ManifestJson(made, sum(marker.bytes for marker in metadata)),
         index=index,

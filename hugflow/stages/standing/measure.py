@@ -82,7 +82,7 @@ def measure_manifest(manifest: Manifest) -> Measured:
         failed_rows=manifest.rows.failed,
         bytes=manifest.size_bytes,
         seconds=manifest.audio.seconds,
-        shards_done=manifest.source.files,
+        shards_done=manifest.source.shard_count,
         files=manifest.audio.files + manifest.json.files,
     )
 

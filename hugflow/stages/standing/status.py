@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from hugflow.ledger.progress import Progress, Status, read_progress
+from hugflow.shards.counts import count_rows
+from hugflow.shards.plan import Plan
 from hugflow.stages.standing.measure import Measured, measure_manifest, measure_plan
 from hugflow.stages.standing.stored import list_names
 from hugflow.stages.tree.stored_dataset import StoredDataset, glance_at_dataset
@@ -14,7 +16,8 @@ from hugflow.store.locks import is_held
 class DatasetStatus:
     """One dataset: what was asked for, what is planned, what is there.
 
-    request: the request file's path, where there is one. total_rows, commit: None before a plan.
+    request: the request file's path, where there is one. total_rows, commit: None before a plan;
+    total_rows also while rows are still to be fetched to be counted.
     bytes, hours: of what is made. location: of the tree, once begun. link, published_commit: where
     a tree is published, and of which commit; while another one is made, of the one that stands.
     error: what the last run ended with, where it failed.
@@ -58,11 +61,13 @@ def to_status(places: Places, stored: StoredDataset, request: str | None = None)
     """
     name, folder, link = stored.name, stored.folder, places.link(stored.name)
     manifest, plan, is_current = stored.manifest, stored.plan, stored.is_current
+    total_rows: int | None
+    shards: int | None
     if manifest is not None and is_current:
         measured, total_rows = measure_manifest(manifest), manifest.rows.planned
-        commit, shards = manifest.commit, manifest.source.files
+        commit, shards = manifest.commit, manifest.source.shard_count
     elif plan is not None:
-        measured, total_rows = measure_plan(places, plan), plan.rows
+        measured, total_rows = measure_plan(places, plan), _count_rows(places, plan)
         commit, shards = plan.commit, len(plan.shards)
     else:
         measured, total_rows, commit, shards = Measured(), None, None, None
@@ -94,6 +99,10 @@ def to_status(places: Places, stored: StoredDataset, request: str | None = None)
         published_commit=manifest.commit if manifest is not None and stored.is_linked else None,
         error=progress.error if is_failed and progress is not None else None,
     )
+
+
+def _count_rows(places: Places, plan: Plan) -> int | None:
+    return count_rows(places.state(plan.dataset, plan.id), plan.shards)
 
 
 def _unfinished_state(

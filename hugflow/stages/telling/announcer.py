@@ -23,10 +23,11 @@ LEAST_ROWS = 1_000
 class Announcer:
     """Writes the notices of one build; each is handed on too, to whoever carries them further.
 
-    resumed_from: rows that were there when the work began. Not safe to call from two threads.
+    total_rows: None while nobody knows. resumed_from: rows that were there when the work began. Not safe to call from two threads.
     """
 
     build: Build
+    total_rows: int | None
     resumed_from: int
     on_notice: Callable[[Notice], None]
     _began_at: float = field(default_factory=time.monotonic)
@@ -40,13 +41,14 @@ class Announcer:
     def begin(self, rows: int, failed_rows: int) -> None:
         """Tell that the work begins, unless there is nothing to be made."""
         self._began_at = time.monotonic()
-        if rows < self.build.rows:
+        if self.total_rows is None or rows < self.total_rows:
             self._announce("downloading", rows, failed_rows)
 
     def follow(self, rows: int, failed_rows: int) -> None:
         """Tell how far it is, where another interval of the dataset's rows is complete."""
         every = self.build.options.progress_interval
-        if self.build.rows >= LEAST_ROWS and rows // every > self._told_rows // every:
+        total_rows = rows if self.total_rows is None else self.total_rows
+        if total_rows >= LEAST_ROWS and rows // every > self._told_rows // every:
             self._announce("downloading", rows, failed_rows)
 
     def end(
@@ -79,7 +81,7 @@ class Announcer:
             state=status,
             at=datetime.now(UTC),
             rows=rows,
-            total_rows=build.rows,
+            total_rows=self.total_rows,
             failed_rows=failed_rows,
             resumed_from=self.resumed_from,
             rows_per_second=round(new / seconds, 3) if new > 0 and seconds > 0 else None,

@@ -24,7 +24,7 @@ def plan_facts(
         plan=plan.id,
         commit=plan.commit,
         rows=plan.rows,
-        files=len(plan.shards),
+        files=plan.file_count,
         source_bytes=plan.source_bytes,
         disk_bytes=plan_summary(plan)["disk_needed_bytes"],
         licence=plan.licence,

@@ -7,17 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-
 from hugflow.audit import Deed, record
 from hugflow.errors import HugflowError, Locked
 from hugflow.ledger.journal import Outcome, RowFailed, RowMade, read_journal
 from hugflow.ledger.markers import read_marker
 from hugflow.ledger.progress import Progress, Status, write_progress
 from hugflow.notify.notices import Failure, Notice
+from hugflow.shards.counts import counted
 from hugflow.stages.build.build import Build
 from hugflow.stages.telling.announcer import Announcer
+from hugflow.stages.telling.row_marks import RowMarks
 from hugflow.stages.telling.rows_safe import safe_rows
 
 log = logging.getLogger(__name__)
@@ -30,18 +29,20 @@ class Tracker:
     """Counts rows as they are committed, and writes progress file and notices from time to time.
 
     on_notice: called with each notice, in the thread that commits: it must not take long.
-    rows, failed_rows: complete by now, and those that could not be made. resumed_from: complete
-    when the work began. Two bytes of memory a row. Safe to call from the thread that commits.
+    rows, failed_rows: complete by now, and those that could not be made. total_rows: in all; None
+    while nobody knows. resumed_from: complete when the work began. Two bytes of memory a row. Safe to call from the thread that commits.
     """
 
     build: Build
     on_notice: Callable[[Notice], None] = lambda notice: None
     rows: int = field(init=False, default=0)
     failed_rows: int = field(init=False, default=0)
+    total_rows: int | None = field(init=False)
     resumed_from: int = field(init=False)
     error: str | None = None
-    _is_done: npt.NDArray[np.bool_] = field(init=False)
-    _is_failed: npt.NDArray[np.bool_] = field(init=False)
+    _done: RowMarks = field(init=False)
+    _failed: RowMarks = field(init=False)
+    _end: int = field(init=False)
     _announcer: Announcer = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _written_at: float = 0.0
@@ -50,20 +51,19 @@ class Tracker:
     def __post_init__(self) -> None:
         """Begin with what the ledger says; markers spare the reading of whole journals."""
         state = self.build.state
-        self._is_done = np.zeros(self.build.rows, dtype=np.bool_)
-        self._is_failed = np.zeros(self.build.rows, dtype=np.bool_)
+        self.total_rows, self._end = self.build.count_rows(), self._find_end()
+        self._done, self._failed = RowMarks(self._blocks()), RowMarks(self._blocks())
         for shard in self.build.shards:
             marker = read_marker(state.marker(shard.name, "metadata"))
             if marker is not None:
-                rows, failed = self.build.rows_of(shard), list(marker.failed_rows)
-                self._is_done[rows.start : rows.stop] = True
-                self._is_done[failed] = False
-                self._is_failed[failed] = True
+                self._done.mark_all(self.build.rows_of(counted(state, shard)))
+                self._done.mark(marker.failed_rows, False)
+                self._failed.mark(marker.failed_rows, True)
             else:
                 self._add(read_journal(state.journal(shard.name)).values())
-        self.rows = self.resumed_from = int(self._is_done.sum())
-        self.failed_rows = int(self._is_failed.sum())
-        self._announcer = Announcer(self.build, self.rows, self.on_notice)
+        self.rows = self.resumed_from = self._done.count
+        self.failed_rows = self._failed.count
+        self._announcer = Announcer(self.build, self.total_rows, self.rows, self.on_notice)
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
         """Count a committed batch; every few seconds, write the file, and now and then a notice."""
@@ -97,7 +97,7 @@ class Tracker:
         with self._lock:
             self._announcer.begin(self.rows, self.failed_rows)
         try:
-            with safe_rows(lambda: (self.rows, self.build.rows)):
+            with safe_rows(lambda: (self.rows, self.total_rows)):
                 yield end
         except Locked:
             # Somebody else is at work, and the file is theirs.
@@ -117,6 +117,7 @@ class Tracker:
             self.write(status)
             if status != "downloading":
                 with self._lock:
+                    self._announcer.total_rows = self.total_rows
                     self._announcer.end(status, self.rows, self.failed_rows, raised)
             if raised is not None and self.build.sample_rows is None:
                 self._record_failure(raised)
@@ -134,14 +135,24 @@ class Tracker:
             log.warning("%s is not in the audit trail as failed: %s", self.build.name, problem.what)
 
     def _add(self, outcomes: Iterable[Outcome]) -> None:
-        ours = [outcome for outcome in outcomes if outcome.row < len(self._is_done)]
+        ours = [outcome for outcome in outcomes if outcome.row < self._end]
         made = [
             each.row for each in ours if isinstance(each, RowMade) and each.json_bytes is not None
         ]
         failed = [each.row for each in ours if isinstance(each, RowFailed)]
-        self.rows += _mark(self._is_done, made, True)
-        self.failed_rows -= _mark(self._is_failed, made, False)
-        self.failed_rows += _mark(self._is_failed, failed, True)
+        self.rows += self._done.mark(made, True)
+        self.failed_rows -= self._failed.mark(made, False)
+        self.failed_rows += self._failed.mark(failed, True)
+
+    def _blocks(self) -> list[tuple[int, int]]:
+        """First row and number of rows of what is numbered in one go."""
+        if self.build.plan.numbering == "through":
+            return [(0, self.total_rows or 0)]
+        return [(shard.first_row, shard.rows or 0) for shard in self.build.shards]
+
+    def _find_end(self) -> int:
+        """The number after that of the last row of the build."""
+        return max((self.build.rows_of(shard).stop for shard in self.build.shards), default=0)
 
     def _write(self, status: Status) -> None:
         """Write the view; that it cannot be written costs nobody a row, nor hides another error."""
@@ -155,24 +166,14 @@ class Tracker:
                 log.warning("the progress of %s cannot be shown: %s", self.build.name, what)
 
     def _write_view(self, status: Status) -> None:
-        edges = np.flatnonzero(np.diff(self._is_done, prepend=False, append=False))
-        pairs = [(int(first), int(end) - 1) for first, end in edges.reshape(-1, 2)]
         write_progress(
             self.build.places.progress(self.build.name),
             Progress(
                 dataset=self.build.name,
                 status=status,
-                ranges=tuple(pairs),
-                total_rows=self.build.rows,
+                ranges=tuple(self._done.pairs()),
+                total_rows=self.total_rows,
                 resumed_from=self.resumed_from,
                 error=self.error,
             ),
         )
-
-
-def _mark(mask: npt.NDArray[np.bool_], rows: Sequence[int], is_so: bool) -> int:
-    """Mark rows, and count those that were marked otherwise: no other row is looked at."""
-    at = np.unique(np.asarray(rows, dtype=np.intp))
-    changed = int(np.count_nonzero(mask[at] != is_so))
-    mask[at] = is_so
-    return changed

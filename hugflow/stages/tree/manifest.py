@@ -11,8 +11,11 @@ the object `run`:
       "commit": "8a6c...", "plan": "4c1f0d9b2a7e6685", "licence": "cc0-1.0",
       "columns": ["audio", "text"], "audio_column": "audio", "text_column": "text",
       "settings": {"mp3_source": "copy", "max_bad_rows": "1%"},
-      "source": {"files": 2, "bytes": 1234567, "commit": "8a6c..."},
-      "rows": {"planned": 1000, "made": 998, "failed": 2},
+      "source": {"files": 2, "bytes": 1234567, "commit": "8a6c...",
+                 "shards": 1},              only where a shard has several files
+      "numbering": "by_shard",              only where rows were not known before they were fetched
+      "rows": {"planned": 1000, "made": 998, "failed": 2,
+               "by_shard": [600, 400]},     rows of each shard; only then
       "audio": {"files": 998, "bytes": 765432, "seconds": 3600.5, "copied": 0, "encoded": 998},
       "json": {"files": 998, "bytes": 345678},
       "index": {"index/00000-of-00002.parquet": "<sha256>"},
@@ -32,7 +35,7 @@ earlier versions wrote.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
@@ -40,7 +43,7 @@ from hugflow.clients.repository import CONVERTED_REF, Conversion
 from hugflow.exports.recorded import RecordedExport
 from hugflow.requests.grammar import BadRowBudget
 from hugflow.requests.model import Identity
-from hugflow.shards.plan import Plan
+from hugflow.shards.plan import MOST_UNCOUNTED_ROWS, Plan
 from hugflow.statistics.figures import Statistics, from_json, to_json
 from hugflow.store.atomic import is_file
 from hugflow.store.records import RecordForm, is_none
@@ -66,29 +69,58 @@ class ManifestSettings:
 
 @dataclass(frozen=True, slots=True)
 class ManifestSource:
-    """The published files. ref, conversion: where they are not the dataset's own."""
+    """The published files.
+
+    ref, conversion: where they are not the dataset's own. shards: where a shard has several files.
+    """
 
     files: _Count
     bytes: _Count
     commit: str | None = None
     ref: Annotated[str | None, Field(exclude_if=is_none)] = None
     conversion: Annotated[Conversion | None, Field(exclude_if=is_none)] = None
+    shards: Annotated[_Count | None, Field(exclude_if=is_none)] = None
 
     @classmethod
     def of(cls, plan: Plan) -> "ManifestSource":
         """The files that a plan reads."""
         ref = CONVERTED_REF if plan.is_converted else None
-        files, size_bytes = len(plan.shards), plan.source_bytes
-        return cls(files, size_bytes, plan.files_commit, ref, plan.conversion)
+        shards = len(plan.shards) if len(plan.shards) != plan.file_count else None
+        size_bytes, commit = plan.source_bytes, plan.files_commit
+        return cls(plan.file_count, size_bytes, commit, ref, plan.conversion, shards)
+
+    @property
+    def shard_count(self) -> int:
+        """How many shards the files make."""
+        return self.files if self.shards is None else self.shards
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestRows:
-    """How many rows there are."""
+    """How many rows there are. by_shard: of each shard, where they are numbered by shard.
+
+    Raises ValueError for shards that have other rows together, or more than they can number.
+    """
 
     planned: Annotated[int, Field(ge=0, le=MOST_ROWS)]
     made: _Count
     failed: _Count
+    by_shard: Annotated[tuple[_Count, ...] | None, Field(exclude_if=is_none)] = None
+
+    def __post_init__(self) -> None:
+        """Refuse shards that do not agree with the whole."""
+        if self.by_shard is not None and (
+            sum(self.by_shard) != self.planned or max(self.by_shard) > MOST_UNCOUNTED_ROWS
+        ):
+            raise ValueError("by_shard does not agree with planned")
+
+    @property
+    def numbers(self) -> list[range]:
+        """Numbers of the planned rows, in order."""
+        if self.by_shard is None:
+            return [range(self.planned)]
+        firsts = range(0, len(self.by_shard) * MOST_UNCOUNTED_ROWS, MOST_UNCOUNTED_ROWS)
+        return [range(first, first + n) for first, n in zip(firsts, self.by_shard, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +171,7 @@ class Manifest:
     text_column: str | None
     settings: ManifestSettings
     source: ManifestSource
+    numbering: Annotated[Literal["by_shard"] | None, Field(exclude_if=is_none)] = None
     rows: ManifestRows
     audio: ManifestAudio
     json: ManifestJson

@@ -51,7 +51,7 @@ def test_after_an_update_what_stayed_the_same_is_neither_fetched_nor_made(
     seen = preview(moved)
     assert (seen.plan, seen.is_new_plan) == (moved.plan, False)
     assert (seen.fetch_files, seen.missing_rows, seen.reused.rows) == (1, 3, 3)
-    assert seen.fetch_bytes == moved.plan.shards[1].file.size_bytes
+    assert seen.fetch_bytes == moved.plan.shards[1].files[0].size_bytes
     hub.clear_requests()
     list(make_shards(moved, moved.shards))
     assert downloads(hub) == seen.fetch_files

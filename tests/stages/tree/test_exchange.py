@@ -127,7 +127,7 @@ def test_an_update_moves_to_the_new_commit_and_fetches_only_what_changed(
     )
     build = update(old)
     assert build.plan.commit == commit
-    assert build.plan.shards[0].file == kept.file
+    assert build.plan.shards[0].files[0] == kept.files[0]
     clips = stem_inodes(old.folder.audio)
     hub.clear_requests()
     synced = sync_dataset(build)
@@ -185,9 +185,9 @@ def test_a_shard_whose_rows_are_numbered_otherwise_is_made_anew(
     old = open_for("trees/first")
     sync_dataset(old)
     second = old.plan.shards[1]
-    hub.publish("trees/first", {}, delete=[old.plan.shards[0].file.path])
+    hub.publish("trees/first", {}, delete=[old.plan.shards[0].files[0].path])
     build = update(old)
-    assert [shard.file.path for shard in build.plan.shards] == [second.file.path]
+    assert [shard.files[0].path for shard in build.plan.shards] == [second.files[0].path]
     assert build.predecessor is None
     sync_dataset(build)
     assert sorted(read_rows_json(old.folder)) == [0, 1]

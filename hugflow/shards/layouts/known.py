@@ -1,0 +1,36 @@
+"""The layouts that can be read: the one list of them, and the one place that chooses among them."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from hugflow.errors import StateUnreadable
+from hugflow.shards.layouts import parquet
+from hugflow.shards.layouts.layout import Layout
+
+# By the name that plans keep, which never changes. The first that takes all files is chosen.
+LAYOUTS: Final[dict[str, Layout]] = {
+    "parquet": parquet,
+}
+
+
+def choose_layout(paths: Sequence[str]) -> str | None:
+    """The name of the layout of a split's files; None where no layout takes all of them."""
+    names = (name for name, layout in LAYOUTS.items() if all(map(layout.takes, paths)))
+    return next(names, None) if paths else None
+
+
+def can_read(path: str) -> bool:
+    """Whether a published file with this path is of some layout."""
+    return any(layout.takes(path) for layout in LAYOUTS.values())
+
+
+def find_layout(name: str) -> Layout:
+    """The layout that a plan names; raises StateUnreadable for one of a later version."""
+    try:
+        return LAYOUTS[name]
+    except KeyError:
+        raise StateUnreadable(
+            f"a plan names the layout {name!r}",
+            why=f"this hugflow reads {', '.join(LAYOUTS)}",
+            mend="use the version of hugflow that wrote the plan, or plan the request again",
+        ) from None

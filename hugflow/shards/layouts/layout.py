@@ -1,0 +1,124 @@
+"""What a layout does: the one protocol between the shards of a plan and the files they consist of.
+
+A layout is a module with the functions of `Layout`. It is in the list of `hugflow.shards.layouts.known`
+under the name that plans keep.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from hugflow.clients.hub import Hub, ReadBudget
+from hugflow.clients.repository import PublishedFile, RepoId
+from hugflow.errors import ShardUnreadable
+from hugflow.redact import in_a_line
+from hugflow.shards.plan import Shard
+
+# What a batch of rows holds at the most.
+BATCH_BYTES = 8 << 20
+BATCH_ROWS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryAt:
+    """A repository at the commit where its files are read."""
+
+    hub: Hub
+    repo: RepoId
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is known of a shard before it is fetched.
+
+    rows: None where only the fetched files tell. schema: of its rows, columns in order.
+    """
+
+    files: tuple[PublishedFile, ...]
+    rows: int | None
+    schema: pa.Schema
+
+
+@dataclass(frozen=True, slots=True)
+class SampledRows:
+    """A few audio values of one shard, and how many bytes its other columns take a row.
+
+    audio: none where they would have cost too much. text_row_bytes: of those, the text's.
+    """
+
+    audio: pa.Array
+    other_row_bytes: float
+    text_row_bytes: float
+
+
+class Layout(Protocol):
+    """One way in which published files hold rows."""
+
+    def takes(self, path: str) -> bool:
+        """Whether a published file with this path is of the layout."""
+
+    def cut(self, files: Sequence[PublishedFile]) -> list[tuple[PublishedFile, ...]]:
+        """The files of each shard; `files` are all those of a split, in their order."""
+
+    def look(self, at: RepositoryAt, files: tuple[PublishedFile, ...]) -> Contents:
+        """What one shard holds, without fetching it whole; raises ShardUnreadable."""
+
+    def read_names(self, at: RepositoryAt, files: tuple[PublishedFile, ...]) -> pa.Array:
+        """The column `audio_filename` of one shard, without fetching it whole.
+
+        Asked only where `look` counted the rows and found the column. Raises ShardUnreadable.
+        """
+
+    def read_sample(
+        self,
+        at: RepositoryAt,
+        files: tuple[PublishedFile, ...],
+        budget: ReadBudget,
+        *,
+        audio_column: str | None,
+        text_column: str | None,
+    ) -> SampledRows | None:
+        """A few rows of one shard, read by ranges; None where there are none to be had so.
+
+        Raises BudgetSpent and ShardUnreadable.
+        """
+
+    def count_rows(self, paths: Sequence[Path], shard: Shard) -> int:
+        """Rows of a fetched shard. Asked only where `look` could not count them."""
+
+    def read_rows(
+        self,
+        paths: Sequence[Path],
+        shard: Shard,
+        *,
+        columns: Sequence[str] | None,
+        is_wanted: Callable[[range], bool],
+    ) -> Iterator[tuple[range, pa.RecordBatch]]:
+        """Rows of a fetched shard in order, as (row numbers in the dataset, batch).
+
+        paths: of its files, in the shard's order. columns: which to read, in the order of the
+        schema; None reads all. is_wanted: asked for rows before anything of them is decoded, where
+        the layout can pass over them.
+        A batch holds about BATCH_BYTES and at most BATCH_ROWS rows.
+
+        Raises ShardUnreadable where a file cannot be read, or has other rows than `shard.rows`.
+        """
+
+
+def one_file_each(files: Iterable[PublishedFile]) -> list[tuple[PublishedFile, ...]]:
+    """A shard for each file."""
+    return [(file,) for file in files]
+
+
+def unreadable(shard: Shard, why: str) -> ShardUnreadable:
+    """The error for a fetched shard that cannot be read."""
+    return ShardUnreadable(
+        f"{shard.label} cannot be read",
+        why=f"{in_a_line(why)}; its bytes are those the Hub holds, so fetching it "
+        "again gives the same",
+        mend="tell the dataset's owner, or request a revision whose file is sound",
+    )
