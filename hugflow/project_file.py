@@ -47,7 +47,7 @@ KEYS: Mapping[str, str | None] = {
     "output_split_number": None,
     "settings": "hugflow.settings_files",
     "policy": "hugflow.requests.policy",
-    "flows": None,
+    "flows": "hugflow.flows.project_key",
 }
 LOCAL_KEYS: Mapping[str, str | None] = {"overrides": None}
 _NOT_IN_LEGACY = frozenset({"settings", "policy", "flows"})

@@ -17,6 +17,7 @@ from hugflow.cli import (
     datasets,
     demo,
     doctor,
+    flows,
     plans,
     project,
     removals,
@@ -60,6 +61,7 @@ app.command("verify", short_help="Hold what is stored against what was made.")(c
 app.command("why", short_help="Tell where a file comes from.")(checks.why)
 app.add_typer(audit.app, name="audit", short_help="Tell what was done, by whom and when.")
 app.add_typer(config.app, name="config")
+app.add_typer(flows.app, name="flows", short_help="Share processing steps: modules of the Hub.")
 app.command("doctor", short_help="Look whether all is in place.")(doctor.doctor)
 app.command("up", short_help="Open the web UI, with daemon and sensor.")(up.up)
 app.command("demo", short_help="Show the whole loop, offline.")(demo.demo)

@@ -67,6 +67,12 @@ def sync_dependencies(
     return list(done.folders)
 
 
+def find_root(root: str | Path | None, otherwise: Path) -> Path:
+    """Where `flow_modules/` is: `root`, else FLOW_ROOT, else `otherwise`."""
+    # A script has no settings of ours, so the environment is read here.
+    return Path(root or os.environ.get("FLOW_ROOT") or otherwise).expanduser().resolve()
+
+
 def refuse_fetching() -> None:
     """From here on a module whose dependencies are missing is an error: nothing is fetched."""
     global _may_fetch
@@ -84,8 +90,7 @@ def _find_root(root: str | Path | None, caller: str | None) -> Path:
     if caller is not None:
         package = sys.modules[PACKAGE]
         return Path(next(iter(package.__path__))).resolve().parent
-    # A script has no settings of ours, so this is read here.
-    return Path(root or os.environ.get("FLOW_ROOT") or Path.cwd()).expanduser().resolve()
+    return find_root(root, Path.cwd())
 
 
 def _find_id(places: FlowPlaces, caller: str) -> ModuleId | None:

@@ -25,6 +25,7 @@ CALLS = {
     "audit": [],
     "config": ["show"],
     "doctor": ["--offline"],
+    "flows": ["list"],
     "up": [],
 }
 
@@ -58,10 +59,10 @@ def test_misspelt_settings_and_json_are_refused_too(project: Project, command: s
 
 
 def test_a_key_of_a_later_version_is_warned_about_and_hinders_nothing(project: Project):
-    (project.root / "hugflow.yaml").write_text("parents: {}\nflows: {}\n")
+    (project.root / "hugflow.yaml").write_text("parents: {}\nsteps: {}\n")
     done = project.run("status")
     assert done.returncode == 0
-    assert "this version does not use parents (line 1), flows (line 2) yet" in done.stderr
+    assert "this version does not use parents (line 1), steps (line 2) yet" in done.stderr
 
 
 def test_two_project_files_are_refused(project: Project):

@@ -221,6 +221,10 @@ int renameat(int one, const char *from, int other, const char *to) {
     NAMED("rename", other, to, REAL(renameat)(one, from, other, to));
 }
 
+int renameat2(int one, const char *from, int other, const char *to, unsigned flags) {
+    NAMED("rename", other, to, REAL(renameat2)(one, from, other, to, flags));
+}
+
 int unlink(const char *path) { NAMED("unlink", AT_FDCWD, path, REAL(unlink)(path)); }
 
 int unlinkat(int dir, const char *path, int flags) {

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hugflow.errors import FlowModuleConflict
+from hugflow.flows import staging
 from hugflow.testing.hub import LoopbackHub
 from tests.flows.conftest import Sync
 from tests.flows.hub import publish
@@ -85,6 +86,16 @@ def test_unchanged_files_follow_their_branch_and_both_commits_are_told(
     assert (tools / "__init__.py").read_text() == "word = 'second'\n"
     assert old[:7] in caplog.text
     assert new[:7] in caplog.text
+
+
+def test_a_file_system_without_an_exchange_in_one_step_will_do(
+    module_hub: LoopbackHub, tools: Path, root: Path, sync: Sync, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(staging, "swap", lambda first, second: False)
+    publish_tools(module_hub, "second")
+    sync(TOOLS)
+    assert (tools / "__init__.py").read_text() == "word = 'second'\n"
+    assert not list((root / "flow_modules").glob(".*-*"))
 
 
 def test_what_was_imported_of_a_replaced_module_is_imported_again(

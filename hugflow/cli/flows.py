@@ -1,0 +1,187 @@
+"""Flow modules on the command line."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from hugflow.amounts import count
+from hugflow.cli.builds import open_hub, open_project
+from hugflow.cli.options import EXIT_DIFFERENT, AsJson
+from hugflow.cli.output import print_data, print_json, print_talk
+from hugflow.errors import CannotWrite, UsageWrong
+from hugflow.settings import ProjectSettings
+
+if TYPE_CHECKING:
+    from hugflow.flows.asking import Choice
+    from hugflow.flows.dependencies import Dependency
+    from hugflow.flows.places import FlowPlaces
+    from hugflow.flows.states import ModuleState
+
+app = typer.Typer()
+log = logging.getLogger(__name__)
+
+FLOWS_FILE = """\
+# So that `from flows import flow_verse` works in this folder.
+from hugflow.flows import AtomicFlow, CompositeFlow, Flow, FlowFuture, FlowMessage, flow_verse
+"""
+
+
+@app.command("init", short_help="Write flows.py, the name that modules import.")
+def init() -> None:
+    """Write `flows.py` into the project, so that `from flows import flow_verse` works there.
+
+    A `flows.py` of your own is not replaced.
+    """
+    path = _find_places(open_project()).root / "flows.py"
+    if path.exists() and path.read_text("utf-8", "replace") != FLOWS_FILE:
+        raise CannotWrite(
+            f"{path} is there already",
+            why="it is a file of your own, which is not replaced",
+            mend="write `from hugflow.flows import flow_verse` in your scripts instead",
+        )
+    if path.exists():
+        print_data(f"{path} is there already")
+    else:
+        path.write_text(FLOWS_FILE, "utf-8")
+        print_data(f"made {path}")
+
+
+@app.command("sync", short_help="Bring modules of the Hub to flow_modules/.")
+def sync(
+    modules: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="USER/REPO[:REVISION]", help="None syncs those synced before."),
+    ] = None,
+    replaces: Annotated[
+        bool, typer.Option("--replace", help="Answer yes to what would be asked.")
+    ] = False,
+    keeps: Annotated[
+        bool, typer.Option("--keep", help="Answer no to what would be asked.")
+    ] = False,
+    overwrites: Annotated[
+        bool, typer.Option("--overwrite", help="Discard local changes; a copy is kept.")
+    ] = False,
+    checks: Annotated[
+        bool, typer.Option("--check", help="Change nothing; 3 where something differs.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring modules, and the modules that they need, to `flow_modules/`. None of their code runs.
+
+    What was changed here is kept. Where another revision is asked for over local changes, or two
+    modules ask for two revisions of a third, a person at the terminal is asked; elsewhere it is an
+    error, unless --replace or --keep says what to do.
+    """
+    project = open_project()
+    places = _find_places(project)
+    from hugflow.flows.asking import Asker
+    from hugflow.flows.hub_source import HubSource
+    from hugflow.flows.states import find_differences
+    from hugflow.flows.sync import sync_modules
+
+    if replaces and keeps:
+        raise UsageWrong(
+            "--replace and --keep exclude each other", why="they are two answers", mend="give one"
+        )
+    wanted = _read_wanted(places, modules or [], overwrites=overwrites)
+    source = HubSource(open_hub(project))
+    if checks:
+        differences = list(find_differences(places, source))
+        if as_json:
+            print_json({"differences": differences})
+        else:
+            for each in differences or ["everything is as it was synced, and nothing has moved"]:
+                print_data(each)
+        raise typer.Exit(EXIT_DIFFERENT if differences else 0)
+    choice: Choice | None = "replace" if replaces else "keep" if keeps else None
+    done = sync_modules(wanted, places, source, Asker(choice))
+    if as_json:
+        print_json({**_to_json(project), "changed": [str(module) for module in done.changed]})
+        return
+    for module in done.changed:
+        print_data(f"synced {module} to {places.module(module)}")
+    print_talk(f"{count(len(done.folders), 'module')} in {places.modules}")
+
+
+@app.command("list", short_help="Show the modules that are synced.")
+def list_modules(as_json: AsJson = False) -> None:
+    """Show the modules that are synced: commit, state, whether they may run, who asks for them."""
+    project = open_project()
+    if as_json:
+        print_json(_to_json(project))
+        return
+    states = _read_states(project)
+    for each in states:
+        synced = each.entry.synced
+        may_run = "may run" if each.is_allowed else "not on the allow list"
+        asked_by = ", ".join(_asked_by(each))
+        print_data(
+            f"{synced!s:<40} {synced.commit[:7]:<8} {each.state:<9} {may_run:<22} {asked_by}".rstrip()
+        )
+    if not states:
+        print_talk("no modules are synced here: `hugflow flows sync USER/REPO`")
+
+
+def _find_places(project: ProjectSettings) -> "FlowPlaces":
+    from hugflow.flows.flow_verse import find_root
+    from hugflow.flows.places import FlowPlaces
+
+    return FlowPlaces(find_root(None, project.root or Path.cwd()))
+
+
+def _read_wanted(
+    places: "FlowPlaces", modules: list[str], *, overwrites: bool
+) -> "list[Dependency]":
+    """What is to be synced: the modules named, or those that the project asked for before."""
+    from hugflow.flows.dependencies import parse_dependencies
+    from hugflow.flows.records import read_lock
+
+    entries: list[dict[str, object]] = []
+    for text in modules:
+        url, colon, revision = text.partition(":")
+        entries.append({"url": url, **({"revision": revision} if colon else {})})
+    if not modules:
+        locked = read_lock(places.lock_file).values()
+        entries = [
+            {"url": str(entry.synced.module), "revision": entry.synced.revision}
+            for entry in locked
+            if entry.by_project
+        ]
+    return parse_dependencies(entries, overwrite=overwrites)
+
+
+def _read_states(project: ProjectSettings) -> "list[ModuleState]":
+    from hugflow.flows.project_key import not_used_yet, trust_of
+    from hugflow.flows.states import read_states
+
+    later = not_used_yet(project.file)
+    if later:
+        log.warning("flows: this version does not use %s yet", ", ".join(later))
+    return read_states(_find_places(project), trust_of(project.file))
+
+
+def _to_json(project: ProjectSettings) -> dict[str, Any]:
+    places = _find_places(project)
+    return {
+        "modules": [
+            {
+                "module": str(each.entry.synced.module),
+                "revision": each.entry.synced.revision,
+                "commit": each.entry.synced.commit,
+                "digest": each.entry.synced.digest,
+                "state": each.state,
+                "allowed": each.is_allowed,
+                "asked_by": _asked_by(each),
+                "package": each.entry.synced.module.package,
+                "folder": str(places.module(each.entry.synced.module)),
+            }
+            for each in _read_states(project)
+        ]
+    }
+
+
+def _asked_by(state: "ModuleState") -> list[str]:
+    own: list[Literal["project"]] = ["project"] if state.entry.by_project else []
+    return [*own, *map(str, state.entry.by_modules)]

@@ -1,0 +1,166 @@
+"""`hugflow flows`: as people type it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hugflow.testing.hub import LoopbackHub
+from tests.flows.hub import ATOMIC, CHAT, asking, publish, publish_atomic, publish_chat
+from tests.flows.test_seed import SCRIPT
+from tests.projects import Project, make_project
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def module_hub() -> "object":
+    """A Hub with the seed's modules."""
+    with LoopbackHub() as hub:
+        publish_chat(hub, publish_atomic(hub))
+        yield hub
+
+
+@pytest.fixture
+def flows(module_hub: LoopbackHub, tmp_path: Path) -> Project:
+    """A project that knows it."""
+    return make_project(module_hub, tmp_path / "project")
+
+
+def modules(project: Project) -> dict[str, dict[str, object]]:
+    done = project.run("flows", "list", "--json")
+    assert done.returncode == 0, done.stderr
+    return {each["module"]: each for each in json.loads(done.stdout)["modules"]}
+
+
+def test_the_seeds_script_runs_verbatim_after_init(flows: Project):
+    (flows.root / "trivial_sync_demo.py").write_text(SCRIPT)
+    assert flows.run("flows", "init").returncode == 0
+    assert len((flows.root / "flows.py").read_text().splitlines()) == 2
+    done = subprocess.run(
+        [sys.executable, "trivial_sync_demo.py"],
+        cwd=flows.root,
+        env=flows.environment,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == ("This is a trivial sync demo.\n", "")
+    assert flows.run("flows", "init").returncode == 0
+
+
+def test_init_replaces_no_file_of_yours(flows: Project):
+    (flows.root / "flows.py").write_text("mine = 1\n")
+    done = flows.run("flows", "init")
+    assert done.returncode == 1
+    assert "is not replaced" in done.stderr
+    assert (flows.root / "flows.py").read_text() == "mine = 1\n"
+
+
+def test_sync_and_list_show_each_module_with_its_commit_and_who_asks_for_it(flows: Project):
+    done = flows.run("flows", "sync", CHAT)
+    assert done.returncode == 0, done.stderr
+    assert f"synced {CHAT} to {flows.root / 'flow_modules' / CHAT}" in done.stdout
+    found = modules(flows)
+    assert found[CHAT]["asked_by"] == ["project"]
+    assert found[ATOMIC]["asked_by"] == [CHAT]
+    assert found[CHAT]["package"] == "flow_modules.saibo.ChatFlows"
+    assert {each["state"] for each in found.values()} == {"synced"}
+    listed = flows.run("flows", "list").stdout.splitlines()
+    assert [line.split()[0].split(":")[0] for line in listed] == [ATOMIC, CHAT]
+    assert all("not on the allow list" in line for line in listed)
+
+
+def test_the_allow_list_of_the_project_says_what_may_run(flows: Project):
+    flows.run("flows", "sync", CHAT)
+    commit = modules(flows)[CHAT]["commit"]
+    allow = f'flows:\n  allow:\n    - "{CHAT}@{commit}"\n    - "other/*"\n'
+    (flows.root / "hugflow.yaml").write_text(allow)
+    assert {name: each["allowed"] for name, each in modules(flows).items()} == {
+        CHAT: True,
+        ATOMIC: False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("flows:\n  allow:\n    - a/b\n    - a/b@main\n", "hugflow.yaml:4"),
+        ("flows:\n  alow: [a/b]\n", "did you mean allow?"),
+        ("flows: [a]\n", "hugflow.yaml:1: flows is not a mapping"),
+        ("flows:\n\n  allow: a/b\n", "hugflow.yaml:3"),
+        ("flows:\n  allow_local: maybe\n", "allow_local"),
+    ],
+)
+def test_a_wrong_allow_list_is_told_by_file_and_line(flows: Project, text: str, told: str):
+    (flows.root / "hugflow.yaml").write_text(text)
+    done = flows.run("flows", "list")
+    assert done.returncode == 2
+    assert told in done.stderr
+
+
+def test_check_changes_nothing_and_ends_with_3_where_something_differs(
+    module_hub: LoopbackHub, flows: Project
+):
+    flows.run("flows", "sync", CHAT)
+    done = flows.run("flows", "sync", "--check")
+    assert (done.returncode, done.stdout.count("\n")) == (0, 1), done.stdout
+    (flows.root / "flow_modules" / CHAT / "README.md").write_text("mine\n")
+    (flows.root / "flow_modules" / ATOMIC).rename(flows.root / "gone")
+    commit = publish(module_hub, CHAT, {"new.py": asking("acme/More")})
+    done = flows.run("flows", "sync", "--check")
+    assert done.returncode == 3
+    assert f"{CHAT}:main: commit {commit[:7]}, and" in done.stdout
+    assert f"{CHAT}:main: its files were changed here" in done.stdout
+    assert "ChatAtomicFlow" in done.stdout
+    assert not (flows.root / "flow_modules" / ATOMIC).exists()
+
+
+def test_sync_without_names_follows_what_was_synced_before(module_hub: LoopbackHub, flows: Project):
+    flows.run("flows", "sync", CHAT)
+    commit = publish(module_hub, CHAT, {"README.md": "second\n"})
+    done = flows.run("flows", "sync")
+    assert done.returncode == 0, done.stderr
+    assert commit[:7] in done.stderr
+    assert modules(flows)[CHAT]["commit"] == commit
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "text"),
+    [([], 1, "mine\n"), (["--keep"], 0, "mine\n"), (["--replace"], 0, "second\n")],
+)
+def test_local_changes_under_another_revision_end_in_the_answer_that_was_given(
+    module_hub: LoopbackHub, flows: Project, options: list[str], code: int, text: str
+):
+    flows.run("flows", "sync", CHAT)
+    readme = flows.root / "flow_modules" / CHAT / "README.md"
+    readme.write_text("mine\n")
+    publish(module_hub, CHAT, {"README.md": "second\n"}, branch="dev")
+    done = flows.run("flows", "sync", f"{CHAT}:dev", *options)
+    assert done.returncode == code, done.stderr
+    assert readme.read_text() == text
+    if code:
+        assert "--keep" in done.stderr
+        assert "--replace" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["a/b/c"], 4),
+        (["acme/Missing"], 4),
+        ([f"{CHAT}:v9"], 4),
+        (["--keep", "--replace"], 2),
+    ],
+)
+def test_what_cannot_be_synced_ends_with_its_code(flows: Project, arguments: list[str], code: int):
+    done = flows.run("flows", "sync", *arguments)
+    assert done.returncode in ({code, 5} if "Missing" in str(arguments) else {code}), done.stderr
+    assert "mend" in done.stderr
+
+
+def test_a_folder_without_modules_says_how_to_begin(flows: Project):
+    done = flows.run("flows", "list")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "hugflow flows sync USER/REPO" in done.stderr
