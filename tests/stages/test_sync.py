@@ -185,6 +185,35 @@ def test_more_bad_rows_than_allowed_leave_the_dataset_unpublished(
     assert read_status(places, build.name).state == "failed"
 
 
+@pytest.mark.parametrize(
+    ("rows", "budget"), [(1, None), (1, 5), (3, "100%"), (4, 4)], ids=["default", "5", "all", "4"]
+)
+def test_a_dataset_of_which_no_row_was_made_is_not_published_whatever_the_budget(
+    rows: int, budget: int | str | None, hub: LoopbackHub, open_for: OpenFor, places: Places
+):
+    hf_id = f"sync/none-{rows}-{str(budget).strip('%')}"
+    broken = {row: (JUNK, b"", None, b"RIFF")[row] for row in range(rows)}
+    publish_speech(hub, hf_id, rows=rows, shards=1, broken_rows=broken)
+    build = open_for(hf_id, max_bad_rows=budget)
+    with pytest.raises(TooManyBadRows, match="no audio files extracted") as refused:
+        sync_dataset(build)
+    assert refused.value.exit_code == 9
+    assert not build.folder.manifest.exists()
+    assert not places.link(build.name).is_symlink()
+    assert read_status(places, build.name).state == "failed"
+
+
+def test_a_text_dataset_without_a_row_that_is_text_is_not_published(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    text = pa.array([b"\xff", b"\xfe\xff"], pa.binary()).view(pa.string())
+    publish_tables(hub, "sync/no-text", {"default": {"train": pa.table({"text": text})}})
+    build = open_for("sync/no-text", max_bad_rows="100%")
+    with pytest.raises(TooManyBadRows, match="not one row could be made"):
+        sync_dataset(build)
+    assert not build.folder.manifest.exists()
+
+
 def test_a_higher_budget_publishes_what_was_refused_and_makes_no_row_twice(
     hub: LoopbackHub, open_for: OpenFor
 ):

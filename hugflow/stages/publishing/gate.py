@@ -21,7 +21,7 @@ from hugflow.ledger.stages import NEEDED_TO_PUBLISH
 from hugflow.requests.grammar import BadRowBudget, allowed_bad_rows
 from hugflow.requests.policy import PolicyRefuses, refuse_plan, refuse_request
 from hugflow.stages.build.build import Build, rows_by_shard
-from hugflow.stages.publishing.tree_files import Markers
+from hugflow.stages.publishing.tree_files import Markers, count_made
 from hugflow.store.atomic import read_file
 
 MOST_CODES = 5
@@ -86,7 +86,7 @@ def judge_rows(build: Build, markers: Markers) -> Verdict:
         if marker.rows + len(marker.failed_rows) != len(rows)
     ]
     planned = _count_rows(build)
-    made = sum(marker.rows for marker in markers["metadata"].values())
+    made = count_made(markers)
     facts: Facts = {"planned_rows": planned, "made_rows": made, "shards": len(build.shards)}
     if not planned:
         no_rows = RequestInvalid(
@@ -106,7 +106,7 @@ def judge_rows(build: Build, markers: Markers) -> Verdict:
 
 
 def judge_bad_rows(build: Build, failed: Sequence[RowFailed], budget: BadRowBudget) -> Verdict:
-    """Whether no more rows failed than the budget allows."""
+    """Whether no more rows failed than the budget allows, and not all of them."""
     rows, plan = _count_rows(build), build.plan
     allowed = allowed_bad_rows(budget, rows)
     facts: Facts = {
@@ -114,17 +114,25 @@ def judge_bad_rows(build: Build, failed: Sequence[RowFailed], budget: BadRowBudg
         "allowed_rows": allowed,
         "max_bad_rows": str(budget),
     }
-    if len(failed) <= allowed:
+    # Without a row there is no index, and `datasets` reads no such folder.
+    is_none_made = 0 < rows <= len(failed)
+    if len(failed) <= allowed and not is_none_made:
         what = f"{len(failed):,} of {rows:,} rows failed; {budget} allows {allowed:,}"
         return Verdict("bad_rows_in_budget", what, facts)
     causes = f"{_count_codes(failed)}; {build.folder.failures} names them"
-    if len(failed) == rows and plan.audio_column is not None:
+    if is_none_made and plan.audio_column is not None:
         error = TooManyBadRows(
             f"{build.name}: Audio column exists but no audio files extracted",
             why=f"not one of the {rows} values in the column {plan.audio_column!r} could be made "
             f"into an MP3: {causes}",
             mend="set audio_column to the column that holds the audio, or another subset or "
             "revision; when the rows are mended, run the same command again",
+        )
+    elif is_none_made:
+        error = TooManyBadRows(
+            f"{build.name}: not one row could be made, so it is not published",
+            why=f"of {rows:,} rows all failed: {causes}",
+            mend="choose another subset or revision, or tell the dataset's owner",
         )
     else:
         error = TooManyBadRows(

@@ -16,6 +16,7 @@ from hugflow.stages.build.build import Build
 from hugflow.stages.build.still_in_force import refuse_superseded, relocated
 from hugflow.stages.publishing.gate import Verdict, judge
 from hugflow.stages.publishing.tree_files import (
+    count_made,
     has_indexes,
     index_digests,
     read_markers,
@@ -78,7 +79,9 @@ def publish(
         stored = look_again(build.places, build.stored)
         before = stored.find_published(build.plan)
         budget = published_budget(build, before, len(failed))
-        if on_verdict is not None or before is None or before.index != index_digests(markers):
+        is_unchanged = before is not None and before.index == index_digests(markers)
+        # An earlier version published datasets without a row.
+        if on_verdict is not None or not is_unchanged or not count_made(markers):
             _pass_gate(judge(build, markers, failed, budget), on_verdict)
         # A tree beside the one that stands has a manifest where a kill came after writing it.
         is_beside = build.folder != stored.folder

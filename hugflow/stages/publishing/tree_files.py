@@ -58,6 +58,11 @@ def has_indexes(build: Build, markers: Markers) -> bool:
     return True
 
 
+def count_made(markers: Markers) -> int:
+    """Rows that were made, of all shards."""
+    return sum(marker.rows for marker in markers["metadata"].values())
+
+
 def index_digests(markers: Markers) -> dict[str, str]:
     """The sha256 of each index, by its path in the tree."""
     return {
@@ -147,7 +152,7 @@ def _compose_manifest(
     """The manifest of a tree whose shards are all done. old: the one that is there by now."""
     plan = build.plan
     audio, metadata = markers["audio"].values(), markers["metadata"].values()
-    made = sum(marker.rows for marker in metadata)
+    made = count_made(markers)
     index = index_digests(markers)
     is_by_shard = plan.numbering == "by_shard"
     planned = tuple(len(rows) for rows in rows_by_shard(build))
