@@ -1,6 +1,7 @@
 """Whether datasets have moved on upstream: one check for all of them."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -38,7 +39,7 @@ def build_drift_check(requests: Sequence[AddRequest]) -> dg.AssetChecksDefinitio
             name = key.asset_key.path[0]
             try:
                 with no_secret_in_errors():
-                    found = find_drift(places, name, client)
+                    found = find_drift(places, name, client, datetime.now(UTC))
             except HubUnavailable as error:
                 # Being unable to look tells nothing: the last result stands.
                 context.log.warning("%s: %s (%s)", name, error.what, error.why)
@@ -54,17 +55,11 @@ def build_drift_check(requests: Sequence[AddRequest]) -> dg.AssetChecksDefinitio
 def _to_result(key: dg.AssetCheckKey, found: Drift | None, endpoint: str) -> dg.AssetCheckResult:
     if found is None:
         return _result(key, passed=True, what="it is not planned yet")
-    plan, name = found.plan, key.asset_key.path[0]
-    revision = plan.request.revision
-    if not found.has_moved:
-        what = f"{revision} points to {plan.commit[:7]}, as planned"
-    elif found.upstream is None:
-        what = f"the Hub knows no revision {revision} any more; planned was {plan.commit[:7]}"
-    else:
-        what = (
-            f"{revision} points to {found.upstream[:7]} now; planned was {plan.commit[:7]}. To "
-            f"follow it, materialize {name}/plan with the config `update: true`"
-        )
+    plan, name, what = found.plan, key.asset_key.path[0], found.words
+    if found.gone is not None:
+        what += ". What is published stays"
+    elif found.has_moved:
+        what += f". To follow it, materialize {name}/plan with the config `update: true`"
     base = RepoId.dataset(plan.request.hf_id).page(endpoint)
     metadata = {"planned": dg.MetadataValue.url(f"{base}/tree/{plan.commit}")}
     if found.upstream is not None:

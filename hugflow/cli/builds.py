@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from hugflow.cli.asked import read_project_requests, request_path_by_name
@@ -52,9 +53,11 @@ def open_request(
     update: at the revision's commit of now. digest: of the plan that was agreed to.
     """
     from hugflow.stages.planning.open_build import open_build
+    from hugflow.stages.standing.drift import told_when_gone
 
     options, hub = replace(project.options, lock_wait_s=wait_s), open_hub(project)
-    return open_build(request, project.places, hub, options, update=update, digest=digest)
+    with told_when_gone(project.places, request.name, datetime.now(UTC)):
+        return open_build(request, project.places, hub, options, update=update, digest=digest)
 
 
 def refuse_removed(project: ProjectSettings, request: AddRequest) -> None:

@@ -21,10 +21,10 @@ from hugflow.cli.builds import (
 from hugflow.cli.compared import print_compared
 from hugflow.cli.completion import complete_name, complete_request_file
 from hugflow.cli.options import AsJson, WaitSeconds
-from hugflow.cli.output import failures_as_json, print_data, print_json
+from hugflow.cli.output import failures_as_json, print_data, print_json, print_warning
 from hugflow.cli.progress import watch_rows
 from hugflow.cli.requests import read_add_request
-from hugflow.errors import UsageWrong
+from hugflow.errors import HugflowError, UsageWrong
 from hugflow.requests.collect import AddFile
 from hugflow.settings import ProjectSettings
 from hugflow.stages.standing.retry_records import ask_retry
@@ -130,12 +130,14 @@ def _sync(
 ) -> dict[str, Any]:
     """Make what is missing, tell of it, and give its entry in the JSON."""
     # Not before a request is known to be sound: these bring in the heavy libraries.
+    from hugflow.shards.plans import read_current_id
     from hugflow.stages.planning.estimate import compare, read_estimate
     from hugflow.stages.standing.removal_records import forget_removed
     from hugflow.stages.sync import sync_dataset
     from hugflow.stages.telling.rows_safe import safe_rows_of
     from hugflow.stages.telling.tracker import Tracker
 
+    planned_before = read_current_id(project.places, add.request.name)
     with safe_rows_of(project.places, add.request.name):
         build = open_request(project, add.request, wait_s=wait_s, digest=digest)
         forget_removed(build.places, build.name)
@@ -145,6 +147,7 @@ def _sync(
         ) as on_rows:
             synced = sync_dataset(build, tracker, retry_failed=retry_failed, on_rows=on_rows)
     build = synced.published.build
+    note = _look_upstream(build) if build.plan.id == planned_before else None
     if is_reported:
         _report(project, synced, build)
     manifest, link = synced.published.manifest, build.places.link(build.name)
@@ -167,7 +170,29 @@ def _sync(
         "was_complete": synced.was_complete,
         "planned": {each.what: each.planned for each in compared} or None,
         "actual": {each.what: each.actual for each in compared} or None,
+        "note": note,
     }
+
+
+def _look_upstream(build: "Build") -> str | None:
+    """The note of a dataset that the Hub converts: its rows may change while no commit does.
+
+    Nothing but a conversion is asked after, and no answer is no news.
+    """
+    from hugflow.stages.standing.drift import find_drift
+
+    if build.plan.conversion is None:
+        return None
+    try:
+        drift = find_drift(build.places, build.name, build.hub, datetime.now(UTC))
+    except HugflowError as error:
+        log.info("%s: %s", error.what, error.why)
+        return None
+    if drift is None or drift.note is None:
+        return None
+    follow = "" if drift.gone is not None else "; hugflow plan FILE --update follows it"
+    print_warning(f"{build.name}: {drift.words}{follow}")
+    return drift.note
 
 
 def _make_sample(

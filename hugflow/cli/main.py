@@ -17,6 +17,7 @@ from hugflow.cli import (
     datasets,
     demo,
     doctor,
+    drift,
     flows,
     plans,
     project,
@@ -54,6 +55,7 @@ app.command("plan", short_help="Settle what a request will bring.")(plans.plan)
 app.command("local-sync", short_help="Do the whole job for one request.")(datasets.local_sync)
 app.command("sync", short_help="Work for a pull request, in a workflow.")(sync.sync)
 app.command("status", short_help="Show how datasets stand.")(status.status)
+app.command("drift", short_help="Ask whether sources have moved on.")(drift.drift)
 app.command("retry", short_help="Try again the rows that could not be made.")(datasets.retry)
 app.command("remove", short_help="Take a dataset out of storage, into the trash.")(removals.remove)
 app.command("undo", short_help="Bring a removed dataset back.")(removals.undo)

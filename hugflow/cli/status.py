@@ -109,12 +109,15 @@ def _print_one(status: "DatasetStatus") -> None:
 
 def _print_table(statuses: "list[DatasetStatus]") -> None:
     width = max(len("DATASET"), *(len(status.name) for status in statuses))
-    print_data(f"{'DATASET':<{width}}  {'STATE':<11}  {'ROWS':>17}  {'BYTES':>9}  {'HOURS':>8}")
+    title = "  NOTE" if any(status.note for status in statuses) else ""
+    heads = f"{'DATASET':<{width}}  {'STATE':<11}  {'ROWS':>17}  {'BYTES':>9}  {'HOURS':>8}"
+    print_data(heads + title)
     for status in statuses:
         total = "?" if status.total_rows is None else f"{status.total_rows:,}"
         rows = f"{status.rows:,}/{total}"
         hours = f"{status.hours:,.3f}" if status.hours else "-"
         size = human_bytes(status.bytes) if status.bytes else "-"
-        print_data(f"{status.name:<{width}}  {status.state:<11}  {rows:>17}  {size:>9}  {hours:>8}")
+        line = f"{status.name:<{width}}  {status.state:<11}  {rows:>17}  {size:>9}  {hours:>8}"
+        print_data(f"{line}  {status.note}" if status.note else line)
         if status.state != "completed" and status.link is not None:
             print_data(f"{'':<{width}}  (what is published stands until this is complete)")

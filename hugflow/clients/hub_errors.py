@@ -70,6 +70,18 @@ class RevisionMissing(RequestInvalid):
     """The repository has no branch, tag or commit of that name."""
 
 
+class RepositoryMissing(RequestInvalid):
+    """The Hub has no such repository, or has closed it."""
+
+
+class RepositoryHidden(NotAuthorised):
+    """The Hub shows the repository to nobody without a token: it is private, or there is none."""
+
+
+# Of a repository that could be read before: it was deleted, closed, or made private.
+DATASET_GONE = (RepositoryMissing, RepositoryHidden)
+
+
 @contextmanager
 def hub_errors(what: str) -> Iterator[None]:
     """Turn what the Hub's clients raise into our errors; `what` names the repository or file."""
@@ -127,7 +139,7 @@ def to_hugflow_error(error: Exception, what: str) -> HugflowError:
         case RepositoryNotFoundError():
             return _not_found(error, what)
         case DisabledRepoError():
-            return RequestInvalid(
+            return RepositoryMissing(
                 f"{what}: the {_kind(error.response)} is disabled",
                 why="the Hub has switched off access to it",
                 mend=f"choose another {_kind(error.response)}, or ask the Hub why",
@@ -208,14 +220,14 @@ def one_line(text: str) -> str:
 def _not_found(error: RepositoryNotFoundError, what: str) -> HugflowError:
     kind = _kind(error.response)
     if _status(error) != 401:
-        return RequestInvalid(
+        return RepositoryMissing(
             f"{what}: no such {kind}",
             why=f"the Hub knows no {kind} of that name that this token may read; it was "
             "renamed, withdrawn, or is private to another account",
             mend="check hf_id on the Hub; if it is private, ask its owner for access, or set "
             "HF_TOKEN to a token of an account that may read it",
         )
-    return NotAuthorised(
+    return RepositoryHidden(
         f"{what}: the Hub does not show it to us",
         why=f"HF_TOKEN is not set; the {kind} is private, or it does not exist: without a token "
         "the Hub answers both the same way"

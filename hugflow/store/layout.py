@@ -206,6 +206,10 @@ class Places:
         """The record that a person asked to try `name` again."""
         return self.state_dir / "retries" / f"{name}.json"
 
+    def upstream(self, name: str) -> Path:
+        """What the Hub last said of the source of `name`."""
+        return self.state_dir / "upstream" / f"{name}.json"
+
     def verified(self, name: str) -> Path:
         """How far a deep verification of `name` came that was stopped."""
         return self.state_dir / "verified" / f"{name}.json"

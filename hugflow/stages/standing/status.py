@@ -7,6 +7,7 @@ from hugflow.shards.counts import count_rows
 from hugflow.shards.plan import Plan
 from hugflow.stages.standing.measure import Measured, measure_manifest, measure_plan
 from hugflow.stages.standing.stored import list_names
+from hugflow.stages.standing.upstream import read_note
 from hugflow.stages.tree.stored_dataset import StoredDataset, glance_at_dataset
 from hugflow.store.layout import Places
 from hugflow.store.locks import is_held
@@ -20,7 +21,8 @@ class DatasetStatus:
     total_rows also while rows are still to be fetched to be counted.
     bytes, hours: of what is made. location: of the tree, once begun. link, published_commit: where
     a tree is published, and of which commit; while another one is made, of the one that stands.
-    error: what the last run ended with, where it failed.
+    error: what the last run ended with, where it failed. note: what else a person should know, such
+    as `gone upstream`.
     """
 
     name: str
@@ -38,6 +40,7 @@ class DatasetStatus:
     link: str | None
     published_commit: str | None
     error: str | None
+    note: str | None = None
 
 
 def read_statuses(places: Places, requests: dict[str, str]) -> list[DatasetStatus]:
@@ -98,6 +101,7 @@ def to_status(places: Places, stored: StoredDataset, request: str | None = None)
         link=str(link) if manifest is not None and stored.is_linked else None,
         published_commit=manifest.commit if manifest is not None and stored.is_linked else None,
         error=progress.error if is_failed and progress is not None else None,
+        note=read_note(places, name, stored.plan_id),
     )
 
 

@@ -194,7 +194,8 @@ def test_a_repository_that_is_gone_is_a_drift(hub: LoopbackHub, dataset: MakeDat
     hub.remove("checks/gone")
     check = evaluations_of(look_upstream(made))["drift"]
     assert not check.passed
-    assert "checks/gone" in (check.description or "")
+    assert "checks/gone is gone upstream" in (check.description or "")
+    assert "What is published stays" in (check.description or "")
 
 
 def test_a_dataset_that_is_not_planned_yet_has_not_drifted(dataset: MakeDataset):

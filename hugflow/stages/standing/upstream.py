@@ -1,0 +1,53 @@
+"""What the Hub last said of a dataset's source, so that `status` need not ask.
+
+`STATE_DIR/upstream/<name>.json`, written whole whenever somebody looks:
+
+    {"version": 1, "seen_at": "2026-11-22T01:02:03.123456+00:00", "plan": "4c1f0d9b2a7e6685",
+     "note": "gone upstream", "why": "the Hub knows no dataset of that name ..."}
+
+plan: the plan that was in force then; of another one the record says nothing. note: null where
+everything is as it was planned, or only a branch has moved. No record ever leads to a removal.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from hugflow.store.layout import Places
+from hugflow.store.records import Moment, RecordForm
+
+Note = Literal["gone upstream", "converted anew"]
+GONE: Final = "gone upstream"
+CONVERTED_ANEW: Final = "converted anew"
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """What was seen, and when; see the module."""
+
+    seen_at: Moment
+    plan: str
+    note: Note | None = None
+    why: str | None = None
+
+
+UPSTREAM = RecordForm(
+    Upstream, "the record of upstream", version=1, mend="look again: hugflow drift"
+)
+
+
+def read_note(places: Places, name: str, plan_id: str | None) -> Note | None:
+    """The note of a dataset under the plan in force; a record that cannot be read counts as none."""
+    if plan_id is None:
+        return None
+    seen = UPSTREAM.read(places.upstream(name))
+    return seen.note if seen is not None and seen.plan == plan_id else None
+
+
+def write_note(
+    places: Places, name: str, plan_id: str, note: Note | None, why: str | None, at: datetime
+) -> None:
+    """Keep what was seen; nothing is written where nothing is to be said and nothing was."""
+    path = places.upstream(name)
+    if note is not None or path.exists():
+        UPSTREAM.write(path, Upstream(at, plan_id, note, why))
