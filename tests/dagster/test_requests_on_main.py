@@ -1,6 +1,7 @@
 """One tick of the sensor after another, with a real remote and Dagster in memory."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -454,3 +455,36 @@ def test_a_project_file_of_the_platform_that_cannot_be_read_changes_nothing_and_
     file.unlink()
     assert world.tick_after_push().run_requests
     assert world.places.plans(name).exists()
+
+
+def test_state_files_that_all_nest_too_deeply_stop_no_tick_and_keep_no_dataset_away(
+    world: World, ask: Ask, capsys: pytest.CaptureFixture[str]
+):
+    name, other = ask(name="nested-one"), ask(name="nested-two")
+    world.complete(name)
+    before = {path for path in world.places.state_dir.rglob("*") if is_record(path)}
+    for kind in ("removed", "kept", "retries", "notices", "progress"):
+        before.add(world.places.state_dir / kind / f"{name}.json")
+    before |= {world.places.outbox / "x.json", world.places.service_limit("github")}
+    before.add(world.places.trash / f"20261122T010203123456Z-{name}" / "entry.json")
+    for path in (*before, world.places.dataset(name).manifest):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("[" * 100_000)
+    world.cursor = "[" * 100_000
+    world.load()
+    result = world.tick_after_push()
+    assert [run.tags["hugflow/dataset"] for run in result.run_requests or []] == [other]
+    # Whether it was removed cannot be known: a person looks, and the sensor says which file.
+    said = capsys.readouterr().err
+    assert str(world.places.removed(name)) in said
+    assert "Traceback" not in said
+    world.places.removed(name).unlink()
+    sync_dataset(world.build(name))
+    assert world.places.link(name).is_symlink()
+    assert MANIFEST.read(world.places.dataset(name).manifest) is not None
+
+
+def is_record(path: Path) -> bool:
+    """A small state file: neither a plan nor a lock that somebody may hold."""
+    is_plan = path.parent.parent.name == "plans" and len(path.stem) == 16
+    return path.suffix == ".json" and path.is_file() and not is_plan
