@@ -99,7 +99,7 @@ def read_removed(places: Places, name: str) -> Removed | None:
     if removed is not None and not removed.name == removed.identity.name == name:
         raise StateUnreadable(
             f"the record {places.removed(name)} cannot be read",
-            why=f"it is one of {removed.name}",
+            why=f"it is the record of another dataset, {removed.name}",
             mend=REMOVED.mend,
         )
     return removed
