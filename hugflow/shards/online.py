@@ -3,8 +3,8 @@
 from hugflow.clients.hub import Hub
 from hugflow.clients.repository import RepoId
 from hugflow.requests.model import AddRequest
-from hugflow.shards.layouts.known import find_layout
 from hugflow.shards.layouts.layout import RepositoryAt
+from hugflow.shards.layouts.registry import find_layout
 from hugflow.shards.plan_request import PlanRequest
 from hugflow.shards.resolve import choose_columns, describe_columns, refuse_no_rows
 from hugflow.shards.source import fetch_source
@@ -14,8 +14,8 @@ def check_online(hub: Hub, request: AddRequest) -> None:
     """Raise what planning would raise, as far as the first file tells; nothing is recorded.
 
     Asked are: is there such a dataset, revision, subset and split, may we read it, is it published
-    in a layout that is read here, and does it have the columns. RequestInvalid, NotAuthorised, HubUnavailable and
-    ShardUnreadable say what does not hold.
+    in a layout that is read here, and does it have the columns. RequestInvalid, NotAuthorised,
+    HubUnavailable and ShardUnreadable say what does not hold.
     """
     fields = PlanRequest.of(request, {})
     repository = hub.fetch_repository(RepoId.dataset(fields.hf_id), fields.revision)

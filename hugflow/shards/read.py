@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from hugflow.shards.layouts.known import find_layout
 from hugflow.shards.layouts.layout import unreadable
+from hugflow.shards.layouts.registry import find_layout
 from hugflow.shards.plan import MOST_UNCOUNTED_ROWS, Shard
 
 

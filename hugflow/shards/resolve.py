@@ -21,8 +21,8 @@ from hugflow.shards.features import (
     is_audio_type,
     is_list_of_samples,
 )
-from hugflow.shards.layouts.known import find_layout
 from hugflow.shards.layouts.layout import Contents, Layout, RepositoryAt
+from hugflow.shards.layouts.registry import find_layout
 from hugflow.shards.plan import MOST_UNCOUNTED_ROWS, Plan, numbering_of, plan_shards
 from hugflow.shards.plan_request import PlanRequest
 from hugflow.shards.source import fetch_source

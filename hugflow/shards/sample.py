@@ -6,8 +6,8 @@ from contextlib import suppress
 from hugflow.clients.hub import BudgetSpent, Hub, ReadBudget
 from hugflow.clients.repository import RepoId
 from hugflow.errors import ShardUnreadable
-from hugflow.shards.layouts.known import find_layout
 from hugflow.shards.layouts.layout import RepositoryAt, SampledRows
+from hugflow.shards.layouts.registry import find_layout
 from hugflow.shards.plan import Plan, Shard
 
 FILES = 4

@@ -20,7 +20,7 @@ from hugflow.shards.conversion import (
     read_conversion,
     warn_of_lag,
 )
-from hugflow.shards.layouts.known import LAYOUTS, can_read, choose_layout
+from hugflow.shards.layouts.registry import LAYOUTS, can_read, choose_layout
 from hugflow.shards.plan import PARQUET
 from hugflow.shards.plan_request import PlanRequest
 from hugflow.shards.unreadable_source import explain, refuse_empty

@@ -13,7 +13,7 @@ import yaml
 from hugflow.clients.hub import Hub
 from hugflow.clients.published import fetch_split_files
 from hugflow.errors import HubUnavailable, RequestInvalid
-from hugflow.shards.layouts.known import can_read
+from hugflow.shards.layouts.registry import can_read
 from hugflow.testing.faults import Fault, Reset, Status
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_tables

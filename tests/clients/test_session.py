@@ -22,7 +22,7 @@ from hugflow.clients.session import (
     one_retry,
 )
 from hugflow.errors import HubUnavailable
-from hugflow.shards.layouts.known import can_read
+from hugflow.shards.layouts.registry import can_read
 from hugflow.testing.exchange import Ask
 from hugflow.testing.faults import Match, Reset, Stall, Status
 from hugflow.testing.hub import LoopbackHub

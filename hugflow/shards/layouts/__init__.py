@@ -1,1 +1,1 @@
-"""How published files hold rows: a module for each layout, and one list of them in `known`."""
+"""How published files hold rows: a module for each layout, and one list of them in `registry`."""

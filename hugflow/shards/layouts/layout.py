@@ -1,7 +1,7 @@
 """What a layout does: the one protocol between the shards of a plan and the files they consist of.
 
-A layout is a module with the functions of `Layout`. It is in the list of `hugflow.shards.layouts.known`
-under the name that plans keep.
+A layout is a module with the functions of `Layout`. The list in `hugflow.shards.layouts.registry` has
+it under the name that plans keep.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
