@@ -10,6 +10,7 @@ from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
 from hugflow.stages.planning.open_build import open_build
 from hugflow.store.layout import Places
+from hugflow.testing.hub import LoopbackHub
 
 OpenFor = Callable[..., Build]
 
@@ -22,3 +23,12 @@ def open_in(places: Places) -> OpenFor:
         return open_build(request, places, Hub(), options or replace(Options(), workers=2))
 
     return open_for
+
+
+def raw_fetches(hub: LoopbackHub) -> int:
+    """Whole files that were sent, footers and ranges aside."""
+    return sum(
+        1
+        for request in hub.requests
+        if request.port == "storage" and request.method == "GET" and request.range is None
+    )

@@ -1,0 +1,66 @@
+"""A tree whose ledger is lost."""
+
+from pathlib import Path
+
+import pytest
+
+from hugflow.errors import (
+    StateUnreadable,
+    TooManyBadRows,
+)
+from hugflow.stages.sync import sync_dataset
+from hugflow.store.layout import Places
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import (
+    publish_speech,
+)
+from tests.builds import OpenFor
+from tests.trees import read_tree
+
+JUNK = b"this is no audio"
+
+
+def test_a_tree_whose_ledger_is_lost_is_taken_up_and_not_made_again(
+    hub: LoopbackHub, open_for: OpenFor, places: Places, tmp_path: Path
+):
+    publish_speech(hub, "sync/adopt", rows=6, shards=2, seconds=0.2, broken_rows={4: JUNK})
+    build = open_for("sync/adopt")
+    sync_dataset(build)
+    before = {path: path.stat().st_mtime_ns for path in build.folder.root.rglob("*")}
+    places.state_dir.rename(tmp_path / "lost")
+    publish_speech(hub, "sync/adopt", rows=6, shards=2, seconds=0.2, seed=9)
+    again = open_for("sync/adopt")
+    assert again.plan.commit == build.plan.commit, "the manifest's commit, not the moved branch's"
+    hub.clear_requests()
+    synced = sync_dataset(again)
+    assert synced.new_rows == 0
+    assert {path: path.stat().st_mtime_ns for path in build.folder.root.rglob("*")} == before
+
+
+def test_rows_of_which_nothing_says_what_they_are_rows_of_are_never_taken_for_others(
+    hub: LoopbackHub, open_for: OpenFor, places: Places, tmp_path: Path
+):
+    publish_speech(hub, "sync/unknown", rows=4, shards=1, broken_rows={1: JUNK}, seed=1)
+    build = open_for("sync/unknown", max_bad_rows=0)
+    with pytest.raises(TooManyBadRows):
+        sync_dataset(build)
+    places.state_dir.rename(tmp_path / "lost")
+    publish_speech(hub, "sync/unknown", rows=4, shards=1, seed=2)
+    before = read_tree(build.folder.root)
+    with pytest.raises(StateUnreadable, match="move the folder away"):
+        open_for("sync/unknown", max_bad_rows=0)
+    assert read_tree(build.folder.root) == before
+    build.folder.root.rename(tmp_path / "moved away")
+    assert sync_dataset(open_for("sync/unknown")).new_rows == 4
+
+
+def test_a_lost_ledger_alone_costs_no_download_either(
+    hub: LoopbackHub, open_for: OpenFor, tmp_path: Path
+):
+    publish_speech(hub, "sync/ledger", rows=6, shards=2, seconds=0.2)
+    build = open_for("sync/ledger")
+    sync_dataset(build)
+    build.state.ledger.rename(tmp_path / "lost")
+    hub.clear_requests()
+    assert sync_dataset(open_for("sync/ledger")).was_complete
+    assert hub.requests == ()
