@@ -54,7 +54,7 @@ def scan(name: str, *, project: str | Path | None = None, unfinished: bool = Fal
         raise UsageWrong(
             f"{name} has no rows",
             why="no row of it could be made, or none is yet",
-            mend=f"`hugflow status {name}` tells how it stands; {folder.failures} names the rows "
+            mend=f"`hugflow status {name}` shows its state; {folder.failures} names the rows "
             "that failed",
         )
     return scan_index(files)
@@ -106,7 +106,7 @@ def _index_files(folder: DatasetFolder, *, unfinished: bool) -> list[Path]:
     if missing := [file for file in files if not file.is_file()]:
         raise StateUnreadable(
             f"{missing[0]} is missing",
-            why="the manifest names it, and somebody took it away",
+            why="the manifest names it, and it was deleted",
             mend="`hugflow local-sync FILE` brings it back",
         )
     return files

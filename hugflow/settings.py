@@ -190,7 +190,7 @@ class ProjectSettings:
             path = path.expanduser()
         except RuntimeError:
             raise SettingInvalid(
-                f"{name} is {str(path)!r}, which is nobody's home",
+                f"{name} is {str(path)!r}, which is no user's home",
                 why="~ begins the home of a user that this machine does not know",
                 mend="write the path in full",
             ) from None
@@ -352,7 +352,7 @@ def _refuse_names(committed: SettingsFile) -> list[SettingInvalid]:
             nearest = nearest_name(name, NAMES, likeness=VERY_ALIKE)
             mend = f"did you mean {nearest}?" if nearest else "docs/settings.md lists them"
             what = f"{show_key(name)} ({committed.name}) is an unknown setting"
-            why = f"line {line}: below `settings:` stand only names that Hugflow knows"
+            why = f"line {line}: below `settings:` only names that Hugflow knows are allowed"
             problems.append(SettingInvalid(what, why=why, mend=mend))
     return problems
 

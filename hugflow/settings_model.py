@@ -125,7 +125,9 @@ class Settings(BaseModel):
         description="Merge a pull request by itself once its requests are done.",
     )
     mp3_source: Annotated[Literal["copy", "reencode"], Takes("copy or reencode", "copy")] = Field(
-        "copy", alias="MP3_SOURCE", description="Pass sound mono MP3s through, or encode anew."
+        "copy",
+        alias="MP3_SOURCE",
+        description="Pass sound mono MP3s through, or encode them again.",
     )
     max_bad_rows: Annotated[
         BadRowBudget,
@@ -155,7 +157,7 @@ class Settings(BaseModel):
         BeforeValidator(_to_upper),
         Takes("one of DEBUG, INFO, WARNING, ERROR", "INFO"),
     ] = Field(
-        "INFO", alias="LOG_LEVEL", description="How much is told: DEBUG, INFO, WARNING, ERROR."
+        "INFO", alias="LOG_LEVEL", description="How much is logged: DEBUG, INFO, WARNING, ERROR."
     )
     log_format: Annotated[Literal["text", "json"], Takes("text or json", "text")] = Field(
         "text", alias="LOG_FORMAT", description="Log lines as text, or one JSON object each."

@@ -182,7 +182,7 @@ def to_failure(error: HugflowError) -> dg.Failure:
 
 def _plan_asset(request: AddRequest, common: "_Common") -> dg.AssetsDefinition:
     name = common.name
-    words = "What the dataset will consist of, settled once at one commit."
+    words = "What the dataset will consist of, fixed at one commit."
     spec = common.spec("plan", words, kind="huggingface", deps=[])
 
     @dg.multi_asset(

@@ -38,7 +38,7 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
         "publish the clip in one of these ways",
     ),
     "audio_too_long": (
-        "a few bytes can stand for days of silence, so a clip's length is limited",
+        "a few bytes can hold days of silence, so a clip's length is limited",
         "cut the recording into clips",
     ),
     "rate_unsupported": (

@@ -80,7 +80,7 @@ def _match(pattern: re.Pattern[str], value: Any) -> str:
 
 def _wrong(path: Path, why: str) -> UsageWrong:
     return UsageWrong(
-        f"GITHUB_EVENT_PATH ({path}) tells of no pull request",
+        f"GITHUB_EVENT_PATH ({path}) describes no pull request",
         why=why,
         mend="run it in a workflow on `pull_request`, or name two commits by --base and --head",
     )

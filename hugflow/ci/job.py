@@ -106,7 +106,7 @@ def tell_nothing_is_asked(
             return
         open_conversation(places, "github", (), clock(), pull=pull, is_begun=True)
     except (HugflowError, OSError) as error:
-        log.warning("%s#%d is told nothing: %s", pull.repository, pull.number, error)
+        log.warning("nothing is posted on %s#%d: %s", pull.repository, pull.number, error)
         return
     with Courier(places, senders, [key]) as courier:
         _finish(places, [key], clock)
@@ -133,7 +133,7 @@ def _open_all(
                     places, service, told, clock(), pull=pull, details_url=details_url
                 )
             except (HugflowError, OSError) as error:
-                log.warning("%s is told nothing: %s", service, error)
+                log.warning("nothing is posted about %s: %s", service, error)
                 continue
             keys += [key] if key is not None else []
     return keys

@@ -21,14 +21,16 @@ def audit(
     context: typer.Context,
     name: Annotated[
         str | None,
-        typer.Option("--dataset", metavar="NAME", autocompletion=complete_name, help="Of one."),
+        typer.Option(
+            "--dataset", metavar="NAME", autocompletion=complete_name, help="Of one dataset."
+        ),
     ] = None,
     last: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="The last N entries only.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell what was done here, by whom and when."""
+    """Show what was done here, by whom and when."""
     if context.invoked_subcommand is not None:
         return
     from hugflow.audit import read_trail
@@ -47,7 +49,7 @@ def audit(
 
 @app.command("verify")
 def verify(as_json: AsJson = False) -> None:
-    """Look whether the trail hangs together; ends with 3 where a line was changed or is missing."""
+    """Check the chain of the audit trail; ends with 3 where a line was changed or is missing."""
     from hugflow.audit import find_faults, read_trail
 
     places = open_project().places

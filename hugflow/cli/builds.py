@@ -66,7 +66,7 @@ def refuse_removed(project: ProjectSettings, request: AddRequest) -> None:
         if removal.identity == request.identity:
             raise RequestInvalid(
                 f"{request.name} stays removed",
-                why=f"while {removal.path} stands, its dataset is not made",
+                why=f"while {removal.path} exists, its dataset is not made",
                 mend=f"delete {removal.path} to have the dataset again",
             )
 

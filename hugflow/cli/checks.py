@@ -34,15 +34,18 @@ def verify(
         bool, typer.Option("--deep", help="Parse every JSON and decode every MP3 to its end.")
     ] = False,
     is_afresh: Annotated[
-        bool, typer.Option("--afresh", help="Read all again, also what a stopped run has read.")
+        bool,
+        typer.Option(
+            "--afresh", help="Check everything again, also what a stopped run has checked."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare what is on disk with what plan, manifest and ledger say.
 
     Ends with exit code 3 when anything differs, and names it. Nothing is changed and nothing is
-    fetched. An unfinished dataset is held against what was made of it so far. Stop it at any time:
-    for a day, the next `--deep` goes on where it stopped.
+    fetched. An unfinished dataset is compared with what was made of it so far. Stop it at any time:
+    for a day, the next `--deep` continues where it stopped.
     """
     project = open_project()
     statuses = choose_statuses(project, read_project_requests(project), name)
@@ -79,9 +82,9 @@ def why(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Tell where a file comes from: its dataset, request, commit, published file and row.
+    """Show where a file comes from: its dataset, request, commit, published file and row.
 
-    For a row that could not be made, it tells the reason. Nobody is asked but the disk.
+    For a row that could not be made, it gives the reason. Only the disk is read.
     """
     project = open_project()
     from hugflow.provenance.why import explain

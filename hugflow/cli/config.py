@@ -20,7 +20,7 @@ app = typer.Typer()
 
 @app.callback(invoke_without_command=True)
 def config(context: typer.Context) -> None:
-    """The settings: what holds here, and who said so."""
+    """The settings in force, and their origin."""
     if context.invoked_subcommand is None:
         print_data(context.get_help())
 
@@ -28,13 +28,13 @@ def config(context: typer.Context) -> None:
 @app.command("show")
 def show(
     has_origin: Annotated[
-        bool, typer.Option("--origin", help="Tell where each value came from.")
+        bool, typer.Option("--origin", help="Show where each value came from.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show every setting as it holds here: paths resolved, secrets never shown.
+    """Show every setting in force: paths resolved, secrets never shown.
 
-    The first to say a name wins: environment, .env, hugflow.yaml, default. Ends with exit code 2
+    The first that has a name wins: environment, .env, hugflow.yaml, default. Ends with exit code 2
     when a setting is wrong; the others are shown all the same.
     """
     project, problems = inspect_settings()

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 IsReported = Annotated[
-    bool, typer.Option("--report/--no-report", help="Tell Dagster what was made.")
+    bool, typer.Option("--report/--no-report", help="Report what was made to Dagster.")
 ]
 
 
@@ -51,7 +51,7 @@ def local_sync(
     ],
     as_json: AsJson = False,
     is_dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Tell what would be made, and make nothing.")
+        bool, typer.Option("--dry-run", help="Show what would be made; make nothing.")
     ] = False,
     limit: Annotated[
         int | None,
@@ -59,9 +59,7 @@ def local_sync(
     ] = None,
     digest: Annotated[
         str | None,
-        typer.Option(
-            "--plan", metavar="DIGEST", help="Make what `hugflow plan` named so, or nothing."
-        ),
+        typer.Option("--plan", metavar="DIGEST", help="Make the plan of this digest, or nothing."),
     ] = None,
     wait_s: WaitSeconds = 0,
     is_reported: IsReported = True,
@@ -105,7 +103,7 @@ def retry(
     """Try a dataset again, here and now, with the rows that could not be made.
 
     Also when it is published. One that was removed by hand is asked for again, and made. The sensor
-    begins anew too: what failed before makes it wait no longer.
+    starts again too: what failed before makes it wait no longer.
     """
     project = open_project()
     add = find_add(project, name)
@@ -236,7 +234,7 @@ def _preview(project: ProjectSettings, add: AddFile, *, as_json: bool) -> dict[s
         print_data(f"  commit   {plan.commit}, {is_new} there")
         print_data(f"  rows     {_missing_words(preview)}")
         if preview.reused.rows:
-            print_data(f"  reused   {preview.reused.rows:,} rows of the tree that stands")
+            print_data(f"  reused   {preview.reused.rows:,} rows of the existing tree")
         fetched = human_bytes(preview.fetch_bytes)
         print_data(f"  fetch    {preview.fetch_files:,} of {plan.file_count:,} files, {fetched}")
         print_data(f"  tree     {places.dataset(plan.dataset).root}")
@@ -280,4 +278,4 @@ def _report(project: ProjectSettings, synced: "Synced", build: "Build") -> None:
         try:
             log.info("%s", entry_point.load()(project.root, synced, build))
         except Exception:
-            log.warning("%s could not be told what was made", entry_point.name, exc_info=True)
+            log.warning("%s could not be given what was made", entry_point.name, exc_info=True)

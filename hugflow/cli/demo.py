@@ -38,7 +38,8 @@ LONGEST_S = 240.0
 
 def demo(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Where to play; a former demo there goes.")
+        Path,
+        typer.Argument(metavar="DIR", help="Folder of the demo; a former demo there is deleted."),
     ] = Path("demo"),
 ) -> None:
     """Show the whole loop on this machine, offline, in about a minute.
@@ -70,7 +71,7 @@ def demo(
             _git(project_root, "add", "requests")
             _git(project_root, "commit", "--quiet", "-m", "Add the spoken demo")
             _git(project_root, "push", "--quiet", "origin", "main")
-            print_talk("4. from here on nobody touches anything")
+            print_talk("4. from here on everything happens by itself")
             name = _wait_for_dataset(project_root, port, dagster, root)
     _show(project_root, name)
 

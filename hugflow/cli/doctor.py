@@ -19,10 +19,10 @@ def doctor(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Look whether all is in place: machine, settings, folders, Hub, git, Dagster, GitHub, Slack.
+    """Check that everything is in place: machine, settings, Hub, git, Dagster, GitHub, Slack.
 
     Each check says ok, warning or problem, and how to mend it. Nothing is changed. Ends with exit
-    code 1 when there is a problem; warnings hinder nothing.
+    code 1 when there is a problem; warnings stop nothing.
     """
     project, wrong = inspect_settings()
     try:

@@ -51,20 +51,20 @@ app = typer.Typer(
 )
 app.command("init", short_help="Make a folder a project.")(project.init)
 app.command("validate", short_help="Check request files; nothing is made.")(requests.validate)
-app.command("plan", short_help="Settle what a request will bring.")(plans.plan)
+app.command("plan", short_help="Show what a request will bring.")(plans.plan)
 app.command("local-sync", short_help="Do the whole job for one request.")(datasets.local_sync)
 app.command("sync", short_help="Work for a pull request, in a workflow.")(sync.sync)
-app.command("status", short_help="Show how datasets stand.")(status.status)
+app.command("status", short_help="Show the state of datasets.")(status.status)
 app.command("drift", short_help="Ask whether sources have moved on.")(drift.drift)
-app.command("retry", short_help="Try again the rows that could not be made.")(datasets.retry)
-app.command("remove", short_help="Take a dataset out of storage, into the trash.")(removals.remove)
+app.command("retry", short_help="Try failed rows again.")(datasets.retry)
+app.command("remove", short_help="Move a dataset from storage to the trash.")(removals.remove)
 app.command("undo", short_help="Bring a removed dataset back.")(removals.undo)
-app.command("verify", short_help="Hold what is stored against what was made.")(checks.verify)
-app.command("why", short_help="Tell where a file comes from.")(checks.why)
-app.add_typer(audit.app, name="audit", short_help="Tell what was done, by whom and when.")
+app.command("verify", short_help="Compare what is stored with what was made.")(checks.verify)
+app.command("why", short_help="Show where a file comes from.")(checks.why)
+app.add_typer(audit.app, name="audit", short_help="Show what was done, by whom and when.")
 app.add_typer(config.app, name="config")
 app.add_typer(flows.app, name="flows", short_help="Share processing steps: modules of the Hub.")
-app.command("doctor", short_help="Look whether all is in place.")(doctor.doctor)
+app.command("doctor", short_help="Check that everything is in place.")(doctor.doctor)
 app.command("up", short_help="Open the web UI, with daemon and sensor.")(up.up)
 app.command("demo", short_help="Show the whole loop, offline.")(demo.demo)
 
@@ -151,12 +151,14 @@ def _explain(error: OSError) -> HugflowError:
         f"{path} cannot be used",
         why=str(error.strerror or error),
         mend="check that it exists, that you may write it, and that the disk is sound; "
-        "then run the same command again: it goes on where it stopped",
+        "then run the same command again: it continues where it stopped",
     )
 
 
 def _stopped(code: int) -> int:
-    print_talk("stopped; what is finished stays. Run the same command again: it goes on from here")
+    print_talk(
+        "stopped; what is finished stays. Run the same command again: it continues from here"
+    )
     return code
 
 

@@ -149,8 +149,8 @@ def show_surprise(
     print_talk(_harmless(redact("".join(format_exception(kind, error, trace)))).rstrip())
     surprise = HugflowError(
         f"{kind.__name__}: {error}",
-        why="nobody foresaw this, so it is a fault of hugflow's; the lines above say where",
-        mend="run the same command again: it goes on where it stopped. If it stays so, report it "
+        why="this error was not foreseen, so it is a fault in hugflow; the lines above say where",
+        mend="run the same command again: it continues where it stopped. If it stays so, report it "
         "with these lines",
     )
     print_error(surprise)

@@ -34,14 +34,14 @@ def plan(
         bool, typer.Option("--update", help="Plan at the commit the revision points to now.")
     ] = False,
     with_exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="End with 3 when there is something to be made.")
+        bool, typer.Option("--exit-code", help="Exit with 3 when there is work to do.")
     ] = False,
     is_sampled: Annotated[
         bool, typer.Option("--sample/--no-sample", help="Read a few rows to estimate all.")
     ] = True,
     wait_s: WaitSeconds = 0,
 ) -> None:
-    """Settle what a request will bring: commit, rows, files, bytes, hours, disk, time, licence.
+    """Plan a request: commit, rows, files, bytes, hours, disk, time, licence.
 
     The plan is recorded; the sync that follows reads everything at its commit. A dataset that
     was planned before keeps its plan, unless --update moves it on: then the new tree takes the

@@ -36,7 +36,7 @@ def init(
 ) -> None:
     """Make a folder a project: request folders, settings, a Dagster instance that is ready.
 
-    Nothing that is there already is changed; doing it again is harmless.
+    Existing files are not changed; running it again is harmless.
     """
     refuse_project_file(folder)
     for path in make_project(folder):

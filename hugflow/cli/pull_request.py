@@ -121,8 +121,8 @@ def _find_changes(
         if base is None or head is None:
             raise UsageWrong(
                 "--base and --head go together",
-                why="what changes is what lies between the two",
-                mend="give both, or neither: then GITHUB_EVENT_PATH tells of the pull request",
+                why="what changes is the difference of the two",
+                mend="give both, or neither: then GITHUB_EVENT_PATH names the pull request",
             )
         return None, read_changes(root, base, head), partial(read_base_file, root, base)
     path = os.environ.get("GITHUB_EVENT_PATH")

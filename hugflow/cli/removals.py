@@ -40,7 +40,7 @@ def remove(
     ],
     is_agreed: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     is_dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would go; remove nothing.")
+        bool, typer.Option("--dry-run", help="Show what would be removed; remove nothing.")
     ] = False,
     as_json: AsJson = False,
     wait_s: WaitSeconds = 0,
@@ -175,7 +175,7 @@ def _ask(name: str) -> None:
     if not sys.stdin.isatty():
         raise UsageWrong(
             f"{name} was not removed",
-            why="nobody is at a terminal to be asked",
+            why="there is no terminal to ask at",
             mend="give --yes to remove it without being asked, --dry-run to see what would go",
         )
     if not typer.confirm(f"Remove {name}?", err=True):
@@ -304,9 +304,9 @@ def _nothing_to_bring_back(places: Places, name: str, requests: Iterable[str]) -
     if name not in known:
         return no_such_dataset(name, removed or sorted(known), why=why)
     return HugflowError(
-        f"there is nothing to bring back of {name!r}",
+        f"there is nothing to restore of {name!r}",
         why=why,
-        mend="`hugflow undo` lists what can be brought back; a sync makes a dataset again",
+        mend="`hugflow undo` lists what can be restored; a sync makes a dataset again",
     )
 
 

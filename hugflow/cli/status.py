@@ -35,7 +35,7 @@ def status(
         bool, typer.Option("--watch", "-w", help="Show it again whenever something has changed.")
     ] = False,
 ) -> None:
-    """Show how datasets stand: all of them, or one in full."""
+    """Show the state of all datasets, or one in detail."""
     project = open_project()
     requests = read_project_requests(project)
     statuses = choose_statuses(project, requests, name)
@@ -120,4 +120,6 @@ def _print_table(statuses: "list[DatasetStatus]") -> None:
         line = f"{status.name:<{width}}  {status.state:<11}  {rows:>17}  {size:>9}  {hours:>8}"
         print_data(f"{line}  {status.note}" if status.note else line)
         if status.state != "completed" and status.link is not None:
-            print_data(f"{'':<{width}}  (what is published stands until this is complete)")
+            print_data(
+                f"{'':<{width}}  (the published dataset stays in place until this is complete)"
+            )

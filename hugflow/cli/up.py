@@ -64,7 +64,7 @@ def up(
     if token_file is not None:
         print_talk(f"the web UI asks for the token in {token_file}")
     elif is_open:
-        print_talk(f"warning: the web UI asks nobody who they are; {host} lets others in")
+        print_talk(f"warning: the web UI asks for no token; {host} lets others in")
     prepare_dagster(project.root)
     print_talk(f"opening http://{_shown(host)}:{port} (stop it with Ctrl-C)")
     stop = _stop_on_signals()

@@ -73,10 +73,10 @@ def fetch(download: Download, target: Path, *, durable: bool = True) -> None:
             raise ShardCorrupt(
                 f"{download.what}: the bytes are not those the Hub promises",
                 why="size or hash differ from what the Hub lists for this commit, twice",
-                mend="run the same command again later; if it stays so, let the Hub be asked anew "
+                mend="run the same command again later; if it happens again, ask the Hub again "
                 "(`hugflow plan FILE --update`, then the same command), or tell the dataset's owner",
             )
-        log.warning("%s arrived damaged; fetching it anew", download.what)
+        log.warning("%s arrived damaged; fetching it again", download.what)
     with disk_errors(target):
         if durable:
             _sync(part)

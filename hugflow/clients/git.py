@@ -2,7 +2,7 @@
 
 A bare mirror keeps the last commit of the one branch, and only blobs below `requests/` are read
 from it: nothing is ever checked out, no hook runs, and what the repository holds is data. The
-mirror is a cache: damaged or deleted, it is made anew.
+mirror is a cache: damaged or deleted, it is made again.
 
 `git` brings its own credentials. Only where they do not open the door is a token sent, in a
 header, to the host of the URL and to no other.
@@ -251,7 +251,7 @@ def read_commit_files(mirror: Path, commit: str) -> RequestFiles:
         if path == REQUESTS_FOLDER:
             raise GitFailed(
                 f"{REQUESTS_FOLDER} is no folder at commit {commit[:7]}",
-                why="without seeing all requests, none can be said to be missing",
+                why="the request files could not all be read, so nothing is treated as removed",
                 mend="make it a folder again",
             )
         if not is_request_path(path) and path not in PROJECT_FILES:
@@ -292,7 +292,7 @@ def _read_blobs(mirror: Path, oid_by_path: Mapping[str, bytes]) -> dict[str, byt
             raise GitFailed(
                 f"{path}: its content is not in the mirror",
                 why="the mirror is damaged",
-                mend="nothing is to be done: the mirror is made anew",
+                mend="nothing is to be done: the mirror is made again",
             )
         size = int(fields[2])
         data_by_path[path] = answer[end + 1 : end + 1 + size]

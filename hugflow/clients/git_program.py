@@ -79,13 +79,13 @@ def run_git(
             raise GitTooSlow(
                 f"git {arguments[0]} took longer than {timeout_s:.0f} s",
                 why="the remote does not answer, or answers slowly",
-                mend="look whether the remote can be reached; it is tried again",
+                mend="check whether the remote can be reached; it is tried again",
             ) from error
     if process.returncode != 0:
         raise GitFailed(
             f"git {arguments[0]} failed",
             why=_shorten(complaint) or f"it ended with {process.returncode}",
-            mend="look whether the repository can be read with `git ls-remote`",
+            mend="check whether the repository can be read with `git ls-remote`",
         )
     return out
 

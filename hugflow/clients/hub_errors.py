@@ -163,7 +163,7 @@ def to_hugflow_error(error: Exception, what: str) -> HugflowError:
                 f"{what}: the Hub cannot be reached",
                 why=f"{type(error).__name__}: {one_line(str(error))}",
                 mend="check the network and HF_ENDPOINT, then run the same command again: "
-                "it goes on where it stopped",
+                "it continues where it stopped",
             )
 
 
@@ -246,7 +246,7 @@ def _refused(error: HfHubHTTPError, what: str) -> HugflowError:
             f"{what}: the Hub's storage refuses the link that the Hub gave",
             why=f"it answered {status} to each of them; such links expire, and a new one is asked for "
             "on every attempt",
-            mend="run the same command again later: it goes on where it stopped",
+            mend="run the same command again later: it continues where it stopped",
         )
     if status in (401, 403):
         return _token_refused(error, what)
@@ -262,7 +262,7 @@ def _refused(error: HfHubHTTPError, what: str) -> HugflowError:
     return HubUnavailable(
         f"{what}: the Hub cannot answer now",
         why=f"it answered {status}{_asked_wait_words(error)}",
-        mend="run the same command again later: it goes on where it stopped",
+        mend="run the same command again later: it continues where it stopped",
     )
 
 
@@ -289,7 +289,7 @@ def _too_many_requests(error: HfHubHTTPError, what: str) -> HubUnavailable:
     return HubUnavailable(
         f"{what}: the Hub's rate limit is reached",
         why=f"it answered 429{_asked_wait_words(error)}",
-        mend=f"run the same command again then: it goes on where it stopped{more}",
+        mend=f"run the same command again then: it continues where it stopped{more}",
     )
 
 

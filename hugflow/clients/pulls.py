@@ -44,7 +44,7 @@ def fetch_changed_files(github: GitHub, repository: str, number: int) -> list[Ch
     if len(files) >= MOST_FILES:
         raise RequestInvalid(
             f"the pull request changes {len(files):,} files or more",
-            why="GitHub lists no more of them, so nobody knows all that it asks for",
+            why="GitHub lists no more of them, so it is unknown what else it asks for",
             mend="bring its requests by pull requests of their own",
         )
     return files

@@ -3,7 +3,7 @@
 `huggingface_hub` and `datasets` try again at several depths, one within the other, so that a Hub
 that is down is noticed after minutes; other calls they never try again. Within `one_retry()` each
 request is tried again here, where it is sent, and whoever asked is told by GivenUp, which none of
-them takes for a reason to begin anew.
+them takes for a reason to start again.
 """
 
 import logging
@@ -47,7 +47,7 @@ _is_one_retry: ContextVar[bool] = ContextVar("is_one_retry", default=False)
 class GivenUp(Exception):
     """A request failed as often as it is tried; `cause` is what the last attempt raised.
 
-    No OSError and no HTTP error, because the Hub's libraries would begin anew on those, or hide
+    No OSError and no HTTP error, because the Hub's libraries would start again on those, or hide
     them.
     """
 

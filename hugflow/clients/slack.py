@@ -158,7 +158,7 @@ def judge(
     return ServiceRefused(
         f"Slack refuses {call}",
         why=f"it says {word}",
-        mend=_MENDS.get(word, "https://docs.slack.dev/reference/methods tells what it means"),
+        mend=_MENDS.get(word, "https://docs.slack.dev/reference/methods explains it"),
         status=403 if word in _NOT_AUTHORISED else status,
         word=word,
     )
@@ -167,7 +167,7 @@ def judge(
 def _read_posted(call: str, answer: Mapping[str, Any]) -> Posted:
     channel, ts = answer.get("channel"), answer.get("ts")
     if not isinstance(channel, str) or not isinstance(ts, str):
-        why = "its answer does not say where the message stands"
+        why = "its answer does not say where the message is"
         what = f"Slack does not answer {call}"
         raise ServiceUnavailable(what, why=why, may_have_happened=True)
     return Posted(channel, ts)

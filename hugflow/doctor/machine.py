@@ -179,14 +179,14 @@ def _compare_roots(folders: dict[str, Path]) -> Iterator[Finding]:
             clashes += 1
             yield warning(
                 "roots",
-                f"{one} lies inside {other}: whoever clears the one clears the other",
+                f"{one} lies inside {other}: clearing one clears the other",
                 "put them beside each other",
             )
     storage, state = (_nearest_existing(real[name]) for name in ("STORAGE_ROOT", "STATE_DIR"))
     if not clashes and storage.stat().st_dev == state.stat().st_dev:
-        yield ok("roots", "apart from each other, and the trash is on the disk of STORAGE_ROOT")
+        yield ok("roots", "on different file systems, and the trash is on the disk of STORAGE_ROOT")
     elif not clashes:
-        yield ok("roots", "apart from each other; removed trees wait in STORAGE_ROOT/.trash")
+        yield ok("roots", "on different file systems; removed trees wait in STORAGE_ROOT/.trash")
 
 
 def _look_at_disk(check: str, folder: Path) -> Finding:

@@ -54,7 +54,7 @@ def check_requests(patient: Patient) -> Iterator[Finding]:
         what = (
             f"{len({p.path for p in found.problems})} refused, first {found.problems[0].headline}"
         )
-        yield problem("requests", what, "`hugflow validate requests` tells all of it")
+        yield problem("requests", what, "`hugflow validate requests` shows all of it")
     else:
         what = f"{len(found.adds)} to add, {len(found.removals)} to remove"
         yield ok("requests", what)

@@ -39,7 +39,7 @@ def check_hub(patient: Patient) -> Iterator[Finding]:
         yield problem("hub", f"{host} leads elsewhere (it answers {answer.status})", mend)
         return
     if answer.status not in (200, 401, 403):
-        mend = "look whether HF_ENDPOINT is the address of a Hub"
+        mend = "check whether HF_ENDPOINT is the address of a Hub"
         yield warning("hub", f"{host} answers {answer.status}, as no Hub does", mend)
         return
     yield ok("hub", f"{host} answers")
@@ -204,7 +204,7 @@ def _find_channel(api_url: str, channel: str, token: str) -> Finding:
         if page.body.get("ok") is not True:
             mend = "give the bot the scopes channels:read and groups:read"
             reason = _word(page.body.get("error")) if page.body else f"it answers {page.status}"
-            return warning(check, f"it cannot be told whether {channel} is there: {reason}", mend)
+            return warning(check, f"it is unknown whether {channel} is there: {reason}", mend)
         for found in page.body.get("channels") or []:
             if isinstance(found, dict) and channel in (
                 f"#{found.get('name')}",

@@ -90,7 +90,7 @@ def check_trust(
         if synced.is_local and not trust.allow_local:
             raise _untrusted(
                 f"{name} is a local folder",
-                "only modules of the Hub have a commit that somebody could have reviewed",
+                "only modules of the Hub have a commit that can have been reviewed",
                 "set allow_local: true under flows in hugflow.yaml, or sync a revision of the Hub",
             )
         if present.is_modified:
@@ -102,7 +102,7 @@ def check_trust(
         if not synced.is_local and not any(each.covers(synced) for each in trust.allowed):
             raise _untrusted(
                 f"{name} is not on the allow list",
-                f"nobody has allowed its code to run at commit {synced.commit}",
+                f"its code is not allowed to run at commit {synced.commit}",
                 f'review it, then add "{module}@{synced.commit}" to flows: allow: in hugflow.yaml',
             )
         checked[module] = synced

@@ -74,7 +74,7 @@ class Journal:
     """The open journal of a shard, for its one writer: the shard's lock is held meanwhile."""
 
     def __init__(self, path: Path) -> None:
-        """Open or begin the journal; a line torn by a kill is ended, so the next begins anew."""
+        """Open or begin the journal; a line torn by a kill is ended, so the next starts again."""
         make_folder(path.parent)
         is_new = not path.exists()
         with disk_errors(path):

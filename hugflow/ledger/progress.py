@@ -17,7 +17,7 @@
       "error": "..."                    (only of a run that failed: what happened, why, how to mend)
     }
 
-A file here is a row. Deleting or damaging it loses nothing: it is written anew from the ledger.
+A file here is a row. Deleting or damaging it loses nothing: it is written again from the ledger.
 Where rows are not known before they are fetched, what is reckoned from their number is null.
 Version 2.0, which had `completed_rows` only, is read too.
 """

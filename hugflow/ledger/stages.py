@@ -55,7 +55,7 @@ STAGES: Final = (
     ),
     Stage(
         name="processed",
-        words="The dataset is complete and published: its link stands.",
+        words="The dataset is complete and published: its link exists.",
         kind="file",
         needs=("audio", "metadata"),
         is_per_shard=False,

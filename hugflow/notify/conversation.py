@@ -109,7 +109,7 @@ class CheckTold:
     """A check run as it was last told.
 
     number: how many there were for this pull request. is_over: it was told how it ended; where the
-    work begins anew, another one is made.
+    work starts again, another one is made.
     """
 
     id: int
@@ -125,7 +125,7 @@ class ToldOnGitHub:
 
     comment: id of the living comment. digest: of its text. shape: of what matters in it at once.
     asked_at: when it was to be made, and nobody knows yet whether it was. was_recreated: somebody
-    deleted it, and it was made anew. is_unwanted: they did so again. outcomes: marks of those that
+    deleted it, and it was made again. is_unwanted: they did so again. outcomes: marks of those that
     were told; outcome_asked_at: as asked_at. checks_by: what the token may tell the checks with.
     """
 

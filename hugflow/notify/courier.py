@@ -75,7 +75,9 @@ class Courier:
         self._woken.set()
         is_idle = self._is_idle.wait(deadline_s)
         if not is_idle:
-            log.warning("not all is told within %.0f s; it lies in the outbox", deadline_s)
+            log.warning(
+                "not everything was sent within %.0f s; the rest waits in the outbox", deadline_s
+            )
         return is_idle and not self._refused
 
     def _run(self) -> None:

@@ -227,9 +227,7 @@ def _tell(telling: Telling, senders: Senders, conversation: Conversation) -> Del
         _complain(conversation.key, attempt)
         return replace(_put_off(telling, attempt, until), is_refused=True)
     if conversation.attempt.failures:
-        log.info(
-            "%s: told again, after %d failures", conversation.key, conversation.attempt.failures
-        )
+        log.info("%s: sent, after %d failures", conversation.key, conversation.attempt.failures)
     _settle(telling, conversation, is_all_told=again_at is None)
     return Delivery(conversation.key, again_at)
 

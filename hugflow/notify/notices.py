@@ -47,8 +47,8 @@ class Failure:
             return cls(error.what, error.why, error.mend)
         return cls(
             f"unexpected {type(error).__name__}",
-            "nobody thought of this",
-            "its log tells more; run it again, and report it where it happens again",
+            "this error was not foreseen",
+            "its log has more; run it again, and report it if it happens again",
         )
 
 

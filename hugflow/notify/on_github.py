@@ -181,7 +181,7 @@ def _tell_check(telling: Telling, github: GitHub, pull: PullRequest) -> datetime
             if error.status == 401:
                 raise
             if means == "statuses":
-                log.warning("%s: no check is told: %s", _name(pull), error.why)
+                log.warning("%s: no check could be set: %s", _name(pull), error.why)
             telling.keep(checks_by=next_by[means])
         else:
             break
@@ -196,7 +196,7 @@ def _tell_check_run(telling: Telling, github: GitHub, pull: PullRequest) -> None
     if told is not None and not is_another and told.digest == now_digest:
         return
     telling.check_time()
-    # Begun anew on a commit whose check is over: that one stays as it is.
+    # Started again on a commit whose check is over: that one stays as it is.
     is_another = is_another or (told is not None and told.is_over and text.conclusion is None)
     if told is not None and not is_another:
         number, check_id = told.number, told.id

@@ -100,7 +100,7 @@ def open_conversation(
             delivered_at=None,
             # Another token may have other rights; what a service asked to wait still holds.
             github=replace(old.github, checks_by="runs"),
-            # What only goes on, after a kill, is not told anew on Slack; what had ended is.
+            # What only goes on, after a kill, is not told again on Slack; what had ended is.
             slack=replace(old.slack, events={}) if old.is_finished else old.slack,
             attempt=old.attempt if old.attempt.is_asked else Attempt(),
         )

@@ -90,7 +90,7 @@ class Telling:
         if asked_at is not None:
             until = asked_at + timedelta(seconds=self.pace.settle_s)
             if self.clock() < until:
-                raise NotYet(until, "nobody knows yet whether a comment was made")
+                raise NotYet(until, "it is not known yet whether a comment was made")
 
     def spaced_until(self, told_at: datetime | None, *, is_routine: bool) -> datetime | None:
         """When the next change may be told; None for now."""

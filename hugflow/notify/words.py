@@ -70,7 +70,7 @@ def left_words(line: Line) -> str:
 
 def fact_words(facts: PlanFacts) -> list[tuple[str, str]]:
     """What is planned, as names and values of ours; commit and licence are told by others."""
-    sampled = ", reckoned from a sample" if facts.is_sampled else ""
+    sampled = ", estimated from a sample" if facts.is_sampled else ""
     disk = "unknown" if facts.disk_bytes is None else human_bytes(facts.disk_bytes)
     words = [
         ("rows", UNKNOWN_ROWS if facts.rows is None else f"{facts.rows:,}"),

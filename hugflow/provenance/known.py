@@ -264,7 +264,7 @@ class KnownDataset:
         return NobodyKnows(
             f"nobody knows {path}",
             why=f"neither plan, ledger nor index of {self.base.dataset} names it",
-            mend=f"`hugflow verify {self.base.dataset}` tells what else lies there, or is missing",
+            mend=f"`hugflow verify {self.base.dataset}` lists what else is there, or is missing",
         )
 
 

@@ -39,7 +39,7 @@ def _explain(places: Places, asked: str, requests: dict[str, str], here: Path) -
     if found is None:
         raise UsageWrong(
             f"{asked} belongs to no dataset here",
-            why=f"it lies neither in a tree below {places.storage_root} nor at a link in "
+            why=f"it is neither in a tree below {places.storage_root} nor at a link in "
             f"{places.processed_root}",
             mend="`hugflow status` lists the datasets; name a file, a link, or NAME#ROW",
         )

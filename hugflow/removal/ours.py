@@ -91,6 +91,6 @@ def _is_bare(folder: Path) -> bool:
 def _away(root: Path, setting: str, unseen: str) -> CannotWrite:
     return CannotWrite(
         f"{root} is not there",
-        why=f"without {setting} nobody can see {unseen}",
+        why=f"without {setting} it is unknown {unseen}",
         mend=f"bring its disk back, or set {setting} to where it is now",
     )

@@ -177,7 +177,7 @@ def _announce(places: Places, removal: Removal, order: RemovalOrder) -> None:
             Notice(removal.name, hf_id, "removed", order.at, request=order.removal),
         )
     except HugflowError as error:
-        log.warning("nobody can be told that %s is removed: %s", removal.name, error.what)
+        log.warning("the removal of %s cannot be announced: %s", removal.name, error.what)
 
 
 def _removed(removal: Removal, order: RemovalOrder) -> Deed:

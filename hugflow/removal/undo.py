@@ -105,9 +105,9 @@ def _refuse_taken(places: Places, entry: TrashEntry) -> None:
     taken = parts_in_both(places, entry)
     if taken:
         raise CannotBringBack(
-            f"{entry.name} cannot be brought back",
-            why=f"{taken[0]} stands at its place",
-            mend="remove the dataset that was made since, or move what stands there away",
+            f"{entry.name} cannot be restored",
+            why=f"{taken[0]} is in its place",
+            mend="remove the dataset that was made since, or move what is there away",
         )
 
 
@@ -116,8 +116,8 @@ def _refuse_incomplete(places: Places, entry: TrashEntry) -> None:
     has_tree = any(path.name == "tree" for path in parts_in_trash(places, entry))
     if entry.has_tree and not has_tree and not is_folder(places.dataset(entry.name).root):
         raise CannotBringBack(
-            f"{entry.name} cannot be brought back",
-            why=f"its tree lies neither in {places.trash / entry.id} nor in "
+            f"{entry.name} cannot be restored",
+            why=f"its tree is neither in {places.trash / entry.id} nor in "
             f"{places.storage_trash / entry.id}",
             mend="set STORAGE_ROOT to what it was then, or sync the request to make it again",
         )
@@ -128,7 +128,7 @@ def _refuse_other_link(places: Places, name: str) -> None:
     check_link(published)
     if published.is_symlink() and os.path.realpath(published) != os.path.realpath(folder):
         raise CannotBringBack(
-            f"{name} cannot be brought back",
+            f"{name} cannot be restored",
             why=f"{published} is a link that leads to {published.readlink()}",
             mend="move the link away",
         )

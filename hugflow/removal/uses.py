@@ -34,7 +34,7 @@ def find_uses(places: Places, name: str) -> tuple[Use, ...]:
         return tuple(use for find in FINDERS for use in find(places, name))
     except OSError as error:
         raise UsesUnknown(
-            f"{name} is not removed, because nobody knows what uses it",
+            f"{name} is not removed, because it is unknown what uses it",
             why=f"{error.filename} cannot be looked into: {error.strerror}",
             mend="let this user read it, or move it out of PROCESSED_ROOT",
         ) from error

@@ -252,7 +252,7 @@ def _shadow(file: AddFile, removal: str) -> Problem:
     return _about(
         file.path,
         f"is shadowed by {removal}",
-        "while a removal stands, its dataset stays removed",
+        "while a removal request exists, its dataset stays removed",
         "delete the removal to have the dataset again, or delete this file",
     )
 

@@ -178,7 +178,7 @@ class _Reader:
             if key is None:
                 continue
             if key in line_by_key:
-                again = f"stands here again, after line {line_by_key[key]}"
+                again = f"appears again, after line {line_by_key[key]}"
                 self._note_unplain(event, field, again, "delete one of the two lines")
                 continue
             line_by_key[key] = _place(event.start_mark)[0]

@@ -56,7 +56,7 @@ def _list_folder(folder: Path) -> list[Path]:
             raise NotADirectoryError(0, "is a link")
         return list(folder.iterdir())
     except OSError as error:
-        why = "without seeing all requests, none can be said to be missing"
+        why = "the request files could not all be read, so nothing is treated as removed"
         mend = "make it a folder that you may read"
         what = f"cannot be listed: {error.strerror}"
         problem = Problem(str(folder), None, None, None, what, why, mend)

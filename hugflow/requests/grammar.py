@@ -56,7 +56,7 @@ class FieldInvalid(ValueError):
 
 def hf_id(value: str) -> str:
     """`owner/name` as the Hub writes it: ASCII, both parts at most 96 characters."""
-    mend = 'write "owner/name" as it stands in the dataset\'s address on the Hub'
+    mend = 'write "owner/name" as in the dataset\'s address on the Hub'
     if "://" in value:
         raise FieldInvalid("is an address, not an id", mend=f"{mend}, and nothing else")
     _refuse_surrounding_space(value, 'hf_id: "owner/name"')
@@ -64,7 +64,7 @@ def hf_id(value: str) -> str:
         character = next(character for character in value if not character.isascii())
         raise FieldInvalid(
             f"holds {code_point(character)}, which is not an ASCII character",
-            mend=f"{mend}; letters that look alike are other letters: type it anew",
+            mend=f"{mend}; letters that look alike are other letters: type it again",
         )
     parts = value.split("/")
     if len(parts) != 2:
@@ -245,5 +245,5 @@ def _refuse_characters(value: str, refused: re.Pattern[str]) -> None:
     if found := refused.search(value):
         raise FieldInvalid(
             f"holds {code_point(found[0])}, a character that cannot be seen",
-            mend="delete that character, or type the line anew",
+            mend="delete that character, or type the line again",
         )

@@ -143,7 +143,7 @@ class AddRequest(_Request):
         None, description='Rows that may fail: a count, or "0%" to "100%". Default: the setting.'
     )
     mp3_source: Mp3Source | None = Field(
-        None, description="copy: a sound mono MP3 passes byte for byte. reencode: it is made anew."
+        None, description="copy: a sound mono MP3 passes byte for byte. reencode: it is made again."
     )
     owner: _Owner | None = Field(None, description="Who answers for the dataset.")
     flows: _Flows = Field((), description="Dataset flows; none are supported yet.")

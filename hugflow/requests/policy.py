@@ -138,13 +138,13 @@ def refuse_plan(policy: Policy, name: str, licence: str | None, source_bytes: in
             f"{name}: the policy does not allow "
             + (f"the licence {licence}" if licence else "a dataset that names no licence"),
             why=f"{NAMES[0]} on main allows {_list(policy.licences or ())}",
-            mend="ask for another dataset, or let whoever owns the policy add the licence",
+            mend="ask for another dataset, or ask the owner of the policy to add the licence",
         )
     if not policy.allows_size(source_bytes):
         raise PolicyRefuses(
             f"{name}: the policy does not allow a dataset of {source_bytes / BYTES_PER_GB:,.1f} GB",
             why=f"{NAMES[0]} on main allows {policy.largest_gb:,g} GB",
-            mend="ask for a subset or a split, or let whoever owns the policy raise largest_gb",
+            mend="ask for a subset or a split, or ask the owner of the policy to raise largest_gb",
         )
 
 

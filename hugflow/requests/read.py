@@ -191,7 +191,7 @@ def _unknown_field(name: str, written: FieldText, model: type[Request], path: st
     if nearest := _nearest_field(name, model):
         mend = f'did you mean "{nearest}"? Rename it, or delete the line'
     elif any(name in other.model_fields for other in _MODEL_BY_KIND.values()):
-        why = f"the file is {_describe(model)}, by the folder it lies in"
+        why = f"the file is {_describe(model)}, by its folder"
         mend = "move the file to requests/add or to requests/remove, or delete the line"
     return Problem(
         path, written.line, written.column, show_key(name), "is an unknown field", why, mend
@@ -226,7 +226,7 @@ def _wrong_value(field: str, written: FieldText, finding: ErrorDetails, path: st
     else:
         choice = finding.get("ctx", {}).get("expected", "what docs/requests.md lists")
         what, mend = f"is not {choice}", f"write {choice}"
-    why = "docs/requests.md says what may stand in each field"
+    why = "docs/requests.md says what each field takes"
     return Problem(path, written.line, written.column, field, what, why, mend)
 
 

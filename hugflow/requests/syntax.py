@@ -99,13 +99,13 @@ def _explain(scene: _Scene) -> tuple[str, str, str]:
         )
     if "\t" in line[: len(line) - len(line.lstrip())] or scene.sign == "\t":
         return (
-            "a tab stands where only spaces may",
+            "there is a tab where only spaces are allowed",
             "editors show a tab as wide as they like, so YAML takes none before a field",
             f"delete the tab, so that the field begins the line: {scene.example}",
         )
     if "escape character" in complaint:
         return (
-            "a backslash stands in double quotes",
+            "there is a backslash in double quotes",
             "in double quotes it begins a special character, and this is none",
             "use single quotes: description: 'C:\\data', or write the backslash twice",
         )
@@ -124,13 +124,13 @@ def _explain(scene: _Scene) -> tuple[str, str, str]:
         )
     if "mapping values" in complaint:
         return (
-            "a second colon with a space behind it stands in the line",
+            "the line has a second colon followed by a space",
             "YAML takes what is before it for the name of a field",
             f"put the value in quotes: {scene.example}",
         )
     if line.count('"') > 1 or line.count("'") > 1:
         return (
-            "text stands behind a closing quote",
+            "there is text after a closing quote",
             "a quote within quotes ends the text, or one of an earlier line was left open",
             'put a text that holds " in single quotes: description: \'they say "yes"\'',
         )

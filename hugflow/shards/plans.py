@@ -76,5 +76,5 @@ def _unreadable(path: object, why: str) -> StateUnreadable:
     return StateUnreadable(
         f"the plan {path} cannot be read",
         why=why,
-        mend="move the file away and plan the request again: a complete tree is taken up again",
+        mend="move the file away and plan the request again: a complete tree is adopted",
     )

@@ -224,28 +224,28 @@ def to_disk_error(
         return DiskFull(
             f"no room left while writing {path}",
             why=why,
-            mend="free some space and run the same command again: it goes on where it stopped",
+            mend="free some space and run the same command again: it continues where it stopped",
         )
     if error.errno in _NO_DESCRIPTORS:
         return CannotWrite(
             f"{path} cannot be opened",
             why=why,
             mend="let fewer programs run beside it, lower WORKERS, or raise the limit "
-            "(`ulimit -n`); then run the same command again: it goes on where it stopped",
+            "(`ulimit -n`); then run the same command again: it continues where it stopped",
         )
     if error.errno == errno.EFBIG:
         return CannotWrite(
             f"{path} cannot be {verb}",
             why=why,
             mend="raise the limit (`ulimit -f`), or take a file system that holds larger files; then "
-            "run the same command again: it goes on where it stopped",
+            "run the same command again: it continues where it stopped",
         )
     if error.errno in _REFUSALS:
         return CannotWrite(
             f"{path} cannot be {verb}",
             why=why,
             mend="check whom the folder belongs to, and that the disk is sound; then run the "
-            "same command again: it goes on where it stopped",
+            "same command again: it continues where it stopped",
         )
     return None
 

@@ -37,7 +37,7 @@ def check_link(path: Path) -> None:
     if path.exists() and not path.is_symlink():
         raise CannotWrite(
             f"cannot link {path}",
-            why="a file or folder that is not a link stands there",
+            why="there is a file or folder that is not a link",
             mend="move it away; hugflow replaces only links",
         )
     try:

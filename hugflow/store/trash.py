@@ -22,7 +22,7 @@ Nothing is ever copied: each part comes and goes by one rename. `entry.json`:
       "places": ["/data/.hugflow-state/trash/2026...", "..."]     for people; where the parts lie
     }
 
-A part that stands at its place has not gone yet, or has come back; one that stands here has gone.
+A part that is in its place has not gone yet, or has come back; one that stands here has gone.
 So every call that a kill ended half-way is finished by the next one, or taken back by an undo.
 """
 
@@ -82,7 +82,7 @@ ENTRY = RecordForm(
     TrashEntry,
     "the note",
     version=1,
-    mend="look into its folder, and bring back by hand what should not go",
+    mend="look into its folder, and restore by hand what should stay",
 )
 
 
@@ -286,7 +286,7 @@ def _refuse_link(folder: Path) -> None:
         raise CannotWrite(
             f"{folder} is a link",
             why="what is removed stays in STORAGE_ROOT or STATE_DIR, whatever leads out of them",
-            mend="move the link away; the folder is made anew",
+            mend="move the link away; the folder is made again",
         )
 
 

@@ -39,7 +39,7 @@ Code = Literal[
     "unknown_file",
 ]
 
-# A sync looks at names and sizes: a file that has both right is made anew only once it is gone.
+# A sync looks at names and sizes: a file that has both right is made again only once it is gone.
 DAMAGED: Final[frozenset[Code]] = frozenset(
     {
         "json_unreadable",
@@ -98,5 +98,5 @@ def mend_differences(found: Iterable[Difference], request: str | None) -> list[s
         sync = f"`hugflow local-sync {request or 'FILE'}`"
         steps.append(f"{sync} makes what is missing, and clears away temporary files")
     if "unknown_file" in codes:
-        steps.append("files that nobody knows are yours to keep elsewhere or to delete")
+        steps.append("unknown files are yours: move or delete them")
     return steps

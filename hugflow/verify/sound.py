@@ -91,7 +91,7 @@ class Sound:
             SOUND.write_view(self.path, _Found(self.manifest, self.began_at, tuple(rows)))
 
     def forget(self) -> None:
-        """The verification came to its end: the next one begins anew."""
+        """The verification came to its end: the next one starts again."""
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
 

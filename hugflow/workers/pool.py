@@ -51,7 +51,7 @@ class WorkerDied(HugflowError):
         self.is_crash = is_crash
         super().__init__(
             f"the process that was to {doing} {how}",
-            why="it runs apart from this one, which goes on; a crash costs what it was doing alone",
+            why="it is a process of its own: its crash costs only what it was doing",
             mend="run the same command again; if it happens each time, leave out what it was doing",
         )
 
@@ -233,7 +233,7 @@ class WorkerPool:
                 "a child process cannot be started",
                 why=error.strerror or str(error),
                 mend="let fewer programs run beside it, lower WORKERS, or raise the limits (`ulimit "
-                "-n`, `ulimit -u`); then run the same command again: it goes on where it stopped",
+                "-n`, `ulimit -u`); then run the same command again: it continues where it stopped",
             ) from error
         finally:
             os.close(area)

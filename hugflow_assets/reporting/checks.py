@@ -13,7 +13,7 @@ from hugflow.stages.tree.stored_dataset import look_again
 
 # By the verdict's name: what it means, and whether a verdict against it keeps from publishing.
 MEANING_BY_CHECK: Final = {
-    "rows_complete": ("Each planned row was made, or failed for a reason that is told.", True),
+    "rows_complete": ("Each planned row was made, or failed for a recorded reason.", True),
     "bad_rows_in_budget": ("No more rows failed than max_bad_rows allows.", True),
     "policy_allows": ("hugflow.yaml on main allows licence, size and owner.", True),
     "audio_decodes": ("MP3s from all over decode to the length in their JSON.", True),

@@ -9,7 +9,7 @@ from hugflow_assets.reporting.materializations import partitions_name
 def forget_dataset(instance: dg.DagsterInstance, name: str) -> bool:
     """Delete the partitions and the materializations of a dataset; whether there were any.
 
-    The logs of its runs stay. Brought back, or made again, it is told anew.
+    The logs of its runs stay. Brought back, or made again, it is told again.
     """
     keys = instance.get_dynamic_partitions(partitions_name(name))
     assets = [dg.AssetKey([name, stage]) for stage in ("plan", *STAGE_NAMES)]

@@ -138,7 +138,7 @@ def _to_sample(row: int, value: Mapping[str, Any]) -> dict[str, Cell]:
 
 def _to_reason(row: int, outcome: object) -> dict[str, Cell]:
     if not isinstance(outcome, RowFailed):
-        return {"row": row, "code": "unknown", "message": "the journal of the shard does not tell"}
+        return {"row": row, "code": "unknown", "message": "the journal of the shard does not say"}
     message = to_cell(outcome.message, MOST_CHARACTERS_OF_A_REASON)
     return {"row": row, "code": to_cell(outcome.code, MOST_CHARACTERS), "message": message}
 

@@ -16,7 +16,9 @@ def report(project_root: Path, synced: Synced, build: Build) -> str:
     is done.
     """
     if not has_instance(project_root):
-        return "Dagster was not told: there is neither DAGSTER_HOME nor a dagster.yaml here"
+        return (
+            "nothing was reported to Dagster: there is neither DAGSTER_HOME nor a dagster.yaml here"
+        )
     with open_instance(project_root) as instance:
         register_partitions(instance, build)
         told: set[str] = set()

@@ -87,7 +87,7 @@ class Trouble:
 def next_trouble(before: Trouble | None, request: str, what: str, now: float) -> Trouble:
     """Give what to remember of a request that could not be planned just now.
 
-    request: its digest; another one begins anew.
+    request: its digest; another one starts again.
     """
     failures = before.failures + 1 if before is not None and before.request == request else 1
     pause_s = BACK_OFF_S[min(failures, len(BACK_OFF_S)) - 1]

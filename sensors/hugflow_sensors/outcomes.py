@@ -44,7 +44,7 @@ def build_outcomes() -> dg.SensorDefinition:
         asset_selection=dg.AssetSelection.all(),
         minimum_interval_seconds=INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells pull requests and Slack how requests on main stand.",
+        description="Reports the state of requests on main to pull requests and Slack.",
     )
     @no_secret_in_errors()
     def outcomes(
@@ -55,7 +55,7 @@ def build_outcomes() -> dg.SensorDefinition:
         with notices.open() as senders:
             services = [each for each in SERVICES if senders.of(each) is not None]
             if not services:
-                return dg.SkipReason("nobody is told: neither GitHub nor Slack is set up")
+                return dg.SkipReason("nothing is sent: neither GitHub nor Slack is set up")
             catalog = _read_catalog(places) if news else None
             if catalog is not None:
                 requests = read_asked(places, known.parse(catalog))
@@ -99,7 +99,7 @@ class _Known:
         return {name: at for name, at in times.items() if self.followed.get(name) != at}
 
     def take_as_followed(self, news: Mapping[str, int]) -> None:
-        """Look at these notices no more, unless they are written anew."""
+        """Look at these notices no more, unless they are written again."""
         self.followed |= news
 
     def parse(self, catalog: Catalog) -> ParsedFiles:

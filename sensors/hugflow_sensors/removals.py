@@ -42,7 +42,7 @@ class Removals:
         if removal is None:
             return ""
         if is_kept(places, name, file.request.digest):
-            return f"{name}: brought back by hand, so {shown} does not take it; delete the file"
+            return f"{name}: restored by hand, so {shown} does not take it; delete the file"
         asked = self.catalog.asked_by_path.get(file.path, ArrivalOnMain(self.catalog.commit))
         if is_unconfirmed(file.request, asked.together):
             return (
@@ -50,7 +50,7 @@ class Removals:
                 f"`confirm: true` in {shown} lets it go"
             )
         if not self.policy.allows_remover(asked.author, asked.email):
-            who = asked.author or "somebody whom git does not name"
+            who = asked.author or "a person whom git does not name"
             return f"{name}: kept, because the policy does not let {who} remove ({shown})"
         refuse_used(name, removal.uses)
         if run_ids := self.run_ids_by_name.get(name):
@@ -69,6 +69,6 @@ class Removals:
             return ""
         until = entry.expires_at.date().isoformat()
         return (
-            f"{name}: removed as {shown} asks; it lies in the trash until {until}, "
+            f"{name}: removed as {shown} asks; it is in the trash until {until}, "
             f"`hugflow undo {name}` brings it back"
         )

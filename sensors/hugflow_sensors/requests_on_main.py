@@ -1,6 +1,6 @@
 """The sensor that brings what main asks for into storage.
 
-Every tick looks at everything anew: main, the disk, Dagster's runs. Nothing depends on having
+Every tick looks at everything again: main, the disk, Dagster's runs. Nothing depends on having
 seen a change happen, so a tick that was missed, a lost cursor and a restart lose nothing.
 """
 
@@ -32,7 +32,7 @@ def build_requests_on_main(loaded: str | None) -> dg.SensorDefinition:
 
     loaded: digest of the catalogue that the location's assets were made from; None: of none.
     """
-    # Begun anew with each process.
+    # Started again with each process.
     known = Known()
 
     @dg.sensor(

@@ -44,7 +44,9 @@ def end_dead_runs(instance: dg.DagsterInstance, places: Places, now: float) -> l
         if run.status is dg.DagsterRunStatus.CANCELING:
             instance.report_run_canceled(run, f"{GONE} It was being stopped.")
         else:
-            instance.report_run_failed(run, f"{GONE} What it finished stands; the next goes on.")
+            instance.report_run_failed(
+                run, f"{GONE} What it finished is kept; the next run continues."
+            )
         forget_run(places, run.run_id)
         dead.append(run.run_id)
     return dead

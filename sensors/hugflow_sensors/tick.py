@@ -293,7 +293,7 @@ class Tick:
             again = (
                 f"the next begins at {to_clock(decision.until)}"
                 if decision.until is not None
-                else f"`hugflow retry {name}`, or a change of its request, begins anew"
+                else f"`hugflow retry {name}`, or a change of its request, starts again"
             )
             self.words.append(f"{name}: {decision.why}; {again}")
         elif len(self.runs) >= RUNS_PER_TICK:

@@ -46,7 +46,7 @@ def test_a_pull_request_s_datasets_are_made_before_the_merge_and_told_there(
     assert runner.link("pulls/good").resolve() == runner.dataset("pulls/good")
     living, outcome = runner.comments(number)
     assert "completed" in living
-    for word in ("Plan of", "rows: 12", "hours: 0.001, reckoned from a sample", "digest: "):
+    for word in ("Plan of", "rows: 12", "hours: 0.001, estimated from a sample", "digest: "):
         assert word in living
     assert str(runner.dataset("pulls/good")) in outcome
     assert runner.conclusions() == ["success"]

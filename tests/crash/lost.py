@@ -13,7 +13,7 @@ from hugflow.store.layout import DatasetFolder
 from tests.projects import Project
 from tests.trees import read_rows_json, read_tree
 
-# When a file was written, and which one it is: one that is made anew is another file.
+# When a file was written, and which one it is: one that is made again is another file.
 Stamps = dict[Path, tuple[int, int]]
 
 
@@ -47,11 +47,11 @@ def check_nothing_lost(project: Project, name: str, finished: dict[str, bytes]) 
 def check_recovered(
     project: Project, name: str, finished: dict[str, bytes], before: Stamps | None = None
 ) -> None:
-    """Look at what a run after a crash made: the same tree, and no finished row made anew."""
+    """Look at what a run after a crash made: the same tree, and no finished row made again."""
     assert read_tree(project.dataset(name).root) == finished
     assert project.places.link(name).resolve() == project.dataset(name).root
     if before is not None:
-        assert _stamps(before) == before, "a finished row was made anew"
+        assert _stamps(before) == before, "a finished row was made again"
     # A line that was torn stays torn; none is lost, and none is out of order.
     assert {fault.why for fault in find_faults(project.places)} <= {"it cannot be read"}
 

@@ -1,4 +1,4 @@
-"""Files of ours that were damaged: made anew from what stands, or named with the way to mend it."""
+"""Files of ours that were damaged: made again from what stands, or named with the way to mend it."""
 
 import itertools
 import json

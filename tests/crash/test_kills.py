@@ -18,7 +18,7 @@ POINTS_OF_STATE, POINTS_OF_ROWS = 140, 80
 POINTS = POINTS_OF_STATE + POINTS_OF_ROWS
 LAST_CALLS = 5
 KILLS = 100
-# What lies there is made anew from the ledger, whatever becomes of it.
+# What lies there is made again from the ledger, whatever becomes of it.
 VIEWS = {"progress", "notices"}
 # A signal before the program has begun to listen ends it as it ends any program.
 STOPPED = {

@@ -316,7 +316,7 @@ def test_a_surprise_in_one_dataset_stops_no_other_and_is_left_alone_for_a_while(
 
     def open_build(request: AddRequest, *rest: object) -> Build:
         if request.name == surprising:
-            raise RuntimeError("nobody thought of this")
+            raise RuntimeError("this error was not foreseen")
         return usual(request, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(tick_module, "open_build", open_build)

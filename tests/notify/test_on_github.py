@@ -395,7 +395,7 @@ def test_the_same_work_done_again_on_the_same_commit_is_no_news(
         workflow.see("completed", "a")
         workflow.tell()
     assert len(bodies(github)) == 2
-    # A check that is over stays as it is; the work that begins anew has another.
+    # A check that is over stays as it is; the work that starts again has another.
     assert [each.conclusion for each in github.check_runs(REPO)] == ["success"] * 3
 
 
@@ -536,7 +536,7 @@ def test_a_refusal_is_tried_again_seldom_and_mended_by_another_token(
     assert waits[-1] == 6 * 3600
     with GitHub(github.api_url, TOKEN, timeout_s=1) as client:
         workflow.senders = Senders(github=client)
-        # Whoever begins anew does not wait for what another token was refused.
+        # Whoever starts again does not wait for what another token was refused.
         workflow.open(*lines("a")).tell(after_s=0)
     assert len(bodies(github)) == 1
 

@@ -219,7 +219,7 @@ def test_a_plan_unfolds_with_all_its_facts():
     }
     for words_ in (
         "rows: 10,000",
-        "hours: 12.5, reckoned from a sample",
+        "hours: 12.5, estimated from a sample",
         "source: 1.5 GB in 3 files",
         "MP3s: about 600.0 MB",
         "disk needed: 2.5 GB",

@@ -21,7 +21,7 @@ REASONS = {
     "an alias": r"is an alias",
     "a merge": r"merges another mapping",
     "a tag": r"has a tag|declares tags|holds no fields",
-    "a key twice": r":3: hf_id: stands here again, after line 1",
+    "a key twice": r":3: hf_id: appears again, after line 1",
     "two documents": r":3: holds several documents",
     "nine levels": r":3: flows: is nested deeper than 8 levels",
     "thirty thousand": r"is nested (far )?deeper than|holds no fields",

@@ -131,7 +131,7 @@ def test_an_error_says_path_line_field_and_how_to_mend_it():
         parse_request(b"hf_id: a/b\ndescription: x\nsplit: on\n", ADD)
     assert str(caught.value) == (
         "requests/add/x.yaml:3: split: is true or false, where text is meant\n"
-        "  why:  docs/requests.md says what may stand in each field\n"
+        "  why:  docs/requests.md says what each field takes\n"
         '  mend: put it in quotes: split: "on"'
     )
     assert (
@@ -160,7 +160,7 @@ def test_a_field_of_the_other_kind_is_told_as_such():
     assert (missing.field, missing.what) == ("reason", "is missing")
     assert (unknown.field, unknown.why) == (
         "description",
-        "the file is a removal, by the folder it lies in",
+        "the file is a removal, by its folder",
     )
 
 

@@ -20,11 +20,11 @@ FAULTS = {
     ),
     "an open quote that a later one closes": (
         'hf_id: "org/data\ndescription: "x"\n',
-        (2, "description", "text stands behind a closing quote", "single quotes"),
+        (2, "description", "there is text after a closing quote", "single quotes"),
     ),
     "quotes within quotes": (
         'hf_id: org/data\ndescription: "they say "yes""\n',
-        (2, "description", "text stands behind a closing quote", "single quotes"),
+        (2, "description", "there is text after a closing quote", "single quotes"),
     ),
     "a line moved to the right": (
         "hf_id: org/data\n  description: x\n",
@@ -36,7 +36,7 @@ FAULTS = {
     ),
     "a tab": (
         "hf_id: org/data\n\tdescription: x\n",
-        (2, "description", "a tab stands where only spaces may", 'description: "..."'),
+        (2, "description", "there is a tab where only spaces are allowed", 'description: "..."'),
     ),
     "a colon in a text": (
         "hf_id: org/data\ndescription: Speech: the best\n",
@@ -48,7 +48,7 @@ FAULTS = {
     ),
     "a backslash": (
         'hf_id: org/data\ndescription: "c:\\data"\n',
-        (2, "description", "a backslash stands in double quotes", "single quotes"),
+        (2, "description", "there is a backslash in double quotes", "single quotes"),
     ),
     "an open bracket": (
         "hf_id: org/data\ndescription: [speech\nsplit: train\n",

@@ -97,7 +97,7 @@ def test_the_id_changes_with_nothing_else(other: dict[str, Any]):
 
 
 def test_the_id_is_the_same_for_ever():
-    # Ledgers are filed under it: another id and every dataset is made anew.
+    # Ledgers are filed under it: another id and every dataset is made again.
     assert plan_of().id == "299244bf5b0687cc"
 
 

@@ -20,7 +20,7 @@ def refuse_superseded(build: Build) -> None:
         raise PlanOutOfDate(
             f"{build.name}: it was removed meanwhile",
             why=f"the rows of the plan {build.plan.id} were made, and it is not in force any more",
-            mend="run the same command again to have the dataset made anew",
+            mend="run the same command again to make the dataset again",
         )
     if current != build.plan.id:
         raise PlanOutOfDate(

@@ -69,7 +69,10 @@ class Risk:
     def found(self, row: int) -> None:
         """Take note that one did."""
         if not self.has_crashed:
-            log.warning("row %d crashes the codecs; from here on rows are made apart", row)
+            log.warning(
+                "row %d crashes the codecs; from here on each row is made in a process of its own",
+                row,
+            )
         self.has_crashed = True
 
 

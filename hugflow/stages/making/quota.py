@@ -26,7 +26,7 @@ class Quota:
                 why=f"STORAGE_QUOTA_GB allows {self.limit_bytes / BYTES_PER_GB:g} GB, and the "
                 f"datasets take {self.used_bytes / BYTES_PER_GB:.3f} GB already",
                 mend="remove a dataset or raise STORAGE_QUOTA_GB, then run the same command "
-                "again: it goes on where it stopped",
+                "again: it continues where it stopped",
             )
         self.used_bytes += size_bytes
 

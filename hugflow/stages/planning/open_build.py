@@ -104,7 +104,7 @@ def find_plan(
 
     A dataset stays at its recorded commit: with a plan in force the Hub is not asked, and where
     only the tree is left, it is planned at the commit its manifest names. A request that came to
-    ask for other rows is planned anew, at that same commit.
+    ask for other rows is planned again, at that same commit.
     update: at the commit that the revision points to now. renew: by the settings of now, where the
     request leaves something to them.
     """
@@ -178,7 +178,7 @@ def _is_same(manifest: Manifest, plan: Plan) -> bool:
 def _put_in_force(places: Places, plan: Plan, current: Plan | None) -> None:
     if current is not None:
         moved = "other rows are asked for" if current.commit == plan.commit else "another commit"
-        log.info("%s is planned anew: %s", plan.dataset, moved)
+        log.info("%s is planned again: %s", plan.dataset, moved)
     for warning in plan.warnings:
         log.warning("%s: %s", plan.dataset, warning)
     write_current_plan(places, plan)

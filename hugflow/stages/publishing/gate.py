@@ -126,7 +126,7 @@ def judge_bad_rows(build: Build, failed: Sequence[RowFailed], budget: BadRowBudg
             why=f"not one of the {rows} values in the column {plan.audio_column!r} could be made "
             f"into an MP3: {causes}",
             mend="set audio_column to the column that holds the audio, or another subset or "
-            "revision; when the rows are mended, run the same command again",
+            "revision; when the rows are fixed, run the same command again",
         )
     elif is_none_made:
         error = TooManyBadRows(

@@ -43,7 +43,7 @@ def judge_published(build: Build, stored: StoredDataset) -> Iterator[Verdict]:
     if not stored.is_linked:
         missing = StageMissing(
             f"{link} does not lead to {folder.root}",
-            why="somebody took the link away, or pointed it elsewhere",
+            why="the link was deleted, or points elsewhere",
             mend="materialize `processed` again",
         )
     what = missing.what if missing is not None else f"{link} leads to {folder.root}"

@@ -154,7 +154,7 @@ def published_budget(build: Build, before: Manifest | None, failed: int) -> BadR
         if before is not None and before.rows.failed == failed:
             return max_bad_rows(before.settings.max_bad_rows)
     except ValueError:
-        # A damaged manifest is written anew, by the rules of now.
+        # A damaged manifest is written again, by the rules of now.
         pass
     return build.max_bad_rows
 

@@ -68,7 +68,7 @@ class Announcer:
         except Exception as problem:  # noqa: BLE001  # whatever it is, the work goes on
             if not self._has_complained:
                 self._has_complained = True
-                log.warning("nobody can be told how %s stands: %s", self.build.name, problem)
+                log.warning("the state of %s cannot be announced: %s", self.build.name, problem)
 
     def _compose(
         self, status: Status, rows: int, failed_rows: int, error: BaseException | None

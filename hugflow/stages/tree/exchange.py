@@ -103,14 +103,14 @@ def read_standing(places: Places, name: str, manifest: Manifest | None, plan_id:
             raise StateUnreadable(
                 f"{path} cannot be read",
                 why="it should name the plan whose rows lie in the tree, and names none",
-                mend="delete the file, then run the same command again: the ledger tells it too",
+                mend="delete the file, then run the same command again: the ledger holds it too",
             )
         return plan
     if places.state(name, plan_id).ledger.exists():
         return plan_id
     # They may be of another commit, and mixing two is worse than stopping.
     raise StateUnreadable(
-        f"{folder.root} holds rows, and nothing says what they are rows of",
+        f"{folder.root} holds rows of unknown origin",
         why="it is not complete, and STATE_DIR has no ledger of it: the state was lost, or is "
         "another one",
         mend="point STATE_DIR to the state it was made with, or move the folder away",

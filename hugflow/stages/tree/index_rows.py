@@ -39,7 +39,7 @@ def read_indexed(
         raise StateUnreadable(
             f"the index {index} cannot be read",
             why=in_a_line(str(error), 200) or type(error).__name__,
-            mend="delete the file and sync the request again: it is made anew",
+            mend="delete the file and sync the request again: it is made again",
         ) from error
 
 

@@ -91,7 +91,7 @@ def test_a_tree_beside_the_one_that_stands_is_counted_without_what_they_share(
     old = open_for("measure/beside")
     sync_dataset(old)
     before = measure_storage(places)
-    # The clips are taken over, and every JSON is made anew.
+    # The clips are taken over, and every JSON is made again.
     new = open_for("measure/beside", text_column="speaker")
     begin(new, 2)
     assert any(path.stat().st_nlink == 2 for path in new.folder.audio.iterdir())
