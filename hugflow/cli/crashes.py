@@ -58,7 +58,7 @@ def survive_crashes(arguments: Sequence[str]) -> None:
             _end_like(status)
         print_talk(
             f"the work was ended by {signal.Signals(crash).name}, as by a clip that crashes a codec; "
-            "it goes on, and the rows that were being made are made apart"
+            "it continues, and isolates the rows that were being made"
         )
 
 

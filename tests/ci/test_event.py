@@ -62,7 +62,7 @@ def test_what_is_no_event_of_a_pull_request_is_refused(
     for name in path:
         part = part[name]
     part[last] = value
-    with pytest.raises(UsageWrong, match="tells of no pull request"):
+    with pytest.raises(UsageWrong, match="describes no pull request"):
         read_event(write(tmp_path, event))
 
 

@@ -208,7 +208,7 @@ def test_a_stopped_command_says_so_and_status_calls_it_interrupted(
     process.send_signal(number)
     _, talk = process.communicate(timeout=30)
     assert process.returncode == code
-    assert "it goes on from here" in talk
+    assert "it continues from here" in talk
     [entry] = json.loads(project.run("status", "--json").stdout)["datasets"]
     assert entry["state"] == "interrupted"
     assert 0 < entry["rows"] < 300

@@ -130,7 +130,7 @@ def test_work_that_crashes_as_it_ends_is_not_begun_again(start: Start):
     process.terminate()
     _, talk = process.communicate(timeout=30)
     assert process.returncode == -signal.SIGABRT
-    assert "it goes on" not in talk
+    assert "it continues" not in talk
 
 
 def test_who_ignores_the_ends_of_children_hears_of_this_one():

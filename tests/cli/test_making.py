@@ -315,7 +315,7 @@ def test_while_an_update_waits_status_says_what_is_published(project: Project, h
     project.run("plan", request, "--update")
     status = entry(project.run("status", name_of("status/update"), "--json").stdout)
     assert (status["state"], status["published_commit"]) == ("planned", first)
-    assert "stands until this is complete" in project.run("status").stdout
+    assert "stays in place until this is complete" in project.run("status").stdout
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,6 @@ def test_an_error_that_nobody_foresaw_shows_where_it_was_and_no_secret(
     assert done.returncode == code
     assert "in reveal\n" in done.stderr
     assert "error: ValueError: Bearer (hidden)" in done.stderr
-    assert "nobody foresaw this" in done.stderr
+    assert "this error was not foreseen" in done.stderr
     assert "hf_a" not in done.stderr
     assert "\x1b" not in done.stderr

@@ -273,7 +273,7 @@ def test_an_undo_over_something_that_stands_there_is_refused(project: Project, n
     project.run("local-sync", ADD, "--no-report")
     done = project.run("undo", name)
     assert done.returncode == 1
-    assert "stands at its place" in done.stderr
+    assert "is in its place" in done.stderr
 
 
 def test_what_has_lain_in_the_trash_for_a_week_is_deleted_by_the_next_call(

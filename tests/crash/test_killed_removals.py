@@ -97,7 +97,7 @@ def test_an_undo_killed_at_any_call_is_completed_by_the_next(stored: Project, sh
     assert killed.returncode in {-9, 0}
     again = stored.run("undo", NAME)
     # Where it had come to its end but for what is deleted after it, there is nothing to do.
-    assert again.returncode == 0 or "nothing to bring back" in again.stderr, again.stderr
+    assert again.returncode == 0 or "nothing to restore" in again.stderr, again.stderr
     assert "warning" not in again.stderr
     assert read_all(stored.dataset(NAME).root) == before
     assert stored.places.link(NAME).resolve() == stored.dataset(NAME).root

@@ -212,7 +212,7 @@ def test_without_anybody_to_tell_it_says_so(world: World, ask: Ask):
     ) as context:
         result = repository.get_sensor_def("outcomes")(context)
     assert isinstance(result, dg.SkipReason)
-    assert "nobody is told" in (result.skip_message or "")
+    assert "nothing is sent" in (result.skip_message or "")
 
 
 def test_no_token_is_a_field_that_dagster_shows(told: Told):

@@ -183,7 +183,7 @@ def test_a_dataset_that_a_person_brought_back_is_not_taken_again_by_the_same_rem
     bring_back(world.places, name)
     result = world.tick()
     assert stands(world, name)
-    assert "brought back by hand" in world.words(result)
+    assert "restored by hand" in world.words(result)
     ask_to_remove(world, name, more="confirm: true\n")
     assert not stands(world, name)
 

@@ -102,7 +102,7 @@ def test_what_is_left_at_the_deadline_lies_in_the_outbox(
         before = time.monotonic()
         assert not courier.flush(1)
         assert 1 <= time.monotonic() - before < 2
-    assert "it lies in the outbox" in caplog.text
+    assert "waits in the outbox" in caplog.text
     assert bodies(github) == []
     deliver_all(
         places,

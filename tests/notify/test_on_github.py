@@ -71,7 +71,7 @@ def test_who_may_tell_no_check_at_all_still_comments(
     workflow.tell()
     assert len(bodies(github)) == 1
     assert "downloading" in bodies(github)[0]
-    assert [line.count("no check is told") for line in caplog.messages].count(1) == 1
+    assert [line.count("no check could be set") for line in caplog.messages].count(1) == 1
 
 
 def test_who_may_not_comment_still_tells_the_check(github: LoopbackGitHub, workflow: Teller):

@@ -626,7 +626,7 @@ def test_an_undo_never_replaces_what_was_made_since(
     remove_dataset(places, identity_of(build), ORDER)
     sync_dataset(open_for(build.request.hf_id))
     before = everything_below(places.storage_root, places.processed_root, places.trash)
-    with pytest.raises(CannotBringBack, match="stands at its place"):
+    with pytest.raises(CannotBringBack, match="is in its place"):
         bring_back(places, build.name)
     assert everything_below(places.storage_root, places.processed_root, places.trash) == before
 
@@ -653,7 +653,7 @@ def test_an_undo_without_its_tree_brings_back_nothing_by_halves(stored: Stored, 
     entry = remove_dataset(places, identity_of(build), ORDER)
     assert entry is not None
     shutil.rmtree(places.trash / entry.id / "tree")
-    with pytest.raises(CannotBringBack, match="its tree lies neither"):
+    with pytest.raises(CannotBringBack, match="its tree is neither"):
         bring_back(places, build.name)
     assert not places.plans(build.name).exists()
 
@@ -791,7 +791,7 @@ def test_where_nobody_can_see_what_uses_it_that_is_an_error_of_ours(
         raise PermissionError(13, "Permission denied", "/somebody/else")
 
     monkeypatch.setattr("hugflow.removal.uses.FINDERS", (deny,))
-    with pytest.raises(UsesUnknown, match="nobody knows what uses it"):
+    with pytest.raises(UsesUnknown, match="it is unknown what uses it"):
         find_uses(places, "a")
 
 

@@ -457,7 +457,7 @@ def test_a_sync_clears_temporary_files_away_and_leaves_files_that_nobody_knows(
     sync_dataset(open_for(build.request.hf_id))
     assert told(places, build) == [(None, "99.mp3", "unknown_file")]
     [step] = mend_differences(look(places, build), None)
-    assert "yours to keep" in step
+    assert "unknown files are yours" in step
 
 
 def test_every_code_is_explained_in_the_documentation_and_no_other():

@@ -134,7 +134,7 @@ def test_work_goes_on_where_nobody_can_be_told(
     notices.write_text("in the way")
     with caplog.at_level(logging.WARNING):
         assert sync_dataset(build).new_rows == 10
-    [line] = [line for line in caplog.messages if "nobody can be told" in line]
+    [line] = [line for line in caplog.messages if "cannot be announced" in line]
     assert build.name in line
 
 
