@@ -14,6 +14,7 @@ import httpx2
 from hugflow.clients.choices import advise, name_choices
 from hugflow.clients.hub import Hub
 from hugflow.clients.hub_errors import HUB_ERRORS, offline, one_line, retry, to_hugflow_error
+from hugflow.clients.session import speak_through_our_log
 from hugflow.errors import HubUnavailable, HugflowError, NotAuthorised, RequestInvalid
 
 MEND_NO_PARQUET = "choose a revision that holds parquet files, such as refs/convert/parquet"
@@ -217,6 +218,7 @@ def _ask_datasets(call: Callable[[], Any], what: str) -> Any:
 
     if datasets.config.HF_HUB_OFFLINE:
         raise offline(what)
+    speak_through_our_log("datasets")
     # It would tell another host than the Hub which datasets are read, private ones too.
     datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
     try:

@@ -71,6 +71,23 @@ def one_retry() -> Iterator[None]:
 def use_our_client() -> None:
     """Let the Hub's library send by our client; once, because it closes the connections in use."""
     set_client_factory(_our_client)
+    speak_through_our_log("huggingface_hub")
+
+
+def speak_through_our_log(library: str) -> None:
+    """Take away the handler by which a library writes to stderr itself, beside our log.
+
+    To be called when it is imported: that is when it adds the handler.
+    """
+    logger = logging.getLogger(library)
+    logger.handlers.clear()
+    logger.propagate = True
+    logging.getLogger("huggingface_hub.repocard").addFilter(_is_worth_a_word)
+
+
+def _is_worth_a_word(record: logging.LogRecord) -> bool:
+    """A card without a header is no fault, and the message does not even name the dataset."""
+    return not str(record.msg).startswith("Repo card metadata block was not found")
 
 
 def wait_before_retry_s(cause: BaseException | None, attempt: int) -> float | None:

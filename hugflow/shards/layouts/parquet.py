@@ -12,6 +12,7 @@ from hugflow.clients.hub import BudgetSpent, ReadBudget
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import ShardUnreadable
 from hugflow.redact import in_a_line
+from hugflow.shards.layouts.encrypted import find_encrypted
 from hugflow.shards.layouts.layout import (
     BATCH_BYTES,
     BATCH_ROWS,
@@ -36,6 +37,7 @@ READ_BYTES = 1 << 20
 # more.
 RANGE_BYTES = 1 << 18
 SAMPLED_ROWS = 4
+MOST_COLUMNS_SHOWN = 5
 # Rows larger than this are not sampled: a few of them would be a download of their own.
 MOST_ROW_BYTES = 16 << 20
 
@@ -141,6 +143,18 @@ def read_rows(
         first += group_rows
 
 
+def _encrypted(
+    at: RepositoryAt, file: PublishedFile, parquet: pq.ParquetFile, numbers: Sequence[int]
+) -> ShardUnreadable:
+    columns = [parquet.schema.column(n).path for n in numbers if n < len(parquet.schema)]
+    shown = ", ".join(map(repr, columns[:MOST_COLUMNS_SHOWN]))
+    return ShardUnreadable(
+        f"{at.repo}@{at.commit}:{file.path} cannot be read as parquet",
+        why=in_a_line(f"it is encrypted, and only its owner has the key; columns: {shown}"),
+        mend="ask the dataset's owner to publish it without encryption, or request another revision",
+    )
+
+
 def _read_metadata(path: Path, shard: Shard) -> pq.FileMetaData:
     try:
         with disk_errors(path, "read"):
@@ -235,6 +249,9 @@ def _read_remote(
             with pq.ParquetFile(
                 pa.PythonFile(remote, mode="r"), pre_buffer=False, buffer_size=buffer_size
             ) as parquet:
+                # Asking for the metadata of such a column would end this process.
+                if encrypted := find_encrypted(remote):
+                    raise _encrypted(at, file, parquet, encrypted)
                 return read(parquet)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             if last_try:
