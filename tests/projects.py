@@ -1,15 +1,24 @@
 """Running `hugflow` as a user does: in a project, as a process of its own."""
 
+import atexit
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from hugflow.settings_model import Settings
 from hugflow.store.layout import DatasetFolder, Places
 from hugflow.testing.hub import LoopbackHub
+from tests.warm import READ_ON_IMPORT, WarmProcess, may_be_warm
 
 HUGFLOW = Path(sys.executable).with_name("hugflow")
+# Names of the environment that nothing reads on import.
+_LATE = frozenset(
+    {str(field.alias) for field in Settings.model_fields.values()} - set(READ_ON_IMPORT)
+    | {f"GITHUB_{word}" for word in ("ACTIONS", "EVENT_PATH", "WORKSPACE", "SERVER_URL", "RUN_ID")}
+    | {"GITHUB_STEP_SUMMARY", "HUGFLOW_HOME"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +48,17 @@ class Project:
         )
 
     def run(self, *arguments: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """Run a command to its end."""
-        process = self.start(*arguments, **environment)
-        output, talk = process.communicate(timeout=300)
-        assert "Traceback" not in talk, talk
-        return subprocess.CompletedProcess(arguments, process.returncode, output, talk)
+        """Run a command to its end; see `tests.warm` for how it is started."""
+        wanted = self.environment | environment
+        if warm := _warm_process(wanted, self.root):
+            command = [str(HUGFLOW), *map(str, arguments)]
+            done = warm.run(command, self.root, wanted, timeout_s=300)
+        else:
+            process = self.start(*arguments, **environment)
+            output, talk = process.communicate(timeout=300)
+            done = subprocess.CompletedProcess(arguments, process.returncode, output, talk)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
 
     def run_python(self, program: str) -> "subprocess.CompletedProcess[str]":
         """Run a Python program as a command of the project."""
@@ -64,6 +79,33 @@ class Project:
     def dataset(self, name: str) -> DatasetFolder:
         """The tree of one dataset."""
         return self.places.dataset(name)
+
+
+_MOST_WARM = 3
+_warm: dict[frozenset[tuple[str, str]], WarmProcess | None] = {}
+
+
+def _warm_process(environment: dict[str, str], root: Path) -> WarmProcess | None:
+    """What forks a command with this environment; None where it has to be started cold.
+
+    The first command with other things that are read on import is started cold, and so are those
+    of the fourth such environment.
+    """
+    if not may_be_warm(root):
+        return None
+    early = {
+        name: value
+        for name, value in environment.items()
+        if name not in _LATE and not name.startswith("COVERAGE_")
+    }
+    key = frozenset(early.items())
+    if key not in _warm:
+        _warm[key] = None
+        return None
+    if _warm[key] is None and sum(map(bool, _warm.values())) < _MOST_WARM:
+        _warm[key] = warm = WarmProcess(early)
+        atexit.register(warm.close)
+    return _warm[key]
 
 
 def make_project(hub: LoopbackHub, root: Path) -> Project:
