@@ -3,11 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Tests at once: one more than cores, as one that waits for a sensor or a clock needs none.
+CORES := getattr(os, "sched_getaffinity", lambda process: range(os.cpu_count() or 1))(0)
+AT_ONCE = $(shell $(PYTHON) -c 'import os; print(len($(CORES)) + 1)')
 
-.PHONY: help demo test soak lint format bench clean
+.PHONY: help demo check test soak lint format bench clean
 
 help:
 	@echo "make demo    the whole loop on this machine, offline"
+	@echo "make check   lint, types, imports, and what is tested without other processes: minutes"
 	@echo "make test    lint, types, imports, and every test with coverage"
 	@echo "make soak    hundreds of kills, full disks, damaged files and broken lines; it takes long"
 	@echo "make lint    ruff, mypy and import-linter alone"
@@ -34,8 +38,11 @@ lint: $(READY)
 	$(BIN)/mypy hugflow hugflow_assets resources/hugflow_resources sensors/hugflow_sensors
 	$(BIN)/lint-imports
 
+check: lint
+	$(BIN)/pytest -q -n auto -m "not slow and not soak"
+
 test: lint
-	$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term --cov-fail-under=90
+	$(BIN)/pytest -n $(AT_ONCE) --dist loadgroup --cov --cov-report=term --cov-fail-under=90
 
 soak: $(READY)
 	$(BIN)/pytest tests/crash tests/network -m "" -n auto

@@ -68,6 +68,18 @@ def pytest_unconfigure() -> None:
     _HUB.__exit__(None, None, None)
 
 
+# Whose project or platform a test has, it starts `hugflow`, `dagster` or git there.
+_SLOW_FIXTURES = frozenset({"project", "world", "dataset", "remote"})
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as `slow` what starts processes or materializes assets, whoever wrote it."""
+    for item in items:
+        if not _SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Real speech comes with a Debian package; without it those tests cannot run."""
     if item.get_closest_marker("speech") and not PROMPTS_FOLDER.is_dir():

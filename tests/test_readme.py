@@ -17,7 +17,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 # What a test cannot type: it would install into this very environment, run without end, or run
 # the tests within the tests. `make demo` has a test of its own.
-ELSEWHERE = ("make demo", "make test", "pip install -e .", "hugflow up")
+ELSEWHERE = ("make demo", "make check", "make test", "pip install -e .", "hugflow up")
 
 
 def bash_blocks() -> list[str]:
