@@ -40,6 +40,7 @@ from hugflow.ledger.stages import (
 )
 from hugflow.shards.counts import counted
 from hugflow.shards.plan import Shard
+from hugflow.shards.rehearse import refuse_crashing
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.still_in_force import refuse_superseded, relocated
 from hugflow.stages.making.make_rows import Needs, Risk, make_rows
@@ -352,6 +353,9 @@ def _make_rows(
     build, shard, needs = prepared.build, prepared.shard, prepared.needs
     path = build.state.flight(shard.name)
     suspects = read_flight(path) & needs.keys()
+    if path.exists():
+        # A process died in the middle of it: by a clip, by the reader, or because it was killed.
+        refuse_crashing(raw_files, shard)
     # Rows are numbered through all shards, so one number tells them apart in each.
     risk.last_suspect = max(suspects, default=-1)
     if any(row.code == CRASHED for row in prepared.disk.failed.values()):

@@ -1,0 +1,81 @@
+"""A reader that takes the process down: it costs its shard and no other, and the command answers."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.tables import write_parquet
+from tests.projects import Project
+
+# Reads of a local file that has this many rows crash; planning reads by ranges, and does not.
+MARKED_ROWS = 7
+_HOOK = f"""\
+import ctypes, pathlib
+import pyarrow.parquet as pq
+real = pq.ParquetFile
+
+class ParquetFile(real):
+    def __init__(self, source, **options):
+        super().__init__(source, **options)
+        self.is_marked = isinstance(source, pathlib.Path) and self.metadata.num_rows == {MARKED_ROWS}
+
+    def iter_batches(self, *args, **options):
+        if self.is_marked:
+            ctypes.string_at(0)
+        return super().iter_batches(*args, **options)
+
+pq.ParquetFile = ParquetFile
+"""
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def hook(tmp_path: Path) -> dict[str, str]:
+    """The environment of a process whose reader crashes by SIGSEGV on marked files."""
+    (tmp_path / "sitecustomize.py").write_text(_HOOK, "utf-8")
+    return {"PYTHONPATH": str(tmp_path)}
+
+
+def publish(hub: LoopbackHub, hf_id: str, rows_by_file: list[int]) -> None:
+    hub.publish(
+        hf_id,
+        {
+            f"data/train-{n:05d}-of-{len(rows_by_file):05d}.parquet": write_parquet(
+                pa.table({"text": [f"{n} {row}" for row in range(rows)]})
+            )
+            for n, rows in enumerate(rows_by_file)
+        },
+    )
+
+
+def test_a_file_that_crashes_the_reader_fails_by_name_and_all_others_are_made(
+    hub: LoopbackHub, project: Project, hook: dict[str, str]
+):
+    publish(hub, "crash/reader", [3, MARKED_ROWS, 4])
+    request = project.request("crash/reader")
+    done = project.run("local-sync", request, "--json", **hook)
+    assert done.returncode == 1
+    assert done.stderr.count("the work was ended by SIGSEGV") == 1
+    [entry] = json.loads(done.stdout)["datasets"]
+    assert "1 of 3 shards failed: 00001-of-00003" in entry["error"]["what"]
+    assert "data/train-00001-of-00003.parquet" in entry["error"]["why"]
+    assert "SIGSEGV" in entry["error"]["why"]
+    [status] = json.loads(project.run("status", "--json").stdout)["datasets"]
+    assert (status["state"], status["rows"], status["shards_done"]) == ("failed", 7, 2)
+
+
+def test_it_does_not_crash_the_next_run_and_a_reader_without_the_fault_makes_the_rest(
+    hub: LoopbackHub, project: Project, hook: dict[str, str]
+):
+    publish(hub, "crash/again", [3, MARKED_ROWS])
+    request = project.request("crash/again")
+    assert project.run("local-sync", request, **hook).returncode == 1
+    again = project.run("local-sync", request, **hook)
+    assert again.returncode == 1
+    assert "was ended by SIGSEGV, as by" not in again.stderr
+    assert project.run("local-sync", request).returncode == 0
+    assert not list((project.root / ".hugflow-state").rglob("*.flight"))
