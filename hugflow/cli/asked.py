@@ -7,10 +7,10 @@ from hugflow.stages.standing.settled_requests import read_asked
 
 
 def read_project_requests(project: ProjectSettings) -> RequestSet:
-    """What the files in the project's `requests/` ask for; nothing outside of a project."""
+    """The requests in the project's `requests/`; empty outside a project."""
     return read_asked(project.places, read_requests(project.root))
 
 
 def request_path_by_name(requests: RequestSet) -> dict[str, str]:
-    """The request file of each dataset that is asked for, also where a removal keeps it away."""
+    """The request file of each requested dataset, including those that a removal blocks."""
     return {file.request.name: file.path for file in (*requests.adds, *requests.shadowed)}

@@ -49,7 +49,7 @@ def audit(
 
 @app.command("verify")
 def verify(as_json: AsJson = False) -> None:
-    """Check the chain of the audit trail; ends with 3 where a line was changed or is missing."""
+    """Check the chain of the audit trail. Exits with 3 when a line was changed or is missing."""
     from hugflow.audit import find_faults, read_trail
 
     places = open_project().places

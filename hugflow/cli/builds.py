@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def open_project() -> ProjectSettings:
-    """The project of the working directory, with its logging and the Hub's environment set up."""
+    """The project of the working directory. Sets up its logging and the Hub's environment."""
     project = load_settings()
     set_up_logging(project.settings.log_level, project.settings.log_format)
     for warning in project.warnings:
@@ -33,8 +33,8 @@ def open_project() -> ProjectSettings:
 
 
 def open_hub(project: ProjectSettings) -> "Hub":
-    """The Hub as the project's settings have it."""
-    # Not before a request is known to be sound: this brings in the Hub's client.
+    """A client of the Hub, made from the project's settings."""
+    # Imported only for a valid request: this loads the Hub's client.
     from hugflow.clients.hub import Hub
 
     return Hub(token=project.hf_token)
@@ -48,9 +48,10 @@ def open_request(
     update: bool = False,
     digest: str | None = None,
 ) -> "Build":
-    """The build of a request, planned when it was not.
+    """The build of a request; plans it first when there is no plan.
 
-    update: at the revision's commit of now. digest: of the plan that was agreed to.
+    update: plan again at the commit that the revision points to now.
+    digest: the digest that the plan must have.
     """
     from hugflow.stages.planning.open_build import open_build
     from hugflow.stages.standing.drift import told_when_gone
@@ -61,7 +62,7 @@ def open_request(
 
 
 def refuse_removed(project: ProjectSettings, request: AddRequest) -> None:
-    """Raise RequestInvalid while a removal of the same dataset stands in the project."""
+    """Raise RequestInvalid when the project has a removal request for the same dataset."""
     for removal in read_project_requests(project).removals:
         if removal.identity == request.identity:
             raise RequestInvalid(
@@ -74,7 +75,7 @@ def refuse_removed(project: ProjectSettings, request: AddRequest) -> None:
 def find_add(project: ProjectSettings, name: str) -> AddFile:
     """The request for the dataset called `name`.
 
-    Raises UsageWrong where there is none, RequestInvalid while a removal of it stands.
+    Raises UsageWrong when there is none, RequestInvalid when a removal request for it exists.
     """
     requests = read_project_requests(project)
     for file in requests.adds:
@@ -89,7 +90,7 @@ def find_add(project: ProjectSettings, name: str) -> AddFile:
 def choose_statuses(
     project: ProjectSettings, requests: RequestSet, name: str | None
 ) -> "list[DatasetStatus]":
-    """How every dataset stands, or the one called `name`; raises UsageWrong where none is."""
+    """The status of every dataset, or of the one called `name`; raises UsageWrong for no match."""
     from hugflow.stages.standing.status import read_statuses
 
     statuses = read_statuses(project.places, request_path_by_name(requests))
@@ -107,8 +108,8 @@ def no_such_dataset(
     *,
     why: str = "it is neither requested, planned, stored nor removed here",
 ) -> UsageWrong:
-    """The error for a name that no dataset has, with the nearest that one has."""
-    # Also where somebody gives the name that it has on the Hub.
+    """The error for an unknown dataset name; it suggests the nearest known name."""
+    # Also compare with the name on the Hub.
     near = nearest_name(name.replace("/", "__"), known)
     return UsageWrong(
         f"no dataset is called {name!r}",

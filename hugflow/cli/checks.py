@@ -1,4 +1,4 @@
-"""Commands that look closely: is everything there, and where does it come from."""
+"""The commands `verify` and `why`: is everything there, and where does a file come from."""
 
 import time
 from collections.abc import Sequence
@@ -43,9 +43,9 @@ def verify(
 ) -> None:
     """Compare what is on disk with what plan, manifest and ledger say.
 
-    Ends with exit code 3 when anything differs, and names it. Nothing is changed and nothing is
-    fetched. An unfinished dataset is compared with what was made of it so far. Stop it at any time:
-    for a day, the next `--deep` continues where it stopped.
+    Exits with 3 when anything differs, and names each difference. Nothing is changed or fetched.
+    An unfinished dataset is compared with what was made of it so far. You may stop `--deep`: for
+    a day, the next `--deep` continues where it stopped.
     """
     project = open_project()
     statuses = choose_statuses(project, read_project_requests(project), name)
@@ -102,7 +102,7 @@ def why(
 def _verify(
     project: ProjectSettings, status: "DatasetStatus", *, is_deep: bool, is_afresh: bool
 ) -> "tuple[list[Difference], int]":
-    """The differences of one dataset, and how many of its rows were looked at."""
+    """The differences of one dataset, and how many rows were checked."""
     from hugflow.verify.dataset import verify_dataset
     from hugflow.verify.sound import read_sound
 
@@ -144,7 +144,7 @@ def _print_differences(status: "DatasetStatus", differences: "list[Difference]",
 
 
 def _to_json(origin: "Origin") -> dict[str, Any]:
-    """Every field of the answer; those that every command gives come first."""
+    """Every field of the answer; the fields that all commands share come first."""
     fields = asdict(origin)
     first = {"name": fields.pop("dataset")}
     return first | fields

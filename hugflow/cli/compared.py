@@ -1,4 +1,4 @@
-"""How what was planned is shown beside what came of it."""
+"""Planned and actual figures of a dataset, side by side."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ WORDS = {
 
 
 def print_compared(compared: "Iterable[Compared]") -> None:
-    """A line for each thing that was planned; nothing where nothing was."""
+    """Print a line for each planned figure; nothing when there is no plan."""
     found = list(compared)
     if not found:
         return

@@ -1,10 +1,10 @@
-"""What the shell offers when TAB is pressed: names of datasets, request files of the project.
+"""What the shell offers on TAB: names of datasets and request files of the project.
 
     name: Annotated[str, typer.Argument(metavar="NAME", autocompletion=complete_name)]
     file: Annotated[Path, typer.Argument(metavar="FILE", autocompletion=complete_request_file)]
 
-Somebody waits for it between two keys: folders are listed, and nothing heavy is imported. It
-never fails; with nothing to offer, the shell completes file names as ever.
+It must be fast, so it only lists folders and imports nothing heavy. It never fails. When it
+offers nothing, the shell completes file names as usual.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def complete_name(incomplete: str) -> list[str]:
-    """Names of datasets that are asked for, planned, stored or removed here and begin like this."""
+    """Names of requested, planned, stored or removed datasets that start with the given text."""
     try:
         return sorted(name for name in set(_names()) if name.startswith(incomplete))
     except Exception:  # noqa: BLE001  # a half-written request must not break the line being typed
@@ -21,7 +21,7 @@ def complete_name(incomplete: str) -> list[str]:
 
 
 def complete_request_file(incomplete: str) -> list[str]:
-    """Request files of the project that begin like this, as a path from the working directory."""
+    """Request files of the project that start with the given text, relative to the working dir."""
     try:
         return sorted(path for path in _request_files() if path.startswith(incomplete))
     except Exception:  # noqa: BLE001  # as above

@@ -34,8 +34,8 @@ def show(
 ) -> None:
     """Show every setting in force: paths resolved, secrets never shown.
 
-    The first that has a name wins: environment, .env, hugflow.yaml, default. Ends with exit code 2
-    when a setting is wrong; the others are shown all the same.
+    The first source that has a name wins: environment, .env, hugflow.yaml, default. Exits with 2
+    when a setting is wrong; the others are still shown.
     """
     project, problems = inspect_settings()
     shown: dict[str, Shown] = {}
@@ -61,7 +61,7 @@ def show(
 
 
 def shown_value(project: ProjectSettings, name: str) -> Shown:
-    """A setting's value as it may be shown: `(set)` for a secret, a path in full.
+    """A setting's value for display: `(set)` for a secret, the full path for a path.
 
     Raises SettingInvalid for a path that cannot be resolved.
     """

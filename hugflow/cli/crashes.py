@@ -1,12 +1,13 @@
-"""A command that a codec takes down goes on by itself.
+"""A command continues by itself after a codec crash.
 
-A command that makes rows works in a child process, forked before anything was begun. Where a fault
-in native code ends the child, another one takes its place, and has the rows that were in flight made
-apart (`hugflow.stages.making.make_rows`): the clip costs its row, and people nothing. This process waits, hands on
-the signals that it is sent, and ends as the child ends; the child never outlives it.
+A command that makes rows works in a child process, forked before any other work. When a fault in
+native code kills the child, a second child replaces it. The second child isolates the rows that
+were in flight (`hugflow.stages.making.make_rows`), so the clip costs its own row and no more.
+This process waits, passes on the signals that it gets, and exits as the child exits. The child
+never outlives it.
 
-Linux alone tells a child that its parent has gone. Elsewhere there is one process, and the same
-command once more does what the second child would.
+Only Linux tells a child that its parent has died. Elsewhere there is one process, and running the
+same command again does what the second child would do.
 """
 
 import ctypes
@@ -24,27 +25,27 @@ from hugflow.store.locks import be_known_as
 
 MAKING = frozenset({"local-sync", "retry", "sync"})
 CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL})
-# After the first crash all clips near the one that did it are made apart; more is no clip's doing.
+# After the first crash all clips near the faulty one are isolated. More crashes have another cause.
 MOST_CHILDREN = 3
-# Who interrupts a whole group of processes sends the child two: his own, and the one handed on.
+# Interrupting a process group sends the child two signals: the original and the one passed on.
 INTERRUPTED_AGAIN_S = 1.0
 _HANDED_ON = frozenset({signal.SIGINT, signal.SIGTERM})
 _AWAITED = _HANDED_ON | {signal.SIGCHLD}
-# siginfo's si_code of a signal from the terminal, which sends it to the child as well.
+# siginfo's si_code of a signal from the terminal; the terminal sends it to the child too.
 _SI_KERNEL = 0x80
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 
 
 def survive_crashes(arguments: Sequence[str]) -> None:
-    """Return in a process that may crash; whoever called ends as the last such process does.
+    """Return in a child process that may crash; the caller's process exits as the last child does.
 
-    arguments: of the command line. Nothing happens where the command makes no rows. To be called
-    while there is one thread.
+    arguments: the command line. Does nothing for a command that makes no rows. Call it while there
+    is only one thread.
     """
     command = next((word for word in arguments if not word.startswith("-")), None)
     if command not in MAKING or sys.platform != "linux":
         return
-    # Whoever ignores it is told of no child's end.
+    # A process that ignores SIGCHLD is not told when a child ends.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     parent, mask = os.getpid(), signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
     for children in count(1):
@@ -63,7 +64,7 @@ def survive_crashes(arguments: Sequence[str]) -> None:
 
 
 def _begin_child(parent: int, mask: set[int | signal.Signals]) -> None:
-    """In the child: end when the parent does, and listen to signals as the parent did."""
+    """In the child: end when the parent ends, and handle signals as the parent did."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -74,7 +75,7 @@ def _begin_child(parent: int, mask: set[int | signal.Signals]) -> None:
 
 
 class _Interrupts:
-    """KeyboardInterrupt, once for two signals that belong together."""
+    """Raise KeyboardInterrupt, once for two signals of one interrupt."""
 
     def __init__(self) -> None:
         self._last = -INTERRUPTED_AGAIN_S
@@ -87,7 +88,7 @@ class _Interrupts:
 
 
 def _wait_for(child: int) -> tuple[int, bool]:
-    """Hand on signals until the child has ended: its wait status, and whether there were any."""
+    """Pass on signals until the child ends; return its wait status and whether any signal came."""
     is_told_to_end = False
     while True:
         found = signal.sigwaitinfo(_AWAITED)
@@ -102,17 +103,17 @@ def _wait_for(child: int) -> tuple[int, bool]:
 
 
 def _end_like(status: int) -> NoReturn:
-    """End this process as another one has ended."""
+    """End this process the way another one ended."""
     if not os.WIFSIGNALED(status):
         os._exit(os.waitstatus_to_exitcode(status))
     number = os.WTERMSIG(status)
-    # What there is to be seen of the crash is the child's.
+    # The child has already dumped core; this process need not.
     _prctl(_PR_SET_DUMPABLE, 0)
     if number != signal.SIGKILL:
         signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
     os.kill(os.getpid(), number)
-    # The first process of a container cannot end itself so.
+    # The first process of a container cannot kill itself with a signal.
     os._exit(128 + number)
 
 

@@ -66,8 +66,8 @@ def local_sync(
 ) -> None:
     """Do the whole job for one request, here and now.
 
-    Download, MP3, JSON, link: whatever of it is missing. Stop it at any time; the next call goes
-    on where it stopped.
+    Download, MP3, JSON, link: it does what is missing. Stop it at any time; the next call
+    continues where it stopped.
     """
     if sum([is_dry_run, limit is not None, digest is not None]) > 1:
         raise UsageWrong(
@@ -100,10 +100,10 @@ def retry(
     wait_s: WaitSeconds = 0,
     is_reported: IsReported = True,
 ) -> None:
-    """Try a dataset again, here and now, with the rows that could not be made.
+    """Try a dataset again, here and now, including its failed rows.
 
-    Also when it is published. One that was removed by hand is asked for again, and made. The sensor
-    starts again too: what failed before makes it wait no longer.
+    Works on a published dataset too. A dataset that was removed by hand is requested and made
+    again. The sensor starts again too: earlier failures no longer make it wait.
     """
     project = open_project()
     add = find_add(project, name)
@@ -126,8 +126,8 @@ def _sync(
     is_reported: bool,
     as_json: bool,
 ) -> dict[str, Any]:
-    """Make what is missing, tell of it, and give its entry in the JSON."""
-    # Not before a request is known to be sound: these bring in the heavy libraries.
+    """Make what is missing, print the result, and return its entry in the JSON."""
+    # Imported only for a valid request: these load the heavy libraries.
     from hugflow.shards.plans import read_current_id
     from hugflow.stages.planning.estimate import compare, read_estimate
     from hugflow.stages.standing.removal_records import forget_removed
@@ -173,9 +173,9 @@ def _sync(
 
 
 def _look_upstream(build: "Build") -> str | None:
-    """The note of a dataset that the Hub converts: its rows may change while no commit does.
+    """A note on a dataset that the Hub converts: its rows may change without a new commit.
 
-    Nothing but a conversion is asked after, and no answer is no news.
+    Asks the Hub only about a conversion; no note when the Hub does not answer.
     """
     from hugflow.stages.standing.drift import find_drift
 
@@ -196,7 +196,7 @@ def _look_upstream(build: "Build") -> str | None:
 def _make_sample(
     project: ProjectSettings, add: AddFile, limit: int, wait_s: float, *, as_json: bool
 ) -> dict[str, Any]:
-    """Make a sample, tell of it, and give its entry in the JSON."""
+    """Make a sample, print the result, and return its entry in the JSON."""
     from hugflow.stages.sample import make_sample, open_sample
 
     options = replace(project.options, lock_wait_s=wait_s)
@@ -221,7 +221,7 @@ def _make_sample(
 
 
 def _preview(project: ProjectSettings, add: AddFile, *, as_json: bool) -> dict[str, Any]:
-    """Tell what a sync would make, and give its entry in the JSON."""
+    """Print what a sync would make, and return its entry in the JSON."""
     from hugflow.stages.planning.preview import preview_sync
     from hugflow.stages.standing.status import read_status
 
@@ -270,7 +270,7 @@ def _rows_words(rows: "ManifestRows", new_rows: int) -> str:
 
 
 def _report(project: ProjectSettings, synced: "Synced", build: "Build") -> None:
-    """Hand what was made to the installed reporters; their failure is not the work's."""
+    """Pass what was made to the installed reporters; a failing reporter is only logged."""
     has_dagster = project.root is not None and (project.root / "dagster.yaml").is_file()
     if project.root is None or not (has_dagster or os.environ.get("DAGSTER_HOME")):
         return

@@ -1,4 +1,4 @@
-"""The whole loop on this machine: a Hub, a request on main, Dagster, and the result."""
+"""The command `demo`: a Hub, a request on main, Dagster and the result, on this machine."""
 
 import json
 import os
@@ -77,7 +77,7 @@ def demo(
 
 
 def _make_room(root: Path) -> None:
-    """Begin with an empty folder; only a former demo is ever removed."""
+    """Make an empty folder; delete only a former demo."""
     if root.exists() and any(root.iterdir()):
         if not (root / MARK).is_file():
             raise HugflowError(
@@ -91,7 +91,7 @@ def _make_room(root: Path) -> None:
 
 
 def _make_requests_repository(root: Path, project_root: Path) -> None:
-    """A bare remote, and a clone of it that is a project; main is there and asks for nothing."""
+    """Make a bare remote and a clone of it that is a project; main exists and has no request."""
     _git(root, "init", "--quiet", "--bare", "--initial-branch=main", "requests.git")
     _git(root, "clone", "--quiet", "requests.git", "project")
     make_project(project_root)
@@ -103,7 +103,7 @@ def _make_requests_repository(root: Path, project_root: Path) -> None:
 
 
 def _environment(root: Path, endpoint: str) -> dict[str, str]:
-    """Everything the demo starts sees this Hub and this project, and nothing of the user's."""
+    """The environment of the demo's processes: this Hub, this project, nothing of the user's."""
     ours = {*NAMES, "DAGSTER_HOME", "HUGFLOW_HOME"}
     environ = {name: value for name, value in os.environ.items() if name not in ours}
     return environ | {
@@ -117,7 +117,7 @@ def _environment(root: Path, endpoint: str) -> dict[str, str]:
 def _dagster(
     project_root: Path, environment: dict[str, str], port: int, log: Path
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Dagster's processes as one group, so that all of them end with us."""
+    """Run Dagster's processes in one group, so that all of them end with this one."""
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603
             dagster_dev("127.0.0.1", port),
@@ -144,7 +144,7 @@ def _dagster(
 def _wait_for_dataset(
     project_root: Path, port: int, dagster: "subprocess.Popen[bytes]", root: Path
 ) -> str:
-    """Tell what happens until the link stands and the run has ended; gives the dataset's name."""
+    """Print progress until the link exists and the run has ended; return the dataset's name."""
     from hugflow.stages.standing.status import read_statuses
 
     places = load_settings(project_root, {}).places
@@ -182,7 +182,7 @@ def _wait(is_done: Callable[[], bool], dagster: "subprocess.Popen[bytes]", root:
 
 
 def _graphql(port: int, query: str) -> dict[str, Any] | None:
-    """Ask Dagster's web server; None while it does not answer."""
+    """The answer of Dagster's web server; None while it does not answer."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/graphql",
         json.dumps({"query": query}).encode(),
@@ -196,7 +196,7 @@ def _graphql(port: int, query: str) -> dict[str, Any] | None:
 
 
 def _show(project_root: Path, name: str) -> None:
-    """The tree, one row, and how to look around."""
+    """Print the tree, one row, and commands to try next."""
     places = load_settings(project_root, {}).places
     folder, link = places.dataset(name), places.link(name)
     print_data(f"\n{_short(folder.root)}")
@@ -215,20 +215,20 @@ def _show(project_root: Path, name: str) -> None:
 
 
 def _short(path: Path) -> str:
-    """A path as people here would type it."""
+    """A path as a user would type it in this folder."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def _own_command() -> str:
-    """What to type for `hugflow`: its path, where the shell would not find this one."""
+    """What to type for `hugflow`: its full path when the shell would find another one or none."""
     ours = Path(sys.executable).with_name("hugflow")
     found = shutil.which("hugflow")
     return "hugflow" if found is not None and Path(found).resolve() == ours.resolve() else str(ours)
 
 
 def _git(folder: Path, *arguments: str) -> None:
-    """Run git as nobody in particular, whatever this machine's own configuration says."""
+    """Run git with a neutral identity, ignoring this machine's git configuration."""
     identity = ["-c", "user.name=Hugflow demo", "-c", "user.email=demo@localhost"]
     plain = ["-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null"]
     command = ["git", *identity, *plain, *arguments]

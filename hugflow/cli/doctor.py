@@ -1,4 +1,4 @@
-"""The command that looks at everything work here depends on."""
+"""The command `doctor`: it checks everything that the work depends on."""
 
 import os
 from collections import Counter
@@ -21,8 +21,8 @@ def doctor(
 ) -> None:
     """Check that everything is in place: machine, settings, Hub, git, Dagster, GitHub, Slack.
 
-    Each check says ok, warning or problem, and how to mend it. Nothing is changed. Ends with exit
-    code 1 when there is a problem; warnings stop nothing.
+    Each check says ok, warning or problem, and how to fix it. Nothing is changed. Exits with 1
+    when there is a problem; warnings stop nothing.
     """
     project, wrong = inspect_settings()
     try:

@@ -1,4 +1,4 @@
-"""Whether the sources of datasets have moved on."""
+"""The command `drift`: it asks whether the sources of datasets have moved on."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,8 +26,8 @@ def drift(
 ) -> None:
     """Ask the Hub whether datasets are still what was planned: all of them, or one.
 
-    Nothing is planned, made or removed. Ends with 3 where a source has moved on or is gone. What the
-    Hub says is kept, and `hugflow status` shows it as a note.
+    Nothing is planned, made or removed. Exits with 3 when a source has moved on or is gone. The
+    Hub's answer is stored, and `hugflow status` shows it as a note.
     """
     from hugflow.stages.standing.drift import find_drift
 

@@ -70,9 +70,9 @@ def sync(
 ) -> None:
     """Bring modules, and the modules that they need, to `flow_modules/`. None of their code runs.
 
-    What was changed here is kept. Where another revision is asked for over local changes, or two
-    modules ask for two revisions of a third, a person at the terminal is asked; elsewhere it is an
-    error, unless --replace or --keep says what to do.
+    Local changes are kept. There are two conflicts: a new revision would overwrite local changes,
+    or two modules need different revisions of a third. At a terminal you are asked what to do;
+    elsewhere it is an error, unless --replace or --keep is given.
     """
     project = open_project()
     places = _find_places(project)
@@ -107,7 +107,7 @@ def sync(
 
 @app.command("list", short_help="Show the modules that are synced.")
 def list_modules(as_json: AsJson = False) -> None:
-    """Show the modules that are synced: commit, state, whether they may run, who asks for them."""
+    """Show the synced modules: commit, state, whether they may run, what needs them."""
     project = open_project()
     if as_json:
         print_json(_to_json(project))
@@ -134,7 +134,7 @@ def _find_places(project: ProjectSettings) -> "FlowPlaces":
 def _read_wanted(
     places: "FlowPlaces", modules: list[str], *, overwrites: bool
 ) -> "list[Dependency]":
-    """What is to be synced: the modules named, or those that the project asked for before."""
+    """The modules to sync: those named, else those that the project synced before."""
     from hugflow.flows.dependencies import parse_dependencies
     from hugflow.flows.records import read_lock
 

@@ -70,7 +70,7 @@ app.command("demo", short_help="Show the whole loop, offline.")(demo.demo)
 
 
 class Terminated(BaseException):
-    """SIGTERM came; like KeyboardInterrupt, nothing but the end of the program catches it."""
+    """SIGTERM came. As with KeyboardInterrupt, only the end of the program catches it."""
 
 
 @app.callback(invoke_without_command=True)
@@ -99,13 +99,13 @@ def main() -> NoReturn:
     survive_crashes(sys.argv[1:])
     try:
         code = run(sys.argv[1:])
-    except Exception:  # noqa: BLE001  # Typer puts a hook of its own in the place of ours
+    except Exception:  # noqa: BLE001  # Typer replaces our hook with its own
         code = show_surprise(*sys.exc_info())
     sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command; gives its exit code. An error prints three lines, never a traceback."""
+    """Run one command and return its exit code. An error prints three lines, never a traceback."""
     try:
         code = app(args=list(arguments), prog_name="hugflow", standalone_mode=False)
     except typer.Abort:
@@ -137,7 +137,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _explain(error: OSError) -> HugflowError:
-    """What a file or folder that is not as it should be means for the person who asked."""
+    """The error that a user sees for a failed file operation."""
     try:
         Path.cwd()
     except FileNotFoundError:
@@ -163,6 +163,6 @@ def _stopped(code: int) -> int:
 
 
 def _terminate(signal_number: int, frame: FrameType | None) -> None:
-    # A second signal while we end must not interrupt the ending.
+    # A second signal must not interrupt the exit.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Terminated

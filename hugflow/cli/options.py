@@ -1,4 +1,4 @@
-"""Options that several commands have, and exit codes that are no error's."""
+"""Options that several commands share, and exit codes that are not errors."""
 
 from typing import Annotated
 
@@ -9,5 +9,5 @@ WaitSeconds = Annotated[
     float, typer.Option("--wait", min=0, help="Seconds to wait for another process at work.")
 ]
 
-# What was compared differs, or there is something to be made.
+# The compared things differ, or there is work to do.
 EXIT_DIFFERENT = 3

@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-# One for each JSON object that was printed: a command that fails later has had its say.
+# One entry for each printed JSON object: a command that fails later prints no second one.
 _answers: list[bool] = []
 
 
 def open_streams() -> None:
     """Make stdout and stderr safe to use, however the program was started.
 
-    A stream that was closed (`>&-`) leads nowhere; else the next file opened would take its
-    number, and be written into. When nobody reads any more (`| head -1`), the work goes on. A
-    character that the locale lacks is shown by its number.
+    A closed stream (`>&-`) is sent to the null device; otherwise the next opened file would take
+    its number, and output would be written into that file. When the reader leaves (`| head -1`),
+    the work continues. A character that the locale lacks is shown by its number.
     """
     for number, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)):
         if stream is None:
-            os.open(os.devnull, os.O_RDWR)  # It takes the lowest number that is free: this one.
+            os.open(os.devnull, os.O_RDWR)  # It gets the lowest free number: this one.
         elif number > 0:
             stream.flush()
     sys.stdout, sys.stderr = _open_pipe(1, sys.stdout), _open_pipe(2, sys.stderr)
@@ -59,7 +59,7 @@ class _Pipe(io.FileIO):
         except BrokenPipeError:
             self.is_left = True
         except OSError as error:
-            # Once: what is still in the buffer comes again, at the very end.
+            # Report it once: the rest of the buffer is written again at exit.
             if self.fileno() == 1 and not self._has_failed:
                 self._has_failed = True
                 raise CannotWrite(
@@ -71,18 +71,18 @@ class _Pipe(io.FileIO):
 
 
 def has_reader() -> bool:
-    """Whether anybody may still read stdout, as far as the last line told: else watching ends."""
+    """Whether stdout still had a reader at the last line; if not, `--watch` ends."""
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     return not (isinstance(raw, _Pipe) and raw.is_left)
 
 
 def print_data(line: str) -> None:
-    """One line of result."""
+    """Print one line of the result."""
     print(line, flush=True)  # noqa: T201  # stdout is for data
 
 
 def print_json(value: Mapping[str, Any]) -> None:
-    """The result as one JSON object that carries its schema's version."""
+    """Print the result as one JSON object with its schema version."""
     is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     whole = {"schema_version": SCHEMA_VERSION, **value}
     print_data(json.dumps(whole, ensure_ascii=not is_unicode))
@@ -90,7 +90,7 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 
 def failed_entry(request: object, error: HugflowError, name: str | None = None) -> dict[str, Any]:
-    """What `--json` says of a request that could not be carried out; name: where it is known."""
+    """The `--json` entry of a request that failed; name: the dataset's name, if known."""
     return {
         "name": name,
         "request": str(request),
@@ -102,7 +102,7 @@ def failed_entry(request: object, error: HugflowError, name: str | None = None) 
 
 @contextmanager
 def failures_as_json(request: object, *, as_json: bool, name: str | None = None) -> Iterator[None]:
-    """Print what `--json` says of a request where the block cannot carry it out."""
+    """If the block fails, print the `--json` entry of its request."""
     try:
         yield
     except HugflowError as error:
@@ -112,29 +112,29 @@ def failures_as_json(request: object, *, as_json: bool, name: str | None = None)
 
 
 def print_failure(error: HugflowError) -> None:
-    """What `--json` says where a command failed before it had anything else to say."""
+    """Print the `--json` error of a command that failed before it printed anything else."""
     if not _answers:
         failure = {"what": error.what, "why": error.why, "mend": error.mend}
         print_json({"datasets": [], "error": failure, "exit_code": error.exit_code})
 
 
 def print_talk(line: str) -> None:
-    """One line for the person at the terminal."""
+    """Print one line for the user, to stderr."""
     print(line, file=sys.stderr, flush=True)  # noqa: T201  # stderr is for talk
 
 
 def print_error(error: HugflowError) -> None:
-    """What happened, why, and how to mend it."""
+    """Print an error in three lines: what happened, why, and how to fix it."""
     print_talk(_paint("error: ", "31") + _harmless(str(error)))
 
 
 def print_warning(line: str) -> None:
-    """One line about what is odd, and hinders nothing."""
+    """Print one warning line; the command continues."""
     print_talk(_paint("warning: ", "33") + _harmless(line))
 
 
 def show_surprises() -> None:
-    """Let errors that nobody foresaw show their trace without secrets, in whichever thread."""
+    """Make unforeseen errors print their trace without secrets, in every thread."""
     sys.excepthook = show_surprise
     threading.excepthook = _show_surprise_of_thread
 
@@ -142,7 +142,7 @@ def show_surprises() -> None:
 def show_surprise(
     kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
 ) -> int:
-    """Show where an error that nobody foresaw comes from; gives the exit code for it."""
+    """Print the origin of an unforeseen error, and return its exit code."""
     if kind is None or error is None or not isinstance(error, Exception):
         sys.__excepthook__(kind or BaseException, error or BaseException(), trace)
         return 1
@@ -168,7 +168,7 @@ def is_terminal() -> bool:
 
 
 def set_up_logging(level: str, form: str) -> None:
-    """Send our log to stderr; the libraries' only when something is wrong with them."""
+    """Send our log to stderr; libraries log warnings and errors only."""
     handler = _StderrHandler()
     handler.setFormatter(_JsonFormatter() if form == "json" else _TextFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
@@ -177,7 +177,7 @@ def set_up_logging(level: str, form: str) -> None:
 
 
 class _StderrHandler(logging.StreamHandler[TextIO]):
-    """Writes to what stderr is now: a progress bar puts itself in its place for a while."""
+    """Writes to the current stderr, which a progress bar replaces for a while."""
 
     @property
     def stream(self) -> TextIO:
@@ -185,11 +185,11 @@ class _StderrHandler(logging.StreamHandler[TextIO]):
 
     @stream.setter
     def stream(self, value: TextIO) -> None:
-        """Nothing: stderr is asked for each time."""
+        """Do nothing: stderr is looked up for each line."""
 
 
 class _TextFormatter(logging.Formatter):
-    """`12:30:01 message`, with the level where it is worth a word."""
+    """`12:30:01 message`, with the level for warnings and errors."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(message)s", "%H:%M:%S")
@@ -202,7 +202,7 @@ class _TextFormatter(logging.Formatter):
 
 
 class _JsonFormatter(logging.Formatter):
-    """One JSON object a line, for collectors."""
+    """One JSON object per line, for log collectors."""
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
@@ -218,7 +218,7 @@ class _JsonFormatter(logging.Formatter):
 
 
 def _harmless(text: str) -> str:
-    """The text without what moves a terminal's cursor or paints: names come from strangers."""
+    """The text without terminal control sequences: names come from strangers."""
     return _CONTROLS.sub("?", text)
 
 

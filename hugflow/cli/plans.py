@@ -43,11 +43,11 @@ def plan(
 ) -> None:
     """Plan a request: commit, rows, files, bytes, hours, disk, time, licence.
 
-    The plan is recorded; the sync that follows reads everything at its commit. A dataset that
-    was planned before keeps its plan, unless --update moves it on: then the new tree takes the
-    place of the old one when it is complete, and files that stayed the same are not fetched again.
+    The plan is recorded; the next sync reads everything at its commit. A dataset keeps its plan
+    unless you give --update. After --update the new tree replaces the old one when it is complete,
+    and unchanged files are not fetched again.
     """
-    # Not before it is called: it brings in the heavy libraries.
+    # Imported when called: it loads the heavy libraries.
     from hugflow.stages.planning.estimate import estimate
 
     project = open_project()
@@ -118,7 +118,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
 
 
 def _estimate_lines(summary: dict[str, Any]) -> list[str]:
-    """What a plan will come to, a line each."""
+    """Print what a plan will give, one figure per line."""
     estimated = summary["estimate"]
     if estimated is None:
         return [f"  disk needed  about {human_bytes(summary['disk_needed_bytes'])}"]

@@ -1,4 +1,4 @@
-"""Progress: a bar on a terminal, a line now and then elsewhere."""
+"""Progress: a bar on a terminal, elsewhere a log line at intervals."""
 
 import logging
 import time
@@ -18,9 +18,9 @@ OnRows = Callable[[Sequence["Outcome"]], None]
 
 @contextmanager
 def watch_rows(total_rows: int | None, done_rows: int, interval_rows: int) -> Iterator[OnRows]:
-    """Give a function that counts committed rows and shows how far they are.
+    """Give a function that counts committed rows and shows progress.
 
-    total_rows: None where nobody knows. done_rows: those that were complete before.
+    total_rows: None when unknown. done_rows: rows that were done before.
     """
     if is_terminal():
         with _bar(total_rows, done_rows) as on_rows:
@@ -41,7 +41,7 @@ def _bar(total_rows: int | None, done_rows: int) -> Iterator[OnRows]:
 
 
 def _lines(total_rows: int | None, done_rows: int, interval_rows: int) -> OnRows:
-    """A line each `interval_rows`, with the rate of this run."""
+    """Logs a line every `interval_rows` rows, with the rate of this run."""
     done, started = done_rows, time.monotonic()
     next_line = done - done % interval_rows + interval_rows
 

@@ -1,4 +1,4 @@
-"""Making a folder a project, and Dagster ready in it."""
+"""The command `init`: it makes a folder a project, with a Dagster instance in it."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from hugflow.errors import HugflowError
 from hugflow.settings import ProjectSettings, load_settings, refuse_project_file
 from hugflow.settings_model import render_env_example
 
-# What every project begins with, by where it belongs.
+# The files that every new project has, by path.
 TEMPLATES = {
     "workspace.yaml": "workspace.yaml",
     "dagster.yaml": "dagster.yaml",
@@ -56,7 +56,7 @@ def init(
 
 
 def make_project(folder: Path) -> list[Path]:
-    """Write what a project consists of, where it is missing; gives what was written."""
+    """Write the missing files of a project; return those written."""
     made: list[Path] = []
     for kind in ("add", "remove"):
         keep = folder / "requests" / kind / ".gitkeep"
@@ -78,7 +78,7 @@ def make_project(folder: Path) -> list[Path]:
 
 
 def _ignore(path: Path) -> bool:
-    """Keep secrets and data out of git; True when the file had to change."""
+    """Add secrets and data to `.gitignore`; True when the file changed."""
     known = path.read_text("utf-8").splitlines() if path.exists() else []
     missing = [line for line in IGNORED if line not in known]
     for line in missing:
@@ -87,28 +87,28 @@ def _ignore(path: Path) -> bool:
 
 
 def read_template(name: str) -> str:
-    """The text of a file that every project begins with."""
+    """The text of a file that every new project has."""
     return (files("hugflow.cli") / "templates" / name).read_text("utf-8")
 
 
 def dagster_dev(host: str, port: int) -> list[str]:
-    """The command that runs web server, daemon and code server together."""
+    """The command line that runs web server, daemon and code server together."""
     serve = ["dev", "-w", "workspace.yaml", "-h", host, "-p", str(port)]
-    # The warning would send people to `dg`, which does not read our workspace.
+    # Dagster's warning recommends `dg`, which does not read our workspace.
     return [sys.executable, "-W", "ignore:Function", "-m", "dagster", *serve]
 
 
 def listen_to_interrupts() -> None:
     """Let the processes we start end on SIGINT and SIGTERM.
 
-    A script's `hugflow up &` begins with SIGINT ignored, its children inherit that, and Dagster
-    treats SIGTERM as it treats SIGINT.
+    A script's `hugflow up &` starts with SIGINT ignored and its children inherit that. Dagster
+    handles SIGTERM as it handles SIGINT, so it would ignore both.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def prepare_dagster(root: Path) -> None:
-    """Create Dagster's storage in one step: several processes at once would break it."""
+    """Create Dagster's storage in one process: several at once would break it."""
     command = [sys.executable, "-m", "hugflow_resources.instance"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
@@ -120,7 +120,7 @@ def prepare_dagster(root: Path) -> None:
 
 
 def _choose_processed_root(project: ProjectSettings, refused: Path) -> None:
-    """Fall back to a folder in the project where the default one cannot be made."""
+    """Set PROCESSED_ROOT to a folder in the project when the default cannot be made."""
     if project.origins["PROCESSED_ROOT"] != "default" or project.root is None:
         raise HugflowError(
             f"PROCESSED_ROOT {refused} cannot be written",
@@ -133,7 +133,7 @@ def _choose_processed_root(project: ProjectSettings, refused: Path) -> None:
 
 
 def _append_line(path: Path, line: str) -> None:
-    """Add a line to a file that people edit: its last line may lack its end."""
+    """Append a line to a file that people edit; its last line may lack a newline."""
     text = path.read_text("utf-8") if path.exists() else ""
     separator = "\n" if text and not text.endswith("\n") else ""
     with path.open("a", encoding="utf-8") as file:

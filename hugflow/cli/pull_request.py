@@ -1,4 +1,4 @@
-"""The pull request of a workflow: what it changes, and what main says, found out with no trust in it."""
+"""The pull request of a workflow: what it changes and what main says. It is not trusted."""
 
 import logging
 import os
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# What only asks GitHub is asked again for so long where that may help; where git may know it too,
-# for so short.
+# How long a question to GitHub is retried. The short one is for questions that git may answer too.
 PATIENCE_S = 60.0
 BRIEF_S = 5.0
 
@@ -36,8 +35,9 @@ BRIEF_S = 5.0
 class Run:
     """One call: the pull request, what it changes, and what main says.
 
-    event: None without GitHub. main: the request files on main, by path. makes: whether the job is
-    done, not planned alone.
+    event: the pull request on GitHub; None without GitHub.
+    main: the request files on main, by path.
+    makes: True to make the datasets, False to plan only.
     """
 
     project: ProjectSettings
@@ -50,7 +50,7 @@ class Run:
 
 
 def open_run(base: str | None, head: str | None, *, is_plan_only: bool) -> Run | None:
-    """Find out what there is to do; None, once it is said, where there is nothing."""
+    """Find out what to do; when there is nothing, say so and return None."""
     from hugflow.ci.checkout import (
         find_checkout,
         find_inside,
@@ -89,7 +89,7 @@ def open_run(base: str | None, head: str | None, *, is_plan_only: bool) -> Run |
 
 
 def _makes(project: ProjectSettings, event: "PullEvent | None", *, is_plan_only: bool) -> bool:
-    """Whether the job is done here; says why not."""
+    """Whether this call makes the datasets; prints the reason if not."""
     if is_plan_only:
         return False
     if project.settings.sync_on == "merge":
@@ -149,9 +149,9 @@ def _find_changes(
 
 
 def _refuse_unsure_github(project: ProjectSettings) -> None:
-    """Raise SettingInvalid where GitHub's address comes out of a file of the checkout.
+    """Raise SettingInvalid when GitHub's address comes from a file of the checkout.
 
-    Our token goes there before it is known whose file that is.
+    That file may be the pull request's, and our token would go to the address.
     """
     origin = project.origins["GITHUB_API_URL"]
     if origin not in ("environment", "default"):
@@ -163,7 +163,7 @@ def _refuse_unsure_github(project: ProjectSettings) -> None:
 
 
 def open_github(project: ProjectSettings, *, patience_s: float = PATIENCE_S) -> "GitHub":
-    """GitHub as the project's settings have it."""
+    """A client of GitHub, made from the project's settings."""
     from hugflow.clients.github import GitHub
 
     url = project.settings.github_api_url
@@ -173,7 +173,7 @@ def open_github(project: ProjectSettings, *, patience_s: float = PATIENCE_S) -> 
 def _read_main(
     project: ProjectSettings, root: Path, event: "PullEvent | None", base: str | None
 ) -> "tuple[Mapping[str, bytes], Policy]":
-    """Request files and policy of main: of the branch itself, else of the commit it was left at."""
+    """Request files and policy of main; without main, of the commit that the branch began at."""
     from hugflow.clients.git import (
         RequestFiles,
         fetch_request_files,
@@ -193,7 +193,7 @@ def _read_main(
         if files is None and commit is not None:
             files = read_commit_files(root, commit)
     if files is not None:
-        # A policy that cannot be read is not an empty one.
+        # An unreadable policy must not count as an empty one.
         return files.data_by_path, read_main_policy(files.config, files.problems, files.config_name)
     log.warning("main is taken to be what is checked out in %s", root)
     return read_requests(root), project.policy
@@ -204,14 +204,14 @@ def _base_of(event: "PullEvent | None") -> str:
 
 
 def pull_of(event: "PullEvent") -> "PullRequest":
-    """What conversations know of a pull request."""
+    """The pull request as conversations use it."""
     from hugflow.notify.conversation import PullRequest
 
     return PullRequest(event.repository, event.number, event.head_sha, event.url)
 
 
 def _take_back(project: ProjectSettings, event: "PullEvent") -> None:
-    """Let a comment that stands say that nothing is asked for any more; else nothing is said."""
+    """Say in an existing comment that nothing is requested any more; write no new one."""
     from hugflow.ci.job import tell_nothing_is_asked
 
     with project.open_senders(repository=event.repository) as senders:
@@ -219,7 +219,7 @@ def _take_back(project: ProjectSettings, event: "PullEvent") -> None:
 
 
 def refuse_outdated(run: Run) -> None:
-    """Raise PlanOutOfDate where something was pushed since, or it is not open any more."""
+    """Raise PlanOutOfDate when the pull request has new commits or is no longer open."""
     from hugflow.ci.changes import refuse_moved
     from hugflow.clients.pulls import fetch_pull
     from hugflow.clients.services import ServiceRefused, ServiceUnavailable
@@ -232,7 +232,7 @@ def refuse_outdated(run: Run) -> None:
         with open_github(run.project, patience_s=0.0) as github:
             pull = fetch_pull(github, event.repository, event.number)
     except (ServiceUnavailable, ServiceRefused) as error:
-        # The work waits for nobody; where something was pushed, the next run has it.
+        # No answer does not stop the work; if something was pushed, the next run handles it.
         log.warning("%s (%s)", error.what, error.why)
         return
     refuse_moved(pull, event)

@@ -1,4 +1,4 @@
-"""Commands that remove datasets, and bring them back."""
+"""The commands `remove` and `undo`."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -45,10 +45,10 @@ def remove(
     as_json: AsJson = False,
     wait_s: WaitSeconds = 0,
 ) -> None:
-    """Take a dataset out of storage: its link, its tree and its state go to the trash.
+    """Remove a dataset from storage: its link, its tree and its state go to the trash.
 
-    It stays there for 7 days, and `hugflow undo NAME` brings it back. Nothing fetches it again by
-    itself until its request changes, or until you sync it.
+    It stays there for 7 days, and `hugflow undo NAME` restores it. It is not fetched again until
+    its request changes, or until you sync it.
     """
     with failures_as_json(file, as_json=as_json):
         request = read_request(file)
@@ -77,7 +77,7 @@ def undo(
     as_json: AsJson = False,
     wait_s: WaitSeconds = 0,
 ) -> None:
-    """Bring a removed dataset back from the trash; without a name, list what is in it."""
+    """Restore a removed dataset from the trash; without a name, list what is in the trash."""
     project = open_project()
     places = project.places
     if name is None:
@@ -108,7 +108,7 @@ def undo(
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What is to be removed, and the request that says so."""
+    """The removal to carry out, and its request."""
 
     project: ProjectSettings
     file: Path
@@ -155,7 +155,7 @@ def _remove(
 
 
 def _find_identity(places: Places, file: Path, request: Request) -> Identity | None:
-    """The one dataset that is meant; None when nothing that is stored is."""
+    """The one stored dataset that the request means; None when none is stored."""
     if isinstance(request, AddRequest):
         return request.identity
     from hugflow.removal.remove import find_meant
@@ -171,7 +171,7 @@ def _find_identity(places: Places, file: Path, request: Request) -> Identity | N
 
 
 def _ask(name: str) -> None:
-    """Let a person at the terminal agree; ends with 1 when they do not."""
+    """Ask the user to agree; exits with 1 when they do not."""
     if not sys.stdin.isatty():
         raise UsageWrong(
             f"{name} was not removed",
@@ -184,7 +184,7 @@ def _ask(name: str) -> None:
 
 
 def _asking(asked: _Asked) -> tuple[str, ...]:
-    """Digests of the requests that ask for the dataset now: the file's, the work tree's, main's."""
+    """Digests of the current requests for the dataset: in the file, the work tree, and on main."""
     from hugflow.stages.standing.removal_records import asking_digests
 
     project, request, identity = asked.project, asked.request, asked.identity
@@ -197,7 +197,7 @@ def _asking(asked: _Asked) -> tuple[str, ...]:
 
 
 def _show(removal: "Removal", say: Any) -> None:
-    """What would go, for a person to judge."""
+    """Print what would be removed, for the user to judge."""
     size = removal.size
     say(removal.name)
     say(f"  state    {removal.state}")
@@ -294,7 +294,7 @@ def _print_table(entries: Sequence["TrashEntry"]) -> None:
 
 
 def _nothing_to_bring_back(places: Places, name: str, requests: Iterable[str]) -> HugflowError:
-    """The error for a name that the trash has nothing of; for a slip, with the nearest name."""
+    """The error for a name that the trash does not have; it suggests the nearest name."""
     from hugflow.stages.standing.stored import list_names
     from hugflow.store.trash import read_entries
 
@@ -311,7 +311,7 @@ def _nothing_to_bring_back(places: Places, name: str, requests: Iterable[str]) -
 
 
 def _empty_trash(places: Places) -> None:
-    """Delete what has lain in the trash long enough, and say so."""
+    """Delete expired entries of the trash, and print them."""
     from hugflow.store.trash import delete_expired
 
     for entry in delete_expired(places, datetime.now(UTC)):

@@ -40,9 +40,9 @@ def validate(
 ) -> None:
     """Check request files without carrying them out. Nothing is fetched.
 
-    Ends with exit code 4 when one of them is refused; each finding names file, line and field.
-    In a project whose project file cannot be read it ends with 2, as every command does.
-    With --online a refusal of the Hub's ends with its own code: 5 not let in, 7 not reached.
+    Exits with 4 when a file is refused; each finding names file, line and field.
+    Exits with 2 when the project file cannot be read, as every command does.
+    With --online the Hub's refusals have their own codes: 5 access denied, 7 not reachable.
     """
     refuse_project_file(find_root(Path.cwd(), os.environ))
     checked = _check(files)
@@ -62,7 +62,7 @@ def validate(
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """What a look at some files gave: how many they are, what they ask for, what is wrong."""
+    """The result of checking files: their number, their requests, and the problems."""
 
     files: int
     found: RequestSet
@@ -77,8 +77,8 @@ class _Checked:
 def list_request_files(files: Sequence[Path]) -> list[Path]:
     """The files themselves, and the YAML files below those that are folders, in order.
 
-    Of a project's root only its requests. Raises RequestFileInvalid when a folder cannot be
-    listed: what is in it would be passed over in silence.
+    For a project's root, only its `requests/`. Raises RequestFileInvalid when a folder cannot be
+    listed, so that no file is skipped silently.
     """
     paths: list[Path] = []
     for file in files:
@@ -91,7 +91,7 @@ def list_request_files(files: Sequence[Path]) -> list[Path]:
 
 
 def read_add_request(file: Path) -> AddRequest:
-    """Read one file that must be an add; raises RequestFileInvalid."""
+    """Read one file that must be an add; raises RequestFileInvalid if it is not."""
     request = read_request(file)
     if not isinstance(request, AddRequest):
         raise RequestInvalid(
@@ -111,14 +111,14 @@ def _check(files: Sequence[Path]) -> _Checked:
             contents[str(path)] = read_request_bytes(path)
         except RequestFileInvalid as error:
             unreadable += error.problems
-    # What a file is follows from where it lies, however it is named here.
+    # The kind of a request follows from its folder, whatever path was given.
     kinds = {name: request_kind(_in_full(name)) for name in contents}
     found = collect_requests(contents, kinds=kinds)
     return _Checked(len(paths), found, (*unreadable, *found.problems))
 
 
 def _ask_hub(checked: _Checked) -> _Checked:
-    """Add what the Hub says of the adds that are sound by themselves."""
+    """Add the Hub's findings on the adds that are valid offline."""
     from hugflow.cli.builds import open_hub, open_project
 
     hub = open_hub(open_project())
@@ -184,7 +184,7 @@ def _report(checked: _Checked) -> dict[str, object]:
 
 
 def _read_states(files: Sequence[AddFile]) -> dict[str, str]:
-    """How the datasets of some files stand, by path; `pending` where no settings tell of a place."""
+    """The states of the files' datasets, by path; `pending` when no settings name a storage."""
     try:
         places = load_settings().places
     except HugflowError:

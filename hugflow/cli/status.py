@@ -1,4 +1,4 @@
-"""How datasets stand."""
+"""The command `status`: the state of datasets."""
 
 import sys
 import time
@@ -53,7 +53,7 @@ def status(
 def _changes(
     project: ProjectSettings, name: str | None, last: "list[DatasetStatus]"
 ) -> "Iterator[list[DatasetStatus]]":
-    """The statuses, each time they differ from the last ones, while somebody reads."""
+    """Yield the statuses whenever they change, while stdout has a reader."""
     while has_reader():
         time.sleep(WATCH_EVERY_S)
         statuses = choose_statuses(project, read_project_requests(project), name)
@@ -88,7 +88,7 @@ def _show(
 
 
 def _statistics_lines(places: Places, name: str) -> list[str]:
-    """What was measured of a complete dataset, a line for each figure; empty before."""
+    """The measured figures of a complete dataset, a line each; empty for an unfinished one."""
     from hugflow.stages.tree.manifest import read_manifest
     from hugflow.statistics.figures import render_lines
 

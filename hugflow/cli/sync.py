@@ -1,4 +1,4 @@
-"""The command that a workflow calls on a pull request."""
+"""The command `sync`, which a workflow calls for a pull request."""
 
 import logging
 import os
@@ -51,12 +51,12 @@ def sync(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Do what a pull request asks for, and tell of it there: plan, make, one living comment.
+    """Do what a pull request asks for: plan, make, and report in one living comment.
 
-    The pull request is that of GITHUB_EVENT_PATH; without one, what --head changes since --base. Its
-    request files are read as data: nothing of it is checked out, set or run. What is complete already
-    ends at once. With --plan-only, with SYNC_ON=merge, and for a branch of another repository it is
-    planned, and nothing is made.
+    The pull request is the one in GITHUB_EVENT_PATH; without it, the changes of --head since
+    --base. Its request files are read as data: nothing in it is checked out, used as a setting or
+    run. Complete datasets end at once. It only plans, and makes nothing, with --plan-only, with
+    SYNC_ON=merge, and for a branch of another repository.
     """
     if not is_ci:
         raise UsageWrong(
@@ -82,7 +82,7 @@ def sync(
 
 
 def _carry_out(run: Run) -> "tuple[Proposal, Made]":
-    """Plan all, tell of it, and make what is to be made."""
+    """Plan all requests, comment, and make the datasets."""
     from hugflow.ci.job import Made, make_all, telling
     from hugflow.ci.planning import Planner
     from hugflow.ci.proposal import propose
@@ -120,7 +120,7 @@ def _watch(run: Run) -> Any:
 
 
 def _tell(run: Run, proposal: "Proposal", made: "Made") -> list[dict[str, Any]]:
-    """Say how each request stands; gives its entries in the JSON."""
+    """Print the state of each request; return the entries of the JSON."""
     entries: list[dict[str, Any]] = []
     for line in proposal.lines:
         error = made.failed.get(line.path) or proposal.failed.get(line.path)
@@ -179,7 +179,7 @@ def _describe(run: Run) -> dict[str, Any] | None:
 
 
 def _merge(run: Run, proposal: "Proposal") -> None:
-    """Merge it where AUTO_MERGE says so and all is done; where it is not merged, say why."""
+    """Merge the pull request if AUTO_MERGE is set and all is done; else say why not."""
     from hugflow.audit import Deed, record
     from hugflow.ci.merging import merge_when_green
 
@@ -202,7 +202,7 @@ def _merge(run: Run, proposal: "Proposal") -> None:
         with open_github(run.project) as github:
             commit = merge_when_green(github, event, run_id=os.environ.get("GITHUB_RUN_ID"))
     except HugflowError as error:
-        # The datasets are done, whoever merges.
+        # The datasets are done, so a failed merge is no failure of the work.
         print_warning(f"{error.what}: {error.why}")
         return
     print_talk(f"{event.name} is merged, as {commit[:7]}")
@@ -212,7 +212,7 @@ def _merge(run: Run, proposal: "Proposal") -> None:
 
 
 def _write_summary(run: Run, pull: "PullRequest | None", lines: "Sequence[Line]") -> None:
-    """Leave the plan on the workflow run's page, for whoever may not be commented to."""
+    """Write the plan to the summary of the workflow run, for runs that may not comment."""
     from hugflow.notify.conversation import Conversation, pull_key
     from hugflow.notify.outbox import read_conversation, read_latest
     from hugflow.notify.texts import render_summary
@@ -234,7 +234,7 @@ def _write_summary(run: Run, pull: "PullRequest | None", lines: "Sequence[Line]"
 
 
 def _log_url() -> str | None:
-    """The page of the workflow run that we are in."""
+    """The URL of the current workflow run."""
     server, repository = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
     run_id = os.environ.get("GITHUB_RUN_ID")
     if not server or not repository or not run_id:
@@ -243,7 +243,7 @@ def _log_url() -> str | None:
 
 
 def _hide_from_workflow_commands(environ: Mapping[str, str]) -> None:
-    """Let nothing that we print from here on be a command to the workflow's runner.
+    """From here on, the workflow's runner takes nothing that we print as a command.
 
     https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
     """

@@ -1,4 +1,4 @@
-"""The platform on one host: code server, daemon and web UI, kept running until told to end."""
+"""The command `up`: code server, daemon and web UI on one host, until it is stopped."""
 
 import os
 import secrets
@@ -24,9 +24,9 @@ from hugflow.supervisor import Service, Supervisor
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LOCATION = "hugflow_assets.definitions"
 TOKEN_FILE = "ui_token"  # noqa: S105  # the name of a file
-# As much as a question of three bytes may take on a busy host.
+# The time that a three-byte request may take on a busy host.
 PING_S = 20.0
-# A run begins with its process; the questions of the UI and of the daemon come beside it.
+# Starting a run starts a process; requests of the UI and the daemon come at the same time.
 CODE_THREADS = "8"
 
 
@@ -49,8 +49,8 @@ def up(
 ) -> None:
     """Open the platform: Dagster's web UI, its daemon, and the sensor that watches main.
 
-    What ends is started again. The web UI answers no page of another origin, and no stranger's
-    name for this host.
+    A process that ends is started again. The web UI refuses requests from pages of another
+    origin, and requests to unknown names of this host.
     """
     project = open_project()
     if project.root is None:
@@ -69,7 +69,7 @@ def up(
     print_talk(f"opening http://{_shown(host)}:{port} (stop it with Ctrl-C)")
     stop = _stop_on_signals()
     with tempfile.TemporaryDirectory(prefix="hugflow-") as folder:
-        # A socket in a folder of ours: whoever reaches it may run code as us.
+        # A socket in a private folder: anyone who reaches it can run code as this user.
         socket, workspace = Path(folder) / "code.sock", Path(folder) / "workspace.yaml"
         workspace.write_text(_render_workspace(socket), "utf-8")
         web = ["--host", host, "--port", str(port)]
@@ -78,14 +78,14 @@ def up(
         Supervisor(
             [_code(socket), _daemon(workspace), _web(workspace, web)],
             folder=project.root,
-            # Its daemon, started by itself, knows no instance but that of this folder.
+            # The daemon, started separately, uses the instance of this folder only.
             environment={"DAGSTER_HOME": str(project.root), **os.environ},
             say=print_talk,
         ).run(stop)
 
 
 def _code(socket: Path) -> Service:
-    """The code server, which loads the datasets' assets, runs them, and looks at main."""
+    """The code server: it loads and runs the datasets' assets, and evaluates the sensors."""
     command = ["code-server", "start", "-m", LOCATION, "--location-name", LOCATION]
     command += ["--socket", str(socket), "--max-workers", CODE_THREADS, "--log-level", "warning"]
     return Service(
@@ -98,7 +98,7 @@ def _code(socket: Path) -> Service:
 
 def _daemon(workspace: Path) -> Service:
     """The daemon: sensors, schedules, queue, backfills."""
-    # What the sensor sees is told by itself, when it is news; the daemon would tell every look.
+    # The sensor logs news by itself; the daemon would log every tick.
     command = ["run", "-w", str(workspace), "--log-level", "warning"]
     return Service("the daemon", _python("dagster._daemon", *command), without=SECRETS)
 
@@ -114,9 +114,9 @@ def _python(module: str, *arguments: str) -> tuple[str, ...]:
 
 
 def _answers(socket: Path) -> bool:
-    """Whether the code server answers, and not only the process in front of it.
+    """Whether the code server itself answers, not only the process in front of it.
 
-    Its `Ping` asks for nothing and gives nothing: an empty message each way.
+    Calls its `Ping`: an empty message each way.
     """
     import grpc
 
@@ -136,7 +136,7 @@ def _render_workspace(socket: Path) -> str:
 
 
 def _make_token(project: ProjectSettings) -> Path:
-    """The file that holds the token, which is made once and readable by nobody else."""
+    """The file with the token; created once, readable by this user only."""
     path = project.places.state_dir / TOKEN_FILE
     if not path.is_file():
         make_folder(path.parent)
@@ -149,9 +149,9 @@ def _make_token(project: ProjectSettings) -> Path:
 
 
 def _stop_on_signals() -> threading.Event:
-    """An event that is set when we are told to end.
+    """An event that is set on SIGINT or SIGTERM.
 
-    A script's `hugflow up &` begins with SIGINT ignored, and its children would inherit that.
+    A script's `hugflow up &` starts with SIGINT ignored, and its children would inherit that.
     """
     stop = threading.Event()
 
