@@ -101,6 +101,8 @@ class ProjectSettings:
             keep_raw=settings.keep_raw,
             mp3_source=settings.mp3_source,
             max_bad_rows=settings.max_bad_rows,
+            repair_audio=settings.repair_audio,
+            max_clip_hours=settings.max_clip_hours,
             storage_quota_bytes=None if quota_gb is None else int(quota_gb * BYTES_PER_GB),
             progress_interval=settings.progress_interval,
         )

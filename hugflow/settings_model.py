@@ -136,6 +136,15 @@ class Settings(BaseModel):
     ] = Field(
         "1%", alias="MAX_BAD_ROWS", description="Rows that may fail: a count or a percentage."
     )
+    repair_audio: _Truth = Field(
+        True,
+        alias="REPAIR_AUDIO",
+        description="Repair the framing of clips whose samples are all there; false refuses them.",
+    )
+    max_clip_hours: Annotated[
+        Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)],
+        Takes("a number of hours, 0 for no limit", "24"),
+    ] = Field(6, alias="MAX_CLIP_HOURS", description="Longer clips are refused; 0 for no limit.")
     keep_raw: _Truth = Field(
         False, alias="KEEP_RAW", description="Keep fetched files when their rows are in."
     )

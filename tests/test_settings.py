@@ -64,6 +64,8 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "LOG_LEVEL": ("DEBUG", "DEBUG"),
     "LOG_FORMAT": ("json", "json"),
     "MP3_SOURCE": ("reencode", "reencode"),
+    "REPAIR_AUDIO": ("false", False),
+    "MAX_CLIP_HOURS": ("1.5", 1.5),
     "KEEP_RAW": ("true", True),
     "MAX_BAD_ROWS": ("7", 7),
     "REQUESTS_REPO": ("https://example.org/requests.git", "https://example.org/requests.git"),

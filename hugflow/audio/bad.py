@@ -39,7 +39,7 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
     ),
     "audio_too_long": (
         "a few bytes can hold days of silence, so a clip's length is limited",
-        "cut the recording into clips",
+        "cut the recording into clips, or set max_clip_hours in the request (0 for no limit)",
     ),
     "rate_unsupported": (
         "a sampling rate is a whole number of samples a second, from 1 to 768,000",

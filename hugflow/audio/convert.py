@@ -13,7 +13,7 @@ from hugflow.audio.bad import AudioBad
 from hugflow.audio.clip import DEFAULT_RULES, Clip, ClipRules
 from hugflow.audio.decoders.mp3_parts import count_copyable
 from hugflow.audio.decoders.registry import choose_decoder
-from hugflow.audio.mono import PhaseWatch
+from hugflow.audio.level_watch import LevelWatch
 from hugflow.audio.mp3 import BITRATE_KBPS_BY_RATE, AudioInfo, Mp3, encode_mp3, nearest_rate
 from hugflow.audio.mp3_frames import Mp3Stream
 from hugflow.audio.resample import resample
@@ -165,7 +165,7 @@ def _copy(audio: EncodedAudio, stream: Mp3Stream, num_samples: int) -> Mp3:
 
 
 def _encode(clip: Clip, source_path: str | None, new_spool: NewSpool) -> Mp3:
-    rate_hz, watch = nearest_rate(clip.sampling_rate), PhaseWatch(clip.blocks)
+    rate_hz, watch = nearest_rate(clip.sampling_rate), LevelWatch(clip.blocks, clip.source_format)
     blocks = iter(watch)
     if rate_hz != clip.sampling_rate:
         blocks = resample(blocks, clip.sampling_rate, rate_hz)
@@ -181,5 +181,6 @@ def _encode(clip: Clip, source_path: str | None, new_spool: NewSpool) -> Mp3:
         copied=False,
         source_path=source_path,
         repaired=clip.repaired,
+        level=watch.level,
     )
-    return Mp3(info, head, body, watch.cancels)
+    return Mp3(info, head, body)

@@ -4,7 +4,7 @@ What a child process is asked, and what it answers:
 
     {"make": {"path": "a.flac", "copy_mp3": true, "rules": {...}}}     and the clip's bytes
     {"make": {"path": null, ..., "rate": 16000}}                      and its samples, a .npy
-    {"info": {"sampling_rate": 16000, ...}, "cancels": false}        and the MP3
+    {"info": {"sampling_rate": 16000, ...}}                          and the MP3
     {"find_faults": {"path": "audio/a.mp3", "sampling_rate": 16000, "num_samples": 32000}}
     {"faults": ["its num_samples is 31999, where 32000 is recorded"]}
     {"bad": ["audio_empty", "the audio has no samples"]}
@@ -100,7 +100,7 @@ class IsolatedConverter:
             return None
         info = answer["info"]
         info = AudioInfo(**info | {"repaired": tuple(info["repaired"])})
-        return Mp3(info, b"", body, answer["cancels"])
+        return Mp3(info, b"", body)
 
 
 class IsolatedFindFaults:
@@ -168,8 +168,7 @@ def _answer(header: Header, data: Bytes) -> Answer:
         mp3 = make_mp3(_from_question(asked, data), copy_mp3=asked["copy_mp3"], rules=rules)
     except AudioBad as bad:
         return Answer({"bad": [bad.code, bad.message]})
-    header = {"info": asdict(mp3.info), "cancels": mp3.cancels}
-    return Answer(header, _pieces(mp3), mp3.size_bytes)
+    return Answer({"info": asdict(mp3.info)}, _pieces(mp3), mp3.size_bytes)
 
 
 def _pieces(mp3: Mp3) -> Iterator[Bytes]:

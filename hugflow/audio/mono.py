@@ -1,6 +1,5 @@
 """One 16-bit channel out of whatever was decoded."""
 
-from collections.abc import Iterable, Iterator
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -9,8 +8,6 @@ import numpy.typing as npt
 Samples: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.int16]
 
 FULL_SCALE: Final = 32768
-# Some of the samples tell as well how loud all of them are.
-_WATCHED_EVERY: Final = 7
 
 
 def to_mono_pcm16(samples: Samples) -> npt.NDArray[np.int16]:
@@ -28,7 +25,7 @@ def to_mono_pcm16(samples: Samples) -> npt.NDArray[np.int16]:
         return samples[:, 0].astype(np.int16, copy=False)
     # Finite floats may still add up to infinity, which the clipping then takes for full scale.
     with np.errstate(over="ignore"):
-        mean = _mean(_to_reals(samples)) * np.float32(1 if is_int16 else FULL_SCALE)
+        mean = _mean(to_reals(samples)) * np.float32(1 if is_int16 else FULL_SCALE)
     pcm: npt.NDArray[np.int16] = np.rint(mean.clip(-FULL_SCALE, FULL_SCALE - 1)).astype(np.int16)
     return pcm
 
@@ -41,38 +38,14 @@ def to_mono_float32(samples: Samples) -> npt.NDArray[np.float32]:
     beyond that, one sample would be heard in all that a filter reaches from it.
     """
     with np.errstate(over="ignore"):
-        mean = _mean(_to_reals(samples))
+        mean = _mean(to_reals(samples))
     if samples.dtype == np.int16:
         mean /= np.float32(FULL_SCALE)
     return mean.clip(-FULL_SCALE, FULL_SCALE)
 
 
-class PhaseWatch:
-    """Watches blocks on their way, whether their channels cancel each other out when mixed.
-
-    Stereo in anti-phase, one channel the other's negative, is heard by people and is silence in mono.
-    """
-
-    def __init__(self, blocks: Iterable[Samples]) -> None:
-        self._blocks = blocks
-        self._energy = self._mono_energy = 0.0
-
-    def __iter__(self) -> Iterator[Samples]:
-        """The blocks, as they are."""
-        for block in self._blocks:
-            if block.shape[1] > 1:
-                some = _to_reals(block[::_WATCHED_EVERY]).astype(np.float64)
-                self._energy += float(np.square(some).mean(axis=1).sum())
-                self._mono_energy += float(np.square(some.mean(axis=1)).sum())
-            yield block
-
-    @property
-    def cancels(self) -> bool:
-        """Whether mono has less than a hundredth (20 dB) of what the channels have."""
-        return self._mono_energy < self._energy / 100
-
-
-def _to_reals(samples: Samples) -> npt.NDArray[np.float32]:
+def to_reals(samples: Samples) -> npt.NDArray[np.float32]:
+    """The samples as float32, NaN as silence and infinity as full scale; not scaled."""
     reals: npt.NDArray[np.float32] = samples.astype(np.float32, copy=False)
     if not np.isfinite(reals).all():
         reals = np.nan_to_num(reals, nan=0.0, posinf=1.0, neginf=-1.0)

@@ -35,7 +35,8 @@ class AudioInfo:
 
     `sampling_rate` (Hz) and `num_samples` are the MP3's. `bitrate_kbps` of a copied one is the
     mean. `source_path` is the dataset's word for it, never a file that was opened. `repaired`: codes
-    of what was wrong with the source's framing.
+    of what was wrong with the source's framing. `level`: the code of what became of its sound, None
+    of one that is as it was; see `level_watch`.
     """
 
     sampling_rate: int
@@ -47,25 +48,34 @@ class AudioInfo:
     copied: bool
     source_path: str | None
     repaired: tuple[str, ...] = ()
+    level: str | None = None
 
     @property
     def duration(self) -> float:
         """Seconds."""
         return self.num_samples / self.sampling_rate
 
+    @property
+    def notes(self) -> dict[str, str | list[str]]:
+        """What few clips have, by its name as JSON has it; empty of all others."""
+        notes: dict[str, str | list[str]] = {}
+        if self.repaired:
+            notes["repaired"] = list(self.repaired)
+        if self.level is not None:
+            notes["level"] = self.level
+        return notes
+
 
 @dataclass(frozen=True, slots=True)
 class Mp3:
     """A whole MP3 file, mono: `head`, which is the Info tag or nothing, and then `body`.
 
-    Close it once it is written: the body of a long one lies in a temporary file. cancels: whether
-    the source's channels cancelled each other out, so that it is nearly silent.
+    Close it once it is written: the body of a long one lies in a temporary file.
     """
 
     info: AudioInfo
     head: bytes
     body: bytes | memoryview | Spool
-    cancels: bool = False
 
     @property
     def size_bytes(self) -> int:

@@ -25,7 +25,10 @@ def file_sha256(path: Path) -> str:
 
 
 def audio_info(row: "RowMade") -> dict[str, object] | None:
-    """The contract's `audio_info` of a row, in its order; None in a text-only dataset."""
+    """The contract's `audio_info` of a row, in its order; None in a text-only dataset.
+
+    Of most clips it has no `repaired` and no `level`; the index has neither of any.
+    """
     audio = row.audio
     if audio is None:
         return None
@@ -40,6 +43,7 @@ def audio_info(row: "RowMade") -> dict[str, object] | None:
         "source_channels": audio.source_channels,
         "bitrate_kbps": audio.bitrate_kbps,
         "copied": audio.copied,
+        **audio.notes,
     }
 
 

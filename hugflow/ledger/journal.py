@@ -10,7 +10,8 @@
 Each line begins with the CRC-32 of the rest.
 
 A made row: its number, its stem, bytes of its MP3 (null: none), bytes of its JSON (null: not yet),
-and what is known of its audio. A failed row: its number, a code, a message. The last line of a row counts.
+and what is known of its audio; one more value, an object, has what few clips have: `repaired`, a list
+of codes, and `level`, a code. A failed row: its number, a code, a message. The last line of a row counts.
 Nothing here is believed beyond the disk: a row is done when its files stand there with these
 sizes. A line that cannot be read is passed over, and the row looked for on disk.
 """
@@ -38,6 +39,8 @@ AUDIO_FIELDS = (
     "copied",
     "source_path",
 )
+# What few clips have.
+NOTE_FIELDS = ("repaired", "level")
 # Their types, `source_path` being text or absent.
 _AUDIO_TYPES = frozenset((int, int, str, int, int, int, bool, path) for path in (str, type(None)))
 _HEADER = json.dumps({"journal": VERSION}).encode() + b"\n"
@@ -135,7 +138,7 @@ def _to_line(outcome: Outcome) -> bytes:
     if isinstance(outcome, RowFailed):
         value = [outcome.row, outcome.code, outcome.message]
     else:
-        audio = outcome.audio and [getattr(outcome.audio, name) for name in AUDIO_FIELDS]
+        audio = outcome.audio and _audio_values(outcome.audio)
         value = [outcome.row, outcome.stem, outcome.mp3_bytes, outcome.json_bytes, audio]
     line = json.dumps(value, separators=(",", ":")).encode()
     return _crc(line) + line + b"\n"
@@ -161,13 +164,29 @@ def _to_outcome(value: Any) -> Outcome:
 
 
 def to_audio_info(values: Sequence[Any]) -> AudioInfo:
-    """What is known of a row's audio from values in the order of AUDIO_FIELDS.
+    """What is known of a row's audio from values in the order of AUDIO_FIELDS, and maybe its notes.
 
     Raises TypeError when they are not what a journal holds.
     """
+    values, notes = values[: len(AUDIO_FIELDS)], values[len(AUDIO_FIELDS) :]
     if tuple(map(type, values)) not in _AUDIO_TYPES or values[0] <= 0 or values[1] < 0:
         raise TypeError(values)
-    return AudioInfo(**dict(zip(AUDIO_FIELDS, values, strict=True)))
+    known = dict(zip(AUDIO_FIELDS, values, strict=True))
+    return AudioInfo(**known, **(_read_notes(*notes) if notes else {}))
+
+
+def _audio_values(audio: AudioInfo) -> list[Any]:
+    values = [getattr(audio, name) for name in AUDIO_FIELDS]
+    return [*values, audio.notes] if audio.notes else values
+
+
+def _read_notes(notes: Any) -> dict[str, Any]:
+    repaired, level = notes.get("repaired", []), notes.get("level")
+    if not isinstance(repaired, list) or not all(isinstance(code, str) for code in repaired):
+        raise TypeError(notes)
+    if not isinstance(level, str | None):
+        raise TypeError(notes)
+    return {"repaired": tuple(repaired), "level": level}
 
 
 def _whole(value: Any) -> int:

@@ -10,10 +10,16 @@ shard has its MP3 or a line in the journal that says why not; `metadata` the sam
 index.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
 
 from hugflow.store.records import RecordForm
+
+_Counts: TypeAlias = Annotated[Mapping[str, int], Field(exclude_if=lambda counts: not counts)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +28,8 @@ class Marker:
 
     rows: rows that stand. failed_rows: their numbers, in order. bytes: fetched, or written.
     seconds: of work, in the run that ended it. audio_seconds: length of all its audio.
-    copied: MP3s passed through byte for byte. index_sha256, index_bytes: of the index file; None and
+    copied: MP3s passed through byte for byte. repaired, levels: clips by the code of a repair of their
+    framing, and of what became of their sound; absent where there are none. index_sha256, index_bytes: of the index file; None and
     0 where the shard has no rows.
     """
 
@@ -34,6 +41,8 @@ class Marker:
     copied: int = 0
     index_sha256: str | None = None
     index_bytes: int = 0
+    repaired: _Counts = field(default_factory=dict)
+    levels: _Counts = field(default_factory=dict)
 
 
 MARKER = RecordForm(

@@ -20,6 +20,7 @@ MAX_SUBSET_CHARACTERS = 128
 MAX_SPLIT_CHARACTERS = 255
 MAX_COLUMN_CHARACTERS = 200
 MAX_OWNER_CHARACTERS = 200
+MAX_CLIP_HOURS = 1_000_000
 MAX_BAD_ROWS = 10**9
 
 HF_ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
@@ -173,6 +174,17 @@ def bad_rows_setting(value: object) -> BadRowBudget:
     """The same as a setting, where a count comes as text: the environment knows nothing else."""
     is_count = isinstance(value, str) and value.isascii() and value.isdecimal()
     return max_bad_rows(int(str(value)) if is_count else value)
+
+
+def max_clip_hours(value: object) -> float:
+    """A number of hours, 0 for any length."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 <= float(str(value)) <= MAX_CLIP_HOURS:
+        raise FieldInvalid(
+            f"is not a number of hours between 0 and {MAX_CLIP_HOURS:,}",
+            mend="write a number such as 12, or 0 for no limit",
+        )
+    return float(str(value))
 
 
 def flows(value: object) -> tuple[()]:

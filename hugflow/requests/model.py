@@ -9,6 +9,8 @@
     text_column: "text"
     max_bad_rows: "1%"
     mp3_source: "copy"
+    repair_audio: true
+    max_clip_hours: 6
     owner: "speech@example.org"
     flows: []
 
@@ -85,9 +87,17 @@ _BadRowBudget = Annotated[
         }
     ),
 ]
+_ClipHours = Annotated[
+    float,
+    BeforeValidator(grammar.max_clip_hours),
+    Field(json_schema_extra={"minimum": 0, "maximum": grammar.MAX_CLIP_HOURS}),
+]
 _Flows = Annotated[
     tuple[()], BeforeValidator(grammar.flows), Field(json_schema_extra={"maxItems": 0})
 ]
+
+# Added after the first version of a request.
+_LATER_FIELDS = frozenset({"repair_audio", "max_clip_hours"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +133,12 @@ class _Request(BaseModel):
     def digest(self) -> str:
         """Hex sha256 over every field and over which were written: differs when the request does.
 
-        Comments, order, quotes and the name of the file do not enter into it.
+        Comments, order, quotes and the name of the file do not enter into it. Nor does a field of a
+        later version that the file does not name: a request has the digest that it always had.
         """
-        content = [type(self).__name__, self.model_dump(mode="json"), sorted(self.model_fields_set)]
+        unnamed = set(_LATER_FIELDS - self.model_fields_set)
+        fields = self.model_dump(mode="json", exclude=unnamed)
+        content = [type(self).__name__, fields, sorted(self.model_fields_set)]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -144,6 +157,12 @@ class AddRequest(_Request):
     )
     mp3_source: Mp3Source | None = Field(
         None, description="copy: a sound mono MP3 passes byte for byte. reencode: it is made again."
+    )
+    repair_audio: bool | None = Field(
+        None, description="true: a clip's framing is repaired where all samples are there."
+    )
+    max_clip_hours: _ClipHours | None = Field(
+        None, description="Longer clips are refused; 0 for no limit. Default: the setting."
     )
     owner: _Owner | None = Field(None, description="Who answers for the dataset.")
     flows: _Flows = Field((), description="Dataset flows; none are supported yet.")

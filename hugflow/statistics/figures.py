@@ -8,7 +8,8 @@ As values, as JSON and in words; `hugflow.statistics.measure` finds them. As JSO
                 "duration": {"min": 0.5, "p5": 1.2, "p50": 4.1, "p95": 9.8, "max": 14.2, "mean": 4.4},
                 "sampling_rates": {"16000": 900, "48000": 100},
                 "source_sampling_rates": {...}, "source_formats": {"flac": 1000},
-                "bitrates_kbps": {"160": 900, "192": 100}, "copied": 0, "encoded": 1000},
+                "bitrates_kbps": {"160": 900, "192": 100}, "copied": 0, "encoded": 1000,
+                "repaired": {"wav_size": 3}, "levels": {"anti_phase": 1}},    absent if empty
       "text": {"characters": 61234, "empty_rows": 2,
                "characters_per_second": {"min": 0.0, ..., "mean": 13.9}}
     }
@@ -19,10 +20,11 @@ percentiles are by nearest rank, so each is the value of a row.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 _MOST_COUNTS_SHOWN = 5
+_NOTED = ("repaired", "levels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,11 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class AudioStatistics:
-    """The audio of a dataset. Counts are rows by value, the values in order."""
+    """The audio of a dataset. Counts are rows by value, the values in order.
+
+    repaired, levels: by the code of a repair of the framing, and of what became of the sound. The
+    index does not have them; they are counted as the clips are made.
+    """
 
     hours: float
     duration: Spread
@@ -49,6 +55,8 @@ class AudioStatistics:
     bitrates_kbps: dict[int, int]
     copied: int
     encoded: int
+    repaired: dict[str, int] = field(default_factory=dict)
+    levels: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,16 @@ class Statistics:
     text: TextStatistics | None
 
 
+def with_notes(
+    statistics: Statistics, *, repaired: Mapping[str, int], levels: Mapping[str, int]
+) -> Statistics:
+    """The same with what was counted as the clips were made."""
+    if statistics.audio is None:
+        return statistics
+    audio = replace(statistics.audio, repaired=dict(repaired), levels=dict(levels))
+    return replace(statistics, audio=audio)
+
+
 def to_json(statistics: Statistics) -> dict[str, Any]:
     """The statistics as a strict JSON value; see the module."""
     value = asdict(statistics)
@@ -81,6 +99,7 @@ def to_json(statistics: Statistics) -> dict[str, Any]:
             if isinstance(field, dict)
             else field
             for name, field in value["audio"].items()
+            if field != {} or name not in _NOTED
         }
     return value
 
@@ -101,6 +120,8 @@ def from_json(value: Any) -> Statistics | None:
                 bitrates_kbps=_by_number(audio["bitrates_kbps"]),
                 copied=int(audio["copied"]),
                 encoded=int(audio["encoded"]),
+                repaired=dict(audio.get("repaired", {})),
+                levels=dict(audio.get("levels", {})),
             )
             if audio
             else None,
@@ -129,6 +150,10 @@ def describe(statistics: Statistics) -> list[tuple[str, str]]:
             ("bitrates", _count_words(audio.bitrates_kbps, "kbit/s")),
             ("MP3s", f"{audio.encoded:,} encoded, {audio.copied:,} copied"),
         ]
+        if audio.repaired:
+            pairs.append(("repaired framing", _count_words(audio.repaired)))
+        if audio.levels:
+            pairs.append(("levels to look at", _count_words(audio.levels)))
     if text := statistics.text:
         pairs.append(("characters", f"{text.characters:,}"))
         if text.characters_per_second is not None:

@@ -4,7 +4,7 @@ The op yields them as shards finish, `local-sync` reports them, and the sensor a
 what it finds on disk; all three say the same of the same shard.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -138,6 +138,7 @@ def processed_materialization(
         "dataset_hours": round(manifest.hours, 6),
         "dataset_copied": manifest.audio.copied,
         "dataset_encoded": manifest.audio.encoded,
+        **_notes_metadata(manifest.audio.repaired, manifest.audio.levels, "dataset_"),
         **_statistics_metadata(manifest.statistics, "dataset_"),
         **_exports_metadata(manifest),
     }
@@ -177,7 +178,16 @@ def _audio_metadata(build: Build, marker: Marker) -> Metadata:
         "audio_seconds": marker.audio_seconds,
         "copied": marker.copied,
         "encoded": marker.rows - marker.copied if build.plan.audio_column else 0,
+        **_notes_metadata(marker.repaired, marker.levels),
     }
+
+
+def _notes_metadata(
+    repaired: Mapping[str, int], levels: Mapping[str, int], prefix: str = ""
+) -> Metadata:
+    """Clips that were repaired, and that no longer sound as they did; nothing where there are none."""
+    counts = {f"{prefix}repaired": repaired, f"{prefix}levels": levels}
+    return {name: dg.MetadataValue.json(dict(each)) for name, each in counts.items() if each}
 
 
 def _speed_metadata(marker: Marker) -> Metadata:

@@ -28,6 +28,8 @@ class Storage(dg.ConfigurableResource["Storage"]):
     keep_raw: bool = False
     mp3_source: str = "copy"
     max_bad_rows: str = "1%"
+    repair_audio: bool = True
+    max_clip_hours: float = 6
     storage_quota_bytes: int | None = None
     progress_interval: int = 10_000
     policy: str = "{}"
@@ -55,6 +57,8 @@ class Storage(dg.ConfigurableResource["Storage"]):
             keep_raw=options.keep_raw,
             mp3_source=options.mp3_source,
             max_bad_rows=str(options.max_bad_rows),
+            repair_audio=options.repair_audio,
+            max_clip_hours=options.max_clip_hours,
             storage_quota_bytes=options.storage_quota_bytes,
             progress_interval=options.progress_interval,
             policy=rules.model_dump_json(exclude_none=True),
@@ -89,6 +93,8 @@ class Storage(dg.ConfigurableResource["Storage"]):
             keep_raw=self.keep_raw,
             mp3_source=self.mp3_source,
             max_bad_rows=bad_rows_setting(self.max_bad_rows),
+            repair_audio=self.repair_audio,
+            max_clip_hours=self.max_clip_hours,
             storage_quota_bytes=self.storage_quota_bytes,
             progress_interval=self.progress_interval,
             lock_wait_s=lock_wait_s,

@@ -167,5 +167,5 @@ def test_a_process_that_cannot_be_started_is_no_clips_doing(
 
 def test_what_is_known_of_a_clip_there_is_known_here(converter: IsolatedConverter):
     opposite = np.hstack([tone(9000), -tone(9000)])
-    assert converter(write(opposite, format="FLAC")).cancels
-    assert not converter(WAV).cancels
+    assert converter(write(opposite, format="FLAC")).info.level == "anti_phase"
+    assert converter(WAV).info.level is None

@@ -1,13 +1,12 @@
 """How channels become one, and reals become 16 bits."""
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hugflow.audio.mono import PhaseWatch, to_mono_float32, to_mono_pcm16
+from hugflow.audio.mono import to_mono_float32, to_mono_pcm16
 
 FRAMES = st.integers(1, 20)
 PCM16 = hnp.arrays(np.int16, FRAMES)
@@ -75,28 +74,3 @@ def test_what_a_filter_is_given_is_finite_and_of_the_same_sound(samples):
 @given(pcm=hnp.arrays(np.int16, st.tuples(FRAMES, st.integers(1, 8))))
 def test_a_filter_is_given_16_bits_at_full_scale_one(pcm):
     assert np.array_equal(to_mono_pcm16(to_mono_float32(pcm)[:, None]), to_mono_pcm16(pcm))
-
-
-def cancels(*blocks: npt.NDArray[np.float32] | npt.NDArray[np.int16]) -> bool:
-    watch = PhaseWatch(blocks)
-    assert all(seen is block for seen, block in zip(watch, blocks, strict=True))
-    return watch.cancels
-
-
-def test_channels_that_cancel_each_other_out_are_noticed():
-    sound = np.random.default_rng(1).uniform(-0.5, 0.5, (5000, 1)).astype(np.float32)
-    opposite = np.hstack([sound, -sound])
-    assert cancels(opposite)
-    assert cancels(opposite[:2000], opposite[2000:])
-    assert cancels((opposite * 32_767).astype(np.int16))
-    assert cancels(np.hstack([sound, -0.9 * sound]))
-    broken = opposite.copy()
-    broken[7, 0] = np.nan
-    assert cancels(broken)
-
-
-def test_channels_that_do_not_are_not():
-    noise = np.random.default_rng(1).uniform(-0.5, 0.5, (5000, 2)).astype(np.float32)
-    one = noise[:, :1]
-    for block in (noise, one, np.hstack([one, one]), np.hstack([one, one * 0]), noise * 0):
-        assert not cancels(block)

@@ -14,6 +14,7 @@ from hugflow.testing.github import LoopbackGitHub
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_tables, publish_text, speech_table
 from hugflow.testing.slack import LoopbackSlack
+from hugflow.testing.speech import encode, speech_like
 from tests.projects import Project
 from tests.runners import Runner, make_runner, name_of, request
 from tests.testing.githubs import REPO
@@ -131,6 +132,24 @@ def test_so_many_rows_may_fail_and_no_more(project: Project, hub: LoopbackHub):
     asked = project.request("settings/bad")
     assert project.run("local-sync", asked, MAX_BAD_ROWS="0").returncode == 9
     assert project.run("local-sync", asked, MAX_BAD_ROWS="25%").returncode == 0
+
+
+@shows("REPAIR_AUDIO")
+def test_a_clip_whose_framing_is_wrong_is_repaired_or_refused(project: Project, hub: LoopbackHub):
+    wav = encode(speech_like(0.3, 16_000), 16_000, "wav")
+    broken = wav[:40] + bytes(4) + wav[44:]
+    publish_speech(hub, "settings/repair", rows=2, shards=1, seconds=0.2, broken_rows={1: broken})
+    asked = project.request("settings/repair")
+    assert project.run("local-sync", asked, MAX_BAD_ROWS="0", REPAIR_AUDIO="false").returncode == 9
+    assert project.run("local-sync", asked, MAX_BAD_ROWS="0", REPAIR_AUDIO="true").returncode == 0
+
+
+@shows("MAX_CLIP_HOURS")
+def test_a_clip_longer_than_that_is_refused(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "settings/hours", rows=2, shards=1, seconds=1.0)
+    asked = project.request("settings/hours")
+    assert project.run("local-sync", asked, MAX_CLIP_HOURS="0.0001").returncode == 9
+    assert project.run("local-sync", asked, MAX_CLIP_HOURS="0").returncode == 0
 
 
 @shows("KEEP_RAW")

@@ -24,6 +24,8 @@ audio_infos = st.builds(
     bitrate_kbps=st.integers(8, 320),
     copied=st.booleans(),
     source_path=st.none() | st.text(max_size=20),
+    repaired=st.lists(words, max_size=3).map(tuple),
+    level=st.none() | words,
 )
 sizes = st.none() | st.integers(0, 2**40)
 rows = st.integers(0, 30)
@@ -99,6 +101,10 @@ def test_after_a_torn_line_the_next_begins_anew(tmp_path: Path):
                 b'[3,"a",1,1,["x",0,0,0,0,0,0,0]]',
                 b'[3,"a/b",1,1,null]',
                 b'[3,"a",1,1,[0,1,"wav",1,1,1,false,null]]',
+                b'[3,"a",1,1,[1,1,"wav",1,1,1,false,null,{"repaired":"wav_size"}]]',
+                b'[3,"a",1,1,[1,1,"wav",1,1,1,false,null,{"level":7}]]',
+                b'[3,"a",1,1,[1,1,"wav",1,1,1,false,null,[]]]',
+                b'[3,"a",1,1,[1,1,"wav",1,1,1,false,null,{},{}]]',
                 b'[-1,"a","b"]',
                 b'[true,"a","b"]',
                 b"[" * 20_000,

@@ -31,6 +31,17 @@ def test_a_column_asked_for_is_told_from_the_default():
     assert not AddRequest(**ADD, audio_column=None).is_asked("audio_column")
 
 
+def test_a_field_of_a_later_version_leaves_the_digest_of_other_requests_alone():
+    plain = AddRequest(hf_id="org/data", description="Speech")
+    assert plain.digest == "bfdc2cf4ac04f6c3f8c7e134ea4f67f931ed707365cd3972d49ff4a9641024a4"
+    assert (
+        AddRequest(hf_id="org/data", description="Speech", repair_audio=True).digest != plain.digest
+    )
+    assert (
+        AddRequest(hf_id="org/data", description="Speech", max_clip_hours=6).digest != plain.digest
+    )
+
+
 def test_a_digest_changes_when_the_request_does():
     digest = AddRequest(**ADD).digest
     assert AddRequest(**ADD).digest == digest

@@ -40,6 +40,8 @@ def test_what_a_dataset_holds_is_counted(tmp_path: Path):
             "bitrates_kbps": {160: 4},
             "copied": 1,
             "encoded": 3,
+            "repaired": {},
+            "levels": {},
         },
         "text": {
             "characters": 10,

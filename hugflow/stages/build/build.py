@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from hugflow.audio.clip import ClipRules
 from hugflow.clients.hub import Hub
 from hugflow.requests.grammar import BadRowBudget
 from hugflow.requests.model import AddRequest
@@ -80,6 +81,15 @@ class Build:
             self.options.max_bad_rows
             if self.request.max_bad_rows is None
             else self.request.max_bad_rows
+        )
+
+    @property
+    def clip_rules(self) -> ClipRules:
+        """What may become a clip: as the request says, else as the settings do."""
+        repair, hours = self.request.repair_audio, self.request.max_clip_hours
+        return ClipRules(
+            repair=self.options.repair_audio if repair is None else repair,
+            max_hours=self.options.max_clip_hours if hours is None else hours,
         )
 
     def hold_shard(self, shard: Shard) -> AbstractContextManager[None]:

@@ -11,9 +11,10 @@ from hugflow.shards.plan_request import ROW_FIELDS
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the work is done. None of this alters a row but `mp3_source` and the gate.
+    """How the work is done.
 
-    mp3_source: taken where the request names none. max_bad_rows: likewise.
+    mp3_source, max_bad_rows, repair_audio, max_clip_hours: taken where the request names none. The
+    last two decide which rows fail; a row that was made is not made again when they change.
     workers: rows encoded at once. download_slots: source files fetched at once on this host,
     over all runs. storage_quota_bytes: what all datasets may take together, None for no limit.
     lock_wait_s: how long to wait for another holder of a lock. short_wait_s: the least that is
@@ -27,6 +28,8 @@ class Options:
     keep_raw: bool = False
     mp3_source: str = "copy"
     max_bad_rows: BadRowBudget = "1%"
+    repair_audio: bool = True
+    max_clip_hours: float = 6
     storage_quota_bytes: int | None = None
     lock_wait_s: float = 0.0
     short_wait_s: float = 10.0

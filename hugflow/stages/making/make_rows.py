@@ -36,6 +36,7 @@ from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.read import read_rows
 from hugflow.shards.stems import FILENAME_COLUMN, row_stem, to_filenames
 from hugflow.stages.build.build import Build
+from hugflow.stages.making.clip_notes import ClipNotes
 from hugflow.stages.making.quota import Quota
 from hugflow.stages.making.repository_clips import RepositoryFiles
 from hugflow.store.atomic import StagedFile, commit, discard, disk_errors, write_temporary
@@ -47,7 +48,6 @@ BATCH_BYTES = 32 << 20
 BATCH_SECONDS = 2.0
 ROWS_AHEAD_PER_WORKER = 4
 AHEAD_BYTES = 64 << 20
-MOST_NAMED = 10
 
 
 @dataclass(slots=True)
@@ -109,15 +109,15 @@ def make_rows(
     workers = build.options.workers
     files = RepositoryFiles(build, shard)
     stop = Event()
-    copy_mp3 = build.plan.request.mp3_source == "copy"
+    copy_mp3, rules = build.plan.request.mp3_source == "copy", build.clip_rules
     has_names = _has_names(build.plan)
     with (
         closing(files),
-        closing(IsolatedConverter(copy_mp3, files.open, build.folder.audio, stop)) as apart,
+        closing(IsolatedConverter(copy_mp3, files.open, build.folder.audio, stop, rules)) as apart,
         _Batches(journal, on_rows, quota) as batches,
         ThreadPoolExecutor(workers, "rows") as pool,
     ):
-        here = Converter(copy_mp3, files.open, build.folder.audio, stop)
+        here = Converter(copy_mp3, files.open, build.folder.audio, stop, rules)
         convert = _Convert(here, apart, risk, flight)
         ahead: deque[Future[_Row]] = deque()
         try:
@@ -143,7 +143,7 @@ def make_rows(
             _abandon(ahead)
             raise
         finally:
-            convert.tell_anti_phase(shard)
+            convert.notes.tell(shard)
 
 
 def _has_names(plan: Plan) -> bool:
@@ -174,26 +174,12 @@ class _Convert:
     apart: IsolatedConverter
     risk: Risk
     flight: Flight
-    anti_phase: list[int] = field(default_factory=list)
+    notes: ClipNotes = field(default_factory=ClipNotes)
 
     def __call__(self, row: int, audio: pa.Scalar) -> Mp3:
         mp3 = self._make(row, audio)
-        if mp3.cancels:
-            self.anti_phase.append(row)
+        self.notes.add(row, mp3.info)
         return mp3
-
-    def tell_anti_phase(self, shard: Shard) -> None:
-        """Warn of rows that are nearly silent now, and were not before."""
-        if self.anti_phase:
-            rows = sorted(self.anti_phase)
-            named = ", ".join(map(str, rows[:MOST_NAMED])) + (", …" if rows[MOST_NAMED:] else "")
-            log.warning(
-                "shard %s: the channels of %d clips cancel each other out (anti-phase), so that "
-                "their MP3s are nearly silent: rows %s",
-                shard.name,
-                len(rows),
-                named,
-            )
 
     def _make(self, row: int, audio: pa.Scalar) -> Mp3:
         if self.risk.of(row):

@@ -8,6 +8,7 @@ from hugflow.ledger.markers import Marker, read_marker, write_marker
 from hugflow.ledger.stages import StageName
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
+from hugflow.stages.making.clip_notes import count_levels, count_repairs
 
 
 def raw_marker(shard: Shard, seconds: float) -> Marker:
@@ -28,6 +29,8 @@ def audio_marker(outcomes: Mapping[int, Outcome], seconds: float) -> Marker:
         seconds=seconds,
         audio_seconds=round(sum(clip.duration for clip in clips), 6),
         copied=sum(clip.copied for clip in clips),
+        repaired=count_repairs(clip.repaired for clip in clips),
+        levels=count_levels(clip.level for clip in clips),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from hugflow.ledger.journal import (
     AUDIO_FIELDS,
+    NOTE_FIELDS,
     Outcome,
     RowFailed,
     RowMade,
@@ -94,7 +95,8 @@ def _from_audio_info(build: Build, row: int, info: dict[str, Any], size: int) ->
     mp3_bytes = _size(str(build.folder.audio / name))
     if mp3_bytes is None:
         return None
-    audio = to_audio_info([info[name] for name in AUDIO_FIELDS])
+    notes = {name: info[name] for name in NOTE_FIELDS if name in info}
+    audio = to_audio_info([*(info[name] for name in AUDIO_FIELDS), notes])
     return RowMade(row, stem, mp3_bytes, size, audio)
 
 

@@ -3,6 +3,7 @@
 import json
 import platform
 import socket
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,7 +29,7 @@ from hugflow.stages.tree.manifest import (
     ManifestSource,
     render_manifest,
 )
-from hugflow.statistics.figures import Statistics
+from hugflow.statistics.figures import Statistics, with_notes
 from hugflow.store.atomic import write_file, write_if_changed
 from hugflow.store.layout import DatasetState
 
@@ -180,7 +181,11 @@ def _compose_manifest(
         audio=_count_audio(audio, made=made, has_audio=plan.audio_column is not None),
         json=ManifestJson(made, sum(marker.bytes for marker in metadata)),
         index=index,
-        statistics=_find_statistics(build, index, made, old),
+        statistics=with_notes(
+            _find_statistics(build, index, made, old),
+            repaired=_sum_counts(marker.repaired for marker in audio),
+            levels=_sum_counts(marker.levels for marker in audio),
+        ),
         run=ManifestRun(
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
             host=socket.gethostname(),
@@ -198,4 +203,13 @@ def _count_audio(markers: Collection[Marker], *, made: int, has_audio: bool) -> 
         seconds=round(sum(marker.audio_seconds for marker in markers), 3),
         copied=copied,
         encoded=made - copied if has_audio else 0,
+        repaired=_sum_counts(marker.repaired for marker in markers),
+        levels=_sum_counts(marker.levels for marker in markers),
     )
+
+
+def _sum_counts(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return dict(sorted(total.items()))

@@ -24,6 +24,9 @@ the object `run`:
       "exports": {...}                      see hugflow.exports.recorded; absent where there are none
     }
 
+`audio` has `repaired` and `levels` as well, such as `{"wav_size": 3}` and `{"anti_phase": 1}`, where
+there are such clips.
+
 `source.commit` is where the files were read. Where they are the Hub's conversion to parquet, it is
 another commit than `commit`: `source.ref` is then `refs/convert/parquet`, and `source.conversion` has
 the commits and dates of both, as the plan has them.
@@ -52,6 +55,7 @@ from hugflow.store.records import RecordForm, is_none
 MOST_ROWS = 1_000_000_000
 
 _Count = Annotated[int, Field(ge=0)]
+_CountByCode = Annotated[Mapping[str, _Count], Field(exclude_if=lambda counts: not counts)]
 _PlanId = Annotated[str, Field(pattern=r"\A[0-9a-f]{16}\z")]
 
 
@@ -125,7 +129,11 @@ class ManifestRows:
 
 @dataclass(frozen=True, slots=True)
 class ManifestAudio:
-    """The MP3s: how many, how long, and how they came about."""
+    """The MP3s: how many, how long, and how they came about.
+
+    repaired, levels: clips by the code of a repair of their framing, and of what became of their
+    sound.
+    """
 
     files: _Count
     bytes: _Count
@@ -133,6 +141,8 @@ class ManifestAudio:
     seconds: int | float
     copied: _Count
     encoded: _Count
+    repaired: _CountByCode = field(default_factory=dict)
+    levels: _CountByCode = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
