@@ -1,4 +1,4 @@
-"""Amounts as people say them."""
+"""Amounts in the words that people use."""
 
 
 def human_bytes(size: int | None) -> str:

@@ -1,4 +1,4 @@
-"""The audit trail: everything that was done, by whom and when, in lines that hang together.
+"""The audit trail: what was done, by whom and when, as a chain of lines.
 
 `STATE_DIR/audit.jsonl`, appended, never rewritten:
 
@@ -6,10 +6,10 @@
      "dataset": "acme__speech__split_train__rev_main", "commit": "8a6c...", "plan": "4c1f...",
      "result": {"rows": 998, "failed_rows": 2}, "prev": "<sha256 of line 11>", "sha256": "<of this>"}
 
-Each line (in the file it is one) holds the hash of the one before, so that none can be changed,
-taken out or put between without a trace. That the last ones are there is told by
-`STATE_DIR/audit.head`, which holds number and hash of the last line. A line that a power cut tore
-stays as it is; the next one says so by hanging on to the line before.
+Each entry (one line in the file) holds the hash of the entry before it, so a line that was changed,
+deleted or inserted is found. `STATE_DIR/audit.head` holds number and hash of the last line, so
+missing last lines are found too. A line that a power cut tore stays as it is; the next line
+continues from the last whole line.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ _PIECE_BYTES: Final = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One thing that was done. result: what came of it, as plain values; no secret belongs there."""
+    """One thing that was done. result: plain values; must hold no secret."""
 
     who: str
     what: What
@@ -73,16 +73,16 @@ HEAD = RecordForm(
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Where the trail does not hang together: the line, from 1, and why."""
+    """A place where the chain is broken: the line, from 1, and why."""
 
     line: int
     why: str
 
 
 def record(places: Places, deed: Deed, *, at: datetime | None = None) -> Entry:
-    """Append a deed, and bring it to the disk; one writer at a time.
+    """Append a deed, and sync it to the disk; one writer at a time.
 
-    Raises DiskFull, CannotWrite and Locked: what is not recorded shall not pass for done.
+    Raises DiskFull, CannotWrite and Locked: a deed that is not recorded must not count as done.
     """
     path = places.audit
     make_folder(path.parent)
@@ -104,7 +104,7 @@ def record(places: Places, deed: Deed, *, at: datetime | None = None) -> Entry:
 
 
 def read_trail(places: Places) -> Iterator[Entry]:
-    """The entries in order; lines that cannot be read are passed over, see `find_faults`."""
+    """The entries in order; lines that cannot be read are skipped, see `find_faults`."""
     for _, value in _lines(places.audit):
         entry = _from_json(value)
         if entry is not None:
@@ -112,7 +112,7 @@ def read_trail(places: Places) -> Iterator[Entry]:
 
 
 def find_faults(places: Places) -> Iterator[Fault]:
-    """Where lines were changed, taken out, put between or torn; nothing where all hang together."""
+    """Lines that were changed, deleted, inserted or torn; empty if the chain is whole."""
     prev, seq = BEGINNING, 0
     head = HEAD.read(places.audit_head)
     met_head = head is None
@@ -135,11 +135,11 @@ def find_faults(places: Places) -> Iterator[Fault]:
 
 
 def this_user() -> str:
-    """Who we are: `ada@host`."""
+    """The present user: `ada@host`."""
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
-        # A container often runs as a number that has no name.
+        # A container often runs as a user number without a name.
         user = f"uid {os.getuid()}"
     return f"{user}@{socket.gethostname()}"
 
@@ -150,7 +150,7 @@ def _to_entry(seq: int, at: datetime, deed: Deed, prev: str) -> Entry:
 
 
 def _digest(entry: Entry) -> str:
-    """The sha256 over everything but itself, in one form whatever the order of the fields."""
+    """The sha256 of all other fields, whatever their order."""
     value = {name: part for name, part in _to_json(entry).items() if name != "sha256"}
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
@@ -185,12 +185,12 @@ def _from_json(value: Any) -> Entry | None:
         entry = Entry(int(value["seq"]), at, deed, value["prev"], value["sha256"])
     except (TypeError, KeyError, ValueError, AttributeError):
         return None
-    # A time can be written in many ways; a line that is not as we write it was touched.
+    # A time can be written in many ways; if it is not written our way, the line was changed.
     return entry if _to_json(entry) == value else None
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Any]]:
-    """The number of each line, from 1, and what it says; None where it says nothing."""
+    """Each line's number, from 1, and its entry; None if it cannot be read."""
     try:
         file = path.open("rb")
     except FileNotFoundError:

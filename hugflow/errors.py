@@ -1,21 +1,21 @@
-"""Every error a person can meet, sorted by what they can do about it.
+"""Every error that a person can meet, sorted by what they can do about it.
 
-Each says three things: *what* happened, *why*, and how to *mend* it. The class is named for the
-state it reports; its `exit_code` is the one `hugflow` ends with and is part of the contract.
+Each has three parts: *what* happened, *why*, and how to fix it (`mend`). The class is named for the
+state it reports. Its `exit_code` is the exit code of `hugflow`, and is part of the contract.
 """
 
 from hugflow.redact import redact
 
 
 class HugflowError(Exception):
-    """Something went wrong that a person can read about and mend."""
+    """An error that a person can read about and fix."""
 
     exit_code: int = 1
 
     def __init__(self, what: str, *, why: str, mend: str) -> None:
         """Keep the three parts as attributes; `str()` gives them as one text of three lines.
 
-        A server may repeat what it was shown, so secrets are taken out of all three.
+        Secrets are removed from all three, because a server may repeat what it was sent.
         """
         self.what = redact(what)
         self.why = redact(why)
@@ -23,16 +23,16 @@ class HugflowError(Exception):
         super().__init__(self.what)
 
     def __str__(self) -> str:
-        """Three lines: what happened, why, and how to mend it."""
+        """Three lines: what happened, why, and how to fix it."""
         return f"{self.what}\n  why:  {self.why}\n  mend: {self.mend}"
 
 
 class Stopped(Exception):
-    """The work is to end, and what is not finished yet is given up: nobody is told of it."""
+    """The work has to end; unfinished work is given up, and nothing is announced."""
 
 
 class UsageWrong(HugflowError):
-    """The command was called in a way that cannot be carried out."""
+    """The command cannot be carried out with these arguments."""
 
     exit_code = 2
 
@@ -44,33 +44,33 @@ class RequestInvalid(HugflowError):
 
 
 class FileMissing(RequestInvalid):
-    """The repository, which can be read, does not hold a file at this commit."""
+    """The repository can be read, but has no such file at this commit."""
 
 
 class NotAuthorised(HugflowError):
-    """The Hub or a remote does not let us in: no token, a wrong one, or a gate not yet passed."""
+    """The Hub or a git remote refuses access: no token, a wrong one, or a gated repository."""
 
     exit_code = 5
 
 
 class DiskFull(HugflowError):
-    """There is no room, on the disk or in the quota, for what was asked."""
+    """There is not enough room on the disk or in the quota."""
 
     exit_code = 6
 
 
 class CannotWrite(HugflowError):
-    """A file or folder of ours may not or cannot be written."""
+    """A file or folder of ours cannot be written."""
 
 
 class HubUnavailable(HugflowError):
-    """The Hub cannot be reached or will not answer now; later it may."""
+    """The Hub cannot be reached or does not answer now; a later try may succeed."""
 
     exit_code = 7
 
 
 class HubUnreachable(HubUnavailable):
-    """Nobody answers at the Hub's address, or nobody was asked because we are offline."""
+    """There is no answer from the Hub's address, or Hugflow is offline."""
 
 
 class ShardCorrupt(HugflowError):
@@ -80,7 +80,7 @@ class ShardCorrupt(HugflowError):
 
 
 class ShardUnreadable(ShardCorrupt):
-    """A published file cannot be read, though its bytes are those the Hub holds."""
+    """A published file cannot be read, although its bytes are those of the Hub."""
 
     exit_code = 1
 
@@ -98,13 +98,13 @@ class TooManyBadRows(HugflowError):
 
 
 class PlanOutOfDate(HugflowError):
-    """The plan speaks of another request, commit or version than the one asked for."""
+    """The plan is for another request, commit or version than the one asked for."""
 
     exit_code = 10
 
 
 class StageMissing(HugflowError):
-    """A stage was asked for whose earlier stages have not been done."""
+    """A stage was asked for, but an earlier stage has not been done."""
 
 
 class StateUnreadable(HugflowError):
@@ -112,11 +112,11 @@ class StateUnreadable(HugflowError):
 
 
 class SettingInvalid(UsageWrong):
-    """A setting has a value that it cannot have."""
+    """A setting has an invalid value."""
 
 
 class FlowModuleConflict(HugflowError):
-    """Two revisions of one flow module are wanted, or local changes are in the way of one."""
+    """Two revisions of one flow module are asked for, or local changes block one."""
 
 
 class FlowModuleNotFound(RequestInvalid):
@@ -124,22 +124,22 @@ class FlowModuleNotFound(RequestInvalid):
 
 
 class FlowModuleRefused(RequestInvalid):
-    """A repository holds what no flow module may hold: a path, a size, a list of dependencies."""
+    """A flow module repository breaks a limit: on paths, on sizes, or on dependencies."""
 
 
 class FlowModuleIdInvalid(RequestInvalid, ValueError):
-    """The id or revision of a flow module cannot be one; no network request was sent."""
+    """The id or revision of a flow module is not valid; no network request was sent."""
 
 
 class UntrustedFlowModule(HugflowError):
-    """A flow module may not be run: not on the allow list, or not what its commit holds."""
+    """A flow module may not run: it is not on the allow list, or differs from its commit."""
 
     exit_code = 5
 
 
 class FlowError(HugflowError):
-    """A flow raised an error, or gave back what no flow may give."""
+    """A flow raised an error, or returned an invalid value."""
 
 
 class FlowConfigInvalid(RequestInvalid, ValueError):
-    """A flow is configured with what it does not take."""
+    """The configuration of a flow is not valid."""

@@ -1,8 +1,7 @@
-"""The names that Hugflow gives: datasets, clips, shards, and what Dagster calls them.
+"""The names that Hugflow gives: datasets, clips, shards, and their names in Dagster.
 
-Everything named by outsiders passes through one function here before it becomes part of a path or
-an identifier. The functions are total: whatever text comes in, what goes out is safe, bounded and
-the same on every run.
+Every name from outsiders goes through one function here before it becomes part of a path or an
+identifier. The functions accept any text. The result is safe, bounded and the same on every run.
 """
 
 import hashlib
@@ -14,19 +13,19 @@ from functools import lru_cache
 MAX_NAME_BYTES = 200
 MAX_STEM_BYTES = 180
 
-# A part of the plain form: single underscores, and only inside, so that `__` can only be a joint.
+# A part of the plain form: single underscores, only inside, so `__` always separates two parts.
 _PLAIN_PART = re.compile(r"[A-Za-z0-9.-]+(?:_[A-Za-z0-9.-]+)*")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 _NOT_IN_IDENTIFIERS = re.compile(r"[^A-Za-z0-9_]")
 
-# More than any file system takes in one name: what lies beyond is cut before it can cost anything.
+# More than any file system allows; longer text is cut first, so that it costs nothing.
 _MAX_FILENAME_CHARACTERS = 1_000
 _AUDIO_EXTENSION = re.compile(
     r"\.(?:wav|flac|mp3|ogg|oga|opus|m4a|aac|webm|aif|aiff|au|wma|mp4)\Z", re.IGNORECASE
 )
 _UNSAFE_IN_FILENAMES = frozenset('<>:"|?*')
-# Controls, format characters (bidi overrides and joiners too), lone surrogates, every white space.
-# Unassigned characters stay: they are assigned by and by, and a stem must not change with Python.
+# Control and format characters (bidi overrides and joiners too), lone surrogates, white space.
+# Unassigned characters stay: later Unicode assigns some, and a stem must not change with Python.
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"})
 _WINDOWS_DEVICE = re.compile(
     r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?:\..*)?", re.IGNORECASE
@@ -37,13 +36,13 @@ _WINDOWS_DEVICE = re.compile(
 def dataset_name(hf_id: str, subset: str | None, split: str, revision: str) -> str:
     """Name a dataset's folder: `org__dataset[__subset_X]__split_Y__rev_Z`.
 
-    Only `[A-Za-z0-9._-]`, at most 200 bytes, never hidden and never an option. Where a character
-    was replaced, where the joints could be read in two ways, or where the name was cut, `__` and
-    8 hex of the identity's sha256 follow.
+    Only `[A-Za-z0-9._-]`, at most 200 bytes, never hidden, never like an option. `__` and 8 hex of
+    the identity's sha256 are added if a character was replaced, if the parts could be read in two
+    ways, or if the name was cut.
 
-    A plain name splits at `__` into exactly its parts, the last of which begins with `rev_`; so
-    it equals no other plain name and none with a hash. Names that differ in case only are two
-    names: `collect_requests` warns of them, because some disks disagree.
+    A plain name splits at `__` into exactly its parts, and the last part begins with `rev_`. So it
+    differs from every other plain name and from every name with a hash. Names that differ only in
+    case are two names: `collect_requests` warns of them, because some disks take them for one.
     """
     parts = hf_id.split("/")
     if subset is not None:
@@ -65,30 +64,30 @@ def dataset_name(hf_id: str, subset: str | None, split: str, revision: str) -> s
 
 
 def safe_stem(value: str) -> str | None:
-    """Make the stem of a clip's MP3 out of the row's `audio_filename`.
+    """Make the stem of a clip's MP3 from the row's `audio_filename`.
 
-    The last path component, whichever way the slashes lean, without its audio extension ("v1.2"
-    keeps ".2"); NFC; each run of unsafe characters and white space is one `_`; never hidden,
-    never an option, never a Windows device; at most 180 bytes of UTF-8. Safe stems stay as they
-    are. None when nothing is left but `_`, `-` and `.`: the row number is the better name then.
+    The last path component (slashes and backslashes separate) without its audio extension ("v1.2" keeps ".2"), in
+    NFC. Each run of unsafe characters and white space becomes one `_`. The stem is never hidden,
+    never like an option, never a Windows device, and has at most 180 bytes of UTF-8. Safe stems do
+    not change. None if only `_`, `-` and `.` are left: then the row number is the stem.
     """
     component = re.split(r"[/\\]", value)[-1].strip()[:_MAX_FILENAME_CHARACTERS]
     stem = _replace_unsafe(unicodedata.normalize("NFC", component))
-    # Each step may uncover work for another ("a.wav. .mp3"), and all but the device's `_` shorten.
+    # Each step may make work for another ("a.wav. .mp3"); every step but the device's `_` shortens.
     while (settled := _settle_stem(stem)) != stem:
         stem = settled
     return stem if stem.strip("_-.") else None
 
 
 def stem_key(stem: str) -> str:
-    """Give what two stems are compared by: equal keys may be one file on some disk."""
+    """The key for comparing stems: stems with equal keys may be one file on some disks."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", stem).casefold())
 
 
 def shard_name(index: int, count: int) -> str:
     """Name a shard among `count` of them, from 0: `00000-of-00012`.
 
-    Raises ValueError when there is no such shard.
+    Raises ValueError if there is no such shard.
     """
     if not 0 <= index < count:
         raise ValueError(f"there is no shard {index} among {count}")
@@ -96,15 +95,15 @@ def shard_name(index: int, count: int) -> str:
 
 
 def partition_key(commit: str, index: int, count: int) -> str:
-    """Name a shard's partition in Dagster: `1a2b3c4-00000-of-00012`, `1a2b3c4` being the commit.
+    """Name a shard's partition in Dagster: `1a2b3c4-00000-of-00012`; `1a2b3c4` is the commit.
 
-    Raises ValueError when there is no such shard.
+    Raises ValueError if there is no such shard.
     """
     return f"{commit[:7]}-{shard_name(index, count)}"
 
 
 def group_name(name: str) -> str:
-    """Name a dataset's group in Dagster: `[A-Za-z0-9_]` only, `_<8 hex>` where one was replaced."""
+    """Name a dataset's group in Dagster: `[A-Za-z0-9_]`; `_<8 hex>` if a character was replaced."""
     safe = _NOT_IN_IDENTIFIERS.sub("_", name)
     return name if safe == name else f"{safe}_{_sha256_hex(name)[:8]}"
 
@@ -112,8 +111,8 @@ def group_name(name: str) -> str:
 def op_name(name: str, stage: str) -> str:
     """Name the op of one stage of a dataset: `[A-Za-z0-9_]` only, at most 140 characters.
 
-    It always carries a hash, because `a-b.v1` and `a_b_v1` are two datasets, and two ops of one
-    name keep a whole code location from loading.
+    The name always has a hash: `a-b.v1` and `a_b_v1` are two datasets, and two ops with one name
+    keep a whole code location from loading.
     """
     safe_name, safe_stage = (_NOT_IN_IDENTIFIERS.sub("_", part) for part in (name, stage))
     return f"{safe_name[:90]}__{safe_stage[:32]}_{_digest([name, stage], hex_digits=12)}"

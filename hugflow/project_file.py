@@ -1,18 +1,18 @@
 """The project file: bytes to its top-level keys, each with its value and lines.
 
-`hugflow.yaml`, `hugflow.yml` or `hugflow.json` in a project's root; one of them, not two:
+`hugflow.yaml`, `hugflow.yml` or `hugflow.json` in a project's root; only one of them:
 
     parents:                      the hierarchy of repositories
       speech: {location: ...}
     settings: {WORKERS: 4}        docs/settings.md
     policy: {largest_gb: 500}     docs/requests.md
 
-Without one of these, a legacy `config.json` is read: keys that Hugflow does not know are ignored,
-and settings, policy and flows are not taken from it. `hugflow.local.yaml`, which is not committed,
-holds `overrides` and nothing else.
+If there is none of these, a legacy `config.json` is read: unknown keys in it are ignored, and
+settings, policy and flows are not taken from it. `hugflow.local.yaml`, which is not committed,
+holds only `overrides`.
 
-What is wrong with a file as a whole is found here and nowhere else. Whoever owns a key reads the
-value below it, and declares the key as `KEY` in the module that KEYS names.
+Errors of the file as a whole are found here and nowhere else. The module that owns a key reads the
+value below it, and declares the key as `KEY`; KEYS names that module.
 """
 
 import os
@@ -33,7 +33,7 @@ LEGACY_NAME = "config.json"
 LOCAL_NAME = "hugflow.local.yaml"
 LARGEST_FILE_BYTES = 64 * 1024
 
-# The module that reads each key; None: this version does not read it yet.
+# The module that reads each key; None: this version does not read the key yet.
 KEYS: Mapping[str, str | None] = {
     "parents": None,
     "sources": None,
@@ -55,7 +55,7 @@ _ELSEWHERE = {
     "overrides": f"move it to {LOCAL_NAME}",
     "serve": "write it below `flows:`",
 }
-# These end a line for YAML and not for the page on which the file is reviewed, or reorder it there.
+# These end a line for YAML but not on the review page, or reorder the text there.
 _REFUSED_CHARACTERS = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]|\r(?!\n)"
 )
@@ -63,10 +63,10 @@ _SETTING_NAME = re.compile(r"[A-Z]+(?:_[A-Z]+)*")
 
 
 class ProjectFileInvalid(SettingInvalid):
-    """A project file cannot be taken as it is written; `name` and `line` say where it is wrong."""
+    """A project file is not valid; `name` and `line` say where."""
 
     def __init__(self, name: str, fault: Fault, *, has_line: bool = True) -> None:
-        """Say where a fault is, and what it is."""
+        """Name the place of a fault, and the fault."""
         self.name = name
         self.fault = fault
         self.line = fault.line if has_line else None
@@ -76,10 +76,11 @@ class ProjectFileInvalid(SettingInvalid):
 
 @dataclass(frozen=True, slots=True)
 class ProjectFile:
-    """What one project file says: by top-level key, the value with its lines.
+    """The content of one project file: values with their lines, by top-level key.
 
-    name: None where there is no file. problems: what is wrong with the file as a whole; what could
-    be read is in `nodes` all the same. warnings: what is odd, a line each.
+    name: None if there is no file.
+    problems: errors of the file as a whole; `nodes` still has what could be read.
+    warnings: what is odd, one line each.
     """
 
     name: str | None = None
@@ -94,7 +95,7 @@ class ProjectFile:
 
 
 def read_project_file(root: Path) -> ProjectFile:
-    """Read the project file of a folder; one that says nothing where there is none."""
+    """Read the project file of a folder; an empty one if there is none."""
     names = [name for name in NAMES if os.path.lexists(root / name)]
     if len(names) > 1:
         problem = ProjectFileInvalid(names[0], not_the_only_file(names), has_line=False)
@@ -104,7 +105,7 @@ def read_project_file(root: Path) -> ProjectFile:
 
 
 def read_local_file(root: Path) -> ProjectFile:
-    """Read `hugflow.local.yaml` of a folder; one that says nothing where there is none."""
+    """Read `hugflow.local.yaml` of a folder; an empty one if there is none."""
     path = root / LOCAL_NAME
     return _read(path) if os.path.lexists(path) else ProjectFile()
 
@@ -112,7 +113,7 @@ def read_local_file(root: Path) -> ProjectFile:
 def parse_project_file(data: bytes, name: str = NAMES[0]) -> ProjectFile:
     """Read the bytes of a project file.
 
-    name: says whether they are YAML or JSON, and which keys they may hold.
+    name: decides between YAML and JSON, and which keys are allowed.
     """
     is_legacy = name == LEGACY_NAME
     text = _decode(data, is_legacy=is_legacy)
@@ -137,13 +138,13 @@ def parse_project_file(data: bytes, name: str = NAMES[0]) -> ProjectFile:
 
 
 def not_the_only_file(names: Sequence[str]) -> Fault:
-    """What is wrong with the first of several project files in one folder."""
+    """The error for several project files in one folder, naming the first."""
     why = f"{' and '.join(names[1:])} is there too, and only one of them could count"
     return Fault(1, "is not the only project file", why, "keep one of them, and delete the others")
 
 
 def _read(path: Path) -> ProjectFile:
-    """Read one file that is there; not to be able to is a problem."""
+    """Read one existing file; a file that cannot be read is a problem."""
     is_legacy = path.name == LEGACY_NAME
     try:
         if not path.is_file():
@@ -192,7 +193,7 @@ def _unknown_key(key: str, node: Node, keys: Mapping[str, str | None]) -> Fault:
 
 
 def _legacy(name: str, nodes: Mapping[str, Node], faults: list[Fault]) -> ProjectFile:
-    """A legacy file: its faults are warnings, and its foreign keys none of our business."""
+    """A legacy file: its faults become warnings, and its unknown keys are ignored."""
     known = {key: node for key, node in nodes.items() if key in KEYS.keys() - _NOT_IN_LEGACY}
     warnings = [f"{name}:{fault.line}: {fault.what}: {fault.why}" for fault in faults]
     warnings += [
@@ -206,7 +207,7 @@ def _legacy(name: str, nodes: Mapping[str, Node], faults: list[Fault]) -> Projec
 def _not_read_yet(
     name: str, nodes: Mapping[str, Node], keys: Mapping[str, str | None]
 ) -> tuple[str, ...]:
-    """The one warning about keys whose system is not built yet."""
+    """The one warning about keys whose system does not exist yet."""
     found = [f"{key} (line {node.line})" for key, node in nodes.items() if keys[key] is None]
     return (f"{name}: this version does not use {', '.join(found)} yet",) if found else ()
 

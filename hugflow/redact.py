@@ -1,4 +1,4 @@
-"""Taking secrets out of whatever leaves: comments, messages, notices, what a process is given."""
+"""Removal of secrets from everything that leaves: comments, messages, notices, environments."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 HIDDEN = "(hidden)"
-# What is shorter stands in too many words to be a secret.
+# Shorter values are part of too many words to be secrets.
 SHORTEST_SECRET = 6
 
 _TOKENS = re.compile(
@@ -26,7 +26,7 @@ _TOKENS = re.compile(
     r")"
 )
 _WEBHOOK = re.compile(r"(hooks\.slack[A-Za-z-]*\.com/[a-z]+/)[^\s\"'<>|)]+", re.IGNORECASE)
-# Up to the last @ before the path: a password may hold one itself.
+# Up to the last @ before the path: a password may hold an @ itself.
 _CREDENTIALS = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^/\s?#]+@")
 _HEADER = re.compile(
     r"(\b(?:bearer|basic|token)(?:\s|%20|\+)+)[A-Za-z0-9._~+/=-]{16,}", re.IGNORECASE
@@ -40,30 +40,31 @@ _SECRET_NAME = re.compile(
     r"TOKEN|SECRET|PASSW|CREDENTIAL|WEBHOOK|(?:^|_)(?:KEY|PAT|DSN)(?:$|_)|_URL$", re.IGNORECASE
 )
 
-# Those of this process: what a server repeats need not look like a secret.
+# The secrets of this process: a server may repeat one that does not look like a secret.
 _known: set[str] = set()
 
 
 def remember(*secrets: str | None) -> None:
-    """From here on `redact` takes these values out of every text, in this process."""
+    """From now on `redact` removes these values from every text, in this process."""
     _known.update(secret for secret in secrets if secret is not None)
 
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment for a process that needs no secret: without what is named like one."""
+    """An environment without secrets: variables that are named like secrets are left out."""
     return {name: value for name, value in environment.items() if not _SECRET_NAME.search(name)}
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without secrets: those handed in, those remembered, and whatever looks like one.
+    """The text without secrets: given ones, remembered ones, and what looks like one.
 
-    secrets: values that must never be seen: as they are, percent-encoded, within JSON or within
-    base64; of an address, its path alone as well. Looking like one are tokens of the Hub, of GitHub
-    and Slack, addresses of webhooks, a user and password in an address, and the signature of a signed
-    one.
+    secrets: values that must never be seen. They are found as they are, percent-encoded, in JSON
+        and in base64; of an address, its path alone is found too.
+
+    These look like secrets: tokens of the Hub, GitHub and Slack, webhook addresses, a user and
+    password in an address, and the signature of a signed address.
     """
     known = {secret for secret in (*secrets, *_known) if len(secret) >= SHORTEST_SECRET}
-    # The longest first: one may stand within another.
+    # The longest first: one secret may be part of another.
     for form in sorted({form for each in known for form in _forms(each)}, key=len, reverse=True):
         text = text.replace(form, HIDDEN)
     text = _TOKENS.sub(HIDDEN, text)
@@ -73,15 +74,15 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def in_a_line(text: str, limit: int = 300) -> str:
-    """A stranger's words as one line of so many characters at most, without secrets.
+    """Foreign text as one line of at most so many characters, without secrets.
 
-    They are taken out first: of one that is cut in two, nobody knows the half.
+    Secrets are removed first: half a secret would not be recognised.
     """
     return redact(" ".join(text.split()))[:limit]
 
 
 def redact_logs() -> None:
-    """From here on no record of any library's log, and no warning, holds a secret; in this process."""
+    """From now on no log record of any library, and no warning, holds a secret; in this process."""
     if getattr(logging.getLogRecordFactory(), "is_redacting", False):
         return
     make = logging.getLogRecordFactory()
@@ -89,7 +90,7 @@ def redact_logs() -> None:
 
     def make_redacted(*arguments: Any, **options: Any) -> logging.LogRecord:
         record = make(*arguments, **options)
-        # What cannot be put into words is told by whoever writes it.
+        # A record that cannot be formatted is reported by its handler.
         with suppress(Exception):
             text = record.getMessage()
             if (clean := redact(text)) != text:
@@ -105,12 +106,12 @@ def redact_logs() -> None:
 
 @cache
 def _forms(secret: str) -> frozenset[str]:
-    """How a secret may stand in a text."""
+    """The forms in which a secret may appear in a text."""
     plain = {secret}
     with suppress(ValueError):
         parts = urlsplit(secret)
         if parts.scheme and parts.netloc:
-            # The last part of a webhook's path opens it.
+            # The last part of a webhook's path is the secret.
             plain |= {parts.path, parts.path.rpartition("/")[2]}
     plain = {each for each in plain if len(each) >= SHORTEST_SECRET}
     quoted = {quote(each, safe="", errors="surrogatepass") for each in plain}
@@ -125,12 +126,12 @@ def _forms(secret: str) -> frozenset[str]:
 
 
 def _within_base64(secret: str) -> set[str]:
-    """What stands in the base64 of any text that the secret is within, wherever it begins there."""
+    """The parts of base64 text that show the secret, wherever it begins in the encoded text."""
     data = secret.encode("utf-8", "surrogatepass")
     found = set()
     for before in range(3):
         encoded = base64.b64encode(bytes(before) + data).rstrip(b"=").decode()
-        # The first and the last character hold bits of what stands beside it, too.
+        # The first and the last character also hold bits of the neighbouring text.
         first = (before * 8 + 5) // 6
         last = (before + len(data)) * 8 // 6
         core = encoded[first:last]

@@ -1,7 +1,7 @@
-"""Keeping some processes running: what ends, or is not well any more, is started again.
+"""A supervisor of processes: a process that ends or stops answering is started again.
 
-Each process leads a session of its own: a signal meant for us reaches it through us, with all that
-it started. On Linux it ends with us, however we end.
+Each process has its own session: a signal to us reaches it and its children through us. On Linux a
+process ends when we end, however we end.
 """
 
 import ctypes
@@ -20,11 +20,11 @@ from typing import Final
 
 LOOK_EVERY_S: Final = 0.5
 ASK_EVERY_S: Final = 5.0
-# Loading a thousand datasets on a busy host takes its time.
+# Loading a thousand datasets on a busy host takes long.
 BIRTH_S: Final = 180.0
 UNWELL_IN_A_ROW: Final = 3
 PAUSES_S: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
-# What ran as long as this did not fail in a row.
+# After a run of this length, the next failure counts as the first.
 STEADY_S: Final = 120.0
 ENDING_S: Final = 30.0
 _PR_SET_PDEATHSIG: Final = 1
@@ -32,11 +32,13 @@ _PR_SET_PDEATHSIG: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A process that is to run all the time.
+    """A process that has to run all the time.
 
-    is_well: asked every few seconds; counts once it has been well, or had time to be born. Those
-    behind it are started when it first says so. None: running is enough. stop_signal: tells the
-    process, and all it started, to end. without: names of the environment that it is not given.
+    is_well: a health check, called every few seconds; None: running is enough. A failure counts
+        once a check has succeeded, or the start has taken too long. The services after this one
+        start when it first succeeds.
+    stop_signal: ends the process and everything it started.
+    without: names of environment variables that the process does not get.
     """
 
     name: str
@@ -48,7 +50,7 @@ class Service:
 
 @dataclass(slots=True)
 class _Kept:
-    """A service, its process, and how it has fared."""
+    """A service, its process, and the history of its failures."""
 
     service: Service
     process: "subprocess.Popen[bytes] | None" = None
@@ -64,9 +66,9 @@ class _Kept:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Runs services in `folder` until it is told to stop, and starts again what ends.
+    """Runs services in `folder` until it is stopped, and starts again what ends.
 
-    say: told in a line what happens.
+    say: called with a line for each event.
     """
 
     services: Sequence[Service]
@@ -76,14 +78,14 @@ class Supervisor:
     _kept: list[_Kept] = field(default_factory=list)
 
     def run(self, stop: threading.Event) -> None:
-        """Keep them running until `stop` is set; then end them, the last one first."""
+        """Run the services until `stop` is set; then end them in reverse order."""
         self._kept = [_Kept(service) for service in self.services]
         try:
             while not stop.is_set():
                 for kept in self._kept:
                     self._look_at(kept, time.monotonic())
                     if kept.service.is_well is not None and not kept.was_ever_well:
-                        # What comes behind it needs it.
+                        # The services after it need it.
                         break
                 stop.wait(LOOK_EVERY_S)
         finally:
@@ -113,7 +115,7 @@ class Supervisor:
         kept.was_well, kept.unwell = False, 0
 
     def _note_end(self, kept: _Kept, now: float, how: str) -> None:
-        # What it started, a run for example, goes on: it is ended when all of us are.
+        # Its children, such as a run, continue; they are ended when the supervisor ends.
         kept.process = None
         kept.failures = 1 if now - kept.started_at > STEADY_S else kept.failures + 1
         pause_s = PAUSES_S[min(kept.failures, len(PAUSES_S)) - 1]
@@ -148,7 +150,7 @@ class Supervisor:
 
 
 def _end(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
-    """End a process alone, not what it started."""
+    """End a process alone, not its children."""
     process.send_signal(number)
     try:
         process.wait(ENDING_S)
@@ -158,14 +160,14 @@ def _end(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
 
 
 def _signal_groups(kept: _Kept, number: signal.Signals) -> None:
-    """Signal a service with all that it started, also in its former lives."""
+    """Send a signal to a service and everything it started, also before it was started again."""
     for group in kept.groups:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, number)
 
 
 def _has_group(kept: _Kept) -> bool:
-    """Whether anything of a service runs still."""
+    """Whether any process of a service is still running."""
     for group in kept.groups:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, 0)
@@ -174,5 +176,5 @@ def _has_group(kept: _Kept) -> bool:
 
 
 def _die_with_parent() -> None:
-    """Let the kernel end a child whose parent has gone without saying so: prctl(2)."""
+    """Let the kernel end this child if its parent dies: prctl(2)."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,1 +1,1 @@
-"""Where things lie, and how they are written whole."""
+"""Where files are, and how they are written whole."""

@@ -1,8 +1,8 @@
-"""Writing whole or not at all.
+"""Files that are written whole or not at all.
 
-A file appears under its final name only with all its bytes, and they are on the disk by then:
-temporary file in the same folder, `fsync`, rename, `fsync` of the folder. Temporary names are
-fixed (`.<name>.tmp`), so a rerun overwrites what a killed run left behind.
+A file gets its final name only when all its bytes are on the disk: temporary file in the same
+folder, `fsync`, rename, `fsync` of the folder. Temporary names are fixed (`.<name>.tmp`), so a
+rerun overwrites the leftovers of a killed run.
 """
 
 import errno
@@ -36,22 +36,22 @@ _REFUSALS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class StagedFile:
-    """A file whose bytes are written but not yet on the disk, nor under its name."""
+    """A file that is written, but neither synced to the disk nor renamed to its final name yet."""
 
     path: Path
     size_bytes: int
 
 
 def temporary_path(path: Path) -> Path:
-    """Where `path` is written before it is renamed: hidden, beside it, the same each time."""
+    """The temporary name of `path`: hidden, in the same folder, always the same."""
     return path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
 
 
 def read_file(path: Path, most_bytes: int | None = None) -> bytes:
     """The bytes of a file.
 
-    Raises OSError, also for a file longer than `most_bytes`, and for a pipe or a device, which would
-    keep the reader waiting.
+    Raises OSError, also for a file longer than `most_bytes`, and for a pipe or device, which would
+    block the reader.
     """
     with open(path, "rb", opener=_open_unblocked) as file:  # Path takes no opener
         status = os.fstat(file.fileno())
@@ -63,7 +63,7 @@ def read_file(path: Path, most_bytes: int | None = None) -> bytes:
 
 
 def fresh_temporary(path: Path) -> Path:
-    """The temporary name of `path` for a library that opens it: nothing stands there any more."""
+    """The temporary name of `path`, for a library that opens it; an old file there is deleted."""
     temporary = temporary_path(path)
     with disk_errors(path):
         temporary.unlink(missing_ok=True)
@@ -71,7 +71,7 @@ def fresh_temporary(path: Path) -> Path:
 
 
 def is_file(path: Path) -> bool:
-    """Whether a file stands there itself: no link to one, and nothing that waits for a writer."""
+    """Whether a regular file exists there; a link, a pipe or a device is none."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
@@ -81,9 +81,9 @@ def is_file(path: Path) -> bool:
 def write_temporary(
     path: Path, data: bytes | Iterable[bytes | bytearray | memoryview]
 ) -> StagedFile:
-    """Write `data`, whole or piece by piece, beside `path`; `commit` or `discard` must follow.
+    """Write `data`, bytes or pieces of bytes, beside `path`; `commit` or `discard` must follow.
 
-    Raises DiskFull when there is no room; nothing is left behind then.
+    Raises DiskFull if there is no room; then nothing is left behind.
     """
     temporary = temporary_path(path)
     size = 0
@@ -97,18 +97,17 @@ def write_temporary(
             temporary.unlink(missing_ok=True)
             raise
         finally:
-            # Not kept open until the commit: with many workers there would be too many.
+            # Not kept open until the commit: many workers would hold too many open files.
             os.close(fd)
     return StagedFile(path, size)
 
 
 def commit(batch: Iterable[StagedFile]) -> None:
-    """Put a batch under its final names, in the order given, once its bytes are on the disk.
+    """Give a batch of files their final names, in order, once their bytes are on the disk.
 
-    One folder is synced after the last file that goes into it and before the first that goes
-    into the next, so with the MP3s first and the JSONs after them a JSON never stands without
-    its MP3, not even after a power cut. When the bytes of one cannot be brought to the disk, none
-    of them appears, and the room they took is free again.
+    A folder is synced before the first file of the next folder is renamed. With the MP3s first and
+    the JSONs after them, no JSON exists without its MP3, even after a power cut. If the bytes of
+    one file cannot be synced, none of the files appears and all of them are deleted.
     """
     files = list(batch)
     try:
@@ -130,21 +129,21 @@ def commit(batch: Iterable[StagedFile]) -> None:
 
 
 def discard(batch: Iterable[StagedFile]) -> None:
-    """Forget files that were written and will not be committed."""
+    """Delete files that were written and will not be committed."""
     for file in batch:
         temporary_path(file.path).unlink(missing_ok=True)
 
 
 def write_file(path: Path, data: bytes | str) -> None:
-    """Write one file whole; its folder is made when it is missing."""
+    """Write one file whole; makes its folder if it is missing."""
     make_folder(path.parent)
     commit([write_temporary(path, data.encode() if isinstance(data, str) else data)])
 
 
 def write_view(path: Path, text: str) -> None:
-    """Write one file whole that several processes may write at once: the last one wins.
+    """Write one file whole that several processes may write at once; the last writer wins.
 
-    Each writes a temporary file of its own; one that a kill left behind does no harm.
+    Each writer has its own temporary file; the leftover of a killed writer does no harm.
     """
     make_folder(path.parent)
     own = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
@@ -162,23 +161,23 @@ def write_view(path: Path, text: str) -> None:
 
 
 def write_if_changed(path: Path, text: str) -> None:
-    """Write one file whole, unless it already holds this text."""
+    """Write one file whole, unless it already has this text."""
     if not is_file(path) or path.read_bytes() != text.encode():
         write_file(path, text)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file that a person can read: strict, two spaces, a final newline."""
+    """Write a JSON file for people: strict, two spaces, a final newline."""
     write_file(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def commit_file(path: Path) -> None:
-    """Put a file that a library wrote at `temporary_path(path)` under its final name."""
+    """Give a file that a library wrote at `temporary_path(path)` its final name."""
     commit([StagedFile(path, temporary_path(path).stat().st_size)])
 
 
 def make_folder(folder: Path) -> None:
-    """Make `folder` and what is missing above it, and bring their names to the disk."""
+    """Make `folder` and its missing parents, and sync their names to the disk."""
     missing = [each for each in (folder, *folder.parents) if not each.is_dir()]
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -187,13 +186,13 @@ def make_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring the names in `folder` to the disk."""
+    """Sync the names in `folder` to the disk."""
     with disk_errors(folder):
         _sync_file(folder)
 
 
 def find_temporary(folder: Path) -> list[Path]:
-    """The temporary files in `folder`: a writer's at work, or what a killed one left."""
+    """The temporary files in `folder`: of a writer at work, or left by a killed one."""
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
@@ -202,9 +201,9 @@ def find_temporary(folder: Path) -> list[Path]:
 
 @contextmanager
 def disk_errors(path: Path, verb: Literal["written", "read"] = "written") -> Iterator[None]:
-    """Turn what a disk refuses into DiskFull, or into CannotWrite; other errors pass as they are.
+    """Turn errors of the disk into DiskFull or CannotWrite; other errors pass unchanged.
 
-    verb: what was to be done with `path`.
+    verb: what was done with `path`, for the message.
     """
     try:
         yield
@@ -218,7 +217,7 @@ def disk_errors(path: Path, verb: Literal["written", "read"] = "written") -> Ite
 def to_disk_error(
     error: OSError, path: Path, verb: str = "written"
 ) -> DiskFull | CannotWrite | None:
-    """What a refusal means for the person who asked; None for an error that is not the disk's."""
+    """An error of the disk as DiskFull or CannotWrite; None for any other error."""
     why = os.strerror(error.errno or 0)
     if error.errno in _NO_ROOM:
         return DiskFull(
@@ -244,7 +243,7 @@ def to_disk_error(
         return CannotWrite(
             f"{path} cannot be {verb}",
             why=why,
-            mend="check whom the folder belongs to, and that the disk is sound; then run the "
+            mend="check who owns the folder, and that the disk is sound; then run the "
             "same command again: it continues where it stopped",
         )
     return None
@@ -255,9 +254,9 @@ def _open_unblocked(path: str, flags: int) -> int:
 
 
 def _open_new(path: Path) -> int:
-    """Open a file that is not there yet; what a killed run left, or somebody put there, goes first.
+    """Create a file; anything that exists at the path is deleted first.
 
-    A link would be written through, and one that waits for a reader would be waited for.
+    A link would be written through, and a pipe would block until someone reads it.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
@@ -268,7 +267,7 @@ def _open_new(path: Path) -> int:
 
 
 def _sync_file(path: Path) -> None:
-    """Bring a file's bytes, or a folder's names, to the disk."""
+    """Sync a file's bytes, or a folder's names, to the disk."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
@@ -282,7 +281,7 @@ def _is_temporary(entry: os.DirEntry[str]) -> bool:
 
 
 def _write_all(fd: int, data: bytes | bytearray | memoryview) -> None:
-    """Write every byte, also where the system takes only some at a time."""
+    """Write every byte, also if the system takes only a part at a time."""
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]

@@ -1,27 +1,27 @@
-"""Where everything lies: paths only, nothing is touched here.
+"""The paths of all files; nothing here reads or writes them.
 
 STORAGE_ROOT/<name>/audio/<stem>.mp3  json/<row>.json  index/<shard>.parquet
                     failures.jsonl  README.md  manifest.json
-STORAGE_ROOT/.next/<name>/<plan id>/         a tree that will take the place of <name>
-STORAGE_ROOT/.next/<name>/replaced/          the one whose place it takes, for a moment
-STORAGE_ROOT/samples/<name>/first_<N>/       the first N rows, for looking at
-STORAGE_ROOT/.trash/<id>/                    a removed tree, when STATE_DIR is on another disk
+STORAGE_ROOT/.next/<name>/<plan id>/         a new tree that will replace <name>
+STORAGE_ROOT/.next/<name>/replaced/          the old tree, for the moment of the exchange
+STORAGE_ROOT/samples/<name>/first_<N>/       a sample: the first N rows
+STORAGE_ROOT/.trash/<id>/                    a removed tree, if STATE_DIR is on another disk
 PROCESSED_ROOT/<name> -> STORAGE_ROOT/<name>
-STATE_DIR/plans/<name>/<plan id>.json      what is to be made, settled once
+STATE_DIR/plans/<name>/<plan id>.json      what to make, settled once
           plans/<name>/current             the id of the plan in force
-          plans/<name>/standing            the id of the plan whose rows lie in STORAGE_ROOT/<name>
+          plans/<name>/standing            the id of the plan of the tree in STORAGE_ROOT/<name>
           ledger/<name>/<plan id>/<shard>.jsonl, <shard>.<stage>.json, <shard>.flight
-          raw/<name>/<plan id>/<shard>     fetched bytes, until their rows are in
+          raw/<name>/<plan id>/<shard>     fetched bytes, until their rows are made
           progress/<name>.json             a view for people and scripts
-          notices/<name>.json              how it stands, for those who tell of it
-          outbox/<key>.json                what is to be told to whom, and what was
-          outbox/limits/<service>.json     until when a service asked not to be asked
-          removed/<name>.json              that it was removed, by a person or by main
-          retries/<name>.json              that a person asked to try it again
-          kept/<name>.json                 that a person brought it back against a removal
-          verified/<name>.json             how far a deep verification came that was stopped
-          trash/<id>/                      what was removed, for some days
-          audit.jsonl  audit.head          what was done, by whom
+          notices/<name>.json              the latest state, for comments and messages
+          outbox/<key>.json                what to send to GitHub or Slack, and what was sent
+          outbox/limits/<service>.json     until when a service asked for no more calls
+          removed/<name>.json              it was removed, by a person or by main
+          retries/<name>.json              a person asked to try it again
+          kept/<name>.json                 a person restored it despite a removal request
+          verified/<name>.json             how far a deep verification came before it was stopped
+          trash/<id>/                      what was removed, kept for some days
+          audit.jsonl  audit.head          who did what
           locks/  catalog/  mirror.git  dagster/
 """
 
@@ -31,7 +31,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class DatasetFolder:
-    """One dataset's tree under STORAGE_ROOT, as the contract lays it out."""
+    """The tree of one dataset under STORAGE_ROOT."""
 
     root: Path
 
@@ -52,7 +52,7 @@ class DatasetFolder:
 
     @property
     def failures(self) -> Path:
-        """Rows that could not be made, in row order."""
+        """The failed rows, in row order."""
         return self.root / "failures.jsonl"
 
     @property
@@ -62,7 +62,7 @@ class DatasetFolder:
 
     @property
     def manifest(self) -> Path:
-        """The commit marker: written last, once the tree is complete."""
+        """Marks the tree as complete; written last."""
         return self.root / "manifest.json"
 
     def index_file(self, shard_name: str) -> Path:
@@ -72,7 +72,7 @@ class DatasetFolder:
 
 @dataclass(frozen=True, slots=True)
 class DatasetState:
-    """What STATE_DIR knows of one dataset under one plan."""
+    """The state of one dataset under one plan, in STATE_DIR."""
 
     ledger: Path
     raw: Path
@@ -87,7 +87,7 @@ class DatasetState:
         return self.ledger / f"{shard_name}.{stage}.json"
 
     def flight(self, shard_name: str) -> Path:
-        """The rows of one shard that are being encoded."""
+        """Notes which rows of one shard are being encoded."""
         return self.ledger / f"{shard_name}.flight"
 
     def raw_file(self, shard_name: str) -> Path:
@@ -95,13 +95,13 @@ class DatasetState:
         return self.raw / shard_name
 
     def shard_lock(self, shard_name: str) -> Path:
-        """Held by the one writer of a shard."""
+        """The lock of a shard's one writer."""
         return self.locks / f"{shard_name}.lock"
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The three roots, all absolute, and every path that follows from them."""
+    """The three roots, all absolute, and every path below them."""
 
     storage_root: Path
     processed_root: Path
@@ -112,15 +112,15 @@ class Places:
         return DatasetFolder(self.storage_root / name)
 
     def next_trees(self, name: str) -> Path:
-        """Folder of the trees that are made to take the place of `name`'s."""
+        """Folder of the new trees that will replace the tree of `name`."""
         return self.storage_root / ".next" / name
 
     def next_tree(self, name: str, plan_id: str) -> DatasetFolder:
-        """The tree that will take the place of `name`'s, made under another plan."""
+        """The new tree that will replace the tree of `name`, made under another plan."""
         return DatasetFolder(self.next_trees(name) / plan_id)
 
     def replaced_tree(self, name: str) -> Path:
-        """Where the tree of `name` lies while another one takes its place."""
+        """Where the old tree of `name` is during the exchange."""
         return self.next_trees(name) / "replaced"
 
     def samples(self, name: str) -> Path:
@@ -132,7 +132,7 @@ class Places:
         return DatasetFolder(self.samples(name) / f"first_{rows}")
 
     def link(self, name: str) -> Path:
-        """The symlink that says: this dataset is complete."""
+        """The symlink that publishes the dataset."""
         return self.processed_root / name
 
     def state(self, name: str, plan_id: str) -> DatasetState:
@@ -144,7 +144,7 @@ class Places:
         )
 
     def sample_state(self, name: str, plan_id: str, rows: int) -> DatasetState:
-        """Ledger, raw bytes and locks of a sample of `name`: beside those of the dataset."""
+        """Ledger, raw bytes and locks of a sample of `name`, beside those of the dataset."""
         state = self.state(name, plan_id)
         key = f"{plan_id}-first_{rows}"
         return DatasetState(
@@ -158,7 +158,7 @@ class Places:
         return self.state_dir / "plans" / name
 
     def dataset_lock(self, name: str) -> Path:
-        """Held, briefly, by whoever plans, publishes or removes `name`."""
+        """The lock for planning, publishing and removing `name`; held briefly."""
         return self.state_dir / "locks" / name / "dataset.lock"
 
     def progress(self, name: str) -> Path:
@@ -175,43 +175,43 @@ class Places:
         return self.state_dir / "outbox"
 
     def conversation(self, key: str) -> Path:
-        """What one conversation is to tell, and what it has told."""
+        """The file of one conversation: what to send, and what was sent."""
         return self.outbox / f"{key}.json"
 
     def conversation_lock(self, key: str) -> Path:
-        """Held, for moments, by whoever changes the file of a conversation."""
+        """The lock for changing a conversation's file; held for moments."""
         return self.state_dir / "locks" / "outbox" / f"{key}.lock"
 
     def sending_lock(self, key: str) -> Path:
-        """Held by the one who delivers a conversation."""
+        """The lock for delivering a conversation."""
         return self.state_dir / "locks" / "outbox" / f"{key}.sending.lock"
 
     def service_limit(self, service: str) -> Path:
-        """Until when a service asked not to be asked again."""
+        """Until when a service asked for no more calls."""
         return self.outbox / "limits" / f"{service}.json"
 
     def state_folders(self, name: str) -> dict[str, Path]:
-        """What STATE_DIR knows of `name` under all its plans, by what it is."""
+        """Folders in STATE_DIR of `name` under all its plans, by kind."""
         return {part: self.state_dir / part / name for part in ("plans", "ledger", "raw")}
 
     def removed(self, name: str) -> Path:
-        """The record that `name` was removed."""
+        """Record: `name` was removed."""
         return self.state_dir / "removed" / f"{name}.json"
 
     def kept(self, name: str) -> Path:
-        """The record that a person brought `name` back against a removal."""
+        """Record: a person restored `name` despite a removal request."""
         return self.state_dir / "kept" / f"{name}.json"
 
     def retry(self, name: str) -> Path:
-        """The record that a person asked to try `name` again."""
+        """Record: a person asked to try `name` again."""
         return self.state_dir / "retries" / f"{name}.json"
 
     def upstream(self, name: str) -> Path:
-        """What the Hub last said of the source of `name`."""
+        """Record: the Hub's last answer about the source of `name`."""
         return self.state_dir / "upstream" / f"{name}.json"
 
     def verified(self, name: str) -> Path:
-        """How far a deep verification of `name` came that was stopped."""
+        """Record: how far a deep verification of `name` came before it was stopped."""
         return self.state_dir / "verified" / f"{name}.json"
 
     @property
@@ -221,7 +221,7 @@ class Places:
 
     @property
     def audit_head(self) -> Path:
-        """Number and hash of the trail's last line."""
+        """Number and hash of the last line of the trail."""
         return self.state_dir / "audit.head"
 
     @property
@@ -231,20 +231,20 @@ class Places:
 
     @property
     def storage_trash(self) -> Path:
-        """Folder of removed trees that could not be renamed into STATE_DIR: another disk."""
+        """Folder of removed trees that cannot be renamed into STATE_DIR: it is on another disk."""
         return self.storage_root / ".trash"
 
     @property
     def download_slots(self) -> Path:
-        """Folder of the host's download slots."""
+        """Folder of the download slots of each host."""
         return self.state_dir / "locks" / "downloads"
 
     @property
     def catalog(self) -> Path:
-        """Folder of the catalogue: what main asks for."""
+        """Folder of the catalogue: the requests on main."""
         return self.state_dir / "catalog"
 
     @property
     def mirror(self) -> Path:
-        """The bare mirror of the request repository."""
+        """The bare mirror of the requests repository."""
         return self.state_dir / "mirror.git"

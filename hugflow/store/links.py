@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 def link(path: Path, target: Path) -> bool:
     """Let `path` point to `target`, replacing an older link in one step.
 
-    Returns False when it did so already. Raises what `check_link` raises.
+    Returns False if it already did. Raises the errors of `check_link`.
     """
     if path.is_symlink() and path.readlink() == target:
         return False
@@ -29,10 +29,10 @@ def link(path: Path, target: Path) -> bool:
 
 
 def check_link(path: Path) -> None:
-    """Make sure that a link can be made at `path`: worth knowing before the work, not after it.
+    """Check that a link can be made at `path`, before the work begins.
 
-    Raises CannotWrite when its folder cannot be made or written, and when something that is not
-    a link stands there: it is never replaced.
+    Raises CannotWrite if its folder cannot be made or written, or if something that is not a link
+    exists there: only links are replaced.
     """
     if path.exists() and not path.is_symlink():
         raise CannotWrite(
@@ -59,5 +59,5 @@ def _no_folder(folder: Path, why: str) -> CannotWrite:
 
 
 def is_linked(path: Path, target: Path) -> bool:
-    """Whether `path` is a link to `target`, and `target` is there."""
+    """Whether `path` is a link to `target`, and `target` exists."""
     return path.is_symlink() and path.readlink() == target and target.is_dir()

@@ -1,15 +1,18 @@
-"""One writer at a time, and a name to it.
+"""Locks: one writer at a time, and the name of the holder.
 
-The lock is the kernel's (`flock`), so it never outlives its holder, however that ended. Who
-holds it is written beside it, in `<lock>.holder`, and touched every few seconds:
+The lock is the kernel's (`flock`), so it ends with its holder, however the holder ends. The holder
+is named in `<lock>.holder`, a file that it touches every few seconds:
 
     {"host": "speech1", "pid": 4711, "worker": 4712, "born": 880123,
      "started_at": "2026-11-22T01:02:03+00:00"}
 
-`pid` is the process that people started, `worker` the one that does its work, often the same. `born`
-tells a worker from a later one of the same number; it is what /proc says, null elsewhere.
-This is for the person who finds the door shut; and where a network file system lies about locks,
-it is what keeps the second one out.
+pid: the process that people started.
+worker: the process that does the work, often the same.
+born: start time of the worker by /proc, null elsewhere; a later process with the same number has
+    another one.
+
+The file tells people who holds the lock. On a network file system whose locks do not work, it also
+keeps out a second writer.
 """
 
 import errno
@@ -31,18 +34,18 @@ from hugflow.store.records import RecordForm
 
 FOR_EVER = -1.0
 HEARTBEAT_S = 10.0
-# Of a holder on another host there is no other sign of life.
+# A holder on another host shows no other sign of life than touching its file.
 SILENT_S = 60.0
-# Until a worker has gone whose parent was killed: longest where it waits for a disk.
+# Time for a worker to end after its parent was killed; it may be waiting for a disk.
 ENDING_S = 10.0
 _LOOK_EVERY_S = 0.1
-# What file systems say that have no hard links.
+# Errors of file systems without hard links.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK})
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a lock; see the module. What has a default is absent in older files."""
+    """The holder of a lock; see the module. Fields with a default are missing in older files."""
 
     host: str
     pid: int
@@ -69,11 +72,10 @@ HOLDER = RecordForm(
 def hold(lock: Path, what: str, *, wait_s: float = 0.0) -> Iterator[None]:
     """Hold `lock` while the block runs.
 
-    what: the thing that is locked, in words a person reads ("shard 00001-of-00004 of <name>").
-    wait_s: how long to wait for another holder; 0 does not wait, FOR_EVER waits as long as it
-    takes.
+    what: the locked thing, in words for people ("shard 00001-of-00004 of <name>").
+    wait_s: how long to wait for another holder; 0 does not wait, FOR_EVER waits without limit.
 
-    Raises Locked, naming the holder's host, process and start.
+    Raises Locked, with the holder's host, process and start.
     """
     make_folder(lock.parent)
     held = FileLock(lock, thread_local=False)
@@ -94,7 +96,7 @@ def hold(lock: Path, what: str, *, wait_s: float = 0.0) -> Iterator[None]:
         except BaseException:
             held.release()
             raise
-        # The kernel gives it to us, and yet its holder is alive.
+        # The kernel gave us the lock, but its holder is alive.
         held.release()
         if left_s == 0.0 and not _is_ending(lock, ends_at):
             raise _locked(lock, what)
@@ -107,23 +109,22 @@ def hold(lock: Path, what: str, *, wait_s: float = 0.0) -> Iterator[None]:
 
 
 def is_held(lock: Path) -> bool:
-    """Whether somebody seems to be at work behind `lock`; the lock itself is not touched.
+    """Whether another process seems to hold `lock`; the lock itself is not touched.
 
-    On this host a holder is alive while its process is; of another host we know only what it
-    wrote.
+    A holder on this host must be a running process. A holder on another host is believed.
     """
     holder = read_holder(lock)
     return holder is not None and (holder.host != socket.gethostname() or _is_process(holder))
 
 
 def be_known_as(pid: int) -> None:
-    """Name process `pid` as the holder from here on: it waits for this one, and people started it."""
+    """From now on, name `pid` as the holder: people started it, and it waits for this process."""
     global _known_as
     _known_as = pid
 
 
 def read_holder(lock: Path) -> Holder | None:
-    """Who is written beside a lock; None for nobody, and for what cannot be read."""
+    """The holder named beside a lock; None if there is none, or its file cannot be read."""
     return HOLDER.read(holder_path(lock))
 
 
@@ -137,7 +138,7 @@ def download_slot(folder: Path, slots: int) -> Iterator[None]:
     """Wait for one of this host's `slots` download slots, and hold it while the block runs."""
     host = folder / socket.gethostname()
     make_folder(host)
-    # One process waits at the gate while all slots are taken, so nobody is passed over for long.
+    # Only one process at a time looks for a free slot, so no process waits for ever.
     with FileLock(host / "gate.lock", timeout=FOR_EVER, thread_local=False):
         held = _first_free(host, slots)
     try:
@@ -172,7 +173,7 @@ def _locked(lock: Path, what: str) -> Locked:
 
 
 def _take(lock: Path) -> bool:
-    """Write down that we hold a lock that the kernel gave us; False where its holder is alive."""
+    """Name us as the holder of a lock that the kernel gave us; False if another holder is alive."""
     path = holder_path(lock)
     holder = Holder(
         host=socket.gethostname(),
@@ -190,7 +191,7 @@ def _take(lock: Path) -> bool:
 
 
 def _create(path: Path, text: str) -> bool:
-    """Write a file that is not there yet, with all its words at once; False where it is there."""
+    """Create a file with all its text at once; False if it exists."""
     own = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     with disk_errors(path):
         try:
@@ -213,7 +214,7 @@ def _create(path: Path, text: str) -> bool:
 
 
 def _is_alive(lock: Path) -> bool:
-    """Whether the holder that is written beside a lock lives."""
+    """Whether the holder that is named beside a lock is alive."""
     holder = read_holder(lock)
     if holder is None:
         return False
@@ -225,7 +226,7 @@ def _is_alive(lock: Path) -> bool:
         beat_at = holder_path(lock).stat().st_mtime
         silent_s = lock.stat().st_mtime - beat_at
         if silent_s < -SILENT_S:
-            # The clock was set back; one that lives writes by the new one soon.
+            # The clock was set back; a living holder soon touches its file by the new clock.
             time.sleep(HEARTBEAT_S * 1.5)
             return holder_path(lock).stat().st_mtime != beat_at
         return silent_s <= SILENT_S
@@ -233,9 +234,9 @@ def _is_alive(lock: Path) -> bool:
 
 
 def _is_ending(lock: Path, ends_at: float) -> bool:
-    """Whether the process that people started was killed, and its worker is about to be.
+    """Whether the process that people started was killed, so that its worker will end soon.
 
-    ends_at: since when that is waited for, on the monotonic clock.
+    ends_at: when the normal wait ended, on the monotonic clock.
     """
     holder = read_holder(lock)
     return (
@@ -248,10 +249,10 @@ def _is_ending(lock: Path, ends_at: float) -> bool:
 
 
 def _is_process(holder: Holder) -> bool:
-    """Whether a holder on this host is still at work."""
+    """Whether a holder on this host is a running process."""
     worker = holder.working_pid
     if worker <= 0:
-        # That would be a group of processes.
+        # Such a number would mean a group of processes.
         return False
     try:
         os.kill(worker, 0)
@@ -263,13 +264,13 @@ def _is_process(holder: Holder) -> bool:
 
 
 def _born(pid: int) -> int | None:
-    """When a process began, in ticks since the host did; None where /proc does not tell.
+    """Start time of a process, in ticks since the host started; None if /proc does not say.
 
-    None as well of one that has ended and that nobody has waited for: in a container without an init
-    such a one stays for ever.
+    Also None for a zombie, a process that has ended without its parent noticing: a container
+    without an init keeps zombies for ever.
     """
     try:
-        # Its name, in brackets, may hold anything.
+        # The program's name, in brackets, may hold any character.
         state, *fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
         return None if state == "Z" else int(fields[18])
     except (OSError, ValueError, IndexError):
@@ -298,11 +299,11 @@ class _Heart:
         never = threading.Event()
         while not never.wait(HEARTBEAT_S):
             for path in tuple(self._paths):
-                # A disk that fails for a moment lets go of no lock.
+                # A short failure of the disk must not end the lock.
                 with suppress(OSError):
                     os.utime(path)
 
 
 _HEART = _Heart()
-# The process that people started, where this one works for it; else 0.
+# The process that people started, if this one works for it; else 0.
 _known_as = 0

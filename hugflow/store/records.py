@@ -1,17 +1,17 @@
-"""Small state files of ours as typed values: one form for each kind of record.
+"""Small state files as typed values: one form for each kind of record.
 
 A record is a frozen dataclass; its file is one strict JSON object:
 
     {"version": 1, "asked_at": "2026-11-22T01:02:03.123456+00:00"}
 
-    version: of the form; absent where the form has none
-    crc32: of all the rest, where the form asks for it
+    version: of the form; absent if the form has none
+    crc32: of everything else, if the form asks for it
 
-A file is damaged when it is no file, is not UTF-8, is longer than its form allows, ends early,
-nests too deeply, has a key twice, a number that JSON or a computer has no room for, or a field of
-another type. An unknown key is passed over, and an absent one takes its default, so that a later
-optional key needs no new version; a version rises only when an earlier Hugflow would make other
-rows by the file.
+A file is damaged if it is not a regular file, is not UTF-8, is longer than its form allows, ends
+early, nests too deeply, has a key twice, has a number outside of JSON or 64 bits, or has a field of
+another type. An unknown key is ignored and an absent key gets its default, so a new optional key
+needs no new version. A version rises only if an earlier Hugflow would make other rows from the
+file.
 """
 
 import json
@@ -34,7 +34,7 @@ from hugflow.store.atomic import read_file, write_file, write_view
 T = TypeVar("T")
 
 MOST_BYTES = 64 << 20
-# What a signed number of eight bytes holds, as files' times in ns do.
+# The range of a signed number of eight bytes, such as a file's time in ns.
 _LARGEST = 1 << 63
 _MOST_SHOWN = 200
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -42,11 +42,11 @@ _LARGE_NUMBER = re.compile(r"[0-9]{19}|[0-9][eE]\+?[0-9]{2}")
 
 
 def is_none(value: object) -> bool:
-    """Whether a value is None: for `Field(exclude_if=is_none)`, a key that is absent without one."""
+    """Whether a value is None: with `Field(exclude_if=is_none)`, a None is left out of the file."""
     return value is None
 
 
-# A moment, which every record writes in one way: UTC, as `isoformat` has it.
+# A moment; every record writes it in UTC, as `isoformat` does.
 Moment = Annotated[
     AwareDatetime,
     AfterValidator(lambda at: at.astimezone(UTC)),
@@ -56,11 +56,15 @@ Moment = Annotated[
 
 @dataclass(frozen=True)
 class RecordForm(Generic[T]):
-    """How records of one kind lie in files.
+    """The file form of one kind of record.
 
-    kind: the dataclass. what: the kind in words, such as "the marker". version: None where the file
-    has no such key. mend: what to do about a damaged one. is_summed: the file ends with a CRC-32 of
-    itself. is_compact: one line, as nobody reads it. most_bytes: a longer file is damaged.
+    kind: the dataclass.
+    what: the kind in words, such as "the marker".
+    version: None if the file has no such key.
+    mend: how to fix a damaged file.
+    is_summed: the file ends with a CRC-32 of itself.
+    is_compact: the file is one line, as people do not read it.
+    most_bytes: a longer file is damaged.
     """
 
     kind: type[T]
@@ -72,14 +76,14 @@ class RecordForm(Generic[T]):
     most_bytes: int = MOST_BYTES
 
     def read(self, path: Path) -> T | None:
-        """The record in a file; None where there is none, or it cannot be read."""
+        """The record in a file; None if there is none, or it cannot be read."""
         try:
             return self.parse(read_file(path, self.most_bytes))
         except (OSError, ValueError):
             return None
 
     def find(self, path: Path) -> T | None:
-        """The record in a file; None where there is no file. Raises as `require` does."""
+        """The record in a file; None if the file does not exist. Raises as `require` does."""
         try:
             return self.parse(read_file(path, self.most_bytes))
         except FileNotFoundError:
@@ -90,14 +94,14 @@ class RecordForm(Generic[T]):
             raise self._unreadable(path, str(error)) from error
 
     def require(self, path: Path) -> T:
-        """The record in a file. Raises StateUnreadable, with the path, where there is none."""
+        """The record in a file. Raises StateUnreadable, with the path, if there is none."""
         record = self.find(path)
         if record is None:
             raise self._unreadable(path, "there is no such file")
         return record
 
     def parse(self, data: bytes | str) -> T:
-        """The record that a text holds; raises ValueError, which says what is wrong with it."""
+        """The record in a text; raises ValueError with the reason."""
         content = _parse_strictly(data)
         if not isinstance(content, dict):
             raise ValueError("it is no JSON object")
@@ -109,7 +113,7 @@ class RecordForm(Generic[T]):
             raise ValueError("its checksum is another one")
         try:
             if _SURROGATE.search(data if isinstance(data, str) else data.decode("utf-8")):
-                # Names that are not UTF-8 hold lone surrogates, which the strict reader cannot take.
+                # Names that are not UTF-8 hold lone surrogates, which the strict reader refuses.
                 return self._adapter.validate_python(content)
             return self._adapter.validate_json(data, strict=True)
         except ValidationError as error:
@@ -130,7 +134,7 @@ class RecordForm(Generic[T]):
         return text
 
     def write(self, path: Path, record: T) -> None:
-        """Write a record whole, and bring it to the disk."""
+        """Write a record whole, and sync it to the disk."""
         write_file(path, self.render(record))
 
     def write_view(self, path: Path, record: T) -> None:
@@ -159,9 +163,9 @@ class RecordForm(Generic[T]):
 
 
 def _parse_strictly(data: bytes | str) -> Any:
-    """A JSON value; raises ValueError for what a lenient reader would let pass."""
+    """A JSON value; raises ValueError for text that a lenient reader would accept."""
     text = data.decode("utf-8") if isinstance(data, bytes) else data
-    # Looking at each number takes ten times as long: only where one may be too large.
+    # Checking each number takes ten times as long: only done if one may be too large.
     is_suspect = _LARGE_NUMBER.search(text) is not None
     try:
         return json.loads(
@@ -196,7 +200,7 @@ def _to_float(digits: str) -> float:
 
 
 def _to_int(digits: str) -> int:
-    # Text of a million digits takes minutes to become a number.
+    # Converting a million digits to a number takes minutes.
     if len(digits) > 20 or not -_LARGEST <= int(digits) < _LARGEST:
         raise ValueError(f"{digits[:40]} is too large a number")
     return int(digits)
@@ -213,7 +217,7 @@ def _crc(content: dict[str, Any]) -> int:
 
 
 def _describe(error: ValidationError) -> str:
-    """The first thing that is wrong: `rows.made: Input should be a valid integer`."""
+    """The first error: `rows.made: Input should be a valid integer`."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = ".".join(map(str, first["loc"]))
     return in_a_line(f"{where}: {first['msg']}" if where else first["msg"], _MOST_SHOWN)

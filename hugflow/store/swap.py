@@ -1,7 +1,7 @@
-"""Two folders, or a folder and a link, exchange their names in one step.
+"""Exchange of two names in one step: two folders, or a folder and a link.
 
 Linux has `renameat2(RENAME_EXCHANGE)` (since 3.15), macOS `renamex_np(RENAME_SWAP)`; Python has
-neither. Where the file system knows no such step, whoever asked has to do with two renames.
+neither. On a file system without such a step the caller has to use two renames.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ _UNKNOWN = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUP
 
 
 def swap(first: Path, second: Path) -> bool:
-    """Exchange two names; both must be there. False where this system or disk has no such step."""
+    """Exchange two existing names. False if this system or disk has no such step."""
     call = _find_call()
     if call is None:
         return False

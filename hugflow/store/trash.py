@@ -1,12 +1,12 @@
-"""The trash: what was removed lies here for some days, and can be brought back.
+"""The trash: removed datasets are kept here for some days, and can be restored.
 
     STATE_DIR/trash/<id>/entry.json
                          tree/  next/           STORAGE_ROOT/<name>, STORAGE_ROOT/.next/<name>
                          samples/               STORAGE_ROOT/samples/<name>
                          plans/  ledger/  raw/  progress.json
-    STORAGE_ROOT/.trash/<id>/tree/  ...         there, when STATE_DIR is on another file system
+    STORAGE_ROOT/.trash/<id>/tree/  ...         if STATE_DIR is on another file system
 
-Nothing is ever copied: each part comes and goes by one rename. `entry.json`:
+Nothing is ever copied: each part is moved by one rename. `entry.json`:
 
     {
       "version": 1,
@@ -16,14 +16,15 @@ Nothing is ever copied: each part comes and goes by one rename. `entry.json`:
                                         undo has begun
       "removed_at": "2026-11-22T01:02:03.123456+00:00",
       "by": "ada@host", "reason": "replaced with v12",
-      "files": 2010, "bytes": 45678901,     of the dataset, as it stood then
-      "was_linked": true,               its link in PROCESSED_ROOT stood
-      "has_tree": true,                 its tree in STORAGE_ROOT stood
-      "places": ["/data/.hugflow-state/trash/2026...", "..."]     for people; where the parts lie
+      "files": 2010, "bytes": 45678901,     of the dataset before the removal
+      "was_linked": true,               it had a link in PROCESSED_ROOT
+      "has_tree": true,                 it had a tree in STORAGE_ROOT
+      "places": ["/data/.hugflow-state/trash/2026...", "..."]     folders of the parts, for people
     }
 
-A part that is in its place has not gone yet, or has come back; one that stands here has gone.
-So every call that a kill ended half-way is finished by the next one, or taken back by an undo.
+The parts themselves show what is done: a part at its place has not been moved, or was restored; a
+part in the trash has been moved. So after a kill the next removal finishes the work, or an undo
+reverses it.
 """
 
 import errno
@@ -47,18 +48,18 @@ log = logging.getLogger(__name__)
 
 TIME_TO_LIVE = timedelta(days=7)
 ENTRY_FILE = "entry.json"
-# No name has a tilde: a dataset whose revision ends in the suffix would be taken for half-deleted.
+# No dataset name has a tilde, so no dataset can look as if its deletion had begun.
 DELETING_SUFFIX = "~deleting"
 
 Phase = Literal["going", "gone", "returning"]
 
-# No dataset is hidden, and none has a slash in its name: an entry leads nowhere else.
+# No dataset name is hidden or has a slash, so an entry cannot lead elsewhere.
 _ID = re.compile(r"\d{8}T\d{12}Z-(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]{0,199})")
 
 
 @dataclass(frozen=True, slots=True)
 class TrashEntry:
-    """One removal of one dataset; see the module for its form as a file."""
+    """One removal of one dataset; the module shows the file."""
 
     id: str
     name: str
@@ -74,7 +75,7 @@ class TrashEntry:
 
     @property
     def expires_at(self) -> datetime:
-        """From when on it may be deleted for good."""
+        """When it may be deleted for good."""
         return self.removed_at + TIME_TO_LIVE
 
 
@@ -88,47 +89,47 @@ ENTRY = RecordForm(
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Something of a dataset: where it stands, and where it may lie in the trash."""
+    """A part of a dataset: its place, and where it may be in the trash."""
 
     place: Path
     in_trash: tuple[Path, ...]
 
     @property
     def lies_at(self) -> Path | None:
-        """Where it lies in the trash; None when it is not there."""
+        """Its path in the trash; None if it is not there."""
         return next((path for path in self.in_trash if stands(path)), None)
 
 
 def entry_id(name: str, now: datetime) -> str:
-    """The id of what is removed now; ids sort by time."""
+    """The id of a removal that begins now; ids sort by time."""
     return f"{now.astimezone(UTC):%Y%m%dT%H%M%S%f}Z-{name}"
 
 
 def write_entry(places: Places, entry: TrashEntry) -> None:
-    """Write the entry's own file; its folder is made when it is missing."""
+    """Write the file of an entry; makes its folder if it is missing."""
     _refuse_link(places.trash)
     lies_in = sorted({str(path.parent) for path in parts_in_trash(places, entry)})
     ENTRY.write(places.trash / entry.id / ENTRY_FILE, replace(entry, places=tuple(lies_in)))
 
 
 def read_entries(places: Places) -> list[TrashEntry]:
-    """What lies in the trash, the oldest first; a folder without a sound entry is passed over."""
+    """All entries, oldest first; a folder without a valid entry is skipped."""
     found = [_read_entry(path) for path in _folders(places.trash)]
     return [entry for entry in found if entry is not None]
 
 
 def latest_entry(places: Places, name: str) -> TrashEntry | None:
-    """What was removed last under a name."""
+    """The last removal under a name."""
     return next((e for e in reversed(read_entries(places)) if e.name == name), None)
 
 
 def parts_in_trash(places: Places, entry: TrashEntry) -> list[Path]:
-    """Which parts of an entry lie in the trash, and where."""
+    """Paths of the parts of an entry that are in the trash."""
     return [path for part in _parts(places, entry) if (path := part.lies_at) is not None]
 
 
 def parts_in_both(places: Places, entry: TrashEntry) -> list[Path]:
-    """Places that are taken by something else while their part lies in the trash."""
+    """Places where something else exists while the part is in the trash."""
     return [
         part.place
         for part in (*_tree_parts(places, entry), *_state_parts(places, entry))
@@ -137,7 +138,7 @@ def parts_in_both(places: Places, entry: TrashEntry) -> list[Path]:
 
 
 def move_tree_in(places: Places, entry: TrashEntry) -> None:
-    """Move the dataset's tree, one made to take its place, and its samples into the trash."""
+    """Move the dataset's tree, any new tree for it, and its samples into the trash."""
     for part in _tree_parts(places, entry):
         _move_in(places, part)
 
@@ -149,16 +150,16 @@ def move_state_in(places: Places, entry: TrashEntry) -> None:
 
 
 def move_out(places: Places, entry: TrashEntry) -> None:
-    """Bring every part back to its place, the state first; there must be nothing in the way."""
+    """Move every part back to its place, the state first; the places must be free."""
     for part in (*_state_parts(places, entry), *_tree_parts(places, entry)):
         _move_out(part)
-    # A view, which replaces the one that says `removed`.
+    # Last: this view replaces the one that says `removed`.
     _move_out(_progress_part(places, entry))
 
 
 def delete_entry(places: Places, entry: TrashEntry) -> None:
-    """Delete an entry, with all that still lies in it, for good."""
-    # What was renamed is finished by the next call, should this one be killed.
+    """Delete an entry for good, with everything that is still in it."""
+    # If this call is killed, the next one deletes the renamed folders.
     for folder in (places.storage_trash, places.trash):
         path = folder / entry.id
         if stands(path):
@@ -167,10 +168,10 @@ def delete_entry(places: Places, entry: TrashEntry) -> None:
 
 
 def delete_expired(places: Places, now: datetime) -> list[TrashEntry]:
-    """Delete what has lain in the trash long enough, and what a killed call left half-deleted.
+    """Delete expired entries, and finish deletions that a kill stopped.
 
-    What cannot be deleted now is left to a later call, with a warning. Nothing is deleted while
-    STORAGE_ROOT is away, nor what somebody is bringing back.
+    What cannot be deleted now is left for a later call, with a warning. Nothing is deleted while
+    STORAGE_ROOT is missing, and no entry is deleted during its undo.
     """
     if not places.storage_root.is_dir():
         return []
@@ -190,15 +191,15 @@ def delete_expired(places: Places, now: datetime) -> list[TrashEntry]:
 
 
 def stands(path: Path) -> bool:
-    """Whether there is anything at `path`, a link that leads nowhere included.
+    """Whether anything exists at `path`, even a broken link.
 
-    Raises OSError when that cannot be seen: being unable to look is not an answer.
+    Raises OSError if that cannot be seen: being unable to look is not an answer.
     """
     return _mode(path) is not None
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a folder stands at `path`, and not a link to one; raises as `stands` does."""
+    """Whether a folder exists at `path`, not a link to one; raises as `stands` does."""
     mode = _mode(path)
     return mode is not None and stat.S_ISDIR(mode)
 
@@ -275,13 +276,13 @@ def _rename(source: Path, target: Path) -> None:
 
 
 def _remove_empty(folder: Path) -> None:
-    """Take back a folder that was made for nothing; one that holds something stays."""
+    """Delete a folder if it is empty."""
     if not any(folder.iterdir()):
         folder.rmdir()
 
 
 def _refuse_link(folder: Path) -> None:
-    """Refuse a trash that leads elsewhere: what goes in would leave the place it belongs to."""
+    """Refuse a trash that is a link: its content would leave STORAGE_ROOT or STATE_DIR."""
     if folder.is_symlink():
         raise CannotWrite(
             f"{folder} is a link",
@@ -291,7 +292,7 @@ def _refuse_link(folder: Path) -> None:
 
 
 def _sweep(places: Places) -> None:
-    """Delete what is marked for it. Links that lie in it go; what they lead to is not touched."""
+    """Delete everything that is marked for it. Links in it are deleted, their targets are not."""
     for folder in (places.storage_trash, places.trash):
         for path in _folders(folder, suffix=DELETING_SUFFIX):
             try:
@@ -304,7 +305,7 @@ def _sweep(places: Places) -> None:
 
 
 def _folders(trash: Path, suffix: str = "") -> list[Path]:
-    """The folders of entries in a trash, the oldest first; links are none."""
+    """The folders of entries in a trash, oldest first; links are skipped."""
     if not is_folder(trash):
         return []
     return sorted(
@@ -322,7 +323,7 @@ def _read_entry(folder: Path) -> TrashEntry | None:
     except StateUnreadable as error:
         log.warning("%s: %s", error.what, error.why)
         return None
-    # Its words are taken, but never where they lead.
+    # The file may not name another entry than its folder does.
     named = _ID.fullmatch(folder.name)
     return entry if named and (folder.name, named["name"]) == (entry.id, entry.name) else None
 
