@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -58,6 +59,9 @@ settings.register_profile(
     "hugflow", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("hugflow")
+# `make check` tries fewer examples of each rule than `make test` does.
+hypothesis.settings.register_profile("quick", max_examples=20)
+
 _listen_to_interrupts()
 # Here and not in a hook: the conftests of sub-folders are imported before any hook runs.
 _HUB = _open_world()

@@ -121,6 +121,7 @@ def test_whatever_strangers_write_the_layout_is_ours(told: Conversation):
         assert shown.layout == expected.layout
 
 
+@pytest.mark.slow
 @given(told=written_by(words | st.sampled_from("a|`<&\U0001f98a").map(lambda sign: sign * 3_000)))
 @settings(max_examples=20, deadline=None)
 def test_no_text_is_longer_than_github_takes(told: Conversation):
