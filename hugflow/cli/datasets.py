@@ -25,6 +25,7 @@ from hugflow.cli.output import failures_as_json, print_data, print_json, print_w
 from hugflow.cli.progress import watch_rows
 from hugflow.cli.requests import read_add_request
 from hugflow.errors import HugflowError, UsageWrong
+from hugflow.native_talk import native_talk_in_log
 from hugflow.requests.collect import AddFile
 from hugflow.settings import ProjectSettings
 from hugflow.stages.standing.retry_records import ask_retry
@@ -136,7 +137,7 @@ def _sync(
     from hugflow.stages.telling.tracker import Tracker
 
     planned_before = read_current_id(project.places, add.request.name)
-    with safe_rows_of(project.places, add.request.name):
+    with native_talk_in_log(), safe_rows_of(project.places, add.request.name):
         build = open_request(project, add.request, wait_s=wait_s, digest=digest)
         forget_removed(build.places, build.name)
         tracker = Tracker(build)
@@ -201,7 +202,11 @@ def _make_sample(
 
     options = replace(project.options, lock_wait_s=wait_s)
     sample = open_sample(add.request, project.places, open_hub(project), options, rows=limit)
-    with watch_rows(sample.count_rows(), 0, project.settings.progress_interval) as on_rows:
+    with (
+        # Before the progress bar, which keeps the stderr that it finds.
+        native_talk_in_log(),
+        watch_rows(sample.count_rows(), 0, project.settings.progress_interval) as on_rows,
+    ):
         sampled = make_sample(sample, on_rows=on_rows)
     rows = sampled.manifest.rows
     if not as_json:

@@ -18,6 +18,7 @@ from hugflow.cli.output import (
 )
 from hugflow.cli.requests import read_add_request
 from hugflow.errors import HugflowError
+from hugflow.native_talk import native_talk_in_log
 
 if TYPE_CHECKING:
     from hugflow.stages.build.build import Build
@@ -60,7 +61,8 @@ def plan(
             refuse_removed(project, request)
             name = request.name
             build = open_request(project, request, wait_s=wait_s, update=is_update)
-            estimated = estimate(build) if is_sampled else None
+            with native_talk_in_log():
+                estimated = estimate(build) if is_sampled else None
         except HugflowError as error:
             print_error(error)
             code = code or error.exit_code

@@ -24,6 +24,7 @@ from hugflow.cli.output import (
 from hugflow.cli.progress import watch_rows
 from hugflow.cli.pull_request import Run, open_github, open_run, pull_of, refuse_outdated
 from hugflow.errors import HugflowError, UsageWrong
+from hugflow.native_talk import native_talk_in_log
 from hugflow.requests.problems import show_path
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def sync(
         if as_json:
             print_json({"pull_request": None, "datasets": []})
         return
-    proposal, made = _carry_out(run)
+    with native_talk_in_log():
+        proposal, made = _carry_out(run)
     entries = _tell(run, proposal, made)
     if as_json:
         print_json({"pull_request": _describe(run), "datasets": entries})

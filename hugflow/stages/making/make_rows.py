@@ -29,6 +29,7 @@ from hugflow.audio.mp3 import Mp3
 from hugflow.errors import HugflowError
 from hugflow.ledger.flight import Flight
 from hugflow.ledger.journal import Journal, Outcome, RowFailed, RowMade
+from hugflow.native_talk import doing
 from hugflow.rows.audio import audio_value, may_be_path, path_of
 from hugflow.rows.record import NOT_TEXT, column_values, render_row
 from hugflow.shards.features import column_features
@@ -118,7 +119,7 @@ def make_rows(
         ThreadPoolExecutor(workers, "rows") as pool,
     ):
         here = Converter(copy_mp3, files.open, build.folder.audio, stop, rules)
-        convert = _Convert(here, apart, risk, flight)
+        convert = _Convert(here, apart, risk, flight, shard.label)
         ahead: deque[Future[_Row]] = deque()
         try:
             for rows, batch in read_rows(
@@ -168,12 +169,13 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class _Convert:
-    """Makes a row's MP3: here, or apart where a codec may crash on it."""
+    """Makes a row's MP3: here, or apart where a codec may crash on it. label: of the shard."""
 
     here: Converter
     apart: IsolatedConverter
     risk: Risk
     flight: Flight
+    label: str
     notes: ClipNotes = field(default_factory=ClipNotes)
 
     def __call__(self, row: int, audio: pa.Scalar) -> Mp3:
@@ -189,7 +191,7 @@ class _Convert:
                 if bad.code == CRASHED:
                     self.risk.found(row)
                 raise
-        with self.flight.row(row):
+        with self.flight.row(row), doing(f"row {row} of {self.label}"):
             return self.here(audio_value(audio))
 
 
