@@ -1,1 +1,1 @@
-"""Dagster assets and what Dagster shows of them."""
+"""Everything Dagster about assets."""

@@ -55,24 +55,23 @@ from hugflow_resources.tags import ATTEMPT_TAG
 
 
 class PlanConfig(dg.Config):
-    """Run config of `plan`. update: plan at the commit that the revision points to now."""
+    """How `plan` is materialized. update: at the commit the revision points to now."""
 
     update: bool = False
 
 
 class StagesConfig(dg.Config):
-    """Run config of the stages.
+    """How stages are materialized.
 
-    force: make exactly the selected stages of the selected partitions again, with the present
-    settings, even if they are done.
-    mp3_source: `copy` or `reencode`, in place of the setting.
+    force: make the selected stages of the selected partitions anew, and nothing else, whatever
+    stands; by the settings of now. mp3_source: `copy` or `reencode`, in place of the setting.
     """
 
     force: bool = False
     mp3_source: str | None = None
 
 
-# If Dagster read these from the functions' signatures, it would do so for each of a thousand
+# Read from the functions' signatures, these would be worked out anew for each of a thousand
 # datasets.
 PLAN_SCHEMA = PlanConfig.to_fields_dict()
 STAGES_SCHEMA = StagesConfig.to_fields_dict()
@@ -85,17 +84,17 @@ def build_dataset(request: AddRequest, origin: Metadata | None = None) -> list[d
     """Give the assets of one request: `[name, "plan"]`, and `[name, stage]` for each stage.
 
     origin: where the request came from, see `origin_metadata`.
-    Network and disk are not touched before an asset is materialized.
+    Neither the network nor the disk is touched before they are materialized.
     """
     common = _Common.of(request, origin or {})
     return [_plan_asset(request, common), _stage_assets(request, common)]
 
 
 def choose_shards(build: Build, keys: Sequence[str]) -> list[Shard]:
-    """Give the shards of the run's partition keys, in the plan's order.
+    """Give the shards of the partition keys that a run was asked for, in the plan's order.
 
-    Raises UsageWrong when there are none, as for a range from its last key to its first, or when
-    the plan does not have a key.
+    Raises UsageWrong when there are none, as in a range from its end to its begin, or when a key
+    is none of the plan's.
     """
     if not keys:
         raise UsageWrong(
@@ -117,9 +116,9 @@ def choose_shards(build: Build, keys: Sequence[str]) -> list[Shard]:
 
 
 def ask_again(context: dg.AssetExecutionContext, request: AddRequest, places: Places) -> None:
-    """If a person started the run, allow it to make a dataset that was removed by hand.
+    """Let a person's run ask again for a dataset that was removed by hand.
 
-    Raises PlanOutOfDate for a run of the sensor, which was requested before the removal.
+    Raises PlanOutOfDate for a run of the sensor's, which asked for it before the removal.
     """
     if ATTEMPT_TAG in context.run.tags and is_held_back(places, request):
         raise PlanOutOfDate(
@@ -131,14 +130,14 @@ def ask_again(context: dg.AssetExecutionContext, request: AddRequest, places: Pl
 
 
 def name_actor(options: Options, run: dg.DagsterRun) -> Options:
-    """Name the run, and who asked for it, in the audit trail."""
+    """Let the audit trail say which run does it, and who asked for the run."""
     asked_by = run.tags.get("dagster/sensor_name") or run.tags.get("dagster/schedule_name")
     words = f"run {run.run_id[:8]}" + (f" of {asked_by}" if asked_by else "")
     return replace(options, actor=f"{words}, {options.actor}")
 
 
 def choose_options(options: Options, config: StagesConfig) -> Options:
-    """The settings, overridden by the run's config. Raises UsageWrong."""
+    """The settings, with what the run's own config says. Raises UsageWrong."""
     match config.mp3_source:
         case None:
             return options
@@ -152,10 +151,10 @@ def choose_options(options: Options, config: StagesConfig) -> Options:
 
 
 def of_context(function: AnyFunction) -> AnyFunction:
-    """Set a ready-made signature without annotations on a function that takes only `context`.
+    """Give a function of `context` alone its signature ready-made, and without annotations.
 
-    Dagster asks for both a dozen times per function. With a thousand datasets that is a fifth of
-    the loading time.
+    Dagster asks for both a dozen times for each of a thousand datasets' functions: a fifth of the
+    time that it takes to load them.
     """
     function.__signature__ = CONTEXT_ALONE  # type: ignore[attr-defined]  # PEP 362
     function.__annotations__ = {}
@@ -170,9 +169,9 @@ def read_resources(context: dg.AssetExecutionContext) -> tuple[HubResource, Stor
 
 
 def to_failure(error: HugflowError) -> dg.Failure:
-    """Turn an error into a Dagster failure with the three lines of the command line.
+    """Say it as the command line would: what happened, why, and how to mend it.
 
-    Dagster does not retry it by itself: the next run retries a passing failure.
+    Dagster does not try again by itself: what passes is tried by the next run.
     """
     return dg.Failure(
         description=str(error),
@@ -272,7 +271,7 @@ def _make(
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckResult]:
     """Make the shards, and yield an event for each stage and shard as it is done.
 
-    Finished partitions yield events too, so that a selected one turns green again.
+    Also for what was done before: whoever selects a finished partition sees it turn green again.
     """
     shard_stages = [stage for stage in SHARD_STAGES if stage in stages]
     failed: list[ShardFailed] = []
@@ -303,14 +302,14 @@ def _make(
             else:
                 _explain_unpublished(context, build, shards)
         elif find_published(build) is not None:
-            # Files that are made again may have other bytes, so the manifest is written again.
+            # What is made again may have other bytes, which the manifest then names.
             publish(build)
             ended("completed")
         yield from unrecorded(context.instance, build, find_published(build))
 
 
 def _publish(build: Build) -> Generator[dg.AssetCheckResult, None, Published | None]:
-    """Publish, and yield the results of the gate, also when they prevent publishing."""
+    """Publish, and yield what was judged: also where that is why it is not published."""
     verdicts: list[Verdict] = []
     refused: HugflowError | None = None
     published: Published | None = None
@@ -329,7 +328,7 @@ def _publish(build: Build) -> Generator[dg.AssetCheckResult, None, Published | N
 def _explain_unpublished(
     context: dg.AssetExecutionContext, build: Build, shards: Sequence[Shard]
 ) -> None:
-    """Log which shards are still missing; raises StageMissing when the run selected them."""
+    """Say which shards are still missing; raises StageMissing when they are the run's own."""
     undone = find_undone(build)
     own = [shard.name for shard in undone if shard in shards]
     if own:
@@ -349,7 +348,7 @@ def _explain_unpublished(
 
 @dataclass(frozen=True, slots=True)
 class _Common:
-    """Metadata that all assets of a request share, computed once."""
+    """What all assets of a request say of it, worked out once."""
 
     name: str
     quotation: str
@@ -362,7 +361,7 @@ class _Common:
         owner = request.owner
         return cls(
             name=request.name,
-            # The words come from strangers, and Dagster renders markdown.
+            # Its words are a stranger's, and Dagster renders markdown.
             quotation=quote_markdown(request.description),
             group=group_name(request.name),
             owners=[owner] if owner and is_valid_owner(owner) else [],

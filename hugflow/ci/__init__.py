@@ -1,1 +1,1 @@
-"""The requests of a pull request: find, plan, report, make and merge them, as a workflow does."""
+"""A pull request's requests: found, planned, told of, made, and merged, as a workflow goes through it."""

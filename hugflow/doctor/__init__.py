@@ -1,1 +1,1 @@
-"""Checks of everything that work depends on: the machine, the settings, the services."""
+"""Looking at everything that work here depends on: the machine, the settings, the services."""

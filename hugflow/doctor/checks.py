@@ -1,4 +1,4 @@
-"""All checks, in the order of the output."""
+"""All checks, in the order in which they are told."""
 
 from collections.abc import Mapping
 

@@ -1,1 +1,1 @@
-"""Access control of the web UI: which requests it answers."""
+"""What stands before the web UI: who may ask, and for what."""

@@ -1,4 +1,4 @@
-"""The journal of one shard: the result of each row.
+"""The journal of one shard: what became of each of its rows.
 
 `STATE_DIR/ledger/<name>/<plan id>/<shard>.jsonl`, one line per row, appended, never rewritten:
 
@@ -9,11 +9,11 @@
 
 Each line begins with the CRC-32 of the rest.
 
-A made row: number, stem, bytes of its MP3 (null: no MP3), bytes of its JSON (null: not written
-yet), and facts about its audio. A failed row: number, code, message. The last line of a row counts.
-
-The disk decides: a row is done only if its files exist with these sizes. A line that cannot be read
-is skipped, and its row is looked for on disk.
+A made row: its number, its stem, bytes of its MP3 (null: none), bytes of its JSON (null: not yet),
+and what is known of its audio; one more value, an object, has what few clips have: `repaired`, a list
+of codes, and `level`, a code. A failed row: its number, a code, a message. The last line of a row counts.
+Nothing here is believed beyond the disk: a row is done when its files stand there with these
+sizes. A line that cannot be read is passed over, and the row looked for on disk.
 """
 
 import json
@@ -28,7 +28,7 @@ from hugflow.audio.mp3 import AudioInfo
 from hugflow.store.atomic import disk_errors, make_folder, read_file, sync_folder
 
 VERSION = 1
-# In the order of a line.
+# The order in which a line holds them.
 AUDIO_FIELDS = (
     "sampling_rate",
     "num_samples",
@@ -41,17 +41,17 @@ AUDIO_FIELDS = (
 )
 # What few clips have.
 NOTE_FIELDS = ("repaired", "level")
-# Their types; `source_path` is text or absent.
+# Their types, `source_path` being text or absent.
 _AUDIO_TYPES = frozenset((int, int, str, int, int, int, bool, path) for path in (str, type(None)))
 _HEADER = json.dumps({"journal": VERSION}).encode() + b"\n"
 
 
 @dataclass(frozen=True, slots=True)
 class RowMade:
-    """A row that is on disk, completely or in part.
+    """A row that is, wholly or in part, on disk.
 
-    mp3_bytes, audio: None in a text-only dataset.
-    json_bytes: None if only the stage `audio` is done.
+    mp3_bytes, audio: None in a text-only dataset. json_bytes: None while only the stage `audio`
+    was done.
     """
 
     row: int
@@ -63,7 +63,7 @@ class RowMade:
 
 @dataclass(frozen=True, slots=True)
 class RowFailed:
-    """A row that could not be made: a stable `code`, and a one-line `message`."""
+    """A row that could not be made: a stable `code`, and a `message` of one line."""
 
     row: int
     code: str
@@ -74,10 +74,10 @@ Outcome = RowMade | RowFailed
 
 
 class Journal:
-    """The open journal of a shard, for its one writer, who holds the shard's lock."""
+    """The open journal of a shard, for its one writer: the shard's lock is held meanwhile."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create the journal; a line torn by a kill is ended, so the next line is whole."""
+        """Open or begin the journal; a line torn by a kill is ended, so the next starts again."""
         make_folder(path.parent)
         is_new = not path.exists()
         with disk_errors(path):
@@ -93,7 +93,7 @@ class Journal:
         self._path = path
 
     def __enter__(self) -> Self:
-        """Return itself."""
+        """The journal itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -101,7 +101,7 @@ class Journal:
         os.close(self._fd)
 
     def append(self, outcomes: Iterable[Outcome]) -> None:
-        """Add lines in one write, and sync them to the disk."""
+        """Add lines in one write, and bring them to the disk."""
         data = b"".join(_to_line(outcome) for outcome in outcomes)
         with disk_errors(self._path):
             while data:
@@ -110,9 +110,9 @@ class Journal:
 
 
 def read_journal(path: Path) -> dict[int, Outcome]:
-    """The result of each row in the journal; empty if there is no journal.
+    """What the journal says of each row; empty where there is no journal.
 
-    100,000 rows take about half a second, however often they were made again.
+    100,000 rows take about half a second, whatever happened before.
     """
     try:
         lines = read_file(path).splitlines()
@@ -149,7 +149,7 @@ def _crc(line: bytes) -> bytes:
 
 
 def _to_outcome(value: Any) -> Outcome:
-    """The result in a line; raises TypeError, ValueError, KeyError or IndexError if it has none."""
+    """Raises one of the errors that wrong shapes and types raise by themselves."""
     if len(value) == 3:
         row, code, message = value
         return RowFailed(_whole(row), str(code), str(message))
@@ -164,9 +164,9 @@ def _to_outcome(value: Any) -> Outcome:
 
 
 def to_audio_info(values: Sequence[Any]) -> AudioInfo:
-    """Facts about a row's audio, from values in the order of AUDIO_FIELDS.
+    """What is known of a row's audio from values in the order of AUDIO_FIELDS, and maybe its notes.
 
-    Raises TypeError if the values are not those of a journal.
+    Raises TypeError when they are not what a journal holds.
     """
     values, notes = values[: len(AUDIO_FIELDS)], values[len(AUDIO_FIELDS) :]
     if tuple(map(type, values)) not in _AUDIO_TYPES or values[0] <= 0 or values[1] < 0:

@@ -5,9 +5,9 @@
     {"version": 1, "rows": 498, "failed_rows": [14, 77], "bytes": 20318212, "seconds": 12.4, ...,
      "crc32": 3735928559}
 
-`raw`: the file arrived with the promised size and hash.
-`audio`: every row of the shard has its MP3, or a journal line with the reason why not.
-`metadata`: the same for JSON and index.
+`raw` tells that the file arrived with the promised size and hash; `audio` that every row of the
+shard has its MP3 or a line in the journal that says why not; `metadata` the same of JSON and
+index.
 """
 
 from collections.abc import Mapping
@@ -26,13 +26,11 @@ _Counts: TypeAlias = Annotated[Mapping[str, int], Field(exclude_if=lambda counts
 class Marker:
     """What one stage made of one shard.
 
-    rows: number of rows that exist.
-    failed_rows: numbers of the failed rows, in order.
-    bytes: bytes fetched or written.
-    seconds: duration of the run that finished the stage.
-    audio_seconds: length of all audio.
-    copied: number of MP3s that were copied unchanged.
-    index_sha256, index_bytes: of the index file; None and 0 if the shard has no rows.
+    rows: rows that stand. failed_rows: their numbers, in order. bytes: fetched, or written.
+    seconds: of work, in the run that ended it. audio_seconds: length of all its audio.
+    copied: MP3s passed through byte for byte. repaired, levels: clips by the code of a repair of their
+    framing, and of what became of their sound; absent where there are none. index_sha256, index_bytes: of the index file; None and
+    0 where the shard has no rows.
     """
 
     rows: int
@@ -62,5 +60,5 @@ def write_marker(path: Path, marker: Marker) -> None:
 
 
 def read_marker(path: Path) -> Marker | None:
-    """The marker; None if the stage is not done or its marker cannot be read."""
+    """The marker, or None when the stage is not done or its marker cannot be read."""
     return MARKER.read(path)

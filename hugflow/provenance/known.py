@@ -15,6 +15,7 @@ from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.plans import read_plan
 from hugflow.stages.standing.status import to_status
 from hugflow.stages.tree.failures import read_failed_rows
+from hugflow.stages.tree.flow_files import made_index_file
 from hugflow.stages.tree.index_rows import read_indexed
 from hugflow.stages.tree.manifest import Manifest
 from hugflow.stages.tree.stored_dataset import StoredDataset, glance_at_dataset
@@ -168,7 +169,7 @@ class KnownDataset:
 
     def _find_stem(self, shard_name: str, stem: str) -> RowMade | None:
         """The row of a shard with this stem: by its index, where it has none by its ledger."""
-        if self.folder.index_file(shard_name).is_file():
+        if made_index_file(self.folder, shard_name).is_file():
             return next(iter(self._search(shard_name, stem=stem)), None)
         rows = self._journal(shard_name).values()
         made = (row for row in rows if isinstance(row, RowMade) and row.audio is not None)
@@ -178,7 +179,7 @@ class KnownDataset:
         self, shard_name: str, *, row: int | None = None, stem: str | None = None
     ) -> list[RowMade]:
         """The rows of a shard's index with this number, or with this stem."""
-        index = self.folder.index_file(shard_name)
+        index = made_index_file(self.folder, shard_name)
         if not index.is_file() or (stem is not None and not self.has_audio):
             return []
         pieces = read_indexed(index, has_audio=self.has_audio, row=row, stem=stem)

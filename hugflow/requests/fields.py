@@ -33,6 +33,8 @@ _LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader",
 _RESOLVER = Resolver()
 # PyYAML follows YAML 1.1; these are numbers to YAML 1.2, and so to many editors.
 _NUMBER_IN_YAML_1_2 = re.compile(r"[-+]?(?:[0-9]+[eE][-+]?[0-9]+|0o[0-7]+)")
+# A decimal that YAML 1.1 and 1.2 read alike.
+_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,11})\.[0-9]{1,12}")
 _COUNT = re.compile(r"-?(?:0|[1-9][0-9]{0,11})")
 _TRUE = frozenset({"yes", "true", "on"})
 _KIND_BY_TAG = {
@@ -270,6 +272,8 @@ def _resolve(text: str, *, is_plain: bool) -> tuple[object, str, str]:
         return text.lower() in _TRUE, kind, text
     if tag == "int" and _COUNT.fullmatch(text):
         return int(text), kind, text
+    if _DECIMAL.fullmatch(text):
+        return float(text), kind, text
     return UnusableValue(), kind, text
 
 

@@ -187,16 +187,6 @@ def max_clip_hours(value: object) -> float:
     return float(str(value))
 
 
-def flows(value: object) -> tuple[()]:
-    """Nothing yet: a request can name no flows before this version knows how to run them."""
-    if value in ([], ()):
-        return ()
-    raise FieldInvalid(
-        "asks for dataset flows, which this version of Hugflow does not support yet",
-        mend="delete the line",
-    )
-
-
 def allowed_bad_rows(budget: BadRowBudget, rows: int) -> int:
     """How many of `rows` may fail before the dataset is not published.
 

@@ -12,7 +12,7 @@
     repair_audio: true
     max_clip_hours: 6
     owner: "speech@example.org"
-    flows: []
+    flows: []                                        # see `flow_steps`
 
     hf_id: "mozilla-foundation/common_voice_11_0"   # a removal; required
     reason: "No longer needed, replaced with v12"    # required
@@ -29,11 +29,27 @@ import json
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.json_schema import models_json_schema
 
 from hugflow.names import dataset_name
 from hugflow.requests import grammar
+from hugflow.requests.flow_steps import (
+    MAX_BATCH,
+    MAX_FIELDS,
+    MAX_STEPS,
+    MAX_TIMEOUT_S,
+    FlowStep,
+    flow_steps,
+)
 
 Kind: TypeAlias = Literal["add", "remove"]
 Mp3Source: TypeAlias = Literal["copy", "reencode"]
@@ -92,8 +108,29 @@ _ClipHours = Annotated[
     BeforeValidator(grammar.max_clip_hours),
     Field(json_schema_extra={"minimum": 0, "maximum": grammar.MAX_CLIP_HOURS}),
 ]
+_NAMES = {"type": "array", "items": {"type": "string"}, "maxItems": MAX_FIELDS}
+_STEP = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["name", "flow"],
+    "properties": {
+        "name": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,39}$"},
+        "use": {"type": "string"},
+        "flow": {"type": "string"},
+        "config": {"type": "object"},
+        "rows": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {"in": _NAMES, "out": _NAMES},
+        },
+        "batch": {"type": "integer", "minimum": 1, "maximum": MAX_BATCH},
+        "timeout_s": {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_TIMEOUT_S},
+    },
+}
 _Flows = Annotated[
-    tuple[()], BeforeValidator(grammar.flows), Field(json_schema_extra={"maxItems": 0})
+    tuple[FlowStep, ...],
+    BeforeValidator(flow_steps),
+    WithJsonSchema({"type": "array", "maxItems": MAX_STEPS, "items": _STEP}),
 ]
 
 # Added after the first version of a request.
@@ -165,7 +202,7 @@ class AddRequest(_Request):
         None, description="Longer clips are refused; 0 for no limit. Default: the setting."
     )
     owner: _Owner | None = Field(None, description="Who answers for the dataset.")
-    flows: _Flows = Field((), description="Dataset flows; none are supported yet.")
+    flows: _Flows = Field((), description="Steps over the rows, in order; docs/flows.md.")
 
     @property
     def identity(self) -> Identity:

@@ -2,7 +2,7 @@
 
 The index keeps the published types, and spells otherwise only what `datasets` does not know:
 maps become lists of {key, value}, dictionaries and extension types what they stand for or lie in,
-narrow decimals decimal128, those of more than 38 digits text, list views lists; of two fields of a struct with one name the later is
+narrow decimals decimal128, list views lists; of two fields of a struct with one name the later is
 renamed. Everything may be null.
 """
 
@@ -23,8 +23,6 @@ _TYPE_BY_FEATURE: Final = {
         [("language", pa.list_(pa.string())), ("translation", pa.list_(pa.string()))]
     ),
 }
-# Of a decimal, to polars and to most others who read parquet.
-MOST_DIGITS: Final = 38
 DIMENSIONS: Final = {"Array2D": 2, "Array3D": 3, "Array4D": 4, "Array5D": 5}
 _FILE_FEATURES: Final = frozenset(
     {"Audio", "Image", "Video", "Pdf", "Nifti", "Mesh", "BioSequence", "BioStructure"}
@@ -94,9 +92,8 @@ def index_type(type_: pa.DataType) -> pa.DataType:
         is_large = pa.types.is_large_list(type_) or pa.types.is_large_list_view(type_)
         make = pa.large_list if is_large else pa.list_
         return make(index_type(type_.value_type))
-    if pa.types.is_decimal(type_):
-        is_wide = type_.precision > MOST_DIGITS
-        return pa.string() if is_wide else pa.decimal128(type_.precision, type_.scale)
+    if pa.types.is_decimal32(type_) or pa.types.is_decimal64(type_):
+        return pa.decimal128(type_.precision, type_.scale)
     return type_
 
 
@@ -153,8 +150,6 @@ def to_type(array: pa.Array, type_: pa.DataType) -> pa.Array:
         return pa.FixedSizeListArray.from_arrays(items, type=type_, mask=array.is_null())
     if is_list(array.type) and (pa.types.is_list(type_) or pa.types.is_large_list(type_)):
         return _to_list(array, type_)
-    if pa.types.is_decimal(array.type) and is_text(type_):
-        return pa.array(decimal_texts(array), type_)
     if pa.types.is_binary_view(array.type) and pa.types.is_fixed_size_binary(type_):
         array = array.cast(pa.large_binary())
     # Arrow calls any integer beyond 2**53 unsafe as a float; `datasets` would refuse the file.
@@ -167,11 +162,6 @@ def map_as_lists(array: pa.MapArray) -> pa.ListArray:
     type_ = array.type
     pair = pa.struct([("key", type_.key_type), ("value", type_.item_type)])
     return array.cast(pa.list_(pair))
-
-
-def decimal_texts(array: pa.Array) -> list[str | None]:
-    """All the digits of each number."""
-    return [None if value is None else format(value, "f") for value in array.to_pylist()]
 
 
 def byte_lengths(array: pa.Array) -> pa.Array:

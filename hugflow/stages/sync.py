@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from hugflow.errors import HugflowError, StageMissing
 from hugflow.ledger.journal import Outcome
 from hugflow.stages.build.build import Build
+from hugflow.stages.build.still_in_force import relocated
+from hugflow.stages.flowing.flowed import prepare_tree
+from hugflow.stages.flowing.resolved import resolve_steps
+from hugflow.stages.flowing.run_steps import run_steps
 from hugflow.stages.making.make_shards import ShardDone, ShardFailed, make_shards
 from hugflow.stages.publishing.publish import Published, publish
 from hugflow.stages.telling.tracker import Tracker
@@ -64,7 +68,9 @@ def sync_dataset(
         tracker.add(outcomes)
         on_rows(outcomes)
 
+    flowed_rows = 0
     with tracker.watch() as ended:
+        prepare_tree(build)
         for event in make_shards(build, build.shards, retry_failed=retry_failed, on_rows=track):
             if isinstance(event, ShardDone):
                 done.append(event)
@@ -73,7 +79,11 @@ def sync_dataset(
             on_shard(event)
         if failed:
             raise ShardsFailed(build, failed)
-        published = publish(build)
+        steps = resolve_steps(build)
+        build = relocated(build)
+        for flowed in run_steps(build, steps, build.shards):
+            flowed_rows += sum(count.new for count in flowed.counts.values())
+        published = publish(build, steps=steps)
         if published is None:
             raise StageMissing(
                 f"{build.name}: it was made, and is not complete",
@@ -82,7 +92,8 @@ def sync_dataset(
             )
         ended("completed")
     new_rows = sum(event.new_rows for event in done)
-    was_complete = not published.is_new and not any(event.is_new for event in done)
+    is_new = any(event.is_new for event in done) or flowed_rows > 0
+    was_complete = not published.is_new and not is_new
     if was_complete:
         log.info("Dataset already exists in storage: %s", published.build.folder.root)
     return Synced(tuple(done), published, new_rows, was_complete)

@@ -1,1 +1,1 @@
-"""Strict reading of YAML and JSON that people write: plain values with their line numbers."""
+"""Reading YAML and JSON that people write, strictly, to plain values with their lines."""

@@ -14,6 +14,7 @@ from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_current_id, read_plan
 from hugflow.stages.publishing.tree_files import render_failures
 from hugflow.stages.tree.failures import read_failed_rows
+from hugflow.stages.tree.flow_files import made_index_file, step_folder
 from hugflow.stages.tree.index_rows import read_indexed
 from hugflow.stages.tree.manifest import Manifest, ManifestSource
 from hugflow.store.atomic import is_file
@@ -74,6 +75,7 @@ class CompleteTree:
             yield self.find(code, folder, "there is no folder")
         known = KnownFiles()
         are_rows_known = yield from self._verify_rows(plan, missing, known, on_rows)
+        yield from self._verify_flows()
         yield from verify_exports(self.folder, self.manifest, plan, self.find)
         yield from self._verify_failures(plan)
         known.add_exports(self.folder, self.manifest.exports)
@@ -99,12 +101,14 @@ class CompleteTree:
         markers = {
             shard.name: read_marker(state.marker(shard.name, "metadata")) for shard in plan.shards
         }
+        flows = self.manifest.flows
+        written = self.manifest.index if flows is None else flows.made_index
         digests = {
             f"index/{shard}.parquet": marker.index_sha256
             for shard, marker in markers.items()
             if marker is not None and marker.index_sha256 is not None
         }
-        return None not in markers.values() and digests == self.manifest.index
+        return None not in markers.values() and digests == written
 
     def _compare_plan(self, plan: Plan) -> Iterator[Difference]:
         written = self.manifest
@@ -173,9 +177,8 @@ class CompleteTree:
         tally = Tally(self.find, self.manifest.rows.numbers, failed.rows)
         sums = Sums()
         is_whole, are_files_well = True, not missing
-        for index_name, digest in sorted(self.manifest.index.items()):
-            index = self.folder.index / Path(index_name).name
-            known.index.add(index.name)
+        for index_name, digest in self._made_indexes(known):
+            index = made_index_file(self.folder, Path(index_name).stem)
             problem = self._verify_index(index, index_name, digest)
             if problem is not None:
                 yield problem
@@ -202,6 +205,28 @@ class CompleteTree:
                 yield self.find("row_missing", path, message, row=row)
             yield from self._compare_sums(sums, len(failed.rows), with_bytes=are_files_well)
         return is_whole
+
+    def _made_indexes(self, known: KnownFiles) -> list[tuple[str, str]]:
+        """Name and sha256 of each index that has every made row."""
+        flows, published = self.manifest.flows, self.manifest.index
+        for name in published:
+            known.index.add(Path(name).name)
+        return sorted((published if flows is None else flows.made_index).items())
+
+    def _verify_flows(self) -> Iterator[Difference]:
+        """What row steps wrote must be as the manifest says."""
+        if self.manifest.flows is None:
+            return
+        for index_name, digest in sorted(self.manifest.index.items()):
+            problem = self._verify_index(self.folder.root / index_name, index_name, digest)
+            if problem is not None:
+                yield problem
+        for step in self.manifest.flows.steps:
+            path = step_folder(self.folder, step.name)
+            found = sum(each.suffix == ".json" for each in path.iterdir()) if is_folder(path) else 0
+            if found != step.rows + step.dropped:
+                message = f"it holds {found:,} rows, and {step.rows + step.dropped:,} are recorded"
+                yield self.find("flow_rows_missing", path, message)
 
     def _verify_index(self, index: Path, index_name: str, digest: str) -> Difference | None:
         if index_name != f"index/{index.name}":

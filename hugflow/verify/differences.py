@@ -10,6 +10,7 @@ Code = Literal[
     "failures_unreadable",
     "file_differs",
     "file_missing",
+    "flow_rows_missing",
     "folder_missing",
     "index_changed",
     "index_differs",

@@ -25,6 +25,8 @@ def verify_exports(
     """
     # Another version has other words for people, and the same for programs.
     is_this_version = manifest.run.hugflow == version("hugflow")
+    if plan is not None and manifest.flows is not None:
+        plan = manifest.flows.of_index(plan)
     reference = Reference(plan, manifest.statistics, is_this_version)
     for export in rendered_exports():
         if export.reworded is not None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from hugflow.exports.recorded import RecordedExport
 from hugflow.exports.registry import rendered_exports
+from hugflow.stages.tree.flow_files import flows_folder
 from hugflow.store.atomic import TEMPORARY_SUFFIX
 from hugflow.store.layout import DatasetFolder, Places
 from hugflow.store.locks import is_held
@@ -87,7 +88,7 @@ def _own_names(folder: DatasetFolder, known: KnownFiles) -> Names:
     names = known.exports.get(folder.root, Names())
     reworded = (folder.root / e.reworded.path for e in rendered_exports() if e.reworded is not None)
     parts = (part for part in known.exports if part != folder.root)
-    for path in (folder.audio, folder.json, folder.index, *parts):
+    for path in (folder.audio, folder.json, folder.index, flows_folder(folder), *parts):
         names.add(path.name)
     for path in (folder.failures, folder.manifest, *reworded):
         names.add(path.name)

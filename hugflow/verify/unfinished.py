@@ -10,6 +10,7 @@ from hugflow.ledger.markers import read_marker
 from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_current_id, read_plan
 from hugflow.stages.tree.exchange import read_standing
+from hugflow.stages.tree.flow_files import made_index_file
 from hugflow.store.layout import DatasetFolder, Places
 from hugflow.store.trash import is_folder, stands
 from hugflow.verify.differences import Difference, Finder
@@ -90,7 +91,7 @@ def _verify_indexes(
         marker = read_marker(state.marker(shard.name, "metadata"))
         if marker is None or marker.index_sha256 is None:
             continue
-        index = folder.index_file(shard.name)
+        index = made_index_file(folder, shard.name)
         if not index.is_file():
             yield find("index_missing", index, "it is missing, and the shard is done")
         elif file_sha256(index) != marker.index_sha256:

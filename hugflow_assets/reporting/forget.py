@@ -1,4 +1,4 @@
-"""Removing a dataset from Dagster's records: what Dagster shows green must exist on disk."""
+"""Letting Dagster forget a dataset that was removed: what it shows green must lie on the disk."""
 
 import dagster as dg
 
@@ -7,9 +7,9 @@ from hugflow_assets.reporting.materializations import partitions_name
 
 
 def forget_dataset(instance: dg.DagsterInstance, name: str) -> bool:
-    """Delete a dataset's partitions and materializations; returns whether there were any.
+    """Delete the partitions and the materializations of a dataset; whether there were any.
 
-    The logs of its runs stay. A dataset that is restored or made again is reported again.
+    The logs of its runs stay. Brought back, or made again, it is told again.
     """
     keys = instance.get_dynamic_partitions(partitions_name(name))
     assets = [dg.AssetKey([name, stage]) for stage in ("plan", *STAGE_NAMES)]

@@ -1,7 +1,7 @@
-"""Materializations of a dataset: one per stage and shard.
+"""What Dagster is told of a dataset: one materialization per stage and shard.
 
-The op yields them as shards finish, `local-sync` reports them, and the sensor records with them
-what it finds on disk. All three give the same materialization for the same shard.
+The op yields them as shards finish, `local-sync` reports them, and the sensor adopts with them
+what it finds on disk; all three say the same of the same shard.
 """
 
 from collections.abc import Iterator, Mapping
@@ -43,9 +43,9 @@ def partitions_name(name: str) -> str:
 
 
 def register_partitions(instance: dg.DagsterInstance, build: Build) -> None:
-    """Make the shards of the plan in force, in their order, the dataset's only partitions.
+    """Let Dagster know the shards of the plan in force, in their order, and no others.
 
-    A range of partitions follows the order in which the keys were added.
+    A range is what lies between two keys in the order in which they were added.
     """
     known = list(instance.get_dynamic_partitions(partitions_name(build.name)))
     keys = list(build.plan.shard_by_key())
@@ -58,13 +58,13 @@ def register_partitions(instance: dg.DagsterInstance, build: Build) -> None:
 
 
 def materialize_command(name: str) -> str:
-    """The command that materializes stages of a dataset; append a partition or a range."""
+    """The command that materializes stages of a dataset; a partition or a range follows it."""
     selection = " or ".join(f'key:"{name}/{stage}"' for stage in STAGE_NAMES)
     return f"dagster asset materialize -m hugflow_assets.definitions --select '{selection}'"
 
 
 def plan_metadata(build: Build) -> Metadata:
-    """What the plan fixes, and the next commands."""
+    """What the plan settles, and how to go on."""
     plan = build.plan
     keys = list(plan.shard_by_key())
     metadata: Metadata = {}
@@ -94,7 +94,7 @@ def stage_materialization(
 ) -> dg.AssetMaterialization:
     """One of SHARD_STAGES, done for one shard.
 
-    Pages show entries in this order, so the most important ones come first.
+    What a reviewer looks for comes first: pages show entries in this order.
     """
     metadata: Metadata = {ROW_COUNT: marker.rows}
     if stage in ROW_STAGES:
@@ -121,7 +121,7 @@ def stage_materialization(
 def processed_materialization(
     build: Build, shard: Shard, manifest: Manifest
 ) -> dg.AssetMaterialization:
-    """The shard is published with its dataset; the figures are the manifest's, of the dataset."""
+    """The dataset is published, and this shard in it: figures of the whole, from its manifest."""
     rows, failures = manifest.rows, build.folder.failures
     marker = read_marker(build.state.marker(shard.name, "metadata"))
     metadata: Metadata = {
@@ -149,9 +149,9 @@ def processed_materialization(
 def unrecorded(
     instance: dg.DagsterInstance, build: Build, published: Manifest | None
 ) -> Iterator[dg.AssetMaterialization]:
-    """Everything that is done on disk and that Dagster has no event for.
+    """Everything that is done on disk, whoever did it, and that Dagster has no event of.
 
-    published: the manifest of the dataset if it is published under this plan.
+    published: the manifest of the dataset where it is published under this plan.
     """
     if not _is_plan_recorded(instance, build):
         yield dg.AssetMaterialization(
@@ -199,7 +199,7 @@ def _speed_metadata(marker: Marker) -> Metadata:
 
 
 def _place_metadata(build: Build, shard: Shard, stage: StageName, marker: Marker) -> Metadata:
-    """Where the shard came from, or where it is stored."""
+    """Where it came from, or where it lies."""
     if stage == "raw":
         return {"source": dg.MetadataValue.url(file_url(build, shard.files[0].path))}
     if stage == "audio":
@@ -213,7 +213,7 @@ def _place_metadata(build: Build, shard: Shard, stage: StageName, marker: Marker
 
 
 def _read_shard_statistics(build: Build, index: Path) -> Statistics | None:
-    """Statistics of one shard; None when its index cannot be read (reported elsewhere)."""
+    """Statistics of one shard; None where its index cannot be read, which is told elsewhere."""
     import polars as pl
 
     from hugflow.statistics.measure import index_text_column, read_statistics
@@ -242,7 +242,7 @@ def _statistics_metadata(statistics: Statistics | None, prefix: str = "") -> Met
 
 
 def _exports_metadata(manifest: Manifest) -> Metadata:
-    """The files of each export, relative to the tree; none if the manifest records none."""
+    """The files of each export, relative to the tree; nothing where the manifest records none."""
     files = {name: sorted(export.files) for name, export in manifest.exports.items()}
     return {"exports": dg.MetadataValue.json(files)} if files else {}
 
@@ -264,7 +264,7 @@ def _plan_file(build: Build) -> dg.PathMetadataValue:
 
 
 def _in_words(stage: StageName, shard: Shard, marker: Marker) -> str:
-    """The line for a stage in the run's log, which shows only the first entries beside it."""
+    """What the run's log says of a stage; it shows no more than the first entries beside it."""
     words = f"{stage} of shard {shard.name}: {marker.rows:,} rows, {marker.bytes:,} bytes"
     return f"{words}, {len(marker.failed_rows):,} failed" if stage in ROW_STAGES else words
 

@@ -1,4 +1,4 @@
-"""One tick of the sensor: it looks at everything that main requests, and acts."""
+"""One look of the sensor at everything that main asks for, and what comes of it."""
 
 import itertools
 import time
@@ -51,7 +51,7 @@ from hugflow_sensors.runs import (
 )
 from hugflow_sensors.settled import Settled, manifest_time, read_settled, write_settled
 
-# Dagster allows a tick 60 s; the next tick does the rest.
+# Dagster gives a tick 60 s; what is not done in time is done in the next.
 TICK_S: Final = 20.0
 PLANS_PER_TICK: Final = 5
 RUNS_PER_TICK: Final = 20
@@ -62,12 +62,11 @@ MOST_WORDS: Final = 30
 
 @dataclass(slots=True)
 class Known:
-    """What the sensor's process remembers from tick to tick; without it everything is looked up.
+    """What a process of the sensor's remembers from tick to tick; without it all is looked up.
 
-    settled: see the module of that name; None before it is read.
-    forgotten: removed datasets that Dagster has no records of any more.
-    told: the lines that were last logged; the same lines are not logged again, because each log
-    is a file.
+    settled: see the module of that name; None before it is read. forgotten: removed datasets
+    that Dagster knows nothing of any more. told: what was last logged, for the same again is no
+    news, and each log is a file.
     """
 
     settled: Settled | None = None
@@ -76,7 +75,7 @@ class Known:
     _parsed: tuple[str, ParsedFiles] | None = None
 
     def parse(self, catalog: Catalog) -> ParsedFiles:
-        """Read the request files of a catalogue; the same catalogue is read only once."""
+        """Read the request files of a catalogue; of the same one only once."""
         if self._parsed is None or self._parsed[0] != catalog.digest:
             self._parsed = catalog.digest, parse_files(catalog.data_by_path)
         return self._parsed[1]
@@ -88,7 +87,7 @@ def to_result(
     runs: Sequence[dg.RunRequest] = (),
     events: Sequence[dg.AssetMaterialization | dg.AssetCheckEvaluation] = (),
 ) -> dg.SensorResult:
-    """The result of a tick; its words are shown when it starts no run."""
+    """What a tick answers; its words are shown where it asks for no run."""
     told = list(words)
     if len(told) > MOST_WORDS:
         told = [*told[:MOST_WORDS], f"and {len(told) - MOST_WORDS} more"]
@@ -102,7 +101,7 @@ def to_result(
 
 @dataclass(slots=True)
 class Tick:
-    """One look at all datasets, and its results."""
+    """One look at all datasets, and what comes of it."""
 
     context: dg.SensorEvaluationContext
     catalog: Catalog
@@ -122,20 +121,20 @@ class Tick:
     _ends_at: float = field(default_factory=lambda: time.monotonic() + TICK_S)
 
     def __post_init__(self) -> None:
-        """Read the settled datasets."""
+        """Take up what is settled."""
         if self.known.settled is None:
             self.known.settled = read_settled(self.storage.places, self.context.instance)
         self.settled = dict(self.known.settled)
 
     def look_at_runs(self) -> None:
-        """End the runs that died, and find the datasets that have a run."""
+        """End the runs that died, and see which datasets somebody is at work on."""
         instance, now = self.context.instance, time.time()
         for run_id in end_dead_runs(instance, self.storage.places, now):
             self.words.append(f"the process of run {run_id[:8]} has gone: the run was ended")
         self.busy = find_busy(instance, now)
 
     def carry_out(self, requests: RequestSet, branch: str) -> None:
-        """Carry out main's removals, and remove the datasets from Dagster's records."""
+        """Remove what main asks to be removed, and let Dagster forget what has gone."""
         instance, places = self.context.instance, self.storage.places
         for file in requests.removals:
             identity = file.identity
@@ -151,7 +150,7 @@ class Tick:
             self.words.append(f"{entry.name}: deleted for good, its time in the trash is over")
 
     def look_at(self, files: Iterable[AddFile]) -> None:
-        """Look at each requested dataset; trouble with one does not affect the others."""
+        """Look at each dataset that is asked for; one that makes trouble hides no other."""
         files = list(files)
         asked = {file.request.name for file in files}
         self.settled = {name: known for name, known in self.settled.items() if name in asked}
@@ -168,7 +167,7 @@ class Tick:
                     self._advance(request)
 
     def answer(self) -> dg.SensorResult:
-        """The result of the tick."""
+        """What the tick comes to."""
         if self.settled != self.known.settled:
             write_settled(self.storage.places, self.context.instance, self.settled)
             self.known.settled = self.settled
@@ -177,18 +176,18 @@ class Tick:
         if self.complete:
             self.words.insert(0, f"{self.complete} complete")
         if self.words != self.known.told:
-            # The UI cuts the tick's own line short; the log has it in full.
+            # The tick's own line is cut short in the UI; here it can be read.
             self.context.log.info("\n".join(self.words))
             self.known.told[:] = self.words
         words = self.words or ["main asks for nothing"]
         return to_result(Memo(self.troubles, self.memo.reloaded), words, self.runs, self.events)
 
     def _read_policy(self) -> Policy:
-        """Main's present policy; the loaded one may be older."""
+        """Main's own of this moment: what was loaded may be older."""
         return self.catalog.policy
 
     def _stands(self, request: AddRequest) -> bool:
-        """Whether the dataset was complete for this very request, and its link still exists."""
+        """Whether the dataset was complete for this very request, and its link still stands."""
         places, name = self.storage.places, request.name
         written_at = manifest_time(places, name)
         return self.settled.get(name) == (request.digest, written_at) and is_linked(
@@ -196,7 +195,7 @@ class Tick:
         )
 
     def _is_waiting(self, name: str, request: AddRequest | RemoveRequest) -> bool:
-        """Whether a failed request still waits; if so, say it and keep its record."""
+        """Whether a request that failed is left alone for now; then that is told and kept."""
         trouble = self.memo.troubles.get(name)
         retry_at = read_retry_at(self.storage.places, name) if trouble is not None else 0.0
         if trouble is None or not is_waiting(trouble, request.digest, time.time(), retry_at):
@@ -211,13 +210,13 @@ class Tick:
 
     @contextmanager
     def _attempt(self, name: str, file: AddFile | RemovalFile) -> Iterator[None]:
-        """Record an error of one dataset as its own trouble."""
+        """Let what goes wrong with one dataset be its own trouble."""
         try:
             yield
         except HugflowError as error:
             self.context.log.warning("%s: %s", show_path(file.path), error)
             what = f"{error.what}: {error.why}"
-        except Exception as error:  # an unforeseen error of one dataset must not stop the others
+        except Exception as error:  # one dataset's surprise must not stop the others
             self.context.log.exception("%s", show_path(file.path))
             what = f"unexpected {type(error).__name__}"
         else:
@@ -226,18 +225,18 @@ class Tick:
         self._keep(name, next_trouble(before, file.request.digest, what, time.time()))
 
     def _forget_removed(self) -> None:
-        """Remove the removed datasets from Dagster's records, whoever removed them."""
+        """Let Dagster forget the datasets that were removed, whoever did it."""
         places, forgotten = self.storage.places, self.known.forgotten
         removed = set(removed_names(places))
         forgotten &= removed
         for name in sorted(removed - forgotten)[:FORGOTTEN_PER_TICK]:
-            # A dataset with a plan is being made again.
+            # With a plan it is on its way back.
             if read_current_id(places, name) is None and name not in self.busy:
                 forget_dataset(self.context.instance, name)
                 forgotten.add(name)
 
     def _advance(self, request: AddRequest) -> None:
-        """Move a dataset one step on: plan it, adopt it, or ask for a run."""
+        """Take a dataset one step further: plan it, adopt it, or ask for a run."""
         places, name = self.storage.places, request.name
         if is_held_back(places, request):
             again = f"`hugflow retry {name}` makes it again, and so does a change of its request"
@@ -257,7 +256,7 @@ class Tick:
         register_partitions(self.context.instance, build)
         room = max(0, EVENTS_PER_TICK - len(self.events))
         is_busy = name in self.busy
-        # A run reports its own work.
+        # What a run is at work on it tells by itself.
         found = (
             []
             if is_busy

@@ -1,4 +1,4 @@
-"""The sensor that reports the state of requests on main to GitHub and Slack."""
+"""The sensor that tells GitHub and Slack how requests on main stand."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

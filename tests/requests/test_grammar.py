@@ -138,8 +138,6 @@ INVALID = [
     (grammar.max_bad_rows, "\u0661%", "neither"),
     (grammar.max_bad_rows, "%", "neither"),
     (grammar.max_bad_rows, [], "neither"),
-    (grammar.flows, ["resample"], "not support"),
-    (grammar.flows, "resample", "not support"),
 ]
 
 

@@ -1,9 +1,11 @@
 """How the work of a build is done, as plain values from the settings."""
 
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from hugflow.audit import this_user
+from hugflow.flows.trust import Trust
 from hugflow.requests.grammar import BadRowBudget
 from hugflow.requests.policy import Policy
 from hugflow.shards.plan_request import ROW_FIELDS
@@ -19,7 +21,9 @@ class Options:
     over all runs. storage_quota_bytes: what all datasets may take together, None for no limit.
     lock_wait_s: how long to wait for another holder of a lock. short_wait_s: the least that is
     waited for the lock of a dataset, which is held for seconds. progress_interval: rows of a dataset
-    between two notices of its progress. policy: what requests may ask for. actor: who does it, for
+    between two notices of its progress. policy: what requests may ask for.
+    flow_root: the folder of flow modules and of the project's own code, None outside of a project.
+    trust: which flow modules may run. actor: who does it, for
     the audit trail.
     """
 
@@ -35,6 +39,8 @@ class Options:
     short_wait_s: float = 10.0
     progress_interval: int = 10_000
     policy: Policy = field(default_factory=Policy)
+    flow_root: Path | None = None
+    trust: Trust = field(default_factory=Trust)
     actor: str = field(default_factory=this_user)
 
     @property

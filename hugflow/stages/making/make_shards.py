@@ -57,6 +57,7 @@ from hugflow.stages.making.reuse_shards import Reuse
 from hugflow.stages.making.rows_on_disk import ShardOnDisk, read_shard
 from hugflow.stages.publishing.publish import find_published
 from hugflow.stages.tree.exchange import refuse_linked_folders
+from hugflow.stages.tree.flow_files import made_index_file
 from hugflow.store.atomic import make_folder
 from hugflow.store.links import check_link
 
@@ -400,7 +401,7 @@ def _mark(
     if "audio" in stages:
         done["audio"] = audio_marker(outcomes, seconds)
     if "metadata" in stages:
-        index = build.folder.index_file(shard.name)
+        index = made_index_file(build.folder, shard.name)
         if prepared.raw_files is not None:
             made = {row: made for row, made in outcomes.items() if isinstance(made, RowMade)}
             digest = write_index(index, build.plan, shard, prepared.raw_files, made)
@@ -435,7 +436,7 @@ def _has_index(build: Build, shard: Shard, markers: dict[StageName, Marker]) -> 
     marker = markers.get("metadata")
     if marker is None:
         return False
-    index = build.folder.index_file(shard.name)
+    index = made_index_file(build.folder, shard.name)
     size = index.stat().st_size if index.is_file() else 0
     return size == marker.index_bytes
 

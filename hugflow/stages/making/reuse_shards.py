@@ -18,6 +18,7 @@ from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.making.mark_stages import audio_marker, mark, metadata_marker, raw_marker
 from hugflow.stages.making.rows_on_disk import read_shard
+from hugflow.stages.tree.flow_files import made_index_file
 
 log = logging.getLogger(__name__)
 
@@ -112,10 +113,10 @@ def _take_markers(
     if marker is None or not is_whole:
         return
     if marker.index_sha256 is not None:
-        index = standing.folder.index_file(old.name)
+        index = made_index_file(standing.folder, old.name)
         if not index.is_file() or index.stat().st_size != marker.index_bytes:
             return
-        _link(index, build.folder.index_file(shard.name))
+        _link(index, made_index_file(build.folder, shard.name))
     digest, size = marker.index_sha256, marker.index_bytes
     mark(build, shard, "raw", raw_marker(replace(shard, rows=old.rows), 0.0))
     mark(build, shard, "audio", audio_marker(outcomes, 0.0))

@@ -10,6 +10,7 @@ from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.making.mark_stages import audio_marker, mark, metadata_marker, raw_marker
 from hugflow.stages.tree.failures import read_failed_rows
+from hugflow.stages.tree.flow_files import made_index_file
 from hugflow.stages.tree.index_rows import read_indexed
 from hugflow.stages.tree.manifest import read_manifest
 
@@ -31,7 +32,7 @@ def adopt_tree(build: Build) -> None:
         return
     failed = read_failed_rows(build.folder.failures).rows
     for shard in missing:
-        index = build.folder.index_file(shard.name)
+        index = made_index_file(build.folder, shard.name)
         expected = manifest.index.get(f"index/{index.name}")
         if expected is not None and index.is_file() and file_sha256(index) == expected:
             # A row that stands has not failed, whatever a damaged line says.

@@ -22,6 +22,7 @@ from hugflow.requests.grammar import BadRowBudget, allowed_bad_rows
 from hugflow.requests.policy import PolicyRefuses, refuse_plan, refuse_request
 from hugflow.stages.build.build import Build, rows_by_shard
 from hugflow.stages.publishing.tree_files import Markers, count_made
+from hugflow.stages.tree.flow_files import errors_file
 from hugflow.store.atomic import read_file
 
 MOST_CODES = 5
@@ -64,14 +65,19 @@ class Verdict:
 
 
 def judge(
-    build: Build, markers: Markers, failed: Sequence[RowFailed], budget: BadRowBudget
+    build: Build,
+    markers: Markers,
+    failed: Sequence[RowFailed],
+    budget: BadRowBudget,
+    errors: int = 0,
 ) -> Iterator[Verdict]:
     """Judge a dataset whose shards are all done, one thing after the other.
 
-    failed: the rows that could not be made. budget: how many of them are allowed.
+    failed: the rows that could not be made. errors: how many more row steps failed at. budget: how
+    many of both are allowed.
     """
     yield judge_rows(build, markers)
-    yield judge_bad_rows(build, failed, budget)
+    yield judge_bad_rows(build, failed, budget, errors)
     yield judge_policy(build)
     yield judge_audio(build, failed)
 
@@ -105,9 +111,16 @@ def judge_rows(build: Build, markers: Markers) -> Verdict:
     return Verdict(name, error.what, facts, error)
 
 
-def judge_bad_rows(build: Build, failed: Sequence[RowFailed], budget: BadRowBudget) -> Verdict:
-    """Whether no more rows failed than the budget allows, and not all of them."""
+def judge_bad_rows(
+    build: Build, failed: Sequence[RowFailed], budget: BadRowBudget, errors: int = 0
+) -> Verdict:
+    """Whether no more rows failed than the budget allows, and not all of them.
+
+    errors: rows that failed in a step.
+    """
     rows, plan = _count_rows(build), build.plan
+    if errors and errors + len(failed) > allowed_bad_rows(budget, rows):
+        return _judge_errors(build, failed, budget, errors)
     allowed = allowed_bad_rows(budget, rows)
     facts: Facts = {
         "failed_rows": len(failed),
@@ -141,6 +154,22 @@ def judge_bad_rows(build: Build, failed: Sequence[RowFailed], budget: BadRowBudg
             mend="set max_bad_rows higher, or tell the dataset's owner; the next run tries only "
             "these rows again",
         )
+    return Verdict("bad_rows_in_budget", error.what, facts, error)
+
+
+def _judge_errors(
+    build: Build, failed: Sequence[RowFailed], budget: BadRowBudget, errors: int
+) -> Verdict:
+    """The verdict on a dataset whose row steps failed at too many rows."""
+    rows, bad = _count_rows(build), errors + len(failed)
+    allowed = allowed_bad_rows(budget, rows)
+    facts: Facts = {"failed_rows": bad, "allowed_rows": allowed, "max_bad_rows": str(budget)}
+    error = TooManyBadRows(
+        f"{build.name}: {bad} of {rows} rows are bad, so it is not published",
+        why=f"max_bad_rows is {budget}, which allows {allowed}: its steps failed at {errors}; "
+        f"{errors_file(build.folder)} names them",
+        mend="correct the step, or set max_bad_rows higher; the next run tries only these rows again",
+    )
     return Verdict("bad_rows_in_budget", error.what, facts, error)
 
 

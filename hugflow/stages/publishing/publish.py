@@ -1,7 +1,7 @@
 """Stage `processed`: gate, manifest, link. Of a whole dataset, never of a part."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from hugflow.requests.grammar import BadRowBudget, max_bad_rows
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.still_in_force import refuse_superseded, relocated
+from hugflow.stages.flowing.flowed import collect_flowed, find_unflowed, prepare_tree
+from hugflow.stages.flowing.resolved import ResolvedStep, resolve_steps
 from hugflow.stages.publishing.gate import Verdict, judge
 from hugflow.stages.publishing.tree_files import (
     count_made,
@@ -53,9 +55,14 @@ class Published:
 
 
 def publish(
-    build: Build, *, on_verdict: Callable[[Verdict], None] | None = None
+    build: Build,
+    *,
+    steps: Sequence[ResolvedStep] | None = None,
+    on_verdict: Callable[[Verdict], None] | None = None,
 ) -> Published | None:
     """Publish the dataset when every shard is done; None while one is not.
+
+    steps: the row steps of its request, where they are known already.
 
     Whoever finishes the last shard publishes; doing it again changes nothing. A tree that was made
     beside another one takes its place.
@@ -66,6 +73,7 @@ def publish(
     `failures.jsonl` says which rows, and neither manifest nor link are written; PlanOutOfDate when
     another plan came into force meanwhile.
     """
+    steps = resolve_steps(build) if steps is None else steps
     with build.hold_dataset():
         refuse_superseded(build)
         refuse_linked(build.places, build.places.next_trees(build.name))
@@ -74,19 +82,26 @@ def publish(
         markers = read_markers(build)
         if markers is None or not has_indexes(build, markers):
             return None
+        prepare_tree(build)
+        if steps and find_unflowed(build, steps):
+            return None
         _sweep(build)
         failed = write_failures(build)
         stored = look_again(build.places, build.stored)
         before = stored.find_published(build.plan)
+        made_index = index_digests(markers)
+        flowed = collect_flowed(build, steps, made_index, before) if steps else None
+        index = made_index if flowed is None else flowed.index
         budget = published_budget(build, before, len(failed))
-        is_unchanged = before is not None and before.index == index_digests(markers)
+        is_unchanged = before is not None and before.index == index
         # An earlier version published datasets without a row.
         if on_verdict is not None or not is_unchanged or not count_made(markers):
-            _pass_gate(judge(build, markers, failed, budget), on_verdict)
+            errors = len(flowed.errors) if flowed is not None else 0
+            _pass_gate(judge(build, markers, failed, budget, errors), on_verdict)
         # A tree beside the one that stands has a manifest where a kill came after writing it.
         is_beside = build.folder != stored.folder
         old = read_manifest(build.folder.manifest) if is_beside else stored.manifest
-        manifest, is_same = write_manifest(build, markers, budget, old)
+        manifest, is_same = write_manifest(build, markers, budget, old, flowed)
         if is_beside:
             take_place(build.places, build.plan, wait_s=build.options.lock_wait_s)
             build = replace(build, folder=stored.folder, predecessor=None)

@@ -18,7 +18,9 @@ from hugflow.requests.grammar import BadRowBudget
 from hugflow.requests.model import Identity
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build, rows_by_shard
+from hugflow.stages.flowing.flowed import Flowed
 from hugflow.stages.publishing.write_exports import write_exports
+from hugflow.stages.tree.flow_files import made_index_file
 from hugflow.stages.tree.manifest import (
     Manifest,
     ManifestAudio,
@@ -52,7 +54,7 @@ def read_markers(build: Build) -> Markers | None:
 def has_indexes(build: Build, markers: Markers) -> bool:
     """Whether every index stands as its marker says: a tree that was taken away has none."""
     for name, marker in markers["metadata"].items():
-        index = build.folder.index_file(name)
+        index = made_index_file(build.folder, name)
         size = index.stat().st_size if index.is_file() else 0
         if size != marker.index_bytes:
             return False
@@ -110,14 +112,20 @@ def _find_failures(
 
 
 def write_manifest(
-    build: Build, markers: Markers, budget: BadRowBudget, old: Manifest | None
+    build: Build,
+    markers: Markers,
+    budget: BadRowBudget,
+    old: Manifest | None,
+    flowed: Flowed | None = None,
 ) -> tuple[Manifest, bool]:
     """Write the exports, then the manifest: what it says, and whether it said so before.
 
-    budget: the bad rows that were allowed. old: the manifest of the tree before.
+    budget: the bad rows that were allowed. old: the manifest of the tree before. flowed: what the
+    row steps came to, where there are some.
     """
-    manifest = _compose_manifest(build, markers, budget, old)
-    source = ExportSource(build.plan, build.folder, build.request.description, manifest.statistics)
+    manifest = _compose_manifest(build, markers, budget, old, flowed)
+    plan = build.plan if flowed is None else flowed.record.of_index(build.plan)
+    source = ExportSource(plan, build.folder, build.request.description, manifest.statistics)
     manifest = replace(manifest, exports=write_exports(source, manifest, old))
     if old is not None and old.has_same_rows(manifest):
         return old, True
@@ -148,13 +156,18 @@ def _render(failures: Iterable[tuple[str, RowFailed]]) -> str:
 
 
 def _compose_manifest(
-    build: Build, markers: Markers, budget: BadRowBudget, old: Manifest | None
+    build: Build,
+    markers: Markers,
+    budget: BadRowBudget,
+    old: Manifest | None,
+    flowed: Flowed | None,
 ) -> Manifest:
     """The manifest of a tree whose shards are all done. old: the one that is there by now."""
     plan = build.plan
     audio, metadata = markers["audio"].values(), markers["metadata"].values()
     made = count_made(markers)
-    index = index_digests(markers)
+    index = index_digests(markers) if flowed is None else flowed.index
+    indexed = made if flowed is None else flowed.rows
     is_by_shard = plan.numbering == "by_shard"
     planned = tuple(len(rows) for rows in rows_by_shard(build))
     return Manifest(
@@ -182,7 +195,7 @@ def _compose_manifest(
         json=ManifestJson(made, sum(marker.bytes for marker in metadata)),
         index=index,
         statistics=with_notes(
-            _find_statistics(build, index, made, old),
+            _find_statistics(build, index, indexed, old),
             repaired=_sum_counts(marker.repaired for marker in audio),
             levels=_sum_counts(marker.levels for marker in audio),
         ),
@@ -192,6 +205,7 @@ def _compose_manifest(
             hugflow=version("hugflow"),
             python=platform.python_version(),
         ),
+        flows=flowed.record if flowed is not None else None,
     )
 
 

@@ -21,7 +21,12 @@ the object `run`:
       "index": {"index/00000-of-00002.parquet": "<sha256>"},
       "run": {"finished_at": "...", "host": "...", "hugflow": "0.1.0", "python": "3.11.4"},
       "statistics": {...},                  see hugflow.statistics.figures
-      "exports": {...}                      see hugflow.exports.recorded; absent where there are none
+      "exports": {...},                     see hugflow.exports.recorded; absent where there are none
+      "flows": {"steps": [{"name": "clean", "flow": "flow_modules.alice.TextTools.NormaliseText",
+                           "module": "alice/TextTools", "commit": "4c9f...", "version": "0e57...",
+                           "rows": 980, "dropped": 17, "errors": 1}],
+                "made_index": {"index/00000-of-00002.parquet": "<sha256>"},
+                "card_features": [...]}     only with row steps
     }
 
 `audio` has `repaired` and `levels` as well, such as `{"wav_size": 3}` and `{"anti_phase": 1}`, where
@@ -154,6 +159,41 @@ class ManifestJson:
 
 
 @dataclass(frozen=True, slots=True)
+class ManifestStep:
+    """One row step: what it ran, and what became of the rows it was given.
+
+    module, commit: of a flow module of the Hub; None for code of the project's own. version: of the
+    step with all before it. rows: those that went on.
+    """
+
+    name: str
+    flow: str
+    module: str | None
+    commit: str | None
+    version: str
+    rows: _Count
+    dropped: _Count
+    errors: _Count
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestFlows:
+    """The row steps, in order.
+
+    made_index: sha256 of each index of the rows before them. card_features: of the index, with the
+    fields that steps gave, as the card has them.
+    """
+
+    steps: tuple[ManifestStep, ...]
+    made_index: Mapping[str, str]
+    card_features: tuple[Any, ...]
+
+    def of_index(self, plan: Plan) -> Plan:
+        """The plan with the columns of the index, for whoever reads that."""
+        return replace(plan, card_features=list(self.card_features))
+
+
+@dataclass(frozen=True, slots=True)
 class ManifestRun:
     """The run that completed the dataset; None where an earlier version did not say."""
 
@@ -195,6 +235,8 @@ class Manifest:
     exports: Annotated[
         Mapping[str, RecordedExport], Field(exclude_if=lambda exports: not exports)
     ] = field(default_factory=dict)
+
+    flows: Annotated[ManifestFlows | None, Field(exclude_if=is_none)] = None
 
     def __post_init__(self) -> None:
         """Refuse a name that is not the one of the request."""

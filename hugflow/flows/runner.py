@@ -1,0 +1,112 @@
+"""Running a step on rows: in a worker process of ours, or, later, where somebody serves it."""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Event
+from typing import Any, Final, Protocol, Self
+
+from hugflow.errors import FlowError
+from hugflow.flows.places import FlowPlaces
+from hugflow.flows.step_worker import Outcome, prepare_step, scrubbed_environment
+from hugflow.flows.trust import Trust
+from hugflow.workers.pool import WorkerDied, WorkerFailed, WorkerPool
+
+log = logging.getLogger(__name__)
+
+# Beyond the rows' own time, for what keeps the worker from answering.
+GRACE_S: Final = 5.0
+
+
+class FlowRunner(Protocol):
+    """Runs one step's flow."""
+
+    def run(self, rows: Sequence[Mapping[str, Any]]) -> list[Outcome]:
+        """An outcome for each row: `{"out": {...}}`, `{"dropped": true}` or `{"error": "..."}`."""
+
+    def close(self) -> None:
+        """End what was started."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStep:
+    """What a worker needs to know of a step. dotted: the whole path of its class."""
+
+    dotted: str
+    config: Mapping[str, Any]
+    gives: tuple[str, ...]
+    is_batched: bool
+    timeout_s: float
+
+
+@dataclass(slots=True)
+class LocalRunner:
+    """Runs a step in a worker process, without a broker. A worker that dies costs one row.
+
+    Raises FlowError where the flow cannot be loaded at all.
+    """
+
+    step: LocalStep
+    places: FlowPlaces
+    trust: Trust
+    stop: Event | None = None
+    _pool: WorkerPool = field(init=False)
+
+    def __post_init__(self) -> None:
+        """No process is started yet."""
+        step = self.step
+        prepare = partial(
+            prepare_step,
+            step.dotted,
+            dict(step.config),
+            step.gives,
+            step.is_batched,
+            str(self.places.root),
+            self.trust,
+        )
+        self._pool = WorkerPool(prepare, self.stop, scrubbed_environment(os.environ))
+
+    def __enter__(self) -> Self:
+        """The runner itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the worker."""
+        self.close()
+
+    def run(self, rows: Sequence[Mapping[str, Any]]) -> list[Outcome]:
+        """An outcome for each row. What takes the worker down is tried again row by row."""
+        try:
+            return self._ask(rows)
+        except WorkerDied as error:
+            if len(rows) == 1:
+                log.warning("%s: a row ended the worker: it %s", self.step.dotted, error.how)
+                return [{"error": f"the worker {error.how}"}]
+        return [outcome for row in rows for outcome in self.run([row])]
+
+    def close(self) -> None:
+        """End the worker."""
+        self._pool.close()
+
+    def _ask(self, rows: Sequence[Mapping[str, Any]]) -> list[Outcome]:
+        header = {"rows": list(rows), "timeout_s": self.step.timeout_s}
+        within_s = self.step.timeout_s * len(rows) + GRACE_S
+        try:
+            answer = self._pool.ask(header, doing=f"run {self.step.dotted}", timeout_s=within_s)
+        except WorkerFailed as error:
+            raise FlowError(
+                f"the flow {self.step.dotted} cannot be run",
+                why=_last_error(error.trace),
+                mend="check the step in the request, its config, and `hugflow flows list`",
+            ) from error
+        outcomes: list[Outcome] = answer["outcomes"]
+        return outcomes
+
+
+def _last_error(trace: str) -> str:
+    """The error that a traceback ends in, without its own advice."""
+    lines = trace.rstrip().splitlines()
+    starts = [number for number, line in enumerate(lines) if line[:1].strip()]
+    return " ".join(line.strip() for line in lines[starts[-1] :][:2]) if starts else "no reason"

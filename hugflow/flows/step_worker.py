@@ -1,0 +1,147 @@
+"""What runs in a worker process: one step's flow, on a few rows at a time.
+
+A question holds rows, an answer one outcome for each, in their order:
+
+    {"rows": [{"text": " A  b"}, ...], "timeout_s": 60}
+    {"outcomes": [{"out": {"text_norm": "A b"}}, {"dropped": true}, {"error": "KeyError: 'text'"}]}
+
+The process has no token in its environment. That keeps accidents apart; it is no sandbox.
+"""
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import mkdtemp
+from types import FrameType
+from typing import Any, Final
+
+from hugflow.flows.flow import Flow
+from hugflow.flows.load import load_flow
+from hugflow.flows.places import FlowPlaces
+from hugflow.flows.trust import Trust, refuse_replaced
+from hugflow.redact import in_a_line
+from hugflow.workers.channel import Bytes, Header
+from hugflow.workers.child import Answer
+
+# What a flow may need of the owner's environment; everything else stays there.
+KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
+MOST_BYTES: Final = 16 << 20
+
+Outcome = dict[str, Any]
+
+
+class RowTookTooLong(BaseException):
+    """A row's time is over; no Exception, so that a flow's own handlers do not take it."""
+
+
+def scrubbed_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a worker, from that of its owner."""
+    return {name: environment[name] for name in KEPT if name in environment}
+
+
+def prepare_step(
+    dotted: str,
+    config: Mapping[str, Any],
+    gives: Sequence[str],
+    is_batched: bool,
+    root: str,
+    trust: Trust,
+) -> Callable[[Header, Bytes], Answer]:
+    """Load a step's flow, and give what answers questions. Raises what `load_flow` raises."""
+    places = FlowPlaces(Path(root))
+    loaded = load_flow(dotted, places, trust, Path(mkdtemp(prefix="hugflow-flows-")))
+    refuse_replaced(places, list(loaded.closure.values()))
+    flow = loaded.flow_class(**config)
+    run = partial(_run_batch, flow) if is_batched else partial(_run_rows, flow)
+    owner = os.getpid()
+
+    def answer(header: Header, data: Bytes) -> Answer:
+        outcomes = run(header["rows"], tuple(gives), float(header["timeout_s"]))
+        if os.getpid() != owner:
+            # A process that the flow has forked, and that came back here: not its to answer.
+            os._exit(0)
+        return Answer({"outcomes": outcomes})
+
+    return answer
+
+
+def _run_rows(
+    flow: Flow, rows: Sequence[Mapping[str, Any]], gives: Sequence[str], timeout_s: float
+) -> list[Outcome]:
+    outcomes = []
+    for row in rows:
+        try:
+            with _limited(timeout_s):
+                found = flow.run(dict(row))
+            outcomes.append(_to_outcome(found, gives))
+        except BaseException as error:  # noqa: BLE001  # whatever a row does, it costs that row
+            outcomes.append(_to_error(error, timeout_s))
+    return outcomes
+
+
+def _run_batch(
+    flow: Flow, rows: Sequence[Mapping[str, Any]], gives: Sequence[str], timeout_s: float
+) -> list[Outcome]:
+    """The rows in one call; where that fails, one by one, so that one row costs itself alone."""
+    try:
+        with _limited(timeout_s * len(rows)):
+            found: object = flow.run_batch([dict(row) for row in rows])
+        if not isinstance(found, list) or len(found) != len(rows):
+            raise TypeError(f"run_batch gave no list of {len(rows)} results")
+    except BaseException as error:  # noqa: BLE001  # as above
+        if len(rows) == 1:
+            return [_to_error(error, timeout_s)]
+        singles = (_run_batch(flow, [row], gives, timeout_s) for row in rows)
+        return [outcome for single in singles for outcome in single]
+    outcomes = []
+    for each in found:
+        try:
+            outcomes.append(_to_outcome(each, gives))
+        except (TypeError, ValueError, RecursionError) as error:
+            outcomes.append(_to_error(error, timeout_s))
+    return outcomes
+
+
+def _to_outcome(found: object, gives: Sequence[str]) -> Outcome:
+    """What is kept of a result. Raises TypeError and ValueError for what no JSON holds."""
+    if found is None:
+        return {"dropped": True}
+    if not isinstance(found, Mapping):
+        raise TypeError(f"run gave {type(found).__name__}, where a mapping or None is meant")
+    missing = [name for name in gives if name not in found]
+    if missing:
+        raise ValueError(f"run gave no {', '.join(missing)}")
+    text = json.dumps({name: found[name] for name in gives}, allow_nan=False)
+    if len(text) > MOST_BYTES:
+        raise ValueError(f"run gave {len(text):,} bytes")
+    return {"out": json.loads(text)}
+
+
+def _to_error(error: BaseException, timeout_s: float) -> Outcome:
+    if isinstance(error, RowTookTooLong):
+        return {"error": f"it gave no result within {timeout_s:g} s"}
+    return {"error": in_a_line(f"{type(error).__name__}: {error}")}
+
+
+@contextmanager
+def _limited(timeout_s: float) -> Iterator[None]:
+    """Raise RowTookTooLong in the block when its time is over; native code ends it too late."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, _ring)
+    signal.setitimer(signal.ITIMER_REAL, timeout_s)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _ring(number: int, frame: FrameType | None) -> None:
+    raise RowTookTooLong

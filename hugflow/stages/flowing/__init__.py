@@ -1,0 +1,1 @@
+"""Row steps: the `flows:` of a request, over the rows that were made, before they are published."""

@@ -1,0 +1,162 @@
+"""The index of a dataset with steps: the rows that went through all of them, with what they gave.
+
+The columns are those of the rows as they were made, then the fields that steps gave, in their order;
+a field with the name of a column takes its place. A field has one type in all shards: the least that
+takes every value, else JSON as text.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hugflow.exports.index import file_sha256
+from hugflow.shards.features import arrow_features
+from hugflow.shards.plan import Shard
+from hugflow.stages.build.build import Build
+from hugflow.stages.flowing.resolved import ResolvedStep
+from hugflow.stages.flowing.row_files import read_out
+from hugflow.stages.flowing.run_steps import read_outcomes
+from hugflow.stages.tree.flow_files import made_index_file
+from hugflow.store.atomic import commit_file, disk_errors, fresh_temporary, is_file
+
+ROWS_PER_GROUP = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The columns that steps gave: their types, and the features of `datasets`."""
+
+    types: Mapping[str, pa.DataType]
+    features: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What the steps gave for the rows of a shard that went through all of them."""
+
+    rows: list[int]
+    values: dict[str, list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class FlowIndex:
+    """The indexes as they were written: sha256 of each by its path in the tree; the card's features."""
+
+    digests: dict[str, str]
+    card_features: list[Any]
+
+
+def write_flow_indexes(build: Build, steps: Sequence[ResolvedStep]) -> FlowIndex:
+    """Write the index of every shard.
+
+    A shard of which no row is left has none. The caller has run the steps over all shards.
+    """
+    types: dict[str, pa.DataType] = {}
+    for shard in build.shards:
+        for name, values in _read_given(build, shard, steps).values.items():
+            types[name] = _join_types(types.get(name, pa.null()), _find_type(values))
+    # Of nothing but nulls `datasets` makes no column.
+    types = {name: pa.string() if pa.types.is_null(each) else each for name, each in types.items()}
+    features, card_features = arrow_features(pa.schema(list(types.items())))
+    columns = _Columns(types, features)
+    digests = {}
+    for shard in build.shards:
+        digest = _write_index(build, shard, steps, columns)
+        if digest is not None:
+            digests[f"index/{shard.name}.parquet"] = digest
+    return FlowIndex(digests, _add_features(build.plan.card_features, card_features))
+
+
+def _add_features(card: Sequence[Any], given: Sequence[Any]) -> list[Any]:
+    """The card's features with those that steps gave; one of a column's name takes its place."""
+    by_name = {each["name"]: each for each in card}
+    return list((by_name | {each["name"]: each for each in given}).values())
+
+
+def _read_given(build: Build, shard: Shard, steps: Sequence[ResolvedStep]) -> _Given:
+    outcomes = read_outcomes(build, shard, steps[-1])
+    rows = sorted(row for row, flowed in outcomes.items() if flowed.kind == "out")
+    values: dict[str, list[Any]] = {}
+    for step in steps:
+        outs = [read_out(build.folder, step.name, row) for row in rows] if step.step.gives else []
+        for name in step.step.gives:
+            values[name] = [out.get(name) for out in outs]
+    return _Given(rows, values)
+
+
+def _write_index(
+    build: Build,
+    shard: Shard,
+    steps: Sequence[ResolvedStep],
+    columns: _Columns,
+) -> str | None:
+    path, made = build.folder.index_file(shard.name), made_index_file(build.folder, shard.name)
+    given = _read_given(build, shard, steps)
+    if not given.rows or not is_file(made):
+        path.unlink(missing_ok=True)
+        return None
+    table = _compose(_read_table(made), given, columns)
+    temporary = fresh_temporary(path)
+    with disk_errors(path):
+        pq.write_table(table, temporary, compression="zstd", row_group_size=ROWS_PER_GROUP)
+        digest = file_sha256(temporary)
+        # It may still be the index of the rows as they were made, under two names.
+        if is_file(path) and not path.samefile(made) and file_sha256(path) == digest:
+            temporary.unlink()
+        else:
+            commit_file(path)
+    return digest
+
+
+def _read_table(path: Path) -> pa.Table:
+    with path.open("rb") as file, pq.ParquetFile(file) as table:
+        return table.read()
+
+
+def _compose(table: pa.Table, given: _Given, columns: _Columns) -> pa.Table:
+    place_by_row = {row: place for place, row in enumerate(table.column("row").to_pylist())}
+    table = table.take(pa.array([place_by_row[row] for row in given.rows], pa.int64()))
+    metadata = table.schema.metadata or {}
+    features = json.loads(metadata.get(b"huggingface", b'{"info": {"features": {}}}'))
+    for name, values in given.values.items():
+        type_ = columns.types[name]
+        array = pa.array([_fit(value, type_) for value in values], type_)
+        place = table.schema.get_field_index(name)
+        column = pa.field(name, type_)
+        table = (
+            table.append_column(column, array)
+            if place < 0
+            else table.set_column(place, column, array)
+        )
+        features["info"]["features"][name] = columns.features[name]
+    return table.replace_schema_metadata({"huggingface": json.dumps(features)})
+
+
+def _find_type(values: Sequence[Any]) -> pa.DataType:
+    """The type of some values; text where they have none in common."""
+    try:
+        return pa.array(values).type
+    except (pa.ArrowException, OverflowError):
+        return pa.string()
+
+
+def _join_types(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+    try:
+        schemas = [pa.schema([("value", each)]) for each in (one, other)]
+        return pa.unify_schemas(schemas, promote_options="permissive").field("value").type
+    except pa.ArrowException:
+        return pa.string()
+
+
+def _fit(value: Any, type_: pa.DataType) -> Any:
+    is_text = value is None or isinstance(value, str)
+    return (
+        json.dumps(value, ensure_ascii=False)
+        if pa.types.is_string(type_) and not is_text
+        else value
+    )

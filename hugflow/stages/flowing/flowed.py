@@ -1,0 +1,180 @@
+"""What the steps of a whole dataset came to, and the tree made ready for them."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hugflow.exports.index import file_sha256
+from hugflow.shards.plan import Shard
+from hugflow.stages.build.build import Build
+from hugflow.stages.flowing.flow_index import write_flow_indexes
+from hugflow.stages.flowing.resolved import ResolvedStep
+from hugflow.stages.flowing.run_steps import made_rows, read_outcomes
+from hugflow.stages.tree.flow_files import (
+    ROWS,
+    errors_file,
+    flows_folder,
+    has_steps,
+    made_index_file,
+    made_rows_folder,
+)
+from hugflow.stages.tree.manifest import Manifest, ManifestFlows, ManifestStep
+from hugflow.store.atomic import disk_errors, is_file, make_folder, sync_folder, write_if_changed
+
+
+@dataclass(frozen=True, slots=True)
+class StepError:
+    """A row that a step failed at."""
+
+    row: int
+    step: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flowed:
+    """The steps of a dataset, done.
+
+    record: for the manifest. rows: those that went through all steps. index: sha256 of each index
+    with what the steps gave.
+    """
+
+    record: ManifestFlows
+    errors: tuple[StepError, ...]
+    rows: int
+    index: dict[str, str]
+
+
+def prepare_tree(build: Build) -> None:
+    """Put the indexes of the rows as they were made aside, where the request has steps.
+
+    Where it has none any more, they come back, and what steps have left is deleted.
+    """
+    folder = build.folder
+    if build.request.flows:
+        if not has_steps(folder):
+            _set_indexes_aside(build)
+    elif has_steps(folder):
+        _bring_indexes_back(build)
+
+
+def find_unflowed(build: Build, steps: Sequence[ResolvedStep]) -> list[Shard]:
+    """The shards whose rows have not all been through the steps."""
+    return [shard for shard in build.shards if not _is_flowed(build, shard, steps)]
+
+
+def collect_flowed(
+    build: Build,
+    steps: Sequence[ResolvedStep],
+    made_index: dict[str, str],
+    before: Manifest | None,
+) -> Flowed:
+    """Write the indexes with what the steps gave, and the rows that they failed at.
+
+    made_index: sha256 of each index of the rows as they were made. before: what is published; its
+    indexes are left as they are where nothing has changed. The steps of every shard are done.
+    """
+    told: list[ManifestStep] = []
+    errors: list[StepError] = []
+    rows = 0
+    for step in steps:
+        kinds = {"out": 0, "dropped": 0, "error": 0}
+        for shard in build.shards:
+            for row, flowed in sorted(read_outcomes(build, shard, step).items()):
+                kinds[flowed.kind] += 1
+                if flowed.kind == "error":
+                    errors.append(StepError(row, step.name, flowed.message))
+        rows = kinds["out"]
+        told.append(
+            ManifestStep(
+                name=step.name,
+                flow=step.local.dotted,
+                module=str(step.module.module) if step.module is not None else None,
+                commit=step.module.commit if step.module is not None else None,
+                version=step.version,
+                rows=rows,
+                dropped=kinds["dropped"],
+                errors=kinds["error"],
+            )
+        )
+    _write_errors(build, errors)
+    _delete_other_steps(build, steps)
+    if before is not None and before.flows is not None and _has_indexes(build, before):
+        record = ManifestFlows(tuple(told), made_index, before.flows.card_features)
+        if record == before.flows:
+            return Flowed(record, tuple(errors), rows, dict(before.index))
+    written = write_flow_indexes(build, steps)
+    record = ManifestFlows(tuple(told), made_index, tuple(written.card_features))
+    return Flowed(record, tuple(errors), rows, written.digests)
+
+
+def _has_indexes(build: Build, manifest: Manifest) -> bool:
+    """Whether every index is there as the manifest says."""
+    paths = {build.folder.root / name: digest for name, digest in manifest.index.items()}
+    return all(is_file(path) and file_sha256(path) == digest for path, digest in paths.items())
+
+
+def _is_flowed(build: Build, shard: Shard, steps: Sequence[ResolvedStep]) -> bool:
+    """Whether every made row of a shard has an outcome in each step that it came to."""
+    index = made_index_file(build.folder, shard.name)
+    if not index.is_file():
+        return True
+    waiting = set(made_rows(index))
+    for step in steps:
+        outcomes = read_outcomes(build, shard, step)
+        if not waiting <= outcomes.keys():
+            return False
+        waiting = {row for row in waiting if outcomes[row].kind == "out"}
+    return True
+
+
+def _set_indexes_aside(build: Build) -> None:
+    """Give every index a second name, whole or not at all."""
+    target = made_rows_folder(build.folder)
+    unfinished = target.with_name(f"{ROWS}.tmp")
+    with disk_errors(target):
+        shutil.rmtree(unfinished, ignore_errors=True)
+        make_folder(unfinished)
+        for path in _indexes(build):
+            try:
+                os.link(path, unfinished / path.name)
+            except OSError:
+                shutil.copy2(path, unfinished / path.name)
+        unfinished.rename(target)
+    sync_folder(target.parent)
+
+
+def _bring_indexes_back(build: Build) -> None:
+    made = made_rows_folder(build.folder)
+    with disk_errors(made):
+        for path in sorted(made.glob("*.parquet")):
+            place = build.folder.index / path.name
+            again = place.with_name(f".{place.name}.tmp")
+            again.unlink(missing_ok=True)
+            shutil.copy2(path, again)
+            again.replace(place)
+        sync_folder(build.folder.index)
+        shutil.rmtree(flows_folder(build.folder))
+
+
+def _indexes(build: Build) -> Iterator[Path]:
+    if build.folder.index.is_dir():
+        yield from sorted(build.folder.index.glob("*.parquet"))
+
+
+def _write_errors(build: Build, errors: Sequence[StepError]) -> None:
+    lines = ({"row": error.row, "step": error.step, "message": error.message} for error in errors)
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    write_if_changed(errors_file(build.folder), text)
+
+
+def _delete_other_steps(build: Build, steps: Sequence[ResolvedStep]) -> None:
+    """Delete what steps left that the request does not have any more."""
+    names = {step.name for step in steps} | {ROWS, errors_file(build.folder).name}
+    for path in flows_folder(build.folder).iterdir():
+        if path.name not in names and path.is_dir() and not path.is_symlink():
+            with disk_errors(path):
+                shutil.rmtree(path)

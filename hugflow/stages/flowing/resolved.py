@@ -1,0 +1,117 @@
+"""The steps of a request with the code that they run: which class, of which commit.
+
+A step's version is a hash over its code, its configuration, its fields, and the version of the step
+before it. What a step gave under another version does not count: changing one step runs it again,
+with those that follow, and nothing else.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hugflow.errors import RequestInvalid
+from hugflow.flows.asking import Asker
+from hugflow.flows.dependencies import Dependency
+from hugflow.flows.hub_source import HubSource
+from hugflow.flows.module_files import digest_tree
+from hugflow.flows.names import ModuleId, is_commit_of, parse_module_id
+from hugflow.flows.places import FlowPlaces
+from hugflow.flows.records import Synced, read_lock
+from hugflow.flows.runner import LocalStep
+from hugflow.flows.sync import sync_modules
+from hugflow.flows.trust import check_trust, digest_closure
+from hugflow.requests.flow_steps import FlowStep
+from hugflow.stages.build.build import Build
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedStep:
+    """One step, with what it runs. module: None for a class of the project's own."""
+
+    step: FlowStep
+    local: LocalStep
+    module: Synced | None
+    version: str
+
+    @property
+    def name(self) -> str:
+        """The step's name."""
+        return self.step.name
+
+
+def resolve_steps(build: Build) -> tuple[ResolvedStep, ...]:
+    """The steps of a build, in their order; none where its request has no flows.
+
+    Modules that are not there, or at another revision, are synced; the Hub is not asked for those
+    that are. Raises UntrustedFlowModule for code that may not run, and what a sync raises.
+    """
+    steps = build.request.flows
+    if not steps:
+        return ()
+    places = _find_places(build)
+    _sync_missing(build, places, steps)
+    resolved: list[ResolvedStep] = []
+    version = ""
+    for step in steps:
+        module, dotted, code = _find_code(build, places, step)
+        told = [code, dotted, dict(step.config), step.reads, step.gives, version]
+        version = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+        is_batched = step.batch is not None
+        local = LocalStep(dotted, step.config, step.gives, is_batched, step.timeout_s)
+        resolved.append(ResolvedStep(step, local, module, version))
+    return tuple(resolved)
+
+
+def find_flow_places(build: Build) -> FlowPlaces:
+    """Where the modules and the own code of the build's project are."""
+    return _find_places(build)
+
+
+def _find_places(build: Build) -> FlowPlaces:
+    if build.options.flow_root is None:
+        raise RequestInvalid(
+            f"{build.name}: its flows cannot be run here",
+            why="this is no project, so there is no folder for flow modules",
+            mend="run the command in a project: `hugflow init` makes one",
+        )
+    return FlowPlaces(build.options.flow_root.resolve())
+
+
+def _sync_missing(build: Build, places: FlowPlaces, steps: Sequence[FlowStep]) -> None:
+    locked = read_lock(places.lock_file)
+    wanted: dict[ModuleId, Dependency] = {}
+    for step in steps:
+        if step.use is None or step.revision is None:
+            continue
+        module = parse_module_id(step.use)
+        entry = locked.get(module)
+        is_there = places.module(module).is_dir()
+        has_revision = entry is not None and (
+            entry.synced.is_local
+            or entry.synced.revision == step.revision
+            or is_commit_of(step.revision, entry.synced.commit)
+        )
+        if not (is_there and has_revision):
+            wanted[module] = Dependency(module, step.revision)
+    if wanted:
+        sync_modules(list(wanted.values()), places, HubSource(build.hub), Asker())
+
+
+def _find_code(build: Build, places: FlowPlaces, step: FlowStep) -> tuple[Synced | None, str, str]:
+    """The module, the whole path of the class, and a digest over the code."""
+    if step.use is None:
+        return None, step.flow, _digest_own(places.root, step.flow)
+    module = parse_module_id(step.use)
+    closure = check_trust(places, [module], build.options.trust)
+    return closure[module], f"{module.package}.{step.flow}", digest_closure(closure)
+
+
+def _digest_own(root: Path, dotted: str) -> str:
+    """A digest over the project's own file or package; of installed code, its name."""
+    top = root / dotted.partition(".")[0]
+    if top.is_dir():
+        return digest_tree(top)
+    file = top.with_suffix(".py")
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "installed"

@@ -1,0 +1,108 @@
+"""What a step is given of each row: fields of the index, and what earlier steps gave."""
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hugflow.errors import RequestInvalid
+from hugflow.rows.record import column_values
+from hugflow.shards.features import column_features, index_names
+from hugflow.shards.plan import Plan
+from hugflow.stages.flowing.row_files import read_out
+from hugflow.store.layout import DatasetFolder
+
+ROWS_AT_ONCE = 1024
+
+
+def read_inputs(
+    plan: Plan,
+    folder: DatasetFolder,
+    index: Path,
+    reads: Collection[str],
+    giver_by_field: Mapping[str, str],
+    rows: Collection[int],
+) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+    """The fields `reads` of `rows`, in pieces, by number and in the index's order.
+
+    giver_by_field: the last earlier step that gives a field; those go before the index's. A clip is
+    given as the path of its MP3.
+    """
+    columns = {field: column_of(plan, field, "") for field in reads if field not in giver_by_field}
+    features = column_features(plan.columns, plan.features)
+    asked = ["row", *dict.fromkeys(_index_columns(plan, columns.values()))]
+    wanted = rows if isinstance(rows, set | frozenset) else set(rows)
+    with index.open("rb") as file, pq.ParquetFile(file) as table:
+        for batch in table.iter_batches(ROWS_AT_ONCE, columns=asked):
+            numbers = batch.column("row").to_pylist()
+            kept = [place for place, row in enumerate(numbers) if row in wanted]
+            if not kept:
+                continue
+            if len(kept) < len(numbers):
+                batch = batch.take(pa.array(kept, pa.int64()))
+                numbers = [numbers[place] for place in kept]
+            values = {
+                field: _values(plan, folder, batch, column, features)
+                for field, column in columns.items()
+            }
+            given = {
+                step: [read_out(folder, step, row) for row in numbers]
+                for step in {giver_by_field[field] for field in reads if field in giver_by_field}
+            }
+            yield [
+                (
+                    row,
+                    {
+                        field: given[giver_by_field[field]][place].get(field)
+                        if field in giver_by_field
+                        else values[field][place]
+                        for field in reads
+                    },
+                )
+                for place, row in enumerate(numbers)
+            ]
+
+
+def column_of(plan: Plan, field: str, step: str) -> str:
+    """The dataset's column that a field is read from. Raises RequestInvalid where there is none.
+
+    `row` and `audio_info` stand for themselves.
+    """
+    if field in ("row", "audio_info") and (field == "row" or plan.audio_column is not None):
+        return field
+    if field == "text" and plan.text_column is not None:
+        return plan.text_column
+    if field in plan.columns:
+        return field
+    raise RequestInvalid(
+        f"{plan.dataset}: the step {step!r} asks for the field {field!r}, which no row has",
+        why=f"its rows have {', '.join(plan.columns)}, text, audio_info and row, and what earlier "
+        "steps give",
+        mend="check `rows: {in: [...]}` of the step",
+    )
+
+
+def _index_columns(plan: Plan, columns: Collection[str]) -> list[str]:
+    names = dict(zip(plan.columns, index_names(plan.columns), strict=True))
+    found = [names.get(column, column) for column in columns if column != plan.audio_column]
+    # Where a clip lies is in its audio_info.
+    return found if plan.audio_column not in columns else [*found, "audio_info"]
+
+
+def _values(
+    plan: Plan,
+    folder: DatasetFolder,
+    batch: pa.RecordBatch,
+    column: str,
+    features: Mapping[str, Any],
+) -> list[Any]:
+    if column == plan.audio_column:
+        infos = batch.column("audio_info").to_pylist()
+        return [str(folder.root / info["path"]) for info in infos]
+    if column in ("row", "audio_info"):
+        values: list[Any] = batch.column(column).to_pylist()
+        return values
+    names = dict(zip(plan.columns, index_names(plan.columns), strict=True))
+    return column_values(batch.column(names[column]), features[column])

@@ -1,0 +1,230 @@
+"""Running the steps over the rows of shards; resumed row by row."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from hugflow.flows.runner import FlowRunner, LocalRunner
+from hugflow.shards.plan import Shard
+from hugflow.stages.build.build import Build
+from hugflow.stages.build.still_in_force import refuse_superseded
+from hugflow.stages.flowing.resolved import ResolvedStep, find_flow_places
+from hugflow.stages.flowing.row_files import stage_row
+from hugflow.stages.flowing.row_inputs import column_of, read_inputs
+from hugflow.stages.flowing.step_journal import RowFlowed, StepJournal, read_step_journal
+from hugflow.stages.tree.flow_files import made_index_file, row_file, step_folder
+from hugflow.store.atomic import commit, make_folder
+
+log = logging.getLogger(__name__)
+
+# A window is what one question holds: as many rows as take about this long.
+FIRST_WINDOW, LARGEST_WINDOW = 4, 256
+WINDOW_S = 0.5
+
+OnRows = Callable[[ResolvedStep, int], None]
+MakeRunner = Callable[[Build, ResolvedStep], FlowRunner]
+
+
+@dataclass(slots=True)
+class StepCount:
+    """What one step came to. rows: those that go on. new: run now."""
+
+    rows: int = 0
+    dropped: int = 0
+    errors: int = 0
+    new: int = 0
+
+    def add(self, other: "StepCount") -> None:
+        """Add those of another shard."""
+        self.rows += other.rows
+        self.dropped += other.dropped
+        self.errors += other.errors
+        self.new += other.new
+
+
+@dataclass(frozen=True, slots=True)
+class ShardFlowed:
+    """One shard whose steps are done."""
+
+    shard: Shard
+    counts: Mapping[str, StepCount] = field(default_factory=dict)
+
+
+def make_local_runner(build: Build, step: ResolvedStep) -> FlowRunner:
+    """A worker process for a step."""
+    return LocalRunner(step.local, find_flow_places(build), build.options.trust)
+
+
+def run_steps(
+    build: Build,
+    steps: Sequence[ResolvedStep],
+    shards: Sequence[Shard],
+    *,
+    on_rows: OnRows = lambda step, rows: None,
+    make_runner: MakeRunner = make_local_runner,
+) -> Iterator[ShardFlowed]:
+    """Run the steps over the rows of `shards`, and tell of each shard as it is finished.
+
+    What was run under the same version stands; rows that a step failed at are tried again.
+    on_rows: called with the rows of each commit. Raises FlowError where a flow cannot be run at all,
+    and RequestInvalid for a field that no row has.
+    """
+    givers = _check_fields(build, steps)
+    with ExitStack() as stack:
+        runners: dict[str, FlowRunner] = {}
+
+        def find_runner(step: ResolvedStep) -> FlowRunner:
+            if step.name not in runners:
+                runners[step.name] = make_runner(build, step)
+                stack.callback(runners[step.name].close)
+            return runners[step.name]
+
+        for shard in shards:
+            with build.hold_shard(shard):
+                refuse_superseded(build)
+                counts: dict[str, StepCount] = {}
+                rows = made_rows(made_index_file(build.folder, shard.name))
+                for step, giver_by_field in zip(steps, givers, strict=True):
+                    one = _OneStep(build, shard, step, giver_by_field, find_runner, on_rows)
+                    rows, counts[step.name] = one.run(rows)
+            yield ShardFlowed(shard, counts)
+
+
+def journal_path(build: Build, shard: Shard, step: str) -> Path:
+    """The journal of a step over a shard."""
+    return build.state.ledger / f"{shard.name}.flow.{step}.jsonl"
+
+
+def read_outcomes(build: Build, shard: Shard, step: ResolvedStep) -> dict[int, RowFlowed]:
+    """What became of each row of a shard in a step, as it is now."""
+    return read_step_journal(journal_path(build, shard, step.name), step.version)
+
+
+def made_rows(index: Path) -> list[int]:
+    """The rows of a shard that were made; none where it has no index."""
+    if not index.is_file():
+        return []
+    with index.open("rb") as file, pq.ParquetFile(file) as table:
+        rows: list[int] = table.read(columns=["row"]).column("row").to_pylist()
+        return rows
+
+
+def _check_fields(build: Build, steps: Sequence[ResolvedStep]) -> list[dict[str, str]]:
+    """For each step, which earlier step gives each field; raises RequestInvalid for unknown ones."""
+    found: list[dict[str, str]] = []
+    giver_by_field: dict[str, str] = {}
+    for step in steps:
+        found.append(dict(giver_by_field))
+        for name in step.step.reads:
+            if name not in giver_by_field:
+                column_of(build.plan, name, step.name)
+        giver_by_field |= dict.fromkeys(step.step.gives, step.name)
+    return found
+
+
+@dataclass(slots=True)
+class _OneStep:
+    """One step over one shard."""
+
+    build: Build
+    shard: Shard
+    step: ResolvedStep
+    giver_by_field: Mapping[str, str]
+    find_runner: Callable[[ResolvedStep], FlowRunner]
+    on_rows: OnRows
+
+    def run(self, rows: Sequence[int]) -> tuple[list[int], StepCount]:
+        """Run it for `rows`; gives those that go on, and what it came to."""
+        path = journal_path(self.build, self.shard, self.step.name)
+        found = read_step_journal(path, self.step.version)
+        is_anew = not found
+        folder = step_folder(self.build.folder, self.step.name)
+        make_folder(folder)
+        there = {entry.name for entry in os.scandir(folder)}
+        todo = [row for row in rows if not self._is_done(row, found, there)]
+        if todo or is_anew:
+            with StepJournal(path, self.step.version) as journal:
+                for window in self._run_windows(todo, journal):
+                    found |= window
+        wanted = {row: found[row] for row in rows}
+        self._delete_stale(wanted, there)
+        count = StepCount(
+            rows=sum(each.kind == "out" for each in wanted.values()),
+            dropped=sum(each.kind == "dropped" for each in wanted.values()),
+            errors=sum(each.kind == "error" for each in wanted.values()),
+            new=len(todo),
+        )
+        return [row for row, each in wanted.items() if each.kind == "out"], count
+
+    def _is_done(self, row: int, found: Mapping[int, RowFlowed], there: set[str]) -> bool:
+        flowed = found.get(row)
+        return flowed is not None and flowed.kind != "error" and f"{row}.json" in there
+
+    def _run_windows(
+        self, todo: Sequence[int], journal: StepJournal
+    ) -> Iterator[dict[int, RowFlowed]]:
+        """Run rows, write their files, then their lines; a kill repeats one window at most."""
+        if not todo:
+            return
+        build, step = self.build, self.step
+        runner = self.find_runner(step)
+        size = step.step.batch or FIRST_WINDOW
+        pending: list[tuple[int, dict[str, Any]]] = []
+        index = made_index_file(build.folder, self.shard.name)
+        pieces = read_inputs(
+            build.plan, build.folder, index, step.step.reads, self.giver_by_field, set(todo)
+        )
+        for piece in pieces:
+            pending += piece
+            while len(pending) >= size:
+                window, pending = pending[:size], pending[size:]
+                began = time.monotonic()
+                yield self._run_window(runner, window, journal)
+                if step.step.batch is None:
+                    size = _next_size(size, time.monotonic() - began)
+        while pending:
+            window, pending = pending[:size], pending[size:]
+            yield self._run_window(runner, window, journal)
+
+    def _run_window(
+        self,
+        runner: FlowRunner,
+        window: Sequence[tuple[int, dict[str, Any]]],
+        journal: StepJournal,
+    ) -> dict[int, RowFlowed]:
+        outcomes = runner.run([fields for _, fields in window])
+        flowed: dict[int, RowFlowed] = {}
+        written = []
+        for (row, _), outcome in zip(window, outcomes, strict=True):
+            if "error" in outcome:
+                flowed[row] = RowFlowed("error", str(outcome["error"]))
+                row_file(self.build.folder, self.step.name, row).unlink(missing_ok=True)
+                continue
+            out = outcome.get("out")
+            written.append(stage_row(self.build.folder, self.step.name, row, out))
+            flowed[row] = RowFlowed("dropped" if out is None else "out")
+        commit(written)
+        journal.append(flowed.items())
+        self.on_rows(self.step, len(flowed))
+        return flowed
+
+    def _delete_stale(self, wanted: Mapping[int, RowFlowed], there: set[str]) -> None:
+        """Delete files of the shard's rows that an earlier version of the steps left."""
+        numbers = (int(name[:-5]) for name in there if name[:-5].isdecimal())
+        for row in numbers:
+            if row in self.shard.row_range and row not in wanted:
+                row_file(self.build.folder, self.step.name, row).unlink(missing_ok=True)
+
+
+def _next_size(size: int, seconds: float) -> int:
+    """More rows while a window is quick, fewer when it takes long."""
+    if seconds < WINDOW_S / 2:
+        return min(size * 2, LARGEST_WINDOW)
+    return max(1, size // 2) if seconds > WINDOW_S * 2 else size

@@ -1,0 +1,107 @@
+"""The journal of one step over one shard: what became of each row.
+
+`STATE_DIR/ledger/<name>/<plan id>/<shard>.flow.<step>.jsonl`, appended, begun anew when the step's
+version changes. Each line begins with the CRC-32 of the rest:
+
+    5f0c1a2b {"flow_journal": 1, "version": "0e5751c026e543b2"}
+    04a747dc [12,"out"]
+    e1883094 [13,"dropped"]
+    a3533a65 [14,"error","KeyError: 'text'"]
+"""
+
+import json
+import os
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+
+from hugflow.store.atomic import disk_errors, make_folder, read_file, sync_folder, write_file
+
+Kind = Literal["out", "dropped", "error"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RowFlowed:
+    """What became of a row in a step. message: of an error."""
+
+    kind: Kind
+    message: str = ""
+
+
+class StepJournal:
+    """The open journal of a step over a shard, for its one writer: the shard's lock is held."""
+
+    def __init__(self, path: Path, version: str) -> None:
+        """Open it, or begin it anew where it is of another version."""
+        self._path = path
+        make_folder(path.parent)
+        header = _to_line({"flow_journal": FORMAT, "version": version})
+        if _read_version(path) != version:
+            write_file(path, header)
+        with disk_errors(path):
+            self._fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+            size = os.fstat(self._fd).st_size
+            if os.pread(self._fd, 1, size - 1) != b"\n":
+                # A line that a kill has torn.
+                os.write(self._fd, b"\n")
+        sync_folder(path.parent)
+
+    def __enter__(self) -> Self:
+        """The journal itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        os.close(self._fd)
+
+    def append(self, rows: Iterable[tuple[int, RowFlowed]]) -> None:
+        """Add lines in one write, and bring them to the disk."""
+        data = b"".join(
+            _to_line([row, flowed.kind, *([flowed.message] if flowed.message else [])])
+            for row, flowed in rows
+        )
+        with disk_errors(self._path):
+            while data:
+                data = data[os.write(self._fd, data) :]
+            os.fdatasync(self._fd)
+
+
+def read_step_journal(path: Path, version: str) -> dict[int, RowFlowed]:
+    """What became of each row under a version; the last line of a row counts."""
+    if _read_version(path) != version:
+        return {}
+    found: dict[int, RowFlowed] = {}
+    for line in read_file(path).splitlines()[1:]:
+        match _parse(line):
+            case [int(row), str(kind), *rest] if kind in KINDS:
+                found[row] = RowFlowed(kind, str(rest[0]) if rest else "")
+    return found
+
+
+def _read_version(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            header = _parse(file.readline(1000).rstrip(b"\n"))
+    except OSError:
+        return None
+    return str(header.get("version")) if isinstance(header, Mapping) else None
+
+
+def _to_line(value: Any) -> bytes:
+    text = json.dumps(value, separators=(",", ":")).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def _parse(line: bytes) -> Any:
+    """The value of a line; None where it is damaged."""
+    text = line[9:]
+    if line[:9] != b"%08x " % zlib.crc32(text):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,171 @@
+"""A step in a worker process: whatever its flow does costs its row, and no more."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hugflow.errors import FlowError
+from hugflow.flows.places import FlowPlaces
+from hugflow.flows.runner import LocalRunner, LocalStep
+from hugflow.flows.trust import Trust
+from hugflow.testing.hub import LoopbackHub
+from tests.flows.conftest import Sync
+from tests.flows.test_shipped import publish_shipped
+
+pytestmark = pytest.mark.slow
+
+FLOW = '''
+import os, signal, sys, time
+from hugflow.flows import AtomicFlow
+
+class F(AtomicFlow):
+    """Does what a row says."""
+
+    defaults = {"word": "done"}
+
+    def run(self, data):
+        match data["do"]:
+            case "raise":
+                raise ValueError("no such voice")
+            case "exit":
+                sys.exit(3)
+            case "leave":
+                os._exit(3)
+            case "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "sleep":
+                time.sleep(60)
+            case "swallow":
+                while True:
+                    try:
+                        time.sleep(60)
+                    except Exception:
+                        pass
+            case "block":
+                signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+                time.sleep(60)
+            case "print":
+                print("{}", flush=True)
+                os.write(1, b"garbage" * 1000)
+            case "fork":
+                os.fork()
+            case "drop":
+                return None
+            case "list":
+                return [1]
+            case "nan":
+                return {"said": float("nan")}
+            case "less":
+                return {}
+            case "object":
+                return {"said": object()}
+            case "environment":
+                return {"said": sorted(os.environ)}
+            case "close":
+                os.closerange(3, 100)
+        return {"said": self.config["word"], "more": 1}
+
+class B(F):
+    def run_batch(self, batch):
+        return super().run_batch(batch)
+'''
+
+Run = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Runs what each row says, in a worker."""
+    (tmp_path / "my_flows.py").write_text(FLOW)
+    monkeypatch.setenv("HF_TOKEN", "hf_made_up_token_of_mine")
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-made-up")
+    runners: list[LocalRunner] = []
+
+    def run(*deeds: str, flow: str = "F", timeout_s: float = 30.0) -> list[dict[str, Any]]:
+        step = LocalStep(f"my_flows.{flow}", {"word": "ok"}, ("said",), flow == "B", timeout_s)
+        runner = LocalRunner(step, FlowPlaces(tmp_path), Trust())
+        runners.append(runner)
+        return runner.run([{"do": deed} for deed in deeds])
+
+    yield run
+    for runner in runners:
+        runner.close()
+
+
+DONE = {"out": {"said": "ok"}}
+
+
+@pytest.mark.parametrize("flow", ["F", "B"])
+@pytest.mark.parametrize(
+    ("deed", "outcome"),
+    [
+        ("raise", "ValueError: no such voice"),
+        ("exit", "SystemExit: 3"),
+        ("leave", "left with status 3"),
+        ("kill", "SIGKILL"),
+        ("list", "list"),
+        ("nan", "JSON"),
+        ("less", "no said"),
+        ("object", "not JSON serializable"),
+    ],
+)
+def test_what_a_row_does_costs_that_row(run: Run, deed: str, outcome: str, flow: str):
+    before, found, after = run("", deed, "", flow=flow)
+    assert (before, after) == (DONE, DONE)
+    assert outcome in found["error"]
+
+
+@pytest.mark.parametrize("deed", ["print", "fork"])
+def test_a_flow_that_prints_or_forks_disturbs_nothing(run: Run, deed: str):
+    assert run("", deed, "") == [DONE, DONE, DONE]
+
+
+@pytest.mark.parametrize("deed", ["sleep", "swallow"])
+def test_a_row_that_does_not_end_is_ended_when_its_time_is_over(run: Run, deed: str):
+    began = time.monotonic()
+    before, found, after = run("", deed, "", timeout_s=0.5)
+    assert (before, after) == (DONE, DONE)
+    assert "within 0.5 s" in found["error"]
+    assert time.monotonic() - began < 20
+
+
+def test_a_row_that_cannot_be_interrupted_costs_its_worker_and_no_other_row(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("hugflow.flows.runner.GRACE_S", 0.5)
+    before, found, after = run("", "block", "", timeout_s=0.5)
+    assert (before, after) == (DONE, DONE)
+    assert "was ended" in found["error"]
+
+
+def test_a_flow_that_reads_its_environment_sees_no_token(run: Run):
+    [found] = run("environment")
+    names = set(found["out"]["said"])
+    assert "PATH" in names
+    assert not {name for name in names if "TOKEN" in name or name.startswith(("HF_", "SLACK"))}
+
+
+def test_a_filtered_row_is_told_from_one_without_output(run: Run):
+    assert run("drop") == [{"dropped": True}]
+
+
+@pytest.mark.parametrize("flow", ["Missing", "F.x"])
+def test_a_flow_that_cannot_be_loaded_is_an_error_of_the_step(run: Run, flow: str):
+    with pytest.raises(FlowError, match=r"my_flows\."):
+        run("", flow=flow)
+
+
+def test_a_module_that_is_not_allowed_is_not_run(module_hub: LoopbackHub, root: Path, sync: Sync):
+    publish_shipped(module_hub)
+    sync("hugflow/TextTools")
+    dotted = "flow_modules.hugflow.TextTools.NormaliseText"
+    step = LocalStep(dotted, {}, ("text_norm",), False, 60)
+    with (
+        LocalRunner(step, FlowPlaces(root), Trust()) as runner,
+        pytest.raises(FlowError) as error,
+    ):
+        runner.run([{"text": "a"}])
+    assert "hugflow/TextTools is not on the allow list" in error.value.why

@@ -1,0 +1,244 @@
+"""The `flows:` of a request: what they make of the rows, of the index, of the manifest."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from hugflow.errors import RequestInvalid, TooManyBadRows, UntrustedFlowModule
+from hugflow.flows.trust import Trust, parse_allowed
+from hugflow.stages.build.build import Build
+from hugflow.stages.build.options import Options
+from hugflow.stages.sync import Synced, sync_dataset
+from hugflow.store.layout import Places
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_speech
+from hugflow.verify.dataset import verify_dataset
+from tests.builds import OpenFor
+from tests.flows.test_shipped import publish_shipped
+
+pytestmark = pytest.mark.slow
+
+HF_ID = "flowing/speech"
+ROWS = 24
+FLOWS = """
+from hugflow.flows import AtomicFlow
+
+class Upper(AtomicFlow):
+    defaults = {"suffix": ""}
+    def run(self, data):
+        with open(LOG, "a") as log:
+            log.write(f"upper {data['row']}\\n")
+        return {"upper": data["text"].upper() + self.config["suffix"]}
+
+class Odd(AtomicFlow):
+    def run(self, data):
+        with open(LOG, "a") as log:
+            log.write(f"odd {data['row']}\\n")
+        return {"length": len(data["upper"])} if data["row"] % 2 else None
+
+class Fails(AtomicFlow):
+    defaults = {"at": []}
+    def run(self, data):
+        if data["row"] in self.config["at"]:
+            raise ValueError("no such voice")
+        return {"ok": True}
+"""
+UPPER = {
+    "name": "upper",
+    "flow": "my_flows.Upper",
+    "rows": {"in": ["text", "row"], "out": ["upper"]},
+}
+ODD = {"name": "odd", "flow": "my_flows.Odd", "rows": {"in": ["upper", "row"], "out": ["length"]}}
+
+Sync = Callable[..., Synced]
+
+
+@pytest.fixture(scope="module")
+def _published() -> set[str]:
+    return set()
+
+
+@pytest.fixture
+def opened(hub: LoopbackHub, open_for: OpenFor, tmp_path: Path, _published: set[str]) -> Sync:
+    """Syncs the dataset with steps: `opened([UPPER, ODD], max_bad_rows=0)`."""
+    if HF_ID not in _published:
+        publish_speech(hub, HF_ID, rows=ROWS, shards=2, seconds=0.05)
+        _published.add(HF_ID)
+    log = tmp_path / "log"
+    (tmp_path / "my_flows.py").write_text(f"LOG = {str(log)!r}\n{FLOWS}")
+
+    def sync(steps: list[dict[str, Any]], trust: Trust | None = None, **fields: Any) -> Synced:
+        options = replace(Options(), workers=2, flow_root=tmp_path, trust=trust or Trust())
+        build: Build = open_for(HF_ID, options=options, flows=steps, **fields)
+        log.unlink(missing_ok=True)
+        return sync_dataset(build)
+
+    return sync
+
+
+def ran(tmp_path: Path) -> list[str]:
+    log = tmp_path / "log"
+    return log.read_text().splitlines() if log.exists() else []
+
+
+def index(places: Places) -> list[dict[str, Any]]:
+    folder = places.dataset(NAME).index
+    return [
+        row for path in sorted(folder.glob("*.parquet")) for row in pq.read_table(path).to_pylist()
+    ]
+
+
+NAME = "flowing__speech__split_train__rev_main"
+
+
+def test_the_index_holds_the_last_steps_rows_and_columns_and_json_is_untouched(
+    places: Places, opened: Sync, tmp_path: Path
+):
+    plain = opened([])
+    tree = plain.published.build.folder
+    before = {path.name: path.read_bytes() for path in tree.json.iterdir()}
+    synced = opened([UPPER, ODD])
+    rows = index(places)
+    assert [row["row"] for row in rows] == list(range(1, ROWS, 2))
+    assert all(
+        row["upper"] == row["text"].upper() and row["length"] == len(row["upper"]) for row in rows
+    )
+    assert {path.name: path.read_bytes() for path in tree.json.iterdir()} == before
+    assert json.loads((tree.root / "flows" / "odd" / "0.json").read_text()) == {"dropped": True}
+    assert json.loads((tree.root / "flows" / "upper" / "0.json").read_text())["upper"]
+    flows = synced.published.manifest.flows
+    assert flows is not None
+    counts = [(step.name, step.rows, step.dropped, step.errors) for step in flows.steps]
+    assert counts == [("upper", ROWS, 0, 0), ("odd", ROWS // 2, ROWS // 2, 0)]
+    assert synced.published.manifest.rows.made == ROWS
+    assert places.link(NAME).resolve() == tree.root
+
+
+def test_doing_it_again_runs_nothing_and_changes_nothing(
+    places: Places, opened: Sync, tmp_path: Path
+):
+    opened([UPPER, ODD])
+    folder = places.dataset(NAME).root
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    assert opened([UPPER, ODD]).was_complete
+    assert ran(tmp_path) == []
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_changing_the_second_of_two_steps_runs_it_alone(
+    places: Places, opened: Sync, tmp_path: Path
+):
+    opened([UPPER, ODD])
+    opened([UPPER, {**ODD, "name": "odd", "config": {"description": "other"}}])
+    assert {line.split()[0] for line in ran(tmp_path)} == {"odd"}
+    assert len(ran(tmp_path)) == ROWS
+
+
+def test_changing_the_first_step_runs_both(places: Places, opened: Sync, tmp_path: Path):
+    opened([UPPER, ODD])
+    opened([{**UPPER, "config": {"suffix": "!"}}, ODD])
+    assert len(ran(tmp_path)) == 2 * ROWS
+    assert all(row["upper"].endswith("!") for row in index(places))
+
+
+def test_steps_that_are_taken_away_leave_the_rows_as_they_were_made(
+    places: Places, opened: Sync, tmp_path: Path
+):
+    plain = opened([]).published.manifest
+    opened([UPPER, ODD])
+    again = opened([]).published.manifest
+    assert (again.index, again.flows) == (plain.index, None)
+    assert not (places.dataset(NAME).root / "flows").exists()
+    assert len(index(places)) == ROWS
+
+
+def test_a_step_that_is_taken_away_takes_its_folder_along(places: Places, opened: Sync):
+    opened([UPPER, ODD])
+    opened([UPPER])
+    assert not (places.dataset(NAME).root / "flows" / "odd").exists()
+    assert len(index(places)) == ROWS
+
+
+def test_rows_that_a_step_fails_at_are_counted_against_the_budget_and_tried_again(
+    places: Places, opened: Sync
+):
+    step = {"name": "fails", "flow": "my_flows.Fails", "rows": {"in": ["row"], "out": ["ok"]}}
+    bad = {**step, "config": {"at": [3, 5]}}
+    with pytest.raises(TooManyBadRows, match="2 of 24 rows") as error:
+        opened([bad], max_bad_rows=1)
+    errors = places.dataset(NAME).root / "flows" / "errors.jsonl"
+    assert str(errors) in error.value.why
+    lines = [json.loads(line) for line in errors.read_text().splitlines()]
+    assert [(line["row"], line["step"]) for line in lines] == [(3, "fails"), (5, "fails")]
+    assert "no such voice" in lines[0]["message"]
+    assert not places.link(NAME).exists()
+    synced = opened([bad], max_bad_rows=2)
+    assert [row["row"] for row in index(places)] == [
+        row for row in range(ROWS) if row not in (3, 5)
+    ]
+    assert synced.published.manifest.flows is not None
+    assert synced.published.manifest.flows.steps[0].errors == 2
+
+
+def test_a_module_of_the_hub_is_synced_and_run_where_it_is_allowed(
+    hub: LoopbackHub, places: Places, opened: Sync, tmp_path: Path
+):
+    commit = publish_shipped(hub, "flowing/TextTools")
+    step = {
+        "name": "clean",
+        "use": "flowing/TextTools",
+        "flow": "NormaliseText",
+        "config": {"lower": True},
+        "rows": {"in": ["text"], "out": ["text_norm"]},
+    }
+    with pytest.raises(UntrustedFlowModule, match="flowing/TextTools is not on the allow list"):
+        opened([step])
+    synced = opened([step], Trust((parse_allowed(f"flowing/TextTools@{commit}"),)))
+    assert all(row["text_norm"] == row["text"].lower() for row in index(places))
+    flows = synced.published.manifest.flows
+    assert flows is not None
+    assert (flows.steps[0].module, flows.steps[0].commit) == ("flowing/TextTools", commit)
+
+
+def test_a_field_that_no_row_has_is_named_before_anything_runs(opened: Sync, tmp_path: Path):
+    with pytest.raises(RequestInvalid, match="'wrods'"):
+        opened([UPPER, {**ODD, "rows": {"in": ["wrods"], "out": []}}])
+    assert ran(tmp_path) == []
+
+
+def test_the_folder_is_read_by_datasets_with_the_new_columns(places: Places, opened: Sync):
+    opened([UPPER, ODD])
+    import datasets
+
+    rows = datasets.load_dataset(str(places.link(NAME).resolve()), split="train")
+    assert len(rows) == ROWS // 2
+    assert {"upper", "length", "text"} <= set(rows.column_names)
+    assert rows[0]["length"] == len(rows[0]["upper"])
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_verify_finds_nothing_wrong_and_sees_damage_of_either_index(
+    places: Places, opened: Sync, deep: bool
+):
+    opened([UPPER, ODD])
+    assert list(verify_dataset(places, NAME, deep=deep)) == []
+    folder = places.dataset(NAME)
+    for path in (
+        folder.index / "00000-of-00002.parquet",
+        folder.root / "flows/.rows/00001-of-00002.parquet",
+    ):
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-1] + b"x")
+        found = list(verify_dataset(places, NAME, deep=deep))
+        assert str(path) in {difference.path for difference in found}
+        path.write_bytes(whole)
+    row = folder.root / "flows" / "upper" / "3.json"
+    row.rename(row.with_suffix(".away"))
+    assert [difference.path for difference in verify_dataset(places, NAME)] == [str(row.parent)]
+    row.with_suffix(".away").rename(row)
+    assert list(verify_dataset(places, NAME, deep=deep)) == []
