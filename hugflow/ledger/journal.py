@@ -9,11 +9,12 @@
 
 Each line begins with the CRC-32 of the rest.
 
-A made row: its number, its stem, bytes of its MP3 (null: none), bytes of its JSON (null: not yet),
-and what is known of its audio; one more value, an object, has what few clips have: `repaired`, a list
-of codes, and `level`, a code. A failed row: its number, a code, a message. The last line of a row counts.
-Nothing here is believed beyond the disk: a row is done when its files stand there with these
-sizes. A line that cannot be read is passed over, and the row looked for on disk.
+A made row: number, stem, bytes of its MP3 (null: no MP3), bytes of its JSON (null: not written
+yet), and facts about its audio. Few clips have one more value, an object: `repaired`, a list of
+codes, and `level`, a code. A failed row: number, code, message. The last line of a row counts.
+
+The disk decides: a row is done only if its files exist with these sizes. A line that cannot be read
+is skipped, and its row is looked for on disk.
 """
 
 import json
@@ -164,7 +165,7 @@ def _to_outcome(value: Any) -> Outcome:
 
 
 def to_audio_info(values: Sequence[Any]) -> AudioInfo:
-    """What is known of a row's audio from values in the order of AUDIO_FIELDS, and maybe its notes.
+    """Facts about a row's audio, from values in the order of AUDIO_FIELDS and perhaps its notes.
 
     Raises TypeError when they are not what a journal holds.
     """

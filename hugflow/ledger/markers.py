@@ -26,11 +26,15 @@ _Counts: TypeAlias = Annotated[Mapping[str, int], Field(exclude_if=lambda counts
 class Marker:
     """What one stage made of one shard.
 
-    rows: rows that stand. failed_rows: their numbers, in order. bytes: fetched, or written.
-    seconds: of work, in the run that ended it. audio_seconds: length of all its audio.
-    copied: MP3s passed through byte for byte. repaired, levels: clips by the code of a repair of their
-    framing, and of what became of their sound; absent where there are none. index_sha256, index_bytes: of the index file; None and
-    0 where the shard has no rows.
+    rows: number of rows that exist.
+    failed_rows: numbers of the failed rows, in order.
+    bytes: bytes fetched or written.
+    seconds: duration of the run that finished the stage.
+    audio_seconds: length of all audio.
+    copied: number of MP3s that were copied unchanged.
+    repaired: number of clips by the code of a repair of their framing; absent if none.
+    levels: number of clips by the code of what became of their sound; absent if none.
+    index_sha256, index_bytes: of the index file; None and 0 if the shard has no rows.
     """
 
     rows: int

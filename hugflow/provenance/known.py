@@ -1,4 +1,4 @@
-"""All that the disk knows of one dataset, to answer from: manifest, plan, ledger and index."""
+"""What the disk knows about one dataset: manifest, plan, ledger and index."""
 
 import re
 from dataclasses import dataclass, replace
@@ -26,12 +26,12 @@ _SHARD_NAME = re.compile(r"[0-9]{5,}-of-[0-9]{5,}")
 
 
 class NobodyKnows(HugflowError):
-    """A file lies in a dataset's tree, and nothing there tells what it is."""
+    """A file is in a dataset's tree, but no record names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownDataset:
-    """What is known of one dataset, to answer from."""
+    """What is known about one dataset, with the answers from it."""
 
     places: Places
     base: Origin
@@ -40,7 +40,7 @@ class KnownDataset:
 
     @classmethod
     def of(cls, places: Places, name: str, requests: dict[str, str]) -> "KnownDataset":
-        """What is known of the dataset called `name`; requests: path of the file by name."""
+        """What is known about the dataset `name`; requests: path of the request file, by name."""
         stored = glance_at_dataset(places, name)
         status = to_status(places, stored, requests.get(name))
         manifest = stored.manifest
@@ -66,17 +66,17 @@ class KnownDataset:
 
     @property
     def folder(self) -> DatasetFolder:
-        """Its tree."""
+        """The dataset's tree."""
         return self.places.dataset(self.base.dataset)
 
     @property
     def has_audio(self) -> bool:
-        """Whether its rows have MP3s."""
+        """Whether the rows have MP3s."""
         made_of = self.plan if self.plan is not None else self.manifest
         return made_of is not None and made_of.audio_column is not None
 
     def explain_path(self, below: Path) -> Origin:
-        """A path by what it is relative to the tree."""
+        """The origin of a path relative to the tree."""
         path = self.folder.root / below
         match below.parts:
             case ():
@@ -104,7 +104,7 @@ class KnownDataset:
         return recorded is not None and below.as_posix() in recorded.files
 
     def explain_dataset(self, path: Path | None, kind: str) -> Origin:
-        """A whole dataset, or a file about the whole of it."""
+        """The origin of the whole dataset, or of a file about all of it."""
         rows = self._count_rows()
         if rows is None and self.manifest is not None:
             rows = self.manifest.rows.planned
@@ -112,7 +112,7 @@ class KnownDataset:
         return self._at(origin, path)
 
     def explain_shard_file(self, path: Path, kind: str) -> Origin:
-        """A file that an export holds of one shard, such as its index."""
+        """The origin of a file that an export has for one shard, such as its index."""
         shards = self.plan.shards if self.plan is not None else ()
         shard = next((shard for shard in shards if shard.name == path.stem), None)
         known = self.manifest.index if self.manifest is not None else {}
@@ -122,19 +122,19 @@ class KnownDataset:
         return self._at(self._of_shard(origin, shard), path)
 
     def explain_mp3(self, path: Path) -> Origin:
-        """An MP3, by the row that the index or the ledger gives its stem."""
+        """The origin of an MP3; the index or the ledger knows the row of its stem."""
         names = [shard.name for shard in self.plan.shards] if self.plan is not None else []
         for name in names or _index_names(self.folder):
             made = self._find_stem(name, path.stem)
             if made is not None:
                 return self._of_made(made, name, path, "mp3")
-        # A row without a name of its own has its number for a stem, also where it failed.
+        # The stem of a row without a name is its number, even if the row failed.
         if re.fullmatch(r"0|[1-9][0-9]{0,17}", path.stem) and not path.exists():
             return self.explain_row(int(path.stem), path)
         raise self._nobody_knows(path)
 
     def explain_row(self, row: int, path: Path | None) -> Origin:
-        """A row by its number: made, failed, or not made yet."""
+        """The origin of a row, by number: made, failed, or not made yet."""
         kind = "row" if path is None else "json"
         shard = self._shard_with(row)
         outcome, shard_name = self._find_row(row, shard)
@@ -154,7 +154,7 @@ class KnownDataset:
         return self._at(self._of_shard(origin, shard), path)
 
     def _find_row(self, row: int, shard: Shard | None) -> tuple[Outcome | None, str | None]:
-        """What became of a row, and in which shard: by the ledger, else by index and failures."""
+        """The result of a row, and its shard: from the ledger, else from index and failures."""
         outcome = self._journal(shard.name).get(row) if shard is not None else None
         if shard is not None and outcome is not None:
             return outcome, shard.name
@@ -168,7 +168,7 @@ class KnownDataset:
         return None, shard.name if shard is not None else None
 
     def _find_stem(self, shard_name: str, stem: str) -> RowMade | None:
-        """The row of a shard with this stem: by its index, where it has none by its ledger."""
+        """The row of a shard with this stem: from its index, or from its ledger if it has none."""
         if made_index_file(self.folder, shard_name).is_file():
             return next(iter(self._search(shard_name, stem=stem)), None)
         rows = self._journal(shard_name).values()
@@ -178,7 +178,7 @@ class KnownDataset:
     def _search(
         self, shard_name: str, *, row: int | None = None, stem: str | None = None
     ) -> list[RowMade]:
-        """The rows of a shard's index with this number, or with this stem."""
+        """Rows of a shard's index with this number or this stem."""
         index = made_index_file(self.folder, shard_name)
         if not index.is_file() or (stem is not None and not self.has_audio):
             return []
@@ -192,7 +192,7 @@ class KnownDataset:
         return read_journal(state.journal(shard_name))
 
     def _shard_with(self, row: int) -> Shard | None:
-        """The shard that has a row; where it is not counted, the one that may have it."""
+        """The shard of a row; if shards are not counted yet, the one that may have it."""
         if self.plan is None:
             return None
         shard = next((shard for shard in self.plan.shards if row in shard.row_range), None)
@@ -252,7 +252,7 @@ class KnownDataset:
         return self._at(self._of_shard(origin, self._shard_with(made.row)), file)
 
     def _at(self, origin: Origin, path: Path | None) -> Origin:
-        """The answer for a file at `path`, with when it was written."""
+        """The origin with the path of a file and the time when it was written."""
         if path is None:
             return origin
         try:
@@ -263,7 +263,7 @@ class KnownDataset:
 
     def _nobody_knows(self, path: Path) -> NobodyKnows:
         return NobodyKnows(
-            f"nobody knows {path}",
+            f"{path} is unknown",
             why=f"neither plan, ledger nor index of {self.base.dataset} names it",
             mend=f"`hugflow verify {self.base.dataset}` lists what else is there, or is missing",
         )
@@ -276,7 +276,7 @@ def _plan_id(plan: Plan | None, manifest: Manifest | None) -> str | None:
 
 
 def _read_plan_of_tree(places: Places, stored: StoredDataset) -> Plan | None:
-    """The plan that the tree was made by; None where the state was lost."""
+    """The plan of the tree; None if the state was lost."""
     try:
         if stored.manifest is not None:
             return read_plan(places, stored.name, stored.manifest.plan)

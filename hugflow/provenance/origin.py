@@ -1,4 +1,4 @@
-"""Where something of a dataset comes from, as one value."""
+"""The origin of a file, a row, a shard or a dataset, as one value."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,18 @@ from hugflow.ledger.progress import Status
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What is known of a file, a row, a shard or a whole dataset; None is not known, or not meant.
+    """What is known about a file, a row, a shard or a dataset; None: unknown or not applicable.
 
-    request_commit, request_author: of main's commit that brought the request; pull_request: its number
-    on GitHub.
-
-    row_state: made, failed (then `code` and `message` tell why), or missing: not made yet.
-    published_row: the row's number in the published file. published_commit: where that file is read,
-    which is another commit where the Hub's conversion is read. rows: of the shard, where one is
-    meant, else of the dataset. source_path: the dataset's own word for
-    the clip. made_at: when the file was written; published_at: when the dataset was completed.
+    request_commit, request_author: of main's commit that brought the request.
+    pull_request: number of its pull request on GitHub.
+    row_state: made, failed (`code` and `message` say why), or missing: not made yet.
+    published_row: the row's number in the published file.
+    published_commit: commit of the published file; it differs from `commit` if the Hub's conversion
+        is read.
+    rows: of the shard if there is one, else of the dataset.
+    source_path: the dataset's own name of the clip.
+    made_at: when the file was written.
+    published_at: when the dataset was completed.
     """
 
     dataset: str

@@ -1,4 +1,4 @@
-"""Where a file comes from, by what is on disk alone."""
+"""Where a file comes from, from data on disk only."""
 
 import os
 import re
@@ -17,12 +17,13 @@ _ROW_OF_NAME = re.compile(r"(?P<name>[^/#]+)#(?P<row>[0-9]{1,18})")
 
 
 def explain(places: Places, asked: str, requests: dict[str, str], here: Path) -> Origin:
-    """What is known of `asked`: a path of a dataset's tree or its link, NAME, or NAME#ROW.
+    """The origin of `asked`: a path in a dataset's tree, its link, NAME, or NAME#ROW.
 
-    requests: path of the request file by dataset name. here: what relative paths are relative to.
+    requests: path of the request file by dataset name.
+    here: the folder of relative paths.
 
-    Raises UsageWrong for what belongs to no dataset here, NobodyKnows for a file in a tree that
-    nothing knows of.
+    Raises UsageWrong if `asked` belongs to no dataset here, NobodyKnows for a file in a tree that
+    no record names.
     """
     return _with_asked(_explain(places, asked, requests, here), places)
 
@@ -48,7 +49,7 @@ def _explain(places: Places, asked: str, requests: dict[str, str], here: Path) -
 
 
 def _with_asked(origin: Origin, places: Places) -> Origin:
-    """With how its request came to main, where that was seen here."""
+    """The origin with how its request came to main, if this machine saw that."""
     with suppress(HugflowError):
         catalog = read_catalog(places)
         asked = catalog.asked_by_path.get(origin.request or "") if catalog is not None else None
@@ -65,9 +66,9 @@ def _with_asked(origin: Origin, places: Places) -> Origin:
 def _find_in_tree(
     places: Places, asked: str, here: Path, names: set[str]
 ) -> tuple[str, Path] | None:
-    """The dataset that a path belongs to, and the path below its tree; "." is the tree itself."""
+    """The dataset of a path, and the path below its tree; "." is the tree itself."""
     plain = Path(os.path.normpath(here / asked))
-    # As it stands in a row's JSON: relative to the folder above STORAGE_ROOT.
+    # A path as in a row's JSON: relative to the folder above STORAGE_ROOT.
     as_in_json = Path(os.path.normpath(places.storage_root.parent / asked))
     below_root = Path(os.path.normpath(places.storage_root / asked))
     for path in (plain, Path(os.path.realpath(plain)), as_in_json, below_root):

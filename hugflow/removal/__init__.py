@@ -1,1 +1,1 @@
-"""Taking a dataset out of storage, and bringing it back."""
+"""Removing a dataset from storage, and restoring it."""

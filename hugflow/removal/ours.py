@@ -1,4 +1,4 @@
-"""What proves that a folder is the tree of a dataset, made by us: nothing else is ever removed."""
+"""Proof that a folder is a dataset's tree that we made: nothing else is ever removed."""
 
 import os
 from pathlib import Path
@@ -12,14 +12,14 @@ from hugflow.store.trash import is_folder, stands
 
 
 class NotOurs(HugflowError):
-    """Nothing proves that we made what stands where a dataset's tree would."""
+    """There is no proof that we made the folder at the dataset's place."""
 
 
 def refuse_foreign(places: Places, identity: Identity) -> None:
-    """Raise NotOurs unless what stands at the dataset's place is provably its tree.
+    """Raise NotOurs unless the folder at the dataset's place is provably its tree.
 
-    That is a folder directly in STORAGE_ROOT, no link, with a manifest that names this very
-    dataset; or one without a manifest, for which STATE_DIR has a plan and a ledger.
+    Proof is a real folder directly in STORAGE_ROOT with a manifest that names this dataset. Without
+    a manifest, a plan and a ledger in STATE_DIR are proof.
     """
     why = _why_foreign(places, identity)
     if why is not None:
@@ -32,15 +32,15 @@ def refuse_foreign(places: Places, identity: Identity) -> None:
         if beside.is_symlink():
             raise NotOurs(
                 f"{beside} is a link",
-                why="what is reached through it does not lie in STORAGE_ROOT",
+                why="what it leads to is not in STORAGE_ROOT",
                 mend="move the link away",
             )
 
 
 def refuse_away(places: Places, name: str, *, is_complete: bool) -> None:
-    """Raise CannotWrite when the disk is away that a dataset is, or was, stored or linked on.
+    """Raise CannotWrite if the disk of the dataset's tree or link is missing.
 
-    is_complete: it has a manifest.
+    is_complete: the dataset has a manifest.
     """
     rows_were_made = stands(places.state_folders(name)["ledger"])
     if rows_were_made and not places.storage_root.is_dir():
@@ -71,7 +71,7 @@ def _why_foreign(places: Places, identity: Identity) -> str | None:
 
 
 def _has_ledger(places: Places, name: str) -> bool:
-    """Whether our state tells that we made, or began to make, rows of this dataset."""
+    """Whether our state shows that we made, or began to make, rows of this dataset."""
     try:
         plan = read_current_plan(places, name)
     except StateUnreadable:
@@ -80,7 +80,7 @@ def _has_ledger(places: Places, name: str) -> bool:
 
 
 def _is_bare(folder: Path) -> bool:
-    """Whether there is no file below a folder: it was made, and then nothing came."""
+    """Whether a folder holds no file at any depth: it was made, and nothing was written."""
 
     def refuse(error: OSError) -> None:
         raise error

@@ -1,15 +1,15 @@
-"""Removing a stored dataset: into the trash, step by step.
+"""Removal of a stored dataset: into the trash, step by step.
 
 Each step is one rename, or one file written whole:
 
-    record   STATE_DIR/removed/<name>.json, and the entry in the trash: nothing fetches it again
-    link     PROCESSED_ROOT/<name> goes, where it is a link that leads to the dataset's tree
-    tree     STORAGE_ROOT/<name> moves into the trash, with the trees beside it and its samples
+    record   STATE_DIR/removed/<name>.json, and the entry in the trash: no process fetches it again
+    link     PROCESSED_ROOT/<name> is deleted, if it is a link to the dataset's tree
+    tree     STORAGE_ROOT/<name> moves into the trash, with new trees for it and its samples
     state    plans, ledger and fetched bytes too; the progress file says `removed`
     end      the entry in the trash is complete
 
-So a dataset is never half visible. What a kill left is finished by the next removal, or taken back
-by an undo.
+So a dataset is never half visible. After a kill, the next removal finishes the work, or an undo
+reverses it.
 """
 
 import logging
@@ -53,11 +53,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What goes when a dataset is removed.
+    """What the removal of a dataset takes away.
 
-    folder: its tree, None where there is none. size: of all its trees. link: what goes from
-    PROCESSED_ROOT; other_link: what stands there instead, and stays. uses: what keeps it from
-    being removed.
+    folder: its tree; None if there is none.
+    size: of all its trees.
+    link: the link in PROCESSED_ROOT that is deleted.
+    other_link: something else in the link's place, which stays.
+    uses: users of the dataset, which prevent the removal.
     """
 
     identity: Identity
@@ -78,7 +80,8 @@ class Removal:
 class RemovalOrder:
     """Who removes a dataset, when and why.
 
-    requests: digests of those that ask for it. removal: the removal request's own.
+    requests: digests of the add requests for the dataset.
+    removal: digest of the removal request.
     """
 
     by: str
@@ -89,10 +92,10 @@ class RemovalOrder:
 
 
 def find_meant(places: Places, removal: RemoveRequest) -> tuple[Identity, ...]:
-    """The datasets that a removal request may mean: none, the one, or several to choose from.
+    """The datasets that a removal request may mean: none, one, or several to choose from.
 
-    Of those with a tree in storage, else of those with a plan, else of those whose removal a kill
-    ended half-way.
+    Looked for among datasets with a tree in storage, then among those with a plan, then among those
+    whose removal was stopped by a kill.
     """
     return (
         match_removal(removal, read_stored(places))
@@ -102,10 +105,9 @@ def find_meant(places: Places, removal: RemoveRequest) -> tuple[Identity, ...]:
 
 
 def plan_removal(places: Places, identity: Identity) -> Removal | None:
-    """What would go with a dataset; None when there is nothing to remove.
+    """What the removal of a dataset would take away; None if there is nothing to remove.
 
-    Raises NotOurs for a folder that we cannot be known to have made, and CannotWrite when its
-    disk is away.
+    Raises NotOurs for a folder that we may not have made, and CannotWrite if its disk is missing.
     """
     name = identity.name
     refuse_foreign(places, identity)
@@ -137,20 +139,20 @@ def remove_dataset(
     wait_s: float = 0.0,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> TrashEntry | None:
-    """Move a dataset into the trash; None when there is nothing to remove.
+    """Move a dataset into the trash; None if there is nothing to remove.
 
-    on_step: called with the name of each step that is done.
+    on_step: called with the name of each finished step.
 
-    Raises Locked while somebody is at work on it, DatasetInUse while something uses it, and what
-    `plan_removal` raises; nothing is touched then. Where the disk refuses a step, what went is
-    brought back.
+    Raises Locked while another process works on the dataset, DatasetInUse if something uses it, and
+    the errors of `plan_removal`; nothing is touched then. If the disk refuses a step, the finished
+    steps are reversed.
     """
     with hold_whole(places, identity.name, wait_s):
         removal = plan_removal(places, identity)
         if removal is None:
             return None
         refuse_used(removal.name, removal.uses)
-        # Before anything goes: what nobody can be told of is not removed.
+        # First, so that no dataset is removed whose removal cannot be recorded.
         record(places, _removed(removal, order))
         entry = _to_entry(places, removal, order)
         try:
@@ -160,7 +162,7 @@ def remove_dataset(
         except (OSError, HugflowError):
             _take_back(places, entry)
             raise
-        # Before the end: after it nobody comes back to say so.
+        # Before the last step: after it no later call would record the removal.
         _announce(places, removal, order)
         entry = replace(entry, phase="gone")
         write_entry(places, entry)
@@ -169,7 +171,7 @@ def remove_dataset(
 
 
 def _announce(places: Places, removal: Removal, order: RemovalOrder) -> None:
-    """Let those hear of it who tell others."""
+    """Write the notices of the removal."""
     try:
         hf_id = removal.identity.hf_id
         write_notice(
@@ -187,7 +189,7 @@ def _removed(removal: Removal, order: RemovalOrder) -> Deed:
 
 
 def _to_entry(places: Places, removal: Removal, order: RemovalOrder) -> TrashEntry:
-    """The removal as the trash keeps it, or the one again that a kill ended half-way."""
+    """The entry in the trash; if a kill stopped an earlier removal, that removal's entry."""
     begun = _begun_entry(places, removal.name)
     if begun is not None:
         return replace(
@@ -212,7 +214,7 @@ def _to_entry(places: Places, removal: Removal, order: RemovalOrder) -> TrashEnt
 
 
 def _begin(places: Places, removal: Removal, order: RemovalOrder, entry: TrashEntry) -> None:
-    """Record that it goes, before anything does."""
+    """Record the removal before anything is moved."""
     write_entry(places, entry)
     write_removed(
         places,
@@ -246,7 +248,7 @@ def _carry_out(
 
 
 def _take_back(places: Places, entry: TrashEntry) -> None:
-    """Undo a removal that the disk refused, as far as the disk lets us."""
+    """Reverse a removal that the disk refused, as far as possible."""
     try:
         restore(places, entry)
         result = {"trash": entry.id, "why": "the disk refused"}
@@ -256,7 +258,7 @@ def _take_back(places: Places, entry: TrashEntry) -> None:
 
 
 def _begun_entry(places: Places, name: str) -> TrashEntry | None:
-    """A removal that a kill ended half-way, unless the dataset was made again since."""
+    """The entry of a removal that a kill stopped, unless the dataset was made again since."""
     entry = latest_entry(places, name)
     if entry is None or entry.phase == "gone" or parts_in_both(places, entry):
         return None
@@ -264,7 +266,7 @@ def _begun_entry(places: Places, name: str) -> TrashEntry | None:
 
 
 def _half_removed(places: Places) -> Iterator[Identity]:
-    """The datasets whose removal a kill ended half-way."""
+    """The datasets whose removal a kill stopped."""
     for entry in read_entries(places):
         try:
             removed = read_removed(places, entry.name) if entry.phase == "going" else None

@@ -1,4 +1,4 @@
-"""Bringing a removed dataset back from the trash: tree, state, and its link where it had one."""
+"""Restoring a removed dataset from the trash: tree, state, and its link if it had one."""
 
 import os
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from hugflow.store.trash import (
 
 
 class CannotBringBack(HugflowError):
-    """What was removed cannot come back to where it stood."""
+    """A removed dataset cannot be restored to its place."""
 
 
 def bring_back(
@@ -38,13 +38,14 @@ def bring_back(
     wait_s: float = 0.0,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> TrashEntry | None:
-    """Bring back what was removed last under a name; None when the trash has nothing of it.
+    """Restore the last dataset that was removed under a name; None if the trash has none.
 
-    by: who does it; None: this user. on_step: called with the name of each step that is done. A kill
-    at any of them is finished by the next call.
+    by: who does it; None: the present user.
+    on_step: called with the name of each finished step. After a kill, the next call finishes the
+        work.
 
-    Raises CannotBringBack when something stands at a place that a part comes back to, or when
-    its tree is gone from the trash; Locked while somebody is at work. Nothing is touched then.
+    Raises CannotBringBack if something exists at the place of a part, or if the tree is no longer
+    in the trash; Locked while another process works on the dataset. Nothing is touched then.
     """
     if latest_entry(places, name) is None:
         return None
@@ -66,7 +67,7 @@ def bring_back(
 def restore(
     places: Places, entry: TrashEntry, on_step: Callable[[str], None] = lambda step: None
 ) -> None:
-    """Bring back whatever lies in an entry. The caller is alone with the dataset."""
+    """Restore all parts of an entry. The caller holds the dataset's lock."""
     write_entry(places, replace(entry, phase="returning"))
     on_step("record")
     move_out(places, entry)
@@ -78,7 +79,7 @@ def restore(
     on_step("link")
     _keep(places, entry.name)
     forget_removed(places, entry.name)
-    # It says that the dataset is removed; how it stands is told when there is news of it.
+    # The notice says `removed`; the next notice will say the true state.
     places.notice(entry.name).unlink(missing_ok=True)
     on_step("forget")
     delete_entry(places, entry)
@@ -86,7 +87,7 @@ def restore(
 
 
 def _keep(places: Places, name: str) -> None:
-    """Let the removal that took a dataset, should it still stand, not take it again."""
+    """Keep the removal request that took the dataset, if it still exists, from taking it again."""
     with suppress(StateUnreadable):
         removed = read_removed(places, name)
         if removed is not None and removed.removal is not None:
@@ -94,7 +95,7 @@ def _keep(places: Places, name: str) -> None:
 
 
 def _drop_view(places: Places, name: str) -> None:
-    """Delete the progress file that says `removed`, where the dataset had none before."""
+    """Delete the progress file that says `removed`, if the dataset had none before."""
     path = places.progress(name)
     progress = read_progress(path)
     if progress is not None and progress.status == "removed":
@@ -112,7 +113,7 @@ def _refuse_taken(places: Places, entry: TrashEntry) -> None:
 
 
 def _refuse_incomplete(places: Places, entry: TrashEntry) -> None:
-    """Refuse to bring back a ledger of rows whose tree nobody can find."""
+    """Refuse to restore a ledger of rows if the tree cannot be found."""
     has_tree = any(path.name == "tree" for path in parts_in_trash(places, entry))
     if entry.has_tree and not has_tree and not is_folder(places.dataset(entry.name).root):
         raise CannotBringBack(

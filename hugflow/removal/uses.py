@@ -1,6 +1,6 @@
-"""What still uses a stored dataset: then it is not removed.
+"""What still uses a stored dataset: a dataset in use is not removed.
 
-A use is found by a plain function in FINDERS; whatever comes to use datasets adds its own there.
+Plain functions in FINDERS find the uses; a new kind of user adds its function there.
 """
 
 import os
@@ -13,23 +13,23 @@ from hugflow.store.layout import Places
 
 
 class UsesUnknown(HugflowError):
-    """It cannot be seen whether something uses the dataset that is to be removed."""
+    """It is unknown whether something uses the dataset to be removed."""
 
 
 class DatasetInUse(HugflowError):
-    """Something uses the dataset that is to be removed."""
+    """Something uses the dataset to be removed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One user of a dataset: what it is, in words that name it, and how to let go."""
+    """One user of a dataset: its description, and how to end the use."""
 
     what: str
     mend: str
 
 
 def find_uses(places: Places, name: str) -> tuple[Use, ...]:
-    """Everything that uses the dataset called `name`; raises UsesUnknown when that cannot be seen."""
+    """Everything that uses the dataset `name`; raises UsesUnknown if that cannot be seen."""
     try:
         return tuple(use for find in FINDERS for use in find(places, name))
     except OSError as error:
@@ -41,7 +41,7 @@ def find_uses(places: Places, name: str) -> tuple[Use, ...]:
 
 
 def refuse_used(name: str, uses: Iterable[Use]) -> None:
-    """Raise DatasetInUse, naming what uses the dataset, when anything does."""
+    """Raise DatasetInUse, with the users' names, if something uses the dataset."""
     found = tuple(uses)
     if found:
         raise DatasetInUse(
@@ -52,7 +52,7 @@ def refuse_used(name: str, uses: Iterable[Use]) -> None:
 
 
 def find_alias_links(places: Places, name: str) -> Iterator[Use]:
-    """Links below PROCESSED_ROOT, other than the dataset's own, that lead into its tree."""
+    """Links below PROCESSED_ROOT that lead into the dataset's tree, other than its own link."""
     tree = Path(os.path.realpath(places.dataset(name).root))
     for link in _links_below(
         places.processed_root, but_not=(places.storage_root, places.state_dir)
@@ -67,12 +67,12 @@ FINDERS: tuple[Finder, ...] = (find_alias_links,)
 
 
 def _links_below(root: Path, but_not: tuple[Path, ...]) -> Iterator[Path]:
-    """Every link below `root`, in order; none is followed."""
+    """Every link below `root`, in order; links are not followed."""
     if not root.is_dir():
         return
 
     def refuse(error: OSError) -> None:
-        # A folder at the top of a disk that belongs to the disk's own checks.
+        # A folder at the top of a disk, used by the disk's own checks.
         if not str(error.filename).endswith("/lost+found"):
             raise error
 

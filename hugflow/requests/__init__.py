@@ -1,1 +1,1 @@
-"""What people ask for: the request file, its grammar, and reading it."""
+"""Requests: the request file, its grammar, and reading it."""

@@ -1,4 +1,4 @@
-r"""The catalogue: what main asks for, as this machine last read it.
+r"""The catalogue: the requests on main, as this machine last read them.
 
 `STATE_DIR/catalog/requests.json`, written whole:
 
@@ -21,8 +21,8 @@ r"""The catalogue: what main asks for, as this machine last read it.
       "config_name": "hugflow.yml"               its name; left out: hugflow.yaml
     }
 
-Bytes that are not UTF-8 stand as lone surrogates, so that every byte survives the way. Without
-the file nothing is known of main, which is something else than an empty `files`.
+Bytes that are not UTF-8 are kept as lone surrogates, so that no byte is lost. A missing file means
+that main is unknown; empty `files` means that main has no requests.
 """
 
 import hashlib
@@ -47,9 +47,9 @@ _PULL_REQUEST = re.compile(r"^Merge pull request #(\d{1,9}) |\(#(\d{1,9})\)$")
 class ArrivalOnMain:
     """How a request file came to main.
 
-    since: main's commit when the file was first seen with these bytes. together: how many removals
-    were first seen then. commit, author, email, title: of the commit that brought it, None where
-    unknown.
+    since: main's commit when the file was first seen with these bytes.
+    together: number of removals that were first seen at the same time.
+    commit, author, email, title: of the commit that brought the file; None if unknown.
     """
 
     since: str
@@ -61,17 +61,18 @@ class ArrivalOnMain:
 
     @property
     def pull_request(self) -> int | None:
-        """The number that GitHub writes into the title of a merge or of a squash."""
+        """The number in the title that GitHub gives to a merge or squash commit."""
         found = _PULL_REQUEST.search(self.title or "")
         return int(found[1] or found[2]) if found else None
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The request files of one commit of main, and what kept others from being read.
+    """The request files of one commit of main, and the errors of files that could not be read.
 
-    asked_by_path: how each file came there. config: the project file beside them;
-    config_name: its name.
+    asked_by_path: how each file came to main.
+    config: the project file of the commit.
+    config_name: name of the project file.
     """
 
     commit: str
@@ -83,16 +84,16 @@ class Catalog:
 
     @property
     def policy(self) -> Policy:
-        """What main lets requests ask for. Raises PolicyInvalid."""
+        """The policy on main. Raises PolicyInvalid."""
         return policy_of(self.parse_project_file())
 
     def parse_project_file(self) -> ProjectFile:
-        """Main's project file; raises PolicyInvalid where it has problems as a whole."""
+        """Main's project file; raises PolicyInvalid if the file as a whole has problems."""
         return read_main_file(self.config, self.problems, self.config_name)
 
     @property
     def digest(self) -> str:
-        """Hex sha256 of what is asked for: commits that touch no request have the same."""
+        """Hex sha256 of all requests: commits that change no request have the same."""
         record = _to_record(self)
         files = {path: file.text for path, file in record.files.items()}
         value = {**asdict(record), "version": CATALOG.version, "commit": None, "files": files}
@@ -108,7 +109,7 @@ class _FileRecord(ArrivalOnMain):
 
 @dataclass(frozen=True, slots=True)
 class _ProblemRecord:
-    """What kept a file from being read."""
+    """Why a file could not be read."""
 
     path: str
     what: str
@@ -136,16 +137,16 @@ CATALOG = RecordForm(
 
 
 def read_catalog(places: Places) -> Catalog | None:
-    """What was last read of main, or None when nothing has been.
+    """The catalogue as it was last written; None if there is none.
 
-    Raises StateUnreadable when the file is damaged or from a later version.
+    Raises StateUnreadable if the file is damaged or from a later version.
     """
     record = CATALOG.find(_path(places))
     return _from_record(record) if record is not None else None
 
 
 def write_catalog(places: Places, catalog: Catalog) -> None:
-    """Write the catalogue whole, in place of an older one."""
+    """Write the catalogue whole, replacing an older one."""
     CATALOG.write(_path(places), _to_record(catalog))
 
 

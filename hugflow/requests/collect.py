@@ -1,6 +1,6 @@
 """All request files of one state of main, and what they ask for together.
 
-Files in, values out. One bad file is reported and hides no other.
+Files in, values out. A bad file is reported and hides no other file.
 """
 
 from collections import defaultdict
@@ -11,7 +11,7 @@ from hugflow.requests.model import AddRequest, Identity, Kind, RemoveRequest
 from hugflow.requests.problems import Problem, RequestFileInvalid
 from hugflow.requests.read import parse_request
 
-# More removals than this that come together are carried out only where each is confirmed.
+# If more removals than this come together, each must be confirmed.
 MOST_TOGETHER = 3
 
 
@@ -25,9 +25,9 @@ class AddFile:
 
 @dataclass(frozen=True, slots=True)
 class RemovalFile:
-    """A removal, the file that asks for it, and the dataset it means.
+    """A removal, its file, and the dataset that it means.
 
-    identity: None when nothing that is stored or asked for is meant; then there is nothing to do.
+    identity: None if it means no stored or requested dataset; then there is nothing to do.
     """
 
     path: str
@@ -37,12 +37,13 @@ class RemovalFile:
 
 @dataclass(frozen=True, slots=True)
 class RequestSet:
-    """What a set of files asks for; each tuple is in the order of the paths.
+    """The requests of a set of files; each tuple is sorted by path.
 
-    adds: to be carried out, one for each identity.
-    removals: to be carried out.
-    shadowed: adds that wait, because a removal of their identity stands; each has a warning.
-    problems: why files are refused. warnings: what is odd about files that are taken.
+    adds: adds to carry out, one for each identity.
+    removals: removals to carry out.
+    shadowed: adds that wait because a removal of the same identity exists; each has a warning.
+    problems: why files are refused.
+    warnings: what is odd about accepted files.
     """
 
     adds: tuple[AddFile, ...]
@@ -54,7 +55,7 @@ class RequestSet:
 
 @dataclass(frozen=True, slots=True)
 class ParsedFiles:
-    """Request files, each read by itself, in the order of their paths; problems: why not."""
+    """Request files, each parsed by itself, sorted by path; problems: why files are refused."""
 
     adds: tuple[AddFile, ...]
     removals: tuple[tuple[str, RemoveRequest], ...]
@@ -68,9 +69,10 @@ def collect_requests(
     settled: Mapping[str, Identity] | None = None,
     kinds: Mapping[str, Kind] | None = None,
 ) -> RequestSet:
-    """Read the files, by path, and settle what they say of each other.
+    """Parse the files, given by path, and settle how they affect each other.
 
-    kinds: what a file is, by path, where the path does not tell. The rest as `settle_requests`.
+    kinds: add or remove, by path, for files whose path does not say it. The rest: see
+        `settle_requests`.
     """
     return settle_requests(parse_files(files, kinds=kinds), stored=stored, settled=settled)
 
@@ -78,7 +80,7 @@ def collect_requests(
 def parse_files(
     files: Mapping[str, bytes], *, kinds: Mapping[str, Kind] | None = None
 ) -> ParsedFiles:
-    """Read the files, by path, one by one; that takes about a millisecond each."""
+    """Parse the files, given by path, one by one; takes about a millisecond each."""
     adds: list[AddFile] = []
     removals: list[tuple[str, RemoveRequest]] = []
     problems: list[Problem] = []
@@ -101,11 +103,12 @@ def settle_requests(
     stored: Iterable[Identity] = (),
     settled: Mapping[str, Identity] | None = None,
 ) -> RequestSet:
-    """Settle what files say of each other.
+    """Settle how the files affect each other.
 
-    stored: the datasets that are there. A removal speaks of these first, then of those asked for.
-    settled: by a removal's digest, the identity it stood for when it was carried out. With only
-    `hf_id` in it, it would go on to mean the next dataset that is alone under that id.
+    stored: identities of the stored datasets. A removal means one of these first, then a requested
+        one.
+    settled: the identity that a removal meant when it was carried out, by digest. Without it, a
+        removal that only has `hf_id` would later mean the next dataset with that id.
     """
     problems = list(parsed.problems)
     removals: list[RemovalFile] = []
@@ -131,10 +134,10 @@ def settle_requests(
 
 
 def match_removal(removal: RemoveRequest, identities: Iterable[Identity]) -> tuple[Identity, ...]:
-    """Give the identities a removal may mean: none, the one, or several to choose from, by name.
+    """Identities that a removal may mean: none, one, or several to choose from, sorted by name.
 
-    What the removal says must agree. Where several do, and it says more than `hf_id`, what it
-    leaves unsaid takes the default, as it does in the add file that it repeats.
+    Every field of the removal must match. If several identities match and the removal has more
+    fields than `hf_id`, its missing fields take their defaults, as in the add file that it repeats.
     """
     agreeing = {identity for identity in identities if _is_meant(removal, identity)}
     repeated = Identity(
@@ -146,9 +149,9 @@ def match_removal(removal: RemoveRequest, identities: Iterable[Identity]) -> tup
 
 
 def is_unconfirmed(removal: RemoveRequest, together: int) -> bool:
-    """Whether a removal came with too many others, and does not say `confirm: true`.
+    """Whether a removal came with too many others and has no `confirm: true`.
 
-    together: how many removals came to main with this one, itself among them.
+    together: how many removals came to main at the same time, this one included.
     """
     return together > MOST_TOGETHER and not removal.confirm
 
@@ -175,7 +178,7 @@ def _find_meant(
 def _choose_adds(
     asked: Sequence[AddFile],
 ) -> tuple[list[AddFile], list[Problem], list[Problem]]:
-    """Give one file for each identity, why others are refused, and what is odd about the rest."""
+    """One file for each identity, why others are refused, and what is odd about the rest."""
     chosen: list[AddFile] = []
     problems: list[Problem] = []
     warnings: list[Problem] = []
@@ -185,7 +188,7 @@ def _choose_adds(
         else:
             chosen.append(same[0])
             warnings += [_repetition(file, same[0]) for file in same[1:]]
-    # Eight hex digits can be made to collide by someone who tries; nobody gets the other's folder.
+    # An attacker can make eight hex digits collide; then neither request gets the folder.
     for twins in _group(chosen, lambda file: file.request.name):
         if len(twins) > 1:
             problems += [_one_name(file, twins) for file in twins]
@@ -244,7 +247,7 @@ def _differs_in_case(file: AddFile, first: AddFile) -> Problem:
         file.path,
         f"asks for a dataset whose name differs from that of {first.path} in case only",
         "a disk that ignores case takes both for one folder",
-        "delete one of the files, unless they are two datasets on a disk that tells them apart",
+        "delete one of the files, unless they are two datasets on a disk that respects case",
     )
 
 

@@ -1,9 +1,9 @@
-"""A file's text to its fields, each with its place: the small, strict part of YAML we take.
+"""The text of a request file to its fields with their places: a small, strict part of YAML.
 
-The text is read as a stream of parser events, never loaded: nothing is built, called or expanded.
-Anchors, aliases, tags, merge keys and repeated keys are problems; so are more than eight levels,
-a thousand events, sixty-four keys or one document. What is written plainly and would be a number,
-a date or a truth value to YAML 1.1 or 1.2 is told apart from text.
+The text is read as a stream of parser events: nothing is built, called or expanded. Anchors,
+aliases, tags, merge keys and repeated keys are problems. More than eight levels, a thousand events,
+sixty-four keys or one document are problems too. An unquoted value that YAML 1.1 or 1.2 reads as a
+number, a date or a truth value is not taken for text.
 """
 
 import re
@@ -28,10 +28,10 @@ _NOT_YAML = (
     "the file cannot be read past this place",
     'write one "field: value" a line, and put the value in quotes when it holds : or #',
 )
-# libyaml where PyYAML was built with it: the same events, some thirty times as fast.
+# libyaml, if PyYAML was built with it: the same events, about thirty times as fast.
 _LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVER = Resolver()
-# PyYAML follows YAML 1.1; these are numbers to YAML 1.2, and so to many editors.
+# PyYAML follows YAML 1.1; in YAML 1.2, and so in many editors, these are numbers.
 _NUMBER_IN_YAML_1_2 = re.compile(r"[-+]?(?:[0-9]+[eE][-+]?[0-9]+|0o[0-7]+)")
 # A decimal that YAML 1.1 and 1.2 read alike.
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,11})\.[0-9]{1,12}")
@@ -49,16 +49,16 @@ _KIND_BY_TAG = {
 
 
 class UnusableValue:
-    """Stands for a value that no field takes, such as a date."""
+    """Placeholder for a value that no field accepts, such as a date."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldText:
     """A value as it was written, with its place; line and column count from 1.
 
-    kind: what YAML takes it for, in words: "text", "a number", "a list" ...
-    source: the characters of a value that is not text, as they may be shown again; else "".
-    is_refused: it is the subject of a problem already.
+    kind: YAML's type of the value, in words: "text", "a number", "a list" ...
+    source: characters of a value that is not text, if they may be shown; else "".
+    is_refused: there is a problem about this value already.
     """
 
     value: object
@@ -71,9 +71,9 @@ class FieldText:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """What a file says, by field, and what is wrong with the way it is written.
+    """The fields of a file, and errors in how it is written.
 
-    is_whole: the file was read to its end; what is missing is missing.
+    is_whole: the file was read to its end, so a missing field is really missing.
     """
 
     by_name: dict[str, FieldText]
@@ -84,7 +84,7 @@ class Fields:
 def parse_fields(
     text: str, path: str, *, loader: type[yaml.SafeLoader | yaml.CSafeLoader] = _LOADER
 ) -> Fields:
-    """Read one document whose top level is a mapping; problems are values, nothing is raised."""
+    """Parse one document whose top level is a mapping; problems are returned, not raised."""
     reader = _Reader(path, yaml.parse(text, Loader=loader))
     fields: dict[str, FieldText] = {}
     is_whole = False
@@ -99,32 +99,32 @@ def parse_fields(
     except yaml.MarkedYAMLError as error:
         reader.note_fault(find_fault(text, error))
         _refuse_last(fields)
-    # The pure parser lets a ValueError escape where "\U00110000" names no character.
+    # The pure parser raises ValueError for an escape such as "\U00110000", which is no character.
     except (yaml.YAMLError, ValueError):
         reader.note((1, 1), None, "is not YAML", *_NOT_YAML)
     return Fields(fields, tuple(reader.problems), is_whole)
 
 
 def _refuse_last(fields: dict[str, FieldText]) -> None:
-    """Take the last field for refused: it may have swallowed the line that is the mistake."""
+    """Mark the last field as refused: it may have swallowed the line with the error."""
     if fields:
         name, written = fields.popitem()
         fields[name] = replace(written, is_refused=True)
 
 
 class _Mark(Protocol):
-    """What libyaml's marks and the pure parser's have in common."""
+    """The common part of libyaml's marks and the pure parser's."""
 
     line: int
     column: int
 
 
 class _Stopped(Exception):
-    """The file is not worth reading on; the problem is noted."""
+    """Reading stops here; the problem is noted."""
 
 
 class _Reader:
-    """Takes one event after the other and notes what it may not be."""
+    """Reads one event after the other, and notes what is not allowed."""
 
     def __init__(self, path: str, events: Iterator[yaml.Event]) -> None:
         self.problems: list[Problem] = []
@@ -144,7 +144,7 @@ class _Reader:
         self.note(place, fault.field, fault.what, fault.why, fault.mend)
 
     def read_document(self, fields: dict[str, FieldText]) -> None:
-        """Fill `fields`; what was read before a stop stays in it."""
+        """Fill `fields`; if reading stops early, the fields so far stay."""
         self._next()
         start = self._next()
         if not isinstance(start, yaml.DocumentStartEvent):
@@ -191,7 +191,7 @@ class _Reader:
     def _read_key(
         self, event: yaml.Event, parent: str | None, depth: int
     ) -> tuple[str | None, str | None]:
-        """Give the key, or None when it is none, and the field that problems with it name."""
+        """The key, or None for an invalid one, and the field name for its problems."""
         if not isinstance(event, yaml.ScalarEvent):
             self._read_value(event, parent, depth)
             self._note_unplain(
@@ -227,7 +227,7 @@ class _Reader:
         return FieldText(value, "a mapping", line, column, is_refused=is_refused)
 
     def _note_properties(self, event: yaml.Event, field: str | None) -> bool:
-        """Note an anchor or a tag; tell whether there was one."""
+        """Note an anchor or a tag; True if there was one."""
         if anchor := getattr(event, "anchor", None) is not None:
             self._note_unplain(event, field, "has an anchor (&)", "delete the anchor")
         if tag := getattr(event, "tag", None) is not None:
@@ -236,7 +236,9 @@ class _Reader:
 
     def _check_depth(self, event: yaml.Event, field: str | None, depth: int) -> None:
         if depth > MAX_DEPTH:
-            self._stop(event, f"is nested deeper than {MAX_DEPTH} levels", field, mend="unfold it")
+            self._stop(
+                event, f"is nested deeper than {MAX_DEPTH} levels", field, mend="use fewer levels"
+            )
 
     def _next(self) -> yaml.Event:
         event = next(self._events)
@@ -256,7 +258,7 @@ class _Reader:
 
 
 def _resolve(text: str, *, is_plain: bool) -> tuple[object, str, str]:
-    """Give a scalar's value, its kind in words, and its characters when it is not text."""
+    """A scalar's value, its kind in words, and its characters if it is not text."""
     if not is_plain:
         return text, "text", ""
     resolved: str = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
@@ -278,5 +280,5 @@ def _resolve(text: str, *, is_plain: bool) -> tuple[object, str, str]:
 
 
 def _place(mark: _Mark | None) -> tuple[int, int]:
-    """Give the line and the column, from 1."""
+    """The line and the column, from 1."""
     return (mark.line + 1, mark.column + 1) if mark else (1, 1)

@@ -1,4 +1,4 @@
-"""The `requests/` folder of a work tree: which files in it are requests, and their bytes."""
+"""The `requests/` folder of a work tree: which of its files are requests, and their bytes."""
 
 import os
 import stat
@@ -11,9 +11,9 @@ REQUESTS_FOLDER = "requests"
 
 
 def is_request_path(path: PurePath | str) -> bool:
-    """Whether a path, relative to the repository, is that of a request.
+    """Whether a path, relative to the repository, is the path of a request.
 
-    `requests/**.yaml` and `.yml`, in capitals too; nothing hidden, and no way out of the folder.
+    `requests/**.yaml` and `.yml`, in any case; not hidden, and inside the folder.
     """
     parts = PurePosixPath(path).parts
     return (
@@ -25,12 +25,14 @@ def is_request_path(path: PurePath | str) -> bool:
 
 
 def read_folder(root: Path) -> dict[str, bytes]:
-    """Read the request files below `root / "requests"`, by their path relative to `root`.
+    """Read the request files below `root / "requests"`, by path relative to `root`.
 
-    As git sees them: a link is the text of where it leads and is not followed; what is neither
-    file, folder nor link is not there. Of a file too large for a request, enough to tell is read.
-    Without the folder there are no requests; raises RequestFileInvalid when one cannot be read,
-    for being unable to look is not an empty answer.
+    Files are read as git sees them: a link is not followed, its content is its target's path. Only
+    files, folders and links count. Of a file that is too large for a request, only enough to see
+    that is read.
+
+    Without the folder there are no requests. Raises RequestFileInvalid if a file cannot be read:
+    being unable to look is not an empty answer.
     """
     data_by_path: dict[str, bytes] = {}
     folders = [root / REQUESTS_FOLDER]
@@ -51,7 +53,7 @@ def read_folder(root: Path) -> dict[str, bytes]:
 
 def _list_folder(folder: Path) -> list[Path]:
     try:
-        # iterdir would follow a link; requests are what the repository itself holds.
+        # iterdir would follow a link; requests must be in the repository itself.
         if folder.is_symlink():
             raise NotADirectoryError(0, "is a link")
         return list(folder.iterdir())
@@ -64,7 +66,7 @@ def _list_folder(folder: Path) -> list[Path]:
 
 
 def _read_mode(path: Path) -> int:
-    """Give the file's mode, and 0 when it went away since its folder was listed."""
+    """The file's mode; 0 if the file was deleted since its folder was listed."""
     try:
         return path.lstat().st_mode
     except FileNotFoundError:

@@ -1,8 +1,8 @@
-"""What may stand in each field of a request.
+"""The allowed values of each field of a request.
 
-One function a field, named for it: it takes what was written and gives it back, or raises
-FieldInvalid with the reason and how to mend it. No reason ever repeats what was written: people
-paste tokens into request files, and messages end up in logs and comments.
+There is one function for each field, with the field's name. It returns the value, or raises
+FieldInvalid with the reason and the fix. A reason never repeats the value: people paste tokens into
+request files, and messages end up in logs and comments.
 """
 
 import math
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TypeAlias
 
-# As disks are sold.
+# Powers of 1000, as on the labels of disks.
 BYTES_PER_GB = 10**9
 MAX_PROSE_CHARACTERS = 2_000
 MAX_REVISION_CHARACTERS = 255
@@ -30,7 +30,7 @@ PERCENT_PATTERN = r"(100(\.0{1,3})?|[0-9]{1,2}(\.[0-9]{1,3})?)%"
 BadRowBudget: TypeAlias = int | str
 """How many rows may fail: a count, or a percentage such as `"1%"`."""
 
-# Trojan source: these reorder or swallow what a reviewer sees on the pull request.
+# Trojan source: these characters reorder or hide text on the pull request's page.
 _REORDERING = "\u202a-\u202e\u2066-\u2069"
 _REORDERING_OR_HIDDEN = (
     _REORDERING + "\u00ad\u061c\u180e\u200b\u200e\u200f\u2028\u2029\u2060-\u2064\u206a-\u206f"
@@ -43,9 +43,9 @@ _REFUSED_IN_NAMES = re.compile(f"[{_CONTROL}{_SURROGATE}{_REORDERING_OR_HIDDEN}]
 
 
 class FieldInvalid(ValueError):
-    """A field holds what it may not hold.
+    """A field has a value that it may not have.
 
-    A ValueError, so that pydantic takes it for a finding; `reason` and `mend` travel with it.
+    A ValueError, so that pydantic collects it; it carries `reason` and `mend`.
     """
 
     def __init__(self, reason: str, *, mend: str) -> None:
@@ -56,7 +56,7 @@ class FieldInvalid(ValueError):
 
 
 def hf_id(value: str) -> str:
-    """`owner/name` as the Hub writes it: ASCII, both parts at most 96 characters."""
+    """`owner/name` as on the Hub: ASCII, both parts at most 96 characters."""
     mend = 'write "owner/name" as in the dataset\'s address on the Hub'
     if "://" in value:
         raise FieldInvalid("is an address, not an id", mend=f"{mend}, and nothing else")
@@ -76,10 +76,10 @@ def hf_id(value: str) -> str:
 
 
 def revision(value: str) -> str:
-    """A branch, a tag, `refs/...` or a commit: what `git check-ref-format` lets pass.
+    """A branch, a tag, `refs/...` or a commit, by the rules of `git check-ref-format`.
 
     On top of git's rules (https://git-scm.com/docs/git-check-ref-format): at most 255 characters,
-    no white space or invisible character of any alphabet, no `-` in front.
+    no white space, no invisible character of any alphabet, no `-` at the beginning.
     """
     mend = "name a branch, a tag, refs/... or a commit of 40 hex digits, as git writes it"
     _refuse_length(value, MAX_REVISION_CHARACTERS)
@@ -114,7 +114,7 @@ def subset(value: str) -> str:
 
 
 def split(value: str) -> str:
-    """The name of one split: words joined by full stops, no slice and no sum of splits."""
+    """The name of one split: words joined by full stops; no slice and no sum of splits."""
     if "[" in value or "]" in value:
         raise FieldInvalid(
             "asks for a slice of a split",
@@ -140,7 +140,7 @@ def column(value: str) -> str:
 
 
 def prose(value: str) -> str:
-    """A sentence or a few for people: `description` and `reason`, without the space around them."""
+    """One or more sentences for people: `description` and `reason`, stripped."""
     text = value.strip()
     _refuse_blank(text, "say it in a few words")
     _refuse_length(text, MAX_PROSE_CHARACTERS)
@@ -149,7 +149,7 @@ def prose(value: str) -> str:
 
 
 def owner(value: str) -> str:
-    """Who answers for the dataset: an e-mail address, a team, a name."""
+    """Who is responsible for the dataset: an e-mail address, a team, a name."""
     _refuse_length(value, MAX_OWNER_CHARACTERS)
     _refuse_blank(value, "name a person or a team, or delete the line")
     _refuse_characters(value, _REFUSED_IN_NAMES)
@@ -171,7 +171,7 @@ def max_bad_rows(value: object) -> BadRowBudget:
 
 
 def bad_rows_setting(value: object) -> BadRowBudget:
-    """The same as a setting, where a count comes as text: the environment knows nothing else."""
+    """The same as a setting; a count comes as text, because the environment has only text."""
     is_count = isinstance(value, str) and value.isascii() and value.isdecimal()
     return max_bad_rows(int(str(value)) if is_count else value)
 
@@ -188,10 +188,10 @@ def max_clip_hours(value: object) -> float:
 
 
 def allowed_bad_rows(budget: BadRowBudget, rows: int) -> int:
-    """How many of `rows` may fail before the dataset is not published.
+    """How many of `rows` may fail before the dataset is refused.
 
-    A percentage is rounded up, so that any above 0 allows at least one row; a count is taken as
-    it is.
+    A percentage is rounded up, so any percentage above 0 allows at least one row; a count is used
+    as it is.
     """
     if isinstance(budget, int):
         return budget
@@ -199,7 +199,7 @@ def allowed_bad_rows(budget: BadRowBudget, rows: int) -> int:
 
 
 def code_point(character: str) -> str:
-    """Name a character without showing it: `U+202E RIGHT-TO-LEFT OVERRIDE`."""
+    """The name of a character, without the character: `U+202E RIGHT-TO-LEFT OVERRIDE`."""
     return f"U+{ord(character):04X} {unicodedata.name(character, '')}".rstrip()
 
 

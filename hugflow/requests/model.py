@@ -21,7 +21,7 @@
     split: "train"
     confirm: true
 
-Each field is explained in docs/requests.md; what may stand in it is said in `grammar`.
+docs/requests.md explains each field; `grammar` defines its allowed values.
 """
 
 import hashlib
@@ -139,7 +139,7 @@ _LATER_FIELDS = frozenset({"repair_audio", "max_clip_hours"})
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which dataset is meant: two requests of one identity speak of the same rows."""
+    """What makes a dataset unique: two requests with one identity ask for the same rows."""
 
     hf_id: str
     subset: str | None
@@ -153,7 +153,7 @@ class Identity:
 
 
 class _Request(BaseModel):
-    """What both kinds share: strict types, no unknown fields, null is absent."""
+    """What both kinds share: strict types, no unknown fields, null counts as absent."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, allow_inf_nan=False
@@ -168,10 +168,10 @@ class _Request(BaseModel):
 
     @property
     def digest(self) -> str:
-        """Hex sha256 over every field and over which were written: differs when the request does.
+        """Hex sha256 over every field and over which fields were written; equal for equal requests.
 
-        Comments, order, quotes and the name of the file do not enter into it. Nor does a field of a
-        later version that the file does not name: a request has the digest that it always had.
+        Comments, order, quotes and the file's name do not change it. A field of a later version
+        that the file does not name does not change it either, so old requests keep their digests.
         """
         unnamed = set(_LATER_FIELDS - self.model_fields_set)
         fields = self.model_dump(mode="json", exclude=unnamed)
@@ -206,7 +206,7 @@ class AddRequest(_Request):
 
     @property
     def identity(self) -> Identity:
-        """Which dataset is asked for."""
+        """Identity of the requested dataset."""
         return Identity(self.hf_id, self.subset, self.split, self.revision)
 
     @property
@@ -215,12 +215,12 @@ class AddRequest(_Request):
         return self.identity.name
 
     def is_asked(self, field: str) -> bool:
-        """Whether the file names the field itself: a column asked for must be there."""
+        """Whether the file names this field itself; a column that it names must exist."""
         return field in self.model_fields_set
 
 
 class RemoveRequest(_Request):
-    """Take a dataset out of storage again."""
+    """Remove a dataset from storage."""
 
     hf_id: _HfId = Field(description="The dataset on the Hub: owner/name.")
     reason: _Prose = Field(description="Why it goes, in a sentence.")
@@ -239,7 +239,7 @@ class RemoveRequest(_Request):
 
 
 def json_schema() -> dict[str, Any]:
-    """Describe both kinds of request as a JSON Schema, for editors: `$defs` holds one of each."""
+    """A JSON Schema of both kinds of request, for editors: `$defs` has one entry for each."""
     _, schema = models_json_schema(
         [(AddRequest, "validation"), (RemoveRequest, "validation")],
         title="Hugflow request",
@@ -253,7 +253,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _or_null(rule: dict[str, Any]) -> dict[str, Any]:
-    """Let null stand for an absent field, as the reader does."""
+    """Allow null for an absent field, as the reader does."""
     told = {key: value for key, value in rule.items() if key in {"title", "description", "default"}}
     choices = rule.get("anyOf", [{key: rule[key] for key in rule if key not in told}])
     null = {"type": "null"}

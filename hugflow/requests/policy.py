@@ -1,13 +1,13 @@
-"""The policy: what a request may ask for, said by `policy:` in the project file on main.
+"""The policy: what requests may ask for, from `policy:` in the project file on main.
 
     policy:
-      licences: [cc0-1.0, cc-by-4.0]       the Hub's words; a dataset under another one is refused
+      licences: [cc0-1.0, cc-by-4.0]       the Hub's words; other licences are refused
       largest_gb: 500                      of 10^9 bytes, of a dataset's source files
       owners: ["team:speech", "*@example.org"]       a request names one of these as its owner
       removers: ["ada@example.org", "ops-*"]         who may bring a removal to main
 
-Each line may be left out. `*` stands for any text. What is said on a pull request's branch does
-not count.
+Each line may be left out. `*` matches any text. The policy on a pull request's branch does not
+count.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,15 +30,15 @@ _Word = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class PolicyInvalid(RequestInvalid):
-    """The policy cannot be read, so nobody knows what it allows: nothing new is made."""
+    """The policy cannot be read, so it is unknown what it allows: nothing new is made."""
 
 
 class PolicyRefuses(RequestInvalid):
-    """A request is sound, and asks for what the policy does not allow."""
+    """A request is valid, but the policy does not allow it."""
 
 
 class Policy(BaseModel):
-    """What a request may ask for; None allows everything."""
+    """What a request may ask for; None means that everything is allowed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
@@ -48,32 +48,32 @@ class Policy(BaseModel):
     removers: Annotated[tuple[_Word, ...] | None, Field(strict=False)] = None
 
     def allows_licence(self, licence: str | None) -> bool:
-        """Whether datasets under a licence may be made; None: the dataset names none."""
+        """Whether datasets with this licence are allowed; None: the dataset names none."""
         return self.licences is None or _is_named(licence, self.licences)
 
     def allows_size(self, source_bytes: int) -> bool:
-        """Whether a dataset may have so many bytes of source files."""
+        """Whether a dataset may have this many bytes of source files."""
         return self.largest_gb is None or source_bytes <= self.largest_gb * BYTES_PER_GB
 
     def allows_owner(self, owner: str | None) -> bool:
-        """Whether a request may name this owner; None: it names none."""
+        """Whether a request may name this owner; None: the request names none."""
         return self.owners is None or _is_named(owner, self.owners)
 
     def allows_remover(self, *names: str | None) -> bool:
-        """Whether somebody, known by these names, may remove datasets."""
+        """Whether a person with these names may remove datasets."""
         return self.removers is None or any(_is_named(name, self.removers) for name in names)
 
 
 def read_policy(data: bytes | None, name: str = NAMES[0]) -> Policy:
-    """Read the policy of a project file's bytes; one that allows everything where it says none.
+    """The policy in a project file's bytes; without `policy:` everything is allowed.
 
-    Raises PolicyInvalid for a file that cannot be read or says anything unknown below `policy:`.
+    Raises PolicyInvalid if the file cannot be read or has anything unknown below `policy:`.
     """
     return policy_of(ProjectFile() if data is None else parse_project_file(data, name))
 
 
 def policy_of(file: ProjectFile) -> Policy:
-    """The policy that a project file says. Raises PolicyInvalid, also for a file with problems."""
+    """The policy of a project file. Raises PolicyInvalid, also for a file with problems."""
     refuse_problems(file)
     node = file.nodes.get(KEY)
     if node is None or node.value is None:
@@ -89,7 +89,7 @@ def policy_of(file: ProjectFile) -> Policy:
 
 
 def refuse_problems(file: ProjectFile) -> None:
-    """Raise PolicyInvalid where a project file has problems: nobody knows what it allows."""
+    """Raise PolicyInvalid if a project file has problems: it is unknown what it allows."""
     if file.problems:
         raise policy_unreadable(
             "; ".join(f"{problem.what}: {problem.why}" for problem in file.problems),
@@ -101,10 +101,10 @@ def refuse_problems(file: ProjectFile) -> None:
 def read_main_file(
     config: bytes | None, problems: Iterable[Problem], name: str = NAMES[0]
 ) -> ProjectFile:
-    """The project file of a commit: its bytes, None where it has none, and its name.
+    """The project file of a commit, from its bytes (None if it has none) and its name.
 
-    problems: what kept files of that commit from being read. Raises PolicyInvalid where that file
-    is among them, or has problems as a whole.
+    problems: files of that commit that could not be read, and why. Raises PolicyInvalid if the
+        project file is one of them, or has problems as a whole.
     """
     for problem in problems:
         if problem.path in NAMES:
@@ -117,12 +117,12 @@ def read_main_file(
 def read_main_policy(
     config: bytes | None, problems: Iterable[Problem], name: str = NAMES[0]
 ) -> Policy:
-    """The policy of a commit; arguments and errors as those of `read_main_file`."""
+    """The policy of a commit; same arguments and errors as `read_main_file`."""
     return policy_of(read_main_file(config, problems, name))
 
 
 def refuse_request(policy: Policy, name: str, owner: str | None) -> None:
-    """Raise PolicyRefuses where a request may not be made, as far as its own fields tell."""
+    """Raise PolicyRefuses if the fields of a request break the policy."""
     if not policy.allows_owner(owner):
         raise PolicyRefuses(
             f"{name}: the policy does not allow " + (f"the owner {owner}" if owner else "no owner"),
@@ -132,7 +132,7 @@ def refuse_request(policy: Policy, name: str, owner: str | None) -> None:
 
 
 def refuse_plan(policy: Policy, name: str, licence: str | None, source_bytes: int) -> None:
-    """Raise PolicyRefuses where a dataset may not be made, by what the Hub says of it."""
+    """Raise PolicyRefuses if the Hub's facts about a dataset break the policy."""
     if not policy.allows_licence(licence):
         raise PolicyRefuses(
             f"{name}: the policy does not allow "
@@ -149,7 +149,7 @@ def refuse_plan(policy: Policy, name: str, licence: str | None, source_bytes: in
 
 
 def policy_unreadable(why: str, name: str = NAMES[0], *, mend: str | None = None) -> PolicyInvalid:
-    """The error of a policy that cannot be read."""
+    """The error for a policy that cannot be read."""
     return PolicyInvalid(
         f"the policy in {name} cannot be read",
         why=why,

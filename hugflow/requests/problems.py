@@ -1,7 +1,7 @@
-"""What is wrong with a request file, said so that its author can mend it.
+"""What is wrong with a request file, in words that help its author to fix it.
 
-A problem never repeats a value from the file. Keys and short signs are shown when they can hold
-no secret; see `hugflow.show_key`.
+A problem never repeats a value from the file. Keys and short signs are shown if they cannot be
+secrets; see `hugflow.show_key`.
 """
 
 import re
@@ -27,21 +27,21 @@ class Problem:
 
     @property
     def headline(self) -> str:
-        """Say where and what in one line: `path:line: field: what`."""
+        """Place and error in one line: `path:line: field: what`."""
         where = self.path if self.line is None else f"{self.path}:{self.line}"
         headline = ": ".join(part for part in (where, self.field, self.what) if part)
         return show_path(headline)
 
     def render(self) -> str:
-        """Say it all in three lines, as every error does."""
+        """The three lines of an error."""
         return f"{self.headline}\n  why:  {self.why}\n  mend: {self.mend}"
 
 
 class RequestFileInvalid(RequestInvalid):
-    """A request file cannot be taken as it is written; `problems` says all that is wrong."""
+    """A request file is not valid; `problems` lists everything that is wrong."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        """Gather the problems, at least one, into one error."""
+        """Join the problems, at least one, into one error."""
         self.problems = tuple(problems)
         super().__init__(
             "\n".join(problem.headline for problem in self.problems),
@@ -50,12 +50,12 @@ class RequestFileInvalid(RequestInvalid):
         )
 
     def __str__(self) -> str:
-        """Give three lines for each problem."""
+        """Three lines for each problem."""
         return "\n".join(problem.render() for problem in self.problems)
 
 
 def show_path(path: str) -> str:
-    """Give a path fit to be shown: strangers write paths too, and none breaks out of its line."""
+    """A path that is safe to show: strangers write paths too, and none breaks out of its line."""
     return _UNPRINTABLE.sub("?", path)
 
 

@@ -1,8 +1,8 @@
 """One request file to one request.
 
-Reading costs little whatever the file holds: its size is looked at before it is opened, its
-characters before it is parsed, its structure before anything is built. Nothing is fetched and
-nothing is run. All that is wrong is found in one reading and raised as one RequestFileInvalid.
+Reading is cheap whatever the file holds: its size is checked before it is opened, its characters
+before it is parsed, its structure before anything is built. Nothing is fetched and nothing is run.
+One reading finds all errors, and raises them as one RequestFileInvalid.
 """
 
 import os
@@ -35,8 +35,8 @@ _WORDS_FOR_FIELDS = {
     "configuration": "subset", "language": "subset",
 }  # fmt: skip
 
-# Among the controls, these end a line for YAML and not for the page on which it is reviewed: a
-# lone CR, NEL, U+2028, U+2029. The bidi overrides reorder what the reviewer sees.
+# Some of these end a line for YAML but not on the review page: a lone CR, NEL, U+2028, U+2029.
+# The bidi overrides reorder what the reviewer sees.
 _REFUSED_CHARACTERS = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]|\r(?!\n)"
 )
@@ -50,9 +50,9 @@ _SECRETS = re.compile(
 
 
 def request_kind(path: PurePath) -> Kind:
-    """Tell what a file is from its nearest `add` or `remove` folder; elsewhere it is an add.
+    """The kind of a file by its nearest `add` or `remove` folder; else it is an add.
 
-    Folders above the outermost `requests` say nothing: a checkout may lie below any name.
+    Folders above the outermost `requests` do not count: a checkout may be in a folder of any name.
     """
     folders = path.parts[:-1]
     if "requests" in folders:
@@ -62,10 +62,10 @@ def request_kind(path: PurePath) -> Kind:
 
 
 def parse_request(data: bytes, path: PurePath | str, *, kind: Kind | None = None) -> Request:
-    """Make a request of a file's bytes; the path stands in every problem.
+    """The request in a file's bytes; the path is part of every problem.
 
-    kind: what the file is, when the path as it is shown does not tell.
-    Raises RequestFileInvalid with all that is wrong, up to twenty things.
+    kind: add or remove, if the path does not say it.
+    Raises RequestFileInvalid with up to twenty errors.
     """
     shown = str(path)
     text, problems = _decode(data, shown)
@@ -83,23 +83,23 @@ def parse_request(data: bytes, path: PurePath | str, *, kind: Kind | None = None
 
 
 def read_request(path: Path) -> Request:
-    """Read one request file; what it is follows from where it lies, however it is named here.
+    """Read one request file; its kind follows from its real folder, however it is named here.
 
-    Raises RequestFileInvalid, also when it is no regular file or cannot be read.
+    Raises RequestFileInvalid, also if it is not a regular file or cannot be read.
     """
     kind = request_kind(PurePath(os.path.normpath(path.absolute())))
     return parse_request(read_request_bytes(path), path, kind=kind)
 
 
 def read_request_bytes(path: Path) -> bytes:
-    """Read at most one byte more than a request may have, from a regular file and no other.
+    """Read at most one byte more than a request may have; only from a regular file.
 
-    A link is refused rather than followed: on a pull request a stranger writes where it leads.
-    Raises RequestFileInvalid.
+    A link is refused, not followed: on a pull request a stranger chooses its target. Raises
+    RequestFileInvalid.
     """
     try:
         _check_regular(os.lstat(path), path)
-        # A pipe put here since must not hold us up, nor a link lead us away.
+        # The file may have been replaced by a pipe, which would block, or by a link.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             _check_regular(os.fstat(descriptor), path)
@@ -125,7 +125,7 @@ def _unreadable(path: Path, what: str) -> RequestFileInvalid:
 
 
 def _decode(data: bytes, path: str) -> tuple[str | None, list[Problem]]:
-    """Give the file's text, or the one reason why it has none."""
+    """The file's text, or the one reason why it has none."""
     if len(data) > MAX_REQUEST_BYTES:
         what = f"is larger than {MAX_REQUEST_BYTES // 1024} KiB"
         why, mend = "a request is a few lines", "keep the fields and take out the rest"
@@ -145,7 +145,7 @@ def _decode(data: bytes, path: str) -> tuple[str | None, list[Problem]]:
 
 
 def _find_secrets(text: str, path: str) -> list[Problem]:
-    """Find what has the form of a token: it would travel into cards, logs and comments."""
+    """Find text that looks like a token: it would end up in cards, logs and comments."""
     what = "holds what looks like a token or a password"
     why = "everyone who may read the repository could use it"
     mend = "delete it here and revoke it where it was made: git keeps what was committed"
@@ -161,7 +161,7 @@ def _problem_at(place: int, text: str, path: str, what: str, why: str, mend: str
 
 
 def _validate(fields: Fields, kind: Kind, path: str) -> tuple[Request | None, list[Problem]]:
-    """Give the request that the fields make, and what is wrong with those that make none."""
+    """The request that the fields make, or the problems that prevent it."""
     model = _MODEL_BY_KIND[kind]
     known = {
         name: written for name, written in fields.by_name.items() if name in model.model_fields
@@ -215,7 +215,7 @@ def _missing_field(
 
 
 def _wrong_value(field: str, written: FieldText, finding: ErrorDetails, path: str) -> Problem:
-    """Put what pydantic found into our own words, which never repeat the value."""
+    """Pydantic's error in our own words, which never repeat the value."""
     cause = finding.get("ctx", {}).get("error")
     if isinstance(cause, grammar.FieldInvalid):
         what, mend = cause.reason, cause.mend

@@ -1,8 +1,8 @@
-"""Why a file is no YAML, in words for someone who never read about YAML.
+"""Why a file is not YAML, in words for people who have never read about YAML.
 
-The parser says where it stopped and in its own words why. What people did is mostly to be seen on
-that line: a quote left open, a line moved to the right, a colon in a text. Nothing of the file is
-repeated but the names of fields and single signs.
+The parser says where it stopped, and why, in its own words. That line mostly shows the mistake: an
+open quote, an indented line, a colon in a text. Only names of fields and single signs of the file
+are repeated.
 """
 
 import re
@@ -15,15 +15,18 @@ from hugflow.show_key import HIDDEN, show_key
 EXAMPLE = 'hf_id: "owner/name"'
 
 _FIELD = re.compile(r"\s*[\"']?([A-Za-z_]+)[\"']?\s*:(?:\s|$)")
-# What is left open swallows lines below it: the mistake is where it began.
+# An unclosed quote or bracket swallows the lines below it: the mistake is where it begins.
 _BEGUN_ABOVE = re.compile("end of stream|simple key|flow (?:sequence|mapping)")
-_NESTED = ("a request is a few fields with plain values", "unfold it: write each value as text")
+_NESTED = (
+    "a request is a few fields with plain values",
+    "use fewer levels: write each value as text",
+)
 _CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class SyntaxFault:
-    """Where the file stops being YAML, from 1, in which field, and the three parts of an error."""
+    """Where the file stops being YAML (from 1), in which field, and the three parts of an error."""
 
     line: int
     column: int
@@ -35,7 +38,7 @@ class SyntaxFault:
 
 @dataclass(frozen=True, slots=True)
 class _Scene:
-    """The parser's complaint, the sign at which it stopped, that line, and the one above."""
+    """The parser's complaint, the sign at which it stopped, its line, and the line above."""
 
     complaint: str
     sign: str
@@ -49,12 +52,12 @@ class _Scene:
 
     @property
     def is_moved(self) -> bool:
-        """Whether the line stands in another column than the fields above it."""
+        """Whether the line begins in another column than the fields above it."""
         return bool(self.above) and _indent(self.line) != _indent(self.above)
 
 
 def find_conflict(text: str) -> SyntaxFault | None:
-    """The first mark that a merge left behind, if there is one."""
+    """The first mark of a merge conflict, if there is one."""
     found = _CONFLICT.search(text)
     if found is None:
         return None
@@ -69,7 +72,7 @@ def find_conflict(text: str) -> SyntaxFault | None:
 
 
 def find_fault(text: str, error: yaml.MarkedYAMLError) -> SyntaxFault:
-    """Explain the parser's error; the line is that on which the mistake was made, as far as known."""
+    """Explain the parser's error; the line is where the mistake was made, as far as known."""
     complaint = " ".join(part for part in (error.context, error.problem) if part)
     mark = error.problem_mark or error.context_mark
     if error.context_mark is not None and _BEGUN_ABOVE.search(complaint):
@@ -81,7 +84,7 @@ def find_fault(text: str, error: yaml.MarkedYAMLError) -> SyntaxFault:
     above = next((before for before in reversed(lines[:row]) if before.strip()), "")
     scene = _Scene(complaint, line[column : column + 1], line, above, _field_of(line))
     if "nesting depth" in complaint:
-        # libyaml stops at a depth of its own, before we count any.
+        # libyaml has a depth limit of its own, and stops before we count levels.
         what = "is nested far deeper than any request"
         return SyntaxFault(row + 1, column + 1, scene.field, what, *_NESTED)
     what, why, mend = _explain(scene)
@@ -89,30 +92,30 @@ def find_fault(text: str, error: yaml.MarkedYAMLError) -> SyntaxFault:
 
 
 def _explain(scene: _Scene) -> tuple[str, str, str]:
-    """What, why and how to mend it, for the first mistake that fits."""
+    """What, why and the fix, for the first known mistake that fits."""
     complaint, line = scene.complaint, scene.line
     if "end of stream" in complaint and "quoted" in complaint:
         return (
             "a quote is opened and never closed",
-            "so all that follows is taken for one long text",
+            "so everything after it is read as one long text",
             f"close it at the end of the same line: {scene.example}",
         )
     if "\t" in line[: len(line) - len(line.lstrip())] or scene.sign == "\t":
         return (
             "there is a tab where only spaces are allowed",
-            "editors show a tab as wide as they like, so YAML takes none before a field",
+            "editors show tabs in different widths, so YAML allows none before a field",
             f"delete the tab, so that the field begins the line: {scene.example}",
         )
     if "escape character" in complaint:
         return (
             "there is a backslash in double quotes",
-            "in double quotes it begins a special character, and this is none",
+            "in double quotes it begins a special character, and YAML does not know this one",
             "use single quotes: description: 'C:\\data', or write the backslash twice",
         )
     if "cannot start any token" in complaint and scene.sign:
         return (
             f"a value begins with {scene.sign}",
-            "YAML keeps that sign for itself at the beginning of a value",
+            "YAML reserves that sign at the beginning of a value",
             f"put the value in quotes: {scene.example}",
         )
     if scene.is_moved and ("mapping values" in complaint or "expected" in complaint):
@@ -125,7 +128,7 @@ def _explain(scene: _Scene) -> tuple[str, str, str]:
     if "mapping values" in complaint:
         return (
             "the line has a second colon followed by a space",
-            "YAML takes what is before it for the name of a field",
+            "YAML reads the text before it as the name of a field",
             f"put the value in quotes: {scene.example}",
         )
     if line.count('"') > 1 or line.count("'") > 1:
@@ -137,12 +140,12 @@ def _explain(scene: _Scene) -> tuple[str, str, str]:
     if re.search(r"[\[\]{}]", line):
         return (
             "a bracket or brace is left open, or a comma is missing",
-            "YAML takes [ and { for the beginning of a list or a mapping",
+            "YAML reads [ and { as the beginning of a list or a mapping",
             f"a request needs neither: {scene.example}",
         )
     return (
-        "the line is no field with a value",
-        'every line of a request reads "field: value", with a space behind the colon',
+        "the line is not a field with a value",
+        'every line of a request reads "field: value", with a space after the colon',
         f"write it as {scene.example}, or delete it",
     )
 

@@ -1,1 +1,1 @@
-"""Holding what is stored against what was made."""
+"""Comparing what is stored with what was made."""

@@ -1,4 +1,4 @@
-"""A tree with a manifest, held against all that is said of it."""
+"""A tree with a manifest, compared with every record about it."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ from hugflow.verify.rows import Expected, RowCheck
 from hugflow.verify.tally import Sums, Tally
 from hugflow.verify.values import Values, read_values
 
-# The manifest's sum is rounded once a shard and once in all.
+# The manifest's sum is rounded once for each shard and once in total.
 _SECONDS_APART = 0.01
 
 
@@ -46,16 +46,16 @@ class CompleteTree:
 
     @property
     def find(self) -> Finder:
-        """Makes its differences."""
+        """Makes the differences of the dataset."""
         return self.check.find
 
     @property
     def has_audio(self) -> bool:
-        """Whether its rows have MP3s."""
+        """Whether the rows have MP3s."""
         return self.manifest.audio_column is not None
 
     def verify(self, on_rows: Callable[[Sequence[Outcome]], None]) -> Iterator[Difference]:
-        """Every difference; on_rows: called with the rows that were looked at."""
+        """Every difference; on_rows: called with the number of rows that were checked."""
         plan, is_another = None, False
         try:
             plan = read_plan(self.places, self.find.dataset, self.manifest.plan)
@@ -88,7 +88,7 @@ class CompleteTree:
         return [folder for folder in folders if not is_folder(folder)]
 
     def _is_made_by_current(self) -> bool:
-        """Whether the plan in force has written these very indexes."""
+        """Whether the plan in force wrote these indexes."""
         name = self.find.dataset
         try:
             current = read_current_id(self.places, name)
@@ -131,7 +131,7 @@ class CompleteTree:
                 yield self.find("manifest_differs", self.folder.manifest, message)
 
     def _verify_state(self, plan: Plan) -> Iterator[Difference]:
-        """Markers that stand must be readable; without them the next sync looks at every row."""
+        """Existing markers must be readable; without them the next sync checks every row."""
         state = self.places.state(plan.dataset, plan.id)
         for shard in plan.shards:
             for stage in SHARD_STAGES:
@@ -140,7 +140,7 @@ class CompleteTree:
                     yield self.find("state_unreadable", marker, "it is damaged")
 
     def _verify_failures(self, plan: Plan | None) -> Iterator[Difference]:
-        """`failures.jsonl` must be a file, and say what the ledger says."""
+        """`failures.jsonl` must be a file, and agree with the ledger."""
         path = self.folder.failures
         if (absent := find_absent(path, self.find)) is not None:
             yield absent
@@ -153,7 +153,7 @@ class CompleteTree:
             yield self.find("file_differs", path, fault)
 
     def _written_failures(self, plan: Plan) -> str | None:
-        """What the ledger says that failed; None where it is not whole."""
+        """The failed rows in the ledger; None if the ledger is incomplete."""
         state = self.places.state(plan.dataset, plan.id)
         if any(read_marker(state.marker(shard.name, "metadata")) is None for shard in plan.shards):
             return None
@@ -166,7 +166,7 @@ class CompleteTree:
         known: KnownFiles,
         on_rows: Callable[[Sequence[Outcome]], None],
     ) -> Generator[Difference, None, bool]:
-        """Every row of every index, then the rows that nothing tells of, then the counts.
+        """Check every row of every index, then rows that no record has, then the counts.
 
         Returns whether every index could be read.
         """
@@ -197,7 +197,7 @@ class CompleteTree:
             except StateUnreadable as error:
                 is_whole = False
                 yield self.find("index_unreadable", index, error.why)
-        # Without one index, whatever is said of the rows of all of them would be noise.
+        # If one index is missing, statements about the rows of all indexes would be noise.
         if is_whole:
             for row in tally.unseen():
                 path = _index_of(plan, self.folder, row)
@@ -248,7 +248,7 @@ class CompleteTree:
     def _expect(
         self, plan: Plan | None, index: Path, missing: Sequence[Path], known: KnownFiles
     ) -> Iterator[list[Expected]]:
-        """The rows of an index, with the sizes that the ledger knows; their files become known."""
+        """The rows of an index, with sizes from the ledger; adds their files to the known ones."""
         journal: dict[int, Outcome] = {}
         if plan is not None:
             state = self.places.state(plan.dataset, plan.id)
@@ -283,7 +283,7 @@ class CompleteTree:
         if with_bytes:
             found["audio", "bytes"] = sums.mp3_bytes
             found["json", "bytes"] = sums.json_bytes
-        # Said so, that no number at all is apart too.
+        # Written as "not within", so that NaN is a difference too.
         if not abs(self.manifest.audio.seconds - sums.seconds) <= _SECONDS_APART:
             found["audio", "seconds"] = round(sums.seconds, 3)
         for (part, field), number in found.items():
@@ -294,13 +294,13 @@ class CompleteTree:
 
 
 def _with_sizes(indexed: RowMade, known: Outcome | None) -> RowMade:
-    """A row of the index with the sizes that the ledger has of the same files."""
+    """A row of the index, with the sizes of its files from the ledger."""
     if not isinstance(known, RowMade) or known.stem != indexed.stem:
         return indexed
     return replace(indexed, mp3_bytes=known.mp3_bytes, json_bytes=known.json_bytes)
 
 
 def _index_of(plan: Plan | None, folder: DatasetFolder, row: int) -> Path:
-    """The index that should have a row; their folder where no plan tells."""
+    """The index that should have a row; the folder of indexes if there is no plan to tell."""
     shards = plan.shards if plan is not None else ()
     return next((folder.index_file(s.name) for s in shards if row in s.row_range), folder.index)

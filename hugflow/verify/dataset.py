@@ -1,11 +1,12 @@
-"""Comparing a dataset on disk with what plan, manifest, ledger and index say of it.
+"""Comparing a dataset on disk with its plan, manifest, ledger and index.
 
-A complete dataset has a manifest: every planned row must be in the index and have its files, or
-stand in `failures.jsonl`; counts and bytes must be the manifest's, and nothing else may lie there.
-Where STATE_DIR was lost, manifest and index say enough, but for the size of each file.
+A complete dataset has a manifest. Every planned row must be in the index and have its files, or be
+in `failures.jsonl`. Counts and bytes must be those of the manifest, and no unknown file may be
+there. If STATE_DIR was lost, manifest and index are enough for all of this except the size of each
+file.
 
-Of an unfinished dataset, what its ledger says was made must be there. That more is still to be
-made is no difference, nor is what a stopped run left.
+In an unfinished dataset, everything that its ledger says was made must exist. Rows that are not
+made yet are no difference, nor are the leftovers of a stopped run.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -39,13 +40,15 @@ def verify_dataset(
     sound: Sound | None = None,
     on_rows: Callable[[Sequence[Outcome]], None] = lambda rows: None,
 ) -> Iterator[Difference]:
-    """Every difference of one dataset, as it is found; rows come in their order.
+    """Every difference of one dataset, as it is found; rows come in order.
 
-    deep: every JSON is parsed and every MP3 decoded to its end, `workers` at a time. sound: rows of
-    a complete tree that need not be; when this is stopped, it says so of those that were.
-    on_rows: called with the rows that were looked at. Some twenty bytes of memory a row are held.
+    deep: parse every JSON, and decode every MP3 to its end, `workers` at a time.
+    sound: rows of a complete tree that need no deep check; if this call is stopped, its checked
+        rows are added.
+    on_rows: called with the number of rows that were checked.
 
-    Raises OSError for a folder that cannot be listed.
+    Takes about twenty bytes of memory for each row. Raises OSError for a folder that cannot be
+    listed.
     """
     find, folder = Finder(name), places.dataset(name)
     with closing(IsolatedFindFaults()) as find_faults:
@@ -84,7 +87,7 @@ def _verify(
 
 
 def _read_form(manifest: Manifest) -> Form | None:
-    """The form of the rows' JSONs; None where the manifest names columns that cannot be."""
+    """The form of the rows' JSONs; None if the manifest has impossible column names."""
     try:
         return Form.of(manifest)
     except (KeyError, ValueError):
@@ -93,7 +96,7 @@ def _read_form(manifest: Manifest) -> Form | None:
 
 @contextmanager
 def _kept(sound: Sound | None) -> Iterator[None]:
-    """Write down what was found sound when the block is stopped; forget it when it ends."""
+    """Record the rows found sound if the block is stopped; delete the record if the block ends."""
     try:
         yield
     except BaseException:
@@ -111,7 +114,7 @@ def _was_complete(places: Places, name: str) -> bool:
 
 
 def _verify_plan(places: Places, find: Finder) -> Iterator[Difference]:
-    """A word for the plan in force that names none hinders the next sync, however whole the tree."""
+    """`current` must name a plan, or the next sync fails, however whole the tree is."""
     try:
         read_current_id(places, find.dataset)
     except StateUnreadable as error:

@@ -1,4 +1,4 @@
-"""What `hugflow verify` finds: the codes, and what a person can do about each."""
+"""The findings of `hugflow verify`: their codes, and how to fix each."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ Code = Literal[
     "unknown_file",
 ]
 
-# A sync looks at names and sizes: a file that has both right is made again only once it is gone.
+# A sync compares names and sizes: a damaged file with the right size must be deleted first.
 DAMAGED: Final[frozenset[Code]] = frozenset(
     {
         "json_unreadable",
@@ -59,9 +59,11 @@ IN_THE_WAY: Final[frozenset[Code]] = frozenset({"link_not_a_link", "not_a_file",
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that is not as plan, manifest, ledger and index say.
+    """One disagreement between the disk and plan, manifest, ledger or index.
 
-    row: None where it is not about one row. code: stays the same; message: for a person.
+    row: None if it is not about one row.
+    code: stable, for scripts.
+    message: for people.
     """
 
     dataset: str
@@ -85,9 +87,9 @@ class Finder:
 
 
 def mend_differences(found: Iterable[Difference], request: str | None) -> list[str]:
-    """What to do about the differences of one dataset, in order; nothing when there are none.
+    """How to fix the differences of one dataset, step by step; empty if there are none.
 
-    request: its request file, where the project has one.
+    request: the dataset's request file, if the project has one.
     """
     codes = {difference.code for difference in found}
     steps = []

@@ -1,4 +1,4 @@
-"""The exports of a complete tree, held against what its manifest records of them."""
+"""The exports of a complete tree, compared with the manifest."""
 
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -19,11 +19,11 @@ from hugflow.verify.differences import Difference, Finder
 def verify_exports(
     folder: DatasetFolder, manifest: Manifest, plan: Plan | None, find: Finder
 ) -> Iterator[Difference]:
-    """Every difference of the exports but the index, which is held against its rows.
+    """Every difference of the exports, except the index, which is compared with its rows.
 
-    plan: None where it is lost.
+    plan: None if it is lost.
     """
-    # Another version has other words for people, and the same for programs.
+    # Other versions write other words for people, but the same for programs.
     is_this_version = manifest.run.hugflow == version("hugflow")
     if plan is not None and manifest.flows is not None:
         plan = manifest.flows.of_index(plan)
@@ -37,14 +37,14 @@ def verify_exports(
 
 
 def find_absent(path: Path, find: Finder) -> Difference | None:
-    """The difference of a path where there must be a file; None where there is one."""
+    """The difference for a missing file; None if the file exists."""
     if not stands(path):
         return find("file_missing", path, "it is missing")
     return None if is_file(path) else find("not_a_file", path, "it is no file")
 
 
 def read_text(path: Path) -> tuple[str, str | None]:
-    """The text of a file, and why it cannot be read."""
+    """The text of a file, and the error if it cannot be read."""
     try:
         return read_file(path).decode("utf-8"), None
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""What lies in a complete tree, and that nothing in it knows of."""
+"""Files in a complete tree that no record names."""
 
 import os
 from array import array
@@ -21,16 +21,16 @@ NAMES_AT_ONCE = 4096
 
 @dataclass(slots=True)
 class Names:
-    """Names of files, at eight bytes each: their hashes, which hold for this process alone."""
+    """File names as hashes of eight bytes each; the hashes are valid in this process only."""
 
     _hashes: "array[int]" = field(default_factory=lambda: array("q"))
 
     def add(self, name: str) -> None:
-        """Know a name."""
+        """Add a name."""
         self._hashes.append(hash(name))
 
     def strangers(self, names: Iterable[str]) -> Iterator[str]:
-        """Those of `names` that are not known, in order; by a hash, so one may be overlooked."""
+        """The unknown ones of `names`, in order; by a hash, so one may be overlooked."""
         known = np.sort(np.frombuffer(self._hashes, dtype=np.int64))
         piece: list[str] = []
         for name in names:
@@ -43,7 +43,7 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class KnownFiles:
-    """The names that rows, index and manifest account for, by folder."""
+    """The file names that rows, index and manifest account for, by folder."""
 
     audio: Names = field(default_factory=Names)
     json: Names = field(default_factory=Names)
@@ -51,7 +51,7 @@ class KnownFiles:
     exports: dict[Path, Names] = field(default_factory=dict)
 
     def add_exports(self, folder: DatasetFolder, recorded: Mapping[str, RecordedExport]) -> None:
-        """Know the files that the manifest records, and the folders they lie in."""
+        """Add the files that the manifest records, and their folders."""
         for export in recorded.values():
             for name in export.files:
                 path = folder.root / name
@@ -66,10 +66,10 @@ def find_leftovers(
     *,
     are_rows_known: bool,
 ) -> Iterator[Difference]:
-    """Temporary files, and files that nobody knows.
+    """Temporary files and unknown files.
 
-    are_rows_known: else MP3s and JSONs may well be of rows whose index cannot be read. While
-    somebody is at work, temporary files are theirs.
+    are_rows_known: if False, some indexes cannot be read, and MP3s and JSONs may belong to their
+        rows. While another process works on the dataset, temporary files are its own.
     """
     locks = places.dataset_lock(find.dataset).parent.glob("*.lock")
     is_busy = any(is_held(lock) for lock in locks)
@@ -84,7 +84,7 @@ def find_leftovers(
 
 
 def _own_names(folder: DatasetFolder, known: KnownFiles) -> Names:
-    """What lies directly in a tree."""
+    """The names directly in a tree."""
     names = known.exports.get(folder.root, Names())
     reworded = (folder.root / e.reworded.path for e in rendered_exports() if e.reworded is not None)
     parts = (part for part in known.exports if part != folder.root)
@@ -101,7 +101,7 @@ def _by_folder(folder: DatasetFolder, known: KnownFiles) -> list[tuple[Path, Nam
 
 
 def _names_in(folder: Path) -> Iterator[str]:
-    """The names in a folder that stands, and is no link to another."""
+    """The names in a folder; empty if it is missing or a link."""
     if folder.is_symlink() or not folder.is_dir():
         return
     with os.scandir(folder) as entries:

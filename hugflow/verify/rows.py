@@ -1,4 +1,4 @@
-"""Holding rows against their files: names and sizes, and on request every byte."""
+"""Comparing rows with their files: names and sizes, and on request every byte."""
 
 import json
 import os
@@ -21,19 +21,19 @@ from hugflow.verify.differences import Code, Difference, Finder
 from hugflow.verify.sound import Sound
 from hugflow.verify.values import Form, Values
 
-# What a row's JSON and its index line must say alike.
+# Fields that a row's JSON and its index line must have with equal values.
 COMPARED_FIELDS = ("path", "sampling_rate", "num_samples", "duration")
 PIECES_AHEAD_PER_WORKER = 2
 MOST_FAULTS = 3
-# Decoding one takes as long as looking at a thousand.
+# Decoding one file takes as long as checking the sizes of a thousand.
 DEEP_PIECE_ROWS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A row, and which files of it must stand; sizes that nobody knows are None in `made`.
+    """A row and which of its files must exist; unknown sizes are None in `made`.
 
-    values: what the index says of the row, where it is known.
+    values: the row in the index, if known.
     """
 
     made: RowMade
@@ -44,7 +44,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What came of looking at some rows. The bytes are those of the files that stand."""
+    """The result of checking some rows; the bytes are the sizes of existing files."""
 
     rows: Sequence[RowMade]
     differences: Sequence[Difference]
@@ -54,10 +54,11 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class RowCheck:
-    """How the rows of one tree are looked at.
+    """How the rows of one tree are checked.
 
-    find_faults: looks at an MP3. sound: what need not be read again by a deep one. form: of the
-    rows' JSONs, where it is known.
+    find_faults: checks an MP3.
+    sound: rows that need no deep check.
+    form: the form of the rows' JSONs, if known.
     """
 
     folder: DatasetFolder
@@ -69,7 +70,7 @@ class RowCheck:
     form: Form | None = None
 
     def run(self, pieces: Iterable[Sequence[Expected]]) -> Iterator[Looked]:
-        """Look at rows in their order, several pieces at a time; only a few are in memory."""
+        """Check rows in order, several pieces at a time; only a few pieces are in memory."""
         with ThreadPoolExecutor(self.workers, "verify") as pool:
             ahead: deque[Future[Looked]] = deque()
             try:
@@ -114,9 +115,9 @@ class RowCheck:
         size: int | None,
         differences: list[Difference],
     ) -> os.stat_result | None:
-        """What the disk says of a file that stands; None, and a difference, where none does."""
+        """The stat of an existing file; None, with a difference, if it is missing or not a file."""
         try:
-            # Hundreds of thousands of these: a Path each would double the time.
+            # This runs hundreds of thousands of times: a Path each would double the time.
             status = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
             code: Code = "mp3_missing" if kind == "mp3" else "json_missing"
@@ -133,13 +134,13 @@ class RowCheck:
         return status
 
     def _is_read(self, row: int, file: os.stat_result | None) -> bool:
-        """Whether a file is read to its end."""
+        """Whether a file has to be read to its end."""
         if not self.deep or file is None:
             return False
         return self.sound is None or not self.sound.has(row, file)
 
     def _decode(self, row: int, path: Path, audio: AudioInfo) -> Iterator[Difference]:
-        """Decode an MP3 to its end: it must be one, mono, of its rate and of its exact length."""
+        """Decode an MP3 to its end: it must be one, mono, with its rate and exact length."""
         try:
             faults = self.find_faults(
                 path,
@@ -154,7 +155,7 @@ class RowCheck:
             yield self.find("mp3_differs", path, fault, row=row)
 
     def _parse(self, row: Expected, path: Path) -> Iterator[Difference]:
-        """Parse a row's JSON, and hold what it says against what is known."""
+        """Parse a row's JSON, and compare it with the known values."""
         made = row.made
         try:
             value = json.loads(read_file(path), parse_constant=_refuse_constant)
@@ -170,7 +171,7 @@ class RowCheck:
             yield self.find("json_differs", path, message, row=made.row)
 
     def _compare_json(self, row: Expected, value: Mapping[str, Any]) -> Iterator[str]:
-        """What a JSON says other than the index, in words."""
+        """Where a JSON and the index disagree, in words."""
         if self.form is not None and row.values is not None:
             yield from self.form.find_faults(value, row.values, self.find.dataset, row.made.stem)
         known = audio_info(row.made)

@@ -1,11 +1,11 @@
-"""What a deep verification found sound, so that one that was stopped goes on from there.
+"""The rows that a deep verification found sound, so that a stopped one can be resumed.
 
-`STATE_DIR/verified/<name>.json`, which goes when a verification comes to its end:
+`STATE_DIR/verified/<name>.json`, deleted when a verification reaches its end:
 
     {"version": 1, "manifest": "<sha256>", "began_at": 1763774400.5, "rows": [[0, 81919], ...]}
 
-rows: their files were decoded and parsed to the end. It speaks of the tree with this manifest, for a
-day; and a file that was written after the beginning is looked at again.
+rows: the files of these rows were decoded and parsed to their end. The record is valid for the tree
+    with this manifest, and for a day. A file that was written after `began_at` is checked again.
 """
 
 import hashlib
@@ -50,9 +50,10 @@ SOUND = RecordForm(
 
 @dataclass(slots=True)
 class Sound:
-    """The rows that were found sound, by an earlier run and by this one.
+    """The rows found sound, by an earlier run and by this one.
 
-    manifest: its sha256. known: of the earlier run, as rising pairs (first, last).
+    manifest: sha256 of the manifest.
+    known: rows of the earlier run, as rising pairs (first, last).
     """
 
     path: Path
@@ -64,7 +65,7 @@ class Sound:
 
     @property
     def rows(self) -> int:
-        """How many rows the earlier run found sound."""
+        """Number of rows that the earlier run found sound."""
         return sum(last - first + 1 for first, last in self.known)
 
     def has(self, row: int, file: os.stat_result) -> bool:
@@ -73,7 +74,7 @@ class Sound:
         return at >= 0 and row <= self.known[at][1] and file.st_mtime < self.began_at
 
     def add(self, rows: Iterable[RowMade]) -> None:
-        """Take note of rows, which come in their order; now and then it is written down."""
+        """Note rows, which come in order; they are written to disk from time to time."""
         for made in rows:
             if self._found and self._found[-1][1] == made.row - 1:
                 self._found[-1] = (self._found[-1][0], made.row)
@@ -83,7 +84,7 @@ class Sound:
             self.write()
 
     def write(self) -> None:
-        """Write it down; that it cannot be costs a later run time, and nobody anything else."""
+        """Write the record; if that fails, a later run only takes longer."""
         self._written_at = time.monotonic()
         last = self._found[-1][1] if self._found else -1
         rows = [*self._found, *(pair for pair in self.known if pair[0] > last)]
@@ -91,15 +92,15 @@ class Sound:
             SOUND.write_view(self.path, _Found(self.manifest, self.began_at, tuple(rows)))
 
     def forget(self) -> None:
-        """The verification came to its end: the next one starts again."""
+        """Delete the record: the next verification checks everything."""
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
 
 
 def read_sound(places: Places, name: str, now: float, *, afresh: bool = False) -> Sound | None:
-    """What was found sound of the tree that stands; None where it is not complete.
+    """The rows found sound in the present tree; None if the tree is not complete.
 
-    afresh: nothing was. Where STATE_DIR was lost there is no place to write it down.
+    afresh: ignore an earlier run. If STATE_DIR was lost, nothing is recorded.
     """
     path, manifest = places.verified(name), places.dataset(name).manifest
     try:

@@ -1,4 +1,4 @@
-"""Counting the rows of a complete dataset: each planned row once, made or failed."""
+"""A count of the rows of a complete dataset: each planned row once, made or failed."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,9 +15,9 @@ _UNSEEN, _MADE, _FAILED = 0, 1, 2
 
 @dataclass(slots=True)
 class Tally:
-    """Which of the planned rows were met with so far; one byte a row.
+    """Which planned rows were seen so far; one byte a row.
 
-    planned: their numbers, in order; at least one range.
+    planned: the row numbers, in order; at least one range.
     """
 
     find: Finder
@@ -37,7 +37,7 @@ class Tally:
                 self._seen[place] = _FAILED
 
     def tick(self, index: Path, rows: Sequence[RowMade]) -> Iterator[Difference]:
-        """Tick rows of an index off; one that is not planned, or comes twice, is a difference."""
+        """Mark rows of an index as seen; an unplanned or repeated row is a difference."""
         for made in rows:
             row = made.row
             place = self._find_place(row)
@@ -53,7 +53,7 @@ class Tally:
             self._seen[place] = _MADE
 
     def unseen(self) -> Iterator[int]:
-        """The planned rows that were not met with, in order."""
+        """The planned rows that were not seen, in order."""
         place = self._seen.find(_UNSEEN)
         while place >= 0:
             block = bisect_right(self._places, place) - 1
@@ -61,7 +61,7 @@ class Tally:
             place = self._seen.find(_UNSEEN, place + 1)
 
     def _find_place(self, row: int) -> int | None:
-        """Which of the planned rows one is, from 0; None for a row that is not planned."""
+        """The position of a row among the planned rows, from 0; None if it is not planned."""
         block = bisect_right(self._starts, row) - 1
         if block < 0 or row not in self.planned[block]:
             return None
@@ -70,7 +70,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Sums:
-    """What is there, added up. The bytes are those of the files that stand."""
+    """Sums over the existing rows; the bytes are the sizes of existing files."""
 
     rows: int = 0
     copied: int = 0
@@ -79,7 +79,7 @@ class Sums:
     json_bytes: int = 0
 
     def add(self, looked: Looked) -> None:
-        """Add rows that were looked at."""
+        """Add rows that were checked."""
         clips = [row.audio for row in looked.rows if row.audio is not None]
         self.rows += len(looked.rows)
         self.copied += sum(clip.copied for clip in clips)

@@ -1,4 +1,4 @@
-"""A dataset without a manifest: what its ledger says was made, held against the disk."""
+"""A dataset without a manifest: what its ledger says was made, compared with the disk."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -24,10 +24,10 @@ def verify_unfinished(
     *,
     has_manifest: bool,
 ) -> Iterator[Difference]:
-    """Every difference of the tree that is being made; without a plan nothing is known.
+    """Every difference of an unfinished tree; none if there is no plan.
 
-    has_manifest: the tree has a manifest that can be read, though not used.
-    on_rows: called with the rows that were looked at.
+    has_manifest: the tree has a readable manifest that is not used.
+    on_rows: called with the number of rows that were checked.
     """
     name, find = check.find.dataset, check.find
     try:
@@ -53,15 +53,15 @@ def verify_unfinished(
 def _find_tree(
     places: Places, name: str, *, has_manifest: bool
 ) -> tuple[Plan, DatasetFolder] | None:
-    """The tree of an unfinished dataset, and the plan whose rows go into it.
+    """The tree of an unfinished dataset, and the plan of its rows.
 
-    Raises StateUnreadable when a plan is damaged, or nothing tells whose rows stand there.
+    Raises StateUnreadable if a plan is damaged, or the tree holds rows of unknown origin.
     """
     current = read_current_id(places, name)
     if current is None:
         return None
     folder = places.dataset(name)
-    # Of a manifest that cannot be used, the plan that it names cannot be either.
+    # If the manifest cannot be used, neither can the plan that it names.
     standing = current if has_manifest else read_standing(places, name, None, current)
     plan = read_plan(places, name, standing or current)
     if plan is None:
@@ -71,7 +71,7 @@ def _find_tree(
 
 
 def _expect(places: Places, plan: Plan) -> Iterator[list[Expected]]:
-    """The rows that the ledger says were made, shard by shard."""
+    """The rows that were made according to the ledger, shard by shard."""
     state = places.state(plan.dataset, plan.id)
     for shard in plan.shards:
         outcomes = read_journal(state.journal(shard.name))
@@ -85,7 +85,7 @@ def _expect(places: Places, plan: Plan) -> Iterator[list[Expected]]:
 def _verify_indexes(
     places: Places, plan: Plan, folder: DatasetFolder, find: Finder
 ) -> Iterator[Difference]:
-    """The index of every shard that is done must be the one that was written."""
+    """The index of every finished shard must be the one that was written."""
     state = places.state(plan.dataset, plan.id)
     for shard in plan.shards:
         marker = read_marker(state.marker(shard.name, "metadata"))

@@ -1,8 +1,8 @@
-"""A row's JSON, held against its row of the index: the same fields, and values that say the same.
+"""A row's JSON compared with its row of the index: the same fields, and equal values.
 
-The two are of other types here and there: a date is text in one and a date in the other. What can
-be held against each other is text, whole numbers, numbers, truth values, and lists and objects of
-them; of all else it is enough that it is there.
+Some types differ: a date is text in the JSON and a date in the index. Text, whole numbers, numbers,
+truth values, and lists and objects of these are compared. For all other types it is enough that the
+field exists.
 """
 
 import math
@@ -21,7 +21,7 @@ from hugflow.shards.features import index_names
 from hugflow.stages.tree.index_rows import PIECE_ROWS
 from hugflow.stages.tree.manifest import Manifest
 
-# Where numbers were published as 64 bits and the index has 32.
+# Tolerance for numbers that were published with 64 bits while the index has 32.
 _RELATIVE, _SMALLEST = 1e-6, 1e-37
 
 Values = Mapping[str, Any]
@@ -29,10 +29,11 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """Which fields a row's JSON has, and which column of the index each is. Of one dataset.
+    """The fields of a dataset's JSONs, and the index column of each.
 
-    columns: the index's name by the JSON's, without the audio column. audio, text: the fields that
-    hold the path of the MP3, and the text once more; None where there is none.
+    columns: index column by JSON field, without the audio column.
+    audio: the field with the path of the MP3; None if there is none.
+    text: the field that repeats the text; None if there is none.
     """
 
     fields: frozenset[str]
@@ -42,7 +43,7 @@ class Form:
 
     @classmethod
     def of(cls, manifest: Manifest) -> Self:
-        """The form that a manifest tells of."""
+        """The form that a manifest describes."""
         columns, audio, text = manifest.columns, manifest.audio_column, manifest.text_column
         names = dict(zip(columns, json_names(columns, audio, text), strict=True))
         in_index = dict(zip(columns, index_names(columns), strict=True))
@@ -57,10 +58,12 @@ class Form:
         )
 
     def find_faults(self, told: Values, known: Values, tree: str, stem: str) -> Iterator[str]:
-        """What is not as it should be, in words, but for `audio_info`.
+        """Where a JSON is wrong, in words, except in `audio_info`.
 
-        told: the JSON. known: the row of the index.
-        tree: the dataset's name. stem: of the row's MP3.
+        told: the JSON.
+        known: the row of the index.
+        tree: the dataset's name.
+        stem: of the row's MP3.
         """
         for name in sorted(self.fields - told.keys() - {"audio_info"}):
             yield f"it has no {name}"
@@ -76,9 +79,9 @@ class Form:
 
 
 def read_values(index: Path) -> Iterator[Values]:
-    """What can be compared of each row of an index, in its order.
+    """The comparable values of each row of an index, in order.
 
-    Raises StateUnreadable when the file is damaged.
+    Raises StateUnreadable if the file is damaged.
     """
     try:
         with index.open("rb") as file, pq.ParquetFile(file) as table:
@@ -114,10 +117,10 @@ def _is_comparable(type_: pa.DataType) -> bool:
 
 
 def _agree(told: Any, known: Any) -> bool:
-    """Whether a value of a JSON says the same as one of the index, as far as that can be told.
+    """Whether a value of a JSON equals one of the index, as far as they can be compared.
 
-    What has no words of its own in JSON is let pass: a number that is none is null there, the number
-    of a class has a name beside it, and a column of JSON texts stands as what they say.
+    Values without a JSON form are accepted: NaN is null there, a class number has a name beside it,
+    and a column of JSON texts is there as parsed values.
     """
     match told, known:
         case None, None:
@@ -143,16 +146,16 @@ def _agree(told: Any, known: Any) -> bool:
         case dict(), dict():
             return told.keys() == known.keys() and all(_agree(told[k], known[k]) for k in known)
         case (_, str()) | (list(), dict()):
-            # A column of JSON texts, and one entry of a map, which JSON has as a pair.
+            # A column of JSON texts, and one entry of a map, which is a pair in JSON.
             return True
         case _:
             return False
 
 
 def _is_close(told: float, known: float) -> bool:
-    """Whether a number is the one of the index, where that may have 32 bits."""
+    """Whether a number equals the one of the index, which may have 32 bits."""
     if not math.isfinite(known):
-        # Too large for them.
+        # The number is too large for 32 bits.
         return True
     try:
         return math.isclose(told, known, rel_tol=_RELATIVE, abs_tol=_SMALLEST)

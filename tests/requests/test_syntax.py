@@ -60,11 +60,11 @@ FAULTS = {
     ),
     "no colon": (
         "hf_id: org/data\ndescription speech\nsplit: train\n",
-        (2, None, "the line is no field with a value", 'hf_id: "owner/name"'),
+        (2, None, "the line is not a field with a value", 'hf_id: "owner/name"'),
     ),
     "no space behind the colon": (
         "hf_id: org/data\nsplit:train\ndescription: x\n",
-        (2, None, "the line is no field with a value", 'hf_id: "owner/name"'),
+        (2, None, "the line is not a field with a value", 'hf_id: "owner/name"'),
     ),
 }  # fmt: skip
 
