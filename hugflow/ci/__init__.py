@@ -1,1 +1,1 @@
-"""A pull request's requests: found, planned, told of, made, and merged, as a workflow goes through it."""
+"""The requests of a pull request: find, plan, report, make and merge them, as a workflow does."""

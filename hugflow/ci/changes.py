@@ -1,6 +1,6 @@
 """What a pull request changes: its request files, read as data at its head, and nothing else.
 
-GitHub tells which files; where it cannot be asked, git's objects do. Nothing is ever checked out.
+GitHub lists the files; if GitHub cannot be reached, git's objects do. Nothing is checked out.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ from hugflow.requests.problems import Problem
 
 log = logging.getLogger(__name__)
 
-# More than anybody reviews, and each costs a question to GitHub.
+# More than people review, and each file costs a call to GitHub.
 MOST_REQUESTS = 500
 _WRONG_TOKEN = 401
 
@@ -48,9 +48,12 @@ _WRONG_TOKEN = 401
 class Changes:
     """What a pull request changes.
 
-    commit: its head. data_by_path: request files that it adds or changes. problems: those of them
-    that are no plain files, and what is wrong with its project file. deleted: request files that are not there any more. others: whatever
-    else it changes, by path. is_whole: whether nothing else may be changed, which nobody has told.
+    commit: its head.
+    data_by_path: request files that it adds or changes.
+    problems: request files that are not plain files, and errors in its project file.
+    deleted: request files that it deletes.
+    others: paths of all other changed files.
+    is_whole: the list is known to be complete.
     """
 
     commit: str
@@ -61,19 +64,19 @@ class Changes:
     is_whole: bool = True
 
     def may_change(self, path: str) -> bool:
-        """Whether a file that is no request may be among what is changed."""
+        """Whether this file, which is no request, may be changed by the pull request."""
         return path in self.others or not self.is_whole
 
     @property
     def paths(self) -> frozenset[str]:
-        """The request files that are to be carried out."""
+        """The request files to carry out."""
         return frozenset(self.data_by_path) | {problem.path for problem in self.problems}
 
 
 def read_changes(repository: Path, base: str, head: str) -> Changes:
-    """What `head` changes since it left `base`, both any names that git knows.
+    """What `head` changed since it left `base`; both are names that git knows.
 
-    Raises UsageWrong for a name that it does not know, GitFailed where there is no repository.
+    Raises UsageWrong for an unknown name, GitFailed if there is no repository.
     """
     found = {name: find_commit(repository, name) for name in (base, head)}
     for name, commit in found.items():
@@ -107,11 +110,11 @@ def read_changes(repository: Path, base: str, head: str) -> Changes:
 
 
 def find_changes(repository: Path, github: GitHub, event: PullEvent) -> Changes:
-    """What a pull request changes, from wherever it can be had.
+    """What a pull request changes, from GitHub or from git.
 
-    The commit that the event names as its base may be an old one, and what main got since would
-    then seem to be the pull request's; so git is asked only where GitHub cannot be. Raises what
-    asking GitHub raises, and PlanOutOfDate where something was pushed since.
+    The base commit of the event may be old: compared with it, later commits on main would look like
+    changes of the pull request. So git is used only if GitHub cannot be reached. Raises the errors
+    of the GitHub client, and PlanOutOfDate if a newer commit was pushed.
     """
     try:
         return fetch_changes(github, event)
@@ -125,9 +128,9 @@ def find_changes(repository: Path, github: GitHub, event: PullEvent) -> Changes:
 
 
 def fetch_changes(github: GitHub, event: PullEvent) -> Changes:
-    """What a pull request changes, as GitHub's API tells.
+    """What a pull request changes, from GitHub's API.
 
-    Raises PlanOutOfDate where something was pushed since: GitHub lists the newest head's.
+    Raises PlanOutOfDate if a newer commit was pushed: GitHub lists the files of the newest head.
     """
     files: list[ChangedFile] = []
     refused: RequestInvalid | None = None
@@ -175,9 +178,9 @@ def read_base_file(
     github: GitHub | None = None,
     event: PullEvent | None = None,
 ) -> Container[bytes]:
-    """What the base holds of a file, by git's objects and by GitHub; empty where nobody tells.
+    """The versions of a file in the base, from git and from GitHub; empty if none is known.
 
-    Of a branch both its commit of the event and that of now.
+    For a branch: its commit in the event and its present commit.
     """
     found: list[bytes] = []
     with suppress(GitFailed):
@@ -190,7 +193,7 @@ def read_base_file(
 
 
 def refuse_moved(pull: Pull, event: PullEvent) -> None:
-    """Raise PlanOutOfDate where a pull request has another head by now."""
+    """Raise PlanOutOfDate if the pull request has another head now."""
     if pull.head_sha != event.head_sha:
         raise PlanOutOfDate(
             f"{event.name} is not at {event.head_sha[:7]} any more",
@@ -200,7 +203,7 @@ def refuse_moved(pull: Pull, event: PullEvent) -> None:
 
 
 def find_problems(name: str, data: bytes) -> tuple[Problem, ...]:
-    """What is wrong with a project file as a whole: on main it would stop all work."""
+    """Errors in a project file; on main they would stop all work."""
     return tuple(
         Problem(name, error.line, None, None, error.fault.what, error.why, error.mend)
         for error in parse_project_file(data, name).problems
@@ -208,7 +211,7 @@ def find_problems(name: str, data: bytes) -> tuple[Problem, ...]:
 
 
 def _fetch_config_problems(github: GitHub, event: PullEvent) -> tuple[Problem, ...]:
-    """What is wrong with the project file that a pull request brings."""
+    """Errors in the project file that a pull request brings."""
     data_by_name: dict[str, bytes] = {}
     for name in PROJECT_FILES:
         try:
@@ -229,7 +232,7 @@ def _fetch_config_problems(github: GitHub, event: PullEvent) -> tuple[Problem, .
 
 
 def _is_content(file: ChangedFile, content: bytes) -> bool:
-    """Whether these bytes are the file itself: GitHub follows a link, and gives another's."""
+    """Whether these bytes are the file itself: for a link, GitHub gives the target's content."""
     new = hashlib.sha256 if len(file.blob_sha) == 64 else hashlib.sha1
     return new(b"blob %d\0" % len(content) + content).hexdigest() == file.blob_sha
 
@@ -248,6 +251,6 @@ def _too_many(commit: str, requests: int, others: AbstractSet[str]) -> Changes:
 
 
 def _problem(path: str, error: HugflowError) -> Problem:
-    # The path stands before it already.
+    # The message begins with the path already.
     what = error.what.removeprefix(f"{path} ")
     return Problem(path, None, None, None, what, error.why, error.mend)

@@ -1,4 +1,4 @@
-"""A runner's checkout: nothing of worth may lie in it, and no pull request may set anything in it."""
+"""A runner's checkout: no data may be kept in it, and no pull request may change our settings."""
 
 import os
 from collections.abc import Callable, Container, Iterable, Mapping
@@ -16,13 +16,13 @@ SETTINGS_FILES = (*PROJECT_FILES, LOCAL_NAME, ".env")
 
 
 def find_checkout(root: Path, environ: Mapping[str, str]) -> Path:
-    """The folder that the runner checks out into: GITHUB_WORKSPACE, else the project itself."""
+    """The folder of the checkout: GITHUB_WORKSPACE, else the project itself."""
     workspace = environ.get("GITHUB_WORKSPACE")
     return Path(workspace) if workspace else root
 
 
 def find_inside(places: Places, checkout: Path) -> list[str]:
-    """The settings whose folder lies in the checkout, or holds it, links followed."""
+    """Names of settings whose folder is inside the checkout, or contains it; links are followed."""
     folders = {
         "STORAGE_ROOT": places.storage_root,
         "STATE_DIR": places.state_dir,
@@ -33,7 +33,7 @@ def find_inside(places: Places, checkout: Path) -> list[str]:
 
 
 def refuse_inside(names: Iterable[str], checkout: Path) -> None:
-    """Raise SettingInvalid where such settings are named."""
+    """Raise SettingInvalid if there are such settings."""
     found = list(names)
     if found:
         raise SettingInvalid(
@@ -49,11 +49,13 @@ def refuse_inside(names: Iterable[str], checkout: Path) -> None:
 def refuse_proposed_settings(
     root: Path, changes: Changes, read_base: Callable[[str], Container[bytes]]
 ) -> None:
-    """Raise UsageWrong where the settings that hold here may be those of the pull request.
+    """Raise UsageWrong if the settings in force may be those of the pull request.
 
-    Somebody could let our tokens go to an address of their own. What the workflow checks out is the
-    base, where this cannot be. read_base: gives what the base holds of a file; what is not known to
-    be the base's is taken for the pull request's.
+    A pull request could send our tokens to an address of its choice. A workflow that checks out the
+    base is safe.
+
+    read_base: gives the content of a file in the base; a file that is not known to be the base's
+        counts as the pull request's.
     """
     for name in SETTINGS_FILES:
         if not changes.may_change(name):
@@ -72,7 +74,7 @@ def refuse_proposed_settings(
 
 
 def _may_be_checked_out(root: Path, name: str) -> bool:
-    """Whether git brought it here; a file that it does not know was put there by somebody else."""
+    """Whether git may have put the file here; an untracked file came from another source."""
     try:
         return is_tracked(root, name)
     except GitFailed:

@@ -1,4 +1,4 @@
-"""The pull request that a workflow was started for, as GitHub's event file tells of it.
+"""The pull request that started a workflow, from GitHub's event file.
 
 https://docs.github.com/webhooks/webhook-events-and-payloads#pull_request
 """
@@ -20,7 +20,8 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 class PullEvent:
     """A pull request at one moment.
 
-    is_fork: its branch is in another repository, or that one is gone. author: who opened it.
+    is_fork: its branch is in another repository, or that repository was deleted.
+    author: who opened it.
     """
 
     repository: str
@@ -39,7 +40,7 @@ class PullEvent:
 
 
 def read_event(path: Path) -> PullEvent:
-    """Read an event file; raises UsageWrong where it tells of no pull request."""
+    """Read an event file; raises UsageWrong if it describes no pull request."""
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST_BYTES + 1)

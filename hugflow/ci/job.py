@@ -1,4 +1,4 @@
-"""Doing the job of a pull request, and telling of it all along."""
+"""The job of a pull request, with reports from beginning to end."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ from hugflow.store.layout import Places
 
 log = logging.getLogger(__name__)
 
-# What is not told by then lies in the outbox.
+# What is not sent by then stays in the outbox.
 LAST_WORDS_S = 30.0
 STOPPED_WORDS_S = 3.0
 
@@ -34,17 +34,18 @@ Watch = Callable[[Build, int], AbstractContextManager[Callable[[Sequence[Outcome
 
 @dataclass(slots=True)
 class Made:
-    """What became of each build, by the path of its request."""
+    """Result of each build, by path of its request."""
 
     synced: dict[str, Synced] = field(default_factory=dict)
     failed: dict[str, HugflowError] = field(default_factory=dict)
 
 
 def make_all(proposal: Proposal, wake: Wake, watch: Watch) -> Made:
-    """Make every build that is not complete; one that fails keeps no other from being made.
+    """Make every incomplete build; the failure of one does not stop the others.
 
-    wake: called with each notice. watch: shows how far a build is; given it, and the rows that were
-    complete before.
+    wake: called with each notice.
+    watch: shows the progress of a build; called with the build and the rows that were complete
+        before.
     """
     made = Made()
     for path, build in proposal.builds.items():
@@ -71,10 +72,10 @@ def telling(
     details_url: str | None = None,
     clock: Clock = utc_now,
 ) -> Iterator[Wake]:
-    """Tell of these requests from here to the end of the block, and how it ended.
+    """Report on these requests until the block ends, then report the result.
 
-    Whatever cannot be told is the outbox's: nothing here fails or delays the block. Where it is
-    stopped, the conversation goes on with whoever takes up the work.
+    What cannot be sent stays in the outbox; the block is never failed or delayed by it. If the
+    block is stopped, the conversation continues when the work is resumed.
     """
     keys = _open_all(places, senders, services, lines, pull, details_url, clock)
     with Courier(places, senders, keys) as courier:
@@ -95,9 +96,9 @@ def telling(
 def tell_nothing_is_asked(
     places: Places, senders: Senders, pull: PullRequest, *, clock: Clock = utc_now
 ) -> None:
-    """Let what stands on a pull request say that it asks for nothing any more.
+    """Update the comment on a pull request that has no requests any more.
 
-    Where nothing was said, nothing is. Whatever keeps it from being told is logged.
+    If there is no comment, none is made. Errors are logged.
     """
     github = senders.github
     key = pull_key("github", pull.repository, pull.number)
@@ -122,7 +123,7 @@ def _open_all(
     details_url: str | None,
     clock: Clock,
 ) -> list[str]:
-    """Open what is to be told, and give its keys; a dataset by itself, where there is no pull request."""
+    """Open the conversations, one for each dataset if there is no pull request; their keys."""
     keys: list[str] = []
     for service in services:
         if senders.of(service) is None or (pull is None and service == "github"):

@@ -1,4 +1,4 @@
-"""Merging a pull request by itself: once its requests are done, and nothing speaks against it."""
+"""Automatic merge of a pull request, once its requests are done and its checks are green."""
 
 import logging
 import time
@@ -15,14 +15,14 @@ from hugflow.notify.on_github import CHECK_NAME
 
 log = logging.getLogger(__name__)
 
-# Method not allowed: https://docs.github.com/rest/pulls/pulls#merge-a-pull-request.
+# "Method not allowed": https://docs.github.com/rest/pulls/pulls#merge-a-pull-request.
 _NOT_ALLOWED_YET = 405
 PATIENCE_S = 600.0
 LOOK_EVERY_S = 15.0
 
 
 class NotMerged(HugflowError):
-    """The requests are done, and the pull request is left for people to merge."""
+    """The requests are done, but a person has to merge the pull request."""
 
 
 def merge_when_green(
@@ -33,12 +33,12 @@ def merge_when_green(
     patience_s: float = PATIENCE_S,
     sleep: Callable[[float], None] = time.sleep,
 ) -> str:
-    """Merge at the head that was worked on, and give the commit that this made.
+    """Merge at the commit that was worked on; the merge commit.
 
-    Checks that are still at work are waited for, but for those of the workflow run that we are in:
-    it goes on until we end. So is a rule that GitHub names, such as a required check that has not
-    begun. Raises NotMerged where one of them is red, cannot be read, or does not end in time, and
-    where the pull request goes to another branch by now; else what `merge_pull` raises.
+    Waits for checks that are still running, except those of our own workflow run, which ends only
+    after this call. Waits also while GitHub names a rule that is not met, such as a required check
+    that has not begun. Raises NotMerged if a check is red, cannot be read or does not end in time,
+    and if the pull request has another target branch now; else the errors of `merge_pull`.
     """
     ends_at = time.monotonic() + patience_s
     while True:
@@ -53,13 +53,13 @@ def merge_when_green(
 
 @dataclass(frozen=True, slots=True)
 class _Merged:
-    """It is merged, as this commit."""
+    """The merge commit."""
 
     commit: str
 
 
 def _try_to_merge(github: GitHub, event: PullEvent, run_id: str | None) -> "_Merged | str":
-    """Merge it, or say what has to be waited for."""
+    """Merge it, or return what it is waiting for."""
     try:
         found = fetch_verdicts(github, event.repository, event.head_sha)
     except ServiceRefused as error:
@@ -80,7 +80,7 @@ def _try_to_merge(github: GitHub, event: PullEvent, run_id: str | None) -> "_Mer
 
 
 def _is_ours(verdict: CheckVerdict, run_id: str | None) -> bool:
-    """Whether it is our own, or that of the workflow run that we are a part of."""
+    """Whether a check is our own, or belongs to our workflow run."""
     if verdict.name == CHECK_NAME:
         return True
     return run_id is not None and f"/actions/runs/{run_id}/" in f"{verdict.url}/"

@@ -1,4 +1,4 @@
-"""Planning what a pull request asks for: a build for each add, and what would go with each removal."""
+"""Plans for a pull request: a build for each add, and what each removal would delete."""
 
 import logging
 from collections.abc import Callable
@@ -32,9 +32,10 @@ log = logging.getLogger(__name__)
 class Proposal:
     """What is planned for a pull request.
 
-    lines: one for each request file, as it is told. builds: what is to be made, by the path of its
-    request; complete: the same of what is made already. failed: why a request cannot be carried
-    out, by path.
+    lines: one for each request file, for the reports.
+    builds: what has to be made, by path of the request.
+    complete: builds that are complete already, by path of the request.
+    failed: why a request cannot be carried out, by path.
     """
 
     lines: list[Line] = field(default_factory=list)
@@ -44,16 +45,16 @@ class Proposal:
 
     @property
     def has_removals(self) -> bool:
-        """Whether it takes anything away."""
+        """Whether there is a removal."""
         return any(line.kind == "remove" for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Where things are planned, and how.
+    """The means of planning.
 
-    is_binding: whether the plans come into force; else nothing of a dataset changes, for a pull
-    request may never be merged.
+    is_binding: the plans are stored; if False, planning changes nothing in storage, because the
+        pull request may never be merged.
     """
 
     places: Places
@@ -63,7 +64,7 @@ class Planner:
     clock: Callable[[], datetime]
 
     def plan(self, requests: RequestSet) -> Proposal:
-        """Plan every request; what is wrong with one keeps no other from being planned."""
+        """Plan every request; a wrong request does not stop the others."""
         proposal = Proposal()
         facts: dict[str, PlanFacts] = {}
         notices: dict[str, Notice] = {}
@@ -88,7 +89,7 @@ class Planner:
             for line in to_lines(requests)
         ]
         removals = {removal.path: removal for removal in requests.removals}
-        # What main counts: files, also those that are refused.
+        # Main counts the files, including refused ones.
         together = sum(line.kind == "remove" for line in lines)
         for line in lines:
             told_line = line
@@ -106,7 +107,7 @@ class Planner:
         try:
             estimated = estimate(build)
         except HugflowError as error:
-            # The plan holds without it; what is wrong with a file comes out when it is made.
+            # The plan is valid without the estimate; a broken file is found when it is made.
             log.warning("%s cannot be estimated: %s (%s)", build.name, error.what, error.why)
         digest = plan_digest(build.plan, request)
         return build, plan_facts(build.plan, digest=digest, estimated=estimated)
@@ -118,7 +119,7 @@ class Planner:
     def _plan_removal(
         self, line: Line, file: RemovalFile, together: int
     ) -> tuple[Line, HugflowError | None]:
-        """The line with what would go, or why it may not; together: how many removals there are."""
+        """The line with what would be deleted, or why it may not; together: how many removals."""
         try:
             if is_unconfirmed(file.request, together):
                 raise RequestInvalid(
@@ -141,7 +142,7 @@ class Planner:
 
 
 def _what_goes(removal: Removal) -> list[str]:
-    """What a removal takes, in words, a line each."""
+    """What a removal deletes, one line each."""
     size = removal.size
     amount = f"{size.rows:,} rows, {size.files:,} files, {human_bytes(size.all_bytes)}"
     goes = [f"after the merge {amount} go to the trash, where `hugflow undo` finds them"]

@@ -1,4 +1,4 @@
-"""What a pull request asks for: its own requests, in the light of those that stand on main."""
+"""The requests of a pull request, seen together with those on main."""
 
 from collections.abc import Mapping
 
@@ -9,10 +9,10 @@ from hugflow.store.layout import Places
 
 
 def propose(places: Places, main: Mapping[str, bytes], changes: Changes) -> RequestSet:
-    """What main would ask for after the merge, as far as this pull request brings it.
+    """What main would ask for after the merge, limited to this pull request.
 
-    main: the request files on main, by path. A file of the pull request that says the same as
-    another one is an add all the same: it is answered like the other.
+    main: the request files on main, by path. A file that repeats another request is still an add,
+        and is answered like the other.
     """
     files = {path: data for path, data in main.items() if path not in changes.deleted}
     parsed = parse_files({**files, **changes.data_by_path})

@@ -1,1 +1,1 @@
-"""Telling people how their requests stand: notices, texts, the outbox, and who carries them."""
+"""Reports on requests: notices, texts, the outbox, and the senders for GitHub and Slack."""

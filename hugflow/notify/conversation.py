@@ -1,7 +1,7 @@
-"""A conversation: what is to be told of some requests in one place, and what was told there.
+"""A conversation: what one place has to be told about some requests, and what it was told so far.
 
-The place is a pull request, on GitHub or as one message on Slack, or a dataset by itself, on Slack
-alone. Everything here is a value; `outbox` keeps them as files, one a conversation.
+The place is a pull request (on GitHub, or one message on Slack), or one dataset (on Slack only).
+Everything here is a value; `outbox` keeps each conversation in a file.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from hugflow.requests.model import Kind
 from hugflow.requests.problems import Problem
 
 Service = Literal["github", "slack"]
-# How it stands with all requests together; `planned`: some are neither done nor at work.
+# The state of all requests together; `planned`: some are not done, and none is being worked on.
 Result = Literal["planned", "underway", "completed", "failed"]
 ChecksBy = Literal["runs", "statuses", "nothing"]
 
@@ -28,7 +28,7 @@ BAD: frozenset[Status] = frozenset({"failed", "incomplete", "interrupted"})
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """A pull request and the commit that is spoken of; url: its page, for people."""
+    """A pull request at one commit; url: its page, for people."""
 
     repository: str
     number: int
@@ -38,13 +38,17 @@ class PullRequest:
 
 @dataclass(frozen=True, slots=True)
 class PlanFacts:
-    """What is planned for one dataset.
+    """What is planned for one dataset. None means unknown, except where a line says otherwise.
 
-    rows: None where nobody knows. hours: of audio, None where nobody knows; is_sampled: they are reckoned from a sample.
-    mp3_bytes: what the MP3s are expected to take. disk_bytes: what is needed at the most, 0 where
-    it is complete. digest: what a sync can be held to. made_files: files, and so inodes, of the
-    finished tree. quota_left_bytes: None where there is no quota. rate_floor_s: what the Hub's rate
-    limit takes at least. eta_s: of encoding, None where nobody knows.
+    hours: hours of audio.
+    is_sampled: the hours are estimated from a sample.
+    mp3_bytes: expected size of the MP3s.
+    disk_bytes: the most disk space needed; 0 if the dataset is complete.
+    digest: the digest that `sync --plan-digest` takes.
+    made_files: files of the finished tree, and so inodes.
+    quota_left_bytes: None if there is no quota.
+    rate_floor_s: the least time that the Hub's rate limit allows.
+    eta_s: expected time of encoding.
     """
 
     plan: str
@@ -68,12 +72,15 @@ class PlanFacts:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One request file, and how the dataset stands that it is about.
+    """One request file and the state of its dataset.
 
-    dataset, hf_id: None where the file cannot be read. request: its digest; notices of the dataset
-    that are about another one are not its own. problems: why it is refused. remarks: what is odd
-    about it, a line each. goes: of a removal, what it would take away, a line each. notice: the
-    latest that is known here. is_idle: it asks for nothing that is to be done; the remarks say why.
+    dataset, hf_id: None if the file cannot be read.
+    request: digest of the request; notices made for another digest are ignored.
+    problems: why the request is refused.
+    remarks: what is odd about the request, one line each.
+    goes: what a removal would delete, one line each.
+    notice: the latest notice known here.
+    is_idle: the request needs no work; the remarks say why.
     """
 
     path: str
@@ -90,7 +97,7 @@ class Line:
 
     @property
     def state(self) -> Status:
-        """The word for it."""
+        """The state word of the request."""
         if self.problems:
             return "failed"
         if self.notice is not None:
@@ -98,7 +105,7 @@ class Line:
         return "planned" if self.facts is not None else "pending"
 
     def takes(self, notice: Notice) -> bool:
-        """Whether a notice speaks of this request."""
+        """Whether a notice is about this request."""
         return notice.name == self.dataset and (
             None in (self.request, notice.request) or self.request == notice.request
         )
@@ -106,10 +113,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class CheckTold:
-    """A check run as it was last told.
+    """A check run as it was last sent.
 
-    number: how many there were for this pull request. is_over: it was told how it ended; where the
-    work starts again, another one is made.
+    number: its position among the check runs of this pull request.
+    is_over: the check run has its conclusion; if work starts again, a new one is made.
     """
 
     id: int
@@ -121,12 +128,17 @@ class CheckTold:
 
 @dataclass(frozen=True, slots=True)
 class ToldOnGitHub:
-    """What was told on a pull request.
+    """What was sent to a pull request.
 
-    comment: id of the living comment. digest: of its text. shape: of what matters in it at once.
-    asked_at: when it was to be made, and nobody knows yet whether it was. was_recreated: somebody
-    deleted it, and it was made again. is_unwanted: they did so again. outcomes: marks of those that
-    were told; outcome_asked_at: as asked_at. checks_by: what the token may tell the checks with.
+    comment: id of the living comment.
+    digest: digest of the comment's text.
+    shape: digest of the states; a change of it is sent at once.
+    asked_at: when the comment was requested, while it is unknown whether GitHub made it.
+    was_recreated: a person deleted the comment, and it was made again.
+    is_unwanted: a person deleted the comment a second time.
+    outcomes: marks of the outcome comments that were sent.
+    outcome_asked_at: like asked_at, for an outcome comment.
+    checks_by: which kind of check the token may set.
     """
 
     comment: int | None = None
@@ -145,12 +157,15 @@ class ToldOnGitHub:
 
 @dataclass(frozen=True, slots=True)
 class ToldOnSlack:
-    """What was told on Slack.
+    """What was sent to Slack.
 
-    channel, ts: where the bot's message stands. digest, shape, told_at: as on GitHub. taken: digest
-    of a first message that was given to Slack, whether it arrived or not: it is not given again.
-    was_recreated, is_unwanted: as on GitHub. events: by path of a request, what was given to a
-    webhook, whether it arrived or not, the latest last.
+    channel, ts: where the bot's message is.
+    digest, shape, told_at: as on GitHub.
+    taken: digest of a first message that was handed to Slack; it is never sent twice, even if it is
+        unknown whether it arrived.
+    was_recreated, is_unwanted: as on GitHub.
+    events: events handed to a webhook, by path of the request, latest last; they are never sent
+        twice either.
     """
 
     channel: str | None = None
@@ -166,11 +181,13 @@ class ToldOnSlack:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How the last attempt at telling went.
+    """Result of the last attempt to deliver.
 
-    not_before: when the next may be made. is_asked: the service itself asked to wait so long.
-    refused_of: the conversation's changed_at when it was refused, which a person has to mend.
-    failures: in a row. trouble: what went wrong, in a line.
+    not_before: earliest time of the next attempt.
+    is_asked: the service itself asked for this wait.
+    refused_of: the conversation's changed_at at a refusal; a person has to fix the cause.
+    failures: number of failures in a row.
+    trouble: what went wrong, in one line.
     """
 
     not_before: AwareDatetime | None = None
@@ -182,12 +199,13 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What is to be told, and what was; see `outbox` for its file.
+    """What has to be told in one place, and what was told there; `outbox` shows the file.
 
-    pull: None for one about a dataset by itself. details_url: where to look further. is_finished:
-    nothing more is going to happen; how it ended follows from the lines. is_ending: it is finished
-    once nobody is at work on its datasets any more. delivered_at: when all of a finished one had
-    been told.
+    pull: None if the conversation is about one dataset.
+    details_url: page with more details.
+    is_finished: nothing more will happen; the lines show the result.
+    is_ending: the conversation finishes as soon as no process works on its datasets.
+    delivered_at: when everything in a finished conversation had been sent.
     """
 
     key: str
@@ -206,36 +224,36 @@ class Conversation:
 
     @property
     def result(self) -> Result:
-        """How it stands with all of it that counts."""
+        """The state of all lines that count."""
         return result_of(filter(self.counts, self.lines))
 
     def counts(self, line: Line) -> bool:
-        """Whether the result depends on a line of it.
+        """Whether the result depends on this line.
 
-        It does not where nothing is to be done; nor, once all is over, on a removal that comes after
-        the merge.
+        A line that needs no work does not count. In a finished conversation, a removal that comes
+        after the merge does not count either.
         """
         is_later = line.is_idle or (self.is_finished and line.kind == "remove")
         return not is_later or line.state not in ("pending", "planned")
 
     @property
     def datasets(self) -> frozenset[str]:
-        """The datasets that it speaks of."""
+        """Names of the datasets in this conversation."""
         return frozenset(line.dataset for line in self.lines if line.dataset is not None)
 
 
 def pull_key(service: Service, repository: str, number: int) -> str:
-    """The name of the conversation about a pull request; GitHub knows no case in names."""
+    """The key of a pull request's conversation; GitHub ignores case in names."""
     return _key(service, f"{repository.lower()}-{number}")
 
 
 def dataset_key(service: Service, name: str) -> str:
-    """The name of the conversation about a dataset by itself."""
+    """The key of a dataset's conversation."""
     return _key(service, name)
 
 
 def result_of(lines: Iterable[Line]) -> Result:
-    """How it stands with all requests together."""
+    """The state of all requests together."""
     states = {line.state for line in lines}
     if "downloading" in states:
         return "underway"
@@ -245,9 +263,9 @@ def result_of(lines: Iterable[Line]) -> Result:
 
 
 def refresh(conversation: Conversation, notices: Mapping[str, Notice]) -> Conversation:
-    """The conversation with the latest notice of each dataset, by name.
+    """The conversation with the latest notice of each dataset; notices: by dataset name.
 
-    A finished one speaks of what was then, and stays as it is.
+    A finished conversation stays as it is.
     """
     if conversation.is_finished:
         return conversation

@@ -1,4 +1,4 @@
-"""Carrying the outbox while a job is at work, without the job ever waiting for it."""
+"""A thread that delivers the outbox during a job; the job never waits for it."""
 
 import logging
 import threading
@@ -14,21 +14,22 @@ from hugflow.store.layout import Places
 
 log = logging.getLogger(__name__)
 
-# Where nobody wakes it: notices of other processes are found by looking.
+# Notices of other processes do not wake the thread, so it looks for them.
 LOOK_EVERY_S = 10.0
 HURRIED_EVERY_S = 0.5
 
 
 class Courier:
-    """A thread that delivers some conversations, from the `with` line to the end of its block.
+    """A thread that delivers some conversations until its `with` block ends.
 
         with Courier(places, senders, keys) as courier:
             sync_dataset(build, Tracker(build, on_notice=courier.wake))
             ...
             courier.flush(30)
 
-    It is a daemon: a process that ends does not wait for it. Whatever it has not told by then lies in
-    the outbox, for the next one. Whatever goes wrong in it is logged, and is not the job's.
+    It is a daemon thread: the process does not wait for it at exit. Whatever is not sent by then
+    stays in the outbox for the next delivery. Errors in the thread are logged and do not fail the
+    job.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class Courier:
         pace: TellingPace | None = None,
         clock: Clock = utc_now,
     ) -> None:
-        """Set up; nothing is delivered before the `with` block is entered."""
+        """Set up; nothing is delivered before the `with` block."""
         self._places, self._senders, self._keys = places, senders, tuple(keys)
         self._pace, self._clock = pace or TellingPace(), clock
         self._woken, self._is_idle = threading.Event(), threading.Event()
@@ -51,24 +52,24 @@ class Courier:
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
 
     def __enter__(self) -> Self:
-        """Begin to deliver."""
+        """Start to deliver."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop after what is being sent just now, and do not wait for that."""
+        """Stop after the current message, without waiting for it."""
         self._is_stopped = True
         self._woken.set()
 
     def wake(self, *_: object) -> None:
-        """Say that there is something to tell; takes no time, from any thread."""
+        """Announce that there is something to send; returns at once, from any thread."""
         self._woken.set()
 
     def flush(self, deadline_s: float) -> bool:
-        """Try to tell all that is left, for at most so long; whether all is told.
+        """Try to send everything that is left within a deadline; True if all was sent.
 
-        What a service asked to wait is waited for, as long as that is within the deadline; what it
-        refuses is tried once, because no waiting mends it.
+        A wait that a service asked for is waited out if it fits into the deadline. A refused
+        conversation is tried once: waiting does not fix a refusal.
         """
         self._ends_at = time.monotonic() + deadline_s
         self._is_idle.clear()
@@ -91,14 +92,14 @@ class Courier:
             self._woken.wait(self._pause_s(waits, is_last=is_last))
 
     def _is_over(self) -> bool:
-        """Whether nothing more is to be begun."""
+        """Whether the thread has to stop."""
         is_late = self._ends_at is not None and time.monotonic() > self._ends_at
         return self._is_stopped or is_late
 
     def _deliver(self, key: str, *, is_last: bool) -> datetime | None:
-        """Deliver one conversation; when to look again.
+        """Deliver one conversation; the time to look again, None if there is nothing left to send.
 
-        None where all is told, and at the end also where a person has to mend something first.
+        During the last flush, None also means that a person has to fix something first.
         """
         try:
             done = deliver(
@@ -120,7 +121,7 @@ class Courier:
         return None if is_last and done.is_refused else done.again_at
 
     def _pause_s(self, waits: Sequence[datetime], *, is_last: bool) -> float:
-        """For how long there is nothing to do, unless somebody wakes it."""
+        """How long there is nothing to do, unless `wake` is called."""
         if not waits:
             return LOOK_EVERY_S
         left_s = (min(waits) - self._clock()).total_seconds()

@@ -1,7 +1,7 @@
-"""Delivering what lies in the outbox, one conversation or all of them.
+"""Delivery of the outbox: one conversation or all of them.
 
-What cannot be told now is told later: nothing is ever given up but what is outdated. When the next
-attempt may be made stands in the conversation's file, and is told in the log.
+A failed delivery is retried later; only outdated conversations are given up. The conversation's
+file holds the time of the next attempt, and the log shows it.
 """
 
 import logging
@@ -33,13 +33,13 @@ from hugflow.store.records import Moment, RecordForm
 
 log = logging.getLogger(__name__)
 
-# Somebody else is delivering: what they began with may be outdated when they are done.
+# Another process is delivering, perhaps an older state of this conversation.
 LOCKED_WAIT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Until when a service asked to be left alone."""
+    """The time until which a service asked for no more calls."""
 
     until: Moment
 
@@ -51,11 +51,12 @@ LIMIT = RecordForm(
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of one conversation.
+    """Result of delivering one conversation.
 
-    again_at: when to look again; None where all is told that there is to tell. trouble: why not all
-    is told, in a line. is_away: its service is not there, for others as little as for this one.
-    is_refused: a person has to mend it first.
+    again_at: when to look again; None if everything is sent.
+    trouble: why something is left, in one line.
+    is_away: the service cannot be reached, so other conversations cannot be delivered either.
+    is_refused: a person has to fix something first.
     """
 
     key: str
@@ -75,15 +76,15 @@ def deliver(
     is_hurried: bool = False,
     is_over: Callable[[], bool] = lambda: False,
 ) -> Delivery:
-    """Tell of one conversation what is not told yet, unless it is too early to try again.
+    """Send what one conversation has not sent yet, unless it is too early to try again.
 
-    is_hurried: progress is told at once, and what was waited out after an outage is tried again;
-    what a service asked to wait is waited all the same, and what was refused is tried again only
-    where the conversation has begun or ended since. is_over: asked before each step; once it
-    says so, nothing more is begun.
+    is_hurried: send progress at once, and do not wait any longer after an outage. A wait that the
+        service asked for is kept all the same. A refused conversation is tried again only if it has
+        begun or ended since.
+    is_over: called before each step; if it returns True, nothing more is sent.
 
-    Never raises for what happens on the other side. Two processes that do it at once tell nothing
-    twice: one of them is told to look again.
+    Never raises for errors of the service. If two processes deliver the same conversation, one of
+    them does nothing and looks again later, so nothing is sent twice.
     """
     pace = pace or TellingPace()
     try:
@@ -117,11 +118,11 @@ def deliver_all(
     pace: TellingPace | None = None,
     clock: Clock = utc_now,
 ) -> list[Delivery]:
-    """Tell whatever lies in the outbox, within a budget of time; what became of each.
+    """Deliver the whole outbox within a time budget; one result for each conversation.
 
-    For whoever comes by now and then, such as a sensor. A service that is away is not asked again
-    for each conversation; what is not done in time is done next time. Conversations whose time is
-    over are forgotten.
+    Meant for periodic callers such as a sensor. A service that cannot be reached is not called
+    again for the other conversations. What does not fit into the budget is left for the next call.
+    Expired conversations are deleted.
     """
     ends_at = time.monotonic() + budget_s
 
@@ -151,7 +152,7 @@ def deliver_all(
 
 
 def without_secrets(conversation: Conversation, secrets: Iterable[str]) -> Conversation:
-    """The conversation as it may be told: before anything is escaped, cut or put together."""
+    """The conversation without secrets; call it before any text is escaped, cut or joined."""
     known = tuple(secrets)
     return replace(
         conversation,
@@ -172,9 +173,10 @@ def _clean(value: Any, secrets: tuple[str, ...]) -> Any:
 
 
 def _read_current(places: Places, key: str, now: datetime) -> Conversation | None:
-    """The conversation with its latest notices; one with nothing left to come of is finished by that.
+    """The conversation with its latest notices; finished here if nothing more will happen.
 
-    That is where all is completed, and where whoever began it is done and nobody else is at work.
+    That is the case if everything is completed. It is also the case if the job that began the
+    conversation has ended and no other process works on its datasets.
     """
     conversation = read_conversation(places, key)
     if conversation is None:
@@ -190,7 +192,7 @@ def _read_current(places: Places, key: str, now: datetime) -> Conversation | Non
 def _wait_until(
     places: Places, conversation: Conversation, now: datetime, *, is_hurried: bool
 ) -> datetime | None:
-    """When the next attempt may be made; None for now."""
+    """Earliest time of the next attempt; None means now."""
     attempt = conversation.attempt
     waits = [_read_limit(places, conversation.service)]
     is_refused = attempt.refused_of == conversation.changed_at
@@ -200,7 +202,7 @@ def _wait_until(
 
 
 def _tell(telling: Telling, senders: Senders, conversation: Conversation) -> Delivery:
-    """Tell it, and keep how that went."""
+    """Send the conversation and keep the result of the attempt."""
     try:
         again_at = _tell_there(telling, senders)
     except NotYet as error:
@@ -250,7 +252,7 @@ def _put_off(telling: Telling, attempt: Attempt, until: datetime) -> Delivery:
 
 
 def _settle(telling: Telling, conversation: Conversation, *, is_all_told: bool) -> None:
-    """Keep that the attempt went well, and that all of a finished conversation is told."""
+    """Keep a successful attempt, and whether a finished conversation is sent completely."""
 
     def change(old: Conversation | None) -> Conversation | None:
         if old is None:
@@ -273,7 +275,7 @@ def _complain(key: str, attempt: Attempt) -> None:
 
 
 def _read_limit(places: Places, service: Service) -> datetime | None:
-    """Until when a service asked to be left alone, by whichever conversation."""
+    """Until when the service asked for no more calls, in any conversation."""
     limit = LIMIT.read(places.service_limit(service))
     return limit.until if limit is not None else None
 

@@ -1,4 +1,4 @@
-"""Following requests that came to main: when a conversation about them begins, goes on, and ends."""
+"""Conversations about requests on main: when one starts, continues and ends."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ from hugflow.notify.outbox import (
 )
 from hugflow.store.layout import Places
 
-# What is older may have been told, in a conversation that is forgotten since.
+# Older notices may have been sent already, in a conversation that was deleted since.
 NEWS_FOR = KEEP_DELIVERED - timedelta(days=1)
 
 
@@ -35,15 +35,16 @@ def follow(
     pull: PullRequest | None = None,
     add_facts: Callable[[Line], Line] = lambda line: line,
 ) -> str | None:
-    """Let a conversation speak of these requests, as long as something is still to come of them.
+    """Keep a conversation about these requests until all of them have ended.
 
-    It begins once a notice tells of one of them, if that is no older than NEWS_FOR, and goes on where
-    it had ended and another notice came since; it ends when all have ended, well or not. Doing it
-    again changes nothing.
-    pull: the pull request that brought them; None: the one dataset by itself, on Slack. add_facts:
-    fills in what is planned, where that is to be told.
+    The conversation starts with the first notice about one of the requests, if that notice is no
+    older than NEWS_FOR. A conversation that had ended starts again if a newer notice came. It ends
+    when all requests have succeeded or failed. Calling this again changes nothing.
 
-    Gives the conversation's key; None where there is nothing to be told.
+    pull: the pull request that brought the requests; None for one dataset, on Slack.
+    add_facts: adds the plan to a line.
+
+    Returns the conversation's key, or None if there is nothing to tell.
     """
     notices = [_notice_of(places, line) for line in lines]
     key = _key_of(service, lines, pull)
@@ -69,7 +70,7 @@ def _has_ended(places: Places, conversation: Conversation) -> bool:
 
 
 def _has_news(old: Conversation, lines: Sequence[Line], notices: Sequence[Notice | None]) -> bool:
-    """Whether it speaks of other requests, or ended before what was told last."""
+    """Whether the requests changed, or a notice is newer than the end of the conversation."""
     if {line.request for line in old.lines} != {line.request for line in lines}:
         return True
     if not old.is_finished:

@@ -1,4 +1,4 @@
-"""The lines of a conversation, out of the request files that it is about."""
+"""The lines of a conversation, from its request files."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ from hugflow.requests.problems import Problem, show_path
 
 
 def to_lines(requests: RequestSet, facts: Mapping[str, PlanFacts] | None = None) -> list[Line]:
-    """A line for each file, in the order of their paths; facts: what is planned, by dataset.
+    """One line for each file, sorted by path; facts: the plans, by dataset.
 
-    An add that a removal shadows and a removal that means nothing have nothing to be done: they say
-    so in a remark, and stay pending.
+    Two kinds of requests need no work: an add that a removal overrides, and a removal without
+    effect. Their lines have a remark and stay pending.
     """
     facts = facts or {}
     remarks: defaultdict[str, list[str]] = defaultdict(list)

@@ -1,11 +1,11 @@
-"""Pieces of a comment, and how many of them it has room for."""
+"""Pieces of a comment, and how many of them fit."""
 
 from collections.abc import Sequence
 
 from hugflow.notify.escape import md_block
 from hugflow.notify.notices import Failure
 
-# GitHub takes one character more.
+# GitHub's limit is one character more.
 LONGEST = 65_535
 LONGEST_PATH = 300
 LONGEST_SENTENCE = 1_000
@@ -18,13 +18,13 @@ def failure_block(failure: Failure) -> str:
 
 
 def fold(summary_html: str, blocks: Sequence[str]) -> str:
-    """Blocks that unfold when somebody wants to see them."""
+    """Blocks that the reader can unfold."""
     body = "\n\n".join(blocks)
     return f"<details><summary>{summary_html}</summary>\n\n{body}\n\n</details>"
 
 
 def fit(texts: Sequence[str], room: int) -> tuple[list[str], int]:
-    """The texts that there is room for, from the first on, and how many are left out."""
+    """The first texts that fit, and the number of texts left out."""
     for number, text in enumerate(texts):
         room -= length(text) + 2
         if room < 0:
@@ -33,5 +33,5 @@ def fit(texts: Sequence[str], room: int) -> tuple[list[str], int]:
 
 
 def length(text: str) -> int:
-    """How long a text is for the one who counts most carefully: in units of UTF-16."""
+    """Length of a text in UTF-16 units, which is the strictest way to count."""
     return len(text) + sum(character > "\uffff" for character in text)

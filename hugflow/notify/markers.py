@@ -1,7 +1,7 @@
-"""The hidden first line by which a comment of ours is known again, when its id was lost.
+"""The hidden first line of our comments, by which a comment is found again if its id was lost.
 
-Whoever writes such a line into a comment of their own gains nothing: only comments by ourselves are
-looked at, and of those only the first line, which is never anybody else's words.
+A stranger's comment with such a line is ignored: only our own comments are searched, and only their
+first line, which never holds foreign text.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ def living_marker(pull: PullRequest) -> str:
 
 
 def outcome_marker(pull: PullRequest, mark: str) -> str:
-    """The first line of the comment about one outcome; mark: what tells it from others."""
+    """The first line of an outcome comment; mark: identifies the outcome."""
     return _marker(f"outcome-{mark}", pull)
 
 

@@ -1,4 +1,4 @@
-"""A notice: how one dataset stands, as it was last told.
+"""A notice: the latest known state of one dataset.
 
 `STATE_DIR/notices/<name>.json`, written whole; the latest state wins:
 
@@ -8,16 +8,16 @@
       "state": "downloading",
       "at": "2026-11-22T01:02:03.456789Z",
       "rows": 20000, "total_rows": 100000, "failed_rows": 2,
-      "resumed_from": 10000,               rows that were there when the work began
-      "rows_per_second": 812.5,            of this run; null where it is not known
+      "resumed_from": 10000,               rows that existed when the work began
+      "rows_per_second": 812.5,            of this run; null if unknown
       "location": null,                    of the tree, once it is complete
-      "link": null,                        that leads there
+      "link": null,                        the link to the tree
       "commit": "8a6c...",
-      "request": "77ab...",                digest of the request that it is made for
+      "request": "77ab...",                digest of the request that the dataset is made for
       "failure": null                      or {"what": "...", "why": "...", "mend": "..."}
     }
 
-It is a view: losing it loses nothing but what is told of the dataset until the next one.
+A lost notice is harmless: messages miss the dataset's state until the next notice.
 """
 
 from contextlib import suppress
@@ -34,7 +34,7 @@ from hugflow.store.records import RecordForm
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What happened, why, and how to mend it: the three lines of an error."""
+    """The three lines of an error: what happened, why, and how to fix it."""
 
     what: str
     why: str
@@ -42,7 +42,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException) -> Self:
-        """The lines of an error, without secrets; of one that is none of ours, its name alone."""
+        """The lines of an error, without secrets; only the name of an error that is not ours."""
         if isinstance(error, HugflowError):
             return cls(error.what, error.why, error.mend)
         return cls(
@@ -54,7 +54,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """How one dataset stands at a moment; see the module for each field."""
+    """The state of one dataset at one moment; the module explains each field."""
 
     name: str
     hf_id: str
@@ -73,12 +73,12 @@ class Notice:
 
     @property
     def is_start(self) -> bool:
-        """Whether the work has begun, and nothing is made yet."""
+        """Whether the work has begun and nothing is made yet."""
         return self.state == "downloading" and self.rows <= self.resumed_from
 
     @property
     def left_s(self) -> float | None:
-        """Seconds until all rows are in, at the rate of this run; None where nobody knows."""
+        """Seconds until all rows are made, at the rate of this run; None if unknown."""
         if self.state != "downloading" or not self.rows_per_second or self.total_rows is None:
             return None
         return max(0, self.total_rows - self.rows - self.failed_rows) / self.rows_per_second
@@ -93,18 +93,18 @@ NOTICE = RecordForm(
 
 
 def write_notice(places: Places, notice: Notice) -> None:
-    """Let this be the latest notice of its dataset."""
-    # Not synced to the disk: it would cost the work more than a lost notice does.
+    """Write the latest notice of a dataset."""
+    # Not synced to the disk: that would cost more than a lost notice does.
     NOTICE.write_view(places.notice(notice.name), notice)
 
 
 def read_notice(places: Places, name: str) -> Notice | None:
-    """The latest notice of a dataset; None where there is none that can be read."""
+    """The latest notice of a dataset; None if there is none or it cannot be read."""
     return NOTICE.read(places.notice(name))
 
 
 def notice_times(places: Places) -> dict[str, int]:
-    """When each notice was written, in ns, by the name of its dataset."""
+    """When each notice was written, in ns, by dataset name."""
     found: dict[str, int] = {}
     for path in places.notice("any").parent.glob("*.json"):
         with suppress(FileNotFoundError):
@@ -113,7 +113,7 @@ def notice_times(places: Places) -> dict[str, int]:
 
 
 def newest(one: Notice | None, other: Notice | None) -> Notice | None:
-    """The later of two notices; of two of one moment the first."""
+    """The later of two notices; the first if both are of the same moment."""
     if one is None or other is None:
         return one or other
     return other if other.at > one.at else one

@@ -1,8 +1,8 @@
-"""Telling a conversation on its pull request: one living comment, a check, one short outcome.
+"""A conversation on its pull request: one living comment, a check, one short outcome comment.
 
-Whatever is made is looked for before it is made: an answer may have been lost, a process may have
-been killed behind the question. When something was asked for, and whether it is known to stand, is
-on the disk before anything else happens.
+Before a comment is made, an existing one is looked for: the answer to an earlier request may have
+been lost, or the process may have been killed after it. The time of the request, and whether the
+comment is known to exist, are written to disk first.
 """
 
 import logging
@@ -41,9 +41,9 @@ _GONE = (404, 410)
 
 
 def tell_on_github(telling: Telling, github: GitHub, pull: PullRequest) -> datetime | None:
-    """Tell what is not told yet; when the rest may be told, None where all of it is.
+    """Send what is not sent yet; the time when the rest may be sent, None if nothing is left.
 
-    Raises ServiceUnavailable, ServiceRefused, NotYet; what was told before that is kept.
+    Raises ServiceUnavailable, ServiceRefused, NotYet; what was sent before that is kept.
     """
     again_at: datetime | None = None
     refused: ServiceRefused | None = None
@@ -51,7 +51,7 @@ def tell_on_github(telling: Telling, github: GitHub, pull: PullRequest) -> datet
         try:
             again_at = tell(telling, github, pull) or again_at
         except ServiceRefused as error:
-            # A token may have the right to one of them and not to another.
+            # A token may be allowed to set one kind and not the other.
             refused = refused or error
     if refused is not None:
         raise refused
@@ -82,7 +82,7 @@ def _tell_living(telling: Telling, github: GitHub, pull: PullRequest) -> datetim
 
 
 def _find_or_make(telling: Telling, github: GitHub, pull: PullRequest, text: str) -> int:
-    """The living comment, with this text: the one that stands, else a new one; its id."""
+    """Id of the living comment with this text: the existing one, else a new one."""
     telling.check_settled(telling.conversation.github.asked_at)
     marker = living_marker(pull)
     found = fetch_own_comment(
@@ -96,9 +96,9 @@ def _find_or_make(telling: Telling, github: GitHub, pull: PullRequest, text: str
 
 
 def has_spoken(places: Places, github: GitHub, pull: PullRequest) -> bool:
-    """Whether we have said something on a pull request, from here or from elsewhere.
+    """Whether we have commented on a pull request, from this machine or another.
 
-    Raises what asking GitHub raises.
+    Raises the errors of the GitHub client.
     """
     if read_conversation(places, pull_key("github", pull.repository, pull.number)) is not None:
         return True
@@ -112,14 +112,14 @@ def has_spoken(places: Places, github: GitHub, pull: PullRequest) -> bool:
 def _edit(
     telling: Telling, github: GitHub, pull: PullRequest, comment: int, text: str
 ) -> int | None:
-    """Change the living comment; its id, or that of the one in its place. None: it is unwanted."""
+    """Change the living comment; its id, or the id of a new one. None: people do not want it."""
     try:
         return send_edit(github, pull.repository, comment, text).id
     except ServiceRefused as error:
         if error.status not in _GONE:
             raise
     marker = living_marker(pull)
-    # A repository that hides from us says 404 as well; then this says so too, and nothing is gone.
+    # A repository we may not see answers 404 too; then this call fails, and the comment still exists.
     other = fetch_own_comment(
         github, pull.repository, pull.number, lambda body: is_marked(body, marker)
     )
@@ -135,7 +135,7 @@ def _edit(
 
 
 def _tell_outcome(telling: Telling, github: GitHub, pull: PullRequest) -> datetime | None:
-    """Say in a comment of its own how it ended; each outcome once."""
+    """Post the result in a comment of its own; each result once."""
     conversation = telling.conversation
     mark = find_mark(conversation, pull)
     if mark is None or mark in conversation.github.outcomes:
@@ -155,9 +155,10 @@ def _tell_outcome(telling: Telling, github: GitHub, pull: PullRequest) -> dateti
 
 
 def _make(telling: Telling, github: GitHub, pull: PullRequest, text: str, asked_at: str) -> int:
-    """Make a comment that does not stand; its id.
+    """Make a comment that does not exist yet; its id.
 
-    asked_at: the field that says, from before it is asked for, that nobody knows whether it stands.
+    asked_at: the field that holds the time of the request until it is known whether the comment
+        exists.
     """
     telling.check_time()
     telling.keep(**{asked_at: telling.clock()})
@@ -170,7 +171,7 @@ def _make(telling: Telling, github: GitHub, pull: PullRequest, text: str, asked_
 
 
 def _tell_check(telling: Telling, github: GitHub, pull: PullRequest) -> datetime | None:
-    """Tell the checks: by a check run, else by a commit status, else not at all."""
+    """Set the check: as a check run, else as a commit status, else not at all."""
     by: dict[str, Callable[[Telling, GitHub, PullRequest], None]]
     by = {"runs": _tell_check_run, "statuses": _tell_status}
     next_by = {"runs": "statuses", "statuses": "nothing"}
@@ -190,13 +191,13 @@ def _tell_check(telling: Telling, github: GitHub, pull: PullRequest) -> datetime
 
 def _tell_check_run(telling: Telling, github: GitHub, pull: PullRequest) -> None:
     text, told = render_check(telling.conversation), telling.conversation.github.check
-    # The summary follows at the next of these: a call at each progress would be one too many.
+    # The summary is sent with the next change of state: a call for each progress would be too many.
     now_digest = digest(pull.head_sha, text.status, text.conclusion, text.title)
     is_another = told is None or told.head_sha != pull.head_sha
     if told is not None and not is_another and told.digest == now_digest:
         return
     telling.check_time()
-    # Started again on a commit whose check is over: that one stays as it is.
+    # Work started again on a commit whose check is over: the old check stays as it is.
     is_another = is_another or (told is not None and told.is_over and text.conclusion is None)
     if told is not None and not is_another:
         number, check_id = told.number, told.id
@@ -236,7 +237,7 @@ def _tell_status(telling: Telling, github: GitHub, pull: PullRequest) -> None:
     if telling.conversation.github.status == now_digest:
         return
     telling.check_time()
-    # Said twice it says the same: the newest of a name counts.
+    # Sending it twice is harmless: the newest check run of a name counts.
     call = create_status_call(
         pull.repository,
         pull.head_sha,

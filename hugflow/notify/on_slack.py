@@ -1,10 +1,9 @@
-"""Telling a conversation on Slack: a bot's one message, kept up to date, or a webhook's events.
+"""A conversation on Slack: a bot's one message, kept up to date, or a webhook's events.
 
-Slack gives no way to find a message again whose answer was lost. So nothing is given to it twice:
-a first message, or an event, counts as told from before it is sent, and is told again only where it
-is certain that it was not taken. Where that is not certain people see it once or not at all, and
-the next one tells what stands then. Whether Slack is there is found out first, so that an outage
-costs nothing.
+A Slack message whose answer was lost cannot be found again. So no message is sent twice: a first
+message or an event counts as sent before it is sent. It is sent again only if Slack certainly did
+not take it. Otherwise people see it once or not at all, and the next message shows the state of
+that time. A call checks first whether Slack can be reached, so an outage loses no message.
 """
 
 import logging
@@ -21,9 +20,9 @@ MOST_EVENTS_KEPT = 200
 
 
 def tell_on_slack(telling: Telling, slack: SlackBot | SlackWebhook) -> datetime | None:
-    """Tell what is not told yet; when the rest may be told, None where all of it is.
+    """Send what is not sent yet; the time when the rest may be sent, None if nothing is left.
 
-    Raises ServiceUnavailable, ServiceRefused, NotYet; what was told before that is kept.
+    Raises ServiceUnavailable, ServiceRefused, NotYet; what was sent before that is kept.
     """
     if isinstance(slack, SlackBot):
         return _tell_message(telling, slack)
@@ -61,7 +60,7 @@ def _tell_message(telling: Telling, bot: SlackBot) -> datetime | None:
 
 
 def _update(telling: Telling, bot: SlackBot, message: SlackText) -> Posted | None:
-    """Change the message in its place; None where it is gone, and is to be made again."""
+    """Change the message; None if it was deleted and has to be made again."""
     told = telling.conversation.slack
     posted = Posted(told.channel or "", told.ts or "")
     try:
@@ -78,7 +77,7 @@ def _update(telling: Telling, bot: SlackBot, message: SlackText) -> Posted | Non
 
 
 def _post(telling: Telling, bot: SlackBot, message: SlackText, now_digest: str) -> Posted | None:
-    """Say it for the first time; None where nobody knows whether it was said."""
+    """Post the message for the first time; None if it is unknown whether Slack took it."""
     bot.probe()
     telling.keep(taken=now_digest)
     try:
@@ -94,7 +93,7 @@ def _post(telling: Telling, bot: SlackBot, message: SlackText, now_digest: str) 
 
 
 def _tell_events(telling: Telling, webhook: SlackWebhook) -> None:
-    """Say what has become of each request since the last time, the latest of it alone."""
+    """Send the latest event of each request since the last time."""
     is_probed = False
     for line in telling.conversation.lines:
         event, told = find_event(line), telling.conversation.slack.events
@@ -118,12 +117,12 @@ def _tell_events(telling: Telling, webhook: SlackWebhook) -> None:
 
 
 def _is_uncertain(error: ServiceUnavailable | ServiceRefused) -> bool:
-    """Whether it may have been said all the same."""
+    """Whether Slack may have taken the message despite the error."""
     return isinstance(error, ServiceUnavailable) and error.may_have_happened
 
 
 def _clean(telling: Telling, message: SlackText) -> SlackText:
-    """The message as it may leave."""
+    """The message without secrets."""
     blocks = tuple(
         {**block, "text": {**block["text"], "text": telling.clean(block["text"]["text"])}}
         for block in message.blocks

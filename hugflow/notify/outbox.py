@@ -1,6 +1,6 @@
-"""The outbox: conversations as files, between the work and those who are told of it.
+"""The outbox: conversations as files, between the work and the services that are told of it.
 
-`STATE_DIR/outbox/<key>.json`, written whole and brought to the disk, one file a conversation:
+`STATE_DIR/outbox/<key>.json`, written whole and synced to the disk, one file a conversation:
 
     {
       "version": 1,
@@ -12,15 +12,15 @@
                  "is_idle": false}],
       "opened_at": "2026-11-22T01:02:03Z", "changed_at": "2026-11-22T01:02:03Z",
       "details_url": null, "is_finished": false, "is_ending": false,
-      "github": {"comment": 1003, "digest": "...", ...},      what was told there
-      "slack": {"channel": null, "ts": null, ...},            or there
-      "attempt": {"not_before": null, "failures": 0, ...},    how the last attempt went
+      "github": {"comment": 1003, "digest": "...", ...},      what was sent to GitHub
+      "slack": {"channel": null, "ts": null, ...},            or to Slack
+      "attempt": {"not_before": null, "failures": 0, ...},    result of the last attempt
       "delivered_at": null
     }
 
-Every field is explained in `conversation`. What is to be told and what was told stand in one file,
-and are changed under a short lock, so that work and telling never undo each other. Losing a file
-loses no more than the ids: comments are found again by their marker.
+`conversation` explains every field. One file holds both what has to be sent and what was sent. It
+is changed under a short lock, so that the work and the delivery never undo each other's changes. If
+a file is lost, only the ids are lost: comments are found again by their marker.
 """
 
 import logging
@@ -51,7 +51,7 @@ CONVERSATION = RecordForm(
     version=1,
     mend="delete the file: its comments are found again by their marker",
 )
-# How long a conversation is kept: once all of it is told, and where nothing changes any more.
+# How long a conversation is kept: after everything is sent, and after its last change.
 KEEP_DELIVERED = timedelta(days=7)
 KEEP_UNTOLD = timedelta(days=90)
 LOCK_WAIT_S = 30.0
@@ -67,13 +67,16 @@ def open_conversation(
     details_url: str | None = None,
     is_begun: bool = False,
 ) -> str | None:
-    """Begin to speak of these requests on a pull request, or of the one dataset; its key.
+    """Start or continue a conversation about requests of a pull request, or one dataset; its key.
 
-    Where it was begun before, it goes on: in the same comment, about these lines. A line without a
-    notice begins as planned, or as pending where it has no facts: what was told of its dataset
-    before this moment does not count. None, and nothing is begun, where there is no request, unless
-    is_begun: it was begun elsewhere, and goes on without one; nor, without a pull request, where none
-    of them has a dataset.
+    An existing conversation continues in the same comment, with these lines. A line without a
+    notice starts as planned, or as pending if it has no facts: earlier notices of its dataset do
+    not count.
+
+    is_begun: the conversation was begun elsewhere, and continues even without requests.
+
+    Returns None and starts nothing if there is no request and is_begun is False, or if there is no
+    pull request and no line has a dataset.
     """
     found = tuple(_begin(line, now) for line in lines)
     if pull is not None:
@@ -98,9 +101,9 @@ def open_conversation(
             is_finished=False,
             is_ending=False,
             delivered_at=None,
-            # Another token may have other rights; what a service asked to wait still holds.
+            # A new token may have other rights; a wait that the service asked for still holds.
             github=replace(old.github, checks_by="runs"),
-            # What only goes on, after a kill, is not told again on Slack; what had ended is.
+            # Work that resumes after a kill is not announced again on Slack; work that had ended is.
             slack=replace(old.slack, events={}) if old.is_finished else old.slack,
             attempt=old.attempt if old.attempt.is_asked else Attempt(),
         )
@@ -109,11 +112,11 @@ def open_conversation(
 
 
 def finish_conversation(places: Places, key: str, now: datetime) -> None:
-    """Let it end with what is known now: nothing that happens later is told any more.
+    """End a conversation with what is known now; later events are not sent.
 
-    How it ended follows from its lines. While one of its datasets is being made, by whoever it is,
-    it does not end, but will at the end of that work, however it goes. Doing it again changes
-    nothing, unless it was opened again.
+    The lines show the result. While any process makes one of its datasets, the conversation stays
+    open, and ends with that work. Calling this again changes nothing, unless the conversation was
+    opened again.
     """
 
     def change(old: Conversation | None) -> Conversation | None:
@@ -130,10 +133,10 @@ def finish_conversation(places: Places, key: str, now: datetime) -> None:
 def change_conversation(
     places: Places, key: str, change: Callable[[Conversation | None], Conversation | None]
 ) -> Conversation | None:
-    """Change the file of a conversation in one step, and give what it holds then.
+    """Change the file of a conversation in one step; what it holds then.
 
-    change: is given what it holds, None where it holds nothing that can be read; what comes back is
-    written, unless it is the same or None.
+    change: gets the conversation, or None if there is none that can be read. Its result is written,
+        unless it is None or the same.
     """
     with hold(places.conversation_lock(key), f"the conversation {key}", wait_s=LOCK_WAIT_S):
         old = read_conversation(places, key)
@@ -144,30 +147,30 @@ def change_conversation(
 
 
 def read_conversation(places: Places, key: str) -> Conversation | None:
-    """A conversation; None where there is none that can be read."""
+    """A conversation; None if there is none that can be read."""
     return CONVERSATION.read(places.conversation(key))
 
 
 def read_latest(places: Places, conversation: Conversation) -> Conversation:
-    """The conversation with the latest notice of each of its datasets, as far as it goes on."""
+    """The conversation with the latest notices; a finished one stays as it is."""
     found = {name: read_notice(places, name) for name in conversation.datasets}
     return refresh(conversation, {name: each for name, each in found.items() if each is not None})
 
 
 def list_keys(places: Places) -> Sequence[str]:
-    """The keys of all conversations, those that were written longest ago first."""
+    """The keys of all conversations, oldest file first."""
     ages: list[tuple[float, str]] = []
     for path in places.outbox.glob("*.json"):
         try:
             ages.append((path.stat().st_mtime, path.stem))
         except FileNotFoundError:
-            # Somebody else has just forgotten it.
+            # Another process has just deleted it.
             continue
     return [key for _, key in sorted(ages)]
 
 
 def forget_expired(places: Places, conversation: Conversation, now: datetime) -> bool:
-    """Forget a conversation whose time is over, and tell whether it was."""
+    """Delete a conversation that has expired; True if it was deleted."""
     delivered_at = conversation.delivered_at
     is_old = delivered_at is not None and now - delivered_at > KEEP_DELIVERED
     is_untold = now - conversation.changed_at > KEEP_UNTOLD
@@ -185,7 +188,7 @@ def forget_expired(places: Places, conversation: Conversation, now: datetime) ->
 
 
 def _begin(line: Line, now: datetime) -> Line:
-    """The line with a notice of its own, from now."""
+    """The line with a first notice, made now."""
     if line.notice is not None or line.dataset is None or line.problems:
         return line
     facts = line.facts

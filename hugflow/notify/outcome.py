@@ -1,4 +1,4 @@
-"""The short comment at the end of a pull request's work: edits notify nobody, this one does."""
+"""The short comment at the end of a pull request's work; unlike an edit, it notifies people."""
 
 import hashlib
 
@@ -21,9 +21,9 @@ _FRAME = 1_000
 
 
 def find_mark(conversation: Conversation, pull: PullRequest) -> str | None:
-    """What tells this outcome from others: the commit, and all that is said. None: there is none.
+    """Identifies this outcome by the commit and the text. None: there is no outcome to post.
 
-    There is one only of a finished conversation, and not of one of which nothing was done.
+    Only a finished conversation has an outcome, and only if some work was done.
     """
     if not conversation.is_finished or conversation.result not in ("completed", "failed"):
         return None
@@ -32,7 +32,7 @@ def find_mark(conversation: Conversation, pull: PullRequest) -> str | None:
 
 
 def render_outcome(conversation: Conversation, pull: PullRequest, mark: str) -> str:
-    """Where the datasets are, or why not; at most LONGEST characters."""
+    """The places of the datasets, or what failed; at most LONGEST characters."""
     return f"{outcome_marker(pull, mark)}\n{_render(conversation)}"
 
 
@@ -66,7 +66,7 @@ def _render_good(line: Line) -> str:
 
 
 def _render_later(line: Line) -> str:
-    """Why nothing was done for it."""
+    """Why no work was done for a request."""
     named, why = md_code(line.dataset or line.path), "; ".join(line.remarks)
     if line.kind == "remove" and not line.is_idle:
         return f"{named} goes after the merge."

@@ -1,4 +1,4 @@
-"""Whom things are told through: made from plain values, which only a shell reads from settings."""
+"""The open connections to GitHub and Slack, made from plain values."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ from hugflow.notify.conversation import Service
 
 @dataclass(frozen=True, slots=True)
 class Senders:
-    """Open connections; None: nothing is told there. secrets: what never leaves.
+    """Open connections; None: nothing is sent to that service. secrets: never sent.
 
-    One thread at a time tells through them.
+    Only one thread at a time may use them.
     """
 
     github: GitHub | None = None
@@ -21,16 +21,16 @@ class Senders:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def __enter__(self) -> Self:
-        """Give itself."""
+        """Return itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close what is open."""
+        """Close the connections."""
         if self.github is not None:
             self.github.close()
 
     def of(self, service: Service) -> GitHub | SlackBot | SlackWebhook | None:
-        """The one for a service."""
+        """The connection to a service."""
         return self.github if service == "github" else self.slack
 
 
@@ -44,9 +44,10 @@ def open_senders(
     slack_webhook_url: str | None = None,
     secrets: Iterable[str | None] = (),
 ) -> Senders:
-    """Whom these values let speak: GitHub with a token; Slack with a bot's token, else a webhook.
+    """The connections that these values allow: GitHub by a token; Slack by a bot or a webhook.
 
-    secrets: others that must not be told, such as the Hub's token; those above are never told.
+    secrets: more values that must never be sent, such as the Hub's token; the tokens above are
+        always included. The bot's token wins over the webhook.
     """
     slack: SlackBot | SlackWebhook | None = None
     if slack_bot_token:

@@ -1,4 +1,4 @@
-"""What Slack shows of requests: one message that is kept up to date, or one at each event.
+"""The texts for Slack: one message that is kept up to date, or one message for each event.
 
 Values in, text and blocks out. https://docs.slack.dev/reference/block-kit/blocks/section-block
 """
@@ -10,7 +10,7 @@ from hugflow.notify.conversation import Conversation, Line
 from hugflow.notify.escape import safe_url, slack_code, slack_text
 from hugflow.notify.words import going_on, headline, left_words, rows_words, state_words
 
-# What a section takes, how many blocks a message has, and what is shown of a text.
+# Limits: characters in a section, blocks in a message, characters of a text.
 LONGEST_SECTION = 3_000
 MOST_SECTIONS = 40
 LONGEST_TEXT = 3_000
@@ -19,27 +19,27 @@ LONGEST_WORDS = 300
 
 @dataclass(frozen=True, slots=True)
 class SlackText:
-    """A message; text: what notifications show, and whoever shows no blocks."""
+    """A message; text: for notifications, and for clients that show no blocks."""
 
     text: str
     blocks: tuple[dict[str, Any], ...]
 
 
 def render_message(conversation: Conversation) -> SlackText:
-    """All requests of a conversation, as they stand now."""
+    """All requests of a conversation in their present state."""
     lines = conversation.lines
     return _compose(conversation, headline(lines), [_render_line(line) for line in lines])
 
 
 def render_event(conversation: Conversation, line: Line) -> SlackText:
-    """What has just become of one request."""
+    """The latest event of one request."""
     return _compose(conversation, _event_words(line), [_render_line(line)])
 
 
 def find_event(line: Line) -> str | None:
-    """What tells one event of a request from another; None where nothing is to be told yet.
+    """Identifies an event of a request; None if there is nothing to send yet.
 
-    Start, progress, finish and failure are events: not that it is asked for or planned.
+    Start, progress, finish and failure are events; pending and planned are not.
     """
     notice = line.notice
     if line.problems:
@@ -61,13 +61,13 @@ def _compose(conversation: Conversation, head: str, items: list[str]) -> SlackTe
     if left_out:
         sections.append(f"and {left_out:,} more")
     text = "\n".join([f"Hugflow {title}", *items])
-    # Cut between two lines: half a link or half an entity would be shown as it is.
+    # Cut between two lines: half a link or half an entity would be shown as text.
     shown, _ = _fill(text.split("\n"), LONGEST_TEXT, most=1)
     return SlackText(shown[0], tuple(_section(section) for section in sections))
 
 
 def _render_subject(conversation: Conversation) -> str:
-    """Whom it is about: the pull request, with a link where we have one, or the dataset."""
+    """The pull request, with a link if its address is known, or the dataset."""
     pull = conversation.pull
     if pull is None:
         return ", ".join(slack_code(name) for name in sorted(conversation.datasets)[:1])
@@ -89,7 +89,7 @@ def _render_line(line: Line) -> str:
 
 
 def _render_remark(line: Line) -> str:
-    """Where it is, or what is wrong with it and how to mend it."""
+    """The place of the dataset, or what is wrong and how to fix it."""
     if line.problems:
         first = line.problems[0]
         what, mend = (slack_code(each, LONGEST_WORDS) for each in (first.headline, first.mend))
@@ -109,7 +109,7 @@ def _render_remark(line: Line) -> str:
 def _fill(
     items: list[str], size: int = LONGEST_SECTION, *, most: int = MOST_SECTIONS
 ) -> tuple[list[str], int]:
-    """Items put together into sections, and how many there is no room for."""
+    """Items joined into sections, and the number of items left out."""
     sections = [""]
     for number, item in enumerate(items):
         longer = f"{sections[-1]}\n{item}" if sections[-1] else item
@@ -123,5 +123,5 @@ def _fill(
 
 
 def _section(text: str) -> dict[str, Any]:
-    # `verbatim`: Slack makes no links and no mentions out of plain words.
+    # `verbatim`: Slack does not turn plain words into links and mentions.
     return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}

@@ -1,4 +1,4 @@
-"""One attempt at telling a conversation: what is to be told, how hurriedly, and what is kept of it."""
+"""One attempt to send a conversation: what to send, how soon, and what to keep of it."""
 
 import hashlib
 from collections.abc import Callable
@@ -15,18 +15,20 @@ Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """The present."""
+    """The present time in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class TellingPace:
-    """How patiently things are told, all in seconds.
+    """Waiting times of delivery, in seconds.
 
-    spacing_s: the least between two edits that tell of progress alone. settle_s: when a message was
-    to be made and nobody knows whether it was, how long it may still come to stand. An outage is
-    waited out from first_wait_s on, each time twice as long, up to longest_wait_s; a refusal, which
-    a person has to mend, from refused_wait_s on, up to longest_refused_wait_s.
+    spacing_s: least time between two edits that only show progress.
+    settle_s: how long a comment may still appear after a request without an answer.
+    first_wait_s: first wait after an outage; doubled each time.
+    longest_wait_s: longest wait after an outage.
+    refused_wait_s: first wait after a refusal, whose cause a person has to fix; doubled each time.
+    longest_refused_wait_s: longest wait after a refusal.
     """
 
     spacing_s: float = 10.0
@@ -45,7 +47,7 @@ class TellingPace:
 
 
 class NotYet(Exception):
-    """The rest cannot be told before `until`; `why` in words."""
+    """The rest cannot be sent before `until`; why: the reason in words."""
 
     def __init__(self, until: datetime, why: str) -> None:
         """Keep both."""
@@ -56,9 +58,10 @@ class NotYet(Exception):
 
 @dataclass(slots=True)
 class Telling:
-    """What one attempt knows; the conversation is as it is to be told, without secrets.
+    """One attempt; the conversation is the one to send, without secrets.
 
-    is_hurried: progress is told at once. is_over: whether nothing is to be begun any more.
+    is_hurried: send progress at once.
+    is_over: returns True if nothing more may be sent.
     """
 
     places: Places
@@ -70,30 +73,30 @@ class Telling:
     is_over: Callable[[], bool] = lambda: False
 
     def clean(self, text: str) -> str:
-        """The text as it may leave."""
+        """The text without secrets."""
         return redact(text, self.secrets)
 
     def keep(self, **told: Any) -> None:
-        """Remember on the disk what was told on this conversation's service; before all else."""
+        """Write to disk what was sent; call it before anything else happens."""
         if self.conversation.service == "github":
             self._keep_github(replace(self.conversation.github, **told))
         else:
             self._keep_slack(replace(self.conversation.slack, **told))
 
     def check_time(self) -> None:
-        """Raise NotYet when nothing is to be begun any more."""
+        """Raise NotYet if nothing more may be sent."""
         if self.is_over():
             raise NotYet(self.clock(), "the time for it was over")
 
     def check_settled(self, asked_at: datetime | None) -> None:
-        """Raise NotYet while something that was asked for may still come to stand."""
+        """Raise NotYet while a comment that was requested may still appear."""
         if asked_at is not None:
             until = asked_at + timedelta(seconds=self.pace.settle_s)
             if self.clock() < until:
                 raise NotYet(until, "it is not known yet whether a comment was made")
 
     def spaced_until(self, told_at: datetime | None, *, is_routine: bool) -> datetime | None:
-        """When the next change may be told; None for now."""
+        """When the next change may be sent; None means now."""
         if self.is_hurried or not is_routine or told_at is None:
             return None
         until = told_at + timedelta(seconds=self.pace.spacing_s)
@@ -116,12 +119,12 @@ class Telling:
 
 
 def digest(*parts: object) -> str:
-    """What tells one text from another."""
+    """Digest of some values: equal values have equal digests."""
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def shape(conversation: Conversation) -> str:
-    """What tells a change that is told at once from mere progress: the states, and the end."""
+    """Digest of what is sent at once: the states and the end, not mere progress."""
     states = [(line.path, line.state, bool(line.problems)) for line in conversation.lines]
     head = conversation.pull.head_sha if conversation.pull is not None else None
     return digest(states, head, conversation.is_finished)

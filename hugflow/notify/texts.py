@@ -1,7 +1,6 @@
-"""What a pull request shows of its requests: the living comment, the check, the status.
+"""The texts of a pull request: the living comment, the check, the status.
 
-Values in, text out. Words of strangers pass through `escape`, each of them; so the layout is ours
-whatever they write.
+Values in, text out. All foreign text is escaped by `escape`, so it cannot change the layout.
 """
 
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ from hugflow.notify.words import (
 
 LONGEST_STATUS = 140
 MOST_UNFOLDED = 20
-# Headline, foot, and the words for what is left out; the rest is for lines and details.
+# Room for the headline, the foot and the notes on what is left out; the rest is for lines.
 _FRAME = 2_500
 
 Conclusion = Literal["success", "failure", "cancelled"]
@@ -46,7 +45,7 @@ _TABLE = (
 
 @dataclass(frozen=True, slots=True)
 class CheckText:
-    """A check run; conclusion: None while it goes on."""
+    """A check run; conclusion: None while there is work to do."""
 
     status: Literal["queued", "in_progress", "completed"]
     conclusion: Conclusion | None
@@ -68,12 +67,12 @@ def render_living(conversation: Conversation, pull: PullRequest) -> str:
 
 
 def render_summary(conversation: Conversation) -> str:
-    """The same for the page of a workflow run."""
+    """The same text for the page of a workflow run."""
     return _render_body(conversation)
 
 
 def render_check(conversation: Conversation) -> CheckText:
-    """The check run: green when all is done or planned, red when something failed."""
+    """The check run: green if everything is done or planned, red if something failed."""
     title, summary = to_line(headline(conversation.lines)), _render_body(conversation)
     conclusion = _conclude(conversation)
     if conclusion is not None:
@@ -83,14 +82,14 @@ def render_check(conversation: Conversation) -> CheckText:
 
 
 def render_status(conversation: Conversation) -> StatusText:
-    """The commit status, where check runs are not allowed."""
+    """The commit status, for tokens that may not set check runs."""
     states: dict[Conclusion | None, StatusState] = {None: "pending", "success": "success"}
     state = states.get(_conclude(conversation), "failure")
     return StatusText(state, to_line(headline(conversation.lines), LONGEST_STATUS))
 
 
 def _conclude(conversation: Conversation) -> Conclusion | None:
-    """What the check comes to; None while somebody is at work, or is going to be."""
+    """The conclusion of the check; None while there is work to do."""
     states = {line.state for line in conversation.lines}
     if "downloading" in states:
         return None
@@ -100,14 +99,14 @@ def _conclude(conversation: Conversation) -> Conclusion | None:
 
 
 def _render_body(conversation: Conversation) -> str:
-    """Headline, table, details; what there is no room for is left out, and that is said."""
+    """Headline, table, details; a note says how many lines and details are left out."""
     lines = conversation.lines
     if not lines:
         return "### Hugflow\n\nThere is no request here any more.\n"
     rows, rows_left_out = fit([_render_row(line) for line in lines], LONGEST - _FRAME)
     parts = [f"### Hugflow: {headline(lines)}", "\n".join([*_TABLE, *rows])]
     if rows_left_out:
-        parts.append(f"and {rows_left_out:,} more, for which there is no room here")
+        parts.append(f"and {rows_left_out:,} more that do not fit here")
     room = LONGEST - _FRAME - sum(length(row) + 2 for row in rows)
     details, left_out = _choose_details(conversation, room)
     parts += details
@@ -129,7 +128,7 @@ def _render_row(line: Line) -> str:
 
 
 def _render_remark(line: Line) -> str:
-    """Where it is, or what is wrong with it."""
+    """The place of the dataset, or what is wrong with it."""
     if line.problems:
         more = f" and {len(line.problems) - 1:,} more" if len(line.problems) > 1 else ""
         return md_cell(line.problems[0].headline, LONGEST_PATH) + more
@@ -141,9 +140,9 @@ def _render_remark(line: Line) -> str:
 
 
 def _choose_details(conversation: Conversation, room: int) -> tuple[list[str], int]:
-    """What unfolds below the table, in the order of the lines, and how many are left out.
+    """The details below the table, in the order of the lines, and the number left out.
 
-    What went wrong is worth more room than what was planned, wherever it stands.
+    Failures take the room before plans, wherever they are in the table.
     """
     wrong = [(number, _render_wrong(line)) for number, line in enumerate(conversation.lines)]
     plans = [(number, _render_plan(line)) for number, line in enumerate(conversation.lines)]
@@ -154,7 +153,7 @@ def _choose_details(conversation: Conversation, room: int) -> tuple[list[str], i
 
 
 def _render_wrong(line: Line) -> str:
-    """Why it is refused, or failed."""
+    """Why the request is refused, or why it failed."""
     if line.problems:
         failures = [Failure(each.headline, each.why, each.mend) for each in line.problems]
         blocks = [failure_block(failure) for failure in failures[:MOST_UNFOLDED]]
@@ -168,7 +167,7 @@ def _render_wrong(line: Line) -> str:
 
 
 def _render_plan(line: Line) -> str:
-    """What is planned, and what is odd about it."""
+    """The plan, and what is odd about it."""
     items, odd = [], [*line.remarks]
     if line.facts is not None:
         items = [f"- {name}: {value}" for name, value in fact_words(line.facts)]

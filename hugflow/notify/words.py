@@ -1,4 +1,4 @@
-"""What is said of requests, alike on GitHub and Slack: short plain words, nothing escaped."""
+"""The words about requests that GitHub and Slack share: short, plain, not escaped."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ MARK_BY_STATE: dict[Status, str] = {
 
 
 def headline(lines: Sequence[Line]) -> str:
-    """How it stands, in one line: `3 requests, 1 completed, 2 downloading`."""
+    """All requests in one line: `3 requests, 1 completed, 2 downloading`."""
     counts = Counter(line.state for line in lines)
     if len(lines) == 1:
         return f"1 request, {next(iter(counts))}"
@@ -30,12 +30,12 @@ def headline(lines: Sequence[Line]) -> str:
 
 
 def going_on(line: Line) -> str:
-    """What is going on with a request, where its state alone does not say it."""
+    """What a request is doing, if its state alone does not say it."""
     return STARTING if line.notice is not None and line.notice.is_start else ""
 
 
 def as_of(conversation: Conversation) -> str:
-    """When the latest of it was found out; "" where nobody knows."""
+    """Time of the latest notice; "" if unknown."""
     moments = [line.notice.at for line in conversation.lines if line.notice is not None]
     return f"{max(moments).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if moments else ""
 
@@ -44,13 +44,13 @@ def state_words(line: Line) -> str:
     """`⏳ downloading, 15 %`."""
     mark, notice, share = MARK_BY_STATE.get(line.state, ""), line.notice, ""
     if line.state == "downloading" and notice is not None and notice.total_rows:
-        # Rounded down: 100 % is when all of it is there.
+        # Rounded down: 100 % means that every row is there.
         share = f", {100 * notice.rows // notice.total_rows} %"
     return f"{mark} {line.state}{share}".strip()
 
 
 def rows_words(line: Line) -> str:
-    """`1,500 of 10,000`, `24, 1 failed`; "" where nobody knows."""
+    """`1,500 of 10,000`, `24, 1 failed`; "" if unknown."""
     notice, facts = line.notice, line.facts
     total = notice.total_rows if notice is not None else None
     total = facts.rows if total is None and facts is not None else total
@@ -63,13 +63,13 @@ def rows_words(line: Line) -> str:
 
 
 def left_words(line: Line) -> str:
-    """`12 min`; "" where nobody knows."""
+    """`12 min`; "" if unknown."""
     left_s = line.notice.left_s if line.notice is not None else None
     return human_time(left_s) if left_s is not None else ""
 
 
 def fact_words(facts: PlanFacts) -> list[tuple[str, str]]:
-    """What is planned, as names and values of ours; commit and licence are told by others."""
+    """The plan as pairs of name and value, without commit and licence, which callers escape."""
     sampled = ", estimated from a sample" if facts.is_sampled else ""
     disk = "unknown" if facts.disk_bytes is None else human_bytes(facts.disk_bytes)
     words = [

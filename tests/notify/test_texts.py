@@ -154,7 +154,7 @@ def test_details_go_before_lines_and_what_is_left_out_is_counted(count: int):
     unfolded = text.count("<details>")
     assert shown == names[: len(shown)]
     assert unfolded <= len(shown)
-    assert (f"and {count - len(shown):,} more, for which" in text) == (len(shown) < count)
+    assert (f"and {count - len(shown):,} more that do not fit" in text) == (len(shown) < count)
     assert (f"no room here for {count - unfolded:,} more to" in text) == (unfolded < count)
     # No room is wasted: one line more would not have fitted.
     assert len(shown) == count or length(text) > LONGEST - 3_000
