@@ -1,1 +1,1 @@
-"""Looking at everything that work here depends on: the machine, the settings, the services."""
+"""Checks of everything that work depends on: the machine, the settings, the services."""

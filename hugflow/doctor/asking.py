@@ -1,6 +1,6 @@
-"""One question to a web service, answered in bounded time and memory.
+"""One call to a web service, with bounded time and memory.
 
-Redirects are not followed, so a token never travels to another host than it was meant for.
+Redirects are not followed, so the token never goes to another host.
 """
 
 import json
@@ -13,7 +13,7 @@ LARGEST_ANSWER_BYTES = 4 * 1024 * 1024
 
 
 class NoAnswer(Exception):
-    """Nobody answered; `reason` is fit to be shown."""
+    """The service did not answer; `reason` may be shown."""
 
     def __init__(self, reason: str) -> None:
         """Keep the reason."""
@@ -23,7 +23,7 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ServiceReply:
-    """A status and what came with it; `body` is {} when it is no JSON object."""
+    """A status and its body; `body` is {} unless the answer is a JSON object."""
 
     status: int
     body: dict[str, Any]
@@ -36,8 +36,8 @@ def ask(
     method: str = "GET",
     parameters: dict[str, str] | None = None,
 ) -> ServiceReply:
-    """Ask once; raises NoAnswer."""
-    # It takes a moment to import, and `--offline` needs none of it.
+    """Call once; raises NoAnswer."""
+    # The import takes a moment, and `--offline` does not need it.
     import httpx2
 
     headers = {"User-Agent": "hugflow-doctor", "Accept": "application/json"}
@@ -63,7 +63,7 @@ def ask(
 
 
 def shown_host(url: str) -> str:
-    """The host and port of an address, without a user's name or password."""
+    """Host and port of an address, without user name and password."""
     parts = urlsplit(url)
     return parts.netloc.rpartition("@")[2]
 

@@ -1,7 +1,7 @@
-"""What the doctor finds, and how the looking is kept within bounds.
+"""The doctor's findings, and how the checks are kept within a time limit.
 
-A check is a function from what is known (`Patient`) to findings. All checks run at once, each in
-a thread of its own: one that fails, or that waits for a dead disk or server, hinders no other.
+A check is a function that gets a `Patient` and yields findings. All checks run at once, each in its
+own thread. A check that fails, or that waits for a dead disk or server, does not stop the others.
 """
 
 import queue
@@ -21,7 +21,7 @@ State = Literal["ok", "warning", "problem"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check says; `mend` is None where there is nothing to do."""
+    """The result of one check; `mend` is None if there is nothing to do."""
 
     check: str
     state: State
@@ -33,8 +33,9 @@ class Finding:
 class Patient:
     """What the checks look at.
 
-    project: with the defaults of settings that are wrong; wrong: what is wrong with those.
-    is_offline: nothing may be asked of the network.
+    project: the settings; a wrong setting has its default here.
+    wrong: the errors of wrong settings.
+    is_offline: the checks may not use the network.
     """
 
     project: ProjectSettings
@@ -47,17 +48,17 @@ Check: TypeAlias = Callable[[Patient], Iterator[Finding]]
 
 
 def ok(check: str, what: str) -> Finding:
-    """All is well, or there is nothing to look at."""
+    """Everything is fine, or there is nothing to check."""
     return Finding(check, "ok", what)
 
 
 def warning(check: str, what: str, mend: str) -> Finding:
-    """Work goes on, but not as somebody may expect."""
+    """Work continues, but perhaps not as expected."""
     return Finding(check, "warning", what, mend)
 
 
 def problem(check: str, what: str, mend: str) -> Finding:
-    """Something that people rely on does not work."""
+    """Something that work needs is broken."""
     return Finding(check, "problem", what, mend)
 
 
@@ -69,13 +70,13 @@ def of_error(check: str, error: HugflowError) -> Finding:
 def run_checks(
     checks: Mapping[str, Check], patient: Patient, *, longest_s: float = LONGEST_CHECK_S
 ) -> list[Finding]:
-    """The findings of all checks, in the order of the checks; none takes longer than `longest_s`.
+    """The findings of all checks, in their order; no check may take longer than `longest_s`.
 
-    checks: by the name that stands for a check that fails as a whole.
+    checks: the functions, by the name that a finding about a broken check shows.
     """
     answers: queue.SimpleQueue[tuple[str, list[Finding]]] = queue.SimpleQueue()
     for name, check in checks.items():
-        # Daemons: one that hangs in the kernel must not hold up the end of the program.
+        # Daemon threads: one that hangs in the kernel must not keep the program from ending.
         threading.Thread(
             target=lambda name=name, check=check: answers.put((name, _run(name, check, patient))),
             daemon=True,
@@ -98,8 +99,8 @@ def _run(name: str, check: Check, patient: Patient) -> list[Finding]:
     except HugflowError as error:
         findings.append(of_error(name, error))
     except Exception as error:  # noqa: BLE001  # whatever it is, the other checks go on
-        # Its text might quote anything, so only its kind is told.
-        what = f"it could not be looked at: {type(error).__name__}"
+        # The error's text may quote secrets, so only its class is shown.
+        what = f"it could not be checked: {type(error).__name__}"
         findings.append(problem(name, what, "run the command again; if it stays, report it"))
     return findings
 
@@ -110,5 +111,5 @@ def _too_slow(name: str, longest_s: float) -> Finding:
 
 
 def has_problem(findings: Sequence[Finding]) -> bool:
-    """Whether one of them is a problem."""
+    """Whether one of the findings is a problem."""
     return any(finding.state == "problem" for finding in findings)

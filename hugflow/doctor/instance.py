@@ -1,6 +1,6 @@
 """Checks of Dagster: its configuration, its instance, its daemon.
 
-The core knows no Dagster, so it is looked at by a process of its own, `hugflow_resources.condition`.
+The core may not import Dagster, so a process of its own checks it: `hugflow_resources.condition`.
 """
 
 import json
@@ -21,7 +21,7 @@ LARGEST_CONFIG_BYTES = 64 * 1024
 
 
 def check_dagster(patient: Patient) -> Iterator[Finding]:
-    """Dagster keeps what it knows beside the project, and can be used."""
+    """Dagster stores its data beside the project, and works."""
     root = patient.project.root
     if find_spec("dagster") is None:
         mend = "install hugflow again: pip install -U hugflow"
@@ -62,7 +62,7 @@ def _judge_storage(root: Path) -> Iterator[Finding]:
 
 
 def _sqlite_base(path: Path) -> str | None:
-    """Where the file lets Dagster keep its SQLite; None when it names another storage."""
+    """The folder of Dagster's SQLite, from dagster.yaml; None if it names another storage."""
     try:
         with path.open("rb") as file:
             config = yaml.safe_load(file.read(LARGEST_CONFIG_BYTES))

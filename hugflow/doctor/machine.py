@@ -20,7 +20,7 @@ TOO_FEW_BYTES = 10**9
 FEW_INODES = 100_000
 NEARLY_FULL = 0.9
 ROOTS = ("STORAGE_ROOT", "PROCESSED_ROOT", "STATE_DIR")
-# Where a file lock or SQLite cannot be relied on.
+# File systems on which file locks and SQLite are not reliable.
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs",
      "glusterfs", "ocfs2", "gfs2", "davfs", "fuse.sshfs", "fuse.s3fs", "fuse.rclone",
@@ -29,7 +29,7 @@ NETWORK_FILE_SYSTEMS = frozenset(
 
 
 def check_python(patient: Patient) -> Iterator[Finding]:
-    """Python is one that Hugflow runs on."""
+    """Hugflow supports this version of Python."""
     if sys.version_info < OLDEST_PYTHON:
         yield problem("python", f"Python {platform.python_version()}", "use Python 3.11 or later")
     else:
@@ -37,7 +37,7 @@ def check_python(patient: Patient) -> Iterator[Finding]:
 
 
 def check_packages(patient: Patient) -> Iterator[Finding]:
-    """What Hugflow requires is installed, in a version that it takes."""
+    """All required packages are installed, in supported versions."""
     from packaging.requirements import Requirement
 
     unfit: list[str] = []
@@ -60,7 +60,7 @@ def check_packages(patient: Patient) -> Iterator[Finding]:
 
 
 def check_settings(patient: Patient) -> Iterator[Finding]:
-    """The project is found, and its settings can be what they are."""
+    """The project is found, and every setting is valid."""
     project = patient.project
     if project.root is None:
         mend = "go into a project, make one with `hugflow init`, or set HUGFLOW_HOME"
@@ -77,7 +77,7 @@ def check_settings(patient: Patient) -> Iterator[Finding]:
 
 
 def check_roots(patient: Patient) -> Iterator[Finding]:
-    """The three roots can be written, links can be made, and none spoils another."""
+    """The three roots are writable, allow links, and do not overlap."""
     for name in ROOTS:
         try:
             yield _try_writing(name, patient.project.resolve(name))
@@ -89,7 +89,7 @@ def check_roots(patient: Patient) -> Iterator[Finding]:
 
 
 def check_disks(patient: Patient) -> Iterator[Finding]:
-    """There is room: bytes and inodes, once for each disk."""
+    """Every disk has room: bytes and inodes."""
     name_by_device: dict[int, str] = {}
     for name, root in _resolve_roots(patient).items():
         folder = _nearest_existing(root)
@@ -98,7 +98,7 @@ def check_disks(patient: Patient) -> Iterator[Finding]:
 
 
 def check_file_systems(patient: Patient) -> Iterator[Finding]:
-    """State and Dagster's SQLite lie on a disk of this machine."""
+    """State and Dagster's SQLite are on a local disk."""
     folders = {
         name: folder for name, folder in _resolve_roots(patient).items() if name == "STATE_DIR"
     }
@@ -117,7 +117,7 @@ def check_file_systems(patient: Patient) -> Iterator[Finding]:
 
 
 def check_quota(patient: Patient) -> Iterator[Finding]:
-    """What is stored is within STORAGE_QUOTA_GB."""
+    """The stored datasets are within STORAGE_QUOTA_GB."""
     quota = patient.project.options_without_policy.storage_quota_bytes
     if quota is None:
         yield ok("quota", "not set (STORAGE_QUOTA_GB)")
@@ -134,7 +134,7 @@ def check_quota(patient: Patient) -> Iterator[Finding]:
 
 
 def _resolve_roots(patient: Patient) -> dict[str, Path]:
-    """Those of the three roots that can be resolved; `check_roots` tells of the others."""
+    """The roots that can be resolved; `check_roots` reports the others."""
     folders: dict[str, Path] = {}
     for name in ROOTS:
         with suppress(SettingInvalid):
@@ -143,7 +143,7 @@ def _resolve_roots(patient: Patient) -> dict[str, Path]:
 
 
 def _try_writing(name: str, folder: Path) -> Finding:
-    """Make the folder, a file and a link in it, and take away what was made."""
+    """Make the folder, a file and a link in it, and delete them again."""
     mend = f"make it writable for this user, or set {name} to a folder that you may write"
     made: list[Path] = []
     try:
@@ -193,7 +193,7 @@ def _look_at_disk(check: str, folder: Path) -> Finding:
     status = os.statvfs(folder)
     free_bytes = status.f_bavail * status.f_frsize
     what = f"{free_bytes / 1e9:.1f} GB free"
-    # A file system without a fixed number of inodes says 0 of 0.
+    # A file system without a fixed number of inodes reports 0 of 0.
     if status.f_files:
         what += f", {status.f_favail:,} files more"
     mend = "make room: every row takes two files, and a dataset as much as its source"
@@ -209,7 +209,7 @@ def _nearest_existing(folder: Path) -> Path:
 
 
 def _file_system(folder: Path) -> str | None:
-    """The kind of file system a folder lies on, by /proc/mounts; None where that is not there."""
+    """The file system of a folder, by /proc/mounts; None if that does not exist."""
     try:
         lines = Path("/proc/mounts").read_text("utf-8", "surrogateescape").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Checks of git, of the repository of the requests, and of the requests themselves."""
+"""Checks of git, of the requests repository, and of the requests."""
 
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ GIT_TIMEOUT_S = 10.0
 
 
 def check_git(patient: Patient) -> Iterator[Finding]:
-    """Git is installed, and the repository of the requests has its branch."""
+    """Git is installed, and the requests repository has its branch."""
     if shutil.which("git") is None:
         yield problem("git", "git is not installed", "install git, and see that it is on PATH")
         return
@@ -33,9 +33,9 @@ def check_git(patient: Patient) -> Iterator[Finding]:
 
 
 def check_policy(patient: Patient) -> Iterator[Finding]:
-    """The policy of the work tree can be read; what counts is main's."""
+    """The policy of the work tree can be read; the policy in force is main's."""
     if patient.project.file.problems:
-        # The check of the settings shows them.
+        # `check_settings` shows these errors.
         return
     try:
         said = patient.project.policy.model_fields_set
@@ -46,7 +46,7 @@ def check_policy(patient: Patient) -> Iterator[Finding]:
 
 
 def check_requests(patient: Patient) -> Iterator[Finding]:
-    """The requests of the work tree are sound."""
+    """The requests of the work tree are valid."""
     if patient.project.root is None:
         return
     found = collect_requests(read_requests(patient.project.root))
@@ -79,7 +79,7 @@ def _look_for_branch(patient: Patient) -> Finding:
 
 
 def _has_no_remote(root: Path | None) -> bool:
-    """Whether the project's own repository is all there is: not made yet, or without a commit."""
+    """Whether there is only the project's own repository, still missing or without a commit."""
     if root is None:
         return True
     return not _git("remote", folder=root).stdout.strip()

@@ -1,4 +1,4 @@
-"""Checks of the services: the Hub, GitHub, Slack. Tokens are sent, and never shown."""
+"""Checks of the services: the Hub, GitHub, Slack. Tokens are sent, but never shown."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,7 @@ NOT_ASKED = "not asked (--offline)"
 
 
 def check_hub(patient: Patient) -> Iterator[Finding]:
-    """The Hub answers, and takes our token: https://huggingface.co/docs/hub/api."""
+    """The Hub answers and accepts our token: https://huggingface.co/docs/hub/api."""
     endpoint = patient.project.settings.hf_endpoint or PUBLIC_HUB
     host = shown_host(endpoint)
     if patient.is_offline:
@@ -72,7 +72,7 @@ def check_github(patient: Patient) -> Iterator[Finding]:
 
 
 def check_sync_on(patient: Patient) -> Iterator[Finding]:
-    """SYNC_ON fits the places: a runner that does the job writes outside its checkout."""
+    """SYNC_ON fits the folders: a runner that makes datasets writes outside its checkout."""
     project = patient.project
     settings = project.settings
     if settings.github_repository is None or settings.sync_on == "merge" or project.root is None:
@@ -229,7 +229,7 @@ def _judge_channel(channel: str, found: dict[str, Any]) -> Finding:
 
 
 def _reach_webhook(webhook: str) -> Finding:
-    """Look whether the webhook's host answers: its path is the secret, and a call would post."""
+    """Check only the webhook's host: its path is the secret, and a call would post a message."""
     scheme, _, rest = webhook.partition("://")
     host = rest.partition("/")[0]
     ask(f"{scheme}://{host}/")
@@ -246,6 +246,6 @@ def _below(body: dict[str, Any], *keys: str) -> dict[str, Any]:
 
 
 def _word(value: object) -> str:
-    """A short word of an answer, fit to be shown; "?" for anything else."""
+    """A short word of an answer that may be shown; "?" for anything else."""
     is_plain = isinstance(value, str) and 0 < len(value) <= 80 and value.isprintable()
     return str(value) if is_plain else "?"

@@ -1,1 +1,1 @@
-"""What stands before the web UI: who may ask, and for what."""
+"""Access control of the web UI: which requests it answers."""

@@ -21,7 +21,7 @@ _FORM: Final = (
     '<input type="password" name="token" autofocus autocomplete="current-password"></label>'
     "<button>Open</button></form>"
 )
-# Nobody shows our pages inside of theirs, nor learns from where we went to them.
+# Other sites may not embed our pages, and do not learn the address of the page we came from.
 _HEADERS: Final = [
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"same-origin"),
@@ -30,14 +30,14 @@ _HEADERS: Final = [
 
 
 class Guard:
-    """Lets through what the rules allow, and answers the rest itself."""
+    """Passes on what the rules allow, and answers everything else itself."""
 
     def __init__(self, app: ASGIApp, rules: Rules) -> None:
         self._app = app
         self._rules = rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one question, or one websocket."""
+        """Answer one HTTP request or one websocket."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
@@ -48,13 +48,13 @@ class Guard:
         elif refusal is None:
             await self._app(scope, receive, _with_headers(send))
         elif asked.is_websocket:
-            # Closed before it is accepted, it is answered with 403.
+            # A websocket that is closed before it is accepted is answered with 403.
             await send({"type": "websocket.close", "code": 1008})
         else:
             await _answer(send, refusal)
 
     async def _log_in(self, receive: Receive, send: Send) -> None:
-        """Take the token of the form, and keep it in a cookie that no script can read."""
+        """Check the token of the form, and store it in a cookie that scripts cannot read."""
         body = b""
         is_more = True
         while is_more and len(body) <= LARGEST_FORM_BYTES:

@@ -1,13 +1,13 @@
-"""Which questions the web UI answers: values in, a refusal or none out.
+"""Which requests the web UI answers: values in, a refusal or None out.
 
-Dagster's web server takes changes from any Host and Origin, by GET too: a page that somebody opens
-in the same browser could start runs. So here
+Dagster's web server accepts changes from any Host and Origin, even by GET. Any page in the same
+browser could therefore start runs. So these rules hold:
 
-* the Host has to be one that we are known by: a name that a stranger points at 127.0.0.1 is not;
-* the Origin, where the browser names one, has to be the same host; a page elsewhere is refused
-  whatever it asks, and so is a browser that says `cross-site`;
-* GraphQL is asked by POST or by websocket, so that no link and no picture can ask it;
-* with a token, whoever does not have it gets the page that asks for it.
+* The Host must be one of our own names. A stranger's name that points at 127.0.0.1 is refused.
+* The Origin, if the browser sends one, must be the same host. A page of another site is always
+    refused, and so is a browser that says `cross-site`.
+* GraphQL is answered by POST or websocket only, so a link or a picture cannot call it.
+* If a token is set, a request without it gets the page that asks for it.
 """
 
 import hmac
@@ -25,7 +25,7 @@ LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 
 @dataclass(frozen=True, slots=True)
 class WebRequest:
-    """What the rules look at. headers: by their lower-case names; of one that comes twice, all."""
+    """What the rules look at. headers: all values, by header name in lower case."""
 
     method: str
     path: str
@@ -34,14 +34,14 @@ class WebRequest:
     is_websocket: bool = False
 
     def header(self, name: str) -> str | None:
-        """The one value of a header; None where there is none, or more than one."""
+        """The one value of a header; None if there is none, or more than one."""
         values = self.headers.get(name, ())
         return values[0] if len(values) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a question is not answered. asks_token: the token may be given."""
+    """Why a request is not answered. asks_token: the user may enter the token."""
 
     status: int
     what: str
@@ -50,13 +50,13 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """hosts: `name:port` and `name` that we are known by. token: None asks nobody for one."""
+    """hosts: our names, as `name:port` and `name`. token: None if no token is needed."""
 
     hosts: frozenset[str]
     token: str | None = None
 
     def judge(self, asked: WebRequest) -> Refusal | None:
-        """Why a question is refused; None where it may pass."""
+        """Why a request is refused; None if it is allowed."""
         host = (asked.header("host") or "").lower()
         if host not in self.hosts:
             return Refusal(421, f"the Host {host[:100]!r} is not one that this server is known by")
@@ -74,11 +74,11 @@ class Rules:
         return None
 
     def is_token(self, text: str) -> bool:
-        """Whether a text is the token; takes as long for every text."""
+        """Whether a text is the token; takes equally long for every text."""
         return self.token is not None and hmac.compare_digest(text.encode(), self.token.encode())
 
     def _is_own(self, asked: WebRequest, host: str) -> bool:
-        """Whether the question comes from a page of ours, from the address bar, or from a program."""
+        """Whether the request comes from our own page, from the address bar, or from a program."""
         if any(len(asked.headers.get(name, ())) > 1 for name in ("origin", *_FETCH)):
             return False
         origin = asked.header("origin")
@@ -87,7 +87,7 @@ class Rules:
         site = asked.header("sec-fetch-site")
         if site in (None, "same-origin", "none"):
             return True
-        # A link on another page may lead here, as long as it only opens a page.
+        # A link on another site may lead here if it only opens a page.
         return asked.header("sec-fetch-mode") == "navigate" and asked.method in READING
 
     def _has_token(self, asked: WebRequest) -> bool:
@@ -100,16 +100,16 @@ class Rules:
 
 
 def known_hosts(host: str, port: int, others: Collection[str] = ()) -> frozenset[str]:
-    """The Hosts of a server that listens on `host`; others: names by which people reach it.
+    """The Host names of a server that listens on `host`; others: more names that people use for it.
 
-    Listening on loopback, or everywhere, it is known by the names of loopback.
+    A server that listens on loopback or on every address also has the names of loopback.
     """
     shown = f"[{host}]" if ":" in host else host
     names = {shown.lower(), *(name.lower() for name in others)} - {"0.0.0.0", "[::]"}  # noqa: S104  # to be left out
     if host in ("127.0.0.1", "localhost", "::1", "0.0.0.0", "::"):  # noqa: S104  # not listened on here
         names |= set(LOOPBACK)
     with_port = {name if _has_port(name) else f"{name}:{port}" for name in names}
-    # A browser leaves the port of its scheme out; so does whoever stands before us.
+    # A browser leaves out the default port of its scheme; so does a reverse proxy.
     without = {name for name in names if not _has_port(name)} if port in (80, 443) else set()
     return frozenset(with_port | without | {name.lower() for name in others})
 

@@ -1,10 +1,12 @@
-"""Which rows of a shard are being encoded right now, for whoever comes after a crash.
+"""Which rows of a shard are being encoded now, so that a rerun after a crash knows the suspects.
 
-`STATE_DIR/ledger/<name>/<plan id>/<shard>.flight`: numbers of eight bytes, each a row and one more;
-zero is none. First one for each worker, rewritten in place as it begins a row, which takes a
-microsecond; then the rows that were in flight when an earlier process died, and are not made yet.
-The file goes when the shard's rows are made. It is a hint and never synced: whatever stands in it,
-all that it can cause is that rows are made in a process of their own.
+`STATE_DIR/ledger/<name>/<plan id>/<shard>.flight`: a list of numbers of eight bytes. Each is a row
+number plus one; zero means no row. The first numbers are one per worker; a worker overwrites its
+number as it begins a row, which takes a microsecond. After them come the rows that an earlier
+process was encoding when it died, until they are made.
+
+The file is deleted when the shard's rows are made. It is only a hint and never synced: wrong
+content can only cause rows to be isolated without need.
 """
 
 import os
@@ -18,23 +20,23 @@ from typing import Self
 
 from hugflow.store.atomic import disk_errors, make_folder
 
-# More than ever fly at once: what a damaged file says beyond is not read.
+# More rows than are ever in work at once: the rest of a damaged file is not read.
 MOST_ROWS = 4096
 _ROW = struct.Struct("<q")
 
 
 class Flight:
-    """The open note of a shard, for its one writer; safe to use from `workers` threads."""
+    """The open flight file of a shard, for its one writer; `workers` threads may use it."""
 
     def __init__(self, path: Path, workers: int, suspects: Collection[int]) -> None:
-        """Begin the note; suspects: rows to be noted until all of the shard is made."""
+        """Write the file; suspects: rows that stay in it until the whole shard is made."""
         make_folder(path.parent)
         self._path = path
         self._suspects = sorted(suspects)[:MOST_ROWS]
         rows = [*[0] * workers, *(row + 1 for row in self._suspects)]
         with disk_errors(path):
             self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            # In place, so that a kill within loses none of them.
+            # In place, so that a kill loses none of them.
             os.pwrite(self._fd, b"".join(map(_ROW.pack, rows)), 0)
             os.ftruncate(self._fd, _ROW.size * len(rows))
         self._free: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -42,7 +44,7 @@ class Flight:
             self._free.put(slot)
 
     def __enter__(self) -> Self:
-        """The note itself."""
+        """Return itself."""
         return self
 
     def __exit__(
@@ -51,17 +53,17 @@ class Flight:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End the note; where the work ends early, suspects stay so."""
+        """Close the file; delete it, unless the work ended early and there are suspects."""
         os.close(self._fd)
         if error is None or not self._suspects:
             self._path.unlink(missing_ok=True)
 
     @contextmanager
     def row(self, row: int) -> Iterator[None]:
-        """Note a row while the block runs, and after it until another takes its place."""
+        """Note a row while the block runs; the note stays until the worker's next row."""
         slot = self._free.get()
         try:
-            # A hint that cannot be given costs nobody a row.
+            # If the hint cannot be written, the row is made all the same.
             with suppress(OSError):
                 os.pwrite(self._fd, _ROW.pack(row + 1), _ROW.size * slot)
             yield
@@ -70,7 +72,7 @@ class Flight:
 
 
 def read_flight(path: Path) -> frozenset[int]:
-    """The rows that were in flight when the last process died at this shard; mostly none."""
+    """The rows that were being encoded when the last process died; usually none."""
     try:
         with path.open("rb") as file:
             data = file.read(_ROW.size * MOST_ROWS)

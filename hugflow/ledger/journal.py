@@ -1,4 +1,4 @@
-"""The journal of one shard: what became of each of its rows.
+"""The journal of one shard: the result of each row.
 
 `STATE_DIR/ledger/<name>/<plan id>/<shard>.jsonl`, one line per row, appended, never rewritten:
 
@@ -29,7 +29,7 @@ from hugflow.audio.mp3 import AudioInfo
 from hugflow.store.atomic import disk_errors, make_folder, read_file, sync_folder
 
 VERSION = 1
-# The order in which a line holds them.
+# In the order of a line.
 AUDIO_FIELDS = (
     "sampling_rate",
     "num_samples",
@@ -42,17 +42,17 @@ AUDIO_FIELDS = (
 )
 # What few clips have.
 NOTE_FIELDS = ("repaired", "level")
-# Their types, `source_path` being text or absent.
+# Their types; `source_path` is text or absent.
 _AUDIO_TYPES = frozenset((int, int, str, int, int, int, bool, path) for path in (str, type(None)))
 _HEADER = json.dumps({"journal": VERSION}).encode() + b"\n"
 
 
 @dataclass(frozen=True, slots=True)
 class RowMade:
-    """A row that is, wholly or in part, on disk.
+    """A row that is on disk, completely or in part.
 
-    mp3_bytes, audio: None in a text-only dataset. json_bytes: None while only the stage `audio`
-    was done.
+    mp3_bytes, audio: None in a text-only dataset.
+    json_bytes: None if only the stage `audio` is done.
     """
 
     row: int
@@ -64,7 +64,7 @@ class RowMade:
 
 @dataclass(frozen=True, slots=True)
 class RowFailed:
-    """A row that could not be made: a stable `code`, and a `message` of one line."""
+    """A row that could not be made: a stable `code`, and a one-line `message`."""
 
     row: int
     code: str
@@ -75,10 +75,10 @@ Outcome = RowMade | RowFailed
 
 
 class Journal:
-    """The open journal of a shard, for its one writer: the shard's lock is held meanwhile."""
+    """The open journal of a shard, for its one writer, who holds the shard's lock."""
 
     def __init__(self, path: Path) -> None:
-        """Open or begin the journal; a line torn by a kill is ended, so the next starts again."""
+        """Open or create the journal; a line torn by a kill is ended, so the next line is whole."""
         make_folder(path.parent)
         is_new = not path.exists()
         with disk_errors(path):
@@ -94,7 +94,7 @@ class Journal:
         self._path = path
 
     def __enter__(self) -> Self:
-        """The journal itself."""
+        """Return itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -102,7 +102,7 @@ class Journal:
         os.close(self._fd)
 
     def append(self, outcomes: Iterable[Outcome]) -> None:
-        """Add lines in one write, and bring them to the disk."""
+        """Add lines in one write, and sync them to the disk."""
         data = b"".join(_to_line(outcome) for outcome in outcomes)
         with disk_errors(self._path):
             while data:
@@ -111,9 +111,9 @@ class Journal:
 
 
 def read_journal(path: Path) -> dict[int, Outcome]:
-    """What the journal says of each row; empty where there is no journal.
+    """The result of each row in the journal; empty if there is no journal.
 
-    100,000 rows take about half a second, whatever happened before.
+    100,000 rows take about half a second, however often they were made again.
     """
     try:
         lines = read_file(path).splitlines()
@@ -150,7 +150,7 @@ def _crc(line: bytes) -> bytes:
 
 
 def _to_outcome(value: Any) -> Outcome:
-    """Raises one of the errors that wrong shapes and types raise by themselves."""
+    """The result in a line; raises TypeError, ValueError, KeyError or IndexError if it has none."""
     if len(value) == 3:
         row, code, message = value
         return RowFailed(_whole(row), str(code), str(message))
@@ -167,7 +167,7 @@ def _to_outcome(value: Any) -> Outcome:
 def to_audio_info(values: Sequence[Any]) -> AudioInfo:
     """Facts about a row's audio, from values in the order of AUDIO_FIELDS and perhaps its notes.
 
-    Raises TypeError when they are not what a journal holds.
+    Raises TypeError if the values are not those of a journal.
     """
     values, notes = values[: len(AUDIO_FIELDS)], values[len(AUDIO_FIELDS) :]
     if tuple(map(type, values)) not in _AUDIO_TYPES or values[0] <= 0 or values[1] < 0:

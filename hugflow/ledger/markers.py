@@ -5,9 +5,9 @@
     {"version": 1, "rows": 498, "failed_rows": [14, 77], "bytes": 20318212, "seconds": 12.4, ...,
      "crc32": 3735928559}
 
-`raw` tells that the file arrived with the promised size and hash; `audio` that every row of the
-shard has its MP3 or a line in the journal that says why not; `metadata` the same of JSON and
-index.
+`raw`: the file arrived with the promised size and hash.
+`audio`: every row of the shard has its MP3, or a journal line with the reason why not.
+`metadata`: the same for JSON and index.
 """
 
 from collections.abc import Mapping
@@ -64,5 +64,5 @@ def write_marker(path: Path, marker: Marker) -> None:
 
 
 def read_marker(path: Path) -> Marker | None:
-    """The marker, or None when the stage is not done or its marker cannot be read."""
+    """The marker; None if the stage is not done or its marker cannot be read."""
     return MARKER.read(path)

@@ -14,12 +14,12 @@
         "expected_total_rows": 10000,
         "version": "3.0"
       },
-      "error": "..."                    (only of a run that failed: what happened, why, how to mend)
+      "error": "..."                    (only of a failed run: what happened, why, how to fix it)
     }
 
-A file here is a row. Deleting or damaging it loses nothing: it is written again from the ledger.
-Where rows are not known before they are fetched, what is reckoned from their number is null.
-Version 2.0, which had `completed_rows` only, is read too.
+A file here is a row. If this file is deleted or damaged, nothing is lost: it is written again from
+the ledger. While the number of rows is unknown, all values that depend on it are null. Version 2.0,
+which had only `completed_rows`, is read too.
 """
 
 import math
@@ -51,10 +51,12 @@ STATUS_WORDS: tuple[Status, ...] = get_args(Status)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a dataset is.
+    """The progress of a dataset.
 
-    ranges: completed rows as (first, last), in order, without overlap. resumed_from: rows that
-    were complete when the present run began. total_rows: None while nobody knows. error: of a run that failed, in three lines.
+    ranges: completed rows as (first, last), in order, without overlap.
+    resumed_from: number of rows that were complete when this run began.
+    total_rows: None while unknown.
+    error: the three lines of the error, if the run failed.
     """
 
     dataset: str
@@ -66,13 +68,13 @@ class Progress:
 
     @property
     def rows(self) -> int:
-        """Rows that are complete."""
+        """Number of complete rows."""
         return sum(last - first + 1 for first, last in self.ranges)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ResumeData:
-    """What a script resumes by; completed_rows: left out where there are many."""
+    """The data that scripts resume by; completed_rows: left out if there are many."""
 
     completed_ranges: tuple[tuple[int, int], ...] | None = None
     completed_rows: Annotated[tuple[int, ...] | None, Field(exclude_if=is_none)] = None
@@ -83,7 +85,7 @@ class _ResumeData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _View:
-    """The file as seed 004 has it; see the module."""
+    """The file in the form of seed 004; see the module."""
 
     dataset_name: str
     status: Status
@@ -133,7 +135,7 @@ def write_progress(path: Path, progress: Progress) -> None:
 
 
 def read_progress(path: Path) -> Progress | None:
-    """The view as it was last written; None where there is none that can be read."""
+    """The view as it was last written; None if there is none that can be read."""
     view = PROGRESS.read(path)
     if view is None:
         return None
@@ -154,14 +156,14 @@ def read_progress(path: Path) -> Progress | None:
 
 
 def _percent(rows: int, total_rows: int | None) -> float | None:
-    """Rounded down: 100 is when all of it is there."""
+    """Percentage, rounded down: 100 means that every row is complete."""
     if total_rows is None:
         return None
     return math.floor(10_000 * (rows / total_rows if total_rows else 1.0)) / 100
 
 
 def to_pairs(rows: Iterable[int]) -> list[tuple[int, int]]:
-    """Row numbers in rising order as (first, last) pairs."""
+    """Row numbers in rising order, as (first, last) pairs."""
     pairs: list[tuple[int, int]] = []
     for row in rows:
         if pairs and pairs[-1][1] == row - 1:

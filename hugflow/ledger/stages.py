@@ -1,9 +1,8 @@
-"""The stages of a dataset, in their order: what each makes, and what must be done before it.
+"""The stages of a dataset in their order: what each makes, and which stages it needs.
 
 `raw`, `audio` and `metadata` are done shard by shard, and each has a marker
-(`hugflow.ledger.markers`); `processed` is done once, for the whole dataset. A new stage is one more
-entry in STAGES: where it belongs to `needs` of `processed`, it keeps a dataset from being
-published until it is done.
+(`hugflow.ledger.markers`). `processed` is done once for the whole dataset. A new stage is one more
+entry in STAGES; if `processed` needs it, a dataset is published only after it.
 """
 
 from collections.abc import Collection, Iterable
@@ -17,11 +16,12 @@ StageName = Literal["raw", "audio", "metadata", "processed"]
 class Stage:
     """One stage.
 
-    words: what is there once it is done. kind: what it makes, as Dagster's pages show it.
+    words: what exists once the stage is done.
+    kind: what it makes, as Dagster's pages show it.
     needs: the stages that must be done before it.
-    is_per_shard: whether it is done shard by shard, with a marker for each.
-    counts_rows: whether its markers say which rows of the shard were made and which failed.
-    is_of_audio: whether it makes nothing of a dataset without audio.
+    is_per_shard: done shard by shard, with a marker for each.
+    counts_rows: its markers say which rows were made and which failed.
+    is_of_audio: it makes nothing if the dataset has no audio.
     """
 
     name: StageName
@@ -73,7 +73,7 @@ NEEDED_TO_PUBLISH: Final = STAGE_BY_NAME[PUBLISHING].needs
 def find_missing(
     stages: Collection[StageName], done: Collection[StageName]
 ) -> tuple[StageName, list[StageName]]:
-    """The last of `stages`, and which stages it needs that are neither among them nor done."""
+    """The last of `stages`, and the stages it needs that are neither in `stages` nor done."""
     last = [name for name in STAGE_NAMES if name in stages][-1]
     needs = STAGE_BY_NAME[last].needs
     return last, [name for name in needs if name not in stages and name not in done]
@@ -85,13 +85,13 @@ def users_of(stage: StageName) -> frozenset[StageName]:
 
 
 def first_row_stage(*, has_audio: bool) -> StageName:
-    """The stage in which a row of a dataset is made, or fails."""
+    """The stage in which a row of a dataset is made or fails."""
     return next(
         stage.name for stage in STAGES if stage.counts_rows and (has_audio or not stage.is_of_audio)
     )
 
 
 def join_names(names: Iterable[StageName]) -> str:
-    """Names of stages in words: `raw, audio and metadata`."""
+    """Stage names in words: `raw, audio and metadata`."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last

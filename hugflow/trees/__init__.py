@@ -1,1 +1,1 @@
-"""Reading YAML and JSON that people write, strictly, to plain values with their lines."""
+"""Strict reading of YAML and JSON that people write: plain values with their line numbers."""

@@ -1,4 +1,4 @@
-"""JSON text to a tree, with the line of each key, which the json module does not give."""
+"""JSON text to a tree, with the line of each key, which Python's json module does not give."""
 
 import json
 import re
@@ -17,7 +17,7 @@ _MEND = "write JSON: keys and texts in double quotes, a comma between entries an
 
 
 def parse_json(text: str) -> Tree:
-    """Read one JSON value, as strictly as YAML is; faults are values, nothing is raised."""
+    """Read one JSON value, as strictly as YAML; errors are returned as faults, not raised."""
     faults = Faults()
     root: Node | None = None
     with suppress(Stopped):
@@ -26,7 +26,7 @@ def parse_json(text: str) -> Tree:
 
 
 class _JsonReader:
-    """Reads one value after the other, from a place that moves on."""
+    """Reads values from a position in the text."""
 
     def __init__(self, text: str, faults: Faults) -> None:
         self._text = text
@@ -84,7 +84,7 @@ class _JsonReader:
             node = self._read_value(line, depth=depth + 1)
             if key in nodes:
                 self._faults.note_repeated(key, line, nodes[key])
-            # Where that is let pass, as in a legacy file, the last one counts.
+            # If a caller ignores the fault, as for a legacy file, the last value counts.
             nodes[key] = node
         return nodes
 
@@ -95,7 +95,7 @@ class _JsonReader:
         return tuple(items)
 
     def _goes_on(self, end: str, *, is_first: bool) -> bool:
-        """Whether another entry follows in an object or an array; steps over what is before it."""
+        """Whether an object or array has another entry; skips the text before it."""
         if is_first:
             self._at += 1
         self._skip_space()

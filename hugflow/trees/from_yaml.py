@@ -1,6 +1,6 @@
-"""YAML text to a tree: parser events are read one by one, and nothing is built, called or expanded.
+"""YAML text to a tree: only parser events are read; nothing is built, called or expanded.
 
-What YAML takes for a date is text, because JSON has no dates.
+A YAML date is read as text, because JSON has no dates.
 """
 
 import re
@@ -13,7 +13,7 @@ from yaml.resolver import Resolver
 
 from hugflow.trees.tree import PAST, PLAIN, Faults, Node, Scalar, Stopped, Tree
 
-# libyaml where PyYAML was built with it: the same events, some thirty times as fast.
+# libyaml, if PyYAML was built with it: the same events, about thirty times as fast.
 _LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVER, _CONSTRUCTOR = Resolver(), SafeConstructor()
 _BUILD_BY_TAG: Mapping[str, Callable[[yaml.ScalarNode], Any]] = {
@@ -22,14 +22,14 @@ _BUILD_BY_TAG: Mapping[str, Callable[[yaml.ScalarNode], Any]] = {
     "tag:yaml.org,2002:int": _CONSTRUCTOR.construct_yaml_int,
     "tag:yaml.org,2002:float": _CONSTRUCTOR.construct_yaml_float,
 }
-# What is left open swallows lines below it: the mistake is where it began.
+# An unclosed quote or bracket swallows the lines below it: the mistake is where it begins.
 _BEGUN_ABOVE = re.compile("quoted|flow (?:sequence|mapping)|simple key")
 _CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 _MEND = 'write one "key: value" a line, and put the value in quotes when it holds : or #'
 
 
 def parse_yaml(text: str, *, loader: type[yaml.SafeLoader | yaml.CSafeLoader] = _LOADER) -> Tree:
-    """Read one YAML document; faults are values, nothing is raised."""
+    """Read one YAML document; errors are returned as faults, not raised."""
     faults = Faults()
     if conflict := _CONFLICT.search(text):
         line = text.count("\n", 0, conflict.start()) + 1
@@ -45,20 +45,20 @@ def parse_yaml(text: str, *, loader: type[yaml.SafeLoader | yaml.CSafeLoader] = 
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         if "nesting depth" in (error.problem or ""):
-            # libyaml reads ahead, and stops at a depth of its own.
+            # libyaml reads ahead, and has a depth limit of its own.
             faults.note_depth(mark.line + 1 if mark else 1)
             return Tree(None, tuple(faults.found))
         if error.context_mark is not None and _BEGUN_ABOVE.search(error.context or ""):
             mark = error.context_mark
         faults.note(mark.line + 1 if mark else 1, "the text is not YAML from here on", PAST, _MEND)
-    # The pure parser lets a ValueError escape where "\U00110000" names no character.
+    # The pure parser raises ValueError for an escape such as "\U00110000", which is no character.
     except (yaml.YAMLError, ValueError):
         faults.note(1, "the text is not YAML", PAST, _MEND)
     return Tree(root, tuple(faults.found))
 
 
 class _YamlReader:
-    """Takes one parser event after the other."""
+    """Reads one parser event after the other."""
 
     def __init__(self, text: str, loader: type, faults: Faults) -> None:
         self._events = yaml.parse(text, Loader=loader)
@@ -108,7 +108,7 @@ class _YamlReader:
         return Node(nodes, at)
 
     def _read_key(self, event: yaml.Event, depth: int) -> str | None:
-        """A key as it is written; None, once that is noted, for what is no word."""
+        """A key as it is written; None, with a fault, for a key that is not one word."""
         if not isinstance(event, yaml.ScalarEvent):
             self._read_value(event, None, depth=depth + 1)
             self._note(event, "a key is not one word", "write a name, a colon and a space")
@@ -132,7 +132,7 @@ class _YamlReader:
         try:
             built: Scalar = build(yaml.ScalarNode(tag, text))
         except ValueError:
-            # `0b_` has the form of a number.
+            # `0b_` looks like a number to YAML, and is none.
             return text
         return built
 

@@ -1,11 +1,11 @@
-"""What strict YAML and strict JSON have in common: plain values with their lines, and their faults.
+"""What strict YAML and strict JSON share: plain values with their lines, and faults.
 
     meta:                     line 1
       version: "1.0"          line 2
     steps: [a, b]             line 3
 
 Repeated keys, anchors, aliases, tags, merge keys and more than eight levels are faults. A fault
-repeats nothing of the text but plain keys.
+repeats only plain keys of the text, no values.
 """
 
 import re
@@ -29,7 +29,7 @@ _UNUSABLE = re.compile("[\x00\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value, and the line (from 1) on which its key is written, or itself where it has none."""
+    """A value, and the line (from 1) of its key, or of the value itself if it has no key."""
 
     value: Value
     line: int
@@ -44,7 +44,7 @@ class Node:
         return self.value
 
     def line_of(self, path: Sequence[str | int]) -> int:
-        """The line of what lies at a path below this node, as far as the path leads."""
+        """The line of the value at a path below this node, or of its nearest parent that exists."""
         node = self
         for step in path:
             inner: Node | None = None
@@ -60,7 +60,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong in one line, and the three parts of an error about it."""
+    """An error in one line, in the three parts of an error message."""
 
     line: int
     what: str
@@ -70,18 +70,18 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What a text says, and its faults. root: None for a text that is empty or cannot be read."""
+    """The content of a text and its faults. root: None if the text is empty or cannot be read."""
 
     root: Node | None
     faults: tuple[Fault, ...] = ()
 
 
 class Stopped(Exception):
-    """The text is not worth reading on; the fault is noted."""
+    """Reading stops here; the fault is noted."""
 
 
 class Faults:
-    """Gathers faults, up to a number that a person reads."""
+    """Collects faults, up to a number that people read."""
 
     def __init__(self) -> None:
         self.found: list[Fault] = []
@@ -101,7 +101,7 @@ class Faults:
 
     def note_depth(self, line: int) -> None:
         what = f"the text is nested deeper than {MAX_DEPTH} levels"
-        self.note(line, what, PLAIN, "unfold it")
+        self.note(line, what, PLAIN, "use fewer levels")
 
     def check_text(self, line: int, text: str) -> str:
         if _UNUSABLE.search(text):
@@ -110,7 +110,7 @@ class Faults:
         return text
 
     def check_number(self, line: int, text: str) -> bool:
-        """Whether a number is of a length that is worth reading."""
+        """Whether a number is short enough to be read; a longer one is noted as a fault."""
         if len(text) <= MAX_DIGITS:
             return True
         self.note(line, f"a number has more than {MAX_DIGITS} digits", PLAIN, "write fewer")

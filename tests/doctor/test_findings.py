@@ -37,7 +37,7 @@ def endless(patient: Patient) -> Iterator[Finding]:
 def test_a_check_that_breaks_is_told_without_its_words_and_keeps_what_it_found(tmp_path: Path):
     first, second = run_checks({"broken": broken}, patient(tmp_path))
     assert first.state == "ok"
-    assert (second.state, second.what) == ("problem", "it could not be looked at: ValueError")
+    assert (second.state, second.what) == ("problem", "it could not be checked: ValueError")
 
 
 def test_an_error_of_ours_is_told_in_its_own_words(tmp_path: Path):
