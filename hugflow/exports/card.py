@@ -16,8 +16,8 @@ def render_card(plan: Plan, *, description: str, statistics: Statistics | None =
     """The text of README.md: the header that `datasets` reads, then a page for people.
 
     The header names the index files and the split, and declares every audio column
-    `Audio(decode=False)`, so no decoder is needed to read the folder. What the request's author
-    wrote stands quoted, and cannot become markup.
+    `Audio(decode=False)`, so reading the folder needs no decoder. The request author's text is
+    quoted, so it cannot become markup.
     """
     quoted = "\n".join(f"    {line}" for line in description.splitlines())
     begin, end = card_frame(plan, statistics)
@@ -25,7 +25,7 @@ def render_card(plan: Plan, *, description: str, statistics: Statistics | None =
 
 
 def card_frame(plan: Plan, statistics: Statistics | None) -> tuple[str, str]:
-    """What stands before and behind the words of the request's author."""
+    """The parts of the page before and after the request author's text."""
     header = {
         "configs": [
             {
@@ -63,14 +63,14 @@ rows = datasets.load_dataset("path/of/this/folder", split="{plan.card_split}")
 
 
 def _by_way(plan: Plan) -> str:
-    """What stands between the dataset and the rows."""
+    """How the rows came from the dataset, if not directly: the Hub's conversion."""
     if not plan.is_converted:
         return ""
     return f", by way of the Hub's conversion to parquet (commit `{plan.files_commit}`)"
 
 
 def _statistics_table(statistics: Statistics | None) -> str:
-    """A table of two columns, with the empty line that ends it; nothing when nothing is known."""
+    """A table of two columns and the empty line after it; empty when there are no statistics."""
     if statistics is None or not statistics.rows:
         return ""
     lines = [f"| {label} | {words} |" for label, words in describe(statistics)]
@@ -83,11 +83,11 @@ def _render(source: ExportSource) -> Iterator[ExportFile]:
 
 
 def _find_fault(text: str, facts: Reference) -> str | None:
-    """Why a text is not the card of its dataset, whatever the request's author wrote into it."""
+    """Why a text is not the dataset's card, ignoring the author's text; None if it is."""
     if facts.plan is None:
         return "it is empty" if not text.strip() else None
     begin, end = card_frame(facts.plan, facts.statistics)
-    # Another version has other words for people, and the same for programs.
+    # Another version has other text for people, but the same header for programs.
     if text.startswith(begin) and (text.endswith(end) or not facts.is_this_version):
         return None
     return "it is not what plan and manifest say"

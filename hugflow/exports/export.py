@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ExportSource:
-    """A dataset whose rows are all there; everything that an export may be rendered from.
+    """A dataset with all rows made: everything that an export may be rendered from.
 
-    description: the words of the request's author.
+    description: the request author's text.
     """
 
     plan: Plan
@@ -34,9 +34,9 @@ class ExportSource:
     def scan_shards(self) -> Iterator["pl.LazyFrame"]:
         """The index of each shard that has rows, in order, as a lazy frame.
 
-        Collect one before taking the next: then no more than one shard is in memory.
+        Collect one before taking the next, so that only one shard is in memory.
         """
-        # Loading polars takes as long as the rest of a small command.
+        # Imported here: loading polars takes as long as the rest of a small command.
         from hugflow.statistics.scan import scan_index
 
         for shard in self.plan.shards:
@@ -55,7 +55,7 @@ class ExportFile:
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """What is known of a dataset before the work. row_bytes: of the columns but the audio."""
+    """What is known of a dataset before the work. row_bytes: of all columns except the audio."""
 
     plan: Plan
     rows: int
@@ -64,7 +64,7 @@ class Foreseen:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many files and folders an export adds to a tree, and how many bytes."""
+    """The number of files, folders and bytes that an export adds to a tree."""
 
     files: int
     bytes: int = 0
@@ -72,10 +72,10 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a file must agree with that the manifest has no hash of.
+    """What a file without a hash in the manifest must agree with.
 
-    plan: None where it is lost. is_this_version: whether this very version wrote the file; the
-    words of another one may differ.
+    plan: None if it is lost.
+    is_this_version: whether this version of hugflow wrote the file; another one's words may differ.
     """
 
     plan: Plan | None
@@ -85,9 +85,9 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Reworded:
-    """The one file of an export that may be reworded while rows and manifest stay the same.
+    """An export's only file, when its words may change while rows and manifest stay the same.
 
-    find_fault: why a text cannot be what was rendered; None when nothing speaks against it.
+    find_fault: why a text cannot be the rendered file; None if it can.
     """
 
     path: str
@@ -98,15 +98,15 @@ class Reworded:
 class Export:
     """One form in which other tools read a dataset.
 
-    name: how manifest and messages call it.
-    names: matches the names of its files. folder: the folder in the tree that holds them, and
-    nothing else; "" for the tree itself.
-    foresee: how large it will be.
-    render: its files. The same plan and the same index must give the same bytes: they are rendered
-    again only when either changes, or when a file is gone. None: each shard's file is written
-    together with its rows, as the index is.
-    reworded: for an export whose file the manifest does not record. None: it records every file
-    with a hash.
+    name: its name in the manifest and in messages.
+    names: a pattern for the names of its files.
+    folder: the folder in the tree that holds only its files; "" for the tree itself.
+    foresee: estimates its size.
+    render: gives its files. The same plan and the same index must give the same bytes: they are
+    rendered again only when either changes, or when a file is gone. None: each shard's file is
+    written together with its rows, as the index is.
+    reworded: for an export whose file the manifest does not record. None: the manifest records
+    every file with a hash.
     version: rises when the same rows give other bytes.
     """
 
@@ -124,6 +124,6 @@ class Export:
         return self.render is None
 
     def owns(self, path: Path) -> bool:
-        """Whether a path, relative to the tree, is one of its files."""
+        """Whether a path, relative to the tree, is a file of this export."""
         folder = Path(self.folder) if self.folder else Path()
         return path.parent == folder and self.names.fullmatch(path.name) is not None

@@ -1,7 +1,7 @@
 """The index: the made rows of one shard as a parquet table, without the audio bytes.
 
-`hugflow.exports.index_table` writes it, and shows its form. Here is what everybody asks about it, so
-that a small command need not load what writes parquet.
+`hugflow.exports.index_table` writes it and documents its form. This module answers what
+small commands ask about it, so that they need not load the parquet writer.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from hugflow.exports.export import Export, Foreseen, Size
 if TYPE_CHECKING:
     from hugflow.ledger.journal import RowMade
 
-# Of what is in the index alone: numbers, names and lengths of the clips.
+# Bytes of the parts that only the index has: numbers, names and lengths of the clips.
 _OWN_ROW_BYTES = 60
 
 
@@ -48,7 +48,7 @@ def audio_info(row: "RowMade") -> dict[str, object] | None:
 
 
 def _foresee(foreseen: Foreseen) -> Size:
-    """A file for each shard, in a folder; its columns take half of what they are by themselves."""
+    """A file for each shard, in a folder; compressed, its columns take half of their bytes."""
     size = round((foreseen.row_bytes / 2 + _OWN_ROW_BYTES) * foreseen.rows)
     return Size(files=len(foreseen.plan.shards) + 1, bytes=size)
 

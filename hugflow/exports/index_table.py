@@ -3,8 +3,8 @@
 `index/<shard>.parquet`: `row` int64; the dataset's columns in order, the audio column as
 struct<bytes, path> with bytes null and path `audio/<stem>.mp3`; `audio_info` struct. Types are
 those of `hugflow.shards.arrow`, the same in every shard, and the schema carries the features as
-`datasets` writes them. Row groups are cut by what the rows hold and not by how the source was cut,
-so the same rows give the same bytes.
+`datasets` writes them. Row groups depend on the rows and not on the source's row groups, so the
+same rows give the same bytes.
 """
 
 import json
@@ -25,7 +25,7 @@ from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.read import read_rows
 from hugflow.store.atomic import commit_file, disk_errors, fresh_temporary, is_file
 
-# A row group is in memory as a whole, here and in whoever reads it.
+# Writers and readers hold a whole row group in memory.
 ROWS_PER_GROUP = 10_000
 BYTES_PER_GROUP = 8 << 20
 
@@ -33,11 +33,11 @@ BYTES_PER_GROUP = 8 << 20
 def write_index(
     path: Path, plan: Plan, shard: Shard, raw_files: Sequence[Path], made: Mapping[int, RowMade]
 ) -> str | None:
-    """Write the index of one shard from its fetched files; gives the sha256 of what stands there.
+    """Write the index of one shard from its fetched files; returns its sha256.
 
-    made: the rows that are on disk, by number. With none of them there is no index: an empty
-    parquet file would keep `datasets` from reading the folder. A file that already holds the
-    same bytes is left as it is.
+    made: the rows that are on disk, by number. Without rows there is no index, because an empty
+    parquet file would keep `datasets` from reading the folder. A file that already holds the same
+    bytes is not written again.
     """
     if not made:
         path.unlink(missing_ok=True)
@@ -64,7 +64,7 @@ def write_index(
 def _tables(
     plan: Plan, shard: Shard, raw_files: Sequence[Path], made: Mapping[int, RowMade]
 ) -> Iterator[pa.Table]:
-    """The made rows as tables of the index, cut as the source is read."""
+    """The made rows as tables of the index, one for each batch of the source."""
     columns = [column for column in plan.columns if column != plan.audio_column]
     schema: pa.Schema | None = None
     for rows, batch in read_rows(raw_files, shard, columns=columns):
@@ -79,7 +79,7 @@ def _tables(
 
 
 def _index_schema(plan: Plan, published: pa.Schema) -> pa.Schema:
-    """The schema of every index of the plan; where features say nothing, by a shard's own types."""
+    """The schema of every index of the plan; without features, from the shard's own types."""
     types = {"row": pa.int64()}
     for column, name in zip(plan.columns, index_names(plan.columns), strict=True):
         if column == plan.audio_column:
@@ -113,9 +113,9 @@ def _index_table(
 
 
 def _groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Cut tables into row groups, whatever pieces they came in.
+    """Cut tables into row groups that do not depend on the input's pieces.
 
-    A group ends before the row that would be one too many, or bring it above BYTES_PER_GROUP.
+    A group ends before a row would exceed its number of rows or BYTES_PER_GROUP.
     """
     pending: list[pa.Table] = []
     rows = size = 0
@@ -140,7 +140,7 @@ def _row_sizes(table: pa.Table) -> list[int]:
 
 
 def _in_one_piece(pieces: list[pa.Table]) -> pa.Table:
-    """Pages are cut by pieces too: the same rows in other pieces would be other bytes."""
+    """Join the pieces: parquet pages follow pieces, so other pieces would give other bytes."""
     return pa.concat_tables(pieces).combine_chunks()
 
 

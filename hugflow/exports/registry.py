@@ -1,4 +1,4 @@
-"""The list of exports, and what is asked of all of them. A new export is one more line here."""
+"""The list of exports, and questions about all of them. A new export is one more line here."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +28,6 @@ def export_folders(folder: DatasetFolder) -> list[Path]:
 
 
 def foresee_exports(foreseen: Foreseen) -> Size:
-    """What all exports of a dataset will take."""
+    """The estimated size of all exports of a dataset."""
     sizes = [export.foresee(foreseen) for export in EXPORTS]
     return Size(sum(size.files for size in sizes), sum(size.bytes for size in sizes))

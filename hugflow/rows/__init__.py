@@ -1,1 +1,1 @@
-"""One row: its audio out of Arrow, and its JSON."""
+"""One row: its audio as Arrow holds it, and its JSON."""

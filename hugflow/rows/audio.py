@@ -1,4 +1,4 @@
-"""One value of the audio column, taken out of Arrow as the converter takes it."""
+"""One value of the audio column, in the form that the converter takes."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ _FIELDS = ("bytes", "path", "array", "sampling_rate")
 
 
 def audio_value(scalar: pa.Scalar) -> Any:
-    """One audio value, with its bytes and samples still in Arrow's buffers where they can be.
+    """One audio value; bytes and samples stay in Arrow's buffers when possible.
 
-    A struct gives a mapping of those of `bytes`, `path`, `array` and `sampling_rate` that it has, a
-    text the mapping of a path, binary a buffer, null None.
+    A struct gives a mapping of its `bytes`, `path`, `array` and `sampling_rate`, as far as it has
+    them. A text gives the mapping of a path, binary a buffer, null None.
 
-    Raises AudioBad (`audio_unsupported`) for a value that Python has no word for.
+    Raises AudioBad (`audio_unsupported`) for a value that Python cannot represent.
     """
     if not scalar.is_valid:
         return None
@@ -36,12 +36,12 @@ def audio_value(scalar: pa.Scalar) -> Any:
 
 
 def may_be_path(type_: pa.DataType) -> bool:
-    """Whether a value of this type may say nothing but a path."""
+    """Whether a value of this type may hold only a path."""
     return is_text(type_) or (pa.types.is_struct(type_) and type_.get_field_index("path") >= 0)
 
 
 def path_of(scalar: pa.Scalar) -> str | None:
-    """The path that is all an audio value says; None where it says more, or nothing."""
+    """The path of an audio value that holds only a path; None for any other value."""
     if not scalar.is_valid:
         return None
     if is_text(scalar.type):
@@ -69,16 +69,16 @@ def _field(scalar: pa.StructScalar, name: str) -> Any:
 
 
 def to_samples(scalar: pa.Scalar) -> Any:
-    """A list of numbers, or of lists of them, as an array; whatever else it is, as Python has it.
+    """A list of numbers, or of lists of numbers, as an array; anything else as a Python value.
 
-    Nulls among floats are NaN; among whole numbers they are in the middle of what the type holds,
-    where its silence is.
+    Nulls among floats become NaN; among whole numbers the middle of the type's range, which is
+    silence.
     """
     values = _flatten(scalar)
     if values is None or not is_list(values.type):
         return scalar.as_py() if values is None else _to_numpy(values)
     lengths = np.diff(np.asarray(values.offsets)) if hasattr(values, "offsets") else None
-    # Not by way of Python's own lists, which take many times the room.
+    # Without Python lists, which take many times the memory.
     if values.null_count:
         raise AudioBad("audio_unsupported", "one of the lists of the audio's array is null")
     if lengths is not None and len(lengths) and lengths.min() != lengths.max():
@@ -87,7 +87,7 @@ def to_samples(scalar: pa.Scalar) -> Any:
 
 
 def _flatten(scalar: pa.Scalar) -> pa.Array | None:
-    """The values of a list; None for what is no list."""
+    """The values of a list; None for any other value."""
     if isinstance(scalar, pa.ExtensionScalar):
         scalar = scalar.value
     return scalar.values if is_list(scalar.type) else None

@@ -1,8 +1,8 @@
-"""Dates, times and durations of Arrow as JSON has them: ISO 8601, whatever the year.
+"""Arrow's dates, times and durations for JSON: ISO 8601, for any year.
 
-Python ends at the year 9999 and at microseconds, and takes zones by names that it knows. Here the
-numbers themselves are written out: years beyond as `+12026`, before the year 1 as `-0004`, nine
-digits where a value has nanoseconds, UTC where nobody knows the zone.
+Python's own types end at the year 9999 and at microseconds, and need known zone names. So this
+module writes the numbers itself: later years as `+12026`, years before 1 as `-0004`, nine digits
+for nanoseconds, UTC for an unknown zone.
 """
 
 import re
@@ -25,11 +25,11 @@ _OFFSET: Final = re.compile(r"([+-])(\d\d):?(\d\d)")
 def moment_values(column: pa.Array) -> list[Any]:
     """The values of a column of dates, times, timestamps or durations, ready for strict JSON.
 
-    Durations are seconds, a number; all else is text.
+    Durations are seconds, as numbers; everything else is text.
     """
     to_text = _writer(column.type)
     bits = pa.int32() if column.type.bit_width == 32 else pa.int64()
-    # A view and no cast: date64 would be checked for whole days.
+    # A view, not a cast: a cast checks date64 for whole days.
     return [None if number is None else to_text(number) for number in column.view(bits).to_pylist()]
 
 
@@ -48,7 +48,7 @@ def _writer(type_: pa.DataType) -> Callable[[int], Any]:
 
 
 def _date(days: int) -> str:
-    """The date that is so many days after the first of January 1970."""
+    """The date that is `days` days after 1 January 1970."""
     ordinal = days + _EPOCH_DAY
     if 1 <= ordinal <= date.max.toordinal():
         return date.fromordinal(ordinal).isoformat()
@@ -79,7 +79,7 @@ def _timestamp(seconds: int, fraction: int, per_second: int, zone: tzinfo | None
 
 
 def _digits(fraction: int, per_second: int) -> str:
-    """What follows the seconds: nothing, six digits, or nine."""
+    """The fraction of a second: empty, six digits, or nine."""
     if not fraction:
         return ""
     nanoseconds = fraction * (_PER_SECOND["ns"] // per_second)
@@ -87,7 +87,7 @@ def _digits(fraction: int, per_second: int) -> str:
 
 
 def _zone(name: str) -> tzinfo:
-    """The zone of that name or offset, UTC where nobody knows it: the instants are the same."""
+    """The zone of that name or offset; UTC if unknown, which keeps the instant the same."""
     if found := _OFFSET.fullmatch(name):
         offset = timedelta(hours=int(found[2]), minutes=int(found[3]))
         if offset < timedelta(days=1):

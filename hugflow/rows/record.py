@@ -1,7 +1,7 @@
-"""A row's JSON: every column but the audio bytes, then `text` and `audio_info`.
+"""A row's JSON: every column except the audio bytes, then `text` and `audio_info`.
 
-docs/datasets.md has the form of every type. Columns are taken a batch at a time, each by what its
-type asks for; the bytes of binary columns and media stay in Arrow.
+docs/datasets.md has the form of every type. Columns are converted a batch at a time, each by its
+type; the bytes of binary columns and media stay in Arrow.
 """
 
 import json
@@ -29,7 +29,7 @@ from hugflow.shards.plan import Plan
 
 
 class NotText:
-    """Stands for a value in which there is something called text that is not UTF-8."""
+    """Marks a value with text that is not UTF-8."""
 
 
 NOT_TEXT: Final = NotText()
@@ -37,13 +37,13 @@ _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 def column_values(column: pa.Array, feature: Any = None) -> list[Any]:
-    """The values of an Arrow column, ready for strict JSON; NOT_TEXT where text is not UTF-8.
+    """The values of an Arrow column, ready for strict JSON; NOT_TEXT for text that is not UTF-8.
 
-    feature: the column's, as `column_features` gives it; it knows the names of classes.
+    feature: the column's feature from `column_features`; it has the names of classes.
     """
     try:
         return _values(column, feature)
-    except Exception:  # noqa: BLE001  # what one value sets off must not cost the others
+    except Exception:  # noqa: BLE001  # an error of one value must not cost the others
         return [_value_of(column.slice(row, 1), feature) for row in range(len(column))]
 
 
@@ -52,8 +52,8 @@ def render_row(plan: Plan, tree: str, made: RowMade, values: Mapping[str, Any]) 
 
     tree: the dataset's folder from the last part of STORAGE_ROOT on, `datasets/<name>`; the audio
     path begins with it [004].
-    values: the row's columns but the audio column, as `column_values` gives them. A column that
-    is called as one of our own fields stands as `<name>_source`, as in the index.
+    values: the row's columns without the audio column, as `column_values` gives them. A column with
+    the name of one of our own fields is written as `<name>_source`, as in the index.
     """
     audio = f"{tree}/audio/{made.stem}.mp3"
     columns = {c: audio if c == plan.audio_column else values[c] for c in plan.columns}
@@ -85,14 +85,14 @@ def _dumps(value: Any) -> str:
 
 
 def _value_of(row: pa.Array, feature: Any) -> Any:
-    """The value of a column of one row; its text where it is nothing that is known here."""
+    """The value of a column of one row; its text if its type is unknown here."""
     if not row.is_valid()[0].as_py():
         return None
     try:
         return _values(row, feature)[0]
     except UnicodeDecodeError:
         return NOT_TEXT
-    except Exception:  # noqa: BLE001  # a stranger's type, which may need what is not installed
+    except Exception:  # noqa: BLE001  # an unknown type may need a missing package
         return _text_of(row[0])
 
 
@@ -105,7 +105,7 @@ def _text_of(scalar: pa.Scalar) -> str | None:
 
 
 def _values(column: pa.Array, feature: Any) -> list[Any]:
-    """As `column_values`; raises UnicodeDecodeError where text is not UTF-8."""
+    """As `column_values`; raises UnicodeDecodeError for text that is not UTF-8."""
     for is_type, to_values in _CONVERTERS:
         if is_type(column.type):
             return to_values(column, feature)
@@ -118,7 +118,7 @@ def _plain(column: pa.Array, feature: Any) -> list[Any]:
 
 
 def _integers(column: pa.Array, feature: Any) -> list[Any]:
-    """Whole numbers; those that count into the names of classes with their names."""
+    """Whole numbers; class labels with their names."""
     match feature:
         case {"_type": "ClassLabel", "names": list(names)}:
             return [_to_label(index, names) for index in column.to_pylist()]
@@ -133,7 +133,7 @@ def _to_label(index: int | None, names: Sequence[str]) -> dict[str, Any] | None:
 
 
 def _floats(column: pa.Array, feature: Any) -> list[Any]:
-    """Numbers; NaN and infinity, which JSON has not, are null."""
+    """Numbers; NaN and infinity become null, because JSON does not have them."""
     if pc.all(pc.is_finite(column)).as_py() is False:
         column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
     return _plain(column, feature)
@@ -185,7 +185,7 @@ def _dictionaries(column: pa.Array, feature: Any) -> list[Any]:
 
 
 def _extensions(column: pa.Array, feature: Any) -> list[Any]:
-    """What extension types lie in: JSON as what it says, UUIDs as their text, others as stored."""
+    """The values of extension types: JSON parsed, UUIDs as text, others as stored."""
     if isinstance(column.type, pa.JsonType):
         return [None if text is None else _parse(text) for text in column.storage.to_pylist()]
     if isinstance(column.type, pa.UuidType):
@@ -194,7 +194,7 @@ def _extensions(column: pa.Array, feature: Any) -> list[Any]:
 
 
 def _parse(text: str) -> Any:
-    """The value of a JSON text; the text itself where strict JSON could not say the same."""
+    """The value of a JSON text; the text itself if strict JSON cannot express it."""
     try:
         value = json.loads(text, object_pairs_hook=_to_object)
         _dumps(value).encode()
@@ -215,7 +215,7 @@ def _is_extension(type_: pa.DataType) -> bool:
 
 
 def _is_plain(type_: pa.DataType) -> bool:
-    """Whether values of this type are JSON as they are."""
+    """Whether values of this type are valid JSON unchanged."""
     return is_text(type_) or bool(pa.types.is_boolean(type_) or pa.types.is_null(type_))
 
 
@@ -230,7 +230,7 @@ def _is_moment(type_: pa.DataType) -> bool:
 _CONVERTERS: Final[
     tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array, Any], list[Any]]], ...]
 ] = (
-    # First: the storage of an extension type answers to its own questions only.
+    # Check this first: an extension type does not answer questions about its storage type.
     (_is_extension, _extensions),
     (_is_plain, _plain),
     (pa.types.is_integer, _integers),

@@ -1,1 +1,1 @@
-"""What is done to one shard, or to one dataset."""
+"""The work on one shard, or on one dataset."""

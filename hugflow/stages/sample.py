@@ -1,4 +1,4 @@
-"""A sample: the first rows of a dataset, made for looking at, and never published."""
+"""A sample: the first rows of a dataset, to look at; never published."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from hugflow.store.layout import Places
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """What one call did. manifest: of the sample, which says so. new_rows: rows made now."""
+    """The result of one call. manifest: of the sample. new_rows: rows made now."""
 
     manifest: Manifest
     new_rows: int
@@ -32,11 +32,10 @@ def open_sample(
 ) -> Build:
     """The build of the first `rows` rows, in `STORAGE_ROOT/samples/<name>/first_<rows>`.
 
-    Where rows are numbered by shard, of the first shard's.
+    With rows numbered by shard, the first rows of the first shard.
 
-    The plan in force is taken where it is of this request; else the rows are planned, and nothing
-    of it is recorded. A sample that was made of other rows is deleted. Raises CannotWrite where a
-    link leads out of STORAGE_ROOT on the way there.
+    Uses the plan in force if it is for this request; else it plans, and records nothing. A sample
+    of other rows is deleted. Raises CannotWrite when a link on the path leads out of STORAGE_ROOT.
     """
     stored = read_stored_dataset(places, request.name)
     plan = find_plan(request, stored, hub, options)
@@ -52,9 +51,9 @@ def open_sample(
 def make_sample(
     build: Build, *, on_rows: Callable[[Sequence[Outcome]], None] = lambda outcomes: None
 ) -> Sampled:
-    """Make what of a sample is missing; whole source files are fetched, as for a dataset.
+    """Make what is missing of a sample; fetches whole source files, as for a dataset.
 
-    Raises ShardsFailed, and what `make_shards` raises.
+    Raises ShardsFailed, and the errors of `make_shards`.
     """
     done: list[ShardDone] = []
     failed: list[ShardFailed] = []

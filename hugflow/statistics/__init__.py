@@ -1,1 +1,1 @@
-"""How much is in a dataset: counted on its index, as values, in words, as a histogram."""
+"""Statistics of a dataset, counted on its index: as values, in words, as a histogram."""

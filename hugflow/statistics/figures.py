@@ -1,4 +1,4 @@
-"""Statistics of a dataset: how much there is, how long, in what form, how much is said.
+"""Statistics of a dataset: rows, hours, audio formats, amount of text.
 
 As values, as JSON and in words; `hugflow.statistics.measure` finds them. As JSON:
 
@@ -14,9 +14,9 @@ As values, as JSON and in words; `hugflow.statistics.measure` finds them. As JSO
                "characters_per_second": {"min": 0.0, ..., "mean": 13.9}}
     }
 
-`audio` is null in a text-only dataset, `text` where there is no column of text. Durations are
-seconds, to the millisecond; characters per second are of all rows, those without text among them;
-percentiles are by nearest rank, so each is the value of a row.
+`audio` is null in a text-only dataset, `text` in a dataset without a text column. Durations are
+seconds, to the millisecond. Characters per second cover all rows, including rows without text.
+Percentiles are by nearest rank, so each is the value of a row.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ _NOTED = ("repaired", "levels")
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How values are spread: percentiles of rows, and the mean of the whole."""
+    """The spread of values: percentiles of rows, and the overall mean."""
 
     min: float
     p5: float
@@ -63,7 +63,8 @@ class AudioStatistics:
 class TextStatistics:
     """The text of a dataset.
 
-    empty_rows: with no text, or nothing but white space. characters_per_second: None without audio.
+    empty_rows: rows without text, or with white space only.
+    characters_per_second: None without audio.
     """
 
     characters: int
@@ -73,7 +74,7 @@ class TextStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Of a whole dataset, or of one shard; see the module."""
+    """The statistics of a whole dataset, or of one shard; see the module."""
 
     rows: int
     audio: AudioStatistics | None
@@ -105,7 +106,7 @@ def to_json(statistics: Statistics) -> dict[str, Any]:
 
 
 def from_json(value: Any) -> Statistics | None:
-    """The statistics from their JSON value; None where it is absent or says something else."""
+    """The statistics from their JSON value; None if it is absent or has another form."""
     try:
         audio, text = value["audio"], value["text"]
         speed = text and text["characters_per_second"]
@@ -163,7 +164,7 @@ def describe(statistics: Statistics) -> list[tuple[str, str]]:
 
 
 def render_lines(statistics: Statistics) -> list[str]:
-    """Lines for a terminal, one a figure."""
+    """Lines for a terminal, one for each figure."""
     pairs = describe(statistics)
     width = max(len(label) for label, _ in pairs)
     return [f"{label:<{width}}  {words}" for label, words in pairs]

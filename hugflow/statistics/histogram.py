@@ -1,4 +1,4 @@
-"""How long the clips of a dataset are, as the bars of a histogram."""
+"""The durations of a dataset's clips, as the bars of a histogram."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from itertools import accumulate, count
 from typing import Final
 
 MOST_BARS: Final = 20
-# Thinner bars would show noise, and their edges be labels that nobody can read.
+# Thinner bars would show noise, and their edges would be unreadable labels.
 THINNEST_MS: Final = 100
 
 
@@ -14,9 +14,11 @@ THINNEST_MS: Final = 100
 class Histogram:
     """Clips by duration.
 
-    first_ms: where the first bar begins. bar_ms: how wide each is. clips: of each bar, in order;
-    a bar holds its left edge and not its right one. longer: clips behind the last bar.
-    longest_ms: the longest of all clips.
+    first_ms: the left edge of the first bar.
+    bar_ms: the width of each bar.
+    clips: the number of clips in each bar, in order; a bar includes its left edge, not its right.
+    longer: the number of clips beyond the last bar.
+    longest_ms: the duration of the longest clip.
     """
 
     first_ms: int
@@ -27,22 +29,22 @@ class Histogram:
 
     @property
     def end_ms(self) -> int:
-        """Where the last bar ends."""
+        """The right edge of the last bar."""
         return self.first_ms + self.bar_ms * len(self.clips)
 
     @property
     def total(self) -> int:
-        """All clips."""
+        """The number of all clips."""
         return sum(self.clips) + self.longer
 
 
 def to_histogram(clips_by_ms: Sequence[tuple[int, int]]) -> Histogram | None:
-    """At most MOST_BARS bars, of a width that reads well; None where there is no clip.
+    """At most MOST_BARS bars, of a round width; None when there are no clips.
 
-    clips_by_ms: durations in rising order, each with the number of clips that have it.
+    clips_by_ms: durations in rising order, each with its number of clips.
 
-    The bars end at the 99th percentile where clips are more than twice as long as that: else one
-    bar would hold all the others.
+    If a clip is more than twice as long as the 99th percentile, the bars end at that percentile;
+    otherwise almost all clips would be in one bar.
     """
     if not clips_by_ms:
         return None
@@ -63,7 +65,7 @@ def to_histogram(clips_by_ms: Sequence[tuple[int, int]]) -> Histogram | None:
 
 
 def _end_of_bulk(clips_by_ms: Sequence[tuple[int, int]]) -> int:
-    """The duration that 99 of 100 clips do not exceed."""
+    """The 99th percentile of the durations."""
     reached = list(accumulate(number for _, number in clips_by_ms))
     rank = -(-reached[-1] * 99 // 100)
     pairs = zip(clips_by_ms, reached, strict=True)

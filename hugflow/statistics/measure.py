@@ -1,11 +1,11 @@
 """Measuring a dataset on its index: the statistics of `hugflow.statistics.figures`.
 
-Lazy scans with the streaming engine count what is the same, and from those counts follows the
-rest: the index is never held. All is counted in whole numbers and rounded at the end, so the same
-rows give the same digits.
+Lazy scans with the streaming engine count equal values, and all figures follow from the counts, so
+the index is never in memory as a whole. Counts are whole numbers, rounded only at the end, so the
+same rows give the same digits.
 
-Importing this imports polars, which takes as long as the rest of a small command: import it where
-it is called.
+This module imports polars, which takes as long as the rest of a small command: import it where it
+is called.
 """
 
 from bisect import bisect_left
@@ -26,7 +26,7 @@ from hugflow.store.layout import DatasetFolder
 
 
 def plan_statistics(plan: Plan, folder: DatasetFolder) -> Statistics:
-    """Statistics of the rows that stand in the tree of a plan."""
+    """Statistics of the rows in the tree of a plan."""
     files = [folder.index_file(shard.name) for shard in plan.shards]
     return read_statistics([file for file in files if file.is_file()], index_text_column(plan))
 
@@ -38,15 +38,15 @@ def index_text_column(plan: Plan) -> str | None:
 
 
 def read_statistics(index_files: Sequence[Path], text_column: str | None) -> Statistics:
-    """Statistics of the rows in index files; of none when there are none.
+    """Statistics of the rows in index files; no files mean no rows.
 
-    text_column: as the index calls it; a column that is not text has no statistics.
+    text_column: its name in the index; a column that is not text has no statistics.
     """
     if not index_files:
         return Statistics(0, None, None)
     frame = scan_index(index_files)
     schema = frame.collect_schema()
-    # A column of the dataset is never called so in the index.
+    # No column of the dataset has this name in the index.
     has_audio = "audio_info" in schema
     has_text = text_column is not None and schema[text_column] in (pl.String, pl.Categorical)
     queries = {"rows": frame.select(rows=pl.len())}
@@ -71,7 +71,7 @@ def read_statistics(index_files: Sequence[Path], text_column: str | None) -> Sta
 
 
 def read_durations(index_files: Sequence[Path]) -> Histogram | None:
-    """How long the clips in index files are; None where there is none."""
+    """The durations of the clips in index files; None when there are no clips."""
     if not index_files:
         return None
     frame = scan_index(index_files)
@@ -86,7 +86,7 @@ def _info(field: str) -> pl.Expr:
 
 
 def _count_forms(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows and samples of every form that audio has: few, however many rows there are."""
+    """Rows and samples of each audio format; there are few formats, however many the rows."""
     names = ("sampling_rate", "source_sampling_rate", "source_format", "bitrate_kbps", "copied")
     return (
         frame.select(*(_info(name) for name in names), _info("num_samples"))

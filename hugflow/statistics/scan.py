@@ -1,4 +1,4 @@
-"""Index files as a lazy frame: nothing is read until somebody collects it."""
+"""Index files as a lazy frame: nothing is read before it is collected."""
 
 import os
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ import polars as pl
 def scan_index(files: Sequence[Path]) -> pl.LazyFrame:
     """The rows of index files of one dataset, in the order of the files.
 
-    Their names are taken as they are: `[` and `*` in a folder's name are no pattern, and `a=b` is
-    no column.
+    Names are taken literally: `[` and `*` in a folder's name are no pattern, and `a=b` is no
+    column.
     """
-    # A zone like `+05:30` would end the process's thread in a panic, whichever column is asked for.
+    # A zone like `+05:30` makes polars panic, whichever column is read.
     os.environ.setdefault("POLARS_IGNORE_TIMEZONE_PARSE_ERROR", "1")
     return pl.scan_parquet(list(files), glob=False, hive_partitioning=False)

@@ -1,4 +1,4 @@
-"""One dataset's build: what is to be made, where, and how. Every stage takes it."""
+"""One dataset's build: what to make, where, and how. Every stage takes it."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from hugflow.store.locks import FOR_EVER, hold
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """One dataset under one plan, with the places and the Hub it is made from.
+    """One dataset under one plan, with its places and its Hub.
 
-    folder: the tree that its rows go into. stored: what there was of the dataset when the build was
-    opened; whoever publishes looks again. predecessor: what can be taken over from the tree that
-    stands, where that is another one. sample_rows: how many rows, from the first, a sample is made
-    of; None for a dataset.
+    folder: the tree that its rows go into.
+    stored: what existed of the dataset when the build was opened; publishing reads it again.
+    predecessor: what can be reused from the existing tree, if that is another tree.
+    sample_rows: the number of first rows in a sample; None for a dataset.
     """
 
     request: AddRequest
@@ -43,33 +43,33 @@ class Build:
 
     @property
     def state(self) -> DatasetState:
-        """Ledger, raw bytes and locks under this plan; a sample has a ledger of its own."""
+        """Ledger, raw bytes and locks under this plan; a sample has its own ledger."""
         if self.sample_rows is None:
             return self.places.state(self.name, self.plan.id)
         return self.places.sample_state(self.name, self.plan.id, self.sample_rows)
 
     @property
     def shards(self) -> tuple[Shard, ...]:
-        """The shards that have rows to be made."""
+        """The shards that have rows to make."""
         if self.sample_rows is None:
             return self.plan.shards
         return tuple(shard for shard in self.plan.shards if self.rows_of(shard))
 
     @property
     def tree(self) -> str:
-        """The tree's final place as a row's JSON says it: `datasets/<name>` [004]."""
+        """The tree's final place as written in a row's JSON: `datasets/<name>` [004]."""
         root = self.places.storage_root
         final = self.folder if self.sample_rows is not None else self.places.dataset(self.name)
         return f"{root.name}/{final.root.relative_to(root).as_posix()}"
 
     def rows_of(self, shard: Shard) -> range:
-        """Numbers of the rows to be made of a shard; of one not counted yet, those it may use."""
+        """Numbers of a shard's rows to make; for an uncounted shard, all numbers it may use."""
         if self.sample_rows is None:
             return shard.row_range
         return range(shard.first_row, min(shard.row_range.stop, self.sample_rows))
 
     def count_rows(self) -> int | None:
-        """Rows to be made in all; None while a shard is still to be fetched to be counted."""
+        """The number of all rows to make; None while a shard must be fetched to be counted."""
         shards = [counted(self.state, shard) for shard in self.shards]
         rows = add_rows(shards)
         return rows if rows is None else sum(len(self.rows_of(shard)) for shard in shards)
@@ -93,18 +93,18 @@ class Build:
         )
 
     def hold_shard(self, shard: Shard) -> AbstractContextManager[None]:
-        """Be the one writer of a shard; raises Locked."""
+        """Hold the lock of a shard, as its only writer; raises Locked."""
         lock = self.state.shard_lock(shard.name)
         what = f"shard {shard.name} of {self.name}"
         return hold(lock, what, wait_s=self.options.lock_wait_s)
 
     def hold_dataset(self) -> AbstractContextManager[None]:
-        """Be the one who plans, publishes or removes; raises Locked."""
+        """Hold the lock for planning, publishing and removing; raises Locked."""
         return hold_dataset(self.places, self.name, self.options)
 
 
 def rows_by_shard(build: Build) -> list[range]:
-    """Numbers of the rows to be made of each shard, as far as they are counted."""
+    """Numbers of the rows to make of each counted shard."""
     return [build.rows_of(counted(build.state, shard)) for shard in build.shards]
 
 

@@ -1,4 +1,4 @@
-"""How the work of a build is done, as plain values from the settings."""
+"""The options of a build, as plain values from the settings."""
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -45,7 +45,7 @@ class Options:
 
     @property
     def row_defaults(self) -> dict[str, Any]:
-        """The options with the name of a field that alters rows: taken where a request has none."""
+        """The options that affect rows, by the request field whose default they are."""
         return {
             each.name: getattr(self, each.name) for each in fields(self) if each.name in ROW_FIELDS
         }

@@ -1,4 +1,4 @@
-"""What a new plan has in common with the one whose tree stands."""
+"""What a new plan has in common with the plan of the existing tree."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from hugflow.shards.plan import Plan, Shard
 
 @dataclass(frozen=True, slots=True)
 class Predecessor:
-    """The plan whose tree stands, and its shards by the name of the new plan's shard they equal.
+    """The plan of the existing tree, and its shards by the name of the equal shard in the new plan.
 
-    has_same_json: what is not audio is the same too; else only MP3s can be taken over.
+    has_same_json: everything except the audio is the same too; if not, only MP3s can be reused.
     """
 
     plan: Plan
@@ -19,14 +19,14 @@ class Predecessor:
 
 
 def find_predecessor(old: Plan, new: Plan) -> Predecessor | None:
-    """What of `old` holds for `new`: shards with the same bytes, rows, numbers and stems.
+    """What `new` can reuse of `old`: shards with the same bytes, rows, numbers and stems.
 
-    None when no clip of the one would be a clip of the other.
+    None when they have no clip in common.
     """
     is_same_audio = (
         old.request.hf_id == new.request.hf_id
         and old.audio_column == new.audio_column
-        # By shard, no clip has a name of its own.
+        # With rows numbered by shard, clips have no names of their own.
         and old.numbering == new.numbering
         and not old.request.differing(new.request, "audio")
     )

@@ -1,4 +1,4 @@
-"""Whether the rows of a build are still asked for, and where they lie by now."""
+"""Whether a build's plan is still in force, and where its tree is now."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from hugflow.stages.tree.exchange import find_tree
 def refuse_superseded(build: Build) -> None:
     """Raise PlanOutOfDate when another plan came into force, or the dataset was removed meanwhile.
 
-    A sample hinders nothing, and is made to its end.
+    Samples are not checked: they conflict with nothing and are always finished.
     """
     if build.sample_rows is not None:
         return
@@ -31,7 +31,7 @@ def refuse_superseded(build: Build) -> None:
 
 
 def relocated(build: Build) -> Build:
-    """The build with its tree where it lies now: another run may have put it in its place."""
+    """The build with the present path of its tree: another run may have moved it into place."""
     if build.sample_rows is not None:
         return build
     folder = find_tree(build.places, build.plan, build.folder)

@@ -1,11 +1,11 @@
 """The row path: fetched shard -> MP3 and JSON files, a batch at a time.
 
 Rows are encoded in threads (the codecs release the interpreter's lock) and written to temporary
-files there. A batch is then committed as one: MP3s to the disk and under their names, then JSONs,
-then the journal. Encoding goes on meanwhile. A kill costs the rows between the two.
+files there. Then a batch is committed: MP3s are synced and renamed, then JSONs, then the journal is
+written. Encoding continues meanwhile. A kill costs only the rows that are not committed.
 
-A clip may crash a codec, and the process with it. Which rows are being encoded is noted all along,
-so the next process knows which they were, and has them made apart.
+A clip may crash a codec, and the process with it. The rows that are being encoded are recorded all
+the time, so the next process knows them and isolates them.
 """
 
 import logging
@@ -53,22 +53,22 @@ AHEAD_BYTES = 64 << 20
 
 @dataclass(slots=True)
 class Risk:
-    """Which rows of a run are made apart.
+    """Which rows of a run are isolated in a child process.
 
-    Those up to `last_suspect`, the last one that was in flight when a process died: broken memory
-    may crash it a few rows later than the clip that broke it. Once a codec has crashed, all rows:
-    where there is one such clip there are others, and each would cost a process.
+    First, all rows up to `last_suspect`, the last row in flight when a process died: broken memory
+    may crash a process a few rows after the faulty clip. After a codec crash in this run, all rows:
+    faulty clips rarely come alone, and each would cost a process.
     """
 
     last_suspect: int = -1
     has_crashed: bool = False
 
     def of(self, row: int) -> bool:
-        """Whether a row may crash a codec."""
+        """Whether a row must be isolated."""
         return self.has_crashed or row <= self.last_suspect
 
     def found(self, row: int) -> None:
-        """Take note that one did."""
+        """Record that a codec crashed: all further rows are isolated."""
         if not self.has_crashed:
             log.warning(
                 "row %d crashes the codecs; from here on each row is made in a process of its own",
@@ -79,7 +79,7 @@ class Risk:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Which files of a row are to be written; `made` is what is known of it already."""
+    """The files to write for a row; `made` is what is known of the row already."""
 
     mp3: bool
     json: bool
@@ -100,12 +100,13 @@ def make_rows(
 ) -> None:
     """Write the files of the rows in `needs`, and a line of the journal for each.
 
-    quota: what is written is counted there. on_rows: called with the outcomes of each batch once
-    it is committed, in row order. flight: where the rows that are being encoded are noted. risk:
-    which rows are to be made apart.
+    quota: counts the bytes that are written.
+    on_rows: called with the outcomes of each committed batch, in row order.
+    flight: records the rows that are being encoded.
+    risk: says which rows to isolate.
 
-    A row that cannot be made is a RowFailed among the outcomes; only what concerns all rows
-    raises: DiskFull, ShardCorrupt, and the Hub's errors where clips are files of their own.
+    A row that cannot be made is a RowFailed among the outcomes. Only problems of all rows raise:
+    DiskFull, ShardCorrupt, and the Hub's errors when clips are separate files.
     """
     workers = build.options.workers
     files = RepositoryFiles(build, shard)
@@ -148,19 +149,19 @@ def make_rows(
 
 
 def _has_names(plan: Plan) -> bool:
-    """Whether clips are named by their rows; by shard, nobody could tell which names repeat."""
+    """Whether rows name their clips; not with rows numbered by shard: names could repeat unseen."""
     is_named = plan.audio_column is not None and FILENAME_COLUMN in plan.columns
     return is_named and plan.numbering == "through"
 
 
 def rows_ahead(workers: int, row_bytes: int) -> int:
-    """How many rows may be in flight: enough to keep the workers busy, fewer of large ones."""
+    """The number of rows in flight: enough to keep the workers busy, fewer if rows are large."""
     return min(workers * ROWS_AHEAD_PER_WORKER, max(workers - 1, AHEAD_BYTES // max(row_bytes, 1)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """What became of a row. outdated: files of an earlier run, which it has no more."""
+    """The result of a row. outdated: files of an earlier run that the row no longer has."""
 
     outcome: Outcome
     written: tuple[StagedFile, ...] = ()
@@ -169,7 +170,7 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class _Convert:
-    """Makes a row's MP3: here, or apart where a codec may crash on it. label: of the shard."""
+    """Makes a row's MP3: in this process, or isolated if it may crash a codec. label: the shard's."""
 
     here: Converter
     apart: IsolatedConverter
@@ -197,7 +198,7 @@ class _Convert:
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """One Arrow batch, taken apart: audio stays in Arrow's buffers, the rest is plain values."""
+    """One Arrow batch by columns: audio stays in Arrow's buffers, the rest is plain values."""
 
     audio: pa.Array | None
     filenames: Sequence[Any] | None
@@ -205,7 +206,7 @@ class _Columns:
 
     @classmethod
     def of(cls, plan: Plan, batch: pa.RecordBatch, *, has_names: bool) -> Self:
-        # All of it for every stage, so that each judges a row as the others do.
+        # Every stage reads all of it, so that all stages judge a row alike.
         others = [name for name in plan.columns if name != plan.audio_column]
         features = column_features(plan.columns, plan.features)
         values = {name: column_values(batch.column(name), features[name]) for name in others}
@@ -216,7 +217,7 @@ class _Columns:
         return cls(audio, filenames, values)
 
     def paths(self, positions: Sequence[int]) -> list[str]:
-        """The paths of the rows whose audio is a file of its own."""
+        """The paths of the rows whose audio is a separate file."""
         if self.audio is None or not may_be_path(self.audio.type):
             return []
         found = (path_of(self.audio[position]) for position in positions)
@@ -231,7 +232,7 @@ def _make_row(
     stem = row_stem(row, filename, build.plan.stem_suffixes)
     values = {name: column[position] for name, column in columns.values.items()}
     not_text = [name for name, value in values.items() if value is NOT_TEXT]
-    # A line of the journal that names another row's file is no knowledge of this row.
+    # Ignore a journal line that names another row's file.
     made = needs.made if needs.made is not None and needs.made.stem == stem else None
     outdated = _files_of(build, made) if made is not None else ()
     if not_text:
@@ -243,7 +244,7 @@ def _make_row(
             json_bytes = made.json_bytes if made is not None else None
             try:
                 path = build.folder.audio / f"{stem}.mp3"
-                # A long MP3 waits on the same disk.
+                # A long MP3 is held in a file on the same disk.
                 with disk_errors(path), convert(row, columns.audio[position]) as mp3:
                     written.append(write_temporary(path, mp3.pieces()))
             except AudioBad as bad:
@@ -266,7 +267,7 @@ def _files_of(build: Build, made: RowMade) -> tuple[Path, ...]:
 
 
 def _abandon(ahead: deque["Future[_Row]"]) -> None:
-    """Forget rows that were begun and will not be committed."""
+    """Drop rows that were begun and will not be committed."""
     for future in ahead:
         future.cancel()
     for future in ahead:
@@ -297,7 +298,7 @@ class _Batches:
         trace: TracebackType | None,
     ) -> None:
         try:
-            # What was made before an error of one row, or of the Hub's, is made.
+            # Commit what was made before the error, of a row or of the Hub.
             if error is None or isinstance(error, HugflowError):
                 self._start_commit()
             self._wait()

@@ -1,6 +1,6 @@
 """Making the shards of a build: one path for the command line and for Dagster.
 
-For each shard, under its lock: what stands on disk, then what is missing: fetch, encode, write,
+For each shard, under its lock: find what exists on disk, then make the rest: fetch, encode, write,
 index, mark. The next shard is fetched while this one is encoded.
 """
 
@@ -63,15 +63,16 @@ from hugflow.store.links import check_link
 
 log = logging.getLogger(__name__)
 
-# A shard that fails for itself does not stop the others; a Hub that is down stops all of them.
+# One failing shard does not stop the others; an unreachable Hub stops all of them.
 UNAVAILABLE_IN_A_ROW = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ShardDone:
-    """The stages asked for are done for this shard.
+    """The requested stages are done for this shard.
 
-    markers: of those stages. new_rows: made now; 0 when all was there already.
+    markers: of these stages.
+    new_rows: rows made now; 0 when all existed.
     """
 
     shard: Shard
@@ -82,7 +83,7 @@ class ShardDone:
 
 @dataclass(frozen=True, slots=True)
 class ShardFailed:
-    """One shard that could not be made; the others go on."""
+    """One shard that could not be made; the others continue."""
 
     shard: Shard
     error: HugflowError
@@ -97,15 +98,16 @@ def make_shards(
     force: bool = False,
     on_rows: Callable[[Sequence[Outcome]], None] = lambda outcomes: None,
 ) -> Iterator[ShardDone | ShardFailed]:
-    """Do `stages` for each of `shards`, and tell of each shard as it is finished.
+    """Do `stages` for each of `shards`, and yield the result of each shard.
 
-    stages: at least one of SHARD_STAGES. retry_failed: try the rows that failed, also of a dataset
-    that is published; of one that is not, they are always tried. force: make what `stages` make
-    anew, and nothing else, whatever stands: it is replaced file by file.
-    on_rows: called, from another thread, with each batch of rows that was committed.
+    stages: at least one of SHARD_STAGES.
+    retry_failed: retry failed rows of a published dataset too; those of an unpublished one are
+    always retried.
+    force: make exactly the files of `stages` again; existing ones are replaced file by file.
+    on_rows: called, from another thread, with each committed batch of rows.
 
     Raises at once what concerns every shard: DiskFull, NotAuthorised, Locked, and HubUnavailable
-    after some in a row. Closing the iterator stops the work; what is committed stays.
+    after some in a row. Closing the iterator stops the work; committed rows stay.
     """
     refuse_linked_folders(build.places, build.folder)
     for folder in (build.folder.audio, build.folder.json, build.folder.index):
@@ -125,14 +127,14 @@ def make_shards(
                 unavailable = unavailable + 1 if isinstance(error, HubUnavailable) else 0
                 if unavailable >= UNAVAILABLE_IN_A_ROW:
                     raise
-                # In one line: whoever asked for the shards is told it whole at the end.
+                # One line only: the caller gets the whole error at the end.
                 log.error("shard %s failed: %s", shard.name, error.what)  # noqa: TRY400
                 yield ShardFailed(shard, error)
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """Which stages are to be done; retries: also of rows that failed; force: also what stands."""
+    """The stages to do. retries: failed rows again; force: existing files again."""
 
     stages: Collection[StageName]
     retries: bool
@@ -141,9 +143,10 @@ class _Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A shard under its lock, with what it lacks and, where that takes bytes, its files.
+    """A locked shard, with what it lacks, and its fetched files if they are needed.
 
-    build: with the tree where it lies now. shard: with its number of rows.
+    build: with the present path of its tree.
+    shard: with its number of rows.
     """
 
     build: Build
@@ -162,10 +165,10 @@ class _Prepared:
 
 
 class _Ahead:
-    """Prepares one shard more than is being made, in a thread of its own.
+    """Prepares the next shard, in its own thread, while one is being made.
 
-    The thread is a daemon: leaving early must not wait for a download. What it leaves behind is
-    a partial file, which the next run goes on with.
+    The thread is a daemon, so leaving early does not wait for a download. A partial file stays, and
+    the next run resumes it.
     """
 
     def __init__(self, build: Build, shards: Sequence[Shard], wanted: _Wanted) -> None:
@@ -191,7 +194,7 @@ class _Ahead:
                 left.lock.close()
 
     def take(self) -> _Prepared:
-        """The next shard, in order; raises what preparing it raised."""
+        """The next shard, in order; raises the error of preparing it."""
         prepared = self._ready.get()
         self._turns.release()
         if isinstance(prepared, BaseException):
@@ -207,7 +210,7 @@ class _Ahead:
                 prepared: _Prepared | BaseException = self._prepare(shard)
             except BaseException as error:  # noqa: BLE001  # raised where the shard is taken
                 prepared = error
-            # What is put after the end would be taken by nobody, and stay locked.
+            # A shard put after the end would never be taken, and would stay locked.
             with self._stopping:
                 if not self._is_stopped.is_set():
                     self._ready.put(prepared)
@@ -216,7 +219,7 @@ class _Ahead:
 
 
 def _prepare(build: Build, reuse: Reuse, wanted: _Wanted, shard: Shard) -> _Prepared:
-    """Lock a shard, find out what it lacks, and fetch its files when that needs them."""
+    """Lock a shard, find what it lacks, and fetch its files if they are needed."""
     stages = wanted.stages
     lock = ExitStack()
     with lock:
@@ -228,7 +231,7 @@ def _prepare(build: Build, reuse: Reuse, wanted: _Wanted, shard: Shard) -> _Prep
         shard, raw_files = _count(build, shard, stages)
         disk = read_shard(build, shard)
         markers = _read_markers(build, shard, disk)
-        # A forced run fetches and verifies the file anyway, also where a new plan began just now.
+        # A forced run fetches and verifies the files, so `raw` counts as done, even for a new plan.
         done: set[StageName] = {*markers, "raw"} if wanted.force else set(markers)
         _refuse_missing_stage(build, shard, stages, done)
         needs = _find_needs(build, shard, disk, wanted)
@@ -244,7 +247,7 @@ def _prepare(build: Build, reuse: Reuse, wanted: _Wanted, shard: Shard) -> _Prep
 def _count(
     build: Build, shard: Shard, stages: Collection[StageName]
 ) -> tuple[Shard, tuple[Path, ...] | None]:
-    """The shard with its number of rows, and its files where they had to be fetched for that."""
+    """The shard with its number of rows, and its files if counting had to fetch them."""
     known = counted(build.state, shard)
     if known.rows is not None:
         return known, None
@@ -254,7 +257,7 @@ def _count(
 
 
 def _refuse_odd(build: Build, shard: Shard) -> None:
-    """Raise ShardUnreadable for a file that does not agree with the others."""
+    """Raise ShardUnreadable for a file whose columns differ from the other files'."""
     if shard.odd is not None:
         where = f"{build.request.hf_id}@{build.plan.files_commit}:{shard.label}"
         raise ShardUnreadable(
@@ -265,9 +268,9 @@ def _refuse_odd(build: Build, shard: Shard) -> None:
 
 
 def _read_markers(build: Build, shard: Shard, disk: ShardOnDisk) -> dict[StageName, Marker]:
-    """The markers of a shard; one that speaks of other rows than its journal is taken back.
+    """The markers of a shard; a marker that disagrees with the journal is deleted.
 
-    A run that was killed while it retried rows has written of them to the journal alone.
+    A run that was killed while it retried rows has written only to the journal.
     """
     found = {stage: read_marker(build.state.marker(shard.name, stage)) for stage in SHARD_STAGES}
     markers = {stage: marker for stage, marker in found.items() if marker is not None}
@@ -280,9 +283,9 @@ def _read_markers(build: Build, shard: Shard, disk: ShardOnDisk) -> dict[StageNa
 
 
 def _find_needs(build: Build, shard: Shard, disk: ShardOnDisk, wanted: _Wanted) -> dict[int, Needs]:
-    """Which files of which rows are missing, of those the stages make.
+    """The missing files by row, of those that the stages make.
 
-    A JSON names its MP3, so the stage `metadata` brings back one that has gone since.
+    A JSON names its MP3, so the stage `metadata` makes a lost MP3 again.
     """
     has_audio = build.plan.audio_column is not None
     stages = wanted.stages
@@ -324,7 +327,7 @@ def _make(
         on_rows(batch)
 
     if any(row in disk.failed for row in prepared.needs):
-        # Until they are tried again, nobody shall take the shard for what it was.
+        # Until the rows are retried, the shard must not count as done.
         for stage in ROW_STAGES:
             unmark(build, shard, stage)
     if prepared.needs or disk.found:
@@ -335,7 +338,7 @@ def _make(
             if prepared.needs and prepared.raw_files is not None:
                 _make_rows(prepared, prepared.raw_files, journal, quota, collect, risk)
     done = _mark(prepared, stages, outcomes, started)
-    # What Arrow keeps for the next row group would lie beside what publishing needs.
+    # Free the memory that Arrow caches for the next row group: publishing needs memory too.
     pa.default_memory_pool().release_unused()
     new_rows = sum(isinstance(outcomes[row], RowMade) for row in prepared.needs)
     _tell_done(shard, stages, outcomes, new_rows, time.monotonic() - started)
@@ -350,14 +353,14 @@ def _make_rows(
     on_rows: Callable[[Sequence[Outcome]], None],
     risk: Risk,
 ) -> None:
-    """Make the rows that a shard lacks; those that may have crashed a process, in another one."""
+    """Make the rows that a shard lacks; isolate those that may have crashed a process."""
     build, shard, needs = prepared.build, prepared.shard, prepared.needs
     path = build.state.flight(shard.name)
     suspects = read_flight(path) & needs.keys()
     if path.exists():
         # A process died in the middle of it: by a clip, by the reader, or because it was killed.
         refuse_crashing(raw_files, shard)
-    # Rows are numbered through all shards, so one number tells them apart in each.
+    # Rows are numbered through all shards, so one number is enough for every shard.
     risk.last_suspect = max(suspects, default=-1)
     if any(row.code == CRASHED for row in prepared.disk.failed.values()):
         risk.has_crashed = True
@@ -418,7 +421,7 @@ def _mark(
         if now == before:
             mark(build, shard, "metadata", before)
         else:
-            # A row that had failed stands now, and has its JSON still to come.
+            # A row that had failed is made now, and its JSON is still missing.
             unmark(build, shard, "metadata")
             del standing["metadata"]
     _drop_raw_when_in(build, shard, standing)
@@ -426,13 +429,13 @@ def _mark(
 
 
 def _drop_raw_when_in(build: Build, shard: Shard, markers: dict[StageName, Marker]) -> None:
-    """Remove the fetched bytes once every row that can be made of them is."""
+    """Remove the fetched bytes once every possible row is made."""
     if users_of("raw") <= markers.keys():
         drop_raw(build, shard)
 
 
 def _has_index(build: Build, shard: Shard, markers: dict[StageName, Marker]) -> bool:
-    """Whether the index of a shard stands as its marker says."""
+    """Whether the index of a shard exists as its marker says."""
     marker = markers.get("metadata")
     if marker is None:
         return False
@@ -444,7 +447,7 @@ def _has_index(build: Build, shard: Shard, markers: dict[StageName, Marker]) -> 
 def _refuse_missing_stage(
     build: Build, shard: Shard, stages: Collection[StageName], done: Collection[StageName]
 ) -> None:
-    """Refuse a stage whose earlier stages are neither asked for nor done."""
+    """Refuse a stage whose earlier stages are neither requested nor done."""
     last, missing = find_missing(stages, done)
     if missing:
         raise StageMissing(

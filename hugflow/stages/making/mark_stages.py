@@ -1,4 +1,4 @@
-"""Marking stages done: what a marker says follows from the outcomes of the shard's rows."""
+"""Marking stages done: a marker's content follows from the outcomes of the shard's rows."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,7 +19,7 @@ def raw_marker(shard: Shard, seconds: float) -> Marker:
 
 
 def audio_marker(outcomes: Mapping[int, Outcome], seconds: float) -> Marker:
-    """Every row has its MP3, or a failure that says why not."""
+    """Every row has its MP3, or a failure with the reason."""
     made = _made(outcomes)
     clips = [row.audio for row in made if row.audio is not None]
     return Marker(
@@ -37,7 +37,7 @@ def audio_marker(outcomes: Mapping[int, Outcome], seconds: float) -> Marker:
 def metadata_marker(
     outcomes: Mapping[int, Outcome], seconds: float, index_sha256: str | None, index_bytes: int
 ) -> Marker:
-    """Every row has its JSON, or a failure that says why not, and the index stands."""
+    """Every row has its JSON, or a failure with the reason, and the index exists."""
     made = _made(outcomes)
     return Marker(
         rows=len(made),
@@ -50,7 +50,7 @@ def metadata_marker(
 
 
 def mark(build: Build, shard: Shard, stage: StageName, marker: Marker) -> None:
-    """Write a marker, unless it says nothing new: the seconds of the first time stay."""
+    """Write a marker unless nothing has changed; then the seconds of the first time stay."""
     path = build.state.marker(shard.name, stage)
     old = read_marker(path)
     if old is None or replace(old, seconds=marker.seconds) != marker:
@@ -58,7 +58,7 @@ def mark(build: Build, shard: Shard, stage: StageName, marker: Marker) -> None:
 
 
 def unmark(build: Build, shard: Shard, stage: StageName) -> None:
-    """Take back that a stage is done."""
+    """Delete the marker of a stage."""
     build.state.marker(shard.name, stage).unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""STORAGE_QUOTA_GB: what all datasets may take together."""
+"""STORAGE_QUOTA_GB: the limit for all datasets together."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,16 @@ from hugflow.store.layout import Places
 
 @dataclass(slots=True)
 class Quota:
-    """Room for what is about to be written: `used_bytes` of `limit_bytes`, None for no limit.
+    """The quota: `used_bytes` of `limit_bytes`; None for no limit.
 
-    Another process that writes meanwhile is not seen before the next run.
+    Bytes that another process writes meanwhile count from the next run on.
     """
 
     limit_bytes: int | None
     used_bytes: int
 
     def take(self, size_bytes: int) -> None:
-        """Count what is about to be written; raises DiskFull where it does not fit."""
+        """Count bytes before they are written; raises DiskFull when they do not fit."""
         if self.limit_bytes is not None and self.used_bytes + size_bytes > self.limit_bytes:
             raise DiskFull(
                 "the storage quota is used up",
@@ -32,5 +32,5 @@ class Quota:
 
 
 def open_quota(places: Places, limit_bytes: int | None) -> Quota:
-    """The quota as it stands; what is stored is measured only where there is a limit."""
+    """The present quota; the storage is measured only if there is a limit."""
     return Quota(limit_bytes, measure_storage(places) if limit_bytes is not None else 0)

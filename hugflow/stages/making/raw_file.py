@@ -1,7 +1,7 @@
 """Stage `raw`: the shard's files are here, and their sizes and hashes are the Hub's.
 
-One file lies at `STATE_DIR/raw/<name>/<plan id>/<shard>`; where a shard has several, they lie in
-the folder `<shard>.files` beside it, as `00000`, `00001` and so on.
+A single file is at `STATE_DIR/raw/<name>/<plan id>/<shard>`. If a shard has several files, they are
+in the folder `<shard>.files` beside it, as `00000`, `00001` and so on.
 """
 
 import logging
@@ -25,15 +25,15 @@ log = logging.getLogger(__name__)
 
 
 def fetch_raw(build: Build, shard: Shard) -> tuple[Path, ...]:
-    """Bring the shard's files to STATE_DIR/raw, verified, and mark the stage done; their paths.
+    """Fetch and verify the shard's files, mark the stage done, and return their paths.
 
-    Verified bytes that are still there are not fetched again. Rows that nobody knew are counted.
-    The caller holds the shard's lock.
+    Verified files in STATE_DIR/raw are not fetched again. Rows that were unknown are counted. The
+    caller holds the shard's lock.
     """
     paths = _raw_files(build, shard)
     started, is_fetched = time.monotonic(), False
     for path, file in zip(paths, shard.files, strict=True):
-        # Left by an earlier run, or kept: hashed anew, for much may have happened to it since.
+        # From an earlier run, or kept: hash it again, because it may have changed since.
         with disk_errors(path, "read"):
             is_here = path.is_file() and is_verified(path, file)
         if not is_here:
@@ -50,7 +50,7 @@ def fetch_raw(build: Build, shard: Shard) -> tuple[Path, ...]:
 
 
 def drop_raw(build: Build, shard: Shard) -> None:
-    """Remove the fetched bytes of a shard whose rows are in, unless they are to be kept."""
+    """Remove the fetched files of a shard whose rows are made, unless KEEP_RAW is set."""
     if not build.options.keep_raw:
         remove_raw(build, shard)
 

@@ -1,7 +1,7 @@
-"""Clips that lie in the dataset's repository as files of their own, and that rows name by a path.
+"""Clips that are separate files in the dataset's repository; rows name them by a path.
 
-A path means the file of that name in the same repository at the same commit, and nothing else: it
-is looked up on the Hub, fetched, held against the Hub's hash, and gone when its row is made.
+A path always means the file of that name in the same repository at the same commit. The file is
+looked up on the Hub, fetched, compared with the Hub's hash, and deleted when its row is made.
 """
 
 import hashlib
@@ -27,12 +27,12 @@ _MAX_PATH_CHARACTERS = 1_000
 # Smaller files may stay in memory whole while they are read.
 LARGE_BYTES = 32 << 20
 FORGET_EVERY_S = 0.1
-# Of files that share one, one waits for the other; more than there are workers.
+# Two files that share a lock wait for each other; there are more locks than workers.
 LOCKS = 256
 
 
 def repository_path(path: str, hf_id: str, commit: str) -> str:
-    """The name in the repository of the file that a row's path means.
+    """The name, in the repository, of the file that a row's path means.
 
     `clips/a.wav` and `hf://datasets/<hf_id>@<commit>/clips/a.wav` are the same file. Raises AudioBad
     (`path_refused`) for every path that leads, or might lead, anywhere else.
@@ -55,10 +55,10 @@ def repository_path(path: str, hf_id: str, commit: str) -> str:
 
 @contextmanager
 def kept_small(mapped: mmap.mmap) -> Iterator[None]:
-    """Let what is read of a large file leave memory again while the block reads it.
+    """Free the pages of a large memory-mapped file while the block reads it.
 
-    A page that is read counts as ours until somebody needs the room; an hour of WAV has gigabytes
-    of them. Whoever comes back to a page finds it in the file.
+    Pages that were read count as this process's memory until the kernel needs the room; an hour of
+    WAV has gigabytes of them. A freed page is read from the file again.
     """
     if len(mapped) <= LARGE_BYTES:
         yield
@@ -88,14 +88,14 @@ class RepositoryFiles:
     _locks: tuple[Lock, ...] = field(default_factory=lambda: tuple(Lock() for _ in range(LOCKS)))
 
     def look_up(self, paths: Iterable[str]) -> None:
-        """Ask the Hub for a batch of paths, so that `open` need not ask for each."""
+        """Look up a batch of paths on the Hub, so that `open` need not ask for each."""
         request, commit = self.build.plan.request, self.build.plan.commit
         names = set()
         for path in paths:
             try:
                 names.add(repository_path(path, request.hf_id, commit))
             except AudioBad:
-                # Said of its row, when that is made.
+                # The error is reported with its row, when the row is made.
                 continue
         unknown = sorted(names - self._files.keys())
         if unknown:
@@ -103,10 +103,10 @@ class RepositoryFiles:
 
     @contextmanager
     def open(self, path: str) -> Iterator[memoryview]:
-        """Lend the bytes of the file that `path` means, verified, to the block.
+        """Give the block the verified bytes of the file that `path` means.
 
-        Raises AudioBad: `path_refused`, `path_not_found`, `audio_empty`; what
-        concerns more than the one row, such as a Hub that is down or gives other bytes, passes.
+        Raises AudioBad for the row (`path_refused`, `path_not_found`, `audio_empty`), and the
+        Hub's errors for problems of more than one row, such as an unreachable Hub.
         """
         plan = self.build.plan
         name = repository_path(path, plan.request.hf_id, plan.commit)
@@ -122,7 +122,7 @@ class RepositoryFiles:
                 self._fetch(file, target)
             try:
                 with target.open("rb") as opened:
-                    # Not closed by us: the traceback of a bad row may still hold a view of it.
+                    # Not closed here: the traceback of a bad row may still hold a view of it.
                     mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
                 with kept_small(mapped):
                     yield memoryview(mapped)
@@ -131,7 +131,7 @@ class RepositoryFiles:
                     target.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Remove the folder they were fetched to, unless some are kept or still to come."""
+        """Remove the folder of the fetched files, unless some are kept or still needed."""
         with suppress(OSError):
             self._folder.rmdir()
 

@@ -1,6 +1,6 @@
-"""Taking over from the tree that stands the shards whose published file stayed the same.
+"""Reusing shards of the existing tree whose published file is unchanged.
 
-Files are linked, not copied: the two trees share them until one of them goes.
+Files are linked, not copied: both trees share them until one tree is deleted.
 """
 
 import logging
@@ -25,16 +25,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Reuse:
-    """Takes shards over from the predecessor's tree, for one run."""
+    """Reuses shards of the predecessor's tree, for one run."""
 
     build: Build
     _changed: frozenset[str] | None = None
 
     def take(self, shard: Shard) -> None:
-        """Link the files of a shard that stand in the predecessor's tree, and write its ledger.
+        """Link the files of a shard from the predecessor's tree, and write its ledger.
 
-        Does nothing for a shard that was begun. A row whose clip is a file of its own, and which
-        that commit has otherwise, is not taken. Where the disk knows no links, the rows are made
+        Does nothing for a shard that was begun. A row is not reused if its clip is a separate file
+        that changed between the commits. If the disk does not support links, the rows are made
         again. The caller holds the shard's lock.
         """
         build, before = self.build, self.build.predecessor
@@ -47,7 +47,7 @@ class Reuse:
         )
         old = counted(standing.state, old)
         disk = read_shard(standing, old)
-        # A row that failed may do so for a file that is another one now.
+        # A row may have failed because of a file that has changed since.
         outcomes: dict[int, Outcome] = {} if changed else {**disk.failed}
         try:
             for row, made in disk.made.items():
@@ -66,7 +66,7 @@ class Reuse:
         log.info("%s: took over %d rows of shard %s", build.name, len(outcomes), shard.name)
 
     def _find_changed(self, old_commit: str) -> frozenset[str]:
-        """The files that the repository has otherwise, or not any more, since the old commit."""
+        """The files that were changed or deleted in the repository since the old commit."""
         plan = self.build.plan
         if self._changed is None and old_commit == plan.commit:
             self._changed = frozenset()
@@ -82,7 +82,7 @@ class Reuse:
 
 
 def _may_be_changed(build: Build, made: RowMade, changed: frozenset[str]) -> bool:
-    """Whether the path that a row named may mean a file that changed."""
+    """Whether a row's path may mean a changed file."""
     path = made.audio.source_path if made.audio is not None else None
     if path is None or not changed:
         return False
@@ -107,7 +107,7 @@ def _link_row(build: Build, standing: Build, made: RowMade, *, with_json: bool) 
 def _take_markers(
     build: Build, shard: Shard, standing: Build, old: Shard, outcomes: Mapping[int, Outcome]
 ) -> None:
-    """Take over a shard that is done as done, its index with it."""
+    """Reuse a finished shard as finished, with its index."""
     marker = read_marker(standing.state.marker(old.name, "metadata"))
     is_whole = all(not isinstance(row, RowMade) or row.json_bytes for row in outcomes.values())
     if marker is None or not is_whole:
@@ -124,7 +124,7 @@ def _take_markers(
 
 
 def _link(source: Path, target: Path) -> None:
-    """Let `target` be the same file as `source`, whatever a killed call left there."""
+    """Make `target` a link to the file `source`, replacing what a killed call left there."""
     try:
         os.link(source, target)
     except FileExistsError:

@@ -1,7 +1,7 @@
-"""What of a shard stands on disk: the truth that every resume begins with.
+"""What exists of a shard on disk: every resume begins with it.
 
-The ledger says what was written; here it is held against the files. A row whose files stand but
-whose line was lost (a kill between rename and journal) is taken up again from its JSON.
+The ledger says what was written; this module compares it with the files. A row whose files exist
+but whose line was lost (a kill between rename and journal) is restored from its JSON.
 """
 
 import json
@@ -25,10 +25,10 @@ from hugflow.store.atomic import read_file
 
 @dataclass(frozen=True, slots=True)
 class ShardOnDisk:
-    """The rows of a shard that stand, wholly or in part, and those that failed.
+    """The rows of a shard that exist, wholly or in part, and those that failed.
 
-    made: rows that were begun; `mp3_bytes` and `json_bytes` are None where that file is missing.
-    found: rows of `made` that the journal did not know.
+    made: rows that were begun; `mp3_bytes` and `json_bytes` are None if that file is missing.
+    found: rows of `made` that the journal does not have.
     """
 
     made: dict[int, RowMade]
@@ -37,13 +37,13 @@ class ShardOnDisk:
 
 
 def read_shard(build: Build, shard: Shard) -> ShardOnDisk:
-    """Hold the journal of one shard against the disk.
+    """Compare the journal of one shard with the disk.
 
-    One or two `stat` a row, nothing else; rows that were never begun cost one.
+    Costs one or two `stat` a row; one for a row that was never begun.
     """
     journal = build.state.journal(shard.name)
-    # Files of a row are trusted without a line only where this plan had begun the shard: in an
-    # older tree the same row number may be another row.
+    # Without a journal line, trust a row's files only if this plan had begun the shard: in an older
+    # tree the same row number may be another row.
     may_find = journal.exists()
     outcomes = read_journal(journal)
     made: dict[int, RowMade] = {}
@@ -73,7 +73,7 @@ def read_shard(build: Build, shard: Shard) -> ShardOnDisk:
 
 
 def _find_row(build: Build, row: int) -> RowMade | None:
-    """A row from its files alone; None unless both stand and agree with each other."""
+    """A row from its files alone; None unless both exist and agree."""
     try:
         data = read_file(build.folder.json / f"{row}.json")
     except OSError:
@@ -102,7 +102,7 @@ def _from_audio_info(build: Build, row: int, info: dict[str, Any], size: int) ->
 
 def _size(path: str) -> int | None:
     try:
-        # A hundred thousand of these must take well under a second: a Path each would double it.
+        # A hundred thousand calls must take well under a second; a Path each would double the time.
         return os.stat(path).st_size  # noqa: PTH116
     except OSError:
         return None

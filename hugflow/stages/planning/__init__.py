@@ -1,1 +1,1 @@
-"""From a request to a build: the plan in force, what it will cost, what a sync would do."""
+"""From a request to a build: the plan in force, its estimate, a preview of a sync."""

@@ -1,8 +1,8 @@
-"""What a plan will come to, before the work: hours, bytes, files, disk, time.
+"""The estimate of a plan, before the work: hours, bytes, files, disk, time.
 
-What can be known is known; the rest is worked out from a few rows that are read by ranges and made
-into MP3s on this machine, and is marked so. It is kept beside the plan, so that afterwards the
-plan can be held against what came of it:
+Some figures are known. The others are estimated, and marked so, from a few rows that are read by
+ranges and made into MP3s on this machine. The estimate is kept beside the plan, so that it can be
+compared with the result:
 
     STATE_DIR/plans/<name>/<plan id>.estimate.json
     {"version": 1, "hours": 12.3, "basis": "sampled", "sampled_rows": 16, "mp3_bytes": ..., ...}
@@ -34,7 +34,7 @@ from hugflow.stages.tree.manifest import Manifest
 from hugflow.store.layout import Places
 from hugflow.store.records import RecordForm
 
-# Stands for a row's own, to see how long its JSON is beside the values of its columns.
+# A typical value, to measure the JSON without the values of the columns.
 TYPICAL_STEM: Final = "clip_000000"
 TYPICAL_AUDIO: Final = AudioInfo(
     sampling_rate=16_000,
@@ -48,7 +48,7 @@ TYPICAL_AUDIO: Final = AudioInfo(
 )
 # The tree, its folders `audio` and `json`, failures.jsonl, the manifest, and the link.
 FILES_BESIDE_ROWS: Final = 6
-# Of the Hub, in five minutes: https://huggingface.co/docs/hub/rate-limits.
+# Requests to the Hub in five minutes: https://huggingface.co/docs/hub/rate-limits.
 WINDOW_S: Final = 300
 FILES_PER_WINDOW: Final = {False: 3_000, True: 5_000}
 
@@ -59,12 +59,14 @@ Basis = Literal["measured", "sampled", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a plan will come to; None where nobody knows.
+    """The estimate of a plan; unknown figures are None.
 
-    basis: of hours and mp3_bytes: of the tree that stands, of sampled_rows rows, or of nothing.
-    files: in the finished tree. peak_bytes: of the disk, at the moment when most of it is taken.
-    quota_left_bytes: of STORAGE_QUOTA_GB, before. rate_floor_s: what the Hub's rate limit takes at
-    least. eta_s: of encoding with all workers; fetching comes beside it.
+    basis: the source of hours and mp3_bytes: the existing tree, sampled_rows rows, or nothing.
+    files: the number of files in the finished tree.
+    peak_bytes: the most disk that the work takes at one time.
+    quota_left_bytes: the rest of STORAGE_QUOTA_GB before the work.
+    rate_floor_s: the least time that the Hub's rate limit allows.
+    eta_s: encoding time with all workers; fetching runs beside it.
     """
 
     hours: float | None
@@ -86,9 +88,10 @@ ESTIMATE = RecordForm(
 
 @dataclass(frozen=True, slots=True)
 class _Means:
-    """What a row takes, on average of some: seconds of sound, bytes, seconds of CPU.
+    """The average cost of a row: seconds of sound, bytes, seconds of CPU.
 
-    other_bytes: of the columns but the audio. text_bytes: of that with the text.
+    other_bytes: of all columns except the audio.
+    text_bytes: of the text column.
     """
 
     rows: int
@@ -101,9 +104,9 @@ class _Means:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One thing that was planned, and what came of it; in the unit of the estimate.
+    """A planned and an actual figure, in the unit of the estimate.
 
-    planned: None where nobody knew.
+    planned: None if it was unknown.
     """
 
     what: Literal["rows", "hours", "mp3_bytes", "json_bytes", "files"]
@@ -112,9 +115,9 @@ class Compared:
 
 
 def estimate(build: Build) -> Estimate:
-    """Work out what a build will come to, and keep that; of a complete one, tell what it came to.
+    """Estimate a build and keep the estimate; for a complete build, give the actual figures.
 
-    Some rows are read from the Hub, unless it is complete. Raises the Hub's errors.
+    Reads some rows from the Hub unless the build is complete. Raises the Hub's errors.
     """
     manifest = build.stored.manifest
     if manifest is not None and manifest.plan == build.plan.id:
@@ -125,7 +128,7 @@ def estimate(build: Build) -> Estimate:
 
 
 def compare(build: Build, estimated: Estimate, manifest: Manifest) -> list[Compared]:
-    """Hold what was planned against the tree that came of it."""
+    """Compare the estimate with the finished tree."""
     rows = manifest.rows.made
     return [
         Compared("rows", build.plan.rows, rows),
@@ -137,12 +140,12 @@ def compare(build: Build, estimated: Estimate, manifest: Manifest) -> list[Compa
 
 
 def read_estimate(places: Places, plan: Plan) -> Estimate | None:
-    """What was estimated before the work; None where nobody did, or it cannot be read."""
+    """The estimate made before the work; None if there is none or it cannot be read."""
     return ESTIMATE.read(_path(places, plan))
 
 
 def _extrapolate(build: Build) -> Estimate:
-    """All of a build from a few of its rows."""
+    """Estimate a whole build from a few of its rows."""
     plan, rows = build.plan, build.plan.rows
     if rows is None:
         return _without_rows(build)
@@ -173,7 +176,7 @@ def _extrapolate(build: Build) -> Estimate:
 
 
 def _without_rows(build: Build) -> Estimate:
-    """What can be said of a build whose rows are not known before they are fetched."""
+    """Estimate a build whose rows are unknown before they are fetched."""
     return Estimate(
         hours=0.0 if build.plan.audio_column is None else None,
         basis="unknown",
@@ -189,23 +192,23 @@ def _without_rows(build: Build) -> Estimate:
 
 
 def _raw_bytes(plan: Plan) -> int:
-    """Fetched bytes that lie in STATE_DIR at once: of the shard that is made, and of the next."""
+    """Fetched bytes in STATE_DIR at one time: of the shard in work, and of the next."""
     return sum(sorted((shard.size_bytes for shard in plan.shards), reverse=True)[:2])
 
 
 def _json_row_bytes(build: Build, means: _Means) -> float:
-    """What the JSON of a row takes: the values, and a row without any as it would be written."""
+    """Bytes of a row's JSON: the values, plus a row without values."""
     plan = build.plan
     audio = None if plan.audio_column is None else TYPICAL_AUDIO
     empty = RowMade(0, TYPICAL_STEM, None, None, audio)
     frame = render_row(plan, build.tree, empty, dict.fromkeys(plan.columns, ""))
-    # A column of another name is told once more, as `text`.
+    # A text column of another name is written a second time, as `text`.
     repeated = 0.0 if plan.text_column in (None, "text") else means.text_bytes
     return means.other_bytes + repeated + len(frame)
 
 
 def _measure_tree(build: Build, manifest: Manifest) -> Estimate:
-    """What the complete tree came to: nothing more is needed."""
+    """The figures of the complete tree: no more work is needed."""
     return Estimate(
         hours=round(manifest.hours, 3),
         basis="measured",
@@ -233,14 +236,14 @@ def _quota_left_bytes(build: Build) -> int | None:
 
 
 def _measure_sample(hub: Hub, plan: Plan) -> _Means:
-    """Make MP3s of a few rows, and throw them away; rows that cannot be made are left out.
+    """Make MP3s of a few rows and discard them; skip rows that cannot be made.
 
-    In a child process: a clip that crashes a codec must not keep anybody from planning.
+    Runs in a child process, so that a clip that crashes a codec does not prevent planning.
     """
     rows, seconds, size, other, text, files = 0, 0.0, 0, 0.0, 0.0, 0
     spent = 0.0
     with closing(IsolatedConverter(copy_mp3=plan.request.mp3_source == "copy")) as convert:
-        # What it costs to start the process is paid once and not per row.
+        # The cost of starting the process is paid once, not per row.
         convert(_SILENCE).close()
         for sampled in read_sample(hub, plan):
             files += 1
@@ -265,7 +268,7 @@ def _measure_sample(hub: Hub, plan: Plan) -> _Means:
 
 
 def _rate_floor_s(build: Build) -> int:
-    """Seconds that the requests for all files take at least."""
+    """The least seconds that the requests for all files take."""
     per_window = FILES_PER_WINDOW[bool(build.hub.token)]
     windows = max(0, -(-build.plan.file_count // per_window) - 1)
     return windows * WINDOW_S

@@ -1,4 +1,4 @@
-"""Opening a build: the plan that is in force for a request, or a new one."""
+"""Opening a build: with the plan in force for a request, or with a new one."""
 
 import logging
 from dataclasses import replace
@@ -35,13 +35,13 @@ def open_build(
     renew: bool = False,
     digest: str | None = None,
 ) -> Build:
-    """Give the build of a request, under the plan that `find_plan` gives, which comes into force.
+    """Give the build of a request, and put the plan of `find_plan` into force.
 
-    digest: of the plan that was agreed to (`plan_digest`); another one does not come into force.
+    digest: the `plan_digest` that the plan must have; None accepts any plan.
 
-    Raises PlanOutOfDate for such a one, and when the tree in storage was made by an earlier
-    version; RequestInvalid and the Hub's errors while planning; PolicyRefuses for what may not be
-    made.
+    Raises PlanOutOfDate when the plan has another digest, or when an earlier version made the tree
+    in storage; RequestInvalid and the Hub's errors while planning; PolicyRefuses when the policy
+    forbids the dataset.
     """
     with hold_dataset(places, request.name, options):
         undo_half_exchange(places, request.name)
@@ -51,10 +51,10 @@ def open_build(
             _refuse_other_plan(plan, request, digest)
         if stored.plan is None:
             _refuse_other_version(stored, plan)
-        # Before the plan comes into force: it must not, where the folder holds unknown rows.
+        # Check this first: if the folder holds unknown rows, the plan must not come into force.
         standing = read_standing(places, stored.name, stored.manifest, plan.id)
         if stored.find_published(plan) is None:
-            # What is published was allowed then.
+            # A published dataset was allowed when it was made.
             refuse_request(options.policy, request.name, request.owner)
             refuse_plan(options.policy, request.name, plan.licence, plan.source_bytes)
         if stored.plan_id != plan.id:
@@ -70,10 +70,10 @@ def open_build(
 
 
 def foresee_build(request: AddRequest, places: Places, hub: Hub, options: Options) -> Build:
-    """The build that `open_build` would give: nothing is recorded, and nothing comes into force.
+    """The build that `open_build` would give; nothing is recorded or put into force.
 
-    Its tree may be another one's by the time it is made. Raises RequestInvalid, the Hub's errors and
-    PolicyRefuses, as `open_build` does.
+    The path of its tree may change before the rows are made. Raises RequestInvalid, the Hub's
+    errors and PolicyRefuses, as `open_build` does.
     """
     stored = read_stored_dataset(places, request.name)
     plan = find_plan(request, stored, hub, options)
@@ -100,13 +100,14 @@ def find_plan(
     update: bool = False,
     renew: bool = False,
 ) -> Plan:
-    """The plan in force for a request, or the one that a sync would put in force; none is recorded.
+    """The plan in force for a request, or the plan that a sync would put in force; not recorded.
 
-    A dataset stays at its recorded commit: with a plan in force the Hub is not asked, and where
-    only the tree is left, it is planned at the commit its manifest names. A request that came to
-    ask for other rows is planned again, at that same commit.
-    update: at the commit that the revision points to now. renew: by the settings of now, where the
-    request leaves something to them.
+    A dataset stays at its recorded commit. With a plan in force the Hub is not asked. If only the
+    tree is left, it is planned at the commit in its manifest. A request that now asks for other
+    rows is planned again, at the same commit.
+
+    update: plan at the commit that the revision points to now.
+    renew: use the present settings for fields that the request leaves out.
     """
     current = stored.plan
     defaults = options.row_defaults
@@ -125,16 +126,16 @@ def find_plan(
 
 
 def changed_fields(request: AddRequest, planned: PlanRequest, options: Options) -> list[str]:
-    """The fields by which the request asks for other rows than were planned.
+    """The fields in which the request asks for other rows than were planned.
 
-    One that is left out means the setting of the time when it was planned. A setting that changes
-    later alters no dataset; a line that is taken out of the request does.
+    A field that is left out means the setting at the time of planning. So a later change of a
+    setting changes no dataset, but deleting a line of the request does.
     """
     return PlanRequest.of(request, _planned_defaults(planned, options)).differing(planned)
 
 
 def _planned_defaults(planned: PlanRequest, options: Options) -> dict[str, Any]:
-    """What stands for fields that the request leaves out: as then, unless it named them then."""
+    """Values of the fields that the request leaves out: as planned, unless it named them then."""
     return {
         name: default if name in planned.asked else getattr(planned, name)
         for name, default in options.row_defaults.items()
@@ -142,7 +143,7 @@ def _planned_defaults(planned: PlanRequest, options: Options) -> dict[str, Any]:
 
 
 def _refuse_other_plan(plan: Plan, request: AddRequest, agreed: str) -> None:
-    """Refuse what was not agreed to: the request, the commit or the files moved since."""
+    """Refuse a plan with another digest: request, commit or files have changed since."""
     digest = plan_digest(plan, request)
     if digest != agreed.strip().lower():
         raise PlanOutOfDate(
@@ -154,7 +155,7 @@ def _refuse_other_plan(plan: Plan, request: AddRequest, agreed: str) -> None:
 
 
 def _refuse_other_version(stored: StoredDataset, plan: Plan) -> None:
-    """Refuse a tree that was made of the same rows under another plan: their form has changed."""
+    """Refuse a tree with the same rows under another plan: the form of rows has changed."""
     manifest = stored.manifest
     if manifest is not None and manifest.plan != plan.id and _is_same(manifest, plan):
         raise PlanOutOfDate(
@@ -166,7 +167,7 @@ def _refuse_other_version(stored: StoredDataset, plan: Plan) -> None:
 
 
 def _is_same(manifest: Manifest, plan: Plan) -> bool:
-    """Whether a manifest speaks of the rows that the plan speaks of."""
+    """Whether a manifest and a plan mean the same rows."""
     return (
         manifest.commit == plan.commit
         and manifest.audio_column == plan.audio_column
@@ -185,9 +186,9 @@ def _put_in_force(places: Places, plan: Plan, current: Plan | None) -> None:
 
 
 def read_predecessor(places: Places, plan: Plan, standing: str | None) -> Predecessor | None:
-    """What can be taken over from another tree; None where its plan cannot be read.
+    """What can be reused from another tree; None if its plan cannot be read.
 
-    standing: what `read_standing` gives.
+    standing: the result of `read_standing`.
     """
     if standing is None or standing == plan.id:
         return None

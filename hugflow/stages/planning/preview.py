@@ -1,4 +1,4 @@
-"""What a sync would do, without doing any of it."""
+"""A preview of a sync: what it would do."""
 
 from dataclasses import dataclass, replace
 
@@ -17,11 +17,12 @@ from hugflow.store.layout import Places
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What stands of a plan and what is missing; nothing of it is recorded.
+    """What exists of a plan and what is missing; nothing is recorded.
 
-    rows: of the plan; None where they are not known before they are fetched. is_new_plan: the plan
-    is not the one in force. reused: what is taken over from the tree that
-    stands. fetch_bytes: of the source files that still have rows to give.
+    rows: of the plan; None if they are unknown before they are fetched.
+    is_new_plan: the plan is not the one in force.
+    reused: what is reused from the existing tree.
+    fetch_bytes: of the source files that still have rows to make.
     """
 
     plan: Plan
@@ -34,16 +35,16 @@ class Preview:
 
     @property
     def missing_rows(self) -> int | None:
-        """Rows to be made; None where nobody knows."""
+        """Rows to make; None if unknown."""
         there = self.done + self.reused
         return None if self.rows is None else self.rows - there.rows - there.failed_rows
 
 
 def preview_sync(request: AddRequest, places: Places, hub: Hub, options: Options) -> Preview:
-    """Look at what a sync of `request` would make; the Hub is asked where it would be.
+    """Preview a sync of `request`; it asks the Hub only if the sync would.
 
-    By the ledger alone: a file deleted since then is noticed by the sync itself. Raises what
-    planning raises.
+    It reads only the ledger: only the sync itself notices deleted files. Raises the errors of
+    planning.
     """
     stored = read_stored_dataset(places, request.name)
     plan = find_plan(request, stored, hub, options)
@@ -68,10 +69,10 @@ def preview_sync(request: AddRequest, places: Places, hub: Hub, options: Options
 
 
 def _measure_reused(places: Places, stored: StoredDataset, plan: Plan) -> dict[str, Measured]:
-    """The shards not begun whose rows the tree that stands already has, by their names.
+    """The shards that are not begun and whose rows the existing tree has, by name.
 
-    Where it has their MP3s alone, their rows are still to be made. Rows that failed are tried
-    again at another commit, whose files may be others.
+    If it has only their MP3s, the rows are still to be made. Failed rows are retried at another
+    commit, because its files may differ.
     """
     standing = read_standing(places, stored.name, stored.manifest, plan.id)
     before = read_predecessor(places, plan, standing)

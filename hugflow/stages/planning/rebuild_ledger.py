@@ -1,4 +1,4 @@
-"""Taking up a complete tree whose ledger is gone: manifest, index and failures know every row."""
+"""Adopting a complete tree without its ledger: manifest, index and failures have every row."""
 
 import logging
 from dataclasses import replace
@@ -18,10 +18,10 @@ log = logging.getLogger(__name__)
 
 
 def adopt_tree(build: Build) -> None:
-    """Write the ledger anew where it is missing, from a tree that this very plan made.
+    """Write a missing ledger again, from a tree that this very plan made.
 
-    Only of shards that have no journal, and whose index has the hash that the manifest names; the
-    rows of others are made again. Sizes are those on disk. The caller holds the dataset's lock.
+    Covers only shards without a journal whose index has the hash in the manifest; the rows of other
+    shards are made again. Sizes are those on disk. The caller holds the dataset's lock.
     """
     missing = [s for s in build.plan.shards if not build.state.journal(s.name).exists()]
     if not missing:
@@ -35,7 +35,7 @@ def adopt_tree(build: Build) -> None:
         index = made_index_file(build.folder, shard.name)
         expected = manifest.index.get(f"index/{index.name}")
         if expected is not None and index.is_file() and file_sha256(index) == expected:
-            # A row that stands has not failed, whatever a damaged line says.
+            # A row that exists has not failed, whatever a damaged line says.
             outcomes: dict[int, Outcome] = {
                 row: failed[row] for row in failed if row in shard.row_range
             }
@@ -47,7 +47,7 @@ def adopt_tree(build: Build) -> None:
 def _write_ledger(
     build: Build, shard: Shard, outcomes: dict[int, Outcome], index_sha256: str, index_bytes: int
 ) -> None:
-    """The journal, and the markers of a shard that is done. Missing files are found later."""
+    """Write the journal and the markers of a finished shard. Missing files are found later."""
     by_row = dict(sorted(outcomes.items()))
     with Journal(build.state.journal(shard.name)) as journal:
         journal.append(by_row.values())
@@ -58,7 +58,7 @@ def _write_ledger(
 
 
 def _read_index(build: Build, index: Path) -> dict[int, Outcome]:
-    """The rows of an index, with the sizes that their files have on disk."""
+    """The rows of an index, with the sizes of their files on disk."""
     has_audio = build.plan.audio_column is not None
     return {
         made.row: replace(

@@ -1,7 +1,7 @@
-"""The gate: what is judged of a dataset before it is published.
+"""The gate: the checks that a dataset must pass before it is published.
 
-Each judgement is a verdict, whose name is that of the check in the web UI. A verdict that is
-against the dataset keeps it from being published.
+Each check gives a verdict, with the name of the check in the web UI. A failed verdict prevents
+publishing.
 """
 
 import json
@@ -27,7 +27,7 @@ from hugflow.store.atomic import read_file
 
 MOST_CODES = 5
 MOST_NAMED = 10
-# Decoding a clip takes as long as looking at a thousand files.
+# Decoding a clip takes as long as a `stat` of a thousand files.
 SAMPLED_ROWS = 16
 SAMPLED_S = 1800.0
 
@@ -43,14 +43,14 @@ VerdictName = Literal[
 
 
 class ClipsUnsound(HugflowError):
-    """MP3s of the dataset are not what is recorded of them."""
+    """MP3s of the dataset differ from their records."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was judged of one thing: in words, with the figures behind it.
+    """The result of one check: in words, with its figures.
 
-    error: why the dataset must not be published; None: nothing speaks against it.
+    error: why the dataset must not be published; None if the check passed.
     """
 
     name: VerdictName
@@ -60,7 +60,7 @@ class Verdict:
 
     @property
     def is_passed(self) -> bool:
-        """Whether nothing speaks against the dataset."""
+        """Whether the check passed."""
         return self.error is None
 
 
@@ -71,7 +71,7 @@ def judge(
     budget: BadRowBudget,
     errors: int = 0,
 ) -> Iterator[Verdict]:
-    """Judge a dataset whose shards are all done, one thing after the other.
+    """Check a dataset whose shards are all done, one check after the other.
 
     failed: the rows that could not be made. errors: how many more row steps failed at. budget: how
     many of both are allowed.
@@ -83,7 +83,7 @@ def judge(
 
 
 def judge_rows(build: Build, markers: Markers) -> Verdict:
-    """Whether each planned row was made, or failed for a reason that is told."""
+    """Whether each planned row was made, or failed for a recorded reason."""
     name: VerdictName = "rows_complete"
     wrong = [
         shard.name
@@ -127,7 +127,7 @@ def judge_bad_rows(
         "allowed_rows": allowed,
         "max_bad_rows": str(budget),
     }
-    # Without a row there is no index, and `datasets` reads no such folder.
+    # Without rows there is no index, and `datasets` cannot read the folder.
     is_none_made = 0 < rows <= len(failed)
     if len(failed) <= allowed and not is_none_made:
         what = f"{len(failed):,} of {rows:,} rows failed; {budget} allows {allowed:,}"
@@ -174,7 +174,7 @@ def _judge_errors(
 
 
 def judge_policy(build: Build) -> Verdict:
-    """Whether the policy allows the dataset's licence, its size, and its owner."""
+    """Whether the policy allows the dataset's licence, size and owner."""
     plan, policy = build.plan, build.options.policy
     facts: Facts = {
         "licence": plan.licence or "none given",
@@ -191,7 +191,7 @@ def judge_policy(build: Build) -> Verdict:
 
 
 def judge_audio(build: Build, failed: Sequence[RowFailed]) -> Verdict:
-    """Whether some MP3s, spread over all rows, decode to the length that their JSON tells."""
+    """Whether some MP3s, spread over all rows, decode to the length in their JSON."""
     name: VerdictName = "audio_decodes"
     if build.plan.audio_column is None:
         return Verdict(name, "there is no audio column")
@@ -229,16 +229,16 @@ def _choose_rows(build: Build, failed: set[int]) -> Iterator[int]:
 
 
 def _count_rows(build: Build) -> int:
-    """Rows to be made; all shards are done, so that all are counted."""
+    """The number of rows to make; all shards are done, so all are counted."""
     return sum(map(len, rows_by_shard(build)))
 
 
 def _find_length(build: Build, row: int, isolated: IsolatedFindFaults) -> float | None:
-    """Seconds of a row's clip; None when it does not decode to what its JSON tells."""
+    """Seconds of a row's clip; None when it does not decode to the length in its JSON."""
     try:
         info = json.loads(read_file(build.folder.json / f"{row}.json"))["audio_info"]
         rate, samples = info["sampling_rate"], info["num_samples"]
-        # What was not copied is of LAME's making, and does not crash a decoder.
+        # An MP3 that was not copied comes from LAME and does not crash a decoder.
         find: FindFaults = isolated if info["copied"] else find_faults
         faults = find(build.folder.root / info["path"], sampling_rate=rate, num_samples=samples)
     except (AudioBad, OSError, ValueError, KeyError, TypeError, RecursionError):

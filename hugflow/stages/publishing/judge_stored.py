@@ -1,4 +1,4 @@
-"""What is judged of a dataset that stands published, whoever published it."""
+"""The verdicts on a published dataset, whoever published it."""
 
 from collections.abc import Iterator
 
@@ -11,9 +11,9 @@ from hugflow.stages.tree.stored_dataset import StoredDataset, look_again
 
 
 def judge_stored(build: Build) -> Iterator[Verdict]:
-    """Every verdict on a dataset that is published, from the disk; nothing is written.
+    """Every verdict on a published dataset, from the disk; nothing is written.
 
-    Nothing where the ledger does not tell how its rows came about.
+    No verdicts when the ledger does not say how its rows were made.
     """
     markers = read_markers(build)
     if markers is None:
@@ -26,7 +26,7 @@ def judge_stored(build: Build) -> Iterator[Verdict]:
 
 
 def judge_published(build: Build, stored: StoredDataset) -> Iterator[Verdict]:
-    """Whether manifest and link of a published dataset are those of its plan."""
+    """Whether the manifest and the link of a published dataset belong to its plan."""
     manifest, folder, link = stored.manifest, stored.folder, build.places.link(build.name)
     plan, commit = build.plan.id, build.plan.commit
     error: PlanOutOfDate | StageMissing | None = None

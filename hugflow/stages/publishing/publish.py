@@ -1,4 +1,4 @@
-"""Stage `processed`: gate, manifest, link. Of a whole dataset, never of a part."""
+"""Stage `processed`: gate, manifest, link. For a whole dataset, never for a part."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -45,8 +45,8 @@ log = logging.getLogger(__name__)
 class Published:
     """A complete dataset.
 
-    is_new: whether this call changed anything. build: the build, with its tree at its place and
-    with what is stored now.
+    is_new: whether this call changed anything.
+    build: the build with the final path of its tree and with what is stored now.
     """
 
     manifest: Manifest
@@ -69,9 +69,12 @@ def publish(
     on_verdict: called with each verdict of the gate, also of a dataset that stands published;
     without it, what is published and has not changed is not judged again.
 
-    Raises what the first verdict against the dataset raises, such as TooManyBadRows:
-    `failures.jsonl` says which rows, and neither manifest nor link are written; PlanOutOfDate when
-    another plan came into force meanwhile.
+    on_verdict: called with each verdict of the gate, for a published dataset too. Without it, a
+    published and unchanged dataset is not checked again.
+
+    Raises the error of the first failed verdict, such as TooManyBadRows: then `failures.jsonl`
+    names the rows, and neither manifest nor link is written. Raises PlanOutOfDate when another plan
+    came into force meanwhile.
     """
     steps = resolve_steps(build) if steps is None else steps
     with build.hold_dataset():
@@ -107,11 +110,11 @@ def publish(
             build = replace(build, folder=stored.folder, predecessor=None)
         published = build.places.link(build.name)
         if not is_same or not is_linked(published, build.folder.root):
-            # Before it can be seen: what nobody can be told of is not published.
+            # Write the audit entry before the link: without the entry nothing is published.
             record(build.places, _published(build, manifest))
         is_linked_anew = link(published, build.folder.root)
         left = set_aside(build.places, build.plan)
-    # Outside of the lock: a tree of a million files takes a while to go.
+    # Outside the lock: deleting a tree of a million files takes a while.
     delete_aside(left)
     if is_linked_anew or not is_same:
         log.info("%s is published: %s", build.name, build.places.link(build.name))
@@ -120,7 +123,7 @@ def publish(
 
 
 def _pass_gate(verdicts: Iterable[Verdict], on_verdict: Callable[[Verdict], None] | None) -> None:
-    """Tell of every verdict; raises the first error there is."""
+    """Pass on every verdict; raises the first error."""
     first: HugflowError | None = None
     for verdict in verdicts:
         first = first or verdict.error
@@ -142,7 +145,7 @@ def _published(build: Build, manifest: Manifest) -> Deed:
 
 
 def finish_sample(build: Build) -> Manifest:
-    """Write what goes with the rows of a sample, and give its manifest, which says `sample`.
+    """Write the files around the rows of a sample; return its manifest, which has `sample`.
 
     There is no gate and no link. The caller has made every shard of the sample.
     """
@@ -160,27 +163,27 @@ def finish_sample(build: Build) -> Manifest:
 
 
 def published_budget(build: Build, before: Manifest | None, failed: int) -> BadRowBudget:
-    """The budget in force; of what was published with as many bad rows, that of then.
+    """The present budget; for a dataset published with as many bad rows, the budget of then.
 
-    What was published within its budget is done, whatever the budget is now.
-    before: what was published under this plan.
+    A dataset that was published within its budget stays done, whatever the budget is now.
+    before: the manifest published under this plan.
     """
     try:
         if before is not None and before.rows.failed == failed:
             return max_bad_rows(before.settings.max_bad_rows)
     except ValueError:
-        # A damaged manifest is written again, by the rules of now.
+        # A damaged manifest is written again, with the present rules.
         pass
     return build.max_bad_rows
 
 
 def find_published(build: Build) -> Manifest | None:
-    """The manifest of the dataset where it is published under this plan by now."""
+    """The manifest of the dataset if it is published under this plan by now."""
     return look_again(build.places, build.stored).find_published(build.plan)
 
 
 def find_undone(build: Build) -> list[Shard]:
-    """Give the shards that still keep the dataset from being published."""
+    """Give the unfinished shards, which prevent publishing."""
     return [
         shard
         for shard in build.plan.shards
@@ -192,9 +195,9 @@ def find_undone(build: Build) -> list[Shard]:
 
 
 def _sweep(build: Build) -> None:
-    """Remove what killed runs left; while somebody works on a shard, it is left to them.
+    """Remove what killed runs left, except in shards that a process works on.
 
-    A file that a writer began anew since it was listed is that writer's.
+    A file that a writer has created again since it was listed is not removed.
     """
     folders = (build.folder.audio, build.folder.json, *export_folders(build.folder))
     left = {path: _stamp(path) for folder in folders for path in find_temporary(folder)}

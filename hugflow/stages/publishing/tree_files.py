@@ -35,7 +35,7 @@ from hugflow.statistics.figures import Statistics, with_notes
 from hugflow.store.atomic import write_file, write_if_changed
 from hugflow.store.layout import DatasetState
 
-# By stage, of those that must be done before publishing, and by the shard's name.
+# By stage (those needed for publishing), then by the shard's name.
 Markers: TypeAlias = Mapping[StageName, Mapping[str, Marker]]
 
 
@@ -52,7 +52,7 @@ def read_markers(build: Build) -> Markers | None:
 
 
 def has_indexes(build: Build, markers: Markers) -> bool:
-    """Whether every index stands as its marker says: a tree that was taken away has none."""
+    """Whether every index exists as its marker says; a deleted tree has none."""
     for name, marker in markers["metadata"].items():
         index = made_index_file(build.folder, name)
         size = index.stat().st_size if index.is_file() else 0
@@ -62,7 +62,7 @@ def has_indexes(build: Build, markers: Markers) -> bool:
 
 
 def count_made(markers: Markers) -> int:
-    """Rows that were made, of all shards."""
+    """The number of rows made in all shards."""
     return sum(marker.rows for marker in markers["metadata"].values())
 
 
@@ -76,19 +76,19 @@ def index_digests(markers: Markers) -> dict[str, str]:
 
 
 def render_failures(state: DatasetState, rows: Iterable[tuple[Shard, range]]) -> str:
-    """The text of failures.jsonl by the ledger. rows: of each shard, the rows to be made."""
+    """The text of failures.jsonl from the ledger. rows: each shard's rows to make."""
     return _render(_find_failures(state, rows))
 
 
 def write_failures(build: Build) -> list[RowFailed]:
-    """Write failures.jsonl, which is empty when every row was made; gives the rows, in order."""
+    """Write failures.jsonl, empty when every row was made; returns the failed rows in order."""
     found = list(_find_failures(build.state, _rows(build)))
     write_if_changed(build.folder.failures, _render(found))
     return [failed for _, failed in found]
 
 
 def read_failures(build: Build) -> list[RowFailed]:
-    """The rows that could not be made, by the ledger, in order."""
+    """The failed rows, from the ledger, in order."""
     return [failed for _, failed in _find_failures(build.state, _rows(build))]
 
 
@@ -99,11 +99,11 @@ def _rows(build: Build) -> list[tuple[Shard, range]]:
 def _find_failures(
     state: DatasetState, rows: Iterable[tuple[Shard, range]]
 ) -> Iterator[tuple[str, RowFailed]]:
-    """The rows that could not be made, each with the name of its shard, in order."""
+    """The failed rows, each with its shard's name, in order."""
     for shard, numbers in rows:
         marker = read_marker(state.marker(shard.name, "metadata"))
         if marker is not None and not marker.failed_rows:
-            # Its journal may be long, and has nothing to tell.
+            # Its journal may be long and has no failures.
             continue
         outcomes = read_journal(state.journal(shard.name))
         for row in sorted(outcomes):
@@ -118,7 +118,7 @@ def write_manifest(
     old: Manifest | None,
     flowed: Flowed | None = None,
 ) -> tuple[Manifest, bool]:
-    """Write the exports, then the manifest: what it says, and whether it said so before.
+    """Write the exports, then the manifest; return the manifest and whether it was unchanged.
 
     budget: the bad rows that were allowed. old: the manifest of the tree before. flowed: what the
     row steps came to, where there are some.
@@ -136,12 +136,12 @@ def write_manifest(
 def _find_statistics(
     build: Build, index: Mapping[str, str], rows: int, old: Manifest | None
 ) -> Statistics:
-    """The statistics of the index; of an index that has not changed, those of the old manifest."""
+    """The statistics of the index; for an unchanged index, those in the old manifest."""
     if old is not None and old.index == index:
         known = old.statistics
         if known is not None and known.rows == rows:
             return known
-    # Not before there is something to measure: polars takes as long to load as all the rest.
+    # Imported only if needed: polars takes as long to load as everything else.
     from hugflow.statistics.measure import plan_statistics
 
     return plan_statistics(build.plan, build.folder)
@@ -162,7 +162,7 @@ def _compose_manifest(
     old: Manifest | None,
     flowed: Flowed | None,
 ) -> Manifest:
-    """The manifest of a tree whose shards are all done. old: the one that is there by now."""
+    """The manifest of a tree whose shards are all done. old: the existing manifest."""
     plan = build.plan
     audio, metadata = markers["audio"].values(), markers["metadata"].values()
     made = count_made(markers)

@@ -1,4 +1,4 @@
-"""Writing what each export renders, before the manifest that records it."""
+"""Writing the files of each export, before the manifest that records them."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,10 +17,10 @@ from hugflow.store.layout import DatasetFolder
 def write_exports(
     source: ExportSource, manifest: Manifest, old: Manifest | None
 ) -> dict[str, RecordedExport]:
-    """Write the files of every export; gives what the manifest is to record of them.
+    """Write the files of every export; returns their records for the manifest.
 
-    manifest: what is going to be written, without its exports. old: the one that is there. Files
-    that it records, and that nothing asks for any more, are deleted.
+    manifest: the new manifest, without its exports.
+    old: the existing manifest. Its recorded files that are no longer needed are deleted.
     """
     recorded: dict[str, RecordedExport] = {}
     for export in rendered_exports():
@@ -36,7 +36,7 @@ def write_exports(
 def _find_written(
     export: Export, folder: DatasetFolder, manifest: Manifest, old: Manifest | None
 ) -> RecordedExport | None:
-    """The files of an export as they were recorded, where rendering them again changes nothing."""
+    """The recorded files of an export, if rendering them again would change nothing."""
     if old is None or (old.plan, old.index) != (manifest.plan, manifest.index):
         return None
     written = old.exports.get(export.name)
@@ -56,7 +56,7 @@ def _write_export(export: Export, source: ExportSource) -> Iterator[tuple[str, R
 
 
 def _write_file(path: Path, pieces: Iterable[bytes]) -> RecordedFile:
-    """Write a file whole, unless it holds these bytes already."""
+    """Write a file whole, unless it already holds these bytes."""
     digest = hashlib.sha256()
 
     def hashed() -> Iterator[bytes]:
@@ -77,9 +77,9 @@ def _write_file(path: Path, pieces: Iterable[bytes]) -> RecordedFile:
 def _delete_unwanted(
     folder: DatasetFolder, old: Mapping[str, RecordedExport], new: Mapping[str, RecordedExport]
 ) -> None:
-    """Delete what an earlier publishing wrote and this one does not.
+    """Delete files that an earlier publishing wrote and this one does not.
 
-    Only files that are still as they were recorded: what somebody changed is theirs.
+    Deletes only files that are unchanged since; a changed file belongs to the user.
     """
     kept = {path for export in new.values() for path in export.files}
     for export in old.values():
@@ -91,7 +91,7 @@ def _delete_unwanted(
                 if file_sha256(path) == file.sha256:
                     path.unlink(missing_ok=True)
             if path.parent != folder.root:
-                with suppress(OSError):  # Something else is still in it.
+                with suppress(OSError):  # The folder still holds something else.
                     path.parent.rmdir()
 
 
