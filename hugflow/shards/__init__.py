@@ -1,1 +1,1 @@
-"""What a dataset consists of: published files, and the rows in them."""
+"""The plan of a dataset: its published files, and the rows in them."""

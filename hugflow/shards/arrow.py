@@ -1,9 +1,9 @@
-"""Arrow types as the index holds them, and arrays brought to them.
+"""The Arrow types of the index, and conversion of arrays to them.
 
-The index keeps the published types, and spells otherwise only what `datasets` does not know:
-maps become lists of {key, value}, dictionaries and extension types what they stand for or lie in,
-narrow decimals decimal128, list views lists; of two fields of a struct with one name the later is
-renamed. Everything may be null.
+The index keeps the published types, except those that `datasets` does not know. Maps become lists
+of {key, value}; dictionaries their values; extension types their storage; narrow decimals decimal128;
+decimals of more than 38 digits text; list views lists. If two fields of a struct have one name, the
+later is renamed. Everything may be null.
 """
 
 import re
@@ -33,7 +33,7 @@ _FIXED_BINARY: Final = re.compile(r"fixed_size_binary\[(\d+)\]")
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
-    """The names in order; one that came before gets `_2`, `_3`, whatever no other has."""
+    """The names in order; a repeated name gets `_2`, `_3`, ..., the first that is free."""
     found: list[str] = []
     taken = set(names)
     for name in names:
@@ -45,7 +45,7 @@ def unique_names(names: Sequence[str]) -> list[str]:
 
 
 def is_text(type_: pa.DataType) -> bool:
-    """Whether values are text, however long or short."""
+    """Whether values are text, of any of Arrow's text types."""
     return bool(
         pa.types.is_string(type_)
         or pa.types.is_large_string(type_)
@@ -54,7 +54,7 @@ def is_text(type_: pa.DataType) -> bool:
 
 
 def is_binary(type_: pa.DataType) -> bool:
-    """Whether values are bytes, each of a length of its own."""
+    """Whether values are bytes of variable length."""
     return bool(
         pa.types.is_binary(type_)
         or pa.types.is_large_binary(type_)
@@ -63,7 +63,7 @@ def is_binary(type_: pa.DataType) -> bool:
 
 
 def is_list(type_: pa.DataType) -> bool:
-    """Whether values are lists: of any length or of one, near or far, views or not."""
+    """Whether values are lists, of any of Arrow's list types."""
     return bool(
         pa.types.is_list(type_)
         or pa.types.is_large_list(type_)
@@ -74,7 +74,7 @@ def is_list(type_: pa.DataType) -> bool:
 
 
 def index_type(type_: pa.DataType) -> pa.DataType:
-    """The type that the index holds for a published type."""
+    """The index's type for a published type."""
     if isinstance(type_, pa.BaseExtensionType):
         return index_type(type_.storage_type)
     if pa.types.is_dictionary(type_):
@@ -98,10 +98,9 @@ def index_type(type_: pa.DataType) -> pa.DataType:
 
 
 def feature_type(feature: Any) -> pa.DataType | None:
-    """The type that the index holds for a feature, given as `datasets` writes it into metadata.
+    """The index's type for a feature, in the form that `datasets` writes into metadata.
 
-    None for what is no feature that is known here. `datasets` itself would say the same, and
-    takes a second to import.
+    None for an unknown feature. `datasets` gives the same answer, but takes a second to import.
     """
     match feature:
         case {"_type": "Value", "dtype": str(dtype)}:
@@ -129,9 +128,9 @@ def feature_type(feature: Any) -> pa.DataType | None:
 
 
 def to_type(array: pa.Array, type_: pa.DataType) -> pa.Array:
-    """The array as one of `type_`, which is a type of the index.
+    """The array converted to `type_`, which is a type of the index.
 
-    Fields that the array has not are null. Raises pa.ArrowException for values that do not fit.
+    Fields that the array lacks are null. Raises pa.ArrowException for values that do not fit.
     """
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
@@ -152,27 +151,27 @@ def to_type(array: pa.Array, type_: pa.DataType) -> pa.Array:
         return _to_list(array, type_)
     if pa.types.is_binary_view(array.type) and pa.types.is_fixed_size_binary(type_):
         array = array.cast(pa.large_binary())
-    # Arrow calls any integer beyond 2**53 unsafe as a float; `datasets` would refuse the file.
+    # Arrow refuses to cast integers beyond 2**53 to floats; `datasets` would refuse the file.
     is_rounded = pa.types.is_integer(array.type) and pa.types.is_floating(type_)
     return array.cast(type_, safe=not is_rounded)
 
 
 def map_as_lists(array: pa.MapArray) -> pa.ListArray:
-    """A map as lists of {key, value}, in their order."""
+    """A map as lists of {key, value}, in order."""
     type_ = array.type
     pair = pa.struct([("key", type_.key_type), ("value", type_.item_type)])
     return array.cast(pa.list_(pair))
 
 
 def byte_lengths(array: pa.Array) -> pa.Array:
-    """Bytes of each string or binary value; null for null. No byte is brought to Python."""
+    """Length in bytes of each string or binary value; null for null. Copies nothing to Python."""
     if pa.types.is_binary_view(array.type) or pa.types.is_string_view(array.type):
         array = array.cast(pa.large_binary())
     return pc.binary_length(array)
 
 
 def row_sizes(array: pa.Array) -> npt.NDArray[np.int64]:
-    """About how many bytes each row takes; the same for the same values, however they lie.
+    """The approximate bytes of each row; equal for equal values, whatever their memory layout.
 
     array: of a type of the index. shape (rows,).
     """
@@ -230,7 +229,7 @@ def _to_list(array: pa.Array, type_: pa.DataType) -> pa.Array:
 
 
 def _lengths(array: pa.Array) -> npt.NDArray[np.int64]:
-    """Items of each list; none of a null."""
+    """The number of items of each list; 0 for null."""
     return _to_numbers(pc.list_value_length(array))
 
 

@@ -1,4 +1,4 @@
-"""What the card of a repository says of its files and columns; anybody may have written it.
+"""The card of a repository: what it says of files and columns. It is not trusted.
 
 configs:
 - config_name: default
@@ -27,14 +27,14 @@ class CardSplit:
 
     @property
     def is_readable(self) -> bool:
-        """Whether `datasets` takes such a name: letters, digits, underscores and single dots."""
+        """Whether `datasets` accepts the name: letters, digits, underscores and single dots."""
         return _SPLIT.fullmatch(self.name) is not None
 
 
 def list_splits(card: Mapping[str, Any], subset: str | None) -> list[CardSplit]:
-    """The splits whose files the card names, those of `subset` first; none where it names none.
+    """The splits whose files the card names, those of `subset` first; empty if it names none.
 
-    What does not have the shape of a list of configs is passed over.
+    Anything that is not a list of configs is ignored.
     """
     found = [split for config in _dicts(card.get("configs")) for split in _splits_of(config)]
     return sorted(found, key=lambda split: split.config != (subset or "default"))
@@ -80,7 +80,7 @@ def _is_audio(dtype: Any) -> bool:
 
 
 def _dicts(value: Any) -> Iterator[dict[str, Any]]:
-    """The mappings in a list, or the one that stands alone."""
+    """The mappings in a list, or a single mapping as a list."""
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, dict):
             yield item

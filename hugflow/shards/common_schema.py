@@ -1,4 +1,4 @@
-"""The schema that the shards of a plan share, and why others do not agree with it."""
+"""The schema that the shards of a plan share, and how other shards differ from it."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,16 +9,16 @@ from hugflow.shards.layouts.layout import Contents
 
 
 def common_schema(shards: Sequence[Contents]) -> tuple[pa.Schema, dict[int, str]]:
-    """The schema that files share, and why others do not agree with it, by their place.
+    """The schema that files share, and how other files differ from it, by their position.
 
-    It has the columns that most rows have, in types that hold the values of every file that agrees.
-    A file with other columns would lose values in silence, or lack some; a file without rows has
-    none to lose.
+    It has the columns that most rows have, in types that hold the values of every agreeing file. A
+    file with other columns would lose values silently, or lack some. A file without rows has no
+    values to lose.
     """
     usual = _find_usual([shard for shard in shards if shard.rows != 0] or shards[:1])
     common, odd = usual.schema, {}
     for index, shard in enumerate(shards):
-        # Of thousands of files nearly all are alike.
+        # Among thousands of files nearly all are equal.
         if shard.rows == 0 or shard.schema.equals(common):
             continue
         if differences := _other_columns(usual, shard):
@@ -33,7 +33,7 @@ def common_schema(shards: Sequence[Contents]) -> tuple[pa.Schema, dict[int, str]
 
 
 def _without_dictionaries(schema: pa.Schema) -> pa.Schema:
-    """The schema with the types of the values in place of those of dictionaries of them."""
+    """The schema with dictionary types replaced by their value types."""
     for at, field in enumerate(schema):
         if pa.types.is_dictionary(field.type):
             schema = schema.set(at, field.with_type(field.type.value_type))
@@ -41,7 +41,7 @@ def _without_dictionaries(schema: pa.Schema) -> pa.Schema:
 
 
 def _find_usual(shards: Sequence[Contents]) -> Contents:
-    """A file with the columns that most rows have, and of those with the types that most have."""
+    """A file with the most common columns, by rows, and among those the most common types."""
     if all(shard.schema.equals(shards[0].schema) for shard in shards):
         return shards[0]
     columns = [frozenset(shard.schema.names) for shard in shards]
@@ -51,18 +51,18 @@ def _find_usual(shards: Sequence[Contents]) -> Contents:
     for place, shard in enumerate(shards):
         rows_by_columns[columns[place]] += _weight(shard)
         rows_by_types[types[place]] += _weight(shard)
-    # Of those that are equal the first.
+    # If several are equal, the first.
     places = range(len(shards))
     return shards[max(places, key=lambda n: (rows_by_columns[columns[n]], rows_by_types[types[n]]))]
 
 
 def _weight(shard: Contents) -> int:
-    """Its rows; where they are not known, one shard counts as another."""
+    """The weight of a shard: its rows; if they are unknown, all shards count the same."""
     return 1 if shard.rows is None else shard.rows
 
 
 def _other_columns(usual: Contents, other: Contents) -> str:
-    """How the columns of a file differ; "" where they do not."""
+    """How the columns of a file differ; "" if they do not."""
     lacking = [name for name in usual.schema.names if name not in other.schema.names]
     more = [name for name in other.schema.names if name not in usual.schema.names]
     differences = [f"lacks {name!r}" for name in lacking] + [
@@ -73,7 +73,7 @@ def _other_columns(usual: Contents, other: Contents) -> str:
 
 
 def _other_types(common: pa.Schema, other: Contents) -> str:
-    """Which column of a file has a type that goes with that of no other file."""
+    """The column of a file whose type does not fit the other files."""
     name = next(
         (
             name

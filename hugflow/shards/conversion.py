@@ -1,8 +1,8 @@
-"""The Hub's conversion of a dataset to parquet, and whether it holds what the dataset holds now.
+"""The Hub's conversion of a dataset to parquet, and whether it is up to date.
 
-The Hub converts the head of the default branch, some time after each commit, and says nowhere which
-commit it converted. What it does say is when: a conversion that is older than the newest change of
-the data files holds other rows than the head. README.md and .gitattributes change no row.
+The Hub converts the head of the default branch some time after each commit. It does not say which
+commit it converted, only when. A conversion that is older than the newest change of the data files
+holds other rows than the head. README.md and .gitattributes change no row.
 """
 
 from hugflow.clients.choices import set_field
@@ -20,8 +20,10 @@ _NO_DATA = frozenset({"readme.md", ".gitattributes"})
 def find_conversion(hub: Hub, repository: Repository, error: NotParquet) -> Conversion:
     """The Hub's conversion of this very commit.
 
-    error: why a conversion is needed. Raises RequestInvalid where the Hub will not convert the
-    commit, NotConvertedYet where it has not done so yet.
+    error: why a conversion is needed.
+
+    Raises RequestInvalid when the Hub will not convert the commit, NotConvertedYet when it has not
+    done so yet.
     """
     repo = repository.repo
     try:
@@ -54,12 +56,12 @@ def find_conversion(hub: Hub, repository: Repository, error: NotParquet) -> Conv
 
 
 def read_conversion(hub: Hub, repo: RepoId, commit: str, files_commit: str) -> Conversion:
-    """The conversion that an earlier plan has settled for, with the dates of both commits."""
+    """The conversion that an earlier plan uses, with the dates of both commits."""
     return Conversion.of(hub.fetch_commit(repo, files_commit), hub.fetch_commit(repo, commit))
 
 
 def describe_conversion(hub: Hub, repo: RepoId, commit: str) -> Conversion | None:
-    """The conversion that a request names itself, beside the head of now; None without a head."""
+    """The conversion that a request names, with the present head; None without a head."""
     try:
         return Conversion.of(hub.fetch_commit(repo, commit), hub.fetch_commit(repo, MAIN))
     except RevisionMissing:
@@ -67,7 +69,7 @@ def describe_conversion(hub: Hub, repo: RepoId, commit: str) -> Conversion | Non
 
 
 def warn_of_lag(conversion: Conversion | None) -> tuple[str, ...]:
-    """What a person should know of a conversion that they asked for themselves."""
+    """Warnings about a conversion that the request itself names."""
     if conversion is None or conversion.head_date <= conversion.date:
         return ()
     return (
@@ -79,9 +81,9 @@ def warn_of_lag(conversion: Conversion | None) -> tuple[str, ...]:
 def _find_heads(
     hub: Hub, repo: RepoId, converted: DatedCommit
 ) -> tuple[DatedCommit, DatedCommit | None]:
-    """The head of the default branch now, and its newest commit that the conversion may hold.
+    """The present head of the default branch, and the newest commit that the conversion may hold.
 
-    The latter is None where all commits are younger than the conversion.
+    The second is None if all commits are younger than the conversion.
     """
     head: DatedCommit | None = None
     for commit in hub.list_commits(repo, MAIN):
@@ -98,9 +100,9 @@ def _find_change(
     after: DatedCommit,
     folder: str | None = None,
 ) -> str | None:
-    """The path of some data in which two commits differ; None where their data is the same.
+    """The path of a data file that differs between two commits; None if their data is the same.
 
-    Folders of one name in git are equal, so only those that differ are looked into.
+    Folders with one git id are equal, so only folders with different ids are compared.
     """
     if before is not None and before.id == after.id:
         return None

@@ -1,9 +1,9 @@
-"""The publisher's own word on the columns: metadata of the parquet schema, written by a stranger.
+"""The features that the publisher declares in the parquet schema's metadata. Not trusted.
 
     {"info": {"features": {"label": {"names": ["no", "yes"], "_type": "ClassLabel"}, ...}}}
 
-`datasets` believes it as it stands: it calls what a `dtype` names, keeps names of classes that are
-numbers, and only stumbles when rows are read. What is believed here says what it should.
+`datasets` uses the metadata unchecked: it calls the function that a `dtype` names, keeps class
+names that are numbers, and fails only when rows are read. This module accepts only valid features.
 """
 
 import json
@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from hugflow.shards.arrow import DIMENSIONS, feature_type, index_type
 
-# Offsets of lists have 32 bits.
+# Lists have 32-bit offsets.
 _MAX_LENGTH: Final = 2**31 - 1
-# What Pillow converts an image to.
+# The modes that Pillow converts an image to.
 _IMAGE_MODES: Final = frozenset(
     {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "LAB", "HSV"}
     | {"I", "F", "I;16"}
@@ -24,7 +24,7 @@ _IMAGE_MODES: Final = frozenset(
 
 
 def declared_features(schema: pa.Schema) -> dict[str, Any]:
-    """What the publisher's metadata says of each column; empty when nothing can be read."""
+    """The publisher's metadata by column; empty when it cannot be read."""
     text = (schema.metadata or {}).get(b"huggingface")
     try:
         features = json.loads(text)["info"]["features"] if text else {}
@@ -50,12 +50,12 @@ def declared_feature(field: pa.Field, declared: Any) -> Any:
         json.dumps(written, ensure_ascii=False, allow_nan=False).encode()
         is_meant = feature_type(written["column"]) == type_
         return features["column"] if is_meant and _is_readable(features, type_) else None
-    except Exception:  # noqa: BLE001  # whatever a stranger's words set off, the type still speaks
+    except Exception:  # noqa: BLE001  # whatever a stranger's metadata causes, use the type
         return None
 
 
 def _is_sound(feature: Any) -> bool:
-    """Whether every field has a value that `datasets` could have written itself."""
+    """Whether every field has a value that `datasets` could have written."""
     match feature:
         case {"_type": str(kind)}:
             checks = [(check, feature[name]) for name, check in _CHECKS.items() if name in feature]
@@ -69,7 +69,7 @@ def _is_sound(feature: Any) -> bool:
 def _has_sound_values(kind: str, fields: Mapping[str, Any]) -> bool:
     """Whether values and arrays name a type, and arrays a length for each dimension.
 
-    An array may leave its first length open. Others had a `dtype` once, which says nothing now.
+    An array may leave its first length open. Other features had a `dtype` once, which is ignored.
     """
     if kind != "Value" and kind not in DIMENSIONS:
         return True
@@ -83,7 +83,7 @@ def _has_sound_values(kind: str, fields: Mapping[str, Any]) -> bool:
 
 
 def _is_readable(features: Any, type_: pa.DataType) -> bool:
-    """Whether the card gives the features back, and a row of the column's type is read by them."""
+    """Whether the features survive the card, and can read a row of the column's type."""
     import datasets
     from huggingface_hub import DatasetCardData
 

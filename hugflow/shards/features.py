@@ -1,7 +1,7 @@
-"""Types of the index, as `datasets` reads them: from parquet metadata and from the card.
+"""The index's types as `datasets` features: for the parquet metadata and for the card.
 
-The index has `row`, then the dataset's columns, then `audio_info`. A column of the dataset that
-is itself called `row` or `audio_info` stands there as `<name>_source`.
+The index has `row`, then the dataset's columns, then `audio_info`. If the dataset has a column
+`row` or `audio_info`, the index calls it `<name>_source`.
 """
 
 import json
@@ -37,7 +37,7 @@ def index_names(columns: Sequence[str]) -> tuple[str, ...]:
 
 
 def names_beside(columns: Sequence[str], ours: AbstractSet[str]) -> tuple[str, ...]:
-    """Names for `columns`, in order, beside fields of `ours`: `<name>_source` where they meet."""
+    """Names for `columns`, in order; a name that is also in `ours` becomes `<name>_source`."""
     taken = {*ours, *columns}
     names = []
     for column in columns:
@@ -49,12 +49,12 @@ def names_beside(columns: Sequence[str], ours: AbstractSet[str]) -> tuple[str, .
 
 
 def is_audio_type(type_: pa.DataType, *, may_be_path: bool = False) -> bool:
-    """Whether a column of this type can hold audio as it is published.
+    """Whether a column of this type can hold published audio.
 
     That is: bytes; or a struct with at least one of `bytes` (binary), `path` (text) and `array`
-    (numbers, or lists of them).
-    may_be_path: text counts too, as paths; any column of text would, so somebody must have said
-    that this one is audio.
+    (numbers, or lists of numbers).
+    may_be_path: count text too, as paths. Set it only if the column is declared or requested as
+    audio, because any text could be a path.
     """
     if is_text(type_):
         return may_be_path
@@ -69,7 +69,7 @@ def is_audio_type(type_: pa.DataType, *, may_be_path: bool = False) -> bool:
 
 
 def is_list_of_samples(type_: pa.DataType) -> bool:
-    """Whether values are bare samples: no rate is beside them, so nothing says how they sound."""
+    """Whether values are samples without a rate, so their sound is unknown."""
     return _is_samples(type_)
 
 
@@ -86,7 +86,7 @@ def has_audio_feature(schema: pa.Schema, column: str) -> bool:
 
 
 def column_features(columns: Sequence[str], features: Mapping[str, Any]) -> dict[str, Any]:
-    """The features of the dataset's columns by their published names; None where nothing is known.
+    """The features of the dataset's columns by published name; None if nothing is known.
 
     features: of the index, as a plan keeps them.
     """
@@ -137,15 +137,16 @@ def _both_forms(features: Any) -> tuple[dict[str, Any], list[Any]]:
         infos.to_dataset_card_data(card)
     except TypeError as error:
         raise ValueError("no column or field can be called '_type': it marks features") from error
-    header = card.to_dict()  # type: ignore[no-untyped-call]  # the Hub's library leaves it untyped
-    # Through JSON, as a plan is written: shapes are tuples to `datasets`.
+    header = card.to_dict()  # type: ignore[no-untyped-call]  # untyped in the Hub's library
+    # Convert by way of JSON, as plans do: `datasets` has shapes as tuples.
     return json.loads(json.dumps(features.to_dict())), header["dataset_info"]["features"]
 
 
 def _published_feature(field: pa.Field, declared: Any) -> Any:
-    """The feature of one column: as declared, or from its type where that cannot be believed.
+    """The feature of one column: as declared; if the declaration is not valid, from its type.
 
-    A stranger wrote the declaration; only a type that is not known without it is an error.
+    A bad declaration is no error, because a stranger wrote it. An unknown type without a valid
+    declaration is an error.
     """
     import datasets
 
@@ -176,7 +177,7 @@ def _undecoded(feature: Any) -> Any:
 
 
 def _is_samples(type_: pa.DataType) -> bool:
-    """Whether values are samples: numbers in a list, or a list of such for each channel."""
+    """Whether values are samples: a list of numbers, or one such list for each channel."""
     if not is_list(type_):
         return False
     item = type_.value_type

@@ -11,11 +11,11 @@ from hugflow.shards.source import fetch_source
 
 
 def check_online(hub: Hub, request: AddRequest) -> None:
-    """Raise what planning would raise, as far as the first file tells; nothing is recorded.
+    """Raise the errors of planning that the first file shows; nothing is recorded.
 
-    Asked are: is there such a dataset, revision, subset and split, may we read it, is it published
-    in a layout that is read here, and does it have the columns. RequestInvalid, NotAuthorised,
-    HubUnavailable and ShardUnreadable say what does not hold.
+    It checks that dataset, revision, subset and split exist, that we may read them, that the layout
+    is known, and that the columns exist. Raises RequestInvalid, NotAuthorised, HubUnavailable or
+    ShardUnreadable.
     """
     fields = PlanRequest.of(request, {})
     repository = hub.fetch_repository(RepoId.dataset(fields.hf_id), fields.revision)

@@ -1,6 +1,6 @@
-"""A plan: what one dataset will consist of, settled once at one commit.
+"""A plan: what one dataset will consist of, fixed at one commit.
 
-A plan is a value; `plan_file` holds its form as a file.
+A plan is a value; `plan_file` has its form as a file.
 """
 
 import hashlib
@@ -14,10 +14,10 @@ from hugflow.names import partition_key, shard_name
 from hugflow.requests.model import AddRequest
 from hugflow.shards.plan_request import PlanRequest, later_fields
 
-# Raised when the same input would give other rows: it is part of every plan's id.
+# Increase it when the same input gives other rows: it is part of every plan's id.
 ROW_FORMAT: Final = 2
 PARQUET: Final = "parquet"
-# How far apart the rows of two shards are numbered where a shard's rows are not known.
+# The distance between the first row numbers of two shards, when shards' rows are unknown.
 MOST_UNCOUNTED_ROWS: Final = 1_000_000
 
 Numbering = Literal["through", "by_shard"]
@@ -25,10 +25,11 @@ Numbering = Literal["through", "by_shard"]
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One or several published files, and the rows of the dataset that they hold.
+    """One or several published files, and the rows of the dataset in them.
 
-    rows: None where only the fetched files tell. layout: how the files hold the rows, by its name.
-    odd: how it does not agree with the other shards, so that it cannot be made; None where it does.
+    rows: None if the shard must be fetched to be counted.
+    layout: the name of the files' layout.
+    odd: how it differs from the other shards, so that it cannot be made; None if it does not.
     """
 
     index: int
@@ -46,7 +47,7 @@ class Shard:
 
     @property
     def row_range(self) -> range:
-        """Numbers of its rows in the dataset; where they are not known, those it may use."""
+        """Numbers of its rows in the dataset; if its rows are unknown, all numbers it may use."""
         rows = MOST_UNCOUNTED_ROWS if self.rows is None else self.rows
         return range(self.first_row, self.first_row + rows)
 
@@ -63,7 +64,7 @@ class Shard:
 
     @property
     def digest(self) -> str:
-        """What names the bytes of its files: of one the Hub's hash, of several one over all."""
+        """The identity of its bytes: of one file the Hub's hash, of several a hash over all."""
         if len(self.files) == 1:
             return self.files[0].digest
         listed = json.dumps([[file.path, file.digest] for file in self.files])
@@ -111,17 +112,17 @@ class Plan:
 
     @property
     def rows(self) -> int | None:
-        """Rows of the whole dataset; None where only the fetched files tell."""
+        """Rows of the whole dataset; None if shards must be fetched to be counted."""
         return add_rows(self.shards)
 
     @property
     def numbering(self) -> Numbering:
-        """How rows are numbered: through all shards, or by shard where rows are not known."""
+        """How rows are numbered: through all shards, or by shard if rows are unknown."""
         return numbering_of(shard.rows for shard in self.shards)
 
     @property
     def file_count(self) -> int:
-        """How many published files there are."""
+        """The number of published files."""
         return sum(len(shard.files) for shard in self.shards)
 
     @property
@@ -131,12 +132,12 @@ class Plan:
 
     @property
     def is_converted(self) -> bool:
-        """Whether the files are the Hub's own conversion, and not the dataset's."""
+        """Whether the files are the Hub's conversion, not the dataset's own."""
         return self.files_commit != self.commit
 
     @property
     def card_split(self) -> str:
-        """The split's name in the folder: `datasets` refuses to read one that is called `all`."""
+        """The split's name in the card: `datasets` refuses a split called `all`."""
         split = self.request.split
         return f"{split}_" if split.lower() == "all" else split
 
@@ -150,7 +151,7 @@ class Plan:
 
 
 def add_rows(shards: Iterable[Shard]) -> int | None:
-    """Rows of shards together; None where those of one are not known."""
+    """The rows of all shards together; None if those of one are unknown."""
     rows = 0
     for shard in shards:
         if shard.rows is None:
@@ -160,7 +161,7 @@ def add_rows(shards: Iterable[Shard]) -> int | None:
 
 
 def numbering_of(rows: Iterable[int | None]) -> Numbering:
-    """How the rows of shards are numbered, by how many each has."""
+    """How rows are numbered, by the number of rows of each shard."""
     return "by_shard" if None in rows else "through"
 
 
@@ -172,8 +173,9 @@ def plan_shards(
 ) -> tuple[Shard, ...]:
     """Give one shard for each (files, rows), in order.
 
-    Rows are numbered through all shards. Where one has rows None, shard i numbers its own from i
-    times MOST_UNCOUNTED_ROWS. odd: why a shard cannot be made, by its place.
+    Rows are numbered through all shards. If a shard has rows None, shard i numbers its rows from i
+    times MOST_UNCOUNTED_ROWS.
+    odd: why a shard cannot be made, by its position.
     """
     is_through = numbering_of(rows for _, rows in files) == "through"
     shards: list[Shard] = []
@@ -186,17 +188,17 @@ def plan_shards(
 
 
 def plan_digest(plan: Plan, request: AddRequest) -> str:
-    """What a sync can be held to, 16 hex: another commit, other files or fields give another."""
+    """The digest to give to `--plan`, 16 hex; it changes with commit, files and fields."""
     return hashlib.sha256(f"{plan.id} {request.digest}".encode()).hexdigest()[:16]
 
 
 def plan_summary(plan: Plan, *, hours: float | None = None) -> dict[str, Any]:
-    """What a person wants to know before the work begins; see docs/command-line.md.
+    """A summary for people before the work begins; see docs/command-line.md.
 
-    hours: of audio, where they are known or estimated. Rows are None where nobody knows them
-    before they are fetched.
-    `disk_needed_bytes` is an estimate: the two largest shards, which lie in STATE_DIR while
-    their rows are made, and for the result as much as the source takes.
+    hours: of audio, if known or estimated.
+    rows: None if they are unknown before they are fetched.
+    disk_needed_bytes: an estimate: the two largest shards, which are in STATE_DIR while their rows
+    are made, and for the result as much as the source takes.
     """
     sizes = sorted((shard.size_bytes for shard in plan.shards), reverse=True)
     return {
@@ -221,6 +223,6 @@ def plan_summary(plan: Plan, *, hours: float | None = None) -> dict[str, Any]:
 
 
 def _shard_core(shard: Shard) -> list[Any]:
-    """What of a shard decides its rows; of a parquet file the same as in version 2."""
+    """The parts of a shard that decide its rows; for a parquet file the same as in version 2."""
     core = [shard.files[0].path, shard.digest, shard.rows]
     return core if shard.layout == PARQUET and len(shard.files) == 1 else [*core, shard.layout]

@@ -6,34 +6,34 @@
       "dataset": "acme__speech__split_train__rev_main",
       "request": {"hf_id": "acme/speech", "subset": null, "split": "train", "revision": "main",
                   "audio_column": "audio", "text_column": "text", "mp3_source": "copy",
-                  "asked": ["text_column"]},    which of them the request names itself
-      "commit": "8a6c...",                  40 hex: what the revision meant
-      "files_commit": "8a6c...",            where the files are read: another commit where they
-                                            are the Hub's conversion to parquet
+                  "asked": ["text_column"]},    those that the request names itself
+      "commit": "8a6c...",                  40 hex: the revision's commit
+      "files_commit": "8a6c...",            commit of the files: another one if they are the
+      Hub's conversion to parquet
       "conversion": {"commit": "5d1e...", "date": "2026-01-01T00:01:00Z",
                      "head": "8a6c...", "head_date": "2026-01-01T00:00:00Z"},
-                                            absent where they are not; see clients.repository
+                                            absent if they are not; see clients.repository
       "licence": "cc0-1.0", "is_gated": false,
       "audio_column": "audio",              null: a text-only dataset
-      "text_column": "text",                null: the default one is not there
+      "text_column": "text",                null: there is no column of the default name
       "columns": ["audio", "text"],         as published, in order
       "repeated": [[7, 7], [12, 15]],       rows whose stem gets `-<row>`, as ranges
       "repeated_more": {"9": 2},            rows that need it more than once (hardly ever)
       "features": {...}, "card_features": [...],   of the index, as `datasets` writes them
-      "numbering": "through",               "by_shard" where a shard's rows are not known
+      "numbering": "through",               "by_shard" if a shard's rows are unknown
       "shards": [{"layout": "parquet",
                   "files": [{"path": "data/train-00000-of-00002.parquet", "size_bytes": 123,
                              "sha256": "...", "git_oid": "..."}],
                   "first_row": 0, "rows": 500}, ...],
-                                            "rows": null where only the fetched files tell;
-                                            "odd": "it lacks 'text'" where one cannot be made
+                                            "rows": null if it must be fetched to be counted;
+                                            "odd": "it lacks 'text'" if it cannot be made
       "warnings": ["..."],
-      "sha256": "..."                       of all the above: a damaged plan is never believed
+      "sha256": "..."                       of all the above: a damaged plan is refused
     }
 
-A plan of version 2 is read too, and has the id that it had: its shards were parquet files, with
-the fields of the one file beside `first_row` and `rows`, and its request said of `mp3_source` alone
-whether it was asked for, as `is_mp3_source_asked`.
+Plans of version 2 are read too, and keep their ids. Their shards are parquet files, with the fields
+of the one file beside `first_row` and `rows`. Instead of `asked`, their request has
+`is_mp3_source_asked`.
 """
 
 import hashlib
@@ -50,7 +50,7 @@ from hugflow.shards.plan_request import PlanRequest
 
 VERSION: Final = 3
 _READABLE: Final = (2, VERSION)
-# Those that the file has under their own names, and as they are.
+# Fields that the file has under the same names, unchanged.
 _PLAIN_FIELDS: Final = tuple(
     each.name
     for each in fields(Plan)
@@ -101,8 +101,7 @@ def _to_item(shard: Shard) -> dict[str, Any]:
 def from_json(value: Any) -> Plan:
     """Build a plan from the JSON value of its file.
 
-    Raises StateUnreadable for another version, a missing field, and content that does not agree
-    with its checksum or its id.
+    Raises StateUnreadable for another version, a missing field, a wrong checksum or a wrong id.
     """
     try:
         if value["version"] not in _READABLE:
@@ -125,7 +124,7 @@ def from_json(value: Any) -> Plan:
 
 
 def _from_version_2(value: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of a plan of version 2 as that of version 3."""
+    """The content of a plan of version 2, in the form of version 3."""
     request = dict(value["request"])
     asked = ["mp3_source"] if request.pop("is_mp3_source_asked") else []
     shards = []

@@ -1,4 +1,4 @@
-"""What a request asks for, as a plan keeps it: the one list of the fields that alter rows."""
+"""A request as a plan keeps it: the only list of the fields that affect rows."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -10,20 +10,20 @@ Alters = Literal["audio", "json"]
 
 
 def _row_field(alters: Alters, default: Any = MISSING) -> Any:
-    """A field of a request that decides which rows there are, and what of a row it decides.
+    """A field of a request that affects rows, and which part of a row it affects.
 
-    default: a plan that has it keeps the id that it would have without the field.
+    default: with this value a plan has the same id as without the field.
     """
     return field(default=default, metadata={"alters": alters})
 
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """The fields of a request that decide which rows there are, with the defaults filled in.
+    """The fields of a request that affect rows, with the defaults filled in.
 
-    Each has the name that it has in the request. The one list of those that alter rows: whatever
-    compares, writes or reads them goes by it.
-    asked: those of them that the request names itself.
+    Each has its name in the request. Everything that compares, writes or reads these fields uses
+    this list.
+    asked: the fields that the request names itself.
     """
 
     hf_id: str
@@ -37,7 +37,7 @@ class PlanRequest:
 
     @classmethod
     def of(cls, request: AddRequest, defaults: Mapping[str, Any]) -> Self:
-        """What a request asks for; defaults: by field, where the request names none."""
+        """The fields of a request; defaults: values of the fields that it does not name."""
         told: dict[str, Any] = {name: getattr(request, name) for name in ROW_FIELDS}
         told |= {name: defaults.get(name) for name, value in told.items() if value is None}
         return cls(
@@ -50,7 +50,7 @@ class PlanRequest:
         )
 
     def differing(self, other: "PlanRequest", alters: Alters | None = None) -> list[str]:
-        """The fields that would give other rows; alters: only those that alter that part of one."""
+        """The fields that differ; alters: only the fields that affect this part of a row."""
         return [
             name
             for name, part in ROW_FIELDS.items()
@@ -58,14 +58,14 @@ class PlanRequest:
         ]
 
 
-# What of a row each field of a request alters.
+# The part of a row that each field of a request affects.
 ROW_FIELDS: Final[Mapping[str, Alters]] = {
     each.name: each.metadata["alters"] for each in fields(PlanRequest) if each.metadata
 }
 
 
 def later_fields(request: PlanRequest) -> list[Any]:
-    """The fields that came after version 2, where they are not left to their defaults."""
+    """The fields that are newer than version 2 and do not have their defaults."""
     later = [each for each in fields(request) if each.metadata and each.default is not MISSING]
     found = [[each.name, getattr(request, each.name)] for each in later]
     return [pair for pair, each in zip(found, later, strict=True) if pair[1] != each.default]

@@ -1,7 +1,7 @@
-"""The plans on disk, and which of them is in force.
+"""The plans on disk, and the plan in force.
 
-`plans/<name>/<id>.json` holds a plan, `plans/<name>/current` the id of the one in force. Both are
-written whole; a plan is there before `current` names it.
+`plans/<name>/<id>.json` holds a plan, `plans/<name>/current` the id of the plan in force. Both are
+written whole, the plan before `current` names it.
 """
 
 import json
@@ -40,7 +40,7 @@ def read_current_id(places: Places, name: str) -> str | None:
 
 
 def read_plan(places: Places, name: str, plan_id: str) -> Plan | None:
-    """One of the plans of `name`, or None when there is none with this id.
+    """The plan of `name` with this id, or None when there is none.
 
     Raises StateUnreadable when the file is damaged or from a later version.
     """
@@ -61,7 +61,7 @@ def read_plan(places: Places, name: str, plan_id: str) -> Plan | None:
 
 
 def is_plan_id(text: str) -> bool:
-    """Whether a plan can have this id."""
+    """Whether this has the form of a plan's id."""
     return _PLAN_ID.fullmatch(text) is not None
 
 

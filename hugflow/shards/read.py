@@ -1,4 +1,4 @@
-"""Rows of a fetched shard, as Arrow batches of bounded size, whatever its layout."""
+"""Rows of a fetched shard, of any layout, as Arrow batches of bounded size."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ def read_rows(
 
 
 def count_rows(paths: Sequence[Path], shard: Shard) -> int:
-    """Rows of a fetched shard; raises ShardUnreadable for more than can be numbered."""
+    """The number of rows of a fetched shard; raises ShardUnreadable if it is too large."""
     if shard.rows is not None:
         return shard.rows
     rows = find_layout(shard.layout).count_rows(paths, shard)

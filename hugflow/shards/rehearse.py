@@ -1,8 +1,8 @@
-"""Reading a shard in another process first, where reading it may end the process.
+"""Reading a shard in a child process first, if reading it may crash the process.
 
-Files are read by native code. A process that dies while it reads a shard leaves a note; whoever
-comes next rehearses that shard, and where the rehearsal dies too, the shard fails by name and the
-others are made.
+Files are read by native code. A process that dies while it reads a shard leaves a note. The next
+process rehearses that shard: it reads it in a child process. If the child dies too, the shard
+fails by name and the other shards are made.
 """
 
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ from hugflow.workers.pool import WorkerDied, WorkerPool
 
 
 def refuse_crashing(paths: Sequence[Path], shard: Shard) -> None:
-    """Raise ShardUnreadable where reading a fetched shard ends the process that does it.
+    """Raise ShardUnreadable if reading a fetched shard kills the process that reads it.
 
-    Any other fault is left to the reading that follows. It takes as long as that does, without
-    decoding sound.
+    All other errors are left to the real reading afterwards. It takes as long as that reading,
+    without decoding sound.
     """
     with WorkerPool(partial(_prepare, tuple(paths), shard)) as workers:
         try:
@@ -32,12 +32,12 @@ def refuse_crashing(paths: Sequence[Path], shard: Shard) -> None:
                 why = f"the process that read it {died.how}, twice"
                 raise unreadable(shard, why) from died
         except HugflowError:
-            # No worker could be started, or the same error comes again where it is seen.
+            # Either no worker could be started, or the real reading raises the same error again.
             return
 
 
 def _prepare(paths: tuple[Path, ...], shard: Shard) -> AnswerQuestion:
-    """In the child process: what reads the shard when it is asked to."""
+    """In the child process: give the function that reads the shard."""
     return partial(_read, paths, shard)
 
 

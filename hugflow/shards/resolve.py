@@ -1,4 +1,4 @@
-"""Making a plan: the few questions to the Hub that settle what a dataset consists of."""
+"""Making a plan: the few requests to the Hub that fix what a dataset consists of."""
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +34,7 @@ MOST_ODD_TOLD = 5
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns with a meaning; None for one that the dataset does not have."""
+    """The columns with a meaning; None for a column that the dataset lacks."""
 
     audio: str | None
     text: str | None
@@ -49,16 +49,16 @@ def fetch_plan(
     commit: str | None = None,
     files_commit: str | None = None,
 ) -> Plan:
-    """Settle what `request` consists of: commit, files, rows, columns and stems.
+    """Make the plan of `request`: commit, files, rows, columns and stems.
 
-    dataset: the name its tree will have.
-    commit: read at this commit rather than at what the revision points to now.
-    files_commit: with `commit`, where an earlier plan of the same read the files.
+    dataset: the name of its tree.
+    commit: the commit to plan at, instead of the one that the revision points to now.
+    files_commit: given with `commit`: the commit of the files in an earlier plan.
 
-    Only what counts and describes the rows is read and, where there is one, the column
-    `audio_filename`, by ranges.
-    Raises RequestInvalid when the request cannot be carried out as it is written; ShardUnreadable
-    for a file that is not of its layout; what the Hub raises passes through.
+    It reads, by ranges, only the number and the types of rows and, if it exists, the column
+    `audio_filename`.
+    Raises RequestInvalid when the request cannot be carried out as written; ShardUnreadable for a
+    file that does not have its layout; and the Hub's errors.
     """
     repo = RepoId.dataset(request.hf_id)
     repository = hub.fetch_repository(repo, commit or request.revision)
@@ -109,7 +109,7 @@ def fetch_plan(
 
 
 def _names_of(layout: Layout, at: RepositoryAt, shard: Contents | None) -> pa.Array | str | None:
-    """The names of a shard's clips; None where it is not asked, else why they cannot be read."""
+    """The names of a shard's clips, or why they cannot be read; None if they are not needed."""
     if shard is None or FILENAME_COLUMN not in shard.schema.names:
         return None
     try:
@@ -123,7 +123,7 @@ def _no_names(rows: int) -> pa.Array:
 
 
 def _odd_warnings(plan: Plan) -> tuple[str, ...]:
-    """Which files cannot be made; a person should know before the others are."""
+    """Warnings about files that cannot be made, for people to see before the work."""
     odd = [shard for shard in plan.shards if shard.odd is not None]
     told = [f"{shard.label} cannot be made: {shard.odd}" for shard in odd[:MOST_ODD_TOLD]]
     if len(odd) > MOST_ODD_TOLD:
@@ -132,7 +132,7 @@ def _odd_warnings(plan: Plan) -> tuple[str, ...]:
 
 
 def choose_columns(repository: Repository, schema: pa.Schema, request: PlanRequest) -> Columns:
-    """Which columns hold audio and text; RequestInvalid where one that is asked for does not."""
+    """The audio and the text column; raises RequestInvalid when a requested one is unsuitable."""
     audio = _choose_audio_column(repository, schema, request)
     text, warnings = _choose_text_column(repository, schema.names, request, audio)
     return Columns(audio, text, warnings)
@@ -185,7 +185,7 @@ def name_commit(repository: Repository) -> str:
 
 
 def _name_warnings(repository: Repository, plan: Plan) -> tuple[str, ...]:
-    """What a person should know of names that are not those in the request."""
+    """Warnings about names that differ from those in the request."""
     warnings: list[str] = []
     if repository.new_id is not None:
         warnings.append(
@@ -213,7 +213,7 @@ def _choose_audio_column(
         or (name in by_card and is_audio_type(schema.field(name).type, may_be_path=True))
     ]
     if column in schema.names:
-        # Any text could be a path: somebody must have said that this is one.
+        # Any text could be a path, so the column must be requested or declared as audio.
         is_said = "audio_column" in request.asked or column in with_audio
         type_ = schema.field(column).type
         if is_audio_type(type_, may_be_path=is_said):
@@ -249,7 +249,7 @@ def _no_rate(repository: Repository, column: str, type_: pa.DataType) -> Request
 
 
 def _mend_audio_column(schema: pa.Schema, refused: str, with_audio: Sequence[str]) -> str:
-    """What to do about an audio column whose type is none of audio; never to ask for it again."""
+    """Advice for an audio column of an unsuitable type; never advises to request it again."""
     if is_audio_type(schema.field(refused).type, may_be_path=True):
         return f"if it names audio files of the repository, set audio_column: {refused!r}"
     if with_audio:
@@ -269,7 +269,7 @@ def _choose_text_column(
     request: PlanRequest,
     audio_column: str | None,
 ) -> tuple[str | None, tuple[str, ...]]:
-    """The text column, and a warning where the default one is not there."""
+    """The text column, and a warning when the default one does not exist."""
     column = request.text_column
     if column in columns:
         return column, ()
@@ -286,7 +286,7 @@ def _choose_text_column(
     return None, (f"the dataset has no column {column!r}, so rows get no text{hint}",)
 
 
-# What speech datasets call their transcripts, for advice when nothing is spelled alike.
+# Usual names of transcripts in speech datasets, for advice when no name is similar.
 _USUAL_NAMES = ("text", "sentence", "transcription", "transcript", "normalized_text", "audio")
 
 

@@ -1,4 +1,4 @@
-"""A few rows of a published dataset, by ranged reads: to estimate all of it, never to be kept."""
+"""A few rows of a published dataset, by ranged reads, for estimates; they are not kept."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,16 +11,16 @@ from hugflow.shards.layouts.registry import find_layout
 from hugflow.shards.plan import Plan, Shard
 
 FILES = 4
-# What is read at the most, of one file and of all. A page is read whole or not at all, and one may
+# The most bytes read, of one file and of all. A page is read whole or not at all, and it may
 # hold a whole row group.
 MOST_FILE_BYTES = 32 << 20
 MOST_BYTES = 64 << 20
 
 
 def read_sample(hub: Hub, plan: Plan) -> Iterator[SampledRows]:
-    """A few rows of a few files, evenly spread; of others where those cost too much, or are broken.
+    """A few rows of a few files, evenly spread; other files if these cost too much or are broken.
 
-    What is wrong with a file comes out when it is made. Raises the Hub's errors.
+    Errors of a file are ignored here; they are reported when it is made. Raises the Hub's errors.
     """
     left_bytes, sampled = MOST_BYTES, 0
     at = RepositoryAt(hub, RepoId.dataset(plan.request.hf_id), plan.files_commit)
@@ -45,7 +45,7 @@ def read_sample(hub: Hub, plan: Plan) -> Iterator[SampledRows]:
 
 
 def _spread(shards: list[Shard]) -> list[Shard]:
-    """FILES of them, evenly spread, and then as many others."""
+    """FILES shards, evenly spread, and then as many others."""
     step = max(1, len(shards) // FILES)
     first = shards[::step][:FILES]
     others = [shard for shard in shards[step // 2 :: step] if shard not in first]

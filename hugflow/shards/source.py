@@ -30,8 +30,8 @@ from hugflow.shards.unreadable_source import explain, refuse_empty
 class Source:
     """The files that hold a request's rows, in order.
 
-    commit: where they are read; another than the repository's where they are a conversion, whose
-    dates are then known. layout: how they hold rows, by its name.
+    commit: the commit of the files; for a conversion it differs from the repository's.
+    layout: the name of the files' layout.
     """
 
     commit: str
@@ -44,13 +44,13 @@ class Source:
 def fetch_source(
     hub: Hub, repository: Repository, request: PlanRequest, *, files_commit: str | None = None
 ) -> Source:
-    """Settle which files are read, and at which commit.
+    """Choose the files to read, and their commit.
 
-    files_commit: the conversion that an earlier plan at the same commit has settled for.
+    files_commit: the conversion that an earlier plan at the same commit uses.
 
-    Raises RequestInvalid when there is no such subset or split, or neither the commit holds
-    files of a layout that is read here nor the Hub a whole conversion of it; NotConvertedYet when
-    there will be one.
+    Raises RequestInvalid when there is no such subset or split, or when there are neither files of
+    a known layout nor a whole conversion by the Hub; NotConvertedYet when the conversion is still
+    to come.
     """
     hf_id, commit = request.hf_id, repository.commit
     if _is_conversion(repository, request):
@@ -109,7 +109,7 @@ def _fetch_conversion(
     error: NotParquet,
     files_commit: str | None,
 ) -> Source:
-    """The conversion that was settled for, else the one of now."""
+    """The conversion that an earlier plan uses, else the present one."""
     if files_commit not in (None, repository.commit):
         settled = str(files_commit)
         conversion = read_conversion(hub, repository.repo, repository.commit, settled)

@@ -1,4 +1,4 @@
-"""Stems of the MP3 files: which rows of a dataset need a number to be told apart.
+"""Stems of the MP3 files, and the rows whose stem needs a number to be unique.
 
 A row is named by its `audio_filename`, else by its number. Where a name repeats (compared
 casefolded and NFC, because file systems do), all rows but the first get `-<row>`. A name that
@@ -20,7 +20,7 @@ FILENAME_COLUMN = "audio_filename"
 def to_filenames(column: pa.Array | pa.ChunkedArray) -> list[str | None]:
     """The column `audio_filename` as names: None for what is not text, and for broken UTF-8.
 
-    The plan and the row path both read it here: what is a name to one must be one to the other.
+    The plan and the row path both use this function, so that they agree on the names.
     """
     type_ = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if not is_text(type_):
@@ -33,19 +33,20 @@ def to_filenames(column: pa.Array | pa.ChunkedArray) -> list[str | None]:
 
 
 def row_stem(row: int, filename: object, suffixes: Mapping[int, int]) -> str:
-    """The stem of a row's MP3: from `filename` when it is text with something usable in it.
+    """The stem of a row's MP3: from `filename` if it is text with usable characters.
 
-    suffixes: what `plan_suffixes` gave for the whole dataset.
+    suffixes: the result of `plan_suffixes` for the whole dataset.
     """
     return _natural_stem(row, filename) + f"-{row}" * suffixes.get(row, 0)
 
 
 def plan_suffixes(filenames: pa.ChunkedArray) -> dict[int, int]:
-    """How often `-<row>` must be appended, for the rows that need it at all.
+    """How often `-<row>` must be appended, for the rows that need it.
 
-    filenames: the column `audio_filename` of the whole dataset, in row order. Beside it, eight
-    bytes a row are held: stems are compared by a 64-bit hash, so at the worst a row gets a
-    number that it did not need.
+    filenames: the column `audio_filename` of the whole dataset, in row order.
+
+    It takes eight more bytes a row, because it compares stems by a 64-bit hash. At worst a row gets
+    a number that it does not need.
     """
     stems = (
         _natural_stem(row, name.as_py())
@@ -71,16 +72,16 @@ def plan_suffixes(filenames: pa.ChunkedArray) -> dict[int, int]:
 
 
 def text_or_none(scalar: pa.Scalar) -> str | None:
-    """A value that should be text; None where it is null, or bytes that are no UTF-8."""
+    """A value that should be text; None if it is null, or bytes that are not UTF-8."""
     try:
         value = scalar.as_py()
-    except Exception:  # noqa: BLE001  # a stranger's type, which may need what is not installed
+    except Exception:  # noqa: BLE001  # an unknown type may need a missing package
         return None
     return value if isinstance(value, str) else None
 
 
 def _natural_stem(row: int, filename: object) -> str:
-    """The stem a row has before repeats are told apart."""
+    """The stem of a row before repeated stems get a number."""
     stem = safe_stem(filename) if isinstance(filename, str) else None
     return stem or str(row)
 

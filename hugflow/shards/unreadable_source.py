@@ -1,6 +1,6 @@
-"""Why a repository gives no parquet files, in our words, and what helps.
+"""Why a repository gives no parquet files, and what helps.
 
-It is asked only where reading has failed already: each function looks for one known reason.
+It is used only after reading has failed: each function looks for one known reason.
 """
 
 import re
@@ -34,7 +34,7 @@ def refuse_empty(hub: Hub, repository: Repository) -> None:
 def explain(
     hub: Hub, repository: Repository, request: PlanRequest, error: RequestInvalid
 ) -> RequestInvalid:
-    """The error that says why, where a reason is known; else `error` itself."""
+    """The error with the reason, if it is known; else `error` itself."""
     found = _find_card_fault(hub, repository, request)
     if found is None and isinstance(error, NotParquet):
         found = _find_other_reader(hub, repository, request, error)
@@ -42,10 +42,10 @@ def explain(
 
 
 def has_files(pattern: str, paths: Sequence[str]) -> bool:
-    """Whether a pattern of a card finds a file; True also where it leaves the repository."""
+    """Whether a pattern of a card finds a file; also True if it leads out of the repository."""
     if "://" in pattern or "::" in pattern or pattern.startswith(("/", "..", "~")):
         return True
-    # Of any depth, as `**/` is: a star here goes over slashes, so it finds too much and never too
+    # `**/` means any depth. A star here matches slashes too, so it finds too much, never too
     # little.
     wanted = re.sub(r"\*+/?\*+/?|\*\*/?", "*", pattern.removeprefix("./"))
     return any(fnmatchcase(path, wanted) for path in paths)
@@ -54,7 +54,7 @@ def has_files(pattern: str, paths: Sequence[str]) -> bool:
 def _find_card_fault(
     hub: Hub, repository: Repository, request: PlanRequest
 ) -> RequestInvalid | None:
-    """A split of the card that nobody can read: by its name, or because it has no files."""
+    """The error for a split of the card with an unreadable name, or without files."""
     for split in list_splits(repository.card, request.subset):
         if not split.is_readable:
             other = re.sub(r"\W+", "_", split.name).strip("_") or "train"
@@ -80,7 +80,7 @@ def _find_card_fault(
 def _find_other_reader(
     hub: Hub, repository: Repository, request: PlanRequest, error: NotParquet
 ) -> RequestInvalid | None:
-    """Files that make `datasets` overlook the parquet files beside them."""
+    """The error for files that make `datasets` ignore the parquet files beside them."""
     parquet = next((path for path in repository.paths if path.endswith(".parquet")), None)
     if parquet is None or error.example is None or list_splits(repository.card, request.subset):
         return None
@@ -95,7 +95,7 @@ def _find_other_reader(
 
 
 def _or_conversion(hub: Hub, repository: Repository, request: PlanRequest) -> str:
-    """The advice to read the Hub's conversion, where it does hold what is asked for."""
+    """The advice to read the Hub's conversion, if it holds what is requested."""
     try:
         commit = hub.find_commit(repository.repo, CONVERTED_REF)
         if commit is None:

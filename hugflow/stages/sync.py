@@ -19,10 +19,10 @@ log = logging.getLogger(__name__)
 
 
 class ShardsFailed(HugflowError):
-    """Some shards could not be made; the others stand. Ends with the exit code of the first."""
+    """Some shards could not be made; the others are kept. Has the exit code of the first error."""
 
     def __init__(self, build: Build, failed: Sequence[ShardFailed]) -> None:
-        """Name every failed shard, and say of the first what went wrong."""
+        """Name every failed shard, with the error of the first."""
         names = ", ".join(event.shard.name for event in failed)
         first = failed[0].error
         super().__init__(
@@ -35,7 +35,7 @@ class ShardsFailed(HugflowError):
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """What one call did. new_rows: rows made now. was_complete: there was nothing to do."""
+    """The result of one call. new_rows: rows made now. was_complete: nothing was to be done."""
 
     shards: tuple[ShardDone, ...]
     published: Published
@@ -51,14 +51,16 @@ def sync_dataset(
     on_rows: Callable[[Sequence[Outcome]], None] = lambda outcomes: None,
     on_shard: Callable[[ShardDone | ShardFailed], None] = lambda event: None,
 ) -> Synced:
-    """Make whatever of a dataset is missing, and publish it.
+    """Make what is missing of a dataset, and publish it.
 
-    tracker: keeps the progress file; None makes one. retry_failed: as `make_shards` has it.
-    on_rows: called from another thread with each committed batch; on_shard: with each shard as
-    it ends. The progress file follows all along, also when the work ends early.
+    tracker: keeps the progress file; None makes one.
+    retry_failed: as in `make_shards`.
+    on_rows: called from another thread with each committed batch.
+    on_shard: called with each shard as it ends.
 
-    Raises ShardsFailed, naming them, when some could not be made; TooManyBadRows when the gate
-    refuses; and what `make_shards` raises.
+    The progress file is kept up to date, also when the work ends early. Raises ShardsFailed with
+    the names of failed shards; TooManyBadRows when the gate refuses; and the errors of
+    `make_shards`.
     """
     tracker = tracker or Tracker(build)
     done: list[ShardDone] = []

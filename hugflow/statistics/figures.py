@@ -41,10 +41,12 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class AudioStatistics:
-    """The audio of a dataset. Counts are rows by value, the values in order.
+    """The audio of a dataset. Counts are rows by value, in the order of the values.
 
-    repaired, levels: by the code of a repair of the framing, and of what became of the sound. The
-    index does not have them; they are counted as the clips are made.
+    repaired: rows by the code of a repair of the framing.
+    levels: rows by the code of a remark on the sound level.
+
+    The index does not have these two; they are counted while the clips are made.
     """
 
     hours: float

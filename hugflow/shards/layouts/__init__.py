@@ -1,1 +1,1 @@
-"""How published files hold rows: a module for each layout, and one list of them in `registry`."""
+"""Layouts, that is, how published files hold rows: one module each; `registry` lists them."""

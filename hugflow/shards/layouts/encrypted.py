@@ -1,12 +1,12 @@
 """Which columns of a parquet file are encrypted, from the bytes of its footer.
 
-pyarrow ends the whole process when it is asked for the metadata of an encrypted column chunk without
-a key, so the footer is read here first. It is a struct in Thrift's compact protocol, of which these
+pyarrow kills the process when it reads the metadata of an encrypted column chunk without a key, so
+this module reads the footer first. The footer is a struct in Thrift's compact protocol. These
 fields matter (https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift):
 
     FileMetaData   4: list<RowGroup>
     RowGroup       1: list<ColumnChunk>, in the order of the schema's leaves
-    ColumnChunk    8: crypto_metadata, 9: encrypted_column_metadata; absent where it is not encrypted
+    ColumnChunk    8: crypto_metadata, 9: encrypted_column_metadata; absent if not encrypted
 """
 
 import io
@@ -15,7 +15,7 @@ from typing import Final
 
 MAGIC: Final = b"PAR1"
 _TAIL_BYTES: Final = 8
-# The first row group says it of all: keys are of columns. A wider footer than this is not looked at.
+# The first row group is enough, because keys belong to columns. Wider footers are not checked.
 _MOST_FOOTER_BYTES: Final = 16 << 20
 _MOST_NESTED: Final = 32
 _BOOLEANS: Final = frozenset({1, 2})
@@ -24,13 +24,13 @@ _INTEGERS: Final = frozenset({4, 5, 6})
 
 
 class _FooterDamaged(Exception):
-    """The bytes are no footer; whoever reads the file will say so better."""
+    """The bytes are not a footer; the reader of the file will report that better."""
 
 
 def find_encrypted(file: io.BufferedIOBase) -> list[int]:
-    """Numbers of the encrypted leaf columns, from 0; empty where there is none or no telling.
+    """Numbers of the encrypted leaf columns, from 0; empty if there are none or it is unknown.
 
-    file: open for reading anywhere; its position afterwards is not defined.
+    file: open and seekable; its position afterwards is undefined.
     """
     size = file.seek(0, io.SEEK_END)
     if size < _TAIL_BYTES + len(MAGIC):
@@ -66,7 +66,7 @@ def _find_in_row_group(footer: "_Reader") -> list[int]:
 
 
 def _is_encrypted(footer: "_Reader") -> bool:
-    """Whether the column chunk that comes next is encrypted; afterwards it is behind."""
+    """Read the next column chunk; whether it is encrypted."""
     found = False
     for field, kind in footer.fields():
         found = found or field in (8, 9)
@@ -75,14 +75,14 @@ def _is_encrypted(footer: "_Reader") -> bool:
 
 
 class _Reader:
-    """A place in bytes of Thrift's compact protocol."""
+    """A position in bytes of Thrift's compact protocol."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
 
     def fields(self) -> "_Fields":
-        """The fields of the struct that comes next; each must be read or skipped."""
+        """The fields of the next struct; the caller must read or skip each."""
         return _Fields(self)
 
     def byte(self) -> int:
@@ -91,7 +91,7 @@ class _Reader:
         return self._data[self._at - 1]
 
     def number(self) -> int:
-        """A variable-length number, its sign still folded in."""
+        """A variable-length number, with its sign still in zigzag form."""
         value = shift = 0
         while True:
             byte = self.byte()
@@ -103,12 +103,12 @@ class _Reader:
                 raise _FooterDamaged
 
     def list_header(self) -> tuple[int, int]:
-        """How many items a list has, and of which kind."""
+        """The number of items of a list, and their kind."""
         byte = self.byte()
         return (byte >> 4 if byte >> 4 < 15 else self.number()), byte & 0x0F
 
     def skip(self, kind: int, depth: int = 0, *, in_list: bool = False) -> None:
-        """Pass over a value."""
+        """Skip a value."""
         if depth > _MOST_NESTED:
             raise _FooterDamaged
         if kind in _BOOLEANS:
@@ -134,7 +134,7 @@ class _Reader:
 
 
 class _Fields:
-    """Goes over the fields of a struct, as (number, kind)."""
+    """Iterates over the fields of a struct, as (number, kind)."""
 
     def __init__(self, reader: _Reader) -> None:
         self._reader = reader

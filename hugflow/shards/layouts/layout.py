@@ -1,7 +1,7 @@
-"""What a layout does: the one protocol between the shards of a plan and the files they consist of.
+"""The protocol of a layout, between the shards of a plan and their files.
 
-A layout is a module with the functions of `Layout`. The list in `hugflow.shards.layouts.registry` has
-it under the name that plans keep.
+A layout is a module with the functions of `Layout`. `hugflow.shards.layouts.registry` lists it
+under the name that plans keep.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,14 +17,14 @@ from hugflow.errors import ShardUnreadable
 from hugflow.redact import in_a_line
 from hugflow.shards.plan import Shard
 
-# What a batch of rows holds at the most.
+# The most that a batch of rows holds.
 BATCH_BYTES = 8 << 20
 BATCH_ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class RepositoryAt:
-    """A repository at the commit where its files are read."""
+    """A repository at the commit whose files are read."""
 
     hub: Hub
     repo: RepoId
@@ -35,7 +35,8 @@ class RepositoryAt:
 class Contents:
     """What is known of a shard before it is fetched.
 
-    rows: None where only the fetched files tell. schema: of its rows, columns in order.
+    rows: None if the shard must be fetched to be counted.
+    schema: of its rows, columns in order.
     """
 
     files: tuple[PublishedFile, ...]
@@ -45,9 +46,10 @@ class Contents:
 
 @dataclass(frozen=True, slots=True)
 class SampledRows:
-    """A few audio values of one shard, and how many bytes its other columns take a row.
+    """A few audio values of one shard, and the bytes per row of its other columns.
 
-    audio: none where they would have cost too much. text_row_bytes: of those, the text's.
+    audio: empty if the values would have cost too much.
+    text_row_bytes: the bytes per row of the text column.
     """
 
     audio: pa.Array
@@ -59,18 +61,18 @@ class Layout(Protocol):
     """One way in which published files hold rows."""
 
     def takes(self, path: str) -> bool:
-        """Whether a published file with this path is of the layout."""
+        """Whether a published file with this path has this layout."""
 
     def cut(self, files: Sequence[PublishedFile]) -> list[tuple[PublishedFile, ...]]:
-        """The files of each shard; `files` are all those of a split, in their order."""
+        """The files of each shard; `files` are all files of a split, in order."""
 
     def look(self, at: RepositoryAt, files: tuple[PublishedFile, ...]) -> Contents:
-        """What one shard holds, without fetching it whole; raises ShardUnreadable."""
+        """Describe one shard without fetching it whole; raises ShardUnreadable."""
 
     def read_names(self, at: RepositoryAt, files: tuple[PublishedFile, ...]) -> pa.Array:
         """The column `audio_filename` of one shard, without fetching it whole.
 
-        Asked only where `look` counted the rows and found the column. Raises ShardUnreadable.
+        Called only if `look` counted the rows and found the column. Raises ShardUnreadable.
         """
 
     def read_sample(
@@ -82,13 +84,13 @@ class Layout(Protocol):
         audio_column: str | None,
         text_column: str | None,
     ) -> SampledRows | None:
-        """A few rows of one shard, read by ranges; None where there are none to be had so.
+        """A few rows of one shard, read by ranges; None if the layout cannot read them so.
 
         Raises BudgetSpent and ShardUnreadable.
         """
 
     def count_rows(self, paths: Sequence[Path], shard: Shard) -> int:
-        """Rows of a fetched shard. Asked only where `look` could not count them."""
+        """The number of rows of a fetched shard. Called only if `look` could not count them."""
 
     def read_rows(
         self,
@@ -100,12 +102,13 @@ class Layout(Protocol):
     ) -> Iterator[tuple[range, pa.RecordBatch]]:
         """Rows of a fetched shard in order, as (row numbers in the dataset, batch).
 
-        paths: of its files, in the shard's order. columns: which to read, in the order of the
-        schema; None reads all. is_wanted: asked for rows before anything of them is decoded, where
-        the layout can pass over them.
+        paths: of its files, in the shard's order.
+        columns: the columns to read, in the order of the schema; None reads all.
+        is_wanted: called for rows before they are decoded, if the layout can skip them.
+
         A batch holds about BATCH_BYTES and at most BATCH_ROWS rows.
 
-        Raises ShardUnreadable where a file cannot be read, or has other rows than `shard.rows`.
+        Raises ShardUnreadable when a file cannot be read, or its rows are not `shard.rows`.
         """
 
 

@@ -1,4 +1,4 @@
-"""Parquet files of a repository: each is a shard, and its footer counts its rows."""
+"""Parquet files of a repository: each is a shard, and its footer has the number of rows."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -28,29 +28,28 @@ from hugflow.store.atomic import disk_errors
 
 T = TypeVar("T")
 
-# A number, and its place in lists of lists, while a column is read.
+# Bytes of a number and its position in nested lists, while a column is read.
 VALUE_BYTES = 12
-# Codecs and encryption that this Arrow lacks are ArrowExceptions, damage inside is an OSError.
+# Missing codecs and encryption raise ArrowException, damaged data raises OSError.
 _CANNOT_BE_READ = (pa.ArrowException, OSError)
 READ_BYTES = 1 << 20
-# What is read at once of a remote column of which only a part is wanted, or a page where that is
-# more.
+# Bytes per request when only a part of a remote column is wanted; at least a page.
 RANGE_BYTES = 1 << 18
 SAMPLED_ROWS = 4
 MOST_COLUMNS_SHOWN = 5
-# Rows larger than this are not sampled: a few of them would be a download of their own.
+# Rows larger than this are not sampled: a few of them would be a large download.
 MOST_ROW_BYTES = 16 << 20
 
 cut = one_file_each
 
 
 def takes(path: str) -> bool:
-    """Whether it is a parquet file, by its name."""
+    """Whether the path is that of a parquet file, by its name."""
     return path.endswith(".parquet")
 
 
 def look(at: RepositoryAt, files: tuple[PublishedFile, ...]) -> Contents:
-    """Rows and schema, by a ranged read of the file's end; raises ShardUnreadable."""
+    """Rows and schema, from a ranged read of the file's end; raises ShardUnreadable."""
 
     def read(parquet: pq.ParquetFile) -> Contents:
         schema = parquet.schema_arrow
@@ -62,7 +61,7 @@ def look(at: RepositoryAt, files: tuple[PublishedFile, ...]) -> Contents:
 
 
 def read_names(at: RepositoryAt, files: tuple[PublishedFile, ...]) -> pa.Array:
-    """The column `audio_filename` of one file; what is not text counts as absent."""
+    """The column `audio_filename` of one file; values that are not text count as absent."""
 
     def read(parquet: pq.ParquetFile) -> pa.Array:
         column = parquet.read([FILENAME_COLUMN]).column(FILENAME_COLUMN)
@@ -79,7 +78,7 @@ def read_sample(
     audio_column: str | None,
     text_column: str | None,
 ) -> SampledRows | None:
-    """A few rows of the row group whose audio costs least; None where the file has no rows."""
+    """A few rows of the row group whose audio costs least; None if the file has no rows."""
 
     def read(parquet: pq.ParquetFile) -> SampledRows | None:
         return _read_some(parquet, budget, audio_column, text_column)
@@ -88,7 +87,7 @@ def read_sample(
 
 
 def count_rows(paths: Sequence[Path], shard: Shard) -> int:
-    """Rows of a fetched file, by its footer."""
+    """The number of rows of a fetched file, from its footer."""
     return int(_read_metadata(paths[0], shard).num_rows)
 
 
@@ -101,13 +100,13 @@ def read_rows(
 ) -> Iterator[tuple[range, pa.RecordBatch]]:
     """Give the rows of a parquet file in order, as (row numbers in the dataset, batch).
 
-    is_wanted: asked for each row group before anything of it is read.
+    is_wanted: called for each row group before it is read.
 
-    A batch holds about BATCH_BYTES and at most BATCH_ROWS rows. Each row group is read through
-    a reader of its own: one reader over the whole file keeps the groups it has left behind.
+    A batch holds about BATCH_BYTES and at most BATCH_ROWS rows. Each row group has its own reader,
+    because one reader over the whole file keeps finished groups in memory.
 
-    Raises ShardUnreadable when the file cannot be read, in whole or in part, or has not the rows
-    that were planned; CannotWrite where the disk refuses.
+    Raises ShardUnreadable when the file cannot be read, in whole or in part, or has other rows than
+    planned; CannotWrite when the disk refuses.
     """
     [path] = paths
     metadata = _read_metadata(path, shard)
@@ -124,7 +123,7 @@ def read_rows(
             row_bytes = _group_bytes(metadata.row_group(group)) // group_rows
             batch_rows = max(1, min(BATCH_ROWS, BATCH_BYTES // max(row_bytes, 1)))
             try:
-                # Neither mapped nor buffered ahead: the whole group would lie in memory once more.
+                # Neither mapped nor buffered ahead: memory would hold the whole group twice.
                 with (
                     disk_errors(path, "read"),
                     pq.ParquetFile(path, pre_buffer=False, buffer_size=READ_BYTES) as file,
@@ -164,13 +163,13 @@ def _read_metadata(path: Path, shard: Shard) -> pq.FileMetaData:
 
 
 def _group_bytes(group: pq.RowGroupMetaData) -> int:
-    """About what a row group takes in memory: a million equal numbers are a few bytes in its file."""
+    """The approximate memory of a row group, which may be far more than its bytes in the file."""
     values = sum(group.column(column).num_values for column in range(group.num_columns))
     return int(max(group.total_byte_size, values * VALUE_BYTES))
 
 
 def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """A batch in pieces of about BATCH_BYTES: values the file holds once may fill it in memory."""
+    """A batch in pieces of about BATCH_BYTES: values that the file holds once may be large here."""
     row_bytes = max(batch.nbytes // max(batch.num_rows, 1), 1)
     piece_rows = max(1, BATCH_BYTES // row_bytes)
     for start in range(0, batch.num_rows, piece_rows):
@@ -183,14 +182,14 @@ def _read_some(
     audio_column: str | None,
     text_column: str | None,
 ) -> SampledRows | None:
-    """What the file's footer and a few of its rows tell; None where it has none."""
+    """A sample from the file's footer and a few of its rows; None if it has no rows."""
     groups = [parquet.metadata.row_group(n) for n in range(parquet.metadata.num_row_groups)]
     filled = [n for n, group in enumerate(groups) if group.num_rows]
     if not filled:
         return None
 
     def cost(number: int) -> int:
-        """What the audio of a row group costs at the most, if that may be too much."""
+        """The most bytes that the audio of a row group can cost, if that may be too much."""
         size = _sizes_by_column(groups[number], is_packed=True).get(audio_column, 0)
         return size if size > budget.left_bytes else 0
 
@@ -204,7 +203,7 @@ def _read_some(
 
 
 def _read_values(parquet: pq.ParquetFile, number: int, column: str) -> pa.Array:
-    """The first values of a column in a row group, as many as the budget lets."""
+    """The first values of a column in a row group, as many as the budget allows."""
     batches = parquet.iter_batches(1, row_groups=[number], columns=[column], use_threads=False)
     values: list[pa.Array] = []
     with suppress(BudgetSpent):
@@ -218,7 +217,7 @@ def _read_values(parquet: pq.ParquetFile, number: int, column: str) -> pa.Array:
 def _sizes_by_column(
     group: pq.RowGroupMetaData, *, is_packed: bool = False
 ) -> dict[str | None, int]:
-    """Bytes of each column of a row group; is_packed: as they lie in the file, and are read."""
+    """Bytes of each column of a row group; is_packed: compressed, as in the file."""
     sizes: dict[str | None, int] = {}
     for index in range(group.num_columns):
         column = group.column(index)
@@ -234,22 +233,22 @@ def _read_remote(
     read: Callable[[pq.ParquetFile], T],
     budget: ReadBudget | None = None,
 ) -> T:
-    """What `read` gives of a published file, by ranged reads.
+    """The result of `read` on a published file, by ranged reads.
 
-    Parts of a file cannot be held against its hash, so what cannot be read is fetched once more:
-    it may have been damaged on its way. budget: how much may be read of it, and then no more of a
-    column than is asked for; raises BudgetSpent where that is not enough.
+    Parts of a file cannot be compared with its hash. So an unreadable part is fetched again, because it may have been damaged on its way.
+    budget: the most bytes to read; with a budget, only the needed part of a column is read. Raises
+    BudgetSpent when it is not enough.
     """
     [file] = files
     for last_try in (False, True):
         remote = at.hub.open_file(at.repo, at.commit, file, budget)
-        # All of a column comes in one request; a part of it, in several.
+        # A whole column takes one request; a part of a column takes several.
         buffer_size = 0 if budget is None else RANGE_BYTES
         try:
             with pq.ParquetFile(
                 pa.PythonFile(remote, mode="r"), pre_buffer=False, buffer_size=buffer_size
             ) as parquet:
-                # Asking for the metadata of such a column would end this process.
+                # Reading the metadata of such a column would kill this process.
                 if encrypted := find_encrypted(remote):
                     raise _encrypted(at, file, parquet, encrypted)
                 return read(parquet)

@@ -1,4 +1,4 @@
-"""The layouts that can be read: the one list of them, and the one place that chooses among them."""
+"""The list of layouts that can be read, and the choice among them."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,20 +7,20 @@ from hugflow.errors import StateUnreadable
 from hugflow.shards.layouts import parquet
 from hugflow.shards.layouts.layout import Layout
 
-# By the name that plans keep, which never changes. The first that takes all files is chosen.
+# By the name that plans keep: never change it. The first layout that takes all files is chosen.
 LAYOUTS: Final[dict[str, Layout]] = {
     "parquet": parquet,
 }
 
 
 def choose_layout(paths: Sequence[str]) -> str | None:
-    """The name of the layout of a split's files; None where no layout takes all of them."""
+    """The name of the layout of a split's files; None if no layout takes all of them."""
     names = (name for name, layout in LAYOUTS.items() if all(map(layout.takes, paths)))
     return next(names, None) if paths else None
 
 
 def can_read(path: str) -> bool:
-    """Whether a published file with this path is of some layout."""
+    """Whether a published file with this path has a known layout."""
     return any(layout.takes(path) for layout in LAYOUTS.values())
 
 

@@ -101,7 +101,7 @@ def publish(
         if on_verdict is not None or not is_unchanged or not count_made(markers):
             errors = len(flowed.errors) if flowed is not None else 0
             _pass_gate(judge(build, markers, failed, budget, errors), on_verdict)
-        # A tree beside the one that stands has a manifest where a kill came after writing it.
+        # A tree beside the existing one has a manifest if a kill came after writing it.
         is_beside = build.folder != stored.folder
         old = read_manifest(build.folder.manifest) if is_beside else stored.manifest
         manifest, is_same = write_manifest(build, markers, budget, old, flowed)

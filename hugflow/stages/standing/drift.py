@@ -21,8 +21,9 @@ from hugflow.store.layout import Places
 class Drift:
     """The plan in force, and what the Hub has now.
 
-    upstream: the commit that the revision points to; None where it is gone. conversion: of the
-    Hub's conversion, where the plan reads one. gone: why the source is gone; None where it is not.
+    upstream: the commit that the revision points to; None if it is gone.
+    conversion: the commit of the Hub's conversion, if the plan reads one.
+    gone: why the source is gone; None if it is not.
     """
 
     plan: Plan
@@ -32,12 +33,12 @@ class Drift:
 
     @property
     def has_moved(self) -> bool:
-        """Whether the source is not the one that was planned."""
+        """Whether the source differs from the planned one."""
         return self.upstream != self.plan.commit or self.is_converted_anew
 
     @property
     def is_converted_anew(self) -> bool:
-        """Whether the Hub has another conversion than the one that the plan reads."""
+        """Whether the Hub's conversion differs from the one that the plan reads."""
         return self.conversion is not None and self.conversion != self.plan.files_commit
 
     @property
@@ -49,7 +50,7 @@ class Drift:
 
     @property
     def words(self) -> str:
-        """What has happened, in a sentence without an end."""
+        """What has happened, as a sentence without a full stop."""
         asked, commit = self.plan.request.revision, self.plan.commit[:7]
         if self.gone is not None:
             return f"{self.plan.request.hf_id} is gone upstream: {self.gone}; planned was {commit}"
@@ -64,9 +65,10 @@ class Drift:
 
 
 def find_drift(places: Places, name: str, hub: Hub, now: datetime) -> Drift | None:
-    """Ask the Hub how the source of a planned dataset is, and keep what it said for `status`.
+    """Ask the Hub about the source of a planned dataset, and keep the answer for `status`.
 
-    None where there is no plan. Raises what the Hub's client raises, but for a source that is gone.
+    None when there is no plan. Raises the errors of the Hub's client, except for a source that is
+    gone.
     """
     plan = read_current_plan(places, name)
     if plan is None:
@@ -78,9 +80,9 @@ def find_drift(places: Places, name: str, hub: Hub, now: datetime) -> Drift | No
 
 @contextmanager
 def told_when_gone(places: Places, name: str, now: datetime) -> Iterator[None]:
-    """Where the Hub has no such dataset any more, keep that for `status`, and say what it means.
+    """If the Hub no longer has the dataset, keep that for `status`, and raise a clearer error.
 
-    The error for a published dataset says that it stays, which no other advice would help with.
+    For a published dataset the error says that the dataset stays.
     """
     try:
         yield
@@ -94,10 +96,10 @@ def told_when_gone(places: Places, name: str, now: datetime) -> Iterator[None]:
 
 
 class _GoneUpstream(HugflowError):
-    """A published dataset's source is gone; ends with the exit code of the refusal."""
+    """A published dataset's source is gone; has the exit code of the Hub's refusal."""
 
     def __init__(self, places: Places, manifest: Manifest, error: HugflowError) -> None:
-        """Say that what is published stays."""
+        """The error, with the words that the published dataset stays."""
         hf_id, link = manifest.request.hf_id, places.link(manifest.dataset)
         super().__init__(
             f"{manifest.dataset}: {hf_id} has left the Hub, and what is published stays",

@@ -1,7 +1,7 @@
-"""How much of each dataset there is: rows, files, bytes and seconds.
+"""The size of each dataset: rows, files, bytes and seconds.
 
-A tree is measured by its manifest or its ledger, so that millions of files cost nothing. Trees
-beside it, which are few and small or stand for a short time, are looked at file by file.
+A tree is measured by its manifest or its ledger, so millions of files cost nothing. Other trees
+of a dataset are few and small, or exist for a short time, and are measured file by file.
 """
 
 import os
@@ -25,10 +25,12 @@ from hugflow.store.layout import DatasetFolder, DatasetState, Places
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What stands of a dataset or a shard.
+    """What exists of a dataset or a shard.
 
-    bytes: of MP3 and JSON files. other_bytes: of the exports, of the files beside the rows, and of
-    the dataset's other trees. files: all of these. seconds: of audio.
+    bytes: of MP3 and JSON files.
+    other_bytes: of the exports, the files beside the rows, and the dataset's other trees.
+    files: the number of all these files.
+    seconds: of audio.
     """
 
     rows: int = 0
@@ -41,16 +43,16 @@ class Measured:
 
     @property
     def all_bytes(self) -> int:
-        """What it takes of the disk."""
+        """All its bytes on disk."""
         return self.bytes + self.other_bytes
 
     def __add__(self, other: Self) -> "Measured":
-        """Both together."""
+        """The sum of both."""
         return Measured(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
 
 def measure_storage(places: Places) -> int:
-    """Bytes of all that we made below STORAGE_ROOT, finished or not; the trash is not counted."""
+    """Bytes of all datasets below STORAGE_ROOT, finished or not, without the trash."""
     roots = [places.storage_root, places.next_trees("any").parent, places.samples("any").parent]
     names = {path.name for root in roots for path in _folders(root)} - {roots[-1].name}
     measured = (
@@ -61,9 +63,9 @@ def measure_storage(places: Places) -> int:
 
 
 def measure_dataset(places: Places, name: str, manifest: Manifest | None) -> Measured:
-    """All that stands of a dataset below STORAGE_ROOT: its tree, the next ones, its samples.
+    """The size of a dataset below STORAGE_ROOT: its tree, its next trees, its samples.
 
-    manifest: of its tree. Rows and seconds are those of its tree. Nothing where neither manifest nor ledger tells of one.
+    manifest: of its tree. Rows and seconds are those of the tree; 0 without manifest and ledger.
     """
     folder = places.dataset(name)
     measured = Measured()
@@ -88,12 +90,12 @@ def measure_manifest(manifest: Manifest) -> Measured:
 
 
 def measure_plan(places: Places, plan: Plan) -> Measured:
-    """What stands of the rows of a plan, by its ledger: markers, and journals of begun shards."""
+    """What exists of a plan's rows, by its ledger: markers, and journals of begun shards."""
     return sum((measure_shard(places, plan, shard) for shard in plan.shards), Measured())
 
 
 def measure_shard(places: Places, plan: Plan, shard: Shard) -> Measured:
-    """What stands of the rows of one shard."""
+    """What exists of the rows of one shard."""
     state = places.state(plan.dataset, plan.id)
     audio = read_marker(state.marker(shard.name, "audio"))
     metadata = read_marker(state.marker(shard.name, "metadata"))
@@ -127,7 +129,7 @@ def _measure_begun(state: DatasetState, shard: Shard) -> Measured:
 
 
 def _read_standing_plan(places: Places, name: str) -> Plan | None:
-    """The plan whose rows lie in an unfinished tree; None where nothing tells."""
+    """The plan whose rows are in an unfinished tree; None if unknown."""
     try:
         current = read_current_id(places, name)
         standing = read_standing(places, name, None, current) if current is not None else None
@@ -145,9 +147,9 @@ def _measure_beside_rows(folder: DatasetFolder) -> Measured:
 
 
 def _measure_files(tree: Path) -> Measured:
-    """All files below a folder, one by one.
+    """The size of all files below a folder, file by file.
 
-    One that two trees share is left to the tree that stood before: it takes no room of its own.
+    A file that two trees share counts only for the older tree.
     """
     paths = (Path(folder, name) for folder, _, names in os.walk(tree) for name in names)
     sizes = [status.st_size for status in _stat_each(paths) if status.st_nlink == 1]
@@ -155,7 +157,7 @@ def _measure_files(tree: Path) -> Measured:
 
 
 def _stat_each(paths: Iterable[Path]) -> Iterator[os.stat_result]:
-    """The files that are still there: somebody may be at work in the tree."""
+    """The files that still exist: another process may be at work in the tree."""
     for path in paths:
         with suppress(FileNotFoundError):
             yield path.lstat()

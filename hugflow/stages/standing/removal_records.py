@@ -1,25 +1,26 @@
-"""What a person removed: kept until the dataset is made again, so that nothing fetches it by itself.
+"""Datasets that a person removed: the record keeps the sensor from fetching them again.
 
-`STATE_DIR/removed/<name>.json`, written whole before anything else goes:
+`STATE_DIR/removed/<name>.json`, written whole before anything is removed, kept until the dataset is
+made again:
 
     {
       "version": 1,
       "name": "acme__speech__split_train__rev_main",
       "identity": {"hf_id": "acme/speech", "subset": null, "split": "train", "revision": "main"},
-      "requests": ["5f3c..."],         digests of the requests that asked for it then
-      "removal": "77c0...",            digest of the removal request, null where the add file was
-                                       named
-      "reason": "replaced with v12",   null where the add file was named
+      "requests": ["5f3c..."],         digests of its requests at that time
+      "removal": "77c0...",            digest of the removal request, null if the add file was
+      named
+      "reason": "replaced with v12",   null if the add file was named
       "removed_at": "2026-11-22T01:02:03.123456+00:00",
       "by": "ada@host",
       "trash_id": "20261122T010203123456Z-acme__speech__split_train__rev_main"
     }
 
-A request that differs from those of then, in any field, asks anew; so does any request where none
-asked then.
+A request that differs in any field from those of then asks for the dataset again; so does any
+request if there was none then.
 
-When a person brings a dataset back while its removal stands, `STATE_DIR/kept/<name>.json` says so,
-and that removal does not take it again until it changes:
+When a person restores a dataset while its removal request exists, `STATE_DIR/kept/<name>.json` says
+so, and that request does not remove the dataset again until it changes:
 
     {"version": 1, "removal": "77c0..."}
 """
@@ -39,7 +40,7 @@ from hugflow.store.records import Moment, RecordForm
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removed:
-    """That a person removed a dataset; see the module for its form as a file."""
+    """The record that a person removed a dataset; see the module for its form as a file."""
 
     name: str
     identity: Identity
@@ -53,7 +54,7 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """That a person brought a dataset back against a removal; its digest."""
+    """A person restored a dataset in spite of a removal request; holds the request's digest."""
 
     removal: str
 
@@ -73,16 +74,16 @@ KEPT = RecordForm(
 
 
 def is_held_back(places: Places, request: AddRequest) -> bool:
-    """Whether a person removed the dataset while this very request stood, so that it stays removed.
+    """Whether a person removed the dataset while this very request existed; then it stays removed.
 
-    Raises StateUnreadable when the record cannot be read: then nobody knows.
+    Raises StateUnreadable when the record cannot be read, because then it is unknown.
     """
     removed = read_removed(places, request.name)
     return removed is not None and request.digest in removed.requests
 
 
 def asking_digests(identity: Identity, files: Mapping[str, bytes]) -> frozenset[str]:
-    """Digests of the requests among `files`, by path, that ask for a dataset."""
+    """Digests of the requests for a dataset among `files`, which are by path."""
     return frozenset(
         request.digest
         for request in map(_parse, files, files.values())
@@ -106,7 +107,7 @@ def read_removed(places: Places, name: str) -> Removed | None:
 
 
 def settled_removals(places: Places) -> dict[str, Identity]:
-    """What removals were carried out, by their digests; a record that cannot be read is passed."""
+    """The identities that were removed, by the removal's digest; skips unreadable records."""
     settled: dict[str, Identity] = {}
     for name in removed_names(places):
         with suppress(StateUnreadable):
@@ -117,16 +118,16 @@ def settled_removals(places: Places) -> dict[str, Identity]:
 
 
 def is_kept(places: Places, name: str, removal: str) -> bool:
-    """Whether a person brought the dataset back while this very removal stood; its digest.
+    """Whether a person restored the dataset in spite of this very removal request.
 
-    Raises StateUnreadable when the record cannot be read: then nobody knows.
+    Raises StateUnreadable when the record cannot be read, because then it is unknown.
     """
     kept = KEPT.find(places.kept(name))
     return kept is not None and kept.removal == removal
 
 
 def keep(places: Places, name: str, removal: str) -> None:
-    """Record that a person brought a dataset back, against this removal."""
+    """Record that a person restored a dataset in spite of this removal request."""
     KEPT.write(places.kept(name), Kept(removal))
 
 
@@ -136,12 +137,12 @@ def removed_names(places: Places) -> list[str]:
 
 
 def write_removed(places: Places, removed: Removed) -> None:
-    """Write the record whole, in place of an older one."""
+    """Write the record whole, replacing an older one."""
     REMOVED.write(places.removed(removed.name), removed)
 
 
 def forget_removed(places: Places, name: str) -> None:
-    """Forget that a dataset was removed: a person asks for it again, or brought it back."""
+    """Delete the record of a removal: a person asked for the dataset again, or restored it."""
     path = places.removed(name)
     if path.exists():
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""That a person asked to try a dataset again: what failed before does not count any more.
+"""Requests of people to retry a dataset: earlier failures no longer count.
 
 `STATE_DIR/retries/<name>.json`, written whole by `hugflow retry NAME`:
 
@@ -15,7 +15,7 @@ from hugflow.store.records import Moment, RecordForm
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """That a person asked to try a dataset again."""
+    """The record that a person asked to retry a dataset."""
 
     asked_at: Moment
 
@@ -26,15 +26,15 @@ RETRY = RecordForm(
 
 
 def ask_retry(places: Places, name: str, at: datetime) -> None:
-    """Record that a dataset shall be tried again, without a pause for what failed so far."""
+    """Record that a dataset is to be retried, without a pause for earlier failures."""
     record(places, Deed(this_user(), "retried", name), at=at)
     RETRY.write(places.retry(name), Retry(at))
 
 
 def read_retry_at(places: Places, name: str) -> float:
-    """When a person last asked to try again, in seconds since the epoch; 0 where nobody did.
+    """When a person last asked to retry, in seconds since the epoch; 0 for never.
 
-    A record that cannot be read counts as none: it costs a pause, nothing else.
+    An unreadable record counts as none: it costs a pause, nothing else.
     """
     retry = RETRY.read(places.retry(name))
     return retry.asked_at.timestamp() if retry is not None else 0.0

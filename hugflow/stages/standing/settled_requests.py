@@ -1,4 +1,4 @@
-"""What request files ask for, in the light of what is stored."""
+"""What request files ask for, given what is stored."""
 
 from collections.abc import Mapping
 
@@ -9,10 +9,10 @@ from hugflow.store.layout import Places
 
 
 def read_asked(places: Places, files: Mapping[str, bytes] | ParsedFiles) -> RequestSet:
-    """What request files, by path, or read already, ask for together.
+    """The requests of all files together; files are given by path, or already parsed.
 
-    A removal means what it meant when it was carried out, else what is stored now; what is stored
-    is looked at only where that is asked.
+    A removal means the dataset that it removed; before it is carried out, a stored dataset. The
+    storage is read only if a removal needs it.
     """
     parsed = files if isinstance(files, ParsedFiles) else parse_files(files)
     settled = settled_removals(places) if parsed.removals else {}

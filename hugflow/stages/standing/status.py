@@ -1,4 +1,4 @@
-"""How each dataset stands: one answer for the command line, the UI and the sensor."""
+"""The state of each dataset: one answer for the command line, the UI and the sensor."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,16 @@ from hugflow.store.locks import is_held
 
 @dataclass(frozen=True, slots=True)
 class DatasetStatus:
-    """One dataset: what was asked for, what is planned, what is there.
+    """One dataset: what was requested, what is planned, what exists.
 
-    request: the request file's path, where there is one. total_rows, commit: None before a plan;
-    total_rows also while rows are still to be fetched to be counted.
-    bytes, hours: of what is made. location: of the tree, once begun. link, published_commit: where
-    a tree is published, and of which commit; while another one is made, of the one that stands.
-    error: what the last run ended with, where it failed. note: what else a person should know, such
-    as `gone upstream`.
+    request: the request file's path, if there is one.
+    commit: of the plan; None before a plan.
+    total_rows: of the plan; None before a plan, and while rows must be fetched to be counted.
+    bytes, hours: of the rows made.
+    location: of the tree, once it is begun.
+    link, published_commit: of the published tree, also while another tree is being made.
+    error: the error of the last run, if it failed.
+    note: what else a person should know, such as `gone upstream`.
     """
 
     name: str
@@ -44,7 +46,7 @@ class DatasetStatus:
 
 
 def read_statuses(places: Places, requests: dict[str, str]) -> list[DatasetStatus]:
-    """The state of every dataset that is asked for, planned or stored, by name.
+    """The state of every requested, planned or stored dataset, by name.
 
     requests: path of the request file by dataset name.
     """
@@ -53,14 +55,14 @@ def read_statuses(places: Places, requests: dict[str, str]) -> list[DatasetStatu
 
 
 def read_status(places: Places, name: str, request: str | None = None) -> DatasetStatus:
-    """The state of one dataset, from what is on disk; nothing is asked of anyone else."""
+    """The state of one dataset, from the disk alone."""
     return to_status(places, glance_at_dataset(places, name), request)
 
 
 def to_status(places: Places, stored: StoredDataset, request: str | None = None) -> DatasetStatus:
-    """The state of a dataset whose manifest and plan are read already.
+    """The state of a dataset whose manifest and plan are already read.
 
-    While another tree is made to take the place of a complete one, it is the new one's state.
+    While a new tree is made to replace a complete one, it is the state of the new tree.
     """
     name, folder, link = stored.name, stored.folder, places.link(stored.name)
     manifest, plan, is_current = stored.manifest, stored.plan, stored.is_current
@@ -77,10 +79,10 @@ def to_status(places: Places, stored: StoredDataset, request: str | None = None)
     is_removed = places.removed(name).is_file() and not folder.root.exists()
     progress = read_progress(places.progress(name))
     if not folder.root.exists() and not places.next_trees(name).exists():
-        # Whatever the ledger says: the tree has gone.
+        # The tree is gone, whatever the ledger says.
         measured = Measured()
     if manifest is not None and not is_current and progress is not None:
-        # What it says is of the tree that stands, until the new plan's rows are begun.
+        # The file describes the existing tree until the new plan's rows are begun.
         progress = progress if progress.status != "completed" else None
     has_plan = stored.plan_id is not None
     is_failed = progress is not None and progress.status == "failed" and not is_current
@@ -114,7 +116,7 @@ def _unfinished_state(
 ) -> Status:
     """The word for a dataset that is not complete.
 
-    A file that says `downloading` while nobody holds a lock was left by a killed process.
+    A file that says `downloading` while no process holds a lock is left by a killed process.
     """
     if not has_plan:
         return "removed" if is_removed else "pending"
@@ -123,5 +125,5 @@ def _unfinished_state(
     if progress.status == "downloading":
         locks = (places.state_dir / "locks" / name).glob("*.lock")
         return "downloading" if any(is_held(lock) for lock in locks) else "interrupted"
-    # Complete once, and now the tree or the link is gone or damaged.
+    # It was complete, and now the tree or the link is gone or damaged.
     return "incomplete" if progress.status == "completed" else progress.status

@@ -1,4 +1,4 @@
-"""Which datasets are here, by what they are and not by what their folders are called."""
+"""The datasets that exist here, by their identity and not by the names of folders."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,14 +25,14 @@ def read_stored(places: Places) -> list[Identity]:
 
 
 def read_planned(places: Places) -> list[Identity]:
-    """The datasets that have a plan, whether anything of them is stored or not, by name."""
+    """The datasets that have a plan, stored or not, by name."""
     return _identities(places, _folder_names(places.state_dir / "plans"))
 
 
 def read_identity(places: Places, name: str) -> Identity | None:
-    """What the dataset called `name` is, by its manifest, else by its plan; None when neither tells.
+    """The identity of the dataset `name`, from its manifest, else from its plan; None if unknown.
 
-    Only an answer that leads back to this very name counts.
+    An identity counts only if it gives this very name.
     """
     named = read_manifest_name(places.dataset(name).manifest)
     found = named.identity if named is not None else _planned_identity(places, name)

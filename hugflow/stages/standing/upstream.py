@@ -1,12 +1,14 @@
-"""What the Hub last said of a dataset's source, so that `status` need not ask.
+"""The Hub's last answer about a dataset's source, so that `status` need not ask.
 
-`STATE_DIR/upstream/<name>.json`, written whole whenever somebody looks:
+`STATE_DIR/upstream/<name>.json`, written whole at each check:
 
     {"version": 1, "seen_at": "2026-11-22T01:02:03.123456+00:00", "plan": "4c1f0d9b2a7e6685",
      "note": "gone upstream", "why": "the Hub knows no dataset of that name ..."}
 
-plan: the plan that was in force then; of another one the record says nothing. note: null where
-everything is as it was planned, or only a branch has moved. No record ever leads to a removal.
+plan: the plan in force at that time; the record does not apply to another plan.
+note: null if nothing has changed since planning, or only a branch has moved.
+
+No record ever leads to a removal.
 """
 
 from dataclasses import dataclass
@@ -23,7 +25,7 @@ CONVERTED_ANEW: Final = "converted anew"
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """What was seen, and when; see the module."""
+    """The answer and its time; see the module."""
 
     seen_at: Moment
     plan: str
@@ -37,7 +39,7 @@ UPSTREAM = RecordForm(
 
 
 def read_note(places: Places, name: str, plan_id: str | None) -> Note | None:
-    """The note of a dataset under the plan in force; a record that cannot be read counts as none."""
+    """The note of a dataset under the plan in force; an unreadable record counts as none."""
     if plan_id is None:
         return None
     seen = UPSTREAM.read(places.upstream(name))
@@ -47,7 +49,7 @@ def read_note(places: Places, name: str, plan_id: str | None) -> Note | None:
 def write_note(
     places: Places, name: str, plan_id: str, note: Note | None, why: str | None, at: datetime
 ) -> None:
-    """Keep what was seen; nothing is written where nothing is to be said and nothing was."""
+    """Keep the answer; writes nothing if neither it nor the old record has a note."""
     path = places.upstream(name)
     if note is not None or path.exists():
         UPSTREAM.write(path, Upstream(at, plan_id, note, why))

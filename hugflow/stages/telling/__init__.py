@@ -1,1 +1,1 @@
-"""Telling others about a build: its progress file and its notices."""
+"""Reports on a build: its progress file and its notices."""

@@ -1,6 +1,6 @@
 """Notices of a running build: as it begins, at each interval of rows, and as it ends.
 
-They tell others of the work and are none of it: what goes wrong with one is logged, and that is all.
+Notices are not part of the work: an error with a notice is only logged.
 """
 
 import logging
@@ -15,15 +15,18 @@ from hugflow.stages.build.build import Build
 
 log = logging.getLogger(__name__)
 
-# Seed 004: progress is told of large datasets alone.
+# Seed 004: only large datasets have progress notices.
 LEAST_ROWS = 1_000
 
 
 @dataclass(slots=True)
 class Announcer:
-    """Writes the notices of one build; each is handed on too, to whoever carries them further.
+    """Writes the notices of one build, and passes each to a callback.
 
-    total_rows: None while nobody knows. resumed_from: rows that were there when the work began. Not safe to call from two threads.
+    total_rows: None while unknown.
+    resumed_from: rows that existed when the work began.
+
+    Not safe to call from two threads.
     """
 
     build: Build
@@ -35,17 +38,17 @@ class Announcer:
     _has_complained: bool = False
 
     def __post_init__(self) -> None:
-        """Take what was there before as told."""
+        """Count the existing rows as announced."""
         self._told_rows = self.resumed_from
 
     def begin(self, rows: int, failed_rows: int) -> None:
-        """Tell that the work begins, unless there is nothing to be made."""
+        """Announce that the work begins, unless there is nothing to make."""
         self._began_at = time.monotonic()
         if self.total_rows is None or rows < self.total_rows:
             self._announce("downloading", rows, failed_rows)
 
     def follow(self, rows: int, failed_rows: int) -> None:
-        """Tell how far it is, where another interval of the dataset's rows is complete."""
+        """Announce progress when another interval of the dataset's rows is complete."""
         every = self.build.options.progress_interval
         total_rows = rows if self.total_rows is None else self.total_rows
         if total_rows >= LEAST_ROWS and rows // every > self._told_rows // every:
@@ -54,7 +57,7 @@ class Announcer:
     def end(
         self, status: Status, rows: int, failed_rows: int, error: BaseException | None = None
     ) -> None:
-        """Tell how it ended."""
+        """Announce how the work ended."""
         self._announce(status, rows, failed_rows, error)
 
     def _announce(

@@ -1,4 +1,4 @@
-"""What is told of a dataset that nobody is at work on, from what is planned and what is on disk."""
+"""Notices of datasets that no process works on, from their plans and the disk."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ QUIET = timedelta(seconds=30)
 def plan_facts(
     plan: Plan, *, digest: str | None = None, estimated: Estimate | None = None
 ) -> PlanFacts:
-    """What is told of a plan, with what it is estimated to come to, where that was done."""
+    """The notice of a plan, with its estimate if there is one."""
     facts = PlanFacts(
         plan=plan.id,
         commit=plan.commit,
@@ -48,16 +48,16 @@ def plan_facts(
 
 
 def status_notice(status: DatasetStatus, request: AddRequest, now: datetime) -> Notice:
-    """What is told of a dataset as it stands on disk, such as one that is complete already."""
+    """The notice of a dataset as it is on disk, such as a complete one."""
     notice = Notice(status.name, request.hf_id, status.state, now, request=request.digest)
     return _fill(notice, status)
 
 
 def correct_notice(places: Places, name: str, now: datetime) -> Status | None:
-    """Let the notice of a run that was killed say so, and give the word it has then.
+    """Correct a stale `downloading` notice left by a killed run; return the state it has now.
 
-    A killed process writes no last notice. Where one has said for a while that a dataset is being
-    made, and nobody holds a lock of it, the disk tells how it stands. None where there is none.
+    A killed process writes no last notice. If a notice is old, says that a dataset is being made,
+    and no process holds a lock of the dataset, the disk gives its state. None without a notice.
     """
     notice = read_notice(places, name)
     if notice is None:

@@ -1,4 +1,4 @@
-"""Which rows of a build are in a certain state, as marks: a byte of memory a row."""
+"""The rows of a build that are in some state, as marks: a byte of memory a row."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -10,43 +10,43 @@ LEAST_ROWS = 1024
 
 
 class RowMarks:
-    """Marks of rows, in blocks of numbers that follow each other; a block grows where it has to.
+    """Marks of rows, in blocks of consecutive numbers; a block grows when needed.
 
-    A build that is numbered through has one block. One that is numbered by shard has one for each
-    shard: the numbers between them are nobody's.
+    A build that is numbered through has one block. A build that is numbered by shard has one block
+    for each shard; the numbers between blocks belong to no row.
     """
 
     def __init__(self, blocks: Sequence[tuple[int, int]]) -> None:
-        """No row is marked. blocks: first row and number of rows of each, in order."""
+        """Start without marks. blocks: first row and number of rows of each block, in order."""
         self._starts = [first for first, _ in blocks]
         self._marks = [np.zeros(rows, dtype=np.bool_) for _, rows in blocks]
 
     @property
     def count(self) -> int:
-        """Rows that are marked."""
+        """The number of marked rows."""
         return sum(int(marks.sum()) for marks in self._marks)
 
     def mark(self, rows: Sequence[int], is_so: bool) -> int:
-        """Mark rows of one block, and count those that were marked otherwise."""
+        """Mark rows of one block; returns how many marks changed."""
         if not rows:
             return 0
         number = bisect_right(self._starts, rows[0]) - 1
         at = np.unique(np.asarray(rows, dtype=np.intp)) - self._starts[number]
         marks = self._block(number, int(at[-1]) + 1)
-        # No other row is looked at.
+        # Only these rows are read.
         changed = int(np.count_nonzero(marks[at] != is_so))
         marks[at] = is_so
         return changed
 
     def mark_all(self, rows: range) -> None:
-        """Mark rows of one block that follow each other."""
+        """Mark consecutive rows of one block."""
         if rows:
             number = bisect_right(self._starts, rows.start) - 1
             first = self._starts[number]
             self._block(number, rows.stop - first)[rows.start - first : rows.stop - first] = True
 
     def pairs(self) -> Iterator[tuple[int, int]]:
-        """The rows that are marked, as (first, last), in order."""
+        """The marked rows as ranges (first, last), in order."""
         for start, marks in zip(self._starts, self._marks, strict=True):
             edges = np.flatnonzero(np.diff(marks, prepend=False, append=False))
             for first, end in edges.reshape(-1, 2):

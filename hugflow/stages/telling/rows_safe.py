@@ -1,4 +1,4 @@
-"""What a person wants to know first when a disk refuses: how many rows are safe."""
+"""Disk errors that say how many rows are safe, which a user wants to know first."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,10 +14,11 @@ _SAFE = "rows are safe"
 
 @contextmanager
 def safe_rows(count: Callable[[], tuple[int, int | None]]) -> Iterator[None]:
-    """Say in what the disk refuses how many rows are safe, and of how many.
+    """Add to disk errors of the block how many rows are safe, and of how many.
 
-    count: asked then, and once; None for a number that is not known yet. What was said of a block
-    within the block stays. An OSError that is the disk's becomes DiskFull or CannotWrite.
+    count: called once, on an error; None for a number that is not known yet.
+
+    An inner block's words are kept. An OSError of the disk becomes DiskFull or CannotWrite.
     """
     try:
         yield
@@ -34,13 +35,13 @@ def safe_rows(count: Callable[[], tuple[int, int | None]]) -> Iterator[None]:
 
 @contextmanager
 def safe_rows_of(places: Places, name: str) -> Iterator[None]:
-    """`safe_rows` of a dataset as it stands on the disk, for work that has not begun to count."""
+    """`safe_rows` by what is on disk, for work that has not begun to count rows."""
 
     def count() -> tuple[int, int | None]:
         try:
             status = read_status(places, name)
         except (OSError, HugflowError):
-            # A disk that cannot be written can often not be read either.
+            # A disk that cannot be written often cannot be read either.
             return 0, None
         return status.rows, status.total_rows
 

@@ -1,4 +1,4 @@
-"""Following a running build: its progress file, a view written every few seconds, and notices."""
+"""Tracking a running build: its progress file, written every few seconds, and its notices."""
 
 import logging
 import threading
@@ -26,11 +26,15 @@ WRITE_EVERY_S = 2.0
 
 @dataclass(slots=True)
 class Tracker:
-    """Counts rows as they are committed, and writes progress file and notices from time to time.
+    """Counts rows as they are committed, and writes progress file and notices at intervals.
 
-    on_notice: called with each notice, in the thread that commits: it must not take long.
-    rows, failed_rows: complete by now, and those that could not be made. total_rows: in all; None
-    while nobody knows. resumed_from: complete when the work began. Two bytes of memory a row. Safe to call from the thread that commits.
+    on_notice: called with each notice, in the thread that commits; it must not take long.
+    rows: rows complete now.
+    failed_rows: rows that could not be made.
+    total_rows: all rows; None while unknown.
+    resumed_from: rows complete when the work began.
+
+    Takes two bytes of memory a row. Safe to call from the thread that commits.
     """
 
     build: Build
@@ -49,7 +53,7 @@ class Tracker:
     _has_complained: bool = False
 
     def __post_init__(self) -> None:
-        """Begin with what the ledger says; markers spare the reading of whole journals."""
+        """Begin with the rows in the ledger; markers avoid reading whole journals."""
         state = self.build.state
         self.total_rows, self._end = self.build.count_rows(), self._find_end()
         self._done, self._failed = RowMarks(self._blocks()), RowMarks(self._blocks())
@@ -66,7 +70,7 @@ class Tracker:
         self._announcer = Announcer(self.build, self.total_rows, self.rows, self.on_notice)
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
-        """Count a committed batch; every few seconds, write the file, and now and then a notice."""
+        """Count a committed batch; write the file every few seconds, and a notice when due."""
         with self._lock:
             self._add(outcomes)
             self._announcer.follow(self.rows, self.failed_rows)
@@ -80,11 +84,11 @@ class Tracker:
 
     @contextmanager
     def watch(self) -> Iterator[Callable[[Status], None]]:
-        """Write file and notice around a block: `downloading` at its begin, and how it ended.
+        """Write file and notice around a block: `downloading` first, then how it ended.
 
-        The block calls what it is given with its status; one that ends without calling it ends
-        `incomplete`, one that is stopped `interrupted`, one that raises `failed`; one that is
-        locked out leaves it `downloading`.
+        The block gets a function and calls it with the final status. A block that does not call it
+        ends `incomplete`; a stopped one `interrupted`; one that raises `failed`; one that finds the
+        dataset locked leaves `downloading`.
         """
         status: Status = "incomplete"
         raised: BaseException | None = None
@@ -100,7 +104,7 @@ class Tracker:
             with safe_rows(lambda: (self.rows, self.total_rows)):
                 yield end
         except Locked:
-            # Somebody else is at work, and the file is theirs.
+            # Another process is at work, and the file is its own.
             status = "downloading"
             raise
         except HugflowError as error:
@@ -110,7 +114,7 @@ class Tracker:
             status, self.error, raised = "failed", f"unexpected {type(error).__name__}", error
             raise
         except BaseException:
-            # A signal, or whoever listens to the events has stopped listening.
+            # A signal came, or the consumer of the events closed the iterator.
             status = "interrupted"
             raise
         finally:
@@ -123,7 +127,7 @@ class Tracker:
                 self._record_failure(raised)
 
     def _record_failure(self, error: BaseException) -> None:
-        """Leave a line in the audit trail; where that fails too, the error itself is what counts."""
+        """Write the failure to the audit trail; if that fails too, keep the first error."""
         result = {"rows": self.rows, "error": Failure.of(error).what}
         plan = self.build.plan
         deed = Deed(
@@ -145,17 +149,17 @@ class Tracker:
         self.failed_rows += self._failed.mark(failed, True)
 
     def _blocks(self) -> list[tuple[int, int]]:
-        """First row and number of rows of what is numbered in one go."""
+        """First row and number of rows of each block of consecutive numbers."""
         if self.build.plan.numbering == "through":
             return [(0, self.total_rows or 0)]
         return [(shard.first_row, shard.rows or 0) for shard in self.build.shards]
 
     def _find_end(self) -> int:
-        """The number after that of the last row of the build."""
+        """The number after the build's last row."""
         return max((self.build.rows_of(shard).stop for shard in self.build.shards), default=0)
 
     def _write(self, status: Status) -> None:
-        """Write the view; that it cannot be written costs nobody a row, nor hides another error."""
+        """Write the progress file; a failed write costs no row and hides no other error."""
         self._written_at = time.monotonic()
         try:
             self._write_view(status)

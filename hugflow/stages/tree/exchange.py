@@ -1,13 +1,13 @@
-"""Which tree the rows of a plan go into, and how one tree takes the place of another.
+"""Which tree the rows of a plan go into, and how one tree replaces another.
 
-A dataset's tree stands at `STORAGE_ROOT/<name>`. When a request comes to ask for other rows, or is
-planned at a later commit, the rows of the new plan go into `STORAGE_ROOT/.next/<name>/<plan id>`,
-and what stands stays as it is until they are complete. Then two renames exchange the trees:
+A dataset's tree is at `STORAGE_ROOT/<name>`. When a request changes to ask for other rows, or is
+planned at a later commit, the rows of the new plan go into `STORAGE_ROOT/.next/<name>/<plan id>`.
+The existing tree does not change until they are complete. Then two renames exchange the trees:
 
     <name>                    -> .next/<name>/replaced
     .next/<name>/<plan id>    -> <name>
 
-A kill between the two is made good by the next call, which takes the first one back.
+After a kill between the two, the next call reverts the first.
 """
 
 import logging
@@ -29,9 +29,9 @@ log = logging.getLogger(__name__)
 
 
 def undo_half_exchange(places: Places, name: str) -> None:
-    """Bring the tree of a dataset back to its place where a kill interrupted an exchange.
+    """Restore the tree of a dataset if a kill interrupted an exchange.
 
-    The caller holds the dataset's lock. Raises CannotWrite for a link where a folder of ours is.
+    The caller holds the dataset's lock. Raises CannotWrite if one of our folders is a link.
     """
     refuse_linked(places, places.next_trees(name))
     refuse_linked_folders(places, places.dataset(name))
@@ -46,7 +46,7 @@ def undo_half_exchange(places: Places, name: str) -> None:
 def choose_tree(places: Places, plan: Plan, standing: str | None) -> DatasetFolder:
     """The tree that the rows of `plan`, which is in force, go into.
 
-    standing: what `read_standing` gives. The caller holds the dataset's lock.
+    standing: the result of `read_standing`. The caller holds the dataset's lock.
     """
     name = plan.dataset
     next_tree = places.next_tree(name, plan.id)
@@ -60,20 +60,20 @@ def choose_tree(places: Places, plan: Plan, standing: str | None) -> DatasetFold
 
 
 def find_tree(places: Places, plan: Plan, chosen: DatasetFolder) -> DatasetFolder:
-    """Where the tree that was chosen lies by now: another run may have put it in its place."""
+    """The present path of the chosen tree: another run may have moved it into place."""
     main = places.dataset(plan.dataset)
     manifest = read_manifest(main.manifest) if chosen != main else None
     return main if manifest is not None and manifest.plan == plan.id else chosen
 
 
 def refuse_linked_folders(places: Places, folder: DatasetFolder) -> None:
-    """Raise CannotWrite where a link stands on the way into a tree, or as one of its folders."""
+    """Raise CannotWrite if there is a link on the path to a tree, or as one of its folders."""
     for each in (folder.audio, folder.json, *export_folders(folder)):
         refuse_linked(places, each)
 
 
 def refuse_linked(places: Places, folder: Path) -> None:
-    """Raise CannotWrite where a link stands on the way from STORAGE_ROOT to `folder`, or as it."""
+    """Raise CannotWrite if `folder`, or a folder between STORAGE_ROOT and it, is a link."""
     below = folder.relative_to(places.storage_root).parts
     for depth in range(1, len(below) + 1):
         path = places.storage_root.joinpath(*below[:depth])
@@ -86,9 +86,10 @@ def refuse_linked(places: Places, folder: Path) -> None:
 
 
 def read_standing(places: Places, name: str, manifest: Manifest | None, plan_id: str) -> str | None:
-    """The id of the plan whose rows lie in `STORAGE_ROOT/<name>`; None where there are no rows.
+    """The id of the plan whose rows are in `STORAGE_ROOT/<name>`; None if there are no rows.
 
-    manifest: of that folder. plan_id: taken where only a ledger of that plan says whose they are.
+    manifest: of that folder.
+    plan_id: used if only a ledger of that plan tells the origin of the rows.
     Raises StateUnreadable when the folder holds rows of unknown origin.
     """
     folder = places.dataset(name)
@@ -108,7 +109,7 @@ def read_standing(places: Places, name: str, manifest: Manifest | None, plan_id:
         return plan
     if places.state(name, plan_id).ledger.exists():
         return plan_id
-    # They may be of another commit, and mixing two is worse than stopping.
+    # They may be of another commit, and mixing commits is worse than stopping.
     raise StateUnreadable(
         f"{folder.root} holds rows of unknown origin",
         why="it is not complete, and STATE_DIR has no ledger of it: the state was lost, or is "
@@ -123,13 +124,13 @@ def write_standing(places: Places, plan: Plan) -> None:
 
 
 def take_place(places: Places, plan: Plan, *, wait_s: float) -> None:
-    """Let the complete tree of `plan` take the place of the one that stands.
+    """Replace the existing tree with the complete tree of `plan`.
 
-    The caller holds the dataset's lock. Raises Locked while somebody is at work on a shard.
+    The caller holds the dataset's lock. Raises Locked while a process works on a shard.
     """
     name = plan.dataset
     standing, new = places.dataset(name).root, places.next_tree(name, plan.id).root
-    # Whoever comes to a shard of the old plan after this finds that it is not in force any more.
+    # After this, a process that starts a shard of the old plan finds the plan out of force.
     wait_for_shards(places, name, wait_s)
     replaced = places.replaced_tree(name)
     _delete(replaced)
@@ -147,14 +148,14 @@ def take_place(places: Places, plan: Plan, *, wait_s: float) -> None:
 def set_aside(places: Places, plan: Plan) -> list[Path]:
     """Rename what other plans of the dataset have left: their trees, ledgers and raw bytes.
 
-    The caller holds the dataset's lock, and deletes what is given after it.
+    The caller holds the dataset's lock, and deletes the returned paths after releasing it.
     """
     name = plan.dataset
     state = places.state(name, plan.id)
     left = [places.next_trees(name)]
     for folder in (state.ledger.parent, state.raw.parent):
         found = folder.iterdir() if folder.is_dir() else ()
-        # A sample's begin with the plan's id.
+        # A sample's names begin with the plan's id.
         left += [path for path in found if not path.name.startswith(plan.id)]
     aside = [_rename_aside(path) for path in left if path.is_dir() or path.is_symlink()]
     of_a_kill = _aside(places.next_trees(name))
@@ -162,13 +163,13 @@ def set_aside(places: Places, plan: Plan) -> list[Path]:
 
 
 def delete_aside(paths: Iterable[Path]) -> None:
-    """Delete what was set aside; a kill leaves the rest to the next one who publishes."""
+    """Delete what was set aside; after a kill the next publishing deletes the rest."""
     for path in paths:
         _delete(path)
 
 
 def _aside(path: Path) -> Path:
-    # No name has a tilde, so none is taken for what another one set aside.
+    # No dataset name has a tilde, so no dataset looks like a folder that was set aside.
     return path.with_name(f"{path.name}~deleting")
 
 
@@ -181,7 +182,7 @@ def _rename_aside(path: Path) -> Path:
 
 
 def _is_begun_by_another(places: Places, plan: Plan) -> bool:
-    """Whether somebody may still write rows of another plan where there are none yet."""
+    """Whether a process may still write rows of another plan into the empty tree."""
     path = _standing_path(places, plan.dataset)
     is_other = path.is_file() and path.read_text("utf-8", errors="replace").strip() != plan.id
     locks = places.dataset_lock(plan.dataset).parent.glob("*-of-*.lock")
@@ -197,7 +198,7 @@ def _standing_path(places: Places, name: str) -> Path:
 
 
 def _delete(tree: Path) -> None:
-    """Delete a tree of ours; of a link, the link alone."""
+    """Delete one of our trees; if it is a link, only the link."""
     if tree.is_symlink():
         tree.unlink()
     elif tree.exists():

@@ -1,4 +1,4 @@
-"""`failures.jsonl` as a reader meets it: rows that could not be made, and why."""
+"""Reading `failures.jsonl`: the rows that could not be made, and why."""
 
 import json
 from collections.abc import Mapping
@@ -11,14 +11,14 @@ from hugflow.store.atomic import read_file
 
 @dataclass(frozen=True, slots=True)
 class FailedRows:
-    """Failed rows by their number, and how many lines could not be read."""
+    """Failed rows by number, and the number of unreadable lines."""
 
     rows: Mapping[int, RowFailed]
     damaged_lines: int
 
 
 def read_failed_rows(path: Path) -> FailedRows:
-    """What `failures.jsonl` says; nothing where there is no such file."""
+    """The content of `failures.jsonl`; empty when there is no such file."""
     rows: dict[int, RowFailed] = {}
     damaged = 0
     lines = read_file(path).splitlines() if path.is_file() else []

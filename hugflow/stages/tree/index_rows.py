@@ -1,4 +1,4 @@
-"""The rows of a shard, as its index tells of them."""
+"""The rows of a shard, read from its index."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,16 +19,16 @@ SEARCHED_ROWS = 10_000
 def read_indexed(
     index: Path, *, has_audio: bool, row: int | None = None, stem: str | None = None
 ) -> Iterator[list[RowMade]]:
-    """The made rows of an index, in its order, in pieces; of the sizes of files it knows nothing.
+    """The made rows of an index, in order, in pieces; without the sizes of files.
 
-    row, stem: only the row with this number, or with this stem.
+    row, stem: give only the row with this number, or with this stem.
 
     Raises StateUnreadable when the file is damaged, or is no index.
     """
     is_searched = row is not None or stem is not None
     columns = ["row", "audio_info"] if has_audio else ["row"]
     try:
-        # The file as a name would be taken for a folder of tables, where it is one.
+        # Open the file here: pyarrow would read a path to a folder as a folder of tables.
         with index.open("rb") as file, pq.ParquetFile(file) as table:
             for batch in table.iter_batches(
                 SEARCHED_ROWS if is_searched else PIECE_ROWS, columns=columns
@@ -44,7 +44,7 @@ def read_indexed(
 
 
 def _only(batch: pa.RecordBatch, row: int | None, stem: str | None) -> pa.RecordBatch:
-    """The rows of a batch that are searched for, found by Arrow and not one by one."""
+    """The wanted rows of a batch, found by Arrow and not one by one."""
     if row is not None:
         batch = batch.filter(pc.equal(batch.column("row"), row))
     if stem is not None:

@@ -6,14 +6,14 @@ the object `run`:
     {
       "version": 1,
       "dataset": "acme__speech__split_train__rev_main",
-      "sample": 100,                        rows of a sample, which is no dataset; else absent
+      "sample": 100,                        the number of rows of a sample; absent for a dataset
       "request": {"hf_id": "acme/speech", "subset": null, "split": "train", "revision": "main"},
       "commit": "8a6c...", "plan": "4c1f0d9b2a7e6685", "licence": "cc0-1.0",
       "columns": ["audio", "text"], "audio_column": "audio", "text_column": "text",
       "settings": {"mp3_source": "copy", "max_bad_rows": "1%"},
       "source": {"files": 2, "bytes": 1234567, "commit": "8a6c...",
-                 "shards": 1},              only where a shard has several files
-      "numbering": "by_shard",              only where rows were not known before they were fetched
+                 "shards": 1},              only if a shard has several files
+      "numbering": "by_shard",              only if rows were unknown before they were fetched
       "rows": {"planned": 1000, "made": 998, "failed": 2,
                "by_shard": [600, 400]},     rows of each shard; only then
       "audio": {"files": 998, "bytes": 765432, "seconds": 3600.5, "copied": 0, "encoded": 998},
@@ -21,7 +21,7 @@ the object `run`:
       "index": {"index/00000-of-00002.parquet": "<sha256>"},
       "run": {"finished_at": "...", "host": "...", "hugflow": "0.1.0", "python": "3.11.4"},
       "statistics": {...},                  see hugflow.statistics.figures
-      "exports": {...},                     see hugflow.exports.recorded; absent where there are none
+      "exports": {...},                     see hugflow.exports.recorded; absent if there are none
       "flows": {"steps": [{"name": "clean", "flow": "flow_modules.alice.TextTools.NormaliseText",
                            "module": "alice/TextTools", "commit": "4c9f...", "version": "0e57...",
                            "rows": 980, "dropped": 17, "errors": 1}],
@@ -32,12 +32,12 @@ the object `run`:
 `audio` has `repaired` and `levels` as well, such as `{"wav_size": 3}` and `{"anti_phase": 1}`, where
 there are such clips.
 
-`source.commit` is where the files were read. Where they are the Hub's conversion to parquet, it is
-another commit than `commit`: `source.ref` is then `refs/convert/parquet`, and `source.conversion` has
-the commits and dates of both, as the plan has them.
+`source.commit` is the commit of the files. It differs from `commit` if the files are the Hub's
+conversion to parquet: then `source.ref` is `refs/convert/parquet`, and `source.conversion` has the
+commits and dates of both, as in the plan.
 
-Keys that a later version adds are passed over; fields with a default here are absent in what
-earlier versions wrote.
+Readers ignore keys of later versions. Fields with a default here are absent in manifests of earlier
+versions.
 """
 
 from collections.abc import Mapping
@@ -56,7 +56,7 @@ from hugflow.statistics.figures import Statistics, from_json, to_json
 from hugflow.store.atomic import is_file
 from hugflow.store.records import RecordForm, is_none
 
-# Beyond what anybody publishes; a byte is held for each while a tree is verified.
+# More than anyone publishes; verifying a tree holds a byte for each row.
 MOST_ROWS = 1_000_000_000
 
 _Count = Annotated[int, Field(ge=0)]
@@ -70,7 +70,7 @@ def _to_statistics(value: Any) -> Statistics | None:
 
 @dataclass(frozen=True, slots=True)
 class ManifestSettings:
-    """The settings that rows were made by. max_bad_rows: the budget that was in force."""
+    """The settings that rows were made with. max_bad_rows: the budget in force."""
 
     mp3_source: str
     max_bad_rows: BadRowBudget
@@ -80,7 +80,8 @@ class ManifestSettings:
 class ManifestSource:
     """The published files.
 
-    ref, conversion: where they are not the dataset's own. shards: where a shard has several files.
+    ref, conversion: only for files of the Hub's conversion.
+    shards: only if a shard has several files.
     """
 
     files: _Count
@@ -100,15 +101,15 @@ class ManifestSource:
 
     @property
     def shard_count(self) -> int:
-        """How many shards the files make."""
+        """The number of shards."""
         return self.files if self.shards is None else self.shards
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestRows:
-    """How many rows there are. by_shard: of each shard, where they are numbered by shard.
+    """The numbers of rows. by_shard: rows of each shard, if numbered by shard.
 
-    Raises ValueError for shards that have other rows together, or more than they can number.
+    Raises ValueError when the shards' rows do not add up, or are more than they can number.
     """
 
     planned: Annotated[int, Field(ge=0, le=MOST_ROWS)]
@@ -117,7 +118,7 @@ class ManifestRows:
     by_shard: Annotated[tuple[_Count, ...] | None, Field(exclude_if=is_none)] = None
 
     def __post_init__(self) -> None:
-        """Refuse shards that do not agree with the whole."""
+        """Refuse shards whose rows do not add up to the whole."""
         if self.by_shard is not None and (
             sum(self.by_shard) != self.planned or max(self.by_shard) > MOST_UNCOUNTED_ROWS
         ):
@@ -142,7 +143,7 @@ class ManifestAudio:
 
     files: _Count
     bytes: _Count
-    # Of no MP3s it is the whole number 0, and stays so.
+    # Without MP3s it is the integer 0, and must stay an integer.
     seconds: int | float
     copied: _Count
     encoded: _Count
@@ -195,7 +196,7 @@ class ManifestFlows:
 
 @dataclass(frozen=True, slots=True)
 class ManifestRun:
-    """The run that completed the dataset; None where an earlier version did not say."""
+    """The run that completed the dataset; fields are None if an earlier version lacks them."""
 
     finished_at: str | None = None
     host: str | None = None
@@ -207,7 +208,7 @@ class ManifestRun:
 class Manifest:
     """The manifest of a complete tree; see the module for each field.
 
-    Raises ValueError for a name that is not the one of its request.
+    Raises ValueError when the name is not that of its request.
     """
 
     dataset: str
@@ -239,35 +240,35 @@ class Manifest:
     flows: Annotated[ManifestFlows | None, Field(exclude_if=is_none)] = None
 
     def __post_init__(self) -> None:
-        """Refuse a name that is not the one of the request."""
+        """Refuse a name that is not the request's."""
         if self.request.name != self.dataset:
             raise ValueError(f"it is one of {self.dataset!r}, with the request of another dataset")
 
     @property
     def size_bytes(self) -> int:
-        """Of all MP3 and JSON files."""
+        """Bytes of all MP3 and JSON files."""
         return self.audio.bytes + self.json.bytes
 
     @property
     def hours(self) -> float:
-        """Length of all MP3s, not rounded."""
+        """Length of all MP3s, unrounded."""
         return self.audio.seconds / 3600
 
     def has_same_rows(self, other: "Manifest") -> bool:
-        """Whether both say the same but for the run that wrote them."""
+        """Whether both are equal, ignoring the run that wrote them."""
         return replace(self, run=other.run) == other
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestName:
-    """Whose manifest it is, which is known of a damaged one too. request: whatever the file holds."""
+    """The owner of a manifest, readable in a damaged one too. request: any value in the file."""
 
     dataset: str
     request: Any = None
 
     @property
     def identity(self) -> Identity | None:
-        """The dataset that is named; None where name and request do not agree."""
+        """The identity of the named dataset; None when name and request do not agree."""
         try:
             identity = Identity(**self.request)
             return identity if identity.name == self.dataset else None
@@ -281,15 +282,15 @@ _NAME = RecordForm(ManifestName, "the manifest", version=1, mend=_MEND)
 
 
 def read_manifest(path: Path) -> Manifest | None:
-    """The manifest; None when the dataset is not complete, or its manifest cannot be used.
+    """The manifest; None when the dataset is not complete, or its manifest is not usable.
 
-    A link to a manifest elsewhere is none.
+    A link to a manifest elsewhere does not count.
     """
     return MANIFEST.read(path) if _is_file(path) else None
 
 
 def read_manifest_name(path: Path) -> ManifestName | None:
-    """Whose manifest it is; None where the file does not say so."""
+    """The owner of a manifest; None if the file does not name one."""
     return _NAME.read(path) if _is_file(path) else None
 
 

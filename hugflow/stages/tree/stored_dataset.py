@@ -1,4 +1,4 @@
-"""What exists of one dataset, read once for a command and handed on as a value."""
+"""What exists of one dataset, read once per command and passed on as a value."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,12 @@ from hugflow.store.links import is_linked
 
 @dataclass(frozen=True, slots=True)
 class StoredDataset:
-    """A dataset as it was found on disk at one moment.
+    """A dataset as found on disk at one moment.
 
-    manifest: of the tree in STORAGE_ROOT, None unless that is complete. is_linked: whether its link
-    in PROCESSED_ROOT leads to the tree. plan_id: of the plan in force. plan: that plan; None where
-    nothing is planned, and as `glance_at_dataset` says.
+    manifest: of the tree in STORAGE_ROOT; None unless the tree is complete.
+    is_linked: whether its link in PROCESSED_ROOT leads to the tree.
+    plan_id: id of the plan in force.
+    plan: the plan in force; None if there is none, or as `glance_at_dataset` says.
     """
 
     name: str
@@ -28,11 +29,11 @@ class StoredDataset:
 
     @property
     def is_current(self) -> bool:
-        """Whether the complete tree is the one that the plan in force asks for, or none is."""
+        """Whether the complete tree belongs to the plan in force; also true without a plan."""
         return self.manifest is not None and self.plan_id in (None, self.manifest.plan)
 
     def find_published(self, plan: Plan) -> Manifest | None:
-        """The manifest of the dataset where it is published under `plan`."""
+        """The manifest of the dataset if it is published under `plan`."""
         is_made_by_it = self.manifest is not None and self.manifest.plan == plan.id
         return self.manifest if is_made_by_it and self.is_linked else None
 
@@ -45,10 +46,10 @@ def read_stored_dataset(places: Places, name: str) -> StoredDataset:
 
 
 def glance_at_dataset(places: Places, name: str) -> StoredDataset:
-    """What exists of a dataset, for those who only report it.
+    """What exists of a dataset, for callers that only report it.
 
-    The plan in force is left out where the manifest names it, as a plan may be large; plan and id
-    are None where they cannot be read.
+    The plan is None if the manifest names it, because a plan may be large. Plan and id are None if
+    they cannot be read.
     """
     manifest = read_manifest(places.dataset(name).manifest)
     try:
@@ -62,7 +63,7 @@ def glance_at_dataset(places: Places, name: str) -> StoredDataset:
 
 
 def look_again(places: Places, stored: StoredDataset) -> StoredDataset:
-    """The dataset with the manifest and the link of now; the plan in force is taken as it was."""
+    """The dataset with its present manifest and link; the plan is not read again."""
     manifest = read_manifest(stored.folder.manifest)
     return _with_tree(places, stored.name, manifest, stored.plan_id, stored.plan)
 
