@@ -1,1 +1,1 @@
-"""The Hub and git, as plain calls."""
+"""Clients of the Hub, git, GitHub and Slack, as plain calls."""

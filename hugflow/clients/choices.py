@@ -1,4 +1,4 @@
-"""What there is to choose from, as words for an error: the nearest name first."""
+"""The choices that an error offers, in words: the nearest name first."""
 
 import difflib
 import json
@@ -9,23 +9,23 @@ _ALIKE = 0.4
 
 
 def nearest_first(wanted: str | None, names: Sequence[str]) -> list[str]:
-    """The names, those most like `wanted` in front; in their own order without one."""
+    """The names, those most similar to `wanted` first; in their own order without one."""
     if not wanted:
         return list(names)
     return sorted(names, key=lambda name: -_likeness(wanted, name))
 
 
 def name_choices(wanted: str | None, names: Sequence[str]) -> str:
-    """`'ms', 'en' and 98 more`; `none` where there is nothing to choose."""
+    """`'ms', 'en' and 98 more`; `none` if there is nothing to choose."""
     shown = ", ".join(map(repr, nearest_first(wanted, names)[:MOST_NAMED]))
     more = len(names) - MOST_NAMED
     return (shown or "none") + (f" and {more} more" if more > 0 else "")
 
 
 def advise(field: str, wanted: str | None, names: Sequence[str]) -> str:
-    """The line to put into the request, as `set subset: "ms"`.
+    """The line to put into the request: `set subset: "ms"`.
 
-    The nearest name where one is alike, else any as an example.
+    It has the nearest name if one is similar, else any name as an example.
     """
     if not names:
         return f"choose another revision: here is no {field} at all"
@@ -37,7 +37,7 @@ def advise(field: str, wanted: str | None, names: Sequence[str]) -> str:
 
 
 def set_field(field: str, value: str) -> str:
-    """The advice to put one line into the request, as it may be pasted."""
+    """Advice to put one line into the request, ready to paste."""
     return f"set {field}: {json.dumps(value, ensure_ascii=False)}"
 
 

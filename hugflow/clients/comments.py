@@ -1,4 +1,4 @@
-"""Comments on a pull request, and its checks: made, found again, changed."""
+"""Comments and checks of a pull request: make, find and change them."""
 
 from collections.abc import Callable, Iterator
 
@@ -19,19 +19,19 @@ from hugflow.clients.github_replies import (
 
 
 def send_comment(github: GitHub, repository: str, number: int, body: str) -> Comment:
-    """Say something; the comment that this made."""
+    """Post a comment; returns it."""
     return read_comment(github.send(create_comment_call(repository, number, body)))
 
 
 def send_edit(github: GitHub, repository: str, comment_id: int, body: str) -> Comment:
-    """Say it otherwise in its place."""
+    """Change the text of a comment."""
     return read_comment(github.send(edit_comment_call(repository, comment_id, body)))
 
 
 def fetch_own_comment(
     github: GitHub, repository: str, number: int, is_meant: Callable[[str], bool]
 ) -> Comment | None:
-    """The first comment of our own whose body is meant; what others wrote is not looked at."""
+    """The first of our own comments whose body is meant; comments of others are ignored."""
     us = github.fetch_user()
     comments: Iterator[Comment] = github.fetch_all(
         lambda page: comments_call(repository, number, page), read_comments
@@ -42,7 +42,7 @@ def fetch_own_comment(
 def fetch_check_run(
     github: GitHub, repository: str, sha: str, name: str, mark: str
 ) -> CheckRun | None:
-    """The newest check run of a commit that has this name and this mark."""
+    """The newest check run of a commit with this name and this mark."""
     runs: Iterator[CheckRun] = github.fetch_all(
         lambda page: check_runs_call(repository, sha, name, page), read_check_runs
     )

@@ -1,4 +1,4 @@
-"""The Hub's own conversion of a dataset to parquet: the files of one subset and split of it."""
+"""The Hub's own conversion of a dataset to parquet: the files of one subset and split."""
 
 from collections.abc import Sequence
 
@@ -18,11 +18,11 @@ DEFAULT_SUBSET = "default"
 
 
 class NotConvertedYet(HubUnavailable):
-    """The Hub's conversion does not hold the rows of the commit; later it may."""
+    """The Hub's conversion does not have the rows of the commit yet."""
 
 
 def not_converted_yet(what: str, *, why: str, has_rows: bool) -> NotConvertedYet:
-    """The error for a conversion that lags behind; has_rows: it holds earlier ones."""
+    """The error for a conversion that is behind; has_rows: it has rows of an earlier commit."""
     as_it_is = f"; to take the conversion as it is, {set_field('revision', CONVERTED_REF)}"
     return NotConvertedYet(
         f"{what}: the Hub has not converted this commit yet",
@@ -37,11 +37,12 @@ def fetch_converted_files(
 ) -> list[PublishedFile]:
     """The files of one split of a conversion, in the order of its rows.
 
-    commit: of the conversion. subset: as asked for; None takes the default one, else the only one.
-    default: what the dataset calls its default subset, where that is known.
+    commit: commit of the conversion.
+    subset: the requested one; None takes the default one, or the only one.
+    default: the dataset's name for its default subset, if known.
 
-    Raises RequestInvalid for a subset or split that is not there, and for a split of which the
-    Hub converted only a part; NotConvertedYet for a conversion without a file.
+    Raises RequestInvalid for an unknown subset or split, and for a split that the Hub converted
+    only in part; NotConvertedYet for a conversion without files.
     """
     repo, what = RepoId.dataset(hf_id), f"{hf_id}@{commit}"
     if folders := hub.list_folders(repo, commit):
@@ -56,7 +57,7 @@ def fetch_converted_files(
 def choose_subset(
     what: str, subset: str | None, folders: Sequence[str], *, default: str | None = None
 ) -> str:
-    """The folder of a subset; where none is asked for, of the default one or the only one."""
+    """The folder of a subset; None takes the default one, or the only one."""
     subsets = [folder for folder in folders if not folder.startswith(".")]
     if subset is None:
         known = [name for name in (default, DEFAULT_SUBSET) if name in subsets]
@@ -69,7 +70,7 @@ def choose_subset(
 def choose_split(
     what: str, folder: str, split: str, files: Sequence[PublishedFile]
 ) -> list[PublishedFile]:
-    """Those of a subset's files that are of one split, in the order of its rows."""
+    """The files of one split among a subset's files, in the order of its rows."""
     found: dict[ConvertedPath, PublishedFile] = {}
     splits: dict[str, None] = {}
     for file in files:

@@ -1,8 +1,8 @@
-"""Fetching one published file: resumed after a break, and checked against the Hub's own hash.
+"""Download of one published file: resumed after a break, and checked against the Hub's hash.
 
-Every attempt starts at the Hub's `resolve` address, because the link it redirects to expires.
-What has arrived stays in `<target>.part`; the next attempt, also of another process, asks for
-the rest only.
+Every attempt starts at the Hub's `resolve` address, because the link that it redirects to expires.
+The bytes so far stay in `<target>.part`; the next attempt, also of another process, asks only for
+the rest.
 """
 
 import hashlib
@@ -29,20 +29,20 @@ ATTEMPTS_OF_MISSING = 3
 
 
 class Hash(Protocol):
-    """What of `hashlib` is used here."""
+    """The part of `hashlib` that is used here."""
 
     def update(self, data: bytes, /) -> None:
-        """Take in more bytes."""
+        """Add bytes."""
 
     def hexdigest(self) -> str:
-        """Give the digest of all bytes so far."""
+        """The digest of all bytes so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
     """One file to fetch.
 
-    what: how errors name it, `<hf_id>@<commit>:<path>`.
+    what: its name in errors, `<hf_id>@<commit>:<path>`.
     """
 
     what: str
@@ -52,14 +52,14 @@ class Download:
 
 
 def fetch(download: Download, target: Path, *, durable: bool = True) -> None:
-    """Bring the file to `target`, whole and verified, or raise; then nothing stands there.
+    """Fetch the file to `target`, whole and verified, or raise; then `target` does not exist.
 
-    durable: whether a power cut must not undo it; a file that is read once and dropped needs
-    none of that, and is verified all the same.
+    durable: the file must survive a power cut; False for a file that is read once and deleted. The
+        file is verified in both cases.
 
-    Raises ShardCorrupt when the bytes are not those the Hub names, after a second try from the
-    start; HubUnavailable when it cannot be had now; NotAuthorised or RequestInvalid when asking
-    again will not help, FileMissing among them; DiskFull or CannotWrite.
+    Raises ShardCorrupt if the bytes differ from the Hub's hash, also after a second try from the
+    start; HubUnavailable if the Hub does not answer now; NotAuthorised, RequestInvalid or
+    FileMissing if another try will not help; DiskFull or CannotWrite.
     """
     make_folder(target.parent)
     part = target.with_name(target.name + ".part")
@@ -74,7 +74,7 @@ def fetch(download: Download, target: Path, *, durable: bool = True) -> None:
                 f"{download.what}: the bytes are not those the Hub promises",
                 why="size or hash differ from what the Hub lists for this commit, twice",
                 mend="run the same command again later; if it happens again, ask the Hub again "
-                "(`hugflow plan FILE --update`, then the same command), or tell the dataset's owner",
+                "(`hugflow plan FILE --update`, then the same command), or report it to the dataset's owner",
             )
         log.warning("%s arrived damaged; fetching it again", download.what)
     with disk_errors(target):
@@ -86,7 +86,7 @@ def fetch(download: Download, target: Path, *, durable: bool = True) -> None:
 
 
 def _fetch_part(download: Download, part: Path) -> None:
-    """Complete `part` to the promised size, trying again as long as bytes keep coming."""
+    """Complete `part` to the promised size; tries again while bytes keep coming."""
     attempt = 0
     with disk_errors(part):
         part.touch()
@@ -108,7 +108,7 @@ def _fetch_part(download: Download, part: Path) -> None:
         if _size(part) > most:
             most, attempt = _size(part), 0
         failure = to_hugflow_error(cause, download.what)
-        # The Hub lists the file at this commit: it is asked for a few times.
+        # The Hub lists the file at this commit, so a refusal may pass: it is asked a few times.
         may_appear = isinstance(failure, FileMissing) and attempt < ATTEMPTS_OF_MISSING
         if not isinstance(failure, HubUnavailable) and not may_appear:
             raise failure from cause
@@ -120,7 +120,7 @@ def _fetch_part(download: Download, part: Path) -> None:
 
 
 def _receive(download: Download, part: Path, start: int) -> None:
-    """Append what one answer carries; a server that ignores the range starts the file anew."""
+    """Append the bytes of one answer; a server that ignores the range starts the file again."""
     headers = dict(download.headers, **{"Accept-Encoding": "identity"})
     if start:
         headers["Range"] = f"bytes={start}-"
@@ -133,25 +133,25 @@ def _receive(download: Download, part: Path, start: int) -> None:
         is_rest = response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
         with disk_errors(part), part.open("ab" if start and is_rest else "wb") as file:
             left = download.file.size_bytes - file.tell()
-            # As they come: a chunk still being gathered would be lost when the connection breaks.
+            # Bytes as they come: a chunk that is still collected would be lost if the connection breaks.
             for chunk in response.iter_bytes():
                 file.write(chunk[:left])
                 left -= len(chunk)
                 if left < 0:
-                    # More than the file has: whatever this is, the hash will not agree.
+                    # More bytes than the file has: the hash will not match.
                     file.write(b"\0")
                     return
 
 
 def is_verified(path: Path, file: PublishedFile) -> bool:
-    """Whether size and hash are those the Hub names."""
+    """Whether size and hash are those of the Hub."""
     if _size(path) != file.size_bytes:
         return False
     digest: Hash
     if file.sha256 is not None:
         digest = hashlib.sha256()
     else:
-        # Not for security: it is how git names small files, and all the Hub tells of them.
+        # Not for security: git names small files by it, and the Hub gives no other hash of them.
         digest = hashlib.sha1(b"blob %d\0" % file.size_bytes, usedforsecurity=False)
     with path.open("rb") as opened:
         while chunk := opened.read(CHUNK_BYTES):
@@ -160,7 +160,7 @@ def is_verified(path: Path, file: PublishedFile) -> bool:
 
 
 def _sync(path: Path) -> None:
-    """Bring the file's bytes to the disk."""
+    """Sync the file's bytes to the disk."""
     with path.open("rb") as opened:
         os.fsync(opened.fileno())
 

@@ -1,11 +1,11 @@
-"""Reading the requests on a branch, through the `git` program.
+"""The request files on a branch, read by the `git` program.
 
 A bare mirror keeps the last commit of the one branch, and only blobs below `requests/` are read
-from it: nothing is ever checked out, no hook runs, and what the repository holds is data. The
-mirror is a cache: damaged or deleted, it is made again.
+from it. Nothing is checked out, no hook runs, and the repository's content is only data. The mirror
+is a cache: if it is damaged or deleted, it is made again.
 
-`git` brings its own credentials. Only where they do not open the door is a token sent, in a
-header, to the host of the URL and to no other.
+`git` uses its own credentials. Only if they are refused is a token sent, in a header, to the host
+of the URL and to no other.
 """
 
 import os
@@ -47,9 +47,10 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class RequestFiles:
-    """The request files of one commit; `problems` tells of those that are no plain files.
+    """The request files of one commit; `problems`: files that are not plain files.
 
-    config: the project file beside them, None where there is none; config_name: its name.
+    config: the project file of the commit; None if there is none.
+    config_name: its name.
     """
 
     commit: str
@@ -60,10 +61,10 @@ class RequestFiles:
 
 
 def fetch_request_files(remote: Remote, mirror: Path) -> RequestFiles:
-    """Bring the branch to the mirror, and read what lies below `requests/` there.
+    """Fetch the branch to the mirror, and read its files below `requests/`.
 
-    Being unable to look raises: NotAuthorised, UsageWrong for a branch that is not there,
-    GitFailed for the rest. A mirror that cannot be updated where a new one can is replaced.
+    Being unable to look raises: NotAuthorised, UsageWrong for a missing branch, GitFailed for the
+    rest. A mirror that cannot be updated is replaced if a new one can be fetched.
     """
     with hold_mirror(mirror):
         if not (mirror / "HEAD").is_file():
@@ -83,13 +84,13 @@ def fetch_request_files(remote: Remote, mirror: Path) -> RequestFiles:
 
 
 def hold_mirror(mirror: Path) -> AbstractContextManager[None]:
-    """Be the one who changes the mirror; raises Locked."""
+    """Hold the lock of the mirror; raises Locked."""
     lock = mirror.parent / "locks" / "mirror.lock"
     return hold(lock, "the mirror", wait_s=LOCK_WAIT_S)
 
 
 def fetch_branch_commit(remote: Remote, *, timeout_s: float = FETCH_TIMEOUT_S) -> str:
-    """The commit at the end of the branch; nothing is brought here.
+    """The last commit of the branch; nothing is downloaded.
 
     Raises as `fetch_request_files` does.
     """
@@ -99,7 +100,10 @@ def fetch_branch_commit(remote: Remote, *, timeout_s: float = FETCH_TIMEOUT_S) -
 
 
 def with_token_where_needed(remote: Remote, ask: Callable[[str | None], Answer]) -> Answer:
-    """Ask without the token first: git's own credentials may do. Raises what `ask` raises."""
+    """Call `ask` without the token, then with it if git's own credentials are refused.
+
+    Raises the errors of `ask`.
+    """
     try:
         return ask(None)
     except NotAuthorised:
@@ -111,7 +115,7 @@ def with_token_where_needed(remote: Remote, ask: Callable[[str | None], Answer])
 def _make_mirror(mirror: Path) -> None:
     shutil.rmtree(mirror, ignore_errors=True)
     make_folder(mirror.parent)
-    # Without a template there are no hooks, not even sample ones.
+    # An empty template: no hooks, not even sample ones.
     run_git(
         mirror.parent, ["init", "--quiet", "--bare", "--template=", str(mirror)], READ_TIMEOUT_S
     )
@@ -123,7 +127,7 @@ def _fetch_and_read(remote: Remote, mirror: Path) -> RequestFiles:
 
 
 def fetch_branch(remote: Remote, mirror: Path, *, token: str | None, depth: int = 1) -> None:
-    """Bring the branch's last commits to the mirror, also where it was forced.
+    """Fetch the branch's last commits to the mirror, also after a forced push.
 
     The caller holds the mirror. Raises as `fetch_request_files` does.
     """
@@ -152,7 +156,7 @@ def _list_branch(remote: Remote, timeout_s: float, *, token: str | None) -> str:
     what = f"{remote.shown}, branch {remote.branch}"
     arguments = ["ls-remote", "--quiet", "--", remote.url, f"refs/heads/{remote.branch}"]
     try:
-        # In no work tree: its configuration is not asked.
+        # Outside of any work tree, so that its configuration is not used.
         listed = run_git(
             Path("/"),
             arguments,
@@ -196,9 +200,9 @@ def _explain(what: str, remote: Remote, error: GitFailed) -> HugflowError:
 
 
 def find_commit(repository: Path, name: str) -> str | None:
-    """The commit that a branch, a tag or a commit's own name stands for; None where none does.
+    """The commit of a branch, a tag or a commit's own name; None if there is none.
 
-    Raises GitFailed where there is no repository.
+    Raises GitFailed if there is no repository.
     """
     run_git(repository, ["rev-parse", "--git-dir"], READ_TIMEOUT_S)
     try:
@@ -209,7 +213,7 @@ def find_commit(repository: Path, name: str) -> str | None:
 
 
 def find_merge_base(repository: Path, one: str, other: str) -> str | None:
-    """The commit that two commits have in common, the last one; None where there is none here."""
+    """The last common commit of two commits; None if this repository has none."""
     try:
         return run_git(repository, ["merge-base", one, other], READ_TIMEOUT_S).decode().strip()
     except GitFailed:
@@ -217,26 +221,26 @@ def find_merge_base(repository: Path, one: str, other: str) -> str | None:
 
 
 def list_changed_paths(repository: Path, before: str, after: str) -> set[str]:
-    """Every path that differs between two commits; a rename is two of them."""
-    # Plumbing: it runs no filter and no program that a repository may name.
+    """Every path that differs between two commits; a rename gives two paths."""
+    # A plumbing command: it runs no filter or program that a repository may name.
     arguments = ["diff-tree", "-r", "-z", "--no-renames", "--name-only", before, after]
     listed = run_git(repository, arguments, READ_TIMEOUT_S)
     return {os.fsdecode(path) for path in listed.split(b"\0") if path}
 
 
 def is_tracked(work_tree: Path, path: str) -> bool:
-    """Whether git has a file in its index; raises GitFailed where there is no repository."""
+    """Whether git has a file in its index; raises GitFailed if there is no repository."""
     arguments = ["ls-files", "-z", "--", f":(literal){path}"]
     return bool(run_git(work_tree, arguments, READ_TIMEOUT_S))
 
 
 def read_blob(repository: Path, commit: str, path: str) -> bytes:
-    """The bytes of a file at a commit; raises GitFailed where there is none."""
+    """The bytes of a file at a commit; raises GitFailed if there is no such file."""
     return run_git(repository, ["cat-file", "blob", f"{commit}:{path}"], READ_TIMEOUT_S)
 
 
 def read_commit_files(mirror: Path, commit: str) -> RequestFiles:
-    """Read the request files at a commit: sizes first, then only what is small enough.
+    """Read the request files at a commit: sizes first, then only files that are small enough.
 
     mirror: any repository that has the commit.
     """
@@ -266,7 +270,7 @@ def read_commit_files(mirror: Path, commit: str) -> RequestFiles:
         raise GitFailed(
             f"{len(oid_by_path):,} request files at commit {commit[:7]}",
             why=f"more than {MOST_FILES:,} are not read",
-            mend="take out those whose datasets are no longer wanted",
+            mend="delete those whose datasets are no longer wanted",
         )
     data_by_path = _read_blobs(mirror, oid_by_path)
     configs = {name: data_by_path.pop(name) for name in PROJECT_FILES if name in data_by_path}
@@ -278,7 +282,7 @@ def read_commit_files(mirror: Path, commit: str) -> RequestFiles:
 
 
 def _read_blobs(mirror: Path, oid_by_path: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Read blobs in one go: https://git-scm.com/docs/git-cat-file#_batch_output."""
+    """The content of blobs, in one call: https://git-scm.com/docs/git-cat-file#_batch_output."""
     if not oid_by_path:
         return {}
     asked = b"".join(oid + b"\n" for oid in oid_by_path.values())
@@ -301,7 +305,7 @@ def _read_blobs(mirror: Path, oid_by_path: Mapping[str, bytes]) -> dict[str, byt
 
 
 def no_plain_file(path: str, *, is_link: bool) -> Problem:
-    """Why a request is refused that is a link or a submodule."""
+    """The problem of a request file that is a link or a submodule."""
     what = "is a link" if is_link else "is a submodule"
     why = "a request is read from a file of its own"
     return Problem(path, None, None, None, what, why, "put the request's fields into the file")

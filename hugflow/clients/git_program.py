@@ -1,4 +1,4 @@
-"""Running the `git` program: nobody is asked, no hook runs, nothing around us chooses anything."""
+"""The `git` program, run without questions, without hooks and without settings from outside."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from hugflow.redact import redact
 
 READ_TIMEOUT_S = 10.0
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
-# Every other variable of git's would let the surroundings choose the repository or its objects.
+# Every other variable of git could choose another repository or other objects.
 _KEPT_VARIABLES = frozenset(
     {
         "GIT_ASKPASS",
@@ -30,7 +30,7 @@ _NOT_FOR_GIT = frozenset({"HF_TOKEN", "SLACK_BOT_TOKEN", "SLACK_WEBHOOK_URL"}) |
 
 
 class GitFailed(HugflowError):
-    """The `git` program could not do what was asked; the remote may be out of reach for now."""
+    """The `git` program failed; the remote may be out of reach for now."""
 
     exit_code = 7
 
@@ -48,14 +48,14 @@ def run_git(
     config: Mapping[str, str] | None = None,
     may_ask_helpers: bool = False,
 ) -> bytes:
-    """Run git in `folder`; what it wrote. Raises GitFailed with what it complained of.
+    """Run git in `folder`; its output. Raises GitFailed with git's complaint.
 
-    config: settings of git for this one call. may_ask_helpers: whether git's helpers for
-    credentials may be asked, which read GITHUB_TOKEN.
+    config: git settings for this one call.
+    may_ask_helpers: git may use its credential helpers, which read GITHUB_TOKEN.
     """
     command = ["git", *arguments]
     try:
-        # A session of its own: git's helpers end with it, and ssh finds no terminal to ask at.
+        # A session of its own: git's helpers end with it, and ssh finds no terminal for questions.
         process = subprocess.Popen(  # noqa: S603  # a list, and what is not ours in it is checked
             command,
             cwd=folder,
@@ -93,7 +93,7 @@ def run_git(
 def git_environment(
     config: Mapping[str, str] | None = None, *, may_ask_helpers: bool = False
 ) -> dict[str, str]:
-    """The environment of every git we start: nobody is asked, nothing is run, nothing chosen."""
+    """The environment of every git process: no questions, no hooks, no settings from outside."""
     hidden = _NOT_FOR_GIT - (_FOR_HELPERS if may_ask_helpers else frozenset())
     kept = {
         name: value
@@ -118,6 +118,6 @@ def git_environment(
 
 
 def _shorten(complaint: bytes) -> str:
-    """The end of what git said, in one line and without credentials."""
+    """The end of git's output, in one line and without credentials."""
     lines = [line.strip() for line in complaint.decode("utf-8", "replace").splitlines()]
     return redact(_CONTROLS.sub("?", "; ".join([line for line in lines if line][-6:])))

@@ -1,6 +1,6 @@
-"""GitHub, by PyGithub: one place that sends, once, in bounded time, and sorts what comes back.
+"""GitHub, by PyGithub: one place that sends a call, in bounded time, and sorts the answers.
 
-PyGithub's own retries and waits are switched off: whoever asks decides what waits for whom.
+PyGithub's own retries and waits are switched off: the caller decides what waits.
 """
 
 import itertools
@@ -23,9 +23,9 @@ from hugflow.clients.services import UNSAID_LIMIT_S, ServiceRefused, ServiceUnav
 
 log = logging.getLogger(__name__)
 
-# Whose the GITHUB_TOKEN of GitHub's own workflows is.
+# The user of the GITHUB_TOKEN in GitHub's own workflows.
 WORKFLOW = User("github-actions[bot]", is_bot=True)
-# GitHub itself ends what takes longer than 10 s.
+# GitHub itself ends a call that takes longer than 10 s.
 TIMEOUT_S = 15
 FIRST_WAIT_S = 1.0
 
@@ -35,10 +35,10 @@ _PASSING = (408, 500, 502, 503, 504)
 
 
 class GitHub:
-    """An open connection to GitHub's API with somebody's token.
+    """An open connection to GitHub's API with a token.
 
-    patience_s: for how long a question that only asks may be asked again, where that may help; each
-    wait is told in the log. What alters something is sent once.
+    patience_s: how long a read-only call may be retried; each wait is logged. A call that changes
+        something is sent once.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class GitHub:
         self._user: User | None = None
 
     def __enter__(self) -> Self:
-        """Give itself."""
+        """Return itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -71,14 +71,13 @@ class GitHub:
         self.close()
 
     def close(self) -> None:
-        """Close the connection; the next question opens it again."""
+        """Close the connection; the next call opens it again."""
         self._client.close()
 
     def send(self, call: Call) -> Reply:
-        """Ask, and give the answer.
+        """Send a call; the answer.
 
-        Raises ServiceUnavailable where asking again later may help, ServiceRefused where it does
-        not.
+        Raises ServiceUnavailable if another try may help later, ServiceRefused if not.
         """
         ends_at = time.monotonic() + (self._patience_s if call.is_safe else 0.0)
         wait_s = FIRST_WAIT_S
@@ -96,7 +95,7 @@ class GitHub:
     def fetch_all(
         self, to_call: Callable[[int], Call], read: Callable[[Reply], list[T]]
     ) -> Iterator[T]:
-        """Everything that comes in pages, page by page; to_call: asks for one, from 1 on."""
+        """All items of a paged list; to_call: the call for a page, from 1 on."""
         for page in itertools.count(1):
             found = read(self.send(to_call(page)))
             yield from found
@@ -104,10 +103,10 @@ class GitHub:
                 return
 
     def fetch_user(self) -> User:
-        """Whose the token is; asked once.
+        """The user of the token; fetched once.
 
-        A workflow's token, as that of every GitHub App, has no user that `/user` could tell of:
-        there GraphQL says whose it is. Where there is no GraphQL it is taken for a workflow's.
+        The token of a workflow, like that of every GitHub App, has no user at `/user`: there
+        GraphQL names its owner. Without GraphQL the token counts as a workflow's.
         """
         if self._user is None:
             try:
@@ -139,19 +138,19 @@ class GitHub:
                 may_have_happened=not call.is_safe and not _is_unsent(error),
             ) from error
         except RuntimeError as error:
-            # PyGithub's word for a redirect to another host or protocol: the token stays here.
+            # PyGithub raises this for a redirect to another host or protocol: the token is not sent there.
             raise _refuse(call, 301, "it leads to another address") from error
         return Reply(status, headers, _parse(call, text, status))
 
 
 def judge(call: Call, reply: Reply, now: datetime) -> Reply:
-    """The answer, where it is the one that was hoped for; raises what it is otherwise."""
+    """The answer if it is a success; raises what it is otherwise."""
     status, message = reply.status, _message(reply.value)
     if status < 300:
         return reply
     wait_s = limit_s(reply, message, now)
     if wait_s is not None:
-        # A limit is looked at before anything is done.
+        # A rate limit is checked before the call has any effect.
         raise ServiceUnavailable(f"GitHub limits {call}", why=message, wait_s=wait_s)
     if status in _PASSING:
         raise ServiceUnavailable(
@@ -164,7 +163,7 @@ def judge(call: Call, reply: Reply, now: datetime) -> Reply:
 
 
 def limit_s(reply: Reply, message: str, now: datetime) -> float | None:
-    """For how long GitHub wants to be left alone; None where it does not.
+    """How long GitHub asks for no more calls; None if it does not.
 
     https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
     """
@@ -214,7 +213,7 @@ def _parse(call: Call, text: str, status: int) -> Any:
 
 
 def _message(value: Any) -> str:
-    """What GitHub says of an error, with what it says of each field."""
+    """GitHub's message about an error, with its words about each field."""
     if not isinstance(value, Mapping):
         return ""
     errors = value.get("errors")
@@ -227,14 +226,14 @@ def _message(value: Any) -> str:
 
 
 def _is_unsent(error: BaseException) -> bool:
-    """Whether no connection came about, so that nothing can have happened."""
+    """Whether no connection was made, so that nothing can have happened."""
     causes = [error, *error.args, *(getattr(each, "reason", None) for each in error.args)]
     kinds = (requests.ConnectTimeout, NewConnectionError, ConnectTimeoutError)
     return any(isinstance(cause, kinds) for cause in causes)
 
 
 def _describe(error: BaseException) -> str:
-    """What went wrong, without an address: urllib3 repeats whole ones."""
+    """The error without an address: urllib3 repeats whole addresses."""
     reason = next((each.reason for each in error.args if hasattr(each, "reason")), error)
     inner = reason.args[-1] if isinstance(reason, HTTPError) and reason.args else reason
     return f"{type(inner).__name__}" if isinstance(inner, BaseException) else type(reason).__name__

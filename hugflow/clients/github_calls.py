@@ -1,4 +1,4 @@
-"""Calls of GitHub's REST API, as values: what is asked, and how. https://docs.github.com/rest."""
+"""Calls of GitHub's REST API, as values. https://docs.github.com/rest."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ MergeMethod = Literal["merge", "squash", "rebase"]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One question; path: below the address of the API, or `graphql`. body: becomes JSON."""
+    """One call; path: below the address of the API, or `graphql`. body: sent as JSON."""
 
     method: Literal["GET", "POST", "PATCH", "PUT"]
     path: str
@@ -22,11 +22,11 @@ class Call:
 
     @property
     def is_safe(self) -> bool:
-        """Whether it only asks, so that asking twice alters nothing."""
+        """Whether it only reads, so that sending it twice changes nothing."""
         return self.method == "GET"
 
     def __str__(self) -> str:
-        """The question in short: `PATCH /repos/acme/requests/issues/comments/1`."""
+        """The call in short: `PATCH /repos/acme/requests/issues/comments/1`."""
         return f"{self.method} {self.path}"
 
 
@@ -36,7 +36,7 @@ def user_call() -> Call:
 
 
 def viewer_call() -> Call:
-    """Who we are, where there is no user: https://docs.github.com/graphql/reference/queries#viewer."""
+    """Who we are, without a user: https://docs.github.com/graphql/reference/queries#viewer."""
     return Call("POST", "graphql", {"query": "query { viewer { login } }"})
 
 
@@ -52,17 +52,17 @@ def comments_call(repository: str, number: int, page: int) -> Call:
 
 
 def create_comment_call(repository: str, number: int, body: str) -> Call:
-    """Say something: https://docs.github.com/rest/issues/comments#create-an-issue-comment."""
+    """Post a comment: https://docs.github.com/rest/issues/comments#create-an-issue-comment."""
     return Call("POST", f"{_repo(repository)}/issues/{number}/comments", {"body": body})
 
 
 def edit_comment_call(repository: str, comment_id: int, body: str) -> Call:
-    """Say it otherwise: https://docs.github.com/rest/issues/comments#update-an-issue-comment."""
+    """Change a comment: https://docs.github.com/rest/issues/comments#update-an-issue-comment."""
     return Call("PATCH", f"{_repo(repository)}/issues/comments/{comment_id}", {"body": body})
 
 
 def check_runs_call(repository: str, sha: str, name: str, page: int) -> Call:
-    """A page of check runs of one name, the newest first.
+    """A page of check runs with one name, newest first.
 
     https://docs.github.com/rest/checks/runs#list-check-runs-for-a-git-reference
     """
@@ -76,7 +76,7 @@ def check_runs_call(repository: str, sha: str, name: str, page: int) -> Call:
 
 
 def latest_check_runs_call(repository: str, sha: str, page: int) -> Call:
-    """A page of a commit's check runs, of each name the latest one."""
+    """A page of a commit's check runs, the latest of each name."""
     parameters: dict[str, str | int] = {"filter": "latest", "per_page": PAGE_SIZE, "page": page}
     return Call("GET", f"{_repo(repository)}/commits/{sha}/check-runs", parameters=parameters)
 
@@ -88,12 +88,12 @@ def combined_status_call(repository: str, sha: str, page: int) -> Call:
 
 
 def create_check_run_call(repository: str, sha: str, content: Mapping[str, Any]) -> Call:
-    """Begin a check run: https://docs.github.com/rest/checks/runs#create-a-check-run."""
+    """Create a check run: https://docs.github.com/rest/checks/runs#create-a-check-run."""
     return Call("POST", f"{_repo(repository)}/check-runs", {**content, "head_sha": sha})
 
 
 def edit_check_run_call(repository: str, check_id: int, content: Mapping[str, Any]) -> Call:
-    """Say how a check run goes on: https://docs.github.com/rest/checks/runs#update-a-check-run."""
+    """Update a check run: https://docs.github.com/rest/checks/runs#update-a-check-run."""
     return Call("PATCH", f"{_repo(repository)}/check-runs/{check_id}", content)
 
 
@@ -107,7 +107,7 @@ def check_content(
     mark: str,
     details_url: str | None,
 ) -> dict[str, Any]:
-    """What a check run is made of; one that is not completed has no conclusion."""
+    """The body of a check run; it has a conclusion only if it is completed."""
     content: dict[str, Any] = {
         "name": name,
         "status": status,

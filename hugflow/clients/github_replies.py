@@ -1,4 +1,4 @@
-"""What is read from the answers of GitHub's REST API, as values. https://docs.github.com/rest."""
+"""The answers of GitHub's REST API, as values. https://docs.github.com/rest."""
 
 import binascii
 from base64 import b64decode
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer; headers: with names in lower case. value: the body, out of JSON."""
+    """An answer; headers: with names in lower case. value: the body, parsed from JSON."""
 
     status: int
     headers: Mapping[str, str]
@@ -23,13 +23,13 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody; is_bot: a GitHub App, such as a workflow's token."""
+    """A user; is_bot: a GitHub App, such as the owner of a workflow's token."""
 
     login: str
     is_bot: bool
 
     def is_same(self, other: "User") -> bool:
-        """Whether both are the same: GitHub knows no case, and names bots with `[bot]` or without."""
+        """Whether both are the same user: GitHub ignores case, and may leave out `[bot]`."""
         return self.is_bot == other.is_bot and self._key == other._key
 
     @property
@@ -49,10 +49,12 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """A pull request. head_repo: None when the fork was deleted. url: its page.
+    """A pull request.
 
-    is_mergeable: None while GitHub does not know. merge_sha: the commit that its merge made; before
-    that, one that GitHub tried, or None.
+    head_repo: None if the fork was deleted.
+    url: its page.
+    is_mergeable: None while GitHub does not know.
+    merge_sha: the commit of its merge; before the merge, a commit that GitHub tried, or None.
     """
 
     number: int
@@ -72,9 +74,9 @@ class Pull:
 
 @dataclass(frozen=True, slots=True)
 class ChangedFile:
-    """A file that a pull request changes; previous: its path before, where it was renamed.
+    """A file that a pull request changes; previous: its old path, if it was renamed.
 
-    blob_sha: git's name for its content; of a removed file, for what it was.
+    blob_sha: git's name for its content; for a removed file, of its last content.
     """
 
     path: str
@@ -94,7 +96,7 @@ class CheckRun:
 
 @dataclass(frozen=True, slots=True)
 class CheckVerdict:
-    """What one check or status says of a commit; url: where it is told more of."""
+    """The result of one check or status of a commit; url: page with more details."""
 
     name: str
     word: Literal["good", "bad", "pending"]
@@ -102,12 +104,12 @@ class CheckVerdict:
 
 
 def read_user(reply: Reply) -> User:
-    """Whose a token is, by `/user`: a person's."""
+    """The user of a token, by `/user`: a person."""
     return _read(reply, lambda value: User(_text(value["login"]), is_bot=value["type"] == "Bot"))
 
 
 def read_viewer(reply: Reply) -> User:
-    """Whose a token is, by GraphQL: asked only for those that have no `/user`, which are bots'."""
+    """The user of a token, by GraphQL; used only for tokens without `/user`, which are bots'."""
     return _read(reply, lambda value: User(_text(value["data"]["viewer"]["login"]), is_bot=True))
 
 
@@ -117,7 +119,7 @@ def read_comment(reply: Reply) -> Comment:
 
 
 def read_comments(reply: Reply) -> list[Comment]:
-    """A page of comments, the oldest first."""
+    """A page of comments, oldest first."""
     return _read(reply, lambda value: [_to_comment(each) for each in _list(value)])
 
 
@@ -132,12 +134,12 @@ def read_check_runs(reply: Reply) -> list[CheckRun]:
 
 
 def read_check_verdicts(reply: Reply) -> list[CheckVerdict]:
-    """What a page of check runs says."""
+    """The results in a page of check runs."""
     return _read(reply, lambda value: [_to_verdict(each) for each in _list(value["check_runs"])])
 
 
 def read_status_verdicts(reply: Reply) -> list[CheckVerdict]:
-    """What the latest status of each context says."""
+    """The results of the latest status of each context."""
     words: dict[str, Literal["good", "bad", "pending"]] = {"success": "good", "pending": "pending"}
     return _read(
         reply,
@@ -163,7 +165,7 @@ def read_files(reply: Reply) -> list[ChangedFile]:
 
 
 def read_content(reply: Reply) -> bytes | None:
-    """The bytes of a file; None for a folder, a link out of the repository, or one above 1 MB."""
+    """The bytes of a file; None for a folder, a link out of the repository, or more than 1 MB."""
 
     def to_bytes(value: Any) -> bytes | None:
         if not isinstance(value, dict) or value["type"] != "file" or value["encoding"] != "base64":
@@ -174,7 +176,7 @@ def read_content(reply: Reply) -> bytes | None:
 
 
 def read_merge_methods(reply: Reply) -> list[MergeMethod]:
-    """The ways of merging that a repository allows; all of them, where it does not say."""
+    """The merge methods that a repository allows; all of them if it does not say."""
     names: dict[MergeMethod, str] = {
         "merge": "allow_merge_commit",
         "squash": "allow_squash_merge",
@@ -187,16 +189,16 @@ def read_merge_methods(reply: Reply) -> list[MergeMethod]:
 
 
 def read_merge(reply: Reply) -> str:
-    """The commit that a merge made."""
+    """The commit of a merge."""
     return _read(reply, lambda value: _text(value["sha"]))
 
 
 def _read(reply: Reply, to_value: Callable[[Any], T]) -> T:
-    """What is read from an answer that is one of GitHub's."""
+    """The value in an answer; raises ServiceUnavailable if the answer is not GitHub's."""
     try:
         return to_value(reply.value)
     except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
-        # A proxy in between says anything, and says it with 200.
+        # A proxy in between may answer anything, with status 200.
         raise ServiceUnavailable(
             "GitHub's answer is none of its API's",
             why=f"{type(error).__name__}: {error}",
@@ -209,7 +211,7 @@ def _to_comment(value: Any) -> Comment:
 
 
 def _to_user(value: Any) -> User:
-    # GitHub has no user any more for one who left.
+    # GitHub has no user any more for a deleted account.
     return User("", is_bot=False) if value is None else User(value["login"], value["type"] == "Bot")
 
 
@@ -222,7 +224,7 @@ def _to_check_run(value: Any) -> CheckRun:
 def _to_verdict(value: Any) -> CheckVerdict:
     word: Literal["good", "bad", "pending"] = "pending"
     if value["status"] == "completed":
-        # https://docs.github.com/rest/checks/runs: these alone let a required check pass.
+        # https://docs.github.com/rest/checks/runs: only these let a required check pass.
         word = "good" if value["conclusion"] in ("success", "neutral", "skipped") else "bad"
     return CheckVerdict(_text(value["name"]), word, str(value.get("details_url") or ""))
 

@@ -1,4 +1,4 @@
-"""Which commit of main brought a request: asked of git when a file is new, and never again."""
+"""Which commit of main brought a request: looked up once, when a file is new."""
 
 import logging
 import re
@@ -21,7 +21,7 @@ from hugflow.requests.read import request_kind
 
 log = logging.getLogger(__name__)
 
-# How far back the commit that brought a file is looked for, along main itself.
+# How many commits of main are searched for the one that brought a file.
 DEPTH = 50
 MOST_CHARACTERS = 200
 _COMMIT_ID = re.compile(r"[0-9a-f]{40,64}")
@@ -29,7 +29,7 @@ _COMMIT_ID = re.compile(r"[0-9a-f]{40,64}")
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit of main: its id, its author's name and address, the first line of its message."""
+    """A commit of main: id, author's name and address, first line of the message."""
 
     id: str
     author: str
@@ -38,9 +38,9 @@ class Commit:
 
 
 def fetch_catalog(remote: Remote, mirror: Path, before: Catalog | None) -> Catalog:
-    """Bring main to the mirror, and give what it asks for, with where each request came from.
+    """Fetch main to the mirror; its requests, with the origin of each.
 
-    before: the catalogue so far; what it says of a file holds as long as the file is the same.
+    before: the previous catalogue; its facts about a file are kept while the file is the same.
     Raises as `fetch_request_files` does.
     """
     files = fetch_request_files(remote, mirror)
@@ -68,10 +68,10 @@ def fetch_catalog(remote: Remote, mirror: Path, before: Catalog | None) -> Catal
 def fetch_commits(
     remote: Remote, mirror: Path, commit: str, paths: Collection[str]
 ) -> Mapping[str, Commit]:
-    """By path, the last commit along main, from `commit` back, that changed the file.
+    """By path, the last commit on main, from `commit` back, that changed the file.
 
-    A merge counts as one commit. What is further back than DEPTH, and what cannot be asked now, is
-    not there: it is good to know, and nothing depends on it.
+    A merge counts as one commit. A commit that is further back than DEPTH, or that cannot be
+    fetched now, is left out: it is useful, but nothing depends on it.
     """
     try:
         with hold_mirror(mirror):
@@ -98,7 +98,7 @@ def fetch_commits(
         return {}
     found: dict[str, Commit] = {}
     for path, touched in _parse_log(told.decode("utf-8", "surrogateescape")):
-        # The last commit that was fetched seems to bring all that is older than itself.
+        # The oldest fetched commit seems to bring every older file.
         if path in paths and touched.id not in cut_off:
             found.setdefault(path, touched)
     return found
@@ -126,7 +126,7 @@ def _parse_log(told: str) -> list[tuple[str, Commit]]:
 
 
 def _plain(text: str) -> str:
-    """People's words without what a terminal or a file would take for more than words."""
+    """Foreign text without characters that are special to a terminal or a file."""
     text = text.encode("utf-8", "replace").decode()
     return "".join(sign if sign.isprintable() else "?" for sign in text)[:MOST_CHARACTERS]
 

@@ -1,7 +1,7 @@
-"""The Hugging Face Hub: what a repository holds at one commit, and its bytes.
+"""The Hugging Face Hub: the content of a repository at one commit, and its bytes.
 
-A revision is resolved to a commit once; every later call names that commit, so a branch that
-moves meanwhile changes nothing. Addresses: https://huggingface.co/docs/hub/api.
+A revision is resolved to a commit once. Every later call names that commit, so it does not matter
+if the branch moves meanwhile. Addresses: https://huggingface.co/docs/hub/api.
 """
 
 import io
@@ -47,7 +47,7 @@ class Hub:
     """Read access to the datasets and models of one Hub, as one account.
 
     endpoint: the Hub's address; None takes HF_ENDPOINT, as the Hub's own client read it.
-    token: None takes that of `hf auth login` on this machine; without one we are anonymous.
+    token: None takes the token of `hf auth login` on this machine; without one we are anonymous.
     """
 
     def __init__(self, endpoint: str | None = None, token: str | None = None) -> None:
@@ -68,7 +68,7 @@ class Hub:
         return str(self._api.endpoint)
 
     def fetch_repository(self, repo: RepoId, revision: str) -> Repository:
-        """Resolve `revision` and tell what the Hub says of the repository there."""
+        """Resolve `revision`; the Hub's facts about the repository at that commit."""
         what = f"{repo}@{revision}"
         try:
             info = ask(lambda: self._info(repo, revision), what)
@@ -81,14 +81,14 @@ class Hub:
                 mend=f"check revision on {repo.page(self.endpoint)}",
             )
         if info.gated:
-            # What a gated repository is about is public; only its files tell who may read them.
+            # The facts of a gated repository are public; only reading its files shows whether we may.
             ask(lambda: self._pass_gate(repo, str(info.gated), what), what)
         return _to_repository(repo, info.sha, info)
 
     def list_commits(self, repo: RepoId, revision: str) -> Iterator[DatedCommit]:
-        """The commits of a revision, the newest first; a page is fetched when it is reached.
+        """The commits of a revision, newest first; each page is fetched when it is reached.
 
-        Raises RevisionMissing when there is no such revision.
+        Raises RevisionMissing if there is no such revision.
         """
         # HfApi.list_repo_commits fetches every page of the history before it returns.
         url = f"{self.endpoint}/api/{repo.kind}s/{repo.id}/commits/{quote(revision, safe='')}"
@@ -97,13 +97,13 @@ class Hub:
             yield from page
 
     def fetch_commit(self, repo: RepoId, revision: str) -> DatedCommit:
-        """The commit that a revision points to, with its date; raises RevisionMissing."""
+        """The commit of a revision, with its date; raises RevisionMissing."""
         for commit in self.list_commits(repo, revision):
             return commit
         raise no_such_revision(repo, revision, ())
 
     def find_commit(self, repo: RepoId, revision: str) -> str | None:
-        """The commit of a revision; None when there is no such revision."""
+        """The commit of a revision; None if there is no such revision."""
         call = partial(self._info, repo, revision)
         try:
             return ask(call, f"{repo}@{revision}").sha
@@ -111,7 +111,7 @@ class Hub:
             return None
 
     def list_oids(self, repo: RepoId, commit: str, folder: str | None = None) -> dict[str, str]:
-        """Git's name of everything directly inside a folder, by path; a folder's ends in `/`."""
+        """Git's name of everything directly in a folder, by path; a folder's path ends in `/`."""
         call = partial(
             self._api.list_repo_tree, repo.id, folder, revision=commit, repo_type=repo.kind
         )
@@ -138,7 +138,7 @@ class Hub:
     def fetch_files(self, repo: RepoId, commit: str, paths: Sequence[str]) -> list[PublishedFile]:
         """Sizes and hashes of `paths`, in their order.
 
-        Raises RequestInvalid when one of them is no file of the repository at this commit.
+        Raises RequestInvalid if one of them is not a file of the repository at this commit.
         """
         found = self.find_files(repo, commit, paths)
         missing = [path for path in paths if path not in found]
@@ -146,16 +146,16 @@ class Hub:
             raise RequestInvalid(
                 f"{repo}@{commit}: {missing[0]!r} is not in the repository",
                 why=f"the {repo.kind}'s card names a file that this commit does not hold",
-                mend=f"choose another revision, or tell the {repo.kind}'s owner",
+                mend=f"choose another revision, or report it to the {repo.kind}'s owner",
             )
         return [found[path] for path in paths]
 
     def find_files(
         self, repo: RepoId, commit: str, paths: Sequence[str]
     ) -> dict[str, PublishedFile]:
-        """Sizes and hashes of those of `paths` that are files of the repository at this commit.
+        """Sizes and hashes of those `paths` that are files of the repository at this commit.
 
-        The others are absent; so are folders.
+        Folders and missing files are left out.
         """
         found: dict[str, PublishedFile] = {}
         for start in range(0, len(paths), PATHS_PER_CALL):
@@ -180,9 +180,9 @@ class Hub:
         *,
         durable: bool = True,
     ) -> None:
-        """Bring one file to `target`, resumed where an earlier attempt stopped, and verified.
+        """Fetch one file to `target`, resumed from an earlier attempt, and verified.
 
-        durable: False for a file that is read once and dropped, which need not survive a power cut.
+        durable: the file must survive a power cut; False for a file that is read once and deleted.
         """
         fetch(
             Download(
@@ -200,14 +200,14 @@ class Hub:
     ) -> io.BufferedIOBase:
         """Open one file for reading a few places of it, by ranged requests.
 
-        budget: how much may be read; a read that would cost more raises BudgetSpent.
+        budget: how much may be read; a read beyond it raises BudgetSpent.
         """
         what = f"{repo}@{commit}:{file.path}"
         return RangedFile(self._url(repo, commit, file.path), self._headers(), file, what, budget)
 
     @property
     def token(self) -> str | bool:
-        """The token as the Hub's clients take it: False for none."""
+        """The token in the form of the Hub's clients: False for none."""
         return self._token
 
     def _info(self, repo: RepoId, revision: str | None = None) -> DatasetInfo | ModelInfo:
@@ -218,7 +218,7 @@ class Hub:
     def _list_tree(
         self, repo: RepoId, commit: str, folder: str | None
     ) -> list[RepoFile | RepoFolder]:
-        """What lies in the topmost folder, or everything below one that is named."""
+        """The content of the top folder, or everything below a named one."""
         return list(
             self._api.list_repo_tree(
                 repo.id,
@@ -237,14 +237,14 @@ class Hub:
         return page, response.links.get("next", {}).get("url", "")
 
     def _pass_gate(self, repo: RepoId, gate: str, what: str) -> None:
-        """Ask whether we may read the files of a gated repository; raises NotAuthorised."""
+        """Check that we may read the files of a gated repository; raises NotAuthorised."""
         try:
             self._api.auth_check(repo.id, repo_type=repo.kind)
         except GatedRepoError as error:
             raise gated(error, what, gate, self._find_account()) from error
 
     def _find_account(self) -> str | None:
-        """Whose token ours is, where the Hub tells; only to name it in an error."""
+        """The account of our token, if the Hub tells; only for the text of an error."""
         if not self._token:
             return None
         try:
@@ -254,7 +254,7 @@ class Hub:
             return None
 
     def _name_revisions(self, repo: RepoId, revision: str) -> RevisionMissing | None:
-        """The error that lists the revisions there are; None where they cannot be had."""
+        """The error that lists the existing revisions; None if they cannot be fetched."""
         call = partial(self._api.list_repo_refs, repo.id, repo_type=repo.kind)
         try:
             refs = ask(call, str(repo))
@@ -274,24 +274,24 @@ class Hub:
 
 
 class BudgetSpent(Exception):
-    """More was to be read than may be; nothing of it was asked for."""
+    """A read would exceed its budget; nothing of it was requested."""
 
 
 @dataclass(slots=True)
 class ReadBudget:
-    """How many bytes may still be read."""
+    """The number of bytes that may still be read."""
 
     left_bytes: int
 
     def take(self, size: int) -> None:
-        """Take so many bytes out of it; raises BudgetSpent, and takes none, where too few are left."""
+        """Take bytes from the budget; raises BudgetSpent, and takes none, if too few are left."""
         if size > self.left_bytes:
             raise BudgetSpent(f"{size:,} bytes where {self.left_bytes:,} are left")
         self.left_bytes -= size
 
 
 class RangedFile(io.BufferedIOBase):
-    """A remote file that reads only what is asked for; its last 64 KiB are kept once read."""
+    """A remote file that downloads only the parts that are read; its last 64 KiB are kept."""
 
     def __init__(
         self,
@@ -312,25 +312,25 @@ class RangedFile(io.BufferedIOBase):
         self._tail: bytes | None = None
 
     def readable(self) -> bool:
-        """Whether it can be read: yes."""
+        """Always True."""
         return True
 
     def seekable(self) -> bool:
-        """Whether it can be sought: yes."""
+        """Always True."""
         return True
 
     def tell(self) -> int:
-        """Where the next read begins."""
+        """Position of the next read."""
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Move to a place; nothing is sent."""
+        """Move to a position; nothing is sent."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         self._position = max(0, base + offset)
         return self._position
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Give `size` bytes from here on, fewer at the end."""
+        """The next `size` bytes, fewer at the end."""
         left = max(0, self._size - self._position)
         wanted = left if size is None or size < 0 else min(size, left)
         data = self._read_range(self._position, wanted) if wanted else b""
@@ -356,7 +356,7 @@ class RangedFile(io.BufferedIOBase):
             with get_session().stream("GET", self._url, headers=headers) as response:
                 hf_raise_for_status(response)
                 if response.status_code != 206:
-                    # A server that ignores ranges sends the file from its start.
+                    # A server that ignores ranges sends the whole file.
                     return _skip_and_take(response, start, size)
                 _check_range(response, start, end)
                 body = response.read()
@@ -368,7 +368,7 @@ class RangedFile(io.BufferedIOBase):
 
 
 def no_such_revision(repo: RepoId, revision: str, names: Sequence[str]) -> RevisionMissing:
-    """The error for a revision that is not there, naming the nearest of those that are."""
+    """The error for a missing revision, with the nearest existing ones."""
     is_commit = re.fullmatch(r"[0-9a-f]{40}", revision) is not None
     return RevisionMissing(
         f"{repo}@{revision}: no such revision",
@@ -383,7 +383,7 @@ def no_such_revision(repo: RepoId, revision: str, names: Sequence[str]) -> Revis
 
 
 def _check_range(response: httpx2.Response, start: int, end: int) -> None:
-    """Refuse another part of the file than the one from byte `start` to byte `end`."""
+    """Refuse any other part of the file than the one from byte `start` to byte `end`."""
     got = response.headers.get("Content-Range", "no range")
     if not got.startswith(f"bytes {start}-{end}/"):
         raise httpx2.RemoteProtocolError(f"{got!r} came where bytes {start}-{end} were asked")
@@ -402,7 +402,7 @@ def _skip_and_take(response: httpx2.Response, start: int, size: int) -> bytes:
 
 
 def _checked_token(token: str | None) -> str | None:
-    """The token without the spaces around it; no error ever repeats it."""
+    """The token without spaces around it; no error ever repeats it."""
     token = (token or "").strip()
     if not all("!" <= letter <= "~" for letter in token):
         raise SettingInvalid(
@@ -441,7 +441,7 @@ def _to_repository(repo: RepoId, commit: str, info: DatasetInfo | ModelInfo) -> 
 
 
 def _card(info: DatasetInfo | ModelInfo) -> dict[str, Any]:
-    """The YAML of the card, as it stands."""
+    """The YAML of the card, unchanged."""
     if info.card_data is None:
         return {}
     card: dict[str, Any] = info.card_data.to_dict()  # type: ignore[no-untyped-call]  # the Hub's library leaves it untyped
@@ -449,7 +449,7 @@ def _card(info: DatasetInfo | ModelInfo) -> dict[str, Any]:
 
 
 def _plain_word(value: object) -> str | None:
-    """A short word from the card, which anybody may have written; None for anything else."""
+    """A short word from the card, which is foreign text; None for anything else."""
     is_plain = isinstance(value, str) and 0 < len(value) <= 100 and value.isprintable()
     return str(value) if is_plain else None
 

@@ -1,4 +1,4 @@
-"""The Hub's refusals as errors that a person can mend."""
+"""The Hub's refusals, as errors that a person can fix."""
 
 import json
 import logging
@@ -45,8 +45,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# What the Hub's clients raise. `datasets` makes ConnectionError and LocalEntryNotFoundError of a
-# server that does not answer; a proxy's own page, where JSON was asked for, is a JSONDecodeError.
+# The errors of the Hub's clients. For a server that does not answer, `datasets` raises
+# ConnectionError and LocalEntryNotFoundError; a proxy's page instead of JSON is a JSONDecodeError.
 HUB_ERRORS = (
     HfHubHTTPError,
     httpx2.HTTPError,
@@ -67,7 +67,7 @@ _GATED_PERMISSION = "Read access to contents of all public gated repos you can a
 
 
 class RevisionMissing(RequestInvalid):
-    """The repository has no branch, tag or commit of that name."""
+    """The repository has no branch, tag or commit of this name."""
 
 
 class RepositoryMissing(RequestInvalid):
@@ -75,16 +75,16 @@ class RepositoryMissing(RequestInvalid):
 
 
 class RepositoryHidden(NotAuthorised):
-    """The Hub shows the repository to nobody without a token: it is private, or there is none."""
+    """The Hub does not show the repository without a token: it is private or does not exist."""
 
 
-# Of a repository that could be read before: it was deleted, closed, or made private.
+# For a repository that could be read before: it was deleted, closed, or made private.
 DATASET_GONE = (RepositoryMissing, RepositoryHidden)
 
 
 @contextmanager
 def hub_errors(what: str) -> Iterator[None]:
-    """Turn what the Hub's clients raise into our errors; `what` names the repository or file."""
+    """Turn errors of the Hub's clients into ours; `what` names the repository or file."""
     try:
         yield
     except HUB_ERRORS as error:
@@ -92,10 +92,10 @@ def hub_errors(what: str) -> Iterator[None]:
 
 
 def retry(call: Callable[[], T], what: str) -> T:
-    """Call until it succeeds, a few times, where trying again may help.
+    """Call a function a few times, until it succeeds, if another try may help.
 
-    Requests are tried again where they are sent, each by itself; what is left for here is what
-    goes wrong later, such as an answer that breaks off. Every wait is told in the log.
+    Single requests are retried where they are sent. This covers later errors, such as an answer
+    that breaks off. Every wait is logged.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -111,7 +111,7 @@ def retry(call: Callable[[], T], what: str) -> T:
 
 
 def ask(call: Callable[[], T], what: str) -> T:
-    """`retry` for a call of the Hub's API: an answer that makes no sense is one that did not come."""
+    """`retry` for a call of the Hub's API: an invalid answer counts as a missing one."""
 
     def understood() -> T:
         try:
@@ -125,14 +125,14 @@ def ask(call: Callable[[], T], what: str) -> T:
 
 
 def to_hugflow_error(error: Exception, what: str) -> HugflowError:
-    """Give the error that says what the Hub's refusal means for the person who asked."""
+    """The error that explains the Hub's refusal to the user."""
     match error:
         case GivenUp():
             return to_hugflow_error(error.cause, what)
         case OfflineModeIsEnabled():
             return offline(what)
         case LocalEntryNotFoundError(__cause__=HfHubHTTPError() as answer):
-            # It looked into its cache because the Hub refused, and says that it cannot be reached.
+            # The library tried its cache because the Hub refused, and reports that the Hub is unreachable.
             return to_hugflow_error(answer, what)
         case GatedRepoError():
             return gated(error, what)
@@ -154,7 +154,7 @@ def to_hugflow_error(error: Exception, what: str) -> HugflowError:
             return FileMissing(
                 f"{what}: no such file",
                 why="the repository does not hold it at this commit",
-                mend=f"tell the {_kind(error.response)}'s owner, or request another revision",
+                mend=f"report it to the {_kind(error.response)}'s owner, or request another revision",
             )
         case HfHubHTTPError():
             return _refused(error, what)
@@ -168,7 +168,7 @@ def to_hugflow_error(error: Exception, what: str) -> HugflowError:
 
 
 def offline(what: str) -> HubUnreachable:
-    """Nobody was asked, because somebody said not to."""
+    """The Hub was not called, because a setting forbids it."""
     return HubUnreachable(
         f"{what}: the Hub was not asked",
         why="HF_HUB_OFFLINE is set (or HF_DATASETS_OFFLINE, for `datasets`)",
@@ -179,10 +179,10 @@ def offline(what: str) -> HubUnreachable:
 def gated(
     error: HfHubHTTPError, what: str, gate: str = "auto", account: str | None = None
 ) -> NotAuthorised:
-    """The door of a gated repository, with whose click opens it.
+    """The error for a gated repository, and who can grant access.
 
-    gate: `manual` where the owner lets in each account by hand. account: whom the token belongs
-    to, where that is known.
+    gate: `manual` if the owner grants access by hand.
+    account: the account of the token, if known.
     """
     page = _page(error.response)
     says = one_line(error.server_message) if error.server_message else ""
@@ -203,15 +203,15 @@ def gated(
         why = f"the Hub does not let in {whose}" + (f"; it says: {says}" if says else "")
         mend = f"open {page} as {whose}, {asked}; {permission}"
     if "awaiting" in says:
-        mend = f"wait until the owner approves the account; {page} tells"
+        mend = f"wait until the owner approves the account; {page} shows when"
     elif "fine-grained" in says:
         mend = f'give the token "{_GATED_PERMISSION}" on {TOKENS_PAGE}'
     return NotAuthorised(f"{what}: access is gated", why=why, mend=mend)
 
 
 def one_line(text: str) -> str:
-    """A stranger's words as one short line, in which no token stands."""
-    # A library may quote the header it could not send.
+    """Foreign text as one short line, without tokens."""
+    # A library may quote a header that it could not send.
     text = re.sub(r"(?i)bearer\s+[^\s'\"]+", "Bearer (not shown)", " ".join(text.split()))
     text = re.sub(r"\bhf_[A-Za-z0-9]{8,}", "(a token, not shown)", text)
     return in_a_line(text) or "no reason given"
@@ -239,7 +239,7 @@ def _not_found(error: RepositoryNotFoundError, what: str) -> HugflowError:
 
 
 def _refused(error: HfHubHTTPError, what: str) -> HugflowError:
-    """A refusal without a name of its own, by its status."""
+    """The error for a refusal without a name of its own, by its status."""
     status = _status(error)
     if is_refused_link(error.response):
         return HubUnavailable(
@@ -252,7 +252,7 @@ def _refused(error: HfHubHTTPError, what: str) -> HugflowError:
         return _token_refused(error, what)
     if status == 429:
         return _too_many_requests(error, what)
-    # A range that is refused lies within the size that the Hub itself names.
+    # A refused range is an error of the server: it is within the size that the Hub itself names.
     if status < 500 and status not in (408, 416):
         return RequestInvalid(
             f"{what}: the Hub refuses to answer",
@@ -302,12 +302,12 @@ def _asked_wait_words(error: HfHubHTTPError) -> str:
 
 
 def _shows_token(response: httpx2.Response) -> bool:
-    """Whether we showed the Hub a token; a storage that it sends us to is shown none."""
+    """Whether we sent the Hub a token; a storage that it redirects to gets none."""
     return "authorization" in _first_request(response).headers
 
 
 def _page(response: httpx2.Response) -> str:
-    """The repository's page, from the address that was asked."""
+    """The repository's page, from the address of the request."""
     found = _ADDRESS.match(str(_first_request(response).url))
     if found is None:
         return "the dataset's page"
@@ -315,7 +315,7 @@ def _page(response: httpx2.Response) -> str:
 
 
 def _kind(response: httpx2.Response) -> RepoKind:
-    """What kind of repository was asked for, from the address."""
+    """The kind of the repository, from the address of the request."""
     found = _ADDRESS.match(str(_first_request(response).url))
     if found is None or found["dataset"] or found["kind"] == "datasets":
         return "dataset"
@@ -323,7 +323,7 @@ def _kind(response: httpx2.Response) -> RepoKind:
 
 
 def _first_request(response: httpx2.Response) -> httpx2.Request:
-    """What was asked before any redirect."""
+    """The request before any redirect."""
     return (response.history[0] if response.history else response).request
 
 

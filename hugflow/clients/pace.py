@@ -1,7 +1,7 @@
-"""Going slower before the Hub says stop: what its rate limit leaves, spread over the time it lasts.
+"""A slower pace before the Hub's rate limit is reached: the rest is spread over its window.
 
-The Hub tells with every answer how many requests are left in the window of five minutes, in the
-header `RateLimit`. A dataset of thousands of files takes more of them than one window has.
+Every answer of the Hub says in the header `RateLimit` how many requests are left in the window of
+five minutes. A dataset of thousands of files needs more requests than one window has.
 https://huggingface.co/docs/hub/rate-limits
 """
 
@@ -15,27 +15,27 @@ from huggingface_hub.utils import parse_ratelimit_headers
 
 log = logging.getLogger(__name__)
 
-# With more than this share of a window's requests left nobody has to hurry less.
+# While more than this share of a window's requests is left, there is no spacing.
 _ENOUGH = 0.25
 _USUAL_LIMIT = 500
 LONGEST_SPACING_S = 10.0
 
 
 class Pace:
-    """Spaces the requests of all threads, as far as the last answers ask for it.
+    """Spaces the requests of all threads, if the last answers demand it.
 
-    The Hub counts calls of its API and of files apart; so does this.
+    The Hub counts API calls and file requests separately, and so does this class.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin without any spacing."""
+        """Start without any spacing."""
         self._clock = clock
         self._lock = threading.Lock()
         self._spacing_s: dict[bool, float] = {}
         self._free_at: dict[bool, float] = {}
 
     def take_turn_s(self, request: httpx2.Request) -> float:
-        """How many seconds to wait before this request is sent; the turn is taken."""
+        """Seconds to wait before this request is sent; reserves its turn."""
         kind, now = _is_of_file(request), self._clock()
         with self._lock:
             spacing_s = self._spacing_s.get(kind, 0.0)
@@ -44,8 +44,8 @@ class Pace:
         return turn - now
 
     def learn(self, response: httpx2.Response) -> None:
-        """Take in what an answer tells of the rate limit; that we go slower now is logged."""
-        # A storage to which the Hub sends us counts nothing. A 429 tells its own wait.
+        """Adjust the spacing to an answer; the change to a slower pace is logged."""
+        # Only the Hub's own answer counts, not the storage's. A 429 has its own wait.
         first = response.history[0] if response.history else response
         limit = parse_ratelimit_headers(first.headers) if first.status_code != 429 else None
         kind, spacing_s = _is_of_file(first.request), 0.0
@@ -63,7 +63,7 @@ class Pace:
 
 
 def to_spacing_s(remaining: int, reset_in_s: int, limit: int | None) -> float:
-    """Seconds between two requests, so that those left last until the window ends."""
+    """Seconds between two requests, so that the remaining ones last until the window ends."""
     if remaining > _ENOUGH * (limit or _USUAL_LIMIT):
         return 0.0
     return min(reset_in_s / (remaining + 1), LONGEST_SPACING_S)

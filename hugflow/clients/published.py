@@ -1,7 +1,7 @@
-"""Which files a subset and split have: the answer of `datasets` itself.
+"""The files of a subset and split, as `datasets` itself finds them.
 
-`datasets` is imported inside the functions, because it costs more than everything else together
-and a command that goes on with a settled plan does without it.
+`datasets` is imported inside the functions: the import costs more than everything else together,
+and a command that continues with a settled plan does not need it.
 """
 
 from collections.abc import Callable
@@ -23,8 +23,8 @@ MEND_NO_PARQUET = "choose a revision that holds parquet files, such as refs/conv
 class NotParquet(RequestInvalid):
     """The split is published in a form that is not read here.
 
-    subset: the name `datasets` gives to the subset asked for; None where it gives none. reader,
-    example: what `datasets` reads its files as, and one of them.
+    subset: the name that `datasets` gives to the requested subset; None if it gives none.
+    reader, example: the type of its files for `datasets`, and one of the files.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class NotParquet(RequestInvalid):
         reader: str | None = None,
         example: str | None = None,
     ) -> None:
-        """Say what the files are instead."""
+        """Keep what the files are instead."""
         super().__init__(what, why=why, mend=MEND_NO_PARQUET)
         self.subset = subset
         self.reader = reader
@@ -44,14 +44,15 @@ class NotParquet(RequestInvalid):
 
 
 class CardUnreadable(RequestInvalid):
-    """`datasets` makes nothing of the card."""
+    """`datasets` cannot read the card."""
 
 
 @dataclass(frozen=True, slots=True)
 class SplitFiles:
-    """Paths of the files of one split, in the order in which `datasets` would read them.
+    """Paths of the files of one split, in the order in which `datasets` reads them.
 
-    subset: the name that `datasets` gives to the subset asked for. reader: what it reads them as.
+    subset: the name that `datasets` gives to the requested subset.
+    reader: the type of the files.
     """
 
     subset: str
@@ -70,10 +71,10 @@ def fetch_split_files(
 ) -> SplitFiles:
     """The files of one split, whatever their form.
 
-    can_read: whether a file of that path may be read here, to tell why a split is not there.
+    can_read: whether a file with this path may be read here; explains a missing split.
 
-    Raises NotParquet where `datasets` finds none; RequestInvalid for a subset or split that is not
-    there, and for files outside this repository and commit (a card may name any address).
+    Raises NotParquet if `datasets` finds no files; RequestInvalid for a missing subset or split,
+    and for files outside this repository and commit (a card may name any address).
     """
     what = f"{hf_id}@{commit}"
     resolved = _resolve(hub, hf_id, commit, subset)
@@ -97,7 +98,7 @@ def fetch_split_files(
 
 
 def not_parquet(what: str, split: str, found: SplitFiles, example: str | None) -> NotParquet:
-    """The error for files of another form; example: one of them, None where there are none."""
+    """The error for files of another form; example: one of them, None if there are none."""
     return NotParquet(
         f"{what}: the split {split!r} is not published as parquet",
         why=f"it consists of files like {example!r}" if example else "it has no files",
@@ -108,7 +109,7 @@ def not_parquet(what: str, split: str, found: SplitFiles, example: str | None) -
 
 
 def no_such_split(what: str, split: str, splits: list[str], subset: str | None) -> RequestInvalid:
-    """The error for a split that is not there, listing those that are."""
+    """The error for a missing split, with a list of the existing ones."""
     return RequestInvalid(
         f"{what}: no split {split!r}",
         why=f"{_subset_words(subset)} has the splits {name_choices(split, splits)}",
@@ -117,7 +118,7 @@ def no_such_split(what: str, split: str, splits: list[str], subset: str | None) 
 
 
 def no_such_subset(what: str, subset: str | None, subsets: list[str]) -> RequestInvalid:
-    """The error for a subset that is not there, or that must be named, listing those there are."""
+    """The error for a missing or unnamed subset, with a list of the existing ones."""
     if subset is None:
         return RequestInvalid(
             f"{what}: the dataset has several subsets, and the request names none",
@@ -139,7 +140,7 @@ def no_such_subset(what: str, subset: str | None, subsets: list[str]) -> Request
 
 @dataclass(frozen=True, slots=True)
 class _Resolved:
-    """A subset by its name, what reads it, and its file addresses by split."""
+    """A subset by name, its reader, and its file addresses by split."""
 
     subset: str
     reader: str
@@ -147,18 +148,18 @@ class _Resolved:
 
 
 def _resolve(hub: Hub, hf_id: str, commit: str, subset: str | None) -> _Resolved:
-    """The files of a subset as `datasets` resolves them."""
+    """The files of a subset, as `datasets` resolves them."""
     import datasets
     from datasets.data_files import EmptyDatasetError
     from datasets.exceptions import DataFilesNotFoundError
 
     what = f"{hf_id}@{commit}"
-    # Where the Hub does not answer, `datasets` takes what an earlier call left in its own cache,
-    # of whatever commit: an empty one has nothing to take.
+    # If the Hub does not answer, `datasets` uses its cache, which may be of another commit. An
+    # empty cache cannot mislead it.
     with TemporaryDirectory(prefix="hugflow-") as cache:
         try:
             builder = _ask_datasets(
-                # Always by hf://: a plain "org/name" would take a local folder of that name first.
+                # Always by hf://: for a plain "org/name", a local folder of that name would be used first.
                 lambda: datasets.load_dataset_builder(
                     f"hf://datasets/{hf_id}",
                     name=subset,
@@ -181,7 +182,7 @@ def _resolve(hub: Hub, hf_id: str, commit: str, subset: str | None) -> _Resolved
             is_named = len(subsets) == 1 if subset is None else subset in subsets
             if subsets and not is_named:
                 raise no_such_subset(what, subset, subsets) from error
-            # The card is a stranger's, and there is no telling what `datasets` makes of it.
+            # The card is foreign text, so `datasets` may fail on it in any way.
             raise CardUnreadable(
                 f"{what}: {_subset_words(subset)} cannot be resolved",
                 why=one_line(str(error)),
@@ -194,7 +195,7 @@ def _resolve(hub: Hub, hf_id: str, commit: str, subset: str | None) -> _Resolved
 
 
 def _list_subsets(hub: Hub, hf_id: str, commit: str, cache: str) -> list[str]:
-    """Names of all subsets; none where `datasets` cannot tell them."""
+    """Names of all subsets; empty if `datasets` cannot list them."""
     import datasets
 
     def call() -> list[str]:
@@ -213,13 +214,13 @@ def _list_subsets(hub: Hub, hf_id: str, commit: str, cache: str) -> list[str]:
 
 
 def _ask_datasets(call: Callable[[], Any], what: str) -> Any:
-    """What `datasets` answers; where it hides a fault of the Hub, that fault is raised."""
+    """The answer of `datasets`; if it hides an error of the Hub, that error is raised."""
     import datasets
 
     if datasets.config.HF_HUB_OFFLINE:
         raise offline(what)
     speak_through_our_log("datasets")
-    # It would tell another host than the Hub which datasets are read, private ones too.
+    # It would tell a host other than the Hub which datasets are read, private ones too.
     datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
     try:
         return retry(call, what)
@@ -233,10 +234,10 @@ def _ask_datasets(call: Callable[[], Any], what: str) -> Any:
 
 
 def _fault_behind(error: Exception, what: str) -> HubUnavailable | NotAuthorised | None:
-    """The Hub's fault that `datasets` made another error of: it says "not found" when it is down."""
+    """The Hub's error behind one of `datasets`, which says "not found" when the Hub is down."""
     behind: BaseException | None = error
     while behind is not None:
-        # A bare status error stands behind each of the Hub's own, which says what it means.
+        # Each of the Hub's errors is caused by a bare status error, which says less.
         if isinstance(behind, HUB_ERRORS) and not isinstance(behind, httpx2.HTTPStatusError):
             fault = to_hugflow_error(behind, what)
             if isinstance(fault, HubUnavailable | NotAuthorised):

@@ -1,4 +1,4 @@
-"""Pull requests: reading them, what they change and how it is judged, and merging them."""
+"""Pull requests: their changes, their checks, and merging."""
 
 from hugflow.clients.github import GitHub
 from hugflow.clients.github_calls import (
@@ -31,14 +31,14 @@ MOST_FILES = 3_000
 
 
 def fetch_pull(github: GitHub, repository: str, number: int) -> Pull:
-    """A pull request as it is now."""
+    """A pull request in its present state."""
     return read_pull(github.send(pull_call(repository, number)))
 
 
 def fetch_changed_files(github: GitHub, repository: str, number: int) -> list[ChangedFile]:
     """The files that a pull request changes, in GitHub's order.
 
-    Raises RequestInvalid where there may be more of them than GitHub lists.
+    Raises RequestInvalid if there may be more of them than GitHub lists.
     """
     files = list(github.fetch_all(lambda page: files_call(repository, number, page), read_files))
     if len(files) >= MOST_FILES:
@@ -51,11 +51,11 @@ def fetch_changed_files(github: GitHub, repository: str, number: int) -> list[Ch
 
 
 def fetch_file(github: GitHub, repository: str, path: str, ref: str) -> bytes:
-    """The bytes of a file at a commit, at most 1 MB of them.
+    """The bytes of a file at a commit, at most 1 MB.
 
-    GitHub follows a link to another file of the repository, and gives that one's bytes. Raises
-    FileMissing where there is none, RequestInvalid where it is a folder, a link that leads out of
-    the repository, a submodule, or too large.
+    For a link to another file of the repository, GitHub gives that file's bytes. Raises FileMissing
+    if there is no file; RequestInvalid if it is a folder, a link out of the repository, a
+    submodule, or too large.
     """
     try:
         data = read_content(github.send(content_call(repository, path, ref)))
@@ -77,9 +77,9 @@ def fetch_file(github: GitHub, repository: str, path: str, ref: str) -> bytes:
 
 
 def fetch_verdicts(github: GitHub, repository: str, sha: str) -> list[CheckVerdict]:
-    """What every check and status says of a commit, the latest of each name.
+    """The results of every check and status of a commit, the latest of each name.
 
-    Raises ServiceRefused where the token may not read the ones or the others.
+    Raises ServiceRefused if the token may not read checks or statuses.
     """
     found = list(
         github.fetch_all(
@@ -95,11 +95,14 @@ def fetch_verdicts(github: GitHub, repository: str, sha: str) -> list[CheckVerdi
 def merge_pull(
     github: GitHub, repository: str, number: int, sha: str, method: MergeMethod | None = None
 ) -> str:
-    """Merge a pull request whose head is `sha`, and give the commit that this made.
+    """Merge a pull request whose head is `sha`; the merge commit.
 
-    method: None takes the first that the repository allows: merge, squash, rebase. One that was
-    merged meanwhile at this head counts, as where only the answer was lost. Raises PlanOutOfDate
-    when the head is another by now, ServiceRefused with GitHub's words when a rule forbids it.
+    method: None takes the first one that the repository allows: merge, squash, rebase. A pull
+        request that was already merged at this head counts as success: the answer to an earlier
+        call may have been lost.
+
+    Raises PlanOutOfDate if the head has changed, ServiceRefused with GitHub's words if a rule
+    forbids the merge.
     """
     if method is None:
         allowed = read_merge_methods(github.send(repo_call(repository)))

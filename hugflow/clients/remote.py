@@ -1,4 +1,4 @@
-"""The repository of the requests: its URL, its branch, and who may see our token."""
+"""The requests repository: its URL, its branch, and which hosts may get our token."""
 
 import base64
 import re
@@ -18,7 +18,7 @@ from hugflow.redact import redact
 
 _SCHEMES = ("https", "http", "ssh", "git", "file")
 _HAS_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-# `host:path` and `user@host:path`, as scp writes them; a colon behind a slash belongs to a path.
+# `host:path` and `user@host:path`, as scp writes them; a colon after a slash belongs to a path.
 _SCP_LIKE = re.compile(r"(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9._-]+:(?!:)[^-]")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -27,8 +27,9 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 class Remote:
     """A branch of a repository.
 
-    url: https, ssh, git or file URL, `host:path`, or an absolute path. token: sent only to the
-    host of the URL, and only when git's own credentials do not open the door; None: never.
+    url: https, ssh, git or file URL, `host:path`, or an absolute path.
+    token: sent only to the host of the URL, and only if git's own credentials are refused; None:
+        never.
     """
 
     url: str
@@ -36,7 +37,7 @@ class Remote:
     token: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what git could take for an option, a command or another ref."""
+        """Refuse values that git could read as an option, a command or another ref."""
         refuse_url(self.url)
         refuse_branch(self.branch)
 
@@ -47,12 +48,12 @@ class Remote:
 
     @property
     def shown(self) -> str:
-        """The URL as it may be shown: without credentials."""
+        """The URL without credentials, to be shown."""
         return redact(self.url)
 
 
 def read_origin(work_tree: Path) -> str | None:
-    """The URL of a work tree's `origin`; None when it has none, or is no work tree."""
+    """The URL of a work tree's `origin`; None if it has none, or is not a work tree."""
     try:
         url = run_git(work_tree, ["config", "--get", "remote.origin.url"], READ_TIMEOUT_S)
     except GitFailed:
@@ -61,14 +62,14 @@ def read_origin(work_tree: Path) -> str | None:
 
 
 def resolve_url(url: str, root: Path) -> str:
-    """Give a URL as it is, and a path as an absolute one: relative paths begin at `root`."""
+    """A URL unchanged, a path as an absolute one; relative paths begin at `root`."""
     if _HAS_SCHEME.match(url) or _SCP_LIKE.match(url) or url.startswith("-"):
         return url
     return str(root / Path(url).expanduser())
 
 
 def find_github_url(url: str) -> str | None:
-    """The page of a repository on github.com, by the URL that git knows it by; None elsewhere."""
+    """The page of a repository on github.com, from git's URL; None for other hosts."""
     if _HAS_SCHEME.match(url):
         parts = urlsplit(url)
         host, path = parts.hostname, parts.path
@@ -84,8 +85,8 @@ def find_github_url(url: str) -> str | None:
 def may_take_token(url: str, *, is_named: bool) -> bool:
     """Whether GITHUB_TOKEN may go to the host of a URL.
 
-    is_named: REQUESTS_REPO names the URL; a work tree's origin is trusted as far as github.com.
-    Never in clear text, except to this machine.
+    is_named: REQUESTS_REPO names the URL. A work tree's origin is trusted only on github.com. The
+        token is never sent in clear text, except to this machine.
     """
     parts = urlsplit(url) if _HAS_SCHEME.match(url) else None
     if parts is None:
@@ -96,7 +97,7 @@ def may_take_token(url: str, *, is_named: bool) -> bool:
 
 
 def refuse_url(url: str) -> None:
-    """Raise UsageWrong for a URL that is none, or that git would run as a command."""
+    """Raise UsageWrong for an invalid URL, and for one that git would run as a command."""
     scheme = _HAS_SCHEME.match(url)
     host = urlsplit(url).netloc if scheme else url
     is_path = not scheme and Path(url).is_absolute()
@@ -115,7 +116,7 @@ def refuse_url(url: str) -> None:
 
 
 def refuse_branch(branch: str) -> None:
-    """Raise UsageWrong for a name that no branch can have."""
+    """Raise UsageWrong for an invalid branch name."""
     is_sound = (
         branch
         and not branch.startswith("-")
@@ -137,7 +138,7 @@ def refuse_branch(branch: str) -> None:
 
 
 def token_config(url: str, token: str | None) -> dict[str, str]:
-    """Send a token to the URL's host only, as GitHub takes it, and follow nobody elsewhere."""
+    """The git settings that send a token to the URL's host only, and follow no redirect."""
     if token is None:
         return {}
     parts = urlsplit(url)

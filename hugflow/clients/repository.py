@@ -1,9 +1,10 @@
-"""A repository of the Hub: what it is called, and what the Hub says of it at one commit.
+"""A repository of the Hub: its id, and the Hub's facts about it at one commit.
 
-By itself the Hub converts datasets to parquet, at the ref CONVERTED_REF. The files lie there as
-`<subset>/<split>/0000.parquet`; of a split with more than 10,000 files as
-`<subset>/<split>-part0/...`, `<split>-part1/...`; and where it converted only the beginning of a
-large dataset, as `<subset>/partial-<split>/...`. https://huggingface.co/docs/dataset-viewer/parquet
+The Hub converts datasets to parquet by itself, at the ref CONVERTED_REF. The files are at
+`<subset>/<split>/0000.parquet`. A split with more than 10,000 files is at
+`<subset>/<split>-part0/...`, `<split>-part1/...`. If only the beginning of a large dataset was
+converted, it is at `<subset>/partial-<split>/...`.
+https://huggingface.co/docs/dataset-viewer/parquet
 """
 
 import re
@@ -15,13 +16,13 @@ from typing import Any, Literal, Self
 
 CONVERTED_REF = "refs/convert/parquet"
 
-# Names without their endings.
+# File names without their endings.
 _ABOUT = frozenset(
     {"readme", "license", "licence", "notice", "citation", "changelog"}
     | {".gitattributes", ".gitignore", ".huggingface"}
 )
 
-# No split's name holds a hyphen, so neither prefix nor suffix can be part of one.
+# No split's name has a hyphen, so neither prefix nor suffix can be part of one.
 _CONVERTED = re.compile(
     r"(?P<subset>[^/.][^/]*)/(?P<partial>partial-)?(?P<split>[\w.]+)(-part(?P<part>\d+))?"
     r"/(?P<number>\d{4,})\.parquet"
@@ -33,27 +34,27 @@ RepoKind = Literal["dataset", "model"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class RepoId:
-    """What a repository is called. A dataset and a model may share one id."""
+    """The id of a repository. A dataset and a model may have the same name."""
 
     kind: RepoKind
     id: str
 
     @classmethod
     def dataset(cls, hf_id: str) -> "RepoId":
-        """The dataset of that id."""
+        """The id of a dataset."""
         return cls("dataset", hf_id)
 
     @classmethod
     def model(cls, hf_id: str) -> "RepoId":
-        """The model of that id."""
+        """The id of a model."""
         return cls("model", hf_id)
 
     def __str__(self) -> str:
-        """The id as messages say it: a dataset's alone, a model's as `models/<id>`."""
+        """The id in messages: a dataset's alone, a model's as `models/<id>`."""
         return self.id if self.kind == "dataset" else f"models/{self.id}"
 
     def page(self, endpoint: str) -> str:
-        """The address of its page, to which `/tree/<revision>` and the like may be added."""
+        """The address of its page; `/tree/<revision>` and the like may be added."""
         return (
             f"{endpoint}/datasets/{self.id}" if self.kind == "dataset" else f"{endpoint}/{self.id}"
         )
@@ -63,10 +64,12 @@ class RepoId:
 class Repository:
     """A repository at one commit.
 
-    licence: the card's word for it, or None. script: the loading script it has, which nothing
-    here runs. new_id: what the Hub calls it by now, where it was renamed. is_conversion: it holds
-    what the Hub's converter leaves, and nothing else. paths: of all files. card: the YAML of its
-    README, as it stands.
+    licence: the card's word for it, or None.
+    script: its loading script, which is never run here.
+    new_id: its new id, if it was renamed.
+    is_conversion: it holds only the files of the Hub's converter.
+    paths: of all files.
+    card: the YAML of its README, unchanged.
     """
 
     repo: RepoId
@@ -81,7 +84,7 @@ class Repository:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no file beside those that speak about the data."""
+        """Whether there is no file except those about the data."""
         return all(PurePosixPath(path).stem.casefold() in _ABOUT for path in self.paths)
 
 
@@ -100,9 +103,9 @@ class DatedCommit:
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """The Hub's conversion of a dataset, and the head that it is taken for.
+    """The Hub's conversion of a dataset, and the head that it belongs to.
 
-    date, head_date: as `DatedCommit.date` writes them, so their order is that of time.
+    date, head_date: in the form of `DatedCommit.date`, so they sort by time.
     """
 
     commit: str
@@ -112,13 +115,13 @@ class Conversion:
 
     @classmethod
     def of(cls, converted: DatedCommit, head: DatedCommit) -> Self:
-        """Both commits with their dates."""
+        """A conversion from both commits with their dates."""
         return cls(converted.id, converted.date, head.id, head.date)
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedFile:
-    """One file of a repository at one commit; `sha256` is None for files git keeps itself."""
+    """One file of a repository at one commit; `sha256` is None for files that git stores itself."""
 
     path: str
     size_bytes: int
@@ -127,13 +130,13 @@ class PublishedFile:
 
     @property
     def digest(self) -> str:
-        """The hash that names the bytes: sha256 where there is one, else the git blob's sha1."""
+        """The hash of the bytes: sha256 if known, else the git blob's sha1."""
         return self.sha256 or self.git_oid
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class ConvertedPath:
-    """What the path of a converted file tells; in the order of a split's rows."""
+    """The parts of a converted file's path; they sort in the order of a split's rows."""
 
     subset: str
     split: str
@@ -143,7 +146,7 @@ class ConvertedPath:
 
 
 def parse_converted_path(path: str) -> ConvertedPath | None:
-    """The parts of the path of a converted file; None for any other path."""
+    """The parts of a converted file's path; None for any other path."""
     found = _CONVERTED.fullmatch(path)
     if found is None:
         return None

@@ -1,13 +1,13 @@
-"""What a service says about when to ask it again."""
+"""When a service may be called again, by its own words."""
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 
 def parse_retry_after_s(value: str, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for, by a number or by a date; None for neither.
+    """Seconds in a Retry-After header, from a number or a date; None if it is neither.
 
-    A date that has passed asks for no wait; one without a zone is in UTC.
+    A date in the past gives 0; a date without a zone is in UTC.
     https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
     """
     if value.isdecimal():

@@ -1,9 +1,8 @@
-"""The HTTP client under the Hub's libraries: bounded waits, and one place that tries again.
+"""The HTTP client under the Hub's libraries: bounded waits, and one place that retries.
 
-`huggingface_hub` and `datasets` try again at several depths, one within the other, so that a Hub
-that is down is noticed after minutes; other calls they never try again. Within `one_retry()` each
-request is tried again here, where it is sent, and whoever asked is told by GivenUp, which none of
-them takes for a reason to start again.
+`huggingface_hub` and `datasets` retry some calls at several levels, so it takes minutes to notice
+that the Hub is down; other calls they never retry. Within `one_retry()` each request is retried
+here, where it is sent. If it keeps failing, the caller gets GivenUp, which no library retries.
 """
 
 import logging
@@ -26,18 +25,18 @@ from hugflow.clients.retry_after import parse_retry_after_s
 
 log = logging.getLogger(__name__)
 
-# The Hub's client waits for ever by default; a stalled connection must end and be tried again.
+# The Hub's client waits for ever by default; a stalled connection must end and be retried.
 TIMEOUT = httpx2.Timeout(30.0, connect=15.0)
 ATTEMPTS = 5
-# With attempts that each take long to fail, fewer are made.
+# If attempts take long to fail, fewer are made.
 PATIENCE_S = 20.0
-# Longer than this nobody wants to sleep without being told; the error names the time instead.
+# A longer wait is not slept through in silence: the error names the time instead.
 LONGEST_WAIT_S = 60.0
 
-# Asking again alters nothing on the other side.
+# Sending these twice changes nothing on the server.
 _SAFE_METHODS = ("GET", "HEAD")
 _PASSING = (408, 429, 500, 502, 503, 504)
-# Of what is to be sent, not of the way it takes.
+# Errors of the request itself, not of the connection.
 _NEVER_PASSING = httpx2.LocalProtocolError | httpx2.UnsupportedProtocol
 
 _PACE = Pace()
@@ -45,21 +44,21 @@ _is_one_retry: ContextVar[bool] = ContextVar("is_one_retry", default=False)
 
 
 class GivenUp(Exception):
-    """A request failed as often as it is tried; `cause` is what the last attempt raised.
+    """A request failed in all its attempts; `cause` is the last error.
 
-    No OSError and no HTTP error, because the Hub's libraries would start again on those, or hide
-    them.
+    It is neither an OSError nor an HTTP error, because the Hub's libraries would retry or hide
+    those.
     """
 
     def __init__(self, cause: Exception) -> None:
-        """Keep what the last attempt raised."""
+        """Keep the last error."""
         super().__init__(str(cause))
         self.cause = cause
 
 
 @contextmanager
 def one_retry() -> Iterator[None]:
-    """Within this block and thread, requests are tried again where they are sent."""
+    """Retry requests where they are sent, within this block and thread."""
     token = _is_one_retry.set(True)
     try:
         yield
@@ -69,15 +68,15 @@ def one_retry() -> Iterator[None]:
 
 @cache
 def use_our_client() -> None:
-    """Let the Hub's library send by our client; once, because it closes the connections in use."""
+    """Make the Hub's library send by our client; once, because it closes the open connections."""
     set_client_factory(_our_client)
     speak_through_our_log("huggingface_hub")
 
 
 def speak_through_our_log(library: str) -> None:
-    """Take away the handler by which a library writes to stderr itself, beside our log.
+    """Remove the handler by which a library writes to stderr itself, besides our log.
 
-    To be called when it is imported: that is when it adds the handler.
+    Call it after the import of the library, which adds the handler.
     """
     logger = logging.getLogger(library)
     logger.handlers.clear()
@@ -86,12 +85,12 @@ def speak_through_our_log(library: str) -> None:
 
 
 def _is_worth_a_word(record: logging.LogRecord) -> bool:
-    """A card without a header is no fault, and the message does not even name the dataset."""
+    """Whether to log a record; a card without a header is no error, and is not logged."""
     return not str(record.msg).startswith("Repo card metadata block was not found")
 
 
 def wait_before_retry_s(cause: BaseException | None, attempt: int) -> float | None:
-    """How long to wait before the next attempt; None when trying again soon cannot help."""
+    """How long to wait before the next attempt; None if a retry cannot help soon."""
     if isinstance(cause, GivenUp | OfflineModeIsEnabled | _NEVER_PASSING):
         return None
     asked_s = asked_wait_s(cause.response) if isinstance(cause, HfHubHTTPError) else None
@@ -101,9 +100,9 @@ def wait_before_retry_s(cause: BaseException | None, attempt: int) -> float | No
 
 
 def asked_wait_s(response: httpx2.Response) -> float | None:
-    """Seconds of a Retry-After header, else until the Hub's rate limit ends; None for neither.
+    """Seconds of a Retry-After header, else until the rate limit's window ends; None if unknown.
 
-    https://huggingface.co/docs/hub/rate-limits: the Hub itself tells it by `RateLimit` alone.
+    https://huggingface.co/docs/hub/rate-limits: the Hub itself sends only `RateLimit`.
     """
     wait_s = parse_retry_after_s(response.headers.get("Retry-After", ""), datetime.now(UTC))
     if wait_s is not None:
@@ -113,9 +112,9 @@ def asked_wait_s(response: httpx2.Response) -> float | None:
 
 
 def is_refused_link(response: httpx2.Response) -> bool:
-    """Whether the storage, to which the Hub sent us, refuses the link, or knows nothing of it.
+    """Whether the storage that the Hub redirected us to refuses the link, or does not know it.
 
-    It was too old, or the storage is behind: the Hub itself has just said that there is the file.
+    The link was too old, or the storage is behind: the Hub has just said that the file exists.
     """
     asked = response.history[0].url if response.history else response.url
     return (
@@ -126,12 +125,12 @@ def is_refused_link(response: httpx2.Response) -> bool:
 
 
 class _Client(httpx2.Client):
-    """The Hub's own client, with our timeouts, which tries again within `one_retry()`."""
+    """The Hub's own client, with our timeouts; it retries within `one_retry()`."""
 
     def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-        """Send a request, and again where it failed for a reason that may pass.
+        """Send a request, with retries for errors that may pass.
 
-        Redirects are followed within an attempt, so that each begins at the Hub's own address.
+        Redirects are followed within an attempt, so each attempt begins at the Hub's own address.
         """
         _bound(request)
         if not _is_one_retry.get() or request.method not in _SAFE_METHODS:
@@ -159,13 +158,13 @@ class _Client(httpx2.Client):
 
 
 def _our_client() -> httpx2.Client:
-    # As the library's own factory makes it, but for the class and the timeouts.
+    # Like the library's own factory, except for the class and the timeouts.
     hooks = {"request": [hf_request_event_hook]}
     return _Client(event_hooks=hooks, follow_redirects=True, timeout=TIMEOUT)
 
 
 def _bound(request: httpx2.Request) -> None:
-    """Put our timeouts where the caller's are none: the Hub's libraries pass None, for ever."""
+    """Set our timeouts if the caller set none; the Hub's libraries set none."""
     asked = request.extensions.get("timeout") or {}
     bounded = {**TIMEOUT.as_dict(), **{k: v for k, v in asked.items() if v is not None}}
     request.extensions = {**request.extensions, "timeout": bounded}
@@ -184,13 +183,13 @@ def _passing_fault(response: httpx2.Response) -> HfHubHTTPError | None:
 
 
 def _is_too_late(fault: Exception, began: float) -> bool:
-    """Whether patience has run out; it never does while the server itself tells how long to wait."""
+    """Whether patience has run out; never while the server itself names a wait."""
     is_asked = isinstance(fault, HfHubHTTPError) and asked_wait_s(fault.response) is not None
     return not is_asked and time.monotonic() - began > PATIENCE_S
 
 
 def _describe(request: httpx2.Request, fault: Exception) -> str:
-    """What failed, in one line, without the query: a link to the storage is signed in it."""
+    """The failed request in one line, without the query: a storage link has its signature there."""
     address = f"{request.url.scheme}://{request.url.netloc.decode()}{request.url.path}"
     reason = (
         f"it answered {fault.response.status_code}"

@@ -1,6 +1,6 @@
-"""Slack, by slack_sdk: a bot that keeps one message up to date, or a webhook that only says things.
+"""Slack, by slack_sdk: a bot that keeps one message up to date, or a webhook that only posts.
 
-slack_sdk's own retries are switched off, and so is its log: it would show a webhook's address.
+slack_sdk's own retries are switched off. So is its log, which would show a webhook's address.
 https://docs.slack.dev/reference/methods/chat.postMessage
 """
 
@@ -43,7 +43,7 @@ _MENDS = {
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """Where a message stands: the channel's id, which alone is good for changing it, and its name."""
+    """The place of a message: the channel's id, which a change needs, and the message's name."""
 
     channel: str
     ts: str
@@ -58,11 +58,11 @@ class SlackBot:
         self._client = WebClient(
             token, base_url=api_url, timeout=timeout_s, logger=_silent(), retry_handlers=[]
         )
-        # slack_sdk takes a proxy from the environment and passes over NO_PROXY; urllib minds both.
+        # slack_sdk takes a proxy from the environment but ignores NO_PROXY; urllib respects both.
         self._client.proxy = None
 
     def probe(self) -> None:
-        """Raise what saying something would raise now, where Slack is away or the token no good."""
+        """Raise the error that a post would raise now, if Slack is away or the token is bad."""
         try:
             self._call("auth.test", {})
         except ServiceUnavailable as error:
@@ -70,12 +70,12 @@ class SlackBot:
             raise
 
     def post(self, text: str, blocks: Sequence[Mapping[str, Any]]) -> Posted:
-        """Say something in the channel."""
+        """Post a message in the channel."""
         call = "chat.postMessage"
         return _read_posted(call, self._call(call, message(text, blocks, channel=self.channel)))
 
     def update(self, posted: Posted, text: str, blocks: Sequence[Mapping[str, Any]]) -> None:
-        """Say it otherwise in its place. https://docs.slack.dev/reference/methods/chat.update."""
+        """Change a message. https://docs.slack.dev/reference/methods/chat.update."""
         values = message(text, blocks, channel=posted.channel)
         self._call("chat.update", {**values, "ts": posted.ts})
 
@@ -92,7 +92,7 @@ class SlackBot:
 
 
 class SlackWebhook:
-    """An incoming webhook: its address is the secret, its channel is fixed, it says nothing back.
+    """An incoming webhook. Its address is the secret, its channel is fixed, and it returns nothing.
 
     https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
     """
@@ -105,7 +105,7 @@ class SlackWebhook:
         self._client.proxy = None
 
     def probe(self) -> None:
-        """Raise ServiceUnavailable where Slack is away; the webhook's own address would say something."""
+        """Raise ServiceUnavailable if Slack is away; does not call the webhook: that would post."""
         what = "Slack does not answer"
         try:
             answer = requests.get(self._host_url, timeout=self._timeout_s, allow_redirects=False)
@@ -115,7 +115,7 @@ class SlackWebhook:
             raise ServiceUnavailable(what, why=f"it says {answer.status_code}")
 
     def post(self, text: str, blocks: Sequence[Mapping[str, Any]]) -> None:
-        """Say something in the webhook's channel."""
+        """Post a message in the webhook's channel."""
         call = "a webhook"
         try:
             answer = self._client.send_dict(message(text, blocks))
@@ -128,7 +128,7 @@ class SlackWebhook:
 def message(
     text: str, blocks: Sequence[Mapping[str, Any]], *, channel: str | None = None
 ) -> dict[str, Any]:
-    """A message as Slack takes it, in which no link unfolds."""
+    """A message in Slack's form, without previews of links."""
     where = {} if channel is None else {"channel": channel}
     return {
         **where,
@@ -142,7 +142,7 @@ def message(
 def judge(
     call: str, status: int, word: str, headers: Mapping[str, str]
 ) -> ServiceUnavailable | ServiceRefused:
-    """What an answer is that is not the one that was hoped for; word: Slack's own for it."""
+    """The error in an answer that is no success; word: Slack's own word for it."""
     lower = {name.lower(): value for name, value in headers.items()}
     if status == 429 or word in ("ratelimited", "rate_limited"):
         asked_s = parse_retry_after_s(str(lower.get("retry-after", "")), datetime.now(UTC))
@@ -152,8 +152,8 @@ def judge(
     if status >= 500 or word in _PASSING_WORDS or not is_word:
         why = f"it says {status} {word if is_word else 'and a page'}"
         what = f"Slack does not answer {call}"
-        # Said with 200, some of it may have been done: Slack says so of its `fatal_error`, and the
-        # page of a proxy says anything.
+        # An error with status 200 may have had an effect: Slack says so of its `fatal_error`, and
+        # a proxy's page may say anything.
         return ServiceUnavailable(what, why=why, may_have_happened=status < 500)
     return ServiceRefused(
         f"Slack refuses {call}",
@@ -174,9 +174,9 @@ def _read_posted(call: str, answer: Mapping[str, Any]) -> Posted:
 
 
 def _unanswered(call: str, error: Exception) -> ServiceUnavailable:
-    """The error of a call that nobody answered; its own words may hold a webhook's address."""
+    """The error of a call without an answer; its own words may hold a webhook's address."""
     reason = error.reason if isinstance(error, URLError) else error
-    # Nobody listened, or there is no such host: nothing can have happened.
+    # No server listened, or there is no such host: nothing can have happened.
     unsent = ConnectionRefusedError | TimeoutError | socket.gaierror
     is_unsent = isinstance(error, URLError) and isinstance(reason, unsent)
     return ServiceUnavailable(
