@@ -6,7 +6,8 @@ An MP3 is a row of frames; see `mpeg`. What else may stand in the file:
                 were put one behind another
     Info frame  a first frame without sound that says `Xing` or `Info` behind its side information,
                 and then how many frames follow it. LAME writes it where a frame without a checksum
-                has it, even if its own frames have one; libsndfile and ffmpeg look there too
+                has it, even if its own frames have one; libsndfile and ffmpeg look there too.
+                Fraunhofer's says `VBRI`, 36 bytes on; libsndfile takes that one for sound
     junk        zeros, half a frame of a stream that was cut out of a longer one, and anything else
 
 A new stream begins where rate, layer or number of channels change, with each Info frame, and behind
@@ -20,12 +21,22 @@ from itertools import chain
 from typing import Final
 
 from hugflow.audio.container import find_words, id3v2_size
-from hugflow.audio.mpeg import FrameHeader, Run, cut_run, find_run, header_at, header_like, run_at
+from hugflow.audio.mpeg import (
+    FrameHeader,
+    Run,
+    cut_run,
+    find_run,
+    header_at,
+    header_like,
+    last_frame,
+    run_at,
+)
 
 MP3_JUNK: Final = "mp3_junk"
 MP3_ID3_SIZE: Final = "mp3_id3_size"
 
 _ID3V1_SIZE: Final = 128
+_VBRI_AT: Final = 36
 _TAG_NAMES: Final = (b"Xing", b"Info")
 # With the last four bytes of a side information that is silent, they are found faster.
 _SILENT_TAGS: Final = tuple(bytes(4) + name for name in _TAG_NAMES)
@@ -162,7 +173,7 @@ def _lost_run(data: memoryview, at: int, clean: int, runs: list[Run]) -> Run | N
         return find_run(data, at + 10, clean if clean < len(data) else at + 10, known)
     if clean > at:
         return find_run(data, at + 8, clean, known)
-    return find_run(data, runs[-1].last + 4 if runs else 0, at, known)
+    return find_run(data, last_frame(data, runs[-1]) + 4 if runs else 0, at, known)
 
 
 def _note_gap(data: memoryview, found: _Found, at: int, clean: int, run: Run) -> None:
@@ -252,6 +263,8 @@ def _cut_at_tags(data: memoryview, run: Run) -> Iterator[Run]:
 def _tag_of(data: memoryview, run: Run) -> tuple[bool, int, int | None]:
     """Whether a run begins with an Info frame, where its tag is, and how many frames it promises."""
     at = run.start + 4 + run.first.side_info_size
+    if bytes(data[run.start + _VBRI_AT : run.start + _VBRI_AT + 4]) == b"VBRI":
+        return True, at, None
     tag = bytes(data[at : at + 12])
     if tag[:4] not in _TAG_NAMES or len(tag) < 12 or not run.first.side_info_size:
         return False, at, None

@@ -39,7 +39,6 @@ _MONO: Final = 0xC0
 _BITRATE: Final = 0xF000
 # Sync, version, layer and rate: where one of these changes, another stream begins.
 _SAME_STREAM: Final = 0xFFFE_0C00
-_NONE: Final = -1
 _WORD: Final = struct.Struct(">I")
 _SYNC: Final = re.compile(rb"\xff[\xe0-\xff]")
 # Bounds the search in a file that is made of sync words.
@@ -72,13 +71,12 @@ class FrameHeader:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Frames of one stream without a gap, at `data[start:end]`; the last begins at `last`."""
+    """Frames of one stream without a gap, at `data[start:end]`."""
 
     first: FrameHeader
     start: int
     end: int
     frames: int
-    last: int
 
 
 def parse_frame_header(word: int) -> FrameHeader | None:
@@ -155,14 +153,22 @@ def find_run(data: bytes | memoryview, start: int, beyond: int, known: int | Non
 
 def cut_run(data: bytes | memoryview, run: Run, frames: int) -> tuple[Run, Run]:
     """Cut a run behind so many frames; both halves have at least one."""
-    sizes, at, last = _sizes_of(run.first), run.start, run.start
-    for _ in range(frames):
-        last = at
-        at += sizes[_WORD.unpack_from(data, at)[0] >> 9 & 0x7F]
+    at = _skip_frames(data, run, frames)
     (word,) = _WORD.unpack_from(data, at)
     first = parse_header(word, _free_size(run.first)) or run.first
-    behind = Run(first, at, run.end, run.frames - frames, run.last)
-    return Run(run.first, run.start, at, frames, last), behind
+    return Run(run.first, run.start, at, frames), Run(first, at, run.end, run.frames - frames)
+
+
+def last_frame(data: bytes | memoryview, run: Run) -> int:
+    """Where the last frame of a run begins."""
+    return _skip_frames(data, run, run.frames - 1)
+
+
+def _skip_frames(data: bytes | memoryview, run: Run, frames: int) -> int:
+    sizes, at = _sizes_of(run.first), run.start
+    for _ in range(frames):
+        at += sizes[_WORD.unpack_from(data, at)[0] >> 6 & 0x3FF]
+    return at
 
 
 def _is_sure(run: Run, size: int, known: int | None) -> bool:
@@ -172,20 +178,17 @@ def _is_sure(run: Run, size: int, known: int | None) -> bool:
 
 def _walk(data: bytes | memoryview, start: int, first: FrameHeader, stop: int) -> Run:
     # This loop is what copying an MP3 costs, hence no call in it.
-    unpack, end, is_mono = _WORD.unpack_from, len(data), first.channels == 1
-    # Of two channels, each frame may choose how they are joined.
-    mask, other_mode = (_SAME_STREAM | _MONO, _NONE) if is_mono else (_SAME_STREAM, _MONO)
-    sizes, same = _sizes_of(first), first.word & mask
-    at, frames, last, limit = start, 0, start, min(end - 4, stop - 1)
+    unpack, end, sizes = _WORD.unpack_from, len(data), _sizes_of(first)
+    same = first.word & _SAME_STREAM
+    at, frames, limit = start, 0, min(end - 4, stop - 1)
     while at <= limit:
         (word,) = unpack(data, at)
-        size = sizes[word >> 9 & 0x7F]
-        if word & mask != same or not size or at + size > end or word & _MONO == other_mode:
+        size = sizes[word >> 6 & 0x3FF]
+        if word & _SAME_STREAM != same or not size or at + size > end:
             break
-        last = at
         at += size
         frames += 1
-    return Run(first, start, at, frames, last)
+    return Run(first, start, at, frames)
 
 
 def _free_header(data: bytes | memoryview, at: int, word: int) -> FrameHeader | None:
@@ -211,15 +214,21 @@ def _free_size(first: FrameHeader) -> int:
 
 
 def _sizes_of(first: FrameHeader) -> tuple[int, ...]:
-    return _frame_sizes(first.word & _SAME_STREAM, _free_size(first))
+    return _frame_sizes(first.word & _SAME_STREAM, first.channels, _free_size(first))
 
 
 @lru_cache(maxsize=64)
-def _frame_sizes(same_stream: int, free_size: int) -> tuple[int, ...]:
-    """Sizes by bits 15-9 of a header, 0 for what ends a run of frames."""
-    words = (same_stream & ~0xFE00 | index << 9 for index in range(128))
-    if free_size:
-        # Of a stream of free bitrate, all frames are of free bitrate.
-        words = (word if not word & _BITRATE else 0 for word in words)
-    headers = (parse_header(word, free_size) for word in words)
-    return tuple(header.size if header else 0 for header in headers)
+def _frame_sizes(same_stream: int, channels: int, free_size: int) -> tuple[int, ...]:
+    """Sizes by bits 15-6 of a header, 0 for what ends a run of frames.
+
+    Of two channels, each frame may choose how they are joined. Of a stream of free bitrate, all
+    frames are of free bitrate.
+    """
+    words = (same_stream & ~0xFFC0 | index << 6 for index in range(1024))
+    headers = (
+        None if free_size and word & _BITRATE else parse_header(word, free_size) for word in words
+    )
+    return tuple(
+        header.size if header is not None and header.channels == channels else 0
+        for header in headers
+    )

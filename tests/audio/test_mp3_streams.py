@@ -187,6 +187,15 @@ def test_an_mp3_that_was_cut_out_of_a_stream_begins_with_its_first_whole_frame()
     assert info.repaired == ("mp3_junk",)
 
 
+@pytest.mark.parametrize("mp3", [BARE, STEREO, FASTEST], ids=["mono", "stereo", "48 kHz"])
+def test_a_vbri_frame_is_no_sound(mp3):
+    first = read_mp3(mp3).streams[0].first
+    vbri = (first.word & ~0x200 | 0x1_0000).to_bytes(4, "big") + bytes(32) + b"VBRI\0\x01"
+    info, sound = make(vbri.ljust(first.size - bool(first.word & 0x200), b"\0") + mp3)
+    assert (info.num_samples, info.copied) == (len(decode(mp3)), False)
+    assert likeness(sound, decode(mp3).mean(axis=1)) > 0.98
+
+
 def test_an_mp3_of_free_bitrate_is_counted():
     # Each frame of 64 kbit/s with the index of the bitrate set to `free`.
     mp3 = bytearray(BARE)
