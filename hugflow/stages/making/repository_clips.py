@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from threading import Event, Lock, Thread
 
 from hugflow.audio.bad import AudioBad
+from hugflow.audio.strangers import name_stranger
 from hugflow.clients.fetch import is_verified
 from hugflow.clients.repository import PublishedFile, RepoId
 from hugflow.errors import FileMissing
@@ -24,6 +25,8 @@ from hugflow.store.locks import download_slot
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _MAX_PATH_CHARACTERS = 1_000
+_LOOKED_AT = 512
+_SHOWN = 100
 # Smaller files may stay in memory whole while they are read.
 LARGE_BYTES = 32 << 20
 FORGET_EVERY_S = 0.1
@@ -35,7 +38,8 @@ def repository_path(path: str, hf_id: str, commit: str) -> str:
     """The name, in the repository, of the file that a row's path means.
 
     `clips/a.wav` and `hf://datasets/<hf_id>@<commit>/clips/a.wav` are the same file. Raises AudioBad
-    (`path_refused`) for every path that leads, or might lead, anywhere else.
+    (`path_refused`) for every path that leads, or might lead, anywhere else, and
+    (`audio_unsupported`) for the text of a file in the place of its path.
     """
     own = path.removeprefix(f"hf://datasets/{hf_id}@{commit}/")
     name = PurePosixPath(own)
@@ -49,7 +53,11 @@ def repository_path(path: str, hf_id: str, commit: str) -> str:
         and name.parts
     )
     if not is_inside:
-        raise AudioBad("path_refused", f"the path {path!r} leads out of the repository")
+        stranger = name_stranger(path[:_LOOKED_AT].encode("utf-8", "replace"))
+        if stranger is not None:
+            raise AudioBad("audio_unsupported", f"the audio is {stranger}")
+        shown = path if len(path) <= _SHOWN else f"{path[:_SHOWN]}…"
+        raise AudioBad("path_refused", f"the path {shown!r} leads out of the repository")
     return name.as_posix()
 
 

@@ -1,5 +1,6 @@
 """Every shape of an audio column, from the published file to the MP3 and its JSON."""
 
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from hugflow.testing.faults import Match, Status
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
 from hugflow.testing.shapes import CLIP_S, HOSTILE_PATHS, RATE_HZ, Shape, publish_shape
+from hugflow.testing.speech import Container, encode, speech_like
 from tests.builds import OpenFor
 from tests.trees import read_failures, read_rows_json
 
@@ -113,6 +115,21 @@ def test_a_path_that_may_lead_elsewhere_is_refused(path: str):
     with pytest.raises(AudioBad) as refused:
         repository_path(path, "acme/speech", "abc")
     assert refused.value.code == "path_refused"
+
+
+@pytest.mark.parametrize("begin", ["", "data:audio/wav;base64,"])
+@pytest.mark.parametrize("container", ["wav", "flac", "ogg"])
+def test_the_text_of_a_file_in_the_place_of_its_path_is_named(begin: str, container: Container):
+    clip = encode(speech_like(0.5, RATE_HZ), RATE_HZ, container)
+    with pytest.raises(AudioBad, match=f"base64 text of {container}") as caught:
+        repository_path(begin + b64encode(clip).decode(), "acme/speech", "abc")
+    assert caught.value.code == "audio_unsupported"
+
+
+def test_a_long_path_is_not_repeated_in_full():
+    with pytest.raises(AudioBad) as caught:
+        repository_path("/" + "a b" * 500, "acme/speech", "abc")
+    assert len(caught.value.message) < 160
 
 
 def test_paths_are_looked_up_in_batches_and_each_file_is_fetched_once(
