@@ -4,7 +4,7 @@ libsndfile decodes such a file that was cut short to a shorter clip and reports 
 
     aiff    `FORM`, size, `AIFF` or `AIFC`, then chunks of name, size, bytes, big-endian; the samples
             are in `SSND`
-    au      `.snd`, offset of the samples, size of the samples
+    au      `.snd`, offset of the samples, size of the samples, number of the coding
     w64     chunks of a 16-byte name and a 64-bit size that counts both; the samples are in `data...`
     caf     `caff`, version, flags, chunks of name, 64-bit size, bytes, big-endian; the samples are in
             `data`, of size -1 where all that follows is sound; `desc` names the coding
@@ -24,6 +24,9 @@ _MAX_CHUNKS: Final = 10_000
 _W64_HEADER: Final = struct.Struct("<16sq")
 _CAF_HEADER: Final = struct.Struct(">4sq")
 _CAF_CODINGS: Final = (b"lpcm", b"alaw", b"ulaw", b"alac")
+# mu-law, PCM of 8 to 32 bits, float, double, G.721, G.723 at 24 and 40 kbit/s, A-law.
+_AU_CODINGS: Final = frozenset({1, 2, 3, 4, 5, 6, 7, 23, 25, 26, 27})
+_AU_G722: Final = 24
 _MAX_SPHERE_HEADER: Final = 1 << 16
 
 
@@ -51,9 +54,13 @@ def is_cut_short(data: bytes | memoryview, container: str) -> bool:
 
 
 def _is_au_cut_short(data: bytes | memoryview) -> bool:
-    if len(data) < 12:
+    if len(data) < 16:
         return True
-    return _is_cut_at(data, *struct.unpack_from("<II" if data[0:1] == b"d" else ">II", data, 4))
+    start, size, coding = struct.unpack_from("<III" if data[0:1] == b"d" else ">III", data, 4)
+    if coding not in _AU_CODINGS:
+        name = "G.722" if coding == _AU_G722 else f"the coding {coding}"
+        raise AudioBad("audio_unsupported", f"the au holds {name}")
+    return _is_cut_at(data, start, size)
 
 
 def _is_w64_cut_short(data: bytes | memoryview) -> bool:

@@ -67,6 +67,15 @@ def test_a_caf_in_a_coding_that_libsndfile_lacks_is_unsupported_by_its_name(codi
     assert name in unsupported(caf.replace(b"lpcm", coding, 1))
 
 
+@pytest.mark.parametrize(
+    ("encoding", "name"), [(10, "the coding 10"), (22, "the coding 22"), (24, "G.722")]
+)
+def test_an_au_in_a_coding_that_libsndfile_lacks_is_unsupported_by_its_name(encoding, name):
+    au = bytearray(write(tone(3000), format="AU"))
+    au[12:16] = encoding.to_bytes(4, "big")
+    assert name in unsupported(bytes(au))
+
+
 @pytest.mark.parametrize("bits", [25, 31, 32])
 def test_a_flac_of_more_than_24_bits_is_unsupported_by_its_name(bits):
     flac = bytearray(write(tone(3000), format="FLAC"))

@@ -91,7 +91,8 @@ def _to_undecodable(error: soundfile.SoundFileError) -> AudioBad:
     if "not a regular file" in words:
         # Of bytes in memory that says nothing.
         words = "it cannot be read"
-    code = "audio_unsupported" if "unimplemented format" in words else "audio_undecodable"
+    is_lacking = any(lack in words for lack in ("unimplemented format", "unsupported encoding"))
+    code = "audio_unsupported" if is_lacking else "audio_undecodable"
     return AudioBad(code, f"libsndfile: {words}")
 
 
