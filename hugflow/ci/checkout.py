@@ -37,7 +37,7 @@ def refuse_inside(names: Iterable[str], checkout: Path) -> None:
     found = list(names)
     if found:
         raise SettingInvalid(
-            f"{', '.join(found)} {'lies' if len(found) == 1 else 'lie'} inside the checkout "
+            f"{', '.join(found)} {'is' if len(found) == 1 else 'are'} inside the checkout "
             f"{checkout}, or around it",
             why="a checkout cleans its folder, and what was made would be gone",
             mend="on the runner, set "

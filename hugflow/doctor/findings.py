@@ -101,13 +101,15 @@ def _run(name: str, check: Check, patient: Patient) -> list[Finding]:
     except Exception as error:  # noqa: BLE001  # whatever it is, the other checks go on
         # The error's text may quote secrets, so only its class is shown.
         what = f"it could not be checked: {type(error).__name__}"
-        findings.append(problem(name, what, "run the command again; if it stays, report it"))
+        findings.append(
+            problem(name, what, "run the command again; if it happens again, report it")
+        )
     return findings
 
 
 def _too_slow(name: str, longest_s: float) -> Finding:
     what = f"no answer within {longest_s:.0f} s"
-    return problem(name, what, "look at the disk or the service that it asks")
+    return problem(name, what, "check the disk or the service that it needs")
 
 
 def has_problem(findings: Sequence[Finding]) -> bool:

@@ -90,7 +90,7 @@ def _ask_dagster(root: Path) -> Iterator[Finding]:
         yield problem("dagster", "its instance does not answer", mend)
         return
     except (OSError, ValueError, IndexError):
-        yield problem("dagster", "its instance cannot be looked at", mend)
+        yield problem("dagster", "its instance cannot be checked", mend)
         return
     if condition.get("error"):
         yield problem("dagster", str(condition["error"])[:300], mend)

@@ -109,11 +109,11 @@ def check_file_systems(patient: Patient) -> Iterator[Finding]:
         if kind in NETWORK_FILE_SYSTEMS:
             yield warning(
                 "file system",
-                f"{name} lies on {kind}, a network file system",
+                f"{name} is on {kind}, a network file system",
                 "put it on a local disk; several hosts share Postgres instead of SQLite",
             )
         elif kind is not None:
-            yield ok("file system", f"{name} lies on {kind}")
+            yield ok("file system", f"{name} is on {kind}")
 
 
 def check_quota(patient: Patient) -> Iterator[Finding]:
@@ -179,7 +179,7 @@ def _compare_roots(folders: dict[str, Path]) -> Iterator[Finding]:
             clashes += 1
             yield warning(
                 "roots",
-                f"{one} lies inside {other}: clearing one clears the other",
+                f"{one} is inside {other}: clearing one clears the other",
                 "put them beside each other",
             )
     storage, state = (_nearest_existing(real[name]) for name in ("STORAGE_ROOT", "STATE_DIR"))
@@ -196,7 +196,7 @@ def _look_at_disk(check: str, folder: Path) -> Finding:
     # A file system without a fixed number of inodes reports 0 of 0.
     if status.f_files:
         what += f", {status.f_favail:,} files more"
-    mend = "make room: every row takes two files, and a dataset as much as its source"
+    mend = "make room: a row needs two files, and a dataset as many bytes as its source"
     if free_bytes < TOO_FEW_BYTES or (status.f_files and status.f_favail == 0):
         return problem(check, what, mend)
     if free_bytes < FEW_BYTES or (status.f_files and status.f_favail < FEW_INODES):

@@ -82,11 +82,11 @@ def check_sync_on(patient: Patient) -> Iterator[Finding]:
         yield warning(
             "sync on",
             f"SYNC_ON=pull_request does the job on the runner, and of its folders {', '.join(inside)} "
-            "would lie in the checkout, which the runner's next checkout cleans",
+            "would be in the checkout, which the runner's next checkout cleans",
             "set them to folders outside of it on the runner, or set SYNC_ON=merge",
         )
     else:
-        yield ok("sync on", "pull_request; storage, links and state lie outside of the checkout")
+        yield ok("sync on", "pull_request; storage, links and state are outside of the checkout")
 
 
 def check_slack(patient: Patient) -> Iterator[Finding]:
@@ -148,14 +148,16 @@ def _judge_github(
         yield warning("github", f"it does not answer now ({answer.status})", mend)
     elif answer.status != 200:
         mend = "check GITHUB_REPOSITORY, and that the token may see it"
-        yield problem("github", f"{repository} is not to be seen ({answer.status})", mend)
+        yield problem("github", f"{repository} cannot be seen ({answer.status})", mend)
     elif repository is None:
         yield ok("github", f"the token is of {_word(answer.body.get('login'))}")
     elif not has_token:
         mend = "set GITHUB_TOKEN, or run `gh auth login`"
-        yield warning("github", f"{repository} is seen, and there is no token to write with", mend)
+        yield warning(
+            "github", f"{repository} can be read, and there is no token to write with", mend
+        )
     else:
-        yield ok("github", f"{repository} is seen with the token")
+        yield ok("github", f"{repository} can be read with the token")
     if settings.auto_merge and repository is not None:
         yield _judge_merging(answer, repository, has_token=has_token)
 

@@ -59,16 +59,16 @@ class Rules:
         """Why a request is refused; None if it is allowed."""
         host = (asked.header("host") or "").lower()
         if host not in self.hosts:
-            return Refusal(421, f"the Host {host[:100]!r} is not one that this server is known by")
+            return Refusal(421, f"the Host {host[:100]!r} is not a name of this server")
         if not self._is_own(asked, host):
-            return Refusal(403, "a page of another origin asked; only this server's own may")
+            return Refusal(403, "the request comes from a page of another origin")
         if not asked.path.isprintable():
             # A route may end before a line does.
-            return Refusal(400, "the path holds what no path does")
+            return Refusal(400, "the path has a character that no path may have")
         if asked.path.lower().strip("/").startswith("graphql") and not asked.is_websocket:
             is_page = asked.method == "GET" and not asked.query
             if asked.method != "POST" and not is_page:
-                return Refusal(405, "GraphQL is asked by POST")
+                return Refusal(405, "GraphQL is answered by POST only")
         if self.token is not None and not self._has_token(asked):
             return Refusal(401, "this server asks for its token", asks_token=True)
         return None

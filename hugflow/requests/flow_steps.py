@@ -42,8 +42,10 @@ _CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}(?:\.[A-Za-z_][A-Za-z0-9_]{0,99
 class FlowStep:
     """One step.
 
-    use, revision: None for a class of the project's own. reads, gives: names of fields.
-    batch: rows at once; None: one by one. timeout_s: a row.
+    use, revision: the flow module and its revision; None for a class of the project itself.
+    reads, gives: names of fields.
+    batch: rows in one call; None: one row.
+    timeout_s: limit for one row.
     """
 
     name: str

@@ -121,8 +121,7 @@ def _explain(scene: _Scene) -> tuple[str, str, str]:
     if scene.is_moved and ("mapping values" in complaint or "expected" in complaint):
         return (
             "the line does not begin in the same column as the fields above it",
-            "the column tells YAML what belongs together; here it takes the line for part of "
-            "another",
+            "indentation tells YAML what belongs together; here the line becomes part of another",
             f"begin every field at the left edge, without a space before it: {scene.example}",
         )
     if "mapping values" in complaint:

@@ -255,9 +255,9 @@ def _move_in(places: Places, part: _Part) -> None:
             return
     raise CannotWrite(
         f"{part.place} cannot be moved into the trash",
-        why=f"neither {' nor '.join(str(path.parent) for path in part.in_trash)} lies on its file "
+        why=f"neither {' nor '.join(str(path.parent) for path in part.in_trash)} is on its file "
         "system, and nothing is ever copied there",
-        mend="let STATE_DIR and STORAGE_ROOT each lie on one file system",
+        mend="put all of STATE_DIR on one file system, and all of STORAGE_ROOT too",
     )
 
 

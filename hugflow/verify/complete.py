@@ -214,7 +214,7 @@ class CompleteTree:
         return sorted((published if flows is None else flows.made_index).items())
 
     def _verify_flows(self) -> Iterator[Difference]:
-        """What row steps wrote must be as the manifest says."""
+        """The files of the row steps must be as the manifest says."""
         if self.manifest.flows is None:
             return
         for index_name, digest in sorted(self.manifest.index.items()):

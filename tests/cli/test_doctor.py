@@ -115,7 +115,7 @@ def test_roots_that_are_in_each_others_way_are_told(project: Project):
     found = examine(project, "--offline", STORAGE_ROOT="a", PROCESSED_ROOT="a", STATE_DIR="a/state")
     assert sorted(states(found, "roots")) == ["problem", "warning", "warning"]
     assert "STORAGE_ROOT and PROCESSED_ROOT are the same folder" in texts(found, "roots")
-    assert "STATE_DIR lies inside STORAGE_ROOT" in texts(found, "roots")
+    assert "STATE_DIR is inside STORAGE_ROOT" in texts(found, "roots")
 
 
 def test_the_quota_is_held_against_all_that_is_stored(project: Project, hub: LoopbackHub):

@@ -120,7 +120,7 @@ def test_storage_inside_the_checkout_is_refused_with_the_mend(runner: Runner):
     for name in ("STORAGE_ROOT", "STATE_DIR", "PROCESSED_ROOT"):
         done = runner.sync(number, **{name: "./inside"})
         assert done.returncode == 2
-        assert f"{name} lies inside the checkout" in done.stderr
+        assert f"{name} is inside the checkout" in done.stderr
         assert "a checkout cleans its folder" in done.stderr
         assert f"set {name}=/srv/hugflow/" in done.stderr
 
