@@ -1,9 +1,9 @@
 """The Arrow types of the index, and conversion of arrays to them.
 
 The index keeps the published types, except those that `datasets` does not know. Maps become lists
-of {key, value}; dictionaries their values; extension types their storage; narrow decimals decimal128;
-decimals of more than 38 digits text; list views lists. If two fields of a struct have one name, the
-later is renamed. Everything may be null.
+of {key, value}; dictionaries their values; extension types their storage; narrow decimals
+decimal128; decimals of more than 38 digits text; list views lists. If two fields of a struct have
+one name, the later is renamed. Everything may be null.
 """
 
 import re

@@ -235,7 +235,8 @@ def _read_remote(
 ) -> T:
     """The result of `read` on a published file, by ranged reads.
 
-    Parts of a file cannot be compared with its hash. So an unreadable part is fetched again, because it may have been damaged on its way.
+    Parts of a file cannot be compared with its hash. So an unreadable part is fetched again,
+    because it may have been damaged on its way.
     budget: the most bytes to read; with a budget, only the needed part of a column is read. Raises
     BudgetSpent when it is not enough.
     """
