@@ -88,12 +88,12 @@ class ProjectSettings:
 
     @property
     def options(self) -> Options:
-        """How work is done; locks are not waited for. Raises PolicyInvalid."""
-        return replace(self.options_without_policy, policy=self.policy)
+        """How work is done; locks are not waited for. Raises PolicyInvalid and SettingInvalid."""
+        return replace(self.options_without_policy, policy=self.policy, trust=trust_of(self.file))
 
     @property
     def options_without_policy(self) -> Options:
-        """The same where another policy counts than that of the work tree."""
+        """The same where another policy counts than that of the work tree; no flow module may run."""
         settings = self.settings
         quota_gb = settings.storage_quota_gb
         return Options(
@@ -107,7 +107,6 @@ class ProjectSettings:
             storage_quota_bytes=None if quota_gb is None else int(quota_gb * BYTES_PER_GB),
             progress_interval=settings.progress_interval,
             flow_root=self.root,
-            trust=trust_of(self.file),
         )
 
     @property

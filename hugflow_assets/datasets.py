@@ -11,12 +11,12 @@ import dagster as dg
 from hugflow.errors import HugflowError, PlanOutOfDate, StageMissing, UsageWrong
 from hugflow.ledger.journal import Outcome
 from hugflow.ledger.stages import (
+    FLOWS,
     NEEDED_TO_PUBLISH,
     PUBLISHING,
     SHARD_STAGES,
-    STAGE_NAMES,
     STAGES,
-    StageName,
+    asset_names,
     join_names,
 )
 from hugflow.names import group_name, op_name
@@ -24,6 +24,10 @@ from hugflow.requests.model import AddRequest
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
+from hugflow.stages.build.still_in_force import relocated
+from hugflow.stages.flowing.flowed import describe_step, find_unflowed, prepare_tree_alone
+from hugflow.stages.flowing.resolved import resolve_steps
+from hugflow.stages.flowing.run_steps import run_steps
 from hugflow.stages.making.make_shards import ShardFailed, make_shards
 from hugflow.stages.planning.open_build import open_build
 from hugflow.stages.publishing.gate import Verdict
@@ -39,6 +43,7 @@ from hugflow_assets.reporting.glimpses import Metadata
 from hugflow_assets.reporting.links import request_url
 from hugflow_assets.reporting.markdown import quote_markdown
 from hugflow_assets.reporting.materializations import (
+    flows_materialization,
     partitions_name,
     plan_metadata,
     processed_materialization,
@@ -215,15 +220,21 @@ def _plan_asset(request: AddRequest, common: "_Common") -> dg.AssetsDefinition:
 
 def _stage_assets(request: AddRequest, common: "_Common") -> dg.AssetsDefinition:
     name = common.name
+    names = asset_names(has_flows=bool(request.flows))
     specs = [
-        common.spec(
-            stage.name,
-            stage.words,
-            kind=stage.kind,
-            deps=[dg.AssetKey([name, before])],
+        common.spec(stage, words, kind=kind, deps=[dg.AssetKey([name, before])])
+        for before, (stage, words, kind) in zip(
+            ("plan", *names), map(_describe, names), strict=False
         )
-        for before, stage in zip(("plan", *STAGE_NAMES), STAGES, strict=False)
     ]
+    if request.flows:
+        # So that the UI shows the asset as out of date when its steps are others.
+        specs = [
+            spec.replace_attributes(code_version=request.flows_digest)
+            if spec.key.path[1] == FLOWS
+            else spec
+            for spec in specs
+        ]
 
     @dg.multi_asset(
         name=op_name(name, "stages"),
@@ -244,9 +255,7 @@ def _stage_assets(request: AddRequest, common: "_Common") -> dg.AssetsDefinition
         config = StagesConfig(**context.op_execution_context.op_config)
         places = storage.places
         selected = {
-            stage
-            for stage in STAGE_NAMES
-            if dg.AssetKey([name, stage]) in context.selected_asset_keys
+            stage for stage in names if dg.AssetKey([name, stage]) in context.selected_asset_keys
         }
         try:
             with tell_run(context), safe_rows_of(places, name):
@@ -265,7 +274,7 @@ def _make(
     context: dg.AssetExecutionContext,
     build: Build,
     shards: Sequence[Shard],
-    stages: AbstractSet[StageName],
+    stages: AbstractSet[str],
     *,
     force: bool,
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckResult]:
@@ -283,6 +292,7 @@ def _make(
         progress.add(outcomes)
 
     with tracker.watch() as ended:
+        prepare_tree_alone(build)
         if shard_stages:
             for event in make_shards(build, shards, shard_stages, force=force, on_rows=track):
                 if isinstance(event, ShardFailed):
@@ -292,6 +302,8 @@ def _make(
                     yield stage_materialization(build, event.shard, stage, event.markers[stage])
         if failed:
             raise ShardsFailed(build, failed)
+        if FLOWS in stages:
+            yield from _run_steps(build, shards)
         if PUBLISHING in stages:
             published = yield from _publish(build)
             if published is not None:
@@ -306,6 +318,23 @@ def _make(
             publish(build)
             ended("completed")
         yield from unrecorded(context.instance, build, find_published(build))
+
+
+def _run_steps(build: Build, shards: Sequence[Shard]) -> Iterator[dg.AssetMaterialization]:
+    """Run the row steps over the shards, and yield an event for each shard as it is done."""
+    build = relocated(build)
+    steps = resolve_steps(build)
+    for event in run_steps(build, steps, shards):
+        counts = [describe_step(step, event.counts[step.name]) for step in steps]
+        yield flows_materialization(build, event.shard, counts)
+
+
+def _describe(stage: str) -> tuple[str, str, str]:
+    """A stage's name, what is there once it is done, and its kind."""
+    if stage == FLOWS:
+        return FLOWS, "Every row has been through the steps of the request.", "python"
+    found = next(each for each in STAGES if each.name == stage)
+    return found.name, found.words, found.kind
 
 
 def _publish(build: Build) -> Generator[dg.AssetCheckResult, None, Published | None]:
@@ -330,6 +359,16 @@ def _explain_unpublished(
 ) -> None:
     """Say which shards are still missing; raises StageMissing when they are the run's own."""
     undone = find_undone(build)
+    steps = resolve_steps(build)
+    if not undone and steps:
+        left = [shard for shard in find_unflowed(build, steps) if shard in shards]
+        if left:
+            raise StageMissing(
+                f"{build.name}: {FLOWS} is not done for {', '.join(each.name for each in left)}",
+                why="its request has row steps, and it is published with what they give",
+                mend=f"materialize {FLOWS} of these partitions too: "
+                f'add or key:"{build.name}/{FLOWS}" to the selection',
+            )
     own = [shard.name for shard in undone if shard in shards]
     if own:
         raise StageMissing(

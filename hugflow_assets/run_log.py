@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 import dagster as dg
 
 from hugflow.errors import HugflowError
-from hugflow.ledger.stages import STAGE_NAMES
+from hugflow.ledger.stages import asset_names
 from hugflow.redact import redact
 from hugflow_resources.surprises import no_secret_in_errors
 
@@ -114,7 +114,11 @@ def _name_work(context: dg.AssetExecutionContext) -> str:
     """Which assets of which dataset, and which partitions."""
     selected = context.selected_asset_keys
     name = min(selected).path[0]
-    stages = [stage for stage in ("plan", *STAGE_NAMES) if dg.AssetKey([name, stage]) in selected]
+    stages = [
+        stage
+        for stage in ("plan", *asset_names(has_flows=True))
+        if dg.AssetKey([name, stage]) in selected
+    ]
     first, last = (context.run.tags.get(tag) for tag in RANGE_TAGS)
     partitions = f"{first}...{last}" if first else context.run.tags.get(PARTITION_TAG)
     return f"{', '.join(stages)} of {name}" + (f", {partitions}" if partitions else "")

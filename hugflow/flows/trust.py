@@ -31,6 +31,11 @@ class Allowed:
     repo: str | None = None
     commit: str | None = None
 
+    def __str__(self) -> str:
+        """Give the entry as it is written."""
+        commit = f"@{self.commit}" if self.commit is not None else ""
+        return f"{self.user}/{self.repo or _ANY_REPO}{commit}"
+
     def covers(self, synced: Synced) -> bool:
         """Whether the entry names a module at its commit."""
         return (

@@ -70,6 +70,18 @@ PUBLISHING: Final[StageName] = "processed"
 NEEDED_TO_PUBLISH: Final = STAGE_BY_NAME[PUBLISHING].needs
 
 
+# Between metadata and processed, only where a request has row steps: they have journals of their own
+# and no marker, so they are no line of the table.
+FLOWS: Final = "flows"
+
+
+def asset_names(*, has_flows: bool) -> tuple[str, ...]:
+    """The stages as assets, in their order, for a dataset with row steps or without."""
+    before = STAGE_NAMES.index(PUBLISHING)
+    steps = (FLOWS,) if has_flows else ()
+    return (*STAGE_NAMES[:before], *steps, *STAGE_NAMES[before:])
+
+
 def find_missing(
     stages: Collection[StageName], done: Collection[StageName]
 ) -> tuple[StageName, list[StageName]]:

@@ -26,7 +26,7 @@ docs/requests.md explains each field; `grammar` defines its allowed values.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
@@ -203,6 +203,14 @@ class AddRequest(_Request):
     )
     owner: _Owner | None = Field(None, description="Who answers for the dataset.")
     flows: _Flows = Field((), description="Steps over the rows, in order; docs/flows.md.")
+
+    @property
+    def flows_digest(self) -> str | None:
+        """A digest over its row steps; None where it has none."""
+        if not self.flows:
+            return None
+        steps = json.dumps([asdict(step) for step in self.flows], sort_keys=True)
+        return hashlib.sha256(steps.encode()).hexdigest()[:16]
 
     @property
     def identity(self) -> Identity:

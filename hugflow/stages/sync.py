@@ -8,7 +8,7 @@ from hugflow.errors import HugflowError, StageMissing
 from hugflow.ledger.journal import Outcome
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.still_in_force import relocated
-from hugflow.stages.flowing.flowed import prepare_tree
+from hugflow.stages.flowing.flowed import prepare_tree_alone
 from hugflow.stages.flowing.resolved import resolve_steps
 from hugflow.stages.flowing.run_steps import run_steps
 from hugflow.stages.making.make_shards import ShardDone, ShardFailed, make_shards
@@ -72,7 +72,7 @@ def sync_dataset(
 
     flowed_rows = 0
     with tracker.watch() as ended:
-        prepare_tree(build)
+        prepare_tree_alone(build)
         for event in make_shards(build, build.shards, retry_failed=retry_failed, on_rows=track):
             if isinstance(event, ShardDone):
                 done.append(event)

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from hugflow.ledger.stages import STAGE_NAMES
+from hugflow.ledger.stages import asset_names
 from hugflow_assets.reporting.materializations import partitions_name
 
 
@@ -12,7 +12,7 @@ def forget_dataset(instance: dg.DagsterInstance, name: str) -> bool:
     The logs of its runs stay. Brought back, or made again, it is told again.
     """
     keys = instance.get_dynamic_partitions(partitions_name(name))
-    assets = [dg.AssetKey([name, stage]) for stage in ("plan", *STAGE_NAMES)]
+    assets = [dg.AssetKey([name, stage]) for stage in ("plan", *asset_names(has_flows=True))]
     known = [key for key in assets if instance.has_asset_key(key)]
     instance.wipe_assets(known)
     for key in keys:

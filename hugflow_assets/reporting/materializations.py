@@ -4,7 +4,7 @@ The op yields them as shards finish, `local-sync` reports them, and the sensor a
 what it finds on disk; all three say the same of the same shard.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -13,16 +13,19 @@ import dagster as dg
 
 from hugflow.ledger.markers import Marker, read_marker
 from hugflow.ledger.stages import (
+    FLOWS,
     PUBLISHING,
     ROW_STAGES,
     SHARD_STAGES,
     STAGE_NAMES,
     StageName,
+    asset_names,
     first_row_stage,
 )
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
-from hugflow.stages.tree.manifest import Manifest
+from hugflow.stages.tree.flow_files import flows_folder, made_index_file
+from hugflow.stages.tree.manifest import Manifest, ManifestFlows, ManifestStep
 from hugflow.statistics.figures import Spread, Statistics
 from hugflow_assets.reporting.glimpses import (
     Metadata,
@@ -57,9 +60,10 @@ def register_partitions(instance: dg.DagsterInstance, build: Build) -> None:
     instance.add_dynamic_partitions(partitions_name(build.name), keys)
 
 
-def materialize_command(name: str) -> str:
+def materialize_command(name: str, *, has_flows: bool = False) -> str:
     """The command that materializes stages of a dataset; a partition or a range follows it."""
-    selection = " or ".join(f'key:"{name}/{stage}"' for stage in STAGE_NAMES)
+    stages = asset_names(has_flows=has_flows)
+    selection = " or ".join(f'key:"{name}/{stage}"' for stage in stages)
     return f"dagster asset materialize -m hugflow_assets.definitions --select '{selection}'"
 
 
@@ -82,7 +86,7 @@ def plan_metadata(build: Build) -> Metadata:
         "plan": _plan_file(build),
     }
     if keys:
-        command = materialize_command(build.name)
+        command = materialize_command(build.name, has_flows=bool(build.request.flows))
         metadata["partition_range"] = f"{keys[0]}...{keys[-1]}"
         metadata["materialize_all"] = f"{command} --partition-range {keys[0]}...{keys[-1]}"
         metadata["materialize_one"] = f"{command} --partition {keys[0]}"
@@ -107,7 +111,7 @@ def stage_materialization(
     elif stage == "metadata":
         metadata |= sample_metadata(build, shard, marker)
         if marker.index_sha256 is not None:
-            index = build.folder.index_file(shard.name)
+            index = made_index_file(build.folder, shard.name)
             metadata |= durations_metadata(index)
             metadata |= _statistics_metadata(_read_shard_statistics(build, index))
     metadata |= {"bytes": marker.bytes, "seconds": marker.seconds}
@@ -116,6 +120,36 @@ def stage_materialization(
     metadata |= _place_metadata(build, shard, stage, marker)
     metadata["commit"] = dg.MetadataValue.url(commit_url(build))
     return _materialization(build, shard, stage, metadata, _in_words(stage, shard, marker))
+
+
+def flows_materialization(
+    build: Build, shard: Shard, steps: Sequence[ManifestStep]
+) -> dg.AssetMaterialization:
+    """The row steps are done for one shard: a line for each, of the rows that are counted so far."""
+    records = [
+        dg.TableRecord(
+            {
+                "step": step.name,
+                "module": step.module or step.flow,
+                "commit": step.commit or "own code",
+                "rows": step.rows,
+                "dropped": step.dropped,
+                "errors": step.errors,
+            }
+        )
+        for step in steps
+    ]
+    last = steps[-1]
+    metadata: Metadata = {
+        ROW_COUNT: last.rows,
+        "steps": dg.MetadataValue.table(records),
+        "path": dg.MetadataValue.path(str(flows_folder(build.folder))),
+        "version": last.version,
+    }
+    words = f"{last.rows:,} rows went through {len(steps)} steps"
+    event = _materialization(build, shard, FLOWS, metadata, words)
+    # What Dagster compares to say that something is out of date.
+    return event._replace(tags={**(event.tags or {}), "dagster/data_version": last.version})
 
 
 def processed_materialization(
@@ -168,6 +202,12 @@ def unrecorded(
             marker = read_marker(build.state.marker(shard.name, stage))
             if marker is not None:
                 yield stage_materialization(build, shard, stage, marker)
+        if (
+            published is not None
+            and published.flows is not None
+            and not _is_flow_recorded(instance, build, key, published.flows)
+        ):
+            yield flows_materialization(build, shard, published.flows.steps)
         if published is not None and key not in recorded[PUBLISHING]:
             yield processed_materialization(build, shard, published)
 
@@ -206,7 +246,7 @@ def _place_metadata(build: Build, shard: Shard, stage: StageName, marker: Marker
         return {"path": dg.MetadataValue.path(str(build.folder.audio))}
     places: Metadata = {"path": dg.MetadataValue.path(str(build.folder.json))}
     if marker.index_sha256 is not None:
-        index = build.folder.index_file(shard.name)
+        index = made_index_file(build.folder, shard.name)
         places["index"] = dg.MetadataValue.path(str(index))
         places["index_sha256"] = marker.index_sha256
     return places
@@ -253,6 +293,18 @@ def _spread_metadata(name: str, spread: Spread) -> Metadata:
     return {name: percentiles.pop(f"{name}_mean"), **percentiles}
 
 
+def _is_flow_recorded(
+    instance: dg.DagsterInstance, build: Build, partition: str, flows: ManifestFlows
+) -> bool:
+    """Whether Dagster knows of a shard's steps at their version."""
+    key = dg.AssetKey([build.name, FLOWS])
+    filters = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition])
+    records = instance.fetch_materializations(filters, limit=1).records
+    known = records[0].asset_materialization if records else None
+    version = known.metadata.get("version") if known is not None else None
+    return version is not None and version.value == flows.steps[-1].version
+
+
 def _is_plan_recorded(instance: dg.DagsterInstance, build: Build) -> bool:
     latest = instance.get_latest_materialization_event(dg.AssetKey([build.name, "plan"]))
     known = latest.asset_materialization if latest is not None else None
@@ -270,7 +322,7 @@ def _in_words(stage: StageName, shard: Shard, marker: Marker) -> str:
 
 
 def _materialization(
-    build: Build, shard: Shard, stage: StageName, metadata: Metadata, words: str
+    build: Build, shard: Shard, stage: str, metadata: Metadata, words: str
 ) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(
         asset_key=dg.AssetKey([build.name, stage]),

@@ -1,12 +1,15 @@
 """Where datasets lie and how they are made, for Dagster."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
 import dagster as dg
 
+from hugflow.errors import SettingInvalid
+from hugflow.flows.project_key import trust_of
+from hugflow.flows.trust import Trust, parse_allowed
 from hugflow.requests.catalog import Catalog
 from hugflow.requests.grammar import bad_rows_setting
 from hugflow.requests.policy import Policy, PolicyInvalid, policy_unreadable
@@ -34,6 +37,9 @@ class Storage(dg.ConfigurableResource["Storage"]):
     progress_interval: int = 10_000
     policy: str = "{}"
     policy_fault: str | None = None
+    flow_root: str | None = None
+    flows_allow: list[str] = []  # noqa: RUF012  # of pydantic, which copies it
+    flows_allow_local: bool = False
 
     @classmethod
     def of(cls, project: ProjectSettings, catalog: Catalog | None = None) -> Self:
@@ -48,6 +54,10 @@ class Storage(dg.ConfigurableResource["Storage"]):
         except PolicyInvalid as error:
             # The rest has to load all the same, so that main can mend it.
             fault = error.why
+        trust = Trust()
+        # Then no module may run, which the run says; the rest has to load all the same.
+        with suppress(SettingInvalid):
+            trust = trust_of(project.file)
         return cls(
             storage_root=str(places.storage_root),
             processed_root=str(places.processed_root),
@@ -63,6 +73,9 @@ class Storage(dg.ConfigurableResource["Storage"]):
             progress_interval=options.progress_interval,
             policy=rules.model_dump_json(exclude_none=True),
             policy_fault=fault,
+            flow_root=str(options.flow_root) if options.flow_root is not None else None,
+            flows_allow=[str(each) for each in trust.allowed],
+            flows_allow_local=trust.allow_local,
         )
 
     @contextmanager
@@ -100,4 +113,6 @@ class Storage(dg.ConfigurableResource["Storage"]):
             lock_wait_s=lock_wait_s,
             short_wait_s=0.0,
             policy=policy or Policy.model_validate_json(self.policy),
+            flow_root=Path(self.flow_root) if self.flow_root is not None else None,
+            trust=Trust(tuple(map(parse_allowed, self.flows_allow)), self.flows_allow_local),
         )

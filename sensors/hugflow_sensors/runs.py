@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from hugflow.ledger.stages import STAGE_NAMES
+from hugflow.ledger.stages import asset_names
 from hugflow.shards.plan import Plan
 from hugflow.store.layout import Places
 from hugflow_resources.alive import forget_run, is_dead
@@ -125,7 +125,11 @@ def _ended_at(record: dg.RunRecord) -> float:
 def _made_names(run: dg.DagsterRun) -> set[str]:
     """The datasets of which a run makes stages."""
     keys = run.asset_selection or ()
-    return {key.path[0] for key in keys if len(key.path) == 2 and key.path[1] in STAGE_NAMES}
+    return {
+        key.path[0]
+        for key in keys
+        if len(key.path) == 2 and key.path[1] in asset_names(has_flows=True)
+    }
 
 
 def _is_ours(run: dg.DagsterRun) -> bool:
@@ -133,7 +137,7 @@ def _is_ours(run: dg.DagsterRun) -> bool:
     keys = [*(run.asset_selection or ())]
     keys += [check.asset_key for check in run.asset_check_selection or ()]
     return bool(keys) and all(
-        len(k.path) == 2 and k.path[1] in ("plan", *STAGE_NAMES) for k in keys
+        len(k.path) == 2 and k.path[1] in ("plan", *asset_names(has_flows=True)) for k in keys
     )
 
 

@@ -12,7 +12,7 @@ import dagster as dg
 
 from hugflow.clients.hub import Hub
 from hugflow.errors import HugflowError
-from hugflow.ledger.stages import STAGE_NAMES
+from hugflow.ledger.stages import asset_names
 from hugflow.requests.catalog import Catalog
 from hugflow.requests.collect import AddFile, ParsedFiles, RemovalFile, RequestSet, parse_files
 from hugflow.requests.model import AddRequest, RemoveRequest
@@ -20,6 +20,7 @@ from hugflow.requests.policy import Policy
 from hugflow.requests.problems import show_path
 from hugflow.shards.plans import read_current_id, read_current_plan
 from hugflow.stages.build.build import Build
+from hugflow.stages.flowing.flowed import is_flowed_as_asked
 from hugflow.stages.planning.open_build import changed_fields, open_build
 from hugflow.stages.publishing.publish import find_undone
 from hugflow.stages.standing.removal_records import is_held_back, removed_names
@@ -253,6 +254,8 @@ class Tick:
             self.plans += 1
         build = open_build(request, places, self.hub, options)
         published = build.stored.find_published(build.plan)
+        if published is not None and not is_flowed_as_asked(build, published):
+            published = None
         register_partitions(self.context.instance, build)
         room = max(0, EVENTS_PER_TICK - len(self.events))
         is_busy = name in self.busy
@@ -300,15 +303,16 @@ class Tick:
             self.later += 1
         else:
             self.words.append(f"{name}: attempt {count + 1}, {wanted[0]}...{wanted[1]}")
-            self.runs.append(_run_request(name, wanted, tags, count + 1))
+            stages = asset_names(has_flows=bool(build.request.flows))
+            self.runs.append(_run_request(name, stages, wanted, tags, count + 1))
 
 
 def _run_request(
-    name: str, wanted: tuple[str, str], tags: dict[str, str], attempt: int
+    name: str, stages: Sequence[str], wanted: tuple[str, str], tags: dict[str, str], attempt: int
 ) -> dg.RunRequest:
     return dg.RunRequest(
         run_key="/".join([*tags.values(), str(attempt)]),
-        asset_selection=[dg.AssetKey([name, stage]) for stage in STAGE_NAMES],
+        asset_selection=[dg.AssetKey([name, stage]) for stage in stages],
         tags={
             **tags,
             ATTEMPT_TAG: str(attempt),

@@ -12,7 +12,7 @@ from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.flowing.flow_index import write_flow_indexes
 from hugflow.stages.flowing.resolved import ResolvedStep
-from hugflow.stages.flowing.run_steps import made_rows, read_outcomes
+from hugflow.stages.flowing.run_steps import StepCount, made_rows, read_outcomes
 from hugflow.stages.tree.flow_files import (
     ROWS,
     errors_file,
@@ -51,7 +51,8 @@ class Flowed:
 def prepare_tree(build: Build) -> None:
     """Put the indexes of the rows as they were made aside, where the request has steps.
 
-    Where it has none any more, they come back, and what steps have left is deleted.
+    Where it has none any more, they come back, and what steps have left is deleted. The caller holds
+    the dataset's lock.
     """
     folder = build.folder
     if build.request.flows:
@@ -59,6 +60,19 @@ def prepare_tree(build: Build) -> None:
             _set_indexes_aside(build)
     elif has_steps(folder):
         _bring_indexes_back(build)
+
+
+def prepare_tree_alone(build: Build) -> None:
+    """The same under the dataset's lock, which is taken only where there is something to do."""
+    if bool(build.request.flows) != has_steps(build.folder):
+        with build.hold_dataset():
+            prepare_tree(build)
+
+
+def is_flowed_as_asked(build: Build, manifest: Manifest) -> bool:
+    """Whether what is published went through the steps that the request has now."""
+    flows = manifest.flows
+    return (flows.asked if flows is not None else None) == build.request.flows_digest
 
 
 def find_unflowed(build: Build, steps: Sequence[ResolvedStep]) -> list[Shard]:
@@ -88,26 +102,16 @@ def collect_flowed(
                 if flowed.kind == "error":
                     errors.append(StepError(row, step.name, flowed.message))
         rows = kinds["out"]
-        told.append(
-            ManifestStep(
-                name=step.name,
-                flow=step.local.dotted,
-                module=str(step.module.module) if step.module is not None else None,
-                commit=step.module.commit if step.module is not None else None,
-                version=step.version,
-                rows=rows,
-                dropped=kinds["dropped"],
-                errors=kinds["error"],
-            )
-        )
+        told.append(describe_step(step, StepCount(rows, kinds["dropped"], kinds["error"])))
     _write_errors(build, errors)
     _delete_other_steps(build, steps)
+    asked = build.request.flows_digest or ""
     if before is not None and before.flows is not None and _has_indexes(build, before):
-        record = ManifestFlows(tuple(told), made_index, before.flows.card_features)
+        record = ManifestFlows(tuple(told), asked, made_index, before.flows.card_features)
         if record == before.flows:
             return Flowed(record, tuple(errors), rows, dict(before.index))
     written = write_flow_indexes(build, steps)
-    record = ManifestFlows(tuple(told), made_index, tuple(written.card_features))
+    record = ManifestFlows(tuple(told), asked, made_index, tuple(written.card_features))
     return Flowed(record, tuple(errors), rows, written.digests)
 
 
@@ -115,6 +119,20 @@ def _has_indexes(build: Build, manifest: Manifest) -> bool:
     """Whether every index is there as the manifest says."""
     paths = {build.folder.root / name: digest for name, digest in manifest.index.items()}
     return all(is_file(path) and file_sha256(path) == digest for path, digest in paths.items())
+
+
+def describe_step(step: ResolvedStep, count: StepCount) -> ManifestStep:
+    """A step with what it came to."""
+    return ManifestStep(
+        name=step.name,
+        flow=step.local.dotted,
+        module=str(step.module.module) if step.module is not None else None,
+        commit=step.module.commit if step.module is not None else None,
+        version=step.version,
+        rows=count.rows,
+        dropped=count.dropped,
+        errors=count.errors,
+    )
 
 
 def _is_flowed(build: Build, shard: Shard, steps: Sequence[ResolvedStep]) -> bool:

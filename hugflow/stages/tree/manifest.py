@@ -25,6 +25,7 @@ the object `run`:
       "flows": {"steps": [{"name": "clean", "flow": "flow_modules.alice.TextTools.NormaliseText",
                            "module": "alice/TextTools", "commit": "4c9f...", "version": "0e57...",
                            "rows": 980, "dropped": 17, "errors": 1}],
+                "asked": "4c1f0d9b2a7e6685",
                 "made_index": {"index/00000-of-00002.parquet": "<sha256>"},
                 "card_features": [...]}     only with row steps
     }
@@ -181,11 +182,12 @@ class ManifestStep:
 class ManifestFlows:
     """The row steps, in order.
 
-    made_index: sha256 of each index of the rows before them. card_features: of the index, with the
+    asked: digest of the steps as the request has them. made_index: sha256 of each index of the rows before them. card_features: of the index, with the
     fields that steps gave, as the card has them.
     """
 
     steps: tuple[ManifestStep, ...]
+    asked: str
     made_index: Mapping[str, str]
     card_features: tuple[Any, ...]
 
