@@ -36,9 +36,9 @@ _DATASETS_SCHEMA = {
 def scan(name: str, *, project: str | Path | None = None, unfinished: bool = False) -> pl.LazyFrame:
     """The rows of a stored dataset as a lazy frame over its index; nothing is read yet.
 
-    name: of the dataset, as `hugflow.datasets()` lists it. project: a folder in the project whose
-    settings hold; default: the working directory. unfinished: take what rows there are of a
-    dataset that is not complete.
+    name: the dataset's name, as `hugflow.datasets()` lists it.
+    project: a folder in the project whose settings apply; default: the working directory.
+    unfinished: accept a dataset that is not complete, and give the rows made so far.
 
     Columns: `row`, the dataset's own in order, and with audio `audio_info`; paths of MP3s are
     relative to the dataset's folder. Raises a HugflowError when no such dataset is stored, when it
@@ -61,9 +61,9 @@ def scan(name: str, *, project: str | Path | None = None, unfinished: bool = Fal
 
 
 def datasets(*, project: str | Path | None = None) -> pl.DataFrame:
-    """What is stored, a row per dataset, by name: complete ones, and those that were begun.
+    """The stored datasets, complete and unfinished: a row each, by name.
 
-    Columns: `name`, `state` (a word of `hugflow status`), `rows` that stand of `total_rows`,
+    Columns: `name`, `state` (a word of `hugflow status`), `rows` made of `total_rows`,
     `failed_rows`, `hours` of audio, `bytes`, `commit`, `path` of its folder, and `link`, null
     unless it is complete. project: as for `scan`.
     """
@@ -91,7 +91,7 @@ def _places(project: str | Path | None) -> Places:
 
 
 def _index_files(folder: DatasetFolder, *, unfinished: bool) -> list[Path]:
-    """The index files in the order of the shards, so in the order of the rows."""
+    """The index files in shard order, which is row order."""
     manifest = read_manifest(folder.manifest)
     if manifest is None:
         if not unfinished:
@@ -113,7 +113,7 @@ def _index_files(folder: DatasetFolder, *, unfinished: bool) -> list[Path]:
 
 
 def _stored_names(places: Places) -> list[str]:
-    """Folders in storage that are or will be datasets."""
+    """The folders of complete and unfinished datasets in storage."""
     if not places.storage_root.is_dir():
         return []
     return sorted(
@@ -124,7 +124,7 @@ def _stored_names(places: Places) -> list[str]:
 
 
 def _unknown(name: str, stored: Sequence[str], places: Places) -> HugflowError:
-    # Also where somebody gives the name that it has on the Hub.
+    # Also compare with the name on the Hub.
     nearest = nearest_names(name.replace("/", "__"), stored)
     return UsageWrong(
         f"no dataset {name!r} is stored",

@@ -1,8 +1,8 @@
-"""Settings: what holds in a project, and where each value came from.
+"""Settings: the values in force in a project, and the origin of each.
 
-A name has its value from the first of these that says it: the environment, `.env` in the project
-root, `settings:` in the project file (`hugflow.yaml`), the default. Only shells read settings; they hand plain values
-down. Relative paths are relative to the project root, never to the working directory.
+The first source that has a name gives its value: the environment, `.env` in the project root,
+`settings:` in the project file (`hugflow.yaml`), the default. Only shells read settings; they pass
+plain values on. Relative paths are relative to the project root, never to the working directory.
 """
 
 import os
@@ -45,7 +45,7 @@ PROJECT_FILE_ORIGINS: tuple[FileOrigin, ...] = get_args(FileOrigin)
 
 
 class SettingsInvalid(SettingInvalid):
-    """Several settings have values they cannot have; `problems` holds each as an error."""
+    """Several settings have invalid values; `problems` holds an error for each."""
 
     def __init__(self, problems: Sequence[SettingInvalid]) -> None:
         """Gather the problems, at least two, into one error."""
@@ -63,11 +63,12 @@ class SettingsInvalid(SettingInvalid):
 
 @dataclass(frozen=True, slots=True)
 class ProjectSettings:
-    """A project root with the settings that hold there, and where each came from.
+    """A project root with its settings, and the origin of each.
 
-    root: None outside of any project; then every path must be absolute.
-    warnings: what is odd about the files, a line each. refused: names whose value cannot be; the
-    settings hold their defaults. file: the project file.
+    root: None outside a project; then every path must be absolute.
+    warnings: a line for each oddity of the files.
+    refused: names with an invalid value; the settings hold their defaults.
+    file: the project file.
     """
 
     root: Path | None
@@ -93,7 +94,7 @@ class ProjectSettings:
 
     @property
     def options_without_policy(self) -> Options:
-        """The same where another policy counts than that of the work tree; no flow module may run."""
+        """The options without the work tree's policy; no flow module may run."""
         settings = self.settings
         quota_gb = settings.storage_quota_gb
         return Options(
@@ -111,23 +112,23 @@ class ProjectSettings:
 
     @property
     def policy(self) -> Policy:
-        """What requests may ask for, by the project file. Raises PolicyInvalid."""
+        """The policy of the project file: what requests may ask for. Raises PolicyInvalid."""
         return policy_of(self.file)
 
     @property
     def hf_token(self) -> str | None:
-        """The token as the Hub's client takes it; not for showing."""
+        """The token for the Hub's client; never to be shown."""
         return _reveal(self.settings.hf_token)
 
     @property
     def github_token(self) -> str | None:
-        """The token as GitHub takes it, else the one that `gh` holds for it; not for showing."""
+        """GITHUB_TOKEN, else the token that `gh` has; never to be shown."""
         return _reveal(self.settings.github_token) or read_gh_token(self._github_host)
 
     def open_senders(self, repository: str | None = None) -> "Senders":
-        """Whom the settings let speak: GitHub where a repository and a token are, and Slack.
+        """Where notices go: GitHub if a repository and a token are set, and Slack if it is set up.
 
-        repository: on GitHub, where another one knows it than GITHUB_REPOSITORY.
+        repository: on GitHub, in place of GITHUB_REPOSITORY.
         """
         from hugflow.notify.senders import open_senders
 
@@ -146,7 +147,7 @@ class ProjectSettings:
         """The repository whose requests count, at `branch` (default: REQUESTS_BRANCH).
 
         REQUESTS_REPO, else the work tree's origin, else the work tree's own repository. Raises
-        UsageWrong for a URL or a branch that is none.
+        UsageWrong for an invalid URL or branch.
         """
         from hugflow.clients.remote import Remote, may_take_token, read_origin, resolve_url
 
@@ -156,14 +157,14 @@ class ProjectSettings:
         token = None
         if may_take_token(url, is_named=named is not None):
             token = _reveal(self.settings.github_token)
-            # What `gh` holds is for its own host and for no other.
+            # The token of `gh` is for its own host and for no other.
             if token is None and urlsplit(url).hostname == self._github_host:
                 token = read_gh_token(self._github_host)
         return Remote(url, branch or self.settings.requests_branch, token)
 
     @property
     def github_url(self) -> str | None:
-        """The page of the requests' repository on GitHub; None where it is elsewhere."""
+        """The page of the requests repository on GitHub; None when it is not on GitHub."""
         from hugflow.clients.remote import find_github_url, read_origin
 
         if self.settings.github_repository is not None:
@@ -178,17 +179,17 @@ class ProjectSettings:
         return "github.com" if host == "api.github.com" else host
 
     def export_hub_environment(self) -> None:
-        """Let the Hub's own libraries see its settings: they read the environment, on import."""
+        """Put the Hub's settings into the environment; the Hub's libraries read it on import."""
         if self.settings.hf_endpoint is not None:
             os.environ["HF_ENDPOINT"] = self.settings.hf_endpoint
         else:
-            # Set to nothing it means "not set" to us, and an address to the Hub's libraries.
+            # Empty means "not set" to us, but the Hub's libraries take it for an address.
             os.environ.pop("HF_ENDPOINT", None)
         if self.settings.hf_home is not None and self.origins["HF_HOME"] != "environment":
             os.environ["HF_HOME"] = str(self.resolve("HF_HOME"))
 
     def resolve(self, name: str) -> Path:
-        """A path among the settings, absolute. Raises SettingInvalid when it cannot be."""
+        """A setting's path, absolute. Raises SettingInvalid when it cannot be resolved."""
         path: Path = getattr(self.settings, NAMES[name])
         try:
             path = path.expanduser()
@@ -213,10 +214,9 @@ class ProjectSettings:
 def load_settings(
     start: Path | None = None, environ: Mapping[str, str] | None = None
 ) -> ProjectSettings:
-    """Read the settings that hold at `start` (default: the working directory).
+    """Read the settings in force at `start` (default: the working directory).
 
-    Raises SettingInvalid with all that is wrong, each naming the setting and where its value
-    came from.
+    Raises SettingInvalid with all problems; each names the setting and the origin of its value.
     """
     project, problems = inspect_settings(start, environ)
     _raise_all(problems)
@@ -226,10 +226,10 @@ def load_settings(
 def inspect_settings(
     start: Path | None = None, environ: Mapping[str, str] | None = None
 ) -> tuple[ProjectSettings, list[SettingInvalid]]:
-    """The project with the settings that hold, and what is wrong with the others.
+    """The project with its settings, and the problems of invalid ones.
 
-    A setting whose value is refused has its default here. For showing and for the doctor; who
-    works with settings takes `load_settings`.
+    A setting with an invalid value has its default here. Only for display and for the doctor;
+    everything else uses `load_settings`.
     """
     environ = os.environ if environ is None else environ
     root = find_root(Path.cwd() if start is None else start, environ)
@@ -246,7 +246,7 @@ def inspect_settings(
     sources: dict[Origin, Mapping[str, object]] = {
         "environment": environ,
         ".env": dotenv.values,
-        # What is committed never holds a secret, not even until somebody mends it.
+        # Ignore a secret in a committed file; do not use it until it is fixed.
         _to_origin(committed): {k: v for k, v in committed.values.items() if k not in SECRETS},
     }
     values: dict[str, object] = {}
@@ -257,7 +257,7 @@ def inspect_settings(
             if source.get(name) not in (None, ""):
                 values[name], origins[name] = source[name], origin
                 break
-    # Also one that is refused: an error may repeat it.
+    # Register a refused secret too: an error may repeat it.
     remember(*(str(values[name]) for name in SECRETS & values.keys()))
     settings, refused = _validate(values)
     for name in refused:
@@ -269,7 +269,7 @@ def inspect_settings(
 
 
 def refuse_project_file(root: Path | None) -> None:
-    """Raise SettingInvalid where the project file cannot be read, whatever the settings say."""
+    """Raise SettingInvalid when the project file cannot be read; settings are not checked."""
     if root is not None:
         _raise_all([*read_project_file(root).problems, *read_local_file(root).problems])
 
@@ -277,7 +277,7 @@ def refuse_project_file(root: Path | None) -> None:
 def find_root(start: Path, environ: Mapping[str, str]) -> Path | None:
     """The project root: the nearest folder from `start` upwards, else HUGFLOW_HOME, else None.
 
-    Raises SettingInvalid when HUGFLOW_HOME is asked, and is no folder.
+    Raises SettingInvalid when HUGFLOW_HOME is needed and is not a folder.
     """
     start = start.resolve()
     for folder in (start, *start.parents):
@@ -308,7 +308,7 @@ def _to_origin(file: SettingsFile) -> Origin:
 
 
 def _validate(values: dict[str, Any]) -> tuple[Settings, list[str]]:
-    """The settings with their defaults where a value is refused, and the names of those."""
+    """The settings, with defaults for invalid values, and the names of the invalid ones."""
     try:
         return Settings.model_validate(values), []
     except ValidationError as error:
@@ -321,7 +321,7 @@ def _validate(values: dict[str, Any]) -> tuple[Settings, list[str]]:
 def _wrong_value(
     name: str, origin: Origin, dotenv: SettingsFile, committed: SettingsFile, kind: str | None
 ) -> SettingInvalid:
-    """The error of a value that cannot be, which is not repeated; kind: what it is, in words."""
+    """The error for an invalid value. The value is not repeated; kind: its type in words."""
     takes = what_it_takes(name)
     default = default_text(name)
     without = f"; without it, it is {default}" if default else ", or take it out"
@@ -343,7 +343,7 @@ def _wrong_value(
 
 
 def _refuse_names(committed: SettingsFile) -> list[SettingInvalid]:
-    """Why names below `settings:` are refused: secrets, because the file is committed."""
+    """Problems of names below `settings:`; secrets are refused because the file is committed."""
     problems: list[SettingInvalid] = []
     for name, line in committed.line_by_name.items():
         if name in SECRETS:
@@ -362,10 +362,10 @@ def _refuse_names(committed: SettingsFile) -> list[SettingInvalid]:
 
 
 def _find_oddities(dotenv: SettingsFile) -> list[str]:
-    """Lines of `.env` that somebody may take for settings, and that are none.
+    """Warnings about lines of `.env` that look like settings but are not.
 
-    Other programs keep their names there too, so an unknown one is told only when it is like one
-    of ours.
+    Other programs use the file too, so an unknown name is mentioned only when it resembles one of
+    ours.
     """
     oddities = [
         f".env, line {line}, is not NAME=value and says nothing" for line in dotenv.unread_lines
@@ -379,7 +379,7 @@ def _find_oddities(dotenv: SettingsFile) -> list[str]:
 
 
 def _show_name(name: str) -> str:
-    """A name as it is written, where it looks like one: no token has capitals alone."""
+    """The name as written, if it looks like one: a token is not all capitals."""
     return name if _PLAIN_NAME.fullmatch(name) else show_key(name)
 
 
@@ -389,7 +389,7 @@ def _reveal(secret: SecretStr | None) -> str | None:
 
 @cache
 def read_gh_token(host: str) -> str | None:
-    """The token that GitHub's own program holds for a host, or None; asked once a process.
+    """The token that GitHub's program `gh` has for a host, or None; read once per process.
 
     `gh auth token`: https://cli.github.com/manual/gh_auth_token.
     """

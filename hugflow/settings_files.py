@@ -1,4 +1,4 @@
-"""The two files that hold settings, both in the project root.
+"""The two files with settings, both in the project root.
 
 `.env`, as shells write it; UTF-8, from Windows too (BOM, CRLF). It is not committed:
 
@@ -11,8 +11,8 @@ The project file (`hugflow.project_file`), which is committed, below `settings:`
       STORAGE_ROOT: /data/speech
       WORKERS: 4
 
-What is wrong with a file is a value, so that all of it can be told at once. Nothing that was
-written is repeated but names and line numbers.
+Problems of a file are values, so that all of them are reported at once. They repeat only names and
+line numbers, never values.
 """
 
 import io
@@ -35,16 +35,17 @@ _YAML_MEND = "write `settings:` and below it, indented, one `NAME: value` a line
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
-    """Stands for a value that no setting can have, such as a list."""
+    """A value of a type that no setting can have, such as a list."""
 
     kind: str
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """What one file says: values by name, with their lines, and what is wrong with the file.
+    """The content of one file: values by name, with their lines, and the file's problems.
 
-    unread_lines: those of `.env` that are not NAME=value. name: of the file.
+    unread_lines: lines of `.env` that are not NAME=value.
+    name: the file's name.
     """
 
     values: Mapping[str, object] = field(default_factory=dict)
@@ -55,7 +56,7 @@ class SettingsFile:
 
 
 def read_dotenv(root: Path) -> SettingsFile:
-    """Read `root/.env`; of a name that stands there twice the last value counts."""
+    """Read `root/.env`; if a name appears twice, the last value counts."""
     text = _read_text(root / DOTENV, _DOTENV_MEND)
     if isinstance(text, SettingInvalid):
         return SettingsFile(problems=(text,))
@@ -76,7 +77,7 @@ def read_dotenv(root: Path) -> SettingsFile:
 
 
 def to_settings(file: ProjectFile) -> SettingsFile:
-    """What the project file says below `settings:`: text, numbers, truth values, and Unfit."""
+    """The values below `settings:` in the project file: text, numbers, booleans, and Unfit."""
     name = file.shown_name
     node = file.nodes.get(KEY)
     if node is None or node.value is None:
@@ -100,9 +101,9 @@ def _to_value(node: Node) -> object:
 
 
 def _read_text(path: Path, mend: str) -> str | SettingInvalid:
-    """The text of a file, without its BOM; "" where there is no such file."""
+    """The text of a file without its BOM; "" when there is no such file."""
     try:
-        # A folder called .env is somebody's virtual environment.
+        # A folder called .env is a virtual environment.
         if not path.is_file():
             return ""
         with path.open("rb") as file:

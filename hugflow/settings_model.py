@@ -1,6 +1,6 @@
-"""Every setting: its documented name, what it takes, its default, what it means.
+"""Every setting: its documented name, its valid values, its default, its meaning.
 
-This page is the source of `.env.example` and of the table in docs/settings.md; tests compare them.
+`.env.example` and the table in docs/settings.md are printed from it; tests compare them.
 """
 
 import os
@@ -17,14 +17,14 @@ from hugflow.requests.grammar import BadRowBudget, bad_rows_setting
 
 @dataclass(frozen=True, slots=True)
 class Takes:
-    """What a setting takes, in words and by an example; both stand in its errors."""
+    """A setting's valid values, in words and as an example; its errors show both."""
 
     what: str
     example: str
 
 
 def _to_token(value: object) -> object:
-    """A token without the line end that files and shells leave behind it."""
+    """A token without the trailing newline that files and shells add."""
     if not isinstance(value, str):
         return value
     token = value.strip()
@@ -37,7 +37,7 @@ def _to_address(value: object) -> object:
     """An http or https address, without a final slash."""
     address = value.strip() if isinstance(value, str) else ""
     parts = urlsplit(address)
-    # Reading the port raises where it is none.
+    # Reading the port raises ValueError for an invalid one.
     is_address = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
     if not is_address or not address.isprintable() or " " in address:
         raise ValueError
@@ -217,13 +217,13 @@ SECRETS: Final = frozenset({"HF_TOKEN", "GITHUB_TOKEN", "SLACK_WEBHOOK_URL", "SL
 
 
 def what_it_takes(name: str) -> Takes:
-    """What a setting takes, for the error of one that has something else."""
+    """A setting's valid values, for the error about an invalid one."""
     metadata = Settings.model_fields[NAMES[name]].metadata
     return next(item for item in metadata if isinstance(item, Takes))
 
 
 def default_text(name: str) -> str:
-    """A setting's default as it would be written; "" where there is none or it depends."""
+    """A setting's default as written in a file; "" if there is none or it depends on the host."""
     info = Settings.model_fields[NAMES[name]]
     default = None if info.default_factory is not None else info.get_default()
     shown = "" if default is None else str(default)
@@ -249,6 +249,6 @@ def render_settings_table() -> str:
 
 
 def _rows() -> Iterator[tuple[str, str, str]]:
-    """Name, default as it is written, and description of each setting."""
+    """Name, default as written in a file, and description of each setting."""
     for name, field in NAMES.items():
         yield name, default_text(name), Settings.model_fields[field].description or ""

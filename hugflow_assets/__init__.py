@@ -1,1 +1,1 @@
-"""Everything Dagster about assets."""
+"""Dagster assets and what Dagster shows of them."""

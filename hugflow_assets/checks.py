@@ -1,4 +1,4 @@
-"""Whether datasets have moved on upstream: one check for all of them."""
+"""The asset check `drift`: one op checks whether datasets have moved on upstream."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ DRIFT = "drift"
 def build_drift_check(requests: Sequence[AddRequest]) -> dg.AssetChecksDefinition:
     """Give the check `drift` of every dataset's plan.
 
-    One op for all: whoever looks at a thousand datasets starts one run.
+    One op for all: checking a thousand datasets takes one run.
     """
     specs = [
         dg.AssetCheckSpec(
@@ -41,7 +41,7 @@ def build_drift_check(requests: Sequence[AddRequest]) -> dg.AssetChecksDefinitio
                 with no_secret_in_errors():
                     found = find_drift(places, name, client, datetime.now(UTC))
             except HubUnavailable as error:
-                # Being unable to look tells nothing: the last result stands.
+                # Being unable to look says nothing: the last result stays valid.
                 context.log.warning("%s: %s (%s)", name, error.what, error.why)
                 continue
             except HugflowError as error:

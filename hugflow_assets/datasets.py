@@ -60,23 +60,24 @@ from hugflow_resources.tags import ATTEMPT_TAG
 
 
 class PlanConfig(dg.Config):
-    """How `plan` is materialized. update: at the commit the revision points to now."""
+    """Run config of `plan`. update: plan at the commit that the revision points to now."""
 
     update: bool = False
 
 
 class StagesConfig(dg.Config):
-    """How stages are materialized.
+    """Run config of the stages.
 
-    force: make the selected stages of the selected partitions anew, and nothing else, whatever
-    stands; by the settings of now. mp3_source: `copy` or `reencode`, in place of the setting.
+    force: make exactly the selected stages of the selected partitions again, with the present
+    settings, even if they are done.
+    mp3_source: `copy` or `reencode`, in place of the setting.
     """
 
     force: bool = False
     mp3_source: str | None = None
 
 
-# Read from the functions' signatures, these would be worked out anew for each of a thousand
+# If Dagster read these from the functions' signatures, it would do so for each of a thousand
 # datasets.
 PLAN_SCHEMA = PlanConfig.to_fields_dict()
 STAGES_SCHEMA = StagesConfig.to_fields_dict()
@@ -89,17 +90,17 @@ def build_dataset(request: AddRequest, origin: Metadata | None = None) -> list[d
     """Give the assets of one request: `[name, "plan"]`, and `[name, stage]` for each stage.
 
     origin: where the request came from, see `origin_metadata`.
-    Neither the network nor the disk is touched before they are materialized.
+    Network and disk are not touched before an asset is materialized.
     """
     common = _Common.of(request, origin or {})
     return [_plan_asset(request, common), _stage_assets(request, common)]
 
 
 def choose_shards(build: Build, keys: Sequence[str]) -> list[Shard]:
-    """Give the shards of the partition keys that a run was asked for, in the plan's order.
+    """Give the shards of the run's partition keys, in the plan's order.
 
-    Raises UsageWrong when there are none, as in a range from its end to its begin, or when a key
-    is none of the plan's.
+    Raises UsageWrong when there are none, as for a range from its last key to its first, or when
+    the plan does not have a key.
     """
     if not keys:
         raise UsageWrong(
@@ -121,9 +122,9 @@ def choose_shards(build: Build, keys: Sequence[str]) -> list[Shard]:
 
 
 def ask_again(context: dg.AssetExecutionContext, request: AddRequest, places: Places) -> None:
-    """Let a person's run ask again for a dataset that was removed by hand.
+    """If a person started the run, allow it to make a dataset that was removed by hand.
 
-    Raises PlanOutOfDate for a run of the sensor's, which asked for it before the removal.
+    Raises PlanOutOfDate for a run of the sensor, which was requested before the removal.
     """
     if ATTEMPT_TAG in context.run.tags and is_held_back(places, request):
         raise PlanOutOfDate(
@@ -135,14 +136,14 @@ def ask_again(context: dg.AssetExecutionContext, request: AddRequest, places: Pl
 
 
 def name_actor(options: Options, run: dg.DagsterRun) -> Options:
-    """Let the audit trail say which run does it, and who asked for the run."""
+    """Name the run, and who asked for it, in the audit trail."""
     asked_by = run.tags.get("dagster/sensor_name") or run.tags.get("dagster/schedule_name")
     words = f"run {run.run_id[:8]}" + (f" of {asked_by}" if asked_by else "")
     return replace(options, actor=f"{words}, {options.actor}")
 
 
 def choose_options(options: Options, config: StagesConfig) -> Options:
-    """The settings, with what the run's own config says. Raises UsageWrong."""
+    """The settings, overridden by the run's config. Raises UsageWrong."""
     match config.mp3_source:
         case None:
             return options
@@ -156,10 +157,10 @@ def choose_options(options: Options, config: StagesConfig) -> Options:
 
 
 def of_context(function: AnyFunction) -> AnyFunction:
-    """Give a function of `context` alone its signature ready-made, and without annotations.
+    """Set a ready-made signature without annotations on a function that takes only `context`.
 
-    Dagster asks for both a dozen times for each of a thousand datasets' functions: a fifth of the
-    time that it takes to load them.
+    Dagster asks for both a dozen times per function. With a thousand datasets that is a fifth of
+    the loading time.
     """
     function.__signature__ = CONTEXT_ALONE  # type: ignore[attr-defined]  # PEP 362
     function.__annotations__ = {}
@@ -174,9 +175,9 @@ def read_resources(context: dg.AssetExecutionContext) -> tuple[HubResource, Stor
 
 
 def to_failure(error: HugflowError) -> dg.Failure:
-    """Say it as the command line would: what happened, why, and how to mend it.
+    """Turn an error into a Dagster failure with the three lines of the command line.
 
-    Dagster does not try again by itself: what passes is tried by the next run.
+    Dagster does not retry it by itself: the next run retries a passing failure.
     """
     return dg.Failure(
         description=str(error),
@@ -280,7 +281,7 @@ def _make(
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckResult]:
     """Make the shards, and yield an event for each stage and shard as it is done.
 
-    Also for what was done before: whoever selects a finished partition sees it turn green again.
+    Finished partitions yield events too, so that a selected one turns green again.
     """
     shard_stages = [stage for stage in SHARD_STAGES if stage in stages]
     failed: list[ShardFailed] = []
@@ -314,7 +315,7 @@ def _make(
             else:
                 _explain_unpublished(context, build, shards)
         elif find_published(build) is not None:
-            # What is made again may have other bytes, which the manifest then names.
+            # Files that are made again may have other bytes, so the manifest is written again.
             publish(build)
             ended("completed")
         yield from unrecorded(context.instance, build, find_published(build))
@@ -338,7 +339,7 @@ def _describe(stage: str) -> tuple[str, str, str]:
 
 
 def _publish(build: Build) -> Generator[dg.AssetCheckResult, None, Published | None]:
-    """Publish, and yield what was judged: also where that is why it is not published."""
+    """Publish, and yield the results of the gate, also when they prevent publishing."""
     verdicts: list[Verdict] = []
     refused: HugflowError | None = None
     published: Published | None = None
@@ -357,7 +358,7 @@ def _publish(build: Build) -> Generator[dg.AssetCheckResult, None, Published | N
 def _explain_unpublished(
     context: dg.AssetExecutionContext, build: Build, shards: Sequence[Shard]
 ) -> None:
-    """Say which shards are still missing; raises StageMissing when they are the run's own."""
+    """Log which shards are still missing; raises StageMissing when the run selected them."""
     undone = find_undone(build)
     steps = resolve_steps(build)
     if not undone and steps:
@@ -387,7 +388,7 @@ def _explain_unpublished(
 
 @dataclass(frozen=True, slots=True)
 class _Common:
-    """What all assets of a request say of it, worked out once."""
+    """Metadata that all assets of a request share, computed once."""
 
     name: str
     quotation: str
@@ -400,7 +401,7 @@ class _Common:
         owner = request.owner
         return cls(
             name=request.name,
-            # Its words are a stranger's, and Dagster renders markdown.
+            # The words come from strangers, and Dagster renders markdown.
             quotation=quote_markdown(request.description),
             group=group_name(request.name),
             owners=[owner] if owner and is_valid_owner(owner) else [],

@@ -1,10 +1,10 @@
-"""All that Dagster loads: the assets of every request, the resources, the sensor.
+"""Everything that Dagster loads: the assets of every request, the resources, the sensors.
 
     dagster dev                                            (with workspace.yaml)
     dagster asset list -m hugflow_assets.definitions
 
-What is asked for comes from the catalogue, which the sensor writes from main, else from the work
-tree's `requests/`. The network is never asked, and one bad request never keeps the others out.
+Requests come from the catalogue, which the sensor writes from main; without a catalogue, from the
+work tree's `requests/`. The network is never used, and one bad request does not affect the others.
 """
 
 import gc
@@ -29,9 +29,9 @@ log = logging.getLogger("hugflow.definitions")
 
 
 def load_definitions(project: ProjectSettings) -> dg.Definitions:
-    """Give everything that the project's requests ask for.
+    """Give the definitions for all requests of the project.
 
-    The Hub's libraries must not have been imported before the project was opened.
+    Open the project before anything imports the Hub's libraries.
     """
     from hugflow_assets.checks import build_drift_check
     from hugflow_resources.hub import HubResource
@@ -66,7 +66,7 @@ def load_definitions(project: ProjectSettings) -> dg.Definitions:
             build_outcomes(),
             *(build_drift_daily(check) for check in drift),
         ],
-        # A run works on one dataset with threads of its own; a process for each op costs seconds.
+        # A run works on one dataset with its own threads; a process for each op would cost seconds.
         executor=dg.in_process_executor,
     )
 
@@ -74,9 +74,9 @@ def load_definitions(project: ProjectSettings) -> dg.Definitions:
 def build_or_skip(
     file: AddFile, asked: ArrivalOnMain | None, github_url: str | None
 ) -> list[dg.AssetsDefinition]:
-    """Give the assets of one request; none, and a word in the log, where that fails.
+    """Give the assets of one request; if that fails, log it and give none.
 
-    A location that does not load has no sensor either, and could not be mended from main.
+    A code location that does not load has no sensor, so a fix on main would not reach it.
     """
     from hugflow_assets.datasets import build_dataset
     from hugflow_assets.reporting.links import origin_metadata
@@ -89,7 +89,7 @@ def build_or_skip(
 
 
 def find_catalog(places: Places) -> Catalog | None:
-    """Give the catalogue, or None where there is none that can be read: the sensor mends it."""
+    """Give the catalogue; None if it cannot be read: the sensor writes it again."""
     try:
         return read_catalog(places)
     except HugflowError as error:
@@ -98,7 +98,7 @@ def find_catalog(places: Places) -> Catalog | None:
 
 
 def read_work_tree(root: Path | None) -> Mapping[str, bytes]:
-    """Give the request files of the work tree; none where its folder cannot be read."""
+    """Give the request files of the work tree; none when the folder cannot be read."""
     try:
         return read_requests(root)
     except HugflowError as error:
@@ -107,22 +107,22 @@ def read_work_tree(root: Path | None) -> Mapping[str, bytes]:
 
 
 def tell_problems(requests: RequestSet, catalog: Catalog | None) -> None:
-    """Log why some files are not carried out."""
+    """Log why some request files are not carried out."""
     unread = catalog.problems if catalog is not None else ()
     for problem in (*unread, *requests.problems, *requests.warnings):
         log.warning("%s", problem.render())
 
 
-# Skippable specs and owners are marked as beta, and each asset would say so.
+# Skippable specs and owners are marked beta; Dagster would warn for each asset.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 
 def load() -> dg.Definitions:
-    """Load everything, without looking for garbage meanwhile, nor ever again in what was loaded.
+    """Load everything with the garbage collector off, and exempt what was loaded for good.
 
-    A thousand datasets are a million objects, none of which goes: looking through them again and
-    again is a fifth of the time that it takes.
+    A thousand datasets are a million objects that all stay; scanning them repeatedly takes a fifth
+    of the loading time.
     """
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""Progress of a run, as lines in its log: a shard may take hours, and people watch."""
+"""Progress of a run as lines in its log, because a shard may take hours."""
 
 import logging
 import threading
@@ -17,11 +17,13 @@ MOST_NAMED = 5
 
 @dataclass(slots=True)
 class RunProgress:
-    """Counts the rows that a run commits, and says every few seconds how far it is.
+    """Counts the rows that a run commits, and logs the progress every few seconds.
 
-    name: of the dataset. rows_done, rows: of the dataset, when the run began, and in all; None
-    where nobody knows. Rows
-    that failed are told at once, with their reasons, up to a few of each batch.
+    name: the dataset's name.
+    rows_done: rows of the dataset that were done when the run began.
+    rows: all rows of the dataset; None if unknown.
+
+    Failed rows are logged at once with their reasons, a few of each batch.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What hugflow logs while a run works: in the log of that run, and in its compute log as a story.
+"""What hugflow logs during a run: in the run's log, and as plain lines in its compute log.
 
     11:03:33 raw, audio of acme__speech, 77b9e63-00000-of-00002...77b9e63-00001-of-00002
     11:03:33 Starting download... data/train-00000-of-00002.parquet of acme__speech
@@ -6,7 +6,7 @@
     11:03:36 shard 00001-of-00002 is done: 60 rows, 60 of them new, 0 failed, in 1.7 s
     11:03:36 done after 3.7 s
 
-The compute log is what the run's process writes to stderr, so a terminal shows the same.
+The compute log is the stderr of the run's process, so a terminal shows the same.
 """
 
 import logging
@@ -25,7 +25,7 @@ from hugflow_resources.surprises import no_secret_in_errors
 LOGGER = logging.getLogger("hugflow")
 RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 PARTITION_TAG = "dagster/partition"
-# What these tell, the run's log has as events: the materializations.
+# The run's log already has their content as materialization events.
 TOLD_BY_EVENTS = frozenset(
     {"hugflow.stages.making.make_shards", "hugflow.stages.publishing.publish"}
 )
@@ -33,9 +33,9 @@ TOLD_BY_EVENTS = frozenset(
 
 @contextmanager
 def tell_run(context: dg.AssetExecutionContext) -> Iterator[None]:
-    """Tell what hugflow logs while the block runs, and how the block began and ended.
+    """Keep what hugflow logs while the block runs, and how the block began and ended.
 
-    Dagster's `managed_python_loggers` hear only what is logged while the op itself is running:
+    Dagster's `managed_python_loggers` receive only lines logged while the op itself is running:
     between two events of the op, lines of its threads are lost.
     """
     handlers = (_RunLog(context), story := _Story())
@@ -54,7 +54,7 @@ def tell_run(context: dg.AssetExecutionContext) -> Iterator[None]:
 
 
 class _RunLog(logging.Handler):
-    """The run's log, without Dagster's console: `_Story` writes a line there that is shorter."""
+    """The run's log without Dagster's console, where `_Story` writes a shorter line."""
 
     def __init__(self, context: dg.AssetExecutionContext) -> None:
         super().__init__(logging.INFO)
@@ -67,12 +67,12 @@ class _RunLog(logging.Handler):
             return
         try:
             self._log.log(record.levelno, redact(record.getMessage()))
-        except Exception:  # noqa: BLE001  # a line that cannot be kept must not end the work
+        except Exception:  # noqa: BLE001  # a line that cannot be logged must not end the work
             self.handleError(record)
 
 
 class _Story(logging.Handler):
-    """Plain lines to what stderr is now."""
+    """Writes plain lines to the current stderr."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
@@ -85,14 +85,14 @@ class _Story(logging.Handler):
             self.handleError(record)
 
     def tell(self, line: str) -> None:
-        # A line that cannot be written, because the terminal is gone, must not end the work.
+        # If the terminal is gone, the failed write must not end the work.
         with suppress(OSError, ValueError):
             sys.stderr.write(f"{time.strftime('%H:%M:%S')} {redact(line)}\n")
             sys.stderr.flush()
 
     @contextmanager
     def of(self, work: str) -> Iterator[None]:
-        """Say that the work begins, and how it ended; the run's log has events for both."""
+        """Write that the work begins and how it ended; the run's log has events for both."""
         started = time.monotonic()
         ending, reason = "stopped", ""
         self.tell(work)
@@ -103,7 +103,7 @@ class _Story(logging.Handler):
             ending, reason = "failed", f": {error.what}"
             raise
         except Exception as error:
-            # Dagster tells the rest of it, below.
+            # Dagster writes the rest of the error, below.
             ending, reason = "failed", f": {type(error).__name__}"
             raise
         finally:

@@ -1,1 +1,1 @@
-"""What Dagster is told and shows: materializations, checks, metadata, pictures."""
+"""What Dagster shows of datasets: materializations, checks, metadata, pictures."""

@@ -1,4 +1,4 @@
-"""Asset checks: the verdicts of the gate, and what is seen of a dataset once it is published."""
+"""Asset checks: the verdicts of the gate, and observations on a published dataset."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -11,7 +11,7 @@ from hugflow.stages.publishing.gate import Verdict
 from hugflow.stages.publishing.judge_stored import judge_published, judge_stored
 from hugflow.stages.tree.stored_dataset import look_again
 
-# By the verdict's name: what it means, and whether a verdict against it keeps from publishing.
+# By the verdict's name: its meaning, and whether a failed one prevents publishing.
 MEANING_BY_CHECK: Final = {
     "rows_complete": ("Each planned row was made, or failed for a recorded reason.", True),
     "bad_rows_in_budget": ("No more rows failed than max_bad_rows allows.", True),
@@ -33,7 +33,7 @@ def check_specs(name: str) -> list[dg.AssetCheckSpec]:
 
 
 def to_result(build: Build, verdict: Verdict) -> dg.AssetCheckResult:
-    """A verdict as the result of a check, yielded by the op that came to it."""
+    """A verdict as a check result, for the op that judged."""
     return dg.AssetCheckResult(
         asset_key=dg.AssetKey([build.name, PUBLISHING]),
         check_name=verdict.name,
@@ -44,7 +44,7 @@ def to_result(build: Build, verdict: Verdict) -> dg.AssetCheckResult:
 
 
 def published_results(build: Build) -> Iterator[dg.AssetCheckResult]:
-    """What is seen of a dataset that is published."""
+    """The observations on a published dataset."""
     return (
         to_result(build, verdict)
         for verdict in judge_published(build, look_again(build.places, build.stored))
@@ -52,7 +52,7 @@ def published_results(build: Build) -> Iterator[dg.AssetCheckResult]:
 
 
 def stored_evaluations(build: Build) -> Iterator[dg.AssetCheckEvaluation]:
-    """Every check of a dataset that was published without Dagster, for its event log."""
+    """Every check of a dataset that was published without Dagster, for Dagster's event log."""
     for verdict in judge_stored(build):
         _, is_blocking = MEANING_BY_CHECK[verdict.name]
         yield dg.AssetCheckEvaluation(

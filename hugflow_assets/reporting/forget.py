@@ -1,4 +1,4 @@
-"""Letting Dagster forget a dataset that was removed: what it shows green must lie on the disk."""
+"""Removing a dataset from Dagster's records: what Dagster shows green must exist on disk."""
 
 import dagster as dg
 
@@ -7,9 +7,9 @@ from hugflow_assets.reporting.materializations import partitions_name
 
 
 def forget_dataset(instance: dg.DagsterInstance, name: str) -> bool:
-    """Delete the partitions and the materializations of a dataset; whether there were any.
+    """Delete a dataset's partitions and materializations; returns whether there were any.
 
-    The logs of its runs stay. Brought back, or made again, it is told again.
+    The logs of its runs stay. A dataset that is restored or made again is reported again.
     """
     keys = instance.get_dynamic_partitions(partitions_name(name))
     assets = [dg.AssetKey([name, stage]) for stage in ("plan", *asset_names(has_flows=True))]

@@ -1,7 +1,7 @@
-"""What people look at: sample rows, failed rows with their reasons, a clip, durations.
+"""Metadata for people to look at: sample rows, failed rows with their reasons, a clip, durations.
 
-Each gives entries of metadata, or none where there is nothing to see: that something cannot be
-read keeps nothing else from being told.
+Each function gives metadata entries, or none when there is nothing to show. An unreadable file
+costs only its own entry.
 """
 
 import json
@@ -32,7 +32,7 @@ MOST_CHARACTERS_OF_A_REASON: Final = 300
 
 
 def sample_metadata(build: Build, shard: Shard, marker: Marker) -> Metadata:
-    """The text, the length and the file of a shard's first rows that stand."""
+    """Text, length and file of the first rows of a shard that did not fail."""
     sample = [
         _to_sample(row, value)
         for row in _good_rows(shard, marker)[:SAMPLE_ROWS]
@@ -42,7 +42,7 @@ def sample_metadata(build: Build, shard: Shard, marker: Marker) -> Metadata:
 
 
 def failed_metadata(build: Build, shard: Shard, marker: Marker) -> Metadata:
-    """The rows of a shard that could not be made, each with its reason; the first ones."""
+    """The first failed rows of a shard, each with its reason."""
     if not marker.failed_rows:
         return {}
     outcomes = read_journal(build.state.journal(shard.name))
@@ -73,20 +73,20 @@ def waveform_metadata(build: Build, shard: Shard, marker: Marker) -> Metadata:
 
 
 def durations_metadata(index: Path) -> Metadata:
-    """How long the clips of a shard are."""
+    """The durations of a shard's clips."""
     picture = _draw_durations([index])
     return {"durations": dg.MetadataValue.md(picture)} if picture else {}
 
 
 def dataset_durations_metadata(build: Build, manifest: Manifest) -> Metadata:
-    """How long the clips of the published dataset are."""
+    """The durations of the published dataset's clips."""
     picture = _draw_dataset(build.folder.root, tuple(manifest.index.items()))
     return {"dataset_durations": dg.MetadataValue.md(picture)} if picture else {}
 
 
 @lru_cache(maxsize=1)
 def _draw_dataset(root: Path, digest_by_index: tuple[tuple[str, str], ...]) -> str | None:
-    """Once, although each shard of a dataset tells of the whole."""
+    """Read once, although each shard's event shows the whole dataset."""
     return _draw_durations([root / file for file, _ in digest_by_index])
 
 
@@ -103,7 +103,7 @@ def _draw_durations(index_files: Sequence[Path]) -> str | None:
 
 
 def _good_rows(shard: Shard, marker: Marker) -> list[int]:
-    """The first rows of a shard that did not fail: no more than are shown."""
+    """The first rows of a shard that did not fail, as many as are shown."""
     failed = frozenset(marker.failed_rows)
     rows: list[int] = []
     for row in shard.row_range:
@@ -115,7 +115,7 @@ def _good_rows(shard: Shard, marker: Marker) -> list[int]:
 
 
 def _find_mp3(build: Build, shard: Shard, row: int) -> Path | None:
-    """The MP3 of a row, by its JSON; by the journal where only the stage `audio` was done."""
+    """The MP3 of a row, from its JSON; from the journal if only the stage `audio` is done."""
     value = _read_row(build, row)
     if value is not None:
         name = Path(str(_audio_info(value).get("path", ""))).name

@@ -1,4 +1,4 @@
-"""Where things are on the web: what Dagster's pages link to."""
+"""URLs that Dagster's pages link to."""
 
 from urllib.parse import quote
 
@@ -12,7 +12,7 @@ from hugflow.stages.build.build import Build
 
 
 def request_url(request: AddRequest) -> str:
-    """The dataset on the Hub, at the revision that was asked for."""
+    """The dataset on the Hub, at the requested revision."""
     revision = quote(request.revision, safe="")
     return f"{RepoId.dataset(request.hf_id).page(constants.ENDPOINT)}/tree/{revision}"
 
@@ -22,8 +22,8 @@ def origin_metadata(
 ) -> dict[str, str | dg.UrlMetadataValue]:
     """Where a request came from: its file, and the commit and pull request that brought it.
 
-    asked: None where the catalogue does not tell. github_url: of the requests' repository; without
-    it there are words instead of links.
+    asked: None if the catalogue does not say.
+    github_url: the requests repository; without it there is text instead of links.
     """
     metadata: dict[str, str | dg.UrlMetadataValue] = {"request": path}
     if asked is None or asked.commit is None:

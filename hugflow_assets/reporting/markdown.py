@@ -1,12 +1,12 @@
-"""Strangers' words in Dagster: as they were written, whatever they would mean as markup."""
+"""Strangers' text in Dagster, escaped: shown as it was written, never as markup."""
 
 import re
 import unicodedata
 from typing import Final
 
-# Any of them may be escaped so: https://spec.commonmark.org/0.31.2/#backslash-escapes
+# A backslash escapes each of them: https://spec.commonmark.org/0.31.2/#backslash-escapes
 _MARKUP: Final = re.compile(r"([!-/:-@\[-`{-~])")
-# They turn the direction of what follows, also outside of their own cell: UAX #9.
+# They change the direction of the text that follows, even outside their cell: UAX #9.
 _TURNS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -17,9 +17,9 @@ def quote_markdown(text: str) -> str:
 
 
 def to_cell(text: str, limit: int) -> str:
-    r"""Text for one cell of a table: on one line, at most `limit` characters of it.
+    r"""Text for one cell of a table: one line of at most `limit` characters.
 
-    What could not be stored, or would disturb what stands beside it, is shown as in `\x1b`.
+    Characters that cannot be stored, or that would disturb the text around, show as in `\x1b`.
     """
     line = " ".join(text[: limit + 1].split())
     shown = "".join(_show(char) for char in line[:limit])

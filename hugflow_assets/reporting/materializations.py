@@ -1,7 +1,7 @@
-"""What Dagster is told of a dataset: one materialization per stage and shard.
+"""Materializations of a dataset: one per stage and shard.
 
-The op yields them as shards finish, `local-sync` reports them, and the sensor adopts with them
-what it finds on disk; all three say the same of the same shard.
+The op yields them as shards finish, `local-sync` reports them, and the sensor records with them
+what it finds on disk. All three give the same materialization for the same shard.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,9 +46,9 @@ def partitions_name(name: str) -> str:
 
 
 def register_partitions(instance: dg.DagsterInstance, build: Build) -> None:
-    """Let Dagster know the shards of the plan in force, in their order, and no others.
+    """Make the shards of the plan in force, in their order, the dataset's only partitions.
 
-    A range is what lies between two keys in the order in which they were added.
+    A range of partitions follows the order in which the keys were added.
     """
     known = list(instance.get_dynamic_partitions(partitions_name(build.name)))
     keys = list(build.plan.shard_by_key())
@@ -61,14 +61,14 @@ def register_partitions(instance: dg.DagsterInstance, build: Build) -> None:
 
 
 def materialize_command(name: str, *, has_flows: bool = False) -> str:
-    """The command that materializes stages of a dataset; a partition or a range follows it."""
+    """The command that materializes stages of a dataset; append a partition or a range."""
     stages = asset_names(has_flows=has_flows)
     selection = " or ".join(f'key:"{name}/{stage}"' for stage in stages)
     return f"dagster asset materialize -m hugflow_assets.definitions --select '{selection}'"
 
 
 def plan_metadata(build: Build) -> Metadata:
-    """What the plan settles, and how to go on."""
+    """What the plan fixes, and the next commands."""
     plan = build.plan
     keys = list(plan.shard_by_key())
     metadata: Metadata = {}
@@ -98,7 +98,7 @@ def stage_materialization(
 ) -> dg.AssetMaterialization:
     """One of SHARD_STAGES, done for one shard.
 
-    What a reviewer looks for comes first: pages show entries in this order.
+    Pages show entries in this order, so the most important ones come first.
     """
     metadata: Metadata = {ROW_COUNT: marker.rows}
     if stage in ROW_STAGES:
@@ -155,7 +155,7 @@ def flows_materialization(
 def processed_materialization(
     build: Build, shard: Shard, manifest: Manifest
 ) -> dg.AssetMaterialization:
-    """The dataset is published, and this shard in it: figures of the whole, from its manifest."""
+    """The shard is published with its dataset; the figures are the manifest's, of the dataset."""
     rows, failures = manifest.rows, build.folder.failures
     marker = read_marker(build.state.marker(shard.name, "metadata"))
     metadata: Metadata = {
@@ -183,9 +183,9 @@ def processed_materialization(
 def unrecorded(
     instance: dg.DagsterInstance, build: Build, published: Manifest | None
 ) -> Iterator[dg.AssetMaterialization]:
-    """Everything that is done on disk, whoever did it, and that Dagster has no event of.
+    """Everything that is done on disk and that Dagster has no event for.
 
-    published: the manifest of the dataset where it is published under this plan.
+    published: the manifest of the dataset if it is published under this plan.
     """
     if not _is_plan_recorded(instance, build):
         yield dg.AssetMaterialization(
@@ -239,7 +239,7 @@ def _speed_metadata(marker: Marker) -> Metadata:
 
 
 def _place_metadata(build: Build, shard: Shard, stage: StageName, marker: Marker) -> Metadata:
-    """Where it came from, or where it lies."""
+    """Where the shard came from, or where it is stored."""
     if stage == "raw":
         return {"source": dg.MetadataValue.url(file_url(build, shard.files[0].path))}
     if stage == "audio":
@@ -253,7 +253,7 @@ def _place_metadata(build: Build, shard: Shard, stage: StageName, marker: Marker
 
 
 def _read_shard_statistics(build: Build, index: Path) -> Statistics | None:
-    """Statistics of one shard; None where its index cannot be read, which is told elsewhere."""
+    """Statistics of one shard; None when its index cannot be read (reported elsewhere)."""
     import polars as pl
 
     from hugflow.statistics.measure import index_text_column, read_statistics
@@ -282,7 +282,7 @@ def _statistics_metadata(statistics: Statistics | None, prefix: str = "") -> Met
 
 
 def _exports_metadata(manifest: Manifest) -> Metadata:
-    """The files of each export, relative to the tree; nothing where the manifest records none."""
+    """The files of each export, relative to the tree; none if the manifest records none."""
     files = {name: sorted(export.files) for name, export in manifest.exports.items()}
     return {"exports": dg.MetadataValue.json(files)} if files else {}
 
@@ -316,7 +316,7 @@ def _plan_file(build: Build) -> dg.PathMetadataValue:
 
 
 def _in_words(stage: StageName, shard: Shard, marker: Marker) -> str:
-    """What the run's log says of a stage; it shows no more than the first entries beside it."""
+    """The line for a stage in the run's log, which shows only the first entries beside it."""
     words = f"{stage} of shard {shard.name}: {marker.rows:,} rows, {marker.bytes:,} bytes"
     return f"{words}, {len(marker.failed_rows):,} failed" if stage in ROW_STAGES else words
 

@@ -2,9 +2,9 @@
 
     ![Durations of 240 clips, 2 s to 6 s](<data:image/svg+xml,%3Csvg xmlns='http://... %3C/svg%3E>)
 
-Dagster's UI shows markdown of fewer than 1,000 characters in its place, and longer ones only
-behind a link, so each is drawn with fewer. They hold numbers, and never a word of a dataset's.
-Ink and fill stand out from a white page and from a black one.
+Dagster's UI shows markdown of fewer than 1,000 characters inline and longer markdown behind a
+link, so each picture stays below that. Pictures hold numbers, never text of a dataset.
+Ink and fill are visible on white and on black pages.
 """
 
 import math
@@ -15,7 +15,7 @@ from hugflow.statistics.histogram import Histogram
 
 # `entry.mdStr.length < 1000` in MetadataEntry.tsx, https://github.com/dagster-io/dagster
 MOST_CHARACTERS: Final = 999
-# Pieces of a clip: as many as there is room for, each drawn `STEP` wide.
+# The number of pieces of a clip is limited by the room; each is drawn `STEP` wide.
 PIECES: Final = 60
 
 INK: Final = "#808895"
@@ -23,7 +23,7 @@ FILL: Final = "#7b6cf0"
 # A page of an asset that is 1,400 pixels wide has room for this.
 WIDTH: Final = 240
 HEIGHT: Final = 96
-# The drawing stands between a line of words above it and one below.
+# The drawing has a line of text above it and one below.
 TOP: Final = 18
 BOTTOM: Final = 80
 FOOT: Final = 93
@@ -39,7 +39,7 @@ def draw_durations(histogram: Histogram) -> str:
         for place, clips in enumerate(histogram.clips)
         if clips
     )
-    # Where bars are low, if there are longer clips at all.
+    # At low bars, if there are longer clips at all.
     longer = _at_end(f"{histogram.longer:,} longer", TOP + 8) if histogram.longer else ""
     first, end = histogram.first_ms / 1000, histogram.end_ms / 1000
     return _to_picture(
@@ -54,19 +54,19 @@ def draw_durations(histogram: Histogram) -> str:
 def draw_waveform(levels: Levels, row: int) -> str:
     """The waveform of a row's clip: seconds to the right, loudness upwards and downwards.
 
-    levels: at most PIECES; of a longer clip only the begin.
+    levels: at most PIECES; of a longer clip only the beginning.
     """
     half = (BOTTOM - TOP) // 2
     heights = [round(peak * half) for peak in levels.peaks]
     steps = [after - before for before, after in zip([0, *heights], heights, strict=False)]
-    # A minus sign parts two numbers as well as a space does.
+    # A minus sign separates two numbers as well as a space does.
     outline = " ".join(f"{STEP}{step}" if step < 0 else f"{STEP} {step}" for step in steps)
     drawing = outline and (
         f"<g fill='{FILL}' stroke='{FILL}' transform='translate(0 {TOP + half})scale(1 -1)'>"
         f"<path id='a' d='M0 0l{outline}V0'/><use href='#a' transform='scale(1 -1)'/></g>"
     )
     loudest = max(levels.peaks, default=0.0)
-    # The zero makes no difference but to a tenth of nothing, which had a sign.
+    # Adding zero changes only -0.0, which would show a sign.
     peak = f"peak {round(20 * math.log10(loudest), 1) + 0.0} dBFS" if loudest > 0 else "silent"
     end = _seconds(levels.shown_s)
     if levels.shown_s < levels.total_s:
@@ -98,7 +98,7 @@ def _at_end(words: str, y: int) -> str:
 
 
 def _bar_height(clips: int, tallest: int) -> int:
-    """How high a bar is: one clip among a million is still seen."""
+    """The height of a bar; one clip among a million is still visible."""
     return max(1, round(clips / tallest * (BOTTOM - TOP)))
 
 

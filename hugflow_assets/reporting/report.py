@@ -1,4 +1,4 @@
-"""Telling Dagster what was made without it: by `hugflow local-sync`, after its work."""
+"""Reporting to Dagster what `hugflow local-sync` made without it."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from hugflow_resources.instance import has_instance, open_instance
 
 
 def report(project_root: Path, synced: Synced, build: Build) -> str:
-    """Record as materialized whatever of the dataset is done and not recorded yet.
+    """Record as materialized everything that is done and not recorded yet.
 
-    Gives one line for people. What goes wrong is raised: the caller logs it, for the work itself
-    is done.
+    Returns one line for people. Raises any error; the caller logs it, because the work itself is
+    done.
     """
     if not has_instance(project_root):
         return (

@@ -1,11 +1,11 @@
-"""Which runs are alive: a run holds a lock of the kernel's as long as its process lives.
+"""Which runs are alive: a run holds a kernel lock as long as its process lives.
 
     STATE_DIR/locks/runs/<run id>.lock            held
     STATE_DIR/locks/runs/<run id>.lock.holder     {"host": ..., "pid": ..., "started_at": ...}
 
-Dagster's own run launcher does not notice a run whose machine went down; here the lock is free
-then, and the run can be reported as failed. Some network file systems lie about locks, to other
-hosts above all: the holder's file is touched every few seconds, and that counts too.
+Dagster's run launcher does not notice a run whose machine went down. Its lock is free then, so the
+run can be reported as failed. Some network file systems report locks wrongly, above all to other
+hosts. So the run also touches the holder's file every few seconds, and that counts too.
 """
 
 import socket
@@ -17,23 +17,23 @@ from hugflow.errors import Locked
 from hugflow.store.layout import Places
 from hugflow.store.locks import hold, holder_path, is_held, read_holder
 
-# As long as a clock of another host may be wrong, and a network file system may be slow.
+# Allows for a wrong clock on another host and for a slow network file system.
 SILENT_S = 120.0
-# From the start of a run's process to its first sign of life: importing everything, on a busy host.
+# From the start of a run's process to its first sign of life: the imports, on a busy host.
 LONGEST_BIRTH_S = 180.0
 LOOKING_S = 2.0
 
 
 @contextmanager
 def show_alive(places: Places, run_id: str) -> Iterator[None]:
-    """Let others see that the run is at work while the block runs.
+    """Show other processes that the run is alive while the block runs.
 
-    Of a run's processes the first to come shows it, for all of them.
+    The first process of a run does so for all processes of the run.
     """
     lock = _lock(places, run_id)
     with ExitStack() as stack:
         try:
-            # A sensor may be looking at this very moment.
+            # A sensor may be reading the file at this moment.
             stack.enter_context(hold(lock, f"the run {run_id}", wait_s=LOOKING_S))
         except Locked:
             yield
@@ -43,10 +43,10 @@ def show_alive(places: Places, run_id: str) -> Iterator[None]:
 
 
 def is_dead(places: Places, run_id: str, *, started_at: float, now: float) -> bool:
-    """Whether the process of a run that Dagster holds for running has gone without ending it.
+    """Whether a run that Dagster lists as running has lost its process.
 
-    started_at: when Dagster saw it start, as seconds since the epoch. One that never showed itself
-    is given some minutes to be born.
+    started_at: when Dagster saw it start, in seconds since the epoch. A run without any sign of
+    life has some minutes to start.
     """
     lock = _lock(places, run_id)
     holder = holder_path(lock)
@@ -56,7 +56,7 @@ def is_dead(places: Places, run_id: str, *, started_at: float, now: float) -> bo
     except OSError:
         named = None
     if named is None:
-        # There is none, or it is just being written.
+        # The file does not exist, or it is just being written.
         return now - started_at > LONGEST_BIRTH_S
     if named.host != socket.gethostname():
         return silent_s > SILENT_S
@@ -70,7 +70,7 @@ def is_dead(places: Places, run_id: str, *, started_at: float, now: float) -> bo
 
 
 def forget_run(places: Places, run_id: str) -> None:
-    """Remove what told that the run is alive."""
+    """Remove the files that showed the run alive."""
     lock = _lock(places, run_id)
     for path in (lock, holder_path(lock)):
         path.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
-"""How Dagster's instance of a project stands, for those who do not import Dagster.
+"""The condition of a project's Dagster instance, for callers that do not import Dagster.
 
     python -m hugflow_resources.condition ROOT
 
-prints one JSON object, and makes nothing:
+prints one JSON object and creates nothing:
 
     {"version": "1.13.27", "runs": 12, "daemons_asleep": ["SENSOR"]}
     {"version": "1.13.27", "error": "OperationalError: unable to open database file"}
@@ -21,7 +21,7 @@ from hugflow_resources.instance import open_instance
 
 
 def read_condition(root: Path) -> dict[str, Any]:
-    """What there is to tell; an instance that cannot be used is told too."""
+    """The condition as JSON values; an unusable instance gives its error."""
     condition: dict[str, Any] = {"version": dg.__version__}
     try:
         with open_instance(root) as instance:

@@ -1,4 +1,4 @@
-"""The Hub, for Dagster."""
+"""The Hub as a Dagster resource."""
 
 import dagster as dg
 
@@ -7,10 +7,10 @@ from hugflow.settings import load_settings
 
 
 class HubResource(dg.ConfigurableResource[Hub]):
-    """One Hub. Its token is no field: Dagster shows and stores the fields of a resource."""
+    """One Hub. The token is not a field: Dagster shows and stores the fields of a resource."""
 
     endpoint: str | None = None
 
     def open(self) -> Hub:
-        """Give the client, with the token that the settings hold now."""
+        """Give the client, with the token in the present settings."""
         return Hub(self.endpoint, load_settings().hf_token)

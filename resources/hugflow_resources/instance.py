@@ -1,9 +1,9 @@
-"""Dagster's instance of a project: the one that `dagster`, started in the project root, opens.
+"""A project's Dagster instance: the one that `dagster` opens when started in the project root.
 
     python -m hugflow_resources.instance [ROOT]
 
-makes it ready. Several processes that open a new SQLite home at once can leave it broken for good;
-whoever starts them runs this first.
+prepares it. Several processes that open a new SQLite home at once can break it for good, so run
+this before starting them.
 """
 
 import os
@@ -25,12 +25,12 @@ from hugflow_resources.dagster_private import InstanceRef
 CONFIG_FILE = "dagster.yaml"
 BASE_FOLDER = Path(".hugflow-state") / "dagster"
 PREPARING_S = 120.0
-# Runs that may download at once. MAX_CONCURRENT_DOWNLOADS, which counts files, holds inside them.
+# Runs that may download at once. Inside them MAX_CONCURRENT_DOWNLOADS limits the files.
 POOL = "hf_downloads"
 
 
 def has_instance(root: Path) -> bool:
-    """Whether Dagster would remember anything here."""
+    """Whether there is an instance for this root: DAGSTER_HOME or `dagster.yaml`."""
     return bool(os.environ.get("DAGSTER_HOME")) or (root / CONFIG_FILE).is_file()
 
 
@@ -52,7 +52,7 @@ def open_instance(root: Path) -> Iterator[dg.DagsterInstance]:
         )
     base = root / BASE_FOLDER
     make_folder(base)
-    # Dagster takes relative paths for relative to the working directory, which may be another.
+    # Dagster resolves relative paths against the working directory, which may be another folder.
     config = yaml.safe_load((root / CONFIG_FILE).read_text("utf-8")) or {}
     ref = InstanceRef.from_dir(
         str(base), config_dir=str(root), overrides=_with_absolute_folders(config, root)
@@ -64,8 +64,8 @@ def open_instance(root: Path) -> Iterator[dg.DagsterInstance]:
 def prepare_instance(root: Path, *, download_slots: int) -> None:
     """Create the instance's tables, one process at a time; doing it again changes nothing.
 
-    download_slots: the limit that the pool of downloading runs begins with; what an operator sets
-    later, in the UI, stays.
+    download_slots: the initial limit of the pool of downloading runs. A limit that an operator sets
+    in the UI is kept.
     """
     lock = root / BASE_FOLDER.parent / "locks" / "dagster-instance.lock"
     with hold(lock, "Dagster's instance", wait_s=PREPARING_S), open_instance(root) as instance:

@@ -1,4 +1,4 @@
-"""Whom things are told, for Dagster."""
+"""The receivers of notices (GitHub, Slack) as a Dagster resource."""
 
 import dagster as dg
 
@@ -7,13 +7,13 @@ from hugflow.settings import load_settings
 
 
 class Notices(dg.ConfigurableResource["Notices"]):
-    """GitHub and Slack, as the settings name them now.
+    """GitHub and Slack, from the present settings.
 
-    No token is a field: Dagster shows and stores the fields of a resource.
+    Tokens are not fields: Dagster shows and stores the fields of a resource.
     """
 
     repository: str | None = None
 
     def open(self) -> Senders:
-        """Connections to whom the settings let speak; to be closed by whoever asks."""
+        """Connections to the receivers that the settings allow; the caller closes them."""
         return load_settings().open_senders()

@@ -1,13 +1,13 @@
-"""The project that this process works in."""
+"""The project of this process."""
 
 from hugflow.redact import redact_logs
 from hugflow.settings import ProjectSettings, load_settings
 
 
 def open_project() -> ProjectSettings:
-    """Read the settings, let the Hub's libraries see theirs, and let no log hold a secret.
+    """Read the settings, set the environment of the Hub's libraries, and redact secrets in logs.
 
-    Before anything imports huggingface_hub: it reads HF_ENDPOINT and HF_HOME once, on import.
+    Call it before anything imports huggingface_hub, which reads HF_ENDPOINT and HF_HOME on import.
     """
     project = load_settings()
     project.export_hub_environment()

@@ -1,4 +1,4 @@
-"""The repository whose requests count, for Dagster."""
+"""The requests repository as a Dagster resource."""
 
 import dagster as dg
 
@@ -9,13 +9,13 @@ from hugflow.store.layout import Places
 
 
 class RequestsRepo(dg.ConfigurableResource["RequestsRepo"]):
-    """Main, as the settings name it now.
+    """Main of the requests repository, from the present settings.
 
-    Its URL is no field: it may hold credentials, and Dagster shows and stores fields.
+    The URL is not a field: it may hold credentials, and Dagster shows and stores fields.
     """
 
     branch: str = "main"
 
     def fetch_catalog(self, places: Places, before: Catalog | None) -> Catalog:
-        """Bring main to the mirror, and give what it asks for; raises when it cannot look."""
+        """Fetch main into the mirror, and give its requests; raises when main cannot be read."""
         return fetch_catalog(load_settings().find_remote(self.branch), places.mirror, before)

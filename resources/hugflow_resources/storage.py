@@ -1,4 +1,4 @@
-"""Where datasets lie and how they are made, for Dagster."""
+"""The storage, and how datasets are made, as a Dagster resource."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -43,16 +43,16 @@ class Storage(dg.ConfigurableResource["Storage"]):
 
     @classmethod
     def of(cls, project: ProjectSettings, catalog: Catalog | None = None) -> Self:
-        """Take everything from the project's settings, but the policy from the catalogue.
+        """Take everything from the project's settings, except the policy.
 
-        catalog: what main says; None: the policy is that of the work tree.
+        catalog: main's requests and policy; None: use the policy of the work tree.
         """
         places, options = project.places, project.options_without_policy
         rules, fault = Policy(), None
         try:
             rules = catalog.policy if catalog is not None else project.policy
         except PolicyInvalid as error:
-            # The rest has to load all the same, so that main can mend it.
+            # The rest must still load, so that a commit on main can fix it.
             fault = error.why
         trust = Trust()
         # Then no module may run, which the run says; the rest has to load all the same.
@@ -80,7 +80,7 @@ class Storage(dg.ConfigurableResource["Storage"]):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
-        """Give the resource; a run that has it shows that it is alive as long as it works."""
+        """Give the resource; a run that uses it shows that it is alive while it works."""
         if context.run is None:
             yield self
             return
@@ -93,9 +93,9 @@ class Storage(dg.ConfigurableResource["Storage"]):
         return Places(Path(self.storage_root), Path(self.processed_root), Path(self.state_dir))
 
     def options(self, *, lock_wait_s: float = FOR_EVER, policy: Policy | None = None) -> Options:
-        """How work is done; a run waits for locks as long as it takes, the sensor for none.
+        """How work is done. A run waits for locks without limit; the sensor does not wait.
 
-        policy: one that is of now; None: the one that was loaded. Raises PolicyInvalid when that
+        policy: the present policy; None: the loaded one. Raises PolicyInvalid when the loaded one
         could not be read.
         """
         if policy is None and self.policy_fault is not None:

@@ -1,4 +1,4 @@
-"""Errors that nobody foresaw, as Dagster keeps them: in words that hold no secret."""
+"""Unforeseen errors, without secrets, for Dagster's event log."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,16 +9,16 @@ from hugflow.redact import redact
 
 
 class Surprise(Exception):
-    """An error of another kind, whose words held a secret; they begin with its kind."""
+    """An error of another class whose message held a secret; the message names that class first."""
 
 
 @contextmanager
 def no_secret_in_errors() -> Iterator[None]:
-    """Raise errors of the block as they are, but for those that would tell a secret.
+    """Raise errors of the block unchanged, unless they hold a secret.
 
-    Of such a one the kind, the words without the secret, and the place are kept; what it came of is
-    not. Dagster writes all words of an error into its event log, where everybody reads them. Our own
-    errors hold none, and only what they came of may.
+    An error with a secret is replaced: its class, its message without the secret, and its place are
+    kept; its cause is not. Dagster writes the whole error into its event log, which everybody can
+    read. Our own errors hold no secret, but their causes may.
     """
     try:
         yield

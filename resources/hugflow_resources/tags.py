@@ -1,4 +1,4 @@
-"""The tags by which runs that the sensor asked for are known, and told apart."""
+"""Tags of the runs that the sensor asked for."""
 
 from typing import Final
 
@@ -6,5 +6,5 @@ DATASET_TAG: Final = "hugflow/dataset"
 PLAN_TAG: Final = "hugflow/plan"
 REQUEST_TAG: Final = "hugflow/request"
 ATTEMPT_TAG: Final = "hugflow/attempt"
-# On a run that the sensor itself stopped, with the reason: no person did.
+# On a run that the sensor stopped, with the reason; so no person stopped it.
 STOPPED_TAG: Final = "hugflow/stopped_for"

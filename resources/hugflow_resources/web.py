@@ -1,9 +1,9 @@
-"""Dagster's web server behind the guard: what `hugflow up` opens.
+"""Dagster's web server behind the guard, as `hugflow up` starts it.
 
     python -m hugflow_resources.web WORKSPACE --host HOST --port PORT [--token-file FILE]
         [--known-as NAME]...
 
-is started in a project's root. WORKSPACE names the code locations.
+Start it in a project's root. WORKSPACE names the code locations.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def serve(workspace: Path, host: str, port: int, rules: Rules) -> None:
             host=host,
             port=port,
             log_level="warning",
-            # Those behind it say who they are; nobody else is believed.
+            # Trust the client address that the guard passes on, and no other.
             proxy_headers=False,
             timeout_graceful_shutdown=ENDING_S,
         )

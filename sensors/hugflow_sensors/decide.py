@@ -1,10 +1,10 @@
-"""What the sensor does next about one dataset: plain values in, plain values out."""
+"""The sensor's next step for one dataset: plain values in, plain values out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-# How long after the first, second, ... failure in a row the next attempt begins.
+# Pause before the next attempt, after the first, second, ... failure in a row.
 BACK_OFF_S = (20.0, 120.0, 600.0, 3_600.0, 21_600.0)
 MOST_ATTEMPTS = len(BACK_OFF_S) + 1
 
@@ -13,7 +13,7 @@ Ending = Literal["succeeded", "failed", "stopped"]
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """A run that the sensor asked for, and that has ended. stopped: by a person."""
+    """An ended run that the sensor asked for. stopped: by a person."""
 
     ending: Ending
     ended_at: float
@@ -26,18 +26,18 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Ask for a run later: not before this time, or never by itself when None."""
+    """Ask for a run later: not before this time; None: never by itself."""
 
     until: float | None
     why: str
 
 
 def decide_attempt(past: Sequence[PastRun], now: float, retry_at: float = 0.0) -> Start | Wait:
-    """Whether to start a run for a dataset that is not complete and that nobody works on.
+    """Whether to start a run for an incomplete dataset that has no run.
 
     past: earlier attempts at the same rows, the latest first. A run that a person stopped is not
-    begun again; failures in a row are followed by longer and longer pauses, then by none.
-    retry_at: when a person last asked to try again: what ended before does not count.
+    started again. After each failure in a row the pause is longer; after the last, no run starts.
+    retry_at: when a person last asked to retry; runs that ended before it do not count.
     """
     past = [run for run in past if run.ended_at > retry_at]
     if past and past[0].ending == "stopped":
@@ -49,7 +49,7 @@ def decide_attempt(past: Sequence[PastRun], now: float, retry_at: float = 0.0) -
         failures += 1
     if failures >= MOST_ATTEMPTS:
         return Wait(None, _say_failures(failures))
-    # A run that succeeded and left the dataset incomplete counts as little as none, but once.
+    # One run that succeeded but left the dataset incomplete does not count; a second one does.
     pause_s = BACK_OFF_S[failures - 1] if failures else BACK_OFF_S[0] if past else 0.0
     due = past[0].ended_at + pause_s if past else now
     if due > now:
@@ -62,10 +62,10 @@ def _say_failures(failures: int) -> str:
 
 
 def missing_range(keys: Sequence[str], is_done: Sequence[bool]) -> tuple[str, str] | None:
-    """Give the first and the last partition to ask for, so that nothing missing lies outside.
+    """Give the first and the last partition of a range that covers everything missing.
 
-    With every shard done and the dataset still unpublished all are asked for: some of their rows
-    may have failed, and finished ones cost next to nothing. None when there are no shards.
+    If every shard is done and the dataset is unpublished, the range covers all: some rows may have
+    failed, and finished ones cost almost nothing. None when there are no shards.
     """
     if not keys:
         return None
@@ -75,7 +75,7 @@ def missing_range(keys: Sequence[str], is_done: Sequence[bool]) -> tuple[str, st
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A request that could not be carried out: how often in a row, and when it is tried again."""
+    """A failed request: the number of failures in a row, and when it is retried."""
 
     request: str
     failures: int
@@ -85,9 +85,9 @@ class Trouble:
 
 
 def next_trouble(before: Trouble | None, request: str, what: str, now: float) -> Trouble:
-    """Give what to remember of a request that could not be planned just now.
+    """Give the record of a request that could not be planned just now.
 
-    request: its digest; another one starts again.
+    request: its digest; for another digest the count starts again.
     """
     failures = before.failures + 1 if before is not None and before.request == request else 1
     pause_s = BACK_OFF_S[min(failures, len(BACK_OFF_S)) - 1]
@@ -95,7 +95,7 @@ def next_trouble(before: Trouble | None, request: str, what: str, now: float) ->
 
 
 def is_waiting(trouble: Trouble | None, request: str, now: float, retry_at: float = 0.0) -> bool:
-    """Whether a request that failed is left alone for now; retry_at: when a person last asked."""
+    """Whether a failed request still waits; retry_at: when a person last asked to retry."""
     return (
         trouble is not None
         and trouble.request == request
@@ -108,7 +108,7 @@ def is_waiting(trouble: Trouble | None, request: str, now: float, retry_at: floa
 class Memo:
     """What the sensor keeps in its cursor. Losing it costs an attempt or a reload, nothing else.
 
-    reloaded: the catalogue for which this code location was told to reload, and when.
+    reloaded: the catalogue for which this code location last reloaded, and when.
     """
 
     troubles: Mapping[str, Trouble]
@@ -116,7 +116,7 @@ class Memo:
 
 
 def may_reload(memo: Memo, digest: str, now: float) -> bool:
-    """Whether to reload for this catalogue: not twice in five minutes, should it change nothing."""
+    """Whether to reload for this catalogue; at most once in five minutes for the same one."""
     if memo.reloaded is None or memo.reloaded[0] != digest:
         return True
     return now - memo.reloaded[1] > 300.0

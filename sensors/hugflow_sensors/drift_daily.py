@@ -1,21 +1,21 @@
-"""The sensor that looks once a day whether datasets have moved on upstream."""
+"""The sensor that checks once a day whether datasets have moved on upstream."""
 
 import time
 from datetime import UTC, datetime
 
 import dagster as dg
 
-# Looked at often, so that a day begins soon after the platform does; a day has one run.
+# Evaluated often, so that the first run starts soon after the platform; each day has one run.
 INTERVAL_S = 3600
-# Of each day, UTC: before most people come to work.
+# The hour of the day, UTC: before most people start work.
 HOUR = 5
 
 
 def build_drift_daily(check: dg.AssetChecksDefinition) -> dg.SensorDefinition:
     """Give the sensor that asks for one run a day of `drift`, over all datasets.
 
-    A schedule would need a job of its own, and that a snapshot of every check: a second with a
-    thousand datasets.
+    A schedule would need its own job, and the job a snapshot of every check: that takes a second
+    with a thousand datasets.
     """
 
     @dg.sensor(
@@ -40,5 +40,5 @@ def build_drift_daily(check: dg.AssetChecksDefinition) -> dg.SensorDefinition:
 
 
 def day_of(now: float) -> str:
-    """The day that a time belongs to, as `2026-11-22`; days begin at HOUR."""
+    """The day of a time, as `2026-11-22`; days begin at HOUR."""
     return datetime.fromtimestamp(now - HOUR * 3600, UTC).date().isoformat()

@@ -29,7 +29,7 @@ CURSOR = RecordForm(
 
 
 def read_memo(cursor: str | None) -> Memo:
-    """The memo of a cursor; an empty one when it is missing or cannot be read."""
+    """The memo of a cursor; an empty memo when the cursor is missing or unreadable."""
     try:
         found = CURSOR.parse(cursor or "")
     except ValueError:
@@ -39,7 +39,7 @@ def read_memo(cursor: str | None) -> Memo:
 
 
 def write_memo(memo: Memo) -> str:
-    """The cursor that keeps a memo."""
+    """The JSON form of the cursor."""
     troubles = {
         name: (trouble.request, trouble.failures, trouble.at, trouble.not_before, trouble.what)
         for name, trouble in memo.troubles.items()

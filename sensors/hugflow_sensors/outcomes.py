@@ -1,7 +1,7 @@
-"""The sensor that tells GitHub and Slack how requests on main stand.
+"""The sensor that reports the state of requests on main to GitHub and Slack.
 
-Runs leave notices where they work, and each is the latest state of its dataset. This looks at all
-of them: lets conversations begin and end, corrects what a killed run could not say, and delivers.
+Each run writes notices; a notice is the latest state of its dataset. The sensor reads all notices,
+begins and ends conversations, corrects the stale notices of killed runs, and delivers messages.
 """
 
 from collections import defaultdict
@@ -36,7 +36,7 @@ SERVICES: tuple[Service, ...] = ("github", "slack")
 
 
 def build_outcomes() -> dg.SensorDefinition:
-    """Give the sensor; it asks for no run."""
+    """Give the sensor; it starts no runs."""
     known = _Known()
 
     @dg.sensor(
@@ -70,10 +70,11 @@ def build_outcomes() -> dg.SensorDefinition:
 
 @dataclass(slots=True)
 class _Known:
-    """What a process remembers from tick to tick; without it all is looked at.
+    """What a process remembers from tick to tick; without it every notice is read.
 
-    seen, followed: when each notice was written that was looked at, and that conversations follow.
-    underway: names whose notice says that they are being made.
+    seen: for each notice that was read, when it was written.
+    followed: the same for notices that a conversation follows.
+    underway: names of datasets whose notice says that they are being made.
     """
 
     seen: dict[str, int] = field(default_factory=dict)
@@ -82,13 +83,13 @@ class _Known:
     _parsed: tuple[str, ParsedFiles] | None = None
 
     def find_news(self, places: Places, now: datetime) -> dict[str, int]:
-        """When each notice was written that no conversation follows yet, by its dataset's name.
+        """Notices that no conversation follows yet: the time of writing by the dataset's name.
 
-        A notice of a run that was killed is corrected first.
+        A stale notice of a killed run is corrected first.
         """
         times = notice_times(places)
         for name in sorted(self.underway & times.keys()):
-            # A killed run leaves a notice that says it is at work.
+            # A killed run leaves a notice that still says "downloading".
             correct_notice(places, name, now)
         times = notice_times(places)
         for name in [name for name, at in times.items() if self.seen.get(name) != at]:
@@ -99,11 +100,11 @@ class _Known:
         return {name: at for name, at in times.items() if self.followed.get(name) != at}
 
     def take_as_followed(self, news: Mapping[str, int]) -> None:
-        """Look at these notices no more, unless they are written again."""
+        """Skip these notices until they are written again."""
         self.followed |= news
 
     def parse(self, catalog: Catalog) -> ParsedFiles:
-        """Read the request files of a catalogue; of the same one only once."""
+        """Read the request files of a catalogue; the same catalogue is read only once."""
         if self._parsed is None or self._parsed[0] != catalog.digest:
             self._parsed = catalog.digest, parse_files(catalog.data_by_path)
         return self._parsed[1]
@@ -111,9 +112,10 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Requests that came with one pull request; number: None for those that came with none.
+    """Requests that came with one pull request.
 
-    commit: main's, that brought them.
+    number: of the pull request; None for a request that came without one.
+    commit: the commit of main that brought them.
     """
 
     number: int | None
@@ -122,9 +124,9 @@ class Group:
 
 
 def group_lines(requests: RequestSet, catalog: Catalog, names: AbstractSet[str]) -> list[Group]:
-    """The requests that one of the named datasets is among, by the pull request that brought them.
+    """The groups that contain a named dataset; a group is the requests of one pull request.
 
-    A request that came with none is a group by itself.
+    A request that came without a pull request is a group by itself.
     """
     by_pull: defaultdict[int | str, list[Line]] = defaultdict(list)
     for line in to_lines(requests):
@@ -164,7 +166,7 @@ def _follow_all(
 
 
 def _add_facts(places: Places, line: Line) -> Line:
-    """The line with what is planned for its dataset."""
+    """The line of a request, with the plan of its dataset."""
     try:
         plan = read_current_plan(places, line.dataset) if line.dataset is not None else None
     except HugflowError:
@@ -178,12 +180,12 @@ def _read_catalog(places: Places) -> Catalog | None:
     try:
         return read_catalog(places)
     except HugflowError:
-        # requests_on_main says so, and mends it.
+        # The sensor requests_on_main reports and fixes it.
         return None
 
 
 def _tell(deliveries: Iterable[Delivery]) -> str:
-    """What became of it, in a line."""
+    """The result of the deliveries, in one line."""
     found = list(deliveries)
     troubles = [f"{each.key}: {each.trouble}" for each in found if each.trouble is not None]
     told = len(found) - len(troubles)

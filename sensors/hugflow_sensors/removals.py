@@ -1,4 +1,4 @@
-"""Removals that stand on main: carried out one by one, guarded, and never because of an error."""
+"""Removal requests on main: carried out one by one, guarded, and never because of an error."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +20,10 @@ from hugflow_sensors.runs import stop_run
 
 @dataclass(frozen=True, slots=True)
 class Removals:
-    """What main says about removing, and what is at work meanwhile.
+    """What a removal needs to know: the catalogue, the runs at work, the policy.
 
-    run_ids_by_name: runs that are making a dataset, or are about to. policy: who may remove.
+    run_ids_by_name: runs that make a dataset now or soon, by its name.
+    policy: who may remove.
     """
 
     instance: dg.DagsterInstance
@@ -33,9 +34,9 @@ class Removals:
     policy: Policy
 
     def carry_out(self, file: RemovalFile, identity: Identity) -> str:
-        """Remove a dataset, or say in a line why not yet; "" where it is gone already.
+        """Remove a dataset; returns a line on what was done or why not yet, "" if it is gone.
 
-        Raises what `remove_dataset` raises; nothing was touched then.
+        Raises the errors of `remove_dataset`; nothing was changed then.
         """
         places, name, shown = self.places, identity.name, show_path(file.path)
         removal = plan_removal(places, identity)
@@ -57,7 +58,7 @@ class Removals:
             stopped = [stop_run(self.instance, run_id, name) for run_id in run_ids]
             how = "is being stopped" if all(stopped) else "is at work; stop it in the web UI"
             return f"{name}: goes as {shown} asks, once its run has ended, which {how}"
-        # No request is held back by it: as long as it stands it shadows them, and then no more.
+        # No request needs a record: the removal blocks them only as long as it exists.
         order = RemovalOrder(
             by=f"{asked.author or 'somebody'}, {self.branch}@{(asked.commit or asked.since)[:7]}",
             at=datetime.now(UTC),

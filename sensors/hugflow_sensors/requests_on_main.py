@@ -1,7 +1,7 @@
-"""The sensor that brings what main asks for into storage.
+"""The sensor that brings the datasets that main requests into storage.
 
-Every tick looks at everything again: main, the disk, Dagster's runs. Nothing depends on having
-seen a change happen, so a tick that was missed, a lost cursor and a restart lose nothing.
+Every tick looks at everything again: main, the disk, Dagster's runs. Nothing depends on seeing a
+change happen, so a missed tick, a lost cursor or a restart loses nothing.
 """
 
 import time
@@ -30,14 +30,14 @@ RELOAD_TIMEOUT_S = 60
 def build_requests_on_main(loaded: str | None) -> dg.SensorDefinition:
     """Give the sensor of this code location.
 
-    loaded: digest of the catalogue that the location's assets were made from; None: of none.
+    loaded: digest of the catalogue that the location's assets were made from; None: no catalogue.
     """
-    # Started again with each process.
+    # Starts empty in each process.
     known = Known()
 
     @dg.sensor(
-        # No job of its own: a job holds assets of one partitions definition, and each dataset
-        # has another.
+        # It has no job: a job takes assets of one partitions definition, and each dataset has its
+        # own.
         asset_selection=dg.AssetSelection.all(),
         minimum_interval_seconds=INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
@@ -69,7 +69,7 @@ def build_requests_on_main(loaded: str | None) -> dg.SensorDefinition:
         tick = Tick(context, catalog, storage, hub.open(), memo, known, words)
         tick.look_at_runs()
         if is_fresh:
-            # Whoever cannot see main now does not know that a removal still stands.
+            # Without reading main it is unknown whether a removal request still exists.
             tick.carry_out(requests, requests_repo.branch)
         tick.look_at(_loaded(context, requests.adds))
         return tick.answer()
@@ -80,10 +80,10 @@ def build_requests_on_main(loaded: str | None) -> dg.SensorDefinition:
 def _update_catalog(
     repo: RequestsRepo, places: Places, words: list[str]
 ) -> tuple[Catalog | None, bool]:
-    """Read main and write the catalogue, and whether it is of now.
+    """Read main and write the catalogue; returns it and whether it is current.
 
-    Where main cannot be read, the last catalogue counts. None when neither is to be had: then
-    nothing is known of main, and nothing is done; nor where this project's own settings are wrong.
+    When main cannot be read, the last catalogue counts and is not current. None when there is no
+    catalogue either, or when the project's settings are wrong: then nothing is done.
     """
     before: Catalog | None = None
     try:
@@ -104,7 +104,7 @@ def _update_catalog(
 
 
 def _is_project_file_readable(catalog: Catalog, words: list[str]) -> bool:
-    """Whether main's project file can be read: without it nobody knows what main allows."""
+    """Whether main's project file can be read: without it the policy of main is unknown."""
     try:
         catalog.parse_project_file()
     except PolicyInvalid as error:
@@ -114,12 +114,12 @@ def _is_project_file_readable(catalog: Catalog, words: list[str]) -> bool:
 
 
 def _reload(context: dg.SensorEvaluationContext, words: list[str]) -> bool:
-    """Let this code location load the new catalogue; whether it was told to."""
+    """Make this code location load the new catalogue; returns whether it was asked to."""
     origin = context.code_location_origin
     try:
-        client = origin.create_client()  # type: ignore[union-attr]  # None has none, as others
+        client = origin.create_client()  # type: ignore[union-attr]  # None raises, as others
         client.reload_code(timeout=RELOAD_TIMEOUT_S)
-    except Exception as error:  # noqa: BLE001  # whatever it is, a person can restart it instead
+    except Exception as error:  # noqa: BLE001  # whatever it is, a person can restart the location
         words.append(f"this code location cannot reload itself ({type(error).__name__})")
         return False
     words.append("main asks for something new: the code location is reloading")
@@ -127,7 +127,7 @@ def _reload(context: dg.SensorEvaluationContext, words: list[str]) -> bool:
 
 
 def _loaded(context: dg.SensorEvaluationContext, files: Iterable[AddFile]) -> list[AddFile]:
-    """Give the adds whose assets this code location has: a run can ask for no others."""
+    """Give the adds whose assets this code location has loaded: only they can have a run."""
     repository = context.repository_def
     if repository is None:
         return list(files)

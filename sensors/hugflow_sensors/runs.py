@@ -1,4 +1,4 @@
-"""The runs that Dagster has, as far as the sensor asks about them."""
+"""Dagster's runs: the questions that the sensor asks about them."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -18,22 +18,22 @@ log = logging.getLogger(__name__)
 
 MOST_PAST_RUNS = 10
 AT_WORK = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-# Dagster's daemon starts a crashed run again within seconds; without the daemon nobody does.
+# Dagster's daemon starts a crashed run again within seconds; without the daemon nothing does.
 LONGEST_RETRY_S = 300.0
 GONE = "The process of this run has gone."
 
 
 def attempt_tags(plan: Plan, request: str) -> dict[str, str]:
-    """What marks the sensor's attempts at the same rows; `request` is its digest."""
+    """The tags that mark the sensor's attempts at the same rows; request: its digest."""
     return {DATASET_TAG: plan.dataset, PLAN_TAG: plan.id, REQUEST_TAG: request[:16]}
 
 
 def end_dead_runs(instance: dg.DagsterInstance, places: Places, now: float) -> list[str]:
-    """End the runs whose process has gone without saying so; gives their ids.
+    """End the runs whose process died silently; returns their ids.
 
-    A run that was being stopped ends as stopped. Others end as failed, and Dagster starts those
-    again that its `run_retries` allow. What is no run of ours, and never showed itself here, is
-    left alone.
+    A run that was being stopped ends as stopped. The others end as failed, and Dagster starts them
+    again if its `run_retries` allow it. Runs of other projects, and runs without any sign of life
+    here, are not touched.
     """
     dead: list[str] = []
     for record in instance.get_run_records(dg.RunsFilter(statuses=AT_WORK)):
@@ -53,9 +53,9 @@ def end_dead_runs(instance: dg.DagsterInstance, places: Places, now: float) -> l
 
 
 def find_busy(instance: dg.DagsterInstance, now: float) -> Mapping[str, Sequence[str]]:
-    """Give the datasets that runs, whoever asked for them, are making or about to: run ids by name.
+    """Give the ids of the runs that make a dataset now or soon, by the dataset's name.
 
-    Also runs that are queued, and those that crashed and that Dagster is about to start again.
+    Includes queued runs, and crashed runs that Dagster is about to start again.
     """
     records = list(instance.get_run_records(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)))
     crashed = dg.RunsFilter(
@@ -76,10 +76,10 @@ def find_busy(instance: dg.DagsterInstance, now: float) -> Mapping[str, Sequence
 
 
 def stop_run(instance: dg.DagsterInstance, run_id: str, name: str) -> bool:
-    """Stop a run because its dataset is to be removed; whether that is under way.
+    """Stop a run because its dataset is to be removed; returns whether it is stopping.
 
-    A run that makes other datasets too is not stopped, nor one that somebody started in a
-    terminal. It is marked, so that it is not taken for one that a person stopped.
+    A run is not stopped when it makes other datasets too, or when a person started it in a
+    terminal. A stopped run is tagged, so that it does not count as stopped by a person.
     """
     run = instance.get_run_by_id(run_id)
     if run is None or _made_names(run) != {name}:
@@ -89,7 +89,7 @@ def stop_run(instance: dg.DagsterInstance, run_id: str, name: str) -> bool:
     instance.add_run_tags(run_id, {STOPPED_TAG: "removal"})
     try:
         return instance.run_coordinator.cancel_run(run_id)
-    except Exception as error:  # noqa: BLE001  # whatever keeps it from being stopped, it is waited for
+    except Exception as error:  # noqa: BLE001  # if it cannot be stopped, the removal waits for it
         log.warning("run %s cannot be stopped: %s", run_id[:8], type(error).__name__)
         return False
 
@@ -97,7 +97,7 @@ def stop_run(instance: dg.DagsterInstance, run_id: str, name: str) -> bool:
 def read_attempts(
     instance: dg.DagsterInstance, tags: dict[str, str]
 ) -> tuple[int, Sequence[PastRun]]:
-    """How many runs with these tags there were, and how the last of them ended, latest first."""
+    """The number of runs with these tags, and how the last ones ended, the latest first."""
     filters = dg.RunsFilter(tags=tags)
     records = instance.get_run_records(filters, limit=MOST_PAST_RUNS)
     past = [
@@ -111,7 +111,7 @@ def read_attempts(
 def _ending(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Ending:
     if run.status is dg.DagsterRunStatus.SUCCESS:
         return "succeeded"
-    # A run that goes down with its host is cancelled too, but nobody asked for that.
+    # A run that dies with its host is cancelled too, but no person asked for it.
     was_asked = run.status is dg.DagsterRunStatus.CANCELED and instance.all_logs(
         run.run_id, of_type=dg.DagsterEventType.PIPELINE_CANCELING
     )
@@ -123,7 +123,7 @@ def _ended_at(record: dg.RunRecord) -> float:
 
 
 def _made_names(run: dg.DagsterRun) -> set[str]:
-    """The datasets of which a run makes stages."""
+    """The names of the datasets that a run makes."""
     keys = run.asset_selection or ()
     return {
         key.path[0]
@@ -133,7 +133,7 @@ def _made_names(run: dg.DagsterRun) -> set[str]:
 
 
 def _is_ours(run: dg.DagsterRun) -> bool:
-    """Whether all that a run makes are assets, or checks of assets, of datasets."""
+    """Whether a run makes only datasets' assets and asset checks."""
     keys = [*(run.asset_selection or ())]
     keys += [check.asset_key for check in run.asset_check_selection or ()]
     return bool(keys) and all(
@@ -142,10 +142,10 @@ def _is_ours(run: dg.DagsterRun) -> bool:
 
 
 def to_timestamp(at: datetime) -> float:
-    """Seconds since the epoch of a time as Dagster's storage gives it: UTC, without saying so."""
+    """Seconds since the epoch of a naive time from Dagster's storage, which is UTC."""
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
 def to_clock(at: float) -> str:
-    """A time of today as people write it, in UTC."""
+    """A time of today for people, in UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S UTC")

@@ -1,13 +1,13 @@
-"""Complete datasets that Dagster knows all of, so that a new process need not look at each anew.
+"""Complete datasets that Dagster has all events of; a new process need not check them again.
 
-`STATE_DIR/catalog/settled.json`, written whole; without it everything is looked up:
+`STATE_DIR/catalog/settled.json`, written whole; without it everything is checked:
 
     {
       "version": 1,
-      "dagster": "5a1c...",           the event log that knows them: in another one they are news
+      "dagster": "5a1c...",           the event log that has them; another log needs them again
       "datasets": {
         "acme__speech__split_train__rev_main": ["<digest of the request>", 1793000000123456789]
-      }                               the request it was complete for, and when its manifest was written
+      }                               its request when complete, and the time of its manifest
     }
 """
 
@@ -25,7 +25,7 @@ Settled = dict[str, tuple[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class _SettledFile:
-    """The file; see the module. dagster: None where nobody can say which event log it is."""
+    """The file; see the module. dagster: None when the event log cannot be identified."""
 
     dagster: str | None
     datasets: Settled
@@ -37,7 +37,7 @@ SETTLED = RecordForm(
 
 
 def read_settled(places: Places, instance: dg.DagsterInstance) -> Settled:
-    """What was settled in this event log; nothing where the file cannot be read."""
+    """The datasets settled in this event log; empty when the file cannot be read."""
     found, log_id = SETTLED.read(_path(places)), _log_id(instance)
     return (
         found.datasets
@@ -47,12 +47,12 @@ def read_settled(places: Places, instance: dg.DagsterInstance) -> Settled:
 
 
 def write_settled(places: Places, instance: dg.DagsterInstance, settled: Settled) -> None:
-    """Write it whole."""
+    """Write the file whole."""
     SETTLED.write(_path(places), _SettledFile(_log_id(instance), dict(sorted(settled.items()))))
 
 
 def manifest_time(places: Places, name: str) -> int:
-    """When the manifest of a dataset was written, in ns; 0 where there is none."""
+    """When the manifest of a dataset was written, in ns; 0 when there is none."""
     try:
         return places.dataset(name).manifest.stat().st_mtime_ns
     except OSError:
@@ -60,7 +60,7 @@ def manifest_time(places: Places, name: str) -> int:
 
 
 def _log_id(instance: dg.DagsterInstance) -> str | None:
-    """What Dagster's own storages call themselves; None where nobody can tell."""
+    """The identifier of Dagster's event log; None when there is none."""
     find_id = getattr(instance.run_storage, "get_run_storage_id", None)
     return None if find_id is None else str(find_id())
 

@@ -1,4 +1,4 @@
-"""One look of the sensor at everything that main asks for, and what comes of it."""
+"""One tick of the sensor: it looks at everything that main requests, and acts."""
 
 import itertools
 import time
@@ -52,7 +52,7 @@ from hugflow_sensors.runs import (
 )
 from hugflow_sensors.settled import Settled, manifest_time, read_settled, write_settled
 
-# Dagster gives a tick 60 s; what is not done in time is done in the next.
+# Dagster allows a tick 60 s; the next tick does the rest.
 TICK_S: Final = 20.0
 PLANS_PER_TICK: Final = 5
 RUNS_PER_TICK: Final = 20
@@ -63,11 +63,12 @@ MOST_WORDS: Final = 30
 
 @dataclass(slots=True)
 class Known:
-    """What a process of the sensor's remembers from tick to tick; without it all is looked up.
+    """What the sensor's process remembers from tick to tick; without it everything is looked up.
 
-    settled: see the module of that name; None before it is read. forgotten: removed datasets
-    that Dagster knows nothing of any more. told: what was last logged, for the same again is no
-    news, and each log is a file.
+    settled: see the module of that name; None before it is read.
+    forgotten: removed datasets that Dagster has no records of any more.
+    told: the lines that were last logged; the same lines are not logged again, because each log
+    is a file.
     """
 
     settled: Settled | None = None
@@ -76,7 +77,7 @@ class Known:
     _parsed: tuple[str, ParsedFiles] | None = None
 
     def parse(self, catalog: Catalog) -> ParsedFiles:
-        """Read the request files of a catalogue; of the same one only once."""
+        """Read the request files of a catalogue; the same catalogue is read only once."""
         if self._parsed is None or self._parsed[0] != catalog.digest:
             self._parsed = catalog.digest, parse_files(catalog.data_by_path)
         return self._parsed[1]
@@ -88,7 +89,7 @@ def to_result(
     runs: Sequence[dg.RunRequest] = (),
     events: Sequence[dg.AssetMaterialization | dg.AssetCheckEvaluation] = (),
 ) -> dg.SensorResult:
-    """What a tick answers; its words are shown where it asks for no run."""
+    """The result of a tick; its words are shown when it starts no run."""
     told = list(words)
     if len(told) > MOST_WORDS:
         told = [*told[:MOST_WORDS], f"and {len(told) - MOST_WORDS} more"]
@@ -102,7 +103,7 @@ def to_result(
 
 @dataclass(slots=True)
 class Tick:
-    """One look at all datasets, and what comes of it."""
+    """One look at all datasets, and its results."""
 
     context: dg.SensorEvaluationContext
     catalog: Catalog
@@ -122,20 +123,20 @@ class Tick:
     _ends_at: float = field(default_factory=lambda: time.monotonic() + TICK_S)
 
     def __post_init__(self) -> None:
-        """Take up what is settled."""
+        """Read the settled datasets."""
         if self.known.settled is None:
             self.known.settled = read_settled(self.storage.places, self.context.instance)
         self.settled = dict(self.known.settled)
 
     def look_at_runs(self) -> None:
-        """End the runs that died, and see which datasets somebody is at work on."""
+        """End the runs that died, and find the datasets that have a run."""
         instance, now = self.context.instance, time.time()
         for run_id in end_dead_runs(instance, self.storage.places, now):
             self.words.append(f"the process of run {run_id[:8]} has gone: the run was ended")
         self.busy = find_busy(instance, now)
 
     def carry_out(self, requests: RequestSet, branch: str) -> None:
-        """Remove what main asks to be removed, and let Dagster forget what has gone."""
+        """Carry out main's removals, and remove the datasets from Dagster's records."""
         instance, places = self.context.instance, self.storage.places
         for file in requests.removals:
             identity = file.identity
@@ -151,7 +152,7 @@ class Tick:
             self.words.append(f"{entry.name}: deleted for good, its time in the trash is over")
 
     def look_at(self, files: Iterable[AddFile]) -> None:
-        """Look at each dataset that is asked for; one that makes trouble hides no other."""
+        """Look at each requested dataset; trouble with one does not affect the others."""
         files = list(files)
         asked = {file.request.name for file in files}
         self.settled = {name: known for name, known in self.settled.items() if name in asked}
@@ -168,7 +169,7 @@ class Tick:
                     self._advance(request)
 
     def answer(self) -> dg.SensorResult:
-        """What the tick comes to."""
+        """The result of the tick."""
         if self.settled != self.known.settled:
             write_settled(self.storage.places, self.context.instance, self.settled)
             self.known.settled = self.settled
@@ -177,18 +178,18 @@ class Tick:
         if self.complete:
             self.words.insert(0, f"{self.complete} complete")
         if self.words != self.known.told:
-            # The tick's own line is cut short in the UI; here it can be read.
+            # The UI cuts the tick's own line short; the log has it in full.
             self.context.log.info("\n".join(self.words))
             self.known.told[:] = self.words
         words = self.words or ["main asks for nothing"]
         return to_result(Memo(self.troubles, self.memo.reloaded), words, self.runs, self.events)
 
     def _read_policy(self) -> Policy:
-        """Main's own of this moment: what was loaded may be older."""
+        """Main's present policy; the loaded one may be older."""
         return self.catalog.policy
 
     def _stands(self, request: AddRequest) -> bool:
-        """Whether the dataset was complete for this very request, and its link still stands."""
+        """Whether the dataset was complete for this very request, and its link still exists."""
         places, name = self.storage.places, request.name
         written_at = manifest_time(places, name)
         return self.settled.get(name) == (request.digest, written_at) and is_linked(
@@ -196,7 +197,7 @@ class Tick:
         )
 
     def _is_waiting(self, name: str, request: AddRequest | RemoveRequest) -> bool:
-        """Whether a request that failed is left alone for now; then that is told and kept."""
+        """Whether a failed request still waits; if so, say it and keep its record."""
         trouble = self.memo.troubles.get(name)
         retry_at = read_retry_at(self.storage.places, name) if trouble is not None else 0.0
         if trouble is None or not is_waiting(trouble, request.digest, time.time(), retry_at):
@@ -211,13 +212,13 @@ class Tick:
 
     @contextmanager
     def _attempt(self, name: str, file: AddFile | RemovalFile) -> Iterator[None]:
-        """Let what goes wrong with one dataset be its own trouble."""
+        """Record an error of one dataset as its own trouble."""
         try:
             yield
         except HugflowError as error:
             self.context.log.warning("%s: %s", show_path(file.path), error)
             what = f"{error.what}: {error.why}"
-        except Exception as error:  # one dataset's surprise must not stop the others
+        except Exception as error:  # an unforeseen error of one dataset must not stop the others
             self.context.log.exception("%s", show_path(file.path))
             what = f"unexpected {type(error).__name__}"
         else:
@@ -226,18 +227,18 @@ class Tick:
         self._keep(name, next_trouble(before, file.request.digest, what, time.time()))
 
     def _forget_removed(self) -> None:
-        """Let Dagster forget the datasets that were removed, whoever did it."""
+        """Remove the removed datasets from Dagster's records, whoever removed them."""
         places, forgotten = self.storage.places, self.known.forgotten
         removed = set(removed_names(places))
         forgotten &= removed
         for name in sorted(removed - forgotten)[:FORGOTTEN_PER_TICK]:
-            # With a plan it is on its way back.
+            # A dataset with a plan is being made again.
             if read_current_id(places, name) is None and name not in self.busy:
                 forget_dataset(self.context.instance, name)
                 forgotten.add(name)
 
     def _advance(self, request: AddRequest) -> None:
-        """Take a dataset one step further: plan it, adopt it, or ask for a run."""
+        """Move a dataset one step on: plan it, adopt it, or ask for a run."""
         places, name = self.storage.places, request.name
         if is_held_back(places, request):
             again = f"`hugflow retry {name}` makes it again, and so does a change of its request"
@@ -259,7 +260,7 @@ class Tick:
         register_partitions(self.context.instance, build)
         room = max(0, EVENTS_PER_TICK - len(self.events))
         is_busy = name in self.busy
-        # What a run is at work on it tells by itself.
+        # A run reports its own work.
         found = (
             []
             if is_busy

@@ -1,4 +1,4 @@
-"""The sensor that tells GitHub and Slack how requests on main stand."""
+"""The sensor that reports the state of requests on main to GitHub and Slack."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
