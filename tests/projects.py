@@ -98,6 +98,9 @@ def _warm_process(environment: dict[str, str], root: Path) -> WarmProcess | None
         for name, value in environment.items()
         if name not in _LATE and not name.startswith("COVERAGE_")
     }
+    if any(name.startswith(("LD_", "PYTHON")) for name in early):
+        # What is preloaded counts what one process does, and patches one program.
+        return None
     key = frozenset(early.items())
     if key not in _warm:
         _warm[key] = None

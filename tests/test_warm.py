@@ -45,6 +45,12 @@ def test_what_python_or_a_library_reads_at_its_start_is_given_to_a_process_of_it
     assert _warm_process(changed, warmed.root) is None
 
 
+@pytest.mark.parametrize("name", ["PYTHONPATH", "LD_PRELOAD"])
+def test_what_is_preloaded_is_preloaded_into_one_command_each_time(warmed: Project, name: str):
+    changed = warmed.environment | {name: "/nowhere"}
+    assert [_warm_process(changed, warmed.root) for _ in range(3)] == [None] * 3
+
+
 def test_a_project_that_sets_the_hub_is_started_cold(warmed: Project, hub: LoopbackHub):
     (warmed.root / ".env").write_text(f"HF_ENDPOINT={hub.endpoint}\n")
     assert _warm_process(warmed.environment, warmed.root) is None
