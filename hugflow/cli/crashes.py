@@ -45,7 +45,7 @@ def survive_crashes(arguments: Sequence[str]) -> None:
     command = next((word for word in arguments if not word.startswith("-")), None)
     if command not in MAKING or sys.platform != "linux":
         return
-    # A process that ignores SIGCHLD is not told when a child ends.
+    # A process that ignores SIGCHLD does not learn when a child ends.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     parent, mask = os.getpid(), signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
     for children in count(1):

@@ -1,6 +1,6 @@
 """`python -m hugflow.testing`: a loopback Hub with samples on it, for another shell to use.
 
-GitHub and Slack stand beside it where they are asked for.
+With `--github` and `--slack` it serves those too.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from hugflow.testing.shapes import publish_shape, publish_shapes
 from hugflow.testing.slack import LoopbackSlack
 from hugflow.testing.stand_in import StandIn
 
-# By the name to ask for: the repository, and what publishes it there.
+# By sample name: the repository, and the function that publishes it.
 SAMPLES: dict[str, tuple[str, Callable[[LoopbackHub, str], str]]] = {
     "speech": ("acme/tiny-speech", publish_speech),
     "text": ("acme/tiny-text", publish_text),
@@ -43,7 +43,7 @@ SAMPLES: dict[str, tuple[str, Callable[[LoopbackHub, str], str]]] = {
     ),
     "script": ("acme/by-script", publish_script),
 }
-# By the name to ask for: what publishes several repositories, under names of its own.
+# By sample name: the function that publishes several repositories, under its own names.
 COLLECTIONS: dict[str, Callable[[LoopbackHub], dict[str, str]]] = {
     "shapes": publish_shapes,
     "types": publish_types,
@@ -53,7 +53,7 @@ DEFAULT_SAMPLES = ("speech", "text", "subsets")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; the first line printed says where, as JSON."""
+    """Serve until SIGTERM or SIGINT; the first printed line has the addresses, as JSON."""
     asked = build_parser().parse_args(arguments)
     stop = threading.Event()
 
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def open_stand_ins(
     asked: argparse.Namespace, exits: ExitStack
 ) -> tuple[dict[str, StandIn], dict[str, Any]]:
-    """What was asked for, by name and filled, and what the first line says of it."""
+    """The requested stand-ins by name, filled, and the content of the first line."""
     hub = exits.enter_context(LoopbackHub(port=asked.port))
     commits = publish_samples(hub, asked.sample or DEFAULT_SAMPLES)
     for token in asked.token:
@@ -99,7 +99,7 @@ def open_stand_ins(
 
 
 def find_stand_in(stand_ins: Mapping[str, StandIn], order: Order) -> StandIn:
-    """Whom a fault is for: by its port, else the Hub."""
+    """The stand-in that a fault is for: by its port, else the Hub."""
     name = order.when.port if order.when.port in {"github", "slack"} else "hub"
     if name not in stand_ins:
         raise UsageWrong(

@@ -1,14 +1,14 @@
-"""What the loopback Hub answers: plain functions from what it holds and a question to an answer.
+"""The answers of the loopback Hub: plain functions of its holdings and a request.
 
 The shapes are in `render`. The pages of a listing are linked by `Link: <...>; rel="next"`. Errors
 carry `X-Error-Code` and `X-Error-Message`:
 
     401 RepoNotFound       no token, and the repository is unknown or private
     404 RepoNotFound       a token that does not reach it
-    401, 403 GatedRepo     no token, or one that is not on the list; information stays public
+    401, 403 GatedRepo     no token, or one that is not on the list; metadata stays public
     404 RevisionNotFound   no such branch, tag or commit
     404 EntryNotFound      no such file or folder
-    401 without a code     a token that nobody was given
+    401 without a code     an unknown token
     403 without a code     a repository that the Hub has disabled
 
 A repository that was renamed answers under its old name by a redirect, 307, to the new one.
@@ -35,10 +35,10 @@ from hugflow.testing.repository import (
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Whom a token belongs to, and which private and gated repositories it opens.
+    """The owner of a token, and the private and gated repositories that it opens.
 
-    reads_gated: of a fine-grained token, whether it may read any gated repository; None is a classic
-    one, which says nothing of it.
+    reads_gated: whether a fine-grained token may read gated repositories; None for a classic token,
+    which does not say.
     """
 
     user: str
@@ -60,7 +60,7 @@ class Holdings:
 
 
 def answer_api(held: Holdings, ask: Ask) -> Answer:
-    """The answer to a question put to the API's port."""
+    """The answer to a request on the API's port."""
     try:
         reader = _find_reader(held, ask)
         method = "GET" if ask.method == "HEAD" else ask.method
@@ -85,12 +85,12 @@ def answer_api(held: Holdings, ask: Ask) -> Answer:
 
 
 def is_housekeeping(ask: Ask) -> bool:
-    """Whether the client asks for its own sake: once a process, whenever it happens to be first."""
+    """Whether it is a client's own request, made once per process at an unpredictable time."""
     return ask.segments == ("api", "agent-harnesses")
 
 
 def answer_storage(held: Holdings, ask: Ask) -> Answer:
-    """The answer to a question put to the storage's port, where large files lie.
+    """The answer to a request on the storage's port, which serves large files.
 
     Storage knows no users, only signed links. Like the storage behind the Hub it refuses a
     request that carries an Authorization header: the token was never meant for it.
@@ -109,16 +109,16 @@ def answer_storage(held: Holdings, ask: Ask) -> Answer:
 
 
 def sign_link(held: Holdings, path: str, issued: str) -> str:
-    """What proves that a link to the storage was handed out by the API, and when."""
+    """The signature of a link to the storage; it proves that the API gave it, and when."""
     return hashlib.sha256(f"{held.link_key} {issued} {path}".encode()).hexdigest()[:32]
 
 
 def find_repository(
     held: Holdings, kind: Kind, repository_id: str, reader: Reader | None
 ) -> Repository:
-    """A repository that the reader may know of; one they may not know of is not there.
+    """A repository that the reader may see; others do not exist for them.
 
-    An old name finds a repository that was renamed: its `id` is another then.
+    An old name finds a renamed repository, whose `id` differs.
     """
     while new_id := held.new_ids.get((kind, repository_id)):
         repository_id = new_id
@@ -172,7 +172,7 @@ def _find_reader(held: Holdings, ask: Ask) -> Reader | None:
 def _find_asked(
     held: Holdings, kind: Kind, repository_id: str, ask: Ask, reader: Reader | None
 ) -> Repository:
-    """The repository of that name; of an old name, a redirect to the same question anew."""
+    """The repository of that name; for an old name, a redirect to the new one."""
     repository = find_repository(held, kind, repository_id, reader)
     if repository.id != repository_id:
         path = ask.path.replace(f"/{repository_id}", f"/{repository.id}", 1)
@@ -193,7 +193,7 @@ def _answer_repository(
     ask: Ask,
     reader: Reader | None,
 ) -> Answer:
-    """The answer to a question about one repository: a method, then the path below its name."""
+    """The answer to a request about one repository: a method, then the path below its name."""
     match question:
         case ("GET",):
             commit = find_commit(repository, "main")
@@ -258,7 +258,7 @@ def _answer_resolve(
     ask: Ask,
     reader: Reader | None,
 ) -> Answer:
-    """A small file at once; a large one by a redirect to the storage."""
+    """A small file directly; a large one by a redirect to the storage."""
     _check_gate(repository, reader)
     revision, path = _split_revision(rest)
     commit = find_commit(repository, revision)
@@ -294,7 +294,7 @@ def _check_gate(repository: Repository, reader: Reader | None) -> None:
 
 
 def _split_revision(rest: Sequence[str]) -> tuple[str, str]:
-    """A revision and the path after it; `refs/convert/parquet` may come with its slashes bare."""
+    """A revision and the path after it; `refs/convert/parquet` may have unescaped slashes."""
     length = 3 if rest[:1] == ["refs"] else 1
     return "/".join(rest[:length]), "/".join(rest[length:])
 

@@ -61,7 +61,7 @@ FILE_FEATURES = {
 
 @dataclass(frozen=True, slots=True)
 class TypedColumn:
-    """Four values of one type, and the feature that is declared where the type does not tell it."""
+    """Four values of one type, and the declared feature if the type does not imply it."""
 
     type: pa.DataType
     values: Iterable[Any]
@@ -130,7 +130,7 @@ def typed_columns(family: Family) -> dict[str, TypedColumn]:
 
 
 def foreign_columns() -> dict[str, TypedColumn]:
-    """Columns that parquet holds and `datasets` has no word for."""
+    """Columns that parquet holds and `datasets` does not know."""
     pairs = [[("a", 1), ("b", 2)], [], [("", None)], None]
     ids = [uuid.UUID(int=number).bytes for number in (1, 0, 2**128 - 1)]
     nested = pa.map_(pa.string(), pa.struct({"n": pa.int8()}))
@@ -306,7 +306,7 @@ def _features() -> dict[str, TypedColumn]:
 
 
 def _to_field(name: str, column: TypedColumn) -> pa.Field:
-    """The field, marked as `datasets` marks the arrays for which it has a type of its own."""
+    """The field, marked as `datasets` marks arrays with a type of their own."""
     match column.feature:
         case {"_type": "Array2D" | "Array3D" as kind, "shape": shape, "dtype": dtype}:
             metadata = {

@@ -4,16 +4,16 @@
     GET     /_hugflow/faults      every injection, with `seen` and `struck`
     DELETE  /_hugflow/faults      clear them
     GET     /_hugflow/requests    the log
-    DELETE  /_hugflow/requests    begin it anew
+    DELETE  /_hugflow/requests    empty the log
     GET     /_hugflow/state       what it holds
-    POST    /_hugflow/<verb>      what only this one can: an object with the verb's parameters
+    POST    /_hugflow/<verb>      a verb of this stand-in: an object with the verb's parameters
     POST    /_hugflow/outage      refuse connections ...
     DELETE  /_hugflow/outage      ... and accept them again
 
     $ curl -d '"storage *.parquet reset:1000 x2"' http://127.0.0.1:41873/_hugflow/faults
 
-It is answered on the stand-in's own port, but for an outage, and all of it at its `control_url`, a
-port that stays open. No fault strikes these, and the log does not hold them.
+The stand-in's own port answers all of these except `outage`; its `control_url`, a port that stays
+open, answers all. Faults do not strike them, and the log does not hold them.
 """
 
 import dataclasses
@@ -34,9 +34,9 @@ CONTROL_SEGMENT = "_hugflow"
 
 
 class Steered(Protocol):
-    """What of a stand-in is steered from outside.
+    """The parts of a stand-in that are steered from outside.
 
-    verbs: what this one can besides, by name; each takes values that JSON has, and gives such.
+    verbs: its own verbs by name; each takes and gives JSON values.
     """
 
     @property
@@ -64,14 +64,14 @@ class Steered(Protocol):
 
 
 def is_control(ask: Ask) -> bool:
-    """Whether the question is for the stand-in itself, and not for the service it stands in for."""
+    """Whether the request is for the stand-in itself, not for the service that it replaces."""
     return ask.port != "storage" and ask.segments[0] == CONTROL_SEGMENT
 
 
 def answer_control(stand_in: Steered, ask: Ask, *, stays_open: bool) -> Answer:
-    """Do what is asked, and say what stands now.
+    """Do what is asked, and return the new state.
 
-    stays_open: the port that this came by is open during an outage.
+    stays_open: the request came on the port that is open during an outage.
     """
     try:
         match (ask.method, *ask.segments):
@@ -100,7 +100,7 @@ def answer_control(stand_in: Steered, ask: Ask, *, stays_open: bool) -> Answer:
 
 
 def render_injection(injection: Injection) -> dict[str, Any]:
-    """An injection with its counts; what is no value, such as a function, by its name."""
+    """An injection with its counts; a function is given by its name."""
     when = injection.when if isinstance(injection.when, Match) else Match()
     order = Order(
         injection.faults,  # type: ignore[arg-type]
@@ -113,7 +113,7 @@ def render_injection(injection: Injection) -> dict[str, Any]:
 
 
 def inject_order(stand_in: Steered, order: Order) -> Injection:
-    """Let an order's faults lie in wait."""
+    """Inject an order's faults."""
     return stand_in.inject(
         *order.faults,
         when=order.when,

@@ -1,4 +1,4 @@
-"""Sending an answer down a connection, with whatever befalls it on the way."""
+"""Sending an answer over a connection, with its disturbances."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from hugflow.testing.exchange import Answer, Disturbance
 
 DRAIN_TIMEOUT_S = 5.0
 DRAIN_POLL_S = 0.001
-# Closed with this, a connection is reset: the other side is told at once that something broke.
+# Closed with this, a connection is reset: the other side notices the break at once.
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -29,7 +29,7 @@ class Line:
     send: Send
 
     async def pause(self, seconds: float) -> bool:
-        """Wait, and say whether the client still does."""
+        """Wait; returns whether the client is still connected."""
         try:
             await asyncio.wait_for(self._wait_until_gone(), seconds)
         except TimeoutError:
@@ -37,12 +37,12 @@ class Line:
         return False
 
     async def close(self) -> None:
-        """End the connection as though all had been said."""
+        """End the connection as if the answer were complete."""
         self.transport.close()
         await self._wait_until_gone()
 
     async def reset(self) -> None:
-        """Break the connection, once what was sent before has arrived."""
+        """Break the connection after everything sent before has arrived."""
         sock = self.transport.get_extra_info("socket")
         await self._drain(sock)
         with contextlib.suppress(OSError):
@@ -51,7 +51,7 @@ class Line:
         await self._wait_until_gone()
 
     async def _drain(self, sock: socket.socket) -> None:
-        # A reset drops what still lies in the buffers on this side.
+        # A reset drops the bytes that are still in this side's buffers.
         deadline = time.monotonic() + DRAIN_TIMEOUT_S
         while self.transport.get_write_buffer_size() or _count_unsent(sock):
             if time.monotonic() > deadline or self.transport.is_closing():
@@ -64,7 +64,7 @@ class Line:
 
 
 async def send_answer(answer: Answer, line: Line, *, has_body: bool) -> None:
-    """Send an answer, or as much of it as its disturbances let through."""
+    """Send an answer, as far as its disturbances allow."""
     before = [each for each in answer.disturbances if each.after_bytes is None]
     within = sorted((each for each in answer.disturbances if each not in before), key=_place)
     for disturbance in before:
@@ -90,7 +90,7 @@ async def _send_part(answer: Answer, line: Line, start: int, stop: int) -> None:
 
 
 async def _survive(disturbance: Disturbance, line: Line) -> bool:
-    """Let it happen, and say whether there is still somebody to send to."""
+    """Apply the disturbance; returns whether the client is still connected."""
     if disturbance.pause_s and not await line.pause(disturbance.pause_s):
         return False
     match disturbance.then:
@@ -104,7 +104,7 @@ async def _survive(disturbance: Disturbance, line: Line) -> bool:
 
 
 def _to_header(value: str) -> bytes:
-    """The value as a header can carry it: what clients asked for, they may find quoted here."""
+    """The value in a form that a header can carry; it may quote a client's text."""
     printable = "".join(char if char.isprintable() else "?" for char in value)
     return printable.strip().encode("latin-1", errors="replace")
 
@@ -114,7 +114,7 @@ def _place(disturbance: Disturbance) -> int:
 
 
 def _count_unsent(sock: socket.socket) -> int:
-    """Bytes that the other side has not confirmed; 0 where the system does not tell."""
+    """Bytes that the other side has not confirmed; 0 if the system cannot say."""
     try:
         import fcntl
         import termios

@@ -1,4 +1,4 @@
-"""One question put to a stand-in, and the answer to it, as values without a socket."""
+"""A request to a stand-in and its answer, as values without a socket."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote
 
 from hugflow.testing.repository import HubFile
 
-# The Hub has two; the others have one each.
+# The Hub has two ports; the others have one each.
 Port = Literal["api", "storage", "github", "slack"]
 
 
@@ -46,13 +46,13 @@ class Ask:
         return parse_qs(text, keep_blank_values=True).get(name, [])
 
     def is_set(self, name: str) -> bool:
-        """Whether a field is there and does not say no."""
+        """Whether a field exists and is not false."""
         return any(value.lower() not in {"", "0", "false"} for value in self.values(name))
 
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """The bytes of a file from `start` up to, not including, `stop`."""
+    """The bytes of a file from `start` to `stop`, exclusive."""
 
     file: HubFile
     start: int
@@ -61,10 +61,10 @@ class Extract:
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """What befalls an answer on its way: a pause, and then it goes on or the connection ends.
+    """A disturbance of an answer: a pause, and then it continues or the connection ends.
 
-    It comes `after_bytes` of the body, or before the first header where that is None. A connection
-    that is `closed` ends as though nothing were missing; one that is `reset` breaks.
+    It comes `after_bytes` of the body, or before the first header if that is None. A `closed`
+    connection ends as if nothing were missing; a `reset` one breaks.
     """
 
     after_bytes: int | None
@@ -74,9 +74,9 @@ class Disturbance:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the client is to get; a HEAD gets all of it but the body.
+    """The answer for the client; a HEAD gets all of it except the body.
 
-    `is_done` says whether what was asked for happens: not so where a fault strikes before it.
+    is_done: whether the requested effect happens; False if a fault strikes before it.
     """
 
     status: int
@@ -93,7 +93,7 @@ class Answer:
         return len(self.body)
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
-        """Pieces of the body from byte `start` up to, not including, byte `stop`."""
+        """Pieces of the body from byte `start` to byte `stop`, exclusive."""
         if isinstance(self.body, bytes):
             yield self.body[start:stop]
         else:
@@ -101,9 +101,9 @@ class Answer:
 
 
 class Refusal(Exception):
-    """The question is answered with an error, in the words and headers the Hub uses.
+    """The request is answered with an error, in the words and headers of the Hub.
 
-    `code` becomes `X-Error-Code`, which is what clients tell their exceptions apart by.
+    code: becomes `X-Error-Code`, from which clients choose their exception.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class Refusal(Exception):
 def answer_json(
     value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Answer:
-    """A value as JSON; what JSON has no word for, such as a card's date, as text."""
+    """A value as JSON; values that JSON lacks, such as a card's date, as text."""
     kind = {"Content-Type": "application/json; charset=utf-8"}
     return Answer(status, {**kind, **(headers or {})}, json.dumps(value, default=str).encode())
 
@@ -139,7 +139,7 @@ def answer_json(
 def answer_file(file: HubFile, ask: Ask, headers: Mapping[str, str]) -> Answer:
     """A file's content, or the part of it that was asked for.
 
-    Several ranges at once are answered with the whole file, as a server may.
+    A request for several ranges gets the whole file, which servers are allowed to do.
     """
     start, stop = 0, file.size_bytes
     headers = {
@@ -160,9 +160,9 @@ def answer_file(file: HubFile, ask: Ask, headers: Mapping[str, str]) -> Answer:
 
 
 def parse_range(header: str, size_bytes: int) -> tuple[int, int] | None:
-    """Where a `Range` header wants to start and, one past the end, stop; None means the whole.
+    """The start and the exclusive stop of a `Range` header; None means the whole file.
 
-    A range that cannot be satisfied comes back empty.
+    A range that cannot be satisfied gives an empty one.
     """
     match = re.fullmatch(r"bytes=(\d*)-(\d*)", header.replace(" ", ""))
     if match is None or match[0] == "bytes=-":

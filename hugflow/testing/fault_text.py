@@ -7,8 +7,8 @@
     github POST */comments reset with-effect
 
 A line names a port, a method and a path, each of them optional; then the faults, each with its
-parameters in their order or by their names; then how often (`x2`, `always`; once by default), how
-many answers pass first (`+1`), and whether what was asked for happens all the same (`with-effect`).
+parameters in order or by name; then how often (`x2`, `always`; once by default), how many answers
+pass first (`+1`), and whether the requested effect still happens (`with-effect`).
 The same as JSON:
 
     {"faults": [{"fault": "reset", "after_bytes": 1000}],
@@ -70,7 +70,7 @@ AnyFault: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to inject: the parameters of `inject`."""
+    """The parameters of `inject`."""
 
     faults: tuple[AnyFault, ...]
     when: Match = dataclasses.field(default_factory=Match)
@@ -79,7 +79,7 @@ class Order:
     with_effect: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what could never strike."""
+        """Refuse an order that could never strike."""
         if not self.faults or self.after < 0 or (self.times is not None and self.times < 1):
             raise ValueError(
                 "without a fault, a time of 1 or more and an after of 0 or more "
@@ -88,7 +88,7 @@ class Order:
 
 
 def to_word(kind: type) -> str:
-    """How a kind of fault is written: `LinkExpires` is `link-expires`."""
+    """The written form of a kind of fault: `LinkExpires` is `link-expires`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()
 
 
@@ -96,7 +96,7 @@ KINDS: Mapping[str, type[AnyFault]] = {to_word(kind): kind for kind in get_args(
 
 
 def parse_order(text: str) -> Order:
-    """What a line of words, or JSON, asks for.
+    """The order in a line of words, or in JSON text.
 
     Raises UsageWrong when it cannot be read.
     """
@@ -137,7 +137,7 @@ def parse_order(text: str) -> Order:
 
 
 def read_order(value: Any) -> Order:
-    """What a value from JSON asks for: an object, or a line of words.
+    """The order in a JSON value: an object, or a line of words.
 
     Raises UsageWrong when it cannot be read.
     """
@@ -161,7 +161,7 @@ def read_order(value: Any) -> Order:
 
 
 def render_order(order: Order) -> dict[str, Any]:
-    """The JSON of an order; what stands at its default is left out."""
+    """The JSON of an order, without defaults."""
     faults = [{"fault": to_word(type(fault)), **_changed(fault)} for fault in order.faults]
     return {
         "faults": faults,
@@ -201,7 +201,7 @@ def _build(text: str, kind: type[T], values: Mapping[str, Any]) -> T:
 
 
 def _changed(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass that do not stand at their defaults."""
+    """The fields of a dataclass that do not have their defaults."""
     changed = {}
     for field in fields(value):
         default = field.default

@@ -5,13 +5,13 @@
     with hub.faults(Stall(30), when=Match(path="/api/*"), times=None):
         ...
 
-Each is told of one question and its true answer, and gives the answer that is sent instead, or None
-where it has nothing to strike: a body has no byte 1000, a storage has no branches. Faults that meet
-on one answer are applied in the order in which they were injected, so a stall before a 503 is two.
+A fault gets one request and its true answer. It gives the answer to send instead, or None if it has
+nothing to strike: the body has no byte 1000, the storage has no branches. Several faults on one
+answer are applied in the order of injection, so a stall before a 503 is two faults.
 
-A fault that leaves nothing of the true answer (`Status`, `Page`, `Reset()`) strikes before what was
-asked for happens: no comment is made. `with_effect=True` lets it strike behind that, so that the
-comment is there and nobody was told. All others strike behind it.
+A fault that leaves nothing of the true answer (`Status`, `Page`, `Reset()`) strikes before the
+requested effect: no comment is made. With `with_effect=True` it strikes after the effect: the
+comment exists, but the client does not know. All other faults strike after the effect.
 """
 
 import fnmatch
@@ -37,10 +37,11 @@ EXPIRED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """Which questions a fault may strike; what is None does not matter.
+    """The requests that a fault may strike; None matches everything.
 
-    path: a pattern as shells have it, in which `*` takes slashes too; one that begins with neither
-    a slash nor a star may begin at any part. Paths end in the name of the file, on both ports:
+    path: a shell pattern, in which `*` matches slashes too; a pattern that begins with neither a
+    slash nor a star may match from any part of the path. Paths end in the name
+    of the file, on both ports:
     `/datasets/acme/x/resolve/main/data/a.parquet`, `/datasets/acme/x/<sha256>/data/a.parquet`.
     """
 
@@ -50,7 +51,7 @@ class Match:
     has_range: bool | None = None
 
     def __call__(self, ask: Ask) -> bool:
-        """Whether the question is one of these."""
+        """Whether the request matches."""
         path = unquote(ask.path)
         return (
             self.port in {None, ask.port}
@@ -62,7 +63,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Encounter:
-    """One question and its true answer; `uses` counts how often its address was asked before."""
+    """One request and its true answer; uses: how often its address was requested before."""
 
     ask: Ask
     answer: Answer
@@ -70,7 +71,7 @@ class Encounter:
 
     @property
     def has_body(self) -> bool:
-        """Whether there is a body to strike at all."""
+        """Whether the answer has a body to strike."""
         return self.ask.method != "HEAD" and self.answer.size_bytes > 0
 
     def is_within(self, position: int) -> bool:
@@ -79,18 +80,18 @@ class Encounter:
 
 
 class Fault(Protocol):
-    """Anything that can befall an answer."""
+    """Anything that can change an answer."""
 
     def strike(self, met: Encounter) -> Answer | None:
-        """The answer that is sent instead; None lets the true one pass, and counts as no strike."""
+        """The answer to send instead; None sends the true one, and does not count as a strike."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """An error, or any other status, in place of the answer.
+    """An error, or any other status, instead of the answer.
 
-    retry_after_s: the header `Retry-After`, in seconds or, `as_date`, as the moment itself.
-    rate_limit_s: the Hub's headers `RateLimit` and `RateLimit-Policy`, with nothing left until then.
+    retry_after_s: the header `Retry-After`, in seconds or, with `as_date`, as a date.
+    rate_limit_s: the Hub's headers `RateLimit` and `RateLimit-Policy`, with nothing left so long.
     error_code: the service's own word: the Hub's `RepoNotFound`, Slack's `channel_not_found` (which
         comes with 200), GitHub's whole message.
     headers: any others, in your own spelling.
@@ -104,7 +105,7 @@ class Status:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def strike(self, met: Encounter) -> Answer | None:
-        """The error as the service words it; a status without a body gets none."""
+        """The error in the service's words; a status without a body gets no body."""
         headers = dict(self.headers)
         if self.retry_after_s is not None:
             moment = datetime.fromtimestamp(met.ask.received_at, UTC)
@@ -122,7 +123,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """The connection breaks: before the answer, or after so many bytes of its body."""
+    """The connection breaks: before the answer, or after `after_bytes` of its body."""
 
     after_bytes: int | None = None
 
@@ -134,7 +135,7 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """Nothing comes for a while: before the answer, or after so many bytes of its body."""
+    """Nothing comes for a while: before the answer, or after `after_bytes` of its body."""
 
     seconds: float
     after_bytes: int | None = None
@@ -157,12 +158,12 @@ class Truncate:
 
 @dataclass(frozen=True, slots=True)
 class Shorten:
-    """Only so many bytes come, and `Content-Length` agrees."""
+    """Only some bytes of the body come, and `Content-Length` agrees."""
 
     to_bytes: int
 
     def strike(self, met: Encounter) -> Answer | None:
-        """The beginning of the body, as though it were the whole."""
+        """The beginning of the body, as if it were the whole."""
         if not met.is_within(self.to_bytes):
             return None
         body = met.answer.body
@@ -173,9 +174,9 @@ class Shorten:
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """One bit of the body is another: the lowest of byte `at`; below zero counts from the end.
+    """One bit of the body is flipped: the lowest of byte `at`; a negative `at` counts from the end.
 
-    The whole body is taken into memory for it.
+    It holds the whole body in memory.
     """
 
     at: int = 0
@@ -192,17 +193,18 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class LinkExpires:
-    """A link to the storage is refused by a 403: at once, or when it is too old or was used enough.
+    """A link to the storage is refused with 403: at once, or when it is too old or was used enough.
 
-    after_s: seconds since the Hub gave the link. after_uses: how often it may be used. With either,
-    and `times=None`, every link behaves so until the fault is cleared.
+    after_s: seconds since the Hub gave the link.
+    after_uses: how often it may be used.
+    With either, and `times=None`, every link behaves so until the fault is cleared.
     """
 
     after_s: float | None = None
     after_uses: int | None = None
 
     def strike(self, met: Encounter) -> Answer | None:
-        """The storage's own page of error, for a link that no longer holds."""
+        """The storage's own error page for an expired link."""
         if met.ask.port != "storage":
             return None
         age_s = met.ask.received_at - float("".join(met.ask.values("issued")) or "0")
@@ -216,7 +218,7 @@ class LinkExpires:
 
 @dataclass(frozen=True, slots=True)
 class IgnoreRange:
-    """The whole file comes with 200, whatever part of it was asked for."""
+    """The whole file comes with 200, although a part was requested."""
 
     def strike(self, met: Encounter) -> Answer | None:
         """The whole file."""
@@ -230,12 +232,12 @@ class IgnoreRange:
 
 @dataclass(frozen=True, slots=True)
 class WrongRange:
-    """Another part of the file comes than was asked for, `shift` bytes away, and it says so."""
+    """Another part of the file comes, `shift` bytes away, and its headers say so."""
 
     shift: int = 1
 
     def strike(self, met: Encounter) -> Answer | None:
-        """A part of the same length, or as much of it as the file has."""
+        """A part of the same length, as far as the file has it."""
         body = met.answer.body
         if not isinstance(body, Extract) or met.answer.status != HTTPStatus.PARTIAL_CONTENT:
             return None
@@ -251,7 +253,7 @@ class WrongRange:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page in HTML, as of a proxy that wants somebody to log in."""
+    """An HTML page, such as a proxy's login page."""
 
     code: int = 200
 
@@ -263,7 +265,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Gzip:
-    """The body comes compressed, asked for or not, and the headers say so."""
+    """The body comes compressed, even if not requested, and the headers say so."""
 
     def strike(self, met: Encounter) -> Answer | None:
         """The same body in fewer bytes, or in more."""
@@ -276,7 +278,7 @@ class Gzip:
 
 @dataclass(frozen=True, slots=True)
 class BranchMoves:
-    """The answer is true, and right behind it a branch moves to another revision."""
+    """The answer is true, and right after it a branch moves to another revision."""
 
     repo_id: str
     revision: str
@@ -289,7 +291,7 @@ class BranchMoves:
 
 
 def _disturb(met: Encounter, disturbance: Disturbance) -> Answer | None:
-    """The answer with one more disturbance on its way, where it gets that far."""
+    """The answer with one more disturbance, if it gets that far."""
     if disturbance.after_bytes is not None and not met.is_within(disturbance.after_bytes):
         return None
     return replace(met.answer, disturbances=(*met.answer.disturbances, disturbance))

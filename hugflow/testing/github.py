@@ -1,4 +1,4 @@
-"""A GitHub of one's own on 127.0.0.1, which PyGithub accepts in place of api.github.com.
+"""A local GitHub on 127.0.0.1, which PyGithub accepts instead of api.github.com.
 
     with LoopbackGitHub() as github:
         github.add_token("ghp_made_up", "ana")
@@ -9,11 +9,11 @@
         client.get_repo("acme/requests").get_pull(number).create_issue_comment("Hello")
         [comment] = github.comments("acme/requests", number)
 
-It can be told to fail, before what was asked for happens or behind it:
+It can be told to fail, before or after the requested effect:
 
     github.inject(Reset(), when=Match(method="POST", path="*/comments"), with_effect=True)
 
-What it answers is in `github_api`; under pytest there is the fixture `loopback_github`.
+Its answers are in `github_api`; pytest has the fixture `loopback_github`.
 """
 
 import time
@@ -48,11 +48,13 @@ RATE_LIMIT = 5000
 class LoopbackGitHub(StandIn):
     """A GitHub on a free port of 127.0.0.1, open as long as the `with` block is.
 
-    What it holds may change while it is open, from any thread. `prefix` is the path of its API, as
-    `/api/v3` is on a GitHub Enterprise Server. `rate_limit` is how many requests each user has in an
-    hour. `port` asks for a fixed port.
+    Its content may change while it is open, from any thread.
 
-    A repository is `owner/name`. One that is not there is a KeyError, as is a pull request.
+    prefix: the path of its API, such as `/api/v3` on a GitHub Enterprise Server.
+    rate_limit: the requests of each user per hour.
+    port: a fixed port.
+
+    A repository is `owner/name`. An unknown repository or pull request raises KeyError.
     """
 
     def __init__(self, *, prefix: str = "", rate_limit: int = RATE_LIMIT, port: int = 0) -> None:
@@ -77,11 +79,12 @@ class LoopbackGitHub(StandIn):
         repos: Iterable[str] | None = None,
         is_integration: bool = False,
     ) -> None:
-        """Let somebody in. A token given before is replaced; made-up ones look like `ghp_made_up`.
+        """Add a token for a user; an existing token is replaced. Use names like `ghp_made_up`.
 
-        rights: what it may write. repos: which private repositories it reads and which it writes at
-        all; None is every one. A workflow's GITHUB_TOKEN is one of `github-actions[bot]` and
-        `is_integration`: only such tokens make check runs, and they have no user.
+        rights: what it may write.
+        repos: the private repositories that it reads, and all that it writes; None for every one.
+        is_integration: as a workflow's GITHUB_TOKEN, whose user is `github-actions[bot]`: only such
+        tokens make check runs, and they have no user.
         """
         reach = None if repos is None else frozenset(repos)
         holder = Holder(login, frozenset(rights), reach, is_integration)
@@ -89,7 +92,7 @@ class LoopbackGitHub(StandIn):
             self._held = replace(self._held, holders=put(self._held.holders, token, holder))
 
     def remove_token(self, token: str) -> None:
-        """Forget a token: whoever shows it is told that it is wrong."""
+        """Revoke a token: requests with it are refused."""
         with self._lock:
             kept = {each: holder for each, holder in self._held.holders.items() if each != token}
             self._held = replace(self._held, holders=kept)
@@ -104,11 +107,11 @@ class LoopbackGitHub(StandIn):
         delete: Iterable[str] = (),
         sha: str | None = None,
     ) -> str:
-        """Commit files on top of a branch, and say which commit it was.
+        """Commit files on top of a branch; returns the commit.
 
-        A repository that is not there is made; a branch that is not there grows from main. A branch
-        of a fork is `bob:add-x`. Open pull requests of the branch move along. `sha` names the commit
-        as another git repository does.
+        A missing repository is made; a missing branch starts at main. A branch of a fork is
+        `bob:add-x`. Open pull requests of the branch follow it. `sha` gives the commit the name
+        that another git repository has for it.
         """
         with self._lock:
             if repo not in self._held.repos:
@@ -151,7 +154,7 @@ class LoopbackGitHub(StandIn):
         author: str = "ana",
         is_draft: bool = False,
     ) -> int:
-        """Ask for a branch, or a fork's, to be merged; the number of the pull request."""
+        """Open a pull request for a branch, or for a fork's; returns its number."""
         now = _now()
         with self._lock:
             held = self._held.find_repo(repo)
@@ -185,10 +188,11 @@ class LoopbackGitHub(StandIn):
         blocked: str | None = None,
         is_closed: bool | None = None,
     ) -> None:
-        """Change what people and rules say of a pull request; None leaves it.
+        """Change a pull request's state of merging; None keeps a value.
 
-        verdict: `conflict` and `unknown` instead of what GitHub finds out by itself. blocked: why a
-        rule forbids the merge, such as `Required status check "hugflow" is expected.`; "" lifts it.
+        verdict: `conflict` or `unknown`, instead of GitHub's own finding.
+        blocked: why a rule forbids the merge, such as `Required status check "hugflow" is
+        expected.`; "" removes the rule.
         """
         with self._lock:
             held = self._held.find_repo(repo)
@@ -200,7 +204,7 @@ class LoopbackGitHub(StandIn):
             self._put_pull(held, pull)
 
     def comment(self, repo: str, number: int, body: str, *, author: str = "bob") -> int:
-        """Let somebody say something on a pull request; the comment's id."""
+        """Comment on a pull request as some user; returns the comment's id."""
         read_body({"body": body})
         now = _now()
         with self._lock:
@@ -213,7 +217,7 @@ class LoopbackGitHub(StandIn):
         return comment_id
 
     def delete_comment(self, repo: str, comment_id: int) -> None:
-        """Let somebody take a comment away, as every maintainer can."""
+        """Delete a comment, as every maintainer can."""
         with self._lock:
             held = self._held.find_repo(repo)
             kept = {each.id: each for each in held.comments.values() if each.id != comment_id}
@@ -231,7 +235,7 @@ class LoopbackGitHub(StandIn):
             return tuple(each for each in held if each.number == number)
 
     def event(self, repo: str, number: int, *, action: str = "opened") -> dict[str, Any]:
-        """What a workflow finds in the file that GITHUB_EVENT_PATH names: the event `pull_request`."""
+        """The event `pull_request`, as a workflow finds it in the file of GITHUB_EVENT_PATH."""
         with self._lock:
             held = self._held.find_repo(repo)
         return render_event(self.api_url, held, held.pulls[number], action)
@@ -258,7 +262,7 @@ class LoopbackGitHub(StandIn):
 
     @property
     def verbs(self) -> Mapping[str, Callable[..., Any]]:
-        """What people do on GitHub can be done from another process."""
+        """The verbs for other processes: the actions of people on GitHub."""
         return {
             "push": self.push,
             "open_pull": self.open_pull,

@@ -1,4 +1,4 @@
-"""A Hub of one's own on 127.0.0.1, which the real clients accept in place of huggingface.co.
+"""A local Hub on 127.0.0.1, which the real clients accept instead of huggingface.co.
 
     with LoopbackHub() as hub:
         commit = hub.publish("acme/speech", {"data/train.parquet": Path("train.parquet")})
@@ -6,7 +6,7 @@
 
 It has two ports, as the real one has two hosts: the API, and the storage that large files are
 fetched from. Clients read `HF_ENDPOINT` once, when `huggingface_hub` is imported: set it before
-that, or pass `endpoint=`. Under pytest the fixture `loopback_hub` sees to it. It can be told to
+that, or pass `endpoint=`. The pytest fixture `loopback_hub` does that. The Hub can be told to
 fail: `hub.inject(Reset(after_bytes=1000))`, see `faults`. To serve sample datasets to another shell:
 
     $ python -m hugflow.testing --sample speech
@@ -26,16 +26,19 @@ from hugflow.testing.faults import BranchMoves, Fault
 from hugflow.testing.repository import Gate, HubFile, Kind, Repository, read_file, to_ref
 from hugflow.testing.stand_in import Finding, StandIn
 
-# Kept in LFS whatever their size, as the .gitattributes of a new dataset says.
+# Kept in LFS at any size, as in the .gitattributes of a new dataset.
 LFS_SUFFIXES = (".parquet",)
 
 
 class LoopbackHub(StandIn):
     """A Hub on two free ports of 127.0.0.1, open as long as the `with` block is.
 
-    What is published may change while it is open, from any thread. `page_size` is the length of a
-    listing's page; files of `lfs_threshold_bytes` and more, and parquet files always, are kept in
-    the storage and not in git. `port` asks for a fixed port of the API.
+    Its content may change while it is open, from any thread.
+
+    page_size: the length of a listing's page.
+    lfs_threshold_bytes: files of this size and more, and parquet files always, are in the storage
+    and not in git.
+    port: a fixed port of the API.
     """
 
     def __init__(
@@ -70,17 +73,18 @@ class LoopbackHub(StandIn):
         gated: Gate | bool | None = None,
         at: datetime | None = None,
     ) -> str:
-        """Commit files on top of a branch, move the branch, and say which commit it was.
+        """Commit files on top of a branch, move the branch, and return the commit.
 
-        A path of `delete` is no longer in the new commit; with `from_empty` only `files` are.
-        `branch` may be a full ref such as `refs/convert/parquet`. A content given as a Path is
-        served from there, and must not change. None leaves `private` and `gated` as they are; a
-        new repository is neither. at: the date of the commit; None takes a minute after the
-        repository's youngest.
+        files: content by path. A content given as a Path is served from there, and must not change.
+        delete: paths to delete.
+        from_empty: the new commit has only `files`.
+        branch: may be a full ref such as `refs/convert/parquet`.
+        private, gated: None keeps them; a new repository is neither.
+        at: the date of the commit; None means a minute after the repository's youngest.
         """
         named = {path: self._read_file(path, content) for path, content in files.items()}
         with self._lock:
-            # Who takes the old name of a renamed repository ends its redirect.
+            # A new repository with the old name of a renamed one ends its redirect.
             self._held.new_ids.pop((kind, repo_id), None)
             repository = self._held.repositories.setdefault(
                 (kind, repo_id), Repository(repo_id, kind)
@@ -110,7 +114,7 @@ class LoopbackHub(StandIn):
     ) -> None:
         """Change who may see a repository (`private`) and who may read its files (`gated`).
 
-        One that the Hub has `disabled`, as it does after a complaint, is closed to everybody.
+        disabled: nobody can read it; the Hub does that after a complaint.
         """
         with self._lock:
             repository = self._find(repo_id, kind)
@@ -122,7 +126,7 @@ class LoopbackHub(StandIn):
                 repository.disabled = disabled
 
     def rename(self, repo_id: str, new_id: str, *, kind: Kind = "datasets") -> None:
-        """Give a repository another name; questions to the old one are redirected to the new."""
+        """Rename a repository; requests to the old name are redirected."""
         with self._lock:
             repository = self._held.repositories.pop((kind, repo_id))
             repository.id = new_id
@@ -138,7 +142,7 @@ class LoopbackHub(StandIn):
             self._move_branch(repo_id, revision, branch, kind)
 
     def remove(self, repo_id: str, *, kind: Kind = "datasets") -> None:
-        """Take a repository away, with all its commits."""
+        """Delete a repository, with all its commits."""
         with self._lock:
             del self._held.repositories[kind, repo_id]
 
@@ -150,22 +154,22 @@ class LoopbackHub(StandIn):
         *,
         reads_gated: bool | None = None,
     ) -> None:
-        """Let a user in, and let them read these private and gated repositories.
+        """Add a token for a user, which reads these private and gated repositories.
 
-        A token given before is replaced. Made-up ones look like `hf_test_reader`. With
-        `reads_gated` it says of itself that it is fine-grained, and may or may not read gated ones.
+        An existing token is replaced. Use names like `hf_test_reader`. With `reads_gated` it is a
+        fine-grained token that may, or may not, read gated repositories.
         """
         with self._lock:
             self._held.readers[token] = Reader(user, frozenset(repos), reads_gated)
 
     def remove_token(self, token: str) -> None:
-        """Forget a token: whoever shows it is told that it is wrong."""
+        """Revoke a token: requests with it are refused."""
         with self._lock:
             del self._held.readers[token]
 
     @property
     def verbs(self) -> Mapping[str, Callable[..., Any]]:
-        """A branch can be moved from another process."""
+        """The verb for other processes: moving a branch."""
         return {"move": self._move}
 
     def describe(self) -> dict[str, Any]:
@@ -213,7 +217,7 @@ class LoopbackHub(StandIn):
         repository.refs[to_ref(branch)] = _find_sha(repository, revision)
 
     def _find(self, repo_id: str, kind: Kind) -> Repository:
-        """The repository of that name; KeyError where there is none."""
+        """The repository of that name; KeyError if there is none."""
         if (kind, repo_id) not in self._held.repositories:
             raise KeyError(repo_id)
         return self._held.repositories[kind, repo_id]

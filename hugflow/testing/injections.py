@@ -1,4 +1,4 @@
-"""Faults that lie in wait on a stand-in, and how often each has struck."""
+"""The injected faults of a stand-in, and how often each has struck."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,11 +13,11 @@ When = Match | Callable[[Ask], bool]
 
 @dataclass(slots=True, eq=False)
 class Injection:
-    """Faults on one stand-in, and what has become of them.
+    """Injected faults, with their counts.
 
-    with_effect: what was asked for happens, also where they strike before it.
-    seen: questions that they could have struck, the first `after` of them included.
-    struck: answers that were sent otherwise than they were meant.
+    with_effect: the requested effect happens, although the answer is lost.
+    seen: requests that they could have struck, including the first `after`.
+    struck: answers that they changed.
     """
 
     faults: tuple[Fault, ...]
@@ -31,11 +31,11 @@ class Injection:
 
     @property
     def is_over(self) -> bool:
-        """Whether it will never strike again."""
+        """Whether they will never strike again."""
         return self.times is not None and self.struck >= self.times * len(self.faults)
 
     def strike(self, ask: Ask, answer: Answer) -> tuple[Answer, Fault | None]:
-        """The answer to send, and the fault that made it another one."""
+        """The answer to send, and the fault that changed it."""
         if self.is_over or not self.when(ask):
             return answer, None
         address = f"{ask.port} {ask.path}?{ask.query}"
@@ -60,9 +60,9 @@ def compose_injection(
     after: int,
     with_effect: bool = False,
 ) -> Injection:
-    """Faults ready to lie in wait.
+    """Make an injection of faults.
 
-    Raises UsageWrong where they could never strike.
+    Raises UsageWrong when they could never strike.
     """
     if not faults or after < 0 or (times is not None and times < 1):
         raise UsageWrong(
@@ -76,7 +76,7 @@ def compose_injection(
 def strike_all(
     injections: Sequence[Injection], ask: Ask, answer: Answer
 ) -> tuple[Answer, list[Fault]]:
-    """The answer to send when each has struck in turn, and the faults that did."""
+    """The answer to send after each has struck in turn, and the faults that struck."""
     struck = []
     for injection in injections:
         answer, fault = injection.strike(ask, answer)

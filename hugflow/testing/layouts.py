@@ -1,10 +1,10 @@
-"""Datasets laid out otherwise than in one parquet split per folder.
+"""Datasets in other layouts than parquet.
 
 audiofolder   audio files beside a table of their names: `data/train/0000.wav`, `metadata.csv`
 script        a loading script, which `datasets` no longer runs
 converted     either of these, with the parquet files that the Hub makes of them on its own
 branch: `refs/convert/parquet`, `default/train/0000.parquet`
-partial       the same where the Hub converted only the beginning: `default/partial-train/`
+partial       the same, but the Hub converted only the beginning: `default/partial-train/`
 """
 
 import csv
@@ -40,7 +40,7 @@ def publish_audiofolder(
 ) -> str:
     """Audio files in `data/train/`, with `metadata.csv` or `.jsonl` beside; the commit of main.
 
-    converted: `whole` adds the Hub's own conversion of all rows, `partial` that of the first half.
+    converted: `whole` adds the Hub's conversion of all rows, `partial` that of the first half.
     """
     clips = _clips(rows, container)
     files = {
@@ -90,9 +90,9 @@ def publish_conversion(
     split: str = "train",
     shards: int = 1,
 ) -> str | None:
-    """What the Hub's converter leaves on `refs/convert/parquet`; the commit there, if it left any.
+    """Publish the Hub's conversion on `refs/convert/parquet`; returns its commit, if any.
 
-    extent: `partial` keeps the first half of the rows, as the Hub does of large datasets.
+    extent: `partial` converts the first half of the rows, as the Hub does for large datasets.
     """
     if extent == "none":
         return None
@@ -128,7 +128,7 @@ def _clips(rows: int, container: Container) -> dict[str, bytes]:
     }
 
 
-# Running it would be a fault: nothing of a repository is ever executed.
+# It must never run: nothing of a repository is ever executed.
 _SCRIPT = """\
 import datasets
 

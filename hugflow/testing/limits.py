@@ -14,7 +14,7 @@ ABOUT = "using-the-rest-api/rate-limits-for-the-rest-api"
 
 @dataclass(frozen=True, slots=True)
 class SecondaryLimit:
-    """Too much at once: 403, or 429, with `Retry-After`, or without it where that is None."""
+    """The secondary limit: 403, or 429, with `Retry-After`; without it if that is None."""
 
     retry_after_s: int | None = 60
     code: int = 403
@@ -31,7 +31,7 @@ class SecondaryLimit:
 
 @dataclass(frozen=True, slots=True)
 class PrimaryLimit:
-    """The hour's requests are used up: 403, and `X-RateLimit-Reset` says when there are more."""
+    """The hour's requests are used up: 403, with the end of the limit in `X-RateLimit-Reset`."""
 
     reset_s: int = 60
 

@@ -1,6 +1,7 @@
 """Hugflow's stand-ins as a pytest plugin, and the option `--hugflow-hub`.
 
-The fixtures are `loopback_hub`, `loopback_github` and `loopback_slack`. pytest loads this module wherever Hugflow is installed: it imports nothing before it is asked to.
+The fixtures are `loopback_hub`, `loopback_github` and `loopback_slack`. pytest loads this module in
+every environment with Hugflow, so it imports nothing before a fixture is used.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,7 @@ _HUB = pytest.StashKey["LoopbackHub"]()
 _GITHUB = pytest.StashKey["LoopbackGitHub"]()
 _SLACK = pytest.StashKey["LoopbackSlack"]()
 _EXITS = pytest.StashKey[ExitStack]()
-# What this machine, or the workflow that runs the tests, has no business telling them.
+# Variables of this machine, or of a workflow, that must not reach the tests.
 _GITHUB_NAMES = ("GITHUB_API_URL", "GITHUB_TOKEN", "GH_TOKEN", "GITHUB_REPOSITORY")
 _SLACK_NAMES = ("SLACK_API_URL", "SLACK_BOT_TOKEN", "SLACK_WEBHOOK_URL", "SLACK_CHANNEL")
 
@@ -40,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Start the Hub now where that is asked for: the first conftest may import its clients."""
+    """Start the Hub now if `--hugflow-hub` is given: the first conftest may import its clients."""
     if early_config.known_args_namespace.hugflow_hub or early_config.getini("hugflow_hub"):
         import tempfile
         from pathlib import Path
@@ -63,10 +64,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def loopback_hub(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> "Iterator[LoopbackHub]":
-    """An empty Hub on 127.0.0.1 that this process and its children take for the real one.
+    """An empty Hub on 127.0.0.1 that this process and its children use as the real one.
 
-    HF_ENDPOINT points at it and HF_HOME at an empty folder, also for huggingface_hub and datasets
-    when they have been imported already.
+    HF_ENDPOINT points at it and HF_HOME at an empty folder, even if huggingface_hub and datasets
+    are already imported.
     """
     from hugflow.testing.redirect import redirected
 
@@ -81,7 +82,7 @@ def loopback_hub(
 def loopback_github(pytestconfig: pytest.Config) -> "Iterator[LoopbackGitHub]":
     """An empty GitHub on 127.0.0.1; GITHUB_API_URL points at it.
 
-    GITHUB_TOKEN, GH_TOKEN and GITHUB_REPOSITORY are put aside meanwhile.
+    GITHUB_TOKEN, GH_TOKEN and GITHUB_REPOSITORY are unset meanwhile.
     """
     from hugflow.testing.github import LoopbackGitHub
 
@@ -94,7 +95,7 @@ def loopback_github(pytestconfig: pytest.Config) -> "Iterator[LoopbackGitHub]":
 def loopback_slack(pytestconfig: pytest.Config) -> "Iterator[LoopbackSlack]":
     """An empty Slack on 127.0.0.1; SLACK_API_URL points at it.
 
-    SLACK_BOT_TOKEN, SLACK_WEBHOOK_URL and SLACK_CHANNEL are put aside meanwhile.
+    SLACK_BOT_TOKEN, SLACK_WEBHOOK_URL and SLACK_CHANNEL are unset meanwhile.
     """
     from hugflow.testing.slack import LoopbackSlack
 
@@ -105,7 +106,7 @@ def loopback_slack(pytestconfig: pytest.Config) -> "Iterator[LoopbackSlack]":
 
 @contextmanager
 def _lent(stand_in: "StandIn", url: str, names: Sequence[str]) -> Iterator[None]:
-    """Empty before and after; the first of the names is the variable that says where it is."""
+    """Empty it before and after; the first of the names is the variable with its address."""
     stand_in.clear()
     with pytest.MonkeyPatch.context() as patch:
         for name in names:
@@ -122,7 +123,7 @@ def _open_hub(config: pytest.Config) -> "LoopbackHub":
 
 
 def _open(config: pytest.Config, key: pytest.StashKey[T], make: Callable[[], T]) -> T:
-    """The one of its kind in this run of pytest, opened when it is first asked for."""
+    """The only one of its kind in this run of pytest, opened at first use."""
     exits = config.stash.setdefault(_EXITS, ExitStack())
     if key not in config.stash:
         opened = make()

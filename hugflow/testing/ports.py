@@ -1,4 +1,4 @@
-"""Ports of 127.0.0.1 that answer questions, served from one daemon thread."""
+"""Ports of 127.0.0.1 that answer requests, served from one daemon thread."""
 
 import asyncio
 import socket
@@ -25,14 +25,14 @@ Application = Callable[[Any, Receive, Send], Awaitable[None]]
 class OpenPorts:
     """Ports that listen from the moment this is made until `close` returns.
 
-    `numbers` says which port number each wants, 0 being any that is free. Every question is given
-    to `answer`, in one thread and one at a time; bodies are sent side by side.
+    numbers: the port numbers; 0 for any free one.
+    answer: gets every request, in one thread and one at a time; bodies are sent in parallel.
     """
 
     def __init__(self, answer: Callable[[Ask], Answer], numbers: Mapping[Port, int]) -> None:
-        """Listen; connections made from here on are answered.
+        """Listen and answer connections.
 
-        Raises UsageWrong when a port is taken or not ours to take.
+        Raises UsageWrong when a port is in use or not allowed.
         """
         self._answer = answer
         self._bound = {port: _bind(number) for port, number in numbers.items()}
@@ -45,7 +45,7 @@ class OpenPorts:
         self.accept()
 
     def accept(self) -> None:
-        """Listen again after `refuse`, under the same numbers."""
+        """Listen again after `refuse`, on the same ports."""
         if self._thread is not None:
             return
         self._servers = [_Server(self._answer, port) for port in self._bound]
@@ -61,16 +61,15 @@ class OpenPorts:
     def refuse(self) -> None:
         """Break every connection and refuse new ones, until `accept`.
 
-        Not to be called from the thread that answers.
+        Do not call it from the thread that answers.
         """
         if self._thread is not None:
             self._stop(self._thread)
-            # Bound and not listening: whoever connects is refused, and nobody who asks for any free
-            # number is given this one.
+            # Bound but not listening: connections are refused, and nobody gets it as a free port.
             self._bound = {port: _bind(number) for port, number in self._numbers.items()}
 
     def close(self) -> None:
-        """Stop listening and end the thread; a body still on its way is cut off."""
+        """Stop listening and end the thread; a body that is being sent is cut off."""
         if self._thread is not None:
             self._stop(self._thread)
         for bound in self._bound.values():
@@ -83,7 +82,7 @@ class OpenPorts:
         self._thread = None
 
     def _wait_until_started(self, servers: Sequence[uvicorn.Server]) -> None:
-        # A server that is told to exit before it has started would never close its socket.
+        # A server that must exit before it has started would never close its socket.
         deadline = time.monotonic() + START_TIMEOUT_S
         while not all(server.started for server in servers):
             if time.monotonic() > deadline:
@@ -92,7 +91,7 @@ class OpenPorts:
 
 
 class _Server(uvicorn.Server):
-    """What answers on one port."""
+    """The application that answers on one port."""
 
     def __init__(self, answer: Callable[[Ask], Answer], port: Port) -> None:
         self._answer = answer
@@ -100,7 +99,7 @@ class _Server(uvicorn.Server):
         super().__init__(_configure(self._serve_one))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # A client that no longer reads would hold its connection, and the thread, open.
+        # A client that stops reading would keep its connection and the thread open.
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         await super().shutdown(sockets)
@@ -137,7 +136,7 @@ def _configure(application: Application) -> uvicorn.Config:
     return uvicorn.Config(
         application,
         interface="asgi3",
-        # The one that is always installed: whatever else there is differs from machine to machine.
+        # Always installed; others differ from machine to machine.
         http="h11",
         loop="asyncio",
         ws="none",

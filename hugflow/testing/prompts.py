@@ -8,7 +8,7 @@
     activated: Activated.
     digits/1: one
 
-They are read where they are installed and published on the loopback Hub, nowhere else.
+They are read from their installed place and published only on the loopback Hub.
 """
 
 import gzip
@@ -75,8 +75,8 @@ def prompts_table(
     """The prompts sorted by path, with the columns `audio`, `text` and `audio_filename`.
 
     Of the 568 recordings of version 1.6.1, 558 are spoken. The other ten, in the folder `silence`,
-    are one to ten seconds of nothing, and come `with_silence` only. `text` is empty where there is
-    no transcript; the audio's path is relative to the folder, as `audio_filename` is.
+    are one to ten seconds of silence, and come only `with_silence`. `text` is empty if there is no
+    transcript; the audio's path is relative to the folder, as `audio_filename` is.
     """
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.wav"))
     if not with_silence:
@@ -93,7 +93,7 @@ def prompts_table(
 
 
 def read_transcripts(file: Path = TRANSCRIPTS_FILE) -> dict[str, str]:
-    """What is said in each prompt, by its name without the ending."""
+    """The transcript of each prompt, by its name without the ending."""
     try:
         text = gzip.decompress(file.read_bytes()).decode()
     except FileNotFoundError as error:

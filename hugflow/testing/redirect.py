@@ -1,8 +1,8 @@
-"""Pointing the Hub's libraries at another Hub, also where they have been imported already.
+"""Pointing the Hub's libraries at another Hub, even if they are already imported.
 
-`huggingface_hub` and `datasets` read HF_ENDPOINT and HF_HOME once, when they are imported, and keep
-what follows from them as constants in many modules. Those constants are changed, and changed back.
-A client that was made before keeps its own address: one that lies open in a module is refused.
+`huggingface_hub` and `datasets` read HF_ENDPOINT and HF_HOME once, on import, and keep derived
+values as constants in many modules. This module changes those constants, and changes them back. A client
+that was made before keeps its own address, so a client in a module's variable is refused.
 """
 
 import os
@@ -17,7 +17,7 @@ from hugflow.errors import UsageWrong
 
 LIBRARIES = ("huggingface_hub", "datasets")
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
-# A token or a cache of this machine has no business with a Hub made up for a test.
+# A token or a cache of this machine must not be used with a test's Hub.
 NOT_KEPT = (
     "HF_TOKEN",
     "HUGGING_FACE_HUB_TOKEN",
@@ -27,17 +27,17 @@ NOT_KEPT = (
     *OFFLINE,
 )
 
-# Where a value stood, under which name, and what it was.
+# The module, the name and the old value.
 Change = tuple[dict[str, Any], str, Any]
 
 
 @contextmanager
 def redirected(endpoint: str, home: Path) -> Iterator[None]:
-    """Let the Hub's libraries, here and in child processes, know no Hub but this and no other home.
+    """Make the Hub's libraries, here and in child processes, use only this Hub and this home.
 
-    Raises UsageWrong when a module holds a client that would go on speaking to another Hub.
+    Raises UsageWrong when a module holds a client that would still use another Hub.
     """
-    # Before the environment changes, so that what they read when imported is their own.
+    # Import them before the environment changes, so that they read its real values.
     from huggingface_hub import constants
 
     old_endpoint, old_home = constants.ENDPOINT, constants.HF_HOME
@@ -53,7 +53,7 @@ def redirected(endpoint: str, home: Path) -> Iterator[None]:
     finally:
         for namespace, name, value in reversed(changes):
             namespace[name] = value
-        # What was imported meanwhile has read the other words.
+        # Modules imported meanwhile have read the other values.
         _translate_constants({new: old for old, new in words.items()})
         _forget_listings()
 
@@ -79,7 +79,7 @@ def environment(endpoint: str, home: Path) -> Iterator[None]:
 
 
 def _translate_constants(words: Mapping[str, str]) -> list[Change]:
-    """Exchange words that constants of the libraries begin with; what was changed."""
+    """Replace the beginnings of the libraries' constants; returns the changes."""
     changes: list[Change] = []
     for namespace in _namespaces():
         for name, value in list(namespace.items()):
@@ -91,7 +91,7 @@ def _translate_constants(words: Mapping[str, str]) -> list[Change]:
 
 
 def _namespaces() -> list[dict[str, Any]]:
-    """Names of every module of the libraries, and of the clients that lie open in them."""
+    """The variables of every module of the libraries, and the clients among them."""
     from huggingface_hub import HfApi
 
     modules = [vars(m) for n, m in sys.modules.items() if n.partition(".")[0] in LIBRARIES]
@@ -105,20 +105,20 @@ def _namespaces() -> list[dict[str, Any]]:
 
 
 def _translate(value: Any, words: Mapping[str, str]) -> Any:
-    """The value in the new words; the very same object where none of the old is in it."""
+    """The value with replacements; the same object if nothing is replaced."""
     for old, new in words.items():
         if isinstance(value, str) and value.startswith(old):
             return new + value.removeprefix(old)
         if isinstance(value, Path) and value.is_relative_to(old):
             return Path(new) / value.relative_to(old)
-        # The hosts that count as the Hub's own.
+        # The hosts that count as the Hub.
         if isinstance(value, frozenset) and (host := urlsplit(old).hostname) in value:
             return value - {host} | {urlsplit(new).hostname}
     return value
 
 
 def _forget_listings() -> None:
-    """Drop the file systems that remember what a repository of the same name held before."""
+    """Drop cached file systems, which remember the content of earlier repositories."""
     from huggingface_hub import HfFileSystem
 
     HfFileSystem.clear_instance_cache()
@@ -131,7 +131,7 @@ def _refuse_open_clients(endpoint: str) -> None:
         if module_name.partition(".")[0] in LIBRARIES:
             continue
         for name, value in list(getattr(module, "__dict__", {}).items()):
-            # By its type alone: a proxy that is asked for its class may do anything.
+            # type() only: asking a proxy for its class may do anything.
             is_client = issubclass(type(value), HfApi | HfFileSystem)
             if is_client and value.endpoint == endpoint:
                 raise UsageWrong(

@@ -1,4 +1,4 @@
-"""Datasets that a request can be refused for, or cannot be carried out on, one for each reason.
+"""Datasets that cause a request to be refused or to fail, one for each reason.
 
 publish_refusals(hub)                every one of them, as `refusals/<name>`
 publish_refusal(hub, "moved")        one of them
@@ -7,7 +7,7 @@ private            a repository that only its readers see
 gated              conditions are accepted by a click (`auto`)
 gated-manual       conditions are granted by the owner
 disabled           closed by the Hub
-withdrawn          taken away by its owner: there is nothing under its name
+withdrawn          deleted by its owner: nothing exists under its name
 moved              renamed to `refusals/moved-here`; the old name redirects
 script             a loading script and nothing else
 script-converted   the same, with the Hub's own parquet files
@@ -15,9 +15,9 @@ audiofolder        audio files and a metadata.csv
 audiofolder-converted, audiofolder-partial    the same, with the Hub's own parquet files
 subsets            subsets `ms` and `en`, none of them the default
 empty-split        `train` has rows, `test` has none
-broken-footer      a shard whose last bytes are not parquet's; its hash agrees
-broken-column      a shard whose footer is sound and whose audio is not; its hash agrees
-differing-columns  two shards that have not the same columns
+broken-footer      a shard whose last bytes are not parquet; its hash is right
+broken-column      a shard with a sound footer and broken audio; its hash is right
+differing-columns  two shards with different columns
 no-audio-column    audio under another name than `audio`
 no-audio           text only
 """
@@ -112,7 +112,7 @@ def publish_disabled(hub: LoopbackHub, repo_id: str) -> str:
 
 
 def publish_withdrawn(hub: LoopbackHub, repo_id: str) -> str:
-    """A dataset that was there and is there no longer."""
+    """A dataset that existed and was deleted."""
     commit = publish_speech(hub, repo_id, rows=4)
     hub.remove(repo_id)
     return commit
@@ -169,7 +169,7 @@ def _publish_damaged(hub: LoopbackHub, repo_id: str, damage: Callable[[bytes], b
 
 
 def _with_noise(parquet: bytes) -> bytes:
-    """The same file with noise from its fourth byte to a half of it; the footer lies behind."""
+    """The same file with noise from its fourth byte to its middle; the footer comes later."""
     size = len(parquet) // 2
     noise = hashlib.shake_256(b"noise").digest(size)
     return parquet[:4] + noise + parquet[4 + size :]

@@ -93,7 +93,7 @@ def render_commit(commit: Commit) -> dict[str, Any]:
 
 
 def read_card(files: Mapping[str, HubFile]) -> dict[str, Any]:
-    """The YAML at the head of README.md; empty where there is none that can be read."""
+    """The YAML header of README.md; empty if there is none or it cannot be read."""
     readme = files.get("README.md")
     text = b"".join(readme.read(0, readme.size_bytes)).decode(errors="replace") if readme else ""
     before, _, rest = text.partition("---\n")

@@ -1,7 +1,7 @@
 """A repository of the Hub as a value in memory: files, commits, and the refs that point at them.
 
-Everything is named as Git and Git LFS name it, so the same files published in the same order have
-the same commits in every process. Two kinds of file differ in their names alone:
+Everything has its name in Git and Git LFS, so the same files published in the same order have the
+same commits in every process. Two kinds of file differ only in their names:
 
     small    kept in git: its oid is the sha1 of its blob, and that is its ETag
     large    kept in LFS: its ETag is its sha256; its oid is the sha1 of the three-line pointer
@@ -19,8 +19,8 @@ from typing import Literal
 CHUNK_BYTES = 1 << 20
 SHORTEST_COMMIT = 7
 
-# Time is an input: the first commit of every repository is of this moment, and each later one, on
-# whichever branch, is a minute younger than all before it.
+# Time is an input: the first commit of every repository has this date, and each later one, on any
+# branch, is a minute younger than all before it.
 FIRST_COMMIT_AT = datetime(2026, 1, 1, tzinfo=UTC)
 AUTHOR = "loopback"
 
@@ -32,7 +32,8 @@ Gate = Literal[False, "auto", "manual"]
 class HubFile:
     """One file's content, in memory or on disk, with the names the Hub gives it.
 
-    `oid` is git's; `sha256` is None for a file that git keeps itself.
+    oid: git's name.
+    sha256: None for a file that git keeps itself.
     """
 
     source: bytes | Path
@@ -47,7 +48,7 @@ class HubFile:
         return self.sha256 or self.oid
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
-        """Pieces of the content from byte `start` up to, not including, byte `stop`."""
+        """Pieces of the content from byte `start` to byte `stop`, exclusive."""
         if isinstance(self.source, bytes):
             for first in range(start, stop, CHUNK_BYTES):
                 yield self.source[first : min(first + CHUNK_BYTES, stop)]
@@ -61,7 +62,7 @@ class HubFile:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A whole tree of files at one moment, and the commit it grew from."""
+    """A whole tree of files, and its parent commit."""
 
     sha: str
     parent: "Commit | None"
@@ -77,7 +78,7 @@ class Commit:
             commit = commit.parent
 
     def last_change(self, path: str) -> "Commit":
-        """The commit that gave the file or folder at `path` what it holds here."""
+        """The commit that last changed the file or folder at `path`."""
         here = tree_entry(self.files, path)
         last = self
         for commit in self.history():
@@ -91,7 +92,7 @@ class Commit:
 class Repository:
     """One repository: its refs move and its gate opens and closes; its commits stay.
 
-    One that is `disabled` is known and tells nobody anything.
+    disabled: it exists, but nobody can read it.
     `refs` maps full names to commits: `refs/heads/main`, `refs/tags/v1`, `refs/convert/parquet`.
     """
 
@@ -124,8 +125,8 @@ class Repository:
     ) -> Commit:
         """Put files on top of a branch's head and move the branch there.
 
-        A branch that is not there yet grows from main; a ref such as `refs/convert/parquet`, and
-        main itself, from nothing. at: the date of the commit; None takes the next minute.
+        A new branch starts at main; a ref such as `refs/convert/parquet`, and main itself, start
+        empty. at: the date of the commit; None means the next minute.
         """
         ref = to_ref(branch)
         start = "refs/heads/main" if ref.startswith("refs/heads/") else ref
@@ -141,18 +142,18 @@ class Repository:
         return commit
 
     def _next_minute(self) -> datetime:
-        """A minute after the youngest commit, of whichever branch."""
+        """A minute after the youngest commit of any branch."""
         dates = [commit.created_at for commit in self.commits.values()]
         return max(dates) + timedelta(minutes=1) if dates else FIRST_COMMIT_AT
 
 
 def to_ref(branch: str) -> str:
-    """The full name of a branch: `main` is `refs/heads/main`; what begins with `refs/` stays."""
+    """The full name of a branch: `main` is `refs/heads/main`; a full ref stays unchanged."""
     return branch if branch.startswith("refs/") else f"refs/heads/{branch}"
 
 
 def read_file(source: bytes | Path, *, is_large: bool) -> HubFile:
-    """Name a content as the Hub does; `is_large` files are kept in LFS."""
+    """The content with its names on the Hub; is_large: kept in LFS."""
     if isinstance(source, Path):
         status = source.stat()
         names = _hash_path(source.resolve(), status.st_size, status.st_mtime_ns)
@@ -176,7 +177,7 @@ def compose_commit(
 ) -> Commit:
     """The commit that git itself would make of these files.
 
-    created_at: its date; None takes a minute after the parent's.
+    created_at: its date; None means a minute after the parent's.
     """
     if created_at is None:
         created_at = FIRST_COMMIT_AT if parent is None else parent.created_at + timedelta(minutes=1)
@@ -198,14 +199,14 @@ def tree_oid(files: Mapping[str, HubFile], folder: str = "") -> str:
         if path in files:
             entries.append((name, b"100644 " + name.encode(), files[path].oid))
         else:
-            # Git sorts a folder as though its name ended in a slash.
+            # Git sorts a folder as if its name ended in a slash.
             entries.append((f"{name}/", b"40000 " + name.encode(), tree_oid(files, path)))
     body = b"".join(head + b"\0" + bytes.fromhex(oid) for _, head, oid in sorted(entries))
     return git_oid("tree", body)
 
 
 def tree_entry(files: Mapping[str, HubFile], path: str) -> HubFile | str | None:
-    """What lies at a path: a file, a folder as its oid, or nothing."""
+    """The entry at a path: a file, a folder as its oid, or None."""
     if path in files:
         return files[path]
     if any(name.startswith(f"{path}/") for name in files):
@@ -214,7 +215,7 @@ def tree_entry(files: Mapping[str, HubFile], path: str) -> HubFile | str | None:
 
 
 def list_tree(files: Mapping[str, HubFile], folder: str, *, recursive: bool) -> list[str]:
-    """The paths of files and folders below a folder, sorted; the folder itself is not among them.
+    """The paths of files and folders below a folder, sorted, without the folder itself.
 
     A path that is a file lists that file.
     """
@@ -245,7 +246,7 @@ class _Names:
 
 @functools.lru_cache(maxsize=4096)
 def _hash_path(path: Path, size_bytes: int, modified_ns: int) -> _Names:
-    """The names of a file on disk, worked out once for as long as it does not change."""
+    """The names of a file on disk, computed once while it does not change."""
     del modified_ns
     with path.open("rb") as file:
         return _hash_pieces(iter(lambda: file.read(CHUNK_BYTES), b""), size_bytes)

@@ -1,4 +1,4 @@
-"""The log of a stand-in: what was asked of it, by whom, and what became of it; never a token."""
+"""The log of a stand-in: requests, their users and their answers; never a token."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -12,14 +12,16 @@ from hugflow.testing.faults import Fault
 
 @dataclass(frozen=True, slots=True)
 class LoggedRequest:
-    """A request that was answered. `path` and `query` stand as they were sent.
+    """A request that was answered.
 
-    `body_bytes` is the length of the answer's body; of a HEAD none of it was sent. `faults` names
-    what struck the answer, such as `Reset`: then less of it may have got through. `user` is whose
-    token was shown. `sent` is the request's body: as a value where that was JSON or a form, else as
-    text, None where there was none. `received_at` is in seconds since 1970.
+    path, query: as sent.
+    body_bytes: the length of the answer's body; for a HEAD none of it was sent.
+    faults: names of the faults that struck the answer, such as `Reset`; it may have arrived in part.
+    user: the owner of the token.
+    sent: the request's body: as a value for JSON or a form, else as text; None if there was none.
+    received_at: in seconds since 1970.
 
-    Where the value of a token stood, in a path or a body, stands `<token of ana>`.
+    Tokens in a path or a body are replaced by `<token of ana>`.
     """
 
     port: str
@@ -45,9 +47,9 @@ def log_request(
     user: str | None = None,
     secrets: Mapping[str, str] | None = None,
 ) -> LoggedRequest:
-    """The line of the log that a question and its answer make.
+    """The log's entry for a request and its answer.
 
-    secrets: whose each value is that must not be shown.
+    secrets: the owner of each value that must not be shown.
     """
     secrets = secrets or {}
     return LoggedRequest(
@@ -68,7 +70,7 @@ def log_request(
 
 
 def hide(text: str, secrets: Mapping[str, str]) -> str:
-    """The text without the secrets, longest first; whose each was stands in its place."""
+    """The text with each secret replaced by its owner's name, the longest first."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, f"<token of {secrets[secret]}>") if secret else text
     return text

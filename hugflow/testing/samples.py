@@ -3,7 +3,7 @@
     with LoopbackHub() as hub:
         commit = publish_speech(hub, rows=24, shards=3, container="opus", private=True)
 
-Each takes, besides what shapes the rows, the words of `LoopbackHub.publish`: see `Publication`.
+Each also takes the parameters of `LoopbackHub.publish`: see `Publication`.
 """
 
 import functools
@@ -62,12 +62,12 @@ SPEECH_CARD = {"license": "cc0-1.0", "task_categories": ["automatic-speech-recog
 TEXT_CARD = {"license": "cc0-1.0", "task_categories": ["text-generation"]}
 AUDIO_STRUCT = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 
-# Bytes that stand in place of a row's audio; None stands for no audio at all.
+# Bytes that replace a row's audio; None for no audio.
 BrokenRows = Mapping[int, bytes | None]
 
 
 class Publication(TypedDict, total=False):
-    """What `LoopbackHub.publish` takes besides the files."""
+    """The parameters of `LoopbackHub.publish` except the files."""
 
     branch: str
     message: str
@@ -203,8 +203,8 @@ def speech_table(
     """Clips with the columns `audio`, `text`, `speaker` and, if wanted, `audio_filename`.
 
     Lengths vary from half of `seconds` to one and a half. `audio` is a struct of bytes and path,
-    declared as Audio, or with `as_struct=False` the bare bytes. `broken_rows` puts bytes of your
-    own, zero of them, or None in the place of a clip. Another `seed` says other things.
+    declared as Audio, or with `as_struct=False` the bare bytes. `broken_rows` replaces clips with
+    your own bytes, with no bytes, or with None. Another `seed` gives other clips.
     """
     names = [f"clip-{row:05d}.{container}" for row in range(rows)]
     contents: list[bytes | None] = [
@@ -227,7 +227,7 @@ def speech_table(
 
 
 def to_audio_column(contents: list[bytes | None], paths: list[str]) -> pa.Array:
-    """Files as `datasets` keeps them in parquet: structs of bytes and path, null where None."""
+    """Files as `datasets` keeps them in parquet: structs of bytes and path; null for None."""
     values = [
         None if content is None else {"bytes": content, "path": path}
         for content, path in zip(contents, paths, strict=True)
@@ -246,7 +246,7 @@ def sentence(seed: int) -> str:
 def _clip(
     seed: int, seconds: float, sampling_rate: int, channels: int, container: Container
 ) -> bytes:
-    """An encoded clip; each further channel hears the voice later and more softly."""
+    """An encoded clip; each further channel has the voice later and softer."""
     voice = speech_like(seconds, sampling_rate, seed=seed)
     if channels == 1:
         return encode(voice, sampling_rate, container)

@@ -1,11 +1,11 @@
-"""GitHub and Slack as `python -m hugflow.testing` serves them beside the Hub: ready to begin with."""
+"""GitHub and Slack for `python -m hugflow.testing`, filled and ready to use."""
 
 from typing import Any
 
 from hugflow.testing.github import LoopbackGitHub
 from hugflow.testing.slack import LoopbackSlack
 
-# Made up, and known to the stand-ins alone.
+# Made up, and known only to the stand-ins.
 GITHUB_TOKEN = "ghp_made_up"  # noqa: S105  # no real one
 WORKFLOW_TOKEN = "ghs_made_up"  # noqa: S105  # no real one
 SLACK_TOKEN = "xoxb-made-up"  # noqa: S105  # no real one
@@ -16,7 +16,7 @@ README = b"# Requests\n\nEach file in `requests/add/` asks for a dataset.\n"
 
 
 def fill_github(github: LoopbackGitHub, repo: str) -> dict[str, Any]:
-    """A repository with a README, a user's token and a workflow's; what is told of them."""
+    """A GitHub with a repository, a user's token and a workflow's, and its line of output."""
     github.push(repo, {"README.md": README})
     github.add_token(GITHUB_TOKEN, USER)
     github.add_token(WORKFLOW_TOKEN, WORKFLOW, is_integration=True)
@@ -29,7 +29,7 @@ def fill_github(github: LoopbackGitHub, repo: str) -> dict[str, Any]:
 
 
 def fill_slack(slack: LoopbackSlack, channel: str) -> dict[str, Any]:
-    """A channel with a bot in it and a webhook; what is told of them."""
+    """A Slack with a channel, a bot in it and a webhook, and its line of output."""
     slack.add_channel(channel)
     slack.add_bot(SLACK_TOKEN, BOT)
     return {
@@ -42,7 +42,7 @@ def fill_slack(slack: LoopbackSlack, channel: str) -> dict[str, Any]:
 
 
 def name_settings(said: dict[str, Any]) -> dict[str, str]:
-    """The variables by which a program finds what is served."""
+    """The environment variables with which a program finds the served stand-ins."""
     names = {"HF_ENDPOINT": said["endpoint"]}
     if github := said.get("github"):
         names |= {

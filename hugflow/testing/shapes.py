@@ -1,4 +1,4 @@
-"""Datasets with every shape that an audio column may have, and audio of every odd kind.
+"""Datasets with every shape of audio column, and with every rare kind of audio.
 
     publish_shapes(hub)                      one repository per shape: `shapes/struct` and so on
     publish_shape(hub, "array", rows=3)      one of them
@@ -12,11 +12,11 @@
     hostile-paths  struct<path>: one file of the repository, then paths that lead out of it
     array          struct<array: list<float>, sampling_rate, path>
     array-2d       the same with list<list<float>>: channels first, frames first, and one channel
-    mixed          one struct<bytes, path, array, sampling_rate>, filled in another way in each row
+    mixed          one struct<bytes, path, array, sampling_rate>, filled differently in each row
     odd            struct<bytes, path>: sampling rates, widths and channels that are rare
 
-Every dataset has the columns `audio` and `text`, and one split, `train`; where rows differ, `text`
-says what each is.
+Every dataset has the columns `audio` and `text`, and one split, `train`; if rows differ, `text`
+describes each.
 """
 
 import functools
@@ -69,7 +69,7 @@ SILENCE_S = 600.0
 SILENCE_BLOCK_S = 60.0
 HEADER_BYTES = 256
 
-# Where a path must never lead: this machine, another repository, another host.
+# Targets that a path must never reach: this machine, another repository, another host.
 HOSTILE_PATHS = (
     "/etc/passwd",
     "/dev/zero",
@@ -136,7 +136,7 @@ def publish_shape(
 ) -> str:
     """One shape, by default as `shapes/<shape>`.
 
-    rows: of the shapes whose rows are alike; the others have as many rows as there are cases.
+    rows: for shapes with similar rows; the others have one row per case.
     """
     column = compose_column(shape, rows)
     known = {} if column.feature is None else {"audio": column.feature}
@@ -165,7 +165,7 @@ def compose_column(shape: Shape, rows: int) -> Column:
 
 
 def odd_clips() -> dict[str, tuple[str, bytes]]:
-    """Audio that is rare but sound: file name and bytes by what it is."""
+    """Rare but valid audio: file name and bytes by description."""
     clip = _clip(0)
     fast = {
         f"{rate_hz} Hz": (f"rate-{rate_hz}.wav", write_audio(_clip(1, rate_hz), rate_hz))
@@ -196,7 +196,7 @@ def odd_clips() -> dict[str, tuple[str, bytes]]:
 
 @functools.lru_cache(maxsize=4)
 def long_silence(seconds: float = SILENCE_S, rate_hz: int = RATE_HZ) -> bytes:
-    """Silence as FLAC, which takes hardly a byte a second; made in blocks of a minute."""
+    """Silence as FLAC, a few bytes a second, made in blocks of a minute."""
     file = io.BytesIO()
     left = round(seconds * rate_hz)
     block = np.zeros(round(SILENCE_BLOCK_S * rate_hz), np.int16)
@@ -213,14 +213,14 @@ def write_audio(
     container: str = "WAV",
     width: str | None = None,
 ) -> bytes:
-    """Samples as a file, in libsndfile's words: shape (frames,) or (frames, channels).
+    """Samples as a file, with libsndfile's names of formats: shape (frames,) or (frames, channels).
 
-    The same samples are the same bytes at any time.
+    The same samples always give the same bytes.
     """
     file = io.BytesIO()
     soundfile.write(file, samples, rate_hz, format=container, subtype=width)
     content = file.getvalue()
-    # A float WAV notes its peak, and behind size and version the second in which it was written.
+    # A float WAV has its peak and, after size and version, the time of writing.
     peak = content.find(b"PEAK", 0, HEADER_BYTES)
     if peak < 0:
         return content

@@ -1,4 +1,4 @@
-"""A Slack of one's own on 127.0.0.1, which slack_sdk accepts in place of slack.com.
+"""A local Slack on 127.0.0.1, which slack_sdk accepts instead of slack.com.
 
     with LoopbackSlack() as slack:
         slack.add_channel("ml-datasets")
@@ -9,12 +9,12 @@
         WebhookClient(slack.add_webhook("ml-datasets")).send(text="Hello")
         one, other = slack.messages("ml-datasets")
 
-It can be told to fail, before what was asked for happens or behind it:
+It can be told to fail, before or after the requested effect:
 
     slack.inject(Status(429, retry_after_s=1), when=Match(path="*/chat.postMessage"))
     slack.inject(Status(200, error_code="fatal_error"), with_effect=True)
 
-What it answers is in `slack_api`; under pytest there is the fixture `loopback_slack`.
+Its answers are in `slack_api`; pytest has the fixture `loopback_slack`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -35,9 +35,8 @@ WEBHOOK_PARTS = 4
 class LoopbackSlack(StandIn):
     """A Slack on a free port of 127.0.0.1, open as long as the `with` block is.
 
-    What it holds may change while it is open, from any thread. `port` asks for a fixed port. A
-    channel is named by its name, with or without its #, or by its id; one that is not there is a
-    KeyError.
+    Its content may change while it is open, from any thread. `port` asks for a fixed port. A
+    channel is given by its name, with or without #, or by its id; an unknown one raises KeyError.
     """
 
     def __init__(self, *, port: int = 0) -> None:
@@ -52,14 +51,14 @@ class LoopbackSlack(StandIn):
         return f"{self._url}/api"
 
     def add_bot(self, token: str, name: str, *, scopes: Iterable[str] = SCOPES) -> None:
-        """Let a bot in. A token given before is replaced; made-up ones look like `xoxb-made-up`."""
+        """Add a token for a bot; an existing token is replaced. Use names like `xoxb-made-up`."""
         with self._lock:
             number = len(self._held.bots) + 1
             bot = Bot(name, f"U{number:07}", f"B{number:07}", frozenset(scopes))
             self._held = replace(self._held, bots={**self._held.bots, token: bot})
 
     def remove_bot(self, token: str) -> None:
-        """Forget a token: whoever shows it is told that it is wrong."""
+        """Revoke a token: requests with it are refused."""
         with self._lock:
             kept = {each: bot for each, bot in self._held.bots.items() if each != token}
             self._held = replace(self._held, bots=kept)
@@ -72,7 +71,7 @@ class LoopbackSlack(StandIn):
         is_archived: bool = False,
         members: Iterable[str] | None = None,
     ) -> str:
-        """Make a channel, or change the one of that name; its id. members: bots; None is every one."""
+        """Make or change a channel; returns its id. members: bots; None for every one."""
         name = name.removeprefix("#")
         held_members = None if members is None else frozenset(members)
         with self._lock:
@@ -84,7 +83,7 @@ class LoopbackSlack(StandIn):
         return channel_id
 
     def add_webhook(self, channel: str) -> str:
-        """Make an incoming webhook for a channel; its address, which is the secret."""
+        """Make an incoming webhook for a channel; returns its address, which is the secret."""
         with self._lock:
             number = len(self._held.webhooks) + 1
             path = f"/services/{TEAM_ID}/B{number:07}/made-up-{number}"
@@ -93,21 +92,21 @@ class LoopbackSlack(StandIn):
         return self._url + path
 
     def remove_webhook(self, address: str) -> None:
-        """Forget a webhook: whoever posts to it is told that there is none."""
+        """Delete a webhook: posts to it are refused."""
         path = address.removeprefix(self._url)
         with self._lock:
             kept = {each: channel for each, channel in self._held.webhooks.items() if each != path}
             self._held = replace(self._held, webhooks=kept)
 
     def messages(self, channel: str) -> tuple[Message, ...]:
-        """The messages of a channel as they stand now, the oldest first."""
+        """The present messages of a channel, the oldest first."""
         with self._lock:
             wanted = self._find(channel).id
             return tuple(each for each in self._held.messages.values() if each.channel == wanted)
 
     @property
     def verbs(self) -> Mapping[str, Callable[..., Any]]:
-        """What an administrator does can be done from another process."""
+        """The verbs for other processes: the actions of an administrator."""
         return {
             "add_bot": self.add_bot,
             "remove_bot": self.remove_bot,

@@ -1,8 +1,8 @@
-"""Sound that behaves like speech, made from numbers, and the files it can be kept in.
+"""Synthetic sound that behaves like speech, and encoded files of it.
 
 A voice is a pulse train, which is a sum of harmonics, heard through formants that glide from vowel
 to vowel; between the vowels there are bursts of noise, between the phrases pauses. It is no
-language, but it has pitch, silence, loud and soft as speech has, and it is the same in every
+language, but it has pitch, silence, loud and soft parts like speech, and it is the same in every
 process.
 """
 
@@ -40,7 +40,7 @@ _REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def speech_like(seconds: float, sample_rate_hz: int, *, seed: int = 0) -> Samples:
-    """A clip that sounds like somebody talking.
+    """A clip that sounds like a person talking.
 
     Returns float32, shape (frames,), within [-0.7, 0.7]. Another seed is another voice saying
     something else; the same seed is the same clip.
@@ -103,7 +103,7 @@ def _voice(
     formants_hz: npt.NDArray[np.int64],
     sample_rate_hz: int,
 ) -> npt.NDArray[np.float64]:
-    """The harmonics of a pitch, each as loud as the formants around it let it be."""
+    """The harmonics of a pitch, each as loud as the formants around it allow."""
     # Vowels change slowly: a hundred points a second are enough, and the rest is interpolated.
     coarse_s = np.arange(0.0, at_s[-1] + 0.02, 0.01)
     coarse_hz = np.stack([np.interp(coarse_s, starts_s, track) for track in formants_hz.T])
@@ -128,7 +128,7 @@ def _to_full_scale(signal: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _with_fixed_serial(ogg: bytes, serial: int = 1) -> bytes:
-    """The same Ogg stream under a serial number that libsndfile would have drawn from the clock.
+    """The same Ogg stream with a fixed serial number; libsndfile takes it from the clock.
 
     Every page names the serial at byte 14 and its own checksum at byte 22:
     https://www.rfc-editor.org/rfc/rfc3533#section-6

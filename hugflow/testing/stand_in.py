@@ -1,4 +1,4 @@
-"""What every stand-in has: ports, faults that lie in wait, a log, and a way to be steered.
+"""The common part of stand-ins: ports, injected faults, a log, and control from outside.
 
 The Hub's is in `hub`, GitHub's in `github`, Slack's in `slack`.
 """
@@ -21,14 +21,15 @@ ANYTHING = Match()
 
 
 def _nothing() -> None:
-    """What a question does that only asks."""
+    """The effect of a request that only reads: none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The true answer to a question, and what makes its effect stand.
+    """The true answer to a request, and the function that makes its effect.
 
-    user: whose token was shown. secrets: whose each value is that the log must not show.
+    user: the token's owner.
+    secrets: the owner of each value that the log must not show.
     """
 
     answer: Answer
@@ -41,11 +42,11 @@ class Finding:
 class StandIn(ABC):
     """A service on free ports of 127.0.0.1, open as long as the `with` block is.
 
-    What it holds may change while it is open, from any thread.
+    Its content may change while it is open, from any thread.
     """
 
     def __init__(self, numbers: Mapping[Port, int]) -> None:
-        """Set up; nothing listens before the `with` block is entered. 0 is any number."""
+        """Set up; nothing listens before the `with` block is entered. Port 0 is any free one."""
         self._numbers = numbers
         self._requests: list[LoggedRequest] = []
         self._injections: list[Injection] = []
@@ -70,7 +71,7 @@ class StandIn(ABC):
     def control_url(self) -> str:
         """An address for steering from another process, open during outages too.
 
-        It is opened when it is first asked for.
+        It is opened at first use.
         """
         if self._control is None:
             name = next(iter(self._numbers))
@@ -79,7 +80,7 @@ class StandIn(ABC):
         return url
 
     def refuse(self) -> None:
-        """Begin an outage: every connection breaks, and new ones are refused."""
+        """Begin an outage: every connection breaks, and new connections are refused."""
         if self._ports is not None:
             self._ports.refuse()
 
@@ -90,7 +91,7 @@ class StandIn(ABC):
 
     @contextmanager
     def outage(self) -> Iterator[None]:
-        """Refuse connections for as long as the `with` block is."""
+        """Refuse connections during the `with` block."""
         self.refuse()
         try:
             yield
@@ -101,13 +102,13 @@ class StandIn(ABC):
     def requests(self) -> tuple[LoggedRequest, ...]:
         """Every request answered so far, on all ports, oldest first.
 
-        What clients ask for their own sake, steering from outside too, is not among them.
+        It leaves out clients' own requests, and control from outside.
         """
         with self._lock:
             return tuple(self._requests)
 
     def clear_requests(self) -> None:
-        """Begin the log anew."""
+        """Empty the log."""
         with self._lock:
             self._requests.clear()
 
@@ -119,13 +120,15 @@ class StandIn(ABC):
         after: int = 0,
         with_effect: bool = False,
     ) -> Injection:
-        """Let faults strike the answers to questions that match; what it gives counts them.
+        """Let faults strike the answers to matching requests; the result counts them.
 
-        Several faults strike one answer each, in turn. times: how often all of them do; None is
-        until they are cleared. after: so many answers that could be struck pass unharmed first.
-        with_effect: what was asked for happens, and only the answer is not what it should be.
+        Several faults strike one answer each, in turn.
 
-        Raises UsageWrong where they could never strike.
+        times: how often all of them strike; None means until they are cleared.
+        after: the number of matching answers that pass first.
+        with_effect: the requested effect happens, and only the answer is wrong.
+
+        Raises UsageWrong when they could never strike.
         """
         injection = compose_injection(
             faults, when=when, times=times, after=after, with_effect=with_effect
@@ -145,7 +148,7 @@ class StandIn(ABC):
         after: int = 0,
         with_effect: bool = False,
     ) -> Iterator[Injection]:
-        """The same for as long as the `with` block is; other faults stay as they are."""
+        """The same during the `with` block; other faults stay."""
         injection = self.inject(
             *faults, when=when, times=times, after=after, with_effect=with_effect
         )
@@ -157,17 +160,17 @@ class StandIn(ABC):
 
     @property
     def injections(self) -> tuple[Injection, ...]:
-        """Every injection that was not cleared, oldest first."""
+        """Every active injection, oldest first."""
         with self._lock:
             return tuple(self._injections)
 
     def clear_faults(self) -> None:
-        """Answer truly from here on."""
+        """Clear all faults."""
         with self._lock:
             self._injections.clear()
 
     def clear(self) -> None:
-        """Be as it was when it was opened: nothing held, no fault, no outage, nothing in the log."""
+        """Reset to the state when opened: no content, no fault, no outage, an empty log."""
         self.accept()
         with self._lock:
             self._forget()
@@ -175,7 +178,7 @@ class StandIn(ABC):
             self._requests.clear()
 
     def answer(self, ask: Ask) -> Answer:
-        """The one place through which every answer passes."""
+        """Every answer passes through here."""
         if is_control(ask):
             return answer_control(self, ask, stays_open=False)
         with self._lock:
@@ -194,7 +197,7 @@ class StandIn(ABC):
 
     @property
     def verbs(self) -> Mapping[str, Callable[..., Any]]:
-        """What it can be told from another process besides what all can."""
+        """Its own verbs for other processes."""
         return {}
 
     def describe(self) -> Any:

@@ -192,7 +192,7 @@ class ManifestFlows:
     card_features: tuple[Any, ...]
 
     def of_index(self, plan: Plan) -> Plan:
-        """The plan with the columns of the index, for whoever reads that."""
+        """The plan with the columns of the index, for readers of the index."""
         return replace(plan, card_features=list(self.card_features))
 
 

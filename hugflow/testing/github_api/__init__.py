@@ -1,1 +1,1 @@
-"""What the loopback GitHub holds and answers; `hugflow.testing.github` is what is opened."""
+"""Content and answers of the loopback GitHub, which `hugflow.testing.github` opens."""

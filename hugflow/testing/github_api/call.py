@@ -1,7 +1,7 @@
-"""One question to GitHub, as far as it is understood: who asks, about which repository, with what.
+"""One parsed request to GitHub: its user, its repository, its values.
 
-A handler reads it, keeps what changes (`call.keep`) and gives an answer. What was kept becomes true
-only when the stand-in takes `call.held` for its own.
+A handler reads it, keeps changes (`call.keep`) and gives an answer. The changes take effect only
+when the stand-in adopts `call.held`.
 """
 
 import json
@@ -24,10 +24,11 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Call:
-    """A question on its way through.
+    """A request being handled.
 
-    api_url: the address that every link begins with. words: the parts of the path that the route
-    leaves open. full_name: of the repository it is about, if it is about one.
+    api_url: the address that every link begins with.
+    words: the variable parts of the route's path.
+    full_name: of its repository, if it has one.
     """
 
     held: Holdings
@@ -39,7 +40,7 @@ class Call:
 
     @property
     def now(self) -> datetime:
-        """When it was asked, to the second as GitHub keeps time."""
+        """The time of the request, in whole seconds as on GitHub."""
         return datetime.fromtimestamp(int(self.ask.received_at), UTC)
 
     @property
@@ -54,22 +55,22 @@ class Call:
 
     @property
     def login(self) -> str:
-        """Whose token was shown; only behind `demand_token`."""
+        """The token's owner; call it only after `demand_token`."""
         return self.demand_token().login
 
     def keep(self, repo: Repo) -> None:
-        """Let the repository be another from here on."""
+        """Replace the repository from here on."""
         self.held = self.held.with_repo(repo)
 
     def take_id(self) -> int:
-        """An id that nothing has yet."""
+        """An unused id."""
         taken, self.held = self.held.take_id()
         return taken
 
     def read(self, *required: str) -> dict[str, Any]:
         """The object in the body; an empty body is an empty one.
 
-        Raises GitHubRefusal where it is none, or where a field is not there.
+        Raises GitHubRefusal when it is not an object, or when a field is missing.
         """
         try:
             value = json.loads(self.ask.body or b"{}")
@@ -87,22 +88,22 @@ class Call:
         return dict(parse_qsl(self.ask.query)).get(name, default)
 
     def demand_token(self) -> Holder:
-        """Whose token was shown; refused where none was."""
+        """The token's owner; refused without a token."""
         if self.holder is None:
             raise GitHubRefusal(401, "Requires authentication")
         return self.holder
 
     def demand(self, *rights: Right, or_anybody: bool = False) -> None:
-        """Refuse who has none of the rights, in the words for who they are.
+        """Refuse a token without any of the rights, in GitHub's words for its kind.
 
-        or_anybody: any user may, who can see the repository.
+        or_anybody: allow every user who can see the repository.
         """
         holder = self.demand_token()
         may = holder.reaches(self.full_name) and not holder.rights.isdisjoint(rights)
         if not may and holder.is_integration:
             raise GitHubRefusal(403, "Resource not accessible by integration")
         if not may and not or_anybody:
-            # GitHub does not let on what somebody may not do.
+            # GitHub does not reveal what a user may not do.
             raise GitHubRefusal(404, "Not Found")
         if self.repo.is_archived:
             raise GitHubRefusal(403, "Repository was archived so is read-only.")
@@ -127,7 +128,7 @@ class Call:
         render: Callable[[T], Any],
         wrap: Callable[[list[Any]], Any] = lambda rendered: rendered,
     ) -> Answer:
-        """The page of a repository's list that was asked for, and links to those around it.
+        """The requested page of a repository's list, and links to the pages around it.
 
         https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api
         """
@@ -154,13 +155,13 @@ class Call:
 
 
 def _read_number(text: str, default: int, largest: int | None = None) -> int:
-    """A number of 1 or more; what is none is the default, as GitHub takes it."""
+    """A number of 1 or more; anything else gives the default, as on GitHub."""
     number = int(text) if text.isdecimal() else default
     return min(max(number, 1), largest or max(number, 1))
 
 
 def read_time(text: Any) -> datetime | None:
-    """A moment that a client wrote; None where it wrote none."""
+    """A time from a client; None if there is none."""
     try:
         moment = datetime.fromisoformat(text) if text else None
     except (TypeError, ValueError) as error:
@@ -170,10 +171,10 @@ def read_time(text: Any) -> datetime | None:
 
 
 def without_prefix(ask: Ask, prefix: str) -> Ask:
-    """The question as though GitHub's API had the whole host to itself.
+    """The request without the API's prefix, as on api.github.com.
 
-    GraphQL stands beside the other API on an Enterprise Server: `/api/graphql`, `/api/v3`. Raises
-    GitHubRefusal where its address does not begin so.
+    On an Enterprise Server GraphQL is beside the REST API: `/api/graphql`, `/api/v3`. Raises
+    GitHubRefusal when the path does not begin so.
     """
     if ask.path == f"{prefix.removesuffix('/v3')}/graphql":
         return replace(ask, path="/graphql")

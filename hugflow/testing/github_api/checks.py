@@ -1,6 +1,6 @@
 """Check runs, which only a GitHub App makes: https://docs.github.com/rest/checks/runs.
 
-For everybody else there are commit statuses.
+All others use commit statuses.
 """
 
 from dataclasses import replace
@@ -27,7 +27,7 @@ LONGEST_TEXT = 65_535
 
 
 def create_check_run(call: Call) -> Answer:
-    """Begin a check of a commit, or say at once what came of it."""
+    """Begin a check run of a commit, or create a completed one."""
     _demand_app(call)
     sent = call.read("name", "head_sha")
     sha = call.find_commit(str(sent["head_sha"])).sha
@@ -44,7 +44,7 @@ def answer_check_run(call: Call) -> Answer:
 
 
 def update_check_run(call: Call) -> Answer:
-    """Say how a check goes on; what is not sent stays."""
+    """Update a check run; fields that are not sent stay."""
     check = _find(call)
     _demand_app(call)
     check = _change(check, call.read(), call.now)
@@ -114,7 +114,7 @@ def _change(check: CheckRun, sent: dict[str, Any], now: datetime) -> CheckRun:
 
 
 def _read_output(output: Any) -> dict[str, Any]:
-    """What a person sees of it: a title and a summary at least."""
+    """The output for people: at least a title and a summary."""
     if not isinstance(output, dict):
         raise GitHubRefusal(422, "Invalid request.\n\nFor 'properties/output', it is no object.")
     for name in ("title", "summary"):

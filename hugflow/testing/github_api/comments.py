@@ -16,7 +16,7 @@ LONGEST_BODY = 65_536
 
 
 def answer_issue(call: Call) -> Answer:
-    """A pull request, as the issue that it is too."""
+    """A pull request as an issue, which it is too."""
     pull = call.find_pull(call.words[0])
     rendered = render_pull(call.api_url, call.repo, pull, is_whole=False)
     names = ("id", "number", "state", "title", "user", "body", "html_url", "comments_url")
@@ -42,7 +42,7 @@ def answer_comments(call: Call) -> Answer:
 
 
 def create_comment(call: Call) -> Answer:
-    """Say something; whose token it is said it."""
+    """Create a comment; its author is the token's owner."""
     number = call.find_pull(call.words[0]).number
     call.demand("issues", "pull_requests", or_anybody=True)
     body = read_body(call.read("body"))
@@ -58,7 +58,7 @@ def answer_comment(call: Call) -> Answer:
 
 
 def edit_comment(call: Call) -> Answer:
-    """Say it otherwise; the author may, and who may write to the repository."""
+    """Edit a comment; the author may, and everybody who may write to the repository."""
     comment = _find(call)
     _demand_hand_in(call, comment)
     body = read_body(call.read("body"))
@@ -68,7 +68,7 @@ def edit_comment(call: Call) -> Answer:
 
 
 def delete_comment(call: Call) -> Answer:
-    """Take it back."""
+    """Delete a comment."""
     comment = _find(call)
     _demand_hand_in(call, comment)
     call.keep(replace(call.repo, comments=drop(call.repo.comments, comment.id)))
@@ -76,7 +76,7 @@ def delete_comment(call: Call) -> Answer:
 
 
 def read_body(sent: dict[str, Any]) -> str:
-    """The text of a comment, which is neither empty nor longer than GitHub takes."""
+    """The text of a comment; refused if empty or longer than GitHub accepts."""
     body = sent["body"]
     if not isinstance(body, str):
         raise GitHubRefusal(422, "Invalid request.\n\nFor 'properties/body', it is not a string.")

@@ -14,7 +14,7 @@ LARGEST_INLINE_BYTES = 1 << 20
 
 
 def answer_repo(call: Call) -> Answer:
-    """The repository, and what the token may do there."""
+    """The repository, with the token's permissions."""
     return answer_json(render_repo(call.api_url, call.repo, call.holder))
 
 
@@ -45,7 +45,7 @@ def answer_commit_pulls(call: Call) -> Answer:
 
 
 def answer_contents(call: Call) -> Answer:
-    """A file, or what lies in a folder, at a ref; bare where the client asks for that."""
+    """A file, or the content of a folder, at a ref; raw if the client asks for that."""
     path = "/".join(call.words)
     ref = call.parameter("ref", call.repo.default_branch)
     commit = call.repo.find_commit(ref)

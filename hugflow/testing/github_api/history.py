@@ -16,7 +16,7 @@ ChangeKind = Literal["added", "modified", "removed", "renamed"]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One file that a pull request changes; `previous` is a renamed one's path before."""
+    """One file that a pull request changes; previous: the old path of a renamed file."""
 
     path: str
     kind: ChangeKind
@@ -33,10 +33,10 @@ def push(
     delete: Iterable[str] = (),
     sha: str | None = None,
 ) -> tuple[Repo, Commit]:
-    """The repository with one commit more on a branch, and that commit.
+    """The repository with one more commit on a branch, and that commit.
 
-    A new branch grows from the default branch. Open pull requests of the branch move along. A
-    commit may be given the name that another git repository has for it.
+    A new branch starts at the default branch. Open pull requests of the branch follow it. A commit
+    may get the name that another git repository has for it.
     """
     start = repo.branches.get(branch) or repo.branches.get(repo.default_branch)
     parent = repo.commits[start] if start else None
@@ -59,8 +59,8 @@ def list_changes(repo: Repo, pull: Pull) -> list[Change]:
 def compare(before: Mapping[str, HubFile], after: Mapping[str, HubFile]) -> list[Change]:
     """What happened to each file between two trees, by path.
 
-    A file that went while one of the same content came was renamed. Git itself also takes similar
-    contents for that.
+    A deleted file and a new one with the same content are a rename. Git itself also accepts similar
+    contents.
     """
     gone = {path: file for path, file in before.items() if path not in after}
     changes = []
@@ -86,7 +86,7 @@ def find_fork(one: Commit, other: Commit) -> Commit | None:
 
 
 def has_conflict(repo: Repo, pull: Pull) -> bool:
-    """Whether the base changed a file otherwise than the pull request does."""
+    """Whether base and pull request change a file in different ways."""
     base = repo.commits[repo.branches[pull.base]].files
     head = repo.commits[pull.head_sha]
     fork = find_fork(repo.commits[repo.branches[pull.base]], head)
@@ -100,9 +100,9 @@ def has_conflict(repo: Repo, pull: Pull) -> bool:
 
 
 def merge(repo: Repo, pull: Pull, *, by: str, message: str, now: datetime) -> tuple[Repo, Commit]:
-    """The repository with the pull request merged, and the commit that made it so.
+    """The repository with the pull request merged, and the merge's commit.
 
-    The commit's parent is the base alone, as that of a squash is.
+    The commit's only parent is the base, as in a squash.
     """
     base = repo.commits[repo.branches[pull.base]]
     tree = dict(base.files)

@@ -1,6 +1,6 @@
-"""What the loopback GitHub knows, as values: a change is another value, and can be dropped.
+"""The content of the loopback GitHub as values: a change is a new value, and can be dropped.
 
-A user is a login; one that ends in `[bot]` is a bot.
+A user is a login; a login that ends in `[bot]` is a bot.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from hugflow.testing.repository import Commit
 # What a token may write, as a workflow's `permissions:` names it.
 Right = Literal["checks", "contents", "issues", "pull_requests", "statuses"]
 RIGHTS: frozenset[Right] = frozenset(get_args(Right))
-# What GitHub says when asked whether it can merge: what it finds, or as a test wants it.
+# GitHub's answer about merging: its own finding, or a test's choice.
 Mergeability = Literal["computed", "conflict", "unknown"]
 FIRST_ID = 1001
 
@@ -23,11 +23,11 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Whom a token belongs to, and what it opens.
+    """The owner of a token, and its permissions.
 
-    repos: the private repositories that it reads and all that it writes; None is every one.
-    is_integration: it is a GitHub App's, as the GITHUB_TOKEN of a workflow is: only such a one
-    makes check runs, and it has no user behind it that could be asked for.
+    repos: the private repositories that it reads, and all that it writes; None for every one.
+    is_integration: it belongs to a GitHub App, as a workflow's GITHUB_TOKEN does: only such a token
+    makes check runs, and it has no user.
     """
 
     login: str
@@ -42,9 +42,9 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """A pull request. `head` is a branch, or one of a fork: `bob:add-x`.
+    """A pull request. head: a branch, or a fork's: `bob:add-x`.
 
-    blocked: why a rule of the repository does not let it be merged, in GitHub's words.
+    blocked: why a rule of the repository forbids the merge, in GitHub's words.
     """
 
     number: int
@@ -86,7 +86,7 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class CheckRun:
-    """A check run on a commit; `output` holds title, summary and text, as far as they were sent."""
+    """A check run on a commit; output: the sent ones of title, summary and text."""
 
     id: int
     name: str
@@ -117,7 +117,7 @@ class CommitStatus:
 
 @dataclass(frozen=True, slots=True)
 class Repo:
-    """A repository: branches by name, a fork's as `bob:add-x`, and what people said and did."""
+    """A repository: branches by name (a fork's as `bob:add-x`), pull requests, comments, checks."""
 
     full_name: str
     id: int
@@ -138,7 +138,7 @@ class Repo:
         return self.full_name.partition("/")[0]
 
     def find_commit(self, ref: str) -> Commit | None:
-        """The commit meant by a branch, a full ref, a pull request's ref or a commit's id."""
+        """The commit of a branch, a full ref, a pull request's ref or a commit's id."""
         name = ref.removeprefix("refs/")
         match name.split("/"):
             case ["pull", number, "head"] if number.isdecimal() and int(number) in self.pulls:
@@ -149,7 +149,7 @@ class Repo:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How many requests somebody has made of this hour's, and when the next hour begins."""
+    """The requests that a user made this hour, and when the next hour begins."""
 
     used: int
     resets_at: int
@@ -157,7 +157,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """Everything a loopback GitHub knows."""
+    """The whole content of a loopback GitHub."""
 
     repos: Mapping[str, Repo] = field(default_factory=dict)
     holders: Mapping[str, Holder] = field(default_factory=dict)
@@ -165,23 +165,23 @@ class Holdings:
     next_id: int = FIRST_ID
 
     def find_repo(self, full_name: str) -> Repo:
-        """The repository of that name, in any spelling of case; KeyError where there is none."""
+        """The repository of that name, ignoring case; KeyError if there is none."""
         for name, repo in self.repos.items():
             if name.lower() == full_name.lower():
                 return repo
         raise KeyError(full_name)
 
     def with_repo(self, repo: Repo) -> "Holdings":
-        """The same with this repository in place of the one of its name."""
+        """The same with this repository replacing the one of its name."""
         return replace(self, repos=put(self.repos, repo.full_name, repo))
 
     def take_id(self) -> tuple[int, "Holdings"]:
-        """An id that nothing has yet, and the same without it."""
+        """An unused id, and the same with that id used."""
         return self.next_id, replace(self, next_id=self.next_id + 1)
 
 
 def put(held: Mapping[K, V], key: K, value: V) -> Mapping[K, V]:
-    """The mapping with one value more, or another one."""
+    """The mapping with one value added or replaced."""
     return {**held, key: value}
 
 

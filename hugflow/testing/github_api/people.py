@@ -1,4 +1,4 @@
-"""Whose a token is, and how much of an hour's requests it has left."""
+"""The user of a token, and the requests it has left this hour."""
 
 import re
 from dataclasses import replace
@@ -10,7 +10,7 @@ from hugflow.testing.github_api.refusal import GitHubRefusal
 from hugflow.testing.github_api.render import render_user
 
 HOUR_S = 3600
-# What somebody without a token may ask in an hour.
+# Requests per hour without a token.
 ANONYMOUS_LIMIT = 60
 
 
@@ -23,7 +23,7 @@ def answer_user(call: Call) -> Answer:
 
 
 def answer_graphql(call: Call) -> Answer:
-    """Who looks on: the one question of GraphQL that a workflow's token has to ask.
+    """The viewer: the one GraphQL query that a workflow's token needs.
 
     https://docs.github.com/graphql/reference/queries#viewer
     """
@@ -36,7 +36,7 @@ def answer_graphql(call: Call) -> Answer:
 
 
 def answer_limit(call: Call) -> Answer:
-    """How much is left; asking costs nothing."""
+    """The requests left; this request is not counted."""
     login = call.holder.login if call.holder else ""
     usage = call.held.usage.get(login, Usage(0, int(call.ask.received_at) + HOUR_S))
     limit = ANONYMOUS_LIMIT if call.holder is None else 5000
@@ -50,9 +50,9 @@ def answer_limit(call: Call) -> Answer:
 
 
 def count_request(call: Call, limit: int) -> dict[str, str]:
-    """Count the question, and say in headers what is left.
+    """Count the request, and give the headers with the rest.
 
-    Raises GitHubRefusal when there was nothing left.
+    Raises GitHubRefusal when nothing was left.
     """
     login = call.holder.login if call.holder else ""
     limit = limit if call.holder else min(limit, ANONYMOUS_LIMIT)

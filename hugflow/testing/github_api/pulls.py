@@ -16,7 +16,7 @@ METHOD_WORDS = {"merge": "Merge commits", "squash": "Squash merges", "rebase": "
 
 
 def answer_pulls(call: Call) -> Answer:
-    """Pull requests, the newest first; the open ones where nothing else is asked."""
+    """Pull requests, the newest first; by default the open ones."""
     state = call.parameter("state", "open")
     base, head = call.parameter("base"), call.parameter("head")
     found = [
@@ -54,9 +54,9 @@ def answer_is_merged(call: Call) -> Answer:
 
 
 def merge_pull(call: Call) -> Answer:
-    """Merge it, unless something speaks against it.
+    """Merge it, if nothing prevents it.
 
-    409 when its head is another than the client thinks; 405 for every other reason.
+    409 when its head is not the client's; 405 for every other reason.
     """
     pull = call.find_pull(call.words[0])
     call.demand("contents")

@@ -6,7 +6,7 @@
      "documentation_url": "https://docs.github.com/rest/issues/comments#create-an-issue-comment",
      "status": "422"}
 
-PyGithub, and everybody else, tells them apart by status and message.
+PyGithub and other clients distinguish them by status and message.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,10 +17,9 @@ DOCS = "https://docs.github.com/rest"
 
 
 class GitHubRefusal(Refusal):
-    """The question is answered with an error, in GitHub's words.
+    """The request is answered with an error, in GitHub's words.
 
-    `doc` is the part of GitHub's documentation that the error points at; the dispatcher fills it
-    in where it is None.
+    doc: the part of GitHub's documentation that the error names; the dispatcher fills in None.
     """
 
     def __init__(
@@ -49,6 +48,6 @@ class GitHubRefusal(Refusal):
 
 
 def invalid(resource: str, field: str, message: str, *, code: str = "custom") -> GitHubRefusal:
-    """What GitHub says of a field that it can read and does not take."""
+    """GitHub's error for a field with an invalid value."""
     error = {"resource": resource, "code": code, "field": field, "message": message}
     return GitHubRefusal(422, "Validation Failed", errors=[error])

@@ -1,7 +1,7 @@
-"""Everything in the shapes that GitHub's REST API gives it.
+"""The shapes of GitHub's REST API.
 
-https://docs.github.com/rest names the fields; here are those that say something in a stand-in, and
-those without which PyGithub would ask again. Every address is one that is served.
+https://docs.github.com/rest names the fields. Here are the fields with a meaning in a stand-in, and
+those without which PyGithub would ask again. Every address is served.
 """
 
 import zlib
@@ -38,7 +38,7 @@ def render_user(api_url: str, login: str) -> dict[str, Any]:
 
 
 def render_repo(api_url: str, repo: Repo, holder: Holder | None = None) -> dict[str, Any]:
-    """A repository; what the holder of a token may do there, where one was shown."""
+    """A repository, with the permissions of the token if there is one."""
     url = f"{api_url}/repos/{repo.full_name}"
     html_url = f"{_site(api_url)}/{repo.full_name}"
     rendered: dict[str, Any] = {
@@ -69,7 +69,7 @@ def render_repo(api_url: str, repo: Repo, holder: Holder | None = None) -> dict[
 
 
 def render_pull(api_url: str, repo: Repo, pull: Pull, *, is_whole: bool) -> dict[str, Any]:
-    """A pull request; a list leaves out what has to be worked out."""
+    """A pull request; lists leave out computed fields."""
     url = f"{api_url}/repos/{repo.full_name}/pulls/{pull.number}"
     issue_url = f"{api_url}/repos/{repo.full_name}/issues/{pull.number}"
     html_url = f"{_site(api_url)}/{repo.full_name}/pull/{pull.number}"
@@ -117,7 +117,7 @@ def render_pull(api_url: str, repo: Repo, pull: Pull, *, is_whole: bool) -> dict
 
 
 def judge_mergeable(repo: Repo, pull: Pull) -> bool | None:
-    """Whether the branches fit together; None is GitHub not knowing yet."""
+    """Whether the branches can be merged; None if GitHub does not know yet."""
     if pull.verdict == "unknown" or not pull.is_open:
         return None
     return pull.verdict != "conflict" and not has_conflict(repo, pull)
@@ -225,7 +225,7 @@ def render_commit(api_url: str, repo: Repo, commit: Commit) -> dict[str, Any]:
 
 
 def render_event(api_url: str, repo: Repo, pull: Pull, action: str) -> dict[str, Any]:
-    """The event that tells a workflow of a pull request.
+    """The event that a workflow gets for a pull request.
 
     https://docs.github.com/webhooks/webhook-events-and-payloads#pull_request
     """
@@ -239,7 +239,7 @@ def render_event(api_url: str, repo: Repo, pull: Pull, action: str) -> dict[str,
 
 
 def render_everything(api_url: str, repos: Sequence[Repo]) -> dict[str, Any]:
-    """What every repository holds, for whoever looks from another process."""
+    """The content of every repository, for other processes."""
     return {
         repo.full_name: {
             "branches": dict(repo.branches),
@@ -257,7 +257,7 @@ def render_everything(api_url: str, repos: Sequence[Repo]) -> dict[str, Any]:
 
 
 def render_time(moment: datetime | None) -> str | None:
-    """A moment as GitHub writes it."""
+    """A time as GitHub writes it."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
 
 

@@ -1,4 +1,4 @@
-"""Which question is which: method and path to what answers it, and where GitHub's docs tell of it.
+"""The routes: method and path, the handler, and its page in GitHub's documentation.
 
 https://docs.github.com/rest
 """
@@ -17,7 +17,7 @@ Handler = Callable[[Call], Answer]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A question: `{}` is any one part of the path, `{...}` any number of them at its end."""
+    """A route: `{}` is any one part of the path, `{...}` any number of parts at its end."""
 
     method: str
     path: str
@@ -25,7 +25,7 @@ class Route:
     doc: str
 
     def match(self, method: str, segments: Sequence[str]) -> tuple[str, ...] | None:
-        """The parts that the route leaves open; None where it is another question."""
+        """The variable parts of the path; None if the route does not match."""
         parts = self.path.split("/")
         if parts[-1] == "{...}":
             parts[-1:] = ["{}"] * (len(segments) - len(parts) + 1)
@@ -47,7 +47,7 @@ GENERAL = (
         "rate-limit/rate-limit#get-rate-limit-status-for-the-authenticated-user",
     ),
 )
-# Below the repository's own address, "" being that itself.
+# Below the repository's address; "" is the repository itself.
 OF_REPO = (
     Route("GET", "", contents.answer_repo, "repos/repos#get-a-repository"),
     Route("GET", "branches/{...}", contents.answer_branch, "branches/branches#get-a-branch"),
@@ -136,7 +136,7 @@ OF_REPO = (
 def answer_github(
     held: Holdings, ask: Ask, api_url: str, *, prefix: str, rate_limit: int
 ) -> tuple[Answer, Holdings]:
-    """The answer to a question, and what is held once it has taken effect."""
+    """The answer to a request, and the content after its effect."""
     call = Call(held, ask, api_url)
     headers: dict[str, str] = {"X-GitHub-Media-Type": "github.v3; format=json"}
     doc = None
@@ -191,5 +191,5 @@ def _find_route(call: Call, routes: Sequence[Route], segments: Sequence[str]) ->
         if words is not None:
             call.words = words
             return route
-    # GitHub says no more than "Not Found"; whoever works against a stand-in needs to know.
+    # GitHub says only "Not Found"; users of a stand-in need to know more.
     raise GitHubRefusal(404, f"Not Found: the stand-in knows no {method} {call.ask.path}")

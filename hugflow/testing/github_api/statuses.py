@@ -14,12 +14,12 @@ from hugflow.testing.github_api.render import render_repo, render_status
 
 STATES = ("error", "failure", "pending", "success")
 LONGEST_DESCRIPTION = 140
-# Of one context on one commit.
+# Statuses of one context on one commit.
 MOST_STATUSES = 1000
 
 
 def create_status(call: Call) -> Answer:
-    """Say how it stands with a commit."""
+    """Create a status of a commit."""
     sha = call.find_commit(call.words[0]).sha
     call.demand("statuses")
     sent = call.read("state")
@@ -56,7 +56,7 @@ def answer_statuses(call: Call) -> Answer:
 
 
 def answer_combined(call: Call) -> Answer:
-    """The newest status of each context, and what they come to."""
+    """The newest status of each context, and the combined state."""
     sha = call.find_commit(call.words[0]).sha
     newest: dict[str, CommitStatus] = {}
     for each in _of_commit(call, sha):
@@ -75,7 +75,7 @@ def answer_combined(call: Call) -> Answer:
 
 
 def combine(newest: Mapping[str, CommitStatus]) -> str:
-    """The state of a commit: one failure decides it, and it is pending until all are there."""
+    """The combined state of a commit: failure if one failed, pending until all have ended."""
     states = {each.state for each in newest.values()}
     if states & {"error", "failure"}:
         return "failure"

@@ -1,1 +1,1 @@
-"""What the loopback Slack holds and answers; `hugflow.testing.slack` is what is opened."""
+"""Content and answers of the loopback Slack, which `hugflow.testing.slack` opens."""

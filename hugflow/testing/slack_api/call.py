@@ -1,4 +1,4 @@
-"""One call of a method, as far as it is understood: whose it is, and with what."""
+"""One parsed call of a method: its user and its arguments."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -12,9 +12,9 @@ from hugflow.testing.slack_api.refusal import SlackRefusal
 
 @dataclass(slots=True)
 class Call:
-    """A call on its way through; what it changes is true only when `held` is taken over.
+    """A call being handled; its changes take effect only when `held` is adopted.
 
-    values: the arguments, wherever they stood: the query, a form, JSON.
+    values: the arguments, from the query, a form or JSON.
     """
 
     held: Holdings
@@ -22,7 +22,7 @@ class Call:
     values: dict[str, Any] = field(default_factory=dict)
 
     def demand_bot(self, *scopes: str) -> Bot:
-        """Whose token was shown; refused where it is none, or may not do this.
+        """The token's owner; refused if the token is unknown, or may not do this.
 
         scopes: one of them is enough.
         """
@@ -38,7 +38,7 @@ class Call:
         return bot
 
     def demand_channel(self, channel: Channel | None, bot: Bot) -> Channel:
-        """The channel, where the bot may write to it."""
+        """The channel; refused if the bot may not write to it."""
         if channel is None or (channel.is_private and not channel.has(bot)):
             raise SlackRefusal("channel_not_found")
         if channel.is_archived:
@@ -48,13 +48,13 @@ class Call:
         return channel
 
     def take_ts(self) -> str:
-        """A name that no message has yet: the moment, and a number of its own."""
+        """An unused name for a message: the time, and a unique number."""
         number = self.held.next_number
         self.held = replace(self.held, next_number=number + 1)
         return f"{int(self.ask.received_at)}.{number:06}"
 
     def keep(self, message: Message) -> None:
-        """Let a message stand as it is here."""
+        """Add or replace a message."""
         messages = {**self.held.messages, (message.channel, message.ts): message}
         self.held = replace(self.held, messages=messages)
 
@@ -62,7 +62,7 @@ class Call:
 def read_values(ask: Ask) -> dict[str, Any]:
     """The arguments of a call.
 
-    Raises SlackRefusal where the body is said to be JSON and is none.
+    Raises SlackRefusal when the body is declared as JSON and is not JSON.
     """
     values: dict[str, Any] = dict(parse_qsl(ask.query))
     body = ask.body.decode(errors="replace")
@@ -78,6 +78,6 @@ def read_values(ask: Ask) -> dict[str, Any]:
 
 
 def find_token(ask: Ask, values: dict[str, Any]) -> str | None:
-    """The token that was shown: in a header, or in the old way among the arguments."""
+    """The call's token: in a header or, the old way, among the arguments."""
     shown = ask.token or values.get("token")
     return str(shown) if shown else None

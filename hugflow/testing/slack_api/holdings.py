@@ -1,4 +1,4 @@
-"""What the loopback Slack knows, as values: a change is another value, and can be dropped."""
+"""The content of the loopback Slack as values: a change is a new value, and can be dropped."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,13 +6,13 @@ from typing import Any
 
 TEAM = "Acme"
 TEAM_ID = "T0000001"
-# What a bot that posts and looks for its channel was granted.
+# The scopes of a bot that posts and looks for its channel.
 SCOPES = frozenset({"chat:write", "channels:read", "groups:read"})
 
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """Whom a token belongs to, and what it may do."""
+    """The owner of a token, and what it may do."""
 
     name: str
     user_id: str
@@ -22,7 +22,7 @@ class Bot:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A channel; `members` are names of bots, None is every one."""
+    """A channel. members: names of bots; None for every one."""
 
     id: str
     name: str
@@ -37,10 +37,12 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message; `ts` is its name within its channel.
+    """A message.
 
-    author: the bot, or "incoming-webhook". edited_ts: when it was last changed, None if never. more:
-    whatever else was sent with it, such as `blocks`.
+    ts: its name within its channel.
+    author: the bot, or "incoming-webhook".
+    edited_ts: when it was last changed; None if never.
+    more: other values that were sent with it, such as `blocks`.
     """
 
     channel: str
@@ -54,7 +56,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """Everything a loopback Slack knows; webhooks are channels by path, a message by channel and ts."""
+    """The content of a loopback Slack: webhooks by path, messages by channel and ts."""
 
     bots: Mapping[str, Bot] = field(default_factory=dict)
     channels: Mapping[str, Channel] = field(default_factory=dict)
@@ -63,7 +65,7 @@ class Holdings:
     next_number: int = 1
 
     def find_channel(self, named: str) -> Channel | None:
-        """The channel of an id or a name, with or without its #."""
+        """The channel with an id or a name, with or without #."""
         name = named.removeprefix("#")
         for channel in self.channels.values():
             if named == channel.id or name == channel.name:

@@ -16,7 +16,7 @@ CONTENT = ("blocks", "attachments", "metadata")
 
 
 def post_message(call: Call) -> Answer:
-    """Say something in a channel, by its name or its id."""
+    """Post a message to a channel, given by its name or its id."""
     bot = call.demand_bot("chat:write")
     found = call.held.find_channel(str(call.values.get("channel", "")))
     channel = call.demand_channel(found, bot)
@@ -28,7 +28,7 @@ def post_message(call: Call) -> Answer:
 
 
 def update_message(call: Call) -> Answer:
-    """Say it otherwise. The channel is known by its id alone, and only its author may."""
+    """Change a message. The channel must be given by its id, and only the author may."""
     bot = call.demand_bot("chat:write")
     named = str(call.values.get("channel", ""))
     channel = call.demand_channel(call.held.channels.get(named), bot)
@@ -44,7 +44,7 @@ def update_message(call: Call) -> Answer:
 
 
 def read_content(values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The text of a message, and what else makes it up."""
+    """The text of a message, and its other values."""
     text = str(values.get("text") or "")
     more = {name: values[name] for name in CONTENT if values.get(name)}
     if not text and not more:

@@ -1,4 +1,4 @@
-"""Which call is which: the Web API below /api/, webhooks below /services/.
+"""The routes: the Web API below /api/, webhooks below /services/.
 
 https://docs.slack.dev/reference/methods
 """
@@ -20,7 +20,7 @@ METHODS: Mapping[str, Callable[[Call], Answer]] = {
 
 
 def answer_slack(held: Holdings, ask: Ask) -> tuple[Answer, Holdings]:
-    """The answer to a call, and what is held once it has taken effect."""
+    """The answer to a call, and the content after its effect."""
     call = Call(held, ask)
     try:
         match ask.segments:

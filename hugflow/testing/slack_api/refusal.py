@@ -1,7 +1,7 @@
 """Errors as Slack words them.
 
 A method of the Web API answers 200 with `{"ok": false, "error": "channel_not_found"}`; only the rate
-limit has a status of its own, 429. A webhook answers in plain text, and with a status:
+limit has its own status, 429. A webhook answers in plain text, and with a status:
 https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 """
 
@@ -14,7 +14,7 @@ PLAIN = {"Content-Type": "text/html; charset=utf-8"}
 
 
 class SlackRefusal(Refusal):
-    """A method is answered with an error; `more` stands beside its word, such as `needed`."""
+    """A method is answered with an error; more: other values of the answer, such as `needed`."""
 
     def __init__(self, word: str, *, status: int = 200, more: Mapping[str, Any] | None = None):
         """Keep the parts."""

@@ -1,4 +1,4 @@
-"""Who a bot is, and which channels it knows.
+"""The identity of a bot, and the channels that it sees.
 
 https://docs.slack.dev/reference/methods/auth.test and conversations.list
 """
@@ -12,12 +12,12 @@ from hugflow.testing.slack_api.refusal import SlackRefusal
 
 PAGE_SIZE = 100
 LARGEST_PAGE = 1000
-# What it takes to see the channels of each kind.
+# The scope that shows the channels of each kind.
 SCOPE_BY_KIND = {"public_channel": "channels:read", "private_channel": "groups:read"}
 
 
 def answer_auth_test(call: Call) -> Answer:
-    """Whose the token is."""
+    """The token's owner."""
     bot = call.demand_bot()
     return answer_json(
         {
@@ -34,7 +34,7 @@ def answer_auth_test(call: Call) -> Answer:
 
 
 def list_channels(call: Call) -> Answer:
-    """The channels that the bot knows, and a cursor for those that come after."""
+    """A page of the channels that the bot sees, and a cursor for the next page."""
     bot = call.demand_bot()
     kinds = str(call.values.get("types") or "public_channel").split(",")
     for kind in kinds:
@@ -85,7 +85,7 @@ def _read_limit(call: Call) -> int:
 
 
 def _read_cursor(call: Call, ids: list[str]) -> int:
-    """Where the page begins."""
+    """The start of the page."""
     cursor = str(call.values.get("cursor") or "")
     if not cursor:
         return 0

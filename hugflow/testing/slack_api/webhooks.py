@@ -17,7 +17,7 @@ AUTHOR = "incoming-webhook"
 
 
 def post_webhook(call: Call) -> Answer:
-    """Say something in the webhook's channel."""
+    """Post a message to the webhook's channel."""
     if call.ask.method != "POST":
         raise WebhookRefusal(405, "method_not_allowed")
     channel = call.held.channels.get(call.held.webhooks.get(call.ask.path, ""))
