@@ -34,7 +34,7 @@ def declared_features(schema: pa.Schema) -> dict[str, Any]:
 
 
 def declared_feature(field: pa.Field, declared: Any) -> Any:
-    """The feature that is declared for one column; None where it cannot be believed.
+    """The declared feature of one column; None if it is not valid.
 
     It is strict JSON of the types that `datasets` expects, it means the type that the index holds
     for the column, and `datasets` reads a row with it.

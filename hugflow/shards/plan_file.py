@@ -9,7 +9,7 @@
                   "asked": ["text_column"]},    those that the request names itself
       "commit": "8a6c...",                  40 hex: the revision's commit
       "files_commit": "8a6c...",            commit of the files: another one if they are the
-      Hub's conversion to parquet
+                                            Hub's conversion to parquet
       "conversion": {"commit": "5d1e...", "date": "2026-01-01T00:01:00Z",
                      "head": "8a6c...", "head_date": "2026-01-01T00:00:00Z"},
                                             absent if they are not; see clients.repository

@@ -1,8 +1,8 @@
 """Pointing the Hub's libraries at another Hub, even if they are already imported.
 
 `huggingface_hub` and `datasets` read HF_ENDPOINT and HF_HOME once, on import, and keep derived
-values as constants in many modules. This module changes those constants, and changes them back. A client
-that was made before keeps its own address, so a client in a module's variable is refused.
+values as constants in many modules. This module changes those constants, and changes them back. A
+client that was made before keeps its own address, so a client in a module's variable is refused.
 """
 
 import os

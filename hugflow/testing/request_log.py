@@ -16,7 +16,7 @@ class LoggedRequest:
 
     path, query: as sent.
     body_bytes: the length of the answer's body; for a HEAD none of it was sent.
-    faults: names of the faults that struck the answer, such as `Reset`; it may have arrived in part.
+    faults: names of the faults that struck the answer, such as `Reset`; part of it may be lost.
     user: the owner of the token.
     sent: the request's body: as a value for JSON or a form, else as text; None if there was none.
     received_at: in seconds since 1970.

@@ -1,1 +1,1 @@
-"""Row steps: the `flows:` of a request, over the rows that were made, before they are published."""
+"""Row steps: the `flows:` of a request run over the made rows before publishing."""

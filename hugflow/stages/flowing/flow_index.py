@@ -1,8 +1,8 @@
-"""The index of a dataset with steps: the rows that went through all of them, with what they gave.
+"""The index of a dataset with steps: the rows that passed all steps, with the steps' fields.
 
-The columns are those of the rows as they were made, then the fields that steps gave, in their order;
-a field with the name of a column takes its place. A field has one type in all shards: the least that
-takes every value, else JSON as text.
+The columns are those of the made rows, then the fields of the steps, in order; a field with the
+name of a column replaces it. A field has one type in all shards: the smallest that holds every
+value, else JSON as text.
 """
 
 import json
@@ -29,7 +29,7 @@ ROWS_PER_GROUP = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """The columns that steps gave: their types, and the features of `datasets`."""
+    """The columns from steps: their types, and the features of `datasets`."""
 
     types: Mapping[str, pa.DataType]
     features: Mapping[str, Any]
@@ -37,7 +37,7 @@ class _Columns:
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """What the steps gave for the rows of a shard that went through all of them."""
+    """The fields from the steps, for the rows of a shard that passed all steps."""
 
     rows: list[int]
     values: dict[str, list[Any]]
@@ -45,7 +45,7 @@ class _Given:
 
 @dataclass(frozen=True, slots=True)
 class FlowIndex:
-    """The indexes as they were written: sha256 of each by its path in the tree; the card's features."""
+    """The written indexes: sha256 of each by its path in the tree; and the card's features."""
 
     digests: dict[str, str]
     card_features: list[Any]
@@ -54,13 +54,13 @@ class FlowIndex:
 def write_flow_indexes(build: Build, steps: Sequence[ResolvedStep]) -> FlowIndex:
     """Write the index of every shard.
 
-    A shard of which no row is left has none. The caller has run the steps over all shards.
+    A shard without remaining rows has no index. The caller has run the steps over all shards.
     """
     types: dict[str, pa.DataType] = {}
     for shard in build.shards:
         for name, values in _read_given(build, shard, steps).values.items():
             types[name] = _join_types(types.get(name, pa.null()), _find_type(values))
-    # Of nothing but nulls `datasets` makes no column.
+    # `datasets` makes no column of only nulls.
     types = {name: pa.string() if pa.types.is_null(each) else each for name, each in types.items()}
     features, card_features = arrow_features(pa.schema(list(types.items())))
     columns = _Columns(types, features)
@@ -73,7 +73,7 @@ def write_flow_indexes(build: Build, steps: Sequence[ResolvedStep]) -> FlowIndex
 
 
 def _add_features(card: Sequence[Any], given: Sequence[Any]) -> list[Any]:
-    """The card's features with those that steps gave; one of a column's name takes its place."""
+    """The card's features with those from steps, which replace features of the same name."""
     by_name = {each["name"]: each for each in card}
     return list((by_name | {each["name"]: each for each in given}).values())
 
@@ -105,7 +105,7 @@ def _write_index(
     with disk_errors(path):
         pq.write_table(table, temporary, compression="zstd", row_group_size=ROWS_PER_GROUP)
         digest = file_sha256(temporary)
-        # It may still be the index of the rows as they were made, under two names.
+        # It may still be the index of the made rows, under two names.
         if is_file(path) and not path.samefile(made) and file_sha256(path) == digest:
             temporary.unlink()
         else:
@@ -138,7 +138,7 @@ def _compose(table: pa.Table, given: _Given, columns: _Columns) -> pa.Table:
 
 
 def _find_type(values: Sequence[Any]) -> pa.DataType:
-    """The type of some values; text where they have none in common."""
+    """The common type of some values; text if they have none."""
     try:
         return pa.array(values).type
     except (pa.ArrowException, OverflowError):

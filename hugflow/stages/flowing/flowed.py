@@ -1,4 +1,4 @@
-"""What the steps of a whole dataset came to, and the tree made ready for them."""
+"""The result of the steps over a whole dataset, and preparing the tree for them."""
 
 import json
 import os
@@ -27,7 +27,7 @@ from hugflow.store.atomic import disk_errors, is_file, make_folder, sync_folder,
 
 @dataclass(frozen=True, slots=True)
 class StepError:
-    """A row that a step failed at."""
+    """A row at which a step failed."""
 
     row: int
     step: str
@@ -36,10 +36,11 @@ class StepError:
 
 @dataclass(frozen=True, slots=True)
 class Flowed:
-    """The steps of a dataset, done.
+    """The finished steps of a dataset.
 
-    record: for the manifest. rows: those that went through all steps. index: sha256 of each index
-    with what the steps gave.
+    record: for the manifest.
+    rows: the rows that passed all steps.
+    index: sha256 of each index with the steps' fields.
     """
 
     record: ManifestFlows
@@ -49,10 +50,10 @@ class Flowed:
 
 
 def prepare_tree(build: Build) -> None:
-    """Put the indexes of the rows as they were made aside, where the request has steps.
+    """Set the indexes of the made rows aside if the request has steps.
 
-    Where it has none any more, they come back, and what steps have left is deleted. The caller holds
-    the dataset's lock.
+    If it has no steps any more, restore them and delete the steps' files. The caller holds the
+    dataset's lock.
     """
     folder = build.folder
     if build.request.flows:
@@ -63,20 +64,20 @@ def prepare_tree(build: Build) -> None:
 
 
 def prepare_tree_alone(build: Build) -> None:
-    """The same under the dataset's lock, which is taken only where there is something to do."""
+    """The same under the dataset's lock, which is taken only if there is something to do."""
     if bool(build.request.flows) != has_steps(build.folder):
         with build.hold_dataset():
             prepare_tree(build)
 
 
 def is_flowed_as_asked(build: Build, manifest: Manifest) -> bool:
-    """Whether what is published went through the steps that the request has now."""
+    """Whether the published rows passed the request's present steps."""
     flows = manifest.flows
     return (flows.asked if flows is not None else None) == build.request.flows_digest
 
 
 def find_unflowed(build: Build, steps: Sequence[ResolvedStep]) -> list[Shard]:
-    """The shards whose rows have not all been through the steps."""
+    """The shards with rows that the steps have not run over."""
     return [shard for shard in build.shards if not _is_flowed(build, shard, steps)]
 
 
@@ -86,10 +87,11 @@ def collect_flowed(
     made_index: dict[str, str],
     before: Manifest | None,
 ) -> Flowed:
-    """Write the indexes with what the steps gave, and the rows that they failed at.
+    """Write the indexes with the steps' fields, and the list of failed rows.
 
-    made_index: sha256 of each index of the rows as they were made. before: what is published; its
-    indexes are left as they are where nothing has changed. The steps of every shard are done.
+    made_index: sha256 of each index of the made rows.
+    before: the published manifest; unchanged indexes are not written again.
+    The steps of every shard must be done.
     """
     told: list[ManifestStep] = []
     errors: list[StepError] = []
@@ -116,13 +118,13 @@ def collect_flowed(
 
 
 def _has_indexes(build: Build, manifest: Manifest) -> bool:
-    """Whether every index is there as the manifest says."""
+    """Whether every index exists as the manifest says."""
     paths = {build.folder.root / name: digest for name, digest in manifest.index.items()}
     return all(is_file(path) and file_sha256(path) == digest for path, digest in paths.items())
 
 
 def describe_step(step: ResolvedStep, count: StepCount) -> ManifestStep:
-    """A step with what it came to."""
+    """A step with its counts."""
     return ManifestStep(
         name=step.name,
         flow=step.local.dotted,
@@ -136,7 +138,7 @@ def describe_step(step: ResolvedStep, count: StepCount) -> ManifestStep:
 
 
 def _is_flowed(build: Build, shard: Shard, steps: Sequence[ResolvedStep]) -> bool:
-    """Whether every made row of a shard has an outcome in each step that it came to."""
+    """Whether every made row of a shard has an outcome in each step that it reached."""
     index = made_index_file(build.folder, shard.name)
     if not index.is_file():
         return True
@@ -190,7 +192,7 @@ def _write_errors(build: Build, errors: Sequence[StepError]) -> None:
 
 
 def _delete_other_steps(build: Build, steps: Sequence[ResolvedStep]) -> None:
-    """Delete what steps left that the request does not have any more."""
+    """Delete files of steps that the request no longer has."""
     names = {step.name for step in steps} | {ROWS, errors_file(build.folder).name}
     for path in flows_folder(build.folder).iterdir():
         if path.name not in names and path.is_dir() and not path.is_symlink():

@@ -1,8 +1,8 @@
-"""The steps of a request with the code that they run: which class, of which commit.
+"""The steps of a request with their code: the class and its commit.
 
 A step's version is a hash over its code, its configuration, its fields, and the version of the step
-before it. What a step gave under another version does not count: changing one step runs it again,
-with those that follow, and nothing else.
+before it. Results of another version do not count: changing one step runs it and the following
+steps again, and nothing else.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from hugflow.stages.build.build import Build
 
 @dataclass(frozen=True, slots=True)
 class ResolvedStep:
-    """One step, with what it runs. module: None for a class of the project's own."""
+    """One step with its code. module: None for a class of the project itself."""
 
     step: FlowStep
     local: LocalStep
@@ -42,10 +42,10 @@ class ResolvedStep:
 
 
 def resolve_steps(build: Build) -> tuple[ResolvedStep, ...]:
-    """The steps of a build, in their order; none where its request has no flows.
+    """The steps of a build, in order; none if its request has no flows.
 
-    Modules that are not there, or at another revision, are synced; the Hub is not asked for those
-    that are. Raises UntrustedFlowModule for code that may not run, and what a sync raises.
+    Missing modules, and modules at another revision, are synced; for the others the Hub is not
+    asked. Raises UntrustedFlowModule for code that may not run, and the errors of a sync.
     """
     steps = build.request.flows
     if not steps:
@@ -65,7 +65,7 @@ def resolve_steps(build: Build) -> tuple[ResolvedStep, ...]:
 
 
 def find_flow_places(build: Build) -> FlowPlaces:
-    """Where the modules and the own code of the build's project are."""
+    """The folders of the project's modules and own code."""
     return _find_places(build)
 
 
@@ -109,7 +109,7 @@ def _find_code(build: Build, places: FlowPlaces, step: FlowStep) -> tuple[Synced
 
 
 def _digest_own(root: Path, dotted: str) -> str:
-    """A digest over the project's own file or package; of installed code, its name."""
+    """A digest over the project's own file or package; for installed code, its name."""
     top = root / dotted.partition(".")[0]
     if top.is_dir():
         return digest_tree(top)

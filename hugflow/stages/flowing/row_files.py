@@ -1,4 +1,4 @@
-"""What a step gave for a row, as a file of its own."""
+"""A step's result for a row, as a file."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ def stage_row(
 
 
 def read_out(folder: DatasetFolder, step: str, row: int) -> dict[str, Any]:
-    """The fields that a step gave for a row. Raises StateUnreadable where its file is damaged."""
+    """The fields from a step for a row. Raises StateUnreadable when its file is damaged."""
     path = row_file(folder, step, row)
     try:
         value = json.loads(read_file(path))

@@ -1,4 +1,4 @@
-"""What a step is given of each row: fields of the index, and what earlier steps gave."""
+"""A step's input for each row: fields of the index, and fields from earlier steps."""
 
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -27,8 +27,8 @@ def read_inputs(
 ) -> Iterator[list[tuple[int, dict[str, Any]]]]:
     """The fields `reads` of `rows`, in pieces, by number and in the index's order.
 
-    giver_by_field: the last earlier step that gives a field; those go before the index's. A clip is
-    given as the path of its MP3.
+    giver_by_field: the last earlier step that gives a field; its value replaces the index's.
+    A clip is given as the path of its MP3.
     """
     columns = {field: column_of(plan, field, "") for field in reads if field not in giver_by_field}
     features = column_features(plan.columns, plan.features)
@@ -66,9 +66,9 @@ def read_inputs(
 
 
 def column_of(plan: Plan, field: str, step: str) -> str:
-    """The dataset's column that a field is read from. Raises RequestInvalid where there is none.
+    """The index's column of a field. Raises RequestInvalid when there is none.
 
-    `row` and `audio_info` stand for themselves.
+    `row` and `audio_info` mean the index's own columns.
     """
     if field in ("row", "audio_info") and (field == "row" or plan.audio_column is not None):
         return field
@@ -87,7 +87,7 @@ def column_of(plan: Plan, field: str, step: str) -> str:
 def _index_columns(plan: Plan, columns: Collection[str]) -> list[str]:
     names = dict(zip(plan.columns, index_names(plan.columns), strict=True))
     found = [names.get(column, column) for column in columns if column != plan.audio_column]
-    # Where a clip lies is in its audio_info.
+    # audio_info has the path of a clip.
     return found if plan.audio_column not in columns else [*found, "audio_info"]
 
 

@@ -24,7 +24,7 @@ from hugflow.store.atomic import commit, make_folder
 
 log = logging.getLogger(__name__)
 
-# A window is what one question holds: as many rows as take about this long.
+# A window is the rows of one call: as many as take about this long.
 FIRST_WINDOW, LARGEST_WINDOW = 4, 256
 WINDOW_S = 0.5
 
@@ -34,7 +34,7 @@ MakeRunner = Callable[[Build, ResolvedStep], FlowRunner]
 
 @dataclass(slots=True)
 class StepCount:
-    """What one step came to. rows: those that go on. new: run now."""
+    """The counts of one step. rows: rows that continue. new: rows that ran now."""
 
     rows: int = 0
     dropped: int = 0
@@ -42,7 +42,7 @@ class StepCount:
     new: int = 0
 
     def add(self, other: "StepCount") -> None:
-        """Add those of another shard."""
+        """Add the counts of another shard."""
         self.rows += other.rows
         self.dropped += other.dropped
         self.errors += other.errors
@@ -70,11 +70,11 @@ def run_steps(
     on_rows: OnRows = lambda step, rows: None,
     make_runner: MakeRunner = make_local_runner,
 ) -> Iterator[ShardFlowed]:
-    """Run the steps over the rows of `shards`, and tell of each shard as it is finished.
+    """Run the steps over the rows of `shards`, and yield each shard when it is finished.
 
-    What was run under the same version stands; rows that a step failed at are tried again.
-    on_rows: called with the rows of each commit. Raises FlowError where a flow cannot be run at all,
-    and RequestInvalid for a field that no row has.
+    Results of the same version are kept; failed rows are retried.
+    on_rows: called with the rows of each commit.
+    Raises FlowError when a flow cannot run at all, and RequestInvalid for an unknown field.
     """
     givers = _check_fields(build, steps)
     with ExitStack() as stack:
@@ -103,12 +103,12 @@ def journal_path(build: Build, shard: Shard, step: str) -> Path:
 
 
 def read_outcomes(build: Build, shard: Shard, step: ResolvedStep) -> dict[int, RowFlowed]:
-    """What became of each row of a shard in a step, as it is now."""
+    """The outcome of each row of a shard in a step's present version."""
     return read_step_journal(journal_path(build, shard, step.name), step.version)
 
 
 def made_rows(index: Path) -> list[int]:
-    """The rows of a shard that were made; none where it has no index."""
+    """The made rows of a shard; none if it has no index."""
     if not index.is_file():
         return []
     with index.open("rb") as file, pq.ParquetFile(file) as table:
@@ -141,7 +141,7 @@ class _OneStep:
     on_rows: OnRows
 
     def run(self, rows: Sequence[int]) -> tuple[list[int], StepCount]:
-        """Run it for `rows`; gives those that go on, and what it came to."""
+        """Run it for `rows`; returns the rows that continue, and the counts."""
         path = journal_path(self.build, self.shard, self.step.name)
         found = read_step_journal(path, self.step.version)
         is_anew = not found
@@ -216,7 +216,7 @@ class _OneStep:
         return flowed
 
     def _delete_stale(self, wanted: Mapping[int, RowFlowed], there: set[str]) -> None:
-        """Delete files of the shard's rows that an earlier version of the steps left."""
+        """Delete the shard's row files of an earlier version of the steps."""
         numbers = (int(name[:-5]) for name in there if name[:-5].isdecimal())
         for row in numbers:
             if row in self.shard.row_range and row not in wanted:
@@ -224,7 +224,7 @@ class _OneStep:
 
 
 def _next_size(size: int, seconds: float) -> int:
-    """More rows while a window is quick, fewer when it takes long."""
+    """The next window's size: more rows after a quick window, fewer after a slow one."""
     if seconds < WINDOW_S / 2:
         return min(size * 2, LARGEST_WINDOW)
     return max(1, size // 2) if seconds > WINDOW_S * 2 else size

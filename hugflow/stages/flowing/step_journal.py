@@ -1,7 +1,7 @@
-"""The journal of one step over one shard: what became of each row.
+"""The journal of one step over one shard: the outcome of each row.
 
-`STATE_DIR/ledger/<name>/<plan id>/<shard>.flow.<step>.jsonl`, appended, begun anew when the step's
-version changes. Each line begins with the CRC-32 of the rest:
+`STATE_DIR/ledger/<name>/<plan id>/<shard>.flow.<step>.jsonl`, appended, and started again when the
+step's version changes. Each line begins with the CRC-32 of the rest:
 
     5f0c1a2b {"flow_journal": 1, "version": "0e5751c026e543b2"}
     04a747dc [12,"out"]
@@ -26,7 +26,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class RowFlowed:
-    """What became of a row in a step. message: of an error."""
+    """The outcome of a row in a step. message: of an error."""
 
     kind: Kind
     message: str = ""
@@ -36,7 +36,7 @@ class StepJournal:
     """The open journal of a step over a shard, for its one writer: the shard's lock is held."""
 
     def __init__(self, path: Path, version: str) -> None:
-        """Open it, or begin it anew where it is of another version."""
+        """Open it; empty it first if it has another version."""
         self._path = path
         make_folder(path.parent)
         header = _to_line({"flow_journal": FORMAT, "version": version})
@@ -46,7 +46,7 @@ class StepJournal:
             self._fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
             size = os.fstat(self._fd).st_size
             if os.pread(self._fd, 1, size - 1) != b"\n":
-                # A line that a kill has torn.
+                # A line that a kill has cut off.
                 os.write(self._fd, b"\n")
         sync_folder(path.parent)
 
@@ -59,7 +59,7 @@ class StepJournal:
         os.close(self._fd)
 
     def append(self, rows: Iterable[tuple[int, RowFlowed]]) -> None:
-        """Add lines in one write, and bring them to the disk."""
+        """Append lines in one write, and sync them."""
         data = b"".join(
             _to_line([row, flowed.kind, *([flowed.message] if flowed.message else [])])
             for row, flowed in rows
@@ -71,7 +71,7 @@ class StepJournal:
 
 
 def read_step_journal(path: Path, version: str) -> dict[int, RowFlowed]:
-    """What became of each row under a version; the last line of a row counts."""
+    """The outcome of each row under a version; the last line of a row counts."""
     if _read_version(path) != version:
         return {}
     found: dict[int, RowFlowed] = {}
@@ -97,7 +97,7 @@ def _to_line(value: Any) -> bytes:
 
 
 def _parse(line: bytes) -> Any:
-    """The value of a line; None where it is damaged."""
+    """The value of a line; None if it is damaged."""
     text = line[9:]
     if line[:9] != b"%08x " % zlib.crc32(text):
         return None

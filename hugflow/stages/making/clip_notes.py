@@ -1,4 +1,4 @@
-"""What is said once a shard of clips that were repaired, or that no longer sound as they did."""
+"""The log lines, once a shard, on repaired clips and on clips whose sound has changed."""
 
 import logging
 from collections import Counter
@@ -16,7 +16,7 @@ MOST_NAMED = 10
 
 @dataclass(frozen=True, slots=True)
 class ClipNotes:
-    """The rows of a shard by what was noted of them; threads add to it."""
+    """The notes on a shard's rows; threads add to it."""
 
     rows_by_level: Mapping[str, list[int]] = field(
         default_factory=lambda: {level: [] for level in LEVELS}
@@ -24,14 +24,14 @@ class ClipNotes:
     repairs: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
 
     def add(self, row: int, audio: AudioInfo) -> None:
-        """Take note of a clip."""
+        """Add the notes of a clip."""
         if audio.level is not None:
             self.rows_by_level[audio.level].append(row)
         if audio.repaired:
             self.repairs.append((row, audio.repaired))
 
     def tell(self, shard: Shard) -> None:
-        """Say it: a line for each level, and one for all repairs."""
+        """Log a line for each level, and one for all repairs."""
         for level, rows in self.rows_by_level.items():
             if rows:
                 log.warning(

@@ -9,7 +9,7 @@ made again:
       "identity": {"hf_id": "acme/speech", "subset": null, "split": "train", "revision": "main"},
       "requests": ["5f3c..."],         digests of its requests at that time
       "removal": "77c0...",            digest of the removal request, null if the add file was
-      named
+                                       named
       "reason": "replaced with v12",   null if the add file was named
       "removed_at": "2026-11-22T01:02:03.123456+00:00",
       "by": "ada@host",

@@ -1,10 +1,10 @@
 """The files that row steps add to a tree: paths, and which index has every made row.
 
-    flows/<step>/<row>.json       what the step gave for a row: its fields, or {"dropped": true}
-    flows/errors.jsonl            rows that a step failed at: {"row", "step", "message"}
-    flows/.rows/<shard>.parquet   the index as the rows were made, without what the steps changed
+    flows/<step>/<row>.json       the step's result for a row: its fields, or {"dropped": true}
+    flows/errors.jsonl            rows at which a step failed: {"row", "step", "message"}
+    flows/.rows/<shard>.parquet   the index of the made rows, without the steps' changes
 
-A dataset without steps has none of them, and its `index/` is that of the rows as they were made.
+A dataset without steps has none of them, and its `index/` is that of the made rows.
 """
 
 from pathlib import Path
@@ -16,27 +16,27 @@ ROWS = ".rows"
 
 
 def flows_folder(folder: DatasetFolder) -> Path:
-    """Folder of all that steps add."""
+    """Folder of all files from steps."""
     return folder.root / FLOWS
 
 
 def step_folder(folder: DatasetFolder, step: str) -> Path:
-    """Folder of what one step gave."""
+    """Folder of one step's results."""
     return flows_folder(folder) / step
 
 
 def row_file(folder: DatasetFolder, step: str, row: int) -> Path:
-    """What one step gave for one row."""
+    """One step's result for one row."""
     return step_folder(folder, step) / f"{row}.json"
 
 
 def errors_file(folder: DatasetFolder) -> Path:
-    """The rows that steps failed at."""
+    """The list of rows at which steps failed."""
     return flows_folder(folder) / "errors.jsonl"
 
 
 def made_rows_folder(folder: DatasetFolder) -> Path:
-    """Folder of the indexes as the rows were made, in a dataset with steps."""
+    """Folder of the indexes of the made rows, in a dataset with steps."""
     return flows_folder(folder) / ROWS
 
 
@@ -46,7 +46,7 @@ def has_steps(folder: DatasetFolder) -> bool:
 
 
 def made_index_file(folder: DatasetFolder, shard_name: str) -> Path:
-    """The index of a shard as its rows were made: in `index/`, unless steps write that one."""
+    """The index of a shard's made rows: in `index/`, unless steps write that one."""
     if has_steps(folder):
         return made_rows_folder(folder) / f"{shard_name}.parquet"
     return folder.index_file(shard_name)
