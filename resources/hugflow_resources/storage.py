@@ -62,21 +62,20 @@ class Storage(dg.ConfigurableResource["Storage"]):
             storage_root=str(places.storage_root),
             processed_root=str(places.processed_root),
             state_dir=str(places.state_dir),
-            workers=options.workers,
-            download_slots=options.download_slots,
-            keep_raw=options.keep_raw,
-            mp3_source=options.mp3_source,
             max_bad_rows=str(options.max_bad_rows),
-            repair_audio=options.repair_audio,
-            max_clip_hours=options.max_clip_hours,
-            storage_quota_bytes=options.storage_quota_bytes,
-            progress_interval=options.progress_interval,
+            **{name: getattr(options, name) for name in cls._plain_options()},
             policy=rules.model_dump_json(exclude_none=True),
             policy_fault=fault,
             flow_root=str(options.flow_root) if options.flow_root is not None else None,
             flows_allow=[str(each) for each in trust.allowed],
             flows_allow_local=trust.allow_local,
         )
+
+    @classmethod
+    def _plain_options(cls) -> frozenset[str]:
+        """The options that a field of the same name holds unchanged."""
+        in_another_form = {"max_bad_rows", "policy", "flow_root"}
+        return (Options.names() & cls.model_fields.keys()) - in_another_form
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
@@ -101,15 +100,8 @@ class Storage(dg.ConfigurableResource["Storage"]):
         if policy is None and self.policy_fault is not None:
             raise policy_unreadable(self.policy_fault)
         return Options(
-            workers=self.workers,
-            download_slots=self.download_slots,
-            keep_raw=self.keep_raw,
-            mp3_source=self.mp3_source,
             max_bad_rows=bad_rows_setting(self.max_bad_rows),
-            repair_audio=self.repair_audio,
-            max_clip_hours=self.max_clip_hours,
-            storage_quota_bytes=self.storage_quota_bytes,
-            progress_interval=self.progress_interval,
+            **{name: getattr(self, name) for name in self._plain_options()},
             lock_wait_s=lock_wait_s,
             short_wait_s=0.0,
             policy=policy or Policy.model_validate_json(self.policy),

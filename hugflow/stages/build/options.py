@@ -43,9 +43,12 @@ class Options:
     trust: Trust = field(default_factory=Trust)
     actor: str = field(default_factory=this_user)
 
+    @classmethod
+    def names(cls) -> frozenset[str]:
+        """Names of all options."""
+        return frozenset(each.name for each in fields(cls))
+
     @property
     def row_defaults(self) -> dict[str, Any]:
         """The options that affect rows, by the request field whose default they are."""
-        return {
-            each.name: getattr(self, each.name) for each in fields(self) if each.name in ROW_FIELDS
-        }
+        return {name: getattr(self, name) for name in ROW_FIELDS if name in self.names()}
