@@ -4,19 +4,14 @@ import numpy as np
 import pytest
 
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.convert import make_mp3
 from hugflow.audio.flac import last_sample, read_info
-from tests.audio.clips import decode, id3v1, tone, write
+from tests.audio.clips import id3v1, tone, write
+from tests.audio.making import make
 
 FLAC = write(tone(32_000), format="FLAC")
 STEREO = write(tone(9_000, channels=2), format="FLAC")
 FAST = write(tone(22_050, 22_050), 22_050, format="FLAC")
 DEEP = write(tone(9_000), format="FLAC", subtype="PCM_24")
-
-
-def make(data):
-    with make_mp3({"bytes": data, "path": None}, copy_mp3=True) as mp3:
-        return mp3.info, decode(mp3.data)[:, 0]
 
 
 def with_total(flac, samples):

@@ -5,11 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from hugflow.audio.bad import AudioBad
-from hugflow.audio.clip import DEFAULT_RULES, ClipRules
 from hugflow.audio.convert import make_mp3
 from hugflow.audio.mp3_frames import read_mp3
 from tests.audio.clips import decode, id3v1, id3v2, tone, write, write_bare_mp3
+from tests.audio.making import NO_REPAIRS, code_of, make
 
 BARE = write_bare_mp3(tone(32_000))
 STEREO = write_bare_mp3(tone(32_000, channels=2))
@@ -24,17 +23,6 @@ SECONDS = {
 }
 APE = b"APETAGEX" + (2000).to_bytes(4, "little") + (300).to_bytes(4, "little")
 APE += bytes(4) + (0xA000_0000).to_bytes(4, "little") + bytes(8)
-
-
-def make(data):
-    with make_mp3({"bytes": data, "path": None}, copy_mp3=True) as mp3:
-        return mp3.info, decode(mp3.data)[:, 0]
-
-
-def error_of(data, rules=DEFAULT_RULES):
-    with pytest.raises(AudioBad) as caught:
-        make_mp3({"bytes": data, "path": None}, copy_mp3=True, rules=rules)
-    return caught.value
 
 
 def likeness(first, second):
@@ -106,7 +94,7 @@ def test_an_mp3_that_tells_its_length_ends_there_and_another_begins(data, num_sa
     ],
 )
 def test_an_mp3_of_which_any_part_is_cut_is_named(data):
-    assert error_of(data).code == "audio_truncated"
+    assert code_of(data) == "audio_truncated"
 
 
 @pytest.mark.parametrize("rate_hz", [48_000, 16_000, 8_000])
@@ -126,7 +114,7 @@ def test_the_info_frame_of_an_mp3_with_checksums_is_found(rate_hz):
 def test_an_mp3_cut_anywhere_is_named_or_as_long_as_its_frames(source, share):
     kept = source[: int(share * len(source))]
     if read_mp3(kept).missing is not None:
-        assert error_of(kept).code == "audio_truncated"
+        assert code_of(kept) == "audio_truncated"
         return
     info, sound = make(kept)
     assert info.num_samples == len(sound)
@@ -159,7 +147,7 @@ def test_an_mp3_behind_something_else_is_as_long_as_its_frames(front, code, mp3)
     assert (info.num_samples, len(sound)) == (len(decode(mp3)), len(decode(mp3)))
     assert (info.repaired, info.copied) == ((code,), False)
     assert likeness(sound, decode(mp3).mean(axis=1)) > 0.98
-    assert error_of(front + mp3, ClipRules(repair=False)).code == "audio_undecodable"
+    assert code_of(front + mp3, NO_REPAIRS) == "audio_undecodable"
 
 
 @pytest.mark.parametrize(
@@ -205,4 +193,4 @@ def test_an_mp3_of_free_bitrate_is_counted():
     info, sound = make(bytes(mp3))
     assert (info.num_samples, len(sound)) == (len(decode(BARE)),) * 2
     assert likeness(sound, decode(BARE)[:, 0]) > 0.98
-    assert error_of(bytes(mp3[:-10])).code == "audio_truncated"
+    assert code_of(bytes(mp3[:-10])) == "audio_truncated"

@@ -9,12 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.clip import DEFAULT_RULES, ClipRules
-from hugflow.audio.convert import make_mp3
 from hugflow.audio.flac import frame_end, read_info
 from hugflow.audio.ogg import FIRST, read_links
 from hugflow.testing.speech import encode, speech_like
 from tests.audio.clips import decode, id3v1, tone, write
+from tests.audio.making import NO_REPAIRS, code_of, make
 from tests.audio.ogg_files import (
     OggPage,
     cut_out,
@@ -29,18 +28,6 @@ SOUND = np.random.default_rng(5).uniform(-0.3, 0.3, (80_000, 1))
 OGGS = {name: write(SOUND, format="OGG", subtype=name) for name in ("VORBIS", "OPUS")}
 CODINGS = sorted(OGGS)
 PRE_SKIP = 312
-NO_REPAIRS = ClipRules(repair=False)
-
-
-def make(data, rules=DEFAULT_RULES):
-    with make_mp3({"bytes": data, "path": None}, copy_mp3=True, rules=rules) as mp3:
-        return mp3.info, decode(mp3.data)[:, 0]
-
-
-def code_of(data, rules=DEFAULT_RULES):
-    with pytest.raises(AudioBad) as caught:
-        make(data, rules)
-    return caught.value.code
 
 
 def lag_of(part, whole):

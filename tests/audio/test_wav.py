@@ -7,26 +7,14 @@ import numpy as np
 import pytest
 
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.clip import DEFAULT_RULES, ClipRules
 from hugflow.audio.convert import make_mp3
 from tests.audio.clips import decode, id3v1, tone, write, write_bare_mp3
+from tests.audio.making import NO_REPAIRS, code_of, make
 
 WAV = write(tone(32_000))
 SAMPLES = len(WAV) - 44
 STEREO = write(tone(9_000, channels=2))
 DEEP = write(tone(9_000), subtype="PCM_24")
-NO_REPAIRS = ClipRules(repair=False)
-
-
-def make(data, rules=DEFAULT_RULES):
-    with make_mp3({"bytes": data, "path": None}, copy_mp3=True, rules=rules) as mp3:
-        return mp3.info, decode(mp3.data)[:, 0]
-
-
-def code_of(data, rules=DEFAULT_RULES):
-    with pytest.raises(AudioBad) as caught:
-        make(data, rules)
-    return caught.value.code
 
 
 def with_sizes(wav, riff, data):
