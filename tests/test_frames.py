@@ -145,9 +145,10 @@ def test_columns_of_every_type_can_be_scanned(hub: LoopbackHub, root: Path):
     build = open_in(root, "frames/all")
     sync_dataset(build)
     rows = hugflow.scan(build.name, project=root)
-    # polars has no decimal of more than 38 digits; every other column can be collected.
-    found = rows.select(pl.exclude("decimal256")).collect(engine="streaming")
+    found = rows.collect(engine="streaming")
     assert found.height == 4
+    assert found["decimal256"].to_list()[0] == "1.500000"
+    assert "numbers with more than 38 digits are text" in build.folder.card.read_text("utf-8")
     assert found["class_label"].to_list() == [1, 0, 2, None]
 
 

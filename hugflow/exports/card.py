@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from typing import Final
 
 import yaml
 
 from hugflow.exports.export import Export, ExportFile, ExportSource, Reference, Reworded, Size
-from hugflow.shards.plan import Plan
+from hugflow.redact import in_a_line
+from hugflow.shards.plan import ColumnNote, Plan
 from hugflow.statistics.figures import Statistics, describe
 
 _PATH = "README.md"
@@ -49,7 +51,7 @@ def card_frame(plan: Plan, statistics: Statistics | None) -> tuple[str, str]:
 Made by hugflow from the dataset `{plan.request.hf_id}` at commit `{plan.commit}`{_by_way(plan)}.
 
 {_statistics_table(statistics)}{audio}* `json/`: one file per row
-* `index/`: the same rows as parquet
+* `index/`: the same rows as parquet{_column_notes(plan)}
 * `failures.jsonl`: rows that could not be made, if any
 * `manifest.json`: where everything came from, with counts and hashes
 
@@ -60,6 +62,26 @@ rows = datasets.load_dataset("path/of/this/folder", split="{plan.card_split}")
 ```
 """
     return begin, end
+
+
+_NOTES: Final[dict[ColumnNote, str]] = {
+    "card": "its type is what the card of the dataset declares",
+    "undecoded": "media are left as bytes and path",
+    "decimal_text": "numbers with more than 38 digits are text with all their digits",
+}
+
+
+def _column_notes(plan: Plan) -> str:
+    """A line for each column that has something about it, after the line of the index."""
+    return "".join(
+        f"\n  * {_quoted(name)}: {'; '.join(_NOTES[note] for note in notes)}"
+        for name, notes in plan.column_notes.items()
+    )
+
+
+def _quoted(name: str) -> str:
+    """A column's name, which may hold anything, as code."""
+    return f"`` {in_a_line(name)} ``" if "`" in name else f"`{in_a_line(name)}`"
 
 
 def _by_way(plan: Plan) -> str:

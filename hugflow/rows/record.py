@@ -18,6 +18,7 @@ from hugflow.ledger.journal import RowMade
 from hugflow.rows.moments import moment_values
 from hugflow.shards.arrow import (
     byte_lengths,
+    decimal_texts,
     is_binary,
     is_list,
     is_text,
@@ -145,8 +146,8 @@ def _sizes(column: pa.Array, feature: Any) -> list[Any]:
 
 def _decimals(column: pa.Array, feature: Any) -> list[Any]:
     """All the digits, as text."""
-    values = _plain(column, feature)
-    return [None if value is None else format(value, "f") for value in values]
+    values: list[Any] = decimal_texts(column)
+    return values
 
 
 def _lists(column: pa.Array, feature: Any) -> list[Any]:

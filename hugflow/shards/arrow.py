@@ -23,6 +23,8 @@ _TYPE_BY_FEATURE: Final = {
         [("language", pa.list_(pa.string())), ("translation", pa.list_(pa.string()))]
     ),
 }
+# Of a decimal, to polars and to most others who read parquet.
+MOST_DIGITS: Final = 38
 DIMENSIONS: Final = {"Array2D": 2, "Array3D": 3, "Array4D": 4, "Array5D": 5}
 _FILE_FEATURES: Final = frozenset(
     {"Audio", "Image", "Video", "Pdf", "Nifti", "Mesh", "BioSequence", "BioStructure"}
@@ -92,8 +94,9 @@ def index_type(type_: pa.DataType) -> pa.DataType:
         is_large = pa.types.is_large_list(type_) or pa.types.is_large_list_view(type_)
         make = pa.large_list if is_large else pa.list_
         return make(index_type(type_.value_type))
-    if pa.types.is_decimal32(type_) or pa.types.is_decimal64(type_):
-        return pa.decimal128(type_.precision, type_.scale)
+    if pa.types.is_decimal(type_):
+        is_wide = type_.precision > MOST_DIGITS
+        return pa.string() if is_wide else pa.decimal128(type_.precision, type_.scale)
     return type_
 
 
@@ -149,6 +152,8 @@ def to_type(array: pa.Array, type_: pa.DataType) -> pa.Array:
         return pa.FixedSizeListArray.from_arrays(items, type=type_, mask=array.is_null())
     if is_list(array.type) and (pa.types.is_list(type_) or pa.types.is_large_list(type_)):
         return _to_list(array, type_)
+    if pa.types.is_decimal(array.type) and is_text(type_):
+        return pa.array(decimal_texts(array), type_)
     if pa.types.is_binary_view(array.type) and pa.types.is_fixed_size_binary(type_):
         array = array.cast(pa.large_binary())
     # Arrow refuses to cast integers beyond 2**53 to floats; `datasets` would refuse the file.
@@ -161,6 +166,11 @@ def map_as_lists(array: pa.MapArray) -> pa.ListArray:
     type_ = array.type
     pair = pa.struct([("key", type_.key_type), ("value", type_.item_type)])
     return array.cast(pa.list_(pair))
+
+
+def decimal_texts(array: pa.Array) -> list[str | None]:
+    """All the digits of each number."""
+    return [None if value is None else format(value, "f") for value in array.to_pylist()]
 
 
 def byte_lengths(array: pa.Array) -> pa.Array:

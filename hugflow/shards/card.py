@@ -40,17 +40,20 @@ def list_splits(card: Mapping[str, Any], subset: str | None) -> list[CardSplit]:
     return sorted(found, key=lambda split: split.config != (subset or "default"))
 
 
-def audio_columns(card: Mapping[str, Any], subset: str | None) -> frozenset[str]:
-    """The columns that the card declares as audio, in the features of `subset`."""
+def find_infos(card: Mapping[str, Any], subset: str | None) -> list[dict[str, Any]]:
+    """The entries of `dataset_info` that speak of `subset`; without one, of the default config."""
     infos = list(_dicts(card.get("dataset_info")))
-    named = [info for info in infos if info.get("config_name", "default") == (subset or "default")]
-    chosen = named or (infos if len(infos) == 1 and subset is None else [])
-    return frozenset(
-        feature["name"]
-        for info in chosen
-        for feature in _dicts(info.get("features"))
-        if isinstance(feature.get("name"), str) and _is_audio(feature.get("dtype"))
-    )
+    config = subset or _default_config(card)
+    named = [info for info in infos if info.get("config_name", "default") == config]
+    return named or (infos if len(infos) == 1 and subset is None else [])
+
+
+def _default_config(card: Mapping[str, Any]) -> str:
+    """The config that is read where none is named."""
+    configs = list(_dicts(card.get("configs")))
+    chosen = [config for config in configs if config.get("default") is True] or configs
+    name = chosen[0].get("config_name") if len(chosen) == 1 else None
+    return name if isinstance(name, str) else "default"
 
 
 def _splits_of(config: Mapping[str, Any]) -> Iterator[CardSplit]:
@@ -73,10 +76,6 @@ def _patterns(paths: Any, folder: Any) -> tuple[str, ...]:
     listed = paths if isinstance(paths, list) else [paths]
     before = f"{folder.strip('/')}/" if isinstance(folder, str) and folder.strip("/") else ""
     return tuple(before + path for path in listed if isinstance(path, str))
-
-
-def _is_audio(dtype: Any) -> bool:
-    return dtype == "audio" or (isinstance(dtype, dict) and list(dtype) == ["audio"])
 
 
 def _dicts(value: Any) -> Iterator[dict[str, Any]]:

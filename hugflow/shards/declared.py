@@ -37,7 +37,7 @@ def declared_feature(field: pa.Field, declared: Any) -> Any:
     """The declared feature of one column; None if it is not valid.
 
     It is strict JSON of the types that `datasets` expects, it means the type that the index holds
-    for the column, and `datasets` reads a row with it.
+    for the column or one that holds all its values, and `datasets` reads a row with it.
     """
     import datasets
 
@@ -48,10 +48,26 @@ def declared_feature(field: pa.Field, declared: Any) -> Any:
         features = datasets.Features.from_dict({"column": declared})
         written = features.to_dict()
         json.dumps(written, ensure_ascii=False, allow_nan=False).encode()
-        is_meant = feature_type(written["column"]) == type_
-        return features["column"] if is_meant and _is_readable(features, type_) else None
+        meant = feature_type(written["column"])
+        if meant is None or index_type(meant) != meant or not _can_hold(meant, type_):
+            return None
+        return features["column"] if _is_readable(features, meant) else None
     except Exception:  # noqa: BLE001  # whatever a stranger's metadata causes, use the type
         return None
+
+
+def _can_hold(meant: pa.DataType, type_: pa.DataType) -> bool:
+    """Whether every value of `type_` is one of `meant`, also in lists and structs."""
+    if meant == type_:
+        return True
+    try:
+        schemas = [pa.schema([("column", each)]) for each in (type_, meant)]
+        wider = pa.unify_schemas(schemas, promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return False
+    # Whole numbers of 64 bits are rounded as floats.
+    is_rounded = pa.types.is_integer(type_) and pa.types.is_floating(meant)
+    return bool(wider.field("column").type == meant) and not is_rounded
 
 
 def _is_sound(feature: Any) -> bool:

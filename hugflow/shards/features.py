@@ -7,12 +7,14 @@ The index has `row`, then the dataset's columns, then `audio_info`. If the datas
 import json
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 
-from hugflow.shards.arrow import FILE_TYPE, index_type, is_binary, is_list, is_text
+from hugflow.shards.arrow import FILE_TYPE, MOST_DIGITS, index_type, is_binary, is_list, is_text
 from hugflow.shards.declared import declared_feature, declared_features
+from hugflow.shards.plan import ColumnNote
 
 AUDIO_TYPE = FILE_TYPE
 AUDIO_INFO_TYPE = pa.struct(
@@ -85,6 +87,41 @@ def has_audio_feature(schema: pa.Schema, column: str) -> bool:
     return names == {"bytes", "path"} or names >= {"array", "sampling_rate"}
 
 
+def column_notes(
+    published: pa.Schema, completed: pa.Schema, audio_column: str | None
+) -> dict[str, list[ColumnNote]]:
+    """What a reader of the index should know of its columns, by column.
+
+    completed: `published`, with the card's declarations.
+    """
+    own, declared = declared_features(published), declared_features(completed)
+    found: dict[str, list[ColumnNote]] = {}
+    for field in completed:
+        notes: list[ColumnNote] = []
+        feature = declared_feature(field, declared.get(field.name))
+        is_believed = feature is not None or field.name == audio_column
+        if own.get(field.name) is None and declared.get(field.name) is not None and is_believed:
+            notes.append("card")
+        if field.name != audio_column:
+            if feature is not None and _undecoded(feature) != _undecoded(feature, only_audio=True):
+                notes.append("undecoded")
+            if _has_wide_decimal(field.type):
+                notes.append("decimal_text")
+        if notes:
+            found[field.name] = notes
+    return found
+
+
+def _has_wide_decimal(type_: pa.DataType) -> bool:
+    if pa.types.is_decimal(type_):
+        return bool(type_.precision > MOST_DIGITS)
+    if isinstance(type_, pa.BaseExtensionType):
+        return _has_wide_decimal(type_.storage_type)
+    if pa.types.is_dictionary(type_):
+        return _has_wide_decimal(type_.value_type)
+    return any(_has_wide_decimal(type_.field(at).type) for at in range(type_.num_fields))
+
+
 def column_features(columns: Sequence[str], features: Mapping[str, Any]) -> dict[str, Any]:
     """The features of the dataset's columns by published name; None if nothing is known.
 
@@ -99,8 +136,8 @@ def column_features(columns: Sequence[str], features: Mapping[str, Any]) -> dict
 def index_features(schema: pa.Schema, audio_column: str | None) -> tuple[dict[str, Any], list[Any]]:
     """The index's features in both forms of `datasets`: for parquet metadata, and for the card.
 
-    schema: of the published files. Audio is declared with decode=False, so that reading the
-    folder needs no decoder.
+    schema: of the published files. Media are declared with decode=False, so that reading the folder
+    needs no decoder.
 
     Raises ValueError when a column has a type that `datasets` does not know.
     """
@@ -159,19 +196,25 @@ def _published_feature(field: pa.Field, declared: Any) -> Any:
     return datasets.Features.from_arrow_schema(schema)[field.name]
 
 
-def _undecoded(feature: Any) -> Any:
-    """The same feature with every Audio in it, however deep, left as bytes and path."""
+def _undecoded(feature: Any, *, only_audio: bool = False) -> Any:
+    """The same feature with all media in it, however deep, left as bytes and path."""
     import datasets
 
     match feature:
+        case datasets.Json():
+            return feature
         case datasets.Audio():
+            # What it says of rates and channels is of no use without decoding.
             return datasets.Audio(decode=False)
+        case _ if hasattr(feature, "decode") and not only_audio:
+            return replace(feature, decode=False)
         case dict():
-            return {name: _undecoded(inner) for name, inner in feature.items()}
+            return {name: _undecoded(of, only_audio=only_audio) for name, of in feature.items()}
         case datasets.List():
-            return datasets.List(_undecoded(feature.feature), length=feature.length)
+            inner = _undecoded(feature.feature, only_audio=only_audio)
+            return datasets.List(inner, length=feature.length)
         case datasets.LargeList():
-            return datasets.LargeList(_undecoded(feature.feature))
+            return datasets.LargeList(_undecoded(feature.feature, only_audio=only_audio))
         case _:
             return feature
 

@@ -3,6 +3,7 @@
 from hugflow.clients.hub import Hub
 from hugflow.clients.repository import RepoId
 from hugflow.requests.model import AddRequest
+from hugflow.shards.card_features import complete_schema
 from hugflow.shards.layouts.layout import RepositoryAt
 from hugflow.shards.layouts.registry import find_layout
 from hugflow.shards.plan_request import PlanRequest
@@ -23,7 +24,8 @@ def check_online(hub: Hub, request: AddRequest) -> None:
     layout = find_layout(source.layout)
     shards = layout.cut(source.files)
     first = layout.look(RepositoryAt(hub, repository.repo, source.commit), shards[0])
-    columns = choose_columns(repository, first.schema, fields)
-    describe_columns(repository, first.schema, columns.audio)
+    schema = complete_schema(first.schema, repository.card, fields.subset)
+    columns = choose_columns(repository, schema, fields)
+    describe_columns(repository, schema, columns.audio)
     if len(shards) == 1:
         refuse_no_rows(repository, fields, [first])

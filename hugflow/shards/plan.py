@@ -21,6 +21,9 @@ PARQUET: Final = "parquet"
 MOST_UNCOUNTED_ROWS: Final = 1_000_000
 
 Numbering = Literal["through", "by_shard"]
+# card: the card alone declares what the column is. undecoded: media are left as bytes and path.
+# decimal_text: numbers of too many digits are text.
+ColumnNote = Literal["card", "undecoded", "decimal_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class Shard:
 class Plan:
     """One dataset at one commit.
 
+    `column_notes` is what a reader should know of columns, by name; see `features.column_notes`.
     `files_commit` is where the files are read: `commit`, unless they are the Hub's conversion of
     it. `stem_suffixes` tells how often `-<row>` is appended to the stem of a row; rows that are
     not in it keep their stem.
@@ -95,6 +99,7 @@ class Plan:
     shards: tuple[Shard, ...]
     warnings: tuple[str, ...] = ()
     conversion: Conversion | None = None
+    column_notes: dict[str, list[ColumnNote]] = field(default_factory=dict)
     id: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -106,6 +111,7 @@ class Plan:
             [self.request.hf_id, self.audio_column, self.text_column, self.request.mp3_source],
             [_shard_core(shard) for shard in self.shards],
             *later_fields(self.request),
+            *([sorted(self.column_notes.items())] if self.column_notes else []),
         ]
         digest = hashlib.sha256(json.dumps(core).encode()).hexdigest()
         object.__setattr__(self, "id", digest[:16])

@@ -17,6 +17,7 @@
       "audio_column": "audio",              null: a text-only dataset
       "text_column": "text",                null: there is no column of the default name
       "columns": ["audio", "text"],         as published, in order
+      "column_notes": {"label": ["card"]},  absent where there are none; see shards.plan
       "repeated": [[7, 7], [12, 15]],       rows whose stem gets `-<row>`, as ranges
       "repeated_more": {"9": 2},            rows that need it more than once (hardly ever)
       "features": {...}, "card_features": [...],   of the index, as `datasets` writes them
@@ -54,7 +55,7 @@ _READABLE: Final = (2, VERSION)
 _PLAIN_FIELDS: Final = tuple(
     each.name
     for each in fields(Plan)
-    if each.name not in ("id", "request", "stem_suffixes", "shards", "conversion")
+    if each.name not in ("id", "request", "stem_suffixes", "shards", "conversion", "column_notes")
 )
 
 
@@ -71,6 +72,7 @@ def _content(plan: Plan) -> dict[str, Any]:
         "id": plan.id,
         **{name: _to_plain(getattr(plan, name)) for name in _PLAIN_FIELDS},
         **({} if plan.conversion is None else {"conversion": asdict(plan.conversion)}),
+        **({"column_notes": plan.column_notes} if plan.column_notes else {}),
         "request": {
             each.name: _to_plain(getattr(plan.request, each.name)) for each in fields(PlanRequest)
         },
@@ -151,6 +153,7 @@ def _to_plan(value: Mapping[str, Any]) -> Plan:
             layout=layout,
         ),
         conversion=Conversion(**value["conversion"]) if "conversion" in value else None,
+        column_notes=value.get("column_notes", {}),
     )
 
 

@@ -13,9 +13,10 @@ from hugflow.clients.repository import RepoId, Repository
 from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.nearest import nearest_name
 from hugflow.redact import in_a_line
-from hugflow.shards.card import audio_columns
+from hugflow.shards.card_features import complete_schema
 from hugflow.shards.common_schema import common_schema
 from hugflow.shards.features import (
+    column_notes,
     has_audio_feature,
     index_features,
     is_audio_type,
@@ -66,7 +67,8 @@ def fetch_plan(
     layout, at = find_layout(source.layout), RepositoryAt(hub, repository.repo, source.commit)
     with ThreadPoolExecutor(SHARDS_AT_ONCE, "shards") as pool:
         contents = list(pool.map(partial(layout.look, at), layout.cut(source.files)))
-        schema, odd = common_schema(contents)
+        published, odd = common_schema(contents)
+        schema = complete_schema(published, repository.card, request.subset)
         columns = choose_columns(repository, schema, request)
         suffixes: dict[int, int] = {}
         is_through = numbering_of(shard.rows for shard in contents) == "through"
@@ -102,6 +104,7 @@ def fetch_plan(
             [(shard.files, shard.rows) for shard in contents], odd, layout=source.layout
         ),
         conversion=source.conversion,
+        column_notes=column_notes(published, schema, columns.audio),
     )
     warnings = (*source.warnings, *columns.warnings, *_name_warnings(repository, plan))
     warnings += _odd_warnings(plan)
@@ -205,13 +208,7 @@ def _choose_audio_column(
 ) -> str | None:
     """The audio column; None for a text-only dataset."""
     column = request.audio_column
-    by_card = audio_columns(repository.card, request.subset)
-    with_audio = [
-        name
-        for name in schema.names
-        if has_audio_feature(schema, name)
-        or (name in by_card and is_audio_type(schema.field(name).type, may_be_path=True))
-    ]
+    with_audio = [name for name in schema.names if has_audio_feature(schema, name)]
     if column in schema.names:
         # Any text could be a path, so the column must be requested or declared as audio.
         is_said = "audio_column" in request.asked or column in with_audio

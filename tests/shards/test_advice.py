@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from hugflow.clients.hub import Hub
 from hugflow.errors import RequestInvalid
-from hugflow.shards.card import audio_columns, list_splits
+from hugflow.shards.card import list_splits
+from hugflow.shards.card_features import card_features
 from hugflow.shards.plan import Plan
 from hugflow.shards.plan_request import PlanRequest
 from hugflow.shards.resolve import fetch_plan
@@ -181,9 +182,9 @@ def test_a_column_of_paths_that_the_card_declares_as_audio_needs_no_word_in_the_
 def test_the_card_speaks_for_its_own_subset_alone(hub: LoopbackHub):
     said = {"features": [{"name": "audio", "dtype": "audio"}]}
     infos = [{"config_name": "ms", **said}, {"config_name": "en", "features": []}]
-    assert audio_columns({"dataset_info": infos}, "ms") == {"audio"}
-    assert not audio_columns({"dataset_info": infos}, "en")
-    assert not audio_columns({"dataset_info": infos}, None)
+    assert list(card_features({"dataset_info": infos}, "ms", ["audio"])) == ["audio"]
+    assert not card_features({"dataset_info": infos}, "en", ["audio"])
+    assert not card_features({"dataset_info": infos}, None, ["audio"])
     hub.publish("advice/undeclared", {"data/train-0.parquet": PATHS})
     assert "set audio_column: 'audio'" in refusal_of("advice/undeclared").mend
     assert plan_of("advice/undeclared", audio_column="audio").audio_column == "audio"
@@ -219,7 +220,7 @@ def test_whatever_stands_in_a_card_reading_it_never_raises(card: dict[str, Any])
     for subset in (None, "default"):
         for split in list_splits(card, subset):
             assert all(isinstance(pattern, str) for pattern in split.patterns)
-        assert all(isinstance(name, str) for name in audio_columns(card, subset))
+        assert card_features(card, subset, ["default"]).keys() <= {"default"}
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,8 @@ def test_a_feature_gives_the_type_that_datasets_gives_it(name: str):
     else:
         feature = datasets.Features.from_arrow_schema(pa.schema([("x", column.type)]))
     [written] = feature.to_dict().values()
-    assert feature_type(written) == index_type(feature.arrow_schema.field("x").type)
+    type_ = feature.arrow_schema.field("x").type
+    assert feature_type(written) == (type_ if pa.types.is_decimal(type_) else index_type(type_))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_what_is_no_known_feature_gives_no_type(feature: Any):
     assert feature_type(feature) is None
 
 
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", sorted(KNOWN.keys() - {"numbers.decimal256"}))
 def test_values_of_every_type_that_datasets_knows_stay_as_they_are(name: str):
     column = KNOWN[name]
     array = pa.array(list(column.values), column.type)
@@ -75,6 +76,33 @@ def test_values_of_every_type_that_datasets_knows_stay_as_they_are(name: str):
     assert held.type == index_type(column.type)
     storage = array.storage if isinstance(array, pa.ExtensionArray) else array
     assert repr(held.to_pylist()) == repr(storage.to_pylist())
+
+
+@pytest.mark.parametrize(
+    ("type_", "held", "values", "texts"),
+    [
+        (pa.decimal256(76, 6), pa.string(), [Decimal("-1.5"), None], ["-1.500000", None]),
+        (pa.decimal256(39, 0), pa.string(), [Decimal(10**38)], ["1" + "0" * 38]),
+        (
+            pa.list_(pa.decimal256(40, 30)),
+            pa.list_(pa.string()),
+            [[Decimal("1e-30")], None],
+            [["0." + "0" * 29 + "1"], None],
+        ),
+        (
+            pa.struct([("price", pa.decimal256(50, 2))]),
+            pa.struct([("price", pa.string())]),
+            [{"price": Decimal("1.10")}],
+            [{"price": "1.10"}],
+        ),
+        (pa.decimal256(38, 2), pa.decimal128(38, 2), [Decimal("1.10")], [Decimal("1.10")]),
+    ],
+)
+def test_numbers_of_more_than_38_digits_are_text_with_all_their_digits(
+    type_: pa.DataType, held: pa.DataType, values: list[Any], texts: list[Any]
+):
+    assert index_type(type_) == held
+    assert to_type(pa.array(values, type_), held).to_pylist() == texts
 
 
 @pytest.mark.parametrize(
