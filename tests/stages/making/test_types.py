@@ -79,18 +79,28 @@ def test_every_type_is_in_the_jsons_and_in_the_index_and_loads_as_it_was_declare
         declared = every_type.plan.features[name]
         assert loaded[name] == declared
         if column.feature is not None and column.feature["_type"] != "Sequence":
-            assert declared == column.feature
+            assert without_decode(declared) == without_decode(column.feature)
+
+
+def without_decode(feature: Any) -> Any:
+    """A feature without its word on decoding: media are left as bytes and path in the index."""
+    if isinstance(feature, dict):
+        return {key: without_decode(of) for key, of in feature.items() if key != "decode"}
+    return feature
 
 
 def test_the_index_has_the_published_types(every_type: Build):
     index, columns = read_index(every_type), typed_columns("all")
     # Parquet itself has neither seconds nor dates of 64 bits.
     not_in_parquet = {name for name in columns if name.endswith("_s") or name == "date64"}
-    other = {"timestamp_s_utc", "dictionary", "json"} | not_in_parquet - {"duration_s"}
+    other = {"timestamp_s_utc", "dictionary", "json", "decimal256"} | not_in_parquet - {
+        "duration_s"
+    }
     for name, column in columns.items():
         if name not in other:
             assert index.schema.field(name).type == column.type, name
     assert index.schema.field("dictionary").type == pa.string()
+    assert index.schema.field("decimal256").type == pa.string()
 
 
 def test_a_class_has_its_name_in_the_jsons_at_any_depth(every_type: Build):
