@@ -20,6 +20,10 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
         "there is not one sample to write",
         "publish the clip again, or leave the row out",
     ),
+    "audio_several": (
+        "a row has one clip; which one of several is meant, nothing says",
+        "publish a row for each clip",
+    ),
     "audio_undecodable": (
         "it could not be read to the end",
         "open the clip in a player; if it is broken there too, publish it again",

@@ -67,6 +67,7 @@ rows = datasets.load_dataset("path/of/this/folder", split="{plan.card_split}")
 _NOTES: Final[dict[ColumnNote, str]] = {
     "card": "its type is what the card of the dataset declares",
     "undecoded": "media are left as bytes and path",
+    "class_text": "`text` in the JSON files is the name of its class",
     "decimal_text": "numbers with more than 38 digits are text with all their digits",
 }
 

@@ -20,6 +20,7 @@ from hugflow.exports.index import audio_info, file_sha256
 from hugflow.ledger.journal import RowMade
 from hugflow.redact import in_a_line
 from hugflow.shards.arrow import feature_type, index_type, row_sizes, to_type
+from hugflow.shards.column_path import lift_batch
 from hugflow.shards.features import AUDIO_INFO_TYPE, AUDIO_TYPE, index_names
 from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.read import read_rows
@@ -65,9 +66,10 @@ def _tables(
     plan: Plan, shard: Shard, raw_files: Sequence[Path], made: Mapping[int, RowMade]
 ) -> Iterator[pa.Table]:
     """The made rows as tables of the index, one for each batch of the source."""
-    columns = [column for column in plan.columns if column != plan.audio_column]
+    columns = _read_columns(plan)
     schema: pa.Schema | None = None
-    for rows, batch in read_rows(raw_files, shard, columns=columns):
+    for rows, read in read_rows(raw_files, shard, columns=columns):
+        batch = read if columns is not None else lift_batch(read, plan.audio_column)
         if schema is None:
             schema = _index_schema(plan, batch.schema)
         kept = [row for row in rows if row in made]
@@ -76,6 +78,13 @@ def _tables(
         if len(kept) < len(rows):
             batch = batch.take(pa.array([row - rows.start for row in kept], pa.int64()))
         yield _index_table(plan, shard, schema, batch, [made[row] for row in kept])
+
+
+def _read_columns(plan: Plan) -> list[str] | None:
+    """The columns to read: all but the audio, unless that may lie in one of the others."""
+    if plan.audio_column is not None and "." in plan.audio_column:
+        return None
+    return [column for column in plan.columns if column != plan.audio_column]
 
 
 def _index_schema(plan: Plan, published: pa.Schema) -> pa.Schema:

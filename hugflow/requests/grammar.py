@@ -19,6 +19,7 @@ MAX_REVISION_CHARACTERS = 255
 MAX_SUBSET_CHARACTERS = 128
 MAX_SPLIT_CHARACTERS = 255
 MAX_COLUMN_CHARACTERS = 200
+MAX_JOINT_CHARACTERS = 20
 MAX_OWNER_CHARACTERS = 200
 MAX_CLIP_HOURS = 1_000_000
 MAX_BAD_ROWS = 10**9
@@ -135,6 +136,14 @@ def column(value: str) -> str:
     mend = "write the column as the dataset's page on the Hub lists it, or delete the line"
     _refuse_length(value, MAX_COLUMN_CHARACTERS)
     _refuse_blank(value, mend)
+    _refuse_characters(value, _REFUSED_IN_NAMES)
+    return value
+
+
+def joint(value: str) -> str:
+    """What the texts of a list are joined by; it may be a space, and may be empty."""
+    if value:
+        _refuse_length(value, MAX_JOINT_CHARACTERS)
     _refuse_characters(value, _REFUSED_IN_NAMES)
     return value
 

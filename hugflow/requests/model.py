@@ -7,6 +7,7 @@
     split: "train"
     audio_column: "audio"
     text_column: "text"
+    text_join: " "
     max_bad_rows: "1%"
     mp3_source: "copy"
     repair_audio: true
@@ -85,6 +86,11 @@ _Column = Annotated[
     str,
     AfterValidator(grammar.column),
     Field(json_schema_extra={"minLength": 1, "maxLength": grammar.MAX_COLUMN_CHARACTERS}),
+]
+_Joint = Annotated[
+    str,
+    AfterValidator(grammar.joint),
+    Field(json_schema_extra={"maxLength": grammar.MAX_JOINT_CHARACTERS}),
 ]
 _Owner = Annotated[
     str,
@@ -189,6 +195,9 @@ class AddRequest(_Request):
     split: _Split = Field("train", description="One split; no slices, no sums.")
     audio_column: _Column = Field("audio", description="The column that holds the audio.")
     text_column: _Column = Field("text", description="The column that holds the transcript.")
+    text_join: _Joint | None = Field(
+        None, description="What to join the texts of a list by, where the text column holds lists."
+    )
     max_bad_rows: _BadRowBudget | None = Field(
         None, description='Rows that may fail: a count, or "0%" to "100%". Default: the setting.'
     )

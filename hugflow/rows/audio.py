@@ -17,13 +17,20 @@ def audio_value(scalar: pa.Scalar) -> Any:
     """One audio value; bytes and samples stay in Arrow's buffers when possible.
 
     A struct gives a mapping of its `bytes`, `path`, `array` and `sampling_rate`, as far as it has
-    them. A text gives the mapping of a path, binary a buffer, null None.
+    them. A text gives the mapping of a path, binary a buffer, null None; a list of one its element.
 
-    Raises AudioBad (`audio_unsupported`) for a value that Python cannot represent.
+    Raises AudioBad: `audio_several` for a longer list, `audio_unsupported` for a value that Python
+    cannot represent.
     """
     if not scalar.is_valid:
         return None
     type_ = scalar.type
+    if is_list(type_):
+        if len(scalar) > 1:
+            raise AudioBad(
+                "audio_several", f"the row has {len(scalar)} clips, where one was expected"
+            )
+        return audio_value(scalar[0]) if len(scalar) else None
     if is_text(type_):
         return {"path": text_or_none(scalar)}
     if not pa.types.is_struct(type_):
@@ -37,6 +44,8 @@ def audio_value(scalar: pa.Scalar) -> Any:
 
 def may_be_path(type_: pa.DataType) -> bool:
     """Whether a value of this type may hold only a path."""
+    if is_list(type_):
+        return may_be_path(type_.value_type)
     return is_text(type_) or (pa.types.is_struct(type_) and type_.get_field_index("path") >= 0)
 
 
@@ -44,6 +53,8 @@ def path_of(scalar: pa.Scalar) -> str | None:
     """The path of an audio value that holds only a path; None for any other value."""
     if not scalar.is_valid:
         return None
+    if is_list(scalar.type):
+        return path_of(scalar[0]) if len(scalar) == 1 else None
     if is_text(scalar.type):
         return text_or_none(scalar)
     others = ("bytes", "array")

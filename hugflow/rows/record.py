@@ -48,20 +48,23 @@ def column_values(column: pa.Array, feature: Any = None) -> list[Any]:
         return [_value_of(column.slice(row, 1), feature) for row in range(len(column))]
 
 
-def render_row(plan: Plan, tree: str, made: RowMade, values: Mapping[str, Any]) -> bytes:
+def render_row(
+    plan: Plan, tree: str, made: RowMade, values: Mapping[str, Any], text: Any = None
+) -> bytes:
     """The bytes of `json/<row>.json`: strict JSON, one field a line.
 
     tree: the dataset's folder from the last part of STORAGE_ROOT on, `datasets/<name>`; the audio
     path begins with it [004].
     values: the row's columns without the audio column, as `column_values` gives them. A column with
     the name of one of our own fields is written as `<name>_source`, as in the index.
+    text: of the row, where it is not simply the value of the text column.
     """
     audio = f"{tree}/audio/{made.stem}.mp3"
     columns = {c: audio if c == plan.audio_column else values[c] for c in plan.columns}
     names = json_names(plan.columns, plan.audio_column, plan.text_column)
     fields = dict(zip(names, columns.values(), strict=True))
     if plan.text_column is not None:
-        fields["text"] = columns[plan.text_column]
+        fields["text"] = audio if plan.text_column == plan.audio_column else text
     info = audio_info(made)
     if info is not None:
         fields["audio_info"] = info

@@ -54,10 +54,14 @@ def is_audio_type(type_: pa.DataType, *, may_be_path: bool = False) -> bool:
     """Whether a column of this type can hold published audio.
 
     That is: bytes; or a struct with at least one of `bytes` (binary), `path` (text) and `array`
-    (numbers, or lists of numbers).
+    (numbers, or lists of numbers); or a list of such, for a row that has one in it.
     may_be_path: count text too, as paths. Set it only if the column is declared or requested as
     audio, because any text could be a path.
     """
+    if is_list(type_):
+        # A list of one clip is the clip; one of more is a row that fails.
+        item = type_.value_type
+        return not is_list(item) and is_audio_type(item, may_be_path=may_be_path)
     if is_text(type_):
         return may_be_path
     if pa.types.is_struct(type_):
@@ -79,6 +83,9 @@ def has_audio_feature(schema: pa.Schema, column: str) -> bool:
     """Whether the publisher declared `column` as Audio, or its type can be nothing else."""
     type_ = schema.field(column).type
     declared = declared_features(schema).get(column)
+    if is_list(type_):
+        type_ = type_.value_type
+        declared = declared.get("feature") if isinstance(declared, dict) else None
     if isinstance(declared, dict) and isinstance(declared.get("_type"), str):
         return declared["_type"] == "Audio" and is_audio_type(type_, may_be_path=True)
     if not pa.types.is_struct(type_) or not is_audio_type(type_):

@@ -4,6 +4,7 @@ from hugflow.clients.hub import Hub
 from hugflow.clients.repository import RepoId
 from hugflow.requests.model import AddRequest
 from hugflow.shards.card_features import complete_schema
+from hugflow.shards.column_path import lift_schema
 from hugflow.shards.layouts.layout import RepositoryAt
 from hugflow.shards.layouts.registry import find_layout
 from hugflow.shards.plan_request import PlanRequest
@@ -24,7 +25,8 @@ def check_online(hub: Hub, request: AddRequest) -> None:
     layout = find_layout(source.layout)
     shards = layout.cut(source.files)
     first = layout.look(RepositoryAt(hub, repository.repo, source.commit), shards[0])
-    schema = complete_schema(first.schema, repository.card, fields.subset)
+    completed = complete_schema(first.schema, repository.card, fields.subset)
+    schema = lift_schema(completed, fields.audio_column)
     columns = choose_columns(repository, schema, fields)
     describe_columns(repository, schema, columns.audio)
     if len(shards) == 1:

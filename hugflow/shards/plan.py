@@ -22,8 +22,8 @@ MOST_UNCOUNTED_ROWS: Final = 1_000_000
 
 Numbering = Literal["through", "by_shard"]
 # card: the card alone declares what the column is. undecoded: media are left as bytes and path.
-# decimal_text: numbers of too many digits are text.
-ColumnNote = Literal["card", "undecoded", "decimal_text"]
+# decimal_text: numbers of too many digits are text. class_text: the text is the name of its class.
+ColumnNote = Literal["card", "undecoded", "decimal_text", "class_text"]
 
 
 @dataclass(frozen=True, slots=True)

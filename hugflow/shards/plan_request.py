@@ -33,6 +33,7 @@ class PlanRequest:
     audio_column: str = _row_field("audio")
     text_column: str = _row_field("json")
     mp3_source: str = _row_field("audio")
+    text_join: str | None = _row_field("json", default=None)
     asked: tuple[str, ...] = ()
 
     @classmethod

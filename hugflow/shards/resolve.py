@@ -1,6 +1,6 @@
 """Making a plan: the few requests to the Hub that fix what a dataset consists of."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,9 +11,9 @@ import pyarrow as pa
 from hugflow.clients.hub import Hub
 from hugflow.clients.repository import RepoId, Repository
 from hugflow.errors import RequestInvalid, ShardUnreadable
-from hugflow.nearest import nearest_name
 from hugflow.redact import in_a_line
 from hugflow.shards.card_features import complete_schema
+from hugflow.shards.column_path import find_path, lift_schema, list_fields, schema_tree
 from hugflow.shards.common_schema import common_schema
 from hugflow.shards.features import (
     column_notes,
@@ -24,10 +24,11 @@ from hugflow.shards.features import (
 )
 from hugflow.shards.layouts.layout import Contents, Layout, RepositoryAt
 from hugflow.shards.layouts.registry import find_layout
-from hugflow.shards.plan import MOST_UNCOUNTED_ROWS, Plan, numbering_of, plan_shards
+from hugflow.shards.plan import MOST_UNCOUNTED_ROWS, ColumnNote, Plan, numbering_of, plan_shards
 from hugflow.shards.plan_request import PlanRequest
 from hugflow.shards.source import fetch_source
 from hugflow.shards.stems import FILENAME_COLUMN, plan_suffixes
+from hugflow.shards.text_column import choose_text_column, is_label, nearest_column
 
 SHARDS_AT_ONCE = 8
 MOST_ODD_TOLD = 5
@@ -68,7 +69,8 @@ def fetch_plan(
     with ThreadPoolExecutor(SHARDS_AT_ONCE, "shards") as pool:
         contents = list(pool.map(partial(layout.look, at), layout.cut(source.files)))
         published, odd = common_schema(contents)
-        schema = complete_schema(published, repository.card, request.subset)
+        completed = complete_schema(published, repository.card, request.subset)
+        schema = lift_schema(completed, request.audio_column)
         columns = choose_columns(repository, schema, request)
         suffixes: dict[int, int] = {}
         is_through = numbering_of(shard.rows for shard in contents) == "through"
@@ -104,11 +106,23 @@ def fetch_plan(
             [(shard.files, shard.rows) for shard in contents], odd, layout=source.layout
         ),
         conversion=source.conversion,
-        column_notes=column_notes(published, schema, columns.audio),
+        column_notes=_note_columns(published, schema, request, columns),
     )
     warnings = (*source.warnings, *columns.warnings, *_name_warnings(repository, plan))
     warnings += _odd_warnings(plan)
     return replace(plan, warnings=warnings)
+
+
+def _note_columns(
+    published: pa.Schema, schema: pa.Schema, request: PlanRequest, columns: Columns
+) -> dict[str, list[ColumnNote]]:
+    """What a reader should know of columns; published: before the card and the request were asked."""
+    notes = column_notes(lift_schema(published, request.audio_column), schema, columns.audio)
+    if columns.text is not None:
+        path = find_path(schema_tree(schema), columns.text)
+        if path is not None and is_label(schema, path):
+            notes.setdefault(columns.text, []).append("class_text")
+    return notes
 
 
 def _names_of(layout: Layout, at: RepositoryAt, shard: Contents | None) -> pa.Array | str | None:
@@ -137,7 +151,7 @@ def _odd_warnings(plan: Plan) -> tuple[str, ...]:
 def choose_columns(repository: Repository, schema: pa.Schema, request: PlanRequest) -> Columns:
     """The audio and the text column; raises RequestInvalid when a requested one is unsuitable."""
     audio = _choose_audio_column(repository, schema, request)
-    text, warnings = _choose_text_column(repository, schema.names, request, audio)
+    text, warnings = choose_text_column(name_commit(repository), schema, request, audio)
     return Columns(audio, text, warnings)
 
 
@@ -209,6 +223,7 @@ def _choose_audio_column(
     """The audio column; None for a text-only dataset."""
     column = request.audio_column
     with_audio = [name for name in schema.names if has_audio_feature(schema, name)]
+    with_audio = with_audio or list(_audio_fields(schema))
     if column in schema.names:
         # Any text could be a path, so the column must be requested or declared as audio.
         is_said = "audio_column" in request.asked or column in with_audio
@@ -229,9 +244,18 @@ def _choose_audio_column(
             repository,
             f"no audio column {column!r}",
             why=f"the dataset has the columns {_words(schema.names)}",
-            mend=f"set audio_column: {_nearest(column, with_audio or schema.names)!r}",
+            mend=f"set audio_column: {nearest_column(column, with_audio or schema.names)!r}",
         )
     return None
+
+
+def _audio_fields(schema: pa.Schema) -> Iterator[str]:
+    """The fields inside of columns that hold audio for certain, by their names with dots."""
+    for path, _ in list_fields(schema_tree(schema)):
+        name = ".".join(path)
+        lifted = lift_schema(schema, name)
+        if name in lifted.names and has_audio_feature(lifted, name):
+            yield name
 
 
 def _no_rate(repository: Repository, column: str, type_: pa.DataType) -> RequestInvalid:
@@ -250,46 +274,14 @@ def _mend_audio_column(schema: pa.Schema, refused: str, with_audio: Sequence[str
     if is_audio_type(schema.field(refused).type, may_be_path=True):
         return f"if it names audio files of the repository, set audio_column: {refused!r}"
     if with_audio:
-        return f"set audio_column: {_nearest(refused, with_audio)!r}"
+        return f"set audio_column: {nearest_column(refused, with_audio)!r}"
     if able := [field.name for field in schema if is_audio_type(field.type)]:
-        nearest = _nearest(refused, able)
+        nearest = nearest_column(refused, able)
         return f"if {nearest!r} holds the audio, set audio_column: {nearest!r}"
     return (
         f"no other column holds audio: {refused!r} would have to be published as one of these, so "
         "choose another subset or revision, or tell the dataset's owner"
     )
-
-
-def _choose_text_column(
-    repository: Repository,
-    columns: Sequence[str],
-    request: PlanRequest,
-    audio_column: str | None,
-) -> tuple[str | None, tuple[str, ...]]:
-    """The text column, and a warning when the default one does not exist."""
-    column = request.text_column
-    if column in columns:
-        return column, ()
-    others = [name for name in columns if name != audio_column]
-    nearest = _nearest(column, others)
-    if "text_column" in request.asked:
-        raise _invalid(
-            repository,
-            f"no text column {column!r}",
-            why=f"the dataset has the columns {_words(columns)}",
-            mend=f"set text_column: {nearest!r}",
-        )
-    hint = f"; if {nearest!r} is it, set text_column: {nearest!r}" if others else ""
-    return None, (f"the dataset has no column {column!r}, so rows get no text{hint}",)
-
-
-# Usual names of transcripts in speech datasets, for advice when no name is similar.
-_USUAL_NAMES = ("text", "sentence", "transcription", "transcript", "normalized_text", "audio")
-
-
-def _nearest(name: str, columns: Sequence[str]) -> str:
-    usual = [column for column in _USUAL_NAMES if column in columns]
-    return nearest_name(name, columns) or (usual or list(columns) or [name])[0]
 
 
 def _words(columns: Sequence[str]) -> str:

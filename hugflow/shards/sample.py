@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 from hugflow.clients.hub import BudgetSpent, Hub, ReadBudget
 from hugflow.clients.repository import RepoId
 from hugflow.errors import ShardUnreadable
+from hugflow.shards.column_path import dig
 from hugflow.shards.layouts.layout import RepositoryAt, SampledRows
 from hugflow.shards.layouts.registry import find_layout
 from hugflow.shards.plan import Plan, Shard
@@ -40,6 +42,8 @@ def read_sample(hub: Hub, plan: Plan) -> Iterator[SampledRows]:
             )
         left_bytes -= most_bytes - budget.left_bytes
         if found is not None:
+            if plan.audio_column is not None:
+                found = replace(found, audio=dig(found.audio, plan.audio_column))
             sampled += plan.audio_column is None or len(found.audio) > 0
             yield found
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import polars as pl
 
+from hugflow.shards.column_path import text_path
 from hugflow.shards.features import index_names
 from hugflow.shards.plan import Plan
 from hugflow.statistics.figures import AudioStatistics, Spread, Statistics, TextStatistics
@@ -31,13 +32,16 @@ def plan_statistics(plan: Plan, folder: DatasetFolder) -> Statistics:
     return read_statistics([file for file in files if file.is_file()], index_text_column(plan))
 
 
-def index_text_column(plan: Plan) -> str | None:
-    """The name of the text column in the index."""
+def index_text_column(plan: Plan) -> tuple[str, ...] | None:
+    """The names that lead to the text in the index."""
+    path = text_path(plan)
+    if path is None:
+        return None
     names = dict(zip(plan.columns, index_names(plan.columns), strict=True))
-    return names[plan.text_column] if plan.text_column is not None else None
+    return (names[path[0]], *path[1:])
 
 
-def read_statistics(index_files: Sequence[Path], text_column: str | None) -> Statistics:
+def read_statistics(index_files: Sequence[Path], text_column: tuple[str, ...] | None) -> Statistics:
     """Statistics of the rows in index files; no files mean no rows.
 
     text_column: its name in the index; a column that is not text has no statistics.
@@ -48,12 +52,11 @@ def read_statistics(index_files: Sequence[Path], text_column: str | None) -> Sta
     schema = frame.collect_schema()
     # No column of the dataset has this name in the index.
     has_audio = "audio_info" in schema
-    has_text = text_column is not None and schema[text_column] in (pl.String, pl.Categorical)
+    text = None if text_column is None else _find_text(schema, text_column)
     queries = {"rows": frame.select(rows=pl.len())}
     if has_audio:
         queries |= {"forms": _count_forms(frame), "duration": _count_durations(frame)}
-    if has_text and text_column is not None:
-        text = pl.col(text_column).cast(pl.String)
+    if text is not None:
         queries["text"] = _count_text(frame, text)
         if has_audio:
             queries["speed"] = _count_speeds(frame, text)
@@ -66,7 +69,7 @@ def read_statistics(index_files: Sequence[Path], text_column: str | None) -> Sta
     return Statistics(
         rows,
         _to_audio(found["forms"], found["duration"], rows, seconds) if seconds else None,
-        _to_text(found["text"], found.get("speed"), seconds) if has_text else None,
+        _to_text(found["text"], found.get("speed"), seconds) if text is not None else None,
     )
 
 
@@ -79,6 +82,17 @@ def read_durations(index_files: Sequence[Path]) -> Histogram | None:
         return None
     counts = _count_durations(frame).collect(engine="streaming").sort("value")
     return to_histogram(list(zip(counts["value"], counts["rows"], strict=True)))
+
+
+def _find_text(schema: pl.Schema, path: tuple[str, ...]) -> pl.Expr | None:
+    """The text at a path; None where it is no text."""
+    found, type_ = pl.col(path[0]), schema[path[0]]
+    for name in path[1:]:
+        fields = {field.name: field.dtype for field in getattr(type_, "fields", ())}
+        if name not in fields:
+            return None
+        found, type_ = found.struct.field(name), fields[name]
+    return found.cast(pl.String) if type_ in (pl.String, pl.Categorical) else None
 
 
 def _info(field: str) -> pl.Expr:

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from hugflow.errors import StateUnreadable
 from hugflow.redact import in_a_line
 from hugflow.rows.record import json_names
+from hugflow.shards.column_path import find_path
 from hugflow.shards.features import index_names
 from hugflow.stages.tree.index_rows import PIECE_ROWS
 from hugflow.stages.tree.manifest import Manifest
@@ -50,9 +51,10 @@ class Form:
         ours = {"text"} if text is not None else set()
         ours |= {"audio_info"} if audio is not None else set()
         by_json = {names[column]: in_index[column] for column in columns if column != audio}
+        own_text = {"text": in_index[text]} if text is not None and text in in_index else {}
         return cls(
             frozenset({*names.values(), *ours}),
-            by_json | ({"text": in_index[text]} if text is not None and text != audio else {}),
+            by_json | (own_text if text != audio else {}),
             names.get(audio) if audio is not None else None,
             text,
         )
@@ -74,8 +76,25 @@ class Form:
             if not str(told[self.audio]).endswith(path):
                 yield f"its {self.audio} is {told[self.audio]!r}, where it ends in {path} elsewhere"
         for name, column in self.columns.items():
-            if name in told and column in known and not _agree(told[name], known[column]):
+            if name not in told or column not in known:
+                continue
+            value = known[column]
+            # The text of a row may be the name of a class, or the texts of a list.
+            is_derived = name == "text" and self.text and not isinstance(value, str | None)
+            if not is_derived and not _agree(told[name], value):
                 yield f"its {name} is not what the index says"
+        if self.text is not None and "text" in told and "text" not in self.columns:
+            value = _find_value(known, self.text)
+            if isinstance(value, str) and told["text"] != value:
+                yield "its text is not what the index says"
+
+
+def _find_value(known: Values, name: str) -> Any:
+    """The value of a field that may lie in a column; None where there is none."""
+    value: Any = known
+    for part in find_path(known, name) or ():
+        value = value[part]
+    return None if value is known else value
 
 
 def read_values(index: Path) -> Iterator[Values]:

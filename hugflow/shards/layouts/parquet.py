@@ -190,11 +190,11 @@ def _read_some(
 
     def cost(number: int) -> int:
         """The most bytes that the audio of a row group can cost, if that may be too much."""
-        size = _sizes_by_column(groups[number], is_packed=True).get(audio_column, 0)
+        size = _sizes_by_column(groups[number], audio_column, is_packed=True).get(audio_column, 0)
         return size if size > budget.left_bytes else 0
 
     number = min(filled, key=cost)
-    rows, sizes = groups[number].num_rows, _sizes_by_column(groups[number])
+    rows, sizes = groups[number].num_rows, _sizes_by_column(groups[number], audio_column)
     audio, audio_bytes = pa.nulls(0), sizes.get(audio_column, 0)
     if audio_column is not None and audio_bytes / rows <= MOST_ROW_BYTES:
         audio = _read_values(parquet, number, audio_column)
@@ -215,13 +215,18 @@ def _read_values(parquet: pq.ParquetFile, number: int, column: str) -> pa.Array:
 
 
 def _sizes_by_column(
-    group: pq.RowGroupMetaData, *, is_packed: bool = False
+    group: pq.RowGroupMetaData, audio_column: str | None, *, is_packed: bool = False
 ) -> dict[str | None, int]:
-    """Bytes of each column of a row group; is_packed: compressed, as in the file."""
+    """Bytes of each column of a row group; is_packed: compressed, as in the file.
+
+    audio_column: counted by itself where it lies in another column.
+    """
     sizes: dict[str | None, int] = {}
     for index in range(group.num_columns):
         column = group.column(index)
-        name = column.path_in_schema.partition(".")[0]
+        path = column.path_in_schema
+        is_audio = audio_column is not None and f"{path}.".startswith(f"{audio_column}.")
+        name = audio_column if is_audio else path.partition(".")[0]
         size = column.total_compressed_size if is_packed else column.total_uncompressed_size
         sizes[name] = sizes.get(name, 0) + size
     return sizes

@@ -32,6 +32,8 @@ from hugflow.ledger.journal import Journal, Outcome, RowFailed, RowMade
 from hugflow.native_talk import doing
 from hugflow.rows.audio import audio_value, may_be_path, path_of
 from hugflow.rows.record import NOT_TEXT, column_values, render_row
+from hugflow.rows.text import text_values
+from hugflow.shards.column_path import lift_batch
 from hugflow.shards.features import column_features
 from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.read import read_rows
@@ -202,10 +204,12 @@ class _Columns:
 
     audio: pa.Array | None
     filenames: Sequence[Any] | None
+    texts: Sequence[Any] | None
     values: Mapping[str, Sequence[Any]]
 
     @classmethod
     def of(cls, plan: Plan, batch: pa.RecordBatch, *, has_names: bool) -> Self:
+        batch = lift_batch(batch, plan.audio_column)
         # Every stage reads all of it, so that all stages judge a row alike.
         others = [name for name in plan.columns if name != plan.audio_column]
         features = column_features(plan.columns, plan.features)
@@ -214,7 +218,7 @@ class _Columns:
         if has_names:
             filenames = to_filenames(batch.column(FILENAME_COLUMN))
         audio = None if plan.audio_column is None else batch.column(plan.audio_column)
-        return cls(audio, filenames, values)
+        return cls(audio, filenames, text_values(plan, batch, values), values)
 
     def paths(self, positions: Sequence[int]) -> list[str]:
         """The paths of the rows whose audio is a separate file."""
@@ -253,9 +257,10 @@ def _make_row(
         elif made is None:
             made = RowMade(row, stem, None, None, None)
         if needs.json:
-            text = render_row(build.plan, build.tree, made, values)
-            written.append(write_temporary(build.folder.json / f"{row}.json", text))
-            made = RowMade(row, stem, made.mp3_bytes, len(text), made.audio)
+            text = columns.texts[position] if columns.texts is not None else None
+            content = render_row(build.plan, build.tree, made, values, text)
+            written.append(write_temporary(build.folder.json / f"{row}.json", content))
+            made = RowMade(row, stem, made.mp3_bytes, len(content), made.audio)
     except BaseException:
         discard(written)
         raise

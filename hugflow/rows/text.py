@@ -1,0 +1,40 @@
+"""The text of rows: text or null, whatever column it is taken from."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from hugflow.rows.record import column_values
+from hugflow.shards.column_path import find_feature, take_field, text_path
+from hugflow.shards.features import column_features
+from hugflow.shards.plan import Plan
+
+
+def text_values(
+    plan: Plan, batch: pa.RecordBatch, values: Mapping[str, Sequence[Any]]
+) -> Sequence[Any] | None:
+    """The text of each row of a batch; None where the plan has none, or audio paths are the text.
+
+    values: of the columns, as `column_values` gives them.
+    """
+    path = text_path(plan)
+    if path is None or path == (plan.audio_column,):
+        return None
+    column, inner = path[0], path[1:]
+    found = values[column]
+    if inner:
+        feature = column_features(plan.columns, plan.features)[column]
+        array = take_field(batch.column(column), inner)
+        found = column_values(array, find_feature(feature, inner))
+    if "class_text" in plan.column_notes.get(plan.text_column or "", []):
+        return [value["name"] if isinstance(value, dict) else value for value in found]
+    join = plan.request.text_join
+    return found if join is None else [_joined(value, join) for value in found]
+
+
+def _joined(value: Any, join: str) -> Any:
+    """The texts of a list as one; those that are null are left out."""
+    if not isinstance(value, list):
+        return value
+    return join.join(text for text in value if text is not None)
