@@ -140,7 +140,7 @@ _Flows = Annotated[
 ]
 
 # Added after the first version of a request.
-_LATER_FIELDS = frozenset({"repair_audio", "max_clip_hours"})
+_LATER_FIELDS = frozenset({"repair_audio", "max_clip_hours", "text_join"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ class NotText:
 
 
 NOT_TEXT: Final = NotText()
+_AS_IN_ITS_COLUMN: Final = object()
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
@@ -49,7 +50,11 @@ def column_values(column: pa.Array, feature: Any = None) -> list[Any]:
 
 
 def render_row(
-    plan: Plan, tree: str, made: RowMade, values: Mapping[str, Any], text: Any = None
+    plan: Plan,
+    tree: str,
+    made: RowMade,
+    values: Mapping[str, Any],
+    text: Any = _AS_IN_ITS_COLUMN,
 ) -> bytes:
     """The bytes of `json/<row>.json`: strict JSON, one field a line.
 
@@ -64,7 +69,8 @@ def render_row(
     names = json_names(plan.columns, plan.audio_column, plan.text_column)
     fields = dict(zip(names, columns.values(), strict=True))
     if plan.text_column is not None:
-        fields["text"] = audio if plan.text_column == plan.audio_column else text
+        is_given = text is not _AS_IN_ITS_COLUMN
+        fields["text"] = text if is_given else columns[plan.text_column]
     info = audio_info(made)
     if info is not None:
         fields["audio_info"] = info

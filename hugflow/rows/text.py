@@ -14,12 +14,16 @@ from hugflow.shards.plan import Plan
 def text_values(
     plan: Plan, batch: pa.RecordBatch, values: Mapping[str, Sequence[Any]]
 ) -> Sequence[Any] | None:
-    """The text of each row of a batch; None where the plan has none, or audio paths are the text.
+    """The text of each row of a batch; None where it is the value of the text column as it is.
 
     values: of the columns, as `column_values` gives them.
     """
     path = text_path(plan)
-    if path is None or path == (plan.audio_column,):
+    is_class = "class_text" in plan.column_notes.get(plan.text_column or "", [])
+    join = plan.request.text_join
+    if path is None or path[0] == plan.audio_column:
+        return None
+    if len(path) == 1 and not is_class and join is None:
         return None
     column, inner = path[0], path[1:]
     found = values[column]
@@ -27,9 +31,8 @@ def text_values(
         feature = column_features(plan.columns, plan.features)[column]
         array = take_field(batch.column(column), inner)
         found = column_values(array, find_feature(feature, inner))
-    if "class_text" in plan.column_notes.get(plan.text_column or "", []):
+    if is_class:
         return [value["name"] if isinstance(value, dict) else value for value in found]
-    join = plan.request.text_join
     return found if join is None else [_joined(value, join) for value in found]
 
 

@@ -48,7 +48,7 @@ def struct(*fields: tuple[str, pa.DataType]) -> pa.DataType:
         (struct(("array", pa.list_(pa.list_(pa.list_(pa.float32()))))), False),
         (struct(("text", pa.string())), False),
         (pa.string(), False),
-        (pa.list_(pa.binary()), False),
+        (pa.list_(pa.binary()), True),
         (pa.list_(pa.float32()), False),
         (pa.int64(), False),
     ],

@@ -52,7 +52,7 @@ def test_as_json_they_are_strict_and_are_read_back(statistics: Statistics):
 
 def test_measured_ones_are_read_back_too(tmp_path: Path):
     infos = [info_of(1), info_of(2.5, copied=True)]
-    found = read_statistics([write_index_of(tmp_path / "i", ["a", None], infos)], "text")
+    found = read_statistics([write_index_of(tmp_path / "i", ["a", None], infos)], ("text",))
     assert from_json(json.loads(json.dumps(to_json(found), allow_nan=False))) == found
 
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,7 +28,7 @@ from tests.shards.plans import plan_of
 def test_what_a_dataset_holds_is_counted(tmp_path: Path):
     infos = [info_of(1), info_of(2, rate=8_000), info_of(3, copied=True), info_of(4)]
     found = read_statistics(
-        [write_index_of(tmp_path / "i", ["ab", "", None, "é" * 8], infos)], "text"
+        [write_index_of(tmp_path / "i", ["ab", "", None, "é" * 8], infos)], ("text",)
     )
     assert asdict(found) == {
         "rows": 4,
@@ -53,25 +54,25 @@ def test_what_a_dataset_holds_is_counted(tmp_path: Path):
 
 def test_white_space_is_no_text(tmp_path: Path):
     index = write_index_of(tmp_path / "i", [" \t\n", "\u3000", " x "], [])
-    assert read_statistics([index], "text").text == TextStatistics(7, 2, None)
+    assert read_statistics([index], ("text",)).text == TextStatistics(7, 2, None)
 
 
 def test_a_dataset_without_audio_has_none(tmp_path: Path):
     index = write_index_of(tmp_path / "i", ["a"], [])
-    assert read_statistics([index], "text") == Statistics(1, None, TextStatistics(1, 0, None))
+    assert read_statistics([index], ("text",)) == Statistics(1, None, TextStatistics(1, 0, None))
 
 
-@pytest.mark.parametrize("text_column", [None, "row"])
-def test_what_is_not_text_has_no_characters(tmp_path: Path, text_column: str | None):
+@pytest.mark.parametrize("text_column", [None, ("row",)])
+def test_what_is_not_text_has_no_characters(tmp_path: Path, text_column: Any):
     found = read_statistics([write_index_of(tmp_path / "i", ["a"], [info_of(1)])], text_column)
     assert found.text is None
     assert found.audio is not None
 
 
 def test_no_rows_are_no_statistics(tmp_path: Path):
-    assert read_statistics([], "text") == Statistics(0, None, None)
+    assert read_statistics([], ("text",)) == Statistics(0, None, None)
     empty = write_index_of(tmp_path / "i", [], [])
-    assert read_statistics([empty], "text") == Statistics(0, None, None)
+    assert read_statistics([empty], ("text",)) == Statistics(0, None, None)
 
 
 def nearest_rank(values: list[float], percent: int) -> float:
@@ -98,7 +99,7 @@ def test_it_is_what_counting_row_by_row_gives_in_whatever_order_and_files(
     infos, texts = [info for info, _ in rows], [text for _, text in rows]
     with TemporaryDirectory() as folder:
         one = write_index_of(Path(folder) / "one", texts, infos)
-        found = read_statistics([one], "text")
+        found = read_statistics([one], ("text",))
         shuffled = list(rows)
         seed.shuffle(shuffled)
         cut = len(rows) // 2
@@ -107,7 +108,7 @@ def test_it_is_what_counting_row_by_row_gives_in_whatever_order_and_files(
             for n, part in enumerate((shuffled[:cut], shuffled[cut:]))
             if part
         ]
-        assert read_statistics(files, "text") == found
+        assert read_statistics(files, ("text",)) == found
     assert found.audio is not None
     assert found.text is not None
     seconds = sum((Fraction(info.num_samples, info.sampling_rate) for info in infos), Fraction())
@@ -126,7 +127,7 @@ def test_it_is_what_counting_row_by_row_gives_in_whatever_order_and_files(
 def test_the_rows_that_stand_in_a_plans_tree_are_measured(tmp_path: Path):
     folder = DatasetFolder(tmp_path / "a=b [c]*{d}?")
     folder.index.mkdir(parents=True)
-    plan = plan_of([1, 1, 1], columns=("audio", "text"))
+    plan = plan_of([1, 1, 1], columns=("audio", ("text",)))
     for shard in (plan.shards[0], plan.shards[2]):
         write_index_of(folder.index_file(shard.name), ["ab"], [info_of(1)])
     found = plan_statistics(plan, folder)
@@ -136,7 +137,7 @@ def test_the_rows_that_stand_in_a_plans_tree_are_measured(tmp_path: Path):
 @pytest.mark.parametrize(
     ("columns", "text_column", "name"),
     [
-        (("audio", "text"), "text", "text"),
+        (("audio", ("text",)), "text", ("text",)),
         (("audio", "row"), "row", "row_source"),
         (("row", "row_source"), "row", "row_source_source"),
         (("audio",), None, None),
@@ -145,7 +146,7 @@ def test_the_rows_that_stand_in_a_plans_tree_are_measured(tmp_path: Path):
 def test_the_text_column_is_found_under_the_name_that_the_index_gives_it(
     columns: tuple[str, ...], text_column: str | None, name: str | None
 ):
-    assert index_text_column(plan_of(columns=columns, text_column=text_column)) == name
+    assert index_text_column(plan_of(columns=columns, text_column=text_column)) == (name,)
 
 
 def test_columns_that_polars_cannot_read_are_in_nobodys_way(tmp_path: Path):
@@ -153,7 +154,7 @@ def test_columns_that_polars_cannot_read_are_in_nobodys_way(tmp_path: Path):
     table = types_table(columns, with_audio=False)
     zone = pa.array([1] * table.num_rows, pa.timestamp("us", "Nowhere/Land"))
     pq.write_table(table.append_column("zone", zone), tmp_path / "i")
-    found = read_statistics([tmp_path / "i"], "text")
+    found = read_statistics([tmp_path / "i"], ("text",))
     assert found.rows == table.num_rows
 
 
@@ -164,7 +165,7 @@ def test_a_million_rows_take_seconds_and_are_never_held(tmp_path: Path):
 import resource, sys
 from pathlib import Path
 from hugflow.statistics.measure import read_statistics
-found = read_statistics(sorted(Path(sys.argv[1]).iterdir()), "text")
+found = read_statistics(sorted(Path(sys.argv[1]).iterdir()), ("text",))
 print(found.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 

@@ -257,8 +257,8 @@ def _make_row(
         elif made is None:
             made = RowMade(row, stem, None, None, None)
         if needs.json:
-            text = columns.texts[position] if columns.texts is not None else None
-            content = render_row(build.plan, build.tree, made, values, text)
+            own = {} if columns.texts is None else {"text": columns.texts[position]}
+            content = render_row(build.plan, build.tree, made, values, **own)
             written.append(write_temporary(build.folder.json / f"{row}.json", content))
             made = RowMade(row, stem, made.mp3_bytes, len(content), made.audio)
     except BaseException:
