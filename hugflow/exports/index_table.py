@@ -157,5 +157,5 @@ def _cannot_join(shard: Shard, column: str, error: Exception) -> ShardCorrupt:
     return ShardCorrupt(
         f"{shard.label}: the column {column!r} does not fit the type that all files share",
         why=in_a_line(str(error)),
-        mend="request a subset whose files agree, or tell the dataset's owner",
+        mend="request a subset whose files agree, or report it to the dataset's owner",
     )

@@ -68,6 +68,6 @@ def not_used_yet(file: ProjectFile) -> tuple[str, ...]:
 
 
 def _invalid(
-    file: ProjectFile, line: int, what: str, mend: str, why: str = "nobody knows what may run"
+    file: ProjectFile, line: int, what: str, mend: str, why: str = "it is unknown what may run"
 ) -> SettingInvalid:
     return SettingInvalid(f"{file.shown_name}:{line}: {what}", why=why, mend=mend)

@@ -166,7 +166,7 @@ def describe_columns(
             repository,
             "it has a column that `datasets` cannot read",
             why=in_a_line(str(error)),
-            mend="choose another revision, or tell the dataset's owner",
+            mend="choose another revision, or report it to the dataset's owner",
         ) from error
 
 
@@ -192,7 +192,7 @@ def _refuse_too_many_rows(repository: Repository, contents: Sequence[Contents]) 
             f"a shard has {most:,} rows, and those of another one are not known",
             why="rows are then numbered by shard, and a shard has at most "
             f"{MOST_UNCOUNTED_ROWS:,} numbers",
-            mend="choose another subset or revision, or tell the dataset's owner",
+            mend="choose another subset or revision, or report it to the dataset's owner",
         )
 
 
@@ -280,7 +280,7 @@ def _mend_audio_column(schema: pa.Schema, refused: str, with_audio: Sequence[str
         return f"if {nearest!r} holds the audio, set audio_column: {nearest!r}"
     return (
         f"no other column holds audio: {refused!r} would have to be published as one of these, so "
-        "choose another subset or revision, or tell the dataset's owner"
+        "choose another subset or revision, or report it to the dataset's owner"
     )
 
 

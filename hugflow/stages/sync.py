@@ -89,7 +89,7 @@ def sync_dataset(
         if published is None:
             raise StageMissing(
                 f"{build.name}: it was made, and is not complete",
-                why="another process took something away meanwhile",
+                why="another process deleted something meanwhile",
                 mend="run the same command again: only what is missing is made",
             )
         ended("completed")

@@ -137,8 +137,8 @@ def _answer_faults(stand_in: Steered, method: str, ask: Ask) -> Answer:
 def _answer_outage(stand_in: Steered, method: str, *, stays_open: bool) -> Answer:
     if not stays_open:
         raise UsageWrong(
-            "an outage cannot be told to the port that it closes",
-            why="nobody could end it there",
+            "an outage cannot be started on the port that it closes",
+            why="it could not be ended there",
             mend="ask at the stand-in's control address",
         )
     is_begun = method == "POST"

@@ -31,4 +31,4 @@ def report(project_root: Path, synced: Synced, build: Build) -> str:
                 instance.report_runless_asset_event(evaluation)
     if not told:
         return f"Dagster knew all {len(synced.shards)} shards"
-    return f"told Dagster about {len(told)} shards"
+    return f"reported {len(told)} shards to Dagster"

@@ -130,7 +130,7 @@ def test_a_conversion_that_moves_is_noticed_by_local_sync_drift_and_status_and_t
     again = project.run("local-sync", request, "--json")
     assert again.returncode == 0
     assert json.loads(again.stdout)["datasets"][0]["note"] == "converted anew"
-    assert "the Hub has converted the dataset anew" in again.stderr
+    assert "the Hub has converted the dataset again" in again.stderr
     assert note_of(project) == "converted anew"
     code, entry = drift_of(project)
     assert (code, entry["note"]) == (3, "converted anew")

@@ -123,5 +123,5 @@ def unreadable(shard: Shard, why: str) -> ShardUnreadable:
         f"{shard.label} cannot be read",
         why=f"{in_a_line(why)}; its bytes are those the Hub holds, so fetching it "
         "again gives the same",
-        mend="tell the dataset's owner, or request a revision whose file is sound",
+        mend="report it to the dataset's owner, or request a revision whose file is sound",
     )

@@ -263,6 +263,6 @@ def _read_remote(
                 raise ShardUnreadable(
                     f"{at.repo}@{at.commit}:{file.path} cannot be read as parquet",
                     why=in_a_line(str(error)),
-                    mend="tell the dataset's owner, or request a revision whose files are sound",
+                    mend="report it to the dataset's owner, or request a revision with sound files",
                 ) from error
     raise AssertionError("unreachable: the last try returns or raises")

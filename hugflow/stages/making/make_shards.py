@@ -263,7 +263,7 @@ def _refuse_odd(build: Build, shard: Shard) -> None:
         raise ShardUnreadable(
             f"{where} cannot be made, because it does not agree with the other files",
             why=f"{shard.odd}; its rows would lack values that theirs have",
-            mend="tell the dataset's owner, or request a revision whose files agree",
+            mend="report it to the dataset's owner, or request a revision whose files agree",
         )
 
 

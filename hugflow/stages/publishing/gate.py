@@ -145,14 +145,14 @@ def judge_bad_rows(
         error = TooManyBadRows(
             f"{build.name}: not one row could be made, so it is not published",
             why=f"of {rows:,} rows all failed: {causes}",
-            mend="choose another subset or revision, or tell the dataset's owner",
+            mend="choose another subset or revision, or report it to the dataset's owner",
         )
     else:
         error = TooManyBadRows(
             f"{build.name}: {len(failed)} of {rows} rows could not be made, so it is not published",
             why=f"max_bad_rows is {budget}, which allows {allowed}: {causes}",
-            mend="set max_bad_rows higher, or tell the dataset's owner; the next run tries only "
-            "these rows again",
+            mend="set max_bad_rows higher, or report it to the dataset's owner; the next run tries "
+            "only these rows again",
         )
     return Verdict("bad_rows_in_budget", error.what, facts, error)
 
@@ -210,7 +210,7 @@ def judge_audio(build: Build, failed: Sequence[RowFailed]) -> Verdict:
         what = f"{decoded} clips, spread over all rows, decode to their recorded lengths"
         return Verdict(name, what, facts)
     error = ClipsUnsound(
-        f"{build.name}: of {decoded} clips {len(unsound)} are not what is recorded of them",
+        f"{build.name}: of {decoded} clips {len(unsound)} differ from their records",
         why=f"the MP3s of the rows {', '.join(map(str, unsound[:MOST_NAMED]))} do not decode to "
         "the length in their JSON",
         mend=f"`hugflow verify {build.name} --deep` finds all of them; delete these files, and run "

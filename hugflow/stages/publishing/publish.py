@@ -153,7 +153,7 @@ def finish_sample(build: Build) -> Manifest:
     if markers is None:
         raise StageMissing(
             f"the sample of {build.name} is not complete",
-            why="another process took something away meanwhile",
+            why="another process deleted something meanwhile",
             mend="run the same command again: only what is missing is made",
         )
     write_failures(build)

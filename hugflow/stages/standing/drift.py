@@ -58,7 +58,7 @@ class Drift:
             return f"{asked} points to {self.upstream[:7]} now; planned was {commit}"
         if self.conversion is not None and self.is_converted_anew:
             return (
-                f"the Hub has converted the dataset anew, at {self.conversion[:7]}; planned was "
+                f"the Hub has converted the dataset again, at {self.conversion[:7]}; planned was "
                 f"{self.plan.files_commit[:7]}"
             )
         return f"{asked} points to {commit}, as planned"

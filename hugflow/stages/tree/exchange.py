@@ -80,7 +80,7 @@ def refuse_linked(places: Places, folder: Path) -> None:
         if path.is_symlink():
             raise CannotWrite(
                 f"{path} is a link",
-                why="what is written or deleted through it does not lie in STORAGE_ROOT",
+                why="what is written or deleted through it is outside STORAGE_ROOT",
                 mend="move the link away; hugflow makes a folder there when it needs one",
             )
 
@@ -103,7 +103,7 @@ def read_standing(places: Places, name: str, manifest: Manifest | None, plan_id:
         if not is_plan_id(plan):
             raise StateUnreadable(
                 f"{path} cannot be read",
-                why="it should name the plan whose rows lie in the tree, and names none",
+                why="it should name the plan of the rows in the tree, and names none",
                 mend="delete the file, then run the same command again: the ledger holds it too",
             )
         return plan

@@ -111,7 +111,7 @@ def test_work_done_without_dagster_is_judged_when_it_is_reported(
     synced = sync_dataset(build)
     (made.places.state_dir / "dagster").mkdir(parents=True, exist_ok=True)
     monkeypatch.setenv("DAGSTER_HOME", str(made.places.state_dir / "dagster"))
-    assert report(made.places.state_dir, synced, build) == "told Dagster about 2 shards"
+    assert report(made.places.state_dir, synced, build) == "reported 2 shards to Dagster"
     with dg.DagsterInstance.get() as instance:
         key = dg.AssetCheckKey(dg.AssetKey([made.name, "processed"]), "link_stands")
         (record,) = instance.event_log_storage.get_asset_check_execution_history(key, limit=5)

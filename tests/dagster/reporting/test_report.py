@@ -41,7 +41,7 @@ def test_what_was_made_shows_as_materialized_whatever_the_working_directory(
     publish_speech(hub, "events/told", rows=6, shards=3)
     monkeypatch.chdir(tmp_path)
     synced, build = sync(project, "events/told")
-    assert report(project.root, synced, build) == "told Dagster about 3 shards"
+    assert report(project.root, synced, build) == "reported 3 shards to Dagster"
     with open_instance(project.root) as instance:
         keys = list(build.plan.shard_by_key())
         assert list(instance.get_dynamic_partitions(f"{build.name}/shards")) == keys
