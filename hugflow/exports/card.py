@@ -73,7 +73,7 @@ _NOTES: Final[dict[ColumnNote, str]] = {
 
 
 def _column_notes(plan: Plan) -> str:
-    """A line for each column that has something about it, after the line of the index."""
+    """A line for each column with a note, after the line of the index."""
     return "".join(
         f"\n  * {_quoted(name)}: {'; '.join(_NOTES[note] for note in notes)}"
         for name, notes in plan.column_notes.items()
@@ -81,7 +81,7 @@ def _column_notes(plan: Plan) -> str:
 
 
 def _quoted(name: str) -> str:
-    """A column's name, which may hold anything, as code."""
+    """A column's name as code, because it may hold any character."""
     return f"`` {in_a_line(name)} ``" if "`" in name else f"`{in_a_line(name)}`"
 
 

@@ -62,7 +62,7 @@ def render_row(
     path begins with it [004].
     values: the row's columns without the audio column, as `column_values` gives them. A column with
     the name of one of our own fields is written as `<name>_source`, as in the index.
-    text: of the row, where it is not simply the value of the text column.
+    text: of the row, if it is not simply the value of the text column.
     """
     audio = f"{tree}/audio/{made.stem}.mp3"
     columns = {c: audio if c == plan.audio_column else values[c] for c in plan.columns}

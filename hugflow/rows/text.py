@@ -1,4 +1,4 @@
-"""The text of rows: text or null, whatever column it is taken from."""
+"""The text of rows: text or null, from any type of column."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from hugflow.shards.plan import Plan
 def text_values(
     plan: Plan, batch: pa.RecordBatch, values: Mapping[str, Sequence[Any]]
 ) -> Sequence[Any] | None:
-    """The text of each row of a batch; None where it is the value of the text column as it is.
+    """The text of each row of a batch; None if it is the text column's value unchanged.
 
     values: of the columns, as `column_values` gives them.
     """
@@ -37,7 +37,7 @@ def text_values(
 
 
 def _joined(value: Any, join: str) -> Any:
-    """The texts of a list as one; those that are null are left out."""
+    """The texts of a list joined into one, without nulls."""
     if not isinstance(value, list):
         return value
     return join.join(text for text in value if text is not None)

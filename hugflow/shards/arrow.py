@@ -23,7 +23,7 @@ _TYPE_BY_FEATURE: Final = {
         [("language", pa.list_(pa.string())), ("translation", pa.list_(pa.string()))]
     ),
 }
-# Of a decimal, to polars and to most others who read parquet.
+# The most digits of a decimal in polars and most other parquet readers.
 MOST_DIGITS: Final = 38
 DIMENSIONS: Final = {"Array2D": 2, "Array3D": 3, "Array4D": 4, "Array5D": 5}
 _FILE_FEATURES: Final = frozenset(

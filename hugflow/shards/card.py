@@ -41,7 +41,7 @@ def list_splits(card: Mapping[str, Any], subset: str | None) -> list[CardSplit]:
 
 
 def find_infos(card: Mapping[str, Any], subset: str | None) -> list[dict[str, Any]]:
-    """The entries of `dataset_info` that speak of `subset`; without one, of the default config."""
+    """The entries of `dataset_info` for `subset`; without a subset, for the default config."""
     infos = list(_dicts(card.get("dataset_info")))
     config = subset or _default_config(card)
     named = [info for info in infos if info.get("config_name", "default") == config]
@@ -49,7 +49,7 @@ def find_infos(card: Mapping[str, Any], subset: str | None) -> list[dict[str, An
 
 
 def _default_config(card: Mapping[str, Any]) -> str:
-    """The config that is read where none is named."""
+    """The default config."""
     configs = list(_dicts(card.get("configs")))
     chosen = [config for config in configs if config.get("default") is True] or configs
     name = chosen[0].get("config_name") if len(chosen) == 1 else None

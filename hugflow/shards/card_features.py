@@ -1,7 +1,7 @@
-"""The features that a dataset's card declares, for files that say nothing of their own.
+"""The features that a dataset's card declares, for files without metadata of `datasets`.
 
-Files written by pandas, polars or DuckDB have no metadata of `datasets`. What their columns mean is
-then in the card alone, in another spelling:
+Files written by pandas, polars or DuckDB have no such metadata. Then only the card says what their
+columns mean, in another spelling:
 
     dataset_info:
       features:
@@ -21,7 +21,7 @@ from hugflow.shards.declared import declared_features
 
 
 def complete_schema(schema: pa.Schema, card: Mapping[str, Any], subset: str | None) -> pa.Schema:
-    """The schema of files, with the card's word on each column of which they say nothing."""
+    """The schema of files, completed with the card's features for columns without metadata."""
     known = declared_features(schema)
     told = {
         name: feature
@@ -32,7 +32,7 @@ def complete_schema(schema: pa.Schema, card: Mapping[str, Any], subset: str | No
 
 
 def with_declared(schema: pa.Schema, features: Mapping[str, Any]) -> pa.Schema:
-    """The schema with these features in its metadata, in place of those it has."""
+    """The schema with these features in its metadata, replacing its own."""
     value = json.dumps({"info": {"features": features}})
     return schema.with_metadata({**(schema.metadata or {}), b"huggingface": value.encode()})
 
@@ -40,9 +40,9 @@ def with_declared(schema: pa.Schema, features: Mapping[str, Any]) -> pa.Schema:
 def card_features(
     card: Mapping[str, Any], subset: str | None, columns: Sequence[str]
 ) -> dict[str, Any]:
-    """The features of `subset`, as `datasets` writes them into metadata, by column.
+    """The features of `subset` by column, in the form that `datasets` writes into metadata.
 
-    columns: of interest. One that cannot be understood is left out, and costs the others nothing.
+    columns: the wanted columns. A feature that cannot be understood is left out.
     """
     found: dict[str, Any] = {}
     for name, feature in _listed(card, subset):
@@ -60,11 +60,11 @@ def _listed(card: Mapping[str, Any], subset: str | None) -> Iterator[tuple[str, 
 
 
 def _read_feature(feature: dict[str, Any]) -> Any:
-    """One feature of a card in the other spelling; None for what is none."""
+    """One feature of a card in the spelling of metadata; None if it is not a feature."""
     import datasets
 
     try:
-        # The one place that knows all the spellings that the Hub's cards have had.
+        # `datasets` has the only code that knows all spellings in the Hub's cards.
         named = datasets.Features._from_yaml_list([feature])
         written = named.to_dict()[feature["name"]]
         json.dumps(written, allow_nan=False)

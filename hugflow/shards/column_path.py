@@ -1,10 +1,10 @@
 """Fields inside columns, named by dots: `json.text` is the field `text` of the struct `json`.
 
-A column of that very name comes first. Names may hold dots themselves, so a name is never split
-without knowing what there is.
+A column with that very name comes first. Names may hold dots themselves, so a name is split only by
+the existing fields.
 
-An audio column that lies in a struct is lifted out of it before anything else is done: it becomes a
-column of its own, called `item.audio`, and the struct goes without it.
+An audio column inside a struct is lifted out of it first: it becomes a separate column, called
+`item.audio`, and the struct no longer has it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,9 +22,9 @@ Path = tuple[str, ...]
 
 
 def find_path(tree: Mapping[str, Any], name: str) -> Path | None:
-    """The names that lead to the field called `name` by dots; None where there is none.
+    """The path of names to the field called `name` by dots; None if there is none.
 
-    tree: by name, mappings for what has fields of its own, anything for the rest.
+    tree: by name, a mapping for a column with fields, anything for another column.
     """
     if name in tree:
         return (name,)
@@ -37,12 +37,12 @@ def find_path(tree: Mapping[str, Any], name: str) -> Path | None:
 
 
 def schema_tree(schema: pa.Schema) -> dict[str, Any]:
-    """The columns of a schema as `find_path` takes them; what has no fields is its type."""
+    """The columns of a schema in the form for `find_path`; a column without fields is its type."""
     return {field.name: type_tree(field.type) for field in schema}
 
 
 def type_tree(type_: pa.DataType) -> Any:
-    """The fields of a struct, in turn; any other type as it is."""
+    """The fields of a struct, recursively; any other type unchanged."""
     if not pa.types.is_struct(type_):
         return type_
     return {field.name: type_tree(field.type) for field in type_}
@@ -59,7 +59,7 @@ def list_fields(tree: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
 
 
 def text_path(plan: Plan) -> Path | None:
-    """The names that lead to a plan's text; None where it has none."""
+    """The path of names to a plan's text; None if it has none."""
     if plan.text_column is None:
         return None
     features = column_features(plan.columns, plan.features)
@@ -68,7 +68,7 @@ def text_path(plan: Plan) -> Path | None:
 
 
 def take_field(array: pa.Array, path: Path) -> pa.Array:
-    """A field inside a struct; null where one of those around it is."""
+    """A field inside a struct; null if an enclosing struct is null."""
     for name in path:
         names = [field.name for field in array.type]
         array = array.flatten()[names.index(name)]
@@ -76,14 +76,14 @@ def take_field(array: pa.Array, path: Path) -> pa.Array:
 
 
 def find_feature(feature: Any, path: Path) -> Any:
-    """The feature of a field inside a struct; None where nothing is known."""
+    """The feature of a field inside a struct; None if it is unknown."""
     for name in path:
         feature = feature.get(name) if isinstance(feature, dict) else None
     return feature
 
 
 def lift_schema(schema: pa.Schema, name: str) -> pa.Schema:
-    """The schema with the field `name` as a column; as it is where there is no such field."""
+    """The schema with the field `name` as a column; unchanged if there is no such field."""
     path = find_path(schema_tree(schema), name)
     if path is None or len(path) == 1:
         return schema
@@ -126,7 +126,7 @@ def lift_batch(batch: pa.RecordBatch, name: str | None) -> pa.RecordBatch:
 
 
 def dig(array: pa.Array, name: str) -> pa.Array:
-    """The field `name` of a column of which nothing else was read; the column where it is one."""
+    """The field `name` of a column that was read only for it; or the column itself."""
     for at, letter in enumerate(name):
         if letter == "." and pa.types.is_struct(array.type):
             path = find_path(type_tree(array.type), name[at + 1 :])
@@ -136,7 +136,7 @@ def dig(array: pa.Array, name: str) -> pa.Array:
 
 
 def _split_type(type_: pa.StructType, path: Path) -> tuple[pa.DataType, pa.DataType | None]:
-    """The type of a field, and the struct without it; None where nothing is left."""
+    """The type of a field, and the struct without it; None if nothing is left."""
     fields: list[pa.Field] = []
     found: pa.DataType = type_
     for field in type_:

@@ -57,7 +57,7 @@ def declared_feature(field: pa.Field, declared: Any) -> Any:
 
 
 def _can_hold(meant: pa.DataType, type_: pa.DataType) -> bool:
-    """Whether every value of `type_` is one of `meant`, also in lists and structs."""
+    """Whether `meant` holds every value of `type_`, also in lists and structs."""
     if meant == type_:
         return True
     try:
@@ -65,7 +65,7 @@ def _can_hold(meant: pa.DataType, type_: pa.DataType) -> bool:
         wider = pa.unify_schemas(schemas, promote_options="permissive")
     except (pa.ArrowTypeError, pa.ArrowInvalid):
         return False
-    # Whole numbers of 64 bits are rounded as floats.
+    # 64-bit integers would be rounded as floats.
     is_rounded = pa.types.is_integer(type_) and pa.types.is_floating(meant)
     return bool(wider.field("column").type == meant) and not is_rounded
 

@@ -59,7 +59,7 @@ def is_audio_type(type_: pa.DataType, *, may_be_path: bool = False) -> bool:
     audio, because any text could be a path.
     """
     if is_list(type_):
-        # A list of one clip is the clip; one of more is a row that fails.
+        # A list with one clip is the clip; a longer list makes the row fail.
         item = type_.value_type
         return not is_list(item) and is_audio_type(item, may_be_path=may_be_path)
     if is_text(type_):
@@ -97,7 +97,7 @@ def has_audio_feature(schema: pa.Schema, column: str) -> bool:
 def column_notes(
     published: pa.Schema, completed: pa.Schema, audio_column: str | None
 ) -> dict[str, list[ColumnNote]]:
-    """What a reader of the index should know of its columns, by column.
+    """Notes for readers of the index, by column.
 
     completed: `published`, with the card's declarations.
     """
@@ -204,14 +204,14 @@ def _published_feature(field: pa.Field, declared: Any) -> Any:
 
 
 def _undecoded(feature: Any, *, only_audio: bool = False) -> Any:
-    """The same feature with all media in it, however deep, left as bytes and path."""
+    """The feature with all media in it, at any depth, left as bytes and path."""
     import datasets
 
     match feature:
         case datasets.Json():
             return feature
         case datasets.Audio():
-            # What it says of rates and channels is of no use without decoding.
+            # Rates and channels are useless without decoding.
             return datasets.Audio(decode=False)
         case _ if hasattr(feature, "decode") and not only_audio:
             return replace(feature, decode=False)

@@ -21,8 +21,8 @@ PARQUET: Final = "parquet"
 MOST_UNCOUNTED_ROWS: Final = 1_000_000
 
 Numbering = Literal["through", "by_shard"]
-# card: the card alone declares what the column is. undecoded: media are left as bytes and path.
-# decimal_text: numbers of too many digits are text. class_text: the text is the name of its class.
+# card: only the card declares what the column is. undecoded: media are left as bytes and path.
+# decimal_text: numbers with too many digits are text. class_text: the text is its class's name.
 ColumnNote = Literal["card", "undecoded", "decimal_text", "class_text"]
 
 
@@ -78,10 +78,9 @@ class Shard:
 class Plan:
     """One dataset at one commit.
 
-    `column_notes` is what a reader should know of columns, by name; see `features.column_notes`.
-    `files_commit` is where the files are read: `commit`, unless they are the Hub's conversion of
-    it. `stem_suffixes` tells how often `-<row>` is appended to the stem of a row; rows that are
-    not in it keep their stem.
+    column_notes: notes on columns for readers, by name; see `features.column_notes`.
+    files_commit: the commit of the files: `commit`, unless they are the Hub's conversion of it.
+    stem_suffixes: how often `-<row>` is appended to the stem of a row; other rows keep their stem.
     """
 
     dataset: str

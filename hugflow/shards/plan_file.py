@@ -17,7 +17,7 @@
       "audio_column": "audio",              null: a text-only dataset
       "text_column": "text",                null: there is no column of the default name
       "columns": ["audio", "text"],         as published, in order
-      "column_notes": {"label": ["card"]},  absent where there are none; see shards.plan
+      "column_notes": {"label": ["card"]},  absent if there are none; see shards.plan
       "repeated": [[7, 7], [12, 15]],       rows whose stem gets `-<row>`, as ranges
       "repeated_more": {"9": 2},            rows that need it more than once (hardly ever)
       "features": {...}, "card_features": [...],   of the index, as `datasets` writes them

@@ -116,7 +116,7 @@ def fetch_plan(
 def _note_columns(
     published: pa.Schema, schema: pa.Schema, request: PlanRequest, columns: Columns
 ) -> dict[str, list[ColumnNote]]:
-    """What a reader should know of columns; published: before the card and the request were asked."""
+    """Notes on columns for readers; published: the schema before the card and the request apply."""
     notes = column_notes(lift_schema(published, request.audio_column), schema, columns.audio)
     if columns.text is not None:
         path = find_path(schema_tree(schema), columns.text)
@@ -250,7 +250,7 @@ def _choose_audio_column(
 
 
 def _audio_fields(schema: pa.Schema) -> Iterator[str]:
-    """The fields inside of columns that hold audio for certain, by their names with dots."""
+    """The fields inside columns that certainly hold audio, by their names with dots."""
     for path, _ in list_fields(schema_tree(schema)):
         name = ".".join(path)
         lifted = lift_schema(schema, name)

@@ -1,4 +1,4 @@
-"""Choosing the text column of a dataset: what it may hold, and what a refusal says instead."""
+"""Choosing the text column of a dataset: what it may hold, and the advice of a refusal."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,21 +13,22 @@ from hugflow.shards.declared import declared_feature, declared_features
 from hugflow.shards.plan_request import PlanRequest
 
 MOST_NAMED = 8
-# What speech datasets call their transcripts, for advice when nothing is spelled alike.
+# Usual names of transcripts in speech datasets, for advice when no name is similar.
 USUAL_NAMES = ("text", "sentence", "transcription", "transcript", "normalized_text", "audio")
 
 
 def choose_text_column(
     at: str, schema: pa.Schema, request: PlanRequest, audio_column: str | None
 ) -> tuple[str | None, tuple[str, ...]]:
-    """The text column, and a warning where the default one is not there.
+    """The text column, and a warning when the default one does not exist.
 
     at: the repository at its commit, as errors name it.
-    Raises RequestInvalid for a column that is named and is not there, or that holds no text.
+
+    Raises RequestInvalid for a requested column that does not exist or holds no text.
     """
     column = request.text_column
     path = find_path(schema_tree(schema), column)
-    # Of the audio nothing is kept but the clip and where it came from.
+    # Of the audio only the clip and its origin are kept.
     if path is not None and (path[0] != audio_column or len(path) == 1):
         _refuse_no_text(at, schema, request, path, audio_column)
         return column, ()
@@ -46,7 +47,7 @@ def choose_text_column(
 def _refuse_no_text(
     at: str, schema: pa.Schema, request: PlanRequest, path: Path, audio_column: str | None
 ) -> None:
-    """Raise RequestInvalid where a field holds something else than text that is known."""
+    """Raise RequestInvalid when a field does not hold text that can be a row's text."""
     type_ = _type_at(schema, path)
     if _is_text(type_) or is_label(schema, path):
         return
@@ -76,7 +77,7 @@ def _refuse_no_text(
 
 
 def is_label(schema: pa.Schema, path: Path) -> bool:
-    """Whether a field holds classes that have names."""
+    """Whether a field holds classes with names."""
     if not pa.types.is_integer(_type_at(schema, path)):
         return False
     declared = declared_features(schema).get(path[0])
@@ -86,7 +87,7 @@ def is_label(schema: pa.Schema, path: Path) -> bool:
 
 
 def nearest_column(name: str, columns: Sequence[str]) -> str:
-    """The column that is spelled most like `name`, else one that is usual."""
+    """The column with the name most similar to `name`, else one with a usual name."""
     usual = [column for column in USUAL_NAMES if column in columns]
     if not usual:
         usual = [column for column in columns if column.rpartition(".")[2] in USUAL_NAMES]

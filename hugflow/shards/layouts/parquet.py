@@ -219,7 +219,7 @@ def _sizes_by_column(
 ) -> dict[str | None, int]:
     """Bytes of each column of a row group; is_packed: compressed, as in the file.
 
-    audio_column: counted by itself where it lies in another column.
+    audio_column: counted separately if it is inside another column.
     """
     sizes: dict[str | None, int] = {}
     for index in range(group.num_columns):
