@@ -2,7 +2,7 @@
 
 import logging
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -151,10 +151,14 @@ def _sync(
         _report(project, synced, build)
     manifest, link = synced.published.manifest, build.places.link(build.name)
     rows, estimated = manifest.rows, read_estimate(build.places, build.plan)
+    steps = manifest.flows.steps if manifest.flows is not None else ()
     compared = compare(build, estimated, manifest) if estimated is not None else []
     if not as_json:
         if not synced.was_complete:
             print_data(_rows_words(rows, synced.new_rows))
+            for step in steps:
+                left = f"{step.dropped:,} left out, {step.errors:,} failed"
+                print_data(f"  {step.words}: {step.rows:,} rows, {left}")
             print_compared(compared)
         print_data(f"{link} -> {build.folder.root}")
     return {
@@ -167,6 +171,7 @@ def _sync(
         "failed_rows": rows.failed,
         "new_rows": synced.new_rows,
         "was_complete": synced.was_complete,
+        "flows": [asdict(step) for step in steps],
         "planned": {each.what: each.planned for each in compared} or None,
         "actual": {each.what: each.actual for each in compared} or None,
         "note": note,

@@ -15,7 +15,7 @@ from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.plans import read_plan
 from hugflow.stages.standing.status import to_status
 from hugflow.stages.tree.failures import read_failed_rows
-from hugflow.stages.tree.flow_files import made_index_file
+from hugflow.stages.tree.flow_files import errors_file, made_index_file, row_file, step_kept
 from hugflow.stages.tree.index_rows import read_indexed
 from hugflow.stages.tree.manifest import Manifest
 from hugflow.stages.tree.stored_dataset import StoredDataset, glance_at_dataset
@@ -60,6 +60,7 @@ class KnownDataset:
             commit=made_of.commit if made_of is not None else None,
             plan=_plan_id(plan, manifest),
             licence=made_of.licence if made_of is not None else None,
+            flows=_describe_flows(manifest),
             published_at=manifest.run.finished_at if manifest is not None else None,
         )
         return cls(places, base, plan, manifest)
@@ -139,7 +140,8 @@ class KnownDataset:
         shard = self._shard_with(row)
         outcome, shard_name = self._find_row(row, shard)
         if isinstance(outcome, RowMade):
-            return self._of_made(outcome, shard_name, path, kind)
+            origin = self._of_made(outcome, shard_name, path, kind)
+            return replace(origin, flows=self._describe_flows_of(row))
         total = self.explain_dataset(None, "dataset").rows
         is_known = total is not None and (row < total if self.plan is None else shard is not None)
         if outcome is None and not is_known:
@@ -152,6 +154,20 @@ class KnownDataset:
         if outcome is not None:
             origin = replace(origin, row_state="failed", code=outcome.code, message=outcome.message)
         return self._at(self._of_shard(origin, shard), path)
+
+    def _describe_flows_of(self, row: int) -> str | None:
+        """The row steps with what became of a row in each; None where there are none."""
+        if self.manifest is None or self.manifest.flows is None:
+            return None
+        words: list[str] = []
+        for step in self.manifest.flows.steps:
+            path = row_file(self.folder, step.name, row)
+            if not path.is_file():
+                return "; ".join([*words, f"{step.words}: failed, see {errors_file(self.folder)}"])
+            if not step_kept(self.folder, step.name, row):
+                return "; ".join([*words, f"{step.words}: left out"])
+            words.append(step.words)
+        return "; ".join(words)
 
     def _find_row(self, row: int, shard: Shard | None) -> tuple[Outcome | None, str | None]:
         """The result of a row, and its shard: from the ledger, else from index and failures."""
@@ -293,3 +309,9 @@ def _index_names(folder: DatasetFolder) -> list[str]:
     if not folder.index.is_dir():
         return []
     return sorted(p.stem for p in folder.index.glob("*.parquet") if _SHARD_NAME.fullmatch(p.stem))
+
+
+def _describe_flows(manifest: Manifest | None) -> str | None:
+    if manifest is None or manifest.flows is None:
+        return None
+    return "; ".join(step.words for step in manifest.flows.steps)

@@ -17,6 +17,8 @@ class Origin:
         is read.
     rows: of the shard if there is one, else of the dataset.
     source_path: the dataset's own name of the clip.
+    flows: the row steps, in order: module, commit, class and configuration of each; of a row, what
+        became of it there.
     made_at: when the file was written.
     published_at: when the dataset was completed.
     """
@@ -59,5 +61,6 @@ class Origin:
     treatment: str | None = None
     code: str | None = None
     message: str | None = None
+    flows: str | None = None
     made_at: str | None = None
     published_at: str | None = None

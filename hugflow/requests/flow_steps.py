@@ -110,6 +110,12 @@ def _read_step(written: object, what: str) -> FlowStep:
         raise FieldInvalid(
             f"{what}: rows is not a mapping with in and out", mend="rows: {in: [text]}"
         )
+    gives = _fields(rows.get("out"), f"{what}: rows out")
+    if "dropped" in gives:
+        raise FieldInvalid(
+            f"{what}: no field can be called dropped",
+            mend="that marks rows which a step leaves out",
+        )
     return FlowStep(
         name=name,
         flow=flow,
@@ -117,7 +123,7 @@ def _read_step(written: object, what: str) -> FlowStep:
         revision=revision,
         config=config,
         reads=_fields(rows.get("in"), f"{what}: rows in"),
-        gives=_fields(rows.get("out"), f"{what}: rows out"),
+        gives=gives,
         batch=_count(written.get("batch"), f"{what}: batch", MAX_BATCH),
         timeout_s=_seconds(written.get("timeout_s"), f"{what}: timeout_s"),
     )

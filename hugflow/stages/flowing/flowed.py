@@ -130,6 +130,7 @@ def describe_step(step: ResolvedStep, count: StepCount) -> ManifestStep:
         flow=step.local.dotted,
         module=str(step.module.module) if step.module is not None else None,
         commit=step.module.commit if step.module is not None else None,
+        config=step.step.config,
         version=step.version,
         rows=count.rows,
         dropped=count.dropped,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hugflow.errors import StateUnreadable
-from hugflow.stages.tree.flow_files import row_file
+from hugflow.stages.tree.flow_files import DROPPED, row_file
 from hugflow.store.atomic import StagedFile, read_file, write_temporary
 from hugflow.store.layout import DatasetFolder
 
@@ -14,7 +14,7 @@ def stage_row(
     folder: DatasetFolder, step: str, row: int, out: Mapping[str, Any] | None
 ) -> StagedFile:
     """Write a row's file beside its place; out: None for a row that the step leaves out."""
-    value = {"dropped": True} if out is None else dict(out)
+    value = DROPPED if out is None else dict(out)
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     return write_temporary(row_file(folder, step, row), f"{text}\n".encode())
 

@@ -7,12 +7,17 @@
 A dataset without steps has none of them, and its `index/` is that of the made rows.
 """
 
+import json
 from pathlib import Path
+from typing import Any, Final
 
+from hugflow.store.atomic import read_file
 from hugflow.store.layout import DatasetFolder
 
 FLOWS = "flows"
 ROWS = ".rows"
+# What stands in a row's file that a step left out; no field that a step gives has this name.
+DROPPED: Final[dict[str, Any]] = {"dropped": True}
 
 
 def flows_folder(folder: DatasetFolder) -> Path:
@@ -50,3 +55,11 @@ def made_index_file(folder: DatasetFolder, shard_name: str) -> Path:
     if has_steps(folder):
         return made_rows_folder(folder) / f"{shard_name}.parquet"
     return folder.index_file(shard_name)
+
+
+def step_kept(folder: DatasetFolder, step: str, row: int) -> bool:
+    """Whether a step gave fields for a row, and did not leave it out."""
+    try:
+        return bool(json.loads(read_file(row_file(folder, step, row))) != DROPPED)
+    except (OSError, ValueError, RecursionError):
+        return False

@@ -23,7 +23,8 @@ the object `run`:
       "statistics": {...},                  see hugflow.statistics.figures
       "exports": {...},                     see hugflow.exports.recorded; absent if there are none
       "flows": {"steps": [{"name": "clean", "flow": "flow_modules.alice.TextTools.NormaliseText",
-                           "module": "alice/TextTools", "commit": "4c9f...", "version": "0e57...",
+                           "module": "alice/TextTools", "commit": "4c9f...",
+                           "config": {"lower": true}, "version": "0e57...",
                            "rows": 980, "dropped": 17, "errors": 1}],
                 "asked": "4c1f0d9b2a7e6685",
                 "made_index": {"index/00000-of-00002.parquet": "<sha256>"},
@@ -41,6 +42,7 @@ Readers ignore keys of later versions. Fields with a default here are absent in 
 versions.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -172,10 +174,19 @@ class ManifestStep:
     flow: str
     module: str | None
     commit: str | None
+    config: Mapping[str, Any]
     version: str
     rows: _Count
     dropped: _Count
     errors: _Count
+
+    @property
+    def words(self) -> str:
+        """What it ran, for people: `clean: alice/TextTools@4c9f1f0 NormaliseText {"lower": true}`."""
+        code = f"{self.module}@{(self.commit or '')[:7]}" if self.module else "own code"
+        config = f" {json.dumps(dict(self.config))}" if self.config else ""
+        name = self.flow if self.module is None else self.flow.rpartition(".")[2]
+        return f"{self.name}: {code} {name}{config}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import pytest
 
 from hugflow.errors import RequestInvalid, TooManyBadRows, UntrustedFlowModule
 from hugflow.flows.trust import Trust, parse_allowed
+from hugflow.provenance.why import explain
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
 from hugflow.stages.sync import Synced, sync_dataset
@@ -242,3 +243,14 @@ def test_verify_finds_nothing_wrong_and_sees_damage_of_either_index(
     assert [difference.path for difference in verify_dataset(places, NAME)] == [str(row.parent)]
     row.with_suffix(".away").rename(row)
     assert list(verify_dataset(places, NAME, deep=deep)) == []
+
+
+def test_why_names_module_commit_and_configuration_of_each_step_of_a_row(
+    places: Places, opened: Sync, tmp_path: Path
+):
+    opened([{**UPPER, "config": {"suffix": "!"}}, ODD])
+    kept = explain(places, f"{NAME}#3", {}, tmp_path)
+    assert (
+        kept.flows == 'upper: own code my_flows.Upper {"suffix": "!"}; odd: own code my_flows.Odd'
+    )
+    assert explain(places, f"{NAME}#4", {}, tmp_path).flows == f"{kept.flows}: left out"

@@ -1,0 +1,74 @@
+"""Row steps as people meet them: whose code runs, and when."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_speech
+from tests.flows.hub import publish
+from tests.projects import Project
+
+pytestmark = pytest.mark.slow
+
+WRITER = "rowsteps/Writer"
+
+
+@pytest.fixture
+def writer(hub: LoopbackHub, project: Project, tmp_path: Path) -> tuple[str, Path]:
+    """A request whose module would write a file as it is imported; its commit, and the file."""
+    marker = tmp_path / "ran"
+    code = (
+        f"open({str(marker)!r}, 'w')\n"
+        "from hugflow.flows import AtomicFlow\n"
+        "class W(AtomicFlow):\n"
+        "    def run(self, data):\n"
+        "        return {'said': data['text']}\n"
+    )
+    commit = publish(hub, WRITER, {"__init__.py": code, "setup.py": code})
+    publish_speech(hub, "rowsteps/speech", rows=4, shards=1, seconds=0.05)
+    steps = (
+        "flows:",
+        f"  - {{name: w, use: {WRITER}, flow: W, rows: {{in: [text], out: [said]}}}}",
+    )
+    project.request("rowsteps/speech", *steps)
+    return commit, marker
+
+
+def test_nothing_runs_a_module_before_it_is_allowed(project: Project, writer: tuple[str, Path]):
+    commit, marker = writer
+    request = "requests/add/request.yaml"
+    for command in (
+        ("flows", "sync", WRITER),
+        ("validate", request),
+        ("validate", request, "--online"),
+        ("plan", request),
+        ("doctor", "--offline"),
+        ("status",),
+        ("flows", "list"),
+    ):
+        assert project.run(*command).returncode in (0, 1), command
+    loaded = project.run_python(
+        "from hugflow_assets.definitions import defs; defs.get_all_job_defs"
+    )
+    assert "Error" not in loaded.stderr or not marker.exists()
+    refused = project.run("local-sync", request, "--no-report")
+    assert refused.returncode == 5
+    assert f"{WRITER} is not on the allow list" in refused.stderr
+    assert not marker.exists()
+
+    (project.root / "hugflow.yaml").write_text(f'flows:\n  allow: ["{WRITER}@{commit}"]\n')
+    done = project.run("local-sync", request, "--no-report", "--json")
+    assert done.returncode == 0, done.stderr
+    assert marker.exists()
+    [entry] = json.loads(done.stdout)["datasets"]
+    [step] = entry["flows"]
+    assert (step["module"], step["commit"], step["rows"]) == (WRITER, commit, 4)
+
+
+def test_a_step_of_a_served_flow_is_refused_for_now(project: Project):
+    project.request("a/b", "flows:", "  - {name: asr, user: gpu-team, endpoint: whisper}")
+    done = project.run("validate", "requests/add/request.yaml")
+    assert done.returncode == 4
+    assert "needs hugflow[flows]" in done.stdout + done.stderr

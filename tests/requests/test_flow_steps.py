@@ -1,0 +1,77 @@
+"""The `flows:` of a request: what is taken, and what is refused by step."""
+
+from typing import Any
+
+import pytest
+
+from hugflow.requests.flow_steps import FlowStep, flow_steps
+from hugflow.requests.grammar import FieldInvalid
+from hugflow.requests.read import parse_request
+
+STEP: dict[str, Any] = {"name": "clean", "flow": "my_flows.Clean"}
+
+
+def test_a_file_with_steps_is_read_whole():
+    text = b"""hf_id: org/speech
+description: Malay ASR
+flows:
+  - name: clean
+    use: alice/TextTools:v1.2
+    flow: NormaliseText
+    config: {lower: true, most: 2.5, words: [a, b]}
+    rows: {in: [text], out: [text_norm]}
+    batch: 32
+    timeout_s: 1.5
+"""
+    request = parse_request(text, "requests/add/x.yaml")
+    config = {"lower": True, "most": 2.5, "words": ["a", "b"]}
+    [step] = request.flows  # type: ignore[union-attr]
+    assert step == FlowStep(
+        "clean",
+        "NormaliseText",
+        "alice/TextTools",
+        "v1.2",
+        config,
+        ("text",),
+        ("text_norm",),
+        32,
+        1.5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"name": "../up"}, "name"),
+        ({"name": None}, "no name"),
+        ({"nmae": "x"}, "nmae"),
+        ({"flow": "Clean"}, "without its module"),
+        ({"flow": "a..b"}, "flow"),
+        ({"flow": "os.system; x"}, "flow"),
+        ({"use": "alice"}, "use"),
+        ({"use": "../a/b"}, "use"),
+        ({"use": "a/b:x y"}, "white space"),
+        ({"user": "gpu-team"}, r"needs hugflow\[flows\]"),
+        ({"endpoint": "whisper"}, r"needs hugflow\[flows\]"),
+        ({"config": [1]}, "config"),
+        ({"rows": {"inn": []}}, "rows"),
+        ({"rows": {"in": "text"}}, "rows in"),
+        ({"rows": {"in": ["a", "a"]}}, "rows in"),
+        ({"rows": {"out": ["dropped"]}}, "dropped"),
+        ({"batch": 0}, "batch"),
+        ({"batch": True}, "batch"),
+        ({"timeout_s": 0}, "timeout_s"),
+        ({"timeout_s": "60"}, "timeout_s"),
+    ],
+)
+def test_what_no_step_may_hold_is_named(change: dict[str, Any], named: str):
+    with pytest.raises(FieldInvalid, match=named):
+        flow_steps([STEP | change])
+
+
+@pytest.mark.parametrize(
+    "value", ["resample", ["resample"], [STEP, STEP], [STEP] * 30, {"a": STEP}]
+)
+def test_what_is_no_list_of_steps_is_refused(value: object):
+    with pytest.raises(FieldInvalid):
+        flow_steps(value)
