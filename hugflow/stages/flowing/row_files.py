@@ -1,26 +1,48 @@
-"""A step's result for a row, as a file."""
+"""What a step gave for a row, as a file of its own."""
 
 import json
+import os
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from hugflow.errors import StateUnreadable
-from hugflow.stages.tree.flow_files import DROPPED, row_file
-from hugflow.store.atomic import StagedFile, read_file, write_temporary
+from hugflow.stages.tree.flow_files import DROPPED, row_file, step_folder
+from hugflow.store.atomic import TEMPORARY_SUFFIX, disk_errors, read_file, sync_folder
 from hugflow.store.layout import DatasetFolder
+from hugflow.store.sync_disk import sync_disk
+
+_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
-def stage_row(
-    folder: DatasetFolder, step: str, row: int, out: Mapping[str, Any] | None
-) -> StagedFile:
-    """Write a row's file beside its place; out: None for a row that the step leaves out."""
-    value = DROPPED if out is None else dict(out)
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    return write_temporary(row_file(folder, step, row), f"{text}\n".encode())
+def write_rows(
+    folder: DatasetFolder, step: str, outs: Mapping[int, Mapping[str, Any] | None]
+) -> None:
+    """Write the files of some rows of a step; they appear once the bytes of all are on the disk.
+
+    outs: None for a row that the step leaves out. Names are put together as text, and the disk is
+    synced once for all: a step may give a line for each of a million rows, and paths and an `fsync`
+    for each would cost more than the rest together.
+    """
+    if not outs:
+        return
+    place = step_folder(folder, step)
+    begin = f"{place}{os.sep}"
+    with disk_errors(place):
+        for row, out in outs.items():
+            text = _ENCODER.encode(DROPPED if out is None else dict(out))
+            _write(_temporary(begin, row), f"{text}\n".encode())
+        if not sync_disk(place):
+            for row in outs:
+                _sync(_temporary(begin, row))
+        for row in outs:
+            os.rename(_temporary(begin, row), f"{begin}{row}.json")  # noqa: PTH104  # as above
+    sync_folder(place)
 
 
 def read_out(folder: DatasetFolder, step: str, row: int) -> dict[str, Any]:
-    """The fields from a step for a row. Raises StateUnreadable when its file is damaged."""
+    """The fields that a step gave for a row. Raises StateUnreadable where its file is damaged."""
     path = row_file(folder, step, row)
     try:
         value = json.loads(read_file(path))
@@ -31,3 +53,31 @@ def read_out(folder: DatasetFolder, step: str, row: int) -> dict[str, Any]:
             mend="delete the file and run the same command again: the step runs again for the row",
         ) from error
     return value if isinstance(value, dict) else {}
+
+
+def _temporary(begin: str, row: int) -> str:
+    """The same name as `temporary_path` gives."""
+    return f"{begin}.{row}.json{TEMPORARY_SUFFIX}"
+
+
+def _write(name: str, data: bytes) -> None:
+    try:
+        opened = os.open(name, _FLAGS, 0o666)
+    except FileExistsError:
+        # What a killed run left; a link would be written through.
+        Path(name).unlink()
+        opened = os.open(name, _FLAGS, 0o666)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(opened, view) :]
+    finally:
+        os.close(opened)
+
+
+def _sync(name: str) -> None:
+    opened = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

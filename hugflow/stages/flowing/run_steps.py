@@ -16,11 +16,11 @@ from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.still_in_force import refuse_superseded
 from hugflow.stages.flowing.resolved import ResolvedStep, find_flow_places
-from hugflow.stages.flowing.row_files import stage_row
+from hugflow.stages.flowing.row_files import write_rows
 from hugflow.stages.flowing.row_inputs import column_of, read_inputs
 from hugflow.stages.flowing.step_journal import RowFlowed, StepJournal, read_step_journal
 from hugflow.stages.tree.flow_files import made_index_file, row_file, step_folder
-from hugflow.store.atomic import commit, make_folder
+from hugflow.store.atomic import make_folder
 
 log = logging.getLogger(__name__)
 
@@ -201,16 +201,16 @@ class _OneStep:
     ) -> dict[int, RowFlowed]:
         outcomes = runner.run([fields for _, fields in window])
         flowed: dict[int, RowFlowed] = {}
-        written = []
+        outs: dict[int, dict[str, Any] | None] = {}
         for (row, _), outcome in zip(window, outcomes, strict=True):
             if "error" in outcome:
                 flowed[row] = RowFlowed("error", str(outcome["error"]))
                 row_file(self.build.folder, self.step.name, row).unlink(missing_ok=True)
                 continue
             out = outcome.get("out")
-            written.append(stage_row(self.build.folder, self.step.name, row, out))
+            outs[row] = out
             flowed[row] = RowFlowed("dropped" if out is None else "out")
-        commit(written)
+        write_rows(self.build.folder, self.step.name, outs)
         journal.append(flowed.items())
         self.on_rows(self.step, len(flowed))
         return flowed
