@@ -1,6 +1,6 @@
 """Making a plan: the few requests to the Hub that fix what a dataset consists of."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,12 +12,12 @@ from hugflow.clients.hub import Hub
 from hugflow.clients.repository import RepoId, Repository
 from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.redact import in_a_line
+from hugflow.shards.audio_warnings import audio_columns, audio_fields, audio_warnings
 from hugflow.shards.card_features import complete_schema
-from hugflow.shards.column_path import find_path, lift_schema, list_fields, schema_tree
+from hugflow.shards.column_path import find_path, lift_schema, schema_tree
 from hugflow.shards.common_schema import common_schema
 from hugflow.shards.features import (
     column_notes,
-    has_audio_feature,
     index_features,
     is_audio_type,
     is_list_of_samples,
@@ -109,7 +109,7 @@ def fetch_plan(
         column_notes=_note_columns(published, schema, request, columns),
     )
     warnings = (*source.warnings, *columns.warnings, *_name_warnings(repository, plan))
-    warnings += _odd_warnings(plan)
+    warnings += (*audio_warnings(repository, schema, columns.audio), *_odd_warnings(plan))
     return replace(plan, warnings=warnings)
 
 
@@ -222,8 +222,7 @@ def _choose_audio_column(
 ) -> str | None:
     """The audio column; None for a text-only dataset."""
     column = request.audio_column
-    with_audio = [name for name in schema.names if has_audio_feature(schema, name)]
-    with_audio = with_audio or list(_audio_fields(schema))
+    with_audio = list(audio_columns(schema)) or list(audio_fields(schema))
     if column in schema.names:
         # Any text could be a path, so the column must be requested or declared as audio.
         is_said = "audio_column" in request.asked or column in with_audio
@@ -247,15 +246,6 @@ def _choose_audio_column(
             mend=f"set audio_column: {nearest_column(column, with_audio or schema.names)!r}",
         )
     return None
-
-
-def _audio_fields(schema: pa.Schema) -> Iterator[str]:
-    """The fields inside columns that certainly hold audio, by their names with dots."""
-    for path, _ in list_fields(schema_tree(schema)):
-        name = ".".join(path)
-        lifted = lift_schema(schema, name)
-        if name in lifted.names and has_audio_feature(lifted, name):
-            yield name
 
 
 def _no_rate(repository: Repository, column: str, type_: pa.DataType) -> RequestInvalid:

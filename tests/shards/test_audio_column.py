@@ -42,3 +42,48 @@ def test_a_column_that_was_refused_or_would_be_is_never_advised(
     mend = mend_of(hub, open_for, columns)
     assert "audio_column" not in mend
     assert "no other column holds audio" in mend
+
+
+@pytest.mark.parametrize(
+    ("columns", "named"),
+    [
+        ({"target_audio": CLIPS}, "'target_audio'"),
+        ({"a": CLIPS, "b": CLIPS}, "'a', 'b'"),
+        ({"item": pa.array([{"clip": {"bytes": b"x", "path": "x"}}] * 2)}, "'item.clip'"),
+    ],
+    ids=["one", "two", "inside"],
+)
+def test_audio_in_other_columns_is_never_passed_over_without_a_word(
+    hub: LoopbackHub, open_for: OpenFor, columns: dict[str, pa.Array], named: str
+):
+    table = pa.table({"audio": CLIPS, "text": ["a", "b"], **columns})
+    hub.publish("column/several", to_shards(table, split="train", shards=1, folder="data"))
+    [warning] = open_for("column/several").plan.warnings
+    assert f"there is audio in {named} too" in warning
+
+
+@pytest.mark.parametrize(
+    ("column", "files", "advice"),
+    [
+        ("file_name", ["clips/a.wav", "clips/b.WAV"], "2 audio files, such as 'clips/a.wav'"),
+        ("sound", ["a.flac"], "set audio_column: 'sound'"),
+        ("clip", ["x/y/z.mp3", "notes.txt"], "set audio_column: 'clip'"),
+    ],
+)
+def test_text_that_may_name_audio_files_is_not_text_only_without_a_hint(
+    hub: LoopbackHub, open_for: OpenFor, column: str, files: list[str], advice: str
+):
+    table = pa.table({column: ["a", "b"]})
+    shards = to_shards(table, split="train", shards=1, folder="data")
+    hub.publish("column/names", {**shards, **dict.fromkeys(files, b"x")})
+    warnings = " ".join(open_for("column/names").plan.warnings)
+    assert "the dataset is text only" in warnings
+    assert advice in warnings
+
+
+def test_a_dataset_of_text_alone_is_planned_without_a_word_on_audio(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    table = pa.table({"text": ["a", "b"]})
+    hub.publish("column/text", to_shards(table, split="train", shards=1, folder="data"))
+    assert open_for("column/text").plan.warnings == ()

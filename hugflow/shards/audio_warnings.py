@@ -1,0 +1,76 @@
+"""What a plan says of audio that is in the dataset, and of which no MP3s are made."""
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Final
+
+import pyarrow as pa
+
+from hugflow.clients.repository import Repository
+from hugflow.redact import in_a_line
+from hugflow.shards.arrow import is_text
+from hugflow.shards.column_path import lift_schema, list_fields, schema_tree
+from hugflow.shards.features import has_audio_feature
+
+_SUFFIXES: Final = frozenset(
+    {
+        ".wav",
+        ".mp3",
+        ".flac",
+        ".ogg",
+        ".opus",
+        ".m4a",
+        ".aif",
+        ".aiff",
+        ".au",
+        ".caf",
+        ".sph",
+        ".w64",
+    }
+)
+# What columns that name files are usually called, in part.
+_USUAL_PARTS: Final = ("path", "file", "audio", "clip", "wav")
+
+
+def audio_columns(schema: pa.Schema) -> Iterator[str]:
+    """The columns that certainly hold audio."""
+    return (name for name in schema.names if has_audio_feature(schema, name))
+
+
+def audio_fields(schema: pa.Schema) -> Iterator[str]:
+    """The fields inside columns that certainly hold audio, by their names with dots."""
+    for path, _ in list_fields(schema_tree(schema)):
+        name = ".".join(path)
+        lifted = lift_schema(schema, name)
+        if name in lifted.names and has_audio_feature(lifted, name):
+            yield name
+
+
+def audio_warnings(
+    repository: Repository, schema: pa.Schema, audio_column: str | None
+) -> tuple[str, ...]:
+    """A warning for audio beside the audio column, or for a text-only dataset with audio files."""
+    if audio_column is None:
+        return _files_warning(repository, schema)
+    others = [name for name in audio_columns(schema) if name != audio_column]
+    others += [name for name in audio_fields(schema) if name.split(".")[0] != audio_column]
+    if not others:
+        return ()
+    named = ", ".join(repr(in_a_line(name)) for name in others)
+    return (
+        f"MP3s are made of {audio_column!r} alone; there is audio in {named} too, which the JSON files "
+        "have as sizes, and the index as it was published",
+    )
+
+
+def _files_warning(repository: Repository, schema: pa.Schema) -> tuple[str, ...]:
+    files = [path for path in repository.paths if PurePosixPath(path).suffix.lower() in _SUFFIXES]
+    texts = [field.name for field in schema if is_text(field.type)]
+    if not files or not texts:
+        return ()
+    likely = [name for name in texts if any(part in name.lower() for part in _USUAL_PARTS)]
+    named = " or ".join(f"audio_column: {in_a_line(name)!r}" for name in (likely or texts)[:3])
+    return (
+        f"the dataset is text only, and its repository holds {len(files):,} audio files, such as "
+        f"{in_a_line(files[0])!r}; if a column names them, set {named}",
+    )
