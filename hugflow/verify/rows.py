@@ -92,6 +92,9 @@ class RowCheck:
     def _look(self, rows: Sequence[Expected]) -> Looked:
         differences: list[Difference] = []
         mp3_bytes = json_bytes = 0
+        if rows and not self.deep:
+            # Of a tree under another STORAGE_ROOT all rows name the old one: some are enough.
+            differences += self._find_stale_path(rows[0])
         for row in rows:
             if row.has_mp3:
                 path = f"{self.folder.audio}/{row.made.stem}.mp3"
@@ -106,6 +109,27 @@ class RowCheck:
                 if self._is_read(row.made.row, file):
                     differences += self._parse(row, Path(path))
         return Looked([row.made for row in rows], differences, mp3_bytes, json_bytes)
+
+    @property
+    def _tree(self) -> str:
+        """The tree as JSON files name it: `datasets/<name>`."""
+        return f"{self.folder.root.parent.name}/{self.folder.root.name}"
+
+    def _find_stale_path(self, row: Expected) -> Iterator[Difference]:
+        """A JSON that names its MP3 below another STORAGE_ROOT."""
+        field = self.form.audio if self.form is not None else None
+        path = self.folder.json / f"{row.made.row}.json"
+        if field is None or not row.has_json:
+            return
+        try:
+            told = str(json.loads(read_file(path))[field])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return
+        wanted = f"{self._tree}/audio/{row.made.stem}.mp3"
+        # Whatever else is wrong with a JSON is for a deep look.
+        if told != wanted and told.partition("/")[2] == wanted.partition("/")[2]:
+            message = f"its {field} is {told!r}, where {wanted!r} is meant: sync the request again"
+            yield self.find("json_differs", path, message, row=row.made.row)
 
     def _stat(
         self,
@@ -173,7 +197,7 @@ class RowCheck:
     def _compare_json(self, row: Expected, value: Mapping[str, Any]) -> Iterator[str]:
         """Where a JSON and the index disagree, in words."""
         if self.form is not None and row.values is not None:
-            yield from self.form.find_faults(value, row.values, self.find.dataset, row.made.stem)
+            yield from self.form.find_faults(value, row.values, self._tree, row.made.stem)
         known = audio_info(row.made)
         if known is None:
             return

@@ -64,7 +64,7 @@ class Form:
 
         told: the JSON.
         known: the row of the index.
-        tree: the dataset's name.
+        tree: the dataset's folder from the last part of STORAGE_ROOT on.
         stem: of the row's MP3.
         """
         for name in sorted(self.fields - told.keys() - {"audio_info"}):
@@ -72,9 +72,9 @@ class Form:
         for name in sorted(told.keys() - self.fields):
             yield f"it has a field {name}, and the dataset has none"
         if self.audio is not None and self.audio in told:
-            path = f"/{tree}/audio/{stem}.mp3"
-            if not str(told[self.audio]).endswith(path):
-                yield f"its {self.audio} is {told[self.audio]!r}, where it ends in {path} elsewhere"
+            path = f"{tree}/audio/{stem}.mp3"
+            if told[self.audio] != path:
+                yield f"its {self.audio} is {told[self.audio]!r}, where {path!r} is meant"
         for name, column in self.columns.items():
             if name not in told or column not in known:
                 continue

@@ -53,6 +53,7 @@ from hugflow.stages.making.mark_stages import (
 )
 from hugflow.stages.making.quota import Quota, open_quota
 from hugflow.stages.making.raw_file import drop_raw, fetch_raw, remove_raw
+from hugflow.stages.making.renamed_storage import rename_paths
 from hugflow.stages.making.reuse_shards import Reuse
 from hugflow.stages.making.rows_on_disk import ShardOnDisk, read_shard
 from hugflow.stages.publishing.publish import find_published
@@ -229,7 +230,7 @@ def _prepare(build: Build, reuse: Reuse, wanted: _Wanted, shard: Shard) -> _Prep
         build = relocated(build)
         reuse.take(shard)
         shard, raw_files = _count(build, shard, stages)
-        disk = read_shard(build, shard)
+        disk = rename_paths(build, shard, read_shard(build, shard))
         markers = _read_markers(build, shard, disk)
         # A forced run fetches and verifies the files, so `raw` counts as done, even for a new plan.
         done: set[StageName] = {*markers, "raw"} if wanted.force else set(markers)

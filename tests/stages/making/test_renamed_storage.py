@@ -1,0 +1,55 @@
+"""A STORAGE_ROOT under another name: the paths in the JSON files follow."""
+
+from dataclasses import replace
+
+import pytest
+
+from hugflow.stages.sync import sync_dataset
+from hugflow.store.layout import Places
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_speech
+from hugflow.verify.dataset import verify_dataset
+from tests.builds import OpenFor, open_in, raw_fetches
+from tests.trees import read_rows_json
+
+
+@pytest.mark.parametrize("name", ["data", "a/much/longer/name", "dätasets"])
+def test_paths_are_written_again_and_nothing_is_fetched_or_encoded(
+    name: str, hub: LoopbackHub, open_for: OpenFor, places: Places
+):
+    hf_id = f"renamed/speech-{len(name)}"
+    publish_speech(hub, hf_id, rows=7, shards=2, seconds=0.2)
+    build = open_for(hf_id)
+    sync_dataset(build)
+    moved = replace(places, storage_root=places.storage_root.parent / name)
+    moved.storage_root.parent.mkdir(parents=True, exist_ok=True)
+    places.storage_root.rename(moved.storage_root)
+    assert "json_differs" in [each.code for each in verify_dataset(moved, build.name)]
+
+    folder = moved.dataset(build.name)
+    clips = {path: path.stat().st_mtime_ns for path in folder.audio.iterdir()}
+    hub.clear_requests()
+    sync_dataset(open_in(moved)(hf_id))
+    assert raw_fetches(hub) == 0
+    assert {path: path.stat().st_mtime_ns for path in folder.audio.iterdir()} == clips
+    assert list(verify_dataset(moved, build.name, deep=True)) == []
+    root = f"{moved.storage_root.name}/{build.name}/audio/"
+    assert all(row["audio"].startswith(root) for row in read_rows_json(folder).values())
+    assert sync_dataset(open_in(moved)(hf_id)).was_complete
+
+
+def test_what_a_killed_call_left_is_written_by_the_next(
+    hub: LoopbackHub, open_for: OpenFor, places: Places
+):
+    publish_speech(hub, "renamed/killed", rows=6, shards=1, seconds=0.2)
+    build = open_for("renamed/killed")
+    sync_dataset(build)
+    old = (build.folder.json / "5.json").read_text("utf-8")
+    moved = replace(places, storage_root=places.storage_root.parent / "other_name")
+    places.storage_root.rename(moved.storage_root)
+    sync_dataset(open_in(moved)("renamed/killed"))
+    folder = moved.dataset(build.name)
+    # The last row is written last, and its journal line after it.
+    (folder.json / "5.json").write_text(old, "utf-8")
+    sync_dataset(open_in(moved)("renamed/killed"))
+    assert list(verify_dataset(moved, build.name, deep=True)) == []
