@@ -25,6 +25,7 @@ CALLS = {
     "audit": [],
     "config": ["show"],
     "doctor": ["--offline"],
+    "drift": [],
     "flows": ["list"],
     "up": [],
 }

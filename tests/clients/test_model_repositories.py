@@ -30,8 +30,8 @@ def commit(hub: LoopbackHub) -> str:
 def test_a_model_is_resolved_to_its_own_commit(commit: str):
     repository = Hub().fetch_repository(FLOW, "main")
     assert (repository.repo, repository.commit, repository.licence) == (FLOW, commit, "mit")
-    assert Hub().fetch_head(FLOW) == Hub().find_commit(FLOW, "main") == commit
-    assert Hub().fetch_head(RepoId.dataset("acme/flow")) != commit
+    assert Hub().fetch_commit(FLOW, "main").id == Hub().find_commit(FLOW, "main") == commit
+    assert Hub().fetch_commit(RepoId.dataset("acme/flow"), "main").id != commit
 
 
 def test_a_models_files_are_listed_fetched_and_read_in_places(commit: str, tmp_path: Path):

@@ -124,7 +124,7 @@ def test_a_storage_root_that_is_a_file_is_an_error_to_mend_and_no_traceback(
 ):
     publish_speech(hub, "sync/file", rows=1, shards=1, seconds=0.2)
     places.storage_root.write_text("not a folder")
-    with pytest.raises(CannotWrite, match="whom the folder belongs to"):
+    with pytest.raises(CannotWrite, match="who owns the folder"):
         sync_dataset(open_for("sync/file"))
 
 

@@ -29,6 +29,7 @@ from hugflow.requests.problems import Problem
 from hugflow.stages.planning.estimate import ESTIMATE, Estimate
 from hugflow.stages.standing.removal_records import KEPT, REMOVED, Kept, Removed
 from hugflow.stages.standing.retry_records import RETRY, Retry
+from hugflow.stages.standing.upstream import UPSTREAM, Upstream
 from hugflow.stages.tree import manifest as manifests
 from hugflow.store.locks import HOLDER, Holder
 from hugflow.store.records import Moment, RecordForm
@@ -71,6 +72,7 @@ EXAMPLES: list[tuple[RecordForm[Any], Any]] = [
     ),
     (KEPT, Kept("77c0")),
     (RETRY, Retry(AT)),
+    (UPSTREAM, Upstream(AT, "4c1f", "gone upstream", "the Hub knows no such dataset")),
     (manifests.MANIFEST, manifests.MANIFEST.require(MANIFEST)),
     (manifests._NAME, manifests.ManifestName(NAME, {"hf_id": "acme/speech"})),
     (HOLDER, Holder("speech1", 4711, 4712, 880123, "2026-11-22T01:02:03+00:00")),
@@ -85,12 +87,15 @@ OTHER_READERS = {
     "hugflow/audit.py",
     "hugflow/ledger/journal.py",
     "hugflow/shards/plans.py",
+    "hugflow/stages/flowing/step_journal.py",
     "hugflow/stages/tree/failures.py",
     "hugflow/store/records.py",
     # Rows of datasets.
     "hugflow/rows/record.py",
     "hugflow/shards/declared.py",
     "hugflow/shards/features.py",
+    "hugflow/stages/flowing/flow_index.py",
+    "hugflow/stages/flowing/row_files.py",
     "hugflow/stages/making/rows_on_disk.py",
     "hugflow/stages/publishing/gate.py",
     "hugflow/verify/rows.py",
@@ -101,6 +106,7 @@ OTHER_READERS = {
     "hugflow/clients/github.py",
     "hugflow/doctor/asking.py",
     "hugflow/doctor/instance.py",
+    "hugflow/flows/step_worker.py",
     "hugflow/workers/channel.py",
 }
 
