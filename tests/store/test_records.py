@@ -89,6 +89,7 @@ OTHER_READERS = {
     "hugflow/shards/plans.py",
     "hugflow/stages/flowing/step_journal.py",
     "hugflow/stages/tree/failures.py",
+    "hugflow/stages/tree/flow_files.py",
     "hugflow/store/records.py",
     # Rows of datasets.
     "hugflow/rows/record.py",
