@@ -275,7 +275,7 @@ def test_a_request_edited_on_main_to_ask_for_other_rows_is_planned_and_made_anew
     request = AddRequest(hf_id=hf_id, description="Asked for")
     sync_dataset(open_build(request, world.places, HubResource().open(), Options()))
     assert "1 complete" in world.words(world.tick())
-    world.project.push({file: f"hf_id: {hf_id}\ndescription: Asked for\ntext_column: id\n"})
+    world.project.push({file: f"hf_id: {hf_id}\ndescription: Asked for\nmp3_source: reencode\n"})
     (run,) = world.tick_after_push().run_requests or []
     standing = MANIFEST.require(world.places.dataset(name).manifest)
     assert run.tags[PLAN_TAG] != standing.plan

@@ -199,7 +199,7 @@ def test_a_tree_that_is_being_made_to_take_its_place_goes_and_comes_with_it(
     stored: Stored, places: Places, open_for: OpenFor
 ):
     build = stored()
-    newer = open_for(build.request.hf_id, text_column="id")
+    newer = open_for(build.request.hf_id, mp3_source="reencode")
     list(make_shards(newer, newer.plan.shards[:1]))
     before = everything_below(places.storage_root)
     remove_dataset(places, identity_of(build), ORDER)

@@ -462,7 +462,7 @@ def test_a_sync_clears_temporary_files_away_and_leaves_files_that_nobody_knows(
 
 def test_every_code_is_explained_in_the_documentation_and_no_other():
     page = Path(__file__).parents[2].joinpath("docs", "removing.md").read_text("utf-8")
-    rows = page.split("| code | meaning |")[1].split("To mend it")[0].splitlines()
+    rows = page.split("| code | meaning |")[1].split("To fix it")[0].splitlines()
     explained = [code for row in rows for code in re.findall(r"`(\w+)`", row.split(" | ")[0])]
     assert sorted(explained) == sorted(get_args(Code))
 
