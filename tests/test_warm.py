@@ -1,5 +1,7 @@
 """A command forked from a warm process is what one started cold is."""
 
+from uuid import uuid4
+
 import pytest
 
 from hugflow.testing.hub import LoopbackHub
@@ -41,7 +43,8 @@ def test_it_has_its_own_environment_and_folder(warmed: Project):
 def test_what_python_or_a_library_reads_at_its_start_is_given_to_a_process_of_its_own(
     warmed: Project, name: str
 ):
-    changed = warmed.environment | {name: "http://127.0.0.1:9"}
+    # A value that no other test has used in this process.
+    changed = warmed.environment | {name: f"http://127.0.0.1:9/{uuid4().hex}"}
     assert _warm_process(changed, warmed.root) is None
 
 

@@ -97,6 +97,7 @@ OTHER_READERS = {
     "hugflow/shards/features.py",
     "hugflow/stages/flowing/flow_index.py",
     "hugflow/stages/flowing/row_files.py",
+    "hugflow/stages/making/renamed_storage.py",
     "hugflow/stages/making/rows_on_disk.py",
     "hugflow/stages/publishing/gate.py",
     "hugflow/verify/rows.py",
