@@ -39,7 +39,7 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 check: lint
-	$(BIN)/pytest -q -n auto -m "not slow and not soak" --hypothesis-profile=quick
+	$(BIN)/pytest -q -n $(AT_ONCE) -m "not slow and not soak" --hypothesis-profile=quick
 
 test: lint
 	$(BIN)/pytest -n $(AT_ONCE) --dist loadgroup --cov --cov-report=term --cov-fail-under=90
