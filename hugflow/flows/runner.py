@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Any, Final, Protocol, Self
 
@@ -52,11 +53,13 @@ class LocalRunner:
     places: FlowPlaces
     trust: Trust
     stop: Event | None = None
+    _caches: TemporaryDirectory[str] = field(init=False)
     _pool: WorkerPool = field(init=False)
 
     def __post_init__(self) -> None:
         """No process is started yet."""
         step = self.step
+        self._caches = TemporaryDirectory(prefix="hugflow-flows-", ignore_cleanup_errors=True)
         prepare = partial(
             prepare_step,
             step.dotted,
@@ -65,6 +68,7 @@ class LocalRunner:
             step.is_batched,
             str(self.places.root),
             self.trust,
+            self._caches.name,
         )
         self._pool = WorkerPool(prepare, self.stop, scrubbed_environment(os.environ))
 
@@ -87,8 +91,9 @@ class LocalRunner:
         return [outcome for row in rows for outcome in self.run([row])]
 
     def close(self) -> None:
-        """End the worker."""
+        """End the worker, and delete what it compiled."""
         self._pool.close()
+        self._caches.cleanup()
 
     def _ask(self, rows: Sequence[Mapping[str, Any]]) -> list[Outcome]:
         header = {"rows": list(rows), "timeout_s": self.step.timeout_s}

@@ -51,10 +51,15 @@ def prepare_step(
     is_batched: bool,
     root: str,
     trust: Trust,
+    caches: str,
 ) -> Callable[[Header, Bytes], Answer]:
-    """Load a step's flow, and give what answers questions. Raises what `load_flow` raises."""
+    """Load a step's flow, and give what answers questions. Raises what `load_flow` raises.
+
+    caches: the owner's folder for compiled files; each worker uses a new one in it, so that none
+    runs what was compiled of other sources.
+    """
     places = FlowPlaces(Path(root))
-    loaded = load_flow(dotted, places, trust, Path(mkdtemp(prefix="hugflow-flows-")))
+    loaded = load_flow(dotted, places, trust, Path(mkdtemp(dir=caches)))
     refuse_replaced(places, list(loaded.closure.values()))
     flow = loaded.flow_class(**config)
     run = partial(_run_batch, flow) if is_batched else partial(_run_rows, flow)

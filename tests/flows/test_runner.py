@@ -169,3 +169,19 @@ def test_a_module_that_is_not_allowed_is_not_run(module_hub: LoopbackHub, root: 
     ):
         runner.run([{"text": "a"}])
     assert "hugflow/TextTools is not on the allow list" in error.value.why
+
+
+@pytest.mark.parametrize("deed", ["print", "kill"])
+def test_what_workers_compiled_is_deleted_when_the_step_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deed: str
+):
+    root, temporary = tmp_path / "project", tmp_path / "temporary"
+    root.mkdir()
+    temporary.mkdir()
+    (root / "my_flows.py").write_text(FLOW)
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    step = LocalStep("my_flows.F", {"word": "ok"}, ("said",), is_batched=False, timeout_s=30.0)
+    with LocalRunner(step, FlowPlaces(root), Trust()) as runner:
+        runner.run([{"do": deed}])
+        assert list(temporary.rglob("my_flows*.pyc"))
+    assert list(temporary.iterdir()) == []
