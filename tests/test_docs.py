@@ -58,3 +58,12 @@ def test_every_exit_code_an_error_may_have_is_explained():
 
 def test_every_code_of_a_failed_row_is_explained():
     assert set(table(STATES, "Codes of failed rows")) == {*REASONS, "text_not_utf8"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_of_the_code_that_a_page_names_exists(page: Path):
+    named = re.findall(
+        r"`((?:hugflow|tests|bench|deploy)\w*/[\w./]+\.\w+)`", page.read_text("utf-8")
+    )
+    files = [name for name in named if "NAME" not in name and "NOUN" not in name]
+    assert [name for name in files if not (ROOT / name).exists()] == []
