@@ -1,0 +1,1 @@
+"""Runs of flows, each described by a YAML."""

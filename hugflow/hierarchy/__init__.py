@@ -1,0 +1,1 @@
+"""Parent repositories: what a repository's data is composed of."""

@@ -1,0 +1,1 @@
+"""Flows served to other users, and their instances."""
