@@ -91,6 +91,8 @@ OTHER_READERS = {
     "hugflow/stages/tree/failures.py",
     "hugflow/stages/tree/flow_files.py",
     "hugflow/store/records.py",
+    # Files of a source.
+    "hugflow/hierarchy/readers/json_file.py",
     # Rows of datasets.
     "hugflow/rows/record.py",
     "hugflow/shards/declared.py",
