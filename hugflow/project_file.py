@@ -12,7 +12,7 @@ settings, policy and flows are not taken from it. `hugflow.local.yaml`, which is
 holds only `overrides`.
 
 Errors of the file as a whole are found here and nowhere else. The module that owns a key reads the
-value below it, and declares the key as `KEY`; KEYS names that module.
+value below it, and declares the key as `KEY`, or several as `KEYS`; our KEYS names that module.
 """
 
 import os
@@ -33,23 +33,23 @@ LEGACY_NAME = "config.json"
 LOCAL_NAME = "hugflow.local.yaml"
 LARGEST_FILE_BYTES = 64 * 1024
 
-# The module that reads each key; None: this version does not read the key yet.
-KEYS: Mapping[str, str | None] = {
-    "parents": None,
-    "sources": None,
-    "sheet_names": None,
-    "steps": None,
-    "meta": None,
-    "inputpath": None,
-    "temppath": None,
-    "outputpath": None,
-    "flows_outputbasename": None,
-    "output_split_number": None,
+# The module that reads each key.
+KEYS: Mapping[str, str] = {
+    "parents": "hugflow.hierarchy.project_config",
+    "sources": "hugflow.hierarchy.project_config",
+    "sheet_names": "hugflow.hierarchy.project_config",
+    "steps": "hugflow.hierarchy.project_config",
+    "meta": "hugflow.hierarchy.project_config",
+    "inputpath": "hugflow.hierarchy.project_config",
+    "temppath": "hugflow.hierarchy.project_config",
+    "outputpath": "hugflow.hierarchy.project_config",
+    "flows_outputbasename": "hugflow.hierarchy.project_config",
+    "output_split_number": "hugflow.hierarchy.project_config",
     "settings": "hugflow.settings_files",
     "policy": "hugflow.requests.policy",
     "flows": "hugflow.flows.project_key",
 }
-LOCAL_KEYS: Mapping[str, str | None] = {"overrides": None}
+LOCAL_KEYS: Mapping[str, str] = {"overrides": "hugflow.hierarchy.overrides"}
 _NOT_IN_LEGACY = frozenset({"settings", "policy", "flows"})
 _ELSEWHERE = {
     "overrides": f"move it to {LOCAL_NAME}",
@@ -94,14 +94,19 @@ class ProjectFile:
         return self.name or NAMES[0]
 
 
-def read_project_file(root: Path) -> ProjectFile:
-    """Read the project file of a folder; an empty one if there is none."""
+def read_project_file(root: Path, *, ignores_unknown: bool = False) -> ProjectFile:
+    """Read the project file of a folder; an empty one if there is none.
+
+    ignores_unknown: unknown keys are no problem, as in a parent repository.
+    """
     names = [name for name in NAMES if os.path.lexists(root / name)]
     if len(names) > 1:
         problem = ProjectFileInvalid(names[0], not_the_only_file(names), has_line=False)
         return ProjectFile(names[0], problems=(problem,))
     name = names[0] if names else LEGACY_NAME
-    return _read(root / name) if os.path.lexists(root / name) else ProjectFile()
+    if not os.path.lexists(root / name):
+        return ProjectFile()
+    return _read(root / name, ignores_unknown=ignores_unknown)
 
 
 def read_local_file(root: Path) -> ProjectFile:
@@ -110,10 +115,13 @@ def read_local_file(root: Path) -> ProjectFile:
     return _read(path) if os.path.lexists(path) else ProjectFile()
 
 
-def parse_project_file(data: bytes, name: str = NAMES[0]) -> ProjectFile:
+def parse_project_file(
+    data: bytes, name: str = NAMES[0], *, ignores_unknown: bool = False
+) -> ProjectFile:
     """Read the bytes of a project file.
 
     name: decides between YAML and JSON, and which keys are allowed.
+    ignores_unknown: unknown keys are no problem, as in a parent repository.
     """
     is_legacy = name == LEGACY_NAME
     text = _decode(data, is_legacy=is_legacy)
@@ -131,10 +139,11 @@ def parse_project_file(data: bytes, name: str = NAMES[0]) -> ProjectFile:
     keys = LOCAL_KEYS if name == LOCAL_NAME else KEYS
     if is_legacy:
         return _legacy(name, nodes, faults)
-    faults += [_unknown_key(key, node, keys) for key, node in nodes.items() if key not in keys]
+    if not ignores_unknown:
+        faults += [_unknown_key(key, node, keys) for key, node in nodes.items() if key not in keys]
     known = {key: node for key, node in nodes.items() if key in keys}
     problems = tuple(ProjectFileInvalid(name, fault) for fault in sorted(faults, key=_line))
-    return ProjectFile(name, known, problems, _not_read_yet(name, known, keys))
+    return ProjectFile(name, known, problems)
 
 
 def not_the_only_file(names: Sequence[str]) -> Fault:
@@ -143,7 +152,7 @@ def not_the_only_file(names: Sequence[str]) -> Fault:
     return Fault(1, "is not the only project file", why, "keep one of them, and delete the others")
 
 
-def _read(path: Path) -> ProjectFile:
+def _read(path: Path, *, ignores_unknown: bool = False) -> ProjectFile:
     """Read one existing file; a file that cannot be read is a problem."""
     is_legacy = path.name == LEGACY_NAME
     try:
@@ -154,7 +163,7 @@ def _read(path: Path) -> ProjectFile:
     except OSError as error:
         why = error.strerror or "it cannot be opened"
         return _unusable(path.name, why, is_legacy=is_legacy)
-    return parse_project_file(data, path.name)
+    return parse_project_file(data, path.name, ignores_unknown=ignores_unknown)
 
 
 def _decode(data: bytes, *, is_legacy: bool) -> str | Fault:
@@ -178,7 +187,7 @@ def _decode(data: bytes, *, is_legacy: bool) -> str | Fault:
     return text
 
 
-def _unknown_key(key: str, node: Node, keys: Mapping[str, str | None]) -> Fault:
+def _unknown_key(key: str, node: Node, keys: Mapping[str, str]) -> Fault:
     near = nearest_name(key, keys)
     if key in _ELSEWHERE and keys is KEYS:
         mend = _ELSEWHERE[key]
@@ -201,15 +210,7 @@ def _legacy(name: str, nodes: Mapping[str, Node], faults: list[Fault]) -> Projec
         for key in nodes
         if key in _NOT_IN_LEGACY
     ]
-    return ProjectFile(name, known, (), (*warnings, *_not_read_yet(name, known, KEYS)))
-
-
-def _not_read_yet(
-    name: str, nodes: Mapping[str, Node], keys: Mapping[str, str | None]
-) -> tuple[str, ...]:
-    """The one warning about keys whose system does not exist yet."""
-    found = [f"{key} (line {node.line})" for key, node in nodes.items() if keys[key] is None]
-    return (f"{name}: this version does not use {', '.join(found)} yet",) if found else ()
+    return ProjectFile(name, known, (), tuple(warnings))
 
 
 def _unusable(name: str, why: str, *, is_legacy: bool) -> ProjectFile:

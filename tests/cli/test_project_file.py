@@ -59,13 +59,6 @@ def test_misspelt_settings_and_json_are_refused_too(project: Project, command: s
     assert "did you mean settings?" in done.stderr
 
 
-def test_a_key_of_a_later_version_is_warned_about_and_hinders_nothing(project: Project):
-    (project.root / "hugflow.yaml").write_text("parents: {}\nsteps: {}\n")
-    done = project.run("status")
-    assert done.returncode == 0
-    assert "this version does not use parents (line 1), steps (line 2) yet" in done.stderr
-
-
 def test_two_project_files_are_refused(project: Project):
     for name in ("hugflow.yaml", "hugflow.yml"):
         (project.root / name).touch()
