@@ -16,9 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hugflow.errors import ShardCorrupt
-from hugflow.exports.index import audio_info, file_sha256
+from hugflow.exports.index import file_sha256
 from hugflow.ledger.journal import RowMade
 from hugflow.redact import in_a_line
+from hugflow.rows.audio_info import audio_info
 from hugflow.shards.arrow import feature_type, index_type, row_sizes, to_type
 from hugflow.shards.column_path import lift_batch
 from hugflow.shards.features import AUDIO_INFO_TYPE, AUDIO_TYPE, index_names

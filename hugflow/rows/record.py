@@ -13,8 +13,8 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hugflow.exports.index import audio_info
 from hugflow.ledger.journal import RowMade
+from hugflow.rows.audio_info import audio_info
 from hugflow.rows.moments import moment_values
 from hugflow.shards.arrow import (
     byte_lengths,

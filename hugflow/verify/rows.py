@@ -13,8 +13,8 @@ from typing import Any, Literal
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.mp3 import AudioInfo
 from hugflow.audio.sound import FindFaults
-from hugflow.exports.index import audio_info
 from hugflow.ledger.journal import RowMade
+from hugflow.rows.audio_info import audio_info
 from hugflow.store.atomic import read_file
 from hugflow.store.layout import DatasetFolder
 from hugflow.verify.differences import Code, Difference, Finder

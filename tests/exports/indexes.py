@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hugflow.audio.mp3 import AudioInfo
-from hugflow.exports.index import audio_info
 from hugflow.ledger.journal import RowMade
+from hugflow.rows.audio_info import audio_info
 from hugflow.shards.features import AUDIO_INFO_TYPE
 
 
