@@ -17,7 +17,7 @@ A repository that was renamed answers under its old name by a redirect, 307, to 
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -38,17 +38,25 @@ class Reader:
     """The owner of a token, and the private and gated repositories that it opens.
 
     reads_gated: whether a fine-grained token may read gated repositories; None for a classic token,
-    which does not say.
+    which does not say. writes: whether it may upload.
     """
 
     user: str
     repositories: frozenset[str] = frozenset()
     reads_gated: bool | None = None
+    writes: bool = False
+
+    def opening(self, repository_id: str) -> "Reader":
+        """The same owner, whose token opens one more repository."""
+        return replace(self, repositories=self.repositories | {repository_id})
 
 
 @dataclass(slots=True)
 class Holdings:
-    """Everything a loopback Hub knows. `link_key` signs its links from the API to the storage."""
+    """Everything a loopback Hub knows. `link_key` signs its links from the API to the storage.
+
+    uploads: large files that no commit has yet, by their sha256.
+    """
 
     page_size: int = 1000
     api_url: str = ""
@@ -57,12 +65,13 @@ class Holdings:
     repositories: dict[tuple[Kind, str], Repository] = field(default_factory=dict)
     readers: dict[str, Reader] = field(default_factory=dict)
     new_ids: dict[tuple[Kind, str], str] = field(default_factory=dict)
+    uploads: dict[str, bytes] = field(default_factory=dict)
 
 
 def answer_api(held: Holdings, ask: Ask) -> Answer:
     """The answer to a request on the API's port."""
     try:
-        reader = _find_reader(held, ask)
+        reader = find_reader(held, ask)
         method = "GET" if ask.method == "HEAD" else ask.method
         match (method, *ask.segments):
             case ("GET", "api", "agent-harnesses"):
@@ -145,7 +154,7 @@ def render_reader(reader: Reader | None) -> dict[str, Any]:
         raise Refusal(401, "Invalid username or password.")
     token: dict[str, Any] = {"displayName": "loopback", "createdAt": "2026-01-01T00:00:00.000Z"}
     if reader.reads_gated is None:
-        token["role"] = "read"
+        token["role"] = "write" if reader.writes else "read"
     else:
         granted = {"canReadGatedRepos": reader.reads_gated, "scoped": []}
         token |= {"role": "fineGrained", "fineGrained": granted}
@@ -160,7 +169,8 @@ def render_reader(reader: Reader | None) -> dict[str, Any]:
     }
 
 
-def _find_reader(held: Holdings, ask: Ask) -> Reader | None:
+def find_reader(held: Holdings, ask: Ask) -> Reader | None:
+    """The owner of the token that a request shows; None without one. Raises Refusal."""
     if ask.token is None:
         return None
     reader = held.readers.get(ask.token)

@@ -7,7 +7,7 @@
 It has two ports, as the real one has two hosts: the API, and the storage that large files are
 fetched from. Clients read `HF_ENDPOINT` once, when `huggingface_hub` is imported: set it before
 that, or pass `endpoint=`. The pytest fixture `loopback_hub` does that. The Hub can be told to
-fail: `hub.inject(Reset(after_bytes=1000))`, see `faults`. To serve sample datasets to another shell:
+fail: `hub.inject(Reset(after_bytes=1000))`, see `faults`. It takes uploads, too, see `uploads`. To serve sample datasets to another shell:
 
     $ python -m hugflow.testing --sample speech
     {"endpoint": "http://127.0.0.1:41873", "datasets": {"acme/tiny-speech": "9d30..."}}
@@ -25,6 +25,7 @@ from hugflow.testing.exchange import Ask, Port
 from hugflow.testing.faults import BranchMoves, Fault
 from hugflow.testing.repository import Gate, HubFile, Kind, Repository, read_file, to_ref
 from hugflow.testing.stand_in import Finding, StandIn
+from hugflow.testing.uploads import Upload, find_upload
 
 # Kept in LFS at any size, as in the .gitattributes of a new dataset.
 LFS_SUFFIXES = (".parquet",)
@@ -153,14 +154,16 @@ class LoopbackHub(StandIn):
         repos: Iterable[str] = (),
         *,
         reads_gated: bool | None = None,
+        writes: bool = False,
     ) -> None:
         """Add a token for a user, which reads these private and gated repositories.
 
         An existing token is replaced. Use names like `hf_test_reader`. With `reads_gated` it is a
-        fine-grained token that may, or may not, read gated repositories.
+        fine-grained token that may, or may not, read gated repositories. With `writes` it may
+        upload; see `uploads`.
         """
         with self._lock:
-            self._held.readers[token] = Reader(user, frozenset(repos), reads_gated)
+            self._held.readers[token] = Reader(user, frozenset(repos), reads_gated, writes)
 
     def remove_token(self, token: str) -> None:
         """Revoke a token: requests with it are refused."""
@@ -189,18 +192,27 @@ class LoopbackHub(StandIn):
         self._held.storage_url = urls["storage"]
 
     def _find_answer(self, ask: Ask) -> Finding:
-        answer = (answer_api if ask.port == "api" else answer_storage)(self._held, ask)
+        upload = find_upload(self._held, ask, self._read_file)
+        if upload is None:
+            answer = (answer_api if ask.port == "api" else answer_storage)(self._held, ask)
+            upload = Upload(answer)
         reader = self._held.readers.get(ask.token or "")
         secrets_held = {token: reader.user for token, reader in self._held.readers.items()}
         return Finding(
-            answer,
+            upload.answer,
+            upload.settle,
             user=reader.user if reader else None,
             secrets=secrets_held,
             is_logged=not is_housekeeping(ask),
         )
 
     def _forget(self) -> None:
-        for held in (self._held.repositories, self._held.readers, self._held.new_ids):
+        for held in (
+            self._held.repositories,
+            self._held.readers,
+            self._held.new_ids,
+            self._held.uploads,
+        ):
             held.clear()
 
     def _check(self, fault: Fault) -> None:

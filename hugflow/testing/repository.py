@@ -132,14 +132,33 @@ class Repository:
         start = "refs/heads/main" if ref.startswith("refs/heads/") else ref
         head = self.refs.get(ref) or self.refs.get(start)
         parent = self.commits[head] if head else None
+        commit = self.compose(
+            files, parent=parent, message=message, delete=delete, from_empty=from_empty, at=at
+        )
+        self.move(branch, commit)
+        return commit
+
+    def compose(
+        self,
+        files: Mapping[str, HubFile],
+        *,
+        parent: Commit | None,
+        message: str,
+        delete: Iterable[str] = (),
+        from_empty: bool = False,
+        at: datetime | None = None,
+    ) -> Commit:
+        """The commit that puts files on top of another one; nothing changes yet."""
         kept = {} if parent is None or from_empty else dict(parent.files)
         gone = frozenset(delete)
         tree = {path: file for path, file in (kept | dict(files)).items() if path not in gone}
         created_at = at or self._next_minute()
-        commit = compose_commit(tree, parent=parent, message=message, created_at=created_at)
+        return compose_commit(tree, parent=parent, message=message, created_at=created_at)
+
+    def move(self, branch: str, commit: Commit) -> None:
+        """Add a commit, and let a branch or full ref point to it."""
         self.commits[commit.sha] = commit
-        self.refs[ref] = commit.sha
-        return commit
+        self.refs[to_ref(branch)] = commit.sha
 
     def _next_minute(self) -> datetime:
         """A minute after the youngest commit of any branch."""
