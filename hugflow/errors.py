@@ -119,6 +119,10 @@ class FlowModuleConflict(HugflowError):
     """Two revisions of one flow module are asked for, or local changes block one."""
 
 
+class RepositoryMoved(HugflowError):
+    """Somebody committed to a repository on the Hub after it was looked at; nothing was sent."""
+
+
 class FlowModuleNotFound(RequestInvalid):
     """The Hub has no such module repository, or the repository has no such revision."""
 

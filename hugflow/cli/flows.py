@@ -34,7 +34,7 @@ def init() -> None:
 
     A `flows.py` of your own is not replaced.
     """
-    path = _find_places(open_project()).root / "flows.py"
+    path = find_flow_places(open_project()).root / "flows.py"
     if path.exists() and path.read_text("utf-8", "replace") != FLOWS_FILE:
         raise CannotWrite(
             f"{path} is there already",
@@ -75,7 +75,7 @@ def sync(
     elsewhere it is an error, unless --replace or --keep is given.
     """
     project = open_project()
-    places = _find_places(project)
+    places = find_flow_places(project)
     from hugflow.flows.asking import Asker
     from hugflow.flows.hub_source import HubSource
     from hugflow.flows.states import find_differences
@@ -124,7 +124,8 @@ def list_modules(as_json: AsJson = False) -> None:
         print_talk("no modules are synced here: `hugflow flows sync USER/REPO`")
 
 
-def _find_places(project: ProjectSettings) -> "FlowPlaces":
+def find_flow_places(project: ProjectSettings) -> "FlowPlaces":
+    """Where the project's modules are."""
     from hugflow.flows.flow_verse import find_root
     from hugflow.flows.places import FlowPlaces
 
@@ -159,11 +160,11 @@ def _read_states(project: ProjectSettings) -> "list[ModuleState]":
     later = not_used_yet(project.file)
     if later:
         log.warning("flows: this version does not use %s yet", ", ".join(later))
-    return read_states(_find_places(project), trust_of(project.file))
+    return read_states(find_flow_places(project), trust_of(project.file))
 
 
 def _to_json(project: ProjectSettings) -> dict[str, Any]:
-    places = _find_places(project)
+    places = find_flow_places(project)
     return {
         "modules": [
             {

@@ -18,6 +18,7 @@ from hugflow.cli import (
     demo,
     doctor,
     drift,
+    flow_uploads,
     flows,
     plans,
     project,
@@ -63,6 +64,8 @@ app.command("verify", short_help="Compare what is stored with what was made.")(c
 app.command("why", short_help="Show where a file comes from.")(checks.why)
 app.add_typer(audit.app, name="audit", short_help="Show what was done, by whom and when.")
 app.add_typer(config.app, name="config")
+# They are commands of `hugflow flows`.
+flow_uploads.add_to(flows.app)
 app.add_typer(flows.app, name="flows", short_help="Share processing steps: modules of the Hub.")
 app.command("doctor", short_help="Check that everything is in place.")(doctor.doctor)
 app.command("up", short_help="Open the web UI, with daemon and sensor.")(up.up)

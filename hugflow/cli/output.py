@@ -81,6 +81,14 @@ def print_data(line: str) -> None:
     print(line, flush=True)  # noqa: T201  # stdout is for data
 
 
+def print_patch(line: str) -> None:
+    """Print one line of a patch, which brings its own newline; secrets in it are not shown."""
+    text = redact(line)
+    if sys.stdout.isatty():
+        text = _harmless(text.rstrip("\n")) + "\n"
+    print(text, end="", flush=True)  # noqa: T201  # stdout is for data
+
+
 def print_json(value: Mapping[str, Any]) -> None:
     """Print the result as one JSON object with its schema version."""
     is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"

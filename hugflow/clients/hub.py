@@ -206,6 +206,11 @@ class Hub:
         return RangedFile(self._url(repo, commit, file.path), self._headers(), file, what, budget)
 
     @property
+    def api(self) -> HfApi:
+        """The Hub's own client, with our token."""
+        return self._api
+
+    @property
     def token(self) -> str | bool:
         """The token in the form of the Hub's clients: False for none."""
         return self._token

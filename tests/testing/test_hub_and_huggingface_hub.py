@@ -379,7 +379,9 @@ def test_a_head_tells_everything_but_the_content(hub: LoopbackHub):
 
 def test_what_the_hub_does_not_speak_is_not_found(hub: LoopbackHub):
     assert get_session().get(f"{hub.endpoint}/parquet?dataset=acme/x").status_code == 404
-    assert get_session().post(f"{hub.endpoint}/api/repos/create", json={}).status_code == 404
+    assert (
+        get_session().post(f"{hub.endpoint}/api/spaces/acme/x/restart", json={}).status_code == 404
+    )
 
 
 def test_every_request_is_logged_until_the_log_is_cleared(hub: LoopbackHub, api: HfApi):
