@@ -208,12 +208,30 @@ class Settings(BaseModel):
     slack_api_url: Annotated[
         _Address, Takes("an http or https address", "https://slack.com/api")
     ] = Field("https://slack.com/api", alias="SLACK_API_URL", description="Address of Slack's API.")
+    credentials: Annotated[
+        SecretStr | None,
+        Takes("the JSON key of a service account of Google, or its path", "/etc/hugflow/key.json"),
+    ] = Field(
+        None,
+        alias="CREDENTIALS",
+        description="Key of a service account of Google, as JSON or its path: `hugflow pull` reads "
+        "private sheets with it.",
+    )
+    google_sheets_url: Annotated[
+        _Address, Takes("an http or https address", "https://docs.google.com")
+    ] = Field(
+        "https://docs.google.com",
+        alias="GOOGLE_SHEETS_URL",
+        description="Address that Google's sheets are exported from.",
+    )
 
 
 NAMES: Final[dict[str, str]] = {
     str(info.alias): field for field, info in Settings.model_fields.items()
 }
-SECRETS: Final = frozenset({"HF_TOKEN", "GITHUB_TOKEN", "SLACK_WEBHOOK_URL", "SLACK_BOT_TOKEN"})
+SECRETS: Final = frozenset(
+    {"HF_TOKEN", "GITHUB_TOKEN", "SLACK_WEBHOOK_URL", "SLACK_BOT_TOKEN", "CREDENTIALS"}
+)
 
 
 def what_it_takes(name: str) -> Takes:

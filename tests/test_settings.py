@@ -80,6 +80,8 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "SLACK_BOT_TOKEN": ("slack_test_secret", "slack_test_secret"),
     "SLACK_CHANNEL": ("speech-data", "speech-data"),
     "SLACK_API_URL": ("http://127.0.0.1:1/api", "http://127.0.0.1:1/api"),
+    "CREDENTIALS": ("/keys/account.json", "/keys/account.json"),
+    "GOOGLE_SHEETS_URL": ("http://127.0.0.1:1/", "http://127.0.0.1:1"),
 }
 
 
@@ -325,6 +327,7 @@ BAD = {
     "SLACK_BOT_TOKEN": ["two words"],
     "SLACK_CHANNEL": ["two channels", "a,b"],
     "SLACK_API_URL": ["127.0.0.1/api"],
+    "GOOGLE_SHEETS_URL": ["127.0.0.1/sheets"],
 }
 
 

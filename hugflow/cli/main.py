@@ -22,6 +22,7 @@ from hugflow.cli import (
     flows,
     plans,
     project,
+    pull,
     removals,
     requests,
     status,
@@ -67,6 +68,8 @@ app.add_typer(config.app, name="config")
 # They are commands of `hugflow flows`.
 flow_uploads.add_to(flows.app)
 app.add_typer(flows.app, name="flows", short_help="Share processing steps: modules of the Hub.")
+app.command("pull", short_help="Store the own data of the project's sources.")(pull.pull)
+app.command("pull_data", hidden=True)(pull.pull)
 app.command("doctor", short_help="Check that everything is in place.")(doctor.doctor)
 app.command("up", short_help="Open the web UI, with daemon and sensor.")(up.up)
 app.command("demo", short_help="Show the whole loop, offline.")(demo.demo)

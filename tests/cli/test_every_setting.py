@@ -15,6 +15,8 @@ from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_tables, publish_text, speech_table
 from hugflow.testing.slack import LoopbackSlack
 from hugflow.testing.speech import encode, speech_like
+from tests.hierarchy.google import serve_google
+from tests.hierarchy.readers.books import write_xlsx
 from tests.projects import Project
 from tests.runners import Runner, make_runner, name_of, request
 from tests.testing.githubs import REPO
@@ -272,3 +274,16 @@ def test_a_bot_writes_to_that_channel_of_that_slack(
     assert runner.sync(number, SLACK_CHANNEL="#voices", **settings).returncode == 0
     (message,) = slack.messages("voices")
     assert name_of("settings/bot") in message.text
+
+
+@shows("CREDENTIALS", "GOOGLE_SHEETS_URL")
+def test_a_private_sheet_is_pulled_from_there_as_the_account_that_it_is_shared_with(
+    project: Project,
+):
+    config = {"format": "sheets", "subformat": "google_sheets", "files_list": ["id-1"]}
+    (project.root / "hugflow.json").write_text(json.dumps({"sources": {"s": config}}))
+    with serve_google() as google:
+        google.private["id-1"] = write_xlsx({"people": [["name"], ["Ada"]]})
+        assert project.run("pull", GOOGLE_SHEETS_URL=google.url).returncode == 4
+        settings = {"GOOGLE_SHEETS_URL": google.url, "CREDENTIALS": google.credentials()}
+        assert project.run("pull", **settings).stdout == "wrote s/id-1.json\n"

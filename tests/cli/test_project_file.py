@@ -27,6 +27,8 @@ CALLS = {
     "doctor": ["--offline"],
     "drift": [],
     "flows": ["list"],
+    "pull": [],
+    "pull_data": [],
     "up": [],
 }
 

@@ -85,6 +85,7 @@ FORMS = [form for form, _ in EXAMPLES]
 OTHER_READERS = {
     # Forms of their own, which their tests damage.
     "hugflow/audit.py",
+    "hugflow/hierarchy/pulling/record.py",
     "hugflow/ledger/journal.py",
     "hugflow/shards/plans.py",
     "hugflow/stages/flowing/step_journal.py",
@@ -92,6 +93,8 @@ OTHER_READERS = {
     "hugflow/stages/tree/flow_files.py",
     "hugflow/store/records.py",
     # Files of a source.
+    "hugflow/hierarchy/pulling/archive.py",
+    "hugflow/hierarchy/readers/google_sheets.py",
     "hugflow/hierarchy/readers/json_file.py",
     # Rows of datasets.
     "hugflow/rows/record.py",

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TypeAlias
 
-from hugflow.errors import RequestInvalid
+from hugflow.hierarchy.errors import ConfigError
 
 # Excel counts a 29 February 1900, which never was; programs disagree about the days before.
 FIRST_DATE = date(1900, 3, 1)
@@ -27,7 +27,7 @@ _ERROR_CODE = re.compile(
 )
 
 
-class WorkbookInvalid(RequestInvalid):
+class WorkbookInvalid(ConfigError):
     """A workbook cannot be read without losing or changing data; says sheet and cell."""
 
 

@@ -1,0 +1,122 @@
+"""Google Sheets, exported as xlsx: public ones without an account, others with a service account.
+
+    GET {export_url}/spreadsheets/d/{id}/export?format=xlsx
+
+CREDENTIALS is the JSON key of a service account, or the path of its file. The sheet is shared with
+the account's address, `client_email`. https://developers.google.com/identity/protocols/oauth2/service-account
+"""
+
+import json
+import re
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from hugflow.errors import NotAuthorised, SettingInvalid
+from hugflow.hierarchy.errors import ConfigError
+from hugflow.hierarchy.readers.download import download
+from hugflow.hierarchy.readers.packed import MAX_PACKED_BYTES
+
+EXPORT_URL = "https://docs.google.com"
+TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105  # an address
+SCOPES = "https://www.googleapis.com/auth/drive.readonly"
+_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
+_ID_IN_URL = re.compile(r"/spreadsheets/d/([A-Za-z0-9_-]+)")
+_TOKEN_LIFE_S = 3600
+
+
+@dataclass(slots=True)
+class GoogleSheets:
+    """Where sheets are exported from, and as whom.
+
+    credentials: JSON or a path, see above; None reads public sheets.
+    """
+
+    export_url: str = EXPORT_URL
+    credentials: str | None = field(default=None, repr=False)
+    _token: str | None = field(default=None, init=False, repr=False)
+
+    def fetch_xlsx(self, reference: str) -> bytes:
+        """The workbook of a sheet's id, or of its address in the browser.
+
+        Raises NotAuthorised if the sheet is not shared, MissingFileError if there is none.
+        """
+        found = _ID_IN_URL.search(reference)
+        sheet_id = found[1] if found else reference
+        if not _ID.fullmatch(sheet_id):
+            raise ConfigError(
+                f"{reference!r} is no id of a Google sheet",
+                why="an id is letters, digits, - and _; it is the long part of the sheet's address",
+                mend="write the id, or the name that `sheet_names:` gives it",
+            )
+        url = f"{self.export_url}/spreadsheets/d/{sheet_id}/export?format=xlsx"
+        token = self._find_token()
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        data = download(url, MAX_PACKED_BYTES, headers=headers)
+        if not data.startswith(b"PK"):
+            # A sheet that is not shared answers with the page where one signs in.
+            raise NotAuthorised(
+                f"the Google sheet {sheet_id} may not be read",
+                why="its server sent a web page instead of a workbook",
+                mend="share it with everyone who has the link, or set CREDENTIALS to the key of a "
+                "service account that it is shared with",
+            )
+        return data
+
+    def _find_token(self) -> str | None:
+        if self.credentials and self._token is None:
+            key = _read_key(self.credentials)
+            self._token = self._fetch_token(key)
+        return self._token
+
+    def _fetch_token(self, key: dict[str, Any]) -> str:
+        """A token for an hour: a signed statement of who we are is exchanged for it."""
+        import jwt
+
+        token_url = str(key.get("token_uri", TOKEN_URL))
+        # The key may not choose who gets the statement; only our own address may differ.
+        if token_url != TOKEN_URL and _origin(token_url) != _origin(self.export_url):
+            raise _unusable(f"its token_uri is not {TOKEN_URL}")
+        now = int(time.time())
+        claims = {
+            "iss": key["client_email"],
+            "scope": SCOPES,
+            "aud": token_url,
+            "iat": now,
+            "exp": now + _TOKEN_LIFE_S,
+        }
+        try:
+            statement = jwt.encode(claims, key["private_key"], algorithm="RS256")
+        except Exception as error:
+            raise _unusable("its private_key cannot be used") from error
+        form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": statement}
+        answer = json.loads(download(token_url, 1_000_000, data=form))
+        return str(answer["access_token"])
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
+
+
+def _read_key(credentials: str) -> dict[str, Any]:
+    text = credentials.strip()
+    try:
+        if not text.startswith("{"):
+            text = Path(text).expanduser().read_text("utf-8")
+        key = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise _unusable(f"it cannot be read: {type(error).__name__}") from None
+    if not isinstance(key, dict) or not key.keys() >= {"client_email", "private_key"}:
+        raise _unusable("it has no client_email and private_key")
+    return key
+
+
+def _unusable(why: str) -> SettingInvalid:
+    return SettingInvalid(
+        "CREDENTIALS is no key of a service account",
+        why=why,
+        mend="set it to the JSON key that Google gave you, or to the path of that file",
+    )
