@@ -65,3 +65,9 @@ class UnsafeArchiveError(ConfigError):
 
 class UnsafeLocationError(ConfigError):
     """A parent's location may not be read from where it is written."""
+
+
+class ParentUnavailable(ConfigError):
+    """A parent cannot be fetched now; a later try may succeed."""
+
+    exit_code = 7

@@ -5,6 +5,7 @@
       largest_gb: 500                      of 10^9 bytes, of a dataset's source files
       owners: ["team:speech", "*@example.org"]       a request names one of these as its owner
       removers: ["ada@example.org", "ops-*"]         who may bring a removal to main
+      parent_hosts: ["git.example.org:443"]          private hosts that parents may come from
 
 Each line may be left out. `*` matches any text. The policy on a pull request's branch does not
 count.
@@ -46,6 +47,7 @@ class Policy(BaseModel):
     largest_gb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     owners: Annotated[tuple[_Word, ...] | None, Field(strict=False)] = None
     removers: Annotated[tuple[_Word, ...] | None, Field(strict=False)] = None
+    parent_hosts: Annotated[tuple[_Word, ...] | None, Field(strict=False)] = None
 
     def allows_licence(self, licence: str | None) -> bool:
         """Whether datasets with this licence are allowed; None: the dataset names none."""
