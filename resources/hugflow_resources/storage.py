@@ -1,7 +1,8 @@
 """The storage, and how datasets are made, as a Dagster resource."""
 
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -18,6 +19,8 @@ from hugflow.stages.build.options import Options
 from hugflow.store.layout import Places
 from hugflow.store.locks import FOR_EVER
 from hugflow_resources.alive import show_alive
+
+log = logging.getLogger(__name__)
 
 
 class Storage(dg.ConfigurableResource["Storage"]):
@@ -43,9 +46,9 @@ class Storage(dg.ConfigurableResource["Storage"]):
 
     @classmethod
     def of(cls, project: ProjectSettings, catalog: Catalog | None = None) -> Self:
-        """Take everything from the project's settings, except the policy.
+        """Take everything from the project's settings, except the policy and the allow list.
 
-        catalog: main's requests and policy; None: use the policy of the work tree.
+        catalog: main, which has both; None: take them from the work tree.
         """
         places, options = project.places, project.options_without_policy
         rules, fault = Policy(), None
@@ -54,10 +57,7 @@ class Storage(dg.ConfigurableResource["Storage"]):
         except PolicyInvalid as error:
             # The rest must still load, so that a commit on main can fix it.
             fault = error.why
-        trust = Trust()
-        # Then no module may run, which the run says; the rest has to load all the same.
-        with suppress(SettingInvalid):
-            trust = trust_of(project.file)
+        trust = _read_trust(project, catalog)
         return cls(
             storage_root=str(places.storage_root),
             processed_root=str(places.processed_root),
@@ -108,3 +108,15 @@ class Storage(dg.ConfigurableResource["Storage"]):
             flow_root=Path(self.flow_root) if self.flow_root is not None else None,
             trust=Trust(tuple(map(parse_allowed, self.flows_allow)), self.flows_allow_local),
         )
+
+
+def _read_trust(project: ProjectSettings, catalog: Catalog | None) -> Trust:
+    """The allow list of main, or of the work tree where main is unknown.
+
+    When it cannot be read, no module may run; everything else must still load.
+    """
+    try:
+        return trust_of(catalog.parse_project_file() if catalog is not None else project.file)
+    except (SettingInvalid, PolicyInvalid) as error:
+        log.warning("no flow module may run: %s (%s)", error.what, error.why)
+        return Trust()

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 import dagster as dg
 
 from hugflow.errors import HugflowError, SettingInvalid
+from hugflow.flows.project_key import trust_of
+from hugflow.ledger.stages import asset_names
 from hugflow.requests.catalog import Catalog, read_catalog, write_catalog
 from hugflow.requests.collect import AddFile
 from hugflow.requests.policy import PolicyInvalid
@@ -106,10 +108,14 @@ def _update_catalog(
 def _is_project_file_readable(catalog: Catalog, words: list[str]) -> bool:
     """Whether main's project file can be read: without it the policy of main is unknown."""
     try:
-        catalog.parse_project_file()
+        file = catalog.parse_project_file()
     except PolicyInvalid as error:
         words.append(f"nothing is changed: {error.what} ({error.why}). To fix it: {error.mend}")
         return False
+    try:
+        trust_of(file)
+    except SettingInvalid as error:
+        words.append(f"no flow module may run: {error.what}. To fix it: {error.mend}")
     return True
 
 
@@ -132,4 +138,11 @@ def _loaded(context: dg.SensorEvaluationContext, files: Iterable[AddFile]) -> li
     if repository is None:
         return list(files)
     graph = repository.asset_graph
-    return [file for file in files if graph.has(dg.AssetKey([file.request.name, "plan"]))]
+    return [
+        file
+        for file in files
+        if all(
+            graph.has(dg.AssetKey([file.request.name, stage]))
+            for stage in ("plan", *asset_names(has_flows=bool(file.request.flows)))
+        )
+    ]
