@@ -108,7 +108,7 @@ class Supervisor:
             env={k: v for k, v in self.environment.items() if k not in kept.service.without},
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            preexec_fn=die_with_parent if sys.platform == "linux" else None,
         )
         kept.groups.append(kept.process.pid)
         kept.started_at = kept.asked_at = now
@@ -175,6 +175,6 @@ def _has_group(kept: _Kept) -> bool:
     return False
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Let the kernel end this child if its parent dies: prctl(2)."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -25,6 +25,7 @@ from hugflow.cli import (
     pull,
     removals,
     requests,
+    runs,
     status,
     sync,
     up,
@@ -70,6 +71,8 @@ flow_uploads.add_to(flows.app)
 app.add_typer(flows.app, name="flows", short_help="Share processing steps: modules of the Hub.")
 app.command("pull", short_help="Store the own data of the project's sources.")(pull.pull)
 app.command("pull_data", hidden=True)(pull.pull)
+app.command("run", short_help="Run a flow as its YAML says.")(runs.run)
+app.command("runs", short_help="Show flows that have a YAML, and their runs.")(runs.runs)
 app.command("doctor", short_help="Check that everything is in place.")(doctor.doctor)
 app.command("up", short_help="Open the web UI, with daemon and sensor.")(up.up)
 app.command("demo", short_help="Show the whole loop, offline.")(demo.demo)

@@ -1,1 +1,32 @@
-"""Runs of flows, each described by a YAML."""
+"""Runs of flows, each described by a YAML.
+
+from hugflow.flowrider import auto_getter, run_flow
+
+run_flow("example/example_flow", "dev", package="project_name")
+auto_getter("EnvironmentFlow", "config/pipeline/example/example_flow_dev", "info", project_name)
+"""
+
+from hugflow.flowrider.command import build_argv
+from hugflow.flowrider.config import FlowConfig, parse_config
+from hugflow.flowrider.errors import FlowConfigError, FlowRunError, HookError, RunNotFound
+from hugflow.flowrider.hooks import resolve_hooks
+from hugflow.flowrider.places import config_path_for, flow_path_for
+from hugflow.flowrider.run import FlowRunResult, passthrough, run_flow
+from hugflow.flowrider.run_ids import load_run_id
+
+__all__ = [
+    "FlowConfig",
+    "FlowConfigError",
+    "FlowRunError",
+    "FlowRunResult",
+    "HookError",
+    "RunNotFound",
+    "build_argv",
+    "config_path_for",
+    "flow_path_for",
+    "load_run_id",
+    "parse_config",
+    "passthrough",
+    "resolve_hooks",
+    "run_flow",
+]

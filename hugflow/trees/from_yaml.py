@@ -11,7 +11,7 @@ import yaml
 from yaml.constructor import SafeConstructor
 from yaml.resolver import Resolver
 
-from hugflow.trees.tree import PAST, PLAIN, Faults, Node, Scalar, Stopped, Tree
+from hugflow.trees.tree import MAX_DEPTH, PAST, PLAIN, Faults, Node, Scalar, Stopped, Tree
 
 # libyaml, if PyYAML was built with it: the same events, about thirty times as fast.
 _LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -28,9 +28,14 @@ _CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 _MEND = 'write one "key: value" a line, and put the value in quotes when it holds : or #'
 
 
-def parse_yaml(text: str, *, loader: type[yaml.SafeLoader | yaml.CSafeLoader] = _LOADER) -> Tree:
+def parse_yaml(
+    text: str,
+    *,
+    loader: type[yaml.SafeLoader | yaml.CSafeLoader] = _LOADER,
+    max_depth: int = MAX_DEPTH,
+) -> Tree:
     """Read one YAML document; errors are returned as faults, not raised."""
-    faults = Faults()
+    faults = Faults(max_depth)
     if conflict := _CONFLICT.search(text):
         line = text.count("\n", 0, conflict.start()) + 1
         why = "git could not join two versions of the file, and left both in it"

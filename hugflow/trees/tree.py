@@ -4,8 +4,8 @@
       version: "1.0"          line 2
     steps: [a, b]             line 3
 
-Repeated keys, anchors, aliases, tags, merge keys and more than eight levels are faults. A fault
-repeats only plain keys of the text, no values.
+Repeated keys, anchors, aliases, tags, merge keys and more than eight levels (or what the caller
+allows) are faults. A fault repeats only plain keys of the text, no values.
 """
 
 import re
@@ -83,8 +83,9 @@ class Stopped(Exception):
 class Faults:
     """Collects faults, up to a number that people read."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_depth: int = MAX_DEPTH) -> None:
         self.found: list[Fault] = []
+        self._max_depth = max_depth
 
     def note(self, line: int, what: str, why: str, mend: str) -> None:
         if len(self.found) < MAX_FAULTS:
@@ -95,12 +96,12 @@ class Faults:
         raise Stopped
 
     def check_depth(self, line: int, depth: int) -> None:
-        if depth > MAX_DEPTH:
+        if depth > self._max_depth:
             self.note_depth(line)
             raise Stopped
 
     def note_depth(self, line: int) -> None:
-        what = f"the text is nested deeper than {MAX_DEPTH} levels"
+        what = f"the text is nested deeper than {self._max_depth} levels"
         self.note(line, what, PLAIN, "use fewer levels")
 
     def check_text(self, line: int, text: str) -> str:

@@ -29,6 +29,8 @@ CALLS = {
     "flows": ["list"],
     "pull": [],
     "pull_data": [],
+    "run": ["example/example_flow"],
+    "runs": [],
     "up": [],
 }
 

@@ -17,6 +17,7 @@ import hugflow_resources
 import hugflow_sensors
 from hugflow.audit import HEAD, Head
 from hugflow.errors import StateUnreadable
+from hugflow.flowrider.attempts import ATTEMPT_FORM, Attempt
 from hugflow.ledger.markers import MARKER, Marker
 from hugflow.ledger.progress import PROGRESS, Progress, read_progress, write_progress
 from hugflow.notify.conversation import Conversation, Line
@@ -77,6 +78,10 @@ EXAMPLES: list[tuple[RecordForm[Any], Any]] = [
     (manifests._NAME, manifests.ManifestName(NAME, {"hf_id": "acme/speech"})),
     (HOLDER, Holder("speech1", 4711, 4712, 880123, "2026-11-22T01:02:03+00:00")),
     (ENTRY, TrashEntry("id", NAME, "gone", AT, "ada@host", None, 3, 4, True, True, ("/data",))),
+    (
+        ATTEMPT_FORM,
+        Attempt("20261129T031500123456Z-1", "example/flow", "dev", "metaflow", "ada", AT),
+    ),
     (SOUND, _Found("ab" * 32, 1763774400.5, ((0, 81919),))),
     (CURSOR, _Cursor({NAME: ("9f3c", 2, 1.5, 2.5, "it failed")}, ("ab", 3.5))),
     (SETTLED, _SettledFile("5a1c", {NAME: ("9f3c", 1_793_000_000_123_456_789)})),
@@ -113,6 +118,9 @@ OTHER_READERS = {
     "hugflow/clients/github.py",
     "hugflow/doctor/asking.py",
     "hugflow/doctor/instance.py",
+    "hugflow/flowrider/dagster_request.py",
+    "hugflow/flowrider/metaflow_child.py",
+    "hugflow/flowrider/metaflow_runs.py",
     "hugflow/flows/step_worker.py",
     "hugflow/workers/channel.py",
 }

@@ -1,0 +1,1 @@
+"""Runs of flows that a YAML describes."""

@@ -1,0 +1,227 @@
+"""Real runs of Metaflow, with local datastore and metadata."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hugflow.flowrider import FlowConfigError, FlowRunError, load_run_id, passthrough, run_flow
+from hugflow.flowrider.attempts import read_attempts
+from hugflow.flowrider.logs import read_log
+from hugflow.flowrider.places import FlowPlaces
+from tests.flowrider.project import FlowProject, make_flow_project
+
+pytestmark = [
+    pytest.mark.slow,
+    # Importing Metaflow for a hook warns of a renamed module of PyYAML.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+FLOW = "example/example_flow"
+LOCAL_YAML = """\
+preflow_kwargs:
+  datastore: local
+  metadata: local
+  package-suffixes: ".py,.txt,.md,.yaml"
+flow_kwargs:
+  random_seed:
+  deployment_info:
+    hook:
+      name: project_name.pipeline.example.example_flow.hook
+      args: 1
+      kwargs:
+        b: 2
+tags: ["my extra tag", "another one"]
+"""
+HUGFLOW = Path(sys.executable).with_name("hugflow")
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[FlowProject, dict[str, bytes]]:
+    """A project whose config has been run by the command, and its tree before that."""
+    project = make_flow_project(tmp_path_factory.mktemp("ran") / "work")
+    project.write_config("dev", LOCAL_YAML)
+    project.write("example_flow.py", "# a file of the user's own, of the flow's name\n")
+    project.write(".env.shared", "REPO_NAME=my-repo\n")
+    project.write(".env", "FLOWRIDER_TEMP_DIR=outputs/.cache\n")
+    before = project.files()
+    done = start(project, "run", FLOW)
+    output, talk = done.communicate(timeout=60)
+    assert done.returncode == 0, talk
+    assert "succeeded" in output
+    assert "start prints this" in talk
+    return project, before
+
+
+def start(project: FlowProject, *words: str, **environment: str) -> "subprocess.Popen[str]":
+    """Start `hugflow` as a user without the variable USER does."""
+    left_out = {"USER", "USERNAME", "SUDO_USER", "FLOWRIDER_TEMP_DIR"}
+    kept = {name: value for name, value in os.environ.items() if name not in left_out}
+    return subprocess.Popen(
+        [str(HUGFLOW), *words],
+        cwd=project.root,
+        env=kept | environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def bundles(temp: Path) -> list[Path]:
+    return sorted((temp / "bundles").glob("*"))
+
+
+def wait_for_line(process: "subprocess.Popen[str]", words: str) -> None:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if words in line:
+            return
+    raise AssertionError(f"{words} was never printed")
+
+
+def test_a_run_changes_nothing_in_the_tree_but_the_run_id(
+    ran: tuple[FlowProject, dict[str, bytes]],
+):
+    project, before = ran
+    after = project.files()
+    run_id = after.pop("project_name/config/pipeline/example/example_flow_dev.run_id")
+    assert run_id.decode() == load_run_id(project.config("dev"))
+    assert after == before
+    assert bundles(project.root / "outputs/.cache") == []
+
+
+def test_the_run_has_the_tags_of_config_package_and_repository(
+    ran: tuple[FlowProject, dict[str, bytes]],
+):
+    project, _ = ran
+    run_id = load_run_id(project.config("dev"))
+    meta = project.root / ".metaflow/EnvironmentFlow" / run_id / "_meta/_self.json"
+    for tag in ("my extra tag", "another one", "project_name", "my-repo"):
+        assert f'"{tag}"' in meta.read_text()
+
+
+def test_arguments_after_two_dashes_go_to_the_flow_file(
+    ran: tuple[FlowProject, dict[str, bytes]],
+):
+    project, _ = ran
+    before, output = project.files(), io.StringIO()
+    project.config("dev").write_text("this: is: no: yaml")
+    try:
+        assert passthrough(FLOW, ["show"], package=project.package, output=output) == 0
+        assert "Step middle" in output.getvalue()
+        assert passthrough(FLOW, ["nonsense"], package=project.package, output=output) != 0
+    finally:
+        project.config("dev").write_text(LOCAL_YAML)
+    assert project.files() == before
+
+
+def test_a_failure_keeps_the_old_run_id_and_resumes_continue_the_last_attempt(
+    tmp_path: Path, temp_dir: Path
+):
+    project = make_flow_project(tmp_path / "work")
+    marks, fails = tmp_path / "marks", tmp_path / "fails"
+    marks.mkdir()
+    fails.touch()
+    project.write_config("dev", f"env: {{MARKS: {marks}, FAILS_IF: {fails}}}\n")
+    pinned = project.config("dev").with_suffix(".run_id")
+    pinned.write_text("42")
+    with pytest.raises(FlowRunError) as failed:
+        run_flow(FLOW, package=project.package)
+    assert failed.value.run_id is not None
+    assert failed.value.returncode == 1
+    assert pinned.read_text() == "42"
+    output = io.StringIO()
+    with pytest.raises(FlowRunError) as failed_again:
+        run_flow(FLOW, package=project.package, resume=True, output=output)
+    assert failed_again.value.run_id not in (None, failed.value.run_id)
+    fails.unlink()
+    done = run_flow(FLOW, package=project.package, resume=True)
+    assert pinned.read_text() == done.run_id
+    assert bundles(temp_dir) == []
+    attempts = read_attempts(FlowPlaces(project.package), FLOW, "dev")
+    assert [attempt.state for attempt in attempts] == ["failed", "failed", "succeeded"]
+    assert [attempt.origin_run_id for attempt in attempts] == [
+        None,
+        failed.value.run_id,
+        failed_again.value.run_id,
+    ]
+    # `start` ran once in three attempts, and its log is that of the first run.
+    assert len(list(marks.iterdir())) == 1
+    log = read_log(FlowPlaces(project.package), FLOW, "dev")
+    assert log.count("start prints this") == 1
+    assert f"taken over from EnvironmentFlow/{failed.value.run_id}/start" in log
+
+
+def test_what_is_wrong_is_told_before_anything_starts(flow_project: FlowProject):
+    flow_project.write_config("dev", "tags: ['']\n")
+    before = sorted(flow_project.root.rglob("*"))
+    with pytest.raises(FlowConfigError, match="a tag is empty"):
+        run_flow(FLOW, package=flow_project.package)
+    flow_project.write_config("dev", "flow_kwargs: {mood: .nan}\n")
+    with pytest.raises(FlowConfigError, match=r"dev\.yaml:1: flow_kwargs\.mood"):
+        run_flow(FLOW, package=flow_project.package)
+    assert sorted(flow_project.root.rglob("*")) == before
+
+
+def test_overridden_parameters_do_not_move_the_pinned_run(flow_project: FlowProject):
+    done = run_flow(FLOW, package=flow_project.package, flow_kwargs={"mood": "odd"}, tags=["mine"])
+    assert not done.run_id_path.exists()
+    assert done.tags == ("project_name", "mine")
+
+
+def test_a_terminated_run_ends_with_all_its_processes(flow_project: FlowProject, temp_dir: Path):
+    sleeper = start(flow_project, "run", FLOW, SLEEPS="1", FLOWRIDER_TEMP_DIR=str(temp_dir))
+    wait_for_line(sleeper, "middle prints this")
+    began = time.monotonic()
+    sleeper.send_signal(signal.SIGTERM)
+    sleeper.communicate(timeout=15)
+    assert sleeper.returncode == 143
+    assert time.monotonic() - began < 10
+    assert processes_of(temp_dir) == []
+    assert bundles(temp_dir) == []
+
+
+def test_two_runs_at_once_do_not_disturb_each_other_and_a_killed_one_is_cleaned_up(
+    flow_project: FlowProject, temp_dir: Path
+):
+    flow_project.write_config("slow", "env: {SLEEPS: 1}\n")
+    before = flow_project.files()
+    environment = {"FLOWRIDER_TEMP_DIR": str(temp_dir)}
+    sleeper = start(flow_project, "run", FLOW, "--tag", "slow", **environment)
+    wait_for_line(sleeper, "middle prints this")
+    done = run_flow(FLOW, package=flow_project.package)
+    assert done.run_id_path.read_text() == done.run_id
+    [bundle] = bundles(temp_dir)
+    assert sleeper.poll() is None
+    sleeper.kill()
+    sleeper.communicate()
+    done.run_id_path.unlink()
+    assert flow_project.files() == before
+    assert bundle.exists()
+    flow_project.write_config("dev", "flow_kwargs: {no_such_parameter: 1}\n")
+    with pytest.raises(FlowRunError):
+        run_flow(FLOW, package=flow_project.package)
+    assert bundles(temp_dir) == []
+    assert processes_of(temp_dir) == []
+    [killed] = read_attempts(FlowPlaces(flow_project.package), FLOW, "slow")
+    assert killed.state == "killed"
+    assert killed.run_id is not None
+
+
+def processes_of(temp: Path) -> list[str]:
+    """The processes that run in a bundle."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if f"{temp}/bundles" in command:
+            found.append(command)
+    return found
