@@ -79,6 +79,39 @@ def safe_stem(value: str) -> str | None:
     return stem if stem.strip("_-.") else None
 
 
+@lru_cache(maxsize=64)
+def audio_folders(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Name the folder below `audio/` of each of these audio columns: all but the main one.
+
+    A column's name made safe, as for a stem; a name that some disk takes for an earlier one gets
+    `-2`, `-3` and so on.
+    """
+    folders: list[str] = []
+    for column in columns:
+        folder = first = safe_stem(column) or "column"
+        taken, number = {stem_key(name) for name in folders}, 1
+        while stem_key(folder) in taken:
+            number += 1
+            folder = f"{first}-{number}"
+        folders.append(folder)
+    return tuple(folders)
+
+
+def mp3_paths(stem: str, all_audio: tuple[str, ...]) -> tuple[str, ...]:
+    """Name the MP3s of a row, relative to the tree: one for each audio column, the main one first."""
+    if len(all_audio) < 2:
+        return tuple(f"audio/{stem}.mp3" for _ in all_audio)
+    others = (f"audio/{folder}/{stem}.mp3" for folder in audio_folders(all_audio[1:]))
+    return (f"audio/{stem}.mp3", *others)
+
+
+def info_names(all_audio: tuple[str, ...]) -> tuple[str, ...]:
+    """Name the fields that say what the MP3s of a row are; audio columns, the main one first."""
+    return tuple(
+        f"audio_info_{column}" if n else "audio_info" for n, column in enumerate(all_audio)
+    )
+
+
 def stem_key(stem: str) -> str:
     """The key for comparing stems: stems with equal keys may be one file on some disks."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", stem).casefold())

@@ -96,6 +96,11 @@ def _summarise(file: Path, build: "Build", estimated: "Estimate | None") -> dict
     }
 
 
+def _audio(summary: dict[str, Any]) -> str:
+    columns = summary.get("audio_columns", [summary["audio_column"]])
+    return ", ".join(filter(None, columns)) or "none: text only"
+
+
 def _print_summary(summary: dict[str, Any]) -> None:
     gate = "gated" if summary["gated"] else "open"
     estimated = summary["estimate"]
@@ -112,7 +117,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
     for line in _estimate_lines(summary):
         print_data(line)
     print_data(f"  licence      {summary['licence'] or 'none named'}, {gate}")
-    print_data(f"  audio        {summary['audio_column'] or 'none: text only'}")
+    print_data(f"  audio        {_audio(summary)}")
     print_data(f"  text         {summary['text_column'] or 'none'}")
     for warning in summary["warnings"]:
         print_data(f"  warning      {warning}")

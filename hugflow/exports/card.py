@@ -7,6 +7,7 @@ from typing import Final
 import yaml
 
 from hugflow.exports.export import Export, ExportFile, ExportSource, Reference, Reworded, Size
+from hugflow.names import audio_folders
 from hugflow.redact import in_a_line
 from hugflow.shards.plan import ColumnNote, Plan
 from hugflow.statistics.figures import Statistics, describe
@@ -40,10 +41,10 @@ def card_frame(plan: Plan, statistics: Statistics | None) -> tuple[str, str]:
     if plan.licence:
         header["license"] = plan.licence
     head = yaml.safe_dump(header, sort_keys=False, allow_unicode=True)
-    audio = (
-        f"* `audio/`: the column `{plan.audio_column}` as mono MP3\n"
-        if plan.audio_column is not None
-        else ""
+    folders = ("audio", *(f"audio/{name}" for name in audio_folders(plan.all_audio[1:])))
+    audio = "".join(
+        f"* `{folder}/`: the column {_quoted(column)} as mono MP3\n"
+        for folder, column in zip(folders, plan.all_audio, strict=False)
     )
     begin = f"---\n{head}---\n\n# {plan.dataset}\n\n"
     end = f"""

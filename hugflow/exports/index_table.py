@@ -1,7 +1,8 @@
 """Writing the index: the made rows of one shard as a parquet table, without the audio bytes.
 
 `index/<shard>.parquet`: `row` int64; the dataset's columns in order, the audio column as
-struct<bytes, path> with bytes null and path `audio/<stem>.mp3`; `audio_info` struct. Types are
+struct<bytes, path> with bytes null and path `audio/<stem>.mp3`; `audio_info` struct. Other audio
+columns have a path `audio/<column>/<stem>.mp3` and a struct `audio_info_<column>`. Types are
 those of `hugflow.shards.arrow`, the same in every shard, and the schema carries the features as
 `datasets` writes them. Row groups depend on the rows and not on the source's row groups, so the
 same rows give the same bytes.
@@ -18,10 +19,11 @@ import pyarrow.parquet as pq
 from hugflow.errors import ShardCorrupt
 from hugflow.exports.index import file_sha256
 from hugflow.ledger.journal import RowMade
+from hugflow.names import info_names, mp3_paths
 from hugflow.redact import in_a_line
-from hugflow.rows.audio_info import audio_info
+from hugflow.rows.audio_info import audio_infos
 from hugflow.shards.arrow import feature_type, index_type, row_sizes, to_type
-from hugflow.shards.column_path import lift_batch
+from hugflow.shards.column_path import lift_batches
 from hugflow.shards.features import AUDIO_INFO_TYPE, AUDIO_TYPE, index_names
 from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.read import read_rows
@@ -70,7 +72,7 @@ def _tables(
     columns = _read_columns(plan)
     schema: pa.Schema | None = None
     for rows, read in read_rows(raw_files, shard, columns=columns):
-        batch = read if columns is not None else lift_batch(read, plan.audio_column)
+        batch = read if columns is not None else lift_batches(read, plan.all_audio)
         if schema is None:
             schema = _index_schema(plan, batch.schema)
         kept = [row for row in rows if row in made]
@@ -83,23 +85,22 @@ def _tables(
 
 def _read_columns(plan: Plan) -> list[str] | None:
     """The columns to read: all but the audio, unless that may lie in one of the others."""
-    if plan.audio_column is not None and "." in plan.audio_column:
+    if any("." in column for column in plan.all_audio):
         return None
-    return [column for column in plan.columns if column != plan.audio_column]
+    return [column for column in plan.columns if column not in plan.all_audio]
 
 
 def _index_schema(plan: Plan, published: pa.Schema) -> pa.Schema:
     """The schema of every index of the plan; without features, from the shard's own types."""
     types = {"row": pa.int64()}
-    for column, name in zip(plan.columns, index_names(plan.columns), strict=True):
-        if column == plan.audio_column:
+    for column, name in zip(plan.columns, index_names(plan.columns, plan.all_audio), strict=True):
+        if column in plan.all_audio:
             types[name] = AUDIO_TYPE
         else:
             planned = feature_type(plan.features.get(name))
             own = index_type(published.field(column).type)
             types[name] = own if planned is None else planned
-    if plan.audio_column is not None:
-        types["audio_info"] = AUDIO_INFO_TYPE
+    types |= dict.fromkeys(info_names(plan.all_audio), AUDIO_INFO_TYPE)
     features = {"info": {"features": plan.features}}
     return pa.schema(list(types.items()), {"huggingface": json.dumps(features)})
 
@@ -108,17 +109,22 @@ def _index_table(
     plan: Plan, shard: Shard, schema: pa.Schema, batch: pa.RecordBatch, made: list[RowMade]
 ) -> pa.Table:
     arrays = [pa.array([row.row for row in made], pa.int64())]
-    for column, name in zip(plan.columns, index_names(plan.columns), strict=True):
-        if column == plan.audio_column:
-            paths = [{"bytes": None, "path": f"audio/{row.stem}.mp3"} for row in made]
+    names, all_audio = index_names(plan.columns, plan.all_audio), plan.all_audio
+    for column, name in zip(plan.columns, names, strict=True):
+        if column in all_audio:
+            place = all_audio.index(column)
+            mp3s = (mp3_paths(row.stem, all_audio)[place] for row in made)
+            paths = [{"bytes": None, "path": mp3} for mp3 in mp3s]
             arrays.append(pa.array(paths, AUDIO_TYPE))
         else:
             try:
                 arrays.append(to_type(batch.column(column), schema.field(name).type))
             except pa.ArrowException as error:
                 raise _cannot_join(shard, column, error) from error
-    if plan.audio_column is not None:
-        arrays.append(pa.array([audio_info(row) for row in made], AUDIO_INFO_TYPE))
+    infos = [audio_infos(row, all_audio) for row in made]
+    arrays += [
+        pa.array([info[name] for info in infos], AUDIO_INFO_TYPE) for name in info_names(all_audio)
+    ]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 

@@ -10,7 +10,8 @@
 Each line begins with the CRC-32 of the rest.
 
 A made row: number, stem, bytes of its MP3 (null: no MP3), bytes of its JSON (null: not written
-yet), and facts about its audio. Few clips have one more value, an object: `repaired`, a list of
+yet), and facts about its audio. A row with several audio columns has one more value: a list of
+bytes and facts for each MP3 beside the main one, in the order of the request. Few clips have one more value, an object: `repaired`, a list of
 codes, and `level`, a code. A failed row: number, code, message. The last line of a row counts.
 
 The disk decides: a row is done only if its files exist with these sizes. A line that cannot be read
@@ -48,11 +49,20 @@ _HEADER = json.dumps({"journal": VERSION}).encode() + b"\n"
 
 
 @dataclass(frozen=True, slots=True)
+class Clip:
+    """One MP3 of a row. mp3_bytes: None if unknown."""
+
+    mp3_bytes: int | None
+    audio: AudioInfo
+
+
+@dataclass(frozen=True, slots=True)
 class RowMade:
     """A row that is on disk, completely or in part.
 
-    mp3_bytes, audio: None in a text-only dataset.
+    mp3_bytes, audio: of the main audio column; None in a text-only dataset.
     json_bytes: None if only the stage `audio` is done.
+    other_clips: of the other audio columns, in the order of the request.
     """
 
     row: int
@@ -60,6 +70,14 @@ class RowMade:
     mp3_bytes: int | None
     json_bytes: int | None
     audio: AudioInfo | None
+    other_clips: tuple[Clip, ...] = ()
+
+    @property
+    def clips(self) -> tuple[Clip, ...]:
+        """All its MP3s, of the main audio column first; empty in a text-only dataset."""
+        if self.audio is None:
+            return ()
+        return (Clip(self.mp3_bytes, self.audio), *self.other_clips)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +159,9 @@ def _to_line(outcome: Outcome) -> bytes:
     else:
         audio = outcome.audio and _audio_values(outcome.audio)
         value = [outcome.row, outcome.stem, outcome.mp3_bytes, outcome.json_bytes, audio]
+        if outcome.other_clips:
+            others = [[each.mp3_bytes, _audio_values(each.audio)] for each in outcome.other_clips]
+            value.append(others)
     line = json.dumps(value, separators=(",", ":")).encode()
     return _crc(line) + line + b"\n"
 
@@ -154,14 +175,23 @@ def _to_outcome(value: Any) -> Outcome:
     if len(value) == 3:
         row, code, message = value
         return RowFailed(_whole(row), str(code), str(message))
-    row, stem, mp3_bytes, json_bytes, audio = value
+    row, stem, mp3_bytes, json_bytes, audio, *others = value
     return RowMade(
         row=_whole(row),
         stem=_text(stem),
-        mp3_bytes=None if mp3_bytes is None else _whole(mp3_bytes),
-        json_bytes=None if json_bytes is None else _whole(json_bytes),
+        mp3_bytes=_size(mp3_bytes),
+        json_bytes=_size(json_bytes),
         audio=None if audio is None else to_audio_info(audio),
+        other_clips=_to_clips(*others) if others else (),
     )
+
+
+def _to_clips(values: Iterable[Sequence[Any]]) -> tuple[Clip, ...]:
+    return tuple(Clip(_size(size), to_audio_info(audio)) for size, audio in values)
+
+
+def _size(value: Any) -> int | None:
+    return None if value is None else _whole(value)
 
 
 def to_audio_info(values: Sequence[Any]) -> AudioInfo:

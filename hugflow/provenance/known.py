@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hugflow.audio.mp3 import AudioInfo
 from hugflow.errors import HugflowError, StateUnreadable, UsageWrong
 from hugflow.exports.export import Export
 from hugflow.exports.registry import export_folders, find_export
 from hugflow.ledger.journal import Outcome, RowMade, read_journal
+from hugflow.names import mp3_paths
 from hugflow.provenance.origin import Origin
 from hugflow.shards.counts import count_rows, counted
 from hugflow.shards.plan import Plan, Shard
@@ -73,8 +75,13 @@ class KnownDataset:
     @property
     def has_audio(self) -> bool:
         """Whether the rows have MP3s."""
+        return bool(self.all_audio)
+
+    @property
+    def all_audio(self) -> tuple[str, ...]:
+        """The audio columns that have MP3s, the main one first."""
         made_of = self.plan if self.plan is not None else self.manifest
-        return made_of is not None and made_of.audio_column is not None
+        return made_of.all_audio if made_of is not None else ()
 
     def explain_path(self, below: Path) -> Origin:
         """The origin of a path relative to the tree."""
@@ -82,13 +89,15 @@ class KnownDataset:
         match below.parts:
             case ():
                 return self.explain_dataset(path, "tree")
-            case (name,) if path in _folders(self.folder):
+            case (name,) if path in self._folders:
                 return self.explain_dataset(path, f"folder {name}")
             case (name,) if path in (self.folder.manifest, self.folder.failures):
                 return self.explain_dataset(path, name)
             case ("json", name) if _JSON_NAME.fullmatch(name):
                 return self.explain_row(int(path.stem), path)
-            case ("audio", name) if name.endswith(".mp3"):
+            case ("audio", _) if path in self._mp3_folders:
+                return self.explain_dataset(path, f"folder {below.as_posix()}")
+            case ("audio", *_, name) if path.parent in self._mp3_folders and name.endswith(".mp3"):
                 return self.explain_mp3(path)
         export = find_export(below)
         if export is None:
@@ -98,6 +107,14 @@ class KnownDataset:
         if export.reworded is None and not self._records(export, below):
             raise self._nobody_knows(path)
         return self.explain_dataset(path, below.as_posix())
+
+    @property
+    def _mp3_folders(self) -> tuple[Path, ...]:
+        return self.folder.mp3_folders(self.all_audio) or (self.folder.audio,)
+
+    @property
+    def _folders(self) -> list[Path]:
+        return [self.folder.audio, self.folder.json, *export_folders(self.folder)]
 
     def _records(self, export: Export, below: Path) -> bool:
         """Whether the manifest records a file of an export."""
@@ -198,7 +215,7 @@ class KnownDataset:
         index = made_index_file(self.folder, shard_name)
         if not index.is_file() or (stem is not None and not self.has_audio):
             return []
-        pieces = read_indexed(index, has_audio=self.has_audio, row=row, stem=stem)
+        pieces = read_indexed(index, all_audio=self.all_audio, row=row, stem=stem)
         return [made for piece in pieces for made in piece]
 
     def _journal(self, shard_name: str) -> dict[int, Outcome]:
@@ -249,11 +266,11 @@ class KnownDataset:
             json=str(self.folder.json / f"{made.row}.json"),
         )
         if made.audio is not None:
-            audio = made.audio
+            mp3, audio = self._find_clip(made, path)
             origin = replace(
                 origin,
                 stem=made.stem,
-                mp3=str(self.folder.audio / f"{made.stem}.mp3"),
+                mp3=str(mp3),
                 source_path=audio.source_path,
                 source_format=audio.source_format,
                 source_sampling_rate=audio.source_sampling_rate,
@@ -266,6 +283,12 @@ class KnownDataset:
             )
         file = path or self.folder.json / f"{made.row}.json"
         return self._at(self._of_shard(origin, self._shard_with(made.row)), file)
+
+    def _find_clip(self, made: RowMade, path: Path | None) -> tuple[Path, AudioInfo]:
+        """The MP3 of a row that a path names, and what it is; else the one of the main column."""
+        mp3s = [self.folder.root / mp3 for mp3 in mp3_paths(made.stem, self.all_audio)]
+        place = mp3s.index(path) if path in mp3s else 0
+        return mp3s[place], made.clips[place].audio
 
     def _at(self, origin: Origin, path: Path | None) -> Origin:
         """The origin with the path of a file and the time when it was written."""
@@ -299,10 +322,6 @@ def _read_plan_of_tree(places: Places, stored: StoredDataset) -> Plan | None:
         return stored.plan
     except StateUnreadable:
         return None
-
-
-def _folders(folder: DatasetFolder) -> list[Path]:
-    return [folder.audio, folder.json, *export_folders(folder)]
 
 
 def _index_names(folder: DatasetFolder) -> list[str]:

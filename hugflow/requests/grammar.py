@@ -15,6 +15,7 @@ from typing import TypeAlias
 # Powers of 1000, as on the labels of disks.
 BYTES_PER_GB = 10**9
 MAX_PROSE_CHARACTERS = 2_000
+MAX_AUDIO_COLUMNS = 16
 MAX_REVISION_CHARACTERS = 255
 MAX_SUBSET_CHARACTERS = 128
 MAX_SPLIT_CHARACTERS = 255
@@ -138,6 +139,21 @@ def column(value: str) -> str:
     _refuse_blank(value, mend)
     _refuse_characters(value, _REFUSED_IN_NAMES)
     return value
+
+
+def audio_columns(value: object) -> tuple[str, ...]:
+    """The names of one or more columns, the main one first; each once."""
+    mend = "write the main column first: [audio, target_audio]"
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+        raise FieldInvalid("is not a list of the names of columns", mend=mend)
+    if not 1 <= len(value) <= MAX_AUDIO_COLUMNS:
+        raise FieldInvalid(
+            f"has {len(value)} names, where 1 to {MAX_AUDIO_COLUMNS} are taken", mend=mend
+        )
+    names = tuple(map(column, value))
+    if len(set(names)) < len(names):
+        raise FieldInvalid("names a column twice", mend="name each column once")
+    return names
 
 
 def joint(value: str) -> str:

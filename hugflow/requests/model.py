@@ -6,6 +6,7 @@
     subset: "ms"
     split: "train"
     audio_column: "audio"
+    audio_columns: [audio, target_audio]             # instead of audio_column
     text_column: "text"
     text_join: " "
     max_bad_rows: "1%"
@@ -28,7 +29,7 @@ docs/requests.md explains each field; `grammar` defines its allowed values.
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -87,6 +88,23 @@ _Column = Annotated[
     AfterValidator(grammar.column),
     Field(json_schema_extra={"minLength": 1, "maxLength": grammar.MAX_COLUMN_CHARACTERS}),
 ]
+_Columns = Annotated[
+    tuple[str, ...],
+    BeforeValidator(grammar.audio_columns),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": grammar.MAX_AUDIO_COLUMNS,
+            "uniqueItems": True,
+            "items": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": grammar.MAX_COLUMN_CHARACTERS,
+            },
+        }
+    ),
+]
 _Joint = Annotated[
     str,
     AfterValidator(grammar.joint),
@@ -140,7 +158,7 @@ _Flows = Annotated[
 ]
 
 # Added after the first version of a request.
-_LATER_FIELDS = frozenset({"repair_audio", "max_clip_hours", "text_join"})
+_LATER_FIELDS = frozenset({"audio_columns", "repair_audio", "max_clip_hours", "text_join"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +212,10 @@ class AddRequest(_Request):
     subset: _Subset | None = Field(None, description="One of the dataset's configurations.")
     split: _Split = Field("train", description="One split; no slices, no sums.")
     audio_column: _Column = Field("audio", description="The column that holds the audio.")
+    audio_columns: _Columns = Field(
+        (),
+        description="Several columns that hold audio, the main one first; not with audio_column.",
+    )
     text_column: _Column = Field("text", description="The column that holds the transcript.")
     text_join: _Joint | None = Field(
         None, description="What to join the texts of a list by, where the text column holds lists."
@@ -212,6 +234,15 @@ class AddRequest(_Request):
     )
     owner: _Owner | None = Field(None, description="Who answers for the dataset.")
     flows: _Flows = Field((), description="Steps over the rows, in order; docs/flows.md.")
+
+    @model_validator(mode="after")
+    def _refuse_two_main_columns(self) -> Self:
+        if {"audio_column", "audio_columns"} <= self.model_fields_set:
+            raise grammar.FieldInvalid(
+                "says what audio_column says too",
+                mend="delete the line of audio_column: the first of audio_columns is the main one",
+            )
+        return self
 
     @property
     def flows_digest(self) -> str | None:

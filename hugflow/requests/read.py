@@ -176,7 +176,8 @@ def _validate(fields: Fields, kind: Kind, path: str) -> tuple[Request | None, li
     except ValidationError as error:
         findings = error.errors(include_url=False, include_input=False)
     for finding in findings:
-        field = str(finding["loc"][0])
+        # The one rule about several fields is about audio_columns.
+        field = str(finding["loc"][0]) if finding["loc"] else "audio_columns"
         if finding["type"] == "missing":
             if fields.is_whole and field not in spoken_for:
                 problems.append(_missing_field(field, known.get(field), model, path))

@@ -1,18 +1,27 @@
-"""What is known of a row's clip, as the JSON files and the index have it."""
+"""The `audio_info` of a row: what is known of its clips."""
 
+from hugflow.audio.mp3 import AudioInfo
 from hugflow.ledger.journal import RowMade
+from hugflow.names import info_names, mp3_paths
 
 
-def audio_info(row: RowMade) -> dict[str, object] | None:
-    """The contract's `audio_info` of a row, in its order; None in a text-only dataset.
+def audio_infos(row: RowMade, all_audio: tuple[str, ...]) -> dict[str, dict[str, object]]:
+    """The contract's `audio_info` of a row, and those of its other audio columns, by their names.
 
-    Of most clips it has no `repaired` and no `level`; the index has neither of any.
+    all_audio: the audio columns, the main one first; empty for a text-only dataset.
+
+    Of most clips they have no `repaired` and no `level`; the index has neither of any.
     """
-    audio = row.audio
-    if audio is None:
-        return None
+    names, paths = info_names(all_audio), mp3_paths(row.stem, all_audio)
     return {
-        "path": f"audio/{row.stem}.mp3",
+        name: _audio_info(path, clip.audio)
+        for name, path, clip in zip(names, paths, row.clips, strict=True)
+    }
+
+
+def _audio_info(path: str, audio: AudioInfo) -> dict[str, object]:
+    return {
+        "path": path,
         "source_path": audio.source_path,
         "sampling_rate": audio.sampling_rate,
         "num_samples": audio.num_samples,

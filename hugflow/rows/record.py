@@ -1,4 +1,4 @@
-"""A row's JSON: every column except the audio bytes, then `text` and `audio_info`.
+"""A row's JSON: every column except the audio bytes, then `text` and what the MP3s are.
 
 docs/datasets.md has the form of every type. Columns are converted a batch at a time, each by its
 type; the bytes of binary columns and media stay in Arrow.
@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hugflow.ledger.journal import RowMade
-from hugflow.rows.audio_info import audio_info
+from hugflow.names import info_names, mp3_paths
+from hugflow.rows.audio_info import audio_infos
 from hugflow.rows.moments import moment_values
 from hugflow.shards.arrow import (
     byte_lengths,
@@ -60,31 +61,27 @@ def render_row(
 
     tree: the dataset's folder from the last part of STORAGE_ROOT on, `datasets/<name>`; the audio
     path begins with it [004].
-    values: the row's columns without the audio column, as `column_values` gives them. A column with
+    values: the row's columns without the audio columns, as `column_values` gives them. A column with
     the name of one of our own fields is written as `<name>_source`, as in the index.
     text: of the row, if it is not simply the value of the text column.
     """
-    audio = f"{tree}/audio/{made.stem}.mp3"
-    columns = {c: audio if c == plan.audio_column else values[c] for c in plan.columns}
-    names = json_names(plan.columns, plan.audio_column, plan.text_column)
+    mp3s = dict(zip(plan.all_audio, mp3_paths(made.stem, plan.all_audio), strict=True))
+    columns = {c: f"{tree}/{mp3s[c]}" if c in mp3s else values[c] for c in plan.columns}
+    names = json_names(plan.columns, plan.all_audio, plan.text_column)
     fields = dict(zip(names, columns.values(), strict=True))
     if plan.text_column is not None:
         is_given = text is not _AS_IN_ITS_COLUMN
         fields["text"] = text if is_given else columns[plan.text_column]
-    info = audio_info(made)
-    if info is not None:
-        fields["audio_info"] = info
+    fields |= audio_infos(made, plan.all_audio)
     lines = ",\n".join(f"  {_dumps(name)}: {_dumps(value)}" for name, value in fields.items())
     return f"{{\n{lines}\n}}\n".encode()
 
 
 def json_names(
-    columns: Sequence[str], audio_column: str | None, text_column: str | None
+    columns: Sequence[str], all_audio: tuple[str, ...], text_column: str | None
 ) -> tuple[str, ...]:
     """Names of the dataset's columns in a row's JSON, in order; never one of our own fields."""
-    ours = set()
-    if audio_column is not None:
-        ours.add("audio_info")
+    ours = set(info_names(all_audio))
     if text_column not in (None, "text"):
         ours.add("text")
     return names_beside(columns, ours)

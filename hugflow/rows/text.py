@@ -21,14 +21,14 @@ def text_values(
     path = text_path(plan)
     is_class = "class_text" in plan.column_notes.get(plan.text_column or "", [])
     join = plan.request.text_join
-    if path is None or path[0] == plan.audio_column:
+    if path is None or path[0] in plan.all_audio:
         return None
     if len(path) == 1 and not is_class and join is None:
         return None
     column, inner = path[0], path[1:]
     found = values[column]
     if inner:
-        feature = column_features(plan.columns, plan.features)[column]
+        feature = column_features(plan)[column]
         array = take_field(batch.column(column), inner)
         found = column_values(array, find_feature(feature, inner))
     if is_class:

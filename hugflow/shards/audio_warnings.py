@@ -1,6 +1,6 @@
 """What a plan says of audio that is in the dataset, and of which no MP3s are made."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -47,19 +47,20 @@ def audio_fields(schema: pa.Schema) -> Iterator[str]:
 
 
 def audio_warnings(
-    repository: Repository, schema: pa.Schema, audio_column: str | None
+    repository: Repository, schema: pa.Schema, made: Sequence[str]
 ) -> tuple[str, ...]:
-    """A warning for audio beside the audio column, or for a text-only dataset with audio files."""
-    if audio_column is None:
+    """A warning for audio beside the columns `made`, or for a text-only dataset with audio files."""
+    if not made:
         return _files_warning(repository, schema)
-    others = [name for name in audio_columns(schema) if name != audio_column]
-    others += [name for name in audio_fields(schema) if name.split(".")[0] != audio_column]
+    others = [name for name in audio_columns(schema) if name not in made]
+    others += [name for name in audio_fields(schema) if name.split(".")[0] not in made]
     if not others:
         return ()
-    named = ", ".join(repr(in_a_line(name)) for name in others)
+    named, of = (", ".join(repr(in_a_line(name)) for name in names) for names in (others, made))
     return (
-        f"MP3s are made of {audio_column!r} alone; there is audio in {named} too, which the JSON files "
-        "have as sizes, and the index as it was published",
+        f"MP3s are made of {of} alone; there is audio in {named} too, which the JSON files "
+        "have as sizes, and the index as it was published; to make it too, set "
+        f"audio_columns: [{of}, {named}]",
     )
 
 

@@ -7,7 +7,8 @@ An audio column inside a struct is lifted out of it first: it becomes a separate
 `item.audio`, and the struct no longer has it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
 from typing import Any
 
 import pyarrow as pa
@@ -62,7 +63,7 @@ def text_path(plan: Plan) -> Path | None:
     """The path of names to a plan's text; None if it has none."""
     if plan.text_column is None:
         return None
-    features = column_features(plan.columns, plan.features)
+    features = column_features(plan)
     tree = {name: _feature_tree(feature) for name, feature in features.items()}
     return find_path(tree, plan.text_column) or (plan.text_column,)
 
@@ -80,6 +81,16 @@ def find_feature(feature: Any, path: Path) -> Any:
     for name in path:
         feature = feature.get(name) if isinstance(feature, dict) else None
     return feature
+
+
+def lift_schemas(schema: pa.Schema, names: Iterable[str]) -> pa.Schema:
+    """The schema with each of the fields `names` as a column, one after the other."""
+    return reduce(lift_schema, names, schema)
+
+
+def lift_batches(batch: pa.RecordBatch, names: Iterable[str]) -> pa.RecordBatch:
+    """The rows with each of the fields `names` as a column, as `lift_schemas` has them."""
+    return reduce(lift_batch, names, batch)
 
 
 def lift_schema(schema: pa.Schema, name: str) -> pa.Schema:
@@ -105,9 +116,9 @@ def lift_schema(schema: pa.Schema, name: str) -> pa.Schema:
     return with_declared(pa.schema(fields, schema.metadata), told)
 
 
-def lift_batch(batch: pa.RecordBatch, name: str | None) -> pa.RecordBatch:
+def lift_batch(batch: pa.RecordBatch, name: str) -> pa.RecordBatch:
     """The rows with the field `name` as a column, as `lift_schema` has it."""
-    if name is None or name in batch.schema.names:
+    if name in batch.schema.names:
         return batch
     path = find_path(schema_tree(batch.schema), name)
     if path is None:

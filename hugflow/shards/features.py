@@ -1,20 +1,22 @@
 """The index's types as `datasets` features: for the parquet metadata and for the card.
 
-The index has `row`, then the dataset's columns, then `audio_info`. If the dataset has a column
-`row` or `audio_info`, the index calls it `<name>_source`.
+The index has `row`, then the dataset's columns, then `audio_info`, then `audio_info_<column>` of
+each other audio column. If the dataset has a column of such a name, the index calls it
+`<name>_source`.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 
+from hugflow.names import info_names
 from hugflow.shards.arrow import FILE_TYPE, MOST_DIGITS, index_type, is_binary, is_list, is_text
 from hugflow.shards.declared import declared_feature, declared_features
-from hugflow.shards.plan import ColumnNote
+from hugflow.shards.plan import ColumnNote, Plan
 
 AUDIO_TYPE = FILE_TYPE
 AUDIO_INFO_TYPE = pa.struct(
@@ -33,9 +35,12 @@ AUDIO_INFO_TYPE = pa.struct(
 )
 
 
-def index_names(columns: Sequence[str]) -> tuple[str, ...]:
-    """Names of the dataset's columns in the index, in order; never `row` or `audio_info`."""
-    return names_beside(columns, frozenset({"row", "audio_info"}))
+def index_names(columns: Sequence[str], all_audio: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of the dataset's columns in the index, in order; never one of our own columns.
+
+    all_audio: the audio columns of which MP3s are made, the main one first.
+    """
+    return names_beside(columns, {"row", "audio_info", *info_names(all_audio)})
 
 
 def names_beside(columns: Sequence[str], ours: AbstractSet[str]) -> tuple[str, ...]:
@@ -95,7 +100,7 @@ def has_audio_feature(schema: pa.Schema, column: str) -> bool:
 
 
 def column_notes(
-    published: pa.Schema, completed: pa.Schema, audio_column: str | None
+    published: pa.Schema, completed: pa.Schema, audio_columns: Collection[str]
 ) -> dict[str, list[ColumnNote]]:
     """Notes for readers of the index, by column.
 
@@ -106,10 +111,10 @@ def column_notes(
     for field in completed:
         notes: list[ColumnNote] = []
         feature = declared_feature(field, declared.get(field.name))
-        is_believed = feature is not None or field.name == audio_column
+        is_believed = feature is not None or field.name in audio_columns
         if own.get(field.name) is None and declared.get(field.name) is not None and is_believed:
             notes.append("card")
-        if field.name != audio_column:
+        if field.name not in audio_columns:
             if feature is not None and _undecoded(feature) != _undecoded(feature, only_audio=True):
                 notes.append("undecoded")
             if _has_wide_decimal(field.type):
@@ -129,20 +134,20 @@ def _has_wide_decimal(type_: pa.DataType) -> bool:
     return any(_has_wide_decimal(type_.field(at).type) for at in range(type_.num_fields))
 
 
-def column_features(columns: Sequence[str], features: Mapping[str, Any]) -> dict[str, Any]:
-    """The features of the dataset's columns by published name; None if nothing is known.
-
-    features: of the index, as a plan keeps them.
-    """
+def column_features(plan: Plan) -> dict[str, Any]:
+    """The features of the dataset's columns by published name; None if nothing is known."""
+    names = index_names(plan.columns, plan.all_audio)
     return {
-        column: features.get(name)
-        for column, name in zip(columns, index_names(columns), strict=True)
+        column: plan.features.get(name) for column, name in zip(plan.columns, names, strict=True)
     }
 
 
-def index_features(schema: pa.Schema, audio_column: str | None) -> tuple[dict[str, Any], list[Any]]:
+def index_features(
+    schema: pa.Schema, all_audio: tuple[str, ...]
+) -> tuple[dict[str, Any], list[Any]]:
     """The index's features in both forms of `datasets`: for parquet metadata, and for the card.
 
+    all_audio: the columns of which MP3s are made, the main one first.
     schema: of the published files. Media are declared with decode=False, so that reading the folder
     needs no decoder.
 
@@ -152,14 +157,14 @@ def index_features(schema: pa.Schema, audio_column: str | None) -> tuple[dict[st
 
     declared = declared_features(schema)
     features: Any = datasets.Features(row=datasets.Value("int64"))
-    for field, name in zip(schema, index_names(schema.names), strict=True):
-        if field.name == audio_column:
+    for field, name in zip(schema, index_names(schema.names, all_audio), strict=True):
+        if field.name in all_audio:
             features[name] = datasets.Audio(decode=False)
         else:
             features[name] = _undecoded(_published_feature(field, declared.get(field.name)))
-    if audio_column is not None:
-        info = datasets.Features.from_arrow_schema(pa.schema([("audio_info", AUDIO_INFO_TYPE)]))
-        features["audio_info"] = info["audio_info"]
+    infos = pa.schema([(name, AUDIO_INFO_TYPE) for name in info_names(all_audio)])
+    for name, feature in datasets.Features.from_arrow_schema(infos).items():
+        features[name] = feature
     return _both_forms(features)
 
 

@@ -4,7 +4,7 @@ from hugflow.clients.hub import Hub
 from hugflow.clients.repository import RepoId
 from hugflow.requests.model import AddRequest
 from hugflow.shards.card_features import complete_schema
-from hugflow.shards.column_path import lift_schema
+from hugflow.shards.column_path import lift_schemas
 from hugflow.shards.layouts.layout import RepositoryAt
 from hugflow.shards.layouts.registry import find_layout
 from hugflow.shards.plan_request import PlanRequest
@@ -26,8 +26,8 @@ def check_online(hub: Hub, request: AddRequest) -> None:
     shards = layout.cut(source.files)
     first = layout.look(RepositoryAt(hub, repository.repo, source.commit), shards[0])
     completed = complete_schema(first.schema, repository.card, fields.subset)
-    schema = lift_schema(completed, fields.audio_column)
+    schema = lift_schemas(completed, fields.all_audio)
     columns = choose_columns(repository, schema, fields)
-    describe_columns(repository, schema, columns.audio)
+    describe_columns(repository, schema, columns.all_audio)
     if len(shards) == 1:
         refuse_no_rows(repository, fields, [first])

@@ -116,6 +116,12 @@ class Plan:
         object.__setattr__(self, "id", digest[:16])
 
     @property
+    def all_audio(self) -> tuple[str, ...]:
+        """The audio columns of which MP3s are made, the main one first; empty if text only."""
+        main = () if self.audio_column is None else (self.audio_column,)
+        return self.request.audio_columns or main
+
+    @property
     def rows(self) -> int | None:
         """Rows of the whole dataset; None if shards must be fetched to be counted."""
         return add_rows(self.shards)
@@ -222,6 +228,7 @@ def plan_summary(plan: Plan, *, hours: float | None = None) -> dict[str, Any]:
         "licence": plan.licence,
         "gated": plan.is_gated,
         "audio_column": plan.audio_column,
+        **({"audio_columns": list(plan.all_audio)} if plan.all_audio[1:] else {}),
         "text_column": plan.text_column,
         "warnings": list(plan.warnings),
     }

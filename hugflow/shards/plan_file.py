@@ -6,6 +6,7 @@
       "dataset": "acme__speech__split_train__rev_main",
       "request": {"hf_id": "acme/speech", "subset": null, "split": "train", "revision": "main",
                   "audio_column": "audio", "text_column": "text", "mp3_source": "copy",
+                  "audio_columns": [],          all of them, if there are several
                   "asked": ["text_column"]},    those that the request names itself
       "commit": "8a6c...",                  40 hex: the revision's commit
       "files_commit": "8a6c...",            commit of the files: another one if they are the
@@ -50,6 +51,8 @@ from hugflow.shards.plan import PARQUET, Plan, Shard, plan_shards
 from hugflow.shards.plan_request import PlanRequest
 
 VERSION: Final = 3
+# Fields of the request that the file has as lists; plans of earlier versions lack them.
+_TUPLES: Final = ("audio_columns", "asked")
 _READABLE: Final = (2, VERSION)
 # Fields that the file has under the same names, unchanged.
 _PLAIN_FIELDS: Final = tuple(
@@ -145,7 +148,9 @@ def _to_plan(value: Mapping[str, Any]) -> Plan:
     plain = {name: value[name] for name in _PLAIN_FIELDS}
     return Plan(
         **{**plain, "columns": tuple(plain["columns"]), "warnings": tuple(plain["warnings"])},
-        request=PlanRequest(**{**request, "asked": tuple(request.get("asked", ()))}),
+        request=PlanRequest(
+            **{**request, **{name: tuple(request.get(name, ())) for name in _TUPLES}}
+        ),
         stem_suffixes=suffixes,
         shards=plan_shards(
             [(tuple(map(_to_file, item["files"])), item["rows"]) for item in shards],

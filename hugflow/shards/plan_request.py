@@ -23,6 +23,7 @@ class PlanRequest:
 
     Each has its name in the request. Everything that compares, writes or reads these fields uses
     this list.
+    audio_columns: all audio columns, the main one first; empty if there is only that one.
     asked: the fields that the request names itself.
     """
 
@@ -34,6 +35,7 @@ class PlanRequest:
     text_column: str = _row_field("json")
     mp3_source: str = _row_field("audio")
     text_join: str | None = _row_field("json", default=None)
+    audio_columns: tuple[str, ...] = _row_field("audio", default=())
     asked: tuple[str, ...] = ()
 
     @classmethod
@@ -41,14 +43,25 @@ class PlanRequest:
         """The fields of a request; defaults: values of the fields that it does not name."""
         told: dict[str, Any] = {name: getattr(request, name) for name in ROW_FIELDS}
         told |= {name: defaults.get(name) for name, value in told.items() if value is None}
+        asked = [name for name in ROW_FIELDS if request.is_asked(name)]
+        if request.audio_columns:
+            told["audio_column"] = request.audio_columns[0]
+            told["audio_columns"] = request.audio_columns if request.audio_columns[1:] else ()
+            # A column that is named must exist, here as there.
+            asked = ["audio_column", *asked]
         return cls(
             hf_id=request.hf_id,
             subset=request.subset,
             split=request.split,
             revision=request.revision,
-            asked=tuple(name for name in ROW_FIELDS if request.is_asked(name)),
+            asked=tuple(asked),
             **told,
         )
+
+    @property
+    def all_audio(self) -> tuple[str, ...]:
+        """The audio columns that are asked for, the main one first."""
+        return self.audio_columns or (self.audio_column,)
 
     def differing(self, other: "PlanRequest", alters: Alters | None = None) -> list[str]:
         """The fields that differ; alters: only the fields that affect this part of a row."""

@@ -14,7 +14,7 @@ from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.redact import in_a_line
 from hugflow.shards.audio_warnings import audio_columns, audio_fields, audio_warnings
 from hugflow.shards.card_features import complete_schema
-from hugflow.shards.column_path import find_path, lift_schema, schema_tree
+from hugflow.shards.column_path import find_path, lift_schemas, schema_tree
 from hugflow.shards.common_schema import common_schema
 from hugflow.shards.features import (
     column_notes,
@@ -36,11 +36,19 @@ MOST_ODD_TOLD = 5
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns with a meaning; None for a column that the dataset lacks."""
+    """The columns with a meaning; None for a column that the dataset lacks.
 
-    audio: str | None
+    all_audio: the columns of which MP3s are made, the main one first.
+    """
+
+    all_audio: tuple[str, ...]
     text: str | None
     warnings: tuple[str, ...] = ()
+
+    @property
+    def audio(self) -> str | None:
+        """The main audio column."""
+        return self.all_audio[0] if self.all_audio else None
 
 
 def fetch_plan(
@@ -70,7 +78,7 @@ def fetch_plan(
         contents = list(pool.map(partial(layout.look, at), layout.cut(source.files)))
         published, odd = common_schema(contents)
         completed = complete_schema(published, repository.card, request.subset)
-        schema = lift_schema(completed, request.audio_column)
+        schema = lift_schemas(completed, request.all_audio)
         columns = choose_columns(repository, schema, request)
         suffixes: dict[int, int] = {}
         is_through = numbering_of(shard.rows for shard in contents) == "through"
@@ -86,7 +94,7 @@ def fetch_plan(
                     ]
                 )
             )
-    features, card_features = describe_columns(repository, schema, columns.audio)
+    features, card_features = describe_columns(repository, schema, columns.all_audio)
     refuse_no_rows(repository, request, contents)
     _refuse_too_many_rows(repository, contents)
     plan = Plan(
@@ -109,7 +117,7 @@ def fetch_plan(
         column_notes=_note_columns(published, schema, request, columns),
     )
     warnings = (*source.warnings, *columns.warnings, *_name_warnings(repository, plan))
-    warnings += (*audio_warnings(repository, schema, columns.audio), *_odd_warnings(plan))
+    warnings += (*audio_warnings(repository, schema, columns.all_audio), *_odd_warnings(plan))
     return replace(plan, warnings=warnings)
 
 
@@ -117,7 +125,8 @@ def _note_columns(
     published: pa.Schema, schema: pa.Schema, request: PlanRequest, columns: Columns
 ) -> dict[str, list[ColumnNote]]:
     """Notes on columns for readers; published: the schema before the card and the request apply."""
-    notes = column_notes(lift_schema(published, request.audio_column), schema, columns.audio)
+    published = lift_schemas(published, request.all_audio)
+    notes = column_notes(published, schema, columns.all_audio)
     if columns.text is not None:
         path = find_path(schema_tree(schema), columns.text)
         if path is not None and is_label(schema, path):
@@ -149,18 +158,19 @@ def _odd_warnings(plan: Plan) -> tuple[str, ...]:
 
 
 def choose_columns(repository: Repository, schema: pa.Schema, request: PlanRequest) -> Columns:
-    """The audio and the text column; raises RequestInvalid when a requested one is unsuitable."""
-    audio = _choose_audio_column(repository, schema, request)
+    """The audio and the text columns; raises RequestInvalid when a requested one is unsuitable."""
+    found = [_choose_audio_column(repository, schema, request, name) for name in request.all_audio]
+    audio = tuple(name for name in found if name is not None)
     text, warnings = choose_text_column(name_commit(repository), schema, request, audio)
     return Columns(audio, text, warnings)
 
 
 def describe_columns(
-    repository: Repository, schema: pa.Schema, audio_column: str | None
+    repository: Repository, schema: pa.Schema, all_audio: tuple[str, ...]
 ) -> tuple[dict[str, Any], list[Any]]:
     """The features of the index, for parquet metadata and for the card; raises RequestInvalid."""
     try:
-        return index_features(schema, audio_column)
+        return index_features(schema, all_audio)
     except ValueError as error:
         raise _invalid(
             repository,
@@ -218,10 +228,9 @@ def _name_warnings(repository: Repository, plan: Plan) -> tuple[str, ...]:
 
 
 def _choose_audio_column(
-    repository: Repository, schema: pa.Schema, request: PlanRequest
+    repository: Repository, schema: pa.Schema, request: PlanRequest, column: str
 ) -> str | None:
-    """The audio column; None for a text-only dataset."""
-    column = request.audio_column
+    """The audio column `column` of a request; None for a text-only dataset."""
     with_audio = list(audio_columns(schema)) or list(audio_fields(schema))
     if column in schema.names:
         # Any text could be a path, so the column must be requested or declared as audio.
@@ -236,14 +245,14 @@ def _choose_audio_column(
             f"the column {column!r} holds no audio",
             why=f"its type is {type_}; audio is bytes, or a struct of bytes and path, or of samples "
             "(array) and their rate (sampling_rate)",
-            mend=_mend_audio_column(schema, column, with_audio),
+            mend=_mend_audio_column(schema, request, column, with_audio),
         )
     if "audio_column" in request.asked or with_audio:
         raise _invalid(
             repository,
             f"no audio column {column!r}",
             why=f"the dataset has the columns {_words(schema.names)}",
-            mend=f"set audio_column: {nearest_column(column, with_audio or schema.names)!r}",
+            mend=_name_instead(request, nearest_column(column, _left(request, schema, with_audio))),
         )
     return None
 
@@ -259,15 +268,30 @@ def _no_rate(repository: Repository, column: str, type_: pa.DataType) -> Request
     )
 
 
-def _mend_audio_column(schema: pa.Schema, refused: str, with_audio: Sequence[str]) -> str:
+def _left(request: PlanRequest, schema: pa.Schema, with_audio: Sequence[str]) -> Sequence[str]:
+    """The columns that a request may have meant: with audio, if it does not name all of them."""
+    return [name for name in with_audio if name not in request.all_audio] or schema.names
+
+
+def _name_instead(request: PlanRequest, column: str) -> str:
+    """Advice to name `column` in the request."""
+    if request.audio_columns:
+        return f"name {column!r} in its place in audio_columns"
+    return f"set audio_column: {column!r}"
+
+
+def _mend_audio_column(
+    schema: pa.Schema, request: PlanRequest, refused: str, with_audio: Sequence[str]
+) -> str:
     """Advice for an audio column of an unsuitable type; never advises to request it again."""
     if is_audio_type(schema.field(refused).type, may_be_path=True):
-        return f"if it names audio files of the repository, set audio_column: {refused!r}"
+        return f"if it names audio files of the repository, {_name_instead(request, refused)}"
     if with_audio:
-        return f"set audio_column: {nearest_column(refused, with_audio)!r}"
+        left = [name for name in with_audio if name not in request.all_audio]
+        return _name_instead(request, nearest_column(refused, left or with_audio))
     if able := [field.name for field in schema if is_audio_type(field.type)]:
         nearest = nearest_column(refused, able)
-        return f"if {nearest!r} holds the audio, set audio_column: {nearest!r}"
+        return f"if {nearest!r} holds the audio, {_name_instead(request, nearest)}"
     return (
         f"no other column holds audio: {refused!r} would have to be published as one of these, so "
         "choose another subset or revision, or report it to the dataset's owner"

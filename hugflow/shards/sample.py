@@ -19,8 +19,10 @@ MOST_FILE_BYTES = 32 << 20
 MOST_BYTES = 64 << 20
 
 
-def read_sample(hub: Hub, plan: Plan) -> Iterator[SampledRows]:
+def read_sample(hub: Hub, plan: Plan, audio_column: str | None) -> Iterator[SampledRows]:
     """A few rows of a few files, evenly spread; other files if these cost too much or are broken.
+
+    audio_column: the column of the audio values; None for a text-only dataset.
 
     Errors of a file are ignored here; they are reported when it is made. Raises the Hub's errors.
     """
@@ -37,14 +39,14 @@ def read_sample(hub: Hub, plan: Plan) -> Iterator[SampledRows]:
                 at,
                 shard.files,
                 budget,
-                audio_column=plan.audio_column,
+                audio_column=audio_column,
                 text_column=plan.text_column,
             )
         left_bytes -= most_bytes - budget.left_bytes
         if found is not None:
-            if plan.audio_column is not None:
-                found = replace(found, audio=dig(found.audio, plan.audio_column))
-            sampled += plan.audio_column is None or len(found.audio) > 0
+            if audio_column is not None:
+                found = replace(found, audio=dig(found.audio, audio_column))
+            sampled += audio_column is None or len(found.audio) > 0
             yield found
 
 

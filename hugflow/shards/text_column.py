@@ -1,6 +1,6 @@
 """Choosing the text column of a dataset: what it may hold, and the advice of a refusal."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -18,21 +18,22 @@ USUAL_NAMES = ("text", "sentence", "transcription", "transcript", "normalized_te
 
 
 def choose_text_column(
-    at: str, schema: pa.Schema, request: PlanRequest, audio_column: str | None
+    at: str, schema: pa.Schema, request: PlanRequest, audio_columns: Collection[str]
 ) -> tuple[str | None, tuple[str, ...]]:
     """The text column, and a warning when the default one does not exist.
 
     at: the repository at its commit, as errors name it.
+    audio_columns: of which MP3s are made.
 
     Raises RequestInvalid for a requested column that does not exist or holds no text.
     """
     column = request.text_column
     path = find_path(schema_tree(schema), column)
     # Of the audio only the clip and its origin are kept.
-    if path is not None and (path[0] != audio_column or len(path) == 1):
-        _refuse_no_text(at, schema, request, path, audio_column)
+    if path is not None and (path[0] not in audio_columns or len(path) == 1):
+        _refuse_no_text(at, schema, request, path, audio_columns)
         return column, ()
-    others = [name for name in schema.names if name != audio_column]
+    others = [name for name in schema.names if name not in audio_columns]
     nearest = nearest_column(column, others)
     if "text_column" in request.asked:
         raise RequestInvalid(
@@ -45,7 +46,7 @@ def choose_text_column(
 
 
 def _refuse_no_text(
-    at: str, schema: pa.Schema, request: PlanRequest, path: Path, audio_column: str | None
+    at: str, schema: pa.Schema, request: PlanRequest, path: Path, audio_columns: Collection[str]
 ) -> None:
     """Raise RequestInvalid when a field does not hold text that can be a row's text."""
     type_ = _type_at(schema, path)
@@ -60,7 +61,7 @@ def _refuse_no_text(
             why=f"its type is {type_}, and the text of a row is one text",
             mend='set text_join: " " to join the texts of a row, or name another text_column',
         )
-    texts = [found for found in _texts(schema) if found[0] != audio_column]
+    texts = [found for found in _texts(schema) if found[0] not in audio_columns]
     inside = [".".join(found) for found in texts if found[: len(path)] == path]
     others = [".".join(found) for found in texts if found[: len(path)] != path]
     named = inside or others

@@ -37,7 +37,7 @@ def index_text_column(plan: Plan) -> tuple[str, ...] | None:
     path = text_path(plan)
     if path is None:
         return None
-    names = dict(zip(plan.columns, index_names(plan.columns), strict=True))
+    names = dict(zip(plan.columns, index_names(plan.columns, plan.all_audio), strict=True))
     return (names[path[0]], *path[1:])
 
 

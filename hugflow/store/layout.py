@@ -1,6 +1,6 @@
 """The paths of all files; nothing here reads or writes them.
 
-STORAGE_ROOT/<name>/audio/<stem>.mp3  json/<row>.json  index/<shard>.parquet
+STORAGE_ROOT/<name>/audio/<stem>.mp3  audio/<column>/<stem>.mp3  json/<row>.json  index/<shard>.parquet
                     failures.jsonl  README.md  manifest.json
 STORAGE_ROOT/.next/<name>/<plan id>/         a new tree that will replace <name>
 STORAGE_ROOT/.next/<name>/replaced/          the old tree, for the moment of the exchange
@@ -28,6 +28,8 @@ STATE_DIR/plans/<name>/<plan id>.json      what to make, settled once
 from dataclasses import dataclass
 from pathlib import Path
 
+from hugflow.names import audio_folders
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetFolder:
@@ -39,6 +41,11 @@ class DatasetFolder:
     def audio(self) -> Path:
         """Folder of the MP3 files."""
         return self.root / "audio"
+
+    def mp3_folders(self, all_audio: tuple[str, ...]) -> tuple[Path, ...]:
+        """Folder of the MP3 files of each audio column; the main one, which is first, has `audio`."""
+        others = (self.audio / name for name in audio_folders(all_audio[1:]))
+        return (self.audio, *others) if all_audio else ()
 
     @property
     def json(self) -> Path:

@@ -22,7 +22,7 @@ from hugflow.store.layout import DatasetFolder, Places
 from hugflow.store.trash import is_folder, stands
 from hugflow.verify.differences import Code, Difference, Finder
 from hugflow.verify.exports import find_absent, read_text, verify_exports
-from hugflow.verify.leftovers import KnownFiles, find_leftovers
+from hugflow.verify.leftovers import KnownFiles, Names, find_leftovers
 from hugflow.verify.rows import Expected, RowCheck
 from hugflow.verify.tally import Sums, Tally
 from hugflow.verify.values import Values, read_values
@@ -52,7 +52,12 @@ class CompleteTree:
     @property
     def has_audio(self) -> bool:
         """Whether the rows have MP3s."""
-        return self.manifest.audio_column is not None
+        return bool(self.manifest.all_audio)
+
+    @property
+    def mp3_folders(self) -> tuple[Path, ...]:
+        """The folders of the MP3s, one for each audio column."""
+        return self.folder.mp3_folders(self.manifest.all_audio)
 
     def verify(self, on_rows: Callable[[Sequence[Outcome]], None]) -> Iterator[Difference]:
         """Every difference; on_rows: called with the number of rows that were checked."""
@@ -73,7 +78,7 @@ class CompleteTree:
         for folder in missing:
             code: Code = "not_a_folder" if stands(folder) else "folder_missing"
             yield self.find(code, folder, "there is no folder")
-        known = KnownFiles()
+        known = KnownFiles({path: Names() for path in self.mp3_folders})
         are_rows_known = yield from self._verify_rows(plan, missing, known, on_rows)
         yield from self._verify_flows()
         yield from verify_exports(self.folder, self.manifest, plan, self.find)
@@ -84,7 +89,7 @@ class CompleteTree:
         )
 
     def _missing_folders(self) -> list[Path]:
-        folders = [self.folder.json, *([self.folder.audio] if self.has_audio else [])]
+        folders = [self.folder.json, *self.mp3_folders]
         return [folder for folder in folders if not is_folder(folder)]
 
     def _is_made_by_current(self) -> bool:
@@ -117,6 +122,7 @@ class CompleteTree:
             "licence": (plan.licence, written.licence),
             "columns": (list(plan.columns), list(written.columns)),
             "audio_column": (plan.audio_column, written.audio_column),
+            "audio_columns": (list(plan.all_audio), list(written.all_audio)),
             "text_column": (plan.text_column, written.text_column),
             "source": (ManifestSource.of(plan), written.source),
         }
@@ -254,13 +260,13 @@ class CompleteTree:
             state = self.places.state(plan.dataset, plan.id)
             journal = read_journal(state.journal(index.stem))
         told: Iterator[Values] = read_values(index) if self.check.deep else iter(())
-        has_mp3 = self.has_audio and self.folder.audio not in missing
+        has_mp3 = self.has_audio and not any(path in missing for path in self.mp3_folders)
         has_json = self.folder.json not in missing
-        for piece in read_indexed(index, has_audio=self.has_audio):
+        for piece in read_indexed(index, all_audio=self.manifest.all_audio):
             for made in piece:
                 known.json.add(f"{made.row}.json")
-                if self.has_audio:
-                    known.audio.add(f"{made.stem}.mp3")
+                for names in known.mp3s.values():
+                    names.add(f"{made.stem}.mp3")
             yield [
                 Expected(
                     _with_sizes(made, journal.get(made.row)), has_mp3, has_json, next(told, None)
@@ -271,7 +277,7 @@ class CompleteTree:
     def _compare_sums(
         self, sums: Sums, failed_rows: int, *, with_bytes: bool
     ) -> Iterator[Difference]:
-        files = sums.rows if self.has_audio else 0
+        files = sums.rows * len(self.manifest.all_audio)
         found: dict[tuple[str, str], int | float] = {
             ("rows", "made"): sums.rows,
             ("rows", "failed"): failed_rows,
@@ -297,7 +303,17 @@ def _with_sizes(indexed: RowMade, known: Outcome | None) -> RowMade:
     """A row of the index, with the sizes of its files from the ledger."""
     if not isinstance(known, RowMade) or known.stem != indexed.stem:
         return indexed
-    return replace(indexed, mp3_bytes=known.mp3_bytes, json_bytes=known.json_bytes)
+    return replace(
+        indexed,
+        mp3_bytes=known.mp3_bytes,
+        json_bytes=known.json_bytes,
+        other_clips=tuple(
+            replace(clip, mp3_bytes=other.mp3_bytes)
+            for clip, other in zip(indexed.other_clips, known.other_clips, strict=False)
+        )
+        if len(indexed.other_clips) == len(known.other_clips)
+        else indexed.other_clips,
+    )
 
 
 def _index_of(plan: Plan | None, folder: DatasetFolder, row: int) -> Path:

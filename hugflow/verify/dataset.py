@@ -74,7 +74,7 @@ def _verify(
         yield from _verify_link(places, find)
         yield from _verify_plan(places, find)
         with _kept(check.sound):
-            check = replace(check, form=_read_form(manifest))
+            check = replace(check, form=_read_form(manifest), all_audio=manifest.all_audio)
             yield from CompleteTree(places, check, manifest).verify(on_rows)
         return
     if manifest is not None:

@@ -43,9 +43,12 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class KnownFiles:
-    """The file names that rows, index and manifest account for, by folder."""
+    """The file names that rows, index and manifest account for, by folder.
 
-    audio: Names = field(default_factory=Names)
+    mp3s: by the folder of each audio column.
+    """
+
+    mp3s: dict[Path, Names]
     json: Names = field(default_factory=Names)
     index: Names = field(default_factory=Names)
     exports: dict[Path, Names] = field(default_factory=dict)
@@ -74,7 +77,7 @@ def find_leftovers(
     locks = places.dataset_lock(find.dataset).parent.glob("*.lock")
     is_busy = any(is_held(lock) for lock in locks)
     for part, names in ((folder.root, _own_names(folder, known)), *_by_folder(folder, known)):
-        are_known = are_rows_known or part not in (folder.audio, folder.json)
+        are_known = are_rows_known or part not in (folder.json, *known.mp3s)
         for name in names.strangers(_names_in(part)):
             is_temporary = name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)
             if is_temporary and not is_busy:
@@ -96,7 +99,11 @@ def _own_names(folder: DatasetFolder, known: KnownFiles) -> Names:
 
 
 def _by_folder(folder: DatasetFolder, known: KnownFiles) -> list[tuple[Path, Names]]:
-    rows = [(folder.audio, known.audio), (folder.json, known.json), (folder.index, known.index)]
+    for path in known.mp3s:
+        if path.parent in known.mp3s:
+            known.mp3s[path.parent].add(path.name)
+    mp3s = known.mp3s if folder.audio in known.mp3s else {folder.audio: Names()}
+    rows = [*mp3s.items(), (folder.json, known.json), (folder.index, known.index)]
     return [*rows, *((part, known.exports[part]) for part in known.exports if part != folder.root)]
 
 

@@ -13,8 +13,9 @@ from typing import Any, Literal
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.mp3 import AudioInfo
 from hugflow.audio.sound import FindFaults
-from hugflow.ledger.journal import RowMade
-from hugflow.rows.audio_info import audio_info
+from hugflow.ledger.journal import Clip, RowMade
+from hugflow.names import mp3_paths
+from hugflow.rows.audio_info import audio_infos
 from hugflow.store.atomic import read_file
 from hugflow.store.layout import DatasetFolder
 from hugflow.verify.differences import Code, Difference, Finder
@@ -59,6 +60,7 @@ class RowCheck:
     find_faults: checks an MP3.
     sound: rows that need no deep check.
     form: the form of the rows' JSONs, if known.
+    all_audio: the audio columns that have MP3s, the main one first.
     """
 
     folder: DatasetFolder
@@ -68,6 +70,7 @@ class RowCheck:
     find_faults: FindFaults
     sound: Sound | None = None
     form: Form | None = None
+    all_audio: tuple[str, ...] = ()
 
     def run(self, pieces: Iterable[Sequence[Expected]]) -> Iterator[Looked]:
         """Check rows in order, several pieces at a time; only a few pieces are in memory."""
@@ -96,12 +99,11 @@ class RowCheck:
             # Of a tree under another STORAGE_ROOT all rows name the old one: some are enough.
             differences += self._find_stale_path(rows[0])
         for row in rows:
-            if row.has_mp3:
-                path = f"{self.folder.audio}/{row.made.stem}.mp3"
-                file = self._stat(row.made.row, "mp3", path, row.made.mp3_bytes, differences)
+            for path, clip in self._mp3s(row) if row.has_mp3 else ():
+                file = self._stat(row.made.row, "mp3", path, clip.mp3_bytes, differences)
                 mp3_bytes += file.st_size if file is not None else 0
-                if self._is_read(row.made.row, file) and row.made.audio is not None:
-                    differences += self._decode(row.made.row, Path(path), row.made.audio)
+                if self._is_read(row.made.row, file):
+                    differences += self._decode(row.made.row, Path(path), clip.audio)
             if row.has_json:
                 path = f"{self.folder.json}/{row.made.row}.json"
                 file = self._stat(row.made.row, "json", path, row.made.json_bytes, differences)
@@ -110,6 +112,12 @@ class RowCheck:
                     differences += self._parse(row, Path(path))
         return Looked([row.made for row in rows], differences, mp3_bytes, json_bytes)
 
+    def _mp3s(self, row: Expected) -> Iterator[tuple[str, Clip]]:
+        """The path of each MP3 of a row, and what is recorded of it."""
+        paths = mp3_paths(row.made.stem, self.all_audio)
+        for path, clip in zip(paths, row.made.clips, strict=False):
+            yield f"{self.folder.root}/{path}", clip
+
     @property
     def _tree(self) -> str:
         """The tree as JSON files name it: `datasets/<name>`."""
@@ -117,7 +125,7 @@ class RowCheck:
 
     def _find_stale_path(self, row: Expected) -> Iterator[Difference]:
         """A JSON that names its MP3 below another STORAGE_ROOT."""
-        field = self.form.audio if self.form is not None else None
+        field = next(iter(self.form.mp3s.values()), None) if self.form is not None else None
         path = self.folder.json / f"{row.made.row}.json"
         if field is None or not row.has_json:
             return
@@ -198,16 +206,19 @@ class RowCheck:
         """Where a JSON and the index disagree, in words."""
         if self.form is not None and row.values is not None:
             yield from self.form.find_faults(value, row.values, self._tree, row.made.stem)
-        known = audio_info(row.made)
-        if known is None:
+        if len(row.made.clips) != len(self.all_audio):
             return
-        told = value.get("audio_info")
-        if not isinstance(told, dict):
-            yield "it has no audio_info"
-            return
-        for field in COMPARED_FIELDS:
-            if told.get(field) != known[field]:
-                yield f"its {field} is {told.get(field)!r}, where {known[field]!r} is recorded"
+        for place, (name, known) in enumerate(audio_infos(row.made, self.all_audio).items()):
+            told = value.get(name)
+            if not isinstance(told, dict):
+                yield f"it has no {name}"
+                continue
+            of = f" in {name}" if place else ""
+            for field in COMPARED_FIELDS:
+                if told.get(field) != known[field]:
+                    yield (
+                        f"its {field}{of} is {told.get(field)!r}, where {known[field]!r} is recorded"
+                    )
 
 
 def _refuse_constant(text: str) -> None:

@@ -44,7 +44,8 @@ def verify_unfinished(
             message = f"it is missing, and {rows:,} rows were made"
             yield find("tree_missing", folder.root, message)
         return
-    for looked in replace(check, folder=folder).run(_expect(places, plan)):
+    check = replace(check, folder=folder, all_audio=plan.all_audio)
+    for looked in check.run(_expect(places, plan)):
         yield from looked.differences
         on_rows(looked.rows)
     yield from _verify_indexes(places, plan, folder, find)

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hugflow.errors import StateUnreadable
+from hugflow.names import info_names, mp3_paths
 from hugflow.redact import in_a_line
 from hugflow.rows.record import json_names
 from hugflow.shards.column_path import find_path
@@ -32,30 +33,32 @@ Values = Mapping[str, Any]
 class Form:
     """The fields of a dataset's JSONs, and the index column of each.
 
-    columns: index column by JSON field, without the audio column.
-    audio: the field with the path of the MP3; None if there is none.
+    columns: index column by JSON field, without the audio columns.
+    infos: the fields that say what the MP3s are, the main audio column's first.
+    mp3s: the field with the path of an MP3, by audio column, the main one first.
     text: the field that repeats the text; None if there is none.
     """
 
     fields: frozenset[str]
     columns: Mapping[str, str]
-    audio: str | None
+    infos: tuple[str, ...]
+    mp3s: Mapping[str, str]
     text: str | None
 
     @classmethod
     def of(cls, manifest: Manifest) -> Self:
         """The form that a manifest describes."""
-        columns, audio, text = manifest.columns, manifest.audio_column, manifest.text_column
+        columns, audio, text = manifest.columns, manifest.all_audio, manifest.text_column
         names = dict(zip(columns, json_names(columns, audio, text), strict=True))
-        in_index = dict(zip(columns, index_names(columns), strict=True))
-        ours = {"text"} if text is not None else set()
-        ours |= {"audio_info"} if audio is not None else set()
-        by_json = {names[column]: in_index[column] for column in columns if column != audio}
+        in_index = dict(zip(columns, index_names(columns, audio), strict=True))
+        ours = {*info_names(audio), *({"text"} if text is not None else set())}
+        by_json = {names[column]: in_index[column] for column in columns if column not in audio}
         own_text = {"text": in_index[text]} if text is not None and text in in_index else {}
         return cls(
             frozenset({*names.values(), *ours}),
-            by_json | (own_text if text != audio else {}),
-            names.get(audio) if audio is not None else None,
+            by_json | (own_text if text not in audio else {}),
+            info_names(audio),
+            {column: names[column] for column in audio},
             text,
         )
 
@@ -67,14 +70,14 @@ class Form:
         tree: the dataset's folder from the last part of STORAGE_ROOT on.
         stem: of the row's MP3.
         """
-        for name in sorted(self.fields - told.keys() - {"audio_info"}):
+        for name in sorted(self.fields - told.keys() - set(self.infos)):
             yield f"it has no {name}"
         for name in sorted(told.keys() - self.fields):
             yield f"it has a field {name}, and the dataset has none"
-        if self.audio is not None and self.audio in told:
-            path = f"{tree}/audio/{stem}.mp3"
-            if told[self.audio] != path:
-                yield f"its {self.audio} is {told[self.audio]!r}, where {path!r} is meant"
+        for field, mp3 in zip(self.mp3s.values(), mp3_paths(stem, tuple(self.mp3s)), strict=True):
+            path = f"{tree}/{mp3}"
+            if field in told and told[field] != path:
+                yield f"its {field} is {told[field]!r}, where {path!r} is meant"
         for name, column in self.columns.items():
             if name not in told or column not in known:
                 continue

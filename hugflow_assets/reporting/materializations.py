@@ -81,7 +81,7 @@ def plan_metadata(build: Build) -> Metadata:
         "commit": dg.MetadataValue.url(commit_url(build)),
         "licence": plan.licence or "none given",
         "gated": plan.is_gated,
-        "audio_column": plan.audio_column or "none: text only",
+        "audio_column": ", ".join(plan.all_audio) or "none: text only",
         "text_column": plan.text_column or "none",
         "plan": _plan_file(build),
     }
@@ -217,7 +217,7 @@ def _audio_metadata(build: Build, marker: Marker) -> Metadata:
         "audio_hours": round(marker.audio_seconds / 3600, 6),
         "audio_seconds": marker.audio_seconds,
         "copied": marker.copied,
-        "encoded": marker.rows - marker.copied if build.plan.audio_column else 0,
+        "encoded": marker.rows * len(build.plan.all_audio) - marker.copied,
         **_notes_metadata(marker.repaired, marker.levels),
     }
 

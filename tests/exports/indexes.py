@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from hugflow.audio.mp3 import AudioInfo
 from hugflow.ledger.journal import RowMade
-from hugflow.rows.audio_info import audio_info
+from hugflow.rows.audio_info import audio_infos
 from hugflow.shards.features import AUDIO_INFO_TYPE
 
 
@@ -24,6 +24,8 @@ def write_index_of(path: Path, texts: Sequence[str | None], infos: Sequence[Audi
     columns = {"row": pa.array(range(len(texts))), "text": pa.array(texts, pa.string())}
     if infos:
         made = [RowMade(row, str(row), 1, 1, info) for row, info in enumerate(infos)]
-        columns["audio_info"] = pa.array([audio_info(row) for row in made], AUDIO_INFO_TYPE)
+        columns["audio_info"] = pa.array(
+            [audio_infos(row, ("audio",))["audio_info"] for row in made], AUDIO_INFO_TYPE
+        )
     pq.write_table(pa.table(columns), path)
     return path

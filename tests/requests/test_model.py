@@ -65,7 +65,7 @@ def test_a_request_travels_to_another_process():
 @pytest.mark.parametrize("field", [*AddRequest.model_fields, "unknown"])
 def test_an_error_of_the_model_shows_no_value(field):
     with pytest.raises(ValidationError) as caught:
-        AddRequest(**{**ADD, field: ["open-sesame"]})
+        AddRequest(**{**ADD, field: [["open-sesame"]]})
     assert "sesame" not in str(caught.value)
 
 

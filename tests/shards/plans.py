@@ -51,7 +51,9 @@ def plan_of(rows: list[int] | None = None, **changes: Any) -> Plan:
 
 def plan_for(table: pa.Table, audio_column: str | None = None, **changes: Any) -> Plan:
     """The plan of one shard that holds `table`."""
-    features, card_features = index_features(table.schema, audio_column)
+    features, card_features = index_features(
+        table.schema, () if audio_column is None else (audio_column,)
+    )
     return plan_of(
         [table.num_rows],
         audio_column=audio_column,

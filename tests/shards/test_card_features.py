@@ -79,7 +79,7 @@ def test_a_wider_type_that_the_card_declares_is_the_one_of_the_index(
     schema = pa.schema([("x", values.type)])
     feature = {"name": "x", **({"dtype": declared} if isinstance(declared, str) else declared)}
     completed = complete_schema(schema, {"dataset_info": {"features": [feature]}}, None)
-    assert feature_type(index_features(completed, None)[0]["x"]) == held
+    assert feature_type(index_features(completed, ())[0]["x"]) == held
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_wider_type_that_the_card_declares_is_the_one_of_the_index(
 def test_a_card_is_not_believed_where_values_might_not_fit(type_: pa.DataType, declared: Any):
     schema = pa.schema([("x", type_)])
     card = {"dataset_info": {"features": [{"name": "x", "dtype": declared}]}}
-    features, _ = index_features(complete_schema(schema, card, None), None)
+    features, _ = index_features(complete_schema(schema, card, None), ())
     assert features["x"] == {"dtype": str(type_), "_type": "Value"}
 
 

@@ -93,8 +93,8 @@ def test_what_makes_no_sense_is_dropped_for_that_column_and_no_other(name: str):
     schema = schema_of({name: HOSTILE[name]}, label=label)
     plain = schema_of({name: (HOSTILE[name][0], None)}, label=label)
     with redirect_stdout(io.StringIO()) as printed:
-        assert index_features(schema, None) == index_features(plain, None)
-    assert index_features(schema, None)[0]["label"] == label
+        assert index_features(schema, ()) == index_features(plain, ())
+    assert index_features(schema, ())[0]["label"] == label
     assert not printed.getvalue()
 
 
@@ -132,7 +132,7 @@ def test_no_declaration_stops_planning_or_leaves_strict_json(data: st.DataObject
     values, hostile = HOSTILE[column]
     base = hostile if isinstance(hostile, dict) else {"_type": data.draw(kinds)}
     feature = {**base, **data.draw(st.dictionaries(names, anything, max_size=3))}
-    features, card = index_features(schema_of({column: (values, feature)}), None)
+    features, card = index_features(schema_of({column: (values, feature)}), ())
     json.dumps([features, card], ensure_ascii=False, allow_nan=False).encode()
     found = column_values(values, features[column])
     json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
@@ -141,7 +141,7 @@ def test_no_declaration_stops_planning_or_leaves_strict_json(data: st.DataObject
 @pytest.mark.parametrize("schema", [[("_type", pa.int8())], [("x", pa.struct({"_type": "int8"}))]])
 def test_a_column_that_no_card_can_name_is_an_error_that_says_so(schema: Any):
     with pytest.raises(ValueError, match="'_type'"):
-        index_features(pa.schema(schema), None)
+        index_features(pa.schema(schema), ())
 
 
 def test_a_dataset_full_of_nonsense_is_made_and_loads(hub: LoopbackHub, open_for: OpenFor):

@@ -13,16 +13,19 @@ from hugflow.shards.features import (
     index_names,
     is_audio_type,
 )
+from tests.shards.plans import plan_of
 
 ours = ["row", "audio_info", "row_source", "audio_info_source", "row_source_source", "text", "Row"]
+ours += ["audio_info_text", "audio_info_text_source"]
 
 
 @given(columns=st.lists(st.sampled_from(ours) | st.text(min_size=1, max_size=3), unique=True))
 def test_columns_of_the_index_never_collide(columns: list[str]):
-    names = ("row", *index_names(columns), "audio_info")
-    assert len(set(names)) == len(columns) + 2
-    for column, name in zip(columns, names[1:-1], strict=True):
-        assert name == column or column in ("row", "audio_info")
+    own = ("row", "audio_info", "audio_info_text")
+    names = index_names(columns, ("audio", "text"))
+    assert len({*names, *own}) == len(columns) + 3
+    for column, name in zip(columns, names, strict=True):
+        assert name == column or column in own
 
 
 def struct(*fields: tuple[str, pa.DataType]) -> pa.DataType:
@@ -112,14 +115,14 @@ def test_undeclared_audio_is_what_can_be_nothing_else(type_: pa.DataType, is_aud
 )
 def test_metadata_that_makes_no_sense_is_passed_over(metadata: bytes):
     schema = pa.schema([("text", pa.string())]).with_metadata({"huggingface": metadata})
-    features, card = index_features(schema, None)
+    features, card = index_features(schema, ())
     assert features["text"] == {"dtype": "string", "_type": "Value"}
     assert card == [{"name": "row", "dtype": "int64"}, {"name": "text", "dtype": "string"}]
     assert not has_audio_feature(schema, "text")
 
 
 def test_audio_is_declared_without_decoding():
-    features, card = index_features(pa.schema([("clip", AUDIO_TYPE)]), "clip")
+    features, card = index_features(pa.schema([("clip", AUDIO_TYPE)]), ("clip",))
     assert features["clip"] == {"decode": False, "_type": "Audio"}
     assert card[1] == {"name": "clip", "dtype": {"audio": {"decode": False}}}
     assert list(features) == ["row", "clip", "audio_info"]
@@ -147,13 +150,13 @@ def test_audio_is_declared_without_decoding():
 def test_a_type_that_datasets_does_not_know_is_declared_as_what_the_index_holds(
     type_: pa.DataType, feature: object
 ):
-    features, _ = index_features(pa.schema([("x", type_)]), None)
+    features, _ = index_features(pa.schema([("x", type_)]), ())
     assert features["x"] == feature
 
 
 def test_a_type_that_no_index_can_hold_is_named():
     with pytest.raises(ValueError, match="month_day_nano"):
-        index_features(pa.schema([("m", pa.month_day_nano_interval())]), None)
+        index_features(pa.schema([("m", pa.month_day_nano_interval())]), ())
 
 
 def test_one_declaration_that_makes_no_sense_costs_the_others_nothing():
@@ -162,11 +165,12 @@ def test_one_declaration_that_makes_no_sense_costs_the_others_nothing():
         b'"b": {"_type": "ClassLabel", "names": ["no", "yes"]}}}}'
     )
     schema = pa.schema([("a", pa.string()), pa.field("b", pa.int64(), nullable=False)])
-    features, _ = index_features(schema.with_metadata({"huggingface": declared}), None)
+    features, _ = index_features(schema.with_metadata({"huggingface": declared}), ())
     assert features["b"] == {"names": ["no", "yes"], "_type": "ClassLabel"}
     assert features["a"] == {"dtype": "string", "_type": "Value"}
 
 
 def test_the_features_of_a_column_are_found_by_its_published_name():
     features = {"row": 0, "row_source": 1, "text": 2}
-    assert column_features(["row", "text", "x"], features) == {"row": 1, "text": 2, "x": None}
+    plan = plan_of(columns=("row", "text", "x"), features=features)
+    assert column_features(plan) == {"row": 1, "text": 2, "x": None}

@@ -19,7 +19,13 @@ def of(defaults: dict[str, str] | None = None, **fields: str | int) -> PlanReque
 
 def test_every_field_that_alters_rows_is_a_field_of_a_request():
     assert ROW_FIELDS.keys() <= AddRequest.model_fields.keys()
-    assert list(ROW_FIELDS) == ["audio_column", "text_column", "mp3_source", "text_join"]
+    assert list(ROW_FIELDS) == [
+        "audio_column",
+        "text_column",
+        "mp3_source",
+        "text_join",
+        "audio_columns",
+    ]
 
 
 def test_only_some_fields_alter_rows():

@@ -31,7 +31,7 @@ def open_table(hub: LoopbackHub, open_for: OpenFor, name: str, what: pa.Table, *
 
 
 def sample(build: Build) -> list[SampledRows]:
-    return list(read_sample(build.hub, build.plan))
+    return list(read_sample(build.hub, build.plan, build.plan.audio_column))
 
 
 def sent_bytes(hub: LoopbackHub) -> int:

@@ -46,13 +46,15 @@ class Contents:
 
 @dataclass(frozen=True, slots=True)
 class SampledRows:
-    """A few audio values of one shard, and the bytes per row of its other columns.
+    """A few values of an audio column of one shard, and the bytes per row of its columns.
 
     audio: empty if the values would have cost too much.
+    audio_row_bytes: the bytes per row of that audio column; other_row_bytes: of all others.
     text_row_bytes: the bytes per row of the text column.
     """
 
     audio: pa.Array
+    audio_row_bytes: float
     other_row_bytes: float
     text_row_bytes: float
 

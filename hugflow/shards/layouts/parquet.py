@@ -199,7 +199,8 @@ def _read_some(
     if audio_column is not None and audio_bytes / rows <= MOST_ROW_BYTES:
         audio = _read_values(parquet, number, audio_column)
     others = sum(sizes.values()) - audio_bytes
-    return SampledRows(audio, others / rows, sizes.get(text_column, 0) / rows)
+    text_bytes = sizes.get(text_column, 0)
+    return SampledRows(audio, audio_bytes / rows, others / rows, text_bytes / rows)
 
 
 def _read_values(parquet: pq.ParquetFile, number: int, column: str) -> pa.Array:

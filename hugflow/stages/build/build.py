@@ -2,9 +2,11 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 from hugflow.audio.clip import ClipRules
 from hugflow.clients.hub import Hub
+from hugflow.names import mp3_paths
 from hugflow.requests.grammar import BadRowBudget
 from hugflow.requests.model import AddRequest
 from hugflow.shards.counts import counted
@@ -61,6 +63,15 @@ class Build:
         root = self.places.storage_root
         final = self.folder if self.sample_rows is not None else self.places.dataset(self.name)
         return f"{root.name}/{final.root.relative_to(root).as_posix()}"
+
+    def mp3_paths(self, stem: str) -> tuple[str, ...]:
+        """The MP3s of a row, relative to the tree: one for each audio column, the main one first."""
+        return mp3_paths(stem, self.plan.all_audio)
+
+    @property
+    def mp3_folders(self) -> tuple[Path, ...]:
+        """The folders of the MP3s, one for each audio column."""
+        return self.folder.mp3_folders(self.plan.all_audio)
 
     def rows_of(self, shard: Shard) -> range:
         """Numbers of a shard's rows to make; for an uncounted shard, all numbers it may use."""

@@ -25,7 +25,7 @@ def find_predecessor(old: Plan, new: Plan) -> Predecessor | None:
     """
     is_same_audio = (
         old.request.hf_id == new.request.hf_id
-        and old.audio_column == new.audio_column
+        and old.all_audio == new.all_audio
         # With rows numbered by shard, clips have no names of their own.
         and old.numbering == new.numbering
         and not old.request.differing(new.request, "audio")

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hugflow.errors import RequestInvalid
+from hugflow.names import info_names
 from hugflow.rows.record import column_values
 from hugflow.shards.features import column_features, index_names
 from hugflow.shards.plan import Plan
@@ -31,7 +32,7 @@ def read_inputs(
     A clip is given as the path of its MP3.
     """
     columns = {field: column_of(plan, field, "") for field in reads if field not in giver_by_field}
-    features = column_features(plan.columns, plan.features)
+    features = column_features(plan)
     asked = ["row", *dict.fromkeys(_index_columns(plan, columns.values()))]
     wanted = rows if isinstance(rows, set | frozenset) else set(rows)
     with index.open("rb") as file, pq.ParquetFile(file) as table:
@@ -68,9 +69,9 @@ def read_inputs(
 def column_of(plan: Plan, field: str, step: str) -> str:
     """The index's column of a field. Raises RequestInvalid when there is none.
 
-    `row` and `audio_info` mean the index's own columns.
+    `row`, `audio_info` and `audio_info_<column>` mean the index's own columns.
     """
-    if field in ("row", "audio_info") and (field == "row" or plan.audio_column is not None):
+    if field in ("row", *info_names(plan.all_audio)):
         return field
     if field == "text" and plan.text_column is not None:
         return plan.text_column
@@ -85,10 +86,10 @@ def column_of(plan: Plan, field: str, step: str) -> str:
 
 
 def _index_columns(plan: Plan, columns: Collection[str]) -> list[str]:
-    names = dict(zip(plan.columns, index_names(plan.columns), strict=True))
-    found = [names.get(column, column) for column in columns if column != plan.audio_column]
-    # audio_info has the path of a clip.
-    return found if plan.audio_column not in columns else [*found, "audio_info"]
+    names = dict(zip(plan.columns, index_names(plan.columns, plan.all_audio), strict=True))
+    # Its `audio_info` has the path of a clip.
+    infos = dict(zip(plan.all_audio, info_names(plan.all_audio), strict=True))
+    return [infos.get(column) or names.get(column, column) for column in columns]
 
 
 def _values(
@@ -98,11 +99,12 @@ def _values(
     column: str,
     features: Mapping[str, Any],
 ) -> list[Any]:
-    if column == plan.audio_column:
-        infos = batch.column("audio_info").to_pylist()
+    own = info_names(plan.all_audio)
+    if column in plan.all_audio:
+        infos = batch.column(own[plan.all_audio.index(column)]).to_pylist()
         return [str(folder.root / info["path"]) for info in infos]
-    if column in ("row", "audio_info"):
+    if column in ("row", *own):
         values: list[Any] = batch.column(column).to_pylist()
         return values
-    names = dict(zip(plan.columns, index_names(plan.columns), strict=True))
+    names = dict(zip(plan.columns, index_names(plan.columns, plan.all_audio), strict=True))
     return column_values(batch.column(names[column]), features[column])

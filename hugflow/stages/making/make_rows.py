@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from types import TracebackType
@@ -28,12 +28,12 @@ from hugflow.audio.isolated import IsolatedConverter
 from hugflow.audio.mp3 import Mp3
 from hugflow.errors import HugflowError
 from hugflow.ledger.flight import Flight
-from hugflow.ledger.journal import Journal, Outcome, RowFailed, RowMade
+from hugflow.ledger.journal import Clip, Journal, Outcome, RowFailed, RowMade
 from hugflow.native_talk import doing
 from hugflow.rows.audio import audio_value, may_be_path, path_of
 from hugflow.rows.record import NOT_TEXT, column_values, render_row
 from hugflow.rows.text import text_values
-from hugflow.shards.column_path import lift_batch
+from hugflow.shards.column_path import lift_batches
 from hugflow.shards.features import column_features
 from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.read import read_rows
@@ -200,31 +200,33 @@ class _Convert:
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """One Arrow batch by columns: audio stays in Arrow's buffers, the rest is plain values."""
+    """One Arrow batch by columns: audio stays in Arrow's buffers, the rest is plain values.
 
-    audio: pa.Array | None
+    audio: the audio columns, the main one first.
+    """
+
+    audio: tuple[pa.Array, ...]
     filenames: Sequence[Any] | None
     texts: Sequence[Any] | None
     values: Mapping[str, Sequence[Any]]
 
     @classmethod
     def of(cls, plan: Plan, batch: pa.RecordBatch, *, has_names: bool) -> Self:
-        batch = lift_batch(batch, plan.audio_column)
+        batch = lift_batches(batch, plan.all_audio)
         # Every stage reads all of it, so that all stages judge a row alike.
-        others = [name for name in plan.columns if name != plan.audio_column]
-        features = column_features(plan.columns, plan.features)
+        others = [name for name in plan.columns if name not in plan.all_audio]
+        features = column_features(plan)
         values = {name: column_values(batch.column(name), features[name]) for name in others}
         filenames: Sequence[Any] | None = None
         if has_names:
             filenames = to_filenames(batch.column(FILENAME_COLUMN))
-        audio = None if plan.audio_column is None else batch.column(plan.audio_column)
+        audio = tuple(batch.column(name) for name in plan.all_audio)
         return cls(audio, filenames, text_values(plan, batch, values), values)
 
     def paths(self, positions: Sequence[int]) -> list[str]:
         """The paths of the rows whose audio is a separate file."""
-        if self.audio is None or not may_be_path(self.audio.type):
-            return []
-        found = (path_of(self.audio[position]) for position in positions)
+        columns = [column for column in self.audio if may_be_path(column.type)]
+        found = (path_of(column[position]) for column in columns for position in positions)
         return [path for path in found if path is not None]
 
 
@@ -244,31 +246,43 @@ def _make_row(
         return _Row(failed, outdated=outdated)
     written: list[StagedFile] = []
     try:
-        if columns.audio is not None and (needs.mp3 or made is None or made.audio is None):
+        if columns.audio and (needs.mp3 or made is None or made.audio is None):
             json_bytes = made.json_bytes if made is not None else None
-            try:
-                path = build.folder.audio / f"{stem}.mp3"
-                # A long MP3 is held in a file on the same disk.
-                with disk_errors(path), convert(row, columns.audio[position]) as mp3:
-                    written.append(write_temporary(path, mp3.pieces()))
-            except AudioBad as bad:
-                return _Row(RowFailed(row, bad.code, bad.message), outdated=outdated)
-            made = RowMade(row, stem, mp3.size_bytes, json_bytes, mp3.info)
+            clips: list[Clip] = []
+            for name, audio in zip(build.mp3_paths(stem), columns.audio, strict=True):
+                try:
+                    path = build.folder.root / name
+                    # A long MP3 is held in a file on the same disk.
+                    with disk_errors(path), convert(row, audio[position]) as mp3:
+                        written.append(write_temporary(path, mp3.pieces()))
+                except AudioBad as bad:
+                    discard(written)
+                    message = _name_column(build.plan, len(clips), bad.message)
+                    return _Row(RowFailed(row, bad.code, message), outdated=outdated)
+                clips.append(Clip(mp3.size_bytes, mp3.info))
+            main, others = clips[0], tuple(clips[1:])
+            made = RowMade(row, stem, main.mp3_bytes, json_bytes, main.audio, others)
         elif made is None:
             made = RowMade(row, stem, None, None, None)
         if needs.json:
             own = {} if columns.texts is None else {"text": columns.texts[position]}
             content = render_row(build.plan, build.tree, made, values, **own)
             written.append(write_temporary(build.folder.json / f"{row}.json", content))
-            made = RowMade(row, stem, made.mp3_bytes, len(content), made.audio)
+            made = replace(made, json_bytes=len(content))
     except BaseException:
         discard(written)
         raise
     return _Row(made, tuple(written))
 
 
+def _name_column(plan: Plan, place: int, message: str) -> str:
+    """The message of a bad clip, with its column where a row has several."""
+    return f"{plan.all_audio[place]}: {message}" if plan.all_audio[1:] else message
+
+
 def _files_of(build: Build, made: RowMade) -> tuple[Path, ...]:
-    return (build.folder.json / f"{made.row}.json", build.folder.audio / f"{made.stem}.mp3")
+    mp3s = (build.folder.root / name for name in build.mp3_paths(made.stem))
+    return (build.folder.json / f"{made.row}.json", *mp3s)
 
 
 def _abandon(ahead: deque["Future[_Row]"]) -> None:
@@ -339,7 +353,8 @@ class _Batches:
 
     def _commit(self, rows: list[_Row]) -> None:
         files = [file for row in rows for file in row.written]
-        files.sort(key=lambda file: file.path.suffix != ".mp3")
+        # By folder, because a folder is synced before the next one.
+        files.sort(key=lambda file: (file.path.suffix != ".mp3", file.path.parent))
         commit(files)
         for path in (path for row in rows for path in row.outdated):
             path.unlink(missing_ok=True)

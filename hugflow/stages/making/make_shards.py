@@ -110,10 +110,9 @@ def make_shards(
     Raises at once what concerns every shard: DiskFull, NotAuthorised, Locked, and HubUnavailable
     after some in a row. Closing the iterator stops the work; committed rows stay.
     """
-    refuse_linked_folders(build.places, build.folder)
-    for folder in (build.folder.audio, build.folder.json, build.folder.index):
-        if folder != build.folder.audio or build.plan.audio_column is not None:
-            make_folder(folder)
+    refuse_linked_folders(build.places, build.folder, build.mp3_folders)
+    for folder in (*build.mp3_folders, build.folder.json, build.folder.index):
+        make_folder(folder)
     check_link(build.places.link(build.name))
     quota = open_quota(build.places, build.options.storage_quota_bytes)
     risk, unavailable = Risk(), 0

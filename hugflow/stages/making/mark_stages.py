@@ -19,15 +19,20 @@ def raw_marker(shard: Shard, seconds: float) -> Marker:
 
 
 def audio_marker(outcomes: Mapping[int, Outcome], seconds: float) -> Marker:
-    """Every row has its MP3, or a failure with the reason."""
+    """Every row has its MP3s, or a failure with the reason.
+
+    Seconds are those of the main audio column; bytes and counts are of all MP3s.
+    """
     made = _made(outcomes)
-    clips = [row.audio for row in made if row.audio is not None]
+    main = [row.audio for row in made if row.audio is not None]
+    sizes = [clip.mp3_bytes or 0 for row in made for clip in row.clips]
+    clips = [clip.audio for row in made for clip in row.clips]
     return Marker(
         rows=len(made),
         failed_rows=_failed_rows(outcomes),
-        bytes=sum(row.mp3_bytes or 0 for row in made),
+        bytes=sum(sizes),
         seconds=seconds,
-        audio_seconds=round(sum(clip.duration for clip in clips), 6),
+        audio_seconds=round(sum(clip.duration for clip in main), 6),
         copied=sum(clip.copied for clip in clips),
         repaired=count_repairs(clip.repaired for clip in clips),
         levels=count_levels(clip.level for clip in clips),

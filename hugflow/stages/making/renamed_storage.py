@@ -26,7 +26,7 @@ def rename_paths(build: Build, shard: Shard, disk: ShardOnDisk) -> ShardOnDisk:
     Only the first and the last row are read to find that out; they are written last, so that a killed
     call is found unfinished. The caller holds the shard's lock.
     """
-    if build.plan.audio_column is None:
+    if not build.plan.all_audio:
         return disk
     rows = [row for row in sorted(disk.made) if disk.made[row].json_bytes is not None]
     ends = list(dict.fromkeys([*rows[:1], *rows[-1:]]))
@@ -51,18 +51,20 @@ def rename_paths(build: Build, shard: Shard, disk: ShardOnDisk) -> ShardOnDisk:
 def _rewrite(build: Build, made: RowMade) -> bytes | None:
     """A row's JSON with the path of now; None where it has that, or is not as it was written."""
     plan = build.plan
-    wanted = f"{build.tree}/audio/{made.stem}.mp3"
+    name_by_column = dict(zip(plan.all_audio, build.mp3_paths(made.stem), strict=True))
     try:
         text = read_file(build.folder.json / f"{made.row}.json").decode()
         value = json.loads(text)
     except (OSError, ValueError, RecursionError):
         return None
-    names = json_names(plan.columns, plan.audio_column, plan.text_column)
-    fields = {names[plan.columns.index(plan.audio_column or "")]}
-    fields |= {"text"} if plan.text_column == plan.audio_column else set()
-    for field in fields:
-        old = value.get(field) if isinstance(value, dict) else None
-        if not isinstance(old, str) or not old.endswith(f"/{build.name}/audio/{made.stem}.mp3"):
+    below_root = build.tree.partition("/")[2]
+    names = json_names(plan.columns, plan.all_audio, plan.text_column)
+    fields = {names[plan.columns.index(column)]: mp3 for column, mp3 in name_by_column.items()}
+    if plan.text_column in name_by_column:
+        fields["text"] = name_by_column[plan.text_column]
+    for field, mp3 in fields.items():
+        old, wanted = value.get(field) if isinstance(value, dict) else None, f"{build.tree}/{mp3}"
+        if not isinstance(old, str) or not old.endswith(f"/{below_root}/{mp3}"):
             return None
         if old == wanted:
             return None

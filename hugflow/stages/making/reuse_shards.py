@@ -83,11 +83,9 @@ class Reuse:
 
 def _may_be_changed(build: Build, made: RowMade, changed: frozenset[str]) -> bool:
     """Whether a row's path may mean a changed file."""
-    path = made.audio.source_path if made.audio is not None else None
-    if path is None or not changed:
-        return False
-    own = re.sub(r"\Ahf://datasets/[^@]+@[0-9a-f]{40}/", "", path)
-    return PurePosixPath(own).as_posix() in changed
+    paths = [clip.audio.source_path for clip in made.clips if clip.audio.source_path is not None]
+    own = (re.sub(r"\Ahf://datasets/[^@]+@[0-9a-f]{40}/", "", path) for path in paths)
+    return bool(changed) and any(PurePosixPath(path).as_posix() in changed for path in own)
 
 
 def _link_row(build: Build, standing: Build, made: RowMade, *, with_json: bool) -> RowMade | None:
@@ -95,8 +93,8 @@ def _link_row(build: Build, standing: Build, made: RowMade, *, with_json: bool) 
     if build.plan.audio_column is not None:
         if made.mp3_bytes is None:
             return None
-        mp3 = f"{made.stem}.mp3"
-        _link(standing.folder.audio / mp3, build.folder.audio / mp3)
+        for mp3 in build.mp3_paths(made.stem):
+            _link(standing.folder.root / mp3, build.folder.root / mp3)
     if not with_json or made.json_bytes is None:
         return replace(made, json_bytes=None) if made.audio is not None else None
     name = f"{made.row}.json"

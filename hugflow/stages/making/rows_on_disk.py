@@ -6,18 +6,21 @@ but whose line was lost (a kill between rename and journal) is restored from its
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from hugflow.ledger.journal import (
     AUDIO_FIELDS,
     NOTE_FIELDS,
+    Clip,
     Outcome,
     RowFailed,
     RowMade,
     read_journal,
     to_audio_info,
 )
+from hugflow.names import info_names
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.store.atomic import read_file
@@ -27,7 +30,8 @@ from hugflow.store.atomic import read_file
 class ShardOnDisk:
     """The rows of a shard that exist, wholly or in part, and those that failed.
 
-    made: rows that were begun; `mp3_bytes` and `json_bytes` are None if that file is missing.
+    made: rows that were begun; `json_bytes` is None if that file is missing, `mp3_bytes` if one of
+        the row's MP3s is.
     found: rows of `made` that the journal does not have.
     """
 
@@ -50,7 +54,7 @@ def read_shard(build: Build, shard: Shard) -> ShardOnDisk:
     failed: dict[int, RowFailed] = {}
     found: list[RowMade] = []
     has_audio = build.plan.audio_column is not None
-    audio, metadata = str(build.folder.audio), str(build.folder.json)
+    root, metadata = str(build.folder.root), str(build.folder.json)
     for row in build.rows_of(shard):
         outcome: Outcome | None = outcomes.get(row)
         if isinstance(outcome, RowFailed):
@@ -62,7 +66,7 @@ def read_shard(build: Build, shard: Shard) -> ShardOnDisk:
                 found.append(outcome)
         if outcome is None:
             continue
-        mp3_stands = _size(f"{audio}/{outcome.stem}.mp3") == outcome.mp3_bytes
+        mp3_stands = _stand(root, build.mp3_paths(outcome.stem), outcome)
         json_stands = _size(f"{metadata}/{row}.json") == outcome.json_bytes
         if has_audio and not mp3_stands:
             outcome = replace(outcome, mp3_bytes=None)
@@ -82,22 +86,38 @@ def _find_row(build: Build, row: int) -> RowMade | None:
         value = json.loads(data)
         if build.plan.audio_column is None:
             return RowMade(row, str(row), None, len(data), None)
-        return _from_audio_info(build, row, value["audio_info"], len(data))
+        return _from_audio_infos(build, row, value, len(data))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
-def _from_audio_info(build: Build, row: int, info: dict[str, Any], size: int) -> RowMade | None:
-    folder, _, name = info["path"].partition("/")
-    stem = name.removesuffix(".mp3")
-    if folder != "audio" or "/" in stem or f"{stem}.mp3" != name:
+def _from_audio_infos(build: Build, row: int, value: dict[str, Any], size: int) -> RowMade | None:
+    infos = [value[name] for name in info_names(build.plan.all_audio)]
+    stem = infos[0]["path"].removeprefix("audio/").removesuffix(".mp3")
+    paths = build.mp3_paths(stem)
+    if "/" in stem or [info["path"] for info in infos] != list(paths):
         return None
-    mp3_bytes = _size(str(build.folder.audio / name))
-    if mp3_bytes is None:
-        return None
-    notes = {name: info[name] for name in NOTE_FIELDS if name in info}
-    audio = to_audio_info([*(info[name] for name in AUDIO_FIELDS), notes])
-    return RowMade(row, stem, mp3_bytes, size, audio)
+    clips: list[Clip] = []
+    for path, info in zip(paths, infos, strict=True):
+        mp3_bytes = _size(f"{build.folder.root}/{path}")
+        if mp3_bytes is None:
+            return None
+        notes = {name: info[name] for name in NOTE_FIELDS if name in info}
+        audio = to_audio_info([*(info[name] for name in AUDIO_FIELDS), notes])
+        clips.append(Clip(mp3_bytes, audio))
+    main, *others = clips
+    return RowMade(row, stem, main.mp3_bytes, size, main.audio, tuple(others))
+
+
+def _stand(root: str, paths: Sequence[str], row: RowMade) -> bool:
+    """Whether all MP3s of a row exist as they were written."""
+    if row.mp3_bytes is None or len(paths) != len(row.clips):
+        return False
+    # A loop: this runs for each of a hundred thousand rows, and most have one MP3.
+    for path, clip in zip(paths, row.clips, strict=True):
+        if _size(f"{root}/{path}") != clip.mp3_bytes:
+            return False
+    return True
 
 
 def _size(path: str) -> int | None:

@@ -10,7 +10,7 @@ compared with the result:
 
 import time
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -20,10 +20,9 @@ from hugflow.audio.bad import AudioBad
 from hugflow.audio.isolated import IsolatedConverter
 from hugflow.audio.mp3 import AudioInfo
 from hugflow.audio.value import SampledAudio
-from hugflow.clients.hub import Hub
 from hugflow.exports.export import Foreseen
 from hugflow.exports.registry import foresee_exports
-from hugflow.ledger.journal import RowMade
+from hugflow.ledger.journal import Clip, RowMade
 from hugflow.rows.audio import audio_value
 from hugflow.rows.record import render_row
 from hugflow.shards.plan import Plan
@@ -90,7 +89,8 @@ ESTIMATE = RecordForm(
 class _Means:
     """The average cost of a row: seconds of sound, bytes, seconds of CPU.
 
-    other_bytes: of all columns except the audio.
+    seconds: of the main audio column.
+    audio_bytes: of the published audio column; other_bytes: of all columns that have no MP3s.
     text_bytes: of the text column.
     """
 
@@ -98,6 +98,7 @@ class _Means:
     seconds: float
     mp3_bytes: float
     cpu_s: float
+    audio_bytes: float
     other_bytes: float
     text_bytes: float
 
@@ -149,7 +150,7 @@ def _extrapolate(build: Build) -> Estimate:
     plan, rows = build.plan, build.plan.rows
     if rows is None:
         return _without_rows(build)
-    means = _measure_sample(build.hub, plan)
+    means = _measure_sample(build)
     hours: float | None = None
     mp3_bytes: int | None = None
     basis: Basis = "unknown"
@@ -200,7 +201,8 @@ def _json_row_bytes(build: Build, means: _Means) -> float:
     """Bytes of a row's JSON: the values, plus a row without values."""
     plan = build.plan
     audio = None if plan.audio_column is None else TYPICAL_AUDIO
-    empty = RowMade(0, TYPICAL_STEM, None, None, audio)
+    others = tuple(Clip(None, TYPICAL_AUDIO) for _ in plan.all_audio[1:])
+    empty = RowMade(0, TYPICAL_STEM, None, None, audio, others)
     frame = render_row(plan, build.tree, empty, dict.fromkeys(plan.columns, ""))
     # A text column of another name is written a second time, as `text`.
     repeated = 0.0 if plan.text_column in (None, "text") else means.text_bytes
@@ -225,9 +227,9 @@ def _measure_tree(build: Build, manifest: Manifest) -> Estimate:
 
 def _count_files(plan: Plan, rows: int) -> int:
     """Files, and so inodes, of a finished tree with so many rows."""
-    files_per_row = 1 if plan.audio_column is None else 2
+    files_per_row, folders = 1 + len(plan.all_audio), len(plan.all_audio[1:])
     exports = foresee_exports(Foreseen(plan, rows, row_bytes=0))
-    return rows * files_per_row + exports.files + FILES_BESIDE_ROWS
+    return rows * files_per_row + exports.files + folders + FILES_BESIDE_ROWS
 
 
 def _quota_left_bytes(build: Build) -> int | None:
@@ -235,33 +237,50 @@ def _quota_left_bytes(build: Build) -> int | None:
     return None if quota is None else max(0, quota - measure_storage(build.places))
 
 
-def _measure_sample(hub: Hub, plan: Plan) -> _Means:
-    """Make MP3s of a few rows and discard them; skip rows that cannot be made.
+def _measure_sample(build: Build) -> _Means:
+    """Make MP3s of a few rows and discard them; skip clips that cannot be made.
 
     Runs in a child process, so that a clip that crashes a codec does not prevent planning.
     """
-    rows, seconds, size, other, text, files = 0, 0.0, 0, 0.0, 0.0, 0
-    spent = 0.0
-    with closing(IsolatedConverter(copy_mp3=plan.request.mp3_source == "copy")) as convert:
+    copy_mp3 = build.plan.request.mp3_source == "copy"
+    with closing(IsolatedConverter(copy_mp3, rules=build.clip_rules)) as convert:
         # The cost of starting the process is paid once, not per row.
         convert(_SILENCE).close()
-        for sampled in read_sample(hub, plan):
-            files += 1
-            other, text = other + sampled.other_row_bytes, text + sampled.text_row_bytes
-            for scalar in sampled.audio:
-                began = time.perf_counter()
-                try:
-                    with convert(audio_value(scalar)) as mp3:
-                        seconds, size = seconds + mp3.info.duration, size + mp3.size_bytes
-                except AudioBad:
-                    continue
-                rows, spent = rows + 1, spent + time.perf_counter() - began
+        main, *others = (
+            _measure_column(convert, build, column) for column in build.plan.all_audio or (None,)
+        )
+    # Each measures its own column, so the others' bytes are among those of the main one.
+    return replace(
+        main,
+        mp3_bytes=main.mp3_bytes + sum(means.mp3_bytes for means in others),
+        cpu_s=main.cpu_s + sum(means.cpu_s for means in others),
+        other_bytes=max(0.0, main.other_bytes - sum(means.audio_bytes for means in others)),
+    )
+
+
+def _measure_column(convert: IsolatedConverter, build: Build, column: str | None) -> _Means:
+    """The average cost of a row, as far as one audio column makes it."""
+    rows, seconds, size, audio, other, text, files = 0, 0.0, 0, 0.0, 0.0, 0.0, 0
+    spent = 0.0
+    for sampled in read_sample(build.hub, build.plan, column):
+        files += 1
+        other, text = other + sampled.other_row_bytes, text + sampled.text_row_bytes
+        audio += sampled.audio_row_bytes
+        for scalar in sampled.audio:
+            began = time.perf_counter()
+            try:
+                with convert(audio_value(scalar)) as mp3:
+                    seconds, size = seconds + mp3.info.duration, size + mp3.size_bytes
+            except AudioBad:
+                continue
+            rows, spent = rows + 1, spent + time.perf_counter() - began
     count, files = max(rows, 1), max(files, 1)
     return _Means(
         rows=rows,
         seconds=seconds / count,
         mp3_bytes=size / count,
         cpu_s=spent / count,
+        audio_bytes=audio / files,
         other_bytes=other / files,
         text_bytes=text / files,
     )

@@ -170,7 +170,7 @@ def _is_same(manifest: Manifest, plan: Plan) -> bool:
     """Whether a manifest and a plan mean the same rows."""
     return (
         manifest.commit == plan.commit
-        and manifest.audio_column == plan.audio_column
+        and manifest.all_audio == plan.all_audio
         and manifest.text_column == plan.text_column
         and manifest.settings.mp3_source == plan.request.mp3_source
     )

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hugflow.exports.index import file_sha256
-from hugflow.ledger.journal import Journal, Outcome
+from hugflow.ledger.journal import Clip, Journal, Outcome, RowMade
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.making.mark_stages import audio_marker, mark, metadata_marker, raw_marker
@@ -59,16 +59,21 @@ def _write_ledger(
 
 def _read_index(build: Build, index: Path) -> dict[int, Outcome]:
     """The rows of an index, with the sizes of their files on disk."""
-    has_audio = build.plan.audio_column is not None
     return {
-        made.row: replace(
-            made,
-            mp3_bytes=_size(build.folder.audio / f"{made.stem}.mp3") if has_audio else None,
-            json_bytes=_size(build.folder.json / f"{made.row}.json"),
-        )
-        for piece in read_indexed(index, has_audio=has_audio)
+        made.row: _with_sizes(build, made)
+        for piece in read_indexed(index, all_audio=build.plan.all_audio)
         for made in piece
     }
+
+
+def _with_sizes(build: Build, made: RowMade) -> RowMade:
+    sizes = [_size(build.folder.root / path) for path in build.mp3_paths(made.stem)]
+    return replace(
+        made,
+        mp3_bytes=sizes[0] if sizes else None,
+        json_bytes=_size(build.folder.json / f"{made.row}.json"),
+        other_clips=tuple(map(Clip, sizes[1:], (clip.audio for clip in made.other_clips))),
+    )
 
 
 def _size(path: Path) -> int | None:

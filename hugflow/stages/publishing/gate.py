@@ -18,6 +18,7 @@ from hugflow.audio.sound import FindFaults, find_faults
 from hugflow.errors import HugflowError, RequestInvalid, StageMissing, TooManyBadRows
 from hugflow.ledger.journal import RowFailed
 from hugflow.ledger.stages import NEEDED_TO_PUBLISH
+from hugflow.names import info_names
 from hugflow.requests.grammar import BadRowBudget, allowed_bad_rows
 from hugflow.requests.policy import PolicyRefuses, refuse_plan, refuse_request
 from hugflow.stages.build.build import Build, rows_by_shard
@@ -234,16 +235,21 @@ def _count_rows(build: Build) -> int:
 
 
 def _find_length(build: Build, row: int, isolated: IsolatedFindFaults) -> float | None:
-    """Seconds of a row's clip; None when it does not decode to the length in its JSON."""
+    """Seconds of a row's clips; None when one does not decode to the length in the row's JSON."""
+    seconds = 0.0
     try:
-        info = json.loads(read_file(build.folder.json / f"{row}.json"))["audio_info"]
-        rate, samples = info["sampling_rate"], info["num_samples"]
-        # An MP3 that was not copied comes from LAME and does not crash a decoder.
-        find: FindFaults = isolated if info["copied"] else find_faults
-        faults = find(build.folder.root / info["path"], sampling_rate=rate, num_samples=samples)
+        value = json.loads(read_file(build.folder.json / f"{row}.json"))
+        for name in info_names(build.plan.all_audio):
+            info = value[name]
+            rate, samples = info["sampling_rate"], info["num_samples"]
+            # An MP3 that was not copied comes from LAME and does not crash a decoder.
+            find: FindFaults = isolated if info["copied"] else find_faults
+            if find(build.folder.root / info["path"], sampling_rate=rate, num_samples=samples):
+                return None
+            seconds += samples / rate
     except (AudioBad, OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    return None if faults else float(samples / rate)
+    return seconds
 
 
 def _count_codes(failed: Sequence[RowFailed]) -> str:

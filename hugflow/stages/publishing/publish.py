@@ -81,7 +81,7 @@ def publish(
         refuse_superseded(build)
         refuse_linked(build.places, build.places.next_trees(build.name))
         build = relocated(build)
-        refuse_linked_folders(build.places, build.folder)
+        refuse_linked_folders(build.places, build.folder, build.mp3_folders)
         markers = read_markers(build)
         if markers is None or not has_indexes(build, markers):
             return None
@@ -199,7 +199,7 @@ def _sweep(build: Build) -> None:
 
     A file that a writer has created again since it was listed is not removed.
     """
-    folders = (build.folder.audio, build.folder.json, *export_folders(build.folder))
+    folders = (*build.mp3_folders, build.folder.json, *export_folders(build.folder))
     left = {path: _stamp(path) for folder in folders for path in find_temporary(folder)}
     if not left:
         return

@@ -181,6 +181,7 @@ def _compose_manifest(
         licence=plan.licence,
         columns=plan.columns,
         audio_column=plan.audio_column,
+        audio_columns=plan.all_audio if plan.all_audio[1:] else (),
         text_column=plan.text_column,
         settings=ManifestSettings(plan.request.mp3_source, budget),
         source=ManifestSource.of(plan),
@@ -191,7 +192,7 @@ def _compose_manifest(
             failed=sum(len(marker.failed_rows) for marker in metadata),
             by_shard=planned if is_by_shard else None,
         ),
-        audio=_count_audio(audio, made=made, has_audio=plan.audio_column is not None),
+        audio=_count_audio(audio, files=made * len(plan.all_audio)),
         json=ManifestJson(made, sum(marker.bytes for marker in metadata)),
         index=index,
         statistics=with_notes(
@@ -209,14 +210,14 @@ def _compose_manifest(
     )
 
 
-def _count_audio(markers: Collection[Marker], *, made: int, has_audio: bool) -> ManifestAudio:
+def _count_audio(markers: Collection[Marker], *, files: int) -> ManifestAudio:
     copied = sum(marker.copied for marker in markers)
     return ManifestAudio(
-        files=made if has_audio else 0,
+        files=files,
         bytes=sum(marker.bytes for marker in markers),
         seconds=round(sum(marker.audio_seconds for marker in markers), 3),
         copied=copied,
-        encoded=made - copied if has_audio else 0,
+        encoded=max(0, files - copied),
         repaired=_sum_counts(marker.repaired for marker in markers),
         levels=_sum_counts(marker.levels for marker in markers),
     )

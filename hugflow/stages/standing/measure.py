@@ -101,24 +101,25 @@ def measure_shard(places: Places, plan: Plan, shard: Shard) -> Measured:
     metadata = read_marker(state.marker(shard.name, "metadata"))
     if audio is None or metadata is None:
         return _measure_begun(state, shard)
-    return _measure_done(audio, metadata, has_audio=plan.audio_column is not None)
+    return _measure_done(audio, metadata, columns=len(plan.all_audio))
 
 
-def _measure_done(audio: Marker, metadata: Marker, *, has_audio: bool) -> Measured:
+def _measure_done(audio: Marker, metadata: Marker, *, columns: int) -> Measured:
     return Measured(
         rows=metadata.rows,
         failed_rows=len(metadata.failed_rows),
         bytes=audio.bytes + metadata.bytes,
         seconds=audio.audio_seconds,
         shards_done=1,
-        files=metadata.rows + (audio.rows if has_audio else 0),
+        files=metadata.rows + audio.rows * columns,
     )
 
 
 def _measure_begun(state: DatasetState, shard: Shard) -> Measured:
     outcomes = read_journal(state.journal(shard.name)).values()
     made = [outcome for outcome in outcomes if isinstance(outcome, RowMade)]
-    sizes = [size for row in made for size in (row.mp3_bytes, row.json_bytes) if size is not None]
+    mp3s = [clip.mp3_bytes for row in made for clip in row.clips]
+    sizes = [size for size in (*mp3s, *(row.json_bytes for row in made)) if size is not None]
     return Measured(
         rows=sum(row.json_bytes is not None for row in made),
         failed_rows=len(outcomes) - len(made),

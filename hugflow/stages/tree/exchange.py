@@ -66,9 +66,11 @@ def find_tree(places: Places, plan: Plan, chosen: DatasetFolder) -> DatasetFolde
     return main if manifest is not None and manifest.plan == plan.id else chosen
 
 
-def refuse_linked_folders(places: Places, folder: DatasetFolder) -> None:
+def refuse_linked_folders(
+    places: Places, folder: DatasetFolder, mp3_folders: Iterable[Path] = ()
+) -> None:
     """Raise CannotWrite if there is a link on the path to a tree, or as one of its folders."""
-    for each in (folder.audio, folder.json, *export_folders(folder)):
+    for each in (folder.audio, *mp3_folders, folder.json, *export_folders(folder)):
         refuse_linked(places, each)
 
 
@@ -190,7 +192,9 @@ def _is_begun_by_another(places: Places, plan: Plan) -> bool:
 
 
 def _has_rows(folder: DatasetFolder) -> bool:
-    return any(part.is_dir() and any(part.iterdir()) for part in (folder.json, folder.audio))
+    parts = [part for part in (folder.json, folder.audio) if part.is_dir()]
+    # Folders of other audio columns may be there before the first row.
+    return any(not path.is_dir() for part in parts for path in part.iterdir())
 
 
 def _standing_path(places: Places, name: str) -> Path:

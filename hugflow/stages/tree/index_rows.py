@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from hugflow.errors import StateUnreadable
-from hugflow.ledger.journal import AUDIO_FIELDS, RowMade, to_audio_info
+from hugflow.ledger.journal import AUDIO_FIELDS, Clip, RowMade, to_audio_info
+from hugflow.names import info_names, mp3_paths
 from hugflow.redact import in_a_line
 
 PIECE_ROWS = 256
@@ -17,16 +18,17 @@ SEARCHED_ROWS = 10_000
 
 
 def read_indexed(
-    index: Path, *, has_audio: bool, row: int | None = None, stem: str | None = None
+    index: Path, *, all_audio: tuple[str, ...], row: int | None = None, stem: str | None = None
 ) -> Iterator[list[RowMade]]:
     """The made rows of an index, in order, in pieces; without the sizes of files.
 
+    all_audio: the audio columns that have MP3s, the main one first.
     row, stem: give only the row with this number, or with this stem.
 
     Raises StateUnreadable when the file is damaged, or is no index.
     """
     is_searched = row is not None or stem is not None
-    columns = ["row", "audio_info"] if has_audio else ["row"]
+    columns = ["row", *info_names(all_audio)]
     try:
         # Open the file here: pyarrow would read a path to a folder as a folder of tables.
         with index.open("rb") as file, pq.ParquetFile(file) as table:
@@ -34,7 +36,7 @@ def read_indexed(
                 SEARCHED_ROWS if is_searched else PIECE_ROWS, columns=columns
             ):
                 found = _only(batch, row, stem) if is_searched else batch
-                yield [_to_made(line, has_audio=has_audio) for line in found.to_pylist()]
+                yield [_to_made(line, all_audio) for line in found.to_pylist()]
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise StateUnreadable(
             f"the index {index} cannot be read",
@@ -53,15 +55,16 @@ def _only(batch: pa.RecordBatch, row: int | None, stem: str | None) -> pa.Record
     return batch
 
 
-def _to_made(line: dict[str, Any], *, has_audio: bool) -> RowMade:
+def _to_made(line: dict[str, Any], all_audio: tuple[str, ...]) -> RowMade:
     row = line["row"]
     if type(row) is not int or row < 0:
         raise ValueError(f"{row!r} is no number of a row")
-    if not has_audio:
+    if not all_audio:
         return RowMade(row, str(row), None, None, None)
-    info = line["audio_info"]
-    folder, _, name = info["path"].partition("/")
-    stem = name.removesuffix(".mp3")
-    if folder != "audio" or not stem or "/" in name or name != f"{stem}.mp3":
-        raise ValueError(f"row {row} names the MP3 {info['path']!r}")
-    return RowMade(row, stem, None, None, to_audio_info([info[field] for field in AUDIO_FIELDS]))
+    infos = [line[name] for name in info_names(all_audio)]
+    stem = infos[0]["path"].removeprefix("audio/").removesuffix(".mp3")
+    for path, info in zip(mp3_paths(stem, all_audio), infos, strict=True):
+        if info["path"] != path or not stem or "/" in stem:
+            raise ValueError(f"row {row} names the MP3 {info['path']!r}")
+    main, *others = (to_audio_info([info[field] for field in AUDIO_FIELDS]) for info in infos)
+    return RowMade(row, stem, None, None, main, tuple(Clip(None, other) for other in others))

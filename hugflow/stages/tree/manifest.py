@@ -10,6 +10,7 @@ the object `run`:
       "request": {"hf_id": "acme/speech", "subset": null, "split": "train", "revision": "main"},
       "commit": "8a6c...", "plan": "4c1f0d9b2a7e6685", "licence": "cc0-1.0",
       "columns": ["audio", "text"], "audio_column": "audio", "text_column": "text",
+      "audio_columns": ["audio", "target"], all of them; only if there are several
       "settings": {"mp3_source": "copy", "max_bad_rows": "1%"},
       "source": {"files": 2, "bytes": 1234567, "commit": "8a6c...",
                  "shards": 1},              only if a shard has several files
@@ -140,6 +141,7 @@ class ManifestRows:
 class ManifestAudio:
     """The MP3s: how many, how long, and how they came about.
 
+    seconds: of the MP3s of the main audio column; the other figures are of all MP3s.
     repaired, levels: clips by the code of a repair of their framing, and of what became of their
     sound.
     """
@@ -232,6 +234,7 @@ class Manifest:
     licence: str | None
     columns: tuple[str, ...]
     audio_column: str | None
+    audio_columns: Annotated[tuple[str, ...], Field(exclude_if=lambda columns: not columns)] = ()
     text_column: str | None
     settings: ManifestSettings
     source: ManifestSource
@@ -258,13 +261,19 @@ class Manifest:
             raise ValueError(f"it is one of {self.dataset!r}, with the request of another dataset")
 
     @property
+    def all_audio(self) -> tuple[str, ...]:
+        """The audio columns of which there are MP3s, the main one first; empty if text only."""
+        main = () if self.audio_column is None else (self.audio_column,)
+        return self.audio_columns or main
+
+    @property
     def size_bytes(self) -> int:
         """Bytes of all MP3 and JSON files."""
         return self.audio.bytes + self.json.bytes
 
     @property
     def hours(self) -> float:
-        """Length of all MP3s, unrounded."""
+        """Length of the MP3s of the main audio column, unrounded."""
         return self.audio.seconds / 3600
 
     def has_same_rows(self, other: "Manifest") -> bool:

@@ -68,7 +68,7 @@ def test_every_type_is_in_the_jsons_and_in_the_index_and_loads_as_it_was_declare
     columns = typed_columns("all")
     published = types_table(columns)
     jsons = read_rows_json(every_type.folder)
-    features = column_features(every_type.plan.columns, every_type.plan.features)
+    features = column_features(every_type.plan)
     index = read_index(every_type)
     [(rows, loaded, values)] = load(every_type)
     assert rows == len(jsons) == ROWS

@@ -109,7 +109,7 @@ def test_finished_folders_load_without_torch_and_hold_what_the_jsons_hold(
                 paths = [f"datasets/{build.name}/{v['path']}" for v in values.to_pylist()]
                 assert paths == [jsons[row]["audio"] for row in range(ROWS)]
             else:
-                feature = column_features(build.plan.columns, build.plan.features)[column]
+                feature = column_features(build.plan)[column]
                 found = json.loads(json.dumps(column_values(values, feature)))
                 assert found == [jsons[row][in_json] for row in range(ROWS)]
         if "audio" in TABLES[name].column_names:
