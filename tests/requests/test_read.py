@@ -267,3 +267,28 @@ def test_what_yaml_writes_we_read(revision, description):
     fields = {"hf_id": "org/data", "description": description, "revision": revision}
     request = parse_request(yaml.safe_dump(fields, allow_unicode=True).encode(), ADD)
     assert (request.revision, request.description) == (revision, description.strip())
+
+
+def test_several_audio_columns_are_a_list_with_the_main_one_first():
+    text = SMALL_ADD + b"audio_columns: [audio, 'target audio']\n"
+    request = parse_request(text, ADD)
+    assert isinstance(request, AddRequest)
+    assert request.audio_columns == ("audio", "target audio")
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("audio_columns: audio", "is not a list of the names of columns"),
+        ("audio_columns: [audio, 7]", "is not a list of the names of columns"),
+        ("audio_columns: []", "has 0 names, where 1 to 16 are taken"),
+        ("audio_columns: [audio, b, audio]", "names a column twice"),
+        ("audio_columns: [audio, ' ']", "is blank"),
+        ("audio_columns: [audio, b]\naudio_column: audio", "says what audio_column says too"),
+    ],
+)
+def test_audio_columns_that_make_no_sense_are_told_in_words(line: str, reason: str):
+    [problem] = problems_of(SMALL_ADD.decode() + line + "\n")
+    assert (problem.line, problem.field) == (3, "audio_columns")
+    assert reason in problem.what
+    assert problem.mend
