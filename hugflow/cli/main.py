@@ -20,6 +20,7 @@ from hugflow.cli import (
     drift,
     flow_uploads,
     flows,
+    hierarchy,
     plans,
     project,
     pull,
@@ -73,6 +74,8 @@ app.command("pull", short_help="Store the own data of the project's sources.")(p
 app.command("pull_data", hidden=True)(pull.pull)
 app.command("run", short_help="Run a flow as its YAML says.")(runs.run)
 app.command("runs", short_help="Show flows that have a YAML, and their runs.")(runs.runs)
+app.command("lock", short_help="Pin the parent repositories.")(hierarchy.lock)
+app.command("compose", short_help="Show what the sources are composed of.")(hierarchy.compose)
 app.command("doctor", short_help="Check that everything is in place.")(doctor.doctor)
 app.command("up", short_help="Open the web UI, with daemon and sensor.")(up.up)
 app.command("demo", short_help="Show the whole loop, offline.")(demo.demo)

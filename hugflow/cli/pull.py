@@ -7,10 +7,10 @@ import typer
 
 from hugflow.amounts import count
 from hugflow.cli.builds import open_project
+from hugflow.cli.hierarchy import find_repository
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson
 from hugflow.cli.output import print_data, print_json, print_talk
 from hugflow.errors import UsageWrong
-from hugflow.settings import ProjectSettings
 
 if TYPE_CHECKING:
     from hugflow.hierarchy.pulling.pull import PullReport
@@ -49,7 +49,7 @@ def pull(
     google = GoogleSheets(
         project.settings.google_sheets_url, key.get_secret_value() if key is not None else None
     )
-    root, chosen = find_root(project), sources or None
+    root, chosen = find_repository(project), sources or None
     do = pulling.check_pull if checks else pulling.pull
     report = do(root, chosen, google=google)
     archives = archive_sources(root, archive, chosen) if archive is not None else []
@@ -67,17 +67,6 @@ def pull(
         _print_report(report, archives, is_check=checks)
     if checks and not report.is_current:
         raise typer.Exit(EXIT_DIFFERENT)
-
-
-def find_root(project: ProjectSettings) -> Path:
-    """The root of the project. Raises UsageWrong outside of one."""
-    if project.root is None:
-        raise UsageWrong(
-            "there is no project here",
-            why="no folder from here upwards has a hugflow.yaml or workspace.yaml",
-            mend="go into the project's folder, or set HUGFLOW_HOME to it",
-        )
-    return project.root
 
 
 def _print_report(report: "PullReport", archives: list[Path], *, is_check: bool) -> None:

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hugflow.hierarchy.errors import LockError
 from hugflow.store.atomic import read_file, write_file
+from hugflow.trees.from_json import parse_json
 
 NAME = "hugflow.lock"
 ROOT = "root"
@@ -84,7 +85,7 @@ def read_lock(root: Path) -> Lock | None:
 def parse_lock(data: bytes, trail: tuple[str, ...]) -> Lock:
     """The lock in the bytes of a file. Raises LockError."""
     try:
-        value = json.loads(data)
+        value = _parse_strictly(data)
         if not isinstance(value, Mapping) or value.get("version") != VERSION:
             raise ValueError(f"it is no lock of version {VERSION}")
         nodes = dict(value["nodes"])
@@ -97,7 +98,7 @@ def parse_lock(data: bytes, trail: tuple[str, ...]) -> Lock:
         missing = [name for name in named if name not in lock.nodes]
         if missing:
             raise ValueError(f"it names {missing[0]}, which it does not have")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         why = (
             error.errors(include_input=False, include_url=False)[0]["msg"]
             if isinstance(error, ValidationError)
@@ -107,3 +108,11 @@ def parse_lock(data: bytes, trail: tuple[str, ...]) -> Lock:
             f"{NAME} cannot be read", why=str(why)[:200], mend=_REWRITE, trail=trail
         ) from None
     return lock
+
+
+def _parse_strictly(data: bytes) -> object:
+    """A JSON value. Raises ValueError with the line, also for a key that is written twice."""
+    tree = parse_json(data.decode("utf-8"))
+    for fault in tree.faults:
+        raise ValueError(f"line {fault.line}: {fault.what}")
+    return tree.root.plain if tree.root is not None else None
