@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flowrider.project import FlowProject, make_flow_project
+from tests.flowrider.project import LOCAL_YAML, FlowProject, make_flow_project, start
 
 
 @pytest.fixture(autouse=True)
@@ -30,3 +30,20 @@ def temp_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def flow_project(tmp_path: Path) -> FlowProject:
     """A project of its own."""
     return make_flow_project(tmp_path / "work")
+
+
+@pytest.fixture(scope="session")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[FlowProject, dict[str, bytes]]:
+    """A project whose config has been run by the command, and its tree before that."""
+    project = make_flow_project(tmp_path_factory.mktemp("ran") / "work")
+    project.write_config("dev", LOCAL_YAML)
+    project.write("example_flow.py", "# a file of the user's own, of the flow's name\n")
+    project.write(".env.shared", "REPO_NAME=my-repo\n")
+    project.write(".env", "FLOWRIDER_TEMP_DIR=outputs/.cache\n")
+    before = project.files()
+    done = start(project, "run", "example/example_flow")
+    output, talk = done.communicate(timeout=60)
+    assert done.returncode == 0, talk
+    assert "succeeded" in output
+    assert "start prints this" in talk
+    return project, before

@@ -1,5 +1,8 @@
 """A project as the document of flowrider has it: a package with a flow, its configs, its hook."""
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +33,22 @@ flow_kwargs:
       kwargs:
         b: 2
 """
+LOCAL_YAML = """\
+preflow_kwargs:
+  datastore: local
+  metadata: local
+  package-suffixes: ".py,.txt,.md,.yaml"
+flow_kwargs:
+  random_seed:
+  deployment_info:
+    hook:
+      name: project_name.pipeline.example.example_flow.hook
+      args: 1
+      kwargs:
+        b: 2
+tags: ["my extra tag", "another one"]
+"""
+HUGFLOW = Path(sys.executable).with_name("hugflow")
 FLOW = '''\
 """An example."""
 import os
@@ -127,3 +146,18 @@ def make_flow_project(root: Path) -> FlowProject:
     project.write("project_name/pipeline/example/example_flow.py", FLOW)
     project.write_config("dev", "")
     return project
+
+
+def start(project: FlowProject, *words: str, **environment: str) -> "subprocess.Popen[str]":
+    """Start `hugflow` as a user without the variable USER does."""
+    left_out = {"USER", "USERNAME", "SUDO_USER", "FLOWRIDER_TEMP_DIR"}
+    kept = {name: value for name, value in os.environ.items() if name not in left_out}
+    return subprocess.Popen(
+        [str(HUGFLOW), *words],
+        cwd=project.root,
+        env=kept | environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

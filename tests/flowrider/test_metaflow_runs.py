@@ -1,10 +1,8 @@
 """Real runs of Metaflow, with local datastore and metadata."""
 
 import io
-import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from hugflow.flowrider import FlowConfigError, FlowRunError, load_run_id, passth
 from hugflow.flowrider.attempts import read_attempts
 from hugflow.flowrider.logs import read_log
 from hugflow.flowrider.places import FlowPlaces
-from tests.flowrider.project import FlowProject, make_flow_project
+from tests.flowrider.project import LOCAL_YAML, FlowProject, make_flow_project, start
 
 pytestmark = [
     pytest.mark.slow,
@@ -23,54 +21,6 @@ pytestmark = [
 ]
 
 FLOW = "example/example_flow"
-LOCAL_YAML = """\
-preflow_kwargs:
-  datastore: local
-  metadata: local
-  package-suffixes: ".py,.txt,.md,.yaml"
-flow_kwargs:
-  random_seed:
-  deployment_info:
-    hook:
-      name: project_name.pipeline.example.example_flow.hook
-      args: 1
-      kwargs:
-        b: 2
-tags: ["my extra tag", "another one"]
-"""
-HUGFLOW = Path(sys.executable).with_name("hugflow")
-
-
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[FlowProject, dict[str, bytes]]:
-    """A project whose config has been run by the command, and its tree before that."""
-    project = make_flow_project(tmp_path_factory.mktemp("ran") / "work")
-    project.write_config("dev", LOCAL_YAML)
-    project.write("example_flow.py", "# a file of the user's own, of the flow's name\n")
-    project.write(".env.shared", "REPO_NAME=my-repo\n")
-    project.write(".env", "FLOWRIDER_TEMP_DIR=outputs/.cache\n")
-    before = project.files()
-    done = start(project, "run", FLOW)
-    output, talk = done.communicate(timeout=60)
-    assert done.returncode == 0, talk
-    assert "succeeded" in output
-    assert "start prints this" in talk
-    return project, before
-
-
-def start(project: FlowProject, *words: str, **environment: str) -> "subprocess.Popen[str]":
-    """Start `hugflow` as a user without the variable USER does."""
-    left_out = {"USER", "USERNAME", "SUDO_USER", "FLOWRIDER_TEMP_DIR"}
-    kept = {name: value for name, value in os.environ.items() if name not in left_out}
-    return subprocess.Popen(
-        [str(HUGFLOW), *words],
-        cwd=project.root,
-        env=kept | environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def bundles(temp: Path) -> list[Path]:

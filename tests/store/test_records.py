@@ -124,6 +124,9 @@ OTHER_READERS = {
     "hugflow/flowrider/dagster_request.py",
     "hugflow/flowrider/metaflow_child.py",
     "hugflow/flowrider/metaflow_runs.py",
+    "hugflow/flowrider/run_values.py",
+    "hugflow/flowrider/value_files.py",
+    "hugflow/flowrider/values.py",
     "hugflow/flows/step_worker.py",
     "hugflow/workers/channel.py",
 }

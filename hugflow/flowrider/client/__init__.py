@@ -1,0 +1,1 @@
+"""Results of runs, by the names that the document of flowrider uses."""

@@ -1,0 +1,6 @@
+"""`auto_getter`, by the name that the document of flowrider uses."""
+
+from hugflow.flowrider.cache import cache_getter_fn
+from hugflow.flowrider.getters import auto_getter
+
+__all__ = ["auto_getter", "cache_getter_fn"]
