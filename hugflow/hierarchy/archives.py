@@ -162,6 +162,7 @@ def _open_tar(path: Path) -> _TarContents:
             _refuse_bomb(total, size)
             refuse_sizes({name: member.size})
             members[name] = member.size
+    _read_to_end(path)
     refuse_paths(names)
     return _TarContents(path, members)
 
@@ -170,6 +171,14 @@ def _open_tar(path: Path) -> _TarContents:
 def _open_tar_stream(path: Path) -> Iterator[tarfile.TarFile]:
     with gzip.open(path) as file, tarfile.open(fileobj=_Bounded(file, path), mode="r|") as opened:
         yield opened
+
+
+def _read_to_end(path: Path) -> None:
+    """Read what follows the last member, too: the checksum of everything is at the end."""
+    with gzip.open(path) as file:
+        stream = _Bounded(file, path)
+        while stream.read(1 << 20):
+            pass
 
 
 class _Bounded(io.RawIOBase):
