@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +15,7 @@ from hugflow.cli.completion import complete_name
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson
 from hugflow.cli.output import print_data, print_json, print_talk
 from hugflow.cli.progress import watch_rows
+from hugflow.project_requests import read_composed_requests
 from hugflow.settings import ProjectSettings
 
 if TYPE_CHECKING:
@@ -91,6 +92,13 @@ def why(
 
     requests = request_path_by_name(read_project_requests(project))
     origin = explain(project.places, path, requests, Path.cwd())
+    composed = read_composed_requests(project.root).get(origin.request or "")
+    if composed is not None:
+        origin = replace(
+            origin,
+            request_repository=composed.repository,
+            request_repository_commit=composed.commit,
+        )
     if as_json:
         print_json({"datasets": [_to_json(origin)]})
         return

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Annotated
@@ -12,11 +13,18 @@ from hugflow.cli.completion import complete_request_file
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_data, print_json, print_talk, print_warning
 from hugflow.errors import HugflowError, RequestInvalid
+from hugflow.project_requests import read_composed_requests
 from hugflow.requests.collect import AddFile, RequestSet, collect_requests
 from hugflow.requests.folder import REQUESTS_FOLDER
 from hugflow.requests.model import AddRequest
 from hugflow.requests.problems import Problem, RequestFileInvalid, show_path
-from hugflow.requests.read import read_request, read_request_bytes, request_kind
+from hugflow.requests.read import (
+    Request,
+    parse_request,
+    read_request,
+    read_request_bytes,
+    request_kind,
+)
 from hugflow.settings import PROJECT_FILES, find_root, load_settings, refuse_project_file
 
 EXIT_INVALID = RequestInvalid.exit_code
@@ -91,8 +99,13 @@ def list_request_files(files: Sequence[Path]) -> list[Path]:
 
 
 def read_add_request(file: Path) -> AddRequest:
-    """Read one file that must be an add; raises RequestFileInvalid if it is not."""
-    request = read_request(file)
+    """Read one file that must be an add; raises RequestFileInvalid if it is not.
+
+    What is no file may be an inherited request: its path as `hugflow status` shows it, or the name
+    of its dataset.
+    """
+    inherited = None if os.path.lexists(file) else _find_composed(str(file))
+    request = inherited or read_request(file)
     if not isinstance(request, AddRequest):
         raise RequestInvalid(
             f"{file} asks for a removal",
@@ -102,7 +115,38 @@ def read_add_request(file: Path) -> AddRequest:
     return request
 
 
+def _find_composed(asked: str) -> Request | None:
+    """The request of the project's sources that has a path or a dataset's name."""
+    for path, composed in read_composed_requests(find_root(Path.cwd(), os.environ)).items():
+        if path == asked:
+            return parse_request(composed.data, path)
+        with suppress(RequestFileInvalid):
+            request = parse_request(composed.data, path)
+            if isinstance(request, AddRequest) and request.name == asked:
+                return request
+    return None
+
+
+def _read_composed(files: Sequence[Path]) -> dict[str, bytes]:
+    """The requests of the project's sources, if the whole project is to be checked."""
+    root = find_root(Path.cwd(), os.environ)
+    if root is None:
+        return {}
+    wholes = {root.resolve(), (root / REQUESTS_FOLDER).resolve()}
+    if not any(file.resolve() in wholes for file in files):
+        return {}
+    return {path: each.data for path, each in read_composed_requests(root).items()}
+
+
+def _is_root_without_requests(file: Path) -> bool:
+    return find_root(file, {}) == file.resolve() and not os.path.lexists(file / REQUESTS_FOLDER)
+
+
 def _check(files: Sequence[Path]) -> _Checked:
+    composed = _read_composed(files)
+    # A project may have inherited requests only.
+    if composed:
+        files = [file for file in files if not _is_root_without_requests(file)]
     paths = list_request_files(files)
     contents: dict[str, bytes] = {}
     unreadable: list[Problem] = []
@@ -113,8 +157,8 @@ def _check(files: Sequence[Path]) -> _Checked:
             unreadable += error.problems
     # The kind of a request follows from its folder, whatever path was given.
     kinds = {name: request_kind(_in_full(name)) for name in contents}
-    found = collect_requests(contents, kinds=kinds)
-    return _Checked(len(paths), found, (*unreadable, *found.problems))
+    found = collect_requests(composed | contents, kinds=kinds)
+    return _Checked(len(paths) + len(composed), found, (*unreadable, *found.problems))
 
 
 def _ask_hub(checked: _Checked) -> _Checked:

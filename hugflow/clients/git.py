@@ -272,7 +272,7 @@ def read_commit_files(mirror: Path, commit: str) -> RequestFiles:
             why=f"more than {MOST_FILES:,} are not read",
             mend="delete those whose datasets are no longer wanted",
         )
-    data_by_path = _read_blobs(mirror, oid_by_path)
+    data_by_path = read_blobs(mirror, oid_by_path)
     configs = {name: data_by_path.pop(name) for name in PROJECT_FILES if name in data_by_path}
     if len(configs) > 1:
         problems.append(_two_project_files(list(configs)))
@@ -281,7 +281,7 @@ def read_commit_files(mirror: Path, commit: str) -> RequestFiles:
     return RequestFiles(commit, data_by_path, tuple(problems), config, config_name)
 
 
-def _read_blobs(mirror: Path, oid_by_path: Mapping[str, bytes]) -> dict[str, bytes]:
+def read_blobs(mirror: Path, oid_by_path: Mapping[str, bytes]) -> dict[str, bytes]:
     """The content of blobs, in one call: https://git-scm.com/docs/git-cat-file#_batch_output."""
     if not oid_by_path:
         return {}

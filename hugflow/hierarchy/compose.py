@@ -61,8 +61,12 @@ def compose_project(
     locked: bool | None = None,
     access: Access | None = None,
     environ: Mapping[str, str] | None = None,
+    formats: frozenset[str] | None = None,
 ) -> Composition:
-    """What `compose` gives, with the repositories. access: None reads the environment."""
+    """What `compose` gives, with the repositories.
+
+    access: None reads the environment. formats: those of the sources to compose; None: all.
+    """
     environ = os.environ if environ is None else environ
     project = load_project(path)
     nodes = resolve_nodes(
@@ -72,7 +76,11 @@ def compose_project(
         access=access or read_access(environ, parent_hosts=parent_hosts_of(project)),
     )
     composer = _Composer(nodes)
-    sources = {name: composer.compose(name) for name in project.config.sources}
+    sources = {
+        name: composer.compose(name)
+        for name, source in project.config.sources.items()
+        if formats is None or source.format in formats
+    }
     return Composition(project, nodes, sources)
 
 

@@ -11,6 +11,8 @@ class Origin:
 
     request_commit, request_author: of main's commit that brought the request.
     pull_request: number of its pull request on GitHub.
+    request_repository: location of the parent repository that an inherited request comes from.
+    request_repository_commit: that repository's commit.
     row_state: made, failed (`code` and `message` say why), or missing: not made yet.
     published_row: the row's number in the published file.
     published_commit: commit of the published file; it differs from `commit` if the Hub's conversion
@@ -38,6 +40,8 @@ class Origin:
     request_commit: str | None = None
     request_author: str | None = None
     pull_request: int | None = None
+    request_repository: str | None = None
+    request_repository_commit: str | None = None
     shard: str | None = None
     published_file: str | None = None
     published_sha256: str | None = None

@@ -12,7 +12,9 @@ r"""The catalogue: the requests on main, as this machine last read them.
           "together": 0,                         removals that were first seen then
           "commit": "77ab...", "author": "Ada", "email": "ada@example.org",
           "title": "Merge pull request #12 from ada/speech"
-        }                                        the commit that brought it, null where unknown
+                                                 the commit that brought it, null where unknown
+          "repository": null, "repository_commit": null      of the parent that has it, if one has
+        }
       },
       "problems": [                              files that could not even be read
         {"path": "requests/add/link.yaml", "what": "is a link", "why": "...", "mend": "..."}
@@ -50,6 +52,7 @@ class ArrivalOnMain:
     since: main's commit when the file was first seen with these bytes.
     together: number of removals that were first seen at the same time.
     commit, author, email, title: of the commit that brought the file; None if unknown.
+    repository, repository_commit: of the parent that an inherited request comes from, else None.
     """
 
     since: str
@@ -58,6 +61,8 @@ class ArrivalOnMain:
     author: str | None = None
     email: str | None = None
     title: str | None = None
+    repository: str | None = None
+    repository_commit: str | None = None
 
     @property
     def pull_request(self) -> int | None:

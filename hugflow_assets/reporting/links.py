@@ -26,6 +26,10 @@ def origin_metadata(
     github_url: the requests repository; without it there is text instead of links.
     """
     metadata: dict[str, str | dg.UrlMetadataValue] = {"request": path}
+    if asked is not None and asked.repository is not None:
+        metadata["inherited_from"] = asked.repository
+        if asked.repository_commit is not None:
+            metadata["inherited_commit"] = asked.repository_commit
     if asked is None or asked.commit is None:
         return metadata
     metadata["asked_by"] = asked.author or "somebody"

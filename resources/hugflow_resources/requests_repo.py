@@ -3,6 +3,7 @@
 import dagster as dg
 
 from hugflow.clients.history import fetch_catalog
+from hugflow.hierarchy.main_requests import with_composed_requests
 from hugflow.requests.catalog import Catalog
 from hugflow.settings import load_settings
 from hugflow.store.layout import Places
@@ -17,5 +18,9 @@ class RequestsRepo(dg.ConfigurableResource["RequestsRepo"]):
     branch: str = "main"
 
     def fetch_catalog(self, places: Places, before: Catalog | None) -> Catalog:
-        """Fetch main into the mirror, and give its requests; raises when main cannot be read."""
-        return fetch_catalog(load_settings().find_remote(self.branch), places.mirror, before)
+        """Fetch main into the mirror, and give its requests, those of its parents included.
+
+        Raises when main cannot be read, or its sources of requests cannot be composed.
+        """
+        catalog = fetch_catalog(load_settings().find_remote(self.branch), places.mirror, before)
+        return with_composed_requests(catalog, before, places.mirror)

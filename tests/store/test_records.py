@@ -90,7 +90,6 @@ FORMS = [form for form, _ in EXAMPLES]
 OTHER_READERS = {
     # Forms of their own, which their tests damage.
     "hugflow/audit.py",
-    "hugflow/hierarchy/lockfile.py",
     "hugflow/hierarchy/pulling/record.py",
     "hugflow/ledger/journal.py",
     "hugflow/shards/plans.py",

@@ -1,0 +1,122 @@
+"""The composed requests of one commit of main, read from the mirror: nothing is checked out.
+
+Project file, lock and own requests are those of the commit; parents are what its lock says, so a
+branch of a parent that moves changes nothing. Local overrides do not count.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from hugflow.clients.git import hold_mirror, read_blobs
+from hugflow.clients.git_program import READ_TIMEOUT_S, run_git
+from hugflow.hierarchy.access import Access, read_access
+from hugflow.hierarchy.composed_requests import (
+    FORMAT,
+    ComposedRequest,
+    compose_requests,
+    has_request_sources,
+)
+from hugflow.hierarchy.errors import ConfigError
+from hugflow.hierarchy.load import parse_repository, read_repository
+from hugflow.hierarchy.lockfile import NAME as LOCK_NAME
+from hugflow.hierarchy.overrides import VARIABLE
+from hugflow.hierarchy.parent_hosts import parent_hosts_of
+from hugflow.project_file import parse_project_file
+from hugflow.requests.catalog import ArrivalOnMain, Catalog
+from hugflow.store.atomic import make_folder
+
+_PLAIN_MODES = (b"100644", b"100755")
+_last: dict[tuple[object, ...], dict[str, ComposedRequest]] = {}
+
+
+def with_composed_requests(
+    catalog: Catalog, before: Catalog | None, mirror: Path, environ: Mapping[str, str] | None = None
+) -> Catalog:
+    """The catalogue of a commit with the requests that the commit's sources are composed of.
+
+    before: the previous catalogue, for when a request was first seen.
+    Raises ConfigError if they cannot be composed; a parent that is not cached is fetched.
+    """
+    composed = _compose_main(catalog, mirror, os.environ if environ is None else environ)
+    arrivals = before.asked_by_path if before is not None else {}
+    asked = {}
+    for path, request in composed.items():
+        is_same = before is not None and before.data_by_path.get(path) == request.data
+        known = arrivals.get(path) if is_same else None
+        asked[path] = replace(
+            known or ArrivalOnMain(catalog.commit),
+            repository=request.repository,
+            repository_commit=request.commit,
+        )
+    return replace(
+        catalog,
+        data_by_path={
+            **catalog.data_by_path,
+            **{path: request.data for path, request in composed.items()},
+        },
+        asked_by_path={**catalog.asked_by_path, **asked},
+    )
+
+
+def _compose_main(
+    catalog: Catalog, mirror: Path, environ: Mapping[str, str]
+) -> dict[str, ComposedRequest]:
+    if catalog.config is None:
+        return {}
+    file = parse_project_file(catalog.config, catalog.config_name)
+    if not has_request_sources(file):
+        return {}
+    project = parse_repository(catalog.config, catalog.config_name, ("main",))
+    folders = [
+        f"{project.config.inputpath}/{name}"
+        for name, source in project.config.sources.items()
+        if source.format == FORMAT
+    ]
+    with hold_mirror(mirror):
+        oid_by_path = _list_blobs(mirror, catalog.commit, [LOCK_NAME, *folders])
+        key = (str(mirror), catalog.config, *sorted(oid_by_path.items()))
+        if key in _last:
+            return _last[key]
+        data_by_path = read_blobs(mirror, oid_by_path)
+    with tempfile.TemporaryDirectory(dir=_scratch(mirror)) as folder:
+        root = Path(folder)
+        for path, data in {catalog.config_name: catalog.config, **data_by_path}.items():
+            make_folder((root / path).parent)
+            (root / path).write_bytes(data)
+        try:
+            composed = compose_requests(
+                root,
+                locked=True,
+                access=_access_of(root, environ),
+                environ={name: value for name, value in environ.items() if name != VARIABLE},
+            )
+        except ConfigError as error:
+            what, why = (text.replace(str(root), "main") for text in (error.what, error.why))
+            raise ConfigError(what, why=why, mend=error.mend) from error
+    _last.clear()
+    _last[key] = composed
+    return composed
+
+
+def _access_of(root: Path, environ: Mapping[str, str]) -> Access:
+    return read_access(environ, parent_hosts=parent_hosts_of(read_repository(root)))
+
+
+def _list_blobs(mirror: Path, commit: str, paths: list[str]) -> dict[str, bytes]:
+    """The ids of plain files at a commit, below some paths."""
+    listed = run_git(mirror, ["ls-tree", "-r", "-z", commit, "--", *paths], READ_TIMEOUT_S)
+    found: dict[str, bytes] = {}
+    for entry in filter(None, listed.split(b"\0")):
+        head, _, name = entry.partition(b"\t")
+        mode, _, oid = head.split()
+        if mode in _PLAIN_MODES:
+            found[os.fsdecode(name)] = oid
+    return found
+
+
+def _scratch(mirror: Path) -> Path:
+    make_folder(mirror.parent)
+    return mirror.parent
