@@ -147,3 +147,13 @@ class FlowError(HugflowError):
 
 class FlowConfigInvalid(RequestInvalid, ValueError):
     """The configuration of a flow is not valid."""
+
+
+class FlowInstanceError(FlowError):
+    """No instance of a served flow could be had; the text names the path to what failed."""
+
+
+class FlowServerUnavailable(HugflowError):
+    """The server of flows cannot be started, reached, or refuses this user's key."""
+
+    exit_code = 7

@@ -29,12 +29,21 @@ from hugflow.flows import AtomicFlow, CompositeFlow, Flow, FlowFuture, FlowMessa
 
 
 @app.command("init", short_help="Write flows.py, the name that modules import.")
-def init() -> None:
+def init(
+    has_examples: Annotated[
+        bool, typer.Option("--examples", help="Write ReverseNumberFlowModule/, too.")
+    ] = False,
+) -> None:
     """Write `flows.py` into the project, so that `from flows import flow_verse` works there.
 
-    A `flows.py` of your own is not replaced.
+    A `flows.py` of your own is not replaced, nor an example that is there already.
     """
     path = find_flow_places(open_project()).root / "flows.py"
+    if has_examples:
+        from hugflow.serving.examples import copy_examples
+
+        copied = copy_examples(path.parent)
+        print_data(f"made {copied}" if copied is not None else "the examples are there already")
     if path.exists() and path.read_text("utf-8", "replace") != FLOWS_FILE:
         raise CannotWrite(
             f"{path} is there already",

@@ -27,6 +27,7 @@ from hugflow.cli import (
     removals,
     requests,
     runs,
+    serving,
     status,
     sync,
     up,
@@ -69,7 +70,8 @@ app.add_typer(audit.app, name="audit", short_help="Show what was done, by whom a
 app.add_typer(config.app, name="config")
 # They are commands of `hugflow flows`.
 flow_uploads.add_to(flows.app)
-app.add_typer(flows.app, name="flows", short_help="Share processing steps: modules of the Hub.")
+serving.add_to(flows.app)
+app.add_typer(flows.app, name="flows", short_help="Share processing steps, and serve them.")
 app.command("pull", short_help="Store the own data of the project's sources.")(pull.pull)
 app.command("pull_data", hidden=True)(pull.pull)
 app.command("run", short_help="Run a flow as its YAML says.")(runs.run)

@@ -14,6 +14,7 @@ import queue
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextvars import ContextVar
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -23,6 +24,9 @@ from hugflow.flows.messages import Data, FlowFuture, FlowMessage, package
 
 # Of a subflow: which class, and where it is served; the rest of its part is its configuration.
 SERVED_KEYS = ("flow_class_name", "flow_endpoint", "user_id", "singleton")
+
+# Subflows that are served elsewhere, by their keys, for the composite that is being made.
+served_subflows: ContextVar[Mapping[str, "Flow"]] = ContextVar("served_subflows")
 
 
 class Flow:
@@ -101,10 +105,18 @@ class CompositeFlow(Flow):
     def __init__(self, **config: Any) -> None:
         """Make the subflows, too."""
         super().__init__(**config)
-        self.subflows: dict[str, Flow] = {
-            name: _make_subflow(f"{self.name}.{name}", settings)
-            for name, settings in self.config["subflows_config"].items()
-        }
+        served = served_subflows.get({})
+        # They are this composite's, and not those of the composites that it makes.
+        made_here = served_subflows.set({})
+        try:
+            self.subflows: dict[str, Flow] = {
+                name: served[name]
+                if name in served
+                else _make_subflow(f"{self.name}.{name}", settings)
+                for name, settings in self.config["subflows_config"].items()
+            }
+        finally:
+            served_subflows.reset(made_here)
 
 
 def find_flow_class(dotted: str, what: str) -> type[Flow]:

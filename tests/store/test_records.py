@@ -116,6 +116,7 @@ OTHER_READERS = {
     "hugflow_assets/reporting/glimpses.py",
     # What others say: services, GitHub's event, child processes.
     "hugflow/ci/event.py",
+    "hugflow/serving/wire.py",
     "hugflow/cli/demo.py",
     "hugflow/clients/github.py",
     "hugflow/doctor/asking.py",

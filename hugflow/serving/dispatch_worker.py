@@ -1,0 +1,256 @@
+"""The worker that runs instances of its user's flows on the messages that wait for them.
+
+A message's effect on an instance's state counts once, whatever dies: the state, the ids of the last
+messages and the reply are one write, which only succeeds over the state that was read. A message is
+taken only when a thread can run it now; only messages that run are kept from other workers.
+"""
+
+import asyncio
+import copy
+import logging
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from nats.aio.msg import Msg
+
+from hugflow.errors import FlowError, FlowInstanceError
+from hugflow.flows.flow import Flow, served_subflows
+from hugflow.flows.messages import FlowMessage, package
+from hugflow.serving import bucket, subjects, wire
+from hugflow.serving.classes import constructor_values, load_class
+from hugflow.serving.envelope import error_reply, read_message
+from hugflow.serving.link import KeyTaken
+from hugflow.serving.records import Instance, State
+from hugflow.serving.served_flow import ROWS, ServedFlow, answering
+
+if TYPE_CHECKING:
+    from nats.aio.subscription import Subscription
+
+    from hugflow.serving.colink import CoLink
+
+log = logging.getLogger(__name__)
+
+DEFAULT_THREADS = 64
+# A message that nobody can run now comes again after this time.
+BUSY_S = 0.05
+_CACHED_FLOWS = 2_000
+
+
+class DispatchWorker:
+    """Runs flows in threads; everything else happens in the client's loop."""
+
+    def __init__(self, cl: "CoLink", dispatch_point: str, threads: int) -> None:
+        """Nothing is run yet."""
+        self._cl = cl
+        self._point = dispatch_point
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="flow")
+        self._busy = 0
+        self._is_open = False
+        self._idle = asyncio.Event()
+        self._flows: dict[str, tuple[Instance, Flow]] = {}
+        self._subscriptions: list[Subscription] = []
+
+    async def open(self) -> None:
+        """Begin to take messages."""
+        self._is_open = True
+        self._idle.set()
+        owner, link = self._cl.get_user_id(), self._cl.link
+        delivery = subjects.delivery(owner, self._point)
+        self._subscriptions = [
+            await link.subscribe(delivery, self._take, self._point),
+            await link.subscribe(subjects.call(owner, "*", "*"), self._take_call, self._point),
+        ]
+
+    async def close(self, within_s: float = 10.0) -> None:
+        """Take no more messages, and finish those that run; what does not end in time comes again."""
+        self._is_open = False
+        for each in self._subscriptions:
+            await each.unsubscribe()
+        try:
+            await asyncio.wait_for(self._idle.wait(), within_s)
+        except TimeoutError:
+            log.warning("%d messages did not end; another worker gets them", self._busy)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _take(self, message: Msg) -> None:
+        if not self._is_open or self._busy >= self._threads:
+            await message.nak(delay=BUSY_S)
+            return
+        self._busy += 1
+        self._idle.clear()
+        self._cl.link.start(self._work(message))
+
+    async def _work(self, message: Msg) -> None:
+        alive = asyncio.get_running_loop().create_task(self._show_life(message))
+        try:
+            await self._answer(message)
+        except KeyTaken:
+            # Another worker ran this message; its reply is sent again, or is there.
+            await message.nak(delay=BUSY_S)
+        except Exception:
+            log.exception("%s could not be run now", message.subject)
+            await message.nak(delay=1.0)
+        finally:
+            alive.cancel()
+            self._busy -= 1
+            if not self._busy:
+                self._idle.set()
+
+    async def _show_life(self, message: Msg) -> None:
+        while True:
+            await asyncio.sleep(self._cl.ack_wait_s / 3)
+            await message.in_progress()
+
+    async def _answer(self, message: Msg) -> None:
+        _, owner, _, caller, flow_id = message.subject.split(".")
+        link = self._cl.link
+        try:
+            asked = read_message(wire.decode(message.data))
+            message_id = check_message_id(asked.message_id)
+        except (KeyError, TypeError, ValueError) as error:
+            log.warning("a message of %s cannot be read: %s", caller, error)
+            await message.term()
+            return
+        await link.tell(subjects.progress(caller, owner, message_id), b"running")
+        try:
+            instance, flow = await self._find_flow(flow_id, caller)
+        except Exception as error:  # noqa: BLE001  # it is the caller's, who waits for a reply
+            await self._send_reply(caller, message_id, error_reply(flow_id, error))
+            await message.ack()
+            return
+        log.info("\n~~~ Dispatch task ~~~")
+        log.info("flow_endpoint: %s\nflow_id: %s", instance.flow_endpoint, flow_id)
+        reply = await self._run_once(instance, flow, asked)
+        if reply is not None:
+            await self._send_reply(caller, message_id, reply)
+        await message.ack()
+
+    async def _run_once(
+        self, instance: Instance, flow: Flow, asked: FlowMessage
+    ) -> dict[str, Any] | None:
+        """The reply; None where it was sent earlier. Raises KeyTaken."""
+        if instance.parallel_dispatch:
+            return (await self._run(flow, asked, {}))[0]
+        link = self._cl.link
+        before, revision = await bucket.read_state(link, instance.flow_id)
+        if asked.message_id in before.recent:
+            return before.reply if before.recent[-1] == asked.message_id else None
+        reply, state = await self._run(flow, asked, before.state)
+        if state != before.state:
+            after: State = before.after(state, asked.message_id, reply)
+            await bucket.write_state(link, instance.flow_id, after, revision)
+        return reply
+
+    async def _run(
+        self, flow: Flow, asked: FlowMessage, state: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The reply of a flow, and its state afterwards; after an error, the state before."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._pool, _run_flow, flow, asked, state, self._cl.get_user_id()
+        )
+
+    async def _send_reply(self, caller: str, message_id: str, reply: dict[str, Any]) -> None:
+        link = self._cl.link
+        data = wire.encode(reply)
+        try:
+            link.check_size(data, "the reply")
+        except FlowError as error:
+            data = wire.encode(error_reply("", error))
+        subject = subjects.reply(caller, self._cl.get_user_id(), message_id)
+        await link.store(subject, data, f"reply.{caller}.{message_id}")
+
+    async def _take_call(self, message: Msg) -> None:
+        _, _, _, caller, flow_id = message.subject.split(".")
+        if not message.reply.startswith(f"{subjects.inbox(caller)}."):
+            log.warning("a call of %s asks for its answer elsewhere; it gets none", caller)
+            return
+        self._cl.link.start(self._reply_to_call(message, caller, flow_id))
+
+    async def _reply_to_call(self, message: Msg, caller: str, flow_id: str) -> None:
+        try:
+            asked = read_message(wire.decode(message.data))
+            instance, flow = await self._find_flow(flow_id, caller)
+            if not instance.parallel_dispatch:
+                raise _needs_order(instance)
+            reply, _ = await self._run(flow, asked, {})
+        except Exception as error:  # noqa: BLE001  # it is the caller's, who waits for a reply
+            reply = error_reply(flow_id, error)
+        await message.respond(wire.encode(reply))
+
+    async def _find_flow(self, flow_id: str, caller: str) -> tuple[Instance, Flow]:
+        """The instance and its flow. Raises FlowInstanceError for one that is not the caller's."""
+        found = self._flows.get(flow_id)
+        if found is None:
+            instance = await bucket.read_instance(self._cl.link, flow_id)
+            if instance is None:
+                raise FlowInstanceError(
+                    f"there is no instance {flow_id} at user {self._cl.get_user_id()}",
+                    why="it was deleted, or was never there",
+                    mend="get a new one with get_flow_instance",
+                )
+            flow = await asyncio.to_thread(make_flow, self._cl, instance)
+            if len(self._flows) >= _CACHED_FLOWS:
+                self._flows.pop(next(iter(self._flows)))
+            found = self._flows[flow_id] = instance, flow
+        if not found[0].may_be_messaged_by(caller, self._cl.get_user_id()):
+            raise FlowInstanceError(
+                f"the instance {flow_id} belongs to another user",
+                why="only the user who got an instance may send it messages",
+                mend="get one of your own with get_flow_instance",
+            )
+        return found
+
+
+def _needs_order(instance: Instance) -> FlowInstanceError:
+    return FlowInstanceError(
+        f"flows:{instance.flow_endpoint} takes messages one after another",
+        why="a call that is not stored has no place in their order",
+        mend="send it a message, or serve it with parallel_dispatch=True",
+    )
+
+
+def make_flow(cl: "CoLink", instance: Instance) -> Flow:
+    """The flow of an instance; its served subflows are those that were fetched for it."""
+    flow_class = load_class(cl.project, instance.flow_class_name)
+    subflows: dict[str, Flow] = {
+        key: ServedFlow(cl, each["user_id"], each["flow_id"], key)
+        for key, each in instance.subflows.items()
+    }
+    token = served_subflows.set(subflows)
+    try:
+        return flow_class(**constructor_values(instance.config_overrides))
+    finally:
+        served_subflows.reset(token)
+
+
+def check_message_id(message_id: object) -> str:
+    """An id that can be a part of a subject. Raises ValueError."""
+    return str(uuid.UUID(str(message_id)))
+
+
+def _run_flow(
+    flow: Flow, asked: FlowMessage, state: dict[str, Any], user_id: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    flow.state = copy.deepcopy(state)
+    try:
+        with answering(asked.message_id):
+            answer = package(_give(flow, asked), src_flow=flow.name, dst_flow=asked.src_flow)
+        # What is stored is what the next message finds: JSON alone.
+        after = wire.plain_copy(flow.state)
+    except BaseException as error:
+        log.exception("the flow %s failed", flow.name)
+        return error_reply(flow.name, error), state
+    return {
+        "message": {**answer.to_json(), "user_id": user_id, "reply_to": asked.message_id}
+    }, after
+
+
+def _give(flow: Flow, asked: FlowMessage) -> dict[str, Any]:
+    """What a flow gives: of a message of rows, for each its result."""
+    rows = asked.data.get(ROWS)
+    if isinstance(rows, list) and len(asked.data) == 1:
+        return {ROWS: flow.run_batch(rows)}
+    return flow.run(asked.data) or {}

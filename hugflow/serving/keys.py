@@ -1,0 +1,104 @@
+"""Users as nkeys: an Ed25519 seed is the credential, its public key the user's id.
+
+SUAM...   58 characters, a secret; it lies in a file that its owner alone may read
+UDXU...   56 characters, the id that configuration, logs and subjects show
+"""
+
+import base64
+import contextlib
+import os
+import re
+from pathlib import Path
+
+from hugflow.errors import FlowServerUnavailable, SettingInvalid
+from hugflow.redact import remember
+from hugflow.serving.extra import needs_extra
+from hugflow.store.atomic import make_folder, read_file, sync_folder
+
+_ID = re.compile(r"U[A-Z2-7]{55}")
+_MOST_BYTES = 200
+
+
+def is_user_id(text: str) -> bool:
+    """Whether it has the form of a public key of a user."""
+    return _ID.fullmatch(text) is not None
+
+
+def new_seed() -> str:
+    """A new user's secret."""
+    with needs_extra():
+        import nkeys
+    return bytes(nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER)).decode()
+
+
+def user_id_of(seed: str) -> str:
+    """The public key of a seed. Raises FlowServerUnavailable for what is no seed."""
+    with needs_extra():
+        import nkeys
+    remember(seed)
+    try:
+        return bytes(nkeys.from_seed(bytearray(seed.encode())).public_key).decode()
+    except Exception as error:  # nkeys raises binascii's, its own, and bare ones
+        raise FlowServerUnavailable(
+            "the seed of a user cannot be used",
+            why="it is no nkey seed of a user",
+            mend="make one with `hugflow flows user new NAME`",
+        ) from error
+
+
+def read_seed(path: Path) -> str:
+    """The secret in a seed file. Raises SettingInvalid when others may read the file."""
+    try:
+        data = read_file(path, _MOST_BYTES)
+    except OSError as error:
+        raise SettingInvalid(
+            f"{path} cannot be read",
+            why=error.strerror or "it cannot be opened",
+            mend="make a user with `hugflow flows user new NAME`",
+        ) from error
+    if path.stat().st_mode & 0o077:
+        raise SettingInvalid(
+            f"{path} may be read by others",
+            why="whoever reads a seed can act as that user",
+            mend=f"chmod 600 {path}",
+        )
+    return data.decode("ascii", "replace").strip()
+
+
+def write_seed(path: Path, seed: str) -> None:
+    """Write a seed file with mode 0600. Raises FileExistsError where there is one."""
+    make_folder(path.parent)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "w") as file:
+        file.write(seed + "\n")
+        file.flush()
+        os.fsync(fd)
+    sync_folder(path.parent)
+
+
+def read_or_make_seed(path: Path) -> str:
+    """The secret in a seed file, which is made when it is missing."""
+    with contextlib.suppress(FileExistsError):
+        write_seed(path, new_seed())
+    return read_seed(path)
+
+
+def sign(seed: str, data: bytes) -> bytes:
+    """An Ed25519 signature."""
+    import nkeys
+
+    return bytes(nkeys.from_seed(bytearray(seed.encode())).sign(data))
+
+
+def is_signed_by(user_id: str, data: bytes, signature: bytes) -> bool:
+    """Whether a user's key made a signature over the data."""
+    with needs_extra():
+        from nacl.exceptions import BadSignatureError
+        from nacl.signing import VerifyKey
+    padded = user_id + "=" * (-len(user_id) % 8)
+    try:
+        # One byte says what kind of key it is; the last two are a checksum.
+        VerifyKey(base64.b32decode(padded)[1:-2]).verify(data, signature)
+    except (BadSignatureError, ValueError, TypeError):
+        return False
+    return True

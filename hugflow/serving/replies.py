@@ -1,0 +1,143 @@
+"""Replies of served flows: they wait in the caller's stream until somebody asks for them."""
+
+import asyncio
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+from nats.aio.msg import Msg
+
+from hugflow.errors import FlowError, FlowInstanceError
+from hugflow.flows.messages import FlowFuture, FlowMessage
+from hugflow.serving import subjects, wire
+from hugflow.serving.envelope import read_reply
+from hugflow.serving.link import NobodyAnswers
+
+if TYPE_CHECKING:
+    from hugflow.serving.colink import CoLink
+
+# A reply comes by itself; it is looked for where it may have been missed, or may never come.
+FIRST_LOOK_S = 0.3
+LOOK_EVERY_S = 2.0
+ASK_S = 1.0
+
+
+class Replies:
+    """The replies that a client waits for. One subscription serves all of them."""
+
+    def __init__(self, cl: "CoLink") -> None:
+        """Nothing is subscribed to yet."""
+        self._cl = cl
+        self._expected: dict[str, Future[FlowMessage]] = {}
+        self._opening = asyncio.Lock()
+        self._is_open = False
+
+    async def expect(self, message_id: str) -> "Future[FlowMessage]":
+        """The reply to a message that is about to be sent."""
+        if not self._is_open:
+            async with self._opening:
+                if not self._is_open:
+                    pattern = subjects.reply(self._cl.get_user_id(), "*", "*")
+                    await self._cl.link.subscribe(pattern, self._take)
+                    self._is_open = True
+        return self._expected.setdefault(message_id, Future())
+
+    async def look(self, owner: str, flow_id: str | None, message_id: str) -> None:
+        """Look for a reply in the stream, and whether one can come at all."""
+        link, caller = self._cl.link, self._cl.get_user_id()
+        subject = subjects.reply(caller, owner, message_id)
+        found = await link.find_last(subjects.reply_stream(caller), subject)
+        if found is not None:
+            self._complete(message_id, found[1])
+        elif flow_id is not None and owner != "*":
+            asked = wire.encode({"flow_id": flow_id})
+            try:
+                data = await link.ask(subjects.question(owner, "check", caller), asked, ASK_S)
+            except (NobodyAnswers, TimeoutError):
+                return
+            answer = wire.decode(data)
+            if not answer["is_known"]:
+                self._fail(message_id, _unknown_instance(owner, flow_id))
+            elif not answer["is_allowed"]:
+                self._fail(message_id, _not_yours(owner, flow_id))
+
+    def fail(self, message_id: str, error: Exception) -> None:
+        """Give an error to whoever waits for a reply. Called in the client's loop."""
+        self._fail(message_id, error)
+
+    async def _take(self, message: Msg) -> None:
+        self._complete(message.subject.rpartition(".")[2], message.data)
+
+    def _complete(self, message_id: str, data: bytes) -> None:
+        future = self._expected.pop(message_id, None)
+        if future is None or future.done():
+            return
+        try:
+            future.set_result(read_reply(data))
+        except FlowError as error:
+            future.set_exception(error)
+
+    def _fail(self, message_id: str, error: Exception) -> None:
+        future = self._expected.pop(message_id, None)
+        if future is not None and not future.done():
+            future.set_exception(error)
+
+
+class ServedFuture(FlowFuture):
+    """The reply of a served flow. Any process of the caller may ask for it, by the message's id."""
+
+    def __init__(
+        self, cl: "CoLink", owner: str, flow_id: str | None, message_id: str,
+        reply: "Future[FlowMessage]",
+    ) -> None:  # fmt: skip
+        """flow_id: None where it is not known; then nobody can be asked whether it exists."""
+        super().__init__(message_id, reply)
+        self._cl = cl
+        self._owner = owner
+        self._flow_id = flow_id
+
+    def try_get_message(self) -> FlowMessage | None:
+        """The reply, or None while there is none."""
+        if not self._reply.done():
+            self._cl.run(self._cl.replies.look(self._owner, None, self.message_id))
+        return super().try_get_message()
+
+    def get_message(self, timeout: float | None = None) -> FlowMessage:
+        """Wait for the reply. Raises TimeoutError, after which it may still come, or FlowError."""
+        ends_at = time.monotonic() + timeout if timeout is not None else None
+        pause_s = FIRST_LOOK_S
+        while True:
+            left_s = ends_at - time.monotonic() if ends_at is not None else pause_s
+            try:
+                return self._reply.result(max(0.0, min(pause_s, left_s)))
+            except TimeoutError:
+                if self._reply.done():
+                    raise
+                if left_s <= 0:
+                    raise TimeoutError(
+                        f"no reply to {self.message_id} within {timeout:g} s; it may still come"
+                    ) from None
+            self._cl.run(self._cl.replies.look(self._owner, self._flow_id, self.message_id))
+            pause_s = LOOK_EVERY_S
+
+
+def resume(cl: "CoLink", message_id: str) -> ServedFuture:
+    """The reply to a message that was sent earlier, perhaps by another process of this user."""
+    reply = cl.run(cl.replies.expect(message_id))
+    return ServedFuture(cl, "*", None, message_id, reply)
+
+
+def _unknown_instance(owner: str, flow_id: str) -> FlowInstanceError:
+    return FlowInstanceError(
+        f"there is no instance {flow_id} at user {owner}",
+        why="it was deleted, or was never there",
+        mend="get a new one with get_flow_instance",
+    )
+
+
+def _not_yours(owner: str, flow_id: str) -> FlowInstanceError:
+    return FlowInstanceError(
+        f"the instance {flow_id} at user {owner} belongs to another user",
+        why="only the user who got an instance may send it messages",
+        mend="get one of your own with get_flow_instance",
+    )

@@ -1,0 +1,138 @@
+"""An instance of a served flow, at its caller: it is used as a flow that runs here."""
+
+import asyncio
+import dataclasses
+import threading
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from hugflow.flows.flow import Flow
+from hugflow.flows.messages import Data, FlowMessage
+from hugflow.serving import subjects, wire
+from hugflow.serving.envelope import read_reply
+from hugflow.serving.link import NobodyAnswers
+from hugflow.serving.replies import ServedFuture
+
+if TYPE_CHECKING:
+    from hugflow.serving.colink import CoLink
+
+# The one key of a message that holds many rows for `run_batch`.
+ROWS = "$rows"
+
+_running = threading.local()
+
+
+@contextmanager
+def answering(message_id: str) -> Iterator[None]:
+    """Let the messages that are sent in this thread have ids that follow from one message's.
+
+    A flow that is run again, because its worker died, sends its subflows the same ids: they count
+    once there.
+    """
+    _running.message_id, _running.count = message_id, 0
+    try:
+        yield
+    finally:
+        _running.message_id = None
+
+
+class ServedFlow(Flow):
+    """An instance at another user, or at this one. Its work is done by its owner's workers."""
+
+    def __init__(self, cl: "CoLink", user_id: str, flow_id: str, name: str) -> None:
+        """Nothing is asked or sent yet. `get_flow_instance` gives one that is there."""
+        self.cl = cl
+        self.user_id = user_id
+        self.flow_id = flow_id
+        self.name = name
+        self.config = {}
+        self.state = {}
+        self.description: dict[str, Any] = {}
+        self._in_order = asyncio.Lock()
+
+    def __repr__(self) -> str:
+        """Show where it is."""
+        return f"ServedFlow({self.name} {self.flow_id} at {self.user_id})"
+
+    def run(self, data: Data) -> Data:
+        """Send a message, and wait for the reply's data. Raises FlowError."""
+        return self.get_reply_future(self.package_input_message(data)).get_data()
+
+    def run_batch(self, batch: Sequence[Data]) -> list[Data | None]:
+        """Send all mappings in one message; the owner's flow runs them by its own run_batch."""
+        found: list[Data | None] = self.run({ROWS: list(batch)})[ROWS]
+        return found
+
+    def package_input_message(
+        self, data: Mapping[str, Any], private_keys: Sequence[str] = ()
+    ) -> FlowMessage:
+        """A message to this flow, with a copy of the data. Raises TypeError for what is no JSON."""
+        message = super().package_input_message(data, private_keys)
+        parent = getattr(_running, "message_id", None)
+        message_id = message.message_id
+        if parent is not None:
+            _running.count += 1
+            message_id = str(uuid.uuid5(uuid.UUID(parent), str(_running.count)))
+        return dataclasses.replace(message, message_id=message_id, user_id=self.cl.get_user_id())
+
+    def get_reply_future(self, message: FlowMessage) -> ServedFuture:
+        """Send a message; the reply comes to any process of this user, also after restarts.
+
+        A message with the same id is sent once. Raises FlowError for one that is too large.
+        """
+        data = self._encode(message)
+        reply = self.cl.run(self.cl.replies.expect(message.message_id))
+        self.cl.start(self._send(message.message_id, data))
+        return ServedFuture(self.cl, self.user_id, self.flow_id, message.message_id, reply)
+
+    def send_message(self, message: FlowMessage) -> None:
+        """Send a message, and wait only until the server has it."""
+        self.cl.run(self._store(message.message_id, self._encode(message)))
+
+    def call(self, data: Mapping[str, Any], timeout_s: float = 60.0) -> Data:
+        """Ask for a result at once: quicker, but nothing is stored, and no state is kept.
+
+        Raises TimeoutError and FlowError; the flow may then have run, or not.
+        """
+        body = self._encode(self.package_input_message(data))
+        subject = subjects.call(self.user_id, self.cl.get_user_id(), self.flow_id)
+        try:
+            answer = self.cl.run(self.cl.link.ask(subject, body, timeout_s))
+        except NobodyAnswers:
+            raise nobody_works(self.user_id, self.name) from None
+        return read_reply(answer).data
+
+    def _encode(self, message: FlowMessage) -> bytes:
+        value = {**message.to_json(), "user_id": self.cl.get_user_id()}
+        data = wire.encode(value)
+        self.cl.link.check_size(data, "the message")
+        return data
+
+    async def _send(self, message_id: str, data: bytes) -> None:
+        try:
+            async with self._in_order:
+                is_new = await self._store(message_id, data)
+            if not is_new:
+                await self.cl.replies.look(self.user_id, None, message_id)
+        except Exception as error:  # noqa: BLE001  # it is the caller's, who waits for a reply
+            self.cl.replies.fail(message_id, error)
+
+    async def _store(self, message_id: str, data: bytes) -> bool:
+        link, caller = self.cl.link, self.cl.get_user_id()
+        await link.tell(subjects.progress(caller, self.user_id, message_id), b"queued")
+        subject = subjects.message(self.user_id, caller, self.flow_id)
+        # The same id for another instance is another message.
+        return await link.store(subject, data, f"{self.flow_id}.{message_id}")
+
+
+def nobody_works(user_id: str, name: str) -> Exception:
+    """The error for a call that no worker takes."""
+    from hugflow.errors import FlowInstanceError
+
+    return FlowInstanceError(
+        f"no worker of user {user_id} runs {name}",
+        why="calls that are not stored need a worker that runs now",
+        mend="start one with `hugflow flows worker`, or send a message, which waits for one",
+    )

@@ -1,0 +1,219 @@
+"""The embedded nats-server: one process on this machine, with its users in a folder.
+
+<folder>/admin.seed          may do everything on this server; 0600
+         users/<name>.id     a user's public key; without it the user may not connect
+         users/<name>.seed   the secret of a user that was made here; 0600
+         server.conf  server.pid  server.log  port
+         jetstream/          what waits, and what users serve
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from hugflow.errors import FlowServerUnavailable, UsageWrong
+from hugflow.serving.extra import find_server_program
+from hugflow.serving.keys import is_user_id, read_or_make_seed, read_seed, user_id_of
+from hugflow.serving.server_config import render_config
+from hugflow.serving.subjects import check_name
+from hugflow.store.atomic import make_folder, read_file, write_file
+from hugflow.supervisor import die_with_parent
+
+HOST = "127.0.0.1"
+START_S = 20.0
+END_S = 10.0
+
+
+class FlowServer:
+    """A server and its folder. Only public keys are written into its configuration."""
+
+    def __init__(self, folder: Path, host: str = HOST, port: int | None = None) -> None:
+        """port: None for the one that it had before, or a free one."""
+        self.folder = folder.absolute()
+        self.host = host
+        make_folder(self.folder)
+        self.folder.chmod(0o700)
+        self.port = port or self._read_port() or _free_port(host)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The address that clients connect to."""
+        return f"nats://{self.host}:{self.port}"
+
+    @property
+    def config_file(self) -> Path:
+        """The server's configuration."""
+        return self.folder / "server.conf"
+
+    def command(self) -> tuple[str, ...]:
+        """What starts the server; for a supervisor, or for `start`."""
+        return (str(find_server_program()), "-c", str(self.config_file))
+
+    def seed_file(self, name: str) -> Path:
+        """Where the secret of a user lies that was made here."""
+        return self.folder / "users" / f"{check_name(name, 'the user')}.seed"
+
+    def read_seed(self, path: Path) -> str:
+        """The secret in a seed file."""
+        return read_seed(path)
+
+    def user_ids(self) -> dict[str, str]:
+        """The ids of all users by name."""
+        files = sorted((self.folder / "users").glob("*.id"))
+        return {path.stem: read_file(path).decode("ascii").strip() for path in files}
+
+    def make_user(self, name: str) -> str:
+        """The id of a user, whose seed is made if it is missing. `apply` lets it in."""
+        user_id = user_id_of(read_or_make_seed(self.seed_file(name)))
+        self.add_user(name, user_id)
+        return user_id
+
+    def add_user(self, name: str, user_id: str) -> None:
+        """Note a user whose seed lies elsewhere. `apply` lets it in."""
+        check_name(name, "the user")
+        if not is_user_id(user_id):
+            raise UsageWrong(
+                f"{user_id[:80]} is no id of a user",
+                why="an id is the public key: U and 55 letters and digits",
+                mend="`hugflow flows user new NAME` prints one",
+            )
+        if self.user_ids().get(name, user_id) != user_id:
+            raise UsageWrong(
+                f"there is a user {name} with another id",
+                why="a name stands for one key",
+                mend=f"take another name, or `hugflow flows user revoke {name}` first",
+            )
+        write_file(self._id_file(name), f"{user_id}\n")
+
+    def revoke_user(self, name: str) -> None:
+        """Note that a user may not connect any more. `apply` disconnects it."""
+        if name not in self.user_ids():
+            raise UsageWrong(
+                f"there is no user {name}",
+                why=f"{self._id_file(name)} is not there",
+                mend="check the name: `hugflow flows user list`",
+            )
+        self._id_file(name).unlink()
+
+    def write_config(self) -> None:
+        """Write the configuration from the users."""
+        admin_id = user_id_of(read_or_make_seed(self.folder / "admin.seed"))
+        text = render_config(self.host, self.port, self.folder, admin_id, self.user_ids())
+        write_file(self.config_file, text)
+        write_file(self.folder / "port", f"{self.port}\n")
+
+    def apply(self) -> None:
+        """Let the running server know its users, and make their streams."""
+        self.write_config()
+        pid = self._running_pid()
+        if pid is None:
+            return
+        os.kill(pid, signal.SIGHUP)
+        self.make_streams()
+
+    def make_streams(self) -> None:
+        """Make the streams of all users; those that are there stay."""
+        from hugflow.serving.link import make_streams
+
+        seed = read_or_make_seed(self.folder / "admin.seed")
+        work = make_streams(self.url, seed, user_id_of(seed), list(self.user_ids().values()))
+        # In a thread of its own: a notebook's has a loop already.
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(asyncio.run, work).result()
+
+    def start(self) -> None:
+        """Start the process, and wait until it answers. Raises FlowServerUnavailable."""
+        self.write_config()
+        log_file = self.folder / "server.log"
+        with log_file.open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: S603  # a list of ours
+                self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=die_with_parent if sys.platform == "linux" else None,
+            )
+        self.wait_until_open()
+        self.make_streams()
+
+    def wait_until_open(self, within_s: float = START_S) -> None:
+        """Wait until the port is open. Raises FlowServerUnavailable."""
+        ends_at = time.monotonic() + within_s
+        while not is_open(self.host, self.port):
+            has_ended = self._process is not None and self._process.poll() is not None
+            if has_ended or time.monotonic() > ends_at:
+                raise FlowServerUnavailable(
+                    f"the server of flows at {self.url} did not start",
+                    why=_last_line(self.folder / "server.log"),
+                    mend=f"look at {self.folder / 'server.log'}",
+                )
+            time.sleep(0.01)
+
+    def kill(self) -> None:
+        """End the process at once, as a power cut would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def stop(self) -> None:
+        """End the process; doing it again is harmless."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def _id_file(self, name: str) -> Path:
+        return self.folder / "users" / f"{check_name(name, 'the user')}.id"
+
+    def _running_pid(self) -> int | None:
+        if self._process is not None:
+            return self._process.pid
+        try:
+            pid = int(read_file(self.folder / "server.pid"))
+            os.kill(pid, 0)
+        except (OSError, ValueError):
+            return None
+        return pid if is_open(self.host, self.port) else None
+
+    def _read_port(self) -> int | None:
+        try:
+            return int(read_file(self.folder / "port"))
+        except (OSError, ValueError):
+            return None
+
+
+def is_open(host: str, port: int) -> bool:
+    """Whether something listens there."""
+    try:
+        with socket.create_connection((host, port), 1.0):
+            return True
+    except OSError:
+        return False
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as found:
+        found.bind((host, 0))
+        return int(found.getsockname()[1])
+
+
+def _last_line(path: Path) -> str:
+    try:
+        lines = read_file(path).decode("utf-8", "replace").strip().splitlines()
+    except OSError:
+        lines = []
+    return lines[-1] if lines else "it said nothing"

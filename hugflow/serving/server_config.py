@@ -1,0 +1,40 @@
+"""The configuration of the embedded nats-server, as text."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from hugflow.serving.subjects import permissions
+
+MAX_PAYLOAD_BYTES = 8 << 20
+
+
+def render_config(
+    host: str, port: int, folder: Path, admin_id: str, user_ids: Mapping[str, str]
+) -> str:
+    """The whole file. It holds public keys alone.
+
+    admin_id: may do everything; makes the streams of the users, which they cannot do themselves:
+        a stream's configuration may name any subject, also another user's.
+    user_ids: by name.
+    """
+    users = [f"    {{ nkey: {admin_id} }}"]
+    for name, user_id in sorted(user_ids.items()):
+        users += [
+            f"    # {name}",
+            f"    {{ nkey: {user_id}, permissions: {json.dumps(permissions(user_id))} }}",
+        ]
+    lines = [
+        f"listen: {json.dumps(f'{host}:{port}')}",
+        'server_name: "hugflow-flows"',
+        f"max_payload: {MAX_PAYLOAD_BYTES}",
+        "max_pending: 256MB",
+        f"jetstream {{ store_dir: {json.dumps(str(folder / 'jetstream'))} }}",
+        f"pid_file: {json.dumps(str(folder / 'server.pid'))}",
+        "authorization {",
+        "  users = [",
+        *users,
+        "  ]",
+        "}",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,69 @@
+"""Flows that the tests serve."""
+
+import time
+from typing import Any, ClassVar
+
+from hugflow.flows import AtomicFlow, CompositeFlow
+
+Row = dict[str, Any]
+
+
+class Count(AtomicFlow):
+    """Counts its messages in its state, and gives what it was configured with."""
+
+    defaults: ClassVar[Row] = {"greeting": "hello", "nested": {"a": 1, "b": 2}, "any": {}}
+    version = "3"
+    input_fields: ClassVar[dict[str, str]] = {"number": "int"}
+
+    def run(self, data: Row) -> Row:
+        """Give the count and the configuration."""
+        if data.get("fails"):
+            self.state["count"] = -1
+            raise ValueError("it cannot be")
+        time.sleep(data.get("seconds", 0))
+        self.state["count"] = self.state.get("count", 0) + 1
+        seen = [*self.state.get("seen", []), data.get("number")][-100:]
+        self.state["seen"] = seen
+        return {"count": self.state["count"], "greeting": self.config["greeting"], "seen": seen}
+
+
+class Upper(AtomicFlow):
+    """Keeps nothing; bytes come back as they are."""
+
+    def run(self, data: Row) -> Row:
+        """Give text in capitals, and the bytes."""
+        time.sleep(data.get("seconds", 0))
+        return {"text": str(data.get("text", "")).upper(), "audio": data.get("audio")}
+
+
+class Twice(CompositeFlow):
+    """Two counters in a row."""
+
+    defaults: ClassVar[Row] = {
+        "subflows_config": {
+            "first": {"flow_class_name": "served_classes.Count", "flow_endpoint": "count"},
+            "second": {"flow_class_name": "served_classes.Count", "flow_endpoint": "count"},
+        }
+    }
+
+    def run(self, data: Row) -> Row:
+        """Give both counts."""
+        return {key: flow.run(data)["count"] for key, flow in self.subflows.items()}
+
+
+class Circle(CompositeFlow):
+    """It is its own subflow."""
+
+    defaults: ClassVar[Row] = {
+        "subflows_config": {
+            "again": {"flow_class_name": "served_classes.Circle", "flow_endpoint": "circle"}
+        }
+    }
+
+
+class Unplaced(CompositeFlow):
+    """A subflow without an endpoint."""
+
+    defaults: ClassVar[Row] = {
+        "subflows_config": {"nowhere": {"flow_class_name": "served_classes.Count"}}
+    }
