@@ -8,12 +8,13 @@ import typer
 
 from hugflow.cli.builds import open_project
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson
-from hugflow.cli.output import print_data, print_json, print_talk
+from hugflow.cli.output import print_data, print_json, print_talk, print_warning
 from hugflow.errors import UsageWrong
 from hugflow.settings import ProjectSettings
 
 if TYPE_CHECKING:
     from hugflow.hierarchy.access import Access
+    from hugflow.hierarchy.compose import Composition
 
 Overrides = Annotated[
     list[str] | None,
@@ -89,6 +90,9 @@ def compose(
     target: Annotated[
         Path | None, typer.Option("--export", metavar="DIR", help="Copy the composed files there.")
     ] = None,
+    runs: Annotated[
+        bool, typer.Option("--run", help="Then run the project's steps, as compile_flows does.")
+    ] = False,
 ) -> None:
     """Show the files of every source, those of its parents' sources included.
 
@@ -101,6 +105,12 @@ def compose(
     if as_json and as_tree:
         raise UsageWrong(
             "--json and --tree exclude each other", why="they are two outputs", mend="give one"
+        )
+    if as_json and runs:
+        raise UsageWrong(
+            "--json and --run exclude each other",
+            why="--json shows what is composed, --run what the steps made of it",
+            mend="give one",
         )
     project = open_project()
     composition = compose_project(
@@ -117,6 +127,34 @@ def compose(
         return
     for line in (describe_tree if as_tree else describe_sources)(composition):
         print_data(line)
+    if runs:
+        _run_steps(composition)
+
+
+def compile_flows(
+    is_locked: Annotated[
+        bool, typer.Option("--locked", help="Fail if there is no lock; never ask the network.")
+    ] = False,
+    overrides: Overrides = None,
+) -> None:
+    """Compose the sources, then run the project's steps in order: `hugflow compose --run`.
+
+    Each step gets what the one before it gave; the last result is written below `outputpath`.
+    """
+    compose(is_locked=is_locked, overrides=overrides, runs=True)
+
+
+def _run_steps(composition: "Composition") -> None:
+    from hugflow.hierarchy.steps.run import run_steps
+
+    result = run_steps(composition.project, composition.sources, tell=print_talk)
+    for name, source in composition.sources.items():
+        if source.overridden:
+            print_warning(f"{name} is composed with a local override, not as it is locked")
+    for path in result.outputs:
+        print_data(f"wrote {path.relative_to(composition.project.root)}")
+    if not result.steps:
+        print_talk("the project has no steps")
 
 
 def find_repository(project: ProjectSettings) -> Path:

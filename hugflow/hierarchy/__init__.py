@@ -1,7 +1,8 @@
 """Parent repositories: what a repository's data is composed of.
 
-from hugflow.hierarchy import compose, load_project, lock_project
+from hugflow.hierarchy import compose, load_project, lock_project, pull
 
+pull("child")
 compose("child")["flow_definitions"].paths()
 """
 
@@ -21,6 +22,7 @@ from hugflow.hierarchy.errors import (
 )
 from hugflow.hierarchy.load import Project, load_project
 from hugflow.hierarchy.lock import lock_project
+from hugflow.hierarchy.pulling.pull import PullReport, pull
 
 __all__ = [
     "CollisionError",
@@ -34,9 +36,11 @@ __all__ = [
     "ParentUnavailable",
     "Project",
     "PullError",
+    "PullReport",
     "UnsafeArchiveError",
     "UnsafeLocationError",
     "compose",
     "load_project",
     "lock_project",
+    "pull",
 ]

@@ -31,6 +31,7 @@ CALLS = {
     "lock": [],
     "pull": [],
     "pull_data": [],
+    "compile_flows": [],
     "run": ["example/example_flow"],
     "runs": [],
     "up": [],

@@ -1,8 +1,10 @@
 """Running the root's steps in order, and writing what the last one gives.
 
     {outputpath}/{flows_outputbasename, else the last step's id}.json
+    {outputpath}/{the same}.sources.json        the files that it was made of
 
-With `output_split_number` above 1, a list is written in so many parts: `_1.json`, `_2.json`, ...
+The second file is `{"overridden": false, "sources": {"times": [{"name": "a", "origin":
+"parent1/grandparent1", "source": "times", "sha256": "..."}]}}`. With `output_split_number` above 1, a list is written in so many parts: `_1.json`, `_2.json`, ...
 """
 
 import json
@@ -70,7 +72,8 @@ def run_steps(
         except Exception as error:
             raise _failed(step.id, step.type, error) from error
         value = value if given is None else given
-    outputs = _write(project, value) if steps else ()
+    used = {name: sources[name] for step in steps for name in step.sources}
+    outputs = _write(project, value, used) if steps else ()
     return PipelineResult(value, outputs, tuple(step.id for step in steps))
 
 
@@ -99,7 +102,7 @@ def _failed(step: str, kind: str, error: Exception) -> StepFailed:
     )
 
 
-def _write(project: Project, value: Any) -> tuple[Path, ...]:
+def _write(project: Project, value: Any, used: Mapping[str, ComposedSource]) -> tuple[Path, ...]:
     """Write the result. Raises StepFailed for one that JSON cannot hold."""
     config = project.config
     if value is None:
@@ -120,7 +123,27 @@ def _write(project: Project, value: Any) -> tuple[Path, ...]:
     paths = tuple(folder / f"{name}.json" for name in names)
     for path, text in zip(paths, texts, strict=True):
         write_file(path, text)
+    write_file(folder / f"{base}.sources.json", _to_json(_describe(used)))
     return paths
+
+
+def _describe(used: Mapping[str, ComposedSource]) -> dict[str, Any]:
+    """The files that the result was made of, and whether a local override was among them."""
+    return {
+        "overridden": any(source.overridden for source in used.values()),
+        "sources": {
+            name: [
+                {
+                    "name": file.name,
+                    "origin": "/".join(file.origin),
+                    "source": file.source,
+                    "sha256": file.sha256,
+                }
+                for file in source.files()
+            ]
+            for name, source in sorted(used.items())
+        },
+    }
 
 
 def _split(value: Any, parts: int) -> list[Any]:
