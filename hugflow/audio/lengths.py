@@ -1,4 +1,4 @@
-"""How many bytes of sound the headers of AIFF, AU, W64, CAF and NIST SPHERE promise.
+"""Where the sound ends by the headers of AIFF, AU, W64, CAF and NIST SPHERE.
 
 libsndfile decodes such a file that was cut short to a shorter clip and reports nothing.
 
@@ -27,55 +27,57 @@ _CAF_CODINGS: Final = (b"lpcm", b"alaw", b"ulaw", b"alac")
 # mu-law, PCM of 8 to 32 bits, float, double, G.721, G.723 at 24 and 40 kbit/s, A-law.
 _AU_CODINGS: Final = frozenset({1, 2, 3, 4, 5, 6, 7, 23, 25, 26, 27})
 _AU_G722: Final = 24
+# Of a file that ends before its sound begins.
+_BEYOND: Final = 1 << 62
 _MAX_SPHERE_HEADER: Final = 1 << 16
 
 
-def is_cut_short(data: bytes | memoryview, container: str) -> bool:
-    """Whether the header promises more sound than the bytes hold.
+def sound_end(data: bytes | memoryview, container: str) -> int | None:
+    """Where the sound ends, as the header says; behind the end of what was cut short.
 
-    data: from the container's first byte on. Containers that are not named above promise nothing
-    here.
+    data: from the container's first byte on. None where the header does not say it, and for
+    containers that are not named above.
 
     Raises AudioBad (`audio_unsupported`) for a coding that libsndfile does not read.
     """
     match container:
         case "aiff":
-            return _is_cut_at(data, *_find_chunk(data, b"SSND"))
+            return _known_end(*_find_chunk(data, b"SSND"))
         case "au":
-            return _is_au_cut_short(data)
+            return _au_end(data)
         case "w64":
-            return _is_w64_cut_short(data)
+            return _w64_end(data)
         case "caf":
-            return _is_caf_cut_short(data)
+            return _caf_end(data)
         case "sphere":
-            return _is_sphere_cut_short(data)
+            return _sphere_end(data)
         case _:
-            return False
+            return None
 
 
-def _is_au_cut_short(data: bytes | memoryview) -> bool:
+def _au_end(data: bytes | memoryview) -> int | None:
     if len(data) < 16:
-        return True
+        return _BEYOND
     start, size, coding = struct.unpack_from("<III" if data[0:1] == b"d" else ">III", data, 4)
     if coding not in _AU_CODINGS:
         name = "G.722" if coding == _AU_G722 else f"the coding {coding}"
         raise AudioBad("audio_unsupported", f"the au holds {name}")
-    return _is_cut_at(data, start, size)
+    return _known_end(start, size)
 
 
-def _is_w64_cut_short(data: bytes | memoryview) -> bool:
+def _w64_end(data: bytes | memoryview) -> int:
     at = 40
     for _ in range(_MAX_CHUNKS):
         if at + _W64_HEADER.size > len(data):
             break
         name, size = _W64_HEADER.unpack_from(data, at)
         if name[:4] == b"data":
-            return bool(at + size > len(data))
+            return int(at + size)
         at += max(size, _W64_HEADER.size) + -size % 8
-    return True
+    return _BEYOND
 
 
-def _is_caf_cut_short(data: bytes | memoryview) -> bool:
+def _caf_end(data: bytes | memoryview) -> int | None:
     coding = bytes(data[28:32])
     if bytes(data[8:12]) == b"desc" and coding not in _CAF_CODINGS:
         name = coding.decode("ascii", "replace").strip()
@@ -87,12 +89,12 @@ def _is_caf_cut_short(data: bytes | memoryview) -> bool:
         name, size = _CAF_HEADER.unpack_from(data, at)
         at += _CAF_HEADER.size
         if name == b"data":
-            return bool(at + size > len(data))
+            return int(at + size) if size >= 0 else None
         at += max(size, 0)
-    return True
+    return _BEYOND
 
 
-def _is_sphere_cut_short(data: bytes | memoryview) -> bool:
+def _sphere_end(data: bytes | memoryview) -> int | None:
     size_line = bytes(data[8:16]).strip()
     header_size = int(size_line) if size_line.isdigit() else 1024
     text = bytes(data[16 : min(header_size, _MAX_SPHERE_HEADER)]).decode("ascii", "replace")
@@ -108,13 +110,13 @@ def _is_sphere_cut_short(data: bytes | memoryview) -> bool:
         )
     sizes = [fields.get(name, "") for name in ("sample_count", "channel_count", "sample_n_bytes")]
     if not all(size.isdigit() for size in sizes):
-        return False
+        return None
     count, channels, width = (int(size[:18]) for size in sizes)
-    return header_size + count * channels * width > len(data)
+    return header_size + count * channels * width
 
 
-def _is_cut_at(data: bytes | memoryview, start: int, size: int) -> bool:
-    return size < UNKNOWN_SIZE and start + size > len(data)
+def _known_end(start: int, size: int) -> int | None:
+    return start + size if size < UNKNOWN_SIZE else None
 
 
 def _find_chunk(data: bytes | memoryview, name: bytes) -> tuple[int, int]:

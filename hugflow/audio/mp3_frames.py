@@ -78,13 +78,14 @@ class Mp3File:
     """All streams of an MP3, in order: at least one, each of at least one frame of sound.
 
     repaired: codes of what stood before or between the frames. junk_size: bytes that are neither
-    frames nor tags. missing: what shows that sound is missing, in words, None if nothing does.
+    frames nor tags. end: of the last frame. missing: what shows that sound is missing, in words, None if nothing does.
     is_tidy: there is one stream, and nothing but ID3 tags around it.
     """
 
     streams: tuple[Mp3Stream, ...]
     repaired: tuple[str, ...]
     junk_size: int
+    end: int
     missing: str | None
     is_tidy: bool
 
@@ -106,6 +107,7 @@ def read_mp3(data: bytes | memoryview) -> Mp3File | None:
         streams=streams,
         repaired=found.repaired,
         junk_size=found.junk_size,
+        end=found.end,
         missing=found.missing or _missing_of(streams, data, found.end),
         is_tidy=(
             is_only

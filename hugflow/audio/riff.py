@@ -18,6 +18,8 @@ UNKNOWN_SIZE: Final = 0x7FFF_F000
 _IN_DS64: Final = 0xFFFF_FFFF
 _MAX_CHUNKS: Final = 10_000
 _EXTENSIBLE: Final = 0xFFFE
+# They look like chunks, and begin a file of their own.
+_OTHER_FILES: Final = (b"RIFF", b"RIFX", b"RF64", b"FORM", b"OggS", b"caff", b"fLaC")
 _TAG_NAMES: Final = (b"ID3", b"TAG", b"APETAGEX")
 
 
@@ -71,7 +73,7 @@ def chunks_end(view: memoryview, at: int, order: str) -> int:
             break
         name, size = header.unpack_from(view, at)
         is_name = all(32 <= byte < 127 for byte in name)
-        if name in (b"RIFF", b"RIFX", b"RF64") or not is_name or at + 8 + size > len(view) + 1:
+        if name in _OTHER_FILES or not is_name or at + 8 + size > len(view) + 1:
             break
         at += header.size + size
     return at

@@ -255,7 +255,8 @@ def test_a_file_without_samples_is_empty():
 
 
 def test_a_header_that_claims_days_is_refused_before_decoding():
-    flac = bytearray(write(tone(1000), format="FLAC"))
+    # Of a whole one, the frames would say how long it is.
+    flac = bytearray(write(tone(1000), format="FLAC")[:-1])
     flac[21] |= 0x0F
     with pytest.raises(AudioBad) as caught:
         encode(bytes(flac))

@@ -1,10 +1,15 @@
 """FLACs that hold more than their header says."""
 
+import io
+
 import numpy as np
 import pytest
+import soundfile
 
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.flac import last_sample, read_info
+from hugflow.audio.clip import DEFAULT_RULES
+from hugflow.audio.decoders.registry import choose_decoder
+from hugflow.audio.flac import first_frame, is_whole, last_frame, read_info
 from tests.audio.clips import id3v1, tone, write
 from tests.audio.making import make
 
@@ -51,9 +56,13 @@ def test_a_flac_of_more_frames_than_its_header_says_is_decoded_to_its_last(total
 @pytest.mark.parametrize("flac", [FLAC, STEREO, FAST, DEEP, write(tone(1), format="FLAC")])
 def test_the_last_frame_of_a_flac_says_its_length(flac):
     info = read_info(memoryview(flac))
-    assert last_sample(memoryview(flac), info) == info.samples
-    assert last_sample(memoryview(flac + id3v1()), info) == info.samples
-    assert last_sample(memoryview(flac[:42]), info) == 0
+    for behind in (b"", id3v1()):
+        view = memoryview(flac + behind)
+        frame = last_frame(view, info)
+        assert (frame.end, is_whole(view, frame)) == (info.samples, True)
+        assert not is_whole(view[:-1] if not behind else view[: -len(behind) - 1], frame)
+    assert first_frame(memoryview(flac), info).first == 0
+    assert last_frame(memoryview(flac[:42]), info) is None
 
 
 @pytest.mark.parametrize("share", np.linspace(0.02, 0.99, 20))
@@ -61,3 +70,52 @@ def test_the_last_frame_of_a_flac_says_its_length(flac):
 def test_a_flac_that_is_cut_anywhere_is_bad(share, total):
     with pytest.raises(AudioBad):
         make(with_total(FLAC, total)[: int(share * len(FLAC))])
+
+
+def frames_of(flac):
+    """The metadata of a FLAC, and its frames."""
+    view, info = memoryview(flac), read_info(memoryview(flac))
+    begin, frames = first_frame(view, info).at, []
+    while len(view) > begin:
+        # The last frame of what is left.
+        at = last_frame(view, info).at
+        frames.insert(0, bytes(view[at:]))
+        view = view[:at]
+    return bytes(view), frames
+
+
+@pytest.mark.parametrize("flac", [FLAC, STEREO, FAST, DEEP])
+@pytest.mark.parametrize(("start", "end"), [(0, 1), (0, 2), (1, 2), (1, None), (2, None)])
+@pytest.mark.parametrize("behind", [b"", id3v1(), bytes(700)])
+def test_a_piece_cut_out_of_a_flac_without_encoding_is_what_its_frames_hold(
+    flac, start, end, behind
+):
+    head, frames = frames_of(flac)
+    size = read_info(memoryview(flac)).block_size
+    piece = head + b"".join(frames[start:end]) + behind
+    info, _ = make(piece)
+    whole, _ = soundfile.read(io.BytesIO(flac), always_2d=True)
+    expected = whole[start * size : None if end is None else end * size]
+    assert info.num_samples == len(expected)
+    with choose_decoder(piece)[0].open_bytes(piece, "flac", DEFAULT_RULES) as clip:
+        sound = np.concatenate([np.array(block) for block in clip.blocks])
+    scale = 32768 if sound.dtype == np.int16 else 1
+    assert np.abs(sound / scale - expected).max() < 1e-4
+
+
+@pytest.mark.parametrize("lost", [1, 2, 40, 300])
+@pytest.mark.parametrize(("start", "end"), [(0, 2), (1, 3), (2, None)])
+def test_a_piece_whose_last_frame_is_cut_is_bad(start, end, lost):
+    head, frames = frames_of(FLAC)
+    with pytest.raises(AudioBad, match=r"samples could be decoded|libsndfile"):
+        make(head + b"".join(frames[start:end])[:-lost])
+
+
+@pytest.mark.parametrize("missing", [1, 2, 3])
+def test_a_flac_that_lacks_a_frame_in_the_middle_is_bad(missing):
+    head, frames = frames_of(FLAC)
+    del frames[missing]
+    with pytest.raises(AudioBad):
+        make(head + b"".join(frames))
+    with pytest.raises(AudioBad):
+        make(head + b"".join(frames[:-1]))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.flac import frame_end, read_info
+from hugflow.audio.flac import frame_at, read_info
 from hugflow.audio.ogg import FIRST, read_links
 from hugflow.testing.speech import encode, speech_like
 from tests.audio.clips import decode, id3v1, tone, write
@@ -195,4 +195,4 @@ def split_frames(flac: bytes) -> list[bytes]:
 
 def is_frame(flac: bytes, at: int) -> bool:
     info = read_info(memoryview(flac))
-    return info is not None and frame_end(flac[at : at + 16], info) is not None
+    return info is not None and frame_at(flac[at : at + 16], at, info) is not None

@@ -5,10 +5,21 @@ from itertools import dropwhile, pairwise
 from typing import Final
 
 from hugflow.audio.bad import AudioBad
+from hugflow.audio.behind import find_sound
 from hugflow.audio.container import find_words
 from hugflow.audio.decoders.framing import Framing
 from hugflow.audio.decoders.parts import Part
-from hugflow.audio.flac import INFO_SIZE, last_sample, read_info, with_samples
+from hugflow.audio.flac import (
+    INFO_SIZE,
+    FlacInfo,
+    Frame,
+    are_in_sequence,
+    first_frame,
+    is_whole,
+    last_frame,
+    read_info,
+    with_samples,
+)
 from hugflow.audio.ogg import Page
 
 # libsndfile knows no wider ones.
@@ -23,8 +34,14 @@ def flac_parts(view: memoryview) -> Framing:
     Raises AudioBad (`audio_unsupported`) for more than 24 bits a sample.
     """
     begins = [at for at in find_words(view, (b"fLaC",)) if at == 0 or read_info(view[at:])]
-    ends = [*begins, len(view)]
-    return Framing(tuple(_to_part(view[start:end]) for start, end in pairwise(ends)))
+    ends, parts = [*begins, len(view)], []
+    for start, end in pairwise(ends):
+        part, size = _to_part(view[start:end])
+        parts.append(part)
+        if size is not None:
+            # What follows that file is read with it.
+            return Framing(tuple(parts), end=start + size)
+    return Framing(tuple(parts))
 
 
 def flac_in_ogg(view: memoryview, pages: Sequence[Page], head: bytes) -> Framing:
@@ -46,16 +63,35 @@ def flac_in_ogg(view: memoryview, pages: Sequence[Page], head: bytes) -> Framing
     return Framing((Part((header, *bodies), samples or None),), source_format="flac")
 
 
-def _to_part(view: memoryview) -> Part:
+def _to_part(view: memoryview) -> tuple[Part, int | None]:
+    """The sound of one FLAC, and where another file begins behind it; None where none does."""
     info = read_info(view)
     if info is None:
-        return Part((view,))
+        return Part((view,)), None
     _check_bits(info.bits)
-    end = last_sample(view, info)
-    if end <= info.samples:
+    last = last_frame(view, info)
+    other = find_sound(view, INFO_SIZE if last is None else last.at + 1)
+    if other is not None:
+        part, _ = _to_part(view[:other])
+        return part, other
+    return _count_frames(view, info, last), None
+
+
+def _count_frames(view: memoryview, info: FlacInfo, last: Frame | None) -> Part:
+    """A FLAC with the number of its samples, where its frames say another one than its header."""
+    first = first_frame(view, info)
+    if first is None or last is None:
         return Part((view,))
-    # It was not known yet when the header was written; or more was written than it says.
-    return Part((with_samples(view, end), view[INFO_SIZE:]), end)
+    if not are_in_sequence(view, info, first, last):
+        raise AudioBad("audio_truncated", "a frame of the flac is missing, or out of its order")
+    if first.first == 0 and last.end == info.samples:
+        return Part((view,))
+    # The length was not known when the header was written; or the frames are cut out of a longer file.
+    is_cut_out = first.first > 0 or last.end < info.samples
+    if is_cut_out and not is_whole(view, last):
+        return Part((view,), max(info.samples, last.end))
+    samples = last.end - first.first
+    return Part((with_samples(view, samples), view[INFO_SIZE:]), samples)
 
 
 def _check_bits(bits: int) -> None:

@@ -22,11 +22,13 @@ class Framing:
     """The parts of a file's sound, in order, and which repairs of its framing they need.
 
     source_format: what the file is called where libsndfile sees only what is inside it.
+    end: where another file begins, whose sound belongs to this one; None if there is none.
     """
 
     parts: tuple[Part, ...]
     repaired: tuple[str, ...] = ()
     source_format: str | None = None
+    end: int | None = None
 
 
 def refuse_repairs(framing: Framing) -> None:

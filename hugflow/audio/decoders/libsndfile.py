@@ -7,8 +7,11 @@ first: one module of this package for each that may need more than that.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
+from typing import Final
 
 from hugflow.audio.bad import AudioBad
+from hugflow.audio.behind import find_sound
 from hugflow.audio.clip import Clip, ClipRules
 from hugflow.audio.container import Container, id3v2_size, sniff_container
 from hugflow.audio.decoders.flac_parts import flac_parts
@@ -17,9 +20,12 @@ from hugflow.audio.decoders.mp3_parts import mp3_parts
 from hugflow.audio.decoders.ogg_parts import ogg_parts
 from hugflow.audio.decoders.parts import Part, open_parts
 from hugflow.audio.decoders.wav_parts import wav_parts
-from hugflow.audio.lengths import is_cut_short
+from hugflow.audio.lengths import sound_end
 from hugflow.audio.mp3_frames import has_mp3_frames
 from hugflow.audio.strangers import name_stranger
+
+# Each costs a search of what follows it.
+_MOST_FILES: Final = 1_000
 
 
 def recognise(data: bytes | memoryview) -> Container | None:
@@ -42,10 +48,33 @@ def open_bytes(data: bytes | memoryview, container: str, rules: ClipRules) -> It
 
 
 def _read_framing(data: bytes | memoryview, container: str) -> Framing:
-    if container == "mp3":
-        return mp3_parts(data)
-    body = memoryview(data)[id3v2_size(data) :]
+    """The framing of a file, and of the files that stand behind it."""
+    body, found = memoryview(data), container
+    framings: list[Framing] = []
+    while len(framings) < _MOST_FILES:
+        # Of an MP3, the tag in front is looked at with its frames.
+        body = body if found == "mp3" else body[id3v2_size(body) :]
+        framing = _read_own_framing(body, found)
+        framings.append(framing)
+        if framing.end is None:
+            return _join(framings)
+        body = body[framing.end :]
+        found = recognise(body) or "mp3"
+    raise AudioBad("audio_unsupported", f"the audio is more than {_MOST_FILES} files")
+
+
+def _join(framings: list[Framing]) -> Framing:
+    if len(framings) == 1:
+        return framings[0]
+    parts = chain.from_iterable(framing.parts for framing in framings)
+    codes = dict.fromkeys(chain.from_iterable(framing.repaired for framing in framings))
+    return Framing(tuple(parts), tuple(codes), framings[0].source_format)
+
+
+def _read_own_framing(body: memoryview, container: str) -> Framing:
     match container:
+        case "mp3":
+            return mp3_parts(body)
         case "wav":
             return wav_parts(body)
         case "ogg":
@@ -57,6 +86,11 @@ def _read_framing(data: bytes | memoryview, container: str) -> Framing:
 
 
 def _plain_parts(body: memoryview, container: str) -> Framing:
-    if is_cut_short(body, container):
+    end = sound_end(body, container)
+    if end is not None and end > len(body):
         raise AudioBad("audio_truncated", f"the {container} lacks a part that its framing names")
-    return Framing((Part((body,)),))
+    if not end or end == len(body):
+        return Framing((Part((body,)),))
+    other = find_sound(body, end)
+    # Of a w64, libsndfile takes all that follows for samples.
+    return Framing((Part((body[: end if container == "w64" else other],)),), end=other)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from hugflow.audio.bad import AudioBad
+from hugflow.audio.behind import sound_behind
 from hugflow.audio.clip import ClipRules
 from hugflow.audio.decoders.framing import Framing
 from hugflow.audio.decoders.parts import Part
@@ -24,10 +25,12 @@ def mp3_parts(data: bytes | memoryview) -> Framing:
         raise AudioBad("audio_undecodable", "the mp3 has no whole frame")
     if file.missing is not None:
         raise AudioBad("audio_truncated", file.missing)
-    if file.junk_size > sum(stream.size_bytes for stream in file.streams):
+    other = sound_behind(memoryview(data), file.end)
+    junk_size = file.junk_size if other is None else file.junk_size - (len(data) - other)
+    if junk_size > sum(stream.size_bytes for stream in file.streams):
         raise AudioBad("audio_undecodable", "most of the mp3 is not made of frames")
     parts = tuple(_to_part(memoryview(data), stream) for stream in file.streams)
-    return Framing(parts, file.repaired)
+    return Framing(parts, file.repaired, end=other)
 
 
 def count_copyable(data: bytes | memoryview) -> tuple[Mp3Stream, int] | None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from hugflow.audio.bad import AudioBad
+from hugflow.audio.behind import sound_behind
 from hugflow.audio.decoders.flac_parts import flac_in_ogg
 from hugflow.audio.decoders.framing import Framing
 from hugflow.audio.decoders.parts import Part
@@ -63,12 +64,15 @@ def ogg_parts(view: memoryview) -> Framing:
     links = read_links(view)
     if not links:
         raise AudioBad("audio_truncated", "the ogg has no whole page")
-    ends = [*(link[0].start for link in links[1:]), len(view)]
+    last = links[-1][-1]
+    other = sound_behind(view, last.end) if last.end < len(view) else None
+    ends = [*(link[0].start for link in links[1:]), other or len(view)]
     framings = [_read_link(view[:end], link) for end, link in zip(ends, links, strict=True)]
     return Framing(
         tuple(part for framing in framings for part in framing.parts),
         tuple(dict.fromkeys(code for framing in framings for code in framing.repaired)),
         framings[0].source_format,
+        other,
     )
 
 

@@ -1,8 +1,10 @@
 """What libsndfile is given of a WAV: its bytes, with sizes that fit; of an MP3 inside, its frames."""
 
+from dataclasses import replace
 from typing import Final
 
 from hugflow.audio.bad import AudioBad
+from hugflow.audio.behind import sound_behind
 from hugflow.audio.decoders.framing import Framing
 from hugflow.audio.decoders.mp3_parts import mp3_parts
 from hugflow.audio.decoders.parts import Part
@@ -44,7 +46,7 @@ _CODINGS: Final = {
 
 
 def wav_parts(view: memoryview) -> Framing:
-    """The sound of a WAV, and of those that stand behind it.
+    """The sound of a WAV.
 
     Raises AudioBad: `audio_truncated` where samples are missing, `audio_unsupported` for a coding
     that libsndfile does not read.
@@ -57,12 +59,8 @@ def wav_parts(view: memoryview) -> Framing:
         raise AudioBad("audio_unsupported", f"the wav holds {name}")
     size, is_repaired = _samples_size(view, wave)
     behind = chunks_end(view, wave.start + size, wave.order)
-    if bytes(view[behind + 8 : behind + 12]) != b"WAVE":
-        return _own_parts(view, wave, size, is_repaired)
-    framing = _own_parts(view[:behind], wave, size, is_repaired)
-    other = wav_parts(view[behind:])
-    codes = tuple(dict.fromkeys((*framing.repaired, *other.repaired)))
-    return Framing((*framing.parts, *other.parts), codes, framing.source_format)
+    other = sound_behind(view, behind) if behind < len(view) else None
+    return replace(_own_parts(view[:other], wave, size, is_repaired), end=other)
 
 
 def _own_parts(view: memoryview, wave: Wave, size: int, is_repaired: bool) -> Framing:
