@@ -21,6 +21,7 @@ from hugflow.cli import (
     flow_uploads,
     flows,
     hierarchy,
+    parents,
     plans,
     project,
     pull,
@@ -77,6 +78,7 @@ app.command("pull_data", hidden=True)(pull.pull)
 app.command("run", short_help="Run a flow as its YAML says.")(runs.run)
 app.command("runs", short_help="Show flows that have a YAML, and their runs.")(runs.runs)
 app.command("lock", short_help="Pin the parent repositories.")(hierarchy.lock)
+app.add_typer(parents.app, name="parents", short_help="List, add and set parent repositories.")
 app.command("compose", short_help="Show what the sources are composed of.")(hierarchy.compose)
 app.command("compile_flows", hidden=True)(hierarchy.compile_flows)
 app.command("doctor", short_help="Check that everything is in place.")(doctor.doctor)

@@ -29,6 +29,7 @@ CALLS = {
     "drift": [],
     "flows": ["list"],
     "lock": [],
+    "parents": ["list"],
     "pull": [],
     "pull_data": [],
     "compile_flows": [],
