@@ -1,15 +1,23 @@
 """Asking the Hub whether a request can be carried out, without planning it."""
 
+from collections.abc import Sequence
+
 from hugflow.clients.hub import Hub
-from hugflow.clients.repository import RepoId
+from hugflow.clients.repository import PublishedFile, RepoId
 from hugflow.requests.model import AddRequest
 from hugflow.shards.card_features import complete_schema
 from hugflow.shards.column_path import lift_schemas
 from hugflow.shards.layouts.layout import RepositoryAt
 from hugflow.shards.layouts.registry import find_layout
+from hugflow.shards.plan import PARQUET, WEBDATASET
 from hugflow.shards.plan_request import PlanRequest
-from hugflow.shards.resolve import choose_columns, describe_columns, refuse_no_rows
-from hugflow.shards.source import fetch_source
+from hugflow.shards.resolve import (
+    choose_columns,
+    describe_columns,
+    refuse_no_rows,
+    with_columns_of,
+)
+from hugflow.shards.source import Source, fetch_source
 
 
 def check_online(hub: Hub, request: AddRequest) -> None:
@@ -23,11 +31,19 @@ def check_online(hub: Hub, request: AddRequest) -> None:
     repository = hub.fetch_repository(RepoId.dataset(fields.hf_id), fields.revision)
     source = fetch_source(hub, repository, fields)
     layout = find_layout(source.layout)
-    shards = layout.cut(source.files)
-    first = layout.look(RepositoryAt(hub, repository.repo, source.commit), shards[0])
+    split = layout.describe(
+        RepositoryAt(hub, repository.repo, source.commit), _first_of(source), fields
+    )
+    first = split.shards[0]
     completed = complete_schema(first.schema, repository.card, fields.subset)
-    schema = lift_schemas(completed, fields.all_audio)
-    columns = choose_columns(repository, schema, fields)
+    named = with_columns_of(fields, split)
+    schema = lift_schemas(completed, named.all_audio)
+    columns = choose_columns(repository, schema, named)
     describe_columns(repository, schema, columns.all_audio)
-    if len(shards) == 1:
+    if len(source.files) == 1:
         refuse_no_rows(repository, fields, [first])
+
+
+def _first_of(source: Source) -> Sequence[PublishedFile]:
+    """The first file, if files of the layout are independent; else all of them."""
+    return source.files[:1] if source.layout in (PARQUET, WEBDATASET) else source.files

@@ -17,6 +17,7 @@ from hugflow.shards.plan_request import PlanRequest, later_fields
 # Increase it when the same input gives other rows: it is part of every plan's id.
 ROW_FORMAT: Final = 2
 PARQUET: Final = "parquet"
+WEBDATASET: Final = "webdataset"
 # The distance between the first row numbers of two shards, when shards' rows are unknown.
 MOST_UNCOUNTED_ROWS: Final = 1_000_000
 
@@ -33,6 +34,7 @@ class Shard:
     rows: None if the shard must be fetched to be counted.
     layout: the name of the files' layout.
     odd: how it differs from the other shards, so that it cannot be made; None if it does not.
+    detail: JSON of what the layout must know to read the files; "" if the files say it all.
     """
 
     index: int
@@ -42,6 +44,7 @@ class Shard:
     rows: int | None
     layout: str = PARQUET
     odd: str | None = None
+    detail: str = ""
 
     @property
     def name(self) -> str:
@@ -181,21 +184,29 @@ def plan_shards(
     odd: Mapping[int, str] | None = None,
     *,
     layout: str = PARQUET,
+    details: Sequence[str] = (),
 ) -> tuple[Shard, ...]:
     """Give one shard for each (files, rows), in order.
 
     Rows are numbered through all shards. If a shard has rows None, shard i numbers its rows from i
     times MOST_UNCOUNTED_ROWS.
     odd: why a shard cannot be made, by its position.
+    details: of each shard; none if no shard has any.
     """
     is_through = numbering_of(rows for _, rows in files) == "through"
     shards: list[Shard] = []
     first_row = 0
     for index, (published, rows) in enumerate(files):
         why = (odd or {}).get(index)
-        shards.append(Shard(index, len(files), published, first_row, rows, layout, why))
+        detail = details[index] if details else ""
+        shards.append(Shard(index, len(files), published, first_row, rows, layout, why, detail))
         first_row += rows if is_through and rows is not None else MOST_UNCOUNTED_ROWS
     return tuple(shards)
+
+
+def to_detail(value: Any) -> str:
+    """The detail of a shard from a JSON value; the same value gives the same text."""
+    return "" if value is None else json.dumps(value, separators=(",", ":"))
 
 
 def plan_digest(plan: Plan, request: AddRequest) -> str:
@@ -237,4 +248,6 @@ def plan_summary(plan: Plan, *, hours: float | None = None) -> dict[str, Any]:
 def _shard_core(shard: Shard) -> list[Any]:
     """The parts of a shard that decide its rows; for a parquet file the same as in version 2."""
     core = [shard.files[0].path, shard.digest, shard.rows]
-    return core if shard.layout == PARQUET and len(shard.files) == 1 else [*core, shard.layout]
+    if shard.layout == PARQUET and len(shard.files) == 1:
+        return core
+    return [*core, shard.layout, *([shard.detail] if shard.detail else [])]

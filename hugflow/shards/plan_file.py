@@ -28,7 +28,8 @@
                              "sha256": "...", "git_oid": "..."}],
                   "first_row": 0, "rows": 500}, ...],
                                             "rows": null if it must be fetched to be counted;
-                                            "odd": "it lacks 'text'" if it cannot be made
+                                            "odd": "it lacks 'text'" if it cannot be made;
+                                            "detail": {...} if the layout needs more to read it
       "warnings": ["..."],
       "sha256": "..."                       of all the above: a damaged plan is refused
     }
@@ -47,7 +48,7 @@ from typing import Any, Final
 from hugflow.clients.repository import Conversion, PublishedFile
 from hugflow.errors import StateUnreadable
 from hugflow.ledger.progress import to_pairs
-from hugflow.shards.plan import PARQUET, Plan, Shard, plan_shards
+from hugflow.shards.plan import PARQUET, Plan, Shard, plan_shards, to_detail
 from hugflow.shards.plan_request import PlanRequest
 
 VERSION: Final = 3
@@ -100,6 +101,7 @@ def _to_item(shard: Shard) -> dict[str, Any]:
         "first_row": shard.first_row,
         "rows": shard.rows,
         **({} if shard.odd is None else {"odd": shard.odd}),
+        **({"detail": json.loads(shard.detail)} if shard.detail else {}),
     }
 
 
@@ -156,6 +158,7 @@ def _to_plan(value: Mapping[str, Any]) -> Plan:
             [(tuple(map(_to_file, item["files"])), item["rows"]) for item in shards],
             {place: item["odd"] for place, item in enumerate(shards) if "odd" in item},
             layout=layout,
+            details=[to_detail(item.get("detail")) for item in shards],
         ),
         conversion=Conversion(**value["conversion"]) if "conversion" in value else None,
         column_notes=value.get("column_notes", {}),

@@ -22,7 +22,7 @@ from hugflow.shards.features import (
     is_audio_type,
     is_list_of_samples,
 )
-from hugflow.shards.layouts.layout import Contents, Layout, RepositoryAt
+from hugflow.shards.layouts.layout import SHARDS_AT_ONCE, Contents, Layout, RepositoryAt, Split
 from hugflow.shards.layouts.registry import find_layout
 from hugflow.shards.plan import MOST_UNCOUNTED_ROWS, ColumnNote, Plan, numbering_of, plan_shards
 from hugflow.shards.plan_request import PlanRequest
@@ -30,7 +30,6 @@ from hugflow.shards.source import fetch_source
 from hugflow.shards.stems import FILENAME_COLUMN, plan_suffixes
 from hugflow.shards.text_column import choose_text_column, is_label, nearest_column
 
-SHARDS_AT_ONCE = 8
 MOST_ODD_TOLD = 5
 
 
@@ -75,11 +74,12 @@ def fetch_plan(
     source = fetch_source(hub, repository, request, files_commit=files_commit)
     layout, at = find_layout(source.layout), RepositoryAt(hub, repository.repo, source.commit)
     with ThreadPoolExecutor(SHARDS_AT_ONCE, "shards") as pool:
-        contents = list(pool.map(partial(layout.look, at), layout.cut(source.files)))
+        split = layout.describe(at, source.files, request)
+        contents, named = split.shards, with_columns_of(request, split)
         published, odd = common_schema(contents)
         completed = complete_schema(published, repository.card, request.subset)
-        schema = lift_schemas(completed, request.all_audio)
-        columns = choose_columns(repository, schema, request)
+        schema = lift_schemas(completed, named.all_audio)
+        columns = choose_columns(repository, schema, named)
         suffixes: dict[int, int] = {}
         is_through = numbering_of(shard.rows for shard in contents) == "through"
         if is_through and columns.audio is not None and FILENAME_COLUMN in schema.names:
@@ -111,14 +111,32 @@ def fetch_plan(
         features=features,
         card_features=card_features,
         shards=plan_shards(
-            [(shard.files, shard.rows) for shard in contents], odd, layout=source.layout
+            [(shard.files, shard.rows) for shard in contents],
+            odd,
+            layout=source.layout,
+            details=[shard.detail for shard in contents],
         ),
         conversion=source.conversion,
-        column_notes=_note_columns(published, schema, request, columns),
+        column_notes=_note_columns(published, schema, named, columns),
     )
-    warnings = (*source.warnings, *columns.warnings, *_name_warnings(repository, plan))
+    warnings = (
+        *source.warnings,
+        *split.warnings,
+        *columns.warnings,
+        *_name_warnings(repository, plan),
+    )
     warnings += (*audio_warnings(repository, schema, columns.all_audio), *_odd_warnings(plan))
     return replace(plan, warnings=warnings)
+
+
+def with_columns_of(request: PlanRequest, split: Split) -> PlanRequest:
+    """The request with the layout's audio and text column, where it names none itself."""
+    is_audio_asked = {"audio_column", "audio_columns"} & {*request.asked}
+    if split.audio_column is not None and not is_audio_asked:
+        request = replace(request, audio_column=split.audio_column)
+    if split.text_column is not None and "text_column" not in request.asked:
+        request = replace(request, text_column=split.text_column)
+    return request
 
 
 def _note_columns(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hugflow.clients.converted import fetch_converted_files
+from hugflow.clients.converted import NotConvertedYet, fetch_converted_files
 from hugflow.clients.hub import Hub
 from hugflow.clients.published import (
     CardUnreadable,
@@ -58,33 +58,49 @@ def fetch_source(
         conversion = describe_conversion(hub, repository.repo, commit)
         return Source(commit, files, warnings=warn_of_lag(conversion), conversion=conversion)
     refuse_empty(hub, repository)
+    found: SplitFiles | None = None
+    own: str | None = None
     try:
         if repository.script is not None:
             raise _only_by_script(repository, repository.script)
         found = fetch_split_files(
             hub, hf_id, commit, request.subset, request.split, can_read=can_read
         )
-        layout = _choose_layout(repository, request, found)
+        own = choose_layout(found.paths)
+        if own != PARQUET:
+            raise _not_parquet(repository, request, found)
     except CardUnreadable as error:
         raise explain(hub, repository, request, error) from error
     except NotParquet as error:
+        if found is not None and own is not None and files_commit == commit:
+            return _own_files(hub, repository, found, own, "the earlier plan read none")
         try:
             return _fetch_conversion(hub, repository, request, error, files_commit)
+        except NotConvertedYet as later:
+            if found is None or own is None:
+                raise
+            return _own_files(hub, repository, found, own, f"it is not of this commit: {later.why}")
         except RequestInvalid as refused:
+            if found is not None and own is not None:
+                return _own_files(hub, repository, found, own, refused.why)
             explained = explain(hub, repository, request, error)
             raise (refused if explained is error else explained) from error
-    return Source(commit, hub.fetch_files(repository.repo, commit, found.paths), layout)
+    return Source(commit, hub.fetch_files(repository.repo, commit, found.paths))
 
 
-def _choose_layout(repository: Repository, request: PlanRequest, found: SplitFiles) -> str:
-    """The name of the layout of a split's files; raises NotParquet where no layout takes them."""
-    layout = choose_layout(found.paths)
-    if layout is None:
-        is_parquet = LAYOUTS[PARQUET].takes
-        other = next((path for path in found.paths if not is_parquet(path)), None)
-        what = f"{repository.repo}@{repository.commit}"
-        raise not_parquet(what, request.split, found, other)
-    return layout
+def _own_files(
+    hub: Hub, repository: Repository, found: SplitFiles, layout: str, why: str
+) -> Source:
+    """The dataset's own files, read in their layout; why: no conversion is read instead."""
+    files = hub.fetch_files(repository.repo, repository.commit, found.paths)
+    warning = f"the layout is {layout}: {len(files):,} files; no conversion to parquet is read, because {why}"
+    return Source(repository.commit, files, layout, warnings=(warning,))
+
+
+def _not_parquet(repository: Repository, request: PlanRequest, found: SplitFiles) -> NotParquet:
+    is_parquet = LAYOUTS[PARQUET].takes
+    other = next((path for path in found.paths if not is_parquet(path)), None)
+    return not_parquet(f"{repository.repo}@{repository.commit}", request.split, found, other)
 
 
 def _is_conversion(repository: Repository, request: PlanRequest) -> bool:

@@ -77,7 +77,6 @@ def test_a_dataset_without_parquet_is_planned_from_the_hubs_conversion(
         {"train.csv": b"text\na\n"},
         {"train.jsonl": b'{"text": "a"}\n'},
         {"data/train.arrow": b"ARROW1"},
-        {"data/train-000.tar": b"\0" * 10_240},
         {"train/a.flac": CLIP, "train/metadata.jsonl": b'{"file_name": "a.flac"}\n'},
         {"recordings/a.xyz": b"?"},
     ],

@@ -5,7 +5,9 @@ under the name that plans keep.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -16,10 +18,12 @@ from hugflow.clients.repository import PublishedFile, RepoId
 from hugflow.errors import ShardUnreadable
 from hugflow.redact import in_a_line
 from hugflow.shards.plan import Shard
+from hugflow.shards.plan_request import PlanRequest
 
 # The most that a batch of rows holds.
 BATCH_BYTES = 8 << 20
 BATCH_ROWS = 1024
+SHARDS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,27 @@ class Contents:
 
     rows: None if the shard must be fetched to be counted.
     schema: of its rows, columns in order.
+    detail: what the layout must know to read the files, as JSON; see `Shard.detail`.
     """
 
     files: tuple[PublishedFile, ...]
     rows: int | None
     schema: pa.Schema
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """All shards of a split, before they are fetched.
+
+    warnings: what was left out, and what people should know.
+    audio_column, text_column: taken if the request names none; None leaves the usual names.
+    """
+
+    shards: Sequence[Contents]
+    warnings: tuple[str, ...] = ()
+    audio_column: str | None = None
+    text_column: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +85,19 @@ class Layout(Protocol):
     def takes(self, path: str) -> bool:
         """Whether a published file with this path has this layout."""
 
-    def cut(self, files: Sequence[PublishedFile]) -> list[tuple[PublishedFile, ...]]:
-        """The files of each shard; `files` are all files of a split, in order."""
+    def describe(
+        self, at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest
+    ) -> Split:
+        """Describe a split without fetching it whole; `files` are all its files, in order.
 
-    def look(self, at: RepositoryAt, files: tuple[PublishedFile, ...]) -> Contents:
-        """Describe one shard without fetching it whole; raises ShardUnreadable."""
+        `look_at_each` does it for a layout whose shards are described one by one. Raises
+        ShardUnreadable, and RequestInvalid if the request cannot be carried out.
+        """
 
     def read_names(self, at: RepositoryAt, files: tuple[PublishedFile, ...]) -> pa.Array:
         """The column `audio_filename` of one shard, without fetching it whole.
 
-        Called only if `look` counted the rows and found the column. Raises ShardUnreadable.
+        Called only if `describe` counted the rows and found the column. Raises ShardUnreadable.
         """
 
     def read_sample(
@@ -92,7 +115,7 @@ class Layout(Protocol):
         """
 
     def count_rows(self, paths: Sequence[Path], shard: Shard) -> int:
-        """The number of rows of a fetched shard. Called only if `look` could not count them."""
+        """The number of rows of a fetched shard. Called only if `describe` did not count them."""
 
     def read_rows(
         self,
@@ -112,6 +135,16 @@ class Layout(Protocol):
 
         Raises ShardUnreadable when a file cannot be read, or its rows are not `shard.rows`.
         """
+
+
+def look_at_each(
+    at: RepositoryAt,
+    shards: Sequence[tuple[PublishedFile, ...]],
+    look: Callable[[RepositoryAt, tuple[PublishedFile, ...]], Contents],
+) -> Split:
+    """Describe each shard by itself, several at once."""
+    with ThreadPoolExecutor(SHARDS_AT_ONCE, "shards") as pool:
+        return Split(list(pool.map(partial(look, at), shards)))
 
 
 def one_file_each(files: Iterable[PublishedFile]) -> list[tuple[PublishedFile, ...]]:

@@ -19,10 +19,13 @@ from hugflow.shards.layouts.layout import (
     Contents,
     RepositoryAt,
     SampledRows,
+    Split,
+    look_at_each,
     one_file_each,
     unreadable,
 )
 from hugflow.shards.plan import Shard
+from hugflow.shards.plan_request import PlanRequest
 from hugflow.shards.stems import FILENAME_COLUMN, to_filenames
 from hugflow.store.atomic import disk_errors
 
@@ -40,12 +43,15 @@ MOST_COLUMNS_SHOWN = 5
 # Rows larger than this are not sampled: a few of them would be a large download.
 MOST_ROW_BYTES = 16 << 20
 
-cut = one_file_each
-
 
 def takes(path: str) -> bool:
     """Whether the path is that of a parquet file, by its name."""
     return path.endswith(".parquet")
+
+
+def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
+    """Each file by itself; raises ShardUnreadable."""
+    return look_at_each(at, one_file_each(files), look)
 
 
 def look(at: RepositoryAt, files: tuple[PublishedFile, ...]) -> Contents:

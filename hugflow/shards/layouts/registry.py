@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from hugflow.errors import StateUnreadable
-from hugflow.shards.layouts import parquet
+from hugflow.shards.layouts import parquet, webdataset
 from hugflow.shards.layouts.layout import Layout
 
 # By the name that plans keep: never change it. The first layout that takes all files is chosen.
 LAYOUTS: Final[dict[str, Layout]] = {
     "parquet": parquet,
+    "webdataset": webdataset,
 }
 
 

@@ -46,8 +46,8 @@ def find_predecessor(old: Plan, new: Plan) -> Predecessor | None:
     return Predecessor(old, same, has_same_json) if same else None
 
 
-def _identity(shard: Shard) -> tuple[str, str, int, int | None]:
-    return shard.layout, shard.digest, shard.first_row, shard.rows
+def _identity(shard: Shard) -> tuple[str, str, int, int | None, str]:
+    return shard.layout, shard.digest, shard.first_row, shard.rows, shard.detail
 
 
 def _suffixes(plan: Plan, shard: Shard) -> dict[int, int]:

@@ -7,8 +7,15 @@ import pyarrow as pa
 
 from hugflow.clients.hub import ReadBudget
 from hugflow.clients.repository import PublishedFile
-from hugflow.shards.layouts.layout import Contents, RepositoryAt, SampledRows
+from hugflow.shards.layouts.layout import (
+    Contents,
+    RepositoryAt,
+    SampledRows,
+    Split,
+    look_at_each,
+)
 from hugflow.shards.plan import Shard
+from hugflow.shards.plan_request import PlanRequest
 
 FILES_PER_SHARD = 2
 SCHEMA = pa.schema([("audio", pa.string()), ("audio_filename", pa.string()), ("text", pa.string())])
@@ -18,9 +25,10 @@ def takes(path: str) -> bool:
     return path.endswith(".txt")
 
 
-def cut(files: Sequence[PublishedFile]) -> list[tuple[PublishedFile, ...]]:
+def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
     starts = range(0, len(files), FILES_PER_SHARD)
-    return [tuple(files[start : start + FILES_PER_SHARD]) for start in starts]
+    shards = [tuple(files[start : start + FILES_PER_SHARD]) for start in starts]
+    return look_at_each(at, shards, look)
 
 
 def look(at: RepositoryAt, files: tuple[PublishedFile, ...]) -> Contents:

@@ -1,0 +1,187 @@
+"""The members of a tar archive, one after the other, without extracting anything.
+
+Formats: v7, ustar, GNU (long names) and pax (`path`, `size`). A member's name is text and never
+becomes a path here. Only regular files have content; links, devices, folders and sparse files are
+given with their kind, so that the caller can count them.
+https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html#tag_20_94_13_06
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import BinaryIO, Final, Literal
+
+Kind = Literal["file", "folder", "link", "device", "sparse"]
+
+BLOCK: Final = 512
+# Long names and pax headers are read whole.
+_MOST_NAME_BYTES: Final = 64 << 10
+_MOST_HEADER_BYTES: Final = 1 << 20
+_KINDS: Final[dict[bytes, Kind]] = {
+    b"0": "file",
+    b"\0": "file",
+    b"7": "file",
+    b"1": "link",
+    b"2": "link",
+    b"5": "folder",
+    b"S": "sparse",
+}
+
+
+class ArchiveDamaged(Exception):
+    """The bytes are not a whole archive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member of an archive; start: the position of its content."""
+
+    name: str
+    size_bytes: int
+    kind: Kind
+    start: int
+
+
+def is_safe_name(name: str) -> bool:
+    """Whether a member's name stays inside the archive: relative, and without `..`."""
+    parts = name.replace("\\", "/").split("/")
+    is_absolute = name.startswith(("/", "\\")) or (len(name) > 1 and name[1] == ":")
+    return bool(name) and not is_absolute and ".." not in parts and "\0" not in name
+
+
+def plain_name(name: str) -> str:
+    """A member's name without `./` in front and without doubled slashes."""
+    return PurePosixPath(name).as_posix()
+
+
+def list_members(file: BinaryIO, size_bytes: int | None) -> Iterator[Member]:
+    """The members in order; `file` is at the start of the archive.
+
+    size_bytes: of the archive; None for a compressed one, whose size is not known.
+
+    Between two members the caller may read the content of the first by `read_member`.
+    Raises ArchiveDamaged where the archive is cut short or is no tar.
+    """
+    at, changed = 0, _Changed()
+    while True:
+        _seek(file, at, size_bytes)
+        header = file.read(BLOCK)
+        if not header or not header.strip(b"\0"):
+            if header and len(header) < BLOCK:
+                raise ArchiveDamaged("it ends in the middle of a header")
+            if changed != _Changed():
+                raise ArchiveDamaged("it ends after the name of a member")
+            return
+        name, size, flag = _parse(header)
+        start = at + BLOCK
+        if flag in b"LKxg":
+            at = start + _padded(size)
+            changed = _read_extra(file, flag, size, changed)
+            continue
+        name = changed.name or name
+        size = size if changed.size_bytes is None else changed.size_bytes
+        kind: Kind = _KINDS.get(flag, "device")
+        if changed.is_sparse:
+            kind = "sparse"
+        elif kind == "file" and name.endswith("/"):
+            kind = "folder"
+        if kind in ("link", "folder"):
+            # Some writers give a link the size of the file it points to.
+            size = 0
+        at, changed = start + _padded(size), _Changed()
+        if size_bytes is not None and start + size > size_bytes:
+            raise ArchiveDamaged(f"it ends in the middle of {name!r}")
+        yield Member(name, size, kind, start)
+
+
+def read_member(file: BinaryIO, member: Member) -> bytes:
+    """The content of a member; raises ArchiveDamaged where the archive is cut short."""
+    file.seek(member.start)
+    data = file.read(member.size_bytes)
+    if len(data) != member.size_bytes:
+        raise ArchiveDamaged(f"it ends in the middle of {member.name!r}")
+    return data
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """What extra headers say of the next member."""
+
+    name: str | None = None
+    size_bytes: int | None = None
+    is_sparse: bool = False
+
+
+def _seek(file: BinaryIO, at: int, size_bytes: int | None) -> None:
+    if size_bytes is not None:
+        file.seek(min(at, size_bytes))
+    elif file.tell() != at and file.seek(at) < at - BLOCK + 1:
+        # A compressed file ends where its bytes end; the padding of the last member may lack.
+        raise ArchiveDamaged("it ends in the middle of a member")
+
+
+def _padded(size: int) -> int:
+    return -(-size // BLOCK) * BLOCK
+
+
+def _parse(header: bytes) -> tuple[str, int, bytes]:
+    """Name, size and type of a header; raises ArchiveDamaged if it is none."""
+    if len(header) < BLOCK:
+        raise ArchiveDamaged("it ends in the middle of a header")
+    blank = header[:148] + b" " * 8 + header[156:]
+    if _number(header[148:156]) not in (sum(blank), sum(blank) - 256 * sum(b > 127 for b in blank)):
+        raise ArchiveDamaged("a header's checksum is wrong, so it is no tar, or is damaged")
+    name = _text(header[:100])
+    prefix = _text(header[345:500]) if header[257:263] == b"ustar\0" else ""
+    return (f"{prefix}/{name}" if prefix else name), _number(header[124:136]), header[156:157]
+
+
+def _number(field: bytes) -> int:
+    if field[0] == 0x80:
+        return int.from_bytes(field[1:], "big")
+    digits = field.split(b"\0", 1)[0].strip()
+    try:
+        return int(digits or b"0", 8)
+    except ValueError:
+        raise ArchiveDamaged("a header holds no number where its size must be") from None
+
+
+def _text(field: bytes) -> str:
+    return field.split(b"\0", 1)[0].decode("utf-8", "replace")
+
+
+def _read_extra(file: BinaryIO, flag: bytes, size: int, before: _Changed) -> _Changed:
+    most = _MOST_NAME_BYTES if flag in b"LK" else _MOST_HEADER_BYTES
+    if size > most:
+        raise ArchiveDamaged(f"the name of a member takes {size:,} bytes")
+    data = file.read(size)
+    if len(data) != size:
+        raise ArchiveDamaged("it ends in the middle of a member's name")
+    if flag == b"L":
+        return _Changed(_text(data), before.size_bytes, before.is_sparse)
+    if flag != b"x":
+        return before
+    fields = _parse_pax(data)
+    size_text = fields.get("size")
+    if size_text is not None and not (size_text.isascii() and size_text.isdigit()):
+        raise ArchiveDamaged("a pax header holds no number where a size must be")
+    return _Changed(
+        fields.get("path", before.name),
+        before.size_bytes if size_text is None else int(size_text),
+        any(name.startswith("GNU.sparse") for name in fields),
+    )
+
+
+def _parse_pax(data: bytes) -> dict[str, str]:
+    """The records `<length> <name>=<value>` of a pax header, each ending with a line break."""
+    fields: dict[str, str] = {}
+    while data.strip(b"\0"):
+        digits, _, _ = data.partition(b" ")
+        length = int(digits) if digits.isdigit() and len(digits) < 9 else 0
+        record = data[len(digits) + 1 : length - 1]
+        if length <= len(digits) + 1 or length > len(data) or b"=" not in record:
+            raise ArchiveDamaged("a pax header is damaged")
+        name, _, value = record.partition(b"=")
+        fields[name.decode("utf-8", "replace")] = value.decode("utf-8", "replace")
+        data = data[length:]
+    return fields

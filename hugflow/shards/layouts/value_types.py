@@ -1,0 +1,117 @@
+"""Types of JSON values, so that values of many files fit one Arrow column.
+
+A type is `null`, `bool`, `int`, `float`, `text`, `{"list": type}` or `{"struct": {name: type}}`.
+Values of types that do not go together are kept as JSON text: nothing is lost.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import reduce
+from typing import Any, Final
+
+import pyarrow as pa
+
+_PLAIN: Final[dict[str, pa.DataType]] = {
+    # Null so far: a later value of any kind is kept as text.
+    "null": pa.string(),
+    "bool": pa.bool_(),
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "text": pa.string(),
+}
+_MOST_DEEP: Final = 16
+_MISSING: Final = object()
+
+
+def infer_type(value: Any, depth: int = 0) -> Any:
+    """The type of one value."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "bool"
+        case int():
+            return "int" if -(2**63) <= value < 2**63 else "text"
+        case float():
+            return "float"
+        case list() if depth < _MOST_DEEP:
+            return {"list": reduce(merge_types, (infer_type(v, depth + 1) for v in value), "null")}
+        case dict() if value and depth < _MOST_DEEP:
+            return {"struct": {name: infer_type(v, depth + 1) for name, v in value.items()}}
+        case _:
+            return "text"
+
+
+def merge_types(one: Any, other: Any) -> Any:
+    """The type that holds the values of both."""
+    if one == other or other == "null":
+        return one
+    if one == "null":
+        return other
+    if {str(one), str(other)} == {"int", "float"}:
+        return "float"
+    match one, other:
+        case {"list": first}, {"list": second}:
+            return {"list": merge_types(first, second)}
+        case {"struct": first}, {"struct": second}:
+            names = [*first, *(name for name in second if name not in first)]
+            return {
+                "struct": {
+                    name: merge_types(first.get(name, "null"), second.get(name, "null"))
+                    for name in names
+                }
+            }
+        case _:
+            return "text"
+
+
+def to_arrow(type_: Any) -> pa.DataType:
+    """The Arrow type of a column."""
+    match type_:
+        case {"list": item}:
+            return pa.list_(to_arrow(item))
+        case {"struct": fields}:
+            return pa.struct([(name, to_arrow(field)) for name, field in fields.items()])
+        case _:
+            return _PLAIN[type_]
+
+
+def fit_value(value: Any, type_: Any, lose: Callable[[str], None], name: str = "") -> Any:
+    """The value in the form of a type; None for a value that has no place in it.
+
+    lose: called with the name of each field whose value has no place.
+    """
+    if value is None:
+        return None
+    found: Any = _MISSING
+    match type_:
+        case "text" | "null":
+            found = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        case "bool" if isinstance(value, bool):
+            found = value
+        case "int" if infer_type(value) == "int":
+            found = value
+        case "float" if infer_type(value) in ("int", "float"):
+            found = float(value)
+        case {"list": item} if isinstance(value, list):
+            found = [fit_value(each, item, lose, name) for each in value]
+        case {"struct": fields} if isinstance(value, dict):
+            found = _fit_fields(value, fields, lose, name)
+        case _:
+            pass
+    if found is _MISSING:
+        lose(name)
+        return None
+    return found
+
+
+def _fit_fields(
+    value: Mapping[str, Any], fields: Mapping[str, Any], lose: Callable[[str], None], name: str
+) -> dict[str, Any]:
+    prefix = f"{name}." if name else ""
+    for other in value.keys() - fields.keys():
+        lose(f"{prefix}{other}")
+    return {
+        field: fit_value(value.get(field), of, lose, f"{prefix}{field}")
+        for field, of in fields.items()
+    }

@@ -1,0 +1,487 @@
+"""WebDataset: tars whose members with one key are one row; each tar is a shard.
+
+    0001/utt1.flac  0001/utt1.json  0001/utt2.flac ...
+    key `0001/utt1`: the path up to the first dot of its last part; field `flac`: the rest
+
+A row is a run of members with one key. Its columns: the audio, the other fields, `__key__` and
+`__url__` (the tar's path in the repository). The audio is called `audio`, whatever its format, if
+no row has two audio fields; else each field is a column. Fields and types are those of the first
+rows of all tars; what appears only later is left out, and the log names it.
+
+A tar is not read to be counted, so its rows are known once it is fetched. `detail` of a shard:
+
+    {"columns": {"audio": {"fields": ["flac"], "type": "audio"},
+                 "json": {"fields": ["json"], "type": {"struct": {"text": "text"}}}}}
+"""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import BufferedReader
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import pyarrow as pa
+
+from hugflow.clients.hub import ReadBudget
+from hugflow.clients.repository import PublishedFile
+from hugflow.errors import ShardUnreadable
+from hugflow.redact import in_a_line
+from hugflow.shards.arrow import FILE_TYPE
+from hugflow.shards.layouts.layout import (
+    BATCH_BYTES,
+    BATCH_ROWS,
+    Contents,
+    RepositoryAt,
+    SampledRows,
+    Split,
+    look_at_each,
+    one_file_each,
+    unreadable,
+)
+from hugflow.shards.layouts.left_out import LeftOut
+from hugflow.shards.layouts.tar_members import (
+    ArchiveDamaged,
+    Member,
+    is_safe_name,
+    list_members,
+    read_member,
+)
+from hugflow.shards.layouts.value_types import fit_value, infer_type, merge_types, to_arrow
+from hugflow.shards.plan import Shard, to_detail
+from hugflow.shards.plan_request import PlanRequest
+from hugflow.store.atomic import disk_errors
+
+log = logging.getLogger(__name__)
+
+AUDIO: Final = "audio"
+KEY: Final = "__key__"
+URL: Final = "__url__"
+AUDIO_ENDINGS: Final = frozenset(
+    {"wav", "flac", "mp3", "ogg", "oga", "opus", "aiff", "aif", "aifc", "au", "snd", "caf", "sph"}
+    | {"w64", "rf64", "m4a", "aac", "webm", "wma", "amr"}
+)
+_TEXT_ENDINGS: Final = frozenset({"txt", "text", "transcript", "trans", "lab"})
+_NUMBER_ENDINGS: Final = frozenset({"cls", "cls2", "class", "count", "index", "inx", "id"})
+# In the order in which they are taken for the text of a row.
+_TEXT_FIELDS: Final = ("text", "txt", "transcript", "transcription", "sentence", "normalized_text")
+# Rows and members that are looked at before a tar is fetched.
+_LOOKED_AT_ROWS: Final = 5
+_LOOKED_AT_MEMBERS: Final = 200
+_RANGE_BYTES: Final = 128 << 10
+_MOST_MEMBER_BYTES: Final = 1 << 30
+
+
+def takes(path: str) -> bool:
+    """Whether the path is that of a tar, by its name."""
+    return path.lower().endswith(".tar")
+
+
+def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
+    """Columns and types from the first rows of each tar; raises ShardUnreadable."""
+    heads: dict[str, _Head] = {}
+
+    def look(at: RepositoryAt, files: tuple[PublishedFile, ...]) -> Contents:
+        heads[files[0].path] = head = _read_head(at, files[0])
+        return Contents(files, None if head.rows else 0, pa.schema([]))
+
+    found = look_at_each(at, one_file_each(files), look).shards
+    ordered = [heads[file.path] for file in files]
+    columns = _choose_columns(ordered, request)
+    schema, detail = _schema(columns), to_detail({"columns": columns})
+    shards = [Contents(shard.files, shard.rows, schema, detail) for shard in found]
+    audio = [name for name, column in columns.items() if column["type"] == "audio"]
+    return Split(
+        shards,
+        audio_column=audio[0] if len(audio) == 1 else None,
+        text_column=_find_text(columns),
+    )
+
+
+def read_names(at: RepositoryAt, files: tuple[PublishedFile, ...]) -> pa.Array:
+    """Never called: rows are not counted before a tar is fetched."""
+    raise NotImplementedError
+
+
+def read_sample(
+    at: RepositoryAt,
+    files: tuple[PublishedFile, ...],
+    budget: ReadBudget,
+    *,
+    audio_column: str | None,
+    text_column: str | None,
+) -> SampledRows | None:
+    """None: estimates do without."""
+    return None
+
+
+def count_rows(paths: Sequence[Path], shard: Shard) -> int:
+    """The number of rows of a fetched tar; the log says what was left out of it."""
+    rows, left_out = 0, LeftOut()
+    with _opened(paths[0], shard) as (file, size):
+        for _ in _samples(file, size, lambda row, field: False, left_out):
+            rows += 1
+    left_out.tell(shard.label)
+    return rows
+
+
+def read_rows(
+    paths: Sequence[Path],
+    shard: Shard,
+    *,
+    columns: Sequence[str] | None,
+    is_wanted: Callable[[range], bool],
+) -> Iterator[tuple[range, pa.RecordBatch]]:
+    """The rows of a fetched tar in order; see `Layout`. Content of unwanted rows is not read."""
+    planned: dict[str, Any] = json.loads(shard.detail)["columns"]
+    schema = _schema(planned)
+    names = [name for name in schema.names if columns is None or name in columns]
+    fields = {each for name in names if name in planned for each in planned[name]["fields"]}
+    lost: Counter[str] = Counter()
+    pending, first, size_bytes, rows = _Pending([], planned, shard, lost), shard.first_row, 0, 0
+
+    def is_taken(row: int, field: str) -> bool:
+        return field in fields and wanted_row(row)
+
+    def wanted_row(row: int) -> bool:
+        number = shard.first_row + row
+        return is_wanted(range(number, number + 1))
+
+    chosen = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+    with _opened(paths[0], shard) as (file, size):
+        for sample in _samples(file, size, is_taken, LeftOut()):
+            rows += 1
+            is_kept = wanted_row(sample.row)
+            number = shard.first_row + sample.row
+            if pending.samples and (
+                not is_kept
+                or len(pending.samples) == BATCH_ROWS
+                or size_bytes + sample.size_bytes > BATCH_BYTES
+            ):
+                yield range(first, first + len(pending.samples)), pending.batch(chosen)
+                pending, size_bytes = _Pending([], planned, shard, lost), 0
+            if is_kept:
+                first = first if pending.samples else number
+                pending.samples.append(sample)
+                size_bytes += sample.size_bytes
+                if columns is None or KEY in columns:
+                    _note_unplanned(sample, planned, lost)
+        if pending.samples:
+            yield range(first, first + len(pending.samples)), pending.batch(chosen)
+    if rows != shard.rows:
+        raise unreadable(shard, f"it has {rows} rows, where {shard.rows} were counted")
+    _tell_lost(shard, lost)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """A run of members with one key; row: its place in the tar, from 0.
+
+    content: of each field in order; None where it was not read.
+    """
+
+    row: int
+    key: str
+    content: dict[str, bytes | None] = field(default_factory=dict)
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(len(data) for data in self.content.values() if data is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The first rows of a tar: the fields of each, and the types of all."""
+
+    rows: list[tuple[str, ...]]
+    types: dict[str, Any]
+
+
+def _samples(
+    file: BinaryIO,
+    size_bytes: int | None,
+    is_taken: Callable[[int, str], bool],
+    left_out: LeftOut,
+    most_members: int | None = None,
+) -> Iterator[_Sample]:
+    """The rows of a tar in order; is_taken: whether to read a field of a row."""
+    sample: _Sample | None = None
+    row = 0
+    for count, member in enumerate(list_members(file, size_bytes)):
+        if count == most_members:
+            return
+        split = _split_name(member, left_out)
+        if split is None:
+            continue
+        key, field_ = split
+        if sample is not None and sample.key != key:
+            yield sample
+            row, sample = row + 1, None
+        if sample is None:
+            sample = _Sample(row, key)
+        if field_ in sample.content:
+            left_out.add("are in a row twice; the first is taken", member.name)
+            continue
+        taken = is_taken(row, field_)
+        sample.content[field_] = read_member(file, member) if taken else None
+    if sample is not None:
+        yield sample
+
+
+def _split_name(member: Member, left_out: LeftOut) -> tuple[str, str] | None:
+    """Key and field of a member; None if it belongs to no row."""
+    folder, slash, base = member.name.rpartition("/")
+    if member.kind == "folder":
+        return None
+    if member.kind != "file":
+        left_out.add(f"are no regular files but: {member.kind}", member.name)
+    elif not is_safe_name(member.name):
+        left_out.add("have names that lead out of the archive", member.name)
+    elif base.startswith((".", "__")) or "__MACOSX" in folder.split("/"):
+        left_out.add("are hidden", member.name)
+    elif "." not in base.rstrip("."):
+        left_out.add("have no ending, and so no key", member.name)
+    elif member.size_bytes > _MOST_MEMBER_BYTES:
+        left_out.add(f"are larger than {_MOST_MEMBER_BYTES:,} bytes", member.name)
+    else:
+        stem, _, field_ = base.partition(".")
+        return f"{folder}{slash}{stem}", field_
+    return None
+
+
+def _read_head(at: RepositoryAt, file: PublishedFile) -> _Head:
+    """The first rows of a published tar, by ranged reads."""
+    remote: Any = at.hub.open_file(at.repo, at.commit, file)
+    rows: list[tuple[str, ...]] = []
+    types: dict[str, Any] = {}
+    try:
+        with BufferedReader(remote, _RANGE_BYTES) as opened:
+            taken: Iterable[_Sample] = _samples(
+                opened,
+                file.size_bytes,
+                lambda row, field: row < _LOOKED_AT_ROWS and _kind(field) != AUDIO,
+                LeftOut(),
+                _LOOKED_AT_MEMBERS,
+            )
+            for sample in taken:
+                rows.append(tuple(sample.content))
+                for name, data in sample.content.items():
+                    found = _type_of(name, data)
+                    types[name] = merge_types(types.get(name, "null"), found)
+                if len(rows) == _LOOKED_AT_ROWS:
+                    break
+    except ArchiveDamaged as damaged:
+        raise ShardUnreadable(
+            f"{at.repo}@{at.commit}:{file.path} cannot be read as a tar",
+            why=in_a_line(str(damaged)),
+            mend="report it to the dataset's owner, or request a revision with sound files",
+        ) from damaged
+    return _Head(rows, types)
+
+
+def _kind(field_: str) -> str:
+    """What the ending of a field says: audio, json, text, number or bytes."""
+    ending = field_.rpartition(".")[2].lower()
+    if ending in AUDIO_ENDINGS:
+        return AUDIO
+    if ending == "json":
+        return "json"
+    if ending in _TEXT_ENDINGS:
+        return "text"
+    return "number" if ending in _NUMBER_ENDINGS else "bytes"
+
+
+def _type_of(field_: str, data: bytes | None) -> Any:
+    kind = _kind(field_)
+    if kind == "json":
+        value = _load_json(data)
+        return "null" if value is None else {"json": infer_type(value)}
+    if kind == "number":
+        return "int" if data is not None and _to_int(data) is not None else "text"
+    return kind
+
+
+def _choose_columns(heads: Sequence[_Head], request: PlanRequest) -> dict[str, Any]:
+    """The columns of a split, in the order of the fields; audio fields together where they can."""
+    rows = [row for head in heads for row in head.rows]
+    types: dict[str, Any] = {}
+    for head in heads:
+        for name, type_ in head.types.items():
+            types[name] = _merge(types.get(name, "null"), type_)
+    audio = [name for name in types if _kind(name) == AUDIO]
+    is_one = all(sum(_kind(name) == AUDIO for name in row) <= 1 for row in rows)
+    asked = [name for name in request.all_audio if name in audio]
+    columns: dict[str, Any] = {}
+    for name, type_ in types.items():
+        if name in audio and is_one:
+            together = asked[0] if asked else AUDIO
+            columns.setdefault(together, {"fields": [], "type": AUDIO})["fields"].append(name)
+        else:
+            own = f"{name}_source" if name in columns or (name == AUDIO and is_one) else name
+            columns[own] = {"fields": [name], "type": _column_type(type_)}
+    return columns
+
+
+def _merge(one: Any, other: Any) -> Any:
+    match one, other:
+        case {"json": first}, {"json": second}:
+            return {"json": merge_types(first, second)}
+        case _:
+            return merge_types(one, other)
+
+
+def _column_type(type_: Any) -> Any:
+    match type_:
+        case {"json": inner}:
+            return {"json": "text" if inner == "null" else inner}
+        case "null":
+            return {"json": "text"}
+        case _:
+            return type_
+
+
+def _schema(columns: Mapping[str, Any]) -> pa.Schema:
+    fields = [(name, _arrow_type(column["type"])) for name, column in columns.items()]
+    return pa.schema([*fields, (KEY, pa.string()), (URL, pa.string())])
+
+
+def _arrow_type(type_: Any) -> pa.DataType:
+    match type_:
+        case {"json": inner}:
+            return to_arrow(inner)
+        case "audio":
+            return FILE_TYPE
+        case "bytes":
+            return pa.binary()
+        case _:
+            return to_arrow(type_)
+
+
+def _find_text(columns: Mapping[str, Any]) -> str | None:
+    """The field that is taken for the text of a row; None if none has a usual name."""
+    for name in _TEXT_FIELDS:
+        if name in columns and columns[name]["type"] == "text":
+            return name
+    for column, about in columns.items():
+        match about["type"]:
+            case {"json": {"struct": fields}}:
+                for name in _TEXT_FIELDS:
+                    if fields.get(name) == "text":
+                        return f"{column}.{name}"
+            case _:
+                pass
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """Rows that become one batch."""
+
+    samples: list[_Sample]
+    columns: Mapping[str, Any]
+    shard: Shard
+    lost: Counter[str]
+
+    def batch(self, schema: pa.Schema) -> pa.RecordBatch:
+        arrays = [self._array(name, schema.field(name).type) for name in schema.names]
+        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    def _array(self, name: str, type_: pa.DataType) -> pa.Array:
+        if name == KEY:
+            return pa.array([sample.key for sample in self.samples], type_)
+        if name == URL:
+            return pa.array([self.shard.files[0].path] * len(self.samples), type_)
+        column = self.columns[name]
+        found = [_first(sample, column["fields"]) for sample in self.samples]
+        match column["type"]:
+            case "audio":
+                values = [
+                    None if each is None else {"bytes": each[1], "path": f"{sample.key}.{each[0]}"}
+                    for sample, each in zip(self.samples, found, strict=True)
+                ]
+                return pa.array(values, type_)
+            case "text":
+                # As bytes: a text that is not UTF-8 fails its own row, later.
+                texts = [None if each is None else each[1].rstrip(b"\r\n") for each in found]
+                return pa.array(texts, pa.binary()).view(type_)
+            case "bytes":
+                return pa.array([None if each is None else each[1] for each in found], type_)
+            case "int":
+                return pa.array([self._number(name, each) for each in found], type_)
+            case {"json": inner}:
+                return pa.array([self._json(name, each, inner) for each in found], type_)
+            case other:
+                raise ValueError(f"a plan names the type {other!r}")
+
+    def _number(self, name: str, each: tuple[str, bytes] | None) -> int | None:
+        value = None if each is None else _to_int(each[1])
+        if value is None and each is not None:
+            self.lost[name] += 1
+        return value
+
+    def _json(self, name: str, each: tuple[str, bytes] | None, type_: Any) -> Any:
+        if each is None:
+            return None
+        value = _load_json(each[1])
+        if value is None and each[1].strip() != b"null":
+            self.lost[name] += 1
+
+        def lose(inner: str) -> None:
+            self.lost[f"{name}.{inner}" if inner else name] += 1
+
+        return fit_value(value, type_, lose)
+
+
+def _first(sample: _Sample, fields: Sequence[str]) -> tuple[str, bytes] | None:
+    """The first of `fields` that a row has, with its content."""
+    for name in fields:
+        data = sample.content.get(name)
+        if data is not None:
+            return name, data
+    return None
+
+
+def _load_json(data: bytes | None) -> Any:
+    """The value of a JSON text; None if it is none."""
+    try:
+        return None if data is None else json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _to_int(data: bytes) -> int | None:
+    text = data.strip()
+    digits = text.removeprefix(b"-")
+    return int(text) if digits.isdigit() and len(digits) < 19 else None
+
+
+def _note_unplanned(sample: _Sample, columns: Mapping[str, Any], lost: Counter[str]) -> None:
+    known = {name for column in columns.values() for name in column["fields"]}
+    for name in sample.content:
+        if name not in known:
+            lost[name] += 1
+
+
+def _tell_lost(shard: Shard, lost: Counter[str]) -> None:
+    """Log the values that have no column, since the first rows of the tars had none such."""
+    if lost:
+        named = ", ".join(f"{in_a_line(name)!r} ({count:,})" for name, count in lost.most_common(5))
+        log.warning(
+            "%s: %d values do not fit the columns, and are left out: %s",
+            in_a_line(shard.label),
+            lost.total(),
+            named,
+        )
+
+
+@contextmanager
+def _opened(path: Path, shard: Shard) -> Iterator[tuple[BinaryIO, int]]:
+    """A fetched tar and its size; raises ShardUnreadable if it is damaged."""
+    try:
+        with disk_errors(path, "read"), path.open("rb") as file:
+            yield file, path.stat().st_size
+    except ArchiveDamaged as damaged:
+        raise unreadable(shard, str(damaged)) from damaged

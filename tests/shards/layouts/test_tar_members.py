@@ -1,0 +1,87 @@
+"""Members of a tar are listed in every format that Python writes, and damage is an error."""
+
+import io
+import tarfile
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hugflow.shards.layouts.tar_members import (
+    ArchiveDamaged,
+    is_safe_name,
+    list_members,
+    read_member,
+)
+from tests.shards.layouts.tars import make_tar
+
+LONG = "f" * 90 + "/" + "ä" * 120 + ".wav"
+
+
+def read(tar: bytes) -> list[tuple[str, str, bytes]]:
+    file = io.BytesIO(tar)
+    return [
+        (member.name, member.kind, read_member(file, member))
+        for member in list_members(file, len(tar))
+    ]
+
+
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_names_and_contents_are_those_that_tarfile_reads(form: int):
+    out = io.BytesIO()
+    names = ["a.wav", "b/c.txt", *([LONG] if form != tarfile.USTAR_FORMAT else ["d" * 90 + "/e"])]
+    with tarfile.open(fileobj=out, mode="w", format=form) as tar:
+        for at, name in enumerate(names):
+            info = tarfile.TarInfo(name)
+            info.size = at * 700
+            tar.addfile(info, io.BytesIO(bytes(at * 700)))
+    found = read(out.getvalue())
+    assert [(name, len(data)) for name, _, data in found] == [
+        (name, at * 700) for at, name in enumerate(names)
+    ]
+
+
+@given(st.integers(1, 3_000))
+def test_a_tar_cut_anywhere_in_its_members_is_damaged_or_shorter(size: int):
+    tar = make_tar([("a.wav", b"x" * 1_000), ("b.wav", b"y" * 400)])
+    whole = [name for name, _, _ in read(tar)]
+    try:
+        found = [name for name, _, _ in read(tar[:size])]
+    except ArchiveDamaged:
+        return
+    # Only at the border of two members is there nothing to notice.
+    assert found == whole[: len(found)]
+    assert size % 512 == 0 or size > 512 + 1_024 + 512 + 400
+
+
+@given(st.binary(max_size=2_000))
+def test_any_bytes_are_members_or_damage(data: bytes):
+    with suppress(ArchiveDamaged):
+        read(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_safe"),
+    [
+        ("a/b.wav", True),
+        ("./a.wav", True),
+        ("a..b.wav", True),
+        ("../a.wav", False),
+        ("a/../../b.wav", False),
+        ("/a.wav", False),
+        ("C:\\a.wav", False),
+        ("a\\..\\..\\b", False),
+        ("", False),
+    ],
+)
+def test_a_name_that_leads_out_of_the_archive_is_known(name: str, is_safe: bool):
+    assert is_safe_name(name) is is_safe
+
+
+def test_a_name_as_long_as_a_bomb_is_refused():
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        tar.addfile(tarfile.TarInfo("n" * 100_000))
+    with pytest.raises(ArchiveDamaged, match="takes"):
+        read(out.getvalue())

@@ -1,0 +1,221 @@
+"""WebDataset tars: members with one key are a row, each tar is a shard, nothing is extracted."""
+
+import logging
+import shutil
+import tarfile
+
+import pytest
+
+from hugflow.errors import HugflowError, ShardUnreadable
+from hugflow.stages.making.make_shards import ShardFailed, make_shards
+from hugflow.stages.sync import sync_dataset
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.layouts import publish_conversion
+from hugflow.testing.samples import speech_table
+from hugflow.verify.dataset import verify_dataset
+from tests.builds import OpenFor, raw_fetches
+from tests.projects import Project
+from tests.shards.layouts.tars import clip, make_tar, sample, special
+from tests.trees import read_rows_json
+
+
+def publish(hub: LoopbackHub, name: str, *tars: bytes) -> str:
+    hf_id = f"webdataset/{name}"
+    hub.publish(
+        hf_id, {f"data/train-{at:05d}.tar": tar for at, tar in enumerate(tars)}, from_empty=True
+    )
+    return hf_id
+
+
+def test_rows_are_numbered_by_tar_and_hold_audio_text_key_and_tar(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    hf_id = publish(
+        hub, "rows", make_tar([*sample(0), *sample(1), *sample(2)]), make_tar(sample(3))
+    )
+    build = open_for(hf_id)
+    plan = build.plan
+    assert (plan.audio_column, plan.text_column, plan.rows) == ("audio", "json.text", None)
+    assert "the layout is webdataset: 2 files" in plan.warnings[0]
+    assert sync_dataset(build).new_rows == 4
+    rows = read_rows_json(build.folder)
+    assert sorted(rows) == [0, 1, 2, 1_000_000]
+    assert [rows[row]["text"] for row in sorted(rows)] == [f"row {n}" for n in range(4)]
+    last = rows[1_000_000]
+    assert (last["__key__"], last["__url__"]) == ("utt3", "data/train-00001.tar")
+    assert last["json"] == {"text": "row 3", "speaker": "s0"}
+    assert last["audio_info"]["source_path"] == "utt3.wav"
+    assert list(verify_dataset(build.places, build.name, deep=True)) == []
+
+
+def test_two_clips_of_one_key_are_two_columns_and_the_request_names_one(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    members = [
+        ("a/utt.1.wav", clip(1)),
+        ("a/utt.2.wav", clip(2)),
+        ("b.txt", b"no audio"),
+        ("c.wav", clip(3)),
+    ]
+    build = open_for(publish(hub, "fields", make_tar(members)), audio_column="wav")
+    with pytest.raises(HugflowError, match="2 of 3 rows could not be made"):
+        sync_dataset(build)
+    # Two clips of one key are two fields, so no row has one audio; the others name theirs.
+    assert [name for name in build.plan.columns if name.endswith("wav")] == [
+        "1.wav",
+        "2.wav",
+        "wav",
+    ]
+
+
+def test_a_text_member_is_the_text_of_its_row_without_its_line_break(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    members = [
+        ("c.wav", clip(3)),
+        ("c.txt", "grüße\r\n".encode()),
+        ("c.cls", b"7\n"),
+        ("c.npy", b"\x00\x01\x02"),
+        ("d.txt", b"zweite"),
+        ("d.cls", b"8"),
+        ("d.flac", clip(4)),
+    ]
+    build = open_for(publish(hub, "texts", make_tar(members)))
+    assert (build.plan.text_column, build.plan.audio_column) == ("txt", "audio")
+    sync_dataset(build)
+    rows = read_rows_json(build.folder)
+    assert [(rows[row]["text"], rows[row]["cls"]) for row in (0, 1)] == [
+        ("grüße", 7),
+        ("zweite", 8),
+    ]
+    assert rows[0]["npy"] == 3
+    assert rows[1]["audio_info"]["source_path"] == "d.flac"
+
+
+def test_what_is_no_row_is_counted_and_named_and_nothing_is_written_outside(
+    hub: LoopbackHub, open_for: OpenFor, caplog: pytest.LogCaptureFixture
+):
+    members = [
+        *sample(0),
+        (special("utt9.wav", tarfile.SYMTYPE, "/etc/passwd"), b""),
+        (special("utt8.wav", tarfile.CHRTYPE), b""),
+        ("../../outside.wav", clip(1)),
+        ("/abs.wav", clip(1)),
+        (".hidden.wav", clip(1)),
+        ("README", b"no ending"),
+        (special("folder/", tarfile.DIRTYPE), b""),
+        *sample(1),
+    ]
+    build = open_for(publish(hub, "hostile", make_tar(members)))
+    with caplog.at_level(logging.WARNING):
+        assert sync_dataset(build).new_rows == 2
+    told = caplog.text
+    for words in (
+        "1 members are no regular files but: link, such as 'utt9.wav'",
+        "1 members are no regular files but: device",
+        "2 members have names that lead out of the archive, such as '../../outside.wav'",
+        "1 members are hidden",
+        "1 members have no ending",
+    ):
+        assert words in told
+    assert sorted(read_rows_json(build.folder)) == [0, 1]
+    assert not list(build.places.storage_root.parent.rglob("outside*"))
+
+
+def test_a_tar_that_is_cut_short_fails_by_name_and_the_others_are_made(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    whole = make_tar([*sample(0), *sample(1), *(pair for n in range(2, 9) for pair in sample(n))])
+    build = open_for(publish(hub, "cut", whole[: len(whole) * 3 // 4], make_tar(sample(9))))
+    failed, done = make_shards(build, build.shards)
+    assert isinstance(failed, ShardFailed)
+    assert isinstance(failed.error, ShardUnreadable)
+    assert "data/train-00000.tar" in failed.error.what
+    assert "ends in the middle of" in failed.error.why
+    assert sorted(read_rows_json(build.folder)) == [1_000_000]
+    assert done.shard.index == 1
+
+
+def test_what_is_no_tar_is_one_clear_error_of_the_plan(hub: LoopbackHub, open_for: OpenFor):
+    hf_id = publish(hub, "no-tar", b"x" * 4096)
+    with pytest.raises(ShardUnreadable, match=r"train-00000\.tar cannot be read as a tar"):
+        open_for(hf_id)
+
+
+def test_values_without_a_column_are_left_out_and_named(
+    hub: LoopbackHub, open_for: OpenFor, caplog: pytest.LogCaptureFixture
+):
+    rows = [pair for n in range(6) for pair in sample(n)]
+    late = [*sample(6, mood="late"), ("utt6.lab2", b"late")]
+    build = open_for(publish(hub, "late", make_tar([*rows, *late])))
+    with caplog.at_level(logging.WARNING):
+        sync_dataset(build)
+    assert "'json.mood' (1)" in caplog.text
+    assert "'lab2' (1)" in caplog.text
+
+
+def test_a_field_of_a_later_tar_is_a_column_and_null_before(hub: LoopbackHub, open_for: OpenFor):
+    build = open_for(publish(hub, "wider", make_tar(sample(0)), make_tar(sample(1, mood="glad"))))
+    sync_dataset(build)
+    rows = read_rows_json(build.folder)
+    assert [rows[row]["json"]["mood"] for row in sorted(rows)] == [None, "glad"]
+
+
+def test_a_run_that_stopped_in_a_tar_neither_fetches_nor_makes_its_rows_again(
+    hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("hugflow.stages.making.make_rows.BATCH_ROWS", 2)
+    hf_id = publish(hub, "resume", make_tar(pair for n in range(8) for pair in sample(n)))
+    build = open_for(hf_id)
+
+    def stop(outcomes: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(make_shards(build, build.shards, on_rows=stop))
+    made = sorted(read_rows_json(build.folder))
+    assert 0 < len(made) < 8
+    before = (build.folder.json / "0.json").stat().st_ino
+    hub.clear_requests()
+    again = sync_dataset(open_for(hf_id))
+    assert raw_fetches(hub) == 0
+    assert 0 < again.new_rows <= 8 - 2
+    assert (build.folder.json / "0.json").stat().st_ino == before
+    assert len(read_rows_json(build.folder)) == 8
+    assert list(verify_dataset(build.places, build.name, deep=True)) == []
+
+
+def test_the_hubs_whole_conversion_is_read_before_the_tars(hub: LoopbackHub, open_for: OpenFor):
+    hf_id = publish(hub, "converted", make_tar(sample(0)))
+    publish_conversion(hub, hf_id, speech_table(2, with_filenames=False))
+    assert open_for(hf_id).plan.is_converted
+
+
+def test_the_tars_are_read_where_the_hub_converted_only_the_beginning(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    hf_id = publish(hub, "partial", make_tar(sample(0)), make_tar(sample(1)))
+    publish_conversion(hub, hf_id, speech_table(2, with_filenames=False), "partial")
+    plan = open_for(hf_id).plan
+    assert ([shard.layout for shard in plan.shards], plan.is_converted) == (
+        ["webdataset"] * 2,
+        False,
+    )
+    assert "lacks rows" in plan.warnings[0]
+
+
+@pytest.mark.slow
+def test_commands_read_tars_as_they_read_parquet(project: Project, hub: LoopbackHub):
+    hf_id = publish(hub, "cli", make_tar([*sample(0), *sample(1)]), make_tar(sample(2)))
+    name = f"{hf_id.replace('/', '__')}__split_train__rev_main"
+    request = project.request(hf_id)
+    planned = project.run("plan", request)
+    assert "the layout is webdataset" in planned.stdout
+    assert "3 rows, 3 of them new" in project.run("local-sync", request).stdout
+    assert "3/3" in project.run("status").stdout
+    assert project.run("verify", name, "--deep").returncode == 0
+    found = project.run("why", f"datasets/{name}/audio/1000000.mp3").stdout
+    assert "data/train-00001.tar" in found
+    assert "utt2.wav" in found
+    shutil.rmtree(project.root / ".hugflow-state")
+    assert "already exists" in project.run("local-sync", request).stderr
