@@ -29,6 +29,7 @@ from hugflow.stages.flowing.flowed import describe_step, find_unflowed, prepare_
 from hugflow.stages.flowing.resolved import resolve_steps
 from hugflow.stages.flowing.run_steps import run_steps
 from hugflow.stages.making.make_shards import ShardFailed, make_shards
+from hugflow.stages.making.quota import open_quota
 from hugflow.stages.planning.open_build import open_build
 from hugflow.stages.publishing.gate import Verdict
 from hugflow.stages.publishing.publish import Published, find_published, find_undone, publish
@@ -325,7 +326,8 @@ def _run_steps(build: Build, shards: Sequence[Shard]) -> Iterator[dg.AssetMateri
     """Run the row steps over the shards, and yield an event for each shard as it is done."""
     build = relocated(build)
     steps = resolve_steps(build)
-    for event in run_steps(build, steps, shards):
+    quota = open_quota(build.places, build.options.storage_quota_bytes)
+    for event in run_steps(build, steps, shards, take=quota.take):
         counts = [describe_step(step, event.counts[step.name]) for step in steps]
         yield flows_materialization(build, event.shard, counts)
 

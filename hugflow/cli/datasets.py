@@ -22,7 +22,7 @@ from hugflow.cli.compared import print_compared
 from hugflow.cli.completion import complete_name, complete_request_file
 from hugflow.cli.options import AsJson, WaitSeconds
 from hugflow.cli.output import failures_as_json, print_data, print_json, print_warning
-from hugflow.cli.progress import watch_rows
+from hugflow.cli.progress import watch_dataset, watch_rows
 from hugflow.cli.requests import read_add_request
 from hugflow.errors import HugflowError, UsageWrong
 from hugflow.native_talk import native_talk_in_log
@@ -141,10 +141,16 @@ def _sync(
         build = open_request(project, add.request, wait_s=wait_s, digest=digest)
         forget_removed(build.places, build.name)
         tracker = Tracker(build)
-        with watch_rows(
+        with watch_dataset(
             tracker.total_rows, tracker.rows, project.settings.progress_interval
-        ) as on_rows:
-            synced = sync_dataset(build, tracker, retry_failed=retry_failed, on_rows=on_rows)
+        ) as watch:
+            synced = sync_dataset(
+                build,
+                tracker,
+                retry_failed=retry_failed,
+                on_rows=watch.on_rows,
+                on_step_rows=watch.on_step_rows,
+            )
     build = synced.published.build
     note = _look_upstream(build) if build.plan.id == planned_before else None
     if is_reported:

@@ -101,8 +101,12 @@ def _print_one(status: "DatasetStatus") -> None:
     values: dict[str, Any] = asdict(status)
     values["bytes"] = f"{status.bytes:,} ({human_bytes(status.bytes)})"
     error = values.pop("error")
+    del values["steps"]
     for field, value in values.items():
         print_data(f"{field.replace('_', ' '):<16} {'-' if value is None else value}")
+    for step in status.steps:
+        counts = f"{step.rows:,} rows, {step.dropped:,} left out, {step.errors:,} failed"
+        print_data(f"{f'step {step.name}':<16} {counts}")
     if error is not None:
         print_data(f"the last run ended with\n  {error.replace(chr(10), chr(10) + '  ')}")
 

@@ -13,6 +13,7 @@
       "location": null,                    of the tree, once it is complete
       "link": null,                        the link to the tree
       "commit": "8a6c...",
+      "steps": [{"name": "clean", "rows": 99990, "dropped": 7, "errors": 1}],     of a complete one
       "request": "77ab...",                digest of the request that the dataset is made for
       "failure": null                      or {"what": "...", "why": "...", "mend": "..."}
     }
@@ -53,6 +54,16 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class StepNote:
+    """One row step: the rows that went on, were left out, and failed."""
+
+    name: str
+    rows: int
+    dropped: int
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """The state of one dataset at one moment; the module explains each field."""
 
@@ -70,6 +81,7 @@ class Notice:
     commit: str | None = None
     request: str | None = None
     failure: Failure | None = None
+    steps: tuple[StepNote, ...] = ()
 
     @property
     def is_start(self) -> bool:

@@ -14,7 +14,7 @@ from hugflow.notify.markdown import (
 )
 from hugflow.notify.markers import outcome_marker
 from hugflow.notify.notices import Failure
-from hugflow.notify.words import rows_words
+from hugflow.notify.words import rows_words, step_words
 
 MOST_PROBLEMS_TOLD = 3
 _FRAME = 1_000
@@ -62,7 +62,8 @@ def _render_good(line: Line) -> str:
     place = f" is in {md_code(notice.location, LONGEST_PATH)}" if notice.location else ""
     link = f", linked at {md_code(notice.link, LONGEST_PATH)}" if notice.link else ""
     failed = f" (`failures.jsonl` says which and why {notice.failed_rows:,} could not be made)"
-    return f"{named}{place}{link}: {notice.rows:,} rows{failed if notice.failed_rows else ''}."
+    rows = f"{notice.rows:,} rows{failed if notice.failed_rows else ''}"
+    return f"{named}{place}{link}: {'; '.join([rows, *step_words(notice)])}."
 
 
 def _render_later(line: Line) -> str:

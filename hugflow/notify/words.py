@@ -7,6 +7,7 @@ from datetime import UTC
 from hugflow.amounts import count, human_bytes, human_time
 from hugflow.ledger.progress import Status
 from hugflow.notify.conversation import Conversation, Line, PlanFacts
+from hugflow.notify.notices import Notice
 
 UNKNOWN_ROWS = "not known before they are fetched"
 STARTING = "Starting download..."
@@ -59,7 +60,18 @@ def rows_words(line: Line) -> str:
     words = f"{notice.rows:,}"
     if line.state != "completed" and total is not None:
         words += f" of {total:,}"
-    return words + (f", {notice.failed_rows:,} failed" if notice.failed_rows else "")
+    words += f", {notice.failed_rows:,} failed" if notice.failed_rows else ""
+    return "; ".join([words, *step_words(notice)])
+
+
+def step_words(notice: Notice) -> list[str]:
+    """For each row step: `clean: 280, 12 left out, 1 failed`."""
+    return [
+        f"{step.name}: {step.rows:,}"
+        + (f", {step.dropped:,} left out" if step.dropped else "")
+        + (f", {step.errors:,} failed" if step.errors else "")
+        for step in notice.steps
+    ]
 
 
 def left_words(line: Line) -> str:

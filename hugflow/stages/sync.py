@@ -12,6 +12,7 @@ from hugflow.stages.flowing.flowed import prepare_tree_alone
 from hugflow.stages.flowing.resolved import resolve_steps
 from hugflow.stages.flowing.run_steps import run_steps
 from hugflow.stages.making.make_shards import ShardDone, ShardFailed, make_shards
+from hugflow.stages.making.quota import open_quota
 from hugflow.stages.publishing.publish import Published, publish
 from hugflow.stages.telling.tracker import Tracker
 
@@ -49,6 +50,7 @@ def sync_dataset(
     *,
     retry_failed: bool = False,
     on_rows: Callable[[Sequence[Outcome]], None] = lambda outcomes: None,
+    on_step_rows: Callable[[str, int], None] = lambda step, rows: None,
     on_shard: Callable[[ShardDone | ShardFailed], None] = lambda event: None,
 ) -> Synced:
     """Make what is missing of a dataset, and publish it.
@@ -56,6 +58,7 @@ def sync_dataset(
     tracker: keeps the progress file; None makes one.
     retry_failed: as in `make_shards`.
     on_rows: called from another thread with each committed batch.
+    on_step_rows: called with the name of a row step, and with the rows of each commit.
     on_shard: called with each shard as it ends.
 
     The progress file is kept up to date, also when the work ends early. Raises ShardsFailed with
@@ -83,7 +86,14 @@ def sync_dataset(
             raise ShardsFailed(build, failed)
         steps = resolve_steps(build)
         build = relocated(build)
-        for flowed in run_steps(build, steps, build.shards):
+        quota = open_quota(build.places, build.options.storage_quota_bytes if steps else None)
+        for flowed in run_steps(
+            build,
+            steps,
+            build.shards,
+            on_rows=lambda step, rows: on_step_rows(step.name, rows),
+            take=quota.take,
+        ):
             flowed_rows += sum(count.new for count in flowed.counts.values())
         published = publish(build, steps=steps)
         if published is None:

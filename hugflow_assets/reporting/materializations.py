@@ -126,6 +126,21 @@ def flows_materialization(
     build: Build, shard: Shard, steps: Sequence[ManifestStep]
 ) -> dg.AssetMaterialization:
     """The row steps are done for one shard: a line for each, of the rows that are counted so far."""
+    last = steps[-1]
+    metadata: Metadata = {
+        ROW_COUNT: last.rows,
+        "steps": _steps_table(steps),
+        "path": dg.MetadataValue.path(str(flows_folder(build.folder))),
+        "version": last.version,
+    }
+    words = f"{last.rows:,} rows went through {len(steps)} steps"
+    event = _materialization(build, shard, FLOWS, metadata, words)
+    # What Dagster compares to say that something is out of date.
+    return event._replace(tags={**(event.tags or {}), "dagster/data_version": last.version})
+
+
+def _steps_table(steps: Sequence[ManifestStep]) -> dg.TableMetadataValue:
+    """A line for each step."""
     records = [
         dg.TableRecord(
             {
@@ -139,17 +154,7 @@ def flows_materialization(
         )
         for step in steps
     ]
-    last = steps[-1]
-    metadata: Metadata = {
-        ROW_COUNT: last.rows,
-        "steps": dg.MetadataValue.table(records),
-        "path": dg.MetadataValue.path(str(flows_folder(build.folder))),
-        "version": last.version,
-    }
-    words = f"{last.rows:,} rows went through {len(steps)} steps"
-    event = _materialization(build, shard, FLOWS, metadata, words)
-    # What Dagster compares to say that something is out of date.
-    return event._replace(tags={**(event.tags or {}), "dagster/data_version": last.version})
+    return dg.MetadataValue.table(records)
 
 
 def processed_materialization(
@@ -177,6 +182,13 @@ def processed_materialization(
         **_exports_metadata(manifest),
     }
     words = f"the dataset is published: {rows.made:,} rows, {rows.failed:,} failed"
+    if manifest.flows is not None:
+        last = manifest.flows.steps[-1]
+        metadata |= {
+            "dataset_rows_after_steps": last.rows,
+            "dataset_steps": _steps_table(manifest.flows.steps),
+        }
+        words += f"; {last.rows:,} went through its steps"
     return _materialization(build, shard, PUBLISHING, metadata, words)
 
 

@@ -58,6 +58,7 @@ def test_the_file_has_the_fields_that_its_page_shows(places: Places):
         "commit": None,
         "request": None,
         "failure": {"what": "a", "why": "b", "mend": "c"},
+        "steps": [],
     }
 
 

@@ -97,14 +97,16 @@ def collect_flowed(
     errors: list[StepError] = []
     rows = 0
     for step in steps:
-        kinds = {"out": 0, "dropped": 0, "error": 0}
+        kinds, size_bytes = {"out": 0, "dropped": 0, "error": 0}, 0
         for shard in build.shards:
             for row, flowed in sorted(read_outcomes(build, shard, step).items()):
                 kinds[flowed.kind] += 1
+                size_bytes += flowed.size_bytes
                 if flowed.kind == "error":
                     errors.append(StepError(row, step.name, flowed.message))
         rows = kinds["out"]
-        told.append(describe_step(step, StepCount(rows, kinds["dropped"], kinds["error"])))
+        count = StepCount(rows, kinds["dropped"], kinds["error"], bytes=size_bytes)
+        told.append(describe_step(step, count))
     _write_errors(build, errors)
     _delete_other_steps(build, steps)
     asked = build.request.flows_digest or ""
@@ -135,6 +137,7 @@ def describe_step(step: ResolvedStep, count: StepCount) -> ManifestStep:
         rows=count.rows,
         dropped=count.dropped,
         errors=count.errors,
+        bytes=count.bytes,
     )
 
 

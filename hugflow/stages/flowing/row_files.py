@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,28 +17,39 @@ _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 def write_rows(
-    folder: DatasetFolder, step: str, outs: Mapping[int, Mapping[str, Any] | None]
-) -> None:
+    folder: DatasetFolder,
+    step: str,
+    outs: Mapping[int, Mapping[str, Any] | None],
+    take: Callable[[int], None] = lambda size_bytes: None,
+) -> dict[int, int]:
     """Write the files of some rows of a step; they appear once the bytes of all are on the disk.
 
-    outs: None for a row that the step leaves out. Names are put together as text, and the disk is
+    outs: None for a row that the step leaves out.
+    take: called with the bytes before they are written; what it raises prevents that.
+    Returns the size of each file. Names are put together as text, and the disk is
     synced once for all: a step may give a line for each of a million rows, and paths and an `fsync`
     for each would cost more than the rest together.
     """
     if not outs:
-        return
+        return {}
     place = step_folder(folder, step)
     begin = f"{place}{os.sep}"
+    data = {
+        row: f"{_ENCODER.encode(DROPPED if out is None else dict(out))}\n".encode()
+        for row, out in outs.items()
+    }
+    sizes = {row: len(each) for row, each in data.items()}
+    take(sum(sizes.values()))
     with disk_errors(place):
-        for row, out in outs.items():
-            text = _ENCODER.encode(DROPPED if out is None else dict(out))
-            _write(_temporary(begin, row), f"{text}\n".encode())
+        for row, each in data.items():
+            _write(_temporary(begin, row), each)
         if not sync_disk(place):
             for row in outs:
                 _sync(_temporary(begin, row))
         for row in outs:
             os.rename(_temporary(begin, row), f"{begin}{row}.json")  # noqa: PTH104  # as above
     sync_folder(place)
+    return sizes
 
 
 def read_out(folder: DatasetFolder, step: str, row: int) -> dict[str, Any]:

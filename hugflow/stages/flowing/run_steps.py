@@ -18,7 +18,7 @@ from hugflow.stages.build.still_in_force import refuse_superseded
 from hugflow.stages.flowing.resolved import ResolvedStep, find_flow_places
 from hugflow.stages.flowing.row_files import write_rows
 from hugflow.stages.flowing.row_inputs import column_of, read_inputs
-from hugflow.stages.flowing.step_journal import RowFlowed, StepJournal, read_step_journal
+from hugflow.stages.flowing.step_journal import Kind, RowFlowed, StepJournal, read_step_journal
 from hugflow.stages.tree.flow_files import made_index_file, row_file, step_folder
 from hugflow.store.atomic import make_folder
 
@@ -29,17 +29,23 @@ FIRST_WINDOW, LARGEST_WINDOW = 4, 256
 WINDOW_S = 0.5
 
 OnRows = Callable[[ResolvedStep, int], None]
+# Is given the bytes of files before they are written, and may refuse them.
+Take = Callable[[int], None]
 MakeRunner = Callable[[Build, ResolvedStep], FlowRunner]
 
 
 @dataclass(slots=True)
 class StepCount:
-    """The counts of one step. rows: rows that continue. new: rows that ran now."""
+    """The counts of one step.
+
+    rows: rows that continue. new: rows that ran now. bytes: of the rows' files.
+    """
 
     rows: int = 0
     dropped: int = 0
     errors: int = 0
     new: int = 0
+    bytes: int = 0
 
     def add(self, other: "StepCount") -> None:
         """Add the counts of another shard."""
@@ -47,6 +53,7 @@ class StepCount:
         self.dropped += other.dropped
         self.errors += other.errors
         self.new += other.new
+        self.bytes += other.bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +75,14 @@ def run_steps(
     shards: Sequence[Shard],
     *,
     on_rows: OnRows = lambda step, rows: None,
+    take: Take = lambda size_bytes: None,
     make_runner: MakeRunner = make_local_runner,
 ) -> Iterator[ShardFlowed]:
     """Run the steps over the rows of `shards`, and yield each shard when it is finished.
 
     Results of the same version are kept; failed rows are retried.
     on_rows: called with the rows of each commit.
+    take: called with the bytes of each commit before they are written, as `Quota.take`.
     Raises FlowError when a flow cannot run at all, and RequestInvalid for an unknown field.
     """
     givers = _check_fields(build, steps)
@@ -92,7 +101,7 @@ def run_steps(
                 counts: dict[str, StepCount] = {}
                 rows = made_rows(made_index_file(build.folder, shard.name))
                 for step, giver_by_field in zip(steps, givers, strict=True):
-                    one = _OneStep(build, shard, step, giver_by_field, find_runner, on_rows)
+                    one = _OneStep(build, shard, step, giver_by_field, find_runner, on_rows, take)
                     rows, counts[step.name] = one.run(rows)
             yield ShardFlowed(shard, counts)
 
@@ -139,6 +148,7 @@ class _OneStep:
     giver_by_field: Mapping[str, str]
     find_runner: Callable[[ResolvedStep], FlowRunner]
     on_rows: OnRows
+    take: Take
 
     def run(self, rows: Sequence[int]) -> tuple[list[int], StepCount]:
         """Run it for `rows`; returns the rows that continue, and the counts."""
@@ -160,6 +170,7 @@ class _OneStep:
             dropped=sum(each.kind == "dropped" for each in wanted.values()),
             errors=sum(each.kind == "error" for each in wanted.values()),
             new=len(todo),
+            bytes=sum(each.size_bytes for each in wanted.values()),
         )
         return [row for row, each in wanted.items() if each.kind == "out"], count
 
@@ -209,8 +220,10 @@ class _OneStep:
                 continue
             out = outcome.get("out")
             outs[row] = out
-            flowed[row] = RowFlowed("dropped" if out is None else "out")
-        write_rows(self.build.folder, self.step.name, outs)
+        sizes = write_rows(self.build.folder, self.step.name, outs, self.take)
+        for row, out in outs.items():
+            kind: Kind = "dropped" if out is None else "out"
+            flowed[row] = RowFlowed(kind, size_bytes=sizes[row])
         journal.append(flowed.items())
         self.on_rows(self.step, len(flowed))
         return flowed

@@ -4,8 +4,8 @@
 step's version changes. Each line begins with the CRC-32 of the rest:
 
     5f0c1a2b {"flow_journal": 1, "version": "0e5751c026e543b2"}
-    04a747dc [12,"out"]
-    e1883094 [13,"dropped"]
+    04a747dc [12,"out",57]                       bytes of the row's file
+    e1883094 [13,"dropped",18]
     a3533a65 [14,"error","KeyError: 'text'"]
 """
 
@@ -26,10 +26,11 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class RowFlowed:
-    """The outcome of a row in a step. message: of an error."""
+    """The outcome of a row in a step. message: of an error. size_bytes: of the row's file."""
 
     kind: Kind
     message: str = ""
+    size_bytes: int = 0
 
 
 class StepJournal:
@@ -61,7 +62,7 @@ class StepJournal:
     def append(self, rows: Iterable[tuple[int, RowFlowed]]) -> None:
         """Append lines in one write, and sync them."""
         data = b"".join(
-            _to_line([row, flowed.kind, *([flowed.message] if flowed.message else [])])
+            _to_line([row, flowed.kind, *filter(None, (flowed.message, flowed.size_bytes))])
             for row, flowed in rows
         )
         with disk_errors(self._path):
@@ -77,6 +78,8 @@ def read_step_journal(path: Path, version: str) -> dict[int, RowFlowed]:
     found: dict[int, RowFlowed] = {}
     for line in read_file(path).splitlines()[1:]:
         match _parse(line):
+            case [int(row), str(kind), int(size_bytes)] if kind in KINDS:
+                found[row] = RowFlowed(kind, size_bytes=size_bytes)
             case [int(row), str(kind), *rest] if kind in KINDS:
                 found[row] = RowFlowed(kind, str(rest[0]) if rest else "")
     return found

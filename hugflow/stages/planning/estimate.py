@@ -9,6 +9,7 @@ compared with the result:
 """
 
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from hugflow.audio.value import SampledAudio
 from hugflow.exports.export import Foreseen
 from hugflow.exports.registry import foresee_exports
 from hugflow.ledger.journal import Clip, RowMade
+from hugflow.requests.flow_steps import FlowStep
 from hugflow.rows.audio import audio_value
 from hugflow.rows.record import render_row
 from hugflow.shards.plan import Plan
@@ -47,6 +49,9 @@ TYPICAL_AUDIO: Final = AudioInfo(
 )
 # The tree, its folders `audio` and `json`, failures.jsonl, the manifest, and the link.
 FILES_BESIDE_ROWS: Final = 6
+# A row's file of a step: braces, quotes and a line break; and a short field.
+EMPTY_STEP_BYTES: Final = 12
+LEAST_FIELD_BYTES: Final = 16
 # Requests to the Hub in five minutes: https://huggingface.co/docs/hub/rate-limits.
 WINDOW_S: Final = 300
 FILES_PER_WINDOW: Final = {False: 3_000, True: 5_000}
@@ -136,7 +141,7 @@ def compare(build: Build, estimated: Estimate, manifest: Manifest) -> list[Compa
         Compared("hours", estimated.hours, round(manifest.hours, 3)),
         Compared("mp3_bytes", estimated.mp3_bytes, manifest.audio.bytes),
         Compared("json_bytes", estimated.json_bytes, manifest.json.bytes),
-        Compared("files", estimated.files, _count_files(build.plan, rows)),
+        Compared("files", estimated.files, _count_files(build.plan, rows) + _flow_files(manifest)),
     ]
 
 
@@ -168,8 +173,12 @@ def _extrapolate(build: Build) -> Estimate:
         sampled_rows=means.rows,
         mp3_bytes=mp3_bytes,
         json_bytes=json_bytes,
-        files=_count_files(plan, rows),
-        peak_bytes=made + json_bytes + exports_bytes + _raw_bytes(plan),
+        files=_count_files(plan, rows) + rows * len(build.request.flows),
+        peak_bytes=made
+        + json_bytes
+        + exports_bytes
+        + _raw_bytes(plan)
+        + round(rows * _flow_row_bytes(build.request.flows, means)),
         quota_left_bytes=_quota_left_bytes(build),
         rate_floor_s=_rate_floor_s(build),
         eta_s=round(means.cpu_s * rows / build.options.workers) if means.rows else None,
@@ -217,7 +226,7 @@ def _measure_tree(build: Build, manifest: Manifest) -> Estimate:
         sampled_rows=0,
         mp3_bytes=manifest.audio.bytes,
         json_bytes=manifest.json.bytes,
-        files=_count_files(build.plan, manifest.rows.made),
+        files=_count_files(build.plan, manifest.rows.made) + _flow_files(manifest),
         peak_bytes=0,
         quota_left_bytes=_quota_left_bytes(build),
         rate_floor_s=0,
@@ -230,6 +239,19 @@ def _count_files(plan: Plan, rows: int) -> int:
     files_per_row, folders = 1 + len(plan.all_audio), len(plan.all_audio[1:])
     exports = foresee_exports(Foreseen(plan, rows, row_bytes=0))
     return rows * files_per_row + exports.files + folders + FILES_BESIDE_ROWS
+
+
+def _flow_files(manifest: Manifest) -> int:
+    """The files of the rows of all steps of a complete tree."""
+    steps = manifest.flows.steps if manifest.flows is not None else ()
+    return sum(step.rows + step.dropped for step in steps)
+
+
+def _flow_row_bytes(steps: Sequence[FlowStep], means: _Means) -> float:
+    """Bytes that the steps write for a row: each field is taken for as long as the row's text."""
+    fields = [name for step in steps for name in step.gives]
+    value_bytes = max(means.text_bytes, LEAST_FIELD_BYTES)
+    return len(steps) * EMPTY_STEP_BYTES + sum(len(name) + value_bytes for name in fields)
 
 
 def _quota_left_bytes(build: Build) -> int | None:

@@ -19,6 +19,7 @@ from hugflow.ledger.markers import Marker, read_marker
 from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.plans import read_current_id, read_plan
 from hugflow.stages.tree.exchange import read_standing
+from hugflow.stages.tree.flow_files import flows_folder, made_rows_folder
 from hugflow.stages.tree.manifest import Manifest, read_manifest
 from hugflow.store.layout import DatasetFolder, DatasetState, Places
 
@@ -73,19 +74,24 @@ def measure_dataset(places: Places, name: str, manifest: Manifest | None) -> Mea
         measured = measure_manifest(manifest) + _measure_beside_rows(folder)
     elif plan := _read_standing_plan(places, name):
         measured = measure_plan(places, plan) + _measure_beside_rows(folder)
+        measured += _measure_steps(folder)
     beside = (places.next_trees(name), places.samples(name))
     return sum(map(_measure_files, beside), measured)
 
 
 def measure_manifest(manifest: Manifest) -> Measured:
-    """The rows of a complete tree."""
+    """The rows of a complete tree, and the files of its steps."""
+    steps = manifest.flows.steps if manifest.flows is not None else ()
     return Measured(
         rows=manifest.rows.made,
         failed_rows=manifest.rows.failed,
         bytes=manifest.size_bytes,
         seconds=manifest.audio.seconds,
         shards_done=manifest.source.shard_count,
-        files=manifest.audio.files + manifest.json.files,
+        files=manifest.audio.files
+        + manifest.json.files
+        + sum(step.rows + step.dropped for step in steps),
+        other_bytes=sum(step.bytes for step in steps),
     )
 
 
@@ -141,10 +147,17 @@ def _read_standing_plan(places: Places, name: str) -> Plan | None:
 
 def _measure_beside_rows(folder: DatasetFolder) -> Measured:
     """The exports of a tree, such as its index and its card, its manifest and failures."""
-    parts = [part for part in (folder.root, *export_folders(folder)) if part.is_dir()]
+    of_steps = (flows_folder(folder), made_rows_folder(folder))
+    parts = [part for part in (folder.root, *export_folders(folder), *of_steps) if part.is_dir()]
     found = _stat_each(path for part in parts for path in part.iterdir())
     sizes = [status.st_size for status in found if stat.S_ISREG(status.st_mode)]
     return Measured(files=len(sizes), other_bytes=sum(sizes))
+
+
+def _measure_steps(folder: DatasetFolder) -> Measured:
+    """The rows' files of the steps of an unfinished tree, file by file."""
+    steps = _folders(flows_folder(folder))
+    return sum(map(_measure_files, steps), Measured())
 
 
 def _measure_files(tree: Path) -> Measured:

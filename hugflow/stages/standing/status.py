@@ -1,6 +1,6 @@
 """The state of each dataset: one answer for the command line, the UI and the sensor."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from hugflow.ledger.progress import Progress, Status, read_progress
 from hugflow.shards.counts import count_rows
@@ -8,9 +8,23 @@ from hugflow.shards.plan import Plan
 from hugflow.stages.standing.measure import Measured, measure_manifest, measure_plan
 from hugflow.stages.standing.stored import list_names
 from hugflow.stages.standing.upstream import read_note
+from hugflow.stages.tree.manifest import Manifest
 from hugflow.stages.tree.stored_dataset import StoredDataset, glance_at_dataset
 from hugflow.store.layout import Places
 from hugflow.store.locks import is_held
+
+
+@dataclass(frozen=True, slots=True)
+class StepStatus:
+    """One row step: its code, and the rows that went on, were left out, and failed."""
+
+    name: str
+    flow: str
+    module: str | None
+    commit: str | None
+    rows: int
+    dropped: int
+    errors: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +39,7 @@ class DatasetStatus:
     link, published_commit: of the published tree, also while another tree is being made.
     error: the error of the last run, if it failed.
     note: what else a person should know, such as `gone upstream`.
+    steps: the row steps of the published tree, and what became of their rows.
     """
 
     name: str
@@ -43,6 +58,7 @@ class DatasetStatus:
     published_commit: str | None
     error: str | None
     note: str | None = None
+    steps: tuple[StepStatus, ...] = ()
 
 
 def read_statuses(places: Places, requests: dict[str, str]) -> list[DatasetStatus]:
@@ -104,6 +120,16 @@ def to_status(places: Places, stored: StoredDataset, request: str | None = None)
         published_commit=manifest.commit if manifest is not None and stored.is_linked else None,
         error=progress.error if is_failed and progress is not None else None,
         note=read_note(places, name, stored.plan_id),
+        steps=_read_steps(manifest) if is_current else (),
+    )
+
+
+def _read_steps(manifest: Manifest | None) -> tuple[StepStatus, ...]:
+    if manifest is None or manifest.flows is None:
+        return ()
+    names = [field.name for field in fields(StepStatus)]
+    return tuple(
+        StepStatus(**{name: getattr(step, name) for name in names}) for step in manifest.flows.steps
     )
 
 

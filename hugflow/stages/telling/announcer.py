@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from hugflow.ledger.progress import Status
-from hugflow.notify.notices import Failure, Notice, write_notice
+from hugflow.notify.notices import Failure, Notice, StepNote, write_notice
 from hugflow.stages.build.build import Build
+from hugflow.stages.tree.manifest import read_manifest
 
 log = logging.getLogger(__name__)
 
@@ -93,4 +94,11 @@ class Announcer:
             commit=build.plan.commit,
             request=build.request.digest,
             failure=Failure.of(error) if status == "failed" and error is not None else None,
+            steps=self._read_steps() if is_complete and build.request.flows else (),
         )
+
+    def _read_steps(self) -> tuple[StepNote, ...]:
+        """What became of the rows in the steps of the published tree."""
+        manifest = read_manifest(self.build.places.dataset(self.build.name).manifest)
+        steps = manifest.flows.steps if manifest is not None and manifest.flows is not None else ()
+        return tuple(StepNote(each.name, each.rows, each.dropped, each.errors) for each in steps)

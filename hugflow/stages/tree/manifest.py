@@ -169,7 +169,7 @@ class ManifestStep:
     """One row step: what it ran, and what became of the rows it was given.
 
     module, commit: of a flow module of the Hub; None for code of the project's own. version: of the
-    step with all before it. rows: those that went on.
+    step with all before it. rows: those that went on. bytes: of the files of its rows.
     """
 
     name: str
@@ -181,6 +181,7 @@ class ManifestStep:
     rows: _Count
     dropped: _Count
     errors: _Count
+    bytes: _Count = 0
 
     @property
     def words(self) -> str:

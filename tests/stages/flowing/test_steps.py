@@ -9,11 +9,17 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from hugflow.errors import RequestInvalid, TooManyBadRows, UntrustedFlowModule
+from hugflow.errors import DiskFull, RequestInvalid, TooManyBadRows, UntrustedFlowModule
 from hugflow.flows.trust import Trust, parse_allowed
+from hugflow.notify.conversation import Line
+from hugflow.notify.notices import read_notice
+from hugflow.notify.words import rows_words
 from hugflow.provenance.why import explain
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
+from hugflow.stages.planning.estimate import estimate
+from hugflow.stages.standing.measure import measure_storage
+from hugflow.stages.standing.status import read_status
 from hugflow.stages.sync import Synced, sync_dataset
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
@@ -74,7 +80,14 @@ def opened(hub: LoopbackHub, open_for: OpenFor, tmp_path: Path, _published: set[
     (tmp_path / "my_flows.py").write_text(f"LOG = {str(log)!r}\n{FLOWS}")
 
     def sync(steps: list[dict[str, Any]], trust: Trust | None = None, **fields: Any) -> Synced:
-        options = replace(Options(), workers=2, flow_root=tmp_path, trust=trust or Trust())
+        quota = fields.pop("storage_quota_bytes", None)
+        options = replace(
+            Options(),
+            workers=2,
+            flow_root=tmp_path,
+            trust=trust or Trust(),
+            storage_quota_bytes=quota,
+        )
         build: Build = open_for(HF_ID, options=options, flows=steps, **fields)
         log.unlink(missing_ok=True)
         return sync_dataset(build)
@@ -254,3 +267,58 @@ def test_why_names_module_commit_and_configuration_of_each_step_of_a_row(
         kept.flows == 'upper: own code my_flows.Upper {"suffix": "!"}; odd: own code my_flows.Odd'
     )
     assert explain(places, f"{NAME}#4", {}, tmp_path).flows == f"{kept.flows}: left out"
+
+
+def test_the_bytes_of_the_steps_count_in_storage_and_status_shows_their_rows(
+    places: Places, opened: Sync
+):
+    tree = opened([]).published.build.folder
+    before = measure_storage(places)
+    synced = opened([UPPER, {**ODD, "name": "odd"}])
+    files = [
+        path
+        for path in (tree.root / "flows").rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    ]
+    of_rows = [path for path in files if path.suffix == ".json"]
+    flows = synced.published.manifest.flows
+    assert flows is not None
+    assert sum(step.bytes for step in flows.steps) == sum(map(_size, of_rows))
+    assert measure_storage(places) >= before + sum(map(_size, of_rows))
+    [upper, odd] = read_status(places, NAME).steps
+    assert (upper.name, upper.rows, upper.dropped, upper.errors) == ("upper", ROWS, 0, 0)
+    assert (odd.name, odd.rows, odd.dropped, odd.errors) == ("odd", ROWS // 2, ROWS // 2, 0)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def test_the_quota_ends_a_step_before_it_writes_and_the_rest_follows_when_there_is_room(
+    places: Places, opened: Sync, tmp_path: Path
+):
+    opened([])
+    used = measure_storage(places)
+    with pytest.raises(DiskFull, match="quota"):
+        opened([UPPER], storage_quota_bytes=used + 100)
+    written = [*(places.dataset(NAME).root / "flows" / "upper").glob("*.json")]
+    assert sum(map(_size, written)) <= 100
+    opened([UPPER], storage_quota_bytes=used + 1_000_000)
+    assert len(index(places)) == ROWS
+
+
+def test_the_estimate_counts_a_file_for_each_row_and_step(hub: LoopbackHub, open_for: OpenFor):
+    publish_speech(hub, "flowing/estimated", rows=4, seconds=0.05)
+    plain = estimate(open_for("flowing/estimated"))
+    stepped = estimate(open_for("flowing/estimated", flows=[UPPER, ODD]))
+    assert plain.files is not None
+    assert stepped.files == plain.files + 2 * 4
+    assert stepped.peak_bytes > plain.peak_bytes + 2 * 4
+
+
+def test_what_became_of_the_rows_in_the_steps_is_announced(places: Places, opened: Sync):
+    opened([UPPER, ODD])
+    notice = read_notice(places, NAME)
+    assert notice is not None
+    line = Line("requests/add/x.yaml", "completed", dataset=NAME, notice=notice)
+    assert rows_words(line) == f"{ROWS}; upper: {ROWS}; odd: {ROWS // 2}, {ROWS // 2} left out"
