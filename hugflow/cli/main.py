@@ -25,6 +25,7 @@ from hugflow.cli import (
     plans,
     project,
     pull,
+    release,
     removals,
     requests,
     runs,
@@ -81,6 +82,7 @@ app.command("lock", short_help="Pin the parent repositories.")(hierarchy.lock)
 app.add_typer(parents.app, name="parents", short_help="List, add and set parent repositories.")
 app.command("compose", short_help="Show what the sources are composed of.")(hierarchy.compose)
 app.command("compile_flows", hidden=True)(hierarchy.compile_flows)
+app.command("release", short_help="Give a project a version: commit and tag.")(release.release)
 app.command("doctor", short_help="Check that everything is in place.")(doctor.doctor)
 app.command("up", short_help="Open the web UI, with daemon and sensor.")(up.up)
 app.command("demo", short_help="Show the whole loop, offline.")(demo.demo)

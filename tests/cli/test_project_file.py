@@ -30,6 +30,7 @@ CALLS = {
     "flows": ["list"],
     "lock": [],
     "parents": ["list"],
+    "release": ["1.0.0"],
     "pull": [],
     "pull_data": [],
     "compile_flows": [],
