@@ -145,6 +145,11 @@ class Settings(BaseModel):
         Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)],
         Takes("a number of hours, 0 for no limit", "24"),
     ] = Field(6, alias="MAX_CLIP_HOURS", description="Longer clips are refused; 0 for no limit.")
+    verify_load: _Truth = Field(
+        False,
+        alias="VERIFY_LOAD",
+        description="Load a folder with `datasets`, in a process of its own, before publishing it.",
+    )
     keep_raw: _Truth = Field(
         False, alias="KEEP_RAW", description="Keep fetched files when their rows are in."
     )

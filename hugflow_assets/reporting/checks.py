@@ -17,6 +17,7 @@ MEANING_BY_CHECK: Final = {
     "bad_rows_in_budget": ("No more rows failed than max_bad_rows allows.", True),
     "policy_allows": ("hugflow.yaml on main allows licence, size and owner.", True),
     "audio_decodes": ("MP3s from all over decode to the length in their JSON.", True),
+    "folder_loads": ("With VERIFY_LOAD: `datasets` loads the folder, with all its rows.", True),
     "commit_is_planned": ("The manifest names the commit and the plan in force.", False),
     "link_stands": ("The link in PROCESSED_ROOT leads to this dataset's tree.", False),
 }

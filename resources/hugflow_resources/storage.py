@@ -36,6 +36,7 @@ class Storage(dg.ConfigurableResource["Storage"]):
     max_bad_rows: str = "1%"
     repair_audio: bool = True
     max_clip_hours: float = 6
+    verify_load: bool = False
     storage_quota_bytes: int | None = None
     progress_interval: int = 10_000
     policy: str = "{}"

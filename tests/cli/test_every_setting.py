@@ -154,6 +154,17 @@ def test_a_clip_longer_than_that_is_refused(project: Project, hub: LoopbackHub):
     assert project.run("local-sync", asked, MAX_CLIP_HOURS="0").returncode == 0
 
 
+@shows("VERIFY_LOAD")
+def test_a_folder_is_loaded_before_it_is_published_where_that_is_wanted(
+    project: Project, hub: LoopbackHub
+):
+    publish_speech(hub, "settings/load", rows=3, shards=1, seconds=0.2)
+    asked = project.request("settings/load")
+    done = project.run("local-sync", asked, VERIFY_LOAD="true")
+    assert done.returncode == 0, done.stderr
+    assert "`datasets` loads its 3 rows" in done.stderr
+
+
 @shows("KEEP_RAW")
 def test_fetched_files_are_kept_where_that_is_wanted(project: Project, hub: LoopbackHub):
     for is_kept in ("false", "true"):

@@ -38,6 +38,7 @@ VerdictName = Literal[
     "bad_rows_in_budget",
     "policy_allows",
     "audio_decodes",
+    "folder_loads",
     "commit_is_planned",
     "link_stands",
 ]

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from hugflow.audit import Deed, record
@@ -17,6 +18,7 @@ from hugflow.stages.build.still_in_force import refuse_superseded, relocated
 from hugflow.stages.flowing.flowed import collect_flowed, find_unflowed, prepare_tree
 from hugflow.stages.flowing.resolved import ResolvedStep, resolve_steps
 from hugflow.stages.publishing.gate import Verdict, judge
+from hugflow.stages.publishing.load_check import judge_load
 from hugflow.stages.publishing.tree_files import (
     count_made,
     has_indexes,
@@ -104,7 +106,9 @@ def publish(
         # A tree beside the existing one has a manifest if a kill came after writing it.
         is_beside = build.folder != stored.folder
         old = read_manifest(build.folder.manifest) if is_beside else stored.manifest
-        manifest, is_same = write_manifest(build, markers, budget, old, flowed)
+        rows = count_made(markers) if flowed is None else flowed.rows
+        check = partial(_check_load, build, rows, on_verdict)
+        manifest, is_same = write_manifest(build, markers, budget, old, flowed, check)
         if is_beside:
             take_place(build.places, build.plan, wait_s=build.options.lock_wait_s)
             build = replace(build, folder=stored.folder, predecessor=None)
@@ -131,6 +135,16 @@ def _pass_gate(verdicts: Iterable[Verdict], on_verdict: Callable[[Verdict], None
             on_verdict(verdict)
     if first is not None:
         raise first
+
+
+def _check_load(
+    build: Build, rows: int, on_verdict: Callable[[Verdict], None] | None, manifest: Manifest
+) -> None:
+    """Raise FolderUnloadable where `datasets` does not load the folder, if that is to be checked."""
+    if build.options.verify_load:
+        verdict = judge_load(build, rows)
+        log.info("%s: %s", build.name, verdict.what)
+        _pass_gate([verdict], on_verdict)
 
 
 def _published(build: Build, manifest: Manifest) -> Deed:

@@ -4,7 +4,7 @@ import json
 import platform
 import socket
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -117,9 +117,12 @@ def write_manifest(
     budget: BadRowBudget,
     old: Manifest | None,
     flowed: Flowed | None = None,
+    check: Callable[[Manifest], None] = lambda manifest: None,
 ) -> tuple[Manifest, bool]:
     """Write the exports, then the manifest; return the manifest and whether it was unchanged.
 
+    check: called between both unless nothing has changed; what it raises keeps the manifest from
+    being written.
     budget: the bad rows that were allowed. old: the manifest of the tree before. flowed: what the
     row steps came to, where there are some.
     """
@@ -129,6 +132,7 @@ def write_manifest(
     manifest = replace(manifest, exports=write_exports(source, manifest, old))
     if old is not None and old.has_same_rows(manifest):
         return old, True
+    check(manifest)
     write_file(build.folder.manifest, render_manifest(manifest))
     return manifest, False
 
