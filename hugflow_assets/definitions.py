@@ -52,9 +52,11 @@ def load_definitions(project: ProjectSettings) -> dg.Definitions:
     ]
     loaded = [request for request, assets in built if assets]
     drift = [build_drift_check(loaded)] if loaded else []
+    runs = build_runs_or_none(project.root)
     return dg.Definitions(
-        assets=[each for _, assets in built for each in assets],
+        assets=[*(each for _, assets in built for each in assets), *(runs.assets or ())],
         asset_checks=drift,
+        jobs=runs.jobs,
         resources={
             "hub": HubResource(endpoint=project.settings.hf_endpoint),
             "storage": Storage.of(project, catalog),
@@ -86,6 +88,17 @@ def build_or_skip(
     except Exception:
         log.exception("%s: its assets cannot be built", show_path(file.path))
         return []
+
+
+def build_runs_or_none(root: Path | None) -> dg.Definitions:
+    """Give the assets and jobs of the project's flow runs; if that fails, log it and give none."""
+    from hugflow_assets.runs import build_runs
+
+    try:
+        return build_runs(root)
+    except Exception:
+        log.exception("the flow runs cannot be built")
+        return dg.Definitions()
 
 
 def find_catalog(places: Places) -> Catalog | None:

@@ -128,6 +128,7 @@ OTHER_READERS = {
     "hugflow/flowrider/value_files.py",
     "hugflow/flowrider/values.py",
     "hugflow/flows/step_worker.py",
+    "hugflow_assets/flow_engine.py",
     "hugflow/workers/channel.py",
 }
 
