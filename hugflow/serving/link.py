@@ -85,7 +85,8 @@ class Link:
                 inbox_prefix=subjects.inbox(self.user_id),
                 error_cb=self._note_error,
                 reconnected_cb=self._note_reconnect,
-                allow_reconnect=True,
+                # Else a key that is not known would be tried for ever.
+                allow_reconnect=False,
                 max_reconnect_attempts=-1,
                 reconnect_time_wait=0.2,  # type: ignore[arg-type]  # it is only slept for
                 connect_timeout=5,

@@ -28,6 +28,7 @@ from hugflow.supervisor import die_with_parent
 HOST = "127.0.0.1"
 START_S = 20.0
 END_S = 10.0
+RELOADED = b"Reloaded server configuration"
 
 
 class FlowServer:
@@ -115,7 +116,10 @@ class FlowServer:
         pid = self._running_pid()
         if pid is None:
             return
+        log_file = self.folder / "server.log"
+        seen = log_file.stat().st_size
         os.kill(pid, signal.SIGHUP)
+        _wait_for(log_file, seen, RELOADED)
         self.make_streams()
 
     def make_streams(self) -> None:
@@ -131,8 +135,7 @@ class FlowServer:
     def start(self) -> None:
         """Start the process, and wait until it answers. Raises FlowServerUnavailable."""
         self.write_config()
-        log_file = self.folder / "server.log"
-        with log_file.open("ab") as output:
+        with (self.folder / "server.log").open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603  # a list of ours
                 self.command(),
                 stdin=subprocess.DEVNULL,
@@ -203,6 +206,13 @@ def is_open(host: str, port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+def _wait_for(log_file: Path, seen: int, line: bytes, within_s: float = 5.0) -> None:
+    """Wait for a line that the server writes; after that time it is not waited for any more."""
+    ends_at = time.monotonic() + within_s
+    while line not in read_file(log_file)[seen:] and time.monotonic() < ends_at:
+        time.sleep(0.005)
 
 
 def _free_port(host: str) -> int:

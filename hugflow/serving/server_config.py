@@ -30,6 +30,7 @@ def render_config(
         f"max_payload: {MAX_PAYLOAD_BYTES}",
         "max_pending: 256MB",
         f"jetstream {{ store_dir: {json.dumps(str(folder / 'jetstream'))} }}",
+        f"log_file: {json.dumps(str(folder / 'server.log'))}",
         f"pid_file: {json.dumps(str(folder / 'server.pid'))}",
         "authorization {",
         "  users = [",

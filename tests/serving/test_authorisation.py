@@ -1,0 +1,86 @@
+"""What the server refuses: a test for each way of being somebody else."""
+
+import asyncio
+
+import pytest
+
+from hugflow.errors import FlowServerUnavailable, NotAuthorised
+from hugflow.serving import get_flow_instance, serve_flow, subjects
+from hugflow.serving.colink import CoLink
+from hugflow.serving.keys import new_seed
+from hugflow.serving.server import FlowServer
+from tests.serving.conftest import MakeUser
+
+ID = "00000000-0000-0000-0000-000000000000"
+
+
+def test_an_unknown_key_cannot_connect(server: FlowServer) -> None:
+    with pytest.raises(FlowServerUnavailable, match="does not know this user"):
+        CoLink(server.url, new_seed())
+
+
+def test_a_revoked_key_is_disconnected(server: FlowServer) -> None:
+    server.make_user("revoked")
+    server.apply()
+    cl = CoLink(server.url, server.read_seed(server.seed_file("revoked")))
+    server.revoke_user("revoked")
+    server.apply()
+    with pytest.raises((FlowServerUnavailable, NotAuthorised, TimeoutError)):
+        cl.run(cl.link.again("x", lambda: cl.link.js.account_info(), within_s=1))
+    cl.close()
+
+
+def test_no_user_asks_or_sends_as_another(new_user: MakeUser) -> None:
+    owner, victim, thief = new_user(), new_user(works=False), new_user(works=False)
+    serve_flow(owner, "served_classes.Count", "count")
+    flow = get_flow_instance(victim, "count", owner.get_user_id())
+    spoofed = subjects.message(owner.get_user_id(), victim.get_user_id(), flow.flow_id)
+    with pytest.raises(NotAuthorised, match="is not permitted"):
+        thief.run(thief.link.store(spoofed, b"{}", "x"))
+    asked = subjects.question(owner.get_user_id(), "get_instance", victim.get_user_id())
+    with pytest.raises(NotAuthorised):
+        thief.run(thief.link.ask(asked, b"{}", 2))
+    answered = subjects.reply(victim.get_user_id(), owner.get_user_id(), ID)
+    with pytest.raises(NotAuthorised):
+        thief.run(thief.link.store(answered, b"{}", "x"))
+
+
+@pytest.mark.parametrize("pattern", ["reply.{}.>", "flow.{}.>", "deliver.{}.>", "_INBOX.{}.>", ">"])
+def test_no_user_reads_what_is_addressed_to_another(new_user: MakeUser, pattern: str) -> None:
+    victim, thief = new_user(works=False), new_user(works=False)
+
+    async def ignore(message: object) -> None:
+        del message
+
+    with pytest.raises(NotAuthorised):
+        thief.run(_subscribe(thief, pattern.format(victim.get_user_id()), ignore))
+
+
+async def _subscribe(cl: CoLink, subject: str, take: object) -> None:
+    await cl.link.subscribe(subject, take)  # type: ignore[arg-type]
+    await asyncio.sleep(0.5)
+
+
+def test_no_user_reads_or_writes_the_storage_of_another(new_user: MakeUser) -> None:
+    victim, thief = new_user(works=False), new_user(works=False)
+    serve_flow(victim, "served_classes.Count", "count")
+    bucket = subjects.bucket_stream(victim.get_user_id())
+    key = f"$KV.{subjects.bucket(victim.get_user_id())}.served.count"
+    for stream in (bucket, subjects.reply_stream(victim.get_user_id())):
+        with pytest.raises(NotAuthorised):
+            thief.run(thief.link.read_last(stream, key))
+        with pytest.raises(NotAuthorised):
+            thief.run(thief.link.find_last(stream, key))
+    with pytest.raises(NotAuthorised):
+        thief.run(thief.link.store(key, b"{}", "x"))
+
+
+def test_no_user_makes_or_changes_a_stream(new_user: MakeUser) -> None:
+    cl, victim = new_user(works=False), new_user(works=False)
+    own = subjects.message_stream(cl.get_user_id())
+    for verb in ("CREATE", "UPDATE", "DELETE"):
+        with pytest.raises(NotAuthorised):
+            cl.run(cl.link.ask(f"$JS.API.STREAM.{verb}.{own}", b"{}", 2))
+    theirs = subjects.message_stream(victim.get_user_id())
+    with pytest.raises(NotAuthorised):
+        cl.run(cl.link.ask(f"$JS.API.CONSUMER.CREATE.{theirs}", b"{}", 2))

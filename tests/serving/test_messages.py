@@ -1,0 +1,182 @@
+"""Messages, replies, futures and states."""
+
+import time
+
+import pytest
+
+from hugflow.errors import FlowError, FlowInstanceError
+from hugflow.serving import (
+    connect,
+    get_flow_instance,
+    run_dispatch_worker_thread,
+    run_get_instance_worker_thread,
+    serve_flow,
+)
+from hugflow.serving.colink import CoLink, Project
+from hugflow.serving.replies import resume
+from hugflow.serving.served_flow import ServedFlow
+from hugflow.serving.server import FlowServer
+from tests.serving.conftest import HERE, MakeUser
+
+
+def test_a_message_is_a_copy_and_what_cannot_be_sent_is_a_type_error(new_user: MakeUser) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Count", "count")
+    flow = get_flow_instance(cl, "count")
+    data = {"number": [1], "secret": "swordfish"}
+    message = flow.package_input_message(data, private_keys=["secret"])
+    data["number"].append(2)  # type: ignore[attr-defined]
+    assert message.data["number"] == [1]
+    assert message.user_id == cl.get_user_id()
+    assert "swordfish" not in repr(message)
+    assert b"swordfish" not in flow._encode(message)
+    with pytest.raises(TypeError):
+        flow.package_input_message({"number": object()})
+
+
+def test_a_future_survives_a_time_out_and_its_process(new_user: MakeUser) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Count", "count")
+    flow = get_flow_instance(cl, "count")
+    future = flow.get_reply_future(flow.package_input_message({"seconds": 0.5}))
+    assert future.try_get_message() is None
+    with pytest.raises(TimeoutError):
+        future.get_data(timeout=0.01)
+    assert future.get_data(timeout=5)["count"] == 1
+    assert future.get_data()["count"] == 1
+    other = CoLink(cl.url, cl._seed)
+    later = resume(other, future.message_id)
+    assert later.get_data(timeout=5)["count"] == 1
+    later.set_output_interface(lambda data: {"n": data["count"]})
+    assert later.get_data() == {"n": 1}
+    other.close()
+
+
+def test_a_message_that_is_sent_again_counts_once(new_user: MakeUser) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Count", "count")
+    flow = get_flow_instance(cl, "count")
+    messages = [flow.package_input_message({"number": number}) for number in range(3)]
+    for message in [*messages, messages[0], messages[2]]:
+        flow.get_reply_future(message).get_data(timeout=5)
+    assert flow.run({"number": 9})["seen"] == [0, 1, 2, 9]
+
+
+def test_messages_of_an_instance_are_done_in_order_by_any_number_of_workers(
+    new_user: MakeUser,
+) -> None:
+    cl = new_user()
+    other = CoLink(cl.url, cl._seed, project=Project(HERE))
+    run_dispatch_worker_thread(other)
+    serve_flow(cl, "served_classes.Count", "count")
+    flow = get_flow_instance(cl, "count")
+    futures = [
+        flow.get_reply_future(flow.package_input_message({"number": number}))
+        for number in range(30)
+    ]
+    assert futures[-1].get_data(timeout=20)["seen"] == list(range(30))
+    other.close()
+
+
+def test_parallel_messages_run_at_once(new_user: MakeUser) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Upper", "upper", parallel_dispatch=True)
+    flow = get_flow_instance(cl, "upper")
+    began = time.monotonic()
+    message = {"text": "a", "seconds": 0.5}
+    futures = [flow.get_reply_future(flow.package_input_message(message)) for _ in range(8)]
+    assert [future.get_data(timeout=9)["text"] for future in futures] == ["A"] * 8
+    assert time.monotonic() - began < 3
+
+
+def test_an_error_of_the_flow_reaches_the_caller_and_its_state_stays(
+    new_user: MakeUser, caplog: pytest.LogCaptureFixture
+) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Count", "count")
+    flow = get_flow_instance(cl, "count")
+    flow.run({})
+    with pytest.raises(FlowError, match="ValueError: it cannot be") as caught:
+        flow.run({"fails": True})
+    assert "Traceback" not in str(caught.value)
+    assert "Traceback" in caplog.text
+    assert flow.run({})["count"] == 2
+
+
+def test_bytes_come_back_as_they_were_sent(new_user: MakeUser) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Upper", "upper")
+    flow = get_flow_instance(cl, "upper")
+    audio = {"bytes": bytes(range(256)) * 80, "path": None}
+    found = flow.run_batch([{"text": "a", "audio": audio}] * 64)
+    assert found == [{"text": "A", "audio": audio}] * 64
+
+
+def test_a_message_over_the_limit_is_refused_before_it_is_sent(new_user: MakeUser) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Upper", "upper")
+    flow = get_flow_instance(cl, "upper")
+    with pytest.raises(FlowError, match="was not sent") as caught:
+        flow.get_reply_future(flow.package_input_message({"audio": bytes(9 << 20)}))
+    assert "8,323,072 bytes" in str(caught.value)
+    assert flow.run({"text": "a"})["text"] == "A"
+
+
+def test_an_instance_is_its_clients_alone(new_user: MakeUser) -> None:
+    owner, client, thief = new_user(), new_user(works=False), new_user(works=False)
+    serve_flow(owner, "served_classes.Count", "count")
+    serve_flow(owner, "served_classes.Count", "shared", singleton=True)
+    flow = get_flow_instance(client, "count", owner.get_user_id())
+    with pytest.raises(FlowError, match="belongs to another user"):
+        ServedFlow(thief, owner.get_user_id(), flow.flow_id, "count").run({})
+    assert flow.run({})["count"] == 1
+    shared = get_flow_instance(client, "shared", owner.get_user_id())
+    assert shared.run({})["count"] == 1
+    assert ServedFlow(thief, owner.get_user_id(), shared.flow_id, "shared").run({})["count"] == 2
+
+
+def test_an_unknown_instance_is_an_error_in_less_than_two_seconds(new_user: MakeUser) -> None:
+    owner, user = new_user(), new_user(works=False)
+    began = time.monotonic()
+    with pytest.raises(FlowInstanceError, match="there is no instance"):
+        ServedFlow(user, owner.get_user_id(), "0" * 8, "count").run({})
+    assert time.monotonic() - began < 2
+
+
+def test_a_blocking_composite_with_local_subflows_needs_one_worker(new_user: MakeUser) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Count", "count")
+    serve_flow(cl, "served_classes.Twice", "twice")
+    flow = get_flow_instance(cl, "twice")
+    assert [flow.run({}) for _ in range(2)][-1] == {"first": 2, "second": 2}
+
+
+def test_messages_wait_for_a_worker_of_their_dispatch_point(new_user: MakeUser) -> None:
+    cl = new_user(works=False)
+    run_get_instance_worker_thread(cl)
+    run_dispatch_worker_thread(cl)
+    serve_flow(cl, "served_classes.Count", "count", dispatch_point="gpu")
+    flow = get_flow_instance(cl, "count")
+    future = flow.get_reply_future(flow.package_input_message({}))
+    with pytest.raises(TimeoutError):
+        future.get_data(timeout=0.6)
+    assert cl.run(cl.link.count_waiting(flow.flow_id)) == 1
+    run_dispatch_worker_thread(cl, "gpu")
+    assert future.get_data(timeout=5)["count"] == 1
+
+
+def test_a_call_that_is_not_stored_is_for_parallel_endpoints(new_user: MakeUser) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Upper", "upper", parallel_dispatch=True)
+    serve_flow(cl, "served_classes.Count", "count")
+    assert get_flow_instance(cl, "upper").call({"text": "a"})["text"] == "A"
+    with pytest.raises(FlowError, match="one after another"):
+        get_flow_instance(cl, "count").call({})
+
+
+def test_a_client_connects_with_a_seed_file(server: FlowServer) -> None:
+    user_id = server.make_user("filed")
+    server.apply()
+    with connect(server.seed_file("filed"), server.url) as cl:
+        assert cl.get_user_id() == user_id
+        assert server.seed_file("filed").stat().st_mode & 0o777 == 0o600
