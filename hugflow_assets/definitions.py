@@ -52,11 +52,14 @@ def load_definitions(project: ProjectSettings) -> dg.Definitions:
     ]
     loaded = [request for request, assets in built if assets]
     drift = [build_drift_check(loaded)] if loaded else []
-    runs = build_runs_or_none(project.root)
+    others = [build_runs_or_none(project.root), build_hierarchy_or_none(project)]
     return dg.Definitions(
-        assets=[*(each for _, assets in built for each in assets), *(runs.assets or ())],
-        asset_checks=drift,
-        jobs=runs.jobs,
+        assets=[
+            *(each for _, assets in built for each in assets),
+            *(each for defs in others for each in defs.assets or ()),
+        ],
+        asset_checks=[*drift, *(each for defs in others for each in defs.asset_checks or ())],
+        jobs=[each for defs in others for each in defs.jobs or ()],
         resources={
             "hub": HubResource(endpoint=project.settings.hf_endpoint),
             "storage": Storage.of(project, catalog),
@@ -99,6 +102,21 @@ def build_runs_or_none(root: Path | None) -> dg.Definitions:
     except Exception:
         log.exception("the flow runs cannot be built")
         return dg.Definitions()
+
+
+def build_hierarchy_or_none(project: ProjectSettings) -> dg.Definitions:
+    """Give the assets of the project's sources and steps; if that fails, log it and give none."""
+    if project.root is None or not project.file.nodes.keys() & {"sources", "steps"}:
+        return dg.Definitions()
+    from hugflow_assets.hierarchy.definitions import build_hierarchy_defs
+
+    try:
+        return build_hierarchy_defs(project.root, offline=True)
+    except HugflowError as error:
+        log.warning("the assets of the hierarchy cannot be built: %s", error)
+    except Exception:
+        log.exception("the assets of the hierarchy cannot be built")
+    return dg.Definitions()
 
 
 def find_catalog(places: Places) -> Catalog | None:

@@ -1,7 +1,7 @@
 """The composed sources of a project, from stored data only: nothing is pulled here."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -103,6 +103,17 @@ def resolve_nodes(
     return build_graph(project, lock, rules)
 
 
+def compose_parts(
+    nodes: Mapping[str, Node], wanted: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], Part]:
+    """The files of sources of any repository, each after its own composition.
+
+    nodes: of a `Composition`. wanted: pairs of a node's name and a source of it.
+    """
+    composer = _Composer(nodes)
+    return {(node, source): composer.part(node, source) for node, source in wanted}
+
+
 @dataclass(slots=True)
 class _Composer:
     """Composes sources of the nodes; each once."""
@@ -112,7 +123,7 @@ class _Composer:
     _digests: dict[Path, str] = field(default_factory=dict)
 
     def compose(self, name: str) -> ComposedSource:
-        part = self._part(ROOT, name)
+        part = self.part(ROOT, name)
         source = self.nodes[ROOT].project.config.sources[name]
         files = [*part.files_list, *(file for each in part.files_dict.values() for file in each)]
         return ComposedSource(
@@ -124,7 +135,7 @@ class _Composer:
             part.replaced,
         )
 
-    def _part(self, node_name: str, source_name: str) -> Part:
+    def part(self, node_name: str, source_name: str) -> Part:
         key = (node_name, source_name)
         if key not in self._parts:
             self._parts[key] = self._make(self.nodes[node_name], source_name)
@@ -139,7 +150,7 @@ class _Composer:
             parent = self.nodes[node.parents[parent_name]]
             place = project.error_place("sources", source_name, "parent_sources", number)
             _check_source(parent, reference, wanted, source, place)
-            parts.append(_from_parent(self._part(parent.name, wanted), parent_name))
+            parts.append(_from_parent(self.part(parent.name, wanted), parent_name))
         parts.append(self._own(node, source_name, source))
         try:
             return merge_parts(source_name, source, parts)

@@ -1,0 +1,1 @@
+"""The hierarchy of repositories in Dagster: own data, parents, composed sources, steps."""
