@@ -91,7 +91,7 @@ class GitRemote:
         scheme = urlsplit(self._url).scheme
         self._config[f"protocol.{scheme}.allow"] = "always"
         self._token = None
-        if location.is_remote:
+        if scheme != "file":
             address = check_host(self._url, access)
             parts = urlsplit(self._url)
             if address is not None and scheme != "ssh":
