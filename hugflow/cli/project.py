@@ -27,6 +27,7 @@ IGNORED = (
     "/datasets/",
     "/processed/",
     "/.hugflow-state/",
+    "/.metaflow/",
     ".tmp_dagster_home_*",
 )
 

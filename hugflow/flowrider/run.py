@@ -22,6 +22,7 @@ from hugflow.flowrider.config import Engine, parse_config
 from hugflow.flowrider.engines import choose_engine
 from hugflow.flowrider.environment import (
     ATTEMPT,
+    TEMP_DIR,
     metaflow_environment,
     open_temp_dir,
     run_environment,
@@ -101,6 +102,7 @@ def run_flow(
         require_metaflow()
     origin = choose_origin(places, flow, tag, origin_run_id) if resume or origin_run_id else None
     config = resolve_hooks(config, root=places.root)
+    temp = open_temp_dir(places.root)
     launch = Launch(
         places,
         flow,
@@ -109,12 +111,12 @@ def run_flow(
         tuple(compose_tags(config, _extra_tags(places, tags))),
         origin,
         step,
-        run_environment(config, places.root, os.environ),
+        run_environment(config, places.root, {**os.environ, TEMP_DIR: str(temp)}),
     )
     check_launch(launch)
     now = datetime.now(UTC)
     attempt_id = new_attempt_id(now)
-    bundle = open_temp_dir(places.root) / "bundles" / attempt_id
+    bundle = temp / "bundles" / attempt_id
     attempt = Attempt(
         id=attempt_id,
         flow=flow,
