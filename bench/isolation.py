@@ -1,4 +1,4 @@
-"""What always converting in child processes would cost: `python bench/isolation.py [--quick]`.
+"""What converting in child processes costs: `python bench/isolation.py [--quick]`.
 
 The same clips become MP3s in threads of this process, and in warm child processes that give them
 back through shared memory, by turns. Compared are the CPU seconds of all processes together, as the
@@ -11,7 +11,6 @@ import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 
 from encode import CASES, make_clip
@@ -20,11 +19,12 @@ from hugflow.audio.convert import Converter
 from hugflow.audio.isolated import IsolatedConverter
 from hugflow.audio.mp3 import Mp3
 from hugflow.audio.value import AudioValue
+from hugflow.workers.by_module import open_workers
 
 Convert = Callable[[AudioValue], Mp3]
 
 WORKERS = 2
-# Above it, the two ways would not be worth having: one would do.
+# Above it, isolating each clip would not be worth its price.
 LIMIT = 1.03
 
 
@@ -50,7 +50,8 @@ def main() -> None:
 def compare(clips: list[bytes], pairs: int) -> tuple[float, float, float]:
     """Median CPU milliseconds a clip in threads and in child processes, and of their ratio."""
     here = Converter(copy_mp3=False)
-    with closing(IsolatedConverter(copy_mp3=False)) as isolated:
+    with open_workers() as workers:
+        isolated = IsolatedConverter(workers, copy_mp3=False)
         ways: list[Convert] = [here, isolated]
         for way in ways:
             convert_all(way, clips)
@@ -84,7 +85,8 @@ def convert_all(convert: Convert, clips: list[bytes]) -> None:
 
 def measure_start(clip: bytes) -> float:
     """CPU milliseconds of a first clip, without those of another one."""
-    with closing(IsolatedConverter(copy_mp3=False)) as isolated:
+    with open_workers() as workers:
+        isolated = IsolatedConverter(workers, copy_mp3=False)
         first, second = (measure(isolated, [clip]) for _ in range(2))
     return (first - second) * 1000
 

@@ -112,6 +112,24 @@ def make_mp3(
             return mp3
 
 
+def copy_if_sound(audio: EncodedAudio, rules: ClipRules) -> Mp3 | None:
+    """The MP3 byte for byte, if the clip is one that may be copied; nothing is decoded.
+
+    Raises AudioBad for what no decoder takes, and for a clip that is too long.
+    """
+    _, container = choose_decoder(audio.data)
+    if container != "mp3" or not (copyable := count_copyable(audio.data)):
+        return None
+    stream, num_samples = copyable
+    rules.check_length(num_samples, stream.first.sampling_rate)
+    return _copy(audio, stream, num_samples)
+
+
+def copy_out(mp3: Mp3, new_spool: NewSpool) -> Mp3:
+    """The same MP3 with bytes of its own, if its bytes are only lent."""
+    return _take_out(mp3, mp3.body, new_spool) if isinstance(mp3.body, memoryview) else mp3
+
+
 def _make_from_path(
     path: str,
     copy_mp3: bool,
@@ -123,8 +141,7 @@ def _make_from_path(
         raise AudioBad("audio_unsupported", f"the audio is a path without bytes: {path}")
     with open_path(path) as data:
         audio = EncodedAudio(view_bytes(data), path)
-        mp3 = _make_from_bytes(audio, copy_mp3, rules, new_spool)
-        return _take_out(mp3, mp3.body, new_spool) if isinstance(mp3.body, memoryview) else mp3
+        return copy_out(_make_from_bytes(audio, copy_mp3, rules, new_spool), new_spool)
 
 
 def _take_out(mp3: Mp3, lent: memoryview, new_spool: NewSpool) -> Mp3:
@@ -141,11 +158,9 @@ def _take_out(mp3: Mp3, lent: memoryview, new_spool: NewSpool) -> Mp3:
 def _make_from_bytes(
     audio: EncodedAudio, copy_mp3: bool, rules: ClipRules, new_spool: NewSpool
 ) -> Mp3:
+    if copy_mp3 and (copied := copy_if_sound(audio, rules)):
+        return copied
     decoder, container = choose_decoder(audio.data)
-    if copy_mp3 and container == "mp3" and (copyable := count_copyable(audio.data)):
-        stream, num_samples = copyable
-        rules.check_length(num_samples, stream.first.sampling_rate)
-        return _copy(audio, stream, num_samples)
     with decoder.open_bytes(audio.data, container, rules) as clip:
         return _encode(clip, audio.path, new_spool)
 

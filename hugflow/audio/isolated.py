@@ -2,105 +2,130 @@
 
 What a child process is asked, and what it answers:
 
-    {"make": {"path": "a.flac", "copy_mp3": true, "rules": {...}}}     and the clip's bytes
-    {"make": {"path": null, ..., "rate": 16000}}                      and its samples, a .npy
+    {"module": "hugflow.audio.isolated", "make": {"path": "a.flac", "rules": {...}, "spill": null}}
+                                                                     and the clip's bytes
+    {..., "make": {"path": null, ..., "rate": 16000}}                and its samples, a .npy
+    {..., "make": {"path": "a.wav", ..., "file": "/state/raw/1f.."}}
     {"info": {"sampling_rate": 16000, ...}}                          and the MP3
-    {"find_faults": {"path": "audio/a.mp3", "sampling_rate": 16000, "num_samples": 32000}}
+    {..., "find_faults": {"path": "audio/a.mp3", "sampling_rate": 16000, "num_samples": 32000}}
     {"faults": ["its num_samples is 31999, where 32000 is recorded"]}
     {"bad": ["audio_empty", "the audio has no samples"]}
+    {"refused": [28, "No space left on device", null]}               an OSError
+
+A clip is blamed for a crash only if a new child process dies of it too, while no other works.
 """
 
 import io
+import logging
 import os
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from hugflow.audio.bad import CRASHED, AudioBad
 from hugflow.audio.clip import DEFAULT_RULES, ClipRules
-from hugflow.audio.convert import OpenPath, make_mp3
+from hugflow.audio.convert import Converter, copy_if_sound, copy_out, make_mp3
+from hugflow.audio.mapped_file import open_mapped
 from hugflow.audio.mp3 import AudioInfo, Mp3
 from hugflow.audio.sound import find_faults
 from hugflow.audio.spool import Spool
 from hugflow.audio.value import (
-    Audio,
     AudioValue,
     EncodedAudio,
     NamedAudio,
     SampledAudio,
     read_audio_value,
-    view_bytes,
 )
+from hugflow.workers.by_module import ask_again_alone, open_workers
 from hugflow.workers.channel import Bytes, Header, Take
-from hugflow.workers.child import Answer, AnswerQuestion
+from hugflow.workers.child import Answer
 from hugflow.workers.pool import WorkerDied, WorkerFailed, WorkerPool
+
+log = logging.getLogger(__name__)
+
+# Lends the file that a dataset's path means, and refuses every other with AudioBad
+# (`path_refused`, `path_not_found`).
+LendFile: TypeAlias = Callable[[str], AbstractContextManager[Path]]
+
+_MODULE: Final = __name__
 
 
 @dataclass(slots=True)
 class IsolatedConverter:
-    """Makes MP3s as `make_mp3` does, each in a child process; the fields are `make_mp3`'s.
+    """Makes the MP3s of one shard as `make_mp3` does, each in a child process.
+
+    workers: a pool of `open_workers`, which the caller closes. lend_file: for audio that is a path
+    alone. The other fields are `make_mp3`'s.
 
     As many child processes run as there are calls at once; each makes one clip after the other.
-    Raises AudioBad (`codec_crashed`) where a clip kills one.
+    What needs no decoding is done here: an MP3 that is copied needs no child process.
+    Raises AudioBad (`codec_crashed`) for a clip that kills them.
     """
 
+    workers: WorkerPool
     copy_mp3: bool
-    open_path: OpenPath | None = None
+    lend_file: LendFile | None = None
     spill_folder: Path | None = None
     stop: Event | None = None
     rules: ClipRules = DEFAULT_RULES
-    _workers: WorkerPool = field(init=False)
+    _here: Converter = field(init=False)
 
     def __post_init__(self) -> None:
         """Start nothing yet."""
-        self._workers = WorkerPool(prepare, self.stop)
+        self._here = Converter(self.copy_mp3, None, self.spill_folder, self.stop, self.rules)
 
     def __call__(self, value: AudioValue) -> Mp3:
         """Make one row's MP3."""
-        audio = read_audio_value(value)
-        if isinstance(audio, NamedAudio) and self.open_path is not None:
-            with self.open_path(audio.path) as data:
-                mp3 = self._try(EncodedAudio(view_bytes(data), audio.path))
-        else:
-            mp3 = self._try(audio)
-        if mp3 is not None:
-            return mp3
-        return make_mp3(
-            audio,
-            copy_mp3=self.copy_mp3,
-            open_path=self.open_path,
-            spill_folder=self.spill_folder,
-            stop=self.stop,
-            rules=self.rules,
-        )
+        match read_audio_value(value):
+            case EncodedAudio() as audio:
+                copied = copy_if_sound(audio, self.rules) if self.copy_mp3 else None
+                return copied or self._make({"path": audio.path}, audio.data)
+            case NamedAudio(path) if self.lend_file is not None:
+                with self.lend_file(path) as file:
+                    copied = self._copy_file(file, path) if self.copy_mp3 else None
+                    return copied or self._make({"path": path, "file": str(file)})
+            case SampledAudio(np.ndarray() as array, int() | float() as rate, path) if (
+                not array.dtype.hasobject
+            ):
+                npy = io.BytesIO()
+                np.save(npy, array, allow_pickle=False)
+                return self._make({"path": path, "rate": rate}, npy.getbuffer())
+            case audio:
+                # No dataset has it: a decoder object, or samples that are refused.
+                return self._here(audio)
 
-    def close(self) -> None:
-        """End the child processes; none is at work any more."""
-        self._workers.close()
+    def _copy_file(self, file: Path, path: str) -> Mp3 | None:
+        with open_mapped(file) as data:
+            copied = copy_if_sound(EncodedAudio(data, path), self.rules)
+            return None if copied is None else copy_out(copied, self._new_spool)
 
-    def _try(self, audio: Audio) -> Mp3 | None:
-        """One MP3; None where the audio cannot be sent, and where a child process gave no answer."""
-        asked = {"copy_mp3": self.copy_mp3, "rules": asdict(self.rules)}
-        question = _to_question(audio, asked)
-        if question is None:
-            return None
-        body = Spool(self.spill_folder, self.stop)
+    def _make(self, clip: Header, data: Bytes = b"") -> Mp3:
+        spill = None if self.spill_folder is None else str(self.spill_folder)
+        question = {"make": {**clip, "rules": asdict(self.rules), "spill": spill}}
+        body = self._new_spool()
+
+        def restart() -> Take:
+            nonlocal body
+            body.close()
+            body = self._new_spool()
+            return body.append
+
         try:
-            answer = _ask(self._workers, *question, doing="make an MP3", into=body.append)
+            answer = _ask(self.workers, question, data, "make an MP3", restart, self.stop)
         except BaseException:
             body.close()
             raise
-        if answer is None:
-            body.close()
-            return None
         info = answer["info"]
-        info = AudioInfo(**info | {"repaired": tuple(info["repaired"])})
-        return Mp3(info, b"", body)
+        return Mp3(AudioInfo(**info | {"repaired": tuple(info["repaired"])}), b"", body)
+
+    def _new_spool(self) -> Spool:
+        return Spool(self.spill_folder, self.stop)
 
 
 class IsolatedFindFaults:
@@ -108,20 +133,18 @@ class IsolatedFindFaults:
 
     def __init__(self) -> None:
         """Start nothing yet."""
-        self._workers = WorkerPool(prepare)
+        self._workers = open_workers()
 
     def __call__(self, mp3: Path, *, sampling_rate: int, num_samples: int) -> list[str]:
         """The faults of an MP3 file, in words.
 
-        Raises AudioBad (`codec_crashed`) where it kills a child process, else what `find_faults` does.
+        Raises AudioBad (`codec_crashed`) where it kills child processes, else what `find_faults` does.
         """
-        recorded = {"sampling_rate": sampling_rate, "num_samples": num_samples}
         # Here, so that an MP3 that cannot be opened is an OSError.
         os.close(os.open(mp3, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        recorded = {"sampling_rate": sampling_rate, "num_samples": num_samples}
         question = {"find_faults": {"path": str(mp3), **recorded}}
-        answer = _ask(self._workers, question, doing="decode an MP3")
-        if answer is None:
-            return find_faults(mp3, **recorded)
+        answer = _ask(self._workers, question, b"", "decode an MP3", lambda: _take_nothing)
         return [str(fault) for fault in answer["faults"]]
 
     def close(self) -> None:
@@ -129,46 +152,68 @@ class IsolatedFindFaults:
         self._workers.close()
 
 
-def prepare() -> AnswerQuestion:
-    """In the child process: what answers the questions of this module."""
-    return _answer
+def answer(header: Header, data: Bytes) -> Answer:
+    """In a child process: answer a question of this module."""
+    try:
+        if "find_faults" in header:
+            asked = header["find_faults"]
+            return Answer({"faults": find_faults(Path(asked.pop("path")), **asked)})
+        mp3 = _make_asked(header["make"], data)
+    except AudioBad as bad:
+        return Answer({"bad": [bad.code, bad.message]})
+    except OSError as error:
+        return Answer({"refused": [error.errno, error.strerror, error.filename]})
+    return Answer({"info": asdict(mp3.info)}, _pieces(mp3), mp3.size_bytes)
 
 
 def _ask(
     workers: WorkerPool,
     question: Header,
-    data: Bytes = b"",
-    *,
+    data: Bytes,
     doing: str,
-    into: Take = lambda piece: None,
-) -> Header | None:
-    """An answer; None where none came and the clip is not to blame. Raises AudioBad."""
+    restart: Callable[[], Take],
+    stop: Event | None = None,
+) -> Header:
+    """An answer that is no error. restart: gives what takes the bytes of an answer, from its start.
+
+    Raises AudioBad, OSError, and what is no clip's fault: WorkerDied, WorkerFailed, Stopped.
+    """
+
+    def ask(alone: bool) -> Header:
+        header = {"module": _MODULE, **question}
+        return workers.ask(header, data, doing=doing, into=restart(), stop=stop, alone=alone)
+
     try:
-        answer = workers.ask(question, data, doing=doing, into=into)
+        found = ask_again_alone(ask)
     except WorkerDied as died:
         if not died.is_crash:
-            return None
+            raise
         message = f"the process that decoded or encoded it {died.how}"
         raise AudioBad(CRASHED, message) from died
-    except WorkerFailed:
-        # The same error, where its traceback is seen.
-        return None
-    if "bad" in answer:
-        raise AudioBad(*answer["bad"])
-    return answer
+    except WorkerFailed as failed:
+        log.error("%s", failed.trace)  # noqa: TRY400  # the traceback of another process
+        raise
+    if "bad" in found:
+        raise AudioBad(*found["bad"])
+    if "refused" in found:
+        raise OSError(*found["refused"])
+    return found
 
 
-def _answer(header: Header, data: Bytes) -> Answer:
-    try:
-        if "find_faults" in header:
-            asked = header["find_faults"]
-            return Answer({"faults": find_faults(Path(asked.pop("path")), **asked)})
-        asked = header["make"]
-        rules = ClipRules(**asked["rules"])
-        mp3 = make_mp3(_from_question(asked, data), copy_mp3=asked["copy_mp3"], rules=rules)
-    except AudioBad as bad:
-        return Answer({"bad": [bad.code, bad.message]})
-    return Answer({"info": asdict(mp3.info)}, _pieces(mp3), mp3.size_bytes)
+def _make_asked(asked: dict[str, Any], data: Bytes) -> Mp3:
+    make = partial(
+        make_mp3,
+        copy_mp3=False,
+        spill_folder=None if asked["spill"] is None else Path(asked["spill"]),
+        rules=ClipRules(**asked["rules"]),
+    )
+    if "file" in asked:
+        file = Path(asked["file"])
+        return make(NamedAudio(asked["path"]), open_path=lambda path: open_mapped(file))
+    if "rate" in asked:
+        array = np.load(io.BytesIO(data), allow_pickle=False)
+        return make(SampledAudio(array, asked["rate"], asked["path"]))
+    return make(EncodedAudio(memoryview(data), asked["path"]))
 
 
 def _pieces(mp3: Mp3) -> Iterator[Bytes]:
@@ -176,23 +221,5 @@ def _pieces(mp3: Mp3) -> Iterator[Bytes]:
         yield from mp3.pieces()
 
 
-def _to_question(audio: Audio, asked: Header) -> tuple[Header, Bytes] | None:
-    """A clip as a child process is sent it; None for what is neither bytes nor an array."""
-    match audio:
-        case EncodedAudio(data, path):
-            return {"make": {**asked, "path": path}}, data
-        case SampledAudio(np.ndarray() as array, int() | float() as rate, path):
-            if array.dtype.hasobject:
-                return None
-            npy = io.BytesIO()
-            np.save(npy, array, allow_pickle=False)
-            return {"make": {**asked, "path": path, "rate": rate}}, npy.getbuffer()
-        case _:
-            return None
-
-
-def _from_question(asked: dict[str, Any], data: Bytes) -> Audio:
-    if "rate" not in asked:
-        return EncodedAudio(memoryview(data), asked["path"])
-    array = np.load(io.BytesIO(data), allow_pickle=False)
-    return SampledAudio(array, asked["rate"], asked["path"])
+def _take_nothing(piece: Bytes) -> None:
+    pass

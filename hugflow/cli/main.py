@@ -34,7 +34,6 @@ from hugflow.cli import (
     sync,
     up,
 )
-from hugflow.cli.crashes import survive_crashes
 from hugflow.cli.output import (
     open_streams,
     print_data,
@@ -115,7 +114,6 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     open_streams()
     show_surprises()
-    survive_crashes(sys.argv[1:])
     try:
         code = run(sys.argv[1:])
     except Exception:  # noqa: BLE001  # Typer replaces our hook with its own

@@ -1,45 +1,40 @@
-"""Reading a shard in a child process first, if reading it may crash the process.
+"""Reading a shard in a child process first, because reading it may crash the process.
 
-Files are read by native code. A process that dies while it reads a shard leaves a note. The next
-process rehearses that shard: it reads it in a child process. If the child dies too, the shard
-fails by name and the other shards are made.
+Fetched files are read by native code. A file that ends the process does so in the child process:
+its shard fails by name, and the other shards are made.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
-from hugflow.errors import HugflowError
 from hugflow.shards.layouts.layout import unreadable
+from hugflow.shards.layouts.registry import find_layout
 from hugflow.shards.plan import Shard
-from hugflow.shards.read import read_rows
-from hugflow.workers.channel import Bytes, Header
-from hugflow.workers.child import Answer, AnswerQuestion
-from hugflow.workers.pool import WorkerDied, WorkerPool
+from hugflow.workers.by_module import ask_again_alone
+from hugflow.workers.channel import Header
+from hugflow.workers.pool import WorkerDied, WorkerFailed, WorkerPool
 
 
-def refuse_crashing(paths: Sequence[Path], shard: Shard) -> None:
+def refuse_crashing(workers: WorkerPool, paths: Sequence[Path], shard: Shard) -> None:
     """Raise ShardUnreadable if reading a fetched shard kills the process that reads it.
 
-    All other errors are left to the real reading afterwards. It takes as long as that reading,
-    without decoding sound.
+    workers: a pool of `open_workers`. All other errors of the files are left to the real reading
+    afterwards. It takes as long as that reading, without decoding sound.
     """
-    with WorkerPool(partial(_prepare, tuple(paths), shard)) as workers:
-        try:
-            workers.ask({"read": shard.name}, doing=f"read {shard.label}")
-        except WorkerDied as died:
-            if died.is_crash:
-                why = f"the process that read it {died.how}, twice"
-                raise unreadable(shard, why) from died
-        except HugflowError:
-            # Either no worker could be started, or the real reading raises the same error again.
-            return
+    module = find_layout(shard.layout).native_reader
+    if module is None:
+        return
+    question = {"module": module, "read": [str(path) for path in paths]}
 
+    def ask(alone: bool) -> Header:
+        return workers.ask(question, doing=f"read {shard.label}", alone=alone)
 
-def _prepare(paths: tuple[Path, ...], shard: Shard) -> AnswerQuestion:
-    """In the child process: give the function that reads the shard."""
-    return partial(_read, paths, shard)
-
-
-def _read(paths: tuple[Path, ...], shard: Shard, header: Header, data: Bytes) -> Answer:
-    return Answer({"rows": sum(batch.num_rows for _, batch in read_rows(paths, shard))})
+    try:
+        ask_again_alone(ask)
+    except WorkerDied as died:
+        if not died.is_crash:
+            raise
+        raise unreadable(shard, f"the process that read it {died.how}, twice") from died
+    except WorkerFailed:
+        # The real reading raises the same error, and explains it.
+        return

@@ -10,7 +10,7 @@ PROCESSED_ROOT/<name> -> STORAGE_ROOT/<name>
 STATE_DIR/plans/<name>/<plan id>.json      what to make, settled once
           plans/<name>/current             the id of the plan in force
           plans/<name>/standing            the id of the plan of the tree in STORAGE_ROOT/<name>
-          ledger/<name>/<plan id>/<shard>.jsonl, <shard>.<stage>.json, <shard>.flight
+          ledger/<name>/<plan id>/<shard>.jsonl, <shard>.<stage>.json
           raw/<name>/<plan id>/<shard>     fetched bytes, until their rows are made
           progress/<name>.json             a view for people and scripts
           notices/<name>.json              the latest state, for comments and messages
@@ -92,10 +92,6 @@ class DatasetState:
     def marker(self, shard_name: str, stage: str) -> Path:
         """The marker that one stage of one shard is done."""
         return self.ledger / f"{shard_name}.{stage}.json"
-
-    def flight(self, shard_name: str) -> Path:
-        """Notes which rows of one shard are being encoded."""
-        return self.ledger / f"{shard_name}.flight"
 
     def raw_file(self, shard_name: str) -> Path:
         """The fetched bytes of one shard."""

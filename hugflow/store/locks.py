@@ -3,12 +3,9 @@
 The lock is the kernel's (`flock`), so it ends with its holder, however the holder ends. The holder
 is named in `<lock>.holder`, a file that it touches every few seconds:
 
-    {"host": "speech1", "pid": 4711, "worker": 4712, "born": 880123,
-     "started_at": "2026-11-22T01:02:03+00:00"}
+    {"host": "speech1", "pid": 4711, "born": 880123, "started_at": "2026-11-22T01:02:03+00:00"}
 
-pid: the process that people started.
-worker: the process that does the work, often the same.
-born: start time of the worker by /proc, null elsewhere; a later process with the same number has
+born: start time of the process by /proc, null elsewhere; a later process with the same number has
     another one.
 
 The file tells people who holds the lock. On a network file system whose locks do not work, it also
@@ -36,8 +33,6 @@ FOR_EVER = -1.0
 HEARTBEAT_S = 10.0
 # A holder on another host shows no other sign of life than touching its file.
 SILENT_S = 60.0
-# Time for a worker to end after its parent was killed; it may be waiting for a disk.
-ENDING_S = 10.0
 _LOOK_EVERY_S = 0.1
 # Errors of file systems without hard links.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK})
@@ -49,14 +44,8 @@ class Holder:
 
     host: str
     pid: int
-    worker: int | None = None
     born: int | None = None
     started_at: str | None = None
-
-    @property
-    def working_pid(self) -> int:
-        """The process that does the work."""
-        return self.pid if self.worker is None else self.worker
 
 
 HOLDER = RecordForm(
@@ -86,10 +75,7 @@ def hold(lock: Path, what: str, *, wait_s: float = 0.0) -> Iterator[None]:
             with disk_errors(lock):
                 held.acquire(timeout=left_s, poll_interval=_LOOK_EVERY_S)
         except Timeout as error:
-            if not _is_ending(lock, ends_at):
-                raise _locked(lock, what) from error
-            time.sleep(_LOOK_EVERY_S)
-            continue
+            raise _locked(lock, what) from error
         try:
             if _take(lock):
                 break
@@ -98,7 +84,7 @@ def hold(lock: Path, what: str, *, wait_s: float = 0.0) -> Iterator[None]:
             raise
         # The kernel gave us the lock, but its holder is alive.
         held.release()
-        if left_s == 0.0 and not _is_ending(lock, ends_at):
+        if left_s == 0.0:
             raise _locked(lock, what)
         time.sleep(_LOOK_EVERY_S)
     try:
@@ -115,12 +101,6 @@ def is_held(lock: Path) -> bool:
     """
     holder = read_holder(lock)
     return holder is not None and (holder.host != socket.gethostname() or _is_process(holder))
-
-
-def be_known_as(pid: int) -> None:
-    """From now on, name `pid` as the holder: people started it, and it waits for this process."""
-    global _known_as
-    _known_as = pid
 
 
 def read_holder(lock: Path) -> Holder | None:
@@ -177,8 +157,7 @@ def _take(lock: Path) -> bool:
     path = holder_path(lock)
     holder = Holder(
         host=socket.gethostname(),
-        pid=_known_as or os.getpid(),
-        worker=os.getpid(),
+        pid=os.getpid(),
         born=_born(os.getpid()),
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -233,34 +212,18 @@ def _is_alive(lock: Path) -> bool:
     return False
 
 
-def _is_ending(lock: Path, ends_at: float) -> bool:
-    """Whether the process that people started was killed, so that its worker will end soon.
-
-    ends_at: when the normal wait ended, on the monotonic clock.
-    """
-    holder = read_holder(lock)
-    return (
-        holder is not None
-        and time.monotonic() < ends_at + ENDING_S
-        and holder.host == socket.gethostname()
-        and holder.pid != holder.working_pid
-        and _born(holder.pid) is None
-    )
-
-
 def _is_process(holder: Holder) -> bool:
     """Whether a holder on this host is a running process."""
-    worker = holder.working_pid
-    if worker <= 0:
+    if holder.pid <= 0:
         # Such a number would mean a group of processes.
         return False
     try:
-        os.kill(worker, 0)
+        os.kill(holder.pid, 0)
     except PermissionError:
         pass
     except (OSError, OverflowError):
         return False
-    return holder.born in (None, _born(worker))
+    return holder.born in (None, _born(holder.pid))
 
 
 def _born(pid: int) -> int | None:
@@ -305,5 +268,3 @@ class _Heart:
 
 
 _HEART = _Heart()
-# The process that people started, if this one works for it; else 0.
-_known_as = 0

@@ -75,6 +75,9 @@ def _answer_questions(channel: Channel) -> None:
             channel.send({"raised": traceback.format_exc()})
         else:
             channel.send({"answer": answer.header}, answer.pieces, answer.size)
+            # While it is idle, a worker keeps nothing of a large question.
+            del answer
+        del data
 
 
 def _end_with_owner(reads: int) -> None:

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event, Lock
 from typing import IO, Final, Self
 
@@ -29,6 +29,7 @@ from hugflow.workers.channel import (
     new_area,
 )
 from hugflow.workers.child import Prepare
+from hugflow.workers.turns import Turns
 
 _MODULE: Final = "hugflow.workers.child"
 _ENDS_WITHIN_S: Final = 1.0
@@ -41,8 +42,8 @@ _MALLOC: Final = {"MALLOC_MMAP_THRESHOLD_": str(4 << 20), "MALLOC_TRIM_THRESHOLD
 class WorkerDied(HugflowError):
     """A worker ended, or was ended, before it had answered.
 
-    is_crash: whether the question is to blame: a fault in native code, too little memory, or
-    too much time; else somebody ended the worker, or it left by itself.
+    is_crash: whether the question may be to blame: a fault in native code, too little memory, too
+    much time, or code that left. False if somebody ended the worker, or it never started.
     """
 
     def __init__(self, doing: str, how: str, *, is_crash: bool) -> None:
@@ -115,14 +116,17 @@ class WorkerPool:
 
     prepare: called once in each worker, gives what answers questions there; pickled, so it is a
     function of a module, or a `functools.partial` of one. stop: once it is set, `ask` raises Stopped.
-    environment: of the workers; None for ours without secrets.
+    environment: of the workers; None for ours without secrets. talks: whether what native code
+    writes to stderr in a worker goes to our stderr; else it is lost.
     """
 
     prepare: Prepare
     stop: Event | None = None
     environment: Mapping[str, str] | None = None
+    talks: bool = False
     _idle: list[_Worker] = field(default_factory=list, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
+    _turns: Turns = field(default_factory=Turns, init=False)
 
     def __enter__(self) -> Self:
         """The pool; no worker is started yet."""
@@ -140,20 +144,48 @@ class WorkerPool:
         doing: str,
         into: Take = lambda piece: None,
         timeout_s: float | None = None,
+        stop: Event | None = None,
+        alone: bool = False,
     ) -> Header:
         """The JSON of a question's answer.
 
         doing: what is asked for, after `the process that was to`. into: told the bytes of the answer,
         piece by piece; a piece is valid until it returns. timeout_s: for the answer, without the
-        start of a worker.
+        start of a worker. stop: for this question, in place of the pool's. alone: ask a new worker,
+        while no other question is in work.
 
         Raises WorkerDied and WorkerFailed, HugflowError where no worker can be started, Stopped, and
         what `into` raises. After an error the bytes may have come in part.
         """
-        worker = self._take(doing)
-        ends_at = None if timeout_s is None else time.monotonic() + timeout_s
+        look = _Look(self.stop if stop is None else stop)
+        with self._turns.take(alone=alone, look=look):
+            if alone:
+                self._end_one_idle()
+                worker = self._begin(doing, look)
+            else:
+                worker = self._take(doing, look)
+            return self._ask(worker, header, data, doing, into, look, timeout_s)
+
+    def close(self) -> None:
+        """End the workers; none is at work any more."""
+        for worker in self._idle:
+            worker.end()
+        self._idle.clear()
+
+    def _ask(
+        self,
+        worker: _Worker,
+        header: Header,
+        data: Bytes,
+        doing: str,
+        into: Take,
+        look: _Look,
+        timeout_s: float | None,
+    ) -> Header:
+        if timeout_s is not None:
+            look = replace(look, ends_at=time.monotonic() + timeout_s)
         try:
-            answer = _exchange(worker.channel(_Look(self.stop, ends_at)), header, data, into)
+            answer = _exchange(worker.channel(look), header, data, into)
         except ChannelClosed:
             raise _death(doing, worker.end()) from None
         except _TookTooLong:
@@ -173,13 +205,7 @@ class WorkerPool:
         found: Header = answer["answer"]
         return found
 
-    def close(self) -> None:
-        """End the workers; none is at work any more."""
-        for worker in self._idle:
-            worker.end()
-        self._idle.clear()
-
-    def _take(self, doing: str) -> _Worker:
+    def _take(self, doing: str, look: _Look) -> _Worker:
         """A worker that is idle, or a new one."""
         while True:
             with self._lock:
@@ -190,10 +216,20 @@ class WorkerPool:
                 return worker
             # Somebody ended it while it did nothing.
             worker.end()
+        return self._begin(doing, look)
+
+    def _end_one_idle(self) -> None:
+        with self._lock:
+            idle = self._idle.pop() if self._idle else None
+        if idle is not None:
+            idle.end()
+
+    def _begin(self, doing: str, look: _Look) -> _Worker:
+        """A new worker, prepared."""
         worker = self._start()
         try:
             pickled = pickle.dumps(self.prepare)
-            ready = _exchange(worker.channel(_Look(self.stop)), {}, pickled, lambda piece: None)
+            ready = _exchange(worker.channel(look), {}, pickled, lambda piece: None)
         except ChannelClosed:
             # No question's doing: it was asked none.
             how = _how(worker.end())
@@ -219,7 +255,7 @@ class WorkerPool:
                 env=_MALLOC | dict(environment),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                stderr=None if self.talks else subprocess.DEVNULL,
                 bufsize=0,
                 start_new_session=True,
                 pass_fds=[area],
@@ -245,8 +281,7 @@ def _exchange(channel: Channel, header: Header, data: Bytes, into: Take) -> Head
 
 
 def _death(doing: str, status: int) -> WorkerDied:
-    is_crash = status < 0 and -status not in _SENT
-    return WorkerDied(doing, _how(status), is_crash=is_crash)
+    return WorkerDied(doing, _how(status), is_crash=-status not in _SENT)
 
 
 def _how(status: int) -> str:

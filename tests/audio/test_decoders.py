@@ -1,5 +1,8 @@
 """Which decoder takes a clip; a decoder is one module and one line of the list."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -18,9 +21,19 @@ from tests.trees import read_rows_json
 TOY = toy_decoder.write_toy(tone(9000)[:, 0] * 20_000, 16_000)
 
 
+# The line of the list, in the child processes that convert clips.
+HOOK = """
+from hugflow.audio.decoders import registry
+from tests.audio import toy_decoder
+registry.DECODERS = (*registry.DECODERS, toy_decoder)
+"""
+
+
 @pytest.fixture
-def with_toy(monkeypatch: pytest.MonkeyPatch) -> None:
+def with_toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "DECODERS", (*registry.DECODERS, toy_decoder))
+    (tmp_path / "sitecustomize.py").write_text(HOOK, "utf-8")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{Path(__file__).parents[2]}")
 
 
 @pytest.mark.parametrize(("format_name", "subtype"), FORMATS)

@@ -1,10 +1,12 @@
 """MP3s made in child processes: the same ones, and a crash of theirs is a row's failure."""
 
+import errno
 import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Timer
 
@@ -16,18 +18,29 @@ from hugflow.audio.convert import make_mp3
 from hugflow.audio.isolated import IsolatedConverter
 from hugflow.audio.spool import Stopped
 from hugflow.errors import HugflowError
+from hugflow.workers.by_module import open_workers
+from hugflow.workers.pool import WorkerDied
 from tests.audio.clips import tone, write, write_bare_mp3
-from tests.audio.test_paths import Lender
 from tests.crash.codec import crashing_codec, marked_clip
 
 WAV = write(tone(9000, channels=2))
 MP3 = write_bare_mp3(tone(9000))
+STEREO_MP3 = write_bare_mp3(tone(9000, channels=2))
+FULL_DISK = """
+import errno, os
+from hugflow.audio.spool import Spool
+
+def refuse(spool, data):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+Spool.append = refuse
+"""
 
 
 @pytest.fixture
 def converter() -> Iterator[IsolatedConverter]:
-    with closing(IsolatedConverter(copy_mp3=True)) as converter:
-        yield converter
+    with open_workers() as workers:
+        yield IsolatedConverter(workers, copy_mp3=True)
 
 
 def children() -> set[int]:
@@ -53,13 +66,34 @@ def test_it_is_the_mp3_that_would_be_made_here(converter: IsolatedConverter, val
             assert (mp3.info, mp3.data) == (expected.info, expected.data)
 
 
-def test_a_lent_file_is_read_while_it_is_lent():
-    lender = Lender({"a.mp3": MP3})
-    with (
-        closing(IsolatedConverter(copy_mp3=True, open_path=lender)) as converter,
-        converter({"path": "a.mp3"}) as mp3,
-    ):
-        assert mp3.data == MP3
+@pytest.mark.parametrize("source", [WAV, MP3, STEREO_MP3])
+@pytest.mark.parametrize("copy_mp3", [True, False])
+def test_a_lent_file_becomes_the_mp3_of_its_bytes(tmp_path: Path, source: bytes, copy_mp3: bool):
+    lent = []
+
+    @contextmanager
+    def lend(path: str) -> Iterator[Path]:
+        lent.append(path)
+        file = tmp_path / "lent"
+        file.write_bytes(source)
+        yield file
+        file.write_bytes(b"taken back")
+
+    expected = make_mp3({"bytes": source, "path": "clips/a"}, copy_mp3=copy_mp3)
+    with open_workers() as workers:
+        converter = IsolatedConverter(workers, copy_mp3=copy_mp3, lend_file=lend)
+        with converter({"path": "clips/a"}) as mp3:
+            assert (mp3.info, mp3.data) == (expected.info, expected.data)
+    assert lent == ["clips/a"]
+
+
+def test_an_mp3_that_is_copied_needs_no_process(converter: IsolatedConverter):
+    before = children()
+    with converter(MP3) as mp3:
+        assert mp3.info.copied
+    assert children() == before
+    converter(WAV).close()
+    assert children() != before
 
 
 @pytest.mark.parametrize(
@@ -81,25 +115,60 @@ def test_what_is_bad_is_as_bad_there(converter: IsolatedConverter, value: object
     assert there.value.code == code
 
 
-def test_a_codec_that_crashes_fails_its_clip_and_no_other(
-    converter: IsolatedConverter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("crash", "how"), [("native", "SIGSEGV"), ("exit", "left with status 1")])
+def test_a_codec_that_ends_its_process_fails_its_clip_and_no_other(
+    converter: IsolatedConverter,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    crash: str,
+    how: str,
 ):
-    for name, value in crashing_codec(tmp_path).items():
+    for name, value in crashing_codec(tmp_path, crash).items():
         monkeypatch.setenv(name, value)
     for _ in range(2):
-        with pytest.raises(AudioBad, match="SIGSEGV") as crashed:
+        with pytest.raises(AudioBad, match=how) as crashed:
             converter(marked_clip())
         assert crashed.value.code == "codec_crashed"
         converter(WAV).close()
 
 
-def test_a_process_that_leaves_by_itself_is_no_crash(
+def test_a_clip_that_does_not_crash_a_new_process_is_made(
     converter: IsolatedConverter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    for name, value in crashing_codec(tmp_path, "exit").items():
+    for name, value in crashing_codec(tmp_path, "once").items():
         monkeypatch.setenv(name, value)
     with converter(marked_clip()) as mp3:
         assert mp3.info.source_sampling_rate == 7_777
+    assert (tmp_path / "crashed").exists()
+
+
+def test_clips_at_work_beside_a_crash_are_made(
+    converter: IsolatedConverter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name, value in crashing_codec(tmp_path).items():
+        monkeypatch.setenv(name, value)
+
+    def make(clip: bytes) -> str:
+        try:
+            with converter(clip) as mp3:
+                return mp3.info.source_format
+        except AudioBad as bad:
+            return bad.code
+
+    clips = [WAV, marked_clip(), WAV, marked_clip(), WAV, WAV]
+    with ThreadPoolExecutor(3) as threads:
+        made = list(threads.map(make, clips))
+    assert made == ["wav", "codec_crashed", "wav", "codec_crashed", "wav", "wav"]
+
+
+def test_a_disk_that_is_full_there_is_full_here(
+    converter: IsolatedConverter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "sitecustomize.py").write_text(FULL_DISK, "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(OSError, match="No space left") as full:
+        converter(WAV)
+    assert full.value.errno == errno.ENOSPC
 
 
 def test_who_stops_the_whole_group_does_not_fail_the_clip(converter: IsolatedConverter):
@@ -132,28 +201,28 @@ def test_one_that_is_told_to_stop_waits_for_no_process(
     monkeypatch.setattr("sys.executable", str(silent))
     stop, before = Event(), children()
     Timer(0.3, stop.set).start()
-    with closing(IsolatedConverter(copy_mp3=True, stop=stop)) as converter, pytest.raises(Stopped):
-        converter(WAV)
+    with open_workers() as workers, pytest.raises(Stopped):
+        IsolatedConverter(workers, copy_mp3=True, stop=stop)(WAV)
     assert children() == before
 
 
-def test_they_end_with_their_owner(converter: IsolatedConverter):
+def test_they_end_with_their_pool():
     before = children()
-    converter(WAV).close()
-    assert len(children() - before) == 1
-    converter.close()
+    with open_workers() as workers:
+        IsolatedConverter(workers, copy_mp3=True)(WAV).close()
+        assert len(children() - before) == 1
     assert children() == before
 
 
-def test_a_process_that_somebody_ends_is_no_crash(
+def test_a_process_that_somebody_ends_twice_is_no_clips_doing(
     converter: IsolatedConverter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     ended = tmp_path / "python"
     ended.write_text("#!/bin/sh\nkill -TERM $$\n")
     ended.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(ended))
-    with converter(WAV) as mp3:
-        assert mp3.info.num_samples == 9000
+    with pytest.raises(WorkerDied, match="ended by SIGTERM as it was started"):
+        converter(WAV)
 
 
 def test_a_process_that_cannot_be_started_is_no_clips_doing(

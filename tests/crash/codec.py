@@ -9,12 +9,19 @@ from tests.audio.clips import tone, write, write_bare_mp3
 # No recording has this rate; and no other MP3 of these tests has that one.
 MARKED_HZ, MARKED_MP3_HZ = 7_777, 11_025
 _HOOK = f"""\
-import ctypes, os, soundfile
+import ctypes, os, pathlib, soundfile
 real = soundfile.SoundFile.read
+crashed = pathlib.Path(__file__).with_name("crashed")
 
 def read(sound, *args, **kwargs):
     if sound.samplerate == ({MARKED_MP3_HZ} if sound.format == "MP3" else {MARKED_HZ}):
-        ctypes.string_at(0) if os.environ["CRASH"] == "native" else os._exit(1)
+        match os.environ["CRASH"]:
+            case "exit":
+                os._exit(1)
+            case "once" if crashed.exists():
+                return real(sound, *args, **kwargs)
+        crashed.touch()
+        ctypes.string_at(0)
     return real(sound, *args, **kwargs)
 
 soundfile.SoundFile.read = read
@@ -32,6 +39,9 @@ def marked_mp3(seconds: float = 0.5) -> bytes:
 
 
 def crashing_codec(folder: Path, crash: str = "native") -> dict[str, str]:
-    """The environment of a process whose codec crashes: by SIGSEGV, or it leaves (`exit`)."""
+    """The environment of processes whose codec crashes them.
+
+    crash: `native`: by SIGSEGV; `once`: only the first of them; `exit`: they leave.
+    """
     (folder / "sitecustomize.py").write_text(_HOOK, "utf-8")
     return {"PYTHONPATH": str(folder), "CRASH": crash}

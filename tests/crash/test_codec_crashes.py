@@ -1,7 +1,10 @@
-"""A codec that takes the process down: it costs its row and no other."""
+"""A codec that crashes its process: it costs its row and no other, and no process of ours."""
 
 import json
 import re
+import signal
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -41,12 +44,56 @@ def test_a_clip_that_crashes_the_codec_fails_and_all_others_are_made(
     hook = crashing_codec(tmp_path)
     made = marked.run("local-sync", request, **hook)
     assert made.returncode == 0, made.stderr
-    assert made.stderr.count("the work was ended by SIGSEGV") == 1
+    assert made.stderr.count("was ended by SIGSEGV; it is tried again, alone") == len(CRASHING)
     folder = marked.dataset(NAME)
     failures = [(line["row"], line["code"]) for line in read_failures(folder)]
     assert failures == [(row, "codec_crashed") for row in CRASHING]
     assert read_rows_json(folder).keys() == set(range(ROWS)) - set(CRASHING)
-    assert not list((marked.root / ".hugflow-state").rglob("*.flight"))
+
+
+def test_a_clip_that_crashed_one_process_and_not_a_second_one_is_made(
+    marked: Project, tmp_path: Path
+):
+    request = marked.request(HF_ID, "max_bad_rows: 0")
+    made = marked.run("local-sync", request, **crashing_codec(tmp_path, "once"))
+    assert made.returncode == 0, made.stderr
+    assert made.stderr.count("it is tried again, alone") >= 1
+    assert not read_failures(marked.dataset(NAME))
+    assert read_rows_json(marked.dataset(NAME)).keys() == set(range(ROWS))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc lists the processes")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_no_process_outlives_a_command_that_is_stopped(
+    hub: LoopbackHub, project: Project, number: signal.Signals
+):
+    publish_speech(hub, "crash/stopped", rows=400, seconds=2.0, shards=1)
+    command = project.start("local-sync", project.request("crash/stopped"), "--no-report")
+    ends_at = time.monotonic() + 60
+    while len(workers := workers_of(command.pid)) < 2 and time.monotonic() < ends_at:
+        time.sleep(0.02)
+    assert len(workers) >= 2
+    command.send_signal(number)
+    _, talk = command.communicate(timeout=30)
+    assert command.returncode == {signal.SIGTERM: 143, signal.SIGINT: 130}.get(number, -number), (
+        talk
+    )
+    ends_at = time.monotonic() + 5
+    while any(map(is_alive, workers)) and time.monotonic() < ends_at:
+        time.sleep(0.02)
+    assert not [pid for pid in workers if is_alive(pid)]
+
+
+def workers_of(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_too_many_of_them_are_told_as_bad_rows_are_and_a_rerun_does_not_crash(

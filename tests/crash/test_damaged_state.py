@@ -84,7 +84,6 @@ FILES = [
     f"{STATE}/ledger/{NAME}/*/{SHARD}.raw.json",
     f"{STATE}/ledger/{NAME}/*/{SHARD}.audio.json",
     f"{STATE}/ledger/{NAME}/*/{SHARD}.metadata.json",
-    f"{STATE}/ledger/{NAME}/*/{SHARD}.flight",
     f"{STATE}/plans/{NAME}/????????????????.json",
     f"{STATE}/plans/{NAME}/*.estimate.json",
     f"{STATE}/plans/{NAME}/current",

@@ -181,7 +181,7 @@ def test_whatever_is_killed_finished_shards_stay_and_the_rest_is_done_once(
         assert len(statuses) == (2 if part == "run" else 1), part
 
 
-def test_a_clip_that_crashes_a_codec_costs_its_row_and_one_run(
+def test_a_clip_that_crashes_a_codec_costs_its_row_and_no_run(
     start: Start,
     hub: LoopbackHub,
     project: Project,
@@ -203,9 +203,8 @@ def test_a_clip_that_crashes_a_codec_costs_its_row_and_one_run(
     assert watch.json_times(name).keys() == {
         watch.places.dataset(name).json / f"{row}.json" for row in {*range(40)} - {*crashing}
     }
-    done, crashed = watch.runs(name)
+    [done] = watch.runs(name)
     assert done.status is dg.DagsterRunStatus.SUCCESS
-    assert crashed.status is dg.DagsterRunStatus.FAILURE
 
 
 def test_after_the_machine_went_down_no_run_stays_started(

@@ -16,7 +16,7 @@ from hugflow.exports.index import file_sha256
 from hugflow.exports.index_table import write_index
 from hugflow.ledger.journal import RowMade
 from hugflow.shards.features import AUDIO_TYPE
-from hugflow.shards.layouts import parquet
+from hugflow.shards.layouts import parquet_file
 from hugflow.shards.plan import Plan
 from hugflow.store.atomic import temporary_path
 from hugflow.testing.column_types import typed_columns, types_table
@@ -140,7 +140,7 @@ def test_the_same_rows_give_the_same_bytes_whatever_batches_they_came_in(
     rows = made(*(row for row in numbers if row % 10), has_audio=False)
     digests = set()
     for group, batch_rows in ((3_000, 1_024), (3_000, 7), (100, 1_024), (1_111, 64)):
-        monkeypatch.setattr(parquet, "BATCH_ROWS", batch_rows)
+        monkeypatch.setattr(parquet_file, "BATCH_ROWS", batch_rows)
         raw = write_table(tmp_path / "raw", table, group)
         digests.add(write_index(tmp_path / "i", plan, plan.shards[0], [raw], rows))
     assert len(digests) == 1

@@ -20,8 +20,7 @@ from hugflow.store.locks import SILENT_S, download_slot, hold, holder_path, is_h
 HOLD = """
 import sys, time
 from pathlib import Path
-from hugflow.store.locks import be_known_as, hold
-be_known_as(int(sys.argv[3]))
+from hugflow.store.locks import hold
 with hold(Path(sys.argv[1]), "the thing"):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))
@@ -44,14 +43,11 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Start a child that holds a lock: `start(lock, seconds)`; it holds it on return.
-
-    known_as: the process that people started, where it is another one.
-    """
+    """Start a child that holds a lock: `start(lock, seconds)`; it holds it on return."""
     children: list[subprocess.Popen[str]] = []
 
-    def start(lock: Path, seconds: float = 60.0, known_as: int = 0) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", HOLD, str(lock), str(seconds), str(known_as)]
+    def start(lock: Path, seconds: float = 60.0) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", HOLD, str(lock), str(seconds)]
         child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         children.append(child)
         assert child.stdout is not None
@@ -89,40 +85,6 @@ def test_a_killed_holder_frees_the_lock(tmp_path: Path, start: Start):
     with hold(lock, "the thing"):
         assert is_held(lock)
     assert not is_held(lock)
-
-
-def gone() -> int:
-    """The number of a process that has ended."""
-    child = subprocess.Popen(["true"])
-    child.wait()
-    return child.pid
-
-
-def test_a_worker_that_is_about_to_end_is_waited_for(tmp_path: Path, start: Start):
-    lock = tmp_path / "a.lock"
-    child = start(lock, 1.0, gone())
-    with hold(lock, "the thing"):
-        child.wait(5)
-
-
-def test_a_worker_is_not_waited_for_while_the_process_that_people_started_lives(
-    tmp_path: Path, start: Start
-):
-    lock = tmp_path / "a.lock"
-    start(lock, 60.0, os.getpid())
-    with pytest.raises(Locked, match="thing") as locked, hold(lock, "the thing"):
-        pass
-    assert f"process {os.getpid()} on" in locked.value.why
-
-
-def test_a_worker_that_does_not_end_is_not_waited_for_for_ever(
-    tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(locks, "ENDING_S", 0.5)
-    lock = tmp_path / "a.lock"
-    start(lock, 60.0, gone())
-    with pytest.raises(Locked), hold(lock, "the thing"):
-        pass
 
 
 def test_whoever_waits_gets_the_lock_when_it_is_free(tmp_path: Path, start: Start):

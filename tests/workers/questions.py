@@ -14,6 +14,7 @@ def prepare(word: str = "") -> AnswerQuestion:
     began = time.monotonic_ns()
 
     def answer(header: Header, data: Bytes) -> Answer:
+        asked = time.monotonic_ns()
         match header.get("do"):
             case "crash":
                 ctypes.string_at(0)
@@ -21,12 +22,15 @@ def prepare(word: str = "") -> AnswerQuestion:
                 os._exit(3)
             case "sleep":
                 time.sleep(60)
+            case "nap":
+                time.sleep(0.3)
             case "raise":
                 raise ValueError("of the question")
             case "talk":
                 sys.stdout.write("no part of the answer\n")
                 os.write(1, b"nor this")
         told = {"word": word, "pid": os.getpid(), "began": began, "env": dict(os.environ)}
+        told |= {"asked": asked, "ended": time.monotonic_ns()}
         return Answer(header | told, [data[:10], data[10:]], len(data))
 
     return answer

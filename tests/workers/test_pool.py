@@ -74,10 +74,50 @@ def test_a_crash_names_what_was_done_and_costs_nothing_else(pool: WorkerPool):
     assert ask(pool)["pid"] != before
 
 
-def test_a_worker_that_leaves_is_no_crash(pool: WorkerPool):
+def test_a_worker_that_leaves_within_a_question_may_do_so_because_of_it(pool: WorkerPool):
     with pytest.raises(WorkerDied, match="left with status 3") as died:
         ask(pool, {"do": "leave"})
-    assert not died.value.is_crash
+    assert died.value.is_crash
+
+
+def test_a_question_that_is_asked_alone_has_a_new_worker_and_no_company(pool: WorkerPool):
+    before = ask(pool)["pid"]
+    with ThreadPoolExecutor(4) as threads:
+        others = [threads.submit(ask, pool, {"do": "nap"}) for _ in range(6)]
+        alone = [
+            threads.submit(pool.ask, {"do": "nap"}, doing="answer the test", alone=True)
+            for _ in range(2)
+        ]
+    spans = [(found.result()["asked"], found.result()["ended"]) for found in others]
+    for found in alone:
+        answer = found.result()
+        assert answer["pid"] != before
+        spans_of_others = [span for span in spans if span[0] != answer["asked"]]
+        assert all(
+            end <= answer["asked"] or answer["ended"] <= begin for begin, end in spans_of_others
+        )
+    assert len({found.result()["pid"] for found in alone}) == 2
+
+
+def test_who_waits_to_be_alone_can_be_told_to_stop(pool: WorkerPool):
+    stop = Event()
+    with ThreadPoolExecutor(1) as threads:
+        other = threads.submit(pool.ask, {"do": "nap"}, doing="nap", timeout_s=20)
+        assert wait_until(lambda: pool._turns._given == 1)
+        stop.set()
+        with pytest.raises(Stopped):
+            pool.ask({}, doing="answer the test", stop=stop, alone=True)
+        other.result()
+    assert ask(pool)["word"] == "kept"
+
+
+def test_what_native_code_says_in_a_worker_reaches_our_stderr_if_it_is_to(
+    capfd: pytest.CaptureFixture[str],
+):
+    for talks in (False, True):
+        with WorkerPool(prepare, environment=ENVIRONMENT, talks=talks) as pool:
+            ask(pool, {"do": "talk"})
+        assert ("nor this" in capfd.readouterr().err) is talks
 
 
 def test_a_question_that_takes_too_long_is_given_up_and_costs_nothing_else(pool: WorkerPool):

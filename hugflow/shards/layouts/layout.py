@@ -20,9 +20,6 @@ from hugflow.redact import in_a_line
 from hugflow.shards.plan import Shard
 from hugflow.shards.plan_request import PlanRequest
 
-# The most that a batch of rows holds.
-BATCH_BYTES = 8 << 20
-BATCH_ROWS = 1024
 SHARDS_AT_ONCE = 8
 
 
@@ -80,7 +77,15 @@ class SampledRows:
 
 
 class Layout(Protocol):
-    """One way in which published files hold rows."""
+    """One way in which published files hold rows.
+
+    native_reader: the module whose `answer` reads fetched files, all of them to their end, with the
+    native code that `read_rows` uses; see `parquet_file`. None if only Python reads them. A child
+    process imports it before each shard is read, so it should import little.
+    """
+
+    @property
+    def native_reader(self) -> str | None: ...
 
     def takes(self, path: str) -> bool:
         """Whether a published file with this path has this layout."""
@@ -131,7 +136,7 @@ class Layout(Protocol):
         columns: the columns to read, in the order of the schema; None reads all.
         is_wanted: called for rows before they are decoded, if the layout can skip them.
 
-        A batch holds about BATCH_BYTES and at most BATCH_ROWS rows.
+        A batch holds about 8 MiB and at most 1024 rows.
 
         Raises ShardUnreadable when a file cannot be read, or its rows are not `shard.rows`.
         """

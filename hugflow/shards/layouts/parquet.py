@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,8 +14,6 @@ from hugflow.errors import ShardUnreadable
 from hugflow.redact import in_a_line
 from hugflow.shards.layouts.encrypted import find_encrypted
 from hugflow.shards.layouts.layout import (
-    BATCH_BYTES,
-    BATCH_ROWS,
     Contents,
     RepositoryAt,
     SampledRows,
@@ -24,6 +22,7 @@ from hugflow.shards.layouts.layout import (
     one_file_each,
     unreadable,
 )
+from hugflow.shards.layouts.parquet_file import read_group
 from hugflow.shards.plan import Shard
 from hugflow.shards.plan_request import PlanRequest
 from hugflow.shards.stems import FILENAME_COLUMN, to_filenames
@@ -31,17 +30,16 @@ from hugflow.store.atomic import disk_errors
 
 T = TypeVar("T")
 
-# Bytes of a number and its position in nested lists, while a column is read.
-VALUE_BYTES = 12
 # Missing codecs and encryption raise ArrowException, damaged data raises OSError.
 _CANNOT_BE_READ = (pa.ArrowException, OSError)
-READ_BYTES = 1 << 20
 # Bytes per request when only a part of a remote column is wanted; at least a page.
 RANGE_BYTES = 1 << 18
 SAMPLED_ROWS = 4
 MOST_COLUMNS_SHOWN = 5
 # Rows larger than this are not sampled: a few of them would be a large download.
 MOST_ROW_BYTES = 16 << 20
+
+native_reader: Final = "hugflow.shards.layouts.parquet_file"
 
 
 def takes(path: str) -> bool:
@@ -108,8 +106,7 @@ def read_rows(
 
     is_wanted: called for each row group before it is read.
 
-    A batch holds about BATCH_BYTES and at most BATCH_ROWS rows. Each row group has its own reader,
-    because one reader over the whole file keeps finished groups in memory.
+    A batch holds about BATCH_BYTES and at most BATCH_ROWS rows.
 
     Raises ShardUnreadable when the file cannot be read, in whole or in part, or has other rows than
     planned; CannotWrite when the disk refuses.
@@ -126,19 +123,12 @@ def read_rows(
     first = shard.first_row
     for group, group_rows in enumerate(groups):
         if group_rows and is_wanted(range(first, first + group_rows)):
-            row_bytes = _group_bytes(metadata.row_group(group)) // group_rows
-            batch_rows = max(1, min(BATCH_ROWS, BATCH_BYTES // max(row_bytes, 1)))
+            start = first
             try:
-                # Neither mapped nor buffered ahead: memory would hold the whole group twice.
-                with (
-                    disk_errors(path, "read"),
-                    pq.ParquetFile(path, pre_buffer=False, buffer_size=READ_BYTES) as file,
-                ):
-                    start = first
-                    for batch in file.iter_batches(batch_rows, row_groups=[group], columns=columns):
-                        for piece in _pieces(batch):
-                            yield range(start, start + piece.num_rows), piece
-                            start += piece.num_rows
+                with disk_errors(path, "read"):
+                    for batch in read_group(path, metadata, group, columns):
+                        yield range(start, start + batch.num_rows), batch
+                        start += batch.num_rows
             except _CANNOT_BE_READ as error:
                 raise unreadable(shard, str(error)) from error
             if start != first + group_rows:
@@ -166,20 +156,6 @@ def _read_metadata(path: Path, shard: Shard) -> pq.FileMetaData:
             return pq.read_metadata(path)
     except _CANNOT_BE_READ as error:
         raise unreadable(shard, str(error)) from error
-
-
-def _group_bytes(group: pq.RowGroupMetaData) -> int:
-    """The approximate memory of a row group, which may be far more than its bytes in the file."""
-    values = sum(group.column(column).num_values for column in range(group.num_columns))
-    return int(max(group.total_byte_size, values * VALUE_BYTES))
-
-
-def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """A batch in pieces of about BATCH_BYTES: values that the file holds once may be large here."""
-    row_bytes = max(batch.nbytes // max(batch.num_rows, 1), 1)
-    piece_rows = max(1, BATCH_BYTES // row_bytes)
-    for start in range(0, batch.num_rows, piece_rows):
-        yield batch.slice(start, piece_rows)
 
 
 def _read_some(

@@ -31,9 +31,8 @@ from hugflow.clients.repository import PublishedFile
 from hugflow.errors import ShardUnreadable
 from hugflow.redact import in_a_line
 from hugflow.shards.arrow import FILE_TYPE
+from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
 from hugflow.shards.layouts.layout import (
-    BATCH_BYTES,
-    BATCH_ROWS,
     Contents,
     RepositoryAt,
     SampledRows,
@@ -56,6 +55,8 @@ from hugflow.shards.plan_request import PlanRequest
 from hugflow.store.atomic import disk_errors
 
 log = logging.getLogger(__name__)
+
+native_reader: Final = None
 
 AUDIO: Final = "audio"
 KEY: Final = "__key__"

@@ -1,14 +1,12 @@
 """The row path: fetched shard -> MP3 and JSON files, a batch at a time.
 
-Rows are encoded in threads (the codecs release the interpreter's lock) and written to temporary
-files there. Then a batch is committed: MP3s are synced and renamed, then JSONs, then the journal is
-written. Encoding continues meanwhile. A kill costs only the rows that are not committed.
+Each of some threads makes one row at a time: a child process encodes its clip, the thread writes
+temporary files. Then a batch is committed: MP3s are synced and renamed, then JSONs, then the
+journal is written. Encoding continues meanwhile. A kill costs only the rows that are not committed.
 
-A clip may crash a codec, and the process with it. The rows that are being encoded are recorded all
-the time, so the next process knows them and isolates them.
+A clip that crashes a codec costs its own row (`hugflow.audio.isolated`).
 """
 
-import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -22,12 +20,10 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from hugflow.audio.bad import CRASHED, AudioBad
-from hugflow.audio.convert import Converter
+from hugflow.audio.bad import AudioBad
 from hugflow.audio.isolated import IsolatedConverter
 from hugflow.audio.mp3 import Mp3
 from hugflow.errors import HugflowError
-from hugflow.ledger.flight import Flight
 from hugflow.ledger.journal import Clip, Journal, Outcome, RowFailed, RowMade
 from hugflow.native_talk import doing
 from hugflow.rows.audio import audio_value, may_be_path, path_of
@@ -43,40 +39,13 @@ from hugflow.stages.making.clip_notes import ClipNotes
 from hugflow.stages.making.quota import Quota
 from hugflow.stages.making.repository_clips import RepositoryFiles
 from hugflow.store.atomic import StagedFile, commit, discard, disk_errors, write_temporary
-
-log = logging.getLogger(__name__)
+from hugflow.workers.pool import WorkerPool
 
 BATCH_ROWS = 64
 BATCH_BYTES = 32 << 20
 BATCH_SECONDS = 2.0
 ROWS_AHEAD_PER_WORKER = 4
 AHEAD_BYTES = 64 << 20
-
-
-@dataclass(slots=True)
-class Risk:
-    """Which rows of a run are isolated in a child process.
-
-    First, all rows up to `last_suspect`, the last row in flight when a process died: broken memory
-    may crash a process a few rows after the faulty clip. After a codec crash in this run, all rows:
-    faulty clips rarely come alone, and each would cost a process.
-    """
-
-    last_suspect: int = -1
-    has_crashed: bool = False
-
-    def of(self, row: int) -> bool:
-        """Whether a row must be isolated."""
-        return self.has_crashed or row <= self.last_suspect
-
-    def found(self, row: int) -> None:
-        """Record that a codec crashed: all further rows are isolated."""
-        if not self.has_crashed:
-            log.warning(
-                "row %d crashes the codecs; from here on each row is made in a process of its own",
-                row,
-            )
-        self.has_crashed = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,32 +66,35 @@ def make_rows(
     quota: Quota,
     on_rows: Callable[[Sequence[Outcome]], None],
     *,
-    flight: Flight,
-    risk: Risk,
+    workers: WorkerPool,
 ) -> None:
     """Write the files of the rows in `needs`, and a line of the journal for each.
 
     quota: counts the bytes that are written.
     on_rows: called with the outcomes of each committed batch, in row order.
-    flight: records the rows that are being encoded.
-    risk: says which rows to isolate.
+    workers: of `open_workers`, to encode in; started as they are needed, WORKERS at most.
 
     A row that cannot be made is a RowFailed among the outcomes. Only problems of all rows raise:
     DiskFull, ShardCorrupt, and the Hub's errors when clips are separate files.
     """
-    workers = build.options.workers
+    threads = build.options.workers
     files = RepositoryFiles(build, shard)
     stop = Event()
-    copy_mp3, rules = build.plan.request.mp3_source == "copy", build.clip_rules
     has_names = _has_names(build.plan)
     with (
         closing(files),
-        closing(IsolatedConverter(copy_mp3, files.open, build.folder.audio, stop, rules)) as apart,
         _Batches(journal, on_rows, quota) as batches,
-        ThreadPoolExecutor(workers, "rows") as pool,
+        ThreadPoolExecutor(threads, "rows") as pool,
     ):
-        here = Converter(copy_mp3, files.open, build.folder.audio, stop, rules)
-        convert = _Convert(here, apart, risk, flight, shard.label)
+        isolated = IsolatedConverter(
+            workers,
+            build.plan.request.mp3_source == "copy",
+            files.lend,
+            build.folder.audio,
+            stop,
+            build.clip_rules,
+        )
+        convert = _Convert(isolated, shard.label)
         ahead: deque[Future[_Row]] = deque()
         try:
             for rows, batch in read_rows(
@@ -138,7 +110,7 @@ def make_rows(
                     ahead.append(
                         pool.submit(_make_row, build, convert, row, needs[row], columns, at)
                     )
-                    while len(ahead) > rows_ahead(workers, row_bytes):
+                    while len(ahead) > rows_ahead(threads, row_bytes):
                         batches.add(ahead.popleft().result())
             while ahead:
                 batches.add(ahead.popleft().result())
@@ -172,30 +144,17 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class _Convert:
-    """Makes a row's MP3: in this process, or isolated if it may crash a codec. label: the shard's."""
+    """Makes a row's MP3, and notes what is to be said of it. label: the shard's."""
 
-    here: Converter
-    apart: IsolatedConverter
-    risk: Risk
-    flight: Flight
+    isolated: IsolatedConverter
     label: str
     notes: ClipNotes = field(default_factory=ClipNotes)
 
     def __call__(self, row: int, audio: pa.Scalar) -> Mp3:
-        mp3 = self._make(row, audio)
+        with doing(f"row {row} of {self.label}"):
+            mp3 = self.isolated(audio_value(audio))
         self.notes.add(row, mp3.info)
         return mp3
-
-    def _make(self, row: int, audio: pa.Scalar) -> Mp3:
-        if self.risk.of(row):
-            try:
-                return self.apart(audio_value(audio))
-            except AudioBad as bad:
-                if bad.code == CRASHED:
-                    self.risk.found(row)
-                raise
-        with self.flight.row(row), doing(f"row {row} of {self.label}"):
-            return self.here(audio_value(audio))
 
 
 @dataclass(frozen=True, slots=True)

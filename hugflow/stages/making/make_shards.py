@@ -2,6 +2,10 @@
 
 For each shard, under its lock: find what exists on disk, then make the rest: fetch, encode, write,
 index, mark. The next shard is fetched while this one is encoded.
+
+What runs native code on fetched bytes may crash the process, so it runs in child processes first
+(`hugflow.workers`): they read each file, and convert each clip that must be decoded. They are
+started when there is something to do for them, and end with the iterator.
 """
 
 import logging
@@ -16,7 +20,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from hugflow.audio.bad import CRASHED
 from hugflow.errors import (
     HubUnavailable,
     HugflowError,
@@ -26,7 +29,6 @@ from hugflow.errors import (
     StageMissing,
 )
 from hugflow.exports.index_table import write_index
-from hugflow.ledger.flight import Flight, read_flight
 from hugflow.ledger.journal import Journal, Outcome, RowFailed, RowMade
 from hugflow.ledger.markers import Marker, read_marker
 from hugflow.ledger.stages import (
@@ -43,7 +45,7 @@ from hugflow.shards.plan import Shard
 from hugflow.shards.rehearse import refuse_crashing
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.still_in_force import refuse_superseded, relocated
-from hugflow.stages.making.make_rows import Needs, Risk, make_rows
+from hugflow.stages.making.make_rows import Needs, make_rows
 from hugflow.stages.making.mark_stages import (
     audio_marker,
     mark,
@@ -61,6 +63,8 @@ from hugflow.stages.tree.exchange import refuse_linked_folders
 from hugflow.stages.tree.flow_files import made_index_file
 from hugflow.store.atomic import make_folder
 from hugflow.store.links import check_link
+from hugflow.workers.by_module import open_workers
+from hugflow.workers.pool import WorkerPool
 
 log = logging.getLogger(__name__)
 
@@ -115,13 +119,13 @@ def make_shards(
         make_folder(folder)
     check_link(build.places.link(build.name))
     quota = open_quota(build.places, build.options.storage_quota_bytes)
-    risk, unavailable = Risk(), 0
+    unavailable = 0
     wanted = _Wanted(stages, retry_failed or force or find_published(build) is None, force)
-    with _Ahead(build, shards, wanted) as ahead:
+    with open_workers(talks=True) as workers, _Ahead(build, shards, wanted) as ahead:
         for shard in shards:
             try:
                 with ahead.take() as prepared:
-                    yield _make(prepared, stages, quota, on_rows, risk)
+                    yield _make(prepared, stages, quota, on_rows, workers)
                 unavailable = 0
             except (ShardCorrupt, RequestInvalid, StageMissing, HubUnavailable) as error:
                 unavailable = unavailable + 1 if isinstance(error, HubUnavailable) else 0
@@ -311,7 +315,7 @@ def _make(
     stages: Collection[StageName],
     quota: Quota,
     on_rows: Callable[[Sequence[Outcome]], None],
-    risk: Risk,
+    workers: WorkerPool,
 ) -> ShardDone:
     """Make what a prepared shard lacks, and mark its stages done."""
     build, shard = prepared.build, prepared.shard
@@ -320,6 +324,8 @@ def _make(
         _drop_raw_when_in(build, shard, markers)
         return ShardDone(shard, {s: markers[s] for s in markers if s in stages}, 0, is_new=False)
     started = time.monotonic()
+    if prepared.raw_files is not None and set(stages) != {"raw"}:
+        refuse_crashing(workers, prepared.raw_files, shard)
     outcomes: dict[int, Outcome] = {**disk.failed, **disk.made}
 
     def collect(batch: Sequence[Outcome]) -> None:
@@ -336,36 +342,22 @@ def _make(
                 journal.append(disk.found)
                 collect(disk.found)
             if prepared.needs and prepared.raw_files is not None:
-                _make_rows(prepared, prepared.raw_files, journal, quota, collect, risk)
+                make_rows(
+                    build,
+                    shard,
+                    prepared.raw_files,
+                    prepared.needs,
+                    journal,
+                    quota,
+                    collect,
+                    workers=workers,
+                )
     done = _mark(prepared, stages, outcomes, started)
     # Free the memory that Arrow caches for the next row group: publishing needs memory too.
     pa.default_memory_pool().release_unused()
     new_rows = sum(isinstance(outcomes[row], RowMade) for row in prepared.needs)
     _tell_done(shard, stages, outcomes, new_rows, time.monotonic() - started)
     return ShardDone(shard, done, new_rows, is_new=True)
-
-
-def _make_rows(
-    prepared: _Prepared,
-    raw_files: tuple[Path, ...],
-    journal: Journal,
-    quota: Quota,
-    on_rows: Callable[[Sequence[Outcome]], None],
-    risk: Risk,
-) -> None:
-    """Make the rows that a shard lacks; isolate those that may have crashed a process."""
-    build, shard, needs = prepared.build, prepared.shard, prepared.needs
-    path = build.state.flight(shard.name)
-    suspects = read_flight(path) & needs.keys()
-    if path.exists():
-        # A process died in the middle of it: by a clip, by the reader, or because it was killed.
-        refuse_crashing(raw_files, shard)
-    # Rows are numbered through all shards, so one number is enough for every shard.
-    risk.last_suspect = max(suspects, default=-1)
-    if any(row.code == CRASHED for row in prepared.disk.failed.values()):
-        risk.has_crashed = True
-    with Flight(path, build.options.workers, suspects) as flight:
-        make_rows(build, shard, raw_files, needs, journal, quota, on_rows, flight=flight, risk=risk)
 
 
 def _tell_done(

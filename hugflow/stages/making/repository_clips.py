@@ -5,14 +5,13 @@ looked up on the Hub, fetched, compared with the Hub's hash, and deleted when it
 """
 
 import hashlib
-import mmap
 import re
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from threading import Event, Lock, Thread
+from threading import Lock
 
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.strangers import name_stranger
@@ -27,9 +26,6 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _MAX_PATH_CHARACTERS = 1_000
 _LOOKED_AT = 512
 _SHOWN = 100
-# Smaller files may stay in memory whole while they are read.
-LARGE_BYTES = 32 << 20
-FORGET_EVERY_S = 0.1
 # Two files that share a lock wait for each other; there are more locks than workers.
 LOCKS = 256
 
@@ -61,31 +57,6 @@ def repository_path(path: str, hf_id: str, commit: str) -> str:
     return name.as_posix()
 
 
-@contextmanager
-def kept_small(mapped: mmap.mmap) -> Iterator[None]:
-    """Free the pages of a large memory-mapped file while the block reads it.
-
-    Pages that were read count as this process's memory until the kernel needs the room; an hour of
-    WAV has gigabytes of them. A freed page is read from the file again.
-    """
-    if len(mapped) <= LARGE_BYTES:
-        yield
-        return
-    is_read = Event()
-
-    def forget() -> None:
-        while not is_read.wait(FORGET_EVERY_S):
-            mapped.madvise(mmap.MADV_DONTNEED)
-
-    forgetting = Thread(target=forget, name="forget", daemon=True)
-    forgetting.start()
-    try:
-        yield
-    finally:
-        is_read.set()
-        forgetting.join()
-
-
 @dataclass(slots=True)
 class RepositoryFiles:
     """The files of a repository that the rows of one shard name. Safe to use from threads."""
@@ -96,7 +67,7 @@ class RepositoryFiles:
     _locks: tuple[Lock, ...] = field(default_factory=lambda: tuple(Lock() for _ in range(LOCKS)))
 
     def look_up(self, paths: Iterable[str]) -> None:
-        """Look up a batch of paths on the Hub, so that `open` need not ask for each."""
+        """Look up a batch of paths on the Hub, so that `lend` need not ask for each."""
         request, commit = self.build.plan.request, self.build.plan.commit
         names = set()
         for path in paths:
@@ -110,8 +81,8 @@ class RepositoryFiles:
             self._files |= self.build.hub.find_files(RepoId.dataset(request.hf_id), commit, unknown)
 
     @contextmanager
-    def open(self, path: str) -> Iterator[memoryview]:
-        """Give the block the verified bytes of the file that `path` means.
+    def lend(self, path: str) -> Iterator[Path]:
+        """Give the block the file that `path` means, fetched and verified.
 
         Raises AudioBad for the row (`path_refused`, `path_not_found`, `audio_empty`), and the
         Hub's errors for problems of more than one row, such as an unreachable Hub.
@@ -129,11 +100,7 @@ class RepositoryFiles:
             if not (target.is_file() and is_verified(target, file)):
                 self._fetch(file, target)
             try:
-                with target.open("rb") as opened:
-                    # Not closed here: the traceback of a bad row may still hold a view of it.
-                    mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
-                with kept_small(mapped):
-                    yield memoryview(mapped)
+                yield target
             finally:
                 if not self.build.options.keep_raw:
                     target.unlink(missing_ok=True)

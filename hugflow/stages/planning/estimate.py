@@ -10,7 +10,6 @@ compared with the result:
 
 import time
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
@@ -34,6 +33,7 @@ from hugflow.stages.standing.measure import measure_storage
 from hugflow.stages.tree.manifest import Manifest
 from hugflow.store.layout import Places
 from hugflow.store.records import RecordForm
+from hugflow.workers.by_module import open_workers
 
 # A typical value, to measure the JSON without the values of the columns.
 TYPICAL_STEM: Final = "clip_000000"
@@ -265,9 +265,11 @@ def _measure_sample(build: Build) -> _Means:
     Runs in a child process, so that a clip that crashes a codec does not prevent planning.
     """
     copy_mp3 = build.plan.request.mp3_source == "copy"
-    with closing(IsolatedConverter(copy_mp3, rules=build.clip_rules)) as convert:
-        # The cost of starting the process is paid once, not per row.
-        convert(_SILENCE).close()
+    with open_workers() as workers:
+        convert = IsolatedConverter(workers, copy_mp3, rules=build.clip_rules)
+        if build.plan.audio_column is not None:
+            # The cost of starting the process is paid once, not per row.
+            convert(_SILENCE).close()
         main, *others = (
             _measure_column(convert, build, column) for column in build.plan.all_audio or (None,)
         )

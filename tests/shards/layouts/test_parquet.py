@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hugflow.clients.hub import TAIL_BYTES, Hub
 from hugflow.clients.repository import PublishedFile, RepoId
 from hugflow.errors import ShardCorrupt, ShardUnreadable
-from hugflow.shards.layouts import parquet
-from hugflow.shards.layouts.layout import BATCH_ROWS, RepositoryAt
+from hugflow.shards.layouts import parquet_file
+from hugflow.shards.layouts.batch_size import BATCH_ROWS
+from hugflow.shards.layouts.layout import RepositoryAt
 from hugflow.shards.layouts.parquet import look, read_names, read_rows
 from hugflow.testing.faults import Flip, Match
 from hugflow.testing.hub import LoopbackHub
@@ -45,7 +46,7 @@ def test_a_batch_has_a_bounded_number_of_rows(tmp_path: Path):
 
 
 def test_a_batch_of_large_rows_has_few_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(parquet, "BATCH_BYTES", 10_000)
+    monkeypatch.setattr(parquet_file, "BATCH_BYTES", 10_000)
     clips = pa.table({"audio": [bytes([row]) * 4000 for row in range(20)]})
     path = tmp_path / "a"
     pq.write_table(clips, path, compression="none", use_dictionary=False)

@@ -18,6 +18,7 @@ from hugflow.shards.plan import Shard
 from hugflow.shards.plan_request import PlanRequest
 
 FILES_PER_SHARD = 2
+native_reader = None
 SCHEMA = pa.schema([("audio", pa.string()), ("audio_filename", pa.string()), ("text", pa.string())])
 
 

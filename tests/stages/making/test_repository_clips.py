@@ -4,7 +4,7 @@ import mmap
 import time
 from pathlib import Path
 
-from hugflow.stages.making.repository_clips import FORGET_EVERY_S, LARGE_BYTES, kept_small
+from hugflow.audio.mapped_file import FORGET_EVERY_S, LARGE_BYTES, kept_small
 
 PAGE_BYTES = 4096
 
