@@ -106,6 +106,7 @@ class ProjectSettings:
             repair_audio=settings.repair_audio,
             max_clip_hours=settings.max_clip_hours,
             verify_load=settings.verify_load,
+            exports=settings.exports,
             storage_quota_bytes=None if quota_gb is None else int(quota_gb * BYTES_PER_GB),
             progress_interval=settings.progress_interval,
             flow_root=self.root,

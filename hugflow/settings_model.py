@@ -12,7 +12,13 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from hugflow.requests.grammar import BadRowBudget, bad_rows_setting
+from hugflow.requests.grammar import (
+    DEFAULT_EXPORTS,
+    EXPORTS,
+    BadRowBudget,
+    bad_rows_setting,
+    exports_setting,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +156,15 @@ class Settings(BaseModel):
         alias="VERIFY_LOAD",
         description="Load a folder with `datasets`, in a process of its own, before publishing it.",
     )
+    exports: Annotated[
+        tuple[str, ...],
+        BeforeValidator(exports_setting),
+        Takes(f"names of {', '.join(EXPORTS)}, with commas between; none for none", "nemo,kaldi"),
+    ] = Field(
+        DEFAULT_EXPORTS,
+        alias="EXPORTS",
+        description="Forms for other tools that are written with a dataset; `none` for none.",
+    )
     keep_raw: _Truth = Field(
         False, alias="KEEP_RAW", description="Keep fetched files when their rows are in."
     )
@@ -249,6 +264,8 @@ def default_text(name: str) -> str:
     """A setting's default as written in a file; "" if there is none or it depends on the host."""
     info = Settings.model_fields[NAMES[name]]
     default = None if info.default_factory is not None else info.get_default()
+    if isinstance(default, tuple):
+        return ",".join(default)
     shown = "" if default is None else str(default)
     return shown.lower() if isinstance(default, bool) else shown
 

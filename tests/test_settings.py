@@ -63,6 +63,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "MAX_CONCURRENT_DOWNLOADS": ("2", 2),
     "LOG_LEVEL": ("DEBUG", "DEBUG"),
     "LOG_FORMAT": ("json", "json"),
+    "EXPORTS": ("kaldi,nemo", ("kaldi", "nemo")),
     "MP3_SOURCE": ("reencode", "reencode"),
     "REPAIR_AUDIO": ("false", False),
     "MAX_CLIP_HOURS": ("1.5", 1.5),

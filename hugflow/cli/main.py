@@ -18,6 +18,7 @@ from hugflow.cli import (
     demo,
     doctor,
     drift,
+    exports,
     flow_uploads,
     flows,
     hierarchy,
@@ -67,6 +68,7 @@ app.command("remove", short_help="Move a dataset from storage to the trash.")(re
 app.command("undo", short_help="Bring a removed dataset back.")(removals.undo)
 app.command("verify", short_help="Compare what is stored with what was made.")(checks.verify)
 app.command("why", short_help="Show where a file comes from.")(checks.why)
+app.command("export", short_help="Write a dataset in another tool's form.")(exports.export)
 app.add_typer(audit.app, name="audit", short_help="Show what was done, by whom and when.")
 app.add_typer(config.app, name="config")
 # They are commands of `hugflow flows`.

@@ -6,7 +6,7 @@ To add one, write a module in this package that ends in an `Export`, and add a l
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,18 +18,39 @@ from hugflow.store.layout import DatasetFolder
 if TYPE_CHECKING:
     import polars as pl
 
+    from hugflow.exports.rows import ExportRow
+
 
 @dataclass(frozen=True, slots=True)
 class ExportSource:
     """A dataset with all rows made: everything that an export may be rendered from.
 
     description: the request author's text.
+    home: the dataset's folder in STORAGE_ROOT; `folder` may be one beside it.
+    index: sha256 of each index file, by its path in the tree.
+    clips: what the path of a clip begins with; "" for paths relative to the tree.
+    is_piped: whether a command takes the place of a path where a tool needs one to read MP3.
     """
 
     plan: Plan
     folder: DatasetFolder
     description: str
     statistics: Statistics | None
+    home: DatasetFolder
+    index: Mapping[str, str]
+    clips: str = ""
+    is_piped: bool = False
+
+    def clip_path(self, stem: str) -> str:
+        """The path of a clip, as the exports write it."""
+        return f"{self.clips}audio/{stem}.mp3"
+
+    def rows(self) -> Iterator["ExportRow"]:
+        """The rows in order; few are in memory at once."""
+        # Imported here: loading pyarrow takes as long as the rest of a small command.
+        from hugflow.exports.rows import read_rows_of
+
+        return read_rows_of(self.plan, [self.folder.root / path for path in sorted(self.index)])
 
     def scan_shards(self) -> Iterator["pl.LazyFrame"]:
         """The index of each shard that has rows, in order, as a lazy frame.
@@ -105,6 +126,7 @@ class Export:
     render: gives its files. The same plan and the same index must give the same bytes: they are
     rendered again only when either changes, or when a file is gone. None: each shard's file is
     written together with its rows, as the index is.
+    is_chosen: whether it is written only where `EXPORTS` or the request names it.
     reworded: for an export whose file the manifest does not record. None: the manifest records
     every file with a hash.
     version: rises when the same rows give other bytes.
@@ -117,6 +139,7 @@ class Export:
     reworded: Reworded | None = None
     folder: str = ""
     version: int = 1
+    is_chosen: bool = False
 
     @property
     def is_per_shard(self) -> bool:

@@ -10,8 +10,26 @@ import re
 import unicodedata
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+from hugflow.nearest import nearest_name
+
+# Forms of a dataset for other tools; `hugflow.exports` writes them.
+EXPORTS: Final = (
+    "nemo",
+    "lhotse",
+    "metadata",
+    "kaldi",
+    "espnet",
+    "ljspeech",
+    "coqui",
+    "f5_tts",
+    "speechbrain",
+    "croissant",
+    "webdataset",
+    "shar",
+)
+DEFAULT_EXPORTS: Final = ("nemo", "lhotse", "metadata")
 # Powers of 1000, as on the labels of disks.
 BYTES_PER_GB = 10**9
 MAX_PROSE_CHARACTERS = 2_000
@@ -210,6 +228,29 @@ def max_clip_hours(value: object) -> float:
             mend="write a number such as 12, or 0 for no limit",
         )
     return float(str(value))
+
+
+def exports(value: object) -> tuple[str, ...]:
+    """Names of exports, each once; an empty list for none."""
+    mend = f"write a list of {', '.join(EXPORTS)}; or [] for none"
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+        raise FieldInvalid("is not a list of names", mend=mend)
+    for name in value:
+        if name not in EXPORTS:
+            near = nearest_name(name, EXPORTS)
+            hint = f'did you mean "{near}"? ' if near is not None else ""
+            raise FieldInvalid("names an export that does not exist", mend=f"{hint}{mend}")
+    if len(set(value)) < len(value):
+        raise FieldInvalid("names an export twice", mend="delete one of the two")
+    return tuple(value)
+
+
+def exports_setting(value: object) -> tuple[str, ...]:
+    """The same as a setting: names with commas between them, `none` for none; or a list."""
+    if not isinstance(value, str):
+        return exports(value)
+    names = [name.strip() for name in value.split(",") if name.strip()]
+    return () if names == ["none"] else exports(names)
 
 
 def allowed_bad_rows(budget: BadRowBudget, rows: int) -> int:

@@ -13,6 +13,7 @@
     mp3_source: "copy"
     repair_audio: true
     max_clip_hours: 6
+    exports: ["nemo", "lhotse"]
     owner: "speech@example.org"
     flows: []                                        # see `flow_steps`
 
@@ -132,6 +133,13 @@ _ClipHours = Annotated[
     BeforeValidator(grammar.max_clip_hours),
     Field(json_schema_extra={"minimum": 0, "maximum": grammar.MAX_CLIP_HOURS}),
 ]
+_Exports = Annotated[
+    tuple[str, ...],
+    BeforeValidator(grammar.exports),
+    WithJsonSchema(
+        {"type": "array", "uniqueItems": True, "items": {"enum": list(grammar.EXPORTS)}}
+    ),
+]
 _NAMES = {"type": "array", "items": {"type": "string"}, "maxItems": MAX_FIELDS}
 _STEP = {
     "type": "object",
@@ -158,7 +166,9 @@ _Flows = Annotated[
 ]
 
 # Added after the first version of a request.
-_LATER_FIELDS = frozenset({"audio_columns", "repair_audio", "max_clip_hours", "text_join"})
+_LATER_FIELDS = frozenset(
+    {"audio_columns", "repair_audio", "max_clip_hours", "text_join", "exports"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +241,9 @@ class AddRequest(_Request):
     )
     max_clip_hours: _ClipHours | None = Field(
         None, description="Longer clips are refused; 0 for no limit. Default: the setting."
+    )
+    exports: _Exports | None = Field(
+        None, description="The forms for other tools. Default: the setting; docs/exports.md."
     )
     owner: _Owner | None = Field(None, description="Who answers for the dataset.")
     flows: _Flows = Field((), description="Steps over the rows, in order; docs/flows.md.")

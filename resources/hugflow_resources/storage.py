@@ -12,7 +12,7 @@ from hugflow.errors import SettingInvalid
 from hugflow.flows.project_key import trust_of
 from hugflow.flows.trust import Trust, parse_allowed
 from hugflow.requests.catalog import Catalog
-from hugflow.requests.grammar import bad_rows_setting
+from hugflow.requests.grammar import DEFAULT_EXPORTS, bad_rows_setting
 from hugflow.requests.policy import Policy, PolicyInvalid, policy_unreadable
 from hugflow.settings import ProjectSettings
 from hugflow.stages.build.options import Options
@@ -37,6 +37,7 @@ class Storage(dg.ConfigurableResource["Storage"]):
     repair_audio: bool = True
     max_clip_hours: float = 6
     verify_load: bool = False
+    exports: list[str] = list(DEFAULT_EXPORTS)  # noqa: RUF012  # of pydantic, which copies it
     storage_quota_bytes: int | None = None
     progress_interval: int = 10_000
     policy: str = "{}"
@@ -64,6 +65,7 @@ class Storage(dg.ConfigurableResource["Storage"]):
             processed_root=str(places.processed_root),
             state_dir=str(places.state_dir),
             max_bad_rows=str(options.max_bad_rows),
+            exports=list(options.exports),
             **{name: getattr(options, name) for name in cls._plain_options()},
             policy=rules.model_dump_json(exclude_none=True),
             policy_fault=fault,
@@ -75,7 +77,7 @@ class Storage(dg.ConfigurableResource["Storage"]):
     @classmethod
     def _plain_options(cls) -> frozenset[str]:
         """The options that a field of the same name holds unchanged."""
-        in_another_form = {"max_bad_rows", "policy", "flow_root"}
+        in_another_form = {"max_bad_rows", "exports", "policy", "flow_root"}
         return (Options.names() & cls.model_fields.keys()) - in_another_form
 
     @contextmanager
@@ -102,6 +104,7 @@ class Storage(dg.ConfigurableResource["Storage"]):
             raise policy_unreadable(self.policy_fault)
         return Options(
             max_bad_rows=bad_rows_setting(self.max_bad_rows),
+            exports=tuple(self.exports),
             **{name: getattr(self, name) for name in self._plain_options()},
             lock_wait_s=lock_wait_s,
             short_wait_s=0.0,

@@ -165,6 +165,21 @@ def test_a_folder_is_loaded_before_it_is_published_where_that_is_wanted(
     assert "`datasets` loads its 3 rows" in done.stderr
 
 
+@shows("EXPORTS")
+def test_the_forms_for_other_tools_are_written_that_it_names(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "settings/exports", rows=2, shards=1, seconds=0.1)
+    asked = project.request("settings/exports")
+    folder = project.dataset(name_of("settings/exports")).root
+    assert project.run("local-sync", asked, EXPORTS="none").returncode == 0
+    assert not (folder / "nemo.jsonl").exists()
+    assert project.run("local-sync", asked, EXPORTS="kaldi, nemo").returncode == 0
+    assert (folder / "nemo.jsonl").is_file()
+    assert (folder / "kaldi" / "wav.scp").is_file()
+    done = project.run("local-sync", asked, EXPORTS="nemmo")
+    assert done.returncode == 2
+    assert "EXPORTS" in done.stderr
+
+
 @shows("KEEP_RAW")
 def test_fetched_files_are_kept_where_that_is_wanted(project: Project, hub: LoopbackHub):
     for is_kept in ("false", "true"):

@@ -27,6 +27,7 @@ CALLS = {
     "config": ["show"],
     "doctor": ["--offline"],
     "drift": [],
+    "export": ["acme__speech", "--to", "nemo"],
     "flows": ["list"],
     "lock": [],
     "parents": ["list"],

@@ -9,6 +9,7 @@ import pytest
 from hugflow.exports.export import Foreseen, Size
 from hugflow.exports.recorded import RecordedExport, RecordedFile
 from hugflow.exports.registry import EXPORTS, export_folders, find_export, foresee_exports
+from hugflow.requests import grammar
 from hugflow.store.layout import DatasetFolder
 from tests.shards.plans import plan_of
 
@@ -36,17 +37,19 @@ def test_no_two_exports_share_a_name():
 
 
 def test_the_folders_of_a_tree_are_named_once():
-    assert export_folders(DatasetFolder(Path("/tree"))) == [Path("/tree/index")]
+    names = ["index", "kaldi", "espnet", "ljspeech", "tars", "shar"]
+    assert export_folders(DatasetFolder(Path("/tree"))) == [Path("/tree") / name for name in names]
 
 
 def test_what_is_foreseen_is_the_sum_over_all_exports():
     plan = plan_of()
     foreseen = Foreseen(plan, rows=10, row_bytes=100.0)
-    each = [export.foresee(foreseen) for export in EXPORTS]
+    chosen = ("nemo", "kaldi")
+    each = [e.foresee(foreseen) for e in EXPORTS if not e.is_chosen or e.name in chosen]
     expected = Size(sum(size.files for size in each), sum(size.bytes for size in each))
-    assert foresee_exports(foreseen) == expected
-    # The indexes, their folder and the card.
-    assert expected.files == len(plan.shards) + 2
+    assert foresee_exports(foreseen, chosen) == expected
+    # The indexes, their folder and the card; the manifest of NeMo; Kaldi's folder and its files.
+    assert expected.files == len(plan.shards) + 2 + 1 + 7
 
 
 @pytest.mark.parametrize(
@@ -88,3 +91,8 @@ def test_asking_the_list_loads_no_library_that_reads_or_writes_tables():
         f"assert not {heavy} & sys.modules.keys(), {heavy} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_request_can_name_each_export_that_is_written_on_demand_and_no_other():
+    assert [export.name for export in EXPORTS if export.is_chosen] == list(grammar.EXPORTS)
+    assert set(grammar.DEFAULT_EXPORTS) <= set(grammar.EXPORTS)

@@ -54,7 +54,7 @@ def opened(hub: LoopbackHub, open_for: OpenFor, request: pytest.FixtureRequest) 
     def open_it() -> Build:
         name = f"toys/{request.node.originalname[5:80].strip('_')}"
         publish_speech(hub, name, rows=6, shards=2, seconds=0.2, broken_rows={5: b"junk"})
-        return open_for(name, max_bad_rows=1)
+        return open_for(name, max_bad_rows=1, exports=[])
 
     return open_it
 

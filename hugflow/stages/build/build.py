@@ -61,8 +61,18 @@ class Build:
     def tree(self) -> str:
         """The tree's final place as written in a row's JSON: `datasets/<name>` [004]."""
         root = self.places.storage_root
-        final = self.folder if self.sample_rows is not None else self.places.dataset(self.name)
-        return f"{root.name}/{final.root.relative_to(root).as_posix()}"
+        return f"{root.name}/{self.final_folder.root.relative_to(root).as_posix()}"
+
+    @property
+    def final_folder(self) -> DatasetFolder:
+        """Where the tree is once it is complete; until then it may be beside that."""
+        return self.folder if self.sample_rows is not None else self.places.dataset(self.name)
+
+    @property
+    def chosen_exports(self) -> tuple[str, ...]:
+        """The exports in force: the request's, else the setting's."""
+        named = self.request.exports
+        return self.options.exports if named is None else named
 
     def mp3_paths(self, stem: str) -> tuple[str, ...]:
         """The MP3s of a row, relative to the tree: one for each audio column, the main one first."""

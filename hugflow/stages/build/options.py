@@ -6,7 +6,7 @@ from typing import Any
 
 from hugflow.audit import this_user
 from hugflow.flows.trust import Trust
-from hugflow.requests.grammar import BadRowBudget
+from hugflow.requests.grammar import DEFAULT_EXPORTS, BadRowBudget
 from hugflow.requests.policy import Policy
 from hugflow.shards.plan_request import ROW_FIELDS
 
@@ -18,6 +18,7 @@ class Options:
     mp3_source, max_bad_rows, repair_audio, max_clip_hours: taken where the request names none. The
     last two decide which rows fail; a row that was made is not made again when they change.
     verify_load: load a folder with `datasets` before it is published.
+    exports: the exports to write, where the request names none.
     workers: rows encoded at once. download_slots: source files fetched at once on this host,
     over all runs. storage_quota_bytes: what all datasets may take together, None for no limit.
     lock_wait_s: how long to wait for another holder of a lock. short_wait_s: the least that is
@@ -36,6 +37,7 @@ class Options:
     repair_audio: bool = True
     max_clip_hours: float = 6
     verify_load: bool = False
+    exports: tuple[str, ...] = DEFAULT_EXPORTS
     storage_quota_bytes: int | None = None
     lock_wait_s: float = 0.0
     short_wait_s: float = 10.0

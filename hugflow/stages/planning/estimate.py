@@ -141,7 +141,7 @@ def compare(build: Build, estimated: Estimate, manifest: Manifest) -> list[Compa
         Compared("hours", estimated.hours, round(manifest.hours, 3)),
         Compared("mp3_bytes", estimated.mp3_bytes, manifest.audio.bytes),
         Compared("json_bytes", estimated.json_bytes, manifest.json.bytes),
-        Compared("files", estimated.files, _count_files(build.plan, rows) + _flow_files(manifest)),
+        Compared("files", estimated.files, _count_files(build, rows) + _flow_files(manifest)),
     ]
 
 
@@ -166,14 +166,16 @@ def _extrapolate(build: Build) -> Estimate:
         basis = "sampled"
     json_bytes = round(_json_row_bytes(build, means) * rows)
     made = mp3_bytes if mp3_bytes is not None else plan.source_bytes
-    exports_bytes = foresee_exports(Foreseen(plan, rows, means.other_bytes)).bytes
+    exports_bytes = foresee_exports(
+        Foreseen(plan, rows, means.other_bytes), build.chosen_exports
+    ).bytes
     return Estimate(
         hours=None if hours is None else round(hours, 3),
         basis=basis,
         sampled_rows=means.rows,
         mp3_bytes=mp3_bytes,
         json_bytes=json_bytes,
-        files=_count_files(plan, rows) + rows * len(build.request.flows),
+        files=_count_files(build, rows) + rows * len(build.request.flows),
         peak_bytes=made
         + json_bytes
         + exports_bytes
@@ -226,7 +228,7 @@ def _measure_tree(build: Build, manifest: Manifest) -> Estimate:
         sampled_rows=0,
         mp3_bytes=manifest.audio.bytes,
         json_bytes=manifest.json.bytes,
-        files=_count_files(build.plan, manifest.rows.made) + _flow_files(manifest),
+        files=_count_files(build, manifest.rows.made) + _flow_files(manifest),
         peak_bytes=0,
         quota_left_bytes=_quota_left_bytes(build),
         rate_floor_s=0,
@@ -234,10 +236,11 @@ def _measure_tree(build: Build, manifest: Manifest) -> Estimate:
     )
 
 
-def _count_files(plan: Plan, rows: int) -> int:
+def _count_files(build: Build, rows: int) -> int:
     """Files, and so inodes, of a finished tree with so many rows."""
+    plan = build.plan
     files_per_row, folders = 1 + len(plan.all_audio), len(plan.all_audio[1:])
-    exports = foresee_exports(Foreseen(plan, rows, row_bytes=0))
+    exports = foresee_exports(Foreseen(plan, rows, row_bytes=0), build.chosen_exports)
     return rows * files_per_row + exports.files + folders + FILES_BESIDE_ROWS
 
 

@@ -128,8 +128,16 @@ def write_manifest(
     """
     manifest = _compose_manifest(build, markers, budget, old, flowed)
     plan = build.plan if flowed is None else flowed.record.of_index(build.plan)
-    source = ExportSource(plan, build.folder, build.request.description, manifest.statistics)
-    manifest = replace(manifest, exports=write_exports(source, manifest, old))
+    source = ExportSource(
+        plan,
+        build.folder,
+        build.request.description,
+        manifest.statistics,
+        home=build.final_folder,
+        index=manifest.index,
+    )
+    exports = write_exports(source, build.chosen_exports, manifest, old)
+    manifest = replace(manifest, exports=exports)
     if old is not None and old.has_same_rows(manifest):
         return old, True
     check(manifest)

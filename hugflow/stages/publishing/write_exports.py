@@ -1,7 +1,7 @@
 """Writing the files of each export, before the manifest that records them."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,15 +15,16 @@ from hugflow.store.layout import DatasetFolder
 
 
 def write_exports(
-    source: ExportSource, manifest: Manifest, old: Manifest | None
+    source: ExportSource, chosen: Collection[str], manifest: Manifest, old: Manifest | None
 ) -> dict[str, RecordedExport]:
     """Write the files of every export; returns their records for the manifest.
 
+    chosen: the names of those that are written only on demand.
     manifest: the new manifest, without its exports.
     old: the existing manifest. Its recorded files that are no longer needed are deleted.
     """
     recorded: dict[str, RecordedExport] = {}
-    for export in rendered_exports():
+    for export in rendered_exports(chosen):
         written = _find_written(export, source.folder, manifest, old)
         files = dict(_write_export(export, source)) if written is None else written.files
         if export.reworded is None:
@@ -52,10 +53,10 @@ def _write_export(export: Export, source: ExportSource) -> Iterator[tuple[str, R
     for file in export.render(source):
         if not export.owns(Path(file.path)):
             raise ValueError(f"the export {export.name!r} has no file {file.path!r}")
-        yield file.path, _write_file(source.folder.root / file.path, file.pieces)
+        yield file.path, write_export_file(source.folder.root / file.path, file.pieces)
 
 
-def _write_file(path: Path, pieces: Iterable[bytes]) -> RecordedFile:
+def write_export_file(path: Path, pieces: Iterable[bytes]) -> RecordedFile:
     """Write a file whole, unless it already holds these bytes."""
     digest = hashlib.sha256()
 

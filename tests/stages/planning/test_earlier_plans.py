@@ -37,7 +37,7 @@ def test_a_finished_tree_of_version_2_is_complete(
 ):
     before = read_tree(places.dataset(FINISHED).root)
     assert read_status(places, FINISHED).state == "completed"
-    synced = sync_dataset(open_for("old/finished"))
+    synced = sync_dataset(open_for("old/finished", exports=[]))
     assert (synced.was_complete, synced.new_rows) == (True, 0)
     assert read_tree(places.dataset(FINISHED).root) == before
     assert list(verify_dataset(places, FINISHED, deep=True)) == []
@@ -48,7 +48,7 @@ def test_a_finished_tree_of_version_2_is_taken_up_without_its_ledger(
     places: Places, open_for: OpenFor, hub: LoopbackHub
 ):
     shutil.rmtree(places.state_dir / "ledger")
-    synced = sync_dataset(open_for("old/finished"))
+    synced = sync_dataset(open_for("old/finished", exports=[]))
     assert synced.new_rows == 0
     assert not hub.requests
 

@@ -1,0 +1,79 @@
+"""The command `export`: a stored dataset in the form that another tool reads."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hugflow.cli.asked import read_project_requests
+from hugflow.cli.builds import choose_statuses, open_project
+from hugflow.cli.completion import complete_name
+from hugflow.cli.options import AsJson
+from hugflow.cli.output import print_data, print_json
+from hugflow.errors import UsageWrong
+from hugflow.nearest import nearest_name
+from hugflow.requests.collect import AddFile
+from hugflow.requests.grammar import EXPORTS
+from hugflow.requests.model import AddRequest
+
+
+def export(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="The dataset.", autocompletion=complete_name),
+    ],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help=", ".join(EXPORTS))],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Where to write. Default: ./NAME-FORMAT."),
+    ] = None,
+    is_absolute: Annotated[
+        bool, typer.Option("--absolute", help="Write absolute paths of the clips.")
+    ] = False,
+    is_piped: Annotated[
+        bool, typer.Option("--pipe", help="kaldi: commands in wav.scp, which need ffmpeg.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a stored dataset in a form for another tool.
+
+    The dataset does not change. To have the files in its folder, name the form in `exports:` of
+    the request, or in the setting EXPORTS.
+    """
+    from hugflow.exports.registry import named_export
+    from hugflow.stages.publishing.export_stored import export_stored
+
+    project = open_project()
+    chosen = named_export(to)
+    if chosen is None:
+        near = nearest_name(to, EXPORTS)
+        raise UsageWrong(
+            f"there is no export called {to!r}",
+            why=f"the exports are {', '.join(EXPORTS)}",
+            mend=f"did you mean {near}?" if near else "name one of these",
+        )
+    requests = read_project_requests(project)
+    choose_statuses(project, requests, name)
+    request = _find_request(requests.adds, name)
+    folder = out if out is not None else Path(f"{name}-{to}")
+    files = export_stored(
+        project.places,
+        name,
+        chosen,
+        folder,
+        description=request.description if request is not None else None,
+        is_absolute=is_absolute,
+        is_piped=is_piped,
+    )
+    if as_json:
+        print_json({"name": name, "format": to, "files": [str(file) for file in files]})
+        return
+    for file in files:
+        print_data(str(file))
+    if not files:
+        print_data(f"{name} has no audio: {to} has no file for it")
+
+
+def _find_request(adds: Sequence[AddFile], name: str) -> AddRequest | None:
+    return next((file.request for file in adds if file.request.name == name), None)

@@ -1,0 +1,103 @@
+"""Lhotse's manifests: recordings, supervisions and cuts, each as gzipped JSON Lines.
+
+Its readers (lhotse 1.33.0) refuse unknown keys, so the dataset's columns lie under `custom`; they
+join relative paths to nothing, so those are valid from the dataset's folder; and they accept half a
+second of missing audio, so lengths are the decoded ones.
+"""
+
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from hugflow.exports.export import Export, ExportFile, ExportSource, Foreseen, Size
+from hugflow.exports.wording import find_speaker, json_line
+
+# Bytes of the three lines of a row, compressed, beside the values of its columns.
+_OWN_ROW_BYTES = 90
+_Row = Any
+_Fields = dict[str, Any]
+
+
+def recording(source: ExportSource, row: _Row) -> _Fields:
+    """A row's recording, as lhotse's `Recording.to_dict` has it."""
+    clip = row.clip
+    path = source.clip_path(clip.stem)
+    return {
+        "id": clip.stem,
+        "sources": [{"type": "file", "channels": [0], "source": path}],
+        "sampling_rate": clip.sampling_rate,
+        "num_samples": clip.num_samples,
+        "duration": clip.duration,
+        "channel_ids": [0],
+    }
+
+
+def supervision(row: _Row) -> _Fields:
+    """A row's supervision over its whole clip."""
+    fields: _Fields = {
+        "id": row.clip.stem,
+        "recording_id": row.clip.stem,
+        "start": 0.0,
+        "duration": row.clip.duration,
+        "channel": 0,
+    }
+    if row.text is not None:
+        fields["text"] = row.text
+    if (speaker := find_speaker(row.columns)) is not None:
+        fields["speaker"] = speaker
+    if custom := row.beside(frozenset()):
+        fields["custom"] = custom
+    return fields
+
+
+def cut(row: _Row, of_recording: _Fields) -> _Fields:
+    """A row's cut: its whole recording with its one supervision."""
+    return {
+        "id": row.clip.stem,
+        "start": 0,
+        "duration": row.clip.duration,
+        "channel": 0,
+        "supervisions": [supervision(row)],
+        "recording": of_recording,
+        "type": "MonoCut",
+    }
+
+
+def gzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Pieces as one gzip file without a name or time, so that the same bytes give the same."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    for piece in pieces:
+        if packed := packer.compress(piece):
+            yield packed
+    yield packer.flush()
+
+
+def _render(source: ExportSource) -> Iterator[ExportFile]:
+    if source.plan.audio_column is None:
+        return
+    makers: dict[str, Callable[[_Row], _Fields]] = {
+        "recordings": lambda row: recording(source, row),
+        "supervisions": supervision,
+        "cuts": lambda row: cut(row, recording(source, row)),
+    }
+    for name, make in makers.items():
+        lines = (json_line(make(row)) for row in source.rows())
+        yield ExportFile(f"{name}.jsonl.gz", gzipped(lines))
+
+
+def _foresee(foreseen: Foreseen) -> Size:
+    if foreseen.plan.audio_column is None:
+        return Size(files=0)
+    # The columns stand twice, compressed to a third.
+    row_bytes = foreseen.row_bytes * 2 / 3 + _OWN_ROW_BYTES
+    return Size(files=3, bytes=round(row_bytes * foreseen.rows))
+
+
+LHOTSE = Export(
+    name="lhotse",
+    names=re.compile(r"(recordings|supervisions|cuts)\.jsonl\.gz"),
+    foresee=_foresee,
+    render=_render,
+    is_chosen=True,
+)

@@ -1,0 +1,109 @@
+"""The rows of a dataset as exports want them: clip, text and the dataset's columns.
+
+This module imports pyarrow, which takes as long as the rest of a small command: import it where it
+is called.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hugflow.rows.record import column_values
+from hugflow.rows.text import text_values
+from hugflow.shards.features import column_features, index_names, names_beside
+from hugflow.shards.plan import Plan
+
+_ROWS_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class RowClip:
+    """The MP3 of a row. stem: the file's name without `.mp3`; no other row has it."""
+
+    stem: str
+    sampling_rate: int
+    num_samples: int
+
+    @property
+    def duration(self) -> float:
+        """Seconds, from the samples that the MP3 decodes to."""
+        return self.num_samples / self.sampling_rate
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRow:
+    """One row. clip: None in a text-only dataset.
+
+    columns: the dataset's columns except the main audio, by published name, ready for strict JSON;
+    of a further audio column, the path of its MP3 in the tree.
+    """
+
+    number: int
+    clip: RowClip | None
+    text: str | None
+    columns: Mapping[str, Any]
+
+    def beside(self, ours: frozenset[str]) -> dict[str, Any]:
+        """The columns under names that are not in `ours`; without one that is `text` already."""
+        names = names_beside(tuple(self.columns), ours)
+        told = dict(zip(names, self.columns.values(), strict=True))
+        if "text" in self.columns and self.columns["text"] == self.text:
+            del told[names[list(self.columns).index("text")]]
+        return told
+
+
+def read_rows_of(plan: Plan, index_files: Sequence[Path]) -> Iterator[ExportRow]:
+    """The rows in index files of a plan, in order; a thousand are in memory at once."""
+    for path in index_files:
+        with pq.ParquetFile(path) as index:
+            for batch in index.iter_batches(batch_size=_ROWS_AT_ONCE):
+                yield from _rows(plan, batch)
+
+
+def _rows(plan: Plan, batch: pa.RecordBatch) -> Iterator[ExportRow]:
+    numbers = batch.column("row").to_pylist()
+    clips = _clips(batch) if plan.audio_column is not None else [None] * len(numbers)
+    arrays = [batch.column(name) for name in index_names(plan.columns, plan.all_audio)]
+    published = pa.RecordBatch.from_arrays(arrays, names=list(plan.columns))
+    features = column_features(plan)
+    values = {
+        name: _paths(published.column(name))
+        if name in plan.all_audio
+        else column_values(published.column(name), features[name])
+        for name in plan.columns
+        if name != plan.audio_column
+    }
+    texts = _texts(plan, published, values) or [None] * len(numbers)
+    for at, number in enumerate(numbers):
+        columns = {name: of[at] for name, of in values.items()}
+        yield ExportRow(number, clips[at], texts[at], columns)
+
+
+def _paths(column: pa.Array) -> list[str | None]:
+    return [value and value["path"] for value in column.to_pylist()]
+
+
+def _texts(
+    plan: Plan, batch: pa.RecordBatch, values: Mapping[str, Sequence[Any]]
+) -> Sequence[str | None] | None:
+    if plan.text_column is None:
+        return None
+    found = text_values(plan, batch, values)
+    texts = found if found is not None else values.get(plan.text_column, [])
+    return [text if isinstance(text, str) else None for text in texts]
+
+
+def _clips(batch: pa.RecordBatch) -> list[RowClip]:
+    infos = batch.column("audio_info").to_pylist()
+    return [
+        RowClip(
+            info["path"].removeprefix("audio/").removesuffix(".mp3"),
+            info["sampling_rate"],
+            info["num_samples"],
+        )
+        for info in infos
+    ]

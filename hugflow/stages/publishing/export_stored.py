@@ -1,0 +1,77 @@
+"""Writing one export of a stored dataset to a folder outside of it."""
+
+import os
+from pathlib import Path
+
+from hugflow.errors import StateUnreadable, UsageWrong
+from hugflow.exports.export import Export, ExportSource
+from hugflow.shards.plan import Plan
+from hugflow.shards.plans import read_plan
+from hugflow.stages.publishing.write_exports import write_export_file
+from hugflow.stages.tree.manifest import Manifest
+from hugflow.stages.tree.stored_dataset import glance_at_dataset
+from hugflow.store.layout import Places
+
+
+def export_stored(
+    places: Places,
+    name: str,
+    export: Export,
+    out: Path,
+    *,
+    description: str | None = None,
+    is_absolute: bool = False,
+    is_piped: bool = False,
+) -> list[Path]:
+    """Write an export of a complete dataset into the folder `out`; returns the files, in order.
+
+    The dataset itself does not change. Paths of clips lead from `out` to the dataset.
+    description: the request author's text; default: the dataset's name.
+    is_absolute: write absolute paths.
+    is_piped: write commands where a tool needs them to read MP3.
+
+    Raises UsageWrong for a dataset that is not complete, or an `out` inside of it; StateUnreadable
+    when its plan is lost.
+    """
+    stored = glance_at_dataset(places, name)
+    manifest, root = stored.manifest, stored.folder.root
+    if manifest is None:
+        raise UsageWrong(
+            f"{name} is not complete",
+            why="it has no manifest yet, so an export would have some of its rows",
+            mend="finish it with `hugflow local-sync FILE`",
+        )
+    if out.resolve().is_relative_to(root.resolve()):
+        raise UsageWrong(
+            f"{out} is inside the dataset",
+            why="its folder holds only what the manifest names",
+            mend="choose another folder, or set EXPORTS or `exports:` to have it in the dataset",
+        )
+    way = root.absolute() if is_absolute else Path(os.path.relpath(root.resolve(), out.resolve()))
+    source = ExportSource(
+        _plan_of_index(places, manifest),
+        stored.folder,
+        description or name,
+        manifest.statistics,
+        home=stored.folder,
+        index=manifest.index,
+        clips=f"{way.as_posix()}/",
+        is_piped=is_piped,
+    )
+    written: list[Path] = []
+    for file in export.render(source) if export.render is not None else ():
+        path = out / file.path
+        write_export_file(path, file.pieces)
+        written.append(path)
+    return written
+
+
+def _plan_of_index(places: Places, manifest: Manifest) -> Plan:
+    plan = read_plan(places, manifest.dataset, manifest.plan)
+    if plan is None:
+        raise StateUnreadable(
+            f"the plan of {manifest.dataset} is missing",
+            why="STATE_DIR does not hold it any more, and it says what the columns are",
+            mend="`hugflow local-sync FILE` brings it back",
+        )
+    return plan if manifest.flows is None else manifest.flows.of_index(plan)

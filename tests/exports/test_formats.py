@@ -1,0 +1,323 @@
+"""What each export writes, over texts and names that its readers could misread."""
+
+import csv
+import gzip
+import io
+import json
+import re
+import tarfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import soundfile
+
+from hugflow.exports.registry import EXPORTS, find_export, named_export
+from hugflow.requests.grammar import EXPORTS as NAMES
+from hugflow.stages.build.build import Build
+from hugflow.stages.build.options import Options
+from hugflow.stages.planning.estimate import estimate
+from hugflow.stages.publishing.export_stored import export_stored
+from hugflow.stages.sync import sync_dataset
+from hugflow.stages.tree.manifest import MANIFEST
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_tables, publish_text, speech_table
+from hugflow.verify.dataset import verify_dataset
+from tests.builds import OpenFor
+from tests.trees import read_tree
+
+TEXTS = [
+    "plain words",
+    'a "quote", a comma',
+    "a | pipe",
+    "two\nlines\r\nand\ttabs",
+    "separators\u2028of\u2029lines\x85",
+    "שלום עולם",  # right to left
+    '"begins with a quote',
+    "<s> costs $price </s> #0",
+    "",
+    None,
+    "  no\u00a0break\u3000space ",
+    "😀 ünïcödé",
+]
+STEMS = [
+    "plain",
+    "dots.in.the.name",
+    "it's $HOME",
+    "comma, and #hash",
+    "ש",
+    "x" * 250,
+    "ends.mp3.json",
+    "a-b",
+    "a_b",
+    "percent%20",
+    "semi;colon",
+    "last",
+]
+# `a-b` and `a_b` must not become one speaker.
+SPEAKERS = ["a", "a-b", "a_b", "a b", "ש", "a", "a|b", "", None, "a", "z", "A"]
+
+
+@pytest.fixture
+def opened(hub: LoopbackHub, open_for: OpenFor) -> Callable[..., Build]:
+    """Opens a dataset of twelve hostile rows in two shards."""
+    table = speech_table(len(TEXTS), seconds=0.2)
+    table = table.drop_columns(["audio_filename", "text", "speaker"])
+    table = table.append_column("audio_filename", pa.array(STEMS))
+    table = table.append_column("sentence", pa.array(TEXTS, pa.string()))
+    table = table.append_column("speaker_id", pa.array(SPEAKERS, pa.string()))
+    table = table.append_column("duration", pa.array(["theirs"] * len(TEXTS)))
+    table = table.append_column("file_name", pa.array(["/etc/passwd"] * len(TEXTS)))
+    publish_tables(hub, "hostile/rows", {"default": {"train": table}}, shards=2)
+
+    def open_it(*exports: str, options: Options | None = None) -> Build:
+        named = {"exports": list(exports)} if exports else {}
+        return open_for("hostile/rows", options, text_column="sentence", **named)
+
+    return open_it
+
+
+def made(build: Build) -> Path:
+    """The folder of the dataset after the whole job."""
+    sync_dataset(build)
+    assert not list(verify_dataset(build.places, build.name))
+    return build.folder.root
+
+
+def lines(path: Path) -> list[dict[str, object]]:
+    """The objects of JSON Lines, as a reader that splits at every end of line sees them."""
+    content = path.read_bytes()
+    text = gzip.decompress(content) if path.suffix == ".gz" else content
+    return [json.loads(line) for line in text.decode().splitlines()]
+
+
+def seconds(folder: Path, name: str) -> float:
+    """The length of a clip, from its own frames."""
+    info = soundfile.info(folder / name)
+    return float(info.frames / info.samplerate)
+
+
+def test_by_default_three_are_written_and_an_empty_list_or_none_writes_none(
+    opened: Callable[..., Build],
+):
+    folder = made(opened())
+    assert (folder / "nemo.jsonl").is_file()
+    assert (folder / "cuts.jsonl.gz").is_file()
+    assert (folder / "metadata.jsonl").is_file()
+    assert sorted(MANIFEST.require(folder / "manifest.json").exports) == [
+        "lhotse",
+        "metadata",
+        "nemo",
+    ]
+    sync_dataset(opened(options=replace(Options(), exports=())))
+    assert not MANIFEST.require(folder / "manifest.json").exports
+    assert not (folder / "nemo.jsonl").exists()
+
+
+def test_one_that_is_added_later_makes_no_row_again(opened: Callable[..., Build]):
+    folder = made(opened("nemo"))
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("*/*") if path.is_file()}
+    synced = sync_dataset(opened("nemo", "kaldi"))
+    assert synced.new_rows == 0
+    assert (folder / "kaldi" / "text").is_file()
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_every_one_of_them_is_written_verified_estimated_and_the_same_each_time(
+    opened: Callable[..., Build], tmp_path: Path
+):
+    build = opened(*NAMES)
+    none = estimate(opened(options=replace(Options(), exports=())))
+    files = estimate(build).files
+    folder = made(build)
+    before = read_tree(folder)
+    written = {name for name in before if (export := find_export(Path(name))) and export.is_chosen}
+    folders = {name.partition("/")[0] for name in written if "/" in name}
+    assert files is not None
+    assert none.files is not None
+    assert files - none.files == len(written) + len(folders)
+    for name in ("nemo.jsonl", "kaldi/wav.scp", "croissant.json", "shar/recording.000000.tar"):
+        (folder / name).write_bytes(before[name][:-1] + b"?")
+        found = [each.code for each in verify_dataset(build.places, build.name)]
+        assert found == ["export_changed"], name
+        (folder / name).write_bytes(before[name])
+        (folder / name).unlink()
+        found = [each.code for each in verify_dataset(build.places, build.name)]
+        assert found == ["file_missing"], name
+        (folder / name).write_bytes(before[name])
+    (folder / name).unlink()
+    sync_dataset(opened(*NAMES))
+    assert read_tree(folder) == before
+
+
+def test_nemo_has_decoded_lengths_and_no_key_that_its_reader_takes_for_a_file(
+    opened: Callable[..., Build],
+):
+    folder = made(opened("nemo"))
+    assert (folder / "nemo.jsonl").read_bytes().isascii()
+    rows = lines(folder / "nemo.jsonl")
+    assert [row["text"] for row in rows] == TEXTS
+    for row in rows:
+        assert row["duration"] == seconds(folder, str(row["audio_filepath"]))
+        assert row["audio_filename_source"] in STEMS
+        assert row["duration_source"] == "theirs"
+        assert "audio_filename" not in row
+
+
+def test_metadata_names_files_that_are_there_and_keeps_the_datasets_own_file_name_aside(
+    opened: Callable[..., Build],
+):
+    folder = made(opened("metadata"))
+    rows = lines(folder / "metadata.jsonl")
+    assert [row["text"] for row in rows] == TEXTS
+    assert all((folder / str(row["file_name"])).is_file() for row in rows)
+    assert {row["file_name_source"] for row in rows} == {"/etc/passwd"}
+
+
+def test_lhotse_has_one_cut_a_row_with_the_columns_under_custom(opened: Callable[..., Build]):
+    folder = made(opened("lhotse"))
+    cuts = lines(folder / "cuts.jsonl.gz")
+    recordings = lines(folder / "recordings.jsonl.gz")
+    supervisions = lines(folder / "supervisions.jsonl.gz")
+    assert [cut["recording"] for cut in cuts] == recordings
+    assert [cut["supervisions"] for cut in cuts] == [[each] for each in supervisions]
+    assert len({recording["id"] for recording in recordings}) == len(TEXTS)
+    known = {"id", "recording_id", "start", "duration", "channel", "text", "speaker", "custom"}
+    assert all(set(each) <= known for each in supervisions)
+    for recording in recordings:
+        source = recording["sources"][0]["source"]  # type: ignore[index]
+        assert recording["duration"] == seconds(folder, source)
+
+
+def test_kaldi_is_sorted_by_utterance_and_by_speaker_at_once(opened: Callable[..., Build]):
+    folder = made(opened("kaldi")) / "kaldi"
+    read = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for name, content in read.items():
+        keys = [line.split(b" ")[0] for line in content.splitlines()]
+        assert keys == sorted(set(keys)), name
+        assert content.endswith(b"\n")
+    pairs = [line.split(b" ") for line in read["utt2spk"].splitlines()]
+    assert pairs == sorted(pairs, key=lambda pair: (pair[1], pair[0]))
+    assert all(utterance.startswith(speaker) for utterance, speaker in pairs)
+    spoken = {line.split(b" ")[0]: line.split(b" ")[1:] for line in read["spk2utt"].splitlines()}
+    assert [[u, s] for s, utterances in spoken.items() for u in utterances] == pairs
+    # Five texts of rows by "a" and others, each speaker by itself; two rows have no text.
+    assert len(pairs) == len(TEXTS) - 2
+    assert len(spoken) == 8
+    texts = read["text"].decode()
+    assert not re.search(r"[^\S \n]|<s>|</s>| #0", texts)
+    assert "separators of lines" in texts
+
+
+def test_a_table_split_at_pipes_has_as_many_in_each_line(opened: Callable[..., Build]):
+    folder = made(opened("coqui", "ljspeech", "f5_tts"))
+    for name, columns in (("coqui.csv", 4), ("ljspeech/metadata.csv", 3), ("f5_tts.csv", 2)):
+        text = (folder / name).read_text("utf-8")
+        quoted = list(csv.reader(io.StringIO(text, newline=""), delimiter="|"))
+        plain = [line.split("|") for line in text.splitlines()]
+        assert quoted == plain, name
+        assert {len(cells) for cells in plain} == {columns}
+    header, *rows = [line.split("|") for line in (folder / "coqui.csv").read_text().splitlines()]
+    assert header == ["audio_file", "text", "speaker_name", "emotion_name"]
+    assert all((folder / row[0]).is_file() for row in rows)
+    paths = [line.split("|")[0] for line in (folder / "f5_tts.csv").read_text().splitlines()[1:]]
+    assert all(Path(path).is_absolute() and Path(path).is_file() for path in paths)
+
+
+def test_speechbrain_has_no_variable_in_any_field(opened: Callable[..., Build]):
+    folder = made(opened("speechbrain"))
+    with (folder / "speechbrain.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, skipinitialspace=True))
+    assert len({row["ID"] for row in rows}) == len(rows) == len(TEXTS) - 3
+    assert not [row for row in rows if re.search(r"\$[\w.]", row["wav"] + row["wrd"])]
+    assert 'a "quote", a comma' in [row["wrd"] for row in rows]
+
+
+def test_a_tar_has_two_members_a_row_whose_base_names_have_one_dot(opened: Callable[..., Build]):
+    build = opened("webdataset", "shar")
+    folder = made(build)
+    tar = folder / "tars" / f"{build.name}-000000.tar"
+    index = json.loads((folder / "tars" / "index.json").read_text())
+    assert index["shardlist"][0]["filesize"] == tar.stat().st_size
+    assert index["shardlist"][0]["nsamples"] == len(TEXTS)
+    with tarfile.open(tar) as members:
+        names = members.getnames()
+        assert all(name.count(".") == 1 for name in names)
+        assert len(set(names)) == len(names) == 2 * len(TEXTS)
+        told = [json.load(members.extractfile(name)) for name in names[1::2]]  # type: ignore[arg-type]
+        mp3s = [members.extractfile(name).read() for name in names[::2]]  # type: ignore[union-attr]
+    assert [each["text"] for each in told] == TEXTS
+    assert sorted(mp3s) == sorted(path.read_bytes() for path in (folder / "audio").iterdir())
+    cuts = lines(folder / "shar" / "cuts.000000.jsonl.gz")
+    assert {cut["recording"]["sources"][0]["type"] for cut in cuts} == {"shar"}  # type: ignore[index]
+
+
+def test_a_dataset_without_audio_has_no_manifest_of_clips(hub: LoopbackHub, open_for: OpenFor):
+    publish_text(hub, "only/text", rows=4)
+    build = open_for("only/text", exports=list(NAMES))
+    folder = made(build)
+    written = {
+        name
+        for each in MANIFEST.require(folder / "manifest.json").exports.values()
+        for name in each.files
+    }
+    assert written == {"croissant.json"}
+
+
+def test_the_estimate_foresees_the_bytes_of_text_forms(opened: Callable[..., Build]):
+    build = opened(*[name for name in NAMES if name not in ("webdataset", "shar")])
+    none = estimate(opened(options=replace(Options(), exports=()))).peak_bytes
+    foreseen = estimate(build).peak_bytes
+    manifest = MANIFEST.require(made(build) / "manifest.json")
+    size = sum(file.bytes for each in manifest.exports.values() for file in each.files.values())
+    assert none is not None
+    assert foreseen is not None
+    # Croissant has a fixed part, which counts for much where there are twelve rows.
+    assert size / 2 < foreseen - none < size * 2
+
+
+@pytest.mark.parametrize(
+    "export", [each for each in EXPORTS if each.is_chosen], ids=lambda e: e.name
+)
+def test_one_can_be_written_elsewhere_and_the_dataset_stays_as_it_is(
+    opened: Callable[..., Build], tmp_path: Path, export: object
+):
+    build = opened("nemo")
+    before = read_tree(made(build))
+    chosen = named_export(export.name)  # type: ignore[attr-defined]
+    assert chosen is not None
+    files = export_stored(build.places, build.name, chosen, tmp_path / "out")
+    assert files
+    assert all(file.is_file() for file in files)
+    assert read_tree(build.folder.root) == before
+
+
+def test_elsewhere_relative_paths_lead_to_the_clips_and_absolute_ones_are_absolute(
+    opened: Callable[..., Build], tmp_path: Path
+):
+    build = opened()
+    made(build)
+    nemo, kaldi = named_export("nemo"), named_export("kaldi")
+    assert nemo is not None
+    assert kaldi is not None
+    out = tmp_path / "deep" / "out"
+    export_stored(build.places, build.name, nemo, out)
+    for row in lines(out / "nemo.jsonl"):
+        assert (out / str(row["audio_filepath"])).is_file()
+    export_stored(build.places, build.name, nemo, out, is_absolute=True)
+    for row in lines(out / "nemo.jsonl"):
+        assert Path(str(row["audio_filepath"])).is_absolute()
+    export_stored(build.places, build.name, kaldi, out, is_absolute=True, is_piped=True)
+    commands = (out / "kaldi" / "wav.scp").read_text().splitlines()
+    assert all(command.endswith(" -f wav -acodec pcm_s16le - |") for command in commands)
+
+
+def test_it_is_not_written_into_the_dataset_itself(opened: Callable[..., Build]):
+    build = opened()
+    folder = made(build)
+    kaldi = named_export("kaldi")
+    assert kaldi is not None
+    with pytest.raises(Exception, match="is inside the dataset"):
+        export_stored(build.places, build.name, kaldi, folder / "mine")
