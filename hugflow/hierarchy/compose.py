@@ -21,7 +21,7 @@ from hugflow.hierarchy.overrides import read_overrides
 from hugflow.hierarchy.parent_hosts import parent_hosts_of
 from hugflow.hierarchy.project_config import SourceBase
 from hugflow.hierarchy.snapshots import digest_file
-from hugflow.hierarchy.storage import OwnFile, own_files, stored_suffix
+from hugflow.hierarchy.storage import PATTERN, OwnFile, own_files, stored_suffix
 from hugflow.nearest import nearest_name
 
 
@@ -164,10 +164,10 @@ class _Composer:
 
     def _own(self, node: Node, source_name: str, source: SourceBase) -> Part:
         files: list[FileRef] = []
-        keyed: dict[str, list[FileRef]] = {key: [] for key in source.files_dict}
+        keyed: dict[str, list[FileRef]] = {key: [] for key in source.files_dict if key != PATTERN}
         for own in own_files(node.project, source_name):
             file = self._find(node, source_name, own)
-            (files if own.key is None else keyed[own.key]).append(file)
+            (files if own.key is None else keyed.setdefault(own.key, [])).append(file)
         return Part(files, keyed)
 
     def _find(self, node: Node, source_name: str, own: OwnFile) -> FileRef:

@@ -3,9 +3,14 @@
 A reference in a list is stored under its own name, `./` left out and `/` as `__`; a reference in a
 dict under its key. A key with several files has `key__1`, `key__2` and so on. Request files are
 stored as they are, with the suffix `.yaml`.
+
+The key `*` means a file for each that fits its value, under the key that the `*` stands for:
+
+    files_dict: {"*": "requests/add/*.yaml"}        input/corpora/speech.yaml, key speech
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hugflow.hierarchy.errors import CollisionError, ConfigError
@@ -13,6 +18,7 @@ from hugflow.hierarchy.load import Project
 from hugflow.hierarchy.project_config import SourceBase
 
 META_NAME = "meta.json"
+PATTERN = "*"
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]')
 _LONGEST = 200
 
@@ -43,14 +49,25 @@ def storage_name(reference: str) -> str:
     return "__".join(parts)
 
 
-def own_files(project: Project, source_name: str) -> list[OwnFile]:
+def own_files(
+    project: Project, source_name: str, *, found: Mapping[str, str] | None = None
+) -> list[OwnFile]:
     """The files that a source declares itself: list entries in order, then dict entries.
 
+    found: the references that fit the source's pattern, by key; None: those that are stored.
     A file that is both in the list and in the dict is given twice. Raises CollisionError if two
     references have one storage name, ConfigError for a name that no file may have.
     """
     source = project.config.sources[source_name]
     files = [*_list_files(project, source), *_dict_files(project, source)]
+    if find_pattern(project, source_name) is not None:
+        taken = {file.name for file in files}
+        fitting = found if found is not None else _stored_names(project, source_name)
+        files += [
+            OwnFile(name, reference, reference, name)
+            for name, reference in sorted(fitting.items())
+            if name not in taken
+        ]
     listed: dict[str, OwnFile] = {}
     keyed: dict[str, OwnFile] = {}
     for file in files:
@@ -69,9 +86,41 @@ def own_files(project: Project, source_name: str) -> list[OwnFile]:
     return files
 
 
-def stored_files(project: Project, source_name: str) -> dict[str, OwnFile]:
+def stored_files(
+    project: Project, source_name: str, *, found: Mapping[str, str] | None = None
+) -> dict[str, OwnFile]:
     """The files to store, by name; a dict entry replaces a list entry of the same name."""
-    return {file.name: file for file in own_files(project, source_name)}
+    return {file.name: file for file in own_files(project, source_name, found=found)}
+
+
+def find_pattern(project: Project, source_name: str) -> tuple[str, str] | None:
+    """What is before and after the `*` of a source's pattern; None if it has none.
+
+    Raises ConfigError for a value that is no text with one `*`.
+    """
+    value = project.config.sources[source_name].files_dict.get(PATTERN)
+    if value is None:
+        return None
+    if not isinstance(value, str) or value.count(PATTERN) != 1:
+        raise ConfigError(
+            "the value of the key * is no pattern",
+            why="its one * stands for the key of each file that fits",
+            mend='write one, such as `"*": "requests/add/*.yaml"`',
+            **project.error_place("sources", source_name, "files_dict", PATTERN),
+        )
+    before, _, after = value.partition(PATTERN)
+    while before.startswith("./"):
+        before = before.removeprefix("./")
+    return before, after
+
+
+def _stored_names(project: Project, source_name: str) -> dict[str, str]:
+    """The names in the folder of a source, each as its own reference."""
+    folder = project.input / source_name
+    suffix = stored_suffix(project.config.sources[source_name].format)
+    paths = folder.iterdir() if folder.is_dir() else ()
+    names = [path.name.removesuffix(suffix) for path in paths if path.name.endswith(suffix)]
+    return {name: name for name in names if not name.startswith(".")}
 
 
 def _list_files(project: Project, source: SourceBase) -> list[OwnFile]:
@@ -86,6 +135,8 @@ def _dict_files(project: Project, source: SourceBase) -> list[OwnFile]:
     names = project.config.sheet_names
     found = []
     for key, value in source.files_dict.items():
+        if key == PATTERN:
+            continue
         references = [value] if isinstance(value, str) else value
         for number, reference in enumerate(references, 1):
             name = storage_name(key) if len(references) == 1 else f"{storage_name(key)}__{number}"

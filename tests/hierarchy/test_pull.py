@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from hugflow.errors import NotAuthorised, SettingInvalid, UsageWrong
-from hugflow.hierarchy.errors import CollisionError, PullError
+from hugflow.hierarchy.compose import compose
+from hugflow.hierarchy.errors import CollisionError, ConfigError, PullError
 from hugflow.hierarchy.load import load_project
 from hugflow.hierarchy.pulling.archive import archive_sources
 from hugflow.hierarchy.pulling.pull import PullReport, check_pull, find_stale, pull
@@ -173,6 +174,30 @@ def test_two_references_with_one_name_are_an_error_and_the_dict_wins_over_the_li
     assert (tmp_path / "input/s/a.json.json").read_text() == "2\n"
 
 
+def test_a_pattern_is_a_file_for_each_that_fits_under_the_key_of_its_star(tmp_path: Path):
+    (tmp_path / "requests/add").mkdir(parents=True)
+    for name in ("b", "a"):
+        (tmp_path / f"requests/add/{name}.yaml").write_text(f"hf_id: x/{name}\n")
+    (tmp_path / "requests/add/.hidden.yaml").write_text("")
+    (tmp_path / "other.yaml").write_text("hf_id: x/other\n")
+    files = {"*": "./requests/add/*.yaml", "b": "other.yaml"}
+    write_config(tmp_path, sources={"s": {"format": "requests", "files_dict": files}})
+    assert pull(tmp_path).written == ("s/a.yaml", "s/b.yaml")
+    composed = compose(tmp_path)["s"]
+    assert {key: [file.name for file in value] for key, value in composed.files_dict.items()} == {
+        "b": ["b"],
+        "a": ["a"],
+    }
+    assert composed.path("b").read_text() == "hf_id: x/other\n"
+    (tmp_path / "requests/add/a.yaml").unlink()
+    assert pull(tmp_path).removed == ("s/a.yaml",)
+    for wrong in ("*/*.yaml", ["a*.yaml"]):
+        files = {"*": wrong}
+        write_config(tmp_path, sources={"s": {"format": "requests", "files_dict": files}})
+        with pytest.raises(ConfigError, match="no pattern"):
+            pull(tmp_path)
+
+
 def test_what_was_pulled_and_is_not_current_is_known_without_the_network(tmp_path: Path):
     (tmp_path / "a.json").write_text("1")
     write_config(tmp_path, sources={"s": {"format": "json", "files_list": ["a.json"]}})
@@ -195,10 +220,13 @@ def test_files_are_read_inside_an_archive(tmp_path: Path):
     with zipfile.ZipFile(tmp_path / "books.zip", "w") as archive:
         archive.writestr("top/a/people.csv", "name,age\nAda,36\n")
         archive.writestr("top/b/people.csv", "name,age\nBob,7\n")
+        archive.writestr("top/c.csv", "name,age\nEve,8\n")
     keys = {"files_archive": "books.zip", "basepath": "top"}
     write_config(tmp_path, sources={"s": source("csv", "a", "b", **keys)})
     pull(tmp_path)
     assert json.loads((tmp_path / "input/s/a.json").read_bytes())["sheets"] == ROWS
+    write_config(tmp_path, sources={"s": source("csv", files_dict={"*": "*.csv"}, **keys)})
+    assert pull(tmp_path).written == ("s/c.json",)
     write_config(tmp_path, sources={"s": source("csv", "c", **keys)})
     with pytest.raises(PullError) as caught:
         pull(tmp_path)

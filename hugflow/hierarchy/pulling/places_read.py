@@ -1,7 +1,7 @@
 """Where references are looked up: below a folder, or inside a source's archive."""
 
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -28,6 +28,10 @@ class Files(Protocol):
         """The csv files of a workbook, by name: a folder's, or the one file itself."""
         ...
 
+    def find(self, before: str, after: str) -> dict[str, str]:
+        """The references `{before}KEY{after}` by key; a key has no `/`."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class FolderFiles:
@@ -51,7 +55,18 @@ class FolderFiles:
         if is_url(reference) or not path.is_dir():
             return {Path(reference).name: self.read(reference)}
         names = sorted(each.name for each in path.iterdir() if each.name.endswith(CSV_SUFFIX))
-        return {name: self.read(f"{reference}/{name}") for name in names[:MAX_FILES]}
+        _refuse_too_many(names, reference)
+        return {name: self.read(f"{reference}/{name}") for name in names}
+
+    def find(self, before: str, after: str) -> dict[str, str]:
+        """The files that fit, hidden ones left out."""
+        above = before.rpartition("/")[0]
+        folder = self.folder / above
+        names = (
+            [path.name for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+        )
+        within = f"{above}/" if above or before.startswith("/") else ""
+        return _pick([within + name for name in names if name[:1] != "."], before, after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +93,12 @@ class ArchiveFiles:
             raise _missing(f"{self.shown}, {self._member(reference)}", "no such folder with csv")
         return {Path(each).name: self.read(each) for each in found}
 
+    def find(self, before: str, after: str) -> dict[str, str]:
+        """The members that fit."""
+        start = self._member("")
+        names = [name.removeprefix(start) for name in self.packed.namelist()]
+        return _pick(names, before, after)
+
     def _find(self, pattern: str) -> list[str]:
         wanted = self._member(pattern)
         cut = len(self._member(""))
@@ -101,6 +122,28 @@ def open_files(root: Path, basepath: str | None, archive: str | None) -> Iterato
     data = FolderFiles(root).read(archive)
     with open_packed(data, archive) as packed:
         yield ArchiveFiles(packed, archive, basepath or "")
+
+
+def _pick(names: Iterable[str], before: str, after: str) -> dict[str, str]:
+    found = {
+        name[len(before) : len(name) - len(after)]: name
+        for name in names
+        if name.startswith(before)
+        and name.endswith(after)
+        and len(name) > len(before) + len(after)
+        and "/" not in name[len(before) :]
+    }
+    _refuse_too_many(found, f"{before}*{after}")
+    return found
+
+
+def _refuse_too_many(found: Collection[str], what: str) -> None:
+    if len(found) > MAX_FILES:
+        raise MissingFileError(
+            f"{what} means too many files",
+            why=f"more than {MAX_FILES:,} are not read",
+            mend="use several sources",
+        )
 
 
 def _missing(what: str, why: str) -> MissingFileError:

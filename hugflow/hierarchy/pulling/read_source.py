@@ -20,7 +20,7 @@ from hugflow.hierarchy.readers.json_file import (
 from hugflow.hierarchy.readers.ods import read_ods
 from hugflow.hierarchy.readers.table import Rows
 from hugflow.hierarchy.readers.xlsx import read_xlsx
-from hugflow.hierarchy.storage import OwnFile, stored_files, stored_suffix
+from hugflow.hierarchy.storage import OwnFile, find_pattern, stored_files, stored_suffix
 
 WORKBOOK_VERSION = 1
 _READ_BY_SUBFORMAT: Mapping[str, Callable[[bytes, str], dict[str, Rows]]] = {
@@ -45,7 +45,9 @@ def read_source(project: Project, name: str, google: GoogleSheets) -> ReadSource
     failures: list[str] = []
     try:
         with open_files(project.root, source.basepath, source.files_archive) as files:
-            for own in stored_files(project, name).values():
+            pattern = find_pattern(project, name)
+            found = files.find(*pattern) if pattern is not None else None
+            for own in stored_files(project, name, found=found).values():
                 try:
                     data = _read_file(source, own, files, google)
                     data_by_file[own.name + stored_suffix(source.format)] = data

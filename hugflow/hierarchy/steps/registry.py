@@ -110,12 +110,10 @@ def read_fields(project: Project, number: int, kind: StepType) -> StepFields:
 def unknown_type(project: Project, step: StepConfig, known: dict[str, StepType]) -> ConfigError:
     """The error for running a step of a type that nobody has registered."""
     number = project.config.steps.index(step)
-    near = nearest_name(step.type, known)
     return ConfigError(
         f"step {step.id} has the type {step.type}, which nobody has registered, so no step was run",
         why=f"the registered types are {', '.join(sorted(known))}",
-        mend=(f"did you mean {near}? Else register" if near else "register")
-        + f" it in {OWN_MODULE}.py beside {project.config_file.name}: "
+        mend=f"register it in {OWN_MODULE}.py beside {project.config_file.name}: "
         f'`@register_step("{step.type}")` above a function of (data, files, fields), as '
         "docs/hierarchy.md shows",
         **project.error_place("steps", number, "type"),
