@@ -27,7 +27,7 @@ def list_parents(as_json: AsJson = False) -> None:
                     {
                         "path": "/".join(each.trail),
                         "location": each.location,
-                        "locked": each.node.model_dump() if each.node is not None else None,
+                        "locked": each.node.to_json() if each.node is not None else None,
                     }
                     for each in found
                 ]

@@ -7,7 +7,7 @@ hash (folders: one real path) and their parents are the same nodes.
 import hashlib
 import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,7 +29,7 @@ class Node:
 
     name: in the lock. parents: its parents' names, to nodes. trail: the shortest path of parents.
     overridden: a local folder was given in its place. is_affected: it, or a repository above it,
-    is overridden.
+    is overridden. ways: every way from the root to it.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Node:
     fetched: Fetched | None = None
     overridden: bool = False
     is_affected: bool = False
+    ways: tuple["_Visit", ...] = ()
 
     def to_lock(self) -> LockNode:
         """The node in the lock."""
@@ -50,9 +51,13 @@ class Node:
             kind=self.location.kind,
             rev=self.fetched.rev,
             sha256=self.fetched.sha256,
-            live=self.fetched.is_live,
+            live=any(way.fetched is not None and way.fetched.is_live for way in self.ways),
             parents=dict(self.parents),
+            also=sorted(self._locations() - {self.location.text}),
         )
+
+    def _locations(self) -> set[str]:
+        return {way.location.text for way in self.ways if way.location is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +254,7 @@ class _Builder:
     ) -> tuple[LockNode, Pins] | None:
         """The pin for a location; None if it is to be looked up."""
         found = pins.find(trail[-1]) if pins is not None else None
-        is_same = found is not None and found[0].location == location.text
+        is_same = found is not None and found[0].is_at(location.text)
         if self._rules.must_be_locked and not is_free and not is_same:
             raise _disagreement(
                 trail, f"{location.text} is not the location that is locked", has_lock=True
@@ -298,18 +303,16 @@ def _name_nodes(top: _Visit) -> dict[str, Node]:
     """Nodes by name, in the order of the shortest ways from the root."""
     _give_key(top)
     name_by_key = {top.key: ROOT}
-    taken = {ROOT}
-    first: dict[str, _Visit] = {ROOT: top}
+    ways: dict[str, list[_Visit]] = {ROOT: [top]}
     queue = deque([top])
     while queue:
         visit = queue.popleft()
         for name, parent in visit.parents.items():
             if parent.key not in name_by_key:
-                unique = _unused(name, taken)
-                name_by_key[parent.key] = unique
-                taken.add(unique)
-                first[unique] = parent
-                queue.append(parent)
+                name_by_key[parent.key] = _unused(name, ways)
+            ways.setdefault(name_by_key[parent.key], []).append(parent)
+            queue.append(parent)
+    first = {name: visits[0] for name, visits in ways.items()}
     return {
         name: Node(
             name,
@@ -320,6 +323,7 @@ def _name_nodes(top: _Visit) -> dict[str, Node]:
             visit.fetched,
             visit.overridden,
             _is_affected(visit),
+            tuple(ways[name]),
         )
         for name, visit in first.items()
     }
@@ -339,7 +343,7 @@ def _is_affected(visit: _Visit) -> bool:
     return visit.overridden or any(_is_affected(parent) for parent in visit.parents.values())
 
 
-def _unused(name: str, taken: set[str]) -> str:
+def _unused(name: str, taken: Container[str]) -> str:
     if name not in taken:
         return name
     number = 2

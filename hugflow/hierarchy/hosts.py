@@ -27,12 +27,19 @@ def check_host(url: str, access: Access) -> str | None:
             why="only http, https and ssh are followed, at a port that exists",
             mend="name another location",
         ) from None
-    if access.allows_host(host, port) or uses_proxy(url):
+    if access.allows_host(host, port):
         return None
-    addresses = _look_up(host, port)
+    is_proxied = uses_proxy(url)
+    try:
+        addresses = _look_up(host, port)
+    except ParentUnavailable:
+        if not is_proxied:
+            raise
+        # Only the proxy knows the name, and it decides.
+        return None
     for address in addresses:
         refuse_address(address, f"{host}:{port}")
-    return addresses[0]
+    return None if is_proxied else addresses[0]
 
 
 def refuse_address(address: str, shown: str) -> None:

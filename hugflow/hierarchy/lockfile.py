@@ -10,7 +10,8 @@
 
 kind: path, zip, git or hub. rev: the commit; null for a folder, and for an archive without one.
 sha256: null for a folder. live: the location is a folder or a branch, so it may mean something else
-tomorrow. parents: the parent's own parents, by name, to nodes.
+tomorrow. parents: the parent's own parents, by name, to nodes. also: other locations by which the
+same tree is named; left out if there are none.
 """
 
 import json
@@ -42,6 +43,15 @@ class LockNode(BaseModel):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     live: bool
     parents: dict[str, str] = Field(default_factory=dict)
+    also: list[str] = Field(default_factory=list)
+
+    def is_at(self, location: str) -> bool:
+        """Whether a location is one of the node's."""
+        return location == self.location or location in self.also
+
+    def to_json(self) -> dict[str, Any]:
+        """The node in the file."""
+        return self.model_dump(exclude=None if self.also else {"also"})
 
 
 class Lock(BaseModel):
@@ -54,7 +64,7 @@ class Lock(BaseModel):
 
     def to_json(self) -> dict[str, Any]:
         """The content of the file."""
-        nodes: dict[str, Any] = {name: node.model_dump() for name, node in self.nodes.items()}
+        nodes: dict[str, Any] = {name: node.to_json() for name, node in self.nodes.items()}
         nodes[ROOT] = {"parents": self.parents}
         return {"version": VERSION, "root": ROOT, "nodes": nodes}
 

@@ -41,7 +41,7 @@ def list_parents(path: str | Path = ".") -> list[ParentState]:
     found: list[ParentState] = []
     for name, ref in project.config.parents.items():
         node = lock.nodes.get(lock.parents.get(name, "")) if lock is not None else None
-        is_current = node is not None and node.location == ref.location
+        is_current = node is not None and node.is_at(ref.location)
         found.append(ParentState((name,), ref.location, node if is_current else None))
         if lock is not None and node is not None and is_current:
             found += _list_below(lock, node, (name,))

@@ -20,8 +20,9 @@ from pathlib import Path
 from hugflow.hierarchy.contents import Contents, refuse_paths, refuse_sizes
 from hugflow.hierarchy.errors import ConfigError
 from hugflow.hierarchy.load import CONFIG_NAMES, Project, parse_repository, read_repository
-from hugflow.project_file import LEGACY_NAME, NAMES, not_the_only_file
+from hugflow.project_file import LARGEST_FILE_BYTES, LEGACY_NAME, NAMES, not_the_only_file
 from hugflow.store.atomic import disk_errors, make_folder
+from hugflow.store.locks import hold
 
 LOCK_NAME = "hugflow.lock"
 _LFS = b"version https://git-lfs.github.com/spec/"
@@ -76,6 +77,13 @@ def store_snapshot(contents: Contents, cache: Path, trail: tuple[str, ...]) -> S
     """Store what a child may use of a repository. Raises ConfigError; then nothing is left."""
     sizes = contents.sizes
     name = _find_config(sizes, trail)
+    if sizes[name] > LARGEST_FILE_BYTES:
+        raise ConfigError(
+            f"{name} is larger than {LARGEST_FILE_BYTES // 1024} KiB",
+            why="a project file is not larger",
+            mend="ask its owner to move the data out of it",
+            trail=trail,
+        )
     [(_, data)] = contents.read([name])
     project = parse_repository(data, name, trail)
     inside = f"{project.config.inputpath}/"
@@ -141,12 +149,17 @@ def _settle(folder: Path, final: Path, trail: tuple[str, ...]) -> None:
     """Give a new snapshot its name; one of that name that is damaged gives way."""
     if find_snapshot(final.parent.parent, final.name, trail) is not None:
         return
-    with disk_errors(final):
-        if final.exists():
-            final.rename(Path(tempfile.mkdtemp(prefix=".damaged-", dir=final.parent)) / "old")
+    with disk_errors(final), hold(final.parent / "snapshots.lock", "the snapshots", wait_s=60.0):
+        if find_snapshot(final.parent.parent, final.name, trail) is not None:
+            return
         _set_modes(folder)
+        damaged = Path(tempfile.mkdtemp(prefix=".damaged-", dir=final.parent))
+        if final.exists():
+            final.chmod(stat.S_IRWXU)
+            final.rename(damaged / final.name)
         folder.rename(final)
         final.chmod(0o555)
+        delete_tree(damaged)
 
 
 def _set_modes(folder: Path) -> None:

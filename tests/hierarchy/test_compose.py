@@ -11,11 +11,12 @@ from hugflow.hierarchy import (
     ConfigError,
     CycleError,
     FormatMismatchError,
+    LockError,
     MissingFileError,
     compose,
     lock_project,
 )
-from tests.hierarchy.worlds import at, keys, names, write_repository
+from tests.hierarchy.worlds import at, commit_all, git, keys, names, write_repository
 
 
 def source(**fields: Any) -> dict[str, Any]:
@@ -198,3 +199,34 @@ def test_follows_gives_a_parents_parent_another_location(tmp_path: Path):
     own["parents"]["p"]["follows"] = {"h": "../new"}
     with pytest.raises(ConfigError, match="`follows` names h"):
         compose(write_repository(tmp_path / "c", own), locked=False)
+
+
+def test_one_repository_at_two_locations_is_one_node(tmp_path: Path):
+    top = write_repository(tmp_path / "top", source(files_list=["t"]))
+    commit_all(top)
+    git(top, "tag", "1")
+    for name, ref in (("left", "refs/tags/1"), ("right", "main")):
+        own = source(parent_sources=["top.s"])
+        write_repository(tmp_path / name, at(own, top=f"git+file://{top}@{ref}"))
+    child = child_of_diamond(tmp_path)
+    lock = lock_project(child)["nodes"]
+    assert set(lock) == {"root", "left", "right", "top"}
+    assert lock["top"]["live"]
+    for locked in (False, True):
+        composed = compose(child, locked=locked)["s"]
+        assert names(composed) == [("t", "left/top"), ("own", "")]
+    write_repository(
+        tmp_path / "right", at(source(parent_sources=["top.s"]), top=f"git+file://{top}@HEAD")
+    )
+    with pytest.raises(LockError, match="right/top"):
+        compose(child)
+
+
+def test_a_folder_that_is_named_in_two_ways_is_one_node(tmp_path: Path):
+    write_repository(tmp_path / "libs" / "top", source(files_list=["t"]))
+    own = source(parent_sources=["top.s"])
+    write_repository(tmp_path / "libs" / "left", at(own, top="../top"))
+    both = source(parent_sources=["left.s", "top.s"])
+    child = write_repository(tmp_path, at(both, left="./libs/left", top="libs/top"))
+    assert set(lock_project(child)["nodes"]) == {"root", "left", "top"}
+    assert names(compose(child, locked=True)["s"]) == [("t", "left/top")]
