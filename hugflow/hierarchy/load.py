@@ -21,6 +21,7 @@ from hugflow.hierarchy.project_config import (
     ProjectConfig,
     SheetsSource,
     is_foreign,
+    without_nulls,
     without_unknown,
 )
 from hugflow.nearest import nearest_name
@@ -34,6 +35,17 @@ from hugflow.project_file import (
 from hugflow.show_key import show_key
 
 CONFIG_NAMES = (*NAMES, LEGACY_NAME)
+# What pydantic finds, in words for people who write YAML.
+_WORDS = {
+    "dict_type": "it is not a mapping of keys to values",
+    "model_type": "it is not a mapping of keys to values",
+    "model_attributes_type": "it is not a mapping of keys to values",
+    "list_type": "it is not a list",
+    "string_type": "it is not a text",
+    "int_type": "it is not a whole number",
+    "missing": "it is missing",
+    "string_too_short": "it is empty",
+}
 _FIELDS = (*SheetsSource.model_fields, *ParentRef.model_fields)
 
 
@@ -105,6 +117,9 @@ def _to_project(root: Path, file: ProjectFile, trail: tuple[str, ...]) -> Projec
         for key, node in file.nodes.items()
         if key in KEYS and node.value is not None
     }
+    for key in ("parents", "sources"):
+        if isinstance(values.get(key), dict):
+            values[key] = {name: without_nulls(each) for name, each in values[key].items()}
     sources = values.get("sources")
     foreign: set[str] = set()
     if is_lenient and isinstance(sources, dict):
@@ -154,7 +169,7 @@ def _refuse_faults(file: ProjectFile, trail: tuple[str, ...]) -> None:
 def _invalid(file: ProjectFile, trail: tuple[str, ...], found: ErrorDetails) -> ConfigError:
     """The error for the first value that the schema refuses."""
     # Beside keys, pydantic names the format of a source and the type of a union in a place.
-    names = {*FORMATS, "str", "list[constrained-str]", "[key]"}
+    names = {*FORMATS, "str", "constrained-str", "list[constrained-str]", "[key]"}
     path = list(found["loc"])
     if len(path) > 2 and path[0] == "sources" and path[2] in FORMATS:
         del path[2]
@@ -162,7 +177,7 @@ def _invalid(file: ProjectFile, trail: tuple[str, ...], found: ErrorDetails) -> 
         path.pop()
     node = file.nodes.get(str(path[0])) if path else None
     line = node.line_of(path[1:]) if node is not None else None
-    message = found["msg"].removeprefix("Value error, ")
+    message = _WORDS.get(found["type"]) or found["msg"].removeprefix("Value error, ")
     mend = "write it as docs/hierarchy.md shows"
     if found["type"] == "extra_forbidden":
         message = f"{show_key(str(path[-1]))} is an unknown key"
@@ -171,7 +186,7 @@ def _invalid(file: ProjectFile, trail: tuple[str, ...], found: ErrorDetails) -> 
     elif found["type"] == "union_tag_invalid" or found["type"] == "union_tag_not_found":
         message = "the source has no format that is read here"
         mend = f"write `format:` with one of {', '.join(FORMATS)}"
-    key = ".".join(show_key(str(part)) for part in path)
+    key = ".".join(str(part) if isinstance(part, int) else show_key(part) for part in path)
     return ConfigError(
         message,
         why="the configuration would otherwise not mean what it says",

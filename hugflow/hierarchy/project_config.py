@@ -163,6 +163,13 @@ def without_unknown(values: Mapping[str, Any], *, keeps_steps: bool) -> dict[str
     return known
 
 
+def without_nulls(value: object) -> object:
+    """A mapping without the keys that have no value, such as a list whose lines are comments."""
+    if not isinstance(value, Mapping):
+        return value
+    return {key: each for key, each in value.items() if each is not None}
+
+
 def is_foreign(source: object) -> bool:
     """Whether a source has the format of another system, such as `translation_repo`."""
     return isinstance(source, Mapping) and source.get("format") not in FORMATS

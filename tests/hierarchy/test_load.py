@@ -84,6 +84,11 @@ def test_python_is_never_read_as_a_configuration(tmp_path: Path):
             "sources:\n  a: {format: sheets, subformat: google_sheets, files_archive: x.zip}\n",
             "archive cannot be given",
         ),
+        ("sources:\n  a: {format: json, files_list: [x, 5]}\n", "files_list.1: it is not a text"),
+        ("sources:\n  a: {format: json, files_list: x}\n", "files_list: it is not a list"),
+        ("sources:\n  a: {format: json, files_dict: {k: 5}}\n", "files_dict.k: it is not a text"),
+        ("sources: {a: 5}\n", "sources.a: it is not a mapping"),
+        ("steps:\n- {id: a}\n", "yaml:2: steps.0.type: it is missing"),
         ("meta: {pipeline_version: 999.0.0}\n", "yaml:1: meta.pipeline_version: .*999"),
         ("meta: {pipeline_version: new}\n", "it is no version"),
         ("sources: [a]\n", "yaml:1: sources"),
@@ -121,3 +126,8 @@ def test_an_error_in_a_parent_names_the_path_of_parents(tmp_path: Path):
     write(tmp_path, "sources:\n  a: {format: json, parent_sources: [p.a]}\n")
     with pytest.raises(ConfigError, match=r"parent1/grandparent1: hugflow\.yaml:2: sources\.a"):
         read_repository(tmp_path, ("parent1", "grandparent1"))
+
+
+def test_a_key_without_a_value_is_as_if_it_were_not_there(tmp_path: Path):
+    write(tmp_path, "parents:\nsources:\n  a:\n    format: json\n    files_list:\n      # - x\n")
+    assert load_project(tmp_path).config.sources["a"].files_list == []
