@@ -123,6 +123,10 @@ class RepositoryMoved(HugflowError):
     """Somebody committed to a repository on the Hub after it was looked at; nothing was sent."""
 
 
+class FlowModuleInUse(HugflowError):
+    """Something uses the flow module to be removed."""
+
+
 class FlowModuleNotFound(RequestInvalid):
     """The Hub has no such module repository, or the repository has no such revision."""
 

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from hugflow.amounts import count
+from hugflow.cli.asked import read_project_requests
 from hugflow.cli.builds import open_hub, open_project
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson
 from hugflow.cli.output import print_data, print_json, print_talk
-from hugflow.errors import CannotWrite, UsageWrong
+from hugflow.errors import CannotWrite, FlowModuleInUse, UsageWrong
 from hugflow.settings import ProjectSettings
 
 if TYPE_CHECKING:
     from hugflow.flows.asking import Choice
     from hugflow.flows.dependencies import Dependency
+    from hugflow.flows.names import ModuleId
     from hugflow.flows.places import FlowPlaces
     from hugflow.flows.states import ModuleState
 
@@ -131,6 +133,55 @@ def list_modules(as_json: AsJson = False) -> None:
         )
     if not states:
         print_talk("no modules are synced here: `hugflow flows sync USER/REPO`")
+
+
+@app.command("remove", short_help="Remove a synced module that nothing uses.")
+def remove(
+    module: Annotated[str, typer.Argument(metavar="USER/REPO", help="A module that is synced.")],
+    as_json: AsJson = False,
+) -> None:
+    """Remove a module from `flow_modules/`. A copy is kept below `.hugflow-state/flows/replaced/`.
+
+    Refused while a request, a served flow or another module uses it. Of a linked folder only the
+    link is removed.
+    """
+    from hugflow.flows.names import parse_module_id
+    from hugflow.flows.removing import remove_module
+
+    wanted = parse_module_id(module)
+    project = open_project()
+    removed = remove_module(find_flow_places(project), wanted, _find_uses(project, wanted))
+    copy = str(removed.copy) if removed.copy is not None else None
+    if as_json:
+        unused = [str(each) for each in removed.unused]
+        print_json({"module": str(wanted), "copy": copy, "unused": unused})
+        return
+    print_data(f"removed {wanted}" + (f"; a copy is in {copy}" if copy else ""))
+    for each in removed.unused:
+        print_talk(f"nothing asks for {each} any more: `hugflow flows remove {each}`")
+
+
+def _find_uses(project: ProjectSettings, module: "ModuleId") -> list[str]:
+    """What of the project and of main uses a module. Raises what keeps the requests from being read."""
+    from hugflow.flows.uses import find_request_uses, find_serving_uses
+    from hugflow.requests.catalog import read_catalog
+    from hugflow.requests.collect import collect_requests
+
+    here = read_project_requests(project)
+    catalog = read_catalog(project.places)
+    main = collect_requests(catalog.data_by_path) if catalog is not None else None
+    for requests in filter(None, (here, main)):
+        if requests.problems:
+            raise FlowModuleInUse(
+                f"it is unknown whether {module} is used",
+                why=requests.problems[0].headline,
+                mend="correct the request file, or delete it; then run the command again",
+            )
+    files = [*here.adds, *here.shadowed, *([*main.adds, *main.shadowed] if main else [])]
+    found = [*find_request_uses(module, files), *find_serving_uses(module, project.file)]
+    if catalog is not None:
+        found += find_serving_uses(module, catalog.parse_project_file())
+    return list(dict.fromkeys(found))
 
 
 def find_flow_places(project: ProjectSettings) -> "FlowPlaces":

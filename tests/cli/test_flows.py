@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from hugflow.requests.catalog import Catalog, write_catalog
 from hugflow.testing.hub import LoopbackHub
 from tests.flows.hub import ATOMIC, CHAT, asking, publish, publish_atomic, publish_chat
 from tests.flows.test_seed import SCRIPT
@@ -164,3 +166,89 @@ def test_a_folder_without_modules_says_how_to_begin(flows: Project):
     done = flows.run("flows", "list")
     assert (done.returncode, done.stdout) == (0, "")
     assert "hugflow flows sync USER/REPO" in done.stderr
+
+
+def request_step(project: Project, module: str) -> Path:
+    step = f"  - {{name: chat, use: {module}, flow: ChatGPT4, rows: {{in: [text]}}}}"
+    return project.request("acme/speech", "flows:", step)
+
+
+def test_a_module_that_nothing_uses_is_removed_and_a_copy_is_kept(flows: Project):
+    flows.run("flows", "sync", CHAT)
+    folder = flows.root / "flow_modules" / CHAT
+    (folder / "README.md").write_text("mine\n")
+    done = flows.run("flows", "remove", CHAT)
+    assert done.returncode == 0, done.stderr
+    assert f"hugflow flows remove {ATOMIC}" in done.stderr
+    copy = flows.root / ".hugflow-state" / "flows" / "replaced" / "saibo.ChatFlows"
+    assert str(copy) in done.stdout
+    assert (copy / "README.md").read_text() == "mine\n"
+    assert not folder.parent.exists()
+    assert modules(flows).keys() == {ATOMIC}
+    again = flows.run("flows", "remove", CHAT)
+    assert again.returncode == 4
+    assert "is not synced" in again.stderr
+    assert flows.run("flows", "remove", ATOMIC).returncode == 0
+    assert modules(flows) == {}
+    assert flows.run("flows", "sync", CHAT).returncode == 0
+
+
+def _is_asked_for_by_a_module(flows: Project) -> tuple[str, str]:
+    return ATOMIC, CHAT
+
+
+def _is_in_a_request(flows: Project) -> tuple[str, str]:
+    request_step(flows, CHAT)
+    return CHAT, "requests/add/request.yaml (the step 'chat' of acme__speech__"
+
+
+def _is_served(flows: Project) -> tuple[str, str]:
+    served = "{endpoint: chat, flow: flow_modules.saibo.ChatFlows.ChatGPT4}"
+    (flows.root / "hugflow.yaml").write_text(f"flows:\n  serve:\n    - {served}\n")
+    return CHAT, "hugflow.yaml (the served flow 'chat')"
+
+
+def _may_be_in_a_request(flows: Project) -> tuple[str, str]:
+    request_step(flows, "other/Module")
+    (flows.root / "requests" / "add" / "broken.yaml").write_text("hf_id: [\n")
+    return CHAT, "it is unknown whether"
+
+
+def _is_in_a_request_on_main(flows: Project) -> tuple[str, str]:
+    path = request_step(flows, CHAT)
+    data = {str(path): (flows.root / path).read_bytes()}
+    write_catalog(flows.places, Catalog("1" * 40, data))
+    (flows.root / path).unlink()
+    return CHAT, "requests/add/request.yaml"
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        _is_asked_for_by_a_module,
+        _is_in_a_request,
+        _is_served,
+        _may_be_in_a_request,
+        _is_in_a_request_on_main,
+    ],
+)
+def test_a_module_that_something_uses_stays_and_the_use_is_named(
+    flows: Project, use: Callable[[Project], tuple[str, str]]
+):
+    flows.run("flows", "sync", CHAT)
+    module, told = use(flows)
+    done = flows.run("flows", "remove", module)
+    assert done.returncode == 1, done.stdout
+    assert told in done.stderr
+    assert (flows.root / "flow_modules" / module / "FLOW_MODULE_ID").is_file()
+    assert (flows.root / "flow_modules" / "flow.mod").read_text().count(module) >= 1
+
+
+def test_of_a_linked_folder_only_the_link_is_removed(flows: Project):
+    own = flows.root / "own"
+    own.mkdir()
+    (own / "Clean.py").write_text("x = 1\n")
+    assert flows.run("flows", "sync", f"{CHAT}:./own").returncode == 0
+    assert flows.run("flows", "remove", CHAT).returncode == 0
+    assert (own / "Clean.py").is_file()
+    assert not (flows.root / "flow_modules" / CHAT).is_symlink()
