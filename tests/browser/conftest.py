@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
 from tests.browser.platform import Platform, open_platform
+from tests.flows.hub import publish
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -31,6 +32,19 @@ REQUEST = f"""\
 hf_id: "{HF_ID}"
 description: "{WORDS}"
 max_bad_rows: 2
+flows:
+  - {{name: mark, use: acme/Marks, flow: Mark, rows: {{in: [row, text], out: [mark]}}}}
+"""
+# It leaves one row of the first shard out, and fails at one of the last.
+DROPPED_ROW, FAILING_ROW = 3, 10
+MARKS = f"""\
+from hugflow.flows import AtomicFlow
+
+class Mark(AtomicFlow):
+    def run(self, data):
+        if data["row"] == {FAILING_ROW}:
+            raise ValueError("no <i>mark</i> for this row")
+        return None if data["row"] == {DROPPED_ROW} else {{"mark": len(data["text"])}}
 """
 # In the second of three shards.
 BROKEN_ROW = 5
@@ -38,13 +52,18 @@ BROKEN_ROW = 5
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A platform with a private dataset of 12 rows in three shards, one of which fails."""
+    """A platform with a private dataset of 12 rows in three shards, and one step over them.
+
+    One row has no sound.
+    """
     with LoopbackHub() as hub:
         hub.add_token(TOKEN, "reader", [HF_ID])
         broken = {BROKEN_ROW: b"noise"}
         publish_speech(hub, HF_ID, rows=12, shards=3, broken_rows=broken, private=True)
+        publish(hub, "acme/Marks", {"__init__.py": MARKS})
+        allowed = "flows:\n  allow: [acme/Marks]\n"
         folder = tmp_path_factory.mktemp("platform")
-        with open_platform(hub, folder, REQUEST, NAME, HF_TOKEN=TOKEN) as platform:
+        with open_platform(hub, folder, REQUEST, NAME, allowed, HF_TOKEN=TOKEN) as platform:
             yield platform
 
 

@@ -81,7 +81,12 @@ class Platform:
 
 @contextmanager
 def open_platform(
-    hub: LoopbackHub, folder: Path, request: str, name: str, **environment: str
+    hub: LoopbackHub,
+    folder: Path,
+    request: str,
+    name: str,
+    project_file: str = "",
+    **environment: str,
 ) -> Iterator[Platform]:
     """`hugflow up` on a project whose main asks for one dataset, once the dataset is published."""
     project = make_project(hub, folder / "project")
@@ -92,6 +97,8 @@ def open_platform(
     settings = kept | environment | {"REQUESTS_REPO": str(remote)}
     subprocess.run([str(HUGFLOW), "init"], cwd=project.root, env=settings, check=True)
     (project.root / "requests" / "add" / "request.yaml").write_text(request, "utf-8")
+    if project_file:
+        (project.root / "hugflow.yaml").write_text(project_file, "utf-8")
     git(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(remote))
     git(project.root, "init", "--quiet", "--initial-branch=main")
     git(project.root, "add", ".")

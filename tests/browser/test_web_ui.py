@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from hugflow.ledger.stages import STAGE_NAMES
+from hugflow.ledger.stages import asset_names
 from hugflow.names import op_name
 from tests.browser.conftest import BROKEN_ROW, HF_ID, NAME, TOKEN, WORDS
 from tests.browser.platform import Platform
@@ -26,9 +26,9 @@ def entry(page: Page, key: str) -> Locator:
     return page.get_by_role("row").filter(has=page.get_by_text(key, exact=True)).first
 
 
-def test_the_group_of_a_dataset_shows_its_five_assets(page: Page, platform: Platform):
+def test_the_group_of_a_dataset_shows_its_six_assets(page: Page, platform: Platform):
     page.goto(platform.group)
-    for stage in ("plan", *STAGE_NAMES):
+    for stage in ("plan", *asset_names(has_flows=True)):
         expect(page.get_by_text(stage, exact=True).first).to_be_visible()
 
 
@@ -64,15 +64,27 @@ def test_a_partition_shows_sample_rows_and_how_long_its_clips_are(page: Page, pl
     expect(page.get_by_role("cell", name="audio/clip-00000.mp3", exact=True)).to_be_visible()
 
 
+def test_the_asset_of_the_steps_shows_module_commit_and_counts_in_a_table(
+    page: Page, platform: Platform
+):
+    page.goto(platform.asset("flows", f"partitions&partition={platform.partition_keys()[0]}"))
+    line = page.get_by_role("row").filter(has=page.get_by_role("cell", name="mark", exact=True))
+    cells = line.last.get_by_role("cell")
+    expect(cells).to_have_text(
+        ["mark", "acme/Marks", re.compile("^[0-9a-f]{7,40}$"), "3", "1", "0"]
+    )
+
+
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_a_published_dataset_shows_its_durations_in_every_theme(
     page: Page, platform: Platform, theme: str
 ):
     page.add_init_script(f"localStorage.setItem('dagster-theme', '\"{theme}\"')")
     page.goto(platform.asset("processed"))
-    picture(page, "Durations of 11 clips")
-    failed = entry(page, "dataset_failed_rows").get_by_role("cell", name="1", exact=True)
-    expect(failed).to_be_visible()
+    # Twelve rows: one has no sound, the step leaves one out and fails at another.
+    picture(page, "Durations of 9 clips")
+    for key, number in (("dataset_failed_rows", "1"), ("dataset_rows_after_steps", "9")):
+        expect(entry(page, key).get_by_role("cell", name=number, exact=True)).to_be_visible()
 
 
 def test_numbers_are_plotted_over_the_partitions(page: Page, platform: Platform):
@@ -92,7 +104,7 @@ def test_the_log_of_a_run_names_each_shard_and_its_compute_log_tells_the_story(
     page.get_by_placeholder("Select a step").click()
     page.get_by_role("menuitem", name=op_name(NAME, "stages")).click()
     for line in (
-        f"raw, audio, metadata, processed of {NAME}",
+        f"raw, audio, metadata, flows, processed of {NAME}",
         "shard 00001-of-00003 is done: 3 rows, 3 of them new, 1 failed",
         f"{NAME} is published",
     ):

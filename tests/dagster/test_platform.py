@@ -7,7 +7,7 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from hugflow.ledger.stages import STAGE_NAMES
+from hugflow.ledger.stages import FLOWS, STAGE_NAMES
 from hugflow.settings import load_settings
 from hugflow.store.layout import Places
 from hugflow.store.trash import read_entries
@@ -18,11 +18,24 @@ from hugflow_resources.instance import open_instance, prepare_instance
 from tests.crash.codec import crashing_codec, marked_clip
 from tests.dagster.conftest import Project, wait_until
 from tests.dagster.layouts import Platform, Start, kill
+from tests.flows.hub import publish
 from tests.trees import read_failures
 
 pytestmark = pytest.mark.slow
 
 SHARDS = 5
+MODULE = "platform/Steps"
+LOUD = """\
+    from hugflow.flows import AtomicFlow
+
+    class Loud(AtomicFlow):
+        def run(self, data):
+            return {"loud": data["text"].upper()}
+    """
+STEPS = f"""\
+flows:
+  - {{name: loud, use: {MODULE}, flow: Loud, rows: {{in: [text], out: [loud]}}}}
+"""
 ENDED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
 
@@ -77,9 +90,9 @@ class Watch:
     def is_linked(self, name: str) -> bool:
         return self.places.link(name).is_symlink()
 
-    def is_green(self, name: str, shards: int) -> bool:
+    def is_green(self, name: str, shards: int, *more: str) -> bool:
         with open_instance(self.root) as instance:
-            keys = [dg.AssetKey([name, stage]) for stage in STAGE_NAMES]
+            keys = [dg.AssetKey([name, stage]) for stage in (*STAGE_NAMES, *more)]
             return all(len(instance.get_materialized_partitions(key)) == shards for key in keys)
 
     def runs(self, name: str = "") -> list[dg.DagsterRun]:
@@ -108,14 +121,17 @@ def test_a_push_to_main_does_the_rest_and_main_stays_in_command(
     publish_text(hub, third, rows=4, shards=1)
     watch = Watch(start(layout))
 
-    # Two requests, the second while the first runs, and a broken file beside them.
+    # Two requests, the second with a step and while the first runs, and a broken file beside them.
     project.push(request(first))
     watch.until(lambda: watch.shards_done(name_of(first)) >= 1, "a shard of the first")
-    project.push({**request(second), "requests/add/broken.yaml": "hf_id: [\n"})
+    publish(hub, MODULE, {"__init__.py": LOUD})
+    allowed = {"hugflow.yaml": f"flows:\n  allow: [{MODULE}]\n"}
+    broken = {"requests/add/broken.yaml": "hf_id: [\n"}
+    project.push({**request(second, STEPS), **allowed, **broken})
     watch.until(lambda: watch.is_linked(name_of(second)), "the link of the second")
     watch.until(lambda: watch.is_linked(name_of(first)), "the link of the first")
     watch.until(lambda: watch.is_green(name_of(first), 3), "the first is green")
-    watch.until(lambda: watch.is_green(name_of(second), 2), "the second is green")
+    watch.until(lambda: watch.is_green(name_of(second), 2, FLOWS), "the second is green")
     if layout != "services":
         # What main asks for afterwards reaches the sensor in each layout by the same way.
         watch.until(watch.all_ended, "all runs have ended")

@@ -14,7 +14,7 @@ from hugflow.settings import load_settings
 from hugflow.store.layout import Places
 from hugflow.testing.faults import Match, Stall
 from hugflow.testing.hub import LoopbackHub
-from hugflow.testing.samples import publish_speech, publish_tables, speech_table
+from hugflow.testing.samples import publish_speech, publish_tables, publish_text, speech_table
 from hugflow_resources.instance import open_instance
 from tests.dagster.conftest import Project, free_port, kill_group, wait_until
 from tests.projects import HUGFLOW
@@ -97,6 +97,45 @@ def test_the_range_that_the_plan_prints_makes_the_dataset(project: Project, hub:
         f"{last}...{first}",
     )
     assert reversed_.returncode != 0
+
+
+def test_with_steps_the_four_keys_alone_end_with_an_error_that_names_flows(
+    project: Project, hub: LoopbackHub
+):
+    publish_text(hub, "processes/steps", rows=3, shards=1)
+    name = name_of("processes/steps")
+    step = "{name: loud, flow: my_flows.Loud, rows: {in: [text], out: [loud]}}"
+    project.write_request("steps.yaml", f"{request_text('processes/steps')}flows: [{step}]\n")
+    (project.root / "my_flows.py").write_text(
+        "from hugflow.flows import AtomicFlow\n"
+        "class Loud(AtomicFlow):\n"
+        "    def run(self, data):\n"
+        "        return {'loud': data['text'].upper()}\n"
+    )
+    command = ("asset", "materialize", "-m", "hugflow_assets.definitions", "--select")
+    planned = project.dagster(*command, f'key:"{name}/plan"')
+    printed = re.search(r"--select '(.+)' --partition (\S+)", planned.stderr + planned.stdout)
+    assert printed is not None
+    alone = project.dagster(*command, selection(name), "--partition", printed[2])
+    assert alone.returncode != 0
+    assert "flows is not done" in alone.stderr
+    link = places_of(project).link(name)
+    assert not link.is_symlink()
+    assert materialized(project, name)["processed"] == 0
+    made = project.dagster(*command, printed[1], "--partition", printed[2])
+    assert made.returncode == 0, made.stderr
+    assert f'key:"{name}/flows"' in printed[1]
+    assert link.is_symlink()
+    again = subprocess.run(
+        [str(HUGFLOW), "local-sync", "requests/add/steps.yaml", "--json"],
+        cwd=project.root,
+        env=project.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert again.returncode == 0, again.stderr
+    assert "Dataset already exists in storage" in again.stderr
 
 
 def test_a_killed_run_keeps_its_finished_shards_and_the_next_does_the_rest(
