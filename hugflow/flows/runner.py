@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol, Self
 
 from hugflow.errors import FlowError
 from hugflow.flows.places import FlowPlaces
+from hugflow.flows.records import Synced
 from hugflow.flows.step_worker import Outcome, prepare_step, scrubbed_environment
 from hugflow.flows.trust import Trust
 from hugflow.workers.pool import WorkerDied, WorkerFailed, WorkerPool
@@ -33,13 +34,18 @@ class FlowRunner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LocalStep:
-    """What a worker needs to know of a step. dotted: the whole path of its class."""
+    """What a worker needs to know of a step.
+
+    dotted: the whole path of its class.
+    closure: the modules whose code it is, as they were when the step was resolved.
+    """
 
     dotted: str
     config: Mapping[str, Any]
     gives: tuple[str, ...]
     is_batched: bool
     timeout_s: float
+    closure: tuple[Synced, ...] = ()
 
 
 @dataclass(slots=True)
@@ -69,6 +75,7 @@ class LocalRunner:
             str(self.places.root),
             self.trust,
             self._caches.name,
+            step.closure,
         )
         self._pool = WorkerPool(prepare, self.stop, scrubbed_environment(os.environ))
 

@@ -23,6 +23,7 @@ from typing import Any, Final
 from hugflow.flows.flow import Flow
 from hugflow.flows.load import load_flow
 from hugflow.flows.places import FlowPlaces
+from hugflow.flows.records import Synced
 from hugflow.flows.trust import Trust, refuse_replaced
 from hugflow.redact import in_a_line
 from hugflow.workers.channel import Bytes, Header
@@ -52,20 +53,24 @@ def prepare_step(
     root: str,
     trust: Trust,
     caches: str,
+    closure: Sequence[Synced],
 ) -> Callable[[Header, Bytes], Answer]:
     """Load a step's flow, and give what answers questions. Raises what `load_flow` raises.
 
     caches: the owner's folder for compiled files; each worker uses a new one in it, so that none
     runs what was compiled of other sources.
+    closure: the modules as the owner knows them. Questions are refused when one of them was synced
+    again since: results of two commits never count as those of one.
     """
     places = FlowPlaces(Path(root))
     loaded = load_flow(dotted, places, trust, Path(mkdtemp(dir=caches)))
-    refuse_replaced(places, list(loaded.closure.values()))
+    refuse_replaced(places, closure)
     flow = loaded.flow_class(**config)
     run = partial(_run_batch, flow) if is_batched else partial(_run_rows, flow)
     owner = os.getpid()
 
     def answer(header: Header, data: Bytes) -> Answer:
+        refuse_replaced(places, closure)
         outcomes = run(header["rows"], tuple(gives), float(header["timeout_s"]))
         if os.getpid() != owner:
             # A process that the flow has forked, and that came back here: not its to answer.

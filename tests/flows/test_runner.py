@@ -9,10 +9,12 @@ import pytest
 
 from hugflow.errors import FlowError
 from hugflow.flows.places import FlowPlaces
+from hugflow.flows.records import read_lock
 from hugflow.flows.runner import LocalRunner, LocalStep
-from hugflow.flows.trust import Trust
+from hugflow.flows.trust import Trust, parse_allowed
 from hugflow.testing.hub import LoopbackHub
 from tests.flows.conftest import Sync
+from tests.flows.hub import publish
 from tests.flows.test_shipped import publish_shipped
 
 pytestmark = pytest.mark.slow
@@ -169,6 +171,26 @@ def test_a_module_that_is_not_allowed_is_not_run(module_hub: LoopbackHub, root: 
     ):
         runner.run([{"text": "a"}])
     assert "hugflow/TextTools is not on the allow list" in error.value.why
+
+
+@pytest.mark.parametrize("is_started", [True, False])
+def test_a_module_that_was_synced_again_meanwhile_ends_the_step(
+    module_hub: LoopbackHub, root: Path, sync: Sync, is_started: bool
+):
+    publish_shipped(module_hub)
+    sync("hugflow/TextTools")
+    places, [synced] = FlowPlaces(root), read_lock(root / "flow_modules" / "flow.mod").values()
+    dotted = "flow_modules.hugflow.TextTools.NormaliseText"
+    step = LocalStep(dotted, {}, ("text_norm",), False, 60, (synced.synced,))
+    trust = Trust((parse_allowed("hugflow/TextTools"),))
+    with LocalRunner(step, places, trust) as runner:
+        if is_started:
+            assert runner.run([{"text": " a"}]) == [{"out": {"text_norm": "a"}}]
+        publish(module_hub, "hugflow/TextTools", {"more.py": "x = 1\n"})
+        sync("hugflow/TextTools")
+        with pytest.raises(FlowError) as error:
+            runner.run([{"text": "b"}])
+    assert "hugflow/TextTools was synced again while its code runs" in error.value.why
 
 
 @pytest.mark.parametrize("deed", ["print", "kill"])

@@ -55,11 +55,12 @@ def resolve_steps(build: Build) -> tuple[ResolvedStep, ...]:
     resolved: list[ResolvedStep] = []
     version = ""
     for step in steps:
-        module, dotted, code = _find_code(build, places, step)
+        closure, dotted, code = _find_code(build, places, step)
+        module = closure[0] if closure else None
         told = [code, dotted, dict(step.config), step.reads, step.gives, version]
         version = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
         is_batched = step.batch is not None
-        local = LocalStep(dotted, step.config, step.gives, is_batched, step.timeout_s)
+        local = LocalStep(dotted, step.config, step.gives, is_batched, step.timeout_s, closure)
         resolved.append(ResolvedStep(step, local, module, version))
     return tuple(resolved)
 
@@ -99,13 +100,17 @@ def _sync_missing(build: Build, places: FlowPlaces, steps: Sequence[FlowStep]) -
         sync_modules(list(wanted.values()), places, HubSource(build.hub), Asker())
 
 
-def _find_code(build: Build, places: FlowPlaces, step: FlowStep) -> tuple[Synced | None, str, str]:
-    """The module, the whole path of the class, and a digest over the code."""
+def _find_code(
+    build: Build, places: FlowPlaces, step: FlowStep
+) -> tuple[tuple[Synced, ...], str, str]:
+    """The module and those it asks for, the whole path of the class, and a digest over the code."""
     if step.use is None:
-        return None, step.flow, _digest_own(places.root, step.flow)
+        return (), step.flow, _digest_own(places.root, step.flow)
     module = parse_module_id(step.use)
     closure = check_trust(places, [module], build.options.trust)
-    return closure[module], f"{module.package}.{step.flow}", digest_closure(closure)
+    others = (synced for each, synced in closure.items() if each != module)
+    code = digest_closure(closure)
+    return (closure[module], *others), f"{module.package}.{step.flow}", code
 
 
 def _digest_own(root: Path, dotted: str) -> str:
