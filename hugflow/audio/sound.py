@@ -1,13 +1,16 @@
 """Whether an MP3 of ours is sound: it decodes to its end, and is what is recorded of it."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, Protocol
 
-from hugflow.audio.clip import ClipRules
-from hugflow.audio.decoders.sound_file import open_clip
+from hugflow.audio.clip import Clip, ClipRules
+from hugflow.audio.decoders.sound_file import open_clip, open_clip_file
 from hugflow.store.atomic import read_file
 
 _ANY_LENGTH: Final = ClipRules(max_hours=0)
+# Longer ones, of hours, are not taken into memory.
+_MOST_BYTES_IN_MEMORY: Final = 8 << 20
 
 
 class FindFaults(Protocol):
@@ -24,8 +27,7 @@ def find_faults(mp3: Path, *, sampling_rate: int, num_samples: int) -> list[str]
 
     Raises AudioBad when it cannot be decoded, OSError when it cannot be read.
     """
-    # The length that libsndfile says is a guess where the MP3 has no Info tag.
-    with open_clip(read_file(mp3), promised=0, rules=_ANY_LENGTH) as clip:
+    with _open(mp3) as clip:
         frames = sum(len(block) for block in clip.blocks)
     wanted = {
         "format": ("mp3", clip.source_format),
@@ -38,3 +40,10 @@ def find_faults(mp3: Path, *, sampling_rate: int, num_samples: int) -> list[str]
         for field, (told, found) in wanted.items()
         if told != found
     ]
+
+
+def _open(mp3: Path) -> AbstractContextManager[Clip]:
+    # The length that libsndfile says is a guess where the MP3 has no Info tag.
+    if mp3.stat().st_size > _MOST_BYTES_IN_MEMORY:
+        return open_clip_file(mp3, promised=0, rules=_ANY_LENGTH)
+    return open_clip(read_file(mp3), promised=0, rules=_ANY_LENGTH)

@@ -45,7 +45,7 @@ def declared_feature(field: pa.Field, declared: Any) -> Any:
     try:
         if not _is_sound(declared):
             return None
-        features = datasets.Features.from_dict({"column": declared})
+        features = datasets.Features.from_dict({"column": _to_index_types(declared)})
         written = features.to_dict()
         json.dumps(written, ensure_ascii=False, allow_nan=False).encode()
         meant = feature_type(written["column"])
@@ -54,6 +54,28 @@ def declared_feature(field: pa.Field, declared: Any) -> Any:
         return features["column"] if _is_readable(features, meant) else None
     except Exception:  # noqa: BLE001  # whatever a stranger's metadata causes, use the type
         return None
+
+
+def _to_index_types(feature: Any) -> Any:
+    """The feature with decimals as the index has them, at any depth: text, or `decimal128`.
+
+    Else one wide decimal in a struct would cost the features of all its other fields.
+    """
+    match feature:
+        case {"_type": "Value", "dtype": str(dtype)} if dtype.startswith("decimal"):
+            meant = feature_type(feature)
+            held = None if meant is None else index_type(meant)
+            return feature if held in (None, meant) else feature | {"dtype": _dtype_of(held)}
+        case dict():
+            return {name: _to_index_types(inner) for name, inner in feature.items()}
+        case _:
+            return feature
+
+
+def _dtype_of(type_: pa.DataType) -> str:
+    return (
+        "string" if pa.types.is_string(type_) else f"decimal128({type_.precision}, {type_.scale})"
+    )
 
 
 def _can_hold(meant: pa.DataType, type_: pa.DataType) -> bool:

@@ -26,6 +26,7 @@ from hugflow.store.trash import stands
 from hugflow.verify.complete import CompleteTree
 from hugflow.verify.differences import Difference, Finder
 from hugflow.verify.rows import RowCheck
+from hugflow.verify.samples import find_stale_samples
 from hugflow.verify.sound import Sound
 from hugflow.verify.unfinished import verify_unfinished
 from hugflow.verify.values import Form
@@ -54,6 +55,7 @@ def verify_dataset(
     with closing(IsolatedFindFaults()) as find_faults:
         check = RowCheck(folder, find, deep, workers, find_faults, sound)
         yield from _verify(places, check, on_rows)
+    yield from find_stale_samples(places, find)
 
 
 def _verify(

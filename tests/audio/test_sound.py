@@ -1,5 +1,6 @@
 """An MP3 of ours is looked at: a sound one has no faults, and what differs is told."""
 
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hugflow.audio import sound
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.convert import make_mp3
 from hugflow.audio.isolated import IsolatedFindFaults
@@ -99,3 +101,41 @@ def test_one_that_crashes_its_decoder_crashes_nothing_else(
             apart(crashing, sampling_rate=11_025, num_samples=5512)
         assert crashed.value.code == "codec_crashed"
         assert apart(sound, sampling_rate=16_000, num_samples=9000) == []
+
+
+def test_a_long_mp3_is_looked_at_without_having_it_in_memory(tmp_path: Path):
+    # Without a tag frames can be repeated; one and a half hours of them.
+    bare = write_bare_mp3(tone(16_000 * 60), kbps=32)
+    path = tmp_path / "night.mp3"
+    path.write_bytes(bare * 90)
+    tracemalloc.start()
+    try:
+        faults = find_faults(path, sampling_rate=16_000, num_samples=7)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert path.stat().st_size > 20 << 20
+    assert peak < 4 << 20
+    [fault] = faults
+    assert fault.startswith("its num_samples is 86")
+
+
+def test_from_disk_and_from_memory_the_same_faults_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "a.mp3"
+    whole = make_mp3(write(tone(9000)), copy_mp3=False).data
+    recorded = {"sampling_rate": 16_000, "num_samples": 9000}
+    for data in (whole, whole[:-300], whole + b"x" * 50, b"\0" * 999):
+        path.write_bytes(data)
+        found = []
+        for limit in (1 << 30, 0):
+            monkeypatch.setattr(sound, "_MOST_BYTES_IN_MEMORY", limit)
+            try:
+                found.append(find_faults(path, **recorded))
+            except AudioBad as bad:
+                found.append([bad.code, bad.message])
+        assert found[0] == found[1]
+    path.unlink()
+    with pytest.raises(OSError, match="No such file"):
+        find_faults(path, **recorded)

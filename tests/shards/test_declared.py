@@ -155,3 +155,16 @@ def test_a_dataset_full_of_nonsense_is_made_and_loads(hub: LoopbackHub, open_for
     child = subprocess.run(command, capture_output=True, text=True, check=False)
     assert child.returncode == 0, child.stderr
     assert child.stdout == "2\n"
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [(50, "string"), (30, "decimal128(30, 2)")])
+def test_a_decimal_inside_a_struct_costs_no_other_field_its_feature(precision: int, dtype: str):
+    label = declare("ClassLabel", names=["no", "yes"])
+    price = declare("Value", dtype=f"decimal256({precision}, 2)")
+    inner = {"label": label, "price": price}
+    type_ = pa.struct([("label", pa.int64()), ("price", pa.decimal256(precision, 2))])
+    for meant, feature in ((type_, inner), (pa.list_(type_), declare("List", feature=inner))):
+        schema = schema_of({"item": (pa.nulls(1, meant), feature)})
+        found = index_features(schema, ())[0]["item"]
+        struct = found if meant is type_ else found["feature"]
+        assert struct == {"label": label, "price": declare("Value", dtype=dtype)}

@@ -1,9 +1,12 @@
 """Sound out of encoded bytes, in blocks, through libsndfile."""
 
+import os
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import FileIO
 from itertools import accumulate
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -44,8 +47,30 @@ def open_clip(
     Raises AudioBad: `audio_undecodable` when libsndfile refuses it, `audio_unsupported` for a
     format that is none of ours or more than 64 channels, `rate_unsupported`, `audio_too_long`.
     """
+    with _open(_MemoryFile(pieces), promised, rules) as clip:
+        yield clip
+
+
+@contextmanager
+def open_clip_file(path: Path, *, promised: int | None, rules: ClipRules) -> Iterator[Clip]:
+    """Open a file for decoding as `open_clip` does, without having it in memory.
+
+    Raises OSError as well, also at the end, where the disk did not give all of it.
+    """
+    with path.open("rb", buffering=0) as opened:
+        file = _DiskFile(opened)
+        with _open(file, promised, rules) as clip:
+            yield clip
+        if file.error is not None:
+            raise file.error
+
+
+@contextmanager
+def _open(
+    file: "_MemoryFile | _DiskFile", promised: int | None, rules: ClipRules
+) -> Iterator[Clip]:
     try:
-        sound = _ForwardSound(_MemoryFile(pieces))
+        sound = _ForwardSound(file)
     except soundfile.SoundFileError as error:
         raise _to_undecodable(error) from error
     with sound:
@@ -137,4 +162,31 @@ class _MemoryFile:
             done += len(found)
             self._at += len(found)
             index += 1
+        return done
+
+
+class _DiskFile:
+    """A file on disk as libsndfile reads it, never raising: the error is kept for the caller."""
+
+    def __init__(self, file: FileIO) -> None:
+        self._descriptor = file.fileno()
+        self._size = os.fstat(self._descriptor).st_size
+        self._at = 0
+        self.error: OSError | None = None
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        start = (0, self._at, self._size)[whence]
+        self._at = min(max(start + offset, 0), self._size)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:
+        try:
+            done = os.preadv(self._descriptor, [buffer], self._at)
+        except OSError as error:
+            self.error = error
+            return 0
+        self._at += done
         return done

@@ -4,6 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from hugflow.clients.hub import Hub
+from hugflow.requests.model import AddRequest
+from hugflow.stages.build.options import Options
+from hugflow.stages.sample import make_sample, open_sample
 from hugflow.stages.sync import sync_dataset
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
@@ -53,3 +57,25 @@ def test_what_a_killed_call_left_is_written_by_the_next(
     (folder.json / "5.json").write_text(old, "utf-8")
     sync_dataset(open_in(moved)("renamed/killed"))
     assert list(verify_dataset(moved, build.name, deep=True)) == []
+
+
+def test_samples_follow_too(hub: LoopbackHub, places: Places):
+    publish_speech(hub, "renamed/sample", rows=6, shards=2, seconds=0.2)
+    request = AddRequest(hf_id="renamed/sample", description="A test")
+    options = replace(Options(), workers=2)
+    sample = open_sample(request, places, Hub(), options, rows=4)
+    make_sample(sample)
+    assert list(verify_dataset(places, sample.name)) == []
+    moved = replace(places, storage_root=places.storage_root.parent / "otherwise")
+    places.storage_root.rename(moved.storage_root)
+    [stale] = verify_dataset(moved, sample.name)
+    assert (stale.code, "--limit 4" in stale.message) == ("json_differs", True)
+    hub.clear_requests()
+    again = open_sample(request, moved, Hub(), options, rows=4)
+    assert make_sample(again).new_rows == 0
+    assert raw_fetches(hub) == 0
+    assert list(verify_dataset(moved, sample.name)) == []
+    paths = {row: value["audio"] for row, value in read_rows_json(again.folder).items()}
+    root = f"otherwise/samples/{sample.name}/first_4/audio/"
+    assert len(paths) == 4
+    assert all(path.startswith(root) for path in paths.values())
