@@ -40,6 +40,7 @@ class Attempt:
     returncode: exit status of the flow, None while it runs.
     bundle: the copy of the project that it uses.
     asked_by: id of the Dagster run that started it.
+    is_overridden: its parameters are not those of the YAML, so its run is not pinned.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Attempt:
     tags: tuple[str, ...] = ()
     bundle: str | None = None
     asked_by: str | None = None
+    is_overridden: bool = False
 
 
 ATTEMPT_FORM = RecordForm(

@@ -54,7 +54,11 @@ def check_launch(launch: Launch) -> None:
 def prepared(launch: Launch, attempt: Attempt, mine: AttemptPlaces) -> Iterator[Command]:
     """Give the command of a run; what it needs exists while the block runs."""
     if launch.engine == "dagster":
-        yield _dagster_command(launch, mine)
+        try:
+            yield _dagster_command(launch, mine)
+        finally:
+            # A hook may have given a secret.
+            mine.request.unlink(missing_ok=True)
         return
     flow_path, suffixes = launch.places.flow(launch.flow), package_suffixes(launch.config)
     folder = Path(attempt.bundle or mine.folder / "bundles" / attempt.id)

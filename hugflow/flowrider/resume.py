@@ -23,3 +23,12 @@ def choose_origin(places: FlowPlaces, flow: str, tag: str, origin_run_id: str | 
         why="no attempt of yours is recorded here that came as far as a run id",
         mend="name the run: --origin-run-id ID, or start afresh without --resume",
     )
+
+
+def is_overridden(places: FlowPlaces, flow: str, tag: str, run_id: str) -> bool:
+    """Whether a run of this config had other parameters: a resume has those of its origin."""
+    return any(
+        attempt.is_overridden
+        for attempt in read_attempts(places, flow, tag)
+        if attempt.run_id == run_id
+    )

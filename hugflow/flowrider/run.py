@@ -41,7 +41,7 @@ from hugflow.flowrider.places import (
     run_id_path_for,
 )
 from hugflow.flowrider.processes import run_group
-from hugflow.flowrider.resume import choose_origin
+from hugflow.flowrider.resume import choose_origin, is_overridden
 from hugflow.flowrider.run_ids import write_run_id
 from hugflow.flowrider.tags import compose_tags, find_repo_name
 from hugflow.redact import redact
@@ -83,8 +83,8 @@ def run_flow(
     resume: continue the last attempt of this config, or `origin_run_id`; finished steps are not
         run again. step: the step to continue from.
     output: gets what the flow prints.
-    flow_kwargs: over those of the config; then the run is not one of that YAML, and `.run_id` is
-        left as it is. tags: beside those of the config.
+    flow_kwargs: over those of the config; then the run, and each that resumes it, is not one of
+        that YAML, and `.run_id` is left as it is. tags: beside those of the config.
     asked_by: id of the Dagster run that asks for it.
 
     Raises FlowConfigError before anything is started, and FlowRunError if the flow fails; then
@@ -128,6 +128,8 @@ def run_flow(
         tags=launch.tags,
         bundle=str(bundle) if engine == "metaflow" else None,
         asked_by=asked_by,
+        is_overridden=bool(flow_kwargs)
+        or (origin is not None and is_overridden(places, flow, tag, origin)),
     )
     with recorded(places, attempt) as mine:
         code, last_lines = _run(launch, attempt, mine, output)
@@ -137,7 +139,7 @@ def run_flow(
             ended = finish(mine, attempt, "failed", code)
         if ended.state == "failed" or ended.run_id is None:
             raise _failed(ended, mine, last_lines)
-    if not flow_kwargs:
+    if not ended.is_overridden:
         write_run_id(config_path, ended.run_id, places.state / "locks")
     return FlowRunResult(
         ended.run_id, engine, launch.tags, config_path, run_id_path_for(config_path), mine.log

@@ -123,6 +123,9 @@ def test_overridden_parameters_do_not_move_the_pinned_run(flow_project: FlowProj
     done = run_flow(FLOW, package=flow_project.package, flow_kwargs={"mood": "odd"}, tags=["mine"])
     assert not done.run_id_path.exists()
     assert done.tags == ("project_name", "mine")
+    again = run_flow(FLOW, package=flow_project.package, resume=True, step="end")
+    assert again.run_id != done.run_id
+    assert not again.run_id_path.exists()
 
 
 def test_a_terminated_run_ends_with_all_its_processes(flow_project: FlowProject, temp_dir: Path):
