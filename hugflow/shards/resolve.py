@@ -157,7 +157,7 @@ def _names_of(layout: Layout, at: RepositoryAt, shard: Contents | None) -> pa.Ar
     if shard is None or FILENAME_COLUMN not in shard.schema.names:
         return None
     try:
-        return layout.read_names(at, shard.files)
+        return shard.names if shard.names is not None else layout.read_names(at, shard.files)
     except ShardUnreadable as error:
         return f"its column {FILENAME_COLUMN!r} cannot be read: {error.why}"
 

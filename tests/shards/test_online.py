@@ -51,8 +51,6 @@ def test_a_conversion_by_the_hub_passes_too(hub: LoopbackHub, revision: str):
         ("gated", {}, 5, "accept its conditions"),
         ("disabled", {}, 4, "disabled"),
         ("script", {}, 4, "loading script"),
-        ("audiofolder", {}, 4, "not published as parquet"),
-        ("audiofolder-partial", {}, 4, "only the beginning"),
         ("subsets", {}, 4, "several subsets"),
         ("subsets", {"subset": "m"}, 4, 'subset: "ms"'),
         ("subsets", {"subset": "ms", "split": "dev"}, 4, "no split"),

@@ -11,7 +11,8 @@ import yaml
 from hugflow.clients.hub import Hub
 from hugflow.clients.repository import RepoId
 from hugflow.errors import HubUnavailable, HugflowError, RequestInvalid
-from hugflow.shards.plan import Plan, plan_summary
+from hugflow.shards.layouts.registry import LAYOUTS
+from hugflow.shards.plan import PARQUET, Plan, plan_summary
 from hugflow.shards.plan_file import from_json, to_json
 from hugflow.shards.plan_request import PlanRequest
 from hugflow.shards.resolve import fetch_plan
@@ -41,6 +42,13 @@ def plan_of(hub: LoopbackHub) -> PlanOf:
         return fetch_plan(Hub(), "name", request, commit=commit, files_commit=files_commit)
 
     return plan_of
+
+
+@pytest.fixture
+def only_parquet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other layout fits, so the conversion is all there is."""
+    for name in set(LAYOUTS) - {PARQUET}:
+        monkeypatch.delitem(LAYOUTS, name)
 
 
 def texts(*values: str) -> pa.Table:
@@ -87,13 +95,16 @@ def test_whatever_the_files_are_the_conversion_is_taken_where_there_is_one(
 ):
     hf_id = f"source/{next(iter(content)).replace('/', '-')}"
     hub.publish(hf_id, content)
-    with pytest.raises(RequestInvalid, match="no conversion of the dataset to parquet") as refused:
-        plan_of(hf_id)
-    assert REF in refused.value.mend
-    seen = next(iter(content))
-    assert ("data files" if seen.endswith(".xyz") else repr(seen)) in refused.value.why
     publish_conversion(hub, hf_id, texts("a", "b", "c"), shards=2)
     assert paths(plan_of(hf_id)) == ["default/train/0000.parquet", "default/train/0001.parquet"]
+
+
+def test_files_of_no_layout_without_a_conversion_are_refused(hub: LoopbackHub, plan_of: PlanOf):
+    hub.publish("source/unknown", {"recordings/a.xyz": b"?"})
+    with pytest.raises(RequestInvalid, match="no conversion of the dataset to parquet") as refused:
+        plan_of("source/unknown")
+    assert REF in refused.value.mend
+    assert "data files" in refused.value.why
 
 
 def test_the_datasets_own_parquet_goes_before_the_hubs_conversion(
@@ -116,6 +127,7 @@ def test_a_loading_script_is_neither_run_nor_fetched(hub: LoopbackHub, plan_of: 
     assert not [request for request in hub.requests if request.path.endswith(".py")]
 
 
+@pytest.mark.usefixtures("only_parquet")
 def test_a_conversion_of_only_the_beginning_is_refused(hub: LoopbackHub, plan_of: PlanOf):
     publish_audiofolder(hub, "source/partial", converted="partial")
     for revision in ("main", REF):
@@ -123,6 +135,7 @@ def test_a_conversion_of_only_the_beginning_is_refused(hub: LoopbackHub, plan_of
             plan_of("source/partial", revision=revision)
 
 
+@pytest.mark.usefixtures("only_parquet")
 def test_a_conversion_is_of_the_default_branch_and_of_nothing_else(
     hub: LoopbackHub, plan_of: PlanOf
 ):
@@ -194,6 +207,7 @@ def test_a_conversion_may_be_requested_itself_by_its_ref_or_its_commit(
         plan_of(hf_id, revision=revision, split="test")
 
 
+@pytest.mark.usefixtures("only_parquet")
 def test_a_conversion_older_than_the_data_is_refused_until_the_hub_has_caught_up(
     hub: LoopbackHub, plan_of: PlanOf
 ):
@@ -211,6 +225,7 @@ def test_a_conversion_older_than_the_data_is_refused_until_the_hub_has_caught_up
     assert (plan.rows, plan.commit, plan.files_commit) == (3, head, converted)
 
 
+@pytest.mark.usefixtures("only_parquet")
 def test_the_advice_for_an_older_conversion_takes_it_as_it_is_and_says_so(
     hub: LoopbackHub, plan_of: PlanOf
 ):
@@ -247,6 +262,7 @@ def test_a_card_that_changes_after_the_conversion_makes_it_no_older(
     assert (plan.commit, plan.rows) == (head, 2)
 
 
+@pytest.mark.usefixtures("only_parquet")
 @pytest.mark.parametrize(
     ("files", "gone"),
     [
@@ -270,6 +286,7 @@ def test_any_change_of_data_after_the_conversion_is_noticed_behind_changes_of_th
         plan_of(hf_id)
 
 
+@pytest.mark.usefixtures("only_parquet")
 def test_a_conversion_of_the_same_second_is_taken_and_one_a_second_older_is_not(
     hub: LoopbackHub, plan_of: PlanOf
 ):
@@ -284,6 +301,7 @@ def test_a_conversion_of_the_same_second_is_taken_and_one_a_second_older_is_not(
         plan_of("source/second-1")
 
 
+@pytest.mark.usefixtures("only_parquet")
 def test_a_conversion_branch_without_a_file_is_one_that_was_not_filled_yet(
     hub: LoopbackHub, plan_of: PlanOf
 ):

@@ -39,12 +39,14 @@ class Contents:
     rows: None if the shard must be fetched to be counted.
     schema: of its rows, columns in order.
     detail: what the layout must know to read the files, as JSON; see `Shard.detail`.
+    names: the column `audio_filename`, if the layout has read it already.
     """
 
     files: tuple[PublishedFile, ...]
     rows: int | None
     schema: pa.Schema
     detail: str = ""
+    names: pa.Array | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class Layout(Protocol):
     def read_names(self, at: RepositoryAt, files: tuple[PublishedFile, ...]) -> pa.Array:
         """The column `audio_filename` of one shard, without fetching it whole.
 
-        Called only if `describe` counted the rows and found the column. Raises ShardUnreadable.
+        Called only if `describe` counted the rows, did not give the names, and found the column. Raises ShardUnreadable.
         """
 
     def read_sample(

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from hugflow.errors import StateUnreadable
-from hugflow.shards.layouts import parquet, webdataset
+from hugflow.shards.layouts import audio_folder, parquet, table, webdataset
 from hugflow.shards.layouts.layout import Layout
 
 # By the name that plans keep: never change it. The first layout that takes all files is chosen.
 LAYOUTS: Final[dict[str, Layout]] = {
     "parquet": parquet,
     "webdataset": webdataset,
+    "table": table,
+    "audio_folder": audio_folder,
 }
 
 

@@ -1,0 +1,170 @@
+"""Folders of audio files, with `metadata.csv`, `.jsonl` or `.parquet`, or without any table.
+
+With metadata the rows are its lines, and `file_name` is relative to its folder. Metadata above the
+folders of the splits, which `datasets` leaves out, is read for the clips of the split.
+
+Without metadata each clip is a row, in the order of the paths. Its text is that of `<stem>.txt`
+beside it, or its line in a `*.trans.txt` of its folder (LibriSpeech). If the clips are in several
+folders of one depth, `label` is the folder's name.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import pyarrow as pa
+
+from hugflow.clients.hub import ReadBudget
+from hugflow.clients.repository import PublishedFile
+from hugflow.errors import RequestInvalid, ShardUnreadable
+from hugflow.shards.arrow import FILE_TYPE
+from hugflow.shards.layouts import loose, table
+from hugflow.shards.layouts.clips import Clips, is_clip
+from hugflow.shards.layouts.layout import RepositoryAt, SampledRows, Split
+from hugflow.shards.layouts.tables import folder_of
+from hugflow.shards.plan_request import PlanRequest
+
+native_reader: Final = None
+read_rows = loose.read_rows
+count_rows = table.count_rows
+read_names = table.read_names
+
+# The first format that is there is read.
+METADATA: Final = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+_LINES: Final = ".trans.txt"
+_MOST_TEXT_BYTES: Final = 1 << 20
+
+
+def takes(path: str) -> bool:
+    """Whether a file is audio, or the metadata of audio, by its name."""
+    return is_clip(path) or PurePosixPath(path).name in METADATA
+
+
+def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
+    """The slices of the clips, with their metadata or transcripts; raises ShardUnreadable."""
+    published = {file.path: file for file in at.hub.list_files(at.repo, at.commit, "")}
+    own = [file for file in files if is_clip(file.path)]
+    asked = request.audio_column if "audio_column" in request.asked else None
+    inside = [file for file in files if not is_clip(file.path)]
+    tables = inside or _find_above(own, published)
+    if not tables:
+        return _describe_bare(at, own, published, asked)
+    chosen, warnings = _one_format(tables)
+    if not inside:
+        warnings.append(f"{chosen[0].path!r} is in no split; its rows are taken for these clips")
+    clips = Clips.of(published)
+    only = frozenset(file.path for file in own)
+    split = table.describe_tables(
+        at, chosen, clips, published, asked, only=only, keeps_others=bool(inside)
+    )
+    if split.audio_column is None:
+        raise RequestInvalid(
+            f"{at.repo}@{at.commit[:7]}: {chosen[0].path!r} names no audio file",
+            why="it has no column `file_name`, and no other column names files of the repository",
+            mend="report it to the dataset's owner, or request a subset or revision whose metadata "
+            "names its files",
+        )
+    return Split(split.shards, (*warnings, *split.warnings), split.audio_column)
+
+
+def read_sample(
+    at: RepositoryAt,
+    files: tuple[PublishedFile, ...],
+    budget: ReadBudget,
+    *,
+    audio_column: str | None,
+    text_column: str | None,
+) -> SampledRows | None:
+    """None: estimates do without."""
+    return None
+
+
+def _find_above(
+    own: Sequence[PublishedFile], published: Mapping[str, PublishedFile]
+) -> list[PublishedFile]:
+    """Metadata of the repository in a folder above clips of the split."""
+    folders = {folder for file in own for folder in _folders_above(file.path)}
+    paths = (f"{folder}{name}" for folder in sorted(folders) for name in METADATA)
+    return [published[path] for path in paths if path in published]
+
+
+def _folders_above(path: str) -> Iterator[str]:
+    yield ""
+    for parent in PurePosixPath(path).parents:
+        if parent.as_posix() != ".":
+            yield f"{parent.as_posix()}/"
+
+
+def _one_format(tables: Sequence[PublishedFile]) -> tuple[list[PublishedFile], list[str]]:
+    """The tables of the first format, sorted by path, and a warning for the others."""
+    names = {PurePosixPath(file.path).name for file in tables}
+    name = next(name for name in METADATA if name in names)
+    chosen = [file for file in tables if PurePosixPath(file.path).name == name]
+    others = [file.path for file in tables if file not in chosen]
+    warnings = [f"left out: {path!r}, because {name} is read" for path in others]
+    return sorted(chosen, key=lambda file: file.path), warnings
+
+
+def _describe_bare(
+    at: RepositoryAt,
+    own: Sequence[PublishedFile],
+    published: Mapping[str, PublishedFile],
+    asked: str | None,
+) -> Split:
+    """The slices of clips without any table."""
+    values: dict[str, list[str | None]] = {}
+    texts = _read_texts(at, own, published)
+    warnings = [f"there is no table: the rows are the {len(own):,} audio files, by path"]
+    if any(text is not None for text in texts):
+        values["text"] = texts
+        empty = sum(not text for text in texts)
+        if empty:
+            warnings.append(f"{empty:,} audio files have no transcript, or an empty one")
+    parents = [PurePosixPath(file.path).parent for file in own]
+    if len({p.name for p in parents}) > 1 and len({len(p.parts) for p in parents}) == 1:
+        values["label"] = [parent.name for parent in parents]
+    audio = asked or loose.AUDIO
+    values.pop(audio, None)
+    rows = loose.Rows(len(own), clips=list(own), values=values)
+    columns = [audio, *values]
+    schema = pa.schema([(audio, FILE_TYPE), *((name, pa.string()) for name in values)])
+    return Split(list(loose.cut(rows, columns, {}, schema, audio)), tuple(warnings), audio)
+
+
+def _read_texts(
+    at: RepositoryAt, own: Sequence[PublishedFile], published: Mapping[str, PublishedFile]
+) -> list[str | None]:
+    """The transcript of each clip; None for a clip without one."""
+    lines: dict[str, str] = {}
+    folders = {folder_of(file.path) for file in own}
+    for path, file in published.items():
+        if path.endswith(_LINES) and folder_of(path) in folders:
+            for line in _fetch_text(at, file).splitlines():
+                stem, _, text = line.partition(" ")
+                lines[f"{folder_of(path)}{stem}"] = text
+    found: list[str | None] = []
+    for clip in own:
+        stem = clip.path.rpartition(".")[0]
+        beside = published.get(f"{stem}.txt")
+        found.append(lines.get(stem) if beside is None else _fetch_text(at, beside).rstrip("\r\n"))
+    return found
+
+
+def _fetch_text(at: RepositoryAt, file: PublishedFile) -> str:
+    """A small text of the repository, verified; raises ShardUnreadable."""
+    with TemporaryDirectory(prefix="hugflow-") as folder:
+        target = Path(folder) / "text"
+        at.hub.fetch_file(at.repo, at.commit, file, target, durable=False)
+        data = target.read_bytes()
+    try:
+        if len(data) <= _MOST_TEXT_BYTES:
+            return data.decode("utf-8-sig")
+        why = f"it is larger than {_MOST_TEXT_BYTES:,} bytes"
+    except UnicodeDecodeError:
+        why = "it is not UTF-8"
+    raise ShardUnreadable(
+        f"{at.repo}@{at.commit[:7]}:{file.path} cannot be read as a transcript",
+        why=why,
+        mend="report it to the dataset's owner, or request a revision with sound transcripts",
+    )

@@ -1,0 +1,127 @@
+"""Which file of a repository a word of a table means."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+
+import pyarrow as pa
+
+from hugflow.shards.arrow import is_text
+from hugflow.shards.layouts.webdataset import AUDIO_ENDINGS
+
+# Names of columns that name clips, the surest first.
+USUAL_NAMES: Final = (
+    "file_name",
+    "audio",
+    "audio_filepath",
+    "path",
+    "audio_path",
+    "audio_file",
+    "wav",
+    "file",
+    "filename",
+    "id",
+)
+_TRIED_ROWS: Final = 300
+_ELSEWHERE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+def is_clip(path: str) -> bool:
+    """Whether a file is audio, by its ending."""
+    ending = path.rpartition(".")[2].lower()
+    return ending in AUDIO_ENDINGS and not PurePosixPath(path).name.startswith(".")
+
+
+def join_path(folder: str, word: str) -> str | None:
+    """A path relative to a folder (which ends with a slash, or is ""); None if it leads out."""
+    word = word.replace("\\", "/")
+    if not word or word.startswith("/") or _ELSEWHERE.match(word) or "\0" in word:
+        return None
+    parts: list[str] = []
+    for part in f"{folder}{word}".split("/"):
+        if part == "..":
+            return None
+        if part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Clips:
+    """The clips of a repository, or the members of its archives, by their names.
+
+    paths: all of them. by_name, by_stem: those whose name, or name without ending, is unique.
+    """
+
+    paths: frozenset[str]
+    by_name: dict[str, str]
+    by_stem: dict[str, str]
+
+    @classmethod
+    def of(cls, paths: Iterable[str]) -> "Clips":
+        """An index over these paths."""
+        known = [path for path in paths if is_clip(path)]
+        return cls(
+            frozenset(known),
+            _unique((PurePosixPath(path).name, path) for path in known),
+            _unique((PurePosixPath(path).stem, path) for path in known),
+        )
+
+    def find(self, word: str, folder: str, *, is_exact: bool = False) -> str | None:
+        """The clip that a word in a table of this folder means; None if there is none.
+
+        is_exact: only a path relative to the folder counts.
+        A path relative to the folder comes first, then one from the root, then a name that only one
+        clip has, with its ending or without. What names another host or repository means none.
+        """
+        near = join_path(folder, word)
+        if near in self.paths:
+            return near
+        if is_exact or _is_elsewhere(word):
+            return None
+        far = join_path("", word)
+        if far in self.paths:
+            return far
+        name = PurePosixPath(word.replace("\\", "/")).name
+        return self.by_name.get(name) or self.by_stem.get(name)
+
+
+def choose_column(table: pa.Table, clips: Clips, folder: str, asked: str | None) -> str | None:
+    """The column that names clips: the asked one, else the one whose words mean most clips.
+
+    None if no column names clips for at least half of its rows.
+    """
+    texts = [name for name in table.column_names if is_text(table.schema.field(name).type)]
+    if asked in texts:
+        return asked
+    tried = table.slice(0, _TRIED_ROWS)
+    hits: Counter[str] = Counter()
+    for name in texts:
+        words: Sequence[str | None] = tried.column(name).to_pylist()
+        hits[name] = sum(
+            word is not None and clips.find(word, folder) is not None for word in words
+        )
+    ordered = sorted(texts, key=lambda name: (-hits[name], _rank(name)))
+    return ordered[0] if ordered and hits[ordered[0]] * 2 >= max(len(tried), 1) else None
+
+
+def _rank(name: str) -> int:
+    return USUAL_NAMES.index(name) if name in USUAL_NAMES else len(USUAL_NAMES)
+
+
+def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    twice: set[str] = set()
+    for name, path in pairs:
+        if name in found:
+            twice.add(name)
+        found[name] = path
+    return {name: path for name, path in found.items() if name not in twice}
+
+
+def _is_elsewhere(word: str) -> bool:
+    """Whether a word names another host or repository, or leads out of this one."""
+    return _ELSEWHERE.match(word) is not None or ".." in PurePosixPath(word).parts

@@ -1,0 +1,229 @@
+"""Rows whose clips are files of the repository; a shard is a slice of them, in order.
+
+A slice is about SLICE_BYTES or SLICE_ROWS. Its files are the table, if there is one, and then the
+clips, so its digest covers all of them. `detail` of a shard:
+
+    {"table": "train/metadata.csv",     absent without a table: `values` holds the columns then
+     "header": true, "rows": [0, 2000], the first row in the table, and their number
+     "columns": ["audio", "text"],      in order
+     "audio": "audio",                  the column that holds the clips; null: there are none
+     "from": "file_name",               the table's column that names them
+     "rename": {"audio": "audio_source"},
+     "clips": [1, 2, null]}             for each row: its clip's place in the files; null: none
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import pyarrow as pa
+
+from hugflow.clients.repository import PublishedFile
+from hugflow.errors import ShardUnreadable
+from hugflow.redact import in_a_line
+from hugflow.shards.arrow import FILE_TYPE
+from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
+from hugflow.shards.layouts.layout import Contents, RepositoryAt, unreadable
+from hugflow.shards.layouts.tables import TableUnreadable, read_table
+from hugflow.shards.plan import Shard, to_detail
+from hugflow.store.atomic import disk_errors
+
+SLICE_BYTES: Final = 256 << 20
+SLICE_ROWS: Final = 2_000
+AUDIO: Final = "audio"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of one table, or of a list of clips, before they are cut into slices.
+
+    table: None if there is none; then `values` holds the columns beside the audio.
+    clips: of each row; None for a row whose clip does not exist. Empty: the rows have no audio.
+    kept: the places of the rows in the table; None for all.
+    names: the column `audio_filename`; None if there is none.
+    """
+
+    count: int
+    table: PublishedFile | None = None
+    has_header: bool = True
+    source: str | None = None
+    clips: Sequence[PublishedFile | None] = ()
+    kept: Sequence[int] | None = None
+    values: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    names: pa.Array | None = None
+
+
+def fetch_table(at: RepositoryAt, file: PublishedFile, *, has_header: bool = True) -> pa.Table:
+    """A published table, whole and verified; raises ShardUnreadable."""
+    with TemporaryDirectory(prefix="hugflow-") as folder:
+        target = Path(folder) / "table"
+        at.hub.fetch_file(at.repo, at.commit, file, target, durable=False)
+        try:
+            return read_table(target, file.path, has_header=has_header)
+        except TableUnreadable as error:
+            raise ShardUnreadable(
+                f"{at.repo}@{at.commit[:7]}:{file.path} cannot be read as a table",
+                why=in_a_line(str(error)),
+                mend="report it to the dataset's owner, or request a revision with a sound table",
+            ) from error
+
+
+def place_audio(
+    columns: Sequence[str], source: str, audio: str
+) -> tuple[list[str], dict[str, str]]:
+    """The columns with the audio in its place, and those that are renamed for it.
+
+    `file_name` becomes the audio, as in `datasets`; another column stays, and the audio is first.
+    """
+    rename = {audio: f"{audio}_source"} if audio in columns and audio != source else {}
+    named = [rename.get(name, name) for name in columns]
+    if source in (audio, "file_name"):
+        return [audio if name == source else name for name in named], rename
+    return [audio, *named], rename
+
+
+def cut(
+    rows: Rows,
+    columns: Sequence[str],
+    rename: Mapping[str, str],
+    schema: pa.Schema,
+    audio: str | None,
+) -> Iterator[Contents]:
+    """The slices of the rows, as contents of shards."""
+    for first, stop in _slices(rows):
+        table = [rows.table] if rows.table is not None else []
+        files, places = _number(table, rows.clips[first:stop])
+        detail: dict[str, Any] = {"columns": list(columns), "audio": audio}
+        if rows.table is not None:
+            kept = None if rows.kept is None else list(rows.kept[first:stop])
+            detail |= {"table": rows.table.path, "header": rows.has_header, "from": rows.source}
+            detail |= {"rows": [first, stop - first]} if kept is None else {"kept": kept}
+        else:
+            values = {name: list(column[first:stop]) for name, column in rows.values.items()}
+            detail |= {"values": values, "rows": [first, stop - first]}
+        detail |= {"rename": dict(rename)} if rename else {}
+        detail |= {"clips": places} if rows.clips else {}
+        names = None if rows.names is None else rows.names.slice(first, stop - first)
+        yield Contents(tuple(files), stop - first, schema, to_detail(detail), names)
+
+
+def read_rows(
+    paths: Sequence[Path],
+    shard: Shard,
+    *,
+    columns: Sequence[str] | None,
+    is_wanted: Callable[[range], bool],
+) -> Iterator[tuple[range, pa.RecordBatch]]:
+    """The rows of a fetched slice in order; see `Layout`. Clips of unwanted rows are not read."""
+    detail = json.loads(shard.detail)
+    table = _read_slice(paths, shard, detail)
+    if len(table) != shard.rows:
+        raise unreadable(shard, f"it has {len(table)} rows, where {shard.rows} were planned")
+    names = detail["columns"] if columns is None else list(columns)
+    for rows in _batches(shard, detail, is_wanted):
+        part = table.slice(rows.start - shard.first_row, len(rows))
+        arrays = []
+        for name in names:
+            if name == detail["audio"]:
+                arrays.append(_clips(paths, shard, detail, part, rows))
+            else:
+                arrays.append(_array(part, name))
+        yield rows, pa.RecordBatch.from_arrays(arrays, names)
+
+
+def _slices(rows: Rows) -> Iterator[tuple[int, int]]:
+    start = size = 0
+    for row in range(rows.count):
+        clip = rows.clips[row] if rows.clips else None
+        more = clip.size_bytes if clip is not None else 0
+        is_full = rows.clips and row - start == SLICE_ROWS
+        if row > start and (is_full or size + more > SLICE_BYTES):
+            yield start, row
+            start, size = row, 0
+        size += more
+    yield start, rows.count
+
+
+def _number(
+    files: list[PublishedFile], clips: Sequence[PublishedFile | None]
+) -> tuple[list[PublishedFile], list[int | None]]:
+    """The files with the clips behind them, each once, and the place of each row's clip."""
+    place_by_path: dict[str, int] = {}
+    places: list[int | None] = []
+    for clip in clips:
+        if clip is None:
+            places.append(None)
+            continue
+        if clip.path not in place_by_path:
+            place_by_path[clip.path] = len(files)
+            files.append(clip)
+        places.append(place_by_path[clip.path])
+    return files, places
+
+
+def _read_slice(paths: Sequence[Path], shard: Shard, detail: Mapping[str, Any]) -> pa.Table:
+    if "table" not in detail:
+        columns = {name: pa.array(of, pa.string()) for name, of in detail["values"].items()}
+        count = detail["rows"][1]
+        return pa.table({**columns, "__row__": pa.nulls(count)})
+    try:
+        with disk_errors(paths[0], "read"):
+            table = read_table(paths[0], detail["table"], has_header=detail["header"])
+    except TableUnreadable as error:
+        raise unreadable(shard, str(error)) from error
+    if "kept" in detail:
+        table = table.take(pa.array(detail["kept"], pa.int64()))
+    else:
+        table = table.slice(*detail["rows"])
+    rename = detail.get("rename", {})
+    return table.rename_columns([rename.get(name, name) for name in table.column_names])
+
+
+def _batches(
+    shard: Shard, detail: Mapping[str, Any], is_wanted: Callable[[range], bool]
+) -> Iterator[range]:
+    """Ranges of wanted rows whose clips are about BATCH_BYTES together."""
+    places: Sequence[int | None] = detail.get("clips", ())
+    rows = range(shard.first_row, shard.first_row + (shard.rows or 0))
+    start, size = rows.start, 0
+    for row in rows:
+        place = places[row - rows.start] if places else None
+        more = 0 if place is None else shard.files[place].size_bytes
+        is_kept = is_wanted(range(row, row + 1))
+        is_full = row - start == BATCH_ROWS or size + more > BATCH_BYTES
+        if row > start and (is_full or not is_kept):
+            yield range(start, row)
+            start, size = row, 0
+        if is_kept:
+            size += more
+        else:
+            start = row + 1
+    if start < rows.stop:
+        yield range(start, rows.stop)
+
+
+def _clips(
+    paths: Sequence[Path], shard: Shard, detail: Mapping[str, Any], part: pa.Table, rows: range
+) -> pa.Array:
+    """The clips of some rows: bytes and path; of a clip that does not exist, the word for it."""
+    first = rows.start - shard.first_row
+    words = _array(part, detail["from"]).to_pylist() if detail.get("from") else [None] * len(rows)
+    values: list[dict[str, Any] | None] = []
+    for place, word in zip(detail["clips"][first : first + len(rows)], words, strict=True):
+        if place is not None:
+            with disk_errors(paths[place], "read"):
+                data = paths[place].read_bytes()
+            values.append({"bytes": data, "path": shard.files[place].path})
+        else:
+            values.append(None if not word else {"bytes": None, "path": word})
+    return pa.array(values, FILE_TYPE)
+
+
+def _array(part: pa.Table, name: str) -> pa.Array:
+    if name not in part.column_names:
+        return pa.nulls(len(part))
+    column = part.column(name).combine_chunks()
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

@@ -1,0 +1,190 @@
+"""Tables: csv, tsv, JSON lines and JSON, with or without clips that their rows name.
+
+The rows are those of the tables, sorted by path, then by line. If a column names audio files of the
+repository, they are the rows' audio; else the dataset is text. The audio column is `audio`, or the
+column that the request names. A row whose clip does not exist is a failed row.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+
+from hugflow.clients.hub import ReadBudget
+from hugflow.clients.repository import PublishedFile
+from hugflow.errors import RequestInvalid
+from hugflow.redact import in_a_line
+from hugflow.shards.arrow import FILE_TYPE
+from hugflow.shards.layouts import loose
+from hugflow.shards.layouts.clips import Clips, choose_column
+from hugflow.shards.layouts.layout import Contents, RepositoryAt, SampledRows, Split
+from hugflow.shards.layouts.tables import TableUnreadable, folder_of, is_table, join_schemas
+from hugflow.shards.plan import Shard
+from hugflow.shards.plan_request import PlanRequest
+from hugflow.shards.stems import FILENAME_COLUMN, to_filenames
+
+native_reader: Final = None
+read_rows = loose.read_rows
+
+
+def takes(path: str) -> bool:
+    """Whether the path is that of a table, by its name."""
+    return is_table(path)
+
+
+def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
+    """The slices of the tables, with the clips that their rows name; raises ShardUnreadable."""
+    published = {file.path: file for file in at.hub.list_files(at.repo, at.commit, "")}
+    clips = Clips.of(published)
+    asked = request.audio_column if "audio_column" in request.asked else None
+    tables = sorted(files, key=lambda file: file.path)
+    return describe_tables(at, tables, clips, published, asked)
+
+
+def describe_tables(
+    at: RepositoryAt,
+    tables: Sequence[PublishedFile],
+    clips: Clips,
+    published: dict[str, PublishedFile],
+    asked: str | None,
+    *,
+    only: frozenset[str] | None = None,
+    keeps_others: bool = True,
+) -> Split:
+    """The slices of some tables.
+
+    asked: the audio column that the request names.
+    only: the clips of the split, where the tables do not say it; clips in no row are told of these.
+    keeps_others: whether rows with other clips, or none, belong to the split.
+    """
+    found = [_open(at, table, clips, asked) for table in tables]
+    schema = _join(at, [read.schema for read, _, _ in found], tables)
+    source = next((column for _, column, _ in found if column is not None), None)
+    parts: list[loose.Rows] = []
+    missing = 0
+    for file, (read, _, has_header) in zip(tables, found, strict=True):
+        kept: list[int] | None = None
+        named: list[PublishedFile | None] = []
+        if source is not None:
+            named = _find_clips(read, source, clips, published, folder_of(file.path))
+            if only is not None and not keeps_others:
+                kept = [
+                    at for at, clip in enumerate(named) if clip is not None and clip.path in only
+                ]
+                named = [named[at] for at in kept]
+            missing += named.count(None)
+        count = len(read) if kept is None else len(kept)
+        if count:
+            names = _names(read, kept)
+            parts.append(loose.Rows(count, file, has_header, source, named, kept, names=names))
+    audio = None if source is None else asked or loose.AUDIO
+    columns, rename = list(schema.names), dict[str, str]()
+    if source is not None and audio is not None:
+        columns, rename = loose.place_audio(schema.names, source, audio)
+    types = {rename.get(field.name, field.name): field.type for field in schema}
+    if audio is not None:
+        types[audio] = FILE_TYPE
+    planned = pa.schema([(name, types[name]) for name in columns])
+    shards = [s for part in parts for s in loose.cut(part, columns, rename, planned, audio)]
+    warnings = _warnings(source, parts, missing, clips, only)
+    return Split(shards or [Contents(tuple(tables), 0, planned)], warnings, audio)
+
+
+def read_names(at: RepositoryAt, files: tuple[PublishedFile, ...]) -> pa.Array:
+    """Never called: the plan has read the tables."""
+    raise NotImplementedError
+
+
+def read_sample(
+    at: RepositoryAt,
+    files: tuple[PublishedFile, ...],
+    budget: ReadBudget,
+    *,
+    audio_column: str | None,
+    text_column: str | None,
+) -> SampledRows | None:
+    """None: estimates do without."""
+    return None
+
+
+def count_rows(paths: Sequence[Path], shard: Shard) -> int:
+    """Never called: rows are counted by the plan."""
+    raise NotImplementedError
+
+
+def _open(
+    at: RepositoryAt, file: PublishedFile, clips: Clips, asked: str | None
+) -> tuple[pa.Table, str | None, bool]:
+    """A table, the column that names its clips, and whether its first line names the columns."""
+    read = loose.fetch_table(at, file)
+    folder = folder_of(file.path)
+    column = choose_column(read, clips, folder, asked)
+    # A header that names a clip is a row.
+    is_row = any(clips.find(name, folder) is not None for name in read.column_names)
+    if is_row and not file.path.endswith((".parquet", ".jsonl", ".json")):
+        bare = loose.fetch_table(at, file, has_header=False)
+        column = choose_column(bare, clips, folder, asked)
+        if column is not None:
+            return bare, column, False
+    return read, column, True
+
+
+def _names(read: pa.Table, kept: Sequence[int] | None) -> pa.Array:
+    """The column `audio_filename` of the kept rows; nulls if there is none."""
+    if FILENAME_COLUMN not in read.column_names:
+        return pa.nulls(len(read) if kept is None else len(kept), pa.large_string())
+    column = read.column(FILENAME_COLUMN)
+    column = column if kept is None else column.take(pa.array(kept, pa.int64()))
+    return pa.array(to_filenames(column), pa.large_string())
+
+
+def _join(
+    at: RepositoryAt, schemas: Sequence[pa.Schema], tables: Sequence[PublishedFile]
+) -> pa.Schema:
+    try:
+        return join_schemas(schemas, [table.path for table in tables]).remove_metadata()
+    except TableUnreadable as error:
+        raise RequestInvalid(
+            f"{at.repo}@{at.commit[:7]}: the tables of the split do not go together",
+            why=in_a_line(str(error)),
+            mend="request a subset or split of one table, or report it to the dataset's owner",
+        ) from error
+
+
+def _find_clips(
+    read: pa.Table,
+    source: str,
+    clips: Clips,
+    published: dict[str, PublishedFile],
+    folder: str,
+) -> list[PublishedFile | None]:
+    if source not in read.column_names:
+        return [None] * len(read)
+    found = []
+    for word in to_filenames(read.column(source)):
+        path = None if word is None else clips.find(word, folder, is_exact=source == "file_name")
+        found.append(None if path is None else published[path])
+    return found
+
+
+def _warnings(
+    source: str | None,
+    parts: Sequence[loose.Rows],
+    missing: int,
+    clips: Clips,
+    only: frozenset[str] | None,
+) -> tuple[str, ...]:
+    """What people should know: the column, rows without clips, clips without rows, repeats."""
+    if source is None:
+        return ()
+    told = [f"the column {in_a_line(source)!r} names the clips, files of the repository"]
+    if missing:
+        told.append(f"{missing:,} rows name no audio file of the repository: they will fail")
+    named = [clip.path for part in parts for clip in part.clips if clip is not None]
+    left = sorted((clips.paths if only is None else only) - set(named))
+    if left:
+        told.append(f"left out: {len(left):,} audio files are in no row, such as {left[0]!r}")
+    if twice := len(named) - len(set(named)):
+        told.append(f"{twice:,} rows name a clip that another row names too; all are made")
+    return tuple(told)

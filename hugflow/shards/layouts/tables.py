@@ -1,0 +1,225 @@
+"""Tables that describe clips: csv, tsv, JSON lines, JSON and parquet, read as Arrow.
+
+Text of csv is kept as written: no number is guessed, and no word means null. Delimiters are comma,
+semicolon, tab and pipe. A line with another number of fields is an error that names the line.
+"""
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hugflow.shards.layouts.value_types import fit_value, infer_type, merge_types, to_arrow
+
+ENDINGS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
+_DELIMITERS: Final = (",", ";", "\t", "|")
+_MOST_TABLE_BYTES: Final = 1 << 30
+_LOOKED_AT_LINES: Final = 200
+# Without a header: an id, a text, and the same text normalised, as LJSpeech has it.
+_NO_HEADER: Final = ("id", "text", "normalized_text")
+
+
+class TableUnreadable(Exception):
+    """The bytes are not a table; the message says where."""
+
+
+def is_table(path: str) -> bool:
+    """Whether the path is that of a table, by its name."""
+    return path.lower().removesuffix(".gz").endswith(ENDINGS)
+
+
+def read_table(path: Path, name: str, *, has_header: bool = True) -> pa.Table:
+    """The rows of a local file; name: its path in the repository, which says its format.
+
+    has_header: whether the first line of a csv names the columns.
+
+    Raises TableUnreadable.
+    """
+    plain = name.lower().removesuffix(".gz")
+    if plain.endswith(".parquet"):
+        try:
+            return pq.read_table(path)
+        except (pa.ArrowException, OSError) as error:
+            raise TableUnreadable(f"it cannot be read as parquet: {error}") from error
+    text = _read_text(path, is_packed=name.lower().endswith(".gz"))
+    if plain.endswith((".csv", ".tsv")):
+        return _read_csv(text, is_tsv=plain.endswith(".tsv"), has_header=has_header)
+    return _read_json(text)
+
+
+def _read_text(path: Path, *, is_packed: bool) -> str:
+    try:
+        with gzip.open(path) if is_packed else path.open("rb") as file:
+            data = file.read(_MOST_TABLE_BYTES + 1)
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise TableUnreadable(f"it cannot be unpacked: {error}") from error
+    if len(data) > _MOST_TABLE_BYTES:
+        raise TableUnreadable(f"it is larger than {_MOST_TABLE_BYTES:,} bytes")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise TableUnreadable(f"line {line} is not UTF-8") from error
+
+
+def _read_csv(text: str, *, is_tsv: bool, has_header: bool) -> pa.Table:
+    delimiter, quoting = _find_dialect(text, is_tsv=is_tsv)
+    rows = _csv_rows(text, delimiter, quoting)
+    first = next(rows, None)
+    if first is None:
+        raise TableUnreadable("it is empty")
+    names = first[1] if has_header else _names_without_header(len(first[1]))
+    if len(set(names)) < len(names) or not all(names):
+        raise TableUnreadable("two of its columns have the same name, or one has none")
+    columns: list[list[str]] = [[] for _ in names]
+    for line, row in rows if has_header else _again(first, rows):
+        if len(row) != len(names):
+            raise TableUnreadable(
+                f"line {line} has {len(row)} fields, where the first has {len(names)}"
+            )
+        for column, value in zip(columns, row, strict=True):
+            column.append(value)
+    arrays = [pa.array(column, pa.string()) for column in columns]
+    return pa.table(dict(zip(names, arrays, strict=True)))
+
+
+def _again(first: Any, rows: Iterator[Any]) -> Iterator[Any]:
+    yield first
+    yield from rows
+
+
+def _names_without_header(count: int) -> list[str]:
+    return [*_NO_HEADER[:count], *(f"column_{n}" for n in range(len(_NO_HEADER), count))]
+
+
+def _csv_rows(text: str, delimiter: str, quoting: int) -> Iterator[tuple[int, list[str]]]:
+    """The rows with the number of the line on which each ends; empty lines are skipped."""
+    csv.field_size_limit(1 << 24)
+    is_quoted = quoting != csv.QUOTE_NONE
+    reader = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=delimiter,
+        quotechar='"' if is_quoted else None,
+        quoting=csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE,
+        strict=True,
+    )
+    try:
+        for row in reader:
+            if row:
+                yield reader.line_num, row
+    except csv.Error as error:
+        raise TableUnreadable(f"line {reader.line_num}: {error}") from error
+
+
+def _find_dialect(text: str, *, is_tsv: bool) -> tuple[str, int]:
+    """The delimiter and the quoting with which all of the first lines have as many fields."""
+    delimiters: Sequence[str] = ("\t", ",", ";", "|") if is_tsv else _DELIMITERS
+    head = text[: 1 << 20]
+    if len(head) < len(text):
+        head = head.rpartition("\n")[0]
+    prose: tuple[str, int] | None = None
+    for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
+        for delimiter in delimiters:
+            rows = _even_rows(head, delimiter, quoting)
+            if rows and not all(field.startswith(" ") for row in rows for field in row[1:]):
+                return delimiter, quoting
+            # A blank after every delimiter: rather the comma of a sentence.
+            prose = prose or ((delimiter, quoting) if rows else None)
+    return prose or (("\t" if is_tsv else ","), csv.QUOTE_MINIMAL)
+
+
+def _even_rows(head: str, delimiter: str, quoting: int) -> list[list[str]]:
+    """The first rows, if all have the same number of fields and more than one; else none."""
+    try:
+        rows = [row for _, row in islice(_csv_rows(head, delimiter, quoting), _LOOKED_AT_LINES)]
+    except TableUnreadable:
+        return []
+    lengths = {len(row) for row in rows}
+    return rows if len(lengths) == 1 and lengths != {1} else []
+
+
+def _read_json(text: str) -> pa.Table:
+    rows = _json_rows(text)
+    types: dict[str, Any] = {}
+    for row in rows:
+        for name, value in row.items():
+            types[name] = merge_types(types.get(name, "null"), infer_type(value))
+    if not types:
+        raise TableUnreadable("none of its rows has a field")
+    schema = pa.schema([(name, to_arrow(type_)) for name, type_ in types.items()])
+    columns = {
+        name: pa.array(
+            [fit_value(row.get(name), type_, lambda lost: None) for row in rows], to_arrow(type_)
+        )
+        for name, type_ in types.items()
+    }
+    return pa.table(columns, schema=schema)
+
+
+def _json_rows(text: str) -> list[dict[str, Any]]:
+    """The rows of JSON lines, of an array, or of one object."""
+    stripped = text.lstrip()
+    if stripped.startswith("["):
+        found = _load(stripped, 1)
+    else:
+        lines = [(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
+        try:
+            found = [_load(line, n) for n, line in lines]
+        except TableUnreadable:
+            # One object over several lines.
+            if not stripped.startswith("{\n") and not stripped.startswith("{\r"):
+                raise
+            found = [_load(stripped, 1)]
+    if not isinstance(found, list):
+        raise TableUnreadable("it is no list of rows")
+    for number, row in enumerate(found, 1):
+        if not isinstance(row, dict):
+            raise TableUnreadable(f"row {number} is no object with fields")
+    return found
+
+
+def _load(text: str, line: int) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise TableUnreadable(f"line {line} is not JSON: {error}") from error
+
+
+def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table with the columns of a schema, null where it lacks one; types stay its own."""
+    columns = {
+        name: table.column(name) if name in table.column_names else pa.nulls(len(table))
+        for name in schema.names
+    }
+    return pa.table(columns)
+
+
+def join_schemas(schemas: Sequence[pa.Schema], names: Sequence[str]) -> pa.Schema:
+    """The columns of all tables, in types that hold the values of all.
+
+    names: of the tables, for the error. Raises TableUnreadable.
+    """
+
+    def join(one: pa.Schema, other: tuple[pa.Schema, str]) -> pa.Schema:
+        try:
+            return pa.unify_schemas([one, other[0]], promote_options="permissive")
+        except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
+            raise TableUnreadable(
+                f"the columns of {other[1]!r} do not go together with those of {names[0]!r}: {error}"
+            ) from error
+
+    return reduce(join, zip(schemas[1:], names[1:], strict=True), schemas[0])
+
+
+def folder_of(path: str) -> str:
+    """The folder of a path, with a slash at its end; "" for the root."""
+    folder = PurePosixPath(path).parent.as_posix()
+    return "" if folder == "." else f"{folder}/"

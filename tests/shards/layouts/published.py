@@ -1,0 +1,85 @@
+"""One set of clips, published in many layouts: what is read must be the same."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tests.shards.layouts.tars import clip, make_tar
+
+COUNT = 5
+TEXTS = tuple(f"row {row}, with a comma" for row in range(COUNT))
+CLIPS = {f"c{row}.wav": clip(row) for row in range(COUNT)}
+Files = dict[str, bytes]
+
+
+def at(folder: str) -> Files:
+    """The clips in a folder."""
+    return {f"{folder}{name}": data for name, data in CLIPS.items()}
+
+
+def to_csv(
+    rows: Sequence[Mapping[str, Any]], delimiter: str = ",", *, header: bool = True
+) -> bytes:
+    """Rows as csv."""
+    out = io.StringIO()
+    quoting = csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE
+    writer = csv.DictWriter(
+        out, list(rows[0]), delimiter=delimiter, lineterminator="\n", quoting=quoting
+    )
+    if header:
+        writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().encode()
+
+
+def to_jsonl(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Rows as JSON lines."""
+    return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
+
+
+def rows(column: str, name: Callable[[str], str] = str) -> list[dict[str, Any]]:
+    """A row for each clip: the word for it in a column, and its text."""
+    return [{column: name(file), "text": text} for file, text in zip(CLIPS, TEXTS, strict=True)]
+
+
+def stem(name: str) -> str:
+    """A name without its ending."""
+    return name.rpartition(".")[0]
+
+
+LAYOUTS: dict[str, Files] = {
+    "webdataset": {
+        "data/train-00000.tar": make_tar(
+            pair
+            for (name, data), text in zip(CLIPS.items(), TEXTS, strict=True)
+            for pair in ((name, data), (f"{stem(name)}.txt", text.encode()))
+        )
+    },
+    "metadata-csv": {**at("train/"), "train/metadata.csv": to_csv(rows("file_name"))},
+    "metadata-jsonl": {**at("train/"), "train/metadata.jsonl": to_jsonl(rows("file_name"))},
+    "metadata-above": {
+        **at("train/"),
+        "test/x.wav": clip(99),
+        "metadata.csv": to_csv(rows("file_name", "train/{}".format)),
+    },
+    "csv-beside": {**at("clips/"), "train.csv": to_csv(rows("path", "clips/{}".format))},
+    "tsv-by-name": {**at("clips/en/"), "en/train.tsv": to_csv(rows("path"), "\t")},
+    "jsonl-nemo": {
+        **at("wavs/"),
+        "train_manifest.jsonl": to_jsonl(rows("audio_filepath", "/data/x/wavs/{}".format)),
+    },
+    "json-array": {**at("a/"), "train.json": json.dumps(rows("audio", "a/{}".format)).encode()},
+    "ljspeech": {**at("wavs/"), "train.csv": to_csv(rows("id", stem), "|", header=False)},
+    "texts-beside": {
+        **at("train/"),
+        **{f"train/{stem(n)}.txt": t.encode() for n, t in zip(CLIPS, TEXTS, strict=True)},
+    },
+    "librispeech": {
+        **at("train/1/2/"),
+        "train/1/2/1-2.trans.txt": "".join(
+            f"{stem(n)} {t}\n" for n, t in zip(CLIPS, TEXTS, strict=True)
+        ).encode(),
+    },
+}

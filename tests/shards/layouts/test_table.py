@@ -1,0 +1,178 @@
+"""Tables beside clips: what they name, what they may not name, and how their rows are cut."""
+
+import json
+
+import pytest
+
+from hugflow.errors import HugflowError
+from hugflow.shards.layouts import loose
+from hugflow.shards.plans import read_current_plan
+from hugflow.stages.making.make_shards import make_shards
+from hugflow.stages.planning.open_build import open_build
+from hugflow.stages.sync import sync_dataset
+from hugflow.testing.hub import LoopbackHub
+from hugflow.verify.dataset import verify_dataset
+from tests.builds import OpenFor
+from tests.projects import Project
+from tests.shards.layouts.published import COUNT, TEXTS, at, rows, to_csv, to_jsonl
+from tests.trees import read_rows_json
+
+
+def told(plan_warnings: tuple[str, ...]) -> str:
+    return "\n".join(plan_warnings)
+
+
+def test_rows_are_cut_into_slices_that_are_numbered_through(
+    hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loose, "SLICE_ROWS", 2)
+    hub.publish("table/slices", {**at("clips/"), "train.csv": to_csv(rows("path"))})
+    build = open_for("table/slices")
+    plan = build.plan
+    assert [(shard.first_row, shard.rows) for shard in plan.shards] == [(0, 2), (2, 2), (4, 1)]
+    assert plan.numbering == "through"
+    assert [file.path for file in plan.shards[1].files] == [
+        "train.csv",
+        "clips/c2.wav",
+        "clips/c3.wav",
+    ]
+    assert read_current_plan(build.places, build.name) == plan
+    sync_dataset(build)
+    assert [row["text"] for _, row in sorted(read_rows_json(build.folder).items())] == list(TEXTS)
+
+
+def test_a_changed_clip_makes_only_its_slice_again(
+    hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loose, "SLICE_ROWS", 2)
+    files = {**at("train/"), "train/metadata.csv": to_csv(rows("file_name"))}
+    hub.publish("table/moved", files)
+    build = open_for("table/moved")
+    sync_dataset(build)
+    hub.publish("table/moved", {"train/c4.wav": files["train/c0.wav"]})
+    moved = open_build(build.request, build.places, build.hub, build.options, update=True)
+    assert sync_dataset(moved).new_rows == 1
+    assert list(verify_dataset(build.places, build.name, deep=True)) == []
+
+
+def test_a_killed_run_makes_and_fetches_only_what_it_lacks(
+    hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loose, "SLICE_ROWS", 2)
+    hub.publish("table/killed", {**at("clips/"), "train.csv": to_csv(rows("path"))})
+    build = open_for("table/killed")
+    events = make_shards(build, build.shards)
+    next(events)
+    events.close()
+    hub.clear_requests()
+    assert sync_dataset(open_for("table/killed")).new_rows == COUNT - 2
+    assert not [request for request in hub.requests if request.path.endswith("c0.wav")]
+
+
+def test_what_a_table_leaves_out_and_lacks_is_told_and_a_missing_clip_is_a_failed_row(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    table = [*rows("file_name"), {"file_name": "gone.wav", "text": "no clip"}, rows("file_name")[0]]
+    files = {**at("train/"), "train/extra.wav": at("")["c1.wav"]}
+    hub.publish("table/told", {**files, "train/metadata.csv": to_csv(table)})
+    build = open_for("table/told", max_bad_rows=2)
+    words = told(build.plan.warnings)
+    assert "1 rows name no audio file of the repository: they will fail" in words
+    assert "left out: 1 audio files are in no row, such as 'train/extra.wav'" in words
+    assert "1 rows name a clip that another row names too" in words
+    synced = sync_dataset(build)
+    assert sorted(read_rows_json(build.folder)) == [0, 1, 2, 3, 4, 6]
+    assert synced.published.manifest.rows.failed == 1
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "http://127.0.0.1:9/c0.wav",
+        "hf://datasets/other/name/c0.wav",
+        "../../etc/c0.wav",
+        "file:///etc/passwd",
+        "/etc/passwd",
+    ],
+)
+def test_a_word_that_leads_elsewhere_is_never_followed(
+    hub: LoopbackHub, open_for: OpenFor, word: str
+):
+    table = [*rows("path", "clips/{}".format), {"path": word, "text": "elsewhere"}]
+    hf_id = f"table/elsewhere-{word.count('/')}{len(word)}"
+    hub.publish(hf_id, {**at("clips/"), "train.jsonl": to_jsonl(table)})
+    build = open_for(hf_id, max_bad_rows=1)
+    hub.clear_requests()
+    sync_dataset(build)
+    assert sorted(read_rows_json(build.folder)) == list(range(COUNT))
+    assert not [r for r in hub.requests if "other/name" in r.path or "passwd" in r.path]
+
+
+def test_metadata_above_the_splits_gives_each_split_its_own_rows(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    names = [f"{'test' if n == 0 else 'train'}/c{n}.wav" for n in range(COUNT)]
+    files = {name: at("")[name.partition("/")[2]] for name in names}
+    table = [{"file_name": n, "text": t} for n, t in zip(names, TEXTS, strict=True)]
+    hub.publish("table/splits", {**files, "metadata.csv": to_csv(table)})
+    for split, expected in (("test", TEXTS[:1]), ("train", TEXTS[1:])):
+        build = open_for("table/splits", split=split)
+        assert "'metadata.csv' is in no split" in told(build.plan.warnings)
+        sync_dataset(build)
+        texts = [row["text"] for _, row in sorted(read_rows_json(build.folder).items())]
+        assert texts == list(expected)
+
+
+def test_a_table_without_clips_is_a_text_dataset(hub: LoopbackHub, open_for: OpenFor):
+    hub.publish("table/text", {"train.csv": b'id;text\n007;NA\n1;"a; b"\n'})
+    build = open_for("table/text")
+    assert build.plan.audio_column is None
+    sync_dataset(build)
+    found = read_rows_json(build.folder)
+    assert [(row["id"], row["text"]) for _, row in sorted(found.items())] == [
+        ("007", "NA"),
+        ("1", "a; b"),
+    ]
+
+
+def test_a_ragged_line_is_refused_by_its_number(hub: LoopbackHub, open_for: OpenFor):
+    hub.publish("table/ragged", {"train.csv": b"id,text\n1,a\n2,b,c\n"})
+    with pytest.raises(HugflowError, match=r"train\.csv cannot be read") as refused:
+        open_for("table/ragged")
+    assert "line 3 has 3 fields, where the first has 2" in refused.value.why
+
+
+def test_values_of_json_keep_their_types_and_columns_that_come_later_are_null_before(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    lines = [{"text": "a", "n": 1}, {"text": "b", "n": 2.5, "tags": ["x"], "more": {"k": 1}}]
+    hub.publish("table/json", {"train.jsonl": to_jsonl(lines)})
+    build = open_for("table/json")
+    sync_dataset(build)
+    first, second = (row for _, row in sorted(read_rows_json(build.folder).items()))
+    assert (first["n"], first["tags"], first["more"]) == (1.0, None, None)
+    assert (second["n"], second["tags"], second["more"]) == (2.5, ["x"], {"k": 1})
+
+
+def test_names_of_a_column_audio_filename_are_the_names_of_the_files(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    table = [{**row, "audio_filename": "same"} for row in rows("path")]
+    hub.publish("table/named", {**at("clips/"), "train.csv": to_csv(table)})
+    build = open_for("table/named")
+    sync_dataset(build)
+    stems = {path.stem for path in build.folder.audio.iterdir()}
+    assert stems == {"same", "same-1", "same-2", "same-3", "same-4"}
+
+
+@pytest.mark.slow
+def test_commands_read_a_folder_of_clips(project: Project, hub: LoopbackHub):
+    hub.publish("table/cli", {**at("train/"), "train/metadata.csv": to_csv(rows("file_name"))})
+    request = project.request("table/cli")
+    [planned] = json.loads(project.run("plan", request, "--json").stdout)["datasets"]
+    assert (planned["rows"], planned["files"]) == (COUNT, COUNT + 1)
+    assert "5 rows, 5 of them new" in project.run("local-sync", request).stdout
+    name = "table__cli__split_train__rev_main"
+    assert project.run("verify", name, "--deep").returncode == 0
+    found = project.run("why", f"datasets/{name}/audio/3.mp3").stdout
+    assert "train/c3.wav" in found
