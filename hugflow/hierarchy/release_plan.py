@@ -1,7 +1,8 @@
 """The commands that release a whole hierarchy, ancestor first, as a shell script.
 
 For each repository on a branch: clone it, name the new tags of its parents, merge the branch into
-main, release, push. Repositories at tags or commits are left as they are.
+main, release, push. A work tree on this machine is used as it is, and pushed if it has an origin.
+Repositories at tags or commits are left as they are.
 """
 
 import re
@@ -13,7 +14,6 @@ from urllib.parse import urlsplit
 
 from packaging.version import InvalidVersion, Version
 
-from hugflow.clients.git_program import GitFailed
 from hugflow.clients.remote import read_origin
 from hugflow.hierarchy.errors import ConfigError
 from hugflow.hierarchy.graph import Node
@@ -21,18 +21,23 @@ from hugflow.hierarchy.location import Location, with_ref
 from hugflow.hierarchy.lockfile import NAME, ROOT
 from hugflow.hierarchy.release import refuse_version, run_git
 
-MAIN = "main"
+MAIN_BRANCHES = ("main", "master")
 _ARCHIVE = re.compile(r"(https?://[^?#]+?)/archive/(?:refs/heads/)?(.+?)(?:\.zip|\.tar\.gz|\.tgz)")
 _SCP = re.compile(r"((?:[A-Za-z0-9._-]+@)?[A-Za-z0-9._-]+):(?!//)(.+)")
 
 
 @dataclass(frozen=True, slots=True)
 class _Repository:
-    """Where a repository is released: a folder here, or an address and its branch."""
+    """Where a repository is released.
+
+    folder: a work tree here; None: it is cloned from `url`. url: of the origin; empty for none.
+    branch: the state to release. main: the branch of releases.
+    """
 
     folder: Path | None
     url: str
     branch: str
+    main: str
 
 
 def render_plan(nodes: Mapping[str, Node], version: str) -> str:
@@ -78,6 +83,8 @@ def _release(nodes: Mapping[str, Node], name: str, order: list[str], version: st
     yield f"# {'this repository' if name == ROOT else name}"
     if place.folder is not None:
         yield f"cd {quote(str(place.folder))}"
+        if name != ROOT:
+            yield f"git checkout --quiet {quote(place.branch)}"
     else:
         yield f'git clone --quiet --branch {quote(place.branch)} {quote(place.url)} "$work"/{name}'
         yield f'cd "$work"/{name}'
@@ -89,12 +96,12 @@ def _release(nodes: Mapping[str, Node], name: str, order: list[str], version: st
         yield f"git commit --quiet -m {quote('name the released parents')}"
         if can_push:
             yield f"git push --quiet origin {quote(place.branch)}"
-    if place.branch != MAIN:
-        yield f"git checkout --quiet {MAIN}"
+    if place.branch != place.main:
+        yield f"git checkout --quiet {place.main}"
         yield f"git merge --quiet --no-edit {quote(place.branch)}"
     yield f"hugflow release {given}"
     if can_push:
-        yield f"git push --quiet origin {MAIN} {given}"
+        yield f"git push --quiet origin {place.main} {given}"
 
 
 def _reference(node: Node) -> str:
@@ -108,18 +115,20 @@ def _reference(node: Node) -> str:
 
 
 def _find_repository(node: Node) -> _Repository:
-    """Where a repository is released. Raises ConfigError for one that nobody can push to."""
+    """Where a repository is released. Raises ConfigError for one that nobody can release."""
     if node.location is None:
         return _of_folder(node.project.root)
     location = node.location
     if location.kind == "path" and location.path is not None:
         return _of_folder(location.path.resolve())
     if location.kind == "git":
-        branch = (location.ref or MAIN).removeprefix("refs/heads/").removeprefix("heads/")
-        return _Repository(None, location.url, branch)
+        branch = (location.ref or "").removeprefix("refs/heads/").removeprefix("heads/")
+        if location.path is not None and (location.path / ".git").exists():
+            return _of_folder(location.path, branch)
+        return _of_url(location.url, branch)
     archive = _ARCHIVE.fullmatch(location.url)
     if archive is not None:
-        return _Repository(None, f"{archive[1]}.git", archive[2])
+        return _of_url(f"{archive[1]}.git", archive[2])
     raise ConfigError(
         f"{location.text} cannot be released by a script",
         why="it is neither a git repository nor an archive of one",
@@ -128,10 +137,26 @@ def _find_repository(node: Node) -> _Repository:
     )
 
 
-def _of_folder(folder: Path) -> _Repository:
+def _of_folder(folder: Path, branch: str = "") -> _Repository:
+    now = branch or run_git(folder, "rev-parse", "--abbrev-ref", "HEAD")
     return _Repository(
-        folder, read_origin(folder) or "", run_git(folder, "rev-parse", "--abbrev-ref", "HEAD")
+        folder, read_origin(folder) or "", now, _choose_main(str(folder), folder, now)
     )
+
+
+def _of_url(url: str, branch: str) -> _Repository:
+    main = _choose_main(url, Path("/"), branch)
+    return _Repository(None, url, branch or main, main)
+
+
+def _choose_main(address: str, folder: Path, branch: str) -> str:
+    """The branch of releases: main, else master, else the branch itself."""
+    try:
+        listed = run_git(folder, "ls-remote", "--quiet", "--heads", "--", address)
+    except ConfigError:
+        listed = ""
+    heads = {line.rpartition("refs/heads/")[2] for line in listed.splitlines()}
+    return next((each for each in MAIN_BRANCHES if each in heads), branch or MAIN_BRANCHES[0])
 
 
 def _to_url(place: _Repository) -> str:
@@ -178,6 +203,6 @@ def _list_tags(node: Node) -> list[str]:
             place.folder or Path("/"), "ls-remote", "--quiet", "--tags", "--refs", "--",
             place.url or str(place.folder),
         )  # fmt: skip
-    except (ConfigError, GitFailed):
+    except ConfigError:
         return []
     return [line.rpartition("refs/tags/")[2] for line in listed.splitlines()]

@@ -129,6 +129,24 @@ def publish(folder: Path) -> str:
     return f"file://{remote}"
 
 
+def run_plan(child: Path, home: Path) -> None:
+    """Print the plan for version 3.0.0 in a child, and run what it prints."""
+    (home / "gitconfig").write_text("[user]\nname = Ada\nemail = ada@example.org\n")
+    environment = os.environ | {
+        "PATH": f"{HUGFLOW.parent}{os.pathsep}{os.environ['PATH']}",
+        "GIT_CONFIG_GLOBAL": str(home / "gitconfig"),
+    }
+    run = ["hugflow", "release", "3.0.0", "--plan"]
+    plan = subprocess.check_output(run, cwd=child, env=environment, text=True)
+    assert git(child, "status", "--porcelain") == ""
+    order = [line[2:] for line in plan.splitlines() if line.startswith("# ")][2:]
+    assert order == ["grandparent1", "parent1", "this repository"]
+    done = subprocess.run(
+        ["sh"], input=plan, cwd=child, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, plan + done.stdout + done.stderr
+
+
 @pytest.mark.slow
 def test_the_printed_plan_releases_three_repositories_ancestor_first(tmp_path: Path):
     grandparent = publish(make(tmp_path / "grandparent", {}, version="1.0.9"))
@@ -143,20 +161,7 @@ def test_the_printed_plan_releases_three_repositories_ancestor_first(tmp_path: P
     commit_all(tmp_path / "grandparent")
     git(tmp_path / "grandparent", "push", "--quiet", "origin", "dev")
 
-    environment = os.environ | {
-        "PATH": f"{HUGFLOW.parent}{os.pathsep}{os.environ['PATH']}",
-        "GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig"),
-    }
-    (tmp_path / "gitconfig").write_text("[user]\nname = Ada\nemail = ada@example.org\n")
-    run = ["hugflow", "release", "3.0.0", "--plan"]
-    plan = subprocess.check_output(run, cwd=child, env=environment, text=True)
-    assert git(child, "status", "--porcelain") == ""
-    order = [line[2:] for line in plan.splitlines() if line.startswith("# ")][2:]
-    assert order == ["grandparent1", "parent1", "this repository"]
-    done = subprocess.run(
-        ["sh"], input=plan, cwd=child, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, plan + done.stdout + done.stderr
+    run_plan(child, tmp_path)
 
     assert git(tmp_path / "grandparent.git", "tag") == "1.0.10"
     assert git(tmp_path / "parent.git", "tag") == "0.2.1"
@@ -174,4 +179,25 @@ def test_the_printed_plan_releases_three_repositories_ancestor_first(tmp_path: P
         ("parent", "parent1"),
         ("child", ""),
     ]
+    assert json.loads(composed.files_list[0].path.read_text()) == {"a": "changed on dev"}
+
+
+@pytest.mark.slow
+def test_the_printed_plan_releases_work_trees_of_this_machine(tmp_path: Path):
+    grandparent = make(tmp_path / "grandparent", {}, version="1.0.0")
+    parent = make(tmp_path / "parent", {"grandparent1": f"git+file://{grandparent}@dev"})
+    child = make(tmp_path / "child", {"parent1": "../parent"})
+    for folder in (grandparent, parent, child):
+        commit_all(folder)
+        git(folder, "checkout", "--quiet", "-b", "dev")
+    (grandparent / "edits" / "grandparent").write_text('{"a": "changed on dev"}')
+    pull(grandparent)
+    commit_all(grandparent)
+    run_plan(child, tmp_path)
+    assert git(grandparent, "tag") == "1.0.1"
+    nodes = json.loads((child / "hugflow.lock").read_text())["nodes"]
+    assert nodes["parent1"]["location"] == f"git+file://{parent}@refs/tags/0.1.0"
+    assert nodes["grandparent1"]["location"] == f"git+file://{grandparent}@refs/tags/1.0.1"
+    assert git(child, "rev-parse", "3.0.0^{commit}") == git(child, "rev-parse", "main")
+    composed = compose(child, locked=True)["s"]
     assert json.loads(composed.files_list[0].path.read_text()) == {"a": "changed on dev"}
