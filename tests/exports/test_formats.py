@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import hashlib
 import io
 import json
 import re
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 
@@ -252,6 +254,21 @@ def test_a_tar_has_two_members_a_row_whose_base_names_have_one_dot(opened: Calla
     assert sorted(mp3s) == sorted(path.read_bytes() for path in (folder / "audio").iterdir())
     cuts = lines(folder / "shar" / "cuts.000000.jsonl.gz")
     assert {cut["recording"]["sources"][0]["type"] for cut in cuts} == {"shar"}  # type: ignore[index]
+
+
+def test_croissant_describes_each_index_file_with_its_hash(opened: Callable[..., Build]):
+    folder = made(opened("croissant"))
+    told = json.loads((folder / "croissant.json").read_text("utf-8"))
+    files = {file["@id"]: file["sha256"] for file in told["distribution"]}
+    assert files == {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (folder / "index").iterdir()
+    }
+    assert told["conformsTo"] == "http://mlcommons.org/croissant/1.1"
+    for path, rows in zip(files, told["recordSet"], strict=True):
+        assert {field["source"]["fileObject"]["@id"] for field in rows["field"]} == {path}
+        columns = set(pq.read_schema(folder / path).names)
+        assert {field["source"]["extract"]["column"] for field in rows["field"]} <= columns
 
 
 def test_a_dataset_without_audio_has_no_manifest_of_clips(hub: LoopbackHub, open_for: OpenFor):
