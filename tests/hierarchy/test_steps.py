@@ -14,6 +14,7 @@ from hugflow.hierarchy.compose import compose_project
 from hugflow.hierarchy.errors import ConfigError
 from hugflow.hierarchy.pulling.pull import pull
 from hugflow.hierarchy.steps.run import PipelineResult, StepFailed, _split, run_steps
+from tests.flowrider.project import LOCAL_YAML, make_flow_project
 
 FLOWS = {"flows": [{"name": "a"}, {"name": "b"}]}
 TIMES = {"format": "json", "files_list": ["times.json"], "files_dict": {"more": "more.json"}}
@@ -151,3 +152,16 @@ def test_a_list_is_split_in_order_into_parts_of_nearly_one_size(total: int, part
     assert [each for part in split for each in part] == list(range(total))
     assert len(split) == parts
     assert max(map(len, split)) - min(map(len, split)) <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Metaflow itself
+def test_a_flow_step_runs_a_flow_by_its_yaml_and_passes_its_input_on(tmp_path: Path):
+    project = make_flow_project(tmp_path / "work")
+    project.write_config("dev", LOCAL_YAML)
+    flow = {"id": "train", "type": "flow", "flow": "example/example_flow"}
+    assert run(project.root, [LOAD, flow]).value == FLOWS
+    [run_id] = project.root.glob("*/config/pipeline/example/example_flow_dev.run_id")
+    assert run_id.read_text().strip()
+    with pytest.raises(StepFailed, match="step train: there is no flow example/gone"):
+        run(project.root, [{**flow, "flow": "example/gone"}])

@@ -52,9 +52,10 @@ class FlowFields(StepFields):
 @register_step("flow", FlowFields)
 def run_flow_step(data: Any, files: StepFiles, fields: FlowFields) -> Any:
     """Run a flow by its YAML; it gives nothing, so the next step gets what this one got."""
-    flowrider = importlib.import_module("hugflow.flowrider")
+    from hugflow.flowrider import run_flow
+
     package = files.root / fields.package if fields.package else _find_package(files.root, fields)
-    flowrider.run_flow(fields.flow, fields.tag, package=package)
+    run_flow(fields.flow, fields.tag, package=package)
 
 
 @contextmanager
