@@ -310,6 +310,6 @@ def test_a_private_sheet_is_pulled_from_there_as_the_account_that_it_is_shared_w
     (project.root / "hugflow.json").write_text(json.dumps({"sources": {"s": config}}))
     with serve_google() as google:
         google.private["id-1"] = write_xlsx({"people": [["name"], ["Ada"]]})
-        assert project.run("pull", GOOGLE_SHEETS_URL=google.url).returncode == 4
+        assert project.run("pull", GOOGLE_SHEETS_URL=google.url).returncode == 5
         settings = {"GOOGLE_SHEETS_URL": google.url, "CREDENTIALS": google.credentials()}
         assert project.run("pull", **settings).stdout == "wrote s/id-1.json\n"

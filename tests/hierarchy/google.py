@@ -21,6 +21,7 @@ class Google:
         self.public: dict[str, bytes] = {}
         self.private: dict[str, bytes] = {}
         self.asked: list[str] = []
+        self.modified = "2026-01-01T00:00:00.000Z"
         self.faults = 0
         self.url = ""
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -41,6 +42,9 @@ class Google:
         if self.faults:
             self.faults -= 1
             return 503, b"later"
+        if path.startswith("/drive/"):
+            assert token == f"Bearer {TOKEN}"
+            return 200, json.dumps({"modifiedTime": self.modified}).encode()
         sheet_id = path.split("/")[3]
         if sheet_id in self.public:
             return 200, self.public[sheet_id]

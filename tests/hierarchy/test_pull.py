@@ -3,6 +3,7 @@
 import json
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -272,6 +273,37 @@ def test_private_google_sheets_need_an_account_that_they_are_shared_with(
     (tmp_path / "key.json").write_text(google.credentials())
     assert GoogleSheets(google.url, str(tmp_path / "key.json")).fetch_xlsx("id-2")
     assert "PRIVATE" not in repr(own)
+
+
+def test_an_account_fetches_a_sheet_again_only_when_it_has_changed(tmp_path: Path, google: Google):
+    google.private["id-3"] = write_xlsx(BOOK)
+    write_config(tmp_path, sources={"s": source("google_sheets", "id-3")})
+    own = GoogleSheets(google.url, google.credentials())
+
+    def fetched(minutes: int) -> int:
+        google.asked.clear()
+        now = datetime(2026, 1, 1, 0, minutes, tzinfo=UTC)
+        pull(tmp_path, google=own, now=now)
+        return sum("/export" in path for path in google.asked)
+
+    # Changed two minutes before: what Google says may be late.
+    assert [fetched(2), fetched(3)] == [1, 1]
+    (tmp_path / "input/meta.json").unlink()
+    assert [fetched(10), fetched(20)] == [1, 0]
+    before = snapshot(tmp_path)
+    assert fetched(30) == 0
+    assert snapshot(tmp_path) == before
+    (tmp_path / "input/s/id-3.json").write_text("edited")
+    assert fetched(40) == 1
+    google.modified = "2026-01-01T00:45:00.000Z"
+    assert fetched(59) == 1
+
+
+def test_a_server_that_is_away_is_exit_code_7(tmp_path: Path):
+    write_config(tmp_path, sources={"s": source("google_sheets", "id-1")})
+    with pytest.raises(PullError) as caught:
+        pull(tmp_path, google=GoogleSheets("http://127.0.0.1:1"))
+    assert caught.value.exit_code == 7
 
 
 def test_a_key_that_would_send_its_statement_elsewhere_is_refused(google: Google):

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hugflow.amounts import count
 from hugflow.errors import UsageWrong
 from hugflow.hierarchy.errors import PullError
 from hugflow.hierarchy.load import Project, load_project
-from hugflow.hierarchy.pulling.read_source import read_source, source_folder
+from hugflow.hierarchy.pulling.read_source import Failure, read_source, source_folder
 from hugflow.hierarchy.pulling.record import (
     PulledSource,
     PullRecord,
@@ -141,11 +142,13 @@ def _plan(
     chosen = _choose(project, sources)
     for name in chosen:
         stored_files(project, name)  # raises for names that clash, before anything is read
-    read = {name: read_source(project, name, google) for name in chosen}
-    failures = tuple(failure for each in read.values() for failure in each.failures)
+    before = read_record(record_path(project))
+    read = {
+        name: read_source(project, name, google, before.sources.get(name), now) for name in chosen
+    }
+    failures = [failure for each in read.values() for failure in each.failures]
     if failures:
         raise _pull_error(project, failures)
-    before = read_record(record_path(project))
     data_by_path: dict[Path, bytes] = {}
     written: list[str] = []
     unchanged: list[str] = []
@@ -160,6 +163,7 @@ def _plan(
         name: PulledSource(
             source_hash(project, name),
             {file: digest_of(data) for file, data in each.data_by_file.items()},
+            each.modified,
         )
         for name, each in read.items()
         if each.data_by_file or name in before.sources
@@ -175,8 +179,13 @@ def _plan(
         tuple(sorted(written)), tuple(sorted(unchanged)), tuple(removed), tuple(kept)
     )
     paths = tuple(project.input / each for each in removed)
-    is_same = report.is_current and record.sources == before.sources
+    is_same = report.is_current and _to_state(record) == _to_state(before)
     return _Plan(report, data_by_path, paths, None if is_same else render_record(project, record))
+
+
+def _to_state(record: PullRecord) -> dict[str, tuple[str, dict[str, str]]]:
+    """What a record says of the data; times alone do not make it another."""
+    return {name: (each.hash, dict(each.files)) for name, each in record.sources.items()}
 
 
 def _choose(project: Project, sources: Sequence[str] | None) -> list[str]:
@@ -217,15 +226,18 @@ def _read_stored(path: Path) -> bytes | None:
         return None
 
 
-def _pull_error(project: Project, failures: tuple[str, ...]) -> PullError:
-    shown = failures[:MOST_SHOWN]
+def _pull_error(project: Project, failures: Sequence[Failure]) -> PullError:
+    """The error that names the failures; its exit code is theirs, if they have one in common."""
+    lines = [failure.line for failure in failures[:MOST_SHOWN]]
     if len(failures) > MOST_SHOWN:
-        shown = (*shown, f"and {len(failures) - MOST_SHOWN} more")
+        lines.append(f"and {len(failures) - MOST_SHOWN} more")
     error = PullError(
-        f"{len(failures)} of the files could not be pulled, so nothing was written",
-        why="; ".join(shown),
+        f"{count(len(failures), 'file')} could not be pulled, so nothing was written",
+        why="; ".join(lines),
         mend="correct each of them, then pull again",
         file=project.config_file.name,
     )
-    error.failures = failures
+    error.failures = tuple(failure.line for failure in failures)
+    codes = {failure.exit_code for failure in failures}
+    error.exit_code = codes.pop() if len(codes) == 1 else PullError.exit_code
     return error

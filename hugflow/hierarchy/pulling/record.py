@@ -8,7 +8,8 @@
       "sources": {
         "times": {
           "hash": "9a...",                sha256 of the configuration that decides what is pulled
-          "files": {"a.json": "77..."}    sha256 of each file that pull wrote
+          "files": {"a.json": "77..."},   sha256 of each file that pull wrote
+          "modified": {"a.json": "2026-01-30T08:00:00+00:00"}       of a Google sheet, if known
         }
       }
     }
@@ -37,10 +38,15 @@ _LARGEST_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class PulledSource:
-    """What was pulled of one source. hash: of its configuration; files: sha256 by name."""
+    """What was pulled of one source.
+
+    hash: of its configuration. files: sha256 by name. modified: when Google says that a sheet was
+    last changed, by name; left out where it was changed just before it was pulled.
+    """
 
     hash: str
     files: Mapping[str, str]
+    modified: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,9 @@ def read_record(path: Path) -> PullRecord:
         content = json.loads(read_file(path, _LARGEST_BYTES))
         pulled_at = datetime.fromisoformat(content["pull_timestamp"])
         sources = {
-            str(name): PulledSource(str(each["hash"]), _texts(each["files"]))
+            str(name): PulledSource(
+                str(each["hash"]), _texts(each["files"]), _texts(each.get("modified", {}))
+            )
             for name, each in content["sources"].items()
         }
     except FileNotFoundError:
@@ -84,7 +92,11 @@ def read_record(path: Path) -> PullRecord:
 def render_record(project: Project, record: PullRecord) -> bytes:
     """The bytes of the record."""
     sources = {
-        name: {"hash": each.hash, "files": dict(sorted(each.files.items()))}
+        name: {
+            "hash": each.hash,
+            "files": dict(sorted(each.files.items())),
+            **({"modified": dict(sorted(each.modified.items()))} if each.modified else {}),
+        }
         for name, each in sorted(record.sources.items())
     }
     hashes = {name: each.hash for name, each in sorted(record.sources.items())}

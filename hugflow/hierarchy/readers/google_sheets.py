@@ -1,6 +1,7 @@
 """Google Sheets, exported as xlsx: public ones without an account, others with a service account.
 
     GET {export_url}/spreadsheets/d/{id}/export?format=xlsx
+    GET {drive_url}/drive/v3/files/{id}?fields=modifiedTime        only as an account
 
 CREDENTIALS is the JSON key of a service account, or the path of its file. The sheet is shared with
 the account's address, `client_email`. https://developers.google.com/identity/protocols/oauth2/service-account
@@ -10,6 +11,7 @@ import json
 import re
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +22,7 @@ from hugflow.hierarchy.readers.download import download
 from hugflow.hierarchy.readers.packed import MAX_PACKED_BYTES
 
 EXPORT_URL = "https://docs.google.com"
+DRIVE_URL = "https://www.googleapis.com"
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105  # an address
 SCOPES = "https://www.googleapis.com/auth/drive.readonly"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
@@ -43,18 +46,9 @@ class GoogleSheets:
 
         Raises NotAuthorised if the sheet is not shared, MissingFileError if there is none.
         """
-        found = _ID_IN_URL.search(reference)
-        sheet_id = found[1] if found else reference
-        if not _ID.fullmatch(sheet_id):
-            raise ConfigError(
-                f"{reference!r} is no id of a Google sheet",
-                why="an id is letters, digits, - and _; it is the long part of the sheet's address",
-                mend="write the id, or the name that `sheet_names:` gives it",
-            )
+        sheet_id = _read_id(reference)
         url = f"{self.export_url}/spreadsheets/d/{sheet_id}/export?format=xlsx"
-        token = self._find_token()
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        data = download(url, MAX_PACKED_BYTES, headers=headers)
+        data = download(url, MAX_PACKED_BYTES, headers=self._headers())
         if not data.startswith(b"PK"):
             # A sheet that is not shared answers with the page where one signs in.
             raise NotAuthorised(
@@ -64,6 +58,20 @@ class GoogleSheets:
                 "service account that it is shared with",
             )
         return data
+
+    def find_modified(self, reference: str) -> datetime | None:
+        """When a sheet was last changed; None without an account, which alone may ask."""
+        if not self.credentials:
+            return None
+        base = DRIVE_URL if self.export_url == EXPORT_URL else self.export_url
+        url = f"{base}/drive/v3/files/{_read_id(reference)}?fields=modifiedTime"
+        url += "&supportsAllDrives=true"
+        answer = json.loads(download(url, 1_000_000, headers=self._headers()))
+        return datetime.fromisoformat(answer["modifiedTime"])
+
+    def _headers(self) -> dict[str, str]:
+        token = self._find_token()
+        return {"Authorization": f"Bearer {token}"} if token else {}
 
     def _find_token(self) -> str | None:
         if self.credentials and self._token is None:
@@ -94,6 +102,19 @@ class GoogleSheets:
         form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": statement}
         answer = json.loads(download(token_url, 1_000_000, data=form))
         return str(answer["access_token"])
+
+
+def _read_id(reference: str) -> str:
+    """The id in a reference, which may be the sheet's address in the browser."""
+    found = _ID_IN_URL.search(reference)
+    sheet_id = found[1] if found else reference
+    if not _ID.fullmatch(sheet_id):
+        raise ConfigError(
+            f"{reference!r} is no id of a Google sheet",
+            why="an id is letters, digits, - and _; it is the long part of the sheet's address",
+            mend="write the id, or the name that `sheet_names:` gives it",
+        )
+    return sheet_id
 
 
 def _origin(url: str) -> tuple[str, str]:
