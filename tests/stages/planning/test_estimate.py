@@ -13,6 +13,7 @@ from hugflow.stages.planning.open_build import open_build
 from hugflow.stages.sync import sync_dataset
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_tables, publish_text
+from hugflow.testing.speech import encode, speech_like
 from tests.builds import OpenFor
 
 
@@ -136,3 +137,16 @@ def test_a_digest_tells_requests_and_commits_apart(hub: LoopbackHub, open_for: O
     publish_text(hub, "estimate/digest", rows=4)
     moved = open_build(build.request, build.places, build.hub, build.options, update=True)
     assert plan_digest(moved.plan, build.request) != digest
+
+
+def test_clips_that_the_request_refuses_are_not_in_the_sample(hub: LoopbackHub, open_for: OpenFor):
+    wav = encode(speech_like(0.3, 16_000), 16_000, "wav")
+    unfinished = wav[:40] + bytes(4) + wav[44:]
+    publish_speech(
+        hub, "estimate/rules", rows=4, shards=1, seconds=0.5, broken_rows={1: unfinished}
+    )
+    assert estimate(open_for("estimate/rules")).sampled_rows == 4
+    assert estimate(open_for("estimate/rules", repair_audio=False)).sampled_rows == 3
+    # Few are so short.
+    short = open_for("estimate/rules", max_clip_hours=0.31 / 3600)
+    assert 0 < estimate(short).sampled_rows < 4
