@@ -7,8 +7,10 @@
 """
 
 import json
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from hugflow.flowrider.config import FlowConfig
 from hugflow.flowrider.errors import FlowConfigError
 from hugflow.flowrider.text import to_text
 from hugflow.nearest import nearest_name
@@ -16,14 +18,31 @@ from hugflow.nearest import nearest_name
 if TYPE_CHECKING:
     from hugflow.flowrider.launch import Launch
 
+log = logging.getLogger(__name__)
+
 PREFLOW_KEYS: Final = ("selection", "partition")
+# One YAML may describe a run for both engines.
+METAFLOW_KEYS: Final = frozenset(
+    {
+        "datastore",
+        "datastore-root",
+        "environment",
+        "event-logger",
+        "metadata",
+        "monitor",
+        "package-suffixes",
+        "pylint",
+        "quiet",
+        "with",
+    }
+)
 
 
 def to_request(launch: "Launch", run_id: str) -> dict[str, Any]:
     """The request of a run. Raises FlowConfigError for a key or value that the engine lacks."""
     config = launch.config
     for key in config.preflow_kwargs:
-        if key not in PREFLOW_KEYS:
+        if key not in PREFLOW_KEYS and key not in METAFLOW_KEYS:
             near = nearest_name(key, PREFLOW_KEYS)
             raise FlowConfigError(
                 f"{config.origin.place(('preflow_kwargs', key))}: the engine dagster has no such key",
@@ -39,6 +58,7 @@ def to_request(launch: "Launch", run_id: str) -> dict[str, Any]:
     texts = {
         key: None if value is None else to_text(value, config.origin.place(("preflow_kwargs", key)))
         for key, value in config.preflow_kwargs.items()
+        if key in PREFLOW_KEYS
     }
     return {
         "root": str(launch.places.root),
@@ -55,6 +75,13 @@ def to_request(launch: "Launch", run_id: str) -> dict[str, Any]:
         },
         "tags": list(launch.tags),
     }
+
+
+def warn_of_unused(config: FlowConfig) -> None:
+    """Log which options of Metaflow a config has, which the engine dagster does not use."""
+    unused = [key for key in config.preflow_kwargs if key in METAFLOW_KEYS]
+    if unused:
+        log.warning("the engine dagster does not use preflow_kwargs: %s", ", ".join(unused))
 
 
 def _to_value(value: Any, place: str) -> Any:

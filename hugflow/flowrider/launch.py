@@ -12,7 +12,7 @@ from hugflow.flowrider.attempts import Attempt, AttemptPlaces
 from hugflow.flowrider.bundle import bundled
 from hugflow.flowrider.command import build_argv, build_resume_argv, package_suffixes
 from hugflow.flowrider.config import Engine, FlowConfig
-from hugflow.flowrider.dagster_request import to_request
+from hugflow.flowrider.dagster_request import to_request, warn_of_unused
 from hugflow.flowrider.places import FlowPlaces
 from hugflow.store.atomic import write_json
 
@@ -22,7 +22,10 @@ DAGSTER_ENGINE: Final = "hugflow_assets.flow_engine"
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A run that is about to start; its config has no hooks any more."""
+    """A run that is about to start; its config has no hooks any more.
+
+    temp: the folder of bundles and cached artifacts.
+    """
 
     places: FlowPlaces
     flow: str
@@ -31,6 +34,7 @@ class Launch:
     tags: tuple[str, ...]
     origin_run_id: str | None
     step: str | None
+    temp: Path
     environment: Mapping[str, str] = field(repr=False)
 
 
@@ -45,6 +49,7 @@ class Command:
 def check_launch(launch: Launch) -> None:
     """Raise FlowConfigError for what would prevent the command, before anything is started."""
     if launch.engine == "dagster":
+        warn_of_unused(launch.config)
         to_request(launch, "0")
     else:
         _metaflow_argv(launch, launch.places.flow(launch.flow), Path("run_id"))

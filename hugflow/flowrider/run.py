@@ -18,7 +18,7 @@ from hugflow.flowrider.attempts import (
     new_attempt_id,
     recorded,
 )
-from hugflow.flowrider.config import Engine, parse_config
+from hugflow.flowrider.config import Engine, FlowConfig, parse_config
 from hugflow.flowrider.engines import choose_engine
 from hugflow.flowrider.environment import (
     ATTEMPT,
@@ -36,6 +36,7 @@ from hugflow.flowrider.places import (
     DEFAULT_TAG,
     FlowPlaces,
     Package,
+    check_subpath,
     find_places,
     require_flow,
     run_id_path_for,
@@ -81,7 +82,7 @@ def run_flow(
 
     package: the package that has the flow: a module, its name, or its folder.
     resume: continue the last attempt of this config, or `origin_run_id`; finished steps are not
-        run again. step: the step to continue from.
+        run again. step: the step to continue from; it and `origin_run_id` imply `resume`.
     output: gets what the flow prints.
     flow_kwargs: over those of the config; then the run, and each that resumes it, is not one of
         that YAML, and `.run_id` is left as it is. tags: beside those of the config.
@@ -90,59 +91,33 @@ def run_flow(
     Raises FlowConfigError before anything is started, and FlowRunError if the flow fails; then
     `.run_id` still names the last success.
     """
-    places = find_places(package)
-    flow_path = require_flow(places, flow_subpath)
-    flow, config_path = flow_subpath.removesuffix(".py"), places.config(flow_subpath, tag)
+    places, flow = find_places(package), check_subpath(flow_subpath)
+    require_flow(places, flow)
+    config_path = places.config(flow, tag)
     config = parse_config(config_path)
     if flow_kwargs:
         config = replace(config, flow_kwargs={**config.flow_kwargs, **flow_kwargs})
     clear_leftovers(places)
-    engine = choose_engine(config, flow_path)
-    if engine == "metaflow":
-        require_metaflow()
-    origin = choose_origin(places, flow, tag, origin_run_id) if resume or origin_run_id else None
-    config = resolve_hooks(config, root=places.root)
-    temp = open_temp_dir(places.root)
-    launch = Launch(
-        places,
-        flow,
-        config,
-        engine,
-        tuple(compose_tags(config, _extra_tags(places, tags))),
-        origin,
-        step,
-        run_environment(config, places.root, {**os.environ, TEMP_DIR: str(temp)}),
-    )
-    check_launch(launch)
-    now = datetime.now(UTC)
-    attempt_id = new_attempt_id(now)
-    bundle = temp / "bundles" / attempt_id
-    attempt = Attempt(
-        id=attempt_id,
-        flow=flow,
-        tag=tag,
-        engine=engine,
-        user=user_name(),
-        started_at=now,
-        origin_run_id=origin,
-        tags=launch.tags,
-        bundle=str(bundle) if engine == "metaflow" else None,
+    origin = None
+    if resume or origin_run_id is not None or step is not None:
+        origin = choose_origin(places, flow, tag, origin_run_id)
+    launch = _plan_launch(places, flow, config, tags, origin, step)
+    was_overridden = origin is not None and is_overridden(places, flow, tag, origin)
+    attempt = replace(
+        _new_attempt(launch, tag),
         asked_by=asked_by,
-        is_overridden=bool(flow_kwargs)
-        or (origin is not None and is_overridden(places, flow, tag, origin)),
+        is_overridden=bool(flow_kwargs) or was_overridden,
     )
     with recorded(places, attempt) as mine:
         code, last_lines = _run(launch, attempt, mine, output)
-        if code == 0 and mine.read_run_id() is not None:
-            ended = finish(mine, attempt, "succeeded", code)
-        else:
-            ended = finish(mine, attempt, "failed", code)
-        if ended.state == "failed" or ended.run_id is None:
-            raise _failed(ended, mine, last_lines)
-    if not ended.is_overridden:
-        write_run_id(config_path, ended.run_id, places.state / "locks")
+        run_id = mine.read_run_id()
+        if code != 0 or run_id is None:
+            raise _failed(finish(mine, attempt, "failed", code), mine, last_lines)
+        finish(mine, attempt, "succeeded", code)
+    if not attempt.is_overridden:
+        write_run_id(config_path, run_id, places.state / "locks")
     return FlowRunResult(
-        ended.run_id, engine, launch.tags, config_path, run_id_path_for(config_path), mine.log
+        run_id, launch.engine, launch.tags, config_path, run_id_path_for(config_path), mine.log
     )
 
 
@@ -169,6 +144,52 @@ def passthrough(
         return run_group(command, places.root, environment, _to_writer(output))
     done = subprocess.run(command, cwd=places.root, env=environment, check=False)  # noqa: S603
     return done.returncode
+
+
+def _plan_launch(
+    places: FlowPlaces,
+    flow: str,
+    config: FlowConfig,
+    tags: Iterable[str],
+    origin_run_id: str | None,
+    step: str | None,
+) -> Launch:
+    """What is to be started; the hooks run here. Raises FlowConfigError and HookError."""
+    engine = choose_engine(config, places.flow(flow))
+    if engine == "metaflow":
+        require_metaflow()
+    config = resolve_hooks(config, root=places.root)
+    temp = open_temp_dir(places.root)
+    launch = Launch(
+        places=places,
+        flow=flow,
+        config=config,
+        engine=engine,
+        tags=tuple(compose_tags(config, _extra_tags(places, tags))),
+        origin_run_id=origin_run_id,
+        step=step,
+        temp=temp,
+        environment=run_environment(config, places.root, {**os.environ, TEMP_DIR: str(temp)}),
+    )
+    check_launch(launch)
+    return launch
+
+
+def _new_attempt(launch: Launch, tag: str) -> Attempt:
+    now = datetime.now(UTC)
+    attempt_id = new_attempt_id(now)
+    bundle = launch.temp / "bundles" / attempt_id
+    return Attempt(
+        id=attempt_id,
+        flow=launch.flow,
+        tag=tag,
+        engine=launch.engine,
+        user=user_name(),
+        started_at=now,
+        origin_run_id=launch.origin_run_id,
+        tags=launch.tags,
+        bundle=str(bundle) if launch.engine == "metaflow" else None,
+    )
 
 
 def _to_writer(output: TextIO) -> Callable[[str], None]:

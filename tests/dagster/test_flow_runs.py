@@ -51,7 +51,9 @@ def day(context: dg.AssetExecutionContext) -> str:
     return context.partition_key
 """
 YAML = """\
-preflow_kwargs: {selection: 'key:"numbers" or key:"deep/table" or key:"nothing"'}
+preflow_kwargs:
+  datastore: s3  # of Metaflow: not used by this engine
+  selection: 'key:"numbers" or key:"deep/table" or key:"nothing"'
 flow_kwargs: {count: {hook: {name: builtins.len, args: [[1, 2, 3]]}}}
 """
 
