@@ -8,6 +8,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from hugflow.hierarchy.access import Access
 from hugflow.hierarchy.errors import ParentUnavailable, UnsafeLocationError
+from hugflow.redact import redact
 
 _PORTS = {"http": 80, "https": 443, "ssh": 22}
 
@@ -17,14 +18,14 @@ def check_host(url: str, access: Access) -> str | None:
 
     Raises UnsafeLocationError, and ParentUnavailable for a host that has no address.
     """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
     try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
         port = parts.port or _PORTS[parts.scheme]
     except (KeyError, ValueError):
         raise UnsafeLocationError(
-            f"{parts.scheme}://{host} cannot be asked",
-            why="only http, https and ssh are followed, at a port that exists",
+            f"{redact(url)[:100]} cannot be asked",
+            why="only http, https and ssh are followed, at a host and port that can exist",
             mend="name another location",
         ) from None
     if access.allows_host(host, port):

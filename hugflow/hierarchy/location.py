@@ -71,7 +71,14 @@ def parse_location(text: str, declarer: Declarer, access: Access) -> Location:
     """The location in a text. Raises UnsafeLocationError, or ConfigError without a place."""
     if _CONTROLS.search(text) and (_has_scheme(text) or re.search(r"[\x00-\x1f\x7f]", text)):
         raise _wrong("it holds a space or a control character")
-    location = _parse(text, declarer.base, access)
+    try:
+        location = _parse(text, declarer.base, access)
+        # Reading the port raises ValueError for an invalid one.
+        port = urlsplit(location.url).port if location.url else None
+    except (ValueError, RuntimeError):
+        raise _wrong("its address, or the home that ~ names, cannot be read") from None
+    if port == 0:
+        raise _wrong("there is no port 0")
     if declarer.is_remote and not location.is_remote:
         raise UnsafeLocationError(
             "a remote repository names a path or file of this machine as its parent",

@@ -70,8 +70,16 @@ def _fetch(url: str, target: Path, access: Access) -> None:
 
 
 def _next(url: str, response: httpx2.Response) -> str:
-    following = urljoin(url, response.headers.get("Location", ""))
-    before, after = urlsplit(url), urlsplit(following)
+    target = response.headers.get("Location", "")
+    try:
+        following = urljoin(url, target)
+        before, after = urlsplit(url), urlsplit(following)
+    except ValueError:
+        raise UnsafeLocationError(
+            f"{redact(url)} redirects to {redact(target)[:100]!r}",
+            why="that is no address",
+            mend="name the address of the archive itself",
+        ) from None
     if after.scheme not in ("http", "https") or (before.scheme == "https" != after.scheme):
         raise UnsafeLocationError(
             f"{redact(url)} redirects to {after.scheme or 'nothing'}",
