@@ -2,11 +2,10 @@
 
 import shlex
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from packaging.requirements import InvalidRequirement, Requirement
+from hugflow.installed import is_installed
 
 FILE: Final = "requirements.txt"
 # The package itself: a bundle imports it anyway.
@@ -33,7 +32,7 @@ def parse_missing(text: str, folder: Path) -> tuple[list[str], list[str]]:
             continue
         if words.startswith("-"):
             options += _to_absolute(shlex.split(words.replace("=", " ", 1)), folder)
-        elif not _is_satisfied(words):
+        elif not is_installed(words):
             missing.append(words)
     includes_files = any(option in ("-r", "--requirement") for option in options)
     return (missing, options) if missing or includes_files else ([], [])
@@ -45,16 +44,3 @@ def _to_absolute(words: list[str], folder: Path) -> list[str]:
     if option in ("-r", "--requirement", "-c", "--constraint", "-f", "--find-links"):
         values = [str(folder / value) if "://" not in value else value for value in values]
     return [option, *values]
-
-
-def _is_satisfied(line: str) -> bool:
-    try:
-        requirement = Requirement(line)
-    except InvalidRequirement:
-        return False
-    if requirement.marker is not None and not requirement.marker.evaluate():
-        return True
-    try:
-        return requirement.specifier.contains(version(requirement.name), prereleases=True)
-    except PackageNotFoundError:
-        return False

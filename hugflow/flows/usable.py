@@ -2,13 +2,11 @@
 
 import ast
 import logging
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-
-from packaging.requirements import InvalidRequirement, Requirement
 
 from hugflow.flows.module_files import INIT_FILE
 from hugflow.flows.names import ModuleId
+from hugflow.installed import is_installed
 from hugflow.store.atomic import read_file
 
 log = logging.getLogger(__name__)
@@ -36,7 +34,9 @@ def find_missing_packages(folder: Path) -> list[str]:
     """The lines of `pip_requirements.txt` that this Python does not meet; nothing is installed."""
     lines = [line.partition(" #")[0].strip() for line in _read(folder / REQUIREMENTS_FILE)]
     return [
-        line for line in lines if line and not line.startswith(("#", "-")) and not _is_met(line)
+        line
+        for line in lines
+        if line and not line.startswith(("#", "-")) and not is_installed(line)
     ]
 
 
@@ -50,19 +50,6 @@ def lacks_names(folder: Path, module: ModuleId) -> bool:
         return False
     # A docstring exports nothing.
     return all(isinstance(each, ast.Expr) for each in statements)
-
-
-def _is_met(line: str) -> bool:
-    try:
-        requirement = Requirement(line)
-    except InvalidRequirement:
-        return False
-    if requirement.marker is not None and not requirement.marker.evaluate():
-        return True
-    try:
-        return requirement.specifier.contains(version(requirement.name), prereleases=True)
-    except PackageNotFoundError:
-        return False
 
 
 def _read(path: Path) -> list[str]:
