@@ -13,8 +13,10 @@ from hugflow.cli.completion import complete_request_file
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_data, print_json, print_talk, print_warning
 from hugflow.errors import HugflowError, RequestInvalid
+from hugflow.project_file import ProjectFile, read_project_file
 from hugflow.project_requests import read_composed_requests
 from hugflow.requests.collect import AddFile, RequestSet, collect_requests
+from hugflow.requests.flow_steps import FlowStep
 from hugflow.requests.folder import REQUESTS_FOLDER
 from hugflow.requests.model import AddRequest
 from hugflow.requests.problems import Problem, RequestFileInvalid, show_path
@@ -53,7 +55,7 @@ def validate(
     With --online the Hub's refusals have their own codes: 5 access denied, 7 not reachable.
     """
     refuse_project_file(find_root(Path.cwd(), os.environ))
-    checked = _check(files)
+    checked = _check_steps(_check(files))
     if is_online:
         checked = _ask_hub(checked)
     if as_json:
@@ -161,21 +163,68 @@ def _check(files: Sequence[Path]) -> _Checked:
     return _Checked(len(paths) + len(composed), found, (*unreadable, *found.problems))
 
 
+def _check_steps(checked: _Checked) -> _Checked:
+    """Add what is wrong with the row steps of the adds; a missing allowance is a warning.
+
+    Only what the files say counts: the allow list may come with the same pull request.
+    """
+    adds = [file for file in (*checked.found.adds, *checked.found.shadowed) if file.request.flows]
+    if not adds:
+        return checked
+    from hugflow.flows.check_steps import find_unallowed, find_wrong_names
+    from hugflow.flows.project_key import trust_of
+
+    root = find_root(Path.cwd(), os.environ)
+    trust = trust_of(read_project_file(root) if root is not None else ProjectFile())
+    problems = [
+        _step_problem(file.path, step, error)
+        for file in adds
+        for step, error in find_wrong_names(file.request.flows)
+    ]
+    warnings = [
+        Problem(
+            file.path,
+            None,
+            None,
+            "flows",
+            f"step {step.name!r}: {step.use} is not on the allow list",
+            "its code will not run, so the dataset will not be published",
+            "review its code, and name it in flows: allow: of hugflow.yaml",
+        )
+        for file in adds
+        for step in find_unallowed(file.request.flows, trust)
+    ]
+    found = replace(checked.found, warnings=(*checked.found.warnings, *warnings))
+    return replace(checked, found=found, problems=(*checked.problems, *problems))
+
+
+def _step_problem(path: str, step: FlowStep, error: HugflowError) -> Problem:
+    what = f"step {step.name!r}: {error.what}"
+    return Problem(path, None, None, "flows", what, error.why, error.mend)
+
+
 def _ask_hub(checked: _Checked) -> _Checked:
     """Add the Hub's findings on the adds that are valid offline."""
     from hugflow.cli.builds import open_hub, open_project
 
     hub = open_hub(open_project())
+    from hugflow.flows.check_steps import find_unknown_to_hub
+    from hugflow.flows.hub_source import HubSource
     from hugflow.shards.online import check_online
 
     errors: list[HugflowError] = []
     problems: list[Problem] = []
     for file in checked.found.adds:
+        if file.path in checked.refused:
+            continue
         try:
             check_online(hub, file.request)
         except HugflowError as error:
             errors.append(error)
             problems.append(Problem(file.path, 1, None, None, error.what, error.why, error.mend))
+        for step, refused in find_unknown_to_hub(file.request.flows, HubSource(hub)):
+            errors.append(refused)
+            problems.append(_step_problem(file.path, step, refused))
     code = EXIT_INVALID if checked.problems or not errors else errors[0].exit_code
     return replace(checked, problems=(*checked.problems, *problems), exit_code=code)
 

@@ -95,6 +95,13 @@ class KnownDataset:
                 return self.explain_dataset(path, name)
             case ("json", name) if _JSON_NAME.fullmatch(name):
                 return self.explain_row(int(path.stem), path)
+            case ("flows", step, name) if step in self._step_names and _JSON_NAME.fullmatch(name):
+                return replace(self.explain_row(int(path.stem), path), kind=f"row of step {step}")
+            case ("flows", *rest) if self._step_names and (
+                path == errors_file(self.folder)
+                or (len(rest) < 2 and self._step_names.issuperset(rest))
+            ):
+                return self.explain_dataset(path, below.as_posix())
             case ("audio", _) if path in self._mp3_folders:
                 return self.explain_dataset(path, f"folder {below.as_posix()}")
             case ("audio", *_, name) if path.parent in self._mp3_folders and name.endswith(".mp3"):
@@ -107,6 +114,11 @@ class KnownDataset:
         if export.reworded is None and not self._records(export, below):
             raise self._nobody_knows(path)
         return self.explain_dataset(path, below.as_posix())
+
+    @property
+    def _step_names(self) -> frozenset[str]:
+        flows = self.manifest.flows if self.manifest is not None else None
+        return frozenset(step.name for step in flows.steps) if flows is not None else frozenset()
 
     @property
     def _mp3_folders(self) -> tuple[Path, ...]:

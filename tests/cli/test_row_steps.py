@@ -76,3 +76,37 @@ def test_a_step_of_a_served_flow_is_refused_for_now(project: Project):
     done = project.run("validate", "requests/add/request.yaml")
     assert done.returncode == 4
     assert "needs hugflow[flows]" in done.stdout + done.stderr
+
+
+def test_validate_tells_of_steps_that_will_not_run(
+    project: Project, hub: LoopbackHub, writer: tuple[str, Path]
+):
+    commit, marker = writer
+    request = "requests/add/request.yaml"
+    done = project.run("validate", request, "--json")
+    assert done.returncode == 0, done.stderr
+    [warning] = json.loads(done.stdout)["warnings"]
+    assert f"{WRITER} is not on the allow list" in warning["what"]
+    (project.root / "hugflow.yaml").write_text(f'flows:\n  allow: ["{WRITER}@{commit}"]\n')
+    assert "warning" not in project.run("validate", request, "--online").stderr
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("use", "options", "told"),
+    [
+        ("rowsteps/6789", [], "cannot be imported by Python"),
+        ("rowsteps/class", [], "cannot be imported by Python"),
+        ("rowsteps/Writer:v9", ["--online"], "no such revision"),
+        ("rowsteps/Nowhere", ["--online"], "rowsteps/Nowhere"),
+    ],
+)
+def test_validate_refuses_a_step_whose_module_cannot_be_had(
+    project: Project, writer: tuple[str, Path], use: str, options: list[str], told: str
+):
+    step = f"  - {{name: w, use: {use}, flow: W, rows: {{in: [text], out: [said]}}}}"
+    project.request("rowsteps/speech", "flows:", step)
+    done = project.run("validate", "requests/add/request.yaml", *options)
+    assert done.returncode in (4, 5), done.stdout
+    assert "step 'w': " in done.stderr
+    assert told in done.stderr

@@ -14,6 +14,7 @@ from hugflow.flows.trust import Trust, parse_allowed
 from hugflow.notify.conversation import Line
 from hugflow.notify.notices import read_notice
 from hugflow.notify.words import rows_words
+from hugflow.provenance.known import NobodyKnows
 from hugflow.provenance.why import explain
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
@@ -267,6 +268,14 @@ def test_why_names_module_commit_and_configuration_of_each_step_of_a_row(
         kept.flows == 'upper: own code my_flows.Upper {"suffix": "!"}; odd: own code my_flows.Odd'
     )
     assert explain(places, f"{NAME}#4", {}, tmp_path).flows == f"{kept.flows}: left out"
+    root = places.dataset(NAME).root
+    file = explain(places, str(root / "flows" / "upper" / "3.json"), {}, tmp_path)
+    assert (file.kind, file.row, file.flows) == ("row of step upper", 3, kept.flows)
+    for below in ("flows", "flows/odd", "flows/errors.jsonl"):
+        assert explain(places, str(root / below), {}, tmp_path).kind == below
+    for below in ("flows/other", "flows/other/3.json", "flows/upper/3.txt"):
+        with pytest.raises(NobodyKnows):
+            explain(places, str(root / below), {}, tmp_path)
 
 
 def test_the_bytes_of_the_steps_count_in_storage_and_status_shows_their_rows(

@@ -1,0 +1,50 @@
+"""Checking the steps of a request before anything runs: names, allow list, and what the Hub has."""
+
+from collections.abc import Iterator, Sequence
+
+from hugflow.errors import FlowModuleIdInvalid, HugflowError
+from hugflow.flows.names import is_commit, parse_module_id
+from hugflow.flows.staging import ModuleSource
+from hugflow.flows.trust import Trust
+from hugflow.requests.flow_steps import FlowStep
+
+
+def find_wrong_names(steps: Sequence[FlowStep]) -> Iterator[tuple[FlowStep, HugflowError]]:
+    """The steps whose module cannot be a Python package, each with its error."""
+    for step in steps:
+        try:
+            if step.use is not None:
+                parse_module_id(step.use)
+        except FlowModuleIdInvalid as error:
+            yield step, error
+
+
+def find_unallowed(steps: Sequence[FlowStep], trust: Trust) -> Iterator[FlowStep]:
+    """The steps whose module no entry of an allow list names, or not at the step's commit.
+
+    Which commit a branch or a tag is at is not looked up.
+    """
+    for step in steps:
+        if step.use is None:
+            continue
+        pinned = step.revision if step.revision and is_commit(step.revision) else None
+        names = [
+            entry
+            for entry in trust.allowed
+            if f"{entry.user}/{entry.repo or step.use.partition('/')[2]}" == step.use
+            and (pinned is None or entry.commit in (None, pinned))
+        ]
+        if not names:
+            yield step
+
+
+def find_unknown_to_hub(
+    steps: Sequence[FlowStep], source: ModuleSource
+) -> Iterator[tuple[FlowStep, HugflowError]]:
+    """The steps whose module or revision the Hub does not have, each with its error."""
+    for step in steps:
+        try:
+            if step.use is not None and step.revision is not None:
+                source.fetch_commit(parse_module_id(step.use), step.revision)
+        except HugflowError as error:
+            yield step, error
