@@ -104,9 +104,9 @@ def _render_webdataset(source: ExportSource) -> Iterator[ExportFile]:
 def _recordings(source: ExportSource, rows: Iterable["ExportRow"]) -> Iterator[bytes]:
     for row in rows:
         assert row.clip is not None  # noqa: S101  # only datasets with audio come here
-        key = safe_id(row.clip.stem, _KEY_SIGNS)
-        yield _member(f"{key}.mp3", _mp3(source, row.clip.stem))
-        yield _member(f"{key}.json", json_line(_placed(source, row)))
+        # The reader wants the cut's id for the name.
+        yield _member(f"{row.clip.stem}.mp3", _mp3(source, row.clip.stem))
+        yield _member(f"{row.clip.stem}.json", json_line(_placed(source, row)))
     yield _end()
 
 

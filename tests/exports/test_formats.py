@@ -254,6 +254,10 @@ def test_a_tar_has_two_members_a_row_whose_base_names_have_one_dot(opened: Calla
     assert sorted(mp3s) == sorted(path.read_bytes() for path in (folder / "audio").iterdir())
     cuts = lines(folder / "shar" / "cuts.000000.jsonl.gz")
     assert {cut["recording"]["sources"][0]["type"] for cut in cuts} == {"shar"}  # type: ignore[index]
+    with tarfile.open(folder / "shar" / "recording.000000.tar") as members:
+        names = members.getnames()
+    assert names[::2] == [f"{cut['id']}.mp3" for cut in cuts]
+    assert names[1::2] == [f"{cut['id']}.json" for cut in cuts]
 
 
 def test_croissant_describes_each_index_file_with_its_hash(opened: Callable[..., Build]):
