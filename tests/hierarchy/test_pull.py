@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from hugflow.errors import NotAuthorised, SettingInvalid, UsageWrong
+from hugflow.errors import DiskFull, NotAuthorised, SettingInvalid, UsageWrong
 from hugflow.hierarchy.compose import compose
 from hugflow.hierarchy.errors import CollisionError, ConfigError, PullError
 from hugflow.hierarchy.load import load_project
 from hugflow.hierarchy.pulling.archive import archive_sources
 from hugflow.hierarchy.pulling.pull import PullReport, check_pull, find_stale, pull
 from hugflow.hierarchy.readers.google_sheets import GoogleSheets
+from hugflow.store.atomic import StagedFile, write_temporary
 from tests.hierarchy.google import Google, serve_google
 from tests.hierarchy.readers.books import write_ods, write_xlsx
 from tests.projects import Project
@@ -113,6 +114,28 @@ def test_every_failure_is_named_and_nothing_is_written(tmp_path: Path):
     assert "bad.json:1" in caught.value.why
     assert "gone.json" in caught.value.why
     assert "cell B1" in caught.value.why
+    assert snapshot(tmp_path) == before
+
+
+def test_a_disk_that_fills_up_leaves_everything_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.json").write_text("1")
+    write_config(tmp_path, sources={"s": {"format": "json", "files_list": ["a.json", "b.json"]}})
+    pull(tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.json").write_text("2")
+    before = snapshot(tmp_path)
+
+    def fill(path: Path, data: bytes) -> StagedFile:
+        if path.name == "b.json.json":
+            raise DiskFull("full", why="full", mend="delete something")
+        return write_temporary(path, data)
+
+    monkeypatch.setattr("hugflow.hierarchy.pulling.pull.write_temporary", fill)
+    with pytest.raises(DiskFull):
+        pull(tmp_path)
     assert snapshot(tmp_path) == before
 
 

@@ -76,7 +76,7 @@ EXAMPLES: list[tuple[RecordForm[Any], Any]] = [
     (UPSTREAM, Upstream(AT, "4c1f", "gone upstream", "the Hub knows no such dataset")),
     (manifests.MANIFEST, manifests.MANIFEST.require(MANIFEST)),
     (manifests._NAME, manifests.ManifestName(NAME, {"hf_id": "acme/speech"})),
-    (HOLDER, Holder("speech1", 4711, 4712, 880123, "2026-11-22T01:02:03+00:00")),
+    (HOLDER, Holder("speech1", 4711, 880123, "2026-11-22T01:02:03+00:00")),
     (ENTRY, TrashEntry("id", NAME, "gone", AT, "ada@host", None, 3, 4, True, True, ("/data",))),
     (
         ATTEMPT_FORM,

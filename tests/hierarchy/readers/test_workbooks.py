@@ -144,6 +144,40 @@ def test_a_million_repeated_empty_rows_cost_nothing():
         read_ods(between, "book")
 
 
+CALC = """<table:table table:name="s"><table:table-column table:number-columns-repeated="16384"/>
+<table:table-header-rows><table:table-row>
+<table:table-cell office:value-type="string" calcext:value-type="string"><text:p>name</text:p>
+</table:table-cell><table:table-cell office:value-type="string"><text:p>a<text:s text:c="2"/>b
+<text:span>c</text:span></text:p></table:table-cell>
+<table:table-cell table:number-columns-repeated="16382"/></table:table-row>
+</table:table-header-rows>
+<table:table-row table:number-rows-repeated="2"><table:table-cell office:value-type="percentage"
+ office:value="0.05"><office:annotation><text:p>a note</text:p></office:annotation><text:p>5%</text:p>
+</table:table-cell><table:table-cell office:value-type="string"><text:p>one</text:p><text:p>two</text:p>
+</table:table-cell></table:table-row>
+<table:table-row><table:table-cell table:number-columns-repeated="2" office:value-type="float"
+ office:value="4E-10"><text:p>0.00</text:p></table:table-cell></table:table-row>
+<table:table-row table:number-rows-repeated="1048572"><table:table-cell
+ table:number-columns-repeated="16384"/></table:table-row></table:table>"""
+
+
+def test_an_ods_as_libreoffice_writes_it_is_read_by_values_not_by_what_it_shows():
+    calc = b' xmlns:calcext="urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"'
+    book = write_ods({"s": [["a"]]})
+
+    def change(data: bytes) -> bytes:
+        start, end = data.index(b"<table:table "), data.index(b"</table:table>")
+        data = data[:start] + CALC.encode() + data[end + len(b"</table:table>") :]
+        return data.replace(b" office:version", calc + b" office:version", 1)
+
+    assert read_ods(_with_member(book, "content.xml", change), "book") == {
+        "s": [
+            *[{"name": "0.05", "a  b c": "one\ntwo"}] * 2,
+            {"name": "4e-10", "a  b c": "4e-10"},
+        ]
+    }
+
+
 @BOTH
 def test_entities_and_oversized_workbooks_are_refused(read, write, monkeypatch):
     book = write({"s": [["a"], [1]]})
