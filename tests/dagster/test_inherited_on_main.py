@@ -4,6 +4,7 @@ import json
 import time
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from hugflow.hierarchy.lock import update_lock
@@ -46,6 +47,11 @@ def test_the_sensor_makes_an_inherited_request_as_the_lock_of_main_says(
     assert catalog is not None
     arrival = catalog.asked_by_path["org:corpora/one.yaml"]
     assert (arrival.repository, arrival.repository_commit) == (parents["org"], commit)
+    assert world.definitions is not None
+    key = dg.AssetKey(["inherited__one__split_train__rev_main", "plan"])
+    metadata = world.definitions.resolve_asset_graph().get(key).metadata
+    assert metadata["inherited_from"] == parents["org"]
+    assert metadata["inherited_commit"] == commit
     # A parent's branch that moves changes nothing; nor does its absence.
     write_requests(organisation, {"two": ask("inherited/two")})
     commit_all(organisation)
