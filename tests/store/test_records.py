@@ -104,6 +104,11 @@ OTHER_READERS = {
     "hugflow/hierarchy/steps/data_steps.py",
     "hugflow/hierarchy/steps/files.py",
     # Rows of datasets.
+    "hugflow/verify/samples.py",
+    "hugflow/shards/plan_file.py",
+    "hugflow/shards/layouts/webdataset.py",
+    "hugflow/shards/layouts/loose.py",
+    "hugflow/shards/layouts/tables.py",
     "hugflow/rows/record.py",
     "hugflow/shards/declared.py",
     "hugflow/shards/features.py",
