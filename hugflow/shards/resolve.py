@@ -113,7 +113,7 @@ def fetch_plan(
         shards=plan_shards(
             [(shard.files, shard.rows) for shard in contents],
             odd,
-            layout=source.layout,
+            layout=split.layout or source.layout,
             details=[shard.detail for shard in contents],
         ),
         conversion=source.conversion,

@@ -66,7 +66,7 @@ def fetch_source(
         found = fetch_split_files(
             hub, hf_id, commit, request.subset, request.split, can_read=can_read
         )
-        own = choose_layout(found.paths)
+        own = choose_layout(found.paths, repository.paths)
         if own != PARQUET:
             raise _not_parquet(repository, request, found)
     except CardUnreadable as error:

@@ -10,8 +10,11 @@ from typing import Final
 import pyarrow as pa
 
 from hugflow.shards.arrow import is_text
-from hugflow.shards.layouts.webdataset import AUDIO_ENDINGS
 
+AUDIO_ENDINGS: Final = frozenset(
+    {"wav", "flac", "mp3", "ogg", "oga", "opus", "aiff", "aif", "aifc", "au", "snd", "caf", "sph"}
+    | {"w64", "rf64", "m4a", "aac", "webm", "wma", "amr"}
+)
 # Names of columns that name clips, the surest first.
 USUAL_NAMES: Final = (
     "file_name",

@@ -55,12 +55,14 @@ class Split:
 
     warnings: what was left out, and what people should know.
     audio_column, text_column: taken if the request names none; None leaves the usual names.
+    layout: the layout that reads the shards, if it is another one than was asked.
     """
 
     shards: Sequence[Contents]
     warnings: tuple[str, ...] = ()
     audio_column: str | None = None
     text_column: str | None = None
+    layout: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from hugflow.errors import StateUnreadable
-from hugflow.shards.layouts import audio_folder, parquet, table, webdataset
+from hugflow.shards.layouts import audio_folder, parquet, table, table_archives, webdataset
+from hugflow.shards.layouts.archives import is_archive
+from hugflow.shards.layouts.clips import is_clip
 from hugflow.shards.layouts.layout import Layout
 
 # By the name that plans keep: never change it. The first layout that takes all files is chosen.
@@ -12,14 +14,22 @@ LAYOUTS: Final[dict[str, Layout]] = {
     "parquet": parquet,
     "webdataset": webdataset,
     "table": table,
+    "table_archives": table_archives,
     "audio_folder": audio_folder,
 }
 
 
-def choose_layout(paths: Sequence[str]) -> str | None:
-    """The name of the layout of a split's files; None if no layout takes all of them."""
+def choose_layout(paths: Sequence[str], published: Sequence[str] = ()) -> str | None:
+    """The name of the layout of a split's files; None if no layout takes all of them.
+
+    published: all files of the repository. Tables are those of its audio files, if it has any, else
+    of the members of its archives.
+    """
     names = (name for name, layout in LAYOUTS.items() if all(map(layout.takes, paths)))
-    return next(names, None) if paths else None
+    name = next(names, None) if paths else None
+    has_clips = any(map(is_clip, published))
+    is_packed = name == "table" and not has_clips and any(map(is_archive, published))
+    return "table_archives" if is_packed else name
 
 
 def can_read(path: str) -> bool:

@@ -31,7 +31,9 @@ from hugflow.clients.repository import PublishedFile
 from hugflow.errors import ShardUnreadable
 from hugflow.redact import in_a_line
 from hugflow.shards.arrow import FILE_TYPE
+from hugflow.shards.layouts import table_archives
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
+from hugflow.shards.layouts.clips import AUDIO_ENDINGS
 from hugflow.shards.layouts.layout import (
     Contents,
     RepositoryAt,
@@ -61,10 +63,6 @@ native_reader: Final = None
 AUDIO: Final = "audio"
 KEY: Final = "__key__"
 URL: Final = "__url__"
-AUDIO_ENDINGS: Final = frozenset(
-    {"wav", "flac", "mp3", "ogg", "oga", "opus", "aiff", "aif", "aifc", "au", "snd", "caf", "sph"}
-    | {"w64", "rf64", "m4a", "aac", "webm", "wma", "amr"}
-)
 _TEXT_ENDINGS: Final = frozenset({"txt", "text", "transcript", "trans", "lab"})
 _NUMBER_ENDINGS: Final = frozenset({"cls", "cls2", "class", "count", "index", "inx", "id"})
 # In the order in which they are taken for the text of a row.
@@ -95,6 +93,11 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     schema, detail = _schema(columns), to_detail({"columns": columns})
     shards = [Contents(shard.files, shard.rows, schema, detail) for shard in found]
     audio = [name for name, column in columns.items() if column["type"] == "audio"]
+    if len(audio) == len(columns) and any(head.rows for head in ordered):
+        # Clips alone: a table beside the tars may have the rest.
+        beside = table_archives.describe_beside(at, files, request)
+        if beside is not None:
+            return beside
     return Split(
         shards,
         audio_column=audio[0] if len(audio) == 1 else None,

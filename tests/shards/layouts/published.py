@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -44,6 +45,15 @@ def rows(column: str, name: Callable[[str], str] = str) -> list[dict[str, Any]]:
     return [{column: name(file), "text": text} for file, text in zip(CLIPS, TEXTS, strict=True)]
 
 
+def to_zip(members: Mapping[str, bytes]) -> bytes:
+    """A zip of these members."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
 def stem(name: str) -> str:
     """A name without its ending."""
     return name.rpartition(".")[0]
@@ -81,5 +91,24 @@ LAYOUTS: dict[str, Files] = {
         "train/1/2/1-2.trans.txt": "".join(
             f"{stem(n)} {t}\n" for n, t in zip(CLIPS, TEXTS, strict=True)
         ).encode(),
+    },
+    "tsv-and-tar": {
+        "audio/en/train.tar": make_tar((f"en/{name}", data) for name, data in CLIPS.items()),
+        "audio/en/test.tar": make_tar([("en/x.wav", clip(98))]),
+        "transcript/en/train.tsv": to_csv(rows("path"), "\t"),
+        "transcript/en/test.tsv": to_csv([{"path": "x.wav", "text": "x"}], "\t"),
+    },
+    "tsv-and-tar-gz": {
+        "data/en/audio/train.tar.gz": make_tar(CLIPS.items(), "w:gz"),
+        "data/en/train.tsv": to_csv(rows("id", stem), "\t", header=False),
+    },
+    "csv-and-zip": {
+        "train.csv": to_csv(rows("file", "wavs/{}".format)),
+        "wavs.zip": to_zip({f"set/wavs/{name}": data for name, data in CLIPS.items()}),
+    },
+    "tars-of-clips": {
+        "audio/train/train_0.tar": make_tar([*CLIPS.items()][:3]),
+        "audio/train/train_1.tar": make_tar([*CLIPS.items()][3:]),
+        "transcript/train.tsv": to_csv(rows("path"), "\t"),
     },
 }

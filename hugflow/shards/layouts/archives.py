@@ -1,0 +1,125 @@
+"""Members of tar, tar.gz and zip archives, one after the other, without extracting anything.
+
+A compressed archive is read once, from front to back. A zip is read through its directory; what an
+entry unpacks to is bounded by the size that the directory gives, and that by MOST_MEMBER_BYTES.
+"""
+
+import gzip
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+
+from hugflow.shards.layouts.left_out import LeftOut
+from hugflow.shards.layouts.tar_members import (
+    ArchiveDamaged,
+    Member,
+    is_safe_name,
+    list_members,
+    plain_name,
+    read_member,
+)
+
+ENDINGS: Final = (".tar", ".tar.gz", ".tgz", ".zip")
+MOST_MEMBER_BYTES: Final = 1 << 30
+# Of all that a compressed archive holds; a bomb unpacks to a thousand times its size.
+_MOST_GROWTH: Final = 100
+_FREE_BYTES: Final = 256 << 20
+_ENCRYPTED: Final = 0x1
+_UNIX_LINK: Final = 0o120000
+
+Read = Callable[[], bytes]
+
+
+def is_archive(path: str) -> bool:
+    """Whether the path is that of an archive, by its name."""
+    return path.lower().endswith(ENDINGS)
+
+
+def walk(path: Path, name: str, left_out: LeftOut) -> Iterator[tuple[str, Read]]:
+    """The regular members in the archive's order, as (plain name, function that reads it).
+
+    name: of the archive in its repository, which says its format. A function must be called before
+    the next member is taken. What is no clip or text by its form is counted in `left_out`.
+
+    Raises ArchiveDamaged where the archive is damaged, encrypted or a bomb.
+    """
+    lower = name.lower()
+    if lower.endswith(".zip"):
+        return _walk_zip(path, left_out)
+    return _walk_tar(path, left_out, is_packed=not lower.endswith(".tar"))
+
+
+def _walk_tar(path: Path, left_out: LeftOut, *, is_packed: bool) -> Iterator[tuple[str, Read]]:
+    size = path.stat().st_size
+    with gzip.open(path) if is_packed else path.open("rb") as opened:
+        file = cast(BinaryIO, opened)
+        try:
+            for member in list_members(file, None if is_packed else size):
+                end = member.start + member.size_bytes
+                if is_packed and end > size * _MOST_GROWTH + _FREE_BYTES:
+                    raise ArchiveDamaged(f"it unpacks to more than {_MOST_GROWTH} times its size")
+                if _is_taken(member.name, member.kind, member.size_bytes, left_out):
+                    yield plain_name(member.name), _reader(file, member)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise ArchiveDamaged(f"it cannot be unpacked: {error}") from error
+
+
+def _reader(file: BinaryIO, member: Member) -> Read:
+    return lambda: read_member(file, member)
+
+
+def _walk_zip(path: Path, left_out: LeftOut) -> Iterator[tuple[str, Read]]:
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError, ValueError, struct.error) as error:
+        raise ArchiveDamaged(f"it is no whole zip: {error}") from error
+    with archive:
+        for entry in archive.infolist():
+            if entry.is_dir():
+                continue
+            if entry.flag_bits & _ENCRYPTED:
+                raise ArchiveDamaged("it is encrypted, and only its owner has the key")
+            if entry.file_size > entry.compress_size * _MOST_GROWTH + _FREE_BYTES:
+                raise ArchiveDamaged(
+                    f"{entry.filename!r} unpacks to more than {_MOST_GROWTH} times its size"
+                )
+            is_link = (entry.external_attr >> 16) & 0o170000 == _UNIX_LINK
+            kind = "link" if is_link else "file"
+            if _is_taken(entry.filename, kind, entry.file_size, left_out):
+                yield plain_name(entry.filename), _zip_reader(archive, entry)
+
+
+def _zip_reader(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Read:
+    def read() -> bytes:
+        try:
+            with archive.open(entry) as opened:
+                # zipfile stops at the size of the directory, and compares the checksum there.
+                data = opened.read(entry.file_size)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+            raise ArchiveDamaged(f"{entry.filename!r} cannot be unpacked: {error}") from error
+        if len(data) != entry.file_size:
+            raise ArchiveDamaged(f"{entry.filename!r} is shorter than the directory says")
+        return data
+
+    return read
+
+
+def _is_taken(name: str, kind: str, size_bytes: int, left_out: LeftOut) -> bool:
+    """Whether a member may be a clip; counts why not. Folders are not counted."""
+    base = name.rpartition("/")[2]
+    if kind == "folder":
+        return False
+    if kind != "file":
+        left_out.add(f"are no regular files but: {kind}", name)
+    elif not is_safe_name(name):
+        left_out.add("have names that lead out of the archive", name)
+    elif base.startswith(".") or "__MACOSX" in name.split("/"):
+        left_out.add("are hidden", name)
+    elif size_bytes > MOST_MEMBER_BYTES:
+        left_out.add(f"are larger than {MOST_MEMBER_BYTES:,} bytes", name)
+    else:
+        return True
+    return False

@@ -1,0 +1,404 @@
+"""Tables whose rows name members of archives (tar, tar.gz, zip) of the same repository.
+
+Each archive is a shard, whose files are the archive and then the tables. Its rows are the members
+that a table names, in the archive's order; they are known once it is fetched. A member means the
+rows whose word is its path, or ends with it, or is its name without ending. If there is only one
+archive, rows without a member come last, and fail. `detail` of a shard:
+
+    {"tables": ["train.tsv"], "headers": [true], "from": "path", "audio": "audio",
+     "columns": ["audio", "path", "sentence"], "rename": {}, "is_alone": true}
+"""
+
+import gzip
+import io
+import json
+import re
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, cast
+
+import pyarrow as pa
+
+from hugflow.clients.hub import ReadBudget
+from hugflow.clients.repository import PublishedFile
+from hugflow.errors import RequestInvalid
+from hugflow.redact import in_a_line
+from hugflow.shards.arrow import FILE_TYPE, is_text
+from hugflow.shards.layouts import loose
+from hugflow.shards.layouts.archives import Read, is_archive, walk
+from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
+from hugflow.shards.layouts.clips import USUAL_NAMES, is_clip
+from hugflow.shards.layouts.layout import (
+    Contents,
+    RepositoryAt,
+    SampledRows,
+    Split,
+    unreadable,
+)
+from hugflow.shards.layouts.left_out import LeftOut
+from hugflow.shards.layouts.tables import (
+    TableUnreadable,
+    conform,
+    is_table,
+    join_schemas,
+    read_table,
+)
+from hugflow.shards.layouts.tar_members import ArchiveDamaged, list_members
+from hugflow.shards.plan import Shard, to_detail
+from hugflow.shards.plan_request import PlanRequest
+from hugflow.shards.stems import to_filenames
+from hugflow.store.atomic import disk_errors
+
+NAME: Final = "table_archives"
+native_reader: Final = None
+_KEYWORDS: Final = (
+    frozenset({"train", "training"}),
+    frozenset({"validation", "valid", "dev", "val"}),
+    frozenset({"test", "testing", "eval", "evaluation"}),
+)
+_PEEKED_BYTES: Final = 4 << 20
+_PEEKED_MEMBERS: Final = 200
+
+
+def takes(path: str) -> bool:
+    """Never by itself: the registry takes it for tables of a repository with archives."""
+    return False
+
+
+def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
+    """A shard for each archive that fits the split; raises ShardUnreadable and RequestInvalid."""
+    published = at.hub.list_files(at.repo, at.commit, "")
+    archives = [file for file in published if is_archive(file.path)]
+    chosen = _nearest(archives, files, request)
+    tables = sorted(files, key=lambda file: file.path)
+    split = _describe(at, tables, chosen, request)
+    left = sorted({file.path for file in archives} - {file.path for file in chosen})
+    if not left:
+        return split
+    told = f"left out: {len(left):,} archives of other splits or subsets, such as {left[0]!r}"
+    return Split(split.shards, (*split.warnings, told), split.audio_column, layout=NAME)
+
+
+def describe_beside(
+    at: RepositoryAt, archives: Sequence[PublishedFile], request: PlanRequest
+) -> Split | None:
+    """The split of archives of clips, by the tables beside them; None if there are none."""
+    published = at.hub.list_files(at.repo, at.commit, "")
+    tables = [file for file in published if is_table(file.path)]
+    chosen = _nearest(tables, archives, request)
+    return _describe(at, chosen, archives, request) if chosen else None
+
+
+def read_names(at: RepositoryAt, files: tuple[PublishedFile, ...]) -> pa.Array:
+    """Never called: rows are not counted before an archive is fetched."""
+    raise NotImplementedError
+
+
+def read_sample(
+    at: RepositoryAt,
+    files: tuple[PublishedFile, ...],
+    budget: ReadBudget,
+    *,
+    audio_column: str | None,
+    text_column: str | None,
+) -> SampledRows | None:
+    """None: estimates do without."""
+    return None
+
+
+def count_rows(paths: Sequence[Path], shard: Shard) -> int:
+    """The number of rows of a fetched archive; the log says what was left out of it."""
+    detail, left_out = json.loads(shard.detail), LeftOut()
+    table = _read_tables(paths, shard, detail)
+    rows = sum(1 for _ in _matches(paths, shard, detail, table, left_out))
+    left_out.tell(shard.files[0].path)
+    return rows
+
+
+def read_rows(
+    paths: Sequence[Path],
+    shard: Shard,
+    *,
+    columns: Sequence[str] | None,
+    is_wanted: Callable[[range], bool],
+) -> Iterator[tuple[range, pa.RecordBatch]]:
+    """The rows of a fetched archive in order; see `Layout`. Unwanted members are not read."""
+    detail = json.loads(shard.detail)
+    table = _read_tables(paths, shard, detail)
+    names: Sequence[str] = detail["columns"] if columns is None else list(columns)
+    has_audio = detail["audio"] in names
+    words = _words(table, detail)
+    lines: list[int] = []
+    clips: list[dict[str, Any]] = []
+    first, size = shard.first_row, 0
+
+    def batch() -> tuple[range, pa.RecordBatch]:
+        part = table.take(pa.array(lines, pa.int64()))
+        arrays = [
+            pa.array(clips, FILE_TYPE) if name == detail["audio"] else _column(part, name)
+            for name in names
+        ]
+        found = range(first, first + len(lines)), pa.RecordBatch.from_arrays(arrays, list(names))
+        lines.clear()
+        clips.clear()
+        return found
+
+    row = shard.first_row - 1
+    for row, (line, member, read) in enumerate(
+        _matches(paths, shard, detail, table, LeftOut()), shard.first_row
+    ):
+        is_kept = is_wanted(range(row, row + 1))
+        if lines and (not is_kept or len(lines) == BATCH_ROWS or size > BATCH_BYTES):
+            yield batch()
+            size = 0
+        if not is_kept:
+            continue
+        first = first if lines else row
+        lines.append(line)
+        data = read() if has_audio and read is not None else None
+        size += len(data or b"")
+        clips.append({"bytes": data, "path": member or words[line]})
+    if lines:
+        yield batch()
+    if row + 1 - shard.first_row != shard.rows:
+        raise unreadable(
+            shard, f"it has {row + 1 - shard.first_row} rows, where {shard.rows} were counted"
+        )
+
+
+def _describe(
+    at: RepositoryAt,
+    tables: Sequence[PublishedFile],
+    archives: Sequence[PublishedFile],
+    request: PlanRequest,
+) -> Split:
+    what = f"{at.repo}@{at.commit[:7]}"
+    asked = request.audio_column if "audio_column" in request.asked else None
+    members = _peek(at, archives[0])
+    read, headers, source = [], [], None
+    for file in tables:
+        found = loose.fetch_table(at, file)
+        has_header, column = True, _choose_column(found, members, asked)
+        if file.path.endswith((".csv", ".tsv")) and _is_row(found.column_names, members):
+            bare = loose.fetch_table(at, file, has_header=False)
+            column = _choose_column(bare, members, asked)
+            has_header, found = column is None, found if column is None else bare
+        read.append(found)
+        headers.append(has_header)
+        source = source or column
+    if source is None:
+        raise RequestInvalid(
+            f"{what}: no column of {tables[0].path!r} names members of {archives[0].path!r}",
+            why=f"it has the columns {', '.join(map(repr, read[0].column_names))}; the archive holds "
+            f"members such as {in_a_line(members[0]) if members else 'none'!r}",
+            mend="set audio_column to the column that names the clips",
+        )
+    try:
+        paths = [file.path for file in tables]
+        schema = join_schemas([table.schema for table in read], paths).remove_metadata()
+    except TableUnreadable as error:
+        raise RequestInvalid(
+            f"{what}: the tables of the split do not go together",
+            why=in_a_line(str(error)),
+            mend="request a subset or split of one table, or report it to the dataset's owner",
+        ) from error
+    audio = asked or loose.AUDIO
+    columns, rename = loose.place_audio(schema.names, source, audio)
+    types = {rename.get(field.name, field.name): field.type for field in schema}
+    types[audio] = FILE_TYPE
+    planned = pa.schema([(name, types[name]) for name in columns])
+    detail = to_detail(
+        {
+            "tables": paths,
+            "headers": headers,
+            "from": source,
+            "audio": audio,
+            "columns": columns,
+            "rename": rename,
+            "is_alone": len(archives) == 1,
+        }
+    )
+    shards = [Contents((archive, *tables), None, planned, detail) for archive in archives]
+    lines = sum(map(len, read))
+    warnings = [
+        f"the column {in_a_line(source)!r} of {lines:,} rows names members of "
+        f"{len(archives):,} archives"
+    ]
+    if len(archives) > 1:
+        warnings.append("rows whose clip is in none of the archives are left out")
+    return Split(shards, tuple(warnings), audio, layout=NAME)
+
+
+def _nearest(
+    files: Sequence[PublishedFile], others: Sequence[PublishedFile], request: PlanRequest
+) -> list[PublishedFile]:
+    """Those of the files that belong to a split of `others`: by split, then by shared folders."""
+    kept = [file for file in files if _split_of(file.path) in (None, _group(request.split))]
+    named = [file for file in kept if _split_of(file.path) is not None]
+    kept = sorted(named or kept, key=lambda file: file.path)
+    folders = {part for other in others for part in PurePosixPath(other.path).parts[:-1]}
+    folders |= {request.subset} if request.subset is not None else set()
+
+    def shared(file: PublishedFile) -> int:
+        return len(folders & {*PurePosixPath(file.path).parts[:-1]})
+
+    most = max(map(shared, kept), default=0)
+    return [file for file in kept if shared(file) == most]
+
+
+def _group(word: str) -> frozenset[str]:
+    return next((group for group in _KEYWORDS if word.lower() in group), frozenset({word}))
+
+
+def _split_of(path: str) -> frozenset[str] | None:
+    """The keywords of the split that a path names; None if it names none."""
+    words = re.split(r"[-._ /0-9]+", path)
+    found = [group for group in _KEYWORDS for word in words if word in group]
+    return found[-1] if found else None
+
+
+def _peek(at: RepositoryAt, archive: PublishedFile) -> list[str]:
+    """Names of a few members, by ranged reads; empty if they cannot be had so."""
+    remote: Any = at.hub.open_file(at.repo, at.commit, archive)
+    lower = archive.path.lower()
+    with suppress(ArchiveDamaged, zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError):
+        if lower.endswith(".zip"):
+            with zipfile.ZipFile(remote) as opened:
+                return [entry.filename for entry in opened.infolist() if not entry.is_dir()]
+        head: Any = remote
+        size: int | None = archive.size_bytes
+        if not lower.endswith(".tar"):
+            head = cast(Any, gzip.GzipFile(fileobj=io.BytesIO(remote.read(_PEEKED_BYTES))))
+            size = None
+        else:
+            head = io.BufferedReader(remote, 128 << 10)
+        names: list[str] = []
+        with suppress(ArchiveDamaged, EOFError, zlib.error):
+            members = islice(list_members(head, size), _PEEKED_MEMBERS)
+            names.extend(member.name for member in members if member.kind == "file")
+        return names
+    return []
+
+
+def _choose_column(table: pa.Table, members: Sequence[str], asked: str | None) -> str | None:
+    """The column that names clips: the asked one, else the one that names most seen members."""
+    texts = [name for name in table.column_names if is_text(table.schema.field(name).type)]
+    if asked is not None and asked in texts:
+        return asked
+    clips = [name for name in members if is_clip(name)]
+    known = {key for name in clips for key in _keys(name)}
+    hits: Counter[str] = Counter()
+    for name in texts:
+        words = to_filenames(table.column(name))
+        hits[name] = sum(word is not None and not known.isdisjoint(_keys(word)) for word in words)
+    best: str | None = max(texts, key=lambda name: hits[name], default=None)
+    if best is not None and hits[best]:
+        return best
+    return next((name for name in USUAL_NAMES if name in texts), None) if not clips else None
+
+
+def _is_row(header: Sequence[str], members: Sequence[str]) -> bool:
+    """Whether the first line of a table names a clip, so that it names no columns."""
+    known = {key for name in members if is_clip(name) for key in _keys(name)}
+    return any(is_clip(word) or not known.isdisjoint(_keys(word)) for word in header)
+
+
+def _keys(word: str) -> tuple[str, str]:
+    """The name of a file, and its name without ending."""
+    name = PurePosixPath(word.replace("\\", "/")).name
+    stem, dot, ending = name.rpartition(".")
+    return name, stem if dot and is_clip(f"x.{ending}") else name
+
+
+def _read_tables(paths: Sequence[Path], shard: Shard, detail: Mapping[str, Any]) -> pa.Table:
+    """The rows of all tables, with the planned names, one below the other."""
+    read = []
+    tables = zip(paths[1:], detail["tables"], detail["headers"], strict=True)
+    for path, name, has_header in tables:
+        try:
+            with disk_errors(path, "read"):
+                read.append(read_table(path, name, has_header=has_header))
+        except TableUnreadable as error:
+            raise unreadable(shard, str(error)) from error
+    schema = join_schemas([table.schema for table in read], detail["tables"])
+    table = pa.concat_tables(
+        [conform(each, schema) for each in read], promote_options="permissive"
+    ).combine_chunks()
+    rename = detail["rename"]
+    return table.rename_columns([rename.get(name, name) for name in table.column_names])
+
+
+def _words(table: pa.Table, detail: Mapping[str, Any]) -> list[str | None]:
+    name = detail["from"]
+    return to_filenames(table.column(detail["rename"].get(name, name)))
+
+
+def _matches(
+    paths: Sequence[Path],
+    shard: Shard,
+    detail: Mapping[str, Any],
+    table: pa.Table,
+    left_out: LeftOut,
+) -> Iterator[tuple[int, str | None, Read | None]]:
+    """The rows of an archive, as (line of the tables, member, function that reads it)."""
+    words = _words(table, detail)
+    lines_by_key: dict[str, list[int]] = {}
+    for line, word in enumerate(words):
+        for key in {*_keys(word)} if word else ():
+            lines_by_key.setdefault(key, []).append(line)
+    is_taken = bytearray(len(words))
+    try:
+        with disk_errors(paths[0], "read"):
+            for member, read in walk(paths[0], shard.files[0].path, left_out):
+                if not is_clip(member):
+                    left_out.add("are no audio files", member)
+                    continue
+                lines = _find_lines(member, words, lines_by_key)
+                if not lines:
+                    left_out.add("are in no row of the tables", member)
+                free = [line for line in lines if not is_taken[line]]
+                if lines and not free:
+                    left_out.add("are named by rows that have a clip already", member)
+                for line in free:
+                    is_taken[line] = 1
+                once = cache(read)
+                for line in free:
+                    yield line, member, once
+    except ArchiveDamaged as damaged:
+        raise unreadable(shard, str(damaged)) from damaged
+    if detail["is_alone"]:
+        for line in range(len(words)):
+            if not is_taken[line]:
+                yield line, None, None
+
+
+def _find_lines(
+    member: str, words: Sequence[str | None], lines_by_key: Mapping[str, list[int]]
+) -> list[int]:
+    """The lines whose word means a member: by its name with ending, else without."""
+    for key in _keys(member):
+        found = [line for line in lines_by_key.get(key, ()) if _fits(member, words[line] or "")]
+        if found:
+            return found
+    return []
+
+
+def _fits(member: str, word: str) -> bool:
+    """Whether path and word agree as far as both have folders."""
+    theirs = [part for part in word.replace("\\", "/").split("/") if part not in ("", ".")]
+    ours = member.split("/")
+    if ".." in theirs or ":" in word:
+        return False
+    shorter = min(len(theirs), len(ours))
+    return ours[-shorter:-1] == theirs[-shorter:-1]
+
+
+def _column(part: pa.Table, name: str) -> pa.Array:
+    column = part.column(name).combine_chunks()
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

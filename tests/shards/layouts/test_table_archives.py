@@ -1,0 +1,135 @@
+"""Tables beside archives: rows are the members they name, streamed and never extracted."""
+
+import gzip
+import io
+import logging
+import tarfile
+import zipfile
+
+import pytest
+
+from hugflow.errors import RequestInvalid
+from hugflow.stages.making.make_shards import ShardFailed, make_shards
+from hugflow.stages.sync import sync_dataset
+from hugflow.testing.hub import LoopbackHub
+from tests.builds import OpenFor, raw_fetches
+from tests.projects import Project
+from tests.shards.layouts.published import CLIPS, COUNT, LAYOUTS, rows, to_csv, to_zip
+from tests.shards.layouts.tars import clip, make_tar, special
+from tests.trees import read_rows_json
+
+TABLE = {"train.csv": to_csv(rows("path"))}
+
+
+def test_a_table_is_read_with_the_archives_of_its_own_split(hub: LoopbackHub, open_for: OpenFor):
+    hub.publish("archives/splits", LAYOUTS["tsv-and-tar"])
+    build = open_for("archives/splits", split="test")
+    assert [shard.files[0].path for shard in build.plan.shards] == ["audio/en/test.tar"]
+    assert "left out: 1 archives of other splits" in "\n".join(build.plan.warnings)
+    sync_dataset(build)
+    assert [row["text"] for row in read_rows_json(build.folder).values()] == ["x"]
+
+
+def test_rows_without_a_member_of_the_only_archive_fail_and_members_without_a_row_are_told(
+    hub: LoopbackHub, open_for: OpenFor, caplog: pytest.LogCaptureFixture
+):
+    table = [{"path": "gone.wav", "text": "gone"}, *rows("path")]
+    tar = make_tar([*CLIPS.items(), ("extra.wav", clip(50)), ("notes.txt", b"about")])
+    hub.publish("archives/missing", {"train.csv": to_csv(table), "clips.tar": tar})
+    build = open_for("archives/missing", max_bad_rows=1)
+    with caplog.at_level(logging.WARNING):
+        synced = sync_dataset(build)
+    assert synced.published.manifest.rows.failed == 1
+    assert sorted(read_rows_json(build.folder)) == list(range(COUNT))
+    assert "1 members are in no row of the tables, such as 'extra.wav'" in caplog.text
+    assert "1 members are no audio files, such as 'notes.txt'" in caplog.text
+
+
+def test_a_hostile_tar_writes_nothing_outside_and_follows_nothing(
+    hub: LoopbackHub, open_for: OpenFor, caplog: pytest.LogCaptureFixture
+):
+    members = [
+        *CLIPS.items(),
+        (special("c0.wav", tarfile.SYMTYPE, "/etc/passwd"), b""),
+        (special("c9.wav", tarfile.LNKTYPE, "/etc/passwd"), b""),
+        ("../../c1.wav", clip(1)),
+        ("/c2.wav", clip(2)),
+        ("other/c3.wav", clip(3)),
+    ]
+    hub.publish("archives/hostile", {**TABLE, "clips.tar": make_tar(members)})
+    build = open_for("archives/hostile")
+    with caplog.at_level(logging.WARNING):
+        assert sync_dataset(build).new_rows == COUNT
+    assert "2 members are no regular files but: link" in caplog.text
+    assert "2 members have names that lead out" in caplog.text
+    assert "'other/c3.wav'" in caplog.text
+    assert not list(build.places.storage_root.parent.rglob("c1.wav"))
+
+
+def test_a_damaged_an_encrypted_and_an_exploding_archive_are_one_error_each(
+    hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("hugflow.shards.layouts.archives._FREE_BYTES", 1 << 20)
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("c0.wav", bytes(30 << 20))
+    secret = bytearray(to_zip(CLIPS))
+    for place in range(len(secret) - 46):
+        if secret[place : place + 4] == b"PK\x01\x02":
+            secret[place + 8] |= 1
+    packed = gzip.compress(make_tar([("c0.wav", bytes(30 << 20))]))
+    cases = {
+        "bomb": ("a.zip", bomb.getvalue(), "times its size"),
+        "secret": ("a.zip", bytes(secret), "encrypted"),
+        "packed-bomb": ("a.tar.gz", packed, "times its size"),
+        "cut": ("a.tar.gz", make_tar(CLIPS.items(), "w:gz")[:-9_000], "cannot be unpacked"),
+    }
+    for name, (path, data, words) in cases.items():
+        hub.publish(f"archives/{name}", {**TABLE, path: data})
+        build = open_for(f"archives/{name}", audio_column="path")
+        [failed] = make_shards(build, build.shards)
+        assert isinstance(failed, ShardFailed), name
+        assert words in failed.error.why, name
+
+
+def test_a_table_that_names_no_member_is_refused_with_what_was_found(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    table = to_csv([{"key": "k1", "text": "a"}])
+    hub.publish("archives/unnamed", {"train.csv": table, "a.tar": make_tar(CLIPS.items())})
+    with pytest.raises(RequestInvalid, match=r"no column of 'train\.csv' names members") as refused:
+        open_for("archives/unnamed")
+    assert "c0.wav" in refused.value.why
+
+
+def test_an_archive_that_was_begun_is_neither_fetched_nor_made_again(
+    hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("hugflow.stages.making.make_rows.BATCH_ROWS", 2)
+    hub.publish("archives/resume", LAYOUTS["tsv-and-tar-gz"])
+    build = open_for("archives/resume")
+
+    def stop(outcomes: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(make_shards(build, build.shards, on_rows=stop))
+    made = len(read_rows_json(build.folder))
+    hub.clear_requests()
+    again = sync_dataset(open_for("archives/resume"))
+    assert made > 0
+    assert again.new_rows <= COUNT - 2
+    assert raw_fetches(hub) == 0
+
+
+@pytest.mark.slow
+def test_commands_read_a_table_beside_an_archive(project: Project, hub: LoopbackHub):
+    hub.publish("archives/cli", LAYOUTS["csv-and-zip"])
+    request = project.request("archives/cli")
+    assert "names members of 1 archives" in project.run("plan", request).stdout
+    assert "5 rows, 5 of them new" in project.run("local-sync", request).stdout
+    name = "archives__cli__split_train__rev_main"
+    assert project.run("verify", name, "--deep").returncode == 0
+    found = project.run("why", f"datasets/{name}/audio/3.mp3").stdout
+    assert "set/wavs/c3.wav" in found
+    assert "wavs.zip" in found
