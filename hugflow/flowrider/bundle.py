@@ -15,29 +15,36 @@ from hugflow.errors import CannotWrite
 from hugflow.store.atomic import disk_errors
 
 # Environments and data: no part of a project's code.
-_LEFT_OUT: Final = frozenset(
-    {"__pycache__", "node_modules", "datasets", "processed", "site-packages"}
-)
+_LEFT_OUT: Final = frozenset({"__pycache__", "node_modules"})
+_DATA: Final = frozenset({"datasets", "processed"})
+_INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 _ENVIRONMENT_MARK: Final = "pyvenv.cfg"
 
 
 @contextmanager
-def bundled(root: Path, flow_path: Path, suffixes: Sequence[str], folder: Path) -> Iterator[Path]:
+def bundled(
+    package: Path, flow_path: Path, suffixes: Sequence[str], folder: Path
+) -> Iterator[Path]:
     """Copy a project to `folder` and give the flow's file there; the copy is deleted at the end.
 
     folder: `TEMP/bundles/<attempt>`; TEMP may lie in the project, and is not copied.
     """
     try:
-        yield make_bundle(root, flow_path, suffixes, folder)
+        yield make_bundle(package, flow_path, suffixes, folder)
     finally:
         remove_bundle(folder)
 
 
-def make_bundle(root: Path, flow_path: Path, suffixes: Sequence[str], folder: Path) -> Path:
-    """Copy the files with these suffixes, and the flow to the copy's root; the flow's new path."""
+def make_bundle(package: Path, flow_path: Path, suffixes: Sequence[str], folder: Path) -> Path:
+    """Copy the files with these suffixes, and the flow to the copy's root; the flow's new path.
+
+    The project is the folder of the package. Of an installed package, it is the package alone.
+    """
+    root = package.parent
+    top = package if root.name in _INSTALLED else root
     with disk_errors(folder):
         folder.mkdir(parents=True)
-        for path in find_files(root, suffixes, {folder.parent, folder.parent.parent}):
+        for path in find_files(top, suffixes, {folder.parent, folder.parent.parent}):
             target = folder / path.relative_to(root)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
@@ -62,6 +69,7 @@ def find_files(root: Path, suffixes: Sequence[str], without: Set[Path]) -> Itera
             and name not in _LEFT_OUT
             and here / name not in without
             and not (here / name / _ENVIRONMENT_MARK).exists()
+            and not (here == root and name in _DATA and not (here / name / "__init__.py").exists())
         )
         for name in sorted(files):
             if name.endswith(endings) and (here / name).is_file():

@@ -67,7 +67,7 @@ def prepared(launch: Launch, attempt: Attempt, mine: AttemptPlaces) -> Iterator[
         return
     flow_path, suffixes = launch.places.flow(launch.flow), package_suffixes(launch.config)
     folder = Path(attempt.bundle or mine.folder / "bundles" / attempt.id)
-    with bundled(launch.places.root, flow_path, suffixes, folder) as at_root:
+    with bundled(launch.places.package, flow_path, suffixes, folder) as at_root:
         yield Command(_metaflow_argv(launch, at_root, mine.run_id), folder)
 
 

@@ -4,8 +4,11 @@ import sys
 
 import pytest
 
-from hugflow.flowrider import FlowConfig, HookError, resolve_hooks
+from hugflow.flowrider import FlowConfig, HookError, auto_getter, resolve_hooks
 from hugflow.flowrider.config import parse_config_text
+from hugflow.flowrider.listing import list_attempts, list_configs
+from hugflow.flowrider.places import FlowPlaces
+from hugflow.flowrider.run_values import values_folder, write_run_value
 from tests.flowrider.project import SEED_HOOK_YAML, FlowProject
 
 HOOKS = """
@@ -99,6 +102,22 @@ def test_a_failing_hook_is_located_and_carries_its_cause(
     assert f"dev.yaml:2: flow_kwargs.a[0].b: the hook {name}" in failed.value.what
     assert why in failed.value.why
     assert isinstance(failed.value.__cause__, cause)
+
+
+def test_no_hook_runs_when_something_is_only_read(flow_project: FlowProject):
+    flow_project.write("project_name/hooks.py", "raise SystemExit('a hook was imported')")
+    config = flow_project.write_config(
+        "dev", "flow_kwargs: {a: {hook: {name: project_name.hooks.add}}}\n"
+    )
+    places = FlowPlaces(flow_project.package)
+    [state] = list_configs(places)
+    assert (state.flow, state.tag, state.run_id) == ("example/example_flow", "dev", None)
+    assert list_attempts(places, state.flow, state.tag) == []
+    config.with_suffix(".run_id").write_text("run-1")
+    write_run_value(values_folder(places.state, "run-1"), "info", 5)
+    assert auto_getter("example_flow", config, "info", flow_project.package) == 5
+    [state] = list_configs(places)
+    assert state.run_id == "run-1"
 
 
 def test_hooks_leave_the_path_and_the_tree_as_they_were(flow_project: FlowProject):

@@ -1,6 +1,7 @@
 """Real runs of Metaflow, with local datastore and metadata."""
 
 import io
+import json
 import signal
 import subprocess
 import time
@@ -54,6 +55,19 @@ def test_the_run_has_the_tags_of_config_package_and_repository(
     meta = project.root / ".metaflow/EnvironmentFlow" / run_id / "_meta/_self.json"
     for tag in ("my extra tag", "another one", "project_name", "my-repo"):
         assert f'"{tag}"' in meta.read_text()
+
+
+def test_the_command_runs_shows_what_is_pinned_the_attempts_and_the_log(
+    ran: tuple[FlowProject, dict[str, bytes]],
+):
+    project, _ = ran
+    run_id = load_run_id(project.config("dev"))
+    [config] = json.loads(start(project, "runs", "--json").communicate()[0])["configs"]
+    assert (config["flow"], config["tag"], config["run_id"]) == (FLOW, "dev", run_id)
+    [attempt] = json.loads(start(project, "runs", FLOW, "--json").communicate()[0])["attempts"]
+    assert (attempt["state"], attempt["run_id"]) == ("succeeded", run_id)
+    log, _ = start(project, "runs", FLOW, "--log").communicate()
+    assert log.index("start prints this") < log.index("middle prints this")
 
 
 def test_arguments_after_two_dashes_go_to_the_flow_file(
