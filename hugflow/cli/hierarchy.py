@@ -119,6 +119,9 @@ def compose(
         locked=is_locked or None,
         access=find_access(project),
     )
+    lock_file = composition.project.root / "hugflow.lock"
+    if composition.project.config.parents and not lock_file.exists():
+        print_talk("there is no hugflow.lock: parents are read as they are now (`hugflow lock`)")
     if target is not None:
         amount = export(composition, target)
         print_talk(f"{amount} files in {target}")

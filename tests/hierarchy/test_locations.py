@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hugflow.hierarchy import ConfigError, UnsafeLocationError, lock_project
+from hugflow.hierarchy import ConfigError, UnsafeArchiveError, UnsafeLocationError, lock_project
 from hugflow.hierarchy.access import Access, read_access
 from hugflow.hierarchy.errors import ParentUnavailable
 from hugflow.hierarchy.hosts import check_host, refuse_address
@@ -223,3 +223,20 @@ def test_links_and_submodules_in_the_data_of_a_git_repository_are_refused(tmp_pa
     with pytest.raises(ConfigError, match=r"input/s/x\.json' is a link or a submodule"):
         lock_project(child)
     assert git(parent, "status", "--short") == ""
+
+
+def test_an_archive_that_is_too_large_is_not_fetched_to_its_end(
+    tmp_path: Path, server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "www" / "large.zip").write_bytes(bytes(300_000))
+    monkeypatch.setattr("hugflow.hierarchy.url_source.MOST_BYTES", 100_000)
+    config = {**at(LEAF, g=f"{server.url}/large.zip"), "policy": {"parent_hosts": [server.host]}}
+    with pytest.raises(UnsafeArchiveError, match=r"g: .*too large"):
+        lock_project(write_repository(tmp_path / "child", config))
+    assert [path for path in cache.rglob("*") if path.is_file()] == []
+
+
+def test_a_host_without_a_port_in_the_policy_is_named(tmp_path: Path):
+    config = {**LEAF, "policy": {"parent_hosts": ["git.example.org"]}}
+    with pytest.raises(ConfigError, match=r"policy\.parent_hosts: .*is no host with a port"):
+        lock_project(write_repository(tmp_path / "child", config))
