@@ -152,7 +152,7 @@ class Settings(BaseModel):
         Takes("a number of hours, 0 for no limit", "24"),
     ] = Field(6, alias="MAX_CLIP_HOURS", description="Longer clips are refused; 0 for no limit.")
     verify_load: _Truth = Field(
-        False,
+        True,
         alias="VERIFY_LOAD",
         description="Load a folder with `datasets`, in a process of its own, before publishing it.",
     )

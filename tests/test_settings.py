@@ -67,7 +67,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "MP3_SOURCE": ("reencode", "reencode"),
     "REPAIR_AUDIO": ("false", False),
     "MAX_CLIP_HOURS": ("1.5", 1.5),
-    "VERIFY_LOAD": ("true", True),
+    "VERIFY_LOAD": ("false", False),
     "KEEP_RAW": ("true", True),
     "MAX_BAD_ROWS": ("7", 7),
     "REQUESTS_REPO": ("https://example.org/requests.git", "https://example.org/requests.git"),
