@@ -1,12 +1,15 @@
 """What a dataset's audio column holds, recognised value by value."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, TypeGuard
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard
 
 from hugflow.audio.bad import AudioBad
+
+# A child process that converts clips has no other use for pyarrow, whose import takes 0.1 s.
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Decoder(Protocol):
@@ -54,7 +57,7 @@ class DecoderAudio:
 
 Audio: TypeAlias = EncodedAudio | NamedAudio | SampledAudio | DecoderAudio
 AudioValue: TypeAlias = (
-    Audio | Mapping[str, object] | Decoder | bytes | bytearray | memoryview | pa.Buffer | None
+    "Audio | Mapping[str, object] | Decoder | bytes | bytearray | memoryview | pa.Buffer | None"
 )
 
 
@@ -85,12 +88,17 @@ def read_audio_value(value: AudioValue) -> Audio:
 
 def view_bytes(data: object) -> bytes | memoryview:
     """The bytes of one file as they lie, unsigned; raises AudioBad when they are none."""
-    if not isinstance(data, bytes | bytearray | memoryview | pa.Buffer):
+    if not (isinstance(data, bytes | bytearray | memoryview) or _is_arrow_buffer(data)):
         raise AudioBad("audio_unsupported", f"the audio is of type {type(data).__name__}")
     view = data if isinstance(data, bytes) else _flat(memoryview(data))
     if not len(view):
         raise AudioBad("audio_empty", "the audio has zero bytes")
     return view
+
+
+def _is_arrow_buffer(data: object) -> "TypeGuard[pa.Buffer]":
+    arrow = sys.modules.get("pyarrow")
+    return arrow is not None and isinstance(data, arrow.Buffer)
 
 
 def _is_decoder(value: object) -> TypeGuard[Decoder]:

@@ -35,8 +35,13 @@ _MODULE: Final = "hugflow.workers.child"
 _ENDS_WITHIN_S: Final = 1.0
 # Sent by people and service managers, and never the doing of a question.
 _SENT: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-# A worker takes and frees the same memory for each question: it keeps it meanwhile.
-_MALLOC: Final = {"MALLOC_MMAP_THRESHOLD_": str(4 << 20), "MALLOC_TRIM_THRESHOLD_": str(16 << 20)}
+_TUNED: Final = {
+    # A worker takes and frees the same memory for each question: it keeps it meanwhile.
+    "MALLOC_MMAP_THRESHOLD_": str(4 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(16 << 20),
+    # A worker answers one question at a time; numpy would start a thread per core, with memory.
+    "OPENBLAS_NUM_THREADS": "1",
+}
 
 
 class WorkerDied(HugflowError):
@@ -252,7 +257,7 @@ class WorkerPool:
             # own: who interrupts us from a terminal does not interrupt it.
             process = subprocess.Popen(  # noqa: S603  # a module of ours
                 [sys.executable, "-P", "-m", _MODULE, str(area)],
-                env=_MALLOC | dict(environment),
+                env=_TUNED | dict(environment),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=None if self.talks else subprocess.DEVNULL,
