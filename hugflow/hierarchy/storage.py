@@ -98,14 +98,20 @@ def find_pattern(project: Project, source_name: str) -> tuple[str, str] | None:
 
     Raises ConfigError for a value that is no text with one `*`.
     """
-    value = project.config.sources[source_name].files_dict.get(PATTERN)
+    source = project.config.sources[source_name]
+    value = source.files_dict.get(PATTERN)
     if value is None:
         return None
-    if not isinstance(value, str) or value.count(PATTERN) != 1:
+    is_online = getattr(source, "subformat", None) == "google_sheets"
+    if is_online or not isinstance(value, str) or value.count(PATTERN) != 1:
         raise ConfigError(
             "the value of the key * is no pattern",
-            why="its one * stands for the key of each file that fits",
-            mend='write one, such as `"*": "requests/add/*.yaml"`',
+            why="Google's sheets cannot be listed"
+            if is_online
+            else "its one * stands for the key of each file that fits",
+            mend="name each sheet"
+            if is_online
+            else 'write one, such as `"*": "requests/add/*.yaml"`',
             **project.error_place("sources", source_name, "files_dict", PATTERN),
         )
     before, _, after = value.partition(PATTERN)

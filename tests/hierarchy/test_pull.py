@@ -10,7 +10,7 @@ import pytest
 
 from hugflow.errors import DiskFull, NotAuthorised, SettingInvalid, UsageWrong
 from hugflow.hierarchy.compose import compose
-from hugflow.hierarchy.errors import CollisionError, ConfigError, PullError
+from hugflow.hierarchy.errors import CollisionError, ConfigError, PullError, UnsafeLocationError
 from hugflow.hierarchy.load import load_project
 from hugflow.hierarchy.pulling.archive import archive_sources
 from hugflow.hierarchy.pulling.pull import PullReport, check_pull, find_stale, pull
@@ -137,6 +137,18 @@ def test_a_disk_that_fills_up_leaves_everything_as_it_was(
     with pytest.raises(DiskFull):
         pull(tmp_path)
     assert snapshot(tmp_path) == before
+
+
+def test_a_link_out_of_the_repository_is_not_followed(tmp_path: Path):
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    (root / "input").mkdir(parents=True)
+    elsewhere.mkdir()
+    (root / "a.json").write_text("1")
+    (root / "input/s").symlink_to(elsewhere)
+    write_config(root, sources={"s": {"format": "json", "files_list": ["a.json"]}})
+    with pytest.raises(UnsafeLocationError, match="link out of the repository"):
+        pull(root)
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_references_that_are_gone_are_removed_but_only_what_pull_wrote_itself(tmp_path: Path):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hugflow.amounts import count
 from hugflow.errors import UsageWrong
-from hugflow.hierarchy.errors import PullError
+from hugflow.hierarchy.errors import PullError, UnsafeLocationError
 from hugflow.hierarchy.load import Project, load_project
 from hugflow.hierarchy.pulling.read_source import Failure, read_source, source_folder
 from hugflow.hierarchy.pulling.record import (
@@ -83,6 +83,8 @@ def pull(
     """
     project = load_project(path)
     plan = _plan(project, sources, google or GoogleSheets(), now or datetime.now(UTC))
+    for folder in {target.parent for target in (*plan.data_by_path, *plan.removed)}:
+        _refuse_outside(project, folder)
     staged = []
     try:
         for target, data in plan.data_by_path.items():
@@ -224,6 +226,16 @@ def _read_stored(path: Path) -> bytes | None:
         return read_file(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def _refuse_outside(project: Project, folder: Path) -> None:
+    """Raise UnsafeLocationError if a link leads a folder out of the repository."""
+    if not folder.resolve().is_relative_to(project.root.resolve()):
+        raise UnsafeLocationError(
+            f"{folder} is a link out of the repository",
+            why="a repository's own data is stored inside it",
+            mend="delete the link",
+        )
 
 
 def _pull_error(project: Project, failures: Sequence[Failure]) -> PullError:
