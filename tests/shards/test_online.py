@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from hugflow.clients.hub import Hub
-from hugflow.errors import HubUnavailable, HugflowError
+from hugflow.errors import HubUnavailable, HugflowError, RequestInvalid
 from hugflow.requests.model import AddRequest
 from hugflow.shards.online import check_online
 from hugflow.testing.faults import Status
@@ -89,3 +89,10 @@ def test_a_hub_that_cannot_answer_says_nothing_of_the_request(
     hub.inject(Status(503), times=None)
     with pytest.raises(HubUnavailable):
         check("online/down")
+
+
+def test_every_audio_column_that_a_request_names_is_looked_for(hub: LoopbackHub):
+    publish_speech(hub, "online/columns", rows=2, shards=1)
+    check("online/columns", audio_columns=["audio"])
+    with pytest.raises(RequestInvalid, match="no audio column 'audio_2'"):
+        check("online/columns", audio_columns=["audio", "audio_2"])

@@ -132,16 +132,14 @@ class _ForwardSound(soundfile.SoundFile):  # type: ignore[misc]  # soundfile shi
         return False
 
 
-class _MemoryFile:
-    """Bytes as the file libsndfile reads: never copied whole, and never raising.
+class _File:
+    """What libsndfile reads from.
 
-    It is called from C, where an exception is printed on stderr and then lost.
+    It is called from C, where an exception is printed on stderr and then lost: it raises nothing.
     """
 
-    def __init__(self, pieces: Iterable[bytes | memoryview]) -> None:
-        self._pieces = [memoryview(piece) for piece in pieces]
-        self._ends = list(accumulate(map(len, self._pieces)))
-        self._size = self._ends[-1] if self._ends else 0
+    def __init__(self, size: int) -> None:
+        self._size = size
         self._at = 0
 
     def seek(self, offset: int, whence: int = 0) -> int:
@@ -151,6 +149,15 @@ class _MemoryFile:
 
     def tell(self) -> int:
         return self._at
+
+
+class _MemoryFile(_File):
+    """Bytes, in order, that are never copied whole."""
+
+    def __init__(self, pieces: Iterable[bytes | memoryview]) -> None:
+        self._pieces = [memoryview(piece) for piece in pieces]
+        self._ends = list(accumulate(map(len, self._pieces)))
+        super().__init__(self._ends[-1] if self._ends else 0)
 
     def readinto(self, buffer: memoryview) -> int:
         done, index = 0, bisect_right(self._ends, self._at)
@@ -165,22 +172,13 @@ class _MemoryFile:
         return done
 
 
-class _DiskFile:
-    """A file on disk as libsndfile reads it, never raising: the error is kept for the caller."""
+class _DiskFile(_File):
+    """A file on disk. error: what the disk refused, for the caller to raise."""
 
     def __init__(self, file: FileIO) -> None:
         self._descriptor = file.fileno()
-        self._size = os.fstat(self._descriptor).st_size
-        self._at = 0
+        super().__init__(os.fstat(self._descriptor).st_size)
         self.error: OSError | None = None
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        start = (0, self._at, self._size)[whence]
-        self._at = min(max(start + offset, 0), self._size)
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
 
     def readinto(self, buffer: memoryview) -> int:
         try:
