@@ -185,3 +185,40 @@ def test_without_an_exchange_in_one_step_a_kill_between_two_renames_is_made_good
     assert sync(world.hub, root, "v1").returncode == 0
     assert check_whole(root) == {"v1"}
     assert not list((root / "flow_modules").glob(".*-acme*"))
+
+
+REMOVE = """
+import sys
+from pathlib import Path
+from hugflow.flows.names import parse_module_id
+from hugflow.flows.places import FlowPlaces
+from hugflow.flows.removing import remove_module
+remove_module(FlowPlaces(Path.cwd()), parse_module_id(sys.argv[1]), [])
+"""
+
+
+def remove(root: Path, name: str, **environment: str) -> int:
+    command = [sys.executable, "-c", REMOVE, name]
+    done = subprocess.run(command, cwd=root, env=os.environ | environment, capture_output=True)
+    return done.returncode
+
+
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(n, marks=() if n % 12 == 5 else pytest.mark.soak) for n in range(60)],
+)
+def test_a_kill_of_a_removal_leaves_the_module_whole_or_a_copy_of_it(
+    world: World, shim: Path, tmp_path: Path, number: int
+):
+    root = tmp_path / "root"
+    sync(world.hub, root, "v2")
+    (root / "flow_modules" / TOP / "mine.py").write_text("mine = 1\n")
+    code = remove(root, TOP, **failing(shim, root, at=number + 1))
+    assert code in (0, -signal.SIGKILL)
+    place = root / "flow_modules" / TOP / "mine.py"
+    copy = root / ".hugflow-state" / "flows" / "replaced" / "acme.Top" / "mine.py"
+    assert "mine = 1\n" in [path.read_text() for path in (place, copy) if path.exists()]
+    assert remove(root, TOP) in (0, 1)
+    assert not (root / "flow_modules" / TOP).exists()
+    assert sync(world.hub, root, "v2").returncode == 0
+    assert read(root) == world.whole
