@@ -187,7 +187,10 @@ class _Builder:
             location = self._parse(child, trail[-1], text, place)
             found = self._find_pin(trail, location, pins, is_free=is_free)
         pin = found[0] if found is not None else None
-        fetched = self._fetch(location, pin, trail)
+        try:
+            fetched = self._fetch(location, pin, trail)
+        except ConfigError as error:
+            raise _declared_in(child, trail, error) from error
         if fetched.identity in above:
             raise CycleError(
                 f"{'/'.join(trail)} is its own ancestor",
@@ -288,6 +291,19 @@ class _Builder:
                 f"the lock has the parent {min(locked - named)}, which {where} does not have",
                 has_lock=True,
             )
+
+
+def _declared_in(child: _Visit, trail: tuple[str, ...], error: ConfigError) -> ConfigError:
+    """An error of reading a parent, with the key that names it."""
+    if error.trail != trail or error.key is not None:
+        return error
+    place = child.project.error_place("parents", trail[-1], "location")
+    whose = "/".join(child.trail) or "the project"
+    where = f"{place['key']} in {place['file']}:{place['line']} of {whose}"
+    named = type(error)(error.what, why=f"{error.why}; its location is {where}", mend=error.mend)
+    named.trail, named.exit_code = trail, error.exit_code
+    named.file, named.line, named.key = place["file"], place["line"], place["key"]
+    return named
 
 
 def _disagreement(trail: tuple[str, ...], what: str, *, has_lock: bool) -> LockError:

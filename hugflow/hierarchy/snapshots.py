@@ -12,8 +12,9 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from hugflow.store.locks import hold
 LOCK_NAME = "hugflow.lock"
 _LFS = b"version https://git-lfs.github.com/spec/"
 _LARGEST_LOCK = 4 << 20
+_SWEPT_AFTER_S = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ def _find_config(sizes: Mapping[str, int], trail: tuple[str, ...]) -> str:
 def _new_folder(cache: Path) -> Iterator[Path]:
     """A new folder in the cache, deleted at the end unless it was renamed."""
     make_folder(cache / "snapshots")
+    sweep(cache)
     folder = Path(tempfile.mkdtemp(prefix=".new-", dir=cache / "snapshots"))
     try:
         yield folder
@@ -169,6 +172,16 @@ def _set_modes(folder: Path) -> None:
     for path in folder.rglob("*"):
         path.chmod((0o555 if path.is_dir() else 0o444) & ~umask)
     folder.chmod(0o755 & ~umask)
+
+
+def sweep(cache: Path) -> None:
+    """Delete what killed processes left in the cache a day ago or more."""
+    oldest = time.time() - _SWEPT_AFTER_S
+    for pattern in (".fetch-*", "snapshots/.new-*", "snapshots/.damaged-*"):
+        for folder in cache.glob(pattern):
+            with suppress(OSError):
+                if folder.stat().st_mtime < oldest:
+                    delete_tree(folder)
 
 
 def delete_tree(folder: Path) -> None:

@@ -204,8 +204,10 @@ def test_only_an_archive_of_a_tag_or_commit_stays_as_it_is():
 def test_a_folder_that_is_not_there_and_a_host_that_is_not_there_are_named(
     tmp_path: Path, access: Access
 ):
-    with pytest.raises(ConfigError, match=r"p: \.\./nowhere is no folder"):
+    with pytest.raises(ConfigError, match=r"p: \.\./nowhere is no folder") as told:
         lock_project(write_repository(tmp_path / "a", at(LEAF, p="../nowhere")))
+    assert (told.value.trail, told.value.file) == (("p",), "hugflow.json")
+    assert "parents.p.location in hugflow.json:" in told.value.why
     with pytest.raises(ParentUnavailable, match=r"nowhere\.invalid has no address"):
         check_host("https://nowhere.invalid/x.zip", access)
 

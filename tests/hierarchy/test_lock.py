@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,17 @@ def test_a_snapshot_is_read_only_and_a_damaged_one_is_replaced(child: Path, cach
     file.chmod(0o644)
     file.write_text("damaged")
     assert compose(child)["flow_definitions"].files_list[0].path.read_text() != "damaged"
+
+
+def test_what_a_killed_process_left_in_the_cache_is_deleted_after_a_day(child: Path, cache: Path):
+    for name, age_s in ((".new-old", 100_000), (".new-now", 0)):
+        left = cache / "snapshots" / name / "input"
+        left.mkdir(parents=True)
+        left.chmod(0o555)
+        os.utime(left.parent, (time.time() - age_s,) * 2)
+    lock_project(child)
+    left = [path.name for path in (cache / "snapshots").glob(".new-*")]
+    assert left == [".new-now"]
 
 
 def test_a_parents_own_lock_is_honoured_when_it_is_first_locked(
