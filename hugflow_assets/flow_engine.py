@@ -9,9 +9,10 @@ import importlib.util
 import json
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,7 +21,7 @@ import dagster as dg
 
 from hugflow.errors import HugflowError
 from hugflow.flowrider.errors import FlowConfigError
-from hugflow.flowrider.places import FlowPlaces
+from hugflow.flowrider.places import PipelinePlaces
 from hugflow.flowrider.run_values import take_over, values_folder, write_done
 from hugflow.redact import in_a_line
 from hugflow_assets.flow_params import FlowParams, RunStore
@@ -42,7 +43,7 @@ def main() -> int:
 
 def run_request(request: dict[str, Any]) -> int:
     """Make the selected assets, except those that the resumed run has made; the exit status."""
-    places = FlowPlaces(Path(request["root"], request["package"]))
+    places = PipelinePlaces(Path(request["root"], request["package"]))
     folder = values_folder(places.state, request["run_id"])
     folder.mkdir(parents=True, exist_ok=True)
     done: set[str] = set()
@@ -84,16 +85,15 @@ def run_request(request: dict[str, Any]) -> int:
     return 0 if result.success else 1
 
 
-class Flow:
+@dataclass(frozen=True, slots=True)
+class FlowModule:
     """The assets of a flow's module, and its resources."""
 
-    def __init__(self, assets: Sequence[Any], resources: dict[str, Any]) -> None:
-        """Keep both."""
-        self.assets = assets
-        self.resources = resources
+    assets: Sequence[Any]
+    resources: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_flow(places: FlowPlaces, flow: str) -> Flow:
+def read_flow(places: PipelinePlaces, flow: str) -> FlowModule:
     """Import a flow's module. Raises FlowConfigError if it has no asset.
 
     A `dg.Definitions` in the module gives resources too; else all its assets are taken.
@@ -101,7 +101,7 @@ def read_flow(places: FlowPlaces, flow: str) -> Flow:
     module = _import_flow(places, flow)
     for value in vars(module).values():
         if isinstance(value, dg.Definitions):
-            return Flow(list(value.assets or ()), dict(value.resources or {}))
+            return FlowModule(list(value.assets or ()), dict(value.resources or {}))
     assets = dg.load_assets_from_modules([module])
     if not assets:
         raise FlowConfigError(
@@ -109,7 +109,7 @@ def read_flow(places: FlowPlaces, flow: str) -> Flow:
             why="the engine dagster makes the assets of the flow's module",
             mend="define an asset in it, or set engine: metaflow",
         )
-    return Flow(list(assets), {})
+    return FlowModule(list(assets))
 
 
 def select_keys(assets: Sequence[Any], selection: str | None) -> set[dg.AssetKey]:
@@ -152,7 +152,7 @@ def open_flow_instance(root: Path) -> AbstractContextManager[dg.DagsterInstance]
     return open_instance(root) if has_instance(root) else dg.DagsterInstance.ephemeral()
 
 
-def _import_flow(places: FlowPlaces, flow: str) -> ModuleType:
+def _import_flow(places: PipelinePlaces, flow: str) -> ModuleType:
     sys.path.insert(0, str(places.root))
     parts = [places.name, "pipeline", *flow.split("/")]
     name = ".".join(parts)

@@ -25,7 +25,7 @@ from hugflow.flowrider.config import FlowConfig, parse_config
 from hugflow.flowrider.engines import choose_engine, find_flow_class
 from hugflow.flowrider.errors import FlowRunError
 from hugflow.flowrider.metaflow_runs import read_names
-from hugflow.flowrider.places import FlowPlaces, find_configs, find_packages
+from hugflow.flowrider.places import PipelinePlaces, find_configs, find_packages
 from hugflow.flowrider.run_values import list_run_values, values_folder
 from hugflow.names import group_name, op_name
 from hugflow_resources.surprises import no_secret_in_errors
@@ -55,7 +55,7 @@ class FlowRunConfig(dg.Config):
 class FlowAsset:
     """One YAML of a package, and the key of its asset."""
 
-    places: FlowPlaces
+    places: PipelinePlaces
     flow: str
     tag: str
     key: tuple[str, ...]

@@ -14,7 +14,7 @@ from hugflow.errors import UsageWrong
 
 if TYPE_CHECKING:
     from hugflow.flowrider.listing import ConfigState
-    from hugflow.flowrider.places import FlowPlaces
+    from hugflow.flowrider.places import PipelinePlaces
 
 Flow = Annotated[
     str, typer.Argument(metavar="FLOW", help="Path below pipeline/: example/example_flow.")
@@ -139,13 +139,13 @@ def flowrider() -> NoReturn:
     main()
 
 
-def _find_places(pkg_name: str | None) -> "FlowPlaces":
+def _find_places(pkg_name: str | None) -> "PipelinePlaces":
     from hugflow.flowrider.places import choose_package
 
     return choose_package(open_project().root or Path.cwd(), pkg_name)
 
 
-def _print_log(places: "FlowPlaces", flow: str | None, tag: str, run_id: str | None) -> None:
+def _print_log(places: "PipelinePlaces", flow: str | None, tag: str, run_id: str | None) -> None:
     from hugflow.flowrider.logs import read_log
 
     if flow is None:

@@ -1,6 +1,6 @@
 """What is recorded about each attempt to run a config, in the project's state folder.
 
-    .hugflow-state/flows/<flow>_<tag>/<attempt>/attempt.json   see Attempt
+    .hugflow-state/flows/<flow>_<tag>/<attempt>/attempt.json   see RunAttempt
                                                /run_id         of the run, once it has one
                                                /log            what it printed, without secrets
                                                /lock           held while it runs
@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from hugflow.flowrider.bundle import remove_bundle
 from hugflow.flowrider.environment import ATTEMPT
-from hugflow.flowrider.places import FlowPlaces
+from hugflow.flowrider.places import PipelinePlaces
 from hugflow.flowrider.processes import end_marked
 from hugflow.store.records import Moment, RecordForm
 
@@ -31,7 +31,7 @@ State = Literal["running", "succeeded", "failed", "killed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class RunAttempt:
     """One attempt to run a config.
 
     user: who started it.
@@ -61,7 +61,7 @@ class Attempt:
 
 
 ATTEMPT_FORM = RecordForm(
-    Attempt,
+    RunAttempt,
     "the record of a run's attempt",
     version=1,
     mend="delete the folder of the attempt; the run itself is not affected",
@@ -112,13 +112,13 @@ def new_attempt_id(now: datetime) -> str:
     return f"{now.astimezone(UTC):%Y%m%dT%H%M%S%f}Z-{os.getpid()}"
 
 
-def attempts_folder(places: FlowPlaces, flow: str, tag: str) -> Path:
+def attempts_folder(places: PipelinePlaces, flow: str, tag: str) -> Path:
     """The folder of a config's attempts."""
     return places.state / f"{flow}_{tag}"
 
 
 @contextmanager
-def recorded(places: FlowPlaces, attempt: Attempt) -> Iterator[AttemptPlaces]:
+def recorded(places: PipelinePlaces, attempt: RunAttempt) -> Iterator[AttemptPlaces]:
     """Record an attempt as running while the block runs; `finish` says how it ended.
 
     If the block raises without that, it has failed.
@@ -137,7 +137,9 @@ def recorded(places: FlowPlaces, attempt: Attempt) -> Iterator[AttemptPlaces]:
     _forget_old(folder)
 
 
-def finish(mine: AttemptPlaces, attempt: Attempt, state: State, returncode: int | None) -> Attempt:
+def finish(
+    mine: AttemptPlaces, attempt: RunAttempt, state: State, returncode: int | None
+) -> RunAttempt:
     """Record how an attempt ended."""
     ended = replace(
         attempt,
@@ -150,7 +152,7 @@ def finish(mine: AttemptPlaces, attempt: Attempt, state: State, returncode: int 
     return ended
 
 
-def read_attempts(places: FlowPlaces, flow: str, tag: str) -> list[Attempt]:
+def read_attempts(places: PipelinePlaces, flow: str, tag: str) -> list[RunAttempt]:
     """The attempts of a config, the oldest first; one whose owner was killed is `killed`."""
     folder = attempts_folder(places, flow, tag)
     found = []
@@ -166,7 +168,7 @@ def read_attempts(places: FlowPlaces, flow: str, tag: str) -> list[Attempt]:
     return found
 
 
-def clear_leftovers(places: FlowPlaces) -> None:
+def clear_leftovers(places: PipelinePlaces) -> None:
     """End what killed attempts left running, and delete their bundles."""
     for record in places.state.rglob("attempt.json"):
         attempt, mine = ATTEMPT_FORM.read(record), AttemptPlaces(record.parent)

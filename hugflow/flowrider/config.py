@@ -42,7 +42,7 @@ _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class ConfigSource:
     """Where a config was read, so that errors can name the line."""
 
     name: str
@@ -63,7 +63,7 @@ class FlowConfig:
     flow_kwargs: Mapping[str, Any] = field(default_factory=dict)
     tags: Any = ()
     env: Mapping[str, Any] = field(default_factory=dict)
-    origin: Origin = field(default=Origin(""), repr=False, compare=False)
+    origin: ConfigSource = field(default=ConfigSource(""), repr=False, compare=False)
 
 
 def parse_config(path: Path | str) -> FlowConfig:
@@ -91,8 +91,8 @@ def parse_config_text(text: str, name: str = "config") -> FlowConfig:
     for fault in tree.faults:
         raise FlowConfigError(f"{name}:{fault.line}: {fault.what}", why=fault.why, mend=fault.mend)
     if tree.root is None or tree.root.value is None:
-        return FlowConfig(origin=Origin(name))
-    origin = Origin(name, tree.root)
+        return FlowConfig(origin=ConfigSource(name))
+    origin = ConfigSource(name, tree.root)
     value = tree.root.plain
     if not isinstance(value, dict):
         raise FlowConfigError(
@@ -103,7 +103,7 @@ def parse_config_text(text: str, name: str = "config") -> FlowConfig:
     return to_config(value, origin)
 
 
-def to_config(value: Mapping[str, Any], origin: Origin) -> FlowConfig:
+def to_config(value: Mapping[str, Any], origin: ConfigSource) -> FlowConfig:
     """Check the sections of a config. Raises FlowConfigError."""
     for key in value:
         if key not in SECTIONS:
@@ -148,7 +148,7 @@ def show_path(path: tuple[str | int, ...]) -> str:
     return text.removeprefix(".")
 
 
-def _to_section(name: str, value: object, origin: Origin) -> Mapping[str, Any]:
+def _to_section(name: str, value: object, origin: ConfigSource) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -176,7 +176,7 @@ def _to_section(name: str, value: object, origin: Origin) -> Mapping[str, Any]:
     return value
 
 
-def _check_hooks(value: object, path: tuple[str | int, ...], origin: Origin) -> None:
+def _check_hooks(value: object, path: tuple[str | int, ...], origin: ConfigSource) -> None:
     """Check the form of each hook at any depth; nothing is imported."""
     if isinstance(value, list):
         for number, item in enumerate(value):
@@ -189,7 +189,7 @@ def _check_hooks(value: object, path: tuple[str | int, ...], origin: Origin) -> 
         _check_hooks(inner, (*path, key), origin)
 
 
-def _check_hook(hook: object, path: tuple[str | int, ...], origin: Origin) -> None:
+def _check_hook(hook: object, path: tuple[str | int, ...], origin: ConfigSource) -> None:
     if not isinstance(hook, dict) or "name" not in hook:
         raise FlowConfigError(
             f"{origin.place(path)}: it has no name",

@@ -10,7 +10,7 @@ from hugflow.flowrider.cache import Get, cache_getter_fn
 from hugflow.flowrider.config import FlowConfig, parse_config
 from hugflow.flowrider.errors import FlowConfigError
 from hugflow.flowrider.metaflow_runs import read_artifact
-from hugflow.flowrider.places import YAML_SUFFIXES, FlowPlaces, find_places, run_id_path_for
+from hugflow.flowrider.places import YAML_SUFFIXES, PipelinePlaces, find_places, run_id_path_for
 from hugflow.flowrider.run_ids import load_run_id
 from hugflow.flowrider.run_values import read_run_value, values_folder
 
@@ -58,7 +58,7 @@ def _named(get: Get) -> Get:
     return get_artifact
 
 
-def _get(places: FlowPlaces, path: Path, flow_name: str, run_id: str, artifact: str) -> Any:
+def _get(places: PipelinePlaces, path: Path, flow_name: str, run_id: str, artifact: str) -> Any:
     folder = values_folder(places.state, run_id)
     if folder.is_dir():
         return read_run_value(folder, artifact)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hugflow.flowrider.config import HOOK, FlowConfig, Origin, is_hook
+from hugflow.flowrider.config import HOOK, ConfigSource, FlowConfig, is_hook
 from hugflow.flowrider.errors import HookError
 from hugflow.redact import in_a_line
 
@@ -78,7 +78,7 @@ def _is_within(name: str, whole: str) -> bool:
     return whole == name or whole.startswith(f"{name}.")
 
 
-def _resolve(value: Any, path: tuple[str | int, ...], origin: Origin) -> Any:
+def _resolve(value: Any, path: tuple[str | int, ...], origin: ConfigSource) -> Any:
     if is_hook(value):
         return _call(value[HOOK], (*path, HOOK), origin)
     if isinstance(value, Mapping):
@@ -88,7 +88,7 @@ def _resolve(value: Any, path: tuple[str | int, ...], origin: Origin) -> Any:
     return value
 
 
-def _call(hook: Mapping[str, Any], path: tuple[str | int, ...], origin: Origin) -> Any:
+def _call(hook: Mapping[str, Any], path: tuple[str | int, ...], origin: ConfigSource) -> Any:
     written = hook.get("args")
     args = _resolve(written, (*path, "args"), origin)
     kwargs = _resolve(hook.get("kwargs") or {}, (*path, "kwargs"), origin)
@@ -108,7 +108,7 @@ def _call(hook: Mapping[str, Any], path: tuple[str | int, ...], origin: Origin) 
 
 
 def _failed(
-    name: str, how: str, path: tuple[str | int, ...], origin: Origin, error: BaseException
+    name: str, how: str, path: tuple[str | int, ...], origin: ConfigSource, error: BaseException
 ) -> HookError:
     # The place of the value that the hook gives: `flow_kwargs.a[0].b`.
     return HookError(

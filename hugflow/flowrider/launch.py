@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from hugflow.flowrider.attempts import Attempt, AttemptPlaces
+from hugflow.flowrider.attempts import AttemptPlaces, RunAttempt
 from hugflow.flowrider.bundle import bundled
 from hugflow.flowrider.command import build_argv, build_resume_argv, package_suffixes
 from hugflow.flowrider.config import Engine, FlowConfig
 from hugflow.flowrider.dagster_request import to_request, warn_of_unused
-from hugflow.flowrider.places import FlowPlaces
+from hugflow.flowrider.places import PipelinePlaces
 from hugflow.store.atomic import write_json
 
 # It imports Dagster, which this room does not.
@@ -27,7 +27,7 @@ class Launch:
     temp: the folder of bundles and cached artifacts.
     """
 
-    places: FlowPlaces
+    places: PipelinePlaces
     flow: str
     config: FlowConfig
     engine: Engine
@@ -56,7 +56,7 @@ def check_launch(launch: Launch) -> None:
 
 
 @contextmanager
-def prepared(launch: Launch, attempt: Attempt, mine: AttemptPlaces) -> Iterator[Command]:
+def prepared(launch: Launch, attempt: RunAttempt, mine: AttemptPlaces) -> Iterator[Command]:
     """Give the command of a run; what it needs exists while the block runs."""
     if launch.engine == "dagster":
         try:

@@ -6,7 +6,7 @@ from typing import Any
 
 from hugflow.flowrider.attempts import AttemptPlaces, attempts_folder, read_attempts
 from hugflow.flowrider.errors import RunNotFound
-from hugflow.flowrider.places import FlowPlaces, find_configs
+from hugflow.flowrider.places import PipelinePlaces, find_configs
 from hugflow.flowrider.run_ids import load_run_id
 
 
@@ -31,12 +31,12 @@ class ConfigState:
         return f"{self.flow:<40} {self.tag:<12} {self.state or 'not run here':<12} {pinned}"
 
 
-def list_configs(places: FlowPlaces) -> list[ConfigState]:
+def list_configs(places: PipelinePlaces) -> list[ConfigState]:
     """All configs of a package, sorted by flow and tag."""
     return [_read_state(places, flow, tag) for flow, tag in find_configs(places)]
 
 
-def list_attempts(places: FlowPlaces, flow: str, tag: str) -> list[dict[str, Any]]:
+def list_attempts(places: PipelinePlaces, flow: str, tag: str) -> list[dict[str, Any]]:
     """The attempts of one config as JSON values, the latest last."""
     folder = attempts_folder(places, flow, tag)
     return [
@@ -55,7 +55,7 @@ def list_attempts(places: FlowPlaces, flow: str, tag: str) -> list[dict[str, Any
     ]
 
 
-def _read_state(places: FlowPlaces, flow: str, tag: str) -> ConfigState:
+def _read_state(places: PipelinePlaces, flow: str, tag: str) -> ConfigState:
     path = places.config(flow, tag)
     try:
         run_id = load_run_id(path)

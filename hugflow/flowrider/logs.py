@@ -1,14 +1,14 @@
 """The log of a run, with that of the steps that a resumed run took over."""
 
-from hugflow.flowrider.attempts import Attempt, AttemptPlaces, attempts_folder, read_attempts
+from hugflow.flowrider.attempts import AttemptPlaces, RunAttempt, attempts_folder, read_attempts
 from hugflow.flowrider.config import parse_config
 from hugflow.flowrider.engines import choose_engine, find_flow_class
 from hugflow.flowrider.errors import FlowConfigError, RunNotFound
 from hugflow.flowrider.metaflow_runs import read_run_log
-from hugflow.flowrider.places import FlowPlaces, require_flow
+from hugflow.flowrider.places import PipelinePlaces, require_flow
 
 
-def read_log(places: FlowPlaces, flow: str, tag: str, run_id: str | None = None) -> str:
+def read_log(places: PipelinePlaces, flow: str, tag: str, run_id: str | None = None) -> str:
     """What a run printed; without a run id, the last attempt of the config. Raises RunNotFound."""
     flow_path = require_flow(places, flow)
     config = parse_config(places.config(flow, tag))
@@ -33,11 +33,13 @@ def read_log(places: FlowPlaces, flow: str, tag: str, run_id: str | None = None)
     return "".join(_read_chain(places, chosen[-1], attempts))
 
 
-def _read_chain(places: FlowPlaces, attempt: Attempt, attempts: list[Attempt]) -> list[str]:
+def _read_chain(
+    places: PipelinePlaces, attempt: RunAttempt, attempts: list[RunAttempt]
+) -> list[str]:
     """The logs of an attempt and of those that it resumed, the first one first."""
     folder, logs = attempts_folder(places, attempt.flow, attempt.tag), []
     by_run = {each.run_id: each for each in attempts if each.run_id is not None}
-    each: Attempt | None = attempt
+    each: RunAttempt | None = attempt
     while each is not None:
         path = AttemptPlaces(folder / each.id).log
         text = path.read_text("utf-8", "replace") if path.is_file() else ""

@@ -32,7 +32,7 @@ _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True, slots=True)
-class FlowPlaces:
+class PipelinePlaces:
     """The paths of one package's flows. package: the package's folder, absolute."""
 
     package: Path
@@ -66,24 +66,24 @@ class FlowPlaces:
         return self.configs / f"{check_subpath(flow_subpath)}_{check_tag_name(tag)}.yaml"
 
 
-def find_places(package: Package) -> FlowPlaces:
+def find_places(package: Package) -> PipelinePlaces:
     """The places of a package: a module, its name, or its folder.
 
     A name means a folder of the working directory first, then an importable package. Raises
     FlowConfigError if there is none.
     """
     if isinstance(package, ModuleType):
-        return FlowPlaces(_folder_of_module(package))
+        return PipelinePlaces(_folder_of_module(package))
     folder = Path(package)
     if folder.is_dir():
-        return FlowPlaces(folder.resolve())
+        return PipelinePlaces(folder.resolve())
     if isinstance(package, str) and all(map(str.isidentifier, package.split("."))):
         try:
             spec = importlib.util.find_spec(package)
         except (ImportError, ValueError):
             spec = None
         for place in (spec and spec.submodule_search_locations) or ():
-            return FlowPlaces(Path(place).resolve())
+            return PipelinePlaces(Path(place).resolve())
     raise FlowConfigError(
         f"there is no package {str(package)!r}",
         why="it is neither a folder here nor an importable package",
@@ -91,19 +91,19 @@ def find_places(package: Package) -> FlowPlaces:
     )
 
 
-def find_packages(root: Path) -> list[FlowPlaces]:
+def find_packages(root: Path) -> list[PipelinePlaces]:
     """The packages in a project's folder that have configs or flows, by name."""
     if not root.is_dir():
         return []
     return [
-        FlowPlaces(folder.resolve())
+        PipelinePlaces(folder.resolve())
         for folder in sorted(root.iterdir())
         if folder.name.isidentifier()
         and ((folder / CONFIGS).is_dir() or (folder / PIPELINES).is_dir())
     ]
 
 
-def choose_package(root: Path, name: str | None = None) -> FlowPlaces:
+def choose_package(root: Path, name: str | None = None) -> PipelinePlaces:
     """The package of that name in a project; without a name, the only one.
 
     Raises FlowConfigError if there is none, or more than one.
@@ -147,7 +147,7 @@ def run_id_path_for(config_path: Path) -> Path:
     return config_path.with_name(stem + RUN_ID_SUFFIX)
 
 
-def require_flow(places: FlowPlaces, flow_subpath: str) -> Path:
+def require_flow(places: PipelinePlaces, flow_subpath: str) -> Path:
     """The file of a flow. Raises FlowConfigError if it does not exist."""
     path = places.flow(flow_subpath)
     if path.is_file():
@@ -161,7 +161,7 @@ def require_flow(places: FlowPlaces, flow_subpath: str) -> Path:
     )
 
 
-def find_flows(places: FlowPlaces) -> list[str]:
+def find_flows(places: PipelinePlaces) -> list[str]:
     """The subpaths of all flow files of a package."""
     folder = places.package / PIPELINES
     return sorted(
@@ -171,7 +171,7 @@ def find_flows(places: FlowPlaces) -> list[str]:
     )
 
 
-def find_configs(places: FlowPlaces) -> list[tuple[str, str]]:
+def find_configs(places: PipelinePlaces) -> list[tuple[str, str]]:
     """The flow and the tag of each YAML whose flow exists, sorted.
 
     Flows and tags may both hold `_`: the longest flow whose file exists counts.

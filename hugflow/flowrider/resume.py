@@ -3,10 +3,10 @@
 from hugflow.flowrider.attempts import read_attempts
 from hugflow.flowrider.environment import user_name
 from hugflow.flowrider.errors import RunNotFound
-from hugflow.flowrider.places import FlowPlaces
+from hugflow.flowrider.places import PipelinePlaces
 
 
-def choose_origin(places: FlowPlaces, flow: str, tag: str, origin_run_id: str | None) -> str:
+def choose_origin(places: PipelinePlaces, flow: str, tag: str, origin_run_id: str | None) -> str:
     """The run to resume: the given one, else that of this user's last attempt of the config.
 
     A resume has a run id of its own, so the resume of a resume continues from there. Raises
@@ -25,7 +25,7 @@ def choose_origin(places: FlowPlaces, flow: str, tag: str, origin_run_id: str | 
     )
 
 
-def is_overridden(places: FlowPlaces, flow: str, tag: str, run_id: str) -> bool:
+def is_overridden(places: PipelinePlaces, flow: str, tag: str, run_id: str) -> bool:
     """Whether a run of this config had other parameters: a resume has those of its origin."""
     return any(
         attempt.is_overridden

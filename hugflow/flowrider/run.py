@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from hugflow.flowrider.attempts import (
-    Attempt,
     AttemptPlaces,
+    RunAttempt,
     clear_leftovers,
     finish,
     new_attempt_id,
@@ -34,8 +34,8 @@ from hugflow.flowrider.launch import Launch, check_launch, prepared
 from hugflow.flowrider.metaflow_runs import require_metaflow
 from hugflow.flowrider.places import (
     DEFAULT_TAG,
-    FlowPlaces,
     Package,
+    PipelinePlaces,
     check_subpath,
     find_places,
     require_flow,
@@ -147,7 +147,7 @@ def passthrough(
 
 
 def _plan_launch(
-    places: FlowPlaces,
+    places: PipelinePlaces,
     flow: str,
     config: FlowConfig,
     tags: Iterable[str],
@@ -175,11 +175,11 @@ def _plan_launch(
     return launch
 
 
-def _new_attempt(launch: Launch, tag: str) -> Attempt:
+def _new_attempt(launch: Launch, tag: str) -> RunAttempt:
     now = datetime.now(UTC)
     attempt_id = new_attempt_id(now)
     bundle = launch.temp / "bundles" / attempt_id
-    return Attempt(
+    return RunAttempt(
         id=attempt_id,
         flow=launch.flow,
         tag=tag,
@@ -199,13 +199,13 @@ def _to_writer(output: TextIO) -> Callable[[str], None]:
     return write
 
 
-def _extra_tags(places: FlowPlaces, tags: Iterable[str]) -> list[str]:
+def _extra_tags(places: PipelinePlaces, tags: Iterable[str]) -> list[str]:
     repo_name = find_repo_name(places.root)
     return [places.name, *([repo_name] if repo_name else []), *tags]
 
 
 def _run(
-    launch: Launch, attempt: Attempt, mine: AttemptPlaces, output: TextIO | None
+    launch: Launch, attempt: RunAttempt, mine: AttemptPlaces, output: TextIO | None
 ) -> tuple[int, Sequence[str]]:
     """Run the flow; its exit status and its last lines."""
     last_lines: deque[str] = deque(maxlen=_LINES_SHOWN)
@@ -225,7 +225,7 @@ def _run(
     return code, last_lines
 
 
-def _failed(ended: Attempt, mine: AttemptPlaces, last_lines: Sequence[str]) -> FlowRunError:
+def _failed(ended: RunAttempt, mine: AttemptPlaces, last_lines: Sequence[str]) -> FlowRunError:
     code = ended.returncode if ended.returncode is not None else 1
     how = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
     again = f"hugflow run {ended.flow} --tag {ended.tag}"

@@ -21,7 +21,7 @@ DONE: Final = "done.json"
 
 
 def values_folder(state: Path, run_id: str) -> Path:
-    """The folder of a run's values; state: `FlowPlaces.state`."""
+    """The folder of a run's values; state: `PipelinePlaces.state`."""
     return state / "values" / quote(run_id, safe="")
 
 

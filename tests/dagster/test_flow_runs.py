@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 
 from hugflow.flowrider import FlowConfigError, FlowRunError, RunNotFound, auto_getter, run_flow
 from hugflow.flowrider.attempts import read_attempts
-from hugflow.flowrider.places import FlowPlaces
+from hugflow.flowrider.places import PipelinePlaces
 from hugflow_assets import runs
 from tests.flowrider.project import FlowProject, make_flow_project
 
@@ -161,7 +161,7 @@ def test_a_materialization_has_the_run_and_a_reexecution_continues_a_failed_one(
         failed = dg.materialize([built], instance=instance, raise_on_error=False, run_config=config)
         assert not failed.success
         (tmp_path / "fails").unlink()
-        [attempt] = read_attempts(FlowPlaces(flow_project.package), asset.flow, asset.tag)
+        [attempt] = read_attempts(PipelinePlaces(flow_project.package), asset.flow, asset.tag)
         assert attempt.asked_by == failed.run_id
         again = dg.materialize(
             [built],
@@ -174,7 +174,7 @@ def test_a_materialization_has_the_run_and_a_reexecution_continues_a_failed_one(
         assert again.success
         [event] = again.get_asset_materialization_events()
     metadata = event.materialization.metadata
-    [first, second] = read_attempts(FlowPlaces(flow_project.package), asset.flow, asset.tag)
+    [first, second] = read_attempts(PipelinePlaces(flow_project.package), asset.flow, asset.tag)
     assert first.tags == ("project_name", "from the launchpad")
     assert second.origin_run_id == first.run_id
     assert (
@@ -215,6 +215,6 @@ def test_terminating_a_dagster_run_ends_the_whole_process_group_in_time(
     run.communicate(timeout=20)
     assert time.monotonic() - began < 10
     assert list((tmp_path / "temp" / "bundles").iterdir()) == []
-    [attempt] = read_attempts(FlowPlaces(flow_project.package), "example/example_flow", "dev")
+    [attempt] = read_attempts(PipelinePlaces(flow_project.package), "example/example_flow", "dev")
     assert attempt.state == "failed"
     assert attempt.run_id is not None

@@ -7,7 +7,7 @@ import pytest
 from hugflow.flowrider import FlowConfig, HookError, auto_getter, resolve_hooks
 from hugflow.flowrider.config import parse_config_text
 from hugflow.flowrider.listing import list_attempts, list_configs
-from hugflow.flowrider.places import FlowPlaces
+from hugflow.flowrider.places import PipelinePlaces
 from hugflow.flowrider.run_values import values_folder, write_run_value
 from tests.flowrider.project import SEED_HOOK_YAML, FlowProject
 
@@ -109,7 +109,7 @@ def test_no_hook_runs_when_something_is_only_read(flow_project: FlowProject):
     config = flow_project.write_config(
         "dev", "flow_kwargs: {a: {hook: {name: project_name.hooks.add}}}\n"
     )
-    places = FlowPlaces(flow_project.package)
+    places = PipelinePlaces(flow_project.package)
     [state] = list_configs(places)
     assert (state.flow, state.tag, state.run_id) == ("example/example_flow", "dev", None)
     assert list_attempts(places, state.flow, state.tag) == []

@@ -4,15 +4,17 @@ import io
 import json
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from hugflow.errors import HugflowError
 from hugflow.flowrider import FlowConfigError, FlowRunError, load_run_id, passthrough, run_flow
 from hugflow.flowrider.attempts import read_attempts
 from hugflow.flowrider.logs import read_log
-from hugflow.flowrider.places import FlowPlaces
+from hugflow.flowrider.places import PipelinePlaces
 from tests.flowrider.project import LOCAL_YAML, FlowProject, make_flow_project, start
 
 pytestmark = [
@@ -108,7 +110,7 @@ def test_a_failure_keeps_the_old_run_id_and_resumes_continue_the_last_attempt(
     done = run_flow(FLOW, package=project.package, resume=True)
     assert pinned.read_text() == done.run_id
     assert bundles(temp_dir) == []
-    attempts = read_attempts(FlowPlaces(project.package), FLOW, "dev")
+    attempts = read_attempts(PipelinePlaces(project.package), FLOW, "dev")
     assert [attempt.state for attempt in attempts] == ["failed", "failed", "succeeded"]
     assert [attempt.origin_run_id for attempt in attempts] == [
         None,
@@ -117,7 +119,7 @@ def test_a_failure_keeps_the_old_run_id_and_resumes_continue_the_last_attempt(
     ]
     # `start` ran once in three attempts, and its log is that of the first run.
     assert len(list(marks.iterdir())) == 1
-    log = read_log(FlowPlaces(project.package), FLOW, "dev")
+    log = read_log(PipelinePlaces(project.package), FLOW, "dev")
     assert log.count("start prints this") == 1
     assert f"taken over from EnvironmentFlow/{failed.value.run_id}/start" in log
 
@@ -131,6 +133,15 @@ def test_what_is_wrong_is_told_before_anything_starts(flow_project: FlowProject)
     with pytest.raises(FlowConfigError, match=r"dev\.yaml:1: flow_kwargs\.mood"):
         run_flow(FLOW, package=flow_project.package)
     assert sorted(flow_project.root.rglob("*")) == before
+
+
+def test_without_metaflow_the_error_names_the_extra(
+    flow_project: FlowProject, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "metaflow", None)
+    with pytest.raises(HugflowError) as failed:
+        run_flow(FLOW, package=flow_project.package)
+    assert failed.value.mend == "pip install 'hugflow[metaflow]'"
 
 
 def test_overridden_parameters_do_not_move_the_pinned_run(flow_project: FlowProject):
@@ -176,7 +187,7 @@ def test_two_runs_at_once_do_not_disturb_each_other_and_a_killed_one_is_cleaned_
         run_flow(FLOW, package=flow_project.package)
     assert bundles(temp_dir) == []
     assert processes_of(temp_dir) == []
-    [killed] = read_attempts(FlowPlaces(flow_project.package), FLOW, "slow")
+    [killed] = read_attempts(PipelinePlaces(flow_project.package), FLOW, "slow")
     assert killed.state == "killed"
     assert killed.run_id is not None
 

@@ -17,7 +17,7 @@ import hugflow_resources
 import hugflow_sensors
 from hugflow.audit import HEAD, Head
 from hugflow.errors import StateUnreadable
-from hugflow.flowrider.attempts import ATTEMPT_FORM, Attempt
+from hugflow.flowrider.attempts import ATTEMPT_FORM, RunAttempt
 from hugflow.ledger.markers import MARKER, Marker
 from hugflow.ledger.progress import PROGRESS, Progress, read_progress, write_progress
 from hugflow.notify.conversation import Conversation, Line
@@ -80,7 +80,7 @@ EXAMPLES: list[tuple[RecordForm[Any], Any]] = [
     (ENTRY, TrashEntry("id", NAME, "gone", AT, "ada@host", None, 3, 4, True, True, ("/data",))),
     (
         ATTEMPT_FORM,
-        Attempt("20261129T031500123456Z-1", "example/flow", "dev", "metaflow", "ada", AT),
+        RunAttempt("20261129T031500123456Z-1", "example/flow", "dev", "metaflow", "ada", AT),
     ),
     (SOUND, _Found("ab" * 32, 1763774400.5, ((0, 81919),))),
     (CURSOR, _Cursor({NAME: ("9f3c", 2, 1.5, 2.5, "it failed")}, ("ab", 3.5))),
