@@ -19,6 +19,7 @@ from hugflow.settings import ProjectSettings
 if TYPE_CHECKING:
     from hugflow.ci.changes import Changes
     from hugflow.ci.event import PullEvent
+    from hugflow.clients.git import RequestFiles
     from hugflow.clients.github import GitHub
     from hugflow.notify.conversation import PullRequest
     from hugflow.requests.policy import Policy
@@ -174,12 +175,7 @@ def _read_main(
     project: ProjectSettings, root: Path, event: "PullEvent | None", base: str | None
 ) -> "tuple[Mapping[str, bytes], Policy]":
     """Request files and policy of main; without main, of the commit that the branch began at."""
-    from hugflow.clients.git import (
-        RequestFiles,
-        fetch_request_files,
-        find_commit,
-        read_commit_files,
-    )
+    from hugflow.clients.git import fetch_request_files, find_commit, read_commit_files
     from hugflow.clients.git_program import GitFailed
     from hugflow.requests.policy import read_main_policy
 
@@ -188,15 +184,34 @@ def _read_main(
         files = fetch_request_files(project.find_remote(), project.places.mirror)
     except HugflowError as error:
         log.warning("main cannot be fetched: %s (%s)", error.what, error.why)
+    composed = _read_composed(project, files) if files is not None else {}
     with suppress(GitFailed):
         commit = find_commit(root, base if event is None and base is not None else _base_of(event))
         if files is None and commit is not None:
             files = read_commit_files(root, commit)
     if files is not None:
         # An unreadable policy must not count as an empty one.
-        return files.data_by_path, read_main_policy(files.config, files.problems, files.config_name)
+        policy = read_main_policy(files.config, files.problems, files.config_name)
+        return {**files.data_by_path, **composed}, policy
     log.warning("main is taken to be what is checked out in %s", root)
     return read_requests(root), project.policy
+
+
+def _read_composed(project: ProjectSettings, files: "RequestFiles") -> dict[str, bytes]:
+    """The requests that main's sources are composed of; a conflict with one of them is a conflict.
+
+    If they cannot be composed, that is logged: it is no fault of the pull request.
+    """
+    from hugflow.hierarchy.main_requests import compose_main_requests
+
+    try:
+        found = compose_main_requests(
+            project.places.mirror, files.commit, files.config, files.config_name
+        )
+    except HugflowError as error:
+        log.warning("main's inherited requests are not known: %s (%s)", error.what, error.why)
+        return {}
+    return {path: request.data for path, request in found.items()}
 
 
 def _base_of(event: "PullEvent | None") -> str:

@@ -40,7 +40,9 @@ def with_composed_requests(
     before: the previous catalogue, for when a request was first seen.
     Raises ConfigError if they cannot be composed; a parent that is not cached is fetched.
     """
-    composed = _compose_main(catalog, mirror, os.environ if environ is None else environ)
+    composed = compose_main_requests(
+        mirror, catalog.commit, catalog.config, catalog.config_name, environ
+    )
     arrivals = before.asked_by_path if before is not None else {}
     asked = {}
     for path, request in composed.items():
@@ -61,29 +63,35 @@ def with_composed_requests(
     )
 
 
-def _compose_main(
-    catalog: Catalog, mirror: Path, environ: Mapping[str, str]
+def compose_main_requests(
+    mirror: Path,
+    commit: str,
+    config: bytes | None,
+    config_name: str,
+    environ: Mapping[str, str] | None = None,
 ) -> dict[str, ComposedRequest]:
-    if catalog.config is None:
+    """The requests that the sources of a commit are composed of, by path.
+
+    config, config_name: the commit's project file. Raises as `with_composed_requests` does.
+    """
+    environ = os.environ if environ is None else environ
+    if config is None or not has_request_sources(parse_project_file(config, config_name)):
         return {}
-    file = parse_project_file(catalog.config, catalog.config_name)
-    if not has_request_sources(file):
-        return {}
-    project = parse_repository(catalog.config, catalog.config_name, ("main",))
+    project = parse_repository(config, config_name, ("main",))
     folders = [
         f"{project.config.inputpath}/{name}"
         for name, source in project.config.sources.items()
         if source.format == FORMAT
     ]
     with hold_mirror(mirror):
-        oid_by_path = _list_blobs(mirror, catalog.commit, [LOCK_NAME, *folders])
-        key = (str(mirror), catalog.config, *sorted(oid_by_path.items()))
+        oid_by_path = _list_blobs(mirror, commit, [LOCK_NAME, *folders])
+        key = (str(mirror), config, *sorted(oid_by_path.items()))
         if key in _last:
             return _last[key]
         data_by_path = read_blobs(mirror, oid_by_path)
     with tempfile.TemporaryDirectory(dir=_scratch(mirror)) as folder:
         root = Path(folder)
-        for path, data in {catalog.config_name: catalog.config, **data_by_path}.items():
+        for path, data in {config_name: config, **data_by_path}.items():
             make_folder((root / path).parent)
             (root / path).write_bytes(data)
         try:

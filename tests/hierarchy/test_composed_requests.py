@@ -11,10 +11,12 @@ from hugflow.hierarchy.errors import ConfigError, LockError
 from hugflow.hierarchy.lock import lock_project, update_lock
 from hugflow.project_requests import read_composed_requests, read_requests
 from hugflow.requests.collect import collect_requests
+from hugflow.testing.github import LoopbackGitHub
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_text
 from tests.hierarchy.worlds import commit_all
 from tests.projects import Project
+from tests.runners import make_runner
 
 
 def write_requests(
@@ -161,3 +163,23 @@ def test_commands_work_with_inherited_requests(
     made = project.run("local-sync", name, "--no-report", **where)
     assert made.returncode == 0, made.stderr
     assert project.run("verify", name, **where).returncode == 0
+
+
+@pytest.mark.slow
+def test_a_pull_request_that_conflicts_with_an_inherited_request_is_refused(
+    tmp_path: Path,
+    organisation: Path,
+    hub: LoopbackHub,
+    github: LoopbackGitHub,
+    cache: Path,
+):
+    runner = make_runner(hub, github, tmp_path / "ci")
+    team = team_of(tmp_path, organisation, {})
+    lock_project(team)
+    files = {name: (team / name).read_bytes() for name in ("hugflow.json", "hugflow.lock")}
+    runner.on_main(files)
+    own = {"requests/add/own.yaml": ask("org/speech", "text_column: words").encode()}
+    number = runner.propose(own)
+    done = runner.sync(number, "--plan-only", HUGFLOW_CACHE_DIR=str(cache))
+    assert done.returncode == 4, done.stderr
+    assert "org:corpora/speech.yaml" in done.stdout + done.stderr
