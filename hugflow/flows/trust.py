@@ -102,7 +102,8 @@ def check_trust(
             raise _untrusted(
                 f"{name} was changed since it was synced",
                 f"its files are not those of commit {synced.commit[:7]}",
-                "discard the changes (`overwrite`), or publish them and sync their commit",
+                f"discard the changes: `hugflow flows sync {module} --overwrite`; or propose them "
+                "(`hugflow flows propose`), and sync their commit",
             )
         if not synced.is_local and not any(each.covers(synced) for each in trust.allowed):
             raise _untrusted(

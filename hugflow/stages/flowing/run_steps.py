@@ -47,6 +47,11 @@ class StepCount:
     new: int = 0
     bytes: int = 0
 
+    @property
+    def words(self) -> str:
+        """`288 rows, 12 left out, 1 failed`."""
+        return f"{self.rows:,} rows, {self.dropped:,} left out, {self.errors:,} failed"
+
     def add(self, other: "StepCount") -> None:
         """Add the counts of another shard."""
         self.rows += other.rows
@@ -103,6 +108,9 @@ def run_steps(
                 for step, giver_by_field in zip(steps, givers, strict=True):
                     one = _OneStep(build, shard, step, giver_by_field, find_runner, on_rows, take)
                     rows, counts[step.name] = one.run(rows)
+            if any(count.new for count in counts.values()):
+                words = "; ".join(f"{name}: {count.words}" for name, count in counts.items())
+                log.info("steps of shard %s are done: %s", shard.name, words)
             yield ShardFlowed(shard, counts)
 
 

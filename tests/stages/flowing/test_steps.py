@@ -325,8 +325,12 @@ def test_the_estimate_counts_a_file_for_each_row_and_step(hub: LoopbackHub, open
     assert stepped.peak_bytes > plain.peak_bytes + 2 * 4
 
 
-def test_what_became_of_the_rows_in_the_steps_is_announced(places: Places, opened: Sync):
+def test_what_became_of_the_rows_in_the_steps_is_logged_and_announced(
+    places: Places, opened: Sync, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("INFO")
     opened([UPPER, ODD])
+    assert "steps of shard 00001-of-00002 are done: upper: 12 rows, 0 left out" in caplog.text
     notice = read_notice(places, NAME)
     assert notice is not None
     line = Line("requests/add/x.yaml", "completed", dataset=NAME, notice=notice)
