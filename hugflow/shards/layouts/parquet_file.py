@@ -34,7 +34,7 @@ def read_group(
     # Neither mapped nor buffered ahead: memory would hold the whole group twice.
     with pq.ParquetFile(path, pre_buffer=False, buffer_size=READ_BYTES) as file:
         for batch in file.iter_batches(batch_rows, row_groups=[group], columns=columns):
-            yield from _pieces(batch)
+            yield from cut_batch(batch)
 
 
 def answer(header: Header, data: Bytes) -> Answer:
@@ -54,7 +54,7 @@ def _group_bytes(group: pq.RowGroupMetaData) -> int:
     return int(max(group.total_byte_size, values * VALUE_BYTES))
 
 
-def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+def cut_batch(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """A batch in pieces of about BATCH_BYTES: values that the file holds once may be large here."""
     row_bytes = max(batch.nbytes // max(batch.num_rows, 1), 1)
     piece_rows = max(1, BATCH_BYTES // row_bytes)

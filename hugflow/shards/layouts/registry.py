@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from hugflow.errors import StateUnreadable
-from hugflow.shards.layouts import audio_folder, parquet, table, table_archives, webdataset
+from hugflow.shards.layouts import (
+    arrow_folder,
+    audio_folder,
+    parquet,
+    table,
+    table_archives,
+    webdataset,
+)
 from hugflow.shards.layouts.archives import is_archive
 from hugflow.shards.layouts.clips import is_clip
 from hugflow.shards.layouts.layout import Layout
@@ -13,6 +20,7 @@ from hugflow.shards.layouts.layout import Layout
 LAYOUTS: Final[dict[str, Layout]] = {
     "parquet": parquet,
     "webdataset": webdataset,
+    "arrow": arrow_folder,
     "table": table,
     "table_archives": table_archives,
     "audio_folder": audio_folder,
