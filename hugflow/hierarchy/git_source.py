@@ -92,13 +92,10 @@ class GitRemote:
         self._config[f"protocol.{scheme}.allow"] = "always"
         self._token = None
         if scheme != "file":
-            address = check_host(self._url, access)
-            parts = urlsplit(self._url)
-            if address is not None and scheme != "ssh":
-                port = parts.port or (443 if scheme == "https" else 80)
-                # git connects to the address that was checked, whatever the name means later.
-                bracketed = f"[{address}]" if ":" in address else address
-                self._config["http.curloptResolve"] = f"{parts.hostname}:{port}:{bracketed}"
+            addresses = check_host(self._url, access)
+            if addresses and scheme != "ssh":
+                # git connects to what was checked, whatever the name means a moment later.
+                self._config["http.curloptResolve"] = _resolve_to(self._url, addresses)
             self._token = access.token_for(self._url)
         name = hashlib.sha256(self._url.encode()).hexdigest()[:32]
         self._mirror = access.cache / "git" / f"{name}.git"
@@ -213,6 +210,14 @@ class GitRemote:
             raise ParentUnavailable(
                 f"{self._url} cannot be read", why=error.why, mend=error.mend
             ) from error
+
+
+def _resolve_to(url: str, addresses: Sequence[str]) -> str:
+    """https://curl.se/libcurl/c/CURLOPT_RESOLVE.html: the host's addresses, in place of DNS."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    shown = ",".join(f"[{each}]" if ":" in each else each for each in addresses)
+    return f"{parts.hostname}:{port}:{shown}"
 
 
 def _candidates(ref: str | None) -> list[str]:

@@ -13,8 +13,8 @@ from hugflow.redact import redact
 _PORTS = {"http": 80, "https": 443, "ssh": 22}
 
 
-def check_host(url: str, access: Access) -> str | None:
-    """Refuse a host that may not be asked; the address to connect to, None if that is free.
+def check_host(url: str, access: Access) -> list[str]:
+    """Refuse a host that may not be asked; the addresses to connect to, none if that is free.
 
     Raises UnsafeLocationError, and ParentUnavailable for a host that has no address.
     """
@@ -29,7 +29,7 @@ def check_host(url: str, access: Access) -> str | None:
             mend="name another location",
         ) from None
     if access.allows_host(host, port):
-        return None
+        return []
     is_proxied = uses_proxy(url)
     try:
         addresses = _look_up(host, port)
@@ -37,10 +37,10 @@ def check_host(url: str, access: Access) -> str | None:
         if not is_proxied:
             raise
         # Only the proxy knows the name, and it decides.
-        return None
+        return []
     for address in addresses:
         refuse_address(address, f"{host}:{port}")
-    return None if is_proxied else addresses[0]
+    return [] if is_proxied else list(dict.fromkeys(addresses))
 
 
 def refuse_address(address: str, shown: str) -> None:

@@ -109,6 +109,31 @@ def test_every_address_of_a_name_is_looked_at(access: Access, monkeypatch: pytes
         check_host("https://two-faced.example/x.zip", access)
 
 
+def test_a_name_that_means_another_address_a_moment_later_is_refused(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    zip_folder(write_repository(tmp_path / "g", LEAF), tmp_path / "www" / "g.zip")
+    monkeypatch.setattr("hugflow.hierarchy.url_source.check_host", lambda *_: ["140.82.121.4"])
+    child = write_repository(tmp_path / "child", at(LEAF, g=f"{server.url}/g.zip"))
+    with pytest.raises(UnsafeLocationError, match="loopback, private"):
+        lock_project(child)
+
+
+def test_git_connects_to_the_addresses_that_were_checked(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    parent = write_repository(tmp_path / "p", LEAF)
+    commit_all(parent)
+    git(tmp_path, "clone", "--quiet", "--bare", str(parent), str(tmp_path / "www" / "p.git"))
+    git(tmp_path / "www" / "p.git", "update-server-info")
+    url = f"http://parents.example:{server.server_port}/p.git"
+    monkeypatch.setattr(
+        "hugflow.hierarchy.git_source.check_host", lambda *_: ["127.0.0.2", "127.0.0.1"]
+    )
+    child = write_repository(tmp_path / "child", at(LEAF, p=f"git+{url}@main"))
+    assert lock_project(child)["nodes"]["p"]["rev"] == git(parent, "rev-parse", "HEAD")
+
+
 def test_the_token_of_github_goes_to_github_only(tmp_path: Path):
     access = read_access({"GITHUB_TOKEN": "ghp_secret", "HUGFLOW_CACHE_DIR": str(tmp_path)})
     assert access.token_for("https://github.com/org/repo.git") == "ghp_secret"
