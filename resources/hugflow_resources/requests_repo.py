@@ -1,11 +1,16 @@
 """The requests repository as a Dagster resource."""
 
+import os
+from collections.abc import Mapping
+
 import dagster as dg
+from pydantic import SecretStr
 
 from hugflow.clients.history import fetch_catalog
 from hugflow.hierarchy.main_requests import with_composed_requests
 from hugflow.requests.catalog import Catalog
 from hugflow.settings import load_settings
+from hugflow.settings_model import Settings
 from hugflow.store.layout import Places
 
 
@@ -22,5 +27,24 @@ class RequestsRepo(dg.ConfigurableResource["RequestsRepo"]):
 
         Raises when main cannot be read, or its sources of requests cannot be composed.
         """
-        catalog = fetch_catalog(load_settings().find_remote(self.branch), places.mirror, before)
-        return with_composed_requests(catalog, before, places.mirror)
+        project = load_settings()
+        catalog = fetch_catalog(project.find_remote(self.branch), places.mirror, before)
+        return with_composed_requests(
+            catalog, before, places.mirror, parents_environment(project.settings, os.environ)
+        )
+
+
+def parents_environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment by which parents are read, with tokens and addresses of the settings."""
+    known = {
+        "GITHUB_API_URL": settings.github_api_url,
+        "HF_ENDPOINT": settings.hf_endpoint,
+        "GITHUB_TOKEN": settings.github_token,
+        "HF_TOKEN": settings.hf_token,
+    }
+    texts = {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for name, value in known.items()
+        if value is not None
+    }
+    return {**environ, **texts}

@@ -9,8 +9,10 @@ import pytest
 
 from hugflow.hierarchy.lock import update_lock
 from hugflow.requests.catalog import read_catalog
+from hugflow.settings import load_settings
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_text
+from hugflow_resources.requests_repo import parents_environment
 from tests.dagster.sensor_world import World
 from tests.hierarchy.test_composed_requests import ask, write_requests
 from tests.hierarchy.worlds import commit_all
@@ -66,6 +68,17 @@ def test_the_sensor_makes_an_inherited_request_as_the_lock_of_main_says(
     moved = read_catalog(world.places)
     assert moved is not None
     assert list(moved.data_by_path) == ["org:corpora/two.yaml"]
+
+
+def test_parents_are_read_with_the_tokens_of_the_settings(tmp_path: Path):
+    (tmp_path / "hugflow.yaml").write_text("")
+    (tmp_path / ".env").write_text("GITHUB_TOKEN=made-up\n")
+    found = parents_environment(load_settings(tmp_path, {}).settings, {"LANG": "C"})
+    assert found == {
+        "LANG": "C",
+        "GITHUB_TOKEN": "made-up",
+        "GITHUB_API_URL": "https://api.github.com",
+    }
 
 
 def test_a_hierarchy_that_cannot_be_composed_keeps_what_main_asked_for(

@@ -18,6 +18,7 @@ from hugflow.hierarchy.readers.google_sheets import GoogleSheets
 from hugflow.store.atomic import StagedFile, write_temporary
 from tests.hierarchy.google import Google, serve_google
 from tests.hierarchy.readers.books import write_ods, write_xlsx
+from tests.hierarchy.worlds import Server
 from tests.projects import Project
 
 
@@ -267,6 +268,22 @@ def test_files_are_read_inside_an_archive(tmp_path: Path):
     with pytest.raises(PullError) as caught:
         pull(tmp_path)
     assert "books.zip, top/c" in caught.value.why
+
+
+def test_files_and_archives_are_read_from_addresses(tmp_path: Path, server: Server):
+    with zipfile.ZipFile(tmp_path / "www/books.zip", "w") as archive:
+        archive.writestr("people.csv", "name,age\nAda,36\n")
+    (tmp_path / "www/times.json").write_text("{}")
+    packed = source("csv", files_dict={"people": "people.csv"})
+    packed["files_archive"] = f"{server.url}/books.zip"
+    times = {"format": "json", "files_dict": {"times": f"{server.url}/times.json"}}
+    write_config(tmp_path, sources={"s": packed, "t": times})
+    assert pull(tmp_path).written == ("s/people.json", "t/times.json")
+    times = {"format": "json", "files_dict": {"times": f"{server.url}/gone.json"}}
+    write_config(tmp_path, sources={"t": times})
+    with pytest.raises(PullError) as caught:
+        pull(tmp_path)
+    assert "404" in caught.value.why
 
 
 def test_an_archive_of_stored_workbooks_has_the_same_bytes_each_time(tmp_path: Path):
