@@ -15,9 +15,9 @@ from hugflow.errors import HugflowError, StateUnreadable, UsageWrong
 from hugflow.nearest import nearest_names
 from hugflow.settings import load_settings
 from hugflow.stages.standing.status import read_statuses
-from hugflow.stages.tree.manifest import read_manifest
+from hugflow.stages.tree.stored_dataset import StoredDataset, glance_at_dataset
 from hugflow.statistics.scan import scan_index
-from hugflow.store.layout import DatasetFolder, Places
+from hugflow.store.layout import Places
 
 _DATASETS_SCHEMA = {
     "name": pl.String,
@@ -48,13 +48,13 @@ def scan(name: str, *, project: str | Path | None = None, unfinished: bool = Fal
     stored = _stored_names(places)
     if name not in stored:
         raise _unknown(name, stored, places)
-    folder = places.dataset(name)
-    files = _index_files(folder, unfinished=unfinished)
+    dataset = glance_at_dataset(places, name)
+    files = _index_files(dataset, unfinished=unfinished)
     if not files:
         raise UsageWrong(
             f"{name} has no rows",
             why="no row of it could be made, or none is yet",
-            mend=f"`hugflow status {name}` shows its state; {folder.failures} names the rows "
+            mend=f"`hugflow status {name}` shows its state; {dataset.folder.failures} names the rows "
             "that failed",
         )
     return scan_index(files)
@@ -90,9 +90,9 @@ def _places(project: str | Path | None) -> Places:
     return load_settings(Path(project) if project is not None else None).places
 
 
-def _index_files(folder: DatasetFolder, *, unfinished: bool) -> list[Path]:
+def _index_files(dataset: StoredDataset, *, unfinished: bool) -> list[Path]:
     """The index files in shard order, which is row order."""
-    manifest = read_manifest(folder.manifest)
+    manifest, folder = dataset.manifest, dataset.folder
     if manifest is None:
         if not unfinished:
             raise UsageWrong(

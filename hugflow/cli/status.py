@@ -89,10 +89,10 @@ def _show(
 
 def _statistics_lines(places: Places, name: str) -> list[str]:
     """The measured figures of a complete dataset, a line each; empty for an unfinished one."""
-    from hugflow.stages.tree.manifest import read_manifest
+    from hugflow.stages.tree.stored_dataset import glance_at_dataset
     from hugflow.statistics.figures import render_lines
 
-    manifest = read_manifest(places.dataset(name).manifest)
+    manifest = glance_at_dataset(places, name).manifest
     statistics = manifest.statistics if manifest is not None else None
     return render_lines(statistics) if statistics is not None else []
 

@@ -11,7 +11,7 @@ from hugflow.ledger.progress import read_progress
 from hugflow.removal.ours import refuse_away
 from hugflow.stages.standing.removal_records import forget_removed, keep, read_removed
 from hugflow.stages.tree.exclusive import hold_whole
-from hugflow.stages.tree.manifest import read_manifest
+from hugflow.stages.tree.stored_dataset import glance_at_dataset
 from hugflow.store.layout import Places
 from hugflow.store.links import check_link, link
 from hugflow.store.trash import (
@@ -53,7 +53,7 @@ def bring_back(
         entry = latest_entry(places, name)
         if entry is None:
             return None
-        is_complete = read_manifest(places.dataset(name).manifest) is not None
+        is_complete = glance_at_dataset(places, name).manifest is not None
         refuse_away(places, name, is_complete=is_complete)
         _refuse_taken(places, entry)
         _refuse_incomplete(places, entry)

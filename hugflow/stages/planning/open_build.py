@@ -62,7 +62,7 @@ def open_build(
             record(places, _planned(plan, stored.plan, options))
         folder = choose_tree(places, plan, standing)
         is_beside = folder != stored.folder
-        before = read_predecessor(places, plan, standing) if is_beside else None
+        before = read_predecessor(places, plan, standing, stored) if is_beside else None
         stored = replace(stored, plan_id=plan.id, plan=plan)
         build = Build(request, plan, places, hub, options, folder, stored, before)
         adopt_tree(build)
@@ -185,15 +185,20 @@ def _put_in_force(places: Places, plan: Plan, current: Plan | None) -> None:
     write_current_plan(places, plan)
 
 
-def read_predecessor(places: Places, plan: Plan, standing: str | None) -> Predecessor | None:
+def read_predecessor(
+    places: Places, plan: Plan, standing: str | None, stored: StoredDataset
+) -> Predecessor | None:
     """What can be reused from another tree; None if its plan cannot be read.
 
     standing: the result of `read_standing`.
+    stored: the dataset before `plan` came into force; often the tree was made by its plan.
     """
     if standing is None or standing == plan.id:
         return None
-    try:
-        old = read_plan(places, plan.dataset, standing)
-    except StateUnreadable:
-        return None
+    old = stored.plan
+    if old is None or old.id != standing:
+        try:
+            old = read_plan(places, plan.dataset, standing)
+        except StateUnreadable:
+            return None
     return find_predecessor(old, plan) if old is not None else None

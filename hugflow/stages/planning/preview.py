@@ -75,7 +75,7 @@ def _measure_reused(places: Places, stored: StoredDataset, plan: Plan) -> dict[s
     commit, because its files may differ.
     """
     standing = read_standing(places, stored.name, stored.manifest, plan.id)
-    before = read_predecessor(places, plan, standing)
+    before = read_predecessor(places, plan, standing, stored)
     if before is None or not before.has_same_json:
         return {}
     state = places.state(plan.dataset, plan.id)
