@@ -211,14 +211,15 @@ def _refuse_bomb(total: int, size: int) -> None:
 
 def _without_top_folder(contents: _ZipContents | _TarContents) -> Contents:
     """The contents as they are, or of the one folder that everything is in."""
-    paths = list(contents.members)
+    # What macOS adds to the archives that it makes is beside the one folder.
+    paths = [path for path in contents.members if not path.startswith("__MACOSX/")]
     tops = {path.partition("/")[0] for path in paths}
     has_config = any(name in contents.members for name in CONFIG_NAMES)
     if has_config or len(tops) != 1 or any("/" not in path for path in paths):
         return contents
     cut = len(next(iter(tops))) + 1
     if isinstance(contents, _TarContents):
-        shorter = {path[cut:]: size for path, size in contents.members.items()}
+        shorter = {path[cut:]: contents.members[path] for path in paths}
         return _TarContents(contents.path, shorter, {path[cut:]: path for path in paths})
     return _ZipContents(contents.opened, {path[cut:]: contents.members[path] for path in paths})
 

@@ -4,7 +4,7 @@
     overrides:                                parent1=../parent,parent1/grandparent1=../grandparent
       parent1/grandparent1: ../grandparent
 
-A key is a path of parents. Later wins: the file, the environment, what a command or caller says.
+Entries of the variable are separated by commas, or as in PATH. A key is a path of parents. Later wins: the file, the environment, what a command or caller says.
 The lock is neither read for an overridden parent nor written.
 """
 
@@ -17,6 +17,7 @@ from hugflow.project_file import LOCAL_NAME, read_local_file
 
 KEY = "overrides"
 VARIABLE = "HUGFLOW_OVERRIDES"
+_SEPARATOR = re.compile(r"[,;\n]|:(?=[A-Za-z0-9_/-]+=)")
 _TRAIL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(?:/[A-Za-z0-9_][A-Za-z0-9_-]*)*")
 
 
@@ -25,7 +26,7 @@ def read_overrides(
 ) -> dict[tuple[str, ...], Path]:
     """The overridden paths of parents, each with its folder; relative folders begin at `root`."""
     found = _read_file(root)
-    for entry in re.split(r"[,\n]", environ.get(VARIABLE, "")):
+    for entry in _SEPARATOR.split(environ.get(VARIABLE, "")):
         if entry.strip():
             key, value = parse_override(entry.strip(), VARIABLE)
             found[key] = value

@@ -171,3 +171,17 @@ def test_a_pointer_of_git_lfs_is_no_data(tmp_path: Path):
     archive = make_zip(tmp_path, lambda opened: opened.writestr("input/s/x.json", pointer))
     with pytest.raises(ConfigError, match=r"input/s/x\.json is a pointer of Git LFS"):
         lock_archive(tmp_path, archive)
+
+
+def test_what_macos_adds_to_an_archive_does_no_harm(tmp_path: Path):
+    with zipfile.ZipFile(tmp_path / "parent.zip", "w") as archive:
+        archive.writestr("parent/hugflow.json", CONFIG)
+        archive.writestr("__MACOSX/parent/._hugflow.json", "x")
+    lock_archive(tmp_path, tmp_path / "parent.zip")
+
+
+def test_a_tar_of_too_many_members_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("hugflow.hierarchy.archives.MOST_FILES", 100)
+    archive = make_tar(tmp_path, *(tar_member(f"f{number}") for number in range(101)))
+    with pytest.raises(UnsafeArchiveError, match="too many members"):
+        lock_archive(tmp_path, archive)

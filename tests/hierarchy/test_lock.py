@@ -13,6 +13,7 @@ import pytest
 
 from hugflow.hierarchy import ConfigError, LockError, compose, lock_project
 from hugflow.hierarchy.lock import update_lock
+from hugflow.hierarchy.overrides import read_overrides
 from hugflow.hierarchy.snapshots import tree_sha256
 from tests.hierarchy.worlds import (
     CHILD,
@@ -209,6 +210,16 @@ def test_overrides_never_touch_the_lock(
     assert (child / "hugflow.lock").read_bytes() == before
     with pytest.raises(ConfigError, match="there is no parent parent2 to override"):
         compose(child, overrides={"parent2": "../other"})
+
+
+@pytest.mark.parametrize("separator", [",", ";", ":", "\n", ", "])
+def test_the_environment_may_override_several_parents(tmp_path: Path, separator: str):
+    entries = ["parent1=../p:1", "parent1/grandparent1=/g"]
+    found = read_overrides(tmp_path, {"HUGFLOW_OVERRIDES": separator.join(entries)})
+    assert found == {
+        ("parent1",): tmp_path / "../p:1",
+        ("parent1", "grandparent1"): Path("/g"),
+    }
 
 
 def test_an_overridden_parent_may_have_parents_that_are_not_locked(child: Path, tmp_path: Path):
