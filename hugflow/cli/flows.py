@@ -214,12 +214,9 @@ def _read_wanted(
 
 
 def _read_states(project: ProjectSettings) -> "list[ModuleState]":
-    from hugflow.flows.project_key import not_used_yet, trust_of
+    from hugflow.flows.project_key import trust_of
     from hugflow.flows.states import read_states
 
-    later = not_used_yet(project.file)
-    if later:
-        log.warning("flows: this version does not use %s yet", ", ".join(later))
     return read_states(find_flow_places(project), trust_of(project.file))
 
 

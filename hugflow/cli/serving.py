@@ -1,14 +1,254 @@
 """Served flows on the command line: further commands of `hugflow flows`."""
 
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
 
+from hugflow.amounts import count
 from hugflow.cli.builds import open_project
-from hugflow.cli.output import print_data, set_up_logging
+from hugflow.cli.options import AsJson
+from hugflow.cli.output import print_data, print_json, print_talk, set_up_logging
+from hugflow.cli.up import stop_on_signals
+from hugflow.errors import UsageWrong
+from hugflow.settings import ProjectSettings
+from hugflow.settings_model import SECRETS
+from hugflow.supervisor import Service, Supervisor
+
+if TYPE_CHECKING:
+    from hugflow.serving.places import ProjectServing
+    from hugflow.serving.server import FlowServer
+
+users = typer.Typer()
+
+Endpoint = Annotated[str, typer.Argument(metavar="ENDPOINT", help="The name it is served under.")]
+UserName = Annotated[str, typer.Argument(metavar="NAME", help="A name for the user.")]
+DispatchPoint = Annotated[
+    str, typer.Option("--dispatch-point", help="Which workers run it.", show_default=True)
+]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to `hugflow flows`."""
+    app.command("up", short_help="Run the server of flows, and a worker.")(up)
+    app.add_typer(users, name="user", short_help="Make, add and revoke users.")
+    app.command("serve", short_help="Serve a flow at an endpoint.")(serve)
+    app.command("unserve", short_help="Give no new instances of a flow.")(unserve)
+    app.command("status", short_help="Show what is served, and what waits.")(status)
+    app.command("call", short_help="Send a message to a served flow.")(call)
+    app.command("worker", short_help="Run the workers of this project's user.")(worker)
     app.command("demo", short_help="Two users and a subflow of the other, offline.")(demo)
+
+
+def up(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Port; without it the one that it had, or a free one."),
+    ] = None,
+    has_worker: Annotated[
+        bool, typer.Option("--worker/--no-worker", help="Run this project's workers, too.")
+    ] = True,
+) -> None:
+    """Run this project's server of flows, and its workers, until they are stopped.
+
+    The project's user is made when it is missing. What the project file declares below `serve:` is
+    served. A process that ends is started again.
+    """
+    project = open_project()
+    serving = _find_serving(project)
+    if not serving.has_own_server:
+        raise UsageWrong(
+            "this project uses a server elsewhere",
+            why=f"its project file says flows: server: {serving.config.server}",
+            mend="run `hugflow flows worker` here",
+        )
+    server = serving.server(host, port)
+    from hugflow.serving.places import OWN_USER
+
+    server.make_user(OWN_USER)
+    server.write_config()
+    services = [_server_service(server)]
+    if has_worker:
+        services.append(_worker_service(serving, server.url))
+    print_talk(f"opening {server.url} (stop it with Ctrl-C)")
+    Supervisor(
+        services,
+        folder=serving.project.root,
+        environment=os.environ,
+        say=print_talk,
+    ).run(stop_on_signals())
+
+
+@users.command("new", short_help="Make a user: a seed file, and its id.")
+def new_user(name: UserName) -> None:
+    """Make a user and let it connect to this project's server. Prints its id.
+
+    The seed is a secret, in a file that you alone may read. A user that is there keeps its seed.
+    """
+    server = _own_server()
+    user_id = server.make_user(name)
+    server.apply()
+    print_data(user_id)
+    print_talk(f"its seed is in {server.seed_file(name)}")
+
+
+@users.command("add", short_help="Let a user connect whose seed lies elsewhere.")
+def add_user(
+    name: UserName, user_id: Annotated[str, typer.Argument(metavar="ID", help="Its public key.")]
+) -> None:
+    """Let a user connect whose seed was made on another machine."""
+    server = _own_server()
+    server.add_user(name, user_id)
+    server.apply()
+    print_data(f"{name} may connect")
+
+
+@users.command("revoke", short_help="Disconnect a user, and let it in no more.")
+def revoke_user(name: UserName) -> None:
+    """Disconnect a user at once, and let it connect no more. What it serves is kept."""
+    server = _own_server()
+    server.revoke_user(name)
+    server.apply()
+    print_data(f"{name} may not connect any more")
+
+
+@users.command("list", short_help="Show the users of this project's server.")
+def list_users(as_json: AsJson = False) -> None:
+    """Show the users of this project's server: names and ids."""
+    found = _own_server().user_ids()
+    if as_json:
+        print_json({"users": found})
+        return
+    for name, user_id in found.items():
+        print_data(f"{name:<20} {user_id}")
+
+
+def serve(
+    flow: Annotated[str, typer.Argument(metavar="CLASS", help="my_flows.Clean")],
+    endpoint: Endpoint,
+    dispatch_point: DispatchPoint = "coflows_dispatch",
+    is_parallel: Annotated[
+        bool, typer.Option("--parallel", help="Messages run at once; it keeps no state.")
+    ] = False,
+    is_singleton: Annotated[
+        bool, typer.Option("--singleton", help="All callers get the same instance.")
+    ] = False,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="USER", help="Who may have an instance; none: everyone."),
+    ] = None,
+) -> None:
+    """Serve a class of this project, or of a synced module, at an endpoint."""
+    serving = _find_serving(open_project())
+    allowed = [serving.config.id_of(each) for each in allow] if allow else None
+    from hugflow.serving import serve_flow
+
+    with serving.connect() as cl:
+        is_new = serve_flow(cl, flow, endpoint, dispatch_point, is_parallel, is_singleton, allowed)
+        me = cl.get_user_id()
+    print_data(f"flows:{endpoint} is served by {me}" + ("" if is_new else " already"))
+
+
+def unserve(
+    endpoint: Endpoint,
+    deletes: Annotated[
+        bool, typer.Option("--delete", help="Delete its instances and their states, too.")
+    ] = False,
+) -> None:
+    """Give no new instances of an endpoint. Those that exist keep answering, unless --delete."""
+    from hugflow.serving import delete_flow_endpoint, unserve_flow
+
+    with _find_serving(open_project()).connect() as cl:
+        (delete_flow_endpoint if deletes else unserve_flow)(cl, endpoint)
+    print_data(f"flows:{endpoint} is " + ("deleted" if deletes else "not served any more"))
+
+
+def status(as_json: AsJson = False) -> None:
+    """Show this user's endpoints: instances, messages that wait, and whether a worker runs."""
+    from hugflow.serving.status import read_status
+
+    with _find_serving(open_project()).connect() as cl:
+        found = read_status(cl)
+    if as_json:
+        print_json(dataclasses.asdict(found))
+        return
+    print_talk(f"user {found.user_id}")
+    if not found.gives_instances:
+        print_talk("no get_instance worker: `hugflow flows worker`")
+    for each in found.endpoints:
+        state = "served" if each.is_open else "unserved"
+        runs = "" if each.has_worker else f"  no worker of {each.dispatch_point}"
+        waiting = f"{each.waiting} waiting"
+        version = f" {each.description['version']}" if each.description.get("version") else ""
+        print_data(
+            f"{each.name:<24} {state:<9} {count(each.instances, 'instance'):<14} {waiting:<12} "
+            f"{each.flow_class_name}{version}{runs}"
+        )
+
+
+def call(
+    endpoint: Annotated[
+        str | None, typer.Argument(metavar="ENDPOINT", help="The name it is served under.")
+    ] = None,
+    user: Annotated[str, typer.Option("--user", help="Who serves it: a name or an id.")] = "local",
+    data: Annotated[str, typer.Option("--data", help="The message: a JSON mapping.")] = "{}",
+    timeout_s: Annotated[float, typer.Option("--timeout", help="Seconds to wait.")] = 60.0,
+    message_id: Annotated[
+        str | None, typer.Option("--message", metavar="ID", help="Ask for an earlier message.")
+    ] = None,
+    is_asked_only: Annotated[
+        bool, typer.Option("--state", help="With --message: print how far it is, and no reply.")
+    ] = False,
+) -> None:
+    """Get an instance, send it a message, and print the reply as JSON.
+
+    The id of the message goes to stderr. `--message ID` asks for the reply to an earlier one, which
+    may have been sent by another process of this user.
+    """
+    from hugflow.serving import get_flow_instance
+    from hugflow.serving.replies import call_state, resume
+
+    serving = _find_serving(open_project())
+    if (endpoint is None) == (message_id is None):
+        raise UsageWrong(
+            "give either an endpoint or --message ID",
+            why="one sends a message, the other asks for its reply",
+            mend="hugflow flows call ENDPOINT --data '{...}'",
+        )
+    with serving.connect() as cl:
+        if message_id is not None:
+            if is_asked_only:
+                print_data(call_state(cl, message_id))
+                return
+            print_json(resume(cl, message_id).get_data(timeout_s))
+            return
+        sent = _read_data(data)
+        flow = get_flow_instance(cl, str(endpoint), serving.config.id_of(user))
+        message = flow.package_input_message(sent)
+        print_talk(f"message {message.message_id}")
+        print_json(flow.get_reply_future(message).get_data(timeout_s))
+
+
+def worker(
+    dispatch_points: Annotated[
+        list[str] | None,
+        typer.Option("--dispatch-point", help="Which messages to run; may be repeated."),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Messages at once.")] = 64,
+) -> None:
+    """Run the workers of this project's user, until they are stopped."""
+    project = open_project()
+    set_up_logging("INFO", project.settings.log_format)
+    from hugflow.serving.subjects import DEFAULT_DISPATCH_POINT
+    from hugflow.serving.worker import run_workers
+
+    cl = _find_serving(project).connect()
+    run_workers(cl, dispatch_points or [DEFAULT_DISPATCH_POINT], threads, stop_on_signals())
 
 
 def demo() -> None:
@@ -21,3 +261,56 @@ def demo() -> None:
     from hugflow.serving.demo import run_demo
 
     run_demo(print_data)
+
+
+def _find_serving(project: ProjectSettings) -> "ProjectServing":
+    from hugflow.flows.project_key import serving_of, trust_of
+    from hugflow.serving.colink import Project
+    from hugflow.serving.places import ProjectServing
+
+    root = project.root or Path.cwd()
+    return ProjectServing(
+        Project(root, trust_of(project.file)), serving_of(project.file), project.places.state_dir
+    )
+
+
+def _own_server() -> "FlowServer":
+    return _find_serving(open_project()).server()
+
+
+def _server_service(server: "FlowServer") -> Service:
+    made: list[bool] = []
+
+    def is_well() -> bool:
+        from hugflow.serving.server import is_open
+
+        if not is_open(server.host, server.port):
+            return False
+        if not made:
+            server.make_streams()
+            made.append(True)
+        return True
+
+    return Service("the server of flows", server.command(), is_well, without=SECRETS)
+
+
+def _worker_service(serving: "ProjectServing", url: str) -> Service:
+    command = (sys.executable, "-m", "hugflow.serving.worker", "--url", url)
+    places = ("--root", str(serving.project.root), "--seed", str(serving.seed_file))
+    return Service("the worker of flows", (*command, *places), without=SECRETS)
+
+
+def _read_data(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        found = error
+    if not isinstance(found, dict):
+        raise UsageWrong(
+            "--data is no JSON mapping",
+            why="a message maps names to values"
+            if not isinstance(found, Exception)
+            else str(found),
+            mend="--data '{\"number\": 1234}'",
+        )
+    return found

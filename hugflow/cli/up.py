@@ -67,7 +67,7 @@ def up(
         print_talk(f"warning: the web UI asks for no token; {host} lets others in")
     prepare_dagster(project.root)
     print_talk(f"opening http://{_shown(host)}:{port} (stop it with Ctrl-C)")
-    stop = _stop_on_signals()
+    stop = stop_on_signals()
     with tempfile.TemporaryDirectory(prefix="hugflow-") as folder:
         # A socket in a private folder: anyone who reaches it can run code as this user.
         socket, workspace = Path(folder) / "code.sock", Path(folder) / "workspace.yaml"
@@ -148,7 +148,7 @@ def _make_token(project: ProjectSettings) -> Path:
     return path
 
 
-def _stop_on_signals() -> threading.Event:
+def stop_on_signals() -> threading.Event:
     """An event that is set on SIGINT or SIGTERM.
 
     A script's `hugflow up &` starts with SIGINT ignored, and its children would inherit that.

@@ -1,13 +1,18 @@
-"""`flows:` in the project file: whose code may run, and later who serves it.
+"""`flows:` in the project file: whose code may run, and who serves it.
 
-    flows:
-      allow: ["alice/TextTools@<commit of 40 hex digits>", "ourorg/*"]
-      allow_local: false               whether modules that are linked local folders may run
-
-`server user_seed users serve` are known, and not used by this version.
+flows:
+allow: ["alice/TextTools@<commit of 40 hex digits>", "ourorg/*"]
+allow_local: false               whether modules that are linked local folders may run
+server: nats://gpu-team:4222     the server of served flows; without it this project's own
+user_seed: ~/.config/me.seed     this project's user; without it one that is made here
+users: {gpu_team: UDXU...}       names for the ids of users
+serve:                           what the worker of this project serves
+- {flow: my_flows.Clean, endpoint: clean, singleton: true, allow: [gpu_team]}
 """
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,7 +23,45 @@ from hugflow.project_file import ProjectFile
 from hugflow.show_key import show_key
 
 KEY = "flows"
-_LATER = ("server", "user_seed", "users", "serve")
+
+
+@dataclass(frozen=True, slots=True)
+class ServeEntry:
+    """One endpoint that the project file declares. allow: ids of users; None for everyone."""
+
+    flow: str
+    endpoint: str
+    dispatch_point: str = "coflows_dispatch"
+    parallel: bool = False
+    singleton: bool = False
+    allow: tuple[str, ...] | None = None
+    allow_subflow_overrides: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ServingConfig:
+    """What the project file says of served flows. users: ids by name."""
+
+    server: str | None = None
+    user_seed: str | None = None
+    users: Mapping[str, str] = field(default_factory=dict)
+    serve: tuple[ServeEntry, ...] = ()
+
+    def id_of(self, user: str) -> str:
+        """The id that a name or an id means."""
+        return self.users.get(user, user)
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+    flow: str
+    endpoint: str
+    dispatch_point: str = "coflows_dispatch"
+    parallel: bool = False
+    singleton: bool = False
+    allow: Annotated[tuple[str, ...] | None, Field(strict=False)] = None
+    allow_subflow_overrides: bool = False
 
 
 class _Section(BaseModel):
@@ -26,22 +69,45 @@ class _Section(BaseModel):
 
     allow: Annotated[tuple[str, ...], Field(strict=False, max_length=1_000)] = ()
     allow_local: bool = False
-    server: Any = None
-    user_seed: Any = None
-    users: Any = None
-    serve: Any = None
+    server: str | None = None
+    user_seed: str | None = None
+    users: dict[str, str] = Field(default_factory=dict)
+    serve: Annotated[tuple[_Entry, ...], Field(strict=False, max_length=1_000)] = ()
 
 
 def trust_of(file: ProjectFile) -> Trust:
     """The allow list of a project file. Raises SettingInvalid with file and line."""
+    section = _read(file)
+    allowed = []
+    for number, entry in enumerate(section.allow):
+        try:
+            allowed.append(parse_allowed(entry))
+        except FlowModuleIdInvalid as error:
+            line = file.nodes[KEY].line_of(("allow", number))
+            raise _invalid(file, line, error.what, error.mend, error.why) from error
+    return Trust(tuple(allowed), section.allow_local)
+
+
+def serving_of(file: ProjectFile) -> ServingConfig:
+    """What a project file says of served flows. Raises SettingInvalid with file and line."""
+    section = _read(file)
+    config = ServingConfig(section.server, section.user_seed, section.users)
+    entries = []
+    for entry in section.serve:
+        allow = tuple(map(config.id_of, entry.allow)) if entry.allow is not None else None
+        entries.append(ServeEntry(**{**entry.model_dump(), "allow": allow}))
+    return replace(config, serve=tuple(entries))
+
+
+def _read(file: ProjectFile) -> _Section:
     node = file.nodes.get(KEY)
     if node is None or node.value is None:
-        return Trust()
+        return _Section()
     value = node.plain
     if not isinstance(value, dict):
         raise _invalid(file, node.line, "flows is not a mapping", "write `allow: [...]` below it")
     try:
-        section = _Section.model_validate(value)
+        return _Section.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         key = show_key(".".join(map(str, first["loc"])))
@@ -50,21 +116,6 @@ def trust_of(file: ProjectFile) -> Trust:
             f"did you mean {near}?" if near else f"the keys are {', '.join(_Section.model_fields)}"
         )
         raise _invalid(file, node.line_of(first["loc"]), f"{key}: {first['msg']}", mend) from None
-    allowed = []
-    for number, entry in enumerate(section.allow):
-        try:
-            allowed.append(parse_allowed(entry))
-        except FlowModuleIdInvalid as error:
-            line = node.line_of(("allow", number))
-            raise _invalid(file, line, error.what, error.mend, error.why) from error
-    return Trust(tuple(allowed), section.allow_local)
-
-
-def not_used_yet(file: ProjectFile) -> tuple[str, ...]:
-    """The keys below `flows:` that a later version uses."""
-    node = file.nodes.get(KEY)
-    value = node.plain if node is not None else None
-    return tuple(key for key in _LATER if isinstance(value, dict) and key in value)
 
 
 def _invalid(

@@ -61,6 +61,7 @@ class DispatchWorker:
         self._subscriptions = [
             await link.subscribe(delivery, self._take, self._point),
             await link.subscribe(subjects.call(owner, "*", "*"), self._take_call, self._point),
+            await link.subscribe(subjects.alive(owner, self._point, "*"), _show_alive, self._point),
         ]
 
     async def close(self, within_s: float = 10.0) -> None:
@@ -202,6 +203,12 @@ class DispatchWorker:
                 mend="get one of your own with get_flow_instance",
             )
         return found
+
+
+async def _show_alive(message: Msg) -> None:
+    caller = message.subject.rpartition(".")[2]
+    if message.reply.startswith(f"{subjects.inbox(caller)}."):
+        await message.respond(b"true")
 
 
 def _needs_order(instance: Instance) -> FlowInstanceError:

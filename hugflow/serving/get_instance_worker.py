@@ -41,6 +41,7 @@ class GetInstanceWorker:
             "get_instance": self._get_instance,
             "release": self._release,
             "check": self._check,
+            "alive": self._alive,
         }
 
     async def open(self) -> None:
@@ -67,7 +68,7 @@ class GetInstanceWorker:
 
     async def _reply(self, message: Msg, caller: str, answer: Answer) -> None:
         try:
-            given = await answer(caller, wire.decode(message.data))
+            given = await answer(caller, wire.decode(message.data or b"{}"))
         except Exception:
             log.exception("a question of %s cannot be answered", caller)
             return
@@ -94,6 +95,10 @@ class GetInstanceWorker:
             if instance is not None and not instance.singleton and instance.client == caller:
                 await delete_instance(self._cl, flow_id)
         return {}
+
+    async def _alive(self, caller: str, asked: dict[str, Any]) -> dict[str, Any]:
+        del caller, asked
+        return {"user_id": self._cl.get_user_id()}
 
     async def _check(self, caller: str, asked: dict[str, Any]) -> dict[str, Any]:
         instance = await bucket.read_instance(self._cl.link, str(asked["flow_id"]))

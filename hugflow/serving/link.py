@@ -85,9 +85,9 @@ class Link:
                 inbox_prefix=subjects.inbox(self.user_id),
                 error_cb=self._note_error,
                 reconnected_cb=self._note_reconnect,
-                # Else a key that is not known would be tried for ever.
+                # A first connection is not tried for ever; one that was open is opened again.
                 allow_reconnect=False,
-                max_reconnect_attempts=-1,
+                max_reconnect_attempts=1,
                 reconnect_time_wait=0.2,  # type: ignore[arg-type]  # it is only slept for
                 connect_timeout=5,
                 pending_size=64 << 20,
@@ -135,6 +135,14 @@ class Link:
         except NoRespondersError as error:
             raise NobodyAnswers(subject) from error
         return answer.data
+
+    async def is_answered(self, subject: str, within_s: float = 1.0) -> bool:
+        """Whether anybody answers a question."""
+        try:
+            await self.ask(subject, b"", within_s)
+        except (NobodyAnswers, NatsTimeoutError):
+            return False
+        return True
 
     async def store(
         self, subject: str, data: bytes, message_id: str, within_s: float = STORE_WITHIN_S

@@ -22,6 +22,7 @@ class Served:
     allow: ids of the users who may have an instance; None for everyone.
     allow_subflow_overrides: whether other users may say who serves the subflows of their instance.
     is_open: False once unserved: no new instances, and those that exist keep answering.
+    declared: it is in the project file's `serve:`, and unserved when it is no longer there.
     """
 
     flow_class_name: str
@@ -31,6 +32,7 @@ class Served:
     allow: tuple[str, ...] | None = None
     allow_subflow_overrides: bool = False
     is_open: bool = True
+    declared: bool = False
     description: dict[str, Any] = field(default_factory=dict)
     signature: str = ""
 

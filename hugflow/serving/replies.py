@@ -141,3 +141,23 @@ def _not_yours(owner: str, flow_id: str) -> FlowInstanceError:
         why="only the user who got an instance may send it messages",
         mend="get one of your own with get_flow_instance",
     )
+
+
+def call_state(cl: "CoLink", message_id: str) -> str:
+    """How far a message of this user is: queued, running, done or failed; unknown without a trace.
+
+    The answer is the same after any disconnect; it is kept for a day.
+    """
+    return cl.run(_call_state(cl, message_id))
+
+
+async def _call_state(cl: "CoLink", message_id: str) -> str:
+    caller, link = cl.get_user_id(), cl.link
+    subjects.check_name(message_id, "the message")
+    reply = subjects.reply(caller, "*", message_id)
+    found = await link.find_last(subjects.reply_stream(caller), reply)
+    if found is not None:
+        return "failed" if "error" in wire.decode(found[1]) else "done"
+    progress = subjects.progress(caller, "*", message_id)
+    found = await link.find_last(subjects.progress_stream(caller), progress)
+    return found[1].decode() if found is not None else "unknown"

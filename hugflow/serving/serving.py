@@ -48,9 +48,41 @@ def serve_flow(
     if present is not None and (present.is_open or present.flow_class_name != flow_class_name):
         log.warning("flows:%s is served already", flow_endpoint)
         return False
+    served = new_endpoint(
+        cl,
+        flow_class_name,
+        flow_endpoint,
+        dispatch_point=dispatch_point,
+        parallel_dispatch=parallel_dispatch,
+        singleton=singleton,
+        allow=allow,
+        allow_subflow_overrides=allow_subflow_overrides,
+    )
+    cl.run(bucket.write_served(cl.link, flow_endpoint, served))
+    log.info("Started serving %s at flows:%s.", flow_class_name, flow_endpoint)
+    log.info("dispatch_point: %s", dispatch_point)
+    log.info("parallel_dispatch: %s", parallel_dispatch)
+    log.info("singleton: %s\n", singleton)
+    return True
+
+
+def new_endpoint(
+    cl: "CoLink",
+    flow_class_name: str,
+    flow_endpoint: str,
+    *,
+    dispatch_point: str,
+    parallel_dispatch: bool,
+    singleton: bool,
+    allow: Sequence[str] | None,
+    allow_subflow_overrides: bool,
+) -> Served:
+    """The record of an endpoint, signed; its class is imported. Nothing is written."""
+    subjects.check_name(flow_endpoint, "the endpoint")
+    subjects.check_name(dispatch_point, "the dispatch point")
     flow_class = load_class(cl.project, flow_class_name)
     description = describe(cl, flow_class, flow_class_name, flow_endpoint)
-    served = Served(
+    return Served(
         flow_class_name,
         dispatch_point,
         parallel_dispatch,
@@ -60,12 +92,6 @@ def serve_flow(
         description=description,
         signature=sign_description(cl, description),
     )
-    cl.run(bucket.write_served(cl.link, flow_endpoint, served))
-    log.info("Started serving %s at flows:%s.", flow_class_name, flow_endpoint)
-    log.info("dispatch_point: %s", dispatch_point)
-    log.info("parallel_dispatch: %s", parallel_dispatch)
-    log.info("singleton: %s\n", singleton)
-    return True
 
 
 def unserve_flow(cl: "CoLink", flow_endpoint: str) -> None:

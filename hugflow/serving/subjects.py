@@ -1,6 +1,7 @@
 """The subjects and streams of served flows, and what each user may do with them.
 
-    flow.<owner>.<verb>.<caller>              a question to the owner: get_instance, release, check
+    flow.<owner>.<verb>.<caller>              a question to the owner: get_instance, release, check,
+                                              alive, alive-<dispatch point>
     flow.<owner>.call.<caller>.<instance>     a call that is answered at once and not stored
     flow.<owner>.msg.<caller>.<instance>      a message to an instance, in the stream MSG_<owner>
     reply.<caller>.<owner>.<message>          its reply, in the stream REPLY_<caller>
@@ -18,7 +19,7 @@ from typing import Any
 from hugflow.nearest import nearest_name
 
 DEFAULT_DISPATCH_POINT = "coflows_dispatch"
-QUESTIONS = ("get_instance", "release", "check")
+QUESTIONS = ("get_instance", "release", "check", "alive")
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -35,6 +36,11 @@ def check_name(name: object, what: str) -> str:
 def question(owner: str, verb: str, caller: str) -> str:
     """Where an owner's get_instance worker is asked."""
     return f"flow.{owner}.{verb}.{caller}"
+
+
+def alive(owner: str, dispatch_point: str, caller: str) -> str:
+    """Where workers of a dispatch point are asked whether one is there."""
+    return question(owner, f"alive-{dispatch_point}", caller)
 
 
 def message(owner: str, caller: str, flow_id: str) -> str:
@@ -101,7 +107,7 @@ def permissions(user_id: str) -> dict[str, Any]:
         bucket_stream(user_id),
     ]
     publish = [
-        *(question("*", verb, user_id) for verb in QUESTIONS),
+        question("*", "*", user_id),
         call("*", user_id, "*"),
         message("*", user_id, "*"),
         reply("*", user_id, "*"),

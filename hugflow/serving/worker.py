@@ -1,0 +1,91 @@
+"""The workers of a user as a process: `python -m hugflow.serving.worker`.
+
+    --root FOLDER --url ADDRESS --seed FILE [--dispatch-point NAME ...] [--threads N]
+
+Serves what `hugflow.yaml` declares, then gives instances and runs messages until SIGTERM or SIGINT;
+then it finishes what runs, and the rest waits for another worker.
+"""
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from hugflow.errors import HugflowError
+from hugflow.flows.project_key import serving_of, trust_of
+from hugflow.project_file import read_project_file
+from hugflow.redact import redact_logs
+from hugflow.serving.colink import ACK_WAIT_S, CoLink, Project
+from hugflow.serving.declared import serve_declared
+from hugflow.serving.keys import read_seed
+from hugflow.serving.subjects import DEFAULT_DISPATCH_POINT
+from hugflow.serving.workers import (
+    DEFAULT_THREADS,
+    run_dispatch_worker_thread,
+    run_get_instance_worker_thread,
+)
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until a signal comes; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m hugflow.serving.worker")
+    parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--seed", type=Path, required=True)
+    parser.add_argument("--dispatch-point", action="append")
+    parser.add_argument("--threads", type=int, default=DEFAULT_THREADS)
+    parser.add_argument("--ack-wait", type=float, default=ACK_WAIT_S)
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    redact_logs()
+    stop = stop_on_signals()
+    try:
+        project = open_project(given.root.absolute())
+        cl = CoLink(given.url, read_seed(given.seed), project=project, ack_wait_s=given.ack_wait)
+        run_workers(cl, given.dispatch_point or [DEFAULT_DISPATCH_POINT], given.threads, stop)
+    except HugflowError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+def open_project(root: Path) -> Project:
+    """A project's folder and trust rules. Raises SettingInvalid."""
+    return Project(root, trust_of(read_project_file(root)))
+
+
+def run_workers(
+    cl: CoLink, dispatch_points: Sequence[str], threads: int, stop: threading.Event
+) -> None:
+    """Serve what the project declares, and work until `stop` is set."""
+    declared = serving_of(read_project_file(cl.project.root)).serve
+    with cl:
+        for problem in serve_declared(cl, declared):
+            log.error("%s", problem)
+        for point in dispatch_points:
+            run_dispatch_worker_thread(cl, point, threads)
+        run_get_instance_worker_thread(cl)
+        while not stop.wait(1.0):
+            pass
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that is set on SIGINT or SIGTERM."""
+    stop = threading.Event()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, note)
+    return stop
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""`hugflow flows up|user|serve|unserve|status|call|worker` as a person uses them."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PROJECT = """\
+flows:
+  serve:
+    - {flow: ReverseNumberFlowModule.ReverseNumberAtomicFlow, endpoint: reverse, singleton: true}
+    - {flow: missing.Flow, endpoint: broken}
+"""
+
+
+def run(root: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    script = str(Path(sys.executable).with_name("hugflow"))
+    return subprocess.run(
+        [script, "flows", *words], cwd=root, capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    root = tmp_path_factory.mktemp("project")
+    (root / "hugflow.yaml").write_text(PROJECT)
+    assert run(root, "init", "--examples").returncode == 0
+    script = str(Path(sys.executable).with_name("hugflow"))
+    with (root / "up.log").open("wb") as log:
+        up = subprocess.Popen([script, "flows", "up"], cwd=root, stdout=log, stderr=log)
+    ends_at = time.monotonic() + 40
+    while "get_instances worker started" not in (root / "up.log").read_text():
+        assert time.monotonic() < ends_at, (root / "up.log").read_text()
+        time.sleep(0.1)
+    yield root
+    up.send_signal(signal.SIGTERM)
+    assert up.wait(30) == 0
+
+
+def test_without_a_server_the_error_says_how_to_start_one(tmp_path: Path) -> None:
+    (tmp_path / "hugflow.yaml").write_text("flows: {}\n")
+    done = run(tmp_path, "status")
+    assert done.returncode == 7
+    assert "hugflow flows up" in done.stderr
+    assert run(tmp_path, "user", "new", "main").returncode == 0
+    done = run(tmp_path, "status")
+    assert done.returncode == 7
+    assert "does not answer" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_declared_flow_is_served_called_and_shown(project: Path) -> None:
+    assert "flows:broken is not served" in (project / "up.log").read_text()
+    done = run(project, "call", "reverse", "--data", '{"number": 1234}')
+    assert json.loads(done.stdout)["output_number"] == 4321
+    message_id = done.stderr.split()[1]
+    assert run(project, "call", "--message", message_id, "--state").stdout == "done\n"
+    [shown] = json.loads(run(project, "status", "--json").stdout)["endpoints"]
+    assert (shown["name"], shown["instances"], shown["has_worker"]) == ("reverse", 1, True)
+    assert shown["description"]["input"] == {"number": "int"}
+
+
+@pytest.mark.slow
+def test_a_user_is_made_serves_and_is_revoked(project: Path) -> None:
+    made = run(project, "user", "new", "bob")
+    assert made.stdout.startswith("U")
+    assert run(project, "user", "new", "bob").stdout == made.stdout
+    seed = project / ".hugflow-state" / "serving" / "users" / "bob.seed"
+    assert seed.stat().st_mode & 0o777 == 0o600
+    assert (
+        seed.read_text().strip() not in (project / ".hugflow-state/serving/server.conf").read_text()
+    )
+    name = "ReverseNumberFlowModule.ReverseNumberAtomicFlow"
+    assert run(project, "serve", name, "again", "--allow", "bob").returncode == 0
+    assert run(project, "unserve", "again", "--delete").returncode == 0
+    assert run(project, "user", "revoke", "bob").returncode == 0
+    assert "bob" not in run(project, "user", "list").stdout
