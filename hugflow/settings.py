@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, ValidationError
 
 from hugflow.errors import SettingInvalid
-from hugflow.flows.project_key import trust_of
+from hugflow.flows.project_key import serving_of, trust_of
 from hugflow.nearest import VERY_ALIKE, nearest_name
 from hugflow.project_file import NAMES as PROJECT_FILE_NAMES
 from hugflow.project_file import ProjectFile, read_local_file, read_project_file
@@ -90,7 +90,12 @@ class ProjectSettings:
     @property
     def options(self) -> Options:
         """How work is done; locks are not waited for. Raises PolicyInvalid and SettingInvalid."""
-        return replace(self.options_without_policy, policy=self.policy, trust=trust_of(self.file))
+        return replace(
+            self.options_without_policy,
+            policy=self.policy,
+            trust=trust_of(self.file),
+            serving=serving_of(self.file),
+        )
 
     @property
     def options_without_policy(self) -> Options:

@@ -1,7 +1,6 @@
 """Served flows on the command line: further commands of `hugflow flows`."""
 
 import dataclasses
-import json
 import os
 import sys
 from pathlib import Path
@@ -301,8 +300,10 @@ def _worker_service(serving: "ProjectServing", url: str) -> Service:
 
 
 def _read_data(text: str) -> dict[str, Any]:
+    from hugflow.serving import wire
+
     try:
-        found = json.loads(text)
+        found = wire.decode(text.encode())
     except ValueError as error:
         found = error
     if not isinstance(found, dict):

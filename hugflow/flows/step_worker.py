@@ -88,7 +88,7 @@ def _run_rows(
         try:
             with _limited(timeout_s):
                 found = flow.run(dict(row))
-            outcomes.append(_to_outcome(found, gives))
+            outcomes.append(to_outcome(found, gives))
         except BaseException as error:  # noqa: BLE001  # whatever a row does, it costs that row
             outcomes.append(_to_error(error, timeout_s))
     return outcomes
@@ -111,13 +111,13 @@ def _run_batch(
     outcomes = []
     for each in found:
         try:
-            outcomes.append(_to_outcome(each, gives))
+            outcomes.append(to_outcome(each, gives))
         except (TypeError, ValueError, RecursionError) as error:
             outcomes.append(_to_error(error, timeout_s))
     return outcomes
 
 
-def _to_outcome(found: object, gives: Sequence[str]) -> Outcome:
+def to_outcome(found: object, gives: Sequence[str]) -> Outcome:
     """What is kept of a result. Raises TypeError and ValueError for what no JSON holds."""
     if found is None:
         return {"dropped": True}

@@ -10,12 +10,18 @@
         batch: 32                         rows at once, for a class with a `run_batch` of its own
         timeout_s: 60                     a row
 
-`user`, `endpoint` and `attach` are of served flows.
+A step that somebody serves names its endpoint in the place of the class:
+
+      - name: recognise
+        user: gpu_team                    who serves it: an id, or a name of hugflow.yaml; none: us
+        endpoint: asr
+        rows: {in: [audio], out: [heard]}
+        attach: [audio]                   clips whose bytes are sent; without it the path of the MP3
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hugflow.nearest import nearest_name
@@ -35,6 +41,7 @@ SERVED_KEYS = ("user", "endpoint", "attach")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _PART = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
 _USE = re.compile(rf"{_PART}/{_PART}")
+_ENDPOINT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}(?:\.[A-Za-z_][A-Za-z0-9_]{0,99}){0,9}")
 
 
@@ -46,6 +53,8 @@ class FlowStep:
     reads, gives: names of fields.
     batch: rows in one call; None: one row.
     timeout_s: limit for one row.
+    user, endpoint: of a served flow; `flow` is then `flows:<endpoint>`. attach: fields whose clips
+    are sent to it.
     """
 
     name: str
@@ -57,6 +66,14 @@ class FlowStep:
     gives: tuple[str, ...] = ()
     batch: int | None = None
     timeout_s: float = DEFAULT_TIMEOUT_S
+    user: str | None = None
+    endpoint: str | None = None
+    attach: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields; those of served flows only where it is one, as digests of others are old."""
+        found = asdict(self)
+        return {k: v for k, v in found.items() if k not in SERVED_KEYS or self.endpoint is not None}
 
 
 def flow_steps(value: object) -> tuple[FlowStep, ...]:
@@ -88,18 +105,9 @@ def _read_step(written: object, what: str) -> FlowStep:
             raise FieldInvalid(f"{what} has the unknown key {show_key(str(key))}", mend=mend)
     name = _text(written, "name", _NAME, what, "small letters, digits and _")
     what = f"step {name!r}"
-    if any(key in written for key in SERVED_KEYS):
-        raise FieldInvalid(
-            f"{what} asks for a served flow, which needs hugflow[flows]",
-            mend="name a class with `flow`, and its module with `use`",
-        )
-    flow = _text(written, "flow", _CLASS, what, "the name of a class")
-    use, revision = _read_use(written, what)
-    if use is None and "." not in flow:
-        raise FieldInvalid(
-            f"{what} names the class {flow} without its module",
-            mend="name a module of the Hub with `use`, or write package.module.Class",
-        )
+    flow, use, revision = (
+        _read_served(written, what) if "endpoint" in written else _read_class(written, what)
+    )
     config = written.get("config") or {}
     if not isinstance(config, dict) or not _is_plain(config):
         raise FieldInvalid(
@@ -116,17 +124,56 @@ def _read_step(written: object, what: str) -> FlowStep:
             f"{what}: no field can be called dropped",
             mend="that marks rows which a step leaves out",
         )
+    reads = _fields(rows.get("in"), f"{what}: rows in")
+    attach = _fields(written.get("attach"), f"{what}: attach")
+    if set(attach) - set(reads):
+        raise FieldInvalid(
+            f"{what}: attach names what is not in rows in", mend="rows: {in: [audio]}"
+        )
     return FlowStep(
         name=name,
         flow=flow,
         use=use,
         revision=revision,
         config=config,
-        reads=_fields(rows.get("in"), f"{what}: rows in"),
+        reads=reads,
         gives=gives,
         batch=_count(written.get("batch"), f"{what}: batch", MAX_BATCH),
         timeout_s=_seconds(written.get("timeout_s"), f"{what}: timeout_s"),
+        user=written.get("user"),
+        endpoint=written.get("endpoint"),
+        attach=attach,
     )
+
+
+def _read_class(written: dict[str, Any], what: str) -> tuple[str, str | None, str | None]:
+    """The class of a step that runs here, and its module with its revision."""
+    for key in ("user", "attach"):
+        if key in written:
+            raise FieldInvalid(
+                f"{what} has {key}, and no endpoint", mend="name the endpoint that serves it"
+            )
+    flow = _text(written, "flow", _CLASS, what, "the name of a class")
+    use, revision = _read_use(written, what)
+    if use is None and "." not in flow:
+        raise FieldInvalid(
+            f"{what} names the class {flow} without its module",
+            mend="name a module of the Hub with `use`, or write package.module.Class",
+        )
+    return flow, use, revision
+
+
+def _read_served(written: dict[str, Any], what: str) -> tuple[str, None, None]:
+    """The endpoint of a step that somebody serves."""
+    for key in ("flow", "use"):
+        if key in written:
+            raise FieldInvalid(
+                f"{what} has both {key} and endpoint", mend="a step runs here, or is served"
+            )
+    endpoint = _text(written, "endpoint", _ENDPOINT, what, "letters, digits, _ and -")
+    if "user" in written:
+        _text(written, "user", _ENDPOINT, what, "an id, or a name of hugflow.yaml")
+    return f"flows:{endpoint}", None, None
 
 
 def _read_use(written: dict[str, Any], what: str) -> tuple[str | None, str | None]:

@@ -29,7 +29,7 @@ docs/requests.md explains each field; `grammar` defines its allowed values.
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import (
@@ -144,7 +144,8 @@ _NAMES = {"type": "array", "items": {"type": "string"}, "maxItems": MAX_FIELDS}
 _STEP = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["name", "flow"],
+    "required": ["name"],
+    "oneOf": [{"required": ["flow"]}, {"required": ["endpoint"]}],
     "properties": {
         "name": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,39}$"},
         "use": {"type": "string"},
@@ -155,6 +156,9 @@ _STEP = {
             "additionalProperties": False,
             "properties": {"in": _NAMES, "out": _NAMES},
         },
+        "user": {"type": "string"},
+        "endpoint": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
+        "attach": _NAMES,
         "batch": {"type": "integer", "minimum": 1, "maximum": MAX_BATCH},
         "timeout_s": {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_TIMEOUT_S},
     },
@@ -262,7 +266,7 @@ class AddRequest(_Request):
         """A digest over its row steps; None where it has none."""
         if not self.flows:
             return None
-        steps = json.dumps([asdict(step) for step in self.flows], sort_keys=True)
+        steps = json.dumps([step.to_json() for step in self.flows], sort_keys=True)
         return hashlib.sha256(steps.encode()).hexdigest()[:16]
 
     @property

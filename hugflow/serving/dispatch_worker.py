@@ -17,6 +17,7 @@ from nats.aio.msg import Msg
 from hugflow.errors import FlowError, FlowInstanceError
 from hugflow.flows.flow import Flow, served_subflows
 from hugflow.flows.messages import FlowMessage, package
+from hugflow.redact import in_a_line
 from hugflow.serving import bucket, subjects, wire
 from hugflow.serving.classes import constructor_values, load_class
 from hugflow.serving.envelope import error_reply, read_message
@@ -256,8 +257,24 @@ def _run_flow(
 
 
 def _give(flow: Flow, asked: FlowMessage) -> dict[str, Any]:
-    """What a flow gives: of a message of rows, for each its result."""
+    """What a flow gives; of a message of rows, an outcome for each."""
     rows = asked.data.get(ROWS)
     if isinstance(rows, list) and len(asked.data) == 1:
-        return {ROWS: flow.run_batch(rows)}
+        return {ROWS: _give_rows(flow, rows)}
     return flow.run(asked.data) or {}
+
+
+def _give_rows(flow: Flow, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows in one call; where that fails, one by one, so that one row costs itself alone."""
+    before = copy.deepcopy(flow.state)
+    try:
+        found: object = flow.run_batch([dict(row) for row in rows])
+        if not isinstance(found, list) or len(found) != len(rows):
+            raise TypeError(f"run_batch gave no list of {len(rows)} results")
+    except Exception as error:
+        flow.state = before
+        if len(rows) == 1:
+            log.exception("the flow %s failed on a row", flow.name)
+            return [{"error": in_a_line(f"{type(error).__name__}: {error}")}]
+        return [outcome for row in rows for outcome in _give_rows(flow, [row])]
+    return [{"dropped": True} if each is None else {"out": each} for each in found]

@@ -73,6 +73,7 @@ class Link:
         self.js: JetStreamContext = self.client.jetstream(timeout=TRY_S)
         self.bucket_stream = subjects.bucket_stream(user_id)
         self.on_reconnect: list[Callable[[], Awaitable[None]]] = []
+        self._was_open = False
         self._waiting: dict[str, set[asyncio.Future[Any]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -93,6 +94,8 @@ class Link:
                 pending_size=64 << 20,
                 name="hugflow",
             )
+            self._was_open = True
+            self.client.options.update(allow_reconnect=True, max_reconnect_attempts=-1)
         except (TimeoutError, NatsError, OSError) as error:
             await self._close_quietly()
             is_refused = "authorization" in str(error).lower()
@@ -352,6 +355,10 @@ class Link:
     async def _note_error(self, error: Exception) -> None:
         found = _FORBIDDEN.search(str(error))
         if found is None:
+            if self._was_open and "authorization" in str(error).lower():
+                # The key was revoked. Trying again would leave a socket behind each time.
+                log.error("the server of flows does not let %s in any more", self.user_id)
+                self.start(self._close_quietly())
             log.debug("the server of flows: %s", in_a_line(str(error) or type(error).__name__))
             return
         subject = found[1].lower()

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from hugflow.errors import FlowError, FlowInstanceError
 from hugflow.flows.flow import Flow
 from hugflow.flows.messages import Data, FlowMessage
 from hugflow.serving import subjects, wire
@@ -18,7 +19,8 @@ from hugflow.serving.replies import ServedFuture
 if TYPE_CHECKING:
     from hugflow.serving.colink import CoLink
 
-# The one key of a message that holds many rows for `run_batch`.
+# The one key of a message that holds many rows, and of its reply, which has an outcome for each:
+# {"out": {...}}, {"dropped": true} or {"error": "KeyError: 'text'"}.
 ROWS = "$rows"
 
 _running = threading.local()
@@ -61,8 +63,20 @@ class ServedFlow(Flow):
         return self.get_reply_future(self.package_input_message(data)).get_data()
 
     def run_batch(self, batch: Sequence[Data]) -> list[Data | None]:
-        """Send all mappings in one message; the owner's flow runs them by its own run_batch."""
-        found: list[Data | None] = self.run({ROWS: list(batch)})[ROWS]
+        """Send all mappings in one message; the owner's flow runs them by its own run_batch.
+
+        Raises FlowError for the first that failed.
+        """
+        message = self.package_input_message({ROWS: list(batch)})
+        found: list[Data | None] = []
+        for outcome in self.get_reply_future(message).get_data()[ROWS]:
+            if "error" in outcome:
+                raise FlowError(
+                    f"the flow {self.name} failed: {outcome['error']}",
+                    why="its code raised this",
+                    mend="look at the data it was given, or tell its owner",
+                )
+            found.append(outcome.get("out"))
         return found
 
     def package_input_message(
@@ -112,8 +126,7 @@ class ServedFlow(Flow):
 
     async def _send(self, message_id: str, data: bytes) -> None:
         try:
-            async with self._in_order:
-                is_new = await self._store(message_id, data)
+            is_new = await self._store(message_id, data)
             if not is_new:
                 await self.cl.replies.look(self.user_id, None, message_id)
         except Exception as error:  # noqa: BLE001  # it is the caller's, who waits for a reply
@@ -121,16 +134,15 @@ class ServedFlow(Flow):
 
     async def _store(self, message_id: str, data: bytes) -> bool:
         link, caller = self.cl.link, self.cl.get_user_id()
-        await link.tell(subjects.progress(caller, self.user_id, message_id), b"queued")
         subject = subjects.message(self.user_id, caller, self.flow_id)
-        # The same id for another instance is another message.
-        return await link.store(subject, data, f"{self.flow_id}.{message_id}")
+        async with self._in_order:
+            await link.tell(subjects.progress(caller, self.user_id, message_id), b"queued")
+            # The same id for another instance is another message.
+            return await link.store(subject, data, f"{self.flow_id}.{message_id}")
 
 
 def nobody_works(user_id: str, name: str) -> Exception:
     """The error for a call that no worker takes."""
-    from hugflow.errors import FlowInstanceError
-
     return FlowInstanceError(
         f"no worker of user {user_id} runs {name}",
         why="calls that are not stored need a worker that runs now",

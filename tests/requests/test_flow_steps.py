@@ -51,8 +51,9 @@ flows:
         ({"use": "alice"}, "use"),
         ({"use": "../a/b"}, "use"),
         ({"use": "a/b:x y"}, "white space"),
-        ({"user": "gpu-team"}, r"needs hugflow\[flows\]"),
-        ({"endpoint": "whisper"}, r"needs hugflow\[flows\]"),
+        ({"user": "gpu-team"}, "user, and no endpoint"),
+        ({"attach": ["audio"]}, "attach, and no endpoint"),
+        ({"endpoint": "whisper"}, "both flow and endpoint"),
         ({"config": [1]}, "config"),
         ({"rows": {"inn": []}}, "rows"),
         ({"rows": {"in": "text"}}, "rows in"),
@@ -67,6 +68,22 @@ flows:
 def test_what_no_step_may_hold_is_named(change: dict[str, Any], named: str):
     with pytest.raises(FieldInvalid, match=named):
         flow_steps([STEP | change])
+
+
+def test_a_served_step_names_its_user_and_endpoint():
+    written = {
+        "name": "recognise",
+        "user": "gpu_team",
+        "endpoint": "asr",
+        "rows": {"in": ["audio"], "out": ["heard"]},
+        "attach": ["audio"],
+    }
+    [step] = flow_steps([written])
+    assert (step.flow, step.user, step.endpoint) == ("flows:asr", "gpu_team", "asr")
+    assert step.attach == ("audio",)
+    for change in ({"endpoint": "a b"}, {"user": "a.b"}, {"attach": ["text"]}, {"use": "a/b"}):
+        with pytest.raises(FieldInvalid):
+            flow_steps([written | change])
 
 
 @pytest.mark.parametrize(

@@ -67,3 +67,16 @@ class Unplaced(CompositeFlow):
     defaults: ClassVar[Row] = {
         "subflows_config": {"nowhere": {"flow_class_name": "served_classes.Count"}}
     }
+
+
+class Listen(AtomicFlow):
+    """Says how many bytes a clip has; a row every `seconds`."""
+
+    defaults: ClassVar[Row] = {"seconds": 0.0}
+
+    def run(self, data: Row) -> Row:
+        """Give the clip's size and first bytes."""
+        time.sleep(self.config["seconds"])
+        if data["row"] == 3:
+            raise ValueError("no such voice")
+        return {"heard": len(data["audio"]["bytes"]), "was": data["row"]}

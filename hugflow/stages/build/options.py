@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hugflow.audit import this_user
+from hugflow.flows.project_key import ServingConfig
 from hugflow.flows.trust import Trust
 from hugflow.requests.grammar import DEFAULT_EXPORTS, BadRowBudget
 from hugflow.requests.policy import Policy
@@ -25,7 +26,7 @@ class Options:
     waited for the lock of a dataset, which is held for seconds. progress_interval: rows of a dataset
     between two notices of its progress. policy: what requests may ask for.
     flow_root: the folder of flow modules and of the project's own code, None outside of a project.
-    trust: which flow modules may run. actor: who does it, for
+    trust: which flow modules may run. serving: the user, server and names of served flows. actor: who does it, for
     the audit trail.
     """
 
@@ -45,6 +46,7 @@ class Options:
     policy: Policy = field(default_factory=Policy)
     flow_root: Path | None = None
     trust: Trust = field(default_factory=Trust)
+    serving: ServingConfig = field(default_factory=ServingConfig)
     actor: str = field(default_factory=this_user)
 
     @classmethod

@@ -129,7 +129,7 @@ def describe_step(step: ResolvedStep, count: StepCount) -> ManifestStep:
     """A step with its counts."""
     return ManifestStep(
         name=step.name,
-        flow=step.local.dotted,
+        flow=step.local.dotted + (f"@{step.served_by}" if step.served_by is not None else ""),
         module=str(step.module.module) if step.module is not None else None,
         commit=step.module.commit if step.module is not None else None,
         config=step.step.config,

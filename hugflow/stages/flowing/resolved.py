@@ -23,17 +23,24 @@ from hugflow.flows.runner import LocalStep
 from hugflow.flows.sync import sync_modules
 from hugflow.flows.trust import check_trust, digest_closure
 from hugflow.requests.flow_steps import FlowStep
+from hugflow.serving.keys import is_user_id
+from hugflow.serving.records import LOCAL
 from hugflow.stages.build.build import Build
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedStep:
-    """One step with its code. module: None for a class of the project itself."""
+    """One step with its code. module: None for a class of the project itself.
+
+    served_by: the id of the user who serves it, or `local`; None for a step that runs here. The
+    version of a served step knows who serves it, and not with which code.
+    """
 
     step: FlowStep
     local: LocalStep
     module: Synced | None
     version: str
+    served_by: str | None = None
 
     @property
     def name(self) -> str:
@@ -57,11 +64,11 @@ def resolve_steps(build: Build) -> tuple[ResolvedStep, ...]:
     for step in steps:
         closure, dotted, code = _find_code(build, places, step)
         module = closure[0] if closure else None
-        told = [code, dotted, dict(step.config), step.reads, step.gives, version]
+        told = [code, dotted, dict(step.config), step.reads, step.gives, version, *step.attach]
         version = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
         is_batched = step.batch is not None
         local = LocalStep(dotted, step.config, step.gives, is_batched, step.timeout_s, closure)
-        resolved.append(ResolvedStep(step, local, module, version))
+        resolved.append(ResolvedStep(step, local, module, version, _find_user(build, step)))
     return tuple(resolved)
 
 
@@ -104,6 +111,8 @@ def _find_code(
     build: Build, places: FlowPlaces, step: FlowStep
 ) -> tuple[tuple[Synced, ...], str, str]:
     """The module and those it asks for, the whole path of the class, and a digest over the code."""
+    if step.endpoint is not None:
+        return (), step.flow, f"served by {_find_user(build, step)}"
     if step.use is None:
         return (), step.flow, _digest_own(places.root, step.flow)
     module = parse_module_id(step.use)
@@ -111,6 +120,20 @@ def _find_code(
     others = (synced for each, synced in closure.items() if each != module)
     code = digest_closure(closure)
     return (closure[module], *others), f"{module.package}.{step.flow}", code
+
+
+def _find_user(build: Build, step: FlowStep) -> str | None:
+    """The id of the user who serves a step. Raises RequestInvalid for a name nobody has."""
+    if step.endpoint is None:
+        return None
+    user = build.options.serving.id_of(step.user or LOCAL)
+    if user != LOCAL and not is_user_id(user):
+        raise RequestInvalid(
+            f"{build.name}: the step {step.name!r} names the user {user}, which is unknown",
+            why="it is no id of a user, and no name below flows: users: in hugflow.yaml",
+            mend=f"write flows: users: {{{user}: U...}} into hugflow.yaml",
+        )
+    return user
 
 
 def _digest_own(root: Path, dotted: str) -> str:

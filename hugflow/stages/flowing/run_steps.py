@@ -12,6 +12,10 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from hugflow.flows.runner import FlowRunner, LocalRunner
+from hugflow.serving.colink import Project
+from hugflow.serving.extra import needs_extra
+from hugflow.serving.places import ProjectServing
+from hugflow.serving.records import LOCAL
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.still_in_force import refuse_superseded
@@ -69,8 +73,10 @@ class ShardFlowed:
     counts: Mapping[str, StepCount] = field(default_factory=dict)
 
 
-def make_local_runner(build: Build, step: ResolvedStep) -> FlowRunner:
-    """A worker process for a step."""
+def make_own_runner(build: Build, step: ResolvedStep) -> FlowRunner:
+    """What runs a step: a worker process, or the user who serves it."""
+    if step.served_by is not None:
+        return _make_served_runner(build, step)
     return LocalRunner(step.local, find_flow_places(build), build.options.trust)
 
 
@@ -81,7 +87,7 @@ def run_steps(
     *,
     on_rows: OnRows = lambda step, rows: None,
     take: Take = lambda size_bytes: None,
-    make_runner: MakeRunner = make_local_runner,
+    make_runner: MakeRunner = make_own_runner,
 ) -> Iterator[ShardFlowed]:
     """Run the steps over the rows of `shards`, and yield each shard when it is finished.
 
@@ -112,6 +118,18 @@ def run_steps(
                 words = "; ".join(f"{name}: {count.words}" for name, count in counts.items())
                 log.info("steps of shard %s are done: %s", shard.name, words)
             yield ShardFlowed(shard, counts)
+
+
+def _make_served_runner(build: Build, step: ResolvedStep) -> FlowRunner:
+    # Imported only for such a step: it needs the extra.
+    with needs_extra():
+        from hugflow.serving.step_runner import ServedRunner, ServedStep
+    own, options = step.step, build.options
+    served = ServedStep(
+        step.served_by or LOCAL, str(own.endpoint), own.config, own.gives, own.attach, own.timeout_s
+    )
+    project = Project(find_flow_places(build).root, options.trust)
+    return ServedRunner(served, ProjectServing(project, options.serving, build.places.state_dir))
 
 
 def journal_path(build: Build, shard: Shard, step: str) -> Path:

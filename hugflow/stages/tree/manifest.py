@@ -188,6 +188,8 @@ class ManifestStep:
         """What it ran, for people: `clean: alice/TextTools@4c9f1f0 NormaliseText {"lower": true}`."""
         code = f"{self.module}@{(self.commit or '')[:7]}" if self.module else "own code"
         config = f" {json.dumps(dict(self.config))}" if self.config else ""
+        if self.flow.startswith("flows:"):
+            return f"{self.name}: {self.flow}{config}"
         name = self.flow if self.module is None else self.flow.rpartition(".")[2]
         return f"{self.name}: {code} {name}{config}"
 
