@@ -140,9 +140,10 @@ def flowrider() -> NoReturn:
 
 
 def _find_places(pkg_name: str | None) -> "PipelinePlaces":
-    from hugflow.flowrider.places import choose_package
+    from hugflow.flowrider.places import choose_package, find_packages
 
-    return choose_package(open_project().root or Path.cwd(), pkg_name)
+    root, here = open_project().root, Path.cwd()
+    return choose_package(here if root is None or find_packages(here) else root, pkg_name)
 
 
 def _print_log(places: "PipelinePlaces", flow: str | None, tag: str, run_id: str | None) -> None:
