@@ -17,7 +17,10 @@ from hugflow.clients.hub_errors import HUB_ERRORS, offline, one_line, retry, to_
 from hugflow.clients.session import speak_through_our_log
 from hugflow.errors import HubUnavailable, HugflowError, NotAuthorised, RequestInvalid
 
-MEND_NO_PARQUET = "choose a revision that holds parquet files, such as refs/convert/parquet"
+MEND_NO_PARQUET = (
+    "choose a revision that holds parquet files, such as refs/convert/parquet; docs/layouts.md lists "
+    "what else is read"
+)
 
 
 class NotParquet(RequestInvalid):
@@ -53,11 +56,13 @@ class SplitFiles:
 
     subset: the name that `datasets` gives to the requested subset.
     reader: the type of the files.
+    of_splits: the files of all splits of the subset.
     """
 
     subset: str
     reader: str
     paths: tuple[str, ...]
+    of_splits: frozenset[str] = frozenset()
 
 
 def fetch_split_files(
@@ -94,7 +99,8 @@ def fetch_split_files(
             mend="request the repository that holds the files",
         )
     paths = tuple(url.removeprefix(prefix) for url in splits[split])
-    return SplitFiles(resolved.subset, resolved.reader, paths)
+    of_splits = frozenset(url.removeprefix(prefix) for urls in splits.values() for url in urls)
+    return SplitFiles(resolved.subset, resolved.reader, paths, of_splits)
 
 
 def not_parquet(what: str, split: str, found: SplitFiles, example: str | None) -> NotParquet:

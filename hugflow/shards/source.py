@@ -14,6 +14,7 @@ from hugflow.clients.published import (
 )
 from hugflow.clients.repository import CONVERTED_REF, Conversion, PublishedFile, Repository
 from hugflow.errors import RequestInvalid
+from hugflow.redact import in_a_line
 from hugflow.shards.conversion import (
     describe_conversion,
     find_conversion,
@@ -21,6 +22,7 @@ from hugflow.shards.conversion import (
     warn_of_lag,
 )
 from hugflow.shards.layouts.registry import LAYOUTS, can_read, choose_layout
+from hugflow.shards.layouts.tables import is_table
 from hugflow.shards.plan import PARQUET
 from hugflow.shards.plan_request import PlanRequest
 from hugflow.shards.unreadable_source import explain, refuse_empty
@@ -94,7 +96,25 @@ def _own_files(
     """The dataset's own files, read in their layout; why: no conversion is read instead."""
     files = hub.fetch_files(repository.repo, repository.commit, found.paths)
     warning = f"the layout is {layout}: {len(files):,} files; no conversion to parquet is read, because {why}"
-    return Source(repository.commit, files, layout, warnings=(warning,))
+    left = _left_out(repository, found, layout)
+    return Source(repository.commit, files, layout, warnings=(warning, *left))
+
+
+def _left_out(repository: Repository, found: SplitFiles, layout: str) -> tuple[str, ...]:
+    """A warning for files of the layout that are in no split of the subset."""
+    takes = LAYOUTS[layout].takes
+    is_table_layout = layout == "table"
+    left = [
+        path
+        for path in repository.paths
+        if path not in found.of_splits and takes(path) and is_table(path) == is_table_layout
+    ]
+    if not left:
+        return ()
+    of = f"the subset {found.subset!r}"
+    return (
+        f"left out: {len(left):,} files are in no split of {of}, such as {in_a_line(left[0])!r}",
+    )
 
 
 def _not_parquet(repository: Repository, request: PlanRequest, found: SplitFiles) -> NotParquet:

@@ -9,6 +9,7 @@ folders of one depth, `label` is the folder's name.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -21,7 +22,7 @@ from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts import loose, table
 from hugflow.shards.layouts.clips import Clips, is_clip
-from hugflow.shards.layouts.layout import RepositoryAt, SampledRows, Split
+from hugflow.shards.layouts.layout import SHARDS_AT_ONCE, RepositoryAt, SampledRows, Split
 from hugflow.shards.layouts.tables import folder_of
 from hugflow.shards.plan_request import PlanRequest
 
@@ -136,19 +137,20 @@ def _read_texts(
     at: RepositoryAt, own: Sequence[PublishedFile], published: Mapping[str, PublishedFile]
 ) -> list[str | None]:
     """The transcript of each clip; None for a clip without one."""
-    lines: dict[str, str] = {}
     folders = {folder_of(file.path) for file in own}
-    for path, file in published.items():
-        if path.endswith(_LINES) and folder_of(path) in folders:
-            for line in _fetch_text(at, file).splitlines():
-                stem, _, text = line.partition(" ")
-                lines[f"{folder_of(path)}{stem}"] = text
-    found: list[str | None] = []
-    for clip in own:
-        stem = clip.path.rpartition(".")[0]
-        beside = published.get(f"{stem}.txt")
-        found.append(lines.get(stem) if beside is None else _fetch_text(at, beside).rstrip("\r\n"))
-    return found
+    listed = [path for path in published if path.endswith(_LINES) and folder_of(path) in folders]
+    stems = [clip.path.rpartition(".")[0] for clip in own]
+    beside = [f"{stem}.txt" for stem in stems if f"{stem}.txt" in published]
+    with ThreadPoolExecutor(SHARDS_AT_ONCE, "texts") as pool:
+        fetched = pool.map(lambda path: _fetch_text(at, published[path]), [*listed, *beside])
+        texts = dict(zip([*listed, *beside], fetched, strict=True))
+    lines: dict[str, str] = {}
+    for path in listed:
+        for line in texts[path].splitlines():
+            name, _, text = line.partition(" ")
+            lines[f"{folder_of(path)}{name}"] = text
+    found = ((texts.get(f"{stem}.txt"), lines.get(stem)) for stem in stems)
+    return [line if text is None else text.rstrip("\r\n") for text, line in found]
 
 
 def _fetch_text(at: RepositoryAt, file: PublishedFile) -> str:

@@ -7,6 +7,8 @@ in the folder `<shard>.files` beside it, as `00000`, `00001` and so on.
 import logging
 import shutil
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +25,8 @@ from hugflow.store.locks import download_slot
 
 log = logging.getLogger(__name__)
 
+FILES_AT_ONCE = 8
+
 
 def fetch_raw(build: Build, shard: Shard) -> tuple[Path, ...]:
     """Fetch and verify the shard's files, mark the stage done, and return their paths.
@@ -31,16 +35,16 @@ def fetch_raw(build: Build, shard: Shard) -> tuple[Path, ...]:
     caller holds the shard's lock.
     """
     paths = _raw_files(build, shard)
-    started, is_fetched = time.monotonic(), False
-    for path, file in zip(paths, shard.files, strict=True):
-        # From an earlier run, or kept: hash it again, because it may have changed since.
-        with disk_errors(path, "read"):
-            is_here = path.is_file() and is_verified(path, file)
-        if not is_here:
-            if not is_fetched:
-                log.info("Starting download... %s of %s", show_path(shard.label), build.name)
-            is_fetched = True
-            _fetch(build, file, path)
+    started = time.monotonic()
+    lacking = [
+        (path, file)
+        for path, file in zip(paths, shard.files, strict=True)
+        if not _is_here(path, file)
+    ]
+    if lacking:
+        log.info("Starting download... %s of %s", show_path(shard.label), build.name)
+        _fetch_all(build, lacking)
+    is_fetched = bool(lacking)
     seconds = round(time.monotonic() - started, 3) if is_fetched else 0.0
     known = counted(build.state, shard)
     if known.rows is None:
@@ -74,6 +78,29 @@ def _raw_files(build: Build, shard: Shard) -> tuple[Path, ...]:
 def _folder(build: Build, shard: Shard) -> Path:
     raw_file = build.state.raw_file(shard.name)
     return raw_file.with_name(f"{raw_file.name}.files")
+
+
+def _is_here(path: Path, file: PublishedFile) -> bool:
+    """Whether a file is here from an earlier run, or kept: it may have changed since."""
+    with disk_errors(path, "read"):
+        return path.is_file() and is_verified(path, file)
+
+
+def _fetch_all(build: Build, lacking: Sequence[tuple[Path, PublishedFile]]) -> None:
+    """Fetch files, several small ones at once; the first error ends it, and whole files stay."""
+    if len(lacking) == 1:
+        path, file = lacking[0]
+        _fetch(build, file, path)
+        return
+    at_once = max(1, min(build.options.download_slots, FILES_AT_ONCE))
+    with ThreadPoolExecutor(at_once, "files") as pool:
+        fetches = [pool.submit(_fetch, build, file, path) for path, file in lacking]
+        try:
+            for fetch in fetches:
+                fetch.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _fetch(build: Build, file: PublishedFile, target: Path) -> None:

@@ -176,3 +176,12 @@ def test_commands_read_a_folder_of_clips(project: Project, hub: LoopbackHub):
     assert project.run("verify", name, "--deep").returncode == 0
     found = project.run("why", f"datasets/{name}/audio/3.mp3").stdout
     assert "train/c3.wav" in found
+
+
+def test_files_in_no_split_are_counted_by_the_plan(hub: LoopbackHub, open_for: OpenFor):
+    files = {**at("train/"), "speaker/y.wav": at("")["c1.wav"]}
+    hub.publish("table/dropped", files)
+    words = told(open_for("table/dropped").plan.warnings)
+    assert "left out: 1 files are in no split of the subset 'default'" in words
+    assert "'speaker/y.wav'" in words
+    assert "there is no table: the rows are the 5 audio files" in words

@@ -3,6 +3,7 @@
 import logging
 import shutil
 import tarfile
+import time
 
 import pytest
 
@@ -219,3 +220,30 @@ def test_commands_read_tars_as_they_read_parquet(project: Project, hub: Loopback
     assert "utt2.wav" in found
     shutil.rmtree(project.root / ".hugflow-state")
     assert "already exists" in project.run("local-sync", request).stderr
+
+
+@pytest.mark.slow
+def test_a_process_killed_in_a_tar_resumes_without_fetching_or_making_its_rows_again(
+    project: Project, hub: LoopbackHub
+):
+    sound, rows = clip(1, 2.0), 200
+    members = [pair for n in range(rows) for pair in (sample(n)[1], (f"utt{n}.wav", sound))]
+    hf_id = publish(hub, "killed", make_tar(members))
+    name = f"{hf_id.replace('/', '__')}__split_train__rev_main"
+    request = project.request(hf_id)
+    process = project.start("local-sync", request)
+    folder = project.dataset(name).json
+    while process.poll() is None and not any(folder.glob("*.json")):
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
+    time.sleep(1.0)
+    before = {path.name: path.stat().st_ino for path in folder.glob("*.json")}
+    assert 0 < len(before) < rows
+    hub.clear_requests()
+    assert f"{rows} rows" in project.run("local-sync", request).stdout
+    assert raw_fetches(hub) == 0
+    after = {path.name: path.stat().st_ino for path in folder.glob("*.json")}
+    assert len(after) == rows
+    assert {path: after[path] for path in before} == before
+    assert project.run("verify", name, "--deep").returncode == 0
