@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hugflow.clients.git_program import READ_TIMEOUT_S, GitFailed, run_git
+from hugflow.clients.git_program import GitFailed, run_git
 from hugflow.clients.remote import token_config
 from hugflow.errors import NotAuthorised
 from hugflow.hierarchy.access import Access
@@ -26,6 +26,8 @@ from hugflow.store.locks import hold
 FETCH_TIMEOUT_S = 300.0
 LOCK_WAIT_S = 300.0
 BATCH_BYTES = 64 << 20
+# Also for those whose git uses bare repositories only where it is told to.
+_OUR_MIRROR = {"safe.bareRepository": "all"}
 _LINK_MODES = (b"120000", b"160000")
 _REFUSED = re.compile(
     r"authentication failed|could not read (?:username|password)|permission denied|"
@@ -71,7 +73,7 @@ class _GitContents:
         if not paths:
             return
         asked = b"".join(self.oids[path] + b"\n" for path in paths)
-        answer = run_git(self.mirror, ["cat-file", "--batch"], FETCH_TIMEOUT_S, stdin=asked)
+        answer = _run_here(self.mirror, ["cat-file", "--batch"], stdin=asked)
         at = 0
         for path in paths:
             end = answer.index(b"\n", at)
@@ -87,7 +89,7 @@ class GitRemote:
         """Check the host; nothing is fetched yet. Raises UnsafeLocationError."""
         self._url = location.url
         self._location = location
-        self._config = {"http.followRedirects": "false", "protocol.allow": "never"}
+        self._config = {**_OUR_MIRROR, "http.followRedirects": "false", "protocol.allow": "never"}
         scheme = urlsplit(self._url).scheme
         self._config[f"protocol.{scheme}.allow"] = "always"
         self._token = None
@@ -130,15 +132,16 @@ class GitRemote:
 
     def open_commit(self, resolved: Resolved) -> _GitContents:
         """The files of a commit, fetched if the mirror lacks it."""
+        # A mirror has objects of one format.
+        object_format = "sha1" if len(resolved.commit) == 40 else "sha256"
+        if object_format != "sha1":
+            self._mirror = self._mirror.with_suffix(f".{object_format}.git")
         lock = self._mirror.parent / f"{self._mirror.name}.lock"
         make_folder(self._mirror.parent)
         with hold(lock, "the mirror of a parent", wait_s=LOCK_WAIT_S):
             if not (self._mirror / "HEAD").is_file():
-                run_git(
-                    self._mirror.parent,
-                    ["init", "--quiet", "--bare", "--template=", str(self._mirror)],
-                    READ_TIMEOUT_S,
-                )
+                options = ["--quiet", "--bare", "--template=", f"--object-format={object_format}"]
+                _run_here(self._mirror.parent, ["init", *options, str(self._mirror)])
             if not self._has(resolved.commit):
                 self._fetch(resolved)
             return self._list(resolved.commit)
@@ -146,7 +149,7 @@ class GitRemote:
     def _has(self, commit: str) -> bool:
         try:
             kept = ["rev-parse", "--verify", "--quiet", f"refs/hugflow/{commit}^{{commit}}"]
-            return run_git(self._mirror, kept, READ_TIMEOUT_S).decode().strip() == commit
+            return _run_here(self._mirror, kept).decode().strip() == commit
         except GitFailed:
             return False
 
@@ -162,7 +165,7 @@ class GitRemote:
             every = ["+refs/heads/*:refs/hugflow/heads/*", "+refs/tags/*:refs/hugflow/tags/*"]
             self._remote([*options, "--", self._url, *every], self._mirror)
             try:
-                run_git(self._mirror, ["update-ref", target, resolved.commit], READ_TIMEOUT_S)
+                _run_here(self._mirror, ["update-ref", target, resolved.commit])
             except GitFailed as error:
                 raise ConfigError(
                     f"the repository has no commit {resolved.commit}",
@@ -171,7 +174,7 @@ class GitRemote:
                 ) from error
 
     def _list(self, commit: str) -> _GitContents:
-        listed = run_git(self._mirror, ["ls-tree", "-r", "-z", "-l", commit], FETCH_TIMEOUT_S)
+        listed = _run_here(self._mirror, ["ls-tree", "-r", "-z", "-l", commit])
         sizes: dict[str, int] = {}
         oids: dict[str, bytes] = {}
         links: set[str] = set()
@@ -210,6 +213,11 @@ class GitRemote:
             raise ParentUnavailable(
                 f"{self._url} cannot be read", why=error.why, mend=error.mend
             ) from error
+
+
+def _run_here(folder: Path, arguments: Sequence[str], *, stdin: bytes = b"") -> bytes:
+    """Run git without the network."""
+    return run_git(folder, arguments, FETCH_TIMEOUT_S, stdin=stdin, config=_OUR_MIRROR)
 
 
 def _resolve_to(url: str, addresses: Sequence[str]) -> str:

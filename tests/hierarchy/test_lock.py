@@ -252,7 +252,8 @@ def test_one_commit_has_one_hash_for_every_colleague(tmp_path: Path, grandparent
     attributes.write_text("* export-ignore\n*.json eol=crlf\n")
     configs = {
         "plain": "",
-        "crlf": f"[core]\nautocrlf = true\nattributesFile = {attributes}\n",
+        "crlf": f"[core]\nautocrlf = true\nattributesFile = {attributes}\n"
+        "[safe]\nbareRepository = explicit\n",
     }
     locks = set()
     for number, (name, text) in enumerate(configs.items()):
@@ -275,6 +276,15 @@ def test_one_commit_has_one_hash_for_every_colleague(tmp_path: Path, grandparent
     assert (node["rev"], node["live"]) == (commit, False)
     paths = [path for path in git(grandparent, "ls-files").splitlines() if "json" in path]
     assert node["sha256"] == tree_sha256({path: blob_sha256(grandparent, path) for path in paths})
+
+
+def test_a_repository_whose_objects_are_sha256_is_locked_too(tmp_path: Path):
+    folder = write_repository(tmp_path / "g", GRANDPARENT)
+    git(folder, "init", "--quiet", "-b", "main", "--object-format=sha256")
+    commit = commit_all(folder)
+    child = write_repository(tmp_path / "child", at({"sources": {}}, g=f"git+file://{folder}@main"))
+    assert len(commit) == 64
+    assert rev(lock_project(child), "g") == commit
 
 
 def test_a_branch_and_a_tag_of_one_name_are_not_confused(tmp_path: Path, grandparent: Path):
