@@ -32,9 +32,23 @@ def read_group(
     row_bytes = _group_bytes(about) // max(about.num_rows, 1)
     batch_rows = max(1, min(BATCH_ROWS, BATCH_BYTES // max(row_bytes, 1)))
     # Neither mapped nor buffered ahead: memory would hold the whole group twice.
+    left, last = about.num_rows, None
     with pq.ParquetFile(path, pre_buffer=False, buffer_size=READ_BYTES) as file:
-        for batch in file.iter_batches(batch_rows, row_groups=[group], columns=columns):
-            yield from cut_batch(batch)
+        batches = file.iter_batches(batch_rows, row_groups=[group], columns=columns)
+        for batch in batches:
+            if last is not None:
+                yield from cut_batch(last)
+            left -= batch.num_rows
+            last = batch if left <= 0 else None
+            if last is None:
+                yield from cut_batch(batch)
+        # A recording of hours may be a whole group, and its pages take twice as much again.
+        del batches
+    if last is not None:
+        del batch
+        # Arrow keeps what it freed for the next group, which may never come.
+        pa.default_memory_pool().release_unused()
+        yield from cut_batch(last)
 
 
 def answer(header: Header, data: Bytes) -> Answer:

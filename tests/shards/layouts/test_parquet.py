@@ -1,6 +1,7 @@
 """Parquet files: what is read of them by ranges, and all rows of one that is fetched."""
 
 import io
+import os
 import random
 from pathlib import Path
 
@@ -207,3 +208,11 @@ def test_a_file_that_is_published_broken_is_told_apart_from_one_that_arrives_so(
     assert broken.value.exit_code == 1
     assert ShardCorrupt.exit_code == 7
     assert len([request for request in hub.requests if request.port == "storage"]) == 2
+
+
+def test_a_recording_of_hours_is_in_memory_once_while_it_is_worked_on(tmp_path: Path):
+    recording, path = os.urandom(12 << 20), tmp_path / "night.parquet"
+    pq.write_table(pa.table({"audio": [recording], "text": ["a night"]}), path)
+    before = pa.total_allocated_bytes()
+    [held] = [pa.total_allocated_bytes() - before for _ in read_rows([path], shard_of(1))]
+    assert held < 1.2 * len(recording)
