@@ -1,8 +1,8 @@
 """What `hugflow local-sync` costs per row, against the floor: `python bench/local_sync.py [--quick]`.
 
 CPU seconds of the whole command, less those of the same command on a single row (start-up and
-planning), against libsndfile plus LAME on the same clips in this process. Peak memory is the
-command's own. The Hub is a loopback one, in this process, whose work is not counted.
+planning), against libsndfile plus LAME on the same clips in this process. Peak memory is that of
+the command and its child processes together (their PSS). The Hub is a loopback one, in this process, whose work is not counted.
 """
 
 import argparse
@@ -22,10 +22,30 @@ from hugflow.testing.samples import publish_tables, to_audio_column
 
 # A small process between us and the command: a child begins with its parent's peak memory.
 LAUNCHER = """
-import json, resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True)
+import glob, json, re, resource, subprocess, sys, time
+
+def find_all(pid):
+    found = [pid]
+    for path in glob.glob(f"/proc/{pid}/task/*/children"):
+        for child in read(path).split():
+            found += find_all(child)
+    return found
+
+def read(path):
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError:
+        return ""
+
+process, peak_kb = subprocess.Popen(sys.argv[1:]), 0
+while process.poll() is None:
+    texts = [read(f"/proc/{pid}/smaps_rollup") for pid in find_all(process.pid)]
+    peak_kb = max(peak_kb, sum(int(size) for text in texts for size in re.findall(r"Pss: +(\\d+)", text)))
+    time.sleep(0.05)
+assert process.returncode == 0
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss]))
+print(json.dumps([used.ru_utime + used.ru_stime, peak_kb]))
 """
 
 
