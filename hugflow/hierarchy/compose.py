@@ -13,7 +13,7 @@ from hugflow.hierarchy.errors import (
     LockError,
     MissingFileError,
 )
-from hugflow.hierarchy.graph import Node, Rules, build_graph
+from hugflow.hierarchy.graph import Node, build_graph
 from hugflow.hierarchy.load import Project, load_project
 from hugflow.hierarchy.lockfile import NAME, ROOT, read_lock
 from hugflow.hierarchy.merge import Part, merge_parts
@@ -22,6 +22,7 @@ from hugflow.hierarchy.parent_hosts import parent_hosts_of
 from hugflow.hierarchy.project_config import SourceBase
 from hugflow.hierarchy.snapshots import digest_file
 from hugflow.hierarchy.storage import PATTERN, OwnFile, own_files, stored_suffix
+from hugflow.hierarchy.walk import Rules
 from hugflow.nearest import nearest_name
 
 

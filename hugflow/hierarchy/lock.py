@@ -8,10 +8,11 @@ from typing import Any
 
 from hugflow.hierarchy.access import Access, read_access
 from hugflow.hierarchy.errors import ConfigError
-from hugflow.hierarchy.graph import Node, Rules, build_graph
+from hugflow.hierarchy.graph import Node, build_graph
 from hugflow.hierarchy.load import Project, load_project
 from hugflow.hierarchy.lockfile import NAME, ROOT, Lock, read_lock, render_lock, write_lock
 from hugflow.hierarchy.parent_hosts import parent_hosts_of
+from hugflow.hierarchy.walk import Rules
 
 EVERYTHING: tuple[str, ...] = ()
 
