@@ -46,7 +46,9 @@ def flowed(hub: LoopbackHub, dataset: MakeDataset, tmp_path: Path) -> Flowed:
     publish_speech(hub, "dagster/flows", rows=9, shards=3, seconds=0.1)
     plain = dataset("dagster/flows")
     (plain.places.state_dir.parent / "my_flows.py").write_text(FLOWS)
-    request = AddRequest.model_validate({**plain.request.model_dump(), "flows": [STEP]})
+    request = AddRequest.model_validate(
+        {**plain.request.model_dump(exclude_unset=True), "flows": [STEP]}
+    )
     made = Flowed(request, plain.places, plain.instance, plain.max_bad_rows)
     assert made.plan().success
     return made
@@ -95,7 +97,10 @@ def test_the_plan_names_the_asset_in_its_command(flowed: Flowed):
 def test_a_change_of_the_steps_is_told_again(flowed: Flowed):
     flowed.make(flowed.keys[0], flowed.keys[-1], *WITH_FLOWS)
     changed = AddRequest.model_validate(
-        {**flowed.request.model_dump(), "flows": [{**STEP, "config": {"description": "x"}}]}
+        {
+            **flowed.request.model_dump(exclude_unset=True),
+            "flows": [{**STEP, "config": {"description": "x"}}],
+        }
     )
     again = Flowed(changed, flowed.places, flowed.instance, flowed.max_bad_rows)
     assert again.make(again.keys[0], again.keys[-1], "flows", "processed").success
