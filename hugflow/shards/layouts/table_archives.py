@@ -21,13 +21,13 @@ from contextlib import suppress
 from functools import cache
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, cast
+from typing import Any, Final, NoReturn, cast
 
 import pyarrow as pa
 
 from hugflow.clients.hub import ReadBudget
 from hugflow.clients.repository import PublishedFile
-from hugflow.errors import RequestInvalid
+from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.redact import in_a_line
 from hugflow.shards.arrow import FILE_TYPE, is_text
 from hugflow.shards.layouts import loose
@@ -62,21 +62,28 @@ _KEYWORDS: Final = (
     frozenset({"validation", "valid", "dev", "val"}),
     frozenset({"test", "testing", "eval", "evaluation"}),
 )
+# Files of `datasets` and of the Hub, which are no tables.
+_ABOUT: Final = frozenset(
+    {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json"}
+)
 _PEEKED_BYTES: Final = 4 << 20
 _PEEKED_MEMBERS: Final = 200
 
 
 def takes(path: str) -> bool:
-    """Never by itself: the registry takes it for tables of a repository with archives."""
-    return False
+    """Whether the path is that of an archive or a table; the registry asks other layouts first."""
+    return is_archive(path) or is_table(path)
 
 
 def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
     """A shard for each archive that fits the split; raises ShardUnreadable and RequestInvalid."""
+    tables = sorted((f for f in files if is_table(f.path)), key=lambda file: file.path)
+    own = [file for file in files if is_archive(file.path)]
+    if not tables:
+        return describe_beside(at, own, request) or _refuse_bare(at, own)
     published = at.hub.list_files(at.repo, at.commit, "")
-    archives = [file for file in published if is_archive(file.path)]
-    chosen = _nearest(archives, files, request)
-    tables = sorted(files, key=lambda file: file.path)
+    archives = own or [file for file in published if is_archive(file.path)]
+    chosen = own or _nearest(archives, files, request)
     split = _describe(at, tables, chosen, request)
     left = sorted({file.path for file in archives} - {file.path for file in chosen})
     if not left:
@@ -85,14 +92,31 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     return Split(split.shards, (*split.warnings, told), split.audio_column, layout=NAME)
 
 
+def _refuse_bare(at: RepositoryAt, archives: Sequence[PublishedFile]) -> NoReturn:
+    raise RequestInvalid(
+        f"{at.repo}@{at.commit[:7]}: no table names the members of {archives[0].path!r}",
+        why=f"the split is {len(archives):,} archives, and no csv, tsv, JSON or parquet table beside "
+        "them names the clips in them; tables inside archives are not read",
+        mend="choose a revision that holds parquet files, or ask the dataset's owner to publish a "
+        "table beside the archives, or tars as WebDataset",
+    )
+
+
 def describe_beside(
     at: RepositoryAt, archives: Sequence[PublishedFile], request: PlanRequest
 ) -> Split | None:
     """The split of archives of clips, by the tables beside them; None if there are none."""
     published = at.hub.list_files(at.repo, at.commit, "")
     tables = [file for file in published if is_table(file.path)]
-    chosen = _nearest(tables, archives, request)
-    return _describe(at, chosen, archives, request) if chosen else None
+    chosen = [
+        file
+        for file in _nearest(tables, archives, request)
+        if PurePosixPath(file.path).name not in _ABOUT
+    ]
+    # A table of something else must not keep the tars from being read as what they are.
+    with suppress(RequestInvalid, ShardUnreadable):
+        return _describe(at, chosen, archives, request) if chosen else None
+    return None
 
 
 def read_names(at: RepositoryAt, files: tuple[PublishedFile, ...]) -> pa.Array:

@@ -111,4 +111,30 @@ LAYOUTS: dict[str, Files] = {
         "audio/train/train_1.tar": make_tar([*CLIPS.items()][3:]),
         "transcript/train.tsv": to_csv(rows("path"), "\t"),
     },
+    "emilia": {
+        "Emilia/EN/EN-B000000.tar": make_tar(
+            pair
+            for (name, data), text in zip(CLIPS.items(), TEXTS, strict=True)
+            for pair in (
+                (f"{stem(name)}.json", json.dumps({"text": text, "dnsmos": 3.3}).encode()),
+                (name, data),
+            )
+        )
+    },
+    "voxpopuli": {
+        "data/en/asr_train.tsv": to_csv(rows("id", stem), "\t"),
+        "data/en/asr_test.tsv": to_csv([{"id": "x", "text": "x"}], "\t"),
+        "data/en/train/train_part_0.tar.gz": make_tar(
+            ((f"train_part_0/{name}", data) for name, data in CLIPS.items()), "w:gz"
+        ),
+        "data/en/test/test_part_0.tar.gz": make_tar([("test_part_0/x.wav", clip(98))], "w:gz"),
+    },
+    "fleurs": {
+        "data/en_us/audio/train.tar.gz": make_tar(
+            ((f"train/{name}", data) for name, data in CLIPS.items()), "w:gz"
+        ),
+        "data/en_us/audio/dev.tar.gz": make_tar([("dev/x.wav", clip(98))], "w:gz"),
+        "data/en_us/train.tsv": to_csv(rows("path"), "\t"),
+        "data/en_us/dev.tsv": to_csv([{"path": "x.wav", "text": "x"}], "\t"),
+    },
 }

@@ -186,6 +186,17 @@ def test_a_run_that_stopped_in_a_tar_neither_fetches_nor_makes_its_rows_again(
     assert list(verify_dataset(build.places, build.name, deep=True)) == []
 
 
+def test_a_table_of_something_else_leaves_tars_of_clips_what_they_are(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    tar = make_tar([("a.wav", clip(1)), ("b.wav", clip(2))])
+    beside = {"dataset_infos.json": b"{}", "stats.csv": b"key,hours\nall,1\n"}
+    hub.publish("webdataset/bare", {"train-0.tar": tar, **beside})
+    build = open_for("webdataset/bare")
+    assert {shard.layout for shard in build.plan.shards} == {"webdataset"}
+    assert sync_dataset(build).new_rows == 2
+
+
 def test_the_hubs_whole_conversion_is_read_before_the_tars(hub: LoopbackHub, open_for: OpenFor):
     hf_id = publish(hub, "converted", make_tar(sample(0)))
     publish_conversion(hub, hf_id, speech_table(2, with_filenames=False))
