@@ -16,6 +16,7 @@ from pathlib import Path
 import dagster as dg
 
 from hugflow.errors import HugflowError
+from hugflow.flows.project_key import serving_of
 from hugflow.project_requests import read_requests
 from hugflow.requests.catalog import ArrivalOnMain, Catalog, read_catalog
 from hugflow.requests.collect import AddFile, RequestSet
@@ -52,7 +53,11 @@ def load_definitions(project: ProjectSettings) -> dg.Definitions:
     ]
     loaded = [request for request, assets in built if assets]
     drift = [build_drift_check(loaded)] if loaded else []
-    others = [build_runs_or_none(project.root), build_hierarchy_or_none(project)]
+    others = [
+        build_runs_or_none(project.root),
+        build_hierarchy_or_none(project),
+        build_serving_or_none(project),
+    ]
     return dg.Definitions(
         assets=[
             *(each for _, assets in built for each in assets),
@@ -65,11 +70,13 @@ def load_definitions(project: ProjectSettings) -> dg.Definitions:
             "storage": Storage.of(project, catalog),
             "requests_repo": RequestsRepo(branch=project.settings.requests_branch),
             "notices": Notices(repository=project.settings.github_repository),
+            **{name: each for defs in others for name, each in (defs.resources or {}).items()},
         },
         sensors=[
             build_requests_on_main(loaded=catalog.digest if catalog is not None else None),
             build_outcomes(),
             *(build_drift_daily(check) for check in drift),
+            *(each for defs in others for each in defs.sensors or ()),
         ],
         # A run works on one dataset with its own threads; a process for each op would cost seconds.
         executor=dg.in_process_executor,
@@ -119,6 +126,32 @@ def build_hierarchy_or_none(project: ProjectSettings) -> dg.Definitions:
         log.warning("the assets of the hierarchy cannot be built: %s", error)
     except Exception:
         log.exception("the assets of the hierarchy cannot be built")
+    return dg.Definitions()
+
+
+def build_serving_or_none(project: ProjectSettings) -> dg.Definitions:
+    """Give the assets of what the project serves; if that fails, log it and give none."""
+    if project.root is None or "flows" not in project.file.nodes:
+        return dg.Definitions()
+    try:
+        entries = serving_of(project.file).serve
+        if not entries:
+            return dg.Definitions()
+        from hugflow_assets.serving import build_endpoints, build_worker_checks
+        from hugflow_resources.flows import FlowsResource
+        from hugflow_sensors.flow_directory import build_flow_directory
+
+        state_dir = str(project.places.state_dir)
+        return dg.Definitions(
+            assets=build_endpoints(entries),
+            asset_checks=build_worker_checks(entries),
+            resources={"flows": FlowsResource(root=str(project.root), state_dir=state_dir)},
+            sensors=[build_flow_directory([entry.endpoint for entry in entries])],
+        )
+    except HugflowError as error:
+        log.warning("the assets of the served flows cannot be built: %s", error)
+    except Exception:
+        log.exception("the assets of the served flows cannot be built")
     return dg.Definitions()
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from nats.aio.msg import Msg
 
-from hugflow.errors import FlowError, FlowInstanceError
+from hugflow.errors import FlowError, FlowInstanceError, FlowServerUnavailable
 from hugflow.flows.flow import Flow, served_subflows
 from hugflow.flows.messages import FlowMessage, package
 from hugflow.redact import in_a_line
@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEFAULT_THREADS = 64
-# A message that nobody can run now comes again after this time.
+# A message that nobody can run now comes again after this time, and after twice as long each time:
+# a thousand that wait would else be sent to and fro without end.
 BUSY_S = 0.05
+LONGEST_PAUSE_S = 2.0
 _CACHED_FLOWS = 2_000
 
 
@@ -78,7 +80,7 @@ class DispatchWorker:
 
     async def _take(self, message: Msg) -> None:
         if not self._is_open or self._busy >= self._threads:
-            await message.nak(delay=BUSY_S)
+            await message.nak(delay=_pause_s(message))
             return
         self._busy += 1
         self._idle.clear()
@@ -118,6 +120,9 @@ class DispatchWorker:
         await link.tell(subjects.progress(caller, owner, message_id), b"running")
         try:
             instance, flow = await self._find_flow(flow_id, caller)
+        except (FlowServerUnavailable, TimeoutError):
+            # It is not the message's fault: it comes again.
+            raise
         except Exception as error:  # noqa: BLE001  # it is the caller's, who waits for a reply
             await self._send_reply(caller, message_id, error_reply(flow_id, error))
             await message.ack()
@@ -204,6 +209,10 @@ class DispatchWorker:
                 mend="get one of your own with get_flow_instance",
             )
         return found
+
+
+def _pause_s(message: Msg) -> float:
+    return min(LONGEST_PAUSE_S, BUSY_S * 2.0 ** min(10, message.metadata.num_delivered - 1))
 
 
 async def _show_alive(message: Msg) -> None:

@@ -44,6 +44,7 @@ TRY_S = 2.0
 STORE_WITHIN_S = 60.0
 AGAIN_AFTER_S = 0.05
 KEEP_REPLIES_S = 24 * 3600.0
+MOST_INSTANCES = 100_000
 KEEP_MESSAGES_S = 7 * 24 * 3600.0
 # Headers count towards the server's limit, and a message over it ends the connection.
 ROOM_BYTES = 64 << 10
@@ -411,6 +412,8 @@ def _streams_of(user_id: str) -> list[StreamConfig]:
             storage=StorageType.FILE,
             max_age=KEEP_MESSAGES_S,
             duplicate_window=120,
+            # One for each instance; without a number the server stops at 1,000.
+            max_consumers=MOST_INSTANCES,
         ),
         StreamConfig(
             name=subjects.reply_stream(user_id),

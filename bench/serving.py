@@ -1,0 +1,116 @@
+"""What a call of a served flow costs, beside plain NATS: `python bench/serving.py [CALLS]`.
+
+The same server and machine in the same run: a plain request with its reply, a call that is not
+stored, a durable message with its stored reply; then 64 rows of 20 kB as one batch, beside the
+transfer of their bytes alone; then 1,000 instances. Both sides of a plain request are asked from a
+thread, as people do it. Latencies are the median and the 99th of 100.
+"""
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from nats.aio.msg import Msg
+
+from hugflow.serving import (
+    CoLink,
+    get_flow_instance,
+    run_dispatch_worker_thread,
+    run_get_instance_worker_thread,
+    serve_flow,
+    start_flow_server_with_users,
+)
+from hugflow.serving.colink import Project
+
+CALLS = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
+INSTANCES = 1_000
+FLOWS = """
+from hugflow.flows import AtomicFlow
+
+class Echo(AtomicFlow):
+    def run(self, data):
+        return data
+
+class Size(AtomicFlow):
+    def run(self, data):
+        return {"size": len(data["audio"])}
+"""
+
+
+def main() -> None:
+    """Measure and print a line for each."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "bench_flows.py").write_text(FLOWS)
+        owner, user = start_flow_server_with_users(2, project=Project(Path(folder)))
+        run_dispatch_worker_thread(owner)
+        run_get_instance_worker_thread(owner)
+        serve_flow(owner, "bench_flows.Echo", "echo", parallel_dispatch=True)
+        serve_flow(owner, "bench_flows.Echo", "serial")
+        serve_flow(owner, "bench_flows.Size", "size", parallel_dispatch=True)
+        owner.run(owner.link.subscribe(f"flow.{owner.get_user_id()}.plain.*", answer))
+        plain = show("plain request", lambda: ask(owner, user, b'{"number": 1234}'))
+        echo = get_flow_instance(user, "echo", owner.get_user_id())
+        call = show("call, not stored", lambda: echo.call({"number": 1234}))
+        serial = get_flow_instance(user, "serial", owner.get_user_id())
+        durable = show("durable message", lambda: serial.run({"number": 1234}))
+        print(f"not stored: {call / plain:.2f} x plain (at most 2)")
+        print(f"durable: {durable - plain:.2f} ms more than plain (at most 3)")
+        measure_batch(owner, user)
+        measure_instances(owner, user)
+        for cl in (user, owner):
+            cl.close()
+
+
+async def answer(message: Msg) -> None:
+    """Send back what came."""
+    await message.respond(message.data[:100])
+
+
+def ask(owner: CoLink, user: CoLink, data: bytes) -> bytes:
+    """A plain request."""
+    subject = f"flow.{owner.get_user_id()}.plain.{user.get_user_id()}"
+    return user.run(user.link.ask(subject, data, 10))
+
+
+def show(what: str, once: Callable[[], object], calls: int = CALLS) -> float:
+    """Print the latencies of one operation; gives the median in ms."""
+    once()
+    taken = []
+    for _ in range(calls):
+        began = time.perf_counter()
+        once()
+        taken.append((time.perf_counter() - began) * 1000)
+    median, late = statistics.median(taken), sorted(taken)[int(len(taken) * 0.99)]
+    print(
+        f"{what:<22} p50 {median:7.3f} ms  p99 {late:7.3f} ms  {1000 * calls / sum(taken):7.0f}/s"
+    )
+    return median
+
+
+def measure_batch(owner: CoLink, user: CoLink) -> None:
+    """64 rows of 20 kB of audio as one batch, beside their bytes alone."""
+    rows = [{"audio": bytes(20_000), "row": row} for row in range(64)]
+    raw = b"".join(row["audio"] for row in rows)  # type: ignore[misc]
+    flow = get_flow_instance(user, "size", owner.get_user_id())
+    alone = show("1.28 MB, plain", lambda: ask(owner, user, raw), 50)
+    batch = show("64 rows of 20 kB", lambda: flow.run_batch(rows), 50)
+    print(f"batch: {batch / alone:.2f} x its bytes (at most 2)")
+
+
+def measure_instances(owner: CoLink, user: CoLink) -> None:
+    """A thousand instances, and a message to each."""
+    began = time.perf_counter()
+    flows = [get_flow_instance(user, "serial", owner.get_user_id()) for _ in range(INSTANCES)]
+    made = time.perf_counter() - began
+    futures = [flow.get_reply_future(flow.package_input_message({"n": 1})) for flow in flows]
+    for future in futures:
+        future.get_data(timeout=120)
+    taken = time.perf_counter() - began - made
+    print(f"{INSTANCES:,} instances: made in {made:.1f} s, all answered in {taken:.1f} s")
+
+
+if __name__ == "__main__":
+    main()
