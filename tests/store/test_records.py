@@ -97,6 +97,8 @@ OTHER_READERS = {
     "hugflow/stages/tree/failures.py",
     "hugflow/stages/tree/flow_files.py",
     "hugflow/store/records.py",
+    # Part of a plan, which its form has read.
+    "hugflow/shards/layouts/table_archives.py",
     # Files of a source.
     "hugflow/hierarchy/pulling/archive.py",
     "hugflow/hierarchy/readers/google_sheets.py",
