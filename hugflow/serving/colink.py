@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hugflow.flows.trust import Trust
 from hugflow.redact import remember
 from hugflow.serving.extra import needs_extra
-from hugflow.serving.keys import read_seed, user_id_of
+from hugflow.serving.keys import read_seed, signer_of, user_id_of
 
 if TYPE_CHECKING:
     from hugflow.serving.link import Link
@@ -55,6 +55,7 @@ class CoLink:
         self.ack_wait_s = ack_wait_s
         self._seed = seed
         self._user_id = user_id_of(seed)
+        self._sign = signer_of(seed)
         self._closers: list[Callable[[], None]] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
@@ -95,9 +96,7 @@ class CoLink:
 
     def sign(self, data: bytes) -> bytes:
         """An Ed25519 signature by the user's key."""
-        from hugflow.serving.keys import sign
-
-        return sign(self._seed, data)
+        return self._sign(data)
 
     def call_at_close(self, close: Callable[[], None]) -> None:
         """Call `close` before the connection is closed, the last given first."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from nats.aio.msg import Msg
 
-from hugflow.errors import FlowError, FlowInstanceError, FlowServerUnavailable
+from hugflow.errors import FlowError, FlowInstanceError, FlowServerUnavailable, NotAuthorised
 from hugflow.flows.flow import Flow, served_subflows
 from hugflow.flows.messages import FlowMessage, package
 from hugflow.redact import in_a_line
@@ -23,6 +23,7 @@ from hugflow.serving.classes import constructor_values, load_class
 from hugflow.serving.envelope import error_reply, read_message
 from hugflow.serving.link import KeyTaken
 from hugflow.serving.records import Instance, State
+from hugflow.serving.seals import seal, unseal
 from hugflow.serving.served_flow import ROWS, ServedFlow, answering
 
 if TYPE_CHECKING:
@@ -111,9 +112,11 @@ class DispatchWorker:
         _, owner, _, caller, flow_id = message.subject.split(".")
         link = self._cl.link
         try:
-            asked = read_message(wire.decode(message.data))
+            if owner != self._cl.get_user_id():
+                raise ValueError("it is addressed to another user")
+            asked = read_message(wire.decode(unseal(caller, message.subject, message.data)))
             message_id = check_message_id(asked.message_id)
-        except (KeyError, TypeError, ValueError) as error:
+        except (NotAuthorised, KeyError, TypeError, ValueError) as error:
             log.warning("a message of %s cannot be read: %s", caller, error)
             await message.term()
             return
@@ -167,7 +170,7 @@ class DispatchWorker:
         except FlowError as error:
             data = wire.encode(error_reply("", error))
         subject = subjects.reply(caller, self._cl.get_user_id(), message_id)
-        await link.store(subject, data, f"reply.{caller}.{message_id}")
+        await link.store(subject, seal(self._cl, subject, data), f"reply.{caller}.{message_id}")
 
     async def _take_call(self, message: Msg) -> None:
         _, _, _, caller, flow_id = message.subject.split(".")
@@ -178,7 +181,7 @@ class DispatchWorker:
 
     async def _reply_to_call(self, message: Msg, caller: str, flow_id: str) -> None:
         try:
-            asked = read_message(wire.decode(message.data))
+            asked = read_message(wire.decode(unseal(caller, message.subject, message.data)))
             instance, flow = await self._find_flow(flow_id, caller)
             if not instance.parallel_dispatch:
                 raise _needs_order(instance)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nats.aio.msg import Msg
 
+from hugflow.errors import NotAuthorised
 from hugflow.serving import bucket, subjects, wire
 from hugflow.serving.mounting import (
     MAX_CALLS,
@@ -16,6 +17,7 @@ from hugflow.serving.mounting import (
     serve_wanted,
 )
 from hugflow.serving.records import LOCAL
+from hugflow.serving.seals import unseal
 
 if TYPE_CHECKING:
     from nats.aio.subscription import Subscription
@@ -68,7 +70,12 @@ class GetInstanceWorker:
 
     async def _reply(self, message: Msg, caller: str, answer: Answer) -> None:
         try:
-            given = await answer(caller, wire.decode(message.data or b"{}"))
+            # Whether somebody is there may be asked without a signature.
+            body = unseal(caller, message.subject, message.data) if message.data else b"{}"
+            given = await answer(caller, wire.decode(body))
+        except NotAuthorised as error:
+            log.warning("%s", error.what)
+            return
         except Exception:
             log.exception("a question of %s cannot be answered", caller)
             return

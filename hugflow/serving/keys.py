@@ -8,6 +8,7 @@ import base64
 import contextlib
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from hugflow.errors import FlowServerUnavailable, SettingInvalid
@@ -83,11 +84,12 @@ def read_or_make_seed(path: Path) -> str:
     return read_seed(path)
 
 
-def sign(seed: str, data: bytes) -> bytes:
-    """An Ed25519 signature."""
-    import nkeys
-
-    return bytes(nkeys.from_seed(bytearray(seed.encode())).sign(data))
+def signer_of(seed: str) -> Callable[[bytes], bytes]:
+    """What makes Ed25519 signatures with a seed."""
+    with needs_extra():
+        import nkeys
+    pair = nkeys.from_seed(bytearray(seed.encode()))
+    return lambda data: bytes(pair.sign(data))
 
 
 def is_signed_by(user_id: str, data: bytes, signature: bytes) -> bool:
@@ -95,8 +97,8 @@ def is_signed_by(user_id: str, data: bytes, signature: bytes) -> bool:
     with needs_extra():
         from nacl.exceptions import BadSignatureError
         from nacl.signing import VerifyKey
-    padded = user_id + "=" * (-len(user_id) % 8)
     try:
+        padded = user_id + "=" * (-len(user_id) % 8)
         # One byte says what kind of key it is; the last two are a checksum.
         VerifyKey(base64.b32decode(padded)[1:-2]).verify(data, signature)
     except (BadSignatureError, ValueError, TypeError):

@@ -19,6 +19,7 @@ from hugflow.serving import bucket, subjects, wire
 from hugflow.serving.classes import configure, load_class, own_values, served_subflows_of
 from hugflow.serving.link import NobodyAnswers
 from hugflow.serving.records import LOCAL, Instance, Served
+from hugflow.serving.seals import seal
 
 if TYPE_CHECKING:
     from hugflow.serving.colink import CoLink
@@ -113,7 +114,8 @@ async def ask(cl: "CoLink", owner: str, wanted: Sequence[Wanted], way: Way) -> d
     }
     try:
         subject = subjects.question(owner, "get_instance", cl.get_user_id())
-        data = await cl.link.ask(subject, wire.encode(asked), way.left_s())
+        sealed = seal(cl, subject, wire.encode(asked))
+        data = await cl.link.ask(subject, sealed, way.left_s())
         answer = wire.decode(data)
         return {each.key: Got(**answer[each.key]) for each in wanted}
     except NobodyAnswers:
@@ -166,7 +168,7 @@ async def release(cl: "CoLink", found: Mapping[str, Mapping[str, Any]]) -> None:
                 await delete_instance(cl, flow_id)
         else:
             subject = subjects.question(owner, "release", cl.get_user_id())
-            await cl.link.tell(subject, wire.encode({"flow_ids": flow_ids}))
+            await cl.link.tell(subject, seal(cl, subject, wire.encode({"flow_ids": flow_ids})))
 
 
 async def delete_instance(cl: "CoLink", flow_id: str) -> None:

@@ -1,20 +1,24 @@
 """Replies of served flows: they wait in the caller's stream until somebody asks for them."""
 
 import asyncio
+import logging
 import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from nats.aio.msg import Msg
 
-from hugflow.errors import FlowError, FlowInstanceError
+from hugflow.errors import FlowError, FlowInstanceError, NotAuthorised
 from hugflow.flows.messages import FlowFuture, FlowMessage
 from hugflow.serving import subjects, wire
 from hugflow.serving.envelope import read_reply
 from hugflow.serving.link import NobodyAnswers
+from hugflow.serving.seals import seal, unseal
 
 if TYPE_CHECKING:
     from hugflow.serving.colink import CoLink
+
+log = logging.getLogger(__name__)
 
 # A reply comes by itself; it is looked for where it may have been missed, or may never come.
 FIRST_LOOK_S = 0.3
@@ -48,11 +52,12 @@ class Replies:
         subject = subjects.reply(caller, owner, message_id)
         found = await link.find_last(subjects.reply_stream(caller), subject)
         if found is not None:
-            self._complete(message_id, found[1])
+            self._complete(message_id, *found)
         elif flow_id is not None and owner != "*":
-            asked = wire.encode({"flow_id": flow_id})
+            subject = subjects.question(owner, "check", caller)
+            asked = seal(self._cl, subject, wire.encode({"flow_id": flow_id}))
             try:
-                data = await link.ask(subjects.question(owner, "check", caller), asked, ASK_S)
+                data = await link.ask(subject, asked, ASK_S)
             except (NobodyAnswers, TimeoutError):
                 return
             answer = wire.decode(data)
@@ -66,14 +71,19 @@ class Replies:
         self._fail(message_id, error)
 
     async def _take(self, message: Msg) -> None:
-        self._complete(message.subject.rpartition(".")[2], message.data)
+        self._complete(message.subject.rpartition(".")[2], message.subject, message.data)
 
-    def _complete(self, message_id: str, data: bytes) -> None:
+    def _complete(self, message_id: str, subject: str, data: bytes) -> None:
+        try:
+            body = unseal(subject.split(".")[2], subject, data)
+        except NotAuthorised as error:
+            log.warning("%s", error.what)
+            return
         future = self._expected.pop(message_id, None)
         if future is None or future.done():
             return
         try:
-            future.set_result(read_reply(data))
+            future.set_result(read_reply(body))
         except FlowError as error:
             future.set_exception(error)
 
@@ -157,7 +167,8 @@ async def _call_state(cl: "CoLink", message_id: str) -> str:
     reply = subjects.reply(caller, "*", message_id)
     found = await link.find_last(subjects.reply_stream(caller), reply)
     if found is not None:
-        return "failed" if "error" in wire.decode(found[1]) else "done"
+        owner = found[0].split(".")[2]
+        return "failed" if "error" in wire.decode(unseal(owner, *found)) else "done"
     progress = subjects.progress(caller, "*", message_id)
     found = await link.find_last(subjects.progress_stream(caller), progress)
     return found[1].decode() if found is not None else "unknown"

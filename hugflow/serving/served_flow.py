@@ -15,6 +15,7 @@ from hugflow.serving import subjects, wire
 from hugflow.serving.envelope import read_reply
 from hugflow.serving.link import NobodyAnswers
 from hugflow.serving.replies import ServedFuture
+from hugflow.serving.seals import seal
 
 if TYPE_CHECKING:
     from hugflow.serving.colink import CoLink
@@ -113,7 +114,8 @@ class ServedFlow(Flow):
         body = self._encode(self.package_input_message(data))
         subject = subjects.call(self.user_id, self.cl.get_user_id(), self.flow_id)
         try:
-            answer = self.cl.run(self.cl.link.ask(subject, body, timeout_s))
+            sealed = seal(self.cl, subject, body)
+            answer = self.cl.run(self.cl.link.ask(subject, sealed, timeout_s))
         except NobodyAnswers:
             raise nobody_works(self.user_id, self.name) from None
         return read_reply(answer).data
@@ -138,7 +140,8 @@ class ServedFlow(Flow):
         async with self._in_order:
             await link.tell(subjects.progress(caller, self.user_id, message_id), b"queued")
             # The same id for another instance is another message.
-            return await link.store(subject, data, f"{self.flow_id}.{message_id}")
+            sealed = seal(self.cl, subject, data)
+            return await link.store(subject, sealed, f"{self.flow_id}.{message_id}")
 
 
 def nobody_works(user_id: str, name: str) -> Exception:

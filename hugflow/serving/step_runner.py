@@ -14,6 +14,7 @@ from hugflow.flows.step_worker import Outcome, to_outcome
 from hugflow.redact import in_a_line
 from hugflow.serving import subjects, wire
 from hugflow.serving.places import ProjectServing
+from hugflow.serving.seals import seal
 from hugflow.serving.served_flow import ROWS
 from hugflow.serving.serving import get_flow_instance
 from hugflow.store.atomic import read_file
@@ -79,8 +80,9 @@ class ServedRunner:
             return
         if self._flow is not None:
             owner, me = self._flow.user_id, self._cl.get_user_id()
-            asked = wire.encode({"flow_ids": [self._flow.flow_id]})
-            self._cl.run(self._cl.link.tell(subjects.question(owner, "release", me), asked))
+            subject = subjects.question(owner, "release", me)
+            asked = seal(self._cl, subject, wire.encode({"flow_ids": [self._flow.flow_id]}))
+            self._cl.run(self._cl.link.tell(subject, asked))
         self._cl.close()
         self._cl, self._flow = None, None
 

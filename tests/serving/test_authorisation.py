@@ -84,3 +84,18 @@ def test_no_user_makes_or_changes_a_stream(new_user: MakeUser) -> None:
     theirs = subjects.message_stream(victim.get_user_id())
     with pytest.raises(NotAuthorised):
         cl.run(cl.link.ask(f"$JS.API.CONSUMER.CREATE.{theirs}", b"{}", 2))
+
+
+def test_no_user_lets_the_server_send_in_the_name_of_another(new_user: MakeUser) -> None:
+    """A question may name any subject for its answer, and the server answers with stored bytes."""
+    owner, victim, thief = new_user(), new_user(works=False), new_user(works=False)
+    serve_flow(owner, "served_classes.Count", "count")
+    flow = get_flow_instance(victim, "count", owner.get_user_id())
+    forged = flow._encode(flow.package_input_message({"number": 666}))
+    me = thief.get_user_id()
+    thief.run(thief.link.write_key("forged", forged))
+    asked = f"$JS.API.DIRECT.GET.{subjects.bucket_stream(me)}.$KV.{subjects.bucket(me)}.forged"
+    target = subjects.message(owner.get_user_id(), victim.get_user_id(), flow.flow_id)
+    thief.run(thief.link.client.publish(asked, b"", reply=target))
+    thief.run(thief.link.client.flush())
+    assert flow.run({"number": 1})["seen"] == [1]
