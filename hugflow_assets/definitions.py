@@ -73,7 +73,9 @@ def load_definitions(project: ProjectSettings) -> dg.Definitions:
             **{name: each for defs in others for name, each in (defs.resources or {}).items()},
         },
         sensors=[
-            build_requests_on_main(loaded=catalog.digest if catalog is not None else None),
+            build_requests_on_main(
+                loaded=catalog.digest if catalog is not None else None, root=project.root
+            ),
             build_outcomes(),
             *(build_drift_daily(check) for check in drift),
             *(each for defs in others for each in defs.sensors or ()),

@@ -108,7 +108,7 @@ def is_waiting(trouble: Trouble | None, request: str, now: float, retry_at: floa
 class Memo:
     """What the sensor keeps in its cursor. Losing it costs an attempt or a reload, nothing else.
 
-    reloaded: the catalogue for which this code location last reloaded, and when.
+    reloaded: the digest, of catalogue and work tree, for which this code location last reloaded, and when.
     """
 
     troubles: Mapping[str, Trouble]

@@ -6,6 +6,7 @@ change happen, so a missed tick, a lost cursor or a restart loses nothing.
 
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 import dagster as dg
 
@@ -24,16 +25,19 @@ from hugflow_resources.surprises import no_secret_in_errors
 from hugflow_sensors.decide import Memo, may_reload
 from hugflow_sensors.memo import read_memo
 from hugflow_sensors.tick import Known, Tick, to_result
+from hugflow_sensors.work_tree import stamp_work_tree
 
 INTERVAL_S = 10
 RELOAD_TIMEOUT_S = 60
 
 
-def build_requests_on_main(loaded: str | None) -> dg.SensorDefinition:
+def build_requests_on_main(loaded: str | None, root: Path | None = None) -> dg.SensorDefinition:
     """Give the sensor of this code location.
 
     loaded: digest of the catalogue that the location's assets were made from; None: no catalogue.
+    root: the project, whose flow runs and hierarchy are assets too.
     """
+    loaded_tree = stamp_work_tree(root)
     # Starts empty in each process.
     known = Known()
 
@@ -58,10 +62,11 @@ def build_requests_on_main(loaded: str | None) -> dg.SensorDefinition:
         if catalog is None:
             return to_result(memo, words)
         is_readable = _is_project_file_readable(catalog, words)
-        if catalog.digest != loaded:
-            now = time.time()
-            if may_reload(memo, catalog.digest, now) and _reload(context, words):
-                return to_result(Memo(memo.troubles, (catalog.digest, now)), words)
+        tree = stamp_work_tree(root)
+        if (catalog.digest, tree) != (loaded, loaded_tree):
+            now, wanted = time.time(), catalog.digest + tree
+            if may_reload(memo, wanted, now) and _reload(context, words):
+                return to_result(Memo(memo.troubles, (wanted, now)), words)
             words.append("restart the code location to load what main asks for now")
         if not is_readable:
             return to_result(memo, words)

@@ -489,3 +489,16 @@ def is_record(path: Path) -> bool:
     """A small state file: neither a plan nor a lock that somebody may hold."""
     is_plan = path.parent.parent.name == "plans" and len(path.stem) == 16
     return path.suffix == ".json" and path.is_file() and not is_plan
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["speech/config/pipeline/train/train_dev.yaml", "speech/pipeline/train.py", "hugflow.lock"],
+)
+def test_a_flow_run_or_a_lock_that_was_pulled_asks_for_a_reload(world: World, path: str):
+    world.tick_after_push()
+    assert "restart the code location" not in world.words(world.tick())
+    added = world.project.root / path
+    added.parent.mkdir(parents=True, exist_ok=True)
+    added.write_text("{}\n")
+    assert "restart the code location" in world.words(world.tick())
