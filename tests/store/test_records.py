@@ -108,7 +108,7 @@ OTHER_READERS = {
     # Rows of datasets.
     "hugflow/verify/samples.py",
     "hugflow/shards/plan_file.py",
-    "hugflow/shards/layouts/webdataset.py",
+    "hugflow/shards/layouts/member_fields.py",
     "hugflow/shards/layouts/loose.py",
     "hugflow/shards/layouts/tables.py",
     "hugflow/rows/record.py",

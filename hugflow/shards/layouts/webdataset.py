@@ -30,10 +30,8 @@ from hugflow.clients.hub import ReadBudget
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import ShardUnreadable
 from hugflow.redact import in_a_line
-from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts import table_archives
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
-from hugflow.shards.layouts.clips import AUDIO_ENDINGS
 from hugflow.shards.layouts.layout import (
     Contents,
     RepositoryAt,
@@ -44,6 +42,19 @@ from hugflow.shards.layouts.layout import (
     unreadable,
 )
 from hugflow.shards.layouts.left_out import LeftOut
+from hugflow.shards.layouts.member_fields import (
+    AUDIO,
+    KEY,
+    URL,
+    Head,
+    choose_columns,
+    find_text,
+    kind_of,
+    load_json,
+    schema_of,
+    to_int,
+    type_of,
+)
 from hugflow.shards.layouts.tar_members import (
     ArchiveDamaged,
     Member,
@@ -51,7 +62,7 @@ from hugflow.shards.layouts.tar_members import (
     list_members,
     read_member,
 )
-from hugflow.shards.layouts.value_types import fit_value, infer_type, merge_types, to_arrow
+from hugflow.shards.layouts.value_types import fit_value, merge_types
 from hugflow.shards.plan import Shard, to_detail
 from hugflow.shards.plan_request import PlanRequest
 from hugflow.store.atomic import disk_errors
@@ -60,13 +71,6 @@ log = logging.getLogger(__name__)
 
 native_reader: Final = None
 
-AUDIO: Final = "audio"
-KEY: Final = "__key__"
-URL: Final = "__url__"
-_TEXT_ENDINGS: Final = frozenset({"txt", "text", "transcript", "trans", "lab"})
-_NUMBER_ENDINGS: Final = frozenset({"cls", "cls2", "class", "count", "index", "inx", "id"})
-# In the order in which they are taken for the text of a row.
-_TEXT_FIELDS: Final = ("text", "txt", "transcript", "transcription", "sentence", "normalized_text")
 # Rows and members that are looked at before a tar is fetched.
 _LOOKED_AT_ROWS: Final = 5
 _LOOKED_AT_MEMBERS: Final = 200
@@ -81,7 +85,7 @@ def takes(path: str) -> bool:
 
 def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
     """Columns and types from the first rows of each tar; raises ShardUnreadable."""
-    heads: dict[str, _Head] = {}
+    heads: dict[str, Head] = {}
 
     def look(at: RepositoryAt, files: tuple[PublishedFile, ...]) -> Contents:
         heads[files[0].path] = head = _read_head(at, files[0])
@@ -89,8 +93,8 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
 
     found = look_at_each(at, one_file_each(files), look).shards
     ordered = [heads[file.path] for file in files]
-    columns = _choose_columns(ordered, request)
-    schema, detail = _schema(columns), to_detail({"columns": columns})
+    columns = choose_columns(ordered, request)
+    schema, detail = schema_of(columns), to_detail({"columns": columns})
     shards = [Contents(shard.files, shard.rows, schema, detail) for shard in found]
     audio = [name for name, column in columns.items() if column["type"] == "audio"]
     if len(audio) == len(columns) and any(head.rows for head in ordered):
@@ -101,7 +105,7 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     return Split(
         shards,
         audio_column=audio[0] if len(audio) == 1 else None,
-        text_column=_find_text(columns),
+        text_column=find_text(columns),
     )
 
 
@@ -141,7 +145,7 @@ def read_rows(
 ) -> Iterator[tuple[range, pa.RecordBatch]]:
     """The rows of a fetched tar in order; see `Layout`. Content of unwanted rows is not read."""
     planned: dict[str, Any] = json.loads(shard.detail)["columns"]
-    schema = _schema(planned)
+    schema = schema_of(planned)
     names = [name for name in schema.names if columns is None or name in columns]
     fields = {each for name in names if name in planned for each in planned[name]["fields"]}
     lost: Counter[str] = Counter()
@@ -196,14 +200,6 @@ class _Sample:
         return sum(len(data) for data in self.content.values() if data is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """The first rows of a tar: the fields of each, and the types of all."""
-
-    rows: list[tuple[str, ...]]
-    types: dict[str, Any]
-
-
 def _samples(
     file: BinaryIO,
     size_bytes: int | None,
@@ -256,7 +252,7 @@ def _split_name(member: Member, left_out: LeftOut) -> tuple[str, str] | None:
     return None
 
 
-def _read_head(at: RepositoryAt, file: PublishedFile) -> _Head:
+def _read_head(at: RepositoryAt, file: PublishedFile) -> Head:
     """The first rows of a published tar, by ranged reads."""
     remote: Any = at.hub.open_file(at.repo, at.commit, file)
     rows: list[tuple[str, ...]] = []
@@ -266,14 +262,14 @@ def _read_head(at: RepositoryAt, file: PublishedFile) -> _Head:
             taken: Iterable[_Sample] = _samples(
                 opened,
                 file.size_bytes,
-                lambda row, field: row < _LOOKED_AT_ROWS and _kind(field) != AUDIO,
+                lambda row, field: row < _LOOKED_AT_ROWS and kind_of(field) != AUDIO,
                 LeftOut(),
                 _LOOKED_AT_MEMBERS,
             )
             for sample in taken:
                 rows.append(tuple(sample.content))
                 for name, data in sample.content.items():
-                    found = _type_of(name, data)
+                    found = type_of(name, data)
                     types[name] = merge_types(types.get(name, "null"), found)
                 if len(rows) == _LOOKED_AT_ROWS:
                     break
@@ -283,101 +279,7 @@ def _read_head(at: RepositoryAt, file: PublishedFile) -> _Head:
             why=in_a_line(str(damaged)),
             mend="report it to the dataset's owner, or request a revision with sound files",
         ) from damaged
-    return _Head(rows, types)
-
-
-def _kind(field_: str) -> str:
-    """What the ending of a field says: audio, json, text, number or bytes."""
-    ending = field_.rpartition(".")[2].lower()
-    if ending in AUDIO_ENDINGS:
-        return AUDIO
-    if ending == "json":
-        return "json"
-    if ending in _TEXT_ENDINGS:
-        return "text"
-    return "number" if ending in _NUMBER_ENDINGS else "bytes"
-
-
-def _type_of(field_: str, data: bytes | None) -> Any:
-    kind = _kind(field_)
-    if kind == "json":
-        value = _load_json(data)
-        return "null" if value is None else {"json": infer_type(value)}
-    if kind == "number":
-        return "int" if data is not None and _to_int(data) is not None else "text"
-    return kind
-
-
-def _choose_columns(heads: Sequence[_Head], request: PlanRequest) -> dict[str, Any]:
-    """The columns of a split, in the order of the fields; audio fields together where they can."""
-    rows = [row for head in heads for row in head.rows]
-    types: dict[str, Any] = {}
-    for head in heads:
-        for name, type_ in head.types.items():
-            types[name] = _merge(types.get(name, "null"), type_)
-    audio = [name for name in types if _kind(name) == AUDIO]
-    is_one = all(sum(_kind(name) == AUDIO for name in row) <= 1 for row in rows)
-    asked = [name for name in request.all_audio if name in audio]
-    columns: dict[str, Any] = {}
-    for name, type_ in types.items():
-        if name in audio and is_one:
-            together = asked[0] if asked else AUDIO
-            columns.setdefault(together, {"fields": [], "type": AUDIO})["fields"].append(name)
-        else:
-            own = f"{name}_source" if name in columns or (name == AUDIO and is_one) else name
-            columns[own] = {"fields": [name], "type": _column_type(type_)}
-    return columns
-
-
-def _merge(one: Any, other: Any) -> Any:
-    match one, other:
-        case {"json": first}, {"json": second}:
-            return {"json": merge_types(first, second)}
-        case _:
-            return merge_types(one, other)
-
-
-def _column_type(type_: Any) -> Any:
-    match type_:
-        case {"json": inner}:
-            return {"json": "text" if inner == "null" else inner}
-        case "null":
-            return {"json": "text"}
-        case _:
-            return type_
-
-
-def _schema(columns: Mapping[str, Any]) -> pa.Schema:
-    fields = [(name, _arrow_type(column["type"])) for name, column in columns.items()]
-    return pa.schema([*fields, (KEY, pa.string()), (URL, pa.string())])
-
-
-def _arrow_type(type_: Any) -> pa.DataType:
-    match type_:
-        case {"json": inner}:
-            return to_arrow(inner)
-        case "audio":
-            return FILE_TYPE
-        case "bytes":
-            return pa.binary()
-        case _:
-            return to_arrow(type_)
-
-
-def _find_text(columns: Mapping[str, Any]) -> str | None:
-    """The field that is taken for the text of a row; None if none has a usual name."""
-    for name in _TEXT_FIELDS:
-        if name in columns and columns[name]["type"] == "text":
-            return name
-    for column, about in columns.items():
-        match about["type"]:
-            case {"json": {"struct": fields}}:
-                for name in _TEXT_FIELDS:
-                    if fields.get(name) == "text":
-                        return f"{column}.{name}"
-            case _:
-                pass
-    return None
+    return Head(rows, types)
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,7 +323,7 @@ class _Pending:
                 raise ValueError(f"a plan names the type {other!r}")
 
     def _number(self, name: str, each: tuple[str, bytes] | None) -> int | None:
-        value = None if each is None else _to_int(each[1])
+        value = None if each is None else to_int(each[1])
         if value is None and each is not None:
             self.lost[name] += 1
         return value
@@ -429,7 +331,7 @@ class _Pending:
     def _json(self, name: str, each: tuple[str, bytes] | None, type_: Any) -> Any:
         if each is None:
             return None
-        value = _load_json(each[1])
+        value = load_json(each[1])
         if value is None and each[1].strip() != b"null":
             self.lost[name] += 1
 
@@ -446,20 +348,6 @@ def _first(sample: _Sample, fields: Sequence[str]) -> tuple[str, bytes] | None:
         if data is not None:
             return name, data
     return None
-
-
-def _load_json(data: bytes | None) -> Any:
-    """The value of a JSON text; None if it is none."""
-    try:
-        return None if data is None else json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return None
-
-
-def _to_int(data: bytes) -> int | None:
-    text = data.strip()
-    digits = text.removeprefix(b"-")
-    return int(text) if digits.isdigit() and len(digits) < 19 else None
 
 
 def _note_unplanned(sample: _Sample, columns: Mapping[str, Any], lost: Counter[str]) -> None:
