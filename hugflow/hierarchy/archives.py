@@ -2,7 +2,9 @@
 
 import gzip
 import io
+import lzma
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -31,6 +33,9 @@ _DAMAGED = (
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    gzip.BadGzipFile,
     EOFError,
     NotImplementedError,
     UnicodeError,
@@ -83,8 +88,13 @@ class _ZipContents:
     def read(self, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         for path in paths:
             member = self.members[path]
-            with self.opened.open(member) as file:
-                yield path, _bounded(file.read(member.file_size + 1), member.file_size, path)
+            try:
+                with self.opened.open(member) as file:
+                    data = file.read(member.file_size + 1)
+            except OSError as error:
+                # bz2 has no error of its own for damaged bytes.
+                raise zipfile.BadZipFile(f"{path!r}: {error}") from error
+            yield path, _bounded(data, member.file_size, path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,3 +185,32 @@ def test_a_tar_of_too_many_members_is_refused(tmp_path: Path, monkeypatch: pytes
     archive = make_tar(tmp_path, *(tar_member(f"f{number}") for number in range(101)))
     with pytest.raises(UnsafeArchiveError, match="too many members"):
         lock_archive(tmp_path, archive)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_zip_whose_bytes_were_changed_is_damaged_whatever_its_method(
+    tmp_path: Path, compression: int
+):
+    target = tmp_path / "parent.zip"
+    with zipfile.ZipFile(target, "w", compression) as archive:
+        archive.writestr("hugflow.json", CONFIG + " " * 1_000)
+    data = bytearray(target.read_bytes())
+    start = data.index(b"hugflow.json") + len(b"hugflow.json") + 10
+    data[start : start + 20] = b"\xff" * 20
+    target.write_bytes(data)
+    with pytest.raises(ConfigError, match="damaged"):
+        lock_archive(tmp_path, target)
+
+
+def test_a_tar_with_a_wrong_checksum_is_damaged(tmp_path: Path):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        info = tarfile.TarInfo("hugflow.json")
+        info.size = len(CONFIG)
+        archive.addfile(info, io.BytesIO(CONFIG.encode()))
+    data = bytearray(out.getvalue())
+    data[-8:-4] = b"\1\2\3\4"
+    target = tmp_path / "parent.tar.gz"
+    target.write_bytes(data)
+    with pytest.raises(ConfigError, match="damaged"):
+        lock_archive(tmp_path, target)

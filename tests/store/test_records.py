@@ -108,9 +108,8 @@ OTHER_READERS = {
     # Rows of datasets.
     "hugflow/verify/samples.py",
     "hugflow/shards/plan_file.py",
-    "hugflow/shards/layouts/member_fields.py",
     "hugflow/shards/layouts/loose.py",
-    "hugflow/shards/layouts/tables.py",
+    "hugflow/shards/layouts/value_types.py",
     "hugflow/rows/record.py",
     "hugflow/shards/declared.py",
     "hugflow/shards/features.py",

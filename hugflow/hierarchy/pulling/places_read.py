@@ -11,7 +11,7 @@ from typing import Protocol
 from hugflow.hierarchy.errors import MissingFileError
 from hugflow.hierarchy.readers.csv_files import SUFFIX as CSV_SUFFIX
 from hugflow.hierarchy.readers.download import download, is_url
-from hugflow.hierarchy.readers.packed import MAX_PACKED_BYTES, open_packed
+from hugflow.hierarchy.readers.packed import MAX_PACKED_BYTES, open_packed, read_member
 from hugflow.store.atomic import read_file
 
 MAX_FILES = 10_000
@@ -80,7 +80,7 @@ class ArchiveFiles:
     def read(self, reference: str) -> bytes:
         """The bytes of a member."""
         try:
-            return self.packed.read(self._member(reference))
+            return read_member(self.packed, self._member(reference))
         except KeyError:
             raise _missing(f"{self.shown}, {self._member(reference)}", "no such member") from None
 

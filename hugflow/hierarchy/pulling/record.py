@@ -78,7 +78,7 @@ def read_record(path: Path) -> PullRecord:
         }
     except FileNotFoundError:
         return PullRecord()
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return PullRecord()
     except OSError as error:
         raise CannotWrite(

@@ -6,6 +6,7 @@ A workbook is what `pull` writes itself:
 """
 
 import json
+import re
 from typing import Any, NoReturn
 
 from hugflow.hierarchy.readers.cells import Place, WorkbookInvalid
@@ -14,6 +15,7 @@ from hugflow.hierarchy.readers.table import Rows, to_rows
 from hugflow.trees.from_yaml import parse_yaml
 
 YAML_SUFFIXES = (".yaml", ".yml")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_json_workbook(data: bytes, workbook: str) -> dict[str, Rows]:
@@ -54,6 +56,8 @@ def _load(data: bytes, name: str) -> Any:
         _refuse(f"{name}:{error.lineno}", error.msg, "correct the file there")
     except RecursionError:
         _refuse(name, "it is nested too deeply", "use fewer levels")
+    except ValueError:
+        _refuse(name, "it holds a number of thousands of digits", "write it as text")
 
 
 def _to_dict(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
@@ -73,6 +77,8 @@ def _to_rows(rows: Any, place: Place) -> Rows:
         for key, value in row.items():
             if not isinstance(value, str | int | float | bool | None):
                 raise _no_workbook(str(place), f"the value of {key!r} is no text")
+            if any(_SURROGATE.search(text) for text in (key, str(value))):
+                _refuse(str(place), f"{key!r} holds half of a character", "write it whole")
     grid: list[list[Any]] = [names, *([row.get(name) for name in names] for row in rows)]
     # A sheet without rows has no names to lose.
     return to_rows(grid, place) if rows else []

@@ -1,7 +1,10 @@
 """The zip file that an xlsx or ods workbook is, opened within bounds."""
 
 import io
+import lzma
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
@@ -12,6 +15,15 @@ from hugflow.hierarchy.readers.cells import WorkbookInvalid
 MAX_PACKED_BYTES = 64 * 1024 * 1024
 MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 MAX_MEMBERS = 10_000
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+)
 
 
 @contextmanager
@@ -27,12 +39,21 @@ def open_packed(data: bytes, workbook: str) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             _check(packed, workbook)
             yield packed
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except _DAMAGED as error:
         raise WorkbookInvalid(
             f"{workbook} is no workbook",
             why=f"xlsx and ods workbooks are zip files, and this one cannot be opened: {error}",
             mend="save it again in its program, without a password",
         ) from error
+
+
+def read_member(packed: zipfile.ZipFile, member: zipfile.ZipInfo | str) -> bytes:
+    """The bytes of a member. Raises KeyError, and what `open_packed` names as damage."""
+    try:
+        return packed.read(member)
+    except OSError as error:
+        # bz2 has no error of its own for damaged bytes.
+        raise zipfile.BadZipFile(str(error)) from error
 
 
 def too_large(workbook: str, why: str) -> WorkbookInvalid:
@@ -48,7 +69,7 @@ def _check(packed: zipfile.ZipFile, workbook: str) -> None:
         raise too_large(workbook, f"unpacked it has more than {MAX_UNPACKED_BYTES:,} bytes")
     for member in members:
         if PurePosixPath(member.filename).suffix.lower() in (".xml", ".rels"):
-            _refuse_entities(packed.read(member), f"{workbook}, {member.filename}")
+            _refuse_entities(read_member(packed, member), f"{workbook}, {member.filename}")
 
 
 def _refuse_entities(data: bytes, where: str) -> None:

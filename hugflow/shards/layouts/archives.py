@@ -5,6 +5,7 @@ entry unpacks to is bounded by the size that the directory gives, and that by MO
 """
 
 import gzip
+import lzma
 import struct
 import zipfile
 import zlib
@@ -29,6 +30,19 @@ _MOST_GROWTH: Final = 100
 _FREE_BYTES: Final = 256 << 20
 _ENCRYPTED: Final = 0x1
 _UNIX_LINK: Final = 0o120000
+
+# What `zipfile` raises for archives that are damaged or of another kind.
+ZIP_DAMAGED: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    OSError,
+)
 
 Read = Callable[[], bytes]
 
@@ -74,7 +88,7 @@ def _reader(file: BinaryIO, member: Member) -> Read:
 def _walk_zip(path: Path, left_out: LeftOut) -> Iterator[tuple[str, Read]]:
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError, struct.error) as error:
+    except ZIP_DAMAGED as error:
         raise ArchiveDamaged(f"it is no whole zip: {error}") from error
     with archive:
         for entry in archive.infolist():
@@ -98,7 +112,7 @@ def _zip_reader(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Read:
             with archive.open(entry) as opened:
                 # zipfile stops at the size of the directory, and compares the checksum there.
                 data = opened.read(entry.file_size)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+        except ZIP_DAMAGED as error:
             raise ArchiveDamaged(f"{entry.filename!r} cannot be unpacked: {error}") from error
         if len(data) != entry.file_size:
             raise ArchiveDamaged(f"{entry.filename!r} is shorter than the directory says")

@@ -1,6 +1,5 @@
 """The fields of WebDataset's rows: what their endings say, and the columns that they become."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,7 +8,7 @@ import pyarrow as pa
 
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts.clips import AUDIO_ENDINGS
-from hugflow.shards.layouts.value_types import infer_type, merge_types, to_arrow
+from hugflow.shards.layouts.value_types import infer_type, merge_types, parse_json, to_arrow
 from hugflow.shards.plan_request import PlanRequest
 
 AUDIO: Final = "audio"
@@ -68,7 +67,8 @@ def choose_columns(heads: Sequence[Head], request: PlanRequest) -> dict[str, Any
             together = asked[0] if asked else AUDIO
             columns.setdefault(together, {"fields": [], "type": AUDIO})["fields"].append(name)
         else:
-            own = f"{name}_source" if name in columns or (name == AUDIO and is_one) else name
+            is_ours = name in (KEY, URL) or (name == AUDIO and is_one)
+            own = f"{name}_source" if name in columns or is_ours else name
             columns[own] = {"fields": [name], "type": _column_type(type_)}
     return columns
 
@@ -128,7 +128,7 @@ def find_text(columns: Mapping[str, Any]) -> str | None:
 def load_json(data: bytes | None) -> Any:
     """The value of a JSON text; None if it is none."""
     try:
-        return None if data is None else json.loads(data.decode("utf-8-sig"))
+        return None if data is None else parse_json(data.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return None
 

@@ -31,7 +31,7 @@ from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.redact import in_a_line
 from hugflow.shards.arrow import FILE_TYPE, is_text
 from hugflow.shards.layouts import loose
-from hugflow.shards.layouts.archives import Read, is_archive, walk
+from hugflow.shards.layouts.archives import ZIP_DAMAGED, Read, is_archive, walk
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
 from hugflow.shards.layouts.clips import USUAL_NAMES, is_clip
 from hugflow.shards.layouts.layout import (
@@ -291,7 +291,7 @@ def _peek(at: RepositoryAt, archive: PublishedFile) -> list[str]:
     """Names of a few members, by ranged reads; empty if they cannot be had so."""
     remote: Any = at.hub.open_file(at.repo, at.commit, archive)
     lower = archive.path.lower()
-    with suppress(ArchiveDamaged, zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError):
+    with suppress(ArchiveDamaged, *ZIP_DAMAGED):
         if lower.endswith(".zip"):
             with zipfile.ZipFile(remote) as opened:
                 return [entry.filename for entry in opened.infolist() if not entry.is_dir()]

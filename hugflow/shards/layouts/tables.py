@@ -7,7 +7,7 @@ semicolon, tab and pipe. A line with another number of fields is an error that n
 import csv
 import gzip
 import io
-import json
+import zlib
 from collections.abc import Iterator, Sequence
 from functools import reduce
 from itertools import islice
@@ -17,7 +17,13 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hugflow.shards.layouts.value_types import fit_value, infer_type, merge_types, to_arrow
+from hugflow.shards.layouts.value_types import (
+    fit_value,
+    infer_type,
+    merge_types,
+    parse_json,
+    to_arrow,
+)
 
 ENDINGS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 _DELIMITERS: Final = (",", ";", "\t", "|")
@@ -59,7 +65,7 @@ def _read_text(path: Path, *, is_packed: bool) -> str:
     try:
         with gzip.open(path) if is_packed else path.open("rb") as file:
             data = file.read(_MOST_TABLE_BYTES + 1)
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise TableUnreadable(f"it cannot be unpacked: {error}") from error
     if len(data) > _MOST_TABLE_BYTES:
         raise TableUnreadable(f"it is larger than {_MOST_TABLE_BYTES:,} bytes")
@@ -188,7 +194,7 @@ def _json_rows(text: str) -> list[dict[str, Any]]:
 
 def _load(text: str, line: int) -> Any:
     try:
-        return json.loads(text)
+        return parse_json(text)
     except (ValueError, RecursionError) as error:
         raise TableUnreadable(f"line {line} is not JSON: {error}") from error
 

@@ -17,6 +17,9 @@ BLOCK: Final = 512
 # Long names and pax headers are read whole.
 _MOST_NAME_BYTES: Final = 64 << 10
 _MOST_HEADER_BYTES: Final = 1 << 20
+# Larger numbers are no sizes of files.
+_MOST_DIGITS: Final = 19
+_OCTAL: Final = frozenset(b"01234567")
 _KINDS: Final[dict[bytes, Kind]] = {
     b"0": "file",
     b"\0": "file",
@@ -140,10 +143,10 @@ def _number(field: bytes) -> int:
     if field[0] == 0x80:
         return int.from_bytes(field[1:], "big")
     digits = field.split(b"\0", 1)[0].strip()
-    try:
-        return int(digits or b"0", 8)
-    except ValueError:
-        raise ArchiveDamaged("a header holds no number where its size must be") from None
+    # Digits alone: with a sign, the next member would be this one again.
+    if not set(digits) <= _OCTAL:
+        raise ArchiveDamaged("a header holds no number where its size must be")
+    return int(digits or b"0", 8)
 
 
 def _text(field: bytes) -> str:
@@ -163,7 +166,9 @@ def _read_extra(file: BinaryIO, flag: bytes, size: int, before: _Changed) -> _Ch
         return before
     fields = _parse_pax(data)
     size_text = fields.get("size")
-    if size_text is not None and not (size_text.isascii() and size_text.isdigit()):
+    if size_text is not None and not (
+        size_text.isascii() and size_text.isdigit() and len(size_text) <= _MOST_DIGITS
+    ):
         raise ArchiveDamaged("a pax header holds no number where a size must be")
     return _Changed(
         fields.get("path", before.name),

@@ -5,6 +5,7 @@ Values of types that do not go together are kept as JSON text: nothing is lost.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import Any, Final
@@ -20,7 +21,17 @@ _PLAIN: Final[dict[str, pa.DataType]] = {
     "text": pa.string(),
 }
 _MOST_DEEP: Final = 16
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _MISSING: Final = object()
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON text; raises ValueError and RecursionError.
+
+    Half of a surrogate pair, which no text may hold, becomes U+FFFD.
+    """
+    value = json.loads(text)
+    return _without_surrogates(value) if _SURROGATE.search(text) else value
 
 
 def infer_type(value: Any, depth: int = 0) -> Any:
@@ -115,3 +126,17 @@ def _fit_fields(
         field: fit_value(value.get(field), of, lose, f"{prefix}{field}")
         for field, of in fields.items()
     }
+
+
+def _without_surrogates(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case list():
+            return [_without_surrogates(each) for each in value]
+        case dict():
+            return {
+                _without_surrogates(name): _without_surrogates(each) for name, each in value.items()
+            }
+        case _:
+            return value

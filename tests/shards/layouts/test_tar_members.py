@@ -85,3 +85,26 @@ def test_a_name_as_long_as_a_bomb_is_refused():
         tar.addfile(tarfile.TarInfo("n" * 100_000))
     with pytest.raises(ArchiveDamaged, match="takes"):
         read(out.getvalue())
+
+
+def header(size: bytes, flag: bytes = b"0") -> bytes:
+    """A header with these bytes as its size, and a right checksum."""
+    block = bytearray(512)
+    block[:5], block[124 : 124 + len(size)], block[156:157] = b"a.wav", size, flag
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+@pytest.mark.parametrize("size", [b"-1000", b"-1", b"+7", b"1_0"])
+@pytest.mark.parametrize("flag", [b"0", b"L"])
+def test_a_size_with_a_sign_is_damage_and_no_circle(size: bytes, flag: bytes):
+    with pytest.raises(ArchiveDamaged, match="no number"):
+        next(list_members(io.BytesIO(header(size, flag) + bytes(1_024)), 1_536))
+
+
+def test_a_pax_size_of_thousands_of_digits_is_damage():
+    record = b"5011 size=" + b"9" * 5_000 + b"\n"
+    tar = header(b"%o" % len(record), b"x") + record + bytes(-len(record) % 512) + header(b"0")
+    with pytest.raises(ArchiveDamaged, match="pax"):
+        read(tar)

@@ -155,6 +155,17 @@ def test_values_without_a_column_are_left_out_and_named(
     assert "'lab2' (1)" in caplog.text
 
 
+def test_fields_that_are_called_as_our_columns_are_kept_beside_them(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    members = [*sample(0), ("utt0.__key__", b"theirs"), ("utt0.__url__", b"theirs")]
+    build = open_for(publish(hub, "own", make_tar(members)))
+    sync_dataset(build)
+    row = read_rows_json(build.folder)[0]
+    assert row["__key__"] == "utt0"
+    assert {"__key___source", "__url___source"} <= row.keys()
+
+
 def test_a_field_of_a_later_tar_is_a_column_and_null_before(hub: LoopbackHub, open_for: OpenFor):
     build = open_for(publish(hub, "wider", make_tar(sample(0)), make_tar(sample(1, mood="glad"))))
     sync_dataset(build)

@@ -1,0 +1,60 @@
+"""Damaged archives and tables: a clear error of their own, whatever the library raises."""
+
+import gzip
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from hugflow.shards.layouts.archives import walk
+from hugflow.shards.layouts.left_out import LeftOut
+from hugflow.shards.layouts.tables import TableUnreadable, read_table
+from hugflow.shards.layouts.tar_members import ArchiveDamaged
+from hugflow.shards.layouts.value_types import parse_json
+
+
+def write_zip(folder: Path, compression: int = zipfile.ZIP_STORED) -> Path:
+    path = folder / "clips.zip"
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("a.wav", b"sound" * 1_000)
+    return path
+
+
+def read_all(path: Path) -> list[bytes]:
+    return [read() for _, read in walk(path, path.name, LeftOut())]
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED])
+def test_a_zip_whose_bytes_were_changed_is_damage(tmp_path: Path, compression: int):
+    path = write_zip(tmp_path, compression)
+    data = bytearray(path.read_bytes())
+    start = data.index(b"a.wav") + len(b"a.wav") + 12
+    data[start : start + 18] = b"\xff" * 18
+    path.write_bytes(data)
+    with pytest.raises(ArchiveDamaged, match=r"a\.wav"):
+        read_all(path)
+
+
+def test_a_zip_of_a_version_that_nobody_knows_is_damage(tmp_path: Path):
+    path = write_zip(tmp_path)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + 6] = 99
+    path.write_bytes(data)
+    with pytest.raises(ArchiveDamaged, match="version"):
+        read_all(path)
+
+
+def test_a_packed_table_whose_bytes_were_changed_cannot_be_unpacked(tmp_path: Path):
+    data = bytearray(gzip.compress(b"path,text\n" + bytes(range(97, 120)) * 5_000))
+    data[30:60] = b"\xff" * 30
+    path = tmp_path / "train.csv.gz"
+    path.write_bytes(data)
+    with pytest.raises(TableUnreadable, match="unpacked"):
+        read_table(path, path.name)
+
+
+def test_half_of_a_character_in_json_is_replaced_and_the_rows_are_read(tmp_path: Path):
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"text": "a\\ud800b", "whole": "\\ud83d\\ude00"}\n')
+    assert read_table(path, path.name).to_pylist() == [{"text": "a\ufffdb", "whole": "😀"}]
+    assert parse_json('{"\\udc00": ["\\udc00", 1]}') == {"\ufffd": ["\ufffd", 1]}
