@@ -117,7 +117,10 @@ class _Changed:
 
 def _seek(file: BinaryIO, at: int, size_bytes: int | None) -> None:
     if size_bytes is not None:
-        file.seek(min(at, size_bytes))
+        if at > size_bytes:
+            # Even the padding of the last member belongs to the archive; more may be lost with it.
+            raise ArchiveDamaged("it ends in the middle of a member")
+        file.seek(at)
     elif file.tell() != at and file.seek(at) < at - BLOCK + 1:
         # A compressed file ends where its bytes end; the padding of the last member may lack.
         raise ArchiveDamaged("it ends in the middle of a member")
