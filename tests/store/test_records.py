@@ -99,6 +99,7 @@ OTHER_READERS = {
     "hugflow/store/records.py",
     # Part of a plan, which its form has read.
     "hugflow/shards/layouts/table_archives.py",
+    "hugflow/shards/layouts/webdataset.py",
     # Files of a source.
     "hugflow/hierarchy/pulling/archive.py",
     "hugflow/hierarchy/readers/google_sheets.py",
