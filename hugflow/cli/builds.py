@@ -1,7 +1,8 @@
 """Opening a build from the command line: settings, requests, Hub, plan."""
 
 import logging
-from collections.abc import Iterable
+import os.path
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from hugflow.stages.standing.status import DatasetStatus
 
 log = logging.getLogger(__name__)
+
+# The names that an error lists.
+_MOST_NAMED = 5
 
 
 def open_project() -> ProjectSettings:
@@ -73,16 +77,18 @@ def refuse_removed(project: ProjectSettings, request: AddRequest) -> None:
 
 
 def find_add(project: ProjectSettings, name: str) -> AddFile:
-    """The request for the dataset called `name`.
+    """The request for the dataset that `name` means, as `match_name` reads it.
 
     Raises UsageWrong when there is none, RequestInvalid when a removal request for it exists.
     """
     requests = read_project_requests(project)
+    files = request_path_by_name(requests)
+    found = match_name(name, files, files)
     for file in requests.adds:
-        if file.request.name == name:
+        if file.request.name == found:
             return file
     for file in requests.shadowed:
-        if file.request.name == name:
+        if file.request.name == found:
             refuse_removed(project, file.request)
     raise no_such_dataset(name, [file.request.name for file in requests.adds])
 
@@ -90,16 +96,42 @@ def find_add(project: ProjectSettings, name: str) -> AddFile:
 def choose_statuses(
     project: ProjectSettings, requests: RequestSet, name: str | None
 ) -> "list[DatasetStatus]":
-    """The status of every dataset, or of the one called `name`; raises UsageWrong for no match."""
+    """The status of every dataset, or of the one that `name` means; UsageWrong for no match."""
     from hugflow.stages.standing.status import read_statuses
 
-    statuses = read_statuses(project.places, request_path_by_name(requests))
+    files = request_path_by_name(requests)
+    statuses = read_statuses(project.places, files)
     if name is None:
         return statuses
-    chosen = [status for status in statuses if status.name == name]
-    if not chosen:
-        raise no_such_dataset(name, [status.name for status in statuses])
-    return chosen
+    names = [status.name for status in statuses]
+    found = match_name(name, names, files)
+    if found is None:
+        raise no_such_dataset(name, names)
+    return [status for status in statuses if status.name == found]
+
+
+def match_name(wanted: str, names: Iterable[str], file_by_name: Mapping[str, str]) -> str | None:
+    """The dataset that a person means; None if there is none.
+
+    wanted: a name, an hf_id, a request file, or the beginning of a name.
+    Raises UsageWrong if several datasets fit.
+    """
+    known = sorted(set(names))
+    if wanted in known or not wanted:
+        return wanted or None
+    file = os.path.normpath(wanted)
+    found = [name for name in known if file_by_name.get(name) == file]
+    if not found:
+        # A dataset's name begins with its hf_id: `owner/name` is `owner__name__...`.
+        start = f"{wanted.replace('/', '__')}__" if "/" in wanted else wanted
+        found = [name for name in known if name.startswith(start)]
+    if len(found) > 1:
+        raise UsageWrong(
+            f"{wanted!r} fits {len(found)} datasets",
+            why=f"they are {', '.join(found[:_MOST_NAMED])}{', ...' * (len(found) > _MOST_NAMED)}",
+            mend="give the whole name of one of them",
+        )
+    return found[0] if found else None
 
 
 def no_such_dataset(

@@ -76,6 +76,8 @@ def shown_value(project: ProjectSettings, name: str) -> Shown:
         from hugflow.redact import redact
 
         return redact(value)
+    if isinstance(value, tuple):
+        return ",".join(value) or "none"
     plain: Shown = value
     return plain
 

@@ -108,6 +108,7 @@ def retry(
     """
     project = open_project()
     add = find_add(project, name)
+    name = add.request.name
     with failures_as_json(add.path, as_json=as_json, name=name):
         ask_retry(project.places, name, datetime.now(UTC))
         entry = _sync(

@@ -54,7 +54,7 @@ def export(
             mend=f"did you mean {near}?" if near else "name one of these",
         )
     requests = read_project_requests(project)
-    choose_statuses(project, requests, name)
+    name = choose_statuses(project, requests, name)[0].name
     request = _find_request(requests.adds, name)
     folder = out if out is not None else Path(f"{name}-{to}")
     files = export_stored(

@@ -12,7 +12,7 @@ import typer
 from hugflow.amounts import human_bytes
 from hugflow.audit import this_user
 from hugflow.cli.asked import read_project_requests, request_path_by_name
-from hugflow.cli.builds import no_such_dataset, open_project
+from hugflow.cli.builds import match_name, no_such_dataset, open_project
 from hugflow.cli.completion import complete_name, complete_request_file
 from hugflow.cli.options import AsJson, WaitSeconds
 from hugflow.cli.output import failures_as_json, print_data, print_json, print_talk
@@ -85,8 +85,10 @@ def undo(
         return
     from hugflow.removal.undo import bring_back
     from hugflow.stages.standing.status import read_status
+    from hugflow.store.trash import read_entries
 
     requests = request_path_by_name(read_project_requests(project))
+    name = match_name(name, [entry.name for entry in read_entries(places)], requests) or name
     if bring_back(places, name, wait_s=wait_s) is None:
         raise _nothing_to_bring_back(places, name, requests)
     status = read_status(places, name, requests.get(name))

@@ -76,7 +76,7 @@ def _show(
         return
     if name is not None:
         _print_one(statuses[0])
-        for line in _statistics_lines(project.places, name):
+        for line in _statistics_lines(project.places, statuses[0].name):
             print_data(line)
     elif statuses:
         _print_table(statuses)

@@ -184,9 +184,9 @@ def _compare_roots(folders: dict[str, Path]) -> Iterator[Finding]:
             )
     storage, state = (_nearest_existing(real[name]) for name in ("STORAGE_ROOT", "STATE_DIR"))
     if not clashes and storage.stat().st_dev == state.stat().st_dev:
-        yield ok("roots", "on different file systems, and the trash is on the disk of STORAGE_ROOT")
+        yield ok("roots", "separate folders; the trash is on the disk of STORAGE_ROOT")
     elif not clashes:
-        yield ok("roots", "on different file systems; removed trees wait in STORAGE_ROOT/.trash")
+        yield ok("roots", "separate folders; removed trees wait in STORAGE_ROOT/.trash")
 
 
 def _look_at_disk(check: str, folder: Path) -> Finding:

@@ -109,6 +109,37 @@ def test_a_slip_in_a_name_is_told_with_the_nearest(project: Project, asked: str)
         assert "did you mean acme__speech__split_train__rev_main?" in done.stderr
 
 
+def test_a_dataset_is_named_by_its_hf_id_its_request_or_the_beginning_of_its_name(
+    project: Project, name: str
+):
+    hf_id = name.split("__split_")[0].replace("__", "/")
+    for asked in (hf_id, ADD, name[:-12]):
+        assert project.run("verify", asked).stdout.startswith(f"{name}: no difference")
+        [entry] = json.loads(project.run("status", asked, "--json").stdout)["datasets"]
+        assert entry["name"] == name
+    assert "sampling rates" in project.run("status", hf_id).stdout
+    assert project.run("drift", hf_id).stdout.startswith(f"{name}: ")
+    exported = project.run("export", hf_id, "--to", "nemo")
+    assert exported.stdout == f"{name}-nemo/nemo.jsonl\n"
+    retried = json.loads(project.run("retry", hf_id, "--no-report", "--json").stdout)
+    assert retried["datasets"][0]["name"] == name
+    assert project.run("remove", ADD, "--yes").returncode == 0
+    assert project.run("undo", hf_id).returncode == 0
+    assert project.run("status", hf_id).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["verify", "status", "drift", "retry"])
+def test_an_hf_id_of_two_datasets_is_refused_with_both_names(project: Project, command: str):
+    project.request("acme/speech", name="one")
+    project.request("acme/speech", 'split: "test"', name="two")
+    project.request("acme/speech-2", name="other")
+    done = project.run(command, "acme/speech")
+    assert done.returncode == 2
+    assert "'acme/speech' fits 2 datasets" in done.stderr
+    for split in ("test", "train"):
+        assert f"acme__speech__split_{split}__rev_main" in done.stderr
+
+
 def test_why_tells_of_a_file_by_its_path_from_where_one_stands(project: Project, name: str):
     done = project.run("why", f"datasets/{name}/audio/2.mp3")
     assert done.returncode == 0, done.stderr

@@ -27,6 +27,7 @@ def test_every_setting_is_shown_with_its_value_in_full_and_where_it_came_from(pr
     assert ["SLACK_CHANNEL", "#ml-datasets", "default"] in lines
     assert ["GITHUB_TOKEN", "-", "default"] in lines
     assert ["KEEP_RAW", "false", "default"] in lines
+    assert ["EXPORTS", "nemo,lhotse,metadata", "default"] in lines
 
 
 def test_without_origin_it_is_names_and_values(project: Project):

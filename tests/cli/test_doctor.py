@@ -87,6 +87,11 @@ def test_a_project_without_dagster_yaml_would_forget_everything(project: Project
     assert "hugflow init" in found["dagster"][0]["mend"]
 
 
+def test_three_folders_of_one_disk_are_separate_folders(project: Project):
+    found = examine(project, "--offline")
+    assert texts(found, "roots").startswith("separate folders; ")
+
+
 def test_outside_of_a_project_it_says_how_to_make_one(project: Project):
     (project.root / "workspace.yaml").unlink()
     found = examine(project, "--offline")
