@@ -19,7 +19,7 @@ from typing import Final, Literal
 
 from filelock import FileLock, Timeout
 
-from hugflow.flowrider.bundle import remove_bundle
+from hugflow.flowrider.bundle import BUNDLES, remove_bundle
 from hugflow.flowrider.environment import ATTEMPT
 from hugflow.flowrider.places import PipelinePlaces
 from hugflow.flowrider.processes import end_marked
@@ -177,11 +177,16 @@ def clear_leftovers(places: PipelinePlaces) -> None:
         try:
             with FileLock(mine.lock, timeout=0):
                 end_marked(ATTEMPT, attempt.id)
-                if attempt.bundle is not None:
+                if attempt.bundle is not None and _is_bundle_of(attempt):
                     remove_bundle(Path(attempt.bundle))
                 finish(mine, attempt, "killed", None)
         except Timeout:
             continue
+
+
+def _is_bundle_of(attempt: RunAttempt) -> bool:
+    """Whether the recorded folder is one that a run makes: a record may name any other."""
+    return Path(attempt.bundle or "").parts[-2:] == (BUNDLES, attempt.id)
 
 
 def _is_held(lock: Path) -> bool:

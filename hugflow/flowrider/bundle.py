@@ -14,6 +14,8 @@ from typing import Final
 from hugflow.errors import CannotWrite
 from hugflow.store.atomic import disk_errors
 
+# In the temporary folder: `bundles/<attempt>`.
+BUNDLES: Final = "bundles"
 # Environments and data: no part of a project's code.
 _LEFT_OUT: Final = frozenset({"__pycache__", "node_modules"})
 _DATA: Final = frozenset({"datasets", "processed"})

@@ -18,6 +18,7 @@ from hugflow.flowrider.attempts import (
     new_attempt_id,
     recorded,
 )
+from hugflow.flowrider.bundle import BUNDLES
 from hugflow.flowrider.config import Engine, FlowConfig, parse_config
 from hugflow.flowrider.engines import choose_engine
 from hugflow.flowrider.environment import (
@@ -178,7 +179,7 @@ def _plan_launch(
 def _new_attempt(launch: Launch, tag: str) -> RunAttempt:
     now = datetime.now(UTC)
     attempt_id = new_attempt_id(now)
-    bundle = launch.temp / "bundles" / attempt_id
+    bundle = launch.temp / BUNDLES / attempt_id
     return RunAttempt(
         id=attempt_id,
         flow=launch.flow,

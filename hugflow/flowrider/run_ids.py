@@ -18,7 +18,7 @@ def load_run_id(config_path: Path | str) -> str:
     path = run_id_path_for(Path(config_path))
     try:
         run_id = path.read_text("utf-8").strip()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError):
         run_id = ""
     if not run_id or not run_id.isprintable() or "/" in run_id:
         raise RunNotFound(

@@ -60,7 +60,9 @@ def read_done(folder: Path) -> set[str]:
     done = set(list_run_values(folder))
     try:
         recorded = json.loads((folder / DONE).read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
+        return done
+    if not isinstance(recorded, list):
         return done
     return done | {name for name in recorded if isinstance(name, str)}
 

@@ -23,6 +23,8 @@ from hugflow.flowrider.attempts import (
 from hugflow.flowrider.environment import ATTEMPT, user_name
 from hugflow.flowrider.places import PipelinePlaces
 from hugflow.flowrider.resume import choose_origin
+from hugflow.flowrider.run_ids import load_run_id
+from hugflow.flowrider.run_values import DONE, read_done, write_run_value
 
 FLOW = "example/flow"
 AT = datetime(2026, 11, 29, tzinfo=UTC)
@@ -103,3 +105,30 @@ def test_the_latest_attempts_are_kept(places: PipelinePlaces):
         record(places, attempt(number), None)
     kept = read_attempts(places, FLOW, "dev")
     assert [kept[0].id, kept[-1].id] == ["0003", f"{MOST_KEPT + 2:04}"]
+
+
+def test_only_a_folder_that_a_run_makes_is_deleted_as_its_bundle(
+    places: PipelinePlaces, tmp_path: Path
+):
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    mine = AttemptPlaces(attempts_folder(places, FLOW, "dev") / "0001")
+    mine.folder.mkdir(parents=True)
+    ATTEMPT_FORM.write(mine.record, attempt(1, bundle=str(precious)))
+    clear_leftovers(places)
+    assert precious.is_dir()
+    [left] = read_attempts(places, FLOW, "dev")
+    assert left.state == "killed"
+
+
+@pytest.mark.parametrize("data", [b"7", b'{"a": 1}', b"\xff", b"[" * 100_000])
+def test_a_damaged_list_of_made_assets_is_no_list(tmp_path: Path, data: bytes):
+    write_run_value(tmp_path, "stats", 1)
+    (tmp_path / DONE).write_bytes(data)
+    assert read_done(tmp_path) == {"stats"}
+
+
+def test_a_run_id_that_is_no_text_names_no_run(tmp_path: Path):
+    (tmp_path / "flow_dev.run_id").write_bytes("17".encode("utf-16"))
+    with pytest.raises(RunNotFound, match="names no run"):
+        load_run_id(tmp_path / "flow_dev.yaml")
