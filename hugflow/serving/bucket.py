@@ -71,5 +71,10 @@ async def read_state(link: "Link", flow_id: str) -> tuple[State, int]:
 
 
 async def write_state(link: "Link", flow_id: str, state: State, last: int) -> None:
-    """Write the state after a message. Raises KeyTaken when another worker was first."""
-    await link.write_key(f"state.{flow_id}", wire.encode(state.to_json()), last=last)
+    """Write the state after a message. Raises KeyTaken when another worker was first.
+
+    Raises FlowError for a state that the server would not take.
+    """
+    data = wire.encode(state.to_json())
+    link.check_size(data, "the state with the last reply")
+    await link.write_key(f"state.{flow_id}", data, last=last)

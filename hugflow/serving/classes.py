@@ -1,6 +1,8 @@
 """The class of a served flow, and what its callers may configure."""
 
+import atexit
 import importlib
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -27,6 +29,7 @@ def load_class(project: Project, dotted: str) -> type[Flow]:
     """Import a class under the project's trust rules. Raises what `load_flow` raises."""
     if dotted.startswith(f"{PACKAGE}."):
         cache = Path(mkdtemp(prefix="hugflow-flows-"))
+        atexit.register(shutil.rmtree, cache, ignore_errors=True)
         return load_flow(dotted, FlowPlaces(project.root), project.trust, cache).flow_class
     if str(project.root) not in sys.path:
         sys.path.insert(0, str(project.root))

@@ -150,7 +150,11 @@ class DispatchWorker:
         reply, state = await self._run(flow, asked, before.state)
         if state != before.state:
             after: State = before.after(state, asked.message_id, reply)
-            await bucket.write_state(link, instance.flow_id, after, revision)
+            try:
+                await bucket.write_state(link, instance.flow_id, after, revision)
+            except FlowError as error:
+                # The state stays as it was; run again, the message would fail in the same way.
+                return error_reply(instance.flow_endpoint, error)
         return reply
 
     async def _run(

@@ -117,7 +117,7 @@ async def ask(cl: "CoLink", owner: str, wanted: Sequence[Wanted], way: Way) -> d
         sealed = seal(cl, subject, wire.encode(asked))
         data = await cl.link.ask(subject, sealed, way.left_s())
         answer = wire.decode(data)
-        return {each.key: Got(**answer[each.key]) for each in wanted}
+        return {each.key: _read_got(answer[each.key], owner) for each in wanted}
     except NobodyAnswers:
         what = f"user {owner} is not there: no get_instance worker of that user runs"
     except TimeoutError:
@@ -129,6 +129,20 @@ async def ask(cl: "CoLink", owner: str, wanted: Sequence[Wanted], way: Way) -> d
     return {
         each.key: Got(False, f"flows:{each.endpoint}: {what}", user_id=owner) for each in wanted
     }
+
+
+def _read_got(value: Mapping[str, Any], owner: str) -> Got:
+    """What an owner answered. Raises TypeError and ValueError.
+
+    Only its own instances count: with another user's name it could have ours deleted, or have
+    messages sent to others in our name.
+    """
+    got = Got(**value)
+    got.user_id = owner
+    got.flow_id = str(uuid.UUID(str(got.flow_id))) if got.flow_id else ""
+    if got.successful and not got.flow_id:
+        raise ValueError("it names no instance")
+    return got
 
 
 async def serve_wanted(

@@ -10,6 +10,7 @@ from nats.aio.msg import Msg
 
 from hugflow.errors import FlowError, FlowInstanceError, NotAuthorised
 from hugflow.flows.messages import FlowFuture, FlowMessage
+from hugflow.redact import in_a_line
 from hugflow.serving import subjects, wire
 from hugflow.serving.envelope import read_reply
 from hugflow.serving.link import NobodyAnswers
@@ -86,6 +87,8 @@ class Replies:
             future.set_result(read_reply(body))
         except FlowError as error:
             future.set_exception(error)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            future.set_exception(_not_readable(message_id, error))
 
     def _fail(self, message_id: str, error: Exception) -> None:
         future = self._expected.pop(message_id, None)
@@ -150,6 +153,14 @@ def _not_yours(owner: str, flow_id: str) -> FlowInstanceError:
         f"the instance {flow_id} at user {owner} belongs to another user",
         why="only the user who got an instance may send it messages",
         mend="get one of your own with get_flow_instance",
+    )
+
+
+def _not_readable(message_id: str, error: Exception) -> FlowError:
+    return FlowError(
+        f"the reply to {message_id} cannot be read",
+        why=in_a_line(f"{type(error).__name__}: {error}"),
+        mend="ask the flow's owner which version of hugflow runs it",
     )
 
 

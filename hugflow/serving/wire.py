@@ -9,6 +9,7 @@ each message, so no data can be taken for one.
 """
 
 import json
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -29,19 +30,38 @@ def encode(value: Any) -> bytes:
         blobs.append(bytes(each))
         return {marker: len(blobs) - 1}
 
-    text = json.dumps(value, default=lift, ensure_ascii=False, separators=(",", ":")).encode()
+    dumps = partial(json.dumps, default=lift, separators=(",", ":"))
+    try:
+        text = dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        # Half of a surrogate pair has no UTF-8, but an escape.
+        blobs.clear()
+        text = dumps(value).encode()
     return _to_arrow(text, marker, blobs) if blobs else text
 
 
 def decode(data: bytes) -> Any:
     """The value that `encode` was given. Raises ValueError for anything else."""
-    if data[:4] != _ARROW:
-        return json.loads(data)
+    # One error for all that a stranger may send: after another one a message would come again.
+    try:
+        return json.loads(data) if data[:4] != _ARROW else _from_arrow(data)
+    except (LookupError, OSError, RecursionError, TypeError) as error:
+        raise ValueError(f"it is no message: {type(error).__name__}: {error}") from error
+
+
+def plain_copy(value: Any) -> Any:
+    """A copy that shares nothing with the value. Raises TypeError and ValueError for no JSON."""
+    return json.loads(json.dumps(value, allow_nan=False))
+
+
+def _from_arrow(data: bytes) -> Any:
     import pyarrow as pa
 
     try:
         with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
             table = reader.read_all()
+        # Offsets that lead out of the message would be followed.
+        table.validate(full=True)
     except pa.ArrowException as error:
         raise ValueError(f"it is no message: {error}") from error
     metadata = table.schema.metadata or {}
@@ -52,11 +72,6 @@ def decode(data: bytes) -> Any:
         return blobs[each[marker]] if len(each) == 1 and marker in each else each
 
     return json.loads(metadata[_JSON_KEY], object_hook=put_back)
-
-
-def plain_copy(value: Any) -> Any:
-    """A copy that shares nothing with the value. Raises TypeError and ValueError for no JSON."""
-    return json.loads(json.dumps(value, allow_nan=False))
 
 
 def _to_arrow(text: bytes, marker: str, blobs: list[bytes]) -> bytes:
