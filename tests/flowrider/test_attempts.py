@@ -121,7 +121,11 @@ def test_only_a_folder_that_a_run_makes_is_deleted_as_its_bundle(
     assert left.state == "killed"
 
 
-@pytest.mark.parametrize("data", [b"7", b'{"a": 1}', b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "data",
+    [b"7", b'{"a": 1}', b"\xff", b"[" * 100_000],
+    ids=["number", "object", "bytes", "deep"],
+)
 def test_a_damaged_list_of_made_assets_is_no_list(tmp_path: Path, data: bytes):
     write_run_value(tmp_path, "stats", 1)
     (tmp_path / DONE).write_bytes(data)
