@@ -31,7 +31,7 @@ from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.redact import in_a_line
 from hugflow.shards.arrow import FILE_TYPE, is_text
 from hugflow.shards.layouts import loose
-from hugflow.shards.layouts.archives import ZIP_DAMAGED, Read, is_archive, walk
+from hugflow.shards.layouts.archives import ENDINGS, ZIP_DAMAGED, Read, is_archive, walk
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
 from hugflow.shards.layouts.clips import USUAL_NAMES, is_clip
 from hugflow.shards.layouts.layout import (
@@ -67,6 +67,7 @@ _ABOUT: Final = frozenset(
     {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json"}
 )
 _PEEKED_BYTES: Final = 4 << 20
+_LONGEST_FIRST: Final = sorted(ENDINGS, key=len, reverse=True)
 _PEEKED_MEMBERS: Final = 200
 
 
@@ -383,9 +384,12 @@ def _matches(
                 if not is_clip(member):
                     left_out.add("are no audio files", member)
                     continue
-                lines = _find_lines(member, words, lines_by_key)
-                if not lines:
+                meant = _find_lines(member, words, lines_by_key)
+                lines = _settle(meant, words, member, shard.files[0].path)
+                if not meant:
                     left_out.add("are in no row of the tables", member)
+                elif not lines:
+                    left_out.add("may be those of rows in several folders", member)
                 free = [line for line in lines if not is_taken[line]]
                 if lines and not free:
                     left_out.add("are named by rows that have a clip already", member)
@@ -411,6 +415,23 @@ def _find_lines(
         if found:
             return found
     return []
+
+
+def _settle(lines: list[int], words: Sequence[str | None], member: str, archive: str) -> list[int]:
+    """The lines that mean one clip; where they name several folders, those of the archive's name."""
+    if _is_one_clip(lines, words):
+        return lines
+    inside = next(archive[: -len(end)] for end in _LONGEST_FIRST if archive.lower().endswith(end))
+    kept = [line for line in lines if _fits(f"{inside}/{member}", words[line] or "")]
+    return kept if _is_one_clip(kept, words) else []
+
+
+def _is_one_clip(lines: list[int], words: Sequence[str | None]) -> bool:
+    """Whether the folders in the words go together, as far as each has some."""
+    found = [words[line] or "" for line in lines]
+    longest = max(found, key=lambda word: word.count("/") + word.count("\\"), default="")
+    path = "/".join(part for part in longest.replace("\\", "/").split("/") if part not in ("", "."))
+    return all(_fits(path, word) for word in found)
 
 
 def _fits(member: str, word: str) -> bool:

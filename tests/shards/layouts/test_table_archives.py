@@ -5,10 +5,12 @@ import io
 import logging
 import tarfile
 import zipfile
+from typing import Any
 
 import pytest
 
 from hugflow.errors import RequestInvalid
+from hugflow.stages.build.build import Build
 from hugflow.stages.making.make_shards import ShardFailed, make_shards
 from hugflow.stages.sync import sync_dataset
 from hugflow.testing.hub import LoopbackHub
@@ -142,3 +144,33 @@ def test_commands_read_a_table_beside_an_archive(project: Project, hub: Loopback
     found = project.run("why", f"datasets/{name}/audio/3.mp3").stdout
     assert "set/wavs/c3.wav" in found
     assert "wavs.zip" in found
+
+
+def test_clips_of_one_name_in_several_archives_go_to_the_rows_of_their_folders(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    table = [{"path": f"s{n}/1.wav", "text": f"speaker {n}"} for n in (1, 2)]
+    tars = {f"s{n}.tar": make_tar([("1.wav", clip(n, seconds=n / 5))]) for n in (1, 2)}
+    hub.publish("archives/speakers", {"train.csv": to_csv(table), **tars})
+    build = open_for("archives/speakers")
+    sync_dataset(build)
+    made = [(row["text"], row["audio_info"]["duration"]) for row in rows_of(build)]
+    assert made == [("speaker 1", 0.2), ("speaker 2", 0.4)]
+
+
+def test_a_clip_that_rows_of_several_folders_may_mean_is_given_to_none_and_told(
+    hub: LoopbackHub, open_for: OpenFor, caplog: pytest.LogCaptureFixture
+):
+    table = [{"path": f"s{n}/1.wav", "text": f"speaker {n}"} for n in (1, 2)]
+    table.append({"path": "s1/2.wav", "text": "clear"})
+    tar = make_tar([("1.wav", clip(1)), ("2.wav", clip(2))])
+    hub.publish("archives/unclear", {"train.csv": to_csv(table), "clips.tar": tar})
+    build = open_for("archives/unclear", max_bad_rows=2)
+    with caplog.at_level(logging.WARNING):
+        sync_dataset(build)
+    assert [row["text"] for row in rows_of(build)] == ["clear"]
+    assert "may be those of rows in several folders, such as '1.wav'" in caplog.text
+
+
+def rows_of(build: Build) -> list[dict[str, Any]]:
+    return [row for _, row in sorted(read_rows_json(build.folder).items())]
