@@ -113,7 +113,7 @@ def _describe(source: ExportSource) -> dict[str, Any]:
             "@type": "cr:FileObject",
             "@id": path,
             "name": path.rpartition("/")[2],
-            "contentUrl": path,
+            "contentUrl": f"{source.clips}{path}",
             "encodingFormat": "application/x-parquet",
             "sha256": sha256,
         }

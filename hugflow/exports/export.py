@@ -28,7 +28,7 @@ class ExportSource:
     description: the request author's text.
     home: the dataset's folder in STORAGE_ROOT; `folder` may be one beside it.
     index: sha256 of each index file, by its path in the tree.
-    clips: what the path of a clip begins with; "" for paths relative to the tree.
+    clips: what the paths of clips and index files begin with; "" for paths relative to the tree.
     is_piped: whether a command takes the place of a path where a tool needs one to read MP3.
     """
 
@@ -50,7 +50,8 @@ class ExportSource:
         # Imported here: loading pyarrow takes as long as the rest of a small command.
         from hugflow.exports.rows import read_rows_of
 
-        return read_rows_of(self.plan, [self.folder.root / path for path in sorted(self.index)])
+        files = [self.folder.root / path for path in sorted(self.index)]
+        return read_rows_of(self.plan, files, self.clips)
 
     def scan_shards(self) -> Iterator["pl.LazyFrame"]:
         """The index of each shard that has rows, in order, as a lazy frame.

@@ -39,7 +39,7 @@ class ExportRow:
     """One row. clip: None in a text-only dataset.
 
     columns: the dataset's columns except the main audio, by published name, ready for strict JSON;
-    of a further audio column, the path of its MP3 in the tree.
+    of a further audio column, the path of its MP3.
     """
 
     number: int
@@ -56,22 +56,25 @@ class ExportRow:
         return told
 
 
-def read_rows_of(plan: Plan, index_files: Sequence[Path]) -> Iterator[ExportRow]:
-    """The rows in index files of a plan, in order; a thousand are in memory at once."""
+def read_rows_of(plan: Plan, index_files: Sequence[Path], clips: str = "") -> Iterator[ExportRow]:
+    """The rows in index files of a plan, in order; a thousand are in memory at once.
+
+    clips: what the paths of MP3s begin with.
+    """
     for path in index_files:
         with pq.ParquetFile(path) as index:
             for batch in index.iter_batches(batch_size=_ROWS_AT_ONCE):
-                yield from _rows(plan, batch)
+                yield from _rows(plan, batch, clips)
 
 
-def _rows(plan: Plan, batch: pa.RecordBatch) -> Iterator[ExportRow]:
+def _rows(plan: Plan, batch: pa.RecordBatch, start: str) -> Iterator[ExportRow]:
     numbers = batch.column("row").to_pylist()
     clips = _clips(batch) if plan.audio_column is not None else [None] * len(numbers)
     arrays = [batch.column(name) for name in index_names(plan.columns, plan.all_audio)]
     published = pa.RecordBatch.from_arrays(arrays, names=list(plan.columns))
     features = column_features(plan)
     values = {
-        name: _paths(published.column(name))
+        name: _paths(published.column(name), start)
         if name in plan.all_audio
         else column_values(published.column(name), features[name])
         for name in plan.columns
@@ -83,8 +86,8 @@ def _rows(plan: Plan, batch: pa.RecordBatch) -> Iterator[ExportRow]:
         yield ExportRow(number, clips[at], texts[at], columns)
 
 
-def _paths(column: pa.Array) -> list[str | None]:
-    return [value and value["path"] for value in column.to_pylist()]
+def _paths(column: pa.Array, start: str) -> list[str | None]:
+    return [value and f"{start}{value['path']}" for value in column.to_pylist()]
 
 
 def _texts(

@@ -146,8 +146,9 @@ def _read_texts(
         texts = dict(zip([*listed, *beside], fetched, strict=True))
     lines: dict[str, str] = {}
     for path in listed:
-        for line in texts[path].splitlines():
-            name, _, text = line.partition(" ")
+        # Not `splitlines`, which also ends a line at signs that a transcript may hold.
+        for line in texts[path].split("\n"):
+            name, _, text = line.rstrip("\r").partition(" ")
             lines[f"{folder_of(path)}{name}"] = text
     found = ((texts.get(f"{stem}.txt"), lines.get(stem)) for stem in stems)
     return [line if text is None else text.rstrip("\r\n") for text, line in found]

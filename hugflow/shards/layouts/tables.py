@@ -53,7 +53,7 @@ def read_table(path: Path, name: str, *, has_header: bool = True) -> pa.Table:
     if plain.endswith(".parquet"):
         try:
             return pq.read_table(path)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise TableUnreadable(f"it cannot be read as parquet: {error}") from error
     text = _read_text(path, is_packed=name.lower().endswith(".gz"))
     if plain.endswith((".csv", ".tsv")):

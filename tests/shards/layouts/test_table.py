@@ -15,6 +15,7 @@ from hugflow.verify.dataset import verify_dataset
 from tests.builds import OpenFor
 from tests.projects import Project
 from tests.shards.layouts.published import COUNT, TEXTS, at, rows, to_csv, to_jsonl
+from tests.shards.layouts.tars import clip
 from tests.trees import read_rows_json
 
 
@@ -185,3 +186,15 @@ def test_files_in_no_split_are_counted_by_the_plan(hub: LoopbackHub, open_for: O
     assert "left out: 1 files are in no split of the subset 'default'" in words
     assert "'speaker/y.wav'" in words
     assert "there is no table: the rows are the 5 audio files" in words
+
+
+def test_a_transcript_ends_at_the_end_of_its_line_and_at_no_other_sign(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    clips = {f"train/1/{name}.wav": clip(n) for n, name in enumerate(("1-0", "1-1"))}
+    lines = "1-0 one\u2028two\x85three\r\n1-1 four\n"
+    hub.publish("table/lines", {**clips, "train/1/1.trans.txt": lines.encode()})
+    build = open_for("table/lines")
+    sync_dataset(build)
+    texts = [row["text"] for _, row in sorted(read_rows_json(build.folder).items())]
+    assert texts == ["one\u2028two\x85three", "four"]

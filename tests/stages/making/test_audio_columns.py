@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import datasets
@@ -12,10 +13,13 @@ import pyarrow as pa
 import pytest
 
 from hugflow.errors import RequestInvalid
+from hugflow.exports.croissant import CROISSANT
+from hugflow.exports.nemo import NEMO
 from hugflow.provenance.why import explain
 from hugflow.stages.build.build import Build
 from hugflow.stages.planning.estimate import estimate
 from hugflow.stages.planning.open_build import open_build
+from hugflow.stages.publishing.export_stored import export_stored
 from hugflow.stages.standing.measure import measure_dataset
 from hugflow.stages.sync import sync_dataset
 from hugflow.stages.tree.manifest import read_manifest
@@ -57,6 +61,22 @@ def make(hub: LoopbackHub, open_for: OpenFor, hf_id: str, **columns: Any) -> Bui
     build = open_for(hf_id, audio_columns=BOTH)
     sync_dataset(build)
     return build
+
+
+def test_an_export_outside_of_the_dataset_names_the_clips_of_every_column(
+    hub: LoopbackHub, open_for: OpenFor, places: Places, tmp_path: Path
+):
+    build = make(hub, open_for, "columns/exported")
+    out = tmp_path / "out"
+    [nemo] = export_stored(places, build.name, NEMO, out)
+    rows = [json.loads(line) for line in nemo.read_text().splitlines()]
+    assert len(rows) == ROWS
+    for row in rows:
+        assert (out / row["audio_filepath"]).is_file()
+        assert (out / row["target_audio"]).is_file()
+    [croissant] = export_stored(places, build.name, CROISSANT, out)
+    described = json.loads(croissant.read_text("utf-8"))["distribution"]
+    assert [(out / file["contentUrl"]).is_file() for file in described] == [True]
 
 
 def test_every_named_column_becomes_mp3s_with_their_facts_beside_them(
