@@ -5,8 +5,13 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from hugflow.cli.options import AsJson
-from hugflow.cli.output import print_data, print_error, print_json, print_warning
+from hugflow.cli.options import AsJson, print_help_of_group
+from hugflow.cli.output import (
+    print_data,
+    print_error,
+    print_json,
+    print_warning,
+)
 from hugflow.errors import SettingInvalid
 from hugflow.settings import ProjectSettings, inspect_settings
 from hugflow.settings_model import NAMES, SECRETS
@@ -21,8 +26,7 @@ app = typer.Typer()
 @app.callback(invoke_without_command=True)
 def config(context: typer.Context) -> None:
     """The settings in force, and their origin."""
-    if context.invoked_subcommand is None:
-        print_data(context.get_help())
+    print_help_of_group(context)
 
 
 @app.command("show")

@@ -9,7 +9,7 @@ import typer
 from hugflow.amounts import count
 from hugflow.cli.asked import read_project_requests
 from hugflow.cli.builds import open_hub, open_project
-from hugflow.cli.options import EXIT_DIFFERENT, AsJson
+from hugflow.cli.options import EXIT_DIFFERENT, AsJson, print_help_of_group
 from hugflow.cli.output import print_data, print_json, print_talk
 from hugflow.errors import CannotWrite, FlowModuleInUse, UsageWrong
 from hugflow.settings import ProjectSettings
@@ -28,6 +28,12 @@ FLOWS_FILE = """\
 # So that `from flows import flow_verse` works in this folder.
 from hugflow.flows import AtomicFlow, CompositeFlow, Flow, FlowFuture, FlowMessage, flow_verse
 """
+
+
+@app.callback(invoke_without_command=True)
+def flows(context: typer.Context) -> None:
+    """Share processing steps as repositories of the Hub, and serve them to other users."""
+    print_help_of_group(context)
 
 
 @app.command("init", short_help="Write flows.py, the name that modules import.")

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from hugflow.cli.output import print_data
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 WaitSeconds = Annotated[
     float, typer.Option("--wait", min=0, help="Seconds to wait for another process at work.")
@@ -11,3 +13,9 @@ WaitSeconds = Annotated[
 
 # The compared things differ, or there is work to do.
 EXIT_DIFFERENT = 3
+
+
+def print_help_of_group(context: typer.Context) -> None:
+    """Print the help of a group of commands that was called without a command."""
+    if context.invoked_subcommand is None:
+        print_data(context.get_help())

@@ -6,12 +6,18 @@ import typer
 
 from hugflow.cli.builds import open_project
 from hugflow.cli.hierarchy import find_access, find_repository
-from hugflow.cli.options import AsJson
+from hugflow.cli.options import AsJson, print_help_of_group
 from hugflow.cli.output import print_data, print_json, print_talk
 
 app = typer.Typer()
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The parent's name here.")]
+
+
+@app.callback(invoke_without_command=True)
+def parents(context: typer.Context) -> None:
+    """List the parent repositories of a project, add one, give one another location."""
+    print_help_of_group(context)
 
 
 @app.command("list", short_help="Show parents, their parents, and what is locked.")

@@ -105,6 +105,7 @@ def runs(
     that of the steps it took over. Nothing is run, no hook either.
     """
     from hugflow.flowrider.listing import list_attempts, list_configs
+    from hugflow.flowrider.places import require_flow
 
     places = _find_places(pkg_name)
     if shows_log:
@@ -121,6 +122,8 @@ def runs(
             print_talk(f"{places.configs} has no YAML of a flow")
         return
     attempts = list_attempts(places, flow, tag)
+    if not attempts:
+        require_flow(places, flow)
     if as_json:
         print_json({"attempts": attempts})
         return

@@ -10,15 +10,21 @@ import typer
 
 from hugflow.amounts import count
 from hugflow.cli.builds import open_project
-from hugflow.cli.options import AsJson
-from hugflow.cli.output import print_data, print_json, print_talk, set_up_logging
+from hugflow.cli.options import AsJson, print_help_of_group
+from hugflow.cli.output import (
+    print_data,
+    print_json,
+    print_talk,
+    set_up_logging,
+)
 from hugflow.cli.up import stop_on_signals
-from hugflow.errors import UsageWrong
+from hugflow.errors import FlowServerUnavailable, UsageWrong
 from hugflow.settings import ProjectSettings
 from hugflow.settings_model import SECRETS
 from hugflow.supervisor import Service, Supervisor
 
 if TYPE_CHECKING:
+    from hugflow.flows.messages import FlowFuture
     from hugflow.serving.places import ProjectServing
     from hugflow.serving.server import FlowServer
 
@@ -81,6 +87,12 @@ def up(
         environment=os.environ,
         say=print_talk,
     ).run(stop_on_signals())
+
+
+@users.callback(invoke_without_command=True)
+def user(context: typer.Context) -> None:
+    """Make, add and revoke users of this project's server."""
+    print_help_of_group(context)
 
 
 @users.command("new", short_help="Make a user: a seed file, and its id.")
@@ -221,16 +233,19 @@ def call(
         )
     with serving.connect() as cl:
         if message_id is not None:
+            state = call_state(cl, message_id)
             if is_asked_only:
-                print_data(call_state(cl, message_id))
+                print_data(state)
                 return
-            print_json(resume(cl, message_id).get_data(timeout_s))
+            if state == "unknown":
+                raise _unknown_message(message_id)
+            _print_reply(resume(cl, message_id), timeout_s)
             return
         sent = _read_data(data)
         flow = get_flow_instance(cl, str(endpoint), serving.config.id_of(user))
         message = flow.package_input_message(sent)
         print_talk(f"message {message.message_id}")
-        print_json(flow.get_reply_future(message).get_data(timeout_s))
+        _print_reply(flow.get_reply_future(message), timeout_s)
 
 
 def worker(
@@ -260,6 +275,26 @@ def demo() -> None:
     from hugflow.serving.demo import run_demo
 
     run_demo(print_data)
+
+
+def _print_reply(future: "FlowFuture", timeout_s: float) -> None:
+    """Wait for the reply and print it; FlowServerUnavailable if it does not come in time."""
+    try:
+        print_json(future.get_data(timeout_s))
+    except TimeoutError as error:
+        raise FlowServerUnavailable(
+            f"no reply to {future.message_id} within {timeout_s:g} s",
+            why="no worker runs it, or it takes longer; the reply may still come",
+            mend=f"ask again with `hugflow flows call --message {future.message_id}`",
+        ) from error
+
+
+def _unknown_message(message_id: str) -> UsageWrong:
+    return UsageWrong(
+        f"there is no message {message_id}",
+        why="this user sent none with this id within the last day",
+        mend="check the id: `hugflow flows call` printed it when it sent the message",
+    )
 
 
 def _find_serving(project: ProjectSettings) -> "ProjectServing":

@@ -28,7 +28,7 @@ class ConfigState:
     def line(self) -> str:
         """One line for people."""
         pinned = f"pinned: {self.run_id}" if self.run_id else "never succeeded"
-        return f"{self.flow:<40} {self.tag:<12} {self.state or 'not run here':<12} {pinned}"
+        return f"{self.flow:<40} {self.tag:<12} {self.state or 'not run here':<13} {pinned}"
 
 
 def list_configs(places: PipelinePlaces) -> list[ConfigState]:

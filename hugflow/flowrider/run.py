@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, TextIO
 
 from hugflow.flowrider.attempts import (
     AttemptPlaces,
@@ -19,6 +19,7 @@ from hugflow.flowrider.attempts import (
     recorded,
 )
 from hugflow.flowrider.bundle import BUNDLES
+from hugflow.flowrider.cause import LINES_READ, find_cause
 from hugflow.flowrider.config import Engine, FlowConfig, parse_config
 from hugflow.flowrider.engines import choose_engine
 from hugflow.flowrider.environment import (
@@ -47,8 +48,6 @@ from hugflow.flowrider.resume import choose_origin, is_overridden
 from hugflow.flowrider.run_ids import write_run_id
 from hugflow.flowrider.tags import compose_tags, find_repo_name
 from hugflow.redact import redact
-
-_LINES_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +208,7 @@ def _run(
     launch: Launch, attempt: RunAttempt, mine: AttemptPlaces, output: TextIO | None
 ) -> tuple[int, Sequence[str]]:
     """Run the flow; its exit status and its last lines."""
-    last_lines: deque[str] = deque(maxlen=_LINES_SHOWN)
+    last_lines: deque[str] = deque(maxlen=LINES_READ)
     with mine.log.open("w", encoding="utf-8") as log, prepared(launch, attempt, mine) as command:
 
         def take(line: str) -> None:
@@ -223,7 +222,7 @@ def _run(
 
         environment = {**launch.environment, ATTEMPT: attempt.id}
         code = run_group(command.argv, command.folder, environment, take)
-    return code, last_lines
+    return code, list(last_lines)
 
 
 def _failed(ended: RunAttempt, mine: AttemptPlaces, last_lines: Sequence[str]) -> FlowRunError:
@@ -233,7 +232,7 @@ def _failed(ended: RunAttempt, mine: AttemptPlaces, last_lines: Sequence[str]) -
     resume = f"; `{again} --resume` continues it" if ended.run_id is not None else ""
     return FlowRunError(
         f"the run {ended.run_id or ''} of {ended.flow} ({ended.tag}) {how}".replace("  ", " "),
-        why=" | ".join(last_lines) or "it printed nothing",
+        why=find_cause(last_lines),
         mend=f"read {mine.log}, fix the cause{resume or f', and run `{again}`'}",
         run_id=ended.run_id,
         returncode=code,

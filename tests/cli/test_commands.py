@@ -36,6 +36,14 @@ def test_help_version_and_validate_load_no_heavy_library(project: Project):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("group", ["config", "flows", "flows user", "parents"])
+def test_a_group_without_a_command_prints_its_help(project: Project, group: str):
+    done = project.run(*group.split())
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"Usage: hugflow {group} ")
+    assert done.stdout == project.run(*group.split(), "--help").stdout
+
+
 def test_version_is_one_line(project: Project):
     done = project.run("--version")
     assert done.returncode == 0

@@ -42,3 +42,13 @@ def test_a_flow_that_does_not_exist_is_named_with_the_nearest_one(flow_project: 
     done = flowrider(flow_project, "example/example_flo")
     assert done.returncode == 4
     assert "did you mean example/example_flow?" in done.stderr
+
+
+def test_the_attempts_of_a_flow_that_does_not_exist_are_an_error(flow_project: FlowProject):
+    program = "from hugflow.cli.main import main; main()"
+    command = [sys.executable, "-B", "-c", program, "runs", "example/example_flo"]
+    done = subprocess.run(
+        command, cwd=flow_project.root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 4
+    assert "did you mean example/example_flow?" in done.stderr

@@ -60,6 +60,12 @@ def test_a_declared_flow_is_served_called_and_shown(project: Path) -> None:
     assert json.loads(done.stdout)["output_number"] == 4321
     message_id = done.stderr.split()[1]
     assert run(project, "call", "--message", message_id, "--state").stdout == "done\n"
+    late = run(project, "call", "reverse", "--data", '{"number": 1}', "--timeout", "0")
+    assert late.returncode in (0, 7)
+    assert "a file cannot be used" not in late.stderr
+    unsent = run(project, "call", "--message", "none-such")
+    assert unsent.returncode == 2
+    assert "there is no message none-such" in unsent.stderr
     [shown] = json.loads(run(project, "status", "--json").stdout)["endpoints"]
     assert (shown["name"], shown["instances"], shown["has_worker"]) == ("reverse", 1, True)
     assert shown["description"]["input"] == {"number": "int"}
