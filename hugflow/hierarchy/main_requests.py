@@ -19,6 +19,7 @@ from hugflow.hierarchy.composed_requests import (
     compose_requests,
     has_request_sources,
 )
+from hugflow.hierarchy.contents import refuse_path
 from hugflow.hierarchy.errors import ConfigError
 from hugflow.hierarchy.load import parse_repository, read_repository
 from hugflow.hierarchy.lockfile import NAME as LOCK_NAME
@@ -121,7 +122,10 @@ def _list_blobs(mirror: Path, commit: str, paths: list[str]) -> dict[str, bytes]
         head, _, name = entry.partition(b"\t")
         mode, _, oid = head.split()
         if mode in _PLAIN_MODES:
-            found[os.fsdecode(name)] = oid
+            path = os.fsdecode(name)
+            # A tree that no git program made may name `..`.
+            refuse_path(path)
+            found[path] = oid
     return found
 
 

@@ -299,6 +299,34 @@ def test_an_archive_of_stored_workbooks_has_the_same_bytes_each_time(tmp_path: P
         assert archive.read("a.xlsx/people.csv") == b"name,age\nAda,36\n"
 
 
+def test_sheets_whose_names_become_one_file_name_are_both_in_the_archive(tmp_path: Path):
+    sheets = {name: [{"name": name}] for name in ("a:b", "a|b", "A_b")}
+    (tmp_path / "a.json").write_text(json.dumps({"sheets": sheets}))
+    write_config(tmp_path, sources={"s": source("json", "a.json")})
+    pull(tmp_path)
+    [path] = archive_sources(tmp_path, tmp_path / "out")
+    with zipfile.ZipFile(path) as archive:
+        read = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert read == {
+        "a.json/a_b.csv": "name\na:b\n",
+        "a.json/a_b-2.csv": "name\na|b\n",
+        "a.json/A_b-3.csv": "name\nA_b\n",
+    }
+
+
+@pytest.mark.parametrize("modified", ["yesterday", "2026-01-01T00:00:00", ""])
+def test_a_moment_of_google_that_is_none_names_the_sheet_and_writes_nothing(
+    tmp_path: Path, google: Google, modified: str, monkeypatch: pytest.MonkeyPatch
+):
+    google.private["id-2"] = write_xlsx(BOOK)
+    monkeypatch.setattr(google, "modified", modified)
+    write_config(tmp_path, sources={"s": source("google_sheets", "id-2")})
+    with pytest.raises(PullError, match="could not be pulled") as caught:
+        pull(tmp_path, google=GoogleSheets(google.url, google.credentials()))
+    assert "cannot be read" in caught.value.why
+    assert not (tmp_path / "input").exists()
+
+
 def test_public_google_sheets_are_exported_by_the_name_they_are_given(
     tmp_path: Path, google: Google
 ):

@@ -62,8 +62,20 @@ def _list_members(project: Project, source: str) -> Iterator[tuple[str, bytes]]:
                 why=f"it is missing or damaged ({type(error).__name__})",
                 mend="pull the source again",
             ) from error
+        taken: set[str] = set()
         for sheet, rows in sheets.items():
-            yield f"{name}/{sheet.translate(_REFUSED)}.csv", _to_csv(rows)
+            yield f"{name}/{_file_name(sheet, taken)}.csv", _to_csv(rows)
+
+
+def _file_name(sheet: str, taken: set[str]) -> str:
+    """A name for a sheet's file; one that some disk takes for an earlier one gets a number."""
+    name = first = sheet.translate(_REFUSED)
+    number = 1
+    while name.casefold() in taken:
+        number += 1
+        name = f"{first}-{number}"
+    taken.add(name.casefold())
+    return name
 
 
 def _to_csv(rows: list[dict[str, Any]]) -> bytes:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from hugflow.errors import NotAuthorised, SettingInvalid
 from hugflow.hierarchy.errors import ConfigError
-from hugflow.hierarchy.readers.download import download
+from hugflow.hierarchy.readers.download import SourceUnavailable, download
 from hugflow.hierarchy.readers.packed import MAX_PACKED_BYTES
 
 EXPORT_URL = "https://docs.google.com"
@@ -66,8 +66,14 @@ class GoogleSheets:
         base = DRIVE_URL if self.export_url == EXPORT_URL else self.export_url
         url = f"{base}/drive/v3/files/{_read_id(reference)}?fields=modifiedTime"
         url += "&supportsAllDrives=true"
-        answer = json.loads(download(url, 1_000_000, headers=self._headers()))
-        return datetime.fromisoformat(answer["modifiedTime"])
+        answer = _read_answer(download(url, 1_000_000, headers=self._headers()), "modifiedTime")
+        try:
+            modified = datetime.fromisoformat(answer)
+        except ValueError as error:
+            raise _strange("modifiedTime") from error
+        if modified.tzinfo is None:
+            raise _strange("modifiedTime")
+        return modified
 
     def _headers(self) -> dict[str, str]:
         token = self._find_token()
@@ -100,8 +106,23 @@ class GoogleSheets:
         except Exception as error:
             raise _unusable("its private_key cannot be used") from error
         form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": statement}
-        answer = json.loads(download(token_url, 1_000_000, data=form))
-        return str(answer["access_token"])
+        return _read_answer(download(token_url, 1_000_000, data=form), "access_token")
+
+
+def _read_answer(data: bytes, field: str) -> str:
+    """A field of a JSON answer of Google. The answer is never shown: it may hold a token."""
+    try:
+        return str(json.loads(data)[field])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        raise _strange(field) from None
+
+
+def _strange(field: str) -> SourceUnavailable:
+    return SourceUnavailable(
+        "Google gave an answer that cannot be read",
+        why=f"it is no JSON with a sound {field}",
+        mend="try again later; behind a proxy, look at what it answers",
+    )
 
 
 def _read_id(reference: str) -> str:

@@ -20,6 +20,8 @@ _CELLS = (f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell")
 _DURATION = re.compile(
     r"(-?)P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:[.,](\d+))?S)?)?", re.ASCII
 )
+# Of one paragraph: more characters than any program allows in a cell.
+MOST_SPACES = 100_000
 _SPACES = re.compile("[ \t\r\n]+")
 _NUMBERS = frozenset({"float", "percentage", "currency"})
 
@@ -45,7 +47,14 @@ def read_ods(data: bytes, workbook: str) -> dict[str, Rows]:
         if inside:
             continue
         place = Place(workbook, element.get(f"{_TABLE}name", ""))
-        sheets[place.sheet] = to_rows(_read_grid(element, place), place)
+        try:
+            sheets[place.sheet] = to_rows(_read_grid(element, place), place)
+        except (RecursionError, ValueError) as error:
+            raise WorkbookInvalid(
+                f"{place} is damaged",
+                why="a text in it is nested too deeply, or a count is no number",
+                mend="save the workbook again in its program",
+            ) from error
         element.clear()
     return sheets
 
@@ -95,7 +104,7 @@ def _repeated(element: Element, what: str) -> int:
 
 def _read_cell(cell: Element, place: Place) -> Value:
     kind = cell.get(f"{_OFFICE}value-type")
-    shown = "\n".join(_paragraph(part) for part in cell if part.tag == f"{_TEXT}p")
+    shown = "\n".join(_paragraph(part, place) for part in cell if part.tag == f"{_TEXT}p")
     is_formula = cell.get(f"{_TABLE}formula") is not None
     if cell.get(_CALC_TYPE) == "error" or (is_formula and shown.startswith(("#", "Err:"))):
         return CellError(shown)
@@ -119,9 +128,10 @@ def _read_cell(cell: Element, place: Place) -> Value:
     return cell.get(f"{_OFFICE}string-value", shown)
 
 
-def _paragraph(part: Element) -> str:
+def _paragraph(part: Element, place: Place) -> str:
     """The text of a paragraph: white space is one space, and `text:s` stands for more."""
     pieces: list[str] = []
+    spaces = 0
 
     def add(text: str | None) -> None:
         collapsed = _SPACES.sub(" ", text or "")
@@ -131,10 +141,15 @@ def _paragraph(part: Element) -> str:
             pieces.append(collapsed)
 
     def walk(element: Element) -> None:
+        nonlocal spaces
         add(element.text)
         for child in element:
             if child.tag == f"{_TEXT}s":
-                pieces.append(" " * min(int(child.get(f"{_TEXT}c", "1")), MAX_CELLS))
+                count = int(child.get(f"{_TEXT}c", "1"))
+                spaces += count
+                if spaces > MOST_SPACES:
+                    raise _too_many(place)
+                pieces.append(" " * count)
             elif child.tag == f"{_TEXT}tab":
                 pieces.append("\t")
             elif child.tag == f"{_TEXT}line-break":
@@ -173,6 +188,6 @@ def _to_duration(text: str) -> timedelta:
 def _too_many(place: Place) -> WorkbookInvalid:
     return WorkbookInvalid(
         f"{place} is too large",
-        why=f"written out, it has more than {MAX_CELLS:,} cells",
+        why=f"written out, it has more than {MAX_CELLS:,} cells, or {MOST_SPACES:,} spaces in one",
         mend="delete formatted rows and columns that hold nothing",
     )

@@ -178,6 +178,22 @@ def test_an_ods_as_libreoffice_writes_it_is_read_by_values_not_by_what_it_shows(
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        (b'<text:s text:c="2000000000"/>', "too large"),
+        (b'<text:s text:c="60000"/>' * 2, "too large"),
+        (b'<text:s text:c="many"/>', "damaged"),
+        (b"<text:span>" * 3_000 + b"</text:span>" * 3_000, "damaged"),
+    ],
+    ids=["one", "sum", "word", "deep"],
+)
+def test_an_ods_whose_text_grows_without_bound_is_refused(text: bytes, match: str):
+    book = _replace_in(write_ods({"s": [["name"], ["Ada"]]}), b">Ada<", b">" + text + b"<")
+    with pytest.raises(WorkbookInvalid, match=match):
+        read_ods(book, "book")
+
+
 @BOTH
 def test_entities_and_oversized_workbooks_are_refused(read, write, monkeypatch):
     book = write({"s": [["a"], [1]]})
