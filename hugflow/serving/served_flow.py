@@ -70,7 +70,8 @@ class ServedFlow(Flow):
         """
         message = self.package_input_message({ROWS: list(batch)})
         found: list[Data | None] = []
-        for outcome in self.get_reply_future(message).get_data()[ROWS]:
+        reply = self.get_reply_future(message).get_data()
+        for outcome in read_outcomes(reply, len(batch), self):
             if "error" in outcome:
                 raise FlowError(
                     f"the flow {self.name} failed: {outcome['error']}",
@@ -142,6 +143,18 @@ class ServedFlow(Flow):
             # The same id for another instance is another message.
             sealed = seal(self.cl, subject, data)
             return await link.store(subject, sealed, f"{self.flow_id}.{message_id}")
+
+
+def read_outcomes(reply: Mapping[str, Any], count: int, flow: ServedFlow) -> list[dict[str, Any]]:
+    """The outcomes in the reply to so many rows. Raises FlowError unless there is one for each."""
+    match reply.get(ROWS):
+        case list(found) if len(found) == count and all(isinstance(each, dict) for each in found):
+            return found
+    raise FlowError(
+        f"flows:{flow.name} of user {flow.user_id} gave no outcome for each of {count} rows",
+        why="it cannot be known which outcome is whose, so none is taken",
+        mend="tell its owner; then run the same command again: it continues at the same row",
+    )
 
 
 def nobody_works(user_id: str, name: str) -> Exception:

@@ -15,7 +15,7 @@ from hugflow.redact import in_a_line
 from hugflow.serving import subjects, wire
 from hugflow.serving.places import ProjectServing
 from hugflow.serving.seals import seal
-from hugflow.serving.served_flow import ROWS
+from hugflow.serving.served_flow import ROWS, read_outcomes
 from hugflow.serving.serving import get_flow_instance
 from hugflow.store.atomic import read_file
 
@@ -30,7 +30,12 @@ GRACE_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class ServedStep:
-    """One step. user: an id, or `local`. attach: fields with the path of a file that is sent."""
+    """One step.
+
+    user: an id, or `local`.
+    attach: fields with the path of a clip, which is sent.
+    clips: the folder that they lie in; no other file is sent.
+    """
 
     user: str
     endpoint: str
@@ -38,6 +43,7 @@ class ServedStep:
     gives: tuple[str, ...]
     attach: tuple[str, ...]
     timeout_s: float
+    clips: Path
 
 
 class ServedRunner:
@@ -57,7 +63,13 @@ class ServedRunner:
         batch: list[dict[str, Any]] = []
         size = 0
         for row in rows:
-            whole = self._attach(row)
+            try:
+                whole = self._attach(row)
+            except (OSError, ValueError) as error:
+                outcomes += self._send(flow, batch)
+                batch, size = [], 0
+                outcomes.append({"error": in_a_line(f"its clip cannot be sent: {error}")})
+                continue
             # Base64 in JSON would be longer; what is sent as Arrow is not.
             row_bytes = len(wire.encode(whole))
             if row_bytes > flow.cl.link.most_bytes - BATCH_BYTES // 8:
@@ -94,11 +106,18 @@ class ServedRunner:
 
     def _attach(self, row: Mapping[str, Any]) -> dict[str, Any]:
         attached = {
-            name: {"path": Path(row[name]).name, "bytes": read_file(Path(row[name]))}
+            name: {"path": Path(row[name]).name, "bytes": read_file(self._clip(row[name]))}
             for name in self._step.attach
             if isinstance(row.get(name), str)
         }
         return {**row, **attached}
+
+    def _clip(self, value: str) -> Path:
+        """The clip at a path. Raises ValueError for any other file: a dataset may name one."""
+        path = Path(value).resolve()
+        if not path.is_relative_to(self._step.clips.resolve()):
+            raise ValueError("it is no clip of the dataset")
+        return path
 
     def _send(self, flow: "ServedFlow", batch: Sequence[Mapping[str, Any]]) -> list[Outcome]:
         if not batch:
@@ -107,7 +126,7 @@ class ServedRunner:
         within_s = self._step.timeout_s * len(batch) + GRACE_S
         future = flow.get_reply_future(message)
         try:
-            found = future.get_data(within_s)[ROWS]
+            found = read_outcomes(future.get_data(within_s), len(batch), flow)
         except TimeoutError as error:
             raise FlowError(
                 f"flows:{flow.name} of user {flow.user_id} gave no reply within {within_s:g} s",
@@ -122,7 +141,12 @@ class ServedRunner:
     def _check(self, outcome: Mapping[str, Any]) -> Outcome:
         if "error" in outcome:
             return {"error": in_a_line(str(outcome["error"]))}
+        if outcome.get("dropped") is True:
+            return {"dropped": True}
+        if outcome.get("out") is None:
+            # Not dropped: a row is never left out by mistake.
+            return {"error": "its owner gave no outcome"}
         try:
-            return to_outcome(outcome.get("out"), self._step.gives)
+            return to_outcome(outcome["out"], self._step.gives)
         except (TypeError, ValueError, RecursionError) as error:
             return {"error": in_a_line(f"{type(error).__name__}: {error}")}

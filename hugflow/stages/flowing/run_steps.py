@@ -126,7 +126,13 @@ def _make_served_runner(build: Build, step: ResolvedStep) -> FlowRunner:
         from hugflow.serving.step_runner import ServedRunner, ServedStep
     own, options = step.step, build.options
     served = ServedStep(
-        step.served_by or LOCAL, str(own.endpoint), own.config, own.gives, own.attach, own.timeout_s
+        step.served_by or LOCAL,
+        str(own.endpoint),
+        own.config,
+        own.gives,
+        own.attach,
+        own.timeout_s,
+        build.folder.audio,
     )
     project = Project(find_flow_places(build).root, options.trust)
     return ServedRunner(served, ProjectServing(project, options.serving, build.places.state_dir))
