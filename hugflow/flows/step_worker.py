@@ -126,7 +126,9 @@ def to_outcome(found: object, gives: Sequence[str]) -> Outcome:
     missing = [name for name in gives if name not in found]
     if missing:
         raise ValueError(f"run gave no {', '.join(missing)}")
-    text = json.dumps({name: found[name] for name in gives}, allow_nan=False)
+    # Half of a surrogate pair has no UTF-8: such a text fails here, and costs its row alone.
+    kept = {name: found[name] for name in gives}
+    text = json.dumps(kept, allow_nan=False, ensure_ascii=False).encode()
     if len(text) > MOST_BYTES:
         raise ValueError(f"run gave {len(text):,} bytes")
     return {"out": json.loads(text)}

@@ -8,6 +8,7 @@ import base64
 import contextlib
 import os
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,13 +68,19 @@ def read_seed(path: Path) -> str:
 
 
 def write_seed(path: Path, seed: str) -> None:
-    """Write a seed file with mode 0600. Raises FileExistsError where there is one."""
+    """Write a seed file with mode 0600, whole. Raises FileExistsError where there is one."""
     make_folder(path.parent)
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "w") as file:
-        file.write(seed + "\n")
-        file.flush()
-        os.fsync(fd)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(fd, "w") as file:
+            file.write(seed + "\n")
+            file.flush()
+            os.fsync(fd)
+        # Unlike a rename, it replaces no seed of another process.
+        path.hardlink_to(fresh)
+    finally:
+        fresh.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 

@@ -60,6 +60,10 @@ class F(AtomicFlow):
                 return [1]
             case "nan":
                 return {"said": float("nan")}
+            case "half":
+                return {"said": chr(0xD800)}
+            case "half a word":
+                raise ValueError(chr(0xD800))
             case "less":
                 return {}
             case "object":
@@ -110,6 +114,8 @@ DONE = {"out": {"said": "ok"}}
         ("kill", "SIGKILL"),
         ("list", "list"),
         ("nan", "JSON"),
+        ("half", "surrogates not allowed"),
+        ("half a word", "ValueError"),
         ("less", "no said"),
         ("object", "not JSON serializable"),
     ],

@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from hugflow.errors import FlowError
 from hugflow.serving import get_flow_instance, serve_flow, wire
+from hugflow.serving.keys import new_seed, read_seed, write_seed
 from hugflow.serving.mounting import Wanted, Way, ask
 from tests.serving.conftest import MakeUser
 
@@ -91,3 +93,21 @@ def test_an_owner_gives_instances_of_its_own_alone(flow_id: str, works: bool) ->
     )
     got = asyncio.run(ask(cl, "OWNER", [Wanted("sub", "count", {})], Way()))["sub"]
     assert (got.successful, got.user_id) == (works, "OWNER")
+
+
+def test_a_seed_appears_whole_and_replaces_none(tmp_path: Path, monkeypatch: Any) -> None:
+    seed = new_seed()
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", _fail)
+        with pytest.raises(OSError, match="full"):
+            write_seed(tmp_path / "a.seed", seed)
+    assert list(tmp_path.iterdir()) == []
+    write_seed(tmp_path / "a.seed", seed)
+    with pytest.raises(FileExistsError):
+        write_seed(tmp_path / "a.seed", new_seed())
+    assert read_seed(tmp_path / "a.seed") == seed
+    assert [path.name for path in tmp_path.iterdir()] == ["a.seed"]
+
+
+def _fail(fd: int) -> None:
+    raise OSError("the disk is full")
