@@ -26,7 +26,7 @@ entry = {"url": "acme/Top", "revision": sys.argv[2], "overwrite": sys.argv[3] ==
 flow_verse.sync_dependencies([entry], endpoint=sys.argv[1])
 """
 # Most calls are of the lock's holder file and of files on the stage; one in so many is tried always.
-EVERY = 26
+EVERY = 60
 POINTS = 130
 
 

@@ -118,7 +118,7 @@ PICKY_STEPS = (
     "  - {name: even, flow: my_flows.Even, rows: {in: [upper, row], out: [length]}}",
 )
 # More than there are: the last ones find nothing to kill.
-EVERY, POINTS = 75, 300
+EVERY, POINTS = 150, 300
 
 
 @dataclass(frozen=True, slots=True)
