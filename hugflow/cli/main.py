@@ -134,7 +134,7 @@ def run(arguments: Sequence[str]) -> int:
             UsageWrong(
                 wrong_usage.format_message(),
                 why="the command line cannot be understood",
-                mend="`hugflow --help` lists the commands, `hugflow COMMAND --help` its options",
+                mend=_advise_help(wrong_usage),
             )
         )
         return UsageWrong.exit_code
@@ -172,6 +172,15 @@ def _explain(error: OSError) -> HugflowError:
         mend="check that it exists, that you may write it, and that the disk is sound; "
         "then run the same command again: it continues where it stopped",
     )
+
+
+def _advise_help(wrong_usage: typer.TyperException) -> str:
+    """Which help says how the command is called."""
+    context = getattr(wrong_usage, "ctx", None)
+    called = "hugflow" if context is None else context.command_path
+    if called == "hugflow":
+        return "`hugflow --help` lists the commands, `hugflow COMMAND --help` its options"
+    return f"`{called} --help` shows how it is called"
 
 
 def _stopped(code: int) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hugflow.amounts import count
 from hugflow.clients.converted import NotConvertedYet, fetch_converted_files
 from hugflow.clients.hub import Hub
 from hugflow.clients.published import (
@@ -73,7 +74,8 @@ def fetch_source(
             raise _not_parquet(repository, request, found)
     except CardUnreadable as error:
         raise explain(hub, repository, request, error) from error
-    except NotParquet as error:
+    except NotParquet as form:
+        error = form if found is not None else _name_a_file(form, repository)
         if found is not None and own is not None and files_commit == commit:
             return _own_files(hub, repository, found, own, "the earlier plan read none")
         try:
@@ -84,10 +86,22 @@ def fetch_source(
             return _own_files(hub, repository, found, own, f"it is not of this commit: {later.why}")
         except RequestInvalid as refused:
             if found is not None and own is not None:
-                return _own_files(hub, repository, found, own, refused.why)
+                # The layout is read, so what the files are instead of parquet is no reason.
+                why = refused.why.removeprefix(f"{error.why}; and ")
+                return _own_files(hub, repository, found, own, why)
             explained = explain(hub, repository, request, error)
             raise (refused if explained is error else explained) from error
     return Source(commit, hub.fetch_files(repository.repo, commit, found.paths))
+
+
+def _name_a_file(error: NotParquet, repository: Repository) -> NotParquet:
+    """The error of a repository whose files no split has; it names one of them."""
+    files = (path for path in repository.paths if not path.startswith(".") and path != "README.md")
+    example = next(files, None)
+    if repository.script is not None or error.reader is not None or example is None:
+        return error
+    why = f"{error.why}; it has files like {in_a_line(example)!r}"
+    return NotParquet(error.what, why=why, subset=error.subset)
 
 
 def _own_files(
@@ -95,7 +109,8 @@ def _own_files(
 ) -> Source:
     """The dataset's own files, read in their layout; why: no conversion is read instead."""
     files = hub.fetch_files(repository.repo, repository.commit, found.paths)
-    warning = f"the layout is {layout}: {len(files):,} files; no conversion to parquet is read, because {why}"
+    told = f"the layout is {layout}: {count(len(files), 'file')}"
+    warning = f"{told}; no conversion to parquet is read, because {why}"
     left = _left_out(repository, found, layout)
     return Source(repository.commit, files, layout, warnings=(warning, *left))
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from hugflow.amounts import count
 from hugflow.stages.build.build import Build
 from hugflow.stages.sync import Synced
 from hugflow_assets.reporting.checks import stored_evaluations
@@ -30,5 +31,5 @@ def report(project_root: Path, synced: Synced, build: Build) -> str:
             for evaluation in stored_evaluations(build):
                 instance.report_runless_asset_event(evaluation)
     if not told:
-        return f"Dagster knew all {len(synced.shards)} shards"
-    return f"reported {len(told)} shards to Dagster"
+        return f"Dagster knew all of {count(len(synced.shards), 'shard')}"
+    return f"reported {count(len(told), 'shard')} to Dagster"

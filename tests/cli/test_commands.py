@@ -44,6 +44,22 @@ def test_a_group_without_a_command_prints_its_help(project: Project, group: str)
     assert done.stdout == project.run(*group.split(), "--help").stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "help_of"),
+    [
+        ("export acme/x", "`hugflow export --help`"),
+        ("flows user new", "`hugflow flows user new --help`"),
+        ("nonsense", "`hugflow --help`"),
+    ],
+)
+def test_a_wrong_command_line_names_the_help_of_its_command(
+    project: Project, words: str, help_of: str
+):
+    done = project.run(*words.split())
+    assert done.returncode == 2
+    assert help_of in done.stderr
+
+
 def test_version_is_one_line(project: Project):
     done = project.run("--version")
     assert done.returncode == 0

@@ -107,6 +107,14 @@ def test_files_of_no_layout_without_a_conversion_are_refused(hub: LoopbackHub, p
     assert "data files" in refused.value.why
 
 
+def test_where_no_split_has_files_the_error_names_a_file_of_the_repository(
+    hub: LoopbackHub, plan_of: PlanOf
+):
+    hub.publish("source/weights", {"README.md": b"# Weights", "model.bin": b"x"})
+    with pytest.raises(RequestInvalid, match=r"files like 'model\.bin'"):
+        plan_of("source/weights")
+
+
 def test_the_datasets_own_parquet_goes_before_the_hubs_conversion(
     hub: LoopbackHub, plan_of: PlanOf
 ):

@@ -11,6 +11,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from hugflow.amounts import count
 from hugflow.clients.hub import ReadBudget
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
@@ -180,11 +181,11 @@ def _warnings(
         return ()
     told = [f"the column {in_a_line(source)!r} names the clips, files of the repository"]
     if missing:
-        told.append(f"{missing:,} rows name no audio file of the repository: they will fail")
+        told.append(f"no audio file of the repository for {count(missing, 'row')}: they will fail")
     named = [clip.path for part in parts for clip in part.clips if clip is not None]
     left = sorted((clips.paths if only is None else only) - set(named))
     if left:
-        told.append(f"left out: {len(left):,} audio files are in no row, such as {left[0]!r}")
+        told.append(f"left out: {count(len(left), 'audio file')} in no row, such as {left[0]!r}")
     if twice := len(named) - len(set(named)):
         told.append(f"{twice:,} rows name a clip that another row names too; all are made")
     return tuple(told)

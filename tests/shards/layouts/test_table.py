@@ -78,8 +78,8 @@ def test_what_a_table_leaves_out_and_lacks_is_told_and_a_missing_clip_is_a_faile
     hub.publish("table/told", {**files, "train/metadata.csv": to_csv(table)})
     build = open_for("table/told", max_bad_rows=2)
     words = told(build.plan.warnings)
-    assert "1 rows name no audio file of the repository: they will fail" in words
-    assert "left out: 1 audio files are in no row, such as 'train/extra.wav'" in words
+    assert "no audio file of the repository for 1 row: they will fail" in words
+    assert "left out: 1 audio file in no row, such as 'train/extra.wav'" in words
     assert "1 rows name a clip that another row names too" in words
     synced = sync_dataset(build)
     assert sorted(read_rows_json(build.folder)) == [0, 1, 2, 3, 4, 6]

@@ -37,7 +37,10 @@ def test_rows_are_numbered_by_tar_and_hold_audio_text_key_and_tar(
     build = open_for(hf_id)
     plan = build.plan
     assert (plan.audio_column, plan.text_column, plan.rows) == ("audio", "json.text", None)
-    assert "the layout is webdataset: 2 files" in plan.warnings[0]
+    assert plan.warnings[0] == (
+        "the layout is webdataset: 2 files; no conversion to parquet is read, because the Hub has no "
+        "conversion of the dataset to parquet (refs/convert/parquet)"
+    )
     assert sync_dataset(build).new_rows == 4
     rows = read_rows_json(build.folder)
     assert sorted(rows) == [0, 1, 2, 1_000_000]
