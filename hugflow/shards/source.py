@@ -75,11 +75,11 @@ def fetch_source(
     except CardUnreadable as error:
         raise explain(hub, repository, request, error) from error
     except NotParquet as form:
-        error = form if found is not None else _name_a_file(form, repository)
+        reason = form if found is not None else _name_a_file(form, repository)
         if found is not None and own is not None and files_commit == commit:
             return _own_files(hub, repository, found, own, "the earlier plan read none")
         try:
-            return _fetch_conversion(hub, repository, request, error, files_commit)
+            return _fetch_conversion(hub, repository, request, reason, files_commit)
         except NotConvertedYet as later:
             if found is None or own is None:
                 raise
@@ -87,10 +87,10 @@ def fetch_source(
         except RequestInvalid as refused:
             if found is not None and own is not None:
                 # The layout is read, so what the files are instead of parquet is no reason.
-                why = refused.why.removeprefix(f"{error.why}; and ")
+                why = refused.why.removeprefix(f"{reason.why}; and ")
                 return _own_files(hub, repository, found, own, why)
-            explained = explain(hub, repository, request, error)
-            raise (refused if explained is error else explained) from error
+            explained = explain(hub, repository, request, reason)
+            raise (refused if explained is reason else explained) from reason
     return Source(commit, hub.fetch_files(repository.repo, commit, found.paths))
 
 

@@ -1,6 +1,6 @@
 """Which files a request means: the dataset's own parquet, else the Hub's conversion of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -45,10 +45,15 @@ def plan_of(hub: LoopbackHub) -> PlanOf:
 
 
 @pytest.fixture
-def only_parquet(monkeypatch: pytest.MonkeyPatch) -> None:
+def only_parquet() -> Iterator[None]:
     """No other layout fits, so the conversion is all there is."""
-    for name in set(LAYOUTS) - {PARQUET}:
-        monkeypatch.delitem(LAYOUTS, name)
+    # Put back in their order, which says which layout goes first: `monkeypatch` would change it.
+    layouts = dict(LAYOUTS)
+    LAYOUTS.clear()
+    LAYOUTS[PARQUET] = layouts[PARQUET]
+    yield
+    LAYOUTS.clear()
+    LAYOUTS.update(layouts)
 
 
 def texts(*values: str) -> pa.Table:
