@@ -6,7 +6,8 @@ rows whose word is its path, or ends with it, or is its name without ending. If 
 archive, rows without a member come last, and fail. `detail` of a shard:
 
     {"tables": ["train.tsv"], "headers": [true], "from": "path", "audio": "audio",
-     "columns": ["audio", "path", "sentence"], "rename": {}, "is_alone": true}
+     "columns": ["audio", "path", "sentence"], "rename": {}, "is_alone": true,
+     "by_archive": true}                if folders in the words are names of archives
 """
 
 import gzip
@@ -247,6 +248,7 @@ def _describe(
             "columns": columns,
             "rename": rename,
             "is_alone": len(archives) == 1,
+            **({"by_archive": True} if _is_by_archive(read, source, archives) else {}),
         }
     )
     shards = [Contents((archive, *tables), None, planned, detail) for archive in archives]
@@ -378,6 +380,7 @@ def _matches(
         for key in {*_keys(word)} if word else ():
             lines_by_key.setdefault(key, []).append(line)
     is_taken = bytearray(len(words))
+    archive = _without_ending(shard.files[0].path)
     try:
         with disk_errors(paths[0], "read"):
             for member, read in walk(paths[0], shard.files[0].path, left_out):
@@ -385,7 +388,9 @@ def _matches(
                     left_out.add("are no audio files", member)
                     continue
                 meant = _find_lines(member, words, lines_by_key)
-                lines = _settle(meant, words, member, shard.files[0].path)
+                if detail.get("by_archive"):
+                    meant = [line for line in meant if _is_of(words[line] or "", member, archive)]
+                lines = _settle(meant, words, f"{archive}/{member}")
                 if not meant:
                     left_out.add("are in no row of the tables", member)
                 elif not lines:
@@ -417,12 +422,39 @@ def _find_lines(
     return []
 
 
-def _settle(lines: list[int], words: Sequence[str | None], member: str, archive: str) -> list[int]:
-    """The lines that mean one clip; where they name several folders, those of the archive's name."""
+def _without_ending(archive: str) -> str:
+    return next(archive[: -len(end)] for end in _LONGEST_FIRST if archive.lower().endswith(end))
+
+
+def _folders(word: str) -> list[str]:
+    return word.replace("\\", "/").split("/")[:-1]
+
+
+def _is_by_archive(
+    tables: Sequence[pa.Table], source: str, archives: Sequence[PublishedFile]
+) -> bool:
+    """Whether folders in the words are names of archives, so that each has its own rows."""
+    names = {PurePosixPath(_without_ending(file.path)).name for file in archives}
+    columns = (table.column(source) for table in tables if source in table.column_names)
+    words = (word for column in columns for word in to_filenames(column))
+    found = {part for word in words if word for part in _folders(word) if part in names}
+    return len(found) > 1
+
+
+def _is_of(word: str, member: str, archive: str) -> bool:
+    """Whether a word with more folders than the member has one that is the archive's name."""
+    more = _folders(word)[: -member.count("/") or None]
+    return len(_folders(word)) <= member.count("/") or PurePosixPath(archive).name in more
+
+
+def _settle(lines: list[int], words: Sequence[str | None], whole: str) -> list[int]:
+    """The lines that mean one clip; where they name several folders, those that fit `whole`.
+
+    whole: the member's path below the archive's name.
+    """
     if _is_one_clip(lines, words):
         return lines
-    inside = next(archive[: -len(end)] for end in _LONGEST_FIRST if archive.lower().endswith(end))
-    kept = [line for line in lines if _fits(f"{inside}/{member}", words[line] or "")]
+    kept = [line for line in lines if _fits(whole, words[line] or "")]
     return kept if _is_one_clip(kept, words) else []
 
 

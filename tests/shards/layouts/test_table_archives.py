@@ -172,5 +172,20 @@ def test_a_clip_that_rows_of_several_folders_may_mean_is_given_to_none_and_told(
     assert "may be those of rows in several folders, such as '1.wav'" in caplog.text
 
 
+def test_clips_that_only_tables_of_other_splits_name_take_no_rows_of_other_archives(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    table = [{"path": f"set/s{n}/{n}.wav", "text": f"speaker {n}"} for n in (1, 2)]
+    tars = {
+        f"s{s}.tar": make_tar([(f"{n}.wav", clip(n, seconds=s / 5)) for n in (1, 2)])
+        for s in (1, 2, 3)
+    }
+    hub.publish("archives/shared", {"train.csv": to_csv(table), **tars})
+    build = open_for("archives/shared")
+    sync_dataset(build)
+    made = [(row["text"], row["audio_info"]["duration"]) for row in rows_of(build)]
+    assert made == [("speaker 1", 0.2), ("speaker 2", 0.4)]
+
+
 def rows_of(build: Build) -> list[dict[str, Any]]:
     return [row for _, row in sorted(read_rows_json(build.folder).items())]
