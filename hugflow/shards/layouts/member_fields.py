@@ -67,8 +67,9 @@ def choose_columns(heads: Sequence[Head], request: PlanRequest) -> dict[str, Any
             together = asked[0] if asked else AUDIO
             columns.setdefault(together, {"fields": [], "type": AUDIO})["fields"].append(name)
         else:
-            is_ours = name in (KEY, URL) or (name == AUDIO and is_one)
-            own = f"{name}_source" if name in columns or is_ours else name
+            own = name
+            while own in columns or own in (KEY, URL) or (own == AUDIO and is_one):
+                own += "_source"
             columns[own] = {"fields": [name], "type": _column_type(type_)}
     return columns
 

@@ -161,12 +161,13 @@ def test_values_without_a_column_are_left_out_and_named(
 def test_fields_that_are_called_as_our_columns_are_kept_beside_them(
     hub: LoopbackHub, open_for: OpenFor
 ):
-    members = [*sample(0), ("utt0.__key__", b"theirs"), ("utt0.__url__", b"theirs")]
+    theirs = ("__key__", "__url__", "audio_source", "audio")
+    members = [*sample(0), *((f"utt0.{name}", name.encode()) for name in theirs)]
     build = open_for(publish(hub, "own", make_tar(members)))
     sync_dataset(build)
     row = read_rows_json(build.folder)[0]
     assert row["__key__"] == "utt0"
-    assert {"__key___source", "__url___source"} <= row.keys()
+    assert {"__key___source", "__url___source", "audio_source", "audio_source_source"} <= row.keys()
 
 
 def test_a_field_of_a_later_tar_is_a_column_and_null_before(hub: LoopbackHub, open_for: OpenFor):
