@@ -17,6 +17,8 @@ from hugflow.requests.collect import AddFile
 from hugflow.requests.grammar import EXPORTS
 from hugflow.requests.model import AddRequest
 
+_WITH_COMMANDS = ("kaldi", "espnet")
+
 
 def export(
     name: Annotated[
@@ -32,7 +34,7 @@ def export(
         bool, typer.Option("--absolute", help="Write absolute paths of the clips.")
     ] = False,
     is_piped: Annotated[
-        bool, typer.Option("--pipe", help="kaldi: commands in wav.scp, which need ffmpeg.")
+        bool, typer.Option("--pipe", help="kaldi, espnet: commands in wav.scp, which need ffmpeg.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -52,6 +54,12 @@ def export(
             f"there is no export called {to!r}",
             why=f"the exports are {', '.join(EXPORTS)}",
             mend=f"did you mean {near}?" if near else "name one of these",
+        )
+    if is_piped and to not in _WITH_COMMANDS:
+        raise UsageWrong(
+            f"--pipe does not go with --to {to}",
+            why=f"only {' and '.join(_WITH_COMMANDS)} can hold commands in place of paths",
+            mend="leave --pipe out",
         )
     requests = read_project_requests(project)
     name = choose_statuses(project, requests, name)[0].name

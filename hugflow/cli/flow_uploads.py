@@ -115,7 +115,7 @@ def publish(
 
     _check_title(title)
     if not folder.is_dir():
-        raise UsageWrong(f"{folder} is no folder", why="a module is one", mend="name its folder")
+        raise UsageWrong(f"{folder} is no folder", why="a module is a folder", mend="give its path")
     wanted = parse_module_id(module)
     folder = folder.resolve()
     read_dependencies(folder, wanted)

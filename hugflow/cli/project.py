@@ -50,10 +50,8 @@ def init(
         _choose_processed_root(project, places.processed_root)
     prepare_dagster(folder.resolve())
     print_data(f"{folder.resolve()} is ready")
-    print_data(
-        "next: a request in requests/add/, then `hugflow local-sync FILE`; or, with the folder in "
-        "git (git init -b main) and the request committed to main, `hugflow up`"
-    )
+    print_data("next: write a request into requests/add/, then `hugflow local-sync FILE`;")
+    print_data("or commit it to main of a git repository (git init -b main), then `hugflow up`")
 
 
 def make_project(folder: Path) -> list[Path]:

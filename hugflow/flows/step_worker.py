@@ -32,6 +32,8 @@ from hugflow.workers.child import Answer
 # What a flow may need of the owner's environment; everything else stays there.
 KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 MOST_BYTES: Final = 16 << 20
+# The fields that an error names.
+_MOST_NAMED: Final = 5
 
 Outcome = dict[str, Any]
 
@@ -125,7 +127,8 @@ def to_outcome(found: object, gives: Sequence[str]) -> Outcome:
         raise TypeError(f"run gave {type(found).__name__}, where a mapping or None is meant")
     missing = [name for name in gives if name not in found]
     if missing:
-        raise ValueError(f"run gave no {', '.join(missing)}")
+        gave = ", ".join(map(str, list(found)[:_MOST_NAMED])) or "nothing"
+        raise ValueError(f"run gave {gave}, and not {', '.join(missing)}, which `out` names")
     # Half of a surrogate pair has no UTF-8: such a text fails here, and costs its row alone.
     kept = {name: found[name] for name in gives}
     text = json.dumps(kept, allow_nan=False, ensure_ascii=False).encode()

@@ -60,6 +60,12 @@ def test_a_wrong_command_line_names_the_help_of_its_command(
     assert help_of in done.stderr
 
 
+def test_pipe_is_refused_for_a_form_that_holds_no_commands(project: Project):
+    done = project.run("export", "acme/x", "--to", "nemo", "--pipe")
+    assert done.returncode == 2
+    assert "--pipe does not go with --to nemo" in done.stderr
+
+
 def test_version_is_one_line(project: Project):
     done = project.run("--version")
     assert done.returncode == 0
