@@ -122,6 +122,12 @@ def test_a_step_of_a_type_that_nobody_registered_keeps_its_fields_and_runs_nothi
     assert run(tmp_path, [foreign]).value == ["models.parenttext_models", 4, "response"]
 
 
+def test_a_slip_in_the_name_of_a_common_field_is_told_with_the_nearest(tmp_path: Path):
+    with pytest.raises(ConfigError, match="source is no field") as caught:
+        run(tmp_path, [{"id": "one", "type": "load_json", "source": ["flows"]}])
+    assert caught.value.mend == "did you mean sources?"
+
+
 def test_a_field_that_a_known_type_does_not_take_is_an_error_with_its_place(tmp_path: Path):
     with pytest.raises(ConfigError, match="default_expiration_tim is no field") as caught:
         run(tmp_path, [{**UPDATE, "default_expiration_tim": 3}])

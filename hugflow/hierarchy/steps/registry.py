@@ -95,13 +95,14 @@ def read_fields(project: Project, number: int, kind: StepType) -> StepFields:
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False)[0]
     key = str(found["loc"][0]) if found["loc"] else "type"
-    near = nearest_name(key, kind.fields.model_fields)
+    names = ("id", "type", "sources", *kind.fields.model_fields)
+    near = nearest_name(key, names)
     is_unknown = found["type"] == "extra_forbidden"
     raise ConfigError(
         f"step {step.id}: {key} is no field of the type {kind.name}"
         if is_unknown
         else f"step {step.id}: {found['msg']}",
-        why=f"the type takes {', '.join(kind.fields.model_fields) or 'no fields'}",
+        why=f"it takes {', '.join(names)}",
         mend=f"did you mean {near}?" if is_unknown and near else "correct the step",
         **project.error_place("steps", number, key),
     )
