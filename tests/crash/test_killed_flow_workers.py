@@ -70,7 +70,8 @@ def test_a_worker_that_is_killed_at_any_moment_changes_a_state_once(
         seen = flow.run({"number": "last"})["seen"]
         assert seen == [*range(len(futures)), "last"][-100:]
     for worker in workers:
-        assert end(worker) == 0
+        # One that has only begun to start has no handler yet.
+        assert end(worker) in (0, -signal.SIGTERM)
 
 
 def test_messages_that_wait_outlive_a_killed_server(own_server: FlowServer) -> None:
