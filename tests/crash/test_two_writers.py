@@ -79,5 +79,6 @@ def test_one_that_waits_goes_on_where_the_first_one_ended(
     assert second.returncode == 0, second.stderr
     # Whoever is first at the dataset's lock publishes.
     assert re.search("Dataset already exists in storage|is published", second.stderr)
-    assert at_work.wait() == 0
+    _, talk = at_work.communicate(timeout=60)
+    assert at_work.returncode == 0, talk
     assert read_rows_json(project.dataset(NAME)).keys() == set(range(ROWS))

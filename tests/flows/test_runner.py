@@ -116,7 +116,7 @@ DONE = {"out": {"said": "ok"}}
         ("nan", "JSON"),
         ("half", "surrogates not allowed"),
         ("half a word", "ValueError"),
-        ("less", "no said"),
+        ("less", "not said"),
         ("object", "not JSON serializable"),
     ],
 )

@@ -106,7 +106,8 @@ def run_steps(
                 stack.callback(runners[step.name].close)
             return runners[step.name]
 
-        for shard in shards:
+        # Without steps there is nothing to hold: another process may have a finished shard already.
+        for shard in shards if steps else ():
             with build.hold_shard(shard):
                 refuse_superseded(build)
                 counts: dict[str, StepCount] = {}
