@@ -46,7 +46,7 @@ class ExportSource:
         return f"{self.clips}audio/{stem}.mp3"
 
     def rows(self) -> Iterator["ExportRow"]:
-        """The rows in order; few are in memory at once."""
+        """The rows of a dataset with audio, in order; few are in memory at once."""
         # Imported here: loading pyarrow takes as long as the rest of a small command.
         from hugflow.exports.rows import read_rows_of
 

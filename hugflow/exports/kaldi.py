@@ -39,8 +39,6 @@ def _read(source: ExportSource, export: str) -> list[_Utterance]:
     changes = Changes(source.plan.dataset, export)
     found: list[_Utterance] = []
     for row in source.rows():
-        if row.clip is None:
-            break
         before = (row.text or "").strip()
         text = changes.changed(before, in_one_line(_KEPT_WORDS.sub(" ", in_one_line(before))))
         if not text:

@@ -8,18 +8,20 @@ second of missing audio, so lengths are the decoded ones.
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hugflow.exports.export import Export, ExportFile, ExportSource, Foreseen, Size
 from hugflow.exports.wording import find_speaker, json_line
 
+if TYPE_CHECKING:
+    from hugflow.exports.rows import ExportRow
+
 # Bytes of the three lines of a row, compressed, beside the values of its columns.
 _OWN_ROW_BYTES = 90
-_Row = Any
 _Fields = dict[str, Any]
 
 
-def recording(source: ExportSource, row: _Row) -> _Fields:
+def recording(source: ExportSource, row: "ExportRow") -> _Fields:
     """A row's recording, as lhotse's `Recording.to_dict` has it."""
     clip = row.clip
     path = source.clip_path(clip.stem)
@@ -33,7 +35,7 @@ def recording(source: ExportSource, row: _Row) -> _Fields:
     }
 
 
-def supervision(row: _Row) -> _Fields:
+def supervision(row: "ExportRow") -> _Fields:
     """A row's supervision over its whole clip."""
     fields: _Fields = {
         "id": row.clip.stem,
@@ -51,7 +53,7 @@ def supervision(row: _Row) -> _Fields:
     return fields
 
 
-def cut(row: _Row, of_recording: _Fields) -> _Fields:
+def cut(row: "ExportRow", of_recording: _Fields) -> _Fields:
     """A row's cut: its whole recording with its one supervision."""
     return {
         "id": row.clip.stem,
@@ -76,7 +78,7 @@ def gzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
 def _render(source: ExportSource) -> Iterator[ExportFile]:
     if source.plan.audio_column is None:
         return
-    makers: dict[str, Callable[[_Row], _Fields]] = {
+    makers: dict[str, Callable[[ExportRow], _Fields]] = {
         "recordings": lambda row: recording(source, row),
         "supervisions": supervision,
         "cuts": lambda row: cut(row, recording(source, row)),

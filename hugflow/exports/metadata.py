@@ -5,50 +5,31 @@ A column called `audio` beside `file_name` would win there, and the clips would 
 """
 
 import re
-from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from hugflow.exports.export import Export, ExportFile, ExportSource, Foreseen, Size
+from hugflow.exports.clip_lines import clip_lines
+from hugflow.exports.export import ExportSource
 from hugflow.exports.wording import json_line
 
-_PATH = "metadata.jsonl"
+if TYPE_CHECKING:
+    from hugflow.exports.rows import ExportRow
+
 _OURS: Final = frozenset({"file_name", "audio", "text", "duration", "sampling_rate"})
 # The reader takes any of these for the name of a file.
 _TAKEN = re.compile(r"file_names?|\w+_file_names?")
-_OWN_ROW_BYTES = 110
 
 
-def _lines(source: ExportSource) -> Iterator[bytes]:
-    for row in source.rows():
-        if row.clip is None:
-            return
-        taken = {name for name in row.columns if _TAKEN.fullmatch(name)}
-        yield json_line(
-            {
-                "file_name": source.clip_path(row.clip.stem),
-                "text": row.text,
-                "duration": row.clip.duration,
-                "sampling_rate": row.clip.sampling_rate,
-                **row.beside(_OURS | taken),
-            }
-        )
+def _to_line(source: ExportSource, row: "ExportRow") -> bytes:
+    taken = {name for name in row.columns if _TAKEN.fullmatch(name)}
+    return json_line(
+        {
+            "file_name": source.clip_path(row.clip.stem),
+            "text": row.text,
+            "duration": row.clip.duration,
+            "sampling_rate": row.clip.sampling_rate,
+            **row.beside(_OURS | taken),
+        }
+    )
 
 
-def _render(source: ExportSource) -> Iterator[ExportFile]:
-    if source.plan.audio_column is not None:
-        yield ExportFile(_PATH, _lines(source))
-
-
-def _foresee(foreseen: Foreseen) -> Size:
-    if foreseen.plan.audio_column is None:
-        return Size(files=0)
-    return Size(files=1, bytes=round((foreseen.row_bytes + _OWN_ROW_BYTES) * foreseen.rows))
-
-
-METADATA = Export(
-    name="metadata",
-    names=re.compile(re.escape(_PATH)),
-    foresee=_foresee,
-    render=_render,
-    is_chosen=True,
-)
+METADATA = clip_lines("metadata", "metadata.jsonl", _to_line, own_row_bytes=110)

@@ -6,14 +6,15 @@ and takes other keys before ours, such as `audio_filename`: columns of those nam
 `<name>_source`.
 """
 
-import re
-from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from hugflow.exports.export import Export, ExportFile, ExportSource, Foreseen, Size
+from hugflow.exports.clip_lines import clip_lines
+from hugflow.exports.export import ExportSource
 from hugflow.exports.wording import ascii_json_line
 
-_PATH = "nemo.jsonl"
+if TYPE_CHECKING:
+    from hugflow.exports.rows import ExportRow
+
 _OURS: Final = frozenset({"audio_filepath", "duration", "text", "sampling_rate", "offset"})
 # The reader takes these for files, or for the audio of the row.
 _TAKEN: Final = frozenset(
@@ -25,8 +26,6 @@ _TAKEN: Final = frozenset(
 )
 # The reader resolves only shorter paths; a path in the tree is always shorter.
 _LONGEST_RELATIVE = 255
-# Bytes of a line beside the values of the columns.
-_OWN_ROW_BYTES = 130
 
 
 def _clip_path(source: ExportSource, stem: str) -> str:
@@ -36,36 +35,16 @@ def _clip_path(source: ExportSource, stem: str) -> str:
     return (source.home.audio / f"{stem}.mp3").as_posix()
 
 
-def _lines(source: ExportSource) -> Iterator[bytes]:
-    for row in source.rows():
-        if row.clip is None:
-            return
-        yield ascii_json_line(
-            {
-                "audio_filepath": _clip_path(source, row.clip.stem),
-                "duration": row.clip.duration,
-                "text": row.text,
-                "sampling_rate": row.clip.sampling_rate,
-                **row.beside(_OURS | _TAKEN),
-            }
-        )
+def _to_line(source: ExportSource, row: "ExportRow") -> bytes:
+    return ascii_json_line(
+        {
+            "audio_filepath": _clip_path(source, row.clip.stem),
+            "duration": row.clip.duration,
+            "text": row.text,
+            "sampling_rate": row.clip.sampling_rate,
+            **row.beside(_OURS | _TAKEN),
+        }
+    )
 
 
-def _render(source: ExportSource) -> Iterator[ExportFile]:
-    if source.plan.audio_column is not None:
-        yield ExportFile(_PATH, _lines(source))
-
-
-def _foresee(foreseen: Foreseen) -> Size:
-    if foreseen.plan.audio_column is None:
-        return Size(files=0)
-    return Size(files=1, bytes=round((foreseen.row_bytes + _OWN_ROW_BYTES) * foreseen.rows))
-
-
-NEMO = Export(
-    name="nemo",
-    names=re.compile(re.escape(_PATH)),
-    foresee=_foresee,
-    render=_render,
-    is_chosen=True,
-)
+NEMO = clip_lines("nemo", "nemo.jsonl", _to_line, own_row_bytes=130)

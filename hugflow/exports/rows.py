@@ -36,28 +36,24 @@ class RowClip:
 
 @dataclass(frozen=True, slots=True)
 class ExportRow:
-    """One row. clip: None in a text-only dataset.
+    """One row of a dataset with audio.
 
-    columns: the dataset's columns except the main audio, by published name, ready for strict JSON;
-    of a further audio column, the path of its MP3.
+    columns: the dataset's columns except the main audio, and except one called `text` that is the
+    text; by published name, ready for strict JSON. Of a further audio column, the path of its MP3.
     """
 
-    number: int
-    clip: RowClip | None
+    clip: RowClip
     text: str | None
     columns: Mapping[str, Any]
 
     def beside(self, ours: frozenset[str]) -> dict[str, Any]:
-        """The columns under names that are not in `ours`; without one that is `text` already."""
+        """The columns under names that are not in `ours`."""
         names = names_beside(tuple(self.columns), ours)
-        told = dict(zip(names, self.columns.values(), strict=True))
-        if "text" in self.columns and self.columns["text"] == self.text:
-            del told[names[list(self.columns).index("text")]]
-        return told
+        return dict(zip(names, self.columns.values(), strict=True))
 
 
 def read_rows_of(plan: Plan, index_files: Sequence[Path], clips: str = "") -> Iterator[ExportRow]:
-    """The rows in index files of a plan, in order; a thousand are in memory at once.
+    """The rows in index files of a plan with audio, in order; a thousand are in memory at once.
 
     clips: what the paths of MP3s begin with.
     """
@@ -68,22 +64,21 @@ def read_rows_of(plan: Plan, index_files: Sequence[Path], clips: str = "") -> It
 
 
 def _rows(plan: Plan, batch: pa.RecordBatch, start: str) -> Iterator[ExportRow]:
-    numbers = batch.column("row").to_pylist()
-    clips = _clips(batch) if plan.audio_column is not None else [None] * len(numbers)
+    clips = _clips(batch)
     arrays = [batch.column(name) for name in index_names(plan.columns, plan.all_audio)]
     published = pa.RecordBatch.from_arrays(arrays, names=list(plan.columns))
     features = column_features(plan)
-    values = {
+    values: dict[str, Sequence[Any]] = {
         name: _paths(published.column(name), start)
         if name in plan.all_audio
         else column_values(published.column(name), features[name])
         for name in plan.columns
         if name != plan.audio_column
     }
-    texts = _texts(plan, published, values) or [None] * len(numbers)
-    for at, number in enumerate(numbers):
+    texts = _texts(plan, published, values)
+    for at, clip in enumerate(clips):
         columns = {name: of[at] for name, of in values.items()}
-        yield ExportRow(number, clips[at], texts[at], columns)
+        yield ExportRow(clip, texts[at], columns)
 
 
 def _paths(column: pa.Array, start: str) -> list[str | None]:
@@ -91,12 +86,15 @@ def _paths(column: pa.Array, start: str) -> list[str | None]:
 
 
 def _texts(
-    plan: Plan, batch: pa.RecordBatch, values: Mapping[str, Sequence[Any]]
-) -> Sequence[str | None] | None:
+    plan: Plan, batch: pa.RecordBatch, values: dict[str, Sequence[Any]]
+) -> Sequence[str | None]:
+    """The text of each row; a column that is no more than that leaves `values`."""
     if plan.text_column is None:
-        return None
-    found = text_values(plan, batch, values)
-    texts = found if found is not None else values.get(plan.text_column, [])
+        return [None] * len(batch)
+    texts = text_values(plan, batch, values)
+    if texts is None:
+        is_same = plan.text_column == "text"
+        texts = values.pop("text") if is_same else values[plan.text_column]
     return [text if isinstance(text, str) else None for text in texts]
 
 

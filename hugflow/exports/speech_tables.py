@@ -75,26 +75,20 @@ def _comma_separated(cells: Iterable[str]) -> str:
     return line.getvalue()
 
 
-def _stem(row: "ExportRow") -> str:
-    assert row.clip is not None  # noqa: S101  # only datasets with audio come here
-    return row.clip.stem
-
-
 def _ljspeech(source: ExportSource, row: "ExportRow", text: str) -> Sequence[str]:
-    return (_stem(row), text, text)
+    return (row.clip.stem, text, text)
 
 
 def _coqui(source: ExportSource, row: "ExportRow", text: str) -> Sequence[str]:
     speaker = _without_pipes(find_speaker(row.columns) or "") or "coqui"
-    return (source.clip_path(_stem(row)), text, speaker, "neutral")
+    return (source.clip_path(row.clip.stem), text, speaker, "neutral")
 
 
 def _f5(source: ExportSource, row: "ExportRow", text: str) -> Sequence[str]:
-    return ((source.home.audio / f"{_stem(row)}.mp3").as_posix(), text)
+    return ((source.home.audio / f"{row.clip.stem}.mp3").as_posix(), text)
 
 
 def _speechbrain(source: ExportSource, row: "ExportRow", text: str) -> Sequence[str] | None:
-    assert row.clip is not None  # noqa: S101  # only datasets with audio come here
     path = source.clip_path(row.clip.stem)
     if _VARIABLE.search(path):
         return None

@@ -110,7 +110,7 @@ OTHER_READERS = {
     "hugflow/verify/samples.py",
     "hugflow/shards/plan_file.py",
     "hugflow/shards/layouts/loose.py",
-    "hugflow/shards/layouts/value_types.py",
+    "hugflow/shards/value_types.py",
     "hugflow/rows/record.py",
     "hugflow/shards/declared.py",
     "hugflow/shards/features.py",

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from hugflow.clients.hub import ReadBudget
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import ShardUnreadable
 from hugflow.redact import in_a_line
@@ -19,9 +18,10 @@ from hugflow.shards.layouts.arrow_file import count_by_headers, read_batches, re
 from hugflow.shards.layouts.layout import (
     Contents,
     RepositoryAt,
-    SampledRows,
     Split,
     look_at_each,
+    no_names,
+    no_sample,
     one_file_each,
     unreadable,
 )
@@ -31,6 +31,8 @@ from hugflow.shards.stems import FILENAME_COLUMN
 from hugflow.store.atomic import disk_errors
 
 native_reader: Final = "hugflow.shards.layouts.arrow_file"
+read_names = no_names
+read_sample = no_sample
 _CANNOT_BE_READ: Final = (pa.ArrowException, OSError, UnicodeDecodeError)
 _RANGE_BYTES: Final = 64 << 10
 
@@ -64,23 +66,6 @@ def look(at: RepositoryAt, files: tuple[PublishedFile, ...]) -> Contents:
             mend="report it to the dataset's owner, or request a revision with sound files",
         ) from error
     return Contents(files, rows, schema)
-
-
-def read_names(at: RepositoryAt, files: tuple[PublishedFile, ...]) -> pa.Array:
-    """Never called: files with names are not counted before they are fetched."""
-    raise NotImplementedError
-
-
-def read_sample(
-    at: RepositoryAt,
-    files: tuple[PublishedFile, ...],
-    budget: ReadBudget,
-    *,
-    audio_column: str | None,
-    text_column: str | None,
-) -> SampledRows | None:
-    """None: estimates do without."""
-    return None
 
 
 def count_rows(paths: Sequence[Path], shard: Shard) -> int:

@@ -106,7 +106,8 @@ class Layout(Protocol):
     def read_names(self, at: RepositoryAt, files: tuple[PublishedFile, ...]) -> pa.Array:
         """The column `audio_filename` of one shard, without fetching it whole.
 
-        Called only if `describe` counted the rows, did not give the names, and found the column. Raises ShardUnreadable.
+        Called only if `describe` counted the rows, did not give the names, and found the column;
+        a layout that never needs it has `no_names`. Raises ShardUnreadable.
         """
 
     def read_sample(
@@ -118,7 +119,7 @@ class Layout(Protocol):
         audio_column: str | None,
         text_column: str | None,
     ) -> SampledRows | None:
-        """A few rows of one shard, read by ranges; None if the layout cannot read them so.
+        """A few rows of one shard, read by ranges; None if the layout cannot, as `no_sample`.
 
         Raises BudgetSpent and ShardUnreadable.
         """
@@ -144,6 +145,23 @@ class Layout(Protocol):
 
         Raises ShardUnreadable when a file cannot be read, or its rows are not `shard.rows`.
         """
+
+
+def no_names(at: RepositoryAt, files: tuple[PublishedFile, ...]) -> pa.Array:
+    """`read_names` of a layout for which it is never called."""
+    raise NotImplementedError
+
+
+def no_sample(
+    at: RepositoryAt,
+    files: tuple[PublishedFile, ...],
+    budget: ReadBudget,
+    *,
+    audio_column: str | None,
+    text_column: str | None,
+) -> SampledRows | None:
+    """`read_sample` of a layout without ranged reads: estimates do without."""
+    return None
 
 
 def look_at_each(

@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts.clips import AUDIO_ENDINGS
-from hugflow.shards.layouts.value_types import infer_type, merge_types, parse_json, to_arrow
 from hugflow.shards.plan_request import PlanRequest
+from hugflow.shards.value_types import infer_type, merge_types, parse_json, to_arrow
 
 AUDIO: Final = "audio"
 KEY: Final = "__key__"

@@ -12,20 +12,21 @@ from typing import Final
 import pyarrow as pa
 
 from hugflow.amounts import count
-from hugflow.clients.hub import ReadBudget
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
 from hugflow.redact import in_a_line
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts import loose
 from hugflow.shards.layouts.clips import Clips, choose_column
-from hugflow.shards.layouts.layout import Contents, RepositoryAt, SampledRows, Split
+from hugflow.shards.layouts.layout import Contents, RepositoryAt, Split, no_names, no_sample
 from hugflow.shards.layouts.tables import TableUnreadable, folder_of, is_table, join_schemas
 from hugflow.shards.plan import Shard
 from hugflow.shards.plan_request import PlanRequest
 from hugflow.shards.stems import FILENAME_COLUMN, to_filenames
 
 native_reader: Final = None
+read_names = no_names
+read_sample = no_sample
 read_rows = loose.read_rows
 
 
@@ -90,23 +91,6 @@ def describe_tables(
     shards = [s for part in parts for s in loose.cut(part, columns, rename, planned, audio)]
     warnings = _warnings(source, parts, missing, clips, only)
     return Split(shards or [Contents(tuple(tables), 0, planned)], warnings, audio)
-
-
-def read_names(at: RepositoryAt, files: tuple[PublishedFile, ...]) -> pa.Array:
-    """Never called: the plan has read the tables."""
-    raise NotImplementedError
-
-
-def read_sample(
-    at: RepositoryAt,
-    files: tuple[PublishedFile, ...],
-    budget: ReadBudget,
-    *,
-    audio_column: str | None,
-    text_column: str | None,
-) -> SampledRows | None:
-    """None: estimates do without."""
-    return None
 
 
 def count_rows(paths: Sequence[Path], shard: Shard) -> int:

@@ -26,7 +26,6 @@ from typing import Any, Final, NoReturn, cast
 
 import pyarrow as pa
 
-from hugflow.clients.hub import ReadBudget
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.redact import in_a_line
@@ -38,8 +37,9 @@ from hugflow.shards.layouts.clips import USUAL_NAMES, is_clip
 from hugflow.shards.layouts.layout import (
     Contents,
     RepositoryAt,
-    SampledRows,
     Split,
+    no_names,
+    no_sample,
     unreadable,
 )
 from hugflow.shards.layouts.left_out import LeftOut
@@ -58,6 +58,8 @@ from hugflow.store.atomic import disk_errors
 
 NAME: Final = "table_archives"
 native_reader: Final = None
+read_names = no_names
+read_sample = no_sample
 _KEYWORDS: Final = (
     frozenset({"train", "training"}),
     frozenset({"validation", "valid", "dev", "val"}),
@@ -70,6 +72,12 @@ _ABOUT: Final = frozenset(
 _PEEKED_BYTES: Final = 4 << 20
 _LONGEST_FIRST: Final = sorted(ENDINGS, key=len, reverse=True)
 _PEEKED_MEMBERS: Final = 200
+# Of several archives, so many are compared before any is fetched.
+_COMPARED_ARCHIVES: Final = 16
+
+
+class AmbiguousRows(RequestInvalid):
+    """One row of a table means clips in several archives."""
 
 
 def takes(path: str) -> bool:
@@ -115,27 +123,13 @@ def describe_beside(
         for file in _nearest(tables, archives, request)
         if PurePosixPath(file.path).name not in _ABOUT
     ]
-    # A table of something else must not keep the tars from being read as what they are.
-    with suppress(RequestInvalid, ShardUnreadable):
+    try:
         return _describe(at, chosen, archives, request) if chosen else None
-    return None
-
-
-def read_names(at: RepositoryAt, files: tuple[PublishedFile, ...]) -> pa.Array:
-    """Never called: rows are not counted before an archive is fetched."""
-    raise NotImplementedError
-
-
-def read_sample(
-    at: RepositoryAt,
-    files: tuple[PublishedFile, ...],
-    budget: ReadBudget,
-    *,
-    audio_column: str | None,
-    text_column: str | None,
-) -> SampledRows | None:
-    """None: estimates do without."""
-    return None
+    except AmbiguousRows:
+        raise
+    except (RequestInvalid, ShardUnreadable):
+        # A table of something else must not keep the tars from being read as what they are.
+        return None
 
 
 def count_rows(paths: Sequence[Path], shard: Shard) -> int:
@@ -234,6 +228,8 @@ def _describe(
             why=in_a_line(str(error)),
             mend="request a subset or split of one table, or report it to the dataset's owner",
         ) from error
+    is_by_archive = _is_by_archive(read, source, archives)
+    _refuse_ambiguous(at, read, source, archives, is_by_archive=is_by_archive)
     audio = asked or loose.AUDIO
     columns, rename = loose.place_audio(schema.names, source, audio)
     types = {rename.get(field.name, field.name): field.type for field in schema}
@@ -248,7 +244,7 @@ def _describe(
             "columns": columns,
             "rename": rename,
             "is_alone": len(archives) == 1,
-            **({"by_archive": True} if _is_by_archive(read, source, archives) else {}),
+            **({"by_archive": True} if is_by_archive else {}),
         }
     )
     shards = [Contents((archive, *tables), None, planned, detail) for archive in archives]
@@ -260,6 +256,68 @@ def _describe(
     if len(archives) > 1:
         warnings.append("rows whose clip is in none of the archives are left out")
     return Split(shards, tuple(warnings), audio, layout=NAME)
+
+
+def _refuse_ambiguous(
+    at: RepositoryAt,
+    tables: Sequence[pa.Table],
+    source: str,
+    archives: Sequence[PublishedFile],
+    *,
+    is_by_archive: bool,
+) -> None:
+    """Raise AmbiguousRows if members at the head of two archives are clips of one row.
+
+    Each archive is a shard of its own, so the row would be made once for each of them.
+    """
+    if len(archives) == 1:
+        return
+    columns = (table.column(source) for table in tables if source in table.column_names)
+    words = [word for column in columns for word in to_filenames(column)]
+    lines_by_key = _lines_by_key(words)
+    step = -(-len(archives) // _COMPARED_ARCHIVES)
+    archive_by_line: dict[int, PublishedFile] = {}
+    for archive in archives[::step]:
+        whole = _without_ending(archive.path)
+        meant: set[int] = set()
+        for member in filter(is_clip, _peek(at, archive)):
+            meant.update(_clip_lines(member, words, lines_by_key, whole, is_by_archive)[1])
+        for line in sorted(meant):
+            other = archive_by_line.setdefault(line, archive)
+            if other is not archive:
+                raise AmbiguousRows(
+                    f"{at.repo}@{at.commit[:7]}: a row means clips in several archives",
+                    why=f"{in_a_line(words[line] or '')!r} in the column {in_a_line(source)!r} is "
+                    f"the name of a clip in {other.path!r} and of one in {archive.path!r}",
+                    mend="ask the dataset's owner for a column that names the clips with their "
+                    "folders or archives, or request a split or subset of one archive",
+                )
+
+
+def _lines_by_key(words: Sequence[str | None]) -> dict[str, list[int]]:
+    """The lines of the tables by the names that their words may mean."""
+    found: dict[str, list[int]] = {}
+    for line, word in enumerate(words):
+        for key in {*_keys(word)} if word else ():
+            found.setdefault(key, []).append(line)
+    return found
+
+
+def _clip_lines(
+    member: str,
+    words: Sequence[str | None],
+    lines_by_key: Mapping[str, list[int]],
+    archive: str,
+    is_by_archive: bool,
+) -> tuple[list[int], list[int]]:
+    """The lines that may mean a clip, and those of them that surely do.
+
+    archive: its path without ending.
+    """
+    meant = _find_lines(member, words, lines_by_key)
+    if is_by_archive:
+        meant = [line for line in meant if _is_of(words[line] or "", member, archive)]
+    return meant, _settle(meant, words, f"{archive}/{member}")
 
 
 def _nearest(
@@ -375,10 +433,7 @@ def _matches(
 ) -> Iterator[tuple[int, str | None, Read | None]]:
     """The rows of an archive, as (line of the tables, member, function that reads it)."""
     words = _words(table, detail)
-    lines_by_key: dict[str, list[int]] = {}
-    for line, word in enumerate(words):
-        for key in {*_keys(word)} if word else ():
-            lines_by_key.setdefault(key, []).append(line)
+    lines_by_key, is_by_archive = _lines_by_key(words), bool(detail.get("by_archive"))
     is_taken = bytearray(len(words))
     archive = _without_ending(shard.files[0].path)
     try:
@@ -387,10 +442,7 @@ def _matches(
                 if not is_clip(member):
                     left_out.add("are no audio files", member)
                     continue
-                meant = _find_lines(member, words, lines_by_key)
-                if detail.get("by_archive"):
-                    meant = [line for line in meant if _is_of(words[line] or "", member, archive)]
-                lines = _settle(meant, words, f"{archive}/{member}")
+                meant, lines = _clip_lines(member, words, lines_by_key, archive, is_by_archive)
                 if not meant:
                     left_out.add("are in no row of the tables", member)
                 elif not lines:

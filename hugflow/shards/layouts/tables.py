@@ -17,7 +17,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hugflow.shards.layouts.value_types import (
+from hugflow.shards.value_types import (
     fit_value,
     infer_type,
     merge_types,

@@ -26,7 +26,6 @@ from typing import Any, BinaryIO, Final
 
 import pyarrow as pa
 
-from hugflow.clients.hub import ReadBudget
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import ShardUnreadable
 from hugflow.redact import in_a_line
@@ -35,9 +34,10 @@ from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
 from hugflow.shards.layouts.layout import (
     Contents,
     RepositoryAt,
-    SampledRows,
     Split,
     look_at_each,
+    no_names,
+    no_sample,
     one_file_each,
     unreadable,
 )
@@ -62,14 +62,16 @@ from hugflow.shards.layouts.tar_members import (
     list_members,
     read_member,
 )
-from hugflow.shards.layouts.value_types import fit_value, merge_types
 from hugflow.shards.plan import Shard, to_detail
 from hugflow.shards.plan_request import PlanRequest
+from hugflow.shards.value_types import fit_value, merge_types
 from hugflow.store.atomic import disk_errors
 
 log = logging.getLogger(__name__)
 
 native_reader: Final = None
+read_names = no_names
+read_sample = no_sample
 
 # Rows and members that are looked at before a tar is fetched.
 _LOOKED_AT_ROWS: Final = 5
@@ -107,23 +109,6 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
         audio_column=audio[0] if len(audio) == 1 else None,
         text_column=find_text(columns),
     )
-
-
-def read_names(at: RepositoryAt, files: tuple[PublishedFile, ...]) -> pa.Array:
-    """Never called: rows are not counted before a tar is fetched."""
-    raise NotImplementedError
-
-
-def read_sample(
-    at: RepositoryAt,
-    files: tuple[PublishedFile, ...],
-    budget: ReadBudget,
-    *,
-    audio_column: str | None,
-    text_column: str | None,
-) -> SampledRows | None:
-    """None: estimates do without."""
-    return None
 
 
 def count_rows(paths: Sequence[Path], shard: Shard) -> int:

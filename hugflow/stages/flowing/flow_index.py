@@ -8,6 +8,7 @@ value, else JSON as text.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 from hugflow.exports.index import file_sha256
 from hugflow.shards.features import arrow_features
 from hugflow.shards.plan import Shard
+from hugflow.shards.value_types import fit_value, infer_type, merge_types, to_arrow
 from hugflow.stages.build.build import Build
 from hugflow.stages.flowing.resolved import ResolvedStep
 from hugflow.stages.flowing.row_files import read_out
@@ -29,9 +31,9 @@ ROWS_PER_GROUP = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """The columns from steps: their types, and the features of `datasets`."""
+    """The columns from steps: their types as `value_types` has them, and `datasets`' features."""
 
-    types: Mapping[str, pa.DataType]
+    types: Mapping[str, Any]
     features: Mapping[str, Any]
 
 
@@ -56,13 +58,12 @@ def write_flow_indexes(build: Build, steps: Sequence[ResolvedStep]) -> FlowIndex
 
     A shard without remaining rows has no index. The caller has run the steps over all shards.
     """
-    types: dict[str, pa.DataType] = {}
+    types: dict[str, Any] = {}
     for shard in build.shards:
         for name, values in _read_given(build, shard, steps).values.items():
-            types[name] = _join_types(types.get(name, pa.null()), _find_type(values))
-    # `datasets` makes no column of only nulls.
-    types = {name: pa.string() if pa.types.is_null(each) else each for name, each in types.items()}
-    features, card_features = arrow_features(pa.schema(list(types.items())))
+            types[name] = reduce(merge_types, map(infer_type, values), types.get(name, "null"))
+    schema = pa.schema([(name, to_arrow(each)) for name, each in types.items()])
+    features, card_features = arrow_features(schema)
     columns = _Columns(types, features)
     digests = {}
     for shard in build.shards:
@@ -125,9 +126,10 @@ def _compose(table: pa.Table, given: _Given, columns: _Columns) -> pa.Table:
     features = json.loads(metadata.get(b"huggingface", b'{"info": {"features": {}}}'))
     for name, values in given.values.items():
         type_ = columns.types[name]
-        array = pa.array([_fit(value, type_) for value in values], type_)
+        fitted = [fit_value(value, type_, _never_lost) for value in values]
+        array = pa.array(fitted, to_arrow(type_))
         place = table.schema.get_field_index(name)
-        column = pa.field(name, type_)
+        column = pa.field(name, array.type)
         table = (
             table.append_column(column, array)
             if place < 0
@@ -137,26 +139,6 @@ def _compose(table: pa.Table, given: _Given, columns: _Columns) -> pa.Table:
     return table.replace_schema_metadata({"huggingface": json.dumps(features)})
 
 
-def _find_type(values: Sequence[Any]) -> pa.DataType:
-    """The common type of some values; text if they have none."""
-    try:
-        return pa.array(values).type
-    except (pa.ArrowException, OverflowError):
-        return pa.string()
-
-
-def _join_types(one: pa.DataType, other: pa.DataType) -> pa.DataType:
-    try:
-        schemas = [pa.schema([("value", each)]) for each in (one, other)]
-        return pa.unify_schemas(schemas, promote_options="permissive").field("value").type
-    except pa.ArrowException:
-        return pa.string()
-
-
-def _fit(value: Any, type_: pa.DataType) -> Any:
-    is_text = value is None or isinstance(value, str)
-    return (
-        json.dumps(value, ensure_ascii=False)
-        if pa.types.is_string(type_) and not is_text
-        else value
-    )
+def _never_lost(name: str) -> None:
+    """Refuse a value without a place: the types hold every value of every shard."""
+    raise AssertionError(f"{name}: a value has no place in its column")

@@ -10,7 +10,7 @@ from hugflow.shards.layouts.archives import walk
 from hugflow.shards.layouts.left_out import LeftOut
 from hugflow.shards.layouts.tables import TableUnreadable, read_table
 from hugflow.shards.layouts.tar_members import ArchiveDamaged
-from hugflow.shards.layouts.value_types import parse_json
+from hugflow.shards.value_types import parse_json
 
 
 def write_zip(folder: Path, compression: int = zipfile.ZIP_STORED) -> Path:

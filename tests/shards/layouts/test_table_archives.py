@@ -20,6 +20,16 @@ from tests.shards.layouts.published import CLIPS, COUNT, LAYOUTS, rows, to_csv, 
 from tests.shards.layouts.tars import clip, make_tar, special
 from tests.trees import read_rows_json
 
+
+def to_zip_of(members: list[tuple[str, bytes]]) -> bytes:
+    """A zip of these members."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
 TABLE = {"train.csv": to_csv(rows("path"))}
 
 
@@ -156,6 +166,25 @@ def test_clips_of_one_name_in_several_archives_go_to_the_rows_of_their_folders(
     sync_dataset(build)
     made = [(row["text"], row["audio_info"]["duration"]) for row in rows_of(build)]
     assert made == [("speaker 1", 0.2), ("speaker 2", 0.4)]
+
+
+@pytest.mark.parametrize("ending", ["tar", "zip"])
+def test_a_row_that_means_clips_in_several_archives_is_refused_before_anything_is_fetched(
+    hub: LoopbackHub, open_for: OpenFor, ending: str
+):
+    table = [{"path": "1.wav", "text": "whose?"}, {"path": "2.wav", "text": "clear"}]
+    pack = make_tar if ending == "tar" else to_zip_of
+    archives = {
+        f"a.{ending}": pack([("1.wav", clip(1)), ("2.wav", clip(2))]),
+        f"b.{ending}": pack([("1.wav", clip(3))]),
+    }
+    name = f"archives/ambiguous-{ending}"
+    hub.publish(name, {"train.csv": to_csv(table), **archives})
+    with pytest.raises(RequestInvalid) as refused:
+        open_for(name)
+    assert "'1.wav' in the column 'path' is the name of a clip in" in refused.value.why
+    assert f"'a.{ending}' and of one in 'b.{ending}'" in refused.value.why
+    assert raw_fetches(hub) <= 1  # the table
 
 
 def test_a_clip_that_rows_of_several_folders_may_mean_is_given_to_none_and_told(

@@ -55,6 +55,11 @@ class Fails(AtomicFlow):
         if data["row"] in self.config["at"]:
             raise ValueError("no such voice")
         return {"ok": True}
+
+class Mixed(AtomicFlow):
+    defaults = {"scores": []}
+    def run(self, data):
+        return {"score": self.config["scores"][data["row"] % len(self.config["scores"])]}
 """
 UPPER = {
     "name": "upper",
@@ -132,6 +137,23 @@ def test_the_index_holds_the_last_steps_rows_and_columns_and_json_is_untouched(
     assert counts == [("upper", ROWS, 0, 0), ("odd", ROWS // 2, ROWS // 2, 0)]
     assert synced.published.manifest.rows.made == ROWS
     assert places.link(NAME).resolve() == tree.root
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ([2**53 + 1] * (ROWS - 1) + [0.5], ["9007199254740993"] * (ROWS - 1) + ["0.5"]),
+        ([1] * (ROWS - 1) + [0.5], [1.0] * (ROWS - 1) + [0.5]),
+        ([1] * (ROWS - 1) + [{"a": 1}], ["1"] * (ROWS - 1) + ['{"a": 1}']),
+    ],
+    ids=["long and fraction", "whole and fraction", "number and object"],
+)
+def test_a_field_has_one_type_in_all_shards_that_changes_no_value(
+    places: Places, opened: Sync, scores: list[Any], expected: list[Any]
+):
+    rows = {"in": ["row"], "out": ["score"]}
+    opened([{"name": "mix", "flow": "my_flows.Mixed", "rows": rows, "config": {"scores": scores}}])
+    assert [row["score"] for row in index(places)] == expected
 
 
 def test_doing_it_again_runs_nothing_and_changes_nothing(

@@ -1,7 +1,8 @@
 """Types of JSON values, so that values of many files fit one Arrow column.
 
-A type is `null`, `bool`, `int`, `float`, `text`, `{"list": type}` or `{"struct": {name: type}}`.
-Values of types that do not go together are kept as JSON text: nothing is lost.
+A type is `null`, `bool`, `int`, `long`, `float`, `text`, `{"list": type}` or
+`{"struct": {name: type}}`. A `long` is a whole number that a float would round. Values of types
+that do not go together, such as `long` and `float`, are kept as JSON text: nothing is lost.
 """
 
 import json
@@ -17,10 +18,13 @@ _PLAIN: Final[dict[str, pa.DataType]] = {
     "null": pa.string(),
     "bool": pa.bool_(),
     "int": pa.int64(),
+    "long": pa.int64(),
     "float": pa.float64(),
     "text": pa.string(),
 }
 _MOST_DEEP: Final = 16
+# Every whole number up to here is a float64 too.
+_MOST_EXACT: Final = 2**53
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _MISSING: Final = object()
 
@@ -42,7 +46,9 @@ def infer_type(value: Any, depth: int = 0) -> Any:
         case bool():
             return "bool"
         case int():
-            return "int" if -(2**63) <= value < 2**63 else "text"
+            if -_MOST_EXACT <= value <= _MOST_EXACT:
+                return "int"
+            return "long" if -(2**63) <= value < 2**63 else "text"
         case float():
             return "float"
         case list() if depth < _MOST_DEEP:
@@ -59,8 +65,9 @@ def merge_types(one: Any, other: Any) -> Any:
         return one
     if one == "null":
         return other
-    if {str(one), str(other)} == {"int", "float"}:
-        return "float"
+    kinds = {str(one), str(other)}
+    if kinds in ({"int", "float"}, {"int", "long"}):
+        return "float" if "float" in kinds else "long"
     match one, other:
         case {"list": first}, {"list": second}:
             return {"list": merge_types(first, second)}
@@ -100,7 +107,7 @@ def fit_value(value: Any, type_: Any, lose: Callable[[str], None], name: str = "
             found = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         case "bool" if isinstance(value, bool):
             found = value
-        case "int" if infer_type(value) == "int":
+        case "int" | "long" if infer_type(value) in ("int", "long"):
             found = value
         case "float" if infer_type(value) in ("int", "float"):
             found = float(value)
