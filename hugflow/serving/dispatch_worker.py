@@ -8,8 +8,10 @@ taken only when a thread can run it now; only messages that run are kept from ot
 import asyncio
 import copy
 import logging
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nats.aio.msg import Msg
@@ -39,6 +41,17 @@ DEFAULT_THREADS = 64
 BUSY_S = 0.05
 LONGEST_PAUSE_S = 2.0
 _CACHED_FLOWS = 2_000
+# Whether an instance is still there is asked again after this time.
+_LOOK_AGAIN_S = 1.0
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """The flow of an instance. looked_at: when the instance was last seen on the server."""
+
+    instance: Instance
+    flow: Flow
+    looked_at: float
 
 
 class DispatchWorker:
@@ -53,7 +66,7 @@ class DispatchWorker:
         self._busy = 0
         self._is_open = False
         self._idle = asyncio.Event()
-        self._flows: dict[str, tuple[Instance, Flow]] = {}
+        self._flows: dict[str, _Loaded] = {}
         self._subscriptions: list[Subscription] = []
 
     async def open(self) -> None:
@@ -142,7 +155,7 @@ class DispatchWorker:
     ) -> dict[str, Any] | None:
         """The reply; None where it was sent earlier. Raises KeyTaken."""
         if instance.parallel_dispatch:
-            return (await self._run(flow, asked, {}))[0]
+            return await self._run_beside_others(flow, asked)
         link = self._cl.link
         before, revision = await bucket.read_state(link, instance.flow_id)
         if asked.message_id in before.recent:
@@ -165,6 +178,14 @@ class DispatchWorker:
         return await loop.run_in_executor(
             self._pool, _run_flow, flow, asked, state, self._cl.get_user_id()
         )
+
+    async def _run_beside_others(self, flow: Flow, asked: FlowMessage) -> dict[str, Any]:
+        """The reply of a flow that runs for several messages at once, each with its own state."""
+        own = copy.copy(flow)
+        reply, _ = await self._run(own, asked, {})
+        # What it has loaded, such as a model, is there for the next message.
+        vars(flow).update({name: value for name, value in vars(own).items() if name != "state"})
+        return reply
 
     async def _send_reply(self, caller: str, message_id: str, reply: dict[str, Any]) -> None:
         link = self._cl.link
@@ -189,7 +210,7 @@ class DispatchWorker:
             instance, flow = await self._find_flow(flow_id, caller)
             if not instance.parallel_dispatch:
                 raise _needs_order(instance)
-            reply, _ = await self._run(flow, asked, {})
+            reply = await self._run_beside_others(flow, asked)
         except Exception as error:  # noqa: BLE001  # it is the caller's, who waits for a reply
             reply = error_reply(flow_id, error)
         await message.respond(wire.encode(reply))
@@ -197,25 +218,29 @@ class DispatchWorker:
     async def _find_flow(self, flow_id: str, caller: str) -> tuple[Instance, Flow]:
         """The instance and its flow. Raises FlowInstanceError for one that is not the caller's."""
         found = self._flows.get(flow_id)
-        if found is None:
+        now = time.monotonic()
+        if found is None or now - found.looked_at > _LOOK_AGAIN_S:
             instance = await bucket.read_instance(self._cl.link, flow_id)
             if instance is None:
+                self._flows.pop(flow_id, None)
                 raise FlowInstanceError(
                     f"there is no instance {flow_id} at user {self._cl.get_user_id()}",
                     why="it was deleted, or was never there",
                     mend="get a new one with get_flow_instance",
                 )
-            flow = await asyncio.to_thread(make_flow, self._cl, instance)
-            if len(self._flows) >= _CACHED_FLOWS:
-                self._flows.pop(next(iter(self._flows)))
-            found = self._flows[flow_id] = instance, flow
-        if not found[0].may_be_messaged_by(caller, self._cl.get_user_id()):
+            if found is None:
+                flow = await asyncio.to_thread(make_flow, self._cl, instance)
+                if len(self._flows) >= _CACHED_FLOWS:
+                    self._flows.pop(next(iter(self._flows)))
+                found = self._flows[flow_id] = _Loaded(instance, flow, now)
+            found.looked_at = now
+        if not found.instance.may_be_messaged_by(caller, self._cl.get_user_id()):
             raise FlowInstanceError(
                 f"the instance {flow_id} belongs to another user",
                 why="only the user who got an instance may send it messages",
                 mend="get one of your own with get_flow_instance",
             )
-        return found
+        return found.instance, found.flow
 
 
 def _pause_s(message: Msg) -> float:

@@ -36,6 +36,22 @@ class Upper(AtomicFlow):
         return {"text": str(data.get("text", "")).upper(), "audio": data.get("audio")}
 
 
+class Slow(AtomicFlow):
+    """Loads something at its first message, and notes its messages in its state."""
+
+    loads = 0
+
+    def run(self, data: Row) -> Row:
+        """Give what its state has seen, and how often something was loaded."""
+        seen = self.state.setdefault("seen", [])
+        seen.append(data["number"])
+        time.sleep(0.1)
+        if not hasattr(self, "model"):
+            self.model = object()
+            self.loads += 1
+        return {"seen": seen, "loads": self.loads}
+
+
 class Twice(CompositeFlow):
     """Two counters in a row."""
 

@@ -7,6 +7,7 @@ import pytest
 from hugflow.errors import FlowError, FlowInstanceError
 from hugflow.serving import (
     connect,
+    delete_flow_instance,
     get_flow_instance,
     run_dispatch_worker_thread,
     run_get_instance_worker_thread,
@@ -172,6 +173,29 @@ def test_a_call_that_is_not_stored_is_for_parallel_endpoints(new_user: MakeUser)
     assert get_flow_instance(cl, "upper").call({"text": "a"})["text"] == "A"
     with pytest.raises(FlowError, match="one after another"):
         get_flow_instance(cl, "count").call({})
+
+
+def test_a_deleted_instance_answers_no_call_any_more(new_user: MakeUser) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Upper", "upper", parallel_dispatch=True)
+    flow = get_flow_instance(cl, "upper")
+    assert flow.call({"text": "a"})["text"] == "A"
+    delete_flow_instance(cl, flow.flow_id)
+    time.sleep(1.1)
+    with pytest.raises(FlowError, match="there is no instance"):
+        flow.call({"text": "a"})
+
+
+def test_messages_that_run_at_once_have_a_state_each_and_share_what_was_loaded(
+    new_user: MakeUser,
+) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Slow", "slow", parallel_dispatch=True)
+    flow = get_flow_instance(cl, "slow")
+    messages = [flow.package_input_message({"number": number}) for number in range(6)]
+    found = [future.get_data(timeout=10) for future in map(flow.get_reply_future, messages)]
+    assert [each["seen"] for each in found] == [[number] for number in range(6)]
+    assert flow.call({"number": 7}) == {"seen": [7], "loads": found[-1]["loads"]}
 
 
 def test_a_client_connects_with_a_seed_file(server: FlowServer) -> None:
