@@ -24,7 +24,17 @@ class HugflowError(Exception):
 
     def __str__(self) -> str:
         """Three lines: what happened, why, and how to fix it."""
-        return f"{self.what}\n  why:  {self.why}\n  mend: {self.mend}"
+        return explain(self.what, self.why, self.mend)
+
+
+def explain(what: str, why: str, mend: str, *, indent: str = "  ") -> str:
+    """The three lines of an error, as every screen and comment shows them."""
+    return f"{what}\n{indent}why: {why}\n{indent}{show_fix(mend)}"
+
+
+def show_fix(mend: str) -> str:
+    """How to fix something, with the prefix that people see."""
+    return f"fix: {mend}"
 
 
 class Stopped(Exception):

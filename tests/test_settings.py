@@ -292,7 +292,7 @@ def test_all_that_is_wrong_is_told_at_once_each_with_its_place(load: Load):
     assert "in line 2 of hugflow.yaml" in told
     assert "HF_TOKEN (hugflow.yaml) is refused" in told
     assert "did you mean LOG_FORMAT?" in told
-    assert told.count("  why:  ") == told.count("  mend: ") == 5
+    assert told.count("  why: ") == told.count("  fix: ") == 5
     assert "leaked" not in told
 
 

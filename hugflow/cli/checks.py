@@ -15,6 +15,7 @@ from hugflow.cli.completion import complete_name
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson
 from hugflow.cli.output import print_data, print_json, print_talk
 from hugflow.cli.progress import watch_rows
+from hugflow.errors import show_fix
 from hugflow.project_requests import read_composed_requests
 from hugflow.settings import ProjectSettings
 
@@ -148,7 +149,7 @@ def _print_differences(status: "DatasetStatus", differences: "list[Difference]",
     verdict = count(len(differences), "difference") if differences else "no difference"
     print_data(f"{status.name}: {verdict}, {count(rows, 'row')} looked at, {status.state}")
     for step in mend_differences(differences, status.request):
-        print_talk(f"  mend: {step}")
+        print_talk(f"  {show_fix(step)}")
 
 
 def _to_json(origin: "Origin") -> dict[str, Any]:

@@ -9,7 +9,7 @@ import typer
 
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_data, print_json, print_talk
-from hugflow.errors import SettingInvalid
+from hugflow.errors import SettingInvalid, show_fix
 from hugflow.settings import inspect_settings
 
 
@@ -41,7 +41,7 @@ def doctor(
         for finding in findings:
             print_data(f"{finding.state:<8} {finding.check:<20} {finding.what}")
             if finding.mend is not None:
-                print_data(f"{'':<8} {'':<20} mend: {finding.mend}")
+                print_data(f"{'':<8} {'':<20} {show_fix(finding.mend)}")
         count = Counter(finding.state for finding in findings)
         print_talk(f"{count['ok']} ok, {count['warning']} warnings, {count['problem']} problems")
     if has_problem(findings):

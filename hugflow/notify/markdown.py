@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from hugflow.errors import show_fix
 from hugflow.notify.escape import md_block
 from hugflow.notify.notices import Failure
 
@@ -13,7 +14,7 @@ LONGEST_SENTENCE = 1_000
 
 def failure_block(failure: Failure) -> str:
     """The three lines of an error."""
-    lines = [failure.what, f"why:  {failure.why}", f"mend: {failure.mend}"]
+    lines = [failure.what, f"why: {failure.why}", show_fix(failure.mend)]
     return md_block(lines, LONGEST_SENTENCE)
 
 

@@ -6,6 +6,7 @@ Values in, text and blocks out. https://docs.slack.dev/reference/block-kit/block
 from dataclasses import dataclass
 from typing import Any
 
+from hugflow.errors import show_fix
 from hugflow.notify.conversation import Conversation, Line
 from hugflow.notify.escape import safe_url, slack_code, slack_text
 from hugflow.notify.words import going_on, headline, left_words, rows_words, state_words
@@ -93,14 +94,14 @@ def _render_remark(line: Line) -> str:
     if line.problems:
         first = line.problems[0]
         what, mend = (slack_code(each, LONGEST_WORDS) for each in (first.headline, first.mend))
-        return f"{what}, mend: {mend}"
+        return f"{what}, {show_fix(mend)}"
     notice = line.notice
     if notice is not None and notice.failure is not None:
         failure = notice.failure
         what, why, mend = (
             slack_code(each, LONGEST_WORDS) for each in (failure.what, failure.why, failure.mend)
         )
-        return f"{what}, why: {why}, mend: {mend}"
+        return f"{what}, why: {why}, {show_fix(mend)}"
     if notice is not None and notice.location is not None:
         return f"in {slack_code(notice.location, LONGEST_WORDS)}"
     return ""

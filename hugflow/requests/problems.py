@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hugflow.errors import RequestInvalid
+from hugflow.errors import RequestInvalid, explain
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -34,7 +34,7 @@ class Problem:
 
     def render(self) -> str:
         """The three lines of an error."""
-        return f"{self.headline}\n  why:  {self.why}\n  mend: {self.mend}"
+        return explain(self.headline, self.why, self.mend)
 
 
 class RequestFileInvalid(RequestInvalid):

@@ -176,7 +176,7 @@ def test_what_the_hub_does_not_have_is_an_invalid_request(
     done = project.run("local-sync", project.request("cli/strict", *lines))
     assert done.returncode == code
     assert says in done.stderr
-    assert "mend:" in done.stderr
+    assert "fix:" in done.stderr
 
 
 def test_a_private_dataset_needs_a_token_and_the_token_is_never_shown(

@@ -304,7 +304,7 @@ def test_status_tells_what_the_last_run_ended_with(project: Project, hub: Loopba
     project.run("local-sync", project.request("status/why"))
     told = project.run("status", name_of("status/why")).stdout
     assert "Audio column exists but no audio files extracted" in told
-    assert "mend: set audio_column" in told
+    assert "fix: set audio_column" in told
 
 
 def test_while_an_update_waits_status_says_what_is_published(project: Project, hub: LoopbackHub):

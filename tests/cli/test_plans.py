@@ -73,7 +73,7 @@ def test_a_request_that_moved_since_is_refused_and_nothing_is_made(
     refused = project.run("local-sync", request, "--plan", digest)
     assert refused.returncode == 10
     assert digest in refused.stderr
-    assert "mend:" in refused.stderr
+    assert "fix:" in refused.stderr
     assert not project.dataset("plan__edited__split_train__rev_main").root.exists()
 
 

@@ -239,7 +239,7 @@ def test_a_dataset_in_use_is_refused_with_what_uses_it(project: Project, name: s
         done = project.run("remove", ADD, flag)
         assert done.returncode == 1
         assert str(alias) in done.stderr
-        assert "mend:" in done.stderr
+        assert "fix:" in done.stderr
     assert project.places.link(name).is_symlink()
 
 

@@ -37,8 +37,8 @@ def test_a_refusal_says_what_why_and_how_to_mend_it(
     result = project.run("plan", project.request(hf_id, *lines), **environment)
     assert result.returncode == exit_code
     assert words in result.stderr
-    assert "  why:  " in result.stderr
-    assert "  mend: " in result.stderr
+    assert "  why: " in result.stderr
+    assert "  fix: " in result.stderr
     assert TOKEN not in result.stderr + result.stdout
     if "HF_HUB_OFFLINE" in environment:
         assert hub.requests == ()

@@ -185,7 +185,7 @@ def test_what_is_damaged_is_made_anew_or_named_with_its_mend_and_no_row_is_lost(
     if codes[-1] != 0:
         # Refused: it says which file, and that it may be moved away.
         assert str(path) in talk, talk
-        assert "mend:" in talk, talk
+        assert "fix:" in talk, talk
         shutil.rmtree(path) if path.is_dir() else path.unlink()
         codes, talk = run_all(project, ["local-sync", REQUEST])
     assert codes[-1] == 0, talk

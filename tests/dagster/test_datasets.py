@@ -241,7 +241,7 @@ def test_a_request_that_cannot_be_planned_fails_with_its_three_lines(dataset: Ma
     result = dataset("dagster/nothing-there").plan()
     text = failure_text(result)
     assert "dagster/nothing-there" in text
-    assert "mend:" in text
+    assert "fix:" in text
 
 
 def test_work_done_without_dagster_is_adopted_when_the_plan_is_materialized(

@@ -178,7 +178,7 @@ def test_a_failure_is_told_when_the_job_says_that_it_is_over(
     workflow.tell()
     _, outcome = bodies(github)
     assert "**Failed**: 1 of 2 requests" in outcome
-    assert "no room left\nwhy: the disk is full\nmend: free some space" in outcome
+    assert "no room left\nwhy: the disk is full\nfix: free some space" in outcome
     assert github.check_runs(REPO)[0].conclusion == "failure"
 
 

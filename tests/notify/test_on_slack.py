@@ -72,7 +72,7 @@ def test_a_webhook_tells_a_failure_with_what_why_and_how_to_mend_it(
     webhook.open(*lines("a")).see("failed", "a")
     webhook.tell()
     [text] = texts(slack)
-    assert "`no room left`, why: `the disk is full`, mend: `free some space`" in text
+    assert "`no room left`, why: `the disk is full`, fix: `free some space`" in text
 
 
 def test_a_webhook_tells_of_each_request_by_itself(slack: LoopbackSlack, webhook: Teller):

@@ -85,8 +85,8 @@ def test_a_message_says_what_a_line_of_the_comment_says():
     text = render_message(conversation(line("downloading", notice=told))).text
     assert "`acme__speech` ⏳ downloading, 15 %, 1,500 of 10,000 rows, 7 min left" in text
     text = render_message(conversation(line("failed"), refused())).text
-    assert "`no room left`, why: `the disk is full`, mend: `free some space`" in text
-    assert "`requests/add/bad.yaml:3: hf_id: is no name`, mend: `write owner/name`" in text
+    assert "`no room left`, why: `the disk is full`, fix: `free some space`" in text
+    assert "`requests/add/bad.yaml:3: hf_id: is no name`, fix: `write owner/name`" in text
 
 
 def test_an_event_says_what_has_just_become_of_one_request():

@@ -199,14 +199,14 @@ def test_what_is_done_says_where_it_is():
 def test_what_failed_says_what_why_and_how_to_mend_it():
     rendered = render(render_living(conversation(line("failed")), PULL))
     assert "no room left" in rendered.codes
-    assert "no room left\nwhy: the disk is full\nmend: free some space\n" in rendered.codes
+    assert "no room left\nwhy: the disk is full\nfix: free some space\n" in rendered.codes
 
 
 def test_a_refused_file_says_where_what_why_and_how_to_mend_it():
     text = render_living(conversation(refused(count=30)), PULL)
     rendered = render(text)
     block = "requests/add/bad.yaml:3: hf_id: is no name\nwhy: it has no slash\n"
-    assert rendered.codes.count(f"{block}mend: write owner/name\n") == 20
+    assert rendered.codes.count(f"{block}fix: write owner/name\n") == 20
     assert "`requests/add/bad.yaml:3: hf_id: is no name` and 29 more |" in text
     assert "and 10 more" in rendered.text
 
@@ -333,7 +333,7 @@ def test_a_bad_outcome_names_what_failed_and_why_and_leaves_out_the_rest():
     assert text is not None
     rendered = render(text)
     assert "Failed: 3 of 4 requests." in rendered.text
-    assert "no room left\nwhy: the disk is full\nmend: free some space\n" in rendered.codes
+    assert "no room left\nwhy: the disk is full\nfix: free some space\n" in rendered.codes
     assert "good" not in rendered.codes
     assert "is incomplete, with 0 of 10,000 rows." in rendered.text
 

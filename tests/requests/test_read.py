@@ -131,8 +131,8 @@ def test_an_error_says_path_line_field_and_how_to_mend_it():
         parse_request(b"hf_id: a/b\ndescription: x\nsplit: on\n", ADD)
     assert str(caught.value) == (
         "requests/add/x.yaml:3: split: is true or false, where text is meant\n"
-        "  why:  docs/requests.md says what each field takes\n"
-        '  mend: put it in quotes: split: "on"'
+        "  why: docs/requests.md says what each field takes\n"
+        '  fix: put it in quotes: split: "on"'
     )
     assert (
         caught.value.what == "requests/add/x.yaml:3: split: is true or false, where text is meant"
