@@ -69,17 +69,20 @@ class Supervisor:
     """Runs services in `folder` until it is stopped, and starts again what ends.
 
     say: called with a line for each event.
+    on_ready: called once, when every service that has a health check has passed it.
     """
 
     services: Sequence[Service]
     folder: Path
     environment: Mapping[str, str]
     say: Callable[[str], None]
+    on_ready: Callable[[], None] | None = None
     _kept: list[_Kept] = field(default_factory=list)
 
     def run(self, stop: threading.Event) -> None:
         """Run the services until `stop` is set; then end them in reverse order."""
         self._kept = [_Kept(service) for service in self.services]
+        announce = self.on_ready
         try:
             while not stop.is_set():
                 for kept in self._kept:
@@ -87,6 +90,10 @@ class Supervisor:
                     if kept.service.is_well is not None and not kept.was_ever_well:
                         # The services after it need it.
                         break
+                else:
+                    if announce is not None:
+                        announce()
+                        announce = None
                 stop.wait(LOOK_EVERY_S)
         finally:
             self._end_all()

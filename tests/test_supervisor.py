@@ -40,10 +40,12 @@ def service(folder: Path, name: str = "it", seconds: float = 600, **how: object)
 
 
 @contextmanager
-def running(folder: Path, *services: Service) -> Iterator[list[str]]:
+def running(
+    folder: Path, *services: Service, on_ready: Callable[[], None] | None = None
+) -> Iterator[list[str]]:
     said: list[str] = []
     stop = threading.Event()
-    kept = Supervisor(services, folder, os.environ, said.append)
+    kept = Supervisor(services, folder, os.environ, said.append, on_ready)
     thread = threading.Thread(target=kept.run, args=(stop,))
     thread.start()
     try:
@@ -112,6 +114,19 @@ def test_what_comes_behind_it_waits_until_the_first_answers(tmp_path: Path):
         assert not pids(tmp_path / "second")
         is_well.set()
         until(lambda: bool(pids(tmp_path / "second")))
+
+
+def test_it_is_ready_once_and_only_when_all_of_them_answer(tmp_path: Path):
+    is_well, ready = threading.Event(), []
+    last = service(tmp_path, is_well=is_well.is_set)
+    with running(tmp_path, last, on_ready=lambda: ready.append(1)):
+        until(lambda: bool(pids(tmp_path / "it")))
+        time.sleep(0.1)
+        assert not ready
+        is_well.set()
+        until(lambda: bool(ready))
+        time.sleep(0.2)
+    assert ready == [1]
 
 
 def test_at_the_end_nothing_is_left_of_it_nor_of_what_it_started(tmp_path: Path):

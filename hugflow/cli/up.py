@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -13,9 +14,12 @@ from typing import Annotated
 import typer
 
 from hugflow.cli.builds import open_project
-from hugflow.cli.output import print_talk
+from hugflow.cli.output import print_data, print_talk
+from hugflow.cli.ports import refuse_taken_port
 from hugflow.cli.project import prepare_dagster
-from hugflow.errors import HugflowError
+from hugflow.cli.running_up import describe_running, only_one_up
+from hugflow.cli.up_report import answers_http, render_report
+from hugflow.errors import HugflowError, Locked
 from hugflow.settings import ProjectSettings
 from hugflow.settings_model import SECRETS
 from hugflow.store.atomic import make_folder, write_file
@@ -50,8 +54,10 @@ def up(
     """Open the platform: Dagster's web UI, its daemon, and the sensor that watches main.
 
     A process that ends is started again. The web UI refuses requests from pages of another
-    origin, and requests to unknown names of this host.
+    origin, and requests to unknown names of this host. Where it is up already, the address is
+    printed and nothing is started.
     """
+    stop = stop_on_signals()
     project = open_project()
     if project.root is None:
         raise HugflowError(
@@ -59,28 +65,55 @@ def up(
             why="no folder upwards has a workspace.yaml or hugflow.yaml",
             mend="go into a project, or make one with `hugflow init`",
         )
-    is_open = host not in LOOPBACK
-    token_file = _make_token(project) if (is_open if has_token is None else has_token) else None
-    if token_file is not None:
-        print_talk(f"the web UI asks for the token in {token_file}")
-    elif is_open:
-        print_talk(f"warning: the web UI asks for no token; {host} lets others in")
-    prepare_dagster(project.root)
-    print_talk(f"opening http://{_shown(host)}:{port} (stop it with Ctrl-C)")
-    stop = stop_on_signals()
+    url = f"http://{_shown(host)}:{port}"
+    with ExitStack() as held:
+        try:
+            held.enter_context(only_one_up(project.places, url))
+        except Locked:
+            print_data(describe_running(project.places))
+            return
+        refuse_taken_port(host, port)
+        is_open = host not in LOOPBACK
+        token_file = _make_token(project) if (is_open if has_token is None else has_token) else None
+        if token_file is not None:
+            print_talk(f"the web UI asks for the token in {token_file}")
+        elif is_open:
+            print_talk(f"warning: the web UI asks for no token; {host} lets others in")
+        print_talk(f"starting {url} ...")
+        prepare_dagster(project.root)
+        web = ["--host", host, "--port", str(port)]
+        web += [word for name in known_as or () for word in ("--known-as", name)]
+        web += ["--token-file", str(token_file)] if token_file is not None else []
+        _serve(project, project.root, url, web, token_file, stop)
+
+
+def _serve(
+    project: ProjectSettings,
+    root: Path,
+    url: str,
+    options: list[str],
+    token_file: Path | None,
+    stop: threading.Event,
+) -> None:
+    """Run the three processes until `stop` is set; options: those of the web server."""
+    # A server on every address is asked at loopback.
+    own_url = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+    def report() -> None:
+        for line in render_report(project, url, own_url, LOCATION, token_file):
+            print_talk(line)
+
     with tempfile.TemporaryDirectory(prefix="hugflow-") as folder:
         # A socket in a private folder: anyone who reaches it can run code as this user.
         socket, workspace = Path(folder) / "code.sock", Path(folder) / "workspace.yaml"
         workspace.write_text(_render_workspace(socket), "utf-8")
-        web = ["--host", host, "--port", str(port)]
-        web += [word for name in known_as or () for word in ("--known-as", name)]
-        web += ["--token-file", str(token_file)] if token_file is not None else []
         Supervisor(
-            [_code(socket), _daemon(workspace), _web(workspace, web)],
-            folder=project.root,
+            [_code(socket), _daemon(workspace), _web(workspace, options, own_url)],
+            folder=root,
             # The daemon, started separately, uses the instance of this folder only.
-            environment={"DAGSTER_HOME": str(project.root), **os.environ},
+            environment={"DAGSTER_HOME": str(root), **os.environ},
             say=print_talk,
+            on_ready=report,
         ).run(stop)
 
 
@@ -103,10 +136,10 @@ def _daemon(workspace: Path) -> Service:
     return Service("the daemon", _python("dagster._daemon", *command), without=SECRETS)
 
 
-def _web(workspace: Path, options: list[str]) -> Service:
-    """The web UI behind its guard."""
+def _web(workspace: Path, options: list[str], own_url: str) -> Service:
+    """The web UI behind its guard. own_url: its address for this host."""
     command = _python("hugflow_resources.web", str(workspace), *options)
-    return Service("the web UI", command, without=SECRETS)
+    return Service("the web UI", command, is_well=lambda: answers_http(own_url), without=SECRETS)
 
 
 def _python(module: str, *arguments: str) -> tuple[str, ...]:
@@ -149,17 +182,22 @@ def _make_token(project: ProjectSettings) -> Path:
 
 
 def stop_on_signals() -> threading.Event:
-    """An event that is set on SIGINT or SIGTERM.
+    """An event that is set on SIGINT, SIGTERM, or when the terminal is closed.
 
-    A script's `hugflow up &` starts with SIGINT ignored, and its children would inherit that.
+    A script's `hugflow up &` starts with SIGINT ignored, and its children would inherit that; a
+    parent may also have blocked them. SIGHUP stays ignored where it was, as below `nohup`.
     """
     stop = threading.Event()
 
     def note(number: int, frame: FrameType | None) -> None:
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    heard = {signal.SIGINT, signal.SIGTERM}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        heard.add(signal.SIGHUP)
+    for number in heard:
         signal.signal(number, note)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, heard)
     return stop
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.dagster.conftest import wait_until
 from tests.projects import HUGFLOW, Project
 
 pytestmark = pytest.mark.slow
@@ -22,10 +23,14 @@ def test_it_answers_and_ends_when_told_even_from_the_background_of_a_script(
 ):
     (project.root / "workspace.yaml").unlink()
     assert project.run("init").returncode == 0
+    project.request("acme/speech")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    script = f"'{HUGFLOW}' up --port {port} & echo $!; wait"
+    # A parent may have SIGTERM blocked, and what it starts inherits that.
+    blocked = "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, {15}); "
+    run = f"exec python3 -c '{blocked}os.execv(sys.argv[1], sys.argv[1:])' '{HUGFLOW}'"
+    script = f"({run} up --port {port} 2>up.log) & echo $!; wait"
     shell = subprocess.Popen(
         ["bash", "-c", script],
         cwd=project.root,
@@ -35,12 +40,20 @@ def test_it_answers_and_ends_when_told_even_from_the_background_of_a_script(
         text=True,
         start_new_session=True,
     )
+    log = project.root / "up.log"
     assert shell.stdout is not None
     pid = int(shell.stdout.readline())
     try:
         wait_until_it_answers(port)
         # The sensor and the runs, which speak to the Hub, are the code server's.
         assert parts_with(b"made-up-token", port) == {"code-server"}
+        again = project.run("up")
+        assert again.returncode == 0
+        assert f"up already at http://127.0.0.1:{port} (process {pid}" in again.stdout
+        wait_until(lambda: "looked at every 10 s, next" in log.read_text(), 60, "it has reported")
+        assert f"hugflow is up at http://127.0.0.1:{port}" in log.read_text()
+        assert f"project   {project.root}" in log.read_text()
+        assert "datasets  1: 1 pending" in log.read_text()
         subprocess.run(["kill", f"-{number:d}", str(pid)], check=True)
         shell.wait(30)
     finally:

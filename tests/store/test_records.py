@@ -16,6 +16,7 @@ import hugflow
 import hugflow_resources
 import hugflow_sensors
 from hugflow.audit import HEAD, Head
+from hugflow.cli.running_up import RUNNING_UP, RunningUp
 from hugflow.errors import StateUnreadable
 from hugflow.flowrider.attempts import ATTEMPT_FORM, RunAttempt
 from hugflow.ledger.markers import MARKER, Marker
@@ -72,6 +73,7 @@ EXAMPLES: list[tuple[RecordForm[Any], Any]] = [
         ),
     ),
     (KEPT, Kept("77c0")),
+    (RUNNING_UP, RunningUp("http://127.0.0.1:3000")),
     (RETRY, Retry(AT)),
     (UPSTREAM, Upstream(AT, "4c1f", "gone upstream", "the Hub knows no such dataset")),
     (manifests.MANIFEST, manifests.MANIFEST.require(MANIFEST)),
@@ -125,6 +127,7 @@ OTHER_READERS = {
     "hugflow/ci/event.py",
     "hugflow/serving/wire.py",
     "hugflow/cli/demo.py",
+    "hugflow/cli/up_report.py",
     "hugflow/clients/github.py",
     "hugflow/doctor/asking.py",
     "hugflow/doctor/instance.py",

@@ -1,0 +1,68 @@
+"""One `hugflow up` for each project: it holds a lock and records where it listens.
+
+`STATE_DIR/up/running.json`:
+
+    {"version": 1, "url": "http://127.0.0.1:3000"}
+
+The lock beside it names the process and its host. Without its lock the record says nothing.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hugflow.store.atomic import make_folder
+from hugflow.store.layout import Places
+from hugflow.store.locks import hold, read_holder
+from hugflow.store.records import RecordForm
+
+
+@dataclass(frozen=True, slots=True)
+class RunningUp:
+    """Where the web UI of a running `hugflow up` listens."""
+
+    url: str
+
+
+RUNNING_UP = RecordForm(
+    RunningUp,
+    "the address of the web UI",
+    version=1,
+    mend="delete the file: `hugflow up` writes it",
+)
+
+
+def describe_running(places: Places) -> str:
+    """The `hugflow up` that holds the lock, in a line: where it listens, and who runs it."""
+    record, holder = RUNNING_UP.read(record_path(places)), read_holder(_lock_path(places))
+    where = f"at {record.url}" if record is not None else "and is still starting"
+    if holder is None:
+        return f"hugflow is up already {where}"
+    since = f", since {holder.started_at}" if holder.started_at else ""
+    return f"hugflow is up already {where} (process {holder.pid} on {holder.host}{since})"
+
+
+@contextmanager
+def only_one_up(places: Places, url: str) -> Iterator[None]:
+    """Hold the project's lock while the block runs, with the address on record.
+
+    Raises Locked when another `hugflow up` of this project runs.
+    """
+    record = record_path(places)
+    make_folder(record.parent)
+    with hold(_lock_path(places), "the web UI of this project"):
+        RUNNING_UP.write(record, RunningUp(url))
+        try:
+            yield
+        finally:
+            record.unlink(missing_ok=True)
+
+
+def record_path(places: Places) -> Path:
+    """The file with the address."""
+    return places.state_dir / "up" / "running.json"
+
+
+def _lock_path(places: Places) -> Path:
+    return record_path(places).with_name("lock")

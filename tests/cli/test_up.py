@@ -1,0 +1,87 @@
+"""`hugflow up` before it starts anything, and the words it prints afterwards."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hugflow.cli.ports import find_free_port, find_listener, refuse_taken_port
+from hugflow.cli.running_up import describe_running, only_one_up
+from hugflow.cli.up_report import answers_http, render_datasets, render_look
+from hugflow.errors import Locked, UsageWrong
+from hugflow.store.layout import Places
+from tests.projects import Project
+
+RUNNING = {"status": "RUNNING", "nextTick": {"timestamp": 100.0}}
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port on which this process listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return Places(tmp_path / "datasets", tmp_path / "processed", tmp_path / "state")
+
+
+def test_a_taken_port_is_refused_with_its_process_and_a_free_port(taken: int):
+    free = find_free_port("127.0.0.1", taken + 1)
+    with pytest.raises(UsageWrong, match=f"port {taken} .*is taken") as refused:
+        refuse_taken_port("127.0.0.1", taken)
+    assert find_listener(taken) == os.getpid()
+    assert f"process {os.getpid()} (" in refused.value.why
+    assert f"--port {free}" in refused.value.mend
+    refuse_taken_port("127.0.0.1", free)
+
+
+def test_an_address_of_another_host_is_refused():
+    with pytest.raises(UsageWrong, match=r"192\.0\.2\.1"):
+        refuse_taken_port("192.0.2.1", 3000)
+
+
+def test_a_taken_port_is_told_before_anything_is_started(project: Project, taken: int):
+    (project.root / "dagster.yaml").unlink(missing_ok=True)
+    done = project.run("up", "--port", str(taken))
+    assert done.returncode == 2
+    assert f"port {taken} of 127.0.0.1 is taken" in done.stderr
+    assert "starting" not in done.stderr
+    assert not (project.root / ".hugflow-state" / "dagster").exists()
+
+
+def test_a_second_one_is_told_where_the_first_listens(places: Places):
+    with only_one_up(places, "http://127.0.0.1:3000"):
+        with pytest.raises(Locked), only_one_up(places, "http://127.0.0.1:3001"):
+            pass
+        said = describe_running(places)
+    assert said.startswith("hugflow is up already at http://127.0.0.1:3000")
+    assert f"process {os.getpid()} on" in said
+    with only_one_up(places, "http://127.0.0.1:3001"):
+        assert "http://127.0.0.1:3001" in describe_running(places)
+
+
+def test_datasets_are_counted_by_their_state():
+    assert render_datasets([]).startswith("none yet")
+    states = ["completed", "pending", "completed"]
+    assert render_datasets(states) == "3: 2 completed, 1 pending"
+
+
+def test_the_next_look_at_main_is_told_or_why_there_is_none():
+    sensor = {"minIntervalSeconds": 10, "sensorState": RUNNING}
+    assert "every 10 s, next at " in render_look(sensor, 99.0)
+    assert render_look(sensor, 101.0).endswith("next now")
+    is_new = {"minIntervalSeconds": 10, "sensorState": RUNNING | {"nextTick": None}}
+    assert render_look(is_new, 0.0).endswith("next now")
+    is_off = {"minIntervalSeconds": 10, "sensorState": RUNNING | {"status": "STOPPED"}}
+    assert "is off" in render_look(is_off, 0.0)
+    assert "not loaded" in render_look(None, 0.0)
+
+
+def test_only_a_server_of_http_counts_as_an_answer(taken: int):
+    assert not answers_http(f"http://127.0.0.1:{find_free_port('127.0.0.1', taken + 1)}")
