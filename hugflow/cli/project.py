@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from hugflow.cli.output import print_data
-from hugflow.errors import HugflowError
+from hugflow.cluster import ADDRESSES, ENV_FILE, is_cluster, read_addresses
+from hugflow.errors import CannotWrite, HugflowError
 from hugflow.settings import ProjectSettings, load_settings, refuse_project_file
 from hugflow.settings_model import render_env_example
 
@@ -29,18 +30,33 @@ IGNORED = (
     "/.hugflow-state/",
     "/.metaflow/",
     ".tmp_dagster_home_*",
+    "/cluster.env",
 )
+# The files that a project of several hosts has instead or as well.
+CLUSTER_TEMPLATES = {
+    "dagster.yaml": "cluster/dagster.yaml",
+    "dagster_celery_config.py": "cluster/dagster_celery_config.py",
+    ENV_FILE: "cluster/cluster.env",
+}
 
 
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The project's folder.")] = Path(),
+    has_cluster: Annotated[
+        bool,
+        typer.Option("--cluster", help="Run on several hosts: Postgres, Celery and redis."),
+    ] = False,
 ) -> None:
     """Make a folder a project: request folders, settings, a Dagster instance that is ready.
 
-    Existing files are not changed; running it again is harmless.
+    Existing files are not changed; running it again is harmless. With --cluster it writes the files
+    of a project that several hosts share (docs/cluster.md), and replaces a dagster.yaml that was
+    not changed since `hugflow init` wrote it.
     """
     refuse_project_file(folder)
-    for path in make_project(folder):
+    if has_cluster:
+        refuse_own_dagster_yaml(folder)
+    for path in make_project(folder, has_cluster=has_cluster):
         print_data(f"made {path}")
     project = load_settings(folder)
     places = project.places
@@ -48,14 +64,46 @@ def init(
         root.mkdir(parents=True, exist_ok=True)
     if not _can_write(places.processed_root):
         _choose_processed_root(project, places.processed_root)
+    missing = find_missing_addresses(folder) if is_cluster(folder) else []
+    if missing:
+        print_data(f"next: fill in {folder / ENV_FILE} ({', '.join(missing)})")
+        print_data("then: `hugflow init --cluster` again, and `hugflow doctor` on every host")
+        return
     prepare_dagster(folder.resolve())
     print_data(f"{folder.resolve()} is ready")
     print_data("next: write a request into requests/add/, then `hugflow local-sync FILE`;")
     print_data("or commit it to main of a git repository (git init -b main), then `hugflow up`")
 
 
-def make_project(folder: Path) -> list[Path]:
-    """Write the missing files of a project; return those written."""
+def refuse_own_dagster_yaml(folder: Path) -> None:
+    """Raise CannotWrite when dagster.yaml was written or changed by a person.
+
+    One that `hugflow init` wrote for one host is moved away, for the one of several hosts.
+    """
+    path = folder / "dagster.yaml"
+    text = path.read_text("utf-8") if path.is_file() else None
+    if text in (None, read_template("cluster/dagster.yaml")) or is_cluster(folder):
+        return
+    if text != read_template("dagster.yaml"):
+        raise CannotWrite(
+            f"{path} is left as it is",
+            why="it is not the one that `hugflow init` writes, so it may hold settings of yours",
+            mend="move it away, run the same command again, and put your settings into the new one",
+        )
+    path.rename(folder / "dagster.one-host.yaml")
+
+
+def find_missing_addresses(folder: Path) -> list[str]:
+    """Names of the cluster's addresses that are not filled in."""
+    known = read_addresses(folder, os.environ)
+    return [name for name in ADDRESSES if name not in known]
+
+
+def make_project(folder: Path, *, has_cluster: bool = False) -> list[Path]:
+    """Write the missing files of a project; return those written.
+
+    has_cluster: the project runs on several hosts.
+    """
     made: list[Path] = []
     for kind in ("add", "remove"):
         keep = folder / "requests" / kind / ".gitkeep"
@@ -63,12 +111,14 @@ def make_project(folder: Path) -> list[Path]:
             keep.parent.mkdir(parents=True)
             keep.touch()
             made.append(keep.parent)
-    texts = {place: read_template(name) for place, name in TEMPLATES.items()}
+    templates = TEMPLATES | (CLUSTER_TEMPLATES if has_cluster else {})
+    texts = {place: read_template(name) for place, name in templates.items()}
     texts[".env.example"] = render_env_example()
     for name, text in texts.items():
         path = folder / name
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(0o600 if name == ENV_FILE else 0o666)
             path.write_text(text, "utf-8")
             made.append(path)
     if _ignore(folder / ".gitignore"):

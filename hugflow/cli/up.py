@@ -19,6 +19,7 @@ from hugflow.cli.ports import refuse_taken_port
 from hugflow.cli.project import prepare_dagster
 from hugflow.cli.running_up import describe_running, only_one_up
 from hugflow.cli.up_report import answers_http, render_report
+from hugflow.cluster import read_addresses
 from hugflow.errors import HugflowError, Locked
 from hugflow.settings import ProjectSettings
 from hugflow.settings_model import SECRETS
@@ -111,7 +112,11 @@ def _serve(
             [_code(socket), _daemon(workspace), _web(workspace, options, own_url)],
             folder=root,
             # The daemon, started separately, uses the instance of this folder only.
-            environment={"DAGSTER_HOME": str(root), **os.environ},
+            environment={
+                "DAGSTER_HOME": str(root),
+                **os.environ,
+                **read_addresses(root, os.environ),
+            },
             say=print_talk,
             on_ready=report,
         ).run(stop)

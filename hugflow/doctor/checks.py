@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from hugflow.doctor import instance, machine, repository, services
+from hugflow.doctor import cluster, instance, machine, repository, services
 from hugflow.doctor.findings import Check
 
 CHECKS: Mapping[str, Check] = {
@@ -18,6 +18,7 @@ CHECKS: Mapping[str, Check] = {
     "policy": repository.check_policy,
     "requests": repository.check_requests,
     "dagster": instance.check_dagster,
+    "cluster": cluster.check_cluster,
     "github": services.check_github,
     "sync on": services.check_sync_on,
     "slack": services.check_slack,

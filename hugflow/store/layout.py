@@ -19,6 +19,7 @@ STATE_DIR/plans/<name>/<plan id>.json      what to make, settled once
           removed/<name>.json              it was removed, by a person or by main
           retries/<name>.json              a person asked to try it again
           kept/<name>.json                 a person restored it despite a removal request
+          hosts/<host>.json                what each host that takes part runs, and its clock
           verified/<name>.json             how far a deep verification came before it was stopped
           trash/<id>/                      what was removed, kept for some days
           audit.jsonl  audit.head          who did what
@@ -216,6 +217,11 @@ class Places:
     def verified(self, name: str) -> Path:
         """Record: how far a deep verification of `name` came before it was stopped."""
         return self.state_dir / "verified" / f"{name}.json"
+
+    @property
+    def hosts(self) -> Path:
+        """Folder of the cards of the hosts that work on this state."""
+        return self.state_dir / "hosts"
 
     @property
     def audit(self) -> Path:

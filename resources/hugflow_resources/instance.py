@@ -16,6 +16,7 @@ from typing import Any
 import dagster as dg
 import yaml
 
+from hugflow.cluster import export_addresses
 from hugflow.errors import HugflowError, UsageWrong
 from hugflow.settings import load_settings
 from hugflow.store.atomic import make_folder
@@ -40,6 +41,7 @@ def open_instance(root: Path) -> Iterator[dg.DagsterInstance]:
 
     Raises UsageWrong when there is neither: Dagster would forget everything.
     """
+    export_addresses(root)
     if os.environ.get("DAGSTER_HOME"):
         with dg.DagsterInstance.get() as instance:
             yield instance

@@ -16,6 +16,7 @@ from hugflow.requests.grammar import DEFAULT_EXPORTS, bad_rows_setting
 from hugflow.requests.policy import Policy, PolicyInvalid, policy_unreadable
 from hugflow.settings import ProjectSettings
 from hugflow.stages.build.options import Options
+from hugflow.store.hosts import write_host_card
 from hugflow.store.layout import Places
 from hugflow.store.locks import FOR_EVER
 from hugflow_resources.alive import show_alive
@@ -86,6 +87,7 @@ class Storage(dg.ConfigurableResource["Storage"]):
         if context.run is None:
             yield self
             return
+        write_host_card(self.places)
         with show_alive(self.places, context.run.run_id):
             yield self
 

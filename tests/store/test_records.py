@@ -33,6 +33,7 @@ from hugflow.stages.standing.removal_records import KEPT, REMOVED, Kept, Removed
 from hugflow.stages.standing.retry_records import RETRY, Retry
 from hugflow.stages.standing.upstream import UPSTREAM, Upstream
 from hugflow.stages.tree import manifest as manifests
+from hugflow.store.hosts import HOST, HostCard
 from hugflow.store.locks import HOLDER, Holder
 from hugflow.store.records import Moment, RecordForm
 from hugflow.store.trash import ENTRY, TrashEntry
@@ -86,6 +87,7 @@ EXAMPLES: list[tuple[RecordForm[Any], Any]] = [
     ),
     (SOUND, _Found("ab" * 32, 1763774400.5, ((0, 81919),))),
     (CURSOR, _Cursor({NAME: ("9f3c", 2, 1.5, 2.5, "it failed")}, ("ab", 3.5))),
+    (HOST, HostCard("speech1", "0.1.0", "1.13.27", "3.11.4", AT, 0.012)),
     (SETTLED, _SettledFile("5a1c", {NAME: ("9f3c", 1_793_000_000_123_456_789)})),
 ]
 FORMS = [form for form, _ in EXAMPLES]
