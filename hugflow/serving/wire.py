@@ -9,14 +9,22 @@ each message, so no data can be taken for one.
 """
 
 import json
+import struct
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # What every Arrow IPC stream begins with; no JSON text does.
 _ARROW = b"\xff\xff\xff\xff"
 _JSON_KEY = b"message"
 _MARKER_KEY = b"marker"
+# By Arrow's format/Message.fbs: `header` of Message, `compression` of RecordBatch.
+_HEADER_FIELD = 2
+_COMPRESSION_FIELD = 3
+_UINT16, _UINT32, _INT32 = struct.Struct("<H"), struct.Struct("<I"), struct.Struct("<i")
 
 
 def encode(value: Any) -> bytes:
@@ -45,7 +53,7 @@ def decode(data: bytes) -> Any:
     # One error for all that a stranger may send: after another one a message would come again.
     try:
         return json.loads(data) if data[:4] != _ARROW else _from_arrow(data)
-    except (LookupError, OSError, RecursionError, TypeError) as error:
+    except (LookupError, OSError, RecursionError, StopIteration, TypeError, struct.error) as error:
         raise ValueError(f"it is no message: {type(error).__name__}: {error}") from error
 
 
@@ -58,8 +66,8 @@ def _from_arrow(data: bytes) -> Any:
     import pyarrow as pa
 
     try:
-        with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
-            table = reader.read_all()
+        schema, batches = _read_batches(data)
+        table = pa.Table.from_batches(batches, schema)
         # Offsets that lead out of the message would be followed.
         table.validate(full=True)
     except pa.ArrowException as error:
@@ -72,6 +80,50 @@ def _from_arrow(data: bytes) -> Any:
         return blobs[each[marker]] if len(each) == 1 and marker in each else each
 
     return json.loads(metadata[_JSON_KEY], object_hook=put_back)
+
+
+def _read_batches(data: bytes) -> "tuple[pa.Schema, list[pa.RecordBatch]]":
+    """The batches of a stream whose size in memory is that of the stream.
+
+    Raises ValueError for compressed batches, which could be a thousand times as large as they came.
+    """
+    import pyarrow as pa
+
+    reader = pa.ipc.MessageReader.open_stream(pa.py_buffer(data))
+    schema = pa.ipc.read_schema(reader.read_next_message())
+    batches: list[pa.RecordBatch] = []
+    while True:
+        try:
+            message = reader.read_next_message()
+        except StopIteration:
+            return schema, batches
+        if message.type != "record batch" or _is_compressed(message.metadata.to_pybytes()):
+            raise ValueError("it is no message: its bytes are compressed, or no bytes")
+        batches.append(pa.ipc.read_record_batch(message, schema))
+
+
+def _is_compressed(message: bytes) -> bool:
+    """Whether an Arrow `Message` holds a `RecordBatch` with a `compression`.
+
+    Both are tables of FlatBuffers: a table begins with the distance back to its list of fields, and
+    the list says where each field lies in the table, 0 where it is missing. Raises struct.error.
+    """
+    (root,) = _UINT32.unpack_from(message)
+    field = _find_field(message, root, _HEADER_FIELD)
+    if not field:
+        return False
+    batch = field + _UINT32.unpack_from(message, field)[0]
+    return bool(_find_field(message, batch, _COMPRESSION_FIELD))
+
+
+def _find_field(message: bytes, table: int, number: int) -> int:
+    """Where a field of a table lies; 0 where it is missing."""
+    fields = table - _INT32.unpack_from(message, table)[0]
+    at = 4 + 2 * number
+    if at + 2 > _UINT16.unpack_from(message, fields)[0]:
+        return 0
+    (offset,) = _UINT16.unpack_from(message, fields + at)
+    return table + offset if offset else 0
 
 
 def _to_arrow(text: bytes, marker: str, blobs: list[bytes]) -> bytes:

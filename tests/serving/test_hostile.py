@@ -20,11 +20,17 @@ OFFSETS = struct.pack("<qqq", 0, 2, 3)
 METADATA = {b"message": b'{"clip": {"m": 1}}', b"marker": b"m"}
 
 
-def to_arrow(metadata: dict[bytes, bytes] | None = None, name: str = "blobs") -> bytes:
+def to_arrow(
+    metadata: dict[bytes, bytes] | None = None,
+    name: str = "blobs",
+    compression: str | None = None,
+    blobs: tuple[bytes, ...] = (b"ab", b"c"),
+) -> bytes:
     schema = pa.schema([(name, pa.large_binary())]).with_metadata(metadata)
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, schema) as writer:
-        column = pa.array([b"ab", b"c"], pa.large_binary())
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    with pa.ipc.new_stream(sink, schema, options=options) as writer:
+        column = pa.array(blobs, pa.large_binary())
         writer.write_batch(pa.record_batch([column], schema=schema))
     return bytes(sink.getvalue().to_pybytes())
 
@@ -49,6 +55,14 @@ SOUND = to_arrow(METADATA)
 )
 def test_whatever_is_no_message_is_one_kind_of_error(data: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  # each fault has words of its own
+        wire.decode(data)
+
+
+@pytest.mark.parametrize("compression", ["lz4", "zstd"])
+def test_a_message_that_would_grow_in_memory_is_refused(compression: str) -> None:
+    data = to_arrow(METADATA, compression=compression, blobs=(bytes(1 << 20), b"c"))
+    assert len(data) < 100_000
+    with pytest.raises(ValueError, match="compressed"):
         wire.decode(data)
 
 

@@ -1,0 +1,90 @@
+"""How far a call is, and that only its owner's signature makes a description or message true."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hugflow.errors import FlowError, NotAuthorised
+from hugflow.serving import get_flow_instance, run_dispatch_worker_thread, serve_flow
+from hugflow.serving.colink import CoLink
+from hugflow.serving.descriptions import check_description, sign_description
+from hugflow.serving.replies import call_state
+from hugflow.serving.seals import seal, unseal
+from tests.serving.conftest import MakeUser
+from tests.waiting import wait_until
+
+DESCRIPTION = {"name": "asr", "version": "1", "input": {"audio": "bytes"}}
+
+
+def test_a_call_is_queued_then_running_then_done_and_says_so_after_a_disconnect(
+    new_user: MakeUser,
+) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Count", "count", dispatch_point="gpu")
+    flow = get_flow_instance(cl, "count")
+    sent = flow.get_reply_future(flow.package_input_message({"seconds": 1}))
+    with CoLink(cl.url, cl._seed) as other:
+        wait_until(lambda: call_state(other, sent.message_id) == "queued")
+        run_dispatch_worker_thread(cl, "gpu")
+        wait_until(lambda: call_state(other, sent.message_id) == "running")
+        sent.get_data(timeout=10)
+        assert call_state(other, sent.message_id) == "done"
+
+
+def test_a_call_that_raised_is_failed_and_one_that_nobody_sent_is_unknown(
+    new_user: MakeUser,
+) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Count", "count")
+    flow = get_flow_instance(cl, "count")
+    message = flow.package_input_message({"fails": True})
+    assert call_state(cl, message.message_id) == "unknown"
+    with pytest.raises(FlowError):
+        flow.get_reply_future(message).get_data(timeout=5)
+    assert call_state(cl, message.message_id) == "failed"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda described, signature: ({**described, "version": "2"}, signature),
+        lambda described, signature: (described, "no base64"),
+        lambda described, signature: (described, ""),
+        lambda described, signature: ({**described, "name": "other"}, signature),
+    ],
+    ids=["changed", "nonsense", "none", "of another endpoint"],
+)
+def test_a_description_that_its_owner_did_not_sign_is_refused(
+    new_user: MakeUser, change: Callable[[dict[str, Any], str], tuple[dict[str, Any], str]]
+) -> None:
+    cl = new_user(works=False)
+    owner = cl.get_user_id()
+    described = {**DESCRIPTION, "owner": owner}
+    signature = sign_description(cl, described)
+    assert check_description(owner, "asr", described, signature) == described
+    with pytest.raises(FlowError, match="not signed by user"):
+        check_description(owner, "asr", *change(described, signature))
+
+
+def test_a_description_that_somebody_else_signed_is_refused(new_user: MakeUser) -> None:
+    owner, other = new_user(works=False), new_user(works=False)
+    described = {**DESCRIPTION, "owner": owner.get_user_id()}
+    with pytest.raises(FlowError, match="not signed by user"):
+        check_description(owner.get_user_id(), "asr", described, sign_description(other, described))
+
+
+def test_a_message_counts_only_with_its_senders_signature_and_at_its_own_subject(
+    new_user: MakeUser,
+) -> None:
+    cl = new_user(works=False)
+    sealed = seal(cl, "flow.a", b"body")
+    assert unseal(cl.get_user_id(), "flow.a", sealed) == b"body"
+    for subject, data in [
+        ("flow.b", sealed),
+        ("flow.a", sealed[:-1] + b"z"),
+        ("flow.a", bytes(64) + b"body"),
+        ("flow.a", b"short"),
+    ]:
+        with pytest.raises(NotAuthorised):
+            unseal(cl.get_user_id(), subject, data)
