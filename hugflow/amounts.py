@@ -13,6 +13,28 @@ def human_bytes(size: int | None) -> str:
     raise AssertionError("unreachable: the last unit returns")
 
 
+def share_of_bytes(done: int, total: int) -> str:
+    """`34.1/120.0 MB`; the unit is that of the total."""
+    whole = human_bytes(total)
+    number, unit = whole.split(" ")
+    power = ("B", "kB", "MB", "GB", "TB").index(unit)
+    part = f"{done:,}" if power == 0 else f"{done / 1000**power:,.1f}"
+    return f"{part}/{number} {unit}"
+
+
+def short_time(seconds: float) -> str:
+    """`0.4s`, `45s`, `24m34s`, `3h20m`, `120h05m`."""
+    if 0 < seconds < 1:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60:,}h{minutes % 60:02d}m"
+
+
 def human_time(seconds: float) -> str:
     """`45 s`, `12 min`, `3 h 20 min`."""
     minutes = round(seconds / 60)

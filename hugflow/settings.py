@@ -194,6 +194,8 @@ class ProjectSettings:
             os.environ.pop("HF_ENDPOINT", None)
         if self.settings.hf_home is not None and self.origins["HF_HOME"] != "environment":
             os.environ["HF_HOME"] = str(self.resolve("HF_HOME"))
+        # Its own progress bars would be drawn over ours.
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
     def resolve(self, name: str) -> Path:
         """A setting's path, absolute. Raises SettingInvalid when it cannot be resolved."""

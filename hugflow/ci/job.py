@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from hugflow.ci.planning import Proposal
 from hugflow.errors import HugflowError
@@ -16,7 +17,6 @@ from hugflow.notify.outbox import finish_conversation, open_conversation
 from hugflow.notify.senders import Senders
 from hugflow.notify.telling import Clock, utc_now
 from hugflow.requests.problems import show_path
-from hugflow.stages.build.build import Build
 from hugflow.stages.standing.removal_records import forget_removed
 from hugflow.stages.sync import Synced, sync_dataset
 from hugflow.stages.telling.tracker import Tracker
@@ -29,7 +29,21 @@ LAST_WORDS_S = 30.0
 STOPPED_WORDS_S = 3.0
 
 Wake = Callable[[Notice], None]
-Watch = Callable[[Build, int], AbstractContextManager[Callable[[Sequence[Outcome]], None]]]
+
+
+class Shown(Protocol):
+    """Shows the progress of one dataset."""
+
+    @property
+    def on_rows(self) -> Callable[[Sequence[Outcome]], None]:
+        """Called with each committed batch."""
+
+    @property
+    def on_step_rows(self) -> Callable[[str, int], None]:
+        """Called with the name of a row step, and with the rows of each commit."""
+
+
+Watch = Callable[[Tracker], AbstractContextManager[Shown]]
 
 
 @dataclass(slots=True)
@@ -44,16 +58,17 @@ def make_all(proposal: Proposal, wake: Wake, watch: Watch) -> Made:
     """Make every incomplete build; the failure of one does not stop the others.
 
     wake: called with each notice.
-    watch: shows the progress of a build; called with the build and the rows that were complete
-        before.
+    watch: shows the progress of a build, whose rows the tracker counts.
     """
     made = Made()
     for path, build in proposal.builds.items():
         forget_removed(build.places, build.name)
         tracker = Tracker(build, wake)
         try:
-            with watch(build, tracker.rows) as on_rows:
-                made.synced[path] = sync_dataset(build, tracker, on_rows=on_rows)
+            with watch(tracker) as shown:
+                made.synced[path] = sync_dataset(
+                    build, tracker, on_rows=shown.on_rows, on_step_rows=shown.on_step_rows
+                )
         except HugflowError as error:
             made.failed[path] = error
     for path, build in proposal.complete.items():

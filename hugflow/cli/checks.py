@@ -120,7 +120,9 @@ def _verify(
         sound = read_sound(project.places, status.name, time.time(), afresh=is_afresh)
     if sound is not None and sound.rows:
         print_talk(f"going on: {count(sound.rows, 'row')} of {status.name} were found sound before")
-    with watch_rows(status.total_rows or 0, 0, project.settings.progress_interval) as show:
+    with watch_rows(
+        status.name, status.total_rows or 0, 0, project.settings.progress_interval
+    ) as show:
 
         def on_rows(looked: Sequence[Any]) -> None:
             nonlocal rows

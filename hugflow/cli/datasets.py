@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hugflow.activity import step
 from hugflow.amounts import human_bytes
 from hugflow.cli.builds import (
     find_add,
@@ -142,9 +143,7 @@ def _sync(
         build = open_request(project, add.request, wait_s=wait_s, digest=digest)
         forget_removed(build.places, build.name)
         tracker = Tracker(build)
-        with watch_dataset(
-            tracker.total_rows, tracker.rows, project.settings.progress_interval
-        ) as watch:
+        with watch_dataset(tracker, project.settings.progress_interval) as watch:
             synced = sync_dataset(
                 build,
                 tracker,
@@ -217,7 +216,9 @@ def _make_sample(
     with (
         # Before the progress bar, which keeps the stderr that it finds.
         native_talk_in_log(),
-        watch_rows(sample.count_rows(), 0, project.settings.progress_interval) as on_rows,
+        watch_rows(
+            add.request.hf_id, sample.count_rows(), 0, project.settings.progress_interval
+        ) as on_rows,
     ):
         sampled = make_sample(sample, on_rows=on_rows)
     rows = sampled.manifest.rows
@@ -293,6 +294,8 @@ def _report(project: ProjectSettings, synced: "Synced", build: "Build") -> None:
         return
     for entry_point in entry_points(group="hugflow.reporters"):
         try:
-            log.info("%s", entry_point.load()(project.root, synced, build))
+            with step("telling Dagster what was made"):
+                words = entry_point.load()(project.root, synced, build)
+            log.info("%s", words)
         except Exception:
             log.warning("%s could not be given what was made", entry_point.name, exc_info=True)

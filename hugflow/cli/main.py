@@ -44,6 +44,7 @@ from hugflow.cli.output import (
     show_surprise,
     show_surprises,
 )
+from hugflow.cli.progress import showing
 from hugflow.errors import HugflowError, UsageWrong
 from hugflow.store.atomic import to_disk_error
 
@@ -126,7 +127,8 @@ def main() -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code. An error prints three lines, never a traceback."""
     try:
-        code = app(args=list(arguments), prog_name="hugflow", standalone_mode=False)
+        with showing():
+            code = app(args=list(arguments), prog_name="hugflow", standalone_mode=False)
     except typer.Abort:
         return _stopped(STOPPED_BY_INTERRUPT)
     except typer.TyperException as wrong_usage:

@@ -14,6 +14,7 @@ from traceback import format_exception
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
+from hugflow.cli.status_line import hidden
 from hugflow.errors import CannotWrite, HugflowError
 from hugflow.redact import redact, redact_logs
 
@@ -78,7 +79,8 @@ def has_reader() -> bool:
 
 def print_data(line: str) -> None:
     """Print one line of the result."""
-    print(line, flush=True)  # noqa: T201  # stdout is for data
+    with hidden():
+        print(line, flush=True)  # noqa: T201  # stdout is for data
 
 
 def print_patch(line: str) -> None:
@@ -86,7 +88,8 @@ def print_patch(line: str) -> None:
     text = redact(line)
     if sys.stdout.isatty():
         text = _harmless(text.rstrip("\n")) + "\n"
-    print(text, end="", flush=True)  # noqa: T201  # stdout is for data
+    with hidden():
+        print(text, end="", flush=True)  # noqa: T201  # stdout is for data
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -128,17 +131,18 @@ def print_failure(error: HugflowError) -> None:
 
 def print_talk(line: str) -> None:
     """Print one line for the user, to stderr."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201  # stderr is for talk
+    with hidden():
+        print(line, file=sys.stderr, flush=True)  # noqa: T201  # stderr is for talk
 
 
 def print_error(error: HugflowError) -> None:
     """Print an error in three lines: what happened, why, and how to fix it."""
-    print_talk(_paint("error: ", "31") + _harmless(str(error)))
+    print_talk(paint("error: ", "31") + _harmless(str(error)))
 
 
 def print_warning(line: str) -> None:
     """Print one warning line; the command continues."""
-    print_talk(_paint("warning: ", "33") + _harmless(line))
+    print_talk(paint("warning: ", "33") + _harmless(line))
 
 
 def show_surprises() -> None:
@@ -175,9 +179,27 @@ def is_terminal() -> bool:
     return sys.stderr.isatty()
 
 
+def is_live_terminal() -> bool:
+    """Whether stderr is a terminal whose last line can be drawn again."""
+    return is_terminal() and os.environ.get("TERM") != "dumb"
+
+
+def is_unicode() -> bool:
+    """Whether stderr shows more than ASCII."""
+    return (sys.stderr.encoding or "").lower().replace("-", "") == "utf8"
+
+
+def clip(text: str, columns: int) -> str:
+    """The text in so many columns, without control characters."""
+    text = _harmless(text)
+    return text if len(text) <= columns else text[: max(0, columns - 3)] + "..."
+
+
 def set_up_logging(level: str, form: str) -> None:
     """Send our log to stderr; libraries log warnings and errors only."""
     handler = _StderrHandler()
+    if level != "DEBUG":
+        handler.addFilter(_FirstOfShards())
     handler.setFormatter(_JsonFormatter() if form == "json" else _TextFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("hugflow").setLevel(level)
@@ -195,6 +217,28 @@ class _StderrHandler(logging.StreamHandler[TextIO]):
     def stream(self, value: TextIO) -> None:
         """Do nothing: stderr is looked up for each line."""
 
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line above the terminal's last line, if that is drawn."""
+        with hidden():
+            super().emit(record)
+
+
+class _FirstOfShards(logging.Filter):
+    """Of the lines that come once a shard, only the first of a dataset is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to show the line."""
+        dataset = getattr(record, "per_shard", None)
+        if dataset is None:
+            return True
+        is_first = bool(dataset) and dataset not in self._seen
+        self._seen.add(dataset)
+        return is_first
+
 
 class _TextFormatter(logging.Formatter):
     """`12:30:01 message`, with the level for warnings and errors."""
@@ -206,7 +250,7 @@ class _TextFormatter(logging.Formatter):
         text = _harmless(redact(super().format(record)))
         if record.levelno < logging.WARNING:
             return text
-        return f"{_paint(record.levelname.lower(), '33')}: {text}"
+        return f"{paint(record.levelname.lower(), '33')}: {text}"
 
 
 class _JsonFormatter(logging.Formatter):
@@ -230,7 +274,7 @@ def _harmless(text: str) -> str:
     return _CONTROLS.sub("?", text)
 
 
-def _paint(text: str, code: str) -> str:
+def paint(text: str, code: str) -> str:
     """Colour for a terminal; plain text elsewhere, or with NO_COLOR (https://no-color.org)."""
     if not is_terminal() or os.environ.get("NO_COLOR"):
         return text

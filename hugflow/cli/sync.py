@@ -21,7 +21,7 @@ from hugflow.cli.output import (
     print_talk,
     print_warning,
 )
-from hugflow.cli.progress import watch_rows
+from hugflow.cli.progress import Watch, watch_dataset
 from hugflow.cli.pull_request import Run, open_github, open_run, pull_of, refuse_outdated
 from hugflow.errors import HugflowError, UsageWrong
 from hugflow.native_talk import native_talk_in_log
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from hugflow.notify.conversation import Line, PullRequest, Service
     from hugflow.stages.build.build import Build
     from hugflow.stages.sync import Synced
+    from hugflow.stages.telling.tracker import Tracker
 
 log = logging.getLogger(__name__)
 
@@ -115,8 +116,8 @@ def _carry_out(run: Run) -> "tuple[Proposal, Made]":
 
 
 def _watch(run: Run) -> Any:
-    def watch(build: "Build", rows: int) -> AbstractContextManager[Any]:
-        return watch_rows(build.count_rows(), rows, run.options.progress_interval)
+    def watch(tracker: "Tracker") -> AbstractContextManager[Watch]:
+        return watch_dataset(tracker, run.options.progress_interval)
 
     return watch
 

@@ -16,6 +16,7 @@ from typing import Protocol
 import httpx2
 from huggingface_hub.utils import get_session, hf_raise_for_status
 
+from hugflow.activity import count_kept, count_received
 from hugflow.clients.hub_errors import HUB_ERRORS, to_hugflow_error
 from hugflow.clients.repository import PublishedFile
 from hugflow.clients.session import ATTEMPTS, one_retry, wait_before_retry_s
@@ -91,6 +92,7 @@ def _fetch_part(download: Download, part: Path) -> None:
     with disk_errors(part):
         part.touch()
     most = _size(part)
+    count_kept(most)
     while True:
         before = _size(part)
         if before >= download.file.size_bytes:
@@ -136,6 +138,7 @@ def _receive(download: Download, part: Path, start: int) -> None:
             # Bytes as they come: a chunk that is still collected would be lost if the connection breaks.
             for chunk in response.iter_bytes():
                 file.write(chunk[:left])
+                count_received(len(chunk))
                 left -= len(chunk)
                 if left < 0:
                     # More bytes than the file has: the hash will not match.

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from hugflow.activity import step
 from hugflow.amounts import count
 from hugflow.stages.build.build import Build
 from hugflow.stages.sync import Synced
@@ -23,10 +24,13 @@ def report(project_root: Path, synced: Synced, build: Build) -> str:
     with open_instance(project_root) as instance:
         register_partitions(instance, build)
         told: set[str] = set()
-        for event in unrecorded(instance, build, synced.published.manifest):
-            instance.report_runless_asset_event(event)
-            if event.partition is not None:
-                told.add(event.partition)
+        shards = len(build.plan.shards)
+        with step(f"telling Dagster about {count(shards, 'shard')}", shards) as telling:
+            for event in unrecorded(instance, build, synced.published.manifest):
+                instance.report_runless_asset_event(event)
+                if event.partition is not None and event.partition not in told:
+                    told.add(event.partition)
+                    telling.advance()
         if told:
             for evaluation in stored_evaluations(build):
                 instance.report_runless_asset_event(evaluation)

@@ -7,12 +7,13 @@ under the name that plans keep.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 
+from hugflow.activity import step
+from hugflow.amounts import count
 from hugflow.clients.hub import Hub, ReadBudget
 from hugflow.clients.repository import PublishedFile, RepoId
 from hugflow.errors import ShardUnreadable
@@ -168,10 +169,21 @@ def look_at_each(
     at: RepositoryAt,
     shards: Sequence[tuple[PublishedFile, ...]],
     look: Callable[[RepositoryAt, tuple[PublishedFile, ...]], Contents],
+    *,
+    part: str = "file",
 ) -> Split:
-    """Describe each shard by itself, several at once."""
-    with ThreadPoolExecutor(SHARDS_AT_ONCE, "shards") as pool:
-        return Split(list(pool.map(partial(look, at), shards)))
+    """Describe each shard by itself, several at once; part: what is read of each, for people."""
+
+    def look_at(files: tuple[PublishedFile, ...]) -> Contents:
+        contents = look(at, files)
+        reading.advance()
+        return contents
+
+    with (
+        step(f"reading {count(len(shards), part)}", len(shards)) as reading,
+        ThreadPoolExecutor(SHARDS_AT_ONCE, "shards") as pool,
+    ):
+        return Split(list(pool.map(look_at, shards)))
 
 
 def one_file_each(files: Iterable[PublishedFile]) -> list[tuple[PublishedFile, ...]]:

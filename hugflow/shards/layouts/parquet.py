@@ -49,7 +49,7 @@ def takes(path: str) -> bool:
 
 def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
     """Each file by itself; raises ShardUnreadable."""
-    return look_at_each(at, one_file_each(files), look)
+    return look_at_each(at, one_file_each(files), look, part="footer")
 
 
 def look(at: RepositoryAt, files: tuple[PublishedFile, ...]) -> Contents:

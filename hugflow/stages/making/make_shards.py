@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from hugflow.activity import count_kept, per_shard
 from hugflow.errors import (
     HubUnavailable,
     HugflowError,
@@ -245,6 +246,8 @@ def _prepare(build: Build, reuse: Reuse, wanted: _Wanted, shard: Shard) -> _Prep
             remove_raw(build, shard)
         if raw_files is None and (needs or lacks_index or lacks_raw):
             raw_files = fetch_raw(build, shard)
+        if raw_files is None and "metadata" not in markers:
+            count_kept(shard.size_bytes)
         return _Prepared(build, shard, disk, needs, markers, raw_files, lock.pop_all())
 
 
@@ -368,7 +371,7 @@ def _tell_done(
     seconds: float,
 ) -> None:
     if set(stages) == {"raw"}:
-        log.info("shard %s is here", shard.name)
+        log.info("shard %s is here", shard.name, extra=per_shard())
         return
     failed = sum(isinstance(outcome, RowFailed) for outcome in outcomes.values())
     log.info(
@@ -378,6 +381,7 @@ def _tell_done(
         new_rows,
         failed,
         seconds,
+        extra=per_shard(),
     )
 
 

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from hugflow.activity import count_kept, per_shard
 from hugflow.clients.fetch import is_verified
 from hugflow.clients.repository import PublishedFile, RepoId
 from hugflow.requests.problems import show_path
@@ -41,8 +42,14 @@ def fetch_raw(build: Build, shard: Shard) -> tuple[Path, ...]:
         for path, file in zip(paths, shard.files, strict=True)
         if not _is_here(path, file)
     ]
+    count_kept(shard.size_bytes - sum(file.size_bytes for _, file in lacking))
     if lacking:
-        log.info("Starting download... %s of %s", show_path(shard.label), build.name)
+        log.info(
+            "Starting download... %s of %s",
+            show_path(shard.label),
+            build.name,
+            extra=per_shard(build.name),
+        )
         _fetch_all(build, lacking)
     is_fetched = bool(lacking)
     seconds = round(time.monotonic() - started, 3) if is_fetched else 0.0

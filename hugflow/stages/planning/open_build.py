@@ -4,6 +4,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
+from hugflow.activity import step
 from hugflow.audit import Deed, record
 from hugflow.clients.hub import Hub
 from hugflow.errors import PlanOutOfDate, StateUnreadable
@@ -121,7 +122,8 @@ def find_plan(
         commit, files_commit = current.commit, current.files_commit
     elif stored.manifest is not None and not update:
         commit, files_commit = stored.manifest.commit, stored.manifest.source.commit
-    plan = fetch_plan(hub, request.name, fields, commit=commit, files_commit=files_commit)
+    with step(f"resolving {request.hf_id}"):
+        plan = fetch_plan(hub, request.name, fields, commit=commit, files_commit=files_commit)
     return current if current is not None and current.id == plan.id else plan
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from hugflow.activity import step
 from hugflow.audit import Deed, record
 from hugflow.errors import HugflowError, Locked, StageMissing
 from hugflow.exports.registry import export_folders
@@ -79,7 +80,7 @@ def publish(
     came into force meanwhile.
     """
     steps = resolve_steps(build) if steps is None else steps
-    with build.hold_dataset():
+    with step(f"publishing {build.name}"), build.hold_dataset():
         refuse_superseded(build)
         refuse_linked(build.places, build.places.next_trees(build.name))
         build = relocated(build)
@@ -142,7 +143,8 @@ def _check_load(
 ) -> None:
     """Raise FolderUnloadable where `datasets` does not load the folder, if that is to be checked."""
     if build.options.verify_load:
-        verdict = judge_load(build, rows)
+        with step("loading the folder with datasets, to check it"):
+            verdict = judge_load(build, rows)
         log.info("%s: %s", build.name, verdict.what)
         _pass_gate([verdict], on_verdict)
 

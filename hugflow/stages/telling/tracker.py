@@ -33,6 +33,7 @@ class Tracker:
     failed_rows: rows that could not be made.
     total_rows: all rows; None while unknown.
     resumed_from: rows complete when the work began.
+    missing_bytes: of the files of the shards that were not complete then.
 
     Takes two bytes of memory a row. Safe to call from the thread that commits.
     """
@@ -43,6 +44,7 @@ class Tracker:
     failed_rows: int = field(init=False, default=0)
     total_rows: int | None = field(init=False)
     resumed_from: int = field(init=False)
+    missing_bytes: int = field(init=False, default=0)
     error: str | None = None
     _done: RowMarks = field(init=False)
     _failed: RowMarks = field(init=False)
@@ -64,6 +66,7 @@ class Tracker:
                 self._done.mark(marker.failed_rows, False)
                 self._failed.mark(marker.failed_rows, True)
             else:
+                self.missing_bytes += shard.size_bytes
                 self._add(read_journal(state.journal(shard.name)).values())
         self.rows = self.resumed_from = self._done.count
         self.failed_rows = self._failed.count
