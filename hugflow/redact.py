@@ -23,6 +23,8 @@ _TOKENS = re.compile(
     r"|github_pat_\w{16,}"
     r"|xox[a-z](?:\.[a-z]+)?-[A-Za-z0-9-]{8,}"
     r"|xapp-[A-Za-z0-9-]{8,}"
+    # The seed of a NATS user.
+    r"|SU[A-Z2-7]{56}"
     r")"
 )
 _WEBHOOK = re.compile(r"(hooks\.slack[A-Za-z-]*\.com/[a-z]+/)[^\s\"'<>|)]+", re.IGNORECASE)
@@ -60,7 +62,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     secrets: values that must never be seen. They are found as they are, percent-encoded, in JSON
         and in base64; of an address, its path alone is found too.
 
-    These look like secrets: tokens of the Hub, GitHub and Slack, webhook addresses, a user and
+    These look like secrets: tokens of the Hub, GitHub, Slack and NATS, webhook addresses, a user and
     password in an address, and the signature of a signed address.
     """
     known = {secret for secret in (*secrets, *_known) if len(secret) >= SHORTEST_SECRET}
@@ -79,6 +81,11 @@ def in_a_line(text: str, limit: int = 300) -> str:
     Secrets are removed first: half a secret would not be recognised.
     """
     return redact(" ".join(text.split()))[:limit]
+
+
+def holds_token(text: str) -> bool:
+    """Whether a text holds what looks like a token of the Hub, GitHub, Slack or NATS."""
+    return _TOKENS.search(text) is not None
 
 
 def redact_logs() -> None:

@@ -21,7 +21,11 @@ def made_up(prefix: str, length: int = 36) -> str:
 TOKENS = [
     made_up(prefix)
     for prefix in ("hf_", "ghp_", "gho_", "ghs_", "ghu_", "ghr_", "github_pat_", "xoxb-", "xoxp-")
-] + [f"xoxb-{10**11}-{10**11 + 1}-{made_up('', 24)}", f"xapp-1-A1-{made_up('', 20)}"]
+] + [
+    f"xoxb-{10**11}-{10**11 + 1}-{made_up('', 24)}",
+    f"xapp-1-A1-{made_up('', 20)}",
+    "SU" + "AB2C3D4E" * 7,
+]
 
 
 @pytest.mark.parametrize("token", TOKENS)

@@ -13,14 +13,17 @@ from tempfile import TemporaryDirectory
 from hugflow.clients.git_program import READ_TIMEOUT_S, GitFailed, run_git
 from hugflow.errors import FlowModuleRefused
 from hugflow.flows.module_files import COMPILED_SUFFIXES, MAX_FILES, is_ignored, walk_files
+from hugflow.redact import holds_token
 from hugflow.store.atomic import disk_errors, read_file
 
 HIDDEN = "hidden"
 IGNORED = "ignored by git"
 LINK = "a link, or no regular file"
 
-# The tokens of the Hub.
-_TOKEN = re.compile(rb"\bhf_[A-Za-z0-9]{30,}\b")
+# The header of a private key, an access key of AWS, and keys of Google's and OpenAI's APIs.
+_KEY = re.compile(
+    rb"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|\bAIza[\w-]{35}|\bsk-[\w-]{32,}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +65,20 @@ def list_sendable(folder: Path, rules: Path | None = None) -> Sendable:
 
 
 def refuse_tokens(folder: Path, paths: Iterable[str], token: str | bool) -> None:
-    """Raise FlowModuleRefused, naming the file, when one of the files holds a token of the Hub."""
-    own = token.encode() if isinstance(token, str) else None
+    """Raise FlowModuleRefused, naming the file, when one of the files holds a token or a key.
+
+    token: of the Hub, the user's own.
+    """
+    own = token.encode() if isinstance(token, str) and token else None
     for path in paths:
         with disk_errors(folder / path, "read"):
             content = read_file(folder / path)
-        if _TOKEN.search(content) or (own and own in content):
+        is_own = own is not None and own in content
+        if is_own or _KEY.search(content) or holds_token(content.decode("latin-1")):
             raise FlowModuleRefused(
-                f"{path} holds a token of the Hub",
+                f"{path} holds a token or a key",
                 why="what is sent can be read by others; nothing was sent",
-                mend="delete the token from the file, and revoke it if others have seen it",
+                mend="delete it from the file, and revoke it if others have seen it",
             )
 
 
