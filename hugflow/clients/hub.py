@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 import httpx2
@@ -48,7 +48,10 @@ class Hub:
 
     endpoint: the Hub's address; None takes HF_ENDPOINT, as the Hub's own client read it.
     token: None takes the token of `hf auth login` on this machine; without one we are anonymous.
+    is_local: whether files are read from this machine, so that reading all of one costs no request.
     """
+
+    is_local: ClassVar[bool] = False
 
     def __init__(self, endpoint: str | None = None, token: str | None = None) -> None:
         """Prepare the client; nothing is sent yet.

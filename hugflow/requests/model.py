@@ -16,6 +16,7 @@
     exports: ["nemo", "lhotse"]
     owner: "speech@example.org"
     flows: []                                        # see `flow_steps`
+    source: {recipe: common_voice}                   # see `sources`
 
     hf_id: "mozilla-foundation/common_voice_11_0"   # a removal; required
     reason: "No longer needed, replaced with v12"    # required
@@ -53,6 +54,7 @@ from hugflow.requests.flow_steps import (
     FlowStep,
     flow_steps,
 )
+from hugflow.requests.sources import SOURCE_SCHEMA, SourceSpec, source_spec
 
 Kind: TypeAlias = Literal["add", "remove"]
 Mp3Source: TypeAlias = Literal["copy", "reencode"]
@@ -169,9 +171,15 @@ _Flows = Annotated[
     WithJsonSchema({"type": "array", "maxItems": MAX_STEPS, "items": _STEP}),
 ]
 
+_Source = Annotated[
+    SourceSpec,
+    BeforeValidator(source_spec),
+    WithJsonSchema(SOURCE_SCHEMA),
+]
+
 # Added after the first version of a request.
 _LATER_FIELDS = frozenset(
-    {"audio_columns", "repair_audio", "max_clip_hours", "text_join", "exports"}
+    {"audio_columns", "repair_audio", "max_clip_hours", "text_join", "exports", "source"}
 )
 
 
@@ -251,6 +259,10 @@ class AddRequest(_Request):
     )
     owner: _Owner | None = Field(None, description="Who answers for the dataset.")
     flows: _Flows = Field((), description="Steps over the rows, in order; docs/flows.md.")
+    source: _Source | None = Field(
+        None,
+        description="How the dataset is published, if its files do not say it; docs/layouts.md.",
+    )
 
     @model_validator(mode="after")
     def _refuse_two_main_columns(self) -> Self:

@@ -32,7 +32,7 @@ def check_online(hub: Hub, request: AddRequest) -> None:
     source = fetch_source(hub, repository, fields)
     layout = find_layout(source.layout)
     split = layout.describe(
-        RepositoryAt(hub, repository.repo, source.commit), _first_of(source), fields
+        RepositoryAt(hub, repository.repo, source.commit), _first_of(source), source.as_read(fields)
     )
     first = split.shards[0]
     completed = complete_schema(first.schema, repository.card, fields.subset)

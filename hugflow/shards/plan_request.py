@@ -5,6 +5,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Final, Literal, Self
 
 from hugflow.requests.model import AddRequest
+from hugflow.requests.sources import Form, SourceSpec
 
 Alters = Literal["audio", "json"]
 
@@ -24,6 +25,7 @@ class PlanRequest:
     Each has its name in the request. Everything that compares, writes or reads these fields uses
     this list.
     audio_columns: all audio columns, the main one first; empty if there is only that one.
+    source: the text of its `source:`, see `SourceSpec.to_text`.
     asked: the fields that the request names itself.
     """
 
@@ -36,12 +38,15 @@ class PlanRequest:
     mp3_source: str = _row_field("audio")
     text_join: str | None = _row_field("json", default=None)
     audio_columns: tuple[str, ...] = _row_field("audio", default=())
+    source: str | None = _row_field("audio", default=None)
     asked: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, request: AddRequest, defaults: Mapping[str, Any]) -> Self:
         """The fields of a request; defaults: values of the fields that it does not name."""
         told: dict[str, Any] = {name: getattr(request, name) for name in ROW_FIELDS}
+        if request.source is not None:
+            told["source"] = request.source.to_text()
         told |= {name: defaults.get(name) for name, value in told.items() if value is None}
         asked = [name for name in ROW_FIELDS if request.is_asked(name)]
         if request.audio_columns:
@@ -76,6 +81,11 @@ class PlanRequest:
 ROW_FIELDS: Final[Mapping[str, Alters]] = {
     each.name: each.metadata["alters"] for each in fields(PlanRequest) if each.metadata
 }
+
+
+def form_of(request: PlanRequest) -> Form | None:
+    """The form in which a request's files are read; None if nothing is said of it."""
+    return SourceSpec.from_text(request.source).form if request.source is not None else None
 
 
 def later_fields(request: PlanRequest) -> list[Any]:

@@ -74,7 +74,7 @@ def fetch_plan(
     source = fetch_source(hub, repository, request, files_commit=files_commit)
     layout, at = find_layout(source.layout), RepositoryAt(hub, repository.repo, source.commit)
     with ThreadPoolExecutor(SHARDS_AT_ONCE, "shards") as pool:
-        split = layout.describe(at, source.files, request)
+        split = layout.describe(at, source.files, source.as_read(request))
         contents, named = split.shards, with_columns_of(request, split)
         published, odd = common_schema(contents)
         completed = complete_schema(published, repository.card, request.subset)

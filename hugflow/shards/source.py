@@ -1,7 +1,7 @@
 """Which files a request means: the dataset's own, or the Hub's conversion of them to parquet."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hugflow.amounts import count
 from hugflow.clients.converted import NotConvertedYet, fetch_converted_files
@@ -16,12 +16,14 @@ from hugflow.clients.published import (
 from hugflow.clients.repository import CONVERTED_REF, Conversion, PublishedFile, Repository
 from hugflow.errors import RequestInvalid
 from hugflow.redact import in_a_line
+from hugflow.requests.sources import Form, SourceSpec
 from hugflow.shards.conversion import (
     describe_conversion,
     find_conversion,
     read_conversion,
     warn_of_lag,
 )
+from hugflow.shards.form_source import fetch_by_source
 from hugflow.shards.layouts.registry import LAYOUTS, can_read, choose_layout
 from hugflow.shards.layouts.tables import is_table
 from hugflow.shards.plan import PARQUET
@@ -35,6 +37,7 @@ class Source:
 
     commit: the commit of the files; for a conversion it differs from the repository's.
     layout: the name of the files' layout.
+    form: in which they are read, if the request says it.
     """
 
     commit: str
@@ -42,6 +45,13 @@ class Source:
     layout: str = PARQUET
     warnings: tuple[str, ...] = ()
     conversion: Conversion | None = None
+    form: Form | None = None
+
+    def as_read(self, request: PlanRequest) -> PlanRequest:
+        """The request for a layout: its source is the one form that the files have."""
+        if self.form is None:
+            return request
+        return replace(request, source=SourceSpec(form=self.form).to_text())
 
 
 def fetch_source(
@@ -56,6 +66,10 @@ def fetch_source(
     to come.
     """
     hf_id, commit = request.hf_id, repository.commit
+    if request.source is not None:
+        by_source = fetch_by_source(hub, repository, request)
+        files, layout, form = by_source.files, by_source.layout, by_source.form
+        return Source(commit, files, layout, warnings=by_source.warnings, form=form)
     if _is_conversion(repository, request):
         files = fetch_converted_files(hub, hf_id, commit, request.subset, request.split)
         conversion = describe_conversion(hub, repository.repo, commit)

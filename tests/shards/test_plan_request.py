@@ -25,6 +25,7 @@ def test_every_field_that_alters_rows_is_a_field_of_a_request():
         "mp3_source",
         "text_join",
         "audio_columns",
+        "source",
     ]
 
 

@@ -9,7 +9,9 @@ clips, so its digest covers all of them. `detail` of a shard:
      "audio": "audio",                  the column that holds the clips; null: there are none
      "from": "file_name",               the table's column that names them
      "rename": {"audio": "audio_source"},
-     "clips": [1, 2, null]}             for each row: its clip's place in the files; null: none
+     "clips": [1, 2, null],             for each row: its clip's place in the files; null: none
+    "cuts": [["0.5", "2.25", null], null],   for each row: the part of its clip; null: all of it
+    "form": {"header": ["id", "text"]}}      what a recipe or the request says of the table
 """
 
 import json
@@ -21,19 +23,25 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from hugflow.audio.cutting import Cut
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import ShardUnreadable
 from hugflow.redact import in_a_line
+from hugflow.requests.sources import Form
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
 from hugflow.shards.layouts.layout import Contents, RepositoryAt, unreadable
-from hugflow.shards.layouts.tables import TableUnreadable, read_table
+from hugflow.shards.layouts.segments import Pieces
+from hugflow.shards.layouts.tables import ANY_FORM, TableUnreadable, read_table, table_form
 from hugflow.shards.plan import Shard, to_detail
 from hugflow.store.atomic import disk_errors
 
 SLICE_BYTES: Final = 256 << 20
 SLICE_ROWS: Final = 2_000
 AUDIO: Final = "audio"
+LINES: Final = Form(format="lines")
+# Of a piece before it is cut: 16 bits, two channels, 48 kHz.
+_PIECE_BYTES_PER_S: Final = 192_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,8 @@ class Rows:
     clips: of each row; None for a row whose clip does not exist. Empty: the rows have no audio.
     kept: the places of the rows in the table; None for all.
     names: the column `audio_filename`; None if there is none.
+    form: what is said of the table.
+    cuts: of each row, the part of its clip; None for all of it. Empty: no row is a part.
     """
 
     count: int
@@ -54,21 +64,30 @@ class Rows:
     kept: Sequence[int] | None = None
     values: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     names: pa.Array | None = None
+    form: Form | None = None
+    cuts: Sequence[Cut | None] = ()
 
 
-def fetch_table(at: RepositoryAt, file: PublishedFile, *, has_header: bool = True) -> pa.Table:
+def fetch_table(
+    at: RepositoryAt, file: PublishedFile, *, has_header: bool = True, form: Form = ANY_FORM
+) -> pa.Table:
     """A published table, whole and verified; raises ShardUnreadable."""
     with TemporaryDirectory(prefix="hugflow-") as folder:
         target = Path(folder) / "table"
         at.hub.fetch_file(at.repo, at.commit, file, target, durable=False)
         try:
-            return read_table(target, file.path, has_header=has_header)
+            return read_table(target, file.path, has_header=has_header, form=form)
         except TableUnreadable as error:
             raise ShardUnreadable(
                 f"{at.repo}@{at.commit[:7]}:{file.path} cannot be read as a table",
                 why=in_a_line(str(error)),
                 mend="report it to the dataset's owner, or request a revision with a sound table",
             ) from error
+
+
+def fetch_lines(at: RepositoryAt, file: PublishedFile) -> pa.Table:
+    """The lines of a published file, as keys and texts; raises ShardUnreadable."""
+    return fetch_table(at, file, form=LINES)
 
 
 def place_audio(
@@ -101,11 +120,14 @@ def cut(
             kept = None if rows.kept is None else list(rows.kept[first:stop])
             detail |= {"table": rows.table.path, "header": rows.has_header, "from": rows.source}
             detail |= {"rows": [first, stop - first]} if kept is None else {"kept": kept}
+            detail |= table_form(rows.form)
         else:
             values = {name: list(column[first:stop]) for name, column in rows.values.items()}
             detail |= {"values": values, "rows": [first, stop - first]}
         detail |= {"rename": dict(rename)} if rename else {}
         detail |= {"clips": places} if rows.clips else {}
+        cuts = [None if each is None else each.to_json() for each in rows.cuts[first:stop]]
+        detail |= {"cuts": cuts} if any(cuts) else {}
         names = None if rows.names is None else rows.names.slice(first, stop - first)
         yield Contents(tuple(files), stop - first, schema, to_detail(detail), names)
 
@@ -123,27 +145,35 @@ def read_rows(
     if len(table) != shard.rows:
         raise unreadable(shard, f"it has {len(table)} rows, where {shard.rows} were planned")
     names = detail["columns"] if columns is None else list(columns)
-    for rows in _batches(shard, detail, is_wanted):
-        part = table.slice(rows.start - shard.first_row, len(rows))
-        arrays = []
-        for name in names:
-            if name == detail["audio"]:
-                arrays.append(_clips(paths, shard, detail, part, rows))
-            else:
-                arrays.append(_array(part, name))
-        yield rows, pa.RecordBatch.from_arrays(arrays, names)
+    batches = list(_batches(shard, detail, is_wanted))
+    wanted = [row - shard.first_row for rows in batches for row in rows]
+    cuts = detail.get("cuts", [])
+    with Pieces(paths, shard, detail.get("clips", []), cuts, wanted) as pieces:
+        for rows in batches:
+            part = table.slice(rows.start - shard.first_row, len(rows))
+            arrays = []
+            for name in names:
+                if name == detail["audio"]:
+                    arrays.append(_clips(paths, shard, detail, part, rows, pieces))
+                else:
+                    arrays.append(_array(part, name))
+            yield rows, pa.RecordBatch.from_arrays(arrays, names)
 
 
 def _slices(rows: Rows) -> Iterator[tuple[int, int]]:
     start = size = 0
+    before: PublishedFile | None = None
     for row in range(rows.count):
         clip = rows.clips[row] if rows.clips else None
-        more = clip.size_bytes if clip is not None else 0
-        is_full = rows.clips and row - start == SLICE_ROWS
-        if row > start and (is_full or size + more > SLICE_BYTES):
+        # A clip of which several rows are parts is in one slice.
+        is_same = bool(rows.cuts) and clip is not None and clip == before
+        more = clip.size_bytes if clip is not None and not is_same else 0
+        is_full = rows.clips and row - start >= SLICE_ROWS
+        if row > start and not is_same and (is_full or size + more > SLICE_BYTES):
             yield start, row
             start, size = row, 0
         size += more
+        before = clip
     yield start, rows.count
 
 
@@ -171,7 +201,8 @@ def _read_slice(paths: Sequence[Path], shard: Shard, detail: Mapping[str, Any]) 
         return pa.table({**columns, "__row__": pa.nulls(count)})
     try:
         with disk_errors(paths[0], "read"):
-            table = read_table(paths[0], detail["table"], has_header=detail["header"])
+            form = Form.from_json(detail.get("form", {}))
+            table = read_table(paths[0], detail["table"], has_header=detail["header"], form=form)
     except TableUnreadable as error:
         raise unreadable(shard, str(error)) from error
     if "kept" in detail:
@@ -187,11 +218,15 @@ def _batches(
 ) -> Iterator[range]:
     """Ranges of wanted rows whose clips are about BATCH_BYTES together."""
     places: Sequence[int | None] = detail.get("clips", ())
+    cuts: Sequence[Any] = detail.get("cuts", ())
     rows = range(shard.first_row, shard.first_row + (shard.rows or 0))
     start, size = rows.start, 0
     for row in rows:
         place = places[row - rows.start] if places else None
         more = 0 if place is None else shard.files[place].size_bytes
+        if cuts and cuts[row - rows.start] is not None:
+            seconds = Cut.from_json(cuts[row - rows.start]).seconds
+            more = min(more, int(max(seconds, 0) * _PIECE_BYTES_PER_S))
         is_kept = is_wanted(range(row, row + 1))
         is_full = row - start == BATCH_ROWS or size + more > BATCH_BYTES
         if row > start and (is_full or not is_kept):
@@ -206,14 +241,24 @@ def _batches(
 
 
 def _clips(
-    paths: Sequence[Path], shard: Shard, detail: Mapping[str, Any], part: pa.Table, rows: range
+    paths: Sequence[Path],
+    shard: Shard,
+    detail: Mapping[str, Any],
+    part: pa.Table,
+    rows: range,
+    pieces: Pieces,
 ) -> pa.Array:
     """The clips of some rows: bytes and path; of a clip that does not exist, the word for it."""
     first = rows.start - shard.first_row
     words = _array(part, detail["from"]).to_pylist() if detail.get("from") else [None] * len(rows)
+    cuts = detail.get("cuts")
     values: list[dict[str, Any] | None] = []
-    for place, word in zip(detail["clips"][first : first + len(rows)], words, strict=True):
-        if place is not None:
+    clips = detail["clips"][first : first + len(rows)]
+    for at, (place, word) in enumerate(zip(clips, words, strict=True), first):
+        if place is not None and cuts is not None and cuts[at] is not None:
+            path = shard.files[place].path
+            values.append({"bytes": pieces.read(at), "path": path})
+        elif place is not None:
             with disk_errors(paths[place], "read"):
                 data = paths[place].read_bytes()
             values.append({"bytes": data, "path": shard.files[place].path})

@@ -7,6 +7,7 @@ from hugflow.errors import StateUnreadable
 from hugflow.shards.layouts import (
     arrow_folder,
     audio_folder,
+    kaldi,
     parquet,
     table,
     table_archives,
@@ -24,6 +25,7 @@ LAYOUTS: Final[dict[str, Layout]] = {
     "table": table,
     "table_archives": table_archives,
     "audio_folder": audio_folder,
+    "kaldi": kaldi,
 }
 
 

@@ -12,16 +12,25 @@ from typing import Final
 import pyarrow as pa
 
 from hugflow.amounts import count
+from hugflow.audio.cutting import Cut
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
 from hugflow.redact import in_a_line
+from hugflow.requests.sources import Form
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts import loose
-from hugflow.shards.layouts.clips import Clips, choose_column
+from hugflow.shards.layouts.clips import Clips, choose_column, is_clip
 from hugflow.shards.layouts.layout import Contents, RepositoryAt, Split, no_names, no_sample
-from hugflow.shards.layouts.tables import TableUnreadable, folder_of, is_table, join_schemas
+from hugflow.shards.layouts.segments import to_seconds
+from hugflow.shards.layouts.tables import (
+    ANY_FORM,
+    TableUnreadable,
+    folder_of,
+    is_table,
+    join_schemas,
+)
 from hugflow.shards.plan import Shard
-from hugflow.shards.plan_request import PlanRequest
+from hugflow.shards.plan_request import PlanRequest, form_of
 from hugflow.shards.stems import FILENAME_COLUMN, to_filenames
 
 native_reader: Final = None
@@ -37,11 +46,15 @@ def takes(path: str) -> bool:
 
 def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
     """The slices of the tables, with the clips that their rows name; raises ShardUnreadable."""
-    published = {file.path: file for file in at.hub.list_files(at.repo, at.commit, "")}
+    form = form_of(request)
+    # A form names its clips too; without one they are those of the repository.
+    own = [file for file in files if is_clip(file.path)] if form is not None else []
+    listed = own if form is not None else at.hub.list_files(at.repo, at.commit, "")
+    published = {file.path: file for file in listed}
     clips = Clips.of(published)
     asked = request.audio_column if "audio_column" in request.asked else None
-    tables = sorted(files, key=lambda file: file.path)
-    return describe_tables(at, tables, clips, published, asked)
+    tables = sorted((file for file in files if file not in own), key=lambda file: file.path)
+    return describe_tables(at, tables, clips, published, asked, form=form)
 
 
 def describe_tables(
@@ -53,14 +66,20 @@ def describe_tables(
     *,
     only: frozenset[str] | None = None,
     keeps_others: bool = True,
+    form: Form | None = None,
 ) -> Split:
     """The slices of some tables.
 
     asked: the audio column that the request names.
     only: the clips of the split, where the tables do not say it; clips in no row are told of these.
     keeps_others: whether rows with other clips, or none, belong to the split.
+    form: what a recipe or the request says of the tables.
     """
-    found = [_open(at, table, clips, asked) for table in tables]
+    key = form.key if form is not None else None
+    if form is not None and key is not None:
+        found = [_open_as_said(at, table, form, key) for table in tables]
+    else:
+        found = [_open(at, table, clips, asked, form or ANY_FORM) for table in tables]
     schema = _join(at, [read.schema for read, _, _ in found], tables)
     source = next((column for _, column, _ in found if column is not None), None)
     parts: list[loose.Rows] = []
@@ -76,10 +95,19 @@ def describe_tables(
                 ]
                 named = [named[at] for at in kept]
             missing += named.count(None)
+        cuts: list[Cut | None] = []
+        if named and form is not None and form.start is not None and form.end is not None:
+            order, cuts = _cut_rows(at, file, read, form.start, form.end, named, kept)
+            named = [named[place] for place in order]
+            kept = order if kept is None else [kept[place] for place in order]
         count = len(read) if kept is None else len(kept)
         if count:
             names = _names(read, kept)
-            parts.append(loose.Rows(count, file, has_header, source, named, kept, names=names))
+            parts.append(
+                loose.Rows(
+                    count, file, has_header, source, named, kept, names=names, form=form, cuts=cuts
+                )
+            )
     audio = None if source is None else asked or loose.AUDIO
     columns, rename = list(schema.names), dict[str, str]()
     if source is not None and audio is not None:
@@ -90,7 +118,8 @@ def describe_tables(
     planned = pa.schema([(name, types[name]) for name in columns])
     shards = [s for part in parts for s in loose.cut(part, columns, rename, planned, audio)]
     warnings = _warnings(source, parts, missing, clips, only)
-    return Split(shards or [Contents(tuple(tables), 0, planned)], warnings, audio)
+    text = form.text if form is not None and form.text in planned.names else None
+    return Split(shards or [Contents(tuple(tables), 0, planned)], warnings, audio, text)
 
 
 def count_rows(paths: Sequence[Path], shard: Shard) -> int:
@@ -98,17 +127,69 @@ def count_rows(paths: Sequence[Path], shard: Shard) -> int:
     raise NotImplementedError
 
 
+def _cut_rows(
+    at: RepositoryAt,
+    file: PublishedFile,
+    read: pa.Table,
+    start: str,
+    end: str,
+    named: Sequence[PublishedFile | None],
+    kept: Sequence[int] | None,
+) -> tuple[list[int], list[Cut | None]]:
+    """The order of rows that are time ranges, and the ranges in that order.
+
+    A recording is decoded once, so its rows come together, by their begin.
+    """
+    missing = [name for name in (start, end) if name not in read.column_names]
+    if missing:
+        raise RequestInvalid(
+            f"{at.repo}@{at.commit[:7]}: {file.path!r} has no column {missing[0]!r}",
+            why=f"its rows are said to be time ranges; it has the columns "
+            f"{', '.join(map(repr, read.column_names))}",
+            mend="name the columns that hold begin and end in seconds",
+        )
+    times = [read.column(name).to_pylist() for name in (start, end)]
+    cuts: list[Cut] = []
+    for line in range(len(read)) if kept is None else kept:
+        try:
+            found = Cut(to_seconds(times[0][line]), to_seconds(times[1][line]))
+        except ValueError as error:
+            raise RequestInvalid(
+                f"{at.repo}@{at.commit[:7]}: row {line + 1} of {file.path!r} is no time range",
+                why=f"{start} and {end} have to be seconds from 0: {error}",
+                mend="report it to the dataset's owner, or request another revision",
+            ) from error
+        cuts.append(found)
+    paths = ["" if clip is None else clip.path for clip in named]
+    order = sorted(range(len(cuts)), key=lambda place: (paths[place], cuts[place].order))
+    return order, [cuts[place] for place in order]
+
+
+def _open_as_said(
+    at: RepositoryAt, file: PublishedFile, form: Form, key: str
+) -> tuple[pa.Table, str | None, bool]:
+    """A table whose form is known; raises RequestInvalid if it lacks the column."""
+    read = loose.fetch_table(at, file, form=form)
+    if key not in read.column_names:
+        raise RequestInvalid(
+            f"{at.repo}@{at.commit[:7]}: {file.path!r} has no column {key!r}",
+            why=f"`key` names it, and the table has {', '.join(map(repr, read.column_names))}",
+            mend="write in `source` the key that the table has, or another header or delimiter",
+        )
+    return read, key, True
+
+
 def _open(
-    at: RepositoryAt, file: PublishedFile, clips: Clips, asked: str | None
+    at: RepositoryAt, file: PublishedFile, clips: Clips, asked: str | None, form: Form
 ) -> tuple[pa.Table, str | None, bool]:
     """A table, the column that names its clips, and whether its first line names the columns."""
-    read = loose.fetch_table(at, file)
+    read = loose.fetch_table(at, file, form=form)
     folder = folder_of(file.path)
     column = choose_column(read, clips, folder, asked)
     # A header that names a clip is a row.
     is_row = any(clips.find(name, folder) is not None for name in read.column_names)
-    if is_row and not file.path.endswith((".parquet", ".jsonl", ".json")):
-        bare = loose.fetch_table(at, file, has_header=False)
+    if is_row and form.header is None and not file.path.endswith((".parquet", ".jsonl", ".json")):
+        bare = loose.fetch_table(at, file, has_header=False, form=form)
         column = choose_column(bare, clips, folder, asked)
         if column is not None:
             return bare, column, False
@@ -164,12 +245,14 @@ def _warnings(
     if source is None:
         return ()
     told = [f"the column {in_a_line(source)!r} names the clips, files of the repository"]
+    named = [clip.path for part in parts for clip in part.clips if clip is not None]
+    if is_cut := any(part.cuts for part in parts):
+        told.append(f"rows are time ranges of {len(set(named)):,} recordings, in their order")
     if missing:
         told.append(f"no audio file of the repository for {count(missing, 'row')}: they will fail")
-    named = [clip.path for part in parts for clip in part.clips if clip is not None]
     left = sorted((clips.paths if only is None else only) - set(named))
     if left:
         told.append(f"left out: {count(len(left), 'audio file')} in no row, such as {left[0]!r}")
-    if twice := len(named) - len(set(named)):
+    if (twice := len(named) - len(set(named))) and not is_cut:
         told.append(f"{twice:,} rows name a clip that another row names too; all are made")
     return tuple(told)

@@ -7,7 +7,9 @@ archive, rows without a member come last, and fail. `detail` of a shard:
 
     {"tables": ["train.tsv"], "headers": [true], "from": "path", "audio": "audio",
      "columns": ["audio", "path", "sentence"], "rename": {}, "is_alone": true,
-     "by_archive": true}                if folders in the words are names of archives
+     "by_archive": true,                if folders in the words are names of archives
+     "form": {"header": ["id", "text"]},  what a recipe or the request says of the tables
+     "inside": {...}}                   if the tables are in the archive; see `inner_tables`
 """
 
 import gzip
@@ -29,11 +31,17 @@ import pyarrow as pa
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.redact import in_a_line
+from hugflow.requests.sources import Form
 from hugflow.shards.arrow import FILE_TYPE, is_text
 from hugflow.shards.layouts import loose
 from hugflow.shards.layouts.archives import ENDINGS, ZIP_DAMAGED, Read, is_archive, walk
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
 from hugflow.shards.layouts.clips import USUAL_NAMES, is_clip
+from hugflow.shards.layouts.inner_tables import (
+    is_inner_clip,
+    peek_inner_tables,
+    read_inner_tables,
+)
 from hugflow.shards.layouts.layout import (
     Contents,
     RepositoryAt,
@@ -44,15 +52,18 @@ from hugflow.shards.layouts.layout import (
 )
 from hugflow.shards.layouts.left_out import LeftOut
 from hugflow.shards.layouts.tables import (
+    ANY_FORM,
     TableUnreadable,
     conform,
     is_table,
     join_schemas,
     read_table,
+    table_form,
 )
 from hugflow.shards.layouts.tar_members import ArchiveDamaged, list_members
+from hugflow.shards.patterns import to_regexes
 from hugflow.shards.plan import Shard, to_detail
-from hugflow.shards.plan_request import PlanRequest
+from hugflow.shards.plan_request import PlanRequest, form_of
 from hugflow.shards.stems import to_filenames
 from hugflow.store.atomic import disk_errors
 
@@ -87,7 +98,10 @@ def takes(path: str) -> bool:
 
 def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
     """A shard for each archive that fits the split; raises ShardUnreadable and RequestInvalid."""
-    tables = sorted((f for f in files if is_table(f.path)), key=lambda file: file.path)
+    form = form_of(request)
+    if form is not None and form.inside:
+        return _describe_inside(at, files, form, request)
+    tables = sorted((f for f in files if not is_archive(f.path)), key=lambda file: file.path)
     own = [file for file in files if is_archive(file.path)]
     if not tables:
         return describe_beside(at, own, request) or _refuse_bare(at, own)
@@ -99,7 +113,8 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     if not left:
         return split
     told = f"left out: {len(left):,} archives of other splits or subsets, such as {left[0]!r}"
-    return Split(split.shards, (*split.warnings, told), split.audio_column, layout=NAME)
+    warnings = (*split.warnings, told)
+    return Split(split.shards, warnings, split.audio_column, split.text_column, layout=NAME)
 
 
 def _refuse_bare(at: RepositoryAt, archives: Sequence[PublishedFile]) -> NoReturn:
@@ -200,13 +215,17 @@ def _describe(
 ) -> Split:
     what = f"{at.repo}@{at.commit[:7]}"
     asked = request.audio_column if "audio_column" in request.asked else None
+    form = form_of(request)
+    said, key = form or ANY_FORM, form.key if form is not None else None
     members = _peek(at, archives[0])
     read, headers, source = [], [], None
     for file in tables:
-        found = loose.fetch_table(at, file)
-        has_header, column = True, _choose_column(found, members, asked)
-        if file.path.endswith((".csv", ".tsv")) and _is_row(found.column_names, members):
-            bare = loose.fetch_table(at, file, has_header=False)
+        found = loose.fetch_table(at, file, form=said)
+        is_key = key is not None and key in found.column_names
+        has_header, column = True, key if is_key else _choose_column(found, members, asked)
+        is_csv = said.header is None and file.path.endswith((".csv", ".tsv"))
+        if is_csv and _is_row(found.column_names, members):
+            bare = loose.fetch_table(at, file, has_header=False, form=said)
             column = _choose_column(bare, members, asked)
             has_header, found = column is None, found if column is None else bare
         read.append(found)
@@ -245,6 +264,7 @@ def _describe(
             "rename": rename,
             "is_alone": len(archives) == 1,
             **({"by_archive": True} if is_by_archive else {}),
+            **table_form(form),
         }
     )
     shards = [Contents((archive, *tables), None, planned, detail) for archive in archives]
@@ -255,7 +275,66 @@ def _describe(
     ]
     if len(archives) > 1:
         warnings.append("rows whose clip is in none of the archives are left out")
-    return Split(shards, tuple(warnings), audio, layout=NAME)
+    text = said.text if said.text in planned.names else None
+    return Split(shards, tuple(warnings), audio, text, layout=NAME)
+
+
+def _describe_inside(
+    at: RepositoryAt, archives: Sequence[PublishedFile], form: Form, request: PlanRequest
+) -> Split:
+    """A shard for each archive, with the tables in it."""
+    table = to_regexes(form.table, form, request)
+    schema = peek_inner_tables(at, archives[0], table, form).remove_metadata()
+    key = form.key or _name_key(schema.names)
+    if key is None or key not in schema.names:
+        raise RequestInvalid(
+            f"{at.repo}@{at.commit[:7]}: no column of the table in {archives[0].path!r} is the key",
+            why=f"it has the columns {', '.join(map(repr, schema.names))}",
+            mend="name in `source` the column that names the clips, as key: path",
+        )
+    asked = request.audio_column if "audio_column" in request.asked else None
+    audio = asked or loose.AUDIO
+    columns, rename = loose.place_audio(schema.names, key, audio)
+    types = {rename.get(field.name, field.name): field.type for field in schema}
+    types[audio] = FILE_TYPE
+    planned = pa.schema([(name, types[name]) for name in columns])
+    detail = {
+        "from": key,
+        "audio": audio,
+        "columns": columns,
+        "rename": rename,
+        "is_alone": True,
+        **table_form(form),
+        "inside": {"table": table, "audio": to_regexes(form.audio, form, request)},
+    }
+    shards = [Contents((archive,), None, planned, to_detail(detail)) for archive in archives]
+    told = (
+        f"the column {in_a_line(key)!r} of the tables in the archives names their members",
+        "a table in an archive is read when the archive is here",
+    )
+    text = form.text if form.text in planned.names else None
+    return Split(shards, told, audio, text, layout=NAME)
+
+
+def _name_key(names: Sequence[str]) -> str | None:
+    return next((name for name in USUAL_NAMES if name in names), None)
+
+
+def _read_inside(path: Path, shard: Shard, detail: Mapping[str, Any]) -> pa.Table:
+    """The rows of the tables in an archive, with the planned names."""
+    try:
+        with disk_errors(path, "read"):
+            table = read_inner_tables(path, shard.files[0].path, detail)
+    except (TableUnreadable, ArchiveDamaged) as error:
+        raise unreadable(shard, str(error)) from error
+    rename = detail["rename"]
+    table = table.rename_columns([rename.get(name, name) for name in table.column_names])
+    key = rename.get(detail["from"], detail["from"])
+    needed = [name for name in detail["columns"] if name != detail["audio"]]
+    lacking = [name for name in (key, *needed) if name not in table.column_names]
+    if lacking:
+        raise unreadable(shard, f"its table lacks the column {lacking[0]!r}, which was planned")
+    return table
 
 
 def _refuse_ambiguous(
@@ -403,12 +482,15 @@ def _keys(word: str) -> tuple[str, str]:
 
 def _read_tables(paths: Sequence[Path], shard: Shard, detail: Mapping[str, Any]) -> pa.Table:
     """The rows of all tables, with the planned names, one below the other."""
+    if "inside" in detail:
+        return _read_inside(paths[0], shard, detail)
     read = []
+    form = Form.from_json(detail.get("form", {}))
     tables = zip(paths[1:], detail["tables"], detail["headers"], strict=True)
     for path, name, has_header in tables:
         try:
             with disk_errors(path, "read"):
-                read.append(read_table(path, name, has_header=has_header))
+                read.append(read_table(path, name, has_header=has_header, form=form))
         except TableUnreadable as error:
             raise unreadable(shard, str(error)) from error
     schema = join_schemas([table.schema for table in read], detail["tables"])
@@ -436,11 +518,15 @@ def _matches(
     lines_by_key, is_by_archive = _lines_by_key(words), bool(detail.get("by_archive"))
     is_taken = bytearray(len(words))
     archive = _without_ending(shard.files[0].path)
+    is_inner = is_inner_clip(detail)
     try:
         with disk_errors(paths[0], "read"):
             for member, read in walk(paths[0], shard.files[0].path, left_out):
                 if not is_clip(member):
                     left_out.add("are no audio files", member)
+                    continue
+                if not is_inner(member):
+                    left_out.add("match no pattern of the source", member)
                     continue
                 meant, lines = _clip_lines(member, words, lines_by_key, archive, is_by_archive)
                 if not meant:

@@ -17,6 +17,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hugflow.requests.sources import Form
 from hugflow.shards.value_types import (
     fit_value,
     infer_type,
@@ -31,6 +32,9 @@ _MOST_TABLE_BYTES: Final = 1 << 30
 _LOOKED_AT_LINES: Final = 200
 # Without a header: an id, a text, and the same text normalised, as LJSpeech has it.
 _NO_HEADER: Final = ("id", "text", "normalized_text")
+_LINE_NAMES: Final = ("id", "text")
+ANY_FORM: Final = Form()
+_OF_TABLES: Final = ("columns", "delimiter", "header", "format", "rows")
 
 
 class TableUnreadable(Exception):
@@ -42,26 +46,71 @@ def is_table(path: str) -> bool:
     return path.lower().removesuffix(".gz").endswith(ENDINGS)
 
 
-def read_table(path: Path, name: str, *, has_header: bool = True) -> pa.Table:
+def read_table(
+    path: Path, name: str, *, has_header: bool = True, form: Form = ANY_FORM
+) -> pa.Table:
     """The rows of a local file; name: its path in the repository, which says its format.
 
     has_header: whether the first line of a csv names the columns.
+    form: what a recipe or a request says of the table.
 
     Raises TableUnreadable.
     """
+    table = _read_whole(path, name, has_header, form)
+    lacking = [old for _, old in form.columns if old not in table.column_names]
+    if lacking:
+        found = ", ".join(map(repr, table.column_names))
+        raise TableUnreadable(
+            f"it has no column {lacking[0]!r}, which `columns` names, but {found}"
+        )
+    return (
+        pa.table({new: table.column(old) for new, old in form.columns}) if form.columns else table
+    )
+
+
+def table_form(form: Form | None) -> dict[str, Any]:
+    """What the detail of a shard keeps of a form, to read its tables as the plan did."""
+    if form is None:
+        return {}
+    told = {name: value for name, value in form.to_json().items() if name in _OF_TABLES}
+    return {"form": told} if told else {}
+
+
+def _read_whole(path: Path, name: str, has_header: bool, form: Form) -> pa.Table:
     plain = name.lower().removesuffix(".gz")
     if plain.endswith(".parquet"):
         try:
             return pq.read_table(path)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise TableUnreadable(f"it cannot be read as parquet: {error}") from error
-    text = _read_text(path, is_packed=name.lower().endswith(".gz"))
-    if plain.endswith((".csv", ".tsv")):
-        return _read_csv(text, is_tsv=plain.endswith(".tsv"), has_header=has_header)
-    return _read_json(text)
+    text = read_text(path, is_packed=name.lower().endswith(".gz"))
+    if form.format == "lines":
+        return read_lines(text, form)
+    if form.format == "csv" or (form.format is None and plain.endswith((".csv", ".tsv"))):
+        return _read_csv(text, form, is_tsv=plain.endswith(".tsv"), has_header=has_header)
+    return _read_json(text, form.rows)
 
 
-def _read_text(path: Path, *, is_packed: bool) -> str:
+def read_lines(text: str, form: Form = ANY_FORM) -> pa.Table:
+    """Lines of a key, white space and a text, as in Kaldi's `text` and `*.trans.txt`."""
+    names = form.header if isinstance(form.header, tuple) else _LINE_NAMES
+    keys, texts = [], []
+    for line in text.split("\n"):
+        key, _, rest = line.strip("\r").replace("\t", " ", 1).partition(" ")
+        if key:
+            keys.append(key)
+            texts.append(rest.strip(" \t"))
+    if len(names) != len(_LINE_NAMES):
+        raise TableUnreadable(f"its lines are a key and a text, and the header has {len(names)}")
+    return pa.table(dict(zip(names, (_texts(keys), _texts(texts)), strict=True)))
+
+
+def _texts(values: Sequence[str]) -> pa.Array:
+    return pa.array(values, pa.string())
+
+
+def read_text(path: Path, *, is_packed: bool = False) -> str:
+    """A local file as text; raises TableUnreadable."""
     try:
         with gzip.open(path) if is_packed else path.open("rb") as file:
             data = file.read(_MOST_TABLE_BYTES + 1)
@@ -76,20 +125,29 @@ def _read_text(path: Path, *, is_packed: bool) -> str:
         raise TableUnreadable(f"line {line} is not UTF-8") from error
 
 
-def _read_csv(text: str, *, is_tsv: bool, has_header: bool) -> pa.Table:
-    delimiter, quoting = _find_dialect(text, is_tsv=is_tsv)
+def _read_csv(text: str, form: Form, *, is_tsv: bool, has_header: bool) -> pa.Table:
+    if form.delimiter is None:
+        delimiter, quoting = _find_dialect(text, is_tsv=is_tsv)
+    else:
+        # Between tabs and pipes, quotes are those of the text.
+        is_plain = form.delimiter in "\t|"
+        delimiter, quoting = form.delimiter, csv.QUOTE_NONE if is_plain else csv.QUOTE_MINIMAL
+    told = form.header
+    has_header = told if isinstance(told, bool) else has_header and told is None
     rows = _csv_rows(text, delimiter, quoting)
     first = next(rows, None)
     if first is None:
         raise TableUnreadable("it is empty")
-    names = first[1] if has_header else _names_without_header(len(first[1]))
+    own = list(told) if isinstance(told, tuple) else _names_without_header(len(first[1]))
+    names = first[1] if has_header else own
     if len(set(names)) < len(names) or not all(names):
         raise TableUnreadable("two of its columns have the same name, or one has none")
     columns: list[list[str]] = [[] for _ in names]
     for line, row in rows if has_header else _again(first, rows):
         if len(row) != len(names):
             raise TableUnreadable(
-                f"line {line} has {len(row)} fields, where the first has {len(names)}"
+                f"line {line} has {len(row)} fields, where "
+                + (f"the header has {len(names)}" if told else f"the first has {len(names)}")
             )
         for column, value in zip(columns, row, strict=True):
             column.append(value)
@@ -152,8 +210,10 @@ def _even_rows(head: str, delimiter: str, quoting: int) -> list[list[str]]:
     return rows if len(lengths) == 1 and lengths != {1} else []
 
 
-def _read_json(text: str) -> pa.Table:
+def _read_json(text: str, inside: str | None = None) -> pa.Table:
     rows = _json_rows(text)
+    for name in inside.split(".") if inside else ():
+        rows = _open_lists(rows, name)
     types: dict[str, Any] = {}
     for row in rows:
         for name, value in row.items():
@@ -189,6 +249,20 @@ def _json_rows(text: str) -> list[dict[str, Any]]:
     for number, row in enumerate(found, 1):
         if not isinstance(row, dict):
             raise TableUnreadable(f"row {number} is no object with fields")
+    return found
+
+
+def _open_lists(rows: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    """The objects of each row's list of this name, with the other fields of their row."""
+    found: list[dict[str, Any]] = []
+    for row in rows:
+        inner = row.get(name) or []
+        if not isinstance(inner, list) or not all(isinstance(each, dict) for each in inner):
+            raise TableUnreadable(f"its field {name!r} is no list of objects")
+        outer = {key: value for key, value in row.items() if key != name}
+        found.extend({**outer, **each} for each in inner)
+    if not found:
+        raise TableUnreadable(f"none of its rows has a list {name!r}")
     return found
 
 

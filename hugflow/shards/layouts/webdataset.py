@@ -63,7 +63,7 @@ from hugflow.shards.layouts.tar_members import (
     read_member,
 )
 from hugflow.shards.plan import Shard, to_detail
-from hugflow.shards.plan_request import PlanRequest
+from hugflow.shards.plan_request import PlanRequest, form_of
 from hugflow.shards.value_types import fit_value, merge_types
 from hugflow.store.atomic import disk_errors
 
@@ -99,7 +99,8 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     schema, detail = schema_of(columns), to_detail({"columns": columns})
     shards = [Contents(shard.files, shard.rows, schema, detail) for shard in found]
     audio = [name for name, column in columns.items() if column["type"] == "audio"]
-    if len(audio) == len(columns) and any(head.rows for head in ordered):
+    form = form_of(request)
+    if form is None and len(audio) == len(columns) and any(head.rows for head in ordered):
         # Clips alone: a table beside the tars may have the rest.
         beside = table_archives.describe_beside(at, files, request)
         if beside is not None:
@@ -107,7 +108,7 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     return Split(
         shards,
         audio_column=audio[0] if len(audio) == 1 else None,
-        text_column=find_text(columns),
+        text_column=form.text if form is not None and form.text else find_text(columns),
     )
 
 

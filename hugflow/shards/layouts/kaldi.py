@@ -1,0 +1,161 @@
+"""Kaldi folders: `wav.scp`, and beside it `text`, `utt2spk` and `segments`.
+
+    wav.scp     meeting1 audio/meeting1.wav          a recording, and its file
+    segments    utt1 meeting1 0.50 2.25              an utterance, its recording, from and to (s)
+    text        utt1 hello there                     without `segments` the ids are those of wav.scp
+    utt2spk     utt1 speaker7
+
+A row is a line of `segments`, or of `wav.scp`: columns `audio`, `id`, `text` and `speaker`. A line
+of wav.scp that is a command, and not a path, is refused: no command is ever run. A path means a
+file of the repository, as in a table.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+import pyarrow as pa
+
+from hugflow.amounts import count
+from hugflow.audio.cutting import Cut
+from hugflow.clients.repository import PublishedFile
+from hugflow.errors import RequestInvalid, ShardUnreadable
+from hugflow.redact import in_a_line
+from hugflow.shards.arrow import FILE_TYPE
+from hugflow.shards.layouts import loose, table
+from hugflow.shards.layouts.clips import Clips
+from hugflow.shards.layouts.layout import RepositoryAt, Split, no_names, no_sample
+from hugflow.shards.layouts.segments import to_seconds
+from hugflow.shards.layouts.tables import folder_of
+from hugflow.shards.plan_request import PlanRequest
+
+native_reader: Final = None
+read_names = no_names
+read_sample = no_sample
+read_rows = loose.read_rows
+count_rows = table.count_rows
+_SCP: Final = "wav.scp"
+_WHOLE: Final = Cut("0", "0")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """An utterance; clip: None if its file does not exist; cut: None for all of it."""
+
+    id: str
+    clip: PublishedFile | None
+    cut: Cut | None
+
+
+def takes(path: str) -> bool:
+    """Whether the path is that of a list of recordings."""
+    return path.rpartition("/")[2] == _SCP
+
+
+def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
+    """The slices of the utterances; raises RequestInvalid and ShardUnreadable."""
+    published = {file.path: file for file in at.hub.list_files(at.repo, at.commit, "")}
+    clips = Clips.of(published)
+    rows: list[_Row] = []
+    texts: dict[str, str] = {}
+    speakers: dict[str, str] = {}
+    for file in sorted((file for file in files if takes(file.path)), key=lambda file: file.path):
+        beside = _Beside(at, published, folder_of(file.path))
+        rows.extend(_read_rows(at, file, beside, clips, published))
+        texts |= beside.read("text")
+        speakers |= beside.read("utt2spk")
+    if any(row.cut is not None for row in rows):
+        # Of a recording that is decoded once, the pieces come in its order.
+        rows.sort(key=lambda row: (row.clip.path if row.clip else "", (row.cut or _WHOLE).order))
+    ids = [row.id for row in rows]
+    values: dict[str, list[str | None]] = {"id": [*ids]}
+    warnings = [f"the rows are {count(len(rows), 'line')} of Kaldi's {_SCP} or segments"]
+    if texts:
+        values["text"] = [texts.get(each) for each in ids]
+        empty = sum(not texts.get(each) for each in ids)
+        if empty:
+            warnings.append(f"{empty:,} utterances have no text, or an empty one")
+    if left := texts.keys() - set(ids):
+        warnings.append(f"left out: {len(left):,} lines of text of no utterance")
+    if speakers:
+        values["speaker"] = [speakers.get(each) for each in ids]
+    missing = sum(row.clip is None for row in rows)
+    if missing:
+        warnings.append(
+            f"no audio file of the repository for {count(missing, 'row')}: they will fail"
+        )
+    audio = request.audio_column if "audio_column" in request.asked else loose.AUDIO
+    columns = [audio, *values]
+    schema = pa.schema([(audio, FILE_TYPE), *((name, pa.string()) for name in values)])
+    found = loose.Rows(
+        len(rows), clips=[row.clip for row in rows], values=values, cuts=[row.cut for row in rows]
+    )
+    shards = list(loose.cut(found, columns, {}, schema, audio))
+    return Split(shards, tuple(warnings), audio)
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """The files of one Kaldi folder."""
+
+    at: RepositoryAt
+    published: Mapping[str, PublishedFile]
+    folder: str
+
+    def read(self, name: str) -> dict[str, str]:
+        """Lines of a key and the rest, by key; empty if there is no such file."""
+        file = self.published.get(f"{self.folder}{name}")
+        return read_keyed(self.at, file) if file is not None else {}
+
+
+def read_keyed(at: RepositoryAt, file: PublishedFile) -> dict[str, str]:
+    """The lines of a published file, as key and rest; raises ShardUnreadable."""
+    lines = loose.fetch_lines(at, file)
+    return dict(zip(lines.column(0).to_pylist(), lines.column(1).to_pylist(), strict=True))
+
+
+def _read_rows(
+    at: RepositoryAt,
+    file: PublishedFile,
+    beside: _Beside,
+    clips: Clips,
+    published: Mapping[str, PublishedFile],
+) -> list[_Row]:
+    recordings = read_keyed(at, file)
+    found: dict[str, PublishedFile | None] = {}
+    for recording, word in recordings.items():
+        if "|" in word or word.startswith(("-", "<", ">")):
+            _refuse_command(at, file, recording)
+        path = clips.find(word, beside.folder)
+        found[recording] = published[path] if path is not None else None
+    segments = beside.read("segments")
+    if not segments:
+        return [_Row(recording, clip, None) for recording, clip in found.items()]
+    rows = []
+    for utterance, words in segments.items():
+        parts = words.split()
+        if len(parts) not in (3, 4) or parts[0] not in found:
+            _refuse_segment(at, beside.folder, utterance)
+        try:
+            start, end = to_seconds(parts[1]), to_seconds(parts[2])
+        except ValueError:
+            _refuse_segment(at, beside.folder, utterance)
+        channel = int(parts[3]) if len(parts) == 4 and parts[3].isdigit() else None
+        rows.append(_Row(utterance, found[parts[0]], Cut(start, end, channel)))
+    return rows
+
+
+def _refuse_command(at: RepositoryAt, file: PublishedFile, recording: str) -> NoReturn:
+    raise RequestInvalid(
+        f"{at.repo}@{at.commit[:7]}: {file.path!r} has a command for {in_a_line(recording)!r}",
+        why="Kaldi runs such a line to get the sound, and nothing of a dataset is ever run here",
+        mend="ask the dataset's owner for a wav.scp of paths, or write a table of the clips",
+    )
+
+
+def _refuse_segment(at: RepositoryAt, folder: str, utterance: str) -> NoReturn:
+    raise ShardUnreadable(
+        f"{at.repo}@{at.commit[:7]}:{folder}segments cannot be read",
+        why=f"the line of {in_a_line(utterance)!r} is not a recording of {_SCP} and two times",
+        mend="report it to the dataset's owner, or request a revision with sound segments",
+    )

@@ -1,0 +1,104 @@
+"""Rows that are time ranges of longer clips: their pieces, while a fetched shard is read."""
+
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final, Self
+
+from hugflow.audio.bad import AudioBad
+from hugflow.audio.cutting import Cut, cut_file, promise_of_nothing
+from hugflow.redact import in_a_line
+from hugflow.shards.plan import Shard
+from hugflow.store.atomic import disk_errors
+from hugflow.workers.by_module import open_workers
+
+log = logging.getLogger(__name__)
+
+_SECONDS: Final = re.compile(
+    r"(?:[0-9]{1,9}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][-+]?[0-9]{1,2})?"
+)
+
+
+def to_seconds(value: object) -> str:
+    """A time as decimal text; raises ValueError for what is no number of seconds from 0."""
+    text = str(value).strip()
+    if isinstance(value, bool) or not _SECONDS.fullmatch(text):
+        raise ValueError("it is no number of seconds")
+    return text
+
+
+class Pieces:
+    """The pieces of the clips of a shard, one clip after the other; each is decoded once.
+
+    paths: of the shard's files. places: of each row, its clip's place in the files; None for none.
+    cuts: of each row. wanted: the rows, from 0, whose pieces are read, in ascending order.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        shard: Shard,
+        places: Sequence[int | None],
+        cuts: Sequence[Any],
+        wanted: Sequence[int],
+    ) -> None:
+        """Start nothing yet."""
+        self._paths, self._shard, self._places, self._cuts = paths, shard, places, cuts
+        self._wanted = wanted
+        self._workers = open_workers()
+        self._folder: TemporaryDirectory[str] | None = None
+        self._place: int | None = None
+
+    def __enter__(self) -> Self:
+        """The pieces; no clip is decoded yet."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """End the child process, and delete what is left."""
+        self._workers.close()
+        self._drop()
+
+    def read(self, row: int) -> bytes:
+        """The piece of a wanted row as WAV; one that fails in the row if it cannot be cut."""
+        place = self._places[row]
+        if place is None:
+            raise ValueError("a row without a clip has no piece")
+        if place != self._place:
+            self._drop()
+            self._folder = TemporaryDirectory(dir=self._paths[0].parent, prefix="pieces-")
+            self._place = place
+            self._cut(place, Path(self._folder.name))
+        if self._folder is None:
+            raise AssertionError("a clip was cut")
+        file = Path(self._folder.name) / f"row-{row}.wav"
+        if not file.is_file():
+            return promise_of_nothing()
+        with disk_errors(file, "read"):
+            data = file.read_bytes()
+            file.unlink()
+        return data
+
+    def _cut(self, place: int, folder: Path) -> None:
+        rows = [row for row in self._wanted if self._places[row] == place]
+        cuts = {row: Cut.from_json(self._cuts[row]) for row in rows}
+        rows.sort(key=lambda row: cuts[row].order)
+        try:
+            with disk_errors(folder):
+                cut_file(self._workers, self._paths[place], [cuts[row] for row in rows], folder)
+        except AudioBad as bad:
+            log.warning(
+                "%s cannot be decoded to its end, so its segments fail: %s",
+                in_a_line(self._shard.files[place].path),
+                bad.message,
+            )
+        for number, row in enumerate(rows):
+            piece = folder / f"{number}.wav"
+            if piece.is_file():
+                piece.rename(folder / f"row-{row}.wav")
+
+    def _drop(self) -> None:
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
