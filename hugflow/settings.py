@@ -363,7 +363,7 @@ def _refuse_names(committed: SettingsFile) -> list[SettingInvalid]:
             )
         elif name not in NAMES:
             nearest = nearest_name(name, NAMES, likeness=VERY_ALIKE)
-            mend = f"did you mean {nearest}?" if nearest else "docs/settings.md lists them"
+            mend = f"did you mean {nearest}?" if nearest else "`hugflow config show` lists them"
             what = f"{show_key(name)} ({committed.name}) is an unknown setting"
             why = f"line {line}: below `settings:` only names that Hugflow knows are allowed"
             problems.append(SettingInvalid(what, why=why, mend=mend))

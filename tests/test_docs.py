@@ -1,5 +1,6 @@
 """The pages are true: links lead somewhere, lines end at 100 columns, and codes are those of the code."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hugflow.ledger.progress import STATUS_WORDS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+ROOMS = ("hugflow", "hugflow_assets", "resources", "sensors")
 STATES = (ROOT / "docs" / "states.md").read_text("utf-8")
 
 
@@ -67,3 +69,19 @@ def test_every_file_of_the_code_that_a_page_names_exists(page: Path):
     )
     files = [name for name in named if "NAME" not in name and "NOUN" not in name]
     assert [name for name in files if not (ROOT / name).exists()] == []
+
+
+def test_no_message_names_a_page_that_only_this_repository_has():
+    named = []
+    for path in [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]:
+        tree = ast.parse(path.read_text("utf-8"))
+        prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        named += [
+            f"{path.relative_to(ROOT)}:{node.lineno}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and id(node) not in prose
+            if isinstance(node.value, str) and re.search(r"\bdocs/[a-z-]+\.md", node.value)
+        ]
+    templates = (ROOT / "hugflow" / "cli" / "templates").rglob("*.*")
+    named += [path.name for path in templates if "docs/" in path.read_text("utf-8")]
+    assert named == []

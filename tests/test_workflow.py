@@ -1,6 +1,7 @@
 """The workflow that `hugflow init` writes: what it may do, and what of a pull request it touches."""
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,34 @@ def test_init_writes_it_where_github_looks_for_it(tmp_path: Path):
     assert (tmp_path / PATH).read_text("utf-8") == TEXT
 
 
+def test_it_installs_the_commit_that_wrote_it_where_its_address_is_known(tmp_path: Path):
+    source = f"git+https://github.com/acme/hugflow@{'ab' * 20}"
+    make_project(tmp_path, source)
+    written = yaml.safe_load((tmp_path / PATH).read_text("utf-8"))["jobs"]["plan"]["steps"]
+    (installs,) = [step["env"] for step in written if step.get("name") == "Install hugflow"]
+    assert installs == {"HUGFLOW_INSTALL": f"${{{{ vars.HUGFLOW_INSTALL || '{source}' }}}}"}
+
+
+def test_without_a_known_address_it_installs_nothing_by_itself():
+    (installs,) = [step["env"] for step in steps("plan") if step.get("name") == "Install hugflow"]
+    assert installs == {"HUGFLOW_INSTALL": "${{ vars.HUGFLOW_INSTALL }}"}
+
+
+@pytest.mark.parametrize("source", ["", "hugflow"])
+def test_neither_nothing_nor_a_bare_name_is_installed(source: str):
+    (script,) = [step["run"] for step in steps("plan") if step.get("name") == "Install hugflow"]
+    done = subprocess.run(
+        ["bash", "-e", "-c", script],
+        env={"HUGFLOW_INSTALL": source, "PATH": ""},
+        executable="/bin/bash",
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    (line,) = done.stdout.splitlines()
+    assert line.startswith("::error::set the repository variable HUGFLOW_INSTALL")
+
+
 def test_init_leaves_a_workflow_that_is_there_as_it_is(tmp_path: Path):
     (tmp_path / PATH).parent.mkdir(parents=True)
     (tmp_path / PATH).write_text("name: my own\n")
@@ -53,7 +82,8 @@ def test_init_leaves_a_workflow_that_is_there_as_it_is(tmp_path: Path):
 
 def test_it_runs_for_pull_requests_with_request_files_and_for_nothing_else():
     assert set(EVENTS) == {"pull_request"}
-    assert EVENTS["pull_request"]["paths"] == ["requests/**"]
+    project_file = ["hugflow.yaml", "hugflow.yml", "hugflow.json", "hugflow.lock"]
+    assert EVENTS["pull_request"]["paths"] == ["requests/**", *project_file]
     assert EVENTS["pull_request"]["branches"] == ["main"]
 
 

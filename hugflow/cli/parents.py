@@ -49,7 +49,13 @@ def list_parents(as_json: AsJson = False) -> None:
 @app.command("add", short_help="Add a parent and lock it.")
 def add(
     name: Name,
-    location: Annotated[str, typer.Argument(metavar="LOCATION", help="See docs/hierarchy.md.")],
+    location: Annotated[
+        str,
+        typer.Argument(
+            metavar="LOCATION",
+            help="A folder, an archive's URL, git+https://..., github:... or hf://datasets/...",
+        ),
+    ],
 ) -> None:
     """Write a parent into the project file, and lock it. Sources name it by `parent_sources`."""
     from hugflow.hierarchy.parents import add_parent

@@ -10,18 +10,18 @@ from typing import Annotated
 
 import typer
 
+from hugflow.cli.install_source import SET_VARIABLE, VARIABLE, find_install_source
 from hugflow.cli.output import print_data
+from hugflow.cli.schema_file import write_schema
 from hugflow.cluster import ADDRESSES, ENV_FILE, is_cluster, read_addresses
 from hugflow.errors import CannotWrite, HugflowError
 from hugflow.settings import ProjectSettings, load_settings, refuse_project_file
 from hugflow.settings_model import render_env_example
 
 # The files that every new project has, by path.
-TEMPLATES = {
-    "workspace.yaml": "workspace.yaml",
-    "dagster.yaml": "dagster.yaml",
-    ".github/workflows/dataset-sync.yml": "dataset-sync.yml",
-}
+TEMPLATES = {"workspace.yaml": "workspace.yaml", "dagster.yaml": "dagster.yaml"}
+WORKFLOW = ".github/workflows/dataset-sync.yml"
+_INSTALLED = f"${{{{ vars.{VARIABLE} }}}}"
 IGNORED = (
     ".env",
     "/hugflow.local.yaml",
@@ -49,14 +49,15 @@ def init(
 ) -> None:
     """Make a folder a project: request folders, settings, a Dagster instance that is ready.
 
-    Existing files are not changed; running it again is harmless. With --cluster it writes the files
-    of a project that several hosts share (docs/cluster.md), and replaces a dagster.yaml that was
-    not changed since `hugflow init` wrote it.
+    Existing files are not changed, but for the schema that editors read; running it again is
+    harmless. With --cluster it writes the files of a project that several hosts share, and replaces
+    a dagster.yaml that was not changed since `hugflow init` wrote it.
     """
     refuse_project_file(folder)
     if has_cluster:
         refuse_own_dagster_yaml(folder)
-    for path in make_project(folder, has_cluster=has_cluster):
+    source = find_install_source()
+    for path in make_project(folder, source, has_cluster=has_cluster):
         print_data(f"made {path}")
     project = load_settings(folder)
     places = project.places
@@ -70,7 +71,11 @@ def init(
         print_data("then: `hugflow init --cluster` again, and `hugflow doctor` on every host")
         return
     prepare_dagster(folder.resolve())
-    print_data(f"{folder.resolve()} is ready")
+    links = load_settings(folder).places.processed_root
+    print_data(f"{folder.resolve()} is ready; links to complete datasets will be in {links}")
+    if source is None:
+        print_data("to set before the first pull request, with the address of your hugflow:")
+        print_data(f"  {SET_VARIABLE}")
     print_data("next: write a request into requests/add/, then `hugflow local-sync FILE`;")
     print_data("or commit it to main of a git repository (git init -b main), then `hugflow up`")
 
@@ -99,9 +104,12 @@ def find_missing_addresses(folder: Path) -> list[str]:
     return [name for name in ADDRESSES if name not in known]
 
 
-def make_project(folder: Path, *, has_cluster: bool = False) -> list[Path]:
-    """Write the missing files of a project; return those written.
+def make_project(
+    folder: Path, source: str | None = None, *, has_cluster: bool = False
+) -> list[Path]:
+    """Write the missing files of a project, and the present schema; return those written.
 
+    source: what the workflow installs; None leaves it to the repository's variable.
     has_cluster: the project runs on several hosts.
     """
     made: list[Path] = []
@@ -113,6 +121,7 @@ def make_project(folder: Path, *, has_cluster: bool = False) -> list[Path]:
             made.append(keep.parent)
     templates = TEMPLATES | (CLUSTER_TEMPLATES if has_cluster else {})
     texts = {place: read_template(name) for place, name in templates.items()}
+    texts[WORKFLOW] = render_workflow(source)
     texts[".env.example"] = render_env_example()
     for name, text in texts.items():
         path = folder / name
@@ -121,6 +130,8 @@ def make_project(folder: Path, *, has_cluster: bool = False) -> list[Path]:
             path.touch(0o600 if name == ENV_FILE else 0o666)
             path.write_text(text, "utf-8")
             made.append(path)
+    if (schema := write_schema(folder)) is not None:
+        made.append(schema)
     if _ignore(folder / ".gitignore"):
         made.append(folder / ".gitignore")
     return made
@@ -133,6 +144,14 @@ def _ignore(path: Path) -> bool:
     for line in missing:
         _append_line(path, line)
     return bool(missing)
+
+
+def render_workflow(source: str | None) -> str:
+    """The workflow of pull requests; it installs `source` where the variable is not set."""
+    text = read_template("dataset-sync.yml")
+    if source is None:
+        return text
+    return text.replace(_INSTALLED, f"${{{{ vars.{VARIABLE} || '{source}' }}}}")
 
 
 def read_template(name: str) -> str:

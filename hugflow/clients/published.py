@@ -18,8 +18,8 @@ from hugflow.clients.session import speak_through_our_log
 from hugflow.errors import HubUnavailable, HugflowError, NotAuthorised, RequestInvalid
 
 MEND_NO_PARQUET = (
-    "choose a revision that holds parquet files, such as refs/convert/parquet; docs/layouts.md lists "
-    "what else is read"
+    "choose a revision that holds parquet files, such as refs/convert/parquet; besides it, "
+    "audio folders, WebDataset tars, csv, tsv, JSON and Arrow files are read"
 )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from hugflow.doctor import cluster, instance, machine, repository, services
+from hugflow.doctor import cluster, instance, machine, repository, services, workflow
 from hugflow.doctor.findings import Check
 
 CHECKS: Mapping[str, Check] = {
@@ -20,6 +20,7 @@ CHECKS: Mapping[str, Check] = {
     "dagster": instance.check_dagster,
     "cluster": cluster.check_cluster,
     "github": services.check_github,
+    "workflow": workflow.check_workflow,
     "sync on": services.check_sync_on,
     "slack": services.check_slack,
 }

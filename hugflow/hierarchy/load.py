@@ -107,7 +107,7 @@ def _to_project(root: Path, file: ProjectFile, trail: tuple[str, ...]) -> Projec
         raise ConfigError(
             f"{root} has no project file",
             why=f"it has none of {', '.join(CONFIG_NAMES)}",
-            mend="write hugflow.yaml with `sources:`, as docs/hierarchy.md shows",
+            mend="write a hugflow.yaml with `sources:`, by name: `sources: {speech: {format: json}}`",
             trail=trail,
         )
     _refuse_faults(file, trail)
@@ -178,7 +178,7 @@ def _invalid(file: ProjectFile, trail: tuple[str, ...], found: ErrorDetails) -> 
     node = file.nodes.get(str(path[0])) if path else None
     line = node.line_of(path[1:]) if node is not None else None
     message = _WORDS.get(found["type"]) or found["msg"].removeprefix("Value error, ")
-    mend = "write it as docs/hierarchy.md shows"
+    mend = "correct the value of this field"
     if found["type"] == "extra_forbidden":
         message = f"{show_key(str(path[-1]))} is an unknown key"
         near = nearest_name(str(path[-1]), _FIELDS)

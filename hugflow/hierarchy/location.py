@@ -30,7 +30,10 @@ _REF = re.compile(r"(?!-)(?!.*(?:\.\.|@\{|//))[^\x00-\x20\x7f~^:?*\[\\]{1,255}(?
 _GITHUB = re.compile(r"github:([A-Za-z0-9._-]+)/([A-Za-z0-9._-]+?)(?:\.git)?(?:@(.+))?")
 _HUB = re.compile(r"hf://datasets/([^/@]+/[^/@]+)(?:@([^/]+))?(?:/(.+))?")
 _ARCHIVE_OF_REF = re.compile(r"(/archive/|/zip/|/tar\.gz/)(.+?)(\.zip|\.tar\.gz|\.tgz)?")
-HOW = "write it as docs/hierarchy.md shows"
+HOW = (
+    "write a folder (../speech), https://HOST/FILE.zip, git+https://HOST/OWNER/REPO@REF, "
+    "github:OWNER/REPO@REF or hf://datasets/OWNER/NAME@REF"
+)
 
 
 @dataclass(frozen=True, slots=True)

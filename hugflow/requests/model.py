@@ -255,13 +255,13 @@ class AddRequest(_Request):
         None, description="Longer clips are refused; 0 for no limit. Default: the setting."
     )
     exports: _Exports | None = Field(
-        None, description="The forms for other tools. Default: the setting; docs/exports.md."
+        None, description="The forms for other tools. Default: the setting."
     )
     owner: _Owner | None = Field(None, description="Who answers for the dataset.")
-    flows: _Flows = Field((), description="Steps over the rows, in order; docs/flows.md.")
+    flows: _Flows = Field((), description="Steps over the rows, in order.")
     source: _Source | None = Field(
         None,
-        description="How the dataset is published, if its files do not say it; docs/layouts.md.",
+        description="How the dataset is published, if its files do not say it.",
     )
 
     @model_validator(mode="after")

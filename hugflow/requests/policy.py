@@ -155,9 +155,7 @@ def policy_unreadable(why: str, name: str = NAMES[0], *, mend: str | None = None
     return PolicyInvalid(
         f"the policy in {name} cannot be read",
         why=why,
-        mend=mend
-        or f"write below `policy:` only {', '.join(Policy.model_fields)}, as docs/requests.md "
-        "shows them",
+        mend=mend or f"write below `policy:` only {', '.join(Policy.model_fields)}",
     )
 
 

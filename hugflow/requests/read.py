@@ -182,13 +182,13 @@ def _validate(fields: Fields, kind: Kind, path: str) -> tuple[Request | None, li
             if fields.is_whole and field not in spoken_for:
                 problems.append(_missing_field(field, known.get(field), model, path))
         elif not known[field].is_refused:
-            problems.append(_wrong_value(field, known[field], finding, path))
+            problems.append(_wrong_value(field, known[field], finding, model, path))
     return None, problems
 
 
 def _unknown_field(name: str, written: FieldText, model: type[Request], path: str) -> Problem:
-    why = f"{_describe(model)} takes only the fields listed in docs/requests.md"
-    mend = f"delete the line; the fields are {', '.join(model.model_fields)}"
+    why = f"{_describe(model)} takes only the fields {', '.join(model.model_fields)}"
+    mend = "delete the line"
     if nearest := _nearest_field(name, model):
         mend = f'did you mean "{nearest}"? Rename it, or delete the line'
     elif any(name in other.model_fields for other in _MODEL_BY_KIND.values()):
@@ -215,7 +215,9 @@ def _missing_field(
     return Problem(path, line, column, field, "is missing", why, mend)
 
 
-def _wrong_value(field: str, written: FieldText, finding: ErrorDetails, path: str) -> Problem:
+def _wrong_value(
+    field: str, written: FieldText, finding: ErrorDetails, model: type[Request], path: str
+) -> Problem:
     """Pydantic's error in our own words, which never repeat the value."""
     cause = finding.get("ctx", {}).get("error")
     if isinstance(cause, grammar.FieldInvalid):
@@ -225,9 +227,9 @@ def _wrong_value(field: str, written: FieldText, finding: ErrorDetails, path: st
     elif finding["type"] == "bool_type":
         what, mend = f"is {written.kind}, where true or false is meant", "write true without quotes"
     else:
-        choice = finding.get("ctx", {}).get("expected", "what docs/requests.md lists")
+        choice = finding.get("ctx", {}).get("expected", "what this field takes")
         what, mend = f"is not {choice}", f"write {choice}"
-    why = "docs/requests.md says what each field takes"
+    why = f"{field}: {model.model_fields[field].description}"
     return Problem(path, written.line, written.column, field, what, why, mend)
 
 

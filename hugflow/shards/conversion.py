@@ -34,7 +34,7 @@ def find_conversion(hub: Hub, repository: Repository, error: NotParquet) -> Conv
             why=f"{error.why}; and the Hub has no conversion of the dataset to parquet "
             f"({CONVERTED_REF})",
             mend="choose a revision that holds parquet files, such as refs/convert/parquet once the "
-            "Hub has converted the dataset, or ask its owner for one; docs/layouts.md lists what is read",
+            "Hub has converted the dataset, or ask its owner for one",
         ) from error
     head, at_conversion = _find_heads(hub, repo, converted)
     if head.id != repository.commit:

@@ -116,7 +116,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="python -m hugflow.testing",
         description="Serve sample datasets on 127.0.0.1 as huggingface.co would, until SIGTERM or "
         "Ctrl-C. The first line on stdout is JSON: endpoint, commit by dataset, and in "
-        '"environment" what to set in another shell. See docs/testing.md.',
+        '"environment" what to set in another shell.',
     )
     parser.add_argument(
         "--sample",

@@ -1,10 +1,13 @@
 """`hugflow init`: a folder becomes a project, and nothing in it is spoiled."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from hugflow.cli.project import make_project
+from hugflow.cli.schema_file import SCHEMA, schema_line
+from hugflow.requests.model import json_schema
 from tests.projects import Project
 
 pytestmark = pytest.mark.slow
@@ -18,6 +21,9 @@ def test_a_project_is_ready_for_requests_and_for_dagster(project: Project):
         assert (project.root / name).is_dir()
     for name in ("workspace.yaml", "dagster.yaml", ".env.example", ".gitignore"):
         assert (project.root / name).is_file()
+    assert f"complete datasets will be in {project.root / 'processed'}" in done.stdout
+    schema = json.loads((project.root / "requests" / "request.schema.json").read_text())
+    assert schema == json_schema()
 
 
 def test_doing_it_again_changes_nothing(project: Project):
@@ -44,6 +50,16 @@ def test_where_links_cannot_be_made_by_default_it_says_so_and_spoils_no_line_of_
     assert (project.root / ".env").read_text() == (
         "HF_TOKEN=hf_made_up\nPROCESSED_ROOT=./processed\n"
     )
+
+
+def test_editors_find_the_schema_by_the_line_and_an_upgrade_renews_it(tmp_path: Path):
+    make_project(tmp_path)
+    request = tmp_path / "requests" / "add" / "team" / "speech.yaml"
+    line = schema_line(request, tmp_path)
+    assert line == "# yaml-language-server: $schema=../../request.schema.json"
+    (tmp_path / SCHEMA).write_text("{}")
+    assert make_project(tmp_path) == [tmp_path / SCHEMA]
+    assert make_project(tmp_path) == []
 
 
 def test_secrets_and_data_are_kept_out_of_git_beside_what_is_there_already(tmp_path: Path):

@@ -131,7 +131,7 @@ def test_an_error_says_path_line_field_and_how_to_mend_it():
         parse_request(b"hf_id: a/b\ndescription: x\nsplit: on\n", ADD)
     assert str(caught.value) == (
         "requests/add/x.yaml:3: split: is true or false, where text is meant\n"
-        "  why: docs/requests.md says what each field takes\n"
+        "  why: split: One split; no slices, no sums.\n"
         '  fix: put it in quotes: split: "on"'
     )
     assert (

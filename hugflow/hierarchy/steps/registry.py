@@ -115,8 +115,7 @@ def unknown_type(project: Project, step: StepConfig, known: dict[str, StepType])
         f"step {step.id} has the type {step.type}, which nobody has registered, so no step was run",
         why=f"the registered types are {', '.join(sorted(known))}",
         mend=f"register it in {OWN_MODULE}.py beside {project.config_file.name}: "
-        f'`@register_step("{step.type}")` above a function of (data, files, fields), as '
-        "docs/hierarchy.md shows",
+        f'`@register_step("{step.type}")` above a function of (data, files, fields)',
         **project.error_place("steps", number, "type"),
     )
 
