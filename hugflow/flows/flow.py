@@ -12,7 +12,7 @@ Reverse().run({"number": 1234}) == {"number": 4321}
 
 import queue
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextvars import ContextVar
 from importlib import import_module
@@ -25,6 +25,10 @@ from hugflow.flows.messages import Data, FlowFuture, FlowMessage, package
 # Of a subflow: which class, and where it is served; the rest of its part is its configuration.
 SERVED_KEYS = ("flow_class_name", "flow_endpoint", "user_id", "singleton")
 
+# What takes replies for the flow that runs now, instead of its own queue; see `Flow.get_reply`.
+push_replies: ContextVar[Callable[[FlowMessage], object] | None] = ContextVar(
+    "push_replies", default=None
+)
 # Subflows that are served elsewhere, by their keys, for the composite that is being made.
 served_subflows: ContextVar[Mapping[str, "Flow"]] = ContextVar("served_subflows")
 
@@ -44,6 +48,9 @@ class Flow:
         self.config: Config = set_on_top(self.default_config(), config, name)
         self.name: str = self.config["name"] or name
         self.state: dict[str, Any] = {}
+        # The composite that it is a subflow of, and the message that it works on.
+        self.parent: Flow | None = None
+        self.message: FlowMessage | None = None
         self._inbox: queue.SimpleQueue[tuple[FlowMessage, Future[FlowMessage]]] | None = None
         self._opening = threading.Lock()
 
@@ -77,12 +84,30 @@ class Flow:
         self._inbox.put((message, reply))
         return FlowFuture(message.message_id, reply)
 
+    def get_reply(self, message: FlowMessage) -> None:
+        """Hand in a message whose reply goes into the queue of the composite that asks.
+
+        The composite runs on the reply's data, in its turn; `self.message.reply_to` is then the
+        message's id. Of an error, the data is `{"error": "..."}`. Raises FlowError for a flow that
+        is no subflow.
+        """
+        if self.parent is None:
+            raise no_parent(self.name)
+        push = push_replies.get() if self.parent.parent is None else None
+        self.get_reply_future(message).when_done(push or self.parent.get_reply_future)
+
     def _answer(self, inbox: "queue.SimpleQueue[tuple[FlowMessage, Future[FlowMessage]]]") -> None:
         while True:
             message, reply = inbox.get()
+            self.message = message
             try:
                 data = self.run(message.data) or {}
-                answer = package(data, src_flow=self.name, dst_flow=message.src_flow)
+                answer = package(
+                    data,
+                    src_flow=self.name,
+                    dst_flow=message.src_flow,
+                    reply_to=message.message_id,
+                )
             except Exception as error:  # noqa: BLE001  # it is the caller's, who waits for a reply
                 reply.set_exception(to_flow_error(self.name, error))
             else:
@@ -117,6 +142,8 @@ class CompositeFlow(Flow):
             }
         finally:
             served_subflows.reset(made_here)
+        for subflow in self.subflows.values():
+            subflow.parent = self
 
 
 def find_flow_class(dotted: str, what: str) -> type[Flow]:
@@ -145,6 +172,15 @@ def to_flow_error(name: str, error: BaseException) -> FlowError:
         f"the flow {name} failed: {type(error).__name__}: {error}",
         why="its code raised this",
         mend="look at the data it was given, or tell the module's owner",
+    )
+
+
+def no_parent(name: str) -> FlowError:
+    """The error for a reply that no composite waits for."""
+    return FlowError(
+        f"the flow {name} has no composite that its reply could go to",
+        why="get_reply puts the reply into the queue of the composite that asks",
+        mend="call it on a subflow in a composite's run, or use get_reply_future",
     )
 
 

@@ -4,7 +4,7 @@ import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -64,6 +64,18 @@ class FlowFuture:
         """Wait for the reply's data, as the output interface gives it."""
         return self._interface(copy.deepcopy(self.get_message(timeout).data))
 
+    def when_done(self, push: "Callable[[FlowMessage], object]") -> None:
+        """Have `push` called with the reply, once; of an error its data is {"error": "..."}."""
+
+        def hand_on(reply: "Future[FlowMessage]") -> None:
+            error = reply.exception()
+            if error is None:
+                push(replace(reply.result(), reply_to=self.message_id))
+            else:
+                push(package({"error": str(error)}, reply_to=self.message_id))
+
+        self._reply.add_done_callback(hand_on)
+
     def set_output_interface(self, interface: Callable[[Data], Data]) -> None:
         """Let `get_data` pass what it gives through a function."""
         self._interface = interface
@@ -74,6 +86,7 @@ def package(
     *,
     src_flow: str | None = None,
     dst_flow: str | None = None,
+    reply_to: str | None = None,
     private_keys: Sequence[str] = (),
 ) -> FlowMessage:
     """A message with a copy of the data. Raises TypeError for what is no mapping, or no JSON."""
@@ -84,7 +97,13 @@ def package(
         if not isinstance(key, str):
             raise TypeError(f"a message's keys are text, not {type(key).__name__}")
         _check_json(key, value)
-    return FlowMessage(own, src_flow=src_flow, dst_flow=dst_flow, private_keys=tuple(private_keys))
+    return FlowMessage(
+        own,
+        src_flow=src_flow,
+        dst_flow=dst_flow,
+        reply_to=reply_to,
+        private_keys=tuple(private_keys),
+    )
 
 
 def _check_json(key: str, value: object) -> None:

@@ -20,7 +20,7 @@ from hugflow.errors import FlowError, FlowInstanceError, FlowServerUnavailable, 
 from hugflow.flows.flow import Flow, served_subflows
 from hugflow.flows.messages import FlowMessage, package
 from hugflow.redact import in_a_line
-from hugflow.serving import bucket, subjects, wire
+from hugflow.serving import bucket, pushed, subjects, wire
 from hugflow.serving.classes import constructor_values, load_class
 from hugflow.serving.envelope import error_reply, read_message
 from hugflow.serving.link import KeyTaken
@@ -127,27 +127,34 @@ class DispatchWorker:
         try:
             if owner != self._cl.get_user_id():
                 raise ValueError("it is addressed to another user")
-            asked = read_message(wire.decode(unseal(caller, message.subject, message.data)))
+            value = wire.decode(unseal(caller, message.subject, message.data))
+            asked = read_message(value)
             message_id = check_message_id(asked.message_id)
+            ticket = pushed.read_ticket(value)
+            is_pushed = ticket is not None and asked.reply_to is not None
+            if ticket is not None and asked.reply_to is not None:
+                pushed.check_ticket(owner, flow_id, caller, asked.reply_to, ticket)
         except (NotAuthorised, KeyError, TypeError, ValueError) as error:
             log.warning("a message of %s cannot be read: %s", caller, error)
             await message.term()
             return
         await link.tell(subjects.progress(caller, owner, message_id), b"running")
         try:
-            instance, flow = await self._find_flow(flow_id, caller)
+            # A reply that was asked for comes in the owner's own name.
+            instance, flow = await self._find_flow(flow_id, owner if is_pushed else caller)
         except (FlowServerUnavailable, TimeoutError):
             # It is not the message's fault: it comes again.
             raise
         except Exception as error:  # noqa: BLE001  # it is the caller's, who waits for a reply
-            await self._send_reply(caller, message_id, error_reply(flow_id, error))
+            if not is_pushed:
+                await self._send_reply(caller, message_id, error_reply(flow_id, error), ticket)
             await message.ack()
             return
         log.info("\n~~~ Dispatch task ~~~")
         log.info("flow_endpoint: %s\nflow_id: %s", instance.flow_endpoint, flow_id)
         reply = await self._run_once(instance, flow, asked)
-        if reply is not None:
-            await self._send_reply(caller, message_id, reply)
+        if reply is not None and not is_pushed:
+            await self._send_reply(caller, message_id, reply, ticket)
         await message.ack()
 
     async def _run_once(
@@ -155,12 +162,12 @@ class DispatchWorker:
     ) -> dict[str, Any] | None:
         """The reply; None where it was sent earlier. Raises KeyTaken."""
         if instance.parallel_dispatch:
-            return await self._run_beside_others(flow, asked)
+            return await self._run_beside_others(instance.flow_id, flow, asked)
         link = self._cl.link
         before, revision = await bucket.read_state(link, instance.flow_id)
         if asked.message_id in before.recent:
             return before.reply if before.recent[-1] == asked.message_id else None
-        reply, state = await self._run(flow, asked, before.state)
+        reply, state = await self._run(instance.flow_id, flow, asked, before.state)
         if state != before.state:
             after: State = before.after(state, asked.message_id, reply)
             try:
@@ -171,23 +178,36 @@ class DispatchWorker:
         return reply
 
     async def _run(
-        self, flow: Flow, asked: FlowMessage, state: dict[str, Any]
+        self, flow_id: str, flow: Flow, asked: FlowMessage, state: dict[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """The reply of a flow, and its state afterwards; after an error, the state before."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
-            self._pool, _run_flow, flow, asked, state, self._cl.get_user_id()
+            self._pool, _run_flow, self._cl, flow_id, flow, asked, state
         )
 
-    async def _run_beside_others(self, flow: Flow, asked: FlowMessage) -> dict[str, Any]:
+    async def _run_beside_others(
+        self, flow_id: str, flow: Flow, asked: FlowMessage
+    ) -> dict[str, Any]:
         """The reply of a flow that runs for several messages at once, each with its own state."""
         own = copy.copy(flow)
-        reply, _ = await self._run(own, asked, {})
+        reply, _ = await self._run(flow_id, own, asked, {})
         # What it has loaded, such as a model, is there for the next message.
-        vars(flow).update({name: value for name, value in vars(own).items() if name != "state"})
+        vars(flow).update(
+            {name: value for name, value in vars(own).items() if name not in ("state", "message")}
+        )
         return reply
 
-    async def _send_reply(self, caller: str, message_id: str, reply: dict[str, Any]) -> None:
+    async def _send_reply(
+        self,
+        caller: str,
+        message_id: str,
+        reply: dict[str, Any],
+        ticket: dict[str, str] | None,
+    ) -> None:
+        """Store a reply; with a ticket, in the queue of the instance that asked for it, too."""
+        if ticket is not None:
+            await pushed.push_reply(self._cl, caller, ticket, pushed.to_pushed(reply, message_id))
         link = self._cl.link
         data = wire.encode(reply)
         try:
@@ -210,7 +230,7 @@ class DispatchWorker:
             instance, flow = await self._find_flow(flow_id, caller)
             if not instance.parallel_dispatch:
                 raise _needs_order(instance)
-            reply = await self._run_beside_others(flow, asked)
+            reply = await self._run_beside_others(flow_id, flow, asked)
         except Exception as error:  # noqa: BLE001  # it is the caller's, who waits for a reply
             reply = error_reply(flow_id, error)
         await message.respond(wire.encode(reply))
@@ -281,11 +301,12 @@ def check_message_id(message_id: object) -> str:
 
 
 def _run_flow(
-    flow: Flow, asked: FlowMessage, state: dict[str, Any], user_id: str
+    cl: "CoLink", flow_id: str, flow: Flow, asked: FlowMessage, state: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     flow.state = copy.deepcopy(state)
+    flow.message = asked
     try:
-        with answering(asked.message_id):
+        with answering(asked.message_id), pushed.asking(cl, flow_id):
             answer = package(_give(flow, asked), src_flow=flow.name, dst_flow=asked.src_flow)
         # What is stored is what the next message finds: JSON alone.
         after = wire.plain_copy(flow.state)
@@ -293,7 +314,7 @@ def _run_flow(
         log.exception("the flow %s failed", flow.name)
         return error_reply(flow.name, error), state
     return {
-        "message": {**answer.to_json(), "user_id": user_id, "reply_to": asked.message_id}
+        "message": {**answer.to_json(), "user_id": cl.get_user_id(), "reply_to": asked.message_id}
     }, after
 
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from hugflow.errors import FlowError, FlowInstanceError
-from hugflow.flows.flow import Flow
+from hugflow.flows.flow import Flow, no_parent
 from hugflow.flows.messages import Data, FlowMessage
-from hugflow.serving import subjects, wire
+from hugflow.serving import pushed, subjects, wire
 from hugflow.serving.envelope import read_reply
 from hugflow.serving.link import NobodyAnswers
 from hugflow.serving.replies import ServedFuture
@@ -52,6 +52,8 @@ class ServedFlow(Flow):
         self.name = name
         self.config = {}
         self.state = {}
+        self.parent = None
+        self.message = None
         self.description: dict[str, Any] = {}
         self._in_order = asyncio.Lock()
 
@@ -103,6 +105,19 @@ class ServedFlow(Flow):
         self.cl.start(self._send(message.message_id, data))
         return ServedFuture(self.cl, self.user_id, self.flow_id, message.message_id, reply)
 
+    def get_reply(self, message: FlowMessage) -> None:
+        """Send a message whose reply goes into the queue of the instance that sends it.
+
+        It comes as a message of its own, once, also after restarts, and in its turn; see
+        `Flow.get_reply`. Raises FlowError where no served composite runs in this thread.
+        """
+        asker = pushed.asker.get()
+        if asker is None:
+            raise no_parent(self.name)
+        ticket = pushed.make_ticket(self.cl, asker, self.user_id, message.message_id)
+        data = self._encode(message, ticket)
+        self.cl.run(self._store(message.message_id, data))
+
     def send_message(self, message: FlowMessage) -> None:
         """Send a message, and wait only until the server has it."""
         self.cl.run(self._store(message.message_id, self._encode(message)))
@@ -121,8 +136,10 @@ class ServedFlow(Flow):
             raise nobody_works(self.user_id, self.name) from None
         return read_reply(answer).data
 
-    def _encode(self, message: FlowMessage) -> bytes:
+    def _encode(self, message: FlowMessage, ticket: Mapping[str, str] | None = None) -> bytes:
         value = {**message.to_json(), "user_id": self.cl.get_user_id()}
+        if ticket is not None:
+            value[pushed.TICKET] = ticket
         data = wire.encode(value)
         self.cl.link.check_size(data, "the message")
         return data

@@ -13,6 +13,7 @@ import hugflow.flows
 from hugflow.errors import FlowConfigInvalid, FlowError
 from hugflow.flows import AtomicFlow, CompositeFlow, FlowMessage
 from hugflow.flows.config import merge
+from tests.waiting import wait_until
 
 KEYS = st.sampled_from("abc")
 CONFIGS = st.recursive(
@@ -203,6 +204,38 @@ def test_a_reply_comes_in_its_turn_and_a_timeout_loses_nothing():
     futures[0].set_output_interface(lambda data: {"m": data["n"]})
     assert futures[0].get_data() == {"m": 0}
     assert futures[0].try_get_message() is not None
+
+
+class Asks(CompositeFlow):
+    defaults = {"subflows_config": {"back": {"flow_class_name": f"{__name__}.Reverse"}}}  # noqa: RUF012
+
+    def run(self, data: dict[str, Any]) -> dict[str, Any]:
+        assert self.message is not None
+        if self.message.reply_to is not None:
+            self.state = {**data, "reply_to": self.message.reply_to}
+        else:
+            self.subflows["back"].get_reply(self.message)
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"), [({"number": 12}, {"output_number": 21}), ({}, {"error": "KeyError"})]
+)
+def test_a_reply_goes_into_the_queue_of_the_composite_that_asked(
+    data: dict[str, Any], expected: dict[str, Any]
+):
+    flow = Asks()
+    message = flow.package_input_message(data)
+    flow.get_reply_future(message).get_data(timeout=10)
+    wait_until(lambda: "reply_to" in flow.state)
+    assert flow.state.pop("reply_to") == message.message_id
+    assert [*flow.state] == [*expected]
+    assert all(str(expected[key]) in str(flow.state[key]) for key in expected)
+
+
+def test_asking_for_a_reply_without_a_composite_is_an_error():
+    with pytest.raises(FlowError, match="no composite"):
+        Reverse().get_reply(Reverse().package_input_message({"number": 1}))
 
 
 def test_an_error_reaches_the_caller_and_the_next_message_is_answered():

@@ -96,3 +96,34 @@ class Listen(AtomicFlow):
         if data["row"] == 3:
             raise ValueError("no such voice")
         return {"heard": len(data["audio"]["bytes"]), "was": data["row"]}
+
+
+class Later(CompositeFlow):
+    """Asks its subflow for a reply that comes as a message of its own, and keeps what came."""
+
+    defaults: ClassVar[Row] = {
+        "subflows_config": {
+            "count": {"flow_class_name": "served_classes.Count", "flow_endpoint": "count"}
+        }
+    }
+
+    def run(self, data: Row) -> Row:
+        """Keep a reply, or ask for one."""
+        assert self.message is not None
+        if self.message.reply_to is not None:
+            kept = {"reply_to": self.message.reply_to, **data}
+            self.state["replies"] = [*self.state.get("replies", []), kept]
+        elif "number" in data:
+            subflow = self.subflows["count"]
+            message = subflow.package_input_message(data)
+            subflow.get_reply(message)
+            return {"asked": message.message_id}
+        return {"replies": self.state.get("replies", [])}
+
+
+class LaterHere(Later):
+    """The same with a subflow of its own."""
+
+    defaults: ClassVar[Row] = {
+        "subflows_config": {"count": {"flow_class_name": "served_classes.Count"}}
+    }
