@@ -66,8 +66,8 @@ def fetch_by_source(hub: Hub, repository: Repository, request: PlanRequest) -> F
     raise RequestInvalid(
         f"{repository.repo}@{repository.commit[:7]}: {what} finds no files",
         why=f"nothing matches {', '.join(map(repr, tried[:4]))}; {_example(repository)}",
-        mend="check subset and split; or write in `source` the patterns of this dataset: "
-        "docs/layouts.md",
+        mend="check subset and split; or write the patterns of this dataset in `source`, as "
+        "`source: {table: data/*.csv, audio: clips/**}`",
     )
 
 
