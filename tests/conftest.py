@@ -23,6 +23,7 @@ from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.prompts import PROMPTS_FOLDER
 from hugflow.testing.slack import LoopbackSlack
 from tests.projects import Project, make_project
+from tests.warm import measure_warm_processes_only
 
 if TYPE_CHECKING:
     from tests.builds import OpenFor
@@ -90,6 +91,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Real speech comes with a Debian package; without it those tests cannot run."""
     if item.get_closest_marker("speech") and not PROMPTS_FOLDER.is_dir():
         pytest.skip("Debian's asterisk-core-sounds-en-wav is not installed")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_processes_are_measured() -> None:
+    """Here and not on import: coverage starts in a worker of xdist when its session does."""
+    measure_warm_processes_only()
 
 
 @pytest.fixture(autouse=True)

@@ -10,14 +10,14 @@ from pathlib import Path
 from hugflow.settings_model import Settings
 from hugflow.store.layout import DatasetFolder, Places
 from hugflow.testing.hub import LoopbackHub
-from tests.warm import READ_ON_IMPORT, WarmProcess, may_be_warm
+from tests.warm import READ_ON_IMPORT, WARM_COVERAGE, WarmProcess, may_be_warm
 
 HUGFLOW = Path(sys.executable).with_name("hugflow")
 # Names of the environment that nothing reads on import.
 _LATE = frozenset(
     {str(field.alias) for field in Settings.model_fields.values()} - set(READ_ON_IMPORT)
     | {f"GITHUB_{word}" for word in ("ACTIONS", "EVENT_PATH", "WORKSPACE", "SERVER_URL", "RUN_ID")}
-    | {"GITHUB_STEP_SUMMARY", "HUGFLOW_HOME"}
+    | {"GITHUB_STEP_SUMMARY", "HUGFLOW_HOME", WARM_COVERAGE}
 )
 
 
@@ -93,11 +93,7 @@ def _warm_process(environment: dict[str, str], root: Path) -> WarmProcess | None
     """
     if not may_be_warm(root):
         return None
-    early = {
-        name: value
-        for name, value in environment.items()
-        if name not in _LATE and not name.startswith("COVERAGE_")
-    }
+    early = {name: value for name, value in environment.items() if name not in _LATE}
     if any(name.startswith(("LD_", "PYTHON")) for name in early):
         # What is preloaded counts what one process does, and patches one program.
         return None
@@ -116,8 +112,8 @@ def make_project(hub: LoopbackHub, root: Path) -> Project:
     root.mkdir(parents=True)
     (root / "workspace.yaml").write_text("load_from: []\n")
     kept = ("PATH", "HOME", "HF_HOME", "HF_HUB_DISABLE_XET", "HF_HUB_DISABLE_TELEMETRY", "TMPDIR")
+    kept += (WARM_COVERAGE,)
     environment = {name: os.environ[name] for name in kept if name in os.environ}
-    environment |= {name: os.environ[name] for name in os.environ if name.startswith("COVERAGE_")}
     environment |= {"HF_ENDPOINT": hub.endpoint, "PROCESSED_ROOT": "./processed"}
     # Two seconds a dataset; tests of the check set it.
     environment |= {"VERIFY_LOAD": "false"}

@@ -6,6 +6,7 @@ locale, what is preloaded) cannot differ from the warm process; a command where 
 cold, and so are all with `HUGFLOW_TESTS_COLD` set.
 """
 
+import atexit
 import gc
 import importlib
 import json
@@ -18,12 +19,24 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    import coverage
 
 ROOT = Path(__file__).parents[1]
 # Read when the libraries are imported, and written into by our own settings before that.
 READ_ON_IMPORT = ("HF_ENDPOINT", "HF_HOME")
+# Coverage would cost each process half a start more: only what is forked from a warm one is measured.
+COVERAGE_STARTS = "COVERAGE_PROCESS_CONFIG"
+WARM_COVERAGE = "TESTS_WARM_COVERAGE"
 _MESSAGE_BYTES = 1 << 20
+
+
+def measure_warm_processes_only() -> None:
+    """Let no process that we start be measured, except the commands of a `WarmProcess`."""
+    if config := os.environ.pop(COVERAGE_STARTS, None):
+        os.environ[WARM_COVERAGE] = config
 
 
 class WarmProcess:
@@ -41,7 +54,7 @@ class WarmProcess:
                     str(theirs.fileno()),
                 ],
                 cwd=ROOT,
-                env=dict(environment),
+                env=dict(environment) | _kept(WARM_COVERAGE),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -81,13 +94,17 @@ def may_be_warm(root: Path) -> bool:
 
 def serve() -> None:
     """In the warm process: import everything, then fork for each request until nobody asks."""
-    import coverage  # noqa: F401  # for `_run`
-
+    coverage = _start_coverage()
     import hugflow
 
     for module in pkgutil.walk_packages(hugflow.__path__, "hugflow."):
         if not module.name.startswith("hugflow.testing"):
             importlib.import_module(module.name)
+    if coverage is not None:
+        coverage.stop()
+        coverage.save()
+        # Else each command would save it once more.
+        atexit.unregister(coverage._atexit)
     # Else each child copies all pages the collector looks at.
     gc.freeze()
     requests = socket.socket(fileno=int(sys.argv[1]))
@@ -132,12 +149,27 @@ def _answer(
 
 
 def _run() -> NoReturn:
-    import coverage
-
     from hugflow.cli.main import main
 
-    coverage.process_startup(force=True)
+    _start_coverage()
     main()
+
+
+def _start_coverage() -> "coverage.Coverage | None":
+    """Measure this process, and none that it starts."""
+    import coverage
+
+    config = os.environ.pop(WARM_COVERAGE, None)
+    if config is None:
+        return None
+    os.environ[COVERAGE_STARTS] = config
+    started = coverage.process_startup(force=True)
+    del os.environ[COVERAGE_STARTS]
+    return started
+
+
+def _kept(name: str) -> dict[str, str]:
+    return {name: os.environ[name]} if name in os.environ else {}
 
 
 def _read(descriptor: int) -> str:

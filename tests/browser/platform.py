@@ -92,9 +92,7 @@ def open_platform(
     project = make_project(hub, folder / "project")
     (project.root / "workspace.yaml").unlink()
     remote = folder / "requests.git"
-    # A browser looks at what others measure.
-    kept = {k: v for k, v in project.environment.items() if k[:9] != "COVERAGE_"}
-    settings = kept | environment | {"REQUESTS_REPO": str(remote)}
+    settings = project.environment | environment | {"REQUESTS_REPO": str(remote)}
     subprocess.run([str(HUGFLOW), "init"], cwd=project.root, env=settings, check=True)
     (project.root / "requests" / "add" / "request.yaml").write_text(request, "utf-8")
     if project_file:

@@ -14,6 +14,7 @@ from tests.crash.disk import ALTERING, Call, compile_shim, failing, find_compile
 from tests.crash.lost import check_sound
 from tests.projects import Project, make_project
 from tests.trees import read_failures, read_tree
+from tests.warm import WARM_COVERAGE
 
 HF_ID = "crash/speech"
 NAME = "crash__speech__split_train__rev_main"
@@ -76,9 +77,8 @@ def crashing(crash_hub: LoopbackHub, tmp_path: Path) -> Project:
 def new_project(hub: LoopbackHub, folder: Path) -> Project:
     """A project with a request for the 400 rows."""
     project = make_project(hub, folder / "project")
-    for name in [name for name in project.environment if name.startswith("COVERAGE_")]:
-        # A process that is killed tells of no line, and all it does is measured elsewhere.
-        del project.environment[name]
+    # A process that is killed tells of no line, and all it does is measured elsewhere.
+    project.environment.pop(WARM_COVERAGE, None)
     project.request(HF_ID)
     return project
 

@@ -34,8 +34,7 @@ class Platform:
                 self.start_part(part)
 
     def start_part(self, part: str) -> None:
-        # What a platform does is measured where its parts are tested.
-        environment = {k: v for k, v in self.project.environment.items() if k[:9] != "COVERAGE_"}
+        environment = dict(self.project.environment)
         if self.layout == "services":
             environment["DAGSTER_HOME"] = str(self.project.root)
         with (self.project.root / "dagster.log").open("ab") as log:
