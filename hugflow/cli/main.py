@@ -22,6 +22,7 @@ from hugflow.cli import (
     flow_uploads,
     flows,
     hierarchy,
+    imports,
     parents,
     plans,
     project,
@@ -62,6 +63,7 @@ app.command("validate", short_help="Check request files; nothing is made.")(requ
 app.command("plan", short_help="Show what a request will bring.")(plans.plan)
 app.command("local-sync", short_help="Do the whole job for one request.")(datasets.local_sync)
 app.command("sync", short_help="Work for a pull request, in a workflow.")(sync.sync)
+app.command("import", short_help="Make datasets of downloaded archives.")(imports.import_archives)
 app.command("status", short_help="Show the state of datasets.")(status.status)
 app.command("drift", short_help="Ask whether sources have moved on.")(drift.drift)
 app.command("retry", short_help="Try failed rows again.")(datasets.retry)

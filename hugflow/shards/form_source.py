@@ -18,7 +18,7 @@ from hugflow.shards.layouts.archives import is_archive
 from hugflow.shards.layouts.clips import is_clip
 from hugflow.shards.layouts.registry import LAYOUTS
 from hugflow.shards.patterns import matcher, to_regexes
-from hugflow.shards.plan_request import PlanRequest
+from hugflow.shards.plan_request import PlanRequest, is_imported
 
 _KALDI: Final = "kaldi"
 
@@ -49,6 +49,7 @@ def fetch_by_source(hub: Hub, repository: Repository, request: PlanRequest) -> F
     what = f"the recipe {recipe.name}" if recipe is not None else "the form of the request"
     if spec.archive is not None:
         forms = tuple(form for form in forms if form.inside) or forms
+    _refuse_no_subset(repository, request, forms, what)
     tried: list[str] = []
     for form in forms:
         found = _match(form, repository, request, tried)
@@ -71,6 +72,18 @@ def fetch_by_source(hub: Hub, repository: Repository, request: PlanRequest) -> F
     )
 
 
+def _refuse_no_subset(
+    repository: Repository, request: PlanRequest, forms: Sequence[Form], what: str
+) -> None:
+    patterns = [(*form.table, *form.audio) for form in forms]
+    if request.subset is None and all("{subset}" in "".join(each) for each in patterns):
+        raise RequestInvalid(
+            f"{repository.repo}@{repository.commit[:7]}: {what} needs a subset",
+            why=f"its files are found as {patterns[0][0]!r}",
+            mend="set subset, which is often a language, as in subset: ms",
+        )
+
+
 def choose_by_form(form: Form, audio: Sequence[str]) -> str:
     """The name of the layout that reads the files of a form."""
     if form.format == "kaldi":
@@ -91,8 +104,7 @@ def _match(
     form: Form, repository: Repository, request: PlanRequest, tried: list[str]
 ) -> tuple[list[str], list[str]] | None:
     """The tables and the audio of a form; None if it lacks one of them."""
-    is_imported = SourceSpec.from_text(request.source or "{}").archive is not None
-    archives = ("**",) if is_imported or not form.archives else form.archives
+    archives = ("**",) if is_imported(request) or not form.archives else form.archives
     audio_patterns = archives if form.inside else form.audio
     audio = match_paths(audio_patterns, form, request, repository.paths)
     audio = [path for path in audio if is_archive(path) or (is_clip(path) and not form.inside)]

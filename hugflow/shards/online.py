@@ -10,7 +10,7 @@ from hugflow.shards.column_path import lift_schemas
 from hugflow.shards.layouts.layout import RepositoryAt
 from hugflow.shards.layouts.registry import find_layout
 from hugflow.shards.plan import PARQUET, WEBDATASET
-from hugflow.shards.plan_request import PlanRequest
+from hugflow.shards.plan_request import PlanRequest, is_imported
 from hugflow.shards.resolve import (
     choose_columns,
     describe_columns,
@@ -28,6 +28,9 @@ def check_online(hub: Hub, request: AddRequest) -> None:
     ShardUnreadable.
     """
     fields = PlanRequest.of(request, {})
+    if is_imported(fields):
+        # No Hub has it.
+        return
     repository = hub.fetch_repository(RepoId.dataset(fields.hf_id), fields.revision)
     source = fetch_source(hub, repository, fields)
     layout = find_layout(source.layout)

@@ -88,6 +88,11 @@ def form_of(request: PlanRequest) -> Form | None:
     return SourceSpec.from_text(request.source).form if request.source is not None else None
 
 
+def is_imported(request: PlanRequest) -> bool:
+    """Whether a request's source is an archive that a person imported, and not the Hub."""
+    return request.source is not None and SourceSpec.from_text(request.source).archive is not None
+
+
 def later_fields(request: PlanRequest) -> list[Any]:
     """The fields that are newer than version 2 and do not have their defaults."""
     later = [each for each in fields(request) if each.metadata and each.default is not MISSING]

@@ -234,6 +234,11 @@ class Places:
         return self.state_dir / "audit.head"
 
     @property
+    def archives(self) -> Path:
+        """Folder of imported archives, each called by its sha256."""
+        return self.state_dir / "archives"
+
+    @property
     def trash(self) -> Path:
         """Folder of what was removed."""
         return self.state_dir / "trash"

@@ -29,6 +29,7 @@ CALLS = {
     "drift": [],
     "export": ["acme__speech", "--to", "nemo"],
     "flows": ["list"],
+    "import": ["archive.tar", "--recipe", "ljspeech"],
     "lock": [],
     "parents": ["list"],
     "release": ["1.0.0"],

@@ -17,6 +17,7 @@ from hugflow.shards.resolve import fetch_plan
 from hugflow.stages.build.build import Build, hold_dataset
 from hugflow.stages.build.options import Options
 from hugflow.stages.build.predecessor import Predecessor, find_predecessor
+from hugflow.stages.planning.imports import noted_when_waiting, source_hub
 from hugflow.stages.planning.rebuild_ledger import adopt_tree
 from hugflow.stages.tree.exchange import choose_tree, read_standing, undo_half_exchange
 from hugflow.stages.tree.manifest import Manifest
@@ -44,7 +45,8 @@ def open_build(
     in storage; RequestInvalid and the Hub's errors while planning; PolicyRefuses when the policy
     forbids the dataset.
     """
-    with hold_dataset(places, request.name, options):
+    hub = source_hub(request, places, hub)
+    with hold_dataset(places, request.name, options), noted_when_waiting(places, request.name):
         undo_half_exchange(places, request.name)
         stored = read_stored_dataset(places, request.name)
         plan = find_plan(request, stored, hub, options, update=update, renew=renew)
@@ -76,6 +78,7 @@ def foresee_build(request: AddRequest, places: Places, hub: Hub, options: Option
     The path of its tree may change before the rows are made. Raises RequestInvalid, the Hub's
     errors and PolicyRefuses, as `open_build` does.
     """
+    hub = source_hub(request, places, hub)
     stored = read_stored_dataset(places, request.name)
     plan = find_plan(request, stored, hub, options)
     if stored.find_published(plan) is None:

@@ -10,6 +10,7 @@ from hugflow.clients.hub_errors import DATASET_GONE
 from hugflow.clients.repository import CONVERTED_REF, RepoId
 from hugflow.errors import HugflowError
 from hugflow.shards.plan import Plan
+from hugflow.shards.plan_request import is_imported
 from hugflow.shards.plans import read_current_plan
 from hugflow.stages.standing.upstream import CONVERTED_ANEW, GONE, Note, write_note
 from hugflow.stages.tree.manifest import Manifest
@@ -112,6 +113,8 @@ class _GoneUpstream(HugflowError):
 
 
 def _ask(hub: Hub, plan: Plan) -> Drift:
+    if is_imported(plan.request):
+        return Drift(plan, plan.commit)
     repo, revision = RepoId.dataset(plan.request.hf_id), plan.request.revision
     try:
         upstream = hub.find_commit(repo, revision)
