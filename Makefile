@@ -53,6 +53,7 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python bench/encode.py
+	$(BIN)/python bench/quality.py
 	$(BIN)/python bench/isolation.py
 	$(BIN)/python bench/local_sync.py
 	$(BIN)/python bench/definitions.py

@@ -110,6 +110,7 @@ class ProjectSettings:
             max_bad_rows=settings.max_bad_rows,
             repair_audio=settings.repair_audio,
             max_clip_hours=settings.max_clip_hours,
+            measure=settings.measure,
             verify_load=settings.verify_load,
             exports=settings.exports,
             storage_quota_bytes=None if quota_gb is None else int(quota_gb * BYTES_PER_GB),

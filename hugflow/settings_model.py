@@ -12,12 +12,14 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from hugflow.audio.quality import Measure
 from hugflow.requests.grammar import (
     DEFAULT_EXPORTS,
     EXPORTS,
     BadRowBudget,
     bad_rows_setting,
     exports_setting,
+    measure_setting,
 )
 
 
@@ -151,6 +153,14 @@ class Settings(BaseModel):
         Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)],
         Takes("a number of hours, 0 for no limit", "24"),
     ] = Field(6, alias="MAX_CLIP_HOURS", description="Longer clips are refused; 0 for no limit.")
+    measure: Annotated[
+        Measure, BeforeValidator(measure_setting), Takes("true, false or all", "true")
+    ] = Field(
+        "false",
+        alias="MEASURE",
+        description="Measure the quality of clips while they are encoded; `all`: of copied MP3s "
+        "too, which are decoded for it.",
+    )
     verify_load: _Truth = Field(
         True,
         alias="VERIFY_LOAD",

@@ -35,13 +35,15 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class ClipRules:
-    """What may become a clip. max_hours: how long it may be, 0 for any length.
+    """What may become a clip, and what is found out of it. max_hours: how long it may be, 0 for any length.
 
     repair: whether a framing is repaired where all samples are there; else such a clip is refused.
+    measure: whether its quality is measured; "all" includes clips that are copied.
     """
 
     repair: bool = True
     max_hours: float = MAX_HOURS
+    measure: str = "false"
 
     def check_length(self, frames: int, rate_hz: int) -> None:
         """Raise AudioBad above the limit: a few bytes of FLAC can stand for an hour of silence."""

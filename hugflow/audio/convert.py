@@ -14,6 +14,7 @@ from hugflow.audio.clip import DEFAULT_RULES, Clip, ClipRules
 from hugflow.audio.decoders.mp3_parts import count_copyable
 from hugflow.audio.decoders.registry import choose_decoder
 from hugflow.audio.level_watch import LevelWatch
+from hugflow.audio.meter import Meter
 from hugflow.audio.mp3 import BITRATE_KBPS_BY_RATE, AudioInfo, Mp3, encode_mp3, nearest_rate
 from hugflow.audio.mp3_frames import Mp3Stream
 from hugflow.audio.resample import resample
@@ -104,10 +105,10 @@ def make_mp3(
         case NamedAudio(path):
             return _make_from_path(path, copy_mp3, rules, open_path, new_spool)
         case SampledAudio() as audio:
-            return _encode(open_array(audio, rules), audio.path, new_spool)
+            return _encode(open_array(audio, rules), audio.path, new_spool, rules)
         case DecoderAudio() as audio:
             say(FOUND_DECODER)
-            mp3 = _encode(open_decoder(audio, rules), None, new_spool)
+            mp3 = _encode(open_decoder(audio, rules), None, new_spool, rules)
             say(CONVERTED_DECODER)
             return mp3
 
@@ -159,10 +160,24 @@ def _make_from_bytes(
     audio: EncodedAudio, copy_mp3: bool, rules: ClipRules, new_spool: NewSpool
 ) -> Mp3:
     if copy_mp3 and (copied := copy_if_sound(audio, rules)):
-        return copied
+        return _measured(copied, audio, rules) if rules.measure == "all" else copied
     decoder, container = choose_decoder(audio.data)
     with decoder.open_bytes(audio.data, container, rules) as clip:
-        return _encode(clip, audio.path, new_spool)
+        return _encode(clip, audio.path, new_spool, rules)
+
+
+def _measured(copied: Mp3, audio: EncodedAudio, rules: ClipRules) -> Mp3:
+    """The same with its quality; without where its decoder fails, as copying needs no decoding."""
+    meter = Meter(copied.info.sampling_rate)
+    decoder, container = choose_decoder(audio.data)
+    try:
+        with decoder.open_bytes(audio.data, container, rules) as clip:
+            for _ in meter.watch(clip.blocks):
+                pass
+    except AudioBad as bad:
+        log.debug("a copied MP3 is not measured: %s", bad.message)
+        return copied
+    return replace(copied, info=replace(copied.info, quality=meter.quality))
 
 
 def _copy(audio: EncodedAudio, stream: Mp3Stream, num_samples: int) -> Mp3:
@@ -179,11 +194,14 @@ def _copy(audio: EncodedAudio, stream: Mp3Stream, num_samples: int) -> Mp3:
     return Mp3(info, b"", audio.data)
 
 
-def _encode(clip: Clip, source_path: str | None, new_spool: NewSpool) -> Mp3:
+def _encode(clip: Clip, source_path: str | None, new_spool: NewSpool, rules: ClipRules) -> Mp3:
     rate_hz, watch = nearest_rate(clip.sampling_rate), LevelWatch(clip.blocks, clip.source_format)
     blocks = iter(watch)
     if rate_hz != clip.sampling_rate:
         blocks = resample(blocks, clip.sampling_rate, rate_hz)
+    meter = Meter(rate_hz) if rules.measure != "false" else None
+    if meter is not None:
+        blocks = meter.watch(blocks)
     body = new_spool()
     head, num_samples = encode_mp3(blocks, rate_hz, body)
     info = AudioInfo(
@@ -197,5 +215,6 @@ def _encode(clip: Clip, source_path: str | None, new_spool: NewSpool) -> Mp3:
         source_path=source_path,
         repaired=clip.repaired,
         level=watch.level,
+        quality=None if meter is None else meter.quality,
     )
     return Mp3(info, head, body)

@@ -2,7 +2,8 @@
 
 What a child process is asked, and what it answers:
 
-    {"module": "hugflow.audio.isolated", "make": {"path": "a.flac", "rules": {...}, "spill": null}}
+    {"module": "hugflow.audio.isolated",
+     "make": {"path": "a.flac", "rules": {...}, "copy": false, "spill": null}}
                                                                      and the clip's bytes
     {..., "make": {"path": null, ..., "rate": 16000}}                and its samples, a .npy
     {..., "make": {"path": "a.wav", ..., "file": "/state/raw/1f.."}}
@@ -33,6 +34,7 @@ from hugflow.audio.clip import DEFAULT_RULES, ClipRules
 from hugflow.audio.convert import Converter, copy_if_sound, copy_out, make_mp3
 from hugflow.audio.mapped_file import open_mapped
 from hugflow.audio.mp3 import AudioInfo, Mp3
+from hugflow.audio.quality import read_quality
 from hugflow.audio.sound import find_faults
 from hugflow.audio.spool import Spool
 from hugflow.audio.value import (
@@ -84,11 +86,11 @@ class IsolatedConverter:
         """Make one row's MP3."""
         match read_audio_value(value):
             case EncodedAudio() as audio:
-                copied = copy_if_sound(audio, self.rules) if self.copy_mp3 else None
+                copied = copy_if_sound(audio, self.rules) if self._copies_here else None
                 return copied or self._make({"path": audio.path}, audio.data)
             case NamedAudio(path) if self.lend_file is not None:
                 with self.lend_file(path) as file:
-                    copied = self._copy_file(file, path) if self.copy_mp3 else None
+                    copied = self._copy_file(file, path) if self._copies_here else None
                     return copied or self._make({"path": path, "file": str(file)})
             case SampledAudio(np.ndarray() as array, int() | float() as rate, path) if (
                 not array.dtype.hasobject
@@ -100,6 +102,11 @@ class IsolatedConverter:
                 # No dataset has it: a decoder object, or samples that are refused.
                 return self._here(audio)
 
+    @property
+    def _copies_here(self) -> bool:
+        """Whether a copied MP3 is neither decoded nor encoded, so that it can be copied here."""
+        return self.copy_mp3 and self.rules.measure != "all"
+
     def _copy_file(self, file: Path, path: str) -> Mp3 | None:
         with open_mapped(file) as data:
             copied = copy_if_sound(EncodedAudio(data, path), self.rules)
@@ -107,7 +114,9 @@ class IsolatedConverter:
 
     def _make(self, clip: Header, data: Bytes = b"") -> Mp3:
         spill = None if self.spill_folder is None else str(self.spill_folder)
-        question = {"make": {**clip, "rules": asdict(self.rules), "spill": spill}}
+        copies = self.copy_mp3 and not self._copies_here
+        rules = asdict(self.rules)
+        question = {"make": {**clip, "rules": rules, "copy": copies, "spill": spill}}
         body = self._new_spool()
 
         def restart() -> Take:
@@ -122,7 +131,8 @@ class IsolatedConverter:
             body.close()
             raise
         info = answer["info"]
-        return Mp3(AudioInfo(**info | {"repaired": tuple(info["repaired"])}), b"", body)
+        own = {"repaired": tuple(info["repaired"]), "quality": read_quality(info["quality"])}
+        return Mp3(AudioInfo(**info | own), b"", body)
 
     def _new_spool(self) -> Spool:
         return Spool(self.spill_folder, self.stop)
@@ -203,7 +213,7 @@ def _ask(
 def _make_asked(asked: dict[str, Any], data: Bytes) -> Mp3:
     make = partial(
         make_mp3,
-        copy_mp3=False,
+        copy_mp3=asked["copy"],
         spill_folder=None if asked["spill"] is None else Path(asked["spill"]),
         rules=ClipRules(**asked["rules"]),
     )

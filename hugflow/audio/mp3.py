@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import lameenc
 
@@ -11,6 +11,7 @@ from hugflow.audio.bad import AudioBad
 from hugflow.audio.info_tag import crc16, render_info_tag
 from hugflow.audio.mono import Samples, to_mono_pcm16
 from hugflow.audio.mpeg import parse_frame_header
+from hugflow.audio.quality import Quality
 from hugflow.audio.spool import Spool
 
 # What LAME gives at each rate when asked for 192 kbit/s: seed 004.
@@ -36,7 +37,7 @@ class AudioInfo:
     `sampling_rate` (Hz) and `num_samples` are the MP3's. `bitrate_kbps` of a copied one is the
     mean. `source_path` is the dataset's word for it, never a file that was opened. `repaired`: codes
     of what was wrong with the source's framing. `level`: the code of what became of its sound, None
-    of one that is as it was; see `level_watch`.
+    of one that is as it was; see `level_watch`. `quality`: None of a clip that was not measured.
     """
 
     sampling_rate: int
@@ -49,6 +50,7 @@ class AudioInfo:
     source_path: str | None
     repaired: tuple[str, ...] = ()
     level: str | None = None
+    quality: Quality | None = None
 
     @property
     def duration(self) -> float:
@@ -56,13 +58,15 @@ class AudioInfo:
         return self.num_samples / self.sampling_rate
 
     @property
-    def notes(self) -> dict[str, str | list[str]]:
-        """What few clips have, by its name as JSON has it; empty of all others."""
-        notes: dict[str, str | list[str]] = {}
+    def notes(self) -> dict[str, Any]:
+        """What not all clips have, by its name as JSON has it."""
+        notes: dict[str, Any] = {}
         if self.repaired:
             notes["repaired"] = list(self.repaired)
         if self.level is not None:
             notes["level"] = self.level
+        if self.quality is not None:
+            notes["quality"] = self.quality.to_json()
         return notes
 
 

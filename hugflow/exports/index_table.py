@@ -24,7 +24,7 @@ from hugflow.redact import in_a_line
 from hugflow.rows.audio_info import audio_infos
 from hugflow.shards.arrow import feature_type, index_type, row_sizes, to_type
 from hugflow.shards.column_path import lift_batches
-from hugflow.shards.features import AUDIO_INFO_TYPE, AUDIO_TYPE, index_names
+from hugflow.shards.features import AUDIO_TYPE, audio_info_type, index_names
 from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.read import read_rows
 from hugflow.store.atomic import commit_file, disk_errors, fresh_temporary, is_file
@@ -100,7 +100,8 @@ def _index_schema(plan: Plan, published: pa.Schema) -> pa.Schema:
             planned = feature_type(plan.features.get(name))
             own = index_type(published.field(column).type)
             types[name] = own if planned is None else planned
-    types |= dict.fromkeys(info_names(plan.all_audio), AUDIO_INFO_TYPE)
+    info_type = audio_info_type(measured=plan.is_measured)
+    types |= dict.fromkeys(info_names(plan.all_audio), info_type)
     features = {"info": {"features": plan.features}}
     return pa.schema(list(types.items()), {"huggingface": json.dumps(features)})
 
@@ -121,9 +122,10 @@ def _index_table(
                 arrays.append(to_type(batch.column(column), schema.field(name).type))
             except pa.ArrowException as error:
                 raise _cannot_join(shard, column, error) from error
-    infos = [audio_infos(row, all_audio) for row in made]
+    infos = [audio_infos(row, all_audio, measured=plan.is_measured) for row in made]
     arrays += [
-        pa.array([info[name] for info in infos], AUDIO_INFO_TYPE) for name in info_names(all_audio)
+        pa.array([info[name] for info in infos], schema.field(name).type)
+        for name in info_names(all_audio)
     ]
     return pa.Table.from_arrays(arrays, schema=schema)
 

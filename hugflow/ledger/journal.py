@@ -11,8 +11,8 @@ Each line begins with the CRC-32 of the rest.
 
 A made row: number, stem, bytes of its MP3 (null: no MP3), bytes of its JSON (null: not written
 yet), and facts about its audio. A row with several audio columns has one more value: a list of
-bytes and facts for each MP3 beside the main one, in the order of the request. Few clips have one more value, an object: `repaired`, a list of
-codes, and `level`, a code. A failed row: number, code, message. The last line of a row counts.
+bytes and facts for each MP3 beside the main one, in the order of the request. Some clips have one more value, an object: `repaired`, a list of
+codes; `level`, a code; and `quality`, the figures of a measured clip. A failed row: number, code, message. The last line of a row counts.
 
 The disk decides: a row is done only if its files exist with these sizes. A line that cannot be read
 is skipped, and its row is looked for on disk.
@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from hugflow.audio.mp3 import AudioInfo
+from hugflow.audio.quality import read_quality
 from hugflow.store.atomic import disk_errors, make_folder, read_file, sync_folder
 
 VERSION = 1
@@ -41,8 +42,8 @@ AUDIO_FIELDS = (
     "copied",
     "source_path",
 )
-# What few clips have.
-NOTE_FIELDS = ("repaired", "level")
+# What not all clips have.
+NOTE_FIELDS = ("repaired", "level", "quality")
 # Their types; `source_path` is text or absent.
 _AUDIO_TYPES = frozenset((int, int, str, int, int, int, bool, path) for path in (str, type(None)))
 _HEADER = json.dumps({"journal": VERSION}).encode() + b"\n"
@@ -217,7 +218,8 @@ def _read_notes(notes: Any) -> dict[str, Any]:
         raise TypeError(notes)
     if not isinstance(level, str | None):
         raise TypeError(notes)
-    return {"repaired": tuple(repaired), "level": level}
+    quality = read_quality(notes.get("quality"))
+    return {"repaired": tuple(repaired), "level": level, "quality": quality}
 
 
 def _whole(value: Any) -> int:

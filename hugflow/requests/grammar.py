@@ -12,6 +12,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Final, TypeAlias
 
+from hugflow.audio.quality import Measure
 from hugflow.nearest import nearest_name
 
 # Forms of a dataset for other tools; `hugflow.exports` writes them.
@@ -228,6 +229,24 @@ def max_clip_hours(value: object) -> float:
             mend="write a number such as 12, or 0 for no limit",
         )
     return float(str(value))
+
+
+def measure(value: object) -> Measure:
+    """Whether clips are measured: true, false, or all for copied MP3s too."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value == "all":
+        return "all"
+    raise FieldInvalid(
+        "is none of true, false and all",
+        mend="write true, false without quotes, or all to measure copied MP3s too",
+    )
+
+
+def measure_setting(value: object) -> Measure:
+    """The same as a setting, in any case; the environment has only text."""
+    text = str(value).strip().lower()
+    return measure({"true": True, "false": False}.get(text, text))
 
 
 def exports(value: object) -> tuple[str, ...]:

@@ -13,6 +13,7 @@
     mp3_source: "copy"
     repair_audio: true
     max_clip_hours: 6
+    measure: true
     exports: ["nemo", "lhotse"]
     owner: "speech@example.org"
     flows: []                                        # see `flow_steps`
@@ -44,6 +45,7 @@ from pydantic import (
 )
 from pydantic.json_schema import models_json_schema
 
+from hugflow.audio.quality import Measure
 from hugflow.names import dataset_name
 from hugflow.requests import grammar
 from hugflow.requests.flow_steps import (
@@ -142,6 +144,11 @@ _Exports = Annotated[
         {"type": "array", "uniqueItems": True, "items": {"enum": list(grammar.EXPORTS)}}
     ),
 ]
+_Measure = Annotated[
+    Measure,
+    BeforeValidator(grammar.measure),
+    WithJsonSchema({"enum": [True, False, "all"]}),
+]
 _NAMES = {"type": "array", "items": {"type": "string"}, "maxItems": MAX_FIELDS}
 _STEP = {
     "type": "object",
@@ -179,7 +186,7 @@ _Source = Annotated[
 
 # Added after the first version of a request.
 _LATER_FIELDS = frozenset(
-    {"audio_columns", "repair_audio", "max_clip_hours", "text_join", "exports", "source"}
+    {"audio_columns", "repair_audio", "max_clip_hours", "text_join", "exports", "source", "measure"}
 )
 
 
@@ -253,6 +260,11 @@ class AddRequest(_Request):
     )
     max_clip_hours: _ClipHours | None = Field(
         None, description="Longer clips are refused; 0 for no limit. Default: the setting."
+    )
+    measure: _Measure | None = Field(
+        None,
+        description="true: the quality of encoded clips is measured. all: of copied ones too. "
+        "Default: the setting.",
     )
     exports: _Exports | None = Field(
         None, description="The forms for other tools. Default: the setting."

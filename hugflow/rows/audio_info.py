@@ -5,16 +5,19 @@ from hugflow.ledger.journal import RowMade
 from hugflow.names import info_names, mp3_paths
 
 
-def audio_infos(row: RowMade, all_audio: tuple[str, ...]) -> dict[str, dict[str, object]]:
+def audio_infos(
+    row: RowMade, all_audio: tuple[str, ...], *, measured: bool = False
+) -> dict[str, dict[str, object]]:
     """The contract's `audio_info` of a row, and those of its other audio columns, by their names.
 
     all_audio: the audio columns, the main one first; empty for a text-only dataset.
 
-    Of most clips they have no `repaired` and no `level`; the index has neither of any.
+    measured: whether the plan measures clips. Then each has `quality`, null for a clip that was not
+    measured; else none has it. Few have `repaired` or `level`; the index has neither of any.
     """
     names, paths = info_names(all_audio), mp3_paths(row.stem, all_audio)
     return {
-        name: _audio_info(path, clip.audio)
+        name: ({"quality": None} if measured else {}) | _audio_info(path, clip.audio)
         for name, path, clip in zip(names, paths, row.clips, strict=True)
     }
 

@@ -72,7 +72,7 @@ def render_row(
     if plan.text_column is not None:
         is_given = text is not _AS_IN_ITS_COLUMN
         fields["text"] = text if is_given else columns[plan.text_column]
-    fields |= audio_infos(made, plan.all_audio)
+    fields |= audio_infos(made, plan.all_audio, measured=plan.is_measured)
     lines = ",\n".join(f"  {_dumps(name)}: {_dumps(value)}" for name, value in fields.items())
     return f"{{\n{lines}\n}}\n".encode()
 

@@ -33,6 +33,27 @@ AUDIO_INFO_TYPE = pa.struct(
         ("copied", pa.bool_()),
     ]
 )
+QUALITY_TYPE = pa.struct(
+    [
+        ("peak_dbfs", pa.float64()),
+        ("rms_dbfs", pa.float64()),
+        ("clipped", pa.float64()),
+        ("silence", pa.float64()),
+        ("snr", pa.float64()),
+        ("bandwidth_hz", pa.int32()),
+        ("dc_offset", pa.float64()),
+        ("pcm", pa.string()),
+        ("chars_per_second", pa.float64()),
+        ("script", pa.string()),
+    ]
+)
+
+
+def audio_info_type(*, measured: bool) -> pa.StructType:
+    """The type of `audio_info` in the index; with `quality` if the plan measures clips."""
+    if not measured:
+        return AUDIO_INFO_TYPE
+    return pa.struct([*AUDIO_INFO_TYPE, pa.field("quality", QUALITY_TYPE)])
 
 
 def index_names(columns: Sequence[str], all_audio: tuple[str, ...]) -> tuple[str, ...]:
@@ -143,7 +164,7 @@ def column_features(plan: Plan) -> dict[str, Any]:
 
 
 def index_features(
-    schema: pa.Schema, all_audio: tuple[str, ...]
+    schema: pa.Schema, all_audio: tuple[str, ...], *, measured: bool = False
 ) -> tuple[dict[str, Any], list[Any]]:
     """The index's features in both forms of `datasets`: for parquet metadata, and for the card.
 
@@ -162,7 +183,8 @@ def index_features(
             features[name] = datasets.Audio(decode=False)
         else:
             features[name] = _undecoded(_published_feature(field, declared.get(field.name)))
-    infos = pa.schema([(name, AUDIO_INFO_TYPE) for name in info_names(all_audio)])
+    type_ = audio_info_type(measured=measured)
+    infos = pa.schema([(name, type_) for name in info_names(all_audio)])
     for name, feature in datasets.Features.from_arrow_schema(infos).items():
         features[name] = feature
     return _both_forms(features)

@@ -125,6 +125,11 @@ class Plan:
         return self.request.audio_columns or main
 
     @property
+    def is_measured(self) -> bool:
+        """Whether the quality of clips is measured, so that rows have `audio_info.quality`."""
+        return self.audio_column is not None and self.request.measure != "false"
+
+    @property
     def rows(self) -> int | None:
         """Rows of the whole dataset; None if shards must be fetched to be counted."""
         return add_rows(self.shards)

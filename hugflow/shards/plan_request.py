@@ -39,6 +39,7 @@ class PlanRequest:
     text_join: str | None = _row_field("json", default=None)
     audio_columns: tuple[str, ...] = _row_field("audio", default=())
     source: str | None = _row_field("audio", default=None)
+    measure: str = _row_field("audio", default="false")
     asked: tuple[str, ...] = ()
 
     @classmethod
@@ -47,7 +48,11 @@ class PlanRequest:
         told: dict[str, Any] = {name: getattr(request, name) for name in ROW_FIELDS}
         if request.source is not None:
             told["source"] = request.source.to_text()
-        told |= {name: defaults.get(name) for name, value in told.items() if value is None}
+        told |= {
+            name: defaults.get(name, _DEFAULTS.get(name))
+            for name, value in told.items()
+            if value is None
+        }
         asked = [name for name in ROW_FIELDS if request.is_asked(name)]
         if request.audio_columns:
             told["audio_column"] = request.audio_columns[0]
@@ -80,6 +85,10 @@ class PlanRequest:
 # The part of a row that each field of a request affects.
 ROW_FIELDS: Final[Mapping[str, Alters]] = {
     each.name: each.metadata["alters"] for each in fields(PlanRequest) if each.metadata
+}
+
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    each.name: each.default for each in fields(PlanRequest) if each.default is not MISSING
 }
 
 

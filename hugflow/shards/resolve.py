@@ -94,7 +94,9 @@ def fetch_plan(
                     ]
                 )
             )
-    features, card_features = describe_columns(repository, schema, columns.all_audio)
+    features, card_features = describe_columns(
+        repository, schema, columns.all_audio, measured=request.measure != "false"
+    )
     refuse_no_rows(repository, request, contents)
     _refuse_too_many_rows(repository, contents)
     plan = Plan(
@@ -184,11 +186,15 @@ def choose_columns(repository: Repository, schema: pa.Schema, request: PlanReque
 
 
 def describe_columns(
-    repository: Repository, schema: pa.Schema, all_audio: tuple[str, ...]
+    repository: Repository,
+    schema: pa.Schema,
+    all_audio: tuple[str, ...],
+    *,
+    measured: bool = False,
 ) -> tuple[dict[str, Any], list[Any]]:
     """The features of the index, for parquet metadata and for the card; raises RequestInvalid."""
     try:
-        return index_features(schema, all_audio)
+        return index_features(schema, all_audio, measured=measured)
     except ValueError as error:
         raise _invalid(
             repository,

@@ -219,6 +219,8 @@ class RowCheck:
                     yield (
                         f"its {field}{of} is {told.get(field)!r}, where {known[field]!r} is recorded"
                     )
+            if known.get("quality", told.get("quality")) != told.get("quality"):
+                yield f"its quality{of} is not what is recorded"
 
 
 def _refuse_constant(text: str) -> None:

@@ -37,6 +37,7 @@ class Storage(dg.ConfigurableResource["Storage"]):
     max_bad_rows: str = "1%"
     repair_audio: bool = True
     max_clip_hours: float = 6
+    measure: str = "false"
     verify_load: bool = False
     exports: list[str] = list(DEFAULT_EXPORTS)  # noqa: RUF012  # of pydantic, which copies it
     storage_quota_bytes: int | None = None

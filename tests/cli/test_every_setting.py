@@ -154,6 +154,15 @@ def test_a_clip_longer_than_that_is_refused(project: Project, hub: LoopbackHub):
     assert project.run("local-sync", asked, MAX_CLIP_HOURS="0").returncode == 0
 
 
+@shows("MEASURE")
+def test_quality_is_in_every_row_where_it_is_measured(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "settings/measure", rows=2, shards=1, seconds=0.5)
+    asked = project.request("settings/measure")
+    assert project.run("local-sync", asked, MEASURE="true").returncode == 0
+    row = json.loads((project.dataset(name_of("settings/measure")).json / "0.json").read_text())
+    assert -40 < row["audio_info"]["quality"]["rms_dbfs"] < 0
+
+
 @shows("VERIFY_LOAD")
 def test_a_folder_is_loaded_before_it_is_published_where_that_is_wanted(
     project: Project, hub: LoopbackHub

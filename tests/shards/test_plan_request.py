@@ -26,6 +26,7 @@ def test_every_field_that_alters_rows_is_a_field_of_a_request():
         "text_join",
         "audio_columns",
         "source",
+        "measure",
     ]
 
 
@@ -47,7 +48,10 @@ def test_fields_that_the_request_names_are_told_from_those_left_to_their_default
 
 
 def test_an_option_of_the_same_name_is_the_default_of_a_field():
-    assert Options(mp3_source="reencode").row_defaults == {"mp3_source": "reencode"}
+    assert Options(mp3_source="reencode").row_defaults == {
+        "mp3_source": "reencode",
+        "measure": "false",
+    }
 
 
 def test_a_field_that_is_added_alters_no_plan_that_leaves_it_out(monkeypatch: pytest.MonkeyPatch):

@@ -19,6 +19,7 @@ class Options:
     mp3_source, max_bad_rows, repair_audio, max_clip_hours: taken where the request names none. The
     last two decide which rows fail; a row that was made is not made again when they change.
     verify_load: load a folder with `datasets` before it is published.
+    measure: whether clips are measured, where the request does not say; "all": copied ones too.
     exports: the exports to write, where the request names none.
     workers: rows encoded at once. download_slots: source files fetched at once on this host,
     over all runs. storage_quota_bytes: what all datasets may take together, None for no limit.
@@ -37,6 +38,7 @@ class Options:
     max_bad_rows: BadRowBudget = "1%"
     repair_audio: bool = True
     max_clip_hours: float = 6
+    measure: str = "false"
     verify_load: bool = False
     exports: tuple[str, ...] = DEFAULT_EXPORTS
     storage_quota_bytes: int | None = None

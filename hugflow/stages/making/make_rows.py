@@ -29,6 +29,7 @@ from hugflow.native_talk import doing
 from hugflow.rows.audio import audio_value, may_be_path, path_of
 from hugflow.rows.record import NOT_TEXT, column_values, render_row
 from hugflow.rows.text import text_values
+from hugflow.rows.text_quality import with_text_quality
 from hugflow.shards.column_path import lift_batches
 from hugflow.shards.features import column_features
 from hugflow.shards.plan import Plan, Shard
@@ -225,6 +226,9 @@ def _make_row(
             made = RowMade(row, stem, None, None, None)
         if needs.json:
             own = {} if columns.texts is None else {"text": columns.texts[position]}
+            if build.plan.is_measured:
+                text = values.get(build.plan.text_column or "")
+                made = with_text_quality(made, own.get("text", text))
             content = render_row(build.plan, build.tree, made, values, **own)
             written.append(write_temporary(build.folder.json / f"{row}.json", content))
             made = replace(made, json_bytes=len(content))

@@ -178,6 +178,7 @@ def _is_same(manifest: Manifest, plan: Plan) -> bool:
         and manifest.all_audio == plan.all_audio
         and manifest.text_column == plan.text_column
         and manifest.settings.mp3_source == plan.request.mp3_source
+        and manifest.settings.measure == plan.request.measure
     )
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from hugflow.audio.mp3 import AudioInfo
 from hugflow.errors import StateUnreadable
 from hugflow.ledger.journal import AUDIO_FIELDS, Clip, RowMade, to_audio_info
 from hugflow.names import info_names, mp3_paths
@@ -55,6 +56,11 @@ def _only(batch: pa.RecordBatch, row: int | None, stem: str | None) -> pa.Record
     return batch
 
 
+def _to_audio(info: dict[str, Any]) -> AudioInfo:
+    notes = {"quality": info["quality"]} if info.get("quality") is not None else {}
+    return to_audio_info([*(info[field] for field in AUDIO_FIELDS), *([notes] if notes else [])])
+
+
 def _to_made(line: dict[str, Any], all_audio: tuple[str, ...]) -> RowMade:
     row = line["row"]
     if type(row) is not int or row < 0:
@@ -66,5 +72,5 @@ def _to_made(line: dict[str, Any], all_audio: tuple[str, ...]) -> RowMade:
     for path, info in zip(mp3_paths(stem, all_audio), infos, strict=True):
         if info["path"] != path or not stem or "/" in stem:
             raise ValueError(f"row {row} names the MP3 {info['path']!r}")
-    main, *others = (to_audio_info([info[field] for field in AUDIO_FIELDS]) for info in infos)
+    main, *others = map(_to_audio, infos)
     return RowMade(row, stem, None, None, main, tuple(Clip(None, other) for other in others))

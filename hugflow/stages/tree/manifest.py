@@ -11,7 +11,8 @@ the object `run`:
       "commit": "8a6c...", "plan": "4c1f0d9b2a7e6685", "licence": "cc0-1.0",
       "columns": ["audio", "text"], "audio_column": "audio", "text_column": "text",
       "audio_columns": ["audio", "target"], all of them; only if there are several
-      "settings": {"mp3_source": "copy", "max_bad_rows": "1%"},
+      "settings": {"mp3_source": "copy", "max_bad_rows": "1%",
+                   "measure": "true"},      only if clips were measured
       "source": {"files": 2, "bytes": 1234567, "commit": "8a6c...",
                  "shards": 1},              only if a shard has several files
       "numbering": "by_shard",              only if rows were unknown before they were fetched
@@ -74,10 +75,14 @@ def _to_statistics(value: Any) -> Statistics | None:
 
 @dataclass(frozen=True, slots=True)
 class ManifestSettings:
-    """The settings that rows were made with. max_bad_rows: the budget in force."""
+    """The settings that rows were made with. max_bad_rows: the budget in force.
+
+    measure: "false" if rows have no quality.
+    """
 
     mp3_source: str
     max_bad_rows: BadRowBudget
+    measure: Annotated[str, Field(exclude_if=lambda measure: measure == "false")] = "false"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,222 @@
+"""Measuring a clip while it is encoded: level, noise, bandwidth and a hash of its samples.
+
+The meter sees the mono 16-bit samples that become the MP3, block by block. Sums, peaks and the hash
+cover every sample. Noise and bandwidth come from the spectrum of some frames of about 40 ms, picked
+evenly over the clip, so memory and time for them are the same for a clip of seconds and of hours.
+
+clipped    samples at full scale, as a share of all
+silence    frames below SILENT_DBFS, as a share of all
+snr        power of the whole clip without its noise, over the power of the noise, in dB. The noise
+           is what the quietest frames hold, without tones. Between LOWEST_SNR and the noise of
+           16 bits; None for a clip of less than a quarter of a second
+bandwidth  highest frequency within BANDWIDTH_DB of the strongest one, and above the noise of 16 bits
+"""
+
+import hashlib
+import math
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from hugflow.audio.mono import FULL_SCALE, Samples, to_mono_pcm16
+from hugflow.audio.quality import Quality
+
+Pcm = npt.NDArray[np.int16]
+Reals = npt.NDArray[Any]
+
+SILENT_DBFS: Final = -50.0
+LOWEST_SNR: Final = -10.0
+BANDWIDTH_DB: Final = -50.0
+
+# Power of rounding to whole numbers: no noise of 16 bits is lower.
+_ROUNDING: Final = 1 / 12
+_SILENT_POWER: Final = FULL_SCALE**2 * 10 ** (SILENT_DBFS / 10)
+_LOUDEST: Final = FULL_SCALE - 1
+# A frame has this many samples per 23 Hz, rounded to a power of two.
+_BIN_HZ: Final = 23
+_MOST_FRAMES: Final = 256
+_FEWEST_FRAMES: Final = 6
+# Spectra of each kind, quiet and any: they cost more than all else here.
+_SPECTRA: Final = 8
+# Quiet is what has at most twice the power of the quietest twentieth.
+_QUIETEST: Final = 0.05
+_QUIET_FACTOR: Final = 2.0
+# A bin is a tone if it has this many times the median of its group; groups cover an eighth each.
+_TONE_FACTOR: Final = 4.0
+_GROUPS: Final = 8
+# Below it, the window spreads a constant offset.
+_FIRST_BIN: Final = 3
+_LOWEST_RATIO: Final[float] = 10 ** (LOWEST_SNR / 10)
+# The main lobe of the window reaches this many bins beyond a tone.
+_LOBE_BINS: Final = 2
+
+
+class Meter:
+    """Measures the mono samples of one clip; `quality` is asked for at its end."""
+
+    def __init__(self, sampling_rate: int) -> None:
+        """Measure nothing yet. sampling_rate: Hz."""
+        self._rate = sampling_rate
+        self._frame = 1 << round(math.log2(sampling_rate / _BIN_HZ))
+        self._hash = hashlib.sha256()
+        self._samples = self._clipped = self._frames = self._silent = self._sum = 0
+        self._high = self._low = 0
+        self._energy = 0.0
+        self._rest: Pcm = np.empty(0, np.int16)
+        self._kept: list[tuple[Pcm, Reals]] = []
+        self._kept_frames = 0
+        self._stride = 1
+
+    def watch(self, blocks: Iterable[Samples]) -> Iterator[Pcm]:
+        """The blocks, mixed down to one channel of 16 bits, shape (frames, 1)."""
+        for block in blocks:
+            pcm = to_mono_pcm16(block)
+            self.add(pcm)
+            yield pcm[:, None]
+
+    def add(self, pcm: Pcm) -> None:
+        """Take the next samples, shape (frames,); how a clip is cut does not change its figures."""
+        if not len(pcm):
+            return
+        self._hash.update(np.ascontiguousarray(pcm, dtype="<i2").data)
+        high, low = int(pcm.max()), int(pcm.min())
+        if high >= _LOUDEST or low <= -_LOUDEST:
+            self._clipped += int(np.count_nonzero((pcm >= _LOUDEST) | (pcm <= -_LOUDEST)))
+        self._high, self._low = max(self._high, high), min(self._low, low)
+        self._samples += len(pcm)
+        self._sum += int(pcm.sum(dtype=np.int64))
+        if len(self._rest):
+            pcm = np.concatenate([self._rest, pcm])
+        whole = len(pcm) // self._frame * self._frame
+        if whole:
+            self._add_frames(pcm[:whole].reshape(-1, self._frame))
+        self._rest = pcm[whole:].copy()
+
+    @property
+    def quality(self) -> Quality:
+        """The figures of all samples so far, rounded; a clip of no samples has none to measure."""
+        power = (self._energy + float(_energies(self._rest[None])[0])) / max(self._samples, 1)
+        peak = max(self._high, -self._low)
+        mean = self._sum / max(self._samples, 1)
+        snr, bandwidth_hz = self._read_spectra(power, mean) if peak else (None, 0)
+        return Quality(
+            peak_dbfs=_decibels(peak**2 / FULL_SCALE**2),
+            rms_dbfs=_decibels(power / FULL_SCALE**2),
+            clipped=round(self._clipped / max(self._samples, 1), 6),
+            silence=round(self._silent / self._frames, 4) if self._frames else float(not peak),
+            snr=snr,
+            bandwidth_hz=bandwidth_hz,
+            dc_offset=round(mean / FULL_SCALE, 6) + 0.0,
+            pcm=self._hash.hexdigest()[:32],
+        )
+
+    def _add_frames(self, frames: Pcm) -> None:
+        energies = _energies(frames)
+        self._energy += float(energies.sum(dtype=np.float64))
+        self._silent += int(np.count_nonzero(energies < _SILENT_POWER * self._frame))
+        first = -self._frames % self._stride
+        self._frames += len(frames)
+        kept = frames[first :: self._stride].copy()
+        self._kept.append((kept, energies[first :: self._stride]))
+        self._kept_frames += len(kept)
+        if self._kept_frames > _MOST_FRAMES:
+            self._thin_out()
+
+    def _thin_out(self) -> None:
+        frames, energies = self._all_kept()
+        while len(frames) > _MOST_FRAMES:
+            frames, energies = frames[::2], energies[::2]
+            self._stride *= 2
+        self._kept, self._kept_frames = [(frames.copy(), energies)], len(frames)
+
+    def _all_kept(self) -> tuple[Pcm, Reals]:
+        if len(self._kept) == 1:
+            return self._kept[0]
+        frames, energies = zip(*self._kept, strict=True)
+        return np.concatenate(frames), np.concatenate(energies)
+
+    def _read_spectra(self, power: float, mean: float) -> tuple[float | None, int]:
+        """The signal-to-noise ratio in dB, and the bandwidth in Hz."""
+        if not self._kept_frames:
+            padded = np.zeros((1, self._frame), np.int16)
+            padded[0, : len(self._rest)] = self._rest
+            return None, self._bandwidth(_spectra(padded))
+        frames, energies = self._all_kept()
+        by_energy = energies.argsort(kind="stable")
+        energies = energies[by_energy]
+        # Digital silence says nothing of the noise of a recording.
+        first = int(energies.searchsorted(0.0, "right"))
+        if first == len(energies):
+            return None, 0
+        constant = mean**2 * self._frame
+        quietest = float(energies[first + int(_QUIETEST * (len(energies) - first))]) - constant
+        limit = _QUIET_FACTOR * max(quietest, _ROUNDING * self._frame) + constant
+        last = max(int(energies.searchsorted(limit, "right")), first + 1)
+        quiet = by_energy[first : last : -((first - last) // _SPECTRA)]
+        others = by_energy[last :: max(1, -((last - len(energies)) // _SPECTRA))]
+        spectra = _spectra(frames[np.concatenate([quiet, others])])
+        bandwidth_hz = self._bandwidth(spectra)
+        if len(frames) < _FEWEST_FRAMES:
+            return None, bandwidth_hz
+        quiet_power = float(energies[first:last].mean(dtype=np.float64)) / self._frame - mean**2
+        noise = max(quiet_power * _untonal(spectra[: len(quiet)]), _ROUNDING)
+        ratio = max((power - mean**2) / noise - 1, _LOWEST_RATIO)
+        return round(10 * math.log10(ratio), 1), bandwidth_hz
+
+    def _bandwidth(self, spectra: Reals) -> int:
+        loudest = spectra.max(axis=0)
+        limit = max(float(loudest.max()) * 10 ** (BANDWIDTH_DB / 10), _least(self._frame))
+        above = (loudest > limit).nonzero()[0]
+        if not len(above):
+            return 0
+        top, highest = _FIRST_BIN + int(above[-1]), self._frame // 2
+        # Beyond the highest frequency there is nothing that the window could reach into.
+        edge = highest if top >= highest - _LOBE_BINS else top - _LOBE_BINS
+        return round(edge * self._rate / self._frame)
+
+
+def _energies(frames: Pcm) -> Reals:
+    """The sum of squares of each frame. In C, by one thread: the same digits on every run."""
+    reals = frames.astype(np.float32)
+    energies: Reals = np.einsum("ij,ij->i", reals, reals)
+    return energies
+
+
+def _spectra(frames: Pcm) -> Reals:
+    """The power of each frame by frequency, from _FIRST_BIN on."""
+    found = np.fft.rfft(frames * _window(frames.shape[1]))[:, _FIRST_BIN:]
+    parts = found.view(np.float32).reshape(len(frames), -1, 2)
+    power: Reals = np.einsum("ijk,ijk->ij", parts, parts)
+    return power
+
+
+def _untonal(spectra: Reals) -> float:
+    """The share of the power that is no tone."""
+    by_bin = spectra.sum(axis=0)
+    width = len(by_bin) // _GROUPS
+    groups = by_bin[: width * _GROUPS].reshape(_GROUPS, width)
+    medians = np.sort(groups, axis=1)[:, width // 2, None]
+    noise = np.where(groups > _TONE_FACTOR * medians, medians, groups)
+    # Some bins are in no group, among them the lowest ones.
+    scale = (len(by_bin) + _FIRST_BIN) / (width * _GROUPS)
+    total = float(by_bin.sum(dtype=np.float64))
+    return min(scale * float(noise.sum(dtype=np.float64)) / total, 1.0) if total else 1.0
+
+
+@cache
+def _window(frame: int) -> npt.NDArray[np.float32]:
+    return np.blackman(frame).astype(np.float32)
+
+
+@cache
+def _least(frame: int) -> float:
+    """What counts as more than rounding: the loudest of many random values is many times their mean."""
+    return 20 * _ROUNDING * float(np.square(_window(frame)).sum())
+
+
+def _decibels(power: float) -> float | None:
+    """In dB, to a hundredth; None for no power, because JSON has no infinity."""
+    return round(10 * math.log10(power), 2) if power > 0 else None

@@ -1,0 +1,132 @@
+"""Synthetic clips of known values: what the meter says of them."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from hugflow.audio.meter import Meter
+from hugflow.audio.quality import Quality, read_quality
+
+Reals = npt.NDArray[np.float64]
+RATES_HZ = (8_000, 16_000, 44_100)
+
+
+def pcm_of(sound: Reals) -> npt.NDArray[np.int16]:
+    return np.rint(sound * 32768).clip(-32768, 32767).astype(np.int16)
+
+
+def measure(sound: Reals, rate_hz: int = 16_000, piece: int = 65_536) -> Quality:
+    meter, pcm = Meter(rate_hz), pcm_of(sound)
+    for start in range(0, len(pcm), piece):
+        meter.add(pcm[start : start + piece])
+    return meter.quality
+
+
+def times(seconds: float, rate_hz: int) -> Reals:
+    return np.arange(int(seconds * rate_hz)) / rate_hz
+
+
+def noise(count: int, power: float, below_hz: float, rate_hz: int) -> Reals:
+    """White noise of that power, with nothing above a frequency."""
+    spectrum = np.fft.rfft(np.random.default_rng(3).standard_normal(count))
+    spectrum[np.fft.rfftfreq(count, 1 / rate_hz) > below_hz] = 0
+    sound = np.fft.irfft(spectrum, count)
+    return sound * np.sqrt(power / np.mean(sound**2))
+
+
+def voice(seconds: float, rate_hz: int) -> Reals:
+    """Gliding harmonics with pauses between syllables."""
+    at = times(seconds, rate_hz)
+    phase = 2 * np.pi * np.cumsum(150 + 30 * np.sin(2 * np.pi * 0.7 * at)) / rate_hz
+    harmonics = sum(np.sin(k * phase + k * k) / k for k in range(1, 16))
+    return 0.1 * harmonics * np.clip(np.sin(2 * np.pi * 2.5 * at) + 0.3, 0, 1)
+
+
+@pytest.mark.parametrize("level", [0.9, 0.1, 0.003])
+def test_levels_are_exact_to_a_tenth_of_a_decibel(level: float):
+    found = measure(level * np.sin(2 * np.pi * 440 * times(2.3, 16_000)))
+    assert found.peak_dbfs == pytest.approx(20 * np.log10(level), abs=0.1)
+    assert found.rms_dbfs == pytest.approx(20 * np.log10(level) - 3.01, abs=0.1)
+
+
+@pytest.mark.parametrize("rate_hz", RATES_HZ)
+@pytest.mark.parametrize("snr", [3, 10, 20, 35])
+@pytest.mark.parametrize("kind", ["voice", "tone", "bursts"])
+def test_the_signal_to_noise_ratio_is_within_a_decibel_and_a_half(
+    kind: str, snr: float, rate_hz: int
+):
+    at = times(4, rate_hz)
+    tone = 0.3 * np.sin(2 * np.pi * 700 * at)
+    sound = {"voice": voice(4, rate_hz), "tone": tone, "bursts": np.where(at % 1 < 0.6, tone, 0)}
+    signal = sound[kind]
+    added = noise(len(at), np.mean(signal**2) / 10 ** (snr / 10), rate_hz / 2, rate_hz)
+    assert measure(signal + added, rate_hz).snr == pytest.approx(snr, abs=1.5)
+
+
+@pytest.mark.parametrize(
+    ("below_hz", "rate_hz"), [(3_400, 8_000), (4_000, 16_000), (7_000, 44_100)]
+)
+@pytest.mark.parametrize("seconds", [0.5, 6])
+def test_the_bandwidth_is_within_200_hz(below_hz: int, rate_hz: int, seconds: float):
+    sound = noise(int(seconds * rate_hz), 0.002, below_hz, rate_hz)
+    assert measure(sound, rate_hz).bandwidth_hz == pytest.approx(below_hz, abs=200)
+    tone = 0.4 * np.sin(2 * np.pi * below_hz * times(seconds, rate_hz))
+    assert measure(tone, rate_hz).bandwidth_hz == pytest.approx(below_hz, abs=200)
+
+
+def test_clipped_samples_silence_and_offset_are_counted():
+    half_silent = np.concatenate([np.zeros(16_000), np.full(16_000, 0.25)])
+    half_silent[20_000:20_320] = 1.5
+    found = measure(half_silent)
+    assert found.clipped == 0.01
+    assert found.silence == pytest.approx(0.5, abs=0.02)
+    assert measure(voice(2, 16_000) + 0.05).dc_offset == pytest.approx(0.05, abs=0.001)
+    assert measure(np.full(4_000, -1.0)).clipped == 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 100, 40_000])
+def test_of_digital_silence_there_is_no_level_no_ratio_and_no_bandwidth(count: int):
+    found = measure(np.zeros(count))
+    assert (found.peak_dbfs, found.rms_dbfs, found.snr, found.bandwidth_hz) == (None, None, None, 0)
+    assert (found.silence, found.clipped, found.dc_offset) == (1, 0, 0)
+
+
+def test_of_a_clip_too_short_to_tell_noise_from_signal_there_is_no_ratio():
+    assert measure(voice(0.1, 16_000)).snr is None
+
+
+def test_the_figures_do_not_depend_on_how_a_clip_is_cut_nor_on_the_thread():
+    sound = voice(20, 16_000) + noise(320_000, 1e-5, 8_000, 16_000)
+    with ThreadPoolExecutor(4) as pool:
+        found = set(
+            pool.map(lambda piece: measure(sound, piece=piece), [997, 4_096, 65_536, 10**6])
+        )
+    assert found == {measure(sound)}
+
+
+def test_the_hash_is_of_the_samples():
+    sound = voice(1, 16_000)
+    assert measure(sound).pcm == hashlib.sha256(pcm_of(sound).tobytes()).hexdigest()[:32]
+
+
+def test_memory_does_not_grow_with_the_clip():
+    meter = Meter(8_000)
+    block = pcm_of(noise(65_536, 0.01, 4_000, 8_000))
+    for _ in range(200):
+        meter.add(block)
+    assert sum(frames.nbytes for frames, _ in meter._kept) < 1 << 20
+    assert meter.quality.rms_dbfs == pytest.approx(-20, abs=0.1)
+
+
+def test_figures_survive_json_and_other_values_are_refused():
+    found = measure(voice(1, 16_000))
+    assert read_quality(found.to_json()) == found
+    assert read_quality(None) is None
+    wrong: list[Any] = [7, "x", {**found.to_json(), "snr": "high"}, {"snr": 1.0}]
+    for value in wrong:
+        with pytest.raises(TypeError):
+            read_quality(value)
