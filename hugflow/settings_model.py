@@ -183,6 +183,12 @@ class Settings(BaseModel):
         alias="MAX_CONCURRENT_DOWNLOADS",
         description="Source files fetched at once on this host, over all runs.",
     )
+    runs_per_dataset: _Count = Field(
+        1,
+        alias="RUNS_PER_DATASET",
+        description="Runs of Dagster that share one dataset, each with its own shards: about the "
+        "number of hosts.",
+    )
     workers: _Count = Field(
         default_factory=_cores, alias="WORKERS", description="Rows encoded at once; default: cores."
     )

@@ -74,6 +74,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "REQUESTS_REPO": ("https://example.org/requests.git", "https://example.org/requests.git"),
     "REQUESTS_BRANCH": ("trunk", "trunk"),
     "WORKERS": ("3", 3),
+    "RUNS_PER_DATASET": ("4", 4),
     "STORAGE_QUOTA_GB": ("1.5", 1.5),
     "SYNC_ON": ("merge", "merge"),
     "AUTO_MERGE": ("yes", True),

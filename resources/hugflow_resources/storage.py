@@ -42,6 +42,7 @@ class Storage(dg.ConfigurableResource["Storage"]):
     exports: list[str] = list(DEFAULT_EXPORTS)  # noqa: RUF012  # of pydantic, which copies it
     storage_quota_bytes: int | None = None
     progress_interval: int = 10_000
+    runs_per_dataset: int = 1
     policy: str = "{}"
     policy_fault: str | None = None
     flow_root: str | None = None
@@ -69,6 +70,7 @@ class Storage(dg.ConfigurableResource["Storage"]):
             max_bad_rows=str(options.max_bad_rows),
             exports=list(options.exports),
             **{name: getattr(options, name) for name in cls._plain_options()},
+            runs_per_dataset=project.settings.runs_per_dataset,
             policy=rules.model_dump_json(exclude_none=True),
             policy_fault=fault,
             flow_root=str(options.flow_root) if options.flow_root is not None else None,

@@ -6,5 +6,7 @@ DATASET_TAG: Final = "hugflow/dataset"
 PLAN_TAG: Final = "hugflow/plan"
 REQUEST_TAG: Final = "hugflow/request"
 ATTEMPT_TAG: Final = "hugflow/attempt"
+# Which shards of the dataset: no two runs with the same value run at once on several hosts.
+PART_TAG: Final = "hugflow/part"
 # On a run that the sensor stopped, with the reason; so no person stopped it.
 STOPPED_TAG: Final = "hugflow/stopped_for"

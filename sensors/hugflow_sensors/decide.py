@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby, pairwise
 from typing import Literal
 
 # Pause before the next attempt, after the first, second, ... failure in a row.
@@ -9,6 +10,7 @@ BACK_OFF_S = (20.0, 120.0, 600.0, 3_600.0, 21_600.0)
 MOST_ATTEMPTS = len(BACK_OFF_S) + 1
 
 Ending = Literal["succeeded", "failed", "stopped"]
+_BADNESS: dict[Ending, int] = {"succeeded": 0, "failed": 1, "stopped": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +63,41 @@ def _say_failures(failures: int) -> str:
     return "its last run failed" if failures == 1 else f"its last {failures} runs failed"
 
 
-def missing_range(keys: Sequence[str], is_done: Sequence[bool]) -> tuple[str, str] | None:
-    """Give the first and the last partition of a range that covers everything missing.
+def missing_ranges(
+    keys: Sequence[str], is_done: Sequence[bool], parts: int = 1
+) -> list[tuple[str, str]]:
+    """Give the first and the last partition of each range; together they cover everything missing.
 
-    If every shard is done and the dataset is unpublished, the range covers all: some rows may have
-    failed, and finished ones cost almost nothing. None when there are no shards.
+    parts: how many ranges there are if there are as many missing shards; they do not overlap.
+    If every shard is done and the dataset is unpublished, one range covers all: some rows may have
+    failed, and finished ones cost almost nothing. Empty when there are no shards.
     """
     if not keys:
-        return None
-    missing = [key for key, done in zip(keys, is_done, strict=True) if not done] or list(keys)
-    return missing[0], missing[-1]
+        return []
+    missing = [key for key, done in zip(keys, is_done, strict=True) if not done]
+    if not missing:
+        return [(keys[0], keys[-1])]
+    parts = min(parts, len(missing))
+    bounds = [len(missing) * part // parts for part in range(parts + 1)]
+    return [(missing[first], missing[end - 1]) for first, end in pairwise(bounds)]
+
+
+def merge_parts(runs: Sequence[tuple[int, str, PastRun]]) -> list[PastRun]:
+    """Past runs as if each attempt had been one run: of its parts, the one that ended worst.
+
+    runs: the number of the attempt, the part and the run, the latest first.
+    """
+    merged: list[PastRun] = []
+    for _, attempt in groupby(runs, key=lambda run: run[0]):
+        by_part: dict[str, list[PastRun]] = {}
+        for _, part, run in attempt:
+            by_part.setdefault(part, []).append(run)
+        merged += max(by_part.values(), key=_badness)
+    return merged
+
+
+def _badness(part: Sequence[PastRun]) -> tuple[int, int]:
+    return _BADNESS[part[0].ending], len(part)
 
 
 @dataclass(frozen=True, slots=True)

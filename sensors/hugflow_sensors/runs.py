@@ -11,8 +11,15 @@ from hugflow.shards.plan import Plan
 from hugflow.store.layout import Places
 from hugflow_resources.alive import forget_run, is_dead
 from hugflow_resources.dagster_private import NOT_FINISHED_STATUSES, WILL_RETRY_TAG
-from hugflow_resources.tags import DATASET_TAG, PLAN_TAG, REQUEST_TAG, STOPPED_TAG
-from hugflow_sensors.decide import Ending, PastRun
+from hugflow_resources.tags import (
+    ATTEMPT_TAG,
+    DATASET_TAG,
+    PART_TAG,
+    PLAN_TAG,
+    REQUEST_TAG,
+    STOPPED_TAG,
+)
+from hugflow_sensors.decide import Ending, PastRun, merge_parts
 
 log = logging.getLogger(__name__)
 
@@ -95,17 +102,30 @@ def stop_run(instance: dg.DagsterInstance, run_id: str, name: str) -> bool:
 
 
 def read_attempts(
-    instance: dg.DagsterInstance, tags: dict[str, str]
+    instance: dg.DagsterInstance, tags: dict[str, str], parts: int
 ) -> tuple[int, Sequence[PastRun]]:
-    """The number of runs with these tags, and how the last ones ended, the latest first."""
+    """The number of attempts with these tags, and how the last ones ended, the latest first.
+
+    parts: how many runs an attempt has at most.
+    """
     filters = dg.RunsFilter(tags=tags)
-    records = instance.get_run_records(filters, limit=MOST_PAST_RUNS)
+    records = instance.get_run_records(filters, limit=MOST_PAST_RUNS * parts)
     past = [
-        PastRun(_ending(instance, record.dagster_run), _ended_at(record))
+        (
+            _attempt_of(record.dagster_run),
+            record.dagster_run.tags.get(PART_TAG, ""),
+            PastRun(_ending(instance, record.dagster_run), _ended_at(record)),
+        )
         for record in records
         if STOPPED_TAG not in record.dagster_run.tags
     ]
-    return instance.get_runs_count(filters), past
+    last = max((_attempt_of(record.dagster_run) for record in records), default=0)
+    return last, merge_parts(past)
+
+
+def _attempt_of(run: dg.DagsterRun) -> int:
+    number = run.tags.get(ATTEMPT_TAG, "")
+    return int(number) if number.isdecimal() else 0
 
 
 def _ending(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Ending:

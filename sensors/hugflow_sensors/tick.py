@@ -31,14 +31,14 @@ from hugflow_assets.reporting.checks import stored_evaluations
 from hugflow_assets.reporting.forget import forget_dataset
 from hugflow_assets.reporting.materializations import register_partitions, unrecorded
 from hugflow_resources.storage import Storage
-from hugflow_resources.tags import ATTEMPT_TAG
+from hugflow_resources.tags import ATTEMPT_TAG, PART_TAG, PLAN_TAG
 from hugflow_sensors.decide import (
     Memo,
     Start,
     Trouble,
     decide_attempt,
     is_waiting,
-    missing_range,
+    missing_ranges,
     next_trouble,
 )
 from hugflow_sensors.memo import write_memo
@@ -284,14 +284,15 @@ class Tick:
         name, digest = build.name, build.request.digest
         undone = set(find_undone(build))
         shard_by_key = build.plan.shard_by_key()
-        wanted = missing_range(
-            list(shard_by_key), [shard not in undone for shard in shard_by_key.values()]
+        parts = self.storage.runs_per_dataset
+        wanted = missing_ranges(
+            list(shard_by_key), [shard not in undone for shard in shard_by_key.values()], parts
         )
-        if wanted is None:
+        if not wanted:
             self.words.append(f"{name}: its plan has no shards")
             return
         tags = attempt_tags(build.plan, digest)
-        count, past = read_attempts(self.context.instance, tags)
+        count, past = read_attempts(self.context.instance, tags, parts)
         decision = decide_attempt(past, time.time(), read_retry_at(build.places, name))
         if not isinstance(decision, Start):
             again = (
@@ -303,20 +304,23 @@ class Tick:
         elif len(self.runs) >= RUNS_PER_TICK:
             self.later += 1
         else:
-            self.words.append(f"{name}: attempt {count + 1}, {wanted[0]}...{wanted[1]}")
+            ranges = ", ".join(f"{first}...{last}" for first, last in wanted)
+            self.words.append(f"{name}: attempt {count + 1}, {ranges}")
             stages = asset_names(has_flows=bool(build.request.flows))
-            self.runs.append(_run_request(name, stages, wanted, tags, count + 1))
+            self.runs += [_run_request(name, stages, part, tags, count + 1) for part in wanted]
 
 
 def _run_request(
     name: str, stages: Sequence[str], wanted: tuple[str, str], tags: dict[str, str], attempt: int
 ) -> dg.RunRequest:
+    part = f"{tags[PLAN_TAG]}/{wanted[0]}"
     return dg.RunRequest(
-        run_key="/".join([*tags.values(), str(attempt)]),
+        run_key="/".join([*tags.values(), str(attempt), wanted[0]]),
         asset_selection=[dg.AssetKey([name, stage]) for stage in stages],
         tags={
             **tags,
             ATTEMPT_TAG: str(attempt),
+            PART_TAG: part,
             "dagster/asset_partition_range_start": wanted[0],
             "dagster/asset_partition_range_end": wanted[1],
         },

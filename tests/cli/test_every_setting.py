@@ -322,3 +322,12 @@ def test_a_private_sheet_is_pulled_from_there_as_the_account_that_it_is_shared_w
         assert project.run("pull", GOOGLE_SHEETS_URL=google.url).returncode == 5
         settings = {"GOOGLE_SHEETS_URL": google.url, "CREDENTIALS": google.credentials()}
         assert project.run("pull", **settings).stdout == "wrote s/id-1.json\n"
+
+
+@shows("RUNS_PER_DATASET")
+def test_so_many_runs_share_a_dataset(project: Project):
+    from hugflow.settings import load_settings
+    from hugflow_resources.storage import Storage
+
+    (project.root / ".env").write_text("RUNS_PER_DATASET=3\n")
+    assert Storage.of(load_settings(project.root)).runs_per_dataset == 3

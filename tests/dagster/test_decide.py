@@ -14,7 +14,8 @@ from hugflow_sensors.decide import (
     decide_attempt,
     is_waiting,
     may_reload,
-    missing_range,
+    merge_parts,
+    missing_ranges,
     next_trouble,
 )
 from hugflow_sensors.memo import read_memo, write_memo
@@ -59,17 +60,28 @@ def test_a_success_that_left_the_dataset_incomplete_is_not_repeated_without_paus
     assert isinstance(decide_attempt([PastRun("succeeded", NOW - 1)], NOW), Wait)
 
 
-@given(st.lists(st.booleans(), max_size=50))
-def test_nothing_missing_lies_outside_the_range(is_done: list[bool]):
+@given(st.lists(st.booleans(), max_size=50), st.integers(1, 9))
+def test_nothing_missing_lies_outside_the_ranges_and_no_shard_in_two(
+    is_done: list[bool], parts: int
+):
     keys = [f"{index:05d}" for index in range(len(is_done))]
-    wanted = missing_range(keys, is_done)
+    wanted = missing_ranges(keys, is_done, parts)
     missing = [key for key, done in zip(keys, is_done, strict=True) if not done]
-    if not keys:
-        assert wanted is None
-    elif missing:
-        assert wanted == (missing[0], missing[-1])
-    else:
-        assert wanted == (keys[0], keys[-1])
+    assert len(wanted) == min(parts, max(len(missing), bool(keys)))
+    inside = [key for key in keys for first, last in wanted if first <= key <= last]
+    assert len(inside) == len(set(inside))
+    assert set(inside) >= set(missing or keys)
+    if missing and parts == 1:
+        assert wanted == [(missing[0], missing[-1])]
+
+
+def test_the_parts_of_an_attempt_count_as_one_run_that_ended_as_the_worst_of_them():
+    done = PastRun("succeeded", NOW - 1)
+    runs = [(2, "b", done), (2, "a", failed(2)), (2, "b", failed(3)), (1, "a", failed(9))]
+    assert merge_parts(runs) == [failed(2), failed(9)]
+    stopped = PastRun("stopped", NOW - 4)
+    assert merge_parts([(1, "a", failed(1)), (1, "b", stopped)]) == [stopped]
+    assert merge_parts([(1, "a", failed(1)), (1, "a", failed(2))]) == [failed(1), failed(2)]
 
 
 def test_trouble_with_one_request_is_forgotten_when_the_request_changes():

@@ -65,6 +65,34 @@ def test_the_run_that_the_sensor_asks_for_makes_the_dataset(world: World, ask: A
     assert "1 complete" in world.words(world.tick())
 
 
+def test_several_runs_share_a_dataset_and_a_failed_one_is_asked_for_alone(
+    world: World, ask: Ask, monkeypatch: pytest.MonkeyPatch
+):
+    with (world.project.root / ".env").open("a") as file:
+        file.write("RUNS_PER_DATASET=2\n")
+    ask(shards=4)
+    first, second = world.tick_after_push().run_requests or []
+    starts = [run.tags["dagster/asset_partition_range_start"][8:13] for run in (first, second)]
+    assert starts == ["00000", "00002"]
+    assert first.run_key != second.run_key
+    assert first.tags["hugflow/part"] != second.tags["hugflow/part"]
+    definitions = world.definitions
+    assert definitions is not None
+    job = definitions.resolve_implicit_global_asset_job_def()
+    done = job.execute_in_process(
+        instance=world.instance,
+        tags=dict(first.tags),
+        asset_selection=list(first.asset_selection or ()),
+    )
+    assert done.success
+    world.end_run(second, dg.DagsterRunStatus.FAILURE)
+    monkeypatch.setattr("hugflow_sensors.decide.BACK_OFF_S", (0.0, 300.0))
+    again = world.tick().run_requests or []
+    starts = [run.tags["dagster/asset_partition_range_start"][8:13] for run in again]
+    assert starts == ["00002", "00003"]
+    assert {run.tags["hugflow/attempt"] for run in again} == {"2"}
+
+
 def test_asking_again_gives_the_same_run_key_so_that_nothing_runs_twice(world: World, ask: Ask):
     ask()
     first = world.tick_after_push().run_requests or []
