@@ -6,11 +6,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from hugflow.cli.up import LOCATION
+from hugflow_resources.tags import PART_TAG
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 BIN = Path(sys.executable).parent
@@ -25,22 +27,35 @@ def unit_commands() -> Iterator[str]:
 
 
 def compose_commands() -> Iterator[str]:
-    compose = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text())
-    for service in compose["services"].values():
-        command = " ".join(service["command"].split())
-        shell = re.fullmatch(r'sh -c "(.+)"', command)
-        for part in (shell[1] if shell else command).split("&&"):
-            yield part.strip().removeprefix("exec ")
+    for name in ("compose.yaml", "cluster.yaml"):
+        for service in read_compose(name)["services"].values():
+            command = " ".join(service.get("command", "").split())
+            shell = re.fullmatch(r'sh -c "(.+)"', command)
+            for part in (shell[1] if shell else command).split("&&"):
+                yield part.strip().removeprefix("exec ")
 
 
-COMMANDS = [*unit_commands(), *compose_commands()]
+def read_compose(name: str) -> Any:
+    return yaml.safe_load((DEPLOY / "compose" / name).read_text())
+
+
+# Those of other packages are run by the tests of a cluster.
+COMMANDS = sorted(
+    {
+        command
+        for command in [*unit_commands(), *compose_commands()]
+        if command and Path(command.split()[0]).name not in ("celery", "redis-server")
+    }
+)
 
 
 def test_each_layout_has_its_three_parts():
-    assert sum("code-server start" in command for command in COMMANDS) == 2
-    assert sum("dagster-daemon run" in command for command in COMMANDS) == 2
-    assert sum("hugflow_resources.web" in command for command in COMMANDS) == 2
-    assert sum("hugflow up" in command for command in COMMANDS) == 1
+    commands = [*unit_commands(), *compose_commands()]
+    assert sum("code-server start" in command for command in commands) == 3
+    assert sum("dagster-daemon run" in command for command in commands) == 3
+    assert sum("hugflow_resources.web" in command for command in commands) == 3
+    assert sum("hugflow up" in command for command in commands) == 1
+    assert sum("dagster_celery.app worker" in command for command in commands) == 2
 
 
 @pytest.mark.slow
@@ -69,8 +84,31 @@ def test_the_code_location_has_one_name_and_one_port(path: Path):
 
 
 def test_compose_shares_the_project_and_publishes_to_this_host_only():
-    compose = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text())
-    services = compose["services"]
+    services = read_compose("compose.yaml")["services"]
     assert len({str(service["volumes"]) for service in services.values()}) == 1
     assert "ports" not in services["code"]
     assert services["web"]["ports"] == ["127.0.0.1:3000:3000"]
+
+
+def test_a_cluster_shares_project_and_addresses_and_publishes_to_this_host_only():
+    compose = read_compose("cluster.yaml")
+    services = compose["services"]
+    ours = [name for name in services if services[name]["image"] == "hugflow-cluster"]
+    assert ours == ["code", "daemon", "web", "worker"]
+    assert len({str(services[name]["volumes"]) for name in ours}) == 1
+    assert {services[name]["env_file"] for name in ours} == {"${PROJECT:-.}/cluster.env"}
+    ports = {name: service["ports"] for name, service in services.items() if "ports" in service}
+    assert ports == {"web": ["127.0.0.1:3000:3000"]}
+    assert {"database", "queue"} <= set(compose["volumes"])
+
+
+def test_kubernetes_starts_one_code_location_and_keeps_runs_apart_as_the_cluster_does():
+    values = yaml.safe_load((DEPLOY / "kubernetes" / "values.yaml").read_text())
+    (code,) = values["dagster-user-deployments"]["deployments"]
+    assert code["codeServerArgs"][1] == LOCATION
+    assert code["port"] == PORT
+    launcher = values["runLauncher"]["config"]["k8sRunLauncher"]
+    assert launcher["volumes"] == code["volumes"]
+    assert launcher["volumeMounts"] == code["volumeMounts"]
+    limits = values["dagsterDaemon"]["runCoordinator"]["config"]["queuedRunCoordinator"]
+    assert limits["tagConcurrencyLimits"][0]["key"] == PART_TAG

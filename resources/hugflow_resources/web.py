@@ -8,6 +8,7 @@ Start it in a project's root. WORKSPACE names the code locations.
 
 import argparse
 import logging
+import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from hugflow.guard.asgi import Guard
 from hugflow.guard.rules import Rules, known_hosts
 from hugflow_resources.dagster_private import open_web_app
 from hugflow_resources.instance import open_instance
+from hugflow_resources.metrics import WithMetrics, read_metrics
+from hugflow_resources.project import open_project
 
 POLL_MS = 2000
 ENDING_S = 3
@@ -25,12 +28,13 @@ ENDING_S = 3
 
 def serve(workspace: Path, host: str, port: int, rules: Rules) -> None:
     """Serve the web UI of the project in the working directory until a signal ends it."""
+    places = open_project().places
     with (
         open_instance(Path.cwd()) as instance,
         open_web_app(instance, workspace, POLL_MS) as app,
     ):
         uvicorn.run(
-            Guard(app, rules),
+            Guard(WithMetrics(app, lambda: read_metrics(places, instance, time.time())), rules),
             host=host,
             port=port,
             log_level="warning",

@@ -92,7 +92,8 @@ def merge_parts(runs: Sequence[tuple[int, str, PastRun]]) -> list[PastRun]:
         by_part: dict[str, list[PastRun]] = {}
         for _, part, run in attempt:
             by_part.setdefault(part, []).append(run)
-        merged += max(by_part.values(), key=_badness)
+        worst: list[PastRun] = max(by_part.values(), key=_badness)
+        merged += worst
     return merged
 
 

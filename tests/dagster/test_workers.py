@@ -1,6 +1,8 @@
 """Runs over Celery, with real Postgres and redis: two workers, and what happens when one dies."""
 
+import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import yaml
 
 from hugflow.cli.project import read_template
 from hugflow.settings import load_settings
@@ -17,7 +20,7 @@ from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_tables, speech_table
 from tests.cluster.servers import find_postgres, postgres, redis
 from tests.cluster.venv import make_cluster_venv
-from tests.dagster.conftest import Project, kill_group, wait_until
+from tests.dagster.conftest import ROOT, Project, kill_group, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
 
@@ -64,8 +67,11 @@ class Cluster:
         self.project.started.append(self.running[name])
 
     def start_worker(self, name: str) -> None:
-        options = ["-Q", "dagster", "--concurrency", "1", "-n", f"{name}@%h"]
-        self.start(name, "celery", "-A", "dagster_celery.app", "worker", *options)
+        # As deploy/compose starts it, but for the name, and one run at once.
+        compose = yaml.safe_load((ROOT / "deploy" / "compose" / "cluster.yaml").read_text())
+        words = compose["services"]["worker"]["command"].split()
+        own = {"%h": f"{name}@%h", "2": "1", "WARNING": "INFO"}
+        self.start(name, *(own.get(word, word) for word in words))
 
     def start_daemon(self) -> None:
         self.start("daemon", "dagster._daemon", "run", "-w", "workspace.yaml")
@@ -111,6 +117,41 @@ def cluster(project: Project) -> Iterator[Cluster]:
             yield cluster
         finally:
             project.stop_all()
+
+
+CHECK = """
+import json, sys
+from dagster._config import process_config, resolve_to_config_type
+from dagster_k8s import K8sRunLauncher
+done = process_config(resolve_to_config_type(K8sRunLauncher.config_type()), json.load(sys.stdin))
+sys.exit(None if done.success else str(done.errors))
+"""
+
+
+def to_snake(key: str) -> str:
+    """A key of the chart, as the launcher spells it."""
+    return re.sub(r"(?<=[a-z])K8s|(?<=[a-z])[A-Z]", lambda found: f"_{found[0]}", key).lower()
+
+
+def test_the_values_for_kubernetes_are_what_its_launcher_takes():
+    values = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "values.yaml").read_text())
+    launcher = values["runLauncher"]["config"]["k8sRunLauncher"]
+    config = {to_snake(key): value for key, value in launcher.items()}
+    config["run_k8s_config"] = {
+        to_snake(key): value for key, value in launcher["runK8sConfig"].items()
+    }
+    # What the chart makes of the rest.
+    config["env_secrets"] = [secret["name"] for secret in launcher["envSecrets"]]
+    config |= {"service_account_name": "hugflow", "instance_config_map": "hugflow"}
+    python = make_cluster_venv()
+    told = subprocess.run(
+        [str(python), "-W", "ignore", "-c", CHECK],
+        input=json.dumps(config),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
 
 
 def test_eight_shards_on_two_workers_are_each_made_once_though_a_worker_and_the_scheduler_die(
