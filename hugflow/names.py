@@ -8,10 +8,16 @@ import hashlib
 import json
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Mapping
 from functools import lru_cache
 
 MAX_NAME_BYTES = 200
 MAX_STEM_BYTES = 180
+MAX_GROUP_CHARACTERS = 120
+MAX_OP_CHARACTERS = 240
+DEFAULT_SPLIT = "train"
+DEFAULT_REVISION = "main"
 
 # A part of the plain form: single underscores, only inside, so `__` always separates two parts.
 _PLAIN_PART = re.compile(r"[A-Za-z0-9.-]+(?:_[A-Za-z0-9.-]+)*")
@@ -136,18 +142,58 @@ def partition_key(commit: str, index: int, count: int) -> str:
 
 
 def group_name(name: str) -> str:
-    """Name a dataset's group in Dagster: `[A-Za-z0-9_]`; `_<8 hex>` if a character was replaced."""
+    """Make any name one that Dagster takes: `[A-Za-z0-9_]`; `_<8 hex>` if a character changed."""
     safe = _NOT_IN_IDENTIFIERS.sub("_", name)
     return name if safe == name else f"{safe}_{_sha256_hex(name)[:8]}"
 
 
-def op_name(name: str, stage: str) -> str:
-    """Name the op of one stage of a dataset: `[A-Za-z0-9_]` only, at most 140 characters.
+def short_name(hf_id: str, subset: str | None, split: str, revision: str) -> str:
+    """Name a dataset for people, without the parts that are defaults.
 
-    The name always has a hash: `a-b.v1` and `a_b_v1` are two datasets, and two ops with one name
-    keep a whole code location from loading.
+    `org__dataset[__subset_X][__split_Y][__rev_Z]`; two datasets may share it.
     """
+    parts = hf_id.split("/")
+    if subset is not None:
+        parts.append(f"subset_{subset}")
+    if split != DEFAULT_SPLIT:
+        parts.append(f"split_{split}")
+    if revision != DEFAULT_REVISION:
+        parts.append(f"rev_{revision}")
+    return "__".join(parts)
+
+
+def dataset_groups(short_by_name: Mapping[str, str]) -> dict[str, str]:
+    """Name the groups of datasets in Dagster, by their names; no two groups are alike.
+
+    short_by_name: what `short_name` gives. Every character that Dagster does not take is `_`;
+    `_<8 hex>` is added only where two groups would be alike, or where the name was cut.
+    """
+    safe = {name: _NOT_IN_IDENTIFIERS.sub("_", short) for name, short in short_by_name.items()}
+    times = Counter(safe.values())
+    groups: dict[str, str] = {}
+    for hex_digits in (8, 64):
+        groups = {
+            name: text
+            if times[text] == 1 and len(text) <= MAX_GROUP_CHARACTERS
+            else f"{text[:MAX_GROUP_CHARACTERS]}_{_sha256_hex(name)[:hex_digits]}"
+            for name, text in safe.items()
+        }
+        # A name can be made up so that it has another one's hash in it.
+        if len(set(groups.values())) == len(groups):
+            break
+    return groups
+
+
+def op_name(name: str, stage: str) -> str:
+    """Name the op of one stage: `<name>__<stage>`, `[A-Za-z0-9_]` only, at most 240 characters.
+
+    name: of a dataset's group, or of a flow run. A hash is added if a character was replaced or the
+    name was cut: two ops with one name keep a whole code location from loading.
+    """
+    plain = f"{name}__{stage}"
     safe_name, safe_stage = (_NOT_IN_IDENTIFIERS.sub("_", part) for part in (name, stage))
+    if plain == f"{safe_name}__{safe_stage}" and len(plain) <= MAX_OP_CHARACTERS:
+        return plain
     return f"{safe_name[:90]}__{safe_stage[:32]}_{_digest([name, stage], hex_digits=12)}"
 
 

@@ -19,7 +19,7 @@ from hugflow.ledger.stages import (
     asset_names,
     join_names,
 )
-from hugflow.names import group_name, op_name
+from hugflow.names import dataset_groups, op_name
 from hugflow.requests.model import AddRequest
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
@@ -57,7 +57,7 @@ from hugflow_resources.dagster_private import is_valid_owner
 from hugflow_resources.hub import HubResource
 from hugflow_resources.instance import POOL
 from hugflow_resources.storage import Storage
-from hugflow_resources.tags import ATTEMPT_TAG
+from hugflow_resources.tags import ATTEMPT_TAG, DATASET_TAG
 
 
 class PlanConfig(dg.Config):
@@ -87,14 +87,22 @@ CONTEXT_ALONE = Signature([Parameter("context", Parameter.POSITIONAL_OR_KEYWORD)
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 
-def build_dataset(request: AddRequest, origin: Metadata | None = None) -> list[dg.AssetsDefinition]:
+def build_dataset(
+    request: AddRequest, origin: Metadata | None = None, group: str | None = None
+) -> list[dg.AssetsDefinition]:
     """Give the assets of one request: `[name, "plan"]`, and `[name, stage]` for each stage.
 
     origin: where the request came from, see `origin_metadata`.
+    group: the name of the group, see `dataset_groups`; None if no other dataset is there.
     Network and disk are not touched before an asset is materialized.
     """
-    common = _Common.of(request, origin or {})
+    common = _Common.of(request, origin or {}, group or group_of(request))
     return [_plan_asset(request, common), _stage_assets(request, common)]
+
+
+def group_of(request: AddRequest) -> str:
+    """The group of a dataset where no other one would be alike."""
+    return dataset_groups({request.name: request.identity.short_name})[request.name]
 
 
 def choose_shards(build: Build, keys: Sequence[str]) -> list[Shard]:
@@ -134,6 +142,12 @@ def ask_again(context: dg.AssetExecutionContext, request: AddRequest, places: Pl
             mend=f"`hugflow retry {request.name}` asks for it again",
         )
     forget_removed(places, request.name)
+
+
+def tag_run(context: dg.AssetExecutionContext, name: str) -> None:
+    """Tag the run with its dataset, whoever started it: the page of runs filters by tags."""
+    if context.run.tags.get(DATASET_TAG) != name:
+        context.instance.add_run_tags(context.run.run_id, {DATASET_TAG: name})
 
 
 def name_actor(options: Options, run: dg.DagsterRun) -> Options:
@@ -193,7 +207,7 @@ def _plan_asset(request: AddRequest, common: "_Common") -> dg.AssetsDefinition:
     spec = common.spec("plan", words, kind="huggingface", deps=[])
 
     @dg.multi_asset(
-        name=op_name(name, "plan"),
+        name=op_name(common.group, "plan"),
         specs=[spec],
         config_schema=PLAN_SCHEMA,
         required_resource_keys=RESOURCES,
@@ -204,6 +218,7 @@ def _plan_asset(request: AddRequest, common: "_Common") -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
     ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult[None]]:
         hub, storage = read_resources(context)
+        tag_run(context, name)
         config = PlanConfig(**context.op_execution_context.op_config)
         try:
             with tell_run(context):
@@ -239,7 +254,7 @@ def _stage_assets(request: AddRequest, common: "_Common") -> dg.AssetsDefinition
         ]
 
     @dg.multi_asset(
-        name=op_name(name, "stages"),
+        name=op_name(common.group, "stages"),
         specs=specs,
         check_specs=check_specs(name),
         config_schema=STAGES_SCHEMA,
@@ -254,6 +269,7 @@ def _stage_assets(request: AddRequest, common: "_Common") -> dg.AssetsDefinition
         context: dg.AssetExecutionContext,
     ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckResult]:
         hub, storage = read_resources(context)
+        tag_run(context, name)
         config = StagesConfig(**context.op_execution_context.op_config)
         places = storage.places
         selected = {
@@ -399,13 +415,13 @@ class _Common:
     metadata: Metadata
 
     @classmethod
-    def of(cls, request: AddRequest, origin: Metadata) -> Self:
+    def of(cls, request: AddRequest, origin: Metadata, group: str) -> Self:
         owner = request.owner
         return cls(
             name=request.name,
             # The words come from strangers, and Dagster renders markdown.
             quotation=quote_markdown(request.description),
-            group=group_name(request.name),
+            group=group,
             owners=[owner] if owner and is_valid_owner(owner) else [],
             metadata={
                 "hub": dg.MetadataValue.url(request_url(request)),

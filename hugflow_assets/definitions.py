@@ -17,6 +17,7 @@ import dagster as dg
 
 from hugflow.errors import HugflowError
 from hugflow.flows.project_key import serving_of
+from hugflow.names import dataset_groups
 from hugflow.project_requests import read_requests
 from hugflow.requests.catalog import ArrivalOnMain, Catalog, read_catalog
 from hugflow.requests.collect import AddFile, RequestSet
@@ -48,8 +49,12 @@ def load_definitions(project: ProjectSettings) -> dg.Definitions:
     requests = read_asked(project.places, files)
     tell_problems(requests, catalog)
     asked, github = catalog.asked_by_path if catalog is not None else {}, project.github_url
+    groups = dataset_groups(
+        {file.request.name: file.request.identity.short_name for file in requests.adds}
+    )
     built = [
-        (file.request, build_or_skip(file, asked.get(file.path), github)) for file in requests.adds
+        (file.request, build_or_skip(file, asked.get(file.path), github, groups))
+        for file in requests.adds
     ]
     loaded = [request for request, assets in built if assets]
     drift = [build_drift_check(loaded)] if loaded else []
@@ -74,7 +79,9 @@ def load_definitions(project: ProjectSettings) -> dg.Definitions:
         },
         sensors=[
             build_requests_on_main(
-                loaded=catalog.digest if catalog is not None else None, root=project.root
+                loaded=catalog.digest if catalog is not None else None,
+                root=project.root,
+                target=dg.AssetSelection.groups(*(groups[request.name] for request in loaded)),
             ),
             build_outcomes(),
             *(build_drift_daily(check) for check in drift),
@@ -86,7 +93,10 @@ def load_definitions(project: ProjectSettings) -> dg.Definitions:
 
 
 def build_or_skip(
-    file: AddFile, asked: ArrivalOnMain | None, github_url: str | None
+    file: AddFile,
+    asked: ArrivalOnMain | None,
+    github_url: str | None,
+    groups: Mapping[str, str],
 ) -> list[dg.AssetsDefinition]:
     """Give the assets of one request; if that fails, log it and give none.
 
@@ -96,7 +106,8 @@ def build_or_skip(
     from hugflow_assets.reporting.links import origin_metadata
 
     try:
-        return build_dataset(file.request, origin_metadata(file.path, asked, github_url))
+        origin = origin_metadata(file.path, asked, github_url)
+        return build_dataset(file.request, origin, groups[file.request.name])
     except Exception:
         log.exception("%s: its assets cannot be built", show_path(file.path))
         return []

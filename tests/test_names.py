@@ -8,12 +8,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hugflow.names import (
+    dataset_groups,
     dataset_name,
     group_name,
     op_name,
     partition_key,
     safe_stem,
     shard_name,
+    short_name,
     stem_key,
 )
 
@@ -202,6 +204,31 @@ def test_a_group_is_named_for_its_dataset():
     assert group_name("a-b") != group_name("a.b")
 
 
+def test_the_group_of_a_dataset_leaves_defaults_out():
+    assert short_name("acme/speech", None, "train", "main") == "acme__speech"
+    whole = short_name("acme/speech", "ms", "test", "v1")
+    assert whole == "acme__speech__subset_ms__split_test__rev_v1"
+    assert dataset_groups({"one": "acme__a-b.v1"}) == {"one": "acme__a_b_v1"}
+
+
+def test_groups_get_a_hash_only_where_they_would_be_alike():
+    groups = dataset_groups({"one": "acme__a-b", "other": "acme__a.b", "third": "acme__c-d"})
+    assert groups["third"] == "acme__c_d"
+    assert re.fullmatch("acme__a_b_[0-9a-f]{8}", groups["one"])
+    assert groups["one"] != groups["other"]
+    # A dataset that is called like another one with its hash.
+    names = {"one": "acme__a-b", "other": "acme__a.b", "bad": groups["one"]}
+    assert len(set(dataset_groups(names).values())) == 3
+
+
+@given(names=st.dictionaries(ANY_TEXT, ANY_TEXT, max_size=6))
+def test_every_group_of_a_dataset_is_one_that_dagster_takes_and_its_own(names):
+    groups = dataset_groups(names)
+    assert groups.keys() == names.keys()
+    assert len(set(groups.values())) == len(names)
+    assert all(re.fullmatch("[A-Za-z0-9_]*", group) for group in groups.values())
+
+
 @given(name=ANY_TEXT)
 def test_every_group_name_is_one_that_dagster_takes(name):
     assert re.fullmatch("[A-Za-z0-9_]*", group_name(name))
@@ -209,7 +236,7 @@ def test_every_group_name_is_one_that_dagster_takes(name):
 
 @given(name=ANY_TEXT, stage=ANY_TEXT)
 def test_every_op_name_is_one_that_dagster_takes(name, stage):
-    assert re.fullmatch("[A-Za-z0-9_]{1,140}", op_name(name, stage))
+    assert re.fullmatch("[A-Za-z0-9_]{1,240}", op_name(name, stage))
 
 
 def test_datasets_that_look_alike_to_dagster_have_ops_of_their_own():

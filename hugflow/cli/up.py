@@ -27,7 +27,8 @@ from hugflow.store.atomic import make_folder, write_file
 from hugflow.supervisor import Service, Supervisor
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-LOCATION = "hugflow_assets.definitions"
+MODULE = "hugflow_assets.definitions"
+LOCATION = "hugflow"
 TOKEN_FILE = "ui_token"  # noqa: S105  # the name of a file
 # The time that a three-byte request may take on a busy host.
 PING_S = 20.0
@@ -124,7 +125,7 @@ def _serve(
 
 def _code(socket: Path) -> Service:
     """The code server: it loads and runs the datasets' assets, and evaluates the sensors."""
-    command = ["code-server", "start", "-m", LOCATION, "--location-name", LOCATION]
+    command = ["code-server", "start", "-m", MODULE, "--location-name", LOCATION]
     command += ["--socket", str(socket), "--max-workers", CODE_THREADS, "--log-level", "warning"]
     return Service(
         "the code server",

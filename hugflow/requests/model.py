@@ -46,7 +46,7 @@ from pydantic import (
 from pydantic.json_schema import models_json_schema
 
 from hugflow.audio.quality import Measure
-from hugflow.names import dataset_name
+from hugflow.names import DEFAULT_REVISION, DEFAULT_SPLIT, dataset_name, short_name
 from hugflow.requests import grammar
 from hugflow.requests.flow_steps import (
     MAX_BATCH,
@@ -204,6 +204,11 @@ class Identity:
         """The name of the dataset's folder."""
         return dataset_name(self.hf_id, self.subset, self.split, self.revision)
 
+    @property
+    def short_name(self) -> str:
+        """The name without the parts that are defaults; two datasets may share it."""
+        return short_name(self.hf_id, self.subset, self.split, self.revision)
+
 
 class _Request(BaseModel):
     """What both kinds share: strict types, no unknown fields, null counts as absent."""
@@ -237,9 +242,11 @@ class AddRequest(_Request):
 
     hf_id: _HfId = Field(description="The dataset on the Hub: owner/name.")
     description: _Prose = Field(description="What the dataset is for, in a sentence.")
-    revision: _Revision = Field("main", description="A branch, a tag, refs/... or a commit.")
+    revision: _Revision = Field(
+        DEFAULT_REVISION, description="A branch, a tag, refs/... or a commit."
+    )
     subset: _Subset | None = Field(None, description="One of the dataset's configurations.")
-    split: _Split = Field("train", description="One split; no slices, no sums.")
+    split: _Split = Field(DEFAULT_SPLIT, description="One split; no slices, no sums.")
     audio_column: _Column = Field("audio", description="The column that holds the audio.")
     audio_columns: _Columns = Field(
         (),

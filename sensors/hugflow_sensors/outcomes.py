@@ -41,7 +41,6 @@ def build_outcomes() -> dg.SensorDefinition:
 
     @dg.sensor(
         name="outcomes",
-        asset_selection=dg.AssetSelection.all(),
         minimum_interval_seconds=INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Reports the state of requests on main to pull requests and Slack.",

@@ -31,10 +31,13 @@ INTERVAL_S = 10
 RELOAD_TIMEOUT_S = 60
 
 
-def build_requests_on_main(loaded: str | None, root: Path | None = None) -> dg.SensorDefinition:
+def build_requests_on_main(
+    loaded: str | None, root: Path | None = None, target: dg.AssetSelection | None = None
+) -> dg.SensorDefinition:
     """Give the sensor of this code location.
 
     loaded: digest of the catalogue that the location's assets were made from; None: no catalogue.
+    target: the assets of the datasets; None: all assets.
     root: the project, whose flow runs and hierarchy are assets too.
     """
     loaded_tree = stamp_work_tree(root)
@@ -44,7 +47,7 @@ def build_requests_on_main(loaded: str | None, root: Path | None = None) -> dg.S
     @dg.sensor(
         # It has no job: a job takes assets of one partitions definition, and each dataset has its
         # own.
-        asset_selection=dg.AssetSelection.all(),
+        asset_selection=target if target is not None else dg.AssetSelection.all(),
         minimum_interval_seconds=INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Starts a dataset when its request reaches main.",

@@ -105,7 +105,7 @@ def test_the_log_of_a_run_names_each_shard_and_its_compute_log_tells_the_story(
     ).to_be_visible()
     page.get_by_role("button", name="stderr").click()
     page.get_by_placeholder("Select a step").click()
-    page.get_by_role("menuitem", name=op_name(NAME, "stages")).click()
+    page.get_by_role("menuitem", name=op_name(platform.group_name, "stages")).click()
     for line in (
         f"raw, audio, metadata, flows, processed of {NAME}",
         "shard 00001-of-00003 is done: 3 rows, 3 of them new, 1 failed",

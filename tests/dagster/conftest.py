@@ -23,7 +23,7 @@ from hugflow.stages.planning.open_build import open_build
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_text
-from hugflow_assets.datasets import build_dataset
+from hugflow_assets.datasets import build_dataset, group_of
 from hugflow_resources.hub import HubResource
 from hugflow_resources.storage import Storage
 
@@ -96,7 +96,7 @@ class Dataset:
         )
 
     def plan(self, *, update: bool = False) -> dg.ExecuteInProcessResult:
-        op = {op_name(self.name, "plan"): {"config": {"update": update}}}
+        op = {op_name(group_of(self.request), "plan"): {"config": {"update": update}}}
         return self.materialize("plan", config={"ops": op})
 
     def make(self, first: str, last: str, *stages: str) -> dg.ExecuteInProcessResult:

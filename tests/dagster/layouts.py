@@ -62,7 +62,7 @@ class Platform:
         code = ["code-server", "start", "-m", MODULE, "-h", host, "-p", str(self.code_port)]
         web = [str(PYTHON.with_name("dagster-webserver")), "-w", str(workspace)]
         return {
-            "code": [*dagster, *code, "--location-name", MODULE],
+            "code": [*dagster, *code, "--location-name", "hugflow"],
             "daemon": [str(PYTHON.with_name("dagster-daemon")), "run", "-w", str(workspace)],
             "web": [*web, "-h", host, "-p", port],
         }

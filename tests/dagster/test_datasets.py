@@ -10,7 +10,7 @@ from hugflow.clients.hub import Hub
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import ShardCorrupt
 from hugflow.ledger.stages import STAGE_NAMES
-from hugflow.names import group_name
+from hugflow.names import dataset_groups
 from hugflow.requests.model import AddRequest
 from hugflow.stages.publishing.publish import find_published
 from hugflow.stages.sync import sync_dataset
@@ -40,7 +40,7 @@ def test_a_request_becomes_a_plan_and_a_chain_of_four_stages():
 
 def test_all_assets_of_a_dataset_stand_in_one_group_with_its_words():
     for spec in specs_of(assets_of()).values():
-        assert spec.group_name == group_name("acme__speech__split_train__rev_main")
+        assert spec.group_name == "acme__speech"
         assert "Speech" in (spec.description or "")
 
 
@@ -57,9 +57,19 @@ def test_an_owner_that_dagster_does_not_take_is_only_told(owner: str, owners: li
 def test_names_that_differ_in_signs_only_load_beside_each_other(dataset: MakeDataset):
     ids = ["acme/a-b.v1", "acme/a_b_v1", "acme/a.b-v1"]
     requests = [AddRequest(hf_id=hf_id, description="x") for hf_id in ids]
-    assets = [each for request in requests for each in build_dataset(request)]
+    groups = dataset_groups({each.name: each.identity.short_name for each in requests})
+    assets = [
+        each for request in requests for each in build_dataset(request, None, groups[request.name])
+    ]
     definitions = dg.Definitions(assets, resources=dataset("acme/x").resources)
     assert len(definitions.resolve_asset_graph().get_all_asset_keys()) == 5 * len(ids)
+
+
+def test_every_run_is_found_by_the_name_of_its_dataset(hub: LoopbackHub, dataset: MakeDataset):
+    publish_speech(hub, "dagster/tagged", rows=2)
+    made = dataset("dagster/tagged")
+    run = made.plan().dagster_run
+    assert made.instance.get_run_by_id(run.run_id).tags["hugflow/dataset"] == made.name  # type: ignore[union-attr]
 
 
 def test_the_plan_tells_the_exact_range_and_the_command(hub: LoopbackHub, dataset: MakeDataset):

@@ -12,6 +12,7 @@ from hugflow.stages.tree.manifest import MANIFEST
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
 from hugflow.verify.dataset import verify_dataset
+from hugflow_assets.datasets import group_of
 from tests.dagster.conftest import RANGE_END, RANGE_START, Dataset, failure_text
 
 MakeDataset = Callable[..., Dataset]
@@ -28,7 +29,7 @@ def complete(hub: LoopbackHub, dataset: MakeDataset, hf_id: str, **how: object) 
 def make(
     made: Dataset, first: str, last: str, *stages: str, **config: object
 ) -> dg.ExecuteInProcessResult:
-    op = {op_name(made.name, "stages"): {"config": config}}
+    op = {op_name(group_of(made.request), "stages"): {"config": config}}
     tags = {RANGE_START: first, RANGE_END: last}
     return made.materialize(*stages, tags=tags, config={"ops": op})
 
