@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -128,15 +129,21 @@ class Hub:
 
     def list_folders(self, repo: RepoId, commit: str) -> list[str]:
         """Names of the topmost folders, in the Hub's order."""
-        call = partial(self._list_tree, repo, commit, None)
+        call = partial(self._list_top, repo, commit)
         entries = ask(call, f"{repo}@{commit}")
         return [entry.path for entry in entries if isinstance(entry, RepoFolder)]
 
-    def list_files(self, repo: RepoId, commit: str, folder: str) -> list[PublishedFile]:
-        """Every file below a folder, however deep, with its size and hash."""
-        call = partial(self._list_tree, repo, commit, folder)
-        entries = ask(call, f"{repo}@{commit}:{folder}")
-        return [_to_published_file(entry) for entry in entries if isinstance(entry, RepoFile)]
+    def list_files(self, repo: RepoId, commit: str, folder: str = "") -> list[PublishedFile]:
+        """Every file below a folder, however deep, with its size and hash; page by page."""
+        # HfApi.list_repo_tree makes several objects of each file, and repeats all pages for one.
+        below = f"/{quote(folder.strip('/'))}" if folder.strip("/") else ""
+        where = f"{quote(commit, safe='')}{below}?recursive=true"
+        url = f"{self.endpoint}/api/{repo.kind}s/{repo.id}/tree/{where}"
+        files: list[PublishedFile] = []
+        while url:
+            page, url = ask(partial(self._fetch_tree, url), f"{repo}@{commit}:{folder}")
+            files += page
+        return files
 
     def fetch_files(self, repo: RepoId, commit: str, paths: Sequence[str]) -> list[PublishedFile]:
         """Sizes and hashes of `paths`, in their order.
@@ -198,6 +205,13 @@ class Hub:
             durable=durable,
         )
 
+    def read_small_file(self, repo: RepoId, commit: str, file: PublishedFile) -> bytes:
+        """The bytes of a file, whole and verified."""
+        with TemporaryDirectory(prefix="hugflow-") as folder:
+            target = Path(folder) / "file"
+            self.fetch_file(repo, commit, file, target, durable=False)
+            return target.read_bytes()
+
     def open_file(
         self, repo: RepoId, commit: str, file: PublishedFile, budget: "ReadBudget | None" = None
     ) -> io.BufferedIOBase:
@@ -223,19 +237,16 @@ class Hub:
             return self._api.dataset_info(repo.id, revision=revision)
         return self._api.model_info(repo.id, revision=revision)
 
-    def _list_tree(
-        self, repo: RepoId, commit: str, folder: str | None
-    ) -> list[RepoFile | RepoFolder]:
-        """The content of the top folder, or everything below a named one."""
-        return list(
-            self._api.list_repo_tree(
-                repo.id,
-                folder,
-                recursive=folder is not None,
-                revision=commit,
-                repo_type=repo.kind,
-            )
-        )
+    def _list_top(self, repo: RepoId, commit: str) -> list[RepoFile | RepoFolder]:
+        """The content of the top folder."""
+        return list(self._api.list_repo_tree(repo.id, revision=commit, repo_type=repo.kind))
+
+    def _fetch_tree(self, url: str) -> tuple[list[PublishedFile], str]:
+        """One page of a listing, and the address of the next one; "" after the last."""
+        response = get_session().get(url, headers=self._headers())
+        hf_raise_for_status(response)
+        page = [_to_file(item) for item in response.json() if item["type"] == "file"]
+        return page, response.links.get("next", {}).get("url", "")
 
     def _fetch_commits(self, url: str) -> tuple[list[DatedCommit], str]:
         """One page of a history, and the address of the next one; "" after the last."""
@@ -460,6 +471,12 @@ def _plain_word(value: object) -> str | None:
     """A short word from the card, which is foreign text; None for anything else."""
     is_plain = isinstance(value, str) and 0 < len(value) <= 100 and value.isprintable()
     return str(value) if is_plain else None
+
+
+def _to_file(item: dict[str, Any]) -> PublishedFile:
+    """A file of a listing; `oid` is git's, that of `lfs` is a sha256."""
+    lfs = item.get("lfs") or {}
+    return PublishedFile(item["path"], item["size"], lfs.get("oid"), item["oid"])
 
 
 def _to_published_file(info: RepoFile) -> PublishedFile:

@@ -73,34 +73,38 @@ def fetch_split_files(
     split: str,
     *,
     can_read: Callable[[str], bool],
+    known: "Resolved | None" = None,
 ) -> SplitFiles:
     """The files of one split, whatever their form.
 
     can_read: whether a file with this path may be read here; explains a missing split.
+    known: the files of the subset, if they are known; None asks `datasets`.
 
     Raises NotParquet if `datasets` finds no files; RequestInvalid for a missing subset or split,
     and for files outside this repository and commit (a card may name any address).
     """
     what = f"{hf_id}@{commit}"
-    resolved = _resolve(hub, hf_id, commit, subset)
+    resolved = known or _resolve(hub, hf_id, commit, subset)
     splits = resolved.files
-    prefix = f"hf://datasets/{hf_id}@{commit}/"
     if split not in splits:
-        every = [url for urls in splits.values() for url in urls]
+        every = [path for paths in splits.values() for path in paths]
         if every and not any(map(can_read, every)):
             found = SplitFiles(resolved.subset, resolved.reader, ())
-            raise not_parquet(what, split, found, every[0].removeprefix(prefix))
+            raise not_parquet(what, split, found, every[0])
         raise no_such_split(what, split, list(splits), subset)
-    foreign = [url for url in splits[split] if not url.startswith(prefix)]
-    if foreign:
+    if any("://" in path for path in splits[split]):
         raise RequestInvalid(
             f"{what}: the split {split!r} reaches outside its repository",
             why="its card names files of another repository, commit or host",
             mend="request the repository that holds the files",
         )
-    paths = tuple(url.removeprefix(prefix) for url in splits[split])
-    of_splits = frozenset(url.removeprefix(prefix) for urls in splits.values() for url in urls)
-    return SplitFiles(resolved.subset, resolved.reader, paths, of_splits)
+    of_splits = frozenset(path for paths in splits.values() for path in paths)
+    return SplitFiles(resolved.subset, resolved.reader, tuple(splits[split]), of_splits)
+
+
+def address_prefix(hf_id: str, commit: str) -> str:
+    """How `datasets` begins the addresses of a repository's files."""
+    return f"hf://datasets/{hf_id}@{commit}/"
 
 
 def not_parquet(what: str, split: str, found: SplitFiles, example: str | None) -> NotParquet:
@@ -145,15 +149,15 @@ def no_such_subset(what: str, subset: str | None, subsets: list[str]) -> Request
 
 
 @dataclass(frozen=True, slots=True)
-class _Resolved:
-    """A subset by name, its reader, and its file addresses by split."""
+class Resolved:
+    """A subset by name, its reader, and its files by split; files elsewhere as addresses."""
 
     subset: str
     reader: str
     files: dict[str, list[str]]
 
 
-def _resolve(hub: Hub, hf_id: str, commit: str, subset: str | None) -> _Resolved:
+def _resolve(hub: Hub, hf_id: str, commit: str, subset: str | None) -> Resolved:
     """The files of a subset, as `datasets` resolves them."""
     import datasets
     from datasets.data_files import EmptyDatasetError
@@ -195,9 +199,12 @@ def _resolve(hub: Hub, hf_id: str, commit: str, subset: str | None) -> _Resolved
                 mend="set subset to one that the dataset's page lists, or choose another revision",
             ) from error
     files: dict[Any, Any] = builder.config.data_files or {}
-    by_split = {str(split): [str(url) for url in urls] for split, urls in files.items()}
+    prefix = address_prefix(hf_id, commit)
+    by_split = {
+        str(split): [str(url).removeprefix(prefix) for url in urls] for split, urls in files.items()
+    }
     reader = type(builder).__module__.rpartition(".")[2]
-    return _Resolved(str(builder.config.name), reader, by_split)
+    return Resolved(str(builder.config.name), reader, by_split)
 
 
 def _list_subsets(hub: Hub, hf_id: str, commit: str, cache: str) -> list[str]:

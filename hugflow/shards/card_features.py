@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from hugflow.shards.card import find_infos
 from hugflow.shards.declared import declared_features
+from hugflow.shards.plain_features import read_plain_card_feature
 
 
 def complete_schema(schema: pa.Schema, card: Mapping[str, Any], subset: str | None) -> pa.Schema:
@@ -61,6 +62,8 @@ def _listed(card: Mapping[str, Any], subset: str | None) -> Iterator[tuple[str, 
 
 def _read_feature(feature: dict[str, Any]) -> Any:
     """One feature of a card in the spelling of metadata; None if it is not a feature."""
+    if (plain := read_plain_card_feature(feature)) is not None:
+        return plain
     import datasets
 
     try:

@@ -16,6 +16,13 @@ import pyarrow as pa
 from hugflow.names import info_names
 from hugflow.shards.arrow import FILE_TYPE, MOST_DIGITS, index_type, is_binary, is_list, is_text
 from hugflow.shards.declared import declared_feature, declared_features
+from hugflow.shards.plain_features import (
+    UNDECODED,
+    Feature,
+    declared_plain_feature,
+    plain_feature,
+    to_card_feature,
+)
 from hugflow.shards.plan import ColumnNote, Plan
 
 AUDIO_TYPE = FILE_TYPE
@@ -131,8 +138,10 @@ def column_notes(
     found: dict[str, list[ColumnNote]] = {}
     for field in completed:
         notes: list[ColumnNote] = []
-        feature = declared_feature(field, declared.get(field.name))
-        is_believed = feature is not None or field.name in audio_columns
+        told = declared.get(field.name)
+        plain = declared_plain_feature(field.type, told)
+        feature = None if told is None or plain is not None else declared_feature(field, told)
+        is_believed = plain is not None or feature is not None or field.name in audio_columns
         if own.get(field.name) is None and declared.get(field.name) is not None and is_believed:
             notes.append("card")
         if field.name not in audio_columns:
@@ -174,11 +183,14 @@ def index_features(
 
     Raises ValueError when a column has a type that `datasets` does not know.
     """
+    declared = declared_features(schema)
+    names = index_names(schema.names, all_audio)
+    if (plain := _plain_index_features(schema, names, declared, all_audio)) is not None:
+        return plain, [to_card_feature(name, feature) for name, feature in plain.items()]
     import datasets
 
-    declared = declared_features(schema)
     features: Any = datasets.Features(row=datasets.Value("int64"))
-    for field, name in zip(schema, index_names(schema.names, all_audio), strict=True):
+    for field, name in zip(schema, names, strict=True):
         if field.name in all_audio:
             features[name] = datasets.Audio(decode=False)
         else:
@@ -190,8 +202,34 @@ def index_features(
     return _both_forms(features)
 
 
+def _plain_index_features(
+    schema: pa.Schema,
+    names: Sequence[str],
+    declared: dict[str, Any],
+    all_audio: tuple[str, ...],
+) -> dict[str, Feature] | None:
+    """The features of the index if all of them are usual; None leaves them to `datasets`."""
+    found: dict[str, Feature | None] = {"row": plain_feature(pa.int64())}
+    for field, name in zip(schema, names, strict=True):
+        told = declared.get(field.name)
+        if field.name in all_audio:
+            found[name] = dict(UNDECODED)
+        elif told is None:
+            is_json = isinstance(field.type, pa.JsonType)
+            found[name] = None if is_json else plain_feature(index_type(field.type))
+        else:
+            found[name] = declared_plain_feature(index_type(field.type), told)
+    found |= {name: plain_feature(AUDIO_INFO_TYPE) for name in info_names(all_audio)}
+    known = {name: feature for name, feature in found.items() if feature is not None}
+    return known if len(known) == len(found) and "_type" not in known else None
+
+
 def arrow_features(schema: pa.Schema) -> tuple[dict[str, Any], list[Any]]:
     """The features of plain Arrow types, in the same two forms."""
+    found = {field.name: plain_feature(field.type) for field in schema}
+    plain = {name: feature for name, feature in found.items() if feature is not None}
+    if len(plain) == len(schema) and "_type" not in plain:
+        return plain, [to_card_feature(name, feature) for name, feature in plain.items()]
     import datasets
 
     return _both_forms(datasets.Features.from_arrow_schema(schema))

@@ -19,6 +19,7 @@ from hugflow.shards.layouts.clips import is_clip
 from hugflow.shards.layouts.registry import LAYOUTS
 from hugflow.shards.patterns import matcher, to_regexes
 from hugflow.shards.plan_request import PlanRequest, is_imported
+from hugflow.shards.resolution.listing import Listing
 
 _KALDI: Final = "kaldi"
 
@@ -28,12 +29,14 @@ class FormFiles:
     """The files of a request by its form; tables first.
 
     layout: the name of the layout that reads them.
+    published: all files of the repository.
     """
 
     files: Sequence[PublishedFile]
     layout: str
     form: Form | None
     warnings: tuple[str, ...]
+    published: Sequence[PublishedFile]
 
 
 def fetch_by_source(hub: Hub, repository: Repository, request: PlanRequest) -> FormFiles:
@@ -42,8 +45,10 @@ def fetch_by_source(hub: Hub, repository: Repository, request: PlanRequest) -> F
     Raises RequestInvalid if no file fits, and for a subset that the patterns need.
     """
     spec = SourceSpec.from_text(request.source or "{}")
+    listing = Listing.fetch(hub, repository)
+    repository = listing.repository
     if spec.layout is not None:
-        return _of_layout(hub, repository, request, spec.layout)
+        return _of_layout(listing, request, spec.layout)
     recipe = read_recipe(spec.recipe) if spec.recipe is not None else None
     forms = recipe.forms if recipe is not None else (spec.form or Form(),)
     what = f"the recipe {recipe.name}" if recipe is not None else "the form of the request"
@@ -57,13 +62,14 @@ def fetch_by_source(hub: Hub, repository: Repository, request: PlanRequest) -> F
             continue
         tables, audio = found
         paths = (*tables, *audio)
-        files = hub.fetch_files(repository.repo, repository.commit, paths)
+        files = listing.find(paths)
         layout = choose_by_form(form, audio)
         told = (
             f"{what} is read: {count(len(tables), 'table')}, {count(len(audio), 'file')} of audio"
         )
         left = _left_out(repository, paths, layout)
-        return FormFiles(files, layout, form, (f"{told}; the layout is {layout}", *left))
+        warnings = (f"{told}; the layout is {layout}", *left)
+        return FormFiles(files, layout, form, warnings, listing.files)
     raise RequestInvalid(
         f"{repository.repo}@{repository.commit[:7]}: {what} finds no files",
         why=f"nothing matches {', '.join(map(repr, tried[:4]))}; {_example(repository)}",
@@ -120,13 +126,19 @@ def _match(
     return None if lacks else (tables, audio)
 
 
-def _of_layout(hub: Hub, repository: Repository, request: PlanRequest, layout: str) -> FormFiles:
+def _of_layout(listing: Listing, request: PlanRequest, layout: str) -> FormFiles:
     """The files of a split that a named layout takes."""
-    takes = LAYOUTS[layout].takes
+    takes, repository = LAYOUTS[layout].takes, listing.repository
     found: SplitFiles | None = None
     try:
         found = fetch_split_files(
-            hub, request.hf_id, repository.commit, request.subset, request.split, can_read=takes
+            listing.hub,
+            request.hf_id,
+            repository.commit,
+            request.subset,
+            request.split,
+            can_read=takes,
+            known=listing.resolve(request.subset),
         )
     except RequestInvalid:
         # What `datasets` finds is of the layout that it chose.
@@ -140,9 +152,10 @@ def _of_layout(hub: Hub, repository: Repository, request: PlanRequest, layout: s
             why=f"the request names it in `source`; {_example(repository)}",
             mend="name another layout, or delete the line with source",
         )
-    files = hub.fetch_files(repository.repo, repository.commit, own)
+    files = listing.find(own)
     told = f"the layout is {layout}, as the request says: {count(len(files), 'file')}"
-    return FormFiles(files, layout, None, (told, *_left_out(repository, own, layout)))
+    warnings = (told, *_left_out(repository, own, layout))
+    return FormFiles(files, layout, None, warnings, listing.files)
 
 
 def _by_split(split: str, paths: Sequence[str]) -> list[str]:

@@ -34,9 +34,8 @@ def check_online(hub: Hub, request: AddRequest) -> None:
     repository = hub.fetch_repository(RepoId.dataset(fields.hf_id), fields.revision)
     source = fetch_source(hub, repository, fields)
     layout = find_layout(source.layout)
-    split = layout.describe(
-        RepositoryAt(hub, repository.repo, source.commit), _first_of(source), source.as_read(fields)
-    )
+    at = RepositoryAt(hub, repository.repo, source.commit, source.published)
+    split = layout.describe(at, _first_of(source), source.as_read(fields))
     first = split.shards[0]
     completed = complete_schema(first.schema, repository.card, fields.subset)
     named = with_columns_of(fields, split)

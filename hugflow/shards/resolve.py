@@ -72,7 +72,8 @@ def fetch_plan(
     repo = RepoId.dataset(request.hf_id)
     repository = hub.fetch_repository(repo, commit or request.revision)
     source = fetch_source(hub, repository, request, files_commit=files_commit)
-    layout, at = find_layout(source.layout), RepositoryAt(hub, repository.repo, source.commit)
+    layout = find_layout(source.layout)
+    at = RepositoryAt(hub, repository.repo, source.commit, source.published)
     with ThreadPoolExecutor(SHARDS_AT_ONCE, "shards") as pool:
         split = layout.describe(at, source.files, source.as_read(request))
         contents, named = split.shards, with_columns_of(request, split)

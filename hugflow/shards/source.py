@@ -28,6 +28,7 @@ from hugflow.shards.layouts.registry import LAYOUTS, can_read, choose_layout
 from hugflow.shards.layouts.tables import is_table
 from hugflow.shards.plan import PARQUET
 from hugflow.shards.plan_request import PlanRequest
+from hugflow.shards.resolution.listing import Listing
 from hugflow.shards.unreadable_source import explain, refuse_empty
 
 
@@ -38,6 +39,7 @@ class Source:
     commit: the commit of the files; for a conversion it differs from the repository's.
     layout: the name of the files' layout.
     form: in which they are read, if the request says it.
+    published: all files of the repository at that commit; None if they were not listed.
     """
 
     commit: str
@@ -45,6 +47,7 @@ class Source:
     layout: str = PARQUET
     warnings: tuple[str, ...] = ()
     conversion: Conversion | None = None
+    published: Sequence[PublishedFile] | None = None
     form: Form | None = None
 
     def as_read(self, request: PlanRequest) -> PlanRequest:
@@ -68,8 +71,14 @@ def fetch_source(
     hf_id, commit = request.hf_id, repository.commit
     if request.source is not None:
         by_source = fetch_by_source(hub, repository, request)
-        files, layout, form = by_source.files, by_source.layout, by_source.form
-        return Source(commit, files, layout, warnings=by_source.warnings, form=form)
+        return Source(
+            commit,
+            by_source.files,
+            by_source.layout,
+            by_source.warnings,
+            published=by_source.published,
+            form=by_source.form,
+        )
     if _is_conversion(repository, request):
         files = fetch_converted_files(hub, hf_id, commit, request.subset, request.split)
         conversion = describe_conversion(hub, repository.repo, commit)
@@ -77,11 +86,14 @@ def fetch_source(
     refuse_empty(hub, repository)
     found: SplitFiles | None = None
     own: str | None = None
+    listing = Listing(hub, repository, {})
     try:
         if repository.script is not None:
             raise _only_by_script(repository, repository.script)
+        listing = Listing.fetch(hub, repository)
+        repository, known = listing.repository, listing.resolve(request.subset)
         found = fetch_split_files(
-            hub, hf_id, commit, request.subset, request.split, can_read=can_read
+            hub, hf_id, commit, request.subset, request.split, can_read=can_read, known=known
         )
         own = choose_layout(found.paths, repository.paths)
         if own != PARQUET:
@@ -91,21 +103,21 @@ def fetch_source(
     except NotParquet as form:
         reason = form if found is not None else _name_a_file(form, repository)
         if found is not None and own is not None and files_commit == commit:
-            return _own_files(hub, repository, found, own, "the earlier plan read none")
+            return _own_files(listing, found, own, "the earlier plan read none")
         try:
             return _fetch_conversion(hub, repository, request, reason, files_commit)
         except NotConvertedYet as later:
             if found is None or own is None:
                 raise
-            return _own_files(hub, repository, found, own, f"it is not of this commit: {later.why}")
+            return _own_files(listing, found, own, f"it is not of this commit: {later.why}")
         except RequestInvalid as refused:
             if found is not None and own is not None:
                 # The layout is read, so what the files are instead of parquet is no reason.
                 why = refused.why.removeprefix(f"{reason.why}; and ")
-                return _own_files(hub, repository, found, own, why)
+                return _own_files(listing, found, own, why)
             explained = explain(hub, repository, request, reason)
             raise (refused if explained is reason else explained) from reason
-    return Source(commit, hub.fetch_files(repository.repo, commit, found.paths))
+    return Source(commit, listing.find(found.paths), published=listing.files)
 
 
 def _name_a_file(error: NotParquet, repository: Repository) -> NotParquet:
@@ -118,15 +130,15 @@ def _name_a_file(error: NotParquet, repository: Repository) -> NotParquet:
     return NotParquet(error.what, why=why, subset=error.subset)
 
 
-def _own_files(
-    hub: Hub, repository: Repository, found: SplitFiles, layout: str, why: str
-) -> Source:
+def _own_files(listing: Listing, found: SplitFiles, layout: str, why: str) -> Source:
     """The dataset's own files, read in their layout; why: no conversion is read instead."""
-    files = hub.fetch_files(repository.repo, repository.commit, found.paths)
+    repository, files = listing.repository, listing.find(found.paths)
     told = f"the layout is {layout}: {count(len(files), 'file')}"
-    warning = f"{told}; no conversion to parquet is read, because {why}"
-    left = _left_out(repository, found, layout)
-    return Source(repository.commit, files, layout, warnings=(warning, *left))
+    warnings = (
+        f"{told}; no conversion to parquet is read, because {why}",
+        *_left_out(repository, found, layout),
+    )
+    return Source(repository.commit, files, layout, warnings, published=listing.files)
 
 
 def _left_out(repository: Repository, found: SplitFiles, layout: str) -> tuple[str, ...]:

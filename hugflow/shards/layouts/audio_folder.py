@@ -44,7 +44,7 @@ def takes(path: str) -> bool:
 
 def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
     """The slices of the clips, with their metadata or transcripts; raises ShardUnreadable."""
-    published = {file.path: file for file in at.hub.list_files(at.repo, at.commit, "")}
+    published = {file.path: file for file in at.list_files()}
     own = [file for file in files if is_clip(file.path)]
     asked = request.audio_column if "audio_column" in request.asked else None
     inside = [file for file in files if not is_clip(file.path)]

@@ -54,7 +54,7 @@ def takes(path: str) -> bool:
 
 def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
     """The slices of the utterances; raises RequestInvalid and ShardUnreadable."""
-    published = {file.path: file for file in at.hub.list_files(at.repo, at.commit, "")}
+    published = {file.path: file for file in at.list_files()}
     clips = Clips.of(published)
     rows: list[_Row] = []
     texts: dict[str, str] = {}

@@ -26,11 +26,21 @@ SHARDS_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class RepositoryAt:
-    """A repository at the commit whose files are read."""
+    """A repository at the commit whose files are read.
+
+    published: all its files, if they were listed already.
+    """
 
     hub: Hub
     repo: RepoId
     commit: str
+    published: Sequence[PublishedFile] | None = None
+
+    def list_files(self) -> Sequence[PublishedFile]:
+        """All files of the repository."""
+        if self.published is not None:
+            return self.published
+        return self.hub.list_files(self.repo, self.commit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     form = form_of(request)
     # A form names its clips too; without one they are those of the repository.
     own = [file for file in files if is_clip(file.path)] if form is not None else []
-    listed = own if form is not None else at.hub.list_files(at.repo, at.commit, "")
+    listed = own if form is not None else at.list_files()
     published = {file.path: file for file in listed}
     clips = Clips.of(published)
     asked = request.audio_column if "audio_column" in request.asked else None

@@ -105,7 +105,7 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     own = [file for file in files if is_archive(file.path)]
     if not tables:
         return describe_beside(at, own, request) or _refuse_bare(at, own)
-    published = at.hub.list_files(at.repo, at.commit, "")
+    published = at.list_files()
     archives = own or [file for file in published if is_archive(file.path)]
     chosen = own or _nearest(archives, files, request)
     split = _describe(at, tables, chosen, request)
@@ -131,7 +131,7 @@ def describe_beside(
     at: RepositoryAt, archives: Sequence[PublishedFile], request: PlanRequest
 ) -> Split | None:
     """The split of archives of clips, by the tables beside them; None if there are none."""
-    published = at.hub.list_files(at.repo, at.commit, "")
+    published = at.list_files()
     tables = [file for file in published if is_table(file.path)]
     chosen = [
         file
