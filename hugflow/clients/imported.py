@@ -73,7 +73,7 @@ class ImportedArchive(Hub):
         """None: there is one file."""
         return []
 
-    def list_files(self, repo: RepoId, commit: str, folder: str) -> list[PublishedFile]:
+    def list_files(self, repo: RepoId, commit: str, folder: str = "") -> list[PublishedFile]:
         """The archive."""
         return [self._file()]
 
