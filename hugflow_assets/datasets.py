@@ -154,7 +154,7 @@ def name_actor(options: Options, run: dg.DagsterRun) -> Options:
     """Name the run, and who asked for it, in the audit trail."""
     asked_by = run.tags.get("dagster/sensor_name") or run.tags.get("dagster/schedule_name")
     words = f"run {run.run_id[:8]}" + (f" of {asked_by}" if asked_by else "")
-    return replace(options, actor=f"{words}, {options.actor}")
+    return replace(options, actor=f"{words}, {options.actor}", run_id=run.run_id)
 
 
 def choose_options(options: Options, config: StagesConfig) -> Options:

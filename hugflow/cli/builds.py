@@ -2,18 +2,20 @@
 
 import logging
 import os.path
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from hugflow.cli.asked import read_project_requests, request_path_by_name
 from hugflow.cli.output import set_up_logging
-from hugflow.errors import RequestInvalid, UsageWrong
+from hugflow.errors import HugflowError, Locked, PlanOutOfDate, RequestInvalid, UsageWrong
 from hugflow.nearest import nearest_name
 from hugflow.requests.collect import AddFile, RequestSet
 from hugflow.requests.model import AddRequest
 from hugflow.settings import ProjectSettings, load_settings
+from hugflow.store.layout import Places
 
 if TYPE_CHECKING:
     from hugflow.clients.hub import Hub
@@ -61,8 +63,27 @@ def open_request(
     from hugflow.stages.standing.drift import told_when_gone
 
     options, hub = replace(project.options, lock_wait_s=wait_s), open_hub(project)
-    with told_when_gone(project.places, request.name, datetime.now(UTC)):
+    with (
+        told_when_obstructed(project.places, request),
+        told_when_gone(project.places, request.name, datetime.now(UTC)),
+    ):
         return open_build(request, project.places, hub, options, update=update, digest=digest)
+
+
+@contextmanager
+def told_when_obstructed(places: Places, request: AddRequest) -> Iterator[None]:
+    """Keep for `status` why a request could not be planned."""
+    from hugflow.stages.standing.obstacles import obstacle_of, write_obstacle
+
+    try:
+        yield
+    except (Locked, PlanOutOfDate):
+        raise
+    except HugflowError as error:
+        with suppress(OSError, HugflowError):
+            obstacle = obstacle_of(error, request.digest, datetime.now(UTC))
+            write_obstacle(places, request.name, obstacle)
+        raise
 
 
 def refuse_removed(project: ProjectSettings, request: AddRequest) -> None:
@@ -94,20 +115,45 @@ def find_add(project: ProjectSettings, name: str) -> AddFile:
 
 
 def choose_statuses(
-    project: ProjectSettings, requests: RequestSet, name: str | None
+    project: ProjectSettings, requests: RequestSet, wanted: Sequence[str] | None
 ) -> "list[DatasetStatus]":
-    """The status of every dataset, or of the one that `name` means; UsageWrong for no match."""
-    from hugflow.stages.standing.status import read_statuses
+    """The status of every dataset, or of those that are meant; UsageWrong for no match.
+
+    wanted: as `match_name` reads them, or folders of request files.
+    """
+    from hugflow.stages.standing.status import read_status
+    from hugflow.stages.standing.stored import list_names
 
     files = request_path_by_name(requests)
-    statuses = read_statuses(project.places, files)
-    if name is None:
-        return statuses
-    names = [status.name for status in statuses]
-    found = match_name(name, names, files)
-    if found is None:
-        raise no_such_dataset(name, names)
-    return [status for status in statuses if status.name == found]
+    digests = {file.request.name: file.request.digest for file in requests.adds}
+    names = sorted({*files, *list_names(project.places)})
+    if wanted:
+        names = match_names(wanted, names, files)
+    return [
+        read_status(project.places, name, files.get(name), digests.get(name, "")) for name in names
+    ]
+
+
+def match_names(
+    wanted: Iterable[str], names: Iterable[str], file_by_name: Mapping[str, str]
+) -> list[str]:
+    """The datasets that a person means, in that order; a folder means its request files.
+
+    Raises UsageWrong for one that fits no dataset or several.
+    """
+    names = list(names)
+    found: dict[str, None] = {}
+    for each in wanted:
+        folder = f"{os.path.normpath(each)}{os.sep}"
+        below = [name for name in names if file_by_name.get(name, "").startswith(folder)]
+        if below:
+            found |= dict.fromkeys(below)
+            continue
+        name = match_name(each, names, file_by_name)
+        if name is None:
+            raise no_such_dataset(each, names)
+        found[name] = None
+    return list(found)
 
 
 def match_name(wanted: str, names: Iterable[str], file_by_name: Mapping[str, str]) -> str | None:
@@ -125,6 +171,9 @@ def match_name(wanted: str, names: Iterable[str], file_by_name: Mapping[str, str
         # A dataset's name begins with its hf_id: `owner/name` is `owner__name__...`.
         start = f"{wanted.replace('/', '__')}__" if "/" in wanted else wanted
         found = [name for name in known if name.startswith(start)]
+        # `a__speech` means that dataset, although `a__speech2` begins so too.
+        whole = [name for name in found if name.startswith(f"{wanted}__")]
+        found = whole if len(whole) == 1 else found
     if len(found) > 1:
         raise UsageWrong(
             f"{wanted!r} fits {len(found)} datasets",

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 def verify(
-    name: Annotated[
-        str | None,
+    names: Annotated[
+        list[str] | None,
         typer.Argument(
-            metavar="NAME", help="One dataset; none checks all.", autocompletion=complete_name
+            metavar="[NAME]...", help="Datasets; without one, all.", autocompletion=complete_name
         ),
     ] = None,
     is_deep: Annotated[
@@ -50,7 +50,7 @@ def verify(
     a day, the next `--deep` continues where it stopped.
     """
     project = open_project()
-    statuses = choose_statuses(project, read_project_requests(project), name)
+    statuses = choose_statuses(project, read_project_requests(project), names)
     entries: list[dict[str, Any]] = []
     found: list[Difference] = []
     for status in statuses:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hugflow.activity import step
 from hugflow.cli.asked import read_project_requests
 from hugflow.cli.builds import choose_statuses, open_hub, open_project
 from hugflow.cli.completion import complete_name
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 
 
 def drift(
-    name: Annotated[
-        str | None,
-        typer.Argument(metavar="NAME", help="One dataset.", autocompletion=complete_name),
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...", help="Datasets; without one, all.", autocompletion=complete_name
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -32,13 +35,14 @@ def drift(
     from hugflow.stages.standing.drift import find_drift
 
     project = open_project()
-    statuses = choose_statuses(project, read_project_requests(project), name)
+    statuses = choose_statuses(project, read_project_requests(project), names)
     hub = open_hub(project)
     entries: list[dict[str, Any]] = []
     code = 0
     for status in statuses:
         try:
-            found = find_drift(project.places, status.name, hub, datetime.now(UTC))
+            with step(f"asking the Hub about {status.name}"):
+                found = find_drift(project.places, status.name, hub, datetime.now(UTC))
         except HugflowError as error:
             print_error(error)
             code = code or error.exit_code

@@ -276,6 +276,14 @@ def _harmless(text: str) -> str:
 
 def paint(text: str, code: str) -> str:
     """Colour for a terminal; plain text elsewhere, or with NO_COLOR (https://no-color.org)."""
-    if not is_terminal() or os.environ.get("NO_COLOR"):
-        return text
-    return f"\x1b[{code}m{text}\x1b[0m"
+    return _painted(text, code) if is_terminal() else text
+
+
+def paint_data(text: str, code: str) -> str:
+    """As `paint`, for a line that goes to stdout."""
+    return _painted(text, code) if sys.stdout.isatty() else text
+
+
+def _painted(text: str, code: str) -> str:
+    is_plain = not code or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return text if is_plain else f"\x1b[{code}m{text}\x1b[0m"

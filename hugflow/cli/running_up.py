@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hugflow.store.atomic import make_folder
 from hugflow.store.layout import Places
-from hugflow.store.locks import hold, read_holder
+from hugflow.store.locks import hold, is_held, read_holder
 from hugflow.store.records import RecordForm
 
 
@@ -57,6 +57,18 @@ def only_one_up(places: Places, url: str) -> Iterator[None]:
             yield
         finally:
             record.unlink(missing_ok=True)
+
+
+def find_address(places: Places) -> str | None:
+    """Where the web UI of this project listens; None if no `hugflow up` runs."""
+    record = RUNNING_UP.read(record_path(places))
+    return record.url if record is not None and is_held(_lock_path(places)) else None
+
+
+def find_run_url(places: Places, run_id: str) -> str | None:
+    """The page of a run of Dagster; None if no `hugflow up` runs."""
+    address = find_address(places)
+    return f"{address}/runs/{run_id}" if address is not None else None
 
 
 def record_path(places: Places) -> Path:

@@ -2,19 +2,24 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hugflow.amounts import human_bytes
+from hugflow.amounts import human_bytes, short_time
 from hugflow.cli.asked import read_project_requests
 from hugflow.cli.builds import choose_statuses, open_project
 from hugflow.cli.completion import complete_name
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import has_reader, print_data, print_json, print_talk
+from hugflow.cli.running_up import find_run_url
+from hugflow.cli.status_table import Pace, rows_words, table_lines
+from hugflow.errors import explain
 from hugflow.requests.collect import RequestSet
+from hugflow.requests.problems import Problem
 from hugflow.settings import ProjectSettings
 from hugflow.store.layout import Places
 
@@ -26,37 +31,45 @@ CLEAR_SCREEN = "\x1b[2J\x1b[H"
 
 
 def status(
-    name: Annotated[
-        str | None,
-        typer.Argument(metavar="NAME", help="One dataset.", autocompletion=complete_name),
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...", help="Datasets; without one, all.", autocompletion=complete_name
+        ),
     ] = None,
     as_json: AsJson = False,
     is_watched: Annotated[
         bool, typer.Option("--watch", "-w", help="Show it again whenever something has changed.")
     ] = False,
 ) -> None:
-    """Show the state of all datasets, or one in detail."""
+    """Show the state of all datasets, or of some; of one, in detail.
+
+    A request that is refused or waits shows what prevents it, and when it is tried again.
+    """
     project = open_project()
     requests = read_project_requests(project)
-    statuses = choose_statuses(project, requests, name)
-    _show(project, requests, statuses, name, as_json=as_json)
+    statuses = choose_statuses(project, requests, names)
+    pace = Pace()
+    pace.see(statuses)
+    _show(project, requests, statuses, names, pace, as_json=as_json)
     if is_watched:
         try:
-            for changed in _changes(project, name, statuses):
+            for changed in _changes(project, names, statuses, pace):
                 if sys.stdout.isatty():
                     print_data(CLEAR_SCREEN)
-                _show(project, requests, changed, name, as_json=as_json)
+                _show(project, requests, changed, names, pace, as_json=as_json)
         except KeyboardInterrupt:
             raise typer.Exit from None
 
 
 def _changes(
-    project: ProjectSettings, name: str | None, last: "list[DatasetStatus]"
+    project: ProjectSettings, names: list[str] | None, last: "list[DatasetStatus]", pace: Pace
 ) -> "Iterator[list[DatasetStatus]]":
     """Yield the statuses whenever they change, while stdout has a reader."""
     while has_reader():
         time.sleep(WATCH_EVERY_S)
-        statuses = choose_statuses(project, read_project_requests(project), name)
+        statuses = choose_statuses(project, read_project_requests(project), names)
+        pace.see(statuses)
         if statuses != last:
             last = statuses
             yield statuses
@@ -66,25 +79,59 @@ def _show(
     project: ProjectSettings,
     requests: RequestSet,
     statuses: "list[DatasetStatus]",
-    name: str | None,
+    names: list[str] | None,
+    pace: Pace,
     *,
     as_json: bool,
 ) -> None:
+    url_by_run = {
+        status.run: find_run_url(project.places, status.run)
+        for status in statuses
+        if status.run is not None
+    }
     if as_json:
-        refused = [{"request": problem.path, "what": problem.what} for problem in requests.problems]
-        print_json({"datasets": [asdict(status) for status in statuses], "refused": refused})
+        entries = [_to_entry(status, url_by_run, pace) for status in statuses]
+        print_json({"datasets": entries, "refused": [_refused(each) for each in requests.problems]})
         return
-    if name is not None:
-        _print_one(statuses[0])
+    if names and len(statuses) == 1:
+        _print_one(statuses[0], url_by_run, pace)
         for line in _statistics_lines(project.places, statuses[0].name):
             print_data(line)
     elif statuses:
-        _print_table(statuses)
-    else:
-        print_data("no datasets yet: put a request into requests/add/")
-    if name is None:
-        for problem in (*requests.problems, *requests.warnings):
-            print_talk(problem.headline)
+        for line in table_lines(statuses, url_by_run, pace):
+            print_data(line)
+    elif not requests.problems:
+        print_data("no datasets yet: `hugflow add OWNER/NAME` writes a request into requests/add/")
+    if not names:
+        for problem in requests.problems:
+            print_talk(f"refused: {problem.render()}")
+        for warning in requests.warnings:
+            print_talk(f"warning: {warning.headline}")
+
+
+def _refused(problem: Problem) -> dict[str, Any]:
+    return {
+        "request": problem.path,
+        "note": "refused",
+        "what": problem.what,
+        "why": problem.why,
+        "mend": problem.mend,
+        "line": problem.line,
+    }
+
+
+def _to_entry(
+    status: "DatasetStatus", url_by_run: Mapping[str, str | None], pace: Pace
+) -> dict[str, Any]:
+    entry = asdict(status)
+    if status.obstacle is not None:
+        entry["obstacle"] = {
+            field: value.isoformat() if isinstance(value, datetime) else value
+            for field, value in entry["obstacle"].items()
+        }
+    entry["run_url"] = url_by_run.get(status.run) if status.run is not None else None
+    entry["rows_per_s"], entry["left_s"] = pace.of(status)
+    return entry
 
 
 def _statistics_lines(places: Places, name: str) -> list[str]:
@@ -97,33 +144,28 @@ def _statistics_lines(places: Places, name: str) -> list[str]:
     return render_lines(statistics) if statistics is not None else []
 
 
-def _print_one(status: "DatasetStatus") -> None:
+def _print_one(status: "DatasetStatus", url_by_run: Mapping[str, str | None], pace: Pace) -> None:
     values: dict[str, Any] = asdict(status)
     values["bytes"] = f"{status.bytes:,} ({human_bytes(status.bytes)})"
+    values["hours"] = f"{status.hours} ({short_time(status.hours * 3600)})"
     error = values.pop("error")
-    del values["steps"]
+    del values["steps"], values["obstacle"]
+    if status.run is not None:
+        values["run"] = url_by_run.get(status.run) or status.run
+    if status.obstacle is not None:
+        values["note"] = status.obstacle.words
+    rows_per_s, left_s = pace.of(status)
+    if rows_per_s is not None:
+        values["pace"] = rows_words(rows_per_s, left_s)
     for field, value in values.items():
         print_data(f"{field.replace('_', ' '):<16} {'-' if value is None else value}")
     for step in status.steps:
         counts = f"{step.rows:,} rows, {step.dropped:,} left out, {step.errors:,} failed"
         print_data(f"{f'step {step.name}':<16} {counts}")
+    if status.obstacle is not None:
+        told = status.obstacle
+        print_data(
+            f"it is {told.words}\n  {explain(told.what, told.why, told.mend, indent='    ')}"
+        )
     if error is not None:
         print_data(f"the last run ended with\n  {error.replace(chr(10), chr(10) + '  ')}")
-
-
-def _print_table(statuses: "list[DatasetStatus]") -> None:
-    width = max(len("DATASET"), *(len(status.name) for status in statuses))
-    title = "  NOTE" if any(status.note for status in statuses) else ""
-    heads = f"{'DATASET':<{width}}  {'STATE':<11}  {'ROWS':>17}  {'BYTES':>9}  {'HOURS':>8}"
-    print_data(heads + title)
-    for status in statuses:
-        total = "?" if status.total_rows is None else f"{status.total_rows:,}"
-        rows = f"{status.rows:,}/{total}"
-        hours = f"{status.hours:,.3f}" if status.hours else "-"
-        size = human_bytes(status.bytes) if status.bytes else "-"
-        line = f"{status.name:<{width}}  {status.state:<11}  {rows:>17}  {size:>9}  {hours:>8}"
-        print_data(f"{line}  {status.note}" if status.note else line)
-        if status.state != "completed" and status.link is not None:
-            print_data(
-                f"{'':<{width}}  (the published dataset stays in place until this is complete)"
-            )

@@ -14,6 +14,7 @@
         "expected_total_rows": 10000,
         "version": "3.0"
       },
+      "run": "8c1f..."                  (only of a run of Dagster: its id)
       "error": "..."                    (only of a failed run: what happened, why, how to fix it)
     }
 
@@ -57,6 +58,7 @@ class Progress:
     resumed_from: number of rows that were complete when this run began.
     total_rows: None while unknown.
     error: the three lines of the error, if the run failed.
+    run: the id of the run of Dagster.
     """
 
     dataset: str
@@ -65,6 +67,7 @@ class Progress:
     total_rows: int | None
     resumed_from: int = 0
     error: str | None = None
+    run: str | None = None
 
     @property
     def rows(self) -> int:
@@ -95,6 +98,7 @@ class _View:
     resumed_from: int
     newly_downloaded: int = 0
     resume_data: _ResumeData
+    run: Annotated[str | None, Field(exclude_if=is_none)] = None
     error: Annotated[str | None, Field(exclude_if=is_none)] = None
 
 
@@ -129,6 +133,7 @@ def write_progress(path: Path, progress: Progress) -> None:
         resumed_from=progress.resumed_from,
         newly_downloaded=rows - progress.resumed_from,
         resume_data=resume,
+        run=progress.run,
         error=progress.error,
     )
     PROGRESS.write_view(path, view)
@@ -152,6 +157,7 @@ def read_progress(path: Path) -> Progress | None:
         resume.expected_total_rows,
         view.resumed_from,
         view.error,
+        view.run,
     )
 
 

@@ -210,6 +210,10 @@ class Places:
         """Record: a person asked to try `name` again."""
         return self.state_dir / "retries" / f"{name}.json"
 
+    def obstacle(self, name: str) -> Path:
+        """Record: why the request for `name` is not being carried out."""
+        return self.state_dir / "obstacles" / f"{name}.json"
+
     def upstream(self, name: str) -> Path:
         """Record: the Hub's last answer about the source of `name`."""
         return self.state_dir / "upstream" / f"{name}.json"

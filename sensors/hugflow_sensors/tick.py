@@ -3,7 +3,7 @@
 import itertools
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -23,6 +23,7 @@ from hugflow.stages.build.build import Build
 from hugflow.stages.flowing.flowed import is_flowed_as_asked
 from hugflow.stages.planning.open_build import changed_fields, open_build
 from hugflow.stages.publishing.publish import find_undone
+from hugflow.stages.standing.obstacles import obstacle_of, write_obstacle
 from hugflow.stages.standing.removal_records import is_held_back, removed_names
 from hugflow.stages.standing.retry_records import read_retry_at
 from hugflow.store.links import is_linked
@@ -217,14 +218,23 @@ class Tick:
             yield
         except HugflowError as error:
             self.context.log.warning("%s: %s", show_path(file.path), error)
-            what = f"{error.what}: {error.why}"
+            told, what = error, f"{error.what}: {error.why}"
         except Exception as error:  # an unforeseen error of one dataset must not stop the others
             self.context.log.exception("%s", show_path(file.path))
             what = f"unexpected {type(error).__name__}"
+            told = HugflowError(
+                what, why="it was not foreseen: the log of the sensor says where", mend="report it"
+            )
         else:
             return
         before = self.memo.troubles.get(name)
-        self._keep(name, next_trouble(before, file.request.digest, what, time.time()))
+        trouble = next_trouble(before, file.request.digest, what, time.time())
+        self._keep(name, trouble)
+        if isinstance(file, AddFile):
+            again_at = datetime.fromtimestamp(trouble.not_before, UTC)
+            obstacle = obstacle_of(told, trouble.request, datetime.now(UTC), again_at)
+            with suppress(OSError, HugflowError):
+                write_obstacle(self.storage.places, name, obstacle)
 
     def _forget_removed(self) -> None:
         """Remove the removed datasets from Dagster's records, whoever removed them."""

@@ -12,6 +12,7 @@ from hugflow.requests.model import AddRequest
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
 from hugflow.stages.planning.open_build import open_build
+from hugflow.stages.standing.obstacles import read_obstacle
 from hugflow.stages.standing.retry_records import ask_retry
 from hugflow.stages.sync import sync_dataset
 from hugflow.stages.tree.manifest import MANIFEST
@@ -325,7 +326,7 @@ def test_a_link_that_is_gone_is_noticed(world: World, ask: Ask):
 def test_one_request_that_cannot_be_planned_hides_no_other_and_is_left_alone_for_a_while(
     world: World, ask: Ask, hub: LoopbackHub
 ):
-    ask(name="nothing-there", publish=False)
+    name = ask(name="nothing-there", publish=False)
     ask(name="beside-it")
     result = world.tick_after_push()
     assert len(result.run_requests or []) == 1
@@ -334,6 +335,10 @@ def test_one_request_that_cannot_be_planned_hides_no_other_and_is_left_alone_for
     again = world.tick()
     assert "nothing-there" in world.words(again)
     assert "tried again at" in world.words(again)
+    obstacle = read_obstacle(world.places, name)
+    assert obstacle is not None
+    assert obstacle.note == "refused"
+    assert obstacle.next_try_at is not None
     assert not hub.requests
 
 

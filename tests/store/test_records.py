@@ -29,6 +29,7 @@ from hugflow.requests.catalog import CATALOG, Catalog, _to_record
 from hugflow.requests.model import Identity
 from hugflow.requests.problems import Problem
 from hugflow.stages.planning.estimate import ESTIMATE, Estimate
+from hugflow.stages.standing.obstacles import OBSTACLE, Obstacle
 from hugflow.stages.standing.removal_records import KEPT, REMOVED, Kept, Removed
 from hugflow.stages.standing.retry_records import RETRY, Retry
 from hugflow.stages.standing.upstream import UPSTREAM, Upstream
@@ -76,6 +77,7 @@ EXAMPLES: list[tuple[RecordForm[Any], Any]] = [
     (KEPT, Kept("77c0")),
     (RUNNING_UP, RunningUp("http://127.0.0.1:3000")),
     (RETRY, Retry(AT)),
+    (OBSTACLE, Obstacle("waiting", "5f3c", AT, "no answer", "status 503", "later", AT)),
     (UPSTREAM, Upstream(AT, "4c1f", "gone upstream", "the Hub knows no such dataset")),
     (manifests.MANIFEST, manifests.MANIFEST.require(MANIFEST)),
     (manifests._NAME, manifests.ManifestName(NAME, {"hf_id": "acme/speech"})),

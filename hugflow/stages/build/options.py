@@ -28,7 +28,7 @@ class Options:
     between two notices of its progress. policy: what requests may ask for.
     flow_root: the folder of flow modules and of the project's own code, None outside of a project.
     trust: which flow modules may run. serving: the user, server and names of served flows. actor: who does it, for
-    the audit trail.
+    the audit trail. run_id: of the run of Dagster that does it.
     """
 
     workers: int = 2
@@ -50,6 +50,7 @@ class Options:
     trust: Trust = field(default_factory=Trust)
     serving: ServingConfig = field(default_factory=ServingConfig)
     actor: str = field(default_factory=this_user)
+    run_id: str | None = None
 
     @classmethod
     def names(cls) -> frozenset[str]:

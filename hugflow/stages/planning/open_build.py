@@ -19,6 +19,7 @@ from hugflow.stages.build.options import Options
 from hugflow.stages.build.predecessor import Predecessor, find_predecessor
 from hugflow.stages.planning.imports import noted_when_waiting, source_hub
 from hugflow.stages.planning.rebuild_ledger import adopt_tree
+from hugflow.stages.standing.obstacles import clear_obstacle
 from hugflow.stages.tree.exchange import choose_tree, read_standing, undo_half_exchange
 from hugflow.stages.tree.manifest import Manifest
 from hugflow.stages.tree.stored_dataset import StoredDataset, read_stored_dataset
@@ -69,6 +70,7 @@ def open_build(
         stored = replace(stored, plan_id=plan.id, plan=plan)
         build = Build(request, plan, places, hub, options, folder, stored, before)
         adopt_tree(build)
+        clear_obstacle(places, request.name)
         return build
 
 

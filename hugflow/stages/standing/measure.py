@@ -79,6 +79,19 @@ def measure_dataset(places: Places, name: str, manifest: Manifest | None) -> Mea
     return sum(map(_measure_files, beside), measured)
 
 
+def all_bytes_of(places: Places, name: str, manifest: Manifest | None, unfinished: Measured) -> int:
+    """All bytes of a dataset below STORAGE_ROOT, without walking through a tree of rows.
+
+    manifest: of its tree. unfinished: what exists of the plan's rows, where those are not its rows.
+    """
+    folder = places.dataset(name)
+    measured = unfinished
+    if folder.root.is_dir():
+        measured += _measure_beside_rows(folder)
+        measured += measure_manifest(manifest) if manifest is not None else _measure_steps(folder)
+    return (measured + _measure_files(places.samples(name))).all_bytes
+
+
 def measure_manifest(manifest: Manifest) -> Measured:
     """The rows of a complete tree, and the files of its steps."""
     steps = manifest.flows.steps if manifest.flows is not None else ()

@@ -5,7 +5,13 @@ from dataclasses import dataclass, fields
 from hugflow.ledger.progress import Progress, Status, read_progress
 from hugflow.shards.counts import count_rows
 from hugflow.shards.plan import Plan
-from hugflow.stages.standing.measure import Measured, measure_manifest, measure_plan
+from hugflow.stages.standing.measure import (
+    Measured,
+    all_bytes_of,
+    measure_manifest,
+    measure_plan,
+)
+from hugflow.stages.standing.obstacles import Obstacle, read_obstacle
 from hugflow.stages.standing.stored import list_names
 from hugflow.stages.standing.upstream import read_note
 from hugflow.stages.tree.manifest import Manifest
@@ -34,11 +40,13 @@ class DatasetStatus:
     request: the request file's path, if there is one.
     commit: of the plan; None before a plan.
     total_rows: of the plan; None before a plan, and while rows must be fetched to be counted.
-    bytes, hours: of the rows made.
+    bytes: everything of it below STORAGE_ROOT. hours: of the rows made.
     location: of the tree, once it is begun.
     link, published_commit: of the published tree, also while another tree is being made.
     error: the error of the last run, if it failed.
-    note: what else a person should know, such as `gone upstream`.
+    note: what else a person should know: `refused`, `waiting`, `gone upstream`, `converted anew`.
+    obstacle: why it is refused or waits, and when it is tried again.
+    run: the run of Dagster that makes it now.
     steps: the row steps of the published tree, and what became of their rows.
     """
 
@@ -58,6 +66,8 @@ class DatasetStatus:
     published_commit: str | None
     error: str | None
     note: str | None = None
+    obstacle: Obstacle | None = None
+    run: str | None = None
     steps: tuple[StepStatus, ...] = ()
 
 
@@ -70,13 +80,20 @@ def read_statuses(places: Places, requests: dict[str, str]) -> list[DatasetStatu
     return [read_status(places, name, requests.get(name)) for name in names]
 
 
-def read_status(places: Places, name: str, request: str | None = None) -> DatasetStatus:
-    """The state of one dataset, from the disk alone."""
-    return to_status(places, glance_at_dataset(places, name), request)
+def read_status(
+    places: Places, name: str, request: str | None = None, digest: str | None = None
+) -> DatasetStatus:
+    """The state of one dataset, from the disk alone; the parameters are those of `to_status`."""
+    return to_status(places, glance_at_dataset(places, name), request, digest)
 
 
-def to_status(places: Places, stored: StoredDataset, request: str | None = None) -> DatasetStatus:
+def to_status(
+    places: Places, stored: StoredDataset, request: str | None = None, digest: str | None = None
+) -> DatasetStatus:
     """The state of a dataset whose manifest and plan are already read.
+
+    request: the path of the request file. digest: of the request, which an obstacle must be about;
+    None accepts any.
 
     While a new tree is made to replace a complete one, it is the state of the new tree.
     """
@@ -103,9 +120,14 @@ def to_status(places: Places, stored: StoredDataset, request: str | None = None)
     has_plan = stored.plan_id is not None
     is_failed = progress is not None and progress.status == "failed" and not is_current
     state = _unfinished_state(places, name, progress, has_plan=has_plan, is_removed=is_removed)
+    if is_current and stored.is_linked:
+        state = "completed"
+    obstacle = (
+        read_obstacle(places, name, digest) if state not in ("completed", "downloading") else None
+    )
     return DatasetStatus(
         name=name,
-        state="completed" if is_current and stored.is_linked else state,
+        state=state,
         request=request,
         rows=measured.rows,
         total_rows=total_rows,
@@ -113,13 +135,15 @@ def to_status(places: Places, stored: StoredDataset, request: str | None = None)
         shards_done=measured.shards_done,
         shards=shards,
         commit=commit,
-        bytes=measured.bytes,
+        bytes=all_bytes_of(places, name, manifest, Measured() if is_current else measured),
         hours=round(measured.seconds / 3600, 3),
         location=str(folder.root) if folder.root.is_dir() else None,
         link=str(link) if manifest is not None and stored.is_linked else None,
         published_commit=manifest.commit if manifest is not None and stored.is_linked else None,
         error=progress.error if is_failed and progress is not None else None,
-        note=read_note(places, name, stored.plan_id),
+        note=obstacle.note if obstacle is not None else read_note(places, name, stored.plan_id),
+        obstacle=obstacle,
+        run=progress.run if progress is not None and state == "downloading" else None,
         steps=_read_steps(manifest) if is_current else (),
     )
 

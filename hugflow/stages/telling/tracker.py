@@ -182,5 +182,6 @@ class Tracker:
                 total_rows=self.total_rows,
                 resumed_from=self.resumed_from,
                 error=self.error,
+                run=self.build.options.run_id,
             ),
         )

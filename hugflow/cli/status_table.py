@@ -1,0 +1,107 @@
+"""The table of `hugflow status`, and how fast datasets are made while it is watched."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from hugflow.amounts import human_bytes, short_time
+from hugflow.cli.output import paint_data
+from hugflow.errors import explain
+
+if TYPE_CHECKING:
+    from hugflow.stages.standing.status import DatasetStatus
+
+# Seconds that a rate is measured over.
+_PACE_OVER_S: Final = 30.0
+_COLOR_BY_STATE: Final = {
+    "completed": "32",
+    "downloading": "36",
+    "failed": "31",
+    "interrupted": "33",
+    "incomplete": "33",
+    "removed": "2",
+}
+
+
+@dataclass(slots=True)
+class Pace:
+    """The rows of each dataset over the last looks; one look alone gives no rate."""
+
+    clock: Callable[[], float] = time.monotonic
+    _seen: dict[str, deque[tuple[float, int]]] = field(default_factory=dict)
+
+    def see(self, statuses: "Sequence[DatasetStatus]") -> None:
+        """Keep how many rows there are now."""
+        now = self.clock()
+        for status in statuses:
+            seen = self._seen.setdefault(status.name, deque())
+            seen.append((now, status.rows))
+            while now - seen[0][0] > _PACE_OVER_S and len(seen) > 2:
+                seen.popleft()
+
+    def of(self, status: "DatasetStatus") -> tuple[float | None, float | None]:
+        """Rows a second of a dataset that is being made, and the seconds left."""
+        seen = self._seen.get(status.name, deque())
+        if status.state != "downloading" or len(seen) < 2:
+            return None, None
+        (first_at, first), (last_at, last) = seen[0], seen[-1]
+        rate = (last - first) / (last_at - first_at) if last_at > first_at else 0.0
+        if rate <= 0:
+            return 0.0, None
+        left = None if status.total_rows is None else (status.total_rows - status.rows) / rate
+        return round(rate, 3), left
+
+
+def rows_words(rows_per_s: float, left_s: float | None) -> str:
+    """`12.5 rows/s, 1m12s left`."""
+    left = f", {short_time(left_s)} left" if left_s is not None else ""
+    return f"{rows_per_s:,.1f} rows/s{left}"
+
+
+def table_lines(
+    statuses: "Sequence[DatasetStatus]", url_by_run: Mapping[str, str | None], pace: Pace
+) -> Iterator[str]:
+    """A line for each dataset, below it what is wrong with it."""
+    width = max(len("DATASET"), *(len(status.name) for status in statuses))
+    done = max(len("DONE"), *(len(_done(status)) for status in statuses))
+    notes = [_note(status, pace) for status in statuses]
+    heads = (
+        f"{'DATASET':<{width}}  {'STATE':<11}  {'DONE':>{done}}  FAILED  {'BYTES':>8}  {'HOURS':>7}"
+    )
+    yield heads + ("  NOTE" if any(notes) else "")
+    for status, note in zip(statuses, notes, strict=True):
+        state = paint_data(f"{status.state:<11}", _COLOR_BY_STATE.get(status.state, ""))
+        failed = f"{status.failed_rows:,}" if status.failed_rows else "-"
+        size = human_bytes(status.bytes) if status.bytes else "-"
+        hours = short_time(status.hours * 3600) if status.hours else "-"
+        line = (
+            f"{status.name:<{width}}  {state}  {_done(status):>{done}}  {failed:>6}  "
+            f"{size:>8}  {hours:>7}"
+        )
+        yield f"{line}  {note}" if note else line
+        yield from _remarks(status, url_by_run)
+
+
+def _done(status: "DatasetStatus") -> str:
+    return f"{status.rows:,}/{'?' if status.total_rows is None else f'{status.total_rows:,}'}"
+
+
+def _note(status: "DatasetStatus", pace: Pace) -> str:
+    rows_per_s, left_s = pace.of(status)
+    if rows_per_s is not None:
+        return rows_words(rows_per_s, left_s)
+    return status.obstacle.words if status.obstacle is not None else status.note or ""
+
+
+def _remarks(status: "DatasetStatus", url_by_run: Mapping[str, str | None]) -> Iterator[str]:
+    if status.run is not None:
+        yield f"    run {url_by_run.get(status.run) or status.run}"
+    if status.obstacle is not None:
+        told = status.obstacle
+        yield f"    {explain(told.what, told.why, told.mend, indent='      ')}"
+    elif status.error is not None:
+        yield "    " + status.error.replace("\n", "\n    ")
+    if status.state != "completed" and status.link is not None:
+        yield "    (the published dataset stays in place until this is complete)"
