@@ -152,7 +152,7 @@ def _print_one(status: "DatasetStatus", url_by_run: Mapping[str, str | None], pa
     del values["steps"], values["obstacle"]
     if status.run is not None:
         values["run"] = url_by_run.get(status.run) or status.run
-    if status.obstacle is not None:
+    if status.obstacle is not None and status.note == status.obstacle.note:
         values["note"] = status.obstacle.words
     rows_per_s, left_s = pace.of(status)
     if rows_per_s is not None:

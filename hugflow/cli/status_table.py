@@ -92,7 +92,9 @@ def _note(status: "DatasetStatus", pace: Pace) -> str:
     rows_per_s, left_s = pace.of(status)
     if rows_per_s is not None:
         return rows_words(rows_per_s, left_s)
-    return status.obstacle.words if status.obstacle is not None else status.note or ""
+    if status.obstacle is not None and status.note in (None, status.obstacle.note):
+        return status.obstacle.words
+    return status.note or ""
 
 
 def _remarks(status: "DatasetStatus", url_by_run: Mapping[str, str | None]) -> Iterator[str]:

@@ -141,7 +141,7 @@ def to_status(
         link=str(link) if manifest is not None and stored.is_linked else None,
         published_commit=manifest.commit if manifest is not None and stored.is_linked else None,
         error=progress.error if is_failed and progress is not None else None,
-        note=obstacle.note if obstacle is not None else read_note(places, name, stored.plan_id),
+        note=read_note(places, name, stored.plan_id) or (obstacle.note if obstacle else None),
         obstacle=obstacle,
         run=progress.run if progress is not None and state == "downloading" else None,
         steps=_read_steps(manifest) if is_current else (),
