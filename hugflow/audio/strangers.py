@@ -7,7 +7,7 @@ from typing import Final
 
 from hugflow.audio.container import sniff_container
 
-_NOT_YET: Final = "{}, which hugflow does not read yet (it is planned as the extra `av`)"
+_NOT_YET: Final = "{}, which needs pip install 'hugflow[av]'"
 _BEGINNINGS: Final = (
     (b"#!AMR", _NOT_YET.format("AMR")),
     (b"\x1a\x45\xdf\xa3", _NOT_YET.format("webm or matroska")),

@@ -46,8 +46,8 @@ def test_libsndfile_takes_each_of_its_containers(format_name, subtype):
 
 
 def test_what_no_decoder_recognises_is_unsupported_and_named():
-    with pytest.raises(AudioBad, match="m4a") as caught:
-        registry.choose_decoder(b"\x00\x00\x00\x20ftypM4A " + bytes(50))
+    with pytest.raises(AudioBad, match="WavPack") as caught:
+        registry.choose_decoder(b"wvpk" + bytes(50))
     assert caught.value.code == "audio_unsupported"
     with pytest.raises(AudioBad):
         make_mp3(TOY, copy_mp3=True)

@@ -3,12 +3,12 @@
 from typing import Final
 
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.decoders import libsndfile
+from hugflow.audio.decoders import libsndfile, pyav
 from hugflow.audio.decoders.decoder import ClipDecoder
 from hugflow.audio.strangers import name_stranger
 
 # In the order in which they are asked.
-DECODERS: Final[tuple[ClipDecoder, ...]] = (libsndfile,)
+DECODERS: Final[tuple[ClipDecoder, ...]] = (libsndfile, pyav)
 
 
 def choose_decoder(data: bytes | memoryview) -> tuple[ClipDecoder, str]:
