@@ -175,6 +175,7 @@ def _sync(
         "link": str(link),
         "rows": rows.made,
         "failed_rows": rows.failed,
+        "left_out": rows.left_out,
         "new_rows": synced.new_rows,
         "was_complete": synced.was_complete,
         "flows": [asdict(step) for step in steps],

@@ -17,9 +17,16 @@ from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.plans import read_plan
 from hugflow.stages.standing.status import to_status
 from hugflow.stages.tree.failures import read_failed_rows
-from hugflow.stages.tree.flow_files import errors_file, made_index_file, row_file, step_kept
+from hugflow.stages.tree.flow_files import (
+    errors_file,
+    left_out_file,
+    made_index_file,
+    read_left_out,
+    row_file,
+    step_kept,
+)
 from hugflow.stages.tree.index_rows import read_indexed
-from hugflow.stages.tree.manifest import Manifest
+from hugflow.stages.tree.manifest import KEEP, Manifest
 from hugflow.stages.tree.stored_dataset import StoredDataset, glance_at_dataset
 from hugflow.store.layout import DatasetFolder, DatasetState, Places
 
@@ -98,7 +105,7 @@ class KnownDataset:
             case ("flows", step, name) if step in self._step_names and _JSON_NAME.fullmatch(name):
                 return replace(self.explain_row(int(path.stem), path), kind=f"row of step {step}")
             case ("flows", *rest) if self._step_names and (
-                path == errors_file(self.folder)
+                path in (errors_file(self.folder), left_out_file(self.folder))
                 or (len(rest) < 2 and self._step_names.issuperset(rest))
             ):
                 return self.explain_dataset(path, below.as_posix())
@@ -190,6 +197,10 @@ class KnownDataset:
             return None
         words: list[str] = []
         for step in self.manifest.flows.steps:
+            if step.flow == KEEP:
+                is_left_out = row in read_left_out(self.folder)
+                words.append(f"{step.words}: left out" if is_left_out else step.words)
+                continue
             path = row_file(self.folder, step.name, row)
             if not path.is_file():
                 return "; ".join([*words, f"{step.words}: failed, see {errors_file(self.folder)}"])

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 
 from hugflow.audio.quality import Measure
 from hugflow.nearest import nearest_name
+from hugflow.requests.keep import KeepInvalid, parse_keep
 
 # Forms of a dataset for other tools; `hugflow.exports` writes them.
 EXPORTS: Final = (
@@ -229,6 +230,18 @@ def max_clip_hours(value: object) -> float:
             mend="write a number such as 12, or 0 for no limit",
         )
     return float(str(value))
+
+
+def keep(value: str) -> str:
+    """An expression over columns and quality; see `hugflow.requests.keep`."""
+    try:
+        parse_keep(value)
+    except KeepInvalid as error:
+        raise FieldInvalid(
+            f"cannot be read: {error}",
+            mend="write tests such as `snr > 15 and duration between 1 and 30`",
+        ) from error
+    return value
 
 
 def measure(value: object) -> Measure:

@@ -14,6 +14,7 @@
     repair_audio: true
     max_clip_hours: 6
     measure: true
+    keep: "snr > 15 and duration between 1 and 30"
     exports: ["nemo", "lhotse"]
     owner: "speech@example.org"
     flows: []                                        # see `flow_steps`
@@ -56,6 +57,7 @@ from hugflow.requests.flow_steps import (
     FlowStep,
     flow_steps,
 )
+from hugflow.requests.keep import MAX_CHARACTERS
 from hugflow.requests.sources import SOURCE_SCHEMA, SourceSpec, source_spec
 
 Kind: TypeAlias = Literal["add", "remove"]
@@ -144,6 +146,11 @@ _Exports = Annotated[
         {"type": "array", "uniqueItems": True, "items": {"enum": list(grammar.EXPORTS)}}
     ),
 ]
+_Keep = Annotated[
+    str,
+    AfterValidator(grammar.keep),
+    Field(json_schema_extra={"minLength": 1, "maxLength": MAX_CHARACTERS}),
+]
 _Measure = Annotated[
     Measure,
     BeforeValidator(grammar.measure),
@@ -186,7 +193,16 @@ _Source = Annotated[
 
 # Added after the first version of a request.
 _LATER_FIELDS = frozenset(
-    {"audio_columns", "repair_audio", "max_clip_hours", "text_join", "exports", "source", "measure"}
+    {
+        "audio_columns",
+        "repair_audio",
+        "max_clip_hours",
+        "text_join",
+        "exports",
+        "source",
+        "measure",
+        "keep",
+    }
 )
 
 
@@ -273,6 +289,10 @@ class AddRequest(_Request):
         description="true: the quality of encoded clips is measured. all: of copied ones too. "
         "Default: the setting.",
     )
+    keep: _Keep | None = Field(
+        None,
+        description="Rows to publish: tests of columns and quality. The others are left out.",
+    )
     exports: _Exports | None = Field(
         None, description="The forms for other tools. Default: the setting."
     )
@@ -294,10 +314,11 @@ class AddRequest(_Request):
 
     @property
     def flows_digest(self) -> str | None:
-        """A digest over its row steps; None where it has none."""
-        if not self.flows:
+        """A digest over its row steps and `keep`; None where it has neither."""
+        if not self.flows and self.keep is None:
             return None
-        steps = json.dumps([step.to_json() for step in self.flows], sort_keys=True)
+        told: list[Any] = [step.to_json() for step in self.flows]
+        steps = json.dumps(told if self.keep is None else [told, self.keep], sort_keys=True)
         return hashlib.sha256(steps.encode()).hexdigest()[:16]
 
     @property

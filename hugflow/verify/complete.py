@@ -16,7 +16,7 @@ from hugflow.stages.publishing.tree_files import render_failures
 from hugflow.stages.tree.failures import read_failed_rows
 from hugflow.stages.tree.flow_files import made_index_file, step_folder
 from hugflow.stages.tree.index_rows import read_indexed
-from hugflow.stages.tree.manifest import Manifest, ManifestSource
+from hugflow.stages.tree.manifest import KEEP, Manifest, ManifestSource
 from hugflow.store.atomic import is_file
 from hugflow.store.layout import DatasetFolder, Places
 from hugflow.store.trash import is_folder, stands
@@ -228,6 +228,8 @@ class CompleteTree:
             if problem is not None:
                 yield problem
         for step in self.manifest.flows.steps:
+            if step.flow == KEEP:
+                continue
             path = step_folder(self.folder, step.name)
             found = sum(each.suffix == ".json" for each in path.iterdir()) if is_folder(path) else 0
             if found != step.rows + step.dropped:

@@ -217,6 +217,7 @@ def unrecorded(
         if (
             published is not None
             and published.flows is not None
+            and build.request.flows
             and not _is_flow_recorded(instance, build, key, published.flows)
         ):
             yield flows_materialization(build, shard, published.flows.steps)

@@ -20,9 +20,10 @@ from hugflow.shards.features import arrow_features
 from hugflow.shards.plan import Shard
 from hugflow.shards.value_types import fit_value, infer_type, merge_types, to_arrow
 from hugflow.stages.build.build import Build
+from hugflow.stages.flowing.keep_rows import Kept
 from hugflow.stages.flowing.resolved import ResolvedStep
 from hugflow.stages.flowing.row_files import read_out
-from hugflow.stages.flowing.run_steps import read_outcomes
+from hugflow.stages.flowing.run_steps import made_rows, read_outcomes
 from hugflow.stages.tree.flow_files import made_index_file
 from hugflow.store.atomic import commit_file, disk_errors, fresh_temporary, is_file
 
@@ -53,21 +54,24 @@ class FlowIndex:
     card_features: list[Any]
 
 
-def write_flow_indexes(build: Build, steps: Sequence[ResolvedStep]) -> FlowIndex:
-    """Write the index of every shard.
+def write_flow_indexes(
+    build: Build, steps: Sequence[ResolvedStep], kept: Kept | None = None
+) -> FlowIndex:
+    """Write the index of every shard. kept: the rows that `keep` keeps, if the request has it.
 
     A shard without remaining rows has no index. The caller has run the steps over all shards.
     """
     types: dict[str, Any] = {}
     for shard in build.shards:
-        for name, values in _read_given(build, shard, steps).values.items():
+        for name, values in _read_given(build, shard, steps, kept).values.items():
             types[name] = reduce(merge_types, map(infer_type, values), types.get(name, "null"))
     schema = pa.schema([(name, to_arrow(each)) for name, each in types.items()])
-    features, card_features = arrow_features(schema)
+    # Importing `datasets` takes seconds.
+    features, card_features = arrow_features(schema) if types else ({}, [])
     columns = _Columns(types, features)
     digests = {}
     for shard in build.shards:
-        digest = _write_index(build, shard, steps, columns)
+        digest = _write_index(build, shard, columns, _read_given(build, shard, steps, kept))
         if digest is not None:
             digests[f"index/{shard.name}.parquet"] = digest
     return FlowIndex(digests, _add_features(build.plan.card_features, card_features))
@@ -79,9 +83,20 @@ def _add_features(card: Sequence[Any], given: Sequence[Any]) -> list[Any]:
     return list((by_name | {each["name"]: each for each in given}).values())
 
 
-def _read_given(build: Build, shard: Shard, steps: Sequence[ResolvedStep]) -> _Given:
+def rows_through(build: Build, shard: Shard, steps: Sequence[ResolvedStep]) -> list[int]:
+    """The rows of a shard that passed all steps, in order; without steps, all made rows."""
+    if not steps:
+        return made_rows(made_index_file(build.folder, shard.name))
     outcomes = read_outcomes(build, shard, steps[-1])
-    rows = sorted(row for row, flowed in outcomes.items() if flowed.kind == "out")
+    return sorted(row for row, flowed in outcomes.items() if flowed.kind == "out")
+
+
+def _read_given(
+    build: Build, shard: Shard, steps: Sequence[ResolvedStep], kept: Kept | None
+) -> _Given:
+    rows = rows_through(build, shard, steps)
+    if kept is not None:
+        rows = [row for row in rows if row in kept.rows_by_shard[shard.name]]
     values: dict[str, list[Any]] = {}
     for step in steps:
         outs = [read_out(build.folder, step.name, row) for row in rows] if step.step.gives else []
@@ -93,11 +108,10 @@ def _read_given(build: Build, shard: Shard, steps: Sequence[ResolvedStep]) -> _G
 def _write_index(
     build: Build,
     shard: Shard,
-    steps: Sequence[ResolvedStep],
     columns: _Columns,
+    given: _Given,
 ) -> str | None:
     path, made = build.folder.index_file(shard.name), made_index_file(build.folder, shard.name)
-    given = _read_given(build, shard, steps)
     if not given.rows or not is_file(made):
         path.unlink(missing_ok=True)
         return None

@@ -1,5 +1,6 @@
 """The result of the steps over a whole dataset, and preparing the tree for them."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -10,7 +11,8 @@ from pathlib import Path
 from hugflow.exports.index import file_sha256
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
-from hugflow.stages.flowing.flow_index import write_flow_indexes
+from hugflow.stages.flowing.flow_index import rows_through, write_flow_indexes
+from hugflow.stages.flowing.keep_rows import Kept, decide_kept, write_left_out
 from hugflow.stages.flowing.resolved import ResolvedStep
 from hugflow.stages.flowing.run_steps import StepCount, made_rows, read_outcomes
 from hugflow.stages.tree.flow_files import (
@@ -21,7 +23,7 @@ from hugflow.stages.tree.flow_files import (
     made_index_file,
     made_rows_folder,
 )
-from hugflow.stages.tree.manifest import Manifest, ManifestFlows, ManifestStep
+from hugflow.stages.tree.manifest import KEEP, Manifest, ManifestFlows, ManifestStep
 from hugflow.store.atomic import disk_errors, is_file, make_folder, sync_folder, write_if_changed
 
 
@@ -41,22 +43,24 @@ class Flowed:
     record: for the manifest.
     rows: the rows that passed all steps.
     index: sha256 of each index with the steps' fields.
+    left_out: rows that `keep` leaves out.
     """
 
     record: ManifestFlows
     errors: tuple[StepError, ...]
     rows: int
     index: dict[str, str]
+    left_out: int = 0
 
 
 def prepare_tree(build: Build) -> None:
-    """Set the indexes of the made rows aside if the request has steps.
+    """Set the indexes of the made rows aside if the request has steps or `keep`.
 
-    If it has no steps any more, restore them and delete the steps' files. The caller holds the
+    If it has neither any more, restore them and delete the steps' files. The caller holds the
     dataset's lock.
     """
     folder = build.folder
-    if build.request.flows:
+    if build.request.flows_digest is not None:
         if not has_steps(folder):
             _set_indexes_aside(build)
     elif has_steps(folder):
@@ -65,7 +69,7 @@ def prepare_tree(build: Build) -> None:
 
 def prepare_tree_alone(build: Build) -> None:
     """The same under the dataset's lock, which is taken only if there is something to do."""
-    if bool(build.request.flows) != has_steps(build.folder):
+    if (build.request.flows_digest is not None) != has_steps(build.folder):
         with build.hold_dataset():
             prepare_tree(build)
 
@@ -107,16 +111,31 @@ def collect_flowed(
         rows = kinds["out"]
         count = StepCount(rows, kinds["dropped"], kinds["error"], bytes=size_bytes)
         told.append(describe_step(step, count))
+    kept = decide_kept(build)
+    if kept is not None:
+        through = {shard.name: rows_through(build, shard, steps) for shard in build.shards}
+        before_keep = sum(map(len, through.values()))
+        rows = sum(len(kept.rows_by_shard[name].intersection(of)) for name, of in through.items())
+        told.append(_describe_keep(kept, rows, before_keep - rows))
+    left_out = told[-1].dropped if kept is not None else 0
+    write_left_out(build, kept)
     _write_errors(build, errors)
     _delete_other_steps(build, steps)
     asked = build.request.flows_digest or ""
     if before is not None and before.flows is not None and _has_indexes(build, before):
         record = ManifestFlows(tuple(told), asked, made_index, before.flows.card_features)
         if record == before.flows:
-            return Flowed(record, tuple(errors), rows, dict(before.index))
-    written = write_flow_indexes(build, steps)
+            return Flowed(record, tuple(errors), rows, dict(before.index), left_out)
+    written = write_flow_indexes(build, steps, kept)
     record = ManifestFlows(tuple(told), asked, made_index, tuple(written.card_features))
-    return Flowed(record, tuple(errors), rows, written.digests)
+    return Flowed(record, tuple(errors), rows, written.digests, left_out)
+
+
+def _describe_keep(kept: Kept, rows: int, dropped: int) -> ManifestStep:
+    """The field `keep` as the last step, with its counts."""
+    config = {"expression": kept.expression}
+    version = hashlib.sha256(kept.expression.encode()).hexdigest()[:16]
+    return ManifestStep(KEEP, KEEP, None, None, config, version, rows, dropped, 0)
 
 
 def _has_indexes(build: Build, manifest: Manifest) -> bool:
@@ -197,7 +216,7 @@ def _write_errors(build: Build, errors: Sequence[StepError]) -> None:
 
 def _delete_other_steps(build: Build, steps: Sequence[ResolvedStep]) -> None:
     """Delete files of steps that the request no longer has."""
-    names = {step.name for step in steps} | {ROWS, errors_file(build.folder).name}
+    names = {step.name for step in steps} | {ROWS}
     for path in flows_folder(build.folder).iterdir():
         if path.name not in names and path.is_dir() and not path.is_symlink():
             with disk_errors(path):

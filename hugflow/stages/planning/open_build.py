@@ -10,6 +10,7 @@ from hugflow.clients.hub import Hub
 from hugflow.errors import PlanOutOfDate, StateUnreadable
 from hugflow.requests.model import AddRequest
 from hugflow.requests.policy import refuse_plan, refuse_request
+from hugflow.shards.kept_fields import refuse_keep
 from hugflow.shards.plan import Plan, plan_digest
 from hugflow.shards.plan_request import PlanRequest
 from hugflow.shards.plans import read_plan, write_current_plan
@@ -121,6 +122,7 @@ def find_plan(
         defaults = _planned_defaults(current.request, options)
     fields = PlanRequest.of(request, defaults)
     if current is not None and not update and not fields.differing(current.request):
+        refuse_keep(request, current)
         return current
     commit, files_commit = None, None
     if current is not None and not update:
@@ -129,6 +131,7 @@ def find_plan(
         commit, files_commit = stored.manifest.commit, stored.manifest.source.commit
     with step(f"resolving {request.hf_id}"):
         plan = fetch_plan(hub, request.name, fields, commit=commit, files_commit=files_commit)
+    refuse_keep(request, plan)
     return current if current is not None and current.id == plan.id else plan
 
 

@@ -96,7 +96,8 @@ def publish(
         stored = look_again(build.places, build.stored)
         before = stored.find_published(build.plan)
         made_index = index_digests(markers)
-        flowed = collect_flowed(build, steps, made_index, before) if steps else None
+        is_flowed = build.request.flows_digest is not None
+        flowed = collect_flowed(build, steps, made_index, before) if is_flowed else None
         index = made_index if flowed is None else flowed.index
         budget = published_budget(build, before, len(failed))
         is_unchanged = before is not None and before.index == index

@@ -202,6 +202,7 @@ def _compose_manifest(
             planned=sum(planned),
             made=made,
             failed=sum(len(marker.failed_rows) for marker in metadata),
+            left_out=flowed.left_out if flowed is not None else 0,
             by_shard=planned if is_by_shard else None,
         ),
         audio=_count_audio(audio, files=made * len(plan.all_audio)),

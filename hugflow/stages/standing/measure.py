@@ -20,7 +20,7 @@ from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.plans import read_current_id, read_plan
 from hugflow.stages.tree.exchange import read_standing
 from hugflow.stages.tree.flow_files import flows_folder, made_rows_folder
-from hugflow.stages.tree.manifest import Manifest, read_manifest
+from hugflow.stages.tree.manifest import KEEP, Manifest, read_manifest
 from hugflow.store.layout import DatasetFolder, DatasetState, Places
 
 
@@ -95,6 +95,8 @@ def all_bytes_of(places: Places, name: str, manifest: Manifest | None, unfinishe
 def measure_manifest(manifest: Manifest) -> Measured:
     """The rows of a complete tree, and the files of its steps."""
     steps = manifest.flows.steps if manifest.flows is not None else ()
+    # `keep` has no file for each row.
+    steps = tuple(step for step in steps if step.flow != KEEP)
     return Measured(
         rows=manifest.rows.made,
         failed_rows=manifest.rows.failed,

@@ -47,6 +47,7 @@ class DatasetStatus:
     note: what else a person should know: `refused`, `waiting`, `gone upstream`, `converted anew`.
     obstacle: why it is refused or waits, and when it is tried again.
     run: the run of Dagster that makes it now.
+    left_out: rows of the published tree that `keep` leaves out.
     steps: the row steps of the published tree, and what became of their rows.
     """
 
@@ -68,6 +69,7 @@ class DatasetStatus:
     note: str | None = None
     obstacle: Obstacle | None = None
     run: str | None = None
+    left_out: int = 0
     steps: tuple[StepStatus, ...] = ()
 
 
@@ -145,6 +147,7 @@ def to_status(
         obstacle=obstacle,
         run=progress.run if progress is not None and state == "downloading" else None,
         steps=_read_steps(manifest) if is_current else (),
+        left_out=manifest.rows.left_out if is_current and manifest is not None else 0,
     )
 
 

@@ -1,10 +1,11 @@
-"""The files that row steps add to a tree: paths, and which index has every made row.
+"""The files that row steps and `keep` add to a tree: paths, and which index has every made row.
 
     flows/<step>/<row>.json       the step's result for a row: its fields, or {"dropped": true}
     flows/errors.jsonl            rows at which a step failed: {"row", "step", "message"}
+    flows/left_out.jsonl          rows that `keep` leaves out: {"row", and what `keep` names}
     flows/.rows/<shard>.parquet   the index of the made rows, without the steps' changes
 
-A dataset without steps has none of them, and its `index/` is that of the made rows.
+A dataset without steps and `keep` has none of them, and its `index/` is that of the made rows.
 """
 
 import json
@@ -40,6 +41,11 @@ def errors_file(folder: DatasetFolder) -> Path:
     return flows_folder(folder) / "errors.jsonl"
 
 
+def left_out_file(folder: DatasetFolder) -> Path:
+    """The list of rows that `keep` leaves out."""
+    return flows_folder(folder) / "left_out.jsonl"
+
+
 def made_rows_folder(folder: DatasetFolder) -> Path:
     """Folder of the indexes of the made rows, in a dataset with steps."""
     return flows_folder(folder) / ROWS
@@ -55,6 +61,15 @@ def made_index_file(folder: DatasetFolder, shard_name: str) -> Path:
     if has_steps(folder):
         return made_rows_folder(folder) / f"{shard_name}.parquet"
     return folder.index_file(shard_name)
+
+
+def read_left_out(folder: DatasetFolder) -> frozenset[int]:
+    """Numbers of the rows that `keep` leaves out; none if the list cannot be read."""
+    try:
+        lines = read_file(left_out_file(folder)).splitlines()
+        return frozenset(json.loads(line)["row"] for line in lines)
+    except (OSError, ValueError, KeyError, TypeError):
+        return frozenset()
 
 
 def step_kept(folder: DatasetFolder, step: str, row: int) -> bool:

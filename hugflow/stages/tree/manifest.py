@@ -17,6 +17,7 @@ the object `run`:
                  "shards": 1},              only if a shard has several files
       "numbering": "by_shard",              only if rows were unknown before they were fetched
       "rows": {"planned": 1000, "made": 998, "failed": 2,
+               "left_out": 17,              only if `keep` leaves out rows
                "by_shard": [600, 400]},     rows of each shard; only then
       "audio": {"files": 998, "bytes": 765432, "seconds": 3600.5, "copied": 0, "encoded": 998},
       "json": {"files": 998, "bytes": 345678},
@@ -63,6 +64,9 @@ from hugflow.store.records import RecordForm, is_none
 
 # More than anyone publishes; verifying a tree holds a byte for each row.
 MOST_ROWS = 1_000_000_000
+
+# Recorded as the flow of the field `keep`, which comes after the steps.
+KEEP = "keep"
 
 _Count = Annotated[int, Field(ge=0)]
 _CountByCode = Annotated[Mapping[str, _Count], Field(exclude_if=lambda counts: not counts)]
@@ -118,12 +122,15 @@ class ManifestSource:
 class ManifestRows:
     """The numbers of rows. by_shard: rows of each shard, if numbered by shard.
 
+    left_out: made rows that `keep` leaves out of index and exports.
+
     Raises ValueError when the shards' rows do not add up, or are more than they can number.
     """
 
     planned: Annotated[int, Field(ge=0, le=MOST_ROWS)]
     made: _Count
     failed: _Count
+    left_out: Annotated[int, Field(ge=0, exclude_if=lambda rows: rows == 0)] = 0
     by_shard: Annotated[tuple[_Count, ...] | None, Field(exclude_if=is_none)] = None
 
     def __post_init__(self) -> None:
@@ -191,6 +198,8 @@ class ManifestStep:
     @property
     def words(self) -> str:
         """What it ran, for people: `clean: alice/TextTools@4c9f1f0 NormaliseText {"lower": true}`."""
+        if self.flow == KEEP:
+            return f"keep: {self.config.get('expression')}"
         code = f"{self.module}@{(self.commit or '')[:7]}" if self.module else "own code"
         config = f" {json.dumps(dict(self.config))}" if self.config else ""
         if self.flow.startswith("flows:"):

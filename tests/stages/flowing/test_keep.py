@@ -1,0 +1,125 @@
+"""The field `keep`: right rows after each change, and no clip encoded again."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from hugflow.errors import RequestInvalid
+from hugflow.provenance.why import explain
+from hugflow.stages.build.build import Build
+from hugflow.stages.build.options import Options
+from hugflow.stages.sync import Synced, sync_dataset
+from hugflow.stages.tree.flow_files import left_out_file
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.tables import write_parquet
+from hugflow.verify.dataset import verify_dataset
+from tests.audio.clips import tone, write, write_bare_mp3
+from tests.builds import OpenFor
+
+CLIPS = [write(level * tone(3_200)) for level in (0.9, 0.2, 0.02)]
+MEASURING = replace(Options(), measure="true", exports=("nemo",))
+
+
+def publish(hub: LoopbackHub, hf_id: str, rows: int) -> None:
+    audio = pa.array([{"bytes": CLIPS[row % 3], "path": None} for row in range(rows)])
+    table = pa.table({"audio": audio, "text": [f"row {row}" for row in range(rows)]})
+    shards = [table.slice(0, rows // 2), table.slice(rows // 2)]
+    hub.publish(
+        hf_id, {f"data/train-{at}.parquet": write_parquet(shard) for at, shard in enumerate(shards)}
+    )
+
+
+def sync(build: Build) -> Synced:
+    made: list[Any] = []
+    synced = sync_dataset(build, on_rows=made.extend)
+    assert len(made) == synced.new_rows
+    return synced
+
+
+def kept_rows(build: Build) -> list[int]:
+    indexes = sorted(build.folder.index.glob("*.parquet"))
+    return [row for path in indexes for row in pq.read_table(path).column("row").to_pylist()]
+
+
+def check(
+    open_for: OpenFor, hf_id: str, rows: int, keep: str, holds: Callable[[int], bool]
+) -> None:
+    build = open_for(hf_id, MEASURING, keep=keep)
+    synced = sync(build)
+    wanted = [row for row in range(rows) if holds(row)]
+    assert (synced.new_rows, kept_rows(build)) == (0, wanted)
+    assert synced.published.manifest.rows.left_out == rows - len(wanted)
+    assert synced.published.manifest.rows.failed == 0
+    listed = [
+        json.loads(line)["row"] for line in left_out_file(build.folder).read_text().splitlines()
+    ]
+    assert listed == [row for row in range(rows) if not holds(row)]
+    assert len((build.folder.root / "nemo.jsonl").read_text().splitlines()) == len(wanted)
+    assert open_for(hf_id, MEASURING, keep=keep).stored.manifest == synced.published.manifest
+
+
+@pytest.mark.parametrize("rows", [60, pytest.param(2_000, marks=pytest.mark.soak)])
+def test_keep_changes_which_rows_are_published_and_makes_none_again(
+    hub: LoopbackHub, open_for: OpenFor, rows: int
+):
+    hf_id = f"keep/changes_{rows}"
+    publish(hub, hf_id, rows)
+    first = sync(open_for(hf_id, MEASURING))
+    assert first.new_rows == rows
+    before = {path.name: path.read_bytes() for path in first.published.build.folder.index.iterdir()}
+    check(open_for, hf_id, rows, "rms_dbfs > -30", lambda row: row % 3 != 2)
+    check(open_for, hf_id, rows, "peak_dbfs < -10 and row >= 4", lambda row: row % 3 and row >= 4)
+    check(open_for, hf_id, rows, "text in ('row 1', 'row 59')", lambda row: row in (1, 59))
+    again = sync(open_for(hf_id, MEASURING))
+    after = {path.name: path.read_bytes() for path in again.published.build.folder.index.iterdir()}
+    assert (again.new_rows, after) == (0, before)
+    assert again.published.manifest.has_same_rows(first.published.manifest)
+
+
+def test_a_row_left_out_is_explained_and_the_tree_is_verified(hub: LoopbackHub, open_for: OpenFor):
+    publish(hub, "keep/why", 6)
+    build = open_for("keep/why", MEASURING, keep="rms_dbfs > -30")
+    sync(build)
+    origin = explain(build.places, str(build.folder.json / "2.json"), {}, build.folder.root)
+    assert "keep: rms_dbfs > -30: left out" in str(origin)
+    assert list(verify_dataset(build.places, build.name, deep=True)) == []
+
+
+def test_a_field_that_no_row_has_is_refused_when_planned(hub: LoopbackHub, open_for: OpenFor):
+    publish(hub, "keep/unknown", 4)
+    with pytest.raises(RequestInvalid, match="did you mean snr"):
+        open_for("keep/unknown", MEASURING, keep="snt > 3")
+
+
+def test_quality_that_is_not_measured_is_refused_when_planned(hub: LoopbackHub, open_for: OpenFor):
+    publish(hub, "keep/unmeasured", 4)
+    with pytest.raises(RequestInvalid, match="measure: true"):
+        open_for("keep/unmeasured", keep="snr > 3")
+    assert open_for("keep/unmeasured", keep="duration > 0").plan.rows == 4
+
+
+def test_quality_of_a_copied_mp3_is_refused_and_nothing_is_published(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    audio = pa.array([{"bytes": write_bare_mp3(tone(8_000)), "path": None}])
+    table = pa.table({"audio": audio, "text": ["a"]})
+    hub.publish("keep/copied", {"data/train-0.parquet": write_parquet(table)})
+    build = open_for("keep/copied", MEASURING, keep="snr > 3")
+    with pytest.raises(RequestInvalid, match="measure: all"):
+        sync(build)
+    assert not build.folder.manifest.exists()
+    measured = open_for(
+        "keep/copied", replace(MEASURING, measure="all"), keep="snr > -20", measure="all"
+    )
+    assert sync(measured).published.manifest.rows.left_out == 0
+
+
+def test_keep_that_leaves_no_row_is_refused(hub: LoopbackHub, open_for: OpenFor):
+    publish(hub, "keep/none", 4)
+    with pytest.raises(RequestInvalid, match="all 4 rows"):
+        sync(open_for("keep/none", MEASURING, keep="duration > 100"))
