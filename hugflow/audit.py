@@ -28,7 +28,9 @@ from hugflow.store.layout import Places
 from hugflow.store.locks import hold
 from hugflow.store.records import RecordForm
 
-What = Literal["planned", "published", "failed", "removed", "brought back", "retried", "merged"]
+What = Literal[
+    "planned", "published", "failed", "removed", "brought back", "retried", "merged", "rolled back"
+]
 
 BEGINNING: Final = "0" * 64
 LOCK_WAIT_S: Final = 30.0

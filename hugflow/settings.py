@@ -106,6 +106,7 @@ class ProjectSettings:
             workers=settings.workers,
             download_slots=settings.max_concurrent_downloads,
             keep_raw=settings.keep_raw,
+            keep_versions=settings.keep_versions,
             mp3_source=settings.mp3_source,
             max_bad_rows=settings.max_bad_rows,
             repair_audio=settings.repair_audio,

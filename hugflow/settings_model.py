@@ -178,6 +178,14 @@ class Settings(BaseModel):
     keep_raw: _Truth = Field(
         False, alias="KEEP_RAW", description="Keep fetched files when their rows are in."
     )
+    keep_versions: Annotated[
+        Annotated[int, Field(ge=0, le=1000)], Takes("a whole number, 0 for none", "2")
+    ] = Field(
+        0,
+        alias="KEEP_VERSIONS",
+        description="Trees that are kept of a dataset when another one replaces them; "
+        "`hugflow rollback` uses them.",
+    )
     max_concurrent_downloads: _Count = Field(
         5,
         alias="MAX_CONCURRENT_DOWNLOADS",

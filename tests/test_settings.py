@@ -70,6 +70,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "MAX_CLIP_HOURS": ("1.5", 1.5),
     "VERIFY_LOAD": ("false", False),
     "KEEP_RAW": ("true", True),
+    "KEEP_VERSIONS": ("2", 2),
     "MAX_BAD_ROWS": ("7", 7),
     "REQUESTS_REPO": ("https://example.org/requests.git", "https://example.org/requests.git"),
     "REQUESTS_BRANCH": ("trunk", "trunk"),

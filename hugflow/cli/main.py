@@ -35,6 +35,7 @@ from hugflow.cli import (
     status,
     sync,
     up,
+    versions,
 )
 from hugflow.cli.output import (
     open_streams,
@@ -67,6 +68,8 @@ app.command("import", short_help="Make datasets of downloaded archives.")(import
 app.command("status", short_help="Show the state of datasets.")(status.status)
 app.command("drift", short_help="Ask whether sources have moved on.")(drift.drift)
 app.command("retry", short_help="Try failed rows again.")(datasets.retry)
+app.command("versions", short_help="List the kept versions of a dataset.")(versions.versions)
+app.command("rollback", short_help="Use an earlier version again.")(versions.rollback)
 app.command("remove", short_help="Move a dataset from storage to the trash.")(removals.remove)
 app.command("undo", short_help="Bring a removed dataset back.")(removals.undo)
 app.command("verify", short_help="Compare what is stored with what was made.")(checks.verify)

@@ -28,7 +28,8 @@ def refuse_foreign(places: Places, identity: Identity) -> None:
             why=why,
             mend="look at it, and move it away by hand if it should go",
         )
-    for beside in (places.next_trees(identity.name).parent, places.samples(identity.name).parent):
+    folders = (places.next_trees, places.samples, places.versions)
+    for beside in (folder(identity.name).parent for folder in folders):
         if beside.is_symlink():
             raise NotOurs(
                 f"{beside} is a link",

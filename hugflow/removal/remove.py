@@ -115,7 +115,7 @@ def plan_removal(places: Places, identity: Identity) -> Removal | None:
     refuse_away(places, name, is_complete=stored.manifest is not None)
     folder, published = stored.folder.root, places.link(name)
     leads_here = published.is_symlink() and os.path.realpath(published) == os.path.realpath(folder)
-    trees = (folder, places.next_trees(name), places.samples(name))
+    trees = (folder, places.next_trees(name), places.samples(name), places.versions(name))
     parts = (*trees, *places.state_folders(name).values())
     is_there = leads_here or any(stands(part) for part in parts)
     if not is_there and _begun_entry(places, name) is None:

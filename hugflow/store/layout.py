@@ -4,6 +4,7 @@ STORAGE_ROOT/<name>/audio/<stem>.mp3  audio/<column>/<stem>.mp3  json/<row>.json
                     failures.jsonl  README.md  manifest.json
 STORAGE_ROOT/.next/<name>/<plan id>/         a new tree that will replace <name>
 STORAGE_ROOT/.next/<name>/replaced/          the old tree, for the moment of the exchange
+STORAGE_ROOT/.versions/<name>/<version>/     a tree that was replaced, and is kept
 STORAGE_ROOT/samples/<name>/first_<N>/       a sample: the first N rows
 STORAGE_ROOT/.trash/<id>/                    a removed tree, if STATE_DIR is on another disk
 PROCESSED_ROOT/<name> -> STORAGE_ROOT/<name>
@@ -126,6 +127,10 @@ class Places:
     def replaced_tree(self, name: str) -> Path:
         """Where the old tree of `name` is during the exchange."""
         return self.next_trees(name) / "replaced"
+
+    def versions(self, name: str) -> Path:
+        """Folder of the kept versions of `name`: trees that were replaced."""
+        return self.storage_root / ".versions" / name
 
     def samples(self, name: str) -> Path:
         """Folder of the samples of `name`."""

@@ -3,6 +3,7 @@
     STATE_DIR/trash/<id>/entry.json
                          tree/  next/           STORAGE_ROOT/<name>, STORAGE_ROOT/.next/<name>
                          samples/               STORAGE_ROOT/samples/<name>
+                         versions/              STORAGE_ROOT/.versions/<name>
                          plans/  ledger/  raw/  progress.json
     STORAGE_ROOT/.trash/<id>/tree/  ...         if STATE_DIR is on another file system
 
@@ -222,6 +223,7 @@ def _tree_parts(places: Places, entry: TrashEntry) -> Iterator[_Part]:
         "tree": places.dataset(entry.name).root,
         "next": places.next_trees(entry.name),
         "samples": places.samples(entry.name),
+        "versions": places.versions(entry.name),
     }
     for part, place in place_by_part.items():
         folders = (places.trash / entry.id, places.storage_trash / entry.id)

@@ -33,6 +33,7 @@ class Storage(dg.ConfigurableResource["Storage"]):
     workers: int = 2
     download_slots: int = 5
     keep_raw: bool = False
+    keep_versions: int = 0
     mp3_source: str = "copy"
     max_bad_rows: str = "1%"
     repair_audio: bool = True

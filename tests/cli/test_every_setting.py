@@ -201,6 +201,31 @@ def test_fetched_files_are_kept_where_that_is_wanted(project: Project, hub: Loop
         assert bool(kept) is (is_kept == "true")
 
 
+@shows("KEEP_VERSIONS")
+def test_so_many_replaced_trees_are_kept_and_used_again(project: Project, hub: LoopbackHub):
+    hf_id, name = "settings/versions", name_of("settings/versions")
+    project = replace(project, environment=project.environment | {"KEEP_VERSIONS": "1"})
+    asked = project.request(hf_id)
+    for rows in (2, 3):
+        publish_text(hub, hf_id, rows=rows, shards=1)
+        assert project.run("plan", asked, "--update").returncode == 0
+        assert project.run("local-sync", asked).returncode == 0
+    [told] = json.loads(project.run("versions", name, "--json").stdout)["datasets"]
+    assert [(each["rows"], each["is_current"]) for each in told["versions"]] == [
+        (3, True),
+        (2, False),
+    ]
+    done = project.run("rollback", hf_id, told["versions"][1]["version"][:8])
+    assert done.returncode == 0, done.stderr
+    assert "warning" not in done.stderr
+    assert [json.loads(project.run("status", name, "--json").stdout)["datasets"][0]["rows"]] == [2]
+    assert project.run("verify", name).returncode == 0
+    lines = project.run("versions", name).stdout.splitlines()
+    assert lines[0].endswith("in use")
+    asked = project.request(hf_id, 'text_column: "id"')
+    assert "asks for other rows" in project.run("rollback", name).stderr
+
+
 @shows("MAX_CONCURRENT_DOWNLOADS", "WORKERS")
 def test_so_much_goes_on_at_once(project: Project):
     program = (

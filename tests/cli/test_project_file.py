@@ -38,7 +38,9 @@ CALLS = {
     "compile_flows": [],
     "run": ["example/example_flow"],
     "runs": [],
+    "rollback": ["acme__speech"],
     "up": [],
+    "versions": ["acme__speech"],
 }
 
 

@@ -23,6 +23,7 @@ class Options:
     exports: the exports to write, where the request names none.
     workers: rows encoded at once. download_slots: source files fetched at once on this host,
     over all runs. storage_quota_bytes: what all datasets may take together, None for no limit.
+    keep_versions: trees kept of a dataset when it is replaced.
     lock_wait_s: how long to wait for another holder of a lock. short_wait_s: the least that is
     waited for the lock of a dataset, which is held for seconds. progress_interval: rows of a dataset
     between two notices of its progress. policy: what requests may ask for.
@@ -34,6 +35,7 @@ class Options:
     workers: int = 2
     download_slots: int = 5
     keep_raw: bool = False
+    keep_versions: int = 0
     mp3_source: str = "copy"
     max_bad_rows: BadRowBudget = "1%"
     repair_audio: bool = True

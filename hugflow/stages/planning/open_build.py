@@ -21,9 +21,16 @@ from hugflow.stages.build.predecessor import Predecessor, find_predecessor
 from hugflow.stages.planning.imports import noted_when_waiting, source_hub
 from hugflow.stages.planning.rebuild_ledger import adopt_tree
 from hugflow.stages.standing.obstacles import clear_obstacle
-from hugflow.stages.tree.exchange import choose_tree, read_standing, undo_half_exchange
+from hugflow.stages.tree.exchange import (
+    choose_tree,
+    read_standing,
+    undo_half_exchange,
+    write_standing,
+)
+from hugflow.stages.tree.exclusive import wait_for_shards
 from hugflow.stages.tree.manifest import Manifest
 from hugflow.stages.tree.stored_dataset import StoredDataset, read_stored_dataset
+from hugflow.stages.tree.versions import find_version_of, use_version
 from hugflow.store.layout import Places
 
 log = logging.getLogger(__name__)
@@ -65,6 +72,8 @@ def open_build(
         if stored.plan_id != plan.id:
             _put_in_force(places, plan, stored.plan)
             record(places, _planned(plan, stored.plan, options))
+        if standing not in (None, plan.id):
+            stored, standing = _take_kept(places, stored, plan, standing, options)
         folder = choose_tree(places, plan, standing)
         is_beside = folder != stored.folder
         before = read_predecessor(places, plan, standing, stored) if is_beside else None
@@ -88,6 +97,20 @@ def foresee_build(request: AddRequest, places: Places, hub: Hub, options: Option
         refuse_request(options.policy, request.name, request.owner)
         refuse_plan(options.policy, request.name, plan.licence, plan.source_bytes)
     return Build(request, plan, places, hub, options, stored.folder, stored)
+
+
+def _take_kept(
+    places: Places, stored: StoredDataset, plan: Plan, standing: str | None, options: Options
+) -> tuple[StoredDataset, str | None]:
+    """Use the kept version that this very plan made, if there is one, instead of making it again."""
+    version = find_version_of(places, plan.dataset, plan.id)
+    if version is None:
+        return stored, standing
+    wait_for_shards(places, plan.dataset, options.lock_wait_s)
+    use_version(places, version)
+    write_standing(places, plan)
+    log.info("%s: its version %s was kept, and is in use again", plan.dataset, version.id)
+    return read_stored_dataset(places, plan.dataset), plan.id
 
 
 def _planned(plan: Plan, before: Plan | None, options: Options) -> Deed:

@@ -37,6 +37,7 @@ from hugflow.stages.tree.exchange import (
 )
 from hugflow.stages.tree.manifest import Manifest, read_manifest
 from hugflow.stages.tree.stored_dataset import look_again
+from hugflow.stages.tree.versions import keep_replaced
 from hugflow.store.atomic import find_temporary
 from hugflow.store.links import is_linked, link
 from hugflow.store.locks import hold
@@ -119,7 +120,8 @@ def publish(
             # Write the audit entry before the link: without the entry nothing is published.
             record(build.places, _published(build, manifest))
         is_linked_anew = link(published, build.folder.root)
-        left = set_aside(build.places, build.plan)
+        left = keep_replaced(build.places, build.name, build.options.keep_versions)
+        left += set_aside(build.places, build.plan)
     # Outside the lock: deleting a tree of a million files takes a while.
     delete_aside(left)
     if is_linked_anew or not is_same:

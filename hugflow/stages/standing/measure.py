@@ -75,7 +75,7 @@ def measure_dataset(places: Places, name: str, manifest: Manifest | None) -> Mea
     elif plan := _read_standing_plan(places, name):
         measured = measure_plan(places, plan) + _measure_beside_rows(folder)
         measured += _measure_steps(folder)
-    beside = (places.next_trees(name), places.samples(name))
+    beside = (places.next_trees(name), places.samples(name), places.versions(name))
     return sum(map(_measure_files, beside), measured)
 
 

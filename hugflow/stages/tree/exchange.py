@@ -2,7 +2,8 @@
 
 A dataset's tree is at `STORAGE_ROOT/<name>`. When a request changes to ask for other rows, or is
 planned at a later commit, the rows of the new plan go into `STORAGE_ROOT/.next/<name>/<plan id>`.
-The existing tree does not change until they are complete. Then two renames exchange the trees:
+The existing tree does not change until they are complete. Then the two exchange their names in one
+call. Where the system has no such call, two renames do it:
 
     <name>                    -> .next/<name>/replaced
     .next/<name>/<plan id>    -> <name>
@@ -24,6 +25,7 @@ from hugflow.stages.tree.manifest import Manifest, read_manifest
 from hugflow.store.atomic import disk_errors, make_folder, sync_folder, write_file
 from hugflow.store.layout import DatasetFolder, Places
 from hugflow.store.locks import is_held
+from hugflow.store.swap import swap
 
 log = logging.getLogger(__name__)
 
@@ -138,13 +140,27 @@ def take_place(places: Places, plan: Plan, *, wait_s: float) -> None:
     _delete(replaced)
     if standing.is_symlink():
         log.warning("%s led to %s, which stays where it is", standing, standing.readlink())
+    swap_trees(places, name, new)
+    write_standing(places, plan)
+
+
+def swap_trees(places: Places, name: str, new: Path) -> None:
+    """Let `STORAGE_ROOT/<name>` and a complete tree change places.
+
+    In one call where system and disk have it: then the old tree is at `new`. Else by two renames,
+    between which there is no tree, and the old one is at `replaced_tree`.
+    """
+    standing, replaced = places.dataset(name).root, places.replaced_tree(name)
     with disk_errors(standing):
+        if standing.is_dir() and not standing.is_symlink() and swap(standing, new):
+            return
         if standing.exists() or standing.is_symlink():
+            make_folder(replaced.parent)
             standing.rename(replaced)
+            sync_folder(replaced.parent)
         new.rename(standing)
     sync_folder(standing.parent)
-    sync_folder(replaced.parent)
-    write_standing(places, plan)
+    sync_folder(new.parent)
 
 
 def set_aside(places: Places, plan: Plan) -> list[Path]:
@@ -159,7 +175,7 @@ def set_aside(places: Places, plan: Plan) -> list[Path]:
         found = folder.iterdir() if folder.is_dir() else ()
         # A sample's names begin with the plan's id.
         left += [path for path in found if not path.name.startswith(plan.id)]
-    aside = [_rename_aside(path) for path in left if path.is_dir() or path.is_symlink()]
+    aside = [rename_aside(path) for path in left if path.is_dir() or path.is_symlink()]
     of_a_kill = _aside(places.next_trees(name))
     return [*aside, of_a_kill] if of_a_kill.is_dir() and of_a_kill not in aside else aside
 
@@ -175,7 +191,8 @@ def _aside(path: Path) -> Path:
     return path.with_name(f"{path.name}~deleting")
 
 
-def _rename_aside(path: Path) -> Path:
+def rename_aside(path: Path) -> Path:
+    """Rename one of our trees, which is to be deleted; returns its new path."""
     aside = _aside(path)
     _delete(aside)
     with disk_errors(path):

@@ -1,0 +1,113 @@
+"""Kept versions: complete trees that another tree has replaced.
+
+    STORAGE_ROOT/.versions/<name>/<version>/      a whole tree, with its manifest
+
+A version is the digest of its manifest without `run`: equal rows give the same version. Files that
+two trees share are one file with two names, so a version costs what has changed since.
+
+The name of a folder is only for people: after a kill it may be the version that the folder held
+before. What counts is the manifest in it.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hugflow.stages.tree.exchange import rename_aside, swap_trees
+from hugflow.stages.tree.manifest import Manifest, ManifestRun, read_manifest, render_manifest
+from hugflow.store.atomic import disk_errors, make_folder, sync_folder
+from hugflow.store.layout import DatasetFolder, Places
+from hugflow.store.trash import is_folder
+
+VERSION_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A complete tree of a dataset. id: see the module."""
+
+    id: str
+    folder: DatasetFolder
+    manifest: Manifest
+
+    @property
+    def finished_at(self) -> str:
+        """When it was completed, as ISO 8601; "" if its manifest does not say."""
+        return self.manifest.run.finished_at or ""
+
+
+def version_id(manifest: Manifest) -> str:
+    """The version of a tree with this manifest: 16 hex digits."""
+    text = render_manifest(replace(manifest, run=ManifestRun()))
+    return hashlib.sha256(text.encode()).hexdigest()[:VERSION_LENGTH]
+
+
+def read_version(folder: DatasetFolder, name: str) -> Version | None:
+    """The version in a folder; None unless it is a complete tree of the dataset."""
+    if not is_folder(folder.root):
+        return None
+    manifest = read_manifest(folder.manifest)
+    if manifest is None or manifest.dataset != name or manifest.sample is not None:
+        return None
+    return Version(version_id(manifest), folder, manifest)
+
+
+def list_versions(places: Places, name: str) -> list[Version]:
+    """The kept versions of a dataset, the latest first; the tree in use is not among them."""
+    found = _read_all(places.versions(name), name)
+    return sorted(found, key=lambda version: version.finished_at, reverse=True)
+
+
+def find_version_of(places: Places, name: str, plan_id: str) -> Version | None:
+    """The latest kept version that a plan made."""
+    return next((v for v in list_versions(places, name) if v.manifest.plan == plan_id), None)
+
+
+def use_version(places: Places, version: Version) -> None:
+    """Exchange the tree in use and a kept version.
+
+    The caller holds the dataset's lock, and no process works on a shard.
+    """
+    name = version.manifest.dataset
+    swap_trees(places, name, version.folder.root)
+    tidy_versions(places, name)
+
+
+def keep_replaced(places: Places, name: str, keep: int) -> list[Path]:
+    """Keep the complete tree that was just replaced, and only the `keep` latest versions.
+
+    Returns paths to delete after the dataset's lock is released. The caller holds the lock.
+    """
+    current = read_version(places.dataset(name), name)
+    for version in _read_all(places.next_trees(name), name) if keep else ():
+        if current is None or version.manifest.plan != current.manifest.plan:
+            _move(version, places.versions(name))
+    tidy_versions(places, name)
+    return [rename_aside(version.folder.root) for version in list_versions(places, name)[keep:]]
+
+
+def tidy_versions(places: Places, name: str) -> None:
+    """Give each kept tree the name of its version."""
+    for version in [*_read_all(places.versions(name), name)]:
+        if version.folder.root.name != version.id:
+            _move(version, places.versions(name))
+
+
+def _read_all(parent: Path, name: str) -> Iterator[Version]:
+    if not is_folder(parent):
+        return
+    for path in sorted(parent.iterdir()):
+        if version := read_version(DatasetFolder(path), name):
+            yield version
+
+
+def _move(version: Version, parent: Path) -> None:
+    """Move a tree to its place among the versions; an equal one that is there stays."""
+    target = parent / version.id
+    make_folder(parent)
+    with disk_errors(target):
+        if not target.exists():
+            version.folder.root.rename(target)
+            sync_folder(version.folder.root.parent)
+            sync_folder(parent)

@@ -1,0 +1,193 @@
+"""Kept versions: a dataset goes back and forth between whole trees, and no reader sees a mix."""
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hugflow.errors import UsageWrong
+from hugflow.shards.plans import read_current_id
+from hugflow.stages.build.build import Build
+from hugflow.stages.build.options import Options
+from hugflow.stages.planning.open_build import open_build
+from hugflow.stages.publishing.rollback import roll_back
+from hugflow.stages.standing.measure import measure_storage
+from hugflow.stages.sync import sync_dataset
+from hugflow.stages.tree import exchange
+from hugflow.stages.tree.manifest import read_manifest
+from hugflow.stages.tree.versions import list_versions, read_version
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_text
+from tests.builds import OpenFor
+from tests.trees import read_tree
+
+KEEP_TWO = Options(keep_versions=2)
+
+
+def make_again(hub: LoopbackHub, build: Build, rows: int) -> Build:
+    """The next version: as many rows, at a new commit."""
+    publish_text(hub, build.request.hf_id, rows=rows, shards=1)
+    again = open_build(build.request, build.places, build.hub, build.options, update=True)
+    return sync_dataset(again).published.build
+
+
+def rows_of(build: Build) -> int:
+    manifest = read_manifest(build.places.dataset(build.name).manifest)
+    assert manifest is not None
+    return manifest.rows.made
+
+
+@pytest.fixture
+def two(hub: LoopbackHub, open_for: OpenFor) -> Build:
+    """A dataset of three rows, of which an earlier version had two."""
+    publish_text(hub, "versions/two", rows=2, shards=1)
+    build = open_for("versions/two", KEEP_TWO)
+    sync_dataset(build)
+    return make_again(hub, build, 3)
+
+
+def test_a_replaced_tree_is_kept_and_used_again_at_once(two: Build, hub: LoopbackHub):
+    places = two.places
+    (kept,) = list_versions(places, two.name)
+    old = read_tree(kept.folder.root)
+    hub.clear_requests()
+    assert roll_back(places, two.name, None, actor="ada").id == kept.id
+    assert rows_of(two) == 2
+    assert read_tree(places.dataset(two.name).root) == old
+    assert read_current_id(places, two.name) == kept.manifest.plan
+    # The next sync has nothing to do, and the Hub is not asked.
+    again = open_build(two.request, places, two.hub, two.options)
+    assert sync_dataset(again).was_complete
+    assert not list(hub.requests)
+    (other,) = list_versions(places, two.name)
+    roll_back(places, two.name, other.id[:6], actor="ada")
+    assert rows_of(two) == 3
+
+
+def test_planning_a_kept_version_again_uses_it_instead_of_making_it(two: Build, hub: LoopbackHub):
+    roll_back(two.places, two.name, None, actor="ada")
+    hub.clear_requests()
+    build = open_build(two.request, two.places, two.hub, two.options, update=True)
+    synced = sync_dataset(build)
+    assert (synced.new_rows, rows_of(two)) == (0, 3)
+    assert not [ask for ask in hub.requests if ask.port == "storage" and ask.range is None]
+
+
+def test_only_so_many_versions_are_kept_and_none_without_the_setting(two: Build, hub: LoopbackHub):
+    build = make_again(hub, two, 4)
+    assert len(list_versions(build.places, build.name)) == 2
+    build = make_again(hub, build, 5)
+    assert [each.manifest.rows.made for each in list_versions(build.places, build.name)] == [4, 3]
+    assert measure_storage(build.places) > build.stored.manifest.size_bytes  # type: ignore[union-attr]
+    without = open_build(build.request, build.places, build.hub, Options())
+    make_again(hub, without, 6)
+    assert not list_versions(build.places, build.name)
+
+
+def test_a_version_that_is_not_there_is_refused_by_name(two: Build):
+    with pytest.raises(UsageWrong, match="no version 'zz'"):
+        roll_back(two.places, two.name, "zz", actor="ada")
+    assert rows_of(two) == 3
+
+
+def forked(work: Callable[[], object]) -> bool:
+    """Do something in a child process; whether it was killed."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("has_swap", [True, False])
+def test_killed_at_any_rename_a_rollback_leaves_the_old_tree_or_the_new_one_and_goes_on(
+    two: Build, monkeypatch: pytest.MonkeyPatch, has_swap: bool
+):
+    places, name = two.places, two.name
+    rename = Path.rename
+    swap = exchange.swap if has_swap else lambda first, second: False
+    for fatal in range(60):
+        before = rows_of(two)
+        calls = [0]
+
+        def tick(calls: list[int] = calls, fatal: int = fatal) -> None:
+            if calls[0] == fatal:
+                os.kill(os.getpid(), signal.SIGKILL)
+            calls[0] += 1
+
+        def killed_rename(self: Path, target: Path) -> Path:
+            tick()
+            done = rename(self, target)
+            tick()
+            return done
+
+        def killed_swap(first: Path, second: Path) -> bool:
+            tick()
+            done = swap(first, second)
+            tick()
+            return done
+
+        def work() -> None:
+            monkeypatch.setattr(Path, "rename", killed_rename)
+            monkeypatch.setattr(exchange, "swap", killed_swap)
+            roll_back(places, name, None, actor="ada")
+
+        if not forked(work):
+            assert rows_of(two) == 5 - before
+            break
+        found = read_version(places.dataset(name), name)
+        if has_swap:
+            assert found is not None
+        # What comes next finishes it or begins again; both versions are there.
+        build = open_build(two.request, places, two.hub, two.options)
+        assert sync_dataset(build).new_rows == 0
+        assert {rows_of(two), *(v.manifest.rows.made for v in list_versions(places, name))} == {
+            2,
+            3,
+        }
+    else:
+        pytest.fail("it never came to its end")
+
+
+def test_a_reader_that_loops_over_the_link_sees_whole_versions_only(two: Build):
+    places, name = two.places, two.name
+    wrong: list[str] = []
+    seen: set[int] = set()
+    is_over = threading.Event()
+
+    def read() -> None:
+        while not is_over.is_set():
+            # One handle a pass: whatever replaces the tree, it reads on in this one.
+            folder = os.open(places.link(name), os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                manifest = json.loads(_read(folder, "manifest.json"))
+                rows = manifest["rows"]["made"]
+                seen.add(rows)
+                for row in range(rows):
+                    json.loads(_read(folder, f"json/{row}.json"))
+            except OSError as error:
+                wrong.append(repr(error))
+            finally:
+                os.close(folder)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for _ in range(25):
+            roll_back(places, name, None, actor="ada")
+    finally:
+        is_over.set()
+        reader.join()
+    assert not wrong
+    assert seen == {2, 3}
+
+
+def _read(folder: int, name: str) -> bytes:
+    with open(os.open(name, os.O_RDONLY, dir_fd=folder), "rb") as file:  # noqa: PTH123  # by handle
+        return file.read()
