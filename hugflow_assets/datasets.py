@@ -39,7 +39,17 @@ from hugflow.stages.telling.rows_safe import safe_rows_of
 from hugflow.stages.telling.tracker import Tracker
 from hugflow.store.layout import Places
 from hugflow_assets.progress import RunProgress
-from hugflow_assets.reporting.checks import check_specs, published_results, to_result
+from hugflow_assets.reporting.checks import (
+    FAILED_ROWS,
+    MEANING_BY_CHECK,
+    check_specs,
+    failed_rows_result,
+    plan_check_spec,
+    planned_result,
+    published_results,
+    to_result,
+    unjudged_results,
+)
 from hugflow_assets.reporting.glimpses import Metadata
 from hugflow_assets.reporting.links import request_url
 from hugflow_assets.reporting.markdown import quote_markdown
@@ -209,6 +219,7 @@ def _plan_asset(request: AddRequest, common: "_Common") -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=op_name(common.group, "plan"),
         specs=[spec],
+        check_specs=[plan_check_spec(name)],
         config_schema=PLAN_SCHEMA,
         required_resource_keys=RESOURCES,
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -216,7 +227,7 @@ def _plan_asset(request: AddRequest, common: "_Common") -> dg.AssetsDefinition:
     @of_context
     def plan(
         context: dg.AssetExecutionContext,
-    ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult[None]]:
+    ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult[None] | dg.AssetCheckResult]:
         hub, storage = read_resources(context)
         tag_run(context, name)
         config = PlanConfig(**context.op_execution_context.op_config)
@@ -225,11 +236,13 @@ def _plan_asset(request: AddRequest, common: "_Common") -> dg.AssetsDefinition:
                 places, options = storage.places, name_actor(storage.options(), context.run)
                 build = open_build(request, places, hub.open(), options, update=config.update)
         except HugflowError as error:
+            yield planned_result(name, error)
             raise to_failure(error) from None
         register_partitions(context.instance, build)
         metadata = plan_metadata(build)
         context.log.info(_tell_what_is_next(build, metadata))
         yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)
+        yield planned_result(name)
         yield from unrecorded(context.instance, build, build.stored.find_published(build.plan))
 
     return plan
@@ -275,15 +288,24 @@ def _stage_assets(request: AddRequest, common: "_Common") -> dg.AssetsDefinition
         selected = {
             stage for stage in names if dg.AssetKey([name, stage]) in context.selected_asset_keys
         }
+        judged: set[str] = set()
+        checks, trouble = context.selected_asset_check_keys, None
         try:
             with tell_run(context), safe_rows_of(places, name):
                 ask_again(context, request, places)
                 options = name_actor(choose_options(storage.options(), config), context.run)
                 build = open_build(request, places, hub.open(), options, renew=config.force)
                 shards = choose_shards(build, context.partition_keys)
-                yield from _make(context, build, shards, selected, force=config.force)
+                for event in _make(context, build, shards, selected, force=config.force):
+                    if isinstance(event, dg.AssetCheckResult):
+                        judged.add(str(event.check_name))
+                    yield event
+                if PUBLISHING in selected and not judged & MEANING_BY_CHECK.keys():
+                    trouble = "shards of the dataset are still to be done"
         except HugflowError as error:
+            yield from unjudged_results(name, checks, judged, error.what)
             raise to_failure(error) from None
+        yield from unjudged_results(name, checks, judged, trouble)
 
     return stages
 
@@ -302,6 +324,7 @@ def _make(
     """
     shard_stages = [stage for stage in SHARD_STAGES if stage in stages]
     failed: list[ShardFailed] = []
+    rows_made = rows_failed = 0
     tracker = Tracker(build)
     progress = RunProgress(build.name, tracker.rows, tracker.total_rows)
 
@@ -318,6 +341,11 @@ def _make(
                     continue
                 for stage in shard_stages:
                     yield stage_materialization(build, event.shard, stage, event.markers[stage])
+                if "audio" in shard_stages:
+                    rows_made += event.markers["audio"].rows
+                    rows_failed += len(event.markers["audio"].failed_rows)
+        if any(key.name == FAILED_ROWS for key in context.selected_asset_check_keys):
+            yield failed_rows_result(build.name, rows_made, rows_failed)
         if failed:
             raise ShardsFailed(build, failed)
         if FLOWS in stages:

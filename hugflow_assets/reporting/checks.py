@@ -1,15 +1,22 @@
 """Asset checks: the verdicts of the gate, and observations on a published dataset."""
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import dagster as dg
 
+from hugflow.errors import HubUnavailable, HugflowError
 from hugflow.ledger.stages import PUBLISHING
 from hugflow.stages.build.build import Build
 from hugflow.stages.publishing.gate import Verdict
 from hugflow.stages.publishing.judge_stored import judge_published, judge_stored
 from hugflow.stages.tree.stored_dataset import look_again
+
+PLANNED: Final = "can_be_planned"
+FAILED_ROWS: Final = "no_failed_rows"
+# Judged only where a setting asks for it.
+OPTIONAL: Final = {"folder_loads": "VERIFY_LOAD is false"}
 
 # By the verdict's name: its meaning, and whether a failed one prevents publishing.
 MEANING_BY_CHECK: Final = {
@@ -23,13 +30,97 @@ MEANING_BY_CHECK: Final = {
 }
 
 
-def check_specs(name: str) -> list[dg.AssetCheckSpec]:
-    """The checks of a dataset, on its asset `processed`."""
-    return [
-        dg.AssetCheckSpec(
-            check, asset=dg.AssetKey([name, PUBLISHING]), description=meaning, blocking=is_blocking
+def plan_check_spec(name: str) -> dg.AssetCheckSpec:
+    """The check of a dataset on its asset `plan`."""
+    return dg.AssetCheckSpec(
+        PLANNED,
+        asset=dg.AssetKey([name, "plan"]),
+        description="The Hub has what the request asks for, and it can be read.",
+    )
+
+
+def planned_result(name: str, error: HugflowError | None = None) -> dg.AssetCheckResult:
+    """Whether the request could be planned, for the op that planned."""
+    return dg.AssetCheckResult(
+        asset_key=dg.AssetKey([name, "plan"]),
+        check_name=PLANNED,
+        passed=error is None,
+        severity=_severity(error),
+        description=error.what if error is not None else "it is planned",
+        metadata={"why": error.why, "fix": error.mend} if error is not None else {},
+    )
+
+
+def planned_evaluation(name: str, error: HugflowError | None = None) -> dg.AssetCheckEvaluation:
+    """The same for the sensor, which plans without a run."""
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey([name, "plan"]),
+        check_name=PLANNED,
+        passed=error is None,
+        severity=_severity(error),
+        description=error.what if error is not None else "it is planned",
+        metadata={"why": error.why, "fix": error.mend} if error is not None else {},
+        blocking=False,
+    )
+
+
+def _severity(error: HugflowError | None) -> dg.AssetCheckSeverity:
+    """A Hub that does not answer says nothing about the request: the sensor tries again."""
+    is_passing = isinstance(error, HubUnavailable)
+    return dg.AssetCheckSeverity.WARN if is_passing else dg.AssetCheckSeverity.ERROR
+
+
+def failed_rows_result(name: str, rows: int, failed: int) -> dg.AssetCheckResult:
+    """A warning where rows of a run failed; rows: those that were made."""
+    return dg.AssetCheckResult(
+        asset_key=dg.AssetKey([name, "audio"]),
+        check_name=FAILED_ROWS,
+        passed=not failed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{failed:,} of {rows + failed:,} rows of this run failed",
+        metadata={"failed_rows": failed, "rows": rows},
+    )
+
+
+def unjudged_results(
+    name: str, selected: AbstractSet[dg.AssetCheckKey], judged: AbstractSet[str], why: str | None
+) -> Iterator[dg.AssetCheckResult]:
+    """A result for each selected check that has none: otherwise the UI says "Execution failed".
+
+    why: what keeps the dataset from being judged; None if it was judged. It is a warning, which
+        blocks nothing.
+    """
+    for key in selected:
+        if key.name in judged or key.name not in MEANING_BY_CHECK:
+            continue
+        is_optional = why is None and key.name in OPTIONAL
+        yield dg.AssetCheckResult(
+            asset_key=dg.AssetKey([name, PUBLISHING]),
+            check_name=key.name,
+            passed=is_optional,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"not judged: {OPTIONAL[key.name] if is_optional else why}",
         )
-        for check, (meaning, is_blocking) in MEANING_BY_CHECK.items()
+
+
+def check_specs(name: str) -> list[dg.AssetCheckSpec]:
+    """The checks of a dataset, on its assets `audio` and `processed`."""
+    failed_rows = dg.AssetCheckSpec(
+        FAILED_ROWS,
+        asset=dg.AssetKey([name, "audio"]),
+        description="No row of the last run failed; a warning never stops a run.",
+    )
+    return [
+        failed_rows,
+        *(
+            dg.AssetCheckSpec(
+                check,
+                asset=dg.AssetKey([name, PUBLISHING]),
+                description=meaning,
+                blocking=is_blocking,
+            )
+            for check, (meaning, is_blocking) in MEANING_BY_CHECK.items()
+        ),
     ]
 
 

@@ -38,6 +38,12 @@ from hugflow_assets.reporting.glimpses import (
 from hugflow_assets.reporting.links import commit_url, file_url
 
 ROW_COUNT: Final = "dagster/row_count"
+COLUMN_SCHEMA: Final = "dagster/column_schema"
+SECONDS_BY_STAGE: Final = {
+    "raw": "fetch_seconds",
+    "audio": "encode_seconds",
+    "metadata": "write_seconds",
+}
 
 
 def partitions_name(name: str) -> str:
@@ -112,9 +118,10 @@ def stage_materialization(
         metadata |= sample_metadata(build, shard, marker)
         if marker.index_sha256 is not None:
             index = made_index_file(build.folder, shard.name)
+            metadata |= _schema_metadata(index)
             metadata |= durations_metadata(index)
             metadata |= _statistics_metadata(_read_shard_statistics(build, index))
-    metadata |= {"bytes": marker.bytes, "seconds": marker.seconds}
+    metadata |= {"bytes": marker.bytes, SECONDS_BY_STAGE[stage]: marker.seconds}
     if stage in ROW_STAGES:
         metadata |= _speed_metadata(marker)
     metadata |= _place_metadata(build, shard, stage, marker)
@@ -164,7 +171,8 @@ def processed_materialization(
     rows, failures = manifest.rows, build.folder.failures
     marker = read_marker(build.state.marker(shard.name, "metadata"))
     metadata: Metadata = {
-        ROW_COUNT: marker.rows if marker is not None else 0,
+        ROW_COUNT: rows.made,
+        "shard_rows": marker.rows if marker is not None else 0,
         "link": dg.MetadataValue.path(str(build.places.link(build.name))),
         "path": dg.MetadataValue.path(str(build.folder.root)),
         "commit": dg.MetadataValue.url(commit_url(build)),
@@ -282,7 +290,7 @@ def _statistics_metadata(statistics: Statistics | None, prefix: str = "") -> Met
     metadata: Metadata = {}
     if statistics is not None and (audio := statistics.audio):
         metadata["hours"] = audio.hours
-        metadata |= _spread_metadata("duration", audio.duration)
+        metadata |= _spread_metadata("duration", audio.duration, unit="_s")
         for name in ("sampling_rates", "source_sampling_rates", "source_formats", "bitrates_kbps"):
             counts = {str(value): rows for value, rows in getattr(audio, name).items()}
             metadata[name] = dg.MetadataValue.json(counts)
@@ -300,10 +308,24 @@ def _exports_metadata(manifest: Manifest) -> Metadata:
     return {"exports": dg.MetadataValue.json(files)} if files else {}
 
 
-def _spread_metadata(name: str, spread: Spread) -> Metadata:
-    """The mean under the name itself, the percentiles beside it."""
-    percentiles = {f"{name}_{field}": value for field, value in asdict(spread).items()}
-    return {name: percentiles.pop(f"{name}_mean"), **percentiles}
+def _spread_metadata(name: str, spread: Spread, *, unit: str = "") -> Metadata:
+    """The mean first, the percentiles beside it: `duration_mean_s`, `duration_p50_s`."""
+    values = asdict(spread)
+    values = {"mean": values.pop("mean"), **values}
+    return {f"{name}_{field}{unit}": value for field, value in values.items()}
+
+
+def _schema_metadata(index: Path) -> Metadata:
+    """The columns of a shard's index; nothing when it cannot be read (reported elsewhere)."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        schema = pq.read_schema(index)
+    except (OSError, pa.ArrowException):
+        return {}
+    columns = [dg.TableColumn(field.name, str(field.type)) for field in schema]
+    return {COLUMN_SCHEMA: dg.TableSchema(columns)}
 
 
 def _is_flow_recorded(

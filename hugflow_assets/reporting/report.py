@@ -6,7 +6,7 @@ from hugflow.activity import step
 from hugflow.amounts import count
 from hugflow.stages.build.build import Build
 from hugflow.stages.sync import Synced
-from hugflow_assets.reporting.checks import stored_evaluations
+from hugflow_assets.reporting.checks import planned_evaluation, stored_evaluations
 from hugflow_assets.reporting.materializations import register_partitions, unrecorded
 from hugflow_resources.instance import has_instance, open_instance
 
@@ -32,6 +32,7 @@ def report(project_root: Path, synced: Synced, build: Build) -> str:
                     told.add(event.partition)
                     telling.advance()
         if told:
+            instance.report_runless_asset_event(planned_evaluation(build.name))
             for evaluation in stored_evaluations(build):
                 instance.report_runless_asset_event(evaluation)
     if not told:

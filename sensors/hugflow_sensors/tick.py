@@ -11,7 +11,7 @@ from typing import Final
 import dagster as dg
 
 from hugflow.clients.hub import Hub
-from hugflow.errors import HugflowError
+from hugflow.errors import HugflowError, Locked
 from hugflow.ledger.stages import asset_names
 from hugflow.requests.catalog import Catalog
 from hugflow.requests.collect import AddFile, ParsedFiles, RemovalFile, RequestSet, parse_files
@@ -28,7 +28,7 @@ from hugflow.stages.standing.removal_records import is_held_back, removed_names
 from hugflow.stages.standing.retry_records import read_retry_at
 from hugflow.store.links import is_linked
 from hugflow.store.trash import delete_expired
-from hugflow_assets.reporting.checks import stored_evaluations
+from hugflow_assets.reporting.checks import planned_evaluation, stored_evaluations
 from hugflow_assets.reporting.forget import forget_dataset
 from hugflow_assets.reporting.materializations import register_partitions, unrecorded
 from hugflow_resources.storage import Storage
@@ -258,12 +258,22 @@ class Tick:
         options = self.storage.options(lock_wait_s=0.0, policy=policy)
         options = replace(options, actor="requests_on_main")
         planned = read_current_plan(places, name)
-        if planned is None or changed_fields(request, planned.request, options):
+        is_new = planned is None or bool(changed_fields(request, planned.request, options))
+        if is_new:
             if self.plans >= PLANS_PER_TICK:
                 self.later += 1
                 return
             self.plans += 1
-        build = open_build(request, places, self.hub, options)
+        try:
+            build = open_build(request, places, self.hub, options)
+        except Locked:
+            # A command plans it right now.
+            raise
+        except HugflowError as error:
+            self.events.append(planned_evaluation(name, error))
+            raise
+        if is_new or name in self.memo.troubles:
+            self.events.append(planned_evaluation(name))
         published = build.stored.find_published(build.plan)
         if published is not None and not is_flowed_as_asked(build, published):
             published = None

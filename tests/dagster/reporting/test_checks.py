@@ -13,7 +13,7 @@ from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_text
 from hugflow_assets.checks import build_drift_check
 from hugflow_assets.datasets import build_dataset
-from hugflow_assets.reporting.checks import MEANING_BY_CHECK
+from hugflow_assets.reporting.checks import FAILED_ROWS, MEANING_BY_CHECK, PLANNED
 from hugflow_assets.reporting.report import report
 from hugflow_resources.hub import HubResource
 from hugflow_resources.storage import Storage
@@ -33,9 +33,10 @@ def test_the_run_that_completes_a_dataset_judges_it(hub: LoopbackHub, dataset: M
     made = dataset("checks/whole")
     made.plan()
     checks = evaluations_of(made.make_all())
-    # Folders are loaded where VERIFY_LOAD says so.
-    assert set(checks) == MEANING_BY_CHECK.keys() - {"folder_loads"}
+    assert set(checks) == MEANING_BY_CHECK.keys() | {FAILED_ROWS}
     assert all(check.passed for check in checks.values())
+    assert checks["folder_loads"].description == "not judged: VERIFY_LOAD is false"
+    assert checks.pop(FAILED_ROWS).asset_key.path[1] == "audio"
     assert checks["rows_complete"].metadata["planned_rows"].value == 6
     assert checks["audio_decodes"].metadata["decoded"].value == 6
     assert checks["commit_is_planned"].metadata["commit"].value == commit
@@ -48,7 +49,13 @@ def test_a_run_over_a_part_judges_nothing_and_succeeds(hub: LoopbackHub, dataset
     made.plan()
     result = made.make(made.keys[0], made.keys[1])
     assert result.success
-    assert not evaluations_of(result)
+    checks = evaluations_of(result)
+    assert checks.pop(FAILED_ROWS).passed
+    assert checks.keys() == MEANING_BY_CHECK.keys()
+    for check in checks.values():
+        assert not check.passed
+        assert check.severity is dg.AssetCheckSeverity.WARN
+        assert check.description == "not judged: shards of the dataset are still to be done"
 
 
 def test_what_the_gate_refuses_is_a_check_that_failed_and_blocks(
@@ -64,6 +71,12 @@ def test_what_the_gate_refuses_is_a_check_that_failed_and_blocks(
     assert check.blocking
     assert check.metadata["failed_rows"].value == 2
     assert "max_bad_rows" in str(check.metadata["mend"].value)
+    warning = evaluations_of(result)[FAILED_ROWS]
+    assert (warning.passed, warning.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert warning.description == "2 of 4 rows of this run failed"
+    later = evaluations_of(result)["link_stands"]
+    assert "not judged: " in str(later.description)
+    assert "2 of 4 rows could not be made" in str(later.description)
     assert "2 of 4 rows could not be made" in failure_text(result)
     assert not made.places.link(made.name).is_symlink()
 
@@ -101,6 +114,19 @@ def test_a_policy_that_does_not_allow_the_licence_keeps_it_from_being_made(
     )
     assert "the policy does not allow" in failure_text(result)
     assert not made.places.plans(made.name).exists()
+
+
+def test_a_request_that_cannot_be_planned_is_a_failed_check_with_why_and_fix(
+    hub: LoopbackHub, dataset: MakeDataset
+):
+    publish_speech(hub, "checks/column", rows=2, shards=1, seconds=0.3)
+    wrong = dataset("checks/column", audio_column="sound")
+    (check,) = wrong.plan().get_asset_check_evaluations()
+    assert (check.check_name, check.passed) == (PLANNED, False)
+    assert "sound" in str(check.description)
+    assert check.metadata.keys() == {"why", "fix"}
+    (check,) = dataset("checks/column").plan().get_asset_check_evaluations()
+    assert check.passed
 
 
 def test_work_done_without_dagster_is_judged_when_it_is_reported(

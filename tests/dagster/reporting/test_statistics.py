@@ -40,19 +40,19 @@ def test_the_metadata_of_a_shard_measures_its_rows(hub: LoopbackHub, places: Pla
     publish_speech(hub, "statistics/speech", rows=6, shards=2)
     metadata = shard_metadata(*make(places, "statistics/speech"))
     # Three clips of 0.5, 0.75 and 1 s.
-    assert metadata["duration"] == metadata["duration_p50"] == 0.75
-    assert (metadata["duration_min"], metadata["duration_p95"]) == (0.5, 1.0)
+    assert metadata["duration_mean_s"] == metadata["duration_p50_s"] == 0.75
+    assert (metadata["duration_min_s"], metadata["duration_p95_s"]) == (0.5, 1.0)
     assert metadata["hours"] == 0.000625
     assert metadata["sampling_rates"] == {"16000": 3}
     assert metadata["rows_without_text"] == 0
-    assert isinstance(metadata["characters_per_second"], float)
+    assert isinstance(metadata["characters_per_second_mean"], float)
 
 
 def test_a_dataset_without_audio_has_characters_alone(hub: LoopbackHub, places: Places):
     publish_text(hub, "statistics/text", rows=4, shards=2)
     metadata = shard_metadata(*make(places, "statistics/text"))
     assert isinstance(metadata["characters"], int)
-    assert not {"duration", "hours", "characters_per_second"} & set(metadata)
+    assert not {"duration_mean_s", "hours", "characters_per_second_mean"} & set(metadata)
 
 
 @pytest.mark.parametrize("damage", [b"", b"PAR1 and no more", None])
@@ -75,8 +75,8 @@ def test_the_whole_dataset_is_told_from_its_manifest(hub: LoopbackHub, places: P
     build, _ = make(places, "statistics/whole")
     manifest = sync_dataset(build).published.manifest
     made = processed_materialization(build, build.plan.shards[0], manifest)
-    assert made.metadata["dataset_duration_max"] == dg.MetadataValue.float(1.5)
+    assert made.metadata["dataset_duration_max_s"] == dg.MetadataValue.float(1.5)
     assert made.metadata["dataset_source_formats"] == dg.MetadataValue.json({"flac": 6})
     unmeasured = replace(manifest, statistics=None)
     older = processed_materialization(build, build.plan.shards[0], unmeasured)
-    assert "dataset_duration" not in older.metadata
+    assert "dataset_duration_mean_s" not in older.metadata
