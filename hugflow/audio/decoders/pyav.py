@@ -158,7 +158,8 @@ def _lacking_skip(stream: "AudioStream", first: "AudioFrame") -> int:
         return 0
     # Of a first frame that is cut, FFmpeg gives the rest.
     whole = next((size for size in _OPUS_FRAMES if size >= first.samples), first.samples)
-    return max(0, int.from_bytes(head[10:12], "little") - (whole - first.samples))
+    skip: int = int.from_bytes(head[10:12], "little") - (whole - first.samples)
+    return max(0, skip)
 
 
 def _decode(opened: "InputContainer", stream: "AudioStream") -> Iterator["AudioFrame"]:
