@@ -5,7 +5,8 @@
     {"bad": null}                         the pieces are `<folder>/0.wav` and so on
     {"bad": ["audio_undecodable", "..."]}
 
-Times are decimal text, in seconds; the third is a channel from 0, null for all. Pieces must be sorted
+Times are decimal text, in seconds, the end may be null; the third is a channel from 0, null for
+all. Pieces must be sorted
 by their begin. A piece that reaches beyond the clip's end is a WAV that promises more samples than
 it has, and so fails by itself; so does one of a channel that the clip lacks.
 """
@@ -38,10 +39,13 @@ _PCM, _FLOAT = 1, 3
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A time range in seconds, as decimal text; channel: from 0, None for all of them."""
+    """A time range in seconds, as decimal text; channel: from 0, None for all of them.
+
+    end: None for the clip's end.
+    """
 
     start: str
-    end: str
+    end: str | None
     channel: int | None = None
 
     @classmethod
@@ -56,16 +60,19 @@ class Cut:
     @property
     def order(self) -> tuple[Fraction, Fraction, int]:
         """What pieces of one clip are sorted by."""
-        return Fraction(self.start), Fraction(self.end), self.channel or 0
+        return Fraction(self.start), Fraction(self.end or "0"), self.channel or 0
 
     @property
-    def seconds(self) -> float:
-        """How long it is."""
+    def seconds(self) -> float | None:
+        """How long it is; None if it goes to the clip's end."""
+        if self.end is None:
+            return None
         return float(Fraction(self.end) - Fraction(self.start))
 
-    def frames(self, rate_hz: int) -> tuple[int, int]:
+    def frames(self, rate_hz: int) -> tuple[int, int | None]:
         """The first sample, and the one behind the last: the nearest ones to the times."""
-        return _nearest(Fraction(self.start) * rate_hz), _nearest(Fraction(self.end) * rate_hz)
+        end = None if self.end is None else _nearest(Fraction(self.end) * rate_hz)
+        return _nearest(Fraction(self.start) * rate_hz), end
 
 
 def cut_file(workers: WorkerPool, file: Path, cuts: Sequence[Cut], folder: Path) -> None:
@@ -124,12 +131,16 @@ def write_pieces(data: bytes | memoryview, cuts: Sequence[Cut], folder: Path) ->
                 raise AudioBad("audio_unsupported", "more than 200 segments are of one moment")
             for piece in running:
                 piece.write(block, at)
-            for piece in [piece for piece in running if piece.stop <= end]:
+            for piece in [
+                piece for piece in running if piece.stop is not None and piece.stop <= end
+            ]:
                 piece.file.close()
                 running.remove(piece)
             at = end
             if not waiting and not running:
                 return
+        for piece in running:
+            piece.finish(at)
         # They lie behind the end of the clip.
         silence = np.zeros((0, clip.channels), np.int16)
         for first, stop, number, cut in waiting:
@@ -148,18 +159,26 @@ def promise_of_nothing() -> bytes:
 class _Piece:
     file: IO[bytes]
     first: int
-    stop: int
+    stop: int | None
     channel: int | None
+    _form: tuple[np.dtype[Any], int, int] | None = None
 
     def begin(self, block: Samples, channels: int, rate_hz: int) -> None:
         """Write the header, with all samples that there have to be."""
-        count = channels if self.channel is None else 1
-        frames = max(self.stop - self.first, 0)
-        self.file.write(_wav_header(block.dtype, count, rate_hz, frames))
+        self._form = block.dtype, channels if self.channel is None else 1, rate_hz
+        frames = max(self.stop - self.first, 0) if self.stop is not None else 0
+        self.file.write(_wav_header(*self._form, frames))
+
+    def finish(self, end: int) -> None:
+        """Write the header of a piece that goes to the clip's end, now that it is known."""
+        if self.stop is None and self._form is not None:
+            self.file.seek(0)
+            self.file.write(_wav_header(*self._form, max(end - self.first, 0)))
 
     def write(self, block: Samples, at: int) -> None:
         """Write the part of a block that is the piece's; at: the number of its first sample."""
-        part = block[max(self.first - at, 0) : max(self.stop - at, 0)]
+        end = None if self.stop is None else max(self.stop - at, 0)
+        part = block[max(self.first - at, 0) : end]
         if self.channel is not None:
             # None of a channel that is not there.
             part = part[:, self.channel : self.channel + 1]

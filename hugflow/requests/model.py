@@ -19,6 +19,7 @@
     owner: "speech@example.org"
     flows: []                                        # see `flow_steps`
     source: {recipe: common_voice}                   # see `sources`
+    segments: {start: begin, end: end}               # see `segments`
 
     hf_id: "mozilla-foundation/common_voice_11_0"   # a removal; required
     reason: "No longer needed, replaced with v12"    # required
@@ -58,6 +59,7 @@ from hugflow.requests.flow_steps import (
     flow_steps,
 )
 from hugflow.requests.keep import MAX_CHARACTERS
+from hugflow.requests.segments import SEGMENTS_SCHEMA, SegmentSpec, segment_spec
 from hugflow.requests.sources import SOURCE_SCHEMA, SourceSpec, source_spec
 
 Kind: TypeAlias = Literal["add", "remove"]
@@ -191,6 +193,12 @@ _Source = Annotated[
     WithJsonSchema(SOURCE_SCHEMA),
 ]
 
+_Segments = Annotated[
+    SegmentSpec,
+    BeforeValidator(segment_spec),
+    WithJsonSchema(SEGMENTS_SCHEMA),
+]
+
 # Added after the first version of a request.
 _LATER_FIELDS = frozenset(
     {
@@ -199,6 +207,7 @@ _LATER_FIELDS = frozenset(
         "max_clip_hours",
         "text_join",
         "exports",
+        "segments",
         "source",
         "measure",
         "keep",
@@ -298,6 +307,9 @@ class AddRequest(_Request):
     )
     owner: _Owner | None = Field(None, description="Who answers for the dataset.")
     flows: _Flows = Field((), description="Steps over the rows, in order.")
+    segments: _Segments | None = Field(
+        None, description="Rows that are time ranges of longer recordings."
+    )
     source: _Source | None = Field(
         None,
         description="How the dataset is published, if its files do not say it.",

@@ -5,6 +5,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Final, Literal, Self
 
 from hugflow.requests.model import AddRequest
+from hugflow.requests.segments import SegmentSpec
 from hugflow.requests.sources import Form, SourceSpec
 
 Alters = Literal["audio", "json"]
@@ -26,6 +27,7 @@ class PlanRequest:
     this list.
     audio_columns: all audio columns, the main one first; empty if there is only that one.
     source: the text of its `source:`, see `SourceSpec.to_text`.
+    segments: the text of its `segments:`, see `SegmentSpec.to_text`.
     asked: the fields that the request names itself.
     """
 
@@ -39,6 +41,7 @@ class PlanRequest:
     text_join: str | None = _row_field("json", default=None)
     audio_columns: tuple[str, ...] = _row_field("audio", default=())
     source: str | None = _row_field("audio", default=None)
+    segments: str | None = _row_field("audio", default=None)
     measure: str = _row_field("audio", default="false")
     asked: tuple[str, ...] = ()
 
@@ -48,6 +51,8 @@ class PlanRequest:
         told: dict[str, Any] = {name: getattr(request, name) for name in ROW_FIELDS}
         if request.source is not None:
             told["source"] = request.source.to_text()
+        if request.segments is not None:
+            told["segments"] = request.segments.to_text()
         told |= {
             name: defaults.get(name, _DEFAULTS.get(name))
             for name, value in told.items()
@@ -95,6 +100,11 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
 def form_of(request: PlanRequest) -> Form | None:
     """The form in which a request's files are read; None if nothing is said of it."""
     return SourceSpec.from_text(request.source).form if request.source is not None else None
+
+
+def segments_of(request: PlanRequest) -> SegmentSpec | None:
+    """What a request says of time ranges; None if rows are whole clips."""
+    return SegmentSpec.from_text(request.segments) if request.segments is not None else None
 
 
 def is_imported(request: PlanRequest) -> bool:

@@ -22,6 +22,7 @@ from hugflow.shards.features import (
     is_audio_type,
     is_list_of_samples,
 )
+from hugflow.shards.layouts.cut_rows import refuse_uncut
 from hugflow.shards.layouts.layout import SHARDS_AT_ONCE, Contents, Layout, RepositoryAt, Split
 from hugflow.shards.layouts.registry import find_layout
 from hugflow.shards.plan import MOST_UNCOUNTED_ROWS, ColumnNote, Plan, numbering_of, plan_shards
@@ -72,6 +73,7 @@ def fetch_plan(
     repo = RepoId.dataset(request.hf_id)
     repository = hub.fetch_repository(repo, commit or request.revision)
     source = fetch_source(hub, repository, request, files_commit=files_commit)
+    refuse_uncut(request, source.layout, name_commit(repository))
     layout = find_layout(source.layout)
     at = RepositoryAt(hub, repository.repo, source.commit, source.published)
     with ThreadPoolExecutor(SHARDS_AT_ONCE, "shards") as pool:

@@ -26,6 +26,7 @@ def test_every_field_that_alters_rows_is_a_field_of_a_request():
         "text_join",
         "audio_columns",
         "source",
+        "segments",
         "measure",
     ]
 

@@ -10,21 +10,23 @@ folders of one depth, `label` is the folder's name.
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
+from pathlib import PurePosixPath
 from typing import Final
 
 import pyarrow as pa
 
+from hugflow.audio.cutting import Cut
 from hugflow.clients.hub import ReadBudget
 from hugflow.clients.repository import PublishedFile
-from hugflow.errors import RequestInvalid, ShardUnreadable
+from hugflow.errors import RequestInvalid
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts import loose, table
+from hugflow.shards.layouts.captions import describe_captions
 from hugflow.shards.layouts.clips import Clips, is_clip
+from hugflow.shards.layouts.cut_rows import Ranges
 from hugflow.shards.layouts.layout import SHARDS_AT_ONCE, RepositoryAt, SampledRows, Split
 from hugflow.shards.layouts.tables import folder_of
-from hugflow.shards.plan_request import PlanRequest
+from hugflow.shards.plan_request import PlanRequest, segments_of
 
 native_reader: Final = None
 read_rows = loose.read_rows
@@ -34,7 +36,6 @@ read_names = table.read_names
 # The first format that is there is read.
 METADATA: Final = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _LINES: Final = ".trans.txt"
-_MOST_TEXT_BYTES: Final = 1 << 20
 
 
 def takes(path: str) -> bool:
@@ -47,17 +48,28 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     published = {file.path: file for file in at.list_files()}
     own = [file for file in files if is_clip(file.path)]
     asked = request.audio_column if "audio_column" in request.asked else None
+    spec = segments_of(request)
+    channel = spec.channel if spec is not None else None
+    if spec is not None and spec.beside is not None:
+        return describe_captions(at, own, published, spec.beside, channel, asked)
     inside = [file for file in files if not is_clip(file.path)]
     tables = inside or _find_above(own, published)
     if not tables:
-        return _describe_bare(at, own, published, asked)
+        return _describe_bare(at, own, published, asked, channel)
     chosen, warnings = _one_format(tables)
     if not inside:
         warnings.append(f"{chosen[0].path!r} is in no split; its rows are taken for these clips")
     clips = Clips.of(published)
     only = frozenset(file.path for file in own)
     split = table.describe_tables(
-        at, chosen, clips, published, asked, only=only, keeps_others=bool(inside)
+        at,
+        chosen,
+        clips,
+        published,
+        asked,
+        only=only,
+        keeps_others=bool(inside),
+        ranges=Ranges.of(request),
     )
     if split.audio_column is None:
         raise RequestInvalid(
@@ -112,8 +124,9 @@ def _describe_bare(
     own: Sequence[PublishedFile],
     published: Mapping[str, PublishedFile],
     asked: str | None,
+    channel: int | None,
 ) -> Split:
-    """The slices of clips without any table."""
+    """The slices of clips without any table; channel: the one that is read, None for all."""
     values: dict[str, list[str | None]] = {}
     texts = _read_texts(at, own, published)
     warnings = [f"there is no table: the rows are the {len(own):,} audio files, by path"]
@@ -127,7 +140,8 @@ def _describe_bare(
         values["label"] = [parent.name for parent in parents]
     audio = asked or loose.AUDIO
     values.pop(audio, None)
-    rows = loose.Rows(len(own), clips=list(own), values=values)
+    cuts = [] if channel is None else [Cut("0", None, channel)] * len(own)
+    rows = loose.Rows(len(own), clips=list(own), values=values, cuts=cuts)
     columns = [audio, *values]
     schema = pa.schema([(audio, FILE_TYPE), *((name, pa.string()) for name in values)])
     return Split(list(loose.cut(rows, columns, {}, schema, audio)), tuple(warnings), audio)
@@ -142,7 +156,7 @@ def _read_texts(
     stems = [clip.path.rpartition(".")[0] for clip in own]
     beside = [f"{stem}.txt" for stem in stems if f"{stem}.txt" in published]
     with ThreadPoolExecutor(SHARDS_AT_ONCE, "texts") as pool:
-        fetched = pool.map(lambda path: _fetch_text(at, published[path]), [*listed, *beside])
+        fetched = pool.map(lambda path: loose.fetch_text(at, published[path]), [*listed, *beside])
         texts = dict(zip([*listed, *beside], fetched, strict=True))
     lines: dict[str, str] = {}
     for path in listed:
@@ -152,22 +166,3 @@ def _read_texts(
             lines[f"{folder_of(path)}{name}"] = text
     found = ((texts.get(f"{stem}.txt"), lines.get(stem)) for stem in stems)
     return [line if text is None else text.rstrip("\r\n") for text, line in found]
-
-
-def _fetch_text(at: RepositoryAt, file: PublishedFile) -> str:
-    """A small text of the repository, verified; raises ShardUnreadable."""
-    with TemporaryDirectory(prefix="hugflow-") as folder:
-        target = Path(folder) / "text"
-        at.hub.fetch_file(at.repo, at.commit, file, target, durable=False)
-        data = target.read_bytes()
-    try:
-        if len(data) <= _MOST_TEXT_BYTES:
-            return data.decode("utf-8-sig")
-        why = f"it is larger than {_MOST_TEXT_BYTES:,} bytes"
-    except UnicodeDecodeError:
-        why = "it is not UTF-8"
-    raise ShardUnreadable(
-        f"{at.repo}@{at.commit[:7]}:{file.path} cannot be read as a transcript",
-        why=why,
-        mend="report it to the dataset's owner, or request a revision with sound transcripts",
-    )

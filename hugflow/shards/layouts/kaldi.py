@@ -27,7 +27,7 @@ from hugflow.shards.layouts.clips import Clips
 from hugflow.shards.layouts.layout import RepositoryAt, Split, no_names, no_sample
 from hugflow.shards.layouts.segments import to_seconds
 from hugflow.shards.layouts.tables import folder_of
-from hugflow.shards.plan_request import PlanRequest
+from hugflow.shards.plan_request import PlanRequest, segments_of
 
 native_reader: Final = None
 read_names = no_names
@@ -57,11 +57,13 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     published = {file.path: file for file in at.list_files()}
     clips = Clips.of(published)
     rows: list[_Row] = []
+    spec = segments_of(request)
+    channel = spec.channel if spec is not None else None
     texts: dict[str, str] = {}
     speakers: dict[str, str] = {}
     for file in sorted((file for file in files if takes(file.path)), key=lambda file: file.path):
         beside = _Beside(at, published, folder_of(file.path))
-        rows.extend(_read_rows(at, file, beside, clips, published))
+        rows.extend(_read_rows(at, file, beside, clips, published, channel))
         texts |= beside.read("text")
         speakers |= beside.read("utt2spk")
     if any(row.cut is not None for row in rows):
@@ -120,6 +122,7 @@ def _read_rows(
     beside: _Beside,
     clips: Clips,
     published: Mapping[str, PublishedFile],
+    channel: int | None,
 ) -> list[_Row]:
     recordings = read_keyed(at, file)
     found: dict[str, PublishedFile | None] = {}
@@ -130,7 +133,8 @@ def _read_rows(
         found[recording] = published[path] if path is not None else None
     segments = beside.read("segments")
     if not segments:
-        return [_Row(recording, clip, None) for recording, clip in found.items()]
+        whole = None if channel is None else Cut("0", None, channel)
+        return [_Row(recording, clip, whole) for recording, clip in found.items()]
     rows = []
     for utterance, words in segments.items():
         parts = words.split()
@@ -140,7 +144,6 @@ def _read_rows(
             start, end = to_seconds(parts[1]), to_seconds(parts[2])
         except ValueError:
             _refuse_segment(at, beside.folder, utterance)
-        channel = int(parts[3]) if len(parts) == 4 and parts[3].isdigit() else None
         rows.append(_Row(utterance, found[parts[0]], Cut(start, end, channel)))
     return rows
 

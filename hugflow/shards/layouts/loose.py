@@ -39,6 +39,7 @@ from hugflow.store.atomic import disk_errors
 SLICE_BYTES: Final = 256 << 20
 SLICE_ROWS: Final = 2_000
 AUDIO: Final = "audio"
+_MOST_TEXT_BYTES: Final = 1 << 20
 LINES: Final = Form(format="lines")
 # Of a piece before it is cut: 16 bits, two channels, 48 kHz.
 _PIECE_BYTES_PER_S: Final = 192_000
@@ -88,6 +89,25 @@ def fetch_table(
 def fetch_lines(at: RepositoryAt, file: PublishedFile) -> pa.Table:
     """The lines of a published file, as keys and texts; raises ShardUnreadable."""
     return fetch_table(at, file, form=LINES)
+
+
+def fetch_text(at: RepositoryAt, file: PublishedFile) -> str:
+    """A small text of the repository, verified; raises ShardUnreadable."""
+    with TemporaryDirectory(prefix="hugflow-") as folder:
+        target = Path(folder) / "text"
+        at.hub.fetch_file(at.repo, at.commit, file, target, durable=False)
+        data = target.read_bytes()
+    try:
+        if len(data) <= _MOST_TEXT_BYTES:
+            return data.decode("utf-8-sig")
+        why = f"it is larger than {_MOST_TEXT_BYTES:,} bytes"
+    except UnicodeDecodeError:
+        why = "it is not UTF-8"
+    raise ShardUnreadable(
+        f"{at.repo}@{at.commit[:7]}:{file.path} cannot be read as a transcript",
+        why=why,
+        mend="report it to the dataset's owner, or request a revision with sound transcripts",
+    )
 
 
 def place_audio(
@@ -226,7 +246,8 @@ def _batches(
         more = 0 if place is None else shard.files[place].size_bytes
         if cuts and cuts[row - rows.start] is not None:
             seconds = Cut.from_json(cuts[row - rows.start]).seconds
-            more = min(more, int(max(seconds, 0) * _PIECE_BYTES_PER_S))
+            if seconds is not None:
+                more = min(more, int(max(seconds, 0) * _PIECE_BYTES_PER_S))
         is_kept = is_wanted(range(row, row + 1))
         is_full = row - start == BATCH_ROWS or size + more > BATCH_BYTES
         if row > start and (is_full or not is_kept):

@@ -20,8 +20,8 @@ from hugflow.requests.sources import Form
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts import loose
 from hugflow.shards.layouts.clips import Clips, choose_column, is_clip
+from hugflow.shards.layouts.cut_rows import Ranges, cut_rows
 from hugflow.shards.layouts.layout import Contents, RepositoryAt, Split, no_names, no_sample
-from hugflow.shards.layouts.segments import to_seconds
 from hugflow.shards.layouts.tables import (
     ANY_FORM,
     TableUnreadable,
@@ -54,7 +54,9 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     clips = Clips.of(published)
     asked = request.audio_column if "audio_column" in request.asked else None
     tables = sorted((file for file in files if file not in own), key=lambda file: file.path)
-    return describe_tables(at, tables, clips, published, asked, form=form)
+    return describe_tables(
+        at, tables, clips, published, asked, form=form, ranges=Ranges.of(request)
+    )
 
 
 def describe_tables(
@@ -67,6 +69,7 @@ def describe_tables(
     only: frozenset[str] | None = None,
     keeps_others: bool = True,
     form: Form | None = None,
+    ranges: Ranges | None = None,
 ) -> Split:
     """The slices of some tables.
 
@@ -74,6 +77,7 @@ def describe_tables(
     only: the clips of the split, where the tables do not say it; clips in no row are told of these.
     keeps_others: whether rows with other clips, or none, belong to the split.
     form: what a recipe or the request says of the tables.
+    ranges: the columns of the rows' time ranges; None for whole clips.
     """
     key = form.key if form is not None else None
     if form is not None and key is not None:
@@ -96,8 +100,8 @@ def describe_tables(
                 named = [named[at] for at in kept]
             missing += named.count(None)
         cuts: list[Cut | None] = []
-        if named and form is not None and form.start is not None and form.end is not None:
-            order, cuts = _cut_rows(at, file, read, form.start, form.end, named, kept)
+        if named and ranges is not None:
+            order, cuts = cut_rows(at, file, read, ranges, named, kept)
             named = [named[place] for place in order]
             kept = order if kept is None else [kept[place] for place in order]
         count = len(read) if kept is None else len(kept)
@@ -125,44 +129,6 @@ def describe_tables(
 def count_rows(paths: Sequence[Path], shard: Shard) -> int:
     """Never called: rows are counted by the plan."""
     raise NotImplementedError
-
-
-def _cut_rows(
-    at: RepositoryAt,
-    file: PublishedFile,
-    read: pa.Table,
-    start: str,
-    end: str,
-    named: Sequence[PublishedFile | None],
-    kept: Sequence[int] | None,
-) -> tuple[list[int], list[Cut | None]]:
-    """The order of rows that are time ranges, and the ranges in that order.
-
-    A recording is decoded once, so its rows come together, by their begin.
-    """
-    missing = [name for name in (start, end) if name not in read.column_names]
-    if missing:
-        raise RequestInvalid(
-            f"{at.repo}@{at.commit[:7]}: {file.path!r} has no column {missing[0]!r}",
-            why=f"its rows are said to be time ranges; it has the columns "
-            f"{', '.join(map(repr, read.column_names))}",
-            mend="name the columns that hold begin and end in seconds",
-        )
-    times = [read.column(name).to_pylist() for name in (start, end)]
-    cuts: list[Cut] = []
-    for line in range(len(read)) if kept is None else kept:
-        try:
-            found = Cut(to_seconds(times[0][line]), to_seconds(times[1][line]))
-        except ValueError as error:
-            raise RequestInvalid(
-                f"{at.repo}@{at.commit[:7]}: row {line + 1} of {file.path!r} is no time range",
-                why=f"{start} and {end} have to be seconds from 0: {error}",
-                mend="report it to the dataset's owner, or request another revision",
-            ) from error
-        cuts.append(found)
-    paths = ["" if clip is None else clip.path for clip in named]
-    order = sorted(range(len(cuts)), key=lambda place: (paths[place], cuts[place].order))
-    return order, [cuts[place] for place in order]
 
 
 def _open_as_said(

@@ -1,0 +1,89 @@
+"""A request's `segments:`: rows that are time ranges of longer recordings.
+
+segments: {start: begin_time, end: end_time}     columns of the table, in seconds
+segments: {start: begin, duration: length}
+segments: {beside: srt}                          srt, vtt or rttm beside each recording
+segments: {channel: 1}                           one channel, from 0; also with the others
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Self
+
+from hugflow.nearest import nearest_name
+from hugflow.requests.grammar import FieldInvalid, column
+from hugflow.show_key import show_key
+
+BESIDE: Final = ("srt", "vtt", "rttm")
+MAX_CHANNEL: Final = 63
+_KEYS: Final = ("start", "end", "duration", "beside", "channel")
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentSpec:
+    """Where the time ranges are; see the module."""
+
+    start: str | None = None
+    end: str | None = None
+    duration: str | None = None
+    beside: str | None = None
+    channel: int | None = None
+
+    def to_text(self) -> str:
+        """One line of JSON; the same segments give the same text."""
+        told = {name: each for name, each in asdict(self).items() if each is not None}
+        return json.dumps(told, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """The segments of what `to_text` gave."""
+        return cls(**json.loads(text))
+
+
+def segment_spec(value: object) -> SegmentSpec:
+    """Read `segments:`. Raises FieldInvalid."""
+    if isinstance(value, SegmentSpec):
+        return value
+    mend = "segments: {start: begin_time, end: end_time}"
+    if not isinstance(value, dict) or not value:
+        raise FieldInvalid("is no mapping", mend=mend)
+    for key in value:
+        if key not in _KEYS:
+            near = nearest_name(str(key), _KEYS)
+            hint = f"did you mean {near}?" if near else f"the keys are {', '.join(_KEYS)}"
+            raise FieldInvalid(f"has the unknown key {show_key(str(key))}", mend=hint)
+    told: dict[str, Any] = dict(value)
+    for name in ("start", "end", "duration"):
+        if name in told:
+            if not isinstance(told[name], str):
+                raise FieldInvalid(f"{name} is no column's name", mend="put it in quotes")
+            column(told[name])
+    if "beside" in told and told["beside"] not in BESIDE:
+        raise FieldInvalid("beside is none that is read", mend=f"write {', '.join(BESIDE)}")
+    channel = told.get("channel")
+    is_channel = channel is None or (type(channel) is int and 0 <= channel <= MAX_CHANNEL)
+    if not is_channel:
+        raise FieldInvalid("channel is no number from 0", mend="channel: 0 is the left one")
+    spec = SegmentSpec(**told)
+    if spec.start is not None and (spec.end is None) == (spec.duration is None):
+        raise FieldInvalid("has a start without end or duration, or with both", mend=mend)
+    if spec.start is None and (spec.end is not None or spec.duration is not None):
+        raise FieldInvalid("has no start", mend=mend)
+    if spec.start is not None and spec.beside is not None:
+        raise FieldInvalid("names columns and files", mend="keep start and end, or beside")
+    return spec
+
+
+_NAME: Final = {"type": "string", "minLength": 1}
+SEGMENTS_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "additionalProperties": False,
+    "minProperties": 1,
+    "properties": {
+        "start": _NAME,
+        "end": _NAME,
+        "duration": _NAME,
+        "beside": {"enum": list(BESIDE)},
+        "channel": {"type": "integer", "minimum": 0, "maximum": MAX_CHANNEL},
+    },
+}
