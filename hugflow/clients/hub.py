@@ -6,7 +6,7 @@ if the branch moves meanwhile. Addresses: https://huggingface.co/docs/hub/api.
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from huggingface_hub.utils import (
 )
 
 from hugflow.clients.choices import advise, name_choices
-from hugflow.clients.fetch import Download, fetch
+from hugflow.clients.fetch import Download, SlotSource, fetch
 from hugflow.clients.hub_errors import RevisionMissing, ask, gated, retry
 from hugflow.clients.repository import (
     DatedCommit,
@@ -189,10 +189,13 @@ class Hub:
         target: Path,
         *,
         durable: bool = True,
+        slots: SlotSource | None = None,
+        is_stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         """Fetch one file to `target`, resumed from an earlier attempt, and verified.
 
         durable: the file must survive a power cut; False for a file that is read once and deleted.
+        slots, is_stopped: see `hugflow.clients.fetch.fetch`.
         """
         fetch(
             Download(
@@ -203,6 +206,8 @@ class Hub:
             ),
             target,
             durable=durable,
+            slots=slots,
+            is_stopped=is_stopped,
         )
 
     def read_small_file(self, repo: RepoId, commit: str, file: PublishedFile) -> bytes:

@@ -113,32 +113,6 @@ def holder_path(lock: Path) -> Path:
     return lock.with_name(lock.name + ".holder")
 
 
-@contextmanager
-def download_slot(folder: Path, slots: int) -> Iterator[None]:
-    """Wait for one of this host's `slots` download slots, and hold it while the block runs."""
-    host = folder / socket.gethostname()
-    make_folder(host)
-    # Only one process at a time looks for a free slot, so no process waits for ever.
-    with FileLock(host / "gate.lock", timeout=FOR_EVER, thread_local=False):
-        held = _first_free(host, slots)
-    try:
-        yield
-    finally:
-        held.release()
-
-
-def _first_free(host: Path, slots: int) -> FileLock:
-    """Try every slot in turn until one is free."""
-    while True:
-        for slot in range(slots):
-            lock = FileLock(host / f"slot-{slot}.lock", timeout=0.05, thread_local=False)
-            try:
-                lock.acquire(poll_interval=0.05)
-            except Timeout:
-                continue
-            return lock
-
-
 def _locked(lock: Path, what: str) -> Locked:
     holder = read_holder(lock)
     who = "another process"

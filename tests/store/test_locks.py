@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from hugflow.errors import Locked
 from hugflow.store import locks
-from hugflow.store.locks import SILENT_S, download_slot, hold, holder_path, is_held
+from hugflow.store.locks import SILENT_S, hold, holder_path, is_held
 
 HOLD = """
 import sys, time
@@ -24,19 +24,6 @@ from hugflow.store.locks import hold
 with hold(Path(sys.argv[1]), "the thing"):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))
-"""
-SLOT = """
-import os, sys, time
-from pathlib import Path
-from hugflow.store.locks import download_slot
-inside = Path(sys.argv[2])
-with download_slot(Path(sys.argv[1]), 2):
-    mine = inside / str(os.getpid())
-    mine.touch()
-    time.sleep(0.05)
-    print(len(list(inside.iterdir())), flush=True)
-    time.sleep(0.05)
-    mine.unlink()
 """
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -244,19 +231,3 @@ def test_nothing_is_left_beside_a_lock_that_was_given_back(tmp_path: Path):
     with hold(tmp_path / "a.lock", "the thing"):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["a.lock"]
-
-
-def test_no_more_downloads_run_at_once_than_there_are_slots(tmp_path: Path):
-    inside = tmp_path / "inside"
-    inside.mkdir()
-    command = [sys.executable, "-c", SLOT, str(tmp_path / "slots"), str(inside)]
-    children = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(5)]
-    seen = [int(child.communicate(timeout=30)[0]) for child in children]
-    assert max(seen) <= 2
-    assert list(inside.iterdir()) == []
-
-
-def test_a_slot_is_free_again_when_its_block_raises(tmp_path: Path):
-    for _ in range(3):
-        with pytest.raises(RuntimeError), download_slot(tmp_path, 1):
-            raise RuntimeError

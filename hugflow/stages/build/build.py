@@ -16,6 +16,7 @@ from hugflow.stages.build.predecessor import Predecessor
 from hugflow.stages.tree.stored_dataset import StoredDataset
 from hugflow.store.layout import DatasetFolder, DatasetState, Places
 from hugflow.store.locks import FOR_EVER, hold
+from hugflow.store.slots import Slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,11 @@ class Build:
             max_hours=self.options.max_clip_hours if hours is None else hours,
             measure=self.plan.request.measure,
         )
+
+    @property
+    def download_slots(self) -> Slots:
+        """The connections of this host, over all runs."""
+        return Slots(self.places.download_slots, self.options.download_slots)
 
     def hold_shard(self, shard: Shard) -> AbstractContextManager[None]:
         """Hold the lock of a shard, as its only writer; raises Locked."""

@@ -7,13 +7,14 @@ in the folder `<shard>.files` beside it, as `00000`, `00001` and so on.
 import logging
 import shutil
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 from hugflow.activity import count_kept, per_shard
-from hugflow.clients.fetch import is_verified
+from hugflow.clients.part_file import is_verified, remove_part
 from hugflow.clients.repository import PublishedFile, RepoId
 from hugflow.requests.problems import show_path
 from hugflow.shards.counts import counted
@@ -22,15 +23,16 @@ from hugflow.shards.read import count_rows
 from hugflow.stages.build.build import Build
 from hugflow.stages.making.mark_stages import mark, raw_marker
 from hugflow.store.atomic import disk_errors
-from hugflow.store.locks import download_slot
 
 log = logging.getLogger(__name__)
 
-FILES_AT_ONCE = 8
 
-
-def fetch_raw(build: Build, shard: Shard) -> tuple[Path, ...]:
+def fetch_raw(
+    build: Build, shard: Shard, is_stopped: Callable[[], bool] = lambda: False
+) -> tuple[Path, ...]:
     """Fetch and verify the shard's files, mark the stage done, and return their paths.
+
+    is_stopped: once it is true, the fetch ends with FetchStopped.
 
     Verified files in STATE_DIR/raw are not fetched again. Rows that were unknown are counted. The
     caller holds the shard's lock.
@@ -50,7 +52,7 @@ def fetch_raw(build: Build, shard: Shard) -> tuple[Path, ...]:
             build.name,
             extra=per_shard(build.name),
         )
-        _fetch_all(build, lacking)
+        _fetch_all(build, lacking, is_stopped)
     is_fetched = bool(lacking)
     seconds = round(time.monotonic() - started, 3) if is_fetched else 0.0
     known = counted(build.state, shard)
@@ -70,7 +72,7 @@ def remove_raw(build: Build, shard: Shard) -> None:
     """Remove the fetched bytes of a shard."""
     raw_file = build.state.raw_file(shard.name)
     raw_file.unlink(missing_ok=True)
-    raw_file.with_name(raw_file.name + ".part").unlink(missing_ok=True)
+    remove_part(raw_file)
     if shard.files[1:]:
         shutil.rmtree(_folder(build, shard), ignore_errors=True)
 
@@ -93,24 +95,31 @@ def _is_here(path: Path, file: PublishedFile) -> bool:
         return path.is_file() and is_verified(path, file)
 
 
-def _fetch_all(build: Build, lacking: Sequence[tuple[Path, PublishedFile]]) -> None:
-    """Fetch files, several small ones at once; the first error ends it, and whole files stay."""
+def _fetch_all(
+    build: Build, lacking: Sequence[tuple[Path, PublishedFile]], is_stopped: Callable[[], bool]
+) -> None:
+    """Fetch files, several at once; the first error ends it, and whole files stay."""
     if len(lacking) == 1:
         path, file = lacking[0]
-        _fetch(build, file, path)
+        _fetch(build, file, path, is_stopped)
         return
-    at_once = max(1, min(build.options.download_slots, FILES_AT_ONCE))
-    with ThreadPoolExecutor(at_once, "files") as pool:
-        fetches = [pool.submit(_fetch, build, file, path) for path, file in lacking]
+    failed = Event()
+    with ThreadPoolExecutor(build.options.download_slots, "files") as pool:
+        fetches = [
+            pool.submit(_fetch, build, file, path, lambda: failed.is_set() or is_stopped())
+            for path, file in lacking
+        ]
         try:
-            for fetch in fetches:
+            for fetch in as_completed(fetches):
                 fetch.result()
         except BaseException:
+            failed.set()
             pool.shutdown(cancel_futures=True)
             raise
 
 
-def _fetch(build: Build, file: PublishedFile, target: Path) -> None:
-    with download_slot(build.places.download_slots, build.options.download_slots):
-        repo, commit = RepoId.dataset(build.plan.request.hf_id), build.plan.files_commit
-        build.hub.fetch_file(repo, commit, file, target)
+def _fetch(build: Build, file: PublishedFile, target: Path, is_stopped: Callable[[], bool]) -> None:
+    repo, commit = RepoId.dataset(build.plan.request.hf_id), build.plan.files_commit
+    build.hub.fetch_file(
+        repo, commit, file, target, slots=build.download_slots, is_stopped=is_stopped
+    )

@@ -15,12 +15,11 @@ from threading import Lock
 
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.strangers import name_stranger
-from hugflow.clients.fetch import is_verified
+from hugflow.clients.part_file import is_verified
 from hugflow.clients.repository import PublishedFile, RepoId
 from hugflow.errors import FileMissing
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
-from hugflow.store.locks import download_slot
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _MAX_PATH_CHARACTERS = 1_000
@@ -118,13 +117,13 @@ class RepositoryFiles:
     def _fetch(self, file: PublishedFile, target: Path) -> None:
         build = self.build
         try:
-            with download_slot(build.places.download_slots, build.options.download_slots):
-                build.hub.fetch_file(
-                    RepoId.dataset(build.plan.request.hf_id),
-                    build.plan.commit,
-                    file,
-                    target,
-                    durable=build.options.keep_raw,
-                )
+            build.hub.fetch_file(
+                RepoId.dataset(build.plan.request.hf_id),
+                build.plan.commit,
+                file,
+                target,
+                durable=build.options.keep_raw,
+                slots=build.download_slots,
+            )
         except FileMissing as error:
             raise AudioBad("path_not_found", f"{error.what}: {error.why}") from error
