@@ -105,6 +105,7 @@ class ProjectSettings:
         return Options(
             workers=settings.workers,
             download_slots=settings.max_concurrent_downloads,
+            fetch_ahead_bytes=int(settings.fetch_ahead_gb * BYTES_PER_GB),
             keep_raw=settings.keep_raw,
             keep_versions=settings.keep_versions,
             mp3_source=settings.mp3_source,

@@ -189,7 +189,15 @@ class Settings(BaseModel):
     max_concurrent_downloads: _Count = Field(
         5,
         alias="MAX_CONCURRENT_DOWNLOADS",
-        description="Source files fetched at once on this host, over all runs.",
+        description="Connections that fetch source files at once on this host, over all runs.",
+    )
+    fetch_ahead_gb: Annotated[
+        Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)],
+        Takes("a number of GB, 0 for the next shard only", "10"),
+    ] = Field(
+        2,
+        alias="FETCH_AHEAD_GB",
+        description="Source files fetched ahead of the encoder, in GB; the next shard always is.",
     )
     runs_per_dataset: _Count = Field(
         1,

@@ -61,6 +61,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "GITHUB_TOKEN": ("gh_test_secret", "gh_test_secret"),
     "PROGRESS_INTERVAL": ("50", 50),
     "MAX_CONCURRENT_DOWNLOADS": ("2", 2),
+    "FETCH_AHEAD_GB": ("0.5", 0.5),
     "LOG_LEVEL": ("DEBUG", "DEBUG"),
     "LOG_FORMAT": ("json", "json"),
     "EXPORTS": ("kaldi,nemo", ("kaldi", "nemo")),
@@ -317,6 +318,7 @@ def test_a_secret_in_the_file_that_is_committed_is_not_used_either(tmp_path: Pat
 BAD = {
     "PROGRESS_INTERVAL": ["zero", "0", "-1", "1.5"],
     "MAX_CONCURRENT_DOWNLOADS": ["0"],
+    "FETCH_AHEAD_GB": ["-1", "much", "nan", "inf"],
     "LOG_LEVEL": ["LOUD"],
     "LOG_FORMAT": ["xml"],
     "MEASURE": ["some"],
@@ -401,6 +403,7 @@ def test_options_carry_what_the_settings_say(load: Load):
 def test_a_quota_in_gb_is_one_in_bytes_for_the_work(load: Load):
     assert load({"STORAGE_QUOTA_GB": "1.5"}).options.storage_quota_bytes == 1_500_000_000
     assert load({}).options.storage_quota_bytes is None
+    assert load({"FETCH_AHEAD_GB": "0"}).options.fetch_ahead_bytes == 0
 
 
 def test_a_file_written_on_windows_reads_the_same(load: Load, tmp_path: Path):

@@ -13,6 +13,8 @@ from hugflow.testing.exchange import Answer, Disturbance
 
 DRAIN_TIMEOUT_S = 5.0
 DRAIN_POLL_S = 0.001
+# A slow answer is sent in steps of so long.
+TICK_S = 0.02
 # Closed with this, a connection is reset: the other side notices the break at once.
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -85,8 +87,17 @@ async def send_answer(answer: Answer, line: Line, *, has_body: bool) -> None:
 
 
 async def _send_part(answer: Answer, line: Line, start: int, stop: int) -> None:
+    rate = answer.bytes_per_s
+    began, sent = time.monotonic(), 0
     for piece in answer.read(start, stop):
-        await line.send({"type": "http.response.body", "body": piece, "more_body": True})
+        step = len(piece) if rate is None else max(1, int(rate * TICK_S))
+        for at in range(0, len(piece), max(1, step)):
+            part = piece[at : at + step]
+            sent += len(part)
+            # By the clock, because every sleep takes a little longer than it was told to.
+            if rate is not None and (wait_s := began + sent / rate - time.monotonic()) > 0:
+                await asyncio.sleep(wait_s)
+            await line.send({"type": "http.response.body", "body": part, "more_body": True})
 
 
 async def _survive(disturbance: Disturbance, line: Line) -> bool:

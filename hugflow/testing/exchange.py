@@ -77,6 +77,7 @@ class Answer:
     """The answer for the client; a HEAD gets all of it except the body.
 
     is_done: whether the requested effect happens; False if a fault strikes before it.
+    bytes_per_s: how fast the body is sent; None as fast as the connection takes it.
     """
 
     status: int
@@ -84,6 +85,7 @@ class Answer:
     body: bytes | Extract = b""
     disturbances: tuple[Disturbance, ...] = ()
     is_done: bool = True
+    bytes_per_s: float | None = None
 
     @property
     def size_bytes(self) -> int:

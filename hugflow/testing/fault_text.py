@@ -41,6 +41,7 @@ from hugflow.testing.faults import (
     Shorten,
     Stall,
     Status,
+    Throttle,
     Truncate,
     WrongRange,
 )
@@ -54,6 +55,7 @@ AnyFault: TypeAlias = (
     Status
     | Reset
     | Stall
+    | Throttle
     | Truncate
     | Shorten
     | Flip

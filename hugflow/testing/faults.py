@@ -146,6 +146,19 @@ class Stall:
 
 
 @dataclass(frozen=True, slots=True)
+class Throttle:
+    """The body comes at no more than so many bytes a second; with `times=None`, every body does."""
+
+    bytes_per_s: float
+
+    def strike(self, met: Encounter) -> Answer | None:
+        """The true answer, slowly."""
+        if not met.has_body or self.bytes_per_s <= 0:
+            return None
+        return replace(met.answer, bytes_per_s=self.bytes_per_s)
+
+
+@dataclass(frozen=True, slots=True)
 class Truncate:
     """Fewer bytes come than `Content-Length` promises, and the connection is closed properly."""
 

@@ -32,6 +32,7 @@ class Storage(dg.ConfigurableResource["Storage"]):
     state_dir: str
     workers: int = 2
     download_slots: int = 5
+    fetch_ahead_bytes: int = Options().fetch_ahead_bytes
     keep_raw: bool = False
     keep_versions: int = 0
     mp3_source: str = "copy"

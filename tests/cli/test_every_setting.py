@@ -226,15 +226,15 @@ def test_so_many_replaced_trees_are_kept_and_used_again(project: Project, hub: L
     assert "asks for other rows" in project.run("rollback", name).stderr
 
 
-@shows("MAX_CONCURRENT_DOWNLOADS", "WORKERS")
+@shows("MAX_CONCURRENT_DOWNLOADS", "WORKERS", "FETCH_AHEAD_GB")
 def test_so_much_goes_on_at_once(project: Project):
     program = (
         "from hugflow.settings import load_settings; p = load_settings();"
-        "o = p.options; print(o.workers, p.options.download_slots)"
+        "o = p.options; print(o.workers, o.download_slots, o.fetch_ahead_bytes)"
     )
-    settings = {"WORKERS": "3", "MAX_CONCURRENT_DOWNLOADS": "7"}
+    settings = {"WORKERS": "3", "MAX_CONCURRENT_DOWNLOADS": "7", "FETCH_AHEAD_GB": "0.5"}
     told = replace(project, environment=project.environment | settings).run_python(program)
-    assert told.stdout.split() == ["3", "7"], told.stderr
+    assert told.stdout.split() == ["3", "7", "500000000"], told.stderr
 
 
 @shows("PROGRESS_INTERVAL")

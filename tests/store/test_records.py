@@ -17,6 +17,7 @@ import hugflow_resources
 import hugflow_sensors
 from hugflow.audit import HEAD, Head
 from hugflow.cli.running_up import RUNNING_UP, RunningUp
+from hugflow.clients.part_file import MISSING, Missing
 from hugflow.errors import StateUnreadable
 from hugflow.flowrider.attempts import ATTEMPT_FORM, RunAttempt
 from hugflow.ledger.markers import MARKER, Marker
@@ -78,6 +79,7 @@ EXAMPLES: list[tuple[RecordForm[Any], Any]] = [
     (RUNNING_UP, RunningUp("http://127.0.0.1:3000")),
     (RETRY, Retry(AT)),
     (OBSTACLE, Obstacle("waiting", "5f3c", AT, "no answer", "status 503", "later", AT)),
+    (MISSING, Missing(536_870_912, ((1_048_576, 268_435_456), (301_989_888, 536_870_912)))),
     (UPSTREAM, Upstream(AT, "4c1f", "gone upstream", "the Hub knows no such dataset")),
     (manifests.MANIFEST, manifests.MANIFEST.require(MANIFEST)),
     (manifests._NAME, manifests.ManifestName(NAME, {"hf_id": "acme/speech"})),

@@ -7,7 +7,7 @@ from typing import Any
 from hugflow.audit import this_user
 from hugflow.flows.project_key import ServingConfig
 from hugflow.flows.trust import Trust
-from hugflow.requests.grammar import DEFAULT_EXPORTS, BadRowBudget
+from hugflow.requests.grammar import BYTES_PER_GB, DEFAULT_EXPORTS, BadRowBudget
 from hugflow.requests.policy import Policy
 from hugflow.shards.plan_request import ROW_FIELDS
 
@@ -23,6 +23,7 @@ class Options:
     exports: the exports to write, where the request names none.
     workers: rows encoded at once. download_slots: source files fetched at once on this host,
     over all runs. storage_quota_bytes: what all datasets may take together, None for no limit.
+    fetch_ahead_bytes: source files fetched ahead of the encoder; the next shard always is.
     keep_versions: trees kept of a dataset when it is replaced.
     lock_wait_s: how long to wait for another holder of a lock. short_wait_s: the least that is
     waited for the lock of a dataset, which is held for seconds. progress_interval: rows of a dataset
@@ -34,6 +35,7 @@ class Options:
 
     workers: int = 2
     download_slots: int = 5
+    fetch_ahead_bytes: int = 2 * BYTES_PER_GB
     keep_raw: bool = False
     keep_versions: int = 0
     mp3_source: str = "copy"

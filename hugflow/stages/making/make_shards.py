@@ -1,7 +1,7 @@
 """Making the shards of a build: one path for the command line and for Dagster.
 
 For each shard, under its lock: find what exists on disk, then make the rest: fetch, encode, write,
-index, mark. The next shard is fetched while this one is encoded.
+index, mark. The next shards are fetched while this one is encoded.
 
 What runs native code on fetched bytes may crash the process, so it runs in child processes first
 (`hugflow.workers`): they read each file, and convert each clip that must be decoded. They are
@@ -9,7 +9,6 @@ started when there is something to do for them, and end with the iterator.
 """
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -71,6 +70,12 @@ log = logging.getLogger(__name__)
 
 # One failing shard does not stop the others; an unreachable Hub stops all of them.
 UNAVAILABLE_IN_A_ROW = 3
+# What is known of the rows of prepared shards stays in memory.
+MOST_ROWS_AHEAD = 200_000
+# How long a shard is waited for while a later one is ready.
+LATE_S = 5.0
+# How long the threads that prepare shards may take to end.
+LEAVE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +128,12 @@ def make_shards(
     unavailable = 0
     wanted = _Wanted(stages, retry_failed or force or find_published(build) is None, force)
     with open_workers(talks=True) as workers, _Ahead(build, shards, wanted) as ahead:
-        for shard in shards:
+        for _ in shards:
+            shard, result = ahead.take()
             try:
-                with ahead.take() as prepared:
+                if isinstance(result, BaseException):
+                    raise result
+                with result as prepared:
                     yield _make(prepared, stages, quota, on_rows, workers)
                 unavailable = 0
             except (ShardCorrupt, RequestInvalid, StageMissing, HubUnavailable) as error:
@@ -170,60 +178,100 @@ class _Prepared:
 
 
 class _Ahead:
-    """Prepares the next shard, in its own thread, while one is being made.
+    """Prepares the next shards, each in its own thread, while one is being made.
 
-    The thread is a daemon, so leaving early does not wait for a download. A partial file stays, and
+    As many at once as there are download slots, as far ahead as FETCH_AHEAD_GB holds their files;
+    the next shard always. A shard that is late is passed over for one that is ready.
+
+    The threads are daemons, so leaving early does not wait for a download. A partial file stays, and
     the next run resumes it.
     """
 
     def __init__(self, build: Build, shards: Sequence[Shard], wanted: _Wanted) -> None:
-        self._prepare = partial(_prepare, build, Reuse(build), wanted)
+        self._prepare = partial(_prepare, build, Reuse(build), wanted, self._has_ended)
         self._shards = shards
-        self._ready: queue.Queue[_Prepared | BaseException] = queue.Queue()
-        self._turns = threading.Semaphore(1)
-        self._is_stopped = threading.Event()
-        self._stopping = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="prepare", daemon=True)
+        self._budget = build.options.fetch_ahead_bytes
+        self._changed = threading.Condition()
+        self._next = 0
+        # Not taken yet: all that were begun, in order, and the results of those that are ready.
+        self._begun: list[int] = []
+        self._ready: dict[int, _Prepared | BaseException] = {}
+        self._is_stopped = False
+        count = min(build.options.download_slots, len(shards))
+        self._threads = [
+            threading.Thread(target=self._run, name="prepare", daemon=True) for _ in range(count)
+        ]
 
     def __enter__(self) -> "_Ahead":
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._stopping:
-            self._is_stopped.set()
-        self._turns.release()
-        while not self._ready.empty():
-            left = self._ready.get_nowait()
-            if isinstance(left, _Prepared):
-                left.lock.close()
+        with self._changed:
+            self._is_stopped = True
+            self._changed.notify_all()
+            for left in self._ready.values():
+                if isinstance(left, _Prepared):
+                    left.lock.close()
+        ends_at = time.monotonic() + LEAVE_S
+        for thread in self._threads:
+            thread.join(max(0.0, ends_at - time.monotonic()))
 
-    def take(self) -> _Prepared:
-        """The next shard, in order; raises the error of preparing it."""
-        prepared = self._ready.get()
-        self._turns.release()
-        if isinstance(prepared, BaseException):
-            raise prepared
-        return prepared
+    def take(self) -> tuple[Shard, "_Prepared | BaseException"]:
+        """The next shard and the result of preparing it; a later one if the next is late."""
+        with self._changed:
+            late_at = time.monotonic() + LATE_S
+            while (at := self._find_ready(is_late=time.monotonic() >= late_at)) is None:
+                self._changed.wait(1.0)
+            self._begun.remove(at)
+            self._changed.notify_all()
+            return self._shards[at], self._ready.pop(at)
+
+    def _find_ready(self, *, is_late: bool) -> int | None:
+        first = min(self._ready, default=None)
+        return first if is_late or first in self._begun[:1] else None
+
+    def _has_ended(self) -> bool:
+        return self._is_stopped
 
     def _run(self) -> None:
-        for shard in self._shards:
-            self._turns.acquire()
-            if self._is_stopped.is_set():
-                return
+        while (at := self._begin()) is not None:
             try:
-                prepared: _Prepared | BaseException = self._prepare(shard)
+                prepared: _Prepared | BaseException = self._prepare(self._shards[at])
             except BaseException as error:  # noqa: BLE001  # raised where the shard is taken
                 prepared = error
-            # A shard put after the end would never be taken, and would stay locked.
-            with self._stopping:
-                if not self._is_stopped.is_set():
-                    self._ready.put(prepared)
+            # A shard that is ready after the end would never be taken, and would stay locked.
+            with self._changed:
+                if not self._is_stopped:
+                    self._ready[at] = prepared
+                    self._changed.notify_all()
                 elif isinstance(prepared, _Prepared):
                     prepared.lock.close()
 
+    def _begin(self) -> int | None:
+        """Wait for the turn of the next shard; None when there is no more to do."""
+        with self._changed:
+            while not self._is_stopped and self._next < len(self._shards):
+                if self._is_within_budget(self._shards[self._next]):
+                    at, self._next = self._next, self._next + 1
+                    self._begun.append(at)
+                    return at
+                self._changed.wait()
+            return None
 
-def _prepare(build: Build, reuse: Reuse, wanted: _Wanted, shard: Shard) -> _Prepared:
+    def _is_within_budget(self, shard: Shard) -> bool:
+        """Whether one more shard may be ahead; the next one always may."""
+        ahead = [self._shards[at] for at in self._begun] + [shard]
+        rows = sum(each.rows or 0 for each in ahead)
+        size = sum(each.size_bytes for each in ahead)
+        is_few = len(ahead) <= 2 * len(self._threads) and rows <= MOST_ROWS_AHEAD
+        return len(ahead) == 1 or (size <= self._budget and is_few)
+
+
+def _prepare(
+    build: Build, reuse: Reuse, wanted: _Wanted, is_stopped: Callable[[], bool], shard: Shard
+) -> _Prepared:
     """Lock a shard, find what it lacks, and fetch its files if they are needed."""
     stages = wanted.stages
     lock = ExitStack()
@@ -233,7 +281,7 @@ def _prepare(build: Build, reuse: Reuse, wanted: _Wanted, shard: Shard) -> _Prep
         _refuse_odd(build, shard)
         build = relocated(build)
         reuse.take(shard)
-        shard, raw_files = _count(build, shard, stages)
+        shard, raw_files = _count(build, shard, stages, is_stopped)
         disk = rename_paths(build, shard, read_shard(build, shard))
         markers = _read_markers(build, shard, disk)
         # A forced run fetches and verifies the files, so `raw` counts as done, even for a new plan.
@@ -245,21 +293,21 @@ def _prepare(build: Build, reuse: Reuse, wanted: _Wanted, shard: Shard) -> _Prep
         if lacks_raw and wanted.force and raw_files is None:
             remove_raw(build, shard)
         if raw_files is None and (needs or lacks_index or lacks_raw):
-            raw_files = fetch_raw(build, shard)
+            raw_files = fetch_raw(build, shard, is_stopped)
         if raw_files is None and "metadata" not in markers:
             count_kept(shard.size_bytes)
         return _Prepared(build, shard, disk, needs, markers, raw_files, lock.pop_all())
 
 
 def _count(
-    build: Build, shard: Shard, stages: Collection[StageName]
+    build: Build, shard: Shard, stages: Collection[StageName], is_stopped: Callable[[], bool]
 ) -> tuple[Shard, tuple[Path, ...] | None]:
     """The shard with its number of rows, and its files if counting had to fetch them."""
     known = counted(build.state, shard)
     if known.rows is not None:
         return known, None
     _refuse_missing_stage(build, shard, stages, ())
-    raw_files = fetch_raw(build, shard)
+    raw_files = fetch_raw(build, shard, is_stopped)
     return counted(build.state, shard), raw_files
 
 

@@ -7,8 +7,9 @@ import logging
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from threading import Lock
 
 from hugflow.clients.repository import RepoId
 from hugflow.ledger.journal import Journal, Outcome, RowMade
@@ -25,10 +26,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Reuse:
-    """Reuses shards of the predecessor's tree, for one run."""
+    """Reuses shards of the predecessor's tree, for one run. Safe to use from threads."""
 
     build: Build
     _changed: frozenset[str] | None = None
+    _asking: Lock = field(default_factory=Lock)
 
     def take(self, shard: Shard) -> None:
         """Link the files of a shard from the predecessor's tree, and write its ledger.
@@ -41,7 +43,8 @@ class Reuse:
         old = before.shard_by_name.get(shard.name) if before is not None else None
         if before is None or old is None or build.state.journal(shard.name).exists():
             return
-        changed = self._find_changed(before.plan.commit)
+        with self._asking:
+            changed = self._find_changed(before.plan.commit)
         standing = replace(
             build, plan=before.plan, folder=build.places.dataset(build.name), predecessor=None
         )

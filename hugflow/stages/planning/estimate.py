@@ -179,7 +179,7 @@ def _extrapolate(build: Build) -> Estimate:
         peak_bytes=made
         + json_bytes
         + exports_bytes
-        + _raw_bytes(plan)
+        + _raw_bytes(build)
         + round(rows * _flow_row_bytes(build.request.flows, means)),
         quota_left_bytes=_quota_left_bytes(build),
         rate_floor_s=_rate_floor_s(build),
@@ -196,16 +196,18 @@ def _without_rows(build: Build) -> Estimate:
         mp3_bytes=0 if build.plan.audio_column is None else None,
         json_bytes=None,
         files=None,
-        peak_bytes=build.plan.source_bytes + _raw_bytes(build.plan),
+        peak_bytes=build.plan.source_bytes + _raw_bytes(build),
         quota_left_bytes=_quota_left_bytes(build),
         rate_floor_s=_rate_floor_s(build),
         eta_s=None,
     )
 
 
-def _raw_bytes(plan: Plan) -> int:
-    """Fetched bytes in STATE_DIR at one time: of the shard in work, and of the next."""
-    return sum(sorted((shard.size_bytes for shard in plan.shards), reverse=True)[:2])
+def _raw_bytes(build: Build) -> int:
+    """Fetched bytes in STATE_DIR at one time: of the shard in work, and of those ahead of it."""
+    sizes = sorted((shard.size_bytes for shard in build.plan.shards), reverse=True)
+    ahead = min(sum(sizes[1:]), build.options.fetch_ahead_bytes)
+    return sum(sizes[:1]) + max(ahead, *sizes[1:2], 0)
 
 
 def _json_row_bytes(build: Build, means: _Means) -> float:

@@ -1,0 +1,111 @@
+"""How far shards are fetched ahead of the encoder, and which of them is taken next."""
+
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hugflow.errors import HubUnavailable
+from hugflow.stages.build.build import Build
+from hugflow.stages.build.options import Options
+from hugflow.stages.making import make_shards as making
+from hugflow.stages.making.make_shards import ShardDone, ShardFailed, make_shards
+from hugflow.testing.faults import Match, Stall, Status, Throttle
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_text
+from tests.builds import OpenFor
+
+SHARDS = 10
+DATA = "*/data/*.parquet"
+
+
+def open_text(hub: LoopbackHub, open_for: OpenFor, name: str, **options: int) -> Build:
+    """A dataset of ten small files, planned already."""
+    publish_text(hub, f"ahead/{name}", rows=SHARDS * 60, shards=SHARDS)
+    return open_for(f"ahead/{name}", replace(Options(), workers=1, **options))
+
+
+def fetched_shards(build: Build) -> list[str]:
+    return sorted(path.name for path in build.state.raw.glob("*-of-*") if path.suffix == "")
+
+
+def wait_until_still(build: Build) -> list[str]:
+    """The fetched files, once no more come."""
+    before: list[str] = []
+    while (now := fetched_shards(build)) != before or not now:
+        before = now
+        time.sleep(0.3)
+    return now
+
+
+def test_many_small_files_come_by_all_connections_at_once(hub: LoopbackHub, open_for: OpenFor):
+    build = open_text(hub, open_for, "many", download_slots=5)
+    one_s = 0.5
+    rate = max(shard.size_bytes for shard in build.plan.shards) / one_s
+    storage = Match(port="storage", path=DATA)
+    with hub.faults(Throttle(rate), when=storage, times=None):
+        began = time.monotonic()
+        done = list(make_shards(build, build.plan.shards, ["raw"]))
+        took_s = time.monotonic() - began
+    assert [each.shard.name for each in done] == [shard.name for shard in build.plan.shards]
+    # One after another they take five seconds, by five connections one.
+    assert took_s < SHARDS * one_s / 2
+
+
+@pytest.mark.parametrize(("budget_bytes", "count"), [(0, 1), (10**9, 4)])
+def test_so_many_shards_are_fetched_ahead_as_the_budget_holds(
+    hub: LoopbackHub, open_for: OpenFor, budget_bytes: int, count: int
+):
+    build = open_text(
+        hub, open_for, f"budget-{count}", download_slots=2, fetch_ahead_bytes=budget_bytes
+    )
+    shards = make_shards(build, build.plan.shards)
+    next(shards)
+    # The first is done, and its file is gone.
+    ahead = wait_until_still(build)
+    shards.close()
+    assert ahead == [shard.name for shard in build.plan.shards[1 : 1 + count]]
+
+
+def test_a_shard_that_is_late_does_not_hold_up_the_others(
+    hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
+):
+    build = open_text(hub, open_for, "late", download_slots=3)
+    monkeypatch.setattr(making, "LATE_S", 0.1)
+    first = build.plan.shards[0]
+    hub.inject(
+        Stall(3.0, after_bytes=10), when=Match(port="storage", path=f"*/{first.files[0].path}")
+    )
+    done = [each.shard for each in make_shards(build, build.plan.shards)]
+    assert done[0] != first
+    assert set(done) == set(build.plan.shards)
+
+
+def test_leaving_early_ends_the_downloads_and_frees_the_shards(hub: LoopbackHub, open_for: OpenFor):
+    build = open_text(hub, open_for, "left", download_slots=3)
+    with hub.faults(Throttle(2_000), when=Match(port="storage", path=DATA), times=None, after=1):
+        shards = make_shards(build, build.plan.shards)
+        next(shards)
+        shards.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "prepare"]
+    for shard in build.plan.shards:
+        with build.hold_shard(shard):
+            pass
+    again = list(make_shards(build, build.plan.shards))
+    assert all(isinstance(each, ShardDone) for each in again)
+
+
+def test_an_unreachable_hub_ends_the_run_after_some_shards(
+    hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    build = open_text(hub, open_for, "down", download_slots=5)
+    sleep = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda wait_s: sleep(min(wait_s, 0.001)))
+    with hub.faults(Status(503), when=Match(port="storage", path=DATA), times=None):
+        failed: list[object] = []
+        with pytest.raises(HubUnavailable):
+            failed.extend(make_shards(build, build.plan.shards))
+    assert len(failed) < making.UNAVAILABLE_IN_A_ROW
+    assert all(isinstance(each, ShardFailed) for each in failed)
