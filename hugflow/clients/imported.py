@@ -7,12 +7,13 @@ and the first 40 digits of its sha256 are the commit. Nothing is ever fetched fr
 import io
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar, Final
 
-from hugflow.clients.fetch import is_verified
+from hugflow.clients.fetch import SlotSource
 from hugflow.clients.hub import Hub, ReadBudget
+from hugflow.clients.part_file import is_verified
 from hugflow.clients.repository import DatedCommit, PublishedFile, RepoId, Repository
 from hugflow.errors import HubUnavailable, ShardCorrupt
 from hugflow.store.atomic import disk_errors, make_folder, sync_folder
@@ -92,6 +93,8 @@ class ImportedArchive(Hub):
         target: Path,
         *,
         durable: bool = True,
+        slots: SlotSource | None = None,
+        is_stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         """Link or copy the archive to `target`, verified; raises ArchiveMissing, ShardCorrupt."""
         self._file()
