@@ -7,10 +7,11 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from hugflow.testing.hub import LoopbackHub
-from hugflow.testing.samples import publish_speech
+from hugflow.testing.samples import publish_speech, publish_tables, speech_table
 from tests.crash.codec import crashing_codec, marked_clip, marked_mp3
 from tests.projects import Project
 from tests.trees import read_failures, read_rows_json
@@ -63,11 +64,14 @@ def test_a_clip_that_crashed_one_process_and_not_a_second_one_is_made(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc lists the processes")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.soak), signal.SIGKILL]
+)
 def test_no_process_outlives_a_command_that_is_stopped(
     hub: LoopbackHub, project: Project, number: signal.Signals
 ):
-    publish_speech(hub, "crash/stopped", rows=400, seconds=2.0, shards=1)
+    long = pa.concat_tables([speech_table(10, seconds=2.0)] * 40)
+    publish_tables(hub, "crash/stopped", {"default": {"train": long}})
     command = project.start("local-sync", project.request("crash/stopped"), "--no-report")
     ends_at = time.monotonic() + 60
     while len(workers := workers_of(command.pid)) < 2 and time.monotonic() < ends_at:

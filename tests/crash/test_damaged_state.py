@@ -156,13 +156,14 @@ def cases() -> list[object]:
             damage,
             is_complete,
             id=f"{file.replace(NAME, '')}-{damage.__name__}-{'complete' if is_complete else 'half'}",
-            marks=() if at % 29 == 14 else pytest.mark.soak,
+            marks=() if at % 59 == 29 else pytest.mark.soak,
         )
         for at, (file, damage, is_complete) in enumerate(found)
     ]
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("damage")
 @pytest.mark.parametrize(("file", "damage", "is_complete"), cases())
 def test_what_is_damaged_is_made_anew_or_named_with_its_mend_and_no_row_is_lost(
     standing: Standing,

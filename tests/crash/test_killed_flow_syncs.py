@@ -16,7 +16,7 @@ from hugflow.testing.hub import LoopbackHub
 from tests.crash.disk import ALTERING, Call, failing, read_calls
 from tests.flows.hub import asking, publish
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flow-syncs")]
 
 BASE, TOP = "acme/Base", "acme/Top"
 SYNC = """
@@ -26,7 +26,7 @@ entry = {"url": "acme/Top", "revision": sys.argv[2], "overwrite": sys.argv[3] ==
 flow_verse.sync_dependencies([entry], endpoint=sys.argv[1])
 """
 # Most calls are of the lock's holder file and of files on the stage; one in so many is tried always.
-EVERY = 60
+EVERY = 100
 POINTS = 130
 
 
@@ -150,7 +150,7 @@ def test_a_kill_while_local_changes_are_replaced_loses_none_of_them(
     assert read(root) == world.whole
 
 
-@pytest.mark.parametrize("number", [30, 60])
+@pytest.mark.parametrize("number", [30, pytest.param(60, marks=pytest.mark.soak)])
 def test_a_disk_that_fills_up_leaves_the_old_module_or_the_new_one(
     world: World, shim: Path, tmp_path: Path, number: int
 ):
@@ -205,7 +205,7 @@ def remove(root: Path, name: str, **environment: str) -> int:
 
 @pytest.mark.parametrize(
     "number",
-    [pytest.param(n, marks=() if n % 12 == 5 else pytest.mark.soak) for n in range(60)],
+    [pytest.param(n, marks=() if n % 30 == 15 else pytest.mark.soak) for n in range(60)],
 )
 def test_a_kill_of_a_removal_leaves_the_module_whole_or_a_copy_of_it(
     world: World, shim: Path, tmp_path: Path, number: int

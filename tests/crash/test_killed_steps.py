@@ -17,7 +17,7 @@ from tests.crash.disk import ALTERING, Call, failing, read_calls
 from tests.projects import Project, make_project
 from tests.trees import read_tree
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("steps")]
 
 HF_ID, NAME = "steps/speech", "steps__speech__split_train__rev_main"
 ROWS, KILLED_AT = 300, 120
@@ -118,7 +118,7 @@ PICKY_STEPS = (
     "  - {name: even, flow: my_flows.Even, rows: {in: [upper, row], out: [length]}}",
 )
 # More than there are: the last ones find nothing to kill.
-EVERY, POINTS = 150, 300
+EVERY, POINTS = 300, 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +137,8 @@ class World:
 
     def sync(self, **environment: str) -> int:
         """Run the steps; the exit code."""
-        process = self.project.start(
-            "local-sync", "requests/add/request.yaml", "--no-report", **environment
-        )
-        process.communicate(timeout=300)
-        return process.returncode
+        command = ("local-sync", "requests/add/request.yaml", "--no-report")
+        return self.project.run(*command, **environment).returncode
 
 
 @pytest.fixture(scope="module")

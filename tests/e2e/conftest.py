@@ -1,5 +1,6 @@
 """Debian's telephone prompts on a Hub, and the tree that an undisturbed run makes of them."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,16 @@ def finished(prompts_hub: LoopbackHub, tmp_path_factory: pytest.TempPathFactory)
     done = project.run("local-sync", project.request(HF_ID), "--no-report")
     assert done.returncode == 0, done.stderr
     return project.dataset(NAME).root
+
+
+@pytest.fixture
+def made(finished: Path, prompts: Project) -> Project:
+    """A copy of the project of that run, with a link of its own."""
+    shutil.copytree(finished.parents[1], prompts.root, symlinks=True, dirs_exist_ok=True)
+    link = prompts.places.link(NAME)
+    link.unlink()
+    link.symlink_to(prompts.dataset(NAME).root)
+    return prompts
 
 
 @pytest.fixture

@@ -20,10 +20,9 @@ from tests.trees import read_failures, read_rows_json, read_tree
 pytestmark = [pytest.mark.slow, pytest.mark.speech, pytest.mark.xdist_group("prompts")]
 
 
-def test_558_prompts_become_558_mp3_of_exact_length_with_their_words(prompts: Project):
-    done = prompts.run("local-sync", "requests/add/request.yaml", "--no-report")
-    assert done.returncode == 0, done.stderr
-    folder = prompts.dataset(NAME)
+def test_558_prompts_become_558_mp3_of_exact_length_with_their_words(finished: Path):
+    project = Project(finished.parents[1], {})
+    folder = project.dataset(NAME)
     published = prompts_table().to_pylist()
     rows = read_rows_json(folder)
     assert len(rows) == len(published) == len(list(folder.audio.iterdir())) == 558
@@ -36,7 +35,7 @@ def test_558_prompts_become_558_mp3_of_exact_length_with_their_words(prompts: Pr
     manifest = json.loads(folder.manifest.read_text())
     assert manifest["rows"] == {"planned": 558, "made": 558, "failed": 0}
     assert read_failures(folder) == []
-    assert prompts.places.link(NAME).resolve() == folder.root
+    assert project.places.link(NAME).resolve() == folder.root
 
 
 def test_the_folder_is_a_dataset_for_datasets_without_torch(finished: Path, tmp_path: Path):
@@ -60,29 +59,27 @@ def test_the_folder_is_a_dataset_for_datasets_without_torch(finished: Path, tmp_
 
 
 def test_doing_it_again_does_nothing_says_so_and_ends_with_0(
-    prompts: Project, prompts_hub: LoopbackHub
+    made: Project, prompts_hub: LoopbackHub
 ):
-    prompts.run("local-sync", "requests/add/request.yaml", "--no-report")
-    before = stamps(prompts.dataset(NAME).root)
+    before = stamps(made.dataset(NAME).root)
     prompts_hub.clear_requests()
-    done = prompts.run("local-sync", "requests/add/request.yaml", "--no-report")
+    done = made.run("local-sync", "requests/add/request.yaml", "--no-report")
     assert done.returncode == 0
     assert "Dataset already exists in storage" in done.stderr
     assert prompts_hub.requests == ()
-    assert stamps(prompts.dataset(NAME).root) == before
+    assert stamps(made.dataset(NAME).root) == before
 
 
 def test_three_mp3_and_a_json_that_were_deleted_come_back_alone_with_the_same_bytes(
-    prompts: Project,
+    made: Project,
 ):
-    prompts.run("local-sync", "requests/add/request.yaml", "--no-report")
-    folder = prompts.dataset(NAME)
+    folder = made.dataset(NAME)
     tree = read_tree(folder.root)
     gone = [*sorted(folder.audio.iterdir())[100:400:100], folder.json / "500.json"]
     for path in gone:
         path.unlink()
     before = stamps(folder.root)
-    done = prompts.run("local-sync", "requests/add/request.yaml", "--no-report")
+    done = made.run("local-sync", "requests/add/request.yaml", "--no-report")
     assert done.returncode == 0
     assert "558 rows, 4 of them new" in done.stdout
     assert read_tree(folder.root) == tree
@@ -90,7 +87,10 @@ def test_three_mp3_and_a_json_that_were_deleted_come_back_alone_with_the_same_by
     assert {path: after[path] for path in before} == before
 
 
-@pytest.mark.parametrize("rows", [1, 140, 280, 420, 550])
+# The others in tests/crash/test_kills.py are of made-up speech.
+@pytest.mark.parametrize(
+    "rows", [280, *(pytest.param(rows, marks=pytest.mark.soak) for rows in (1, 140, 420, 550))]
+)
 def test_a_kill_costs_the_rows_in_flight_and_the_rerun_does_only_the_rest(
     prompts: Project, finished: Path, rows: int
 ):
