@@ -29,6 +29,7 @@ Rule: the LAME tag specification, http://gabriel.mp3-tech.org/mp3infotag.html.
 """
 
 import struct
+from collections.abc import Callable
 from functools import cache
 from typing import Final
 
@@ -80,6 +81,29 @@ def render_info_tag(
         )
     )
     return (tag + struct.pack(">H", crc16(tag))).ljust(size, b"\0")
+
+
+def are_frames_as_tagged(start: bytes, stream_crc: Callable[[int], int]) -> bool:
+    """Whether the frames behind a tag of ours are those that it was written for.
+
+    start: the first KiB of the file. stream_crc: gives the CRC-16 of everything from an offset on.
+    Also True for a file without a tag of ours, such as a copied MP3, which may have none or
+    another's.
+    """
+    first = parse_frame_header(int.from_bytes(start[:4], "big"))
+    if first is None:
+        return True
+    tag = start[4 + first.side_info_size :]
+    is_ours = (
+        tag[:4] == b"Info"
+        and tag[16:116] == _CONTENTS
+        and tag[116:120] == _QUALITY.to_bytes(4, "big")
+        and tag[120:131] == b"LAME3.100" + bytes([_METHOD_CBR, tag[130]])
+        and not any(tag[131:140])
+    )
+    if not is_ours:
+        return True
+    return stream_crc(_plain_size(first)) == int.from_bytes(tag[152:154], "big")
 
 
 def render_frame_count(first: FrameHeader, frames: int) -> tuple[bytes, int]:

@@ -1,21 +1,28 @@
-"""The command `drift`: it asks whether the sources of datasets have moved on."""
+"""The command `drift`: whether datasets are still what was planned and made, and the way back."""
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hugflow.activity import step
+from hugflow.amounts import count
 from hugflow.cli.asked import read_project_requests
-from hugflow.cli.builds import choose_statuses, open_hub, open_project
+from hugflow.cli.builds import choose_statuses, open_hub, open_project, open_request
 from hugflow.cli.completion import complete_name
-from hugflow.cli.options import EXIT_DIFFERENT, AsJson
-from hugflow.cli.output import failed_entry, print_data, print_error, print_json
+from hugflow.cli.options import EXIT_DIFFERENT, AsJson, WaitSeconds
+from hugflow.cli.output import failed_entry, print_data, print_error, print_json, print_talk
 from hugflow.errors import HugflowError
+from hugflow.requests.model import AddRequest
+from hugflow.settings import ProjectSettings
 
 if TYPE_CHECKING:
     from hugflow.stages.standing.drift import Drift
     from hugflow.stages.standing.status import DatasetStatus
+    from hugflow.verify.differences import Difference
+    from hugflow.verify.drift import DriftFinding
 
 
 def drift(
@@ -25,56 +32,188 @@ def drift(
             metavar="[NAME]...", help="Datasets; without one, all.", autocompletion=complete_name
         ),
     ] = None,
+    is_fixing: Annotated[
+        bool,
+        typer.Option(
+            "--fix", help="Make damaged and missing rows again, set the link, move orphans away."
+        ),
+    ] = False,
+    is_quick: Annotated[
+        bool, typer.Option("--quick", help="Look at names and sizes of files, not into them.")
+    ] = False,
     as_json: AsJson = False,
+    wait_s: WaitSeconds = 0,
 ) -> None:
-    """Ask the Hub whether datasets are still what was planned: all of them, or one.
+    """Look whether datasets are still what was planned and made: all of them, or some.
 
-    Nothing is planned, made or removed. Exits with 3 when a source has moved on or is gone. The
-    Hub's answer is stored, and `hugflow status` shows it as a note.
+    Asks the Hub whether sources have moved on, compares requests with plans, and files and links
+    with what was made. Exits with 3 when anything differs. Nothing is changed without --fix, which
+    makes exactly the damaged and missing rows again; it deletes nothing, and does not follow a
+    source or a request that has changed.
     """
-    from hugflow.stages.standing.drift import find_drift
+    from hugflow.verify.drift import find_orphan_folders
 
     project = open_project()
-    statuses = choose_statuses(project, read_project_requests(project), names)
-    hub = open_hub(project)
-    entries: list[dict[str, Any]] = []
-    code = 0
+    requests = read_project_requests(project)
+    statuses = choose_statuses(project, requests, names)
+    request_by_name = {file.request.name: file.request for file in requests.adds}
+    looks: list[_Look] = []
     for status in statuses:
-        try:
-            with step(f"asking the Hub about {status.name}"):
-                found = find_drift(project.places, status.name, hub, datetime.now(UTC))
-        except HugflowError as error:
-            print_error(error)
-            code = code or error.exit_code
-            entries.append(failed_entry(status.request or "", error, status.name))
-            continue
-        if found is None:
-            continue
-        entries.append(_entry(status, found))
+        look = _look(project, status, request_by_name.get(status.name), is_quick=is_quick)
+        if is_fixing and look.differences:
+            _fix(project, look, wait_s)
+        looks.append(look)
         if not as_json:
-            print_data(f"{status.name}: {found.words}")
-            if advice := _advise(status, found):
-                print_data(f"  {advice}")
+            _print(look)
+    orphans = find_orphan_folders(project.places) if not names else []
+    shown = [look for look in looks if look.is_shown]
     if as_json:
-        print_json({"datasets": entries})
-    elif not entries:
-        print_data("no dataset is planned yet")
-    if code or any(entry.get("has_moved") for entry in entries):
+        entries = [_entry(look) for look in shown]
+        print_json({"datasets": entries, "orphans": [asdict(each) for each in orphans]})
+    else:
+        for orphan in orphans:
+            print_data(f"orphan: {orphan.path}: {orphan.what}")
+        if not shown:
+            print_data("no dataset is planned yet")
+    code = next((look.error.exit_code for look in looks if look.error is not None), 0)
+    if code or orphans or any(look.findings for look in looks):
         raise typer.Exit(code or EXIT_DIFFERENT)
 
 
-def _entry(status: "DatasetStatus", found: "Drift") -> dict[str, Any]:
+@dataclass(slots=True)
+class _Look:
+    """What was found of one dataset.
+
+    upstream: the Hub's answer; None without a plan, or when it could not be asked.
+    request: None if the project does not ask for the dataset.
+    error: of the Hub, or of fixing.
+    made, moved: rows that were made again, and files that were moved away.
+    """
+
+    status: "DatasetStatus"
+    request: AddRequest | None
+    upstream: "Drift | None" = None
+    findings: "list[DriftFinding]" = field(default_factory=list)
+    differences: "list[Difference]" = field(default_factory=list)
+    error: HugflowError | None = None
+    made: int = 0
+    moved: int = 0
+
+    @property
+    def is_shown(self) -> bool:
+        return self.upstream is not None or self.error is not None or bool(self.findings)
+
+
+def _look(
+    project: ProjectSettings,
+    status: "DatasetStatus",
+    request: AddRequest | None,
+    *,
+    is_quick: bool,
+) -> _Look:
+    from hugflow.stages.standing.drift import find_drift
+    from hugflow.verify.drift import find_changed_request
+
+    look = _Look(status, request)
+    try:
+        with step(f"asking the Hub about {status.name}"):
+            now = datetime.now(UTC)
+            look.upstream = find_drift(project.places, status.name, open_hub(project), now)
+    except HugflowError as error:
+        print_error(error)
+        look.error = error
+    if look.upstream is not None:
+        look.findings += _of_upstream(look.upstream)
+        plan = look.upstream.plan
+        look.findings += find_changed_request(request, plan, project.options_without_policy)
+    _compare_files(project, look, is_quick=is_quick)
+    return look
+
+
+def _of_upstream(found: "Drift") -> "list[DriftFinding]":
+    from hugflow.verify.drift import DriftFinding
+
+    if found.gone is not None:
+        return [DriftFinding("upstream gone", found.words)]
+    return [DriftFinding("upstream moved", found.words)] if found.has_moved else []
+
+
+def _compare_files(project: ProjectSettings, look: _Look, *, is_quick: bool) -> None:
+    """Add what differs on disk; only of a dataset that is complete or was."""
+    from hugflow.verify.dataset import verify_dataset
+    from hugflow.verify.drift import to_finding
+
+    if look.status.state not in ("completed", "incomplete"):
+        return
+    places, name = project.places, look.status.name
+    workers = project.options_without_policy.workers
+    with step(f"comparing the files of {name}"):
+        found = verify_dataset(places, name, deep=not is_quick, workers=workers)
+        look.differences = list(found)
+    look.findings += map(to_finding, look.differences)
+
+
+def _fix(project: ProjectSettings, look: _Look, wait_s: float) -> None:
+    """Fix the files and the link of a dataset; what is left stays among the findings."""
+    from hugflow.stages.sync import sync_dataset
+    from hugflow.verify.drift import set_aside
+
+    name, now = look.status.name, datetime.now(UTC)
+    before: Sequence[DriftFinding] = look.findings
+    try:
+        look.moved = len(set_aside(project.places, name, look.differences, now, wait_s=wait_s))
+        if look.request is not None:
+            build = open_request(project, look.request, wait_s=wait_s)
+            look.made = sync_dataset(build).new_rows
+        else:
+            print_talk(f"{name}: no request asks for it, so no row is made again")
+    except HugflowError as error:
+        print_error(error)
+        look.error = error
+        return
+    look.findings = [each for each in before if each.path is None]
+    _compare_files(project, look, is_quick=False)
+
+
+def _print(look: _Look) -> None:
+    name = look.status.name
+    if look.upstream is not None:
+        print_data(f"{name}: {look.upstream.words}")
+        if advice := _advise(look.status, look.upstream):
+            print_data(f"  {advice}")
+    for finding in look.findings:
+        if finding.kind not in ("upstream moved", "upstream gone"):
+            print_data(f"{name}: {finding.kind}: {_place(finding)}{finding.what}")
+    if look.made or look.moved:
+        print_data(
+            f"  made again: {count(look.made, 'row')}; moved away: {count(look.moved, 'file')}"
+        )
+
+
+def _place(finding: "DriftFinding") -> str:
+    row = f"row {finding.row}, " if finding.row is not None else ""
+    return f"{row}{finding.path}: " if finding.path is not None else ""
+
+
+def _entry(look: _Look) -> dict[str, Any]:
+    if look.upstream is None and look.error is not None:
+        failed = failed_entry(look.status.request or "", look.error, look.status.name)
+        return {**failed, "findings": [asdict(each) for each in look.findings]}
+    found = look.upstream
     return {
-        "name": status.name,
-        "request": status.request,
-        "state": status.state,
-        "note": found.note,
-        "has_moved": found.has_moved,
-        "commit": found.plan.commit,
-        "upstream": found.upstream,
-        "files_commit": found.plan.files_commit,
-        "conversion": found.conversion,
-        "why": found.gone,
+        "name": look.status.name,
+        "request": look.status.request,
+        "state": look.status.state,
+        "note": found.note if found is not None else None,
+        "has_moved": found is not None and found.has_moved,
+        "commit": found.plan.commit if found is not None else None,
+        "upstream": found.upstream if found is not None else None,
+        "files_commit": found.plan.files_commit if found is not None else None,
+        "conversion": found.conversion if found is not None else None,
+        "why": found.gone if found is not None else None,
+        "findings": [asdict(each) for each in look.findings],
+        "rows_made": look.made,
+        "files_moved": look.moved,
     }
 
 

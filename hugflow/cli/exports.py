@@ -62,7 +62,7 @@ def export(
             mend="leave --pipe out",
         )
     requests = read_project_requests(project)
-    name = choose_statuses(project, requests, name)[0].name
+    name = choose_statuses(project, requests, [name])[0].name
     request = _find_request(requests.adds, name)
     folder = out if out is not None else Path(f"{name}-{to}")
     files = export_stored(

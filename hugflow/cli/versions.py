@@ -87,7 +87,7 @@ def rollback(
 
 def _find(project: ProjectSettings, name: str) -> tuple[str, str | None]:
     """The dataset that a person means, and its request file."""
-    (status,) = choose_statuses(project, read_project_requests(project), name)
+    (status,) = choose_statuses(project, read_project_requests(project), [name])
     return status.name, status.request
 
 

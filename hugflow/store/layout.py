@@ -5,6 +5,7 @@ STORAGE_ROOT/<name>/audio/<stem>.mp3  audio/<column>/<stem>.mp3  json/<row>.json
 STORAGE_ROOT/.next/<name>/<plan id>/         a new tree that will replace <name>
 STORAGE_ROOT/.next/<name>/replaced/          the old tree, for the moment of the exchange
 STORAGE_ROOT/.versions/<name>/<version>/     a tree that was replaced, and is kept
+STORAGE_ROOT/.set-aside/<name>/<time>/       damaged and unknown files that were moved away
 STORAGE_ROOT/samples/<name>/first_<N>/       a sample: the first N rows
 STORAGE_ROOT/.trash/<id>/                    a removed tree, if STATE_DIR is on another disk
 PROCESSED_ROOT/<name> -> STORAGE_ROOT/<name>

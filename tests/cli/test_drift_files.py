@@ -1,0 +1,80 @@
+"""`hugflow drift` on the disk: what differs is named once, and `--fix` makes exactly that again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hugflow.audio.info_tag import are_frames_as_tagged
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_speech
+from tests.projects import Project
+from tests.runners import name_of
+from tests.trees import read_tree
+
+
+def drift(project: Project, *options: str) -> tuple[int, dict[str, Any]]:
+    done = project.run("drift", *options, "--json")
+    [entry] = json.loads(done.stdout)["datasets"]
+    return done.returncode, entry
+
+
+def flip_a_byte(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x10
+    path.write_bytes(data)
+
+
+def test_a_flipped_byte_a_missing_file_a_wrong_link_and_an_orphan_are_four_findings_then_none(
+    project: Project, hub: LoopbackHub
+):
+    publish_speech(hub, "drift/disk", rows=8, shards=2, seconds=0.5)
+    request = project.request("drift/disk")
+    assert project.run("local-sync", request).returncode == 0
+    assert drift(project) == (0, drift(project)[1])
+    name = name_of("drift/disk")
+    folder, link = project.dataset(name), project.places.link(name)
+    whole = read_tree(folder.root)
+    clips = sorted(folder.audio.iterdir())
+    flip_a_byte(clips[1])
+    clips[6].unlink()
+    link.unlink()
+    link.symlink_to(project.root / "elsewhere")
+    (folder.json / "notes.txt").write_text("mine")
+    code, entry = drift(project)
+    kinds = sorted(finding["kind"] for finding in entry["findings"])
+    assert (code, kinds) == (3, ["file changed", "file missing", "link wrong", "orphan"])
+    told = project.run("drift", name)
+    assert f"link wrong: {link}" in told.stdout, told
+    code, entry = drift(project, "--fix")
+    assert (code, entry["rows_made"], entry["findings"]) == (0, 2, [])
+    assert read_tree(folder.root) == whole
+    assert drift(project)[0] == 0
+    kept = [path.name for path in (project.root / "datasets" / ".set-aside").rglob("*.*")]
+    assert sorted(kept) == sorted([clips[1].name, "notes.txt"])
+    assert (project.root / "datasets" / ".set-aside").is_dir()
+
+
+def test_a_request_that_asks_for_other_rows_and_a_folder_of_nobody_are_named(
+    project: Project, hub: LoopbackHub
+):
+    publish_speech(hub, "drift/asked", rows=2, shards=1, seconds=0.2)
+    assert project.run("local-sync", project.request("drift/asked")).returncode == 0
+    project.request("drift/asked", 'text_column: "speaker"')
+    (project.root / "datasets" / "stray").mkdir()
+    done = project.run("drift", "--json", "--quick")
+    told = json.loads(done.stdout)
+    assert done.returncode == 3
+    [finding] = told["datasets"][0]["findings"]
+    assert finding["kind"] == "request changed"
+    assert "text_column" in finding["what"]
+    assert [orphan["path"] for orphan in told["orphans"]] == [
+        str(project.root / "datasets" / "stray")
+    ]
+    # Following it is a sync, which a person asks for.
+    assert project.run("drift", "--fix").returncode == 3
+    assert (project.root / "datasets" / "stray").is_dir()
+
+
+def test_a_file_without_a_tag_of_ours_is_not_judged_by_one():
+    assert are_frames_as_tagged(b"", lambda offset: 0)
+    assert are_frames_as_tagged(b"\xff\xf3\xe8\xc4" + bytes(1020), lambda offset: 1)
