@@ -36,6 +36,7 @@ def load_definitions(project: ProjectSettings) -> dg.Definitions:
     Open the project before anything imports the Hub's libraries.
     """
     from hugflow_assets.checks import build_drift_check
+    from hugflow_assets.reporting.overview import build_overview
     from hugflow_resources.hub import HubResource
     from hugflow_resources.notices import Notices
     from hugflow_resources.requests_repo import RequestsRepo
@@ -65,6 +66,7 @@ def load_definitions(project: ProjectSettings) -> dg.Definitions:
     ]
     return dg.Definitions(
         assets=[
+            build_overview(),
             *(each for _, assets in built for each in assets),
             *(each for defs in others for each in defs.assets or ()),
         ],

@@ -24,6 +24,7 @@ from hugflow_resources.storage import Storage
 from hugflow_resources.surprises import no_secret_in_errors
 from hugflow_sensors.decide import Memo, may_reload
 from hugflow_sensors.memo import read_memo
+from hugflow_sensors.overview import OverviewWatch
 from hugflow_sensors.tick import Known, Tick, to_result
 from hugflow_sensors.work_tree import stamp_work_tree
 
@@ -42,7 +43,7 @@ def build_requests_on_main(
     """
     loaded_tree = stamp_work_tree(root)
     # Starts empty in each process.
-    known = Known()
+    known, overview = Known(), OverviewWatch()
 
     @dg.sensor(
         # It has no job: a job takes assets of one partitions definition, and each dataset has its
@@ -82,6 +83,10 @@ def build_requests_on_main(
             # Without reading main it is unknown whether a removal request still exists.
             tick.carry_out(requests, requests_repo.branch)
         tick.look_at(_loaded(context, requests.adds))
+        seen = (catalog.digest, tick.settled, tuple(words), set(tick.busy))
+        news = overview.find_news(places, requests, seen, is_busy=bool(tick.busy))
+        if news is not None:
+            tick.events.append(news)
         return tick.answer()
 
     return requests_on_main

@@ -20,7 +20,7 @@ TEXT = "hf_id: acme/text\ndescription: Text\n"
 def names_in(project: Project) -> set[str]:
     definitions = load_definitions(load_settings(project.root, {}))
     keys = definitions.resolve_asset_graph().get_all_asset_keys()
-    return {key.path[0] for key in keys}
+    return {key.path[0] for key in keys} - {"hugflow"}
 
 
 def places_of(project: Project) -> Places:
@@ -34,6 +34,18 @@ def test_without_requests_there_is_the_sensor_and_no_asset(project: Project):
     assert {sensor.default_status for sensor in repository.sensor_defs} == {
         dg.DefaultSensorStatus.RUNNING
     }
+
+
+def test_the_overview_is_an_asset_and_sensors_target_what_they_touch(project: Project):
+    project.write_request("speech.yaml", SPEECH)
+    repository = load_definitions(load_settings(project.root, {})).get_repository_def()
+    keys = repository.asset_graph.get_all_asset_keys()
+    target = repository.get_sensor_def("requests_on_main").asset_selection
+    assert target is not None
+    # No run makes the overview.
+    overview = dg.AssetKey(["hugflow", "overview"])
+    assert target.resolve(repository.asset_graph) == keys - {overview} != keys
+    assert repository.get_sensor_def("outcomes").asset_selection is None
 
 
 def test_without_a_catalogue_the_work_tree_counts(project: Project):
@@ -90,7 +102,7 @@ def test_every_request_of_the_catalogue_becomes_five_assets(project: Project):
     }
     write_catalog(places_of(project), Catalog("a" * 40, files))
     defs = load_definitions(load_settings(project.root))
-    assert len(defs.resolve_asset_graph().get_all_asset_keys()) == 200
+    assert len(defs.resolve_asset_graph().get_all_asset_keys()) == 200 + 1
     # What a job holds is only settled here: two datasets once made the whole location fail.
     dg.Definitions.validate_loadable(defs)
     assert defs.get_repository_def().get_sensor_def("requests_on_main")
@@ -118,5 +130,5 @@ def test_a_request_whose_assets_cannot_be_built_keeps_no_other_out(
 
     monkeypatch.setattr(datasets, "build_dataset", surprise)
     defs = load_definitions(load_settings(project.root, {}))
-    assert len(defs.resolve_asset_graph().get_all_asset_keys()) == 5
+    assert len(defs.resolve_asset_graph().get_all_asset_keys()) == 5 + 1
     assert "requests/add/more.yaml" in caplog.text
