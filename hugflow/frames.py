@@ -1,4 +1,4 @@
-"""Stored datasets as polars frames: `hugflow.scan` and `hugflow.datasets`.
+"""Stored datasets as polars frames: `hugflow.scan`, `path`, `load` and `datasets`.
 
 import hugflow, polars as pl
 
@@ -8,11 +8,15 @@ rows.filter(pl.col("text").str.len_chars() > 80).select("row", "text").collect()
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from hugflow.errors import HugflowError, StateUnreadable, UsageWrong
 from hugflow.nearest import nearest_names
+from hugflow.requests.match_names import match_name
+from hugflow.requests.model import AddRequest
+from hugflow.requests.read import read_request
 from hugflow.settings import load_settings
 from hugflow.stages.standing.status import read_statuses
 from hugflow.stages.tree.stored_dataset import StoredDataset, glance_at_dataset
@@ -36,7 +40,8 @@ _DATASETS_SCHEMA = {
 def scan(name: str, *, project: str | Path | None = None, unfinished: bool = False) -> pl.LazyFrame:
     """The rows of a stored dataset as a lazy frame over its index; nothing is read yet.
 
-    name: the dataset's name, as `hugflow.datasets()` lists it.
+    name: the dataset's name as `hugflow.datasets()` lists it, its hf_id, its request file, or the
+    beginning of its name, if only one dataset has it.
     project: a folder in the project whose settings apply; default: the working directory.
     unfinished: accept a dataset that is not complete, and give the rows made so far.
 
@@ -45,9 +50,7 @@ def scan(name: str, *, project: str | Path | None = None, unfinished: bool = Fal
     is not complete, and when it has no rows.
     """
     places = _places(project)
-    stored = _stored_names(places)
-    if name not in stored:
-        raise _unknown(name, stored, places)
+    name = _find_name(name, places)
     dataset = glance_at_dataset(places, name)
     files = _index_files(dataset, unfinished=unfinished)
     if not files:
@@ -84,6 +87,44 @@ def datasets(*, project: str | Path | None = None) -> pl.DataFrame:
         if status.location is not None
     ]
     return pl.DataFrame(rows, schema=_DATASETS_SCHEMA, orient="row")
+
+
+def path(name: str, *, project: str | Path | None = None) -> Path:
+    """The folder of a stored dataset: of a complete one its link in PROCESSED_ROOT.
+
+    The parameters are those of `scan`, whose errors it raises.
+    """
+    places = _places(project)
+    stored = glance_at_dataset(places, _find_name(name, places))
+    return places.link(stored.name) if stored.is_linked else stored.folder.root
+
+
+def load(name: str, *, project: str | Path | None = None, **options: Any) -> Any:
+    """The stored dataset as `datasets.load_dataset` gives it.
+
+    The parameters are those of `scan`; options go to `load_dataset`. Clips are paths relative to
+    the folder. Raises the errors of `scan`.
+    """
+    import datasets as hf_datasets
+
+    places = _places(project)
+    stored = glance_at_dataset(places, _find_name(name, places))
+    _index_files(stored, unfinished=False)
+    loaded = hf_datasets.load_dataset(str(stored.folder.root), **options)
+    is_one = isinstance(loaded, dict) and len(loaded) == 1
+    return next(iter(loaded.values())) if is_one else loaded
+
+
+def _find_name(wanted: str, places: Places) -> str:
+    """The name of the stored dataset that is meant."""
+    stored = _stored_names(places)
+    if wanted.endswith((".yaml", ".yml")):
+        request = read_request(Path(wanted))
+        wanted = request.name if isinstance(request, AddRequest) else request.hf_id
+    found = match_name(wanted, stored, {})
+    if found is None:
+        raise _unknown(wanted, stored, places)
+    return found
 
 
 def _places(project: str | Path | None) -> Places:

@@ -105,7 +105,7 @@ def test_with_nothing_stored_the_frame_is_empty_and_has_its_columns(root: Path):
     assert frame.schema["rows"] == pl.Int64
 
 
-@pytest.mark.parametrize("name", [SPEECH.replace("speech", "spech"), "frames/speech"])
+@pytest.mark.parametrize("name", [SPEECH.replace("speech", "spech"), "frames/spech"])
 def test_an_unknown_name_is_an_error_with_the_nearest(speech: Path, name: str):
     with pytest.raises(HugflowError, match=f"(?s)no dataset .* is stored.*{SPEECH}"):
         hugflow.scan(name, project=speech)
@@ -176,3 +176,19 @@ assert run(["--help"]) == 0
 assert not {"polars", "datasets", "dagster"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+def test_a_dataset_is_found_by_hf_id_prefix_and_request_file(speech: Path):
+    request = speech / "requests" / "add" / "speech.yaml"
+    request.parent.mkdir(parents=True)
+    request.write_text('hf_id: "frames/speech"\ndescription: "A test"\n')
+    for name in (SPEECH, "frames/speech", "frames__sp", str(request)):
+        assert hugflow.path(name, project=speech) == places_of(speech).link(SPEECH)
+    assert hugflow.scan("frames/speech", project=speech).collect().height == 7
+    with pytest.raises(HugflowError, match="no dataset"):
+        hugflow.path("frames/music", project=speech)
+
+
+def test_a_stored_dataset_loads_as_datasets_loads_it(speech: Path):
+    loaded = hugflow.load("frames/speech", project=speech)
+    assert loaded.num_rows == 7

@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hugflow.cli.asked import read_project_requests, request_path_by_name
 from hugflow.cli.builds import open_project
 from hugflow.cli.completion import complete_name
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson
 from hugflow.cli.output import print_data, print_json, print_talk
+from hugflow.requests.match_names import match_name
+from hugflow.settings import ProjectSettings
 
 if TYPE_CHECKING:
     from hugflow.audit import Entry
@@ -35,14 +38,17 @@ def audit(
         return
     from hugflow.audit import read_trail
 
-    trail = read_trail(open_project().places)
+    project = open_project()
+    trail = read_trail(project.places)
+    if name is not None:
+        name = _name_in_full(project, name)
     kept = (entry for entry in trail if name is None or entry.deed.dataset == name)
     entries = deque(kept, maxlen=last)
     if as_json:
         print_json({"entries": [_to_json(entry) for entry in entries]})
         return
     for entry in entries:
-        print_data(_to_line(entry))
+        print_data(to_line(entry))
     if not entries:
         print_talk("nothing was done here yet")
 
@@ -67,7 +73,18 @@ def verify(as_json: AsJson = False) -> None:
         raise typer.Exit(EXIT_DIFFERENT)
 
 
-def _to_line(entry: "Entry") -> str:
+def _name_in_full(project: ProjectSettings, wanted: str) -> str:
+    """The dataset that is meant; a dataset that only the trail knows is named in full."""
+    from hugflow.audit import read_trail
+    from hugflow.stages.standing.stored import list_names
+
+    files = request_path_by_name(read_project_requests(project))
+    told = {entry.deed.dataset for entry in read_trail(project.places)} - {""}
+    return match_name(wanted, {*told, *files, *list_names(project.places)}, files) or wanted
+
+
+def to_line(entry: "Entry") -> str:
+    """One entry of the trail in one line."""
     deed = entry.deed
     at = entry.at.strftime("%Y-%m-%d %H:%M:%S")
     result = ", ".join(f"{key} {value}" for key, value in deed.result.items() if value is not None)

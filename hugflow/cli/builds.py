@@ -1,8 +1,7 @@
 """Opening a build from the command line: settings, requests, Hub, plan."""
 
 import logging
-import os.path
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from hugflow.cli.asked import read_project_requests, request_path_by_name
 from hugflow.cli.output import set_up_logging
-from hugflow.errors import HugflowError, Locked, PlanOutOfDate, RequestInvalid, UsageWrong
-from hugflow.nearest import nearest_name
+from hugflow.errors import HugflowError, Locked, PlanOutOfDate, RequestInvalid
 from hugflow.requests.collect import AddFile, RequestSet
+from hugflow.requests.match_names import match_name, match_names, no_such_dataset
 from hugflow.requests.model import AddRequest
 from hugflow.settings import ProjectSettings, load_settings
 from hugflow.store.layout import Places
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
     from hugflow.stages.standing.status import DatasetStatus
 
 log = logging.getLogger(__name__)
-
-# The names that an error lists.
-_MOST_NAMED = 5
 
 
 def open_project() -> ProjectSettings:
@@ -132,68 +128,3 @@ def choose_statuses(
     return [
         read_status(project.places, name, files.get(name), digests.get(name, "")) for name in names
     ]
-
-
-def match_names(
-    wanted: Iterable[str], names: Iterable[str], file_by_name: Mapping[str, str]
-) -> list[str]:
-    """The datasets that a person means, in that order; a folder means its request files.
-
-    Raises UsageWrong for one that fits no dataset or several.
-    """
-    names = list(names)
-    found: dict[str, None] = {}
-    for each in wanted:
-        folder = f"{os.path.normpath(each)}{os.sep}"
-        below = [name for name in names if file_by_name.get(name, "").startswith(folder)]
-        if below:
-            found |= dict.fromkeys(below)
-            continue
-        name = match_name(each, names, file_by_name)
-        if name is None:
-            raise no_such_dataset(each, names)
-        found[name] = None
-    return list(found)
-
-
-def match_name(wanted: str, names: Iterable[str], file_by_name: Mapping[str, str]) -> str | None:
-    """The dataset that a person means; None if there is none.
-
-    wanted: a name, an hf_id, a request file, or the beginning of a name.
-    Raises UsageWrong if several datasets fit.
-    """
-    known = sorted(set(names))
-    if wanted in known or not wanted:
-        return wanted or None
-    file = os.path.normpath(wanted)
-    found = [name for name in known if file_by_name.get(name) == file]
-    if not found:
-        # A dataset's name begins with its hf_id: `owner/name` is `owner__name__...`.
-        start = f"{wanted.replace('/', '__')}__" if "/" in wanted else wanted
-        found = [name for name in known if name.startswith(start)]
-        # `a__speech` means that dataset, although `a__speech2` begins so too.
-        whole = [name for name in found if name.startswith(f"{wanted}__")]
-        found = whole if len(whole) == 1 else found
-    if len(found) > 1:
-        raise UsageWrong(
-            f"{wanted!r} fits {len(found)} datasets",
-            why=f"they are {', '.join(found[:_MOST_NAMED])}{', ...' * (len(found) > _MOST_NAMED)}",
-            mend="give the whole name of one of them",
-        )
-    return found[0] if found else None
-
-
-def no_such_dataset(
-    name: str,
-    known: Iterable[str],
-    *,
-    why: str = "it is neither requested, planned, stored nor removed here",
-) -> UsageWrong:
-    """The error for an unknown dataset name; it suggests the nearest known name."""
-    # Also compare with the name on the Hub.
-    near = nearest_name(name.replace("/", "__"), known)
-    return UsageWrong(
-        f"no dataset is called {name!r}",
-        why=why,
-        mend=f"did you mean {near}?" if near else "`hugflow status` lists the names",
-    )

@@ -1,7 +1,8 @@
 """The commands `verify` and `why`: is everything there, and where does a file come from."""
 
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +18,9 @@ from hugflow.cli.output import print_data, print_json, print_talk
 from hugflow.cli.progress import watch_rows
 from hugflow.errors import show_fix
 from hugflow.project_requests import read_composed_requests
+from hugflow.requests.match_names import match_name
 from hugflow.settings import ProjectSettings
+from hugflow.store.layout import Places
 
 if TYPE_CHECKING:
     from hugflow.provenance.origin import Origin
@@ -79,7 +82,7 @@ def why(
     path: Annotated[
         str,
         typer.Argument(
-            metavar="PATH", help="A file or folder of a dataset, its link, or NAME#ROW."
+            metavar="PATH", help="A file or folder of a dataset, its link, NAME, or NAME#ROW."
         ),
     ],
     as_json: AsJson = False,
@@ -92,6 +95,7 @@ def why(
     from hugflow.provenance.why import explain
 
     requests = request_path_by_name(read_project_requests(project))
+    path = _name_in_full(project.places, path, requests)
     origin = explain(project.places, path, requests, Path.cwd())
     composed = read_composed_requests(project.root).get(origin.request or "")
     if composed is not None:
@@ -106,6 +110,17 @@ def why(
     for field, value in asdict(origin).items():
         if value is not None:
             print_data(f"{field.replace('_', ' '):<20} {_show(value)}")
+
+
+def _name_in_full(places: Places, asked: str, file_by_name: Mapping[str, str]) -> str:
+    """The full name for what means a dataset, also before `#ROW`; a path stays as it is."""
+    from hugflow.stages.standing.stored import list_names
+
+    wanted, hash_sign, row = asked.partition("#")
+    if os.path.normpath(wanted) not in file_by_name.values() and os.path.lexists(wanted):
+        return asked
+    name = match_name(wanted, {*file_by_name, *list_names(places)}, file_by_name)
+    return asked if name is None else f"{name}{hash_sign}{row}"
 
 
 def _verify(

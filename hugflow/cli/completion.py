@@ -28,6 +28,11 @@ def complete_request_file(incomplete: str) -> list[str]:
         return []
 
 
+def complete_request(incomplete: str) -> list[str]:
+    """Request files and names of datasets that start with the given text."""
+    return complete_request_file(incomplete) or complete_name(incomplete)
+
+
 def _names() -> Iterator[str]:
     from hugflow.cli.asked import read_project_requests, request_path_by_name
     from hugflow.settings import load_settings

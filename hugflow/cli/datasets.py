@@ -2,16 +2,16 @@
 
 import logging
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hugflow.activity import step
-from hugflow.amounts import human_bytes
+from hugflow.amounts import count, human_bytes
 from hugflow.cli.builds import (
     find_add,
     open_hub,
@@ -20,12 +20,19 @@ from hugflow.cli.builds import (
     refuse_removed,
 )
 from hugflow.cli.compared import print_compared
-from hugflow.cli.completion import complete_name, complete_request_file
+from hugflow.cli.completion import complete_name
+from hugflow.cli.named_requests import NamedRequest, NamedRequests, read_named
 from hugflow.cli.options import AsJson, WaitSeconds
-from hugflow.cli.output import failures_as_json, print_data, print_json, print_warning
+from hugflow.cli.output import (
+    failed_entry,
+    failures_as_json,
+    print_data,
+    print_error,
+    print_json,
+    print_warning,
+)
 from hugflow.cli.progress import watch_dataset, watch_rows
-from hugflow.cli.requests import read_add_request
-from hugflow.errors import HugflowError, UsageWrong
+from hugflow.errors import DiskFull, HugflowError, UsageWrong
 from hugflow.native_talk import native_talk_in_log
 from hugflow.requests.collect import AddFile
 from hugflow.settings import ProjectSettings
@@ -45,12 +52,7 @@ IsReported = Annotated[
 
 
 def local_sync(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE", help="A request file.", autocompletion=complete_request_file
-        ),
-    ],
+    wanted: NamedRequests = None,
     as_json: AsJson = False,
     is_dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be made; make nothing.")
@@ -66,7 +68,7 @@ def local_sync(
     wait_s: WaitSeconds = 0,
     is_reported: IsReported = True,
 ) -> None:
-    """Do the whole job for one request, here and now.
+    """Do the whole job for requests, here and now, one after the other.
 
     Download, MP3, JSON, link: it does what is missing. Stop it at any time; the next call
     continues where it stopped.
@@ -78,20 +80,48 @@ def local_sync(
             mend="give one of them",
         )
     project = open_project()
-    with failures_as_json(file, as_json=as_json):
-        add = AddFile(str(file), read_add_request(file))
-    with failures_as_json(file, as_json=as_json, name=add.request.name):
+    named = read_named(project, wanted or ())
+    if digest is not None and len(named) != 1:
+        raise UsageWrong(
+            "--plan goes with one request",
+            why=f"{count(len(named), 'request')} are meant, and a digest is of one plan",
+            mend="name one request",
+        )
+
+    def work(add: AddFile) -> dict[str, Any]:
         refuse_removed(project, add.request)
         if is_dry_run:
-            entry = _preview(project, add, as_json=as_json)
-        elif limit is not None:
-            entry = _make_sample(project, add, limit, wait_s, as_json=as_json)
-        else:
-            entry = _sync(
-                project, add, wait_s, digest=digest, is_reported=is_reported, as_json=as_json
-            )
+            return _preview(project, add, as_json=as_json)
+        if limit is not None:
+            return _make_sample(project, add, limit, wait_s, as_json=as_json)
+        return _sync(project, add, wait_s, digest=digest, is_reported=is_reported, as_json=as_json)
+
+    code = _work_through(named, work, as_json=as_json)
+    if code:
+        raise typer.Exit(code)
+
+
+def _work_through(
+    named: Sequence[NamedRequest], work: Callable[[AddFile], dict[str, Any]], *, as_json: bool
+) -> int:
+    """Do the work for each request; returns the exit code of the first that failed, else 0.
+
+    A full disk ends it: the others would fail too.
+    """
+    entries: list[dict[str, Any]] = []
+    code = 0
+    for each in named:
+        try:
+            entries.append(work(each.get()))
+        except HugflowError as error:
+            print_error(error)
+            code = code or error.exit_code
+            entries.append(failed_entry(each.path, error, each.name))
+            if isinstance(error, DiskFull):
+                break
     if as_json:
-        print_json({"datasets": [entry]})
+        print_json({"datasets": entries})
+    return code
 
 
 def retry(

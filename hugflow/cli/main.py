@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from hugflow.cli import (
+    add,
     audit,
     checks,
     config,
@@ -23,6 +24,7 @@ from hugflow.cli import (
     flows,
     hierarchy,
     imports,
+    listing,
     parents,
     plans,
     project,
@@ -60,12 +62,16 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("init", short_help="Make a folder a project.")(project.init)
+app.command("add", short_help="Look a dataset up, and write its request.")(add.add)
 app.command("validate", short_help="Check request files; nothing is made.")(requests.validate)
 app.command("plan", short_help="Show what a request will bring.")(plans.plan)
-app.command("local-sync", short_help="Do the whole job for one request.")(datasets.local_sync)
+app.command("local-sync", short_help="Do the whole job for requests.")(datasets.local_sync)
 app.command("sync", short_help="Work for a pull request, in a workflow.")(sync.sync)
 app.command("import", short_help="Make datasets of downloaded archives.")(imports.import_archives)
 app.command("status", short_help="Show the state of datasets.")(status.status)
+app.command("ls", short_help="List datasets, one a line.")(listing.ls)
+app.command("logs", short_help="Show what was done with a dataset.")(listing.logs)
+app.command("open", short_help="Print a dataset's address in the web UI.")(listing.open_page)
 app.command("drift", short_help="Name what has changed since it was made.")(drift.drift)
 app.command("retry", short_help="Try failed rows again.")(datasets.retry)
 app.command("versions", short_help="List the kept versions of a dataset.")(versions.versions)

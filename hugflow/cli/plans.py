@@ -1,14 +1,14 @@
 """Commands about plans."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hugflow.activity import step
 from hugflow.amounts import count, human_bytes, human_time
 from hugflow.cli.builds import open_project, open_request, refuse_removed
-from hugflow.cli.completion import complete_request_file
+from hugflow.cli.named_requests import NamedRequests, read_named
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson, WaitSeconds
 from hugflow.cli.output import (
     failed_entry,
@@ -16,7 +16,6 @@ from hugflow.cli.output import (
     print_error,
     print_json,
 )
-from hugflow.cli.requests import read_add_request
 from hugflow.errors import HugflowError
 from hugflow.native_talk import native_talk_in_log
 
@@ -26,10 +25,7 @@ if TYPE_CHECKING:
 
 
 def plan(
-    files: Annotated[
-        list[Path],
-        typer.Argument(metavar="FILE", help="Request files.", autocompletion=complete_request_file),
-    ],
+    wanted: NamedRequests = None,
     as_json: AsJson = False,
     is_update: Annotated[
         bool, typer.Option("--update", help="Plan at the commit the revision points to now.")
@@ -48,21 +44,17 @@ def plan(
     unless you give --update. After --update the new tree replaces the old one when it is complete,
     and unchanged files are not fetched again.
     """
-    # Imported when called: it loads the heavy libraries.
-    from hugflow.stages.planning.estimate import estimate
-
     project = open_project()
     entries: list[dict[str, Any]] = []
     code = 0
-    for file in files:
-        name: str | None = None
+    for named in read_named(project, wanted or ()):
+        file, name = named.path, named.name
         try:
-            request = read_add_request(file)
+            request = named.get().request
             refuse_removed(project, request)
-            name = request.name
             build = open_request(project, request, wait_s=wait_s, update=is_update)
             with native_talk_in_log():
-                estimated = estimate(build) if is_sampled else None
+                estimated = _estimate(build) if is_sampled else None
         except HugflowError as error:
             print_error(error)
             code = code or error.exit_code
@@ -80,7 +72,15 @@ def plan(
         raise typer.Exit(code)
 
 
-def _summarise(file: Path, build: "Build", estimated: "Estimate | None") -> dict[str, Any]:
+def _estimate(build: "Build") -> "Estimate":
+    # Imported when called: it loads the heavy libraries.
+    from hugflow.stages.planning.estimate import estimate
+
+    with step(f"estimating {build.request.hf_id}"):
+        return estimate(build)
+
+
+def _summarise(file: str, build: "Build", estimated: "Estimate | None") -> dict[str, Any]:
     """The entry of a plan in the JSON."""
     from hugflow.shards.plan import plan_digest, plan_summary
     from hugflow.stages.standing.status import to_status
@@ -88,7 +88,7 @@ def _summarise(file: Path, build: "Build", estimated: "Estimate | None") -> dict
     summary = plan_summary(build.plan, hours=estimated.hours if estimated is not None else None)
     return {
         "name": build.name,
-        "request": str(file),
+        "request": file,
         "state": to_status(build.places, build.stored).state,
         "digest": plan_digest(build.plan, build.request),
         **summary,

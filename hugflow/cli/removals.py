@@ -12,13 +12,14 @@ import typer
 from hugflow.amounts import human_bytes
 from hugflow.audit import this_user
 from hugflow.cli.asked import read_project_requests, request_path_by_name
-from hugflow.cli.builds import match_name, no_such_dataset, open_project
+from hugflow.cli.builds import open_project
 from hugflow.cli.completion import complete_name, complete_request_file
 from hugflow.cli.options import AsJson, WaitSeconds
 from hugflow.cli.output import failures_as_json, print_data, print_json, print_talk
 from hugflow.errors import HugflowError, RequestInvalid, UsageWrong
 from hugflow.project_requests import read_requests
 from hugflow.requests.catalog import read_catalog
+from hugflow.requests.match_names import match_name, no_such_dataset
 from hugflow.requests.model import AddRequest, Identity, RemoveRequest
 from hugflow.requests.read import Request, read_request
 from hugflow.settings import ProjectSettings

@@ -9,15 +9,17 @@ from typing import Annotated
 
 import typer
 
+from hugflow.amounts import count
 from hugflow.cli.completion import complete_request_file
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_data, print_json, print_talk, print_warning
-from hugflow.errors import HugflowError, RequestInvalid
+from hugflow.errors import HugflowError, RequestInvalid, UsageWrong
 from hugflow.project_file import ProjectFile, read_project_file
-from hugflow.project_requests import read_composed_requests
+from hugflow.project_requests import read_composed_requests, read_requests
 from hugflow.requests.collect import AddFile, RequestSet, collect_requests
 from hugflow.requests.flow_steps import FlowStep
 from hugflow.requests.folder import REQUESTS_FOLDER
+from hugflow.requests.match_names import match_name
 from hugflow.requests.model import AddRequest
 from hugflow.requests.problems import Problem, RequestFileInvalid, show_path
 from hugflow.requests.read import (
@@ -32,17 +34,17 @@ from hugflow.settings import PROJECT_FILES, find_root, load_settings, refuse_pro
 EXIT_INVALID = RequestInvalid.exit_code
 
 RequestFiles = Annotated[
-    list[Path],
+    list[Path] | None,
     typer.Argument(
-        metavar="FILE",
-        help="Request files, or folders of them.",
+        metavar="[FILE|NAME]...",
+        help="Request files, folders of them, or datasets; without one, all of the project.",
         autocompletion=complete_request_file,
     ),
 ]
 
 
 def validate(
-    files: RequestFiles,
+    files: RequestFiles = None,
     as_json: AsJson = False,
     is_online: Annotated[
         bool, typer.Option("--online", help="Ask the Hub too: dataset, revision, split, columns.")
@@ -54,8 +56,16 @@ def validate(
     Exits with 2 when the project file cannot be read, as every command does.
     With --online the Hub's refusals have their own codes: 5 access denied, 7 not reachable.
     """
-    refuse_project_file(find_root(Path.cwd(), os.environ))
-    checked = _check_steps(_check(files))
+    root = find_root(Path.cwd(), os.environ)
+    refuse_project_file(root)
+    if not files and root is None:
+        raise UsageWrong(
+            "there is nothing to check",
+            why="no file is named, and here is no project",
+            mend="name request files, or go into a project",
+        )
+    paths = [_path_of(root, file) for file in files or [root or Path()]]
+    checked = _check_steps(_check(paths))
     if is_online:
         checked = _ask_hub(checked)
     if as_json:
@@ -63,11 +73,23 @@ def validate(
     else:
         _print_findings(checked)
     print_talk(
-        f"{checked.files} file{'' if checked.files == 1 else 's'}: "
+        f"{count(checked.files, 'file')}: "
         f"{checked.files - len(checked.refused)} valid, {len(checked.refused)} refused"
     )
     if checked.problems:
         raise typer.Exit(checked.exit_code)
+
+
+def _path_of(root: Path | None, wanted: Path) -> Path:
+    """The request file of a NAME; a path stays as it is."""
+    if os.path.lexists(wanted) or wanted.suffix in (".yaml", ".yml") or root is None:
+        return wanted
+    found = collect_requests(read_requests(root))
+    files = {file.request.name: file.path for file in (*found.adds, *found.shadowed)}
+    name = match_name(str(wanted), files, files)
+    if name is None or not (root / files[name]).is_file():
+        return wanted
+    return Path(os.path.relpath(root / files[name]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hugflow.cli.builds import match_names
 from hugflow.cli.running_up import find_run_url, only_one_up
 from hugflow.cli.status_table import Pace, table_lines
 from hugflow.errors import HubUnavailable, UsageWrong
+from hugflow.requests.match_names import match_names
 from hugflow.stages.standing.obstacles import obstacle_of
 from hugflow.stages.standing.status import DatasetStatus
 from hugflow.store.layout import Places

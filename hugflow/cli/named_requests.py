@@ -1,0 +1,110 @@
+"""The add requests that arguments name: files, folders, datasets; without arguments, all."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hugflow.cli.asked import read_project_requests, request_path_by_name
+from hugflow.cli.completion import complete_request
+from hugflow.cli.requests import list_request_files, read_add_request
+from hugflow.errors import HugflowError, UsageWrong
+from hugflow.requests.collect import AddFile, RequestSet
+from hugflow.requests.match_names import match_name, no_such_dataset
+from hugflow.requests.model import AddRequest
+from hugflow.requests.problems import RequestFileInvalid
+from hugflow.requests.read import request_kind
+from hugflow.settings import ProjectSettings
+
+NamedRequests = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[FILE|NAME]...",
+        help="Request files, folders of them, or datasets; without one, all.",
+        autocompletion=complete_request,
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRequest:
+    """One request, or why it cannot be read. path: as a person would type it."""
+
+    path: str
+    found: AddRequest | HugflowError
+
+    @property
+    def name(self) -> str | None:
+        """The dataset's name; None if the request cannot be read."""
+        return self.found.name if isinstance(self.found, AddRequest) else None
+
+    def get(self) -> AddFile:
+        """The request with its path; raises why it cannot be read."""
+        if isinstance(self.found, AddRequest):
+            return AddFile(self.path, self.found)
+        raise self.found
+
+
+def read_named(project: ProjectSettings, wanted: Sequence[str | Path]) -> list[NamedRequest]:
+    """The requests that are meant, each once, in order.
+
+    wanted: request files, folders of them (whose removals are passed over), or NAMEs; empty means
+    all requests of the project. Raises UsageWrong for a NAME that fits none or several.
+    """
+    if not wanted:
+        return _read_all(project)
+    requests: RequestSet | None = None
+    found: dict[str, NamedRequest] = {}
+    for each in map(str, wanted):
+        if os.path.lexists(each) or each.endswith((".yaml", ".yml")):
+            for named in _read_files(Path(each)):
+                found.setdefault(named.path, named)
+            continue
+        requests = requests or read_project_requests(project)
+        named = _find_named(requests, each)
+        found.setdefault(named.path, named)
+    return list(found.values())
+
+
+def _read_all(project: ProjectSettings) -> list[NamedRequest]:
+    requests = read_project_requests(project)
+    found = [NamedRequest(file.path, file.request) for file in requests.adds]
+    refused = {problem.path for problem in requests.problems}
+    for path in sorted(refused):
+        problems = [problem for problem in requests.problems if problem.path == path]
+        found.append(NamedRequest(path, RequestFileInvalid(problems)))
+    if not found:
+        raise UsageWrong(
+            "there is no request",
+            why="requests/add/ of this project has no file"
+            if project.root
+            else "here is no project",
+            mend="`hugflow add OWNER/NAME` writes one" if project.root else "run `hugflow init`",
+        )
+    return sorted(found, key=lambda each: each.path)
+
+
+def _read_files(path: Path) -> Iterator[NamedRequest]:
+    is_folder = path.is_dir()
+    for file in list_request_files([path]) if is_folder else [path]:
+        if is_folder and request_kind(file.absolute()) == "remove":
+            continue
+        try:
+            yield NamedRequest(str(file), read_add_request(file))
+        except HugflowError as error:
+            yield NamedRequest(str(file), error)
+
+
+def _find_named(requests: RequestSet, wanted: str) -> NamedRequest:
+    """The request for the dataset that `wanted` means, also one that a removal blocks."""
+    files = request_path_by_name(requests)
+    name = match_name(wanted, files, files)
+    for file in (*requests.adds, *requests.shadowed):
+        if file.request.name == name:
+            return NamedRequest(file.path, file.request)
+    raise no_such_dataset(
+        wanted, files, why="no request file here asks for it, and there is no such file"
+    )
