@@ -79,7 +79,7 @@ def test_no_command_shows_the_help(project: Project):
     assert "local-sync" in done.stdout
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["local-sync"], ["status", "--wat"]])
+@pytest.mark.parametrize("arguments", [["nonsense"], ["retry"], ["status", "--wat"]])
 def test_a_wrong_call_ends_with_2_and_says_how_to_get_help(project: Project, arguments: list[str]):
     done = project.run(*arguments)
     assert done.returncode == 2
