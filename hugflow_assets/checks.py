@@ -9,6 +9,7 @@ from hugflow.clients.repository import RepoId
 from hugflow.errors import HubUnavailable, HugflowError
 from hugflow.requests.model import AddRequest
 from hugflow.stages.standing.drift import Drift, find_drift
+from hugflow_resources.asset_keys import read_stage_key, stage_key
 from hugflow_resources.hub import HubResource
 from hugflow_resources.storage import Storage
 from hugflow_resources.surprises import no_secret_in_errors
@@ -24,7 +25,7 @@ def build_drift_check(requests: Sequence[AddRequest]) -> dg.AssetChecksDefinitio
     specs = [
         dg.AssetCheckSpec(
             DRIFT,
-            asset=dg.AssetKey([request.name, "plan"]),
+            asset=stage_key(request.name, "plan"),
             description="The revision still points to the commit that was planned.",
         )
         for request in requests
@@ -36,7 +37,7 @@ def build_drift_check(requests: Sequence[AddRequest]) -> dg.AssetChecksDefinitio
     ) -> Iterator[dg.AssetCheckResult]:
         places, client = storage.places, hub.open()
         for key in context.selected_asset_check_keys:
-            name = key.asset_key.path[0]
+            name = _name_of(key)
             try:
                 with no_secret_in_errors():
                     found = find_drift(places, name, client, datetime.now(UTC))
@@ -52,10 +53,16 @@ def build_drift_check(requests: Sequence[AddRequest]) -> dg.AssetChecksDefinitio
     return drift
 
 
+def _name_of(key: dg.AssetCheckKey) -> str:
+    found = read_stage_key(key.asset_key)
+    assert found is not None, key  # noqa: S101  # the check's own keys are those of stages
+    return found[0]
+
+
 def _to_result(key: dg.AssetCheckKey, found: Drift | None, endpoint: str) -> dg.AssetCheckResult:
     if found is None:
         return _result(key, passed=True, what="it is not planned yet")
-    plan, name, what = found.plan, key.asset_key.path[0], found.words
+    plan, name, what = found.plan, _name_of(key), found.words
     if found.gone is not None:
         what += ". What is published stays"
     elif found.has_moved:

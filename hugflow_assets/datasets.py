@@ -63,6 +63,7 @@ from hugflow_assets.reporting.materializations import (
     unrecorded,
 )
 from hugflow_assets.run_log import tell_run
+from hugflow_resources.asset_keys import stage_key, translated
 from hugflow_resources.dagster_private import is_valid_owner
 from hugflow_resources.hub import HubResource
 from hugflow_resources.instance import POOL
@@ -252,7 +253,7 @@ def _stage_assets(request: AddRequest, common: "_Common") -> dg.AssetsDefinition
     name = common.name
     names = asset_names(has_flows=bool(request.flows))
     specs = [
-        common.spec(stage, words, kind=kind, deps=[dg.AssetKey([name, before])])
+        common.spec(stage, words, kind=kind, deps=[stage_key(name, before)])
         for before, (stage, words, kind) in zip(
             ("plan", *names), map(_describe, names), strict=False
         )
@@ -261,7 +262,7 @@ def _stage_assets(request: AddRequest, common: "_Common") -> dg.AssetsDefinition
         # So that the UI shows the asset as out of date when its steps are others.
         specs = [
             spec.replace_attributes(code_version=request.flows_digest)
-            if spec.key.path[1] == FLOWS
+            if spec.key == stage_key(name, FLOWS)
             else spec
             for spec in specs
         ]
@@ -286,7 +287,7 @@ def _stage_assets(request: AddRequest, common: "_Common") -> dg.AssetsDefinition
         config = StagesConfig(**context.op_execution_context.op_config)
         places = storage.places
         selected = {
-            stage for stage in names if dg.AssetKey([name, stage]) in context.selected_asset_keys
+            stage for stage in names if stage_key(name, stage) in context.selected_asset_keys
         }
         judged: set[str] = set()
         checks, trouble = context.selected_asset_check_keys, None
@@ -463,7 +464,7 @@ class _Common:
         )
 
     def spec(self, stage: str, words: str, *, kind: str, deps: list[dg.AssetKey]) -> dg.AssetSpec:
-        return dg.AssetSpec(
+        spec = dg.AssetSpec(
             key=dg.AssetKey([self.name, stage]),
             description=f"{words}\n\n{self.quotation}",
             group_name=self.group,
@@ -474,6 +475,7 @@ class _Common:
             skippable=stage != "plan",
             deps=deps,
         )
+        return translated(spec)
 
 
 def _range_of_all(build: Build) -> str:

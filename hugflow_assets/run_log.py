@@ -20,6 +20,7 @@ import dagster as dg
 from hugflow.errors import HugflowError
 from hugflow.ledger.stages import asset_names
 from hugflow.redact import redact
+from hugflow_resources.asset_keys import stage_key
 from hugflow_resources.surprises import no_secret_in_errors
 
 LOGGER = logging.getLogger("hugflow")
@@ -117,7 +118,7 @@ def _name_work(context: dg.AssetExecutionContext) -> str:
     stages = [
         stage
         for stage in ("plan", *asset_names(has_flows=True))
-        if dg.AssetKey([name, stage]) in selected
+        if stage_key(name, stage) in selected
     ]
     first, last = (context.run.tags.get(tag) for tag in RANGE_TAGS)
     partitions = f"{first}...{last}" if first else context.run.tags.get(PARTITION_TAG)

@@ -12,6 +12,7 @@ from hugflow.stages.build.build import Build
 from hugflow.stages.publishing.gate import Verdict
 from hugflow.stages.publishing.judge_stored import judge_published, judge_stored
 from hugflow.stages.tree.stored_dataset import look_again
+from hugflow_resources.asset_keys import stage_key
 
 PLANNED: Final = "can_be_planned"
 FAILED_ROWS: Final = "no_failed_rows"
@@ -34,7 +35,7 @@ def plan_check_spec(name: str) -> dg.AssetCheckSpec:
     """The check of a dataset on its asset `plan`."""
     return dg.AssetCheckSpec(
         PLANNED,
-        asset=dg.AssetKey([name, "plan"]),
+        asset=stage_key(name, "plan"),
         description="The Hub has what the request asks for, and it can be read.",
     )
 
@@ -42,7 +43,7 @@ def plan_check_spec(name: str) -> dg.AssetCheckSpec:
 def planned_result(name: str, error: HugflowError | None = None) -> dg.AssetCheckResult:
     """Whether the request could be planned, for the op that planned."""
     return dg.AssetCheckResult(
-        asset_key=dg.AssetKey([name, "plan"]),
+        asset_key=stage_key(name, "plan"),
         check_name=PLANNED,
         passed=error is None,
         severity=_severity(error),
@@ -54,7 +55,7 @@ def planned_result(name: str, error: HugflowError | None = None) -> dg.AssetChec
 def planned_evaluation(name: str, error: HugflowError | None = None) -> dg.AssetCheckEvaluation:
     """The same for the sensor, which plans without a run."""
     return dg.AssetCheckEvaluation(
-        asset_key=dg.AssetKey([name, "plan"]),
+        asset_key=stage_key(name, "plan"),
         check_name=PLANNED,
         passed=error is None,
         severity=_severity(error),
@@ -73,7 +74,7 @@ def _severity(error: HugflowError | None) -> dg.AssetCheckSeverity:
 def failed_rows_result(name: str, rows: int, failed: int) -> dg.AssetCheckResult:
     """A warning where rows of a run failed; rows: those that were made."""
     return dg.AssetCheckResult(
-        asset_key=dg.AssetKey([name, "audio"]),
+        asset_key=stage_key(name, "audio"),
         check_name=FAILED_ROWS,
         passed=not failed,
         severity=dg.AssetCheckSeverity.WARN,
@@ -95,7 +96,7 @@ def unjudged_results(
             continue
         is_optional = why is None and key.name in OPTIONAL
         yield dg.AssetCheckResult(
-            asset_key=dg.AssetKey([name, PUBLISHING]),
+            asset_key=stage_key(name, PUBLISHING),
             check_name=key.name,
             passed=is_optional,
             severity=dg.AssetCheckSeverity.WARN,
@@ -107,7 +108,7 @@ def check_specs(name: str) -> list[dg.AssetCheckSpec]:
     """The checks of a dataset, on its assets `audio` and `processed`."""
     failed_rows = dg.AssetCheckSpec(
         FAILED_ROWS,
-        asset=dg.AssetKey([name, "audio"]),
+        asset=stage_key(name, "audio"),
         description="No row of the last run failed; a warning never stops a run.",
     )
     return [
@@ -115,7 +116,7 @@ def check_specs(name: str) -> list[dg.AssetCheckSpec]:
         *(
             dg.AssetCheckSpec(
                 check,
-                asset=dg.AssetKey([name, PUBLISHING]),
+                asset=stage_key(name, PUBLISHING),
                 description=meaning,
                 blocking=is_blocking,
             )
@@ -127,7 +128,7 @@ def check_specs(name: str) -> list[dg.AssetCheckSpec]:
 def to_result(build: Build, verdict: Verdict) -> dg.AssetCheckResult:
     """A verdict as a check result, for the op that judged."""
     return dg.AssetCheckResult(
-        asset_key=dg.AssetKey([build.name, PUBLISHING]),
+        asset_key=stage_key(build.name, PUBLISHING),
         check_name=verdict.name,
         passed=verdict.is_passed,
         description=verdict.what,
@@ -148,7 +149,7 @@ def stored_evaluations(build: Build) -> Iterator[dg.AssetCheckEvaluation]:
     for verdict in judge_stored(build):
         _, is_blocking = MEANING_BY_CHECK[verdict.name]
         yield dg.AssetCheckEvaluation(
-            asset_key=dg.AssetKey([build.name, PUBLISHING]),
+            asset_key=stage_key(build.name, PUBLISHING),
             check_name=verdict.name,
             passed=verdict.is_passed,
             description=verdict.what,

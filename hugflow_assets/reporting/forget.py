@@ -4,6 +4,7 @@ import dagster as dg
 
 from hugflow.ledger.stages import asset_names
 from hugflow_assets.reporting.materializations import partitions_name
+from hugflow_resources.asset_keys import stage_key
 
 
 def forget_dataset(instance: dg.DagsterInstance, name: str) -> bool:
@@ -12,7 +13,7 @@ def forget_dataset(instance: dg.DagsterInstance, name: str) -> bool:
     The logs of its runs stay. A dataset that is restored or made again is reported again.
     """
     keys = instance.get_dynamic_partitions(partitions_name(name))
-    assets = [dg.AssetKey([name, stage]) for stage in ("plan", *asset_names(has_flows=True))]
+    assets = [stage_key(name, stage) for stage in ("plan", *asset_names(has_flows=True))]
     known = [key for key in assets if instance.has_asset_key(key)]
     instance.wipe_assets(known)
     for key in keys:

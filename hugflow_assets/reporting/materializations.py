@@ -36,6 +36,7 @@ from hugflow_assets.reporting.glimpses import (
     waveform_metadata,
 )
 from hugflow_assets.reporting.links import commit_url, file_url
+from hugflow_resources.asset_keys import stage_key
 
 ROW_COUNT: Final = "dagster/row_count"
 COLUMN_SCHEMA: Final = "dagster/column_schema"
@@ -208,11 +209,9 @@ def unrecorded(
     published: the manifest of the dataset if it is published under this plan.
     """
     if not _is_plan_recorded(instance, build):
-        yield dg.AssetMaterialization(
-            dg.AssetKey([build.name, "plan"]), metadata=plan_metadata(build)
-        )
+        yield dg.AssetMaterialization(stage_key(build.name, "plan"), metadata=plan_metadata(build))
     recorded = {
-        stage: instance.get_materialized_partitions(dg.AssetKey([build.name, stage]))
+        stage: instance.get_materialized_partitions(stage_key(build.name, stage))
         for stage in STAGE_NAMES
     }
     for key, shard in build.plan.shard_by_key().items():
@@ -332,7 +331,7 @@ def _is_flow_recorded(
     instance: dg.DagsterInstance, build: Build, partition: str, flows: ManifestFlows
 ) -> bool:
     """Whether Dagster knows of a shard's steps at their version."""
-    key = dg.AssetKey([build.name, FLOWS])
+    key = stage_key(build.name, FLOWS)
     filters = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition])
     records = instance.fetch_materializations(filters, limit=1).records
     known = records[0].asset_materialization if records else None
@@ -341,7 +340,7 @@ def _is_flow_recorded(
 
 
 def _is_plan_recorded(instance: dg.DagsterInstance, build: Build) -> bool:
-    latest = instance.get_latest_materialization_event(dg.AssetKey([build.name, "plan"]))
+    latest = instance.get_latest_materialization_event(stage_key(build.name, "plan"))
     known = latest.asset_materialization if latest is not None else None
     return known is not None and known.metadata.get("plan") == _plan_file(build)
 
@@ -360,7 +359,7 @@ def _materialization(
     build: Build, shard: Shard, stage: str, metadata: Metadata, words: str
 ) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(
-        asset_key=dg.AssetKey([build.name, stage]),
+        asset_key=stage_key(build.name, stage),
         description=words,
         partition=build.plan.partition_key(shard),
         metadata=metadata,

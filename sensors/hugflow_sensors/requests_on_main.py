@@ -18,6 +18,7 @@ from hugflow.requests.collect import AddFile
 from hugflow.requests.policy import PolicyInvalid
 from hugflow.stages.standing.settled_requests import read_asked
 from hugflow.store.layout import Places
+from hugflow_resources.asset_keys import stage_key
 from hugflow_resources.hub import HubResource
 from hugflow_resources.requests_repo import RequestsRepo
 from hugflow_resources.storage import Storage
@@ -155,7 +156,7 @@ def _loaded(context: dg.SensorEvaluationContext, files: Iterable[AddFile]) -> li
         file
         for file in files
         if all(
-            graph.has(dg.AssetKey([file.request.name, stage]))
+            graph.has(stage_key(file.request.name, stage))
             for stage in ("plan", *asset_names(has_flows=bool(file.request.flows)))
         )
     ]

@@ -10,6 +10,7 @@ from hugflow.ledger.stages import asset_names
 from hugflow.shards.plan import Plan
 from hugflow.store.layout import Places
 from hugflow_resources.alive import forget_run, is_dead
+from hugflow_resources.asset_keys import read_stage_key
 from hugflow_resources.dagster_private import NOT_FINISHED_STATUSES, WILL_RETRY_TAG
 from hugflow_resources.tags import (
     ATTEMPT_TAG,
@@ -145,20 +146,18 @@ def _ended_at(record: dg.RunRecord) -> float:
 def _made_names(run: dg.DagsterRun) -> set[str]:
     """The names of the datasets that a run makes."""
     keys = run.asset_selection or ()
-    return {
-        key.path[0]
-        for key in keys
-        if len(key.path) == 2 and key.path[1] in asset_names(has_flows=True)
-    }
+    found = [read_stage_key(key) for key in keys]
+    stages = asset_names(has_flows=True)
+    return {each[0] for each in found if each is not None and each[1] in stages}
 
 
 def _is_ours(run: dg.DagsterRun) -> bool:
     """Whether a run makes only datasets' assets and asset checks."""
     keys = [*(run.asset_selection or ())]
     keys += [check.asset_key for check in run.asset_check_selection or ()]
-    return bool(keys) and all(
-        len(k.path) == 2 and k.path[1] in ("plan", *asset_names(has_flows=True)) for k in keys
-    )
+    found = [read_stage_key(key) for key in keys]
+    stages = ("plan", *asset_names(has_flows=True))
+    return bool(keys) and all(each is not None and each[1] in stages for each in found)
 
 
 def to_timestamp(at: datetime) -> float:

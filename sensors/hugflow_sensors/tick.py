@@ -31,6 +31,7 @@ from hugflow.store.trash import delete_expired
 from hugflow_assets.reporting.checks import planned_evaluation, stored_evaluations
 from hugflow_assets.reporting.forget import forget_dataset
 from hugflow_assets.reporting.materializations import register_partitions, unrecorded
+from hugflow_resources.asset_keys import stage_key
 from hugflow_resources.storage import Storage
 from hugflow_resources.tags import ATTEMPT_TAG, PART_TAG, PLAN_TAG
 from hugflow_sensors.decide import (
@@ -336,7 +337,7 @@ def _run_request(
     part = f"{tags[PLAN_TAG]}/{wanted[0]}"
     return dg.RunRequest(
         run_key="/".join([*tags.values(), str(attempt), wanted[0]]),
-        asset_selection=[dg.AssetKey([name, stage]) for stage in stages],
+        asset_selection=[stage_key(name, stage) for stage in stages],
         tags={
             **tags,
             ATTEMPT_TAG: str(attempt),

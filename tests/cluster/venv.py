@@ -19,9 +19,10 @@ _INSTALL_S = 600
 
 
 def cluster_pins() -> list[str]:
-    """The requirements of the extra."""
+    """The requirements of the extra, and `dg` of the same version, which checks our component."""
     extras = tomllib.loads(PYPROJECT.read_text())["project"]["optional-dependencies"]
-    return list(extras["cluster"])
+    pins = list(extras["cluster"])
+    return [*pins, *(f"dagster-dg-cli=={pin[9:]}" for pin in pins if pin[:9] == "dagster==")]
 
 
 def make_cluster_venv() -> Path:

@@ -9,7 +9,7 @@ from hugflow.serving import run_dispatch_worker_thread, serve_flow
 from hugflow.serving.colink import CoLink, Project
 from hugflow.serving.server import FlowServer
 from hugflow.settings import load_settings
-from hugflow_assets.definitions import build_serving_or_none
+from hugflow_assets.loading import build_serving_or_none
 from hugflow_assets.serving import endpoint_key
 from tests.serving.conftest import HERE
 
