@@ -11,18 +11,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 import httpx2
-from huggingface_hub import HfApi, get_token, hf_hub_url
+from huggingface_hub import constants
 from huggingface_hub.errors import GatedRepoError
-from huggingface_hub.hf_api import DatasetInfo, ModelInfo, RepoFile, RepoFolder
 from huggingface_hub.utils import (
     build_hf_headers,
     get_session,
+    get_token,
     hf_raise_for_status,
     parse_datetime,
+    validate_repo_id,
 )
 
 from hugflow.clients.choices import advise, name_choices
@@ -38,6 +39,10 @@ from hugflow.clients.repository import (
 from hugflow.clients.session import one_retry, use_our_client
 from hugflow.errors import HugflowError, RequestInvalid, SettingInvalid
 from hugflow.redact import remember
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFile, RepoFolder
 
 PATHS_PER_CALL = 200
 # One request for a parquet footer and, mostly, for the small columns just before it.
@@ -63,13 +68,13 @@ class Hub:
         known = _checked_token(token or get_token())
         remember(known)
         self._token: str | bool = known or False
-        self._api = HfApi(endpoint=endpoint, token=self._token, library_name="hugflow")
+        self._endpoint = endpoint or constants.ENDPOINT
         _check_endpoint(self.endpoint)
 
     @property
     def endpoint(self) -> str:
         """The Hub's address, without a final slash."""
-        return str(self._api.endpoint)
+        return self._endpoint
 
     def fetch_repository(self, repo: RepoId, revision: str) -> Repository:
         """Resolve `revision`; the Hub's facts about the repository at that commit."""
@@ -78,16 +83,16 @@ class Hub:
             info = ask(lambda: self._info(repo, revision), what)
         except RevisionMissing as error:
             raise self._name_revisions(repo, revision) or error from error
-        if not info.sha:
+        if not info.commit:
             raise RequestInvalid(
                 f"{what}: the Hub names no commit",
                 why="the repository has no commit at this revision",
                 mend=f"check revision on {repo.page(self.endpoint)}",
             )
-        if info.gated:
+        if info.gate:
             # The facts of a gated repository are public; only reading its files shows whether we may.
-            ask(lambda: self._pass_gate(repo, str(info.gated), what), what)
-        return _to_repository(repo, info.sha, info)
+            ask(lambda: self._pass_gate(repo, info.gate, what), what)
+        return _to_repository(repo, info)
 
     def list_commits(self, repo: RepoId, revision: str) -> Iterator[DatedCommit]:
         """The commits of a revision, newest first; each page is fetched when it is reached.
@@ -110,14 +115,16 @@ class Hub:
         """The commit of a revision; None if there is no such revision."""
         call = partial(self._info, repo, revision)
         try:
-            return ask(call, f"{repo}@{revision}").sha
+            return ask(call, f"{repo}@{revision}").commit or None
         except RevisionMissing:
             return None
 
     def list_oids(self, repo: RepoId, commit: str, folder: str | None = None) -> dict[str, str]:
         """Git's name of everything directly in a folder, by path; a folder's path ends in `/`."""
+        from huggingface_hub.hf_api import RepoFolder
+
         call = partial(
-            self._api.list_repo_tree, repo.id, folder, revision=commit, repo_type=repo.kind
+            self.api.list_repo_tree, repo.id, folder, revision=commit, repo_type=repo.kind
         )
         oids: dict[str, str] = {}
         for entry in ask(lambda: list(call()), f"{repo}@{commit}:{folder or ''}"):
@@ -129,6 +136,8 @@ class Hub:
 
     def list_folders(self, repo: RepoId, commit: str) -> list[str]:
         """Names of the topmost folders, in the Hub's order."""
+        from huggingface_hub.hf_api import RepoFolder
+
         call = partial(self._list_top, repo, commit)
         entries = ask(call, f"{repo}@{commit}")
         return [entry.path for entry in entries if isinstance(entry, RepoFolder)]
@@ -167,10 +176,12 @@ class Hub:
 
         Folders and missing files are left out.
         """
+        from huggingface_hub.hf_api import RepoFile
+
         found: dict[str, PublishedFile] = {}
         for start in range(0, len(paths), PATHS_PER_CALL):
             call = partial(
-                self._api.get_paths_info,
+                self.api.get_paths_info,
                 repo.id,
                 list(paths[start : start + PATHS_PER_CALL]),
                 revision=commit,
@@ -228,23 +239,31 @@ class Hub:
         return RangedFile(self._url(repo, commit, file.path), self._headers(), file, what, budget)
 
     @property
-    def api(self) -> HfApi:
-        """The Hub's own client, with our token."""
-        return self._api
+    def api(self) -> "HfApi":
+        """The Hub's own client, with our token.
+
+        It is imported here, because that takes as long as most commands.
+        """
+        from huggingface_hub import HfApi
+
+        return HfApi(endpoint=self.endpoint, token=self._token, library_name="hugflow")
 
     @property
     def token(self) -> str | bool:
         """The token in the form of the Hub's clients: False for none."""
         return self._token
 
-    def _info(self, repo: RepoId, revision: str | None = None) -> DatasetInfo | ModelInfo:
-        if repo.kind == "dataset":
-            return self._api.dataset_info(repo.id, revision=revision)
-        return self._api.model_info(repo.id, revision=revision)
+    def _info(self, repo: RepoId, revision: str) -> "_Info":
+        """The Hub's facts about a repository."""
+        validate_repo_id(repo.id)
+        where = f"{repo.kind}s/{repo.id}/revision/{quote(revision, safe='')}"
+        response = get_session().get(f"{self.endpoint}/api/{where}", headers=self._headers())
+        hf_raise_for_status(response)
+        return _to_info(response.json())
 
-    def _list_top(self, repo: RepoId, commit: str) -> list[RepoFile | RepoFolder]:
+    def _list_top(self, repo: RepoId, commit: str) -> "list[RepoFile | RepoFolder]":
         """The content of the top folder."""
-        return list(self._api.list_repo_tree(repo.id, revision=commit, repo_type=repo.kind))
+        return list(self.api.list_repo_tree(repo.id, revision=commit, repo_type=repo.kind))
 
     def _fetch_tree(self, url: str) -> tuple[list[PublishedFile], str]:
         """One page of a listing, and the address of the next one; "" after the last."""
@@ -263,7 +282,7 @@ class Hub:
     def _pass_gate(self, repo: RepoId, gate: str, what: str) -> None:
         """Check that we may read the files of a gated repository; raises NotAuthorised."""
         try:
-            self._api.auth_check(repo.id, repo_type=repo.kind)
+            self.api.auth_check(repo.id, repo_type=repo.kind)
         except GatedRepoError as error:
             raise gated(error, what, gate, self._find_account()) from error
 
@@ -273,13 +292,13 @@ class Hub:
             return None
         try:
             with one_retry():
-                return _plain_word(self._api.whoami()["name"])
+                return _plain_word(self.api.whoami()["name"])
         except Exception:  # noqa: BLE001  # the error at hand is the one to tell
             return None
 
     def _name_revisions(self, repo: RepoId, revision: str) -> RevisionMissing | None:
         """The error that lists the existing revisions; None if they cannot be fetched."""
-        call = partial(self._api.list_repo_refs, repo.id, repo_type=repo.kind)
+        call = partial(self.api.list_repo_refs, repo.id, repo_type=repo.kind)
         try:
             refs = ask(call, str(repo))
         except HugflowError:
@@ -289,9 +308,8 @@ class Hub:
         return no_such_revision(repo, revision, names)
 
     def _url(self, repo: RepoId, commit: str, path: str) -> str:
-        return hf_hub_url(
-            repo.id, path, repo_type=repo.kind, revision=commit, endpoint=self.endpoint
-        )
+        """The address of a file, as `hf_hub_url` makes it."""
+        return f"{repo.page(self.endpoint)}/resolve/{quote(commit, safe='')}/{quote(path)}"
 
     def _headers(self) -> dict[str, str]:
         return dict(build_hf_headers(token=self._token, library_name="hugflow"))
@@ -446,30 +464,45 @@ def _check_endpoint(endpoint: str) -> None:
         )
 
 
-def _to_repository(repo: RepoId, commit: str, info: DatasetInfo | ModelInfo) -> Repository:
-    licence = info.card_data.get("license") if info.card_data is not None else None
-    every = tuple(sibling.rfilename for sibling in info.siblings or ())
-    paths = {*every} - {".gitattributes"}
-    script = f"{repo.id.partition('/')[2]}.py"
-    return Repository(
-        repo=repo,
-        commit=commit,
-        licence=_plain_word(licence),
-        is_gated=bool(info.gated),
-        script=script if repo.kind == "dataset" and script in paths else None,
-        new_id=_plain_word(info.id) if info.id != repo.id else None,
-        is_conversion=bool(paths) and all(map(parse_converted_path, paths)),
-        paths=every,
-        card=_card(info),
+@dataclass(frozen=True, slots=True)
+class _Info:
+    """The Hub's facts about a repository; gate: the way to get access, empty if it is open."""
+
+    id: str
+    commit: str
+    gate: str
+    card: dict[str, Any]
+    paths: tuple[str, ...]
+
+
+def _to_info(told: dict[str, Any]) -> _Info:
+    """The facts as the Hub sends them."""
+    card = told.get("cardData")
+    return _Info(
+        id=told["id"],
+        commit=told.get("sha") or "",
+        gate=str(told["gated"]) if told.get("gated") else "",
+        card={key: of for key, of in card.items() if of is not None}
+        if isinstance(card, dict)
+        else {},
+        paths=tuple(sibling["rfilename"] for sibling in told.get("siblings") or ()),
     )
 
 
-def _card(info: DatasetInfo | ModelInfo) -> dict[str, Any]:
-    """The YAML of the card, unchanged."""
-    if info.card_data is None:
-        return {}
-    card: dict[str, Any] = info.card_data.to_dict()  # type: ignore[no-untyped-call]  # the Hub's library leaves it untyped
-    return card
+def _to_repository(repo: RepoId, info: _Info) -> Repository:
+    paths = {*info.paths} - {".gitattributes"}
+    script = f"{repo.id.partition('/')[2]}.py"
+    return Repository(
+        repo=repo,
+        commit=info.commit,
+        licence=_plain_word(info.card.get("license")),
+        is_gated=bool(info.gate),
+        script=script if repo.kind == "dataset" and script in paths else None,
+        new_id=_plain_word(info.id) if info.id != repo.id else None,
+        is_conversion=bool(paths) and all(map(parse_converted_path, paths)),
+        paths=info.paths,
+        card=info.card,
+    )
 
 
 def _plain_word(value: object) -> str | None:
@@ -484,7 +517,7 @@ def _to_file(item: dict[str, Any]) -> PublishedFile:
     return PublishedFile(item["path"], item["size"], lfs.get("oid"), item["oid"])
 
 
-def _to_published_file(info: RepoFile) -> PublishedFile:
+def _to_published_file(info: "RepoFile") -> PublishedFile:
     return PublishedFile(
         path=info.path,
         size_bytes=info.size,
