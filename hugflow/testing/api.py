@@ -28,7 +28,6 @@ from hugflow.testing.repository import (
     HubFile,
     Kind,
     Repository,
-    list_tree,
     tree_entry,
 )
 
@@ -233,7 +232,7 @@ def _answer_repository(
 
 
 def _answer_tree(held: Holdings, commit: Commit, folder: str, ask: Ask) -> Answer:
-    paths = list_tree(commit.files, folder, recursive=ask.is_set("recursive"))
+    paths = commit.list_paths(folder, recursive=ask.is_set("recursive"))
     if folder and not paths:
         message = f"{quote(folder)} does not exist on {commit.sha}"
         raise Refusal(404, message, code="EntryNotFound")

@@ -69,6 +69,16 @@ class Commit:
     message: str
     created_at: datetime
     files: Mapping[str, HubFile]
+    _listings: dict[tuple[str, bool], list[str]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def list_paths(self, folder: str, *, recursive: bool) -> list[str]:
+        """What `list_tree` gives; made once, because a large folder has many pages."""
+        key = (folder, recursive)
+        if key not in self._listings:
+            self._listings[key] = list_tree(self.files, folder, recursive=recursive)
+        return self._listings[key]
 
     def history(self) -> Iterator["Commit"]:
         """Yield the commit itself and its ancestors, youngest first."""

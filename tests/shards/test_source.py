@@ -1,5 +1,6 @@
 """Which files a request means: the dataset's own parquet, else the Hub's conversion of it."""
 
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -423,3 +424,45 @@ def test_a_card_that_names_no_default_among_several_subsets_lists_them(
         plan_of("source/several")
     assert "'ms', 'en'" in refused.value.why
     assert 'subset: "ms"' in refused.value.mend
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"data/train-00000-of-00001.parquet": write_parquet(texts("a"))},
+        {"README.md": card(configs=[{"config_name": "x", "data_files": "a.parquet"}])},
+        {"README.md": card(dataset_info={"features": [{"name": "text", "dtype": "string"}]})},
+    ],
+    ids=["names", "configs", "features"],
+)
+def test_a_usual_dataset_is_planned_without_datasets(
+    hub: LoopbackHub, plan_of: PlanOf, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+):
+    """None in sys.modules makes the import fail."""
+    hub.publish("source/usual", {"a.parquet": write_parquet(texts("a", "b")), **files})
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    assert plan_of("source/usual").rows in (1, 2)
+
+
+def test_a_card_that_is_not_understood_is_left_to_datasets(
+    hub: LoopbackHub, plan_of: PlanOf, monkeypatch: pytest.MonkeyPatch
+):
+    configs = [{"config_name": "x", "data_files": "[!b].parquet"}]
+    hub.publish(
+        "source/odd", {"a.parquet": write_parquet(texts("a")), "README.md": card(configs=configs)}
+    )
+    assert plan_of("source/odd").rows == 1
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(ImportError):
+        plan_of("source/odd")
+
+
+def test_a_repository_with_more_files_than_a_page_is_listed_once(hub: LoopbackHub, plan_of: PlanOf):
+    clips = {f"train/{number:04d}.wav": CLIP for number in range(1_100)}
+    hub.publish("source/many", {**clips, "README.md": card(license="mit")})
+    hub.clear_requests()
+    plan = plan_of("source/many")
+    asked = [each.path for each in hub.requests]
+    assert plan.rows == 1_100
+    assert sum("/tree/" in path for path in asked) == 2
+    assert len(asked) < 10

@@ -128,11 +128,15 @@ def _describe_bare(
 ) -> Split:
     """The slices of clips without any table; channel: the one that is read, None for all."""
     values: dict[str, list[str | None]] = {}
-    texts = _read_texts(at, own, published)
+    lines = _read_lines(at, own, published)
+    texts = [published.get(f"{_stem(clip)}.txt") for clip in own]
     warnings = [f"there is no table: the rows are the {len(own):,} audio files, by path"]
-    if any(text is not None for text in texts):
-        values["text"] = texts
-        empty = sum(not text for text in texts)
+    if any(texts) or any(line is not None for line in lines):
+        values["text"] = lines
+        empty = sum(
+            not line if text is None else not text.size_bytes
+            for text, line in zip(texts, lines, strict=True)
+        )
         if empty:
             warnings.append(f"{empty:,} audio files have no transcript, or an empty one")
     parents = [PurePosixPath(file.path).parent for file in own]
@@ -141,28 +145,29 @@ def _describe_bare(
     audio = asked or loose.AUDIO
     values.pop(audio, None)
     cuts = [] if channel is None else [Cut("0", None, channel)] * len(own)
-    rows = loose.Rows(len(own), clips=list(own), values=values, cuts=cuts)
+    files = {"text": texts} if "text" in values and any(texts) else {}
+    rows = loose.Rows(len(own), clips=list(own), values=values, cuts=cuts, texts=files)
     columns = [audio, *values]
     schema = pa.schema([(audio, FILE_TYPE), *((name, pa.string()) for name in values)])
     return Split(list(loose.cut(rows, columns, {}, schema, audio)), tuple(warnings), audio)
 
 
-def _read_texts(
+def _stem(clip: PublishedFile) -> str:
+    return clip.path.rpartition(".")[0]
+
+
+def _read_lines(
     at: RepositoryAt, own: Sequence[PublishedFile], published: Mapping[str, PublishedFile]
 ) -> list[str | None]:
-    """The transcript of each clip; None for a clip without one."""
+    """The line of each clip in a `*.trans.txt` of its folder; None for a clip without one."""
     folders = {folder_of(file.path) for file in own}
     listed = [path for path in published if path.endswith(_LINES) and folder_of(path) in folders]
-    stems = [clip.path.rpartition(".")[0] for clip in own]
-    beside = [f"{stem}.txt" for stem in stems if f"{stem}.txt" in published]
     with ThreadPoolExecutor(SHARDS_AT_ONCE, "texts") as pool:
-        fetched = pool.map(lambda path: loose.fetch_text(at, published[path]), [*listed, *beside])
-        texts = dict(zip([*listed, *beside], fetched, strict=True))
-    lines: dict[str, str] = {}
-    for path in listed:
-        # Not `splitlines`, which also ends a line at signs that a transcript may hold.
-        for line in texts[path].split("\n"):
-            name, _, text = line.rstrip("\r").partition(" ")
-            lines[f"{folder_of(path)}{name}"] = text
-    found = ((texts.get(f"{stem}.txt"), lines.get(stem)) for stem in stems)
-    return [line if text is None else text.rstrip("\r\n") for text, line in found]
+        texts = pool.map(lambda path: loose.fetch_text(at, published[path]), listed)
+        lines: dict[str, str] = {}
+        for path, text in zip(listed, texts, strict=True):
+            # Not `splitlines`, which also ends a line at signs that a transcript may hold.
+            for line in text.split("\n"):
+                name, _, words = line.rstrip("\r").partition(" ")
+                lines[f"{folder_of(path)}{name}"] = words
+    return [lines.get(_stem(clip)) for clip in own]

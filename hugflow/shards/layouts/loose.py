@@ -10,6 +10,7 @@ clips, so its digest covers all of them. `detail` of a shard:
      "from": "file_name",               the table's column that names them
      "rename": {"audio": "audio_source"},
      "clips": [1, 2, null],             for each row: its clip's place in the files; null: none
+     "texts": {"text": [3, null, 4]},   columns of which values are files: their places; null: `values`
     "cuts": [["0.5", "2.25", null], null],   for each row: the part of its clip; null: all of it
     "form": {"header": ["id", "text"]}}      what a recipe or the request says of the table
 """
@@ -39,7 +40,7 @@ from hugflow.store.atomic import disk_errors
 SLICE_BYTES: Final = 256 << 20
 SLICE_ROWS: Final = 2_000
 AUDIO: Final = "audio"
-_MOST_TEXT_BYTES: Final = 1 << 20
+MOST_TEXT_BYTES: Final = 1 << 20
 LINES: Final = Form(format="lines")
 # Of a piece before it is cut: 16 bits, two channels, 48 kHz.
 _PIECE_BYTES_PER_S: Final = 192_000
@@ -55,6 +56,7 @@ class Rows:
     names: the column `audio_filename`; None if there is none.
     form: what is said of the table.
     cuts: of each row, the part of its clip; None for all of it. Empty: no row is a part.
+    texts: columns of `values` of which some values are files of text, read with the rows.
     """
 
     count: int
@@ -67,6 +69,7 @@ class Rows:
     names: pa.Array | None = None
     form: Form | None = None
     cuts: Sequence[Cut | None] = ()
+    texts: Mapping[str, Sequence[PublishedFile | None]] = field(default_factory=dict)
 
 
 def fetch_table(
@@ -98,9 +101,9 @@ def fetch_text(at: RepositoryAt, file: PublishedFile) -> str:
         at.hub.fetch_file(at.repo, at.commit, file, target, durable=False)
         data = target.read_bytes()
     try:
-        if len(data) <= _MOST_TEXT_BYTES:
+        if len(data) <= MOST_TEXT_BYTES:
             return data.decode("utf-8-sig")
-        why = f"it is larger than {_MOST_TEXT_BYTES:,} bytes"
+        why = f"it is larger than {MOST_TEXT_BYTES:,} bytes"
     except UnicodeDecodeError:
         why = "it is not UTF-8"
     raise ShardUnreadable(
@@ -135,6 +138,9 @@ def cut(
     for first, stop in _slices(rows):
         table = [rows.table] if rows.table is not None else []
         files, places = _number(table, rows.clips[first:stop])
+        texts: dict[str, list[int | None]] = {}
+        for name, column in rows.texts.items():
+            files, texts[name] = _number(files, column[first:stop])
         detail: dict[str, Any] = {"columns": list(columns), "audio": audio}
         if rows.table is not None:
             kept = None if rows.kept is None else list(rows.kept[first:stop])
@@ -146,6 +152,7 @@ def cut(
             detail |= {"values": values, "rows": [first, stop - first]}
         detail |= {"rename": dict(rename)} if rename else {}
         detail |= {"clips": places} if rows.clips else {}
+        detail |= {"texts": texts} if texts else {}
         cuts = [None if each is None else each.to_json() for each in rows.cuts[first:stop]]
         detail |= {"cuts": cuts} if any(cuts) else {}
         names = None if rows.names is None else rows.names.slice(first, stop - first)
@@ -171,6 +178,7 @@ def read_rows(
     with Pieces(paths, shard, detail.get("clips", []), cuts, wanted) as pieces:
         for rows in batches:
             part = table.slice(rows.start - shard.first_row, len(rows))
+            part = _with_texts(paths, shard, detail, part, rows)
             arrays = []
             for name in names:
                 if name == detail["audio"]:
@@ -259,6 +267,33 @@ def _batches(
             start = row + 1
     if start < rows.stop:
         yield range(start, rows.stop)
+
+
+def _with_texts(
+    paths: Sequence[Path], shard: Shard, detail: Mapping[str, Any], part: pa.Table, rows: range
+) -> pa.Table:
+    """Some rows with the texts that are files."""
+    first = rows.start - shard.first_row
+    for name, places in detail.get("texts", {}).items():
+        values = part.column(name).to_pylist()
+        for at, place in enumerate(places[first : first + len(rows)]):
+            if place is not None:
+                values[at] = _read_text(paths[place], shard, shard.files[place].path)
+        part = part.set_column(part.column_names.index(name), name, pa.array(values, pa.string()))
+    return part
+
+
+def _read_text(path: Path, shard: Shard, published: str) -> str:
+    """A transcript without the line breaks at its end; raises ShardUnreadable."""
+    with disk_errors(path, "read"), path.open("rb") as file:
+        data = file.read(MOST_TEXT_BYTES + 1)
+    try:
+        if len(data) <= MOST_TEXT_BYTES:
+            return data.decode("utf-8-sig").rstrip("\r\n")
+        why = f"it is larger than {MOST_TEXT_BYTES:,} bytes"
+    except UnicodeDecodeError:
+        why = "it is not UTF-8"
+    raise unreadable(shard, f"the transcript {published!r} cannot be read: {why}")
 
 
 def _clips(

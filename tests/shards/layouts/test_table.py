@@ -198,3 +198,30 @@ def test_a_transcript_ends_at_the_end_of_its_line_and_at_no_other_sign(
     sync_dataset(build)
     texts = [row["text"] for _, row in sorted(read_rows_json(build.folder).items())]
     assert texts == ["one\u2028two\x85three", "four"]
+
+
+def test_transcripts_beside_clips_are_fetched_with_their_shard_and_not_by_the_plan(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    texts = {"train/c0.txt": b"ein Wort\r\n", "train/c1.txt": "\ufeffzwei".encode()}
+    empty = {"train/c2.txt": b""}
+    hub.publish("table/beside", {**at("train/"), **texts, **empty})
+    hub.clear_requests()
+    build = open_for("table/beside")
+    assert not [asked.path for asked in hub.requests if asked.path.endswith(".txt")]
+    assert "3 audio files have no transcript, or an empty one" in told(build.plan.warnings)
+    sync_dataset(build)
+    found = [row["text"] for _, row in sorted(read_rows_json(build.folder).items())]
+    assert found == ["ein Wort", "zwei", "", None, None]
+
+
+def test_a_transcript_that_is_no_text_fails_its_shard_by_name(
+    hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loose, "SLICE_ROWS", 2)
+    hub.publish("table/latin", {**at("train/"), "train/c0.txt": b"\xff\xfe\xff"})
+    build = open_for("table/latin")
+    with pytest.raises(HugflowError, match="1 of 3 shards failed") as failed:
+        sync_dataset(build)
+    assert "the transcript 'train/c0.txt' cannot be read: it is not UTF-8" in failed.value.why
+    assert sorted(read_rows_json(build.folder)) == [2, 3, 4]
