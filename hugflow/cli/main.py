@@ -25,6 +25,7 @@ from hugflow.cli import (
     hierarchy,
     imports,
     listing,
+    overlaps,
     parents,
     plans,
     project,
@@ -34,6 +35,7 @@ from hugflow.cli import (
     requests,
     runs,
     serving,
+    sql,
     status,
     sync,
     up,
@@ -81,6 +83,8 @@ app.command("undo", short_help="Bring a removed dataset back.")(removals.undo)
 app.command("verify", short_help="Compare what is stored with what was made.")(checks.verify)
 app.command("why", short_help="Show where a file comes from.")(checks.why)
 app.command("export", short_help="Write a dataset in another tool's form.")(exports.export)
+app.command("overlaps", short_help="Show what datasets have in common.")(overlaps.overlaps)
+app.command("sql", short_help="Query all datasets by SQL.")(sql.sql)
 app.add_typer(audit.app, name="audit", short_help="Show what was done, by whom and when.")
 app.add_typer(config.app, name="config")
 # They are commands of `hugflow flows`.

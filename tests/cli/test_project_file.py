@@ -35,6 +35,8 @@ CALLS = {
     "logs": ["acme__speech"],
     "ls": [],
     "open": [],
+    "overlaps": [],
+    "sql": ["show tables"],
     "parents": ["list"],
     "release": ["1.0.0"],
     "pull": [],

@@ -1,0 +1,89 @@
+"""The command `overlaps`: what several datasets have in common."""
+
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hugflow.cli.asked import read_project_requests
+from hugflow.cli.builds import choose_statuses, open_project
+from hugflow.cli.completion import complete_name
+from hugflow.cli.options import AsJson
+from hugflow.cli.output import print_data, print_json, print_talk
+from hugflow.errors import UsageWrong
+
+if TYPE_CHECKING:
+    from hugflow.corpus.overlaps import Overlap
+
+_MOST_SHOWN = 5
+
+
+def overlaps(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Datasets.", autocompletion=complete_name),
+    ] = None,
+    is_index_only: Annotated[
+        bool, typer.Option("--index-only", help="Leave out fingerprints; decode nothing.")
+    ] = False,
+    is_check: Annotated[
+        bool, typer.Option("--check", help="End with exit code 3 where something is found.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what datasets have in common: audio, text and speakers.
+
+    Without names, all complete datasets are compared. The same samples, texts and speakers are
+    found by the indexes; the same sound, encoded again or trimmed, by fingerprints of the MP3s,
+    which are kept for the next time.
+    """
+    project = open_project()
+    chosen = None
+    if names:
+        requests = read_project_requests(project)
+        chosen = [status.name for status in choose_statuses(project, requests, names)]
+    from hugflow.corpus.compare import compare_tables
+    from hugflow.corpus.tables import read_tables
+
+    tables = read_tables(project.places, chosen)
+    compared = compare_tables(
+        tables,
+        None if is_index_only else project.places.state_dir / "fingerprints",
+        project.settings.workers,
+    )
+    if as_json:
+        print_json(
+            {
+                "datasets": [table.name for table in tables],
+                "compared": list(compared.kinds),
+                "counts": dict(Counter(each.kind for each in compared.overlaps)),
+                "overlaps": [asdict(each) for each in compared.overlaps],
+            }
+        )
+    else:
+        _print_table(compared.overlaps, len(tables))
+    if compared.obstacle is not None:
+        _tell(compared.obstacle)
+    if is_check and compared.overlaps:
+        raise typer.Exit(3)
+
+
+def _tell(obstacle: UsageWrong) -> None:
+    print_talk(f"{obstacle.what}\n  {obstacle.mend}")
+
+
+def _print_table(found: "list[Overlap]", tables: int) -> None:
+    groups: dict[tuple[str, str, str], list[Overlap]] = {}
+    for each in found:
+        groups.setdefault((each.kind, each.dataset, each.other_dataset), []).append(each)
+    for (kind, dataset, other), members in groups.items():
+        where = f"twice in {dataset}" if dataset == other else f"in {dataset} and {other}"
+        print_data(f"{kind}: {len(members):,} {where}")
+        for each in members[:_MOST_SHOWN]:
+            value = f"  {each.value!r}" if each.value is not None else ""
+            print_data(f"  row {each.row} and row {each.other_row}{value}")
+        if len(members) > _MOST_SHOWN:
+            print_data(f"  and {len(members) - _MOST_SHOWN:,} more: --json lists all")
+    if not found:
+        print_data(f"no overlaps in {tables} datasets")

@@ -1,0 +1,47 @@
+"""The command `sql`: a query over all stored datasets."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from hugflow.cli.builds import open_project
+from hugflow.cli.options import AsJson
+from hugflow.cli.output import print_data, print_json
+
+_MOST_SHOWN = 1_000
+
+
+def sql(
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="A SELECT of SQL.")],
+    as_json: AsJson = False,
+) -> None:
+    """Run a SQL query over the indexes of all complete datasets.
+
+    Each dataset is a table of its name; `all_rows` has the rows of all, with dataset, row, text,
+    speaker, duration and the figures of quality. `show tables` lists them.
+
+        hugflow sql "select dataset, count(*), sum(duration)/3600 from all_rows group by dataset"
+    """
+    project = open_project()
+    import polars as pl
+
+    from hugflow.corpus.query import run_query
+    from hugflow.corpus.tables import read_tables
+
+    found = run_query(query, read_tables(project.places))
+    if as_json:
+        print_json({"columns": found.columns, "rows": json.loads(found.write_json())})
+        return
+    with pl.Config(
+        tbl_formatting="ASCII_MARKDOWN",
+        tbl_hide_column_data_types=True,
+        tbl_hide_dataframe_shape=True,
+        tbl_rows=_MOST_SHOWN,
+        tbl_cols=-1,
+        tbl_width_chars=65_535,
+        fmt_str_lengths=120,
+    ):
+        print_data(str(found))
+    if len(found) > _MOST_SHOWN:
+        print_data(f"{len(found):,} rows; --json prints all of them")

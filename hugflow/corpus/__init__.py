@@ -1,0 +1,1 @@
+"""All stored datasets together: queries, overlaps between them."""

@@ -1,0 +1,33 @@
+"""SQL over all stored datasets, by Polars."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from hugflow.corpus.tables import Table, flat
+from hugflow.errors import UsageWrong
+from hugflow.redact import in_a_line
+
+ALL_ROWS = "all_rows"
+
+
+def run_query(query: str, tables: Sequence[Table]) -> pl.DataFrame:
+    """The result of a query. Each dataset is a table of its name, and `all_rows` has all of them.
+
+    Names with other signs than letters, digits and `_` stand in double quotes. Nothing is read
+    before it is needed. Raises UsageWrong for a query that cannot be run.
+    """
+    frames = {table.name: table.scan() for table in tables}
+    if tables:
+        frames[ALL_ROWS] = pl.concat([flat(table) for table in tables])
+    try:
+        with pl.SQLContext(frames=frames, eager=False) as context:
+            return context.execute(query).collect(engine="streaming")
+    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
+        names = [f'"{name}"' for name in sorted(frames)[:5]]
+        raise UsageWrong(
+            f"the query cannot be run: {in_a_line(str(error), 200)}",
+            why=f"the tables are {', '.join(names) or 'none: no dataset is complete'}"
+            + (" and more" if len(frames) > len(names) else ""),
+            mend='`hugflow sql "show tables"` lists them; put their names in double quotes',
+        ) from error

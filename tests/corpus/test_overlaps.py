@@ -1,0 +1,163 @@
+"""Overlaps planted in three datasets: all are found, and nothing else."""
+
+from dataclasses import replace
+from typing import Any
+
+import lameenc
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pytest
+
+from hugflow.corpus.compare import compare_tables
+from hugflow.corpus.overlaps import Overlap
+from hugflow.corpus.query import run_query
+from hugflow.corpus.tables import read_tables
+from hugflow.errors import UsageWrong
+from hugflow.stages.build.options import Options
+from hugflow.stages.sync import sync_dataset
+from hugflow.store.layout import Places
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.speech import speech_like
+from hugflow.testing.tables import write_parquet
+from tests.audio.clips import write
+from tests.builds import OpenFor
+
+RATE_HZ = 8_000
+Pcm = npt.NDArray[np.int16]
+Row = dict[str, Any]
+
+
+def say(seconds: float, seed: int) -> Pcm:
+    return np.rint(speech_like(seconds, RATE_HZ, seed=seed) * 32_767).astype(np.int16)
+
+
+def lossy(sound: Pcm) -> bytes:
+    """The sound as an MP3 of 64 kbit/s in stereo, which is encoded again."""
+    encoder = lameenc.Encoder()
+    encoder.silence()
+    encoder.set_channels(2)
+    encoder.set_in_sample_rate(RATE_HZ)
+    encoder.set_out_sample_rate(RATE_HZ)
+    encoder.set_bit_rate(64)
+    return bytes(encoder.encode(np.repeat(sound, 2).tobytes()) + encoder.flush())
+
+
+def row_of(seed: int, data: bytes, speaker: str) -> Row:
+    return {"audio": {"bytes": data, "path": None}, "text": f"text {seed}", "speaker_id": speaker}
+
+
+def plant(rows: int, each: int) -> tuple[dict[str, list[Row]], dict[str, set[tuple[int, int]]]]:
+    """Rows of three datasets; by kind, the rows of the first that one of the others has too."""
+    names = ("one", "two", "three")
+    random = np.random.default_rng(5)
+    sounds = [say(random.uniform(5, 7), seed) for seed in range(rows)]
+    found: dict[str, list[Row]] = {
+        name: [
+            row_of(seed, write(sounds[seed], RATE_HZ), f"speaker_{seed:05}")
+            for seed in range(at, rows, 3)
+        ]
+        for at, name in enumerate(names)
+    }
+    copies = {"audio": lambda sound: write(sound, RATE_HZ, format="FLAC"), "sound": lossy}
+
+    def trim(sound: Pcm) -> bytes:
+        begin, end = (int(random.uniform(0.05, 0.5) * RATE_HZ) for _ in range(2))
+        return write(sound[begin : len(sound) - end], RATE_HZ)
+
+    planted: dict[str, set[tuple[int, int]]] = {}
+    for kind, make in ({**copies, "trimmed": trim}).items():
+        for number in range(each):
+            first = {"audio": 0, "sound": each, "trimmed": 2 * each}[kind] + number
+            other = found["two"]
+            other.append(
+                row_of(10_000 + len(other), make(sounds[3 * first]), f"new_{len(other):06}")
+            )
+            planted.setdefault(kind, set()).add((first, len(other) - 1))
+    for number in range(each // 2):
+        found["three"][number]["speaker_id"] = found["one"][number]["speaker_id"]
+    return found, planted
+
+
+def store(hub: LoopbackHub, open_for: OpenFor, found: dict[str, list[Row]], measure: str) -> None:
+    for name, rows in found.items():
+        hub.publish(
+            f"planted/{name}", {"data/train-0.parquet": write_parquet(pa.Table.from_pylist(rows))}
+        )
+        options = replace(Options(), measure=measure, exports=())
+        sync_dataset(open_for(f"planted/{name}", options))
+
+
+def pairs(overlaps: list[Overlap], kind: str) -> set[tuple[int, int]]:
+    return {(each.row, each.other_row) for each in overlaps if each.kind == kind}
+
+
+@pytest.mark.parametrize(
+    ("rows", "each", "measure"),
+    [
+        (24, 2, "true"),
+        (24, 2, "false"),
+        pytest.param(2_000, 10, "true", marks=pytest.mark.soak),
+    ],
+)
+def test_all_planted_overlaps_are_found_and_nothing_else(
+    hub: LoopbackHub, open_for: OpenFor, places: Places, rows: int, each: int, measure: str
+):
+    pytest.importorskip("chromaprint", exc_type=ImportError)
+    found, planted = plant(rows, each)
+    store(hub, open_for, found, measure)
+    tables = read_tables(places)
+    compared = compare_tables(tables, places.state_dir / "fingerprints", 2)
+    # The datasets are compared by name: one, three, two.
+    assert pairs(compared.overlaps, "audio") == planted["audio"]
+    sound = pairs(compared.overlaps, "sound")
+    assert planted["sound"] <= sound <= planted["sound"] | planted["trimmed"]
+    assert len(planted["trimmed"] - sound) <= each // 10
+    assert pairs(compared.overlaps, "speaker") == {(at, at) for at in range(each // 2)}
+    assert pairs(compared.overlaps, "text") == set()
+    again = compare_tables(tables, places.state_dir / "fingerprints", 2)
+    assert again.overlaps == compared.overlaps
+
+
+def test_a_text_is_the_same_in_any_case_and_spacing(
+    hub: LoopbackHub, open_for: OpenFor, places: Places
+):
+    clip = write(speech_like(0.3, RATE_HZ), RATE_HZ)
+    rows = [row_of(0, clip, "ann"), row_of(1, clip, "bob")]
+    other = [{**rows[0], "text": " TEXT\t0", "speaker_id": "ann"}]
+    store(hub, open_for, {"one": rows, "two": other}, "true")
+    compared = compare_tables(read_tables(places), None, 1)
+    one, two = "planted__one__split_train__rev_main", "planted__two__split_train__rev_main"
+    assert Overlap("text", one, 0, two, 0, "text 0") in compared.overlaps
+    assert pairs(compared.overlaps, "audio") == {(0, 1), (0, 0)}
+    # Two publishers may both have an ann.
+    assert pairs(compared.overlaps, "speaker") == set()
+    assert compared.kinds == ("audio", "text", "speaker")
+
+
+def test_sql_sees_each_dataset_and_all_rows(hub: LoopbackHub, open_for: OpenFor, places: Places):
+    clip = write(speech_like(0.5, RATE_HZ), RATE_HZ)
+    store(
+        hub,
+        open_for,
+        {"one": [row_of(0, clip, "ann")] * 2, "two": [row_of(1, clip, "bob")]},
+        "true",
+    )
+    tables = read_tables(places)
+    found = run_query(
+        "select dataset, count(*) as rows, sum(duration) as seconds, avg(rms_dbfs) as rms "
+        "from all_rows group by dataset order by dataset",
+        tables,
+    )
+    assert found.select("rows", "seconds").rows() == [(2, 1.0), (1, 0.5)]
+    assert found["rms"].null_count() == 0
+    own = run_query('select speaker_id from "planted__two__split_train__rev_main"', tables)
+    assert own.rows() == [("bob",)]
+
+
+@pytest.mark.parametrize(
+    "query", ["select", "select x from nowhere", "select nothing from all_rows"]
+)
+def test_a_query_that_cannot_be_run_names_the_tables(places: Places, query: str):
+    with pytest.raises(UsageWrong, match="cannot be run"):
+        run_query(query, read_tables(places))
