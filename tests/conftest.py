@@ -57,9 +57,13 @@ def _listen_to_interrupts() -> None:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# A slow machine makes no property untrue.
+# A slow machine makes no property untrue. `--hypothesis-profile=default` tries a hundred examples.
 settings.register_profile(
-    "hugflow", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    "hugflow",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+    max_examples=50,
 )
 settings.load_profile("hugflow")
 # `make check` tries fewer examples of each rule than `make test` does.

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 
+import pyarrow as pa
 import pytest
 
 from hugflow.shards.plans import read_current_plan
 from hugflow.store.locks import hold
 from hugflow.testing.hub import LoopbackHub
-from hugflow.testing.samples import publish_speech
+from hugflow.testing.samples import publish_speech, publish_tables, speech_table
 from tests.projects import Project
 
 
@@ -230,7 +231,8 @@ def test_a_request_that_is_not_there_is_no_traceback(project: Project):
 def test_a_stopped_command_says_so_and_status_calls_it_interrupted(
     project: Project, hub: LoopbackHub, number: int, code: int
 ):
-    publish_speech(hub, "cli/stopped", rows=300, shards=2, seconds=4.0, container="wav")
+    table = pa.concat_tables([speech_table(10, seconds=4.0, container="wav")] * 30)
+    publish_tables(hub, "cli/stopped", {"default": {"train": table}}, shards=2)
     file = project.request("cli/stopped")
     name = "cli__stopped__split_train__rev_main"
     process = project.start("local-sync", file, "--no-report")

@@ -1,6 +1,7 @@
 """However a command is started, and whatever a user mistakes: no traceback, and a true exit code."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -31,9 +32,16 @@ def run_in_shell(
     return done
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
-    "command", ["--version", "--help", "status", "config show", "validate requests"]
+    ("command", "unbuffered"),
+    [
+        ("--version", ""),
+        ("--help", "1"),
+        ("status", ""),
+        ("status", "1"),
+        ("config show", "1"),
+        ("validate requests", ""),
+    ],
 )
 def test_a_reader_that_has_had_enough_is_no_failure(
     project: Project, command: str, unbuffered: str
@@ -78,7 +86,7 @@ def test_talk_that_cannot_be_written_changes_nothing(project: Project):
     assert run_in_shell(project, "hugflow status 2> /dev/full; echo $?").stdout.endswith("0\n")
 
 
-@pytest.mark.parametrize("command", ["status", "config show", "plan x.yaml", "init", "doctor"])
+@pytest.mark.parametrize("command", ["status", "plan x.yaml", "init"])
 def test_in_a_working_directory_that_is_gone_it_says_so(project: Project, command: str):
     done = run_in_shell(project, f"mkdir gone; cd gone; rmdir ../gone; hugflow {command}; echo $?")
     assert done.stdout == "1\n"
@@ -96,7 +104,7 @@ def test_in_a_working_directory_that_is_gone_it_says_so(project: Project, comman
 def test_any_locale_will_do(project: Project, locale: dict[str, str]):
     path = project.request("acme/speech", name="日本")
     (project.root / path).write_text("hf_id: acme/speech\ndescription: 日本\nsplit: 日本[1]\n")
-    for command in (f"validate {path}", "validate --json requests", "status", "config show"):
+    for command in (f"validate {path}", "status"):
         done = run_in_shell(project, f"hugflow {command}", **locale)
         assert done.returncode in (0, 4)
 
@@ -136,7 +144,7 @@ def test_a_file_name_that_is_no_text_is_shown_as_far_as_it_can_be(project: Proje
 def test_a_mistake_is_told_in_three_parts_without_a_traceback(project: Project, command: str):
     (project.root / "binary").write_bytes(bytes(range(256)) * 100)
     (project.root / "requests" / "add").mkdir(parents=True)
-    done = run_in_shell(project, f"hugflow {command}")
+    done = project.run(*shlex.split(command))
     assert done.returncode in (0, 2, 4)
     assert done.returncode == 0 or "fix:" in done.stderr
 

@@ -228,6 +228,8 @@ def test_a_clip_that_crashes_a_codec_costs_its_row_and_no_run(
     assert done.status is dg.DagsterRunStatus.SUCCESS
 
 
+# With real speech, and `dagster dev`, in tests/e2e/test_prompts_by_dagster.py.
+@pytest.mark.soak
 def test_after_the_machine_went_down_no_run_stays_started(
     start: Start, hub: LoopbackHub, project: Project
 ):

@@ -69,7 +69,7 @@ LASTING: list[tuple[Fault, int, int]] = [
 ]
 
 # One case in so many runs always, all of them in the soak.
-SAMPLE = 17
+SAMPLE = 34
 
 pytestmark = pytest.mark.slow
 
