@@ -106,7 +106,9 @@ def _print_summary(summary: dict[str, Any]) -> None:
     estimated = summary["estimate"]
     hours = "not known yet" if summary["hours"] is None else f"{summary['hours']:,.3f}"
     if estimated is not None and estimated["basis"] == "sampled":
-        hours = f"about {hours}, by {estimated['sampled_rows']} rows"
+        low, high = estimated["hours_range"] or (summary["hours"], summary["hours"])
+        known = f"{low:,.3f} to {high:,.3f}, by {count(estimated['sampled_rows'], 'row')}"
+        hours = f"about {hours} ({known})"
     print_data(summary["name"])
     print_data(f"  commit       {summary['commit']}")
     rows = summary["total_rows"]
@@ -132,7 +134,8 @@ def _estimate_lines(summary: dict[str, Any]) -> list[str]:
     mp3_bytes, files, peak_bytes = (estimated[key] for key in ("mp3_bytes", "files", "peak_bytes"))
     peak = f"about {human_bytes(peak_bytes)} at its peak" if peak_bytes else "none: it is complete"
     lines = [
-        f"  MP3          {'not known yet' if mp3_bytes is None else f'about {human_bytes(mp3_bytes)}'}",
+        f"  MP3          {'not known yet' if mp3_bytes is None else f'about {human_bytes(mp3_bytes)}'}"
+        f"{_range_words(estimated['mp3_bytes_range'])}",
         f"  files        {'not known yet' if files is None else f'about {files:,}'}",
         f"  disk needed  {peak}",
     ]
@@ -144,3 +147,8 @@ def _estimate_lines(summary: dict[str, Any]) -> list[str]:
         floor = human_time(estimated["rate_floor_s"])
         lines.append(f"  rate limit   fetching takes {floor} at least")
     return lines
+
+
+def _range_words(span: tuple[int, int] | None) -> str:
+    """` (1.2 GB to 1.5 GB)`; nothing for an exact figure."""
+    return "" if span is None else f" ({human_bytes(span[0])} to {human_bytes(span[1])})"

@@ -12,15 +12,19 @@ from hugflow.shards.layouts.layout import RepositoryAt, SampledRows
 from hugflow.shards.layouts.registry import find_layout
 from hugflow.shards.plan import Plan, Shard
 
-FILES = 4
+FILES = 8
+# Of all files together; more from a single file would only repeat what it is like.
+ROWS = 16
 # The most bytes read, of one file and of all. A page is read whole or not at all, and it may
 # hold a whole row group.
 MOST_FILE_BYTES = 32 << 20
 MOST_BYTES = 64 << 20
 
 
-def read_sample(hub: Hub, plan: Plan, audio_column: str | None) -> Iterator[SampledRows]:
-    """A few rows of a few files, evenly spread; other files if these cost too much or are broken.
+def read_sample(
+    hub: Hub, plan: Plan, audio_column: str | None
+) -> Iterator[tuple[Shard, SampledRows]]:
+    """A few rows of a few shards, evenly spread; others if these cost too much or are broken.
 
     audio_column: the column of the audio values; None for a text-only dataset.
 
@@ -28,7 +32,9 @@ def read_sample(hub: Hub, plan: Plan, audio_column: str | None) -> Iterator[Samp
     """
     left_bytes, sampled = MOST_BYTES, 0
     at = RepositoryAt(hub, RepoId.dataset(plan.request.hf_id), plan.files_commit)
-    for shard in _spread([each for each in plan.shards if each.rows != 0 and each.odd is None]):
+    shards = [each for each in plan.shards if each.rows != 0 and each.odd is None]
+    most_rows = -(-ROWS // max(1, min(FILES, len(shards))))
+    for shard in _spread(shards):
         if sampled == FILES:
             return
         most_bytes = min(MOST_FILE_BYTES, left_bytes)
@@ -45,9 +51,9 @@ def read_sample(hub: Hub, plan: Plan, audio_column: str | None) -> Iterator[Samp
         left_bytes -= most_bytes - budget.left_bytes
         if found is not None:
             if audio_column is not None:
-                found = replace(found, audio=dig(found.audio, audio_column))
+                found = replace(found, audio=dig(found.audio[:most_rows], audio_column))
             sampled += audio_column is None or len(found.audio) > 0
-            yield found
+            yield shard, found
 
 
 def _spread(shards: list[Shard]) -> list[Shard]:

@@ -21,7 +21,7 @@ def test_a_plan_tells_hours_bytes_files_disk_and_time_as_sampled(
     publish_speech(hub, "plan/words", rows=20, shards=2, seconds=0.9)
     told = project.run("plan", project.request("plan/words"))
     assert told.returncode == 0
-    for word in (", by 8 rows", "MP3 ", "disk needed ", "at its peak", "encoding "):
+    for word in (", by 16 rows", "MP3 ", "disk needed ", "at its peak", "encoding "):
         assert word in told.stdout
     assert "quota left" not in told.stdout
 
@@ -56,7 +56,7 @@ def test_what_was_agreed_to_is_made_and_held_against_the_plan(project: Project, 
     lines = {line.split()[0]: line.split()[1:] for line in made.stdout.splitlines() if line}
     assert lines["planned"] == ["made"]
     assert lines["rows"] == ["20", "20"]
-    assert lines["hours"] == ["0.004", "0.005"]
+    assert lines["hours"] == ["0.005", "0.005"]
     again = json.loads(project.run("local-sync", request, "--plan", digest, "--json").stdout)
     (dataset,) = again["datasets"]
     assert dataset["planned"]["rows"] == dataset["actual"]["rows"] == 20

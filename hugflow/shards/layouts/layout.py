@@ -83,12 +83,14 @@ class SampledRows:
     audio: empty if the values would have cost too much.
     audio_row_bytes: the bytes per row of that audio column; other_row_bytes: of all others.
     text_row_bytes: the bytes per row of the text column.
+    audio_bytes: of that audio column in the whole shard; None if unknown.
     """
 
     audio: pa.Array
     audio_row_bytes: float
     other_row_bytes: float
     text_row_bytes: float
+    audio_bytes: float | None = None
 
 
 class Layout(Protocol):

@@ -1,5 +1,6 @@
 """Parquet files of a repository: each is a shard, and its footer has the number of rows."""
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -34,7 +35,8 @@ T = TypeVar("T")
 _CANNOT_BE_READ = (pa.ArrowException, OSError)
 # Bytes per request when only a part of a remote column is wanted; at least a page.
 RANGE_BYTES = 1 << 18
-SAMPLED_ROWS = 4
+SAMPLED_ROWS = 8
+SAMPLED_GROUPS = 2
 MOST_COLUMNS_SHOWN = 5
 # Rows larger than this are not sampled: a few of them would be a large download.
 MOST_ROW_BYTES = 16 << 20
@@ -82,7 +84,7 @@ def read_sample(
     audio_column: str | None,
     text_column: str | None,
 ) -> SampledRows | None:
-    """A few rows of the row group whose audio costs least; None if the file has no rows."""
+    """A few rows of two row groups that are not too large; None if the file has no rows."""
 
     def read(parquet: pq.ParquetFile) -> SampledRows | None:
         return _read_some(parquet, budget, audio_column, text_column)
@@ -179,22 +181,31 @@ def _read_some(
     rows, sizes = groups[number].num_rows, _sizes_by_column(groups[number], audio_column)
     audio, audio_bytes = pa.nulls(0), sizes.get(audio_column, 0)
     if audio_column is not None and audio_bytes / rows <= MOST_ROW_BYTES:
-        audio = _read_values(parquet, number, audio_column)
+        cheap = [each for each in filled if not cost(each)] or [number]
+        step = max(1, len(cheap) // SAMPLED_GROUPS)
+        audio = _read_values(parquet, cheap[step // 2 :: step][:SAMPLED_GROUPS], audio_column)
     others = sum(sizes.values()) - audio_bytes
     text_bytes = sizes.get(text_column, 0)
-    return SampledRows(audio, audio_bytes / rows, others / rows, text_bytes / rows)
+    all_audio = sum(_sizes_by_column(group, audio_column).get(audio_column, 0) for group in groups)
+    return SampledRows(audio, audio_bytes / rows, others / rows, text_bytes / rows, all_audio)
 
 
-def _read_values(parquet: pq.ParquetFile, number: int, column: str) -> pa.Array:
-    """The first values of a column in a row group, as many as the budget allows."""
-    batches = parquet.iter_batches(1, row_groups=[number], columns=[column], use_threads=False)
-    values: list[pa.Array] = []
+def _read_values(parquet: pq.ParquetFile, numbers: Sequence[int], column: str) -> pa.Array:
+    """The first values of a column in some row groups, as many as the budget allows.
+
+    The groups take turns, so that a few of the values are from all of them.
+    """
+    most = -(-SAMPLED_ROWS // len(numbers))
+    values: list[tuple[int, int, pa.Array]] = []
     with suppress(BudgetSpent):
-        for batch in batches:
-            values.append(batch.column(0))
-            if len(values) == SAMPLED_ROWS:
-                break
-    return pa.concat_arrays(values) if values else pa.nulls(0)
+        for number in numbers:
+            batches = parquet.iter_batches(
+                1, row_groups=[number], columns=[column], use_threads=False
+            )
+            for place, batch in enumerate(itertools.islice(batches, most)):
+                values.append((place, number, batch.column(0)))
+    values.sort(key=lambda each: each[:2])
+    return pa.concat_arrays([each for _, _, each in values]) if values else pa.nulls(0)
 
 
 def _sizes_by_column(

@@ -8,6 +8,7 @@ compared with the result:
     {"version": 1, "hours": 12.3, "basis": "sampled", "sampled_rows": 16, "mp3_bytes": ..., ...}
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +30,13 @@ from hugflow.rows.record import render_row
 from hugflow.shards.plan import Plan
 from hugflow.shards.sample import read_sample
 from hugflow.stages.build.build import Build
+from hugflow.stages.planning.extrapolate import (
+    SampledFile,
+    SampledRow,
+    Span,
+    add_spans,
+    extrapolate,
+)
 from hugflow.stages.standing.measure import measure_storage
 from hugflow.stages.tree.manifest import Manifest
 from hugflow.store.layout import Places
@@ -71,6 +79,7 @@ class Estimate:
     quota_left_bytes: the rest of STORAGE_QUOTA_GB before the work.
     rate_floor_s: the least time that the Hub's rate limit allows.
     eta_s: encoding time with all workers; fetching runs beside it.
+    hours_range, mp3_bytes_range: where the figure will lie, 95 times of 100; None if it is exact.
     """
 
     hours: float | None
@@ -83,6 +92,8 @@ class Estimate:
     quota_left_bytes: int | None
     rate_floor_s: int
     eta_s: int | None
+    hours_range: tuple[float, float] | None = None
+    mp3_bytes_range: tuple[int, int] | None = None
 
 
 ESTIMATE = RecordForm(
@@ -92,16 +103,16 @@ ESTIMATE = RecordForm(
 
 @dataclass(frozen=True, slots=True)
 class _Means:
-    """The average cost of a row: seconds of sound, bytes, seconds of CPU.
+    """What sampled rows say: of all rows the seconds and the bytes of MP3s, of a row its cost.
 
-    seconds: of the main audio column.
+    seconds: of the main audio column; mp3_bytes: of all. None if no row was made.
     audio_bytes: of the published audio column; other_bytes: of all columns that have no MP3s.
     text_bytes: of the text column.
     """
 
     rows: int
-    seconds: float
-    mp3_bytes: float
+    seconds: Span | None
+    mp3_bytes: Span | None
     cpu_s: float
     audio_bytes: float
     other_bytes: float
@@ -158,12 +169,16 @@ def _extrapolate(build: Build) -> Estimate:
     means = _measure_sample(build)
     hours: float | None = None
     mp3_bytes: int | None = None
+    hours_range: tuple[float, float] | None = None
+    mp3_range: tuple[int, int] | None = None
     basis: Basis = "unknown"
     if plan.audio_column is None:
         hours, mp3_bytes, basis = 0.0, 0, "measured"
-    elif means.rows:
-        hours, mp3_bytes = means.seconds * rows / 3600, round(means.mp3_bytes * rows)
-        basis = "sampled"
+    elif means.seconds is not None and means.mp3_bytes is not None:
+        seconds, size = means.seconds, means.mp3_bytes
+        hours, mp3_bytes, basis = seconds.middle / 3600, round(size.middle), "sampled"
+        hours_range = round(seconds.low / 3600, 3), round(seconds.high / 3600, 3)
+        mp3_range = math.floor(size.low), math.ceil(size.high)
     json_bytes = round(_json_row_bytes(build, means) * rows)
     made = mp3_bytes if mp3_bytes is not None else plan.source_bytes
     exports_bytes = foresee_exports(
@@ -184,6 +199,8 @@ def _extrapolate(build: Build) -> Estimate:
         quota_left_bytes=_quota_left_bytes(build),
         rate_floor_s=_rate_floor_s(build),
         eta_s=round(means.cpu_s * rows / build.options.workers) if means.rows else None,
+        hours_range=hours_range,
+        mp3_bytes_range=mp3_range,
     )
 
 
@@ -279,9 +296,10 @@ def _measure_sample(build: Build) -> _Means:
             _measure_column(convert, build, column) for column in build.plan.all_audio or (None,)
         )
     # Each measures its own column, so the others' bytes are among those of the main one.
+    sizes = [means.mp3_bytes for means in (main, *others) if means.mp3_bytes is not None]
     return replace(
         main,
-        mp3_bytes=main.mp3_bytes + sum(means.mp3_bytes for means in others),
+        mp3_bytes=add_spans(sizes) if sizes else None,
         cpu_s=main.cpu_s + sum(means.cpu_s for means in others),
         other_bytes=max(0.0, main.other_bytes - sum(means.audio_bytes for means in others)),
     )
@@ -289,29 +307,33 @@ def _measure_sample(build: Build) -> _Means:
 
 def _measure_column(convert: IsolatedConverter, build: Build, column: str | None) -> _Means:
     """The average cost of a row, as far as one audio column makes it."""
-    rows, seconds, size, audio, other, text, files = 0, 0.0, 0, 0.0, 0.0, 0.0, 0
-    spent = 0.0
-    for sampled in read_sample(build.hub, build.plan, column):
-        files += 1
+    rows, audio, other, text, spent = 0, 0.0, 0.0, 0.0, 0.0
+    files: list[SampledFile] = []
+    for shard, sampled in read_sample(build.hub, build.plan, column):
+        made: list[SampledRow] = []
         other, text = other + sampled.other_row_bytes, text + sampled.text_row_bytes
         audio += sampled.audio_row_bytes
-        for scalar in sampled.audio:
-            began = time.perf_counter()
+        for place, scalar in enumerate(sampled.audio):
+            began, stored_bytes = time.perf_counter(), sampled.audio[place : place + 1].nbytes
             try:
                 with convert(audio_value(scalar)) as mp3:
-                    seconds, size = seconds + mp3.info.duration, size + mp3.size_bytes
+                    made.append(SampledRow(stored_bytes, mp3.info.duration, mp3.size_bytes))
             except AudioBad:
                 continue
             rows, spent = rows + 1, spent + time.perf_counter() - began
-    count, files = max(rows, 1), max(files, 1)
+        files.append(
+            SampledFile(tuple(made), shard.rows or 0, shard.size_bytes, sampled.audio_bytes)
+        )
+    number = max(len(files), 1)
+    whole = (files, build.plan.rows or 0, build.plan.source_bytes)
     return _Means(
         rows=rows,
-        seconds=seconds / count,
-        mp3_bytes=size / count,
-        cpu_s=spent / count,
-        audio_bytes=audio / files,
-        other_bytes=other / files,
-        text_bytes=text / files,
+        seconds=extrapolate(*whole, lambda row: row.seconds),
+        mp3_bytes=extrapolate(*whole, lambda row: row.mp3_bytes),
+        cpu_s=spent / max(rows, 1),
+        audio_bytes=audio / number,
+        other_bytes=other / number,
+        text_bytes=text / number,
     )
 
 
