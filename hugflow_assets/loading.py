@@ -19,6 +19,7 @@ from hugflow.requests.catalog import ArrivalOnMain, Catalog, read_catalog
 from hugflow.requests.collect import AddFile, RequestSet
 from hugflow.requests.problems import show_path
 from hugflow.settings import ProjectSettings
+from hugflow.stages.standing.expansions import stamp_expansions
 from hugflow.stages.standing.settled_requests import read_asked
 from hugflow.store.layout import Places
 
@@ -79,6 +80,7 @@ def load_definitions(project: ProjectSettings) -> dg.Definitions:
                 loaded=catalog.digest if catalog is not None else None,
                 root=project.root,
                 target=dg.AssetSelection.groups(*(groups[request.name] for request in loaded)),
+                expanded=stamp_expansions(project.places),
             ),
             build_outcomes(),
             *(build_drift_daily(check) for check in drift),

@@ -10,6 +10,7 @@ import typer
 
 from hugflow.cli.asked import read_project_requests, request_path_by_name
 from hugflow.cli.completion import complete_request
+from hugflow.cli.expand import expand_at_hub
 from hugflow.cli.requests import list_request_files, read_add_request
 from hugflow.errors import HugflowError, UsageWrong
 from hugflow.requests.collect import AddFile, RequestSet
@@ -48,24 +49,43 @@ class NamedRequest:
         raise self.found
 
 
-def read_named(project: ProjectSettings, wanted: Sequence[str | Path]) -> list[NamedRequest]:
+def read_named(
+    project: ProjectSettings, wanted: Sequence[str | Path], *, update: bool = False
+) -> list[NamedRequest]:
     """The requests that are meant, each once, in order.
 
     wanted: request files, folders of them (whose removals are passed over), or NAMEs; empty means
-    all requests of the project. Raises UsageWrong for a NAME that fits none or several.
+    all requests of the project. A request that asks for several datasets becomes one of each.
+    update: ask the Hub again which they are.
+    Raises UsageWrong for a NAME that fits none or several.
     """
+    return [each for named in _read(project, wanted) for each in _expand(project, named, update)]
+
+
+def _expand(project: ProjectSettings, named: NamedRequest, update: bool) -> Iterator[NamedRequest]:
+    if not isinstance(named.found, AddRequest) or named.found.expand is None:
+        yield named
+        return
+    try:
+        for member in expand_at_hub(project, named.path, named.found, update=update):
+            yield NamedRequest(named.path, member)
+    except HugflowError as error:
+        yield NamedRequest(named.path, error)
+
+
+def _read(project: ProjectSettings, wanted: Sequence[str | Path]) -> list[NamedRequest]:
     if not wanted:
         return _read_all(project)
     requests: RequestSet | None = None
-    found: dict[str, NamedRequest] = {}
+    found: dict[tuple[str, str | None], NamedRequest] = {}
     for each in map(str, wanted):
         if os.path.lexists(each) or each.endswith((".yaml", ".yml")):
             for named in _read_files(Path(each)):
-                found.setdefault(named.path, named)
+                found.setdefault((named.path, named.name), named)
             continue
         requests = requests or read_project_requests(project)
         named = _find_named(requests, each)
-        found.setdefault(named.path, named)
+        found.setdefault((named.path, named.name), named)
     return list(found.values())
 
 

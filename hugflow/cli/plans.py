@@ -47,7 +47,7 @@ def plan(
     project = open_project()
     entries: list[dict[str, Any]] = []
     code = 0
-    for named in read_named(project, wanted or ()):
+    for named in read_named(project, wanted or (), update=is_update):
         file, name = named.path, named.name
         try:
             request = named.get().request

@@ -102,6 +102,17 @@ def fetch_split_files(
     return SplitFiles(resolved.subset, resolved.reader, tuple(splits[split]), of_splits)
 
 
+def ask_subsets(hub: Hub, hf_id: str, commit: str) -> list[str | None]:
+    """The subsets of a dataset, as `datasets` lists them; [None] if it lists none."""
+    with TemporaryDirectory(prefix="hugflow-") as cache:
+        return [*_list_subsets(hub, hf_id, commit, cache)] or [None]
+
+
+def ask_splits(hub: Hub, hf_id: str, commit: str, subset: str | None) -> list[str]:
+    """The splits of a subset, as `datasets` finds them; raises RequestInvalid."""
+    return list(_resolve(hub, hf_id, commit, subset).files)
+
+
 def address_prefix(hf_id: str, commit: str) -> str:
     """How `datasets` begins the addresses of a repository's files."""
     return f"hf://datasets/{hf_id}@{commit}/"

@@ -68,11 +68,13 @@ class FieldInvalid(ValueError):
     """A field has a value that it may not have.
 
     A ValueError, so that pydantic collects it; it carries `reason` and `mend`.
+    field: the field that is at fault, if the rule is about several.
     """
 
-    def __init__(self, reason: str, *, mend: str) -> None:
+    def __init__(self, reason: str, *, mend: str, field: str | None = None) -> None:
         """Keep both parts as attributes."""
         super().__init__(f"{reason}; {mend}")
+        self.field = field
         self.reason = reason
         self.mend = mend
 

@@ -20,6 +20,8 @@
     flows: []                                        # see `flow_steps`
     source: {recipe: common_voice}                   # see `sources`
     segments: {start: begin, end: end}               # see `segments`
+    expand: {subsets: "*", splits: all}              # see `expand`
+    confirm: true
 
     hf_id: "mozilla-foundation/common_voice_11_0"   # a removal; required
     reason: "No longer needed, replaced with v12"    # required
@@ -50,6 +52,7 @@ from pydantic.json_schema import models_json_schema
 from hugflow.audio.quality import Measure
 from hugflow.names import DEFAULT_REVISION, DEFAULT_SPLIT, dataset_name, short_name
 from hugflow.requests import grammar
+from hugflow.requests.expand import EXPAND_SCHEMA, ExpandSpec, expand_spec
 from hugflow.requests.flow_steps import (
     MAX_BATCH,
     MAX_FIELDS,
@@ -199,6 +202,8 @@ _Segments = Annotated[
     WithJsonSchema(SEGMENTS_SCHEMA),
 ]
 
+_Expand = Annotated[ExpandSpec, BeforeValidator(expand_spec), WithJsonSchema(EXPAND_SCHEMA)]
+
 # Added after the first version of a request.
 _LATER_FIELDS = frozenset(
     {
@@ -208,6 +213,8 @@ _LATER_FIELDS = frozenset(
         "text_join",
         "exports",
         "segments",
+        "expand",
+        "confirm",
         "source",
         "measure",
         "keep",
@@ -307,6 +314,12 @@ class AddRequest(_Request):
     )
     owner: _Owner | None = Field(None, description="Who answers for the dataset.")
     flows: _Flows = Field((), description="Steps over the rows, in order.")
+    expand: _Expand | None = Field(
+        None, description="Several subsets and splits at once, each a dataset of its own."
+    )
+    confirm: bool | None = Field(
+        None, description="Asked for when `expand` gives more datasets than the policy allows."
+    )
     segments: _Segments | None = Field(
         None, description="Rows that are time ranges of longer recordings."
     )
@@ -321,6 +334,36 @@ class AddRequest(_Request):
             raise grammar.FieldInvalid(
                 "says what audio_column says too",
                 mend="delete the line of audio_column: the first of audio_columns is the main one",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_two_choices(self) -> Self:
+        spec = self.expand
+        if spec is None and self.confirm is not None:
+            raise grammar.FieldInvalid(
+                "confirms nothing: the request has no expand",
+                mend="delete the line",
+                field="confirm",
+            )
+        if spec is None:
+            return self
+        doubled = [
+            name
+            for name, told in (("subset", spec.subsets), ("split", spec.splits))
+            if told is not None and name in self.model_fields_set
+        ]
+        if doubled:
+            raise grammar.FieldInvalid(
+                f"says what {doubled[0]} says too",
+                mend=f"delete the line of {doubled[0]}, or its part of expand",
+                field="expand",
+            )
+        if self.source is not None and self.source.layout is None:
+            raise grammar.FieldInvalid(
+                "does not go with source: a recipe does not list what there is",
+                mend="write one request for each subset and split",
+                field="expand",
             )
         return self
 

@@ -3,6 +3,7 @@
     policy:
       licences: [cc0-1.0, cc-by-4.0]       the Hub's words; other licences are refused
       largest_gb: 500                      of 10^9 bytes, of a dataset's source files
+      max_expand: 50                       datasets that one request may become without confirm: true
       owners: ["team:speech", "*@example.org"]       a request names one of these as its owner
       removers: ["ada@example.org", "ops-*"]         who may bring a removal to main
       parent_hosts: ["git.example.org:443"]          private hosts that parents may come from
@@ -45,6 +46,7 @@ class Policy(BaseModel):
 
     licences: Annotated[tuple[_Word, ...] | None, Field(strict=False)] = None
     largest_gb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    max_expand: Annotated[int, Field(ge=1, le=100_000)] = 50
     owners: Annotated[tuple[_Word, ...] | None, Field(strict=False)] = None
     removers: Annotated[tuple[_Word, ...] | None, Field(strict=False)] = None
     parent_hosts: Annotated[tuple[_Word, ...] | None, Field(strict=False)] = None
@@ -164,7 +166,8 @@ def _explain(first: ErrorDetails) -> str:
     if first["type"] == "extra_forbidden":
         near = nearest_name(key, Policy.model_fields)
         return f"{show_key(key)} is unknown" + (f"; did you mean {near}?" if near else "")
-    takes = "a number above 0" if key == "largest_gb" else "a list of words"
+    is_number = key in ("largest_gb", "max_expand")
+    takes = "a number above 0" if is_number else "a list of words"
     return f"{key} takes {takes}"
 
 

@@ -176,8 +176,9 @@ def _validate(fields: Fields, kind: Kind, path: str) -> tuple[Request | None, li
     except ValidationError as error:
         findings = error.errors(include_url=False, include_input=False)
     for finding in findings:
-        # The one rule about several fields is about audio_columns.
-        field = str(finding["loc"][0]) if finding["loc"] else "audio_columns"
+        # A rule about several fields says which is at fault, or is about audio_columns.
+        told = getattr(finding.get("ctx", {}).get("error"), "field", None) or "audio_columns"
+        field = str(finding["loc"][0]) if finding["loc"] else told
         if finding["type"] == "missing":
             if fields.is_whole and field not in spoken_for:
                 problems.append(_missing_field(field, known.get(field), model, path))

@@ -248,6 +248,10 @@ class Places:
         """Folder of imported archives, each called by its sha256."""
         return self.state_dir / "archives"
 
+    def expansion(self, digest: str) -> Path:
+        """The datasets that one request with `expand` becomes."""
+        return self.state_dir / "expanded" / f"{digest}.json"
+
     @property
     def trash(self) -> Path:
         """Folder of what was removed."""

@@ -16,6 +16,7 @@ from hugflow.ledger.stages import asset_names
 from hugflow.requests.catalog import Catalog, read_catalog, write_catalog
 from hugflow.requests.collect import AddFile
 from hugflow.requests.policy import PolicyInvalid
+from hugflow.stages.standing.expansions import stamp_expansions
 from hugflow.stages.standing.settled_requests import read_asked
 from hugflow.store.layout import Places
 from hugflow_resources.asset_keys import stage_key
@@ -34,15 +35,19 @@ RELOAD_TIMEOUT_S = 60
 
 
 def build_requests_on_main(
-    loaded: str | None, root: Path | None = None, target: dg.AssetSelection | None = None
+    loaded: str | None,
+    root: Path | None = None,
+    target: dg.AssetSelection | None = None,
+    expanded: str = "",
 ) -> dg.SensorDefinition:
     """Give the sensor of this code location.
 
     loaded: digest of the catalogue that the location's assets were made from; None: no catalogue.
     target: the assets of the datasets; None: all assets.
     root: the project, whose flow runs and hierarchy are assets too.
+    expanded: stamp of the expansions that the assets were made from.
     """
-    loaded_tree = stamp_work_tree(root)
+    loaded_tree = stamp_work_tree(root) + expanded
     # Starts empty in each process.
     known, overview = Known(), OverviewWatch()
 
@@ -67,7 +72,7 @@ def build_requests_on_main(
         if catalog is None:
             return to_result(memo, words)
         is_readable = _is_project_file_readable(catalog, words)
-        tree = stamp_work_tree(root)
+        tree = stamp_work_tree(root) + stamp_expansions(places)
         if (catalog.digest, tree) != (loaded, loaded_tree):
             now, wanted = time.time(), catalog.digest + tree
             if may_reload(memo, wanted, now) and _reload(context, words):

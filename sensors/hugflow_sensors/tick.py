@@ -21,6 +21,7 @@ from hugflow.requests.problems import show_path
 from hugflow.shards.plans import read_current_id, read_current_plan
 from hugflow.stages.build.build import Build
 from hugflow.stages.flowing.flowed import is_flowed_as_asked
+from hugflow.stages.planning.expand import expand_request
 from hugflow.stages.planning.open_build import changed_fields, open_build
 from hugflow.stages.publishing.publish import find_undone
 from hugflow.stages.standing.obstacles import obstacle_of, write_obstacle
@@ -254,6 +255,10 @@ class Tick:
         if is_held_back(places, request):
             again = f"`hugflow retry {name}` makes it again, and so does a change of its request"
             self.words.append(f"{name}: removed by hand; {again}")
+            return
+        if request.expand is not None:
+            members = expand_request(request, places, self.hub, self._read_policy())
+            self.words.append(f"{request.hf_id}: the request becomes {len(members)} datasets")
             return
         policy = self._read_policy()
         options = self.storage.options(lock_wait_s=0.0, policy=policy)

@@ -30,6 +30,7 @@ from hugflow.requests.catalog import CATALOG, Catalog, _to_record
 from hugflow.requests.model import Identity
 from hugflow.requests.problems import Problem
 from hugflow.stages.planning.estimate import ESTIMATE, Estimate
+from hugflow.stages.standing.expansions import EXPANSION, Expansion
 from hugflow.stages.standing.obstacles import OBSTACLE, Obstacle
 from hugflow.stages.standing.removal_records import KEPT, REMOVED, Kept, Removed
 from hugflow.stages.standing.retry_records import RETRY, Retry
@@ -80,6 +81,7 @@ EXAMPLES: list[tuple[RecordForm[Any], Any]] = [
     (RETRY, Retry(AT)),
     (OBSTACLE, Obstacle("waiting", "5f3c", AT, "no answer", "status 503", "later", AT)),
     (MISSING, Missing(536_870_912, ((1_048_576, 268_435_456), (301_989_888, 536_870_912)))),
+    (EXPANSION, Expansion("google/fleurs", "8a6c", (("ms_my", "train"), (None, "test")))),
     (UPSTREAM, Upstream(AT, "4c1f", "gone upstream", "the Hub knows no such dataset")),
     (manifests.MANIFEST, manifests.MANIFEST.require(MANIFEST)),
     (manifests._NAME, manifests.ManifestName(NAME, {"hf_id": "acme/speech"})),
@@ -106,6 +108,8 @@ OTHER_READERS = {
     "hugflow/stages/tree/flow_files.py",
     "hugflow/store/records.py",
     # Part of a plan, which its form has read.
+    "hugflow/requests/segments.py",
+    "hugflow/requests/sources.py",
     "hugflow/shards/layouts/table_archives.py",
     "hugflow/shards/layouts/webdataset.py",
     # Files of a source.

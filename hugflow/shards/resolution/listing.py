@@ -2,12 +2,12 @@
 
 import logging
 from dataclasses import dataclass, replace
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from hugflow.clients.hub import Hub
 from hugflow.clients.published import Resolved, address_prefix
 from hugflow.clients.repository import PublishedFile, Repository
-from hugflow.shards.resolution.card_configs import parse_card
+from hugflow.shards.resolution.card_configs import parse_card, read_configs
 from hugflow.shards.resolution.patterns import NotKnown
 from hugflow.shards.resolution.resolver import resolve
 
@@ -40,19 +40,34 @@ class Listing:
         """All files, in the Hub's order."""
         return tuple(self.published.values())
 
+    def list_subsets(self) -> list[str | None] | None:
+        """The subsets by our own rules, None for an only default one; None where none is known."""
+        try:
+            listed = read_configs(self._read_card())
+        except (NotKnown, UnicodeDecodeError):
+            return None
+        return [config.name for config in listed.configs] or [None]
+
     def resolve(self, subset: str | None) -> Resolved | None:
         """The files of a subset by our own rules; None where only `datasets` knows them."""
         repo, commit = self.repository.repo, self.repository.commit
         try:
-            card = {}
-            if (readme := self.published.get(_README)) is not None:
-                if readme.size_bytes > _MOST_CARD_BYTES:
-                    raise NotKnown("a large README")
-                card = parse_card(self.hub.read_small_file(repo, commit, readme).decode())
+            card = self._read_card()
             return resolve(card, self.published, subset, address_prefix(repo.id, commit))
         except (NotKnown, UnicodeDecodeError) as why:
             log.debug("%s@%s: `datasets` resolves the files, because of %s", repo, commit[:7], why)
             return None
+
+    def _read_card(self) -> dict[str, Any]:
+        """The card's YAML; raises NotKnown."""
+        readme = self.published.get(_README)
+        if readme is None:
+            return {}
+        if readme.size_bytes > _MOST_CARD_BYTES:
+            raise NotKnown("a large README")
+        repository = self.repository
+        data = self.hub.read_small_file(repository.repo, repository.commit, readme)
+        return parse_card(data.decode())
 
     def find(self, paths: tuple[str, ...] | list[str]) -> list[PublishedFile]:
         """The files with these paths, in order; raises RequestInvalid if one is missing."""

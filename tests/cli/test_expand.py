@@ -1,0 +1,95 @@
+"""One request that asks for several subsets and splits."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from hugflow.requests.model import AddRequest
+from hugflow.testing.hub import LoopbackHub
+from tests.projects import Project
+from tests.shards.layouts.published import to_csv
+
+SUBSETS = ("en_us", "en_gb", "ms_my")
+
+
+def publish(hub: LoopbackHub, hf_id: str) -> None:
+    """Three subsets with two splits of texts each."""
+    configs = [
+        {
+            "config_name": subset,
+            "data_files": [
+                {"split": split, "path": f"{subset}/{split}.csv"} for split in ("train", "test")
+            ],
+        }
+        for subset in SUBSETS
+    ]
+    files = {
+        f"{subset}/{split}.csv": to_csv([{"text": f"{subset} {split}"}])
+        for subset in SUBSETS
+        for split in ("train", "test")
+    }
+    card = f"---\n{yaml.safe_dump({'configs': configs})}---\n".encode()
+    hub.publish(hf_id, {"README.md": card, **files})
+
+
+def names(answer: str) -> list[str]:
+    return [entry["name"] for entry in json.loads(answer)["datasets"]]
+
+
+def test_a_pattern_becomes_datasets_of_their_own_that_are_planned_made_and_listed(
+    project: Project, hub: LoopbackHub
+):
+    publish(hub, "acme/texts")
+    file = project.request("acme/texts", 'expand: {subsets: "en_*", splits: all}')
+    planned = project.run("plan", file, "--no-sample", "--json")
+    expected = [
+        f"acme__texts__subset_{subset}__split_{split}__rev_main"
+        for subset in ("en_us", "en_gb")
+        for split in ("train", "test")
+    ]
+    assert names(planned.stdout) == expected
+    assert "asks for 4 datasets" in planned.stderr
+    made = project.run("local-sync", file, "--json")
+    assert made.returncode == 0, made.stderr
+    states = json.loads(project.run("status", "--json").stdout)["datasets"]
+    assert {each["name"]: each["state"] for each in states} == dict.fromkeys(expected, "completed")
+    row = json.loads((project.dataset(expected[3]).json / "0.json").read_text())
+    assert row["text"] == "en_gb test"
+
+
+def test_more_datasets_than_the_policy_allows_have_to_be_confirmed(
+    project: Project, hub: LoopbackHub
+):
+    publish(hub, "acme/many")
+    (project.root / "hugflow.yaml").write_text("policy: {max_expand: 2}\n")
+    file = project.request("acme/many", 'expand: {subsets: "*"}')
+    refused = project.run("plan", file)
+    assert refused.returncode == 4
+    assert "becomes 3 datasets" in refused.stderr
+    assert "confirm: true" in refused.stderr
+    file = project.request("acme/many", 'expand: {subsets: "*"}', "confirm: true")
+    assert len(names(project.run("plan", file, "--no-sample", "--json").stdout)) == 3
+
+
+def test_a_pattern_that_fits_nothing_names_the_subsets(project: Project, hub: LoopbackHub):
+    publish(hub, "acme/none")
+    refused = project.run("plan", project.request("acme/none", 'expand: {subsets: "fr_*"}'))
+    assert refused.returncode == 4
+    assert "there are en_us, en_gb, ms_my" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"expand": {"splits": "train"}}, "splits is not all"),
+        ({"expand": {"subset": "*"}}, "did you mean subsets"),
+        ({"expand": {"subsets": "*"}, "subset": "en"}, "says what subset says too"),
+        ({"expand": {"splits": "all"}, "split": "test"}, "says what split says too"),
+        ({"expand": {"splits": "all"}, "source": {"recipe": "ami"}}, "does not go with source"),
+    ],
+)
+def test_an_expand_that_cannot_be_says_what_is_wrong(fields: dict[str, Any], problem: str):
+    with pytest.raises(ValueError, match=problem):
+        AddRequest(hf_id="a/b", description="x", **fields)
