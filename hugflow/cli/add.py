@@ -94,7 +94,7 @@ def _look_up(
     from hugflow.shards.resolve import fetch_plan
 
     hf_id, hub = str(fields["hf_id"]), open_hub(project)
-    with step(f"looking {hf_id} up"):
+    with step(f"looking up {hf_id}"):
         repository = hub.fetch_repository(RepoId.dataset(hf_id), fields["revision"] or "main")
     if fields["subset"] is None:
         fields["subset"] = _pick("subset", find_subsets(repository))

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from hugflow.amounts import count
 from hugflow.audio.level_watch import LEVELS
 from hugflow.audio.mp3 import AudioInfo
 from hugflow.shards.plan import Shard
@@ -35,19 +36,21 @@ class ClipNotes:
         for level, rows in self.rows_by_level.items():
             if rows:
                 log.warning(
-                    "shard %s: %d clips (%s): %s: rows %s",
+                    "shard %s: %s (%s): %s: %s",
                     shard.name,
-                    len(rows),
+                    count(len(rows), "clip"),
                     level,
                     LEVELS[level],
                     _name_rows(rows),
                 )
         if self.repairs:
             log.info(
-                "shard %s: the framing of %d clips was repaired (%s): rows %s",
+                "shard %s: the framing of %s was repaired (%s): %s",
                 shard.name,
-                len(self.repairs),
-                ", ".join(f"{code} {count}" for code, count in count_repairs(self._codes).items()),
+                count(len(self.repairs), "clip"),
+                ", ".join(
+                    f"{code} {number}" for code, number in count_repairs(self._codes).items()
+                ),
                 _name_rows([row for row, _ in self.repairs]),
             )
 
@@ -69,4 +72,5 @@ def count_levels(levels: Iterable[str | None]) -> dict[str, int]:
 
 def _name_rows(rows: list[int]) -> str:
     rows = sorted(rows)
-    return ", ".join(map(str, rows[:MOST_NAMED])) + (", …" if rows[MOST_NAMED:] else "")
+    named = ", ".join(map(str, rows[:MOST_NAMED])) + (", …" if rows[MOST_NAMED:] else "")
+    return f"{'row' if len(rows) == 1 else 'rows'} {named}"

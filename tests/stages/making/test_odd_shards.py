@@ -189,5 +189,5 @@ def test_clips_whose_channels_cancel_each_other_out_are_warned_of(
     publish_tables(hub, "odd/phase", {"default": {"train": pa.table({"audio": audio})}}, shards=1)
     assert sync_dataset(open_for("odd/phase")).new_rows == 4
     [warning] = [each.message for each in caplog.records if "anti-phase" in each.message]
-    assert "1 clips (anti_phase)" in warning
-    assert warning.endswith("rows 2")
+    assert "1 clip (anti_phase)" in warning
+    assert warning.endswith(": row 2")
