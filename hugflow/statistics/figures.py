@@ -9,7 +9,8 @@ As values, as JSON and in words; `hugflow.statistics.measure` finds them. As JSO
                 "sampling_rates": {"16000": 900, "48000": 100},
                 "source_sampling_rates": {...}, "source_formats": {"flac": 1000},
                 "bitrates_kbps": {"160": 900, "192": 100}, "copied": 0, "encoded": 1000,
-                "repaired": {"wav_size": 3}, "levels": {"anti_phase": 1}},    absent if empty
+                "repaired": {"wav_size": 3}, "levels": {"anti_phase": 1},     absent if empty
+                "quality": {"snr": {"min": 3.1, ...}, ...}},       absent if nothing is measured
       "text": {"characters": 61234, "empty_rows": 2,
                "characters_per_second": {"min": 0.0, ..., "mean": 13.9}}
     }
@@ -24,7 +25,15 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 _MOST_COUNTS_SHOWN = 5
-_NOTED = ("repaired", "levels")
+_NOTED = ("repaired", "levels", "quality")
+# Of each figure of quality that is summed up: what it is called, and its unit.
+QUALITY = {
+    "snr": ("signal-to-noise ratio", "dB"),
+    "rms_dbfs": ("level (RMS)", "dBFS"),
+    "bandwidth_hz": ("bandwidth", "Hz"),
+    "clipped": ("clipped samples", ""),
+    "silence": ("silence", ""),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,9 @@ class AudioStatistics:
     repaired: rows by the code of a repair of the framing.
     levels: rows by the code of a remark on the sound level.
 
-    The index does not have these two; they are counted while the clips are made.
+    quality: by figure, over the measured clips; empty if none is.
+
+    The index has neither repairs nor remarks; they are counted while the clips are made.
     """
 
     hours: float
@@ -59,6 +70,7 @@ class AudioStatistics:
     encoded: int
     repaired: dict[str, int] = field(default_factory=dict)
     levels: dict[str, int] = field(default_factory=dict)
+    quality: dict[str, Spread] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +137,9 @@ def from_json(value: Any) -> Statistics | None:
                 encoded=int(audio["encoded"]),
                 repaired=dict(audio.get("repaired", {})),
                 levels=dict(audio.get("levels", {})),
+                quality={
+                    name: Spread(**spread) for name, spread in audio.get("quality", {}).items()
+                },
             )
             if audio
             else None,
@@ -153,6 +168,9 @@ def describe(statistics: Statistics) -> list[tuple[str, str]]:
             ("bitrates", _count_words(audio.bitrates_kbps, "kbit/s")),
             ("MP3s", f"{audio.encoded:,} encoded, {audio.copied:,} copied"),
         ]
+        for name, spread in audio.quality.items():
+            label, unit = QUALITY.get(name, (name, ""))
+            pairs.append((label, _spread_words(spread, unit)))
         if audio.repaired:
             pairs.append(("repaired framing", _count_words(audio.repaired)))
         if audio.levels:

@@ -9,11 +9,12 @@ is called.
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -24,6 +25,15 @@ from hugflow.statistics.figures import AudioStatistics, Spread, Statistics, Text
 from hugflow.statistics.histogram import Histogram, to_histogram
 from hugflow.statistics.scan import scan_index
 from hugflow.store.layout import DatasetFolder
+
+# Into how many parts a unit of each figure of quality is divided.
+_QUALITY_PARTS: Final = {
+    "snr": 10,
+    "rms_dbfs": 100,
+    "bandwidth_hz": 1,
+    "clipped": 1_000_000,
+    "silence": 10_000,
+}
 
 
 def plan_statistics(plan: Plan, folder: DatasetFolder) -> Statistics:
@@ -56,6 +66,9 @@ def read_statistics(index_files: Sequence[Path], text_column: tuple[str, ...] | 
     queries = {"rows": frame.select(rows=pl.len())}
     if has_audio:
         queries |= {"forms": _count_forms(frame), "duration": _count_durations(frame)}
+    measured = _has_quality(schema)
+    if measured:
+        queries |= {name: _count_quality(frame, name) for name in _QUALITY_PARTS}
     if text is not None:
         queries["text"] = _count_text(frame, text)
         if has_audio:
@@ -68,7 +81,12 @@ def read_statistics(index_files: Sequence[Path], text_column: tuple[str, ...] | 
     seconds = _total_seconds(found["forms"]) if has_audio else None
     return Statistics(
         rows,
-        _to_audio(found["forms"], found["duration"], rows, seconds) if seconds else None,
+        replace(
+            _to_audio(found["forms"], found["duration"], rows, seconds),
+            quality=_to_quality(found) if measured else {},
+        )
+        if seconds
+        else None,
         _to_text(found["text"], found.get("speed"), seconds) if text is not None else None,
     )
 
@@ -113,6 +131,29 @@ def _count_durations(frame: pl.LazyFrame) -> pl.LazyFrame:
     """Rows by duration in milliseconds."""
     samples, rate = _info("num_samples"), _info("sampling_rate").cast(pl.Int64)
     return _count(frame, _rounded(samples * 1000, rate))
+
+
+def _has_quality(schema: pl.Schema) -> bool:
+    info = schema.get("audio_info")
+    return any(field.name == "quality" for field in getattr(info, "fields", ()))
+
+
+def _count_quality(frame: pl.LazyFrame, name: str) -> pl.LazyFrame:
+    """Rows by a figure of quality, in its smallest parts; without rows that have none."""
+    figure = _info("quality").struct.field(name)
+    parts = (figure * _QUALITY_PARTS[name]).round().cast(pl.Int64)
+    return _count(frame.filter(figure.is_not_null()), parts)
+
+
+def _to_quality(found: Mapping[str, pl.DataFrame]) -> dict[str, Spread]:
+    spreads: dict[str, Spread] = {}
+    for name, per_unit in _QUALITY_PARTS.items():
+        counts = found[name]
+        rows = int(counts["rows"].sum())
+        if rows:
+            total = int((counts["value"] * counts["rows"].cast(pl.Int64)).sum())
+            spreads[name] = _spread(counts, per_unit, Fraction(total, rows * per_unit))
+    return spreads
 
 
 def _count_text(frame: pl.LazyFrame, text: pl.Expr) -> pl.LazyFrame:

@@ -43,6 +43,7 @@ def test_what_a_dataset_holds_is_counted(tmp_path: Path):
             "encoded": 3,
             "repaired": {},
             "levels": {},
+            "quality": {},
         },
         "text": {
             "characters": 10,

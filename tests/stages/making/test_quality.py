@@ -54,6 +54,10 @@ def test_a_measured_row_has_its_figures_in_json_and_index_and_a_copied_mp3_null(
     level = 20 * np.log10(np.sqrt(np.mean(SOUND**2)))
     assert abs(first["rms_dbfs"] - level) < 0.1
     assert manifest.settings.measure == "true"
+    spreads = manifest.statistics.audio.quality
+    assert spreads["rms_dbfs"].max == max(first["rms_dbfs"], second["rms_dbfs"])
+    assert spreads.keys() == {"snr", "rms_dbfs", "bandwidth_hz", "clipped", "silence"}
+    assert f"level (RMS) | {spreads['rms_dbfs'].min}" in build.folder.card.read_text()
 
 
 def test_with_all_copied_mp3s_are_measured_and_still_pass_byte_for_byte(
