@@ -293,6 +293,8 @@ def _statistics_metadata(statistics: Statistics | None, prefix: str = "") -> Met
         for name in ("sampling_rates", "source_sampling_rates", "source_formats", "bitrates_kbps"):
             counts = {str(value): rows for value, rows in getattr(audio, name).items()}
             metadata[name] = dg.MetadataValue.json(counts)
+        for name, spread in audio.quality.items():
+            metadata |= _spread_metadata(name, spread)
     if statistics is not None and (text := statistics.text):
         metadata["characters"] = text.characters
         metadata["rows_without_text"] = text.empty_rows
