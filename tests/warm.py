@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -94,17 +95,15 @@ def may_be_warm(root: Path) -> bool:
 
 def serve() -> None:
     """In the warm process: import everything, then fork for each request until nobody asks."""
-    coverage = _start_coverage()
+    measuring = _start_coverage()
     import hugflow
 
     for module in pkgutil.walk_packages(hugflow.__path__, "hugflow."):
         if not module.name.startswith("hugflow.testing"):
             importlib.import_module(module.name)
-    if coverage is not None:
-        coverage.stop()
-        coverage.save()
-        # Else each command would save it once more.
-        atexit.unregister(coverage._atexit)
+    if measuring is not None:
+        measuring.stop()
+        measuring.save()
     # Else each child copies all pages the collector looks at.
     gc.freeze()
     requests = socket.socket(fileno=int(sys.argv[1]))
@@ -114,7 +113,7 @@ def serve() -> None:
             return
         if not os.fork():
             requests.close()
-            _answer(*json.loads(message), *descriptors)
+            _answer(measuring, *json.loads(message), *descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
         with suppress(ChildProcessError):
@@ -123,6 +122,7 @@ def serve() -> None:
 
 
 def _answer(
+    measuring: "coverage.Coverage | None",
     command: list[str],
     folder: str,
     environment: dict[str, str],
@@ -145,14 +145,31 @@ def _answer(
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = command
+    if measuring is not None:
+        if os.environ.pop(WARM_COVERAGE, None):
+            measuring.start()
+        else:
+            atexit.unregister(measuring._atexit)
     _run()
 
 
-def _run() -> NoReturn:
+def _run() -> None:
     from hugflow.cli.main import main
 
-    _start_coverage()
-    main()
+    try:
+        main()
+    except SystemExit as end:
+        _end(end.code)
+
+
+def _end(code: object) -> NoReturn:
+    """End as Python does, except that no module is taken apart: it takes longer than a command."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    assert isinstance(code, int)
+    os._exit(code)
 
 
 def _start_coverage() -> "coverage.Coverage | None":
