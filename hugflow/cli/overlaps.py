@@ -14,7 +14,7 @@ from hugflow.cli.output import print_data, print_json, print_talk
 from hugflow.errors import UsageWrong
 
 if TYPE_CHECKING:
-    from hugflow.corpus.overlaps import Overlap
+    from hugflow.statistics.overlaps import Overlap
 
 _MOST_SHOWN = 5
 

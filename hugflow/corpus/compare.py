@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hugflow.audio.fingerprint import check_installed
-from hugflow.corpus.overlaps import (
+from hugflow.corpus.sounds import find_alike, read_sounds
+from hugflow.errors import UsageWrong
+from hugflow.statistics.overlaps import (
     KINDS,
     Kind,
     Overlap,
@@ -13,9 +15,7 @@ from hugflow.corpus.overlaps import (
     find_same_speakers,
     find_same_texts,
 )
-from hugflow.corpus.sounds import find_alike, read_sounds
-from hugflow.corpus.tables import Table
-from hugflow.errors import UsageWrong
+from hugflow.statistics.tables import Table
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from hugflow.corpus.tables import Table, flat
 from hugflow.errors import UsageWrong
 from hugflow.redact import in_a_line
+from hugflow.statistics.tables import Table, flat
 
 ALL_ROWS = "all_rows"
 

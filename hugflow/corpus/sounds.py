@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from hugflow.audio import fingerprint
 from hugflow.audio.fingerprint import SHIFTS, Prints
-from hugflow.corpus.tables import Table, flat
+from hugflow.statistics.tables import Table, flat
 from hugflow.store.atomic import make_folder, write_file
 from hugflow.workers.by_module import ask_again_alone, open_workers
 from hugflow.workers.pool import WorkerDied, WorkerPool
@@ -43,7 +43,7 @@ class Sounds:
 
 def read_sounds(table: Table, folder: Path, workers: int) -> Sounds:
     """The fingerprints of a dataset, kept in `folder`; made from its MP3s if its index is new."""
-    digest = hashlib.sha256(json.dumps(dict(table.manifest.index)).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(dict(table.index)).encode()).hexdigest()
     path = folder / f"{table.name}.npz"
     kept = _read_kept(path, digest)
     if kept is not None:

@@ -42,6 +42,7 @@ MAX_SPLIT_CHARACTERS = 255
 MAX_COLUMN_CHARACTERS = 200
 MAX_JOINT_CHARACTERS = 20
 MAX_OWNER_CHARACTERS = 200
+MAX_OTHERS: Final = 100
 MAX_CLIP_HOURS = 1_000_000
 MAX_BAD_ROWS = 10**9
 
@@ -244,6 +245,19 @@ def keep(value: str) -> str:
             mend="write tests such as `snr > 15 and duration between 1 and 30`",
         ) from error
     return value
+
+
+def no_overlap_with(value: object) -> tuple[str, ...]:
+    """Names of datasets, or `hf_id#split`."""
+    mend = 'write a list such as ["acme/speech#test"]'
+    if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
+        raise FieldInvalid("is not a list of datasets", mend=mend)
+    if len(value) > MAX_OTHERS:
+        raise FieldInvalid(f"names more than {MAX_OTHERS} datasets", mend=mend)
+    for each in value:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}(#\w+(\.\w+)*)?", each):
+            raise FieldInvalid("names no dataset", mend=mend)
+    return tuple(value)
 
 
 def measure(value: object) -> Measure:

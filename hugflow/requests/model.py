@@ -151,6 +151,11 @@ _Exports = Annotated[
         {"type": "array", "uniqueItems": True, "items": {"enum": list(grammar.EXPORTS)}}
     ),
 ]
+_Others = Annotated[
+    tuple[str, ...],
+    BeforeValidator(grammar.no_overlap_with),
+    WithJsonSchema({"type": "array", "maxItems": grammar.MAX_OTHERS, "items": {"type": "string"}}),
+]
 _Keep = Annotated[
     str,
     AfterValidator(grammar.keep),
@@ -218,6 +223,7 @@ _LATER_FIELDS = frozenset(
         "source",
         "measure",
         "keep",
+        "no_overlap_with",
     }
 )
 
@@ -308,6 +314,10 @@ class AddRequest(_Request):
     keep: _Keep | None = Field(
         None,
         description="Rows to publish: tests of columns and quality. The others are left out.",
+    )
+    no_overlap_with: _Others = Field(
+        (),
+        description="Datasets, by name or hf_id#split, whose rows it must not have.",
     )
     exports: _Exports | None = Field(
         None, description="The forms for other tools. Default: the setting."

@@ -10,12 +10,13 @@ import pyarrow as pa
 import pytest
 
 from hugflow.corpus.compare import compare_tables
-from hugflow.corpus.overlaps import Overlap
 from hugflow.corpus.query import run_query
 from hugflow.corpus.tables import read_tables
-from hugflow.errors import UsageWrong
+from hugflow.errors import StageMissing, UsageWrong
 from hugflow.stages.build.options import Options
+from hugflow.stages.publishing.no_overlap import OverlapFound
 from hugflow.stages.sync import sync_dataset
+from hugflow.statistics.overlaps import Overlap
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.speech import speech_like
@@ -161,3 +162,26 @@ def test_sql_sees_each_dataset_and_all_rows(hub: LoopbackHub, open_for: OpenFor,
 def test_a_query_that_cannot_be_run_names_the_tables(places: Places, query: str):
     with pytest.raises(UsageWrong, match="cannot be run"):
         run_query(query, read_tables(places))
+
+
+def test_a_dataset_with_rows_of_another_one_is_not_published_until_keep_leaves_them_out(
+    hub: LoopbackHub, open_for: OpenFor, places: Places
+):
+    clips = [write(say(0.3, seed), RATE_HZ) for seed in range(3)]
+    test = [row_of(0, clips[0], "speaker_test")]
+    train = [row_of(at, clip, f"speaker_{at:04}") for at, clip in enumerate(clips)]
+    options = replace(Options(), measure="true", exports=())
+    for name, rows in {"test": test, "train": train}.items():
+        data = write_parquet(pa.Table.from_pylist(rows))
+        hub.publish(f"leak/{name}", {"data/train-0.parquet": data})
+    fields = {"no_overlap_with": ["leak/test#train"]}
+    with pytest.raises(StageMissing, match="leak/test#train is not complete"):
+        sync_dataset(open_for("leak/train", options, **fields))
+    sync_dataset(open_for("leak/test", options))
+    build = open_for("leak/train", options, **fields)
+    with pytest.raises(OverlapFound, match="audio 1, text 1"):
+        sync_dataset(build)
+    assert not build.folder.manifest.exists()
+    kept = open_for("leak/train", options, **fields, keep="row > 0")
+    assert sync_dataset(kept).new_rows == 0
+    assert kept.folder.manifest.exists()

@@ -20,6 +20,7 @@ from hugflow.stages.flowing.flowed import collect_flowed, find_unflowed, prepare
 from hugflow.stages.flowing.resolved import ResolvedStep, resolve_steps
 from hugflow.stages.publishing.gate import Verdict, judge
 from hugflow.stages.publishing.load_check import judge_load
+from hugflow.stages.publishing.no_overlap import refuse_overlaps
 from hugflow.stages.publishing.tree_files import (
     count_made,
     has_indexes,
@@ -110,6 +111,7 @@ def publish(
         is_beside = build.folder != stored.folder
         old = read_manifest(build.folder.manifest) if is_beside else stored.manifest
         rows = count_made(markers) if flowed is None else flowed.rows
+        refuse_overlaps(build, index)
         check = partial(_check_load, build, rows, on_verdict)
         manifest, is_same = write_manifest(build, markers, budget, old, flowed, check)
         if is_beside:

@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias
 
 import polars as pl
 
-from hugflow.corpus.tables import Table, flat
+from hugflow.statistics.tables import Table, flat
 
 Kind: TypeAlias = Literal["audio", "sound", "text", "speaker"]
 KINDS: Final[tuple[Kind, ...]] = ("audio", "sound", "text", "speaker")
@@ -32,6 +32,11 @@ class Overlap:
     other_dataset: str
     other_row: int
     value: str | None = None
+
+
+def find_overlaps(tables: Sequence[Table]) -> list[Overlap]:
+    """Everything that the indexes alone show."""
+    return [*find_same_audio(tables), *find_same_texts(tables), *find_same_speakers(tables)]
 
 
 def find_same_audio(tables: Sequence[Table]) -> list[Overlap]:
@@ -68,7 +73,7 @@ def find_same_speakers(tables: Sequence[Table]) -> list[Overlap]:
     """Speakers that two datasets have; each once for each pair, with the first row of both."""
     if not tables:
         return []
-    repository = {table.name: table.manifest.request.hf_id for table in tables}
+    repository = {table.name: table.hf_id for table in tables}
     return [
         each
         for each in _shared(tables, pl.col("speaker"), "speaker")

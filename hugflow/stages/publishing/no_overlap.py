@@ -1,0 +1,78 @@
+"""The field `no_overlap_with`: a dataset that shares rows with these is not published."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from hugflow.errors import HugflowError, StageMissing
+from hugflow.stages.build.build import Build
+from hugflow.stages.standing.stored import list_names
+from hugflow.store.layout import Places
+
+_MOST_SHOWN = 3
+
+
+class OverlapFound(HugflowError):
+    """The dataset has audio, texts or speakers of a dataset that it must not overlap with."""
+
+
+def refuse_overlaps(build: Build, index: Mapping[str, str]) -> None:
+    """Raise OverlapFound where the rows overlap with a dataset that `no_overlap_with` names.
+
+    index: sha256 of each index that is about to be published, by its path. Compared are samples,
+    texts and speakers, by the indexes. A dataset that is not complete cannot be compared, and
+    raises StageMissing.
+    """
+    if not build.request.no_overlap_with:
+        return
+    # Polars takes as long to load as everything else.
+    from hugflow.stages.publishing.stored_tables import table_of, table_of_build
+    from hugflow.statistics.overlaps import find_overlaps
+
+    own = table_of_build(build, index)
+    for written in build.request.no_overlap_with:
+        names = _find(build.places, written, build.name)
+        others = [table for name in names if (table := table_of(build.places, name)) is not None]
+        if not others:
+            raise StageMissing(
+                f"{build.name}: it is not published, because {written} is not complete here",
+                why="the request says no_overlap_with, and there is nothing to compare it with",
+                mend=f"sync {written} first, or delete it from no_overlap_with",
+            )
+        for other in others:
+            found = [
+                each
+                for each in find_overlaps([own, other])
+                if {each.dataset, each.other_dataset} == {own.name, other.name}
+            ]
+            if found:
+                counts = Counter(each.kind for each in found)
+                words = ", ".join(f"{kind} {count:,}" for kind, count in counts.items())
+                shown = "; ".join(
+                    f"{each.kind}: row {each.row} of {each.dataset} and row {each.other_row} of "
+                    f"{each.other_dataset}"
+                    for each in found[:_MOST_SHOWN]
+                )
+                raise OverlapFound(
+                    f"{build.name} overlaps with {other.name}: {words}; it is not published",
+                    why=f"the request says no_overlap_with: {written}. {shown}",
+                    mend=f"`hugflow overlaps {other.name}` compares all; leave the rows out by "
+                    "`keep`, or change no_overlap_with",
+                )
+
+
+def _find(places: Places, written: str, own: str) -> list[str]:
+    """The stored datasets that a name, or `hf_id#split`, means; never the dataset itself."""
+    from hugflow.stages.tree.manifest import read_manifest_name
+
+    hf_id, _, split = written.partition("#")
+    found = []
+    for name in list_names(places):
+        if name == own:
+            continue
+        if name == written:
+            return [name]
+        known = read_manifest_name(places.dataset(name).manifest)
+        identity = known.identity if known is not None else None
+        if identity is not None and identity.hf_id == hf_id and split in ("", identity.split):
+            found.append(name)
+    return found
