@@ -39,6 +39,7 @@ from hugflow.stages.telling.rows_safe import safe_rows_of
 from hugflow.stages.telling.tracker import Tracker
 from hugflow.store.layout import Places
 from hugflow_assets.progress import RunProgress
+from hugflow_assets.reporting.batches import yield_together
 from hugflow_assets.reporting.checks import (
     FAILED_ROWS,
     MEANING_BY_CHECK,
@@ -57,7 +58,7 @@ from hugflow_assets.reporting.materializations import (
     flows_materialization,
     partitions_name,
     plan_metadata,
-    processed_materialization,
+    processed_materializations,
     register_partitions,
     stage_materialization,
     unrecorded,
@@ -356,8 +357,8 @@ def _make(
             if published is not None:
                 ended("completed")
                 build = published.build
-                for shard in shards:
-                    yield processed_materialization(build, shard, published.manifest)
+                events = processed_materializations(build, shards, published.manifest)
+                yield from yield_together(context.instance, events)
             else:
                 _explain_unpublished(context, build, shards)
         elif find_published(build) is not None:

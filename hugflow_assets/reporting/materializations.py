@@ -4,7 +4,7 @@ The op yields them as shards finish, `local-sync` reports them, and the sensor r
 what it finds on disk. All three give the same materialization for the same shard.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -39,6 +39,8 @@ from hugflow_assets.reporting.links import commit_url, file_url
 from hugflow_resources.asset_keys import stage_key
 
 ROW_COUNT: Final = "dagster/row_count"
+# Pictures and tables cost more than everything else that an event holds.
+PICTURED_SHARDS: Final = 20
 COLUMN_SCHEMA: Final = "dagster/column_schema"
 SECONDS_BY_STAGE: Final = {
     "raw": "fetch_seconds",
@@ -100,6 +102,15 @@ def plan_metadata(build: Build) -> Metadata:
     return metadata
 
 
+def is_pictured(build: Build, shard: Shard) -> bool:
+    """Whether a shard's events have pictures and sample rows: the first shards, and the last.
+
+    Of the last shard is the event that an asset's page shows.
+    """
+    shards = build.plan.shards
+    return shard.name in {each.name for each in (*shards[: PICTURED_SHARDS - 1], shards[-1])}
+
+
 def stage_materialization(
     build: Build, shard: Shard, stage: StageName, marker: Marker
 ) -> dg.AssetMaterialization:
@@ -112,15 +123,19 @@ def stage_materialization(
         metadata["failed_rows"] = len(marker.failed_rows)
     if stage == first_row_stage(has_audio=build.plan.audio_column is not None):
         metadata |= failed_metadata(build, shard, marker)
+    has_pictures = is_pictured(build, shard)
     if stage == "audio":
-        metadata |= waveform_metadata(build, shard, marker)
+        if has_pictures:
+            metadata |= waveform_metadata(build, shard, marker)
         metadata |= _audio_metadata(build, marker)
     elif stage == "metadata":
-        metadata |= sample_metadata(build, shard, marker)
+        if has_pictures:
+            metadata |= sample_metadata(build, shard, marker)
         if marker.index_sha256 is not None:
             index = made_index_file(build.folder, shard.name)
             metadata |= _schema_metadata(index)
-            metadata |= durations_metadata(index)
+            if has_pictures:
+                metadata |= durations_metadata(index)
             metadata |= _statistics_metadata(_read_shard_statistics(build, index))
     metadata |= {"bytes": marker.bytes, SECONDS_BY_STAGE[stage]: marker.seconds}
     if stage in ROW_STAGES:
@@ -165,15 +180,27 @@ def _steps_table(steps: Sequence[ManifestStep]) -> dg.TableMetadataValue:
     return dg.MetadataValue.table(records)
 
 
-def processed_materialization(
-    build: Build, shard: Shard, manifest: Manifest
-) -> dg.AssetMaterialization:
-    """The shard is published with its dataset; the figures are the manifest's, of the dataset."""
+def processed_materializations(
+    build: Build, shards: Iterable[Shard], manifest: Manifest
+) -> Iterator[dg.AssetMaterialization]:
+    """The shards are published with their dataset; the figures are the manifest's, of the dataset."""
+    pictures = dataset_durations_metadata(build, manifest)
+    figures, words = _dataset_metadata(build, manifest)
+    for shard in shards:
+        marker = read_marker(build.state.marker(shard.name, "metadata"))
+        metadata: Metadata = {
+            ROW_COUNT: manifest.rows.made,
+            "shard_rows": marker.rows if marker is not None else 0,
+        }
+        if is_pictured(build, shard):
+            metadata |= pictures
+        yield _materialization(build, shard, PUBLISHING, metadata | figures, words)
+
+
+def _dataset_metadata(build: Build, manifest: Manifest) -> tuple[Metadata, str]:
+    """What the events of all shards say of the dataset, and the line for it."""
     rows, failures = manifest.rows, build.folder.failures
-    marker = read_marker(build.state.marker(shard.name, "metadata"))
     metadata: Metadata = {
-        ROW_COUNT: rows.made,
-        "shard_rows": marker.rows if marker is not None else 0,
         "link": dg.MetadataValue.path(str(build.places.link(build.name))),
         "path": dg.MetadataValue.path(str(build.folder.root)),
         "commit": dg.MetadataValue.url(commit_url(build)),
@@ -181,7 +208,6 @@ def processed_materialization(
         "dataset_rows": rows.made,
         "dataset_failed_rows": rows.failed,
         **({"failures": dg.MetadataValue.path(str(failures))} if rows.failed else {}),
-        **dataset_durations_metadata(build, manifest),
         "dataset_bytes": manifest.size_bytes,
         "dataset_hours": round(manifest.hours, 6),
         "dataset_copied": manifest.audio.copied,
@@ -198,7 +224,7 @@ def processed_materialization(
             "dataset_steps": _steps_table(manifest.flows.steps),
         }
         words += f"; {last.rows:,} went through its steps"
-    return _materialization(build, shard, PUBLISHING, metadata, words)
+    return metadata, words
 
 
 def unrecorded(
@@ -228,8 +254,14 @@ def unrecorded(
             and not _is_flow_recorded(instance, build, key, published.flows)
         ):
             yield flows_materialization(build, shard, published.flows.steps)
-        if published is not None and key not in recorded[PUBLISHING]:
-            yield processed_materialization(build, shard, published)
+    if published is not None:
+        untold = [
+            shard
+            for key, shard in build.plan.shard_by_key().items()
+            if key not in recorded[PUBLISHING]
+        ]
+        if untold:
+            yield from processed_materializations(build, untold, published)
 
 
 def _audio_metadata(build: Build, marker: Marker) -> Metadata:

@@ -1,11 +1,13 @@
 """Reporting to Dagster what `hugflow local-sync` made without it."""
 
+from collections import deque
 from pathlib import Path
 
 from hugflow.activity import step
 from hugflow.amounts import count
 from hugflow.stages.build.build import Build
 from hugflow.stages.sync import Synced
+from hugflow_assets.reporting.batches import tell_events
 from hugflow_assets.reporting.checks import planned_evaluation, stored_evaluations
 from hugflow_assets.reporting.materializations import register_partitions, unrecorded
 from hugflow_resources.instance import has_instance, open_instance
@@ -26,15 +28,14 @@ def report(project_root: Path, synced: Synced, build: Build) -> str:
         told: set[str] = set()
         shards = len(build.plan.shards)
         with step(f"telling Dagster about {count(shards, 'shard')}", shards) as telling:
-            for event in unrecorded(instance, build, synced.published.manifest):
-                instance.report_runless_asset_event(event)
-                if event.partition is not None and event.partition not in told:
-                    told.add(event.partition)
+            events = unrecorded(instance, build, synced.published.manifest)
+            for partition in tell_events(instance, events):
+                if partition is not None and partition not in told:
+                    told.add(partition)
                     telling.advance()
         if told:
-            instance.report_runless_asset_event(planned_evaluation(build.name))
-            for evaluation in stored_evaluations(build):
-                instance.report_runless_asset_event(evaluation)
+            checks = (planned_evaluation(build.name), *stored_evaluations(build))
+            deque(tell_events(instance, checks), maxlen=0)
     if not told:
         return f"Dagster knew all of {count(len(synced.shards), 'shard')}"
     return f"reported {count(len(told), 'shard')} to Dagster"

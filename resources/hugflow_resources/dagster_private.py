@@ -5,8 +5,10 @@ public does it. `tests/dagster/test_dagster_private.py` fails when one is gone. 
 dagster 1.13.
 """
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from inspect import signature
 from pathlib import Path
 
 import dagster as dg
@@ -22,8 +24,15 @@ from dagster._core.instance.ref import InstanceRef
 # `dg.RunsFilter` takes single statuses; only this name lists those that are not final.
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
+# Dagster's SQLite event log opens a database anew, and syncs it to the disk, two or three times for
+# each event; nothing public stores several events at once.
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
 # The tag of a crashed run that Dagster will start again by itself; it has no public name.
 from dagster._core.storage.tags import WILL_RETRY_TAG
+from sqlalchemy import create_engine
+from sqlalchemy.engine import Connection
+from sqlalchemy.pool import NullPool
 from starlette.types import ASGIApp
 
 __all__ = [
@@ -31,8 +40,104 @@ __all__ = [
     "WILL_RETRY_TAG",
     "InstanceRef",
     "is_valid_owner",
+    "one_transaction",
     "open_web_app",
 ]
+
+
+# How long another process may hold a database; Dagster waits as long.
+BUSY_S = 60
+
+
+@contextmanager
+def one_transaction(instance: dg.DagsterInstance) -> Iterator[bool]:
+    """What this thread tells the instance within the block reaches the disk at its end, or not at all.
+
+    Gives whether that is so: with any other storage than SQLite, and with a Dagster whose storage
+    is made another way, each event is stored by itself. The block must be short: other processes
+    wait for it.
+    """
+    storage = instance.event_log_storage
+    if not isinstance(storage, SqliteEventLogStorage) or not _is_as_expected(storage):
+        yield False
+        return
+    with ExitStack() as transactions:
+        batch = _Batch(storage, transactions)
+        # Attributes of this one object hide the methods of its class.
+        own = vars(storage)
+        own["_connect"], own["_store_asset_event"] = batch.connect, batch.store_asset_event
+        try:
+            yield True
+            batch.store_latest()
+        finally:
+            del own["_connect"], own["_store_asset_event"]
+
+
+def _is_as_expected(storage: SqliteEventLogStorage) -> bool:
+    """Whether the storage is Dagster's own class, with the methods that a batch takes the place of."""
+    expected = {
+        "_connect": ["self", "shard"],
+        "_store_asset_event": ["self", "conn", "event", "event_id"],
+        "conn_string_for_shard": ["self", "shard_name"],
+    }
+    kind = type(storage)
+    return kind is SqliteEventLogStorage and all(
+        list(signature(getattr(kind, name)).parameters) == names
+        for name, names in expected.items()
+        if hasattr(kind, name)
+    )
+
+
+class _Batch:
+    """Events of one thread, stored over one connection to each database."""
+
+    def __init__(self, storage: SqliteEventLogStorage, transactions: ExitStack) -> None:
+        self._storage = storage
+        self._transactions = transactions
+        self._owner = threading.get_ident()
+        self._connect = storage._connect
+        self._store_asset_event = storage._store_asset_event
+        self._opened: dict[str, Connection] = {}
+        self._latest: dict[dg.AssetKey, tuple[Connection, dg.EventLogEntry, int]] = {}
+
+    @contextmanager
+    def connect(self, shard: str) -> Iterator[Connection]:
+        """The connection of the batch; other threads get one of their own."""
+        if threading.get_ident() != self._owner:
+            with self._connect(shard) as connection:
+                yield connection
+            return
+        if shard not in self._opened:
+            # Dagster's own way makes the tables.
+            with self._connect(shard):
+                pass
+            opening = _open_database(self._storage, shard)
+            self._opened[shard] = self._transactions.enter_context(opening)
+        yield self._opened[shard]
+
+    def store_asset_event(self, conn: Connection, event: dg.EventLogEntry, event_id: int) -> None:
+        """Keep the latest materialization of each asset for the end; store anything else."""
+        told = event.dagster_event
+        is_own = conn in self._opened.values()
+        if is_own and told is not None and told.is_step_materialization and told.asset_key:
+            self._latest[told.asset_key] = (conn, event, event_id)
+        else:
+            self._store_asset_event(conn, event, event_id)
+
+    def store_latest(self) -> None:
+        """Store the latest materialization of each asset, as its last one."""
+        for conn, event, event_id in self._latest.values():
+            self._store_asset_event(conn, event, event_id)
+
+
+@contextmanager
+def _open_database(storage: SqliteEventLogStorage, shard: str) -> Iterator[Connection]:
+    """A connection in a transaction, which is committed at the end of the block."""
+    address = storage.conn_string_for_shard(shard)
+    engine = create_engine(address, poolclass=NullPool, connect_args={"timeout": BUSY_S})
+    with engine.connect() as connection, connection.begin():
+        yield connection
+    engine.dispose()
 
 
 @contextmanager

@@ -22,9 +22,9 @@ from hugflow.stages.publishing.publish import publish
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_tables, publish_text, speech_table
-from hugflow_assets.reporting import glimpses
+from hugflow_assets.reporting import glimpses, materializations
 from hugflow_assets.reporting.materializations import (
-    processed_materialization,
+    processed_materializations,
     stage_materialization,
 )
 
@@ -175,9 +175,10 @@ def test_durations_are_those_of_the_shard_and_on_processed_those_of_the_whole(
     assert shard.startswith("![Durations of 2 clips, from 0.5 s to 0.75 s]")
     published = publish(build)
     assert published is not None
-    for one in build.plan.shards:
-        told = processed_materialization(build, one, published.manifest).metadata
-        assert str(told["dataset_durations"].value).startswith("![Durations of 5 clips, from 0.5 s")
+    for told in processed_materializations(build, build.plan.shards, published.manifest):
+        assert str(told.metadata["dataset_durations"].value).startswith(
+            "![Durations of 5 clips, from 0.5 s"
+        )
 
 
 def test_the_durations_of_the_whole_are_read_once_for_all_its_shards_and_again_when_it_changed(
@@ -195,11 +196,11 @@ def test_the_durations_of_the_whole_are_read_once_for_all_its_shards_and_again_w
 
     monkeypatch.setattr(glimpses, "_draw_durations", draw)
     for _ in range(2):
-        for shard in build.plan.shards:
-            processed_materialization(build, shard, published.manifest)
+        list(processed_materializations(build, build.plan.shards, published.manifest))
     assert [len(files) for files in drawn] == [3]
     changed = {**published.manifest.index, "index/00000-of-00003.parquet": "another"}
-    processed_materialization(build, shard, replace(published.manifest, index=changed))
+    later = replace(published.manifest, index=changed)
+    list(processed_materializations(build, build.plan.shards, later))
     assert len(drawn) == 2
 
 
@@ -210,7 +211,8 @@ def test_where_rows_failed_the_published_dataset_names_the_file_that_has_all(
     build = make(places, "glimpses/named")
     published = publish(build)
     assert published is not None
-    told = processed_materialization(build, build.plan.shards[0], published.manifest).metadata
+    [event] = processed_materializations(build, build.plan.shards, published.manifest)
+    told = event.metadata
     assert told["failures"] == dg.MetadataValue.path(str(build.folder.failures))
     assert build.folder.failures.is_file()
 
@@ -235,3 +237,29 @@ def test_the_log_of_a_run_says_in_one_line_what_was_made(hub: LoopbackHub, place
     assert told.description == (
         f"audio of shard 00000-of-00002: 1 rows, {marker.bytes:,} bytes, 1 failed"
     )
+
+
+def test_pictures_and_sample_rows_are_of_the_first_shards_and_of_the_last(
+    hub: LoopbackHub, places: Places, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(materializations, "PICTURED_SHARDS", 3)
+    publish_speech(hub, "glimpses/pictured", rows=5, shards=5, seconds=0.2)
+    build = make(places, "glimpses/pictured")
+    published = publish(build)
+    assert published is not None
+    names = ("waveform", "sample", "durations", "dataset_durations")
+    shown: dict[str, list[int]] = {name: [] for name in names}
+    figures = 0
+    for shard in build.plan.shards:
+        events = [
+            stage_materialization(build, shard, stage, marker)
+            for stage in ("audio", "metadata")
+            if (marker := read_marker(build.state.marker(shard.name, stage))) is not None
+        ]
+        events += processed_materializations(build, [shard], published.manifest)
+        for name, shards in shown.items():
+            if any(name in event.metadata for event in events):
+                shards.append(build.plan.shards.index(shard))
+        figures += sum("duration" in event.metadata for event in events)
+    assert shown == {name: [0, 1, 4] for name in shown}
+    assert figures == 5

@@ -17,7 +17,7 @@ from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_text
 from hugflow_assets.reporting.materializations import (
-    processed_materialization,
+    processed_materializations,
     stage_materialization,
 )
 
@@ -74,9 +74,9 @@ def test_the_whole_dataset_is_told_from_its_manifest(hub: LoopbackHub, places: P
     publish_speech(hub, "statistics/whole", rows=6, shards=2)
     build, _ = make(places, "statistics/whole")
     manifest = sync_dataset(build).published.manifest
-    made = processed_materialization(build, build.plan.shards[0], manifest)
+    [made] = processed_materializations(build, build.plan.shards[:1], manifest)
     assert made.metadata["dataset_duration_max_s"] == dg.MetadataValue.float(1.5)
     assert made.metadata["dataset_source_formats"] == dg.MetadataValue.json({"flac": 6})
     unmeasured = replace(manifest, statistics=None)
-    older = processed_materialization(build, build.plan.shards[0], unmeasured)
+    [older] = processed_materializations(build, build.plan.shards[:1], unmeasured)
     assert "dataset_duration_mean_s" not in older.metadata
