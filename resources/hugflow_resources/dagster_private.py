@@ -8,6 +8,7 @@ dagster 1.13.
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from inspect import signature
 from pathlib import Path
 
@@ -66,11 +67,13 @@ def one_transaction(instance: dg.DagsterInstance) -> Iterator[bool]:
         # Attributes of this one object hide the methods of its class.
         own = vars(storage)
         own["_connect"], own["_store_asset_event"] = batch.connect, batch.store_asset_event
+        # It opens the database for each event with tags.
+        own["has_table"] = cache(storage.has_table)
         try:
             yield True
             batch.store_latest()
         finally:
-            del own["_connect"], own["_store_asset_event"]
+            del own["_connect"], own["_store_asset_event"], own["has_table"]
 
 
 def _is_as_expected(storage: SqliteEventLogStorage) -> bool:
@@ -79,12 +82,12 @@ def _is_as_expected(storage: SqliteEventLogStorage) -> bool:
         "_connect": ["self", "shard"],
         "_store_asset_event": ["self", "conn", "event", "event_id"],
         "conn_string_for_shard": ["self", "shard_name"],
+        "has_table": ["self", "table_name"],
     }
     kind = type(storage)
     return kind is SqliteEventLogStorage and all(
-        list(signature(getattr(kind, name)).parameters) == names
-        for name, names in expected.items()
-        if hasattr(kind, name)
+        hasattr(kind, name) and list(signature(getattr(kind, name)).parameters) == parameters
+        for name, parameters in expected.items()
     )
 
 

@@ -21,9 +21,9 @@ def commits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     opened: list[str] = []
     connect = SqliteEventLogStorage.conn_string_for_shard
 
-    def record(storage: SqliteEventLogStorage, shard_name: str) -> str:
+    def record(self: SqliteEventLogStorage, shard_name: str) -> str:
         opened.append(shard_name)
-        return str(connect(storage, shard_name))
+        return str(connect(self, shard_name))
 
     monkeypatch.setattr(SqliteEventLogStorage, "conn_string_for_shard", record)
     return opened
