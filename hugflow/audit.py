@@ -29,7 +29,15 @@ from hugflow.store.locks import hold
 from hugflow.store.records import RecordForm
 
 What = Literal[
-    "planned", "published", "failed", "removed", "brought back", "retried", "merged", "rolled back"
+    "planned",
+    "published",
+    "failed",
+    "removed",
+    "brought back",
+    "retried",
+    "merged",
+    "rolled back",
+    "pushed",
 ]
 
 BEGINNING: Final = "0" * 64

@@ -30,6 +30,7 @@ from hugflow.cli import (
     plans,
     project,
     pull,
+    push,
     release,
     removals,
     requests,
@@ -76,6 +77,7 @@ app.command("logs", short_help="Show what was done with a dataset.")(listing.log
 app.command("open", short_help="Print a dataset's address in the web UI.")(listing.open_page)
 app.command("drift", short_help="Name what has changed since it was made.")(drift.drift)
 app.command("retry", short_help="Try failed rows again.")(datasets.retry)
+app.command("push", short_help="Send a dataset to the Hub or to object storage.")(push.push)
 app.command("versions", short_help="List the kept versions of a dataset.")(versions.versions)
 app.command("rollback", short_help="Use an earlier version again.")(versions.rollback)
 app.command("remove", short_help="Move a dataset from storage to the trash.")(removals.remove)

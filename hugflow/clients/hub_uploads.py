@@ -41,7 +41,7 @@ def send_pull_request(hub: "Hub", repo: RepoId, change: HubChange, title: str) -
 
 def create_repository(hub: "Hub", repo: RepoId, *, is_private: bool) -> str:
     """Create a repository; one that exists stays as it is. Returns the commit of main."""
-    with _send(hub, str(repo)) as api:
+    with sending(hub, str(repo)) as api:
         api.create_repo(repo.id, repo_type=repo.kind, private=is_private, exist_ok=True)
     return hub.fetch_repository(repo, "main").commit
 
@@ -54,7 +54,7 @@ def send_commit(hub: "Hub", repo: RepoId, change: HubChange, title: str) -> str:
 def _commit(hub: "Hub", repo: RepoId, change: HubChange, title: str, *, create_pr: bool) -> Any:
     operations = [CommitOperationAdd(name, path) for name, path in sorted(change.files.items())]
     deletions = [CommitOperationDelete(name) for name in sorted(change.deleted)]
-    with _send(hub, str(repo)) as api:
+    with sending(hub, str(repo)) as api:
         return api.create_commit(
             repo.id,
             [*operations, *deletions],
@@ -66,7 +66,7 @@ def _commit(hub: "Hub", repo: RepoId, change: HubChange, title: str, *, create_p
 
 
 @contextmanager
-def _send(hub: "Hub", what: str) -> "Iterator[HfApi]":
+def sending(hub: "Hub", what: str) -> "Iterator[HfApi]":
     """The Hub's client, whose errors become ours."""
     if not hub.token:
         raise NotAuthorised(

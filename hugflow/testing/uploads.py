@@ -8,6 +8,7 @@ its own user and to those that it opens; as a pull request, to every repository 
     POST /api/validate-yaml                     every card is accepted
     POST /api/{kind}/{id}/preupload/{rev}       which files go to LFS
     POST /api/{kind}/{id}/commit/{rev}          ndjson: header, file, lfsFile, deletedFile, deletedFolder
+    POST /api/{kind}/{id}/tag/{rev}             409 if the tag exists
     POST /{datasets/}{id}.git/info/lfs/objects/batch
     PUT  /uploads/{sha256} of the storage       signed, as downloads are
 
@@ -67,8 +68,10 @@ def find_upload(held: Holdings, ask: Ask, read: ReadFile) -> Upload | None:
                 name,
                 what,
                 *rest,
-            ) if what in ("preupload", "commit"):
+            ) if what in ("preupload", "commit", "tag"):
                 repository = _find_target(held, kind, f"{owner}/{name}", ask)
+                if what == "tag":
+                    return _tag(repository, "/".join(rest), json.loads(ask.body)["tag"])
                 if what == "preupload":
                     return Upload(_answer_preupload(repository, "/".join(rest), ask, read))
                 return _commit(held, repository, "/".join(rest), ask, read)
@@ -203,6 +206,13 @@ def _commit(
     if opens:
         answer["pullRequestUrl"] = f"{page}/discussions/{number}"
     return Upload(answer_json(answer), partial(repository.move, branch, commit))
+
+
+def _tag(repository: Repository, revision: str, tag: str) -> Upload:
+    ref, commit = f"refs/tags/{tag}", find_commit(repository, revision)
+    if ref in repository.refs:
+        raise Refusal(409, f"The tag {tag} exists already")
+    return Upload(Answer(200), partial(repository.refs.__setitem__, ref, commit.sha))
 
 
 def _read_line(

@@ -44,6 +44,7 @@ CALLS = {
     "compile_flows": [],
     "run": ["example/example_flow"],
     "runs": [],
+    "push": ["acme__speech", "acme/copy"],
     "rollback": ["acme__speech"],
     "up": [],
     "versions": ["acme__speech"],

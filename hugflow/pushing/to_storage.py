@@ -1,0 +1,111 @@
+"""Pushing to object storage, by any file system that fsspec knows.
+
+    <DEST>/<version>/data/...parquet   and beside each `...parquet.sha256`, once it is there
+    <DEST>/<version>/README.md
+    <DEST>/<version>/manifest.json     last: with it the version is complete
+    <DEST>/latest.json                 {"version": "4c1f0d9b2a7e6685"}
+
+A version is never changed, so a reader of one sees no other. After a stop, files whose sha256 is
+there are not sent again.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import fsspec
+
+from hugflow.errors import CannotWrite, HugflowError, UsageWrong
+from hugflow.pushing.files import PushFile
+from hugflow.redact import redact
+
+
+@dataclass
+class StorageDestination:
+    """A folder of a file system, such as `s3://bucket/speech`."""
+
+    url: str
+    _system: Any = field(init=False)
+    _root: str = field(init=False)
+    _version: str = ""
+
+    def __post_init__(self) -> None:
+        """Open the file system. Raises UsageWrong for an unknown one, or one not installed."""
+        try:
+            self._system, self._root = fsspec.core.url_to_fs(self.url)
+        except ImportError as error:
+            scheme = urlsplit(self.url).scheme
+            extra = "hugflow[s3]" if scheme in ("s3", "s3a") else "the package that it names"
+            raise HugflowError(
+                f"{scheme}:// cannot be opened",
+                why=str(error),
+                mend=f"install it: pip install '{extra}'",
+            ) from error
+        except ValueError as error:
+            raise UsageWrong(
+                f"{redact(self.url)!r} is no destination",
+                why=str(error),
+                mend="give owner/name of the Hub, or an address such as s3://bucket/folder",
+            ) from error
+
+    def open(self, version: str) -> None:
+        """Choose the folder of the version."""
+        self._version = version
+
+    def send(self, file: PushFile) -> bool:
+        """Send one file unless it is there; whether it was sent."""
+        target = self._path(file.path)
+        with self._errors(target):
+            if (
+                self._read(f"{target}.sha256") == file.sha256
+                and self._size(target) == file.size_bytes
+            ):
+                return False
+            self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
+            self._system.put_file(str(file.file), target)
+            self._system.pipe_file(f"{target}.sha256", file.sha256.encode())
+        return True
+
+    def finish(self, last: Sequence[PushFile], version: str) -> str:
+        """Send the last files in order, then name the version as the latest; returns its address."""
+        for file in last:
+            target = self._path(file.path)
+            with self._errors(target):
+                self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
+                self._system.pipe_file(target, file.file.read_bytes())
+        latest = f"{self._root.rstrip('/')}/latest.json"
+        with self._errors(latest):
+            self._system.pipe_file(latest, json.dumps({"version": version}).encode())
+        return f"{self.url.rstrip('/')}/{version}"
+
+    def _path(self, path: str) -> str:
+        return f"{self._root.rstrip('/')}/{self._version}/{path}"
+
+    def _read(self, path: str) -> str | None:
+        try:
+            return bytes(self._system.cat_file(path)).decode("ascii", "replace").strip()
+        except FileNotFoundError:
+            return None
+
+    def _size(self, path: str) -> int | None:
+        try:
+            return int(self._system.info(path)["size"])
+        except FileNotFoundError:
+            return None
+
+    @contextmanager
+    def _errors(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except HugflowError:
+            raise
+        except Exception as error:  # each file system has errors of its own
+            raise CannotWrite(
+                f"{path} cannot be written",
+                why=redact(f"{type(error).__name__}: {error}")[:300],
+                mend="check the address, the credentials and the network, then run the same "
+                "command again: what is there is not sent again",
+            ) from error

@@ -1,0 +1,167 @@
+"""A finished dataset, pushed onward: what is there loads, what is there is not sent again."""
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from hugflow.audit import read_trail
+from hugflow.clients.hub import Hub
+from hugflow.errors import CannotWrite, HugflowError, NotAuthorised, UsageWrong
+from hugflow.pushing.files import PushFile
+from hugflow.pushing.push import Destination, Pushed, open_destination, push_dataset
+from hugflow.pushing.to_storage import StorageDestination
+from hugflow.stages.build.build import Build
+from hugflow.stages.planning.open_build import open_build
+from hugflow.stages.sync import sync_dataset
+from hugflow.stages.tree.versions import read_version
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_speech
+from tests.builds import OpenFor
+
+# The Hub's own client sends large files in a way that its HTTP library deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>':DeprecationWarning")
+
+TOKEN = "hf_pushing_token_12345"
+
+
+@pytest.fixture
+def made(hub: LoopbackHub, open_for: OpenFor) -> Build:
+    """A complete dataset of two shards."""
+    publish_speech(hub, "push/speech", rows=6, shards=2, seconds=0.3)
+    build = open_for("push/speech")
+    sync_dataset(build)
+    return build
+
+
+def push(build: Build, destination: Destination, where: str = "somewhere") -> Pushed:
+    return push_dataset(build.places, build.name, destination, actor="ada", where=where)
+
+
+def read_rows(parquets: Mapping[str, bytes]) -> dict[int, dict[str, object]]:
+    rows = [
+        row for data in parquets.values() for row in pq.read_table(io.BytesIO(data)).to_pylist()
+    ]
+    return {row["row"]: row for row in rows}
+
+
+def test_a_pushed_dataset_is_on_the_hub_whole_with_its_audio_and_a_tag(
+    made: Build, hub: LoopbackHub
+):
+    hub.add_token(TOKEN, "push", writes=True)
+    client = Hub(token=TOKEN)
+    pushed = push(made, open_destination("push/copy", client, is_private=False))
+    version = read_version(made.folder, made.name)
+    assert version is not None
+    assert pushed.version == version.id
+    assert pushed.address.endswith(f"/datasets/push/copy/tree/{version.id}")
+    api = client.api
+    there = api.list_repo_files("push/copy", repo_type="dataset", revision=version.id)
+    shards = sorted(path for path in there if path.startswith("data/"))
+    assert shards == [f"data/train-0000{i}-of-00002.parquet" for i in range(2)]
+    paths = {
+        path: Path(api.hf_hub_download("push/copy", path, repo_type="dataset", revision=version.id))
+        for path in [*shards, "README.md", "manifest.json"]
+    }
+    rows = read_rows({path: paths[path].read_bytes() for path in shards})
+    assert sorted(rows) == list(range(6))
+    stems = {f"{stem.name}": stem.read_bytes() for stem in made.folder.audio.iterdir()}
+    for row in rows.values():
+        audio = row["audio"]
+        assert isinstance(audio, dict)
+        assert audio["bytes"] == stems[audio["path"]]
+    assert paths["manifest.json"].read_bytes() == made.folder.manifest.read_bytes()
+    assert "data/*.parquet" in paths["README.md"].read_text()
+    assert [entry.deed.what for entry in read_trail(made.places)][-1] == "pushed"
+    # Again: the Hub has the large files, and nothing of them is sent.
+    hub.clear_requests()
+    push(made, open_destination("hf://push/copy", client, is_private=False))
+    assert not [ask for ask in hub.requests if ask.method == "PUT"]
+
+
+def test_without_a_token_or_a_complete_tree_nothing_is_pushed(
+    made: Build, hub: LoopbackHub, open_for: OpenFor, tmp_path: Path
+):
+    with pytest.raises(NotAuthorised, match="push/copy"):
+        push(made, open_destination("push/copy", Hub(), is_private=True))
+    publish_speech(hub, "push/begun", rows=2, shards=1, seconds=0.2)
+    with pytest.raises(UsageWrong, match="not complete"):
+        push(open_for("push/begun"), StorageDestination(f"file://{tmp_path}/out"))
+    for wrong in ("nonsense", "a/b/c", "nosuch://bucket/x"):
+        with pytest.raises(HugflowError):
+            open_destination(wrong, Hub(), is_private=True)
+
+
+def test_a_folder_of_a_version_is_complete_once_it_has_its_manifest(made: Build, tmp_path: Path):
+    url = f"file://{tmp_path}/out"
+    pushed = push(made, StorageDestination(url), url)
+    folder = tmp_path / "out" / pushed.version
+    assert pushed.address == f"{url}/{pushed.version}"
+    assert json.loads((tmp_path / "out" / "latest.json").read_text()) == {"version": pushed.version}
+    rows = read_rows({path.name: path.read_bytes() for path in folder.glob("data/*.parquet")})
+    assert sorted(rows) == list(range(6))
+    assert (pushed.sent, pushed.kept) == (2, 0)
+    again = push(made, StorageDestination(url), url)
+    assert (again.sent, again.kept) == (0, 2)
+    # One that was sent in part, or has other bytes, is sent again.
+    shard = min(folder.glob("data/*.parquet"))
+    shard.write_bytes(b"half")
+    again = push(made, StorageDestination(url), url)
+    assert (again.sent, again.kept) == (1, 1)
+    assert shard.stat().st_size > 4
+
+
+@dataclass
+class Stopping:
+    """A destination whose connection breaks after some calls."""
+
+    inner: StorageDestination
+    calls: int
+    done: list[str] = field(default_factory=list)
+
+    def open(self, version: str) -> None:
+        self.inner.open(version)
+
+    def send(self, file: PushFile) -> bool:
+        if len(self.done) == self.calls:
+            raise CannotWrite("it broke", why="a test", mend="again")
+        self.done.append(file.path)
+        return self.inner.send(file)
+
+    def finish(self, last: list[PushFile], version: str) -> str:
+        if len(self.done) == self.calls:
+            raise CannotWrite("it broke", why="a test", mend="again")
+        return self.inner.finish(last, version)
+
+
+@pytest.mark.parametrize("calls", [0, 1, 2])
+def test_a_push_that_breaks_shows_nothing_and_goes_on_where_it_stopped(
+    made: Build, tmp_path: Path, calls: int
+):
+    url = f"file://{tmp_path}/out"
+    with pytest.raises(CannotWrite):
+        push(made, Stopping(StorageDestination(url), calls))  # type: ignore[arg-type]
+    assert not list((tmp_path).glob("out/*/manifest.json"))
+    assert not (tmp_path / "out" / "latest.json").exists()
+    assert not list((made.places.state_dir / "pushing").iterdir())
+    assert push(made, StorageDestination(url)).kept == calls
+
+
+def test_shards_of_an_earlier_version_leave_the_repository_with_the_next_commit(
+    made: Build, hub: LoopbackHub, open_for: OpenFor
+):
+    hub.add_token(TOKEN, "push", writes=True)
+    client = Hub(token=TOKEN)
+    push(made, open_destination("push/moves", client, is_private=False))
+    publish_speech(hub, "push/speech", rows=3, shards=1, seconds=0.3)
+    build = open_build(made.request, made.places, made.hub, made.options, update=True)
+    sync_dataset(build)
+    push(build, open_destination("push/moves", client, is_private=False))
+    there = client.api.list_repo_files("push/moves", repo_type="dataset")
+    shards = [path for path in there if path.startswith("data/")]
+    assert shards
+    assert not [path for path in shards if path.endswith("-of-00002.parquet")]
