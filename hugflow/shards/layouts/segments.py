@@ -2,6 +2,7 @@
 
 import logging
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -46,13 +47,16 @@ class Pieces:
     ) -> None:
         """Start nothing yet."""
         self._paths, self._shard, self._places, self._cuts = paths, shard, places, cuts
-        self._wanted = wanted
+        self._wanted, self._prefix = wanted, f"{shard.name}.pieces-"
         self._workers = open_workers()
         self._folder: TemporaryDirectory[str] | None = None
         self._place: int | None = None
 
     def __enter__(self) -> Self:
-        """The pieces; no clip is decoded yet."""
+        """The pieces; no clip is decoded yet. What a killed run left is deleted."""
+        if self._cuts:
+            for left in self._paths[0].parent.glob(f"{self._prefix}*"):
+                shutil.rmtree(left, ignore_errors=True)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -67,7 +71,7 @@ class Pieces:
             raise ValueError("a row without a clip has no piece")
         if place != self._place:
             self._drop()
-            self._folder = TemporaryDirectory(dir=self._paths[0].parent, prefix="pieces-")
+            self._folder = TemporaryDirectory(dir=self._paths[0].parent, prefix=self._prefix)
             self._place = place
             self._cut(place, Path(self._folder.name))
         if self._folder is None:

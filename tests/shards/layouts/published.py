@@ -3,15 +3,17 @@
 import csv
 import io
 import json
+import os
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tests.shards.layouts.tars import clip, make_tar
 
-COUNT = 5
+# The soak takes 200.
+COUNT = int(os.environ.get("LAYOUT_CLIPS", "5"))
 TEXTS = tuple(f"row {row}, with a comma" for row in range(COUNT))
-CLIPS = {f"c{row}.wav": clip(row) for row in range(COUNT)}
+CLIPS = {f"c{row:0{len(str(COUNT - 1))}}.wav": clip(row) for row in range(COUNT)}
 Files = dict[str, bytes]
 
 

@@ -1,10 +1,15 @@
 """One set of clips gives the same MP3s and texts through every recipe."""
 
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hugflow.errors import RequestInvalid
+from hugflow.errors import HugflowError, RequestInvalid
 from hugflow.requests.recipes import read_recipe
 from hugflow.requests.sources import RECIPES as NAMES
 from hugflow.stages.sync import sync_dataset
@@ -13,7 +18,7 @@ from hugflow.verify.dataset import verify_dataset
 from tests.builds import OpenFor
 from tests.shards.layouts.published import LAYOUTS, TEXTS, rows, to_csv
 from tests.shards.layouts.recipes import RECIPES
-from tests.shards.layouts.tars import clip
+from tests.shards.layouts.tars import clip, make_tar, special
 from tests.trees import read_rows_json
 
 _first: dict[str, list[bytes]] = {}
@@ -109,3 +114,67 @@ def test_a_command_in_wav_scp_is_refused_by_name_and_never_run(hub: LoopbackHub,
     hub.publish("recipes/pipe", {"data/train/wav.scp": scp, "audio/a.wav": clip(0)})
     with pytest.raises(RequestInvalid, match="has a command for 'bad'"):
         open_for("recipes/pipe", source={"recipe": "ami"})
+
+
+@pytest.mark.soak
+def test_200_clips_give_the_same_files_in_every_layout_and_through_every_recipe():
+    folder = Path(__file__).parent
+    files = [str(folder / name) for name in ("test_published.py", "test_recipes.py")]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-k", "the_same_clips", *files],
+        env={**os.environ, "LAYOUT_CLIPS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def hostile_archive(kind: str) -> bytes:
+    """An LJ Speech tar.gz with one thing that must not be followed."""
+    good = [("LJ/metadata.csv", b"a|raw|text a\n"), ("LJ/wavs/a.wav", clip(0))]
+    link = special("LJ/metadata.csv", tarfile.SYMTYPE, "/etc/passwd")
+    more: dict[str, list[Any]] = {
+        "table is a link": [(link, b""), good[1]],
+        "table leads out": [("../LJ/metadata.csv", good[0][1]), good[1]],
+        "table is a bomb": [("LJ/metadata.csv", bytes(600 << 20)), good[1]],
+        "clip leads out": [good[0], ("LJ/../../wavs/a.wav", clip(0))],
+        "clip is a device": [good[0], (special("LJ/wavs/a.wav", tarfile.CHRTYPE), b"")],
+        "words lead elsewhere": [
+            ("LJ/metadata.csv", b"https://example.org/a.wav|x|x\n../../a|y|y\n"),
+            good[1],
+        ],
+        "clips twice": [*good, ("LJ/wavs/a.wav", clip(1))],
+    }
+    return make_tar(more[kind], "w:gz")
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [
+        ("table is a link", "the table"),
+        ("table leads out", "the table"),
+        ("table is a bomb", "unpacks to more than"),
+        ("clip leads out", "path_not_found"),
+        ("clip is a device", "path_not_found"),
+        ("words lead elsewhere", "path_refused"),
+        ("clips twice", ""),
+    ],
+)
+def test_a_hostile_archive_with_its_table_has_one_outcome_and_writes_nothing_outside(
+    hub: LoopbackHub, open_for: OpenFor, tmp_path: Path, kind: str, outcome: str
+):
+    hub.publish(f"hostile/{kind.replace(' ', '-')}", {"LJ.tar.gz": hostile_archive(kind)})
+    build = open_for(
+        f"hostile/{kind.replace(' ', '-')}", source={"recipe": "ljspeech"}, max_bad_rows="100%"
+    )
+    said = ""
+    try:
+        sync_dataset(build)
+    except HugflowError as error:
+        said = str(error)
+    failures = build.folder.failures
+    said += failures.read_text() if failures.is_file() else ""
+    assert outcome in said, said
+    assert {path.name for path in tmp_path.iterdir()} <= {"state", "datasets", "processed"}
+    assert {request.port for request in hub.requests} <= {"api", "storage"}
