@@ -3,8 +3,6 @@
 import itertools
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +20,6 @@ NAME = "crash__damage__split_train__rev_main"
 REQUEST = "requests/add/request.yaml"
 SHARD = "00001-of-00003"
 TREE = f"datasets/{NAME}"
-# Runs each command in one process, as starting Python for each would take most of the time.
-RUN = """
-import json, sys
-from hugflow.cli.main import run
-print("\\n" + json.dumps([run(words) for words in json.loads(sys.argv[1])]))
-"""
 
 
 def cut(path: Path) -> None:
@@ -198,15 +190,5 @@ def test_what_is_damaged_is_made_anew_or_named_with_its_mend_and_no_row_is_lost(
 
 def run_all(project: Project, *commands: list[str]) -> tuple[list[int], str]:
     """Run commands, and give their exit codes and all that was said."""
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, json.dumps(commands)],
-        cwd=project.root,
-        env=project.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr, done.stderr
-    codes: list[int] = json.loads(done.stdout.splitlines()[-1])
-    return codes, done.stderr
+    done = [project.run(*command) for command in commands]
+    return [each.returncode for each in done], "".join(each.stderr for each in done)

@@ -93,6 +93,10 @@ class Platform:
         """The processes that carry out runs, of this project alone."""
         return [pid for pid in self._pids() if self._is_run(pid)]
 
+    def pids_of(self, words: str) -> list[int]:
+        """The processes of this project whose command line holds the words."""
+        return [pid for pid in self._pids() if words in _command_of(pid).replace("\0", " ")]
+
     def ask(self, query: str, **variables: Any) -> Any:
         """Ask the web server as the UI does."""
         body = json.dumps({"query": query, "variables": variables}).encode()

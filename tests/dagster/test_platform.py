@@ -256,9 +256,12 @@ def test_up_starts_again_what_ends_by_itself(start: Start, hub: LoopbackHub, pro
     watch.until(lambda: watch.is_linked(name_of(hf_ids[0])) and watch.all_ended(), "the first link")
     # A code server that was killed leaves its child behind for a while: the child goes first.
     for part in ("api grpc", "code-server", "dagster._daemon"):
+        watch.until(
+            lambda part=part: watch.platform.is_up() and bool(watch.platform.pids_of(part)),
+            f"{part} is at work",
+        )
         noticed = watch.platform.log().count("it is started again")
-        (pid, *_) = [p for p in watch.platform._pids() if part in _words_of(p)]
-        kill(pid)
+        kill(watch.platform.pids_of(part)[0])
         watch.until(
             lambda noticed=noticed: watch.platform.log().count("it is started again") > noticed,
             f"the end of {part} is noticed",
@@ -375,10 +378,3 @@ def test_backfills_over_missing_finished_and_failed_partitions_end_as_they_shoul
     middle, audio = (list(STAGE_NAMES), keys[1:3]), (["audio"], keys[:1])
     assert backfill(watch, name, whole, middle, audio) == ["COMPLETED_SUCCESS"] * 3
     assert watch.json_times(name) == before
-
-
-def _words_of(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text("utf-8", "replace").replace("\0", " ")
-    except OSError:
-        return ""
