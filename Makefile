@@ -45,7 +45,8 @@ test: lint
 	$(BIN)/pytest -n $(AT_ONCE) --dist loadgroup --cov --cov-report=term --cov-fail-under=90
 
 soak: $(READY)
-	$(BIN)/pytest tests/crash tests/network -m "" -n auto
+	$(BIN)/pytest tests/crash tests/network tests/e2e tests/dagster/test_platform.py \
+	  tests/dagster/test_processes.py -m "" -n auto --dist loadgroup
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

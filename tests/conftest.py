@@ -57,7 +57,7 @@ def _listen_to_interrupts() -> None:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# A slow machine makes no property untrue. `--hypothesis-profile=default` tries a hundred examples.
+# A slow machine makes no property untrue.
 settings.register_profile(
     "hugflow",
     deadline=None,
@@ -66,6 +66,7 @@ settings.register_profile(
     max_examples=50,
 )
 settings.load_profile("hugflow")
+settings.register_profile("thorough", settings.get_profile("hugflow"), max_examples=500)
 # `make check` tries fewer examples of each rule than `make test` does.
 hypothesis.settings.register_profile("quick", max_examples=20)
 

@@ -101,6 +101,8 @@ def serve() -> None:
     for module in pkgutil.walk_packages(hugflow.__path__, "hugflow."):
         if not module.name.startswith("hugflow.testing"):
             importlib.import_module(module.name)
+    # pyarrow imports it with the first array.
+    importlib.import_module("pandas")
     if measuring is not None:
         measuring.stop()
         measuring.save()
