@@ -31,6 +31,7 @@ $(READY): pyproject.toml
 
 demo: $(READY)
 	@$(BIN)/hugflow demo
+	@echo "To type only hugflow in this shell: . $(BIN)/activate"
 
 lint: $(READY)
 	$(BIN)/ruff check .

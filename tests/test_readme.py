@@ -17,7 +17,8 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 # What a test cannot type: it would install into this very environment, run without end, or run
 # the tests within the tests. `make demo` has a test of its own.
-ELSEWHERE = ("make demo", "make check", "make test", "pip install -e .", "hugflow up")
+INSTALL = ("python3 -m venv .venv && . .venv/bin/activate", "pip install -e .")
+ELSEWHERE = ("make demo", "make check", "make test", *INSTALL, "hugflow up")
 
 
 def bash_blocks() -> list[str]:

@@ -194,7 +194,7 @@ def _sync(
             print_data(_rows_words(rows, synced.new_rows))
             for step in steps:
                 left = f"{step.dropped:,} left out, {step.errors:,} failed"
-                print_data(f"  {step.words}: {step.rows:,} rows, {left}")
+                print_data(f"  {step.words}: {count(step.rows, 'row')}, {left}")
             print_compared(compared)
         print_data(f"{link} -> {build.folder.root}")
     return {
@@ -315,7 +315,7 @@ def _missing_words(preview: "Preview") -> str:
 
 def _rows_words(rows: "ManifestRows", new_rows: int) -> str:
     failed = f", {rows.failed:,} could not be made" if rows.failed else ""
-    return f"{rows.made:,} rows, {new_rows:,} of them new{failed}"
+    return f"{count(rows.made, 'row')}, {new_rows:,} of them new{failed}"
 
 
 def _report(project: ProjectSettings, synced: "Synced", build: "Build") -> None:

@@ -3,14 +3,17 @@
 import os
 from collections import Counter
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
+from hugflow.amounts import count
 from hugflow.cli.options import AsJson
-from hugflow.cli.output import print_data, print_json, print_talk
+from hugflow.cli.output import paint_data, print_data, print_json, print_talk
 from hugflow.errors import SettingInvalid, show_fix
 from hugflow.settings import inspect_settings
+
+_COLOR_BY_STATE: Final = {"ok": "32", "warning": "33", "problem": "31"}
 
 
 def doctor(
@@ -39,10 +42,15 @@ def doctor(
         print_json({"healthy": not has_problem(findings), "checks": checks})
     else:
         for finding in findings:
-            print_data(f"{finding.state:<8} {finding.check:<20} {finding.what}")
+            state = paint_data(f"{finding.state:<8}", _COLOR_BY_STATE[finding.state])
+            print_data(f"{state} {finding.check:<20} {finding.what}")
             if finding.mend is not None:
                 print_data(f"{'':<8} {'':<20} {show_fix(finding.mend)}")
-        count = Counter(finding.state for finding in findings)
-        print_talk(f"{count['ok']} ok, {count['warning']} warnings, {count['problem']} problems")
+        number = Counter(finding.state for finding in findings)
+        warnings, problems = (
+            count(number["warning"], "warning"),
+            count(number["problem"], "problem"),
+        )
+        print_talk(f"{number['ok']} ok, {warnings}, {problems}")
     if has_problem(findings):
         raise typer.Exit(1)

@@ -196,13 +196,17 @@ def clip(text: str, columns: int) -> str:
 
 
 def set_up_logging(level: str, form: str) -> None:
-    """Send our log to stderr; libraries log warnings and errors only."""
+    """Send our log to stderr; of libraries only errors, with DEBUG also warnings."""
     handler = _StderrHandler()
     if level != "DEBUG":
         handler.addFilter(_FirstOfShards())
     handler.setFormatter(_JsonFormatter() if form == "json" else _TextFormatter())
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    of_libraries = logging.WARNING if level == "DEBUG" else logging.ERROR
+    logging.basicConfig(level=of_libraries, handlers=[handler], force=True)
+    logging.captureWarnings(True)
     logging.getLogger("hugflow").setLevel(level)
+    for shell in ("hugflow_assets", "hugflow_resources", "hugflow_sensors"):
+        logging.getLogger(shell).setLevel(logging.WARNING)
     redact_logs()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hugflow.amounts import human_bytes, short_time
+from hugflow.amounts import count, human_bytes, short_time
 from hugflow.cli.asked import read_project_requests
 from hugflow.cli.builds import choose_statuses, open_project
 from hugflow.cli.completion import complete_name
@@ -160,7 +160,7 @@ def _print_one(status: "DatasetStatus", url_by_run: Mapping[str, str | None], pa
     for field, value in values.items():
         print_data(f"{field.replace('_', ' '):<16} {'-' if value is None else value}")
     for step in status.steps:
-        counts = f"{step.rows:,} rows, {step.dropped:,} left out, {step.errors:,} failed"
+        counts = f"{count(step.rows, 'row')}, {step.dropped:,} left out, {step.errors:,} failed"
         print_data(f"{f'step {step.name}':<16} {counts}")
     if status.obstacle is not None:
         told = status.obstacle

@@ -57,10 +57,11 @@ Made by hugflow from the dataset `{plan.request.hf_id}` at commit `{plan.commit}
 * `manifest.json`: where everything came from, with counts and hashes
 
 ```python
-import datasets
-
-rows = datasets.load_dataset("path/of/this/folder", split="{plan.card_split}")
+import hugflow
+rows = hugflow.load("{plan.dataset}")
 ```
+
+Without hugflow: `datasets.load_dataset("path/of/this/folder", split="{plan.card_split}")`.
 """
     return begin, end
 
