@@ -15,6 +15,7 @@
       "commit": "8a6c...",
       "steps": [{"name": "clean", "rows": 99990, "dropped": 7, "errors": 1}],     of a complete one
       "request": "77ab...",                digest of the request that the dataset is made for
+      "first_failed": [{"row": 14, "code": "audio_empty", "message": "..."}],     at the end of a run
       "failure": null                      or {"what": "...", "why": "...", "mend": "..."}
     }
 
@@ -64,6 +65,15 @@ class StepNote:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedRow:
+    """A row that could not be made, with its code and the reason in words."""
+
+    row: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """The state of one dataset at one moment; the module explains each field."""
 
@@ -82,6 +92,7 @@ class Notice:
     request: str | None = None
     failure: Failure | None = None
     steps: tuple[StepNote, ...] = ()
+    first_failed: tuple[FailedRow, ...] = ()
 
     @property
     def is_start(self) -> bool:

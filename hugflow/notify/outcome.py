@@ -4,20 +4,12 @@ import hashlib
 
 from hugflow.amounts import count
 from hugflow.notify.conversation import BAD, Conversation, Line, PullRequest
-from hugflow.notify.escape import md_code
-from hugflow.notify.markdown import (
-    LONGEST,
-    LONGEST_PATH,
-    LONGEST_SENTENCE,
-    failure_block,
-    fit,
-)
+from hugflow.notify.escape import md_code, safe_url
+from hugflow.notify.markdown import LONGEST_PATH
 from hugflow.notify.markers import outcome_marker
-from hugflow.notify.notices import Failure
 from hugflow.notify.words import rows_words, step_words
 
-MOST_PROBLEMS_TOLD = 3
-_FRAME = 1_000
+MOST_TOLD = 3
 
 
 def find_mark(conversation: Conversation, pull: PullRequest) -> str | None:
@@ -32,8 +24,18 @@ def find_mark(conversation: Conversation, pull: PullRequest) -> str | None:
 
 
 def render_outcome(conversation: Conversation, pull: PullRequest, mark: str) -> str:
-    """The places of the datasets, or what failed; at most LONGEST characters."""
-    return f"{outcome_marker(pull, mark)}\n{_render(conversation)}"
+    """Two lines and a link: how many are done, and what became of the first; or what failed."""
+    link = _link_living(conversation, pull)
+    return f"{outcome_marker(pull, mark)}\n{_render(conversation)}{link}"
+
+
+def _link_living(conversation: Conversation, pull: PullRequest) -> str:
+    """The link to the living comment, which has the details; else to the page of the work."""
+    if conversation.github.comment is not None:
+        url = f"{safe_url(pull.url) or ''}#issuecomment-{conversation.github.comment}"
+        return f"\n[Details](<{url}>)\n"
+    url = safe_url(conversation.details_url) or ""
+    return f"\n[Details](<{url}>)\n" if url else ""
 
 
 def _render(conversation: Conversation) -> str:
@@ -50,39 +52,32 @@ def _render(conversation: Conversation) -> str:
             _render_good(line) if conversation.counts(line) else _render_later(line)
             for line in lines
         ]
-    shown, left_out = fit(told, LONGEST - _FRAME)
-    more = f"and {left_out:,} more" if left_out else ""
-    return "\n\n".join(filter(None, [head, *shown, more])) + "\n"
+    more = f"; and {len(told) - MOST_TOLD:,} more" if len(told) > MOST_TOLD else ""
+    return f"{head}\n{'; '.join(told[:MOST_TOLD])}{more}.\n"
 
 
 def _render_good(line: Line) -> str:
     named, notice = md_code(line.dataset or line.path), line.notice
     if notice is None or line.state == "removed":
-        return f"{named} was removed."
-    place = f" is in {md_code(notice.location, LONGEST_PATH)}" if notice.location else ""
-    link = f", linked at {md_code(notice.link, LONGEST_PATH)}" if notice.link else ""
-    failed = f" (`failures.jsonl` says which and why {notice.failed_rows:,} could not be made)"
-    rows = f"{notice.rows:,} rows{failed if notice.failed_rows else ''}"
-    return f"{named}{place}{link}: {'; '.join([rows, *step_words(notice)])}."
+        return f"{named} was removed"
+    failed = f", {notice.failed_rows:,} could not be made" if notice.failed_rows else ""
+    return f"{named}: {', '.join([count(notice.rows, 'row') + failed, *step_words(notice)])}"
 
 
 def _render_later(line: Line) -> str:
     """Why no work was done for a request."""
     named, why = md_code(line.dataset or line.path), "; ".join(line.remarks)
     if line.kind == "remove" and not line.is_idle:
-        return f"{named} goes after the merge."
-    return f"{named}: nothing is to be done{f', {md_code(why, LONGEST_SENTENCE)}' if why else ''}."
+        return f"{named} goes after the merge"
+    return f"{named}: nothing is to be done{f', {md_code(why, LONGEST_PATH)}' if why else ''}"
 
 
 def _render_bad(line: Line) -> str:
-    named = md_code(line.dataset or line.path)
     if line.problems:
-        failures = [Failure(each.headline, each.why, each.mend) for each in line.problems]
-        more = len(failures) - MOST_PROBLEMS_TOLD
-        blocks = [failure_block(failure) for failure in failures[:MOST_PROBLEMS_TOLD]]
-        blocks += [f"and {more:,} more"] if more > 0 else []
-        return "\n\n".join([f"{md_code(line.path)} is refused:", *blocks])
+        more = f" and {len(line.problems) - 1:,} more" if line.problems[1:] else ""
+        return f"refused: {md_code(line.problems[0].headline, LONGEST_PATH)}{more}"
+    named = md_code(line.dataset or line.path)
     if line.notice is not None and line.notice.failure is not None:
-        return f"{named} failed:\n\n{failure_block(line.notice.failure)}"
+        return f"{named} failed: {md_code(line.notice.failure.what, LONGEST_PATH)}"
     rows = rows_words(line)
-    return f"{named} is {line.state}{f', with {rows} rows' if rows else ''}."
+    return f"{named} is {line.state}{f', with {rows} rows' if rows else ''}"

@@ -128,14 +128,14 @@ def _render_row(line: Line) -> str:
 
 
 def _render_remark(line: Line) -> str:
-    """The place of the dataset, or what is wrong with it."""
+    """What is wrong with the dataset, or what goes on."""
     if line.problems:
         more = f" and {len(line.problems) - 1:,} more" if len(line.problems) > 1 else ""
         return md_cell(line.problems[0].headline, LONGEST_PATH) + more
     if line.notice is not None and line.notice.failure is not None:
         return md_cell(line.notice.failure.what, LONGEST_PATH)
-    if line.notice is not None and line.notice.location is not None:
-        return md_cell(line.notice.location, LONGEST_PATH)
+    if line.notice is not None and line.state == "completed" and line.notice.failed_rows:
+        return f"{line.notice.failed_rows:,} could not be made"
     return going_on(line)
 
 
@@ -160,10 +160,26 @@ def _render_wrong(line: Line) -> str:
         if len(failures) > MOST_UNFOLDED:
             blocks.append(f"and {len(failures) - MOST_UNFOLDED:,} more")
         return fold(f"What is wrong with {html_code(line.path)}", blocks)
-    if line.notice is None or line.notice.failure is None:
-        return ""
     named = html_code(line.dataset or line.path)
-    return fold(f"What went wrong with {named}", [failure_block(line.notice.failure)])
+    failed = _render_failed_rows(line)
+    if line.notice is None or line.notice.failure is None:
+        return fold(f"Rows of {named} that could not be made", [failed]) if failed else ""
+    blocks = [failure_block(line.notice.failure), *([failed] if failed else [])]
+    return fold(f"What went wrong with {named}", blocks)
+
+
+def _render_failed_rows(line: Line) -> str:
+    """The first failed rows with their reasons; `failures.jsonl` in the dataset's folder has all."""
+    notice = line.notice
+    if notice is None or not notice.first_failed:
+        return ""
+    rows = [
+        f"- row {each.row:,}: {md_code(each.code)}, {md_code(each.message, LONGEST_SENTENCE)}"
+        for each in notice.first_failed
+    ]
+    more = notice.failed_rows - len(rows)
+    rows += [f"- and {more:,} more, in `failures.jsonl`"] if more > 0 else []
+    return "\n".join(rows)
 
 
 def _render_plan(line: Line) -> str:
@@ -176,6 +192,9 @@ def _render_plan(line: Line) -> str:
         if line.facts.digest is not None:
             items.append(f"- digest: {md_code(line.facts.digest)}")
         odd += line.facts.warnings
+    if line.notice is not None and line.notice.location is not None:
+        place = md_code(line.notice.location, LONGEST_PATH)
+        items.append(f"- stored in {place}, on the server that made it")
     items += [f"- {md_code(each, LONGEST_SENTENCE)}" for each in line.goes]
     items += [f"- warning: {md_code(each, LONGEST_SENTENCE)}" for each in odd[:MOST_UNFOLDED]]
     if not items:

@@ -149,7 +149,8 @@ def test_from_a_file_of_two_lines_to_a_dataset_in_place_and_out_again(team: Team
     living, outcome = runner.comments(number)
     assert "completed" in living
     location, link = runner.dataset_of(NAME), runner.link_of(NAME)
-    assert str(location) in outcome
+    assert str(location) in living
+    assert "**Completed**: 1 request." in outcome
     assert str(link) in output
     assert runner.conclusions() == ["success"]
     assert runner.github.pull(REPO, number).is_open

@@ -144,7 +144,7 @@ def calls(github: LoopbackGitHub) -> Counter[str]:
 def assert_told_once(github: LoopbackGitHub) -> None:
     living, outcome = [comment.body for comment in github.comments(REPO, 1)]
     assert "✅ completed" in living
-    assert "`a` is in `/data/a`" in outcome
+    assert "`a`: " in outcome
     assert calls(github)["POST"] == 2
     assert {check.conclusion for check in github.check_runs(REPO)} == {"success"}
 

@@ -53,6 +53,7 @@ def test_the_file_has_the_fields_that_its_page_shows(places: Places):
         "failed_rows": 0,
         "resumed_from": 10,
         "rows_per_second": None,
+        "first_failed": [],
         "location": None,
         "link": None,
         "commit": None,

@@ -113,7 +113,7 @@ def test_the_end_is_told_in_a_comment_of_its_own_and_once(github: LoopbackGitHub
     assert workflow.tell().again_at is None
     living, outcome = bodies(github)
     assert "✅ completed" in living
-    assert "`a` is in `/data/datasets/a`" in outcome
+    assert "`a`: 10,000 rows" in outcome
     assert [(each.status, each.conclusion) for each in github.check_runs(REPO)] == [
         ("completed", "success")
     ]
@@ -135,7 +135,7 @@ def test_an_add_that_is_done_is_told_beside_a_removal_that_comes_after_the_merge
     workflow.tell()
     _, outcome = bodies(github)
     assert "**Completed**: 1 of 2 requests." in outcome
-    assert "`a` is in `/data/datasets/a`" in outcome
+    assert "`a`: 10,000 rows" in outcome
     assert "`old` goes after the merge." in outcome
     workflow.open(*lines("a"), later).see("completed", "a")
     workflow.see("removed", "old")
@@ -154,8 +154,7 @@ def test_a_removal_that_is_done_is_told_beside_the_add_that_it_shadows(
     assert workflow.tell().again_at is None
     _, outcome = bodies(github)
     assert "**Completed**: 1 of 2 requests." in outcome
-    assert f"`a`: nothing is to be done, `{why}`." in outcome
-    assert "`a` was removed." in outcome
+    assert f"`a`: nothing is to be done, `{why}`; `a` was removed." in outcome
 
 
 def test_what_happens_after_the_end_is_not_told(github: LoopbackGitHub, workflow: Teller):
@@ -178,7 +177,7 @@ def test_a_failure_is_told_when_the_job_says_that_it_is_over(
     workflow.tell()
     _, outcome = bodies(github)
     assert "**Failed**: 1 of 2 requests" in outcome
-    assert "no room left\nwhy: the disk is full\nfix: free some space" in outcome
+    assert "`a` failed: `no room left`." in outcome
     assert github.check_runs(REPO)[0].conclusion == "failure"
 
 
@@ -244,7 +243,7 @@ def test_a_comment_whose_answer_was_lost_is_not_made_twice(
     workflow.tell()
     living, outcome = bodies(github)
     assert "✅ completed" in living
-    assert "is in" in outcome
+    assert "**Completed**" in outcome
     assert writes(github)["POST comments"] == (2 if with_effect else 3)
 
 
@@ -340,7 +339,7 @@ def test_a_deleted_comment_is_made_again_once(
     workflow.see("completed", "a")
     workflow.tell()
     [outcome] = bodies(github)
-    assert "is in" in outcome
+    assert "**Completed**" in outcome
 
 
 def test_a_repository_that_hides_for_a_while_is_no_deleted_comment(
@@ -506,7 +505,7 @@ def test_an_outage_is_waited_out_longer_and_longer_and_ends_with_the_last_state(
     assert workflow.tell(after_s=60).again_at is None
     living, outcome = bodies(github)
     assert "✅ completed" in living
-    assert "is in" in outcome
+    assert "**Completed**" in outcome
     assert workflow.conversation.attempt.failures == 0
 
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hugflow.ledger.progress import STATUS_WORDS
-from hugflow.notify.conversation import Conversation, Line, PlanFacts
+from hugflow.notify.conversation import Conversation, Line, PlanFacts, ToldOnGitHub
 from hugflow.notify.markdown import LONGEST, length
 from hugflow.notify.markers import is_marked, living_marker, outcome_marker
-from hugflow.notify.notices import Failure, Notice
+from hugflow.notify.notices import FailedRow, Failure, Notice
 from hugflow.notify.outcome import find_mark, render_outcome
 from hugflow.notify.texts import LONGEST_STATUS, render_check, render_living, render_status
 from hugflow.requests.problems import Problem
@@ -191,9 +191,23 @@ def test_progress_is_told_in_rows_percent_and_what_is_left():
     assert "| ⏳ downloading, 99 % | 9,999 of 10,000 | 12 min |" in text
 
 
-def test_what_is_done_says_where_it_is():
+def test_what_is_done_says_where_it_is_below_the_table():
     text = render_living(conversation(line("completed")), PULL)
-    assert "| ✅ completed | 10,000 |  | `/data/datasets/acme__speech` |" in text
+    assert "| ✅ completed | 10,000 |  |  |" in text
+    assert "stored in `/data/datasets/acme__speech`, on the server that made it" in text
+
+
+def test_the_first_failed_rows_are_in_the_living_comment():
+    rows = (FailedRow(14, "audio_empty", "not one sample"),)
+    told = notice("completed", failed_rows=3, first_failed=rows)
+    text = render_living(conversation(line("completed", notice=told)), PULL)
+    assert "| 3 could not be made |" in text
+    assert "- row 14: `audio_empty`, `not one sample`" in text
+    assert "- and 2 more, in `failures.jsonl`" in text
+    failed = render_living(
+        conversation(line("failed", notice=notice("failed", first_failed=rows))), PULL
+    )
+    assert "- row 14:" in failed
 
 
 def test_what_failed_says_what_why_and_how_to_mend_it():
@@ -319,11 +333,25 @@ def outcome(*lines: Line) -> str | None:
     return None if mark is None else render_outcome(told, PULL, mark)
 
 
-def test_a_good_outcome_says_where_and_how_many():
+def test_an_outcome_is_two_lines_and_a_link_to_the_living_comment():
+    told = conversation(line("completed", "a"), line("completed", "b"), is_finished=True)
+    told = replace(told, github=ToldOnGitHub(comment=77))
+    pull = replace(PULL, url="https://github.com/acme/requests/pull/1")
+    text = render_outcome(told, pull, "mark")
+    lines = text.splitlines()[1:]
+    assert lines == [
+        "✅ **Completed**: 2 requests.",
+        "`a`: 10,000 rows; `b`: 10,000 rows.",
+        "",
+        "[Details](<https://github.com/acme/requests/pull/1#issuecomment-77>)",
+    ]
+
+
+def test_a_good_outcome_says_how_many():
     text = outcome(line("completed", notice=notice("completed", failed_rows=2)))
     assert text is not None
-    assert "`acme__speech` is in `/data/datasets/acme__speech`, linked at" in text
-    assert "10,000 rows (`failures.jsonl` says which and why 2 could not be made)." in text
+    assert "`acme__speech`: 10,000 rows, 2 could not be made." in text
+    assert "/data" not in text
 
 
 def test_a_bad_outcome_names_what_failed_and_why_and_leaves_out_the_rest():
@@ -333,7 +361,7 @@ def test_a_bad_outcome_names_what_failed_and_why_and_leaves_out_the_rest():
     assert text is not None
     rendered = render(text)
     assert "Failed: 3 of 4 requests." in rendered.text
-    assert "no room left\nwhy: the disk is full\nfix: free some space\n" in rendered.codes
+    assert "no room left" in rendered.codes
     assert "good" not in rendered.codes
     assert "is incomplete, with 0 of 10,000 rows." in rendered.text
 

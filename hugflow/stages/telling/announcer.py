@@ -3,14 +3,16 @@
 Notices are not part of the work: an error with a notice is only logged.
 """
 
+import json
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 
 from hugflow.ledger.progress import Status
-from hugflow.notify.notices import Failure, Notice, StepNote, write_notice
+from hugflow.notify.notices import FailedRow, Failure, Notice, StepNote, write_notice
 from hugflow.stages.build.build import Build
 from hugflow.stages.tree.manifest import read_manifest
 
@@ -18,6 +20,7 @@ log = logging.getLogger(__name__)
 
 # Seed 004: only large datasets have progress notices.
 LEAST_ROWS = 1_000
+MOST_FAILED_TOLD = 5
 
 
 @dataclass(slots=True)
@@ -95,7 +98,18 @@ class Announcer:
             request=build.request.digest,
             failure=Failure.of(error) if status == "failed" and error is not None else None,
             steps=self._read_steps() if is_complete and build.request.flows else (),
+            first_failed=self._read_failed() if failed_rows and status != "downloading" else (),
         )
+
+    def _read_failed(self) -> tuple[FailedRow, ...]:
+        """The first rows of `failures.jsonl`; none where it is not written yet."""
+        is_there = self.build.folder.failures.is_file()
+        folder = self.build.folder if is_there else self.build.places.dataset(self.build.name)
+        if not folder.failures.is_file():
+            return ()
+        with folder.failures.open(encoding="utf-8") as file:
+            rows = map(json.loads, islice(file, MOST_FAILED_TOLD))
+            return tuple(FailedRow(row["row"], row["code"], row["message"]) for row in rows)
 
     def _read_steps(self) -> tuple[StepNote, ...]:
         """What became of the rows in the steps of the published tree."""
