@@ -4,11 +4,13 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from inspect import Parameter, Signature
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import dagster as dg
 
 from hugflow.errors import HugflowError, PlanOutOfDate, StageMissing, UsageWrong
+from hugflow.flows.locked_version import locked_version
 from hugflow.ledger.journal import Outcome
 from hugflow.ledger.stages import (
     FLOWS,
@@ -69,7 +71,7 @@ from hugflow_resources.dagster_private import is_valid_owner
 from hugflow_resources.hub import HubResource
 from hugflow_resources.instance import POOL
 from hugflow_resources.storage import Storage
-from hugflow_resources.tags import ATTEMPT_TAG, DATASET_TAG
+from hugflow_resources.tags import ATTEMPT_TAG, DATASET_TAG, SHOWN_TAG
 
 
 class PlanConfig(dg.Config):
@@ -100,16 +102,20 @@ AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 
 def build_dataset(
-    request: AddRequest, origin: Metadata | None = None, group: str | None = None
+    request: AddRequest,
+    origin: Metadata | None = None,
+    group: str | None = None,
+    root: Path | None = None,
 ) -> list[dg.AssetsDefinition]:
     """Give the assets of one request: `[name, "plan"]`, and `[name, stage]` for each stage.
 
     origin: where the request came from, see `origin_metadata`.
     group: the name of the group, see `dataset_groups`; None if no other dataset is there.
+    root: the project, whose locked flow modules are part of the version of its steps.
     Network and disk are not touched before an asset is materialized.
     """
     common = _Common.of(request, origin or {}, group or group_of(request))
-    return [_plan_asset(request, common), _stage_assets(request, common)]
+    return [_plan_asset(request, common), _stage_assets(request, common, root)]
 
 
 def group_of(request: AddRequest) -> str:
@@ -158,8 +164,8 @@ def ask_again(context: dg.AssetExecutionContext, request: AddRequest, places: Pl
 
 def tag_run(context: dg.AssetExecutionContext, name: str) -> None:
     """Tag the run with its dataset, whoever started it: the page of runs filters by tags."""
-    if context.run.tags.get(DATASET_TAG) != name:
-        context.instance.add_run_tags(context.run.run_id, {DATASET_TAG: name})
+    if context.run.tags.get(SHOWN_TAG) != name:
+        context.instance.add_run_tags(context.run.run_id, {SHOWN_TAG: name, DATASET_TAG: name})
 
 
 def name_actor(options: Options, run: dg.DagsterRun) -> Options:
@@ -250,7 +256,7 @@ def _plan_asset(request: AddRequest, common: "_Common") -> dg.AssetsDefinition:
     return plan
 
 
-def _stage_assets(request: AddRequest, common: "_Common") -> dg.AssetsDefinition:
+def _stage_assets(request: AddRequest, common: "_Common", root: Path | None) -> dg.AssetsDefinition:
     name = common.name
     names = asset_names(has_flows=bool(request.flows))
     specs = [
@@ -260,9 +266,12 @@ def _stage_assets(request: AddRequest, common: "_Common") -> dg.AssetsDefinition
         )
     ]
     if request.flows:
-        # So that the UI shows the asset as out of date when its steps are others.
+        # So that the UI shows the asset as out of date when its steps or their code are others.
+        modules = [step.use for step in request.flows if step.use is not None]
+        locked = locked_version(root, modules) if root is not None else ""
+        version = "-".join(filter(None, (request.flows_digest, locked)))
         specs = [
-            spec.replace_attributes(code_version=request.flows_digest)
+            spec.replace_attributes(code_version=version)
             if spec.key == stage_key(name, FLOWS)
             else spec
             for spec in specs

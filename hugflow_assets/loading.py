@@ -50,7 +50,7 @@ def load_definitions(project: ProjectSettings) -> dg.Definitions:
         {file.request.name: file.request.identity.short_name for file in requests.adds}
     )
     built = [
-        (file.request, build_or_skip(file, asked.get(file.path), github, groups))
+        (file.request, build_or_skip(file, asked.get(file.path), github, groups, project.root))
         for file in requests.adds
     ]
     loaded = [request for request, assets in built if assets]
@@ -96,6 +96,7 @@ def build_or_skip(
     asked: ArrivalOnMain | None,
     github_url: str | None,
     groups: Mapping[str, str],
+    root: Path | None,
 ) -> list[dg.AssetsDefinition]:
     """Give the assets of one request; if that fails, log it and give none.
 
@@ -106,7 +107,7 @@ def build_or_skip(
 
     try:
         origin = origin_metadata(file.path, asked, github_url)
-        return build_dataset(file.request, origin, groups[file.request.name])
+        return build_dataset(file.request, origin, groups[file.request.name], root)
     except Exception:
         log.exception("%s: its assets cannot be built", show_path(file.path))
         return []

@@ -3,6 +3,8 @@
 from typing import Final
 
 DATASET_TAG: Final = "hugflow/dataset"
+# For people: the page of runs shows tags by their names, and this one comes first.
+SHOWN_TAG: Final = "dataset"
 PLAN_TAG: Final = "hugflow/plan"
 REQUEST_TAG: Final = "hugflow/request"
 ATTEMPT_TAG: Final = "hugflow/attempt"

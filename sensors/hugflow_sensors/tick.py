@@ -34,7 +34,7 @@ from hugflow_assets.reporting.forget import forget_dataset
 from hugflow_assets.reporting.materializations import register_partitions, unrecorded
 from hugflow_resources.asset_keys import stage_key
 from hugflow_resources.storage import Storage
-from hugflow_resources.tags import ATTEMPT_TAG, PART_TAG, PLAN_TAG
+from hugflow_resources.tags import ATTEMPT_TAG, PART_TAG, PLAN_TAG, SHOWN_TAG
 from hugflow_sensors.decide import (
     Memo,
     Start,
@@ -344,6 +344,7 @@ def _run_request(
         run_key="/".join([*tags.values(), str(attempt), wanted[0]]),
         asset_selection=[stage_key(name, stage) for stage in stages],
         tags={
+            SHOWN_TAG: name,
             **tags,
             ATTEMPT_TAG: str(attempt),
             PART_TAG: part,

@@ -1,6 +1,7 @@
 """What the code location was loaded from beside the requests: files of the work tree.
 
-Flow runs and the hierarchy are assets made from them, so a change asks for a reload.
+Flow runs, the hierarchy and the versions of row steps are made from them, so a change asks for a
+reload.
 """
 
 import hashlib
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from hugflow.project_file import NAMES as PROJECT_FILES
 
-_LOCK = "hugflow.lock"
+_LOCKS = ("hugflow.lock", "flow_modules/flow.mod")
 _PATTERNS = ("*/config/pipeline/**/*.yaml", "*/pipeline/**/*.py")
 
 
@@ -25,7 +26,7 @@ def stamp_work_tree(root: Path | None) -> str:
 
 
 def _find(root: Path) -> Iterator[Path]:
-    yield from (root / name for name in (*PROJECT_FILES, _LOCK))
+    yield from (root / name for name in (*PROJECT_FILES, *_LOCKS))
     for pattern in _PATTERNS:
         yield from root.glob(pattern)
 

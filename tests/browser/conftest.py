@@ -35,6 +35,13 @@ max_bad_rows: 2
 flows:
   - {{name: mark, use: acme/Marks, flow: Mark, rows: {{in: [row, text], out: [mark]}}}}
 """
+# It names a split that the dataset does not have.
+REFUSED_NAME = "acme__spoken__split_test__rev_main"
+MORE = f"""\
+hf_id: "{HF_ID}"
+description: "A split that is not there"
+split: "test"
+"""
 # It leaves one row of the first shard out, and fails at one of the last.
 DROPPED_ROW, FAILING_ROW = 3, 10
 MARKS = f"""\
@@ -63,7 +70,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         publish(hub, "acme/Marks", {"__init__.py": MARKS})
         allowed = "flows:\n  allow: [acme/Marks]\n"
         folder = tmp_path_factory.mktemp("platform")
-        with open_platform(hub, folder, REQUEST, NAME, allowed, HF_TOKEN=TOKEN) as platform:
+        with open_platform(hub, folder, REQUEST, NAME, allowed, MORE, HF_TOKEN=TOKEN) as platform:
             yield platform
 
 

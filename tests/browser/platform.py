@@ -42,6 +42,16 @@ class Platform:
         """The address of one asset's page."""
         return f"{self.url}/assets/{self.name}/{stage}?view={view}"
 
+    def check(self, stage: str, check: str, name: str | None = None) -> str:
+        """The address of one check of an asset of this dataset, or of the one called `name`."""
+        asset = f"{self.url}/assets/{name or self.name}/{stage}"
+        return f"{asset}?view=checks&checkDetail={check}"
+
+    @property
+    def overview(self) -> str:
+        """The address of the table of all datasets."""
+        return f"{self.url}/assets/hugflow/overview?view=overview"
+
     def runs(self) -> dict[str, str]:
         """The runs that make stages by their id, each with its status.
 
@@ -90,15 +100,21 @@ def open_platform(
     request: str,
     name: str,
     project_file: str = "",
+    more: str = "",
     **environment: str,
 ) -> Iterator[Platform]:
-    """`hugflow up` on a project whose main asks for one dataset, once the dataset is published."""
+    """`hugflow up` on a project whose main asks for one dataset, once the dataset is published.
+
+    more: another request, which cannot be planned.
+    """
     project = make_project(hub, folder / "project")
     (project.root / "workspace.yaml").unlink()
     remote = folder / "requests.git"
     settings = project.environment | environment | {"REQUESTS_REPO": str(remote)}
     subprocess.run([str(HUGFLOW), "init"], cwd=project.root, env=settings, check=True)
     (project.root / "requests" / "add" / "request.yaml").write_text(request, "utf-8")
+    if more:
+        (project.root / "requests" / "add" / "more.yaml").write_text(more, "utf-8")
     if project_file:
         (project.root / "hugflow.yaml").write_text(project_file, "utf-8")
     git(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(remote))

@@ -1,6 +1,7 @@
-"""The README's pictures of the web UI, taken anew: `python -m tests.browser.screenshots`.
+"""The pictures of the web UI in the docs, taken again: `python -m tests.browser.screenshots`.
 
-Real speech (Debian's telephone prompts), of which two clips are broken.
+Real speech (Debian's telephone prompts), of which two clips are broken, and a request that names a
+column which its dataset does not have. Each picture stays below 100 kB.
 """
 
 import os
@@ -24,9 +25,17 @@ hf_id: "{HF_ID}"
 description: "Prompts of a telephone exchange, for the wake word team"
 owner: "team:speech"
 """
+REFUSED = "acme__telephone-prompts__split_test__rev_main"
+MORE = f"""\
+hf_id: "{HF_ID}"
+description: "The same prompts, for tests"
+split: "test"
+"""
+MOST_BYTES = 100_000
 # In the second of four shards.
 BROKEN = {150: b"no audio at all", 171: b""}
 MARGIN = 16
+SETTLED_MS = 3_000
 
 
 def main() -> None:
@@ -35,12 +44,21 @@ def main() -> None:
         os.environ["HF_HOME"] = f"{folder}/hf"
         publish_tables(hub, HF_ID, {"default": {"train": table()}}, shards=4, card=CARD)
         with (
-            open_platform(hub, Path(folder), REQUEST, NAME) as platform,
+            open_platform(hub, Path(folder), REQUEST, NAME, more=MORE) as platform,
             open_chromium() as browser,
         ):
             page = browser.new_page(viewport={"width": 1250, "height": 1000})
             take(page, platform, "audio", "failed-rows.png", until="waveform")
             take(page, platform, "metadata", "durations.png", until="durations")
+            (run,) = platform.runs()
+            look(page, platform.group, "lineage.png", until="processed")
+            look(page, platform.overview, "overview.png", until=NAME, down_to="datasets")
+            look(page, f"{platform.url}/runs/{run}", "run.png", until="RUN_SUCCESS")
+            refused = platform.check("plan", "can_be_planned", REFUSED)
+            look(page, refused, "refused.png", until="fix")
+    for name in sorted(IMAGES.glob("*.png")):
+        if name.stat().st_size > MOST_BYTES:
+            raise SystemExit(f"{name} has {name.stat().st_size:,} bytes, more than {MOST_BYTES:,}")
 
 
 def table() -> pa.Table:
@@ -75,6 +93,20 @@ def take(page: Page, platform: Platform, stage: str, name: str, *, until: str) -
             "height": end["y"] + end["height"] + MARGIN - top,
         },
     )
+
+
+def look(page: Page, url: str, name: str, *, until: str, down_to: str | None = None) -> None:
+    """One picture of a page, once it shows the text `until`; of a long page from `down_to` on."""
+    page.set_viewport_size({"width": 1500 if down_to else 1250, "height": 620})
+    page.goto(url)
+    expect(page.get_by_text(until, exact=True).first).to_be_visible(timeout=60_000)
+    # Graphs are laid out after their text is there.
+    page.wait_for_timeout(SETTLED_MS)
+    if down_to is not None:
+        entry = page.get_by_text(down_to, exact=True).first
+        entry.evaluate("entry => entry.scrollIntoView({block: 'start'})")
+        page.wait_for_timeout(SETTLED_MS)
+    page.screenshot(path=IMAGES / name)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from hugflow.ledger.stages import asset_names
 from hugflow.names import op_name
-from tests.browser.conftest import BROKEN_ROW, HF_ID, NAME, TOKEN, WORDS
+from tests.browser.conftest import BROKEN_ROW, HF_ID, NAME, REFUSED_NAME, TOKEN, WORDS
 from tests.browser.platform import Platform
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
@@ -121,9 +121,29 @@ def test_the_tab_of_checks_shows_that_each_of_them_succeeded(page: Page, platfor
     expect(page.get_by_text(f"Checks ({len(checks)})")).to_be_visible()
     for check in checks:
         expect(page.get_by_text(check).first).to_be_visible()
-    # VERIFY_LOAD is false here, so one of them has nothing to say.
-    judged = [check for check in checks if check != "folder_loads"]
-    expect(page.get_by_text("Succeeded", exact=True)).to_have_count(len(judged))
+    expect(page.get_by_text("Execution failed")).to_have_count(0)
+    expect(page.get_by_text("Succeeded", exact=True)).to_have_count(len(checks))
+
+
+def test_the_overview_shows_each_dataset_and_the_totals(page: Page, platform: Platform):
+    page.goto(platform.overview)
+    line = page.get_by_role("row").filter(has=page.get_by_role("cell", name=NAME, exact=True))
+    expect(line.last).to_contain_text("completed")
+    expect(entry(page, "dataset_count").get_by_text("2", exact=True)).to_be_visible()
+
+
+def test_a_request_that_cannot_be_planned_is_a_failed_check_with_why_and_fix(
+    page: Page, platform: Platform
+):
+    page.goto(platform.check("plan", "can_be_planned", REFUSED_NAME))
+    for text in ("why", "fix"):
+        expect(page.get_by_text(text, exact=True).first).to_be_visible()
+    expect(page.get_by_text(re.compile("split")).first).to_be_visible()
+
+
+def test_audio_with_failed_rows_shows_a_warning(page: Page, platform: Platform):
+    page.goto(platform.check("audio", "no_failed_rows"))
+    expect(page.get_by_text("1 of 12 rows of this run failed").first).to_be_visible()
 
 
 def test_no_compute_log_holds_the_token(platform: Platform):

@@ -69,7 +69,7 @@ def test_every_run_is_found_by_the_name_of_its_dataset(hub: LoopbackHub, dataset
     publish_speech(hub, "dagster/tagged", rows=2)
     made = dataset("dagster/tagged")
     run = made.plan().dagster_run
-    assert made.instance.get_run_by_id(run.run_id).tags["hugflow/dataset"] == made.name  # type: ignore[union-attr]
+    assert made.instance.get_run_by_id(run.run_id).tags["dataset"] == made.name  # type: ignore[union-attr]
 
 
 def test_the_plan_tells_the_exact_range_and_the_command(hub: LoopbackHub, dataset: MakeDataset):
