@@ -25,6 +25,7 @@ from hugflow.cli import (
     hierarchy,
     imports,
     listing,
+    mix,
     overlaps,
     parents,
     plans,
@@ -86,6 +87,7 @@ app.command("verify", short_help="Compare what is stored with what was made.")(c
 app.command("why", short_help="Show where a file comes from.")(checks.why)
 app.command("export", short_help="Write a dataset in another tool's form.")(exports.export)
 app.command("overlaps", short_help="Show what datasets have in common.")(overlaps.overlaps)
+app.add_typer(mix.app, name="mix", short_help="Mix datasets for training.")
 app.command("sql", short_help="Query all datasets by SQL.")(sql.sql)
 app.add_typer(audit.app, name="audit", short_help="Show what was done, by whom and when.")
 app.add_typer(config.app, name="config")

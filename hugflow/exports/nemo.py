@@ -35,7 +35,8 @@ def _clip_path(source: ExportSource, stem: str) -> str:
     return (source.home.audio / f"{stem}.mp3").as_posix()
 
 
-def _to_line(source: ExportSource, row: "ExportRow") -> bytes:
+def nemo_line(source: ExportSource, row: "ExportRow") -> bytes:
+    """A row's line of the manifest."""
     return ascii_json_line(
         {
             "audio_filepath": _clip_path(source, row.clip.stem),
@@ -47,4 +48,4 @@ def _to_line(source: ExportSource, row: "ExportRow") -> bytes:
     )
 
 
-NEMO = clip_lines("nemo", "nemo.jsonl", _to_line, own_row_bytes=130)
+NEMO = clip_lines("nemo", "nemo.jsonl", nemo_line, own_row_bytes=130)

@@ -35,6 +35,7 @@ CALLS = {
     "logs": ["acme__speech"],
     "ls": [],
     "open": [],
+    "mix": ["plan", "mixtures/a.yaml"],
     "overlaps": [],
     "sql": ["show tables"],
     "parents": ["list"],

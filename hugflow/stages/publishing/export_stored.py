@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from hugflow.errors import StateUnreadable, UsageWrong
+from hugflow.errors import StageMissing, StateUnreadable, UsageWrong
 from hugflow.exports.export import Export, ExportSource
 from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_plan
@@ -30,17 +30,13 @@ def export_stored(
     is_absolute: write absolute paths.
     is_piped: write commands where a tool needs them to read MP3.
 
-    Raises UsageWrong for a dataset that is not complete, or an `out` inside of it; StateUnreadable
+    Raises StageMissing for a dataset that is not complete, UsageWrong for an `out` inside of it, StateUnreadable
     when its plan is lost.
     """
     stored = glance_at_dataset(places, name)
     manifest, root = stored.manifest, stored.folder.root
     if manifest is None:
-        raise UsageWrong(
-            f"{name} is not complete",
-            why="it has no manifest yet, so an export would have some of its rows",
-            mend="finish it with `hugflow local-sync FILE`",
-        )
+        raise _incomplete(name)
     if out.resolve().is_relative_to(root.resolve()):
         raise UsageWrong(
             f"{out} is inside the dataset",
@@ -64,6 +60,33 @@ def export_stored(
         write_export_file(path, file.pieces)
         written.append(path)
     return written
+
+
+def open_source(places: Places, name: str) -> ExportSource:
+    """A complete dataset as exports read it, with absolute paths of clips.
+
+    Raises StageMissing for one that is not complete, StateUnreadable when its plan is lost.
+    """
+    stored = glance_at_dataset(places, name)
+    if stored.manifest is None:
+        raise _incomplete(name)
+    return ExportSource(
+        _plan_of_index(places, stored.manifest),
+        stored.folder,
+        name,
+        stored.manifest.statistics,
+        home=stored.folder,
+        index=stored.manifest.index,
+        clips=f"{stored.folder.root.absolute().as_posix()}/",
+    )
+
+
+def _incomplete(name: str) -> StageMissing:
+    return StageMissing(
+        f"{name} is not complete",
+        why="it has no manifest yet, so an export would have some of its rows",
+        mend="finish it with `hugflow local-sync FILE`",
+    )
 
 
 def _plan_of_index(places: Places, manifest: Manifest) -> Plan:

@@ -1,0 +1,211 @@
+"""The rows of a mixture, and the files that trainers read of it.
+
+Rows are taken in the order of a hash over seed, dataset and row until their hours are reached, so
+the same seed and the same datasets give the same rows, and more hours only add some.
+
+    <out>/<dataset>.jsonl     NeMo's manifest of the chosen rows, with absolute paths
+    <out>/input_cfg.yaml      NeMo's list of these manifests with weights
+    <out>/cuts.jsonl.gz       Lhotse's cuts of all chosen rows
+    <out>/rows.parquet        the chosen rows as one table
+    <out>/mixture.lock.json   what they were chosen from
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+import yaml
+
+from hugflow.corpus.mixture_file import Mixture, Part
+from hugflow.errors import PlanOutOfDate, UsageWrong
+from hugflow.exports.export import ExportSource
+from hugflow.exports.lhotse import cut, gzipped, recording
+from hugflow.exports.nemo import nemo_line
+from hugflow.exports.wording import json_line
+from hugflow.requests.keep import parse_keep
+from hugflow.shards.kept_fields import kept_fields, value_at
+from hugflow.stages.publishing.export_stored import open_source
+from hugflow.stages.publishing.write_exports import write_export_file
+from hugflow.statistics.tables import Table, flat
+from hugflow.store.atomic import is_file, make_folder, read_file, write_file
+from hugflow.store.layout import Places
+
+_ROWS_AT_ONCE = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """One part of a mixture with its rows. places: positions in the index, in order."""
+
+    part: Part
+    table: Table
+    source: ExportSource
+    places: frozenset[int]
+    hours: float
+    available_rows: int
+    available_hours: float
+
+    @property
+    def licence(self) -> str | None:
+        """The licence of its dataset."""
+        return self.source.plan.licence
+
+
+def choose_rows(mixture: Mixture, tables: Sequence[Table], places: Places) -> list[Chosen]:
+    """The rows of each part. Raises UsageWrong for a dataset that is not complete here."""
+    sources = [(part, _find_table(part, tables)) for part in mixture.parts]
+    shared = sum(part.weight for part in mixture.parts if part.hours is None)
+    fixed = sum(part.hours or 0.0 for part in mixture.parts)
+    chosen = []
+    for part, table in sources:
+        hours = part.hours
+        if hours is None and mixture.hours is not None:
+            hours = max(mixture.hours - fixed, 0.0) * part.weight / shared
+        chosen.append(_choose(mixture.seed, part, table, open_source(places, table.name), hours))
+    return chosen
+
+
+def write_mixture(
+    mixture: Mixture, chosen: Sequence[Chosen], out: Path, *, update: bool = False
+) -> list[Path]:
+    """Write the files of a mixture into `out`; returns them.
+
+    Raises PlanOutOfDate if `out` was written from other rows, unless `update` is given.
+    """
+    lock = _lock(mixture, chosen)
+    _refuse_other(out / "mixture.lock.json", lock, update=update)
+    make_folder(out)
+    written = []
+    entries = []
+    for each in chosen:
+        path = out / f"{each.table.name}.jsonl"
+        write_export_file(path, (nemo_line(each.source, row) for row in _rows(each)))
+        written.append(path)
+        entries.append(
+            {
+                "type": "nemo",
+                "manifest_filepath": str(path.absolute()),
+                "weight": round(each.part.weight, 6),
+            }
+        )
+    write_file(out / "input_cfg.yaml", yaml.safe_dump(entries, sort_keys=False))
+    cuts = (json_line(_cut(each, row)) for each in chosen for row in _rows(each))
+    write_export_file(out / "cuts.jsonl.gz", gzipped(cuts))
+    frames = [_table_of(each) for each in chosen]
+    pl.concat(frames).write_parquet(out / "rows.parquet")
+    write_file(out / "mixture.lock.json", json.dumps(lock, indent=2) + "\n")
+    names = ("input_cfg.yaml", "cuts.jsonl.gz", "rows.parquet", "mixture.lock.json")
+    return [*written, *(out / name for name in names)]
+
+
+def _find_table(part: Part, tables: Sequence[Table]) -> Table:
+    hf_id, _, split = part.dataset.partition("#")
+    found = [table for table in tables if table.name == part.dataset] or [
+        table for table in tables if table.hf_id == hf_id and split in ("", table.split)
+    ]
+    if len(found) != 1 or not found[0].has_audio:
+        fits = ", ".join(table.name for table in found) or "none"
+        raise UsageWrong(
+            f"the mixture names {part.dataset}, which is not one complete dataset with audio here",
+            why=f"complete datasets that fit: {fits}",
+            mend="write its name as `hugflow status` shows it, or sync it first",
+        )
+    return found[0]
+
+
+def _choose(
+    seed: int, part: Part, table: Table, source: ExportSource, hours: float | None
+) -> Chosen:
+    rows = flat(table).select("row", "duration").collect()
+    able = _able(part, table, source)
+    ranked = sorted(
+        (hashlib.blake2b(f"{seed} {table.name} {row}".encode(), digest_size=8).digest(), place)
+        for place, row in enumerate(rows["row"])
+        if able is None or place in able
+    )
+    durations = rows["duration"].to_list()
+    limit_s = float("inf") if hours is None else hours * 3600
+    places: set[int] = set()
+    seconds = 0.0
+    for _, place in ranked:
+        if seconds >= limit_s:
+            break
+        places.add(place)
+        seconds += durations[place]
+    available = sum(durations[place] for _, place in ranked)
+    return Chosen(
+        part, table, source, frozenset(places), seconds / 3600, len(ranked), available / 3600
+    )
+
+
+def _able(part: Part, table: Table, source: ExportSource) -> frozenset[int] | None:
+    """Positions of the rows that meet `keep` of a part; None for all rows."""
+    if part.keep is None:
+        return None
+    test, fields = parse_keep(part.keep), kept_fields(source.plan, part.keep)
+    columns = list(dict.fromkeys(["row", *(path[0] for path in fields.values())]))
+    found: set[int] = set()
+    place = 0
+    for path in table.index:
+        with pq.ParquetFile(table.root / path) as index:
+            for batch in index.iter_batches(_ROWS_AT_ONCE, columns=columns):
+                for line in batch.to_pylist():
+                    if test.holds({name: value_at(line, at) for name, at in fields.items()}):
+                        found.add(place)
+                    place += 1
+    return frozenset(found)
+
+
+def _rows(chosen: Chosen) -> Iterator[Any]:
+    return (row for place, row in enumerate(chosen.source.rows()) if place in chosen.places)
+
+
+def _cut(chosen: Chosen, row: Any) -> dict[str, Any]:
+    """A row's cut, whose ids no other dataset has."""
+    id_ = f"{chosen.table.name}/{row.clip.stem}"
+    found = cut(row, {**recording(chosen.source, row), "id": id_})
+    [spoken] = found["supervisions"]
+    return {**found, "id": id_, "supervisions": [{**spoken, "id": id_, "recording_id": id_}]}
+
+
+def _table_of(chosen: Chosen) -> pl.DataFrame:
+    frame = flat(chosen.table).collect()
+    path = pl.lit(f"{chosen.table.root.absolute()}/") + pl.col("path")
+    return frame[sorted(chosen.places)].with_columns(path=path)
+
+
+def _lock(mixture: Mixture, chosen: Sequence[Chosen]) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "mixture": mixture.digest,
+        "seed": mixture.seed,
+        "datasets": {
+            each.table.name: {
+                "commit": each.source.plan.commit,
+                "index": dict(each.table.index),
+                "rows": len(each.places),
+                "hours": round(each.hours, 6),
+            }
+            for each in chosen
+        },
+    }
+
+
+def _refuse_other(path: Path, lock: dict[str, Any], *, update: bool) -> None:
+    if update or not is_file(path):
+        return
+    try:
+        known = json.loads(read_file(path))
+    except ValueError:
+        known = None
+    if known != lock:
+        raise PlanOutOfDate(
+            f"{path.parent} was written from other rows",
+            why="the mixture, or one of its datasets, has changed since: mixture.lock.json says so",
+            mend="repeat the command with --update, or write it into another folder by --out",
+        )
