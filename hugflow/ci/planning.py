@@ -13,13 +13,14 @@ from hugflow.notify.lines import to_lines
 from hugflow.notify.notices import Failure, Notice
 from hugflow.removal.remove import Removal, plan_removal
 from hugflow.removal.uses import refuse_used
-from hugflow.requests.collect import MOST_TOGETHER, RemovalFile, RequestSet, is_unconfirmed
+from hugflow.requests.collect import MOST_TOGETHER, AddFile, RemovalFile, RequestSet, is_unconfirmed
 from hugflow.requests.model import AddRequest
 from hugflow.requests.problems import Problem
 from hugflow.shards.plan import plan_digest
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
 from hugflow.stages.planning.estimate import Estimate, estimate
+from hugflow.stages.planning.expand import expand_request
 from hugflow.stages.planning.open_build import foresee_build, open_build
 from hugflow.stages.standing.status import to_status
 from hugflow.stages.telling.idle_notices import plan_facts, status_notice
@@ -70,7 +71,11 @@ class Planner:
         notices: dict[str, Notice] = {}
         for problem in requests.problems:
             proposal.failed.setdefault(problem.path, _refusal(problem))
+        requests = self._expand(requests, proposal)
         for add in requests.adds:
+            if add.path in proposal.failed:
+                notices[add.path] = self._failed(add.request, proposal.failed[add.path])
+                continue
             try:
                 build, told = self._plan_add(add.request)
             except HugflowError as error:
@@ -99,6 +104,21 @@ class Planner:
                     proposal.failed[line.path] = error_found
             proposal.lines.append(told_line)
         return proposal
+
+    def _expand(self, requests: RequestSet, proposal: Proposal) -> RequestSet:
+        """The requests with each that asks for several datasets replaced by these, a line each."""
+        adds: list[AddFile] = []
+        for add in requests.adds:
+            try:
+                members = expand_request(add.request, self.places, self.hub, self.options.policy)
+            except HugflowError as error:
+                proposal.failed[add.path] = error
+                members = ()
+            if add.request.expand is not None and members:
+                adds += [AddFile(f"{add.path}#{each.name}", each) for each in members]
+            else:
+                adds.append(add)
+        return replace(requests, adds=tuple(adds))
 
     def _plan_add(self, request: AddRequest) -> tuple[Build, PlanFacts]:
         open_it = open_build if self.is_binding else foresee_build

@@ -1,0 +1,38 @@
+"""One request of a pull request that becomes several datasets."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from hugflow.ci.planning import Planner
+from hugflow.clients.hub import Hub
+from hugflow.requests.collect import collect_requests
+from hugflow.requests.policy import Policy
+from hugflow.stages.build.options import Options
+from hugflow.store.layout import Places
+from hugflow.testing.hub import LoopbackHub
+from tests.cli.test_expand import publish
+
+FILE = "requests/add/pattern.yaml"
+TEXT = b'hf_id: acme/pr\ndescription: x\nexpand: {subsets: "en_*"}\n'
+
+
+def planner(places: Places, policy: Policy) -> Planner:
+    options = replace(Options(), policy=policy)
+    return Planner(places, Hub(), options, is_binding=False, clock=lambda: datetime.now(UTC))
+
+
+def test_each_dataset_of_a_pattern_has_a_line_and_a_plan_of_its_own(
+    hub: LoopbackHub, places: Places
+):
+    publish(hub, "acme/pr")
+    proposal = planner(places, Policy()).plan(collect_requests({FILE: TEXT}))
+    names = [f"acme__pr__subset_{subset}__split_train__rev_main" for subset in ("en_us", "en_gb")]
+    assert [build.name for build in proposal.builds.values()] == names
+    assert [line.path for line in proposal.lines] == sorted(f"{FILE}#{name}" for name in names)
+
+
+def test_a_pattern_of_too_many_datasets_fails_its_own_line(hub: LoopbackHub, places: Places):
+    publish(hub, "acme/pr")
+    proposal = planner(places, Policy(max_expand=1)).plan(collect_requests({FILE: TEXT}))
+    assert not proposal.builds
+    assert "becomes 2 datasets" in proposal.failed[FILE].what
