@@ -106,7 +106,11 @@ def look(page: Page, url: str, name: str, *, until: str, down_to: str | None = N
         entry = page.get_by_text(down_to, exact=True).first
         entry.evaluate("entry => entry.scrollIntoView({block: 'start'})")
         page.wait_for_timeout(SETTLED_MS)
-    page.screenshot(path=IMAGES / name)
+    width = page.viewport_size["width"]  # type: ignore[index]
+    # Without the menu on the left.
+    page.screenshot(
+        path=IMAGES / name, clip={"x": 240, "y": 0, "width": width - 240, "height": 540}
+    )
 
 
 if __name__ == "__main__":
