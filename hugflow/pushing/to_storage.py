@@ -22,6 +22,8 @@ from hugflow.errors import CannotWrite, HugflowError, UsageWrong
 from hugflow.pushing.files import PushFile
 from hugflow.redact import redact
 
+_WITHOUT_FOLDERS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss"})
+
 
 @dataclass
 class StorageDestination:
@@ -64,7 +66,7 @@ class StorageDestination:
                 and self._size(target) == file.size_bytes
             ):
                 return False
-            self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
+            self._make_folder(target)
             self._system.put_file(str(file.file), target)
             self._system.pipe_file(f"{target}.sha256", file.sha256.encode())
         return True
@@ -74,12 +76,17 @@ class StorageDestination:
         for file in last:
             target = self._path(file.path)
             with self._errors(target):
-                self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
+                self._make_folder(target)
                 self._system.pipe_file(target, file.file.read_bytes())
         latest = f"{self._root.rstrip('/')}/latest.json"
         with self._errors(latest):
             self._system.pipe_file(latest, json.dumps({"version": version}).encode())
         return f"{self.url.rstrip('/')}/{version}"
+
+    def _make_folder(self, target: str) -> None:
+        """Make the folder of a file, where there are folders; a bucket is never created."""
+        if urlsplit(self.url).scheme not in _WITHOUT_FOLDERS:
+            self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
 
     def _path(self, path: str) -> str:
         return f"{self._root.rstrip('/')}/{self._version}/{path}"
