@@ -323,10 +323,16 @@ def _report(project: ProjectSettings, synced: "Synced", build: "Build") -> None:
     has_dagster = project.root is not None and (project.root / "dagster.yaml").is_file()
     if project.root is None or not (has_dagster or os.environ.get("DAGSTER_HOME")):
         return
+    from hugflow.stages.telling.told import is_told, mark_told
+
+    if synced.was_complete and is_told(build, project.root):
+        log.info("Dagster knew all of %s", count(len(synced.shards), "shard"))
+        return
     for entry_point in entry_points(group="hugflow.reporters"):
         try:
             with step("telling Dagster what was made"):
                 words = entry_point.load()(project.root, synced, build)
             log.info("%s", words)
+            mark_told(build, project.root)
         except Exception:
             log.warning("%s could not be given what was made", entry_point.name, exc_info=True)

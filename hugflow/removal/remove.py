@@ -32,6 +32,7 @@ from hugflow.stages.standing.measure import Measured, measure_dataset
 from hugflow.stages.standing.removal_records import Removed, read_removed, write_removed
 from hugflow.stages.standing.status import to_status
 from hugflow.stages.standing.stored import read_planned, read_stored
+from hugflow.stages.telling.told import forget_told
 from hugflow.stages.tree.exclusive import hold_whole
 from hugflow.stages.tree.stored_dataset import glance_at_dataset
 from hugflow.store.atomic import disk_errors, sync_folder
@@ -156,6 +157,7 @@ def remove_dataset(
         record(places, _removed(removal, order))
         entry = _to_entry(places, removal, order)
         try:
+            forget_told(places, removal.name)
             _begin(places, removal, order, entry)
             on_step("record")
             _carry_out(places, removal, entry, on_step)

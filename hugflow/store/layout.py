@@ -216,6 +216,10 @@ class Places:
         """Record: a person asked to try `name` again."""
         return self.state_dir / "retries" / f"{name}.json"
 
+    def told(self, name: str) -> Path:
+        """Mark: Dagster knows all of the published dataset `name`."""
+        return self.state_dir / "told" / f"{name}.json"
+
     def obstacle(self, name: str) -> Path:
         """Record: why the request for `name` is not being carried out."""
         return self.state_dir / "obstacles" / f"{name}.json"

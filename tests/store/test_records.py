@@ -35,6 +35,7 @@ from hugflow.stages.standing.obstacles import OBSTACLE, Obstacle
 from hugflow.stages.standing.removal_records import KEPT, REMOVED, Kept, Removed
 from hugflow.stages.standing.retry_records import RETRY, Retry
 from hugflow.stages.standing.upstream import UPSTREAM, Upstream
+from hugflow.stages.telling.told import TOLD, Told
 from hugflow.stages.tree import manifest as manifests
 from hugflow.store.hosts import HOST, HostCard
 from hugflow.store.locks import HOLDER, Holder
@@ -79,6 +80,7 @@ EXAMPLES: list[tuple[RecordForm[Any], Any]] = [
     (KEPT, Kept("77c0")),
     (RUNNING_UP, RunningUp("http://127.0.0.1:3000")),
     (RETRY, Retry(AT)),
+    (TOLD, Told("ab" * 32, "cd" * 32)),
     (OBSTACLE, Obstacle("waiting", "5f3c", AT, "no answer", "status 503", "later", AT)),
     (MISSING, Missing(536_870_912, ((1_048_576, 268_435_456), (301_989_888, 536_870_912)))),
     (EXPANSION, Expansion("google/fleurs", "8a6c", (("ms_my", "train"), (None, "test")))),
