@@ -100,19 +100,18 @@ def path(name: str, *, project: str | Path | None = None) -> Path:
 
 
 def load(name: str, *, project: str | Path | None = None, **options: Any) -> Any:
-    """The stored dataset as `datasets.load_dataset` gives it.
+    """The stored dataset as a `datasets.Dataset`.
 
-    The parameters are those of `scan`; options go to `load_dataset`. Clips are paths relative to
-    the folder. Raises the errors of `scan`.
+    `audio.path` is absolute, so that `cast_column("audio", Audio())` decodes the MP3s where
+    torchcodec is installed. The parameters are those of `scan`; options go to `load_dataset`.
+    Raises the errors of `scan`.
     """
-    import datasets as hf_datasets
+    from hugflow.loaded import load_folder
 
     places = _places(project)
     stored = glance_at_dataset(places, _find_name(name, places))
     _index_files(stored, unfinished=False)
-    loaded = hf_datasets.load_dataset(str(stored.folder.root), **options)
-    is_one = isinstance(loaded, dict) and len(loaded) == 1
-    return next(iter(loaded.values())) if is_one else loaded
+    return load_folder(stored.folder.root, **options)
 
 
 def _find_name(wanted: str, places: Places) -> str:

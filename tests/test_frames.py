@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from datasets import Audio
 
 import hugflow
 from hugflow.clients.hub import Hub
@@ -189,6 +190,19 @@ def test_a_dataset_is_found_by_hf_id_prefix_and_request_file(speech: Path):
         hugflow.path("frames/music", project=speech)
 
 
-def test_a_stored_dataset_loads_as_datasets_loads_it(speech: Path):
+def test_a_stored_dataset_loads_with_the_addresses_of_its_clips(speech: Path):
+    with pytest.raises(HugflowError, match="cannot load"):
+        hugflow.load("frames/speech", project=speech)
+    speech = speech.rename(speech.with_name("plain"))
     loaded = hugflow.load("frames/speech", project=speech)
     assert loaded.num_rows == 7
+    paths = [Path(row["audio"]["path"]) for row in loaded]
+    assert all(path.is_absolute() and path.read_bytes() for path in paths)
+    assert len({*paths}) == 7
+    # The address is what a decoder opens.
+    kept = loaded.cast_column("audio", Audio(sampling_rate=16_000, decode=False))
+    assert kept[6]["audio"]["path"] == str(paths[6])
+    assert kept.features["audio"].sampling_rate == 16_000
+    assert loaded.filter(lambda row: row["row"] > 4).num_rows == 2
+    streamed = hugflow.load("frames/speech", project=speech, streaming=True)
+    assert Path(next(iter(streamed))["audio"]["path"]) == paths[0]
