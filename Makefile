@@ -58,6 +58,8 @@ bench: $(READY)
 	$(BIN)/python bench/quality.py
 	$(BIN)/python bench/isolation.py
 	$(BIN)/python bench/local_sync.py
+	$(BIN)/python bench/start_up.py
+	$(BIN)/python bench/many_files.py
 	$(BIN)/python bench/definitions.py
 
 clean:
