@@ -16,6 +16,7 @@ from hugflow.cli.output import (
     print_error,
     print_json,
 )
+from hugflow.cli.plan_layout import check_layout, plan_in_layout
 from hugflow.errors import HugflowError
 from hugflow.native_talk import native_talk_in_log
 
@@ -36,6 +37,10 @@ def plan(
     is_sampled: Annotated[
         bool, typer.Option("--sample/--no-sample", help="Read a few rows to estimate all.")
     ] = True,
+    layout: Annotated[
+        str | None,
+        typer.Option("--layout", help="Show the plan in this layout; nothing is recorded."),
+    ] = None,
     wait_s: WaitSeconds = 0,
 ) -> None:
     """Plan a request: commit, rows, files, bytes, hours, disk, time, licence.
@@ -44,6 +49,8 @@ def plan(
     unless you give --update. After --update the new tree replaces the old one when it is complete,
     and unchanged files are not fetched again.
     """
+    if layout is not None:
+        check_layout(layout)
     project = open_project()
     entries: list[dict[str, Any]] = []
     code = 0
@@ -52,15 +59,18 @@ def plan(
         try:
             request = named.get().request
             refuse_removed(project, request)
-            build = open_request(project, request, wait_s=wait_s, update=is_update)
-            with native_talk_in_log():
-                estimated = _estimate(build) if is_sampled else None
+            if layout is not None:
+                entry = plan_in_layout(project, request, file, layout)
+            else:
+                build = open_request(project, request, wait_s=wait_s, update=is_update)
+                with native_talk_in_log():
+                    estimated = _estimate(build) if is_sampled else None
+                entry = _summarise(file, build, estimated)
         except HugflowError as error:
             print_error(error)
             code = code or error.exit_code
             entries.append(failed_entry(file, error, name))
             continue
-        entry = _summarise(file, build, estimated)
         entries.append(entry)
         if not as_json:
             _print_summary(entry)
@@ -92,6 +102,8 @@ def _summarise(file: str, build: "Build", estimated: "Estimate | None") -> dict[
         "state": to_status(build.places, build.stored).state,
         "digest": plan_digest(build.plan, build.request),
         **summary,
+        # Each file is asked for once.
+        "requests": build.plan.file_count,
         "estimate": asdict(estimated) if estimated is not None else None,
     }
 
@@ -145,7 +157,8 @@ def _estimate_lines(summary: dict[str, Any]) -> list[str]:
         lines.append(f"  encoding     about {human_time(estimated['eta_s'])} on this machine")
     if estimated["rate_floor_s"]:
         floor = human_time(estimated["rate_floor_s"])
-        lines.append(f"  rate limit   fetching takes {floor} at least")
+        told = f"{summary['requests']:,} requests: fetching takes {floor} at least"
+        lines.append(f"  rate limit   {told}")
     return lines
 
 

@@ -26,6 +26,20 @@ def test_a_plan_tells_hours_bytes_files_disk_and_time_as_sampled(
     assert "quota left" not in told.stdout
 
 
+def test_another_layout_is_shown_and_not_recorded(project: Project, hub: LoopbackHub):
+    clip = {"train/a.wav": b"RIFF", "train/b.wav": b"RIFF"}
+    hub.publish("plan/layouts", {**clip, "train.csv": b"path,text\ntrain/a.wav,one\n"})
+    request = project.request("plan/layouts")
+    shown = plan_of(project, request, "--layout", "table")
+    assert (shown["state"], shown["total_rows"]) == ("previewed", 1)
+    assert "source: {layout: table}" in str(shown["warnings"])
+    planned = plan_of(project, request, "--no-sample")
+    assert (planned["total_rows"], planned["requests"]) == (2, 2)
+    refused = project.run("plan", request, "--layout", "tabel")
+    assert refused.returncode == 2
+    assert "table, table_archives" in refused.stderr
+
+
 def test_the_quota_is_told_where_there_is_one(project: Project, hub: LoopbackHub):
     publish_text(hub, "plan/quota", rows=3)
     told = project.run("plan", project.request("plan/quota"), STORAGE_QUOTA_GB="2")
