@@ -61,6 +61,7 @@ bench: $(READY)
 	$(BIN)/python bench/start_up.py
 	$(BIN)/python bench/many_files.py
 	$(BIN)/python bench/definitions.py
+	$(BIN)/python bench/fetching.py
 
 clean:
 	rm -rf $(VENV) demo
