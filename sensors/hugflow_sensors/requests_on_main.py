@@ -117,7 +117,7 @@ def _update_catalog(
         words.append(f"nothing is changed: {error.what} ({error.why}). To fix it: {error.mend}")
         return None, False
     except HugflowError as error:
-        words.append(f"main cannot be read: {error.what} ({error.why}). To mend it: {error.mend}")
+        words.append(f"main cannot be read: {error.what} ({error.why}). To fix it: {error.mend}")
         return before, False
     if catalog != before:
         write_catalog(places, catalog)
