@@ -242,7 +242,7 @@ def test_progress_is_told_at_each_interval_of_rows(project: Project, hub: Loopba
     publish_text(hub, "settings/progress", rows=1_000, shards=1)
     asked = project.request("settings/progress")
     done = project.run("local-sync", asked, PROGRESS_INTERVAL="100")
-    lines = [line for line in done.stderr.splitlines() if "of 1,000" in line]
+    lines = [line for line in done.stderr.splitlines() if "/1,000 rows" in line]
     assert done.returncode == 0
     assert len(lines) >= 2
 

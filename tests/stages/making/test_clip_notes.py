@@ -65,9 +65,9 @@ def test_what_was_noted_of_clips_is_in_their_json_the_log_the_manifest_and_the_c
     assert "| levels to look at | anti_phase (1), beyond_full_scale (1)" in card
     lines = [each.message for each in caplog.records if each.message.startswith("shard ")]
     assert [line for line in lines if "beyond full scale" in line] == [
-        "shard 00000-of-00001: 1 clips (beyond_full_scale): most samples lie beyond full scale, so "
+        "shard 00000-of-00001: 1 clip (beyond_full_scale): most samples lie beyond full scale, so "
         "that the MP3 is clipped throughout; floats that were never divided by 32768 are like that: "
-        "rows 7"
+        "row 7"
     ]
     assert any("5 clips was repaired (mp3_id3_size 1, mp3_junk 1" in line for line in lines)
 
