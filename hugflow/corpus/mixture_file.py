@@ -114,5 +114,5 @@ def _invalid(path: Path, what: str) -> RequestInvalid:
     return RequestInvalid(
         f"{path}: {what}",
         why="a mixture has seed, hours and datasets, each with dataset, weight, hours and keep",
-        mend="correct the file; docs/mixtures.md shows one",
+        mend="correct the file: `seed: 1`, `hours: 100`, `datasets: [{dataset: NAME, weight: 1}]`",
     )

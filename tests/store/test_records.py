@@ -139,6 +139,7 @@ OTHER_READERS = {
     "hugflow/ci/event.py",
     "hugflow/serving/wire.py",
     "hugflow/cli/demo.py",
+    "hugflow/cli/install_source.py",
     "hugflow/cli/up_report.py",
     "hugflow/clients/github.py",
     "hugflow/doctor/asking.py",
