@@ -176,7 +176,7 @@ def test_a_plan_tells_the_hours_of_a_dataset_that_is_made_and_the_words_of_statu
     request = project.request("plan/hours")
     planned = entry(project.run("plan", request, "--json").stdout)
     assert (planned["hours"], planned["estimate"]["basis"]) == (0.002, "sampled")
-    assert "about 0.002, by 4 rows" in project.run("plan", request).stdout
+    assert "about 0.002 (0.002 to 0.002, by 4 rows)" in project.run("plan", request).stdout
     project.run("local-sync", request)
     status = entry(project.run("status", name_of("plan/hours"), "--json").stdout)
     made = entry(project.run("plan", request, "--json").stdout)

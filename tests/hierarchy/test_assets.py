@@ -178,4 +178,4 @@ def test_the_assets_are_loaded_beside_those_of_datasets_and_cannot_break_them(
     config["sources"]["own"]["format"] = "unheard"
     (child / "hugflow.json").write_text(json.dumps(config))
     graph = load_definitions(load_settings(child)).resolve_asset_graph()
-    assert graph.get_all_asset_keys() == set()
+    assert graph.get_all_asset_keys() == {dg.AssetKey(["hugflow", "overview"])}
