@@ -1,6 +1,6 @@
 """The lines of a conversation, from its request files."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from hugflow.notify.conversation import Line, PlanFacts
@@ -9,7 +9,7 @@ from hugflow.requests.problems import Problem, show_path
 
 
 def to_lines(requests: RequestSet, facts: Mapping[str, PlanFacts] | None = None) -> list[Line]:
-    """One line for each file, sorted by path; facts: the plans, by dataset.
+    """One line for each file, or dataset of it, sorted by path; facts: the plans, by dataset.
 
     Two kinds of requests need no work: an add that a removal overrides, and a removal without
     effect. Their lines have a remark and stay pending.
@@ -22,10 +22,14 @@ def to_lines(requests: RequestSet, facts: Mapping[str, PlanFacts] | None = None)
     for problem in requests.problems:
         problems[problem.path].append(problem)
     found = {path: Line(path, problems=tuple(each)) for path, each in problems.items()}
-    for add in (*requests.adds, *requests.shadowed):
+    adds = (*requests.adds, *requests.shadowed)
+    files = Counter(add.path for add in adds)
+    for add in adds:
         request, is_made = add.request, add in requests.adds
-        found[add.path] = Line(
-            path=add.path,
+        # Of a file that asks for several datasets, each has a line.
+        path = add.path if files[add.path] == 1 else f"{add.path}#{request.name}"
+        found[path] = Line(
+            path=path,
             dataset=request.name,
             hf_id=request.hf_id,
             request=request.digest,

@@ -19,7 +19,7 @@ from hugflow.notify.deliver import Delivery, deliver_all
 from hugflow.notify.follow import follow
 from hugflow.notify.lines import to_lines
 from hugflow.notify.notices import notice_times
-from hugflow.requests.catalog import Catalog, read_catalog
+from hugflow.requests.catalog import ArrivalOnMain, Catalog, read_catalog
 from hugflow.requests.collect import ParsedFiles, RequestSet, parse_files
 from hugflow.shards.plans import read_current_plan
 from hugflow.stages.planning.estimate import read_estimate
@@ -129,7 +129,7 @@ def group_lines(requests: RequestSet, catalog: Catalog, names: AbstractSet[str])
     """
     by_pull: defaultdict[int | str, list[Line]] = defaultdict(list)
     for line in to_lines(requests):
-        asked = catalog.asked_by_path.get(line.path)
+        asked = _arrival(catalog, line)
         number = asked.pull_request if asked is not None else None
         by_pull[line.path if number is None else number].append(line)
     return [
@@ -140,7 +140,7 @@ def group_lines(requests: RequestSet, catalog: Catalog, names: AbstractSet[str])
 
 
 def _commit(catalog: Catalog, lines: list[Line]) -> str:
-    asked = catalog.asked_by_path.get(lines[0].path)
+    asked = _arrival(catalog, lines[0])
     return (asked.commit or asked.since) if asked is not None else catalog.commit
 
 
@@ -190,3 +190,9 @@ def _tell(deliveries: Iterable[Delivery]) -> str:
     told = len(found) - len(troubles)
     words = [f"{told} conversations are up to date"] if told else []
     return "; ".join([*words, *troubles]) or "there is nothing to tell"
+
+
+def _arrival(catalog: Catalog, line: Line) -> ArrivalOnMain | None:
+    """How the file of a line came to main; `<path>#<dataset>` is one of several of a file."""
+    asked = catalog.asked_by_path
+    return asked.get(line.path) or asked.get(line.path.rpartition("#")[0])

@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 
 from hugflow.ci.planning import Planner
 from hugflow.clients.hub import Hub
+from hugflow.notify.lines import to_lines
 from hugflow.requests.collect import collect_requests
 from hugflow.requests.policy import Policy
 from hugflow.stages.build.options import Options
+from hugflow.stages.standing.settled_requests import read_asked
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from tests.cli.test_expand import publish
@@ -36,3 +38,10 @@ def test_a_pattern_of_too_many_datasets_fails_its_own_line(hub: LoopbackHub, pla
     proposal = planner(places, Policy(max_expand=1)).plan(collect_requests({FILE: TEXT}))
     assert not proposal.builds
     assert "becomes 2 datasets" in proposal.failed[FILE].what
+
+
+def test_after_the_merge_each_dataset_of_a_file_keeps_its_line(hub: LoopbackHub, places: Places):
+    publish(hub, "acme/pr")
+    planned = planner(places, Policy()).plan(collect_requests({FILE: TEXT}))
+    main = read_asked(places, {FILE: TEXT})
+    assert [line.path for line in to_lines(main)] == [line.path for line in planned.lines]
