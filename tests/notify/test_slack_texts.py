@@ -31,7 +31,7 @@ def layout(message: SlackText) -> list[str]:
 
 
 @given(told=written_by(words))
-@settings(max_examples=150)
+@settings(max_examples=50)
 def test_whatever_strangers_write_the_layout_is_ours(told: Conversation):
     told = replace(told, lines=told.lines[:2])
     pairs = [(render_message(told), render_message(rewritten(told)))]

@@ -109,7 +109,7 @@ def rewritten(told: Conversation) -> Conversation:
 
 
 @given(told=written_by(words))
-@settings(max_examples=150)
+@settings(max_examples=50)
 def test_whatever_strangers_write_the_layout_is_ours(told: Conversation):
     shown, expected = (render(render_living(each, PULL)) for each in (told, rewritten(told)))
     assert shown.layout == expected.layout
