@@ -16,7 +16,7 @@ def check_layout(name: str) -> None:
         raise UsageWrong(
             f"--layout: {name!r} is no layout",
             why=f"the layouts are {', '.join(LAYOUT_NAMES)}",
-            mend="name one of them; docs/layouts.md says what each reads",
+            mend="name one of them",
         )
 
 
