@@ -1,0 +1,37 @@
+"""Quality, keep, SQL, overlaps and mixtures, by the commands that a person types."""
+
+import json
+
+import pytest
+
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_speech
+from tests.projects import Project
+from tests.runners import name_of
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_measured_dataset_is_kept_in_part_queried_compared_and_mixed(
+    project: Project, hub: LoopbackHub
+):
+    publish_speech(hub, "corpus/speech", rows=6, shards=1, seconds=0.5)
+    asked = project.request("corpus/speech", "measure: true", 'keep: "row >= 2 and rms_dbfs > -90"')
+    synced = project.run("local-sync", asked, "--json")
+    assert synced.returncode == 0, synced.stderr
+    [entry] = json.loads(synced.stdout)["datasets"]
+    assert (entry["rows"], entry["left_out"]) == (6, 2)
+    query = "select count(*) as rows, min(row) as first from all_rows where rms_dbfs > -90"
+    found = json.loads(project.run("sql", query, "--json").stdout)
+    assert found["rows"] == [{"rows": 4, "first": 2}]
+    compared = json.loads(project.run("overlaps", "--index-only", "--json").stdout)
+    assert compared["datasets"] == [name_of("corpus/speech")]
+    (project.root / "mixtures").mkdir()
+    (project.root / "mixtures/asr.yaml").write_text("datasets: [{dataset: corpus/speech}]\n")
+    planned = json.loads(project.run("mix", "plan", "mixtures/asr.yaml", "--json").stdout)
+    assert planned["parts"][0]["rows"] == 4
+    written = project.run("mix", "write", "mixtures/asr.yaml")
+    assert written.returncode == 0, written.stderr
+    assert (project.root / "mixtures/asr/input_cfg.yaml").is_file()
+    refused = project.request("corpus/speech", 'keep: "snr >> 3"')
+    assert project.run("validate", refused).returncode == 4
