@@ -86,6 +86,9 @@ datasets:
     changed = choose(stored, file, text.replace("row < 3", "row < 4"))
     with pytest.raises(PlanOutOfDate, match="other rows"):
         write_mixture(read_mixture(file), changed, out)
+    (out / "mixture.lock.json").write_text("{")
+    with pytest.raises(PlanOutOfDate, match="other rows"):
+        write_mixture(read_mixture(file), changed, out)
     write_mixture(read_mixture(file), changed, out, update=True)
     assert len(pl.read_parquet(out / "rows.parquet")) == 6
 

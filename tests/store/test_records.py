@@ -102,6 +102,7 @@ FORMS = [form for form, _ in EXAMPLES]
 OTHER_READERS = {
     # Forms of their own, which their tests damage.
     "hugflow/audit.py",
+    "hugflow/corpus/mixtures.py",
     "hugflow/hierarchy/pulling/record.py",
     "hugflow/ledger/journal.py",
     "hugflow/shards/plans.py",
@@ -140,6 +141,7 @@ OTHER_READERS = {
     "hugflow/serving/wire.py",
     "hugflow/cli/demo.py",
     "hugflow/cli/install_source.py",
+    "hugflow/cli/sql.py",
     "hugflow/cli/up_report.py",
     "hugflow/clients/github.py",
     "hugflow/doctor/asking.py",
