@@ -72,6 +72,8 @@ def celery_settings(root: Path) -> dict[str, Any]:
         "worker_max_tasks_per_child": 1,
         # A waiting run stays in the queue, for any worker, until one is free.
         "worker_prefetch_multiplier": 1,
+        # With early acknowledgement one more run would be reserved, and lost to a killed worker.
+        "worker_disable_prefetch": True,
         "broker_connection_retry_on_startup": True,
         **shared_celery_settings(),
     }
