@@ -61,7 +61,10 @@ def _render_good(line: Line) -> str:
     if notice is None or line.state == "removed":
         return f"{named} was removed"
     failed = f", {notice.failed_rows:,} could not be made" if notice.failed_rows else ""
-    return f"{named}: {', '.join([count(notice.rows, 'row') + failed, *step_words(notice)])}"
+    rows = ", ".join([count(notice.rows, "row") + failed, *step_words(notice)])
+    # A path means nothing to most readers without the word where it is.
+    place = f", on the server in {md_code(notice.location)}" if notice.location else ""
+    return f"{named}: {rows}{place}"
 
 
 def _render_later(line: Line) -> str:

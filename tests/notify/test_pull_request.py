@@ -102,8 +102,7 @@ def test_good_requests_end_with_their_places_and_a_green_check(
     name = "pull__text__split_train__rev_main"
     living, outcome = [comment.body for comment in github.comments(REPO, 1)]
     assert f"`{name}` | ✅ completed | 10 |" in living
-    assert f"`{name}`: 10 rows" in outcome
-    assert str(places.dataset(name).root) not in outcome
+    assert f"`{name}`: 10 rows, on the server in `{places.dataset(name).root}`" in outcome
     assert {check.conclusion for check in github.check_runs(REPO)} == {"success"}
     [message] = slack.messages(CHANNEL)
     assert f"`{name}` ✅ completed, 10 rows" in message.text

@@ -341,7 +341,8 @@ def test_an_outcome_is_two_lines_and_a_link_to_the_living_comment():
     lines = text.splitlines()[1:]
     assert lines == [
         "✅ **Completed**: 2 requests.",
-        "`a`: 10,000 rows; `b`: 10,000 rows.",
+        "`a`: 10,000 rows, on the server in `/data/datasets/a`; "
+        "`b`: 10,000 rows, on the server in `/data/datasets/b`.",
         "",
         "[Details](<https://github.com/acme/requests/pull/1#issuecomment-77>)",
     ]
@@ -350,8 +351,7 @@ def test_an_outcome_is_two_lines_and_a_link_to_the_living_comment():
 def test_a_good_outcome_says_how_many():
     text = outcome(line("completed", notice=notice("completed", failed_rows=2)))
     assert text is not None
-    assert "`acme__speech`: 10,000 rows, 2 could not be made." in text
-    assert "/data" not in text
+    assert "`acme__speech`: 10,000 rows, 2 could not be made, on the server in `/data/" in text
 
 
 def test_a_bad_outcome_names_what_failed_and_why_and_leaves_out_the_rest():

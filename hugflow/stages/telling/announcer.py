@@ -3,17 +3,16 @@
 Notices are not part of the work: an error with a notice is only logged.
 """
 
-import json
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
 
 from hugflow.ledger.progress import Status
 from hugflow.notify.notices import FailedRow, Failure, Notice, StepNote, write_notice
 from hugflow.stages.build.build import Build
+from hugflow.stages.tree.failures import read_failed_rows
 from hugflow.stages.tree.manifest import read_manifest
 
 log = logging.getLogger(__name__)
@@ -105,11 +104,8 @@ class Announcer:
         """The first rows of `failures.jsonl`; none where it is not written yet."""
         is_there = self.build.folder.failures.is_file()
         folder = self.build.folder if is_there else self.build.places.dataset(self.build.name)
-        if not folder.failures.is_file():
-            return ()
-        with folder.failures.open(encoding="utf-8") as file:
-            rows = map(json.loads, islice(file, MOST_FAILED_TOLD))
-            return tuple(FailedRow(row["row"], row["code"], row["message"]) for row in rows)
+        found = read_failed_rows(folder.failures).rows.values()
+        return tuple(FailedRow(row.row, row.code, row.message) for row in found)[:MOST_FAILED_TOLD]
 
     def _read_steps(self) -> tuple[StepNote, ...]:
         """What became of the rows in the steps of the published tree."""

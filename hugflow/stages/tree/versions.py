@@ -79,8 +79,9 @@ def keep_replaced(places: Places, name: str, keep: int) -> list[Path]:
 
     Returns paths to delete after the dataset's lock is released. The caller holds the lock.
     """
-    current = read_version(places.dataset(name), name)
-    for version in _read_all(places.next_trees(name), name) if keep else ():
+    replaced = list(_read_all(places.next_trees(name), name)) if keep else []
+    current = read_version(places.dataset(name), name) if replaced else None
+    for version in replaced:
         if current is None or version.manifest.plan != current.manifest.plan:
             _move(version, places.versions(name))
     tidy_versions(places, name)
