@@ -104,7 +104,6 @@ OTHER_READERS = {
     "hugflow/audit.py",
     "hugflow/corpus/mixtures.py",
     "hugflow/hierarchy/pulling/record.py",
-    "hugflow/corpus/mixtures.py",
     "hugflow/ledger/journal.py",
     "hugflow/shards/plans.py",
     "hugflow/stages/flowing/step_journal.py",
