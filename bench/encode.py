@@ -17,7 +17,7 @@ import numpy.typing as npt
 import soundfile
 
 from hugflow.audio.convert import make_mp3
-from hugflow.audio.mp3 import BITRATE_KBPS_BY_RATE, QUALITY
+from hugflow.audio.encoding import BITRATE_KBPS_BY_RATE, QUALITY
 
 
 @dataclass(frozen=True, slots=True)

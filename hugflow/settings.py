@@ -113,6 +113,7 @@ class ProjectSettings:
             repair_audio=settings.repair_audio,
             max_clip_hours=settings.max_clip_hours,
             measure=settings.measure,
+            mp3_quality=settings.mp3_quality,
             verify_load=settings.verify_load,
             exports=settings.exports,
             storage_quota_bytes=None if quota_gb is None else int(quota_gb * BYTES_PER_GB),

@@ -161,6 +161,13 @@ class Settings(BaseModel):
         description="Measure the quality of clips while they are encoded; `all`: of copied MP3s "
         "too, which are decoded for it.",
     )
+    mp3_quality: Annotated[int, Field(ge=0, le=9), Takes("a whole number from 0 to 9", "5")] = (
+        Field(
+            3,
+            alias="MP3_QUALITY",
+            description="LAME's quality of MP3s that are encoded: 0 best and slowest, 9 fastest.",
+        )
+    )
     verify_load: _Truth = Field(
         True,
         alias="VERIFY_LOAD",

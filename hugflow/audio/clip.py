@@ -1,10 +1,11 @@
 """One clip on its way from its source to an MP3, and how much of one we take."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from hugflow.audio.bad import AudioBad
+from hugflow.audio.encoding import Encoding
 from hugflow.audio.mono import Samples
 
 BLOCK_FRAMES: Final = 65_536
@@ -35,15 +36,16 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class ClipRules:
-    """What may become a clip, and what is found out of it. max_hours: how long it may be, 0 for any length.
+    """What may become a clip, what is found out of it, and how it is encoded.
 
-    repair: whether a framing is repaired where all samples are there; else such a clip is refused.
+    max_hours: how long it may be, 0 for any length. repair: whether a framing is repaired where all samples are there; else such a clip is refused.
     measure: whether its quality is measured; "all" includes clips that are copied.
     """
 
     repair: bool = True
     max_hours: float = MAX_HOURS
     measure: str = "false"
+    encoding: Encoding = field(default_factory=Encoding)
 
     def check_length(self, frames: int, rate_hz: int) -> None:
         """Raise AudioBad above the limit: a few bytes of FLAC can stand for an hour of silence."""

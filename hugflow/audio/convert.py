@@ -15,7 +15,7 @@ from hugflow.audio.decoders.mp3_parts import count_copyable
 from hugflow.audio.decoders.registry import choose_decoder
 from hugflow.audio.level_watch import LevelWatch
 from hugflow.audio.meter import Meter
-from hugflow.audio.mp3 import BITRATE_KBPS_BY_RATE, AudioInfo, Mp3, encode_mp3, nearest_rate
+from hugflow.audio.mp3 import AudioInfo, Mp3, encode_mp3
 from hugflow.audio.mp3_frames import Mp3Stream
 from hugflow.audio.resample import resample
 from hugflow.audio.samples import open_array, open_decoder
@@ -89,6 +89,8 @@ def make_mp3(
 ) -> Mp3:
     """Make one row's MP3: of one channel, at its source's rate, and as long, to the sample.
 
+    Another rate, or bitrate, is made where `rules.encoding` asks for it.
+
     value: see `read_audio_value`. copy_mp3: pass an MP3 through byte for byte, ID3 tags and all,
     when it is mono, whole, and of a length that libsndfile reads as we count it. open_path: opens
     what has a path and no bytes; without it such audio is unsupported. spill_folder, stop: where a
@@ -122,6 +124,8 @@ def copy_if_sound(audio: EncodedAudio, rules: ClipRules) -> Mp3 | None:
     if container != "mp3" or not (copyable := count_copyable(audio.data)):
         return None
     stream, num_samples = copyable
+    if not rules.encoding.fits(stream.first.sampling_rate, stream.bitrate_kbps):
+        return None
     rules.check_length(num_samples, stream.first.sampling_rate)
     return _copy(audio, stream, num_samples)
 
@@ -195,7 +199,8 @@ def _copy(audio: EncodedAudio, stream: Mp3Stream, num_samples: int) -> Mp3:
 
 
 def _encode(clip: Clip, source_path: str | None, new_spool: NewSpool, rules: ClipRules) -> Mp3:
-    rate_hz, watch = nearest_rate(clip.sampling_rate), LevelWatch(clip.blocks, clip.source_format)
+    rate_hz = rules.encoding.rate_for(clip.sampling_rate)
+    watch = LevelWatch(clip.blocks, clip.source_format)
     blocks = iter(watch)
     if rate_hz != clip.sampling_rate:
         blocks = resample(blocks, clip.sampling_rate, rate_hz)
@@ -203,14 +208,14 @@ def _encode(clip: Clip, source_path: str | None, new_spool: NewSpool, rules: Cli
     if meter is not None:
         blocks = meter.watch(blocks)
     body = new_spool()
-    head, num_samples = encode_mp3(blocks, rate_hz, body)
+    head, num_samples = encode_mp3(blocks, rate_hz, body, rules.encoding)
     info = AudioInfo(
         sampling_rate=rate_hz,
         num_samples=num_samples,
         source_format=clip.source_format,
         source_sampling_rate=clip.sampling_rate,
         source_channels=clip.channels,
-        bitrate_kbps=BITRATE_KBPS_BY_RATE[rate_hz],
+        bitrate_kbps=rules.encoding.bitrate_for(rate_hz),
         copied=False,
         source_path=source_path,
         repaired=clip.repaired,

@@ -51,6 +51,8 @@ _CONTENTS: Final = bytes(256 * percent // 100 for percent in range(100))
 _PADDING_BIT: Final = 0x200
 _NO_CHECKSUM_BIT: Final = 0x1_0000
 _BITRATE_BITS: Final = 0xF000
+_HEADER_BYTES: Final = 4
+_TAG_BYTES: Final = 156
 # 112 or 64 kbit/s: a frame of 8 kbit/s is too small for a tag.
 _ROOMY_BITRATE: Final = 0x8000
 _POLYNOMIAL: Final = 0xA001
@@ -64,14 +66,15 @@ def render_info_tag(
     first, frames, stream_bytes, stream_crc: of what LAME wrote. num_samples: what LAME was given;
     from the difference comes the padding, which decoders leave out at the end.
     """
-    size = _plain_size(first)
+    holder = _find_roomy(first)
+    size = _plain_size(holder)
     padding = frames * first.samples - ENCODER_DELAY - num_samples
     lowpass_hz = min(first.sampling_rate // 2, _MAX_LOWPASS_HZ)
     bytes_in_all = size + stream_bytes
     tag = b"".join(
         (
-            _plain_header(first),
-            bytes(first.side_info_size),
+            _plain_header(holder),
+            bytes(holder.side_info_size),
             struct.pack(">4sIII", b"Info", _ALL_FIELDS, frames, bytes_in_all),
             _CONTENTS,
             struct.pack(">I9sBB8xB", _QUALITY, b"LAME3.100", _METHOD_CBR, lowpass_hz // 100, 0),
@@ -112,11 +115,21 @@ def render_frame_count(first: FrameHeader, frames: int) -> tuple[bytes, int]:
     Without it libsndfile guesses the length from the first bitrate, and stops there. With it mpg123
     leaves out the first 529 samples, its own delay; so there is a silent frame, which they are of.
     """
-    roomy = parse_frame_header(first.word & ~_BITRATE_BITS | _ROOMY_BITRATE) or first
+    roomy = _with_roomy_bitrate(first)
     empty = _plain_header(roomy) + bytes(roomy.side_info_size)
     tag = empty + struct.pack(">4sII", b"Info", _FRAMES_FIELD, frames + 1)
     size = _plain_size(roomy)
     return tag.ljust(size, b"\0") + empty.ljust(size, b"\0"), first.samples - _DECODER_DELAY
+
+
+def _find_roomy(first: FrameHeader) -> FrameHeader:
+    """The stream's own header, or one of a higher bitrate where its frames are too small."""
+    is_enough = _plain_size(first) >= _HEADER_BYTES + first.side_info_size + _TAG_BYTES
+    return first if is_enough else _with_roomy_bitrate(first)
+
+
+def _with_roomy_bitrate(first: FrameHeader) -> FrameHeader:
+    return parse_frame_header(first.word & ~_BITRATE_BITS | _ROOMY_BITRATE) or first
 
 
 def _plain_header(first: FrameHeader) -> bytes:

@@ -32,6 +32,7 @@ import numpy as np
 from hugflow.audio.bad import CRASHED, AudioBad
 from hugflow.audio.clip import DEFAULT_RULES, ClipRules
 from hugflow.audio.convert import Converter, copy_if_sound, copy_out, make_mp3
+from hugflow.audio.encoding import Encoding
 from hugflow.audio.mapped_file import open_mapped
 from hugflow.audio.mp3 import AudioInfo, Mp3
 from hugflow.audio.quality import read_quality
@@ -215,7 +216,7 @@ def _make_asked(asked: dict[str, Any], data: Bytes) -> Mp3:
         make_mp3,
         copy_mp3=asked["copy"],
         spill_folder=None if asked["spill"] is None else Path(asked["spill"]),
-        rules=ClipRules(**asked["rules"]),
+        rules=_read_rules(asked["rules"]),
     )
     if "file" in asked:
         file = Path(asked["file"])
@@ -224,6 +225,10 @@ def _make_asked(asked: dict[str, Any], data: Bytes) -> Mp3:
         array = np.load(io.BytesIO(data), allow_pickle=False)
         return make(SampledAudio(array, asked["rate"], asked["path"]))
     return make(EncodedAudio(memoryview(data), asked["path"]))
+
+
+def _read_rules(asked: dict[str, Any]) -> ClipRules:
+    return ClipRules(**{**asked, "encoding": Encoding(**asked["encoding"])})
 
 
 def _pieces(mp3: Mp3) -> Iterator[Bytes]:

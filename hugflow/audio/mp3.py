@@ -8,26 +8,14 @@ from typing import Any, Final, Self
 import lameenc
 
 from hugflow.audio.bad import AudioBad
+from hugflow.audio.encoding import Encoding
 from hugflow.audio.info_tag import crc16, render_info_tag
 from hugflow.audio.mono import Samples, to_mono_pcm16
 from hugflow.audio.mpeg import parse_frame_header
 from hugflow.audio.quality import Quality
 from hugflow.audio.spool import Spool
 
-# What LAME gives at each rate when asked for 192 kbit/s: seed 004.
-BITRATE_KBPS_BY_RATE: Final = {
-    48_000: 192,
-    44_100: 192,
-    32_000: 192,
-    24_000: 160,
-    22_050: 160,
-    16_000: 160,
-    12_000: 64,
-    11_025: 64,
-    8_000: 64,
-}
-# ffmpeg's default; 2 takes a third longer for a difference that speech does not show.
-QUALITY: Final = 3
+DEFAULT: Final = Encoding()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,22 +104,18 @@ class Mp3:
         self.close()
 
 
-def nearest_rate(rate_hz: int) -> int:
-    """The rate of an MP3: the source's own, or the nearest lower one, or else 8 kHz."""
-    lower = (rate for rate in BITRATE_KBPS_BY_RATE if rate <= rate_hz)
-    return max(lower, default=min(BITRATE_KBPS_BY_RATE))
-
-
-def encode_mp3(blocks: Iterable[Samples], sampling_rate: int, stream: Spool) -> tuple[bytes, int]:
+def encode_mp3(
+    blocks: Iterable[Samples], sampling_rate: int, stream: Spool, encoding: Encoding = DEFAULT
+) -> tuple[bytes, int]:
     """Encode decoded blocks into `stream`: the MP3's Info tag, and how many samples there are.
 
     blocks: as `to_mono_pcm16` takes them, of any length; how the sound is cut into blocks does
-    not change the bytes. sampling_rate: Hz, one of `BITRATE_KBPS_BY_RATE`. stream: empty; it is
-    closed where encoding fails, and else holds the rest of the MP3.
+    not change the bytes. sampling_rate: Hz, one of MP3's nine. stream: empty; it is closed where
+    encoding fails, and else holds the rest of the MP3. encoding: quality and bitrate.
 
     Raises AudioBad: `audio_empty` when there is not one sample.
     """
-    encoder = _start_encoder(sampling_rate)
+    encoder = _start_encoder(sampling_rate, encoding)
     num_samples = 0
     try:
         for block in blocks:
@@ -147,15 +131,15 @@ def encode_mp3(blocks: Iterable[Samples], sampling_rate: int, stream: Spool) -> 
         raise
 
 
-def _start_encoder(sampling_rate: int) -> lameenc.Encoder:
+def _start_encoder(sampling_rate: int, encoding: Encoding) -> lameenc.Encoder:
     encoder = lameenc.Encoder()
     encoder.silence()
     encoder.set_channels(1)
     encoder.set_in_sample_rate(sampling_rate)
     # Else LAME resamples, without a word, where it finds the bitrate low for the rate.
     encoder.set_out_sample_rate(sampling_rate)
-    encoder.set_bit_rate(BITRATE_KBPS_BY_RATE[sampling_rate])
-    encoder.set_quality(QUALITY)
+    encoder.set_bit_rate(encoding.bitrate_for(sampling_rate))
+    encoder.set_quality(encoding.quality)
     return encoder
 
 

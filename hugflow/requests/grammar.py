@@ -12,6 +12,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Final, TypeAlias
 
+from hugflow.audio.encoding import BITRATE_KBPS_BY_RATE, BITRATES_KBPS
 from hugflow.audio.quality import Measure
 from hugflow.nearest import nearest_name
 from hugflow.requests.keep import KeepInvalid, parse_keep
@@ -276,6 +277,36 @@ def measure_setting(value: object) -> Measure:
     """The same as a setting, in any case; the environment has only text."""
     text = str(value).strip().lower()
     return measure({"true": True, "false": False}.get(text, text))
+
+
+def mp3_quality(value: object) -> int:
+    """LAME's quality, from 0, the best and slowest, to 9."""
+    if type(value) is not int or not 0 <= value <= 9:
+        raise FieldInvalid(
+            "is no whole number from 0 to 9",
+            mend="write 3, the default, or less for better sound and slower encoding",
+        )
+    return value
+
+
+def mp3_bitrate(value: object) -> int:
+    """A bitrate in kbit/s that MPEG's tables have."""
+    known = ", ".join(map(str, BITRATES_KBPS))
+    if type(value) is not int or value not in BITRATES_KBPS:
+        raise FieldInvalid(
+            "is no bitrate of an MP3 in kbit/s", mend=f"write one of {known}, without quotes"
+        )
+    return value
+
+
+def sample_rate(value: object) -> int:
+    """One of the nine sampling rates of MP3, in Hz."""
+    known = ", ".join(map(str, sorted(BITRATE_KBPS_BY_RATE)))
+    if type(value) is not int or value not in BITRATE_KBPS_BY_RATE:
+        raise FieldInvalid(
+            "is no sampling rate of an MP3 in Hz", mend=f"write one of {known}, without quotes"
+        )
+    return value
 
 
 def exports(value: object) -> tuple[str, ...]:

@@ -14,6 +14,9 @@
     repair_audio: true
     max_clip_hours: 6
     measure: true
+    mp3_quality: 3
+    mp3_bitrate: 128
+    sample_rate: 16000
     keep: "snr > 15 and duration between 1 and 30"
     exports: ["nemo", "lhotse"]
     owner: "speech@example.org"
@@ -49,6 +52,7 @@ from pydantic import (
 )
 from pydantic.json_schema import models_json_schema
 
+from hugflow.audio.encoding import BITRATE_KBPS_BY_RATE, BITRATES_KBPS, bitrates_at
 from hugflow.audio.quality import Measure
 from hugflow.names import DEFAULT_REVISION, DEFAULT_SPLIT, dataset_name, short_name
 from hugflow.requests import grammar
@@ -166,6 +170,19 @@ _Measure = Annotated[
     BeforeValidator(grammar.measure),
     WithJsonSchema({"enum": [True, False, "all"]}),
 ]
+_Mp3Quality = Annotated[
+    int,
+    BeforeValidator(grammar.mp3_quality),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 9}),
+]
+_Mp3Bitrate = Annotated[
+    int, BeforeValidator(grammar.mp3_bitrate), WithJsonSchema({"enum": list(BITRATES_KBPS)})
+]
+_SampleRate = Annotated[
+    int,
+    BeforeValidator(grammar.sample_rate),
+    WithJsonSchema({"enum": sorted(BITRATE_KBPS_BY_RATE)}),
+]
 _NAMES = {"type": "array", "items": {"type": "string"}, "maxItems": MAX_FIELDS}
 _STEP = {
     "type": "object",
@@ -222,6 +239,9 @@ _LATER_FIELDS = frozenset(
         "confirm",
         "source",
         "measure",
+        "mp3_quality",
+        "mp3_bitrate",
+        "sample_rate",
         "keep",
         "no_overlap_with",
     }
@@ -311,6 +331,17 @@ class AddRequest(_Request):
         description="true: the quality of encoded clips is measured. all: of copied ones too. "
         "Default: the setting.",
     )
+    mp3_quality: _Mp3Quality | None = Field(
+        None, description="LAME's quality, 0 best and slowest to 9. Default: the setting."
+    )
+    mp3_bitrate: _Mp3Bitrate | None = Field(
+        None,
+        description="kbit/s; at a sampling rate without it, the nearest lower one. "
+        "Default: up to 192, by the rate.",
+    )
+    sample_rate: _SampleRate | None = Field(
+        None, description="Hz; clips at a higher rate are resampled. Default: the source's."
+    )
     keep: _Keep | None = Field(
         None,
         description="Rows to publish: tests of columns and quality. The others are left out.",
@@ -344,6 +375,18 @@ class AddRequest(_Request):
             raise grammar.FieldInvalid(
                 "says what audio_column says too",
                 mend="delete the line of audio_column: the first of audio_columns is the main one",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_other_table(self) -> Self:
+        rate_hz, kbps = self.sample_rate, self.mp3_bitrate
+        if rate_hz is not None and kbps is not None and kbps not in bitrates_at(rate_hz):
+            known = ", ".join(map(str, bitrates_at(rate_hz)))
+            raise grammar.FieldInvalid(
+                f"is no bitrate of an MP3 at {rate_hz} Hz",
+                mend=f"write one of {known}",
+                field="mp3_bitrate",
             )
         return self
 

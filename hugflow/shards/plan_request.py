@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Final, Literal, Self
 
+from hugflow.audio.encoding import QUALITY, Encoding
 from hugflow.requests.model import AddRequest
 from hugflow.requests.segments import SegmentSpec
 from hugflow.requests.sources import Form, SourceSpec
@@ -43,6 +44,9 @@ class PlanRequest:
     source: str | None = _row_field("audio", default=None)
     segments: str | None = _row_field("audio", default=None)
     measure: str = _row_field("audio", default="false")
+    mp3_quality: int = _row_field("audio", default=QUALITY)
+    mp3_bitrate: int | None = _row_field("audio", default=None)
+    sample_rate: int | None = _row_field("audio", default=None)
     asked: tuple[str, ...] = ()
 
     @classmethod
@@ -77,6 +81,11 @@ class PlanRequest:
     def all_audio(self) -> tuple[str, ...]:
         """The audio columns that are asked for, the main one first."""
         return self.audio_columns or (self.audio_column,)
+
+    @property
+    def encoding(self) -> Encoding:
+        """How MP3s are encoded."""
+        return Encoding(self.mp3_quality, self.mp3_bitrate, self.sample_rate)
 
     def differing(self, other: "PlanRequest", alters: Alters | None = None) -> list[str]:
         """The fields that differ; alters: only the fields that affect this part of a row."""

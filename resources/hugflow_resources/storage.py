@@ -40,6 +40,7 @@ class Storage(dg.ConfigurableResource["Storage"]):
     repair_audio: bool = True
     max_clip_hours: float = 6
     measure: str = "false"
+    mp3_quality: int = 3
     verify_load: bool = False
     exports: list[str] = list(DEFAULT_EXPORTS)  # noqa: RUF012  # of pydantic, which copies it
     storage_quota_bytes: int | None = None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.clip import BLOCK_FRAMES, ClipRules
 from hugflow.audio.convert import make_mp3
-from hugflow.audio.mp3 import BITRATE_KBPS_BY_RATE
+from hugflow.audio.encoding import BITRATE_KBPS_BY_RATE
 from hugflow.audio.mp3_frames import read_mp3
 from tests.audio.clips import (
     FORMATS,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hugflow.audio.clip import BLOCK_FRAMES
 from hugflow.audio.convert import make_mp3
-from hugflow.audio.mp3 import nearest_rate
+from hugflow.audio.encoding import nearest_rate
 from hugflow.audio.resample import resample
 from tests.audio.clips import RATES_HZ, decode, tone, write, write_bare_mp3
 

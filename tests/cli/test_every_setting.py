@@ -163,6 +163,22 @@ def test_quality_is_in_every_row_where_it_is_measured(project: Project, hub: Loo
     assert -40 < row["audio_info"]["quality"]["rms_dbfs"] < 0
 
 
+@shows("MP3_QUALITY")
+def test_another_quality_of_lame_makes_other_mp3s(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "settings/lame", rows=1, shards=1, seconds=0.5)
+    asked = project.request("settings/lame")
+    made = []
+    for quality in ("3", "9"):
+        own = f"./lame{quality}"
+        done = project.run(
+            "local-sync", asked, MP3_QUALITY=quality, STORAGE_ROOT=own, STATE_DIR=f"{own}/s"
+        )
+        assert done.returncode == 0, done.stderr
+        [mp3] = (project.root / own).rglob("*.mp3")
+        made.append(mp3.read_bytes())
+    assert made[0] != made[1]
+
+
 @shows("VERIFY_LOAD")
 def test_a_folder_is_loaded_before_it_is_published_where_that_is_wanted(
     project: Project, hub: LoopbackHub

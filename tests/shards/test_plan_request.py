@@ -28,6 +28,9 @@ def test_every_field_that_alters_rows_is_a_field_of_a_request():
         "source",
         "segments",
         "measure",
+        "mp3_quality",
+        "mp3_bitrate",
+        "sample_rate",
     ]
 
 
@@ -52,17 +55,18 @@ def test_an_option_of_the_same_name_is_the_default_of_a_field():
     assert Options(mp3_source="reencode").row_defaults == {
         "mp3_source": "reencode",
         "measure": "false",
+        "mp3_quality": 3,
     }
 
 
 def test_a_field_that_is_added_alters_no_plan_that_leaves_it_out(monkeypatch: pytest.MonkeyPatch):
     @dataclass(frozen=True)
     class Later(PlanRequest):
-        mp3_quality: int | None = plan_request._row_field("audio", default=None)
+        loudness: int | None = plan_request._row_field("audio", default=None)
 
     names = {name: getattr(REQUEST, name) for name in PlanRequest.__slots__}
-    plain, chosen = Later(**names), Later(**names, mp3_quality=9)
+    plain, chosen = Later(**names), Later(**names, loudness=9)
     assert later_fields(plain) == later_fields(REQUEST) == []
-    assert later_fields(chosen) == [["mp3_quality", 9]]
-    monkeypatch.setattr(plan_request, "ROW_FIELDS", {**ROW_FIELDS, "mp3_quality": "audio"})
-    assert chosen.differing(plain) == ["mp3_quality"]
+    assert later_fields(chosen) == [["loudness", 9]]
+    monkeypatch.setattr(plan_request, "ROW_FIELDS", {**ROW_FIELDS, "loudness": "audio"})
+    assert chosen.differing(plain) == ["loudness"]

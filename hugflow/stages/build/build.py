@@ -107,12 +107,13 @@ class Build:
 
     @property
     def clip_rules(self) -> ClipRules:
-        """What may become a clip, and whether it is measured: by the request, else the settings."""
+        """What may become a clip, and what is made of it: by the request, else the settings."""
         repair, hours = self.request.repair_audio, self.request.max_clip_hours
         return ClipRules(
             repair=self.options.repair_audio if repair is None else repair,
             max_hours=self.options.max_clip_hours if hours is None else hours,
             measure=self.plan.request.measure,
+            encoding=self.plan.request.encoding,
         )
 
     @property

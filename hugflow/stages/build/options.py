@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from hugflow.audio.encoding import QUALITY
 from hugflow.audit import this_user
 from hugflow.flows.project_key import ServingConfig
 from hugflow.flows.trust import Trust
@@ -20,6 +21,7 @@ class Options:
     last two decide which rows fail; a row that was made is not made again when they change.
     verify_load: load a folder with `datasets` before it is published.
     measure: whether clips are measured, where the request does not say; "all": copied ones too.
+    mp3_quality: LAME's, where the request does not say.
     exports: the exports to write, where the request names none.
     workers: rows encoded at once. download_slots: source files fetched at once on this host,
     over all runs. storage_quota_bytes: what all datasets may take together, None for no limit.
@@ -43,6 +45,7 @@ class Options:
     repair_audio: bool = True
     max_clip_hours: float = 6
     measure: str = "false"
+    mp3_quality: int = QUALITY
     verify_load: bool = False
     exports: tuple[str, ...] = DEFAULT_EXPORTS
     storage_quota_bytes: int | None = None

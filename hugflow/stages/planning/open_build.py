@@ -28,7 +28,7 @@ from hugflow.stages.tree.exchange import (
     write_standing,
 )
 from hugflow.stages.tree.exclusive import wait_for_shards
-from hugflow.stages.tree.manifest import Manifest
+from hugflow.stages.tree.manifest import Manifest, ManifestSettings
 from hugflow.stages.tree.stored_dataset import StoredDataset, read_stored_dataset
 from hugflow.stages.tree.versions import find_version_of, use_version
 from hugflow.store.layout import Places
@@ -205,8 +205,7 @@ def _is_same(manifest: Manifest, plan: Plan) -> bool:
         manifest.commit == plan.commit
         and manifest.all_audio == plan.all_audio
         and manifest.text_column == plan.text_column
-        and manifest.settings.mp3_source == plan.request.mp3_source
-        and manifest.settings.measure == plan.request.measure
+        and manifest.settings == ManifestSettings.of(plan.request, manifest.settings.max_bad_rows)
     )
 
 

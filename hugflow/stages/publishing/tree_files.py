@@ -195,7 +195,7 @@ def _compose_manifest(
         audio_column=plan.audio_column,
         audio_columns=plan.all_audio if plan.all_audio[1:] else (),
         text_column=plan.text_column,
-        settings=ManifestSettings(plan.request.mp3_source, budget, plan.request.measure),
+        settings=ManifestSettings.of(plan.request, budget),
         source=ManifestSource.of(plan),
         numbering="by_shard" if is_by_shard else None,
         rows=ManifestRows(

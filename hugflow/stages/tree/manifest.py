@@ -53,11 +53,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
+from hugflow.audio.encoding import QUALITY
 from hugflow.clients.repository import CONVERTED_REF, Conversion
 from hugflow.exports.recorded import RecordedExport
 from hugflow.requests.grammar import BadRowBudget
 from hugflow.requests.model import Identity
 from hugflow.shards.plan import MOST_UNCOUNTED_ROWS, Plan
+from hugflow.shards.plan_request import PlanRequest
 from hugflow.statistics.figures import Statistics, from_json, to_json
 from hugflow.store.atomic import is_file
 from hugflow.store.records import RecordForm, is_none
@@ -81,12 +83,28 @@ def _to_statistics(value: Any) -> Statistics | None:
 class ManifestSettings:
     """The settings that rows were made with. max_bad_rows: the budget in force.
 
-    measure: "false" if rows have no quality.
+    measure: "false" if rows have no quality. mp3_quality, mp3_bitrate (kbit/s), sample_rate (Hz):
+    only if they are not the defaults.
     """
 
     mp3_source: str
     max_bad_rows: BadRowBudget
     measure: Annotated[str, Field(exclude_if=lambda measure: measure == "false")] = "false"
+    mp3_quality: Annotated[int, Field(exclude_if=lambda quality: quality == QUALITY)] = QUALITY
+    mp3_bitrate: Annotated[int | None, Field(exclude_if=is_none)] = None
+    sample_rate: Annotated[int | None, Field(exclude_if=is_none)] = None
+
+    @classmethod
+    def of(cls, request: PlanRequest, budget: BadRowBudget) -> "ManifestSettings":
+        """What a plan asks for; budget: that of failed rows."""
+        return cls(
+            request.mp3_source,
+            budget,
+            request.measure,
+            request.mp3_quality,
+            request.mp3_bitrate,
+            request.sample_rate,
+        )
 
 
 @dataclass(frozen=True, slots=True)
