@@ -71,11 +71,10 @@ def test_its_pictures_are_small():
 
 
 def test_every_command_it_lists_exists():
-    from hugflow.cli.main import app
+    from hugflow.cli.commands import COMMANDS
 
     listed = set(re.findall(r"^\| `hugflow (\S+?)[ `]", README, re.MULTILINE))
-    known = [*app.registered_commands, *app.registered_groups]
-    assert listed == {command.name for command in known if not command.hidden}
+    assert listed == {entry.name for entry in COMMANDS if not entry.is_hidden}
 
 
 def test_the_files_every_project_begins_with_are_those_of_this_repository():
