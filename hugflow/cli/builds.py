@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hugflow.cli.asked import read_project_requests, request_path_by_name
 from hugflow.cli.output import set_up_logging
 from hugflow.errors import HugflowError, Locked, PlanOutOfDate, RequestInvalid
+from hugflow.lean_start import keep_pandas_out
 from hugflow.requests.collect import AddFile, RequestSet
 from hugflow.requests.match_names import match_name, match_names, no_such_dataset
 from hugflow.requests.model import AddRequest
@@ -55,6 +56,7 @@ def open_request(
     update: plan again at the commit that the revision points to now.
     digest: the digest that the plan must have.
     """
+    keep_pandas_out()
     from hugflow.stages.planning.open_build import open_build
     from hugflow.stages.standing.drift import told_when_gone
 
