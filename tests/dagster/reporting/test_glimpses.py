@@ -260,6 +260,6 @@ def test_pictures_and_sample_rows_are_of_the_first_shards_and_of_the_last(
         for name, shards in shown.items():
             if any(name in event.metadata for event in events):
                 shards.append(build.plan.shards.index(shard))
-        figures += sum("duration" in event.metadata for event in events)
+        figures += sum("duration_mean_s" in event.metadata for event in events)
     assert shown == {name: [0, 1, 4] for name in shown}
     assert figures == 5
