@@ -105,7 +105,12 @@ def test_a_cluster_shares_project_and_addresses_and_publishes_to_this_host_only(
 def test_kubernetes_starts_one_code_location_and_keeps_runs_apart_as_the_cluster_does():
     values = yaml.safe_load((DEPLOY / "kubernetes" / "values.yaml").read_text())
     (code,) = values["dagster-user-deployments"]["deployments"]
-    assert code["codeServerArgs"][1] == LOCATION
+    assert code["codeServerArgs"] == [
+        "-m",
+        "hugflow_assets.definitions",
+        "--location-name",
+        LOCATION,
+    ]
     assert code["port"] == PORT
     launcher = values["runLauncher"]["config"]["k8sRunLauncher"]
     assert launcher["volumes"] == code["volumes"]

@@ -170,7 +170,7 @@ def test_why_tells_the_reason_of_a_row_that_failed(project: Project, name: str, 
 
 
 def test_why_of_a_path_that_belongs_to_nothing_says_how_to_ask(project: Project, name: str):
-    outside = project.run("why", "requests/add/request.yaml")
+    outside = project.run("why", "requests/add/nobody.txt")
     assert outside.returncode == 2
     assert "fix:" in outside.stderr
     stranger = project.dataset(name).root / "mine.txt"

@@ -16,7 +16,7 @@ HF_ID = "crash/removed"
 NAME = "crash__removed__split_train__rev_main"
 REQUEST = "requests/add/request.yaml"
 # More than any of the two makes.
-CALLS = 80
+CALLS = 90
 Tree = dict[str, bytes]
 
 pytestmark = pytest.mark.slow

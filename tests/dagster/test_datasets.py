@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -215,10 +216,12 @@ def test_one_shard_that_fails_stops_no_other_and_is_named(
     made.plan()
     fetch = Hub.fetch_file
 
-    def fetch_two(self: Hub, hf_id: str, commit: str, file: PublishedFile, target: Path) -> None:
+    def fetch_two(
+        self: Hub, hf_id: str, commit: str, file: PublishedFile, target: Path, **how: Any
+    ) -> None:
         if "00001-of" in file.path:
             raise ShardCorrupt("it is not what was promised", why="bits fell over", mend="again")
-        fetch(self, hf_id, commit, file, target)
+        fetch(self, hf_id, commit, file, target, **how)
 
     monkeypatch.setattr(Hub, "fetch_file", fetch_two)
     result = made.make_all()

@@ -385,7 +385,7 @@ def test_a_main_that_was_never_read_starts_nothing_and_says_so(world: World):
     result = world.tick()
     assert not result.run_requests
     assert "main cannot be read" in world.words(result)
-    assert "mend" in world.words(result)
+    assert "To fix it" in world.words(result)
 
 
 def test_a_deleted_request_file_removes_nothing(world: World, ask: Ask):

@@ -106,7 +106,7 @@ def test_a_run_that_fails_says_so_at_the_end_of_its_story(
     made = dataset("log/failing")
     made.plan()
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise UsageWrong("it cannot be fetched", why="a test", mend="none")
 
     monkeypatch.setattr(Hub, "fetch_file", refuse)

@@ -26,7 +26,7 @@ from hugflow.testing.hub import LoopbackHub
 from tests.network.conftest import HF_ID, Sync, Tree, Undisturbed
 
 # Which of the questions, at most; those that there are no more of are passed over.
-QUESTIONS = 24
+QUESTIONS = 19
 PASSING: list[Fault] = [
     Status(500),
     Status(502),

@@ -37,6 +37,11 @@ class Version:
         return self.manifest.run.finished_at or ""
 
 
+def _age(version: Version) -> tuple[str, int]:
+    # Two may be completed within one second; moving a tree does not touch its manifest.
+    return version.finished_at, version.folder.manifest.stat().st_mtime_ns
+
+
 def version_id(manifest: Manifest) -> str:
     """The version of a tree with this manifest: 16 hex digits."""
     text = render_manifest(replace(manifest, run=ManifestRun()))
@@ -55,8 +60,7 @@ def read_version(folder: DatasetFolder, name: str) -> Version | None:
 
 def list_versions(places: Places, name: str) -> list[Version]:
     """The kept versions of a dataset, the latest first; the tree in use is not among them."""
-    found = _read_all(places.versions(name), name)
-    return sorted(found, key=lambda version: version.finished_at, reverse=True)
+    return sorted(_read_all(places.versions(name), name), key=_age, reverse=True)
 
 
 def find_version_of(places: Places, name: str, plan_id: str) -> Version | None:
