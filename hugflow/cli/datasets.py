@@ -37,6 +37,7 @@ from hugflow.native_talk import native_talk_in_log
 from hugflow.requests.collect import AddFile
 from hugflow.settings import ProjectSettings
 from hugflow.stages.standing.retry_records import ask_retry
+from hugflow.store.layout import DAGSTER_CONFIG
 
 if TYPE_CHECKING:
     from hugflow.stages.build.build import Build
@@ -320,19 +321,23 @@ def _rows_words(rows: "ManifestRows", new_rows: int) -> str:
 
 def _report(project: ProjectSettings, synced: "Synced", build: "Build") -> None:
     """Pass what was made to the installed reporters; a failing reporter is only logged."""
-    has_dagster = project.root is not None and (project.root / "dagster.yaml").is_file()
-    if project.root is None or not (has_dagster or os.environ.get("DAGSTER_HOME")):
+    home = os.environ.get("DAGSTER_HOME")
+    has_dagster = project.root is not None and (project.root / DAGSTER_CONFIG).is_file()
+    if project.root is None or not (has_dagster or home):
         return
     from hugflow.stages.telling.told import is_told, mark_told
 
-    if synced.was_complete and is_told(build, project.root):
+    if synced.was_complete and is_told(build, project.root, home):
         log.info("Dagster knew all of %s", count(len(synced.shards), "shard"))
         return
+    is_all_told = True
     for entry_point in entry_points(group="hugflow.reporters"):
         try:
             with step("telling Dagster what was made"):
                 words = entry_point.load()(project.root, synced, build)
             log.info("%s", words)
-            mark_told(build, project.root)
         except Exception:
+            is_all_told = False
             log.warning("%s could not be given what was made", entry_point.name, exc_info=True)
+    if is_all_told:
+        mark_told(build, project.root, home)

@@ -21,6 +21,7 @@ from hugflow.cli.running_up import find_address
 from hugflow.errors import HugflowError
 from hugflow.redact import redact
 from hugflow.settings import ProjectSettings
+from hugflow.store.layout import dagster_folders
 
 if TYPE_CHECKING:
     from hugflow.stages.standing.status import DatasetStatus
@@ -137,7 +138,7 @@ def _story(project: ProjectSettings, status: "DatasetStatus", last: int) -> Iter
 
 def _compute_logs(project: ProjectSettings, run_id: str) -> Iterator[Path]:
     """The files in which Dagster keeps what the processes of a run wrote to stderr."""
-    home = Path(os.environ.get("DAGSTER_HOME") or project.root or Path.cwd())
-    folder = home / ".hugflow-state" / "dagster" / "compute_logs" / run_id
+    _, records = dagster_folders(project.root or Path.cwd(), os.environ.get("DAGSTER_HOME"))
+    folder = records / "compute_logs" / run_id
     if run_id.replace("-", "").isalnum() and folder.is_dir():
         yield from folder.rglob("*.err")

@@ -32,7 +32,15 @@ from hugflow.shards.kept_fields import kept_fields, value_at
 from hugflow.stages.publishing.export_stored import open_source
 from hugflow.stages.publishing.write_exports import write_export_file
 from hugflow.statistics.tables import Table, flat
-from hugflow.store.atomic import is_file, make_folder, read_file, write_file
+from hugflow.store.atomic import (
+    commit_file,
+    disk_errors,
+    fresh_temporary,
+    is_file,
+    make_folder,
+    read_file,
+    write_file,
+)
 from hugflow.store.layout import Places
 
 _ROWS_AT_ONCE = 4_096
@@ -97,7 +105,10 @@ def write_mixture(
     cuts = (json_line(_cut(each, row)) for each in chosen for row in _rows(each))
     write_export_file(out / "cuts.jsonl.gz", gzipped(cuts))
     frames = [_table_of(each) for each in chosen]
-    pl.concat(frames).write_parquet(out / "rows.parquet")
+    table = out / "rows.parquet"
+    with disk_errors(table):
+        pl.concat(frames).write_parquet(fresh_temporary(table))
+    commit_file(table)
     write_file(out / "mixture.lock.json", json.dumps(lock, indent=2) + "\n")
     names = ("input_cfg.yaml", "cuts.jsonl.gz", "rows.parquet", "mixture.lock.json")
     return [*written, *(out / name for name in names)]

@@ -14,9 +14,8 @@ from typing import Any
 import yaml
 
 from hugflow.doctor.findings import LONGEST_CHECK_S, Finding, Patient, ok, problem, warning
+from hugflow.store.layout import DAGSTER_CONFIG, DAGSTER_FOLDER
 
-CONFIG_FILE = "dagster.yaml"
-BASE_FOLDER = ".hugflow-state/dagster"
 LARGEST_CONFIG_BYTES = 64 * 1024
 
 
@@ -30,35 +29,37 @@ def check_dagster(patient: Patient) -> Iterator[Finding]:
     if root is None:
         return
     home = patient.environ.get("DAGSTER_HOME")
-    if home and Path(home).resolve() not in (root.resolve(), (root / BASE_FOLDER).resolve()):
+    if home and Path(home).resolve() not in (root.resolve(), (root / DAGSTER_FOLDER).resolve()):
         yield warning(
             "DAGSTER_HOME",
             f"it is {home}, so Dagster looks there and not into the project",
             "unset DAGSTER_HOME, unless several projects share that instance on purpose",
         )
-    elif not (root / CONFIG_FILE).is_file():
+    elif not (root / DAGSTER_CONFIG).is_file():
         mend = "`hugflow init` writes one"
-        yield problem("dagster", f"there is no {CONFIG_FILE}, so it would forget everything", mend)
+        yield problem(
+            "dagster", f"there is no {DAGSTER_CONFIG}, so it would forget everything", mend
+        )
         return
     else:
         yield from _judge_storage(root)
-    if not home and not (root / BASE_FOLDER).is_dir():
+    if not home and not (root / DAGSTER_FOLDER).is_dir():
         yield warning("dagster", "its instance is not made yet", "`hugflow init` makes it")
         return
     yield from _ask_dagster(root)
 
 
 def _judge_storage(root: Path) -> Iterator[Finding]:
-    base = _sqlite_base(root / CONFIG_FILE)
-    if base is not None and (root / base).resolve() != (root / BASE_FOLDER).resolve():
+    base = _sqlite_base(root / DAGSTER_CONFIG)
+    if base is not None and (root / base).resolve() != (root / DAGSTER_FOLDER).resolve():
         yield warning(
-            CONFIG_FILE,
-            f"its SQLite is kept elsewhere than in {BASE_FOLDER}",
-            f"set storage.sqlite.base_dir to {BASE_FOLDER}, unless that is on purpose",
+            DAGSTER_CONFIG,
+            f"its SQLite is kept elsewhere than in {DAGSTER_FOLDER}",
+            f"set storage.sqlite.base_dir to {DAGSTER_FOLDER}, unless that is on purpose",
         )
     else:
-        kept = f"SQLite in {BASE_FOLDER}" if base is not None else "storage of your own"
-        yield ok(CONFIG_FILE, kept)
+        kept = f"SQLite in {DAGSTER_FOLDER}" if base is not None else "storage of your own"
+        yield ok(DAGSTER_CONFIG, kept)
 
 
 def _sqlite_base(path: Path) -> str | None:
@@ -73,7 +74,7 @@ def _sqlite_base(path: Path) -> str | None:
 
 
 def _ask_dagster(root: Path) -> Iterator[Finding]:
-    mend = f"look at {root / CONFIG_FILE}; `hugflow init` makes an instance ready"
+    mend = f"look at {root / DAGSTER_CONFIG}; `hugflow init` makes an instance ready"
     command = [sys.executable, "-m", "hugflow_resources.condition", str(root)]
     try:
         done = subprocess.run(  # noqa: S603  # this Python, a module of ours

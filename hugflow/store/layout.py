@@ -33,6 +33,20 @@ from pathlib import Path
 
 from hugflow.names import audio_folders
 
+DAGSTER_CONFIG = "dagster.yaml"
+DAGSTER_FOLDER = Path(".hugflow-state") / "dagster"
+
+
+def dagster_folders(root: Path, home: str | None) -> tuple[Path, Path]:
+    """Where Dagster's settings are, and where its records are.
+
+    home: DAGSTER_HOME; None or "" for the instance of the project. It may also name the project,
+    whose settings keep the records in a folder of their own.
+    """
+    if not home or Path(home).resolve() == root.resolve():
+        return root, root / DAGSTER_FOLDER
+    return Path(home), Path(home)
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetFolder:

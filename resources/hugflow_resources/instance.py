@@ -20,19 +20,18 @@ from hugflow.cluster import export_addresses
 from hugflow.errors import HugflowError, UsageWrong
 from hugflow.settings import load_settings
 from hugflow.store.atomic import make_folder
+from hugflow.store.layout import DAGSTER_CONFIG, DAGSTER_FOLDER
 from hugflow.store.locks import hold
 from hugflow_resources.dagster_private import InstanceRef
 
-CONFIG_FILE = "dagster.yaml"
-BASE_FOLDER = Path(".hugflow-state") / "dagster"
 PREPARING_S = 120.0
-# Runs that may download at once. Inside them MAX_CONCURRENT_DOWNLOADS limits the files.
+# Runs that may download at once. Inside them MAX_CONCURRENT_DOWNLOADS limits the connections.
 POOL = "hf_downloads"
 
 
 def has_instance(root: Path) -> bool:
     """Whether there is an instance for this root: DAGSTER_HOME or `dagster.yaml`."""
-    return bool(os.environ.get("DAGSTER_HOME")) or (root / CONFIG_FILE).is_file()
+    return bool(os.environ.get("DAGSTER_HOME")) or (root / DAGSTER_CONFIG).is_file()
 
 
 @contextmanager
@@ -49,13 +48,13 @@ def open_instance(root: Path) -> Iterator[dg.DagsterInstance]:
     if not has_instance(root):
         raise UsageWrong(
             f"Dagster has no instance in {root}",
-            why=f"DAGSTER_HOME is not set, and there is no {CONFIG_FILE}",
+            why=f"DAGSTER_HOME is not set, and there is no {DAGSTER_CONFIG}",
             mend="go to the root of a project, or make one with `hugflow init`",
         )
-    base = root / BASE_FOLDER
+    base = root / DAGSTER_FOLDER
     make_folder(base)
     # Dagster resolves relative paths against the working directory, which may be another folder.
-    config = yaml.safe_load((root / CONFIG_FILE).read_text("utf-8")) or {}
+    config = yaml.safe_load((root / DAGSTER_CONFIG).read_text("utf-8")) or {}
     ref = InstanceRef.from_dir(
         str(base), config_dir=str(root), overrides=_with_absolute_folders(config, root)
     )
@@ -69,7 +68,7 @@ def prepare_instance(root: Path, *, download_slots: int) -> None:
     download_slots: the initial limit of the pool of downloading runs. A limit that an operator sets
     in the UI is kept.
     """
-    lock = root / BASE_FOLDER.parent / "locks" / "dagster-instance.lock"
+    lock = root / DAGSTER_FOLDER.parent / "locks" / "dagster-instance.lock"
     with hold(lock, "Dagster's instance", wait_s=PREPARING_S), open_instance(root) as instance:
         instance.get_runs(limit=1)
         storage = instance.event_log_storage

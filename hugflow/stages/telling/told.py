@@ -12,19 +12,16 @@ dataset that is finished. Without a mark, or with another one, Dagster is asked.
 """
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from hugflow.stages.build.build import Build
 from hugflow.store.atomic import read_file
-from hugflow.store.layout import Places
+from hugflow.store.layout import DAGSTER_CONFIG, Places, dagster_folders
 from hugflow.store.records import RecordForm
 
-CONFIG_FILE = "dagster.yaml"
 # Where Dagster's own storage keeps the events of all assets, below its base folder.
 INDEX_DATABASE = Path("history") / "runs" / "index.db"
-BASE_FOLDER = Path(".hugflow-state") / "dagster"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +37,18 @@ TOLD = RecordForm(
 )
 
 
-def is_told(build: Build, project_root: Path) -> bool:
-    """Whether Dagster was told all of the dataset as it is published now."""
-    mark = _mark(build, project_root)
+def is_told(build: Build, root: Path, home: str | None = None) -> bool:
+    """Whether Dagster was told all of the dataset as it is published now.
+
+    root: of the project. home: DAGSTER_HOME.
+    """
+    mark = _mark(build, root, home)
     return mark is not None and TOLD.read(build.places.told(build.name)) == mark
 
 
-def mark_told(build: Build, project_root: Path) -> None:
+def mark_told(build: Build, root: Path, home: str | None = None) -> None:
     """Note that Dagster knows all of the dataset as it is published now."""
-    mark = _mark(build, project_root)
+    mark = _mark(build, root, home)
     if mark is not None:
         TOLD.write(build.places.told(build.name), mark)
 
@@ -58,14 +58,15 @@ def forget_told(places: Places, name: str) -> None:
     places.told(name).unlink(missing_ok=True)
 
 
-def _mark(build: Build, project_root: Path) -> Told | None:
+def _mark(build: Build, root: Path, home: str | None) -> Told | None:
     """The mark of the present; None where Dagster's database is not a file that we know."""
-    home = os.environ.get("DAGSTER_HOME")
-    config, base = (Path(home),) * 2 if home else (project_root, project_root / BASE_FOLDER)
+    config, base = dagster_folders(root, home)
     try:
         database = (base / INDEX_DATABASE).stat()
         manifest = read_file(build.final_folder.manifest)
-        settings = (config / CONFIG_FILE).read_bytes() if (config / CONFIG_FILE).is_file() else b""
+        settings = (
+            (config / DAGSTER_CONFIG).read_bytes() if (config / DAGSTER_CONFIG).is_file() else b""
+        )
     except OSError:
         return None
     known = f"{base.resolve()}\0{database.st_dev}\0{database.st_ino}\0".encode() + settings

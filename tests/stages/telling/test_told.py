@@ -8,18 +8,18 @@ import pytest
 from hugflow.removal.remove import RemovalOrder, remove_dataset
 from hugflow.stages.build.build import Build
 from hugflow.stages.sync import sync_dataset
-from hugflow.stages.telling.told import BASE_FOLDER, INDEX_DATABASE, is_told, mark_told
+from hugflow.stages.telling.told import INDEX_DATABASE, is_told, mark_told
+from hugflow.store.layout import DAGSTER_FOLDER
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_text
 from tests.builds import OpenFor
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def root(tmp_path: Path) -> Path:
     """A project whose Dagster has a database."""
-    monkeypatch.delenv("DAGSTER_HOME", raising=False)
     root = tmp_path / "project"
-    database = root / BASE_FOLDER / INDEX_DATABASE
+    database = root / DAGSTER_FOLDER / INDEX_DATABASE
     database.parent.mkdir(parents=True)
     database.write_bytes(b"events")
     (root / "dagster.yaml").write_text("storage: {}\n", "utf-8")
@@ -44,7 +44,7 @@ def test_what_was_told_is_known_until_the_dataset_is_another(build: Build, root:
 
 def test_another_database_was_told_nothing(build: Build, root: Path):
     mark_told(build, root)
-    database = root / BASE_FOLDER / INDEX_DATABASE
+    database = root / DAGSTER_FOLDER / INDEX_DATABASE
     # Kept, so that the new file cannot get its number.
     database.rename(database.with_name("old.db"))
     assert not is_told(build, root)
@@ -58,21 +58,24 @@ def test_other_settings_of_dagster_may_mean_another_database(build: Build, root:
     assert not is_told(build, root)
 
 
-def test_dagsters_home_is_another_instance(
-    build: Build, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+@pytest.mark.parametrize("way", ["", "."])
+def test_dagsters_home_may_be_the_project(build: Build, root: Path, way: str):
+    mark_told(build, root)
+    assert is_told(build, root, str(root / way))
+
+
+def test_dagsters_home_is_another_instance(build: Build, root: Path, tmp_path: Path):
     mark_told(build, root)
     home = tmp_path / "home"
     (home / INDEX_DATABASE).parent.mkdir(parents=True)
     (home / INDEX_DATABASE).write_bytes(b"events")
-    monkeypatch.setenv("DAGSTER_HOME", str(home))
-    assert not is_told(build, root)
-    mark_told(build, root)
-    assert is_told(build, root)
+    assert not is_told(build, root, str(home))
+    mark_told(build, root, str(home))
+    assert is_told(build, root, str(home))
 
 
 def test_without_a_database_that_is_known_dagster_is_always_asked(build: Build, root: Path):
-    (root / BASE_FOLDER / INDEX_DATABASE).unlink()
+    (root / DAGSTER_FOLDER / INDEX_DATABASE).unlink()
     mark_told(build, root)
     assert not build.places.told(build.name).exists()
     assert not is_told(build, root)
