@@ -19,6 +19,7 @@ from hugflow.requests.model import AddRequest
 from hugflow.settings import ProjectSettings
 
 if TYPE_CHECKING:
+    from hugflow.shards.plan import Plan
     from hugflow.stages.standing.drift import Drift
     from hugflow.stages.standing.status import DatasetStatus
     from hugflow.verify.differences import Difference
@@ -101,7 +102,9 @@ class _Look:
 
     @property
     def is_shown(self) -> bool:
-        return self.upstream is not None or self.error is not None or bool(self.findings)
+        is_fixed = self.made > 0 or self.moved > 0
+        is_known = self.upstream is not None or self.error is not None
+        return is_known or is_fixed or bool(self.findings)
 
 
 def _look(
@@ -155,15 +158,21 @@ def _compare_files(project: ProjectSettings, look: _Look, *, is_quick: bool) -> 
 
 def _fix(project: ProjectSettings, look: _Look, wait_s: float) -> None:
     """Fix the files and the link of a dataset; what is left stays among the findings."""
+    from hugflow.shards.plan import plan_digest
     from hugflow.stages.sync import sync_dataset
     from hugflow.verify.drift import set_aside
 
-    name, now = look.status.name, datetime.now(UTC)
+    name, now, request = look.status.name, datetime.now(UTC), look.request
     before: Sequence[DriftFinding] = look.findings
     try:
+        plan = _find_plan_of_tree(project, request) if request is not None else None
+        if request is not None and plan is None:
+            print_talk(f"{name}: nothing was fixed: its request has changed; sync it, or revert it")
+            return
         look.moved = len(set_aside(project.places, name, look.differences, now, wait_s=wait_s))
-        if look.request is not None:
-            build = open_request(project, look.request, wait_s=wait_s)
+        if request is not None and plan is not None:
+            digest = plan_digest(plan, request)
+            build = open_request(project, request, wait_s=wait_s, digest=digest)
             look.made = sync_dataset(build).new_rows
         else:
             print_talk(f"{name}: no request asks for it, so no row is made again")
@@ -173,6 +182,21 @@ def _fix(project: ProjectSettings, look: _Look, wait_s: float) -> None:
         return
     look.findings = [each for each in before if each.path is None]
     _compare_files(project, look, is_quick=False)
+
+
+def _find_plan_of_tree(project: ProjectSettings, request: AddRequest) -> "Plan | None":
+    """The plan that a sync of the request uses; None if that would make other rows than before."""
+    from hugflow.stages.planning.open_build import foresee_build
+    from hugflow.stages.tree.stored_dataset import read_stored_dataset
+    from hugflow.verify.drift import find_changed_request
+
+    options = project.options_without_policy
+    stored = read_stored_dataset(project.places, request.name)
+    if stored.plan is not None:
+        return None if find_changed_request(request, stored.plan, options) else stored.plan
+    # The state was lost: a sync plans at the commit of the tree.
+    plan = foresee_build(request, project.places, open_hub(project), options).plan
+    return plan if stored.manifest is None or stored.manifest.plan == plan.id else None
 
 
 def _print(look: _Look) -> None:

@@ -1,10 +1,15 @@
 """`hugflow drift` on the disk: what differs is named once, and `--fix` makes exactly that again."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from hugflow.audio.info_tag import are_frames_as_tagged
+from hugflow.shards.plans import read_current_id
+from hugflow.stages.tree.manifest import read_manifest
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
 from tests.projects import Project
@@ -73,6 +78,36 @@ def test_a_request_that_asks_for_other_rows_and_a_folder_of_nobody_are_named(
     # Following it is a sync, which a person asks for.
     assert project.run("drift", "--fix").returncode == 3
     assert (project.root / "datasets" / "stray").is_dir()
+
+
+@pytest.mark.parametrize("is_state_lost", [False, True])
+def test_fixing_does_not_follow_a_request_that_asks_for_other_rows(
+    project: Project, hub: LoopbackHub, is_state_lost: bool
+):
+    publish_speech(hub, "drift/edited", rows=3, shards=1, seconds=0.2)
+    assert project.run("local-sync", project.request("drift/edited")).returncode == 0
+    name = name_of("drift/edited")
+    folder = project.dataset(name)
+    made = read_manifest(folder.manifest)
+    project.request("drift/edited", 'text_column: "speaker"')
+    damaged, missing, _ = sorted(folder.audio.iterdir())
+    flip_a_byte(damaged)
+    missing.unlink()
+    before = read_tree(folder.root)
+    if is_state_lost:
+        shutil.rmtree(project.places.state_dir)
+    done = project.run("drift", "--fix")
+    assert done.returncode == 3, done
+    assert "its request has changed" in done.stderr
+    assert read_tree(folder.root) == before
+    assert read_manifest(folder.manifest) == made
+    assert made is not None
+    in_force = read_current_id(project.places, name)
+    assert in_force == (None if is_state_lost else made.plan)
+    # Reverted, it is fixed.
+    project.request("drift/edited")
+    code, entry = drift(project, "--fix")
+    assert (code, entry["rows_made"], entry["findings"]) == (0, 2, [])
 
 
 def test_a_file_without_a_tag_of_ours_is_not_judged_by_one():
