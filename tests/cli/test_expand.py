@@ -80,6 +80,59 @@ def test_a_pattern_that_fits_nothing_names_the_subsets(project: Project, hub: Lo
     assert "there are en_us, en_gb, ms_my" in refused.stderr
 
 
+def publish_subsets(hub: LoopbackHub, hf_id: str, subsets: list[str], split: str = "train") -> None:
+    """Subsets of one split, all of the same file."""
+    files = [{"split": split, "path": "a.csv"}]
+    configs = [{"config_name": subset, "data_files": files} for subset in subsets]
+    card = f"---\n{yaml.safe_dump({'configs': configs})}---\n".encode()
+    hub.publish(hf_id, {"README.md": card, "a.csv": to_csv([{"text": "a"}])})
+
+
+def test_a_subset_that_no_request_may_name_is_left_out_with_a_warning(
+    project: Project, hub: LoopbackHub
+):
+    publish_subsets(hub, "acme/dots", ["good", "a..b"])
+    file = project.request("acme/dots", 'expand: {subsets: "*"}')
+    planned = project.run("plan", file, "--no-sample", "--json")
+    assert names(planned.stdout) == ["acme__dots__subset_good__split_train__rev_main"]
+    assert "leaves out 1 dataset: the subset 'a..b' holds" in planned.stderr
+    assert project.run("status").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("subset", "split", "fault"),
+    [
+        ("a..b", "train", "the subset 'a..b' holds"),
+        ("good", "s" * 256, "the split 'sss"),
+    ],
+)
+def test_names_that_no_request_may_have_are_one_clear_error_and_nothing_is_recorded(
+    project: Project, hub: LoopbackHub, subset: str, split: str, fault: str
+):
+    hf_id = f"acme/unnamed-{len(split)}"
+    publish_subsets(hub, hf_id, [subset], split)
+    file = project.request(hf_id, 'expand: {subsets: "*", splits: all}')
+    refused = project.run("plan", file)
+    assert refused.returncode == 4
+    assert fault in refused.stderr
+    assert not list((project.places.expansion("x").parent).glob("*.json"))
+    assert project.run("status").returncode == 0
+
+
+def test_a_record_of_names_that_no_request_may_have_is_asked_for_again(
+    project: Project, hub: LoopbackHub
+):
+    publish_subsets(hub, "acme/healed", ["good"])
+    file = project.request("acme/healed", 'expand: {subsets: "*"}')
+    assert project.run("plan", file, "--no-sample").returncode == 0
+    [record] = project.places.expansion("x").parent.glob("*.json")
+    record.write_text(record.read_text().replace('"good"', '"a..b"'))
+    assert project.run("status").returncode == 0
+    planned = project.run("plan", file, "--no-sample", "--json")
+    assert names(planned.stdout) == ["acme__healed__subset_good__split_train__rev_main"]
+    assert '"good"' in record.read_text()
+
+
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [

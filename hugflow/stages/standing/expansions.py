@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from pydantic import ValidationError
+
 from hugflow.requests.collect import AddFile, ParsedFiles
 from hugflow.requests.model import AddRequest
 from hugflow.store.layout import Places
@@ -31,9 +33,17 @@ EXPANSION = RecordForm(
 
 
 def read_members(places: Places, request: AddRequest) -> tuple[AddRequest, ...] | None:
-    """The datasets of a request that was planned before; None if it was not."""
+    """The datasets of a request that was planned before.
+
+    None if it was not, or if the record names a dataset that no request may: the Hub is asked then.
+    """
     expansion = EXPANSION.read(places.expansion(request.digest))
-    return None if expansion is None else to_requests(request, expansion)
+    if expansion is None:
+        return None
+    try:
+        return to_requests(request, expansion)
+    except ValidationError:
+        return None
 
 
 def with_members(places: Places, parsed: ParsedFiles) -> ParsedFiles:
@@ -60,7 +70,10 @@ def _members(places: Places, adds: Iterable[AddFile]) -> Iterable[AddFile]:
 
 
 def to_requests(request: AddRequest, expansion: Expansion) -> tuple[AddRequest, ...]:
-    """The requests of the datasets, each with all that the request says beside."""
+    """The requests of the datasets, each with all that the request says beside.
+
+    Raises ValidationError for a subset or a split that no request may name.
+    """
     said = {
         name: getattr(request, name)
         for name in request.model_fields_set - {"expand", "confirm", "subset", "split"}
