@@ -85,12 +85,15 @@ def _from_arrow(data: bytes) -> Any:
 def _read_batches(data: bytes) -> "tuple[pa.Schema, list[pa.RecordBatch]]":
     """The batches of a stream whose size in memory is that of the stream.
 
-    Raises ValueError for compressed batches, which could be a thousand times as large as they came.
+    Raises ValueError for compressed batches, which could be a thousand times as large as they came,
+    and for any column but `blobs`: one of nulls is of any length in no bytes.
     """
     import pyarrow as pa
 
     reader = pa.ipc.MessageReader.open_stream(pa.py_buffer(data))
     schema = pa.ipc.read_schema(reader.read_next_message())
+    if schema.names != ["blobs"] or schema.types != [pa.large_binary()]:
+        raise ValueError("it is no message: it is not one column of bytes")
     batches: list[pa.RecordBatch] = []
     while True:
         try:

@@ -58,6 +58,25 @@ def test_whatever_is_no_message_is_one_kind_of_error(data: bytes) -> None:
         wire.decode(data)
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.nulls(100_000),
+        pa.array([b"ab", b"c"], pa.binary()),
+        pa.array([b"ab", b"c"], pa.binary_view()),
+        pa.array([b"ab", b"ab"], pa.large_binary()).dictionary_encode(),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_a_message_is_one_column_of_bytes_and_nothing_else(column: pa.Array) -> None:
+    schema = pa.schema([("blobs", column.type)]).with_metadata(METADATA)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, schema) as writer:
+        writer.write_batch(pa.record_batch([column], schema=schema))
+    with pytest.raises(ValueError, match="not one column of bytes"):
+        wire.decode(sink.getvalue().to_pybytes())
+
+
 @pytest.mark.parametrize("compression", ["lz4", "zstd"])
 def test_a_message_that_would_grow_in_memory_is_refused(compression: str) -> None:
     data = to_arrow(METADATA, compression=compression, blobs=(bytes(1 << 20), b"c"))
