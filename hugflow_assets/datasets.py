@@ -214,7 +214,7 @@ def to_failure(error: HugflowError) -> dg.Failure:
     """
     return dg.Failure(
         description=str(error),
-        metadata={"why": error.why, "mend": error.mend, "exit_code": error.exit_code},
+        metadata={"why": error.why, "fix": error.mend, "exit_code": error.exit_code},
         allow_retries=False,
     )
 

@@ -182,7 +182,7 @@ def run_metadata(flow: FlowAsset, done: FlowRunResult) -> Mapping[str, Any]:
 
 def to_failure(error: HugflowError) -> dg.Failure:
     """An error as a failure of Dagster, with the flow's run id if it has one."""
-    metadata: dict[str, Any] = {"why": error.why, "mend": error.mend}
+    metadata: dict[str, Any] = {"why": error.why, "fix": error.mend}
     if isinstance(error, FlowRunError) and error.run_id is not None:
         metadata["run_id"] = error.run_id
     return dg.Failure(description=str(error), metadata=metadata, allow_retries=False)

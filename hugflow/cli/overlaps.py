@@ -9,9 +9,9 @@ import typer
 from hugflow.cli.asked import read_project_requests
 from hugflow.cli.builds import choose_statuses, open_project
 from hugflow.cli.completion import complete_name
-from hugflow.cli.options import AsJson
+from hugflow.cli.options import EXIT_DIFFERENT, AsJson
 from hugflow.cli.output import print_data, print_json, print_talk
-from hugflow.errors import UsageWrong
+from hugflow.errors import UsageWrong, show_fix
 
 if TYPE_CHECKING:
     from hugflow.statistics.overlaps import Overlap
@@ -66,11 +66,11 @@ def overlaps(
     if compared.obstacle is not None:
         _tell(compared.obstacle)
     if is_check and compared.overlaps:
-        raise typer.Exit(3)
+        raise typer.Exit(EXIT_DIFFERENT)
 
 
 def _tell(obstacle: UsageWrong) -> None:
-    print_talk(f"{obstacle.what}\n  {obstacle.mend}")
+    print_talk(f"{obstacle.what}\n  {show_fix(obstacle.mend)}")
 
 
 def _print_table(found: "list[Overlap]", tables: int) -> None:

@@ -13,7 +13,7 @@ from typing import ClassVar, Final
 
 from hugflow.clients.fetch import SlotSource
 from hugflow.clients.hub import Hub, ReadBudget
-from hugflow.clients.part_file import is_verified
+from hugflow.clients.part_file import is_verified, part_path
 from hugflow.clients.repository import DatedCommit, PublishedFile, RepoId, Repository
 from hugflow.errors import HubUnavailable, ShardCorrupt
 from hugflow.store.atomic import disk_errors, make_folder, sync_folder
@@ -99,7 +99,7 @@ class ImportedArchive(Hub):
         """Link or copy the archive to `target`, verified; raises ArchiveMissing, ShardCorrupt."""
         self._file()
         make_folder(target.parent)
-        part = target.with_name(target.name + ".part")
+        part = part_path(target)
         with disk_errors(part):
             part.unlink(missing_ok=True)
             try:

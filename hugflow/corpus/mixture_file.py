@@ -1,13 +1,13 @@
 """A mixture of datasets, as people write it in `mixtures/<name>.yaml`.
 
-seed: 7                                  # another seed chooses other rows; default 0
-hours: 100                               # shared among the parts by weight; absent: all rows
+seed: 7                            # another seed chooses other rows; default 0
+hours: 100                         # shared among the parts by weight; absent: all rows
 datasets:
-- dataset: "acme/speech#train"         # a name, or hf_id#split
-weight: 3                            # default 1
-keep: "snr > 15"                     # as in a request
+- dataset: "acme/speech#train"   # a name, or hf_id#split
+weight: 3                      # default 1
+keep: "snr > 15"               # as in a request
 - dataset: "acme/noise#train"
-hours: 5                             # of this part, whatever the others have
+hours: 5                       # of this part, whatever the others have
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from typing import Any, Final
 from hugflow.errors import RequestInvalid
 from hugflow.nearest import nearest_name
 from hugflow.requests.keep import KeepInvalid, parse_keep
+from hugflow.show_key import show_key
 from hugflow.store.atomic import read_file
 from hugflow.trees.from_yaml import parse_yaml
 
@@ -95,7 +96,7 @@ def _fields(path: Path, value: Any, known: tuple[str, ...], what: str) -> Mappin
             near = nearest_name(str(name), known)
             hint = f"did you mean {near}?" if near is not None else f"{what} has {', '.join(known)}"
             raise RequestInvalid(
-                f"{path}: {name} is an unknown field",
+                f"{path}: {show_key(str(name))} is an unknown field",
                 why=f"{what} has {', '.join(known)}",
                 mend=hint,
             )

@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from hugflow.nearest import nearest_name
-from hugflow.requests.grammar import MAX_SUBSET_CHARACTERS, FieldInvalid
+from hugflow.requests.grammar import MAX_SUBSET_CHARACTERS, FieldInvalid, refuse_unknown_keys
 from hugflow.requests.grammar import subset as check_subset
-from hugflow.show_key import show_key
 
 _KEYS: Final = ("splits", "subsets")
 _ALL: Final = "all"
@@ -43,11 +41,7 @@ def expand_spec(value: object) -> ExpandSpec:
     mend = 'expand: {subsets: "en_*", splits: all}'
     if not isinstance(value, dict) or not value:
         raise FieldInvalid("is no mapping", mend=mend)
-    for key in value:
-        if key not in _KEYS:
-            near = nearest_name(str(key), _KEYS)
-            hint = f"did you mean {near}?" if near else f"the keys are {', '.join(_KEYS)}"
-            raise FieldInvalid(f"has the unknown key {show_key(str(key))}", mend=hint)
+    refuse_unknown_keys(value, _KEYS)
     splits, subsets = value.get("splits"), value.get("subsets")
     if splits not in (None, _ALL):
         raise FieldInvalid("splits is not all", mend="splits: all; one split is named by `split`")

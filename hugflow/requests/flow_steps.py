@@ -24,10 +24,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from hugflow.nearest import nearest_name
-from hugflow.requests.grammar import FieldInvalid, column
+from hugflow.requests.grammar import FieldInvalid, column, refuse_unknown_keys
 from hugflow.requests.grammar import revision as check_revision
-from hugflow.show_key import show_key
 
 MAX_STEPS = 20
 MAX_FIELDS = 64
@@ -98,11 +96,7 @@ def flow_steps(value: object) -> tuple[FlowStep, ...]:
 def _read_step(written: object, what: str) -> FlowStep:
     if not isinstance(written, dict):
         raise FieldInvalid(f"{what} is not a mapping", mend="write name, flow and rows into it")
-    for key in written:
-        if key not in KEYS:
-            near = nearest_name(str(key), KEYS)
-            mend = f"did you mean {near}?" if near else f"the keys are {', '.join(KEYS)}"
-            raise FieldInvalid(f"{what} has the unknown key {show_key(str(key))}", mend=mend)
+    refuse_unknown_keys(written, KEYS, f"{what} ")
     name = _text(written, "name", _NAME, what, "small letters, digits and _")
     what = f"step {name!r}"
     flow, use, revision = (

@@ -8,7 +8,7 @@ request files, and messages end up in logs and comments.
 import math
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Final, TypeAlias
 
@@ -16,6 +16,7 @@ from hugflow.audio.encoding import BITRATE_KBPS_BY_RATE, BITRATES_KBPS
 from hugflow.audio.quality import Measure
 from hugflow.nearest import nearest_name
 from hugflow.requests.keep import KeepInvalid, parse_keep
+from hugflow.show_key import show_key
 
 # Forms of a dataset for other tools; `hugflow.exports` writes them.
 EXPORTS: Final = (
@@ -277,6 +278,18 @@ def measure_setting(value: object) -> Measure:
     """The same as a setting, in any case; the environment has only text."""
     text = str(value).strip().lower()
     return measure({"true": True, "false": False}.get(text, text))
+
+
+def refuse_unknown_keys(value: Iterable[object], known: Sequence[str], what: str = "") -> None:
+    """Raise FieldInvalid for a key that is not known, with the nearest known one.
+
+    what: the mapping, for the message, such as `step 2 `; "" for the field itself.
+    """
+    for key in value:
+        if key not in known:
+            near = nearest_name(str(key), known)
+            mend = f"did you mean {near}?" if near else f"the keys are {', '.join(known)}"
+            raise FieldInvalid(f"{what}has the unknown key {show_key(str(key))}", mend=mend)
 
 
 def mp3_quality(value: object) -> int:

@@ -10,9 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Self
 
-from hugflow.nearest import nearest_name
-from hugflow.requests.grammar import FieldInvalid, column
-from hugflow.show_key import show_key
+from hugflow.requests.grammar import FieldInvalid, column, refuse_unknown_keys
 
 BESIDE: Final = ("srt", "vtt", "rttm")
 MAX_CHANNEL: Final = 63
@@ -47,12 +45,8 @@ def segment_spec(value: object) -> SegmentSpec:
     mend = "segments: {start: begin_time, end: end_time}"
     if not isinstance(value, dict) or not value:
         raise FieldInvalid("is no mapping", mend=mend)
-    for key in value:
-        if key not in _KEYS:
-            near = nearest_name(str(key), _KEYS)
-            hint = f"did you mean {near}?" if near else f"the keys are {', '.join(_KEYS)}"
-            raise FieldInvalid(f"has the unknown key {show_key(str(key))}", mend=hint)
-    told: dict[str, Any] = dict(value)
+    refuse_unknown_keys(value, _KEYS)
+    told: dict[str, Any] = {key: each for key, each in value.items() if each is not None}
     for name in ("start", "end", "duration"):
         if name in told:
             if not isinstance(told[name], str):

@@ -33,7 +33,7 @@ from functools import partial
 from typing import Any, Final, Self
 
 from hugflow.nearest import nearest_name
-from hugflow.requests.grammar import FieldInvalid, column
+from hugflow.requests.grammar import FieldInvalid, column, refuse_unknown_keys
 from hugflow.show_key import show_key
 
 MAX_PATTERNS: Final = 16
@@ -142,7 +142,7 @@ def source_spec(value: object) -> SourceSpec:
         return value
     if not isinstance(value, dict) or not value:
         raise FieldInvalid("is no mapping", mend="source: {recipe: common_voice}")
-    _refuse_unknown(value, KEYS)
+    refuse_unknown_keys(value, KEYS)
     own = {key: each for key, each in value.items() if key in FORM_KEYS}
     chosen = [name for name in ("recipe", "layout") if name in value] + ["table"] * bool(own)
     if len(chosen) != 1:
@@ -169,7 +169,7 @@ def source_spec(value: object) -> SourceSpec:
 
 def read_form(value: Mapping[str, Any]) -> Form:
     """Read a form; raises FieldInvalid."""
-    _refuse_unknown(value, FORM_KEYS)
+    refuse_unknown_keys(value, FORM_KEYS)
     told: dict[str, Any] = {}
     for name, each in value.items():
         told[name] = _READERS[name](each)
@@ -183,14 +183,6 @@ def read_form(value: Mapping[str, Any]) -> Form:
     if form.archives and not form.inside:
         raise FieldInvalid("names archives without `inside`", mend="add inside: true")
     return form
-
-
-def _refuse_unknown(value: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    for key in value:
-        if key not in known:
-            near = nearest_name(str(key), known)
-            mend = f"did you mean {near}?" if near else f"the keys are {', '.join(known)}"
-            raise FieldInvalid(f"has the unknown key {show_key(str(key))}", mend=mend)
 
 
 def _choose(value: object, what: str, known: tuple[str, ...]) -> str | None:

@@ -7,8 +7,6 @@ holder of the gate waits for a slot, so no process waits for ever.
 
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,15 +42,6 @@ class Slots:
                 return self._first_free(host)
         except Timeout:
             return None
-
-    @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Wait for a slot, and hold it while the block runs."""
-        slot = self.take()
-        try:
-            yield
-        finally:
-            slot.release()
 
     def _host(self) -> Path:
         host = self.folder / socket.gethostname()

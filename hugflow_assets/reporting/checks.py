@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from typing import Final
+from typing import Any, Final
 
 import dagster as dg
 
@@ -42,27 +42,23 @@ def plan_check_spec(name: str) -> dg.AssetCheckSpec:
 
 def planned_result(name: str, error: HugflowError | None = None) -> dg.AssetCheckResult:
     """Whether the request could be planned, for the op that planned."""
-    return dg.AssetCheckResult(
-        asset_key=stage_key(name, "plan"),
-        check_name=PLANNED,
-        passed=error is None,
-        severity=_severity(error),
-        description=error.what if error is not None else "it is planned",
-        metadata={"why": error.why, "fix": error.mend} if error is not None else {},
-    )
+    return dg.AssetCheckResult(**_planned(name, error))
 
 
 def planned_evaluation(name: str, error: HugflowError | None = None) -> dg.AssetCheckEvaluation:
     """The same for the sensor, which plans without a run."""
-    return dg.AssetCheckEvaluation(
-        asset_key=stage_key(name, "plan"),
-        check_name=PLANNED,
-        passed=error is None,
-        severity=_severity(error),
-        description=error.what if error is not None else "it is planned",
-        metadata={"why": error.why, "fix": error.mend} if error is not None else {},
-        blocking=False,
-    )
+    return dg.AssetCheckEvaluation(**_planned(name, error), blocking=False)
+
+
+def _planned(name: str, error: HugflowError | None) -> dict[str, Any]:
+    return {
+        "asset_key": stage_key(name, "plan"),
+        "check_name": PLANNED,
+        "passed": error is None,
+        "severity": _severity(error),
+        "description": error.what if error is not None else "it is planned",
+        "metadata": {"why": error.why, "fix": error.mend} if error is not None else {},
+    }
 
 
 def _severity(error: HugflowError | None) -> dg.AssetCheckSeverity:
@@ -161,5 +157,5 @@ def stored_evaluations(build: Build) -> Iterator[dg.AssetCheckEvaluation]:
 def _metadata(verdict: Verdict) -> dict[str, int | float | str]:
     metadata = dict(verdict.facts)
     if verdict.error is not None:
-        metadata |= {"why": verdict.error.why, "mend": verdict.error.mend}
+        metadata |= {"why": verdict.error.why, "fix": verdict.error.mend}
     return metadata

@@ -16,7 +16,6 @@ from typing import Final
 import pyarrow as pa
 
 from hugflow.audio.cutting import Cut
-from hugflow.clients.hub import ReadBudget
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
 from hugflow.shards.arrow import FILE_TYPE
@@ -24,7 +23,7 @@ from hugflow.shards.layouts import loose, table
 from hugflow.shards.layouts.captions import describe_captions
 from hugflow.shards.layouts.clips import Clips, is_clip
 from hugflow.shards.layouts.cut_rows import Ranges
-from hugflow.shards.layouts.layout import SHARDS_AT_ONCE, RepositoryAt, SampledRows, Split
+from hugflow.shards.layouts.layout import SHARDS_AT_ONCE, RepositoryAt, Split, no_sample
 from hugflow.shards.layouts.tables import folder_of
 from hugflow.shards.plan_request import PlanRequest, segments_of
 
@@ -81,16 +80,7 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     return Split(split.shards, (*warnings, *split.warnings), split.audio_column)
 
 
-def read_sample(
-    at: RepositoryAt,
-    files: tuple[PublishedFile, ...],
-    budget: ReadBudget,
-    *,
-    audio_column: str | None,
-    text_column: str | None,
-) -> SampledRows | None:
-    """None: estimates do without."""
-    return None
+read_sample = no_sample
 
 
 def _find_above(

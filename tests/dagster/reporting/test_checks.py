@@ -70,7 +70,7 @@ def test_what_the_gate_refuses_is_a_check_that_failed_and_blocks(
     assert not check.passed
     assert check.blocking
     assert check.metadata["failed_rows"].value == 2
-    assert "max_bad_rows" in str(check.metadata["mend"].value)
+    assert "max_bad_rows" in str(check.metadata["fix"].value)
     warning = evaluations_of(result)[FAILED_ROWS]
     assert (warning.passed, warning.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert warning.description == "2 of 4 rows of this run failed"
