@@ -23,7 +23,7 @@ class Options:
     measure: whether clips are measured, where the request does not say; "all": copied ones too.
     mp3_quality: LAME's, where the request does not say.
     exports: the exports to write, where the request names none.
-    workers: rows encoded at once. download_slots: source files fetched at once on this host,
+    workers: rows encoded at once. download_slots: connections that fetch at once on this host,
     over all runs. storage_quota_bytes: what all datasets may take together, None for no limit.
     fetch_ahead_bytes: source files fetched ahead of the encoder; the next shard always is.
     keep_versions: trees kept of a dataset when it is replaced.
