@@ -24,6 +24,10 @@ def push(
     is_public: Annotated[
         bool, typer.Option("--public", help="Make a new repository public; default: private.")
     ] = False,
+    is_replacing: Annotated[
+        bool,
+        typer.Option("--replace", help="Replace what no push of this dataset has put there."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Send a complete dataset onward: parquet shards with the audio in them, a card, the manifest.
@@ -35,7 +39,9 @@ def push(
 
     project = open_project()
     (status,) = choose_statuses(project, read_project_requests(project), [name])
-    target = open_destination(destination, open_hub(project), is_private=not is_public)
+    target = open_destination(
+        destination, open_hub(project), is_private=not is_public, is_replacing=is_replacing
+    )
     with step(f"pushing {status.name}"):
         pushed = push_dataset(
             project.places, status.name, target, actor=this_user(), where=destination

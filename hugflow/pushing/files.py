@@ -7,6 +7,7 @@
 Equal rows give equal bytes, so a digest tells whether a file is there already.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from hugflow.store.layout import DatasetFolder
 
 # A batch and the MP3s of its rows are in memory.
 ROWS_AT_ONCE = 100
+_NUMBER = re.compile(r"-\d+-of-")
 _AUDIO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
@@ -62,7 +64,7 @@ def write_card(folder: DatasetFolder, manifest: Manifest, scratch: Path) -> Push
     """Write the card: its header for these files, and a page for people."""
     header = _read_header(folder.card)
     split = header["configs"][0]["data_files"][0]["split"]
-    files = [{"split": split, "path": "data/*.parquet"}]
+    files = [{"split": split, "path": _pattern(manifest)}]
     header["configs"] = [{"config_name": "default", "data_files": files}]
     head = yaml.safe_dump(header, sort_keys=False, allow_unicode=True)
     source = manifest.request
@@ -80,6 +82,12 @@ def write_card(folder: DatasetFolder, manifest: Manifest, scratch: Path) -> Push
 def manifest_file(folder: DatasetFolder) -> PushFile:
     """The manifest as it is in the tree."""
     return PushFile("manifest.json", folder.manifest, file_sha256(folder.manifest))
+
+
+def _pattern(manifest: Manifest) -> str | list[str]:
+    """What names the shards in the card, and no other files of the folder."""
+    patterns = sorted({_NUMBER.sub("-*-of-", path) for path in shard_names(manifest).values()})
+    return patterns[0] if len(patterns) == 1 else patterns
 
 
 def _write_shard(root: Path, index: Path, file: Path) -> None:

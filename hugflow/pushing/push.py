@@ -24,8 +24,8 @@ HUB_SCHEME = "hf://"
 class Destination(Protocol):
     """Where a dataset is pushed to."""
 
-    def open(self, version: str) -> None:
-        """Prepare for the files of a version."""
+    def open(self, dataset: str, version: str) -> None:
+        """Prepare for the files of a version. Raises UsageWrong if others' would be replaced."""
 
     def send(self, file: PushFile) -> bool:
         """Send a shard; False if it was there."""
@@ -45,15 +45,19 @@ class Pushed:
     bytes: int
 
 
-def open_destination(text: str, hub: Hub, *, is_private: bool) -> Destination:
+def open_destination(
+    text: str, hub: Hub, *, is_private: bool, is_replacing: bool = False
+) -> Destination:
     """The destination that a person names: `owner/name` or `hf://...` on the Hub, else an address.
+
+    is_replacing: what is there is replaced even if it is not of an earlier push of the dataset.
 
     Raises UsageWrong.
     """
     if "://" in text and not text.startswith(HUB_SCHEME):
         from hugflow.pushing.to_storage import StorageDestination
 
-        return StorageDestination(text)
+        return StorageDestination(text, is_replacing)
     from hugflow.pushing.to_hub import HubDestination
 
     name = text.removeprefix(HUB_SCHEME).removeprefix("datasets/").strip("/")
@@ -63,7 +67,7 @@ def open_destination(text: str, hub: Hub, *, is_private: bool) -> Destination:
             why="it is neither owner/name of the Hub nor an address",
             mend="give owner/name, or an address such as s3://bucket/folder",
         )
-    return HubDestination(hub, RepoId.dataset(name), is_private)
+    return HubDestination(hub, RepoId.dataset(name), is_private, is_replacing)
 
 
 def push_dataset(
@@ -90,7 +94,7 @@ def push_dataset(
     make_folder(scratch_root)
     manifest, folder = version.manifest, version.folder
     count, sent, size = len(shard_names(manifest)), 0, 0
-    destination.open(version.id)
+    destination.open(name, version.id)
     with tempfile.TemporaryDirectory(dir=scratch_root) as scratch_name:
         scratch = scratch_root / scratch_name
         for done, shard in enumerate(write_shards(folder, manifest, scratch), start=1):

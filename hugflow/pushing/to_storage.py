@@ -20,6 +20,7 @@ import fsspec
 
 from hugflow.errors import CannotWrite, HugflowError, UsageWrong
 from hugflow.pushing.files import PushFile
+from hugflow.pushing.owner import not_ours, parse_manifest
 from hugflow.redact import redact
 
 _WITHOUT_FOLDERS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss"})
@@ -27,9 +28,13 @@ _WITHOUT_FOLDERS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "
 
 @dataclass
 class StorageDestination:
-    """A folder of a file system, such as `s3://bucket/speech`."""
+    """A folder of a file system, such as `s3://bucket/speech`.
+
+    is_replacing: `latest.json` of another dataset is replaced too.
+    """
 
     url: str
+    is_replacing: bool = False
     _system: Any = field(init=False)
     _root: str = field(init=False)
     _version: str = ""
@@ -53,9 +58,11 @@ class StorageDestination:
                 mend="give owner/name of the Hub, or an address such as s3://bucket/folder",
             ) from error
 
-    def open(self, version: str) -> None:
-        """Choose the folder of the version."""
+    def open(self, dataset: str, version: str) -> None:
+        """Choose the folder of the version. Raises UsageWrong if `latest.json` is not ours."""
         self._version = version
+        if not self.is_replacing:
+            self._refuse_others(dataset)
 
     def send(self, file: PushFile) -> bool:
         """Send one file unless it is there; whether it was sent."""
@@ -78,10 +85,32 @@ class StorageDestination:
             with self._errors(target):
                 self._make_folder(target)
                 self._system.pipe_file(target, file.file.read_bytes())
-        latest = f"{self._root.rstrip('/')}/latest.json"
+        latest = self._latest
         with self._errors(latest):
             self._system.pipe_file(latest, json.dumps({"version": version}).encode())
         return f"{self.url.rstrip('/')}/{version}"
+
+    @property
+    def _latest(self) -> str:
+        return f"{self._root.rstrip('/')}/latest.json"
+
+    def _refuse_others(self, dataset: str) -> None:
+        """Refuse a folder whose latest version is of another dataset, or not of a push."""
+        with self._errors(self._latest, "read"):
+            latest = self._read(self._latest)
+            if latest is None:
+                return
+            try:
+                version = str(json.loads(latest)["version"])
+            except (ValueError, KeyError, TypeError):
+                why = "it has a latest.json that no push has written"
+                raise not_ours(self.url, dataset, why) from None
+            path = f"{self._root.rstrip('/')}/{version}/manifest.json"
+            manifest = parse_manifest((self._read(path) or "").encode())
+        # A version that somebody has deleted is nobody's.
+        if manifest is not None and manifest.dataset != dataset:
+            why = f"its latest.json names a version of {manifest.dataset}"
+            raise not_ours(self.url, dataset, why)
 
     def _make_folder(self, target: str) -> None:
         """Make the folder of a file, where there are folders; a bucket is never created."""
@@ -93,7 +122,7 @@ class StorageDestination:
 
     def _read(self, path: str) -> str | None:
         try:
-            return bytes(self._system.cat_file(path)).decode("ascii", "replace").strip()
+            return bytes(self._system.cat_file(path)).decode("utf-8", "replace").strip()
         except FileNotFoundError:
             return None
 
@@ -104,14 +133,14 @@ class StorageDestination:
             return None
 
     @contextmanager
-    def _errors(self, path: str) -> Iterator[None]:
+    def _errors(self, path: str, verb: str = "written") -> Iterator[None]:
         try:
             yield
         except HugflowError:
             raise
         except Exception as error:  # each file system has errors of its own
             raise CannotWrite(
-                f"{path} cannot be written",
+                f"{path} cannot be {verb}",
                 why=redact(f"{type(error).__name__}: {error}")[:300],
                 mend="check the address, the credentials and the network, then run the same "
                 "command again: what is there is not sent again",

@@ -75,7 +75,7 @@ def test_a_pushed_dataset_is_on_the_hub_whole_with_its_audio_and_a_tag(
         assert isinstance(audio, dict)
         assert audio["bytes"] == stems[audio["path"]]
     assert paths["manifest.json"].read_bytes() == made.folder.manifest.read_bytes()
-    assert "data/*.parquet" in paths["README.md"].read_text()
+    assert "data/train-*-of-00002.parquet" in paths["README.md"].read_text()
     assert [entry.deed.what for entry in read_trail(made.places)][-1] == "pushed"
     # Again: the Hub has the large files, and nothing of them is sent.
     hub.clear_requests()
@@ -123,8 +123,8 @@ class Stopping:
     calls: int
     done: list[str] = field(default_factory=list)
 
-    def open(self, version: str) -> None:
-        self.inner.open(version)
+    def open(self, dataset: str, version: str) -> None:
+        self.inner.open(dataset, version)
 
     def send(self, file: PushFile) -> bool:
         if len(self.done) == self.calls:
@@ -165,3 +165,83 @@ def test_shards_of_an_earlier_version_leave_the_repository_with_the_next_commit(
     shards = [path for path in there if path.startswith("data/")]
     assert shards
     assert not [path for path in shards if path.endswith("-of-00002.parquet")]
+
+
+def list_repository(client: Hub, name: str) -> list[str]:
+    return sorted(client.api.list_repo_files(name, repo_type="dataset"))
+
+
+@pytest.fixture
+def other(hub: LoopbackHub, open_for: OpenFor) -> Build:
+    """Another complete dataset."""
+    publish_speech(hub, "push/other", rows=2, shards=1, seconds=0.2)
+    build = open_for("push/other")
+    sync_dataset(build)
+    return build
+
+
+def test_a_repository_with_another_dataset_is_refused_and_keeps_its_files(
+    made: Build, other: Build, hub: LoopbackHub
+):
+    hub.add_token(TOKEN, "push", writes=True)
+    client = Hub(token=TOKEN)
+    push(made, open_destination("push/taken", client, is_private=False))
+    before = list_repository(client, "push/taken")
+    hub.clear_requests()
+    with pytest.raises(UsageWrong, match="push/taken") as refused:
+        push(other, open_destination("push/taken", client, is_private=False))
+    assert made.name in refused.value.why
+    assert not [ask for ask in hub.requests if ask.method == "PUT"]
+    assert list_repository(client, "push/taken") == before
+    push(other, open_destination("push/taken", client, is_private=False, is_replacing=True))
+    shards = [path for path in list_repository(client, "push/taken") if path.startswith("data/")]
+    assert shards == ["data/train-00000-of-00001.parquet"]
+
+
+@pytest.mark.parametrize("path", ["README.md", "data/x.parquet", "manifest.json"])
+def test_a_repository_with_files_of_no_push_is_refused(made: Build, hub: LoopbackHub, path: str):
+    hub.add_token(TOKEN, "push", writes=True)
+    client = Hub(token=TOKEN)
+    hub.publish("push/foreign", {path: b"{}"}, from_empty=True)
+    with pytest.raises(UsageWrong, match="push/foreign") as refused:
+        push(made, open_destination("push/foreign", client, is_private=False))
+    assert path in refused.value.why
+    assert list_repository(client, "push/foreign") == [path]
+
+
+def test_a_file_that_no_push_has_sent_stays_and_is_not_loaded_with_the_shards(
+    made: Build, hub: LoopbackHub, open_for: OpenFor
+):
+    hub.add_token(TOKEN, "push", writes=True)
+    client = Hub(token=TOKEN)
+    push(made, open_destination("push/shared", client, is_private=False))
+    for path in ("data/x.parquet", "notes.txt"):
+        client.api.upload_file(
+            path_or_fileobj=b"mine", path_in_repo=path, repo_id="push/shared", repo_type="dataset"
+        )
+    publish_speech(hub, "push/speech", rows=3, shards=1, seconds=0.3)
+    build = open_build(made.request, made.places, made.hub, made.options, update=True)
+    sync_dataset(build)
+    push(build, open_destination("push/shared", client, is_private=False))
+    there = list_repository(client, "push/shared")
+    assert {"data/x.parquet", "notes.txt"} < set(there)
+    assert "data/train-00000-of-00002.parquet" not in there
+    card = Path(client.api.hf_hub_download("push/shared", "README.md", repo_type="dataset"))
+    assert "path: data/train-*-of-0000" in card.read_text()
+
+
+def test_a_folder_whose_latest_version_is_of_another_dataset_is_refused(
+    made: Build, other: Build, tmp_path: Path
+):
+    url, latest = f"file://{tmp_path}/out", tmp_path / "out" / "latest.json"
+    push(made, StorageDestination(url))
+    before = latest.read_bytes()
+    with pytest.raises(UsageWrong) as refused:
+        push(other, StorageDestination(url))
+    assert made.name in refused.value.why
+    assert latest.read_bytes() == before
+    push(other, StorageDestination(url, is_replacing=True))
+    assert latest.read_bytes() != before
+    latest.write_text("[]")
+    with pytest.raises(UsageWrong, match="not pushed"):
+        push(made, StorageDestination(url))
