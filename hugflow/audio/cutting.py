@@ -6,9 +6,13 @@
     {"bad": ["audio_undecodable", "..."]}
 
 Times are decimal text, in seconds, the end may be null; the third is a channel from 0, null for
-all. Pieces must be sorted
-by their begin. A piece that reaches beyond the clip's end is a WAV that promises more samples than
-it has, and so fails by itself; so does one of a channel that the clip lacks.
+all. A piece is called `0.part` until it is complete, so one of a damaged clip is never taken for
+sound. A piece that reaches beyond the clip's end is a WAV that promises more samples than it has,
+and so fails by itself; so does one of a channel that the clip lacks. One that is longer than a WAV
+can be stays `0.part`.
+
+Only the first pieces are cut, up to `MOST_BYTES` together and at least one; of those that go to
+the clip's end, one more beside them. The others have no file.
 """
 
 import struct
@@ -16,23 +20,29 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import attrgetter
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
 import numpy as np
 
 from hugflow.audio.bad import CRASHED, AudioBad
-from hugflow.audio.clip import ClipRules
+from hugflow.audio.clip import Clip, ClipRules
 from hugflow.audio.decoders.registry import choose_decoder
 from hugflow.audio.mapped_file import open_mapped
 from hugflow.audio.mono import Samples
+from hugflow.audio.riff import UNKNOWN_SIZE
 from hugflow.workers.by_module import ask_again_alone
 from hugflow.workers.channel import Bytes, Header
 from hugflow.workers.child import Answer
 from hugflow.workers.pool import WorkerDied, WorkerPool
 
+# Pieces that are cut in one pass, as samples of 32 bits.
+MOST_BYTES: Final = 2 << 30
 # Pieces that overlap at one moment.
 _MOST_OPEN: Final = 200
+_SAMPLE_BYTES: Final = 4
+_MOST_WAV_BYTES: Final = (1 << 32) - 1
 _ANY_LENGTH: Final = ClipRules(max_hours=0)
 _PCM, _FLOAT = 1, 3
 
@@ -76,10 +86,11 @@ class Cut:
 
 
 def cut_file(workers: WorkerPool, file: Path, cuts: Sequence[Cut], folder: Path) -> None:
-    """Write the pieces of a file to `<folder>/<number>.wav`, in a child process.
+    """Write the first pieces of a file to `<folder>/<number>.wav`, in a child process.
 
-    workers: a pool of `open_workers`. cuts: sorted by `order`.
-    Raises AudioBad if the clip cannot be decoded, or kills the process that decodes it.
+    workers: a pool of `open_workers`. Those that fit in `MOST_BYTES` are cut, and at least one.
+    Raises AudioBad if the clip cannot be decoded, or kills the process that decodes it. Pieces that
+    are complete are there nevertheless; `count_begun` counts those that were to be cut.
     """
     pieces = [each.to_json() for each in cuts]
     question = {"cut": {"file": str(file), "pieces": pieces, "folder": str(folder)}}
@@ -110,32 +121,47 @@ def answer(header: Header, data: Bytes) -> Answer:
     return Answer({"bad": None})
 
 
+def piece_file(folder: Path, number: int) -> Path:
+    """Where a piece is once it is complete."""
+    return folder / f"{number}.wav"
+
+
+def count_begun(folder: Path, count: int) -> int:
+    """How many of `count` pieces `cut_file` has cut, or tried to cut; 0: the clip was not opened."""
+    for number in range(count):
+        file = piece_file(folder, number)
+        if not file.exists() and not _unfinished(file).exists():
+            return number
+    return count
+
+
 def write_pieces(data: bytes | memoryview, cuts: Sequence[Cut], folder: Path) -> None:
-    """Decode a clip once, and write its pieces; raises AudioBad."""
+    """Decode a clip once, and write its first pieces; raises AudioBad."""
     decoder, container = choose_decoder(data)
     with decoder.open_bytes(data, container, _ANY_LENGTH) as clip, ExitStack() as files:
-        waiting = [
-            (*cut.frames(clip.sampling_rate), number, cut) for number, cut in enumerate(cuts)
-        ]
-        waiting.reverse()
+        waiting = []
+        for number in range(_count_fitting(cuts, clip)):
+            file = piece_file(folder, number)
+            _unfinished(file).touch()
+            cut = cuts[number]
+            waiting.append(_Piece(file, *cut.frames(clip.sampling_rate), cut.channel))
+        waiting.sort(key=attrgetter("first"), reverse=True)
         running: list[_Piece] = []
         at = 0
         for block in clip.blocks:
             end = at + len(block)
-            while waiting and waiting[-1][0] < end:
-                first, stop, number, cut = waiting.pop()
-                opened = files.enter_context((folder / f"{number}.wav").open("wb"))
-                running.append(_Piece(opened, first, stop, cut.channel))
-                running[-1].begin(block, clip.channels, clip.sampling_rate)
-            if len(running) > _MOST_OPEN:
-                raise AudioBad("audio_unsupported", "more than 200 segments are of one moment")
             for piece in running:
                 piece.write(block, at)
-            for piece in [
-                piece for piece in running if piece.stop is not None and piece.stop <= end
-            ]:
-                piece.file.close()
-                running.remove(piece)
+            while waiting and waiting[-1].first < end:
+                piece = waiting.pop()
+                running = _finish_ended(running, piece.first)
+                if len(running) >= _MOST_OPEN:
+                    message = f"more than {_MOST_OPEN} segments are of one moment"
+                    raise AudioBad("audio_unsupported", message)
+                piece.begin(files, block, clip)
+                piece.write(block, at)
+                running.append(piece)
+            running = _finish_ended(running, end)
             at = end
             if not waiting and not running:
                 return
@@ -143,11 +169,9 @@ def write_pieces(data: bytes | memoryview, cuts: Sequence[Cut], folder: Path) ->
             piece.finish(at)
         # They lie behind the end of the clip.
         silence = np.zeros((0, clip.channels), np.int16)
-        for first, stop, number, cut in waiting:
-            with (folder / f"{number}.wav").open("wb") as opened:
-                _Piece(opened, first, stop, cut.channel).begin(
-                    silence, clip.channels, clip.sampling_rate
-                )
+        for piece in waiting:
+            piece.begin(files, silence, clip)
+            piece.finish(at)
 
 
 def promise_of_nothing() -> bytes:
@@ -157,32 +181,102 @@ def promise_of_nothing() -> bytes:
 
 @dataclass(slots=True)
 class _Piece:
-    file: IO[bytes]
+    """A piece while it is written. channel: from 0, None for all of them."""
+
+    path: Path
     first: int
     stop: int | None
     channel: int | None
-    _form: tuple[np.dtype[Any], int, int] | None = None
+    _file: IO[bytes] | None = None
+    _form: tuple[np.dtype[Any], int, int] = (np.dtype(np.int16), 1, 1)
+    _left: int = 0
 
-    def begin(self, block: Samples, channels: int, rate_hz: int) -> None:
-        """Write the header, with all samples that there have to be."""
-        self._form = block.dtype, channels if self.channel is None else 1, rate_hz
-        frames = max(self.stop - self.first, 0) if self.stop is not None else 0
-        self.file.write(_wav_header(*self._form, frames))
-
-    def finish(self, end: int) -> None:
-        """Write the header of a piece that goes to the clip's end, now that it is known."""
-        if self.stop is None and self._form is not None:
-            self.file.seek(0)
-            self.file.write(_wav_header(*self._form, max(end - self.first, 0)))
+    def begin(self, files: ExitStack, block: Samples, clip: Clip) -> None:
+        """Open the file, and leave room for the header; files: closes it after an error."""
+        channels = clip.channels if self.channel is None else 1
+        self._form = block.dtype, channels, clip.sampling_rate
+        self._left = _MOST_WAV_BYTES - len(_wav_header(*self._form, 0))
+        if self.stop is not None and self._bytes(self.stop) > self._left:
+            return
+        self._file = files.enter_context(_unfinished(self.path).open("wb"))
+        self._file.write(bytes(len(_wav_header(*self._form, 0))))
 
     def write(self, block: Samples, at: int) -> None:
         """Write the part of a block that is the piece's; at: the number of its first sample."""
+        if self._file is None:
+            return
         end = None if self.stop is None else max(self.stop - at, 0)
         part = block[max(self.first - at, 0) : end]
         if self.channel is not None:
             # None of a channel that is not there.
             part = part[:, self.channel : self.channel + 1]
-        self.file.write(part.tobytes())
+        if part.dtype != self._form[0] or part.shape[1] not in (0, self._form[1]):
+            raise AudioBad("audio_unsupported", "its channels or samples change on the way")
+        self._left -= part.nbytes
+        if self._left < 0:
+            self._file.close()
+            self._file = None
+        else:
+            self._file.write(part.tobytes())
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether a WAV cannot hold it, so that no more of it is written."""
+        return self._file is None
+
+    def finish(self, end: int) -> None:
+        """Write the header, and let the piece be found; end: of what was decoded."""
+        if self._file is None:
+            return
+        stop = end if self.stop is None else self.stop
+        header, size = _wav_header(*self._form, max(stop - self.first, 0)), self._bytes(stop)
+        is_complete = self._file.tell() == len(header) + size
+        self._file.seek(0)
+        self._file.write(header)
+        self._file.close()
+        # Of such a size, what lacks samples is read as a WAV of unknown length.
+        if is_complete or size < UNKNOWN_SIZE:
+            _unfinished(self.path).rename(self.path)
+
+    def _bytes(self, stop: int) -> int:
+        return max(stop - self.first, 0) * self._form[0].itemsize * self._form[1]
+
+
+def _unfinished(file: Path) -> Path:
+    return file.with_suffix(".part")
+
+
+def _finish_ended(pieces: Sequence[_Piece], end: int) -> list[_Piece]:
+    """The pieces that go beyond a sample; the others are finished."""
+    running = []
+    for piece in pieces:
+        if piece.stop is not None and piece.stop <= end:
+            piece.finish(end)
+        elif not piece.is_too_long:
+            running.append(piece)
+    return running
+
+
+def _count_fitting(cuts: Sequence[Cut], clip: Clip) -> int:
+    """How many of the first cuts fit in `MOST_BYTES`, and one to the clip's end; at least one.
+
+    The number of samples that a clip says it has is not used: of some files it is a guess.
+    """
+    size, is_first = 0, True
+    for number, cut in enumerate(cuts):
+        first, stop = cut.frames(clip.sampling_rate)
+        if stop is None:
+            if not is_first:
+                return number
+            is_first = False
+            continue
+        samples = clip.channels if cut.channel is None else 1
+        most = (stop - first) * samples * _SAMPLE_BYTES
+        # Of more than a WAV can hold, nothing is written.
+        size += max(most, 0) if most <= _MOST_WAV_BYTES * 2 else 0
+        if number and size > MOST_BYTES:
+            return number
+    return len(cuts)
 
 
 def _wav_header(dtype: np.dtype[Any], channels: int, rate_hz: int, frames: int) -> bytes:
@@ -194,8 +288,6 @@ def _wav_header(dtype: np.dtype[Any], channels: int, rate_hz: int, frames: int) 
     )
     fact = b"" if kind == _PCM else b"fact" + struct.pack("<II", 4, frames)
     riff = 4 + 8 + len(form) + len(fact) + 8 + size
-    if riff >= 1 << 32:
-        raise AudioBad("audio_too_long", "a segment is longer than a WAV can be")
     return b"RIFF%sWAVEfmt %s%s%sdata%s" % (
         struct.pack("<I", riff),
         struct.pack("<I", len(form)),

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final, Self
 
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.cutting import Cut, cut_file, promise_of_nothing
+from hugflow.audio.cutting import Cut, count_begun, cut_file, piece_file, promise_of_nothing
 from hugflow.redact import in_a_line
 from hugflow.shards.plan import Shard
 from hugflow.store.atomic import disk_errors
@@ -31,7 +31,9 @@ def to_seconds(value: object) -> str:
 
 
 class Pieces:
-    """The pieces of the clips of a shard, one clip after the other; each is decoded once.
+    """The pieces of the clips of a shard, one clip after the other.
+
+    A clip is decoded once, or once for each `MOST_BYTES` of pieces: so much is on the disk at once.
 
     paths: of the shard's files. places: of each row, its clip's place in the files; None for none.
     cuts: of each row. wanted: the rows, from 0, whose pieces are read, in ascending order.
@@ -50,7 +52,7 @@ class Pieces:
         self._wanted, self._prefix = wanted, f"{shard.name}.pieces-"
         self._workers = open_workers()
         self._folder: TemporaryDirectory[str] | None = None
-        self._place: int | None = None
+        self._pieces: dict[int, Path] = {}
 
     def __enter__(self) -> Self:
         """The pieces; no clip is decoded yet. What a killed run left is deleted."""
@@ -69,14 +71,11 @@ class Pieces:
         place = self._places[row]
         if place is None:
             raise ValueError("a row without a clip has no piece")
-        if place != self._place:
+        if row not in self._pieces:
             self._drop()
             self._folder = TemporaryDirectory(dir=self._paths[0].parent, prefix=self._prefix)
-            self._place = place
-            self._cut(place, Path(self._folder.name))
-        if self._folder is None:
-            raise AssertionError("a clip was cut")
-        file = Path(self._folder.name) / f"row-{row}.wav"
+            self._cut(row, place, Path(self._folder.name))
+        file = self._pieces.pop(row)
         if not file.is_file():
             return promise_of_nothing()
         with disk_errors(file, "read"):
@@ -84,25 +83,24 @@ class Pieces:
             file.unlink()
         return data
 
-    def _cut(self, place: int, folder: Path) -> None:
-        rows = [row for row in self._wanted if self._places[row] == place]
-        cuts = {row: Cut.from_json(self._cuts[row]) for row in rows}
-        rows.sort(key=lambda row: cuts[row].order)
+    def _cut(self, first: int, place: int, folder: Path) -> None:
+        """Cut the pieces of a clip from a row on, as many as there is room for."""
+        rows = [row for row in self._wanted if row >= first and self._places[row] == place]
+        cuts = [Cut.from_json(self._cuts[row]) for row in rows]
         try:
             with disk_errors(folder):
-                cut_file(self._workers, self._paths[place], [cuts[row] for row in rows], folder)
+                cut_file(self._workers, self._paths[place], cuts, folder)
         except AudioBad as bad:
             log.warning(
                 "%s cannot be decoded to its end, so its segments fail: %s",
                 in_a_line(self._shard.files[place].path),
                 bad.message,
             )
-        for number, row in enumerate(rows):
-            piece = folder / f"{number}.wav"
-            if piece.is_file():
-                piece.rename(folder / f"row-{row}.wav")
+        begun = count_begun(folder, len(rows)) or len(rows)
+        self._pieces = {row: piece_file(folder, n) for n, row in enumerate(rows[:begun])}
 
     def _drop(self) -> None:
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
+        self._pieces = {}

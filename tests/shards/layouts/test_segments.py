@@ -11,6 +11,7 @@ from hugflow.errors import RequestInvalid
 from hugflow.shards.layouts.captions import Cue, read_captions
 from hugflow.stages.sync import sync_dataset
 from hugflow.testing.hub import LoopbackHub
+from tests.audio.clips import tone, write
 from tests.builds import OpenFor
 from tests.shards.layouts.published import CLIPS, TEXTS, Files, to_csv
 from tests.shards.layouts.recipes import TEXT_BY_STEM, one_recording, samples, to_wav
@@ -124,6 +125,19 @@ def test_ranges_behind_the_end_and_of_a_missing_recording_fail_alone(
     failed = [json.loads(line) for line in build.folder.failures.read_text().splitlines()]
     codes = sorted(each["code"] for each in failed)
     assert codes == ["audio_truncated", "audio_truncated", "path_not_found"]
+
+
+def test_half_a_recording_of_which_one_channel_is_asked_is_a_failed_row(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    half = write(tone(100_000), format="FLAC")
+    files = {"train/a.wav": LONG, "train/b.flac": half[: len(half) // 2]}
+    hub.publish("segments/half", files)
+    build = open_for("segments/half", segments={"channel": 0}, max_bad_rows="100%")
+    sync_dataset(build)
+    assert len(read_rows_json(build.folder)) == 1
+    [failed] = map(json.loads, build.folder.failures.read_text().splitlines())
+    assert failed["code"] == "audio_truncated"
 
 
 def test_segments_of_a_layout_that_is_not_cut_are_refused(hub: LoopbackHub, open_for: OpenFor):
