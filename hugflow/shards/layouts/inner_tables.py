@@ -114,7 +114,8 @@ def _peek(
 ) -> dict[str, bytes]:
     remote: Any = at.hub.open_file(at.repo, at.commit, archive)
     lower = archive.path.lower()
-    with suppress(ArchiveDamaged, EOFError, zlib.error, gzip.BadGzipFile, *ZIP_DAMAGED):
+    damage = (ArchiveDamaged, EOFError, zlib.error, gzip.BadGzipFile, *ZIP_DAMAGED)
+    with remote, suppress(*damage):
         if lower.endswith(".zip"):
             return _peek_zip(remote, is_inner)
         if lower.endswith(".tar"):

@@ -431,7 +431,7 @@ def _peek(at: RepositoryAt, archive: PublishedFile) -> list[str]:
     """Names of a few members, by ranged reads; empty if they cannot be had so."""
     remote: Any = at.hub.open_file(at.repo, at.commit, archive)
     lower = archive.path.lower()
-    with suppress(ArchiveDamaged, *ZIP_DAMAGED):
+    with remote, suppress(ArchiveDamaged, *ZIP_DAMAGED):
         if lower.endswith(".zip"):
             with zipfile.ZipFile(remote) as opened:
                 return [entry.filename for entry in opened.infolist() if not entry.is_dir()]
