@@ -1,6 +1,5 @@
 """The forms that archives, tables and recordings come in, by a push to main and by Dagster alone."""
 
-import json
 import os
 import subprocess
 import sys
