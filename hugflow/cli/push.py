@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from hugflow.activity import step
 from hugflow.amounts import count, human_bytes
 from hugflow.audit import this_user
 from hugflow.cli.asked import read_project_requests
@@ -42,10 +41,7 @@ def push(
     target = open_destination(
         destination, open_hub(project), is_private=not is_public, is_replacing=is_replacing
     )
-    with step(f"pushing {status.name}"):
-        pushed = push_dataset(
-            project.places, status.name, target, actor=this_user(), where=destination
-        )
+    pushed = push_dataset(project.places, status.name, target, actor=this_user(), where=destination)
     if as_json:
         entry = {
             "name": status.name,

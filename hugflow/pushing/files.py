@@ -8,7 +8,6 @@ Equal rows give equal bytes, so a digest tells whether a file is there already.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,14 @@ import yaml
 
 from hugflow.errors import HugflowError
 from hugflow.exports.index import file_sha256
+from hugflow.pushing.open_tree import OpenTree
 from hugflow.stages.tree.manifest import Manifest
 from hugflow.stages.tree.versions import version_id
 from hugflow.store.atomic import disk_errors
-from hugflow.store.layout import DatasetFolder
 
 # A batch and the MP3s of its rows are in memory.
 ROWS_AT_ONCE = 100
+CARD_NAME, MANIFEST_NAME = "README.md", "manifest.json"
 _NUMBER = re.compile(r"-\d+-of-")
 _AUDIO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
@@ -52,17 +52,29 @@ def shard_names(manifest: Manifest) -> dict[str, str]:
     }
 
 
-def write_shards(folder: DatasetFolder, manifest: Manifest, scratch: Path) -> Iterator[PushFile]:
-    """Write each shard with its audio into `scratch`; the caller deletes it when it is sent."""
-    for name, path in shard_names(manifest).items():
-        file = scratch / Path(path).name
-        _write_shard(folder.root, folder.root / name, file)
-        yield PushFile(path, file, file_sha256(file))
+def write_shard(tree: OpenTree, index: str, path: str, scratch: Path) -> PushFile:
+    """Write a shard with its audio into `scratch`; the caller deletes it when it is sent.
+
+    index: its index in the tree. path: at the destination.
+    """
+    file = scratch / Path(path).name
+    _write_shard(tree, index, file)
+    return PushFile(path, file, file_sha256(file))
 
 
-def write_card(folder: DatasetFolder, manifest: Manifest, scratch: Path) -> PushFile:
+def write_last(tree: OpenTree, scratch: Path) -> list[PushFile]:
+    """Write the files that are sent last: the card, and the manifest as the tree had it."""
+    manifest = scratch / MANIFEST_NAME
+    with disk_errors(scratch):
+        manifest.write_bytes(tree.manifest_bytes)
+        card = _write_card(tree, scratch)
+    return [card, PushFile(MANIFEST_NAME, manifest, file_sha256(manifest))]
+
+
+def _write_card(tree: OpenTree, scratch: Path) -> PushFile:
     """Write the card: its header for these files, and a page for people."""
-    header = _read_header(folder.card)
+    manifest = tree.manifest
+    header = _read_header(tree)
     split = header["configs"][0]["data_files"][0]["split"]
     files = [{"split": split, "path": _pattern(manifest)}]
     header["configs"] = [{"config_name": "default", "data_files": files}]
@@ -74,14 +86,9 @@ def write_card(folder: DatasetFolder, manifest: Manifest, scratch: Path) -> Push
         f"{manifest.hours:,.1f} hours of audio.\n\n`manifest.json` says where everything came "
         "from.\n"
     )
-    file = scratch / "README.md"
+    file = scratch / CARD_NAME
     file.write_text(f"---\n{head}---\n\n{page}", "utf-8")
-    return PushFile("README.md", file, file_sha256(file))
-
-
-def manifest_file(folder: DatasetFolder) -> PushFile:
-    """The manifest as it is in the tree."""
-    return PushFile("manifest.json", folder.manifest, file_sha256(folder.manifest))
+    return PushFile(CARD_NAME, file, file_sha256(file))
 
 
 def _pattern(manifest: Manifest) -> str | list[str]:
@@ -90,37 +97,37 @@ def _pattern(manifest: Manifest) -> str | list[str]:
     return patterns[0] if len(patterns) == 1 else patterns
 
 
-def _write_shard(root: Path, index: Path, file: Path) -> None:
-    source = pq.ParquetFile(index)
-    schema = source.schema_arrow
-    audio = [field.name for field in schema if field.type.equals(_AUDIO)]
-    with disk_errors(file), pq.ParquetWriter(file, schema, compression="zstd") as writer:
-        for batch in source.iter_batches(batch_size=ROWS_AT_ONCE):
-            columns = [
-                _with_bytes(root, column) if name in audio else column
-                for name, column in zip(batch.schema.names, batch.columns, strict=True)
-            ]
-            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+def _write_shard(tree: OpenTree, index: str, file: Path) -> None:
+    with tree.open(index) as opened, pq.ParquetFile(opened) as source:
+        schema = source.schema_arrow
+        audio = [field.name for field in schema if field.type.equals(_AUDIO)]
+        with disk_errors(file), pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            for batch in source.iter_batches(batch_size=ROWS_AT_ONCE):
+                columns = [
+                    _with_bytes(tree, column) if name in audio else column
+                    for name, column in zip(batch.schema.names, batch.columns, strict=True)
+                ]
+                writer.write_table(pa.Table.from_arrays(columns, schema=schema))
 
 
-def _with_bytes(root: Path, column: pa.Array) -> pa.Array:
+def _with_bytes(tree: OpenTree, column: pa.Array) -> pa.Array:
     rows = [
         None
         if value is None
-        else {"bytes": (root / value["path"]).read_bytes(), "path": Path(value["path"]).name}
+        else {"bytes": tree.read(value["path"]), "path": Path(value["path"]).name}
         for value in column.to_pylist()
     ]
     return pa.array(rows, column.type)
 
 
-def _read_header(card: Path) -> dict[str, Any]:
-    text = card.read_text("utf-8")
+def _read_header(tree: OpenTree) -> dict[str, Any]:
+    text = tree.read(CARD_NAME).decode("utf-8")
     try:
         header = yaml.safe_load(text.split("---\n", 2)[1])
         header["configs"][0]["data_files"][0]["split"]
     except (IndexError, KeyError, TypeError, yaml.YAMLError) as error:
         raise HugflowError(
-            f"the card {card} cannot be read",
+            f"the card of {tree.manifest.dataset} cannot be read",
             why="it has no header that names the files and the split",
             mend="run `hugflow local-sync` on its request: it writes the card again",
         ) from error

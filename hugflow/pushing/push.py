@@ -1,22 +1,20 @@
 """Pushing one finished dataset: shard by shard, the manifest last."""
 
-import logging
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from hugflow.activity import step
 from hugflow.audit import Deed, record
 from hugflow.clients.hub import Hub
 from hugflow.clients.repository import RepoId
 from hugflow.errors import UsageWrong
-from hugflow.pushing.files import PushFile, manifest_file, shard_names, write_card, write_shards
+from hugflow.pushing.files import PushFile, shard_names, write_last, write_shard
+from hugflow.pushing.open_tree import open_tree
 from hugflow.redact import redact
-from hugflow.stages.tree.versions import read_version
 from hugflow.store.atomic import make_folder
 from hugflow.store.layout import Places
-
-log = logging.getLogger(__name__)
 
 HUB_SCHEME = "hf://"
 
@@ -28,7 +26,7 @@ class Destination(Protocol):
         """Prepare for the files of a version. Raises UsageWrong if others' would be replaced."""
 
     def send(self, file: PushFile) -> bool:
-        """Send a shard; False if it was there."""
+        """Send a shard; False if it is known to be there already."""
 
     def finish(self, last: Sequence[PushFile], version: str) -> str:
         """Send card and manifest, and make the version visible; returns its address."""
@@ -36,7 +34,10 @@ class Destination(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """A version that is at its destination."""
+    """A version that is at its destination.
+
+    kept: shards that were there already; always 0 on the Hub, which does not say what it had.
+    """
 
     version: str
     address: str
@@ -71,39 +72,35 @@ def open_destination(
 
 
 def push_dataset(
-    places: Places,
-    name: str,
-    destination: Destination,
-    *,
-    actor: str,
-    where: str,
-    on_shard: Callable[[int, int], None] = lambda done, all_: None,
+    places: Places, name: str, destination: Destination, *, actor: str, where: str
 ) -> Pushed:
-    """Push the complete tree of a dataset. Raises UsageWrong when it is not complete.
+    """Push the complete tree of a dataset.
 
-    on_shard: called with the number of shards that are there, and of all.
+    Raises UsageWrong when it is not complete, and PlanOutOfDate when a sync or a rollback replaces
+    it meanwhile: then nothing of it is visible.
     """
-    version = read_version(places.dataset(name), name)
-    if version is None:
-        raise UsageWrong(
-            f"{name} is not complete, so it is not pushed",
-            why="only a dataset with a manifest has all its rows",
-            mend="`hugflow local-sync` on its request makes the rest",
-        )
     scratch_root = places.state_dir / "pushing"
-    make_folder(scratch_root)
-    manifest, folder = version.manifest, version.folder
-    count, sent, size = len(shard_names(manifest)), 0, 0
-    destination.open(name, version.id)
-    with tempfile.TemporaryDirectory(dir=scratch_root) as scratch_name:
-        scratch = scratch_root / scratch_name
-        for done, shard in enumerate(write_shards(folder, manifest, scratch), start=1):
-            size += shard.size_bytes
-            sent += destination.send(shard)
-            shard.file.unlink()
-            on_shard(done, count)
-        last = [write_card(folder, manifest, scratch), manifest_file(folder)]
-        address = destination.finish(last, version.id)
-    result = {"to": redact(where), "version": version.id, "bytes": size}
+    sent, size = 0, 0
+    with open_tree(places, name) as tree:
+        manifest, version = tree.manifest, tree.version.id
+        shards = shard_names(manifest)
+        make_folder(scratch_root)
+        destination.open(name, version)
+        with (
+            tempfile.TemporaryDirectory(dir=scratch_root) as scratch_name,
+            step(f"pushing {name}", total=len(shards)) as pushing,
+        ):
+            scratch = scratch_root / scratch_name
+            for index, path in shards.items():
+                shard = write_shard(tree, index, path, scratch)
+                tree.refuse_change()
+                size += shard.size_bytes
+                sent += destination.send(shard)
+                shard.file.unlink()
+                pushing.advance()
+            last = write_last(tree, scratch)
+            tree.refuse_change()
+            address = destination.finish(last, version)
+    result = {"to": redact(where), "version": version, "bytes": size}
     record(places, Deed(actor, "pushed", name, manifest.commit, manifest.plan, result))
-    return Pushed(version.id, address, sent, count - sent, size)
+    return Pushed(version, address, sent, len(shards) - sent, size)

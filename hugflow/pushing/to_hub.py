@@ -16,11 +16,9 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 from hugflow.clients.hub import Hub
 from hugflow.clients.hub_uploads import create_repository, sending
 from hugflow.clients.repository import RepoId
-from hugflow.pushing.files import PushFile, shard_names
+from hugflow.pushing.files import CARD_NAME, MANIFEST_NAME, PushFile, shard_names
 from hugflow.pushing.owner import not_ours, parse_manifest
 from hugflow.stages.tree.manifest import Manifest
-
-_MANIFEST, _CARD = "manifest.json", "README.md"
 
 
 @dataclass
@@ -41,12 +39,12 @@ class HubDestination:
         with sending(self.hub, str(self.repo)) as api:
             there = api.list_repo_files(self.repo.id, revision=commit, repo_type=self.repo.kind)
         data = {path for path in there if path.startswith("data/")}
-        manifest = self._read_manifest(commit) if _MANIFEST in there else None
+        manifest = self._read_manifest(commit) if MANIFEST_NAME in there else None
         if self.is_replacing:
             self._earlier = frozenset(data)
         elif manifest is not None and manifest.dataset == dataset:
             self._earlier = frozenset(data.intersection(shard_names(manifest).values()))
-        elif foreign := sorted(data.union({_CARD, _MANIFEST}.intersection(there))):
+        elif foreign := sorted(data.union({CARD_NAME, MANIFEST_NAME}.intersection(there))):
             source = "not of a push" if manifest is None else f"of {manifest.dataset}"
             why = f"it holds {', '.join(foreign[:3])}, {source}"
             raise not_ours(str(self.repo), dataset, why)
@@ -87,5 +85,5 @@ class HubDestination:
         return f"{self.repo.page(self.hub.endpoint)}/tree/{version}"
 
     def _read_manifest(self, commit: str) -> Manifest | None:
-        (file,) = self.hub.fetch_files(self.repo, commit, [_MANIFEST])
+        (file,) = self.hub.fetch_files(self.repo, commit, [MANIFEST_NAME])
         return parse_manifest(self.hub.read_small_file(self.repo, commit, file))

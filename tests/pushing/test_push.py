@@ -2,8 +2,9 @@
 
 import io
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -11,12 +12,15 @@ import pytest
 
 from hugflow.audit import read_trail
 from hugflow.clients.hub import Hub
-from hugflow.errors import CannotWrite, HugflowError, NotAuthorised, UsageWrong
+from hugflow.errors import CannotWrite, HugflowError, NotAuthorised, PlanOutOfDate, UsageWrong
 from hugflow.pushing.files import PushFile
+from hugflow.pushing.open_tree import open_tree
 from hugflow.pushing.push import Destination, Pushed, open_destination, push_dataset
 from hugflow.pushing.to_storage import StorageDestination
 from hugflow.stages.build.build import Build
+from hugflow.stages.build.options import Options
 from hugflow.stages.planning.open_build import open_build
+from hugflow.stages.publishing.rollback import roll_back
 from hugflow.stages.sync import sync_dataset
 from hugflow.stages.tree.versions import read_version
 from hugflow.testing.hub import LoopbackHub
@@ -149,6 +153,68 @@ def test_a_push_that_breaks_shows_nothing_and_goes_on_where_it_stopped(
     assert not (tmp_path / "out" / "latest.json").exists()
     assert not list((made.places.state_dir / "pushing").iterdir())
     assert push(made, StorageDestination(url)).kept == calls
+
+
+@dataclass
+class Meanwhile:
+    """A destination during whose first shard something else happens."""
+
+    inner: StorageDestination
+    event: Callable[[], object]
+    sent: list[str] = field(default_factory=list)
+
+    def open(self, dataset: str, version: str) -> None:
+        self.inner.open(dataset, version)
+
+    def send(self, file: PushFile) -> bool:
+        if not self.sent:
+            self.event()
+        self.sent.append(file.path)
+        return self.inner.send(file)
+
+    def finish(self, last: Sequence[PushFile], version: str) -> str:
+        return self.inner.finish(last, version)
+
+
+def make_next(hub: LoopbackHub, build: Build, options: Options) -> None:
+    """The next version of the dataset is published."""
+    publish_speech(hub, "push/speech", rows=3, shards=1, seconds=0.3)
+    sync_dataset(open_build(build.request, build.places, build.hub, options, update=True))
+
+
+@pytest.mark.parametrize("keep", [0, 1])
+def test_a_version_that_is_replaced_while_it_is_pushed_is_not_visible(
+    made: Build, hub: LoopbackHub, tmp_path: Path, keep: int
+):
+    out = tmp_path / "out"
+    options = replace(made.options, keep_versions=keep)
+    target = Meanwhile(StorageDestination(f"file://{out}"), lambda: make_next(hub, made, options))
+    with pytest.raises(PlanOutOfDate, match="not in use any more"):
+        push(made, target)
+    assert len(target.sent) == 1
+    assert not list(out.glob("*/manifest.json"))
+    assert not (out / "latest.json").exists()
+    # Removed while another shard is to come.
+    target = Meanwhile(StorageDestination(f"file://{out}"), lambda: shutil.rmtree(made.folder.root))
+    with pytest.raises(PlanOutOfDate):
+        push(made, target)
+    assert not list(out.glob("*/manifest.json"))
+
+
+def test_what_is_pushed_is_read_from_one_tree_while_a_rollback_goes_to_and_fro(
+    made: Build, hub: LoopbackHub
+):
+    make_next(hub, made, replace(made.options, keep_versions=1))
+    with open_tree(made.places, made.name) as tree:
+        shards = sorted(tree.manifest.index)
+        before = [tree.read(path) for path in shards]
+        roll_back(made.places, made.name, None, actor="ada")
+        assert [tree.read(path) for path in shards] == before
+        assert tree.read("manifest.json") == tree.manifest_bytes
+        with pytest.raises(PlanOutOfDate):
+            tree.refuse_change()
+        roll_back(made.places, made.name, None, actor="ada")
+        tree.refuse_change()
 
 
 def test_shards_of_an_earlier_version_leave_the_repository_with_the_next_commit(
