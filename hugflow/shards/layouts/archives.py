@@ -52,6 +52,11 @@ def is_archive(path: str) -> bool:
     return path.lower().endswith(ENDINGS)
 
 
+def most_unpacked(size_bytes: int) -> int:
+    """How much so many bytes may unpack to."""
+    return size_bytes * _MOST_GROWTH + _FREE_BYTES
+
+
 def walk(path: Path, name: str, left_out: LeftOut) -> Iterator[tuple[str, Read]]:
     """The regular members in the archive's order, as (plain name, function that reads it).
 
@@ -71,10 +76,8 @@ def _walk_tar(path: Path, left_out: LeftOut, *, is_packed: bool) -> Iterator[tup
     with gzip.open(path) if is_packed else path.open("rb") as opened:
         file = cast(BinaryIO, opened)
         try:
-            for member in list_members(file, None if is_packed else size):
-                end = member.start + member.size_bytes
-                if is_packed and end > size * _MOST_GROWTH + _FREE_BYTES:
-                    raise ArchiveDamaged(f"it unpacks to more than {_MOST_GROWTH} times its size")
+            most_bytes = most_unpacked(size) if is_packed else None
+            for member in list_members(file, None if is_packed else size, most_bytes):
                 if _is_taken(member.name, member.kind, member.size_bytes, left_out):
                     yield plain_name(member.name), _reader(file, member)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -96,7 +99,7 @@ def _walk_zip(path: Path, left_out: LeftOut) -> Iterator[tuple[str, Read]]:
                 continue
             if entry.flag_bits & _ENCRYPTED:
                 raise ArchiveDamaged("it is encrypted, and only its owner has the key")
-            if entry.file_size > entry.compress_size * _MOST_GROWTH + _FREE_BYTES:
+            if entry.file_size > most_unpacked(entry.compress_size):
                 raise ArchiveDamaged(
                     f"{entry.filename!r} unpacks to more than {_MOST_GROWTH} times its size"
                 )

@@ -10,8 +10,9 @@ import gzip
 import io
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, Final, cast
@@ -22,12 +23,13 @@ from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
 from hugflow.redact import in_a_line
 from hugflow.requests.sources import Form
-from hugflow.shards.layouts.archives import ZIP_DAMAGED, walk
+from hugflow.shards.layouts.archives import MOST_MEMBER_BYTES, ZIP_DAMAGED, most_unpacked, walk
 from hugflow.shards.layouts.layout import RepositoryAt
 from hugflow.shards.layouts.left_out import LeftOut
 from hugflow.shards.layouts.tables import TableUnreadable, join_schemas, read_table
 from hugflow.shards.layouts.tar_members import (
     ArchiveDamaged,
+    Member,
     is_safe_name,
     list_members,
     plain_name,
@@ -35,9 +37,11 @@ from hugflow.shards.layouts.tar_members import (
 )
 from hugflow.shards.patterns import matcher
 
-# Of the head of a tar that is not here: so much is read for its tables.
+# Of an archive that is not here: so much of its head is read, and of its tables, unpacked.
 _LOOKED_AT_BYTES: Final = 32 << 20
 _LOOKED_AT_MEMBERS: Final = 2_000
+# Of the tables in an archive that is here, unless the archive itself is smaller.
+_MOST_LOCAL_BYTES: Final = 512 << 20
 
 
 def is_inner_clip(detail: Mapping[str, Any]) -> Callable[[str], bool]:
@@ -54,7 +58,14 @@ def read_inner_tables(path: Path, name: str, detail: Mapping[str, Any]) -> pa.Ta
     Raises TableUnreadable and ArchiveDamaged.
     """
     is_inner = matcher(detail["inside"]["table"])
-    found = {member: read() for member, read in walk(path, name, LeftOut()) if is_inner(member)}
+    found: dict[str, bytes] = {}
+    left = MOST_MEMBER_BYTES
+    for member, read in walk(path, name, LeftOut()):
+        if is_inner(member):
+            found[member] = read()
+            left -= len(found[member])
+            if left < 0:
+                raise TableUnreadable(f"its tables have more than {MOST_MEMBER_BYTES:,} bytes")
     if not found:
         raise TableUnreadable("none of its members is the table")
     return _join(found, Form.from_json(detail.get("form", {})))
@@ -114,42 +125,78 @@ def _peek(
 ) -> dict[str, bytes]:
     remote: Any = at.hub.open_file(at.repo, at.commit, archive)
     lower = archive.path.lower()
+    room = _Room(_LOOKED_AT_BYTES)
+    if at.hub.is_local:
+        room = _Room(max(_LOOKED_AT_BYTES, min(archive.size_bytes, _MOST_LOCAL_BYTES)))
     damage = (ArchiveDamaged, EOFError, zlib.error, gzip.BadGzipFile, *ZIP_DAMAGED)
     with remote, suppress(*damage):
         if lower.endswith(".zip"):
-            return _peek_zip(remote, is_inner)
+            return _peek_zip(remote, is_inner, room)
         if lower.endswith(".tar"):
-            return _peek_tar(io.BufferedReader(remote, 128 << 10), archive.size_bytes, is_inner)
+            file = io.BufferedReader(remote, 128 << 10)
+            members = islice(list_members(file, archive.size_bytes), _LOOKED_AT_MEMBERS)
+            return _peek_tar(file, members, is_inner, room)
         if at.hub.is_local:
-            opened = cast(BinaryIO, gzip.GzipFile(fileobj=remote))
-            return _peek_tar(opened, None, is_inner, most_members=None)
-        head = io.BytesIO(remote.read(min(_LOOKED_AT_BYTES, archive.size_bytes)))
-        return _peek_tar(cast(BinaryIO, gzip.GzipFile(fileobj=head)), None, is_inner)
+            return _peek_packed(remote, archive.size_bytes, is_inner, room, most_members=None)
+        head = remote.read(min(_LOOKED_AT_BYTES, archive.size_bytes))
+        return _peek_packed(io.BytesIO(head), len(head), is_inner, room)
     return {}
 
 
-def _peek_zip(remote: Any, is_inner: Callable[[str], bool]) -> dict[str, bytes]:
+class _Room:
+    """How many bytes of tables may still be read into memory."""
+
+    def __init__(self, most_bytes: int) -> None:
+        """Begin with all of it."""
+        self.most_bytes = self.left_bytes = most_bytes
+
+    def takes(self, size_bytes: int, name: str, *, is_first: bool) -> bool:
+        """Whether a table may be read; raises TableUnreadable if not even the first one may."""
+        if size_bytes <= self.left_bytes:
+            self.left_bytes -= size_bytes
+            return True
+        if is_first:
+            raise TableUnreadable(
+                f"{name!r} has {size_bytes:,} bytes, where {self.most_bytes:,} are read to plan it"
+            )
+        return False
+
+
+def _peek_zip(remote: Any, is_inner: Callable[[str], bool], room: _Room) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
     with zipfile.ZipFile(remote) as opened:
-        return {
-            entry.filename: opened.read(entry)
-            for entry in opened.infolist()
-            if is_inner(entry.filename) and entry.file_size < _LOOKED_AT_BYTES
-        }
+        for entry in opened.infolist():
+            size, name = entry.file_size, entry.filename
+            if is_inner(name) and room.takes(size, name, is_first=not found):
+                with opened.open(entry) as member:
+                    # With a size, zipfile unpacks no more than the directory says.
+                    found[name] = member.read(size)
+    return found
+
+
+def _peek_packed(
+    file: BinaryIO,
+    size_bytes: int,
+    is_inner: Callable[[str], bool],
+    room: _Room,
+    most_members: int | None = _LOOKED_AT_MEMBERS,
+) -> dict[str, bytes]:
+    """The tables in a tar.gz, of which so many bytes can be read."""
+    unpacked = cast(BinaryIO, gzip.GzipFile(fileobj=file))
+    members = list_members(unpacked, None, most_unpacked(size_bytes))
+    return _peek_tar(unpacked, islice(members, most_members), is_inner, room)
 
 
 def _peek_tar(
-    file: BinaryIO,
-    size: int | None,
-    is_inner: Callable[[str], bool],
-    most_members: int | None = _LOOKED_AT_MEMBERS,
+    file: BinaryIO, members: Iterator[Member], is_inner: Callable[[str], bool], room: _Room
 ) -> dict[str, bytes]:
     """The tables up to the first member that is cut off, or the last that is looked at."""
     found: dict[str, bytes] = {}
     with suppress(ArchiveDamaged, EOFError, zlib.error):
-        for number, member in enumerate(list_members(file, size)):
-            if number == most_members:
-                break
+        for member in members:
             name = plain_name(member.name)
-            if member.kind == "file" and is_safe_name(member.name) and is_inner(name):
+            if member.kind != "file" or not is_safe_name(member.name) or not is_inner(name):
+                continue
+            if room.takes(member.size_bytes, name, is_first=not found):
                 found[name] = read_member(file, member)
     return found

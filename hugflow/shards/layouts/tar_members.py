@@ -17,6 +17,7 @@ BLOCK: Final = 512
 # Long names and pax headers are read whole.
 _MOST_NAME_BYTES: Final = 64 << 10
 _MOST_HEADER_BYTES: Final = 1 << 20
+_MOST_LENGTH_DIGITS: Final = 8
 # Larger numbers are no sizes of files.
 _MOST_DIGITS: Final = 19
 _OCTAL: Final = frozenset(b"01234567")
@@ -57,16 +58,20 @@ def plain_name(name: str) -> str:
     return PurePosixPath(name).as_posix()
 
 
-def list_members(file: BinaryIO, size_bytes: int | None) -> Iterator[Member]:
+def list_members(
+    file: BinaryIO, size_bytes: int | None, most_bytes: int | None = None
+) -> Iterator[Member]:
     """The members in order; `file` is at the start of the archive.
 
     size_bytes: of the archive; None for a compressed one, whose size is not known.
+    most_bytes: how much is unpacked of a compressed one at most.
 
     Between two members the caller may read the content of the first by `read_member`.
-    Raises ArchiveDamaged where the archive is cut short or is no tar.
+    Raises ArchiveDamaged where the archive is cut short, is no tar, or unpacks to more.
     """
     at, changed = 0, _Changed()
     while True:
+        _check_growth(at, most_bytes)
         _seek(file, at, size_bytes)
         header = file.read(BLOCK)
         if not header or not header.strip(b"\0"):
@@ -94,6 +99,7 @@ def list_members(file: BinaryIO, size_bytes: int | None) -> Iterator[Member]:
         at, changed = start + _padded(size), _Changed()
         if size_bytes is not None and start + size > size_bytes:
             raise ArchiveDamaged(f"it ends in the middle of {name!r}")
+        _check_growth(start + size, most_bytes)
         yield Member(name, size, kind, start)
 
 
@@ -113,6 +119,11 @@ class _Changed:
     name: str | None = None
     size_bytes: int | None = None
     is_sparse: bool = False
+
+
+def _check_growth(unpacked_bytes: int, most_bytes: int | None) -> None:
+    if most_bytes is not None and unpacked_bytes > most_bytes:
+        raise ArchiveDamaged(f"it unpacks to more than {most_bytes:,} bytes, many times its size")
 
 
 def _seek(file: BinaryIO, at: int, size_bytes: int | None) -> None:
@@ -183,13 +194,15 @@ def _read_extra(file: BinaryIO, flag: bytes, size: int, before: _Changed) -> _Ch
 def _parse_pax(data: bytes) -> dict[str, str]:
     """The records `<length> <name>=<value>` of a pax header, each ending with a line break."""
     fields: dict[str, str] = {}
-    while data.strip(b"\0"):
-        digits, _, _ = data.partition(b" ")
-        length = int(digits) if digits.isdigit() and len(digits) < 9 else 0
-        record = data[len(digits) + 1 : length - 1]
-        if length <= len(digits) + 1 or length > len(data) or b"=" not in record:
+    at, end = 0, len(data.rstrip(b"\0"))
+    while at < end:
+        blank = data.find(b" ", at, at + _MOST_LENGTH_DIGITS + 1)
+        digits = data[at:blank] if blank > at else b""
+        stop = at + (int(digits) if digits.isdigit() else 0)
+        record = data[blank + 1 : stop - 1]
+        if not at < blank < stop - 1 or stop > len(data) or b"=" not in record:
             raise ArchiveDamaged("a pax header is damaged")
         name, _, value = record.partition(b"=")
         fields[name.decode("utf-8", "replace")] = value.decode("utf-8", "replace")
-        data = data[length:]
+        at = stop
     return fields

@@ -3,6 +3,7 @@
 import io
 import tarfile
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from hugflow.shards.layouts.tar_members import (
     ArchiveDamaged,
+    _parse_pax,
     is_safe_name,
     list_members,
     read_member,
@@ -109,3 +111,50 @@ def test_a_pax_size_of_thousands_of_digits_is_damage():
     tar = header(b"%o" % len(record), b"x") + record + bytes(-len(record) % 512) + header(b"0")
     with pytest.raises(ArchiveDamaged, match="pax"):
         read(tar)
+
+
+def record(name: str, value: str) -> bytes:
+    """One record of a pax header, which begins with its own length."""
+    rest = f" {name}={value}\n".encode()
+    length = len(rest) + 1
+    while len(rest) + len(str(length)) > length:
+        length += 1
+    return f"{length}".encode() + rest
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.text("xy=\n ä", max_size=120)), min_size=1, max_size=9
+    )
+)
+def test_every_record_of_a_pax_header_is_read(records: list[tuple[str, str]]):
+    data = b"".join(record(*each) for each in records)
+    assert _parse_pax(data + bytes(7)) == dict(records)
+    for damaged in (b"\0" + data, data + b"9", data + b"4 x\n", data + b"3 =", data + b" 5 a=\n"):
+        with pytest.raises(ArchiveDamaged, match="pax"):
+            _parse_pax(damaged)
+
+
+def test_a_header_of_a_hundred_thousand_records_is_copied_once():
+    copied = 0
+
+    class Counted(bytes):
+        def __getitem__(self, key: Any) -> Any:
+            nonlocal copied
+            found = super().__getitem__(key)
+            copied += len(found)
+            return found
+
+        def partition(self, sep: Any) -> Any:
+            raise AssertionError("it copies all that is left")
+
+    data = Counted(record("a", "") * 100_000)
+    assert _parse_pax(data) == {"a": ""}
+    assert copied < 2 * len(data)
+
+
+def test_headers_that_unpack_to_more_than_allowed_are_refused_without_a_member():
+    block = header(b"0", b"g")
+    with pytest.raises(ArchiveDamaged, match="unpacks to more than 5,000 bytes"):
+        list(list_members(io.BytesIO(block * 100), None, 5_000))
+    assert list(list_members(io.BytesIO(header(b"0") * 9), None, 5_000))
