@@ -121,7 +121,7 @@ class Link:
         """The largest message that can be sent."""
         return self.client.max_payload - ROOM_BYTES
 
-    def check_size(self, data: bytes, what: str) -> None:
+    def check_size(self, data: bytes | memoryview, what: str) -> None:
         """Raise FlowError for a message that the server would not take."""
         if len(data) > self.most_bytes:
             raise FlowError(

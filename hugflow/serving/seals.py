@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 SEAL_BYTES = 64
 
 
-def seal(cl: "CoLink", subject: str, body: bytes) -> bytes:
+def seal(cl: "CoLink", subject: str, body: bytes | memoryview) -> bytes:
     """The body with a signature of the client's user, for this subject alone."""
-    return cl.sign(_signed(subject, body)) + body
+    return b"".join((cl.sign(_signed(subject, body)), body))
 
 
-def unseal(user_id: str, subject: str, data: bytes) -> bytes:
+def unseal(user_id: str, subject: str, data: bytes) -> memoryview:
     """The body. Raises NotAuthorised where the user did not send it to this subject."""
-    body = data[SEAL_BYTES:]
+    body = memoryview(data)[SEAL_BYTES:]
     if not is_signed_by(user_id, _signed(subject, body), data[:SEAL_BYTES]):
         raise NotAuthorised(
             f"a message to {subject} is not signed by user {user_id}",
@@ -35,5 +35,5 @@ def unseal(user_id: str, subject: str, data: bytes) -> bytes:
     return body
 
 
-def _signed(subject: str, body: bytes) -> bytes:
+def _signed(subject: str, body: bytes | memoryview) -> bytes:
     return subject.encode() + b"\n" + sha256(body).digest()

@@ -136,15 +136,17 @@ class ServedFlow(Flow):
             raise nobody_works(self.user_id, self.name) from None
         return read_reply(answer).data
 
-    def _encode(self, message: FlowMessage, ticket: Mapping[str, str] | None = None) -> bytes:
+    def _encode(
+        self, message: FlowMessage, ticket: Mapping[str, str] | None = None
+    ) -> bytes | memoryview:
         value = {**message.to_json(), "user_id": self.cl.get_user_id()}
         if ticket is not None:
             value[pushed.TICKET] = ticket
-        data = wire.encode(value)
+        data = wire.encode_view(value)
         self.cl.link.check_size(data, "the message")
         return data
 
-    async def _send(self, message_id: str, data: bytes) -> None:
+    async def _send(self, message_id: str, data: bytes | memoryview) -> None:
         try:
             is_new = await self._store(message_id, data)
             if not is_new:
@@ -152,7 +154,7 @@ class ServedFlow(Flow):
         except Exception as error:  # noqa: BLE001  # it is the caller's, who waits for a reply
             self.cl.replies.fail(message_id, error)
 
-    async def _store(self, message_id: str, data: bytes) -> bool:
+    async def _store(self, message_id: str, data: bytes | memoryview) -> bool:
         link, caller = self.cl.link, self.cl.get_user_id()
         subject = subjects.message(self.user_id, caller, self.flow_id)
         async with self._in_order:
