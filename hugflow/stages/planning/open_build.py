@@ -30,7 +30,7 @@ from hugflow.stages.tree.exchange import (
 from hugflow.stages.tree.exclusive import wait_for_shards
 from hugflow.stages.tree.manifest import Manifest, ManifestSettings
 from hugflow.stages.tree.stored_dataset import StoredDataset, read_stored_dataset
-from hugflow.stages.tree.versions import find_version_of, use_version
+from hugflow.stages.tree.versions import find_version_of, shelve_replaced, use_version
 from hugflow.store.layout import Places
 
 log = logging.getLogger(__name__)
@@ -103,6 +103,7 @@ def _take_kept(
     places: Places, stored: StoredDataset, plan: Plan, standing: str | None, options: Options
 ) -> tuple[StoredDataset, str | None]:
     """Use the kept version that this very plan made, if there is one, instead of making it again."""
+    shelve_replaced(places, plan.dataset)
     version = find_version_of(places, plan.dataset, plan.id)
     if version is None:
         return stored, standing

@@ -34,11 +34,10 @@ from hugflow.stages.tree.exchange import (
     refuse_linked,
     refuse_linked_folders,
     set_aside,
-    take_place,
 )
 from hugflow.stages.tree.manifest import Manifest, read_manifest
 from hugflow.stages.tree.stored_dataset import look_again
-from hugflow.stages.tree.versions import keep_replaced
+from hugflow.stages.tree.versions import keep_replaced, take_place
 from hugflow.store.atomic import find_temporary
 from hugflow.store.links import is_linked, link
 from hugflow.store.locks import hold

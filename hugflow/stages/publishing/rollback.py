@@ -19,7 +19,7 @@ from hugflow.stages.tree.versions import (
     Version,
     list_versions,
     read_version,
-    tidy_versions,
+    shelve_replaced,
     use_version,
 )
 from hugflow.store.layout import Places
@@ -38,7 +38,7 @@ def roll_back(
     """
     with hold_whole(places, name, wait_s):
         undo_half_exchange(places, name)
-        tidy_versions(places, name)
+        shelve_replaced(places, name)
         current = read_version(places.dataset(name), name)
         version = choose_version(places, name, wanted, current)
         plan = read_plan(places, name, version.manifest.plan)

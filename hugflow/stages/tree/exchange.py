@@ -20,7 +20,6 @@ from hugflow.errors import CannotWrite, StateUnreadable
 from hugflow.exports.registry import export_folders
 from hugflow.shards.plan import Plan
 from hugflow.shards.plans import is_plan_id
-from hugflow.stages.tree.exclusive import wait_for_shards
 from hugflow.stages.tree.manifest import Manifest, read_manifest
 from hugflow.store.atomic import disk_errors, make_folder, sync_folder, write_file
 from hugflow.store.layout import DatasetFolder, Places
@@ -127,30 +126,15 @@ def write_standing(places: Places, plan: Plan) -> None:
     write_file(_standing_path(places, plan.dataset), plan.id + "\n")
 
 
-def take_place(places: Places, plan: Plan, *, wait_s: float) -> None:
-    """Replace the existing tree with the complete tree of `plan`.
-
-    The caller holds the dataset's lock. Raises Locked while a process works on a shard.
-    """
-    name = plan.dataset
-    standing, new = places.dataset(name).root, places.next_tree(name, plan.id).root
-    # After this, a process that starts a shard of the old plan finds the plan out of force.
-    wait_for_shards(places, name, wait_s)
-    replaced = places.replaced_tree(name)
-    _delete(replaced)
-    if standing.is_symlink():
-        log.warning("%s led to %s, which stays where it is", standing, standing.readlink())
-    swap_trees(places, name, new)
-    write_standing(places, plan)
-
-
 def swap_trees(places: Places, name: str, new: Path) -> None:
     """Let `STORAGE_ROOT/<name>` and a complete tree change places.
 
     In one call where system and disk have it: then the old tree is at `new`. Else by two renames,
-    between which there is no tree, and the old one is at `replaced_tree`.
+    between which there is no tree: then the old one is at `replaced_tree`, which must be free.
     """
     standing, replaced = places.dataset(name).root, places.replaced_tree(name)
+    if standing.is_symlink():
+        log.warning("%s led to %s, which stays where it is", standing, standing.readlink())
     with disk_errors(standing):
         if standing.is_dir() and not standing.is_symlink() and swap(standing, new):
             return
@@ -183,7 +167,16 @@ def set_aside(places: Places, plan: Plan) -> list[Path]:
 def delete_aside(paths: Iterable[Path]) -> None:
     """Delete what was set aside; after a kill the next publishing deletes the rest."""
     for path in paths:
-        _delete(path)
+        delete_tree(path)
+
+
+def delete_tree(tree: Path) -> None:
+    """Delete one of our trees; if it is a link, only the link."""
+    if tree.is_symlink():
+        tree.unlink()
+    elif tree.exists():
+        with disk_errors(tree):
+            shutil.rmtree(tree)
 
 
 def _aside(path: Path) -> Path:
@@ -194,7 +187,7 @@ def _aside(path: Path) -> Path:
 def rename_aside(path: Path) -> Path:
     """Rename one of our trees, which is to be deleted; returns its new path."""
     aside = _aside(path)
-    _delete(aside)
+    delete_tree(aside)
     with disk_errors(path):
         path.rename(aside)
     return aside
@@ -216,12 +209,3 @@ def _has_rows(folder: DatasetFolder) -> bool:
 
 def _standing_path(places: Places, name: str) -> Path:
     return places.plans(name) / "standing"
-
-
-def _delete(tree: Path) -> None:
-    """Delete one of our trees; if it is a link, only the link."""
-    if tree.is_symlink():
-        tree.unlink()
-    elif tree.exists():
-        with disk_errors(tree):
-            shutil.rmtree(tree)

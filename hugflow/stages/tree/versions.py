@@ -6,7 +6,8 @@ A version is the digest of its manifest without `run`: equal rows give the same 
 two trees share are one file with two names, so a version costs what has changed since.
 
 The name of a folder is only for people: after a kill it may be the version that the folder held
-before. What counts is the manifest in it.
+before. What counts is the manifest in it. Where a system cannot exchange two names in one call, a
+kill may leave the replaced tree at `replaced_tree`; the next exchange moves it among the versions.
 """
 
 import hashlib
@@ -14,7 +15,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hugflow.stages.tree.exchange import rename_aside, swap_trees
+from hugflow.errors import CannotWrite
+from hugflow.shards.plan import Plan
+from hugflow.stages.tree.exchange import delete_tree, rename_aside, swap_trees, write_standing
+from hugflow.stages.tree.exclusive import wait_for_shards
 from hugflow.stages.tree.manifest import Manifest, ManifestRun, read_manifest, render_manifest
 from hugflow.store.atomic import disk_errors, make_folder, sync_folder
 from hugflow.store.layout import DatasetFolder, Places
@@ -68,14 +72,49 @@ def find_version_of(places: Places, name: str, plan_id: str) -> Version | None:
     return next((v for v in list_versions(places, name) if v.manifest.plan == plan_id), None)
 
 
+def take_place(places: Places, plan: Plan, *, wait_s: float) -> None:
+    """Replace the existing tree with the complete tree of `plan`.
+
+    The caller holds the dataset's lock. Raises Locked while a process works on a shard.
+    """
+    name = plan.dataset
+    # After this, a process that starts a shard of the old plan finds the plan out of force.
+    wait_for_shards(places, name, wait_s)
+    shelve_replaced(places, name)
+    swap_trees(places, name, places.next_tree(name, plan.id).root)
+    write_standing(places, plan)
+
+
 def use_version(places: Places, version: Version) -> None:
     """Exchange the tree in use and a kept version.
 
-    The caller holds the dataset's lock, and no process works on a shard.
+    The caller holds the dataset's lock, has called `shelve_replaced`, and no process works on a
+    shard.
     """
     name = version.manifest.dataset
     swap_trees(places, name, version.folder.root)
+    shelve_replaced(places, name)
+
+
+def shelve_replaced(places: Places, name: str) -> None:
+    """Keep the complete tree that an exchange has left at `replaced_tree`; delete any other there.
+
+    Each kept tree gets the name of its version. The caller holds the dataset's lock.
+    """
     tidy_versions(places, name)
+    left = DatasetFolder(places.replaced_tree(name))
+    version = read_version(left, name)
+    if version is not None and not _move(version, places.versions(name)):
+        kept = read_version(DatasetFolder(places.versions(name) / version.id), name)
+        if kept is None or kept.id != version.id:
+            raise CannotWrite(
+                f"{left.root} is in the way of the next exchange",
+                why=f"{places.versions(name) / version.id} holds something else",
+                mend="move the latter away, then run the same command again",
+            )
+        # After a kill in the middle, the rest must not pass for a complete tree.
+        left.manifest.unlink(missing_ok=True)
+    delete_tree(left.root)
 
 
 def keep_replaced(places: Places, name: str, keep: int) -> list[Path]:
@@ -107,12 +146,14 @@ def _read_all(parent: Path, name: str) -> Iterator[Version]:
             yield version
 
 
-def _move(version: Version, parent: Path) -> None:
-    """Move a tree to its place among the versions; an equal one that is there stays."""
+def _move(version: Version, parent: Path) -> bool:
+    """Move a tree to its place among the versions; False if something is there already."""
     target = parent / version.id
     make_folder(parent)
     with disk_errors(target):
-        if not target.exists():
-            version.folder.root.rename(target)
-            sync_folder(version.folder.root.parent)
-            sync_folder(parent)
+        if target.exists():
+            return False
+        version.folder.root.rename(target)
+        sync_folder(version.folder.root.parent)
+        sync_folder(parent)
+    return True

@@ -105,13 +105,49 @@ def forked(work: Callable[[], object]) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("has_swap", [True, False])
+def refuse_swap(first: Path, second: Path) -> bool:
+    """What a file system answers that cannot exchange two names in one call."""
+    return False
+
+
+def test_without_an_exchange_in_one_call_versions_are_kept_as_well(
+    two: Build, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(exchange, "swap", refuse_swap)
+    places, name = two.places, two.name
+    for rows in (2, 3, 2):
+        roll_back(places, name, None, actor="ada")
+        assert rows_of(two) == rows
+        assert [version.manifest.rows.made for version in list_versions(places, name)] == [5 - rows]
+        assert not places.replaced_tree(name).exists()
+    build = make_again(hub, two, 4)
+    assert rows_of(build) == 4
+    assert sorted(each.manifest.rows.made for each in list_versions(places, name)) == [2, 3]
+
+
+def test_a_replaced_tree_that_a_kill_left_is_kept_by_the_next_update(
+    two: Build, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(exchange, "swap", refuse_swap)
+    (kept,) = list_versions(two.places, two.name)
+    # A rollback that was killed before the replaced tree was among the versions.
+    exchange.swap_trees(two.places, two.name, kept.folder.root)
+    assert rows_of(two) == 2
+    make_again(hub, two, 4)
+    kept_rows = [each.manifest.rows.made for each in list_versions(two.places, two.name)]
+    assert sorted(kept_rows) == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("has_swap", "is_repeated"), [(True, False), (False, False), (False, True)]
+)
 def test_killed_at_any_rename_a_rollback_leaves_the_old_tree_or_the_new_one_and_goes_on(
-    two: Build, monkeypatch: pytest.MonkeyPatch, has_swap: bool
+    two: Build, monkeypatch: pytest.MonkeyPatch, has_swap: bool, is_repeated: bool
 ):
     places, name = two.places, two.name
     rename = Path.rename
-    swap = exchange.swap if has_swap else lambda first, second: False
+    swap = exchange.swap if has_swap else refuse_swap
+    monkeypatch.setattr(exchange, "swap", swap)
     for fatal in range(60):
         before = rows_of(two)
         calls = [0]
@@ -145,8 +181,11 @@ def test_killed_at_any_rename_a_rollback_leaves_the_old_tree_or_the_new_one_and_
         if has_swap:
             assert found is not None
         # What comes next finishes it or begins again; both versions are there.
-        build = open_build(two.request, places, two.hub, two.options)
-        assert sync_dataset(build).new_rows == 0
+        if is_repeated:
+            roll_back(places, name, None, actor="ada")
+        else:
+            build = open_build(two.request, places, two.hub, two.options)
+            assert sync_dataset(build).new_rows == 0
         assert {rows_of(two), *(v.manifest.rows.made for v in list_versions(places, name))} == {
             2,
             3,

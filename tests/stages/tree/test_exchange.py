@@ -16,8 +16,8 @@ from hugflow.stages.making.make_shards import make_shards
 from hugflow.stages.planning.open_build import changed_fields, open_build
 from hugflow.stages.publishing.publish import find_published
 from hugflow.stages.sync import sync_dataset
-from hugflow.stages.tree.exchange import take_place
 from hugflow.stages.tree.manifest import read_manifest
+from hugflow.stages.tree.versions import take_place
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
