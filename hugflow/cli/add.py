@@ -13,8 +13,9 @@ from hugflow.cli.ask import can_ask, choose
 from hugflow.cli.asked import read_project_requests, request_path_by_name
 from hugflow.cli.builds import open_hub, open_project
 from hugflow.cli.options import AsJson
-from hugflow.cli.output import print_data, print_json, print_talk, print_warning
+from hugflow.cli.output import print_json, print_warning
 from hugflow.cli.schema_file import schema_line, write_schema
+from hugflow.cli.verbs import print_done, print_field, print_next
 from hugflow.errors import UsageWrong
 from hugflow.requests.model import AddRequest
 from hugflow.requests.read import parse_request
@@ -189,13 +190,15 @@ def _tell(plan: "Plan", shown: str, request: AddRequest, *, as_json: bool) -> No
         print_json({"datasets": [entry]})
         return
     rows = "not known before they are fetched" if plan.rows is None else f"{plan.rows:,}"
-    print_data(shown)
-    print_data(f"  dataset  {request.name}")
-    print_data(f"  rows     {rows}, in {count(plan.file_count, 'file')}")
-    print_data(f"  source   {human_bytes(plan.source_bytes)}")
-    print_data(f"  licence  {plan.licence or 'none named'}, {'gated' if plan.is_gated else 'open'}")
-    print_data(f"  audio    {', '.join(plan.all_audio) or 'none: text only'}")
-    print_data(f"  text     {plan.text_column or 'none'}")
+    print_done("wrote", shown, shown)
+    print_field("dataset", request.name, 9)
+    print_field("rows", f"{rows}, in {count(plan.file_count, 'file')}", 9)
+    print_field("source", human_bytes(plan.source_bytes), 9)
+    print_field(
+        "licence", f"{plan.licence or 'none named'}, {'gated' if plan.is_gated else 'open'}", 9
+    )
+    print_field("audio", ", ".join(plan.all_audio) or "none: text only", 9)
+    print_field("text", plan.text_column or "none", 9)
     for warning in plan.warnings:
         print_warning(warning)
-    print_talk(f"next: `hugflow local-sync {shown}`, or commit it and open a pull request")
+    print_next(f"`hugflow local-sync {shown}`, or commit it and open a pull request")

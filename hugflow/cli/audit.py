@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hugflow.activity import step
 from hugflow.cli.asked import read_project_requests, request_path_by_name
 from hugflow.cli.builds import open_project
 from hugflow.cli.completion import complete_name
@@ -59,7 +60,8 @@ def verify(as_json: AsJson = False) -> None:
     from hugflow.audit import find_faults, read_trail
 
     places = open_project().places
-    faults = list(find_faults(places))
+    with step("checking the audit trail"):
+        faults = list(find_faults(places))
     entries = sum(1 for _ in read_trail(places))
     if as_json:
         told = [{"line": fault.line, "why": fault.why} for fault in faults]

@@ -32,6 +32,7 @@ from hugflow.cli.output import (
     print_warning,
 )
 from hugflow.cli.progress import watch_dataset, watch_rows
+from hugflow.cli.verbs import print_done, print_field
 from hugflow.errors import DiskFull, HugflowError, UsageWrong
 from hugflow.native_talk import native_talk_in_log
 from hugflow.requests.collect import AddFile
@@ -192,12 +193,13 @@ def _sync(
     compared = compare(build, estimated, manifest) if estimated is not None else []
     if not as_json:
         if not synced.was_complete:
-            print_data(_rows_words(rows, synced.new_rows))
+            _print_made(rows, synced.new_rows)
             for step in steps:
                 left = f"{step.dropped:,} left out, {step.errors:,} failed"
                 print_data(f"  {step.words}: {count(step.rows, 'row')}, {left}")
             print_compared(compared)
-        print_data(f"{link} -> {build.folder.root}")
+        linked = f"{link} -> {build.folder.root}"
+        print_done("linked", linked, linked)
     return {
         "name": build.name,
         "request": add.path,
@@ -255,7 +257,7 @@ def _make_sample(
         sampled = make_sample(sample, on_rows=on_rows)
     rows = sampled.manifest.rows
     if not as_json:
-        print_data(_rows_words(rows, sampled.new_rows))
+        _print_made(rows, sampled.new_rows)
         print_data(f"{sample.folder.root} is a sample: it is not published")
     return {
         "name": sample.name,
@@ -280,15 +282,15 @@ def _preview(project: ProjectSettings, add: AddFile, *, as_json: bool) -> dict[s
     plan, done = preview.plan, preview.done
     if not as_json:
         is_new = "would be planned" if preview.is_new_plan else "is planned"
-        print_data(plan.dataset)
-        print_data(f"  commit   {plan.commit}, {is_new} there")
-        print_data(f"  rows     {_missing_words(preview)}")
+        print_done("planned", plan.dataset, plan.dataset)
+        print_field("commit", f"{plan.commit}, {is_new} there", 9)
+        print_field("rows", _missing_words(preview), 9)
         if preview.reused.rows:
-            print_data(f"  reused   {preview.reused.rows:,} rows of the existing tree")
+            print_field("reused", f"{preview.reused.rows:,} rows of the existing tree", 9)
         fetched = human_bytes(preview.fetch_bytes)
-        print_data(f"  fetch    {preview.fetch_files:,} of {plan.file_count:,} files, {fetched}")
-        print_data(f"  tree     {places.dataset(plan.dataset).root}")
-        print_data(f"  link     {places.link(plan.dataset)}")
+        print_field("fetch", f"{preview.fetch_files:,} of {plan.file_count:,} files, {fetched}", 9)
+        print_field("tree", places.dataset(plan.dataset).root, 9)
+        print_field("link", places.link(plan.dataset), 9)
         print_data("nothing was made or recorded")
     return {
         "name": plan.dataset,
@@ -314,9 +316,10 @@ def _missing_words(preview: "Preview") -> str:
     return f"{preview.missing_rows:,} to make of {preview.rows:,}"
 
 
-def _rows_words(rows: "ManifestRows", new_rows: int) -> str:
+def _print_made(rows: "ManifestRows", new_rows: int) -> None:
     failed = f", {rows.failed:,} could not be made" if rows.failed else ""
-    return f"{count(rows.made, 'row')}, {new_rows:,} of them new{failed}"
+    words = f"{count(rows.made, 'row')}, {new_rows:,} of them new{failed}"
+    print_done("made", words, words)
 
 
 def _report(project: ProjectSettings, synced: "Synced", build: "Build") -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
+from hugflow.activity import step
 from hugflow.amounts import count
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import paint_data, print_data, print_json, print_talk
@@ -36,7 +37,8 @@ def doctor(
     from hugflow.doctor.findings import Patient, has_problem, run_checks
 
     patient = Patient(project, tuple(wrong), dict(os.environ), is_offline)
-    findings = run_checks(CHECKS, patient)
+    with step("checking machine, settings, Hub and services"):
+        findings = run_checks(CHECKS, patient)
     if as_json:
         checks = [asdict(finding) for finding in findings]
         print_json({"healthy": not has_problem(findings), "checks": checks})

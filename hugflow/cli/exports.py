@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from hugflow.activity import step
 from hugflow.cli.asked import read_project_requests
 from hugflow.cli.builds import choose_statuses, open_project
 from hugflow.cli.completion import complete_name
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_data, print_json
+from hugflow.cli.verbs import print_done
 from hugflow.errors import UsageWrong
 from hugflow.nearest import nearest_name
 from hugflow.requests.collect import AddFile
@@ -65,20 +67,21 @@ def export(
     name = choose_statuses(project, requests, [name])[0].name
     request = _find_request(requests.adds, name)
     folder = out if out is not None else Path(f"{name}-{to}")
-    files = export_stored(
-        project.places,
-        name,
-        chosen,
-        folder,
-        description=request.description if request is not None else None,
-        is_absolute=is_absolute,
-        is_piped=is_piped,
-    )
+    with step(f"exporting {name} to {to}"):
+        files = export_stored(
+            project.places,
+            name,
+            chosen,
+            folder,
+            description=request.description if request is not None else None,
+            is_absolute=is_absolute,
+            is_piped=is_piped,
+        )
     if as_json:
         print_json({"name": name, "format": to, "files": [str(file) for file in files]})
         return
     for file in files:
-        print_data(str(file))
+        print_done("wrote", str(file), str(file))
     if not files:
         print_data(f"{name} has no audio: {to} has no file for it")
 

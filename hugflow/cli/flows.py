@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from hugflow.activity import step
 from hugflow.amounts import count
 from hugflow.cli.asked import read_project_requests
 from hugflow.cli.builds import open_hub, open_project
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson, print_help_of_group
 from hugflow.cli.output import print_data, print_json, print_talk
+from hugflow.cli.verbs import print_done
 from hugflow.errors import CannotWrite, FlowModuleInUse, UsageWrong
 from hugflow.settings import ProjectSettings
 
@@ -51,7 +53,10 @@ def init(
         from hugflow.serving.examples import copy_examples
 
         copied = copy_examples(path.parent)
-        print_data(f"made {copied}" if copied is not None else "the examples are there already")
+        if copied is not None:
+            print_done("made", str(copied))
+        else:
+            print_data("the examples are there already")
     if path.exists() and path.read_text("utf-8", "replace") != FLOWS_FILE:
         raise CannotWrite(
             f"{path} is there already",
@@ -62,7 +67,7 @@ def init(
         print_data(f"{path} is there already")
     else:
         path.write_text(FLOWS_FILE, "utf-8")
-        print_data(f"made {path}")
+        print_done("made", str(path))
 
 
 @app.command("sync", short_help="Bring modules of the Hub to flow_modules/.")
@@ -113,12 +118,13 @@ def sync(
                 print_data(each)
         raise typer.Exit(EXIT_DIFFERENT if differences else 0)
     choice: Choice | None = "replace" if replaces else "keep" if keeps else None
-    done = sync_modules(wanted, places, source, Asker(choice))
+    with step("syncing flow modules"):
+        done = sync_modules(wanted, places, source, Asker(choice))
     if as_json:
         print_json({**_to_json(project), "changed": [str(module) for module in done.changed]})
         return
     for module in done.changed:
-        print_data(f"synced {module} to {places.module(module)}")
+        print_done("synced", f"{module} to {places.module(module)}")
     print_talk(f"{count(len(done.folders), 'module')} in {places.modules}")
 
 
@@ -162,7 +168,7 @@ def remove(
         unused = [str(each) for each in removed.unused]
         print_json({"module": str(wanted), "copy": copy, "unused": unused})
         return
-    print_data(f"removed {wanted}" + (f"; a copy is in {copy}" if copy else ""))
+    print_done("removed", f"{wanted}" + (f"; a copy is in {copy}" if copy else ""))
     for each in removed.unused:
         print_talk(f"nothing asks for {each} any more: `hugflow flows remove {each}`")
 

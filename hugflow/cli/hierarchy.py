@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hugflow.activity import step
+from hugflow.amounts import count
 from hugflow.cli.builds import open_project
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson
 from hugflow.cli.output import print_data, print_json, print_talk, print_warning
+from hugflow.cli.verbs import print_done
 from hugflow.errors import UsageWrong
 from hugflow.settings import ProjectSettings
 
@@ -55,12 +58,13 @@ def lock(
             mend=f"hugflow lock --upgrade {' '.join(parents)}",
         )
     project = open_project()
-    report = update_lock(
-        find_repository(project),
-        upgrade=(parents or []) if upgrade else None,
-        writes=not checks,
-        access=find_access(project),
-    )
+    with step("locking parents"):
+        report = update_lock(
+            find_repository(project),
+            upgrade=(parents or []) if upgrade else None,
+            writes=not checks,
+            access=find_access(project),
+        )
     if as_json:
         print_json(
             {
@@ -113,18 +117,20 @@ def compose(
             mend="give one",
         )
     project = open_project()
-    composition = compose_project(
-        find_repository(project),
-        overrides=read_given(overrides or []),
-        locked=is_locked or None,
-        access=find_access(project),
-    )
+    with step("composing sources"):
+        composition = compose_project(
+            find_repository(project),
+            overrides=read_given(overrides or []),
+            locked=is_locked or None,
+            access=find_access(project),
+        )
     lock_file = composition.project.root / "hugflow.lock"
     if composition.project.config.parents and not lock_file.exists():
         print_talk("there is no hugflow.lock: parents are read as they are now (`hugflow lock`)")
     if target is not None:
-        amount = export(composition, target)
-        print_talk(f"{amount} files in {target}")
+        with step(f"copying files to {target}"):
+            amount = export(composition, target)
+        print_talk(f"{count(amount, 'file')} in {target}")
     if as_json:
         print_json(to_json(composition))
         return
@@ -155,7 +161,7 @@ def _run_steps(composition: "Composition") -> None:
         if source.overridden:
             print_warning(f"{name} is composed with a local override, not as it is locked")
     for path in result.outputs:
-        print_data(f"wrote {path.relative_to(composition.project.root)}")
+        print_done("wrote", str(path.relative_to(composition.project.root)))
     if not result.steps:
         print_talk("the project has no steps")
 

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hugflow.activity import step
 from hugflow.amounts import human_bytes
 from hugflow.cli.builds import open_project
 from hugflow.cli.options import AsJson
-from hugflow.cli.output import print_data, print_json, print_talk
+from hugflow.cli.output import print_json
+from hugflow.cli.verbs import print_done, print_next
 from hugflow.errors import UsageWrong
 
 if TYPE_CHECKING:
@@ -65,7 +67,8 @@ def import_archives(
             **({"split": split} if split is not None else {}),
         }
         _make_request(fields, recipe, "0" * 64)
-        imported = import_archive(project.places, archive)
+        with step(f"copying {archive.name}"):
+            imported = import_archive(project.places, archive)
         request = _make_request(fields, recipe, imported.sha256)
         path, is_new = write_import_request(root / REQUESTS_FOLDER, request)
         shown = str(path.relative_to(root))
@@ -81,9 +84,10 @@ def import_archives(
         )
         if not as_json:
             size = human_bytes(imported.size_bytes)
-            print_data(f"{archive}: {size}, sha256 {imported.sha256}")
-            print_data(f"{'wrote' if is_new else 'kept'} {shown}")
-            print_talk(f"next: hugflow plan {shown}")
+            words = f"{archive}: {size}, sha256 {imported.sha256}"
+            print_done("imported", words, words)
+            print_done("wrote" if is_new else "kept", shown)
+            print_next(f"hugflow plan {shown}")
     if as_json:
         print_json({"imported": entries})
 

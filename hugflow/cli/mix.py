@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hugflow.activity import step
 from hugflow.cli.builds import open_project
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_data, print_json
+from hugflow.cli.verbs import print_done
 
 if TYPE_CHECKING:
     from hugflow.corpus.mixture_file import Mixture
@@ -81,12 +83,13 @@ def write(
     from hugflow.corpus.mixtures import write_mixture
 
     folder = out if out is not None else file.with_suffix("")
-    files = write_mixture(mixture, chosen, folder, update=is_update)
+    with step(f"writing {mixture.name}"):
+        files = write_mixture(mixture, chosen, folder, update=is_update)
     if as_json:
         print_json({"mixture": mixture.name, "files": [str(path) for path in files]})
         return
     for path in files:
-        print_data(str(path))
+        print_done("wrote", str(path), str(path))
 
 
 def _open(file: Path) -> "tuple[Mixture, list[Chosen]]":

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hugflow.activity import step
+from hugflow.amounts import count
 from hugflow.cli.asked import read_project_requests
 from hugflow.cli.builds import choose_statuses, open_project
 from hugflow.cli.completion import complete_name
@@ -47,11 +49,12 @@ def overlaps(
     from hugflow.corpus.tables import read_tables
 
     tables = read_tables(project.places, chosen)
-    compared = compare_tables(
-        tables,
-        None if is_index_only else project.places.state_dir / "fingerprints",
-        project.settings.workers,
-    )
+    with step(f"comparing {count(len(tables), 'dataset')}"):
+        compared = compare_tables(
+            tables,
+            None if is_index_only else project.places.state_dir / "fingerprints",
+            project.settings.workers,
+        )
     if as_json:
         print_json(
             {
@@ -86,4 +89,4 @@ def _print_table(found: "list[Overlap]", tables: int) -> None:
         if len(members) > _MOST_SHOWN:
             print_data(f"  and {len(members) - _MOST_SHOWN:,} more: --json lists all")
     if not found:
-        print_data(f"no overlaps in {tables} datasets")
+        print_data(f"no overlaps in {count(tables, 'dataset')}")

@@ -12,11 +12,11 @@ from hugflow.cli.named_requests import NamedRequests, read_named
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson, WaitSeconds
 from hugflow.cli.output import (
     failed_entry,
-    print_data,
     print_error,
     print_json,
 )
 from hugflow.cli.plan_layout import check_layout, plan_in_layout
+from hugflow.cli.verbs import print_done, print_field
 from hugflow.errors import HugflowError
 from hugflow.native_talk import native_talk_in_log
 
@@ -121,45 +121,46 @@ def _print_summary(summary: dict[str, Any]) -> None:
         low, high = estimated["hours_range"] or (summary["hours"], summary["hours"])
         known = f"{low:,.3f} to {high:,.3f}, by {count(estimated['sampled_rows'], 'row')}"
         hours = f"about {hours} ({known})"
-    print_data(summary["name"])
-    print_data(f"  commit       {summary['commit']}")
+    print_done("planned", summary["name"], summary["name"])
+    print_field("commit", summary["commit"])
     rows = summary["total_rows"]
     rows = "not known before they are fetched," if rows is None else f"{rows:,}"
-    print_data(f"  rows         {rows} in {count(summary['files'], 'file')}")
-    print_data(f"  hours        {hours}")
-    print_data(f"  source       {human_bytes(summary['source_bytes'])}")
-    for line in _estimate_lines(summary):
-        print_data(line)
-    print_data(f"  licence      {summary['licence'] or 'none named'}, {gate}")
-    print_data(f"  audio        {_audio(summary)}")
-    print_data(f"  text         {summary['text_column'] or 'none'}")
+    print_field("rows", f"{rows} in {count(summary['files'], 'file')}")
+    print_field("hours", hours)
+    print_field("source", human_bytes(summary["source_bytes"]))
+    for label, value in _estimate_fields(summary):
+        print_field(label, value)
+    print_field("licence", f"{summary['licence'] or 'none named'}, {gate}")
+    print_field("audio", _audio(summary))
+    print_field("text", summary["text_column"] or "none")
     for warning in summary["warnings"]:
-        print_data(f"  warning      {warning}")
-    print_data(f"  digest       {summary['digest']}")
+        print_field("warning", warning)
+    print_field("digest", summary["digest"])
 
 
-def _estimate_lines(summary: dict[str, Any]) -> list[str]:
-    """Print what a plan will give, one figure per line."""
+def _estimate_fields(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """What a plan will give, each figure with its label."""
     estimated = summary["estimate"]
     if estimated is None:
-        return [f"  disk needed  about {human_bytes(summary['disk_needed_bytes'])}"]
+        return [("disk needed", f"about {human_bytes(summary['disk_needed_bytes'])}")]
     mp3_bytes, files, peak_bytes = (estimated[key] for key in ("mp3_bytes", "files", "peak_bytes"))
     peak = f"about {human_bytes(peak_bytes)} at its peak" if peak_bytes else "none: it is complete"
-    lines = [
-        f"  MP3          {'not known yet' if mp3_bytes is None else f'about {human_bytes(mp3_bytes)}'}"
-        f"{_range_words(estimated['mp3_bytes_range'])}",
-        f"  files        {'not known yet' if files is None else f'about {files:,}'}",
-        f"  disk needed  {peak}",
+    mp3 = "not known yet" if mp3_bytes is None else f"about {human_bytes(mp3_bytes)}"
+    fields = [
+        ("MP3", mp3 + _range_words(estimated["mp3_bytes_range"])),
+        ("files", "not known yet" if files is None else f"about {files:,}"),
+        ("disk needed", peak),
     ]
     if estimated["quota_left_bytes"] is not None:
-        lines.append(f"  quota left   {human_bytes(estimated['quota_left_bytes'])}")
+        fields.append(("quota left", human_bytes(estimated["quota_left_bytes"])))
     if estimated["eta_s"] is not None and peak_bytes:
-        lines.append(f"  encoding     about {human_time(estimated['eta_s'])} on this machine")
+        eta = human_time(estimated["eta_s"])
+        fields.append(("encoding", f"about {eta} on this machine"))
     if estimated["rate_floor_s"]:
         floor = human_time(estimated["rate_floor_s"])
         told = f"{summary['requests']:,} requests: fetching takes {floor} at least"
-        lines.append(f"  rate limit   {told}")
-    return lines
+        fields.append(("rate limit", told))
+    return fields
 
 
 def _range_words(span: tuple[int, int] | None) -> str:

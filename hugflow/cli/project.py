@@ -13,6 +13,7 @@ import typer
 from hugflow.cli.install_source import SET_VARIABLE, VARIABLE, find_install_source
 from hugflow.cli.output import print_data
 from hugflow.cli.schema_file import write_schema
+from hugflow.cli.verbs import print_done
 from hugflow.cluster import ADDRESSES, ENV_FILE, is_cluster, read_addresses
 from hugflow.errors import CannotWrite, HugflowError
 from hugflow.settings import ProjectSettings, load_settings, refuse_project_file
@@ -58,7 +59,7 @@ def init(
         refuse_own_dagster_yaml(folder)
     source = find_install_source()
     for path in make_project(folder, source, has_cluster=has_cluster):
-        print_data(f"made {path}")
+        print_done("made", str(path))
     project = load_settings(folder)
     places = project.places
     for root in (places.storage_root, places.state_dir):
@@ -72,7 +73,8 @@ def init(
         return
     prepare_dagster(folder.resolve())
     links = load_settings(folder).places.processed_root
-    print_data(f"{folder.resolve()} is ready; links to complete datasets will be in {links}")
+    ready = f"{folder.resolve()} is ready; links to complete datasets will be in {links}"
+    print_done("done", ready, ready)
     if source is None:
         print_data("to set before the first pull request, with the address of your hugflow:")
         print_data(f"  {SET_VARIABLE}")

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hugflow.activity import step
 from hugflow.amounts import count
 from hugflow.cli.builds import open_project
 from hugflow.cli.hierarchy import find_repository
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson
-from hugflow.cli.output import print_data, print_json, print_talk
+from hugflow.cli.output import print_json, print_talk
+from hugflow.cli.verbs import print_done, print_kept
 from hugflow.errors import UsageWrong
 
 if TYPE_CHECKING:
@@ -52,7 +54,10 @@ def pull(
     root, chosen = find_repository(project), sources or None
     do = pulling.check_pull if checks else pulling.pull
     report = do(root, chosen, google=google)
-    archives = archive_sources(root, archive, chosen) if archive is not None else []
+    archives = []
+    if archive is not None:
+        with step(f"writing archives to {archive}"):
+            archives = archive_sources(root, archive, chosen)
     if as_json:
         print_json(
             {
@@ -73,10 +78,10 @@ def _print_report(report: "PullReport", archives: list[Path], *, is_check: bool)
     verbs = ("would write", "would remove") if is_check else ("wrote", "removed")
     for verb, files in zip(verbs, (report.written, report.removed), strict=True):
         for file in files:
-            print_data(f"{verb} {file}")
+            print_done(verb, file)
     for file in report.kept:
-        print_talk(f"kept {file}: no source names it any more, but it was changed by hand")
+        print_kept("kept", f"{file}: no source names it any more, but it was changed by hand")
     for path in archives:
-        print_data(f"wrote {path}")
+        print_done("wrote", str(path))
     if report.is_current:
         print_talk(f"{count(len(report.unchanged), 'file')} unchanged, nothing else to do")

@@ -4,13 +4,15 @@ from typing import Annotated
 
 import typer
 
+from hugflow.activity import step
 from hugflow.amounts import count, human_bytes
 from hugflow.audit import this_user
 from hugflow.cli.asked import read_project_requests
 from hugflow.cli.builds import choose_statuses, open_hub, open_project
 from hugflow.cli.completion import complete_name
 from hugflow.cli.options import AsJson
-from hugflow.cli.output import print_data, print_json
+from hugflow.cli.output import print_json
+from hugflow.cli.verbs import print_done, print_field
 
 
 def push(
@@ -41,7 +43,10 @@ def push(
     target = open_destination(
         destination, open_hub(project), is_private=not is_public, is_replacing=is_replacing
     )
-    pushed = push_dataset(project.places, status.name, target, actor=this_user(), where=destination)
+    with step(f"pushing {status.name}"):
+        pushed = push_dataset(
+            project.places, status.name, target, actor=this_user(), where=destination
+        )
     if as_json:
         entry = {
             "name": status.name,
@@ -54,6 +59,7 @@ def push(
         }
         print_json({"datasets": [entry]})
         return
-    print_data(f"{status.name} is at {pushed.address}")
+    words = f"{status.name} is at {pushed.address}"
+    print_done("pushed", words, words)
     shards = count(pushed.sent + pushed.kept, "shard")
-    print_data(f"  version {pushed.version}, {shards}, {human_bytes(pushed.bytes)}")
+    print_field("version", f"{pushed.version}, {shards}, {human_bytes(pushed.bytes)}", 8)

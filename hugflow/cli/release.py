@@ -4,9 +4,11 @@ from typing import Annotated
 
 import typer
 
+from hugflow.activity import step
 from hugflow.cli.builds import open_project
 from hugflow.cli.hierarchy import find_access, find_repository
-from hugflow.cli.output import print_data, print_talk
+from hugflow.cli.output import print_data
+from hugflow.cli.verbs import print_done, print_next
 
 
 def release(
@@ -34,6 +36,8 @@ def release(
         return
     from hugflow.hierarchy.release import release_project
 
-    commit = release_project(root, version, access)
-    print_data(f"{version} is commit {commit}")
-    print_talk(f"next: git push origin HEAD {version}")
+    with step(f"releasing {version}"):
+        commit = release_project(root, version, access)
+    words = f"{version} is commit {commit}"
+    print_done("released", words, words)
+    print_next(f"git push origin HEAD {version}")

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hugflow.amounts import human_bytes
+from hugflow.activity import step
+from hugflow.amounts import count, human_bytes
 from hugflow.audit import this_user
 from hugflow.cli.asked import read_project_requests, request_path_by_name
 from hugflow.cli.builds import open_project
 from hugflow.cli.completion import complete_name, complete_request_file
 from hugflow.cli.options import AsJson, WaitSeconds
-from hugflow.cli.output import failures_as_json, print_data, print_json, print_talk
+from hugflow.cli.output import failures_as_json, is_terminal, print_data, print_json, print_talk
+from hugflow.cli.verbs import print_done, print_kept, render_field
 from hugflow.errors import HugflowError, RequestInvalid, UsageWrong
 from hugflow.project_requests import read_requests
 from hugflow.requests.catalog import read_catalog
@@ -90,7 +92,9 @@ def undo(
 
     requests = request_path_by_name(read_project_requests(project))
     name = match_name(name, [entry.name for entry in read_entries(places)], requests) or name
-    if bring_back(places, name, wait_s=wait_s) is None:
+    with step(f"restoring {name}"):
+        restored = bring_back(places, name, wait_s=wait_s)
+    if restored is None:
         raise _nothing_to_bring_back(places, name, requests)
     status = read_status(places, name, requests.get(name))
     if as_json:
@@ -103,9 +107,11 @@ def undo(
         }
         print_json({"datasets": [entry]})
     elif status.link is not None:
-        print_data(f"{status.link} -> {status.location}")
+        linked = f"{status.link} -> {status.location}"
+        print_done("linked", linked, linked)
     else:
-        print_data(f"{name} is back, {status.state}: {status.location or 'its plan'}")
+        words = f"{name} is back, {status.state}: {status.location or 'its plan'}"
+        print_done("restored", words, words)
     _empty_trash(places)
 
 
@@ -126,14 +132,15 @@ def _remove(
     from hugflow.removal.uses import refuse_used
 
     file, identity, places = asked.file, asked.identity, asked.project.places
-    removal = plan_removal(places, identity)
+    with step(f"measuring {identity.name}"):
+        removal = plan_removal(places, identity)
     if removal is None:
         _tell_nothing(places, file, identity, as_json=as_json)
         return
     if is_dry_run and not as_json:
-        _show(removal, print_data)
+        _show(removal, print_data, is_aligned=sys.stdout.isatty())
     elif not is_dry_run and not is_agreed:
-        _show(removal, print_talk)
+        _show(removal, print_talk, is_aligned=is_terminal())
     refuse_used(removal.name, removal.uses)
     if is_dry_run:
         if as_json:
@@ -149,7 +156,8 @@ def _remove(
         requests=_asking(asked),
         removal=asked.request.digest if isinstance(asked.request, RemoveRequest) else None,
     )
-    entry_in_trash = remove_dataset(places, identity, order, wait_s=wait_s)
+    with step(f"removing {identity.name}"):
+        entry_in_trash = remove_dataset(places, identity, order, wait_s=wait_s)
     if entry_in_trash is None:
         _tell_nothing(places, file, identity, as_json=as_json)
         return
@@ -199,19 +207,22 @@ def _asking(asked: _Asked) -> tuple[str, ...]:
     return tuple(sorted(digests))
 
 
-def _show(removal: "Removal", say: Any) -> None:
+def _show(removal: "Removal", say: Any, *, is_aligned: bool) -> None:
     """Print what would be removed, for the user to judge."""
     size = removal.size
-    say(removal.name)
-    say(f"  state    {removal.state}")
-    say(f"  rows     {size.rows:,}")
-    say(f"  files    {size.files:,}, {human_bytes(size.all_bytes)}")
-    say(f"  folder   {removal.folder or '-'}")
-    say(f"  link     {removal.link or '-'}")
+    fields: list[tuple[str, object]] = [
+        ("state", removal.state),
+        ("rows", f"{size.rows:,}"),
+        ("files", f"{size.files:,}, {human_bytes(size.all_bytes)}"),
+        ("folder", removal.folder or "-"),
+        ("link", removal.link or "-"),
+    ]
     if removal.other_link is not None:
-        say(f"  stays    {removal.other_link}, which is not the dataset's link")
-    for use in removal.uses:
-        say(f"  used by  {use.what}")
+        fields.append(("stays", f"{removal.other_link}, which is not the dataset's link"))
+    fields += [("used by", use.what) for use in removal.uses]
+    say(removal.name)
+    for label, value in fields:
+        say(render_field(label, value, 9, is_aligned=is_aligned))
 
 
 def _to_json(file: Path, removal: "Removal") -> dict[str, Any]:
@@ -253,10 +264,11 @@ def _tell_removed(
         }
         print_json({"datasets": [told]})
         return
-    size = f"{entry.files:,} files, {human_bytes(entry.bytes)}"
-    print_data(f"removed {entry.name}: {size} in the trash until {_day(entry.expires_at)}")
+    size = f"{count(entry.files, 'file')}, {human_bytes(entry.bytes)}"
+    until = f"in the trash until {_day(entry.expires_at)}"
+    print_done("removed", f"{entry.name}: {size} {until}")
     if removal.other_link is not None:
-        print_talk(f"{removal.other_link} is not the dataset's link, and stays")
+        print_kept("kept", f"{removal.other_link}, which is not the dataset's link")
     print_talk(f"`hugflow undo {entry.name}` brings it back")
 
 
@@ -317,7 +329,9 @@ def _empty_trash(places: Places) -> None:
     """Delete expired entries of the trash, and print them."""
     from hugflow.store.trash import delete_expired
 
-    for entry in delete_expired(places, datetime.now(UTC)):
+    with step("emptying the trash"):
+        expired = delete_expired(places, datetime.now(UTC))
+    for entry in expired:
         print_talk(f"deleted for good: {entry.name}, removed on {_day(entry.removed_at)}")
 
 

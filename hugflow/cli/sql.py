@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from hugflow.activity import step
 from hugflow.cli.builds import open_project
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_data, print_json
@@ -29,7 +30,8 @@ def sql(
     from hugflow.corpus.query import run_query
     from hugflow.corpus.tables import read_tables
 
-    found = run_query(query, read_tables(project.places))
+    with step("asking all datasets"):
+        found = run_query(query, read_tables(project.places))
     if as_json:
         print_json({"columns": found.columns, "rows": json.loads(found.write_json())})
         return

@@ -4,13 +4,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hugflow.activity import step
 from hugflow.amounts import human_bytes
 from hugflow.audit import this_user
 from hugflow.cli.asked import read_project_requests, request_path_by_name
 from hugflow.cli.builds import choose_statuses, open_project
 from hugflow.cli.completion import complete_name
 from hugflow.cli.options import AsJson, WaitSeconds
-from hugflow.cli.output import print_data, print_json, print_talk
+from hugflow.cli.output import print_data, print_json, print_warning
+from hugflow.cli.verbs import print_done
 from hugflow.settings import ProjectSettings
 
 if TYPE_CHECKING:
@@ -71,16 +73,18 @@ def rollback(
 
     project = open_project()
     name, request = _find(project, name)
-    used = roll_back(project.places, name, version, actor=this_user(), wait_s=wait_s)
+    with step(f"going back to version {version} of {name}"):
+        used = roll_back(project.places, name, version, actor=this_user(), wait_s=wait_s)
     if as_json:
         entry = _to_json(used, is_current=True)
         print_json({"datasets": [{"name": name, "request": request, "versions": [entry]}]})
     else:
         commit = used.manifest.commit[:7]
-        print_data(f"{name} is at version {used.id} (commit {commit}) now")
+        words = f"{name} is at version {used.id} (commit {commit}) now"
+        print_done("rolled back", words, words)
     if _asks_for_others(project, name):
-        print_talk(
-            f"warning: {request} asks for other rows than this version has: the next sync makes "
+        print_warning(
+            f"{request} asks for other rows than this version has: the next sync makes "
             "them again. Revert the request too"
         )
 

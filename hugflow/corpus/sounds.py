@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from hugflow.activity import step
 from hugflow.audio import fingerprint
 from hugflow.audio.fingerprint import SHIFTS, Prints
 from hugflow.statistics.tables import Table, flat
@@ -49,9 +50,19 @@ def read_sounds(table: Table, folder: Path, workers: int) -> Sounds:
     if kept is not None:
         return kept
     clips = flat(table).select("row", "path").collect()
-    with open_workers() as pool, ThreadPoolExecutor(workers) as threads:
-        files = [table.root / each for each in clips["path"]]
-        prints = list(threads.map(lambda file: _ask(pool, file), files))
+    files = [table.root / each for each in clips["path"]]
+    with (
+        step(f"listening to {table.name}", len(files)) as listening,
+        open_workers() as pool,
+        ThreadPoolExecutor(workers) as threads,
+    ):
+
+        def ask(file: Path) -> list[Prints]:
+            prints = _ask(pool, file)
+            listening.advance()
+            return prints
+
+        prints = list(threads.map(ask, files))
     sounds = Sounds(clips["row"].to_numpy(), prints)
     make_folder(folder)
     write_file(path, _to_bytes(sounds, digest))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hugflow import activity
 from hugflow.hierarchy.access import Access
 from hugflow.hierarchy.errors import ConfigError, CycleError, LockError
 from hugflow.hierarchy.fetch import Fetched, fetch_parent
@@ -128,7 +129,8 @@ class Walker:
             found = self._find_pin(trail, location, pins, is_free=is_free)
         pin = found[0] if found is not None else None
         try:
-            fetched = self._fetch(location, pin, trail)
+            with activity.step(f"reading parent {'/'.join(trail)}"):
+                fetched = self._fetch(location, pin, trail)
         except ConfigError as error:
             raise _declared_in(child, trail, error) from error
         if fetched.identity in above:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hugflow.activity import step
 from hugflow.amounts import count
 from hugflow.errors import UsageWrong
 from hugflow.hierarchy.errors import PullError, UnsafeLocationError
@@ -145,9 +146,10 @@ def _plan(
     for name in chosen:
         stored_files(project, name)  # raises for names that clash, before anything is read
     before = read_record(record_path(project))
-    read = {
-        name: read_source(project, name, google, before.sources.get(name), now) for name in chosen
-    }
+    read = {}
+    for name in chosen:
+        with step(f"reading source {name}"):
+            read[name] = read_source(project, name, google, before.sources.get(name), now)
     failures = [failure for each in read.values() for failure in each.failures]
     if failures:
         raise _pull_error(project, failures)

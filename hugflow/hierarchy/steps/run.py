@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hugflow import activity
 from hugflow.errors import HugflowError, Stopped
 from hugflow.hierarchy.composed import ComposedSource
 from hugflow.hierarchy.errors import ConfigError
@@ -66,7 +67,8 @@ def run_steps(
         tell(f"step {step.id}")
         files = join_files(project.root, [sources[name] for name in step.sources])
         try:
-            given = types[step.type].run(value, files, known)
+            with activity.step(f"running step {step.id}"):
+                given = types[step.type].run(value, files, known)
         except Stopped:
             raise
         except Exception as error:
