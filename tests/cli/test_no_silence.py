@@ -40,7 +40,7 @@ COMMANDS = {
     ),
     "push": (
         f"push {NAME} silent/copy",
-        "hugflow.pushing.push:write_card",
+        "hugflow.pushing.push:write_shard",
         f"pushing {NAME}",
     ),
     "verify": (f"verify {NAME} --deep", "hugflow.verify.complete:read_plan", "0/3 rows"),
