@@ -196,7 +196,7 @@ class Settings(BaseModel):
     max_concurrent_downloads: _Count = Field(
         5,
         alias="MAX_CONCURRENT_DOWNLOADS",
-        description="Connections that fetch source files at once on this host, over all runs.",
+        description="Connections that fetch source files at once, over all runs on this host that share STATE_DIR.",
     )
     fetch_ahead_gb: Annotated[
         Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)],

@@ -12,8 +12,7 @@ import typer
 from hugflow.amounts import count
 from hugflow.cli.asked import read_project_requests, request_path_by_name
 from hugflow.cli.builds import choose_statuses, open_project
-from hugflow.cli.completion import complete_name
-from hugflow.cli.options import EXIT_DIFFERENT, AsJson
+from hugflow.cli.options import EXIT_DIFFERENT, AsJson, Names
 from hugflow.cli.output import print_data, print_json, print_talk
 from hugflow.cli.progress import watch_rows
 from hugflow.errors import show_fix
@@ -29,12 +28,7 @@ if TYPE_CHECKING:
 
 
 def verify(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[NAME]...", help="Datasets; without one, all.", autocompletion=complete_name
-        ),
-    ] = None,
+    names: Names = None,
     is_deep: Annotated[
         bool, typer.Option("--deep", help="Parse every JSON and decode every MP3 to its end.")
     ] = False,

@@ -20,9 +20,8 @@ from hugflow.cli.builds import (
     refuse_removed,
 )
 from hugflow.cli.compared import print_compared
-from hugflow.cli.completion import complete_name
 from hugflow.cli.named_requests import NamedRequest, NamedRequests, read_named
-from hugflow.cli.options import AsJson, WaitSeconds
+from hugflow.cli.options import AsJson, Name, WaitSeconds
 from hugflow.cli.output import (
     failed_entry,
     failures_as_json,
@@ -127,9 +126,7 @@ def _work_through(
 
 
 def retry(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A dataset.", autocompletion=complete_name)
-    ],
+    name: Name,
     as_json: AsJson = False,
     wait_s: WaitSeconds = 0,
     is_reported: IsReported = True,

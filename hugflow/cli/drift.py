@@ -11,8 +11,7 @@ from hugflow.activity import step
 from hugflow.amounts import count
 from hugflow.cli.asked import read_project_requests
 from hugflow.cli.builds import choose_statuses, open_hub, open_project, open_request
-from hugflow.cli.completion import complete_name
-from hugflow.cli.options import EXIT_DIFFERENT, AsJson, WaitSeconds
+from hugflow.cli.options import EXIT_DIFFERENT, AsJson, Names, WaitSeconds
 from hugflow.cli.output import failed_entry, print_data, print_error, print_json, print_talk
 from hugflow.errors import HugflowError
 from hugflow.requests.model import AddRequest
@@ -27,12 +26,7 @@ if TYPE_CHECKING:
 
 
 def drift(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[NAME]...", help="Datasets; without one, all.", autocompletion=complete_name
-        ),
-    ] = None,
+    names: Names = None,
     is_fixing: Annotated[
         bool,
         typer.Option(

@@ -9,8 +9,7 @@ import typer
 from hugflow.activity import step
 from hugflow.cli.asked import read_project_requests
 from hugflow.cli.builds import choose_statuses, open_project
-from hugflow.cli.completion import complete_name
-from hugflow.cli.options import AsJson
+from hugflow.cli.options import AsJson, Name
 from hugflow.cli.output import print_data, print_json
 from hugflow.cli.verbs import print_done
 from hugflow.errors import UsageWrong
@@ -23,10 +22,7 @@ _WITH_COMMANDS = ("kaldi", "espnet")
 
 
 def export(
-    name: Annotated[
-        str,
-        typer.Argument(metavar="NAME", help="The dataset.", autocompletion=complete_name),
-    ],
+    name: Name,
     to: Annotated[str, typer.Option("--to", metavar="FORMAT", help=", ".join(EXPORTS))],
     out: Annotated[
         Path | None,

@@ -15,7 +15,7 @@ from hugflow.amounts import human_bytes
 from hugflow.cli.asked import read_project_requests
 from hugflow.cli.builds import choose_statuses, open_project
 from hugflow.cli.completion import complete_name
-from hugflow.cli.options import AsJson
+from hugflow.cli.options import AsJson, Name, Names
 from hugflow.cli.output import print_data, print_json, print_talk
 from hugflow.cli.running_up import find_address
 from hugflow.errors import HugflowError
@@ -26,19 +26,11 @@ from hugflow.store.layout import dagster_folders
 if TYPE_CHECKING:
     from hugflow.stages.standing.status import DatasetStatus
 
-Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="A dataset.", autocompletion=complete_name)
-]
 MOST_FAILURES = 20
 
 
 def ls(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[NAME]...", help="Datasets; without one, all.", autocompletion=complete_name
-        ),
-    ] = None,
+    names: Names = None,
     as_json: AsJson = False,
 ) -> None:
     """List datasets, one a line: state, bytes, name, and where it is."""

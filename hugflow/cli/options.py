@@ -4,8 +4,18 @@ from typing import Annotated
 
 import typer
 
+from hugflow.cli.completion import complete_name
 from hugflow.cli.output import print_data
 
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="A dataset.", autocompletion=complete_name)
+]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME]...", help="Datasets; without one, all.", autocompletion=complete_name
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 WaitSeconds = Annotated[
     float, typer.Option("--wait", min=0, help="Seconds to wait for another process at work.")

@@ -52,7 +52,7 @@ def overlaps(
     with step(f"comparing {count(len(tables), 'dataset')}"):
         compared = compare_tables(
             tables,
-            None if is_index_only else project.places.state_dir / "fingerprints",
+            None if is_index_only else project.places.fingerprints,
             project.settings.workers,
         )
     if as_json:

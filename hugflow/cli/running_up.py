@@ -35,7 +35,7 @@ RUNNING_UP = RecordForm(
 
 def describe_running(places: Places) -> str:
     """The `hugflow up` that holds the lock, in a line: where it listens, and who runs it."""
-    record, holder = RUNNING_UP.read(record_path(places)), read_holder(_lock_path(places))
+    record, holder = RUNNING_UP.read(places.running_up), read_holder(_lock_path(places))
     where = f"at {record.url}" if record is not None else "and is still starting"
     if holder is None:
         return f"hugflow is up already {where}"
@@ -49,7 +49,7 @@ def only_one_up(places: Places, url: str) -> Iterator[None]:
 
     Raises Locked when another `hugflow up` of this project runs.
     """
-    record = record_path(places)
+    record = places.running_up
     make_folder(record.parent)
     with hold(_lock_path(places), "the web UI of this project"):
         RUNNING_UP.write(record, RunningUp(url))
@@ -61,7 +61,7 @@ def only_one_up(places: Places, url: str) -> Iterator[None]:
 
 def find_address(places: Places) -> str | None:
     """Where the web UI of this project listens; None if no `hugflow up` runs."""
-    record = RUNNING_UP.read(record_path(places))
+    record = RUNNING_UP.read(places.running_up)
     return record.url if record is not None and is_held(_lock_path(places)) else None
 
 
@@ -71,10 +71,5 @@ def find_run_url(places: Places, run_id: str) -> str | None:
     return f"{address}/runs/{run_id}" if address is not None else None
 
 
-def record_path(places: Places) -> Path:
-    """The file with the address."""
-    return places.state_dir / "up" / "running.json"
-
-
 def _lock_path(places: Places) -> Path:
-    return record_path(places).with_name("lock")
+    return places.running_up.with_name("lock")

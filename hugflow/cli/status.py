@@ -12,8 +12,7 @@ import typer
 from hugflow.amounts import count, human_bytes, short_time
 from hugflow.cli.asked import read_project_requests
 from hugflow.cli.builds import choose_statuses, open_project
-from hugflow.cli.completion import complete_name
-from hugflow.cli.options import AsJson
+from hugflow.cli.options import AsJson, Names
 from hugflow.cli.output import has_reader, print_data, print_json, print_talk
 from hugflow.cli.running_up import find_run_url
 from hugflow.cli.status_table import Pace, rows_words, table_lines
@@ -31,12 +30,7 @@ CLEAR_SCREEN = "\x1b[2J\x1b[H"
 
 
 def status(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[NAME]...", help="Datasets; without one, all.", autocompletion=complete_name
-        ),
-    ] = None,
+    names: Names = None,
     as_json: AsJson = False,
     is_watched: Annotated[
         bool, typer.Option("--watch", "-w", help="Show it again whenever something has changed.")

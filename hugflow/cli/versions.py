@@ -9,8 +9,7 @@ from hugflow.amounts import human_bytes
 from hugflow.audit import this_user
 from hugflow.cli.asked import read_project_requests, request_path_by_name
 from hugflow.cli.builds import choose_statuses, open_project
-from hugflow.cli.completion import complete_name
-from hugflow.cli.options import AsJson, WaitSeconds
+from hugflow.cli.options import AsJson, Name, WaitSeconds
 from hugflow.cli.output import print_data, print_json, print_warning
 from hugflow.cli.verbs import print_done
 from hugflow.settings import ProjectSettings
@@ -20,9 +19,7 @@ if TYPE_CHECKING:
 
 
 def versions(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="One dataset.", autocompletion=complete_name)
-    ],
+    name: Name,
     as_json: AsJson = False,
 ) -> None:
     """List the versions of a dataset: the one in use, and those that were kept.
@@ -52,9 +49,7 @@ def versions(
 
 
 def rollback(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="One dataset.", autocompletion=complete_name)
-    ],
+    name: Name,
     version: Annotated[
         str | None,
         typer.Argument(
@@ -97,14 +92,14 @@ def _find(project: ProjectSettings, name: str) -> tuple[str, str | None]:
 
 def _asks_for_others(project: ProjectSettings, name: str) -> bool:
     from hugflow.shards.plans import read_current_plan
-    from hugflow.stages.planning.open_build import changed_fields
+    from hugflow.verify.drift import find_changed_request
 
     requests = read_project_requests(project)
     plan = read_current_plan(project.places, name)
     if plan is None or name not in request_path_by_name(requests):
         return False
     return any(
-        file.request.name == name and changed_fields(file.request, plan.request, project.options)
+        file.request.name == name and find_changed_request(file.request, plan, project.options)
         for file in requests.adds
     )
 

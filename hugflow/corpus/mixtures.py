@@ -28,6 +28,7 @@ from hugflow.exports.lhotse import cut, gzipped, recording
 from hugflow.exports.nemo import nemo_line
 from hugflow.exports.wording import json_line
 from hugflow.requests.keep import parse_keep
+from hugflow.requests.match_names import is_meant
 from hugflow.shards.kept_fields import kept_fields, value_at
 from hugflow.stages.publishing.export_stored import open_source
 from hugflow.stages.publishing.write_exports import write_export_file
@@ -115,9 +116,8 @@ def write_mixture(
 
 
 def _find_table(part: Part, tables: Sequence[Table]) -> Table:
-    hf_id, _, split = part.dataset.partition("#")
     found = [table for table in tables if table.name == part.dataset] or [
-        table for table in tables if table.hf_id == hf_id and split in ("", table.split)
+        table for table in tables if is_meant(part.dataset, table.name, table.hf_id, table.split)
     ]
     if len(found) != 1 or not found[0].has_audio:
         fits = ", ".join(table.name for table in found) or "none"

@@ -4,20 +4,12 @@
 small commands ask about it, so that they need not load the parquet writer.
 """
 
-import hashlib
 import re
-from pathlib import Path
 
 from hugflow.exports.export import Export, Foreseen, Size
 
 # Bytes of the parts that only the index has: numbers, names and lengths of the clips.
 _OWN_ROW_BYTES = 60
-
-
-def file_sha256(path: Path) -> str:
-    """The sha256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _foresee(foreseen: Foreseen) -> Size:

@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hugflow.errors import ShardCorrupt
-from hugflow.exports.index import file_sha256
 from hugflow.ledger.journal import RowMade
 from hugflow.names import info_names, mp3_paths
 from hugflow.redact import in_a_line
@@ -28,6 +27,7 @@ from hugflow.shards.features import AUDIO_TYPE, audio_info_type, index_names
 from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.read import read_rows
 from hugflow.store.atomic import commit_file, disk_errors, fresh_temporary, is_file
+from hugflow.store.digest import file_sha256
 
 # Writers and readers hold a whole row group in memory.
 ROWS_PER_GROUP = 10_000

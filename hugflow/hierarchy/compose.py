@@ -20,10 +20,10 @@ from hugflow.hierarchy.merge import Part, merge_parts
 from hugflow.hierarchy.overrides import read_overrides
 from hugflow.hierarchy.parent_hosts import parent_hosts_of
 from hugflow.hierarchy.project_config import SourceBase
-from hugflow.hierarchy.snapshots import digest_file
 from hugflow.hierarchy.storage import PATTERN, OwnFile, own_files, stored_suffix
 from hugflow.hierarchy.walk import Rules
 from hugflow.nearest import nearest_name
+from hugflow.store.digest import file_sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,4 +254,4 @@ def _digest(project: Project, source_name: str, own: OwnFile, path: Path) -> str
             mend="store the file itself",
             **place,
         )
-    return digest_file(path)
+    return file_sha256(path)

@@ -23,6 +23,7 @@ from hugflow.hierarchy.errors import ConfigError
 from hugflow.hierarchy.load import CONFIG_NAMES, Project, parse_repository, read_repository
 from hugflow.project_file import LARGEST_FILE_BYTES, LEGACY_NAME, NAMES, not_the_only_file
 from hugflow.store.atomic import disk_errors, make_folder
+from hugflow.store.digest import file_sha256
 from hugflow.store.locks import hold
 
 LOCK_NAME = "hugflow.lock"
@@ -48,18 +49,12 @@ def tree_sha256(digest_by_path: Mapping[str, str]) -> str:
 
 def digest_files(project: Project) -> dict[str, str]:
     """The sha256 of a repository's project file and of each file of its own data, by path."""
-    found = {project.config_file.name: digest_file(project.config_file)}
+    found = {project.config_file.name: file_sha256(project.config_file)}
     if project.input.is_dir():
         for path in sorted(project.input.rglob("*")):
             if path.is_file():
-                found[path.relative_to(project.root).as_posix()] = digest_file(path)
+                found[path.relative_to(project.root).as_posix()] = file_sha256(path)
     return found
-
-
-def digest_file(path: Path) -> str:
-    """The sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def find_snapshot(cache: Path, sha256: str, trail: tuple[str, ...]) -> Snapshot | None:

@@ -17,11 +17,11 @@ import pyarrow.parquet as pq
 import yaml
 
 from hugflow.errors import HugflowError
-from hugflow.exports.index import file_sha256
 from hugflow.pushing.open_tree import OpenTree
 from hugflow.stages.tree.manifest import Manifest
 from hugflow.stages.tree.versions import version_id
 from hugflow.store.atomic import disk_errors
+from hugflow.store.digest import file_sha256
 
 # A batch and the MP3s of its rows are in memory.
 ROWS_AT_ONCE = 100

@@ -59,6 +59,12 @@ def match_name(wanted: str, names: Iterable[str], file_by_name: Mapping[str, str
     return found[0] if found else None
 
 
+def is_meant(written: str, name: str, hf_id: str | None, split: str | None) -> bool:
+    """Whether `written`, a name, an hf_id or `hf_id#split`, means a dataset."""
+    wanted, _, wanted_split = written.partition("#")
+    return written == name or (hf_id == wanted and wanted_split in ("", split))
+
+
 def no_such_dataset(
     name: str,
     known: Iterable[str],

@@ -63,7 +63,6 @@ LAYOUT_NAMES: Final = (
 )
 _NAMED: Final = ("subset", "split")
 _SHA256: Final = re.compile("[0-9a-f]{64}")
-_RECIPE: Final = re.compile("[a-z][a-z0-9_]{0,39}")
 _PLACES: Final = re.compile(r"\{([^{}]*)\}")
 _ROWS: Final = re.compile(r"[A-Za-z0-9_-]{1,100}(\.[A-Za-z0-9_-]{1,100}){0,3}")
 
@@ -312,14 +311,21 @@ _PATTERNS: Final = {
 _NAME: Final = {"type": "string", "minLength": 1}
 _NAMES: Final = {"type": "array", "minItems": 1, "items": _NAME}
 _MAPPING: Final = {"type": "object", "additionalProperties": _NAME}
+
+
+def _whole(pattern: re.Pattern[str]) -> str:
+    """The pattern as JSON Schema needs it, which else looks for it anywhere in a text."""
+    return f"^({pattern.pattern})$"
+
+
 SOURCE_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "additionalProperties": False,
     "minProperties": 1,
     "properties": {
-        "recipe": {"type": "string", "pattern": _RECIPE.pattern},
+        "recipe": {"enum": list(RECIPES)},
         "layout": {"enum": list(LAYOUT_NAMES)},
-        "archive": {"type": "string", "pattern": f"^{_SHA256.pattern}$"},
+        "archive": {"type": "string", "pattern": _whole(_SHA256)},
         "table": _PATTERNS,
         "audio": _PATTERNS,
         "inside": {"type": "boolean"},
@@ -330,7 +336,7 @@ SOURCE_SCHEMA: Final[dict[str, Any]] = {
         "delimiter": {"enum": [*DELIMITERS, *DELIMITERS.values()]},
         "header": {"oneOf": [{"type": "boolean"}, _NAMES]},
         "format": {"enum": list(FORMATS)},
-        "rows": {"type": "string", "pattern": _ROWS.pattern},
+        "rows": {"type": "string", "pattern": _whole(_ROWS)},
         "start": _NAME,
         "end": _NAME,
         "splits": _MAPPING,

@@ -7,7 +7,6 @@ speaker  the same speaker in two datasets: two of one repository, or a name of L
          or more, which no other publisher would choose
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Final, Literal, TypeAlias
 import polars as pl
 
 from hugflow.statistics.tables import Table, flat
+from hugflow.store.digest import file_sha256
 
 Kind: TypeAlias = Literal["audio", "sound", "text", "speaker"]
 KINDS: Final[tuple[Kind, ...]] = ("audio", "sound", "text", "speaker")
@@ -125,7 +125,6 @@ def _shared(tables: Sequence[Table], value: pl.Expr, kind: Kind) -> list[Overlap
 
 def _digest(path: Path) -> str | None:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError:
         return None

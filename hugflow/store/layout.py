@@ -193,6 +193,20 @@ class Places:
         """The latest notice of `name`."""
         return self.state_dir / "notices" / f"{name}.json"
 
+    def set_aside(self, name: str) -> Path:
+        """Folder of the files of `name` that were moved away: damaged and unknown ones."""
+        return self.storage_root / ".set-aside" / name
+
+    @property
+    def fingerprints(self) -> Path:
+        """Folder of the acoustic fingerprints, by which the same sound is found."""
+        return self.state_dir / "fingerprints"
+
+    @property
+    def running_up(self) -> Path:
+        """Where `hugflow up` runs."""
+        return self.state_dir / "up" / "running.json"
+
     @property
     def outbox(self) -> Path:
         """Folder of the conversations on GitHub and Slack."""

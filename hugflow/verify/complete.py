@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hugflow.errors import StateUnreadable
-from hugflow.exports.index import file_sha256
 from hugflow.ledger.journal import Outcome, RowMade, read_journal
 from hugflow.ledger.markers import read_marker
 from hugflow.ledger.stages import SHARD_STAGES
@@ -18,6 +17,7 @@ from hugflow.stages.tree.flow_files import made_index_file, step_folder
 from hugflow.stages.tree.index_rows import read_indexed
 from hugflow.stages.tree.manifest import KEEP, Manifest, ManifestSource
 from hugflow.store.atomic import is_file
+from hugflow.store.digest import file_sha256
 from hugflow.store.layout import DatasetFolder, Places
 from hugflow.store.trash import is_folder, stands
 from hugflow.verify.differences import Code, Difference, Finder

@@ -49,7 +49,6 @@ _MISSING: Final[frozenset[Code]] = frozenset(
 _ORPHAN: Final[frozenset[Code]] = frozenset({"temporary_file", "unknown_file"})
 # A file of another size is no file to a sync, which makes it again in its place.
 _SET_ASIDE: Final[frozenset[Code]] = (DAMAGED - {"row_missing"}) | _ORPHAN
-SET_ASIDE: Final = ".set-aside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def set_aside(
     dataset.
     """
     root = places.dataset(name).root
-    folder = places.storage_root / SET_ASIDE / name / f"{now.astimezone(UTC):%Y%m%dT%H%M%S%fZ}"
+    folder = places.set_aside(name) / f"{now.astimezone(UTC):%Y%m%dT%H%M%S%fZ}"
     paths = _inside(root, [Path(each.path) for each in found if each.code in _SET_ASIDE])
     moved: list[Path] = []
     with hold_whole(places, name, wait_s):

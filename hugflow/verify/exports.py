@@ -5,12 +5,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from hugflow.exports.export import Reference, Reworded
-from hugflow.exports.index import file_sha256
 from hugflow.exports.recorded import RecordedFile
 from hugflow.exports.registry import rendered_exports
 from hugflow.shards.plan import Plan
 from hugflow.stages.tree.manifest import Manifest
 from hugflow.store.atomic import is_file, read_file
+from hugflow.store.digest import file_sha256
 from hugflow.store.layout import DatasetFolder
 from hugflow.store.trash import stands
 from hugflow.verify.differences import Difference, Finder

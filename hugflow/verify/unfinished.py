@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from hugflow.errors import StateUnreadable
-from hugflow.exports.index import file_sha256
 from hugflow.ledger.journal import Outcome, RowMade, read_journal
 from hugflow.ledger.markers import read_marker
 from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_current_id, read_plan
 from hugflow.stages.tree.exchange import read_standing
 from hugflow.stages.tree.flow_files import made_index_file
+from hugflow.store.digest import file_sha256
 from hugflow.store.layout import DatasetFolder, Places
 from hugflow.store.trash import is_folder, stands
 from hugflow.verify.differences import Difference, Finder

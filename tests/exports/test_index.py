@@ -12,13 +12,13 @@ import pytest
 from hugflow.audio.mp3 import AudioInfo
 from hugflow.errors import ShardCorrupt
 from hugflow.exports import index_table
-from hugflow.exports.index import file_sha256
 from hugflow.exports.index_table import write_index
 from hugflow.ledger.journal import RowMade
 from hugflow.shards.features import AUDIO_TYPE
 from hugflow.shards.layouts import parquet_file
 from hugflow.shards.plan import Plan
 from hugflow.store.atomic import temporary_path
+from hugflow.store.digest import file_sha256
 from hugflow.testing.column_types import typed_columns, types_table
 from tests.shards.plans import plan_for, shard_of, write_table
 

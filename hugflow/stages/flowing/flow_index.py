@@ -15,7 +15,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hugflow.exports.index import file_sha256
 from hugflow.shards.features import arrow_features
 from hugflow.shards.plan import Shard
 from hugflow.shards.value_types import fit_value, infer_type, merge_types, to_arrow
@@ -26,6 +25,7 @@ from hugflow.stages.flowing.row_files import read_out
 from hugflow.stages.flowing.run_steps import made_rows, read_outcomes
 from hugflow.stages.tree.flow_files import made_index_file
 from hugflow.store.atomic import commit_file, disk_errors, fresh_temporary, is_file
+from hugflow.store.digest import file_sha256
 
 ROWS_PER_GROUP = 10_000
 

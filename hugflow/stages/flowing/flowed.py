@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hugflow.exports.index import file_sha256
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.flowing.flow_index import rows_through, write_flow_indexes
@@ -25,6 +24,7 @@ from hugflow.stages.tree.flow_files import (
 )
 from hugflow.stages.tree.manifest import KEEP, Manifest, ManifestFlows, ManifestStep
 from hugflow.store.atomic import disk_errors, is_file, make_folder, sync_folder, write_if_changed
+from hugflow.store.digest import file_sha256
 
 
 @dataclass(frozen=True, slots=True)

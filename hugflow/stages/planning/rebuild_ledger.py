@@ -4,7 +4,6 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from hugflow.exports.index import file_sha256
 from hugflow.ledger.journal import Clip, Journal, Outcome, RowMade
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
@@ -13,6 +12,7 @@ from hugflow.stages.tree.failures import read_failed_rows
 from hugflow.stages.tree.flow_files import made_index_file
 from hugflow.stages.tree.index_rows import read_indexed
 from hugflow.stages.tree.manifest import read_manifest
+from hugflow.store.digest import file_sha256
 
 log = logging.getLogger(__name__)
 

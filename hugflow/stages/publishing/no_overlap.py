@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from hugflow.errors import HugflowError, StageMissing
+from hugflow.requests.match_names import is_meant
 from hugflow.stages.build.build import Build
 from hugflow.stages.standing.stored import list_names
 from hugflow.store.layout import Places
@@ -64,7 +65,6 @@ def _find(places: Places, written: str, own: str) -> list[str]:
     """The stored datasets that a name, or `hf_id#split`, means; never the dataset itself."""
     from hugflow.stages.tree.manifest import read_manifest_name
 
-    hf_id, _, split = written.partition("#")
     found = []
     for name in list_names(places):
         if name == own:
@@ -73,6 +73,6 @@ def _find(places: Places, written: str, own: str) -> list[str]:
             return [name]
         known = read_manifest_name(places.dataset(name).manifest)
         identity = known.identity if known is not None else None
-        if identity is not None and identity.hf_id == hf_id and split in ("", identity.split):
+        if identity is not None and is_meant(written, name, identity.hf_id, identity.split):
             found.append(name)
     return found

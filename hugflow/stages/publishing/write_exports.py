@@ -6,11 +6,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from hugflow.exports.export import Export, ExportSource
-from hugflow.exports.index import file_sha256
 from hugflow.exports.recorded import RecordedExport, RecordedFile
 from hugflow.exports.registry import rendered_exports
 from hugflow.stages.tree.manifest import Manifest
 from hugflow.store.atomic import commit, discard, disk_errors, is_file, make_folder, write_temporary
+from hugflow.store.digest import file_sha256
 from hugflow.store.layout import DatasetFolder
 
 
