@@ -179,9 +179,12 @@ def _rows(chosen: Chosen) -> Iterator[Any]:
 def _cut(chosen: Chosen, row: Any) -> dict[str, Any]:
     """A row's cut, whose ids no other dataset has."""
     id_ = f"{chosen.table.name}/{row.clip.stem}"
-    found = cut(row, {**recording(chosen.source, row), "id": id_})
-    [spoken] = found["supervisions"]
-    return {**found, "id": id_, "supervisions": [{**spoken, "id": id_, "recording_id": id_}]}
+    found = cut(chosen.source, row, {**recording(chosen.source, row), "id": id_})
+    spoken = [
+        {**each, "id": f"{chosen.table.name}/{each['id']}", "recording_id": id_}
+        for each in found["supervisions"]
+    ]
+    return {**found, "id": id_, "supervisions": spoken}
 
 
 def _table_of(chosen: Chosen) -> pl.DataFrame:

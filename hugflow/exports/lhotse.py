@@ -8,9 +8,11 @@ second of missing audio, so lengths are the decoded ones.
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hugflow.exports.export import Export, ExportFile, ExportSource, Foreseen, Size
+from hugflow.exports.ranges import TimeRange, has_ranges, ranges_of
 from hugflow.exports.wording import find_speaker, json_line
 
 if TYPE_CHECKING:
@@ -35,32 +37,41 @@ def recording(source: ExportSource, row: "ExportRow") -> _Fields:
     }
 
 
-def supervision(row: "ExportRow") -> _Fields:
-    """A row's supervision over its whole clip."""
+def supervisions(source: ExportSource, row: "ExportRow") -> list[_Fields]:
+    """A row's supervision over its whole clip, or those of its time ranges."""
+    if has_ranges(source.plan):
+        parts = ranges_of(source.plan, row)
+    else:
+        clip = row.clip
+        parts = [TimeRange(clip.stem, 0.0, clip.duration, row.text, row.columns)]
+    return [_supervision(row.clip.stem, part) for part in parts]
+
+
+def _supervision(recording_id: str, part: TimeRange) -> _Fields:
     fields: _Fields = {
-        "id": row.clip.stem,
-        "recording_id": row.clip.stem,
-        "start": 0.0,
-        "duration": row.clip.duration,
+        "id": part.stem,
+        "recording_id": recording_id,
+        "start": part.start,
+        "duration": part.duration,
         "channel": 0,
     }
-    if row.text is not None:
-        fields["text"] = row.text
-    if (speaker := find_speaker(row.columns)) is not None:
+    if part.text is not None:
+        fields["text"] = part.text
+    if (speaker := find_speaker(part.columns)) is not None:
         fields["speaker"] = speaker
-    if custom := row.beside(frozenset()):
-        fields["custom"] = custom
+    if part.columns:
+        fields["custom"] = dict(part.columns)
     return fields
 
 
-def cut(row: "ExportRow", of_recording: _Fields) -> _Fields:
-    """A row's cut: its whole recording with its one supervision."""
+def cut(source: ExportSource, row: "ExportRow", of_recording: _Fields) -> _Fields:
+    """A row's cut: its whole recording with its supervisions."""
     return {
         "id": row.clip.stem,
         "start": 0,
         "duration": row.clip.duration,
         "channel": 0,
-        "supervisions": [supervision(row)],
+        "supervisions": supervisions(source, row),
         "recording": of_recording,
         "type": "MonoCut",
     }
@@ -78,13 +89,13 @@ def gzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
 def _render(source: ExportSource) -> Iterator[ExportFile]:
     if source.plan.audio_column is None:
         return
-    makers: dict[str, Callable[[ExportRow], _Fields]] = {
-        "recordings": lambda row: recording(source, row),
-        "supervisions": supervision,
-        "cuts": lambda row: cut(row, recording(source, row)),
+    makers: dict[str, Callable[[ExportRow], list[_Fields]]] = {
+        "recordings": lambda row: [recording(source, row)],
+        "supervisions": partial(supervisions, source),
+        "cuts": lambda row: [cut(source, row, recording(source, row))],
     }
     for name, make in makers.items():
-        lines = (json_line(make(row)) for row in source.rows())
+        lines = (json_line(fields) for row in source.rows() for fields in make(row))
         yield ExportFile(f"{name}.jsonl.gz", gzipped(lines))
 
 

@@ -1,4 +1,4 @@
-"""NeMo's manifest: `nemo.jsonl`, one object a row.
+"""NeMo's manifest: `nemo.jsonl`, one object a row; of a whole recording, one a time range.
 
 Its reader (nemo_toolkit 3.0.0, `collections/common/parts/preprocessing/manifest.py`) opens the file
 in the locale's encoding, so it is ASCII; resolves a relative path against the manifest's folder;
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from hugflow.exports.clip_lines import clip_lines
 from hugflow.exports.export import ExportSource
+from hugflow.exports.ranges import beside, has_ranges, ranges_of
 from hugflow.exports.wording import ascii_json_line
 
 if TYPE_CHECKING:
@@ -36,13 +37,28 @@ def _clip_path(source: ExportSource, stem: str) -> str:
 
 
 def nemo_line(source: ExportSource, row: "ExportRow") -> bytes:
-    """A row's line of the manifest."""
+    """A row's line of the manifest, or its lines."""
+    path, rate = _clip_path(source, row.clip.stem), row.clip.sampling_rate
+    if has_ranges(source.plan):
+        return b"".join(
+            ascii_json_line(
+                {
+                    "audio_filepath": path,
+                    "offset": each.start,
+                    "duration": each.duration,
+                    "text": each.text,
+                    "sampling_rate": rate,
+                    **beside(each.columns, _OURS | _TAKEN),
+                }
+            )
+            for each in ranges_of(source.plan, row)
+        )
     return ascii_json_line(
         {
-            "audio_filepath": _clip_path(source, row.clip.stem),
+            "audio_filepath": path,
             "duration": row.clip.duration,
             "text": row.text,
-            "sampling_rate": row.clip.sampling_rate,
+            "sampling_rate": rate,
             **row.beside(_OURS | _TAKEN),
         }
     )

@@ -12,9 +12,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hugflow.exports.ranges import beside
 from hugflow.rows.record import column_values
 from hugflow.rows.text import text_values
-from hugflow.shards.features import column_features, index_names, names_beside
+from hugflow.shards.features import column_features, index_names
 from hugflow.shards.plan import Plan
 
 _ROWS_AT_ONCE = 1_000
@@ -48,8 +49,7 @@ class ExportRow:
 
     def beside(self, ours: frozenset[str]) -> dict[str, Any]:
         """The columns under names that are not in `ours`."""
-        names = names_beside(tuple(self.columns), ours)
-        return dict(zip(names, self.columns.values(), strict=True))
+        return beside(self.columns, ours)
 
 
 def read_rows_of(plan: Plan, index_files: Sequence[Path], clips: str = "") -> Iterator[ExportRow]:

@@ -118,7 +118,7 @@ def _render_shar(source: ExportSource) -> Iterator[ExportFile]:
     if source.plan.audio_column is None:
         return
     for number, rows in enumerate(_batches(source)):
-        cuts = (json_line(cut(row, dict(_placed(source, row)))) for row in rows)
+        cuts = (json_line(cut(source, row, dict(_placed(source, row)))) for row in rows)
         yield ExportFile(f"shar/cuts.{number:06d}.jsonl.gz", gzipped(cuts))
         yield ExportFile(f"shar/recording.{number:06d}.tar", _recordings(source, rows))
 

@@ -4,6 +4,8 @@ segments: {start: begin_time, end: end_time}     columns of the table, in second
 segments: {start: begin, duration: length}
 segments: {beside: srt}                          srt, vtt or rttm beside each recording
 segments: {channel: 1}                           one channel, from 0; also with the others
+segments: {beside: srt, keep: true}              recordings stay whole; the ranges are a column
+segments: keep                                   the same, of Kaldi's ranges and those of recipes
 """
 
 import json
@@ -14,7 +16,11 @@ from hugflow.requests.grammar import FieldInvalid, column, refuse_unknown_keys
 
 BESIDE: Final = ("srt", "vtt", "rttm")
 MAX_CHANNEL: Final = 63
-_KEYS: Final = ("start", "end", "duration", "beside", "channel")
+# The column of recordings that stay whole, and two fields of each range in it.
+SEGMENTS: Final = "segments"
+START: Final = "start"
+END: Final = "end"
+_KEYS: Final = ("start", "end", "duration", "beside", "channel", "keep")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +32,13 @@ class SegmentSpec:
     duration: str | None = None
     beside: str | None = None
     channel: int | None = None
+    keep: bool = False
 
     def to_text(self) -> str:
         """One line of JSON; the same segments give the same text."""
-        told = {name: each for name, each in asdict(self).items() if each is not None}
+        told = {
+            name: each for name, each in asdict(self).items() if not (each is None or each is False)
+        }
         return json.dumps(told, sort_keys=True, separators=(",", ":"))
 
     @classmethod
@@ -42,6 +51,8 @@ def segment_spec(value: object) -> SegmentSpec:
     """Read `segments:`. Raises FieldInvalid."""
     if isinstance(value, SegmentSpec):
         return value
+    if value == "keep":
+        return SegmentSpec(keep=True)
     mend = "segments: {start: begin_time, end: end_time}"
     if not isinstance(value, dict) or not value:
         raise FieldInvalid("is no mapping", mend=mend)
@@ -58,7 +69,11 @@ def segment_spec(value: object) -> SegmentSpec:
     is_channel = channel is None or (type(channel) is int and 0 <= channel <= MAX_CHANNEL)
     if not is_channel:
         raise FieldInvalid("channel is no number from 0", mend="channel: 0 is the left one")
+    if "keep" in told and not isinstance(told["keep"], bool):
+        raise FieldInvalid("keep is neither true nor false", mend="keep: true")
     spec = SegmentSpec(**told)
+    if spec.keep and channel is not None:
+        raise FieldInvalid("keeps recordings whole, and names one channel", mend="delete channel")
     if spec.start is not None and (spec.end is None) == (spec.duration is None):
         raise FieldInvalid("has a start without end or duration, or with both", mend=mend)
     if spec.start is None and (spec.end is not None or spec.duration is not None):
@@ -69,7 +84,7 @@ def segment_spec(value: object) -> SegmentSpec:
 
 
 _NAME: Final = {"type": "string", "minLength": 1}
-SEGMENTS_SCHEMA: Final[dict[str, Any]] = {
+_MAPPING: Final[dict[str, Any]] = {
     "type": "object",
     "additionalProperties": False,
     "minProperties": 1,
@@ -79,5 +94,7 @@ SEGMENTS_SCHEMA: Final[dict[str, Any]] = {
         "duration": _NAME,
         "beside": {"enum": list(BESIDE)},
         "channel": {"type": "integer", "minimum": 0, "maximum": MAX_CHANNEL},
+        "keep": {"type": "boolean"},
     },
 }
+SEGMENTS_SCHEMA: Final[dict[str, Any]] = {"anyOf": [{"const": "keep"}, _MAPPING]}

@@ -13,6 +13,7 @@ from hugflow.shards.card_features import complete_schema
 from hugflow.shards.features import is_audio_type
 from hugflow.shards.layouts.layout import RepositoryAt
 from hugflow.shards.layouts.registry import find_layout
+from hugflow.shards.layouts.whole import describe_split
 from hugflow.shards.plan import PARQUET, WEBDATASET
 from hugflow.shards.plan_request import PlanRequest
 from hugflow.shards.resolution.card_configs import read_configs
@@ -59,7 +60,7 @@ def fetch_columns(hub: Hub, repository: Repository, request: PlanRequest) -> Off
     source = fetch_source(hub, repository, request)
     layout = find_layout(source.layout)
     at = RepositoryAt(hub, repository.repo, source.commit, source.published)
-    split = layout.describe(at, _first_of(source), source.as_read(request))
+    split = describe_split(layout, at, _first_of(source), source.as_read(request))
     schema = complete_schema(split.shards[0].schema, repository.card, request.subset)
     audio = _find_audio(schema)
     return OfferedColumns(

@@ -12,7 +12,8 @@ clips, so its digest covers all of them. `detail` of a shard:
      "clips": [1, 2, null],             for each row: its clip's place in the files; null: none
      "texts": {"text": [3, null, 4]},   columns of which values are files: their places; null: `values`
     "cuts": [["0.5", "2.25", null], null],   for each row: the part of its clip; null: all of it
-    "form": {"header": ["id", "text"]}}      what a recipe or the request says of the table
+    "form": {"header": ["id", "text"]},      what a recipe or the request says of the table
+    "whole": ["id"], "joined": "text"}       see `whole`
 """
 
 import json
@@ -34,6 +35,7 @@ from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
 from hugflow.shards.layouts.layout import Contents, RepositoryAt, unreadable
 from hugflow.shards.layouts.segments import Pieces
 from hugflow.shards.layouts.tables import ANY_FORM, TableUnreadable, read_table, table_form
+from hugflow.shards.layouts.whole import join_rows
 from hugflow.shards.plan import Shard, to_detail
 from hugflow.store.atomic import disk_errors
 
@@ -169,6 +171,8 @@ def read_rows(
     """The rows of a fetched slice in order; see `Layout`. Clips of unwanted rows are not read."""
     detail = json.loads(shard.detail)
     table = _read_slice(paths, shard, detail)
+    if "whole" in detail:
+        table, detail = join_rows(table, detail)
     if len(table) != shard.rows:
         raise unreadable(shard, f"it has {len(table)} rows, where {shard.rows} were planned")
     names = detail["columns"] if columns is None else list(columns)
