@@ -29,7 +29,8 @@ _TOKENS = re.compile(
 )
 _WEBHOOK = re.compile(r"(hooks\.slack[A-Za-z-]*\.com/[a-z]+/)[^\s\"'<>|)]+", re.IGNORECASE)
 # Up to the last @ before the path: a password may hold an @ itself.
-_CREDENTIALS = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^/\s?#]+@")
+# The scheme before it is not looked through: in `a.a.a.a` one could begin at each letter.
+_CREDENTIALS = re.compile(r"(?<=[A-Za-z0-9+.-]://)[^/\s?#]+@")
 _HEADER = re.compile(
     r"(\b(?:bearer|basic|token)(?:\s|%20|\+)+)[A-Za-z0-9._~+/=-]{16,}", re.IGNORECASE
 )
@@ -72,7 +73,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     text = _TOKENS.sub(HIDDEN, text)
     for pattern in (_WEBHOOK, _HEADER, _SIGNED):
         text = pattern.sub(rf"\1{HIDDEN}", text)
-    return _CREDENTIALS.sub(rf"\1{HIDDEN}@", text)
+    return _CREDENTIALS.sub(f"{HIDDEN}@", text)
 
 
 def in_a_line(text: str, limit: int = 300) -> str:

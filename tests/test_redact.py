@@ -42,6 +42,7 @@ def test_what_looks_like_a_token_does_not_leave(token: str, around: str):
             f"POST https://hooks.slack.com/services/{HIDDEN} failed",
         ),
         ("git clone https://ana:s3cret@host/x.git", f"git clone https://{HIDDEN}@host/x.git"),
+        ("a+1://me:pass@host", f"a+1://{HIDDEN}@host"),
         ("postgresql://me:p@ss@db:5432/x", f"postgresql://{HIDDEN}@db:5432/x"),
         (
             "https://cdn/x?X-Amz-Signature=0af&part=1",
@@ -83,6 +84,11 @@ def test_a_secret_within_another_does_not_spare_the_rest_of_it():
 )
 def test_what_is_no_secret_stays(text: str):
     assert redact(text, ["", "a"]) == text
+
+
+@pytest.mark.parametrize("part", ["a.", "a://", "://b", "x-a+", "token ", "?sig", "hooks.slack"])
+def test_a_long_text_without_secrets_is_looked_through_once(part: str):
+    assert redact(part * 100_000) == part * 100_000
 
 
 def test_an_environment_without_secrets_has_all_the_rest():

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 # A cause is looked for in so many lines.
 LINES_READ = 200
 _LINES_SHOWN = 3
-_STEP = re.compile(r"\S+ \S+ \[[^\]/]*/(?P<step>\w+)/\d+ \(pid \d+\)\] ")
+_STEP = re.compile(r"(?<!\S)\S+ \S+ \[[^\]/]*/(?P<step>\w+)/\d+ \(pid \d+\)\] ")
 _EXCEPTION = re.compile(r"(?:\w+: )?(?:\w+\.)*\w*(?:Error|Exception)(?::.*)?")
 
 

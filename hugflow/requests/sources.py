@@ -64,6 +64,9 @@ LAYOUT_NAMES: Final = (
 _NAMED: Final = ("subset", "split")
 _SHA256: Final = re.compile("[0-9a-f]{64}")
 _PLACES: Final = re.compile(r"\{([^{}]*)\}")
+# Each makes the match of a path longer by as much as the path is long.
+_FOLDERS_IN_NAMES: Final = re.compile(r"[^/*]\*\*/")
+_MOST_FOLDERS_IN_NAMES: Final = 3
 _ROWS: Final = re.compile(r"[A-Za-z0-9_-]{1,100}(\.[A-Za-z0-9_-]{1,100}){0,3}")
 
 
@@ -205,6 +208,11 @@ def _patterns(name: str, value: object) -> tuple[str, ...]:
             raise FieldInvalid(f"{name} has what is no path of the repository", mend=mend)
         if ".." in pattern.split("/") or not pattern.isprintable():
             raise FieldInvalid(f"{name} leads out of the repository", mend=mend)
+        if len(_FOLDERS_IN_NAMES.findall(pattern)) > _MOST_FOLDERS_IN_NAMES:
+            raise FieldInvalid(
+                f"{name} has **/ behind a part of a name more than {_MOST_FOLDERS_IN_NAMES} times",
+                mend=f"write **/ for whole folders: {name}: data/**/*.tar",
+            )
         if unknown := [word for word in _PLACES.findall(pattern) if word not in _NAMED]:
             raise FieldInvalid(
                 f"{name} has the unknown place {show_key(unknown[0])}",

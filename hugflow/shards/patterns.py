@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from hugflow.requests.sources import Form
+from hugflow.shards.globs import Token, Wild, to_expression
 from hugflow.shards.plan_request import PlanRequest
 
 
@@ -13,22 +14,18 @@ def to_regex(pattern: str, subset: str | None, split: str) -> str:
     `*` is any part of a name, `**` any folders. A pattern with `{subset}` matches nothing without
     one.
     """
-    parts = []
+    tokens: list[Token] = []
     for part in re.split(r"(\*\*/|\*\*|\*|\{subset\}|\{split\})", pattern):
         match part:
-            case "**/":
-                parts.append("(?:.*/)?")
-            case "**":
-                parts.append(".*")
-            case "*":
-                parts.append("[^/]*")
+            case "**/" | "**" | "*":
+                tokens.append(Wild(part))
             case "{subset}":
-                parts.append(re.escape(subset) if subset is not None else r"[^\s\S]")
+                tokens.append(re.escape(subset) if subset is not None else r"[^\s\S]")
             case "{split}":
-                parts.append(re.escape(split))
+                tokens.append(re.escape(split))
             case _:
-                parts.append(re.escape(part))
-    return "".join(parts)
+                tokens.append(re.escape(part))
+    return to_expression(tokens)
 
 
 def to_regexes(patterns: Sequence[str], form: Form, request: PlanRequest) -> list[str]:

@@ -29,7 +29,8 @@ from hugflow.shards.layouts.segments import to_seconds
 
 _TIME: Final = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
 _CUE: Final = re.compile(rf"\s*{_TIME}\s+-->\s+{_TIME}(?:\s.*)?")
-_TAG: Final = re.compile(r"</?(?:[ibuvc]|ruby|rt|lang|font)(?:[ .][^>]*)?>|\{\\an\d\}")
+_POSITION: Final = r"\{\\an\d\}"
+_TAG: Final = re.compile(rf"</?(?:[ibuvc]|ruby|rt|lang|font)(?:[ .][^>]*)?>|{_POSITION}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +127,15 @@ def _read_cues(text: str) -> list[Cue]:
         found = _CUE.fullmatch(lines[at])
         if found is None:
             raise ValueError(f"{lines[at]!r} is no time range")
-        words = " ".join(_TAG.sub("", line).strip() for line in lines[at + 1 :])
+        words = " ".join(_without_tags(line).strip() for line in lines[at + 1 :])
         cues.append(Cue(_clock(found.groups()[:4]), _clock(found.groups()[4:]), words.strip()))
     return cues
+
+
+def _without_tags(line: str) -> str:
+    # Without a `>` behind it, each beginning of a tag would be looked through to the line's end.
+    head, end, rest = line.rpartition(">")
+    return _TAG.sub("", head + end) + re.sub(_POSITION, "", rest)
 
 
 def _clock(parts: Sequence[str | None]) -> str:

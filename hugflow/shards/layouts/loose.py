@@ -34,7 +34,13 @@ from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
 from hugflow.shards.layouts.layout import Contents, RepositoryAt, unreadable
 from hugflow.shards.layouts.segments import Pieces
-from hugflow.shards.layouts.tables import ANY_FORM, TableUnreadable, read_table, table_form
+from hugflow.shards.layouts.tables import (
+    ANY_FORM,
+    TableUnreadable,
+    read_table,
+    refuse_large_text,
+    table_form,
+)
 from hugflow.shards.layouts.whole import join_rows
 from hugflow.shards.plan import Shard, to_detail
 from hugflow.store.atomic import disk_errors
@@ -80,8 +86,9 @@ def fetch_table(
     """A published table, whole and verified; raises ShardUnreadable."""
     with TemporaryDirectory(prefix="hugflow-") as folder:
         target = Path(folder) / "table"
-        at.hub.fetch_file(at.repo, at.commit, file, target, durable=False)
         try:
+            refuse_large_text(file.path, file.size_bytes)
+            at.hub.fetch_file(at.repo, at.commit, file, target, durable=False)
             return read_table(target, file.path, has_header=has_header, form=form)
         except TableUnreadable as error:
             raise ShardUnreadable(
@@ -97,17 +104,14 @@ def fetch_lines(at: RepositoryAt, file: PublishedFile) -> pa.Table:
 
 
 def fetch_text(at: RepositoryAt, file: PublishedFile) -> str:
-    """A small text of the repository, verified; raises ShardUnreadable."""
-    with TemporaryDirectory(prefix="hugflow-") as folder:
-        target = Path(folder) / "text"
-        at.hub.fetch_file(at.repo, at.commit, file, target, durable=False)
-        data = target.read_bytes()
-    try:
-        if len(data) <= MOST_TEXT_BYTES:
-            return data.decode("utf-8-sig")
-        why = f"it is larger than {MOST_TEXT_BYTES:,} bytes"
-    except UnicodeDecodeError:
-        why = "it is not UTF-8"
+    """A small text of the repository, verified; raises ShardUnreadable, and fetches no large one."""
+    why = f"it is larger than {MOST_TEXT_BYTES:,} bytes"
+    if file.size_bytes <= MOST_TEXT_BYTES:
+        try:
+            # A fetch ends after the bytes that are listed, whatever comes.
+            return at.hub.read_small_file(at.repo, at.commit, file).decode("utf-8-sig")
+        except UnicodeDecodeError:
+            why = "it is not UTF-8"
     raise ShardUnreadable(
         f"{at.repo}@{at.commit[:7]}:{file.path} cannot be read as a transcript",
         why=why,

@@ -109,6 +109,12 @@ def _texts(values: Sequence[str]) -> pa.Array:
     return pa.array(values, pa.string())
 
 
+def refuse_large_text(name: str, size_bytes: int) -> None:
+    """Raise TableUnreadable for a text of more bytes than are read; parquet has no such limit."""
+    if size_bytes > _MOST_TABLE_BYTES and not name.lower().endswith(".parquet"):
+        raise TableUnreadable(f"it is larger than {_MOST_TABLE_BYTES:,} bytes")
+
+
 def read_text(path: Path, *, is_packed: bool = False) -> str:
     """A local file as text; raises TableUnreadable."""
     try:
@@ -116,8 +122,7 @@ def read_text(path: Path, *, is_packed: bool = False) -> str:
             data = file.read(_MOST_TABLE_BYTES + 1)
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise TableUnreadable(f"it cannot be unpacked: {error}") from error
-    if len(data) > _MOST_TABLE_BYTES:
-        raise TableUnreadable(f"it is larger than {_MOST_TABLE_BYTES:,} bytes")
+    refuse_large_text("", len(data))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

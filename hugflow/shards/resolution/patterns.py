@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, Self
 
+from hugflow.shards.globs import Token, Wild, to_expression
+
 
 class NotKnown(Exception):
     """A card or a name that only `datasets` can judge; the message says what it is."""
@@ -76,25 +78,22 @@ def _compile(pattern: str) -> re.Pattern[str]:
     parts = pattern.split("/")
     if any(part in _ODD_PARTS for part in parts) or re.search(r"::|:/|[\\{}]", pattern):
         raise NotKnown(f"the pattern {pattern!r}")
-    texts = [_translate(part, pattern, is_last=False) for part in parts[:-1]]
-    return re.compile("".join([*texts, _translate(parts[-1], pattern, is_last=True)]), re.DOTALL)
+    tokens: list[Token] = []
+    for part in parts[:-1]:
+        tokens.extend([Wild.FOLDERS] if part == "**" else [*_translate(part, pattern), "/"])
+    tokens.extend([Wild.ALL] if parts[-1] == "**" else _translate(parts[-1], pattern))
+    return re.compile(to_expression(tokens), re.DOTALL)
 
 
-def _translate(part: str, pattern: str, *, is_last: bool) -> str:
-    """One part of a pattern as a regular expression."""
-    if part == "**":
-        return ".*" if is_last else "(?:.+/)?"
-    tokens = _TOKENS.findall(part)
-    if "".join(tokens) != part or "**" in part:
+def _translate(part: str, pattern: str) -> list[Token]:
+    """One part of a pattern; one that is `*` takes a whole name, which is not empty."""
+    found = _TOKENS.findall(part)
+    if "".join(found) != part or "**" in part:
         raise NotKnown(f"the pattern {pattern!r}")
     if part == "*":
-        return "[^/]+" if is_last else "[^/]+/"
-    wild = {"*": "[^/]*", "?": "[^/]"}
-    text = "".join(
-        wild.get(token) or (token if token.startswith("[") else re.escape(token))
-        for token in tokens
-    )
-    return text if is_last else f"{text}/"
+        return ["[^/]", Wild.PART]
+    wild: dict[str, Token] = {"*": Wild.PART, "?": "[^/]"}
+    return [wild.get(each) or (each if each.startswith("[") else re.escape(each)) for each in found]
 
 
 @cache

@@ -2,12 +2,18 @@
 
 import gzip
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from hugflow.clients.repository import PublishedFile
+from hugflow.errors import ShardUnreadable
 from hugflow.shards.layouts.archives import walk
 from hugflow.shards.layouts.left_out import LeftOut
+from hugflow.shards.layouts.loose import fetch_table, fetch_text
 from hugflow.shards.layouts.tables import TableUnreadable, read_table
 from hugflow.shards.layouts.tar_members import ArchiveDamaged
 from hugflow.shards.value_types import parse_json
@@ -58,3 +64,20 @@ def test_half_of_a_character_in_json_is_replaced_and_the_rows_are_read(tmp_path:
     path.write_text('{"text": "a\\ud800b", "whole": "\\ud83d\\ude00"}\n')
     assert read_table(path, path.name).to_pylist() == [{"text": "a\ufffdb", "whole": "😀"}]
     assert parse_json('{"\\udc00": ["\\udc00", 1]}') == {"\ufffd": ["\ufffd", 1]}
+
+
+@pytest.mark.parametrize(
+    ("fetch", "name", "size_bytes", "what"),
+    [
+        (fetch_text, "a.srt", (1 << 20) + 1, "1,048,576"),
+        (fetch_table, "train.csv", (1 << 30) + 1, "1,073,741,824"),
+        (fetch_table, "train.jsonl.gz", (1 << 30) + 1, "1,073,741,824"),
+    ],
+)
+def test_a_text_that_is_listed_as_too_large_is_not_fetched(
+    fetch: Callable[[Any, PublishedFile], object], name: str, size_bytes: int, what: str
+):
+    at = SimpleNamespace(hub=None, repo="a/b", commit="0" * 40)
+    with pytest.raises(ShardUnreadable) as refused:
+        fetch(at, PublishedFile(name, size_bytes, None, "0" * 40))
+    assert refused.value.why == f"it is larger than {what} bytes"

@@ -177,6 +177,27 @@ def test_captions_are_read_as_people_write_them():
         read_captions("SPEAKER talk 1 x 0.5 <NA> <NA> ann", "rttm")
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("<i>a</i> {\\an8}b", "a b"),
+        ("<c.loud>a</c> 1 < 2 <i b", "a 1 < 2 <i b"),
+        ("<i <b>a {\\an1}<font x", "a <font x"),
+        ("{\\an<i>8}a", "{\\an8}a"),
+        ("<{\\an8}i>a", "<i>a"),
+    ],
+)
+def test_tags_of_captions_are_no_words(line: str, words: str):
+    [cue] = read_captions(f"00:01.5 --> 00:02.5\n{line}\n", "srt")
+    assert cue.text == words
+
+
+def test_a_caption_of_beginnings_of_tags_is_read_to_its_end():
+    line = "<i " * 300_000
+    [cue] = read_captions(f"00:01.5 --> 00:02.5\n{line}\n", "srt")
+    assert cue.text == line.strip()
+
+
 def test_overlapping_ranges_are_cut_in_one_pass(tmp_path):
     cuts = [Cut("0", "0.2"), Cut("0.1", "0.3"), Cut("0.1", None), Cut("0.15", "0.16")]
     write_pieces(LONG, cuts, tmp_path)
