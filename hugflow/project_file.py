@@ -23,14 +23,15 @@ from pathlib import Path
 
 from hugflow.errors import SettingInvalid
 from hugflow.nearest import nearest_name
+from hugflow.project_root import LOCAL_FILE_NAME, PROJECT_FILE_NAMES
 from hugflow.show_key import show_key
 from hugflow.trees.from_json import parse_json
 from hugflow.trees.from_yaml import parse_yaml
 from hugflow.trees.tree import Fault, Node
 
-NAMES = ("hugflow.yaml", "hugflow.yml", "hugflow.json")
+NAMES = PROJECT_FILE_NAMES
 LEGACY_NAME = "config.json"
-LOCAL_NAME = "hugflow.local.yaml"
+LOCAL_NAME = LOCAL_FILE_NAME
 LARGEST_FILE_BYTES = 64 * 1024
 
 # The module that reads each key.

@@ -20,8 +20,8 @@ from pydantic import SecretStr, ValidationError
 from hugflow.errors import SettingInvalid
 from hugflow.flows.project_key import serving_of, trust_of
 from hugflow.nearest import VERY_ALIKE, nearest_name
-from hugflow.project_file import NAMES as PROJECT_FILE_NAMES
 from hugflow.project_file import ProjectFile, read_local_file, read_project_file
+from hugflow.project_root import PROJECT_FILES, find_root
 from hugflow.redact import remember
 from hugflow.requests.grammar import BYTES_PER_GB
 from hugflow.requests.policy import Policy, policy_of
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from hugflow.clients.remote import Remote
     from hugflow.notify.senders import Senders
 
-PROJECT_FILES = ("workspace.yaml", *PROJECT_FILE_NAMES)
 GH_TIMEOUT_S = 5.0
 _PLAIN_NAME = re.compile(r"[A-Z]+(?:_[A-Z]+)*")
 
@@ -285,28 +284,6 @@ def refuse_project_file(root: Path | None) -> None:
     """Raise SettingInvalid when the project file cannot be read; settings are not checked."""
     if root is not None:
         _raise_all([*read_project_file(root).problems, *read_local_file(root).problems])
-
-
-def find_root(start: Path, environ: Mapping[str, str]) -> Path | None:
-    """The project root: the nearest folder from `start` upwards, else HUGFLOW_HOME, else None.
-
-    Raises SettingInvalid when HUGFLOW_HOME is needed and is not a folder.
-    """
-    start = start.resolve()
-    for folder in (start, *start.parents):
-        if any((folder / name).is_file() for name in PROJECT_FILES):
-            return folder
-    home = environ.get("HUGFLOW_HOME")
-    if not home:
-        return None
-    folder = Path(os.path.expanduser(home)).resolve()  # noqa: PTH111  # Path's raises for nobody
-    if not folder.is_dir():
-        raise SettingInvalid(
-            "HUGFLOW_HOME (environment) is no folder",
-            why="it names the project for those who are in none",
-            mend="set it to the root of a project, unset it, or go into a project",
-        )
-    return folder
 
 
 def _raise_all(problems: Sequence[SettingInvalid]) -> None:

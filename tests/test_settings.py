@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from hugflow.errors import SettingInvalid
+from hugflow.project_root import find_root
 from hugflow.requests.policy import Policy
 from hugflow.settings import (
     ProjectSettings,
-    find_root,
     inspect_settings,
     load_settings,
     read_gh_token,

@@ -27,7 +27,7 @@ COMMANDS: Final = (
     Entry("add", "add", "add", "Look a dataset up, and write its request."),
     Entry("validate", "requests", "validate", "Check request files; nothing is made."),
     Entry("plan", "plans", "plan", "Show what a request will bring."),
-    Entry("local-sync", "datasets", "local_sync", "Do the whole job for requests."),
+    Entry("local-sync", "local_sync", "local_sync", "Do the whole job for requests."),
     Entry("sync", "sync", "sync", "Work for a pull request, in a workflow."),
     Entry("import", "imports", "import_archives", "Make datasets of downloaded archives."),
     Entry("status", "status", "status", "Show the state of datasets."),

@@ -44,8 +44,8 @@ def _names() -> Iterator[str]:
 
 
 def _request_files() -> Iterator[str]:
+    from hugflow.project_root import find_root
     from hugflow.requests.folder import REQUESTS_FOLDER, is_request_path
-    from hugflow.settings import find_root
 
     root = find_root(Path.cwd(), os.environ)
     if root is None:

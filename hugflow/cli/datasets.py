@@ -3,12 +3,10 @@
 import logging
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from hugflow.activity import step
 from hugflow.amounts import count, human_bytes
@@ -20,7 +18,9 @@ from hugflow.cli.builds import (
     refuse_removed,
 )
 from hugflow.cli.compared import print_compared
-from hugflow.cli.named_requests import NamedRequest, NamedRequests, read_named
+from hugflow.cli.finished import draft_mark
+from hugflow.cli.local_sync import IsReported
+from hugflow.cli.named_requests import NamedRequest, read_named
 from hugflow.cli.options import AsJson, Name, WaitSeconds
 from hugflow.cli.output import (
     failed_entry,
@@ -47,63 +47,52 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-IsReported = Annotated[
-    bool, typer.Option("--report/--no-report", help="Report what was made to Dagster.")
-]
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What to do with each request: the options of `local-sync`, as it has them."""
+
+    is_dry_run: bool
+    limit: int | None
+    digest: str | None
+    wait_s: float
+    is_reported: bool
+    as_json: bool
 
 
-def local_sync(
-    wanted: NamedRequests = None,
-    as_json: AsJson = False,
-    is_dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be made; make nothing.")
-    ] = False,
-    limit: Annotated[
-        int | None,
-        typer.Option(min=1, help="Make the first rows only: a sample that is never published."),
-    ] = None,
-    digest: Annotated[
-        str | None,
-        typer.Option("--plan", metavar="DIGEST", help="Make the plan of this digest, or nothing."),
-    ] = None,
-    wait_s: WaitSeconds = 0,
-    is_reported: IsReported = True,
-) -> None:
-    """Do the whole job for requests, here and now, one after the other.
-
-    Download, MP3, JSON, link: it does what is missing. Stop it at any time; the next call
-    continues where it stopped.
-    """
-    if sum([is_dry_run, limit is not None, digest is not None]) > 1:
-        raise UsageWrong(
-            "--dry-run, --limit and --plan do not go together",
-            why="the first makes nothing, the second a sample, the third all that was planned",
-            mend="give one of them",
-        )
+def sync_requests(wanted: Sequence[str], work: Work) -> int:
+    """Do the work for each request that is meant; returns the exit code."""
+    environ = dict(os.environ)
     project = open_project()
-    named = read_named(project, wanted or ())
-    if digest is not None and len(named) != 1:
+    named = read_named(project, wanted)
+    if work.digest is not None and len(named) != 1:
         raise UsageWrong(
             "--plan goes with one request",
             why=f"{count(len(named), 'request')} are meant, and a digest is of one plan",
             mend="name one request",
         )
 
-    def work(add: AddFile) -> dict[str, Any]:
+    def do(each: NamedRequest) -> dict[str, Any]:
+        add, as_json = each.get(), work.as_json
         refuse_removed(project, add.request)
-        if is_dry_run:
+        if work.is_dry_run:
             return _preview(project, add, as_json=as_json)
-        if limit is not None:
-            return _make_sample(project, add, limit, wait_s, as_json=as_json)
-        return _sync(project, add, wait_s, digest=digest, is_reported=is_reported, as_json=as_json)
+        if work.limit is not None:
+            return _make_sample(project, add, work.limit, work.wait_s, as_json=as_json)
+        draft = None if each.is_member else draft_mark(project, add, environ)
+        is_reported = work.is_reported
+        done = _sync(
+            project, add, work.wait_s, digest=work.digest, is_reported=is_reported, as_json=as_json
+        )
+        if draft is not None and done.may_be_marked:
+            draft.leave(add, done.entry, is_told=done.is_told)
+        return done.entry
 
-    code = _work_through(named, work, as_json=as_json)
-    if code:
-        raise typer.Exit(code)
+    return _work_through(named, do, as_json=work.as_json)
 
 
 def _work_through(
-    named: Sequence[NamedRequest], work: Callable[[AddFile], dict[str, Any]], *, as_json: bool
+    named: Sequence[NamedRequest], work: Callable[[NamedRequest], dict[str, Any]], *, as_json: bool
 ) -> int:
     """Do the work for each request; returns the exit code of the first that failed, else 0.
 
@@ -113,7 +102,7 @@ def _work_through(
     code = 0
     for each in named:
         try:
-            entries.append(work(each.get()))
+            entries.append(work(each))
         except HugflowError as error:
             print_error(error)
             code = code or error.exit_code
@@ -141,11 +130,25 @@ def retry(
     name = add.request.name
     with failures_as_json(add.path, as_json=as_json, name=name):
         ask_retry(project.places, name, datetime.now(UTC))
-        entry = _sync(
+        done = _sync(
             project, add, wait_s, retry_failed=True, is_reported=is_reported, as_json=as_json
         )
     if as_json:
-        print_json({"datasets": [entry]})
+        print_json({"datasets": [done.entry]})
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """One request that was carried out.
+
+    entry: its entry in the JSON.
+    may_be_marked: there was nothing to do, and the Hub was not asked.
+    is_told: Dagster knows all of it, or there is none.
+    """
+
+    entry: dict[str, Any]
+    may_be_marked: bool
+    is_told: bool
 
 
 def _sync(
@@ -157,8 +160,8 @@ def _sync(
     retry_failed: bool = False,
     is_reported: bool,
     as_json: bool,
-) -> dict[str, Any]:
-    """Make what is missing, print the result, and return its entry in the JSON."""
+) -> _Done:
+    """Make what is missing, and print the result."""
     # Imported only for a valid request: these load the heavy libraries.
     from hugflow.shards.plans import read_current_id
     from hugflow.stages.planning.estimate import compare, read_estimate
@@ -182,8 +185,7 @@ def _sync(
             )
     build = synced.published.build
     note = _look_upstream(build) if build.plan.id == planned_before else None
-    if is_reported:
-        _report(project, synced, build)
+    is_told = is_reported and _report(project, synced, build)
     manifest, link = synced.published.manifest, build.places.link(build.name)
     rows, estimated = manifest.rows, read_estimate(build.places, build.plan)
     steps = manifest.flows.steps if manifest.flows is not None else ()
@@ -197,7 +199,7 @@ def _sync(
             print_compared(compared)
         linked = f"{link} -> {build.folder.root}"
         print_done("linked", linked, linked)
-    return {
+    entry = {
         "name": build.name,
         "request": add.path,
         "state": "completed",
@@ -213,6 +215,7 @@ def _sync(
         "actual": {each.what: each.actual for each in compared} or None,
         "note": note,
     }
+    return _Done(entry, synced.was_complete and build.plan.conversion is None, is_told)
 
 
 def _look_upstream(build: "Build") -> str | None:
@@ -319,17 +322,20 @@ def _print_made(rows: "ManifestRows", new_rows: int) -> None:
     print_done("made", words, words)
 
 
-def _report(project: ProjectSettings, synced: "Synced", build: "Build") -> None:
-    """Pass what was made to the installed reporters; a failing reporter is only logged."""
+def _report(project: ProjectSettings, synced: "Synced", build: "Build") -> bool:
+    """Pass what was made to the installed reporters; a failing reporter is only logged.
+
+    Returns whether all know all of it.
+    """
     home = os.environ.get("DAGSTER_HOME")
     has_dagster = project.root is not None and (project.root / DAGSTER_CONFIG).is_file()
     if project.root is None or not (has_dagster or home):
-        return
+        return True
     from hugflow.stages.telling.told import is_told, mark_told
 
     if synced.was_complete and is_told(build, project.root, home):
         log.info("Dagster knew all of %s", count(len(synced.shards), "shard"))
-        return
+        return True
     is_all_told = True
     for entry_point in entry_points(group="hugflow.reporters"):
         try:
@@ -341,3 +347,4 @@ def _report(project: ProjectSettings, synced: "Synced", build: "Build") -> None:
             log.warning("%s could not be given what was made", entry_point.name, exc_info=True)
     if is_all_told:
         mark_told(build, project.root, home)
+    return is_all_told

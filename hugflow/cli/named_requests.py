@@ -4,12 +4,8 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from hugflow.cli.asked import read_project_requests, request_path_by_name
-from hugflow.cli.completion import complete_request
 from hugflow.cli.expand import expand_at_hub
 from hugflow.cli.requests import list_request_files, read_add_request
 from hugflow.errors import HugflowError, UsageWrong
@@ -20,22 +16,17 @@ from hugflow.requests.problems import RequestFileInvalid
 from hugflow.requests.read import request_kind
 from hugflow.settings import ProjectSettings
 
-NamedRequests = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[FILE|NAME]...",
-        help="Request files, folders of them, or datasets; without one, all.",
-        autocompletion=complete_request,
-    ),
-]
-
 
 @dataclass(frozen=True, slots=True)
 class NamedRequest:
-    """One request, or why it cannot be read. path: as a person would type it."""
+    """One request, or why it cannot be read.
+
+    path: as a person would type it. is_member: it is one of several that its file asks for.
+    """
 
     path: str
     found: AddRequest | HugflowError
+    is_member: bool = False
 
     @property
     def name(self) -> str | None:
@@ -68,7 +59,7 @@ def _expand(project: ProjectSettings, named: NamedRequest, update: bool) -> Iter
         return
     try:
         for member in expand_at_hub(project, named.path, named.found, update=update):
-            yield NamedRequest(named.path, member)
+            yield NamedRequest(named.path, member, is_member=True)
     except HugflowError as error:
         yield NamedRequest(named.path, error)
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from hugflow.cli.completion import complete_name
+from hugflow.cli.completion import complete_name, complete_request
 from hugflow.cli.output import print_data
 
 Name = Annotated[
@@ -14,6 +14,14 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[NAME]...", help="Datasets; without one, all.", autocompletion=complete_name
+    ),
+]
+NamedRequests = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[FILE|NAME]...",
+        help="Request files, folders of them, or datasets; without one, all.",
+        autocompletion=complete_request,
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

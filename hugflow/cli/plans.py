@@ -8,8 +8,8 @@ import typer
 from hugflow.activity import step
 from hugflow.amounts import count, human_bytes, human_time
 from hugflow.cli.builds import open_project, open_request, refuse_removed
-from hugflow.cli.named_requests import NamedRequests, read_named
-from hugflow.cli.options import EXIT_DIFFERENT, AsJson, WaitSeconds
+from hugflow.cli.named_requests import read_named
+from hugflow.cli.options import EXIT_DIFFERENT, AsJson, NamedRequests, WaitSeconds
 from hugflow.cli.output import (
     failed_entry,
     print_error,

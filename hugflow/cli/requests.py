@@ -16,6 +16,7 @@ from hugflow.cli.output import print_data, print_json, print_talk, print_warning
 from hugflow.errors import HugflowError, RequestInvalid, UsageWrong
 from hugflow.project_file import ProjectFile, read_project_file
 from hugflow.project_requests import read_composed_requests, read_requests
+from hugflow.project_root import PROJECT_FILES, find_root
 from hugflow.requests.collect import AddFile, RequestSet, collect_requests
 from hugflow.requests.flow_steps import FlowStep
 from hugflow.requests.folder import REQUESTS_FOLDER
@@ -29,7 +30,7 @@ from hugflow.requests.read import (
     read_request_bytes,
     request_kind,
 )
-from hugflow.settings import PROJECT_FILES, find_root, load_settings, refuse_project_file
+from hugflow.settings import load_settings, refuse_project_file
 
 EXIT_INVALID = RequestInvalid.exit_code
 
