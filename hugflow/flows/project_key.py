@@ -91,6 +91,14 @@ def trust_of(file: ProjectFile) -> Trust:
 def serving_of(file: ProjectFile) -> ServingConfig:
     """What a project file says of served flows. Raises SettingInvalid with file and line."""
     section = _read(file)
+    if section.server is not None and "@" in section.server:
+        raise _invalid(
+            file,
+            file.nodes[KEY].line_of(("server",)),
+            "flows: server: names a user, a password or a token",
+            "write host and port alone: nats://gpu-team:4222",
+            why="the address is shown to everybody; a user is known by `user_seed`",
+        )
     config = ServingConfig(section.server, section.user_seed, section.users)
     entries = []
     for entry in section.serve:

@@ -9,7 +9,7 @@ from typing import Self
 import dagster as dg
 
 from hugflow.errors import SettingInvalid
-from hugflow.flows.project_key import trust_of
+from hugflow.flows.project_key import ServingConfig, serving_of, trust_of
 from hugflow.flows.trust import Trust, parse_allowed
 from hugflow.requests.catalog import Catalog
 from hugflow.requests.grammar import DEFAULT_EXPORTS, bad_rows_setting
@@ -51,10 +51,13 @@ class Storage(dg.ConfigurableResource["Storage"]):
     flow_root: str | None = None
     flows_allow: list[str] = []  # noqa: RUF012  # of pydantic, which copies it
     flows_allow_local: bool = False
+    flows_server: str | None = None
+    flows_user_seed: str | None = None
+    flows_users: dict[str, str] = {}  # noqa: RUF012  # of pydantic, which copies it
 
     @classmethod
     def of(cls, project: ProjectSettings, catalog: Catalog | None = None) -> Self:
-        """Take everything from the project's settings, except the policy and the allow list.
+        """Take everything from the project's settings, except the policy and the key `flows`.
 
         catalog: main, which has both; None: take them from the work tree.
         """
@@ -65,7 +68,7 @@ class Storage(dg.ConfigurableResource["Storage"]):
         except PolicyInvalid as error:
             # The rest must still load, so that a commit on main can fix it.
             fault = error.why
-        trust = _read_trust(project, catalog)
+        trust, serving = _read_flows(project, catalog)
         return cls(
             storage_root=str(places.storage_root),
             processed_root=str(places.processed_root),
@@ -79,6 +82,9 @@ class Storage(dg.ConfigurableResource["Storage"]):
             flow_root=str(options.flow_root) if options.flow_root is not None else None,
             flows_allow=[str(each) for each in trust.allowed],
             flows_allow_local=trust.allow_local,
+            flows_server=serving.server,
+            flows_user_seed=serving.user_seed,
+            flows_users=dict(serving.users),
         )
 
     @classmethod
@@ -119,16 +125,18 @@ class Storage(dg.ConfigurableResource["Storage"]):
             policy=policy or Policy.model_validate_json(self.policy),
             flow_root=Path(self.flow_root) if self.flow_root is not None else None,
             trust=Trust(tuple(map(parse_allowed, self.flows_allow)), self.flows_allow_local),
+            serving=ServingConfig(self.flows_server, self.flows_user_seed, self.flows_users),
         )
 
 
-def _read_trust(project: ProjectSettings, catalog: Catalog | None) -> Trust:
-    """The allow list of main, or of the work tree where main is unknown.
+def _read_flows(project: ProjectSettings, catalog: Catalog | None) -> tuple[Trust, ServingConfig]:
+    """The allow list and the served flows of main, or of the work tree where main is unknown.
 
-    When it cannot be read, no module may run; everything else must still load.
+    When they cannot be read, no module may run; everything else must still load.
     """
     try:
-        return trust_of(catalog.parse_project_file() if catalog is not None else project.file)
+        file = catalog.parse_project_file() if catalog is not None else project.file
+        return trust_of(file), serving_of(file)
     except (SettingInvalid, PolicyInvalid) as error:
         log.warning("no flow module may run: %s (%s)", error.what, error.why)
-        return Trust()
+        return Trust(), ServingConfig()

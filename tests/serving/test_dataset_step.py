@@ -16,12 +16,14 @@ from hugflow.flows.project_key import ServingConfig
 from hugflow.serving import serve_flow
 from hugflow.serving.colink import CoLink, Project
 from hugflow.serving.server import FlowServer
+from hugflow.settings import load_settings
 from hugflow.stages.build.options import Options
 from hugflow.stages.sync import sync_dataset
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
+from hugflow_resources.storage import Storage
 from tests.builds import OpenFor
-from tests.serving.conftest import HERE
+from tests.serving.conftest import HERE, MakeUser
 from tests.serving.workers import end, start_worker
 
 pytestmark = pytest.mark.slow
@@ -90,6 +92,33 @@ def test_a_step_of_another_user_outlives_its_worker(
     [counts] = flows.steps
     assert (counts.rows, counts.errors) == (ROWS - 1, 1)
     assert counts.words == f'heard: flows:listen@{owner_id} {{"seconds": 0.1}}'
+
+
+def test_dagster_asks_the_users_and_the_server_that_the_project_names(
+    server: FlowServer, new_user: MakeUser, hub: LoopbackHub, open_for: OpenFor, tmp_path: Path
+) -> None:
+    publish_speech(hub, "served/dagster", rows=3, shards=1, seconds=0.05)
+    owner = new_user()
+    serve_flow(owner, "served_classes.Listen", "listen")
+    server.make_user("dagster_runs")
+    server.apply()
+    (tmp_path / "hugflow.yaml").write_text(
+        f"flows:\n  server: {server.url}\n  user_seed: {server.seed_file('dagster_runs')}\n"
+        f"  users: {{gpu_team: {owner.get_user_id()}}}\n"
+    )
+    options = Storage.of(load_settings(tmp_path)).options()
+    step = {
+        "name": "heard",
+        "user": "gpu_team",
+        "endpoint": "listen",
+        "config": {"seconds": 0},
+        "rows": {"in": ["audio", "row"], "out": ["heard", "was"]},
+        "attach": ["audio"],
+    }
+    synced = sync_dataset(open_for("served/dagster", options=options, flows=[step]))
+    flows = synced.published.manifest.flows
+    assert flows is not None
+    assert [(each.rows, each.errors) for each in flows.steps] == [(3, 0)]
 
 
 def _wait_for(log: Path, words: str, within_s: float = 60.0) -> None:

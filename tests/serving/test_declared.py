@@ -1,6 +1,12 @@
 """The `serve:` list of a project file."""
 
-from hugflow.flows.project_key import ServeEntry
+from pathlib import Path
+
+import pytest
+
+from hugflow.errors import SettingInvalid
+from hugflow.flows.project_key import ServeEntry, serving_of
+from hugflow.project_file import read_project_file
 from hugflow.serving import get_flow_instance, serve_flow
 from hugflow.serving.declared import serve_declared
 from hugflow.serving.status import read_status
@@ -22,3 +28,10 @@ def test_what_is_no_longer_declared_is_unserved_and_nothing_else(new_user: MakeU
     states = {each.name: each.is_open for each in read_status(cl).endpoints}
     assert states == {"by_hand": True, "one": False, "two": True}
     assert flow.run({})["count"] == 1
+
+
+def test_an_address_with_a_token_is_refused_and_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "hugflow.yaml").write_text("flows:\n  server: nats://s3cr3t@gpu-team:4222\n")
+    with pytest.raises(SettingInvalid, match=r"hugflow.yaml:2: flows: server: names") as caught:
+        serving_of(read_project_file(tmp_path))
+    assert "s3cr3t" not in str(caught.value)
