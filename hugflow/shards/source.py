@@ -24,7 +24,7 @@ from hugflow.shards.conversion import (
     warn_of_lag,
 )
 from hugflow.shards.form_source import fetch_by_source
-from hugflow.shards.layouts.cut_rows import CUT_LAYOUTS
+from hugflow.shards.layouts.cut_rows import CUT_LAYOUTS, ROW_LAYOUTS
 from hugflow.shards.layouts.registry import LAYOUTS, can_read, choose_layout
 from hugflow.shards.layouts.tables import is_table
 from hugflow.shards.plan import PARQUET
@@ -97,7 +97,7 @@ def fetch_source(
             hub, hf_id, commit, request.subset, request.split, can_read=can_read, known=known
         )
         own = choose_layout(found.paths, repository.paths)
-        if request.segments is not None and own in CUT_LAYOUTS:
+        if request.segments is not None and own in CUT_LAYOUTS | ROW_LAYOUTS:
             return _own_files(listing, found, own, "recordings are cut from their own files")
         if own != PARQUET:
             raise _not_parquet(repository, request, found)

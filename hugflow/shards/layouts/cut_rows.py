@@ -1,9 +1,9 @@
 """Which rows are time ranges of longer clips, and in which order they are made."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import pyarrow as pa
 
@@ -17,6 +17,8 @@ from hugflow.shards.plan_request import PlanRequest, form_of, segments_of
 
 # Layouts whose clips are files, so that a long one can be cut.
 CUT_LAYOUTS: Final = frozenset({"table", "audio_folder", "kaldi"})
+# Layouts whose rows can name a time range of their own clip.
+ROW_LAYOUTS: Final = frozenset({"table_archives"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,15 @@ class Ranges:
             found = cls(form.start, form.end, None, spec.channel)
         return None if found.start is None and found.channel is None else found
 
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any] | None) -> Self | None:
+        """What `to_json` gave."""
+        return None if value is None else cls(**value)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields."""
+        return asdict(self)
+
     @property
     def names(self) -> list[str]:
         """The columns."""
@@ -51,14 +62,23 @@ def refuse_uncut(request: PlanRequest, layout: str, what: str) -> None:
 
     what: the repository at its commit.
     """
-    if request.segments is None or layout in CUT_LAYOUTS:
+    spec = segments_of(request)
+    if spec is None or layout in CUT_LAYOUTS:
         return
-    raise RequestInvalid(
-        f"{what}: segments are not cut of the layout {layout}",
-        why="recordings are cut where they are files of the repository, with a table, in folders "
-        "or as Kaldi has them",
-        mend="delete the line with segments, or name such files in `source`",
-    )
+    if layout not in ROW_LAYOUTS:
+        raise RequestInvalid(
+            f"{what}: segments are not cut of the layout {layout}",
+            why="recordings are cut where they are files of the repository, with a table, in "
+            "folders or as Kaldi has them, and in archives with a table",
+            mend="delete the line with segments, or name such files in `source`",
+        )
+    if spec.keep or spec.beside is not None:
+        asked = "keep" if spec.keep else f"beside: {spec.beside}"
+        raise RequestInvalid(
+            f"{what}: segments with {asked} are not read of the layout {layout}",
+            why="recordings in archives are cut by columns of their rows",
+            mend="name the columns, as segments: {start: begin_time, end: end_time}",
+        )
 
 
 def cut_rows(
@@ -77,29 +97,68 @@ def cut_rows(
     """
     if ranges.start is None:
         return list(range(len(named))), [Cut("0", None, ranges.channel)] * len(named)
-    missing = [name for name in ranges.names if name not in read.column_names]
+    cuts = fetched_cuts(at, file, read, ranges, kept)
+    order = in_order(named, cuts)
+    return order, [cuts[place] for place in order]
+
+
+def fetched_cuts(
+    at: RepositoryAt,
+    file: PublishedFile,
+    read: pa.Table,
+    ranges: Ranges,
+    kept: Sequence[int] | None = None,
+) -> list[Cut]:
+    """The time ranges of the rows of a published table; raises RequestInvalid."""
+    refuse_missing(at, file, read.schema, ranges.names)
+    try:
+        return read_cuts(read, ranges, range(len(read)) if kept is None else kept)
+    except ValueError as error:
+        raise RequestInvalid(
+            f"{at.repo}@{at.commit[:7]}: a row of {file.path!r} is no time range",
+            why=str(error),
+            mend="report it to the dataset's owner, or request another revision",
+        ) from error
+
+
+def refuse_missing(
+    at: RepositoryAt, file: PublishedFile, schema: pa.Schema, names: Sequence[str]
+) -> None:
+    """Raise RequestInvalid if there is no column for the time ranges."""
+    missing = [name for name in names if name not in schema.names]
     if missing:
         raise RequestInvalid(
             f"{at.repo}@{at.commit[:7]}: {file.path!r} has no column {missing[0]!r}",
             why=f"its rows are said to be time ranges; it has the columns "
-            f"{', '.join(map(repr, read.column_names))}",
+            f"{', '.join(map(repr, schema.names))}",
             mend="name the columns that hold begin and end in seconds",
         )
-    starts, others = (read.column(name).to_pylist() for name in ranges.names)
+
+
+def read_cuts(table: pa.Table, ranges: Ranges, rows: Sequence[int]) -> list[Cut]:
+    """The time ranges of some rows of a table; raises ValueError with the row that has none."""
+    if ranges.start is None:
+        return [Cut("0", None, ranges.channel)] * len(rows)
+    lacking = [name for name in ranges.names if name not in table.column_names]
+    if lacking:
+        raise ValueError(f"there is no column {lacking[0]!r}")
+    starts, others = (table.column(name).to_pylist() for name in ranges.names)
     cuts: list[Cut] = []
-    for line in range(len(read)) if kept is None else kept:
+    for row in rows:
         try:
-            start, other = to_seconds(starts[line]), to_seconds(others[line])
+            cuts.append(to_cut(starts[row], others[row], ranges))
         except ValueError as error:
-            raise RequestInvalid(
-                f"{at.repo}@{at.commit[:7]}: row {line + 1} of {file.path!r} is no time range",
-                why=f"{' and '.join(ranges.names)} have to be seconds from 0: {error}",
-                mend="report it to the dataset's owner, or request another revision",
+            raise ValueError(
+                f"{' and '.join(ranges.names)} have to be seconds from 0; row {row + 1}: {error}"
             ) from error
-        end = other if ranges.duration is None else str(Decimal(start) + Decimal(other))
-        cuts.append(Cut(start, end, ranges.channel))
-    order = in_order(named, cuts)
-    return order, [cuts[place] for place in order]
+    return cuts
+
+
+def to_cut(start: object, other: object, ranges: Ranges) -> Cut:
+    """A time range of two values of a row: its begin, and its end or duration; or ValueError."""
+    begin, second = to_seconds(start), to_seconds(other)
+    end = second if ranges.duration is None else str(Decimal(begin) + Decimal(second))
+    return Cut(begin, end, ranges.channel)
 
 
 def in_order(clips: Sequence[PublishedFile | None], cuts: Sequence[Cut]) -> list[int]:

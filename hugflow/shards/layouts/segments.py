@@ -3,7 +3,8 @@
 import logging
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Self
@@ -14,6 +15,7 @@ from hugflow.redact import in_a_line
 from hugflow.shards.plan import Shard
 from hugflow.store.atomic import disk_errors
 from hugflow.workers.by_module import open_workers
+from hugflow.workers.pool import WorkerPool
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,7 @@ class Pieces:
 
     paths: of the shard's files. places: of each row, its clip's place in the files; None for none.
     cuts: of each row. wanted: the rows, from 0, whose pieces are read, in ascending order.
+    workers: to cut in, which the caller closes; None: those of this object.
     """
 
     def __init__(
@@ -46,11 +49,12 @@ class Pieces:
         places: Sequence[int | None],
         cuts: Sequence[Any],
         wanted: Sequence[int],
+        workers: WorkerPool | None = None,
     ) -> None:
         """Start nothing yet."""
         self._paths, self._shard, self._places, self._cuts = paths, shard, places, cuts
         self._wanted, self._prefix = wanted, f"{shard.name}.pieces-"
-        self._workers = open_workers()
+        self._workers, self._is_own = workers or open_workers(), workers is None
         self._folder: TemporaryDirectory[str] | None = None
         self._pieces: dict[int, Path] = {}
 
@@ -63,7 +67,8 @@ class Pieces:
 
     def __exit__(self, *exception: object) -> None:
         """End the child process, and delete what is left."""
-        self._workers.close()
+        if self._is_own:
+            self._workers.close()
         self._drop()
 
     def read(self, row: int) -> bytes:
@@ -104,3 +109,38 @@ class Pieces:
             self._folder.cleanup()
             self._folder = None
         self._pieces = {}
+
+
+class Recordings:
+    """Recordings that are no files: each is on the disk while its pieces are cut.
+
+    folder: where. shard: of which they are.
+    """
+
+    def __init__(self, folder: Path, shard: Shard) -> None:
+        """Start nothing yet."""
+        self._folder, self._shard = folder, shard
+        self._prefix = f"{shard.name}.recording-"
+        self._workers = open_workers()
+
+    def __enter__(self) -> Self:
+        """The recordings. What a killed run left is deleted."""
+        for left in self._folder.glob(f"{self._prefix}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """End the child process."""
+        self._workers.close()
+
+    @contextmanager
+    def cut(self, data: bytes, cuts: Sequence[Cut], wanted: Sequence[int]) -> Iterator[Pieces]:
+        """The pieces of a recording. wanted: the places of the cuts that are read, ascending."""
+        with TemporaryDirectory(dir=self._folder, prefix=self._prefix) as folder:
+            file = Path(folder) / "recording"
+            with disk_errors(file):
+                file.write_bytes(data)
+            each = [cut.to_json() for cut in cuts]
+            places = [0] * len(cuts)
+            with Pieces([file], self._shard, places, each, wanted, self._workers) as pieces:
+                yield pieces

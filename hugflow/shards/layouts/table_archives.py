@@ -9,6 +9,7 @@ archive, rows without a member come last, and fail. `detail` of a shard:
      "columns": ["audio", "path", "sentence"], "rename": {}, "is_alone": true,
      "by_archive": true,                if folders in the words are names of archives
      "form": {"header": ["id", "text"]},  what a recipe or the request says of the tables
+     "ranges": {"start": "begin", ...},   if rows are time ranges of members; see `Ranges`
      "inside": {...}}                   if the tables are in the archive; see `inner_tables`
 """
 
@@ -20,7 +21,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -28,6 +29,7 @@ from typing import Any, Final, NoReturn, cast
 
 import pyarrow as pa
 
+from hugflow.audio.cutting import Cut
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.redact import in_a_line
@@ -37,6 +39,7 @@ from hugflow.shards.layouts import loose
 from hugflow.shards.layouts.archives import ENDINGS, ZIP_DAMAGED, Read, is_archive, walk
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
 from hugflow.shards.layouts.clips import USUAL_NAMES, is_clip
+from hugflow.shards.layouts.cut_rows import Ranges, fetched_cuts, read_cuts, refuse_missing
 from hugflow.shards.layouts.inner_tables import (
     is_inner_clip,
     peek_inner_tables,
@@ -51,6 +54,7 @@ from hugflow.shards.layouts.layout import (
     unreadable,
 )
 from hugflow.shards.layouts.left_out import LeftOut
+from hugflow.shards.layouts.segments import Recordings
 from hugflow.shards.layouts.tables import (
     ANY_FORM,
     TableUnreadable,
@@ -151,7 +155,8 @@ def count_rows(paths: Sequence[Path], shard: Shard) -> int:
     """The number of rows of a fetched archive; the log says what was left out of it."""
     detail, left_out = json.loads(shard.detail), LeftOut()
     table = _read_tables(paths, shard, detail)
-    rows = sum(1 for _ in _matches(paths, shard, detail, table, left_out))
+    cuts = _cuts(table, shard, detail)
+    rows = sum(len(lines) for lines, _, _ in _matches(paths, shard, detail, table, left_out, cuts))
     left_out.tell(shard.files[0].path)
     return rows
 
@@ -184,27 +189,64 @@ def read_rows(
         clips.clear()
         return found
 
-    row = shard.first_row - 1
-    for row, (line, member, read) in enumerate(
-        _matches(paths, shard, detail, table, LeftOut()), shard.first_row
-    ):
-        is_kept = is_wanted(range(row, row + 1))
-        if lines and (not is_kept or len(lines) == BATCH_ROWS or size > BATCH_BYTES):
-            yield batch()
-            size = 0
-        if not is_kept:
-            continue
-        first = first if lines else row
-        lines.append(line)
-        data = read() if has_audio and read is not None else None
-        size += len(data or b"")
-        clips.append({"bytes": data, "path": member or words[line]})
+    cuts = _cuts(table, shard, detail)
+    row = shard.first_row
+    with Recordings(paths[0].parent, shard) as recordings:
+        for meant, member, read in _matches(paths, shard, detail, table, LeftOut(), cuts):
+            rows = range(row, row + len(meant))
+            row = rows.stop
+            kept = [at for at, each in enumerate(rows) if is_wanted(range(each, each + 1))]
+            of_member = None if cuts is None else [cuts[line] for line in meant]
+            opened = read if has_audio else None
+            with _open_clip(recordings, opened, of_member, kept) as read_clip:
+                for at, line in enumerate(meant):
+                    is_kept = at in kept
+                    is_full = len(lines) == BATCH_ROWS or size > BATCH_BYTES
+                    if lines and (not is_kept or is_full):
+                        yield batch()
+                        size = 0
+                    if not is_kept:
+                        continue
+                    first = first if lines else rows[at]
+                    lines.append(line)
+                    data = read_clip(at)
+                    size += len(data or b"")
+                    clips.append({"bytes": data, "path": member or words[line]})
     if lines:
         yield batch()
-    if row + 1 - shard.first_row != shard.rows:
+    if row - shard.first_row != shard.rows:
         raise unreadable(
-            shard, f"it has {row + 1 - shard.first_row} rows, where {shard.rows} were counted"
+            shard, f"it has {row - shard.first_row} rows, where {shard.rows} were counted"
         )
+
+
+@contextmanager
+def _open_clip(
+    recordings: Recordings, read: Read | None, cuts: Sequence[Cut] | None, kept: Sequence[int]
+) -> Iterator[Callable[[int], bytes | None]]:
+    """Reads the clip of a row of one member, or its piece; the argument is a place in `cuts`.
+
+    read: reads the member; None if it is not there, or not wanted.
+    """
+    if read is None or not kept:
+        yield lambda at: None
+    elif cuts is None:
+        once = cache(read)
+        yield lambda at: once()
+    else:
+        with recordings.cut(read(), cuts, kept) as pieces:
+            yield pieces.read
+
+
+def _cuts(table: pa.Table, shard: Shard, detail: Mapping[str, Any]) -> list[Cut] | None:
+    """The time range of each line of the tables; None if rows are whole members."""
+    ranges = Ranges.from_json(detail.get("ranges"))
+    if ranges is None:
+        return None
+    try:
+        return read_cuts(table, ranges, range(len(table)))
+    except ValueError as error:
+        raise unreadable(shard, str(error)) from error
 
 
 def _describe(
@@ -254,6 +296,10 @@ def _describe(
     types = {rename.get(field.name, field.name): field.type for field in schema}
     types[audio] = FILE_TYPE
     planned = pa.schema([(name, types[name]) for name in columns])
+    ranges = Ranges.of(request)
+    if ranges is not None:
+        for file, table in zip(tables, read, strict=True):
+            fetched_cuts(at, file, table, ranges)
     detail = to_detail(
         {
             "tables": paths,
@@ -265,6 +311,7 @@ def _describe(
             "is_alone": len(archives) == 1,
             **({"by_archive": True} if is_by_archive else {}),
             **table_form(form),
+            **_to_detail(ranges, rename),
         }
     )
     shards = [Contents((archive, *tables), None, planned, detail) for archive in archives]
@@ -273,6 +320,8 @@ def _describe(
         f"the column {in_a_line(source)!r} of {lines:,} rows names members of "
         f"{len(archives):,} archives"
     ]
+    if ranges is not None:
+        warnings.append("rows are time ranges of these members")
     if len(archives) > 1:
         warnings.append("rows whose clip is in none of the archives are left out")
     text = said.text if said.text in planned.names else None
@@ -298,6 +347,9 @@ def _describe_inside(
     types = {rename.get(field.name, field.name): field.type for field in schema}
     types[audio] = FILE_TYPE
     planned = pa.schema([(name, types[name]) for name in columns])
+    ranges = Ranges.of(request)
+    if ranges is not None:
+        refuse_missing(at, archives[0], schema, ranges.names)
     detail = {
         "from": key,
         "audio": audio,
@@ -305,6 +357,7 @@ def _describe_inside(
         "rename": rename,
         "is_alone": True,
         **table_form(form),
+        **_to_detail(ranges, rename),
         "inside": {"table": table, "audio": to_regexes(form.audio, form, request)},
     }
     shards = [Contents((archive,), None, planned, to_detail(detail)) for archive in archives]
@@ -314,6 +367,14 @@ def _describe_inside(
     )
     text = form.text if form.text in planned.names else None
     return Split(shards, told, audio, text, layout=NAME)
+
+
+def _to_detail(ranges: Ranges | None, rename: Mapping[str, str]) -> dict[str, Any]:
+    """The columns of time ranges for a shard's detail, by their names after renaming."""
+    if ranges is None:
+        return {}
+    told = {key: rename.get(value, value) for key, value in ranges.to_json().items()}
+    return {"ranges": told}
 
 
 def _name_key(names: Sequence[str]) -> str | None:
@@ -512,8 +573,12 @@ def _matches(
     detail: Mapping[str, Any],
     table: pa.Table,
     left_out: LeftOut,
-) -> Iterator[tuple[int, str | None, Read | None]]:
-    """The rows of an archive, as (line of the tables, member, function that reads it)."""
+    cuts: Sequence[Cut] | None = None,
+) -> Iterator[tuple[Sequence[int], str | None, Read | None]]:
+    """The rows of an archive, as (lines of the tables, their member, function that reads it).
+
+    cuts: of each line; lines of one member are in their order.
+    """
     words = _words(table, detail)
     lines_by_key, is_by_archive = _lines_by_key(words), bool(detail.get("by_archive"))
     is_taken = bytearray(len(words))
@@ -538,15 +603,16 @@ def _matches(
                     left_out.add("are named by rows that have a clip already", member)
                 for line in free:
                     is_taken[line] = 1
-                once = cache(read)
-                for line in free:
-                    yield line, member, once
+                if cuts is not None:
+                    free.sort(key=lambda line: cuts[line].order)
+                if free:
+                    yield free, member, read
     except ArchiveDamaged as damaged:
         raise unreadable(shard, str(damaged)) from damaged
     if detail["is_alone"]:
         for line in range(len(words)):
             if not is_taken[line]:
-                yield line, None, None
+                yield [line], None, None
 
 
 def _find_lines(
