@@ -15,7 +15,7 @@ from hugflow.serving import pushed, subjects, wire
 from hugflow.serving.envelope import read_reply
 from hugflow.serving.link import NobodyAnswers
 from hugflow.serving.replies import ServedFuture
-from hugflow.serving.seals import seal
+from hugflow.serving.seals import SEAL_BYTES, seal_in_place
 
 if TYPE_CHECKING:
     from hugflow.serving.colink import CoLink
@@ -130,23 +130,22 @@ class ServedFlow(Flow):
         body = self._encode(self.package_input_message(data))
         subject = subjects.call(self.user_id, self.cl.get_user_id(), self.flow_id)
         try:
-            sealed = seal(self.cl, subject, body)
+            sealed = seal_in_place(self.cl, subject, body)
             answer = self.cl.run(self.cl.link.ask(subject, sealed, timeout_s))
         except NobodyAnswers:
             raise nobody_works(self.user_id, self.name) from None
         return read_reply(answer).data
 
-    def _encode(
-        self, message: FlowMessage, ticket: Mapping[str, str] | None = None
-    ) -> bytes | memoryview:
+    def _encode(self, message: FlowMessage, ticket: Mapping[str, str] | None = None) -> memoryview:
+        """The message after the room for its signature."""
         value = {**message.to_json(), "user_id": self.cl.get_user_id()}
         if ticket is not None:
             value[pushed.TICKET] = ticket
-        data = wire.encode_view(value)
+        data = wire.encode_after(SEAL_BYTES, value)
         self.cl.link.check_size(data, "the message")
         return data
 
-    async def _send(self, message_id: str, data: bytes | memoryview) -> None:
+    async def _send(self, message_id: str, data: memoryview) -> None:
         try:
             is_new = await self._store(message_id, data)
             if not is_new:
@@ -154,13 +153,13 @@ class ServedFlow(Flow):
         except Exception as error:  # noqa: BLE001  # it is the caller's, who waits for a reply
             self.cl.replies.fail(message_id, error)
 
-    async def _store(self, message_id: str, data: bytes | memoryview) -> bool:
+    async def _store(self, message_id: str, data: memoryview) -> bool:
         link, caller = self.cl.link, self.cl.get_user_id()
         subject = subjects.message(self.user_id, caller, self.flow_id)
         async with self._in_order:
             await link.tell(subjects.progress(caller, self.user_id, message_id), b"queued")
             # The same id for another instance is another message.
-            sealed = seal(self.cl, subject, data)
+            sealed = seal_in_place(self.cl, subject, data)
             return await link.store(subject, sealed, f"{self.flow_id}.{message_id}")
 
 

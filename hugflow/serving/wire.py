@@ -29,11 +29,14 @@ _UINT16, _UINT32, _INT32 = struct.Struct("<H"), struct.Struct("<I"), struct.Stru
 
 def encode(value: Any) -> bytes:
     """A value of JSON and bytes. Raises TypeError and ValueError for any other."""
-    return bytes(encode_view(value))
+    return bytes(encode_after(0, value))
 
 
-def encode_view(value: Any) -> bytes | memoryview:
-    """What `encode` gives, without a last copy: a batch of rows has megabytes."""
+def encode_after(room: int, value: Any) -> memoryview:
+    """What `encode` gives, after so many bytes that the caller fills.
+
+    A batch has megabytes: to copy them once more would cost as much as to send them.
+    """
     blobs: list[bytes] = []
     marker = f"$bytes-{uuid4().hex}"
 
@@ -50,7 +53,9 @@ def encode_view(value: Any) -> bytes | memoryview:
         # Half of a surrogate pair has no UTF-8, but an escape.
         blobs.clear()
         text = dumps(value).encode()
-    return _to_arrow(text, marker, blobs) if blobs else text
+    if blobs:
+        return _to_arrow(room, text, marker, blobs)
+    return memoryview(bytearray(room) + text)
 
 
 def decode(data: bytes | memoryview) -> Any:
@@ -134,7 +139,7 @@ def _find_field(message: bytes, table: int, number: int) -> int:
     return table + offset if offset else 0
 
 
-def _to_arrow(text: bytes, marker: str, blobs: list[bytes]) -> memoryview:
+def _to_arrow(room: int, text: bytes, marker: str, blobs: list[bytes]) -> memoryview:
     # Loading it takes longer than most calls, which hold no bytes.
     import pyarrow as pa
 
@@ -143,6 +148,7 @@ def _to_arrow(text: bytes, marker: str, blobs: list[bytes]) -> memoryview:
         {_JSON_KEY: text, _MARKER_KEY: marker.encode()}
     )
     sink = pa.BufferOutputStream()
+    sink.write(bytes(room))
     with pa.ipc.new_stream(sink, schema) as writer:
         writer.write_batch(pa.record_batch([column], schema=schema))
-    return memoryview(sink.getvalue())
+    return memoryview(sink.getvalue()).cast("B")
