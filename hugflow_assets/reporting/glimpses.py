@@ -21,6 +21,7 @@ from hugflow.stages.build.build import Build
 from hugflow.stages.tree.manifest import Manifest
 from hugflow_assets.reporting.markdown import to_cell
 from hugflow_assets.reporting.pictures import PIECES, draw_durations, draw_waveform
+from hugflow_resources.clip_paths import listen_url
 
 Metadata: TypeAlias = dict[str, Any]
 Cell: TypeAlias = str | int | float
@@ -70,6 +71,16 @@ def waveform_metadata(build: Build, shard: Shard, marker: Marker) -> Metadata:
     except AudioBad:
         return {}
     return {"waveform": dg.MetadataValue.md(draw_waveform(levels, row))}
+
+
+def listen_metadata(build: Build, shard: Shard, marker: Marker) -> Metadata:
+    """A link to the clips of the sample rows: Dagster's markdown leaves out `<audio>`."""
+    rows = _good_rows(shard, marker)
+    if not rows or build.plan.audio_column is None:
+        return {}
+    words = "row" if len(rows) == 1 else "rows"
+    url = listen_url(build.name, rows)
+    return {"listen": dg.MetadataValue.md(f"[{words} {', '.join(map(str, rows))}]({url})")}
 
 
 def durations_metadata(index: Path) -> Metadata:

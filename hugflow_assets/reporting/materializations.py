@@ -32,6 +32,7 @@ from hugflow_assets.reporting.glimpses import (
     dataset_durations_metadata,
     durations_metadata,
     failed_metadata,
+    listen_metadata,
     sample_metadata,
     waveform_metadata,
 )
@@ -127,10 +128,12 @@ def stage_materialization(
     if stage == "audio":
         if has_pictures:
             metadata |= waveform_metadata(build, shard, marker)
+            metadata |= listen_metadata(build, shard, marker)
         metadata |= _audio_metadata(build, marker)
     elif stage == "metadata":
         if has_pictures:
             metadata |= sample_metadata(build, shard, marker)
+            metadata |= listen_metadata(build, shard, marker)
         if marker.index_sha256 is not None:
             index = made_index_file(build.folder, shard.name)
             metadata |= _schema_metadata(index)

@@ -19,6 +19,7 @@ from hugflow.guard.asgi import Guard
 from hugflow.guard.rules import Rules, known_hosts
 from hugflow_resources.dagster_private import open_web_app
 from hugflow_resources.instance import open_instance
+from hugflow_resources.listening import WithClips
 from hugflow_resources.metrics import WithMetrics, read_metrics
 from hugflow_resources.project import open_project
 
@@ -33,8 +34,9 @@ def serve(workspace: Path, host: str, port: int, rules: Rules) -> None:
         open_instance(Path.cwd()) as instance,
         open_web_app(instance, workspace, POLL_MS) as app,
     ):
+        metrics = WithMetrics(app, lambda: read_metrics(places, instance, time.time()))
         uvicorn.run(
-            Guard(WithMetrics(app, lambda: read_metrics(places, instance, time.time())), rules),
+            Guard(WithClips(metrics, places), rules),
             host=host,
             port=port,
             log_level="warning",

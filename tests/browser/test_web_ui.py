@@ -58,6 +58,20 @@ def test_a_partition_shows_the_waveform_of_its_first_clip(page: Page, platform: 
     picture(page, "Waveform of row 0: ")
 
 
+def test_the_clips_of_the_sample_rows_play_on_a_page_beside_the_ui(page: Page, platform: Platform):
+    page.goto(platform.asset("audio", f"partitions&partition={platform.partition_keys()[0]}"))
+    link = entry(page, "listen").get_by_role("link", name="rows 0, 1, 2")
+    link.click()
+    players = page.locator("audio")
+    expect(players).to_have_count(3)
+    seconds = """player => new Promise((done, fail) => {
+        player.onerror = () => fail(player.error.message);
+        player.onloadedmetadata = () => done(player.duration);
+        player.load();
+    })"""
+    assert players.first.evaluate(seconds) > 0.1
+
+
 def test_a_partition_shows_sample_rows_and_how_long_its_clips_are(page: Page, platform: Platform):
     page.goto(platform.asset("metadata", f"partitions&partition={platform.partition_keys()[0]}"))
     picture(page, "Durations of 4 clips")
