@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hugflow.audio.info_tag import are_frames_as_tagged
+from hugflow.clients.hub import TAIL_BYTES
 from hugflow.shards.plans import read_current_id
 from hugflow.stages.tree.manifest import read_manifest
 from hugflow.testing.hub import LoopbackHub
@@ -15,6 +16,8 @@ from hugflow.testing.samples import publish_speech
 from tests.projects import Project
 from tests.runners import name_of
 from tests.trees import read_tree
+
+ROW_BYTES = 2 * 16_000 * 2
 
 
 def drift(project: Project, *options: str) -> tuple[int, dict[str, Any]]:
@@ -32,7 +35,9 @@ def flip_a_byte(path: Path) -> None:
 def test_a_flipped_byte_a_missing_file_a_wrong_link_and_an_orphan_are_four_findings_then_none(
     project: Project, hub: LoopbackHub
 ):
-    publish_speech(hub, "drift/disk", rows=8, shards=2, seconds=0.5)
+    # Rows of 64 kB, each a row group of its own.
+    long = {"seconds": 2.0, "container": "wav", "row_group_rows": 1}
+    publish_speech(hub, "drift/disk", rows=8, shards=2, **long)  # type: ignore[arg-type]
     request = project.request("drift/disk")
     assert project.run("local-sync", request).returncode == 0
     assert drift(project) == (0, drift(project)[1])
@@ -50,8 +55,13 @@ def test_a_flipped_byte_a_missing_file_a_wrong_link_and_an_orphan_are_four_findi
     assert (code, kinds) == (3, ["file changed", "file missing", "link wrong", "orphan"])
     told = project.run("drift", name)
     assert f"link wrong: {link}" in told.stdout, told
+    hub.clear_requests()
     code, entry = drift(project, "--fix")
     assert (code, entry["rows_made"], entry["findings"]) == (0, 2, [])
+    fetched = [ask for ask in hub.requests if ask.port == "storage" and ask.method == "GET"]
+    # Of each shard the end, with the footer, and one row group.
+    assert sum(ask.body_bytes for ask in fetched) < 2 * (TAIL_BYTES + ROW_BYTES + 2_000)
+    assert all(ask.range is not None for ask in fetched)
     assert read_tree(folder.root) == whole
     assert drift(project)[0] == 0
     kept = [path.name for path in (project.root / "datasets" / ".set-aside").rglob("*.*")]

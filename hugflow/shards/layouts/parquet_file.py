@@ -52,11 +52,14 @@ def read_group(
 
 
 def answer(header: Header, data: Bytes) -> Answer:
-    """In a child process: read the files of a shard from their begin to their end."""
+    """In a child process: read the files of a shard from their begin to their end.
+
+    groups: the row groups to read, where a file has only these.
+    """
     rows = 0
     for path in map(Path, header["read"]):
         metadata = pq.read_metadata(path)
-        for group in range(metadata.num_row_groups):
+        for group in header.get("groups", range(metadata.num_row_groups)):
             rows += sum(batch.num_rows for batch in read_group(path, metadata, group))
     pa.default_memory_pool().release_unused()
     return Answer({"rows": rows})

@@ -11,9 +11,9 @@ started when there is something to do for them, and end with the iterator.
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -57,6 +57,7 @@ from hugflow.stages.making.quota import Quota, open_quota
 from hugflow.stages.making.raw_file import drop_raw, fetch_raw, remove_raw
 from hugflow.stages.making.renamed_storage import rename_paths
 from hugflow.stages.making.reuse_shards import Reuse
+from hugflow.stages.making.row_groups import RowGroups, fetch_groups, find_differing
 from hugflow.stages.making.rows_on_disk import ShardOnDisk, read_shard
 from hugflow.stages.publishing.publish import find_published
 from hugflow.stages.tree.exchange import refuse_linked_folders
@@ -160,6 +161,7 @@ class _Prepared:
 
     build: with the present path of its tree.
     shard: with its number of rows.
+    groups: the row groups of a few lost rows, in place of the files.
     """
 
     build: Build
@@ -169,6 +171,7 @@ class _Prepared:
     markers: dict[StageName, Marker]
     raw_files: tuple[Path, ...] | None
     lock: ExitStack
+    groups: RowGroups | None = None
 
     def __enter__(self) -> "_Prepared":
         return self
@@ -292,11 +295,15 @@ def _prepare(
         lacks_raw = "raw" in stages and ("raw" not in markers or wanted.force)
         if lacks_raw and wanted.force and raw_files is None:
             remove_raw(build, shard)
-        if raw_files is None and (needs or lacks_index or lacks_raw):
+        groups = None
+        is_finished = users_of("raw") <= markers.keys() and not (lacks_index or lacks_raw)
+        if raw_files is None and is_finished and needs and all(n.made for n in needs.values()):
+            groups = fetch_groups(build, shard, needs, is_stopped)
+        if raw_files is None and groups is None and (needs or lacks_index or lacks_raw):
             raw_files = fetch_raw(build, shard, is_stopped)
         if raw_files is None and "metadata" not in markers:
             count_kept(shard.size_bytes)
-        return _Prepared(build, shard, disk, needs, markers, raw_files, lock.pop_all())
+        return _Prepared(build, shard, disk, needs, markers, raw_files, lock.pop_all(), groups)
 
 
 def _count(
@@ -371,7 +378,8 @@ def _make(
     """Make what a prepared shard lacks, and mark its stages done."""
     build, shard = prepared.build, prepared.shard
     disk, markers = prepared.disk, prepared.markers
-    if prepared.raw_files is None and not disk.found and set(stages) <= markers.keys():
+    has_source = prepared.raw_files is not None or prepared.groups is not None
+    if not has_source and not disk.found and set(stages) <= markers.keys():
         _drop_raw_when_in(build, shard, markers)
         return ShardDone(shard, {s: markers[s] for s in markers if s in stages}, 0, is_new=False)
     started = time.monotonic()
@@ -387,28 +395,57 @@ def _make(
         # Until the rows are retried, the shard must not count as done.
         for stage in ROW_STAGES:
             unmark(build, shard, stage)
-    if prepared.needs or disk.found:
+    wanted_rows = prepared.needs
+    if wanted_rows or disk.found:
         with Journal(build.state.journal(shard.name)) as journal:
+
+            def write(files: Sequence[Path], needs: dict[int, Needs]) -> None:
+                make_rows(build, shard, files, needs, journal, quota, collect, workers=workers)
+
             if disk.found:
                 journal.append(disk.found)
                 collect(disk.found)
+            if prepared.groups is not None:
+                prepared = _make_from_groups(prepared, prepared.groups, write, outcomes, workers)
             if prepared.needs and prepared.raw_files is not None:
-                make_rows(
-                    build,
-                    shard,
-                    prepared.raw_files,
-                    prepared.needs,
-                    journal,
-                    quota,
-                    collect,
-                    workers=workers,
-                )
+                write(prepared.raw_files, prepared.needs)
     done = _mark(prepared, stages, outcomes, started)
     # Free the memory that Arrow caches for the next row group: publishing needs memory too.
     pa.default_memory_pool().release_unused()
-    new_rows = sum(isinstance(outcomes[row], RowMade) for row in prepared.needs)
+    new_rows = sum(isinstance(outcomes[row], RowMade) for row in wanted_rows)
     _tell_done(shard, stages, outcomes, new_rows, time.monotonic() - started)
     return ShardDone(shard, done, new_rows, is_new=True)
+
+
+def _make_from_groups(
+    prepared: _Prepared,
+    groups: RowGroups,
+    write: Callable[[Sequence[Path], dict[int, Needs]], None],
+    outcomes: Mapping[int, Outcome],
+    workers: WorkerPool,
+) -> _Prepared:
+    """Make the rows in `needs` from their row groups alone.
+
+    Returns what is left to do. Rows that come out otherwise than recorded are left, and the whole
+    file is fetched for them: it can be compared with its hash.
+    """
+    build, shard, needs = prepared.build, prepared.shard, prepared.needs
+    try:
+        refuse_crashing(workers, [groups.path], shard, groups.numbers)
+        write([groups.path], needs)
+        known = {row: need.made for row, need in needs.items()}
+        left = find_differing(build.plan, known, outcomes)
+    except ShardCorrupt:
+        left = list(needs)
+    finally:
+        groups.remove()
+    if not left:
+        return replace(prepared, needs={})
+    log.warning("shard %s: its rows differ from the recorded ones; fetching all of it", shard.name)
+    raw_files = fetch_raw(build, shard)
+    refuse_crashing(workers, raw_files, shard)
+    again = {row: Needs(mp3=True, json=True, made=None) for row in left}
+    return replace(prepared, needs=again, raw_files=raw_files)
 
 
 def _tell_done(

@@ -22,6 +22,7 @@ from hugflow.shards.plan import Shard
 from hugflow.shards.read import count_rows
 from hugflow.stages.build.build import Build
 from hugflow.stages.making.mark_stages import mark, raw_marker
+from hugflow.stages.making.row_groups import groups_file
 from hugflow.store.atomic import disk_errors
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ def remove_raw(build: Build, shard: Shard) -> None:
     raw_file = build.state.raw_file(shard.name)
     raw_file.unlink(missing_ok=True)
     remove_part(raw_file)
+    groups_file(build, shard).unlink(missing_ok=True)
     if shard.files[1:]:
         shutil.rmtree(_folder(build, shard), ignore_errors=True)
 
