@@ -11,9 +11,8 @@ from hugflow.shards.arrow import is_text
 from hugflow.shards.audio_warnings import audio_columns, audio_fields
 from hugflow.shards.card_features import complete_schema
 from hugflow.shards.features import is_audio_type
+from hugflow.shards.layouts.describe import describe_split
 from hugflow.shards.layouts.layout import RepositoryAt
-from hugflow.shards.layouts.registry import find_layout
-from hugflow.shards.layouts.whole import describe_split
 from hugflow.shards.plan import PARQUET, WEBDATASET
 from hugflow.shards.plan_request import PlanRequest
 from hugflow.shards.resolution.card_configs import read_configs
@@ -58,9 +57,8 @@ class OfferedColumns:
 def fetch_columns(hub: Hub, repository: Repository, request: PlanRequest) -> OfferedColumns:
     """The columns of a split, by its first file; raises what planning would raise."""
     source = fetch_source(hub, repository, request)
-    layout = find_layout(source.layout)
     at = RepositoryAt(hub, repository.repo, source.commit, source.published)
-    split = describe_split(layout, at, _first_of(source), source.as_read(request))
+    split = describe_split(source.layout, at, _first_of(source), source.as_read(request))
     schema = complete_schema(split.shards[0].schema, repository.card, request.subset)
     audio = _find_audio(schema)
     return OfferedColumns(

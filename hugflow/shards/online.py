@@ -7,9 +7,8 @@ from hugflow.clients.repository import PublishedFile, RepoId
 from hugflow.requests.model import AddRequest
 from hugflow.shards.card_features import complete_schema
 from hugflow.shards.column_path import lift_schemas
+from hugflow.shards.layouts.describe import describe_split
 from hugflow.shards.layouts.layout import RepositoryAt
-from hugflow.shards.layouts.registry import find_layout
-from hugflow.shards.layouts.whole import describe_split
 from hugflow.shards.plan import PARQUET, WEBDATASET
 from hugflow.shards.plan_request import PlanRequest, is_imported
 from hugflow.shards.resolve import (
@@ -34,9 +33,8 @@ def check_online(hub: Hub, request: AddRequest) -> None:
         return
     repository = hub.fetch_repository(RepoId.dataset(fields.hf_id), fields.revision)
     source = fetch_source(hub, repository, fields)
-    layout = find_layout(source.layout)
     at = RepositoryAt(hub, repository.repo, source.commit, source.published)
-    split = describe_split(layout, at, _first_of(source), source.as_read(fields))
+    split = describe_split(source.layout, at, _first_of(source), source.as_read(fields))
     first = split.shards[0]
     completed = complete_schema(first.schema, repository.card, fields.subset)
     named = with_columns_of(fields, split)

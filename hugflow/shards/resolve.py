@@ -23,9 +23,9 @@ from hugflow.shards.features import (
     is_list_of_samples,
 )
 from hugflow.shards.layouts.cut_rows import refuse_uncut
+from hugflow.shards.layouts.describe import describe_split
 from hugflow.shards.layouts.layout import SHARDS_AT_ONCE, Contents, Layout, RepositoryAt, Split
 from hugflow.shards.layouts.registry import find_layout
-from hugflow.shards.layouts.whole import describe_split
 from hugflow.shards.plan import MOST_UNCOUNTED_ROWS, ColumnNote, Plan, numbering_of, plan_shards
 from hugflow.shards.plan_request import PlanRequest
 from hugflow.shards.source import fetch_source
@@ -78,7 +78,7 @@ def fetch_plan(
     layout = find_layout(source.layout)
     at = RepositoryAt(hub, repository.repo, source.commit, source.published)
     with ThreadPoolExecutor(SHARDS_AT_ONCE, "shards") as pool:
-        split = describe_split(layout, at, source.files, source.as_read(request))
+        split = describe_split(source.layout, at, source.files, source.as_read(request))
         contents, named = split.shards, with_columns_of(request, split)
         published, odd = common_schema(contents)
         completed = complete_schema(published, repository.card, request.subset)

@@ -97,7 +97,7 @@ def fetch_source(
             hub, hf_id, commit, request.subset, request.split, can_read=can_read, known=known
         )
         own = choose_layout(found.paths, repository.paths)
-        if request.segments is not None and own in CUT_LAYOUTS | ROW_LAYOUTS:
+        if request.segments is not None and own != PARQUET and own in CUT_LAYOUTS | ROW_LAYOUTS:
             return _own_files(listing, found, own, "recordings are cut from their own files")
         if own != PARQUET:
             raise _not_parquet(repository, request, found)

@@ -18,7 +18,7 @@ from hugflow.shards.plan_request import PlanRequest, form_of, segments_of
 # Layouts whose clips are files, so that a long one can be cut.
 CUT_LAYOUTS: Final = frozenset({"table", "audio_folder", "kaldi"})
 # Layouts whose rows can name a time range of their own clip.
-ROW_LAYOUTS: Final = frozenset({"table_archives"})
+ROW_LAYOUTS: Final = frozenset({"table_archives", "parquet"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,14 @@ def refuse_uncut(request: PlanRequest, layout: str, what: str) -> None:
         raise RequestInvalid(
             f"{what}: segments are not cut of the layout {layout}",
             why="recordings are cut where they are files of the repository, with a table, in "
-            "folders or as Kaldi has them, and in archives with a table",
+            "folders or as Kaldi has them, in archives with a table, and in rows of parquet",
             mend="delete the line with segments, or name such files in `source`",
         )
     if spec.keep or spec.beside is not None:
         asked = "keep" if spec.keep else f"beside: {spec.beside}"
         raise RequestInvalid(
             f"{what}: segments with {asked} are not read of the layout {layout}",
-            why="recordings in archives are cut by columns of their rows",
+            why="recordings in archives and in parquet are cut by columns of their rows",
             mend="name the columns, as segments: {start: begin_time, end: end_time}",
         )
 

@@ -9,6 +9,7 @@ from hugflow.shards.layouts import (
     audio_folder,
     kaldi,
     parquet,
+    parquet_cut,
     table,
     table_archives,
     webdataset,
@@ -26,6 +27,7 @@ LAYOUTS: Final[dict[str, Layout]] = {
     "table_archives": table_archives,
     "audio_folder": audio_folder,
     "kaldi": kaldi,
+    "parquet_cut": parquet_cut,
 }
 
 

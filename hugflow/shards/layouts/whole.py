@@ -16,24 +16,17 @@ from typing import Any
 import pyarrow as pa
 
 from hugflow.audio.cutting import Cut
-from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
 from hugflow.requests.segments import END, SEGMENTS, START
 from hugflow.shards.arrow import FILE_TYPE, is_text
 from hugflow.shards.layouts.cut_rows import Ranges
-from hugflow.shards.layouts.layout import Contents, Layout, RepositoryAt, Split
+from hugflow.shards.layouts.layout import Contents, RepositoryAt, Split
 from hugflow.shards.plan import to_detail
-from hugflow.shards.plan_request import PlanRequest, segments_of
+from hugflow.shards.plan_request import PlanRequest
 
 
-def describe_split(
-    layout: Layout, at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest
-) -> Split:
-    """Describe a split, as its layout does; its recordings stay whole if the request says so."""
-    split = layout.describe(at, files, request)
-    spec = segments_of(request)
-    if spec is None or not spec.keep:
-        return split
+def keep_whole(at: RepositoryAt, split: Split, request: PlanRequest) -> Split:
+    """A planned split of time ranges as one of recordings; raises RequestInvalid."""
     text = split.text_column or request.text_column
     ranges = Ranges.of(request)
     names = frozenset(ranges.names) if ranges is not None else frozenset[str]()

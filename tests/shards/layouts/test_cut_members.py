@@ -1,17 +1,26 @@
-"""Time ranges of recordings that are members of archives."""
+"""Time ranges of recordings that are members of archives, or values in rows of parquet."""
 
+import io
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from hugflow.audio.cutting import Cut
 from hugflow.errors import RequestInvalid
-from hugflow.stages.sync import sync_dataset
+from hugflow.shards.layouts import parquet_cut
+from hugflow.shards.layouts.segments import Recordings
+from hugflow.stages.sync import ShardsFailed, sync_dataset
 from hugflow.testing.hub import LoopbackHub
 from hugflow.verify.dataset import verify_dataset
 from tests.builds import OpenFor
 from tests.shards.layouts.published import CLIPS, COUNT, TEXTS, to_zip
+from tests.shards.layouts.recipes import TEXT_BY_STEM
 from tests.shards.layouts.tars import make_tar
-from tests.shards.layouts.test_segments import LONG, table
+from tests.shards.layouts.test_segments import LONG, TIMES, stereo, table
 from tests.trees import read_rows_json
 
 BY_END = {"start": "start", "end": "end"}
@@ -86,3 +95,105 @@ def test_what_only_files_have_is_refused_of_archives(hub: LoopbackHub, open_for:
     hub.publish("cut/kept", files)
     with pytest.raises(RequestInvalid, match="segments with keep are not read"):
         open_for("cut/kept", segments={**segments, "keep": True})
+
+
+SPOKEN = [
+    {"start": start, "end": end, "text": TEXT_BY_STEM[key]} for key, (start, end) in TIMES.items()
+]
+AUDIO = {"bytes": LONG, "path": "talk.wav"}
+
+
+def to_parquet(rows: list[dict[str, Any]], lines: int = 2) -> dict[str, bytes]:
+    """Rows as a file of small row groups."""
+    schema = pa.Table.from_pylist(rows).schema
+    out = io.BytesIO()
+    with pq.ParquetWriter(out, schema) as writer:
+        for at in range(0, len(rows), lines):
+            writer.write_table(pa.Table.from_pylist(rows[at : at + lines], schema))
+    return {"data/train-00000-of-00001.parquet": out.getvalue()}
+
+
+ROWS: dict[str, tuple[dict[str, bytes], dict[str, Any]]] = {
+    "a range in each row": (
+        to_parquet([{"audio": AUDIO, **each} for each in SPOKEN]),
+        {"segments": BY_END},
+    ),
+    "a list of ranges": (
+        to_parquet([{"audio": AUDIO, "segments": SPOKEN[:2]}, {"audio": None, "segments": []}]),
+        {"segments": {"start": "segments.start", "end": "segments.end"}},
+    ),
+    "lists of begins and ends": (
+        to_parquet(
+            [
+                {"audio": AUDIO, "id": "a", **{name: [s[name] for s in part] for name in SPOKEN[0]}}
+                for part in (SPOKEN[:3], SPOKEN[3:])
+            ],
+            lines=1,
+        ),
+        {"segments": BY_END},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_time_ranges_of_recordings_in_parquet_give_the_same_mp3s_as_clips(
+    hub: LoopbackHub, open_for: OpenFor, name: str
+):
+    files, fields = ROWS[name]
+    hf_id = f"cut/{name.replace(' ', '-')}"
+    hub.publish(hf_id, files)
+    is_struct = "segments.start" in str(fields)
+    more = {"text_column": "segments.text"} if is_struct else {}
+    build = open_for(hf_id, **fields, **more)
+    sync_dataset(build)
+    made = read_rows_json(build.folder)
+    expected = 2 if is_struct else COUNT
+    assert [made[row]["text"] for row in sorted(made)] == list(TEXTS)[:expected]
+    mp3s = [(build.folder.audio / f"{row}.mp3").read_bytes() for row in sorted(made)]
+    assert mp3s == clips(hub, open_for)[:expected]
+    assert list(verify_dataset(build.places, build.name, deep=True)) == []
+
+
+def test_one_channel_of_recordings_in_parquet_can_be_read(hub: LoopbackHub, open_for: OpenFor):
+    both = stereo(LONG, LONG)
+    hub.publish("cut/channel", to_parquet([{"audio": {"bytes": both, "path": "a.wav"}}]))
+    build = open_for("cut/channel", segments={"channel": 1})
+    sync_dataset(build)
+    [row] = read_rows_json(build.folder).values()
+    assert row["audio_info"]["source_channels"] == 1
+
+
+def test_only_recordings_of_rows_that_are_left_are_cut_again(
+    hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
+):
+    files, fields = ROWS["lists of begins and ends"]
+    hub.publish("cut/again", files)
+    build = open_for("cut/again", **fields)
+    sync_dataset(build)
+    [shard] = build.plan.shards
+    path = build.places.state_dir / "again.parquet"
+    path.write_bytes(files["data/train-00000-of-00001.parquet"])
+    cut: list[int] = []
+    true_cut = Recordings.cut
+
+    def count(self: Recordings, data: bytes, cuts: Sequence[Cut], wanted: Sequence[int]) -> object:
+        cut.append(len(wanted))
+        return true_cut(self, data, cuts, wanted)
+
+    monkeypatch.setattr(Recordings, "cut", count)
+    counted = replace(shard, rows=COUNT)
+    wanted = {1, COUNT - 1}
+    found = parquet_cut.read_rows(
+        [path], counted, columns=None, is_wanted=lambda rows: rows.start in wanted
+    )
+    assert [(rows, batch.num_rows) for rows, batch in found] == [
+        (range(row, row + 1), 1) for row in sorted(wanted)
+    ]
+    assert cut == [1, 1]
+
+
+def test_lists_of_other_lengths_are_one_clear_error(hub: LoopbackHub, open_for: OpenFor):
+    row = {"audio": AUDIO, "start": [0.1, 0.2], "end": [0.2], "text": ["a", "b"]}
+    hub.publish("cut/lengths", to_parquet([row]))
+    with pytest.raises(ShardsFailed, match="lists of 'end' have other lengths"):
+        sync_dataset(open_for("cut/lengths", segments=BY_END))

@@ -144,7 +144,7 @@ def test_segments_of_a_layout_that_is_not_cut_are_refused(hub: LoopbackHub, open
     from hugflow.testing.samples import publish_speech
 
     publish_speech(hub, "segments/parquet", rows=2)
-    with pytest.raises(RequestInvalid, match="not cut of the layout parquet"):
+    with pytest.raises(RequestInvalid, match="are not read of the layout parquet"):
         open_for("segments/parquet", segments={"beside": "srt"})
 
 
