@@ -32,6 +32,7 @@ def load_definitions(project: ProjectSettings) -> dg.Definitions:
     Open the project before anything imports the Hub's libraries.
     """
     from hugflow_assets.checks import build_drift_check
+    from hugflow_assets.overlaps import build_overlaps
     from hugflow_assets.reporting.overview import build_overview
     from hugflow_resources.hub import HubResource
     from hugflow_resources.notices import Notices
@@ -63,6 +64,7 @@ def load_definitions(project: ProjectSettings) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             build_overview(),
+            *([build_overlaps()] if loaded else []),
             *(each for _, assets in built for each in assets),
             *(each for defs in others for each in defs.assets or ()),
         ],

@@ -50,4 +50,5 @@ def plan_in_layout(
         "requests": plan.file_count,
         "warnings": [*summary["warnings"], kept],
         "estimate": None,
+        "keep": asked.keep,
     }

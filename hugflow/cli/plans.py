@@ -19,6 +19,7 @@ from hugflow.cli.plan_layout import check_layout, plan_in_layout
 from hugflow.cli.verbs import print_done, print_field
 from hugflow.errors import HugflowError
 from hugflow.native_talk import native_talk_in_log
+from hugflow.redact import in_a_line
 
 if TYPE_CHECKING:
     from hugflow.stages.build.build import Build
@@ -105,6 +106,7 @@ def _summarise(file: str, build: "Build", estimated: "Estimate | None") -> dict[
         # Each file is asked for once.
         "requests": build.plan.file_count,
         "estimate": asdict(estimated) if estimated is not None else None,
+        "keep": build.request.keep,
     }
 
 
@@ -131,6 +133,8 @@ def _print_summary(summary: dict[str, Any]) -> None:
     for label, value in _estimate_fields(summary):
         print_field(label, value)
     print_field("licence", f"{summary['licence'] or 'none named'}, {gate}")
+    if summary["keep"] is not None:
+        print_field("keep", in_a_line(f"{summary['keep']} (rows that do not meet it are left out)"))
     print_field("audio", _audio(summary))
     print_field("text", summary["text_column"] or "none")
     for warning in summary["warnings"]:

@@ -15,7 +15,13 @@ from hugflow.statistics.figures import Statistics, describe
 _PATH = "README.md"
 
 
-def render_card(plan: Plan, *, description: str, statistics: Statistics | None = None) -> str:
+def render_card(
+    plan: Plan,
+    *,
+    description: str,
+    statistics: Statistics | None = None,
+    keep: str | None = None,
+) -> str:
     """The text of README.md: the header that `datasets` reads, then a page for people.
 
     The header names the index files and the split, and declares every audio column
@@ -23,11 +29,11 @@ def render_card(plan: Plan, *, description: str, statistics: Statistics | None =
     quoted, so it cannot become markup.
     """
     quoted = "\n".join(f"    {line}" for line in description.splitlines())
-    begin, end = card_frame(plan, statistics)
+    begin, end = card_frame(plan, statistics, keep)
     return f"{begin}{quoted}{end}"
 
 
-def card_frame(plan: Plan, statistics: Statistics | None) -> tuple[str, str]:
+def card_frame(plan: Plan, statistics: Statistics | None, keep: str | None) -> tuple[str, str]:
     """The parts of the page before and after the request author's text."""
     header = {
         "configs": [
@@ -49,7 +55,7 @@ def card_frame(plan: Plan, statistics: Statistics | None) -> tuple[str, str]:
     begin = f"---\n{head}---\n\n# {plan.dataset}\n\n"
     end = f"""
 
-Made by hugflow from the dataset `{plan.request.hf_id}` at commit `{plan.commit}`{_by_way(plan)}.
+Made by hugflow from the dataset `{plan.request.hf_id}` at commit `{plan.commit}`{_by_way(plan)}.{_kept(keep)}
 
 {_statistics_table(statistics)}{audio}* `json/`: one file per row
 * `index/`: the same rows as parquet{_column_notes(plan)}
@@ -94,6 +100,11 @@ def _by_way(plan: Plan) -> str:
     return f", by way of the Hub's conversion to parquet (commit `{plan.files_commit}`)"
 
 
+def _kept(keep: str | None) -> str:
+    """Which of the rows are here, if not all that were made."""
+    return f"\nOnly rows that meet {_quoted(keep)} are here." if keep is not None else ""
+
+
 def _statistics_table(statistics: Statistics | None) -> str:
     """A table of two columns and the empty line after it; empty when there are no statistics."""
     if statistics is None or not statistics.rows:
@@ -103,7 +114,12 @@ def _statistics_table(statistics: Statistics | None) -> str:
 
 
 def _render(source: ExportSource) -> Iterator[ExportFile]:
-    text = render_card(source.plan, description=source.description, statistics=source.statistics)
+    text = render_card(
+        source.plan,
+        description=source.description,
+        statistics=source.statistics,
+        keep=source.keep,
+    )
     yield ExportFile(_PATH, [text.encode()])
 
 
@@ -111,7 +127,7 @@ def _find_fault(text: str, facts: Reference) -> str | None:
     """Why a text is not the dataset's card, ignoring the author's text; None if it is."""
     if facts.plan is None:
         return "it is empty" if not text.strip() else None
-    begin, end = card_frame(facts.plan, facts.statistics)
+    begin, end = card_frame(facts.plan, facts.statistics, facts.keep)
     # Another version has other text for people, but the same header for programs.
     if text.startswith(begin) and (text.endswith(end) or not facts.is_this_version):
         return None

@@ -30,6 +30,7 @@ class ExportSource:
     index: sha256 of each index file, by its path in the tree.
     clips: what the paths of clips and index files begin with; "" for paths relative to the tree.
     is_piped: whether a command takes the place of a path where a tool needs one to read MP3.
+    keep: the request's `keep`, by which rows were left out.
     """
 
     plan: Plan
@@ -40,6 +41,7 @@ class ExportSource:
     index: Mapping[str, str]
     clips: str = ""
     is_piped: bool = False
+    keep: str | None = None
 
     def clip_path(self, stem: str) -> str:
         """The path of a clip, as the exports write it."""
@@ -98,11 +100,13 @@ class Reference:
 
     plan: None if it is lost.
     is_this_version: whether this version of hugflow wrote the file; another one's words may differ.
+    keep: as in ExportSource.
     """
 
     plan: Plan | None
     statistics: Statistics | None
     is_this_version: bool
+    keep: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

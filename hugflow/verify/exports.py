@@ -27,7 +27,7 @@ def verify_exports(
     is_this_version = manifest.run.hugflow == version("hugflow")
     if plan is not None and manifest.flows is not None:
         plan = manifest.flows.of_index(plan)
-    reference = Reference(plan, manifest.statistics, is_this_version)
+    reference = Reference(plan, manifest.statistics, is_this_version, manifest.keep)
     for export in rendered_exports():
         if export.reworded is not None:
             yield from _verify_reworded(folder, export.reworded, reference, find)

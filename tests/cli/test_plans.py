@@ -26,6 +26,15 @@ def test_a_plan_tells_hours_bytes_files_disk_and_time_as_sampled(
     assert "quota left" not in told.stdout
 
 
+def test_a_plan_names_the_expression_by_which_rows_are_left_out(project: Project, hub: LoopbackHub):
+    publish_text(hub, "plan/keep", rows=3)
+    request = project.request("plan/keep", "keep: row > 1")
+    told = project.run("plan", request, "--no-sample").stdout
+    assert "keep         row > 1 (rows that do not meet it are left out)\n" in told
+    assert plan_of(project, request, "--no-sample")["keep"] == "row > 1"
+    assert "keep " not in project.run("plan", project.request("plan/keep"), "--no-sample").stdout
+
+
 def test_another_layout_is_shown_and_not_recorded(project: Project, hub: LoopbackHub):
     clip = {"train/a.wav": b"RIFF", "train/b.wav": b"RIFF"}
     hub.publish("plan/layouts", {**clip, "train.csv": b"path,text\ntrain/a.wav,one\n"})

@@ -42,9 +42,10 @@ def test_the_overview_is_an_asset_and_sensors_target_what_they_touch(project: Pr
     keys = repository.asset_graph.get_all_asset_keys()
     target = repository.get_sensor_def("requests_on_main").asset_selection
     assert target is not None
-    # No run makes the overview.
-    overview = dg.AssetKey(["hugflow", "overview"])
-    assert target.resolve(repository.asset_graph) == keys - {overview} != keys
+    # No run makes the overview, and only a person asks for the overlaps.
+    of_all = {dg.AssetKey(["hugflow", name]) for name in ("overview", "overlaps")}
+    assert of_all < keys
+    assert target.resolve(repository.asset_graph) == keys - of_all
     assert repository.get_sensor_def("outcomes").asset_selection is None
 
 
@@ -102,7 +103,7 @@ def test_every_request_of_the_catalogue_becomes_five_assets(project: Project):
     }
     write_catalog(places_of(project), Catalog("a" * 40, files))
     defs = load_definitions(load_settings(project.root))
-    assert len(defs.resolve_asset_graph().get_all_asset_keys()) == 200 + 1
+    assert len(defs.resolve_asset_graph().get_all_asset_keys()) == 200 + 2
     # What a job holds is only settled here: two datasets once made the whole location fail.
     dg.Definitions.validate_loadable(defs)
     assert defs.get_repository_def().get_sensor_def("requests_on_main")
@@ -130,5 +131,5 @@ def test_a_request_whose_assets_cannot_be_built_keeps_no_other_out(
 
     monkeypatch.setattr(datasets, "build_dataset", surprise)
     defs = load_definitions(load_settings(project.root, {}))
-    assert len(defs.resolve_asset_graph().get_all_asset_keys()) == 5 + 1
+    assert len(defs.resolve_asset_graph().get_all_asset_keys()) == 5 + 2
     assert "requests/add/more.yaml" in caplog.text

@@ -53,6 +53,7 @@ def export_stored(
         index=manifest.index,
         clips=f"{way.as_posix()}/",
         is_piped=is_piped,
+        keep=manifest.keep,
     )
     written: list[Path] = []
     for file in export.render(source) if export.render is not None else ():

@@ -135,6 +135,7 @@ def write_manifest(
         manifest.statistics,
         home=build.final_folder,
         index=manifest.index,
+        keep=manifest.keep,
     )
     exports = write_exports(source, build.chosen_exports, manifest, old)
     manifest = replace(manifest, exports=exports)

@@ -296,6 +296,13 @@ class Manifest:
             raise ValueError(f"it is one of {self.dataset!r}, with the request of another dataset")
 
     @property
+    def keep(self) -> str | None:
+        """The expression of `keep` that left rows out; None without one."""
+        steps = self.flows.steps if self.flows is not None else ()
+        found = [step.config.get("expression") for step in steps if step.flow == KEEP]
+        return str(found[-1]) if found else None
+
+    @property
     def all_audio(self) -> tuple[str, ...]:
         """The audio columns of which there are MP3s, the main one first; empty if text only."""
         main = () if self.audio_column is None else (self.audio_column,)

@@ -87,7 +87,12 @@ def test_a_row_left_out_is_explained_and_the_tree_is_verified(hub: LoopbackHub, 
     sync(build)
     origin = explain(build.places, str(build.folder.json / "2.json"), {}, build.folder.root)
     assert "keep: rms_dbfs > -30: left out" in str(origin)
+    card = build.folder.root / "README.md"
+    assert "Only rows that meet `rms_dbfs > -30` are here.\n" in card.read_text("utf-8")
     assert list(verify_dataset(build.places, build.name, deep=True)) == []
+    sync(open_for("keep/why", MEASURING))
+    assert "Only rows" not in card.read_text("utf-8")
+    assert list(verify_dataset(build.places, build.name)) == []
 
 
 def test_a_field_that_no_row_has_is_refused_when_planned(hub: LoopbackHub, open_for: OpenFor):
