@@ -58,7 +58,7 @@ class FileMissing(RequestInvalid):
 
 
 class NotAuthorised(HugflowError):
-    """The Hub or a git remote refuses access: no token, a wrong one, or a gated repository."""
+    """Access is refused: no token, a wrong one, a gated repository, or no right to write."""
 
     exit_code = 5
 

@@ -76,6 +76,17 @@ class Runner:
         assert TOKEN not in done.stdout + done.stderr
         return done
 
+    def comment(
+        self, number: int, body: str, *options: str, association: str = "MEMBER", **settings: str
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run the command for a comment that eve writes on the pull request."""
+        environment = self.environment(number, **settings)
+        event = self.github.comment_event(REPO, number, body, author="eve", association=association)
+        Path(environment["GITHUB_EVENT_PATH"]).write_text(json.dumps(event))
+        done = self.project.run("sync", "--ci-mode", *options, **environment)
+        assert TOKEN not in done.stdout + done.stderr
+        return done
+
     def comments(self, number: int) -> list[str]:
         return [each.body for each in self.github.comments(REPO, number)]
 

@@ -21,7 +21,7 @@ class PullEvent:
     """A pull request at one moment.
 
     is_fork: its branch is in another repository, or that repository was deleted.
-    author: who opened it.
+    author: who opened it, or asks for something in a comment.
     """
 
     repository: str
@@ -32,11 +32,17 @@ class PullEvent:
     is_fork: bool
     url: str | None = None
     author: str | None = None
+    is_open: bool = True
 
     @property
     def name(self) -> str:
         """The pull request in short: `acme/requests#12`."""
         return f"{self.repository}#{self.number}"
+
+
+def is_repository(value: object) -> bool:
+    """Whether this is `owner/name`, as GitHub writes it."""
+    return isinstance(value, str) and _REPOSITORY.fullmatch(value) is not None
 
 
 def read_event(path: Path) -> PullEvent:

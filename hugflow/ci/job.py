@@ -54,11 +54,12 @@ class Made:
     failed: dict[str, HugflowError] = field(default_factory=dict)
 
 
-def make_all(proposal: Proposal, wake: Wake, watch: Watch) -> Made:
+def make_all(proposal: Proposal, wake: Wake, watch: Watch, *, retry_failed: bool = False) -> Made:
     """Make every incomplete build; the failure of one does not stop the others.
 
     wake: called with each notice.
     watch: shows the progress of a build, whose rows the tracker counts.
+    retry_failed: try the failed rows of complete datasets too.
     """
     made = Made()
     for path, build in proposal.builds.items():
@@ -67,7 +68,11 @@ def make_all(proposal: Proposal, wake: Wake, watch: Watch) -> Made:
         try:
             with watch(tracker) as shown:
                 made.synced[path] = sync_dataset(
-                    build, tracker, on_rows=shown.on_rows, on_step_rows=shown.on_step_rows
+                    build,
+                    tracker,
+                    retry_failed=retry_failed,
+                    on_rows=shown.on_rows,
+                    on_step_rows=shown.on_step_rows,
                 )
         except HugflowError as error:
             made.failed[path] = error

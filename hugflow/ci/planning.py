@@ -49,6 +49,13 @@ class Proposal:
         """Whether there is a removal."""
         return any(line.kind == "remove" for line in self.lines)
 
+    def try_failed_rows(self) -> None:
+        """Let complete datasets with failed rows be made again, for these rows."""
+        for path, build in list(self.complete.items()):
+            manifest = build.stored.manifest
+            if manifest is not None and manifest.rows.failed:
+                self.builds[path] = self.complete.pop(path)
+
 
 @dataclass(frozen=True, slots=True)
 class Planner:

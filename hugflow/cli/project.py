@@ -21,7 +21,10 @@ from hugflow.settings_model import render_env_example
 
 # The files that every new project has, by path.
 TEMPLATES = {"workspace.yaml": "workspace.yaml", "dagster.yaml": "dagster.yaml"}
-WORKFLOW = ".github/workflows/dataset-sync.yml"
+# Workflows, by path and template: what happens on a pull request, and for a comment on it.
+WORKFLOWS = {
+    f".github/workflows/{name}": name for name in ("dataset-sync.yml", "dataset-comment.yml")
+}
 _INSTALLED = f"${{{{ vars.{VARIABLE} }}}}"
 IGNORED = (
     ".env",
@@ -123,7 +126,7 @@ def make_project(
             made.append(keep.parent)
     templates = TEMPLATES | (CLUSTER_TEMPLATES if has_cluster else {})
     texts = {place: read_template(name) for place, name in templates.items()}
-    texts[WORKFLOW] = render_workflow(source)
+    texts |= {place: render_workflow(name, source) for place, name in WORKFLOWS.items()}
     texts[".env.example"] = render_env_example()
     for name, text in texts.items():
         path = folder / name
@@ -148,9 +151,9 @@ def _ignore(path: Path) -> bool:
     return bool(missing)
 
 
-def render_workflow(source: str | None) -> str:
-    """The workflow of pull requests; it installs `source` where the variable is not set."""
-    text = read_template("dataset-sync.yml")
+def render_workflow(name: str, source: str | None) -> str:
+    """The text of a workflow; it installs `source` where the variable is not set."""
+    text = read_template(name)
     if source is None:
         return text
     return text.replace(_INSTALLED, f"${{{{ vars.{VARIABLE} || '{source}' }}}}")

@@ -18,6 +18,7 @@ from hugflow.settings import ProjectSettings
 
 if TYPE_CHECKING:
     from hugflow.ci.changes import Changes
+    from hugflow.ci.comment import Command
     from hugflow.ci.event import PullEvent
     from hugflow.clients.git import RequestFiles
     from hugflow.clients.github import GitHub
@@ -39,6 +40,7 @@ class Run:
     event: the pull request on GitHub; None without GitHub.
     main: the request files on main, by path.
     makes: True to make the datasets, False to plan only.
+    retries: a comment asks to try failed rows again.
     """
 
     project: ProjectSettings
@@ -48,6 +50,15 @@ class Run:
     main: Mapping[str, bytes]
     options: "Options"
     makes: bool
+    retries: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The pull request that started the workflow, and what a comment on it asks for, if one did."""
+
+    event: "PullEvent"
+    command: "Command | None" = None
 
 
 def open_run(base: str | None, head: str | None, *, is_plan_only: bool) -> Run | None:
@@ -63,9 +74,16 @@ def open_run(base: str | None, head: str | None, *, is_plan_only: bool) -> Run |
     root = project.root or Path.cwd()
     checkout = find_checkout(root, os.environ)
     inside = find_inside(project.places, checkout)
+    is_by_event = base is None and head is None
+    asked = _find_event(project, is_plan_only=is_plan_only) if is_by_event else None
+    if is_by_event and asked is None:
+        return None
+    command = asked.command if asked is not None else None
+    is_plan_only = is_plan_only or command == "plan"
     if not is_plan_only:
         refuse_inside(inside, checkout)
-    event, changes, read_base = _find_changes(project, root, base, head)
+    event = asked.event if asked is not None else None
+    changes, read_base = _find_changes(project, root, event, base, head)
     if event is not None and event.base_ref != project.settings.requests_branch:
         print_talk(
             f"{event.name} goes to {show_path(event.base_ref)}: only requests on "
@@ -86,7 +104,8 @@ def open_run(base: str | None, head: str | None, *, is_plan_only: bool) -> Run |
     if event is not None:
         who = f"{event.author or 'somebody'}, {event.name}@{event.head_sha[:7]}"
         options = replace(options, actor=who)
-    return Run(project, root, event, changes, main, options, makes)
+    is_retry = command == "retry"
+    return Run(project, root, event, changes, main, options, makes, retries=is_retry)
 
 
 def _makes(project: ProjectSettings, event: "PullEvent | None", *, is_plan_only: bool) -> bool:
@@ -110,22 +129,14 @@ def _what_deleting_does(path: str) -> str:
     return "that removes no dataset, a file in requests/remove/ does"
 
 
-def _find_changes(
-    project: ProjectSettings, root: Path, base: str | None, head: str | None
-) -> "tuple[PullEvent | None, Changes, Callable[[str], Container[bytes]]]":
-    """The pull request, what it changes, and how to read what its base holds."""
-    from hugflow.ci.changes import fetch_changes, find_changes, read_base_file, read_changes
-    from hugflow.ci.event import read_event
-    from hugflow.clients.services import ServiceUnavailable
+def _find_event(project: ProjectSettings, *, is_plan_only: bool) -> Asked | None:
+    """The pull request of this workflow; None, after saying so, if nothing is asked for.
 
-    if base is not None or head is not None:
-        if base is None or head is None:
-            raise UsageWrong(
-                "--base and --head go together",
-                why="what changes is the difference of the two",
-                mend="give both, or neither: then GITHUB_EVENT_PATH names the pull request",
-            )
-        return None, read_changes(root, base, head), partial(read_base_file, root, base)
+    Raises NotAuthorised for a comment of somebody who may not write.
+    """
+    from hugflow.ci.comment import fetch_event, read_comment, refuse_reader
+    from hugflow.ci.event import read_event
+
     path = os.environ.get("GITHUB_EVENT_PATH")
     if not path:
         raise UsageWrong(
@@ -133,8 +144,47 @@ def _find_changes(
             why="GITHUB_EVENT_PATH is not set, as it is in a workflow",
             mend="give --base and --head, such as `--base origin/main --head HEAD`",
         )
-    event = read_event(Path(path))
+    comment = read_comment(Path(path))
+    if comment is None:
+        event = read_event(Path(path))
+        _refuse_unsure_github(project)
+        return Asked(event)
+    if comment.command is None:
+        print_talk("the first line of the comment is no command, so there is nothing to do")
+        return None
     _refuse_unsure_github(project)
+    with open_github(project) as github:
+        refuse_reader(github, comment)
+        event = fetch_event(github, comment)
+    if not event.is_open:
+        print_talk(f"{event.name} is not open, so there is nothing to do")
+        return None
+    if event.is_fork and comment.command == "retry" and not is_plan_only:
+        # This runner has secrets: a hosted one plans what comes from elsewhere.
+        print_talk(f"{event.name} comes from another repository: `hugflow plan` plans it")
+        return None
+    return Asked(event, comment.command)
+
+
+def _find_changes(
+    project: ProjectSettings,
+    root: Path,
+    event: "PullEvent | None",
+    base: str | None,
+    head: str | None,
+) -> "tuple[Changes, Callable[[str], Container[bytes]]]":
+    """What the pull request changes, and how to read what its base holds."""
+    from hugflow.ci.changes import fetch_changes, find_changes, read_base_file, read_changes
+    from hugflow.clients.services import ServiceUnavailable
+
+    if event is None:
+        if base is None or head is None:
+            raise UsageWrong(
+                "--base and --head go together",
+                why="what changes is the difference of the two",
+                mend="give both, or neither: then GITHUB_EVENT_PATH names the pull request",
+            )
+        return read_changes(root, base, head), partial(read_base_file, root, base)
     try:
         with open_github(project, patience_s=BRIEF_S) as github:
             changes = find_changes(root, github, event)
@@ -146,7 +196,7 @@ def _find_changes(
         with open_github(project, patience_s=BRIEF_S) as github:
             return read_base_file(root, event.base_sha, name, github=github, event=event)
 
-    return event, changes, read_base
+    return changes, read_base
 
 
 def _refuse_unsure_github(project: ProjectSettings) -> None:

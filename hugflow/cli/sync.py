@@ -57,7 +57,8 @@ def sync(
 
     The pull request is the one in GITHUB_EVENT_PATH; without it, the changes of --head since
     --base. Its request files are read as data: nothing in it is checked out, used as a setting or
-    run. Complete datasets end at once. It only plans, and makes nothing, with --plan-only, with
+    run. Complete datasets end at once. Where the event is a comment, its first line says what to
+    do, if its author may write to the repository: `hugflow plan` or `hugflow retry`. It only plans, and makes nothing, with --plan-only, with
     SYNC_ON=merge, and for a branch of another repository.
     """
     if not is_ci:
@@ -100,6 +101,8 @@ def _carry_out(run: Run) -> "tuple[Proposal, Made]":
         clock=_now,
     )
     proposal = planner.plan(requests)
+    if run.retries:
+        proposal.try_failed_rows()
     if run.makes:
         refuse_outdated(run)
     pull = pull_of(run.event) if run.event is not None else None
@@ -110,7 +113,9 @@ def _carry_out(run: Run) -> "tuple[Proposal, Made]":
             project.places, senders, services, proposal.lines, pull, details_url=_log_url()
         ) as wake,
     ):
-        made = make_all(proposal, wake, _watch(run)) if run.makes else Made()
+        made = Made()
+        if run.makes:
+            made = make_all(proposal, wake, _watch(run), retry_failed=run.retries)
     _write_summary(run, pull, proposal.lines)
     return proposal, made
 

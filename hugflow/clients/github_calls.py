@@ -45,6 +45,14 @@ def repo_call(repository: str) -> Call:
     return Call("GET", _repo(repository))
 
 
+def permission_call(repository: str, login: str) -> Call:
+    """What somebody may do in a repository.
+
+    https://docs.github.com/rest/collaborators/collaborators#get-repository-permissions-for-a-user
+    """
+    return Call("GET", f"{_repo(repository)}/collaborators/{quote(login, safe='')}/permission")
+
+
 def comments_call(repository: str, number: int, page: int) -> Call:
     """A page of comments: https://docs.github.com/rest/issues/comments#list-issue-comments."""
     path = f"{_repo(repository)}/issues/{number}/comments"

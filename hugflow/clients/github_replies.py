@@ -113,6 +113,11 @@ def read_viewer(reply: Reply) -> User:
     return _read(reply, lambda value: User(_text(value["data"]["viewer"]["login"]), is_bot=True))
 
 
+def read_permission(reply: Reply) -> str:
+    """`admin`, `write`, `read` or `none`; GitHub puts `maintain` and `triage` under the nearest."""
+    return _read(reply, lambda value: _text(value["permission"]))
+
+
 def read_comment(reply: Reply) -> Comment:
     """The comment that was made or changed."""
     return _read(reply, _to_comment)

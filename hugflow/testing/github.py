@@ -38,7 +38,11 @@ from hugflow.testing.github_api.holdings import (
     Right,
     put,
 )
-from hugflow.testing.github_api.render import render_event, render_everything
+from hugflow.testing.github_api.render import (
+    render_comment_event,
+    render_event,
+    render_everything,
+)
 from hugflow.testing.github_api.routes import answer_github
 from hugflow.testing.stand_in import Finding, StandIn
 
@@ -239,6 +243,22 @@ class LoopbackGitHub(StandIn):
         with self._lock:
             held = self._held.find_repo(repo)
         return render_event(self.api_url, held, held.pulls[number], action)
+
+    def comment_event(
+        self, repo: str, number: int, body: str, *, author: str, association: str = "MEMBER"
+    ) -> dict[str, Any]:
+        """The event `issue_comment` of a new comment, which is made."""
+        made = self.comment(repo, number, body, author=author)
+        with self._lock:
+            held = self._held.find_repo(repo)
+        return render_comment_event(self.api_url, held, held.comments[made], association)
+
+    def set_permission(self, repo: str, login: str, permission: str) -> None:
+        """Say what somebody may do in a repository: `admin`, `write`, `read` or `none`."""
+        with self._lock:
+            held = self._held.find_repo(repo)
+            permissions = put(held.permissions, login, permission)
+            self._held = self._held.with_repo(replace(held, permissions=permissions))
 
     def check_runs(self, repo: str) -> tuple[CheckRun, ...]:
         """Every check run of a repository, the oldest first."""

@@ -117,7 +117,10 @@ class CommitStatus:
 
 @dataclass(frozen=True, slots=True)
 class Repo:
-    """A repository: branches by name (a fork's as `bob:add-x`), pull requests, comments, checks."""
+    """A repository: branches by name (a fork's as `bob:add-x`), pull requests, comments, checks.
+
+    permissions: of its collaborators, by login; its owner is an admin, everybody else a reader.
+    """
 
     full_name: str
     id: int
@@ -131,6 +134,7 @@ class Repo:
     comments: Mapping[int, Comment] = field(default_factory=dict)
     check_runs: Mapping[int, CheckRun] = field(default_factory=dict)
     statuses: Mapping[int, CommitStatus] = field(default_factory=dict)
+    permissions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def owner(self) -> str:

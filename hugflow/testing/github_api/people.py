@@ -49,6 +49,15 @@ def answer_limit(call: Call) -> Answer:
     return answer_json({"resources": {"core": core}, "rate": core})
 
 
+def answer_permission(call: Call) -> Answer:
+    """What somebody may do in the repository."""
+    call.demand_token()
+    (login,) = call.words
+    permission = call.repo.permissions.get(login, "admin" if login == call.repo.owner else "read")
+    user = render_user(call.api_url, login)
+    return answer_json({"permission": permission, "role_name": permission, "user": user})
+
+
 def count_request(call: Call, limit: int) -> dict[str, str]:
     """Count the request, and give the headers with the rest.
 

@@ -238,6 +238,27 @@ def render_event(api_url: str, repo: Repo, pull: Pull, action: str) -> dict[str,
     }
 
 
+def render_comment_event(
+    api_url: str, repo: Repo, comment: Comment, association: str
+) -> dict[str, Any]:
+    """The event that a workflow gets for a new comment on a pull request.
+
+    https://docs.github.com/webhooks/webhook-events-and-payloads#issue_comment
+    """
+    author = render_user(api_url, comment.author)
+    address = f"{api_url}/repos/{repo.full_name}/pulls/{comment.number}"
+    return {
+        "action": "created",
+        "issue": {"number": comment.number, "pull_request": {"url": address}},
+        "comment": {
+            **render_comment(api_url, repo, comment),
+            "author_association": association,
+        },
+        "repository": render_repo(api_url, repo),
+        "sender": author,
+    }
+
+
 def render_everything(api_url: str, repos: Sequence[Repo]) -> dict[str, Any]:
     """The content of every repository, for other processes."""
     return {

@@ -54,6 +54,12 @@ OF_REPO = (
     Route(
         "GET", "contents/{...}", contents.answer_contents, "repos/contents#get-repository-content"
     ),
+    Route(
+        "GET",
+        "collaborators/{}/permission",
+        people.answer_permission,
+        "collaborators/collaborators#get-repository-permissions-for-a-user",
+    ),
     Route("GET", "commits/{}", contents.answer_commit, "commits/commits#get-a-commit"),
     Route(
         "GET",
