@@ -50,12 +50,20 @@ def remove(
 ) -> None:
     """Remove a dataset from storage: its link, its tree and its state go to the trash.
 
+    Of an add file with `expand`, all of its datasets go; it lists them and asks once.
+
     It stays there for 7 days, and `hugflow undo NAME` restores it. It is not fetched again until
     its request changes, or until you sync it.
     """
     with failures_as_json(file, as_json=as_json):
         request = read_request(file)
         project = open_project()
+        if isinstance(request, AddRequest) and request.expand is not None:
+            members = _find_members(project.places, file, request)
+            asked_all = [_Asked(project, file, each, each.identity) for each in members]
+            how = _How(is_agreed=is_agreed, is_dry_run=is_dry_run, as_json=as_json, wait_s=wait_s)
+            _remove_all(asked_all, how)
+            return
         identity = _find_identity(project.places, file, request)
     name = identity.name if identity is not None else None
     with failures_as_json(file, as_json=as_json, name=name):
@@ -128,7 +136,7 @@ class _Asked:
 def _remove(
     asked: _Asked, *, is_agreed: bool, is_dry_run: bool, as_json: bool, wait_s: float
 ) -> None:
-    from hugflow.removal.remove import RemovalOrder, plan_removal, remove_dataset
+    from hugflow.removal.remove import plan_removal
     from hugflow.removal.uses import refuse_used
 
     file, identity, places = asked.file, asked.identity, asked.project.places
@@ -149,20 +157,98 @@ def _remove(
         return
     if not is_agreed:
         _ask(removal.name)
-    order = RemovalOrder(
-        by=this_user(),
-        at=datetime.now(UTC),
-        reason=asked.request.reason if isinstance(asked.request, RemoveRequest) else None,
-        requests=_asking(asked),
-        removal=asked.request.digest if isinstance(asked.request, RemoveRequest) else None,
-    )
-    with step(f"removing {identity.name}"):
-        entry_in_trash = remove_dataset(places, identity, order, wait_s=wait_s)
+    entry_in_trash = _carry_out(asked, wait_s)
     if entry_in_trash is None:
         _tell_nothing(places, file, identity, as_json=as_json)
         return
     _tell_removed(places, file, removal, entry_in_trash, as_json=as_json)
     _empty_trash(places)
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """The options of the command."""
+
+    is_agreed: bool
+    is_dry_run: bool
+    as_json: bool
+    wait_s: float
+
+
+def _remove_all(asked: Sequence[_Asked], how: _How) -> None:
+    """Remove the datasets of one request: it is asked once, and nothing goes if one is in use."""
+    from hugflow.removal.remove import plan_removal
+    from hugflow.removal.uses import refuse_used
+
+    file, places = asked[0].file, asked[0].project.places
+    with step(f"measuring {count(len(asked), 'dataset')}"):
+        found = [(each, plan_removal(places, each.identity)) for each in asked]
+    planned = [(each, removal) for each, removal in found if removal is not None]
+    if not planned:
+        if how.as_json:
+            print_json({"datasets": []})
+        else:
+            print_data(f"nothing to remove: no dataset of {file} is stored here")
+        return
+    if not how.as_json and (how.is_dry_run or not how.is_agreed):
+        say, is_aligned = (
+            (print_data, sys.stdout.isatty()) if how.is_dry_run else (print_talk, is_terminal())
+        )
+        for _, removal in planned:
+            _show(removal, say, is_aligned=is_aligned)
+    for _, removal in planned:
+        refuse_used(removal.name, removal.uses)
+    if how.is_dry_run:
+        if how.as_json:
+            entries = [
+                {"state": removal.state, **_to_json(file, removal), "dry_run": True}
+                for _, removal in planned
+            ]
+            print_json({"datasets": entries})
+        return
+    if not how.is_agreed:
+        _ask(count(len(planned), "dataset"))
+    told = []
+    for each, removal in planned:
+        entry = _carry_out(each, how.wait_s)
+        if entry is None:
+            continue
+        told.append(_removed_json(places, file, removal, entry))
+        if not how.as_json:
+            _tell_removed(places, file, removal, entry, as_json=False)
+    if how.as_json:
+        print_json({"datasets": told})
+    _empty_trash(places)
+
+
+def _carry_out(asked: _Asked, wait_s: float) -> "TrashEntry | None":
+    from hugflow.removal.remove import RemovalOrder, remove_dataset
+
+    request = asked.request
+    is_removal = isinstance(request, RemoveRequest)
+    order = RemovalOrder(
+        by=this_user(),
+        at=datetime.now(UTC),
+        reason=request.reason if isinstance(request, RemoveRequest) else None,
+        requests=_asking(asked),
+        removal=request.digest if is_removal else None,
+    )
+    with step(f"removing {asked.identity.name}"):
+        return remove_dataset(asked.project.places, asked.identity, order, wait_s=wait_s)
+
+
+def _find_members(places: Places, file: Path, request: AddRequest) -> tuple[AddRequest, ...]:
+    """The datasets that a request with `expand` became; raises RequestInvalid if it is unknown."""
+    from hugflow.stages.standing.expansions import read_members
+
+    members = read_members(places, request)
+    if members is None:
+        raise RequestInvalid(
+            f"it is not known here which datasets {file} asks for",
+            why="the request was not planned here, or has changed since",
+            mend=f"`hugflow plan {file}` asks the Hub and lists them; or remove them one by one",
+        )
+    return members
 
 
 def _find_identity(places: Places, file: Path, request: Request) -> Identity | None:
@@ -200,10 +286,11 @@ def _asking(asked: _Asked) -> tuple[str, ...]:
 
     project, request, identity = asked.project, asked.request, asked.identity
     digests = {request.digest} if isinstance(request, AddRequest) else set()
-    digests |= asking_digests(identity, read_requests(project.root))
-    catalog = read_catalog(project.places)
+    places = project.places
+    digests |= asking_digests(places, identity, read_requests(project.root))
+    catalog = read_catalog(places)
     if catalog is not None:
-        digests |= asking_digests(identity, catalog.data_by_path)
+        digests |= asking_digests(places, identity, catalog.data_by_path)
     return tuple(sorted(digests))
 
 
@@ -252,17 +339,8 @@ def _tell_nothing(places: Places, file: Path, identity: Identity | None, *, as_j
 def _tell_removed(
     places: Places, file: Path, removal: "Removal", entry: "TrashEntry", *, as_json: bool
 ) -> None:
-    from hugflow.store.trash import parts_in_trash
-
     if as_json:
-        told = {
-            **_to_json(file, removal),
-            "state": "removed",
-            "trash": entry.id,
-            "in_trash": [str(path) for path in parts_in_trash(places, entry)],
-            "expires_at": entry.expires_at.isoformat(timespec="seconds"),
-        }
-        print_json({"datasets": [told]})
+        print_json({"datasets": [_removed_json(places, file, removal, entry)]})
         return
     size = f"{count(entry.files, 'file')}, {human_bytes(entry.bytes)}"
     until = f"in the trash until {_day(entry.expires_at)}"
@@ -270,6 +348,20 @@ def _tell_removed(
     if removal.other_link is not None:
         print_kept("kept", f"{removal.other_link}, which is not the dataset's link")
     print_talk(f"`hugflow undo {entry.name}` brings it back")
+
+
+def _removed_json(
+    places: Places, file: Path, removal: "Removal", entry: "TrashEntry"
+) -> dict[str, Any]:
+    from hugflow.store.trash import parts_in_trash
+
+    return {
+        **_to_json(file, removal),
+        "state": "removed",
+        "trash": entry.id,
+        "in_trash": [str(path) for path in parts_in_trash(places, entry)],
+        "expires_at": entry.expires_at.isoformat(timespec="seconds"),
+    }
 
 
 def _list_trash(places: Places, *, as_json: bool) -> None:

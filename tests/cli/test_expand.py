@@ -7,6 +7,8 @@ import pytest
 import yaml
 
 from hugflow.requests.model import AddRequest
+from hugflow.stages.standing.expansions import read_members
+from hugflow.stages.standing.removal_records import is_held_back
 from hugflow.testing.hub import LoopbackHub
 from tests.projects import Project
 from tests.shards.layouts.published import to_csv
@@ -146,3 +148,50 @@ def test_a_record_of_names_that_no_request_may_have_is_asked_for_again(
 def test_an_expand_that_cannot_be_says_what_is_wrong(fields: dict[str, Any], problem: str):
     with pytest.raises(ValueError, match=problem):
         AddRequest(hf_id="a/b", description="x", **fields)
+
+
+def test_removing_the_file_of_a_pattern_lists_its_datasets_and_removes_all_of_them(
+    project: Project, hub: LoopbackHub
+):
+    publish(hub, "acme/gone")
+    file = project.request("acme/gone", 'expand: {subsets: "en_*"}')
+    unknown = project.run("remove", file, "--yes")
+    assert unknown.returncode == 4
+    assert "hugflow plan" in unknown.stderr
+    assert project.run("local-sync", file).returncode == 0
+    other = project.request("acme/gone", "subset: ms_my", name="other")
+    assert project.run("local-sync", other).returncode == 0
+    both = [f"acme__gone__subset_{subset}__split_train__rev_main" for subset in ("en_us", "en_gb")]
+    shown = project.run("remove", file, "--dry-run")
+    assert [name for name in both if name in shown.stdout] == both
+    asked = project.run("remove", file)
+    assert asked.returncode == 2
+    assert "2 datasets" in asked.stderr
+    assert all(project.places.link(name).is_symlink() for name in both)
+    removed = project.run("remove", file, "--yes", "--json")
+    assert names(removed.stdout) == both
+    states = json.loads(project.run("status", "--json").stdout)["datasets"]
+    assert {each["name"]: each["state"] for each in states} == {
+        **dict.fromkeys(both, "removed"),
+        "acme__gone__subset_ms_my__split_train__rev_main": "completed",
+    }
+    assert names(project.run("remove", file, "--yes", "--json").stdout) == []
+
+
+def test_a_member_that_was_removed_by_its_own_file_is_held_back(project: Project, hub: LoopbackHub):
+    publish(hub, "acme/one")
+    file = project.request("acme/one", 'expand: {subsets: "en_*"}')
+    assert project.run("local-sync", file).returncode == 0
+    removal = project.root / "requests" / "remove" / "one.yaml"
+    removal.parent.mkdir(parents=True)
+    removal.write_text("hf_id: acme/one\nreason: x\nsubset: en_gb\n")
+    assert project.run("remove", str(removal), "--yes").returncode == 0
+    name = "acme__one__subset_en_gb__split_train__rev_main"
+    [member] = [
+        each
+        for each in read_members(
+            project.places, AddRequest(**yaml.safe_load((project.root / file).read_text()))
+        )
+        if each.name == name
+    ]
+    assert is_held_back(project.places, member)

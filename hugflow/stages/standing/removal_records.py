@@ -33,6 +33,7 @@ from hugflow.errors import StateUnreadable
 from hugflow.requests.model import AddRequest, Identity
 from hugflow.requests.problems import RequestFileInvalid
 from hugflow.requests.read import Request, parse_request
+from hugflow.stages.standing.expansions import read_members
 from hugflow.store.atomic import sync_folder
 from hugflow.store.layout import Places
 from hugflow.store.records import Moment, RecordForm
@@ -82,13 +83,26 @@ def is_held_back(places: Places, request: AddRequest) -> bool:
     return removed is not None and request.digest in removed.requests
 
 
-def asking_digests(identity: Identity, files: Mapping[str, bytes]) -> frozenset[str]:
-    """Digests of the requests for a dataset among `files`, which are by path."""
+def asking_digests(
+    places: Places, identity: Identity, files: Mapping[str, bytes]
+) -> frozenset[str]:
+    """Digests of the requests for a dataset among `files`, which are by path.
+
+    A request that expands counts as those of its datasets, as far as it was planned here.
+    """
     return frozenset(
-        request.digest
+        member.digest
         for request in map(_parse, files, files.values())
-        if isinstance(request, AddRequest) and request.identity == identity
+        if isinstance(request, AddRequest) and request.hf_id == identity.hf_id
+        for member in _members(places, request)
+        if member.identity == identity
     )
+
+
+def _members(places: Places, request: AddRequest) -> tuple[AddRequest, ...]:
+    if request.expand is None:
+        return (request,)
+    return read_members(places, request) or ()
 
 
 def read_removed(places: Places, name: str) -> Removed | None:
