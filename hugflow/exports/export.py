@@ -127,6 +127,7 @@ class Export:
     name: its name in the manifest and in messages.
     names: a pattern for the names of its files.
     folder: the folder in the tree that holds only its files; "" for the tree itself.
+    subfolder: a folder in it for some of its files; "" for none.
     foresee: estimates its size.
     render: gives its files. The same plan and the same index must give the same bytes: they are
     rendered again only when either changes, or when a file is gone. None: each shard's file is
@@ -143,6 +144,7 @@ class Export:
     render: Callable[[ExportSource], Iterable[ExportFile]] | None = None
     reworded: Reworded | None = None
     folder: str = ""
+    subfolder: str = ""
     version: int = 1
     is_chosen: bool = False
 
@@ -151,7 +153,13 @@ class Export:
         """Whether each shard's file is written together with its rows."""
         return self.render is None
 
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The folders below the tree that hold only its files."""
+        inner = (f"{self.folder}/{self.subfolder}",) if self.subfolder else ()
+        return (self.folder, *inner) if self.folder else ()
+
     def owns(self, path: Path) -> bool:
         """Whether a path, relative to the tree, is a file of this export."""
-        folder = Path(self.folder) if self.folder else Path()
-        return path.parent == folder and self.names.fullmatch(path.name) is not None
+        folders = map(Path, self.folders or ("",))
+        return path.parent in folders and self.names.fullmatch(path.name) is not None

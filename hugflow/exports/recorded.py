@@ -40,7 +40,7 @@ class RecordedExport:
 
 
 def _is_export_path(path: str) -> bool:
-    """Whether it names a file in the tree, or in a folder of it, that is no row and no record."""
+    """Whether it names a file in the tree, up to two folders deep, that is no row and no record."""
     parts = PurePosixPath(path).parts
     is_plain = "/".join(parts) == path and ".." not in parts and "\0" not in path
-    return is_plain and 1 <= len(parts) <= 2 and parts[0] not in _TAKEN
+    return is_plain and 1 <= len(parts) <= 3 and parts[0] not in _TAKEN

@@ -57,7 +57,7 @@ def named_export(name: str) -> Export | None:
 
 def export_folders(folder: DatasetFolder) -> list[Path]:
     """The folders of a tree that hold exports."""
-    names = dict.fromkeys(export.folder for export in EXPORTS if export.folder)
+    names = dict.fromkeys(name for export in EXPORTS for name in export.folders)
     return [folder.root / name for name in names]
 
 

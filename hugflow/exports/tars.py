@@ -1,5 +1,10 @@
 """Archives of clips: WebDataset's tars, and Lhotse's Shar. They copy the audio.
 
+Beside WebDataset's tars are the index of `wids`, and what Megatron Energon reads without `energon
+prepare`: for each tar an index, with the place of each sample and of the end, as numbers of 64
+bits; and in `.nv-meta` the class that loads samples as dictionaries, the number of samples of each
+tar, and the tars of the split. https://nvidia.github.io/Megatron-Energon/
+
 A tar holds ROWS_PER_TAR rows. Every member has the same time, owner and mode, so the same dataset
 gives the same bytes. WebDataset ends a key at the first dot of the base name, so keys have none.
 """
@@ -7,6 +12,7 @@ gives the same bytes. WebDataset ends a key at the first dot of the base name, s
 import hashlib
 import json
 import re
+import struct
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
@@ -50,8 +56,13 @@ def _mp3(source: ExportSource, stem: str) -> bytes:
     return (source.folder.audio / f"{stem}.mp3").read_bytes()
 
 
-def _samples(source: ExportSource, rows: Iterable["ExportRow"]) -> Iterator[bytes]:
+def _samples(
+    source: ExportSource, rows: Iterable["ExportRow"], places: list[int]
+) -> Iterator[bytes]:
+    """The members of two files a row; places: gets where each row begins, and where the last ends."""
+    place = 0
     for row in rows:
+        places.append(place)
         key = safe_id(row.clip.stem, _KEY_SIGNS)
         told = {
             "text": row.text,
@@ -59,8 +70,12 @@ def _samples(source: ExportSource, rows: Iterable["ExportRow"]) -> Iterator[byte
             "sampling_rate": row.clip.sampling_rate,
             **row.beside(frozenset({"text", "duration", "sampling_rate"})),
         }
-        yield _member(f"{key}.mp3", _mp3(source, row.clip.stem))
-        yield _member(f"{key}.json", json_line(told))
+        sound = _member(f"{key}.mp3", _mp3(source, row.clip.stem))
+        beside = _member(f"{key}.json", json_line(told))
+        place += len(sound) + len(beside)
+        yield sound
+        yield beside
+    places.append(place)
     yield _end()
 
 
@@ -92,12 +107,36 @@ def _render_webdataset(source: ExportSource) -> Iterator[ExportFile]:
     shards: list[dict[str, Any]] = []
     for number, rows in enumerate(_batches(source)):
         name = f"{source.plan.dataset}-{number:06d}.tar"
-        pieces = _Counted(_samples(source, rows))
+        places: list[int] = []
+        pieces = _Counted(_samples(source, rows, places))
         yield ExportFile(f"tars/{name}", pieces)
+        yield ExportFile(f"tars/{name}.idx", [struct.pack(f"<{len(places)}Q", *places)])
         shard = {"url": name, "nsamples": len(rows), "md5sum": pieces.md5, "filesize": pieces.size}
         shards.append(shard)
     index = {"__kind__": "wids-shard-index-v1", "wids_version": 1, "shardlist": shards}
     yield ExportFile("tars/index.json", [json.dumps(index, indent=2).encode() + b"\n"])
+    if shards:
+        yield from _energon({shard["url"]: shard["nsamples"] for shard in shards}, source)
+
+
+def _energon(counts: Mapping[str, int], source: ExportSource) -> Iterator[ExportFile]:
+    """The files of `.nv-meta`; counts: of the samples of each tar. It has at least one."""
+    split = source.plan.request.split
+    tars = list(counts)
+    files = {
+        "dataset.yaml": {"__module__": "megatron.energon", "__class__": "CrudeWebdataset"},
+        "split.yaml": {"split_parts": dict.fromkeys((_part(split), split), tars), "exclude": []},
+        ".info.json": {"shard_counts": counts},
+    }
+    for name, content in files.items():
+        # JSON is YAML too.
+        yield ExportFile(f"tars/.nv-meta/{name}", [json.dumps(content, indent=2).encode() + b"\n"])
+
+
+def _part(split: str) -> str:
+    """The name by which Energon asks for a split, where it has one for it."""
+    begin = re.split(r"[^a-z]", split.lower())[0]
+    return {"validation": "val", "valid": "val", "dev": "val"}.get(begin, begin or split)
 
 
 def _recordings(source: ExportSource, rows: Iterable["ExportRow"]) -> Iterator[bytes]:
@@ -136,10 +175,14 @@ def _foresee(foreseen: Foreseen, *, files_per_tar: int, files_beside: int) -> Si
 WEBDATASET = Export(
     name="webdataset",
     folder="tars",
-    names=re.compile(r".+-[0-9]{6}\.tar|index\.json"),
-    foresee=partial(_foresee, files_per_tar=1, files_beside=2),
+    subfolder=".nv-meta",
+    names=re.compile(
+        r".+-[0-9]{6}\.tar(\.idx)?|index\.json|dataset\.yaml|split\.yaml|\.info\.json"
+    ),
+    foresee=partial(_foresee, files_per_tar=2, files_beside=6),
     render=_render_webdataset,
     is_chosen=True,
+    version=2,
 )
 SHAR = Export(
     name="shar",

@@ -59,6 +59,9 @@ class KnownFiles:
             for name in export.files:
                 path = folder.root / name
                 self.exports.setdefault(path.parent, Names()).add(path.name)
+                if folder.root not in (path.parent, path.parent.parent):
+                    outer = self.exports.setdefault(path.parent.parent, Names())
+                    outer.add(path.parent.name)
 
 
 def find_leftovers(
@@ -90,7 +93,7 @@ def _own_names(folder: DatasetFolder, known: KnownFiles) -> Names:
     """The names directly in a tree."""
     names = known.exports.get(folder.root, Names())
     reworded = (folder.root / e.reworded.path for e in rendered_exports() if e.reworded is not None)
-    parts = (part for part in known.exports if part != folder.root)
+    parts = (part for part in known.exports if part.parent == folder.root)
     for path in (folder.audio, folder.json, folder.index, flows_folder(folder), *parts):
         names.add(path.name)
     for path in (folder.failures, folder.manifest, *reworded):

@@ -6,17 +6,21 @@ import hashlib
 import io
 import json
 import re
+import struct
 import tarfile
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
+import yaml
 
+from hugflow.exports import tars
 from hugflow.exports.registry import EXPORTS, find_export, named_export
+from hugflow.provenance.why import explain
 from hugflow.requests.grammar import EXPORTS as NAMES
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
@@ -136,7 +140,7 @@ def test_every_one_of_them_is_written_verified_estimated_and_the_same_each_time(
     folder = made(build)
     before = read_tree(folder)
     written = {name for name in before if (export := find_export(Path(name))) and export.is_chosen}
-    folders = {name.partition("/")[0] for name in written if "/" in name}
+    folders = {each for name in written for each in PurePosixPath(name).parents if each.name}
     assert files is not None
     assert none.files is not None
     assert files - none.files == len(written) + len(folders)
@@ -258,6 +262,54 @@ def test_a_tar_has_two_members_a_row_whose_base_names_have_one_dot(opened: Calla
         names = members.getnames()
     assert names[::2] == [f"{cut['id']}.mp3" for cut in cuts]
     assert names[1::2] == [f"{cut['id']}.json" for cut in cuts]
+
+
+def test_energon_finds_each_sample_of_a_tar_by_its_index(opened: Callable[..., Build]):
+    build = opened("webdataset")
+    folder = made(build)
+    tar = folder / "tars" / f"{build.name}-000000.tar"
+    index = tar.with_suffix(".tar.idx").read_bytes()
+    places = struct.unpack(f"<{len(index) // 8}Q", index)
+    with tarfile.open(tar) as members:
+        listed = members.getmembers()
+        end = members.offset
+    assert places == (*(member.offset for member in listed[::2]), end)
+    meta = folder / "tars" / ".nv-meta"
+    told = {path.name: yaml.safe_load(path.read_text("utf-8")) for path in meta.iterdir()}
+    assert told == {
+        ".info.json": {"shard_counts": {tar.name: len(TEXTS)}},
+        "split.yaml": {"split_parts": {"train": [tar.name]}, "exclude": []},
+        "dataset.yaml": {"__module__": "megatron.energon", "__class__": "CrudeWebdataset"},
+    }
+    # Names as Energon splits them into key and part.
+    keys = [re.fullmatch(r"((?:.*/|)[^.]+)[.]([^/]*)", member.name) for member in listed]
+    assert [key and key[2] for key in keys] == ["mp3", "json"] * len(TEXTS)
+
+
+def test_files_in_the_inner_folder_of_an_export_are_verified_explained_and_deleted(
+    opened: Callable[..., Build],
+):
+    build = opened("webdataset")
+    folder = made(build)
+    split = folder / "tars" / ".nv-meta" / "split.yaml"
+    assert "split.yaml" in str(explain(build.places, str(split), {}, folder))
+    before = split.read_bytes()
+    split.write_bytes(before.replace(b"train", b"tests"))
+    (split.parent / "stranger").write_bytes(b"")
+    found = {(each.code, Path(each.path).name) for each in verify_dataset(build.places, build.name)}
+    assert found == {("export_changed", "split.yaml"), ("unknown_file", "stranger")}
+    (split.parent / "stranger").unlink()
+    split.write_bytes(before)
+    made(opened("nemo"))
+    assert not (folder / "tars").exists()
+
+
+@pytest.mark.parametrize(
+    ("split", "part"),
+    [("train", "train"), ("validation", "val"), ("dev.clean", "val"), ("train.100", "train")],
+)
+def test_energon_asks_for_a_split_by_its_own_name_for_it(split: str, part: str):
+    assert tars._part(split) == part
 
 
 def test_croissant_describes_each_index_file_with_its_hash(opened: Callable[..., Build]):

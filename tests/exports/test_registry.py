@@ -37,7 +37,7 @@ def test_no_two_exports_share_a_name():
 
 
 def test_the_folders_of_a_tree_are_named_once():
-    names = ["index", "kaldi", "espnet", "ljspeech", "tars", "shar"]
+    names = ["index", "kaldi", "espnet", "ljspeech", "tars", "tars/.nv-meta", "shar"]
     assert export_folders(DatasetFolder(Path("/tree"))) == [Path("/tree") / name for name in names]
 
 
@@ -63,7 +63,7 @@ def test_what_is_foreseen_is_the_sum_over_all_exports():
         "manifest.json",
         "failures.jsonl",
         "README.md",
-        "a/b/c",
+        "a/b/c/d",
         "a//b",
         "./a",
         "a/",

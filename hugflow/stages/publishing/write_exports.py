@@ -86,14 +86,16 @@ def _delete_unwanted(
     for export in old.values():
         for name, file in export.files.items():
             path = folder.root / name
-            if name in kept or path.parent.is_symlink() or not _has_size(path, file):
+            between = [each for each in path.parents if each.is_relative_to(folder.root)][:-1]
+            is_linked = any(each.is_symlink() for each in between)
+            if name in kept or is_linked or not _has_size(path, file):
                 continue
             with disk_errors(path):
                 if file_sha256(path) == file.sha256:
                     path.unlink(missing_ok=True)
-            if path.parent != folder.root:
-                with suppress(OSError):  # The folder still holds something else.
-                    path.parent.rmdir()
+            with suppress(OSError):  # The folder still holds something else.
+                for each in between:
+                    each.rmdir()
 
 
 def _has_size(path: Path, file: RecordedFile) -> bool:
