@@ -1,7 +1,8 @@
-"""A quicker start of our own commands. Never called where other people's code runs."""
+"""A quicker start of our own commands. pandas is kept out only where no other people's code runs."""
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -15,6 +16,27 @@ def keep_pandas_out() -> None:
     """
     if "pandas" not in sys.modules and not any(isinstance(each, _Out) for each in sys.meta_path):
         sys.meta_path.insert(0, _Out())
+
+
+class Late:
+    """A module that is imported when something of it is first used.
+
+    if TYPE_CHECKING:
+        import soundfile
+    else:
+        soundfile = Late("soundfile")
+
+    For a native library that many modules name and few commands use. Safe to use from any number
+    of threads, unlike `importlib.util.LazyLoader` of Python 3.11.
+    """
+
+    def __init__(self, name: str) -> None:
+        """name: of the module, whole."""
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> object:
+        found: object = getattr(import_module(self._name), attribute)
+        return found
 
 
 class _Out(MetaPathFinder, Loader):

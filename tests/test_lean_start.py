@@ -2,6 +2,11 @@
 
 import subprocess
 import sys
+from fractions import Fraction
+
+import pytest
+
+from hugflow.lean_start import Late
 
 PROGRAM = """
 import sys
@@ -23,3 +28,25 @@ def test_pyarrow_imports_no_pandas_and_datasets_does() -> None:
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False
     )
     assert done.stdout.split() == ["False", "1", "True", "1"], done.stderr
+
+
+LATE = """
+import sys
+import hugflow.stages.planning.estimate, hugflow.stages.sync
+print(*sorted(sys.modules.keys() & {
+    "asyncio", "hugflow.flows.sync", "hugflow.serving", "lameenc", "polars", "pyarrow.compute",
+    "soundfile", "soxr",
+}))
+"""
+
+
+def test_what_plans_and_makes_datasets_imports_libraries_when_it_uses_them() -> None:
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_a_late_module_gives_what_the_module_has() -> None:
+    late = Late("fractions")
+    assert late.Fraction is Fraction
+    with pytest.raises(AttributeError, match="no attribute 'Fractions'"):
+        late.Fractions  # noqa: B018  # asked for

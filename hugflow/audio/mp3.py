@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self
-
-import lameenc
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.encoding import Encoding
@@ -14,6 +12,12 @@ from hugflow.audio.mono import Samples, to_mono_pcm16
 from hugflow.audio.mpeg import parse_frame_header
 from hugflow.audio.quality import Quality
 from hugflow.audio.spool import Spool
+from hugflow.lean_start import Late
+
+if TYPE_CHECKING:
+    import lameenc
+else:
+    lameenc = Late("lameenc")
 
 DEFAULT: Final = Encoding()
 
@@ -131,7 +135,7 @@ def encode_mp3(
         raise
 
 
-def _start_encoder(sampling_rate: int, encoding: Encoding) -> lameenc.Encoder:
+def _start_encoder(sampling_rate: int, encoding: Encoding) -> "lameenc.Encoder":
     encoder = lameenc.Encoder()
     encoder.silence()
     encoder.set_channels(1)

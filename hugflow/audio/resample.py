@@ -1,13 +1,19 @@
 """Another sampling rate, for sources at one that MP3 lacks."""
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import soxr
 
 from hugflow.audio.clip import BLOCK_FRAMES
 from hugflow.audio.mono import Samples, to_mono_float32
+from hugflow.lean_start import Late
+
+if TYPE_CHECKING:
+    import soxr
+else:
+    soxr = Late("soxr")
 
 
 def resample(

@@ -11,10 +11,13 @@ import stat
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from hugflow.clients.repository import PublishedFile
 from hugflow.errors import FlowModuleRefused
 from hugflow.store.atomic import disk_errors
+
+if TYPE_CHECKING:
+    from hugflow.clients.repository import PublishedFile
 
 ID_FILE = "FLOW_MODULE_ID"
 INIT_FILE = "__init__.py"
@@ -37,7 +40,7 @@ def is_ignored(path: PurePosixPath | Path) -> bool:
     return CACHE_FOLDER in path.parts or path.parts == (ID_FILE,)
 
 
-def choose_files(files: Iterable[PublishedFile], what: str) -> list[PublishedFile]:
+def choose_files(files: "Iterable[PublishedFile]", what: str) -> "list[PublishedFile]":
     """The files of a repository that a module is made of, in the order of their paths.
 
     Left out: git's own files, compiled Python, caches. Raises FlowModuleRefused for a path that

@@ -13,10 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hugflow.errors import FlowModuleIdInvalid, UntrustedFlowModule
-from hugflow.flows.dependencies import read_dependencies
 from hugflow.flows.names import ModuleId, is_commit, parse_module_id
 from hugflow.flows.places import FlowPlaces
-from hugflow.flows.present import read_present
 from hugflow.flows.records import Synced, read_id, read_lock
 
 _ANY_REPO = "*"
@@ -77,6 +75,10 @@ def check_trust(
 
     Raises UntrustedFlowModule, naming the first that may not be run.
     """
+    # Imported for those who run modules: settings import this module for its values.
+    from hugflow.flows.dependencies import read_dependencies
+    from hugflow.flows.present import read_present
+
     locked = read_lock(places.lock_file)
     checked: dict[ModuleId, Synced] = {}
     waiting: list[tuple[ModuleId, ModuleId | None]] = [(module, None) for module in modules]

@@ -8,11 +8,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from hugflow.lean_start import Late
 from hugflow.ledger.journal import RowMade
 from hugflow.names import info_names, mp3_paths
 from hugflow.rows.audio_info import audio_infos
@@ -28,6 +28,11 @@ from hugflow.shards.arrow import (
 )
 from hugflow.shards.features import names_beside
 from hugflow.shards.plan import Plan
+
+if TYPE_CHECKING:
+    import pyarrow.compute as pc
+else:
+    pc = Late("pyarrow.compute")
 
 
 class NotText:

@@ -8,12 +8,18 @@ one name, the later is renamed. Everything may be null.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from hugflow.lean_start import Late
+
+if TYPE_CHECKING:
+    import pyarrow.compute as pc
+else:
+    pc = Late("pyarrow.compute")
 
 FILE_TYPE: Final = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _TYPE_BY_FEATURE: Final = {

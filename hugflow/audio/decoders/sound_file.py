@@ -4,17 +4,23 @@ import os
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from io import FileIO
 from itertools import accumulate
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import soundfile
 
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.clip import BLOCK_FRAMES, DEFAULT_RULES, Clip, ClipRules, check_shape
 from hugflow.audio.mono import Samples
+from hugflow.lean_start import Late
+
+if TYPE_CHECKING:
+    import soundfile
+else:
+    soundfile = Late("soundfile")
 
 _FORMAT_NAMES: Final = {
     "WAV": "wav",
@@ -70,7 +76,7 @@ def _open(
     file: "_MemoryFile | _DiskFile", promised: int | None, rules: ClipRules
 ) -> Iterator[Clip]:
     try:
-        sound = _ForwardSound(file)
+        sound = _forward_sound()(file)
     except soundfile.SoundFileError as error:
         raise _to_undecodable(error) from error
     with sound:
@@ -83,14 +89,16 @@ def _open(
         yield Clip(name, sound.samplerate, sound.channels, frames, blocks)
 
 
-def _name_format(sound: soundfile.SoundFile) -> str:
+def _name_format(sound: "soundfile.SoundFile") -> str:
     name = _FORMAT_NAMES.get(sound.format)
     if name is None:
         raise AudioBad("audio_unsupported", f"the audio is {sound.format_info}")
     return "opus" if sound.subtype == "OPUS" else name
 
 
-def _read_blocks(sound: soundfile.SoundFile, promised: int, rules: ClipRules) -> Iterator[Samples]:
+def _read_blocks(
+    sound: "soundfile.SoundFile", promised: int, rules: ClipRules
+) -> Iterator[Samples]:
     dtype = np.int16 if sound.subtype in _FITS_16_BITS else np.float32
     block = np.empty((BLOCK_FRAMES, sound.channels), dtype)
     done = 0
@@ -110,7 +118,7 @@ def _read_blocks(sound: soundfile.SoundFile, promised: int, rules: ClipRules) ->
         raise AudioBad("audio_truncated", f"{done} of {promised} samples could be decoded")
 
 
-def _to_undecodable(error: soundfile.SoundFileError) -> AudioBad:
+def _to_undecodable(error: "soundfile.SoundFileError") -> AudioBad:
     # str() of the error names our memory file; only libsndfile's own words help.
     words = getattr(error, "error_string", str(error))
     if "not a regular file" in words:
@@ -121,15 +129,19 @@ def _to_undecodable(error: soundfile.SoundFileError) -> AudioBad:
     return AudioBad(code, f"libsndfile: {words}")
 
 
-class _ForwardSound(soundfile.SoundFile):  # type: ignore[misc]  # soundfile ships no types here
-    """A sound that is only ever read onwards.
+@cache
+def _forward_sound() -> Any:
+    """The class of a sound that is only ever read onwards.
 
     soundfile seeks to where it already is after each block. mpg123 then decodes anew, so that the
     size of the blocks is heard in the last bit, and libFLAC refuses when the length is unknown.
     """
 
-    def seekable(self) -> bool:
-        return False
+    class ForwardSound(soundfile.SoundFile):  # type: ignore[misc]  # soundfile ships no types here
+        def seekable(self) -> bool:
+            return False
+
+    return ForwardSound
 
 
 class _File:

@@ -10,22 +10,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hugflow.errors import RequestInvalid
-from hugflow.flows.asking import Asker
-from hugflow.flows.dependencies import Dependency
-from hugflow.flows.hub_source import HubSource
-from hugflow.flows.module_files import digest_tree
-from hugflow.flows.names import ModuleId, is_commit_of, parse_module_id
-from hugflow.flows.places import FlowPlaces
-from hugflow.flows.records import Synced, read_lock
-from hugflow.flows.runner import LocalStep
-from hugflow.flows.sync import sync_modules
-from hugflow.flows.trust import check_trust, digest_closure
 from hugflow.requests.flow_steps import FlowStep
-from hugflow.serving.keys import is_user_id
-from hugflow.serving.records import LOCAL
 from hugflow.stages.build.build import Build
+
+# What runs flows is imported only for a request that has some.
+if TYPE_CHECKING:
+    from hugflow.flows.places import FlowPlaces
+    from hugflow.flows.records import Synced
+    from hugflow.flows.runner import LocalStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +32,8 @@ class ResolvedStep:
     """
 
     step: FlowStep
-    local: LocalStep
-    module: Synced | None
+    local: "LocalStep"
+    module: "Synced | None"
     version: str
     served_by: str | None = None
 
@@ -57,6 +52,8 @@ def resolve_steps(build: Build) -> tuple[ResolvedStep, ...]:
     steps = build.request.flows
     if not steps:
         return ()
+    from hugflow.flows.runner import LocalStep
+
     places = _find_places(build)
     _sync_missing(build, places, steps)
     resolved: list[ResolvedStep] = []
@@ -72,12 +69,14 @@ def resolve_steps(build: Build) -> tuple[ResolvedStep, ...]:
     return tuple(resolved)
 
 
-def find_flow_places(build: Build) -> FlowPlaces:
+def find_flow_places(build: Build) -> "FlowPlaces":
     """The folders of the project's modules and own code."""
     return _find_places(build)
 
 
-def _find_places(build: Build) -> FlowPlaces:
+def _find_places(build: Build) -> "FlowPlaces":
+    from hugflow.flows.places import FlowPlaces
+
     if build.options.flow_root is None:
         raise RequestInvalid(
             f"{build.name}: its flows cannot be run here",
@@ -87,7 +86,11 @@ def _find_places(build: Build) -> FlowPlaces:
     return FlowPlaces(build.options.flow_root.resolve())
 
 
-def _sync_missing(build: Build, places: FlowPlaces, steps: Sequence[FlowStep]) -> None:
+def _sync_missing(build: Build, places: "FlowPlaces", steps: Sequence[FlowStep]) -> None:
+    from hugflow.flows.dependencies import Dependency
+    from hugflow.flows.names import ModuleId, is_commit_of, parse_module_id
+    from hugflow.flows.records import read_lock
+
     locked = read_lock(places.lock_file)
     wanted: dict[ModuleId, Dependency] = {}
     for step in steps:
@@ -104,17 +107,24 @@ def _sync_missing(build: Build, places: FlowPlaces, steps: Sequence[FlowStep]) -
         if not (is_there and has_revision):
             wanted[module] = Dependency(module, step.revision)
     if wanted:
+        from hugflow.flows.asking import Asker
+        from hugflow.flows.hub_source import HubSource
+        from hugflow.flows.sync import sync_modules
+
         sync_modules(list(wanted.values()), places, HubSource(build.hub), Asker())
 
 
 def _find_code(
-    build: Build, places: FlowPlaces, step: FlowStep
-) -> tuple[tuple[Synced, ...], str, str]:
+    build: Build, places: "FlowPlaces", step: FlowStep
+) -> "tuple[tuple[Synced, ...], str, str]":
     """The module and those it asks for, the whole path of the class, and a digest over the code."""
     if step.endpoint is not None:
         return (), step.flow, f"served by {_find_user(build, step)}"
     if step.use is None:
         return (), step.flow, _digest_own(places.root, step.flow)
+    from hugflow.flows.names import parse_module_id
+    from hugflow.flows.trust import check_trust, digest_closure
+
     module = parse_module_id(step.use)
     closure = check_trust(places, [module], build.options.trust)
     others = (synced for each, synced in closure.items() if each != module)
@@ -126,6 +136,9 @@ def _find_user(build: Build, step: FlowStep) -> str | None:
     """The id of the user who serves a step. Raises RequestInvalid for a name nobody has."""
     if step.endpoint is None:
         return None
+    from hugflow.serving.keys import is_user_id
+    from hugflow.serving.records import LOCAL
+
     user = build.options.serving.id_of(step.user or LOCAL)
     if user != LOCAL and not is_user_id(user):
         raise RequestInvalid(
@@ -140,6 +153,8 @@ def _digest_own(root: Path, dotted: str) -> str:
     """A digest over the project's own file or package; for installed code, its name."""
     top = root / dotted.partition(".")[0]
     if top.is_dir():
+        from hugflow.flows.module_files import digest_tree
+
         return digest_tree(top)
     file = top.with_suffix(".py")
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "installed"

@@ -7,15 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow.parquet as pq
 
-from hugflow.flows.runner import FlowRunner, LocalRunner
-from hugflow.serving.colink import Project
-from hugflow.serving.extra import needs_extra
-from hugflow.serving.places import ProjectServing
-from hugflow.serving.records import LOCAL
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.still_in_force import refuse_superseded
@@ -26,6 +21,10 @@ from hugflow.stages.flowing.step_journal import Kind, RowFlowed, StepJournal, re
 from hugflow.stages.tree.flow_files import made_index_file, row_file, step_folder
 from hugflow.store.atomic import make_folder
 
+# What runs flows is imported only for steps.
+if TYPE_CHECKING:
+    from hugflow.flows.runner import FlowRunner
+
 log = logging.getLogger(__name__)
 
 # A window is the rows of one call: as many as take about this long.
@@ -35,7 +34,7 @@ WINDOW_S = 0.5
 OnRows = Callable[[ResolvedStep, int], None]
 # Is given the bytes of files before they are written, and may refuse them.
 Take = Callable[[int], None]
-MakeRunner = Callable[[Build, ResolvedStep], FlowRunner]
+MakeRunner: TypeAlias = "Callable[[Build, ResolvedStep], FlowRunner]"
 
 
 @dataclass(slots=True)
@@ -73,10 +72,12 @@ class ShardFlowed:
     counts: Mapping[str, StepCount] = field(default_factory=dict)
 
 
-def make_own_runner(build: Build, step: ResolvedStep) -> FlowRunner:
+def make_own_runner(build: Build, step: ResolvedStep) -> "FlowRunner":
     """What runs a step: a worker process, or the user who serves it."""
     if step.served_by is not None:
         return _make_served_runner(build, step)
+    from hugflow.flows.runner import LocalRunner
+
     return LocalRunner(step.local, find_flow_places(build), build.options.trust)
 
 
@@ -100,7 +101,7 @@ def run_steps(
     with ExitStack() as stack:
         runners: dict[str, FlowRunner] = {}
 
-        def find_runner(step: ResolvedStep) -> FlowRunner:
+        def find_runner(step: ResolvedStep) -> "FlowRunner":
             if step.name not in runners:
                 runners[step.name] = make_runner(build, step)
                 stack.callback(runners[step.name].close)
@@ -121,8 +122,13 @@ def run_steps(
             yield ShardFlowed(shard, counts)
 
 
-def _make_served_runner(build: Build, step: ResolvedStep) -> FlowRunner:
+def _make_served_runner(build: Build, step: ResolvedStep) -> "FlowRunner":
     # Imported only for such a step: it needs the extra.
+    from hugflow.serving.colink import Project
+    from hugflow.serving.extra import needs_extra
+    from hugflow.serving.places import ProjectServing
+    from hugflow.serving.records import LOCAL
+
     with needs_extra():
         from hugflow.serving.step_runner import ServedRunner, ServedStep
     own, options = step.step, build.options
@@ -179,7 +185,7 @@ class _OneStep:
     shard: Shard
     step: ResolvedStep
     giver_by_field: Mapping[str, str]
-    find_runner: Callable[[ResolvedStep], FlowRunner]
+    find_runner: "Callable[[ResolvedStep], FlowRunner]"
     on_rows: OnRows
     take: Take
 
@@ -239,7 +245,7 @@ class _OneStep:
 
     def _run_window(
         self,
-        runner: FlowRunner,
+        runner: "FlowRunner",
         window: Sequence[tuple[int, dict[str, Any]]],
         journal: StepJournal,
     ) -> dict[int, RowFlowed]:

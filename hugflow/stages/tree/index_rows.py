@@ -2,17 +2,22 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from hugflow.audio.mp3 import AudioInfo
 from hugflow.errors import StateUnreadable
+from hugflow.lean_start import Late
 from hugflow.ledger.journal import AUDIO_FIELDS, Clip, RowMade, to_audio_info
 from hugflow.names import info_names, mp3_paths
 from hugflow.redact import in_a_line
+
+if TYPE_CHECKING:
+    import pyarrow.compute as pc
+else:
+    pc = Late("pyarrow.compute")
 
 PIECE_ROWS = 256
 SEARCHED_ROWS = 10_000
