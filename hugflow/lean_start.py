@@ -1,11 +1,15 @@
 """A quicker start of our own commands. pandas is kept out only where no other people's code runs."""
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+
+# Of the values that say "none", one that nobody writes.
+_PLUGINS, _OURS = "PYDANTIC_DISABLE_PLUGINS", "true"
 
 
 def keep_pandas_out() -> None:
@@ -16,6 +20,19 @@ def keep_pandas_out() -> None:
     """
     if "pandas" not in sys.modules and not any(isinstance(each, _Out) for each in sys.meta_path):
         sys.meta_path.insert(0, _Out())
+
+
+def keep_plugins_out() -> None:
+    """Let pydantic look for no plugins, unless the environment says which.
+
+    For its first model it reads the entry points of everything that is installed.
+    """
+    os.environ.setdefault(_PLUGINS, _OURS)
+
+
+def with_plugins(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process that runs other people's code: as this one was started."""
+    return {k: v for k, v in environment.items() if (k, v) != (_PLUGINS, _OURS)}
 
 
 class Late:

@@ -1,12 +1,13 @@
 """What our own commands do not import."""
 
+import os
 import subprocess
 import sys
 from fractions import Fraction
 
 import pytest
 
-from hugflow.lean_start import Late
+from hugflow.lean_start import Late, keep_plugins_out, with_plugins
 
 PROGRAM = """
 import sys
@@ -43,6 +44,18 @@ print(*sorted(sys.modules.keys() & {
 def test_what_plans_and_makes_datasets_imports_libraries_when_it_uses_them() -> None:
     done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_pydantic_looks_for_plugins_in_processes_that_run_other_peoples_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("PYDANTIC_DISABLE_PLUGINS", raising=False)
+    keep_plugins_out()
+    assert os.environ["PYDANTIC_DISABLE_PLUGINS"]
+    assert "PYDANTIC_DISABLE_PLUGINS" not in with_plugins(os.environ)
+    monkeypatch.setenv("PYDANTIC_DISABLE_PLUGINS", "logfire")
+    keep_plugins_out()
+    assert with_plugins(os.environ)["PYDANTIC_DISABLE_PLUGINS"] == "logfire"
 
 
 def test_a_late_module_gives_what_the_module_has() -> None:

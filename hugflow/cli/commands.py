@@ -10,24 +10,30 @@ from typing import Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from hugflow.lean_start import keep_plugins_out
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A command: its name, the module of `hugflow.cli`, the function or app there, and its words."""
+    """A command: its name, the module of `hugflow.cli`, the function or app there, and its words.
+
+    is_lean: other people's code runs only in child processes.
+    """
 
     name: str
     module: str
     attribute: str
     short_help: str
     is_hidden: bool = False
+    is_lean: bool = False
 
 
 COMMANDS: Final = (
     Entry("init", "project", "init", "Make a folder a project."),
     Entry("add", "add", "add", "Look a dataset up, and write its request."),
     Entry("validate", "requests", "validate", "Check request files; nothing is made."),
-    Entry("plan", "plans", "plan", "Show what a request will bring."),
-    Entry("local-sync", "local_sync", "local_sync", "Do the whole job for requests."),
+    Entry("plan", "plans", "plan", "Show what a request will bring.", is_lean=True),
+    Entry("local-sync", "local_sync", "local_sync", "Do the whole job for requests.", is_lean=True),
     Entry("sync", "sync", "sync", "Work for a pull request, in a workflow."),
     Entry("import", "imports", "import_archives", "Make datasets of downloaded archives."),
     Entry("status", "status", "status", "Show the state of datasets."),
@@ -90,6 +96,8 @@ class Commands(TyperGroup):
 
 
 def _load(entry: Entry) -> TyperCommand | TyperGroup:
+    if entry.is_lean:
+        keep_plugins_out()
     found = getattr(import_module(f"hugflow.cli.{entry.module}"), entry.attribute)
     alone = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
     if isinstance(found, typer.Typer):

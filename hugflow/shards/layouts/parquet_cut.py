@@ -17,15 +17,15 @@ import json
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from hugflow.audio.cutting import Cut
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
+from hugflow.lean_start import Late
 from hugflow.shards.arrow import FILE_TYPE, is_list
 from hugflow.shards.audio_warnings import audio_columns
 from hugflow.shards.declared import declared_features
@@ -38,6 +38,11 @@ from hugflow.shards.layouts.segments import Recordings
 from hugflow.shards.plan import Shard, to_detail
 from hugflow.shards.plan_request import PlanRequest
 from hugflow.store.atomic import disk_errors
+
+if TYPE_CHECKING:
+    import pyarrow.compute as pc
+else:
+    pc = Late("pyarrow.compute")
 
 NAME: Final = "parquet_cut"
 native_reader: Final = parquet.native_reader
