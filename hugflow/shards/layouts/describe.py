@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 
 from hugflow.clients.repository import PublishedFile
-from hugflow.shards.layouts import parquet_cut
 from hugflow.shards.layouts.layout import RepositoryAt, Split
 from hugflow.shards.layouts.registry import find_layout
-from hugflow.shards.layouts.whole import keep_whole
 from hugflow.shards.plan import PARQUET
 from hugflow.shards.plan_request import PlanRequest, segments_of
 
@@ -16,6 +14,12 @@ def describe_split(
 ) -> Split:
     """Describe a split, as its layout does; recordings in it are cut, or stay whole, as asked."""
     spec = segments_of(request)
-    name = parquet_cut.NAME if spec is not None and layout == PARQUET else layout
+    if spec is None:
+        return find_layout(layout).describe(at, files, request)
+    # Imported only for time ranges.
+    from hugflow.shards.layouts import parquet_cut
+    from hugflow.shards.layouts.whole import keep_whole
+
+    name = parquet_cut.NAME if layout == PARQUET else layout
     split = find_layout(name).describe(at, files, request)
-    return keep_whole(at, split, request) if spec is not None and spec.keep else split
+    return keep_whole(at, split, request) if spec.keep else split

@@ -1,33 +1,30 @@
 """The list of layouts that can be read, and the choice among them."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 
 from hugflow.errors import StateUnreadable
-from hugflow.shards.layouts import (
-    arrow_folder,
-    audio_folder,
-    kaldi,
-    parquet,
-    parquet_cut,
-    table,
-    table_archives,
-    webdataset,
-)
+from hugflow.lean_start import Late
 from hugflow.shards.layouts.archives import is_archive
 from hugflow.shards.layouts.clips import is_clip
 from hugflow.shards.layouts.layout import Layout
 
-# By the name that plans keep: never change it. The first layout that takes all files is chosen.
+
+def _late(name: str) -> Layout:
+    return cast(Layout, Late(f"hugflow.shards.layouts.{name}"))
+
+
+# By the name that plans keep: never change it. The first layout that takes all files is chosen, so
+# the later ones are imported only for files that it does not take.
 LAYOUTS: Final[dict[str, Layout]] = {
-    "parquet": parquet,
-    "webdataset": webdataset,
-    "arrow": arrow_folder,
-    "table": table,
-    "table_archives": table_archives,
-    "audio_folder": audio_folder,
-    "kaldi": kaldi,
-    "parquet_cut": parquet_cut,
+    "parquet": _late("parquet"),
+    "webdataset": _late("webdataset"),
+    "arrow": _late("arrow_folder"),
+    "table": _late("table"),
+    "table_archives": _late("table_archives"),
+    "audio_folder": _late("audio_folder"),
+    "kaldi": _late("kaldi"),
+    "parquet_cut": _late("parquet_cut"),
 }
 
 
