@@ -185,6 +185,10 @@ class Places:
         """The lock for planning, publishing and removing `name`; held briefly."""
         return self.state_dir / "locks" / name / "dataset.lock"
 
+    def run_lock(self, run_id: str) -> Path:
+        """The lock that a run of Dagster holds as long as its process lives."""
+        return self.state_dir / "locks" / "runs" / f"{run_id}.lock"
+
     def progress(self, name: str) -> Path:
         """The progress file of seed 004."""
         return self.state_dir / "progress" / f"{name}.json"

@@ -11,7 +11,6 @@ hosts. So the run also touches the holder's file every few seconds, and that cou
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 from hugflow.errors import Locked
 from hugflow.store.layout import Places
@@ -30,7 +29,7 @@ def show_alive(places: Places, run_id: str) -> Iterator[None]:
 
     The first process of a run does so for all processes of the run.
     """
-    lock = _lock(places, run_id)
+    lock = places.run_lock(run_id)
     with ExitStack() as stack:
         try:
             # A sensor may be reading the file at this moment.
@@ -48,7 +47,7 @@ def is_dead(places: Places, run_id: str, *, started_at: float, now: float) -> bo
     started_at: when Dagster saw it start, in seconds since the epoch. A run without any sign of
     life has some minutes to start.
     """
-    lock = _lock(places, run_id)
+    lock = places.run_lock(run_id)
     holder = holder_path(lock)
     named, silent_s = read_holder(lock), 0.0
     try:
@@ -71,10 +70,6 @@ def is_dead(places: Places, run_id: str, *, started_at: float, now: float) -> bo
 
 def forget_run(places: Places, run_id: str) -> None:
     """Remove the files that showed the run alive."""
-    lock = _lock(places, run_id)
+    lock = places.run_lock(run_id)
     for path in (lock, holder_path(lock)):
         path.unlink(missing_ok=True)
-
-
-def _lock(places: Places, run_id: str) -> Path:
-    return places.state_dir / "locks" / "runs" / f"{run_id}.lock"

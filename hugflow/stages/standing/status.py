@@ -176,7 +176,9 @@ def _unfinished_state(
     if progress is None or progress.status == "removed":
         return "planned"
     if progress.status == "downloading":
-        locks = (places.state_dir / "locks" / name).glob("*.lock")
+        locks = list((places.state_dir / "locks" / name).glob("*.lock"))
+        # Between two of its stages a run holds no lock of the dataset.
+        locks += [places.run_lock(progress.run)] if progress.run is not None else []
         return "downloading" if any(is_held(lock) for lock in locks) else "interrupted"
     # It was complete, and now the tree or the link is gone or damaged.
     return "incomplete" if progress.status == "completed" else progress.status

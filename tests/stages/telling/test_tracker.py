@@ -1,6 +1,7 @@
 """The progress file of a running build: right when it is read, and in nobody's way."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from hugflow.stages.standing.status import read_status
 from hugflow.stages.sync import sync_dataset
 from hugflow.stages.telling.tracker import Tracker
 from hugflow.store.layout import Places
+from hugflow.store.locks import hold
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_text
 from tests.builds import OpenFor
@@ -97,6 +99,14 @@ def test_a_file_that_says_downloading_while_nobody_is_at_work_was_interrupted(
 ):
     assert read_status(places, build.name).state == "planned"
     Tracker(build).write("downloading")
+    assert read_status(places, build.name).state == "interrupted"
+
+
+def test_a_run_is_at_work_between_two_of_its_stages_too(build: Build, places: Places):
+    build = replace(build, options=replace(build.options, run_id="run-1"))
+    Tracker(build).write("downloading")
+    with hold(places.run_lock("run-1"), "the run"):
+        assert read_status(places, build.name).state == "downloading"
     assert read_status(places, build.name).state == "interrupted"
 
 
