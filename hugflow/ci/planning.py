@@ -121,7 +121,7 @@ class Planner:
             except HugflowError as error:
                 proposal.failed[add.path] = error
                 members = ()
-            if add.request.expand is not None and members:
+            if add.request.is_several and members:
                 adds += [AddFile(f"{add.path}#{each.name}", each) for each in members]
             else:
                 adds.append(add)

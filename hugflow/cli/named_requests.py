@@ -54,7 +54,7 @@ def read_named(
 
 
 def _expand(project: ProjectSettings, named: NamedRequest, update: bool) -> Iterator[NamedRequest]:
-    if not isinstance(named.found, AddRequest) or named.found.expand is None:
+    if not isinstance(named.found, AddRequest) or not named.found.is_several:
         yield named
         return
     try:

@@ -50,7 +50,7 @@ def remove(
 ) -> None:
     """Remove a dataset from storage: its link, its tree and its state go to the trash.
 
-    Of an add file with `expand`, all of its datasets go; it lists them and asks once.
+    Of an add file with `expand` or `hf_collection`, all of its datasets go; it lists them and asks once.
 
     It stays there for 7 days, and `hugflow undo NAME` restores it. It is not fetched again until
     its request changes, or until you sync it.
@@ -58,7 +58,7 @@ def remove(
     with failures_as_json(file, as_json=as_json):
         request = read_request(file)
         project = open_project()
-        if isinstance(request, AddRequest) and request.expand is not None:
+        if isinstance(request, AddRequest) and request.is_several:
             members = _find_members(project.places, file, request)
             asked_all = [_Asked(project, file, each, each.identity) for each in members]
             how = _How(is_agreed=is_agreed, is_dry_run=is_dry_run, as_json=as_json, wait_s=wait_s)
@@ -238,7 +238,7 @@ def _carry_out(asked: _Asked, wait_s: float) -> "TrashEntry | None":
 
 
 def _find_members(places: Places, file: Path, request: AddRequest) -> tuple[AddRequest, ...]:
-    """The datasets that a request with `expand` became; raises RequestInvalid if it is unknown."""
+    """The datasets that a request became; raises RequestInvalid if it is unknown."""
     from hugflow.stages.standing.expansions import read_members
 
     members = read_members(places, request)

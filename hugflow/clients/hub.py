@@ -111,6 +111,22 @@ class Hub:
             return commit
         raise no_such_revision(repo, revision, ())
 
+    def fetch_collection(self, slug: str) -> list[tuple[str, str]]:
+        """The items of a collection in its order, as (`dataset`, `model`, ..., id).
+
+        Raises RequestInvalid if there is none that we may see.
+        """
+        call = partial(self.api.get_collection, slug)
+        try:
+            found = ask(call, f"the collection {slug}")
+        except RequestInvalid as error:
+            raise RequestInvalid(
+                f"there is no collection {slug} that we may see",
+                why=error.why,
+                mend="copy the end of its address on the Hub: owner/title-<24 letters and digits>",
+            ) from error
+        return [(item.item_type, item.item_id) for item in found.items]
+
     def find_commit(self, repo: RepoId, revision: str) -> str | None:
         """The commit of a revision; None if there is no such revision."""
         call = partial(self._info, repo, revision)

@@ -236,6 +236,7 @@ _LATER_FIELDS = frozenset(
         "exports",
         "segments",
         "expand",
+        "hf_collection",
         "confirm",
         "source",
         "measure",
@@ -299,6 +300,10 @@ class AddRequest(_Request):
     """Bring a dataset from the Hub into storage."""
 
     hf_id: _HfId = Field(description="The dataset on the Hub: owner/name.")
+    hf_collection: _HfId | None = Field(
+        None,
+        description="In place of hf_id: a collection on the Hub; each of its datasets is one here.",
+    )
     description: _Prose = Field(description="What the dataset is for, in a sentence.")
     revision: _Revision = Field(
         DEFAULT_REVISION, description="A branch, a tag, refs/... or a commit."
@@ -359,7 +364,7 @@ class AddRequest(_Request):
         None, description="Several subsets and splits at once, each a dataset of its own."
     )
     confirm: bool | None = Field(
-        None, description="Asked for when `expand` gives more datasets than the policy allows."
+        None, description="Asked for when a request gives more datasets than the policy allows."
     )
     segments: _Segments | None = Field(
         None, description="Rows that are time ranges of longer recordings."
@@ -368,6 +373,31 @@ class AddRequest(_Request):
         None,
         description="How the dataset is published, if its files do not say it.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_by_collection(cls, fields: Any) -> Any:
+        """Where a collection is named, it has the place of the dataset."""
+        if isinstance(fields, dict) and fields.get("hf_id") is None:
+            collection = fields.get("hf_collection")
+            return fields if collection is None else {**fields, "hf_id": collection}
+        return fields
+
+    @model_validator(mode="after")
+    def _refuse_two_sources(self) -> Self:
+        if self.hf_collection not in (None, self.hf_id):
+            raise grammar.FieldInvalid(
+                "says what hf_id says too",
+                mend="keep one of the two lines",
+                field="hf_collection",
+            )
+        if self.hf_collection is not None and self.source is not None:
+            raise grammar.FieldInvalid(
+                "does not go with source: its datasets are published in several ways",
+                mend="write one request for each dataset",
+                field="hf_collection",
+            )
+        return self
 
     @model_validator(mode="after")
     def _refuse_two_main_columns(self) -> Self:
@@ -393,9 +423,9 @@ class AddRequest(_Request):
     @model_validator(mode="after")
     def _refuse_two_choices(self) -> Self:
         spec = self.expand
-        if spec is None and self.confirm is not None:
+        if not self.is_several and self.confirm is not None:
             raise grammar.FieldInvalid(
-                "confirms nothing: the request has no expand",
+                "confirms nothing: the request asks for one dataset",
                 mend="delete the line",
                 field="confirm",
             )
@@ -419,6 +449,11 @@ class AddRequest(_Request):
                 field="expand",
             )
         return self
+
+    @property
+    def is_several(self) -> bool:
+        """Whether it asks for several datasets, which the Hub knows: see `stages.planning.expand`."""
+        return self.expand is not None or self.hf_collection is not None
 
     @property
     def flows_digest(self) -> str | None:
@@ -473,6 +508,9 @@ def json_schema() -> dict[str, Any]:
     for model in schema["$defs"].values():
         for field in model["properties"].keys() - set(model["required"]):
             model["properties"][field] = _or_null(model["properties"][field])
+    add = schema["$defs"][AddRequest.__name__]
+    add["required"].remove("hf_id")
+    add["anyOf"] = [{"required": ["hf_id"]}, {"required": ["hf_collection"]}]
     kinds = [{"$ref": f"#/$defs/{model.__name__}"} for model in (AddRequest, RemoveRequest)]
     return {"$schema": _SCHEMA_DIALECT, **schema, "oneOf": kinds}
 

@@ -32,7 +32,7 @@ _WORDS_FOR_FIELDS = {
     "id": "hf_id", "name": "hf_id", "dataset": "hf_id", "repo": "hf_id", "repo_id": "hf_id",
     "url": "hf_id", "branch": "revision", "tag": "revision", "commit": "revision",
     "version": "revision", "config": "subset", "config_name": "subset",
-    "configuration": "subset", "language": "subset",
+    "configuration": "subset", "language": "subset", "collection": "hf_collection",
 }  # fmt: skip
 
 # Some of these end a line for YAML but not on the review page: a lone CR, NEL, U+2028, U+2029.
@@ -182,7 +182,8 @@ def _validate(fields: Fields, kind: Kind, path: str) -> tuple[Request | None, li
         if finding["type"] == "missing":
             if fields.is_whole and field not in spoken_for:
                 problems.append(_missing_field(field, known.get(field), model, path))
-        elif not known[field].is_refused:
+        # Of a request with hf_collection, hf_id is not in the file.
+        elif field in known and not known[field].is_refused:
             problems.append(_wrong_value(field, known[field], finding, model, path))
     return None, problems
 

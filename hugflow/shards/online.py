@@ -31,6 +31,9 @@ def check_online(hub: Hub, request: AddRequest) -> None:
     if is_imported(fields):
         # No Hub has it.
         return
+    if request.hf_collection is not None:
+        hub.fetch_collection(request.hf_collection)
+        return
     repository = hub.fetch_repository(RepoId.dataset(fields.hf_id), fields.revision)
     source = fetch_source(hub, repository, fields)
     at = RepositoryAt(hub, repository.repo, source.commit, source.published)

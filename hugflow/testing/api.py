@@ -22,7 +22,13 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from hugflow.testing.exchange import Answer, Ask, Refusal, answer_file, answer_json
-from hugflow.testing.render import render_commit, render_entry, render_info, render_refs
+from hugflow.testing.render import (
+    render_collection,
+    render_commit,
+    render_entry,
+    render_info,
+    render_refs,
+)
 from hugflow.testing.repository import (
     Commit,
     HubFile,
@@ -55,6 +61,7 @@ class Holdings:
     """Everything a loopback Hub knows. `link_key` signs its links from the API to the storage.
 
     uploads: large files that no commit has yet, by their sha256.
+    collections: the items of each, as (kind, id), by `owner/title-<24 digits>`.
     """
 
     page_size: int = 1000
@@ -65,6 +72,7 @@ class Holdings:
     readers: dict[str, Reader] = field(default_factory=dict)
     new_ids: dict[tuple[Kind, str], str] = field(default_factory=dict)
     uploads: dict[str, bytes] = field(default_factory=dict)
+    collections: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
 
 def answer_api(held: Holdings, ask: Ask) -> Answer:
@@ -77,6 +85,11 @@ def answer_api(held: Holdings, ask: Ask) -> Answer:
                 return answer_json({"standardEnvVars": [], "harnesses": {}})
             case ("GET", "api", "whoami-v2"):
                 return answer_json(render_reader(reader))
+            case ("GET", "api", "collections", owner, title):
+                slug = f"{owner}/{title}"
+                if slug not in held.collections:
+                    raise Refusal(404, "Collection not found")
+                return answer_json(render_collection(slug, held.collections[slug]))
             case ("GET", owner, name, "resolve", *rest):
                 repository = _find_asked(held, "models", f"{owner}/{name}", ask, reader)
                 return _answer_resolve(held, repository, rest, ask, reader)

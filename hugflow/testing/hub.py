@@ -104,6 +104,11 @@ class LoopbackHub(StandIn):
             repository = self._find(repo_id, kind)
             repository.refs[f"refs/tags/{name}"] = _find_sha(repository, revision)
 
+    def collect(self, slug: str, items: Iterable[tuple[str, str]]) -> None:
+        """Make a collection, or change it. items: as (`dataset`, `model`, ..., id), in order."""
+        with self._lock:
+            self._held.collections[slug] = tuple(items)
+
     def restrict(
         self,
         repo_id: str,

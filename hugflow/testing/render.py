@@ -5,7 +5,7 @@ https://huggingface.co/docs/hub/api names the endpoints; the fields are those th
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -127,3 +127,22 @@ def _render_blob(file: HubFile) -> dict[str, Any]:
 
 def _render_time(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def render_collection(slug: str, items: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """A collection; items: as (kind, id), in order."""
+    owner, _, title = slug.partition("/")
+    return {
+        "slug": slug,
+        "title": title.rpartition("-")[0],
+        "owner": {"name": owner, "type": "user"},
+        "lastUpdated": "2026-01-01T00:00:00.000Z",
+        "position": 0,
+        "private": False,
+        "theme": "green",
+        "upvotes": 0,
+        "items": [
+            {"_id": f"{at:024x}", "id": id_, "type": kind, "position": at, "repoType": kind}
+            for at, (kind, id_) in enumerate(items)
+        ],
+    }

@@ -256,7 +256,7 @@ class Tick:
             again = f"`hugflow retry {name}` makes it again, and so does a change of its request"
             self.words.append(f"{name}: removed by hand; {again}")
             return
-        if request.expand is not None:
+        if request.is_several:
             members = expand_request(request, places, self.hub, self._read_policy())
             self.words.append(f"{request.hf_id}: the request becomes {len(members)} datasets")
             return

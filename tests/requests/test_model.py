@@ -76,7 +76,7 @@ def test_editors_learn_every_field_of_both_kinds():
         assert described["properties"].keys() == model.model_fields.keys()
         assert described["additionalProperties"] is False
         assert all("description" in rule for rule in described["properties"].values())
-    assert schema["$defs"]["AddRequest"]["required"] == ["hf_id", "description"]
+    assert schema["$defs"]["AddRequest"]["required"] == ["description"]
     assert schema["$defs"]["RemoveRequest"]["required"] == ["hf_id", "reason"]
 
 

@@ -1,21 +1,24 @@
-"""Requests that ask for several subsets and splits: the datasets that each becomes.
+"""Requests that ask for several datasets: those that each becomes.
 
 `STATE_DIR/expanded/<digest of the request>.json`, written whole when the request is planned:
 
     {"version": 1, "hf_id": "google/fleurs", "commit": "8a6c...",
-     "members": [["ms_my", "train"], ["ms_my", "test"]]}     subset (null: the default one), split
+     "members": [["ms_my", "train"], ["ms_my", "test"]],     subset (null: the default one), split
+     "hf_ids": ["acme/a", "acme/b"]}     of a collection: of each member; `hf_id` is the collection
 """
 
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-
-from pydantic import ValidationError
+from typing import Final
 
 from hugflow.requests.collect import AddFile, ParsedFiles
 from hugflow.requests.model import AddRequest
 from hugflow.store.layout import Places
 from hugflow.store.records import RecordForm
+
+# What is said of all members together, or by each itself.
+_OF_THE_FILE: Final = frozenset({"expand", "confirm", "hf_collection", "hf_id", "subset", "split"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Expansion:
     hf_id: str
     commit: str
     members: tuple[tuple[str | None, str], ...]
+    hf_ids: tuple[str, ...] = ()
 
 
 EXPANSION = RecordForm(
@@ -42,13 +46,13 @@ def read_members(places: Places, request: AddRequest) -> tuple[AddRequest, ...] 
         return None
     try:
         return to_requests(request, expansion)
-    except ValidationError:
+    except ValueError:
         return None
 
 
 def with_members(places: Places, parsed: ParsedFiles) -> ParsedFiles:
     """The files with each request that expands replaced by its datasets, once they are known."""
-    if all(file.request.expand is None for file in parsed.adds):
+    if not any(file.request.is_several for file in parsed.adds):
         return parsed
     return replace(parsed, adds=tuple(_members(places, parsed.adds)))
 
@@ -62,7 +66,7 @@ def stamp_expansions(places: Places) -> str:
 
 def _members(places: Places, adds: Iterable[AddFile]) -> Iterable[AddFile]:
     for file in adds:
-        members = None if file.request.expand is None else read_members(places, file.request)
+        members = read_members(places, file.request) if file.request.is_several else None
         if members is None:
             yield file
         else:
@@ -72,13 +76,11 @@ def _members(places: Places, adds: Iterable[AddFile]) -> Iterable[AddFile]:
 def to_requests(request: AddRequest, expansion: Expansion) -> tuple[AddRequest, ...]:
     """The requests of the datasets, each with all that the request says beside.
 
-    Raises ValidationError for a subset or a split that no request may name.
+    Raises ValueError for a subset or a split that no request may name.
     """
-    said = {
-        name: getattr(request, name)
-        for name in request.model_fields_set - {"expand", "confirm", "subset", "split"}
-    }
+    said = {name: getattr(request, name) for name in request.model_fields_set - _OF_THE_FILE}
+    hf_ids = expansion.hf_ids or (request.hf_id,) * len(expansion.members)
     return tuple(
-        AddRequest.model_validate({**said, "subset": subset, "split": split})
-        for subset, split in expansion.members
+        AddRequest.model_validate({**said, "hf_id": hf_id, "subset": subset, "split": split})
+        for hf_id, (subset, split) in zip(hf_ids, expansion.members, strict=True)
     )

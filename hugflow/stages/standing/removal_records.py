@@ -93,14 +93,14 @@ def asking_digests(
     return frozenset(
         member.digest
         for request in map(_parse, files, files.values())
-        if isinstance(request, AddRequest) and request.hf_id == identity.hf_id
+        if isinstance(request, AddRequest)
         for member in _members(places, request)
         if member.identity == identity
     )
 
 
 def _members(places: Places, request: AddRequest) -> tuple[AddRequest, ...]:
-    if request.expand is None:
+    if not request.is_several:
         return (request,)
     return read_members(places, request) or ()
 
