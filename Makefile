@@ -62,6 +62,7 @@ bench: $(READY)
 	$(BIN)/python bench/many_files.py
 	$(BIN)/python bench/definitions.py
 	$(BIN)/python bench/fetching.py
+	$(BIN)/python bench/overlaps.py
 
 clean:
 	rm -rf $(VENV) demo
