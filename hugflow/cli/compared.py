@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from hugflow.amounts import human_bytes
-from hugflow.cli.output import print_data
+from hugflow.cli.verbs import print_field
 
 if TYPE_CHECKING:
     from hugflow.stages.planning.estimate import Compared
@@ -23,10 +23,10 @@ def print_compared(compared: "Iterable[Compared]") -> None:
     found = list(compared)
     if not found:
         return
-    print_data(f"  {'':<6}{'planned':>12}{'made':>12}")
+    print_field("", f"{'planned':>12}{'made':>12}", 6)
     for each in found:
         planned = "not known" if each.planned is None else _say(each, each.planned)
-        print_data(f"  {WORDS[each.what]:<6}{planned:>12}{_say(each, each.actual):>12}")
+        print_field(WORDS[each.what], f"{planned:>12}{_say(each, each.actual):>12}", 6)
 
 
 def _say(compared: "Compared", amount: float) -> str:

@@ -334,7 +334,7 @@ def _report(project: ProjectSettings, synced: "Synced", build: "Build") -> bool:
     from hugflow.stages.telling.told import is_told, mark_told
 
     if synced.was_complete and is_told(build, project.root, home):
-        log.info("Dagster knew all of %s", count(len(synced.shards), "shard"))
+        log.info("Dagster knew %s already", count(len(synced.shards), "shard"))
         return True
     is_all_told = True
     for entry_point in entry_points(group="hugflow.reporters"):

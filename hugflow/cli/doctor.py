@@ -1,6 +1,7 @@
 """The command `doctor`: it checks everything that the work depends on."""
 
 import os
+import textwrap
 from collections import Counter
 from dataclasses import asdict
 from typing import Annotated, Final
@@ -10,10 +11,13 @@ import typer
 from hugflow.activity import step
 from hugflow.amounts import count
 from hugflow.cli.options import AsJson
-from hugflow.cli.output import paint_data, print_data, print_json, print_talk
+from hugflow.cli.output import data_columns, paint_data, print_data, print_json, print_talk
 from hugflow.errors import SettingInvalid, show_fix
 from hugflow.settings import inspect_settings
 
+# Columns of state and check, which what is found stands beside.
+_LABELS: Final = 30
+_LEAST_FOLDED: Final = 30
 _COLOR_BY_STATE: Final = {"ok": "32", "warning": "33", "problem": "31"}
 
 
@@ -45,9 +49,9 @@ def doctor(
     else:
         for finding in findings:
             state = paint_data(f"{finding.state:<8}", _COLOR_BY_STATE[finding.state])
-            print_data(f"{state} {finding.check:<20} {finding.what}")
+            print_data(f"{state} {finding.check:<20} {_fold(finding.what)}")
             if finding.mend is not None:
-                print_data(f"{'':<8} {'':<20} {show_fix(finding.mend)}")
+                print_data(f"{'':<{_LABELS}}{_fold(show_fix(finding.mend))}")
         number = Counter(finding.state for finding in findings)
         warnings, problems = (
             count(number["warning"], "warning"),
@@ -56,3 +60,12 @@ def doctor(
         print_talk(f"{number['ok']} ok, {warnings}, {problems}")
     if has_problem(findings):
         raise typer.Exit(1)
+
+
+def _fold(text: str) -> str:
+    """The text in the columns that a terminal has beside the labels; as it is elsewhere."""
+    room = max(_LEAST_FOLDED, data_columns() - _LABELS)
+    if len(text) <= room:
+        return text
+    lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+    return f"\n{'':<{_LABELS}}".join(lines)

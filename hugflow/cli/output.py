@@ -184,6 +184,16 @@ def is_live_terminal() -> bool:
     return is_terminal() and os.environ.get("TERM") != "dumb"
 
 
+def data_columns() -> int:
+    """Columns of the terminal that shows stdout; as good as endless elsewhere."""
+    if not sys.stdout.isatty():
+        return 1_000_000
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
 def is_unicode() -> bool:
     """Whether stderr shows more than ASCII."""
     return (sys.stderr.encoding or "").lower().replace("-", "") == "utf8"

@@ -71,7 +71,7 @@ def init(
         _choose_processed_root(project, places.processed_root)
     missing = find_missing_addresses(folder) if is_cluster(folder) else []
     if missing:
-        print_data(f"next: fill in {folder / ENV_FILE} ({', '.join(missing)})")
+        _print_next(f"fill in {folder / ENV_FILE} ({', '.join(missing)})")
         print_data("then: `hugflow init --cluster` again, and `hugflow doctor` on every host")
         return
     prepare_dagster(folder.resolve())
@@ -81,8 +81,12 @@ def init(
     if source is None:
         print_data("to set before the first pull request, with the address of your hugflow:")
         print_data(f"  {SET_VARIABLE}")
-    print_data("next: write a request into requests/add/, then `hugflow local-sync FILE`;")
+    _print_next("write a request into requests/add/, then `hugflow local-sync FILE`;")
     print_data("or commit it to main of a git repository (git init -b main), then `hugflow up`")
+
+
+def _print_next(words: str) -> None:
+    print_done("next", words, f"next: {words}")
 
 
 def refuse_own_dagster_yaml(folder: Path) -> None:

@@ -17,7 +17,7 @@ from hugflow.cli.builds import open_project
 from hugflow.cli.completion import complete_name, complete_request_file
 from hugflow.cli.options import AsJson, WaitSeconds
 from hugflow.cli.output import failures_as_json, is_terminal, print_data, print_json, print_talk
-from hugflow.cli.verbs import print_done, print_kept, render_field
+from hugflow.cli.verbs import print_done, print_kept, print_next, render_field
 from hugflow.errors import HugflowError, RequestInvalid, UsageWrong
 from hugflow.project_requests import read_requests
 from hugflow.requests.catalog import read_catalog
@@ -307,7 +307,7 @@ def _show(removal: "Removal", say: Any, *, is_aligned: bool) -> None:
     if removal.other_link is not None:
         fields.append(("stays", f"{removal.other_link}, which is not the dataset's link"))
     fields += [("used by", use.what) for use in removal.uses]
-    say(removal.name)
+    say(render_field("remove", removal.name, 0, is_aligned=True) if is_aligned else removal.name)
     for label, value in fields:
         say(render_field(label, value, 9, is_aligned=is_aligned))
 
@@ -347,7 +347,11 @@ def _tell_removed(
     print_done("removed", f"{entry.name}: {size} {until}")
     if removal.other_link is not None:
         print_kept("kept", f"{removal.other_link}, which is not the dataset's link")
-    print_talk(f"`hugflow undo {entry.name}` brings it back")
+    undo_it = f"`hugflow undo {entry.name}` brings it back"
+    if is_terminal():
+        print_next(undo_it)
+    else:
+        print_talk(undo_it)
 
 
 def _removed_json(

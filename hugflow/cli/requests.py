@@ -65,7 +65,7 @@ def validate(
             why="no file is named, and here is no project",
             mend="name request files, or go into a project",
         )
-    paths = [_path_of(root, file) for file in files or [root or Path()]]
+    paths = [_path_of(root, file) for file in files or [_from_here(root)]]
     checked = _check_steps(_check(paths))
     if is_online:
         checked = _ask_hub(checked)
@@ -79,6 +79,11 @@ def validate(
     )
     if checked.problems:
         raise typer.Exit(checked.exit_code)
+
+
+def _from_here(root: Path | None) -> Path:
+    """The project's folder, as a person in the working directory names it."""
+    return Path(os.path.relpath(root)) if root is not None else Path()
 
 
 def _path_of(root: Path | None, wanted: Path) -> Path:

@@ -141,7 +141,7 @@ def _statistics_lines(places: Places, name: str) -> list[str]:
 def _print_one(status: "DatasetStatus", url_by_run: Mapping[str, str | None], pace: Pace) -> None:
     values: dict[str, Any] = asdict(status)
     values["bytes"] = f"{status.bytes:,} ({human_bytes(status.bytes)})"
-    values["hours"] = f"{status.hours} ({short_time(status.hours * 3600)})"
+    values["hours"] = f"{status.hours:,.3f} ({short_time(status.hours * 3600)})"
     error = values.pop("error")
     del values["steps"], values["obstacle"]
     if status.run is not None:

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from hugflow.amounts import human_bytes, short_time
-from hugflow.cli.output import paint_data
+from hugflow.cli.output import data_columns, paint_data
 from hugflow.errors import explain
 
 if TYPE_CHECKING:
     from hugflow.stages.standing.status import DatasetStatus
 
+# Of a line: state, failed rows, bytes, hours, and what separates them.
+_BESIDE_NAME_AND_DONE: Final = 2 + 11 + 2 + 2 + 6 + 2 + 8 + 2 + 7
+_LEAST_NAME, _LONGEST_NOTE = 24, 24
 # Seconds that a rate is measured over.
 _PACE_OVER_S: Final = 30.0
 _COLOR_BY_STATE: Final = {
@@ -64,9 +67,12 @@ def table_lines(
     statuses: "Sequence[DatasetStatus]", url_by_run: Mapping[str, str | None], pace: Pace
 ) -> Iterator[str]:
     """A line for each dataset, below it what is wrong with it."""
-    width = max(len("DATASET"), *(len(status.name) for status in statuses))
     done = max(len("DONE"), *(len(_done(status)) for status in statuses))
     notes = [_note(status, pace) for status in statuses]
+    noted = min(_LONGEST_NOTE, max(map(len, notes)))
+    room = data_columns() - (_BESIDE_NAME_AND_DONE + done + (noted + 2 if noted else 0))
+    width = max(len("DATASET"), *(len(status.name) for status in statuses))
+    width = min(width, max(_LEAST_NAME, room))
     heads = (
         f"{'DATASET':<{width}}  {'STATE':<11}  {'DONE':>{done}}  FAILED  {'BYTES':>8}  {'HOURS':>7}"
     )
@@ -77,11 +83,19 @@ def table_lines(
         size = human_bytes(status.bytes) if status.bytes else "-"
         hours = short_time(status.hours * 3600) if status.hours else "-"
         line = (
-            f"{status.name:<{width}}  {state}  {_done(status):>{done}}  {failed:>6}  "
+            f"{in_the_middle(status.name, width):<{width}}  {state}  {_done(status):>{done}}  {failed:>6}  "
             f"{size:>8}  {hours:>7}"
         )
         yield f"{line}  {note}" if note else line
         yield from _remarks(status, url_by_run)
+
+
+def in_the_middle(name: str, columns: int) -> str:
+    """The name in so many columns; of a longer one its two ends, which tell datasets apart."""
+    if len(name) <= columns:
+        return name
+    end = (columns - 1) // 2
+    return f"{name[: columns - 1 - end]}…{name[-end:]}"
 
 
 def _done(status: "DatasetStatus") -> str:

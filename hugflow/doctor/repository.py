@@ -73,7 +73,8 @@ def _look_for_branch(patient: Patient) -> Finding:
                 "`git init -b main` and commit the requests, or set REQUESTS_REPO; "
                 "`hugflow local-sync` works without"
             )
-            return warning(check, f"nothing can watch main. {finding.what}", mend)
+            what = "nothing can watch main: this is no git repository, or has no commit there"
+            return warning(check, what, mend)
         return finding
     return ok(check, f"{remote.shown}, {remote.branch} at {commit[:7]}")
 

@@ -37,5 +37,5 @@ def report(project_root: Path, synced: Synced, build: Build) -> str:
             checks = (planned_evaluation(build.name), *stored_evaluations(build))
             deque(tell_events(instance, checks), maxlen=0)
     if not told:
-        return f"Dagster knew all of {count(len(synced.shards), 'shard')}"
+        return f"Dagster knew {count(len(synced.shards), 'shard')} already"
     return f"reported {count(len(told), 'shard')} to Dagster"

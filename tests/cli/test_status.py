@@ -3,16 +3,19 @@
 import json
 from datetime import UTC, datetime
 
+import pyarrow.parquet as pq
 import pytest
 
+from hugflow.amounts import short_time
 from hugflow.cli.running_up import find_run_url, only_one_up
-from hugflow.cli.status_table import Pace, table_lines
+from hugflow.cli.status_table import Pace, in_the_middle, table_lines
 from hugflow.errors import HubUnavailable, UsageWrong
 from hugflow.requests.match_names import match_names
 from hugflow.stages.standing.obstacles import obstacle_of
 from hugflow.stages.standing.status import DatasetStatus
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_speech
 from tests.projects import Project
 
 AT = datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC)
@@ -99,3 +102,27 @@ def test_status_says_why_a_request_could_not_be_planned(project: Project, hub: L
     told = project.run("status").stdout
     assert entry["obstacle"]["what"] in told
     assert f"fix: {entry['obstacle']['mend']}" in told
+
+
+def test_a_long_name_leaves_room_for_its_figures_at_a_terminal():
+    name = "acme__parliament-recordings-with-a-long-name__subset_en__split_train__rev_main"
+    assert in_the_middle(name, 100) == name
+    shown = in_the_middle(name, 40)
+    assert len(shown) == 40
+    assert name.startswith(shown.partition("…")[0])
+    assert name.endswith(shown.partition("…")[2])
+
+
+def test_hours_of_a_few_seconds_are_those_seconds(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "status/seconds", rows=7, shards=1, seconds=0.45)
+    file = project.request("status/seconds")
+    assert project.run("local-sync", file, "--no-report").returncode == 0
+    (line,) = project.run("status").stdout.splitlines()[1:]
+    (entry,) = json.loads(project.run("status", "--json").stdout)["datasets"]
+    assert short_time(entry["hours"] * 3600) == line.split()[-1]
+    index = project.dataset(entry["name"]).index
+    infos = [
+        row for file in index.iterdir() for row in pq.read_table(file)["audio_info"].to_pylist()
+    ]
+    seconds = sum(info["duration"] for info in infos)
+    assert entry["hours"] * 3600 == pytest.approx(seconds, abs=0.01)

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from hugflow.amounts import count
 from hugflow.errors import HugflowError
 from hugflow.redact import in_a_line, without_secrets
 from hugflow.stages.build.build import Build
@@ -33,7 +34,7 @@ def judge_load(build: Build, rows: int) -> Verdict:
     fault = _find_fault(build.folder.root, build.places.state_dir, split, rows)
     facts: Facts = {"loaded_rows": rows, "split": split}
     if fault is None:
-        return Verdict("folder_loads", f"`datasets` loads its {rows:,} rows", facts)
+        return Verdict("folder_loads", f"`datasets` loads its {count(rows, 'row')}", facts)
     error = FolderUnloadable(
         f"{build.name}: `datasets` does not load the folder, so it is not published",
         why=in_a_line(fault, _MOST_WORDS),

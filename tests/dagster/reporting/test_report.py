@@ -57,7 +57,7 @@ def test_telling_twice_adds_nothing(project: Project, hub: LoopbackHub):
     publish_speech(hub, "events/twice", rows=4, shards=2)
     report(project.root, *sync(project, "events/twice"))
     synced, build = sync(project, "events/twice")
-    assert report(project.root, synced, build) == "Dagster knew all of 2 shards"
+    assert report(project.root, synced, build) == "Dagster knew 2 shards already"
     with open_instance(project.root) as instance:
         assert [events(instance, build.name, stage) for stage in ("plan", *STAGE_NAMES)] == [
             1,
