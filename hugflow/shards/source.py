@@ -26,6 +26,7 @@ from hugflow.shards.conversion import (
 from hugflow.shards.form_source import fetch_by_source
 from hugflow.shards.layouts.cut_rows import CUT_LAYOUTS, ROW_LAYOUTS
 from hugflow.shards.layouts.registry import LAYOUTS, can_read, choose_layout
+from hugflow.shards.layouts.split_archives import find_split_archives
 from hugflow.shards.layouts.tables import is_table
 from hugflow.shards.plan import PARQUET
 from hugflow.shards.plan_request import PlanRequest
@@ -145,7 +146,9 @@ def _own_files(listing: Listing, found: SplitFiles, layout: str, why: str) -> So
 
 
 def _left_out(repository: Repository, found: SplitFiles, layout: str) -> tuple[str, ...]:
-    """A warning for files of the layout that are in no split of the subset."""
+    """Warnings for archives in parts, and files of the layout that are in no split."""
+    split = find_split_archives(repository.paths)
+    warnings = tuple(f"left out: {each.what}, which is not read" for each in split)
     takes = LAYOUTS[layout].takes
     is_table_layout = layout == "table"
     left = [
@@ -154,9 +157,10 @@ def _left_out(repository: Repository, found: SplitFiles, layout: str) -> tuple[s
         if path not in found.of_splits and takes(path) and is_table(path) == is_table_layout
     ]
     if not left:
-        return ()
+        return warnings
     of = f"the subset {found.subset!r}"
     return (
+        *warnings,
         f"left out: {len(left):,} files are in no split of {of}, such as {in_a_line(left[0])!r}",
     )
 

@@ -15,6 +15,7 @@ from hugflow.clients.repository import CONVERTED_REF, Repository
 from hugflow.errors import HugflowError, RequestInvalid
 from hugflow.redact import in_a_line
 from hugflow.shards.card import list_splits
+from hugflow.shards.layouts.split_archives import find_split_archives, split_error
 from hugflow.shards.plan_request import PlanRequest
 
 
@@ -38,6 +39,8 @@ def explain(
     found = _find_card_fault(hub, repository, request)
     if found is None and isinstance(error, NotParquet):
         found = _find_other_reader(hub, repository, request, error)
+    if found is None and (split := find_split_archives(repository.paths)):
+        found = split_error(_at(repository), split[0])
     return found or error
 
 

@@ -85,7 +85,13 @@ def _walk_tar(path: Path, left_out: LeftOut, *, is_packed: bool) -> Iterator[tup
 
 
 def _reader(file: BinaryIO, member: Member) -> Read:
-    return lambda: read_member(file, member)
+    def read() -> bytes:
+        try:
+            return read_member(file, member)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise ArchiveDamaged(f"{member.name!r} cannot be unpacked: {error}") from error
+
+    return read
 
 
 def _walk_zip(path: Path, left_out: LeftOut) -> Iterator[tuple[str, Read]]:

@@ -55,6 +55,7 @@ from hugflow.shards.layouts.layout import (
 )
 from hugflow.shards.layouts.left_out import LeftOut
 from hugflow.shards.layouts.segments import Recordings
+from hugflow.shards.layouts.split_archives import find_split_archives, split_error
 from hugflow.shards.layouts.tables import (
     ANY_FORM,
     TableUnreadable,
@@ -102,6 +103,7 @@ def takes(path: str) -> bool:
 
 def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
     """A shard for each archive that fits the split; raises ShardUnreadable and RequestInvalid."""
+    _refuse_split(at, files)
     form = form_of(request)
     if form is not None and form.inside:
         return _describe_inside(at, files, form, request)
@@ -119,6 +121,14 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     told = f"left out: {len(left):,} archives of other splits or subsets, such as {left[0]!r}"
     warnings = (*split.warnings, told)
     return Split(split.shards, warnings, split.audio_column, split.text_column, layout=NAME)
+
+
+def _refuse_split(at: RepositoryAt, files: Sequence[PublishedFile]) -> None:
+    """Raise RequestInvalid if one of the archives is the last part of one."""
+    paths = {file.path for file in files if is_archive(file.path)}
+    for split in find_split_archives(file.path for file in at.list_files()):
+        if split.whole in paths or not paths:
+            raise split_error(f"{at.repo}@{at.commit[:7]}", split)
 
 
 def _refuse_bare(at: RepositoryAt, archives: Sequence[PublishedFile]) -> NoReturn:
@@ -606,13 +616,25 @@ def _matches(
                 if cuts is not None:
                     free.sort(key=lambda line: cuts[line].order)
                 if free:
-                    yield free, member, read
+                    yield free, member, _named(shard, read)
     except ArchiveDamaged as damaged:
         raise unreadable(shard, str(damaged)) from damaged
     if detail["is_alone"]:
         for line in range(len(words)):
             if not is_taken[line]:
                 yield [line], None, None
+
+
+def _named(shard: Shard, read: Read) -> Read:
+    """Reads a member; raises ShardUnreadable if it is damaged."""
+
+    def read_it() -> bytes:
+        try:
+            return read()
+        except ArchiveDamaged as damaged:
+            raise unreadable(shard, str(damaged)) from damaged
+
+    return read_it
 
 
 def _find_lines(
