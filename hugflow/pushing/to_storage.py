@@ -24,6 +24,7 @@ from hugflow.pushing.owner import not_ours, parse_manifest
 from hugflow.redact import redact
 
 _WITHOUT_FOLDERS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss"})
+_LOCAL = frozenset({"file", "local"})
 
 
 @dataclass
@@ -84,10 +85,10 @@ class StorageDestination:
             target = self._path(file.path)
             with self._errors(target):
                 self._make_folder(target)
-                self._system.pipe_file(target, file.file.read_bytes())
+                self._write_whole(target, file.file.read_bytes())
         latest = self._latest
         with self._errors(latest):
-            self._system.pipe_file(latest, json.dumps({"version": version}).encode())
+            self._write_whole(latest, json.dumps({"version": version}).encode())
         return f"{self.url.rstrip('/')}/{version}"
 
     @property
@@ -116,6 +117,16 @@ class StorageDestination:
         """Make the folder of a file, where there are folders; a bucket is never created."""
         if urlsplit(self.url).scheme not in _WITHOUT_FOLDERS:
             self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
+
+    def _write_whole(self, target: str, data: bytes) -> None:
+        """Write a file that is whole or absent, also after a kill; object storage does so itself."""
+        if urlsplit(self.url).scheme not in _LOCAL:
+            self._system.pipe_file(target, data)
+            return
+        part = f"{target}.part"
+        self._system.pipe_file(part, data)
+        # It renames, and a file that is there is replaced at once.
+        self._system.mv(part, target)
 
     def _path(self, path: str) -> str:
         return f"{self._root.rstrip('/')}/{self._version}/{path}"

@@ -1,20 +1,26 @@
 """A finished dataset, pushed onward: what is there loads, what is there is not sent again."""
 
 import io
+import itertools
 import json
+import os
 import shutil
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from hugflow.audit import read_trail
 from hugflow.clients.hub import Hub
 from hugflow.errors import CannotWrite, HugflowError, NotAuthorised, PlanOutOfDate, UsageWrong
 from hugflow.pushing.files import PushFile
 from hugflow.pushing.open_tree import open_tree
+from hugflow.pushing.owner import parse_manifest
 from hugflow.pushing.push import Destination, Pushed, open_destination, push_dataset
 from hugflow.pushing.to_storage import StorageDestination
 from hugflow.stages.build.build import Build
@@ -153,6 +159,72 @@ def test_a_push_that_breaks_shows_nothing_and_goes_on_where_it_stopped(
     assert not (tmp_path / "out" / "latest.json").exists()
     assert not list((made.places.state_dir / "pushing").iterdir())
     assert push(made, StorageDestination(url)).kept == calls
+
+
+@pytest.mark.parametrize("step", [11, pytest.param(1, marks=pytest.mark.soak)])
+def test_a_push_that_is_killed_leaves_the_earlier_version_or_the_new_one(
+    made: Build, hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+):
+    url, out = f"file://{tmp_path}/out", tmp_path / "out"
+    before = push(made, StorageDestination(url), url).version
+    make_next(hub, made, made.options)
+    new = read_version(made.folder, made.name)
+    assert new is not None
+    for fatal in range(0, 200, step):
+
+        def work(fatal: int = fatal) -> None:
+            kill_at_call(monkeypatch, fatal)
+            push(made, StorageDestination(url), url)
+
+        was_killed = forked(work)
+        latest = json.loads((out / "latest.json").read_text())["version"]
+        assert latest in (before, new.id)
+        for path in out.glob("*/manifest.json"):
+            assert parse_manifest(path.read_bytes()) is not None
+            shards = sorted(path.parent.glob("data/*.parquet"))
+            assert read_rows({shard.name: shard.read_bytes() for shard in shards})
+        if not was_killed:
+            assert latest == new.id
+            break
+        shutil.rmtree(out / new.id, ignore_errors=True)
+        (out / "latest.json").write_text(json.dumps({"version": before}))
+    else:
+        pytest.fail("it never came to its end")
+
+
+def kill_at_call(monkeypatch: pytest.MonkeyPatch, fatal: int) -> None:
+    """SIGKILL before, in the middle of, or after a call that writes at the destination."""
+    calls = itertools.count()
+
+    def tick() -> None:
+        if next(calls) == fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    for name in ("put_file", "pipe_file", "mv"):
+        original = getattr(LocalFileSystem, name)
+
+        def wrapped(
+            self: Any, first: Any, second: Any, original: Any = original, name: str = name
+        ) -> None:
+            tick()
+            if name == "pipe_file":
+                original(self, first, second[: len(second) // 2])
+                tick()
+            original(self, first, second)
+            tick()
+
+        monkeypatch.setattr(LocalFileSystem, name, wrapped)
+
+
+def forked(work: Callable[[], object]) -> bool:
+    """Do something in a child process; whether it was killed."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 
 
 @dataclass

@@ -194,37 +194,56 @@ def test_killed_at_any_rename_a_rollback_leaves_the_old_tree_or_the_new_one_and_
         pytest.fail("it never came to its end")
 
 
-def test_a_reader_that_loops_over_the_link_sees_whole_versions_only(two: Build):
+@pytest.mark.parametrize("updates", [2, pytest.param(5, marks=pytest.mark.soak)])
+def test_a_reader_that_loops_over_the_link_during_updates_and_rollbacks_sees_whole_versions(
+    two: Build, hub: LoopbackHub, updates: int
+):
     places, name = two.places, two.name
     wrong: list[str] = []
     seen: set[int] = set()
     is_over = threading.Event()
 
     def read() -> None:
-        while not is_over.is_set():
-            # One handle a pass: whatever replaces the tree, it reads on in this one.
-            folder = os.open(places.link(name), os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                manifest = json.loads(_read(folder, "manifest.json"))
-                rows = manifest["rows"]["made"]
-                seen.add(rows)
-                for row in range(rows):
-                    json.loads(_read(folder, f"json/{row}.json"))
-            except OSError as error:
-                wrong.append(repr(error))
-            finally:
-                os.close(folder)
+        # One handle a pass: whatever replaces the tree, it reads on in this one.
+        folder = os.open(places.link(name), os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            rows = json.loads(_read(folder, "manifest.json"))["rows"]["made"]
+            for row in range(rows):
+                json.loads(_read(folder, f"json/{row}.json"))
+            if sorted(_list(folder, "json")) != sorted(f"{row}.json" for row in range(rows)):
+                wrong.append("files of another version")
+            seen.add(rows)
+        finally:
+            os.close(folder)
 
-    reader = threading.Thread(target=read)
+    def loop() -> None:
+        while not is_over.is_set():
+            try:
+                read()
+            except (OSError, ValueError) as error:
+                wrong.append(repr(error))
+
+    reader = threading.Thread(target=loop)
     reader.start()
+    build = two
     try:
-        for _ in range(25):
-            roll_back(places, name, None, actor="ada")
+        for rows in range(4, 4 + updates):
+            build = make_again(hub, build, rows)
+            for _ in range(9):
+                roll_back(places, name, None, actor="ada")
     finally:
         is_over.set()
         reader.join()
     assert not wrong
-    assert seen == {2, 3}
+    assert len(seen) > 2
+
+
+def _list(folder: int, name: str) -> list[str]:
+    handle = os.open(name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=folder)
+    try:
+        return os.listdir(handle)  # noqa: PTH208  # by handle
+    finally:
+        os.close(handle)
 
 
 def _read(folder: int, name: str) -> bytes:
