@@ -7,12 +7,13 @@ READY := $(VENV)/.ready
 CORES := getattr(os, "sched_getaffinity", lambda process: range(os.cpu_count() or 1))(0)
 AT_ONCE = $(shell $(PYTHON) -c 'import os; print(len($(CORES)) + 1)')
 
-.PHONY: help demo check test soak lint format bench clean
+.PHONY: help demo check test consumers soak lint format bench clean
 
 help:
 	@echo "make demo    the whole loop on this machine, offline"
 	@echo "make check   lint, types, imports, and what is tested without other processes: minutes"
 	@echo "make test    lint, types, imports, and every test with coverage"
+	@echo "make consumers  the parsers of tools that read exports, for their tests"
 	@echo "make soak    hundreds of kills, full disks, damaged files and broken lines; it takes long"
 	@echo "make lint    ruff, mypy and import-linter alone"
 	@echo "make bench   ratios against the floor, on this machine"
@@ -33,6 +34,18 @@ demo: $(READY)
 	@$(BIN)/hugflow demo
 	@echo "To type only hugflow in this shell: . $(BIN)/activate"
 
+consumers: $(VENV)/consumers
+
+# Parsers of the tools that read our exports. Without what they depend on, such as torch.
+$(VENV)/consumers: tests/exports/consumers.txt $(READY)
+	@rm -rf $@ $@.part
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv pip install --quiet --no-deps --python $(BIN)/python --target $@.part -r $<; \
+	else \
+	  $(BIN)/python -m pip install --quiet --no-deps --target $@.part -r $<; \
+	fi
+	@mv $@.part $@ && touch $@
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -47,7 +60,9 @@ test: lint
 
 soak: $(READY)
 	$(BIN)/pytest tests/crash tests/network tests/e2e tests/dagster/test_platform.py \
-	  tests/dagster/test_processes.py -m "" -n auto --dist loadgroup
+	  tests/dagster/test_processes.py tests/dagster/test_layouts_on_main.py tests/corpus \
+	  tests/stages/flowing/test_keep.py tests/stages/planning/test_extrapolate.py \
+	  -m "" -n auto --dist loadgroup
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

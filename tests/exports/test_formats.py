@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
@@ -29,60 +28,11 @@ from hugflow.stages.publishing.export_stored import export_stored
 from hugflow.stages.sync import sync_dataset
 from hugflow.stages.tree.manifest import MANIFEST
 from hugflow.testing.hub import LoopbackHub
-from hugflow.testing.samples import publish_tables, publish_text, speech_table
+from hugflow.testing.samples import publish_text
 from hugflow.verify.dataset import verify_dataset
 from tests.builds import OpenFor
+from tests.exports.hostile import STEMS, TEXTS
 from tests.trees import read_tree
-
-TEXTS = [
-    "plain words",
-    'a "quote", a comma',
-    "a | pipe",
-    "two\nlines\r\nand\ttabs",
-    "separators\u2028of\u2029lines\x85",
-    "שלום עולם",  # right to left
-    '"begins with a quote',
-    "<s> costs $price </s> #0",
-    "",
-    None,
-    "  no\u00a0break\u3000space ",
-    "😀 ünïcödé",
-]
-STEMS = [
-    "plain",
-    "dots.in.the.name",
-    "it's $HOME",
-    "comma, and #hash",
-    "ש",
-    "x" * 250,
-    "ends.mp3.json",
-    "a-b",
-    "a_b",
-    "percent%20",
-    "semi;colon",
-    "last",
-]
-# `a-b` and `a_b` must not become one speaker.
-SPEAKERS = ["a", "a-b", "a_b", "a b", "ש", "a", "a|b", "", None, "a", "z", "A"]
-
-
-@pytest.fixture
-def opened(hub: LoopbackHub, open_for: OpenFor) -> Callable[..., Build]:
-    """Opens a dataset of twelve hostile rows in two shards."""
-    table = speech_table(len(TEXTS), seconds=0.2)
-    table = table.drop_columns(["audio_filename", "text", "speaker"])
-    table = table.append_column("audio_filename", pa.array(STEMS))
-    table = table.append_column("sentence", pa.array(TEXTS, pa.string()))
-    table = table.append_column("speaker_id", pa.array(SPEAKERS, pa.string()))
-    table = table.append_column("duration", pa.array(["theirs"] * len(TEXTS)))
-    table = table.append_column("file_name", pa.array(["/etc/passwd"] * len(TEXTS)))
-    publish_tables(hub, "hostile/rows", {"default": {"train": table}}, shards=2)
-
-    def open_it(*exports: str, options: Options | None = None) -> Build:
-        named = {"exports": list(exports)} if exports else {}
-        return open_for("hostile/rows", options, text_column="sentence", **named)
-
-    return open_it
 
 
 def made(build: Build) -> Path:

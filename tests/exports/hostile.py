@@ -1,0 +1,50 @@
+"""Rows with texts and names that readers of exports could misread."""
+
+import pyarrow as pa
+
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_tables, speech_table
+
+HF_ID = "hostile/rows"
+TEXTS = [
+    "plain words",
+    'a "quote", a comma',
+    "a | pipe",
+    "two\nlines\r\nand\ttabs",
+    "separators\u2028of\u2029lines\x85",
+    "שלום עולם",  # right to left
+    '"begins with a quote',
+    "<s> costs $price </s> #0",
+    "",
+    None,
+    "  no\u00a0break\u3000space ",
+    "😀 ünïcödé",
+]
+STEMS = [
+    "plain",
+    "dots.in.the.name",
+    "it's $HOME",
+    "comma, and #hash",
+    "ש",
+    "x" * 250,
+    "ends.mp3.json",
+    "a-b",
+    "a_b",
+    "percent%20",
+    "semi;colon",
+    "last",
+]
+# `a-b` and `a_b` must not become one speaker.
+SPEAKERS = ["a", "a-b", "a_b", "a b", "ש", "a", "a|b", "", None, "a", "z", "A"]
+
+
+def publish_hostile(hub: LoopbackHub) -> None:
+    """Publish a dataset of these rows in two shards; the texts are in the column `sentence`."""
+    table = speech_table(len(TEXTS), seconds=0.2)
+    table = table.drop_columns(["audio_filename", "text", "speaker"])
+    table = table.append_column("audio_filename", pa.array(STEMS))
+    table = table.append_column("sentence", pa.array(TEXTS, pa.string()))
+    table = table.append_column("speaker_id", pa.array(SPEAKERS, pa.string()))
+    table = table.append_column("duration", pa.array(["theirs"] * len(TEXTS)))
+    table = table.append_column("file_name", pa.array(["/etc/passwd"] * len(TEXTS)))
+    publish_tables(hub, HF_ID, {"default": {"train": table}}, shards=2)
