@@ -25,7 +25,7 @@ from hugflow.project_root import PROJECT_FILES, find_root
 from hugflow.redact import remember
 from hugflow.requests.grammar import BYTES_PER_GB
 from hugflow.requests.policy import Policy, policy_of
-from hugflow.settings_files import SettingsFile, Unfit, read_dotenv, to_settings
+from hugflow.settings_files import NotPlain, SettingsFile, read_dotenv, to_settings
 from hugflow.settings_model import NAMES, SECRETS, Settings, default_text, what_it_takes
 from hugflow.show_key import show_key
 from hugflow.stages.build.options import Options
@@ -273,7 +273,7 @@ def inspect_settings(
     remember(*(str(values[name]) for name in SECRETS & values.keys()))
     settings, refused = _validate(values)
     for name in refused:
-        kind = value.kind if isinstance(value := values[name], Unfit) else None
+        kind = value.kind if isinstance(value := values[name], NotPlain) else None
         problems.append(_wrong_value(name, origins[name], dotenv, committed, kind))
     warnings = (*file.warnings, *local.warnings, *_find_oddities(dotenv))
     project = ProjectSettings(root, settings, origins, warnings, tuple(refused), file)

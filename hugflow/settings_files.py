@@ -34,7 +34,7 @@ _YAML_MEND = "write `settings:` and below it, indented, one `NAME: value` a line
 
 
 @dataclass(frozen=True, slots=True)
-class Unfit:
+class NotPlain:
     """A value of a type that no setting can have, such as a list."""
 
     kind: str
@@ -77,7 +77,7 @@ def read_dotenv(root: Path) -> SettingsFile:
 
 
 def to_settings(file: ProjectFile) -> SettingsFile:
-    """The values below `settings:` in the project file: text, numbers, booleans, and Unfit."""
+    """The values below `settings:` in the project file: text, numbers, booleans, and NotPlain."""
     name = file.shown_name
     node = file.nodes.get(KEY)
     if node is None or node.value is None:
@@ -96,8 +96,8 @@ def to_settings(file: ProjectFile) -> SettingsFile:
 
 def _to_value(node: Node) -> object:
     if isinstance(node.value, tuple):
-        return Unfit("a list")
-    return Unfit("a mapping") if isinstance(node.value, Mapping) else node.value
+        return NotPlain("a list")
+    return NotPlain("a mapping") if isinstance(node.value, Mapping) else node.value
 
 
 def _read_text(path: Path, mend: str) -> str | SettingInvalid:

@@ -33,7 +33,7 @@ from hugflow.stages.flowing.run_steps import run_steps
 from hugflow.stages.making.make_shards import ShardFailed, make_shards
 from hugflow.stages.making.quota import open_quota
 from hugflow.stages.planning.open_build import open_build
-from hugflow.stages.publishing.gate import Verdict
+from hugflow.stages.publishing.gate import GateResult
 from hugflow.stages.publishing.publish import Published, find_published, find_undone, publish
 from hugflow.stages.standing.removal_records import forget_removed, is_held_back
 from hugflow.stages.sync import ShardsFailed
@@ -397,14 +397,14 @@ def _describe(stage: str) -> tuple[str, str, str]:
 
 def _publish(build: Build) -> Generator[dg.AssetCheckResult, None, Published | None]:
     """Publish, and yield the results of the gate, also when they prevent publishing."""
-    verdicts: list[Verdict] = []
+    results: list[GateResult] = []
     refused: HugflowError | None = None
     published: Published | None = None
     try:
-        published = publish(build, on_verdict=verdicts.append)
+        published = publish(build, on_result=results.append)
     except HugflowError as error:
         refused = error
-    yield from (to_result(build, verdict) for verdict in verdicts)
+    yield from (to_result(build, result) for result in results)
     if refused is not None:
         raise refused
     if published is not None:

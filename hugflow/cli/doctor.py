@@ -37,7 +37,7 @@ def doctor(
         project.export_hub_environment()
     except SettingInvalid as error:
         wrong.append(error)
-    from hugflow.doctor.checks import CHECKS
+    from hugflow.doctor.all_checks import CHECKS
     from hugflow.doctor.findings import Patient, has_problem, run_checks
 
     patient = Patient(project, tuple(wrong), dict(os.environ), is_offline)

@@ -54,7 +54,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Trigger:
     """The pull request that started the workflow, and what a comment on it asks for, if one did."""
 
     event: "PullEvent"
@@ -129,7 +129,7 @@ def _what_deleting_does(path: str) -> str:
     return "that removes no dataset, a file in requests/remove/ does"
 
 
-def _find_event(project: ProjectSettings, *, is_plan_only: bool) -> Asked | None:
+def _find_event(project: ProjectSettings, *, is_plan_only: bool) -> Trigger | None:
     """The pull request of this workflow; None, after saying so, if nothing is asked for.
 
     Raises NotAuthorised for a comment of somebody who may not write.
@@ -148,7 +148,7 @@ def _find_event(project: ProjectSettings, *, is_plan_only: bool) -> Asked | None
     if comment is None:
         event = read_event(Path(path))
         _refuse_unsure_github(project)
-        return Asked(event)
+        return Trigger(event)
     if comment.command is None:
         print_talk("the first line of the comment is no command, so there is nothing to do")
         return None
@@ -163,7 +163,7 @@ def _find_event(project: ProjectSettings, *, is_plan_only: bool) -> Asked | None
         # This runner has secrets: a hosted one plans what comes from elsewhere.
         print_talk(f"{event.name} comes from another repository: `hugflow plan` plans it")
         return None
-    return Asked(event, comment.command)
+    return Trigger(event, comment.command)
 
 
 def _find_changes(

@@ -60,7 +60,7 @@ def remove(
         project = open_project()
         if isinstance(request, AddRequest) and request.is_several:
             members = _find_members(project.places, file, request)
-            asked_all = [_Asked(project, file, each, each.identity) for each in members]
+            asked_all = [_Removal(project, file, each, each.identity) for each in members]
             how = _How(is_agreed=is_agreed, is_dry_run=is_dry_run, as_json=as_json, wait_s=wait_s)
             _remove_all(asked_all, how)
             return
@@ -70,7 +70,7 @@ def remove(
         if identity is None:
             _tell_nothing(project.places, file, None, as_json=as_json)
         else:
-            asked = _Asked(project, file, request, identity)
+            asked = _Removal(project, file, request, identity)
             _remove(
                 asked, is_agreed=is_agreed, is_dry_run=is_dry_run, as_json=as_json, wait_s=wait_s
             )
@@ -124,7 +124,7 @@ def undo(
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Removal:
     """The removal to carry out, and its request."""
 
     project: ProjectSettings
@@ -134,7 +134,7 @@ class _Asked:
 
 
 def _remove(
-    asked: _Asked, *, is_agreed: bool, is_dry_run: bool, as_json: bool, wait_s: float
+    asked: _Removal, *, is_agreed: bool, is_dry_run: bool, as_json: bool, wait_s: float
 ) -> None:
     from hugflow.removal.remove import plan_removal
     from hugflow.removal.uses import refuse_used
@@ -175,7 +175,7 @@ class _How:
     wait_s: float
 
 
-def _remove_all(asked: Sequence[_Asked], how: _How) -> None:
+def _remove_all(asked: Sequence[_Removal], how: _How) -> None:
     """Remove the datasets of one request: it is asked once, and nothing goes if one is in use."""
     from hugflow.removal.remove import plan_removal
     from hugflow.removal.uses import refuse_used
@@ -221,7 +221,7 @@ def _remove_all(asked: Sequence[_Asked], how: _How) -> None:
     _empty_trash(places)
 
 
-def _carry_out(asked: _Asked, wait_s: float) -> "TrashEntry | None":
+def _carry_out(asked: _Removal, wait_s: float) -> "TrashEntry | None":
     from hugflow.removal.remove import RemovalOrder, remove_dataset
 
     request = asked.request
@@ -280,7 +280,7 @@ def _ask(name: str) -> None:
         raise typer.Exit(1)
 
 
-def _asking(asked: _Asked) -> tuple[str, ...]:
+def _asking(asked: _Removal) -> tuple[str, ...]:
     """Digests of the current requests for the dataset: in the file, the work tree, and on main."""
     from hugflow.stages.standing.removal_records import asking_digests
 

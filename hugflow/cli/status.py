@@ -15,7 +15,7 @@ from hugflow.cli.builds import choose_statuses, open_project
 from hugflow.cli.options import AsJson, Names
 from hugflow.cli.output import has_reader, print_data, print_json, print_talk
 from hugflow.cli.running_up import find_run_url
-from hugflow.cli.status_table import Pace, rows_words, table_lines
+from hugflow.cli.status_table import Speed, rows_words, table_lines
 from hugflow.errors import explain
 from hugflow.requests.collect import RequestSet
 from hugflow.requests.problems import Problem
@@ -43,27 +43,27 @@ def status(
     project = open_project()
     requests = read_project_requests(project)
     statuses = choose_statuses(project, requests, names)
-    pace = Pace()
-    pace.see(statuses)
-    _show(project, requests, statuses, names, pace, as_json=as_json)
+    speed = Speed()
+    speed.see(statuses)
+    _show(project, requests, statuses, names, speed, as_json=as_json)
     if is_watched:
         try:
-            for changed in _changes(project, names, statuses, pace):
+            for changed in _changes(project, names, statuses, speed):
                 if sys.stdout.isatty():
                     print_data(CLEAR_SCREEN)
-                _show(project, requests, changed, names, pace, as_json=as_json)
+                _show(project, requests, changed, names, speed, as_json=as_json)
         except KeyboardInterrupt:
             raise typer.Exit from None
 
 
 def _changes(
-    project: ProjectSettings, names: list[str] | None, last: "list[DatasetStatus]", pace: Pace
+    project: ProjectSettings, names: list[str] | None, last: "list[DatasetStatus]", speed: Speed
 ) -> "Iterator[list[DatasetStatus]]":
     """Yield the statuses whenever they change, while stdout has a reader."""
     while has_reader():
         time.sleep(WATCH_EVERY_S)
         statuses = choose_statuses(project, read_project_requests(project), names)
-        pace.see(statuses)
+        speed.see(statuses)
         if statuses != last:
             last = statuses
             yield statuses
@@ -74,7 +74,7 @@ def _show(
     requests: RequestSet,
     statuses: "list[DatasetStatus]",
     names: list[str] | None,
-    pace: Pace,
+    speed: Speed,
     *,
     as_json: bool,
 ) -> None:
@@ -84,15 +84,15 @@ def _show(
         if status.run is not None
     }
     if as_json:
-        entries = [_to_entry(status, url_by_run, pace) for status in statuses]
+        entries = [_to_entry(status, url_by_run, speed) for status in statuses]
         print_json({"datasets": entries, "refused": [_refused(each) for each in requests.problems]})
         return
     if names and len(statuses) == 1:
-        _print_one(statuses[0], url_by_run, pace)
+        _print_one(statuses[0], url_by_run, speed)
         for line in _statistics_lines(project.places, statuses[0].name):
             print_data(line)
     elif statuses:
-        for line in table_lines(statuses, url_by_run, pace):
+        for line in table_lines(statuses, url_by_run, speed):
             print_data(line)
     elif not requests.problems:
         print_data("no datasets yet: `hugflow add OWNER/NAME` writes a request into requests/add/")
@@ -115,7 +115,7 @@ def _refused(problem: Problem) -> dict[str, Any]:
 
 
 def _to_entry(
-    status: "DatasetStatus", url_by_run: Mapping[str, str | None], pace: Pace
+    status: "DatasetStatus", url_by_run: Mapping[str, str | None], speed: Speed
 ) -> dict[str, Any]:
     entry = asdict(status)
     if status.obstacle is not None:
@@ -124,7 +124,7 @@ def _to_entry(
             for field, value in entry["obstacle"].items()
         }
     entry["run_url"] = url_by_run.get(status.run) if status.run is not None else None
-    entry["rows_per_s"], entry["left_s"] = pace.of(status)
+    entry["rows_per_s"], entry["left_s"] = speed.of(status)
     return entry
 
 
@@ -138,7 +138,7 @@ def _statistics_lines(places: Places, name: str) -> list[str]:
     return render_lines(statistics) if statistics is not None else []
 
 
-def _print_one(status: "DatasetStatus", url_by_run: Mapping[str, str | None], pace: Pace) -> None:
+def _print_one(status: "DatasetStatus", url_by_run: Mapping[str, str | None], speed: Speed) -> None:
     values: dict[str, Any] = asdict(status)
     values["bytes"] = f"{status.bytes:,} ({human_bytes(status.bytes)})"
     values["hours"] = f"{status.hours:,.3f} ({short_time(status.hours * 3600)})"
@@ -148,9 +148,9 @@ def _print_one(status: "DatasetStatus", url_by_run: Mapping[str, str | None], pa
         values["run"] = url_by_run.get(status.run) or status.run
     if status.obstacle is not None and status.note == status.obstacle.note:
         values["note"] = status.obstacle.words
-    rows_per_s, left_s = pace.of(status)
+    rows_per_s, left_s = speed.of(status)
     if rows_per_s is not None:
-        values["pace"] = rows_words(rows_per_s, left_s)
+        values["speed"] = rows_words(rows_per_s, left_s)
     for field, value in values.items():
         print_data(f"{field.replace('_', ' '):<16} {'-' if value is None else value}")
     for step in status.steps:

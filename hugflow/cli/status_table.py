@@ -29,7 +29,7 @@ _COLOR_BY_STATE: Final = {
 
 
 @dataclass(slots=True)
-class Pace:
+class Speed:
     """The rows of each dataset over the last looks; one look alone gives no rate."""
 
     clock: Callable[[], float] = time.monotonic
@@ -64,11 +64,11 @@ def rows_words(rows_per_s: float, left_s: float | None) -> str:
 
 
 def table_lines(
-    statuses: "Sequence[DatasetStatus]", url_by_run: Mapping[str, str | None], pace: Pace
+    statuses: "Sequence[DatasetStatus]", url_by_run: Mapping[str, str | None], speed: Speed
 ) -> Iterator[str]:
     """A line for each dataset, below it what is wrong with it."""
     done = max(len("DONE"), *(len(_done(status)) for status in statuses))
-    notes = [_note(status, pace) for status in statuses]
+    notes = [_note(status, speed) for status in statuses]
     noted = min(_LONGEST_NOTE, max(map(len, notes)))
     room = data_columns() - (_BESIDE_NAME_AND_DONE + done + (noted + 2 if noted else 0))
     width = max(len("DATASET"), *(len(status.name) for status in statuses))
@@ -102,8 +102,8 @@ def _done(status: "DatasetStatus") -> str:
     return f"{status.rows:,}/{'?' if status.total_rows is None else f'{status.total_rows:,}'}"
 
 
-def _note(status: "DatasetStatus", pace: Pace) -> str:
-    rows_per_s, left_s = pace.of(status)
+def _note(status: "DatasetStatus", speed: Speed) -> str:
+    rows_per_s, left_s = speed.of(status)
     if rows_per_s is not None:
         return rows_words(rows_per_s, left_s)
     if status.obstacle is not None and status.note in (None, status.obstacle.note):

@@ -42,7 +42,7 @@ _REFUSED_BY_OWNER = re.compile(r"dubious ownership", re.IGNORECASE)
 _NO_BRANCH = re.compile(r"couldn't find remote ref", re.IGNORECASE)
 _LINK_MODE, _SUBMODULE_MODE = b"120000", b"160000"
 
-Answer = TypeVar("Answer")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def fetch_branch_commit(remote: Remote, *, timeout_s: float = FETCH_TIMEOUT_S) -
     )
 
 
-def with_token_where_needed(remote: Remote, ask: Callable[[str | None], Answer]) -> Answer:
+def with_token_where_needed(remote: Remote, ask: Callable[[str | None], Found]) -> Found:
     """Call `ask` without the token, then with it if git's own credentials are refused.
 
     Raises the errors of `ask`.

@@ -17,7 +17,7 @@ from typing import Final
 
 import yaml
 
-from hugflow.requests.sources import Form, read_form
+from hugflow.requests.sources import TableForm, read_form
 
 _FOLDER: Final = files("hugflow.requests") / "recipe_files"
 
@@ -28,7 +28,7 @@ class Recipe:
 
     name: str
     about: str
-    forms: tuple[Form, ...]
+    forms: tuple[TableForm, ...]
 
 
 @cache

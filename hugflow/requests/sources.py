@@ -71,7 +71,7 @@ _ROWS: Final = re.compile(r"[A-Za-z0-9_-]{1,100}(\.[A-Za-z0-9_-]{1,100}){0,3}")
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class TableForm:
     """One way in which files are rows; see the module.
 
     columns: (name here, published name) of those that are kept; empty for all.
@@ -116,7 +116,7 @@ class SourceSpec:
     recipe: str | None = None
     layout: str | None = None
     archive: str | None = None
-    form: Form | None = None
+    form: TableForm | None = None
 
     def to_text(self) -> str:
         """One line of JSON; the same source gives the same text."""
@@ -130,11 +130,11 @@ class SourceSpec:
         """The source of what `to_text` gave."""
         told = json.loads(text)
         if "form" in told:
-            told["form"] = Form.from_json(told["form"])
+            told["form"] = TableForm.from_json(told["form"])
         return cls(**told)
 
 
-FORM_KEYS: Final = tuple(each.name for each in fields(Form))
+FORM_KEYS: Final = tuple(each.name for each in fields(TableForm))
 KEYS: Final = ("recipe", "layout", "archive", *FORM_KEYS)
 
 
@@ -169,13 +169,13 @@ def source_spec(value: object) -> SourceSpec:
     )
 
 
-def read_form(value: Mapping[str, Any]) -> Form:
+def read_form(value: Mapping[str, Any]) -> TableForm:
     """Read a form; raises FieldInvalid."""
     refuse_unknown_keys(value, FORM_KEYS)
     told: dict[str, Any] = {}
     for name, each in value.items():
         told[name] = _READERS[name](each)
-    form = Form(**told)
+    form = TableForm(**told)
     if not form.audio and form.format != "kaldi":
         raise FieldInvalid("has no audio", mend='say where the clips are: audio: "clips/*.mp3"')
     if form.format == "kaldi" and not form.table:

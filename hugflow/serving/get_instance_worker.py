@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 GROUP = "get_instance"
 _LONGEST_S = 600.0
 
-Answer = Callable[[str, dict[str, Any]], Coroutine[Any, Any, dict[str, Any]]]
+AnswerQuestion = Callable[[str, dict[str, Any]], Coroutine[Any, Any, dict[str, Any]]]
 
 
 class GetInstanceWorker:
@@ -39,7 +39,7 @@ class GetInstanceWorker:
         """Nothing is answered yet."""
         self._cl = cl
         self._subscriptions: list[Subscription] = []
-        self._answers: dict[str, Answer] = {
+        self._answers: dict[str, AnswerQuestion] = {
             "get_instance": self._get_instance,
             "release": self._release,
             "check": self._check,
@@ -68,7 +68,7 @@ class GetInstanceWorker:
         # Beside the next message: an answer may need answers of other users, and they of ours.
         self._cl.link.start(self._reply(message, caller, self._answers[verb]))
 
-    async def _reply(self, message: Msg, caller: str, answer: Answer) -> None:
+    async def _reply(self, message: Msg, caller: str, answer: AnswerQuestion) -> None:
         try:
             # Whether somebody is there may be asked without a signature.
             body = unseal(caller, message.subject, message.data) if message.data else b"{}"

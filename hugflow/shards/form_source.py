@@ -13,7 +13,7 @@ from hugflow.clients.repository import PublishedFile, Repository
 from hugflow.errors import RequestInvalid
 from hugflow.redact import in_a_line
 from hugflow.requests.recipes import read_recipe
-from hugflow.requests.sources import Form, SourceSpec
+from hugflow.requests.sources import SourceSpec, TableForm
 from hugflow.shards.layouts.archives import is_archive
 from hugflow.shards.layouts.clips import is_clip
 from hugflow.shards.layouts.registry import LAYOUTS
@@ -34,7 +34,7 @@ class FormFiles:
 
     files: Sequence[PublishedFile]
     layout: str
-    form: Form | None
+    form: TableForm | None
     warnings: tuple[str, ...]
     published: Sequence[PublishedFile]
 
@@ -50,7 +50,7 @@ def fetch_by_source(hub: Hub, repository: Repository, request: PlanRequest) -> F
     if spec.layout is not None:
         return _of_layout(listing, request, spec.layout)
     recipe = read_recipe(spec.recipe) if spec.recipe is not None else None
-    forms = recipe.forms if recipe is not None else (spec.form or Form(),)
+    forms = recipe.forms if recipe is not None else (spec.form or TableForm(),)
     what = f"the recipe {recipe.name}" if recipe is not None else "the form of the request"
     if spec.archive is not None:
         forms = tuple(form for form in forms if form.inside) or forms
@@ -79,7 +79,7 @@ def fetch_by_source(hub: Hub, repository: Repository, request: PlanRequest) -> F
 
 
 def _refuse_no_subset(
-    repository: Repository, request: PlanRequest, forms: Sequence[Form], what: str
+    repository: Repository, request: PlanRequest, forms: Sequence[TableForm], what: str
 ) -> None:
     patterns = [(*form.table, *form.audio) for form in forms]
     if request.subset is None and all("{subset}" in "".join(each) for each in patterns):
@@ -90,7 +90,7 @@ def _refuse_no_subset(
         )
 
 
-def choose_by_form(form: Form, audio: Sequence[str]) -> str:
+def choose_by_form(form: TableForm, audio: Sequence[str]) -> str:
     """The name of the layout that reads the files of a form."""
     if form.format == "kaldi":
         return _KALDI
@@ -100,14 +100,14 @@ def choose_by_form(form: Form, audio: Sequence[str]) -> str:
 
 
 def match_paths(
-    patterns: Sequence[str], form: Form, request: PlanRequest, paths: Sequence[str]
+    patterns: Sequence[str], form: TableForm, request: PlanRequest, paths: Sequence[str]
 ) -> list[str]:
     """The paths that one of the patterns matches, by code point."""
     return sorted(filter(matcher(to_regexes(patterns, form, request)), paths))
 
 
 def _match(
-    form: Form, repository: Repository, request: PlanRequest, tried: list[str]
+    form: TableForm, repository: Repository, request: PlanRequest, tried: list[str]
 ) -> tuple[list[str], list[str]] | None:
     """The tables and the audio of a form; None if it lacks one of them."""
     archives = ("**",) if is_imported(request) or not form.archives else form.archives

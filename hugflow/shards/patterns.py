@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 
-from hugflow.requests.sources import Form
+from hugflow.requests.sources import TableForm
 from hugflow.shards.globs import Token, Wild, to_expression
 from hugflow.shards.plan_request import PlanRequest
 
@@ -28,7 +28,7 @@ def to_regex(pattern: str, subset: str | None, split: str) -> str:
     return to_expression(tokens)
 
 
-def to_regexes(patterns: Sequence[str], form: Form, request: PlanRequest) -> list[str]:
+def to_regexes(patterns: Sequence[str], form: TableForm, request: PlanRequest) -> list[str]:
     """The patterns for the subset and the split of a request."""
     split = dict(form.splits).get(request.split, request.split)
     return [to_regex(pattern, request.subset, split) for pattern in patterns]

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, Self
 from hugflow.audio.encoding import QUALITY, Encoding
 from hugflow.requests.model import AddRequest
 from hugflow.requests.segments import SegmentSpec
-from hugflow.requests.sources import Form, SourceSpec
+from hugflow.requests.sources import SourceSpec, TableForm
 
 Alters = Literal["audio", "json"]
 
@@ -106,7 +106,7 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
 }
 
 
-def form_of(request: PlanRequest) -> Form | None:
+def form_of(request: PlanRequest) -> TableForm | None:
     """The form in which a request's files are read; None if nothing is said of it."""
     return SourceSpec.from_text(request.source).form if request.source is not None else None
 

@@ -16,7 +16,7 @@ from hugflow.clients.published import (
 from hugflow.clients.repository import CONVERTED_REF, Conversion, PublishedFile, Repository
 from hugflow.errors import RequestInvalid
 from hugflow.redact import in_a_line
-from hugflow.requests.sources import Form, SourceSpec
+from hugflow.requests.sources import SourceSpec, TableForm
 from hugflow.shards.conversion import (
     describe_conversion,
     find_conversion,
@@ -50,7 +50,7 @@ class Source:
     warnings: tuple[str, ...] = ()
     conversion: Conversion | None = None
     published: Sequence[PublishedFile] | None = None
-    form: Form | None = None
+    form: TableForm | None = None
 
     def as_read(self, request: PlanRequest) -> PlanRequest:
         """The request for a layout: its source is the one form that the files have."""

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from hugflow.testing.exchange import Answer, Ask, Refusal, answer_file, answer_json
+from hugflow.testing.exchange import Ask, Refusal, Response, answer_file, answer_json
 from hugflow.testing.render import (
     render_collection,
     render_commit,
@@ -75,7 +75,7 @@ class Holdings:
     collections: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
 
-def answer_api(held: Holdings, ask: Ask) -> Answer:
+def answer_api(held: Holdings, ask: Ask) -> Response:
     """The answer to a request on the API's port."""
     try:
         reader = find_reader(held, ask)
@@ -110,7 +110,7 @@ def is_housekeeping(ask: Ask) -> bool:
     return ask.segments == ("api", "agent-harnesses")
 
 
-def answer_storage(held: Holdings, ask: Ask) -> Answer:
+def answer_storage(held: Holdings, ask: Ask) -> Response:
     """The answer to a request on the storage's port, which serves large files.
 
     Storage knows no users, only signed links. Like the storage behind the Hub it refuses a
@@ -214,7 +214,7 @@ def _answer_repository(
     question: Sequence[str],
     ask: Ask,
     reader: Reader | None,
-) -> Answer:
+) -> Response:
     """The answer to a request about one repository: a method, then the path below its name."""
     match question:
         case ("GET",):
@@ -244,7 +244,7 @@ def _answer_repository(
             raise Refusal(404, "Sorry, we can't find the page you are looking for.")
 
 
-def _answer_tree(held: Holdings, commit: Commit, folder: str, ask: Ask) -> Answer:
+def _answer_tree(held: Holdings, commit: Commit, folder: str, ask: Ask) -> Response:
     paths = commit.list_paths(folder, recursive=ask.is_set("recursive"))
     if folder and not paths:
         message = f"{quote(folder)} does not exist on {commit.sha}"
@@ -255,7 +255,7 @@ def _answer_tree(held: Holdings, commit: Commit, folder: str, ask: Ask) -> Answe
 
 def _answer_page(
     held: Holdings, ask: Ask, names: Sequence[str], render: Callable[[str], Any]
-) -> Answer:
+) -> Response:
     """The items that follow the one named by the cursor, and a link to the page after them."""
     first = 0
     if cursor := ask.values("cursor"):
@@ -279,7 +279,7 @@ def _answer_resolve(
     rest: Sequence[str],
     ask: Ask,
     reader: Reader | None,
-) -> Answer:
+) -> Response:
     """A small file directly; a large one by a redirect to the storage."""
     _check_gate(repository, reader)
     revision, path = _split_revision(rest)
@@ -301,7 +301,7 @@ def _answer_resolve(
         "Accept-Ranges": "bytes",
         "Content-Type": "text/plain; charset=utf-8",
     }
-    return Answer(302, headers, f"Found. Redirecting to {location}".encode())
+    return Response(302, headers, f"Found. Redirecting to {location}".encode())
 
 
 def _check_gate(repository: Repository, reader: Reader | None) -> None:

@@ -25,7 +25,7 @@ from typing import Any, Protocol
 import pydantic
 
 from hugflow.errors import UsageWrong
-from hugflow.testing.exchange import Answer, Ask, Refusal, answer_json
+from hugflow.testing.exchange import Ask, Refusal, Response, answer_json
 from hugflow.testing.fault_text import Order, read_order, render_order
 from hugflow.testing.faults import Fault, Match
 from hugflow.testing.injections import Injection, When
@@ -68,7 +68,7 @@ def is_control(ask: Ask) -> bool:
     return ask.port != "storage" and ask.segments[0] == CONTROL_SEGMENT
 
 
-def answer_control(stand_in: Steered, ask: Ask, *, stays_open: bool) -> Answer:
+def answer_control(stand_in: Steered, ask: Ask, *, stays_open: bool) -> Response:
     """Do what is asked, and return the new state.
 
     stays_open: the request came on the port that is open during an outage.
@@ -123,7 +123,7 @@ def inject_order(stand_in: Steered, order: Order) -> Injection:
     )
 
 
-def _answer_faults(stand_in: Steered, method: str, ask: Ask) -> Answer:
+def _answer_faults(stand_in: Steered, method: str, ask: Ask) -> Response:
     if method == "POST":
         asked = _read_json(ask)
         orders = [read_order(each) for each in (asked if isinstance(asked, list) else [asked])]
@@ -134,7 +134,7 @@ def _answer_faults(stand_in: Steered, method: str, ask: Ask) -> Answer:
     return answer_json([render_injection(injection) for injection in stand_in.injections])
 
 
-def _answer_outage(stand_in: Steered, method: str, *, stays_open: bool) -> Answer:
+def _answer_outage(stand_in: Steered, method: str, *, stays_open: bool) -> Response:
     if not stays_open:
         raise UsageWrong(
             "an outage cannot be started on the port that it closes",

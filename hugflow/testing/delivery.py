@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hugflow.testing.exchange import Answer, Disturbance
+from hugflow.testing.exchange import Disturbance, Response
 
 DRAIN_TIMEOUT_S = 5.0
 DRAIN_POLL_S = 0.001
@@ -65,7 +65,7 @@ class Line:
             pass
 
 
-async def send_answer(answer: Answer, line: Line, *, has_body: bool) -> None:
+async def send_answer(answer: Response, line: Line, *, has_body: bool) -> None:
     """Send an answer, as far as its disturbances allow."""
     before = [each for each in answer.disturbances if each.after_bytes is None]
     within = sorted((each for each in answer.disturbances if each not in before), key=_place)
@@ -86,7 +86,7 @@ async def send_answer(answer: Answer, line: Line, *, has_body: bool) -> None:
     await line.send({"type": "http.response.body", "body": b""})
 
 
-async def _send_part(answer: Answer, line: Line, start: int, stop: int) -> None:
+async def _send_part(answer: Response, line: Line, start: int, stop: int) -> None:
     rate = answer.bytes_per_s
     began, sent = time.monotonic(), 0
     for piece in answer.read(start, stop):

@@ -73,7 +73,7 @@ class Disturbance:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """The answer for the client; a HEAD gets all of it except the body.
 
     is_done: whether the requested effect happens; False if a fault strikes before it.
@@ -123,7 +123,7 @@ class Refusal(Exception):
         self.code = code
         self.headers = headers or {}
 
-    def to_answer(self) -> Answer:
+    def to_answer(self) -> Response:
         """The refusal as the client gets it."""
         code = {} if self.code is None else {"X-Error-Code": self.code}
         headers = {"X-Error-Message": self.message, **code, **self.headers}
@@ -132,13 +132,13 @@ class Refusal(Exception):
 
 def answer_json(
     value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Answer:
+) -> Response:
     """A value as JSON; values that JSON lacks, such as a card's date, as text."""
     kind = {"Content-Type": "application/json; charset=utf-8"}
-    return Answer(status, {**kind, **(headers or {})}, json.dumps(value, default=str).encode())
+    return Response(status, {**kind, **(headers or {})}, json.dumps(value, default=str).encode())
 
 
-def answer_file(file: HubFile, ask: Ask, headers: Mapping[str, str]) -> Answer:
+def answer_file(file: HubFile, ask: Ask, headers: Mapping[str, str]) -> Response:
     """A file's content, or the part of it that was asked for.
 
     A request for several ranges gets the whole file, which servers are allowed to do.
@@ -152,13 +152,13 @@ def answer_file(file: HubFile, ask: Ask, headers: Mapping[str, str]) -> Answer:
     }
     wanted = parse_range(ask.headers.get("range", ""), file.size_bytes)
     if wanted is None:
-        return Answer(200, headers, Extract(file, start, stop))
+        return Response(200, headers, Extract(file, start, stop))
     start, stop = wanted
     if start >= stop:
         headers["Content-Range"] = f"bytes */{file.size_bytes}"
         raise Refusal(416, "The requested range is not satisfiable", headers=headers)
     headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.size_bytes}"
-    return Answer(206, headers, Extract(file, start, stop))
+    return Response(206, headers, Extract(file, start, stop))
 
 
 def parse_range(header: str, size_bytes: int) -> tuple[int, int] | None:

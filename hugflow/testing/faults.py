@@ -24,7 +24,7 @@ from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import unquote
 
-from hugflow.testing.exchange import Answer, Ask, Disturbance, Extract, Port
+from hugflow.testing.exchange import Ask, Disturbance, Extract, Port, Response
 from hugflow.testing.repository import Kind
 from hugflow.testing.wording import word_error
 
@@ -66,7 +66,7 @@ class Encounter:
     """One request and its true answer; uses: how often its address was requested before."""
 
     ask: Ask
-    answer: Answer
+    answer: Response
     uses: int = 0
 
     @property
@@ -82,7 +82,7 @@ class Encounter:
 class Fault(Protocol):
     """Anything that can change an answer."""
 
-    def strike(self, met: Encounter) -> Answer | None:
+    def strike(self, met: Encounter) -> Response | None:
         """The answer to send instead; None sends the true one, and does not count as a strike."""
 
 
@@ -104,7 +104,7 @@ class Status:
     error_code: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def strike(self, met: Encounter) -> Answer | None:
+    def strike(self, met: Encounter) -> Response | None:
         """The error in the service's words; a status without a body gets no body."""
         headers = dict(self.headers)
         if self.retry_after_s is not None:
@@ -127,7 +127,7 @@ class Reset:
 
     after_bytes: int | None = None
 
-    def strike(self, met: Encounter) -> Answer | None:
+    def strike(self, met: Encounter) -> Response | None:
         """The true answer, as far as it gets."""
         answer = _disturb(met, Disturbance(self.after_bytes, then="reset"))
         return answer and replace(answer, is_done=self.after_bytes is not None)
@@ -140,7 +140,7 @@ class Stall:
     seconds: float
     after_bytes: int | None = None
 
-    def strike(self, met: Encounter) -> Answer | None:
+    def strike(self, met: Encounter) -> Response | None:
         """The true answer, but late."""
         return _disturb(met, Disturbance(self.after_bytes, pause_s=self.seconds))
 
@@ -151,7 +151,7 @@ class Throttle:
 
     bytes_per_s: float
 
-    def strike(self, met: Encounter) -> Answer | None:
+    def strike(self, met: Encounter) -> Response | None:
         """The true answer, slowly."""
         if not met.has_body or self.bytes_per_s <= 0:
             return None
@@ -164,7 +164,7 @@ class Truncate:
 
     after_bytes: int
 
-    def strike(self, met: Encounter) -> Answer | None:
+    def strike(self, met: Encounter) -> Response | None:
         """The true answer, as far as it gets."""
         return _disturb(met, Disturbance(self.after_bytes, then="closed"))
 
@@ -175,7 +175,7 @@ class Shorten:
 
     to_bytes: int
 
-    def strike(self, met: Encounter) -> Answer | None:
+    def strike(self, met: Encounter) -> Response | None:
         """The beginning of the body, as if it were the whole."""
         if not met.is_within(self.to_bytes):
             return None
@@ -194,7 +194,7 @@ class Flip:
 
     at: int = 0
 
-    def strike(self, met: Encounter) -> Answer | None:
+    def strike(self, met: Encounter) -> Response | None:
         """The body with another byte."""
         position = self.at if self.at >= 0 else met.answer.size_bytes + self.at
         if not met.is_within(position):
@@ -216,7 +216,7 @@ class LinkExpires:
     after_s: float | None = None
     after_uses: int | None = None
 
-    def strike(self, met: Encounter) -> Answer | None:
+    def strike(self, met: Encounter) -> Response | None:
         """The storage's own error page for an expired link."""
         if met.ask.port != "storage":
             return None
@@ -226,14 +226,14 @@ class LinkExpires:
         if not is_old and not is_used and self != LinkExpires():
             return None
         headers = {"Content-Type": "application/xml"}
-        return Answer(403, headers, EXPIRED, met.answer.disturbances)
+        return Response(403, headers, EXPIRED, met.answer.disturbances)
 
 
 @dataclass(frozen=True, slots=True)
 class IgnoreRange:
     """The whole file comes with 200, although a part was requested."""
 
-    def strike(self, met: Encounter) -> Answer | None:
+    def strike(self, met: Encounter) -> Response | None:
         """The whole file."""
         body = met.answer.body
         if not isinstance(body, Extract) or met.answer.status != HTTPStatus.PARTIAL_CONTENT:
@@ -249,7 +249,7 @@ class WrongRange:
 
     shift: int = 1
 
-    def strike(self, met: Encounter) -> Answer | None:
+    def strike(self, met: Encounter) -> Response | None:
         """A part of the same length, as far as the file has it."""
         body = met.answer.body
         if not isinstance(body, Extract) or met.answer.status != HTTPStatus.PARTIAL_CONTENT:
@@ -270,17 +270,17 @@ class Page:
 
     code: int = 200
 
-    def strike(self, met: Encounter) -> Answer | None:
+    def strike(self, met: Encounter) -> Response | None:
         """The page."""
         headers = {"Content-Type": "text/html; charset=utf-8"}
-        return Answer(self.code, headers, LOGIN_PAGE, met.answer.disturbances, is_done=False)
+        return Response(self.code, headers, LOGIN_PAGE, met.answer.disturbances, is_done=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Gzip:
     """The body comes compressed, even if not requested, and the headers say so."""
 
-    def strike(self, met: Encounter) -> Answer | None:
+    def strike(self, met: Encounter) -> Response | None:
         """The same body in fewer bytes, or in more."""
         if not met.has_body:
             return None
@@ -298,17 +298,17 @@ class BranchMoves:
     branch: str = "main"
     kind: Kind = "datasets"
 
-    def strike(self, met: Encounter) -> Answer | None:
+    def strike(self, met: Encounter) -> Response | None:
         """The true answer; the Hub that was struck moves the branch."""
         return met.answer
 
 
-def _disturb(met: Encounter, disturbance: Disturbance) -> Answer | None:
+def _disturb(met: Encounter, disturbance: Disturbance) -> Response | None:
     """The answer with one more disturbance, if it gets that far."""
     if disturbance.after_bytes is not None and not met.is_within(disturbance.after_bytes):
         return None
     return replace(met.answer, disturbances=(*met.answer.disturbances, disturbance))
 
 
-def _read(answer: Answer) -> bytes:
+def _read(answer: Response) -> bytes:
     return b"".join(answer.read(0, answer.size_bytes))

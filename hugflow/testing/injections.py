@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from hugflow.errors import UsageWrong
-from hugflow.testing.exchange import Answer, Ask
+from hugflow.testing.exchange import Ask, Response
 from hugflow.testing.faults import Encounter, Fault, Match
 
 When = Match | Callable[[Ask], bool]
@@ -34,7 +34,7 @@ class Injection:
         """Whether they will never strike again."""
         return self.times is not None and self.struck >= self.times * len(self.faults)
 
-    def strike(self, ask: Ask, answer: Answer) -> tuple[Answer, Fault | None]:
+    def strike(self, ask: Ask, answer: Response) -> tuple[Response, Fault | None]:
         """The answer to send, and the fault that changed it."""
         if self.is_over or not self.when(ask):
             return answer, None
@@ -74,8 +74,8 @@ def compose_injection(
 
 
 def strike_all(
-    injections: Sequence[Injection], ask: Ask, answer: Answer
-) -> tuple[Answer, list[Fault]]:
+    injections: Sequence[Injection], ask: Ask, answer: Response
+) -> tuple[Response, list[Fault]]:
     """The answer to send after each has struck in turn, and the faults that struck."""
     struck = []
     for injection in injections:

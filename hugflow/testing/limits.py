@@ -5,7 +5,7 @@ https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 
 from dataclasses import dataclass, replace
 
-from hugflow.testing.exchange import Answer
+from hugflow.testing.exchange import Response
 from hugflow.testing.faults import Encounter
 from hugflow.testing.github_api.refusal import GitHubRefusal
 
@@ -19,7 +19,7 @@ class SecondaryLimit:
     retry_after_s: int | None = 60
     code: int = 403
 
-    def strike(self, met: Encounter) -> Answer | None:
+    def strike(self, met: Encounter) -> Response | None:
         """The refusal; only GitHub has this limit."""
         if met.ask.port != "github":
             return None
@@ -35,7 +35,7 @@ class PrimaryLimit:
 
     reset_s: int = 60
 
-    def strike(self, met: Encounter) -> Answer | None:
+    def strike(self, met: Encounter) -> Response | None:
         """The refusal; only GitHub has this limit."""
         if met.ask.port != "github":
             return None
@@ -49,7 +49,7 @@ class PrimaryLimit:
         return _refuse(met, GitHubRefusal(403, words, doc=ABOUT, headers=headers))
 
 
-def _refuse(met: Encounter, refusal: GitHubRefusal) -> Answer:
+def _refuse(met: Encounter, refusal: GitHubRefusal) -> Response:
     answer = refusal.to_answer()
     true = {name: value for name, value in met.answer.headers.items() if name.startswith("X-")}
     headers = {**true, **answer.headers}

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hugflow.errors import UsageWrong
 from hugflow.testing.delivery import Line, Receive, Send, send_answer
-from hugflow.testing.exchange import Answer, Ask, Port
+from hugflow.testing.exchange import Ask, Port, Response
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 10.0
@@ -29,7 +29,7 @@ class OpenPorts:
     answer: gets every request, in one thread and one at a time; bodies are sent in parallel.
     """
 
-    def __init__(self, answer: Callable[[Ask], Answer], numbers: Mapping[Port, int]) -> None:
+    def __init__(self, answer: Callable[[Ask], Response], numbers: Mapping[Port, int]) -> None:
         """Listen and answer connections.
 
         Raises UsageWrong when a port is in use or not allowed.
@@ -93,7 +93,7 @@ class OpenPorts:
 class _Server(uvicorn.Server):
     """The application that answers on one port."""
 
-    def __init__(self, answer: Callable[[Ask], Answer], port: Port) -> None:
+    def __init__(self, answer: Callable[[Ask], Response], port: Port) -> None:
         self._answer = answer
         self._port = port
         super().__init__(_configure(self._serve_one))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from hugflow.testing.exchange import Answer, Ask
+from hugflow.testing.exchange import Ask, Response
 from hugflow.testing.faults import Fault
 
 
@@ -41,7 +41,7 @@ class LoggedRequest:
 
 def log_request(
     ask: Ask,
-    answer: Answer,
+    answer: Response,
     struck: Iterable[Fault] = (),
     *,
     user: str | None = None,

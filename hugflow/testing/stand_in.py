@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from hugflow.testing.control import answer_control, is_control
-from hugflow.testing.exchange import Answer, Ask, Port
+from hugflow.testing.exchange import Ask, Port, Response
 from hugflow.testing.faults import Fault, Match
 from hugflow.testing.injections import Injection, When, compose_injection, strike_all
 from hugflow.testing.ports import OpenPorts
@@ -32,7 +32,7 @@ class Finding:
     secrets: the owner of each value that the log must not show.
     """
 
-    answer: Answer
+    answer: Response
     settle: Callable[[], None] = _nothing
     user: str | None = None
     secrets: Mapping[str, str] | None = None
@@ -177,7 +177,7 @@ class StandIn(ABC):
             self._injections.clear()
             self._requests.clear()
 
-    def answer(self, ask: Ask) -> Answer:
+    def answer(self, ask: Ask) -> Response:
         """Every answer passes through here."""
         if is_control(ask):
             return answer_control(self, ask, stays_open=False)
@@ -204,7 +204,7 @@ class StandIn(ABC):
         """What it holds, as values that JSON has."""
         return {}
 
-    def _answer_control(self, ask: Ask) -> Answer:
+    def _answer_control(self, ask: Ask) -> Response:
         return answer_control(self, ask, stays_open=True)
 
     @abstractmethod

@@ -25,7 +25,7 @@ from typing import Any
 
 from hugflow.testing.api import Holdings, Reader, find_commit, find_reader, find_repository
 from hugflow.testing.api import sign_link as sign
-from hugflow.testing.exchange import Answer, Ask, Refusal, answer_json
+from hugflow.testing.exchange import Ask, Refusal, Response, answer_json
 from hugflow.testing.repository import HubFile, Kind, Repository, read_file
 
 _KINDS: dict[str, Kind] = {"dataset": "datasets", "model": "models"}
@@ -39,7 +39,7 @@ ReadFile = Callable[[str, bytes], HubFile]
 class Upload:
     """The answer to an upload, and the function that carries it out."""
 
-    answer: Answer
+    answer: Response
     settle: Callable[[], None] = lambda: None
 
 
@@ -136,7 +136,7 @@ def _let_read(held: Holdings, writer: Reader, repository_id: str) -> None:
             held.readers[token] = reader.opening(repository_id)
 
 
-def _answer_preupload(repository: Repository, revision: str, ask: Ask, read: ReadFile) -> Answer:
+def _answer_preupload(repository: Repository, revision: str, ask: Ask, read: ReadFile) -> Response:
     head = find_commit(repository, revision)
     answers = []
     for file in json.loads(ask.body)["files"]:
@@ -154,7 +154,7 @@ def _answer_preupload(repository: Repository, revision: str, ask: Ask, read: Rea
     return answer_json({"files": answers})
 
 
-def _answer_batch(held: Holdings, ask: Ask) -> Answer:
+def _answer_batch(held: Holdings, ask: Ask) -> Response:
     objects = []
     for wanted in json.loads(ask.body)["objects"]:
         target = f"/{_STORED}/{wanted['oid']}"
@@ -174,7 +174,7 @@ def _store(held: Holdings, sha256: str, ask: Ask) -> Upload:
         raise Refusal(403, "Access denied")
     if hashlib.sha256(ask.body).hexdigest() != sha256:
         raise Refusal(400, "The checksum does not match")
-    return Upload(Answer(200), partial(held.uploads.__setitem__, sha256, ask.body))
+    return Upload(Response(200), partial(held.uploads.__setitem__, sha256, ask.body))
 
 
 def _commit(
@@ -212,7 +212,7 @@ def _tag(repository: Repository, revision: str, tag: str) -> Upload:
     ref, commit = f"refs/tags/{tag}", find_commit(repository, revision)
     if ref in repository.refs:
         raise Refusal(409, f"The tag {tag} exists already")
-    return Upload(Answer(200), partial(repository.refs.__setitem__, ref, commit.sha))
+    return Upload(Response(200), partial(repository.refs.__setitem__, ref, commit.sha))
 
 
 def _read_line(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
 
-from hugflow.testing.exchange import Answer, Ask, Refusal
+from hugflow.testing.exchange import Ask, Refusal, Response
 from hugflow.testing.github_api.refusal import GitHubRefusal
 from hugflow.testing.slack_api.refusal import SlackRefusal, WebhookRefusal
 
@@ -22,7 +22,7 @@ WEBHOOK_WORDS = {403: "action_prohibited", 404: "no_service", 429: "rate_limited
 
 def word_error(
     ask: Ask, status: int, *, code: str | None = None, headers: Mapping[str, str] | None = None
-) -> Answer:
+) -> Response:
     """The answer by which the service that was asked refuses with this status.
 
     code: the service's own word for it, where the usual one is not meant.

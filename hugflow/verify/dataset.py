@@ -29,7 +29,7 @@ from hugflow.verify.rows import RowCheck
 from hugflow.verify.samples import find_stale_samples
 from hugflow.verify.sound import Sound
 from hugflow.verify.unfinished import verify_unfinished
-from hugflow.verify.values import Form
+from hugflow.verify.values import TreeForm
 
 
 def verify_dataset(
@@ -88,10 +88,10 @@ def _verify(
     yield from verify_unfinished(places, check, on_rows, has_manifest=manifest is not None)
 
 
-def _read_form(manifest: Manifest) -> Form | None:
+def _read_form(manifest: Manifest) -> TreeForm | None:
     """The form of the rows' JSONs; None if the manifest has impossible column names."""
     try:
-        return Form.of(manifest)
+        return TreeForm.of(manifest)
     except (KeyError, ValueError):
         return None
 

@@ -20,7 +20,7 @@ from hugflow.store.atomic import read_file
 from hugflow.store.layout import DatasetFolder
 from hugflow.verify.differences import Code, Difference, Finder
 from hugflow.verify.sound import Sound
-from hugflow.verify.values import Form, Values
+from hugflow.verify.values import TreeForm, Values
 
 # Fields that a row's JSON and its index line must have with equal values.
 COMPARED_FIELDS = ("path", "sampling_rate", "num_samples", "duration")
@@ -69,7 +69,7 @@ class RowCheck:
     workers: int
     find_faults: FindFaults
     sound: Sound | None = None
-    form: Form | None = None
+    form: TreeForm | None = None
     all_audio: tuple[str, ...] = ()
 
     def run(self, pieces: Iterable[Sequence[Expected]]) -> Iterator[Looked]:

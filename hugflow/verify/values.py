@@ -30,7 +30,7 @@ Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class TreeForm:
     """The fields of a dataset's JSONs, and the index column of each.
 
     columns: index column by JSON field, without the audio columns.

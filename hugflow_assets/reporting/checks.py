@@ -1,4 +1,4 @@
-"""Asset checks: the verdicts of the gate, and observations on a published dataset."""
+"""Asset checks: the results of the gate, and observations on a published dataset."""
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
@@ -9,7 +9,7 @@ import dagster as dg
 from hugflow.errors import HubUnavailable, HugflowError
 from hugflow.ledger.stages import PUBLISHING
 from hugflow.stages.build.build import Build
-from hugflow.stages.publishing.gate import Verdict
+from hugflow.stages.publishing.gate import GateResult
 from hugflow.stages.publishing.judge_stored import judge_published, judge_stored
 from hugflow.stages.tree.stored_dataset import look_again
 from hugflow_resources.asset_keys import stage_key
@@ -19,7 +19,7 @@ FAILED_ROWS: Final = "no_failed_rows"
 # Judged only where a setting asks for it.
 OPTIONAL: Final = {"folder_loads": "VERIFY_LOAD is false"}
 
-# By the verdict's name: its meaning, and whether a failed one prevents publishing.
+# By the result's name: its meaning, and whether a failed one prevents publishing.
 MEANING_BY_CHECK: Final = {
     "rows_complete": ("Each planned row was made, or failed for a recorded reason.", True),
     "bad_rows_in_budget": ("No more rows failed than max_bad_rows allows.", True),
@@ -121,41 +121,41 @@ def check_specs(name: str) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def to_result(build: Build, verdict: Verdict) -> dg.AssetCheckResult:
-    """A verdict as a check result, for the op that judged."""
+def to_result(build: Build, result: GateResult) -> dg.AssetCheckResult:
+    """A result as a check result, for the op that judged."""
     return dg.AssetCheckResult(
         asset_key=stage_key(build.name, PUBLISHING),
-        check_name=verdict.name,
-        passed=verdict.is_passed,
-        description=verdict.what,
-        metadata=_metadata(verdict),
+        check_name=result.name,
+        passed=result.is_passed,
+        description=result.what,
+        metadata=_metadata(result),
     )
 
 
 def published_results(build: Build) -> Iterator[dg.AssetCheckResult]:
     """The observations on a published dataset."""
     return (
-        to_result(build, verdict)
-        for verdict in judge_published(build, look_again(build.places, build.stored))
+        to_result(build, result)
+        for result in judge_published(build, look_again(build.places, build.stored))
     )
 
 
 def stored_evaluations(build: Build) -> Iterator[dg.AssetCheckEvaluation]:
     """Every check of a dataset that was published without Dagster, for Dagster's event log."""
-    for verdict in judge_stored(build):
-        _, is_blocking = MEANING_BY_CHECK[verdict.name]
+    for result in judge_stored(build):
+        _, is_blocking = MEANING_BY_CHECK[result.name]
         yield dg.AssetCheckEvaluation(
             asset_key=stage_key(build.name, PUBLISHING),
-            check_name=verdict.name,
-            passed=verdict.is_passed,
-            description=verdict.what,
-            metadata=_metadata(verdict),
+            check_name=result.name,
+            passed=result.is_passed,
+            description=result.what,
+            metadata=_metadata(result),
             blocking=is_blocking,
         )
 
 
-def _metadata(verdict: Verdict) -> dict[str, int | float | str]:
-    metadata = dict(verdict.facts)
-    if verdict.error is not None:
-        metadata |= {"why": verdict.error.why, "fix": verdict.error.mend}
+def _metadata(result: GateResult) -> dict[str, int | float | str]:
+    metadata = dict(result.facts)
+    if result.error is not None:
+        metadata |= {"why": result.error.why, "fix": result.error.mend}
     return metadata

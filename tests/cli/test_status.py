@@ -8,7 +8,7 @@ import pytest
 
 from hugflow.amounts import short_time
 from hugflow.cli.running_up import find_run_url, only_one_up
-from hugflow.cli.status_table import Pace, in_the_middle, table_lines
+from hugflow.cli.status_table import Speed, in_the_middle, table_lines
 from hugflow.errors import HubUnavailable, UsageWrong
 from hugflow.requests.match_names import match_names
 from hugflow.stages.standing.obstacles import obstacle_of
@@ -40,7 +40,7 @@ def test_the_table_says_what_is_done_and_what_prevents_the_rest():
     error = HubUnavailable("no answer", why="status 503", mend="try later")
     waiting = status_of(MUSIC, state="pending", obstacle=obstacle_of(error, "5f3c", AT, AT))
     lines = list(
-        table_lines([status_of(run="8c1f"), waiting], {"8c1f": "http://x/runs/8c1f"}, Pace())
+        table_lines([status_of(run="8c1f"), waiting], {"8c1f": "http://x/runs/8c1f"}, Speed())
     )
     assert lines[0].split() == ["DATASET", "STATE", "DONE", "FAILED", "BYTES", "HOURS", "NOTE"]
     assert lines[1].split() == [SPEECH, "downloading", "120/1,000", "3", "34.1", "MB", "24m34s"]
@@ -55,14 +55,16 @@ def test_the_table_says_what_is_done_and_what_prevents_the_rest():
 
 def test_a_watched_dataset_has_a_rate_and_a_time_left():
     now = 0.0
-    pace = Pace(clock=lambda: now)
-    pace.see([status_of(rows=100)])
-    assert pace.of(status_of(rows=100)) == (None, None)
+    speed = Speed(clock=lambda: now)
+    speed.see([status_of(rows=100)])
+    assert speed.of(status_of(rows=100)) == (None, None)
     now = 10.0
-    pace.see([status_of(rows=200)])
-    assert pace.of(status_of(rows=200)) == (10.0, 80.0)
-    assert list(table_lines([status_of(rows=200)], {}, pace))[1].endswith("10.0 rows/s, 1m20s left")
-    assert pace.of(status_of(rows=200, state="completed")) == (None, None)
+    speed.see([status_of(rows=200)])
+    assert speed.of(status_of(rows=200)) == (10.0, 80.0)
+    assert list(table_lines([status_of(rows=200)], {}, speed))[1].endswith(
+        "10.0 rows/s, 1m20s left"
+    )
+    assert speed.of(status_of(rows=200, state="completed")) == (None, None)
 
 
 def test_a_run_has_a_link_while_the_web_ui_runs(places: Places):

@@ -14,7 +14,7 @@ from hugflow.errors import (
     RequestInvalid,
     SettingInvalid,
 )
-from hugflow.testing.exchange import Answer
+from hugflow.testing.exchange import Response
 from hugflow.testing.faults import (
     Encounter,
     Fault,
@@ -433,5 +433,5 @@ def test_an_answer_that_makes_no_sense_is_a_hub_that_cannot_answer(
 class Odd:
     """JSON that is none of the Hub's."""
 
-    def strike(self, met: Encounter) -> Answer:
+    def strike(self, met: Encounter) -> Response:
         return replace(met.answer, body=b'[{"lastModified": "yesterday"}]')

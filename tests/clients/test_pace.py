@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hugflow.clients.hub import Hub
 from hugflow.clients.pace import LONGEST_SPACING_S, Pace, to_spacing_s
 from hugflow.clients.repository import RepoId
-from hugflow.testing.exchange import Answer
+from hugflow.testing.exchange import Response
 from hugflow.testing.faults import Encounter
 from hugflow.testing.hub import LoopbackHub
 
@@ -46,7 +46,7 @@ class Told:
 
     remaining: int
 
-    def strike(self, met: Encounter) -> Answer | None:
+    def strike(self, met: Encounter) -> Response | None:
         limit = {"RateLimit": f'"api";r={self.remaining};t=60'}
         return replace(met.answer, headers={**met.answer.headers, **limit})
 

@@ -8,7 +8,7 @@ import pytest
 
 from hugflow.clients.services import ServiceRefused, ServiceUnavailable
 from hugflow.clients.slack import GONE_WORDS, Posted, SlackBot, SlackWebhook
-from hugflow.testing.exchange import Answer
+from hugflow.testing.exchange import Response
 from hugflow.testing.faults import Encounter, Fault, Page, Reset, Stall, Status
 from hugflow.testing.slack import LoopbackSlack
 
@@ -201,7 +201,7 @@ def test_a_webhook_that_is_gone_says_so(slack: LoopbackSlack):
 class Placeless:
     """An answer that is fine, and does not say where the message stands."""
 
-    def strike(self, met: Encounter) -> Answer:
+    def strike(self, met: Encounter) -> Response:
         return replace(met.answer, body=b'{"ok": true}')
 
 

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from huggingface_hub import HfApi
 
-from hugflow.testing.exchange import Answer, Ask, answer_json
+from hugflow.testing.exchange import Ask, Response, answer_json
 from hugflow.testing.faults import Fault, Flip, Gzip, Page, Reset, Stall, Status, Truncate
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.injections import compose_injection, strike_all
@@ -148,7 +148,7 @@ def test_a_token_that_stands_in_a_body_is_shown_by_whose_it_is(
     body: bytes, kind: str, sent: object
 ):
     ask = Ask("github", "POST", "/x", headers={"content-type": kind}, body=body)
-    line = log_request(ask, Answer(200), secrets={"hf_made_up": "ana"})
+    line = log_request(ask, Response(200), secrets={"hf_made_up": "ana"})
     assert line.sent == sent
 
 
@@ -156,7 +156,7 @@ def test_a_token_that_stands_in_an_address_is_shown_by_whose_it_is():
     ask = Ask(
         "slack", "POST", "/services/T1/B1/xyz", query="token=hf_1", headers={"user-agent": "xyz"}
     )
-    line = log_request(ask, Answer(200), secrets={"xyz": "webhook", "hf_1": "ana"})
+    line = log_request(ask, Response(200), secrets={"xyz": "webhook", "hf_1": "ana"})
     assert line.path == "/services/T1/B1/<token of webhook>"
     assert line.query == "token=<token of ana>"
     assert line.user_agent == "<token of webhook>"

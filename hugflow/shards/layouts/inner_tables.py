@@ -22,7 +22,7 @@ import pyarrow as pa
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
 from hugflow.redact import in_a_line
-from hugflow.requests.sources import Form
+from hugflow.requests.sources import TableForm
 from hugflow.shards.layouts.archives import MOST_MEMBER_BYTES, ZIP_DAMAGED, most_unpacked, walk
 from hugflow.shards.layouts.layout import RepositoryAt
 from hugflow.shards.layouts.left_out import LeftOut
@@ -68,11 +68,11 @@ def read_inner_tables(path: Path, name: str, detail: Mapping[str, Any]) -> pa.Ta
                 raise TableUnreadable(f"its tables have more than {MOST_MEMBER_BYTES:,} bytes")
     if not found:
         raise TableUnreadable("none of its members is the table")
-    return _join(found, Form.from_json(detail.get("form", {})))
+    return _join(found, TableForm.from_json(detail.get("form", {})))
 
 
 def peek_inner_tables(
-    at: RepositoryAt, archive: PublishedFile, patterns: Sequence[str], form: Form
+    at: RepositoryAt, archive: PublishedFile, patterns: Sequence[str], form: TableForm
 ) -> pa.Schema:
     """The columns of the tables in a published archive, by ranged reads.
 
@@ -96,7 +96,7 @@ def peek_inner_tables(
     )
 
 
-def _said_columns(form: Form) -> pa.Schema | None:
+def _said_columns(form: TableForm) -> pa.Schema | None:
     if form.columns:
         return pa.schema([(new, pa.string()) for new, _ in form.columns])
     if isinstance(form.header, tuple):
@@ -106,7 +106,7 @@ def _said_columns(form: Form) -> pa.Schema | None:
     return None
 
 
-def _join(found: Mapping[str, bytes], form: Form) -> pa.Table:
+def _join(found: Mapping[str, bytes], form: TableForm) -> pa.Table:
     read = []
     with TemporaryDirectory(prefix="hugflow-") as folder:
         target = Path(folder) / "table"

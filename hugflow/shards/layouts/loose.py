@@ -29,7 +29,7 @@ from hugflow.audio.cutting import Cut
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import ShardUnreadable
 from hugflow.redact import in_a_line
-from hugflow.requests.sources import Form
+from hugflow.requests.sources import TableForm
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
 from hugflow.shards.layouts.layout import Contents, RepositoryAt, unreadable
@@ -49,7 +49,7 @@ SLICE_BYTES: Final = 256 << 20
 SLICE_ROWS: Final = 2_000
 AUDIO: Final = "audio"
 MOST_TEXT_BYTES: Final = 1 << 20
-LINES: Final = Form(format="lines")
+LINES: Final = TableForm(format="lines")
 # Of a piece before it is cut: 16 bits, two channels, 48 kHz.
 _PIECE_BYTES_PER_S: Final = 192_000
 
@@ -75,13 +75,13 @@ class Rows:
     kept: Sequence[int] | None = None
     values: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     names: pa.Array | None = None
-    form: Form | None = None
+    form: TableForm | None = None
     cuts: Sequence[Cut | None] = ()
     texts: Mapping[str, Sequence[PublishedFile | None]] = field(default_factory=dict)
 
 
 def fetch_table(
-    at: RepositoryAt, file: PublishedFile, *, has_header: bool = True, form: Form = ANY_FORM
+    at: RepositoryAt, file: PublishedFile, *, has_header: bool = True, form: TableForm = ANY_FORM
 ) -> pa.Table:
     """A published table, whole and verified; raises ShardUnreadable."""
     with TemporaryDirectory(prefix="hugflow-") as folder:
@@ -237,7 +237,7 @@ def _read_slice(paths: Sequence[Path], shard: Shard, detail: Mapping[str, Any]) 
         return pa.table({**columns, "__row__": pa.nulls(count)})
     try:
         with disk_errors(paths[0], "read"):
-            form = Form.from_json(detail.get("form", {}))
+            form = TableForm.from_json(detail.get("form", {}))
             table = read_table(paths[0], detail["table"], has_header=detail["header"], form=form)
     except TableUnreadable as error:
         raise unreadable(shard, str(error)) from error

@@ -16,7 +16,7 @@ from hugflow.audio.cutting import Cut
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
 from hugflow.redact import in_a_line
-from hugflow.requests.sources import Form
+from hugflow.requests.sources import TableForm
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts import loose
 from hugflow.shards.layouts.clips import Clips, choose_column, is_clip
@@ -68,7 +68,7 @@ def describe_tables(
     *,
     only: frozenset[str] | None = None,
     keeps_others: bool = True,
-    form: Form | None = None,
+    form: TableForm | None = None,
     ranges: Ranges | None = None,
 ) -> Split:
     """The slices of some tables.
@@ -132,7 +132,7 @@ def count_rows(paths: Sequence[Path], shard: Shard) -> int:
 
 
 def _open_as_said(
-    at: RepositoryAt, file: PublishedFile, form: Form, key: str
+    at: RepositoryAt, file: PublishedFile, form: TableForm, key: str
 ) -> tuple[pa.Table, str | None, bool]:
     """A table whose form is known; raises RequestInvalid if it lacks the column."""
     read = loose.fetch_table(at, file, form=form)
@@ -146,7 +146,7 @@ def _open_as_said(
 
 
 def _open(
-    at: RepositoryAt, file: PublishedFile, clips: Clips, asked: str | None, form: Form
+    at: RepositoryAt, file: PublishedFile, clips: Clips, asked: str | None, form: TableForm
 ) -> tuple[pa.Table, str | None, bool]:
     """A table, the column that names its clips, and whether its first line names the columns."""
     read = loose.fetch_table(at, file, form=form)

@@ -33,7 +33,7 @@ from hugflow.audio.cutting import Cut
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.redact import in_a_line
-from hugflow.requests.sources import Form
+from hugflow.requests.sources import TableForm
 from hugflow.shards.arrow import FILE_TYPE, is_text
 from hugflow.shards.layouts import loose
 from hugflow.shards.layouts.archives import ENDINGS, ZIP_DAMAGED, Read, is_archive, walk
@@ -339,7 +339,7 @@ def _describe(
 
 
 def _describe_inside(
-    at: RepositoryAt, archives: Sequence[PublishedFile], form: Form, request: PlanRequest
+    at: RepositoryAt, archives: Sequence[PublishedFile], form: TableForm, request: PlanRequest
 ) -> Split:
     """A shard for each archive, with the tables in it."""
     table = to_regexes(form.table, form, request)
@@ -556,7 +556,7 @@ def _read_tables(paths: Sequence[Path], shard: Shard, detail: Mapping[str, Any])
     if "inside" in detail:
         return _read_inside(paths[0], shard, detail)
     read = []
-    form = Form.from_json(detail.get("form", {}))
+    form = TableForm.from_json(detail.get("form", {}))
     tables = zip(paths[1:], detail["tables"], detail["headers"], strict=True)
     for path, name, has_header in tables:
         try:

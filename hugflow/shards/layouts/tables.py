@@ -17,7 +17,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hugflow.requests.sources import Form
+from hugflow.requests.sources import TableForm
 from hugflow.shards.value_types import (
     fit_value,
     infer_type,
@@ -33,7 +33,7 @@ _LOOKED_AT_LINES: Final = 200
 # Without a header: an id, a text, and the same text normalised, as LJSpeech has it.
 _NO_HEADER: Final = ("id", "text", "normalized_text")
 _LINE_NAMES: Final = ("id", "text")
-ANY_FORM: Final = Form()
+ANY_FORM: Final = TableForm()
 _OF_TABLES: Final = ("columns", "delimiter", "header", "format", "rows")
 
 
@@ -47,7 +47,7 @@ def is_table(path: str) -> bool:
 
 
 def read_table(
-    path: Path, name: str, *, has_header: bool = True, form: Form = ANY_FORM
+    path: Path, name: str, *, has_header: bool = True, form: TableForm = ANY_FORM
 ) -> pa.Table:
     """The rows of a local file; name: its path in the repository, which says its format.
 
@@ -68,7 +68,7 @@ def read_table(
     )
 
 
-def table_form(form: Form | None) -> dict[str, Any]:
+def table_form(form: TableForm | None) -> dict[str, Any]:
     """What the detail of a shard keeps of a form, to read its tables as the plan did."""
     if form is None:
         return {}
@@ -76,7 +76,7 @@ def table_form(form: Form | None) -> dict[str, Any]:
     return {"form": told} if told else {}
 
 
-def _read_whole(path: Path, name: str, has_header: bool, form: Form) -> pa.Table:
+def _read_whole(path: Path, name: str, has_header: bool, form: TableForm) -> pa.Table:
     plain = name.lower().removesuffix(".gz")
     if plain.endswith(".parquet"):
         try:
@@ -91,7 +91,7 @@ def _read_whole(path: Path, name: str, has_header: bool, form: Form) -> pa.Table
     return _read_json(text, form.rows)
 
 
-def read_lines(text: str, form: Form = ANY_FORM) -> pa.Table:
+def read_lines(text: str, form: TableForm = ANY_FORM) -> pa.Table:
     """Lines of a key, white space and a text, as in Kaldi's `text` and `*.trans.txt`."""
     names = form.header if isinstance(form.header, tuple) else _LINE_NAMES
     keys, texts = [], []
@@ -130,7 +130,7 @@ def read_text(path: Path, *, is_packed: bool = False) -> str:
         raise TableUnreadable(f"line {line} is not UTF-8") from error
 
 
-def _read_csv(text: str, form: Form, *, is_tsv: bool, has_header: bool) -> pa.Table:
+def _read_csv(text: str, form: TableForm, *, is_tsv: bool, has_header: bool) -> pa.Table:
     if form.delimiter is None:
         delimiter, quoting = _find_dialect(text, is_tsv=is_tsv)
     else:

@@ -1,6 +1,6 @@
 """The gate: the checks that a dataset must pass before it is published.
 
-Each check gives a verdict, with the name of the check in the web UI. A failed verdict prevents
+Each check gives a result, with the name of the check in the web UI. A failed result prevents
 publishing.
 """
 
@@ -49,7 +49,7 @@ class ClipsUnsound(HugflowError):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GateResult:
     """The result of one check: in words, with its figures.
 
     error: why the dataset must not be published; None if the check passed.
@@ -72,7 +72,7 @@ def judge(
     failed: Sequence[RowFailed],
     budget: BadRowBudget,
     errors: int = 0,
-) -> Iterator[Verdict]:
+) -> Iterator[GateResult]:
     """Check a dataset whose shards are all done, one check after the other.
 
     failed: the rows that could not be made. errors: how many more row steps failed at. budget: how
@@ -84,7 +84,7 @@ def judge(
     yield judge_audio(build, failed)
 
 
-def judge_rows(build: Build, markers: Markers) -> Verdict:
+def judge_rows(build: Build, markers: Markers) -> GateResult:
     """Whether each planned row was made, or failed for a recorded reason."""
     name: VerdictName = "rows_complete"
     wrong = [
@@ -102,20 +102,20 @@ def judge_rows(build: Build, markers: Markers) -> Verdict:
             why="none of its files holds a row",
             mend="choose another split or revision",
         )
-        return Verdict(name, no_rows.what, facts, no_rows)
+        return GateResult(name, no_rows.what, facts, no_rows)
     if not wrong:
-        return Verdict(name, f"all {planned:,} planned rows are accounted for", facts)
+        return GateResult(name, f"all {planned:,} planned rows are accounted for", facts)
     error = StageMissing(
         f"{build.name}: rows of {', '.join(dict.fromkeys(wrong[:MOST_NAMED]))} are missing",
         why="a shard's marker counts other rows than were planned",
         mend="run the same command again: only what is missing is made",
     )
-    return Verdict(name, error.what, facts, error)
+    return GateResult(name, error.what, facts, error)
 
 
 def judge_bad_rows(
     build: Build, failed: Sequence[RowFailed], budget: BadRowBudget, errors: int = 0
-) -> Verdict:
+) -> GateResult:
     """Whether no more rows failed than the budget allows, and not all of them.
 
     errors: rows that failed in a step.
@@ -133,7 +133,7 @@ def judge_bad_rows(
     is_none_made = 0 < rows <= len(failed)
     if len(failed) <= allowed and not is_none_made:
         what = f"{len(failed):,} of {rows:,} rows failed; {budget} allows {allowed:,}"
-        return Verdict("bad_rows_in_budget", what, facts)
+        return GateResult("bad_rows_in_budget", what, facts)
     causes = f"{_count_codes(failed)}; {build.folder.failures} names them"
     if is_none_made and plan.audio_column is not None:
         error = TooManyBadRows(
@@ -156,13 +156,13 @@ def judge_bad_rows(
             mend="set max_bad_rows higher, or report it to the dataset's owner; the next run tries "
             "only these rows again",
         )
-    return Verdict("bad_rows_in_budget", error.what, facts, error)
+    return GateResult("bad_rows_in_budget", error.what, facts, error)
 
 
 def _judge_errors(
     build: Build, failed: Sequence[RowFailed], budget: BadRowBudget, errors: int
-) -> Verdict:
-    """The verdict on a dataset whose row steps failed at too many rows."""
+) -> GateResult:
+    """The result on a dataset whose row steps failed at too many rows."""
     rows, bad = _count_rows(build), errors + len(failed)
     allowed = allowed_bad_rows(budget, rows)
     facts: Facts = {"failed_rows": bad, "allowed_rows": allowed, "max_bad_rows": str(budget)}
@@ -172,10 +172,10 @@ def _judge_errors(
         f"{errors_file(build.folder)} names them",
         mend="correct the step, or set max_bad_rows higher; the next run tries only these rows again",
     )
-    return Verdict("bad_rows_in_budget", error.what, facts, error)
+    return GateResult("bad_rows_in_budget", error.what, facts, error)
 
 
-def judge_policy(build: Build) -> Verdict:
+def judge_policy(build: Build) -> GateResult:
     """Whether the policy allows the dataset's licence, size and owner."""
     plan, policy = build.plan, build.options.policy
     facts: Facts = {
@@ -188,15 +188,15 @@ def judge_policy(build: Build) -> Verdict:
         refuse_request(policy, build.name, build.request.owner)
         refuse_plan(policy, build.name, plan.licence, plan.source_bytes)
     except PolicyRefuses as error:
-        return Verdict("policy_allows", error.what, facts, error)
-    return Verdict("policy_allows", f"licence {facts['licence']}", facts)
+        return GateResult("policy_allows", error.what, facts, error)
+    return GateResult("policy_allows", f"licence {facts['licence']}", facts)
 
 
-def judge_audio(build: Build, failed: Sequence[RowFailed]) -> Verdict:
+def judge_audio(build: Build, failed: Sequence[RowFailed]) -> GateResult:
     """Whether some MP3s, spread over all rows, decode to the length in their JSON."""
     name: VerdictName = "audio_decodes"
     if build.plan.audio_column is None:
-        return Verdict(name, "there is no audio column")
+        return GateResult(name, "there is no audio column")
     unsound: list[int] = []
     decoded, seconds = 0, 0.0
     with closing(IsolatedFindFaults()) as isolated:
@@ -210,7 +210,7 @@ def judge_audio(build: Build, failed: Sequence[RowFailed]) -> Verdict:
     facts: Facts = {"decoded": decoded, "seconds": round(seconds, 3), "unsound": len(unsound)}
     if not unsound:
         what = f"{decoded} clips, spread over all rows, decode to their recorded lengths"
-        return Verdict(name, what, facts)
+        return GateResult(name, what, facts)
     error = ClipsUnsound(
         f"{build.name}: of {decoded} clips {len(unsound)} differ from their records",
         why=f"the MP3s of the rows {', '.join(map(str, unsound[:MOST_NAMED]))} do not decode to "
@@ -218,7 +218,7 @@ def judge_audio(build: Build, failed: Sequence[RowFailed]) -> Verdict:
         mend=f"`hugflow verify {build.name} --deep` finds all of them; delete these files, and run "
         "the same command again",
     )
-    return Verdict(name, error.what, facts, error)
+    return GateResult(name, error.what, facts, error)
 
 
 def _choose_rows(build: Build, failed: set[int]) -> Iterator[int]:

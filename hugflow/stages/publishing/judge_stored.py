@@ -1,19 +1,19 @@
-"""The verdicts on a published dataset, whoever published it."""
+"""The results on a published dataset, whoever published it."""
 
 from collections.abc import Iterator
 
 from hugflow.errors import PlanOutOfDate, StageMissing
 from hugflow.stages.build.build import Build
-from hugflow.stages.publishing.gate import Verdict, judge
+from hugflow.stages.publishing.gate import GateResult, judge
 from hugflow.stages.publishing.publish import published_budget
 from hugflow.stages.publishing.tree_files import read_failures, read_markers
 from hugflow.stages.tree.stored_dataset import StoredDataset, look_again
 
 
-def judge_stored(build: Build) -> Iterator[Verdict]:
-    """Every verdict on a published dataset, from the disk; nothing is written.
+def judge_stored(build: Build) -> Iterator[GateResult]:
+    """Every result on a published dataset, from the disk; nothing is written.
 
-    No verdicts when the ledger does not say how its rows were made.
+    No results when the ledger does not say how its rows were made.
     """
     markers = read_markers(build)
     if markers is None:
@@ -25,7 +25,7 @@ def judge_stored(build: Build) -> Iterator[Verdict]:
     yield from judge_published(build, stored)
 
 
-def judge_published(build: Build, stored: StoredDataset) -> Iterator[Verdict]:
+def judge_published(build: Build, stored: StoredDataset) -> Iterator[GateResult]:
     """Whether the manifest and the link of a published dataset belong to its plan."""
     manifest, folder, link = stored.manifest, stored.folder, build.places.link(build.name)
     plan, commit = build.plan.id, build.plan.commit
@@ -38,7 +38,7 @@ def judge_published(build: Build, stored: StoredDataset) -> Iterator[Verdict]:
             mend="materialize all partitions of the plan in force",
         )
     what = error.what if error is not None else f"made of commit {commit}"
-    yield Verdict("commit_is_planned", what, {"commit": commit, "plan": plan}, error)
+    yield GateResult("commit_is_planned", what, {"commit": commit, "plan": plan}, error)
     missing = None
     if not stored.is_linked:
         missing = StageMissing(
@@ -47,4 +47,4 @@ def judge_published(build: Build, stored: StoredDataset) -> Iterator[Verdict]:
             mend="materialize `processed` again",
         )
     what = missing.what if missing is not None else f"{link} leads to {folder.root}"
-    yield Verdict("link_stands", what, {"link": str(link)}, missing)
+    yield GateResult("link_stands", what, {"link": str(link)}, missing)

@@ -10,7 +10,7 @@ from hugflow.amounts import count
 from hugflow.errors import HugflowError
 from hugflow.redact import in_a_line, without_secrets
 from hugflow.stages.build.build import Build
-from hugflow.stages.publishing.gate import Facts, Verdict
+from hugflow.stages.publishing.gate import Facts, GateResult
 from hugflow.workers.channel import Bytes, Header
 from hugflow.workers.child import Answer, AnswerQuestion
 from hugflow.workers.pool import WorkerDied, WorkerFailed, WorkerPool
@@ -25,7 +25,7 @@ class FolderUnloadable(HugflowError):
     """`datasets` does not load the folder, or not as it was made."""
 
 
-def judge_load(build: Build, rows: int) -> Verdict:
+def judge_load(build: Build, rows: int) -> GateResult:
     """Whether `datasets.load_dataset` gives as many rows as the index has.
 
     build: with card and index in its folder. rows: of the index.
@@ -34,14 +34,14 @@ def judge_load(build: Build, rows: int) -> Verdict:
     fault = _find_fault(build.folder.root, build.places.state_dir, split, rows)
     facts: Facts = {"loaded_rows": rows, "split": split}
     if fault is None:
-        return Verdict("folder_loads", f"`datasets` loads its {count(rows, 'row')}", facts)
+        return GateResult("folder_loads", f"`datasets` loads its {count(rows, 'row')}", facts)
     error = FolderUnloadable(
         f"{build.name}: `datasets` does not load the folder, so it is not published",
         why=in_a_line(fault, _MOST_WORDS),
         mend="this is a fault of hugflow: report it with the dataset's name; VERIFY_LOAD=false "
         "publishes the folder without this check",
     )
-    return Verdict("folder_loads", error.what, facts, error)
+    return GateResult("folder_loads", error.what, facts, error)
 
 
 def _find_fault(folder: Path, scratch: Path, split: str, rows: int) -> str | None:

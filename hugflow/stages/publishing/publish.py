@@ -18,7 +18,7 @@ from hugflow.stages.build.build import Build
 from hugflow.stages.build.still_in_force import refuse_superseded, relocated
 from hugflow.stages.flowing.flowed import collect_flowed, find_unflowed, prepare_tree
 from hugflow.stages.flowing.resolved import ResolvedStep, resolve_steps
-from hugflow.stages.publishing.gate import Verdict, judge
+from hugflow.stages.publishing.gate import GateResult, judge
 from hugflow.stages.publishing.load_check import judge_load
 from hugflow.stages.publishing.no_overlap import refuse_overlaps
 from hugflow.stages.publishing.tree_files import (
@@ -62,7 +62,7 @@ def publish(
     build: Build,
     *,
     steps: Sequence[ResolvedStep] | None = None,
-    on_verdict: Callable[[Verdict], None] | None = None,
+    on_result: Callable[[GateResult], None] | None = None,
 ) -> Published | None:
     """Publish the dataset when every shard is done; None while one is not.
 
@@ -70,13 +70,13 @@ def publish(
 
     Whoever finishes the last shard publishes; doing it again changes nothing. A tree that was made
     beside another one takes its place.
-    on_verdict: called with each verdict of the gate, also of a dataset that stands published;
+    on_result: called with each result of the gate, also of a dataset that stands published;
     without it, what is published and has not changed is not judged again.
 
-    on_verdict: called with each verdict of the gate, for a published dataset too. Without it, a
+    on_result: called with each result of the gate, for a published dataset too. Without it, a
     published and unchanged dataset is not checked again.
 
-    Raises the error of the first failed verdict, such as TooManyBadRows: then `failures.jsonl`
+    Raises the error of the first failed result, such as TooManyBadRows: then `failures.jsonl`
     names the rows, and neither manifest nor link is written. Raises PlanOutOfDate when another plan
     came into force meanwhile.
     """
@@ -103,15 +103,15 @@ def publish(
         budget = published_budget(build, before, len(failed))
         is_unchanged = before is not None and before.index == index
         # An earlier version published datasets without a row.
-        if on_verdict is not None or not is_unchanged or not count_made(markers):
+        if on_result is not None or not is_unchanged or not count_made(markers):
             errors = len(flowed.errors) if flowed is not None else 0
-            _pass_gate(judge(build, markers, failed, budget, errors), on_verdict)
+            _pass_gate(judge(build, markers, failed, budget, errors), on_result)
         # A tree beside the existing one has a manifest if a kill came after writing it.
         is_beside = build.folder != stored.folder
         old = read_manifest(build.folder.manifest) if is_beside else stored.manifest
         rows = count_made(markers) if flowed is None else flowed.rows
         refuse_overlaps(build, index)
-        check = partial(_check_load, build, rows, on_verdict)
+        check = partial(_check_load, build, rows, on_result)
         manifest, is_same = write_manifest(build, markers, budget, old, flowed, check)
         if is_beside:
             take_place(build.places, build.plan, wait_s=build.options.lock_wait_s)
@@ -131,26 +131,28 @@ def publish(
     return Published(manifest, not is_same or is_linked_anew, replace(build, stored=stored))
 
 
-def _pass_gate(verdicts: Iterable[Verdict], on_verdict: Callable[[Verdict], None] | None) -> None:
-    """Pass on every verdict; raises the first error."""
+def _pass_gate(
+    results: Iterable[GateResult], on_result: Callable[[GateResult], None] | None
+) -> None:
+    """Pass on every result; raises the first error."""
     first: HugflowError | None = None
-    for verdict in verdicts:
-        first = first or verdict.error
-        if on_verdict is not None:
-            on_verdict(verdict)
+    for result in results:
+        first = first or result.error
+        if on_result is not None:
+            on_result(result)
     if first is not None:
         raise first
 
 
 def _check_load(
-    build: Build, rows: int, on_verdict: Callable[[Verdict], None] | None, manifest: Manifest
+    build: Build, rows: int, on_result: Callable[[GateResult], None] | None, manifest: Manifest
 ) -> None:
     """Raise FolderUnloadable where `datasets` does not load the folder, if that is to be checked."""
     if build.options.verify_load:
         with step("loading the folder with datasets, to check it"):
-            verdict = judge_load(build, rows)
-        log.info("%s: %s", build.name, verdict.what)
-        _pass_gate([verdict], on_verdict)
+            result = judge_load(build, rows)
+        log.info("%s: %s", build.name, result.what)
+        _pass_gate([result], on_result)
 
 
 def _published(build: Build, manifest: Manifest) -> Deed:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
-from hugflow.testing.exchange import Answer, Ask, answer_json
+from hugflow.testing.exchange import Ask, Response, answer_json
 from hugflow.testing.github_api.holdings import Holder, Holdings, Pull, Repo, Right
 from hugflow.testing.github_api.refusal import GitHubRefusal
 from hugflow.testing.repository import Commit
@@ -127,7 +127,7 @@ class Call:
         items: Sequence[T],
         render: Callable[[T], Any],
         wrap: Callable[[list[Any]], Any] = lambda rendered: rendered,
-    ) -> Answer:
+    ) -> Response:
         """The requested page of a repository's list, and links to the pages around it.
 
         https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api

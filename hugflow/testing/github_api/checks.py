@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from hugflow.testing.exchange import Answer, answer_json
+from hugflow.testing.exchange import Response, answer_json
 from hugflow.testing.github_api.call import Call, read_time
 from hugflow.testing.github_api.holdings import CheckRun, put
 from hugflow.testing.github_api.refusal import GitHubRefusal
@@ -26,7 +26,7 @@ CONCLUSIONS = (
 LONGEST_TEXT = 65_535
 
 
-def create_check_run(call: Call) -> Answer:
+def create_check_run(call: Call) -> Response:
     """Begin a check run of a commit, or create a completed one."""
     _demand_app(call)
     sent = call.read("name", "head_sha")
@@ -38,12 +38,12 @@ def create_check_run(call: Call) -> Answer:
     return answer_json(rendered, status=201, headers={"Location": rendered["url"]})
 
 
-def answer_check_run(call: Call) -> Answer:
+def answer_check_run(call: Call) -> Response:
     """One check run."""
     return answer_json(render_check_run(call.api_url, call.repo, _find(call)))
 
 
-def update_check_run(call: Call) -> Answer:
+def update_check_run(call: Call) -> Response:
     """Update a check run; fields that are not sent stay."""
     check = _find(call)
     _demand_app(call)
@@ -52,7 +52,7 @@ def update_check_run(call: Call) -> Answer:
     return answer_json(render_check_run(call.api_url, call.repo, check))
 
 
-def answer_check_runs(call: Call) -> Answer:
+def answer_check_runs(call: Call) -> Response:
     """The check runs of a commit, the newest first: of each name the latest, or `filter=all`."""
     [ref] = call.words
     sha = call.find_commit(ref).sha

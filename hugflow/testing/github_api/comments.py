@@ -6,7 +6,7 @@ https://docs.github.com/rest/issues/comments
 from dataclasses import replace
 from typing import Any
 
-from hugflow.testing.exchange import Answer, answer_json
+from hugflow.testing.exchange import Response, answer_json
 from hugflow.testing.github_api.call import Call, read_time
 from hugflow.testing.github_api.holdings import Comment, drop, put
 from hugflow.testing.github_api.refusal import GitHubRefusal, invalid
@@ -15,7 +15,7 @@ from hugflow.testing.github_api.render import render_comment, render_pull
 LONGEST_BODY = 65_536
 
 
-def answer_issue(call: Call) -> Answer:
+def answer_issue(call: Call) -> Response:
     """A pull request as an issue, which it is too."""
     pull = call.find_pull(call.words[0])
     rendered = render_pull(call.api_url, call.repo, pull, is_whole=False)
@@ -29,7 +29,7 @@ def answer_issue(call: Call) -> Answer:
     )
 
 
-def answer_comments(call: Call) -> Answer:
+def answer_comments(call: Call) -> Response:
     """The comments, the oldest first."""
     number = call.find_pull(call.words[0]).number
     since = read_time(call.parameter("since"))
@@ -41,7 +41,7 @@ def answer_comments(call: Call) -> Answer:
     return call.answer_page(found, lambda each: render_comment(call.api_url, call.repo, each))
 
 
-def create_comment(call: Call) -> Answer:
+def create_comment(call: Call) -> Response:
     """Create a comment; its author is the token's owner."""
     number = call.find_pull(call.words[0]).number
     call.demand("issues", "pull_requests", or_anybody=True)
@@ -52,12 +52,12 @@ def create_comment(call: Call) -> Answer:
     return answer_json(rendered, status=201, headers={"Location": rendered["url"]})
 
 
-def answer_comment(call: Call) -> Answer:
+def answer_comment(call: Call) -> Response:
     """One comment."""
     return answer_json(render_comment(call.api_url, call.repo, _find(call)))
 
 
-def edit_comment(call: Call) -> Answer:
+def edit_comment(call: Call) -> Response:
     """Edit a comment; the author may, and everybody who may write to the repository."""
     comment = _find(call)
     _demand_hand_in(call, comment)
@@ -67,12 +67,12 @@ def edit_comment(call: Call) -> Answer:
     return answer_json(render_comment(call.api_url, call.repo, comment))
 
 
-def delete_comment(call: Call) -> Answer:
+def delete_comment(call: Call) -> Response:
     """Delete a comment."""
     comment = _find(call)
     _demand_hand_in(call, comment)
     call.keep(replace(call.repo, comments=drop(call.repo.comments, comment.id)))
-    return Answer(204)
+    return Response(204)
 
 
 def read_body(sent: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from base64 import encodebytes
 from urllib.parse import quote
 
-from hugflow.testing.exchange import Answer, answer_json
+from hugflow.testing.exchange import Response, answer_json
 from hugflow.testing.github_api.call import Call
 from hugflow.testing.github_api.refusal import GitHubRefusal
 from hugflow.testing.github_api.render import render_commit, render_pull, render_repo
@@ -13,12 +13,12 @@ from hugflow.testing.repository import Commit, HubFile, list_tree, tree_entry, t
 LARGEST_INLINE_BYTES = 1 << 20
 
 
-def answer_repo(call: Call) -> Answer:
+def answer_repo(call: Call) -> Response:
     """The repository, with the token's permissions."""
     return answer_json(render_repo(call.api_url, call.repo, call.holder))
 
 
-def answer_branch(call: Call) -> Answer:
+def answer_branch(call: Call) -> Response:
     """A branch and its commit."""
     name = "/".join(call.words)
     sha = call.repo.branches.get(name)
@@ -28,13 +28,13 @@ def answer_branch(call: Call) -> Answer:
     return answer_json({"name": name, "commit": commit, "protected": False})
 
 
-def answer_commit(call: Call) -> Answer:
+def answer_commit(call: Call) -> Response:
     """A commit by branch, ref or id."""
     [ref] = call.words
     return answer_json(render_commit(call.api_url, call.repo, call.find_commit(ref)))
 
 
-def answer_commit_pulls(call: Call) -> Answer:
+def answer_commit_pulls(call: Call) -> Response:
     """The pull requests that a commit belongs to: their head, or what their merge made."""
     [ref] = call.words
     sha = call.find_commit(ref).sha
@@ -44,7 +44,7 @@ def answer_commit_pulls(call: Call) -> Answer:
     )
 
 
-def answer_contents(call: Call) -> Answer:
+def answer_contents(call: Call) -> Response:
     """A file, or the content of a folder, at a ref; raw if the client asks for that."""
     path = "/".join(call.words)
     ref = call.parameter("ref", call.repo.default_branch)
@@ -59,7 +59,7 @@ def answer_contents(call: Call) -> Answer:
         return answer_json([_render(call, ref, commit, each) for each in inside])
     content = b"".join(entry.read(0, entry.size_bytes))
     if ".raw" in call.ask.headers.get("accept", ""):
-        return Answer(200, {"Content-Type": "application/vnd.github.raw+json"}, content)
+        return Response(200, {"Content-Type": "application/vnd.github.raw+json"}, content)
     is_inline = len(content) <= LARGEST_INLINE_BYTES
     return answer_json(
         {

@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from hugflow.testing.exchange import Answer, answer_json
+from hugflow.testing.exchange import Response, answer_json
 from hugflow.testing.github_api.call import Call
 from hugflow.testing.github_api.holdings import Holder, Usage, put
 from hugflow.testing.github_api.refusal import GitHubRefusal
@@ -14,7 +14,7 @@ HOUR_S = 3600
 ANONYMOUS_LIMIT = 60
 
 
-def answer_user(call: Call) -> Answer:
+def answer_user(call: Call) -> Response:
     """The user behind the token; a workflow's token has none."""
     holder = call.demand_token()
     if holder.is_integration:
@@ -22,7 +22,7 @@ def answer_user(call: Call) -> Answer:
     return answer_json(render_user(call.api_url, holder.login))
 
 
-def answer_graphql(call: Call) -> Answer:
+def answer_graphql(call: Call) -> Response:
     """The viewer: the one GraphQL query that a workflow's token needs.
 
     https://docs.github.com/graphql/reference/queries#viewer
@@ -35,7 +35,7 @@ def answer_graphql(call: Call) -> Answer:
     return answer_json({"data": {"viewer": {"login": holder.login}}})
 
 
-def answer_limit(call: Call) -> Answer:
+def answer_limit(call: Call) -> Response:
     """The requests left; this request is not counted."""
     login = call.holder.login if call.holder else ""
     usage = call.held.usage.get(login, Usage(0, int(call.ask.received_at) + HOUR_S))
@@ -49,7 +49,7 @@ def answer_limit(call: Call) -> Answer:
     return answer_json({"resources": {"core": core}, "rate": core})
 
 
-def answer_permission(call: Call) -> Answer:
+def answer_permission(call: Call) -> Response:
     """What somebody may do in the repository."""
     call.demand_token()
     (login,) = call.words

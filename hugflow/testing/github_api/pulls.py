@@ -3,7 +3,7 @@
 https://docs.github.com/rest/pulls/pulls
 """
 
-from hugflow.testing.exchange import Answer, answer_json
+from hugflow.testing.exchange import Response, answer_json
 from hugflow.testing.github_api.call import Call
 from hugflow.testing.github_api.history import list_changes, merge
 from hugflow.testing.github_api.holdings import Pull
@@ -15,7 +15,7 @@ MOST_FILES = 3000
 METHOD_WORDS = {"merge": "Merge commits", "squash": "Squash merges", "rebase": "Rebase merges"}
 
 
-def answer_pulls(call: Call) -> Answer:
+def answer_pulls(call: Call) -> Response:
     """Pull requests, the newest first; by default the open ones."""
     state = call.parameter("state", "open")
     base, head = call.parameter("base"), call.parameter("head")
@@ -31,13 +31,13 @@ def answer_pulls(call: Call) -> Answer:
     )
 
 
-def answer_pull(call: Call) -> Answer:
+def answer_pull(call: Call) -> Response:
     """One pull request, with whether it can be merged."""
     pull = call.find_pull(call.words[0])
     return answer_json(render_pull(call.api_url, call.repo, pull, is_whole=True))
 
 
-def answer_files(call: Call) -> Answer:
+def answer_files(call: Call) -> Response:
     """The files that a pull request changes."""
     pull = call.find_pull(call.words[0])
     changes = list_changes(call.repo, pull)[:MOST_FILES]
@@ -46,14 +46,14 @@ def answer_files(call: Call) -> Answer:
     )
 
 
-def answer_is_merged(call: Call) -> Answer:
+def answer_is_merged(call: Call) -> Response:
     """204 for a pull request that was merged, else 404."""
     if call.find_pull(call.words[0]).merged_at is None:
         raise GitHubRefusal(404, "Not Found")
-    return Answer(204)
+    return Response(204)
 
 
-def merge_pull(call: Call) -> Answer:
+def merge_pull(call: Call) -> Response:
     """Merge it, if nothing prevents it.
 
     409 when its head is not the client's; 405 for every other reason.

@@ -11,7 +11,7 @@ PyGithub and other clients distinguish them by status and message.
 
 from collections.abc import Mapping, Sequence
 
-from hugflow.testing.exchange import Answer, Refusal, answer_json
+from hugflow.testing.exchange import Refusal, Response, answer_json
 
 DOCS = "https://docs.github.com/rest"
 
@@ -36,7 +36,7 @@ class GitHubRefusal(Refusal):
         self.doc = doc
         self.errors = errors
 
-    def to_answer(self) -> Answer:
+    def to_answer(self) -> Response:
         """The refusal as the client gets it."""
         value = {
             "message": self.message,

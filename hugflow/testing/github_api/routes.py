@@ -6,13 +6,13 @@ https://docs.github.com/rest
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from hugflow.testing.exchange import Answer, Ask
+from hugflow.testing.exchange import Ask, Response
 from hugflow.testing.github_api import checks, comments, contents, people, pulls, statuses
 from hugflow.testing.github_api.call import Call, without_prefix
 from hugflow.testing.github_api.holdings import Holdings
 from hugflow.testing.github_api.refusal import GitHubRefusal
 
-Handler = Callable[[Call], Answer]
+Handler = Callable[[Call], Response]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ OF_REPO = (
 
 def answer_github(
     held: Holdings, ask: Ask, api_url: str, *, prefix: str, rate_limit: int
-) -> tuple[Answer, Holdings]:
+) -> tuple[Response, Holdings]:
     """The answer to a request, and the content after its effect."""
     call = Call(held, ask, api_url)
     headers: dict[str, str] = {"X-GitHub-Media-Type": "github.v3; format=json"}

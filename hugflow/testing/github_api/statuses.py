@@ -6,7 +6,7 @@ https://docs.github.com/rest/commits/statuses
 from collections.abc import Mapping
 from dataclasses import replace
 
-from hugflow.testing.exchange import Answer, answer_json
+from hugflow.testing.exchange import Response, answer_json
 from hugflow.testing.github_api.call import Call
 from hugflow.testing.github_api.holdings import CommitStatus, put
 from hugflow.testing.github_api.refusal import GitHubRefusal, invalid
@@ -18,7 +18,7 @@ LONGEST_DESCRIPTION = 140
 MOST_STATUSES = 1000
 
 
-def create_status(call: Call) -> Answer:
+def create_status(call: Call) -> Response:
     """Create a status of a commit."""
     sha = call.find_commit(call.words[0]).sha
     call.demand("statuses")
@@ -49,13 +49,13 @@ def create_status(call: Call) -> Answer:
     return answer_json(rendered, status=201, headers={"Location": rendered["url"]})
 
 
-def answer_statuses(call: Call) -> Answer:
+def answer_statuses(call: Call) -> Response:
     """Every status of a commit, the newest first."""
     found = _of_commit(call, call.find_commit(call.words[0]).sha)
     return call.answer_page(found, lambda each: render_status(call.api_url, call.repo, each))
 
 
-def answer_combined(call: Call) -> Answer:
+def answer_combined(call: Call) -> Response:
     """The newest status of each context, and the combined state."""
     sha = call.find_commit(call.words[0]).sha
     newest: dict[str, CommitStatus] = {}

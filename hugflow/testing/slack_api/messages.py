@@ -6,7 +6,7 @@ https://docs.slack.dev/reference/methods/chat.postMessage and chat.update
 from dataclasses import replace
 from typing import Any
 
-from hugflow.testing.exchange import Answer, answer_json
+from hugflow.testing.exchange import Response, answer_json
 from hugflow.testing.slack_api.call import Call
 from hugflow.testing.slack_api.holdings import Bot, Message
 from hugflow.testing.slack_api.refusal import SlackRefusal
@@ -15,7 +15,7 @@ LONGEST_TEXT = 40_000
 CONTENT = ("blocks", "attachments", "metadata")
 
 
-def post_message(call: Call) -> Answer:
+def post_message(call: Call) -> Response:
     """Post a message to a channel, given by its name or its id."""
     bot = call.demand_bot("chat:write")
     found = call.held.find_channel(str(call.values.get("channel", "")))
@@ -27,7 +27,7 @@ def post_message(call: Call) -> Answer:
     return _answer(message, {"message": render_message(message, bot)})
 
 
-def update_message(call: Call) -> Answer:
+def update_message(call: Call) -> Response:
     """Change a message. The channel must be given by its id, and only the author may."""
     bot = call.demand_bot("chat:write")
     named = str(call.values.get("channel", ""))
@@ -66,5 +66,5 @@ def render_message(message: Message, bot: Bot | None) -> dict[str, Any]:
     return rendered | dict(message.more)
 
 
-def _answer(message: Message, rest: dict[str, Any]) -> Answer:
+def _answer(message: Message, rest: dict[str, Any]) -> Response:
     return answer_json({"ok": True, "channel": message.channel, "ts": message.ts, **rest})

@@ -5,13 +5,13 @@ https://docs.slack.dev/reference/methods
 
 from collections.abc import Callable, Mapping
 
-from hugflow.testing.exchange import Answer, Ask, Refusal
+from hugflow.testing.exchange import Ask, Refusal, Response
 from hugflow.testing.slack_api import messages, team, webhooks
 from hugflow.testing.slack_api.call import Call, read_values
 from hugflow.testing.slack_api.holdings import Holdings
 from hugflow.testing.slack_api.refusal import PLAIN, SlackRefusal
 
-METHODS: Mapping[str, Callable[[Call], Answer]] = {
+METHODS: Mapping[str, Callable[[Call], Response]] = {
     "auth.test": team.answer_auth_test,
     "conversations.list": team.list_channels,
     "chat.postMessage": messages.post_message,
@@ -19,7 +19,7 @@ METHODS: Mapping[str, Callable[[Call], Answer]] = {
 }
 
 
-def answer_slack(held: Holdings, ask: Ask) -> tuple[Answer, Holdings]:
+def answer_slack(held: Holdings, ask: Ask) -> tuple[Response, Holdings]:
     """The answer to a call, and the content after its effect."""
     call = Call(held, ask)
     try:
@@ -32,7 +32,7 @@ def answer_slack(held: Holdings, ask: Ask) -> tuple[Answer, Holdings]:
             case ("services", *_):
                 answer = webhooks.post_webhook(call)
             case _:
-                answer = Answer(404, PLAIN, b"Not Found")
+                answer = Response(404, PLAIN, b"Not Found")
     except Refusal as refusal:
         return refusal.to_answer(), held
     return answer, call.held

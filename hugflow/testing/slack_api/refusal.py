@@ -8,7 +8,7 @@ https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 from collections.abc import Mapping
 from typing import Any
 
-from hugflow.testing.exchange import Answer, Refusal, answer_json
+from hugflow.testing.exchange import Refusal, Response, answer_json
 
 PLAIN = {"Content-Type": "text/html; charset=utf-8"}
 
@@ -21,7 +21,7 @@ class SlackRefusal(Refusal):
         super().__init__(status, word)
         self.more = more or {}
 
-    def to_answer(self) -> Answer:
+    def to_answer(self) -> Response:
         """The refusal as the client gets it."""
         value = {"ok": False, "error": self.message, **self.more}
         return answer_json(value, status=self.status, headers=self.headers)
@@ -30,6 +30,6 @@ class SlackRefusal(Refusal):
 class WebhookRefusal(Refusal):
     """A webhook is answered with an error."""
 
-    def to_answer(self) -> Answer:
+    def to_answer(self) -> Response:
         """The refusal as the client gets it."""
-        return Answer(self.status, {**PLAIN, **self.headers}, self.message.encode())
+        return Response(self.status, {**PLAIN, **self.headers}, self.message.encode())

@@ -5,7 +5,7 @@ https://docs.slack.dev/reference/methods/auth.test and conversations.list
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
-from hugflow.testing.exchange import Answer, answer_json
+from hugflow.testing.exchange import Response, answer_json
 from hugflow.testing.slack_api.call import Call
 from hugflow.testing.slack_api.holdings import TEAM, TEAM_ID, Bot, Channel
 from hugflow.testing.slack_api.refusal import SlackRefusal
@@ -16,7 +16,7 @@ LARGEST_PAGE = 1000
 SCOPE_BY_KIND = {"public_channel": "channels:read", "private_channel": "groups:read"}
 
 
-def answer_auth_test(call: Call) -> Answer:
+def answer_auth_test(call: Call) -> Response:
     """The token's owner."""
     bot = call.demand_bot()
     return answer_json(
@@ -33,7 +33,7 @@ def answer_auth_test(call: Call) -> Answer:
     )
 
 
-def list_channels(call: Call) -> Answer:
+def list_channels(call: Call) -> Response:
     """A page of the channels that the bot sees, and a cursor for the next page."""
     bot = call.demand_bot()
     kinds = str(call.values.get("types") or "public_channel").split(",")

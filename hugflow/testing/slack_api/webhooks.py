@@ -7,7 +7,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qs
 
-from hugflow.testing.exchange import Answer, Ask
+from hugflow.testing.exchange import Ask, Response
 from hugflow.testing.slack_api.call import Call
 from hugflow.testing.slack_api.holdings import Message
 from hugflow.testing.slack_api.messages import read_content
@@ -16,7 +16,7 @@ from hugflow.testing.slack_api.refusal import PLAIN, SlackRefusal, WebhookRefusa
 AUTHOR = "incoming-webhook"
 
 
-def post_webhook(call: Call) -> Answer:
+def post_webhook(call: Call) -> Response:
     """Post a message to the webhook's channel."""
     if call.ask.method != "POST":
         raise WebhookRefusal(405, "method_not_allowed")
@@ -30,7 +30,7 @@ def post_webhook(call: Call) -> Answer:
     except SlackRefusal as refusal:
         raise WebhookRefusal(400, refusal.message) from refusal
     call.keep(Message(channel.id, call.take_ts(), AUTHOR, text, more=more))
-    return Answer(200, PLAIN, b"ok")
+    return Response(200, PLAIN, b"ok")
 
 
 def _read_payload(ask: Ask) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
-from hugflow.requests.sources import Form
+from hugflow.requests.sources import TableForm
 from hugflow.shards.layouts import inner_tables
 from hugflow.shards.layouts.inner_tables import peek_inner_tables, read_inner_tables
 from hugflow.shards.layouts.tables import TableUnreadable
@@ -36,7 +36,7 @@ class At:
     def peek(self, name: str) -> list[str]:
         file = PublishedFile(name, len(self.data), None, "0" * 40)
         at: Any = self
-        return peek_inner_tables(at, file, PATTERN, Form()).names
+        return peek_inner_tables(at, file, PATTERN, TableForm()).names
 
 
 def zipped(*tables: bytes) -> bytes:
@@ -71,7 +71,7 @@ def test_tables_are_read_while_all_together_have_room(name: str, monkeypatch: py
     joined: list[int] = []
     join = inner_tables._join
 
-    def count(found: Any, form: Form) -> Any:
+    def count(found: Any, form: TableForm) -> Any:
         joined.append(sum(map(len, found.values())))
         return join(found, form)
 

@@ -9,7 +9,7 @@ import pytest
 
 from hugflow.exports import card
 from hugflow.stages.build.options import Options
-from hugflow.stages.publishing.gate import Verdict
+from hugflow.stages.publishing.gate import GateResult
 from hugflow.stages.publishing.load_check import FolderUnloadable, judge_load
 from hugflow.stages.publishing.publish import publish
 from hugflow.stages.sync import sync_dataset
@@ -61,12 +61,12 @@ def test_the_verdict_is_told_once_and_names_the_rows(hub: LoopbackHub, open_for:
     build = open_for("load/good", replace(CHECKED, verify_load=False))
     sync_dataset(build)
     build.folder.manifest.unlink()
-    told: list[Verdict] = []
-    publish(replace(build, options=CHECKED), on_verdict=told.append)
-    [verdict] = [each for each in told if each.name == "folder_loads"]
-    assert verdict.is_passed
-    assert verdict.facts["loaded_rows"] == 4
-    publish(replace(build, options=CHECKED), on_verdict=told.append)
+    told: list[GateResult] = []
+    publish(replace(build, options=CHECKED), on_result=told.append)
+    [result] = [each for each in told if each.name == "folder_loads"]
+    assert result.is_passed
+    assert result.facts["loaded_rows"] == 4
+    publish(replace(build, options=CHECKED), on_result=told.append)
     assert sum(each.name == "folder_loads" for each in told) == 1
 
 
@@ -76,6 +76,6 @@ def test_an_index_that_lacks_rows_is_told(hub: LoopbackHub, open_for: OpenFor):
     sync_dataset(build)
     [index] = build.folder.index.iterdir()
     pq.write_table(pq.read_table(index).slice(0, 3), index)
-    verdict = judge_load(build, 4)
-    assert verdict.error is not None
-    assert verdict.error.why == "it gives 3 rows, where the index has 4"
+    result = judge_load(build, 4)
+    assert result.error is not None
+    assert result.error.why == "it gives 3 rows, where the index has 4"

@@ -157,8 +157,8 @@ def _print_differences(status: "DatasetStatus", differences: "list[Difference]",
     for each in differences:
         at = "" if each.row is None else f" (row {each.row})"
         print_data(f"{each.path}{at}: {each.code}: {each.message}")
-    verdict = count(len(differences), "difference") if differences else "no difference"
-    print_data(f"{status.name}: {verdict}, {count(rows, 'row')} looked at, {status.state}")
+    words = count(len(differences), "difference") if differences else "no difference"
+    print_data(f"{status.name}: {words}, {count(rows, 'row')} looked at, {status.state}")
     for step in mend_differences(differences, status.request):
         print_talk(f"  {show_fix(step)}")
 
