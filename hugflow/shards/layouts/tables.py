@@ -2,17 +2,20 @@
 
 Text of csv is kept as written: no number is guessed, and no word means null. Delimiters are comma,
 semicolon, tab and pipe. A line with another number of fields is an error that names the line.
+
+Lines are read one after the other, so that a table takes about the room of its text in memory.
 """
 
 import csv
 import gzip
 import io
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import reduce
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, TextIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,6 +33,9 @@ ENDINGS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _MOST_TABLE_BYTES: Final = 1 << 30
 _LOOKED_AT_LINES: Final = 200
+_HEAD_CHARACTERS: Final = 1 << 20
+_READ_BYTES: Final = 1 << 20
+_ROWS_AT_ONCE: Final = 10_000
 # Without a header: an id, a text, and the same text normalised, as LJSpeech has it.
 _NO_HEADER: Final = ("id", "text", "normalized_text")
 _LINE_NAMES: Final = ("id", "text")
@@ -83,36 +89,95 @@ def _read_whole(path: Path, name: str, has_header: bool, form: TableForm) -> pa.
             return pq.read_table(path)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise TableUnreadable(f"it cannot be read as parquet: {error}") from error
-    text = read_text(path, is_packed=name.lower().endswith(".gz"))
+    is_packed = name.lower().endswith(".gz")
     if form.format == "lines":
-        return read_lines(text, form)
+        with open_text(path, is_packed=is_packed, newline="\n") as text:
+            return _read_lines(text, form)
     if form.format == "csv" or (form.format is None and plain.endswith((".csv", ".tsv"))):
-        return _read_csv(text, form, is_tsv=plain.endswith(".tsv"), has_header=has_header)
-    return _read_json(text, form.rows)
+        is_tsv = plain.endswith(".tsv")
+        with open_text(path, is_packed=is_packed) as text:
+            head = text.read(_HEAD_CHARACTERS)
+        with open_text(path, is_packed=is_packed) as text:
+            return _read_csv(head, text, form, is_tsv=is_tsv, has_header=has_header)
+    with open_text(path, is_packed=is_packed, newline="\n") as text:
+        first = next((line for line in text if line.strip()), "").lstrip()
+    if form.rows is not None or first.startswith("[") or first.rstrip("\r\n") == "{":
+        return _read_json(read_text(path, is_packed=is_packed), form.rows)
+    return _read_json_lines(path, is_packed=is_packed)
 
 
-def read_lines(text: str, form: TableForm = ANY_FORM) -> pa.Table:
+def _read_lines(lines: Iterable[str], form: TableForm = ANY_FORM) -> pa.Table:
     """Lines of a key, white space and a text, as in Kaldi's `text` and `*.trans.txt`."""
     names = form.header if isinstance(form.header, tuple) else _LINE_NAMES
-    keys, texts = [], []
-    for line in text.split("\n"):
-        key, _, rest = line.strip("\r").replace("\t", " ", 1).partition(" ")
-        if key:
-            keys.append(key)
-            texts.append(rest.strip(" \t"))
     if len(names) != len(_LINE_NAMES):
         raise TableUnreadable(f"its lines are a key and a text, and the header has {len(names)}")
-    return pa.table(dict(zip(names, (_texts(keys), _texts(texts)), strict=True)))
+    parts = (line.strip("\r\n").replace("\t", " ", 1).partition(" ") for line in lines)
+    return _text_table(names, ((key, rest.strip(" \t")) for key, _, rest in parts if key))
 
 
-def _texts(values: Sequence[str]) -> pa.Array:
-    return pa.array(values, pa.string())
+def _text_table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> pa.Table:
+    """A table of texts; a few thousand rows are Python's at a time."""
+    schema = pa.schema([(name, pa.string()) for name in names])
+    batches = []
+    left = iter(rows)
+    while part := list(islice(left, _ROWS_AT_ONCE)):
+        columns = [pa.array(column, pa.string()) for column in zip(*part, strict=True)]
+        batches.append(pa.RecordBatch.from_arrays(columns, schema=schema))
+    return pa.Table.from_batches(batches, schema)
 
 
 def refuse_large_text(name: str, size_bytes: int) -> None:
     """Raise TableUnreadable for a text of more bytes than are read; parquet has no such limit."""
     if size_bytes > _MOST_TABLE_BYTES and not name.lower().endswith(".parquet"):
         raise TableUnreadable(f"it is larger than {_MOST_TABLE_BYTES:,} bytes")
+
+
+@contextmanager
+def open_text(path: Path, *, is_packed: bool = False, newline: str = "") -> Iterator[TextIO]:
+    """A local file as text, without the byte order mark; newline: as `open` takes it.
+
+    Raises TableUnreadable, also while it is read: for what is no UTF-8, or larger than is read.
+    """
+    if not is_packed:
+        refuse_large_text("", path.stat().st_size)
+    try:
+        with gzip.open(path) if is_packed else path.open("rb") as file:
+            bounded = io.BufferedReader(_Bounded(cast(BinaryIO, file)), _READ_BYTES)
+            with io.TextIOWrapper(bounded, "utf-8-sig", newline=newline) as text:
+                yield text
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise TableUnreadable(f"it cannot be unpacked: {error}") from error
+    except UnicodeDecodeError as error:
+        line = _bad_line(path, is_packed=is_packed)
+        raise TableUnreadable(f"line {line} is not UTF-8") from error
+
+
+class _Bounded(io.RawIOBase):
+    """The bytes of a file; TableUnreadable when there are more than are read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._size = file, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read(len(buffer))
+        self._size += len(data)
+        refuse_large_text("", self._size)
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _bad_line(path: Path, *, is_packed: bool) -> int:
+    """The number of the first line that is no UTF-8."""
+    with gzip.open(path) if is_packed else path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    return 1
 
 
 def read_text(path: Path, *, is_packed: bool = False) -> str:
@@ -130,9 +195,12 @@ def read_text(path: Path, *, is_packed: bool = False) -> str:
         raise TableUnreadable(f"line {line} is not UTF-8") from error
 
 
-def _read_csv(text: str, form: TableForm, *, is_tsv: bool, has_header: bool) -> pa.Table:
+def _read_csv(
+    head: str, text: TextIO, form: TableForm, *, is_tsv: bool, has_header: bool
+) -> pa.Table:
+    """The rows of a text; head: how it begins."""
     if form.delimiter is None:
-        delimiter, quoting = _find_dialect(text, is_tsv=is_tsv)
+        delimiter, quoting = _find_dialect(head, is_tsv=is_tsv)
     else:
         # Between tabs and pipes, quotes are those of the text.
         is_plain = form.delimiter in "\t|"
@@ -147,34 +215,29 @@ def _read_csv(text: str, form: TableForm, *, is_tsv: bool, has_header: bool) -> 
     names = first[1] if has_header else own
     if len(set(names)) < len(names) or not all(names):
         raise TableUnreadable("two of its columns have the same name, or one has none")
-    columns: list[list[str]] = [[] for _ in names]
-    for line, row in rows if has_header else _again(first, rows):
-        if len(row) != len(names):
-            raise TableUnreadable(
-                f"line {line} has {len(row)} fields, where "
-                + (f"the header has {len(names)}" if told else f"the first has {len(names)}")
-            )
-        for column, value in zip(columns, row, strict=True):
-            column.append(value)
-    arrays = [pa.array(column, pa.string()) for column in columns]
-    return pa.table(dict(zip(names, arrays, strict=True)))
 
+    def fields() -> Iterator[list[str]]:
+        for line, row in rows if has_header else chain([first], rows):
+            if len(row) != len(names):
+                raise TableUnreadable(
+                    f"line {line} has {len(row)} fields, where "
+                    + (f"the header has {len(names)}" if told else f"the first has {len(names)}")
+                )
+            yield row
 
-def _again(first: Any, rows: Iterator[Any]) -> Iterator[Any]:
-    yield first
-    yield from rows
+    return _text_table(names, fields())
 
 
 def _names_without_header(count: int) -> list[str]:
     return [*_NO_HEADER[:count], *(f"column_{n}" for n in range(len(_NO_HEADER), count))]
 
 
-def _csv_rows(text: str, delimiter: str, quoting: int) -> Iterator[tuple[int, list[str]]]:
+def _csv_rows(text: Iterable[str], delimiter: str, quoting: int) -> Iterator[tuple[int, list[str]]]:
     """The rows with the number of the line on which each ends; empty lines are skipped."""
     csv.field_size_limit(1 << 24)
     is_quoted = quoting != csv.QUOTE_NONE
     reader = csv.reader(
-        io.StringIO(text, newline=""),
+        text,
         delimiter=delimiter,
         quotechar='"' if is_quoted else None,
         quoting=csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE,
@@ -188,11 +251,11 @@ def _csv_rows(text: str, delimiter: str, quoting: int) -> Iterator[tuple[int, li
         raise TableUnreadable(f"line {reader.line_num}: {error}") from error
 
 
-def _find_dialect(text: str, *, is_tsv: bool) -> tuple[str, int]:
+def _find_dialect(head: str, *, is_tsv: bool) -> tuple[str, int]:
     """The delimiter and the quoting with which all of the first lines have as many fields."""
     delimiters: Sequence[str] = ("\t", ",", ";", "|") if is_tsv else _DELIMITERS
-    head = text[: 1 << 20]
-    if len(head) < len(text):
+    if len(head) == _HEAD_CHARACTERS:
+        # The last line is cut.
         head = head.rpartition("\n")[0]
     prose: tuple[str, int] | None = None
     for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
@@ -208,11 +271,51 @@ def _find_dialect(text: str, *, is_tsv: bool) -> tuple[str, int]:
 def _even_rows(head: str, delimiter: str, quoting: int) -> list[list[str]]:
     """The first rows, if all have the same number of fields and more than one; else none."""
     try:
-        rows = [row for _, row in islice(_csv_rows(head, delimiter, quoting), _LOOKED_AT_LINES)]
+        found = _csv_rows(io.StringIO(head, newline=""), delimiter, quoting)
+        rows = [row for _, row in islice(found, _LOOKED_AT_LINES)]
     except TableUnreadable:
         return []
     lengths = {len(row) for row in rows}
     return rows if len(lengths) == 1 and lengths != {1} else []
+
+
+def _read_json_lines(path: Path, *, is_packed: bool) -> pa.Table:
+    """JSON lines, read twice: for the types of all rows, and for the rows."""
+    types: dict[str, Any] = {}
+    with open_text(path, is_packed=is_packed, newline="\n") as lines:
+        for row in _line_rows(lines):
+            for name, value in row.items():
+                types[name] = merge_types(types.get(name, "null"), infer_type(value))
+    if not types:
+        raise TableUnreadable("none of its rows has a field")
+    with open_text(path, is_packed=is_packed, newline="\n") as lines:
+        left, tables = _line_rows(lines), []
+        while rows := list(islice(left, _ROWS_AT_ONCE)):
+            tables.append(_fit(rows, types))
+    return pa.concat_tables(tables)
+
+
+def _line_rows(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    rows = (_load(line, number) for number, line in enumerate(lines, 1) if line.strip())
+    return (_as_row(row, number) for number, row in enumerate(rows, 1))
+
+
+def _as_row(value: Any, number: int) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TableUnreadable(f"row {number} is no object with fields")
+    return value
+
+
+def _fit(rows: Sequence[dict[str, Any]], types: Mapping[str, Any]) -> pa.Table:
+    """The rows as Arrow; types: of all columns."""
+    schema = pa.schema([(name, to_arrow(type_)) for name, type_ in types.items()])
+    columns = {
+        name: pa.array(
+            [fit_value(row.get(name), type_, lambda lost: None) for row in rows], to_arrow(type_)
+        )
+        for name, type_ in types.items()
+    }
+    return pa.table(columns, schema=schema)
 
 
 def _read_json(text: str, inside: str | None = None) -> pa.Table:
@@ -225,14 +328,7 @@ def _read_json(text: str, inside: str | None = None) -> pa.Table:
             types[name] = merge_types(types.get(name, "null"), infer_type(value))
     if not types:
         raise TableUnreadable("none of its rows has a field")
-    schema = pa.schema([(name, to_arrow(type_)) for name, type_ in types.items()])
-    columns = {
-        name: pa.array(
-            [fit_value(row.get(name), type_, lambda lost: None) for row in rows], to_arrow(type_)
-        )
-        for name, type_ in types.items()
-    }
-    return pa.table(columns, schema=schema)
+    return _fit(rows, types)
 
 
 def _json_rows(text: str) -> list[dict[str, Any]]:
@@ -251,10 +347,7 @@ def _json_rows(text: str) -> list[dict[str, Any]]:
             found = [_load(stripped, 1)]
     if not isinstance(found, list):
         raise TableUnreadable("it is no list of rows")
-    for number, row in enumerate(found, 1):
-        if not isinstance(row, dict):
-            raise TableUnreadable(f"row {number} is no object with fields")
-    return found
+    return [_as_row(row, number) for number, row in enumerate(found, 1)]
 
 
 def _open_lists(rows: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any]]:

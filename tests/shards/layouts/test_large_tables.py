@@ -1,0 +1,84 @@
+"""Tables are read line by line, and what is wrong is found wherever it is."""
+
+import gzip
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from hugflow.shards.layouts import tables
+from hugflow.shards.layouts.tables import TableUnreadable, read_table
+
+ROWS = [{"path": f"c{n}.wav", "text": f"word {n}", "n": n} for n in range(7)]
+
+
+def write(folder: Path, name: str, data: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    return path
+
+
+TSV = "path\ttext\tn\n" + "".join("\t".join(map(str, row.values())) + "\n" for row in ROWS)
+JSONL = "".join(f'{{"path": "{r["path"]}", "text": "{r["text"]}", "n": {r["n"]}}}\n' for r in ROWS)
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.tsv.gz", "a.jsonl", "a.jsonl.gz"])
+def test_rows_of_several_parts_come_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    monkeypatch.setattr(tables, "_ROWS_AT_ONCE", 3)
+    text = TSV if ".tsv" in name else JSONL
+    read = read_table(write(tmp_path, name, b"\xef\xbb\xbf" + text.encode()), name)
+    assert [str(value) for value in read.column("n").to_pylist()] == [str(r["n"]) for r in ROWS]
+    assert read.column_names == ["path", "text", "n"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "problem"),
+    [
+        ("a.tsv", TSV.encode() + b"only one\n", "line 9 has 1 fields"),
+        ("a.tsv", TSV.encode() + b"c\t\xff\t1\n", "line 9 is not UTF-8"),
+        ("a.jsonl", JSONL.encode() + b"\xff\n", "line 8 is not UTF-8"),
+        ("a.jsonl", JSONL.encode() + b"{]\n", "line 8 is not JSON"),
+        ("a.jsonl", JSONL.encode() + b"\n7\n", "row 8 is no object"),
+        ("a.jsonl", b"\n", "none of its rows"),
+        ("a.tsv", b"", "it is empty"),
+    ],
+)
+def test_a_fault_in_a_later_part_is_named_by_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, data: bytes, problem: str
+):
+    monkeypatch.setattr(tables, "_ROWS_AT_ONCE", 3)
+    with pytest.raises(TableUnreadable, match=problem):
+        read_table(write(tmp_path, name, data), name)
+
+
+def test_a_column_that_comes_late_is_null_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tables, "_ROWS_AT_ONCE", 3)
+    read = read_table(write(tmp_path, "a.jsonl", JSONL.encode() + b'{"late": 1.5}\n'), "a.jsonl")
+    assert read.column("late").to_pylist() == [None] * 7 + [1.5]
+    assert read.column("path").to_pylist()[-1] is None
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.tsv.gz"])
+def test_a_table_that_is_larger_than_the_limit_is_refused_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    path = write(tmp_path, name, TSV.encode() * 100)
+    monkeypatch.setattr(tables, "_MOST_TABLE_BYTES", 5_000)
+    with pytest.raises(TableUnreadable, match="larger than 5,000 bytes"):
+        read_table(path, name)
+
+
+def test_reading_a_table_holds_few_of_its_lines_as_python_values(tmp_path: Path):
+    lines = (f"clips/{n:012}.wav\ttext {n:012}\tspeaker {n:012}\n" for n in range(40_000))
+    path = write(tmp_path, "a.tsv", ("path\ttext\tspeaker\n" + "".join(lines)).encode())
+    read_table(path, "a.tsv")
+    tracemalloc.start()
+    try:
+        assert len(read_table(path, "a.tsv")) == 40_000
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # All of them take 17 MB, 10,000 of them 8 MB.
+    assert peak < 12_000_000
