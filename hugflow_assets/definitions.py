@@ -9,6 +9,7 @@ import gc
 import dagster as dg
 
 from hugflow_assets.loading import load_definitions
+from hugflow_resources.plain_log import use_plain_log
 from hugflow_resources.project import open_project
 
 __all__ = ["defs", "load", "load_definitions"]
@@ -28,4 +29,5 @@ def load() -> dg.Definitions:
         gc.enable()
 
 
+use_plain_log()
 defs = load()

@@ -139,7 +139,7 @@ def _daemon(workspace: Path) -> Service:
     """The daemon: sensors, schedules, queue, backfills."""
     # The sensor logs news by itself; the daemon would log every tick.
     command = ["run", "-w", str(workspace), "--log-level", "warning"]
-    return Service("the daemon", _python("dagster._daemon", *command), without=SECRETS)
+    return Service("the daemon", _python("hugflow_resources.plain_log", *command), without=SECRETS)
 
 
 def _web(workspace: Path, options: list[str], own_url: str) -> Service:

@@ -66,7 +66,7 @@ def _to_table(lines: Sequence[OverviewLine]) -> dg.TableMetadataValue:
                 "state": line.state,
                 "rows": line.rows,
                 "failed": line.failed_rows,
-                "hours": line.hours,
+                "hours": round(line.hours, 3),
                 "bytes": line.bytes,
                 "licence": line.licence or "",
                 "commit": (line.commit or "")[:7],

@@ -48,7 +48,7 @@ def main() -> None:
             open_chromium() as browser,
         ):
             page = browser.new_page(viewport={"width": 1250, "height": 1000})
-            take(page, platform, "audio", "failed-rows.png", until="waveform")
+            take(page, platform, "audio", "failed-rows.png", until="waveform", below="listen")
             take(page, platform, "metadata", "durations.png", until="durations")
             (run,) = platform.runs()
             look(page, platform.group, "lineage.png", until="processed")
@@ -71,8 +71,10 @@ def table() -> pa.Table:
     return whole.set_column(whole.column_names.index("audio"), whole.schema.field("audio"), audio)
 
 
-def take(page: Page, platform: Platform, stage: str, name: str, *, until: str) -> None:
-    """One picture of a partition: from its name to the entry `until`."""
+def take(
+    page: Page, platform: Platform, stage: str, name: str, *, until: str, below: str | None = None
+) -> None:
+    """One picture of a partition: from its name to the entry `until`, or to the one `below` it."""
     key = platform.partition_keys()[1]
     page.goto(platform.asset(stage, f"partitions&partition={key}"))
     entry = page.get_by_role("row").filter(has=page.get_by_text(until, exact=True)).first
@@ -80,7 +82,8 @@ def take(page: Page, platform: Platform, stage: str, name: str, *, until: str) -
     expect(image).to_be_visible(timeout=60_000)
     image.evaluate("image => image.decode()")
     # The last of them lies below the heading and has no height: it measures the heading's width.
-    begin, end = page.get_by_text(key, exact=True).last.bounding_box(), image.bounding_box()
+    last = page.get_by_text(below, exact=True).first if below is not None else image
+    begin, end = page.get_by_text(key, exact=True).last.bounding_box(), last.bounding_box()
     assert begin is not None
     assert end is not None
     left, top = begin["x"] - MARGIN, begin["y"] - 3 * MARGIN
@@ -97,7 +100,7 @@ def take(page: Page, platform: Platform, stage: str, name: str, *, until: str) -
 
 def look(page: Page, url: str, name: str, *, until: str, down_to: str | None = None) -> None:
     """One picture of a page, once it shows the text `until`; of a long page from `down_to` on."""
-    page.set_viewport_size({"width": 1500 if down_to else 1250, "height": 620})
+    page.set_viewport_size({"width": 2100 if down_to else 1250, "height": 620})
     page.goto(url)
     expect(page.get_by_text(until, exact=True).first).to_be_visible(timeout=60_000)
     # Graphs are laid out after their text is there.

@@ -255,7 +255,7 @@ def test_up_starts_again_what_ends_by_itself(start: Start, hub: LoopbackHub, pro
     project.push(request(hf_ids[0]))
     watch.until(lambda: watch.is_linked(name_of(hf_ids[0])) and watch.all_ended(), "the first link")
     # A code server that was killed leaves its child behind for a while: the child goes first.
-    for part in ("api grpc", "code-server", "dagster._daemon"):
+    for part in ("api grpc", "code-server", "hugflow_resources.plain_log"):
         watch.until(
             lambda part=part: watch.platform.is_up() and bool(watch.platform.pids_of(part)),
             f"{part} is at work",

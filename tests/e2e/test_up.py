@@ -66,7 +66,7 @@ def parts_with(text: bytes, port: int) -> set[str]:
     (web,) = [
         pid for pid, words in processes() if "hugflow_resources.web" in words and str(port) in words
     ]
-    parts = {"code-server", "dagster._daemon", "hugflow_resources.web"}
+    parts = {"code-server", "hugflow_resources.plain_log", "hugflow_resources.web"}
     found = {
         part: (Path("/proc") / pid / "environ").read_bytes()
         for pid, words in processes()
