@@ -4,6 +4,7 @@ import base64
 import csv
 import hashlib
 import io
+import json
 import re
 import subprocess
 import sys
@@ -16,11 +17,12 @@ from typing import Any
 import pytest
 import yaml
 
-from hugflow.cli.project import WORKFLOW, render_workflow
+from hugflow.cli.project import WORKFLOWS, render_workflow
 from hugflow.testing.github import LoopbackGitHub
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
 from tests.runners import make_runner, request
+from tests.testing.githubs import REPO
 
 pytestmark = pytest.mark.slow
 
@@ -36,8 +38,9 @@ def test_it_installs_hugflow_and_comments_on_the_pull_request(
     publish_speech(hub, HF_ID, rows=4, shards=1)
     runner = make_runner(hub, github, tmp_path)
     wheel = build_wheel(tmp_path / "built")
-    written = render_workflow(wheel.as_uri())
-    runner.on_main({WORKFLOW: written.encode()})
+    texts = {path: render_workflow(name, wheel.as_uri()) for path, name in WORKFLOWS.items()}
+    written, of_comments = texts.values()
+    runner.on_main({path: text.encode() for path, text in texts.items()})
     number = runner.propose({"requests/add/x.yaml": request(HF_ID)})
     expressions = {"github.token": "ghs_made_up_but_never_shown", "runner.temp": str(tmp_path)}
     environment = runner.environment(number) | runner.project.environment
@@ -46,15 +49,8 @@ def test_it_installs_hugflow_and_comments_on_the_pull_request(
         for name, value in environment.items()
         if name in PLAIN or (name.startswith("GITHUB_") and name != "GITHUB_TOKEN")
     }
-    (base,) = {given["ref"] for given in checkouts(written)}
-    assert base == "${{ github.event.pull_request.base.ref }}"
-    python = make_clean_python(tmp_path / "python")
-    environment["PATH"] = f"{python}:{environment['PATH']}"
-    # Dependencies are there already; only hugflow is installed, and nothing is downloaded.
-    environment["PIP_NO_INDEX"] = "1"
-    for step in yaml.safe_load(written)["jobs"]["plan"]["steps"]:
-        if "run" not in step:
-            continue
+
+    def run(step: dict[str, Any]) -> None:
         own = {name: evaluate(str(text), expressions) for name, text in step["env"].items()}
         done = subprocess.run(
             ["/bin/bash", "-e", "-c", step["run"]],
@@ -64,8 +60,26 @@ def test_it_installs_hugflow_and_comments_on_the_pull_request(
             text=True,
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+    (base,) = {given["ref"] for given in checkouts(written)}
+    assert base == "${{ github.event.pull_request.base.ref }}"
+    python = make_clean_python(tmp_path / "python")
+    environment["PATH"] = f"{python}:{environment['PATH']}"
+    # Dependencies are there already; only hugflow is installed, and nothing is downloaded.
+    environment["PIP_NO_INDEX"] = "1"
+    for step in yaml.safe_load(written)["jobs"]["plan"]["steps"]:
+        if "run" in step:
+            run(step)
     (comment,) = runner.comments(number)
     assert "Hugflow: 1 request, planned" in comment
+    # A comment by somebody who may write: a request that was pushed meanwhile is planned, too.
+    runner.github.push(REPO, {"requests/add/y.yaml": request("acme/unknown")}, branch="add-x")
+    github.set_permission(REPO, "eve", "write")
+    event = github.comment_event(REPO, number, "hugflow plan\nPlease.", author="eve")
+    Path(environment["GITHUB_EVENT_PATH"]).write_text(json.dumps(event))
+    with pytest.raises(AssertionError, match="acme/unknown"):
+        run(yaml.safe_load(of_comments)["jobs"]["plan"]["steps"][-1])
+    assert "2 requests" in runner.comments(number)[0]
     installed = subprocess.run(
         [python / "python", "-c", "import hugflow; print(hugflow.__file__)"],
         cwd=tmp_path,
