@@ -156,7 +156,9 @@ def _left_out(repository: Repository, found: SplitFiles, layout: str) -> tuple[s
         for path in repository.paths
         if path not in found.of_splits and takes(path) and is_table(path) == is_table_layout
     ]
-    if not left:
+    # Archives beside tables are in no split by themselves: the layout says which it leaves out.
+    is_beside = layout == "table_archives" and all(map(is_table, found.paths))
+    if not left or is_beside:
         return warnings
     of = f"the subset {found.subset!r}"
     return (

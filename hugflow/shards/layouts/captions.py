@@ -23,7 +23,7 @@ from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.redact import in_a_line
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts import loose
-from hugflow.shards.layouts.cut_rows import in_order
+from hugflow.shards.layouts.cut_rows import CUT_WARNING, in_order
 from hugflow.shards.layouts.layout import RepositoryAt, Split
 from hugflow.shards.layouts.segments import to_seconds
 
@@ -97,7 +97,7 @@ def describe_captions(
         cuts=[cuts[place] for place in order],
     )
     warnings = [
-        f"rows are time ranges of {count(len(own) - len(bare), 'recording')}, as {kind} files name "
+        f"{CUT_WARNING} of {count(len(own) - len(bare), 'recording')}, as {kind} files name "
         "them, in their order"
     ]
     if bare:

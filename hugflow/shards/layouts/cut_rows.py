@@ -17,6 +17,8 @@ from hugflow.shards.plan_request import PlanRequest, form_of, segments_of
 
 # Layouts whose clips are files, so that a long one can be cut.
 CUT_LAYOUTS: Final = frozenset({"table", "audio_folder", "kaldi"})
+# How a warning begins that says so.
+CUT_WARNING: Final = "rows are time ranges"
 # Layouts whose rows can name a time range of their own clip.
 ROW_LAYOUTS: Final = frozenset({"table_archives", "parquet"})
 

@@ -20,7 +20,7 @@ from hugflow.requests.sources import TableForm
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts import loose
 from hugflow.shards.layouts.clips import Clips, choose_column, is_clip
-from hugflow.shards.layouts.cut_rows import Ranges, cut_rows
+from hugflow.shards.layouts.cut_rows import CUT_WARNING, Ranges, cut_rows
 from hugflow.shards.layouts.layout import Contents, RepositoryAt, Split, no_names, no_sample
 from hugflow.shards.layouts.tables import (
     ANY_FORM,
@@ -213,7 +213,7 @@ def _warnings(
     told = [f"the column {in_a_line(source)!r} names the clips, files of the repository"]
     named = [clip.path for part in parts for clip in part.clips if clip is not None]
     if is_cut := any(part.cuts for part in parts):
-        told.append(f"rows are time ranges of {len(set(named)):,} recordings, in their order")
+        told.append(f"{CUT_WARNING} of {count(len(set(named)), 'recording')}, in their order")
     if missing:
         told.append(f"no audio file of the repository for {count(missing, 'row')}: they will fail")
     left = sorted((clips.paths if only is None else only) - set(named))

@@ -19,7 +19,7 @@ from hugflow.audio.cutting import Cut
 from hugflow.errors import RequestInvalid
 from hugflow.requests.segments import END, SEGMENTS, START
 from hugflow.shards.arrow import FILE_TYPE, is_text
-from hugflow.shards.layouts.cut_rows import Ranges
+from hugflow.shards.layouts.cut_rows import CUT_WARNING, Ranges
 from hugflow.shards.layouts.layout import Contents, RepositoryAt, Split
 from hugflow.shards.plan import to_detail
 from hugflow.shards.plan_request import PlanRequest
@@ -32,7 +32,8 @@ def keep_whole(at: RepositoryAt, split: Split, request: PlanRequest) -> Split:
     names = frozenset(ranges.names) if ranges is not None else frozenset[str]()
     shards = [_keep(at, shard, text, names) for shard in split.shards]
     warning = f"a row is a whole recording, and its time ranges are the column {SEGMENTS!r}"
-    return replace(split, shards=shards, warnings=(*split.warnings, warning))
+    others = (each for each in split.warnings if not each.startswith(CUT_WARNING))
+    return replace(split, shards=shards, warnings=(*others, warning))
 
 
 def join_rows(table: pa.Table, detail: Mapping[str, Any]) -> tuple[pa.Table, Mapping[str, Any]]:

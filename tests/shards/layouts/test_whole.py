@@ -43,6 +43,9 @@ def test_a_recording_that_is_kept_whole_has_its_time_ranges_in_a_column(
     sync_dataset(build)
     [row] = read_rows_json(build.folder).values()
     assert row["audio_info"]["duration"] == pytest.approx(len(LONG) / 32_000, abs=0.01)
+    told = "\n".join(build.plan.warnings)
+    assert "a row is a whole recording" in told
+    assert "rows are time ranges" not in told
     assert [(each["start"], each["end"]) for each in row["segments"]] == RANGES
     texts = [each.get("text") or each.get("text_tn") for each in row["segments"]]
     assert texts == list(TEXTS)
