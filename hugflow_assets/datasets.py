@@ -22,6 +22,7 @@ from hugflow.ledger.stages import (
     join_names,
 )
 from hugflow.names import dataset_groups, op_name
+from hugflow.pushing.onward import push_onward
 from hugflow.requests.model import AddRequest
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
@@ -50,6 +51,7 @@ from hugflow_assets.reporting.checks import (
     plan_check_spec,
     planned_result,
     published_results,
+    pushed_result,
     to_result,
     unjudged_results,
 )
@@ -280,7 +282,7 @@ def _stage_assets(request: AddRequest, common: "_Common", root: Path | None) -> 
     @dg.multi_asset(
         name=op_name(common.group, "stages"),
         specs=specs,
-        check_specs=check_specs(name),
+        check_specs=check_specs(name, is_pushed=request.publish_to is not None),
         config_schema=STAGES_SCHEMA,
         required_resource_keys=RESOURCES,
         can_subset=True,
@@ -362,7 +364,7 @@ def _make(
         if FLOWS in stages:
             yield from _run_steps(build, shards)
         if PUBLISHING in stages:
-            published = yield from _publish(build)
+            published = yield from _publish(build, read_resources(context)[0])
             if published is not None:
                 ended("completed")
                 build = published.build
@@ -395,8 +397,13 @@ def _describe(stage: str) -> tuple[str, str, str]:
     return found.name, found.words, found.kind
 
 
-def _publish(build: Build) -> Generator[dg.AssetCheckResult, None, Published | None]:
-    """Publish, and yield the results of the gate, also when they prevent publishing."""
+def _publish(
+    build: Build, hub: HubResource
+) -> Generator[dg.AssetCheckResult, None, Published | None]:
+    """Publish, and yield the results of the gate, also when they prevent publishing.
+
+    hub: where a dataset is pushed to whose request says so.
+    """
     results: list[GateResult] = []
     refused: HugflowError | None = None
     published: Published | None = None
@@ -409,6 +416,10 @@ def _publish(build: Build) -> Generator[dg.AssetCheckResult, None, Published | N
         raise refused
     if published is not None:
         yield from published_results(published.build)
+        done = published.build
+        onward = push_onward(done.places, done.request, hub.open(), actor=done.options.actor)
+        if onward is not None:
+            yield pushed_result(done.name, onward)
     return published
 
 

@@ -102,7 +102,8 @@ def _work_through(
     code = 0
     for each in named:
         try:
-            entries.append(work(each))
+            entries.append(entry := work(each))
+            code = code or (entry.get("pushed") or {}).get("exit_code", 0)
         except HugflowError as error:
             print_error(error)
             code = code or error.exit_code
@@ -186,6 +187,7 @@ def _sync(
     build = synced.published.build
     note = _look_upstream(build) if build.plan.id == planned_before else None
     is_told = is_reported and _report(project, synced, build)
+    onward = _push_onward(project, build) if add.request.publish_to is not None else None
     manifest, link = synced.published.manifest, build.places.link(build.name)
     rows, estimated = manifest.rows, read_estimate(build.places, build.plan)
     steps = manifest.flows.steps if manifest.flows is not None else ()
@@ -199,6 +201,8 @@ def _sync(
             print_compared(compared)
         linked = f"{link} -> {build.folder.root}"
         print_done("linked", linked, linked)
+        if onward is not None and onward["address"] is not None:
+            print_data(f"  pushed: {onward['address']}")
     entry = {
         "name": build.name,
         "request": add.path,
@@ -215,7 +219,31 @@ def _sync(
         "actual": {each.what: each.actual for each in compared} or None,
         "note": note,
     }
-    return _Done(entry, synced.was_complete and build.plan.conversion is None, is_told)
+    if onward is not None:
+        entry["pushed"] = onward
+    is_quiet = synced.was_complete and build.plan.conversion is None and onward is None
+    return _Done(entry, is_quiet, is_told)
+
+
+def _push_onward(project: ProjectSettings, build: "Build") -> dict[str, Any] | None:
+    """Push a published dataset to the place that its request names; the outcome for the JSON."""
+    from hugflow.audit import this_user
+    from hugflow.pushing.onward import push_onward
+
+    onward = push_onward(project.places, build.request, open_hub(project), actor=this_user())
+    if onward is None:
+        return None
+    if onward.error is not None:
+        print_error(onward.error)
+    code = onward.error.exit_code if onward.error is not None else 0
+    push = onward.push
+    return {
+        "to": push.to,
+        "version": push.pushed,
+        "address": push.address,
+        "why": push.why,
+        "exit_code": code,
+    }
 
 
 def _look_upstream(build: "Build") -> str | None:

@@ -45,6 +45,10 @@ MAX_COLUMN_CHARACTERS = 200
 MAX_JOINT_CHARACTERS = 20
 MAX_OWNER_CHARACTERS = 200
 MAX_OTHERS: Final = 100
+PUBLISH_TO_PATTERN = (
+    r"((hf://(datasets/)?)?[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
+    r"|(?!hf:)[a-z][a-z0-9+.-]{0,19}://[^\s?#\x00-\x1f]{1,400})"
+)
 MAX_CLIP_HOURS = 1_000_000
 MAX_BAD_ROWS = 10**9
 
@@ -260,6 +264,20 @@ def no_overlap_with(value: object) -> tuple[str, ...]:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}(#\w+(\.\w+)*)?", each):
             raise FieldInvalid("names no dataset", mend=mend)
     return tuple(value)
+
+
+def publish_to(value: str) -> str:
+    """Where the dataset is pushed to: `owner/name` of the Hub, or an address of fsspec."""
+    mend = "write owner/name of the Hub, or an address such as s3://bucket/folder"
+    scheme, is_address, place = value.partition("://")
+    if not re.fullmatch(PUBLISH_TO_PATTERN, value):
+        raise FieldInvalid("is neither a repository of the Hub nor an address", mend=mend)
+    if is_address and scheme != "hf" and "@" in place.partition("/")[0]:
+        raise FieldInvalid(
+            "has a user or a password in it",
+            mend="leave them out: they are taken from the environment, and requests are public",
+        )
+    return value
 
 
 def measure(value: object) -> Measure:

@@ -19,6 +19,7 @@
     sample_rate: 16000
     keep: "snr > 15 and duration between 1 and 30"
     exports: ["nemo", "lhotse"]
+    publish_to: "speech-team/common_voice_ms"
     owner: "speech@example.org"
     flows: []                                        # see `flow_steps`
     source: {recipe: common_voice}                   # see `sources`
@@ -160,6 +161,11 @@ _Others = Annotated[
     BeforeValidator(grammar.no_overlap_with),
     WithJsonSchema({"type": "array", "maxItems": grammar.MAX_OTHERS, "items": {"type": "string"}}),
 ]
+_PublishTo = Annotated[
+    str,
+    AfterValidator(grammar.publish_to),
+    Field(json_schema_extra={"pattern": f"^{grammar.PUBLISH_TO_PATTERN}$"}),
+]
 _Keep = Annotated[
     str,
     AfterValidator(grammar.keep),
@@ -245,6 +251,7 @@ _LATER_FIELDS = frozenset(
         "sample_rate",
         "keep",
         "no_overlap_with",
+        "publish_to",
     }
 )
 
@@ -355,6 +362,10 @@ class AddRequest(_Request):
         (),
         description="Datasets, by name or hf_id#split, whose rows it must not have.",
     )
+    publish_to: _PublishTo | None = Field(
+        None,
+        description="Where it is pushed to once it is published: owner/name, or s3://...",
+    )
     exports: _Exports | None = Field(
         None, description="The forms for other tools. Default: the setting."
     )
@@ -396,6 +407,16 @@ class AddRequest(_Request):
                 "does not go with source: its datasets are published in several ways",
                 mend="write one request for each dataset",
                 field="hf_collection",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_one_place_of_several(self) -> Self:
+        if self.publish_to is not None and (self.expand is not None or self.hf_collection):
+            raise grammar.FieldInvalid(
+                "is one place, and the request gives several datasets",
+                mend="write one request for each dataset that is pushed",
+                field="publish_to",
             )
         return self
 

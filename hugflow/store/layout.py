@@ -260,6 +260,10 @@ class Places:
         """Record: the Hub's last answer about the source of `name`."""
         return self.state_dir / "upstream" / f"{name}.json"
 
+    def pushed(self, name: str) -> Path:
+        """Record: the last push of `name` to the place that its request names."""
+        return self.state_dir / "pushed" / f"{name}.json"
+
     def verified(self, name: str) -> Path:
         """Record: how far a deep verification of `name` came before it was stopped."""
         return self.state_dir / "verified" / f"{name}.json"

@@ -8,6 +8,7 @@ import dagster as dg
 
 from hugflow.errors import HubUnavailable, HugflowError
 from hugflow.ledger.stages import PUBLISHING
+from hugflow.pushing.onward import Onward
 from hugflow.stages.build.build import Build
 from hugflow.stages.publishing.gate import GateResult
 from hugflow.stages.publishing.judge_stored import judge_published, judge_stored
@@ -16,6 +17,7 @@ from hugflow_resources.asset_keys import stage_key
 
 PLANNED: Final = "can_be_planned"
 FAILED_ROWS: Final = "no_failed_rows"
+PUSHED: Final = "pushed"
 # Judged only where a setting asks for it.
 OPTIONAL: Final = {"folder_loads": "VERIFY_LOAD is false"}
 
@@ -88,7 +90,7 @@ def unjudged_results(
         blocks nothing.
     """
     for key in selected:
-        if key.name in judged or key.name not in MEANING_BY_CHECK:
+        if key.name in judged or key.name not in (*MEANING_BY_CHECK, PUSHED):
             continue
         is_optional = why is None and key.name in OPTIONAL
         yield dg.AssetCheckResult(
@@ -100,8 +102,16 @@ def unjudged_results(
         )
 
 
-def check_specs(name: str) -> list[dg.AssetCheckSpec]:
-    """The checks of a dataset, on its assets `audio` and `processed`."""
+def check_specs(name: str, *, is_pushed: bool = False) -> list[dg.AssetCheckSpec]:
+    """The checks of a dataset, on its assets `audio` and `processed`.
+
+    is_pushed: its request says `publish_to`.
+    """
+    pushed = dg.AssetCheckSpec(
+        PUSHED,
+        asset=stage_key(name, PUBLISHING),
+        description="This version is at the place that publish_to of the request names.",
+    )
     failed_rows = dg.AssetCheckSpec(
         FAILED_ROWS,
         asset=stage_key(name, "audio"),
@@ -118,6 +128,7 @@ def check_specs(name: str) -> list[dg.AssetCheckSpec]:
             )
             for check, (meaning, is_blocking) in MEANING_BY_CHECK.items()
         ),
+        *([pushed] if is_pushed else []),
     ]
 
 
@@ -129,6 +140,21 @@ def to_result(build: Build, result: GateResult) -> dg.AssetCheckResult:
         passed=result.is_passed,
         description=result.what,
         metadata=_metadata(result),
+    )
+
+
+def pushed_result(name: str, onward: Onward) -> dg.AssetCheckResult:
+    """Whether a published dataset is at the place that its request names; it blocks nothing."""
+    push, error = onward.push, onward.error
+    facts = {"to": push.to, "version": push.pushed, "address": push.address}
+    facts |= {"why": push.why, "fix": push.mend}
+    return dg.AssetCheckResult(
+        asset_key=stage_key(name, PUBLISHING),
+        check_name=PUSHED,
+        passed=error is None,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=error.what if error is not None else f"it is at {push.address}",
+        metadata={key: value for key, value in facts.items() if value is not None},
     )
 
 

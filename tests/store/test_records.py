@@ -32,6 +32,7 @@ from hugflow.requests.problems import Problem
 from hugflow.stages.planning.estimate import ESTIMATE, Estimate
 from hugflow.stages.standing.expansions import EXPANSION, Expansion
 from hugflow.stages.standing.obstacles import OBSTACLE, Obstacle
+from hugflow.stages.standing.push_records import PUSH, Push
 from hugflow.stages.standing.removal_records import KEPT, REMOVED, Kept, Removed
 from hugflow.stages.standing.retry_records import RETRY, Retry
 from hugflow.stages.standing.upstream import UPSTREAM, Upstream
@@ -54,6 +55,7 @@ PROBLEM = Problem("requests/add/x.yaml", None, None, None, "is a link", "why", "
 # An example of each record: a form that is not here fails a test below.
 EXAMPLES: list[tuple[RecordForm[Any], Any]] = [
     (HEAD, Head(12, "ab" * 32)),
+    (PUSH, Push(AT, "acme/copy", "ab" * 8, "https://huggingface.co/datasets/acme/copy")),
     (MARKER, Marker(498, (14, 77), 20_318_212, 12.4, 3600.0, 2, "ab" * 32, 1234)),
     (PROGRESS, None),
     (NOTICE, Notice(NAME, "acme/speech", "downloading", AT, rows=3, rows_per_second=1.5)),
@@ -141,6 +143,9 @@ OTHER_READERS = {
     "hugflow_assets/reporting/glimpses.py",
     # What others say: services, GitHub's event, child processes.
     "hugflow/ci/event.py",
+    "hugflow/ci/comment.py",
+    "hugflow/pushing/to_storage.py",
+    "resources/hugflow_resources/listening.py",
     "hugflow/serving/wire.py",
     "hugflow/cli/demo.py",
     "hugflow/cli/install_source.py",

@@ -12,6 +12,7 @@ from hugflow.stages.standing.measure import (
     measure_plan,
 )
 from hugflow.stages.standing.obstacles import Obstacle, read_obstacle
+from hugflow.stages.standing.push_records import read_push_note
 from hugflow.stages.standing.stored import list_names
 from hugflow.stages.standing.upstream import read_note
 from hugflow.stages.tree.manifest import Manifest
@@ -44,7 +45,8 @@ class DatasetStatus:
     location: of the tree, once it is begun.
     link, published_commit: of the published tree, also while another tree is being made.
     error: the error of the last run, if it failed.
-    note: what else a person should know: `refused`, `waiting`, `gone upstream`, `converted anew`.
+    note: what else a person should know: `refused`, `waiting`, `gone upstream`, `converted anew`,
+        `not pushed`.
     obstacle: why it is refused or waits, and when it is tried again.
     run: the run of Dagster that makes it now.
     left_out: rows of the published tree that `keep` leaves out.
@@ -144,7 +146,9 @@ def to_status(
         link=str(link) if manifest is not None and stored.is_linked else None,
         published_commit=manifest.commit if manifest is not None and stored.is_linked else None,
         error=progress.error if is_failed and progress is not None else None,
-        note=read_note(places, name, stored.plan_id) or (obstacle.note if obstacle else None),
+        note=read_note(places, name, stored.plan_id)
+        or (obstacle.note if obstacle else None)
+        or read_push_note(places, name),
         obstacle=obstacle,
         run=progress.run if progress is not None and state == "downloading" else None,
         steps=_read_steps(manifest) if is_current else (),

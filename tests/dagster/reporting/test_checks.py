@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -13,7 +14,7 @@ from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_text
 from hugflow_assets.checks import build_drift_check
 from hugflow_assets.datasets import build_dataset
-from hugflow_assets.reporting.checks import FAILED_ROWS, MEANING_BY_CHECK, PLANNED
+from hugflow_assets.reporting.checks import FAILED_ROWS, MEANING_BY_CHECK, PLANNED, PUSHED
 from hugflow_assets.reporting.report import report
 from hugflow_resources.hub import HubResource
 from hugflow_resources.storage import Storage
@@ -41,6 +42,25 @@ def test_the_run_that_completes_a_dataset_judges_it(hub: LoopbackHub, dataset: M
     assert checks["audio_decodes"].metadata["decoded"].value == 6
     assert checks["commit_is_planned"].metadata["commit"].value == commit
     assert {check.asset_key.path[1] for check in checks.values()} == {"processed"}
+
+
+def test_where_a_dataset_is_pushed_is_a_check_and_a_failed_push_unpublishes_nothing(
+    hub: LoopbackHub, dataset: MakeDataset, tmp_path: Path
+):
+    publish_text(hub, "checks/pushed", rows=2, shards=1)
+    out = tmp_path / "out"
+    out.write_text("in the way")
+    made = dataset("checks/pushed", publish_to=f"file://{out}")
+    made.plan()
+    result = made.make_all()
+    check = evaluations_of(result)[PUSHED]
+    assert result.success
+    assert (check.passed, check.blocking) == (False, False)
+    assert evaluations_of(result)["link_stands"].passed
+    out.unlink()
+    check = evaluations_of(made.make_all())[PUSHED]
+    assert check.passed
+    assert str(check.metadata["address"].value).startswith(f"file://{out}/")
 
 
 def test_a_run_over_a_part_judges_nothing_and_succeeds(hub: LoopbackHub, dataset: MakeDataset):

@@ -1,0 +1,50 @@
+"""The field `publish_to` of a request: a published dataset is pushed to a place of its own.
+
+A push that fails leaves the dataset published; the next sync pushes again.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from hugflow.clients.hub import Hub
+from hugflow.errors import HugflowError
+from hugflow.pushing.push import open_destination, push_dataset
+from hugflow.redact import redact
+from hugflow.requests.model import AddRequest
+from hugflow.stages.standing.push_records import Push, read_push, write_push
+from hugflow.stages.tree.versions import read_version
+from hugflow.store.layout import Places
+
+
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """The outcome of a push. error: why it failed; None if the version is there."""
+
+    push: Push
+    error: HugflowError | None = None
+
+
+def push_onward(places: Places, request: AddRequest, hub: Hub, *, actor: str) -> Onward | None:
+    """Push a published dataset to the place that its request names, unless it is there already.
+
+    None without such a place, and for a dataset that is not complete. A new repository is private.
+    Never raises HugflowError: what is published stays published.
+    """
+    name, to = request.name, request.publish_to
+    version = read_version(places.dataset(name), name) if to is not None else None
+    if to is None or version is None:
+        return None
+    before, shown = read_push(places, name), redact(to)
+    is_there = before is not None and before.address is not None
+    if before is not None and is_there and (before.to, before.pushed) == (shown, version.id):
+        return Onward(before)
+    try:
+        target = open_destination(to, hub, is_private=True)
+        pushed = push_dataset(places, name, target, actor=actor, where=to)
+    except HugflowError as error:
+        why = f"{error.what}: {error.why}"
+        found = Onward(Push(datetime.now(UTC), shown, version.id, None, why, error.mend), error)
+    else:
+        found = Onward(Push(datetime.now(UTC), shown, pushed.version, pushed.address))
+    write_push(places, name, found.push)
+    return found

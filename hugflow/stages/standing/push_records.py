@@ -1,0 +1,49 @@
+"""The last push of a dataset to the place that `publish_to` of its request names.
+
+`STATE_DIR/pushed/<name>.json`, written whole after each push:
+
+    {"version": 1, "at": "2026-11-29T01:02:03.123456+00:00", "to": "s3://bucket/speech",
+     "pushed": "4c1f0d9b2a7e6685", "address": "s3://bucket/speech/4c1f0d9b2a7e6685",
+     "why": null, "mend": null}
+
+pushed: the version. address: where it is; null if it could not be pushed, for the reason `why`.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from hugflow.store.layout import Places
+from hugflow.store.records import Moment, RecordForm
+
+NOT_PUSHED: Final = "not pushed"
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One push, done or failed; see the module."""
+
+    at: Moment
+    to: str
+    pushed: str
+    address: str | None = None
+    why: str | None = None
+    mend: str | None = None
+
+
+PUSH = RecordForm(Push, "the record of the push", version=1, mend="push it again: hugflow push")
+
+
+def read_push(places: Places, name: str) -> Push | None:
+    """The last push of a dataset; an unreadable record counts as none."""
+    return PUSH.read(places.pushed(name))
+
+
+def write_push(places: Places, name: str, push: Push) -> None:
+    """Keep the outcome of a push."""
+    PUSH.write(places.pushed(name), push)
+
+
+def read_push_note(places: Places, name: str) -> str | None:
+    """The note for `status`: whether the last push failed."""
+    push = read_push(places, name)
+    return NOT_PUSHED if push is not None and push.address is None else None

@@ -1,0 +1,91 @@
+"""`publish_to` in a request: what is published is pushed, and a failed push unpublishes nothing."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hugflow.requests.grammar import FieldInvalid, publish_to
+from hugflow.requests.model import AddRequest
+from hugflow.stages.standing.push_records import read_push
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_text
+from tests.projects import Project
+from tests.runners import name_of
+
+
+def note_of(project: Project) -> str | None:
+    [entry] = json.loads(project.run("status", "--json").stdout)["datasets"]
+    note: str | None = entry["note"]
+    return note
+
+
+def test_a_published_dataset_is_pushed_once_and_stays_there_when_it_is_removed(
+    project: Project, hub: LoopbackHub
+):
+    publish_text(hub, "onward/made", rows=2, shards=1)
+    out = project.root / "out"
+    request = project.request("onward/made", f'publish_to: "file://{out}"')
+    done = project.run("local-sync", request)
+    version = json.loads((out / "latest.json").read_text())["version"]
+    assert done.returncode == 0
+    assert f"pushed: file://{out}/{version}" in done.stdout
+    assert (out / version / "manifest.json").is_file()
+    # It is not pushed again: the record says where it is.
+    (out / version / "manifest.json").unlink()
+    again = json.loads(project.run("local-sync", request, "--json").stdout)["datasets"][0]
+    assert (again["pushed"]["version"], again["pushed"]["exit_code"]) == (version, 0)
+    assert not (out / version / "manifest.json").exists()
+    assert project.run("remove", request, "--yes").returncode == 0
+    assert (out / "latest.json").is_file()
+
+
+def test_a_push_that_fails_leaves_the_dataset_published_and_the_next_sync_pushes(
+    project: Project, hub: LoopbackHub
+):
+    publish_text(hub, "onward/fails", rows=2, shards=1)
+    out, name = project.root / "out", name_of("onward/fails")
+    out.write_text("in the way")
+    request = project.request("onward/fails", f'publish_to: "file://{out}"')
+    done = project.run("local-sync", request)
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr or "cannot be read" in done.stderr
+    assert project.places.link(name).is_symlink()
+    assert note_of(project) == "not pushed"
+    record = read_push(project.places, name)
+    assert record is not None
+    assert record.why is not None
+    out.unlink()
+    assert project.run("local-sync", request).returncode == 0
+    assert (out / "latest.json").is_file()
+    assert note_of(project) is None
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["acme/copy", "hf://acme/copy", "hf://datasets/acme/copy", "s3://bucket/sets", "file:///mnt/a"],
+)
+def test_a_repository_or_an_address_is_a_place(place: str):
+    assert publish_to(place) == place
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["copy", "a/b/c", "hf://copy", "../x", "s3://", "ftp://ana:secret@host/x", "s3://a b", "x\n/y"],
+)
+def test_what_is_no_place_or_has_a_password_is_refused(place: str):
+    with pytest.raises(FieldInvalid):
+        publish_to(place)
+
+
+def test_a_request_of_several_datasets_has_no_one_place():
+    fields = {"hf_id": "a/b", "description": "x", "publish_to": "a/c", "expand": {"splits": "all"}}
+    with pytest.raises(ValueError, match="one place"):
+        AddRequest(**fields)  # type: ignore[arg-type]
+
+
+def test_it_changes_neither_name_nor_plan(tmp_path: Path):
+    request = AddRequest(hf_id="a/b", description="x")
+    pushed = AddRequest(hf_id="a/b", description="x", publish_to="a/c")
+    assert pushed.name == request.name
+    assert pushed.publish_to == "a/c"
