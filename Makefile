@@ -72,7 +72,7 @@ bench: $(READY)
 	$(BIN)/python bench/encode.py
 	$(BIN)/python bench/quality.py
 	$(BIN)/python bench/isolation.py
-	$(BIN)/python bench/local_sync.py
+	$(BIN)/python bench/compare.py
 	$(BIN)/python bench/start_up.py
 	$(BIN)/python bench/many_files.py
 	$(BIN)/python bench/definitions.py
