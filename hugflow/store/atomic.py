@@ -9,7 +9,7 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ from typing import Any, Literal
 from hugflow.errors import CannotWrite, DiskFull
 
 TEMPORARY_SUFFIX = ".tmp"
+# So many files are synced one by one.
+_FEW = 8
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 _REFUSALS = frozenset(
@@ -111,9 +113,7 @@ def commit(batch: Iterable[StagedFile]) -> None:
     """
     files = list(batch)
     try:
-        for file in files:
-            with disk_errors(file.path):
-                _sync_file(temporary_path(file.path))
+        _sync_batch(files)
     except BaseException:
         discard(files)
         raise
@@ -126,6 +126,29 @@ def commit(batch: Iterable[StagedFile]) -> None:
             temporary_path(file.path).rename(file.path)
     if folder is not None:
         sync_folder(folder)
+
+
+def _sync_batch(files: Sequence[StagedFile]) -> None:
+    """Bring the bytes of a batch to the disk: of many files by one call for their file system.
+
+    An `fsync` for each makes the disk close its journal for each: beside threads that write the
+    next batch, that takes ten times as long as the writing.
+    """
+    if len(files) > _FEW:
+        # Imported for batches: few commands write any.
+        from hugflow.store.sync_disk import sync_disk
+
+        folders = dict.fromkeys(file.path.parent for file in files)
+        systems = {folder.stat().st_dev: folder for folder in reversed(folders)}
+        for folder in systems.values():
+            with disk_errors(folder):
+                if not sync_disk(folder):
+                    break
+        else:
+            return
+    for file in files:
+        with disk_errors(file.path):
+            _sync_file(temporary_path(file.path))
 
 
 def discard(batch: Iterable[StagedFile]) -> None:

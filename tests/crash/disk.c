@@ -209,6 +209,8 @@ int openat64(int dir, const char *path, int flags, ...) {
 
 int fsync(int fd) { NAMED("fsync", fd, NULL, REAL(fsync)(fd)); }
 
+int syncfs(int fd) { NAMED("syncfs", fd, NULL, REAL(syncfs)(fd)); }
+
 int fdatasync(int fd) { NAMED("fsync", fd, NULL, REAL(fdatasync)(fd)); }
 
 int flock(int fd, int deed) { return getenv("FAULT_FLOCK") ? 0 : REAL(flock)(fd, deed); }

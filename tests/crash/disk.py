@@ -15,7 +15,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).with_name("disk.c")
 # What alters the disk: a kill elsewhere leaves what a kill before the next of these leaves.
-ALTERING = "rename,fsync,unlink,symlink,link,mkdir,write"
+ALTERING = "rename,fsync,syncfs,unlink,symlink,link,mkdir,write"
 
 
 @dataclass(frozen=True, slots=True)

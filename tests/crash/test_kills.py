@@ -97,6 +97,8 @@ def test_nothing_gets_its_name_before_its_bytes_are_on_the_disk(undisturbed: Und
                 unsynced.add(call.path)
             case "fsync":
                 unsynced.discard(call.path)
+            case "syncfs":
+                unsynced.clear()
             case "rename" if call.path.parent.name not in VIEWS:
                 temporary = {
                     temporary_path(call.path),

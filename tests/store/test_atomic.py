@@ -126,6 +126,40 @@ def test_every_mp3_is_on_the_disk_under_its_name_before_any_json_gets_one(
     ]
 
 
+def test_the_bytes_of_many_files_reach_the_disk_by_one_call_before_any_has_its_name(
+    tmp_path: Path, steps: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+):
+    paths = [tmp_path / f"{number}.mp3" for number in range(20)]
+
+    def sync_disk(folder: Path) -> bool:
+        assert all(temporary_path(path).is_file() for path in paths)
+        steps.append(("syncfs", folder.name))
+        return True
+
+    monkeypatch.setattr("hugflow.store.sync_disk.sync_disk", sync_disk)
+    commit([write_temporary(path, b"x") for path in paths])
+    renames = [("rename", path.name) for path in paths]
+    assert steps == [("syncfs", tmp_path.name), *renames, ("fsync", tmp_path.name)]
+
+
+def test_where_the_system_cannot_sync_all_at_once_many_files_are_synced_one_by_one(
+    tmp_path: Path, steps: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("hugflow.store.sync_disk.sync_disk", lambda folder: False)
+    commit([write_temporary(tmp_path / str(number), b"x") for number in range(20)])
+    assert [what for what, _ in steps[:20]] == ["fsync"] * 20
+
+
+def test_when_many_files_do_not_reach_the_disk_none_of_them_appears(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    batch = [write_temporary(tmp_path / str(number), b"x") for number in range(20)]
+    monkeypatch.setattr("hugflow.store.sync_disk.sync_disk", fail_with(errno.ENOSPC))
+    with pytest.raises(DiskFull):
+        commit(batch)
+    assert names(tmp_path) == []
+
+
 def test_a_system_that_takes_a_few_bytes_at_a_time_gets_them_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
