@@ -71,6 +71,7 @@ format: $(READY)
 bench: $(READY)
 	$(BIN)/python bench/encode.py
 	$(BIN)/python bench/quality.py
+	$(BIN)/python bench/mp3_quality.py
 	$(BIN)/python bench/isolation.py
 	$(BIN)/python bench/compare.py
 	$(BIN)/python bench/start_up.py
