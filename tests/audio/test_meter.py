@@ -1,6 +1,7 @@
 """Synthetic clips of known values: what the meter says of them."""
 
 import hashlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from hugflow.audio.meter import Meter
+from hugflow.audio.meter import Meter, Pcm
 from hugflow.audio.quality import Quality, read_quality
 
 Reals = npt.NDArray[np.float64]
@@ -106,6 +107,29 @@ def test_the_figures_do_not_depend_on_how_a_clip_is_cut_nor_on_the_thread():
             pool.map(lambda piece: measure(sound, piece=piece), [997, 4_096, 65_536, 10**6])
         )
     assert found == {measure(sound)}
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_blocks_pass_unchanged_where_the_decoder_writes_over_them(count: int):
+    sound = pcm_of(voice(1.2, 16_000))
+    parts = [part[:, None] for part in np.split(sound, 4)]
+    block = np.empty_like(parts[0])
+
+    def decode() -> Iterator[Pcm]:
+        for part in parts[:count]:
+            block[:] = part
+            yield block
+        block[:] = 0
+
+    meter, alone = Meter(16_000), Meter(16_000)
+    passed = [given.copy() for given in meter.watch(decode())]
+    assert [given.tolist() for given in passed] == [part.tolist() for part in parts[:count]]
+    for more in ([], parts[count:]):
+        for part in more:
+            meter.add(part[:, 0])
+        for part in more or parts[:count]:
+            alone.add(part[:, 0])
+        assert meter.quality == alone.quality
 
 
 def test_the_hash_is_of_the_samples():
