@@ -157,3 +157,25 @@ def test_at_a_terminal_bytes_rate_and_time_left_move_every_second(
     linked = f"      linked {project.root / 'processed'}"
     assert any(plain(line).startswith(linked) for _, line in shown)
     assert not any("README" in line for _, line in shown), "a library's own bar"
+
+
+def test_without_a_terminal_a_slow_fetch_gives_a_line_at_least_every_15_seconds(
+    project: Project, hub: LoopbackHub
+):
+    publish_speech(hub, "slow/log", rows=30, shards=1, seconds=1)
+    for part in range(1, 10):
+        hub.inject(
+            Stall(2.6, part * 60_000), when=Match(path="*.parquet", port="storage"), times=None
+        )
+    file = project.request("slow/log")
+    begun = time.monotonic()
+    with project.start("local-sync", file, "--no-report") as process:
+        assert process.stderr is not None
+        told = [(time.monotonic(), line) for line in process.stderr]
+    assert process.returncode == 0
+    times = [begun, *(at for at, _ in told), time.monotonic()]
+    assert times[-1] - begun > 20
+    assert max(after - before for before, after in itertools.pairwise(times)) < 15
+    shown = [line for _, line in told if "slow/log: " in line]
+    assert all(re.search(r"[\d.]+/[\d.]+ .B [\d.]+ .B/s", line) for line in shown)
+    assert shown
