@@ -21,7 +21,11 @@ def refuse_taken_port(host: str, port: int) -> None:
         return
     if error.errno == errno.EADDRINUSE:
         pid = find_listener(port)
-        why = f"{_describe(pid)} listens on it" if pid is not None else "another process has it"
+        why = (
+            f"{describe_process(pid)} listens on it"
+            if pid is not None
+            else "another process has it"
+        )
         raise UsageWrong(
             f"port {port} of {host} is taken",
             why=why,
@@ -83,10 +87,11 @@ def _listening_inodes(port: int) -> set[str]:
     return found
 
 
-def _describe(pid: int) -> str:
+def describe_process(pid: int) -> str:
+    """`process 812 (python -m http.server)`, in one line."""
     with suppress(OSError):
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
-        command = " ".join(words).strip()
+        command = " ".join(" ".join(words).split())
         if len(command) > _LONGEST_COMMAND:
             command = f"{command[:_LONGEST_COMMAND]}..."
         return f"process {pid} ({command})"

@@ -78,7 +78,11 @@ def _describe_datasets(project: ProjectSettings) -> str:
 
     try:
         files = request_path_by_name(read_project_requests(project))
-        return render_datasets(status.state for status in read_statuses(project.places, files))
+        # As the overview: `refused` says more than `pending`.
+        return render_datasets(
+            status.note if status.note in ("refused", "waiting") else status.state
+            for status in read_statuses(project.places, files)
+        )
     except HugflowError as error:
         return f"unknown: {error.what}"
 

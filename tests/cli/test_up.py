@@ -7,13 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from hugflow.cli.ports import find_free_port, find_listener, refuse_taken_port
+from hugflow.cli.ports import (
+    describe_process,
+    find_free_port,
+    find_listener,
+    refuse_taken_port,
+)
 from hugflow.cli.running_up import describe_running, only_one_up
-from hugflow.cli.up_report import answers_http, render_datasets, render_look
+from hugflow.cli.up_report import answers_http, render_datasets, render_look, render_report
 from hugflow.errors import Locked, UsageWrong
+from hugflow.settings import load_settings
 from hugflow.store.layout import Places
+from hugflow.testing.hub import LoopbackHub
+from hugflow.testing.samples import publish_text
 from tests.projects import Project
 
+# Nothing listens there.
+NOWHERE = "http://127.0.0.1:9"
 RUNNING = {"status": "RUNNING", "nextTick": {"timestamp": 100.0}}
 
 
@@ -41,6 +51,14 @@ def test_a_taken_port_is_refused_with_its_process_and_a_free_port(taken: int):
     refuse_taken_port("127.0.0.1", free)
 
 
+def test_a_process_is_named_in_one_line_whatever_its_command_line_holds(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    command = b"python\0-c\0\nimport time\n\ttime.sleep(30)\n\0"
+    monkeypatch.setattr(Path, "read_bytes", lambda path: command)
+    assert describe_process(7) == "process 7 (python -c import time time.sleep(30))"
+
+
 def test_an_address_of_another_host_is_refused():
     with pytest.raises(UsageWrong, match=r"192\.0\.2\.1"):
         refuse_taken_port("192.0.2.1", 3000)
@@ -64,6 +82,14 @@ def test_a_second_one_is_told_where_the_first_listens(places: Places):
     assert f"process {os.getpid()} on" in said
     with only_one_up(places, "http://127.0.0.1:3001"):
         assert "http://127.0.0.1:3001" in describe_running(places)
+
+
+def test_a_request_that_is_refused_is_counted_as_that(project: Project, hub: LoopbackHub):
+    publish_text(hub, "up/refused", rows=1)
+    file = project.request("up/refused", "split: nope")
+    assert project.run("plan", file).returncode == 4
+    report = render_report(load_settings(project.root), "http://here", NOWHERE, "hugflow", None)
+    assert report[2] == "  datasets  1: 1 refused"
 
 
 def test_datasets_are_counted_by_their_state():

@@ -134,7 +134,8 @@ def judge_bad_rows(
     if len(failed) <= allowed and not is_none_made:
         what = f"{len(failed):,} of {rows:,} rows failed; {budget} allows {allowed:,}"
         return GateResult("bad_rows_in_budget", what, facts)
-    causes = f"{_count_codes(failed)}; {build.folder.failures} names them"
+    # No path: a reader of the pull request could not open it.
+    causes = f"{_count_codes(failed)}; `hugflow logs {build.name}` shows them"
     if is_none_made and plan.audio_column is not None:
         error = TooManyBadRows(
             f"{build.name}: Audio column exists but no audio files extracted",
@@ -169,7 +170,7 @@ def _judge_errors(
     error = TooManyBadRows(
         f"{build.name}: {bad} of {rows} rows are bad, so it is not published",
         why=f"max_bad_rows is {budget}, which allows {allowed}: its steps failed at {errors}; "
-        f"{errors_file(build.folder)} names them",
+        f"{errors_file(build.folder).relative_to(build.folder.root.parent)} names them",
         mend="correct the step, or set max_bad_rows higher; the next run tries only these rows again",
     )
     return GateResult("bad_rows_in_budget", error.what, facts, error)

@@ -52,6 +52,9 @@ def test_more_bad_rows_than_allowed_leave_the_dataset_unpublished(
     with pytest.raises(TooManyBadRows) as refused:
         sync_dataset(build)
     assert refused.value.exit_code == 9
+    # It goes into the comment of a pull request, whose reader opens no path of the server.
+    assert f"`hugflow logs {build.name}` shows them" in refused.value.why
+    assert str(places.storage_root) not in str(refused.value)
     assert [line["row"] for line in read_failures(build.folder)] == [1, 2]
     assert not build.folder.manifest.exists()
     assert not places.link(build.name).is_symlink()
