@@ -78,10 +78,17 @@ class IsolatedConverter:
     stop: Event | None = None
     rules: ClipRules = DEFAULT_RULES
     _here: Converter = field(init=False)
+    _asked: Header = field(init=False)
 
     def __post_init__(self) -> None:
         """Start nothing yet."""
         self._here = Converter(self.copy_mp3, None, self.spill_folder, self.stop, self.rules)
+        # The same for each clip.
+        self._asked = {
+            "rules": asdict(self.rules),
+            "copy": self.copy_mp3 and not self._copies_here,
+            "spill": None if self.spill_folder is None else str(self.spill_folder),
+        }
 
     def __call__(self, value: AudioValue) -> Mp3:
         """Make one row's MP3."""
@@ -114,10 +121,7 @@ class IsolatedConverter:
             return None if copied is None else copy_out(copied, self._new_spool)
 
     def _make(self, clip: Header, data: Bytes = b"") -> Mp3:
-        spill = None if self.spill_folder is None else str(self.spill_folder)
-        copies = self.copy_mp3 and not self._copies_here
-        rules = asdict(self.rules)
-        question = {"make": {**clip, "rules": rules, "copy": copies, "spill": spill}}
+        question = {"make": {**clip, **self._asked}}
         body = self._new_spool()
 
         def restart() -> Take:

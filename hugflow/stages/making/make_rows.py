@@ -96,6 +96,7 @@ def make_rows(
             build.clip_rules,
         )
         convert = _Convert(isolated, shard.label)
+        places = _RowPlaces(build.folder.root, build.folder.json, build.tree)
         ahead: deque[Future[_Row]] = deque()
         try:
             for rows, batch in read_rows(
@@ -109,7 +110,7 @@ def make_rows(
                 files.look_up(columns.paths([at for at, row in wanted if needs[row].mp3]))
                 for at, row in wanted:
                     ahead.append(
-                        pool.submit(_make_row, build, convert, row, needs[row], columns, at)
+                        pool.submit(_make_row, build, places, convert, row, needs[row], columns, at)
                     )
                     while len(ahead) > rows_ahead(threads, row_bytes):
                         batches.add(ahead.popleft().result())
@@ -190,8 +191,23 @@ class _Columns:
         return [path for path in found if path is not None]
 
 
+@dataclass(frozen=True, slots=True)
+class _RowPlaces:
+    """Where the rows of a build go, worked out once. tree: as `Build.tree`."""
+
+    root: Path
+    json: Path
+    tree: str
+
+
 def _make_row(
-    build: Build, convert: _Convert, row: int, needs: Needs, columns: _Columns, position: int
+    build: Build,
+    places: _RowPlaces,
+    convert: _Convert,
+    row: int,
+    needs: Needs,
+    columns: _Columns,
+    position: int,
 ) -> _Row:
     """Encode one row and write its temporary files; runs in a worker thread."""
     filename = columns.filenames[position] if columns.filenames is not None else None
@@ -211,7 +227,7 @@ def _make_row(
             clips: list[Clip] = []
             for name, audio in zip(build.mp3_paths(stem), columns.audio, strict=True):
                 try:
-                    path = build.folder.root / name
+                    path = places.root / name
                     # A long MP3 is held in a file on the same disk.
                     with disk_errors(path), convert(row, audio[position]) as mp3:
                         written.append(write_temporary(path, mp3.pieces()))
@@ -229,8 +245,8 @@ def _make_row(
             if build.plan.is_measured:
                 text = values.get(build.plan.text_column or "")
                 made = with_text_quality(made, own.get("text", text))
-            content = render_row(build.plan, build.tree, made, values, **own)
-            written.append(write_temporary(build.folder.json / f"{row}.json", content))
+            content = render_row(build.plan, places.tree, made, values, **own)
+            written.append(write_temporary(places.json / f"{row}.json", content))
             made = replace(made, json_bytes=len(content))
     except BaseException:
         discard(written)
