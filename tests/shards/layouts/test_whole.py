@@ -50,7 +50,7 @@ def test_a_recording_that_is_kept_whole_has_its_time_ranges_in_a_column(
     texts = [each.get("text") or each.get("text_tn") for each in row["segments"]]
     assert texts == list(TEXTS)
     assert row["text"] == " ".join(TEXTS)
-    assert list(verify_dataset(build.places, build.name, deep=True)) == []
+    assert list(verify_dataset(build.places, build.name)) == []
 
 
 def test_exports_write_the_time_ranges_of_whole_recordings(hub: LoopbackHub, open_for: OpenFor):
