@@ -36,7 +36,14 @@ from hugflow.redact import in_a_line
 from hugflow.requests.sources import TableForm
 from hugflow.shards.arrow import FILE_TYPE, is_text
 from hugflow.shards.layouts import loose
-from hugflow.shards.layouts.archives import ENDINGS, ZIP_DAMAGED, Read, is_archive, walk
+from hugflow.shards.layouts.archives import (
+    ENDINGS,
+    ZIP_DAMAGED,
+    Read,
+    is_archive,
+    most_unpacked,
+    walk,
+)
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
 from hugflow.shards.layouts.clips import USUAL_NAMES, is_clip
 from hugflow.shards.layouts.cut_rows import Ranges, fetched_cuts, read_cuts, refuse_missing
@@ -508,14 +515,15 @@ def _peek(at: RepositoryAt, archive: PublishedFile) -> list[str]:
                 return [entry.filename for entry in opened.infolist() if not entry.is_dir()]
         head: Any = remote
         size: int | None = archive.size_bytes
+        most_bytes: int | None = None
         if not lower.endswith(".tar"):
             head = cast(Any, gzip.GzipFile(fileobj=io.BytesIO(remote.read(_PEEKED_BYTES))))
-            size = None
+            size, most_bytes = None, most_unpacked(_PEEKED_BYTES)
         else:
             head = io.BufferedReader(remote, 128 << 10)
         names: list[str] = []
         with suppress(ArchiveDamaged, EOFError, zlib.error):
-            members = islice(list_members(head, size), _PEEKED_MEMBERS)
+            members = islice(list_members(head, size, most_bytes), _PEEKED_MEMBERS)
             names.extend(member.name for member in members if member.kind == "file")
         return names
     return []

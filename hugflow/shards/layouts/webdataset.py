@@ -43,7 +43,6 @@ from hugflow.shards.layouts.layout import (
 )
 from hugflow.shards.layouts.left_out import LeftOut
 from hugflow.shards.layouts.member_fields import (
-    AUDIO,
     KEY,
     URL,
     Head,
@@ -76,6 +75,9 @@ read_sample = no_sample
 # Rows and members that are looked at before a tar is fetched.
 _LOOKED_AT_ROWS: Final = 5
 _LOOKED_AT_MEMBERS: Final = 200
+_LOOKED_AT_BYTES: Final = 32 << 20
+# Only of these does the content say the type.
+_LOOKED_INTO: Final = frozenset({"json", "number"})
 _RANGE_BYTES: Final = 128 << 10
 _MOST_MEMBER_BYTES: Final = 1 << 30
 
@@ -192,8 +194,12 @@ def _samples(
     is_taken: Callable[[int, str], bool],
     left_out: LeftOut,
     most_members: int | None = None,
+    most_bytes: int = _MOST_MEMBER_BYTES,
 ) -> Iterator[_Sample]:
-    """The rows of a tar in order; is_taken: whether to read a field of a row."""
+    """The rows of a tar in order; is_taken: whether to read a field of a row.
+
+    Raises ArchiveDamaged, also for a field of more than `most_bytes` that is to be read.
+    """
     sample: _Sample | None = None
     row = 0
     for count, member in enumerate(list_members(file, size_bytes)):
@@ -212,6 +218,9 @@ def _samples(
             left_out.add("are in a row twice; the first is taken", member.name)
             continue
         taken = is_taken(row, field_)
+        if taken and member.size_bytes > most_bytes:
+            name, size = in_a_line(member.name), member.size_bytes
+            raise ArchiveDamaged(f"{name!r} has {size:,} bytes, where {most_bytes:,} are read")
         sample.content[field_] = read_member(file, member) if taken else None
     if sample is not None:
         yield sample
@@ -248,9 +257,10 @@ def _read_head(at: RepositoryAt, file: PublishedFile) -> Head:
             taken: Iterable[_Sample] = _samples(
                 opened,
                 file.size_bytes,
-                lambda row, field: row < _LOOKED_AT_ROWS and kind_of(field) != AUDIO,
+                lambda row, field: row < _LOOKED_AT_ROWS and kind_of(field) in _LOOKED_INTO,
                 LeftOut(),
                 _LOOKED_AT_MEMBERS,
+                _LOOKED_AT_BYTES,
             )
             for sample in taken:
                 rows.append(tuple(sample.content))

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from hugflow.errors import HugflowError, ShardUnreadable
+from hugflow.shards.layouts import webdataset
 from hugflow.stages.making.make_shards import ShardFailed, make_shards
 from hugflow.stages.sync import sync_dataset
 from hugflow.testing.hub import LoopbackHub
@@ -144,6 +145,20 @@ def test_what_is_no_tar_is_one_clear_error_of_the_plan(hub: LoopbackHub, open_fo
     hf_id = publish(hub, "no-tar", b"x" * 4096)
     with pytest.raises(ShardUnreadable, match=r"train-00000\.tar cannot be read as a tar"):
         open_for(hf_id)
+
+
+def test_planning_reads_no_more_of_a_member_than_its_type_needs(
+    hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(webdataset, "_LOOKED_AT_BYTES", 5_000)
+    large = bytes(6_000)
+    taken = [*sample(0), ("utt0.png", large), ("utt0.txt", large)]
+    plan = open_for(publish(hub, "large_fields", make_tar(taken))).plan
+    assert {"png", "txt"} < set(plan.columns)
+    hf_id = publish(hub, "large_json", make_tar([*sample(0), ("utt0.more.json", large)]))
+    with pytest.raises(ShardUnreadable) as refused:
+        open_for(hf_id)
+    assert refused.value.why == "'utt0.more.json' has 6,000 bytes, where 5,000 are read"
 
 
 def test_values_without_a_column_are_left_out_and_named(
