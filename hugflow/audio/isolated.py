@@ -21,7 +21,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -57,6 +57,7 @@ log = logging.getLogger(__name__)
 LendFile: TypeAlias = Callable[[str], AbstractContextManager[Path]]
 
 _MODULE: Final = __name__
+_INFO_FIELDS: Final = tuple(each.name for each in fields(AudioInfo))
 
 
 @dataclass(slots=True)
@@ -178,7 +179,7 @@ def answer(header: Header, data: Bytes) -> Answer:
         return Answer({"bad": [bad.code, bad.message]})
     except OSError as error:
         return Answer({"refused": [error.errno, error.strerror, error.filename]})
-    return Answer({"info": asdict(mp3.info)}, _pieces(mp3), mp3.size_bytes)
+    return Answer({"info": _to_json(mp3.info)}, _pieces(mp3), mp3.size_bytes)
 
 
 def _ask(
@@ -233,6 +234,12 @@ def _make_asked(asked: dict[str, Any], data: Bytes) -> Mp3:
 
 def _read_rules(asked: dict[str, Any]) -> ClipRules:
     return ClipRules(**{**asked, "encoding": Encoding(**asked["encoding"])})
+
+
+def _to_json(info: AudioInfo) -> dict[str, Any]:
+    """As `asdict`, which copies each value deeply and takes ten times as long."""
+    quality = None if info.quality is None else asdict(info.quality)
+    return {name: getattr(info, name) for name in _INFO_FIELDS} | {"quality": quality}
 
 
 def _pieces(mp3: Mp3) -> Iterator[Bytes]:
