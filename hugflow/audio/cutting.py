@@ -19,15 +19,15 @@ import struct
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from fractions import Fraction
 from operator import attrgetter
 from pathlib import Path
-from typing import IO, Any, Final, Self
+from typing import IO, Any, Final
 
 import numpy as np
 
 from hugflow.audio.bad import CRASHED, AudioBad
 from hugflow.audio.clip import Clip, ClipRules
+from hugflow.audio.cut import Cut
 from hugflow.audio.decoders.registry import choose_decoder
 from hugflow.audio.mapped_file import open_mapped
 from hugflow.audio.mono import Samples
@@ -45,44 +45,6 @@ _SAMPLE_BYTES: Final = 4
 _MOST_WAV_BYTES: Final = (1 << 32) - 1
 _ANY_LENGTH: Final = ClipRules(max_hours=0)
 _PCM, _FLOAT = 1, 3
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A time range in seconds, as decimal text; channel: from 0, None for all of them.
-
-    end: None for the clip's end.
-    """
-
-    start: str
-    end: str | None
-    channel: int | None = None
-
-    @classmethod
-    def from_json(cls, value: Sequence[Any]) -> Self:
-        """A range of what `to_json` gave."""
-        return cls(*value)
-
-    def to_json(self) -> list[Any]:
-        """Begin, end and channel."""
-        return [self.start, self.end, self.channel]
-
-    @property
-    def order(self) -> tuple[Fraction, Fraction, int]:
-        """What pieces of one clip are sorted by."""
-        return Fraction(self.start), Fraction(self.end or "0"), self.channel or 0
-
-    @property
-    def seconds(self) -> float | None:
-        """How long it is; None if it goes to the clip's end."""
-        if self.end is None:
-            return None
-        return float(Fraction(self.end) - Fraction(self.start))
-
-    def frames(self, rate_hz: int) -> tuple[int, int | None]:
-        """The first sample, and the one behind the last: the nearest ones to the times."""
-        end = None if self.end is None else _nearest(Fraction(self.end) * rate_hz)
-        return _nearest(Fraction(self.start) * rate_hz), end
 
 
 def cut_file(workers: WorkerPool, file: Path, cuts: Sequence[Cut], folder: Path) -> None:
@@ -295,7 +257,3 @@ def _wav_header(dtype: np.dtype[Any], channels: int, rate_hz: int, frames: int) 
         fact,
         struct.pack("<I", size),
     )
-
-
-def _nearest(number: Fraction) -> int:
-    return (2 * number.numerator + number.denominator) // (2 * number.denominator)

@@ -10,7 +10,8 @@ import pytest
 
 from hugflow.audio import cutting
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.cutting import Cut, write_pieces
+from hugflow.audio.cut import Cut
+from hugflow.audio.cutting import write_pieces
 from hugflow.clients.repository import PublishedFile
 from hugflow.shards.layouts import segments
 from hugflow.shards.layouts.segments import Pieces
@@ -111,7 +112,8 @@ MANY = """
 import resource, sys
 from pathlib import Path
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.cutting import Cut, write_pieces
+from hugflow.audio.cut import Cut
+from hugflow.audio.cutting import write_pieces
 
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
 data, length = Path(sys.argv[1]).read_bytes(), float(sys.argv[3])

@@ -15,7 +15,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from hugflow.audio.cutting import Cut
+from hugflow.audio.cut import Cut
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
 from hugflow.shards.arrow import FILE_TYPE

@@ -17,7 +17,7 @@ from typing import Final
 import pyarrow as pa
 
 from hugflow.amounts import count
-from hugflow.audio.cutting import Cut
+from hugflow.audio.cut import Cut, to_seconds
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.redact import in_a_line
@@ -25,7 +25,6 @@ from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts import loose
 from hugflow.shards.layouts.cut_rows import CUT_WARNING, in_order
 from hugflow.shards.layouts.layout import RepositoryAt, Split
-from hugflow.shards.layouts.segments import to_seconds
 
 _TIME: Final = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
 _CUE: Final = re.compile(rf"\s*{_TIME}\s+-->\s+{_TIME}(?:\s.*)?")

@@ -7,12 +7,11 @@ from typing import Any, Final, Self
 
 import pyarrow as pa
 
-from hugflow.audio.cutting import Cut
+from hugflow.audio.cut import Cut, to_seconds
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
 from hugflow.requests.segments import SegmentSpec
 from hugflow.shards.layouts.layout import RepositoryAt
-from hugflow.shards.layouts.segments import to_seconds
 from hugflow.shards.plan_request import PlanRequest, form_of, segments_of
 
 # Layouts whose clips are files, so that a long one can be cut.

@@ -17,7 +17,7 @@ from typing import Final, NoReturn
 import pyarrow as pa
 
 from hugflow.amounts import count
-from hugflow.audio.cutting import Cut
+from hugflow.audio.cut import Cut, to_seconds
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.redact import in_a_line
@@ -25,7 +25,6 @@ from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts import loose, table
 from hugflow.shards.layouts.clips import Clips
 from hugflow.shards.layouts.layout import RepositoryAt, Split, no_names, no_sample
-from hugflow.shards.layouts.segments import to_seconds
 from hugflow.shards.layouts.tables import folder_of
 from hugflow.shards.plan_request import PlanRequest, segments_of
 

@@ -25,7 +25,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from hugflow.audio.cutting import Cut
+from hugflow.audio.cut import Cut
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import ShardUnreadable
 from hugflow.redact import in_a_line

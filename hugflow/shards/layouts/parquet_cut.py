@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hugflow.audio.cutting import Cut
+from hugflow.audio.cut import Cut
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
 from hugflow.lean_start import Late

@@ -1,16 +1,16 @@
 """Rows that are time ranges of longer clips: their pieces, while a fetched shard is read."""
 
 import logging
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.cutting import Cut, count_begun, cut_file, piece_file, promise_of_nothing
+from hugflow.audio.cut import Cut
+from hugflow.audio.cutting import count_begun, cut_file, piece_file, promise_of_nothing
 from hugflow.redact import in_a_line
 from hugflow.shards.plan import Shard
 from hugflow.store.atomic import disk_errors
@@ -18,18 +18,6 @@ from hugflow.workers.by_module import open_workers
 from hugflow.workers.pool import WorkerPool
 
 log = logging.getLogger(__name__)
-
-_SECONDS: Final = re.compile(
-    r"(?:[0-9]{1,9}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][-+]?[0-9]{1,2})?"
-)
-
-
-def to_seconds(value: object) -> str:
-    """A time as decimal text; raises ValueError for what is no number of seconds from 0."""
-    text = str(value).strip()
-    if isinstance(value, bool) or not _SECONDS.fullmatch(text):
-        raise ValueError("it is no number of seconds")
-    return text
 
 
 class Pieces:

@@ -12,7 +12,7 @@ from typing import Final
 import pyarrow as pa
 
 from hugflow.amounts import count
-from hugflow.audio.cutting import Cut
+from hugflow.audio.cut import Cut
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
 from hugflow.redact import in_a_line

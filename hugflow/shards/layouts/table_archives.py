@@ -29,7 +29,7 @@ from typing import Any, Final, NoReturn, cast
 
 import pyarrow as pa
 
-from hugflow.audio.cutting import Cut
+from hugflow.audio.cut import Cut
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.redact import in_a_line

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from hugflow.audio.cutting import Cut
+from hugflow.audio.cut import Cut
 from hugflow.errors import RequestInvalid
 from hugflow.requests.segments import END, SEGMENTS, START
 from hugflow.shards.arrow import FILE_TYPE, is_text

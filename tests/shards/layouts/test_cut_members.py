@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hugflow.audio.cutting import Cut
+from hugflow.audio.cut import Cut
 from hugflow.errors import RequestInvalid
 from hugflow.shards.layouts import parquet_cut
 from hugflow.shards.layouts.segments import Recordings

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hugflow.audio.cutting import Cut, write_pieces
+from hugflow.audio.cut import Cut
+from hugflow.audio.cutting import write_pieces
 from hugflow.errors import RequestInvalid
 from hugflow.shards.layouts.captions import Cue, read_captions
 from hugflow.stages.sync import sync_dataset
