@@ -1,6 +1,7 @@
 """The add requests that arguments name: files, folders, datasets; without arguments, all."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from hugflow.cli.expand import expand_at_hub
 from hugflow.cli.requests import list_request_files, read_add_request
 from hugflow.errors import HugflowError, UsageWrong
 from hugflow.requests.collect import AddFile, RequestSet
+from hugflow.requests.grammar import HF_ID_PATTERN
 from hugflow.requests.match_names import match_name, no_such_dataset
 from hugflow.requests.model import AddRequest
 from hugflow.requests.problems import RequestFileInvalid
@@ -116,6 +118,9 @@ def _find_named(requests: RequestSet, wanted: str) -> NamedRequest:
     for file in (*requests.adds, *requests.shadowed):
         if file.request.name == name:
             return NamedRequest(file.path, file.request)
-    raise no_such_dataset(
-        wanted, files, why="no request file here asks for it, and there is no such file"
-    )
+    why, names = "no request file here asks for it, and there is no such file", "`hugflow status`"
+    if re.fullmatch(HF_ID_PATTERN, wanted) and not wanted.endswith((".yaml", ".yml")):
+        mend = f"`hugflow add {wanted}` writes a request for it; {names} lists those that are there"
+    else:
+        mend = f"{names} lists the names"
+    raise no_such_dataset(wanted, files, why=why, mend=mend)

@@ -70,12 +70,13 @@ def no_such_dataset(
     known: Iterable[str],
     *,
     why: str = "it is neither requested, planned, stored nor removed here",
+    mend: str = "`hugflow status` lists the names",
 ) -> UsageWrong:
-    """The error for an unknown dataset name; it suggests the nearest known name."""
+    """The error for an unknown dataset name; it suggests the nearest known name, else `mend`."""
     # Also compare with the name on the Hub.
     near = nearest_name(name.replace("/", "__"), known)
     return UsageWrong(
         f"no dataset is called {name!r}",
         why=why,
-        mend=f"did you mean {near}?" if near else "`hugflow status` lists the names",
+        mend=f"did you mean {near}?" if near else mend,
     )

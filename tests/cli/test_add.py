@@ -124,3 +124,11 @@ def test_several_requests_are_planned_and_one_that_fails_stops_no_other(
         "requests/add/one.yaml": "planned",
     }
     assert done.returncode == 4
+
+
+def test_a_dataset_of_the_hub_that_nothing_asks_for_yet_is_added_first(project: Project):
+    asked = project.run("plan", "acme/unasked")
+    assert asked.returncode == 2
+    assert "`hugflow add acme/unasked` writes a request" in asked.stderr
+    typo = project.run("plan", "requests/typo.yaml")
+    assert "hugflow add" not in typo.stderr
