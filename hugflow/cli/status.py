@@ -15,7 +15,7 @@ from hugflow.cli.builds import choose_statuses, open_project
 from hugflow.cli.options import AsJson, Names
 from hugflow.cli.output import has_reader, print_data, print_json, print_talk
 from hugflow.cli.running_up import find_run_url
-from hugflow.cli.status_table import Speed, rows_words, table_lines
+from hugflow.cli.status_table import Speed, rows_words, seconds_of, table_lines
 from hugflow.errors import explain
 from hugflow.requests.collect import RequestSet
 from hugflow.requests.problems import Problem
@@ -141,9 +141,9 @@ def _statistics_lines(places: Places, name: str) -> list[str]:
 def _print_one(status: "DatasetStatus", url_by_run: Mapping[str, str | None], speed: Speed) -> None:
     values: dict[str, Any] = asdict(status)
     values["bytes"] = f"{status.bytes:,} ({human_bytes(status.bytes)})"
-    values["hours"] = f"{status.hours:,.3f} ({short_time(status.hours * 3600)})"
+    values["hours"] = f"{status.hours:,.3f} ({short_time(seconds_of(status))})"
     error = values.pop("error")
-    del values["steps"], values["obstacle"]
+    del values["steps"], values["obstacle"], values["audio_seconds"]
     if status.run is not None:
         values["run"] = url_by_run.get(status.run) or status.run
     if status.obstacle is not None and status.note == status.obstacle.note:

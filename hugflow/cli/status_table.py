@@ -81,13 +81,18 @@ def table_lines(
         state = paint_data(f"{status.state:<11}", _COLOR_BY_STATE.get(status.state, ""))
         failed = f"{status.failed_rows:,}" if status.failed_rows else "-"
         size = human_bytes(status.bytes) if status.bytes else "-"
-        hours = short_time(status.hours * 3600) if status.hours else "-"
+        hours = short_time(seconds_of(status)) if seconds_of(status) else "-"
         line = (
             f"{in_the_middle(status.name, width):<{width}}  {state}  {_done(status):>{done}}  {failed:>6}  "
             f"{size:>8}  {hours:>7}"
         )
         yield f"{line}  {note}" if note else line
         yield from _remarks(status, url_by_run)
+
+
+def seconds_of(status: "DatasetStatus") -> float:
+    """Seconds of audio; hours are rounded to three decimals, which makes 4 s of 3 s."""
+    return status.audio_seconds or status.hours * 3600
 
 
 def in_the_middle(name: str, columns: int) -> str:

@@ -210,7 +210,7 @@ def test_too_many_bad_rows_end_with_9_and_are_named(project: Project, hub: Loopb
     )
     done = project.run("local-sync", project.request("cli/bad"), "--no-report")
     assert done.returncode == 9
-    assert "failures.jsonl" in done.stderr
+    assert "`hugflow logs cli__bad__split_train__rev_main` shows them" in done.stderr
 
 
 def test_without_a_project_relative_roots_are_refused(project: Project):

@@ -41,7 +41,7 @@ class DatasetStatus:
     request: the request file's path, if there is one.
     commit: of the plan; None before a plan.
     total_rows: of the plan; None before a plan, and while rows must be fetched to be counted.
-    bytes: everything of it below STORAGE_ROOT. hours: of the rows made.
+    bytes: everything of it below STORAGE_ROOT. hours, audio_seconds: of the rows made.
     location: of the tree, once it is begun.
     link, published_commit: of the published tree, also while another tree is being made.
     error: the error of the last run, if it failed.
@@ -70,6 +70,7 @@ class DatasetStatus:
     error: str | None
     note: str | None = None
     obstacle: Obstacle | None = None
+    audio_seconds: float = 0.0
     run: str | None = None
     left_out: int = 0
     steps: tuple[StepStatus, ...] = ()
@@ -140,8 +141,8 @@ def to_status(
         shards=shards,
         commit=commit,
         bytes=all_bytes_of(places, name, manifest, Measured() if is_current else measured),
-        # To the millisecond: three decimals make 4 s of 3 s.
-        hours=round(measured.seconds / 3600, 6),
+        hours=round(measured.seconds / 3600, 3),
+        audio_seconds=round(measured.seconds, 3),
         location=str(folder.root) if folder.root.is_dir() else None,
         link=str(link) if manifest is not None and stored.is_linked else None,
         published_commit=manifest.commit if manifest is not None and stored.is_linked else None,
