@@ -417,7 +417,13 @@ def _publish(
     if published is not None:
         yield from published_results(published.build)
         done = published.build
-        onward = push_onward(done.places, done.request, hub.open(), actor=done.options.actor)
+        onward = push_onward(
+            done.places,
+            done.request,
+            hub.open(),
+            policy=done.options.policy,
+            actor=done.options.actor,
+        )
         if onward is not None:
             yield pushed_result(done.name, onward)
     return published

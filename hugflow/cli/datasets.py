@@ -230,7 +230,13 @@ def _push_onward(project: ProjectSettings, build: "Build") -> dict[str, Any] | N
     from hugflow.audit import this_user
     from hugflow.pushing.onward import push_onward
 
-    onward = push_onward(project.places, build.request, open_hub(project), actor=this_user())
+    onward = push_onward(
+        project.places,
+        build.request,
+        open_hub(project),
+        policy=build.options.policy,
+        actor=this_user(),
+    )
     if onward is None:
         return None
     if onward.error is not None:

@@ -11,6 +11,7 @@ from hugflow.errors import HugflowError
 from hugflow.pushing.push import open_destination, push_dataset
 from hugflow.redact import redact
 from hugflow.requests.model import AddRequest
+from hugflow.requests.policy import Policy, refuse_place
 from hugflow.stages.standing.push_records import Push, read_push, write_push
 from hugflow.stages.tree.versions import read_version
 from hugflow.store.layout import Places
@@ -24,8 +25,12 @@ class Onward:
     error: HugflowError | None = None
 
 
-def push_onward(places: Places, request: AddRequest, hub: Hub, *, actor: str) -> Onward | None:
+def push_onward(
+    places: Places, request: AddRequest, hub: Hub, *, policy: Policy, actor: str
+) -> Onward | None:
     """Push a published dataset to the place that its request names, unless it is there already.
+
+    policy: whether it may be pushed there; the dataset may be older than the policy.
 
     None without such a place, and for a dataset that is not complete. A new repository is private.
     Never raises HugflowError: what is published stays published.
@@ -39,6 +44,7 @@ def push_onward(places: Places, request: AddRequest, hub: Hub, *, actor: str) ->
     if before is not None and is_there and (before.to, before.pushed) == (shown, version.id):
         return Onward(before)
     try:
+        refuse_place(policy, name, to)
         target = open_destination(to, hub, is_private=True)
         pushed = push_dataset(places, name, target, actor=actor, where=to)
     except HugflowError as error:

@@ -272,6 +272,8 @@ def publish_to(value: str) -> str:
     scheme, is_address, place = value.partition("://")
     if not re.fullmatch(PUBLISH_TO_PATTERN, value):
         raise FieldInvalid("is neither a repository of the Hub nor an address", mend=mend)
+    if "::" in value:
+        raise FieldInvalid("is a chain of addresses", mend=mend)
     if is_address and scheme != "hf" and "@" in place.partition("/")[0]:
         raise FieldInvalid(
             "has a user or a password in it",

@@ -7,8 +7,10 @@
       owners: ["team:speech", "*@example.org"]       a request names one of these as its owner
       removers: ["ada@example.org", "ops-*"]         who may bring a removal to main
       parent_hosts: ["git.example.org:443"]          private hosts that parents may come from
+      publish_to: ["speech-team/*", "s3://sets/*"]   where requests may push datasets to
 
-Each line may be left out. `*` matches any text. The policy on a pull request's branch does not
+Each line may be left out; then everything is allowed, but `publish_to` only the Hub and object
+storage: other places, such as `file://`, are the server's own. `*` matches any text. The policy on a pull request's branch does not
 count.
 """
 
@@ -27,6 +29,10 @@ from hugflow.requests.problems import Problem
 from hugflow.show_key import show_key
 
 KEY = "policy"
+
+# The stores that `publish_to` may name without a word in the policy.
+_OBJECT_STORAGE = ("s3://", "s3a://", "gs://", "gcs://", "az://", "abfs://", "abfss://", "oss://")
+_HUB = "hf://"
 
 _Word = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -50,6 +56,7 @@ class Policy(BaseModel):
     owners: Annotated[tuple[_Word, ...] | None, Field(strict=False)] = None
     removers: Annotated[tuple[_Word, ...] | None, Field(strict=False)] = None
     parent_hosts: Annotated[tuple[_Word, ...] | None, Field(strict=False)] = None
+    publish_to: Annotated[tuple[_Word, ...] | None, Field(strict=False)] = None
 
     def allows_licence(self, licence: str | None) -> bool:
         """Whether datasets with this licence are allowed; None: the dataset names none."""
@@ -66,6 +73,13 @@ class Policy(BaseModel):
     def allows_remover(self, *names: str | None) -> bool:
         """Whether a person with these names may remove datasets."""
         return self.removers is None or any(_is_named(name, self.removers) for name in names)
+
+    def allows_publish_to(self, place: str) -> bool:
+        """Whether a dataset may be pushed to a place, written as in the request's `publish_to`."""
+        if self.publish_to is None:
+            return "://" not in place or place.startswith((_HUB, *_OBJECT_STORAGE))
+        short = place.removeprefix(_HUB).removeprefix("datasets/")
+        return _is_named(place, self.publish_to) or _is_named(short, self.publish_to)
 
 
 def read_policy(data: bytes | None, name: str = NAMES[0]) -> Policy:
@@ -125,14 +139,30 @@ def read_main_policy(
     return policy_of(read_main_file(config, problems, name))
 
 
-def refuse_request(policy: Policy, name: str, owner: str | None) -> None:
+def refuse_request(
+    policy: Policy, name: str, owner: str | None, publish_to: str | None = None
+) -> None:
     """Raise PolicyRefuses if the fields of a request break the policy."""
+    refuse_place(policy, name, publish_to)
     if not policy.allows_owner(owner):
         raise PolicyRefuses(
             f"{name}: the policy does not allow " + (f"the owner {owner}" if owner else "no owner"),
             why=f"{NAMES[0]} on main names the owners {_list(policy.owners or ())}",
             mend="name one of them as `owner` in the request",
         )
+
+
+def refuse_place(policy: Policy, name: str, publish_to: str | None) -> None:
+    """Raise PolicyRefuses if the policy does not allow the place that a request pushes to."""
+    if publish_to is None or policy.allows_publish_to(publish_to):
+        return
+    allowed = policy.publish_to
+    raise PolicyRefuses(
+        f"{name}: the policy does not allow to push to {publish_to}",
+        why=f"{NAMES[0]} on main allows "
+        + (_list(allowed) if allowed is not None else "the Hub and object storage"),
+        mend="push to another place, or ask the owner of the policy to add it to publish_to",
+    )
 
 
 def refuse_plan(policy: Policy, name: str, licence: str | None, source_bytes: int) -> None:

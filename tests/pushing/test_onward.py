@@ -13,6 +13,8 @@ from hugflow.testing.samples import publish_text
 from tests.projects import Project
 from tests.runners import name_of
 
+ALLOWED = "policy: {publish_to: ['file://*']}\n"
+
 
 def note_of(project: Project) -> str | None:
     [entry] = json.loads(project.run("status", "--json").stdout)["datasets"]
@@ -24,6 +26,7 @@ def test_a_published_dataset_is_pushed_once_and_stays_there_when_it_is_removed(
     project: Project, hub: LoopbackHub
 ):
     publish_text(hub, "onward/made", rows=2, shards=1)
+    (project.root / "hugflow.yaml").write_text(ALLOWED)
     out = project.root / "out"
     request = project.request("onward/made", f'publish_to: "file://{out}"')
     done = project.run("local-sync", request)
@@ -44,6 +47,7 @@ def test_a_push_that_fails_leaves_the_dataset_published_and_the_next_sync_pushes
     project: Project, hub: LoopbackHub
 ):
     publish_text(hub, "onward/fails", rows=2, shards=1)
+    (project.root / "hugflow.yaml").write_text(ALLOWED)
     out, name = project.root / "out", name_of("onward/fails")
     out.write_text("in the way")
     request = project.request("onward/fails", f'publish_to: "file://{out}"')
@@ -61,6 +65,21 @@ def test_a_push_that_fails_leaves_the_dataset_published_and_the_next_sync_pushes
     assert note_of(project) is None
 
 
+def test_a_published_dataset_is_not_pushed_where_the_policy_forbids_it_now(
+    project: Project, hub: LoopbackHub
+):
+    publish_text(hub, "onward/forbidden", rows=2, shards=1)
+    assert project.run("local-sync", project.request("onward/forbidden")).returncode == 0
+    out = project.root / "out"
+    done = project.run(
+        "local-sync", project.request("onward/forbidden", f'publish_to: "file://{out}"')
+    )
+    assert done.returncode == 4
+    assert "the policy does not allow to push to" in done.stderr
+    assert project.places.link(name_of("onward/forbidden")).is_symlink()
+    assert not out.exists()
+
+
 @pytest.mark.parametrize(
     "place",
     ["acme/copy", "hf://acme/copy", "hf://datasets/acme/copy", "s3://bucket/sets", "file:///mnt/a"],
@@ -71,7 +90,17 @@ def test_a_repository_or_an_address_is_a_place(place: str):
 
 @pytest.mark.parametrize(
     "place",
-    ["copy", "a/b/c", "hf://copy", "../x", "s3://", "ftp://ana:secret@host/x", "s3://a b", "x\n/y"],
+    [
+        "copy",
+        "a/b/c",
+        "hf://copy",
+        "../x",
+        "s3://",
+        "ftp://ana:secret@host/x",
+        "s3://a b",
+        "s3://a::file:///b",
+        "x\n/y",
+    ],
 )
 def test_what_is_no_place_or_has_a_password_is_refused(place: str):
     with pytest.raises(FieldInvalid):

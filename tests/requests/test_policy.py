@@ -38,6 +38,33 @@ def test_what_stands_beside_the_policy_is_none_of_its_business():
     assert policy.largest_gb == 1.5
 
 
+@pytest.mark.parametrize(
+    ("policy", "allowed", "refused"),
+    [
+        (
+            "",
+            ["acme/copy", "hf://acme/copy", "s3://bucket/sets", "gs://bucket/sets"],
+            ["file:///etc", "local://x", "ssh://host/x", "http://host/x", "memory://x"],
+        ),
+        (
+            "policy: {publish_to: ['speech-team/*', 'file:///mnt/*']}",
+            ["speech-team/a", "hf://speech-team/a", "hf://datasets/speech-team/a", "file:///mnt/a"],
+            ["acme/copy", "s3://bucket/sets", "file:///etc", "hf://acme/copy"],
+        ),
+        ("policy: {publish_to: []}", [], ["acme/copy", "s3://bucket/sets"]),
+    ],
+)
+def test_a_dataset_is_pushed_to_allowed_places_alone(
+    policy: str, allowed: list[str], refused: list[str]
+):
+    found = read_policy(policy.encode())
+    for place in allowed:
+        refuse_request(found, "x", None, place)
+    for place in refused:
+        with pytest.raises(PolicyRefuses, match="does not allow to push to"):
+            refuse_request(found, "x", None, place)
+
+
 def test_a_licence_is_allowed_whatever_its_capitals():
     policy = read_policy(FULL)
     assert policy.allows_licence("CC0-1.0")

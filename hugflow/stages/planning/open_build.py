@@ -67,7 +67,7 @@ def open_build(
         standing = read_standing(places, stored.name, stored.manifest, plan.id)
         if stored.find_published(plan) is None:
             # A published dataset was allowed when it was made.
-            refuse_request(options.policy, request.name, request.owner)
+            refuse_request(options.policy, request.name, request.owner, request.publish_to)
             refuse_plan(options.policy, request.name, plan.licence, plan.source_bytes)
         if stored.plan_id != plan.id:
             _put_in_force(places, plan, stored.plan)
@@ -94,7 +94,7 @@ def foresee_build(request: AddRequest, places: Places, hub: Hub, options: Option
     stored = read_stored_dataset(places, request.name)
     plan = find_plan(request, stored, hub, options)
     if stored.find_published(plan) is None:
-        refuse_request(options.policy, request.name, request.owner)
+        refuse_request(options.policy, request.name, request.owner, request.publish_to)
         refuse_plan(options.policy, request.name, plan.licence, plan.source_bytes)
     return Build(request, plan, places, hub, options, stored.folder, stored)
 

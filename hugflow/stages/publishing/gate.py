@@ -186,7 +186,7 @@ def judge_policy(build: Build) -> GateResult:
         "owner": build.request.owner or "none given",
     }
     try:
-        refuse_request(policy, build.name, build.request.owner)
+        refuse_request(policy, build.name, build.request.owner, build.request.publish_to)
         refuse_plan(policy, build.name, plan.licence, plan.source_bytes)
     except PolicyRefuses as error:
         return GateResult("policy_allows", error.what, facts, error)

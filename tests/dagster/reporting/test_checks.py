@@ -44,13 +44,27 @@ def test_the_run_that_completes_a_dataset_judges_it(hub: LoopbackHub, dataset: M
     assert {check.asset_key.path[1] for check in checks.values()} == {"processed"}
 
 
+class Allowed(Dataset):
+    """A dataset in a project whose policy allows to push into folders."""
+
+    @property
+    def storage(self) -> Storage:
+        return Storage(
+            storage_root=str(self.places.storage_root),
+            processed_root=str(self.places.processed_root),
+            state_dir=str(self.places.state_dir),
+            policy='{"publish_to": ["file://*"]}',
+        )
+
+
 def test_where_a_dataset_is_pushed_is_a_check_and_a_failed_push_unpublishes_nothing(
     hub: LoopbackHub, dataset: MakeDataset, tmp_path: Path
 ):
     publish_text(hub, "checks/pushed", rows=2, shards=1)
     out = tmp_path / "out"
     out.write_text("in the way")
-    made = dataset("checks/pushed", publish_to=f"file://{out}")
+    plain = dataset("checks/pushed", publish_to=f"file://{out}")
+    made = Allowed(plain.request, plain.places, plain.instance)
     made.plan()
     result = made.make_all()
     check = evaluations_of(result)[PUSHED]
