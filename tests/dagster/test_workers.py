@@ -154,6 +154,30 @@ def test_the_values_for_kubernetes_are_what_its_launcher_takes():
     assert told.returncode == 0, told.stderr
 
 
+QUEUES = """
+from types import SimpleNamespace
+from dagster_celery.launcher import CeleryRunLauncher
+
+class Launcher(CeleryRunLauncher):
+    _instance = SimpleNamespace(report_engine_event=lambda *_, **__: None, add_run_tags=print)
+
+class Task:
+    def apply_async(self, **words):
+        return SimpleNamespace(task_id=words["queue"])
+
+for tags in ({}, {"dagster-celery/queue": "encode"}):
+    run = SimpleNamespace(tags=tags, run_id="run")
+    Launcher(default_queue="dagster")._launch_celery_task_run(run, Task(), "job")
+"""
+
+
+def test_a_run_goes_to_the_queue_that_its_tag_names():
+    command = [str(make_cluster_venv()), "-W", "ignore", "-c", QUEUES]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"'(\w+)'}", done.stdout) == ["dagster", "encode"]
+
+
 def test_eight_shards_on_two_workers_are_each_made_once_though_a_worker_and_the_scheduler_die(
     cluster: Cluster, hub: LoopbackHub
 ):
