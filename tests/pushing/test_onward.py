@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hugflow.clients.hub import Hub
 from hugflow.requests.grammar import FieldInvalid, publish_to
 from hugflow.requests.model import AddRequest
 from hugflow.stages.standing.push_records import read_push
@@ -41,6 +42,21 @@ def test_a_published_dataset_is_pushed_once_and_stays_there_when_it_is_removed(
     assert not (out / version / "manifest.json").exists()
     assert project.run("remove", request, "--yes").returncode == 0
     assert (out / "latest.json").is_file()
+
+
+def test_a_repository_of_the_hub_is_made_private_and_gets_the_version_as_its_tag(
+    project: Project, hub: LoopbackHub
+):
+    token = "hf_onward_token_12345"
+    hub.add_token(token, "onward", writes=True)
+    publish_text(hub, "onward/source", rows=2, shards=1)
+    request = project.request("onward/source", "publish_to: onward/copy")
+    done = json.loads(project.run("local-sync", request, "--json", HF_TOKEN=token).stdout)
+    version = done["datasets"][0]["pushed"]["version"]
+    api = Hub(token=token).api
+    assert api.repo_info("onward/copy", repo_type="dataset").private
+    there = api.list_repo_files("onward/copy", repo_type="dataset", revision=version)
+    assert "manifest.json" in there
 
 
 def test_a_push_that_fails_leaves_the_dataset_published_and_the_next_sync_pushes(
