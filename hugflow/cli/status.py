@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from hugflow.stages.standing.status import DatasetStatus
 
 WATCH_EVERY_S = 2.0
+# Longer than a sync goes from one stage to the next.
+MOMENT_S = 0.5
 CLEAR_SCREEN = "\x1b[2J\x1b[H"
 
 
@@ -42,7 +44,7 @@ def status(
     """
     project = open_project()
     requests = read_project_requests(project)
-    statuses = choose_statuses(project, requests, names)
+    statuses = _look(project, requests, names)
     speed = Speed()
     speed.see(statuses)
     _show(project, requests, statuses, names, speed, as_json=as_json)
@@ -56,13 +58,27 @@ def status(
             raise typer.Exit from None
 
 
+def _look(
+    project: ProjectSettings, requests: RequestSet, names: list[str] | None
+) -> "list[DatasetStatus]":
+    """The statuses; a dataset that looks interrupted is looked at again.
+
+    Between two of its stages a sync holds no lock of its dataset for a moment.
+    """
+    statuses = choose_statuses(project, requests, names)
+    if any(status.state == "interrupted" for status in statuses):
+        time.sleep(MOMENT_S)
+        statuses = choose_statuses(project, requests, names)
+    return statuses
+
+
 def _changes(
     project: ProjectSettings, names: list[str] | None, last: "list[DatasetStatus]", speed: Speed
 ) -> "Iterator[list[DatasetStatus]]":
     """Yield the statuses whenever they change, while stdout has a reader."""
     while has_reader():
         time.sleep(WATCH_EVERY_S)
-        statuses = choose_statuses(project, read_project_requests(project), names)
+        statuses = _look(project, read_project_requests(project), names)
         speed.see(statuses)
         if statuses != last:
             last = statuses
