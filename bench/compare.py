@@ -85,7 +85,7 @@ class Bench:
         self.folder = folder / f"{case.rate_hz}"
         self.folder.mkdir()
         clips = [make_clip(case, seed) for seed in range(COUNTS.get(case.name, FEW))]
-        self.count, self.few = len(clips), max(2, len(clips) // 10)
+        self.count, self.few = len(clips), max(5, len(clips) // 10)
         for count in (1, self.few, self.count):
             table = to_table(clips[:count])
             pq.write_table(table, self.folder / f"{count}.parquet", row_group_size=100)
