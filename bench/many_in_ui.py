@@ -47,7 +47,10 @@ def measure(root: Path, count: int) -> None:
     address = "http://127.0.0.1:38211/graphql"
     server = Path(sys.executable).with_name("dagster-webserver")
     command = [str(server), "-m", "hugflow_assets.definitions", "-h", "127.0.0.1", "-p", "38211"]
-    environment = os.environ | {"PROCESSED_ROOT": "./processed", "DAGSTER_HOME": str(root)}
+    # Ten thousand requests are more than the 100 MB that Dagster sends by default.
+    room = dict.fromkeys(("DAGSTER_GRPC_MAX_RX_BYTES", "DAGSTER_GRPC_MAX_SEND_BYTES"), "1000000000")
+    environment = os.environ | room
+    environment |= {"PROCESSED_ROOT": "./processed", "DAGSTER_HOME": str(root)}
     quiet = subprocess.DEVNULL
     with subprocess.Popen(
         command, cwd=root, env=environment, stdout=quiet, stderr=quiet

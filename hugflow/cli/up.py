@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -34,6 +35,7 @@ TOKEN_FILE = "ui_token"  # noqa: S105  # the name of a file
 PING_S = 20.0
 # Starting a run starts a process; requests of the UI and the daemon come at the same time.
 CODE_THREADS = "8"
+MOST_SENT = "1000000000"
 
 
 def up(
@@ -113,14 +115,19 @@ def _serve(
             [_code(socket), _daemon(workspace), _web(workspace, options, own_url)],
             folder=root,
             # The daemon, started separately, uses the instance of this folder only.
-            environment={
-                "DAGSTER_HOME": str(root),
-                **os.environ,
-                **read_addresses(root, os.environ),
-            },
+            environment=service_environment(root, os.environ),
             say=print_talk,
             on_ready=report,
         ).run(stop)
+
+
+def service_environment(root: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the three processes; what is set already stays.
+
+    Ten thousand datasets are more than the 100 MB that Dagster's processes send by default.
+    """
+    room = dict.fromkeys(("DAGSTER_GRPC_MAX_RX_BYTES", "DAGSTER_GRPC_MAX_SEND_BYTES"), MOST_SENT)
+    return {**room, "DAGSTER_HOME": str(root), **environ, **read_addresses(root, environ)}
 
 
 def _code(socket: Path) -> Service:

@@ -14,6 +14,7 @@ from hugflow.cli.ports import (
     refuse_taken_port,
 )
 from hugflow.cli.running_up import describe_running, only_one_up
+from hugflow.cli.up import service_environment
 from hugflow.cli.up_report import answers_http, render_datasets, render_look, render_report
 from hugflow.errors import Locked, UsageWrong
 from hugflow.settings import load_settings
@@ -71,6 +72,12 @@ def test_a_taken_port_is_told_before_anything_is_started(project: Project, taken
     assert f"port {taken} of 127.0.0.1 is taken" in done.stderr
     assert "starting" not in done.stderr
     assert not (project.root / ".hugflow-state" / "dagster").exists()
+
+
+def test_its_processes_may_send_each_other_ten_thousand_datasets_unless_it_is_set(tmp_path: Path):
+    size = "DAGSTER_GRPC_MAX_SEND_BYTES"
+    assert int(service_environment(tmp_path, {})[size]) > 500_000_000
+    assert service_environment(tmp_path, {size: "7"})[size] == "7"
 
 
 def test_a_second_one_is_told_where_the_first_listens(places: Places):
