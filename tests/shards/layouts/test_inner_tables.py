@@ -12,7 +12,7 @@ import pytest
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
 from hugflow.requests.sources import TableForm
-from hugflow.shards.layouts import inner_tables, table_archives
+from hugflow.shards.layouts import archive_plans, inner_tables
 from hugflow.shards.layouts.inner_tables import peek_inner_tables, read_inner_tables
 from hugflow.shards.layouts.tables import TableUnreadable
 from tests.shards.layouts.tars import make_tar
@@ -131,7 +131,7 @@ def test_members_of_a_packed_archive_are_looked_at_within_its_growth(
     data = gzip.compress(make_tar([("a.wav", b"1"), ("b.wav", bytes(600_000)), ("c.wav", b"3")]))
     at: Any = At(data)
     file = PublishedFile("a.tar.gz", len(data), None, "0" * 40)
-    assert table_archives._peek(at, file) == ["a.wav", "b.wav", "c.wav"]
+    assert archive_plans._peek(at, file) == ["a.wav", "b.wav", "c.wav"]
     monkeypatch.setattr("hugflow.shards.layouts.archives._FREE_BYTES", 0)
-    monkeypatch.setattr(table_archives, "_PEEKED_BYTES", 5_000)
-    assert table_archives._peek(at, file) == ["a.wav"]
+    monkeypatch.setattr(archive_plans, "_PEEKED_BYTES", 5_000)
+    assert archive_plans._peek(at, file) == ["a.wav"]

@@ -1,0 +1,384 @@
+"""Planning tables beside or inside archives: the archives of a split, and what names their members.
+
+`table_archives` says what a shard is, and reads it.
+"""
+
+import gzip
+import io
+import re
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
+from pathlib import PurePosixPath
+from typing import Any, Final, NoReturn, cast
+
+import pyarrow as pa
+
+from hugflow.clients.repository import PublishedFile
+from hugflow.errors import RequestInvalid, ShardUnreadable
+from hugflow.redact import in_a_line
+from hugflow.requests.sources import TableForm
+from hugflow.shards.arrow import FILE_TYPE, is_text
+from hugflow.shards.layouts import loose
+from hugflow.shards.layouts.archives import (
+    ZIP_DAMAGED,
+    is_archive,
+    most_unpacked,
+)
+from hugflow.shards.layouts.clips import USUAL_NAMES, is_clip
+from hugflow.shards.layouts.cut_rows import Ranges, fetched_cuts, refuse_missing
+from hugflow.shards.layouts.inner_tables import (
+    peek_inner_tables,
+)
+from hugflow.shards.layouts.layout import (
+    Contents,
+    RepositoryAt,
+    Split,
+)
+from hugflow.shards.layouts.member_words import (
+    are_by_archive,
+    clip_lines,
+    group_lines,
+    name_keys,
+    without_ending,
+)
+from hugflow.shards.layouts.split_archives import find_split_archives, split_error
+from hugflow.shards.layouts.tables import (
+    ANY_FORM,
+    TableUnreadable,
+    is_table,
+    join_schemas,
+    table_form,
+)
+from hugflow.shards.layouts.tar_members import ArchiveDamaged, list_members
+from hugflow.shards.patterns import to_regexes
+from hugflow.shards.plan import to_detail
+from hugflow.shards.plan_request import PlanRequest, form_of
+from hugflow.shards.stems import to_filenames
+
+NAME: Final = "table_archives"
+_KEYWORDS: Final = (
+    frozenset({"train", "training"}),
+    frozenset({"validation", "valid", "dev", "val"}),
+    frozenset({"test", "testing", "eval", "evaluation"}),
+)
+# Files of `datasets` and of the Hub, which are no tables.
+_ABOUT: Final = frozenset(
+    {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json"}
+)
+_PEEKED_BYTES: Final = 4 << 20
+_PEEKED_MEMBERS: Final = 200
+# Of several archives, so many are compared before any is fetched.
+_COMPARED_ARCHIVES: Final = 16
+
+
+class AmbiguousRows(RequestInvalid):
+    """One row of a table means clips in several archives."""
+
+
+def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
+    """A shard for each archive that fits the split; raises ShardUnreadable and RequestInvalid."""
+    _refuse_split(at, files)
+    form = form_of(request)
+    if form is not None and form.inside:
+        return _describe_inside(at, files, form, request)
+    tables = sorted((f for f in files if not is_archive(f.path)), key=lambda file: file.path)
+    own = [file for file in files if is_archive(file.path)]
+    if not tables:
+        return describe_beside(at, own, request) or _refuse_bare(at, own)
+    published = at.list_files()
+    archives = own or [file for file in published if is_archive(file.path)]
+    chosen = own or _nearest(archives, files, request)
+    split = _describe(at, tables, chosen, request)
+    left = sorted({file.path for file in archives} - {file.path for file in chosen})
+    if not left:
+        return split
+    told = f"left out: {len(left):,} archives of other splits or subsets, such as {left[0]!r}"
+    warnings = (*split.warnings, told)
+    return Split(split.shards, warnings, split.audio_column, split.text_column, layout=NAME)
+
+
+def _refuse_split(at: RepositoryAt, files: Sequence[PublishedFile]) -> None:
+    """Raise RequestInvalid if one of the archives is the last part of one."""
+    paths = {file.path for file in files if is_archive(file.path)}
+    for split in find_split_archives(file.path for file in at.list_files()):
+        if split.whole in paths or not paths:
+            raise split_error(f"{at.repo}@{at.commit[:7]}", split)
+
+
+def _refuse_bare(at: RepositoryAt, archives: Sequence[PublishedFile]) -> NoReturn:
+    raise RequestInvalid(
+        f"{at.repo}@{at.commit[:7]}: no table names the members of {archives[0].path!r}",
+        why=f"the split is {len(archives):,} archives, and no csv, tsv, JSON or parquet table beside "
+        "them names the clips in them; tables inside archives are not read",
+        mend="choose a revision that holds parquet files, or ask the dataset's owner to publish a "
+        "table beside the archives, or tars as WebDataset",
+    )
+
+
+def describe_beside(
+    at: RepositoryAt, archives: Sequence[PublishedFile], request: PlanRequest
+) -> Split | None:
+    """The split of archives of clips, by the tables beside them; None if there are none."""
+    published = at.list_files()
+    tables = [file for file in published if is_table(file.path)]
+    chosen = [
+        file
+        for file in _nearest(tables, archives, request)
+        if PurePosixPath(file.path).name not in _ABOUT
+    ]
+    try:
+        return _describe(at, chosen, archives, request) if chosen else None
+    except AmbiguousRows:
+        raise
+    except (RequestInvalid, ShardUnreadable):
+        # A table of something else must not keep the tars from being read as what they are.
+        return None
+
+
+def _describe(
+    at: RepositoryAt,
+    tables: Sequence[PublishedFile],
+    archives: Sequence[PublishedFile],
+    request: PlanRequest,
+) -> Split:
+    what = f"{at.repo}@{at.commit[:7]}"
+    asked = request.audio_column if "audio_column" in request.asked else None
+    form = form_of(request)
+    said, key = form or ANY_FORM, form.key if form is not None else None
+    members = _peek(at, archives[0])
+    read, headers, source = [], [], None
+    for file in tables:
+        found = loose.fetch_table(at, file, form=said)
+        is_key = key is not None and key in found.column_names
+        has_header, column = True, key if is_key else _choose_column(found, members, asked)
+        is_csv = said.header is None and file.path.endswith((".csv", ".tsv"))
+        if is_csv and _is_row(found.column_names, members):
+            bare = loose.fetch_table(at, file, has_header=False, form=said)
+            column = _choose_column(bare, members, asked)
+            has_header, found = column is None, found if column is None else bare
+        read.append(found)
+        headers.append(has_header)
+        source = source or column
+    if source is None:
+        raise RequestInvalid(
+            f"{what}: no column of {tables[0].path!r} names members of {archives[0].path!r}",
+            why=f"it has the columns {', '.join(map(repr, read[0].column_names))}; the archive holds "
+            f"members such as {in_a_line(members[0]) if members else 'none'!r}",
+            mend="set audio_column to the column that names the clips",
+        )
+    try:
+        paths = [file.path for file in tables]
+        schema = join_schemas([table.schema for table in read], paths).remove_metadata()
+    except TableUnreadable as error:
+        raise RequestInvalid(
+            f"{what}: the tables of the split do not go together",
+            why=in_a_line(str(error)),
+            mend="request a subset or split of one table, or report it to the dataset's owner",
+        ) from error
+    is_by_archive = are_by_archive(read, source, archives)
+    _refuse_ambiguous(at, read, source, archives, is_by_archive=is_by_archive)
+    audio = asked or loose.AUDIO
+    columns, rename = loose.place_audio(schema.names, source, audio)
+    types = {rename.get(field.name, field.name): field.type for field in schema}
+    types[audio] = FILE_TYPE
+    planned = pa.schema([(name, types[name]) for name in columns])
+    ranges = Ranges.of(request)
+    if ranges is not None:
+        for file, table in zip(tables, read, strict=True):
+            fetched_cuts(at, file, table, ranges)
+    detail = to_detail(
+        {
+            "tables": paths,
+            "headers": headers,
+            "from": source,
+            "audio": audio,
+            "columns": columns,
+            "rename": rename,
+            "is_alone": len(archives) == 1,
+            **({"by_archive": True} if is_by_archive else {}),
+            **table_form(form),
+            **_to_detail(ranges, rename),
+        }
+    )
+    shards = [Contents((archive, *tables), None, planned, detail) for archive in archives]
+    lines = sum(map(len, read))
+    warnings = [
+        f"the column {in_a_line(source)!r} of {lines:,} rows names members of "
+        f"{len(archives):,} archives"
+    ]
+    if ranges is not None:
+        warnings.append("rows are time ranges of these members")
+    if len(archives) > 1:
+        warnings.append("rows whose clip is in none of the archives are left out")
+    text = said.text if said.text in planned.names else None
+    return Split(shards, tuple(warnings), audio, text, layout=NAME)
+
+
+def _describe_inside(
+    at: RepositoryAt, archives: Sequence[PublishedFile], form: TableForm, request: PlanRequest
+) -> Split:
+    """A shard for each archive, with the tables in it."""
+    table = to_regexes(form.table, form, request)
+    schema = peek_inner_tables(at, archives[0], table, form).remove_metadata()
+    key = form.key or _name_key(schema.names)
+    if key is None or key not in schema.names:
+        raise RequestInvalid(
+            f"{at.repo}@{at.commit[:7]}: no column of the table in {archives[0].path!r} is the key",
+            why=f"it has the columns {', '.join(map(repr, schema.names))}",
+            mend="name in `source` the column that names the clips, as key: path",
+        )
+    asked = request.audio_column if "audio_column" in request.asked else None
+    audio = asked or loose.AUDIO
+    columns, rename = loose.place_audio(schema.names, key, audio)
+    types = {rename.get(field.name, field.name): field.type for field in schema}
+    types[audio] = FILE_TYPE
+    planned = pa.schema([(name, types[name]) for name in columns])
+    ranges = Ranges.of(request)
+    if ranges is not None:
+        refuse_missing(at, archives[0], schema, ranges.names)
+    detail = {
+        "from": key,
+        "audio": audio,
+        "columns": columns,
+        "rename": rename,
+        "is_alone": True,
+        **table_form(form),
+        **_to_detail(ranges, rename),
+        "inside": {"table": table, "audio": to_regexes(form.audio, form, request)},
+    }
+    shards = [Contents((archive,), None, planned, to_detail(detail)) for archive in archives]
+    told = (
+        f"the column {in_a_line(key)!r} of the tables in the archives names their members",
+        "a table in an archive is read when the archive is here",
+    )
+    text = form.text if form.text in planned.names else None
+    return Split(shards, told, audio, text, layout=NAME)
+
+
+def _to_detail(ranges: Ranges | None, rename: Mapping[str, str]) -> dict[str, Any]:
+    """The columns of time ranges for a shard's detail, by their names after renaming."""
+    if ranges is None:
+        return {}
+    told = {key: rename.get(value, value) for key, value in ranges.to_json().items()}
+    return {"ranges": told}
+
+
+def _name_key(names: Sequence[str]) -> str | None:
+    return next((name for name in USUAL_NAMES if name in names), None)
+
+
+def _refuse_ambiguous(
+    at: RepositoryAt,
+    tables: Sequence[pa.Table],
+    source: str,
+    archives: Sequence[PublishedFile],
+    *,
+    is_by_archive: bool,
+) -> None:
+    """Raise AmbiguousRows if members at the head of two archives are clips of one row.
+
+    Each archive is a shard of its own, so the row would be made once for each of them.
+    """
+    if len(archives) == 1:
+        return
+    columns = (table.column(source) for table in tables if source in table.column_names)
+    words = [word for column in columns for word in to_filenames(column)]
+    lines_by_key = group_lines(words)
+    step = -(-len(archives) // _COMPARED_ARCHIVES)
+    archive_by_line: dict[int, PublishedFile] = {}
+    for archive in archives[::step]:
+        whole = without_ending(archive.path)
+        meant: set[int] = set()
+        for member in filter(is_clip, _peek(at, archive)):
+            meant.update(clip_lines(member, words, lines_by_key, whole, is_by_archive)[1])
+        for line in sorted(meant):
+            other = archive_by_line.setdefault(line, archive)
+            if other is not archive:
+                raise AmbiguousRows(
+                    f"{at.repo}@{at.commit[:7]}: a row means clips in several archives",
+                    why=f"{in_a_line(words[line] or '')!r} in the column {in_a_line(source)!r} is "
+                    f"the name of a clip in {other.path!r} and of one in {archive.path!r}",
+                    mend="ask the dataset's owner for a column that names the clips with their "
+                    "folders or archives, or request a split or subset of one archive",
+                )
+
+
+def _nearest(
+    files: Sequence[PublishedFile], others: Sequence[PublishedFile], request: PlanRequest
+) -> list[PublishedFile]:
+    """Those of the files that belong to a split of `others`: by split, then by shared folders."""
+    kept = [file for file in files if _split_of(file.path) in (None, _group(request.split))]
+    named = [file for file in kept if _split_of(file.path) is not None]
+    kept = sorted(named or kept, key=lambda file: file.path)
+    folders = {part for other in others for part in PurePosixPath(other.path).parts[:-1]}
+    folders |= {request.subset} if request.subset is not None else set()
+
+    def shared(file: PublishedFile) -> int:
+        return len(folders & {*PurePosixPath(file.path).parts[:-1]})
+
+    most = max(map(shared, kept), default=0)
+    return [file for file in kept if shared(file) == most]
+
+
+def _group(word: str) -> frozenset[str]:
+    return next((group for group in _KEYWORDS if word.lower() in group), frozenset({word}))
+
+
+def _split_of(path: str) -> frozenset[str] | None:
+    """The keywords of the split that a path names; None if it names none."""
+    words = re.split(r"[-._ /0-9]+", path)
+    found = [group for group in _KEYWORDS for word in words if word in group]
+    return found[-1] if found else None
+
+
+def _peek(at: RepositoryAt, archive: PublishedFile) -> list[str]:
+    """Names of a few members, by ranged reads; empty if they cannot be had so."""
+    remote: Any = at.hub.open_file(at.repo, at.commit, archive)
+    lower = archive.path.lower()
+    with remote, suppress(ArchiveDamaged, *ZIP_DAMAGED):
+        if lower.endswith(".zip"):
+            with zipfile.ZipFile(remote) as opened:
+                return [entry.filename for entry in opened.infolist() if not entry.is_dir()]
+        head: Any = remote
+        size: int | None = archive.size_bytes
+        most_bytes: int | None = None
+        if not lower.endswith(".tar"):
+            head = cast(Any, gzip.GzipFile(fileobj=io.BytesIO(remote.read(_PEEKED_BYTES))))
+            size, most_bytes = None, most_unpacked(_PEEKED_BYTES)
+        else:
+            head = io.BufferedReader(remote, 128 << 10)
+        names: list[str] = []
+        with suppress(ArchiveDamaged, EOFError, zlib.error):
+            members = islice(list_members(head, size, most_bytes), _PEEKED_MEMBERS)
+            names.extend(member.name for member in members if member.kind == "file")
+        return names
+    return []
+
+
+def _choose_column(table: pa.Table, members: Sequence[str], asked: str | None) -> str | None:
+    """The column that names clips: the asked one, else the one that names most seen members."""
+    texts = [name for name in table.column_names if is_text(table.schema.field(name).type)]
+    if asked is not None and asked in texts:
+        return asked
+    clips = [name for name in members if is_clip(name)]
+    known = {key for name in clips for key in name_keys(name)}
+    hits: Counter[str] = Counter()
+    for name in texts:
+        words = to_filenames(table.column(name))
+        hits[name] = sum(
+            word is not None and not known.isdisjoint(name_keys(word)) for word in words
+        )
+    best: str | None = max(texts, key=lambda name: hits[name], default=None)
+    if best is not None and hits[best]:
+        return best
+    return next((name for name in USUAL_NAMES if name in texts), None) if not clips else None
+
+
+def _is_row(header: Sequence[str], members: Sequence[str]) -> bool:
+    """Whether the first line of a table names a clip, so that it names no columns."""
+    known = {key for name in members if is_clip(name) for key in name_keys(name)}
+    return any(is_clip(word) or not known.isdisjoint(name_keys(word)) for word in header)

@@ -1,0 +1,116 @@
+"""Which rows of a table mean which members of an archive, by the words in the table.
+
+A word is a path or a name, with its ending or without. It means a member if both agree as far as
+both have folders.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Final
+
+import pyarrow as pa
+
+from hugflow.clients.repository import PublishedFile
+from hugflow.shards.layouts.archives import ENDINGS
+from hugflow.shards.layouts.clips import is_clip
+from hugflow.shards.stems import to_filenames
+
+_LONGEST_FIRST: Final = sorted(ENDINGS, key=len, reverse=True)
+
+
+def group_lines(words: Sequence[str | None]) -> dict[str, list[int]]:
+    """The lines of the tables by the names that their words may mean."""
+    found: dict[str, list[int]] = {}
+    for line, word in enumerate(words):
+        for key in {*name_keys(word)} if word else ():
+            found.setdefault(key, []).append(line)
+    return found
+
+
+def clip_lines(
+    member: str,
+    words: Sequence[str | None],
+    lines_by_key: Mapping[str, list[int]],
+    archive: str,
+    is_by_archive: bool,
+) -> tuple[list[int], list[int]]:
+    """The lines that may mean a clip, and those of them that surely do.
+
+    archive: its path without ending.
+    """
+    meant = _find_lines(member, words, lines_by_key)
+    if is_by_archive:
+        meant = [line for line in meant if _is_of(words[line] or "", member, archive)]
+    return meant, _settle(meant, words, f"{archive}/{member}")
+
+
+def name_keys(word: str) -> tuple[str, str]:
+    """The name of a file, and its name without ending."""
+    name = PurePosixPath(word.replace("\\", "/")).name
+    stem, dot, ending = name.rpartition(".")
+    return name, stem if dot and is_clip(f"x.{ending}") else name
+
+
+def are_by_archive(
+    tables: Sequence[pa.Table], source: str, archives: Sequence[PublishedFile]
+) -> bool:
+    """Whether folders in the words are names of archives, so that each has its own rows."""
+    names = {PurePosixPath(without_ending(file.path)).name for file in archives}
+    columns = (table.column(source) for table in tables if source in table.column_names)
+    words = (word for column in columns for word in to_filenames(column))
+    found = {part for word in words if word for part in _folders(word) if part in names}
+    return len(found) > 1
+
+
+def without_ending(archive: str) -> str:
+    return next(archive[: -len(end)] for end in _LONGEST_FIRST if archive.lower().endswith(end))
+
+
+def _find_lines(
+    member: str, words: Sequence[str | None], lines_by_key: Mapping[str, list[int]]
+) -> list[int]:
+    """The lines whose word means a member: by its name with ending, else without."""
+    for key in name_keys(member):
+        found = [line for line in lines_by_key.get(key, ()) if _fits(member, words[line] or "")]
+        if found:
+            return found
+    return []
+
+
+def _folders(word: str) -> list[str]:
+    return word.replace("\\", "/").split("/")[:-1]
+
+
+def _is_of(word: str, member: str, archive: str) -> bool:
+    """Whether a word with more folders than the member has one that is the archive's name."""
+    more = _folders(word)[: -member.count("/") or None]
+    return len(_folders(word)) <= member.count("/") or PurePosixPath(archive).name in more
+
+
+def _settle(lines: list[int], words: Sequence[str | None], whole: str) -> list[int]:
+    """The lines that mean one clip; where they name several folders, those that fit `whole`.
+
+    whole: the member's path below the archive's name.
+    """
+    if _is_one_clip(lines, words):
+        return lines
+    kept = [line for line in lines if _fits(whole, words[line] or "")]
+    return kept if _is_one_clip(kept, words) else []
+
+
+def _is_one_clip(lines: list[int], words: Sequence[str | None]) -> bool:
+    """Whether the folders in the words go together, as far as each has some."""
+    found = [words[line] or "" for line in lines]
+    longest = max(found, key=lambda word: word.count("/") + word.count("\\"), default="")
+    path = "/".join(part for part in longest.replace("\\", "/").split("/") if part not in ("", "."))
+    return all(_fits(path, word) for word in found)
+
+
+def _fits(member: str, word: str) -> bool:
+    """Whether path and word agree as far as both have folders."""
+    theirs = [part for part in word.replace("\\", "/").split("/") if part not in ("", ".")]
+    ours = member.split("/")
+    if ".." in theirs or ":" in word:
+        return False
+    shorter = min(len(theirs), len(ours))
+    return ours[-shorter:-1] == theirs[-shorter:-1]
