@@ -1,41 +1,84 @@
 """Bringing many files to the disk at once: one call for all, in place of an `fsync` for each.
 
 Linux has `syncfs`, which brings a whole file system to the disk, and since 5.8 tells of bytes that
-could not be written. Python has no name for it.
+could not be written. Python has no name for it. It is used where it does what `fsync` does: not on
+network file systems nor on those of a process (FUSE), whose servers need not hear of it. It also
+waits for what others have written; where that takes long, each file is synced by itself for a while.
 """
 
 import ctypes
 import os
 import platform
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Final
 
-_SINCE = (5, 8)
+_SINCE: Final = (5, 8)
+# By Linux' include/uapi/linux/magic.h: ext2 to ext4, XFS, Btrfs, F2FS, tmpfs.
+_LOCAL: Final = frozenset({0xEF53, 0x58465342, 0x9123683E, 0xF2F52010, 0x01021994})
+LONGEST_S: Final = 2.0
+AGAIN_AFTER_S: Final = 60.0
+
+
+@dataclass
+class _Patience:
+    """Until when no file system is synced as a whole, by the monotonic clock."""
+
+    until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """Functions of the C library on a descriptor, which give 0 or set errno."""
+
+    syncfs: Callable[[int], int]
+    fstatfs: Callable[..., int]
+
+
+_patience = _Patience()
 
 
 def sync_disk(folder: Path) -> bool:
     """Bring all that was written to a folder's file system to the disk.
 
-    False where this system has no such call, or does not tell of errors; raises OSError.
+    False where this system has no such call, where the call promises less than `fsync`, and for
+    AGAIN_AFTER_S after one that took longer than LONGEST_S. Raises OSError.
     """
-    call = _find_call()
-    if call is None:
+    calls = _find_calls()
+    began = time.monotonic()
+    if calls is None or began < _patience.until:
         return False
     opened = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if call(opened) != 0:
+        if _kind(calls, opened) not in _LOCAL:
+            return False
+        if calls.syncfs(opened) != 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number), str(folder))
     finally:
         os.close(opened)
+    ended = time.monotonic()
+    if ended - began > LONGEST_S:
+        _patience.until = ended + AGAIN_AFTER_S
     return True
 
 
+def _kind(calls: _Calls, opened: int) -> int | None:
+    """The magic number of a descriptor's file system."""
+    # `struct statfs` begins with it, and is shorter.
+    found = (ctypes.c_long * 64)()
+    return found[0] if calls.fstatfs(opened, ctypes.byref(found)) == 0 else None
+
+
 @cache
-def _find_call() -> Callable[[int], int] | None:
+def _find_calls() -> _Calls | None:
     if platform.system() != "Linux":
         return None
     version = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
-    call = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
-    return call if version >= _SINCE else None
+    library = ctypes.CDLL(None, use_errno=True)
+    if version < _SINCE or not hasattr(library, "syncfs") or not hasattr(library, "fstatfs"):
+        return None
+    return _Calls(library.syncfs, library.fstatfs)
