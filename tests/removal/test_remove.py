@@ -745,7 +745,7 @@ def test_a_record_of_another_dataset_is_not_believed(stored: Stored, places: Pla
     assert read_removed(places, build.name) == record
 
 
-def test_digests_are_those_of_every_file_that_asks_for_the_dataset():
+def test_digests_are_those_of_every_file_that_asks_for_the_dataset(places: Places):
     one = b"hf_id: acme/speech\ndescription: one\n"
     files = {
         "requests/add/a.yaml": one,
@@ -755,7 +755,7 @@ def test_digests_are_those_of_every_file_that_asks_for_the_dataset():
         "requests/remove/r.yaml": b"hf_id: acme/speech\nreason: four\n",
     }
     requests = [AddRequest(hf_id="acme/speech", description=words) for words in ("one", "two")]
-    asking = asking_digests(requests[0].identity, files)
+    asking = asking_digests(places, requests[0].identity, files)
     assert asking == {request.digest for request in requests}
 
 
