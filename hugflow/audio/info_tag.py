@@ -30,7 +30,6 @@ Rule: the LAME tag specification, http://gabriel.mp3-tech.org/mp3infotag.html.
 
 import struct
 from collections.abc import Callable
-from functools import cache
 from typing import Final
 
 import numpy as np
@@ -56,6 +55,7 @@ _TAG_BYTES: Final = 156
 # 112 or 64 kbit/s: a frame of 8 kbit/s is too small for a tag.
 _ROOMY_BITRATE: Final = 0x8000
 _POLYNOMIAL: Final = 0xA001
+_WORD_BYTES: Final = 2
 
 
 def render_info_tag(
@@ -145,27 +145,46 @@ def crc16(data: bytes | bytearray | memoryview, before: int = 0) -> int:
 
     before: the CRC of what stands in front of `data`.
 
-    A byte at a time would take as long as the encoding. But the CRC is linear: the first half,
-    moved on by the length of the second, may be added onto it, which leaves half as much.
+    A byte at a time would take as long as the encoding. But the polynomial is (x + 1)(x^15 + x + 1),
+    the remainder by x + 1 is the parity of the bits, and x^15 + x + 1 divides x^15n + x^n + 1 for
+    every power of two n: a whole stretch of bytes is taken away by adding it in two places further
+    on, until 15 bytes are left.
     """
-    # No bytes, and any of zeros, have the CRC 0; each other CRC is that of one word.
-    front = np.flatnonzero(_moved_on(0) == before).astype("<u2").tobytes() if before else b""
-    words = np.frombuffer(b"".join((bytes(len(data) % 2), front, data)), "<u2").copy()
-    while len(words) > 1:
-        halvings = (len(words) - 1).bit_length() - 1
-        ahead = len(words) - (1 << halvings)
-        words[1 << halvings :] ^= _moved_on(halvings)[words[:ahead]]
-        words = words[ahead:]
-    return int(_moved_on(0)[words[0]]) if len(words) else 0
+    if len(data) < _WORD_BYTES:
+        return _crc16_of_few(data, before)
+    left = np.frombuffer(bytearray(data), np.uint8)
+    left[0] ^= before & 0xFF
+    left[1] ^= before >> 8
+    parity = _parity(left)
+    step = 1 << (len(left) // 15).bit_length()
+    while step := step >> 1:
+        while len(left) > 15 * step:
+            front = left[: min(len(left) - 15 * step, 14 * step)]
+            left[14 * step : 14 * step + len(front)] ^= front
+            left[15 * step : 15 * step + len(front)] ^= front
+            left = left[len(front) :]
+    # The same bit by bit: bit 0 stands for the highest power.
+    rest, bits = int.from_bytes(left.tobytes(), "little"), 8 * len(left)
+    for place in range(bits - 15):
+        if rest >> place & 1:
+            rest ^= 0b1100_0000_0000_0001 << place
+    word = rest >> bits - 16
+    if word.bit_count() & 1 != parity:
+        # One more time x^15 + x + 1, which alters the parity.
+        word ^= 0b1100_0000_0000_0001
+    return _crc16_of_few(word.to_bytes(_WORD_BYTES, "little"), 0)
 
 
-@cache
-def _moved_on(halvings: int) -> npt.NDArray[np.uint16]:
-    """What becomes of each CRC when 2 ** halvings words of zeros follow."""
-    if halvings:
-        half = _moved_on(halvings - 1)
-        return half[half]
-    crc = np.arange(1 << 16, dtype=np.uint16)
-    for _ in range(16):
-        crc = np.where(crc & 1, crc >> 1 ^ _POLYNOMIAL, crc >> 1)
+def _crc16_of_few(data: bytes | bytearray | memoryview, crc: int) -> int:
+    for byte in bytes(data):
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ _POLYNOMIAL if crc & 1 else crc >> 1
     return crc
+
+
+def _parity(data: npt.NDArray[np.uint8]) -> int:
+    """Whether the number of bits that are 1 is odd."""
+    whole = len(data) & ~7
+    words = int(np.bitwise_xor.reduce(data[:whole].view(np.uint64)))
+    return (words.bit_count() + int.from_bytes(data[whole:].tobytes()).bit_count()) & 1

@@ -37,15 +37,19 @@ class Replies:
         self._opening = asyncio.Lock()
         self._is_open = False
 
-    async def expect(self, message_id: str) -> "Future[FlowMessage]":
-        """The reply to a message that is about to be sent."""
-        if not self._is_open:
-            async with self._opening:
-                if not self._is_open:
-                    pattern = subjects.reply(self._cl.get_user_id(), "*", "*")
-                    await self._cl.link.subscribe(pattern, self._take)
-                    self._is_open = True
+    def expect(self, message_id: str) -> "Future[FlowMessage]":
+        """The reply to a message; `open` before it is sent. Called in any thread."""
         return self._expected.setdefault(message_id, Future())
+
+    async def open(self) -> None:
+        """Let replies come from now on."""
+        if self._is_open:
+            return
+        async with self._opening:
+            if not self._is_open:
+                pattern = subjects.reply(self._cl.get_user_id(), "*", "*")
+                await self._cl.link.subscribe(pattern, self._take)
+                self._is_open = True
 
     async def look(self, owner: str, flow_id: str | None, message_id: str) -> None:
         """Look for a reply in the stream, and whether one can come at all."""
@@ -136,7 +140,8 @@ class ServedFuture(FlowFuture):
 
 def resume(cl: "CoLink", message_id: str) -> ServedFuture:
     """The reply to a message that was sent earlier, perhaps by another process of this user."""
-    reply = cl.run(cl.replies.expect(message_id))
+    cl.run(cl.replies.open())
+    reply = cl.replies.expect(message_id)
     return ServedFuture(cl, "*", None, message_id, reply)
 
 

@@ -101,7 +101,7 @@ class ServedFlow(Flow):
         A message with the same id is sent once. Raises FlowError for one that is too large.
         """
         data = self._encode(message)
-        reply = self.cl.run(self.cl.replies.expect(message.message_id))
+        reply = self.cl.replies.expect(message.message_id)
         self.cl.start(self._send(message.message_id, data))
         return ServedFuture(self.cl, self.user_id, self.flow_id, message.message_id, reply)
 
@@ -156,7 +156,9 @@ class ServedFlow(Flow):
     async def _store(self, message_id: str, data: memoryview) -> bool:
         link, caller = self.cl.link, self.cl.get_user_id()
         subject = subjects.message(self.user_id, caller, self.flow_id)
+        # In here, so that messages go in the order in which they were given.
         async with self._in_order:
+            await self.cl.replies.open()
             await link.tell(subjects.progress(caller, self.user_id, message_id), b"queued")
             # The same id for another instance is another message.
             sealed = seal_in_place(self.cl, subject, data)
