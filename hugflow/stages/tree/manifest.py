@@ -55,13 +55,14 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 
 from hugflow.audio.encoding import QUALITY
 from hugflow.clients.repository import CONVERTED_REF, Conversion
+from hugflow.errors import StateUnreadable
 from hugflow.exports.recorded import RecordedExport
 from hugflow.requests.grammar import BadRowBudget
 from hugflow.requests.model import Identity
 from hugflow.shards.plan import MOST_UNCOUNTED_ROWS, Plan
 from hugflow.shards.plan_request import PlanRequest
 from hugflow.statistics.figures import Statistics, from_json, to_json
-from hugflow.store.atomic import is_file
+from hugflow.store.atomic import is_file, read_file
 from hugflow.store.records import RecordForm, is_none
 
 # More than anyone publishes; verifying a tree holds a byte for each row.
@@ -351,6 +352,25 @@ def read_manifest(path: Path) -> Manifest | None:
     A link to a manifest elsewhere does not count.
     """
     return MANIFEST.read(path) if _is_file(path) else None
+
+
+def look_at_manifest(path: Path) -> Manifest | None:
+    """As `read_manifest`, for callers that move or delete trees.
+
+    Raises StateUnreadable where the disk does not let it be read: being unable to look is no answer.
+    """
+    try:
+        if not is_file(path):
+            return None
+        return MANIFEST.parse(read_file(path, MANIFEST.most_bytes))
+    except (FileNotFoundError, ValueError):
+        return None
+    except OSError as error:
+        raise StateUnreadable(
+            f"the manifest {path} cannot be read",
+            why=error.strerror or str(error),
+            mend="look at the disk that it is on, then run the same command again",
+        ) from error
 
 
 def read_manifest_name(path: Path) -> ManifestName | None:

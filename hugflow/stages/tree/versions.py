@@ -8,9 +8,13 @@ two trees share are one file with two names, so a version costs what has changed
 The name of a folder is only for people: after a kill it may be the version that the folder held
 before. What counts is the manifest in it. Where a system cannot exchange two names in one call, a
 kill may leave the replaced tree at `replaced_tree`; the next exchange moves it among the versions.
+
+A replaced tree whose manifest is damaged may be the only complete one. It is moved among the
+versions as `unreadable-<n>`, and stays there until a person deletes it.
 """
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,10 +23,17 @@ from hugflow.errors import CannotWrite
 from hugflow.shards.plan import Plan
 from hugflow.stages.tree.exchange import delete_tree, rename_aside, swap_trees, write_standing
 from hugflow.stages.tree.exclusive import wait_for_shards
-from hugflow.stages.tree.manifest import Manifest, ManifestRun, read_manifest, render_manifest
+from hugflow.stages.tree.manifest import (
+    Manifest,
+    ManifestRun,
+    look_at_manifest,
+    render_manifest,
+)
 from hugflow.store.atomic import disk_errors, make_folder, sync_folder
 from hugflow.store.layout import DatasetFolder, Places
-from hugflow.store.trash import is_folder
+from hugflow.store.trash import is_folder, stands
+
+log = logging.getLogger(__name__)
 
 VERSION_LENGTH = 16
 
@@ -53,10 +64,14 @@ def version_id(manifest: Manifest) -> str:
 
 
 def read_version(folder: DatasetFolder, name: str) -> Version | None:
-    """The version in a folder; None unless it is a complete tree of the dataset."""
-    if not is_folder(folder.root):
-        return None
-    manifest = read_manifest(folder.manifest)
+    """The version in a folder; None unless it is a complete tree of the dataset.
+
+    Raises StateUnreadable where its manifest cannot be read from the disk.
+    """
+    with disk_errors(folder.root, "read"):
+        if not is_folder(folder.root):
+            return None
+    manifest = look_at_manifest(folder.manifest)
     if manifest is None or manifest.dataset != name or manifest.sample is not None:
         return None
     return Version(version_id(manifest), folder, manifest)
@@ -97,13 +112,17 @@ def use_version(places: Places, version: Version) -> None:
 
 
 def shelve_replaced(places: Places, name: str) -> None:
-    """Keep the complete tree that an exchange has left at `replaced_tree`; delete any other there.
+    """Keep the complete tree that an exchange has left at `replaced_tree`.
 
-    Each kept tree gets the name of its version. The caller holds the dataset's lock.
+    Only a tree without any manifest is deleted there, as it was never complete. Each kept tree gets
+    the name of its version. The caller holds the dataset's lock. Raises StateUnreadable where a
+    manifest cannot be read from the disk.
     """
     tidy_versions(places, name)
     left = DatasetFolder(places.replaced_tree(name))
     version = read_version(left, name)
+    if version is None:
+        _keep_unreadable(places, name, left)
     if version is not None and not _move(version, places.versions(name)):
         kept = read_version(DatasetFolder(places.versions(name) / version.id), name)
         if kept is None or kept.id != version.id:
@@ -123,6 +142,8 @@ def keep_replaced(places: Places, name: str, keep: int) -> list[Path]:
     Returns paths to delete after the dataset's lock is released. The caller holds the lock.
     """
     replaced = list(_read_all(places.next_trees(name), name)) if keep else []
+    if keep:
+        _keep_all_unreadable(places, name)
     current = read_version(places.dataset(name), name) if replaced else None
     for version in replaced:
         if current is None or version.manifest.plan != current.manifest.plan:
@@ -144,6 +165,32 @@ def _read_all(parent: Path, name: str) -> Iterator[Version]:
     for path in sorted(parent.iterdir()):
         if version := read_version(DatasetFolder(path), name):
             yield version
+
+
+def _keep_all_unreadable(places: Places, name: str) -> None:
+    """Move every replaced tree that `read_version` does not know, and that has a manifest."""
+    parent = places.next_trees(name)
+    for path in sorted(parent.iterdir()) if is_folder(parent) else ():
+        folder = DatasetFolder(path)
+        if read_version(folder, name) is None:
+            _keep_unreadable(places, name, folder)
+
+
+def _keep_unreadable(places: Places, name: str, folder: DatasetFolder) -> None:
+    """Move a tree among the versions if it has a manifest, which the caller could not use."""
+    with disk_errors(folder.root, "read"):
+        if not is_folder(folder.root) or not stands(folder.manifest):
+            return
+    parent = places.versions(name)
+    make_folder(parent)
+    with disk_errors(parent):
+        number = 1
+        while stands(target := parent / f"unreadable-{number}"):
+            number += 1
+        folder.root.rename(target)
+        sync_folder(folder.root.parent)
+        sync_folder(parent)
+    log.warning("%s is kept as %s: its manifest cannot be used", folder.root, target)
 
 
 def _move(version: Version, parent: Path) -> bool:

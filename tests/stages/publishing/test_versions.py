@@ -1,15 +1,17 @@
 """Kept versions: a dataset goes back and forth between whole trees, and no reader sees a mix."""
 
+import errno
 import json
 import os
 import signal
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from hugflow.errors import UsageWrong
+from hugflow.errors import StateUnreadable, UsageWrong
 from hugflow.shards.plans import read_current_id
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
@@ -18,8 +20,15 @@ from hugflow.stages.publishing.rollback import roll_back
 from hugflow.stages.standing.measure import measure_storage
 from hugflow.stages.sync import sync_dataset
 from hugflow.stages.tree import exchange
+from hugflow.stages.tree import manifest as manifests
 from hugflow.stages.tree.manifest import read_manifest
-from hugflow.stages.tree.versions import list_versions, read_version
+from hugflow.stages.tree.versions import (
+    keep_replaced,
+    list_versions,
+    read_version,
+    shelve_replaced,
+)
+from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_text
 from tests.builds import OpenFor
@@ -249,3 +258,69 @@ def _list(folder: int, name: str) -> list[str]:
 def _read(folder: int, name: str) -> bytes:
     with open(os.open(name, os.O_RDONLY, dir_fd=folder), "rb") as file:  # noqa: PTH123  # by handle
         return file.read()
+
+
+def read_bytes(root: Path) -> dict[str, bytes]:
+    """Every file of a tree as it is; a damaged manifest too."""
+    files = (path for path in root.rglob("*") if path.is_file())
+    return {str(path.relative_to(root)): path.read_bytes() for path in files}
+
+
+def let_no_manifest_be_read(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Reading any manifest fails, as on a disk that is going."""
+
+    def refuse(path: Path, most_bytes: int) -> bytes:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(manifests, "read_file", refuse)
+
+
+def lose_into_replaced(build: Build) -> Path:
+    """What a kill in the middle of an exchange leaves: a complete tree at `replaced_tree`."""
+    replaced = build.places.replaced_tree(build.name)
+    replaced.parent.mkdir(parents=True, exist_ok=True)
+    (kept,) = list_versions(build.places, build.name)
+    kept.folder.root.rename(replaced)
+    return replaced
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EACCES])
+def test_a_replaced_tree_whose_manifest_the_disk_does_not_give_is_not_deleted(
+    two: Build, monkeypatch: pytest.MonkeyPatch, number: int
+):
+    replaced = lose_into_replaced(two)
+    whole = read_bytes(replaced)
+    let_no_manifest_be_read(monkeypatch, number)
+    for shelve in (shelve_replaced, partial(keep_replaced, keep=2)):
+        with pytest.raises(StateUnreadable, match=r"manifest\.json"):
+            shelve(two.places, two.name)
+        assert read_bytes(replaced) == whole
+
+
+@pytest.mark.parametrize("shelve", [shelve_replaced, partial(keep_replaced, keep=2)])
+@pytest.mark.parametrize("text", [b"", b'{"version": 1, "dataset"', b'{"version": 99}'])
+def test_a_replaced_tree_whose_manifest_is_damaged_is_kept_under_another_name(
+    two: Build, text: bytes, shelve: Callable[[Places, str], object]
+):
+    replaced = lose_into_replaced(two)
+    (replaced / "manifest.json").write_bytes(text)
+    whole = read_bytes(replaced)
+    shelve(two.places, two.name)
+    assert not replaced.exists()
+    assert read_bytes(two.places.versions(two.name) / "unreadable-1") == whole
+    assert list_versions(two.places, two.name) == []
+    # It stays there, and the next one gets the next number.
+    replaced.mkdir(parents=True)
+    (replaced / "manifest.json").mkdir()
+    shelve(two.places, two.name)
+    assert read_bytes(two.places.versions(two.name) / "unreadable-1") == whole
+    assert (two.places.versions(two.name) / "unreadable-2/manifest.json").is_dir()
+
+
+def test_an_update_keeps_a_replaced_tree_whose_manifest_is_damaged(two: Build, hub: LoopbackHub):
+    folder = two.places.dataset(two.name)
+    folder.manifest.write_bytes(folder.manifest.read_bytes()[:-20])
+    before = read_bytes(folder.root)
+    make_again(hub, two, 4)
+    assert rows_of(two) == 4
+    assert read_bytes(two.places.versions(two.name) / "unreadable-1") == before
