@@ -12,7 +12,6 @@ from hugflow.errors import Stopped
 
 # Seven minutes of MP3: whatever is called a clip never touches the disk.
 MAX_BYTES_IN_MEMORY: Final = 8 << 20
-# Even, as `crc16` takes words.
 _PIECE_BYTES: Final = 1 << 20
 
 

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from hugflow.activity import step
 from hugflow.amounts import count, human_bytes
 from hugflow.cli.builds import (
@@ -79,7 +81,7 @@ def sync_requests(wanted: Sequence[str], work: Work) -> int:
             return _preview(project, add, as_json=as_json)
         if work.limit is not None:
             return _make_sample(project, add, work.limit, work.wait_s, as_json=as_json)
-        draft = None if each.is_member else draft_mark(project, add, environ)
+        draft = draft_mark(project, add, environ)
         is_reported = work.is_reported
         done = _sync(
             project, add, work.wait_s, digest=work.digest, is_reported=is_reported, as_json=as_json
@@ -103,7 +105,7 @@ def _work_through(
     for each in named:
         try:
             entries.append(entry := work(each))
-            code = code or (entry.get("pushed") or {}).get("exit_code", 0)
+            code = code or _code_of_push(entry)
         except HugflowError as error:
             print_error(error)
             code = code or error.exit_code
@@ -136,6 +138,14 @@ def retry(
         )
     if as_json:
         print_json({"datasets": [done.entry]})
+    if code := _code_of_push(done.entry):
+        raise typer.Exit(code)
+
+
+def _code_of_push(entry: dict[str, Any]) -> int:
+    """The exit code of the push that `publish_to` asks for; 0 without one."""
+    pushed = entry.get("pushed")
+    return int(pushed["exit_code"]) if pushed is not None else 0
 
 
 @dataclass(frozen=True, slots=True)

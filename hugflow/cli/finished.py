@@ -14,6 +14,7 @@ from hugflow.store.layout import DAGSTER_CONFIG, Places, dagster_folders
 
 if TYPE_CHECKING:
     from hugflow.requests.collect import AddFile
+    from hugflow.requests.model import AddRequest
     from hugflow.settings import ProjectSettings
 
 # Of a larger dataset, the look takes longer than the imports that a mark saves.
@@ -64,7 +65,8 @@ def draft_mark(
     """A draft for a request whose dataset seems to be finished, before it is looked at.
 
     None if the answer depends on more than a mark can name: on code of row steps, on the project's
-    sources, on the Hub, or on the words of a warning.
+    sources, on the Hub, or on the words of a warning; and where the file asks for more than this
+    dataset.
     environ: as the command found it.
     """
     from hugflow.settings_model import NAMES, SECRETS
@@ -74,6 +76,8 @@ def draft_mark(
     if root is None or project.warnings or project.file.nodes.keys() & {"sources", "parents"}:
         return None
     if add.request.flows or not Path(add.path).is_file() or Path(add.path).is_symlink():
+        return None
+    if not _asks_for_it_alone(Path(add.path), add.request):
         return None
     manifest = read_manifest(places.dataset(name).manifest)
     if manifest is None or manifest.rows.made > MOST_ROWS:
@@ -93,6 +97,16 @@ def draft_mark(
     views = (str(places.progress(name)), str(places.notice(name)))
     settings = project.settings
     return Draft(root, inputs, of_inputs, views, (settings.log_level, settings.log_format))
+
+
+def _asks_for_it_alone(file: Path, request: "AddRequest") -> bool:
+    """Whether a request is what its file says, and not one of several."""
+    from hugflow.requests.read import read_request
+
+    try:
+        return read_request(file) == request
+    except HugflowError:
+        return False
 
 
 def _folders(root: Path, places: Places, name: str) -> tuple[str, ...]:

@@ -23,12 +23,11 @@ from hugflow.settings import ProjectSettings
 class NamedRequest:
     """One request, or why it cannot be read.
 
-    path: as a person would type it. is_member: it is one of several that its file asks for.
+    path: as a person would type it.
     """
 
     path: str
     found: AddRequest | HugflowError
-    is_member: bool = False
 
     @property
     def name(self) -> str | None:
@@ -61,7 +60,7 @@ def _expand(project: ProjectSettings, named: NamedRequest, update: bool) -> Iter
         return
     try:
         for member in expand_at_hub(project, named.path, named.found, update=update):
-            yield NamedRequest(named.path, member, is_member=True)
+            yield NamedRequest(named.path, member)
     except HugflowError as error:
         yield NamedRequest(named.path, error)
 

@@ -89,7 +89,7 @@ class StorageDestination:
         latest = self._latest
         with self._errors(latest):
             self._write_whole(latest, json.dumps({"version": version}).encode())
-        return f"{self.url.rstrip('/')}/{version}"
+        return f"{redact(self.url.rstrip('/'))}/{version}"
 
     @property
     def _latest(self) -> str:

@@ -274,6 +274,8 @@ def publish_to(value: str) -> str:
         raise FieldInvalid("is neither a repository of the Hub nor an address", mend=mend)
     if "::" in value:
         raise FieldInvalid("is a chain of addresses", mend=mend)
+    if "%" in value or "\\" in value or {".", ".."} & {*place.split("/")}:
+        raise FieldInvalid("has a part that leads elsewhere, such as `..`", mend=mend)
     if is_address and scheme != "hf" and "@" in place.partition("/")[0]:
         raise FieldInvalid(
             "has a user or a password in it",

@@ -95,7 +95,7 @@ def _read_row(folder: DatasetFolder, row: str) -> dict[str, Any] | None:
         return None
     try:
         value = json.loads((folder.json / f"{int(row)}.json").read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -112,7 +112,8 @@ def _find_mp3(folder: DatasetFolder, value: dict[str, Any]) -> Path | None:
 
 def _player(name: str, row: str, value: dict[str, Any]) -> str:
     text = value.get("text")
-    words = html.escape(text) if isinstance(text, str) else ""
+    # Half of a surrogate pair has no UTF-8.
+    words = html.escape(text.encode(errors="replace").decode()) if isinstance(text, str) else ""
     address = f"{CLIP}{quote(name)}/{int(row)}"
     return (
         f"<p>row {int(row)} <bdi>{words}</bdi></p>"

@@ -12,6 +12,7 @@ from hugflow.stages.standing.finished import FINISHED_FOLDER, Finished, find_fin
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_text
 from tests.projects import Project, make_project
+from tests.shards.layouts.published import to_csv
 
 REQUEST = "requests/add/request.yaml"
 # Typer imports pydantic by itself; ours is what builds models.
@@ -62,6 +63,24 @@ def test_the_answer_of_a_mark_is_that_of_a_full_look(
     # Here is no Dagster, but the look was told to tell nobody.
     assert find_answers([REQUEST], project.environment, is_reported=True) is None
     assert find_answers([], project.environment, is_reported=False) is None
+
+
+def test_one_dataset_of_a_file_that_asks_for_several_leaves_no_mark(
+    tmp_path: Path, hub: LoopbackHub
+):
+    card = b"---\nconfigs:\n- {config_name: aa, data_files: a.csv}\n"
+    card += b"- {config_name: bb, data_files: b.csv}\n---\n"
+    texts = {f"{name}.csv": to_csv([{"text": name}]) for name in "ab"}
+    hub.publish("finished/several", {"README.md": card, **texts})
+    project = make_project(hub, tmp_path / "project")
+    file = project.request("finished/several", 'expand: {subsets: "*"}')
+    assert project.run("plan", file).returncode == 0
+    for _ in range(3):
+        done = project.run("local-sync", "--no-report", "finished__several__subset_aa")
+        assert done.returncode == 0, done.stderr
+    assert find_finished(project.root, project.root / file, project.environment) is None
+    both = json.loads(project.run("local-sync", "--no-report", "--json", file).stdout)["datasets"]
+    assert len(both) == 2
 
 
 def damage_in_place(project: Project) -> None:

@@ -49,6 +49,18 @@ def test_the_page_has_a_player_for_each_row_and_runs_no_text(client: TestClient)
     assert page.headers["x-frame-options"] == "DENY"
 
 
+def test_a_text_that_is_no_text_and_a_row_that_is_no_row_break_nothing(
+    client: TestClient, tmp_path: Path
+):
+    folder = tmp_path / "datasets" / NAME / "json"
+    (folder / "0.json").write_text(
+        '{"text": "half \\ud800", "audio_info": {"path": "audio/a.mp3"}}'
+    )
+    (folder / "1.json").write_text("[" * 99_999)
+    assert "half ?" in client.get(listen_url(NAME, [0, 1])).text
+    assert client.get(listen_url(NAME, [1])).status_code == 404
+
+
 def test_a_clip_is_given_whole_and_from_any_place_of_it(client: TestClient):
     whole = client.get(f"/_hugflow/clip/{NAME}/0")
     assert (whole.content, whole.headers["content-type"]) == (b"ID3 first clip", "audio/mpeg")

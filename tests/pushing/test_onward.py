@@ -72,6 +72,7 @@ def test_a_push_that_fails_leaves_the_dataset_published_and_the_next_sync_pushes
     assert "cannot be written" in done.stderr or "cannot be read" in done.stderr
     assert project.places.link(name).is_symlink()
     assert note_of(project) == "not pushed"
+    assert project.run("retry", name).returncode == 1
     record = read_push(project.places, name)
     assert record is not None
     assert record.why is not None
@@ -115,6 +116,9 @@ def test_a_repository_or_an_address_is_a_place(place: str):
         "ftp://ana:secret@host/x",
         "s3://a b",
         "s3://a::file:///b",
+        "s3://a/../b",
+        "file:///a/%2e%2e/b",
+        "file:///a/./b",
         "x\n/y",
     ],
 )

@@ -106,6 +106,11 @@ def test_without_a_token_or_a_complete_tree_nothing_is_pushed(
             open_destination(wrong, Hub(), is_private=True)
 
 
+def test_a_password_in_an_address_is_not_shown(made: Build):
+    url = "memory://ann:s3cretpass@host/x"
+    assert "s3cretpass" not in push(made, StorageDestination(url), url).address
+
+
 def test_a_folder_of_a_version_is_complete_once_it_has_its_manifest(made: Build, tmp_path: Path):
     url = f"file://{tmp_path}/out"
     pushed = push(made, StorageDestination(url), url)

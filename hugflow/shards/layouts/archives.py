@@ -29,6 +29,9 @@ MOST_MEMBER_BYTES: Final = 1 << 30
 _MOST_GROWTH: Final = 100
 _FREE_BYTES: Final = 256 << 20
 _ENCRYPTED: Final = 0x1
+# Methods of members that `zipfile` unpacks up to the size of the directory; of others it unpacks
+# all that a piece of them holds, a million times its size.
+BOUNDED_METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _UNIX_LINK: Final = 0o120000
 
 # What `zipfile` raises for archives that are damaged or of another kind.
@@ -109,6 +112,9 @@ def _walk_zip(path: Path, left_out: LeftOut) -> Iterator[tuple[str, Read]]:
                 raise ArchiveDamaged(
                     f"{entry.filename!r} unpacks to more than {_MOST_GROWTH} times its size"
                 )
+            if entry.compress_type not in BOUNDED_METHODS:
+                left_out.add("are packed by a method other than deflate", entry.filename)
+                continue
             is_link = (entry.external_attr >> 16) & 0o170000 == _UNIX_LINK
             kind = "link" if is_link else "file"
             if _is_taken(entry.filename, kind, entry.file_size, left_out):

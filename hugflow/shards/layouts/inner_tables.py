@@ -23,7 +23,13 @@ from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
 from hugflow.redact import in_a_line
 from hugflow.requests.sources import TableForm
-from hugflow.shards.layouts.archives import MOST_MEMBER_BYTES, ZIP_DAMAGED, most_unpacked, walk
+from hugflow.shards.layouts.archives import (
+    BOUNDED_METHODS,
+    MOST_MEMBER_BYTES,
+    ZIP_DAMAGED,
+    most_unpacked,
+    walk,
+)
 from hugflow.shards.layouts.layout import RepositoryAt
 from hugflow.shards.layouts.left_out import LeftOut
 from hugflow.shards.layouts.tables import TableUnreadable, join_schemas, read_table
@@ -168,6 +174,8 @@ def _peek_zip(remote: Any, is_inner: Callable[[str], bool], room: _Room) -> dict
         for entry in opened.infolist():
             size, name = entry.file_size, entry.filename
             if is_inner(name) and room.takes(size, name, is_first=not found):
+                if entry.compress_type not in BOUNDED_METHODS:
+                    raise TableUnreadable(f"{name!r} is packed by a method other than deflate")
                 with opened.open(entry) as member:
                     # With a size, zipfile unpacks no more than the directory says.
                     found[name] = member.read(size)

@@ -104,6 +104,15 @@ def test_a_zip_entry_is_unpacked_no_further_than_its_directory_says():
         At(bytes(data)).peek("a.zip")
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_table_whose_method_unpacks_without_bound_is_not_read(method: int):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("metadata.csv", SMALL)
+    with pytest.raises(RequestInvalid, match="a method other than deflate"):
+        At(file.getvalue()).peek("a.zip")
+
+
 def test_the_tables_of_a_fetched_archive_have_a_bound_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
