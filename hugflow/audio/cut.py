@@ -40,6 +40,11 @@ class Cut:
         return [self.start, self.end, self.channel]
 
     @property
+    def is_empty(self) -> bool:
+        """Whether it ends before it begins, or where it begins."""
+        return self.end is not None and Fraction(self.end) <= Fraction(self.start)
+
+    @property
     def order(self) -> tuple[Fraction, Fraction, int]:
         """What pieces of one clip are sorted by."""
         return Fraction(self.start), Fraction(self.end or "0"), self.channel or 0
@@ -55,6 +60,10 @@ class Cut:
         """The first sample, and the one behind the last: the nearest ones to the times."""
         end = None if self.end is None else _nearest(Fraction(self.end) * rate_hz)
         return _nearest(Fraction(self.start) * rate_hz), end
+
+
+# What a row has whose times are none.
+NO_RANGE: Final = Cut("0", "0")
 
 
 def _nearest(number: Fraction) -> int:

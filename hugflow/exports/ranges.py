@@ -43,10 +43,12 @@ def has_ranges(plan: Plan) -> bool:
 
 
 def ranges_of(plan: Plan, row: "ExportRow") -> list[TimeRange]:
-    """The ranges of a row, by their begin; none that lies behind the end of the recording."""
+    """The ranges of a row, by their begin; none without times or behind the end."""
     found = []
     for number, fields in enumerate(row.columns.get(SEGMENTS) or ()):
         start, end = fields[START], fields[END]
+        if start is None:
+            continue
         stop = row.clip.duration if end is None else min(end, row.clip.duration)
         if start < stop:
             columns = {name: each for name, each in fields.items() if name not in (START, END)}

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from hugflow.audio.bad import AudioBad
+from hugflow.audio.bad import AudioBad, failure_of
 from hugflow.shards.arrow import is_binary, is_list, is_text
 from hugflow.shards.stems import text_or_none
 
@@ -20,7 +20,7 @@ def audio_value(scalar: pa.Scalar) -> Any:
     them. A text gives the mapping of a path, binary a buffer, null None; a list of one its element.
 
     Raises AudioBad: `audio_several` for a longer list, `audio_unsupported` for a value that Python
-    cannot represent.
+    cannot represent, and what a layout says of the row (`failing_clip`).
     """
     if not scalar.is_valid:
         return None
@@ -72,7 +72,10 @@ def _field(scalar: pa.StructScalar, name: str) -> Any:
         case "bytes":
             if not is_binary(field.type):
                 raise AudioBad("audio_unsupported", f"the audio's bytes are of type {field.type}")
-            return field.as_buffer()
+            buffer = field.as_buffer()
+            if failure := failure_of(memoryview(buffer)):
+                raise failure
+            return buffer
         case "array":
             return to_samples(field)
         case _:

@@ -17,6 +17,7 @@ from typing import Any, Final, NoReturn, cast
 
 import pyarrow as pa
 
+from hugflow.audio.cut import Cut
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.redact import in_a_line
@@ -29,7 +30,7 @@ from hugflow.shards.layouts.archives import (
     most_unpacked,
 )
 from hugflow.shards.layouts.clips import USUAL_NAMES, is_clip
-from hugflow.shards.layouts.cut_rows import Ranges, fetched_cuts, refuse_missing
+from hugflow.shards.layouts.cut_rows import Ranges, fetched_cuts, refuse_missing, warn_of_empty
 from hugflow.shards.layouts.inner_tables import (
     peek_inner_tables,
 )
@@ -187,9 +188,10 @@ def _describe(
     types[audio] = FILE_TYPE
     planned = pa.schema([(name, types[name]) for name in columns])
     ranges = Ranges.of(request)
+    cuts: list[Cut] = []
     if ranges is not None:
         for file, table in zip(tables, read, strict=True):
-            fetched_cuts(at, file, table, ranges)
+            cuts += fetched_cuts(at, file, table, ranges)
     detail = to_detail(
         {
             "tables": paths,
@@ -211,7 +213,7 @@ def _describe(
         f"{len(archives):,} archives"
     ]
     if ranges is not None:
-        warnings.append("rows are time ranges of these members")
+        warnings += ["rows are time ranges of these members", *warn_of_empty(at, cuts)]
     if len(archives) > 1:
         warnings.append("rows whose clip is in none of the archives are left out")
     text = said.text if said.text in planned.names else None

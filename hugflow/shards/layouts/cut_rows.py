@@ -1,13 +1,14 @@
 """Which rows are time ranges of longer clips, and in which order they are made."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any, Final, Self
 
 import pyarrow as pa
 
-from hugflow.audio.cut import Cut, to_seconds
+from hugflow.amounts import count
+from hugflow.audio.cut import NO_RANGE, Cut, to_seconds
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
 from hugflow.requests.segments import SegmentSpec
@@ -112,14 +113,20 @@ def fetched_cuts(
 ) -> list[Cut]:
     """The time ranges of the rows of a published table; raises RequestInvalid."""
     refuse_missing(at, file, read.schema, ranges.names)
-    try:
-        return read_cuts(read, ranges, range(len(read)) if kept is None else kept)
-    except ValueError as error:
+    return read_cuts(read, ranges, range(len(read)) if kept is None else kept)
+
+
+def warn_of_empty(at: RepositoryAt, cuts: Iterable[Cut | None]) -> list[str]:
+    """A warning of rows without a valid time range; raises RequestInvalid if all are so."""
+    found = [cut for cut in cuts if cut is not None]
+    empty = sum(cut.is_empty for cut in found)
+    if empty and empty == len(found):
         raise RequestInvalid(
-            f"{at.repo}@{at.commit[:7]}: a row of {file.path!r} is no time range",
-            why=str(error),
-            mend="report it to the dataset's owner, or request another revision",
-        ) from error
+            f"{at.repo}@{at.commit[:7]}: no row has a valid time range",
+            why="begin and end have to be seconds from 0, and the end behind the begin",
+            mend="name in `segments` the columns that hold begin and end in seconds",
+        )
+    return [f"without a valid time range: {count(empty, 'row')}"] if empty else []
 
 
 def refuse_missing(
@@ -137,27 +144,25 @@ def refuse_missing(
 
 
 def read_cuts(table: pa.Table, ranges: Ranges, rows: Sequence[int]) -> list[Cut]:
-    """The time ranges of some rows of a table; raises ValueError with the row that has none."""
+    """The time ranges of some rows of a table; raises ValueError if there is no such column."""
     if ranges.start is None:
         return [Cut("0", None, ranges.channel)] * len(rows)
     lacking = [name for name in ranges.names if name not in table.column_names]
     if lacking:
         raise ValueError(f"there is no column {lacking[0]!r}")
     starts, others = (table.column(name).to_pylist() for name in ranges.names)
-    cuts: list[Cut] = []
-    for row in rows:
-        try:
-            cuts.append(to_cut(starts[row], others[row], ranges))
-        except ValueError as error:
-            raise ValueError(
-                f"{' and '.join(ranges.names)} have to be seconds from 0; row {row + 1}: {error}"
-            ) from error
-    return cuts
+    return [to_cut(starts[row], others[row], ranges) for row in rows]
 
 
 def to_cut(start: object, other: object, ranges: Ranges) -> Cut:
-    """A time range of two values of a row: its begin, and its end or duration; or ValueError."""
-    begin, second = to_seconds(start), to_seconds(other)
+    """A time range of two values of a row: its begin, and its end or duration.
+
+    NO_RANGE if one of them is no number of seconds.
+    """
+    try:
+        begin, second = to_seconds(start), to_seconds(other)
+    except ValueError:
+        return NO_RANGE
     end = second if ranges.duration is None else str(Decimal(begin) + Decimal(second))
     return Cut(begin, end, ranges.channel)
 

@@ -17,13 +17,14 @@ from typing import Final, NoReturn
 import pyarrow as pa
 
 from hugflow.amounts import count
-from hugflow.audio.cut import Cut, to_seconds
+from hugflow.audio.cut import NO_RANGE, Cut, to_seconds
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.redact import in_a_line
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts import loose, table
 from hugflow.shards.layouts.clips import Clips
+from hugflow.shards.layouts.cut_rows import warn_of_empty
 from hugflow.shards.layouts.layout import RepositoryAt, Split, no_names, no_sample
 from hugflow.shards.layouts.tables import folder_of
 from hugflow.shards.plan_request import PlanRequest, segments_of
@@ -80,6 +81,7 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
         warnings.append(f"left out: {len(left):,} lines of text of no utterance")
     if speakers:
         values["speaker"] = [speakers.get(each) for each in ids]
+    warnings += warn_of_empty(at, [row.cut for row in rows])
     missing = sum(row.clip is None for row in rows)
     if missing:
         warnings.append(
@@ -140,10 +142,10 @@ def _read_rows(
         if len(parts) not in (3, 4) or parts[0] not in found:
             _refuse_segment(at, beside.folder, utterance)
         try:
-            start, end = to_seconds(parts[1]), to_seconds(parts[2])
+            cut = Cut(to_seconds(parts[1]), to_seconds(parts[2]), channel)
         except ValueError:
-            _refuse_segment(at, beside.folder, utterance)
-        rows.append(_Row(utterance, found[parts[0]], Cut(start, end, channel)))
+            cut = NO_RANGE
+        rows.append(_Row(utterance, found[parts[0]], cut))
     return rows
 
 
@@ -158,6 +160,6 @@ def _refuse_command(at: RepositoryAt, file: PublishedFile, recording: str) -> No
 def _refuse_segment(at: RepositoryAt, folder: str, utterance: str) -> NoReturn:
     raise ShardUnreadable(
         f"{at.repo}@{at.commit[:7]}:{folder}segments cannot be read",
-        why=f"the line of {in_a_line(utterance)!r} is not a recording of {_SCP} and two times",
+        why=f"the line of {in_a_line(utterance)!r} is not a recording of {_SCP} and its two times",
         mend="report it to the dataset's owner, or request a revision with sound segments",
     )

@@ -33,7 +33,7 @@ from hugflow.requests.sources import TableForm
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
 from hugflow.shards.layouts.layout import Contents, RepositoryAt, unreadable
-from hugflow.shards.layouts.segments import Pieces
+from hugflow.shards.layouts.segments import Pieces, missing_recording
 from hugflow.shards.layouts.tables import (
     ANY_FORM,
     TableUnreadable,
@@ -326,6 +326,9 @@ def _clips(
             with disk_errors(paths[place], "read"):
                 data = paths[place].read_bytes()
             values.append({"bytes": data, "path": shard.files[place].path})
+        elif word and cuts is not None and cuts[at] is not None:
+            # A file that is no clip of the plan would be made whole.
+            values.append({"bytes": missing_recording(word), "path": word})
         else:
             values.append(None if not word else {"bytes": None, "path": word})
     return pa.array(values, FILE_TYPE)

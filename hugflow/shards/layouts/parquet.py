@@ -54,13 +54,21 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     return look_at_each(at, one_file_each(files), look, part="footer")
 
 
-def look(at: RepositoryAt, files: tuple[PublishedFile, ...]) -> Contents:
-    """Rows and schema, from a ranged read of the file's end; raises ShardUnreadable."""
+def look(
+    at: RepositoryAt,
+    files: tuple[PublishedFile, ...],
+    check: Callable[[pq.ParquetFile], None] = lambda parquet: None,
+) -> Contents:
+    """Rows and schema, from a ranged read of the file's end; raises ShardUnreadable.
+
+    check: looks at the same footer.
+    """
 
     def read(parquet: pq.ParquetFile) -> Contents:
         schema = parquet.schema_arrow
         if len(set(schema.names)) < len(schema.names):
             raise pa.ArrowInvalid("two of its columns have the same name")
+        check(parquet)
         return Contents(files, parquet.metadata.num_rows, schema)
 
     return _read_remote(at, files, read)

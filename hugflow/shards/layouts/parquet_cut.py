@@ -16,23 +16,34 @@ ranges and texts, and a list of structs with all of these, have their one value 
 import json
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hugflow.audio.bad import failing_clip
 from hugflow.audio.cut import Cut
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
 from hugflow.lean_start import Late
-from hugflow.shards.arrow import FILE_TYPE, is_list
+from hugflow.redact import in_a_line
+from hugflow.shards.arrow import FILE_TYPE, is_binary, is_list
 from hugflow.shards.audio_warnings import audio_columns
 from hugflow.shards.declared import declared_features
 from hugflow.shards.layouts import parquet
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
 from hugflow.shards.layouts.cut_rows import Ranges, refuse_missing, to_cut
-from hugflow.shards.layouts.layout import Contents, RepositoryAt, Split, no_sample, unreadable
+from hugflow.shards.layouts.layout import (
+    Contents,
+    RepositoryAt,
+    Split,
+    look_at_each,
+    no_sample,
+    one_file_each,
+    unreadable,
+)
 from hugflow.shards.layouts.parquet_file import read_group
 from hugflow.shards.layouts.segments import Recordings
 from hugflow.shards.plan import Shard, to_detail
@@ -48,6 +59,9 @@ NAME: Final = "parquet_cut"
 native_reader: Final = parquet.native_reader
 read_names = parquet.read_names
 read_sample = no_sample
+_CUT_BYTES: Final = (
+    "name in audio_column a column that holds the recordings, or delete the line with segments"
+)
 _CANNOT_BE_READ = (pa.ArrowException, OSError)
 
 
@@ -58,7 +72,9 @@ def takes(path: str) -> bool:
 
 def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
     """Each file by itself; raises RequestInvalid and ShardUnreadable."""
-    split = parquet.describe(at, files, request)
+    bare: dict[str, set[str]] = {}
+    look = partial(_look, bare=bare)
+    split = look_at_each(at, one_file_each(files), look, part="footer")
     ranges = Ranges.of(request)
     if ranges is None:
         raise RequestInvalid(
@@ -68,6 +84,12 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
         )
     first = split.shards[0]
     audio = _choose_audio(at, first.schema, request)
+    if all(audio in names for names in bare.values()):
+        raise RequestInvalid(
+            f"{at.repo}@{at.commit[:7]}: the column {audio!r} only names its recordings",
+            why="segments are cut of recordings in the parquet files, and its rows have no bytes",
+            mend=_CUT_BYTES,
+        )
     roots = [*dict.fromkeys(name.partition(".")[0] for name in ranges.names)]
     refuse_missing(at, first.files[0], first.schema, roots)
     lists = [name for name in roots if is_list(first.schema.field(name).type)]
@@ -192,9 +214,9 @@ class _Source:
             return
         value = self.batch.column(self.detail["audio"])[at].as_py()
         told = value if isinstance(value, dict) else {"bytes": value, "path": None}
-        if value is None or told.get("bytes") is None:
+        if told.get("bytes") is None:
             for _ in kept:
-                yield None if value is None else {"bytes": None, "path": told.get("path")}
+                yield _uncut(told.get("path"))
             return
         cuts = self._cuts(at, offset, length, values)
         with self.recordings.cut(told["bytes"], cuts, kept) as pieces:
@@ -207,16 +229,9 @@ class _Source:
         starts, others = (
             self._numbers(name, at, offset, length, values) for name in self.ranges.names
         )
-        try:
-            return [
-                to_cut(start, other, self.ranges)
-                for start, other in zip(starts, others, strict=True)
-            ]
-        except ValueError as error:
-            names = " and ".join(self.ranges.names)
-            raise unreadable(
-                self.shard, f"{names} have to be seconds from 0; in one row {error}"
-            ) from error
+        return [
+            to_cut(start, other, self.ranges) for start, other in zip(starts, others, strict=True)
+        ]
 
     def _numbers(
         self, name: str, at: int, offset: int, length: int, values: Mapping[str, pa.Array]
@@ -230,6 +245,14 @@ class _Source:
         for field in fields:
             found = [each.get(field) if isinstance(each, dict) else None for each in found]
         return found
+
+
+def _uncut(path: str | None) -> dict[str, Any] | None:
+    """The clip of a row whose recording is not in the file: the file of `path` would be whole."""
+    if not path:
+        return None
+    message = f"its recording is the file {path!r}, of which no segments are cut"
+    return {"bytes": failing_clip("audio_unsupported", message), "path": path}
 
 
 def _runs(
@@ -281,7 +304,46 @@ def _choose_audio(at: RepositoryAt, schema: pa.Schema, request: PlanRequest) -> 
             f"{', '.join(map(repr, schema.names))}",
             mend="name it, as audio_column: recording",
         )
+    if not _holds_bytes(schema.field(name).type):
+        raise RequestInvalid(
+            f"{at.repo}@{at.commit[:7]}: the column {name!r} holds no bytes of recordings to cut",
+            why=f"segments are cut of bytes, or of a struct that has them in the field 'bytes', "
+            f"and its type is {in_a_line(str(schema.field(name).type))}",
+            mend=_CUT_BYTES,
+        )
     return name
+
+
+def _holds_bytes(type_: pa.DataType) -> bool:
+    if pa.types.is_struct(type_):
+        at = type_.get_field_index("bytes")
+        return at >= 0 and is_binary(type_.field(at).type)
+    return is_binary(type_)
+
+
+def _look(
+    at: RepositoryAt, files: tuple[PublishedFile, ...], bare: dict[str, set[str]]
+) -> Contents:
+    """What `parquet.look` tells. bare: takes the columns of each file that have only paths."""
+
+    def check(read: pq.ParquetFile) -> None:
+        bare[files[0].path] = _bare_columns(read.metadata)
+
+    return parquet.look(at, files, check)
+
+
+def _bare_columns(metadata: pq.FileMetaData) -> set[str]:
+    """The columns whose field `bytes` is null in each row, as the footer says."""
+    groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
+    columns = [group.column(n) for group in groups for n in range(group.num_columns)]
+    found: dict[str, bool] = {}
+    for column in columns:
+        name, _, field = column.path_in_schema.rpartition(".")
+        if field == "bytes":
+            about = column.statistics
+            is_bare = about is not None and about.has_null_count and not about.num_values
+            found[name] = found.get(name, True) and is_bare
+    return {name for name, is_bare in found.items() if is_bare}
 
 
 def _with_values(schema: pa.Schema, lists: Sequence[str]) -> pa.Schema:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
-from hugflow.audio.bad import AudioBad
+from hugflow.audio.bad import AudioBad, failing_clip
 from hugflow.audio.cut import Cut
 from hugflow.audio.cutting import count_begun, cut_file, piece_file, promise_of_nothing
 from hugflow.redact import in_a_line
@@ -18,6 +18,11 @@ from hugflow.workers.by_module import open_workers
 from hugflow.workers.pool import WorkerPool
 
 log = logging.getLogger(__name__)
+
+
+def missing_recording(path: str) -> bytes:
+    """The clip of a row whose recording is not there to be cut."""
+    return failing_clip("path_not_found", f"there is no recording {path!r} to cut")
 
 
 class Pieces:
@@ -60,10 +65,12 @@ class Pieces:
         self._drop()
 
     def read(self, row: int) -> bytes:
-        """The piece of a wanted row as WAV; one that fails in the row if it cannot be cut."""
+        """The piece of a wanted row as WAV; a clip that fails in the row if it cannot be cut."""
         place = self._places[row]
         if place is None:
             raise ValueError("a row without a clip has no piece")
+        if self._is_empty(row):
+            return failing_clip("range_invalid", "the row has no valid time range")
         if row not in self._pieces:
             self._drop()
             self._folder = TemporaryDirectory(dir=self._paths[0].parent, prefix=self._prefix)
@@ -78,7 +85,8 @@ class Pieces:
 
     def _cut(self, first: int, place: int, folder: Path) -> None:
         """Cut the pieces of a clip from a row on, as many as there is room for."""
-        rows = [row for row in self._wanted if row >= first and self._places[row] == place]
+        later = (row for row in self._wanted if row >= first and self._places[row] == place)
+        rows = [row for row in later if not self._is_empty(row)]
         cuts = [Cut.from_json(self._cuts[row]) for row in rows]
         try:
             with disk_errors(folder):
@@ -91,6 +99,9 @@ class Pieces:
             )
         begun = count_begun(folder, len(rows)) or len(rows)
         self._pieces = {row: piece_file(folder, n) for n, row in enumerate(rows[:begun])}
+
+    def _is_empty(self, row: int) -> bool:
+        return Cut.from_json(self._cuts[row]).is_empty
 
     def _drop(self) -> None:
         if self._folder is not None:

@@ -20,7 +20,7 @@ from hugflow.requests.sources import TableForm
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts import loose
 from hugflow.shards.layouts.clips import Clips, choose_column, is_clip
-from hugflow.shards.layouts.cut_rows import CUT_WARNING, Ranges, cut_rows
+from hugflow.shards.layouts.cut_rows import CUT_WARNING, Ranges, cut_rows, warn_of_empty
 from hugflow.shards.layouts.layout import Contents, RepositoryAt, Split, no_names, no_sample
 from hugflow.shards.layouts.tables import (
     ANY_FORM,
@@ -122,6 +122,7 @@ def describe_tables(
     planned = pa.schema([(name, types[name]) for name in columns])
     shards = [s for part in parts for s in loose.cut(part, columns, rename, planned, audio)]
     warnings = _warnings(source, parts, missing, clips, only)
+    warnings += tuple(warn_of_empty(at, [cut for part in parts for cut in part.cuts]))
     text = form.text if form is not None and form.text in planned.names else None
     return Split(shards or [Contents(tuple(tables), 0, planned)], warnings, audio, text)
 

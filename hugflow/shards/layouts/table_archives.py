@@ -45,7 +45,7 @@ from hugflow.shards.layouts.layout import (
 )
 from hugflow.shards.layouts.left_out import LeftOut
 from hugflow.shards.layouts.member_words import clip_lines, group_lines, without_ending
-from hugflow.shards.layouts.segments import Recordings
+from hugflow.shards.layouts.segments import Recordings, missing_recording
 from hugflow.shards.layouts.tables import (
     TableUnreadable,
     conform,
@@ -124,12 +124,12 @@ def read_rows(
         for meant, member, read in _matches(paths, shard, detail, table, LeftOut(), cuts):
             rows = range(row, row + len(meant))
             row = rows.stop
-            kept = [at for at, each in enumerate(rows) if is_wanted(range(each, each + 1))]
+            are_kept = [is_wanted(range(each, each + 1)) for each in rows]
+            kept = [at for at, is_kept in enumerate(are_kept) if is_kept]
             of_member = None if cuts is None else [cuts[line] for line in meant]
             opened = read if has_audio else None
             with _open_clip(recordings, opened, of_member, kept) as read_clip:
-                for at, line in enumerate(meant):
-                    is_kept = at in kept
+                for at, (line, is_kept) in enumerate(zip(meant, are_kept, strict=True)):
                     is_full = len(lines) == BATCH_ROWS or size > BATCH_BYTES
                     if lines and (not is_kept or is_full):
                         yield batch()
@@ -138,9 +138,12 @@ def read_rows(
                         continue
                     first = first if lines else rows[at]
                     lines.append(line)
-                    data = read_clip(at)
+                    data, path = read_clip(at), member or words[line]
+                    if data is None and has_audio and cuts is not None and path:
+                        # A file of this path in the repository would be made whole.
+                        data = missing_recording(path)
                     size += len(data or b"")
-                    clips.append({"bytes": data, "path": member or words[line]})
+                    clips.append({"bytes": data, "path": path})
     if lines:
         yield batch()
     if row - shard.first_row != shard.rows:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from hugflow.audio.cut import Cut
+from hugflow.audio.cut import NO_RANGE, Cut
 from hugflow.errors import RequestInvalid
 from hugflow.requests.segments import END, SEGMENTS, START
 from hugflow.shards.arrow import FILE_TYPE, is_text
@@ -41,9 +41,14 @@ def join_rows(table: pa.Table, detail: Mapping[str, Any]) -> tuple[pa.Table, Map
     groups = _groups(detail["clips"])
     firsts = pa.array([group.start for group in groups], pa.int64())
     cuts = [Cut("0", None) if cut is None else Cut.from_json(cut) for cut in detail["cuts"]]
+    starts = [None if cut == NO_RANGE else float(cut.start) for cut in cuts]
+    ends = [cut.end and float(cut.end) for cut in cuts]
     named = {
-        START: pa.array([float(cut.start) for cut in cuts], pa.float64()),
-        END: pa.array([cut.end and float(cut.end) for cut in cuts], pa.float64()),
+        START: pa.array(starts, pa.float64()),
+        END: pa.array(
+            [None if start is None else end for start, end in zip(starts, ends, strict=True)],
+            pa.float64(),
+        ),
         **{name: _column(table, name) for name in detail["whole"]},
     }
     offsets = pa.array([*(group.start for group in groups), len(cuts)], pa.int32())

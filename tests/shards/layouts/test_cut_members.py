@@ -80,16 +80,6 @@ def test_a_table_in_an_archive_can_name_time_ranges(hub: LoopbackHub, open_for: 
     assert [made[row]["text"] for row in sorted(made)] == list(TEXTS)
 
 
-def test_a_range_in_an_archive_that_is_no_time_is_refused_by_its_row(
-    hub: LoopbackHub, open_for: OpenFor
-):
-    lines = b"path,text,start,end\ntalk.wav,a,0,0.1\ntalk.wav,b,soon,0.2\n"
-    hub.publish("cut/bad", {"a.tar": make_tar([("talk.wav", LONG)]), "train.csv": lines})
-    with pytest.raises(RequestInvalid, match="no time range") as refused:
-        open_for("cut/bad", segments=BY_END)
-    assert "row 2" in refused.value.why
-
-
 def test_what_only_files_have_is_refused_of_archives(hub: LoopbackHub, open_for: OpenFor):
     files, segments = ARCHIVES["tar"]
     hub.publish("cut/kept", files)
@@ -103,9 +93,12 @@ SPOKEN = [
 AUDIO = {"bytes": LONG, "path": "talk.wav"}
 
 
-def to_parquet(rows: list[dict[str, Any]], lines: int = 2) -> dict[str, bytes]:
-    """Rows as a file of small row groups."""
-    schema = pa.Table.from_pylist(rows).schema
+def to_parquet(
+    rows: list[dict[str, Any]], lines: int = 2, like: dict[str, Any] | None = None
+) -> dict[str, bytes]:
+    """Rows as a file of small row groups; like: a value that the column `audio` could have."""
+    first = [] if like is None else [{**rows[0], "audio": like}]
+    schema = pa.Table.from_pylist([*first, *rows]).schema
     out = io.BytesIO()
     with pq.ParquetWriter(out, schema) as writer:
         for at in range(0, len(rows), lines):
