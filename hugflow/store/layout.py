@@ -12,7 +12,7 @@ PROCESSED_ROOT/<name> -> STORAGE_ROOT/<name>
 STATE_DIR/plans/<name>/<plan id>.json      what to make, settled once
           plans/<name>/current             the id of the plan in force
           plans/<name>/standing            the id of the plan of the tree in STORAGE_ROOT/<name>
-          ledger/<name>/<plan id>/<shard>.jsonl, <shard>.<stage>.json
+          ledger/<name>/<plan id>/<shard>.jsonl, <shard>.<stage>.json, <shard>.groups.json
           raw/<name>/<plan id>/<shard>     fetched bytes, until their rows are made
           progress/<name>.json             a view for people and scripts
           notices/<name>.json              the latest state, for comments and messages

@@ -29,6 +29,7 @@ from hugflow.notify.outbox import CONVERSATION
 from hugflow.requests.catalog import CATALOG, Catalog, _to_record
 from hugflow.requests.model import Identity
 from hugflow.requests.problems import Problem
+from hugflow.stages.making.group_hashes import GROUP_HASHES, GroupHashes, Part
 from hugflow.stages.planning.estimate import ESTIMATE, Estimate
 from hugflow.stages.standing.expansions import EXPANSION, Expansion
 from hugflow.stages.standing.obstacles import OBSTACLE, Obstacle
@@ -57,6 +58,7 @@ EXAMPLES: list[tuple[RecordForm[Any], Any]] = [
     (HEAD, Head(12, "ab" * 32)),
     (PUSH, Push(AT, "acme/copy", "ab" * 8, "https://huggingface.co/datasets/acme/copy")),
     (MARKER, Marker(498, (14, 77), 20_318_212, 12.4, 3600.0, 2, "ab" * 32, 1234)),
+    (GROUP_HASHES, GroupHashes("ab", (Part(3, 4, 90, "cd" * 32),), Part(0, 90, 120, "ef" * 32))),
     (PROGRESS, None),
     (NOTICE, Notice(NAME, "acme/speech", "downloading", AT, rows=3, rows_per_second=1.5)),
     (CONVERSATION, Conversation("key", "github", None, (Line("requests/add/x.yaml"),), AT, AT)),

@@ -45,6 +45,7 @@ from hugflow.shards.plan import Shard
 from hugflow.shards.rehearse import refuse_crashing
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.still_in_force import refuse_superseded, relocated
+from hugflow.stages.making.group_hashes import LAYOUT, write_hashes
 from hugflow.stages.making.make_rows import Needs, make_rows
 from hugflow.stages.making.mark_stages import (
     audio_marker,
@@ -409,6 +410,8 @@ def _make(
                 prepared = _make_from_groups(prepared, prepared.groups, write, outcomes, workers)
             if prepared.needs and prepared.raw_files is not None:
                 write(prepared.raw_files, prepared.needs)
+    if prepared.raw_files is not None and set(stages) != {"raw"}:
+        _record_groups(build, shard, prepared.raw_files)
     done = _mark(prepared, stages, outcomes, started)
     # Free the memory that Arrow caches for the next row group: publishing needs memory too.
     pa.default_memory_pool().release_unused()
@@ -426,10 +429,12 @@ def _make_from_groups(
 ) -> _Prepared:
     """Make the rows in `needs` from their row groups alone.
 
-    Returns what is left to do. Rows that come out otherwise than recorded are left, and the whole
-    file is fetched for them: it can be compared with its hash.
+    Returns what is left to do. Where rows come out otherwise than recorded, as by another encoder,
+    the whole file is fetched: their index is written again. Until it agrees with the rows, it does
+    not count as done.
     """
     build, shard, needs = prepared.build, prepared.shard, prepared.needs
+    unmark(build, shard, "metadata")
     try:
         refuse_crashing(workers, [groups.path], shard, groups.numbers)
         write([groups.path], needs)
@@ -445,7 +450,15 @@ def _make_from_groups(
     raw_files = fetch_raw(build, shard)
     refuse_crashing(workers, raw_files, shard)
     again = {row: Needs(mp3=True, json=True, made=None) for row in left}
-    return replace(prepared, needs=again, raw_files=raw_files)
+    markers = dict(prepared.markers)
+    del markers["metadata"]
+    return replace(prepared, needs=again, raw_files=raw_files, markers=markers)
+
+
+def _record_groups(build: Build, shard: Shard, raw_files: Sequence[Path]) -> None:
+    """Record the hashes by which single row groups can be verified later."""
+    if shard.layout == LAYOUT and len(shard.files) == 1:
+        write_hashes(build, shard, raw_files[0])
 
 
 def _tell_done(
