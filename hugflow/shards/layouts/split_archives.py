@@ -6,6 +6,7 @@ audio.tar.gz.partaa audio.tar.gz.partab
 """
 
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -70,10 +71,16 @@ def split_error(at: str, archive: SplitArchive) -> RequestInvalid:
 
 
 def _join_zip(path: str) -> str:
-    name = in_a_line(path.rpartition("/")[2])
+    name = _quoted(path)
     return f"zip -s 0 {name} --out whole.zip"
 
 
 def _join_cut(path: str) -> str:
-    name = in_a_line(path.rpartition("/")[2])
+    name = _quoted(path)
     return f"cat {name}?* > {name}"
+
+
+def _quoted(path: str) -> str:
+    """The name of a file as one word of a command, which is no option and runs nothing."""
+    name = in_a_line(path.rpartition("/")[2])
+    return shlex.quote(f"./{name}" if name.startswith("-") else name)

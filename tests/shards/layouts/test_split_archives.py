@@ -1,11 +1,13 @@
 """Archives in parts are named as what they are, and nothing of them is left out in silence."""
 
+import shlex
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from hugflow.errors import RequestInvalid
+from hugflow.redact import in_a_line
 from hugflow.shards.layouts.split_archives import find_split_archives
 from hugflow.stages.sync import ShardsFailed, sync_dataset
 from hugflow.testing.hub import LoopbackHub
@@ -74,6 +76,19 @@ def test_parts_are_known_by_all_their_usual_names():
     ):
         [found] = find_split_archives(names)
         assert found.parts == len(names)
+
+
+@pytest.mark.parametrize("name", ["a; echo $(id) 'b' `id`", "-rf", "a b\x1b[1m\nc", "a&>b"])
+def test_the_joining_command_has_the_name_of_a_file_as_one_word(name: str):
+    for paths in ((f"x/{name}.zip.001", f"x/{name}.zip.002"), (f"{name}.z01", f"{name}.zip")):
+        [found] = find_split_archives(paths)
+        words = list(shlex.shlex(found.joining, posix=True, punctuation_chars=True))
+        plain = in_a_line(f"{name}.zip")
+        path = f"./{plain}" if name.startswith("-") else plain
+        expected = ["cat", f"{path}?*", ">", path]
+        if ".001" not in paths[0]:
+            expected = ["zip", "-s", "0", path, "--out", "whole.zip"]
+        assert words == expected
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
