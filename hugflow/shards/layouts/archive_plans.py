@@ -40,9 +40,9 @@ from hugflow.shards.layouts.layout import (
     Split,
 )
 from hugflow.shards.layouts.member_words import (
+    WordLines,
     are_by_archive,
     clip_lines,
-    group_lines,
     name_keys,
     without_ending,
 )
@@ -289,14 +289,14 @@ def _refuse_ambiguous(
         return
     columns = (table.column(source) for table in tables if source in table.column_names)
     words = [word for column in columns for word in to_filenames(column)]
-    lines_by_key = group_lines(words)
+    word_lines = WordLines(words)
     step = -(-len(archives) // _COMPARED_ARCHIVES)
     archive_by_line: dict[int, PublishedFile] = {}
     for archive in archives[::step]:
         whole = without_ending(archive.path)
         meant: set[int] = set()
         for member in filter(is_clip, _peek(at, archive)):
-            meant.update(clip_lines(member, words, lines_by_key, whole, is_by_archive)[1])
+            meant.update(clip_lines(member, words, word_lines, whole, is_by_archive)[1])
         for line in sorted(meant):
             other = archive_by_line.setdefault(line, archive)
             if other is not archive:

@@ -4,9 +4,9 @@ A word is a path or a name, with its ending or without. It means a member if bot
 both have folders.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, TypeAlias
 
 import pyarrow as pa
 
@@ -15,22 +15,55 @@ from hugflow.shards.layouts.archives import ENDINGS
 from hugflow.shards.layouts.clips import is_clip
 from hugflow.shards.stems import to_filenames
 
+Folders: TypeAlias = tuple[str, ...]
+
 _LONGEST_FIRST: Final = sorted(ENDINGS, key=len, reverse=True)
 
 
-def group_lines(words: Sequence[str | None]) -> dict[str, list[int]]:
-    """The lines of the tables by the names that their words may mean."""
-    found: dict[str, list[int]] = {}
-    for line, word in enumerate(words):
-        for key in {*name_keys(word)} if word else ():
-            found.setdefault(key, []).append(line)
-    return found
+class WordLines:
+    """The lines of tables, found by the members that their words mean."""
+
+    def __init__(self, words: Sequence[str | None]) -> None:
+        """Group the lines by the names that their words may mean."""
+        self._words = words
+        self._lines: dict[str, list[int]] = {}
+        for line, word in enumerate(words):
+            for key in {*name_keys(word)} if word else ():
+                self._lines.setdefault(key, []).append(line)
+        self._by_folders: dict[tuple[str, int], dict[Folders, list[int]]] = {}
+
+    def find(self, member: str) -> list[int]:
+        """The lines whose word means a member: by its name with ending, else without."""
+        for key in name_keys(member):
+            lines = self._find(key, tuple(member.split("/")[:-1]))
+            found = [line for line in lines if _fits(member, self._words[line] or "")]
+            if found:
+                return found
+        return []
+
+    def _find(self, key: str, folders: Folders) -> list[int]:
+        """The lines of a name whose last folders are those of a member, as far as both have some.
+
+        Many members may have one name, and folders of their own.
+        """
+        if key not in self._lines:
+            return []
+        depth = len(folders)
+        by_folders = self._by_folders.get((key, depth))
+        if by_folders is None:
+            by_folders = self._by_folders[key, depth] = {}
+            for line in self._lines[key]:
+                own = _parts(self._words[line] or "")[:-1]
+                by_folders.setdefault(tuple(own[-depth:] if depth else ()), []).append(line)
+        # Of fewer than `depth` folders, there are words with just these.
+        last = (folders[depth - number :] for number in range(depth + 1))
+        return sorted(line for each in last for line in by_folders.get(each, ()))
 
 
 def clip_lines(
     member: str,
     words: Sequence[str | None],
-    lines_by_key: Mapping[str, list[int]],
+    lines: WordLines,
     archive: str,
     is_by_archive: bool,
 ) -> tuple[list[int], list[int]]:
@@ -38,7 +71,7 @@ def clip_lines(
 
     archive: its path without ending.
     """
-    meant = _find_lines(member, words, lines_by_key)
+    meant = lines.find(member)
     if is_by_archive:
         meant = [line for line in meant if _is_of(words[line] or "", member, archive)]
     return meant, _settle(meant, words, f"{archive}/{member}")
@@ -66,17 +99,6 @@ def without_ending(archive: str) -> str:
     return next(archive[: -len(end)] for end in _LONGEST_FIRST if archive.lower().endswith(end))
 
 
-def _find_lines(
-    member: str, words: Sequence[str | None], lines_by_key: Mapping[str, list[int]]
-) -> list[int]:
-    """The lines whose word means a member: by its name with ending, else without."""
-    for key in name_keys(member):
-        found = [line for line in lines_by_key.get(key, ()) if _fits(member, words[line] or "")]
-        if found:
-            return found
-    return []
-
-
 def _folders(word: str) -> list[str]:
     return word.replace("\\", "/").split("/")[:-1]
 
@@ -102,13 +124,17 @@ def _is_one_clip(lines: list[int], words: Sequence[str | None]) -> bool:
     """Whether the folders in the words go together, as far as each has some."""
     found = [words[line] or "" for line in lines]
     longest = max(found, key=lambda word: word.count("/") + word.count("\\"), default="")
-    path = "/".join(part for part in longest.replace("\\", "/").split("/") if part not in ("", "."))
+    path = "/".join(_parts(longest))
     return all(_fits(path, word) for word in found)
+
+
+def _parts(word: str) -> list[str]:
+    return [part for part in word.replace("\\", "/").split("/") if part not in ("", ".")]
 
 
 def _fits(member: str, word: str) -> bool:
     """Whether path and word agree as far as both have folders."""
-    theirs = [part for part in word.replace("\\", "/").split("/") if part not in ("", ".")]
+    theirs = _parts(word)
     ours = member.split("/")
     if ".." in theirs or ":" in word:
         return False

@@ -44,7 +44,7 @@ from hugflow.shards.layouts.layout import (
     unreadable,
 )
 from hugflow.shards.layouts.left_out import LeftOut
-from hugflow.shards.layouts.member_words import clip_lines, group_lines, without_ending
+from hugflow.shards.layouts.member_words import WordLines, clip_lines, without_ending
 from hugflow.shards.layouts.segments import Recordings, missing_recording
 from hugflow.shards.layouts.tables import (
     TableUnreadable,
@@ -237,7 +237,7 @@ def _matches(
     cuts: of each line; lines of one member are in their order.
     """
     words = _words(table, detail)
-    lines_by_key, is_by_archive = group_lines(words), bool(detail.get("by_archive"))
+    word_lines, is_by_archive = WordLines(words), bool(detail.get("by_archive"))
     is_taken = bytearray(len(words))
     archive = without_ending(shard.files[0].path)
     is_inner = is_inner_clip(detail)
@@ -250,7 +250,7 @@ def _matches(
                 if not is_inner(member):
                     left_out.add("match no pattern of the source", member)
                     continue
-                meant, lines = clip_lines(member, words, lines_by_key, archive, is_by_archive)
+                meant, lines = clip_lines(member, words, word_lines, archive, is_by_archive)
                 if not meant:
                     left_out.add("are in no row of the tables", member)
                 elif not lines:
