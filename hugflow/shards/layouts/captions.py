@@ -23,11 +23,13 @@ from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.redact import in_a_line
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts import loose
-from hugflow.shards.layouts.cut_rows import CUT_WARNING, in_order
+from hugflow.shards.layouts.cut_rows import CUT_WARNING, in_order, warn_of_empty
 from hugflow.shards.layouts.layout import RepositoryAt, Split
 
 _TIME: Final = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
 _CUE: Final = re.compile(rf"\s*{_TIME}\s+-->\s+{_TIME}(?:\s.*)?")
+# No time range, as `NO_RANGE` is none.
+_NO_TIMES: Final = ("0", "0")
 _POSITION: Final = r"\{\\an\d\}"
 _TAG: Final = re.compile(rf"</?(?:[ibuvc]|ruby|rt|lang|font)(?:[ .][^>]*)?>|{_POSITION}")
 
@@ -99,6 +101,7 @@ def describe_captions(
         f"{CUT_WARNING} of {count(len(own) - len(bare), 'recording')}, as {kind} files name "
         "them, in their order"
     ]
+    warnings += warn_of_empty(at, cuts)
     if bare:
         warnings.append(f"left out: {len(bare):,} recordings without {kind}, such as {bare[0]!r}")
     return Split(list(loose.cut(rows, [audio, *values], {}, schema, audio)), tuple(warnings), audio)
@@ -124,10 +127,11 @@ def _read_cues(text: str) -> list[Cue]:
             # The head of a vtt, a note or a style.
             continue
         found = _CUE.fullmatch(lines[at])
-        if found is None:
-            raise ValueError(f"{lines[at]!r} is no time range")
+        start, end = _NO_TIMES
+        if found is not None:
+            start, end = _clock(found.groups()[:4]), _clock(found.groups()[4:])
         words = " ".join(_without_tags(line).strip() for line in lines[at + 1 :])
-        cues.append(Cue(_clock(found.groups()[:4]), _clock(found.groups()[4:]), words.strip()))
+        cues.append(Cue(start, end, words.strip()))
     return cues
 
 
@@ -153,8 +157,9 @@ def _read_rttm(text: str) -> list[Cue]:
             raise ValueError(f"line {number} has {len(parts)} fields, where 8 are the least")
         try:
             start, duration = to_seconds(parts[3]), to_seconds(parts[4])
-        except ValueError as error:
-            raise ValueError(f"line {number}: {error}") from error
+        except ValueError:
+            cues.append(Cue(*_NO_TIMES, speaker=parts[7]))
+            continue
         end = str(Decimal(start) + Decimal(duration))
         cues.append(Cue(start, end, speaker=parts[7]))
     return cues

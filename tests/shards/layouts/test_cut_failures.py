@@ -34,9 +34,21 @@ KALDI = {
     "wavs/talk.wav": LONG,
 }  # fmt: skip
 
+SRT = b"""00:00:00,000 --> 00:00:00,200\nt0\n\n2\n00:00:soon --> 00:00:00,300\nt1\n
+00:00:01,0 -->\nt2\n\n00:00:00,500 --> 00:00:00,100\nt3\n\n00:00:00,600 --> 00:00:00,800\nt4\n"""
+RTTM_TIMES = ["0.0 0.2", "soon 0.3", "1 -0.4", "0.5 0", "0.6 0.2"]
+RTTM = "".join(
+    f"SPEAKER talk 1 {times} <NA> <NA> t{n} <NA> <NA>\n" for n, times in enumerate(RTTM_TIMES)
+).encode()
+
 WORLDS: dict[str, tuple[dict[str, bytes], dict[str, Any]]] = {
     "table": ({"talk.wav": LONG, "train.csv": to_csv(LINES)}, {"segments": BY_END}),
     "kaldi": (KALDI, {"source": {"layout": "kaldi"}}),
+    "srt": ({"train/a.wav": LONG, "train/a.srt": SRT}, {"segments": {"beside": "srt"}}),
+    "rttm": (
+        {"train/a.wav": LONG, "train/a.rttm": RTTM},
+        {"segments": {"beside": "rttm"}, "text_column": "speaker"},
+    ),
     "archive": (
         {"a.tar": make_tar([("talk.wav", LONG)]), "train.csv": to_csv(LINES)},
         {"segments": BY_END},

@@ -175,7 +175,7 @@ def test_captions_are_read_as_people_write_them():
     rttm = ";; note\nSPEAKER talk 1 1.25 0.5 <NA> <NA> ann <NA> <NA>\n"
     assert read_captions(rttm, "rttm") == [Cue("1.25", "1.75", speaker="ann")]
     with pytest.raises(ValueError, match="line 1"):
-        read_captions("SPEAKER talk 1 x 0.5 <NA> <NA> ann", "rttm")
+        read_captions("SPEAKER talk 1 0 0.5 <NA> <NA>", "rttm")
 
 
 @pytest.mark.parametrize(
