@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from hugflow.errors import HugflowError
+from hugflow.pushing.checked import CheckedTree
 from hugflow.pushing.open_tree import OpenTree
 from hugflow.stages.tree.manifest import Manifest
 from hugflow.stages.tree.versions import version_id
@@ -52,10 +53,11 @@ def shard_names(manifest: Manifest) -> dict[str, str]:
     }
 
 
-def write_shard(tree: OpenTree, index: str, path: str, scratch: Path) -> PushFile:
+def write_shard(tree: CheckedTree, index: str, path: str, scratch: Path) -> PushFile:
     """Write a shard with its audio into `scratch`; the caller deletes it when it is sent.
 
-    index: its index in the tree. path: at the destination.
+    index: its index in the tree. path: at the destination. Raises StateUnreadable where one of its
+    files is not as it was made.
     """
     file = scratch / Path(path).name
     _write_shard(tree, index, file)
@@ -97,8 +99,8 @@ def _pattern(manifest: Manifest) -> str | list[str]:
     return patterns[0] if len(patterns) == 1 else patterns
 
 
-def _write_shard(tree: OpenTree, index: str, file: Path) -> None:
-    with tree.open(index) as opened, pq.ParquetFile(opened) as source:
+def _write_shard(tree: CheckedTree, index: str, file: Path) -> None:
+    with tree.open_index(index) as opened, pq.ParquetFile(opened) as source:
         schema = source.schema_arrow
         audio = [field.name for field in schema if field.type.equals(_AUDIO)]
         with disk_errors(file), pq.ParquetWriter(file, schema, compression="zstd") as writer:
@@ -110,11 +112,11 @@ def _write_shard(tree: OpenTree, index: str, file: Path) -> None:
                 writer.write_table(pa.Table.from_arrays(columns, schema=schema))
 
 
-def _with_bytes(tree: OpenTree, column: pa.Array) -> pa.Array:
+def _with_bytes(tree: CheckedTree, column: pa.Array) -> pa.Array:
     rows = [
         None
         if value is None
-        else {"bytes": tree.read(value["path"]), "path": Path(value["path"]).name}
+        else {"bytes": tree.read_mp3(value["path"]), "path": Path(value["path"]).name}
         for value in column.to_pylist()
     ]
     return pa.array(rows, column.type)

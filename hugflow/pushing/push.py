@@ -10,6 +10,7 @@ from hugflow.audit import Deed, record
 from hugflow.clients.hub import Hub
 from hugflow.clients.repository import RepoId
 from hugflow.errors import UsageWrong
+from hugflow.pushing.checked import CheckedTree
 from hugflow.pushing.files import PushFile, shard_names, write_last, write_shard
 from hugflow.pushing.open_tree import open_tree
 from hugflow.redact import redact
@@ -76,8 +77,8 @@ def push_dataset(
 ) -> Pushed:
     """Push the complete tree of a dataset.
 
-    Raises UsageWrong when it is not complete, and PlanOutOfDate when a sync or a rollback replaces
-    it meanwhile: then nothing of it is visible.
+    Raises UsageWrong when it is not complete, PlanOutOfDate when a sync or a rollback replaces it
+    meanwhile, and StateUnreadable when a file is damaged: then nothing of it is visible.
     """
     scratch_root = places.state_dir / "pushing"
     sent, size = 0, 0
@@ -90,14 +91,15 @@ def push_dataset(
             tempfile.TemporaryDirectory(dir=scratch_root) as scratch_name,
             step(f"pushing {name}", total=len(shards)) as pushing,
         ):
-            scratch = scratch_root / scratch_name
+            scratch, checked = scratch_root / scratch_name, CheckedTree(tree)
             for index, path in shards.items():
-                shard = write_shard(tree, index, path, scratch)
+                shard = write_shard(checked, index, path, scratch)
                 tree.refuse_change()
                 size += shard.size_bytes
                 sent += destination.send(shard)
                 shard.file.unlink()
                 pushing.advance()
+            checked.finish()
             last = write_last(tree, scratch)
             tree.refuse_change()
             address = destination.finish(last, version)

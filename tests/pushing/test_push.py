@@ -17,7 +17,14 @@ from fsspec.implementations.local import LocalFileSystem
 
 from hugflow.audit import read_trail
 from hugflow.clients.hub import Hub
-from hugflow.errors import CannotWrite, HugflowError, NotAuthorised, PlanOutOfDate, UsageWrong
+from hugflow.errors import (
+    CannotWrite,
+    HugflowError,
+    NotAuthorised,
+    PlanOutOfDate,
+    StateUnreadable,
+    UsageWrong,
+)
 from hugflow.pushing.files import PushFile
 from hugflow.pushing.open_tree import open_tree
 from hugflow.pushing.owner import parse_manifest
@@ -388,3 +395,64 @@ def test_a_folder_whose_latest_version_is_of_another_dataset_is_refused(
     latest.write_text("[]")
     with pytest.raises(UsageWrong, match="not pushed"):
         push(made, StorageDestination(url))
+
+
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def flip_a_bit(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def make_empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    ("part", "damage", "has_journal"),
+    [
+        ("audio", cut_short, True),
+        ("audio", flip_a_bit, True),
+        ("audio", make_empty, True),
+        ("audio", Path.unlink, True),
+        ("audio", cut_short, False),
+        ("index", cut_short, True),
+        ("index", flip_a_bit, True),
+        ("index", Path.unlink, True),
+    ],
+)
+def test_a_dataset_with_a_damaged_file_is_not_pushed_and_nothing_of_it_is_visible(
+    made: Build, tmp_path: Path, part: str, damage: Callable[[Path], None], has_journal: bool
+):
+    out = tmp_path / "out"
+    path = max((made.folder.root / part).iterdir())
+    damage(path)
+    if not has_journal:
+        shutil.rmtree(made.state.ledger)
+    with pytest.raises(StateUnreadable, match=f"{part}/{path.name}") as refused:
+        push(made, StorageDestination(f"file://{out}"))
+    assert f"hugflow drift {made.name} --fix" in refused.value.mend
+    assert not list(out.glob("*/manifest.json"))
+    assert not (out / "latest.json").exists()
+    # The shard with the file is not there, in any form.
+    assert not list(out.glob("*/data/*-00001-of-00002.parquet*"))
+
+
+@pytest.mark.parametrize("has_journal", [True, False])
+def test_a_copied_clip_that_is_cut_short_is_not_pushed(
+    hub: LoopbackHub, open_for: OpenFor, tmp_path: Path, has_journal: bool
+):
+    publish_speech(hub, "push/copied", rows=2, shards=1, seconds=0.3, container="mp3")
+    build = open_for("push/copied")
+    sync_dataset(build)
+    assert push(build, StorageDestination(f"file://{tmp_path}/whole")).sent == 1
+    cut_short(min(build.folder.audio.iterdir()))
+    if not has_journal:
+        shutil.rmtree(build.state.ledger)
+    with pytest.raises(StateUnreadable, match="audio"):
+        push(build, StorageDestination(f"file://{tmp_path}/out"))
+    assert not list(tmp_path.glob("out/*/manifest.json"))
+    assert not (tmp_path / "out" / "latest.json").exists()
