@@ -198,8 +198,8 @@ def _is_held(lock: Path) -> bool:
 
 
 def _forget_old(folder: Path) -> None:
-    """Keep the latest attempts of a config; an older one that still runs is kept too."""
+    """Keep the latest attempts of a config; an older one is kept if it may still run."""
     for old in sorted(folder.glob("*/attempt.json"))[:-MOST_KEPT]:
         attempt = ATTEMPT_FORM.read(old)
-        if attempt is None or attempt.state != "running":
+        if attempt is not None and attempt.state != "running":
             shutil.rmtree(old.parent, ignore_errors=True)

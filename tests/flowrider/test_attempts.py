@@ -107,6 +107,16 @@ def test_the_latest_attempts_are_kept(places: PipelinePlaces):
     assert [kept[0].id, kept[-1].id] == ["0003", f"{MOST_KEPT + 2:04}"]
 
 
+def test_an_old_attempt_whose_record_cannot_be_read_is_kept(places: PipelinePlaces, tmp_path: Path):
+    record(places, attempt(0), None)
+    (first,) = tmp_path.rglob("attempt.json")
+    first.write_bytes(first.read_bytes()[:-9])
+    for number in range(1, MOST_KEPT + 2):
+        record(places, attempt(number), None)
+    assert first.exists()
+    assert read_attempts(places, FLOW, "dev")[0].id == "0002"
+
+
 def test_only_a_folder_that_a_run_makes_is_deleted_as_its_bundle(
     places: PipelinePlaces, tmp_path: Path
 ):
