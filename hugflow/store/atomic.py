@@ -13,9 +13,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hugflow.errors import CannotWrite, DiskFull
+
+if TYPE_CHECKING:
+    from hugflow.store.sync_disk import WatchedDisk
 
 TEMPORARY_SUFFIX = ".tmp"
 # So many files are synced one by one.
@@ -104,8 +107,10 @@ def write_temporary(
     return StagedFile(path, size)
 
 
-def commit(batch: Iterable[StagedFile]) -> None:
+def commit(batch: Iterable[StagedFile], disk: "WatchedDisk | None" = None) -> None:
     """Give a batch of files their final names, in order, once their bytes are on the disk.
+
+    disk: watched since before the files were written; None: each is synced by itself.
 
     A folder is synced before the first file of the next folder is renamed. With the MP3s first and
     the JSONs after them, no JSON exists without its MP3, even after a power cut. If the bytes of
@@ -113,7 +118,7 @@ def commit(batch: Iterable[StagedFile]) -> None:
     """
     files = list(batch)
     try:
-        _sync_batch(files)
+        _sync_batch(files, disk)
     except BaseException:
         discard(files)
         raise
@@ -128,24 +133,16 @@ def commit(batch: Iterable[StagedFile]) -> None:
         sync_folder(folder)
 
 
-def _sync_batch(files: Sequence[StagedFile]) -> None:
+def _sync_batch(files: Sequence[StagedFile], disk: "WatchedDisk | None") -> None:
     """Bring the bytes of a batch to the disk: of many files by one call for their file system.
 
     An `fsync` for each makes the disk close its journal for each: beside threads that write the
     next batch, that takes ten times as long as the writing.
     """
-    if len(files) > _FEW:
-        # Imported for batches: few commands write any.
-        from hugflow.store.sync_disk import sync_disk
-
-        folders = dict.fromkeys(file.path.parent for file in files)
-        systems = {folder.stat().st_dev: folder for folder in reversed(folders)}
-        for folder in systems.values():
-            with disk_errors(folder):
-                if not sync_disk(folder):
-                    break
-        else:
-            return
+    if disk is not None and len(files) > _FEW:
+        with disk_errors(files[0].path.parent):
+            if disk.sync():
+                return
     for file in files:
         with disk_errors(file.path):
             _sync_file(temporary_path(file.path))

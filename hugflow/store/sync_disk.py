@@ -4,17 +4,21 @@ Linux has `syncfs`, which brings a whole file system to the disk, and since 5.8 
 could not be written. Python has no name for it. It is used where it does what `fsync` does: not on
 network file systems nor on those of a process (FUSE), whose servers need not hear of it. It also
 waits for what others have written; where that takes long, each file is synced by itself for a while.
+
+The system tells a descriptor only of bytes that were lost after it was opened, and each descriptor
+once. So whoever writes files opens its own before it writes them: a `WatchedDisk`.
 """
 
 import ctypes
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 _SINCE: Final = (5, 8)
 # By Linux' include/uapi/linux/magic.h: ext2 to ext4, XFS, Btrfs, F2FS, tmpfs.
@@ -41,29 +45,65 @@ class _Calls:
 _patience = _Patience()
 
 
-def sync_disk(folder: Path) -> bool:
-    """Bring all that was written to a folder's file system to the disk.
+class WatchedDisk:
+    """The file systems of folders, from before files are written there until they are synced.
 
-    False where this system has no such call, where the call promises less than `fsync`, and for
-    AGAIN_AFTER_S after one that took longer than LONGEST_S. Raises OSError.
+    For one thread; closed at the end of its block.
     """
-    calls = _find_calls()
-    began = time.monotonic()
-    if calls is None or began < _patience.until:
-        return False
-    opened = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        if _kind(calls, opened) not in _LOCAL:
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        """Open one folder of each file system; one that cannot be opened is not watched."""
+        self._opened: dict[int, int] = {}
+        self._calls = _find_calls()
+        if self._calls is None:
+            return
+        try:
+            for folder in folders:
+                device = folder.stat().st_dev
+                if device not in self._opened:
+                    self._opened[device] = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            self._calls = None
+            return
+        if any(_kind(self._calls, each) not in _LOCAL for each in self._opened.values()):
+            self._calls = None
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def sync(self) -> bool:
+        """Bring all that was written to the file systems to the disk.
+
+        False where a system has no such call, where it promises less than `fsync`, and for
+        AGAIN_AFTER_S after one that took longer than LONGEST_S. Raises OSError for lost bytes.
+        """
+        began = time.monotonic()
+        if self._calls is None or began < _patience.until:
             return False
-        if calls.syncfs(opened) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), str(folder))
-    finally:
-        os.close(opened)
-    ended = time.monotonic()
-    if ended - began > LONGEST_S:
-        _patience.until = ended + AGAIN_AFTER_S
-    return True
+        for opened in self._opened.values():
+            if self._calls.syncfs(opened) != 0:
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number))
+        ended = time.monotonic()
+        if ended - began > LONGEST_S:
+            _patience.until = ended + AGAIN_AFTER_S
+        return True
+
+    def close(self) -> None:
+        """Close the descriptors."""
+        while self._opened:
+            _, opened = self._opened.popitem()
+            os.close(opened)
 
 
 def _kind(calls: _Calls, opened: int) -> int | None:

@@ -24,6 +24,7 @@ from hugflow.store.atomic import (
     write_temporary,
     write_view,
 )
+from hugflow.store.sync_disk import WatchedDisk
 
 WRITE_VIEWS = """
 import sys
@@ -131,22 +132,24 @@ def test_the_bytes_of_many_files_reach_the_disk_by_one_call_before_any_has_its_n
 ):
     paths = [tmp_path / f"{number}.mp3" for number in range(20)]
 
-    def sync_disk(folder: Path) -> bool:
+    def sync(disk: WatchedDisk) -> bool:
         assert all(temporary_path(path).is_file() for path in paths)
-        steps.append(("syncfs", folder.name))
+        steps.append(("syncfs", "all"))
         return True
 
-    monkeypatch.setattr("hugflow.store.sync_disk.sync_disk", sync_disk)
-    commit([write_temporary(path, b"x") for path in paths])
+    monkeypatch.setattr(WatchedDisk, "sync", sync)
+    with WatchedDisk([tmp_path]) as disk:
+        commit([write_temporary(path, b"x") for path in paths], disk)
     renames = [("rename", path.name) for path in paths]
-    assert steps == [("syncfs", tmp_path.name), *renames, ("fsync", tmp_path.name)]
+    assert steps == [("syncfs", "all"), *renames, ("fsync", tmp_path.name)]
 
 
 def test_where_the_system_cannot_sync_all_at_once_many_files_are_synced_one_by_one(
     tmp_path: Path, steps: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("hugflow.store.sync_disk.sync_disk", lambda folder: False)
-    commit([write_temporary(tmp_path / str(number), b"x") for number in range(20)])
+    monkeypatch.setattr(WatchedDisk, "sync", lambda disk: False)
+    with WatchedDisk([tmp_path]) as disk:
+        commit([write_temporary(tmp_path / str(number), b"x") for number in range(20)], disk)
     assert [what for what, _ in steps[:20]] == ["fsync"] * 20
 
 
@@ -154,9 +157,9 @@ def test_when_many_files_do_not_reach_the_disk_none_of_them_appears(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     batch = [write_temporary(tmp_path / str(number), b"x") for number in range(20)]
-    monkeypatch.setattr("hugflow.store.sync_disk.sync_disk", fail_with(errno.ENOSPC))
-    with pytest.raises(DiskFull):
-        commit(batch)
+    monkeypatch.setattr(WatchedDisk, "sync", fail_with(errno.ENOSPC))
+    with pytest.raises(DiskFull), WatchedDisk([tmp_path]) as disk:
+        commit(batch, disk)
     assert names(tmp_path) == []
 
 

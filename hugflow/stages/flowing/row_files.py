@@ -10,7 +10,7 @@ from hugflow.errors import StateUnreadable
 from hugflow.stages.tree.flow_files import DROPPED, row_file, step_folder
 from hugflow.store.atomic import TEMPORARY_SUFFIX, disk_errors, read_file, sync_folder
 from hugflow.store.layout import DatasetFolder
-from hugflow.store.sync_disk import sync_disk
+from hugflow.store.sync_disk import WatchedDisk
 
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
@@ -40,10 +40,10 @@ def write_rows(
     }
     sizes = {row: len(each) for row, each in data.items()}
     take(sum(sizes.values()))
-    with disk_errors(place):
+    with disk_errors(place), WatchedDisk([place]) as disk:
         for row, each in data.items():
             _write(_temporary(begin, row), each)
-        if not sync_disk(place):
+        if not disk.sync():
             for row in outs:
                 _sync(_temporary(begin, row))
         for row in outs:

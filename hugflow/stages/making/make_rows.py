@@ -40,6 +40,7 @@ from hugflow.stages.making.clip_notes import ClipNotes
 from hugflow.stages.making.quota import Quota
 from hugflow.stages.making.repository_clips import RepositoryFiles
 from hugflow.store.atomic import StagedFile, commit, discard, disk_errors, write_temporary
+from hugflow.store.sync_disk import WatchedDisk
 from hugflow.workers.pool import WorkerPool
 
 BATCH_ROWS = 64
@@ -84,7 +85,8 @@ def make_rows(
     has_names = _has_names(build.plan)
     with (
         closing(files),
-        _Batches(journal, on_rows, quota) as batches,
+        WatchedDisk([*build.mp3_folders, build.folder.json]) as disk,
+        _Batches(journal, on_rows, quota, disk) as batches,
         ThreadPoolExecutor(threads, "rows") as pool,
     ):
         isolated = IsolatedConverter(
@@ -280,6 +282,7 @@ class _Batches:
     journal: Journal
     on_rows: Callable[[Sequence[Outcome]], None]
     quota: Quota
+    disk: WatchedDisk
     rows: list[_Row] = field(default_factory=list)
     size_bytes: int = 0
     began_at: float = field(default_factory=time.monotonic)
@@ -334,7 +337,7 @@ class _Batches:
         files = [file for row in rows for file in row.written]
         # By folder, because a folder is synced before the next one.
         files.sort(key=lambda file: (file.path.suffix != ".mp3", file.path.parent))
-        commit(files)
+        commit(files, self.disk)
         for path in (path for row in rows for path in row.outdated):
             path.unlink(missing_ok=True)
         outcomes = [row.outcome for row in rows]
