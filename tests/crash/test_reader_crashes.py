@@ -1,10 +1,13 @@
 """A reader that takes the process down: it costs its shard and no other, and the command answers."""
 
+import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
+import soundfile
 
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.tables import write_parquet
@@ -27,8 +30,16 @@ class ParquetFile(real):
             ctypes.string_at(0)
         return super().iter_batches(*args, **options)
 
+    def read_row_group(self, *args, **options):
+        if self.is_marked:
+            ctypes.string_at(0)
+        return super().read_row_group(*args, **options)
+
 pq.ParquetFile = ParquetFile
 """
+
+CLIP = io.BytesIO()
+soundfile.write(CLIP, np.full(1_600, 0.1), 8_000, format="WAV")
 
 pytestmark = pytest.mark.slow
 
@@ -76,6 +87,26 @@ def test_it_does_not_crash_the_next_run_and_a_reader_without_the_fault_makes_the
     again = project.run("local-sync", request, **hook)
     assert again.returncode == 1, again.stderr
     assert project.run("local-sync", request).returncode == 0
+
+
+def test_a_file_whose_rows_must_be_counted_crashes_no_more_than_its_shard(
+    hub: LoopbackHub, project: Project, hook: dict[str, str]
+):
+    files = {}
+    for number, rows in enumerate([3, MARKED_ROWS]):
+        clips = [{"bytes": CLIP.getvalue(), "path": None}] * rows
+        ranges = [[{"start": 0.0, "end": 0.1}]] * rows
+        table = pa.table({"audio": clips, "segments": ranges})
+        files[f"data/train-{number:05d}-of-00002.parquet"] = write_parquet(table)
+    hub.publish("crash/counted", files)
+    lines = ("audio_column: audio", "segments: {start: segments.start, end: segments.end}")
+    done = project.run("local-sync", project.request("crash/counted", *lines), "--json", **hook)
+    assert done.returncode == 1, done.stderr
+    [entry] = json.loads(done.stdout)["datasets"]
+    assert "data/train-00001-of-00002.parquet" in entry["error"]["why"]
+    assert "SIGSEGV" in entry["error"]["why"]
+    [status] = json.loads(project.run("status", "--json").stdout)["datasets"]
+    assert (status["state"], status["rows"]) == ("failed", 3)
 
 
 def test_any_number_of_such_files_in_one_command_fail_by_name(

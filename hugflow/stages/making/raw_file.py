@@ -20,10 +20,12 @@ from hugflow.requests.problems import show_path
 from hugflow.shards.counts import counted
 from hugflow.shards.plan import Shard
 from hugflow.shards.read import count_rows
+from hugflow.shards.rehearse import refuse_crashing
 from hugflow.stages.build.build import Build
 from hugflow.stages.making.mark_stages import mark, raw_marker
 from hugflow.stages.making.row_groups import groups_file
 from hugflow.store.atomic import disk_errors
+from hugflow.workers.by_module import open_workers
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +60,9 @@ def fetch_raw(
     seconds = round(time.monotonic() - started, 3) if is_fetched else 0.0
     known = counted(build.state, shard)
     if known.rows is None:
+        # Counting reads the files in this process.
+        with open_workers() as workers:
+            refuse_crashing(workers, paths, shard)
         known = replace(shard, rows=count_rows(paths, shard))
     mark(build, shard, "raw", raw_marker(known, seconds))
     return paths
