@@ -58,22 +58,11 @@ def remove(
     with failures_as_json(file, as_json=as_json):
         request = read_request(file)
         project = open_project()
-        if isinstance(request, AddRequest) and request.is_several:
-            members = _find_members(project.places, file, request)
-            asked_all = [_Removal(project, file, each, each.identity) for each in members]
-            how = _How(is_agreed=is_agreed, is_dry_run=is_dry_run, as_json=as_json, wait_s=wait_s)
-            _remove_all(asked_all, how)
-            return
-        identity = _find_identity(project.places, file, request)
-    name = identity.name if identity is not None else None
+        asked = _find_asked(project, file, request)
+    name = asked[0].identity.name if len(asked) == 1 else None
+    how = _How(is_agreed=is_agreed, is_dry_run=is_dry_run, as_json=as_json, wait_s=wait_s)
     with failures_as_json(file, as_json=as_json, name=name):
-        if identity is None:
-            _tell_nothing(project.places, file, None, as_json=as_json)
-        else:
-            asked = _Removal(project, file, request, identity)
-            _remove(
-                asked, is_agreed=is_agreed, is_dry_run=is_dry_run, as_json=as_json, wait_s=wait_s
-            )
+        _remove(project.places, file, asked, how)
 
 
 def undo(
@@ -133,38 +122,6 @@ class _Removal:
     identity: Identity
 
 
-def _remove(
-    asked: _Removal, *, is_agreed: bool, is_dry_run: bool, as_json: bool, wait_s: float
-) -> None:
-    from hugflow.removal.remove import plan_removal
-    from hugflow.removal.uses import refuse_used
-
-    file, identity, places = asked.file, asked.identity, asked.project.places
-    with step(f"measuring {identity.name}"):
-        removal = plan_removal(places, identity)
-    if removal is None:
-        _tell_nothing(places, file, identity, as_json=as_json)
-        return
-    if is_dry_run and not as_json:
-        _show(removal, print_data, is_aligned=sys.stdout.isatty())
-    elif not is_dry_run and not is_agreed:
-        _show(removal, print_talk, is_aligned=is_terminal())
-    refuse_used(removal.name, removal.uses)
-    if is_dry_run:
-        if as_json:
-            entry = {"state": removal.state, **_to_json(file, removal), "dry_run": True}
-            print_json({"datasets": [entry]})
-        return
-    if not is_agreed:
-        _ask(removal.name)
-    entry_in_trash = _carry_out(asked, wait_s)
-    if entry_in_trash is None:
-        _tell_nothing(places, file, identity, as_json=as_json)
-        return
-    _tell_removed(places, file, removal, entry_in_trash, as_json=as_json)
-    _empty_trash(places)
-
-
 @dataclass(frozen=True, slots=True)
 class _How:
     """The options of the command."""
@@ -175,27 +132,27 @@ class _How:
     wait_s: float
 
 
-def _remove_all(asked: Sequence[_Removal], how: _How) -> None:
+def _remove(places: Places, file: Path, asked: Sequence[_Removal], how: _How) -> None:
     """Remove the datasets of one request: it is asked once, and nothing goes if one is in use."""
     from hugflow.removal.remove import plan_removal
     from hugflow.removal.uses import refuse_used
 
-    file, places = asked[0].file, asked[0].project.places
-    with step(f"measuring {count(len(asked), 'dataset')}"):
+    names = [each.identity.name for each in asked]
+    if not names:
+        _tell_nothing(places, file, asked, as_json=how.as_json)
+        return
+    with step(f"measuring {names[0] if len(names) == 1 else count(len(names), 'dataset')}"):
         found = [(each, plan_removal(places, each.identity)) for each in asked]
     planned = [(each, removal) for each, removal in found if removal is not None]
     if not planned:
-        if how.as_json:
-            print_json({"datasets": []})
-        else:
-            print_data(f"nothing to remove: no dataset of {file} is stored here")
+        _tell_nothing(places, file, asked, as_json=how.as_json)
         return
-    if not how.as_json and (how.is_dry_run or not how.is_agreed):
-        say, is_aligned = (
-            (print_data, sys.stdout.isatty()) if how.is_dry_run else (print_talk, is_terminal())
-        )
+    if not how.as_json and how.is_dry_run:
         for _, removal in planned:
-            _show(removal, say, is_aligned=is_aligned)
+            _show(removal, print_data, is_aligned=sys.stdout.isatty())
+    elif not how.is_dry_run and not how.is_agreed:
+        for _, removal in planned:
+            _show(removal, print_talk, is_aligned=is_terminal())
     for _, removal in planned:
         refuse_used(removal.name, removal.uses)
     if how.is_dry_run:
@@ -207,7 +164,7 @@ def _remove_all(asked: Sequence[_Removal], how: _How) -> None:
             print_json({"datasets": entries})
         return
     if not how.is_agreed:
-        _ask(count(len(planned), "dataset"))
+        _ask(planned[0][1].name if len(planned) == 1 else count(len(planned), "dataset"))
     told = []
     for each, removal in planned:
         entry = _carry_out(each, how.wait_s)
@@ -215,7 +172,10 @@ def _remove_all(asked: Sequence[_Removal], how: _How) -> None:
             continue
         told.append(_removed_json(places, file, removal, entry))
         if not how.as_json:
-            _tell_removed(places, file, removal, entry, as_json=False)
+            _tell_removed(removal, entry)
+    if not told:
+        _tell_nothing(places, file, asked, as_json=how.as_json)
+        return
     if how.as_json:
         print_json({"datasets": told})
     _empty_trash(places)
@@ -235,6 +195,15 @@ def _carry_out(asked: _Removal, wait_s: float) -> "TrashEntry | None":
     )
     with step(f"removing {asked.identity.name}"):
         return remove_dataset(asked.project.places, asked.identity, order, wait_s=wait_s)
+
+
+def _find_asked(project: ProjectSettings, file: Path, request: Request) -> list[_Removal]:
+    """The removals that a request means: of each of its datasets, or of the one, or none."""
+    if isinstance(request, AddRequest) and request.is_several:
+        members = _find_members(project.places, file, request)
+        return [_Removal(project, file, each, each.identity) for each in members]
+    identity = _find_identity(project.places, file, request)
+    return [_Removal(project, file, request, identity)] if identity is not None else []
 
 
 def _find_members(places: Places, file: Path, request: AddRequest) -> tuple[AddRequest, ...]:
@@ -325,8 +294,15 @@ def _to_json(file: Path, removal: "Removal") -> dict[str, Any]:
     }
 
 
-def _tell_nothing(places: Places, file: Path, identity: Identity | None, *, as_json: bool) -> None:
-    name = identity.name if identity is not None else None
+def _tell_nothing(places: Places, file: Path, asked: Sequence[_Removal], *, as_json: bool) -> None:
+    names = [each.identity.name for each in asked]
+    if len(names) > 1:
+        if as_json:
+            print_json({"datasets": []})
+        else:
+            print_data(f"nothing to remove: no dataset of {file} is stored here")
+        return
+    name = names[0] if names else None
     if as_json:
         from hugflow.stages.standing.status import read_status
 
@@ -336,12 +312,7 @@ def _tell_nothing(places: Places, file: Path, identity: Identity | None, *, as_j
         print_data(f"nothing to remove: {name or file} is not stored here")
 
 
-def _tell_removed(
-    places: Places, file: Path, removal: "Removal", entry: "TrashEntry", *, as_json: bool
-) -> None:
-    if as_json:
-        print_json({"datasets": [_removed_json(places, file, removal, entry)]})
-        return
+def _tell_removed(removal: "Removal", entry: "TrashEntry") -> None:
     size = f"{count(entry.files, 'file')}, {human_bytes(entry.bytes)}"
     until = f"in the trash until {_day(entry.expires_at)}"
     print_done("removed", f"{entry.name}: {size} {until}")
