@@ -14,3 +14,8 @@ def read_project_requests(project: ProjectSettings) -> RequestSet:
 def request_path_by_name(requests: RequestSet) -> dict[str, str]:
     """The request file of each requested dataset, including those that a removal blocks."""
     return {file.request.name: file.path for file in (*requests.adds, *requests.shadowed)}
+
+
+def publish_to_by_name(requests: RequestSet) -> dict[str, str]:
+    """Where each request publishes its dataset to; "" where it does not say."""
+    return {file.request.name: file.request.publish_to or "" for file in requests.adds}

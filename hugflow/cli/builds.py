@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from hugflow.cli.asked import read_project_requests, request_path_by_name
+from hugflow.cli.asked import publish_to_by_name, read_project_requests, request_path_by_name
 from hugflow.cli.output import set_up_logging
 from hugflow.errors import HugflowError, Locked, PlanOutOfDate, RequestInvalid
 from hugflow.lean_start import keep_pandas_out
@@ -124,9 +124,11 @@ def choose_statuses(
 
     files = request_path_by_name(requests)
     digests = {file.request.name: file.request.digest for file in requests.adds}
+    places = publish_to_by_name(requests)
     names = sorted({*files, *list_names(project.places)})
     if wanted:
         names = match_names(wanted, names, files)
     return [
-        read_status(project.places, name, files.get(name), digests.get(name, "")) for name in names
+        read_status(project.places, name, files.get(name), digests.get(name, ""), places.get(name))
+        for name in names
     ]

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from hugflow.errors import UsageWrong
+from hugflow.redact import redact
 from hugflow.requests.sources import LAYOUT_NAMES, SourceSpec
 
 if TYPE_CHECKING:
@@ -51,4 +52,6 @@ def plan_in_layout(
         "warnings": [*summary["warnings"], kept],
         "estimate": None,
         "keep": asked.keep,
+        "publish_to": redact(asked.publish_to) if asked.publish_to is not None else None,
+        "publication": None,
     }

@@ -77,10 +77,17 @@ def plan(
             _print_summary(entry)
     if as_json:
         print_json({"datasets": entries})
-    if with_exit_code and any(entry["state"] != "completed" for entry in entries):
+    if with_exit_code and any(map(_has_work, entries)):
         code = code or EXIT_DIFFERENT
     if code:
         raise typer.Exit(code)
+
+
+def _has_work(entry: dict[str, Any]) -> bool:
+    """Whether a planned dataset is still to be made or published."""
+    publication = entry.get("publication")
+    is_published = publication is None or publication["state"] == "published"
+    return entry["state"] != "completed" or not is_published
 
 
 def _estimate(build: "Build") -> "Estimate":
@@ -94,9 +101,15 @@ def _estimate(build: "Build") -> "Estimate":
 def _summarise(file: str, build: "Build", estimated: "Estimate | None") -> dict[str, Any]:
     """The entry of a plan in the JSON."""
     from hugflow.shards.plan import plan_digest, plan_summary
+    from hugflow.stages.standing.publication import find_publication
     from hugflow.stages.standing.status import to_status
 
     summary = plan_summary(build.plan, hours=estimated.hours if estimated is not None else None)
+    # Without a place in the request, an earlier publication is no part of the plan.
+    to, manifest = build.request.publish_to, build.stored.find_published(build.plan)
+    publication = (
+        find_publication(build.places, build.name, to, manifest) if to is not None else None
+    )
     return {
         "name": build.name,
         "request": file,
@@ -107,6 +120,8 @@ def _summarise(file: str, build: "Build", estimated: "Estimate | None") -> dict[
         "requests": build.plan.file_count,
         "estimate": asdict(estimated) if estimated is not None else None,
         "keep": build.request.keep,
+        "publish_to": publication.to if publication is not None else None,
+        "publication": asdict(publication) if publication is not None else None,
     }
 
 
@@ -137,6 +152,10 @@ def _print_summary(summary: dict[str, Any]) -> None:
         print_field("keep", in_a_line(f"{summary['keep']} (rows that do not meet it are left out)"))
     print_field("audio", _audio(summary))
     print_field("text", summary["text_column"] or "none")
+    if summary["publication"] is not None:
+        to, state = summary["publish_to"], summary["publication"]["state"]
+        words = to if "://" in to else f"{to} on the Hub"
+        print_field("publish to", words if state == "pending" else f"{words} ({state})")
     for warning in summary["warnings"]:
         print_field("warning", warning)
     print_field("digest", summary["digest"])

@@ -16,13 +16,14 @@ from hugflow.cli.options import AsJson, Names
 from hugflow.cli.output import has_reader, print_data, print_json, print_talk
 from hugflow.cli.running_up import find_run_url
 from hugflow.cli.status_table import Speed, rows_words, seconds_of, table_lines
-from hugflow.errors import explain
+from hugflow.errors import explain, show_fix
 from hugflow.requests.collect import RequestSet
 from hugflow.requests.problems import Problem
 from hugflow.settings import ProjectSettings
 from hugflow.store.layout import Places
 
 if TYPE_CHECKING:
+    from hugflow.stages.standing.publication import Publication
     from hugflow.stages.standing.status import DatasetStatus
 
 WATCH_EVERY_S = 2.0
@@ -144,6 +145,14 @@ def _to_entry(
     return entry
 
 
+def publication_lines(publication: "Publication | None", *, width: int) -> list[str]:
+    """Where a dataset is published to, and what to do where it is not there."""
+    if publication is None:
+        return []
+    lines = [f"{'publication':<{width}} {publication.words}"]
+    return lines + ([f"  {show_fix(publication.mend)}"] if publication.mend is not None else [])
+
+
 def _statistics_lines(places: Places, name: str) -> list[str]:
     """The measured figures of a complete dataset, a line each; empty for an unfinished one."""
     from hugflow.stages.tree.stored_dataset import glance_at_dataset
@@ -159,7 +168,7 @@ def _print_one(status: "DatasetStatus", url_by_run: Mapping[str, str | None], sp
     values["bytes"] = f"{status.bytes:,} ({human_bytes(status.bytes)})"
     values["hours"] = f"{status.hours:,.3f} ({short_time(seconds_of(status))})"
     error = values.pop("error")
-    del values["steps"], values["obstacle"], values["audio_seconds"]
+    del values["steps"], values["obstacle"], values["audio_seconds"], values["publication"]
     if status.run is not None:
         values["run"] = url_by_run.get(status.run) or status.run
     if status.obstacle is not None and status.note == status.obstacle.note:
@@ -172,6 +181,8 @@ def _print_one(status: "DatasetStatus", url_by_run: Mapping[str, str | None], sp
     for step in status.steps:
         counts = f"{count(step.rows, 'row')}, {step.dropped:,} left out, {step.errors:,} failed"
         print_data(f"{f'step {step.name}':<16} {counts}")
+    for line in publication_lines(status.publication, width=16):
+        print_data(line)
     if status.obstacle is not None:
         told = status.obstacle
         print_data(

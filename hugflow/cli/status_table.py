@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from hugflow.amounts import human_bytes, short_time
 from hugflow.cli.output import data_columns, paint_data
-from hugflow.errors import explain
+from hugflow.errors import explain, show_fix
 
 if TYPE_CHECKING:
     from hugflow.stages.standing.status import DatasetStatus
@@ -124,5 +124,11 @@ def _remarks(status: "DatasetStatus", url_by_run: Mapping[str, str | None]) -> I
         yield f"    {explain(told.what, told.why, told.mend, indent='      ')}"
     elif status.error is not None:
         yield "    " + status.error.replace("\n", "\n    ")
+    # Before the dataset is complete there is nothing to do about its publication.
+    publication = status.publication if status.state == "completed" else None
+    if publication is not None and publication.state != "published":
+        yield f"    publication {publication.words}"
+        if publication.mend is not None:
+            yield f"      {show_fix(publication.mend)}"
     if status.state != "completed" and status.link is not None:
         yield "    (the published dataset stays in place until this is complete)"

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hugflow.amounts import count
-from hugflow.cli.asked import read_project_requests, request_path_by_name
+from hugflow.cli.asked import publish_to_by_name, read_project_requests, request_path_by_name
 from hugflow.cli.builds import choose_statuses, open_project
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson, Names
 from hugflow.cli.output import print_data, print_json, print_talk
 from hugflow.cli.progress import watch_rows
+from hugflow.cli.status import publication_lines
 from hugflow.errors import show_fix
 from hugflow.project_requests import read_composed_requests
 from hugflow.requests.match_names import match_name
@@ -87,8 +88,11 @@ def why(
     """
     project = open_project()
     from hugflow.provenance.why import explain
+    from hugflow.stages.standing.publication import find_publication
+    from hugflow.stages.tree.stored_dataset import glance_at_dataset
 
-    requests = request_path_by_name(read_project_requests(project))
+    asked = read_project_requests(project)
+    requests = request_path_by_name(asked)
     path = _name_in_full(project.places, path, requests)
     origin = explain(project.places, path, requests, Path.cwd())
     composed = read_composed_requests(project.root).get(origin.request or "")
@@ -98,12 +102,18 @@ def why(
             request_repository=composed.repository,
             request_repository_commit=composed.commit,
         )
+    publish_to = publish_to_by_name(asked).get(origin.dataset)
+    manifest = glance_at_dataset(project.places, origin.dataset).manifest
+    publication = find_publication(project.places, origin.dataset, publish_to, manifest)
+    origin = replace(origin, publication=publication)
     if as_json:
         print_json({"datasets": [_to_json(origin)]})
         return
-    for field, value in asdict(origin).items():
+    for field, value in asdict(replace(origin, publication=None)).items():
         if value is not None:
             print_data(f"{field.replace('_', ' '):<20} {_show(value)}")
+    for line in publication_lines(publication, width=20):
+        print_data(line)
 
 
 def _name_in_full(places: Places, asked: str, file_by_name: Mapping[str, str]) -> str:

@@ -80,6 +80,7 @@ class Line:
     remarks: what is odd about the request, one line each.
     goes: what a removal would delete, one line each.
     notice: the latest notice known here.
+    publish_to: where the finished dataset is sent to; None if nowhere.
     is_idle: the request needs no work; the remarks say why.
     """
 
@@ -94,6 +95,7 @@ class Line:
     goes: tuple[str, ...] = ()
     notice: Notice | None = None
     is_idle: bool = False
+    publish_to: str | None = None
 
     @property
     def state(self) -> Status:

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from hugflow.notify.conversation import Line, PlanFacts
+from hugflow.redact import redact
 from hugflow.requests.collect import RequestSet
 from hugflow.requests.problems import Problem, show_path
 
@@ -36,6 +37,7 @@ def to_lines(requests: RequestSet, facts: Mapping[str, PlanFacts] | None = None)
             facts=facts.get(request.name) if is_made else None,
             remarks=tuple(remarks[add.path]),
             is_idle=not is_made,
+            publish_to=redact(request.publish_to) if request.publish_to is not None else None,
         )
     for removal in requests.removals:
         identity = removal.identity

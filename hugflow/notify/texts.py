@@ -192,6 +192,9 @@ def _render_plan(line: Line) -> str:
         if line.facts.digest is not None:
             items.append(f"- digest: {md_code(line.facts.digest)}")
         odd += line.facts.warnings
+    if line.publish_to is not None:
+        place = md_code(line.publish_to, LONGEST_PATH)
+        items.append(f"- publish to: {place}, when the dataset is complete")
     if line.notice is not None and line.notice.location is not None:
         place = md_code(line.notice.location, LONGEST_PATH)
         items.append(f"- stored in {place}, on the server that made it")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from hugflow.ledger.progress import Status
+from hugflow.stages.standing.publication import Publication
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Origin:
         became of it there.
     made_at: when the file was written.
     published_at: when the dataset was completed.
+    publication: where its request publishes it to, and whether it is there.
     """
 
     dataset: str
@@ -68,3 +70,4 @@ class Origin:
     flows: str | None = None
     made_at: str | None = None
     published_at: str | None = None
+    publication: Publication | None = None

@@ -12,6 +12,7 @@ from hugflow.pushing.push import open_destination, push_dataset
 from hugflow.redact import redact
 from hugflow.requests.model import AddRequest
 from hugflow.requests.policy import Policy, refuse_place
+from hugflow.stages.standing.publication import is_of
 from hugflow.stages.standing.push_records import Push, read_push, write_push
 from hugflow.stages.tree.versions import read_version
 from hugflow.store.layout import Places
@@ -33,15 +34,15 @@ def push_onward(
     policy: whether it may be pushed there; the dataset may be older than the policy.
 
     None without such a place, and for a dataset that is not complete. A new repository is private.
-    Never raises HugflowError: what is published stays published.
+    A push that fails raises nothing: what is published stays published. Raises CannotWrite if the
+    outcome cannot be recorded, and StateUnreadable if the manifest cannot be read from the disk.
     """
     name, to = request.name, request.publish_to
     version = read_version(places.dataset(name), name) if to is not None else None
     if to is None or version is None:
         return None
     before, shown = read_push(places, name), redact(to)
-    is_there = before is not None and before.address is not None
-    if before is not None and is_there and (before.to, before.pushed) == (shown, version.id):
+    if before is not None and before.address is not None and is_of(before, to, version.id):
         return Onward(before)
     try:
         refuse_place(policy, name, to)

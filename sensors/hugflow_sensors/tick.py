@@ -25,8 +25,10 @@ from hugflow.stages.planning.expand import expand_request
 from hugflow.stages.planning.open_build import changed_fields, open_build
 from hugflow.stages.publishing.publish import find_undone
 from hugflow.stages.standing.obstacles import obstacle_of, write_obstacle
+from hugflow.stages.standing.publication import Publication
 from hugflow.stages.standing.removal_records import is_held_back, removed_names
 from hugflow.stages.standing.retry_records import read_retry_at
+from hugflow.stages.tree.manifest import Manifest
 from hugflow.store.links import is_linked
 from hugflow.store.trash import delete_expired
 from hugflow_assets.reporting.checks import planned_evaluation, stored_evaluations
@@ -37,6 +39,7 @@ from hugflow_resources.storage import Storage
 from hugflow_resources.tags import ATTEMPT_TAG, PART_TAG, PLAN_TAG, SHOWN_TAG
 from hugflow_sensors.decide import (
     Memo,
+    PastRun,
     Start,
     Trouble,
     decide_attempt,
@@ -45,6 +48,7 @@ from hugflow_sensors.decide import (
     next_trouble,
 )
 from hugflow_sensors.memo import write_memo
+from hugflow_sensors.publishing import as_pushes, find_unpushed, push_request, push_tags
 from hugflow_sensors.removals import Removals
 from hugflow_sensors.runs import (
     attempt_tags,
@@ -297,12 +301,16 @@ class Tick:
             self.events += stored_evaluations(build)
         if found:
             self.words.append(f"{name}: adopted {len(found)} materializations from the disk")
+        unpushed = find_unpushed(build, published) if published is not None else None
         if published is not None:
             self.complete += 1
+        if published is not None and unpushed is None:
             if not found and room:
                 self.settled[name] = (request.digest, manifest_time(places, name))
         elif is_busy:
             self.words.append(f"{name}: a run is at work")
+        elif published is not None and unpushed is not None:
+            self._ask_for_push(build, unpushed, published)
         else:
             self._ask_for_run(build)
 
@@ -319,21 +327,33 @@ class Tick:
             return
         tags = attempt_tags(build.plan, digest)
         count, past = read_attempts(self.context.instance, tags, parts)
-        decision = decide_attempt(past, time.time(), read_retry_at(build.places, name))
-        if not isinstance(decision, Start):
-            again = (
-                f"the next begins at {to_clock(decision.until)}"
-                if decision.until is not None
-                else f"`hugflow retry {name}`, or a change of its request, starts again"
-            )
-            self.words.append(f"{name}: {decision.why}; {again}")
-        elif len(self.runs) >= RUNS_PER_TICK:
-            self.later += 1
-        else:
+        if self._may_start(build, past):
             ranges = ", ".join(f"{first}...{last}" for first, last in wanted)
             self.words.append(f"{name}: attempt {count + 1}, {ranges}")
             stages = asset_names(has_flows=bool(build.request.flows))
             self.runs += [_run_request(name, stages, part, tags, count + 1) for part in wanted]
+
+    def _ask_for_push(self, build: Build, unpushed: Publication, manifest: Manifest) -> None:
+        tags = push_tags(build, unpushed, manifest)
+        count, past = read_attempts(self.context.instance, tags, 1)
+        if build.plan.shards and self._may_start(build, as_pushes(past)):
+            self.words.append(f"{build.name}: attempt {count + 1} to publish it to {unpushed.to}")
+            self.runs.append(push_request(build, tags, count + 1))
+
+    def _may_start(self, build: Build, past: Sequence[PastRun]) -> bool:
+        """Whether a run may start now; if not, say why."""
+        name = build.name
+        decision = decide_attempt(past, time.time(), read_retry_at(build.places, name))
+        if isinstance(decision, Start):
+            self.later += (is_full := len(self.runs) >= RUNS_PER_TICK)
+            return not is_full
+        again = (
+            f"the next begins at {to_clock(decision.until)}"
+            if decision.until is not None
+            else f"`hugflow retry {name}`, or a change of its request, starts again"
+        )
+        self.words.append(f"{name}: {decision.why}; {again}")
+        return False
 
 
 def _run_request(

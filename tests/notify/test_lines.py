@@ -51,6 +51,12 @@ def test_what_is_odd_about_a_file_is_a_remark():
     assert (removal.kind, removal.is_idle) == ("remove", False)
 
 
+def test_the_place_that_a_request_publishes_to_is_in_its_line():
+    publishing = ADD + b'publish_to: "s3://bucket/sets"\n'
+    [line] = to_lines(collect_requests({"requests/add/speech.yaml": publishing}))
+    assert line.publish_to == "s3://bucket/sets"
+
+
 def test_no_path_breaks_out_of_a_remark():
     hostile = "requests/remove/a\n::error::b\x1b[31m.yaml"
     found = collect_requests(

@@ -243,6 +243,13 @@ def test_a_plan_unfolds_with_all_its_facts():
         assert words_ in rendered.text
 
 
+def test_a_plan_says_where_the_dataset_is_published_to():
+    rendered = render(render_living(conversation(line(publish_to="acme/copy")), PULL))
+    assert "acme/copy" in rendered.codes
+    assert "when the dataset is complete" in rendered.text
+    assert "publish to" not in render(render_living(conversation(line()), PULL)).text
+
+
 def test_what_nobody_knows_is_called_unknown():
     facts = PlanFacts("4c1f", COMMIT, 10, 1, 100)
     text = render(render_living(conversation(line(facts=facts)), PULL)).text

@@ -51,8 +51,25 @@ def test_a_repository_of_the_hub_is_made_private_and_gets_the_version_as_its_tag
     hub.add_token(token, "onward", writes=True)
     publish_text(hub, "onward/source", rows=2, shards=1)
     request = project.request("onward/source", "publish_to: onward/copy")
+    planned = project.run("plan", request, "--no-sample").stdout
+    assert "publish to   onward/copy on the Hub\n" in planned
     done = json.loads(project.run("local-sync", request, "--json", HF_TOKEN=token).stdout)
     version = done["datasets"][0]["pushed"]["version"]
+    name = name_of("onward/source")
+    for command in (["why", name], ["why", f"{name}#1"], ["status", name]):
+        told = project.run(*command).stdout
+        assert f"onward/copy: version {version} since 20" in told
+    # Another place is pending, whatever was pushed before, and it is work to do.
+    project.request("onward/source", "publish_to: onward/other")
+    [entry] = json.loads(project.run("status", "--json").stdout)["datasets"]
+    assert entry["publication"]["state"] == "pending"
+    assert entry["publication"]["version"] == version
+    assert f"`hugflow retry {name}` sends it now" in project.run("why", name).stdout
+    plan = project.run("plan", request, "--no-sample", "--exit-code", "--json")
+    assert (plan.returncode, json.loads(plan.stdout)["datasets"][0]["publish_to"]) == (
+        3,
+        "onward/other",
+    )
     api = Hub(token=token).api
     assert api.repo_info("onward/copy", repo_type="dataset").private
     there = api.list_repo_files("onward/copy", repo_type="dataset", revision=version)
@@ -76,6 +93,9 @@ def test_a_push_that_fails_leaves_the_dataset_published_and_the_next_sync_pushes
     record = read_push(project.places, name)
     assert record is not None
     assert record.why is not None
+    table = project.run("status").stdout
+    assert f"file://{out}: failed at 20" in table
+    assert f"then `hugflow retry {name}` sends it" in table
     out.unlink()
     assert project.run("local-sync", request).returncode == 0
     assert (out / "latest.json").is_file()

@@ -10,12 +10,9 @@ pushed: the version. address: where it is; null if it could not be pushed, for t
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 from hugflow.store.layout import Places
 from hugflow.store.records import Moment, RecordForm
-
-NOT_PUSHED: Final = "not pushed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +38,3 @@ def read_push(places: Places, name: str) -> Push | None:
 def write_push(places: Places, name: str, push: Push) -> None:
     """Keep the outcome of a push."""
     PUSH.write(places.pushed(name), push)
-
-
-def read_push_note(places: Places, name: str) -> str | None:
-    """The note for `status`: whether the last push failed."""
-    push = read_push(places, name)
-    return NOT_PUSHED if push is not None and push.address is None else None

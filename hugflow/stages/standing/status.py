@@ -1,6 +1,7 @@
 """The state of each dataset: one answer for the command line, the UI and the sensor."""
 
 from dataclasses import dataclass, fields
+from typing import Final
 
 from hugflow.ledger.progress import Progress, Status, read_progress
 from hugflow.shards.counts import count_rows
@@ -12,13 +13,15 @@ from hugflow.stages.standing.measure import (
     measure_plan,
 )
 from hugflow.stages.standing.obstacles import Obstacle, read_obstacle
-from hugflow.stages.standing.push_records import read_push_note
+from hugflow.stages.standing.publication import Publication, find_publication
 from hugflow.stages.standing.stored import list_names
 from hugflow.stages.standing.upstream import read_note
 from hugflow.stages.tree.manifest import Manifest
 from hugflow.stages.tree.stored_dataset import StoredDataset, glance_at_dataset
 from hugflow.store.layout import Places
 from hugflow.store.locks import is_held
+
+NOT_PUSHED: Final = "not pushed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class DatasetStatus:
     run: the run of Dagster that makes it now.
     left_out: rows of the published tree that `keep` leaves out.
     steps: the row steps of the published tree, and what became of their rows.
+    publication: where its request publishes it to, and whether it is there.
     """
 
     name: str
@@ -74,6 +78,7 @@ class DatasetStatus:
     run: str | None = None
     left_out: int = 0
     steps: tuple[StepStatus, ...] = ()
+    publication: Publication | None = None
 
 
 def read_statuses(places: Places, requests: dict[str, str]) -> list[DatasetStatus]:
@@ -86,19 +91,27 @@ def read_statuses(places: Places, requests: dict[str, str]) -> list[DatasetStatu
 
 
 def read_status(
-    places: Places, name: str, request: str | None = None, digest: str | None = None
+    places: Places,
+    name: str,
+    request: str | None = None,
+    digest: str | None = None,
+    publish_to: str | None = None,
 ) -> DatasetStatus:
     """The state of one dataset, from the disk alone; the parameters are those of `to_status`."""
-    return to_status(places, glance_at_dataset(places, name), request, digest)
+    return to_status(places, glance_at_dataset(places, name), request, digest, publish_to)
 
 
 def to_status(
-    places: Places, stored: StoredDataset, request: str | None = None, digest: str | None = None
+    places: Places,
+    stored: StoredDataset,
+    request: str | None = None,
+    digest: str | None = None,
+    publish_to: str | None = None,
 ) -> DatasetStatus:
     """The state of a dataset whose manifest and plan are already read.
 
     request: the path of the request file. digest: of the request, which an obstacle must be about;
-    None accepts any.
+    None accepts any. publish_to: of the request, as for `find_publication`.
 
     While a new tree is made to replace a complete one, it is the state of the new tree.
     """
@@ -130,6 +143,8 @@ def to_status(
     obstacle = (
         read_obstacle(places, name, digest) if state not in ("completed", "downloading") else None
     )
+    publication = find_publication(places, name, publish_to, manifest if is_current else None)
+    is_unpushed = publication is not None and publication.state == "failed"
     return DatasetStatus(
         name=name,
         state=state,
@@ -149,11 +164,12 @@ def to_status(
         error=progress.error if is_failed and progress is not None else None,
         note=read_note(places, name, stored.plan_id)
         or (obstacle.note if obstacle else None)
-        or read_push_note(places, name),
+        or (NOT_PUSHED if is_unpushed else None),
         obstacle=obstacle,
         run=progress.run if progress is not None and state == "downloading" else None,
         steps=_read_steps(manifest) if is_current else (),
         left_out=manifest.rows.left_out if is_current and manifest is not None else 0,
+        publication=publication,
     )
 
 
