@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,30 @@ def test_a_message_holds_a_copy_and_shows_no_private_key():
     assert message.to_json()["data"] == {"numbers": [1]}
 
 
-@pytest.mark.parametrize("data", [{"x": object()}, {3: 1}, [1], "text", {"x": {1, 2}}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": [{"b": [1, 2.5, None, True, "t", b"ID3"]}]},
+        {"numbers": {3: ["text"]}},
+        {"pair": ("text", [1])},
+        OrderedDict(a=[1]),
+    ],
+    ids=["plain", "numbers as keys", "tuple", "subclass"],
+)
+def test_a_message_shares_nothing_with_what_it_was_made_of_at_any_depth(value: Any):
+    message = Reverse().package_input_message({"x": value})
+    assert message.data["x"] == value
+    assert type(message.data["x"]) is type(value)
+    assert not mutable_parts(message.data) & mutable_parts({"x": value})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"x": object()}, {3: 1}, [1], "text", {"x": {1, 2}}, {"x": [{"y": object()}]},
+        {"x": 10**5_000}, {"x": {(1, 2): 3}},
+    ],
+)  # fmt: skip
 def test_what_cannot_be_sent_is_a_type_error_at_the_caller(data: Any):
     with pytest.raises(TypeError):
         Reverse().package_input_message(data)
@@ -260,3 +284,9 @@ def test_importing_the_flow_classes_does_not_bring_in_the_hubs_client():
     )
     assert done.stdout == "False\n"
     assert time.monotonic() - began < 20
+
+
+def mutable_parts(value: Any) -> set[int]:
+    inside: list[Any] = list(value.values() if isinstance(value, dict) else value)
+    found = {id(value)} if isinstance(value, dict | list) else set()
+    return found.union(*(mutable_parts(v) for v in inside if isinstance(v, dict | list | tuple)))
