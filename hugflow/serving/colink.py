@@ -5,13 +5,14 @@ import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hugflow.flows.trust import Trust
 from hugflow.redact import remember
 from hugflow.serving.extra import needs_extra
-from hugflow.serving.keys import read_seed, signer_of, user_id_of
+from hugflow.serving.keys import read_seed, shared_key_of, signer_of, user_id_of
 
 if TYPE_CHECKING:
     from hugflow.serving.link import Link
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 DEFAULT_URL = "nats://127.0.0.1:4222"
 ACK_WAIT_S = 2.0
+_KEPT_KEYS = 4096
 
 T = TypeVar("T")
 
@@ -56,6 +58,7 @@ class CoLink:
         self._seed = seed
         self._user_id = user_id_of(seed)
         self._sign = signer_of(seed)
+        self._shared_key = lru_cache(_KEPT_KEYS)(partial(shared_key_of, seed))
         self._closers: list[Callable[[], None]] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
@@ -97,6 +100,10 @@ class CoLink:
     def sign(self, data: bytes) -> bytes:
         """An Ed25519 signature by the user's key."""
         return self._sign(data)
+
+    def shared_key(self, user_id: str) -> bytes:
+        """What this user and another have in common, and nobody else knows. Raises NotAuthorised."""
+        return self._shared_key(user_id)
 
     def call_at_close(self, close: Callable[[], None]) -> None:
         """Call `close` before the connection is closed, the last given first."""

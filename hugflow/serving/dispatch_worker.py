@@ -127,7 +127,7 @@ class DispatchWorker:
         try:
             if owner != self._cl.get_user_id():
                 raise ValueError("it is addressed to another user")
-            value = wire.decode(unseal(caller, message.subject, message.data))
+            value = wire.decode(unseal(self._cl, caller, message.subject, message.data))
             asked = read_message(value)
             message_id = check_message_id(asked.message_id)
             ticket = pushed.read_ticket(value)
@@ -215,7 +215,8 @@ class DispatchWorker:
         except FlowError as error:
             data = wire.encode(error_reply("", error))
         subject = subjects.reply(caller, self._cl.get_user_id(), message_id)
-        await link.store(subject, seal(self._cl, subject, data), f"reply.{caller}.{message_id}")
+        sealed = seal(self._cl, caller, subject, data)
+        await link.store(subject, sealed, f"reply.{caller}.{message_id}")
 
     async def _take_call(self, message: Msg) -> None:
         _, _, _, caller, flow_id = message.subject.split(".")
@@ -226,7 +227,9 @@ class DispatchWorker:
 
     async def _reply_to_call(self, message: Msg, caller: str, flow_id: str) -> None:
         try:
-            asked = read_message(wire.decode(unseal(caller, message.subject, message.data)))
+            asked = read_message(
+                wire.decode(unseal(self._cl, caller, message.subject, message.data))
+            )
             instance, flow = await self._find_flow(flow_id, caller)
             if not instance.parallel_dispatch:
                 raise _needs_order(instance)

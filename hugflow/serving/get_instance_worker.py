@@ -70,9 +70,9 @@ class GetInstanceWorker:
 
     async def _reply(self, message: Msg, caller: str, answer: AnswerQuestion) -> None:
         try:
-            # Whether somebody is there may be asked without a signature.
-            body = unseal(caller, message.subject, message.data) if message.data else b"{}"
-            given = await answer(caller, wire.decode(body))
+            # Whether somebody is there may be asked without a seal.
+            asked = message.data and unseal(self._cl, caller, message.subject, message.data)
+            given = await answer(caller, wire.decode(asked or b"{}"))
         except NotAuthorised as error:
             log.warning("%s", error.what)
             return

@@ -10,10 +10,11 @@ import os
 import re
 import threading
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
-from hugflow.errors import FlowServerUnavailable, SettingInvalid
-from hugflow.redact import remember
+from hugflow.errors import FlowServerUnavailable, NotAuthorised, SettingInvalid
+from hugflow.redact import in_a_line, remember
 from hugflow.serving.extra import needs_extra
 from hugflow.store.atomic import make_folder, read_file, sync_folder
 
@@ -99,15 +100,42 @@ def signer_of(seed: str) -> Callable[[bytes], bytes]:
     return lambda data: bytes(pair.sign(data))
 
 
+def shared_key_of(seed: str, user_id: str) -> bytes:
+    """A secret that two users have in common; nobody else can compute it.
+
+    Either computes it from its own seed and the other's id. Raises NotAuthorised for an id that is
+    no key.
+    """
+    with needs_extra():
+        import nkeys
+        from nacl.public import Box
+        from nacl.signing import SigningKey, VerifyKey
+    _, own = nkeys.decode_seed(seed.encode())
+    try:
+        others = VerifyKey(_public_key(user_id)).to_curve25519_public_key()
+        key = Box(SigningKey(own).to_curve25519_private_key(), others).shared_key()
+    except Exception as error:  # nacl raises its own, and bare ones
+        raise NotAuthorised(
+            f"user {in_a_line(user_id, 80)} is not there",
+            why="the id is no public key, so nobody can have it",
+            mend="check the id: `hugflow flows user list`",
+        ) from error
+    return sha256(b"hugflow seal\n" + key).digest()
+
+
 def is_signed_by(user_id: str, data: bytes, signature: bytes) -> bool:
     """Whether a user's key made a signature over the data."""
     with needs_extra():
         from nacl.exceptions import BadSignatureError
         from nacl.signing import VerifyKey
     try:
-        padded = user_id + "=" * (-len(user_id) % 8)
-        # One byte says what kind of key it is; the last two are a checksum.
-        VerifyKey(base64.b32decode(padded)[1:-2]).verify(data, signature)
+        VerifyKey(_public_key(user_id)).verify(data, signature)
     except (BadSignatureError, ValueError, TypeError):
         return False
     return True
+
+
+def _public_key(user_id: str) -> bytes:
+    padded = user_id + "=" * (-len(user_id) % 8)
+    # One byte says what kind of key it is; the last two are a checksum.
+    return base64.b32decode(padded)[1:-2]

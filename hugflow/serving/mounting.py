@@ -114,7 +114,7 @@ async def ask(cl: "CoLink", owner: str, wanted: Sequence[Wanted], way: Way) -> d
     }
     try:
         subject = subjects.question(owner, "get_instance", cl.get_user_id())
-        sealed = seal(cl, subject, wire.encode(asked))
+        sealed = seal(cl, owner, subject, wire.encode(asked))
         data = await cl.link.ask(subject, sealed, way.left_s())
         answer = wire.decode(data)
         return {each.key: _read_got(answer[each.key], owner) for each in wanted}
@@ -182,7 +182,8 @@ async def release(cl: "CoLink", found: Mapping[str, Mapping[str, Any]]) -> None:
                 await delete_instance(cl, flow_id)
         else:
             subject = subjects.question(owner, "release", cl.get_user_id())
-            await cl.link.tell(subject, seal(cl, subject, wire.encode({"flow_ids": flow_ids})))
+            asked = seal(cl, owner, subject, wire.encode({"flow_ids": flow_ids}))
+            await cl.link.tell(subject, asked)
 
 
 async def delete_instance(cl: "CoLink", flow_id: str) -> None:

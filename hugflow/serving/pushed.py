@@ -95,7 +95,7 @@ async def push_reply(
         data = wire.encode({**whole, "data": {"error": error.what}, TICKET: ticket})
     flow_id = ticket["flow_id"]
     subject = subjects.message(owner, cl.get_user_id(), flow_id)
-    await cl.link.store(subject, seal(cl, subject, data), f"{flow_id}.{message_id}")
+    await cl.link.store(subject, seal(cl, owner, subject, data), f"{flow_id}.{message_id}")
 
 
 def to_pushed(reply: Mapping[str, Any], message_id: str) -> FlowMessage:

@@ -60,7 +60,7 @@ class Replies:
             self._complete(message_id, *found)
         elif flow_id is not None and owner != "*":
             subject = subjects.question(owner, "check", caller)
-            asked = seal(self._cl, subject, wire.encode({"flow_id": flow_id}))
+            asked = seal(self._cl, owner, subject, wire.encode({"flow_id": flow_id}))
             try:
                 data = await link.ask(subject, asked, ASK_S)
             except (NobodyAnswers, TimeoutError):
@@ -80,7 +80,7 @@ class Replies:
 
     def _complete(self, message_id: str, subject: str, data: bytes) -> None:
         try:
-            body = unseal(subject.split(".")[2], subject, data)
+            body = unseal(self._cl, subject.split(".")[2], subject, data)
         except NotAuthorised as error:
             log.warning("%s", error.what)
             return
@@ -184,7 +184,7 @@ async def _call_state(cl: "CoLink", message_id: str) -> str:
     found = await link.find_last(subjects.reply_stream(caller), reply)
     if found is not None:
         owner = found[0].split(".")[2]
-        return "failed" if "error" in wire.decode(unseal(owner, *found)) else "done"
+        return "failed" if "error" in wire.decode(unseal(cl, owner, *found)) else "done"
     progress = subjects.progress(caller, "*", message_id)
     found = await link.find_last(subjects.progress_stream(caller), progress)
     return found[1].decode() if found is not None else "unknown"

@@ -130,7 +130,7 @@ class ServedFlow(Flow):
         body = self._encode(self.package_input_message(data))
         subject = subjects.call(self.user_id, self.cl.get_user_id(), self.flow_id)
         try:
-            sealed = seal_in_place(self.cl, subject, body)
+            sealed = seal_in_place(self.cl, self.user_id, subject, body)
             answer = self.cl.run(self.cl.link.ask(subject, sealed, timeout_s))
         except NobodyAnswers:
             raise nobody_works(self.user_id, self.name) from None
@@ -161,7 +161,7 @@ class ServedFlow(Flow):
             await self.cl.replies.open()
             await link.tell(subjects.progress(caller, self.user_id, message_id), b"queued")
             # The same id for another instance is another message.
-            sealed = seal_in_place(self.cl, subject, data)
+            sealed = seal_in_place(self.cl, self.user_id, subject, data)
             return await link.store(subject, sealed, f"{self.flow_id}.{message_id}")
 
 

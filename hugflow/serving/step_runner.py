@@ -93,7 +93,7 @@ class ServedRunner:
         if self._flow is not None:
             owner, me = self._flow.user_id, self._cl.get_user_id()
             subject = subjects.question(owner, "release", me)
-            asked = seal(self._cl, subject, wire.encode({"flow_ids": [self._flow.flow_id]}))
+            asked = seal(self._cl, owner, subject, wire.encode({"flow_ids": [self._flow.flow_id]}))
             self._cl.run(self._cl.link.tell(subject, asked))
         self._cl.close()
         self._cl, self._flow = None, None

@@ -1,4 +1,4 @@
-"""How far a call is, and that only its owner's signature makes a description or message true."""
+"""How far a call is, and that who made a description or a message."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,8 +9,9 @@ from hugflow.errors import FlowError, NotAuthorised
 from hugflow.serving import get_flow_instance, run_dispatch_worker_thread, serve_flow
 from hugflow.serving.colink import CoLink
 from hugflow.serving.descriptions import check_description, sign_description
+from hugflow.serving.keys import new_seed, shared_key_of
 from hugflow.serving.replies import call_state
-from hugflow.serving.seals import seal, unseal
+from hugflow.serving.seals import SEAL_BYTES, seal, unseal
 from tests.serving.conftest import MakeUser
 from tests.waiting import wait_until
 
@@ -74,17 +75,27 @@ def test_a_description_that_somebody_else_signed_is_refused(new_user: MakeUser) 
         check_description(owner.get_user_id(), "asr", described, sign_description(other, described))
 
 
-def test_a_message_counts_only_with_its_senders_signature_and_at_its_own_subject(
+def test_a_message_counts_only_with_its_senders_seal_and_at_its_own_subject(
     new_user: MakeUser,
 ) -> None:
-    cl = new_user(works=False)
-    sealed = seal(cl, "flow.a", b"body")
-    assert unseal(cl.get_user_id(), "flow.a", sealed) == b"body"
+    owner, user, thief = (new_user(works=False) for _ in range(3))
+    sealed = seal(user, owner.get_user_id(), "flow.a", b"body")
+    assert unseal(owner, user.get_user_id(), "flow.a", sealed) == b"body"
     for subject, data in [
         ("flow.b", sealed),
         ("flow.a", sealed[:-1] + b"z"),
-        ("flow.a", bytes(64) + b"body"),
+        ("flow.a", bytes(SEAL_BYTES) + b"body"),
         ("flow.a", b"short"),
+        ("flow.a", b""),
+        ("flow.a", seal(thief, owner.get_user_id(), "flow.a", b"body")),
+        ("flow.a", seal(user, thief.get_user_id(), "flow.a", b"body")),
+        ("flow.a", seal(thief, user.get_user_id(), "flow.a", b"body")),
     ]:
-        with pytest.raises(NotAuthorised):
-            unseal(cl.get_user_id(), subject, data)
+        with pytest.raises(NotAuthorised, match="is not sealed by user"):
+            unseal(owner, user.get_user_id(), subject, data)
+
+
+@pytest.mark.parametrize("user_id", ["U" + "A" * 55, "UABC", "no key", ""])
+def test_nothing_is_sealed_for_an_id_that_is_no_key(user_id: str) -> None:
+    with pytest.raises(NotAuthorised, match="is not there"):
+        shared_key_of(new_seed(), user_id)

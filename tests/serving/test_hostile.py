@@ -122,7 +122,7 @@ def test_an_owner_gives_instances_of_its_own_alone(flow_id: str, works: bool) ->
         return wire.encode(answer)
 
     cl: Any = SimpleNamespace(
-        get_user_id=lambda: "US", sign=lambda data: b"", link=SimpleNamespace(ask=give)
+        get_user_id=lambda: "US", shared_key=lambda user_id: b"", link=SimpleNamespace(ask=give)
     )
     got = asyncio.run(ask(cl, "OWNER", [Wanted("sub", "count", {})], Way()))["sub"]
     assert (got.successful, got.user_id) == (works, "OWNER")
