@@ -31,6 +31,31 @@ def test_pyarrow_imports_no_pandas_and_datasets_does() -> None:
     assert done.stdout.split() == ["False", "1", "True", "1"], done.stderr
 
 
+COLLECTING = """
+import gc
+from hugflow.lean_start import collect_later, collect_no_more, collect_now
+usual = gc.get_threshold()
+collect_now()
+print(gc.get_freeze_count(), end=" ")
+collect_later()
+kept = [[] for _ in range(100_000)]
+print(gc.get_count()[0] > 90_000, end=" ")
+collect_now()
+print(gc.get_freeze_count() > 100_000, gc.get_threshold() == usual, end=" ")
+more = [[] for _ in range(100_000)]
+print(gc.get_count()[0] < 90_000, end=" ")
+collect_no_more()
+print(gc.get_freeze_count() > 200_000)
+"""
+
+
+def test_what_a_start_leaves_in_memory_is_not_looked_through_by_the_garbage_collector() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", COLLECTING], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["0", *["True"] * 5]
+
+
 LATE = """
 import sys
 import hugflow.stages.planning.estimate, hugflow.stages.sync

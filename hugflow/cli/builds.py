@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hugflow.cli.asked import publish_to_by_name, read_project_requests, request_path_by_name
 from hugflow.cli.output import set_up_logging
 from hugflow.errors import HugflowError, Locked, PlanOutOfDate, RequestInvalid
-from hugflow.lean_start import keep_pandas_out
+from hugflow.lean_start import collect_now, keep_pandas_out
 from hugflow.requests.collect import AddFile, RequestSet
 from hugflow.requests.match_names import match_name, match_names, no_such_dataset
 from hugflow.requests.model import AddRequest
@@ -65,7 +65,9 @@ def open_request(
         told_when_obstructed(project.places, request),
         told_when_gone(project.places, request.name, datetime.now(UTC)),
     ):
-        return open_build(request, project.places, hub, options, update=update, digest=digest)
+        build = open_build(request, project.places, hub, options, update=update, digest=digest)
+    collect_now()
+    return build
 
 
 @contextmanager

@@ -10,14 +10,15 @@ from typing import Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from hugflow.lean_start import keep_plugins_out
+from hugflow.lean_start import collect_later, keep_plugins_out
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A command: its name, the module of `hugflow.cli`, the function or app there, and its words.
 
-    is_lean: other people's code runs only in child processes.
+    is_lean: other people's code runs only in child processes, and the command begins its work with
+    `collect_now`.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Commands(TyperGroup):
 def _load(entry: Entry) -> TyperCommand | TyperGroup:
     if entry.is_lean:
         keep_plugins_out()
+        collect_later()
     found = getattr(import_module(f"hugflow.cli.{entry.module}"), entry.attribute)
     alone = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
     if isinstance(found, typer.Typer):

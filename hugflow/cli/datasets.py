@@ -35,6 +35,7 @@ from hugflow.cli.output import (
 from hugflow.cli.progress import watch_dataset, watch_rows
 from hugflow.cli.verbs import print_done, print_field
 from hugflow.errors import DiskFull, HugflowError, UsageWrong
+from hugflow.lean_start import collect_now
 from hugflow.native_talk import native_talk_in_log
 from hugflow.requests.collect import AddFile
 from hugflow.settings import ProjectSettings
@@ -291,6 +292,7 @@ def _make_sample(
 
     options = replace(project.options, lock_wait_s=wait_s)
     sample = open_sample(add.request, project.places, open_hub(project), options, rows=limit)
+    collect_now()
     with (
         # Before the progress bar, which keeps the stderr that it finds.
         native_talk_in_log(),

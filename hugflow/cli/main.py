@@ -21,6 +21,7 @@ from hugflow.cli.output import (
 )
 from hugflow.cli.progress import showing
 from hugflow.errors import HugflowError, UsageWrong
+from hugflow.lean_start import collect_no_more
 from hugflow.store.atomic import to_disk_error
 
 STOPPED_BY_INTERRUPT = 130
@@ -68,6 +69,7 @@ def main() -> NoReturn:
         code = run(sys.argv[1:])
     except Exception:  # noqa: BLE001  # Typer replaces our hook with its own
         code = show_surprise(*sys.exc_info())
+    collect_no_more()
     sys.exit(code)
 
 

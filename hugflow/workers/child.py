@@ -21,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from hugflow.lean_start import collect_later, collect_no_more, collect_now
 from hugflow.workers.channel import HALF_BYTES, Bytes, Channel, ChannelClosed, Header
 
 # An idle worker whose owner has gone ends by itself; a busy one is given this long.
@@ -42,6 +43,7 @@ Prepare: TypeAlias = Callable[[], AnswerQuestion]
 
 def main() -> None:
     """Answer questions until the owner ends the conversation, or ends."""
+    collect_later()
     # Whoever stops a whole group of processes stops the owner, and the owner stops us.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     reads, writes = os.dup(0), os.dup(1)
@@ -54,6 +56,7 @@ def main() -> None:
     area = mmap.mmap(int(sys.argv[1]), 2 * HALF_BYTES)
     with suppress(ChannelClosed):
         _answer_questions(Channel(reads, writes, area, at=HALF_BYTES))
+    collect_no_more()
 
 
 def _answer_questions(channel: Channel) -> None:
@@ -78,6 +81,8 @@ def _answer_questions(channel: Channel) -> None:
             # While it is idle, a worker keeps nothing of a large question.
             del answer
         del data
+        # The first question imports what answers it.
+        collect_now()
 
 
 def _end_with_owner(reads: int) -> None:
