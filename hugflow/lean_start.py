@@ -1,5 +1,6 @@
 """A quicker start of our own commands. pandas is kept out only where no other people's code runs."""
 
+import atexit
 import gc
 import os
 import sys
@@ -10,8 +11,9 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Final
 
-# Of the values that say "none", one that nobody writes.
-_PLUGINS, _OURS = "PYDANTIC_DISABLE_PLUGINS", "true"
+# pydantic looks for plugins in all that is installed, and OpenBLAS starts threads that spin for a
+# while; we use neither. Of the values that mean so, ones that nobody writes.
+_OURS: Final = {"PYDANTIC_DISABLE_PLUGINS": "true", "OPENBLAS_NUM_THREADS": "01"}
 _USUAL: Final = gc.get_threshold()
 # More objects than all imports together leave behind.
 _WHILE_IMPORTING: Final = 1_000_000
@@ -27,17 +29,15 @@ def keep_pandas_out() -> None:
         sys.meta_path.insert(0, _Out())
 
 
-def keep_plugins_out() -> None:
-    """Let pydantic look for no plugins, unless the environment says which.
-
-    For its first model it reads the entry points of everything that is installed.
-    """
-    os.environ.setdefault(_PLUGINS, _OURS)
+def keep_extras_out() -> None:
+    """Let pydantic find no plugins and OpenBLAS start no threads, unless the environment sets them."""
+    for name, value in _OURS.items():
+        os.environ.setdefault(name, value)
 
 
-def with_plugins(environment: Mapping[str, str]) -> dict[str, str]:
+def with_extras(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment of a process that runs other people's code: as this one was started."""
-    return {k: v for k, v in environment.items() if (k, v) != (_PLUGINS, _OURS)}
+    return {name: value for name, value in environment.items() if _OURS.get(name) != value}
 
 
 def collect_later() -> None:
@@ -55,9 +55,28 @@ def collect_now() -> None:
         gc.set_threshold(*_USUAL)
 
 
-def collect_no_more() -> None:
-    """End the process soon: at its end Python looks through all objects, unless they are exempt."""
-    gc.freeze()
+class QuickEnd:
+    """Ends this process, once it is given a `code`, without taking its objects apart one by one.
+
+    Made before anything that registers itself with `atexit`, so that it comes after all of it; threads
+    have ended by then. What cannot be written to stdout or stderr is an error, as it is otherwise.
+    """
+
+    def __init__(self) -> None:
+        """Without a code, the process ends as others do."""
+        self.code: int | None = None
+        atexit.register(self._end)
+
+    def _end(self) -> None:
+        if self.code is None:
+            return
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            # Python says so, and how it ends then.
+            return
+        os._exit(self.code)
 
 
 class Late:

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from hugflow.lean_start import Late, keep_plugins_out, with_plugins
+from hugflow.lean_start import Late, keep_extras_out, with_extras
 
 PROGRAM = """
 import sys
@@ -33,7 +33,7 @@ def test_pyarrow_imports_no_pandas_and_datasets_does() -> None:
 
 COLLECTING = """
 import gc
-from hugflow.lean_start import collect_later, collect_no_more, collect_now
+from hugflow.lean_start import collect_later, collect_now
 usual = gc.get_threshold()
 collect_now()
 print(gc.get_freeze_count(), end=" ")
@@ -43,9 +43,7 @@ print(gc.get_count()[0] > 90_000, end=" ")
 collect_now()
 print(gc.get_freeze_count() > 100_000, gc.get_threshold() == usual, end=" ")
 more = [[] for _ in range(100_000)]
-print(gc.get_count()[0] < 90_000, end=" ")
-collect_no_more()
-print(gc.get_freeze_count() > 200_000)
+print(gc.get_count()[0] < 90_000)
 """
 
 
@@ -53,7 +51,7 @@ def test_what_a_start_leaves_in_memory_is_not_looked_through_by_the_garbage_coll
     done = subprocess.run(
         [sys.executable, "-c", COLLECTING], capture_output=True, text=True, check=True
     )
-    assert done.stdout.split() == ["0", *["True"] * 5]
+    assert done.stdout.split() == ["0", *["True"] * 4]
 
 
 LATE = """
@@ -71,16 +69,65 @@ def test_what_plans_and_makes_datasets_imports_libraries_when_it_uses_them() -> 
     assert done.stdout.split() == []
 
 
-def test_pydantic_looks_for_plugins_in_processes_that_run_other_peoples_code(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("name", "users"), [("PYDANTIC_DISABLE_PLUGINS", "logfire"), ("OPENBLAS_NUM_THREADS", "1")]
+)
+def test_processes_that_run_other_peoples_code_get_the_environment_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, name: str, users: str
 ) -> None:
-    monkeypatch.delenv("PYDANTIC_DISABLE_PLUGINS", raising=False)
-    keep_plugins_out()
-    assert os.environ["PYDANTIC_DISABLE_PLUGINS"]
-    assert "PYDANTIC_DISABLE_PLUGINS" not in with_plugins(os.environ)
-    monkeypatch.setenv("PYDANTIC_DISABLE_PLUGINS", "logfire")
-    keep_plugins_out()
-    assert with_plugins(os.environ)["PYDANTIC_DISABLE_PLUGINS"] == "logfire"
+    monkeypatch.delenv(name, raising=False)
+    keep_extras_out()
+    assert os.environ[name]
+    assert name not in with_extras(os.environ)
+    monkeypatch.setenv(name, users)
+    keep_extras_out()
+    assert with_extras(os.environ)[name] == users
+
+
+THREADS = """
+import os
+from hugflow.lean_start import keep_extras_out
+keep_extras_out()
+import numpy
+print(len(os.listdir("/proc/self/task")))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not list threads as files")
+def test_numpy_starts_no_threads() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["1"]
+
+
+END = """
+import atexit, sys, threading, time
+from hugflow.lean_start import QuickEnd
+class Loud:
+    def __del__(self): sys.__stdout__.write("taken apart "); sys.__stdout__.flush()
+end, kept = QuickEnd(), Loud()
+atexit.register(lambda: sys.stdout.write("left "))
+def work():
+    time.sleep(0.1)
+    sys.stdout.write("worked ")
+threading.Thread(target=work).start()
+sys.stdout.write("began ")
+end.code = {code}
+sys.exit(3)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "said"), [("3", "began worked left "), ("None", "began worked left taken apart ")]
+)
+def test_a_process_ends_after_its_threads_and_handlers_and_takes_nothing_apart(
+    code: str, said: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", END.format(code=code)], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.returncode) == (said, 3)
 
 
 def test_a_late_module_gives_what_the_module_has() -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from hugflow.lean_start import collect_later, keep_plugins_out
+from hugflow.lean_start import collect_later, keep_extras_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Commands(TyperGroup):
 
 def _load(entry: Entry) -> TyperCommand | TyperGroup:
     if entry.is_lean:
-        keep_plugins_out()
+        keep_extras_out()
         collect_later()
     found = getattr(import_module(f"hugflow.cli.{entry.module}"), entry.attribute)
     alone = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)

@@ -21,7 +21,7 @@ from hugflow.cli.output import (
 )
 from hugflow.cli.progress import showing
 from hugflow.errors import HugflowError, UsageWrong
-from hugflow.lean_start import collect_no_more
+from hugflow.lean_start import QuickEnd
 from hugflow.store.atomic import to_disk_error
 
 STOPPED_BY_INTERRUPT = 130
@@ -62,6 +62,7 @@ def hugflow(
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
+    end = QuickEnd()
     signal.signal(signal.SIGTERM, _terminate)
     open_streams()
     show_surprises()
@@ -69,7 +70,7 @@ def main() -> NoReturn:
         code = run(sys.argv[1:])
     except Exception:  # noqa: BLE001  # Typer replaces our hook with its own
         code = show_surprise(*sys.exc_info())
-    collect_no_more()
+    end.code = code
     sys.exit(code)
 
 

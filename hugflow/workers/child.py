@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from hugflow.lean_start import collect_later, collect_no_more, collect_now
+from hugflow.lean_start import QuickEnd, collect_later, collect_now
 from hugflow.workers.channel import HALF_BYTES, Bytes, Channel, ChannelClosed, Header
 
 # An idle worker whose owner has gone ends by itself; a busy one is given this long.
@@ -43,6 +43,7 @@ Prepare: TypeAlias = Callable[[], AnswerQuestion]
 
 def main() -> None:
     """Answer questions until the owner ends the conversation, or ends."""
+    end = QuickEnd()
     collect_later()
     # Whoever stops a whole group of processes stops the owner, and the owner stops us.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -56,7 +57,7 @@ def main() -> None:
     area = mmap.mmap(int(sys.argv[1]), 2 * HALF_BYTES)
     with suppress(ChannelClosed):
         _answer_questions(Channel(reads, writes, area, at=HALF_BYTES))
-    collect_no_more()
+    end.code = 0
 
 
 def _answer_questions(channel: Channel) -> None:

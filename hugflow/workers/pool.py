@@ -18,7 +18,7 @@ from threading import Event, Lock
 from typing import IO, Final, Self
 
 from hugflow.errors import HugflowError, Stopped
-from hugflow.lean_start import with_plugins
+from hugflow.lean_start import with_extras
 from hugflow.redact import without_secrets
 from hugflow.workers.channel import (
     HALF_BYTES,
@@ -258,7 +258,7 @@ class WorkerPool:
             # own: who interrupts us from a terminal does not interrupt it.
             process = subprocess.Popen(  # noqa: S603  # a module of ours
                 [sys.executable, "-P", "-m", _MODULE, str(area)],
-                env=_TUNED | with_plugins(environment),
+                env=_TUNED | with_extras(environment),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=None if self.talks else subprocess.DEVNULL,
