@@ -17,6 +17,7 @@ from hugflow.requests.sources import SourceSpec, TableForm
 from hugflow.shards.layouts.archives import is_archive
 from hugflow.shards.layouts.clips import is_clip
 from hugflow.shards.layouts.registry import LAYOUTS
+from hugflow.shards.layouts.split_archives import is_part, published_paths, whole_paths
 from hugflow.shards.patterns import matcher, to_regexes
 from hugflow.shards.plan_request import PlanRequest, is_imported
 from hugflow.shards.resolution.listing import Listing
@@ -94,7 +95,7 @@ def choose_by_form(form: TableForm, audio: Sequence[str]) -> str:
     """The name of the layout that reads the files of a form."""
     if form.format == "kaldi":
         return _KALDI
-    if all(map(is_archive, audio)):
+    if all(is_archive(path) or is_part(path) for path in audio):
         return "table_archives" if form.table else "webdataset"
     return "table" if form.table else "audio_folder"
 
@@ -112,10 +113,11 @@ def _match(
     """The tables and the audio of a form; None if it lacks one of them."""
     archives = ("**",) if is_imported(request) or not form.archives else form.archives
     audio_patterns = archives if form.inside else form.audio
-    audio = match_paths(audio_patterns, form, request, repository.paths)
+    audio = match_paths(audio_patterns, form, request, whole_paths(repository.paths))
     audio = [path for path in audio if is_archive(path) or (is_clip(path) and not form.inside)]
     if {is_archive(path) for path in audio} == {True, False}:
         audio = [path for path in audio if is_clip(path)]
+    audio = published_paths(audio, repository.paths)
     if form.inside:
         tried.extend(audio_patterns if not audio else ())
         return ([], audio) if audio else None

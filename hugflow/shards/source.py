@@ -148,13 +148,20 @@ def _own_files(listing: Listing, found: SplitFiles, layout: str, why: str) -> So
 def _left_out(repository: Repository, found: SplitFiles, layout: str) -> tuple[str, ...]:
     """Warnings for archives in parts, and files of the layout that are in no split."""
     split = find_split_archives(repository.paths)
-    warnings = tuple(f"left out: {each.what}, which is not read" for each in split)
+    are_read = layout == "table_archives"
+    warnings = tuple(
+        f"left out: {each.what}, which is not read"
+        for each in split
+        if not (are_read and each.is_read)
+    )
     takes = LAYOUTS[layout].takes
+    joined = [each for each in split if are_read and not found.of_splits.isdisjoint(each.parts)]
+    taken = found.of_splits.union(*(each.parts for each in joined))
     is_table_layout = layout == "table"
     left = [
         path
         for path in repository.paths
-        if path not in found.of_splits and takes(path) and is_table(path) == is_table_layout
+        if path not in taken and takes(path) and is_table(path) == is_table_layout
     ]
     # Archives beside tables are in no split by themselves: the layout says which it leaves out.
     is_beside = layout == "table_archives" and all(map(is_table, found.paths))

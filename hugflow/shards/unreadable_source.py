@@ -39,8 +39,9 @@ def explain(
     found = _find_card_fault(hub, repository, request)
     if found is None and isinstance(error, NotParquet):
         found = _find_other_reader(hub, repository, request, error)
-    if found is None and (split := find_split_archives(repository.paths)):
-        found = split_error(_at(repository), split[0])
+    split = find_split_archives(repository.paths)
+    if found is None and (odd := [each for each in split if each.missing or not each.is_read]):
+        found = split_error(_at(repository), odd[0])
     return found or error
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import PurePosixPath
-from typing import Any, Final, NoReturn, cast
+from typing import Any, BinaryIO, Final, NoReturn, TypeVar, cast
 
 import pyarrow as pa
 
@@ -26,7 +26,6 @@ from hugflow.shards.arrow import FILE_TYPE, is_text
 from hugflow.shards.layouts import loose
 from hugflow.shards.layouts.archives import (
     ZIP_DAMAGED,
-    is_archive,
     most_unpacked,
 )
 from hugflow.shards.layouts.clips import USUAL_NAMES, is_clip
@@ -46,7 +45,14 @@ from hugflow.shards.layouts.member_words import (
     name_keys,
     without_ending,
 )
-from hugflow.shards.layouts.split_archives import find_split_archives, split_error
+from hugflow.shards.layouts.published_archives import (
+    PublishedArchive,
+    archives_of,
+    check_parts,
+    find_archives,
+    open_archive,
+)
+from hugflow.shards.layouts.split_archives import find_split_archives, is_part, split_error
 from hugflow.shards.layouts.tables import (
     ANY_FORM,
     TableUnreadable,
@@ -61,6 +67,7 @@ from hugflow.shards.plan_request import PlanRequest, form_of
 from hugflow.shards.stems import to_filenames
 
 NAME: Final = "table_archives"
+_File = TypeVar("_File", PublishedFile, PublishedArchive)
 _KEYWORDS: Final = (
     frozenset({"train", "training"}),
     frozenset({"validation", "valid", "dev", "val"}),
@@ -82,17 +89,20 @@ class AmbiguousRows(RequestInvalid):
 
 def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
     """A shard for each archive that fits the split; raises ShardUnreadable and RequestInvalid."""
-    _refuse_split(at, files)
+    published = at.list_files()
+    own = archives_of(files, published)
     form = form_of(request)
     if form is not None and form.inside:
-        return _describe_inside(at, files, form, request)
-    tables = sorted((f for f in files if not is_archive(f.path)), key=lambda file: file.path)
-    own = [file for file in files if is_archive(file.path)]
+        return _describe_inside(at, _checked(at, own), form, request)
+    parts = {file.path for archive in own for file in archive.files}
+    tables = sorted((f for f in files if f.path not in parts), key=lambda file: file.path)
+    _refuse_lone(at, tables)
     if not tables:
-        return describe_beside(at, own, request) or _refuse_bare(at, own)
-    published = at.list_files()
-    archives = own or [file for file in published if is_archive(file.path)]
-    chosen = own or _nearest(archives, files, request)
+        return describe_beside(at, files, request) or _refuse_bare(at, own)
+    archives = own or find_archives(published)
+    chosen = own or _nearest(archives, tables, request)
+    _refuse_unread(at, chosen)
+    _checked(at, chosen)
     split = _describe(at, tables, chosen, request)
     left = sorted({file.path for file in archives} - {file.path for file in chosen})
     if not left:
@@ -102,15 +112,32 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     return Split(split.shards, warnings, split.audio_column, split.text_column, layout=NAME)
 
 
-def _refuse_split(at: RepositoryAt, files: Sequence[PublishedFile]) -> None:
-    """Raise RequestInvalid if one of the archives is the last part of one."""
-    paths = {file.path for file in files if is_archive(file.path)}
-    for split in find_split_archives(file.path for file in at.list_files()):
-        if split.whole in paths or not paths:
-            raise split_error(f"{at.repo}@{at.commit[:7]}", split)
+def _refuse_unread(at: RepositoryAt, archives: Sequence[PublishedArchive]) -> None:
+    """Raise RequestInvalid if there are no archives except parts of ones that are not read."""
+    split = find_split_archives(file.path for file in at.list_files())
+    if not archives and split:
+        raise split_error(f"{at.repo}@{at.commit[:7]}", split[0])
 
 
-def _refuse_bare(at: RepositoryAt, archives: Sequence[PublishedFile]) -> NoReturn:
+def _refuse_lone(at: RepositoryAt, files: Sequence[PublishedFile]) -> None:
+    """Raise RequestInvalid if a file that belongs to no archive has the name of a part."""
+    for file in files:
+        if is_part(file.path):
+            raise RequestInvalid(
+                f"{at.repo}@{at.commit[:7]}: {in_a_line(file.path)!r} is one part of an archive",
+                why="no other part is published, and all of them are needed",
+                mend="choose a revision that holds all parts, or request a split without this file",
+            )
+
+
+def _checked(at: RepositoryAt, archives: Sequence[PublishedArchive]) -> Sequence[PublishedArchive]:
+    """The archives; raises RequestInvalid if a part of one is missing or out of order."""
+    for archive in archives:
+        check_parts(at, archive)
+    return archives
+
+
+def _refuse_bare(at: RepositoryAt, archives: Sequence[PublishedArchive]) -> NoReturn:
     raise RequestInvalid(
         f"{at.repo}@{at.commit[:7]}: no table names the members of {archives[0].path!r}",
         why=f"the split is {len(archives):,} archives, and no csv, tsv, JSON or parquet table beside "
@@ -121,10 +148,11 @@ def _refuse_bare(at: RepositoryAt, archives: Sequence[PublishedFile]) -> NoRetur
 
 
 def describe_beside(
-    at: RepositoryAt, archives: Sequence[PublishedFile], request: PlanRequest
+    at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest
 ) -> Split | None:
     """The split of archives of clips, by the tables beside them; None if there are none."""
     published = at.list_files()
+    archives = _checked(at, archives_of(files, published))
     tables = [file for file in published if is_table(file.path)]
     chosen = [
         file
@@ -143,7 +171,7 @@ def describe_beside(
 def _describe(
     at: RepositoryAt,
     tables: Sequence[PublishedFile],
-    archives: Sequence[PublishedFile],
+    archives: Sequence[PublishedArchive],
     request: PlanRequest,
 ) -> Split:
     what = f"{at.repo}@{at.commit[:7]}"
@@ -180,7 +208,7 @@ def _describe(
             why=in_a_line(str(error)),
             mend="request a subset or split of one table, or report it to the dataset's owner",
         ) from error
-    is_by_archive = are_by_archive(read, source, archives)
+    is_by_archive = are_by_archive(read, source, [archive.path for archive in archives])
     _refuse_ambiguous(at, read, source, archives, is_by_archive=is_by_archive)
     audio = asked or loose.AUDIO
     columns, rename = loose.place_audio(schema.names, source, audio)
@@ -192,26 +220,30 @@ def _describe(
     if ranges is not None:
         for file, table in zip(tables, read, strict=True):
             cuts += fetched_cuts(at, file, table, ranges)
-    detail = to_detail(
-        {
-            "tables": paths,
-            "headers": headers,
-            "from": source,
-            "audio": audio,
-            "columns": columns,
-            "rename": rename,
-            "is_alone": len(archives) == 1,
-            **({"by_archive": True} if is_by_archive else {}),
-            **table_form(form),
-            **_to_detail(ranges, rename),
-        }
-    )
-    shards = [Contents((archive, *tables), None, planned, detail) for archive in archives]
+    detail = {
+        "tables": paths,
+        "headers": headers,
+        "from": source,
+        "audio": audio,
+        "columns": columns,
+        "rename": rename,
+        "is_alone": len(archives) == 1,
+        **({"by_archive": True} if is_by_archive else {}),
+        **table_form(form),
+        **_to_detail(ranges, rename),
+    }
+    shards = [
+        Contents(
+            (*archive.files, *tables), None, planned, to_detail({**detail, **_to_parts(archive)})
+        )
+        for archive in archives
+    ]
     lines = sum(map(len, read))
     warnings = [
         f"the column {in_a_line(source)!r} of {lines:,} rows names members of "
         f"{len(archives):,} archives"
     ]
+    warnings += _tell_parts(archives)
     if ranges is not None:
         warnings += ["rows are time ranges of these members", *warn_of_empty(at, cuts)]
     if len(archives) > 1:
@@ -221,7 +253,7 @@ def _describe(
 
 
 def _describe_inside(
-    at: RepositoryAt, archives: Sequence[PublishedFile], form: TableForm, request: PlanRequest
+    at: RepositoryAt, archives: Sequence[PublishedArchive], form: TableForm, request: PlanRequest
 ) -> Split:
     """A shard for each archive, with the tables in it."""
     table = to_regexes(form.table, form, request)
@@ -241,7 +273,7 @@ def _describe_inside(
     planned = pa.schema([(name, types[name]) for name in columns])
     ranges = Ranges.of(request)
     if ranges is not None:
-        refuse_missing(at, archives[0], schema, ranges.names)
+        refuse_missing(at, archives[0].path, schema, ranges.names)
     detail = {
         "from": key,
         "audio": audio,
@@ -252,10 +284,14 @@ def _describe_inside(
         **_to_detail(ranges, rename),
         "inside": {"table": table, "audio": to_regexes(form.audio, form, request)},
     }
-    shards = [Contents((archive,), None, planned, to_detail(detail)) for archive in archives]
+    shards = [
+        Contents(archive.files, None, planned, to_detail({**detail, **_to_parts(archive)}))
+        for archive in archives
+    ]
     told = (
         f"the column {in_a_line(key)!r} of the tables in the archives names their members",
         "a table in an archive is read when the archive is here",
+        *_tell_parts(archives),
     )
     text = form.text if form.text in planned.names else None
     return Split(shards, told, audio, text, layout=NAME)
@@ -269,6 +305,19 @@ def _to_detail(ranges: Ranges | None, rename: Mapping[str, str]) -> dict[str, An
     return {"ranges": told}
 
 
+def _to_parts(archive: PublishedArchive) -> dict[str, Any]:
+    """What a shard's detail says of an archive in parts."""
+    parts = len(archive.files)
+    return {} if archive.split is None else {"archive": archive.path, "parts": parts}
+
+
+def _tell_parts(archives: Sequence[PublishedArchive]) -> list[str]:
+    """A warning that archives in parts are read as one."""
+    split = [archive.split for archive in archives if archive.split is not None]
+    more = f", and {len(split) - 1:,} more such archives" if split[1:] else ""
+    return [f"{split[0].what}, which are read as one{more}"] if split else []
+
+
 def _name_key(names: Sequence[str]) -> str | None:
     return next((name for name in USUAL_NAMES if name in names), None)
 
@@ -277,7 +326,7 @@ def _refuse_ambiguous(
     at: RepositoryAt,
     tables: Sequence[pa.Table],
     source: str,
-    archives: Sequence[PublishedFile],
+    archives: Sequence[PublishedArchive],
     *,
     is_by_archive: bool,
 ) -> None:
@@ -291,7 +340,7 @@ def _refuse_ambiguous(
     words = [word for column in columns for word in to_filenames(column)]
     word_lines = WordLines(words)
     step = -(-len(archives) // _COMPARED_ARCHIVES)
-    archive_by_line: dict[int, PublishedFile] = {}
+    archive_by_line: dict[int, PublishedArchive] = {}
     for archive in archives[::step]:
         whole = without_ending(archive.path)
         meant: set[int] = set()
@@ -310,8 +359,10 @@ def _refuse_ambiguous(
 
 
 def _nearest(
-    files: Sequence[PublishedFile], others: Sequence[PublishedFile], request: PlanRequest
-) -> list[PublishedFile]:
+    files: Sequence[_File],
+    others: Sequence[PublishedFile] | Sequence[PublishedArchive],
+    request: PlanRequest,
+) -> list[_File]:
     """Those of the files that belong to a split of `others`: by split, then by shared folders."""
     kept = [file for file in files if _split_of(file.path) in (None, _group(request.split))]
     named = [file for file in kept if _split_of(file.path) is not None]
@@ -319,7 +370,7 @@ def _nearest(
     folders = {part for other in others for part in PurePosixPath(other.path).parts[:-1]}
     folders |= {request.subset} if request.subset is not None else set()
 
-    def shared(file: PublishedFile) -> int:
+    def shared(file: _File) -> int:
         return len(folders & {*PurePosixPath(file.path).parts[:-1]})
 
     most = max(map(shared, kept), default=0)
@@ -337,22 +388,21 @@ def _split_of(path: str) -> frozenset[str] | None:
     return found[-1] if found else None
 
 
-def _peek(at: RepositoryAt, archive: PublishedFile) -> list[str]:
+def _peek(at: RepositoryAt, archive: PublishedArchive) -> list[str]:
     """Names of a few members, by ranged reads; empty if they cannot be had so."""
-    remote: Any = at.hub.open_file(at.repo, at.commit, archive)
     lower = archive.path.lower()
-    with remote, suppress(ArchiveDamaged, *ZIP_DAMAGED):
+    with suppress(ArchiveDamaged, *ZIP_DAMAGED), open_archive(at, archive) as remote:
         if lower.endswith(".zip"):
             with zipfile.ZipFile(remote) as opened:
                 return [entry.filename for entry in opened.infolist() if not entry.is_dir()]
-        head: Any = remote
+        head: BinaryIO = remote
         size: int | None = archive.size_bytes
         most_bytes: int | None = None
         if not lower.endswith(".tar"):
-            head = cast(Any, gzip.GzipFile(fileobj=io.BytesIO(remote.read(_PEEKED_BYTES))))
+            head = cast(BinaryIO, gzip.GzipFile(fileobj=io.BytesIO(remote.read(_PEEKED_BYTES))))
             size, most_bytes = None, most_unpacked(_PEEKED_BYTES)
         else:
-            head = io.BufferedReader(remote, 128 << 10)
+            head = cast(BinaryIO, io.BufferedReader(cast(Any, remote), 128 << 10))
         names: list[str] = []
         with suppress(ArchiveDamaged, EOFError, zlib.error):
             members = islice(list_members(head, size, most_bytes), _PEEKED_MEMBERS)

@@ -9,11 +9,14 @@ import lzma
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
+from hugflow.shards.layouts.joined import join_pieces, local_pieces, total_bytes
 from hugflow.shards.layouts.left_out import LeftOut
+from hugflow.shards.layouts.spanned_zip import to_one_zip
 from hugflow.shards.layouts.tar_members import (
     ArchiveDamaged,
     Member,
@@ -55,29 +58,36 @@ def is_archive(path: str) -> bool:
     return path.lower().endswith(ENDINGS)
 
 
+def is_zip(path: str) -> bool:
+    """Whether an archive is a zip, by its name."""
+    return path.lower().endswith(".zip")
+
+
 def most_unpacked(size_bytes: int) -> int:
     """How much so many bytes may unpack to."""
     return size_bytes * _MOST_GROWTH + _FREE_BYTES
 
 
-def walk(path: Path, name: str, left_out: LeftOut) -> Iterator[tuple[str, Read]]:
+def walk(paths: Sequence[Path], name: str, left_out: LeftOut) -> Iterator[tuple[str, Read]]:
     """The regular members in the archive's order, as (plain name, function that reads it).
 
+    paths: of the archive, or of its parts in order.
     name: of the archive in its repository, which says its format. A function must be called before
     the next member is taken. What is no clip or text by its form is counted in `left_out`.
 
     Raises ArchiveDamaged where the archive is damaged, encrypted or a bomb.
     """
-    lower = name.lower()
-    if lower.endswith(".zip"):
-        return _walk_zip(path, left_out)
-    return _walk_tar(path, left_out, is_packed=not lower.endswith(".tar"))
+    if is_zip(name):
+        return _walk_zip(paths, left_out)
+    return _walk_tar(paths, left_out, is_packed=not name.lower().endswith(".tar"))
 
 
-def _walk_tar(path: Path, left_out: LeftOut, *, is_packed: bool) -> Iterator[tuple[str, Read]]:
-    size = path.stat().st_size
-    with gzip.open(path) if is_packed else path.open("rb") as opened:
-        file = cast(BinaryIO, opened)
+def _walk_tar(
+    paths: Sequence[Path], left_out: LeftOut, *, is_packed: bool
+) -> Iterator[tuple[str, Read]]:
+    pieces = local_pieces(paths)
+    size = total_bytes(pieces)
+    with join_pieces(pieces) as joined, _unpacked(joined, is_packed=is_packed) as file:
         try:
             most_bytes = most_unpacked(size) if is_packed else None
             for member in list_members(file, None if is_packed else size, most_bytes):
@@ -85,6 +95,10 @@ def _walk_tar(path: Path, left_out: LeftOut, *, is_packed: bool) -> Iterator[tup
                     yield plain_name(member.name), _reader(file, member)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ArchiveDamaged(f"it cannot be unpacked: {error}") from error
+
+
+def _unpacked(file: BinaryIO, *, is_packed: bool) -> BinaryIO:
+    return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if is_packed else file
 
 
 def _reader(file: BinaryIO, member: Member) -> Read:
@@ -97,12 +111,8 @@ def _reader(file: BinaryIO, member: Member) -> Read:
     return read
 
 
-def _walk_zip(path: Path, left_out: LeftOut) -> Iterator[tuple[str, Read]]:
-    try:
-        archive = zipfile.ZipFile(path)
-    except ZIP_DAMAGED as error:
-        raise ArchiveDamaged(f"it is no whole zip: {error}") from error
-    with archive:
+def _walk_zip(paths: Sequence[Path], left_out: LeftOut) -> Iterator[tuple[str, Read]]:
+    with _opened_zip(paths) as archive:
         for entry in archive.infolist():
             if entry.is_dir():
                 continue
@@ -119,6 +129,17 @@ def _walk_zip(path: Path, left_out: LeftOut) -> Iterator[tuple[str, Read]]:
             kind = "link" if is_link else "file"
             if _is_taken(entry.filename, kind, entry.file_size, left_out):
                 yield plain_name(entry.filename), _zip_reader(archive, entry)
+
+
+@contextmanager
+def _opened_zip(paths: Sequence[Path]) -> Iterator[zipfile.ZipFile]:
+    with join_pieces(to_one_zip(local_pieces(paths))) as file:
+        try:
+            archive = zipfile.ZipFile(file)
+        except ZIP_DAMAGED as error:
+            raise ArchiveDamaged(f"it is no whole zip: {error}") from error
+        with archive:
+            yield archive
 
 
 def _zip_reader(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Read:

@@ -112,7 +112,7 @@ def fetched_cuts(
     kept: Sequence[int] | None = None,
 ) -> list[Cut]:
     """The time ranges of the rows of a published table; raises RequestInvalid."""
-    refuse_missing(at, file, read.schema, ranges.names)
+    refuse_missing(at, file.path, read.schema, ranges.names)
     return read_cuts(read, ranges, range(len(read)) if kept is None else kept)
 
 
@@ -129,14 +129,12 @@ def warn_of_empty(at: RepositoryAt, cuts: Iterable[Cut | None]) -> list[str]:
     return [f"without a valid time range: {count(empty, 'row')}"] if empty else []
 
 
-def refuse_missing(
-    at: RepositoryAt, file: PublishedFile, schema: pa.Schema, names: Sequence[str]
-) -> None:
+def refuse_missing(at: RepositoryAt, path: str, schema: pa.Schema, names: Sequence[str]) -> None:
     """Raise RequestInvalid if there is no column for the time ranges."""
     missing = [name for name in names if name not in schema.names]
     if missing:
         raise RequestInvalid(
-            f"{at.repo}@{at.commit[:7]}: {file.path!r} has no column {missing[0]!r}",
+            f"{at.repo}@{at.commit[:7]}: {path!r} has no column {missing[0]!r}",
             why=f"its rows are said to be time ranges; it has the columns "
             f"{', '.join(map(repr, schema.names))}",
             mend="name the columns that hold begin and end in seconds",

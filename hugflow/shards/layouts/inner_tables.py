@@ -19,7 +19,6 @@ from typing import Any, BinaryIO, Final, cast
 
 import pyarrow as pa
 
-from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
 from hugflow.redact import in_a_line
 from hugflow.requests.sources import TableForm
@@ -32,6 +31,7 @@ from hugflow.shards.layouts.archives import (
 )
 from hugflow.shards.layouts.layout import RepositoryAt
 from hugflow.shards.layouts.left_out import LeftOut
+from hugflow.shards.layouts.published_archives import PublishedArchive, open_archive
 from hugflow.shards.layouts.tables import TableUnreadable, join_schemas, read_table
 from hugflow.shards.layouts.tar_members import (
     ArchiveDamaged,
@@ -58,15 +58,17 @@ def is_inner_clip(detail: Mapping[str, Any]) -> Callable[[str], bool]:
     return matcher(inside["audio"])
 
 
-def read_inner_tables(path: Path, name: str, detail: Mapping[str, Any]) -> pa.Table:
+def read_inner_tables(paths: Sequence[Path], name: str, detail: Mapping[str, Any]) -> pa.Table:
     """The rows of all tables in a local archive, one below the other, by path.
+
+    paths: of the archive, or of its parts; name: of the archive as one file.
 
     Raises TableUnreadable and ArchiveDamaged.
     """
     is_inner = matcher(detail["inside"]["table"])
     found: dict[str, bytes] = {}
     left = MOST_MEMBER_BYTES
-    for member, read in walk(path, name, LeftOut()):
+    for member, read in walk(paths, name, LeftOut()):
         if is_inner(member):
             found[member] = read()
             left -= len(found[member])
@@ -78,7 +80,7 @@ def read_inner_tables(path: Path, name: str, detail: Mapping[str, Any]) -> pa.Ta
 
 
 def peek_inner_tables(
-    at: RepositoryAt, archive: PublishedFile, patterns: Sequence[str], form: TableForm
+    at: RepositoryAt, archive: PublishedArchive, patterns: Sequence[str], form: TableForm
 ) -> pa.Schema:
     """The columns of the tables in a published archive, by ranged reads.
 
@@ -127,19 +129,18 @@ def _join(found: Mapping[str, bytes], form: TableForm) -> pa.Table:
 
 
 def _peek(
-    at: RepositoryAt, archive: PublishedFile, is_inner: Callable[[str], bool]
+    at: RepositoryAt, archive: PublishedArchive, is_inner: Callable[[str], bool]
 ) -> dict[str, bytes]:
-    remote: Any = at.hub.open_file(at.repo, at.commit, archive)
     lower = archive.path.lower()
     room = _Room(_LOOKED_AT_BYTES)
     if at.hub.is_local:
         room = _Room(max(_LOOKED_AT_BYTES, min(archive.size_bytes, _MOST_LOCAL_BYTES)))
     damage = (ArchiveDamaged, EOFError, zlib.error, gzip.BadGzipFile, *ZIP_DAMAGED)
-    with remote, suppress(*damage):
+    with suppress(*damage), open_archive(at, archive) as remote:
         if lower.endswith(".zip"):
             return _peek_zip(remote, is_inner, room)
         if lower.endswith(".tar"):
-            file = io.BufferedReader(remote, 128 << 10)
+            file = cast(BinaryIO, io.BufferedReader(cast(Any, remote), 128 << 10))
             members = islice(list_members(file, archive.size_bytes), _LOOKED_AT_MEMBERS)
             return _peek_tar(file, members, is_inner, room)
         if at.hub.is_local:

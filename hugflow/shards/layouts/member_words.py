@@ -10,7 +10,6 @@ from typing import Final, TypeAlias
 
 import pyarrow as pa
 
-from hugflow.clients.repository import PublishedFile
 from hugflow.shards.layouts.archives import ENDINGS
 from hugflow.shards.layouts.clips import is_clip
 from hugflow.shards.stems import to_filenames
@@ -84,11 +83,12 @@ def name_keys(word: str) -> tuple[str, str]:
     return name, stem if dot and is_clip(f"x.{ending}") else name
 
 
-def are_by_archive(
-    tables: Sequence[pa.Table], source: str, archives: Sequence[PublishedFile]
-) -> bool:
-    """Whether folders in the words are names of archives, so that each has its own rows."""
-    names = {PurePosixPath(without_ending(file.path)).name for file in archives}
+def are_by_archive(tables: Sequence[pa.Table], source: str, archives: Sequence[str]) -> bool:
+    """Whether folders in the words are names of archives, so that each has its own rows.
+
+    archives: their paths.
+    """
+    names = {PurePosixPath(without_ending(path)).name for path in archives}
     columns = (table.column(source) for table in tables if source in table.column_names)
     words = (word for column in columns for word in to_filenames(column))
     found = {part for word in words if word for part in _folders(word) if part in names}

@@ -91,7 +91,7 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
             mend=_CUT_BYTES,
         )
     roots = [*dict.fromkeys(name.partition(".")[0] for name in ranges.names)]
-    refuse_missing(at, first.files[0], first.schema, roots)
+    refuse_missing(at, first.files[0].path, first.schema, roots)
     lists = [name for name in roots if is_list(first.schema.field(name).type)]
     if lists and len(lists) < len(roots):
         raise RequestInvalid(

@@ -8,6 +8,7 @@ from hugflow.lean_start import Late
 from hugflow.shards.layouts.archives import is_archive
 from hugflow.shards.layouts.clips import is_clip
 from hugflow.shards.layouts.layout import Layout
+from hugflow.shards.layouts.split_archives import whole_paths
 
 
 def _late(name: str) -> Layout:
@@ -37,7 +38,7 @@ def choose_layout(paths: Sequence[str], published: Sequence[str] = ()) -> str | 
     names = (name for name, layout in LAYOUTS.items() if all(map(layout.takes, paths)))
     name = next(names, None) if paths else None
     has_clips = any(map(is_clip, published))
-    is_packed = name == "table" and not has_clips and any(map(is_archive, published))
+    is_packed = name == "table" and not has_clips and any(map(is_archive, whole_paths(published)))
     return "table_archives" if is_packed else name
 
 

@@ -1,12 +1,13 @@
 """Tables whose rows name members of archives (tar, tar.gz, zip) of the same repository.
 
-Each archive is a shard, whose files are the archive and then the tables. Its rows are the members
+Each archive is a shard, whose files are the archive, or its parts, and then the tables. Its rows are the members
 that a table names, in the archive's order; they are known once it is fetched. A member means the
 rows whose word is its path, or ends with it, or is its name without ending. If there is only one
 archive, rows without a member come last, and fail. `detail` of a shard:
 
     {"tables": ["train.tsv"], "headers": [true], "from": "path", "audio": "audio",
      "columns": ["audio", "path", "sentence"], "rename": {}, "is_alone": true,
+     "archive": "clips.zip", "parts": 3,  if the archive is in parts: its path as one file
      "by_archive": true,                if folders in the words are names of archives
      "form": {"header": ["id", "text"]},  what a recipe or the request says of the tables
      "ranges": {"start": "begin", ...},   if rows are time ranges of members; see `Ranges`
@@ -46,6 +47,7 @@ from hugflow.shards.layouts.layout import (
 from hugflow.shards.layouts.left_out import LeftOut
 from hugflow.shards.layouts.member_words import WordLines, clip_lines, without_ending
 from hugflow.shards.layouts.segments import Recordings, missing_recording
+from hugflow.shards.layouts.split_archives import is_part
 from hugflow.shards.layouts.tables import (
     TableUnreadable,
     conform,
@@ -77,7 +79,7 @@ read_sample = no_sample
 
 def takes(path: str) -> bool:
     """Whether the path is that of an archive or a table; the registry asks other layouts first."""
-    return is_archive(path) or is_table(path)
+    return is_archive(path) or is_part(path) or is_table(path)
 
 
 def count_rows(paths: Sequence[Path], shard: Shard) -> int:
@@ -86,7 +88,7 @@ def count_rows(paths: Sequence[Path], shard: Shard) -> int:
     table = _read_tables(paths, shard, detail)
     cuts = _cuts(table, shard, detail)
     rows = sum(len(lines) for lines, _, _ in _matches(paths, shard, detail, table, left_out, cuts))
-    left_out.tell(shard.files[0].path)
+    left_out.tell(_archive(shard, detail))
     return rows
 
 
@@ -181,11 +183,17 @@ def _cuts(table: pa.Table, shard: Shard, detail: Mapping[str, Any]) -> list[Cut]
         raise unreadable(shard, str(error)) from error
 
 
-def _read_inside(path: Path, shard: Shard, detail: Mapping[str, Any]) -> pa.Table:
+def _archive(shard: Shard, detail: Mapping[str, Any]) -> str:
+    """The path of the archive in the repository, as one file."""
+    path: str = detail.get("archive", shard.files[0].path)
+    return path
+
+
+def _read_inside(paths: Sequence[Path], shard: Shard, detail: Mapping[str, Any]) -> pa.Table:
     """The rows of the tables in an archive, with the planned names."""
     try:
-        with disk_errors(path, "read"):
-            table = read_inner_tables(path, shard.files[0].path, detail)
+        with disk_errors(paths[0], "read"):
+            table = read_inner_tables(paths, _archive(shard, detail), detail)
     except (TableUnreadable, ArchiveDamaged) as error:
         raise unreadable(shard, str(error)) from error
     rename = detail["rename"]
@@ -201,10 +209,10 @@ def _read_inside(path: Path, shard: Shard, detail: Mapping[str, Any]) -> pa.Tabl
 def _read_tables(paths: Sequence[Path], shard: Shard, detail: Mapping[str, Any]) -> pa.Table:
     """The rows of all tables, with the planned names, one below the other."""
     if "inside" in detail:
-        return _read_inside(paths[0], shard, detail)
+        return _read_inside(paths, shard, detail)
     read = []
     form = TableForm.from_json(detail.get("form", {}))
-    tables = zip(paths[1:], detail["tables"], detail["headers"], strict=True)
+    tables = zip(paths[detail.get("parts", 1) :], detail["tables"], detail["headers"], strict=True)
     for path, name, has_header in tables:
         try:
             with disk_errors(path, "read"):
@@ -239,11 +247,12 @@ def _matches(
     words = _words(table, detail)
     word_lines, is_by_archive = WordLines(words), bool(detail.get("by_archive"))
     is_taken = bytearray(len(words))
-    archive = without_ending(shard.files[0].path)
+    name, parts = _archive(shard, detail), paths[: detail.get("parts", 1)]
+    archive = without_ending(name)
     is_inner = is_inner_clip(detail)
     try:
         with disk_errors(paths[0], "read"):
-            for member, read in walk(paths[0], shard.files[0].path, left_out):
+            for member, read in walk(parts, name, left_out):
                 if not is_clip(member):
                     left_out.add("are no audio files", member)
                     continue

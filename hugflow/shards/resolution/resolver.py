@@ -1,13 +1,17 @@
 """The files of a subset by split, from a card and the list of all files.
 
-It gives what `datasets` gives, and raises NotKnown for everything that it is not sure of: then
-`datasets` itself is asked, which also has the words for what it refuses.
+It gives what `datasets` gives, except for archives in parts, which `datasets` does not read. It
+raises NotKnown for everything that it is not sure of: then `datasets` itself is asked, which also
+has the words for what it refuses.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from hugflow.clients.published import Resolved
+from hugflow.shards.layouts.archives import is_archive
+from hugflow.shards.layouts.split_archives import find_split_archives, is_part
+from hugflow.shards.layouts.tables import is_table
 from hugflow.shards.resolution.by_name import Patterns, name_patterns
 from hugflow.shards.resolution.card_configs import DEFAULT, Config, read_configs
 from hugflow.shards.resolution.kinds import choose_reader, is_data, keep_read
@@ -15,6 +19,9 @@ from hugflow.shards.resolution.patterns import NotKnown, Paths, is_wild
 
 # They change what the card says, and are rare.
 _ONLY_DATASETS: Final = frozenset({".huggingface.yaml", "dataset_infos.json"})
+
+# No reader of `datasets`: archives in parts and tables.
+_PARTS: Final = "parts"
 
 Files = dict[str, list[str]]
 
@@ -37,16 +44,34 @@ def resolve(
         if (wanted or DEFAULT) != DEFAULT:
             raise NotKnown(f"the subset {wanted!r}")
         files = _find(name_patterns(published), published)
-        reader = choose_reader(files)
-        kept = {split: keep_read(found, reader, prefix) for split, found in files.items()}
+        reader = _choose_reader(files, published)
+        kept = {split: _keep_read(found, reader, prefix) for split, found in files.items()}
         return Resolved(DEFAULT, reader, kept)
     # The first config's files decide for all; without data_files, those of the whole repository.
     own = {config.name: _patterns_of(config, published) for config in listed.configs}
     first = listed.configs[0].patterns
-    reader = choose_reader(_find(first or name_patterns(published), published))
+    reader = _choose_reader(_find(first or name_patterns(published), published), published)
     if wanted not in own:
         raise NotKnown(f"the subset {wanted!r}")
     return Resolved(wanted, reader, _find(own[wanted], published))
+
+
+def _choose_reader(files: Files, published: Paths) -> str:
+    """The reader; ours where the members of a zip in parts decide, which `datasets` cannot open."""
+    try:
+        return choose_reader(files)
+    except NotKnown:
+        split = [each for each in find_split_archives(published.every) if each.is_read]
+        parts = {path for each in split for path in each.parts}
+        if any(parts.intersection(found) for found in files.values()):
+            return _PARTS
+        raise
+
+
+def _keep_read(paths: list[str], reader: str, prefix: str) -> list[str]:
+    if reader != _PARTS:
+        return keep_read(paths, reader, prefix)
+    return [path for path in paths if is_archive(path) or is_part(path) or is_table(path)]
 
 
 def _patterns_of(config: Config, published: Paths) -> Patterns:

@@ -56,6 +56,12 @@ def to_zip(members: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
+def cut(name: str, data: bytes, parts: int, mark: Callable[[int], str]) -> Files:
+    """An archive in parts of one size, except the last; mark: the ending of a part, from 0."""
+    size = -(-len(data) // parts)
+    return {f"{name}{mark(at)}": data[at * size : at * size + size] for at in range(parts)}
+
+
 def stem(name: str) -> str:
     """A name without its ending."""
     return name.rpartition(".")[0]
@@ -138,5 +144,17 @@ LAYOUTS: dict[str, Files] = {
         "data/en_us/audio/dev.tar.gz": make_tar([("dev/x.wav", clip(98))], "w:gz"),
         "data/en_us/train.tsv": to_csv(rows("path"), "\t"),
         "data/en_us/dev.tsv": to_csv([{"path": "x.wav", "text": "x"}], "\t"),
+    },
+    "csv-and-zip-in-parts": {
+        "metadata.csv": to_csv(rows("file", "wavs/{}".format)),
+        **cut("wavs.zip", to_zip(CLIPS), 3, lambda at: f".{at + 1:03}"),
+    },
+    "csv-and-tar-gz-in-parts": {
+        "train.csv": to_csv(rows("file")),
+        **cut("wavs.tar.gz", make_tar(CLIPS.items(), "w:gz"), 2, ".part-{:02}".format),
+    },
+    "csv-and-tar-in-parts": {
+        "train.csv": to_csv(rows("file")),
+        **cut("wavs.tar", make_tar(CLIPS.items()), 3, lambda at: f".a{chr(97 + at)}"),
     },
 }

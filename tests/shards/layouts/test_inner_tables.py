@@ -14,6 +14,7 @@ from hugflow.errors import RequestInvalid
 from hugflow.requests.sources import TableForm
 from hugflow.shards.layouts import archive_plans, inner_tables
 from hugflow.shards.layouts.inner_tables import peek_inner_tables, read_inner_tables
+from hugflow.shards.layouts.published_archives import PublishedArchive
 from hugflow.shards.layouts.tables import TableUnreadable
 from tests.shards.layouts.tars import make_tar
 
@@ -36,7 +37,8 @@ class At:
     def peek(self, name: str) -> list[str]:
         file = PublishedFile(name, len(self.data), None, "0" * 40)
         at: Any = self
-        return peek_inner_tables(at, file, PATTERN, TableForm()).names
+        archive = PublishedArchive(name, (file,))
+        return peek_inner_tables(at, archive, PATTERN, TableForm()).names
 
 
 def zipped(*tables: bytes) -> bytes:
@@ -122,9 +124,9 @@ def test_the_tables_of_a_fetched_archive_have_a_bound_together(
     tables = [(f"{at}/metadata.csv", SMALL) for at in range(4)]
     path.write_bytes(make_tar(tables))
     with pytest.raises(TableUnreadable, match="its tables have more than"):
-        read_inner_tables(path, "a.tar", detail)
+        read_inner_tables([path], "a.tar", detail)
     path.write_bytes(make_tar(tables[:3]))
-    assert len(read_inner_tables(path, "a.tar", detail)) == 3
+    assert len(read_inner_tables([path], "a.tar", detail)) == 3
 
 
 def test_a_link_with_the_name_of_a_table_is_none():
@@ -139,7 +141,7 @@ def test_members_of_a_packed_archive_are_looked_at_within_its_growth(
 ):
     data = gzip.compress(make_tar([("a.wav", b"1"), ("b.wav", bytes(600_000)), ("c.wav", b"3")]))
     at: Any = At(data)
-    file = PublishedFile("a.tar.gz", len(data), None, "0" * 40)
+    file = PublishedArchive("a.tar.gz", (PublishedFile("a.tar.gz", len(data), None, "0" * 40),))
     assert archive_plans._peek(at, file) == ["a.wav", "b.wav", "c.wav"]
     monkeypatch.setattr("hugflow.shards.layouts.archives._FREE_BYTES", 0)
     monkeypatch.setattr(archive_plans, "_PEEKED_BYTES", 5_000)
