@@ -6,27 +6,27 @@ taken only when a thread can run it now; only messages that run are kept from ot
 """
 
 import asyncio
-import copy
 import logging
 import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nats.aio.msg import Msg
 
 from hugflow.errors import FlowError, FlowInstanceError, FlowServerUnavailable, NotAuthorised
 from hugflow.flows.flow import Flow, served_subflows
-from hugflow.flows.messages import FlowMessage, package
-from hugflow.redact import in_a_line
+from hugflow.flows.messages import FlowMessage
 from hugflow.serving import bucket, pushed, subjects, wire
 from hugflow.serving.classes import constructor_values, load_class
 from hugflow.serving.envelope import error_reply, read_message
 from hugflow.serving.link import KeyTaken
 from hugflow.serving.records import Instance, State
+from hugflow.serving.running import reply_to_call, run_beside_others, run_flow, to_reply_bytes
 from hugflow.serving.seals import seal, unseal
-from hugflow.serving.served_flow import ROWS, ServedFlow, answering
+from hugflow.serving.served_flow import ServedFlow
+from hugflow.serving.threads import WorkThreads
 
 if TYPE_CHECKING:
     from nats.aio.subscription import Subscription
@@ -62,7 +62,7 @@ class DispatchWorker:
         self._cl = cl
         self._point = dispatch_point
         self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="flow")
+        self._hands = WorkThreads(threads)
         self._busy = 0
         self._is_open = False
         self._idle = asyncio.Event()
@@ -86,18 +86,18 @@ class DispatchWorker:
         self._is_open = False
         for each in self._subscriptions:
             await each.unsubscribe()
+        self._subscriptions = []
         try:
             await asyncio.wait_for(self._idle.wait(), within_s)
         except TimeoutError:
             log.warning("%d messages did not end; another worker gets them", self._busy)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._hands.close()
 
     async def _take(self, message: Msg) -> None:
         if not self._is_open or self._busy >= self._threads:
             await message.nak(delay=_pause_s(message))
             return
-        self._busy += 1
-        self._idle.clear()
+        self._begin()
         self._cl.link.start(self._work(message))
 
     async def _work(self, message: Msg) -> None:
@@ -112,9 +112,16 @@ class DispatchWorker:
             await message.nak(delay=1.0)
         finally:
             alive.cancel()
-            self._busy -= 1
-            if not self._busy:
-                self._idle.set()
+            self._end()
+
+    def _begin(self) -> None:
+        self._busy += 1
+        self._idle.clear()
+
+    def _end(self) -> None:
+        self._busy -= 1
+        if not self._busy:
+            self._idle.set()
 
     async def _show_life(self, message: Msg) -> None:
         while True:
@@ -162,12 +169,16 @@ class DispatchWorker:
     ) -> dict[str, Any] | None:
         """The reply; None where it was sent earlier. Raises KeyTaken."""
         if instance.parallel_dispatch:
-            return await self._run_beside_others(instance.flow_id, flow, asked)
+            return await self._hands.run(
+                partial(run_beside_others, self._cl, instance.flow_id, flow, asked)
+            )
         link = self._cl.link
         before, revision = await bucket.read_state(link, instance.flow_id)
         if asked.message_id in before.recent:
             return before.reply if before.recent[-1] == asked.message_id else None
-        reply, state = await self._run(instance.flow_id, flow, asked, before.state)
+        reply, state = await self._hands.run(
+            partial(run_flow, self._cl, instance.flow_id, flow, asked, before.state)
+        )
         if state != before.state:
             after: State = before.after(state, asked.message_id, reply)
             try:
@@ -175,27 +186,6 @@ class DispatchWorker:
             except FlowError as error:
                 # The state stays as it was; run again, the message would fail in the same way.
                 return error_reply(instance.flow_endpoint, error)
-        return reply
-
-    async def _run(
-        self, flow_id: str, flow: Flow, asked: FlowMessage, state: dict[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The reply of a flow, and its state afterwards; after an error, the state before."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._pool, _run_flow, self._cl, flow_id, flow, asked, state
-        )
-
-    async def _run_beside_others(
-        self, flow_id: str, flow: Flow, asked: FlowMessage
-    ) -> dict[str, Any]:
-        """The reply of a flow that runs for several messages at once, each with its own state."""
-        own = copy.copy(flow)
-        reply, _ = await self._run(flow_id, own, asked, {})
-        # What it has loaded, such as a model, is there for the next message.
-        vars(flow).update(
-            {name: value for name, value in vars(own).items() if name not in ("state", "message")}
-        )
         return reply
 
     async def _send_reply(
@@ -208,35 +198,34 @@ class DispatchWorker:
         """Store a reply; with a ticket, in the queue of the instance that asked for it, too."""
         if ticket is not None:
             await pushed.push_reply(self._cl, caller, ticket, pushed.to_pushed(reply, message_id))
-        link = self._cl.link
-        data = wire.encode(reply)
-        try:
-            link.check_size(data, "the reply")
-        except FlowError as error:
-            data = wire.encode(error_reply("", error))
         subject = subjects.reply(caller, self._cl.get_user_id(), message_id)
-        sealed = seal(self._cl, caller, subject, data)
-        await link.store(subject, sealed, f"reply.{caller}.{message_id}")
+        sealed = seal(self._cl, caller, subject, to_reply_bytes(self._cl, reply))
+        await self._cl.link.store(subject, sealed, f"reply.{caller}.{message_id}")
 
     async def _take_call(self, message: Msg) -> None:
         _, _, _, caller, flow_id = message.subject.split(".")
         if not message.reply.startswith(f"{subjects.inbox(caller)}."):
             log.warning("a call of %s asks for its answer elsewhere; it gets none", caller)
             return
-        self._cl.link.start(self._reply_to_call(message, caller, flow_id))
+        self._begin()
+        self._cl.link.start(self._work_on_call(message, caller, flow_id))
 
-    async def _reply_to_call(self, message: Msg, caller: str, flow_id: str) -> None:
+    async def _work_on_call(self, message: Msg, caller: str, flow_id: str) -> None:
         try:
-            asked = read_message(
-                wire.decode(unseal(self._cl, caller, message.subject, message.data))
-            )
+            await message.respond(await self._answer_call(message, caller, flow_id))
+        finally:
+            self._end()
+
+    async def _answer_call(self, message: Msg, caller: str, flow_id: str) -> bytes:
+        try:
             instance, flow = await self._find_flow(flow_id, caller)
             if not instance.parallel_dispatch:
                 raise _needs_order(instance)
-            reply = await self._run_beside_others(flow_id, flow, asked)
+            return await self._hands.run(
+                partial(reply_to_call, self._cl, caller, flow_id, flow, message)
+            )
         except Exception as error:  # noqa: BLE001  # it is the caller's, who waits for a reply
-            reply = error_reply(flow_id, error)
-        await message.respond(wire.encode(reply))
+            return wire.encode(error_reply(flow_id, error))
 
     async def _find_flow(self, flow_id: str, caller: str) -> tuple[Instance, Flow]:
         """The instance and its flow. Raises FlowInstanceError for one that is not the caller's."""
@@ -301,45 +290,3 @@ def make_flow(cl: "CoLink", instance: Instance) -> Flow:
 def check_message_id(message_id: object) -> str:
     """An id that can be a part of a subject. Raises ValueError."""
     return str(uuid.UUID(str(message_id)))
-
-
-def _run_flow(
-    cl: "CoLink", flow_id: str, flow: Flow, asked: FlowMessage, state: dict[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    flow.state = copy.deepcopy(state)
-    flow.message = asked
-    try:
-        with answering(asked.message_id), pushed.asking(cl, flow_id):
-            answer = package(_give(flow, asked), src_flow=flow.name, dst_flow=asked.src_flow)
-        # What is stored is what the next message finds: JSON alone.
-        after = wire.plain_copy(flow.state)
-    except BaseException as error:
-        log.exception("the flow %s failed", flow.name)
-        return error_reply(flow.name, error), state
-    return {
-        "message": {**answer.to_json(), "user_id": cl.get_user_id(), "reply_to": asked.message_id}
-    }, after
-
-
-def _give(flow: Flow, asked: FlowMessage) -> dict[str, Any]:
-    """What a flow gives; of a message of rows, an outcome for each."""
-    rows = asked.data.get(ROWS)
-    if isinstance(rows, list) and len(asked.data) == 1:
-        return {ROWS: _give_rows(flow, rows)}
-    return flow.run(asked.data) or {}
-
-
-def _give_rows(flow: Flow, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows in one call; where that fails, one by one, so that one row costs itself alone."""
-    before = copy.deepcopy(flow.state)
-    try:
-        found: object = flow.run_batch([dict(row) for row in rows])
-        if not isinstance(found, list) or len(found) != len(rows):
-            raise TypeError(f"run_batch gave no list of {len(rows)} results")
-    except Exception as error:
-        flow.state = before
-        if len(rows) == 1:
-            log.exception("the flow %s failed on a row", flow.name)
-            return [{"error": in_a_line(f"{type(error).__name__}: {error}")}]
-        return [outcome for row in rows for outcome in _give_rows(flow, [row])]
-    return [{"dropped": True} if each is None else {"out": each} for each in found]

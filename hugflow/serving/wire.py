@@ -24,6 +24,7 @@ _MARKER_KEY = b"marker"
 # By Arrow's format/Message.fbs: `header` of Message, `compression` of RecordBatch.
 _HEADER_FIELD = 2
 _COMPRESSION_FIELD = 3
+_PLAIN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _UINT16, _UINT32, _INT32 = struct.Struct("<H"), struct.Struct("<I"), struct.Struct("<i")
 
 
@@ -37,24 +38,10 @@ def encode_after(room: int, value: Any) -> memoryview:
 
     A batch has megabytes: to copy them once more would cost as much as to send them.
     """
-    blobs: list[bytes] = []
-    marker = f"$bytes-{uuid4().hex}"
-
-    def lift(each: object) -> dict[str, int]:
-        if not isinstance(each, bytes | bytearray | memoryview):
-            raise TypeError(f"{type(each).__name__} is neither JSON nor bytes")
-        blobs.append(bytes(each))
-        return {marker: len(blobs) - 1}
-
-    dumps = partial(json.dumps, default=lift, separators=(",", ":"))
     try:
-        text = dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        # Half of a surrogate pair has no UTF-8, but an escape.
-        blobs.clear()
-        text = dumps(value).encode()
-    if blobs:
-        return _to_arrow(room, text, marker, blobs)
+        text = _write_plain(value)
+    except TypeError:
+        return _encode_blobs(room, value)
     return memoryview(bytearray(room) + text)
 
 
@@ -70,6 +57,33 @@ def decode(data: bytes | memoryview) -> Any:
 def plain_copy(value: Any) -> Any:
     """A copy that shares nothing with the value. Raises TypeError and ValueError for no JSON."""
     return json.loads(json.dumps(value, allow_nan=False))
+
+
+def _write_plain(value: Any) -> bytes:
+    try:
+        return _PLAIN.encode(value).encode()
+    except UnicodeEncodeError:
+        # Half of a surrogate pair has no UTF-8, but an escape.
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _encode_blobs(room: int, value: Any) -> memoryview:
+    blobs: list[bytes] = []
+    marker = f"$bytes-{uuid4().hex}"
+
+    def lift(each: object) -> dict[str, int]:
+        if not isinstance(each, bytes | bytearray | memoryview):
+            raise TypeError(f"{type(each).__name__} is neither JSON nor bytes")
+        blobs.append(bytes(each))
+        return {marker: len(blobs) - 1}
+
+    dumps = partial(json.dumps, default=lift, separators=(",", ":"))
+    try:
+        text = dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        blobs.clear()
+        text = dumps(value).encode()
+    return _to_arrow(room, text, marker, blobs)
 
 
 def _from_arrow(data: bytes | memoryview) -> Any:

@@ -1,6 +1,7 @@
 """Messages, replies, futures and states."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -18,6 +19,7 @@ from hugflow.serving.replies import resume
 from hugflow.serving.served_flow import ServedFlow
 from hugflow.serving.server import FlowServer
 from tests.serving.conftest import HERE, MakeUser
+from tests.waiting import wait_until
 
 
 def test_a_message_is_a_copy_and_what_cannot_be_sent_is_a_type_error(new_user: MakeUser) -> None:
@@ -173,6 +175,33 @@ def test_a_call_that_is_not_stored_is_for_parallel_endpoints(new_user: MakeUser)
     assert get_flow_instance(cl, "upper").call({"text": "a"})["text"] == "A"
     with pytest.raises(FlowError, match="one after another"):
         get_flow_instance(cl, "count").call({})
+
+
+def test_a_reply_over_the_limit_is_an_error_at_the_caller(new_user: MakeUser) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Upper", "upper", parallel_dispatch=True)
+    flow = get_flow_instance(cl, "upper")
+    # Each of these has two bytes, and six as a capital letter.
+    long = {"text": "\u0390" * 1_400_000}
+    with pytest.raises(FlowError, match="the reply is"):
+        flow.call(long)
+    with pytest.raises(FlowError, match="the reply is"):
+        flow.run(long)
+    assert flow.call({"text": "a"})["text"] == "A"
+
+
+def test_a_worker_that_stops_answers_the_calls_that_run(new_user: MakeUser) -> None:
+    cl = new_user(works=False)
+    run_get_instance_worker_thread(cl)
+    worker = run_dispatch_worker_thread(cl)
+    serve_flow(cl, "served_classes.Slow", "slow", parallel_dispatch=True)
+    flow = get_flow_instance(cl, "slow")
+    flow.call({"number": 1})
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(flow.call, {"number": 2}, 5)
+        wait_until(lambda: worker.worker._busy == 1)  # type: ignore[union-attr]
+        worker.stop()
+        assert sent.result()["seen"] == [2]
 
 
 def test_a_deleted_instance_answers_no_call_any_more(new_user: MakeUser) -> None:
