@@ -204,7 +204,7 @@ def row_sizes(array: pa.Array) -> npt.NDArray[np.int64]:
         sums: npt.NDArray[np.int64] = before[ends] - before[ends - lengths] + 4
         return sums
     if is_binary(type_) or is_text(type_):
-        return _to_numbers(byte_lengths(array)) + 4
+        return _lengths(array) + 4
     width = 1 if pa.types.is_null(type_) else type_.bit_width // 8
     return np.full(len(array), max(width, 1), np.int64)
 
@@ -245,10 +245,34 @@ def _to_list(array: pa.Array, type_: pa.DataType) -> pa.Array:
 
 
 def _lengths(array: pa.Array) -> npt.NDArray[np.int64]:
-    """The number of items of each list; 0 for null."""
-    return _to_numbers(pc.list_value_length(array))
+    """The items of each list, or the bytes of each text or binary value; 0 for null."""
+    if not _has_offsets(array.type):
+        known = pc.list_value_length(array) if is_list(array.type) else byte_lengths(array)
+        numbers = pc.fill_null(known, 0).cast(pa.int64())
+        return np.asarray(numbers.to_numpy(zero_copy_only=False))
+    # Without pyarrow.compute: to import it takes longer than all else that is done with one row.
+    if not len(array):
+        return np.zeros(0, np.int64)
+    validity, offsets, *_ = array.buffers()
+    ends = np.frombuffer(offsets, np.int64 if _is_large(array.type) else np.int32)
+    lengths = np.diff(ends[array.offset : array.offset + len(array) + 1]).astype(np.int64)
+    if array.null_count:
+        first, skipped = divmod(array.offset, 8)
+        bits = np.unpackbits(np.frombuffer(validity, np.uint8)[first:], bitorder="little")
+        lengths[bits[skipped : skipped + len(array)] == 0] = 0
+    return lengths
 
 
-def _to_numbers(lengths: pa.Array) -> npt.NDArray[np.int64]:
-    known = pc.fill_null(lengths, 0).cast(pa.int64())
-    return np.asarray(known.to_numpy(zero_copy_only=False))
+def _has_offsets(type_: pa.DataType) -> bool:
+    """Whether values lie one behind the other, with a list of where each ends."""
+    return _is_large(type_) or bool(
+        pa.types.is_list(type_) or pa.types.is_string(type_) or pa.types.is_binary(type_)
+    )
+
+
+def _is_large(type_: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_large_list(type_)
+        or pa.types.is_large_string(type_)
+        or pa.types.is_large_binary(type_)
+    )

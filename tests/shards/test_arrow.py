@@ -182,6 +182,23 @@ def test_a_row_is_as_large_as_what_it_holds():
         assert 0 < third <= second < 50
 
 
+@pytest.mark.parametrize("start", [0, 3, 8, 21, 40])
+@pytest.mark.parametrize(
+    ("type_", "item"),
+    [
+        *((type_, "x") for type_ in (pa.string(), pa.large_string(), pa.string_view())),
+        *((type_, b"x") for type_ in (pa.binary(), pa.large_binary(), pa.binary_view())),
+        *((type_, [1]) for type_ in (pa.list_(pa.int8()), pa.large_list(pa.int8()))),
+    ],
+)
+def test_a_row_takes_what_its_value_takes_wherever_the_array_begins(
+    type_: pa.DataType, item: Any, start: int
+):
+    lengths = [n % 7 if n % 3 else None for n in range(40)]
+    array = pa.array([None if n is None else item * n for n in lengths], type_)
+    assert row_sizes(array[start:]).tolist() == [4 + (n or 0) for n in lengths[start:]]
+
+
 @pytest.mark.parametrize(
     "type_", [pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.binary_view()]
 )

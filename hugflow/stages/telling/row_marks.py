@@ -31,7 +31,8 @@ class RowMarks:
         if not rows:
             return 0
         number = bisect_right(self._starts, rows[0]) - 1
-        at = np.unique(np.asarray(rows, dtype=np.intp)) - self._starts[number]
+        # Not np.unique, which imports numpy.ma.
+        at = np.asarray(sorted(set(rows)), dtype=np.intp) - self._starts[number]
         marks = self._block(number, int(at[-1]) + 1)
         # Only these rows are read.
         changed = int(np.count_nonzero(marks[at] != is_so))
