@@ -20,6 +20,7 @@ from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils import hf_raise_for_status, parse_ratelimit_headers
 from huggingface_hub.utils._http import hf_request_event_hook
 
+from hugflow.clients.late_certificates import late_certificates
 from hugflow.clients.pace import Pace
 from hugflow.clients.retry_after import parse_retry_after_s
 
@@ -158,9 +159,11 @@ class _Client(httpx2.Client):
 
 
 def _our_client() -> httpx2.Client:
-    # Like the library's own factory, except for the class and the timeouts.
+    # Like the library's own factory, except for the class, the timeouts and late certificates.
     hooks = {"request": [hf_request_event_hook]}
-    return _Client(event_hooks=hooks, follow_redirects=True, timeout=TIMEOUT)
+    return _Client(
+        event_hooks=hooks, follow_redirects=True, timeout=TIMEOUT, verify=late_certificates()
+    )
 
 
 def _bound(request: httpx2.Request) -> None:
