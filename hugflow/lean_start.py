@@ -91,12 +91,13 @@ class Late:
     of threads, unlike `importlib.util.LazyLoader` of Python 3.11.
     """
 
-    def __init__(self, name: str) -> None:
-        """name: of the module, whole."""
-        self._name = name
+    def __init__(self, name: str, of: str | None = None) -> None:
+        """name: of the module, whole. of: the name of an object in it, in the module's place."""
+        self._name, self._of = name, of
 
     def __getattr__(self, attribute: str) -> object:
-        found: object = getattr(import_module(self._name), attribute)
+        whole: object = import_module(self._name)
+        found: object = getattr(whole if self._of is None else getattr(whole, self._of), attribute)
         return found
 
 

@@ -52,6 +52,10 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
         "a time range is two numbers of seconds from 0, and its end lies behind its begin",
         "correct the times in the dataset, or leave the row out",
     ),
+    "lists_differ": (
+        "a value of one list belongs to the value at the same place of the others",
+        "correct the lists in the dataset, or leave the row out",
+    ),
     "rate_unsupported": (
         "a sampling rate is a whole number of samples a second, from 1 to 768,000",
         "publish the clip with the rate it was recorded at",

@@ -130,7 +130,7 @@ OTHER_READERS = {
     "hugflow/verify/samples.py",
     "hugflow/shards/plan_file.py",
     "hugflow/shards/layouts/loose.py",
-    "hugflow/shards/layouts/parquet_cut.py",
+    "hugflow/shards/layouts/row_ranges.py",
     "hugflow/shards/layouts/whole.py",
     "hugflow/shards/value_types.py",
     "hugflow/rows/record.py",

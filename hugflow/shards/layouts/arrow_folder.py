@@ -87,7 +87,7 @@ def read_rows(
         first = rows.stop
         if is_wanted(rows):
             yield rows, batch if columns is None else batch.select(list(columns))
-    if first - shard.first_row != shard.rows:
+    if shard.rows is not None and first - shard.first_row != shard.rows:
         raise unreadable(
             shard, f"it has {first - shard.first_row} rows, where {shard.rows} were planned"
         )

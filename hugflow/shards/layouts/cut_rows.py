@@ -20,7 +20,7 @@ CUT_LAYOUTS: Final = frozenset({"table", "audio_folder", "kaldi"})
 # How a warning begins that says so.
 CUT_WARNING: Final = "rows are time ranges"
 # Layouts whose rows can name a time range of their own clip.
-ROW_LAYOUTS: Final = frozenset({"table_archives", "parquet"})
+ROW_LAYOUTS: Final = frozenset({"table_archives", "parquet", "webdataset", "arrow"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +70,14 @@ def refuse_uncut(request: PlanRequest, layout: str, what: str) -> None:
     if layout not in ROW_LAYOUTS:
         raise RequestInvalid(
             f"{what}: segments are not cut of the layout {layout}",
-            why="recordings are cut where they are files of the repository, with a table, in "
-            "folders or as Kaldi has them, in archives with a table, and in rows of parquet",
+            why=f"recordings are cut in the layouts {', '.join(sorted(CUT_LAYOUTS | ROW_LAYOUTS))}",
             mend="delete the line with segments, or name such files in `source`",
         )
     if spec.keep or spec.beside is not None:
         asked = "keep" if spec.keep else f"beside: {spec.beside}"
         raise RequestInvalid(
             f"{what}: segments with {asked} are not read of the layout {layout}",
-            why="recordings in archives and in parquet are cut by columns of their rows",
+            why="recordings in archives and in rows are cut by columns of their rows",
             mend="name the columns, as segments: {start: begin_time, end: end_time}",
         )
 

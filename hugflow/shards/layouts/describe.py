@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from hugflow.clients.repository import PublishedFile
 from hugflow.shards.layouts.layout import RepositoryAt, Split
-from hugflow.shards.layouts.registry import find_layout
-from hugflow.shards.plan import PARQUET
+from hugflow.shards.layouts.registry import LAYOUTS, find_layout
 from hugflow.shards.plan_request import PlanRequest, segments_of
 
 
@@ -17,9 +16,8 @@ def describe_split(
     if spec is None:
         return find_layout(layout).describe(at, files, request)
     # Imported only for time ranges.
-    from hugflow.shards.layouts import parquet_cut
     from hugflow.shards.layouts.whole import keep_whole
 
-    name = parquet_cut.NAME if layout == PARQUET else layout
+    name = f"{layout}_cut" if f"{layout}_cut" in LAYOUTS else layout
     split = find_layout(name).describe(at, files, request)
     return keep_whole(at, split, request) if spec.keep else split

@@ -156,7 +156,8 @@ class Layout(Protocol):
 
         A batch holds about 8 MiB and at most 1024 rows.
 
-        Raises ShardUnreadable when a file cannot be read, or its rows are not `shard.rows`.
+        Raises ShardUnreadable when a file cannot be read, or its rows are not `shard.rows`; None
+        there is not compared.
         """
 
 

@@ -57,7 +57,7 @@ def choose_columns(heads: Sequence[Head], request: PlanRequest) -> dict[str, Any
     types: dict[str, Any] = {}
     for head in heads:
         for name, type_ in head.types.items():
-            types[name] = _merge(types.get(name, "null"), type_)
+            types[name] = merge_field_types(types.get(name, "null"), type_)
     audio = [name for name in types if kind_of(name) == AUDIO]
     is_one = all(sum(kind_of(name) == AUDIO for name in row) <= 1 for row in rows)
     asked = [name for name in request.all_audio if name in audio]
@@ -74,7 +74,8 @@ def choose_columns(heads: Sequence[Head], request: PlanRequest) -> dict[str, Any
     return columns
 
 
-def _merge(one: Any, other: Any) -> Any:
+def merge_field_types(one: Any, other: Any) -> Any:
+    """The type that holds the content of a field in both of two rows."""
     match one, other:
         case {"json": first}, {"json": second}:
             return {"json": merge_types(first, second)}

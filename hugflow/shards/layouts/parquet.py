@@ -124,11 +124,12 @@ def read_rows(
     [path] = paths
     metadata = _read_metadata(path, shard)
     groups = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
-    if not metadata.num_rows == sum(groups) == shard.rows:
+    planned = metadata.num_rows if shard.rows is None else shard.rows
+    if not metadata.num_rows == sum(groups) == planned:
         raise unreadable(
             shard,
             f"it has {metadata.num_rows} rows, {sum(groups)} in its row groups, where "
-            f"{shard.rows} were planned",
+            f"{planned} were planned",
         )
     first = shard.first_row
     for group, group_rows in enumerate(groups):

@@ -11,8 +11,8 @@ from hugflow.shards.layouts.layout import Layout
 from hugflow.shards.layouts.split_archives import whole_paths
 
 
-def _late(name: str) -> Layout:
-    return cast(Layout, Late(f"hugflow.shards.layouts.{name}"))
+def _late(name: str, of: str | None = None) -> Layout:
+    return cast(Layout, Late(f"hugflow.shards.layouts.{name}", of))
 
 
 # By the name that plans keep: never change it. The first layout that takes all files is chosen, so
@@ -25,7 +25,9 @@ LAYOUTS: Final[dict[str, Layout]] = {
     "table_archives": _late("table_archives"),
     "audio_folder": _late("audio_folder"),
     "kaldi": _late("kaldi"),
-    "parquet_cut": _late("parquet_cut"),
+    "parquet_cut": _late("parquet_cut", "PARQUET"),
+    "webdataset_cut": _late("row_ranges", "WEBDATASET"),
+    "arrow_cut": _late("row_ranges", "ARROW"),
 }
 
 

@@ -50,6 +50,7 @@ from hugflow.shards.layouts.member_fields import (
     find_text,
     kind_of,
     load_json,
+    merge_field_types,
     schema_of,
     to_int,
     type_of,
@@ -63,7 +64,7 @@ from hugflow.shards.layouts.tar_members import (
 )
 from hugflow.shards.plan import Shard, to_detail
 from hugflow.shards.plan_request import PlanRequest, form_of
-from hugflow.shards.value_types import fit_value, merge_types
+from hugflow.shards.value_types import fit_value
 from hugflow.store.atomic import disk_errors
 
 log = logging.getLogger(__name__)
@@ -167,7 +168,7 @@ def read_rows(
                     _note_unplanned(sample, planned, lost)
         if pending.samples:
             yield range(first, first + len(pending.samples)), pending.batch(chosen)
-    if rows != shard.rows:
+    if shard.rows is not None and rows != shard.rows:
         raise unreadable(shard, f"it has {rows} rows, where {shard.rows} were counted")
     _tell_lost(shard, lost)
 
@@ -266,7 +267,7 @@ def _read_head(at: RepositoryAt, file: PublishedFile) -> Head:
                 rows.append(tuple(sample.content))
                 for name, data in sample.content.items():
                     found = type_of(name, data)
-                    types[name] = merge_types(types.get(name, "null"), found)
+                    types[name] = merge_field_types(types.get(name, "null"), found)
                 if len(rows) == _LOOKED_AT_ROWS:
                     break
     except ArchiveDamaged as damaged:

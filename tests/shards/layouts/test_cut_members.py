@@ -1,6 +1,7 @@
 """Time ranges of recordings that are members of archives, or values in rows of parquet."""
 
 import io
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,9 +13,10 @@ import pytest
 
 from hugflow.audio.cut import Cut
 from hugflow.errors import RequestInvalid
-from hugflow.shards.layouts import parquet_cut, table_archives
+from hugflow.shards.layouts import table_archives
+from hugflow.shards.layouts.registry import find_layout
 from hugflow.shards.layouts.segments import Recordings
-from hugflow.stages.sync import ShardsFailed, sync_dataset
+from hugflow.stages.sync import sync_dataset
 from hugflow.testing.hub import LoopbackHub
 from hugflow.verify.dataset import verify_dataset
 from tests.builds import OpenFor
@@ -135,6 +137,27 @@ def to_parquet(
     return {"data/train-00000-of-00001.parquet": out.getvalue()}
 
 
+def to_arrow(rows: list[dict[str, Any]]) -> dict[str, bytes]:
+    """Rows as `save_to_disk` writes them."""
+    out, table_ = io.BytesIO(), pa.Table.from_pylist(rows)
+    with pa.ipc.new_stream(out, table_.schema) as writer:
+        writer.write_table(table_, max_chunksize=2)
+    return {"train/data-00000-of-00001.arrow": out.getvalue()}
+
+
+def to_tar(rows: list[dict[str, Any]]) -> dict[str, bytes]:
+    """Rows of recordings as WebDataset: each with a JSON beside its WAV."""
+    members = [
+        (f"talk{at}.{ending}", data)
+        for at, row in enumerate(rows)
+        for ending, data in (("wav", LONG), ("json", json.dumps(row).encode()))
+    ]
+    return {"train.tar": make_tar(members)}
+
+
+PARTS = [{"id": f"p{at}", "segments": part} for at, part in enumerate((SPOKEN[:3], SPOKEN[3:]))]
+BY_SEGMENT = {"start": "segments.start", "end": "segments.end"}
+BY_JSON = {key: f"json.{name}" for key, name in BY_SEGMENT.items()}
 ROWS: dict[str, tuple[dict[str, bytes], dict[str, Any]]] = {
     "a range in each row": (
         to_parquet([{"audio": AUDIO, **each} for each in SPOKEN]),
@@ -142,7 +165,23 @@ ROWS: dict[str, tuple[dict[str, bytes], dict[str, Any]]] = {
     ),
     "a list of ranges": (
         to_parquet([{"audio": AUDIO, "segments": SPOKEN[:2]}, {"audio": None, "segments": []}]),
-        {"segments": {"start": "segments.start", "end": "segments.end"}},
+        {"segments": BY_SEGMENT},
+    ),
+    "arrow with a range in each row": (
+        to_arrow([{"audio": AUDIO, **each} for each in SPOKEN]),
+        {"segments": BY_END},
+    ),
+    "arrow with lists": (
+        to_arrow([{"audio": AUDIO, **each} for each in PARTS]),
+        {"segments": BY_SEGMENT, "text_column": "segments.text"},
+    ),
+    "webdataset with a range in each row": (
+        to_tar(SPOKEN),
+        {"segments": {"start": "json.start", "end": "json.end"}},
+    ),
+    "webdataset with lists": (
+        to_tar(PARTS),
+        {"segments": BY_JSON, "text_column": "json.segments.text"},
     ),
     "lists of begins and ends": (
         to_parquet(
@@ -158,13 +197,13 @@ ROWS: dict[str, tuple[dict[str, bytes], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_time_ranges_of_recordings_in_parquet_give_the_same_mp3s_as_clips(
+def test_time_ranges_of_recordings_in_rows_give_the_same_mp3s_as_clips(
     hub: LoopbackHub, open_for: OpenFor, name: str
 ):
     files, fields = ROWS[name]
     hf_id = f"cut/{name.replace(' ', '-')}"
     hub.publish(hf_id, files)
-    is_struct = "segments.start" in str(fields)
+    is_struct = name == "a list of ranges"
     more = {"text_column": "segments.text"} if is_struct else {}
     build = open_for(hf_id, **fields, **more)
     sync_dataset(build)
@@ -205,7 +244,7 @@ def test_only_recordings_of_rows_that_are_left_are_cut_again(
     monkeypatch.setattr(Recordings, "cut", count)
     counted = replace(shard, rows=COUNT)
     wanted = {1, COUNT - 1}
-    found = parquet_cut.read_rows(
+    found = find_layout("parquet_cut").read_rows(
         [path], counted, columns=None, is_wanted=lambda rows: rows.start in wanted
     )
     assert [(rows, batch.num_rows) for rows, batch in found] == [
@@ -214,8 +253,30 @@ def test_only_recordings_of_rows_that_are_left_are_cut_again(
     assert cut == [1, 1]
 
 
-def test_lists_of_other_lengths_are_one_clear_error(hub: LoopbackHub, open_for: OpenFor):
-    row = {"audio": AUDIO, "start": [0.1, 0.2], "end": [0.2], "text": ["a", "b"]}
-    hub.publish("cut/lengths", to_parquet([row]))
-    with pytest.raises(ShardsFailed, match="lists of 'end' have other lengths"):
-        sync_dataset(open_for("cut/lengths", segments=BY_END))
+def test_a_row_whose_lists_differ_in_length_fails_alone(hub: LoopbackHub, open_for: OpenFor):
+    odd = {"start": [0.1, 0.2], "end": [0.2], "text": ["a", "b"]}
+    texts = {"start": [0.1], "end": [0.2], "text": ["a", "b", "c"]}
+    good = {name: [each[name] for each in SPOKEN[:2]] for name in SPOKEN[0]}
+    rows = [{"audio": AUDIO, **each} for each in (odd, good, texts)]
+    for name, files in (("parquet", to_parquet(rows)), ("arrow", to_arrow(rows))):
+        hub.publish(f"cut/lengths-{name}", files)
+        build = open_for(f"cut/lengths-{name}", segments=BY_END, max_bad_rows=2)
+        sync_dataset(build)
+        made = read_rows_json(build.folder)
+        assert [made[row]["text"] for row in sorted(made)] == list(TEXTS)[:2]
+        lost = [json.loads(line) for line in build.folder.failures.read_text().splitlines()]
+        assert [(each["row"], each["code"]) for each in lost] == [
+            (0, "lists_differ"),
+            (3, "lists_differ"),
+        ]
+        assert list(verify_dataset(build.places, build.name)) == []
+
+
+def test_a_recording_without_ranges_is_told_and_makes_no_row(
+    hub: LoopbackHub, open_for: OpenFor, caplog: pytest.LogCaptureFixture
+):
+    hub.publish("cut/none", to_tar([*PARTS[:1], {"id": "empty", "segments": []}]))
+    build = open_for("cut/none", segments=BY_JSON)
+    sync_dataset(build)
+    assert len(read_rows_json(build.folder)) == 3
+    assert "train.tar: without a time range: 1 row" in caplog.text

@@ -1,5 +1,6 @@
 """WebDataset tars: members with one key are a row, each tar is a shard, nothing is extracted."""
 
+import json
 import logging
 import shutil
 import tarfile
@@ -183,6 +184,22 @@ def test_fields_that_are_called_as_our_columns_are_kept_beside_them(
     row = read_rows_json(build.folder)[0]
     assert row["__key__"] == "utt0"
     assert {"__key___source", "__url___source", "audio_source", "audio_source_source"} <= row.keys()
+
+
+def test_json_of_other_types_in_the_first_rows_of_a_tar_keeps_its_fields(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    members = [*sample(0, score=3, words=[]), *sample(1, score=3.5, words=[{"word": "a"}])]
+    build = open_for(publish(hub, "types", make_tar(members)))
+    assert build.plan.text_column == "json.text"
+    fields = {
+        "text": "text",
+        "speaker": "text",
+        "score": "float",
+        "words": {"list": {"struct": {"word": "text"}}},
+    }
+    found = json.loads(build.plan.shards[0].detail)["columns"]["json"]["type"]
+    assert found == {"json": {"struct": fields}}
 
 
 def test_a_field_of_a_later_tar_is_a_column_and_null_before(hub: LoopbackHub, open_for: OpenFor):
