@@ -94,13 +94,13 @@ def package(
     private_keys: Sequence[str] = (),
 ) -> FlowMessage:
     """A message with a copy of the data. Raises TypeError for what is no mapping, or no JSON."""
-    if not isinstance(data, Mapping):
-        raise TypeError(f"a message's data is a mapping, not {type(data).__name__}")
+    own = refuse_keys(data)
     try:
-        own = _copy_plain(dict(data))
+        own = _copy_plain(own)
     except (TypeError, RecursionError):
-        own = copy.deepcopy(dict(data))
-        _check_data(own)
+        own = copy.deepcopy(own)
+        for key, value in own.items():
+            _check_json(key, value)
     return FlowMessage(
         own,
         src_flow=src_flow,
@@ -140,11 +140,14 @@ def _copy_plain(value: Any) -> Any:
     raise TypeError(f"{kind.__name__} is not plain")
 
 
-def _check_data(data: Data) -> None:
-    for key, value in data.items():
+def refuse_keys(data: Mapping[str, Any]) -> Data:
+    """The data of a message. Raises TypeError for what is no mapping, or has keys that are no text."""
+    if not isinstance(data, Mapping):
+        raise TypeError(f"a message's data is a mapping, not {type(data).__name__}")
+    for key in data:
         if not isinstance(key, str):
             raise TypeError(f"a message's keys are text, not {type(key).__name__}")
-        _check_json(key, value)
+    return dict(data)
 
 
 def _check_json(key: str, value: object) -> None:

@@ -13,6 +13,7 @@ from hugflow.flows.trust import Trust
 from hugflow.redact import remember
 from hugflow.serving.extra import needs_extra
 from hugflow.serving.keys import read_seed, shared_key_of, signer_of, user_id_of
+from hugflow.serving.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from hugflow.serving.link import Link
@@ -52,6 +53,7 @@ class CoLink:
             from hugflow.serving.link import open_link
             from hugflow.serving.replies import Replies
         remember(seed)
+        keep_freed_memory()
         self.url = url
         self.project = project or Project()
         self.ack_wait_s = ack_wait_s

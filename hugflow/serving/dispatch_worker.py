@@ -11,7 +11,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nats.aio.msg import Msg
 
@@ -21,6 +21,7 @@ from hugflow.flows.messages import FlowMessage
 from hugflow.serving import bucket, pushed, subjects, wire
 from hugflow.serving.classes import constructor_values, load_class
 from hugflow.serving.envelope import error_reply, read_message
+from hugflow.serving.life import Life
 from hugflow.serving.link import KeyTaken
 from hugflow.serving.records import Instance, State
 from hugflow.serving.running import reply_to_call, run_beside_others, run_flow, to_reply_bytes
@@ -101,7 +102,7 @@ class DispatchWorker:
         self._cl.link.start(self._work(message))
 
     async def _work(self, message: Msg) -> None:
-        alive = asyncio.get_running_loop().create_task(self._show_life(message))
+        life = Life(self._cl.link, message, self._cl.ack_wait_s / 3)
         try:
             await self._answer(message)
         except KeyTaken:
@@ -111,7 +112,7 @@ class DispatchWorker:
             log.exception("%s could not be run now", message.subject)
             await message.nak(delay=1.0)
         finally:
-            alive.cancel()
+            life.end()
             self._end()
 
     def _begin(self) -> None:
@@ -122,11 +123,6 @@ class DispatchWorker:
         self._busy -= 1
         if not self._busy:
             self._idle.set()
-
-    async def _show_life(self, message: Msg) -> None:
-        while True:
-            await asyncio.sleep(self._cl.ack_wait_s / 3)
-            await message.in_progress()
 
     async def _answer(self, message: Msg) -> None:
         _, owner, _, caller, flow_id = message.subject.split(".")
@@ -154,7 +150,8 @@ class DispatchWorker:
             raise
         except Exception as error:  # noqa: BLE001  # it is the caller's, who waits for a reply
             if not is_pushed:
-                await self._send_reply(caller, message_id, error_reply(flow_id, error), ticket)
+                failed = wire.encode(error_reply(flow_id, error))
+                await self._send_reply(caller, message_id, failed, ticket)
             await message.ack()
             return
         log.info("\n~~~ Dispatch task ~~~")
@@ -164,9 +161,7 @@ class DispatchWorker:
             await self._send_reply(caller, message_id, reply, ticket)
         await message.ack()
 
-    async def _run_once(
-        self, instance: Instance, flow: Flow, asked: FlowMessage
-    ) -> dict[str, Any] | None:
+    async def _run_once(self, instance: Instance, flow: Flow, asked: FlowMessage) -> bytes | None:
         """The reply; None where it was sent earlier. Raises KeyTaken."""
         if instance.parallel_dispatch:
             return await self._hands.run(
@@ -175,7 +170,8 @@ class DispatchWorker:
         link = self._cl.link
         before, revision = await bucket.read_state(link, instance.flow_id)
         if asked.message_id in before.recent:
-            return before.reply if before.recent[-1] == asked.message_id else None
+            is_last = before.recent[-1] == asked.message_id
+            return to_reply_bytes(self._cl, before.reply) if is_last else None
         reply, state = await self._hands.run(
             partial(run_flow, self._cl, instance.flow_id, flow, asked, before.state)
         )
@@ -185,21 +181,22 @@ class DispatchWorker:
                 await bucket.write_state(link, instance.flow_id, after, revision)
             except FlowError as error:
                 # The state stays as it was; run again, the message would fail in the same way.
-                return error_reply(instance.flow_endpoint, error)
-        return reply
+                return wire.encode(error_reply(instance.flow_endpoint, error))
+        return to_reply_bytes(self._cl, reply)
 
     async def _send_reply(
         self,
         caller: str,
         message_id: str,
-        reply: dict[str, Any],
+        reply: bytes,
         ticket: dict[str, str] | None,
     ) -> None:
         """Store a reply; with a ticket, in the queue of the instance that asked for it, too."""
         if ticket is not None:
-            await pushed.push_reply(self._cl, caller, ticket, pushed.to_pushed(reply, message_id))
+            answer = pushed.to_pushed(wire.decode(reply), message_id)
+            await pushed.push_reply(self._cl, caller, ticket, answer)
         subject = subjects.reply(caller, self._cl.get_user_id(), message_id)
-        sealed = seal(self._cl, caller, subject, to_reply_bytes(self._cl, reply))
+        sealed = seal(self._cl, caller, subject, reply)
         await self._cl.link.store(subject, sealed, f"reply.{caller}.{message_id}")
 
     async def _take_call(self, message: Msg) -> None:

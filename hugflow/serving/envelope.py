@@ -26,7 +26,7 @@ def read_message(value: dict[str, Any]) -> FlowMessage:
     )
 
 
-def read_reply(data: bytes | memoryview) -> FlowMessage:
+def read_reply(data: bytes) -> FlowMessage:
     """The reply, or the FlowError that the flow's owner sent."""
     value = wire.decode(data)
     error = value.get("error")

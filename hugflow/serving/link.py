@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -121,7 +121,7 @@ class Link:
         """The largest message that can be sent."""
         return self.client.max_payload - ROOM_BYTES
 
-    def check_size(self, data: bytes | memoryview, what: str) -> None:
+    def check_size(self, data: bytes, what: str) -> None:
         """Raise FlowError for a message that the server would not take."""
         if len(data) > self.most_bytes:
             raise FlowError(
@@ -130,11 +130,11 @@ class Link:
                 mend="send less at once, or raise max_payload of the server",
             )
 
-    async def ask(self, subject: str, data: bytes | memoryview, timeout_s: float) -> bytes:
+    async def ask(self, subject: str, data: bytes, timeout_s: float) -> bytes:
         """The answer to a question. Raises NobodyAnswers, TimeoutError and NotAuthorised."""
         try:
             answer = await self._permitted(
-                subject, self.client.request(subject, _payload(data), timeout=timeout_s)
+                subject, self.client.request(subject, data, timeout=timeout_s)
             )
         except NoRespondersError as error:
             raise NobodyAnswers(subject) from error
@@ -151,7 +151,7 @@ class Link:
     async def store(
         self,
         subject: str,
-        data: bytes | memoryview,
+        data: bytes,
         message_id: str,
         within_s: float = STORE_WITHIN_S,
     ) -> bool:
@@ -163,7 +163,7 @@ class Link:
 
         async def once() -> bool:
             try:
-                stored = await self.js.publish(subject, _payload(data), headers=headers)
+                stored = await self.js.publish(subject, data, headers=headers)
             except APIError as error:
                 if "maximum messages per subject" in str(error.description):
                     return False
@@ -439,8 +439,3 @@ def _streams_of(user_id: str) -> list[StreamConfig]:
             allow_direct=True,
         ),
     ]
-
-
-def _payload(data: bytes | memoryview) -> bytes:
-    """What nats-py sends as it is: it appends a view to what goes before, as it does with bytes."""
-    return cast("bytes", data)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hugflow.errors import FlowError
 from hugflow.flows.flow import Flow
-from hugflow.flows.messages import FlowMessage, package
+from hugflow.flows.messages import FlowMessage, package, refuse_keys
 from hugflow.redact import in_a_line
 from hugflow.serving import pushed, wire
 from hugflow.serving.envelope import error_reply, read_message
@@ -25,25 +25,30 @@ def run_flow(
     cl: "CoLink", flow_id: str, flow: Flow, asked: FlowMessage, state: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The reply of a flow, and its state afterwards; after an error, the state before."""
-    flow.state = copy.deepcopy(state) if state else {}
-    flow.message = asked
+    flow.state, flow.message = copy.deepcopy(state), asked
     try:
-        with answering(asked.message_id), pushed.asking(cl, flow_id):
-            answer = package(_give(flow, asked), src_flow=flow.name, dst_flow=asked.src_flow)
+        answer = package(_run(cl, flow_id, flow, asked))
         # What is stored is what the next message finds: JSON alone.
-        after = wire.plain_copy(flow.state) if flow.state else {}
+        after = wire.plain_copy(flow.state)
     except BaseException as error:
         log.exception("the flow %s failed", flow.name)
         return error_reply(flow.name, error), state
-    return {
-        "message": {**answer.to_json(), "user_id": cl.get_user_id(), "reply_to": asked.message_id}
-    }, after
+    return _to_reply(cl, flow, asked, answer.data), after
 
 
-def run_beside_others(cl: "CoLink", flow_id: str, flow: Flow, asked: FlowMessage) -> dict[str, Any]:
-    """The reply of a flow that runs for several messages at once, each with its own state."""
+def run_beside_others(cl: "CoLink", flow_id: str, flow: Flow, asked: FlowMessage) -> bytes:
+    """The reply of a flow that runs for several messages at once, each with its own state.
+
+    It is made into bytes here: to copy the data for the loop would take as long.
+    """
     own = copy.copy(flow)
-    reply, _ = run_flow(cl, flow_id, own, asked, {})
+    own.state, own.message = {}, asked
+    try:
+        data = refuse_keys(_run(cl, flow_id, own, asked))
+        reply = to_reply_bytes(cl, _to_reply(cl, own, asked, data))
+    except BaseException as error:
+        log.exception("the flow %s failed", own.name)
+        reply = wire.encode(error_reply(own.name, error))
     # What it has loaded, such as a model, is there for the next message.
     loaded = dict(vars(own))
     for name in ("state", "message"):
@@ -56,10 +61,9 @@ def reply_to_call(cl: "CoLink", caller: str, flow_id: str, flow: Flow, message: 
     """The reply to a call that is not stored, as it is sent."""
     try:
         asked = read_message(wire.decode(unseal(cl, caller, message.subject, message.data)))
-        reply = run_beside_others(cl, flow_id, flow, asked)
     except Exception as error:  # noqa: BLE001  # it is the caller's, who waits for a reply
-        reply = error_reply(flow_id, error)
-    return to_reply_bytes(cl, reply)
+        return wire.encode(error_reply(flow_id, error))
+    return run_beside_others(cl, flow_id, flow, asked)
 
 
 def to_reply_bytes(cl: "CoLink", reply: dict[str, Any]) -> bytes:
@@ -70,6 +74,22 @@ def to_reply_bytes(cl: "CoLink", reply: dict[str, Any]) -> bytes:
     except FlowError as error:
         return wire.encode(error_reply("", error))
     return data
+
+
+def _to_reply(cl: "CoLink", flow: Flow, asked: FlowMessage, data: dict[str, Any]) -> dict[str, Any]:
+    answer = FlowMessage(
+        data,
+        src_flow=flow.name,
+        dst_flow=asked.src_flow,
+        user_id=cl.get_user_id(),
+        reply_to=asked.message_id,
+    )
+    return {"message": answer.to_json()}
+
+
+def _run(cl: "CoLink", flow_id: str, flow: Flow, asked: FlowMessage) -> dict[str, Any]:
+    with answering(asked.message_id), pushed.asking(cl, flow_id):
+        return _give(flow, asked)
 
 
 def _give(flow: Flow, asked: FlowMessage) -> dict[str, Any]:

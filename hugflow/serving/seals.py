@@ -1,7 +1,8 @@
-"""Sealed messages: 32 bytes of HMAC-SHA256 over the subject and the body's SHA-256, then the body.
+"""Sealed messages: a nonce and a tag of 32 bytes each, then the body.
 
-The key is known to the sender and the receiver alone: each computes it from its own seed and the
-other's id. It takes a hundredth of the time of a signature, which anybody could verify.
+The tag is AEGIS-256 over the body, which stays readable. The key is of the subject, and known to the
+sender and the receiver alone: each computes it from its own seed and the other's id. A megabyte
+takes a tenth of a millisecond; its SHA-256 alone, which a signature needs, takes six times as long.
 
 The server's permissions alone do not say who sent a message: a question to the server may name any
 subject for its answer, and the answer holds bytes that the asker has stored. A subject names both
@@ -9,40 +10,41 @@ users and says which of them sends, so a receiver's own messages cannot be sent 
 """
 
 import hmac
-from hashlib import sha256
+import os
 from typing import TYPE_CHECKING
+
+from nacl.bindings import crypto_aead_aegis256_decrypt, crypto_aead_aegis256_encrypt
+from nacl.exceptions import CryptoError
 
 from hugflow.errors import NotAuthorised
 
 if TYPE_CHECKING:
     from hugflow.serving.colink import CoLink
 
-SEAL_BYTES = 32
+NONCE_BYTES = 32
+SEAL_BYTES = 64
 
 
 def seal(cl: "CoLink", user_id: str, subject: str, body: bytes) -> bytes:
     """The body with a seal of the client's user, for one user and this subject alone."""
-    return _make_seal(cl, user_id, subject, body) + body
+    nonce = os.urandom(NONCE_BYTES)
+    tag = crypto_aead_aegis256_encrypt(b"", body, nonce, _key(cl, user_id, subject))
+    return b"".join((nonce, tag, body))
 
 
-def seal_in_place(cl: "CoLink", user_id: str, subject: str, data: memoryview) -> memoryview:
-    """What `seal` gives for the bytes after the first SEAL_BYTES, which it fills."""
-    data[:SEAL_BYTES] = _make_seal(cl, user_id, subject, data[SEAL_BYTES:])
-    return data
-
-
-def unseal(cl: "CoLink", user_id: str, subject: str, data: bytes) -> memoryview:
+def unseal(cl: "CoLink", user_id: str, subject: str, data: bytes) -> bytes:
     """The body. Raises NotAuthorised where the user did not send it to this subject."""
-    body = memoryview(data)[SEAL_BYTES:]
-    if not hmac.compare_digest(_make_seal(cl, user_id, subject, body), data[:SEAL_BYTES]):
+    nonce, tag, body = data[:NONCE_BYTES], data[NONCE_BYTES:SEAL_BYTES], data[SEAL_BYTES:]
+    try:
+        crypto_aead_aegis256_decrypt(tag, body, nonce, _key(cl, user_id, subject))
+    except (CryptoError, TypeError, ValueError) as error:
         raise NotAuthorised(
             f"a message to {subject} is not sealed by user {user_id}",
             why="somebody else sent it in that user's name",
             mend="look at who may connect: `hugflow flows user list`",
-        )
+        ) from error
     return body
 
 
-def _make_seal(cl: "CoLink", user_id: str, subject: str, body: bytes | memoryview) -> bytes:
-    sealed = subject.encode() + b"\n" + sha256(body).digest()
-    return hmac.digest(cl.shared_key(user_id), sealed, "sha256")
+def _key(cl: "CoLink", user_id: str, subject: str) -> bytes:
+    return hmac.digest(cl.shared_key(user_id), subject.encode(), "sha256")

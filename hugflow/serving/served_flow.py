@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from hugflow.errors import FlowError, FlowInstanceError
 from hugflow.flows.flow import Flow, no_parent
-from hugflow.flows.messages import Data, FlowMessage
+from hugflow.flows.messages import Data, FlowMessage, refuse_keys
 from hugflow.serving import pushed, subjects, wire
 from hugflow.serving.envelope import read_reply
 from hugflow.serving.link import NobodyAnswers
 from hugflow.serving.replies import ServedFuture
-from hugflow.serving.seals import SEAL_BYTES, seal_in_place
+from hugflow.serving.seals import seal
 
 if TYPE_CHECKING:
     from hugflow.serving.colink import CoLink
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # The one key of a message that holds many rows, and of its reply, which has an outcome for each:
 # {"out": {...}}, {"dropped": true} or {"error": "KeyError: 'text'"}.
 ROWS = "$rows"
+
+_LARGE_BYTES = 64 << 10
 
 _running = threading.local()
 
@@ -63,16 +65,15 @@ class ServedFlow(Flow):
 
     def run(self, data: Data) -> Data:
         """Send a message, and wait for the reply's data. Raises FlowError."""
-        return self.get_reply_future(self.package_input_message(data)).get_data()
+        return self._send_own(data).get_message().data
 
     def run_batch(self, batch: Sequence[Data]) -> list[Data | None]:
         """Send all mappings in one message; the owner's flow runs them by its own run_batch.
 
         Raises FlowError for the first that failed.
         """
-        message = self.package_input_message({ROWS: list(batch)})
         found: list[Data | None] = []
-        reply = self.get_reply_future(message).get_data()
+        reply = self._send_own({ROWS: list(batch)}).get_message().data
         for outcome in read_outcomes(reply, len(batch), self):
             if "error" in outcome:
                 raise FlowError(
@@ -88,19 +89,14 @@ class ServedFlow(Flow):
     ) -> FlowMessage:
         """A message to this flow, with a copy of the data. Raises TypeError for what is no JSON."""
         message = super().package_input_message(data, private_keys)
-        parent = getattr(_running, "message_id", None)
-        message_id = message.message_id
-        if parent is not None:
-            _running.count += 1
-            message_id = str(uuid.uuid5(uuid.UUID(parent), str(_running.count)))
-        return dataclasses.replace(message, message_id=message_id, user_id=self.cl.get_user_id())
+        return dataclasses.replace(message, message_id=_next_id(), user_id=self.cl.get_user_id())
 
     def get_reply_future(self, message: FlowMessage) -> ServedFuture:
         """Send a message; the reply comes to any process of this user, also after restarts.
 
         A message with the same id is sent once. Raises FlowError for one that is too large.
         """
-        data = self._encode(message)
+        data = self._seal(self._encode(message))
         reply = self.cl.replies.expect(message.message_id)
         self.cl.start(self._send(message.message_id, data))
         return ServedFuture(self.cl, self.user_id, self.flow_id, message.message_id, reply)
@@ -115,54 +111,85 @@ class ServedFlow(Flow):
         if asker is None:
             raise no_parent(self.name)
         ticket = pushed.make_ticket(self.cl, asker, self.user_id, message.message_id)
-        data = self._encode(message, ticket)
+        data = self._seal(self._encode(message, ticket))
         self.cl.run(self._store(message.message_id, data))
 
     def send_message(self, message: FlowMessage) -> None:
         """Send a message, and wait only until the server has it."""
-        self.cl.run(self._store(message.message_id, self._encode(message)))
+        data = self._seal(self._encode(message))
+        self.cl.run(self._store(message.message_id, data))
 
     def call(self, data: Mapping[str, Any], timeout_s: float = 60.0) -> Data:
         """Ask for a result at once: quicker, but nothing is stored, and no state is kept.
 
         Raises TimeoutError and FlowError; the flow may then have run, or not.
         """
-        body = self._encode(self.package_input_message(data))
+        body = self._encode(self._own_message(data))
         subject = subjects.call(self.user_id, self.cl.get_user_id(), self.flow_id)
         try:
-            sealed = seal_in_place(self.cl, self.user_id, subject, body)
+            sealed = seal(self.cl, self.user_id, subject, body)
             answer = self.cl.run(self.cl.link.ask(subject, sealed, timeout_s))
         except NobodyAnswers:
             raise nobody_works(self.user_id, self.name) from None
         return read_reply(answer).data
 
-    def _encode(self, message: FlowMessage, ticket: Mapping[str, str] | None = None) -> memoryview:
-        """The message after the room for its signature."""
+    def _send_own(self, data: Mapping[str, Any]) -> ServedFuture:
+        return self.get_reply_future(self._own_message(data))
+
+    def _own_message(self, data: Mapping[str, Any]) -> FlowMessage:
+        """A message that is sent at once, and nobody else sees: its data need not be a copy."""
+        return FlowMessage(
+            refuse_keys(data),
+            message_id=_next_id(),
+            dst_flow=self.name,
+            user_id=self.cl.get_user_id(),
+        )
+
+    def _encode(self, message: FlowMessage, ticket: Mapping[str, str] | None = None) -> bytes:
         value = {**message.to_json(), "user_id": self.cl.get_user_id()}
         if ticket is not None:
             value[pushed.TICKET] = ticket
-        data = wire.encode_after(SEAL_BYTES, value)
+        try:
+            data = wire.encode(value)
+        except (ValueError, RecursionError) as error:
+            raise TypeError(f"the message cannot be sent: {error}") from error
         self.cl.link.check_size(data, "the message")
         return data
 
-    async def _send(self, message_id: str, data: memoryview) -> None:
+    def _seal(self, data: bytes) -> bytes:
+        """A message as it is stored. In the caller's thread, so that other messages are not held up."""
+        return seal(self.cl, self.user_id, self._subject(), data)
+
+    def _subject(self) -> str:
+        return subjects.message(self.user_id, self.cl.get_user_id(), self.flow_id)
+
+    async def _send(self, message_id: str, sealed: bytes) -> None:
         try:
-            is_new = await self._store(message_id, data)
+            is_new = await self._store(message_id, sealed)
             if not is_new:
                 await self.cl.replies.look(self.user_id, None, message_id)
         except Exception as error:  # noqa: BLE001  # it is the caller's, who waits for a reply
             self.cl.replies.fail(message_id, error)
 
-    async def _store(self, message_id: str, data: memoryview) -> bool:
+    async def _store(self, message_id: str, sealed: bytes) -> bool:
         link, caller = self.cl.link, self.cl.get_user_id()
-        subject = subjects.message(self.user_id, caller, self.flow_id)
         # In here, so that messages go in the order in which they were given.
         async with self._in_order:
             await self.cl.replies.open()
             await link.tell(subjects.progress(caller, self.user_id, message_id), b"queued")
+            if len(sealed) > _LARGE_BYTES:
+                # Else nats-py would join the two, which copies the large one again.
+                await asyncio.sleep(0)
             # The same id for another instance is another message.
-            sealed = seal_in_place(self.cl, self.user_id, subject, data)
-            return await link.store(subject, sealed, f"{self.flow_id}.{message_id}")
+            return await link.store(self._subject(), sealed, f"{self.flow_id}.{message_id}")
+
+
+def _next_id() -> str:
+    parent = getattr(_running, "message_id", None)
+    if parent is None:
+        return str(uuid.uuid4())
+    _running.count += 1
+    return str(uuid.uuid5(uuid.UUID(parent), str(_running.count)))
 
 
 def read_outcomes(reply: Mapping[str, Any], count: int, flow: ServedFlow) -> list[dict[str, Any]]:

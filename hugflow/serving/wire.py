@@ -11,6 +11,7 @@ each message, so no data can be taken for one.
 import json
 import struct
 from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -30,26 +31,17 @@ _UINT16, _UINT32, _INT32 = struct.Struct("<H"), struct.Struct("<I"), struct.Stru
 
 def encode(value: Any) -> bytes:
     """A value of JSON and bytes. Raises TypeError and ValueError for any other."""
-    return bytes(encode_after(0, value))
-
-
-def encode_after(room: int, value: Any) -> memoryview:
-    """What `encode` gives, after so many bytes that the caller fills.
-
-    A batch has megabytes: to copy them once more would cost as much as to send them.
-    """
     try:
-        text = _write_plain(value)
+        return _write_plain(value)
     except TypeError:
-        return _encode_blobs(room, value)
-    return memoryview(bytearray(room) + text)
+        return _encode_blobs(value)
 
 
-def decode(data: bytes | memoryview) -> Any:
+def decode(data: bytes) -> Any:
     """The value that `encode` was given. Raises ValueError for anything else."""
     # One error for all that a stranger may send: after another one a message would come again.
     try:
-        return json.loads(bytes(data)) if data[:4] != _ARROW else _from_arrow(data)
+        return json.loads(data) if data[:4] != _ARROW else _from_arrow(data)
     except (LookupError, OSError, RecursionError, StopIteration, TypeError, struct.error) as error:
         raise ValueError(f"it is no message: {type(error).__name__}: {error}") from error
 
@@ -67,7 +59,7 @@ def _write_plain(value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _encode_blobs(room: int, value: Any) -> memoryview:
+def _encode_blobs(value: Any) -> bytes:
     blobs: list[bytes] = []
     marker = f"$bytes-{uuid4().hex}"
 
@@ -83,22 +75,22 @@ def _encode_blobs(room: int, value: Any) -> memoryview:
     except UnicodeEncodeError:
         blobs.clear()
         text = dumps(value).encode()
-    return _to_arrow(room, text, marker, blobs)
+    return _to_arrow(text, marker, blobs)
 
 
-def _from_arrow(data: bytes | memoryview) -> Any:
+def _from_arrow(data: bytes) -> Any:
     import pyarrow as pa
 
     try:
-        schema, batches = _read_batches(data)
-        table = pa.Table.from_batches(batches, schema)
-        # Offsets that lead out of the message would be followed.
-        table.validate(full=True)
+        schema, columns = _read_columns(data)
+        for column in columns:
+            # Offsets that lead out of the message would be followed.
+            column.validate(full=True)
     except pa.ArrowException as error:
         raise ValueError(f"it is no message: {error}") from error
-    metadata = table.schema.metadata or {}
+    metadata = schema.metadata or {}
     marker = metadata[_MARKER_KEY].decode()
-    blobs = table.column("blobs").to_pylist()
+    blobs = [blob for column in columns for blob in column.to_pylist()]
 
     def put_back(each: dict[str, Any]) -> Any:
         return blobs[each[marker]] if len(each) == 1 and marker in each else each
@@ -106,8 +98,8 @@ def _from_arrow(data: bytes | memoryview) -> Any:
     return json.loads(metadata[_JSON_KEY], object_hook=put_back)
 
 
-def _read_batches(data: bytes | memoryview) -> "tuple[pa.Schema, list[pa.RecordBatch]]":
-    """The batches of a stream whose size in memory is that of the stream.
+def _read_columns(data: bytes) -> "tuple[pa.Schema, list[pa.Array]]":
+    """The column of each batch of a stream whose size in memory is that of the stream.
 
     Raises ValueError for compressed batches, which could be a thousand times as large as they came,
     and for any column but `blobs`: one of nulls is of any length in no bytes.
@@ -118,15 +110,15 @@ def _read_batches(data: bytes | memoryview) -> "tuple[pa.Schema, list[pa.RecordB
     schema = pa.ipc.read_schema(reader.read_next_message())
     if schema.names != ["blobs"] or schema.types != [pa.large_binary()]:
         raise ValueError("it is no message: it is not one column of bytes")
-    batches: list[pa.RecordBatch] = []
+    columns: list[pa.Array] = []
     while True:
         try:
             message = reader.read_next_message()
         except StopIteration:
-            return schema, batches
+            return schema, columns
         if message.type != "record batch" or _is_compressed(message.metadata.to_pybytes()):
             raise ValueError("it is no message: its bytes are compressed, or no bytes")
-        batches.append(pa.ipc.read_record_batch(message, schema))
+        columns.append(pa.ipc.read_record_batch(message, schema).column(0))
 
 
 def _is_compressed(message: bytes) -> bool:
@@ -153,16 +145,35 @@ def _find_field(message: bytes, table: int, number: int) -> int:
     return table + offset if offset else 0
 
 
-def _to_arrow(room: int, text: bytes, marker: str, blobs: list[bytes]) -> memoryview:
+def _to_arrow(text: bytes, marker: str, blobs: list[bytes]) -> bytes:
     # Loading it takes longer than most calls, which hold no bytes.
     import pyarrow as pa
 
-    column = pa.array(blobs, pa.large_binary())
+    lengths = pa.array(accumulate(map(len, blobs), initial=0), pa.int64())
+    buffers = [None, lengths.buffers()[1], pa.py_buffer(b"".join(blobs))]
+    column = pa.Array.from_buffers(pa.large_binary(), len(blobs), buffers)
     schema = pa.schema([("blobs", pa.large_binary())]).with_metadata(
         {_JSON_KEY: text, _MARKER_KEY: marker.encode()}
     )
-    sink = pa.BufferOutputStream()
-    sink.write(bytes(room))
-    with pa.ipc.new_stream(sink, schema) as writer:
+    sink = _Pieces()
+    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), schema) as writer:
         writer.write_batch(pa.record_batch([column], schema=schema))
-    return memoryview(sink.getvalue()).cast("B")
+    return b"".join(sink.pieces)
+
+
+class _Pieces:
+    """A file that keeps what is written, without copying what is large."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes | pa.Buffer] = []
+
+    def write(self, piece: "bytes | pa.Buffer") -> None:
+        self.pieces.append(piece)
+
+    def flush(self) -> None:
+        """There is nothing to do."""
+
+    def close(self) -> None:
+        """There is nothing to do."""

@@ -177,6 +177,21 @@ def test_a_call_that_is_not_stored_is_for_parallel_endpoints(new_user: MakeUser)
         get_flow_instance(cl, "count").call({})
 
 
+def test_what_cannot_be_sent_is_a_type_error_however_it_is_sent(new_user: MakeUser) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Upper", "upper", parallel_dispatch=True)
+    flow = get_flow_instance(cl, "upper")
+    circle: list[object] = []
+    circle.append(circle)
+    for data in ({"text": object()}, {"text": circle}, {3: "text"}, ["text"]):
+        for send in (flow.run, flow.call):
+            with pytest.raises(TypeError):
+                send(data)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        flow.run_batch([{"text": circle}])
+    assert flow.call({"text": "a"})["text"] == "A"
+
+
 def test_a_reply_over_the_limit_is_an_error_at_the_caller(new_user: MakeUser) -> None:
     cl = new_user()
     serve_flow(cl, "served_classes.Upper", "upper", parallel_dispatch=True)
