@@ -74,11 +74,13 @@ bench: $(READY)
 	$(BIN)/python bench/mp3_quality.py
 	$(BIN)/python bench/isolation.py
 	$(BIN)/python bench/compare.py
+	$(BIN)/python bench/two_workers.py
 	$(BIN)/python bench/start_up.py
 	$(BIN)/python bench/many_files.py
 	$(BIN)/python bench/definitions.py
 	$(BIN)/python bench/fetching.py
 	$(BIN)/python bench/overlaps.py
+	$(BIN)/python bench/row_steps.py
 
 clean:
 	rm -rf $(VENV) demo
