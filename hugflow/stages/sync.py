@@ -76,6 +76,8 @@ def sync_dataset(
     flowed_rows = 0
     with tracker.watch() as ended:
         prepare_tree_alone(build)
+        # First: whose code may not run is told so before hours of encoding.
+        steps = resolve_steps(build)
         for event in make_shards(build, build.shards, retry_failed=retry_failed, on_rows=track):
             if isinstance(event, ShardDone):
                 done.append(event)
@@ -84,7 +86,6 @@ def sync_dataset(
             on_shard(event)
         if failed:
             raise ShardsFailed(build, failed)
-        steps = resolve_steps(build)
         build = relocated(build)
         quota = open_quota(build.places, build.options.storage_quota_bytes if steps else None)
         for flowed in run_steps(

@@ -61,6 +61,7 @@ def test_nothing_runs_a_module_before_it_is_allowed(project: Project, writer: tu
     assert refused.returncode == 5
     assert f"{WRITER} is not on the allow list" in refused.stderr
     assert not marker.exists()
+    assert not list(project.root.rglob("*.mp3")), "it is refused before rows are made"
 
     (project.root / "hugflow.yaml").write_text(f'flows:\n  allow: ["{WRITER}@{commit}"]\n')
     done = project.run("local-sync", request, "--no-report", "--json")
