@@ -50,7 +50,8 @@ def remove(
 ) -> None:
     """Remove a dataset from storage: its link, its tree and its state go to the trash.
 
-    Of an add file with `expand` or `hf_collection`, all of its datasets go; it lists them and asks once.
+    Of an add file with `expand` or `hf_collection`, all of its datasets go; it lists them and asks
+    once.
 
     It stays there for 7 days, and `hugflow undo NAME` restores it. It is not fetched again until
     its request changes, or until you sync it.

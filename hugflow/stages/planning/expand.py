@@ -33,8 +33,8 @@ def expand_request(
 
     A subset or a split that no request may name is left out, with a warning.
 
-    Raises RequestInvalid if no subset fits, or none may be named; PolicyRefuses for more datasets than the policy allows,
-    if the request does not confirm them; and the Hub's errors.
+    Raises RequestInvalid if no subset fits, or none may be named; PolicyRefuses for more datasets
+    than the policy allows, if the request does not confirm them; and the Hub's errors.
     """
     if not request.is_several:
         return (request,)
