@@ -142,7 +142,7 @@ def _copy_plain(value: Any) -> Any:
 
 def refuse_keys(data: Mapping[str, Any]) -> Data:
     """The data of a message. Raises TypeError for what is no mapping, or has keys that are no text."""
-    if not isinstance(data, Mapping):
+    if type(data) is not dict and not isinstance(data, Mapping):
         raise TypeError(f"a message's data is a mapping, not {type(data).__name__}")
     for key in data:
         if not isinstance(key, str):

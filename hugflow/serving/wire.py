@@ -28,6 +28,7 @@ _HEADER_FIELD = 2
 _COMPRESSION_FIELD = 3
 _BYTES = (bytes, bytearray, memoryview)
 _PLAIN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_READER = json.JSONDecoder()
 _UINT16, _UINT32, _INT32 = struct.Struct("<H"), struct.Struct("<I"), struct.Struct("<i")
 
 
@@ -43,9 +44,13 @@ def decode(data: bytes) -> Any:
     """The value that `encode` was given. Raises ValueError for anything else."""
     # One error for all that a stranger may send: after another one a message would come again.
     try:
-        return json.loads(data) if data[:4] != _ARROW else _from_arrow(data)
+        return _from_arrow(data) if data[:4] == _ARROW else _READER.decode(_to_text(data))
     except (LookupError, OSError, RecursionError, StopIteration, TypeError, struct.error) as error:
         raise ValueError(f"it is no message: {type(error).__name__}: {error}") from error
+
+
+def _to_text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
 
 
 def plain_copy(value: Any) -> Any:

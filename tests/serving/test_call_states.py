@@ -11,7 +11,7 @@ from hugflow.serving.colink import CoLink
 from hugflow.serving.descriptions import check_description, sign_description
 from hugflow.serving.keys import new_seed, shared_key_of
 from hugflow.serving.replies import call_state
-from hugflow.serving.seals import SEAL_BYTES, seal, unseal
+from hugflow.serving.seals import SHORT_BYTES, seal, unseal
 from tests.serving.conftest import MakeUser
 from tests.waiting import wait_until
 
@@ -75,21 +75,26 @@ def test_a_description_that_somebody_else_signed_is_refused(new_user: MakeUser) 
         check_description(owner.get_user_id(), "asr", described, sign_description(other, described))
 
 
+@pytest.mark.parametrize("length", [0, 4, SHORT_BYTES, SHORT_BYTES + 1, SHORT_BYTES + 33, 1 << 20])
 def test_a_message_counts_only_with_its_senders_seal_and_at_its_own_subject(
-    new_user: MakeUser,
+    new_user: MakeUser, length: int
 ) -> None:
     owner, user, thief = (new_user(works=False) for _ in range(3))
-    sealed = seal(user, owner.get_user_id(), "flow.a", b"body")
-    assert unseal(owner, user.get_user_id(), "flow.a", sealed) == b"body"
+    body = bytes(length)
+    sealed = seal(user, owner.get_user_id(), "flow.a", body)
+    assert unseal(owner, user.get_user_id(), "flow.a", sealed) == body
+    first = bytes([sealed[0] ^ 1])
     for subject, data in [
         ("flow.b", sealed),
+        ("flow.a", sealed + b"z"),
         ("flow.a", sealed[:-1] + b"z"),
-        ("flow.a", bytes(SEAL_BYTES) + b"body"),
-        ("flow.a", b"short"),
+        ("flow.a", first + sealed[1:]),
+        ("flow.a", sealed[:-1]),
+        ("flow.a", sealed[:31]),
         ("flow.a", b""),
-        ("flow.a", seal(thief, owner.get_user_id(), "flow.a", b"body")),
-        ("flow.a", seal(user, thief.get_user_id(), "flow.a", b"body")),
-        ("flow.a", seal(thief, user.get_user_id(), "flow.a", b"body")),
+        ("flow.a", seal(thief, owner.get_user_id(), "flow.a", body)),
+        ("flow.a", seal(user, thief.get_user_id(), "flow.a", body)),
+        ("flow.a", seal(thief, user.get_user_id(), "flow.a", body)),
     ]:
         with pytest.raises(NotAuthorised, match="is not sealed by user"):
             unseal(owner, user.get_user_id(), subject, data)
