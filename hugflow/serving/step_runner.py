@@ -70,8 +70,7 @@ class ServedRunner:
                 batch, size = [], 0
                 outcomes.append({"error": in_a_line(f"its clip cannot be sent: {error}")})
                 continue
-            # Base64 in JSON would be longer; what is sent as Arrow is not.
-            row_bytes = len(wire.encode(whole))
+            row_bytes = wire.most_bytes(whole)
             if row_bytes > flow.cl.link.most_bytes - BATCH_BYTES // 8:
                 outcomes += self._send(flow, batch)
                 batch, size = [], 0
