@@ -12,7 +12,9 @@ Nothing is printed here. `hugflow.cli.progress` looks here several times a secon
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from hugflow.late_dataclass import dataclass
 
 
 @dataclass(slots=True, eq=False)

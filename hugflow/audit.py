@@ -18,11 +18,12 @@ import os
 import pwd
 import socket
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from hugflow.late_dataclass import dataclass
 from hugflow.store.atomic import disk_errors, make_folder, sync_folder
 from hugflow.store.layout import Places
 from hugflow.store.locks import hold

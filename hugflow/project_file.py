@@ -18,10 +18,11 @@ value below it, and declares the key as `KEY`, or several as `KEYS`; our KEYS na
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from hugflow.errors import SettingInvalid
+from hugflow.late_dataclass import dataclass
 from hugflow.nearest import nearest_name
 from hugflow.project_root import LOCAL_FILE_NAME, PROJECT_FILE_NAMES
 from hugflow.show_key import show_key

@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -19,6 +19,7 @@ from pydantic import SecretStr, ValidationError
 
 from hugflow.errors import SettingInvalid
 from hugflow.flows.project_key import serving_of, trust_of
+from hugflow.late_dataclass import dataclass
 from hugflow.nearest import VERY_ALIKE, nearest_name
 from hugflow.project_file import ProjectFile, read_local_file, read_project_file
 from hugflow.project_root import PROJECT_FILES, find_root

@@ -17,12 +17,13 @@ line numbers, never values.
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from dotenv.parser import parse_stream
 
 from hugflow.errors import SettingInvalid
+from hugflow.late_dataclass import dataclass
 from hugflow.project_file import LARGEST_FILE_BYTES, ProjectFile
 from hugflow.trees.tree import Node
 

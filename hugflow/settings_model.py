@@ -5,7 +5,6 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from hugflow.audio.quality import Measure
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.grammar import (
     DEFAULT_EXPORTS,
     EXPORTS,

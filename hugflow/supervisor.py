@@ -14,9 +14,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
+
+from hugflow.late_dataclass import dataclass
 
 LOOK_EVERY_S: Final = 0.5
 ASK_EVERY_S: Final = 5.0

@@ -1,12 +1,13 @@
 """One clip on its way from its source to an MP3, and how much of one we take."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.encoding import Encoding
 from hugflow.audio.mono import Samples
+from hugflow.late_dataclass import dataclass
 
 BLOCK_FRAMES: Final = 65_536
 MAX_CHANNELS: Final = 64

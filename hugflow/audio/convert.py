@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 from threading import Event, Lock
@@ -29,6 +29,7 @@ from hugflow.audio.value import (
     read_audio_value,
     view_bytes,
 )
+from hugflow.late_dataclass import dataclass
 
 log = logging.getLogger("hugflow.audio")
 

@@ -18,7 +18,6 @@ the clip's end, one more beside them. The others have no file.
 import struct
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import IO, Any, Final
@@ -32,6 +31,7 @@ from hugflow.audio.decoders.registry import choose_decoder
 from hugflow.audio.mapped_file import open_mapped
 from hugflow.audio.mono import Samples
 from hugflow.audio.riff import UNKNOWN_SIZE
+from hugflow.late_dataclass import dataclass
 from hugflow.workers.by_module import ask_again_alone
 from hugflow.workers.channel import Bytes, Header
 from hugflow.workers.child import Answer

@@ -4,8 +4,9 @@ The bitrates are those of MPEG's tables for layer III (ISO/IEC 11172-3 and 13818
 below LAME gives at most 64 kbit/s.
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+from hugflow.late_dataclass import dataclass
 
 # ffmpeg's default; 2 takes a third longer for a difference that speech does not show.
 QUALITY: Final = 3

@@ -17,8 +17,9 @@ without encoding it again has the header of the whole, and frames that keep thei
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from hugflow.late_dataclass import dataclass
 
 INFO_SIZE: Final = 42
 _INFO_BLOCK: Final = (b"\x00\x00\x00\x22", b"\x80\x00\x00\x22")

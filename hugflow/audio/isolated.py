@@ -21,7 +21,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -45,6 +45,7 @@ from hugflow.audio.value import (
     SampledAudio,
     read_audio_value,
 )
+from hugflow.late_dataclass import dataclass
 from hugflow.workers.by_module import ask_again_alone, open_workers
 from hugflow.workers.channel import Bytes, Header, Take
 from hugflow.workers.child import Answer

@@ -1,6 +1,5 @@
 """How loud a clip is along its way: what a picture of its waveform is drawn from."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +7,7 @@ import numpy as np
 import soundfile
 
 from hugflow.audio.bad import AudioBad
+from hugflow.late_dataclass import dataclass
 
 # Half a minute decodes in 6 ms (8 kHz) to 25 ms (48 kHz); of a whole hour nobody would see more.
 LONGEST_S: Final = 30

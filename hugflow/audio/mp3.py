@@ -1,7 +1,6 @@
 """MP3s of constant bitrate, one channel, and exactly as long as their source."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -12,6 +11,7 @@ from hugflow.audio.mono import Samples, to_mono_pcm16
 from hugflow.audio.mpeg import parse_frame_header
 from hugflow.audio.quality import Quality
 from hugflow.audio.spool import Spool
+from hugflow.late_dataclass import dataclass
 from hugflow.lean_start import Late
 
 if TYPE_CHECKING:

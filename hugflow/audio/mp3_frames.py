@@ -16,7 +16,7 @@ the frames that an Info frame promises: each is decoded by itself, else the deco
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from typing import Final
 
@@ -31,6 +31,7 @@ from hugflow.audio.mpeg import (
     last_frame,
     run_at,
 )
+from hugflow.late_dataclass import dataclass
 
 MP3_JUNK: Final = "mp3_junk"
 MP3_ID3_SIZE: Final = "mp3_id3_size"

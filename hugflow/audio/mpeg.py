@@ -12,10 +12,11 @@ A frame of free bitrate does not say how long it is; all of a stream are equally
 
 import re
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import Final
+
+from hugflow.late_dataclass import dataclass
 
 _RATES_BY_VERSION: Final = {
     3: (44_100, 48_000, 32_000),

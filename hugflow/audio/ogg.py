@@ -20,8 +20,9 @@ import re
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from hugflow.late_dataclass import dataclass
 
 FIRST: Final = 2
 LAST: Final = 4

@@ -1,8 +1,10 @@
 """What was measured of a clip and its text: `audio_info.quality`, in JSON and index."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import Any, Final, Literal, TypeAlias
+
+from hugflow.late_dataclass import dataclass
 
 Measure: TypeAlias = Literal["false", "true", "all"]
 

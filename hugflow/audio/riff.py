@@ -10,8 +10,9 @@ header as sound.
 """
 
 import struct
-from dataclasses import dataclass
 from typing import Final
+
+from hugflow.late_dataclass import dataclass
 
 # sox writes 0x7ffff000 into a pipe, ffmpeg 0xffffffff.
 UNKNOWN_SIZE: Final = 0x7FFF_F000

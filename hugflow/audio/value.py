@@ -2,10 +2,10 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard
 
 from hugflow.audio.bad import AudioBad
+from hugflow.late_dataclass import dataclass
 
 # A child process that converts clips has no other use for pyarrow, whose import takes 0.1 s.
 if TYPE_CHECKING:

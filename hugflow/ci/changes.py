@@ -8,7 +8,6 @@ import logging
 from collections.abc import Container, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from hugflow.ci.event import PullEvent
@@ -32,6 +31,7 @@ from hugflow.errors import (
     RequestInvalid,
     UsageWrong,
 )
+from hugflow.late_dataclass import dataclass
 from hugflow.project_file import NAMES as PROJECT_FILES
 from hugflow.project_file import not_the_only_file, parse_project_file
 from hugflow.requests.folder import is_request_path

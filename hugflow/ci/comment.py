@@ -8,7 +8,6 @@ https://docs.github.com/webhooks/webhook-events-and-payloads#issue_comment
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -19,6 +18,7 @@ from hugflow.clients.github_replies import read_permission
 from hugflow.clients.pulls import fetch_pull
 from hugflow.clients.services import ServiceRefused
 from hugflow.errors import NotAuthorised
+from hugflow.late_dataclass import dataclass
 
 Command = Literal["plan", "retry"]
 

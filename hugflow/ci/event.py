@@ -5,11 +5,11 @@ https://docs.github.com/webhooks/webhook-events-and-payloads#pull_request
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hugflow.errors import UsageWrong
+from hugflow.late_dataclass import dataclass
 
 LARGEST_BYTES = 25 << 20
 _REPOSITORY = re.compile(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}")

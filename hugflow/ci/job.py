@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from hugflow.ci.planning import Proposal
 from hugflow.errors import HugflowError
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import Outcome
 from hugflow.notify.conversation import Line, PullRequest, Service, pull_key
 from hugflow.notify.courier import Courier

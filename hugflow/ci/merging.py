@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from hugflow.ci.event import PullEvent
 from hugflow.clients.github import GitHub
@@ -11,6 +10,7 @@ from hugflow.clients.github_replies import CheckVerdict
 from hugflow.clients.pulls import fetch_pull, fetch_verdicts, merge_pull
 from hugflow.clients.services import ServiceRefused
 from hugflow.errors import HugflowError
+from hugflow.late_dataclass import dataclass
 from hugflow.notify.on_github import CHECK_NAME
 
 log = logging.getLogger(__name__)

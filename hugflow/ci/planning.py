@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from hugflow.amounts import human_bytes
 from hugflow.clients.hub import Hub
 from hugflow.errors import HugflowError, RequestInvalid
+from hugflow.late_dataclass import dataclass
 from hugflow.notify.conversation import Line, PlanFacts
 from hugflow.notify.lines import to_lines
 from hugflow.notify.notices import Failure, Notice

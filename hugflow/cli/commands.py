@@ -3,13 +3,13 @@
 `hugflow --help` imports none of them: it shows the words of this list.
 """
 
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from hugflow.late_dataclass import dataclass
 from hugflow.lean_start import collect_later, keep_extras_out
 
 

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ from hugflow.cli.output import (
 from hugflow.cli.progress import watch_dataset, watch_rows
 from hugflow.cli.verbs import print_done, print_field
 from hugflow.errors import DiskFull, HugflowError, UsageWrong
+from hugflow.late_dataclass import dataclass
 from hugflow.lean_start import collect_now
 from hugflow.native_talk import native_talk_in_log
 from hugflow.requests.collect import AddFile

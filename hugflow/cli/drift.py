@@ -1,7 +1,7 @@
 """The command `drift`: whether datasets are still what was planned and made, and the way back."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +14,7 @@ from hugflow.cli.builds import choose_statuses, open_hub, open_project, open_req
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson, Names, WaitSeconds
 from hugflow.cli.output import failed_entry, print_data, print_error, print_json, print_talk
 from hugflow.errors import HugflowError
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.model import AddRequest
 from hugflow.settings import ProjectSettings
 

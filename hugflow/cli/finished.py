@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hugflow.errors import HugflowError
+from hugflow.late_dataclass import dataclass
 from hugflow.project_root import LOCAL_FILE_NAME, PROJECT_FILES, find_root
 from hugflow.stages.standing.finished import Finished, Inputs, find_finished, write_finished
 from hugflow.store.layout import DAGSTER_CONFIG, Places, dagster_folders

@@ -3,13 +3,13 @@
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from hugflow.cli.asked import read_project_requests, request_path_by_name
 from hugflow.cli.expand import expand_at_hub
 from hugflow.cli.requests import list_request_files, read_add_request
 from hugflow.errors import HugflowError, UsageWrong
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.collect import AddFile, RequestSet
 from hugflow.requests.grammar import HF_ID_PATTERN
 from hugflow.requests.match_names import match_name, no_such_dataset

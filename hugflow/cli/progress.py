@@ -11,13 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hugflow.activity import Step, current_step
 from hugflow.cli import status_line
 from hugflow.cli.output import clip, is_live_terminal, is_unicode, paint
 from hugflow.cli.transfer import Transfer
+from hugflow.late_dataclass import dataclass
 
 if TYPE_CHECKING:
     from hugflow.ledger.journal import Outcome

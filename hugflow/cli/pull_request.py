@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from hugflow.cli.builds import open_project
 from hugflow.cli.output import print_talk
 from hugflow.errors import HugflowError, SettingInvalid, UsageWrong
+from hugflow.late_dataclass import dataclass
 from hugflow.project_requests import read_requests
 from hugflow.requests.problems import show_path
 from hugflow.settings import ProjectSettings

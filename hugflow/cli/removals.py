@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +18,7 @@ from hugflow.cli.options import AsJson, WaitSeconds
 from hugflow.cli.output import failures_as_json, is_terminal, print_data, print_json, print_talk
 from hugflow.cli.verbs import print_done, print_kept, print_next, render_field
 from hugflow.errors import HugflowError, RequestInvalid, UsageWrong
+from hugflow.late_dataclass import dataclass
 from hugflow.project_requests import read_requests
 from hugflow.requests.catalog import read_catalog
 from hugflow.requests.match_names import match_name, no_such_dataset

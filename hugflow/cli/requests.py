@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Annotated
 
@@ -14,6 +14,7 @@ from hugflow.cli.completion import complete_request_file
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_data, print_json, print_talk, print_warning
 from hugflow.errors import HugflowError, RequestInvalid, UsageWrong
+from hugflow.late_dataclass import dataclass
 from hugflow.project_file import ProjectFile, read_project_file
 from hugflow.project_requests import read_composed_requests, read_requests
 from hugflow.project_root import PROJECT_FILES, find_root

@@ -9,9 +9,9 @@ The lock beside it names the process and its host. Without its lock the record s
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from hugflow.late_dataclass import dataclass
 from hugflow.store.atomic import make_folder
 from hugflow.store.layout import Places
 from hugflow.store.locks import hold, is_held, read_holder

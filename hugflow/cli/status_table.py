@@ -3,12 +3,13 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from hugflow.amounts import human_bytes, short_time
 from hugflow.cli.output import data_columns, paint_data
 from hugflow.errors import explain, show_fix
+from hugflow.late_dataclass import dataclass
 
 if TYPE_CHECKING:
     from hugflow.stages.standing.status import DatasetStatus

@@ -6,11 +6,12 @@
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from hugflow.activity import Received, received
 from hugflow.amounts import human_bytes, share_of_bytes, short_time
+from hugflow.late_dataclass import dataclass
 
 # Rates are those of the last seconds: a Hub may slow down, and rows come in batches.
 RATE_OVER_S = 20.0

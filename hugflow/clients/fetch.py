@@ -13,7 +13,6 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Protocol
@@ -27,6 +26,7 @@ from hugflow.clients.part_file import PartFile, Range, finished, part_path, remo
 from hugflow.clients.repository import PublishedFile
 from hugflow.clients.session import ATTEMPTS, one_retry, wait_before_retry_s
 from hugflow.errors import FileMissing, HubUnavailable, ShardCorrupt
+from hugflow.late_dataclass import dataclass
 from hugflow.store.atomic import disk_errors, make_folder, sync_folder
 
 log = logging.getLogger(__name__)

@@ -13,13 +13,13 @@ import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from hugflow.clients.git_program import READ_TIMEOUT_S, GitFailed, GitTooSlow, run_git
 from hugflow.clients.remote import Remote, token_config
 from hugflow.errors import HugflowError, NotAuthorised, UsageWrong
+from hugflow.late_dataclass import dataclass
 from hugflow.project_file import NAMES as PROJECT_FILES
 from hugflow.project_file import not_the_only_file
 from hugflow.requests.folder import REQUESTS_FOLDER, is_request_path

@@ -1,9 +1,11 @@
 """Calls of GitHub's REST API, as values. https://docs.github.com/rest."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 from urllib.parse import quote
+
+from hugflow.late_dataclass import dataclass
 
 PAGE_SIZE = 100
 CheckStatus = Literal["queued", "in_progress", "completed"]

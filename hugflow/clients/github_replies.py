@@ -3,11 +3,11 @@
 import binascii
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from hugflow.clients.github_calls import MergeMethod
 from hugflow.clients.services import ServiceUnavailable
+from hugflow.late_dataclass import dataclass
 
 T = TypeVar("T")
 

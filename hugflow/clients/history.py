@@ -3,7 +3,6 @@
 import logging
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from hugflow.clients.git import (
@@ -15,6 +14,7 @@ from hugflow.clients.git import (
 from hugflow.clients.git_program import READ_TIMEOUT_S, run_git
 from hugflow.clients.remote import Remote
 from hugflow.errors import HugflowError
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.catalog import ArrivalOnMain, Catalog
 from hugflow.requests.folder import REQUESTS_FOLDER
 from hugflow.requests.read import request_kind

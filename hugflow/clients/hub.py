@@ -7,7 +7,6 @@ if the branch moves meanwhile. Addresses: https://huggingface.co/docs/hub/api.
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,6 +37,7 @@ from hugflow.clients.repository import (
 )
 from hugflow.clients.session import one_retry, use_our_client
 from hugflow.errors import HugflowError, RequestInvalid, SettingInvalid
+from hugflow.late_dataclass import dataclass
 from hugflow.redact import remember
 
 if TYPE_CHECKING:

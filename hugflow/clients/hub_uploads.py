@@ -5,7 +5,6 @@ Nothing is sent twice by itself: after a lost answer nobody knows whether the Hu
 
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from hugflow.clients.hub_errors import HUB_ERRORS, TOKENS_PAGE, to_hugflow_error
 from hugflow.clients.repository import RepoId
 from hugflow.errors import HugflowError, NotAuthorised, RepositoryMoved, RequestInvalid
+from hugflow.late_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

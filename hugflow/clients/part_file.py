@@ -13,7 +13,6 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -21,6 +20,7 @@ from typing import Protocol, Self
 
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import HugflowError
+from hugflow.late_dataclass import dataclass
 from hugflow.store.atomic import disk_errors
 from hugflow.store.records import RecordForm
 

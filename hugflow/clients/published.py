@@ -5,7 +5,6 @@ and a command that continues with a settled plan does not need it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -16,6 +15,7 @@ from hugflow.clients.hub import Hub
 from hugflow.clients.hub_errors import HUB_ERRORS, offline, one_line, retry, to_hugflow_error
 from hugflow.clients.session import speak_through_our_log
 from hugflow.errors import HubUnavailable, HugflowError, NotAuthorised, RequestInvalid
+from hugflow.late_dataclass import dataclass
 
 MEND_NO_PARQUET = (
     "choose a revision that holds parquet files, such as refs/convert/parquet; besides it, "

@@ -3,7 +3,6 @@
 import base64
 import re
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +13,7 @@ from hugflow.clients.git_program import (
     run_git,
 )
 from hugflow.errors import UsageWrong
+from hugflow.late_dataclass import dataclass
 from hugflow.redact import redact
 
 _SCHEMES = ("https", "http", "ssh", "git", "file")

@@ -9,10 +9,12 @@ https://huggingface.co/docs/dataset-viewer/parquet
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any, Literal, Self
+
+from hugflow.late_dataclass import dataclass
 
 CONVERTED_REF = "refs/convert/parquet"
 

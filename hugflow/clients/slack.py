@@ -7,7 +7,6 @@ https://docs.slack.dev/reference/methods/chat.postMessage
 import logging
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.client import HTTPException
 from typing import Any
@@ -20,6 +19,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 import requests
 from hugflow.clients.retry_after import parse_retry_after_s
 from hugflow.clients.services import UNSAID_LIMIT_S, ServiceRefused, ServiceUnavailable
+from hugflow.late_dataclass import dataclass
 
 TIMEOUT_S = 15
 GONE_WORDS = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})

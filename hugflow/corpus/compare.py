@@ -1,12 +1,12 @@
 """Datasets compared in every way that is possible here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from hugflow.audio.fingerprint import check_installed
 from hugflow.corpus.sounds import find_alike, read_sounds
 from hugflow.errors import UsageWrong
+from hugflow.late_dataclass import dataclass
 from hugflow.statistics.overlaps import (
     KINDS,
     Kind,

@@ -12,11 +12,11 @@ hours: 5                       # of this part, whatever the others have
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from hugflow.errors import RequestInvalid
+from hugflow.late_dataclass import dataclass
 from hugflow.nearest import nearest_name
 from hugflow.requests.keep import KeepInvalid, parse_keep
 from hugflow.show_key import show_key

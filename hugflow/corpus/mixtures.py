@@ -13,7 +13,6 @@ the same seed and the same datasets give the same rows, and more hours only add 
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from hugflow.exports.export import ExportSource
 from hugflow.exports.lhotse import cut, gzipped, recording
 from hugflow.exports.nemo import nemo_line
 from hugflow.exports.wording import json_line
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.keep import parse_keep
 from hugflow.requests.match_names import is_meant
 from hugflow.shards.kept_fields import kept_fields, value_at

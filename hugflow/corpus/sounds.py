@@ -9,7 +9,6 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ import numpy.typing as npt
 from hugflow.activity import step
 from hugflow.audio import fingerprint
 from hugflow.audio.fingerprint import SHIFTS, Prints
+from hugflow.late_dataclass import dataclass
 from hugflow.statistics.tables import Table, flat
 from hugflow.store.atomic import make_folder, write_file
 from hugflow.workers.by_module import ask_again_alone, open_workers

@@ -4,9 +4,10 @@ Redirects are not followed, so the token never goes to another host.
 """
 
 import json
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+from hugflow.late_dataclass import dataclass
 
 LONGEST_ANSWER_S = 8.0
 LARGEST_ANSWER_BYTES = 4 * 1024 * 1024

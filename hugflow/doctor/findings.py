@@ -8,10 +8,10 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from hugflow.errors import HugflowError, SettingInvalid
+from hugflow.late_dataclass import dataclass
 from hugflow.settings import ProjectSettings
 
 LONGEST_CHECK_S = 15.0

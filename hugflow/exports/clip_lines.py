@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from hugflow.exports.export import Export, ExportFile, ExportSource, Foreseen, Size
+from hugflow.late_dataclass import dataclass
 
 if TYPE_CHECKING:
     from hugflow.exports.rows import ExportRow

@@ -7,10 +7,10 @@ To add one, write a module in this package that ends in an `Export`, and add a l
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hugflow.late_dataclass import dataclass
 from hugflow.shards.plan import Plan
 from hugflow.statistics.figures import Statistics
 from hugflow.store.layout import DatasetFolder

@@ -14,7 +14,7 @@ Ids and texts are sorted in memory: about 300 bytes a row.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from hugflow.exports.export import Export, ExportFile, ExportSource, Foreseen, Size
 from hugflow.exports.ranges import TimeRange, has_ranges, ranges_of
 from hugflow.exports.wording import Changes, find_speaker, in_one_line, safe_id
+from hugflow.late_dataclass import dataclass
 
 if TYPE_CHECKING:
     from hugflow.exports.rows import ExportRow

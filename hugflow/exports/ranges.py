@@ -1,9 +1,9 @@
 """The time ranges of recordings that stay whole, as exports write them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.segments import END, SEGMENTS, START
 from hugflow.shards.plan import Plan
 from hugflow.shards.plan_request import segments_of

@@ -7,8 +7,9 @@ not recorded, because its words may change while the dataset stays the same.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+from hugflow.late_dataclass import dataclass
 
 # Folders and names in a tree that do not belong to exports.
 _TAKEN = frozenset({"audio", "json", "index", "manifest.json", "failures.jsonl", "README.md"})

@@ -5,7 +5,6 @@ is called.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hugflow.exports.ranges import beside
+from hugflow.late_dataclass import dataclass
 from hugflow.rows.record import column_values
 from hugflow.rows.text import text_values
 from hugflow.shards.features import column_features, index_names

@@ -9,12 +9,12 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from hugflow.exports.export import Export, ExportFile, ExportSource, Foreseen, Size
 from hugflow.exports.wording import Changes, find_speaker, in_one_line
+from hugflow.late_dataclass import dataclass
 
 if TYPE_CHECKING:
     from hugflow.exports.rows import ExportRow

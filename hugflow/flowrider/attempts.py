@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
@@ -23,6 +23,7 @@ from hugflow.flowrider.bundle import BUNDLES, remove_bundle
 from hugflow.flowrider.environment import ATTEMPT
 from hugflow.flowrider.places import PipelinePlaces
 from hugflow.flowrider.processes import end_marked
+from hugflow.late_dataclass import dataclass
 from hugflow.store.records import Moment, RecordForm
 
 MOST_KEPT: Final = 50

@@ -15,11 +15,12 @@ Each section may be empty. Reading a config runs no hook: see `hugflow.flowrider
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from hugflow.flowrider.errors import FlowConfigError
+from hugflow.late_dataclass import dataclass
 from hugflow.nearest import nearest_name
 from hugflow.show_key import show_key
 from hugflow.store.atomic import read_file

@@ -4,7 +4,7 @@ import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,7 @@ from hugflow.flowrider.command import build_argv, build_resume_argv, package_suf
 from hugflow.flowrider.config import Engine, FlowConfig
 from hugflow.flowrider.dagster_request import to_request, warn_of_unused
 from hugflow.flowrider.places import PipelinePlaces
+from hugflow.late_dataclass import dataclass
 from hugflow.store.atomic import write_json
 
 # It imports Dagster, which this room does not.

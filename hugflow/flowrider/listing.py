@@ -1,6 +1,5 @@
 """What `hugflow runs` shows: configs, the run that each pins, and attempts. No hook runs."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ from hugflow.flowrider.attempts import AttemptPlaces, attempts_folder, read_atte
 from hugflow.flowrider.errors import RunNotFound
 from hugflow.flowrider.places import PipelinePlaces, find_configs
 from hugflow.flowrider.run_ids import load_run_id
+from hugflow.late_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

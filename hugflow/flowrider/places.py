@@ -11,12 +11,12 @@ FLOW may have folders: `example/example_flow`.
 
 import importlib.util
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Final, TypeAlias
 
 from hugflow.flowrider.errors import FlowConfigError
+from hugflow.late_dataclass import dataclass
 from hugflow.nearest import nearest_name
 
 DEFAULT_TAG: Final = "dev"

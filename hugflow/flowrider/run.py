@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -47,6 +47,7 @@ from hugflow.flowrider.processes import run_group
 from hugflow.flowrider.resume import choose_origin, is_overridden
 from hugflow.flowrider.run_ids import write_run_id
 from hugflow.flowrider.tags import compose_tags, find_repo_name
+from hugflow.late_dataclass import dataclass
 from hugflow.redact import redact
 
 

@@ -2,10 +2,10 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from hugflow.errors import FlowModuleConflict
+from hugflow.late_dataclass import dataclass
 
 # The only answer that replaces anything.
 YES = "Y"

@@ -3,7 +3,7 @@
 import difflib
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +16,7 @@ from hugflow.flows.present import read_present
 from hugflow.flows.records import Synced, read_lock
 from hugflow.flows.sendable import Sendable, list_sendable
 from hugflow.flows.staging import ModuleSource
+from hugflow.late_dataclass import dataclass
 from hugflow.store.atomic import disk_errors, read_file
 
 _GITIGNORE = ".gitignore"

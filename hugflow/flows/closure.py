@@ -7,7 +7,7 @@ takes a place yet: an error leaves everything as it was.
 import logging
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from hugflow.errors import FlowModuleConflict, FlowModuleIdInvalid, HubUnreachable
 from hugflow.flows.asking import Asker
@@ -19,6 +19,7 @@ from hugflow.flows.places import FlowPlaces
 from hugflow.flows.present import Present, read_present
 from hugflow.flows.records import NO_COMMIT, NO_DIGEST, LockEntry, Synced
 from hugflow.flows.staging import ModuleSource, stage_link, stage_module
+from hugflow.late_dataclass import dataclass
 
 log = logging.getLogger(__name__)
 

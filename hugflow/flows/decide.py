@@ -11,13 +11,13 @@ files changed here       their commit          they are kept, with a warning
                          with `overwrite`      they are replaced; a copy is kept
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from hugflow.flows.dependencies import Dependency
 from hugflow.flows.present import Present
 from hugflow.flows.records import NO_COMMIT
+from hugflow.late_dataclass import dataclass
 
 Action = Literal["keep", "replace", "ask"]
 

@@ -8,7 +8,7 @@ any of its `.py` files; there it is read from the syntax tree.
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from hugflow.errors import FlowModuleIdInvalid, FlowModuleRefused
@@ -20,6 +20,7 @@ from hugflow.flows.names import (
     parse_module_id,
     parse_revision,
 )
+from hugflow.late_dataclass import dataclass
 from hugflow.nearest import nearest_name
 from hugflow.store.atomic import disk_errors, read_file
 

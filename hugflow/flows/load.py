@@ -1,7 +1,6 @@
 """Loading the class of a flow: the only place, apart from a person's own import, that runs its code."""
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from hugflow.errors import FlowModuleNotFound
@@ -12,6 +11,7 @@ from hugflow.flows.names import PACKAGE, ModuleId
 from hugflow.flows.places import FlowPlaces
 from hugflow.flows.records import Synced, read_lock
 from hugflow.flows.trust import Trust, check_trust
+from hugflow.late_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

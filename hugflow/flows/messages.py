@@ -4,10 +4,12 @@ import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import uuid4
+
+from hugflow.late_dataclass import dataclass
 
 Data = dict[str, Any]
 

@@ -9,10 +9,10 @@ Everything here is decided before a network request is sent.
 
 import keyword
 import re
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from hugflow.errors import FlowModuleIdInvalid
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.grammar import FieldInvalid
 from hugflow.requests.grammar import revision as check_git_name
 

@@ -10,11 +10,11 @@ flow_modules/__init__.py  .gitignore  flow.mod
 """
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from hugflow.flows.module_files import INIT_FILE
 from hugflow.flows.names import PACKAGE, ModuleId
+from hugflow.late_dataclass import dataclass
 
 STAGE_PREFIX = ".stage-"
 OLD_PREFIX = ".old-"

@@ -1,6 +1,5 @@
 """What is there of a module now, and whether somebody changed it since it was synced."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -8,6 +7,7 @@ from hugflow.flows.module_files import digest_tree
 from hugflow.flows.names import ModuleId
 from hugflow.flows.places import FlowPlaces
 from hugflow.flows.records import NO_COMMIT, LockEntry, Synced, read_id
+from hugflow.late_dataclass import dataclass
 
 Kind = Literal["absent", "link", "synced", "unknown"]
 

@@ -11,13 +11,14 @@ serve:                           what the worker of this project serves
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hugflow.errors import FlowModuleIdInvalid, SettingInvalid
 from hugflow.flows.trust import Trust, parse_allowed
+from hugflow.late_dataclass import dataclass
 from hugflow.nearest import nearest_name
 from hugflow.project_file import ProjectFile
 from hugflow.show_key import show_key

@@ -1,6 +1,5 @@
 """Publishing a folder as a module: what its repository lacks."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ from hugflow.clients.repository import RepoId
 from hugflow.flows.changes import Changes, compare_folder
 from hugflow.flows.names import DEFAULT_REVISION, ModuleId
 from hugflow.flows.sendable import list_sendable
+from hugflow.late_dataclass import dataclass
 
 if TYPE_CHECKING:
     from hugflow.clients.hub import Hub

@@ -16,12 +16,12 @@ separated by commas; of a linked folder the commit is NO_COMMIT_HASH and the dig
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from hugflow.errors import FlowModuleIdInvalid, StateUnreadable
 from hugflow.flows.module_files import ID_FILE
 from hugflow.flows.names import ModuleId, is_local, parse_module_id, parse_revision
+from hugflow.late_dataclass import dataclass
 from hugflow.store.atomic import disk_errors, read_file, write_if_changed
 
 NO_COMMIT = "NO_COMMIT_HASH"

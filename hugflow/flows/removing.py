@@ -7,7 +7,7 @@ deletes.
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from hugflow.errors import FlowModuleInUse, FlowModuleNotFound
@@ -17,6 +17,7 @@ from hugflow.flows.places import FlowPlaces
 from hugflow.flows.records import LockEntry, read_lock, write_lock
 from hugflow.flows.staging import delete, keep_copy, recover
 from hugflow.flows.sync import WAIT_S
+from hugflow.late_dataclass import dataclass
 from hugflow.store.atomic import disk_errors, sync_folder
 from hugflow.store.locks import hold
 

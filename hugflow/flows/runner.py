@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from tempfile import TemporaryDirectory
 from threading import Event
@@ -14,6 +14,7 @@ from hugflow.flows.places import FlowPlaces
 from hugflow.flows.records import Synced
 from hugflow.flows.step_worker import Outcome, prepare_step, scrubbed_environment
 from hugflow.flows.trust import Trust
+from hugflow.late_dataclass import dataclass
 from hugflow.workers.pool import WorkerDied, WorkerFailed, WorkerPool
 
 log = logging.getLogger(__name__)

@@ -6,13 +6,13 @@ and the record of a sync. A file with a token in it stops the whole.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hugflow.clients.git_program import READ_TIMEOUT_S, GitFailed, run_git
 from hugflow.errors import FlowModuleRefused
 from hugflow.flows.module_files import COMPILED_SUFFIXES, MAX_FILES, is_ignored, walk_files
+from hugflow.late_dataclass import dataclass
 from hugflow.redact import holds_token
 from hugflow.store.atomic import disk_errors, read_file
 

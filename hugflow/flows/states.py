@@ -1,7 +1,6 @@
 """How the synced modules are: what `hugflow flows list` shows, and `sync --check` compares."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from hugflow.flows.dependencies import read_dependencies
@@ -11,6 +10,7 @@ from hugflow.flows.present import read_present
 from hugflow.flows.records import LockEntry, read_lock
 from hugflow.flows.staging import ModuleSource
 from hugflow.flows.trust import Trust
+from hugflow.late_dataclass import dataclass
 
 State = Literal["synced", "modified", "local", "missing"]
 

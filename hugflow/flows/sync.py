@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from hugflow.errors import HugflowError
@@ -22,6 +22,7 @@ from hugflow.flows.staging import (
     recover,
 )
 from hugflow.flows.usable import warn_of_use
+from hugflow.late_dataclass import dataclass
 from hugflow.store.atomic import write_if_changed
 from hugflow.store.locks import hold
 

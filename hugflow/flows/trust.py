@@ -10,12 +10,12 @@ only where local folders are allowed. Code of the project itself needs no entry.
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from hugflow.errors import FlowModuleIdInvalid, UntrustedFlowModule
 from hugflow.flows.names import ModuleId, is_commit, parse_module_id
 from hugflow.flows.places import FlowPlaces
 from hugflow.flows.records import Synced, read_id, read_lock
+from hugflow.late_dataclass import dataclass
 
 _ANY_REPO = "*"
 _OWNER = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")

@@ -12,9 +12,10 @@ browser could therefore start runs. So these rules hold:
 
 import hmac
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
+
+from hugflow.late_dataclass import dataclass
 
 COOKIE: Final = "hugflow_token"
 LOGIN: Final = "/_hugflow/login"

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from hugflow.late_dataclass import dataclass
 
 GITHUB = "https://github.com"
 HUB = "https://huggingface.co"

@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from hugflow.hierarchy.contents import (
@@ -25,6 +25,7 @@ from hugflow.hierarchy.contents import (
 )
 from hugflow.hierarchy.errors import ConfigError
 from hugflow.hierarchy.load import CONFIG_NAMES
+from hugflow.late_dataclass import dataclass
 
 # More than JSON and text compress to; only asked of archives that are large.
 MOST_RATIO = 200

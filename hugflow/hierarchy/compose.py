@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from hugflow.hierarchy.access import Access, read_access
@@ -22,6 +22,7 @@ from hugflow.hierarchy.parent_hosts import parent_hosts_of
 from hugflow.hierarchy.project_config import SourceBase
 from hugflow.hierarchy.storage import PATTERN, OwnFile, own_files, stored_suffix
 from hugflow.hierarchy.walk import Rules
+from hugflow.late_dataclass import dataclass
 from hugflow.nearest import nearest_name
 from hugflow.store.digest import file_sha256
 

@@ -1,9 +1,10 @@
 """What a source is after composition: its files in order, each with its origin."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from hugflow.hierarchy.errors import MissingFileError
+from hugflow.late_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

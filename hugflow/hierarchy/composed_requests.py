@@ -10,13 +10,13 @@ error of the requests, which names both paths.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from hugflow.hierarchy.access import Access
 from hugflow.hierarchy.compose import Composition, compose_project
 from hugflow.hierarchy.composed import FileRef
 from hugflow.hierarchy.errors import ConfigError
+from hugflow.late_dataclass import dataclass
 from hugflow.project_file import ProjectFile
 from hugflow.requests.read import read_request_bytes, request_kind
 from hugflow.trees.tree import Node

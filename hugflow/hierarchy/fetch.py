@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ from hugflow.hierarchy.location import (
 from hugflow.hierarchy.lockfile import LockNode
 from hugflow.hierarchy.snapshots import LOCK_NAME, Snapshot, find_snapshot, store_snapshot
 from hugflow.hierarchy.url_source import fetched_archive
+from hugflow.late_dataclass import dataclass
 
 _LARGEST_LOCK = 4 << 20
 

@@ -8,7 +8,6 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,6 +19,7 @@ from hugflow.hierarchy.contents import unsafe
 from hugflow.hierarchy.errors import ConfigError, ParentUnavailable
 from hugflow.hierarchy.hosts import check_host
 from hugflow.hierarchy.location import Location, is_commit
+from hugflow.late_dataclass import dataclass
 from hugflow.store.atomic import make_folder
 from hugflow.store.locks import hold
 

@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
 
 from hugflow.hierarchy.errors import ConfigError
 from hugflow.hierarchy.fetch import Fetched
@@ -16,6 +15,7 @@ from hugflow.hierarchy.load import Project
 from hugflow.hierarchy.location import Declarer, Location
 from hugflow.hierarchy.lockfile import ROOT, Lock, LockNode
 from hugflow.hierarchy.walk import Pins, Rules, Visit, Walker
+from hugflow.late_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

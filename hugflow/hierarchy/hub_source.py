@@ -1,7 +1,6 @@
 """Parents on the Hub: dataset repositories at one commit."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 from hugflow.clients.repository import PublishedFile, RepoId
 from hugflow.hierarchy.access import Access
 from hugflow.hierarchy.location import Location, is_commit
+from hugflow.late_dataclass import dataclass
 
 if TYPE_CHECKING:
     from hugflow.clients.hub import Hub

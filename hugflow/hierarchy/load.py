@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from hugflow.hierarchy.project_config import (
     without_nulls,
     without_unknown,
 )
+from hugflow.late_dataclass import dataclass
 from hugflow.nearest import nearest_name
 from hugflow.project_file import (
     LEGACY_NAME,

@@ -11,13 +11,13 @@ A remote repository may name remote parents only.
 """
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from hugflow.hierarchy.access import Access
 from hugflow.hierarchy.errors import ConfigError, UnsafeLocationError
+from hugflow.late_dataclass import dataclass
 
 Kind: TypeAlias = Literal["path", "zip", "git", "hub"]
 

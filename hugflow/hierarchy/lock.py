@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from hugflow.hierarchy.load import Project, load_project
 from hugflow.hierarchy.lockfile import NAME, ROOT, Lock, read_lock, render_lock, write_lock
 from hugflow.hierarchy.parent_hosts import parent_hosts_of
 from hugflow.hierarchy.walk import Rules
+from hugflow.late_dataclass import dataclass
 
 EVERYTHING: tuple[str, ...] = ()
 

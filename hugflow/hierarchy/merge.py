@@ -7,11 +7,12 @@ the repositories are grouped into levels.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from hugflow.hierarchy.composed import FileRef, Override
 from hugflow.hierarchy.errors import CollisionError
 from hugflow.hierarchy.project_config import SourceBase
+from hugflow.late_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """The parents of a project: listed, added, and given another location."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from hugflow.hierarchy.access import Access
@@ -11,6 +10,7 @@ from hugflow.hierarchy.load import Project, load_project
 from hugflow.hierarchy.location import ARCHIVE_SUFFIXES, with_ref
 from hugflow.hierarchy.lock import LockReport, update_lock
 from hugflow.hierarchy.lockfile import Lock, LockNode, read_lock
+from hugflow.late_dataclass import dataclass
 from hugflow.nearest import nearest_name
 from hugflow.store.atomic import write_file
 

@@ -7,7 +7,6 @@ Repositories at tags or commits are left as they are.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ from hugflow.hierarchy.graph import Node
 from hugflow.hierarchy.location import Location, with_ref
 from hugflow.hierarchy.lockfile import NAME, ROOT
 from hugflow.hierarchy.release import refuse_version, run_git
+from hugflow.late_dataclass import dataclass
 
 MAIN_BRANCHES = ("main", "master")
 _ARCHIVE = re.compile(r"(https?://[^?#]+?)/archive/(?:refs/heads/)?(.+?)(?:\.zip|\.tar\.gz|\.tgz)")

@@ -15,12 +15,12 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from hugflow.hierarchy.contents import Contents, refuse_paths, refuse_sizes
 from hugflow.hierarchy.errors import ConfigError
 from hugflow.hierarchy.load import CONFIG_NAMES, Project, parse_repository, read_repository
+from hugflow.late_dataclass import dataclass
 from hugflow.project_file import LARGEST_FILE_BYTES, LEGACY_NAME, NAMES, not_the_only_file
 from hugflow.store.atomic import disk_errors, make_folder
 from hugflow.store.digest import file_sha256

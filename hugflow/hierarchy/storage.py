@@ -11,11 +11,11 @@ The key `*` means a file for each that fits its value, under the key that the `*
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from hugflow.hierarchy.errors import CollisionError, ConfigError
 from hugflow.hierarchy.load import Project
 from hugflow.hierarchy.project_config import SourceBase
+from hugflow.late_dataclass import dataclass
 
 META_NAME = "meta.json"
 PATTERN = "*"

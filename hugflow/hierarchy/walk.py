@@ -4,7 +4,7 @@ A repository that is reached on two paths is visited twice here; `graph` makes o
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from hugflow import activity
@@ -15,6 +15,7 @@ from hugflow.hierarchy.load import Project, read_repository
 from hugflow.hierarchy.location import Declarer, Location, parse_location
 from hugflow.hierarchy.lockfile import NAME, Lock, LockNode, parse_lock
 from hugflow.hierarchy.project_config import ParentRef
+from hugflow.late_dataclass import dataclass
 
 DEEPEST = 32
 MOST_VISITS = 2_000

@@ -22,12 +22,12 @@ import json
 import os
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from hugflow.audio.mp3 import AudioInfo
 from hugflow.audio.quality import read_quality
+from hugflow.late_dataclass import dataclass
 from hugflow.store.atomic import disk_errors, make_folder, read_file, sync_folder
 
 VERSION = 1

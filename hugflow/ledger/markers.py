@@ -11,12 +11,13 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
+from hugflow.late_dataclass import dataclass
 from hugflow.store.records import RecordForm
 
 _Counts: TypeAlias = Annotated[Mapping[str, int], Field(exclude_if=lambda counts: not counts)]

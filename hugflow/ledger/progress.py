@@ -25,13 +25,13 @@ which had only `completed_rows`, is read too.
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Final, Literal, get_args
 
 from pydantic import Field
 
+from hugflow.late_dataclass import dataclass
 from hugflow.store.records import RecordForm, is_none
 
 VERSION: Final = "3.0"

@@ -6,8 +6,9 @@ entry in STAGES; if `processed` needs it, a dataset is published only after it.
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from hugflow.late_dataclass import dataclass
 
 StageName = Literal["raw", "audio", "metadata", "processed"]
 

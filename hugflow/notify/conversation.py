@@ -7,11 +7,12 @@ Everything here is a value; `outbox` keeps each conversation in a file.
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
 from pydantic import AwareDatetime
 
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.progress import Status
 from hugflow.notify.notices import Notice, newest
 from hugflow.requests.model import Kind

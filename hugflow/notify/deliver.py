@@ -7,12 +7,13 @@ file holds the time of the next attempt, and the log shows it.
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from hugflow.clients.services import ServiceRefused, ServiceUnavailable
 from hugflow.errors import Locked
+from hugflow.late_dataclass import dataclass
 from hugflow.notify.conversation import Attempt, Conversation, Service
 from hugflow.notify.on_github import tell_on_github
 from hugflow.notify.on_slack import tell_on_slack

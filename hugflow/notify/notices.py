@@ -23,12 +23,12 @@ A lost notice is harmless: messages miss the dataset's state until the next noti
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Self
 
 from pydantic import AwareDatetime
 
 from hugflow.errors import HugflowError
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.progress import Status
 from hugflow.store.layout import Places
 from hugflow.store.records import RecordForm

@@ -1,11 +1,12 @@
 """The open connections to GitHub and Slack, made from plain values."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Self
 
 from hugflow.clients.github import GitHub
 from hugflow.clients.slack import SlackBot, SlackWebhook
+from hugflow.late_dataclass import dataclass
 from hugflow.notify.conversation import Service
 
 

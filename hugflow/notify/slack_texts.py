@@ -3,10 +3,10 @@
 Values in, text and blocks out. https://docs.slack.dev/reference/block-kit/blocks/section-block
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from hugflow.errors import show_fix
+from hugflow.late_dataclass import dataclass
 from hugflow.notify.conversation import Conversation, Line
 from hugflow.notify.escape import safe_url, slack_code, slack_text
 from hugflow.notify.words import going_on, headline, left_words, rows_words, state_words

@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hugflow.late_dataclass import dataclass
 from hugflow.notify.conversation import Conversation, ToldOnGitHub, ToldOnSlack
 from hugflow.notify.outbox import change_conversation
 from hugflow.redact import redact

@@ -3,9 +3,9 @@
 Values in, text out. All foreign text is escaped by `escape`, so it cannot change the layout.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
+from hugflow.late_dataclass import dataclass
 from hugflow.notify.conversation import Conversation, Line, PullRequest
 from hugflow.notify.escape import html_code, md_cell, md_code, safe_url, to_line
 from hugflow.notify.markdown import (

@@ -1,7 +1,7 @@
 """What the disk knows about one dataset: manifest, plan, ledger and index."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from hugflow.audio.mp3 import AudioInfo
 from hugflow.errors import HugflowError, StateUnreadable, UsageWrong
 from hugflow.exports.export import Export
 from hugflow.exports.registry import export_folders, find_export
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import Outcome, RowMade, read_journal
 from hugflow.names import mp3_paths
 from hugflow.provenance.origin import Origin

@@ -1,7 +1,6 @@
 """The origin of a file, a row, a shard or a dataset, as one value."""
 
-from dataclasses import dataclass
-
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.progress import Status
 from hugflow.stages.standing.publication import Publication
 

@@ -10,12 +10,13 @@ A damaged file ends the push before its shard is sent, so nothing becomes visibl
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import BinaryIO
 
 from hugflow.audio.info_tag import are_frames_as_tagged, crc16
 from hugflow.errors import StateUnreadable
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import RowMade, read_journal
 from hugflow.names import mp3_paths
 from hugflow.pushing.open_tree import OpenTree

@@ -8,7 +8,6 @@ Equal rows give equal bytes, so a digest tells whether a file is there already.
 """
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from hugflow.errors import HugflowError
+from hugflow.late_dataclass import dataclass
 from hugflow.pushing.checked import CheckedTree
 from hugflow.pushing.open_tree import OpenTree
 from hugflow.stages.tree.manifest import Manifest

@@ -3,11 +3,11 @@
 A push that fails leaves the dataset published; the next sync pushes again.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hugflow.clients.hub import Hub
 from hugflow.errors import HugflowError
+from hugflow.late_dataclass import dataclass
 from hugflow.pushing.push import open_destination, push_dataset
 from hugflow.redact import redact
 from hugflow.requests.model import AddRequest

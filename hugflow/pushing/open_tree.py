@@ -7,10 +7,10 @@ of one tree. If that tree is gone or has changed, the push ends with an error.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from hugflow.errors import PlanOutOfDate, UsageWrong
+from hugflow.late_dataclass import dataclass
 from hugflow.pushing.owner import parse_manifest
 from hugflow.stages.tree.manifest import Manifest
 from hugflow.stages.tree.versions import Version, read_version, version_id

@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from hugflow.activity import step
@@ -10,6 +9,7 @@ from hugflow.audit import Deed, record
 from hugflow.clients.hub import Hub
 from hugflow.clients.repository import RepoId
 from hugflow.errors import UsageWrong
+from hugflow.late_dataclass import dataclass
 from hugflow.pushing.checked import CheckedTree
 from hugflow.pushing.files import PushFile, shard_names, write_last, write_shard
 from hugflow.pushing.open_tree import open_tree

@@ -8,7 +8,7 @@ repository names them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete
@@ -16,6 +16,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 from hugflow.clients.hub import Hub
 from hugflow.clients.hub_uploads import create_repository, sending
 from hugflow.clients.repository import RepoId
+from hugflow.late_dataclass import dataclass
 from hugflow.pushing.files import CARD_NAME, MANIFEST_NAME, PushFile, shard_names
 from hugflow.pushing.owner import not_ours, parse_manifest
 from hugflow.stages.tree.manifest import Manifest

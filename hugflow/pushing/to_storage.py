@@ -12,13 +12,14 @@ there are not sent again.
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
 import fsspec
 
 from hugflow.errors import CannotWrite, HugflowError, UsageWrong
+from hugflow.late_dataclass import dataclass
 from hugflow.pushing.files import PushFile
 from hugflow.pushing.owner import not_ours, parse_manifest
 from hugflow.redact import redact

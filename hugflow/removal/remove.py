@@ -15,12 +15,13 @@ reverses it.
 import logging
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from hugflow.audit import Deed, record
 from hugflow.errors import HugflowError, StateUnreadable
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.progress import Progress, Status, write_progress
 from hugflow.notify.notices import Notice, write_notice
 from hugflow.removal.ours import refuse_away, refuse_foreign

@@ -5,10 +5,10 @@ Plain functions in FINDERS find the uses; a new kind of user adds its function t
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from hugflow.errors import HugflowError
+from hugflow.late_dataclass import dataclass
 from hugflow.store.layout import Places
 
 

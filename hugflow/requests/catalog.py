@@ -31,9 +31,10 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from pathlib import Path
 
+from hugflow.late_dataclass import dataclass
 from hugflow.project_file import NAMES as PROJECT_FILES
 from hugflow.project_file import ProjectFile
 from hugflow.requests.policy import Policy, policy_of, read_main_file

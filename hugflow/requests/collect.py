@@ -5,8 +5,8 @@ Files in, values out. A bad file is reported and hides no other file.
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.model import AddRequest, Identity, Kind, RemoveRequest
 from hugflow.requests.problems import Problem, RequestFileInvalid
 from hugflow.requests.read import parse_request

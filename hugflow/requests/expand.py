@@ -8,10 +8,10 @@ Each becomes a dataset of its own, with its own name, partitions and state. Whic
 of the Hub when the request is planned, and kept until it is planned again.
 """
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.grammar import MAX_SUBSET_CHARACTERS, FieldInvalid, refuse_unknown_keys
 from hugflow.requests.grammar import subset as check_subset
 

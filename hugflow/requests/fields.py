@@ -8,12 +8,13 @@ number, a date or a truth value is not taken for text.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NoReturn, Protocol
 
 import yaml
 from yaml.resolver import Resolver
 
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.problems import Problem
 from hugflow.requests.syntax import EXAMPLE, SyntaxFault, find_conflict, find_fault
 from hugflow.show_key import show_key

@@ -21,9 +21,10 @@ A step that somebody serves names its endpoint in the place of the class:
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any
 
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.grammar import FieldInvalid, column, refuse_unknown_keys
 from hugflow.requests.grammar import revision as check_revision
 

@@ -16,8 +16,9 @@ and never evaluated as code.
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
+
+from hugflow.late_dataclass import dataclass
 
 Value: TypeAlias = bool | int | float | str
 

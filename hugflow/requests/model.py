@@ -39,7 +39,6 @@ docs/requests.md explains each field; `grammar` defines its allowed values.
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import (
@@ -55,6 +54,7 @@ from pydantic.json_schema import models_json_schema
 
 from hugflow.audio.encoding import BITRATE_KBPS_BY_RATE, BITRATES_KBPS, bitrates_at
 from hugflow.audio.quality import Measure
+from hugflow.late_dataclass import dataclass
 from hugflow.names import DEFAULT_REVISION, DEFAULT_SPLIT, dataset_name, short_name
 from hugflow.requests import grammar
 from hugflow.requests.expand import EXPAND_SCHEMA, ExpandSpec, expand_spec

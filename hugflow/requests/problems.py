@@ -6,9 +6,9 @@ secrets; see `hugflow.show_key`.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from hugflow.errors import RequestInvalid, explain
+from hugflow.late_dataclass import dataclass
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 

@@ -10,13 +10,13 @@ A recipe is a file `recipe_files/<name>.yaml`, and no code:
         text: sentence
 """
 
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Final
 
 import yaml
 
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.sources import TableForm, read_form
 
 _FOLDER: Final = files("hugflow.requests") / "recipe_files"

@@ -9,9 +9,10 @@ segments: keep                                   the same, of Kaldi's ranges and
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final, Self
 
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.grammar import FieldInvalid, column, refuse_unknown_keys
 
 BESIDE: Final = ("srt", "vtt", "rttm")

@@ -28,10 +28,11 @@ In patterns `*` is a part of a name, `**` any folders.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from functools import partial
 from typing import Any, Final, Self
 
+from hugflow.late_dataclass import dataclass
 from hugflow.nearest import nearest_name
 from hugflow.requests.grammar import FieldInvalid, column, refuse_unknown_keys
 from hugflow.show_key import show_key

@@ -6,10 +6,10 @@ are repeated.
 """
 
 import re
-from dataclasses import dataclass
 
 import yaml
 
+from hugflow.late_dataclass import dataclass
 from hugflow.show_key import HIDDEN, show_key
 
 EXAMPLE = 'hf_id: "owner/name"'

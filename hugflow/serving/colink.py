@@ -4,12 +4,13 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hugflow.flows.trust import Trust
+from hugflow.late_dataclass import dataclass
 from hugflow.redact import remember
 from hugflow.serving.extra import needs_extra
 from hugflow.serving.keys import read_seed, shared_key_of, signer_of, user_id_of

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import time
 import uuid
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from nats.aio.msg import Msg
 from hugflow.errors import FlowError, FlowInstanceError, FlowServerUnavailable, NotAuthorised
 from hugflow.flows.flow import Flow, served_subflows
 from hugflow.flows.messages import FlowMessage
+from hugflow.late_dataclass import dataclass
 from hugflow.serving import bucket, pushed, subjects, wire
 from hugflow.serving.classes import constructor_values, load_class
 from hugflow.serving.envelope import error_reply, read_message

@@ -10,10 +10,11 @@ import logging
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from hugflow.errors import FlowInstanceError, HugflowError
+from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.serving import bucket, subjects, wire
 from hugflow.serving.classes import configure, load_class, own_values, served_subflows_of

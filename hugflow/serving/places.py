@@ -4,11 +4,11 @@ STATE_DIR/serving/                  the folder of the project's own server (`hug
                   users/main.seed   the project's user, when `user_seed` names none
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from hugflow.errors import FlowServerUnavailable
 from hugflow.flows.project_key import ServingConfig
+from hugflow.late_dataclass import dataclass
 from hugflow.serving.colink import CoLink, Project
 from hugflow.serving.keys import read_seed
 from hugflow.serving.server import FlowServer

@@ -6,9 +6,11 @@ instance.<id>          Instance
 state.<id>             State        written once a message, with its reply
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import UTC, datetime
 from typing import Any
+
+from hugflow.late_dataclass import dataclass
 
 LOCAL = "local"
 # A message that is sent again is recognised among so many that came after it.

@@ -1,9 +1,9 @@
 """How it is with a user's endpoints: instances, messages that wait, workers that run."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hugflow.late_dataclass import dataclass
 from hugflow.serving import bucket, subjects
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ gets no reply in time ends the run, which goes on at the same row when it is sta
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from hugflow.errors import FlowError
 from hugflow.flows.step_worker import Outcome, to_outcome
+from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.serving import subjects, wire
 from hugflow.serving.places import ProjectServing

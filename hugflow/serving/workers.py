@@ -1,9 +1,9 @@
 """Starting the workers of a user, in threads of this process."""
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hugflow.late_dataclass import dataclass
 from hugflow.serving import subjects
 from hugflow.serving.subjects import DEFAULT_DISPATCH_POINT
 

@@ -11,8 +11,9 @@ features:
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from hugflow.late_dataclass import dataclass
 
 _SPLIT = re.compile(r"\w+(\.\w+)*")
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -11,6 +10,7 @@ from hugflow.clients.hub import Hub
 from hugflow.clients.published import SplitFiles, fetch_split_files
 from hugflow.clients.repository import PublishedFile, Repository
 from hugflow.errors import RequestInvalid
+from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.requests.recipes import read_recipe
 from hugflow.requests.sources import SourceSpec, TableForm

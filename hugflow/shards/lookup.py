@@ -1,12 +1,12 @@
 """What a repository offers, for a request that is still to be written: subsets, splits, columns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pyarrow as pa
 
 from hugflow.clients.hub import Hub
 from hugflow.clients.repository import PublishedFile, Repository
+from hugflow.late_dataclass import dataclass
 from hugflow.shards.arrow import is_text
 from hugflow.shards.audio_warnings import audio_columns, audio_fields
 from hugflow.shards.card_features import complete_schema

@@ -6,10 +6,11 @@ A plan is a value; `plan_file` has its form as a file.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any, Final, Literal
 
 from hugflow.clients.repository import Conversion, PublishedFile
+from hugflow.late_dataclass import dataclass
 from hugflow.names import partition_key, shard_name
 from hugflow.requests.model import AddRequest
 from hugflow.shards.plan_request import PlanRequest, later_fields

@@ -1,10 +1,11 @@
 """A request as a plan keeps it: the only list of the fields that affect rows."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, field, fields
 from typing import Any, Final, Literal, Self
 
 from hugflow.audio.encoding import QUALITY, Encoding
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.model import AddRequest
 from hugflow.requests.segments import SegmentSpec
 from hugflow.requests.sources import SourceSpec, TableForm

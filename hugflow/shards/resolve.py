@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 from hugflow.clients.hub import Hub
 from hugflow.clients.repository import RepoId, Repository
 from hugflow.errors import RequestInvalid, ShardUnreadable
+from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.shards.audio_warnings import audio_columns, audio_fields, audio_warnings
 from hugflow.shards.card_features import complete_schema

@@ -1,7 +1,7 @@
 """Which files a request means: the dataset's own, or the Hub's conversion of them to parquet."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from hugflow.amounts import count
 from hugflow.clients.converted import NotConvertedYet, fetch_converted_files
@@ -15,6 +15,7 @@ from hugflow.clients.published import (
 )
 from hugflow.clients.repository import CONVERTED_REF, Conversion, PublishedFile, Repository
 from hugflow.errors import RequestInvalid
+from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.requests.sources import SourceSpec, TableForm
 from hugflow.shards.conversion import (

@@ -2,9 +2,9 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from hugflow.clients.hub import Hub
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import Outcome
 from hugflow.requests.model import AddRequest
 from hugflow.stages.build.build import Build

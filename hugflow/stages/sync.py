@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from hugflow.errors import HugflowError, StageMissing
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import Outcome
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.still_in_force import relocated

@@ -21,8 +21,10 @@ Percentiles are by nearest rank, so each is the value of a row.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from typing import Any
+
+from hugflow.late_dataclass import dataclass
 
 _MOST_COUNTS_SHOWN = 5
 _NOTED = ("repaired", "levels", "quality")

@@ -1,9 +1,10 @@
 """The durations of a dataset's clips, as the bars of a histogram."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import accumulate, count
 from typing import Final
+
+from hugflow.late_dataclass import dataclass
 
 MOST_BARS: Final = 20
 # Thinner bars would show noise, and their edges would be unreadable labels.

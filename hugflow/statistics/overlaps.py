@@ -8,12 +8,12 @@ speaker  the same speaker in two datasets: two of one repository, or a name of L
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 import polars as pl
 
+from hugflow.late_dataclass import dataclass
 from hugflow.statistics.tables import Table, flat
 from hugflow.store.digest import file_sha256
 

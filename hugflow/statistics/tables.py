@@ -5,13 +5,13 @@ is called.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
 from hugflow.audio.quality import NAMES as QUALITY_NAMES
+from hugflow.late_dataclass import dataclass
 from hugflow.shards.features import QUALITY_TYPE, index_names
 from hugflow.statistics.scan import scan_index
 

@@ -11,11 +11,11 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hugflow.errors import CannotWrite, DiskFull
+from hugflow.late_dataclass import dataclass
 
 if TYPE_CHECKING:
     from hugflow.store.sync_disk import WatchedDisk

@@ -14,11 +14,11 @@ import platform
 import socket
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from hugflow.late_dataclass import dataclass
 from hugflow.store.atomic import make_folder
 from hugflow.store.layout import Places
 from hugflow.store.records import Moment, RecordForm

@@ -28,9 +28,9 @@ STATE_DIR/plans/<name>/<plan id>.json      what to make, settled once
           locks/  catalog/  mirror.git  dagster/
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from hugflow.late_dataclass import dataclass
 from hugflow.names import audio_folders
 
 DAGSTER_CONFIG = "dagster.yaml"

@@ -19,13 +19,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from hugflow.errors import Locked
+from hugflow.late_dataclass import dataclass
 from hugflow.store.atomic import disk_errors, make_folder
 from hugflow.store.records import RecordForm
 

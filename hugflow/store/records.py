@@ -19,7 +19,6 @@ import math
 import re
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +27,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import AfterValidator, AwareDatetime, PlainSerializer, TypeAdapter, ValidationError
 
 from hugflow.errors import StateUnreadable
+from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.store.atomic import read_file, write_file, write_view
 

@@ -7,11 +7,11 @@ holder of the gate waits for a slot, so no process waits for ever.
 
 import socket
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from hugflow.late_dataclass import dataclass
 from hugflow.store.atomic import disk_errors, make_folder
 
 _WAIT_FOR_EVER = -1.0

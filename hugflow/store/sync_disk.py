@@ -14,11 +14,12 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
+
+from hugflow.late_dataclass import dataclass
 
 _SINCE: Final = (5, 8)
 # By Linux' include/uapi/linux/magic.h: ext2 to ext4, XFS, Btrfs, F2FS, tmpfs.

@@ -34,12 +34,13 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 from hugflow.errors import CannotWrite, Locked, StateUnreadable
+from hugflow.late_dataclass import dataclass
 from hugflow.store.atomic import disk_errors, make_folder, sync_folder
 from hugflow.store.layout import Places
 from hugflow.store.locks import hold

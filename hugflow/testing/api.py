@@ -17,10 +17,11 @@ A repository that was renamed answers under its old name by a redirect, 307, to 
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from hugflow.late_dataclass import dataclass
 from hugflow.testing.exchange import Ask, Refusal, Response, answer_file, answer_json
 from hugflow.testing.render import (
     render_collection,

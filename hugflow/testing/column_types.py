@@ -21,12 +21,12 @@ import struct
 import uuid
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, Unpack, get_args
 
 import pyarrow as pa
 
+from hugflow.late_dataclass import dataclass
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import SPEECH_CARD, Publication, speech_table
 from hugflow.testing.tables import (

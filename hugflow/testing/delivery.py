@@ -6,9 +6,9 @@ import socket
 import struct
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
+from hugflow.late_dataclass import dataclass
 from hugflow.testing.exchange import Disturbance, Response
 
 DRAIN_TIMEOUT_S = 5.0

@@ -3,10 +3,11 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote
 
+from hugflow.late_dataclass import dataclass
 from hugflow.testing.repository import HubFile
 
 # The Hub has two ports; the others have one each.

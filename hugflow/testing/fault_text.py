@@ -22,12 +22,13 @@ import difflib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, TypeAlias, TypeVar, cast, get_args
 
 import pydantic
 
 from hugflow.errors import UsageWrong
+from hugflow.late_dataclass import dataclass
 from hugflow.testing.exchange import Port
 from hugflow.testing.faults import (
     BranchMoves,

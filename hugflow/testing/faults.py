@@ -17,13 +17,14 @@ comment exists, but the client does not know. All other faults strike after the 
 import fnmatch
 import gzip
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import unquote
 
+from hugflow.late_dataclass import dataclass
 from hugflow.testing.exchange import Ask, Disturbance, Extract, Port, Response
 from hugflow.testing.repository import Kind
 from hugflow.testing.wording import word_error

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from hugflow.errors import UsageWrong
+from hugflow.late_dataclass import dataclass
 from hugflow.testing.exchange import Ask, Response
 from hugflow.testing.faults import Encounter, Fault, Match
 

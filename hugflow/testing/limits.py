@@ -3,8 +3,9 @@
 https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from hugflow.late_dataclass import dataclass
 from hugflow.testing.exchange import Response
 from hugflow.testing.faults import Encounter
 from hugflow.testing.github_api.refusal import GitHubRefusal

@@ -11,10 +11,12 @@ same commits in every process. Two kinds of file differ only in their names:
 import functools
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Literal
+
+from hugflow.late_dataclass import dataclass
 
 CHUNK_BYTES = 1 << 20
 SHORTEST_COMMIT = 7

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+from hugflow.late_dataclass import dataclass
 from hugflow.testing.exchange import Ask, Response
 from hugflow.testing.faults import Fault
 

@@ -22,7 +22,7 @@ describes each.
 import functools
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, Unpack, get_args
 
 import numpy as np
@@ -30,6 +30,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import soundfile
 
+from hugflow.late_dataclass import dataclass
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import (
     SPEECH_CARD,

@@ -7,9 +7,9 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Self
 
+from hugflow.late_dataclass import dataclass
 from hugflow.testing.control import answer_control, is_control
 from hugflow.testing.exchange import Ask, Port, Response
 from hugflow.testing.faults import Fault, Match

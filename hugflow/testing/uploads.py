@@ -19,10 +19,10 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from hugflow.late_dataclass import dataclass
 from hugflow.testing.api import Holdings, Reader, find_commit, find_reader, find_repository
 from hugflow.testing.api import sign_link as sign
 from hugflow.testing.exchange import Ask, Refusal, Response, answer_json

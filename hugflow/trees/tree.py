@@ -10,9 +10,9 @@ allows) are faults. A fault repeats only plain keys of the text, no values.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NoReturn, TypeAlias
 
+from hugflow.late_dataclass import dataclass
 from hugflow.show_key import show_key
 
 MAX_DEPTH = 8

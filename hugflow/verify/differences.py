@@ -1,9 +1,10 @@
 """The findings of `hugflow verify`: their codes, and how to fix each."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
+
+from hugflow.late_dataclass import dataclass
 
 Code = Literal[
     "export_changed",

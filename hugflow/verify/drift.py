@@ -6,11 +6,11 @@ Nothing is deleted: damaged and unknown files are moved to
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.model import AddRequest
 from hugflow.shards.plan import Plan
 from hugflow.stages.build.options import Options

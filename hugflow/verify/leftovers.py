@@ -3,13 +3,14 @@
 import os
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 import numpy as np
 
 from hugflow.exports.recorded import RecordedExport
 from hugflow.exports.registry import rendered_exports
+from hugflow.late_dataclass import dataclass
 from hugflow.stages.tree.flow_files import flows_folder
 from hugflow.store.atomic import TEMPORARY_SUFFIX
 from hugflow.store.layout import DatasetFolder, Places

@@ -6,13 +6,13 @@ import stat
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.mp3 import AudioInfo
 from hugflow.audio.sound import FindFaults
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import Clip, RowMade
 from hugflow.names import mp3_paths
 from hugflow.rows.audio_info import audio_infos

@@ -14,10 +14,11 @@ import time
 from bisect import bisect_right
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from hugflow.errors import HugflowError
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import RowMade
 from hugflow.store.atomic import read_file
 from hugflow.store.layout import Places

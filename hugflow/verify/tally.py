@@ -2,10 +2,11 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import accumulate
 from pathlib import Path
 
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import RowMade
 from hugflow.verify.differences import Difference, Finder
 from hugflow.verify.rows import Looked

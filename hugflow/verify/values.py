@@ -7,7 +7,6 @@ field exists.
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hugflow.errors import StateUnreadable
+from hugflow.late_dataclass import dataclass
 from hugflow.names import info_names, mp3_paths
 from hugflow.redact import in_a_line
 from hugflow.rows.record import json_names

@@ -12,8 +12,9 @@ import select
 import struct
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
+
+from hugflow.late_dataclass import dataclass
 
 Bytes: TypeAlias = bytes | bytearray | memoryview
 Header: TypeAlias = dict[str, Any]

@@ -18,9 +18,9 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from hugflow.late_dataclass import dataclass
 from hugflow.lean_start import QuickEnd, collect_later, collect_now
 from hugflow.workers.channel import HALF_BYTES, Bytes, Channel, ChannelClosed, Header
 

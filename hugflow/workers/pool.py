@@ -13,11 +13,12 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from threading import Event, Lock
 from typing import IO, Final, Self
 
 from hugflow.errors import HugflowError, Stopped
+from hugflow.late_dataclass import dataclass
 from hugflow.lean_start import with_extras
 from hugflow.redact import without_secrets
 from hugflow.workers.channel import (

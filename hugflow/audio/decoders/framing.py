@@ -1,10 +1,10 @@
 """What the framing of a file says of its sound, ready to be decoded."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.decoders.parts import Part
+from hugflow.late_dataclass import dataclass
 
 # What is wrong with a framing that is not repaired, and the code of the row then.
 _REFUSED: Final = {

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from hugflow.audio.clip import Clip, ClipRules
 from hugflow.audio.decoders.sound_file import open_clip
 from hugflow.audio.mono import Samples
 from hugflow.audio.resample import resample
+from hugflow.late_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

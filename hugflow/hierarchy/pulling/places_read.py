@@ -3,7 +3,6 @@
 import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +11,7 @@ from hugflow.hierarchy.errors import MissingFileError
 from hugflow.hierarchy.readers.csv_files import SUFFIX as CSV_SUFFIX
 from hugflow.hierarchy.readers.download import download, is_url
 from hugflow.hierarchy.readers.packed import MAX_PACKED_BYTES, open_packed, read_member
+from hugflow.late_dataclass import dataclass
 from hugflow.store.atomic import read_file
 
 MAX_FILES = 10_000

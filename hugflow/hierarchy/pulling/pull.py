@@ -8,7 +8,7 @@ and a file that an earlier pull wrote, and that no source names any more, is rem
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from hugflow.hierarchy.pulling.record import (
 )
 from hugflow.hierarchy.readers.google_sheets import GoogleSheets
 from hugflow.hierarchy.storage import stored_files
+from hugflow.late_dataclass import dataclass
 from hugflow.nearest import nearest_name
 from hugflow.store.atomic import (
     commit,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 
@@ -23,6 +23,7 @@ from hugflow.hierarchy.readers.ods import read_ods
 from hugflow.hierarchy.readers.table import Rows
 from hugflow.hierarchy.readers.xlsx import read_xlsx
 from hugflow.hierarchy.storage import OwnFile, find_pattern, stored_files, stored_suffix
+from hugflow.late_dataclass import dataclass
 
 WORKBOOK_VERSION = 1
 # What Google says of the last minutes may be late.

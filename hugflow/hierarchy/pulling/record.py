@@ -21,7 +21,7 @@ as none.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -30,6 +30,7 @@ from typing import Any
 from hugflow.errors import CannotWrite
 from hugflow.hierarchy.load import Project
 from hugflow.hierarchy.storage import META_NAME
+from hugflow.late_dataclass import dataclass
 from hugflow.store.atomic import read_file
 
 LEGACY = "legacy"

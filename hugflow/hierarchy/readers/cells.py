@@ -13,11 +13,11 @@ Every format ends in the same text, so that a sheet saved as xlsx and as ods giv
 
 import math
 import re
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TypeAlias
 
 from hugflow.hierarchy.errors import ConfigError
+from hugflow.late_dataclass import dataclass
 
 # Excel counts a 29 February 1900, which never was; programs disagree about the days before.
 FIRST_DATE = date(1900, 3, 1)

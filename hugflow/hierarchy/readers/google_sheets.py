@@ -10,7 +10,7 @@ the account's address, `client_email`. https://developers.google.com/identity/pr
 import json
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from hugflow.errors import NotAuthorised, SettingInvalid
 from hugflow.hierarchy.errors import ConfigError
 from hugflow.hierarchy.readers.download import SourceUnavailable, download
 from hugflow.hierarchy.readers.packed import MAX_PACKED_BYTES
+from hugflow.late_dataclass import dataclass
 
 EXPORT_URL = "https://docs.google.com"
 DRIVE_URL = "https://www.googleapis.com"

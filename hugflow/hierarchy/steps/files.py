@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from hugflow.hierarchy.composed import ComposedSource
 from hugflow.hierarchy.errors import MissingFileError
+from hugflow.late_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -30,6 +29,7 @@ from hugflow.hierarchy.errors import ConfigError
 from hugflow.hierarchy.load import Project
 from hugflow.hierarchy.project_config import StepConfig
 from hugflow.hierarchy.steps.files import StepFiles
+from hugflow.late_dataclass import dataclass
 from hugflow.nearest import nearest_name
 
 OWN_MODULE = "hugflow_steps"

@@ -9,7 +9,6 @@ The second file is `{"overridden": false, "sources": {"times": [{"name": "a", "o
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from hugflow.hierarchy.errors import ConfigError
 from hugflow.hierarchy.load import Project
 from hugflow.hierarchy.steps.files import join_files
 from hugflow.hierarchy.steps.registry import find_types, read_fields, unknown_type
+from hugflow.late_dataclass import dataclass
 from hugflow.store.atomic import write_file
 
 

@@ -3,12 +3,12 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
 import pyarrow as pa
 
+from hugflow.late_dataclass import dataclass
 from hugflow.shards.arrow import is_text
 
 AUDIO_ENDINGS: Final = frozenset(

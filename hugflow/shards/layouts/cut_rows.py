@@ -1,7 +1,7 @@
 """Which rows are time ranges of longer clips, and in which order they are made."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any, Final, Self
 
@@ -11,6 +11,7 @@ from hugflow.amounts import count
 from hugflow.audio.cut import NO_RANGE, Cut, to_seconds
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.segments import SegmentSpec
 from hugflow.shards.layouts.layout import RepositoryAt
 from hugflow.shards.plan_request import PlanRequest, form_of, segments_of

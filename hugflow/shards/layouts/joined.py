@@ -3,11 +3,12 @@
 import io
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, cast
+
+from hugflow.late_dataclass import dataclass
 
 _BUFFER_BYTES: Final = 128 << 10
 # Of many parts, so many are open at once.

@@ -11,7 +11,6 @@ file of the repository, as in a table.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, NoReturn
 
 import pyarrow as pa
@@ -20,6 +19,7 @@ from hugflow.amounts import count
 from hugflow.audio.cut import NO_RANGE, Cut, to_seconds
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid, ShardUnreadable
+from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts import loose, table

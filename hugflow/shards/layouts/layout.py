@@ -6,7 +6,6 @@ under the name that plans keep.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +16,7 @@ from hugflow.amounts import count
 from hugflow.clients.hub import Hub, ReadBudget
 from hugflow.clients.repository import PublishedFile, RepoId
 from hugflow.errors import ShardUnreadable
+from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.shards.plan import Shard
 from hugflow.shards.plan_request import PlanRequest

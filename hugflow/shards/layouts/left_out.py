@@ -2,8 +2,9 @@
 
 import logging
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 
 log = logging.getLogger(__name__)

@@ -6,11 +6,11 @@ start: [...], end: [...], text: [...]        three lists, which belong together
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from hugflow.late_dataclass import dataclass
 from hugflow.lean_start import Late
 from hugflow.shards.arrow import is_list
 from hugflow.shards.column_path import take_field

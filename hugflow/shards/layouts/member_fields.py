@@ -1,11 +1,11 @@
 """The fields of WebDataset's rows: what their endings say, and the columns that they become."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
 
+from hugflow.late_dataclass import dataclass
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts.clips import AUDIO_ENDINGS
 from hugflow.shards.plan_request import PlanRequest

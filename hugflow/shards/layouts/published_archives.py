@@ -2,13 +2,13 @@
 
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, BinaryIO, Final, cast
 
 from hugflow.amounts import count
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
+from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.shards.layouts.archives import ZIP_DAMAGED, is_archive, is_zip
 from hugflow.shards.layouts.joined import Piece, join_pieces

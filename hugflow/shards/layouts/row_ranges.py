@@ -18,7 +18,7 @@ A row whose lists differ in length is one row, which fails. `detail` of a shard:
 import json
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final, Self
@@ -31,6 +31,7 @@ from hugflow.audio.cut import Cut
 from hugflow.clients.hub import ReadBudget
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
+from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.shards.arrow import FILE_TYPE, is_binary
 from hugflow.shards.audio_warnings import audio_columns

@@ -15,11 +15,11 @@ import io
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import BinaryIO, Final
 from zipfile import ZipInfo
 
+from hugflow.late_dataclass import dataclass
 from hugflow.shards.layouts.joined import Piece, head_of, join_pieces, total_bytes
 from hugflow.shards.layouts.tar_members import ArchiveDamaged
 

@@ -11,12 +11,12 @@ an error names the command that joins them.
 import re
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
 from hugflow.amounts import count
 from hugflow.errors import RequestInvalid
+from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.shards.layouts.archives import is_archive
 

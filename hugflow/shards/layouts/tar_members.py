@@ -7,9 +7,10 @@ https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html#tag_20_94_13
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final, Literal
+
+from hugflow.late_dataclass import dataclass
 
 Kind = Literal["file", "folder", "link", "device", "sparse"]
 

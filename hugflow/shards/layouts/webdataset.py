@@ -19,7 +19,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -28,6 +28,7 @@ import pyarrow as pa
 
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import ShardUnreadable
+from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.shards.layouts import table_archives
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS

@@ -16,11 +16,11 @@ Everything else raises NotKnown: a name that is no text, another key, a split na
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
 
+from hugflow.late_dataclass import dataclass
 from hugflow.shards.plain_features import read_plain_card_feature
 from hugflow.shards.resolution.by_name import SPLIT_NAME, Patterns
 from hugflow.shards.resolution.patterns import NotKnown, check_pattern, is_wild

@@ -1,12 +1,13 @@
 """One paged listing of a repository at its commit, and the splits that its card names."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, Self
 
 from hugflow.clients.hub import Hub
 from hugflow.clients.published import Resolved, address_prefix
 from hugflow.clients.repository import PublishedFile, Repository
+from hugflow.late_dataclass import dataclass
 from hugflow.shards.resolution.card_configs import parse_card, read_configs
 from hugflow.shards.resolution.patterns import NotKnown
 from hugflow.shards.resolution.resolver import resolve

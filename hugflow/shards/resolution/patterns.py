@@ -6,10 +6,10 @@ that start with `__` are matched only by a pattern that names as many of them.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from typing import Final, Self
 
+from hugflow.late_dataclass import dataclass
 from hugflow.shards.globs import Token, Wild, to_expression
 
 

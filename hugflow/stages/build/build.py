@@ -1,11 +1,11 @@
 """One dataset's build: what to make, where, and how. Every stage takes it."""
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 
 from hugflow.audio.clip import ClipRules
 from hugflow.clients.hub import Hub
+from hugflow.late_dataclass import dataclass
 from hugflow.names import mp3_paths
 from hugflow.requests.grammar import BadRowBudget
 from hugflow.requests.model import AddRequest

@@ -1,6 +1,6 @@
 """The options of a build, as plain values from the settings."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ from hugflow.audio.encoding import QUALITY
 from hugflow.audit import this_user
 from hugflow.flows.project_key import ServingConfig
 from hugflow.flows.trust import Trust
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.grammar import BYTES_PER_GB, DEFAULT_EXPORTS, BadRowBudget
 from hugflow.requests.policy import Policy
 from hugflow.shards.plan_request import ROW_FIELDS

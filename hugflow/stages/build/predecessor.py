@@ -1,8 +1,8 @@
 """What a new plan has in common with the plan of the existing tree."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from hugflow.late_dataclass import dataclass
 from hugflow.shards.plan import Plan, Shard
 
 

@@ -7,7 +7,6 @@ value, else JSON as text.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hugflow.late_dataclass import dataclass
 from hugflow.shards.features import arrow_features
 from hugflow.shards.plan import Shard
 from hugflow.shards.value_types import fit_value, infer_type, merge_types, to_arrow

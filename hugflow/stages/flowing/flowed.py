@@ -5,9 +5,9 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from hugflow.late_dataclass import dataclass
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.stages.flowing.flow_index import rows_through, write_flow_indexes

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from hugflow.errors import RequestInvalid
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.keep import parse_keep
 from hugflow.shards.kept_fields import kept_fields, refuse_unmeasured, value_at
 from hugflow.stages.build.build import Build

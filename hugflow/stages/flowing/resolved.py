@@ -8,11 +8,11 @@ steps again, and nothing else.
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hugflow.errors import RequestInvalid
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.flow_steps import FlowStep
 from hugflow.stages.build.build import Build
 

@@ -13,10 +13,10 @@ import json
 import os
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
+from hugflow.late_dataclass import dataclass
 from hugflow.store.atomic import disk_errors, make_folder, read_file, sync_folder, write_file
 
 Kind = Literal["out", "dropped", "error"]

@@ -3,11 +3,12 @@
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from hugflow.amounts import count
 from hugflow.audio.level_watch import LEVELS
 from hugflow.audio.mp3 import AudioInfo
+from hugflow.late_dataclass import dataclass
 from hugflow.shards.plan import Shard
 
 log = logging.getLogger(__name__)

@@ -10,13 +10,13 @@ fetched again.
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hugflow.late_dataclass import dataclass
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.store.atomic import disk_errors

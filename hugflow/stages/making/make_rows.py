@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from threading import Event
 from types import TracebackType
@@ -24,6 +24,7 @@ from hugflow.audio.bad import AudioBad
 from hugflow.audio.isolated import IsolatedConverter
 from hugflow.audio.mp3 import Mp3
 from hugflow.errors import HugflowError
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import Clip, Journal, Outcome, RowFailed, RowMade
 from hugflow.native_talk import doing
 from hugflow.rows.audio import audio_value, may_be_path, path_of

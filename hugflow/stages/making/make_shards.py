@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from hugflow.errors import (
     StageMissing,
 )
 from hugflow.exports.index_table import write_index
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import Journal, Outcome, RowFailed, RowMade
 from hugflow.ledger.markers import Marker, read_marker
 from hugflow.ledger.stages import (

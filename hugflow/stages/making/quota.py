@@ -1,8 +1,7 @@
 """STORAGE_QUOTA_GB: the limit for all datasets together."""
 
-from dataclasses import dataclass
-
 from hugflow.errors import DiskFull
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.grammar import BYTES_PER_GB
 from hugflow.stages.standing.measure import measure_storage
 from hugflow.store.layout import Places

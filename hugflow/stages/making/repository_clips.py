@@ -9,7 +9,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path, PurePosixPath
 from threading import Lock
 
@@ -18,6 +18,7 @@ from hugflow.audio.strangers import name_stranger
 from hugflow.clients.part_file import is_verified
 from hugflow.clients.repository import PublishedFile, RepoId
 from hugflow.errors import FileMissing
+from hugflow.late_dataclass import dataclass
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 

@@ -7,11 +7,12 @@ import logging
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path, PurePosixPath
 from threading import Lock
 
 from hugflow.clients.repository import RepoId
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import Journal, Outcome, RowMade
 from hugflow.ledger.markers import read_marker
 from hugflow.shards.counts import counted

@@ -10,12 +10,12 @@ import io
 import logging
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from hugflow.activity import count_kept, count_received
 from hugflow.clients.fetch import FetchStopped
 from hugflow.clients.repository import RepoId
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import Outcome, RowMade
 from hugflow.rows.audio_info import audio_infos
 from hugflow.shards.plan import Plan, Shard

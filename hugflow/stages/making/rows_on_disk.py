@@ -7,9 +7,10 @@ but whose line was lost (a kill between rename and journal) is restored from its
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import (
     AUDIO_FIELDS,
     NOTE_FIELDS,

@@ -11,7 +11,7 @@ compared with the result:
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -23,6 +23,7 @@ from hugflow.audio.mp3 import AudioInfo
 from hugflow.audio.value import SampledAudio
 from hugflow.exports.export import Foreseen
 from hugflow.exports.registry import foresee_exports
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import Clip, RowMade
 from hugflow.requests.flow_steps import FlowStep
 from hugflow.rows.audio import audio_value

@@ -8,8 +8,9 @@ other; 95 of 100 datasets are meant to lie in it.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from hugflow.late_dataclass import dataclass
 
 # Student's t for 95 %, by degrees of freedom.
 _T: Final = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 15: 2.13}

@@ -4,7 +4,6 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ import yaml
 from hugflow.clients.hub import Hub
 from hugflow.clients.imported import ArchiveMissing, ImportedArchive, archive_ending
 from hugflow.errors import HugflowError, UsageWrong
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.model import AddRequest
 from hugflow.stages.standing.upstream import WAITING, read_any_note, write_note
 from hugflow.stages.tree.stored_dataset import glance_at_dataset

@@ -1,8 +1,9 @@
 """A preview of a sync: what it would do."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from hugflow.clients.hub import Hub
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.stages import NEEDED_TO_PUBLISH
 from hugflow.requests.model import AddRequest
 from hugflow.shards.counts import count_rows

@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain, islice
 from typing import Literal, TypeAlias
 
@@ -16,6 +16,7 @@ from hugflow.audio.bad import AudioBad
 from hugflow.audio.isolated import IsolatedFindFaults
 from hugflow.audio.sound import FindFaults, find_faults
 from hugflow.errors import HugflowError, RequestInvalid, StageMissing, TooManyBadRows
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import RowFailed
 from hugflow.ledger.stages import NEEDED_TO_PUBLISH
 from hugflow.names import info_names

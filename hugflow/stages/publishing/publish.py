@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from hugflow.activity import step
 from hugflow.audit import Deed, record
 from hugflow.errors import HugflowError, Locked, StageMissing
 from hugflow.exports.registry import export_folders
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.markers import read_marker
 from hugflow.ledger.stages import NEEDED_TO_PUBLISH
 from hugflow.requests.grammar import BadRowBudget, max_bad_rows

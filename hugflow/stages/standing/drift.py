@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 
 from hugflow.clients.hub import Hub
 from hugflow.clients.hub_errors import DATASET_GONE
 from hugflow.clients.repository import CONVERTED_REF, RepoId
 from hugflow.errors import HugflowError
+from hugflow.late_dataclass import dataclass
 from hugflow.shards.plan import Plan
 from hugflow.shards.plan_request import is_imported
 from hugflow.shards.plans import read_current_plan

@@ -9,9 +9,10 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.collect import AddFile, ParsedFiles
 from hugflow.requests.model import AddRequest
 from hugflow.store.layout import Places

@@ -30,10 +30,11 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from hugflow.late_dataclass import dataclass
 from hugflow.store.atomic import read_file, write_view
 from hugflow.store.layout import DAGSTER_FOLDER
 

@@ -8,12 +8,13 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Self
 
 from hugflow.errors import StateUnreadable
 from hugflow.exports.registry import export_folders
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import RowMade, read_journal
 from hugflow.ledger.markers import Marker, read_marker
 from hugflow.shards.plan import Plan, Shard

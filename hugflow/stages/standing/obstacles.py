@@ -11,11 +11,11 @@ request: the digest of the request; the record says nothing about another one.
 next_try_at: when the sensor tries again; null if it does not.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
 from hugflow.errors import HugflowError, NotAuthorised, RequestInvalid, UsageWrong
+from hugflow.late_dataclass import dataclass
 from hugflow.store.layout import Places
 from hugflow.store.records import Moment, RecordForm
 

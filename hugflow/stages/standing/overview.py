@@ -1,8 +1,8 @@
 """All datasets in a table: state, rows, hours, bytes, licence, commit and owner, with totals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from hugflow.late_dataclass import dataclass
 from hugflow.stages.standing.status import to_status
 from hugflow.stages.standing.stored import list_names
 from hugflow.stages.tree.stored_dataset import glance_at_dataset

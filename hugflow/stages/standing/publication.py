@@ -1,8 +1,8 @@
 """Where a dataset is published to by `publish_to`, and whether its present version is there."""
 
-from dataclasses import dataclass
 from typing import Literal
 
+from hugflow.late_dataclass import dataclass
 from hugflow.redact import redact
 from hugflow.stages.standing.push_records import Push, read_push
 from hugflow.stages.tree.manifest import Manifest

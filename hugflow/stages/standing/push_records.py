@@ -9,8 +9,7 @@
 pushed: the version. address: where it is; null if it could not be pushed, for the reason `why`.
 """
 
-from dataclasses import dataclass
-
+from hugflow.late_dataclass import dataclass
 from hugflow.store.layout import Places
 from hugflow.store.records import Moment, RecordForm
 

@@ -27,9 +27,9 @@ so, and that request does not remove the dataset again until it changes:
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 
 from hugflow.errors import StateUnreadable
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.model import AddRequest, Identity
 from hugflow.requests.problems import RequestFileInvalid
 from hugflow.requests.read import Request, parse_request

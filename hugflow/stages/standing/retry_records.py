@@ -5,10 +5,10 @@
     {"version": 1, "asked_at": "2026-11-22T01:02:03.123456+00:00"}
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from hugflow.audit import Deed, record, this_user
+from hugflow.late_dataclass import dataclass
 from hugflow.store.layout import Places
 from hugflow.store.records import Moment, RecordForm
 

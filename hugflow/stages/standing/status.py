@@ -1,8 +1,9 @@
 """The state of each dataset: one answer for the command line, the UI and the sensor."""
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Final
 
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.progress import Progress, Status, read_progress
 from hugflow.shards.counts import count_rows
 from hugflow.shards.plan import Plan

@@ -11,10 +11,10 @@ note: null if nothing has changed since planning, or only a branch has moved.
 No record ever leads to a removal.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from hugflow.late_dataclass import dataclass
 from hugflow.store.layout import Places
 from hugflow.store.records import Moment, RecordForm
 

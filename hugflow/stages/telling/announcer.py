@@ -6,9 +6,10 @@ Notices are not part of the work: an error with a notice is only logged.
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.progress import Status
 from hugflow.notify.notices import FailedRow, Failure, Notice, StepNote, write_notice
 from hugflow.stages.build.build import Build

@@ -12,9 +12,9 @@ dataset that is finished. Without a mark, or with another one, Dagster is asked.
 """
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
+from hugflow.late_dataclass import dataclass
 from hugflow.stages.build.build import Build
 from hugflow.store.atomic import read_file
 from hugflow.store.layout import DAGSTER_CONFIG, Places, dagster_folders

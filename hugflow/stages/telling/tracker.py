@@ -5,10 +5,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from hugflow.audit import Deed, record
 from hugflow.errors import HugflowError, Locked
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import Outcome, RowFailed, RowMade, read_journal
 from hugflow.ledger.markers import read_marker
 from hugflow.ledger.progress import Progress, Status, write_progress

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import RowFailed
 from hugflow.store.atomic import read_file
 

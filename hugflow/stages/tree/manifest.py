@@ -47,7 +47,7 @@ versions.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -57,6 +57,7 @@ from hugflow.audio.encoding import QUALITY
 from hugflow.clients.repository import CONVERTED_REF, Conversion
 from hugflow.errors import StateUnreadable
 from hugflow.exports.recorded import RecordedExport
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.grammar import BadRowBudget
 from hugflow.requests.model import Identity
 from hugflow.shards.plan import MOST_UNCOUNTED_ROWS, Plan

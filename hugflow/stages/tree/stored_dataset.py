@@ -1,8 +1,7 @@
 """What exists of one dataset, read once per command and passed on as a value."""
 
-from dataclasses import dataclass
-
 from hugflow.errors import StateUnreadable
+from hugflow.late_dataclass import dataclass
 from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_current_id, read_current_plan, read_plan
 from hugflow.stages.tree.manifest import Manifest, read_manifest

@@ -16,10 +16,11 @@ versions as `unreadable-<n>`, and stays there until a person deletes it.
 import hashlib
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from hugflow.errors import CannotWrite
+from hugflow.late_dataclass import dataclass
 from hugflow.shards.plan import Plan
 from hugflow.stages.tree.exchange import delete_tree, rename_aside, swap_trees, write_standing
 from hugflow.stages.tree.exclusive import wait_for_shards

@@ -6,11 +6,12 @@ when the stand-in adopts `call.held`.
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
+from hugflow.late_dataclass import dataclass
 from hugflow.testing.exchange import Ask, Response, answer_json
 from hugflow.testing.github_api.holdings import Holder, Holdings, Pull, Repo, Right
 from hugflow.testing.github_api.refusal import GitHubRefusal

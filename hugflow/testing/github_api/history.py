@@ -4,10 +4,11 @@ Commits are named as git names them, so the same pushes give the same commits ev
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
+from hugflow.late_dataclass import dataclass
 from hugflow.testing.github_api.holdings import Pull, Repo, put
 from hugflow.testing.repository import Commit, HubFile, compose_commit, read_file
 

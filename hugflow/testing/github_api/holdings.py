@@ -4,10 +4,11 @@ A user is a login; a login that ends in `[bot]` is a bot.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any, Literal, TypeVar, get_args
 
+from hugflow.late_dataclass import dataclass
 from hugflow.testing.repository import Commit
 
 # What a token may write, as a workflow's `permissions:` names it.

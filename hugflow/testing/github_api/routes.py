@@ -4,8 +4,9 @@ https://docs.github.com/rest
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from hugflow.late_dataclass import dataclass
 from hugflow.testing.exchange import Ask, Response
 from hugflow.testing.github_api import checks, comments, contents, people, pulls, statuses
 from hugflow.testing.github_api.call import Call, without_prefix

@@ -1,10 +1,11 @@
 """One parsed call of a method: its user and its arguments."""
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
+from hugflow.late_dataclass import dataclass
 from hugflow.testing.exchange import Ask
 from hugflow.testing.slack_api.holdings import Bot, Channel, Holdings, Message
 from hugflow.testing.slack_api.refusal import SlackRefusal

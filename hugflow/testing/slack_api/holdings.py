@@ -1,8 +1,10 @@
 """The content of the loopback Slack as values: a change is a new value, and can be dropped."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from hugflow.late_dataclass import dataclass
 
 TEAM = "Acme"
 TEAM_ID = "T0000001"
