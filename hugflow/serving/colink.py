@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from hugflow.errors import FlowServerUnavailable
 from hugflow.flows.trust import Trust
 from hugflow.late_dataclass import dataclass
 from hugflow.redact import remember
@@ -97,7 +98,14 @@ class CoLink:
         return self.start(work).result()
 
     def start(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
-        """Run a coroutine in the client's loop."""
+        """Run a coroutine in the client's loop. Raises FlowServerUnavailable once it is closed."""
+        if self._loop.is_closed():
+            work.close()
+            raise FlowServerUnavailable(
+                "the client is closed",
+                why="`close` was called, or the `with` block of the client has ended",
+                mend="connect again",
+            )
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def sign(self, data: bytes) -> bytes:

@@ -68,6 +68,7 @@ class DispatchWorker:
         self._is_open = False
         self._idle = asyncio.Event()
         self._flows: dict[str, _Loaded] = {}
+        self._making: dict[str, asyncio.Task[Flow]] = {}
         self._subscriptions: list[Subscription] = []
 
     async def open(self) -> None:
@@ -86,7 +87,7 @@ class DispatchWorker:
         """Take no more messages, and finish those that run; what does not end in time comes again."""
         self._is_open = False
         for each in self._subscriptions:
-            await each.unsubscribe()
+            await self._cl.link.unsubscribe(each)
         self._subscriptions = []
         try:
             await asyncio.wait_for(self._idle.wait(), within_s)
@@ -238,10 +239,10 @@ class DispatchWorker:
                     mend="get a new one with get_flow_instance",
                 )
             if found is None:
-                flow = await asyncio.to_thread(make_flow, self._cl, instance)
-                if len(self._flows) >= _CACHED_FLOWS:
+                flow = await self._make_flow(instance)
+                found = self._flows.setdefault(flow_id, _Loaded(instance, flow, now))
+                if len(self._flows) > _CACHED_FLOWS:
                     self._flows.pop(next(iter(self._flows)))
-                found = self._flows[flow_id] = _Loaded(instance, flow, now)
             found.looked_at = now
         if not found.instance.may_be_messaged_by(caller, self._cl.get_user_id()):
             raise FlowInstanceError(
@@ -250,6 +251,17 @@ class DispatchWorker:
                 mend="get one of your own with get_flow_instance",
             )
         return found.instance, found.flow
+
+    async def _make_flow(self, instance: Instance) -> Flow:
+        """The flow of an instance, made once for all messages that wait for it."""
+        flow_id = instance.flow_id
+        making = self._making.get(flow_id)
+        if making is None:
+            making = asyncio.create_task(asyncio.to_thread(make_flow, self._cl, instance))
+            self._making[flow_id] = making
+            making.add_done_callback(lambda _: self._making.pop(flow_id, None))
+        # One message that is given up must not end what the others wait for.
+        return await asyncio.shield(making)
 
 
 def _pause_s(message: Msg) -> float:

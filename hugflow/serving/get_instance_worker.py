@@ -56,7 +56,7 @@ class GetInstanceWorker:
     async def close(self) -> None:
         """Answer no more."""
         for each in self._subscriptions:
-            await each.unsubscribe()
+            await self._cl.link.unsubscribe(each)
         self._subscriptions = []
 
     async def _take(self, message: Msg) -> None:

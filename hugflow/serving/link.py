@@ -73,7 +73,6 @@ class Link:
         self.client = Client()
         self.js: JetStreamContext = self.client.jetstream(timeout=TRY_S)
         self.bucket_stream = subjects.bucket_stream(user_id)
-        self.on_reconnect: list[Callable[[], Awaitable[None]]] = []
         self._was_open = False
         self._waiting: dict[str, set[asyncio.Future[Any]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -86,7 +85,6 @@ class Link:
                 nkeys_seed_str=seed,
                 inbox_prefix=subjects.inbox(self.user_id),
                 error_cb=self._note_error,
-                reconnected_cb=self._note_reconnect,
                 # A first connection is not tried for ever; one that was open is opened again.
                 allow_reconnect=False,
                 max_reconnect_attempts=1,
@@ -294,6 +292,11 @@ class Link:
         await self._permitted(subject, self.client.flush())
         return found
 
+    async def unsubscribe(self, subscription: Subscription) -> None:
+        """Get no more messages; a connection that is closed has none anyway."""
+        with contextlib.suppress(NatsError):
+            await subscription.unsubscribe()
+
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine beside others, and keep it from being collected."""
         task = asyncio.get_running_loop().create_task(work)
@@ -373,10 +376,6 @@ class Link:
                 refused.set_result(None)
         if not waiting:
             log.warning("the server of flows does not permit %s", in_a_line(subject))
-
-    async def _note_reconnect(self) -> None:
-        for each in self.on_reconnect:
-            await each()
 
     async def _close_quietly(self) -> None:
         with contextlib.suppress(NatsError, OSError, asyncio.TimeoutError):

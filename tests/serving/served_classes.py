@@ -52,6 +52,22 @@ class Slow(AtomicFlow):
         return {"seen": seen, "loads": self.loads}
 
 
+class Made(AtomicFlow):
+    """Takes its time to be made, as one that loads a model, and counts how often it was."""
+
+    made: ClassVar[list[int]] = []
+
+    def __init__(self, **config: Any) -> None:
+        """Count."""
+        super().__init__(**config)
+        time.sleep(0.2)
+        self.made.append(1)
+
+    def run(self, data: Row) -> Row:
+        """Give how often it was made."""
+        return {"made": len(self.made)}
+
+
 class Twice(CompositeFlow):
     """Two counters in a row."""
 

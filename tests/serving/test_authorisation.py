@@ -5,11 +5,18 @@ import asyncio
 import pytest
 
 from hugflow.errors import FlowServerUnavailable, NotAuthorised
-from hugflow.serving import get_flow_instance, serve_flow, subjects
+from hugflow.serving import (
+    get_flow_instance,
+    run_dispatch_worker_thread,
+    run_get_instance_worker_thread,
+    serve_flow,
+    subjects,
+)
 from hugflow.serving.colink import CoLink
 from hugflow.serving.keys import new_seed
 from hugflow.serving.server import FlowServer
 from tests.serving.conftest import MakeUser
+from tests.waiting import wait_until
 
 ID = "00000000-0000-0000-0000-000000000000"
 
@@ -28,6 +35,20 @@ def test_a_revoked_key_is_disconnected(server: FlowServer) -> None:
     with pytest.raises((FlowServerUnavailable, NotAuthorised, TimeoutError)):
         cl.run(cl.link.again("x", lambda: cl.link.js.account_info(), within_s=1))
     cl.close()
+
+
+def test_a_worker_whose_key_was_revoked_can_be_closed(server: FlowServer) -> None:
+    server.make_user("revoked-worker")
+    server.apply()
+    cl = CoLink(server.url, server.read_seed(server.seed_file("revoked-worker")))
+    run_dispatch_worker_thread(cl)
+    run_get_instance_worker_thread(cl)
+    server.revoke_user("revoked-worker")
+    server.apply()
+    wait_until(lambda: cl.link.client.is_closed)
+    cl.close()
+    with pytest.raises(FlowServerUnavailable, match="the client is closed"):
+        cl.run(cl.link.is_answered("x"))
 
 
 def test_no_user_asks_or_sends_as_another(new_user: MakeUser) -> None:

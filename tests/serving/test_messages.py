@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from hugflow.errors import FlowError, FlowInstanceError
+from hugflow.errors import FlowError, FlowInstanceError, FlowServerUnavailable
 from hugflow.serving import (
     connect,
     delete_flow_instance,
@@ -240,6 +240,24 @@ def test_messages_that_run_at_once_have_a_state_each_and_share_what_was_loaded(
     found = [future.get_data(timeout=10) for future in map(flow.get_reply_future, messages)]
     assert [each["seen"] for each in found] == [[number] for number in range(6)]
     assert flow.call({"number": 7}) == {"seen": [7], "loads": found[-1]["loads"]}
+
+
+def test_messages_that_come_at_once_wait_for_one_making_of_their_flow(new_user: MakeUser) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Made", "made", parallel_dispatch=True)
+    flow = get_flow_instance(cl, "made")
+    futures = [flow.get_reply_future(flow.package_input_message({})) for _ in range(4)]
+    assert [future.get_data(timeout=10) for future in futures] == [{"made": 1}] * 4
+
+
+def test_a_closed_client_says_so(new_user: MakeUser) -> None:
+    owner, user = new_user(), new_user(works=False)
+    serve_flow(owner, "served_classes.Upper", "upper", parallel_dispatch=True)
+    flow = get_flow_instance(user, "upper", owner.get_user_id())
+    user.close()
+    for send in (flow.run, flow.call):
+        with pytest.raises(FlowServerUnavailable, match="the client is closed"):
+            send({"text": "a"})
 
 
 def test_a_client_connects_with_a_seed_file(server: FlowServer) -> None:
