@@ -18,7 +18,7 @@ LIMIT_S = 5.0
 LOAD = """
 import sys, time
 from hugflow_assets.definitions import defs
-assert len(defs.resolve_asset_graph().get_all_asset_keys()) == 5 * int(sys.argv[1])
+assert len(defs.resolve_asset_graph().get_all_asset_keys()) >= 5 * int(sys.argv[1])
 print(time.process_time())
 """
 IMPORT = "import dagster, time; print(time.process_time())"

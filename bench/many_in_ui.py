@@ -2,7 +2,8 @@
 
 `dagster-webserver` with a catalogue of COUNT requests (default 1,000), none of them made yet.
 Printed are the CPU seconds until its location is loaded, children included, and the seconds of the
-query behind the catalogue of assets: the least of several, and the size of the answer.
+query behind the catalogue of assets: the first, for which the server resolves the selections of
+all sensors, and the least of the others, and the size of the answer.
 """
 
 import json
@@ -69,9 +70,9 @@ def measure(root: Path, count: int) -> None:
                 size, nodes = len(answer), len(json.loads(answer)["data"]["assetNodes"])
         finally:
             process.terminate()
-    cpu, wall = min(seconds)
-    print(f"{count} requests: loaded in {loaded:.1f} CPU s; ", end="")
-    print(f"{nodes} assets in {cpu:.2f} CPU s, {wall:.2f} s, {size / 1e6:.1f} MB")
+    first, (cpu, wall) = seconds[0][0], min(seconds[1:])
+    print(f"{count} requests: loaded in {loaded:.1f} CPU s; {nodes} assets first in ", end="")
+    print(f"{first:.2f} CPU s, then in {cpu:.2f} CPU s, {wall:.2f} s, {size / 1e6:.1f} MB")
 
 
 def ask(address: str, query: str) -> bytes:

@@ -1,4 +1,4 @@
-"""The asset check `drift`: one op checks whether datasets have moved on upstream."""
+"""The asset check `drift`: whether datasets have moved on upstream."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -15,13 +15,26 @@ from hugflow_resources.storage import Storage
 from hugflow_resources.surprises import no_secret_in_errors
 
 DRIFT = "drift"
+# While it loads, Dagster goes through all checks of an op for each of them.
+DATASETS_PER_OP = 100
 
 
-def build_drift_check(requests: Sequence[AddRequest]) -> dg.AssetChecksDefinition:
+def build_drift_checks(requests: Sequence[AddRequest]) -> list[dg.AssetChecksDefinition]:
     """Give the check `drift` of every dataset's plan.
 
-    One op for all: checking a thousand datasets takes one run.
+    An op checks a hundred datasets, and one run has all ops: `drift`, `drift_2` and so on.
     """
+    firsts = range(0, len(requests), DATASETS_PER_OP)
+    return [
+        _build_drift_check(
+            DRIFT if number == 1 else f"{DRIFT}_{number}",
+            requests[first : first + DATASETS_PER_OP],
+        )
+        for number, first in enumerate(firsts, 1)
+    ]
+
+
+def _build_drift_check(op: str, requests: Sequence[AddRequest]) -> dg.AssetChecksDefinition:
     specs = [
         dg.AssetCheckSpec(
             DRIFT,
@@ -31,7 +44,7 @@ def build_drift_check(requests: Sequence[AddRequest]) -> dg.AssetChecksDefinitio
         for request in requests
     ]
 
-    @dg.multi_asset_check(name=DRIFT, specs=specs, can_subset=True)
+    @dg.multi_asset_check(name=op, specs=specs, can_subset=True)
     def drift(
         context: dg.AssetCheckExecutionContext, hub: HubResource, storage: Storage
     ) -> Iterator[dg.AssetCheckResult]:

@@ -73,7 +73,7 @@ from hugflow_resources.dagster_private import is_valid_owner
 from hugflow_resources.hub import HubResource
 from hugflow_resources.instance import POOL
 from hugflow_resources.storage import Storage
-from hugflow_resources.tags import ATTEMPT_TAG, DATASET_TAG, SHOWN_TAG
+from hugflow_resources.tags import ATTEMPT_TAG, DATASET_TAG, SHOWN_TAG, STAGE_TAG
 
 
 class PlanConfig(dg.Config):
@@ -497,7 +497,7 @@ class _Common:
             group_name=self.group,
             kinds={kind},
             owners=self.owners,
-            tags={"hugflow/stage": stage},
+            tags={STAGE_TAG: stage},
             metadata=self.metadata,
             skippable=stage != "plan",
             deps=deps,

@@ -31,9 +31,10 @@ def load_definitions(project: ProjectSettings) -> dg.Definitions:
 
     Open the project before anything imports the Hub's libraries.
     """
-    from hugflow_assets.checks import build_drift_check
+    from hugflow_assets.checks import build_drift_checks
     from hugflow_assets.overlaps import build_overlaps
     from hugflow_assets.reporting.overview import build_overview
+    from hugflow_assets.selection import select_datasets
     from hugflow_resources.hub import HubResource
     from hugflow_resources.notices import Notices
     from hugflow_resources.requests_repo import RequestsRepo
@@ -55,7 +56,7 @@ def load_definitions(project: ProjectSettings) -> dg.Definitions:
         for file in requests.adds
     ]
     loaded = [request for request, assets in built if assets]
-    drift = [build_drift_check(loaded)] if loaded else []
+    drift = build_drift_checks(loaded)
     others = [
         build_runs_or_none(project.root),
         build_hierarchy_or_none(project),
@@ -81,11 +82,11 @@ def load_definitions(project: ProjectSettings) -> dg.Definitions:
             build_requests_on_main(
                 loaded=catalog.digest if catalog is not None else None,
                 root=project.root,
-                target=dg.AssetSelection.groups(*(groups[request.name] for request in loaded)),
+                target=select_datasets([each for _, assets in built for each in assets]),
                 expanded=stamp_expansions(project.places),
             ),
             build_outcomes(),
-            *(build_drift_daily(check) for check in drift),
+            *([build_drift_daily(drift)] if drift else []),
             *(each for defs in others for each in defs.sensors or ()),
         ],
         # A run works on one dataset with its own threads; a process for each op would cost seconds.

@@ -1,7 +1,9 @@
-"""Tags of the runs that the sensor asked for."""
+"""Tags of the runs that the sensor asked for, and of the datasets' assets."""
 
 from typing import Final
 
+# On each asset of a dataset: its stage.
+STAGE_TAG: Final = "hugflow/stage"
 DATASET_TAG: Final = "hugflow/dataset"
 # For people: the page of runs shows tags by their names, and this one comes first.
 SHOWN_TAG: Final = "dataset"

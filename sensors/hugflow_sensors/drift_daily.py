@@ -1,6 +1,7 @@
 """The sensor that checks once a day whether datasets have moved on upstream."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -11,16 +12,17 @@ INTERVAL_S = 3600
 HOUR = 5
 
 
-def build_drift_daily(check: dg.AssetChecksDefinition) -> dg.SensorDefinition:
+def build_drift_daily(checks: Sequence[dg.AssetChecksDefinition]) -> dg.SensorDefinition:
     """Give the sensor that asks for one run a day of `drift`, over all datasets.
 
     A schedule would need its own job, and the job a snapshot of every check: that takes a second
     with a thousand datasets.
     """
+    keys = sorted((key for check in checks for key in check.check_keys), key=str)
 
     @dg.sensor(
         name="drift_daily",
-        asset_selection=dg.AssetSelection.checks(check),
+        asset_selection=dg.AssetSelection.checks(*checks),
         minimum_interval_seconds=INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Sees once a day whether datasets have moved on upstream.",
@@ -32,7 +34,7 @@ def build_drift_daily(check: dg.AssetChecksDefinition) -> dg.SensorDefinition:
         request = dg.RunRequest(
             run_key=f"drift/{day}",
             asset_selection=[],
-            asset_check_keys=sorted(check.check_keys, key=str),
+            asset_check_keys=keys,
         )
         return dg.SensorResult(run_requests=[request], cursor=day)
 

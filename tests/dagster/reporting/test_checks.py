@@ -12,7 +12,7 @@ from hugflow.stages.sync import sync_dataset
 from hugflow.testing.faults import Status
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_text
-from hugflow_assets.checks import build_drift_check
+from hugflow_assets.checks import DATASETS_PER_OP, build_drift_checks
 from hugflow_assets.datasets import build_dataset
 from hugflow_assets.reporting.checks import FAILED_ROWS, MEANING_BY_CHECK, PLANNED, PUSHED
 from hugflow_assets.reporting.report import report
@@ -182,11 +182,11 @@ def test_work_done_without_dagster_is_judged_when_it_is_reported(
 
 def look_upstream(made: Dataset) -> dg.ExecuteInProcessResult:
     """What the sensor asks for once a day."""
-    check = build_drift_check([made.request])
+    [check] = build_drift_checks([made.request])
     definitions = dg.Definitions(
         build_dataset(made.request),
         asset_checks=[check],
-        sensors=[build_drift_daily(check)],
+        sensors=[build_drift_daily([check])],
         resources=made.resources,
     )
     repository = definitions.get_repository_def()
@@ -204,8 +204,8 @@ def look_upstream(made: Dataset) -> dg.ExecuteInProcessResult:
 def test_drift_is_looked_at_once_a_day():
     assert day_of(0.0) == "1969-12-31"
     assert day_of(5 * 3600.0) == "1970-01-01"
-    check = build_drift_check([AddRequest(hf_id="acme/speech", description="x")])
-    sensor = build_drift_daily(check)
+    checks = build_drift_checks([AddRequest(hf_id="acme/speech", description="x")])
+    sensor = build_drift_daily(checks)
     with dg.build_sensor_context(cursor=day_of(time.time())) as context:
         assert isinstance(sensor(context), dg.SkipReason)
     with dg.build_sensor_context(cursor="1970-01-01") as context:
@@ -264,8 +264,11 @@ def test_a_dataset_that_is_not_planned_yet_has_not_drifted(dataset: MakeDataset)
     assert evaluations_of(look_upstream(made))["drift"].passed
 
 
-def test_one_check_serves_every_dataset():
-    requests = [AddRequest(hf_id=f"acme/d{n}", description="x") for n in range(3)]
-    check = build_drift_check(requests)
-    assert len(check.check_keys) == 3
-    assert check.can_subset
+def test_an_op_checks_a_hundred_datasets_so_that_the_work_of_loading_grows_with_their_number():
+    count = 2 * DATASETS_PER_OP + 1
+    requests = [AddRequest(hf_id=f"acme/d{n}", description="x") for n in range(count)]
+    checks = build_drift_checks(requests)
+    assert [check.node_def.name for check in checks] == ["drift", "drift_2", "drift_3"]
+    assert len({key for check in checks for key in check.check_keys}) == count
+    assert all(check.can_subset for check in checks)
+    assert build_drift_checks([]) == []
