@@ -6,7 +6,7 @@ some row has by itself is never given to another.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,7 @@ from hugflow.names import safe_stem, stem_key
 from hugflow.shards.arrow import is_text
 
 FILENAME_COLUMN = "audio_filename"
+_NAMES_AT_ONCE = 10_000
 
 
 def to_filenames(column: pa.Array | pa.ChunkedArray) -> list[str | None]:
@@ -30,6 +31,13 @@ def to_filenames(column: pa.Array | pa.ChunkedArray) -> list[str | None]:
     except UnicodeDecodeError:
         names = [text_or_none(scalar) for scalar in column]
     return names
+
+
+def iterate_filenames(column: pa.ChunkedArray) -> Iterator[str | None]:
+    """What `to_filenames` gives, of which only a part is Python's at a time."""
+    for chunk in column.chunks:
+        for start in range(0, len(chunk), _NAMES_AT_ONCE):
+            yield from to_filenames(chunk.slice(start, _NAMES_AT_ONCE))
 
 
 def row_stem(row: int, filename: object, suffixes: Mapping[int, int]) -> str:

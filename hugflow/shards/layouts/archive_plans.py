@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Final, NoReturn, TypeVar, cast
@@ -53,6 +53,7 @@ from hugflow.shards.layouts.published_archives import (
     open_archive,
 )
 from hugflow.shards.layouts.split_archives import find_split_archives, is_part, split_error
+from hugflow.shards.layouts.table_file import TableFile
 from hugflow.shards.layouts.tables import (
     ANY_FORM,
     TableUnreadable,
@@ -64,7 +65,7 @@ from hugflow.shards.layouts.tar_members import ArchiveDamaged, list_members
 from hugflow.shards.patterns import to_regexes
 from hugflow.shards.plan import to_detail
 from hugflow.shards.plan_request import PlanRequest, form_of
-from hugflow.shards.stems import to_filenames
+from hugflow.shards.stems import iterate_filenames, to_filenames
 
 NAME: Final = "table_archives"
 _File = TypeVar("_File", PublishedFile, PublishedArchive)
@@ -179,29 +180,31 @@ def _describe(
     form = form_of(request)
     said, key = form or ANY_FORM, form.key if form is not None else None
     members = _peek(at, archives[0])
-    read, headers, source = [], [], None
-    for file in tables:
-        found = loose.fetch_table(at, file, form=said)
-        is_key = key is not None and key in found.column_names
-        has_header, column = True, key if is_key else _choose_column(found, members, asked)
-        is_csv = said.header is None and file.path.endswith((".csv", ".tsv"))
-        if is_csv and _is_row(found.column_names, members):
-            bare = loose.fetch_table(at, file, has_header=False, form=said)
-            column = _choose_column(bare, members, asked)
-            has_header, found = column is None, found if column is None else bare
-        read.append(found)
-        headers.append(has_header)
-        source = source or column
-    if source is None:
-        raise RequestInvalid(
-            f"{what}: no column of {tables[0].path!r} names members of {archives[0].path!r}",
-            why=f"it has the columns {', '.join(map(repr, read[0].column_names))}; the archive holds "
-            f"members such as {in_a_line(members[0]) if members else 'none'!r}",
-            mend="set audio_column to the column that names the clips",
-        )
+    opened: list[TableFile] = []
+    headers: list[bool] = []
+    source: str | None = None
+    stack = ExitStack()
+    with stack:
+        for file in tables:
+            found, column, has_header = _open(stack, at, file, said, key, members, asked)
+            opened.append(found)
+            headers.append(has_header)
+            source = source or column
+        if source is None:
+            raise RequestInvalid(
+                f"{what}: no column of {tables[0].path!r} names members of {archives[0].path!r}",
+                why=f"it has the columns {', '.join(map(repr, opened[0].schema.names))}; the archive "
+                f"holds members such as {in_a_line(members[0]) if members else 'none'!r}",
+                mend="set audio_column to the column that names the clips",
+            )
+        ranges = Ranges.of(request)
+        read = [
+            _read_needed(at, file, table, source, ranges)
+            for file, table in zip(tables, opened, strict=True)
+        ]
     try:
         paths = [file.path for file in tables]
-        schema = join_schemas([table.schema for table in read], paths).remove_metadata()
+        schema = join_schemas([table.schema for table in opened], paths).remove_metadata()
     except TableUnreadable as error:
         raise RequestInvalid(
             f"{what}: the tables of the split do not go together",
@@ -215,7 +218,6 @@ def _describe(
     types = {rename.get(field.name, field.name): field.type for field in schema}
     types[audio] = FILE_TYPE
     planned = pa.schema([(name, types[name]) for name in columns])
-    ranges = Ranges.of(request)
     cuts: list[Cut] = []
     if ranges is not None:
         for file, table in zip(tables, read, strict=True):
@@ -238,7 +240,7 @@ def _describe(
         )
         for archive in archives
     ]
-    lines = sum(map(len, read))
+    lines = sum(table.rows for table in opened)
     warnings = [
         f"the column {in_a_line(source)!r} of {lines:,} rows names members of "
         f"{len(archives):,} archives"
@@ -411,19 +413,53 @@ def _peek(at: RepositoryAt, archive: PublishedArchive) -> list[str]:
     return []
 
 
-def _choose_column(table: pa.Table, members: Sequence[str], asked: str | None) -> str | None:
+def _open(
+    stack: ExitStack,
+    at: RepositoryAt,
+    file: PublishedFile,
+    said: TableForm,
+    key: str | None,
+    members: Sequence[str],
+    asked: str | None,
+) -> tuple[TableFile, str | None, bool]:
+    """A table, the column that names members, and whether its first line names the columns."""
+    found = stack.enter_context(loose.open_table(at, file, form=said))
+    with loose.table_errors(at, file):
+        is_key = key is not None and key in found.schema.names
+        column = key if is_key else _choose_column(found, members, asked)
+        is_csv = said.header is None and file.path.endswith((".csv", ".tsv"))
+        if not is_csv or not _is_row(found.schema.names, members):
+            return found, column, True
+    bare = stack.enter_context(loose.open_table(at, file, has_header=False, form=said))
+    column = _choose_column(bare, members, asked)
+    return (found, column, True) if column is None else (bare, column, False)
+
+
+def _read_needed(
+    at: RepositoryAt, file: PublishedFile, opened: TableFile, source: str, ranges: Ranges | None
+) -> pa.Table:
+    """The columns of a table that the plan looks into."""
+    if ranges is not None:
+        refuse_missing(at, file.path, opened.schema, ranges.names)
+    needed = dict.fromkeys([source, *(() if ranges is None else ranges.names)])
+    with loose.table_errors(at, file):
+        return opened.read([name for name in needed if name in opened.schema.names])
+
+
+def _choose_column(table: TableFile, members: Sequence[str], asked: str | None) -> str | None:
     """The column that names clips: the asked one, else the one that names most seen members."""
-    texts = [name for name in table.column_names if is_text(table.schema.field(name).type)]
+    texts = [field.name for field in table.schema if is_text(field.type)]
     if asked is not None and asked in texts:
         return asked
     clips = [name for name in members if is_clip(name)]
     known = {key for name in clips for key in name_keys(name)}
     hits: Counter[str] = Counter()
-    for name in texts:
-        words = to_filenames(table.column(name))
-        hits[name] = sum(
-            word is not None and not known.isdisjoint(name_keys(word)) for word in words
-        )
+    for name in texts if known else ():
+        for part in table.parts([name]):
+            hits[name] += sum(
+                word is not None and not known.isdisjoint(name_keys(word))
+                for word in iterate_filenames(part.column(name))
+            )
     best: str | None = max(texts, key=lambda name: hits[name], default=None)
     if best is not None and hits[best]:
         return best

@@ -28,7 +28,7 @@ USUAL_NAMES: Final = (
     "filename",
     "id",
 )
-_TRIED_ROWS: Final = 300
+TRIED_ROWS: Final = 300
 _ELSEWHERE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -100,7 +100,7 @@ def choose_column(table: pa.Table, clips: Clips, folder: str, asked: str | None)
     texts = [name for name in table.column_names if is_text(table.schema.field(name).type)]
     if asked in texts:
         return asked
-    tried = table.slice(0, _TRIED_ROWS)
+    tried = table.slice(0, TRIED_ROWS)
     hits: Counter[str] = Counter()
     for name in texts:
         words: Sequence[str | None] = tried.column(name).to_pylist()

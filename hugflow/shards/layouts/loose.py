@@ -18,6 +18,7 @@ clips, so its digest covers all of them. `detail` of a shard:
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,10 +36,10 @@ from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
 from hugflow.shards.layouts.layout import Contents, RepositoryAt, unreadable
 from hugflow.shards.layouts.segments import Pieces, missing_recording
+from hugflow.shards.layouts.table_file import TableFile
 from hugflow.shards.layouts.tables import (
     ANY_FORM,
     TableUnreadable,
-    read_table,
     refuse_large_text,
     table_form,
 )
@@ -81,22 +82,42 @@ class Rows:
     texts: Mapping[str, Sequence[PublishedFile | None]] = field(default_factory=dict)
 
 
+@contextmanager
+def open_table(
+    at: RepositoryAt, file: PublishedFile, *, has_header: bool = True, form: TableForm = ANY_FORM
+) -> Iterator[TableFile]:
+    """A published table, verified; raises ShardUnreadable. It is read within `table_errors`."""
+    with TemporaryDirectory(prefix="hugflow-") as folder:
+        target = Path(folder) / "table"
+        with table_errors(at, file):
+            refuse_large_text(file.path, file.size_bytes)
+            at.hub.fetch_file(at.repo, at.commit, file, target, durable=False)
+            opened = TableFile.open(target, file.path, has_header=has_header, form=form)
+        yield opened
+
+
+@contextmanager
+def table_errors(at: RepositoryAt, file: PublishedFile) -> Iterator[None]:
+    """Raises ShardUnreadable for a published table that cannot be read."""
+    try:
+        yield
+    except TableUnreadable as error:
+        raise ShardUnreadable(
+            f"{at.repo}@{at.commit[:7]}:{file.path} cannot be read as a table",
+            why=in_a_line(str(error)),
+            mend="report it to the dataset's owner, or request a revision with a sound table",
+        ) from error
+
+
 def fetch_table(
     at: RepositoryAt, file: PublishedFile, *, has_header: bool = True, form: TableForm = ANY_FORM
 ) -> pa.Table:
-    """A published table, whole and verified; raises ShardUnreadable."""
-    with TemporaryDirectory(prefix="hugflow-") as folder:
-        target = Path(folder) / "table"
-        try:
-            refuse_large_text(file.path, file.size_bytes)
-            at.hub.fetch_file(at.repo, at.commit, file, target, durable=False)
-            return read_table(target, file.path, has_header=has_header, form=form)
-        except TableUnreadable as error:
-            raise ShardUnreadable(
-                f"{at.repo}@{at.commit[:7]}:{file.path} cannot be read as a table",
-                why=in_a_line(str(error)),
-                mend="report it to the dataset's owner, or request a revision with a sound table",
-            ) from error
+    """All rows of a published table; raises ShardUnreadable."""
+    with (
+        open_table(at, file, has_header=has_header, form=form) as opened,
+        table_errors(at, file),
+    ):
+        return opened.read(opened.schema.names)
 
 
 def fetch_lines(at: RepositoryAt, file: PublishedFile) -> pa.Table:
@@ -239,13 +260,18 @@ def _read_slice(paths: Sequence[Path], shard: Shard, detail: Mapping[str, Any]) 
     try:
         with disk_errors(paths[0], "read"):
             form = TableForm.from_json(detail.get("form", {}))
-            table = read_table(paths[0], detail["table"], has_header=detail["header"], form=form)
+            opened = TableFile.open(
+                paths[0], detail["table"], has_header=detail["header"], form=form
+            )
+            kept: Sequence[int] | None = detail.get("kept")
+            first, count = (
+                detail["rows"] if kept is None else (min(kept), max(kept) - min(kept) + 1)
+            )
+            table = opened.slice(first, count)
     except TableUnreadable as error:
         raise unreadable(shard, str(error)) from error
-    if "kept" in detail:
-        table = table.take(pa.array(detail["kept"], pa.int64()))
-    else:
-        table = table.slice(*detail["rows"])
+    if kept is not None:
+        table = table.take(pa.array([row - first for row in kept], pa.int64()))
     rename = detail.get("rename", {})
     return table.rename_columns([rename.get(name, name) for name in table.column_names])
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from hugflow.shards.layouts.archives import ENDINGS
 from hugflow.shards.layouts.clips import is_clip
-from hugflow.shards.stems import to_filenames
+from hugflow.shards.stems import iterate_filenames
 
 Folders: TypeAlias = tuple[str, ...]
 
@@ -90,7 +90,7 @@ def are_by_archive(tables: Sequence[pa.Table], source: str, archives: Sequence[s
     """
     names = {PurePosixPath(without_ending(path)).name for path in archives}
     columns = (table.column(source) for table in tables if source in table.column_names)
-    words = (word for column in columns for word in to_filenames(column))
+    words = (word for column in columns for word in iterate_filenames(column))
     found = {part for word in words if word for part in _folders(word) if part in names}
     return len(found) > 1
 

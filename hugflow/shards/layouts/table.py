@@ -6,6 +6,7 @@ column that the request names. A row whose clip does not exist is a failed row.
 """
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -19,9 +20,16 @@ from hugflow.redact import in_a_line
 from hugflow.requests.sources import TableForm
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts import loose
-from hugflow.shards.layouts.clips import Clips, choose_column, is_clip
-from hugflow.shards.layouts.cut_rows import CUT_WARNING, Ranges, cut_rows, warn_of_empty
+from hugflow.shards.layouts.clips import TRIED_ROWS, Clips, choose_column, is_clip
+from hugflow.shards.layouts.cut_rows import (
+    CUT_WARNING,
+    Ranges,
+    cut_rows,
+    refuse_missing,
+    warn_of_empty,
+)
 from hugflow.shards.layouts.layout import Contents, RepositoryAt, Split, no_names, no_sample
+from hugflow.shards.layouts.table_file import TableFile
 from hugflow.shards.layouts.tables import (
     ANY_FORM,
     TableUnreadable,
@@ -31,7 +39,7 @@ from hugflow.shards.layouts.tables import (
 )
 from hugflow.shards.plan import Shard
 from hugflow.shards.plan_request import PlanRequest, form_of
-from hugflow.shards.stems import FILENAME_COLUMN, to_filenames
+from hugflow.shards.stems import FILENAME_COLUMN, iterate_filenames, to_filenames
 
 native_reader: Final = None
 read_names = no_names
@@ -80,38 +88,53 @@ def describe_tables(
     ranges: the columns of the rows' time ranges; None for whole clips.
     """
     key = form.key if form is not None else None
-    if form is not None and key is not None:
-        found = [_open_as_said(at, table, form, key) for table in tables]
-    else:
-        found = [_open(at, table, clips, asked, form or ANY_FORM) for table in tables]
-    schema = _join(at, [read.schema for read, _, _ in found], tables)
-    source = next((column for _, column, _ in found if column is not None), None)
     parts: list[loose.Rows] = []
     missing = 0
-    for file, (read, _, has_header) in zip(tables, found, strict=True):
-        kept: list[int] | None = None
-        named: list[PublishedFile | None] = []
-        if source is not None:
-            named = _find_clips(read, source, clips, published, folder_of(file.path))
-            if only is not None and not keeps_others:
-                kept = [
-                    at for at, clip in enumerate(named) if clip is not None and clip.path in only
-                ]
-                named = [named[at] for at in kept]
-            missing += named.count(None)
-        cuts: list[Cut | None] = []
-        if named and ranges is not None:
-            order, cuts = cut_rows(at, file, read, ranges, named, kept)
-            named = [named[place] for place in order]
-            kept = order if kept is None else [kept[place] for place in order]
-        count = len(read) if kept is None else len(kept)
-        if count:
-            names = _names(read, kept)
-            parts.append(
-                loose.Rows(
-                    count, file, has_header, source, named, kept, names=names, form=form, cuts=cuts
+    with ExitStack() as stack:
+        if form is not None and key is not None:
+            found = [_open_as_said(stack, at, table, form, key) for table in tables]
+        else:
+            found = [_open(stack, at, table, clips, asked, form or ANY_FORM) for table in tables]
+        schema = _join(at, [opened.schema for opened, _, _ in found], tables)
+        source = next((column for _, column, _ in found if column is not None), None)
+        for file, (opened, _, has_header) in zip(tables, found, strict=True):
+            read = _read_needed(at, file, opened, source, ranges)
+            kept: list[int] | None = None
+            named: list[PublishedFile | None] = []
+            if source is not None:
+                named = _find_clips(
+                    read, opened.rows, source, clips, published, folder_of(file.path)
                 )
-            )
+                if only is not None and not keeps_others:
+                    kept = [
+                        at
+                        for at, clip in enumerate(named)
+                        if clip is not None and clip.path in only
+                    ]
+                    named = [named[at] for at in kept]
+                missing += named.count(None)
+            cuts: list[Cut | None] = []
+            if named and ranges is not None:
+                refuse_missing(at, file.path, opened.schema, ranges.names)
+                order, cuts = cut_rows(at, file, read, ranges, named, kept)
+                named = [named[place] for place in order]
+                kept = order if kept is None else [kept[place] for place in order]
+            count = opened.rows if kept is None else len(kept)
+            if count:
+                names = _names(read, count, kept)
+                parts.append(
+                    loose.Rows(
+                        count,
+                        file,
+                        has_header,
+                        source,
+                        named,
+                        kept,
+                        names=names,
+                        form=form,
+                        cuts=cuts,
+                    )
+                )
     audio = None if source is None else asked or loose.AUDIO
     columns, rename = list(schema.names), dict[str, str]()
     if source is not None and audio is not None:
@@ -133,40 +156,65 @@ def count_rows(paths: Sequence[Path], shard: Shard) -> int:
 
 
 def _open_as_said(
-    at: RepositoryAt, file: PublishedFile, form: TableForm, key: str
-) -> tuple[pa.Table, str | None, bool]:
+    stack: ExitStack, at: RepositoryAt, file: PublishedFile, form: TableForm, key: str
+) -> tuple[TableFile, str | None, bool]:
     """A table whose form is known; raises RequestInvalid if it lacks the column."""
-    read = loose.fetch_table(at, file, form=form)
-    if key not in read.column_names:
+    opened = stack.enter_context(loose.open_table(at, file, form=form))
+    if key not in opened.schema.names:
         raise RequestInvalid(
             f"{at.repo}@{at.commit[:7]}: {file.path!r} has no column {key!r}",
-            why=f"`key` names it, and the table has {', '.join(map(repr, read.column_names))}",
+            why=f"`key` names it, and the table has {', '.join(map(repr, opened.schema.names))}",
             mend="write in `source` the key that the table has, or another header or delimiter",
         )
-    return read, key, True
+    return opened, key, True
 
 
 def _open(
-    at: RepositoryAt, file: PublishedFile, clips: Clips, asked: str | None, form: TableForm
-) -> tuple[pa.Table, str | None, bool]:
+    stack: ExitStack,
+    at: RepositoryAt,
+    file: PublishedFile,
+    clips: Clips,
+    asked: str | None,
+    form: TableForm,
+) -> tuple[TableFile, str | None, bool]:
     """A table, the column that names its clips, and whether its first line names the columns."""
-    read = loose.fetch_table(at, file, form=form)
     folder = folder_of(file.path)
-    column = choose_column(read, clips, folder, asked)
+
+    def choose(opened: TableFile) -> str | None:
+        with loose.table_errors(at, file):
+            head = opened.slice(0, TRIED_ROWS)
+        return choose_column(head, clips, folder, asked)
+
+    opened = stack.enter_context(loose.open_table(at, file, form=form))
+    column = choose(opened)
     # A header that names a clip is a row.
-    is_row = any(clips.find(name, folder) is not None for name in read.column_names)
+    is_row = any(clips.find(name, folder) is not None for name in opened.schema.names)
     if is_row and form.header is None and not file.path.endswith((".parquet", ".jsonl", ".json")):
-        bare = loose.fetch_table(at, file, has_header=False, form=form)
-        column = choose_column(bare, clips, folder, asked)
-        if column is not None:
-            return bare, column, False
-    return read, column, True
+        bare = stack.enter_context(loose.open_table(at, file, has_header=False, form=form))
+        bare_column = choose(bare)
+        if bare_column is not None:
+            return bare, bare_column, False
+    return opened, column, True
 
 
-def _names(read: pa.Table, kept: Sequence[int] | None) -> pa.Array:
+def _read_needed(
+    at: RepositoryAt,
+    file: PublishedFile,
+    opened: TableFile,
+    source: str | None,
+    ranges: Ranges | None,
+) -> pa.Table:
+    """The columns of a table that the plan looks into."""
+    needed = [source, FILENAME_COLUMN, *(() if ranges is None else ranges.names)]
+    names = [name for name in dict.fromkeys(needed) if name in opened.schema.names]
+    with loose.table_errors(at, file):
+        return opened.read([name for name in names if name is not None])
+
+
+def _names(read: pa.Table, count: int, kept: Sequence[int] | None) -> pa.Array:
     """The column `audio_filename` of the kept rows; nulls if there is none."""
     if FILENAME_COLUMN not in read.column_names:
-        return pa.nulls(len(read) if kept is None else len(kept), pa.large_string())
+        return pa.nulls(count, pa.large_string())
     column = read.column(FILENAME_COLUMN)
     column = column if kept is None else column.take(pa.array(kept, pa.int64()))
     return pa.array(to_filenames(column), pa.large_string())
@@ -187,15 +235,16 @@ def _join(
 
 def _find_clips(
     read: pa.Table,
+    rows: int,
     source: str,
     clips: Clips,
     published: dict[str, PublishedFile],
     folder: str,
 ) -> list[PublishedFile | None]:
     if source not in read.column_names:
-        return [None] * len(read)
+        return [None] * rows
     found = []
-    for word in to_filenames(read.column(source)):
+    for word in iterate_filenames(read.column(source)):
         path = None if word is None else clips.find(word, folder, is_exact=source == "file_name")
         found.append(None if path is None else published[path])
     return found

@@ -63,15 +63,34 @@ def read_table(
     Raises TableUnreadable.
     """
     table = _read_whole(path, name, has_header, form)
-    lacking = [old for _, old in form.columns if old not in table.column_names]
-    if lacking:
-        found = ", ".join(map(repr, table.column_names))
-        raise TableUnreadable(
-            f"it has no column {lacking[0]!r}, which `columns` names, but {found}"
-        )
+    refuse_lacking(table.column_names, form)
     return (
         pa.table({new: table.column(old) for new, old in form.columns}) if form.columns else table
     )
+
+
+def refuse_lacking(names: Sequence[str], form: TableForm) -> None:
+    """Raise TableUnreadable if a column that the form keeps is not there."""
+    lacking = [old for _, old in form.columns if old not in names]
+    if lacking:
+        found = ", ".join(map(repr, names))
+        raise TableUnreadable(
+            f"it has no column {lacking[0]!r}, which `columns` names, but {found}"
+        )
+
+
+def is_parquet(name: str) -> bool:
+    """Whether a table is parquet, by its name."""
+    return name.lower().removesuffix(".gz").endswith(".parquet")
+
+
+@contextmanager
+def parquet_errors() -> Iterator[None]:
+    """Raises TableUnreadable for what Arrow says of a damaged file."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise TableUnreadable(f"it cannot be read as parquet: {error}") from error
 
 
 def table_form(form: TableForm | None) -> dict[str, Any]:
@@ -83,12 +102,10 @@ def table_form(form: TableForm | None) -> dict[str, Any]:
 
 
 def _read_whole(path: Path, name: str, has_header: bool, form: TableForm) -> pa.Table:
-    plain = name.lower().removesuffix(".gz")
-    if plain.endswith(".parquet"):
-        try:
+    if is_parquet(name):
+        with parquet_errors():
             return pq.read_table(path)
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            raise TableUnreadable(f"it cannot be read as parquet: {error}") from error
+    plain = name.lower().removesuffix(".gz")
     is_packed = name.lower().endswith(".gz")
     if form.format == "lines":
         with open_text(path, is_packed=is_packed, newline="\n") as text:

@@ -4,9 +4,13 @@ import gzip
 import tracemalloc
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from hugflow.requests.sources import TableForm
 from hugflow.shards.layouts import tables
+from hugflow.shards.layouts.table_file import TableFile
 from hugflow.shards.layouts.tables import TableUnreadable, read_table
 
 ROWS = [{"path": f"c{n}.wav", "text": f"word {n}", "n": n} for n in range(7)]
@@ -82,3 +86,38 @@ def test_reading_a_table_holds_few_of_its_lines_as_python_values(tmp_path: Path)
         tracemalloc.stop()
     # All of them take 17 MB, 10,000 of them 8 MB.
     assert peak < 12_000_000
+
+
+@pytest.mark.parametrize(("first", "count"), [(0, 7), (2, 3), (3, 3), (5, 2), (6, 4), (0, 0)])
+def test_some_rows_of_parquet_are_those_of_the_whole_table(tmp_path: Path, first: int, count: int):
+    path, whole = tmp_path / "a.parquet", pa.Table.from_pylist(ROWS)
+    pq.write_table(whole, path, row_group_size=3)
+    opened = TableFile.open(path, "a.parquet")
+    assert (opened.rows, opened.schema.names) == (7, whole.column_names)
+    assert opened.slice(first, count).to_pylist() == whole.slice(first, count).to_pylist()
+    assert opened.read(["n", "path"]).to_pylist() == whole.select(["n", "path"]).to_pylist()
+    form = TableForm(columns=(("name", "path"), ("again", "path")))
+    renamed = TableFile.open(path, "a.parquet", form=form)
+    assert renamed.slice(first, count).to_pylist() == [
+        {"name": row["path"], "again": row["path"]} for row in ROWS[first : first + count]
+    ]
+
+
+def test_of_parquet_only_the_columns_that_are_asked_for_are_in_memory(tmp_path: Path):
+    count = 20_000
+    paths = pa.array([f"c{n}.wav" for n in range(count)])
+    long = pa.array(["word " * 200] * count)
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"path": paths, "text": long}), path, row_group_size=1_000)
+    before = pa.total_allocated_bytes()
+    read = TableFile.open(path, "a.parquet").read(["path"])
+    assert len(read) == count
+    # The texts are 20 MB as Arrow, 1 MB in each row group.
+    assert pa.total_allocated_bytes() - before < 2_000_000
+    del read
+    held = []
+    for part in TableFile.open(path, "a.parquet").parts(["text"]):
+        held.append(pa.total_allocated_bytes() - before)
+        del part
+    assert len(held) == count // 1_000
+    assert max(held) < 8_000_000
