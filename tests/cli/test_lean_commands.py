@@ -11,6 +11,18 @@ from hugflow.testing.samples import publish_speech
 from tests.projects import Project, make_project
 
 REQUEST = "requests/add/request.yaml"
+# Each would take a twentieth of a start, or far more.
+NEITHER = {
+    "asyncio", "dagster", "datasets", "fsspec", "grpc", "huggingface_hub.hf_api", "lameenc",
+    "metaflow", "nats", "numpy.ma", "pandas", "pyarrow.compute", "pyarrow.dataset", "requests",
+    "rich", "scipy", "soxr", "torch",
+}  # fmt: skip
+# Rooms of other commands.
+OTHER_ROOMS = {
+    "hugflow.ci", "hugflow.corpus", "hugflow.doctor", "hugflow.flowrider", "hugflow.guard",
+    "hugflow.hierarchy", "hugflow.provenance", "hugflow.pushing", "hugflow.removal",
+    "hugflow.serving", "hugflow.supervisor", "hugflow.testing", "hugflow.verify",
+}  # fmt: skip
 PROGRAM = """
 import gc, json, sys
 from hugflow.cli.main import run
@@ -46,6 +58,17 @@ def run(project: Project, *arguments: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     assert found["code"] == 0, done.stderr
     return found
+
+
+def test_plan_imports_what_it_uses(planned: dict[str, Any]):
+    unused = {*NEITHER, *OTHER_ROOMS, "polars", "soundfile", "hugflow.notify"}
+    assert unused.intersection(planned["modules"]) == set()
+
+
+def test_local_sync_imports_what_it_uses(made: dict[str, Any]):
+    assert (NEITHER | OTHER_ROOMS).intersection(made["modules"]) == set()
+    # Statistics are by polars, and make the test able to fail.
+    assert "polars" in made["modules"]
 
 
 def test_lean_commands_do_their_work_with_garbage_collected_as_usual(
