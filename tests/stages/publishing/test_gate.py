@@ -4,9 +4,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hugflow.errors import (
-    TooManyBadRows,
-)
+from hugflow.errors import TooManyBadRows
+from hugflow.stages.publishing import gate
+from hugflow.stages.publishing.gate import ClipsUnsound
 from hugflow.stages.standing.status import read_status
 from hugflow.stages.sync import sync_dataset
 from hugflow.stages.tree.manifest import ManifestRows
@@ -116,3 +116,20 @@ def test_what_was_published_within_its_budget_stays_so_when_the_budget_shrinks(
     publish_speech(hub, "sync/shrunk", rows=4, shards=1, seconds=0.2, broken_rows={1: JUNK})
     sync_dataset(open_for("sync/shrunk", max_bad_rows=1))
     assert sync_dataset(open_for("sync/shrunk", max_bad_rows=0)).was_complete
+
+
+def test_of_long_clips_some_are_decoded_before_publishing_spread_over_all_rows(
+    hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(gate, "SAMPLED_S", 0.5)
+    publish_speech(hub, "sync/long", rows=8, shards=2, seconds=0.2)
+    build = open_for("sync/long")
+    sync_dataset(build)
+    judged = gate.judge_audio(build, ())
+    assert (judged.error, judged.facts["decoded"]) == (None, 3)
+    told = read_rows_json(build.folder)
+    for row in (0, 4, 2):
+        (build.folder.root / told[row]["audio_info"]["path"]).write_bytes(b"")
+        judged = gate.judge_audio(build, ())
+        assert isinstance(judged.error, ClipsUnsound), f"row {row} is one of them"
+    assert judged.error.why.startswith("the MP3s of the rows 0, 2, 4 ")
