@@ -9,9 +9,6 @@ from hugflow.errors import HugflowError
 
 MESSAGE_LIMIT = 300
 CRASHED: Final = "codec_crashed"
-# How the clip of a row begins that fails before anything is decoded.
-_FAILING: Final = b"hugflow: this row fails"
-_MOST_FAILING: Final = 2_000
 
 # By code: why it is so, and how to mend it.
 REASONS: Final[dict[str, tuple[str, str]]] = {
@@ -84,20 +81,6 @@ class AudioBad(HugflowError):
         self.code = code
         self.message = to_one_line(message)
         super().__init__(self.message, why=why, mend=mend)
-
-
-def failing_clip(code: str, message: str) -> bytes:
-    """What a layout gives as the clip of a row that fails with a code; see `failure_of`."""
-    return b"\n".join((_FAILING, code.encode(), to_one_line(message).encode("utf-8", "replace")))
-
-
-def failure_of(data: memoryview) -> AudioBad | None:
-    """The failure that `failing_clip` made a clip of; None for any other clip."""
-    if bytes(data[: len(_FAILING)]) != _FAILING:
-        return None
-    _, code, message = (*bytes(data[:_MOST_FAILING]).split(b"\n", 2), b"", b"")[:3]
-    known = code.decode("ascii", "replace")
-    return AudioBad(known, message.decode("utf-8", "replace")) if known in REASONS else None
 
 
 def to_one_line(text: str, limit: int = MESSAGE_LIMIT) -> str:

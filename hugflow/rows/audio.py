@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from hugflow.audio.bad import AudioBad, failure_of
+from hugflow.audio.bad import AudioBad
 from hugflow.shards.arrow import is_binary, is_list, is_text
+from hugflow.shards.failed_clips import ClipType, clip_storage, failure_of
 from hugflow.shards.stems import text_or_none
 
 _FIELDS = ("bytes", "path", "array", "sampling_rate")
@@ -20,10 +21,13 @@ def audio_value(scalar: pa.Scalar) -> Any:
     them. A text gives the mapping of a path, binary a buffer, null None; a list of one its element.
 
     Raises AudioBad: `audio_several` for a longer list, `audio_unsupported` for a value that Python
-    cannot represent, and what a layout says of the row (`failing_clip`).
+    cannot represent, and what a layout says of the row (`FailedClip`).
     """
     if not scalar.is_valid:
         return None
+    if failed := failure_of(scalar):
+        raise AudioBad(failed.code, failed.message)
+    scalar = clip_storage(scalar)
     type_ = scalar.type
     if is_list(type_):
         if len(scalar) > 1:
@@ -46,13 +50,16 @@ def may_be_path(type_: pa.DataType) -> bool:
     """Whether a value of this type may hold only a path."""
     if is_list(type_):
         return may_be_path(type_.value_type)
+    if isinstance(type_, ClipType):
+        return True
     return is_text(type_) or (pa.types.is_struct(type_) and type_.get_field_index("path") >= 0)
 
 
 def path_of(scalar: pa.Scalar) -> str | None:
     """The path of an audio value that holds only a path; None for any other value."""
-    if not scalar.is_valid:
+    if not scalar.is_valid or failure_of(scalar) is not None:
         return None
+    scalar = clip_storage(scalar)
     if is_list(scalar.type):
         return path_of(scalar[0]) if len(scalar) == 1 else None
     if is_text(scalar.type):
@@ -72,10 +79,7 @@ def _field(scalar: pa.StructScalar, name: str) -> Any:
         case "bytes":
             if not is_binary(field.type):
                 raise AudioBad("audio_unsupported", f"the audio's bytes are of type {field.type}")
-            buffer = field.as_buffer()
-            if failure := failure_of(memoryview(buffer)):
-                raise failure
-            return buffer
+            return field.as_buffer()
         case "array":
             return to_samples(field)
         case _:

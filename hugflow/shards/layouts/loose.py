@@ -32,7 +32,7 @@ from hugflow.errors import ShardUnreadable
 from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.requests.sources import TableForm
-from hugflow.shards.arrow import FILE_TYPE
+from hugflow.shards.failed_clips import to_clips
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
 from hugflow.shards.layouts.layout import Contents, RepositoryAt, unreadable
 from hugflow.shards.layouts.segments import Pieces, missing_recording
@@ -358,7 +358,7 @@ def _clips(
             values.append({"bytes": missing_recording(word), "path": word})
         else:
             values.append(None if not word else {"bytes": None, "path": word})
-    return pa.array(values, FILE_TYPE)
+    return to_clips(values)
 
 
 def _array(part: pa.Table, name: str) -> pa.Array:

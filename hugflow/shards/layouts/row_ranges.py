@@ -26,16 +26,16 @@ from typing import Any, Final, Self
 import pyarrow as pa
 
 from hugflow.amounts import count
-from hugflow.audio.bad import failing_clip
 from hugflow.audio.cut import Cut
 from hugflow.clients.hub import ReadBudget
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
 from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
-from hugflow.shards.arrow import FILE_TYPE, is_binary
+from hugflow.shards.arrow import is_binary
 from hugflow.shards.audio_warnings import audio_columns
 from hugflow.shards.declared import declared_features
+from hugflow.shards.failed_clips import FailedClip, size_of, to_clips
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
 from hugflow.shards.layouts.cut_rows import Ranges, refuse_missing, to_cut
 from hugflow.shards.layouts.layout import (
@@ -254,9 +254,7 @@ class _Source:
             clips = self._clips(at, kept) if audio in names else None
             for taken, sounds in _runs(kept, clips):
                 arrays = [
-                    pa.array(sounds, FILE_TYPE)
-                    if name == audio
-                    else self.lists.column(name, at, taken)
+                    to_clips(sounds) if name == audio else self.lists.column(name, at, taken)
                     for name in names
                 ]
                 numbers = range(rows.start + taken[0], rows.start + taken[-1] + 1)
@@ -274,7 +272,7 @@ class _Source:
         if self.lists.lengths[at] is None:
             named = " and ".join(map(repr, self.detail.lists))
             message = f"its lists {named} differ in length"
-            yield {"bytes": failing_clip("lists_differ", message), "path": path}
+            yield {"bytes": FailedClip("lists_differ", message), "path": path}
             return
         if told.get("bytes") is None:
             for _ in kept:
@@ -303,7 +301,7 @@ def _uncut(path: str | None) -> dict[str, Any] | None:
     if not path:
         return None
     message = f"its recording is the file {path!r}, of which no segments are cut"
-    return {"bytes": failing_clip("audio_unsupported", message), "path": path}
+    return {"bytes": FailedClip("audio_unsupported", message), "path": path}
 
 
 def _runs(
@@ -320,7 +318,7 @@ def _runs(
             places, sounds, size = [], [], 0
         places.append(place)
         sounds.append(None if clips is None else next(clips))
-        size += len((sounds[-1] or {}).get("bytes") or b"")
+        size += size_of((sounds[-1] or {}).get("bytes"))
     if places:
         yield places, sounds
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
-from hugflow.audio.bad import AudioBad, failing_clip
+from hugflow.audio.bad import AudioBad
 from hugflow.audio.cut import Cut
 from hugflow.audio.cutting import count_begun, cut_file, piece_file, promise_of_nothing
 from hugflow.redact import in_a_line
+from hugflow.shards.failed_clips import FailedClip
 from hugflow.shards.plan import Shard
 from hugflow.store.atomic import disk_errors
 from hugflow.workers.by_module import open_workers
@@ -20,9 +21,9 @@ from hugflow.workers.pool import WorkerPool
 log = logging.getLogger(__name__)
 
 
-def missing_recording(path: str) -> bytes:
+def missing_recording(path: str) -> FailedClip:
     """The clip of a row whose recording is not there to be cut."""
-    return failing_clip("path_not_found", f"there is no recording {path!r} to cut")
+    return FailedClip("path_not_found", f"there is no recording {path!r} to cut")
 
 
 class Pieces:
@@ -64,13 +65,13 @@ class Pieces:
             self._workers.close()
         self._drop()
 
-    def read(self, row: int) -> bytes:
-        """The piece of a wanted row as WAV; a clip that fails in the row if it cannot be cut."""
+    def read(self, row: int) -> bytes | FailedClip:
+        """The piece of a wanted row as WAV; why the row fails if it cannot be cut."""
         place = self._places[row]
         if place is None:
             raise ValueError("a row without a clip has no piece")
         if self._is_empty(row):
-            return failing_clip("range_invalid", "the row has no valid time range")
+            return FailedClip("range_invalid", "the row has no valid time range")
         if row not in self._pieces:
             self._drop()
             self._folder = TemporaryDirectory(dir=self._paths[0].parent, prefix=self._prefix)

@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from hugflow.audio.cut import Cut
 from hugflow.requests.sources import TableForm
-from hugflow.shards.arrow import FILE_TYPE
+from hugflow.shards.failed_clips import ClipBytes, size_of, to_clips
 from hugflow.shards.layouts.archive_plans import NAME, describe, describe_beside
 from hugflow.shards.layouts.archives import (
     Read,
@@ -112,8 +112,7 @@ def read_rows(
     def batch() -> tuple[range, pa.RecordBatch]:
         part = table.take(pa.array(lines, pa.int64()))
         arrays = [
-            pa.array(clips, FILE_TYPE) if name == detail["audio"] else _column(part, name)
-            for name in names
+            to_clips(clips) if name == detail["audio"] else _column(part, name) for name in names
         ]
         found = range(first, first + len(lines)), pa.RecordBatch.from_arrays(arrays, list(names))
         lines.clear()
@@ -140,11 +139,12 @@ def read_rows(
                         continue
                     first = first if lines else rows[at]
                     lines.append(line)
-                    data, path = read_clip(at), member or words[line]
+                    path = member or words[line]
+                    data: ClipBytes = read_clip(at)
                     if data is None and has_audio and cuts is not None and path:
                         # A file of this path in the repository would be made whole.
                         data = missing_recording(path)
-                    size += len(data or b"")
+                    size += size_of(data)
                     clips.append({"bytes": data, "path": path})
     if lines:
         yield batch()
@@ -157,7 +157,7 @@ def read_rows(
 @contextmanager
 def _open_clip(
     recordings: Recordings, read: Read | None, cuts: Sequence[Cut] | None, kept: Sequence[int]
-) -> Iterator[Callable[[int], bytes | None]]:
+) -> Iterator[Callable[[int], ClipBytes]]:
     """Reads the clip of a row of one member, or its piece; the argument is a place in `cuts`.
 
     read: reads the member; None if it is not there, or not wanted.

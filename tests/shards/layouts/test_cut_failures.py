@@ -1,10 +1,16 @@
 """Rows that cannot be cut fail alone, and never get the whole recording."""
 
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from hugflow.audio.bad import AudioBad
 from hugflow.errors import RequestInvalid
+from hugflow.rows.audio import audio_value, path_of
+from hugflow.shards.failed_clips import FailedClip, to_clips
 from hugflow.stages.build.build import Build
 from hugflow.stages.sync import sync_dataset
 from hugflow.testing.hub import LoopbackHub
@@ -154,12 +160,22 @@ def test_segments_of_a_column_that_holds_no_bytes_are_refused_by_its_type(
         open_for(hf_id, segments=BY_END, audio_column="sound")
 
 
-def test_only_a_code_that_is_known_makes_a_clip_a_failure():
-    from hugflow.audio.bad import AudioBad, failing_clip, failure_of
+def test_why_a_row_fails_is_told_beside_the_bytes_of_other_clips():
+    named = {"bytes": LONG, "path": "a.wav"}
+    failed = {"bytes": FailedClip("range_invalid", "a\nb"), "path": "b.wav"}
+    column = to_clips([named, failed, None, {"bytes": None, "path": "c.wav"}])
+    assert bytes(audio_value(column[0])["bytes"]) == LONG
+    with pytest.raises(AudioBad) as bad:
+        audio_value(column[1])
+    assert (bad.value.code, bad.value.message) == ("range_invalid", r"a\nb")
+    assert audio_value(column[2]) is None
+    # The file of a row that fails is not fetched.
+    assert [path_of(each) for each in column] == [None, None, None, "c.wav"]
 
-    found = failure_of(memoryview(failing_clip("range_invalid", "a\nb")))
-    assert isinstance(found, AudioBad)
-    assert (found.code, found.message) == ("range_invalid", r"a\nb")
-    unknown = failing_clip("range_invalid", "a").replace(b"range", b"other")
-    for data in (unknown, failing_clip("x", "y")[:10], LONG, b""):
-        assert failure_of(memoryview(data)) is None
+
+def test_no_file_can_say_that_its_rows_fail_by_a_type_of_ours(tmp_path: Path):
+    failed = {"bytes": FailedClip("range_invalid", "x"), "path": "b.wav"}
+    pq.write_table(pa.table({"audio": to_clips([failed])}), tmp_path / "a.parquet")
+    column = pq.read_table(tmp_path / "a.parquet").column("audio")
+    assert path_of(column[0]) == "b.wav"
+    assert audio_value(column[0])["path"] == "b.wav"
