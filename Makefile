@@ -81,6 +81,7 @@ bench: $(READY)
 	$(BIN)/python bench/fetching.py
 	$(BIN)/python bench/overlaps.py
 	$(BIN)/python bench/row_steps.py
+	$(BIN)/python bench/serving.py
 
 clean:
 	rm -rf $(VENV) demo

@@ -1,6 +1,7 @@
 """What a message and a reply look like on their way; `wire` makes bytes of them.
 
-A reply is {"message": {...}} or {"error": {"what": ..., "why": ..., "mend": ...}}.
+A reply is {"message": {...}} or {"error": {"what": ..., "why": ..., "mend": ...}}; to a call that is
+not stored, {"data": {...}} in the place of the message.
 """
 
 from datetime import datetime
@@ -33,6 +34,33 @@ def read_reply(data: bytes) -> FlowMessage:
     if error is not None:
         raise FlowError(error["what"], why=error["why"], mend=error["mend"])
     return read_message(value["message"])
+
+
+def call_reply(data: dict[str, Any]) -> dict[str, Any]:
+    """The reply to a call that is not stored."""
+    return {"data": data}
+
+
+def read_call_reply(data: bytes) -> dict[str, Any]:
+    """The data of a reply to a call, or the FlowError that the flow's owner sent."""
+    try:
+        value = wire.decode(data)
+        error = value.get("error")
+        if error is None and isinstance(value["data"], dict):
+            return dict(value["data"])
+        found = FlowError(error["what"], why=error["why"], mend=error["mend"])
+    except (AttributeError, LookupError, TypeError, ValueError) as problem:
+        raise not_readable("a call", problem) from problem
+    raise found
+
+
+def not_readable(what: str, error: Exception) -> FlowError:
+    """The error for a reply of an owner who speaks another language, or means harm."""
+    return FlowError(
+        f"the reply to {what} cannot be read",
+        why=in_a_line(f"{type(error).__name__}: {error}"),
+        mend="ask the flow's owner which version of hugflow runs it",
+    )
 
 
 def error_reply(name: str, error: BaseException) -> dict[str, Any]:

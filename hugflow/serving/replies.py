@@ -10,9 +10,8 @@ from nats.aio.msg import Msg
 
 from hugflow.errors import FlowError, FlowInstanceError, NotAuthorised
 from hugflow.flows.messages import FlowFuture, FlowMessage
-from hugflow.redact import in_a_line
 from hugflow.serving import subjects, wire
-from hugflow.serving.envelope import read_reply
+from hugflow.serving.envelope import not_readable, read_reply
 from hugflow.serving.link import NobodyAnswers
 from hugflow.serving.seals import seal, unseal
 
@@ -92,7 +91,7 @@ class Replies:
         except FlowError as error:
             future.set_exception(error)
         except (AttributeError, LookupError, TypeError, ValueError) as error:
-            future.set_exception(_not_readable(message_id, error))
+            future.set_exception(not_readable(message_id, error))
 
     def _fail(self, message_id: str, error: Exception) -> None:
         future = self._expected.pop(message_id, None)
@@ -158,14 +157,6 @@ def _not_yours(owner: str, flow_id: str) -> FlowInstanceError:
         f"the instance {flow_id} at user {owner} belongs to another user",
         why="only the user who got an instance may send it messages",
         mend="get one of your own with get_flow_instance",
-    )
-
-
-def _not_readable(message_id: str, error: Exception) -> FlowError:
-    return FlowError(
-        f"the reply to {message_id} cannot be read",
-        why=in_a_line(f"{type(error).__name__}: {error}"),
-        mend="ask the flow's owner which version of hugflow runs it",
     )
 
 

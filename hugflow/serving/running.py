@@ -2,6 +2,8 @@
 
 import copy
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hugflow.errors import FlowError
@@ -9,7 +11,7 @@ from hugflow.flows.flow import Flow
 from hugflow.flows.messages import FlowMessage, package, refuse_keys
 from hugflow.redact import in_a_line
 from hugflow.serving import pushed, wire
-from hugflow.serving.envelope import error_reply, read_message
+from hugflow.serving.envelope import call_reply, error_reply, read_message
 from hugflow.serving.seals import unseal
 from hugflow.serving.served_flow import ROWS, answering
 
@@ -37,33 +39,17 @@ def run_flow(
 
 
 def run_beside_others(cl: "CoLink", flow_id: str, flow: Flow, asked: FlowMessage) -> bytes:
-    """The reply of a flow that runs for several messages at once, each with its own state.
-
-    It is made into bytes here: to copy the data for the loop would take as long.
-    """
-    own = copy.copy(flow)
-    own.state, own.message = {}, asked
-    try:
-        data = refuse_keys(_run(cl, flow_id, own, asked))
-        reply = to_reply_bytes(cl, _to_reply(cl, own, asked, data))
-    except BaseException as error:
-        log.exception("the flow %s failed", own.name)
-        reply = wire.encode(error_reply(own.name, error))
-    # What it has loaded, such as a model, is there for the next message.
-    loaded = dict(vars(own))
-    for name in ("state", "message"):
-        loaded.pop(name, None)
-    vars(flow).update(loaded)
-    return reply
+    """The reply of a flow that runs for several messages at once, each with its own state."""
+    return _run_beside_others(cl, flow_id, flow, asked, partial(_to_reply, cl, flow, asked))
 
 
 def reply_to_call(cl: "CoLink", caller: str, flow_id: str, flow: Flow, message: "Msg") -> bytes:
-    """The reply to a call that is not stored, as it is sent."""
+    """The reply to a call that is not stored: its data alone, or an error."""
     try:
         asked = read_message(wire.decode(unseal(cl, caller, message.subject, message.data)))
     except Exception as error:  # noqa: BLE001  # it is the caller's, who waits for a reply
         return wire.encode(error_reply(flow_id, error))
-    return run_beside_others(cl, flow_id, flow, asked)
+    return _run_beside_others(cl, flow_id, flow, asked, call_reply)
 
 
 def to_reply_bytes(cl: "CoLink", reply: dict[str, Any]) -> bytes:
@@ -74,6 +60,30 @@ def to_reply_bytes(cl: "CoLink", reply: dict[str, Any]) -> bytes:
     except FlowError as error:
         return wire.encode(error_reply("", error))
     return data
+
+
+def _run_beside_others(
+    cl: "CoLink",
+    flow_id: str,
+    flow: Flow,
+    asked: FlowMessage,
+    to_reply: Callable[[dict[str, Any]], dict[str, Any]],
+) -> bytes:
+    own = copy.copy(flow)
+    own.state, own.message = {}, asked
+    try:
+        data = refuse_keys(_run(cl, flow_id, own, asked))
+        # Made into bytes here: to copy the data for the loop would take as long.
+        reply = to_reply_bytes(cl, to_reply(data))
+    except BaseException as error:
+        log.exception("the flow %s failed", own.name)
+        reply = wire.encode(error_reply(own.name, error))
+    # What it has loaded, such as a model, is there for the next message.
+    loaded = dict(vars(own))
+    for name in ("state", "message"):
+        loaded.pop(name, None)
+    vars(flow).update(loaded)
+    return reply
 
 
 def _to_reply(cl: "CoLink", flow: Flow, asked: FlowMessage, data: dict[str, Any]) -> dict[str, Any]:

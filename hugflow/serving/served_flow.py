@@ -12,7 +12,7 @@ from hugflow.errors import FlowError, FlowInstanceError
 from hugflow.flows.flow import Flow, no_parent
 from hugflow.flows.messages import Data, FlowMessage, refuse_keys
 from hugflow.serving import pushed, subjects, wire
-from hugflow.serving.envelope import read_reply
+from hugflow.serving.envelope import read_call_reply
 from hugflow.serving.link import NobodyAnswers
 from hugflow.serving.replies import ServedFuture
 from hugflow.serving.seals import seal
@@ -131,7 +131,7 @@ class ServedFlow(Flow):
             answer = self.cl.run(self.cl.link.ask(subject, sealed, timeout_s))
         except NobodyAnswers:
             raise nobody_works(self.user_id, self.name) from None
-        return read_reply(answer).data
+        return read_call_reply(answer)
 
     def _send_own(self, data: Mapping[str, Any]) -> ServedFuture:
         return self.get_reply_future(self._own_message(data))

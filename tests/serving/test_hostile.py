@@ -11,6 +11,7 @@ import pytest
 
 from hugflow.errors import FlowError
 from hugflow.serving import get_flow_instance, serve_flow, wire
+from hugflow.serving.envelope import read_call_reply
 from hugflow.serving.keys import new_seed, read_seed, write_seed
 from hugflow.serving.mounting import Wanted, Way, ask
 from tests.serving.conftest import MakeUser
@@ -110,6 +111,24 @@ def test_a_state_that_outgrows_the_server_is_an_error_and_the_next_message_works
         large.get_data(timeout=20)
     small = flow.get_reply_future(flow.package_input_message({"number": 1}))
     assert small.get_data(timeout=10)["seen"] == [1]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"null",
+        b'{"data": 3}',
+        b'{"error": 3}',
+        b'{"error": {"what": 1}}',
+        b"\xff",
+    ],
+)
+def test_a_reply_to_a_call_that_cannot_be_read_is_an_error_of_the_flow(reply: bytes) -> None:
+    with pytest.raises(FlowError, match="cannot be read"):
+        read_call_reply(reply)
 
 
 @pytest.mark.parametrize(
