@@ -12,6 +12,7 @@ from hugflow.stages.build.options import Options
 from hugflow.stages.standing.settled_requests import read_asked
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
+from tests.cli.test_collection import SLUG
 from tests.cli.test_expand import publish
 
 FILE = "requests/add/pattern.yaml"
@@ -45,3 +46,22 @@ def test_after_the_merge_each_dataset_of_a_file_keeps_its_line(hub: LoopbackHub,
     planned = planner(places, Policy()).plan(collect_requests({FILE: TEXT}))
     main = read_asked(places, {FILE: TEXT})
     assert [line.path for line in to_lines(main)] == [line.path for line in planned.lines]
+
+
+def test_each_dataset_of_a_collection_has_a_line_before_and_after_the_merge(
+    hub: LoopbackHub, places: Places
+):
+    for hf_id in ("acme/one", "acme/two"):
+        publish(hub, hf_id)
+    hub.collect(SLUG, [("dataset", "acme/two"), ("model", "acme/x"), ("dataset", "acme/one")])
+    text = f"hf_collection: {SLUG}\ndescription: x\nsubset: en_us\n".encode()
+    planned = planner(places, Policy()).plan(collect_requests({FILE: text}))
+    names = [f"acme__{name}__subset_en_us__split_train__rev_main" for name in ("one", "two")]
+    assert sorted(build.name for build in planned.builds.values()) == names
+    assert sorted(line.path for line in planned.lines) == [f"{FILE}#{name}" for name in names]
+    main = read_asked(places, {FILE: text})
+    assert [line.path for line in to_lines(main)] == [line.path for line in planned.lines]
+    limited = planner(places, Policy(max_expand=1)).plan(
+        collect_requests({FILE: text.replace(b"x", b"y")})
+    )
+    assert "becomes 2 datasets" in limited.failed[FILE].what
