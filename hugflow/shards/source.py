@@ -149,7 +149,7 @@ def _own_files(listing: Listing, found: SplitFiles, layout: str, why: str) -> So
 def _left_out(repository: Repository, found: SplitFiles, layout: str) -> tuple[str, ...]:
     """Warnings for archives in parts, and files of the layout that are in no split."""
     split = find_split_archives(repository.paths)
-    are_read = layout == "table_archives"
+    are_read = layout in ("table_archives", "webdataset")
     warnings = tuple(
         f"left out: {each.what}, which is not read"
         for each in split

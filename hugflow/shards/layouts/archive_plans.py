@@ -51,6 +51,7 @@ from hugflow.shards.layouts.published_archives import (
     check_parts,
     find_archives,
     open_archive,
+    tell_parts,
 )
 from hugflow.shards.layouts.split_archives import find_split_archives, is_part, split_error
 from hugflow.shards.layouts.table_file import TableFile
@@ -245,7 +246,7 @@ def _describe(
         f"the column {in_a_line(source)!r} of {lines:,} rows names members of "
         f"{len(archives):,} archives"
     ]
-    warnings += _tell_parts(archives)
+    warnings += tell_parts(archives)
     if ranges is not None:
         warnings += ["rows are time ranges of these members", *warn_of_empty(at, cuts)]
     if len(archives) > 1:
@@ -293,7 +294,7 @@ def _describe_inside(
     told = (
         f"the column {in_a_line(key)!r} of the tables in the archives names their members",
         "a table in an archive is read when the archive is here",
-        *_tell_parts(archives),
+        *tell_parts(archives),
     )
     text = form.text if form.text in planned.names else None
     return Split(shards, told, audio, text, layout=NAME)
@@ -311,13 +312,6 @@ def _to_parts(archive: PublishedArchive) -> dict[str, Any]:
     """What a shard's detail says of an archive in parts."""
     parts = len(archive.files)
     return {} if archive.split is None else {"archive": archive.path, "parts": parts}
-
-
-def _tell_parts(archives: Sequence[PublishedArchive]) -> list[str]:
-    """A warning that archives in parts are read as one."""
-    split = [archive.split for archive in archives if archive.split is not None]
-    more = f", and {len(split) - 1:,} more such archives" if split[1:] else ""
-    return [f"{split[0].what}, which are read as one{more}"] if split else []
 
 
 def _name_key(names: Sequence[str]) -> str | None:

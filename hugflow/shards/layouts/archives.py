@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
-from hugflow.shards.layouts.joined import join_pieces, local_pieces, total_bytes
+from hugflow.shards.layouts.joined import join_pieces, local_pieces, open_joined, total_bytes
 from hugflow.shards.layouts.left_out import LeftOut
 from hugflow.shards.layouts.spanned_zip import to_one_zip
 from hugflow.shards.layouts.tar_members import (
@@ -85,9 +85,8 @@ def walk(paths: Sequence[Path], name: str, left_out: LeftOut) -> Iterator[tuple[
 def _walk_tar(
     paths: Sequence[Path], left_out: LeftOut, *, is_packed: bool
 ) -> Iterator[tuple[str, Read]]:
-    pieces = local_pieces(paths)
-    size = total_bytes(pieces)
-    with join_pieces(pieces) as joined, _unpacked(joined, is_packed=is_packed) as file:
+    size = total_bytes(local_pieces(paths))
+    with open_joined(paths) as joined, _unpacked(joined, is_packed=is_packed) as file:
         try:
             most_bytes = most_unpacked(size) if is_packed else None
             for member in list_members(file, None if is_packed else size, most_bytes):

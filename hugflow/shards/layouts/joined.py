@@ -36,6 +36,11 @@ def local_pieces(paths: Sequence[Path]) -> list[Piece]:
     return [Piece(path.stat().st_size, partial(_open, path)) for path in paths]
 
 
+def open_joined(paths: Sequence[Path]) -> BinaryIO:
+    """Local files as one."""
+    return _open(paths[0]) if len(paths) == 1 else join_pieces(local_pieces(paths))
+
+
 def join_pieces(pieces: Sequence[Piece]) -> BinaryIO:
     """The pieces as one file for reading, which closes what it opens."""
     return cast(BinaryIO, io.BufferedReader(cast(Any, _Joined(pieces)), _BUFFER_BYTES))

@@ -65,6 +65,13 @@ def archives_of(
     return [*{each.path: each for f in files if (each := found.get(f.path)) is not None}.values()]
 
 
+def tell_parts(archives: Sequence[PublishedArchive]) -> list[str]:
+    """A warning that archives in parts are read as one."""
+    split = [archive.split for archive in archives if archive.split is not None]
+    more = f", and {len(split) - 1:,} more such archives" if split[1:] else ""
+    return [f"{split[0].what}, which are read as one{more}"] if split else []
+
+
 def open_archive(at: RepositoryAt, archive: PublishedArchive) -> BinaryIO:
     """A published archive as one file, by ranged reads; raises ArchiveDamaged."""
     if archive.split is None:

@@ -92,6 +92,12 @@ def is_part(path: str) -> bool:
     return is_archive(found["whole"]) if found else _SPANNED.match(path) is not None
 
 
+def is_part_of(path: str, ending: str) -> bool:
+    """Whether a path may be that of a part of an archive that was cut and has such an ending."""
+    found = _CUT.match(path)
+    return found is not None and found["whole"].lower().endswith(ending)
+
+
 def split_error(at: str, archive: SplitArchive) -> RequestInvalid:
     """The error for an archive in parts. at: the repository at its commit, as errors name it."""
     if archive.missing:

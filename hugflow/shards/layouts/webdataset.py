@@ -32,6 +32,7 @@ from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.shards.layouts import table_archives
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
+from hugflow.shards.layouts.joined import local_pieces, open_joined, total_bytes
 from hugflow.shards.layouts.layout import (
     Contents,
     RepositoryAt,
@@ -39,7 +40,6 @@ from hugflow.shards.layouts.layout import (
     look_at_each,
     no_names,
     no_sample,
-    one_file_each,
     unreadable,
 )
 from hugflow.shards.layouts.left_out import LeftOut
@@ -56,6 +56,14 @@ from hugflow.shards.layouts.member_fields import (
     to_int,
     type_of,
 )
+from hugflow.shards.layouts.published_archives import (
+    PublishedArchive,
+    archives_of,
+    check_parts,
+    open_archive,
+    tell_parts,
+)
+from hugflow.shards.layouts.split_archives import find_split_archives, is_part_of
 from hugflow.shards.layouts.tar_members import (
     ArchiveDamaged,
     Member,
@@ -85,20 +93,21 @@ _MOST_MEMBER_BYTES: Final = 1 << 30
 
 
 def takes(path: str) -> bool:
-    """Whether the path is that of a tar, by its name."""
-    return path.lower().endswith(".tar")
+    """Whether the path is that of a tar, or of a part of one, by its name."""
+    return path.lower().endswith(".tar") or is_part_of(path, ".tar")
 
 
 def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
     """Columns and types from the first rows of each tar; raises ShardUnreadable."""
-    heads: dict[str, Head] = {}
+    heads: dict[tuple[PublishedFile, ...], Head] = {}
+    tars = _group(at, files)
 
     def look(at: RepositoryAt, files: tuple[PublishedFile, ...]) -> Contents:
-        heads[files[0].path] = head = _read_head(at, files[0])
+        heads[files] = head = _read_head(at, tars[files])
         return Contents(files, None if head.rows else 0, pa.schema([]))
 
-    found = look_at_each(at, one_file_each(files), look).shards
-    ordered = [heads[file.path] for file in files]
+    found = look_at_each(at, list(tars), look).shards
+    ordered = [heads[files] for files in tars]
     columns = choose_columns(ordered, request)
     schema, detail = schema_of(columns), to_detail({"columns": columns})
     shards = [Contents(shard.files, shard.rows, schema, detail) for shard in found]
@@ -111,6 +120,7 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
             return beside
     return Split(
         shards,
+        tuple(tell_parts(list(tars.values()))),
         audio_column=audio[0] if len(audio) == 1 else None,
         text_column=form.text if form is not None and form.text else find_text(columns),
     )
@@ -119,7 +129,7 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
 def count_rows(paths: Sequence[Path], shard: Shard) -> int:
     """The number of rows of a fetched tar; the log says what was left out of it."""
     rows, left_out = 0, LeftOut()
-    with _opened(paths[0], shard) as (file, size):
+    with _opened(paths, shard) as (file, size):
         for _ in _samples(file, size, lambda row, field: False, left_out):
             rows += 1
     left_out.tell(shard.label)
@@ -149,7 +159,7 @@ def read_rows(
         return is_wanted(range(number, number + 1))
 
     chosen = schema if columns is None else pa.schema([schema.field(name) for name in columns])
-    with _opened(paths[0], shard) as (file, size):
+    with _opened(paths, shard) as (file, size):
         for sample in _samples(file, size, is_taken, LeftOut()):
             rows += 1
             is_kept = wanted_row(sample.row)
@@ -249,16 +259,31 @@ def _split_name(member: Member, left_out: LeftOut) -> tuple[str, str] | None:
     return None
 
 
-def _read_head(at: RepositoryAt, file: PublishedFile) -> Head:
+def _group(
+    at: RepositoryAt, files: Sequence[PublishedFile]
+) -> dict[tuple[PublishedFile, ...], PublishedArchive]:
+    """The tars by their files, in order: each file is one, or the part of one.
+
+    Raises RequestInvalid if a part is missing.
+    """
+    if all(file.path.lower().endswith(".tar") for file in files):
+        return {(file,): PublishedArchive(file.path, (file,)) for file in files}
+    tars = archives_of(files, at.list_files())
+    for tar in tars:
+        check_parts(at, tar)
+    return {tar.files: tar for tar in tars}
+
+
+def _read_head(at: RepositoryAt, tar: PublishedArchive) -> Head:
     """The first rows of a published tar, by ranged reads."""
-    remote: Any = at.hub.open_file(at.repo, at.commit, file)
+    remote: Any = open_archive(at, tar)
     rows: list[tuple[str, ...]] = []
     types: dict[str, Any] = {}
     try:
         with BufferedReader(remote, _RANGE_BYTES) as opened:
             taken: Iterable[_Sample] = _samples(
                 opened,
-                file.size_bytes,
+                tar.size_bytes,
                 lambda row, field: row < _LOOKED_AT_ROWS and kind_of(field) in _LOOKED_INTO,
                 LeftOut(),
                 _LOOKED_AT_MEMBERS,
@@ -273,7 +298,7 @@ def _read_head(at: RepositoryAt, file: PublishedFile) -> Head:
                     break
     except ArchiveDamaged as damaged:
         raise ShardUnreadable(
-            f"{at.repo}@{at.commit}:{file.path} cannot be read as a tar",
+            f"{at.repo}@{at.commit}:{tar.path} cannot be read as a tar",
             why=in_a_line(str(damaged)),
             mend="report it to the dataset's owner, or request a revision with sound files",
         ) from damaged
@@ -297,7 +322,7 @@ class _Pending:
         if name == KEY:
             return pa.array([sample.key for sample in self.samples], type_)
         if name == URL:
-            return pa.array([self.shard.files[0].path] * len(self.samples), type_)
+            return pa.array([_path(self.shard)] * len(self.samples), type_)
         column = self.columns[name]
         found = [_first(sample, column["fields"]) for sample in self.samples]
         match column["type"]:
@@ -367,11 +392,17 @@ def _tell_lost(shard: Shard, lost: Counter[str]) -> None:
         )
 
 
+def _path(shard: Shard) -> str:
+    """The path of a shard's tar in the repository, as one file."""
+    split = find_split_archives(file.path for file in shard.files)
+    return split[0].whole if split else shard.files[0].path
+
+
 @contextmanager
-def _opened(path: Path, shard: Shard) -> Iterator[tuple[BinaryIO, int]]:
+def _opened(paths: Sequence[Path], shard: Shard) -> Iterator[tuple[BinaryIO, int]]:
     """A fetched tar and its size; raises ShardUnreadable if it is damaged."""
     try:
-        with disk_errors(path, "read"), path.open("rb") as file:
-            yield file, path.stat().st_size
+        with disk_errors(paths[0], "read"), open_joined(paths) as file:
+            yield file, total_bytes(local_pieces(paths))
     except ArchiveDamaged as damaged:
         raise unreadable(shard, str(damaged)) from damaged

@@ -67,14 +67,13 @@ def stem(name: str) -> str:
     return name.rpartition(".")[0]
 
 
+WEBDATASET = make_tar(
+    pair
+    for (name, data), text in zip(CLIPS.items(), TEXTS, strict=True)
+    for pair in ((name, data), (f"{stem(name)}.txt", text.encode()))
+)
 LAYOUTS: dict[str, Files] = {
-    "webdataset": {
-        "data/train-00000.tar": make_tar(
-            pair
-            for (name, data), text in zip(CLIPS.items(), TEXTS, strict=True)
-            for pair in ((name, data), (f"{stem(name)}.txt", text.encode()))
-        )
-    },
+    "webdataset": {"data/train-00000.tar": WEBDATASET},
     "metadata-csv": {**at("train/"), "train/metadata.csv": to_csv(rows("file_name"))},
     "metadata-jsonl": {**at("train/"), "train/metadata.jsonl": to_jsonl(rows("file_name"))},
     "metadata-above": {
@@ -145,6 +144,12 @@ LAYOUTS: dict[str, Files] = {
         "data/en_us/train.tsv": to_csv(rows("path"), "\t"),
         "data/en_us/dev.tsv": to_csv([{"path": "x.wav", "text": "x"}], "\t"),
     },
+    "webdataset-in-parts": cut(
+        "data/train.tar",
+        WEBDATASET,
+        3,
+        ".part{}".format,
+    ),
     "csv-and-zip-in-parts": {
         "metadata.csv": to_csv(rows("file", "wavs/{}".format)),
         **cut("wavs.zip", to_zip(CLIPS), 3, lambda at: f".{at + 1:03}"),
