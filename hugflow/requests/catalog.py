@@ -31,7 +31,8 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, field, fields
+from dataclasses import asdict, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 
 from hugflow.late_dataclass import dataclass
@@ -72,7 +73,8 @@ class ArrivalOnMain:
         return int(found[1] or found[2]) if found else None
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots: the digest is kept.
+@dataclass(frozen=True)
 class Catalog:
     """The request files of one commit of main, and the errors of files that could not be read.
 
@@ -97,12 +99,12 @@ class Catalog:
         """Main's project file; raises PolicyInvalid if the file as a whole has problems."""
         return read_main_file(self.config, self.problems, self.config_name)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Hex sha256 of all requests: commits that change no request have the same."""
-        record = _to_record(self)
-        files = {path: file.text for path, file in record.files.items()}
-        value = {**asdict(record), "version": CATALOG.version, "commit": None, "files": files}
+        record = asdict(_to_record(replace(self, data_by_path={})))
+        files = {path: _to_text(data) for path, data in self.data_by_path.items()}
+        value = {**record, "version": CATALOG.version, "commit": None, "files": files}
         return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
