@@ -29,7 +29,12 @@ class WorkThreads:
         self._is_open = True
 
     async def run(self, work: Callable[[], T]) -> T:
-        """What `work` gives, or raises; it runs in a thread, in its turn."""
+        """What `work` gives, or raises; it runs in a thread, in its turn.
+
+        Raises RuntimeError after `close`: nobody would run it.
+        """
+        if not self._is_open:
+            raise RuntimeError("the worker has stopped")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
         self._unfinished += 1

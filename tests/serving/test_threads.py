@@ -4,6 +4,8 @@ import asyncio
 import threading
 import time
 
+import pytest
+
 from hugflow.serving.threads import WorkThreads
 
 
@@ -78,3 +80,14 @@ def test_after_the_end_what_runs_is_finished_and_what_waits_is_not_run() -> None
     assert found[0] == "first"
     assert isinstance(found[1], asyncio.CancelledError)
     assert done == []
+
+
+def test_what_comes_after_the_end_is_refused_at_once() -> None:
+    async def run_late() -> None:
+        hands = WorkThreads(1)
+        await hands.run(lambda: 1)
+        hands.close()
+        await hands.run(lambda: 2)
+
+    with pytest.raises(RuntimeError, match="the worker has stopped"):
+        asyncio.run(run_late())
