@@ -25,6 +25,7 @@ Look: TypeAlias = Callable[[], None]
 HALF_BYTES: Final = 1 << 20
 _LENGTHS = struct.Struct("<Iq")
 _PIECE_BYTES: Final = 1 << 20
+_FRAME_BYTES: Final = 4 << 10
 _LOOK_EVERY_S: Final = 0.2
 
 
@@ -67,37 +68,47 @@ class Channel:
 
         A piece that `take` is told is valid until it returns.
         """
-        found = bytearray()
-        self._read(_LENGTHS.size, found.extend)
-        text_bytes, size = _LENGTHS.unpack(found)
-        text = bytearray()
-        self._read(text_bytes, text.extend)
+        # Most often all that the pipe holds of a message comes at once.
+        frame = bytearray()
+        while len(frame) < _LENGTHS.size:
+            frame += self._read_piece(_FRAME_BYTES)
+        text_bytes, size = _LENGTHS.unpack_from(frame)
+        end = _LENGTHS.size + text_bytes
+        while len(frame) < end:
+            frame += self._read_piece(end - len(frame))
         if size < 0:
             theirs = HALF_BYTES - self.at
             with memoryview(self.area) as area, area[theirs : theirs - size] as piece:
                 take(piece)
         else:
-            self._read(size, take)
-        header = json.loads(text)
+            if begin := frame[end:]:
+                take(begin)
+            self._read(size - len(begin), take)
+        header = json.loads(frame[_LENGTHS.size : end])
         if not isinstance(header, dict):
             raise ChannelClosed
         return header
 
     def _read(self, size: int, take: Take) -> None:
         while size:
-            self._wait(self.reads, select.POLLIN)
-            piece = os.read(self.reads, min(size, _PIECE_BYTES))
-            if not piece:
-                raise ChannelClosed
+            piece = self._read_piece(min(size, _PIECE_BYTES))
             size -= len(piece)
             take(piece)
+
+    def _read_piece(self, most_bytes: int) -> bytes:
+        self._wait(self.reads, select.POLLIN)
+        piece = os.read(self.reads, most_bytes)
+        if not piece:
+            raise ChannelClosed
+        return piece
 
     def _write(self, data: Bytes) -> None:
         view = memoryview(data).cast("B")
         while view:
-            self._wait(self.writes, select.POLLOUT)
             try:
                 view = view[os.write(self.writes, view[:_PIECE_BYTES]) :]
+            except BlockingIOError:
+                self._wait(self.writes, select.POLLOUT)
             except BrokenPipeError as error:
                 raise ChannelClosed from error
 
