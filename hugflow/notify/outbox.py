@@ -9,7 +9,7 @@
       "lines": [{"path": "requests/add/speech.yaml", "kind": "add", "dataset": "acme__speech...",
                  "hf_id": "acme/speech", "request": "9f3c...", "facts": {...}, "problems": [...],
                  "remarks": [], "goes": [], "notice": {...},
-                 "is_idle": false}],
+                 "is_idle": false, "publish_to": null}],
       "opened_at": "2026-11-22T01:02:03Z", "changed_at": "2026-11-22T01:02:03Z",
       "details_url": null, "is_finished": false, "is_ending": false,
       "github": {"comment": 1003, "digest": "...", ...},      what was sent to GitHub

@@ -91,6 +91,7 @@ def test_the_file_has_the_fields_that_its_page_shows(places: Places):
         "goes",
         "notice",
         "is_idle",
+        "publish_to",
     ]
 
 
