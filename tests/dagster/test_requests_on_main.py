@@ -22,6 +22,7 @@ from hugflow_resources import alive
 from hugflow_resources.alive import show_alive
 from hugflow_resources.hub import HubResource
 from hugflow_resources.tags import PLAN_TAG
+from hugflow_sensors import requests_on_main
 from hugflow_sensors import tick as tick_module
 from hugflow_sensors.runs import attempt_tags
 from tests.dagster.conftest import RANGE_END, RANGE_START, Ask
@@ -535,3 +536,28 @@ def test_a_flow_run_or_a_lock_that_was_pulled_asks_for_a_reload(world: World, pa
     added.parent.mkdir(parents=True, exist_ok=True)
     added.write_text("{}\n")
     assert "restart the code location" in world.words(world.tick())
+
+
+def test_a_reload_that_outlasts_the_tick_goes_on_and_is_not_asked_for_again(
+    world: World, ask: Ask, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[int] = []
+
+    class Slow:
+        def create_client(self) -> "Slow":
+            return self
+
+        def reload_code(self, timeout: int) -> None:
+            asked.append(timeout)
+            raise TimeoutError
+
+    world.load()
+    ask()
+    monkeypatch.setattr(dg.SensorEvaluationContext, "code_location_origin", Slow())
+    assert "cannot reload itself (TimeoutError)" in world.words(world.tick())
+    # An error that comes after the whole time is the end of the waiting alone.
+    monkeypatch.setattr(requests_on_main, "RELOAD_TIMEOUT_S", 0)
+    assert "is still reloading" in world.words(world.tick())
+    assert "restart the code location" in world.words(world.tick())
+    assert len(asked) == 2
+    assert asked[0] < 60
