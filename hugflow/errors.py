@@ -167,6 +167,10 @@ class FlowInstanceError(FlowError):
     """No instance of a served flow could be had; the text names the path to what failed."""
 
 
+class FlowMessageTooLarge(FlowError):
+    """A message, reply or state of a served flow is larger than the server takes."""
+
+
 class FlowServerUnavailable(HugflowError):
     """The server of flows cannot be started, reached, or refuses this user's key."""
 

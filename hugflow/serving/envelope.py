@@ -1,17 +1,20 @@
 """What a message and a reply look like on their way; `wire` makes bytes of them.
 
-A reply is {"message": {...}} or {"error": {"what": ..., "why": ..., "mend": ...}}; to a call that is
-not stored, {"data": {...}} in the place of the message.
+A reply is {"message": {...}} or {"error": {"what": ..., "why": ..., "mend": ..., "kind": ...}}; to a
+call that is not stored, {"data": {...}} in the place of the message. kind: `too large` for what the
+server would not take: rows may then be sent in smaller batches.
 """
 
 from datetime import datetime
 from typing import Any
 
-from hugflow.errors import FlowError, HugflowError
+from hugflow.errors import FlowError, FlowMessageTooLarge, HugflowError
 from hugflow.flows.flow import to_flow_error
 from hugflow.flows.messages import FlowMessage
 from hugflow.redact import in_a_line
 from hugflow.serving import wire
+
+TOO_LARGE = "too large"
 
 
 def read_message(value: dict[str, Any]) -> FlowMessage:
@@ -32,7 +35,7 @@ def read_reply(data: bytes) -> FlowMessage:
     value = wire.decode(data)
     error = value.get("error")
     if error is not None:
-        raise FlowError(error["what"], why=error["why"], mend=error["mend"])
+        raise _to_error(error)
     return read_message(value["message"])
 
 
@@ -48,7 +51,7 @@ def read_call_reply(data: bytes) -> dict[str, Any]:
         error = value.get("error")
         if error is None and isinstance(value["data"], dict):
             return dict(value["data"])
-        found = FlowError(error["what"], why=error["why"], mend=error["mend"])
+        found = _to_error(error)
     except (AttributeError, LookupError, TypeError, ValueError) as problem:
         raise not_readable("a call", problem) from problem
     raise found
@@ -71,5 +74,11 @@ def error_reply(name: str, error: BaseException) -> dict[str, Any]:
             "what": in_a_line(shown.what, 2000),
             "why": in_a_line(shown.why, 2000),
             "mend": in_a_line(shown.mend, 2000),
+            "kind": TOO_LARGE if isinstance(shown, FlowMessageTooLarge) else "",
         }
     }
+
+
+def _to_error(error: dict[str, Any]) -> FlowError:
+    kind = FlowMessageTooLarge if error.get("kind") == TOO_LARGE else FlowError
+    return kind(error["what"], why=error["why"], mend=error["mend"])

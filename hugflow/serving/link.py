@@ -33,7 +33,7 @@ from nats.js.api import (
 )
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
-from hugflow.errors import FlowError, FlowServerUnavailable, NotAuthorised
+from hugflow.errors import FlowMessageTooLarge, FlowServerUnavailable, NotAuthorised
 from hugflow.redact import in_a_line
 from hugflow.serving import subjects
 
@@ -120,9 +120,9 @@ class Link:
         return self.client.max_payload - ROOM_BYTES
 
     def check_size(self, data: bytes, what: str) -> None:
-        """Raise FlowError for a message that the server would not take."""
+        """Raise FlowMessageTooLarge for a message that the server would not take."""
         if len(data) > self.most_bytes:
-            raise FlowError(
+            raise FlowMessageTooLarge(
                 f"{what} is {len(data):,} bytes, and was not sent",
                 why=f"the server takes messages of up to {self.most_bytes:,} bytes",
                 mend="send less at once, or raise max_payload of the server",

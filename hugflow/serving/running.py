@@ -29,7 +29,13 @@ def run_flow(
     """The reply of a flow, and its state afterwards; after an error, the state before."""
     flow.state, flow.message = copy.deepcopy(state), asked
     try:
-        answer = package(_run(cl, flow_id, flow, asked))
+        data = _run(cl, flow_id, flow, asked)
+        try:
+            answer = package(data)
+        except TypeError:
+            if ROWS not in data:
+                raise
+            answer = package(_isolate_unsendable(data))
         # What is stored is what the next message finds: JSON alone.
         after = wire.plain_copy(flow.state)
     except BaseException as error:
@@ -74,7 +80,12 @@ def _run_beside_others(
     try:
         data = refuse_keys(_run(cl, flow_id, own, asked))
         # Made into bytes here: to copy the data for the loop would take as long.
-        reply = to_reply_bytes(cl, to_reply(data))
+        try:
+            reply = to_reply_bytes(cl, to_reply(data))
+        except (TypeError, ValueError, RecursionError):
+            if ROWS not in data:
+                raise
+            reply = to_reply_bytes(cl, to_reply(_isolate_unsendable(data)))
     except BaseException as error:
         log.exception("the flow %s failed", own.name)
         reply = wire.encode(error_reply(own.name, error))
@@ -124,3 +135,16 @@ def _give_rows(flow: Flow, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             return [{"error": in_a_line(f"{type(error).__name__}: {error}")}]
         return [outcome for row in rows for outcome in _give_rows(flow, [row])]
     return [{"dropped": True} if each is None else {"out": each} for each in found]
+
+
+def _isolate_unsendable(data: dict[str, Any]) -> dict[str, Any]:
+    """Outcomes of rows with an error in the place of each that is neither JSON nor bytes."""
+    return {ROWS: [_sendable(outcome) for outcome in data[ROWS]]}
+
+
+def _sendable(outcome: dict[str, Any]) -> dict[str, Any]:
+    try:
+        wire.most_bytes(outcome)
+    except (TypeError, ValueError, RecursionError) as error:
+        return {"error": in_a_line(f"{type(error).__name__}: {error}")}
+    return outcome

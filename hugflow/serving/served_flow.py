@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from hugflow.errors import FlowError, FlowInstanceError
+from hugflow.errors import FlowError, FlowInstanceError, FlowMessageTooLarge
 from hugflow.flows.flow import Flow, no_parent
 from hugflow.flows.messages import Data, FlowMessage, refuse_keys
 from hugflow.serving import pushed, subjects, wire
@@ -70,10 +70,17 @@ class ServedFlow(Flow):
     def run_batch(self, batch: Sequence[Data]) -> list[Data | None]:
         """Send all mappings in one message; the owner's flow runs them by its own run_batch.
 
-        Raises FlowError for the first that failed.
+        A batch whose message or reply the server would not take is sent in halves. Raises FlowError
+        for the first that failed.
         """
         found: list[Data | None] = []
-        reply = self._send_own({ROWS: list(batch)}).get_message().data
+        try:
+            reply = self._send_own({ROWS: list(batch)}).get_message().data
+        except FlowMessageTooLarge:
+            if len(batch) < 2:
+                raise
+            half = len(batch) // 2
+            return self.run_batch(batch[:half]) + self.run_batch(batch[half:])
         for outcome in read_outcomes(reply, len(batch), self):
             if "error" in outcome:
                 raise FlowError(

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from hugflow.errors import FlowError
+from hugflow.errors import FlowError, FlowMessageTooLarge
 from hugflow.flows.step_worker import Outcome, to_outcome
 from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
@@ -126,6 +126,12 @@ class ServedRunner:
         future = flow.get_reply_future(message)
         try:
             found = read_outcomes(future.get_data(within_s), len(batch), flow)
+        except FlowMessageTooLarge as error:
+            # The reply: rows of four megabytes may give more than a message takes.
+            if len(batch) < 2:
+                return [{"error": in_a_line(error.what)}]
+            half = len(batch) // 2
+            return self._send(flow, batch[:half]) + self._send(flow, batch[half:])
         except TimeoutError as error:
             raise FlowError(
                 f"flows:{flow.name} of user {flow.user_id} gave no reply within {within_s:g} s",

@@ -68,6 +68,14 @@ class Made(AtomicFlow):
         return {"made": len(self.made)}
 
 
+class Odd(AtomicFlow):
+    """Gives what cannot be sent for some rows."""
+
+    def run(self, data: Row) -> Row:
+        """Give an object of Python's own, or the row."""
+        return {"row": object() if data.get("is_odd") else data["row"]}
+
+
 class Twice(CompositeFlow):
     """Two counters in a row."""
 

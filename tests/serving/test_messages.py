@@ -16,7 +16,7 @@ from hugflow.serving import (
 )
 from hugflow.serving.colink import CoLink, Project
 from hugflow.serving.replies import resume
-from hugflow.serving.served_flow import ServedFlow
+from hugflow.serving.served_flow import ROWS, ServedFlow
 from hugflow.serving.server import FlowServer
 from tests.serving.conftest import HERE, MakeUser
 from tests.waiting import wait_until
@@ -203,6 +203,38 @@ def test_a_reply_over_the_limit_is_an_error_at_the_caller(new_user: MakeUser) ->
     with pytest.raises(FlowError, match="the reply is"):
         flow.run(long)
     assert flow.call({"text": "a"})["text"] == "A"
+
+
+@pytest.mark.parametrize("is_parallel", [True, False])
+def test_a_batch_that_is_too_large_one_way_or_the_other_goes_in_halves(
+    new_user: MakeUser, is_parallel: bool
+) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Upper", "upper", parallel_dispatch=is_parallel)
+    flow = get_flow_instance(cl, "upper")
+    # Each of these has two bytes, and six as a capital letter.
+    grows = [{"text": "\u0390" * 400_000, "audio": row} for row in range(4)]
+    found = flow.run_batch(grows)
+    assert [(len(row["text"]), row["audio"]) for row in found if row] == [
+        (1_200_000, row) for row in range(4)
+    ]
+    large = [{"audio": bytes([row]) * (3 << 20)} for row in range(3)]
+    assert [row["audio"] for row in flow.run_batch(large) if row] == [row["audio"] for row in large]
+
+
+@pytest.mark.parametrize("is_parallel", [True, False])
+def test_a_row_whose_result_cannot_be_sent_costs_itself_alone(
+    new_user: MakeUser, is_parallel: bool
+) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Odd", "odd", parallel_dispatch=is_parallel)
+    flow = get_flow_instance(cl, "odd")
+    rows = [{"row": 0}, {"row": 1, "is_odd": True}, {"row": 2}]
+    found = flow.get_reply_future(flow.package_input_message({ROWS: rows})).get_data(timeout=10)
+    assert [outcome.get("out") for outcome in found[ROWS]] == [{"row": 0}, None, {"row": 2}]
+    assert "TypeError: object" in found[ROWS][1]["error"]
+    with pytest.raises(FlowError, match="TypeError"):
+        flow.run({"row": 1, "is_odd": True})
 
 
 def test_a_worker_that_stops_answers_the_calls_that_run(new_user: MakeUser) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hugflow.errors import FlowError
+from hugflow.errors import FlowError, FlowMessageTooLarge
 from hugflow.flows.messages import FlowMessage
 from hugflow.serving.served_flow import ROWS
 from hugflow.serving.step_runner import ServedRunner, ServedStep
@@ -70,3 +70,35 @@ def test_a_row_is_dropped_only_where_the_owner_says_so(
     rows = [{"text": "a"}, {"text": "b"}]
     found = runner(Owner([outcome, {"dropped": True}]), tmp_path).run(rows)
     assert found == [{"error": "its owner gave no outcome"}, {"dropped": True}]
+
+
+class Wordy(Owner):
+    """Its replies are too large for more than so many rows."""
+
+    def __init__(self, most_rows: int) -> None:
+        super().__init__([])
+        self.sizes: list[int] = []
+        self._most_rows = most_rows
+
+    def get_reply_future(self, message: FlowMessage) -> Any:
+        rows = message.data[ROWS]
+        self.sizes.append(len(rows))
+
+        def get_data(within_s: float) -> dict[str, Any]:
+            if len(rows) > self._most_rows:
+                raise FlowMessageTooLarge("the reply is 9 MB", why="", mend="")
+            return {ROWS: [{"out": {"heard": row["text"]}} for row in rows]}
+
+        return SimpleNamespace(get_data=get_data)
+
+
+def test_rows_whose_reply_is_too_large_go_in_halves_and_one_row_costs_itself(
+    tmp_path: Path,
+) -> None:
+    rows = [{"text": text} for text in "abcde"]
+    owner = Wordy(most_rows=2)
+    found = runner(owner, tmp_path).run(rows)
+    assert found == [{"out": {"heard": text}} for text in "abcde"]
+    assert owner.sizes == [5, 2, 3, 1, 2]
+    found = runner(Wordy(most_rows=0), tmp_path).run(rows[:2])
+    assert found == [{"error": "the reply is 9 MB"}] * 2
