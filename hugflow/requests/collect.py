@@ -195,7 +195,15 @@ def _choose_adds(
             chosen = [file for file in chosen if file not in twins]
     for alike in _group(chosen, lambda file: file.request.name.casefold()):
         warnings += [_differs_in_case(file, alike[0]) for file in alike[1:]]
+    publishing = [file for file in chosen if file.request.publish_to is not None]
+    for sharing in _group(publishing, _place_of):
+        warnings += [_one_place(file, sharing[0]) for file in sharing[1:]]
     return chosen, problems, warnings
+
+
+def _place_of(file: AddFile) -> str:
+    place = (file.request.publish_to or "").removeprefix("hf://").removeprefix("datasets/")
+    return place.rstrip("/")
 
 
 def _group(files: Iterable[AddFile], key: Callable[[AddFile], Hashable]) -> Iterable[list[AddFile]]:
@@ -248,6 +256,15 @@ def _differs_in_case(file: AddFile, first: AddFile) -> Problem:
         f"asks for a dataset whose name differs from that of {first.path} in case only",
         "a disk that ignores case takes both for one folder",
         "delete one of the files, unless they are two datasets on a disk that respects case",
+    )
+
+
+def _one_place(file: AddFile, first: AddFile) -> Problem:
+    return _about(
+        file.path,
+        f"publishes to the same place as {first.path}",
+        "a place takes the versions of one dataset: that of the other is refused there",
+        "give each its own repository or folder in publish_to",
     )
 
 

@@ -81,6 +81,22 @@ def test_the_same_add_twice_is_one_with_a_warning():
     assert not found.problems
 
 
+def test_two_datasets_that_publish_to_one_place_are_taken_with_a_warning():
+    def add(hf_id: str, place: str) -> bytes:
+        return f'hf_id: {hf_id}\ndescription: x\npublish_to: "{place}"\n'.encode()
+
+    files = {
+        "requests/add/a.yaml": add("acme/a", "acme/copy"),
+        "requests/add/b.yaml": add("acme/b", "hf://datasets/acme/copy"),
+        "requests/add/c.yaml": add("acme/c", "s3://bucket/c"),
+    }
+    found = collect_requests(files)
+    assert len(found.adds) == 3
+    [warning] = found.warnings
+    assert warning.path == "requests/add/b.yaml"
+    assert "the same place as requests/add/a.yaml" in warning.what
+
+
 def test_names_that_differ_in_case_only_are_taken_with_a_warning():
     found = collect_requests(
         {"requests/add/a.yaml": add(subset="EN"), "requests/add/b.yaml": add(subset="en")}
