@@ -101,7 +101,7 @@ class Planner:
             replace(line, facts=facts.get(line.path), notice=notices.get(line.path))
             for line in to_lines(requests)
         ]
-        removals = {removal.path: removal for removal in requests.removals}
+        removals = {removal.line: removal for removal in requests.removals}
         # Main counts the files, including refused ones.
         together = sum(line.kind == "remove" for line in lines)
         for line in lines:

@@ -50,7 +50,7 @@ def remove(
 ) -> None:
     """Remove a dataset from storage: its link, its tree and its state go to the trash.
 
-    Of an add file with `expand` or `hf_collection`, all of its datasets go; it lists them and asks
+    Of a file with `expand` or `hf_collection`, all of its datasets go; it lists them and asks
     once.
 
     It stays there for 7 days, and `hugflow undo NAME` restores it. It is not fetched again until
@@ -203,6 +203,11 @@ def _find_asked(project: ProjectSettings, file: Path, request: Request) -> list[
     if isinstance(request, AddRequest) and request.is_several:
         members = _find_members(project.places, file, request)
         return [_Removal(project, file, each, each.identity) for each in members]
+    if isinstance(request, RemoveRequest) and request.expand is not None:
+        from hugflow.removal.remove import find_meant
+
+        meant = find_meant(project.places, request)
+        return [_Removal(project, file, request, each) for each in meant]
     identity = _find_identity(project.places, file, request)
     return [_Removal(project, file, request, identity)] if identity is not None else []
 

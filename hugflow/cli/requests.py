@@ -282,8 +282,9 @@ def _print_findings(checked: _Checked) -> None:
             print_data(f"{show_path(file.path)}: valid, adds {file.request.name}")
     for file in checked.found.shadowed:
         print_data(f"{show_path(file.path)}: valid, adds {file.request.name} once it may")
-    for removal in checked.found.removals:
-        print_data(f"{show_path(removal.path)}: valid, removes {removal.request.hf_id}")
+    removed = {removal.path: removal.request.hf_id for removal in checked.found.removals}
+    for path, hf_id in removed.items():
+        print_data(f"{show_path(path)}: valid, removes {hf_id}")
     for warning in checked.found.warnings:
         if warning.path not in checked.refused:
             print_warning(warning.render())

@@ -42,8 +42,8 @@ def to_lines(requests: RequestSet, facts: Mapping[str, PlanFacts] | None = None)
     for removal in requests.removals:
         identity = removal.identity
         nothing = ("it means no dataset that is stored or asked for",)
-        found[removal.path] = Line(
-            path=removal.path,
+        found[removal.line] = Line(
+            path=removal.line,
             kind="remove",
             dataset=identity.name if identity is not None else None,
             hf_id=removal.request.hf_id,

@@ -96,9 +96,14 @@ class RemovalOrder:
 def find_meant(places: Places, removal: RemoveRequest) -> tuple[Identity, ...]:
     """The datasets that a removal request may mean: none, one, or several to choose from.
 
+    Of one with `expand`, all of them are meant.
+
     Looked for among datasets with a tree in storage, then among those with a plan, then among those
     whose removal was stopped by a kill.
     """
+    if removal.expand is not None:
+        known = [*read_stored(places), *read_planned(places), *_half_removed(places)]
+        return match_removal(removal, known)
     return (
         match_removal(removal, read_stored(places))
         or match_removal(removal, read_planned(places))

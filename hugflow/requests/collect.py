@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 from hugflow.late_dataclass import dataclass
+from hugflow.requests.expand import ExpandSpec
 from hugflow.requests.model import AddRequest, Identity, Kind, RemoveRequest
 from hugflow.requests.problems import Problem, RequestFileInvalid
 from hugflow.requests.read import parse_request
@@ -28,11 +29,20 @@ class RemovalFile:
     """A removal, its file, and the dataset that it means.
 
     identity: None if it means no stored or requested dataset; then there is nothing to do.
+    together: how many datasets the file means; each has a RemovalFile.
     """
 
     path: str
     request: RemoveRequest
     identity: Identity | None
+    together: int = 1
+
+    @property
+    def line(self) -> str:
+        """What names it among others: its file, and the dataset if the file means several."""
+        if self.identity is None or self.together == 1:
+            return self.path
+        return f"{self.path}#{self.identity.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +50,7 @@ class RequestSet:
     """The requests of a set of files; each tuple is sorted by path.
 
     adds: adds to carry out, one for each identity.
-    removals: removals to carry out.
+    removals: removals to carry out, one for each dataset of a file.
     shadowed: adds that wait because a removal of the same identity exists; each has a warning.
     problems: why files are refused.
     warnings: what is odd about accepted files.
@@ -66,7 +76,7 @@ def collect_requests(
     files: Mapping[str, bytes],
     *,
     stored: Iterable[Identity] = (),
-    settled: Mapping[str, Identity] | None = None,
+    settled: Mapping[str, Sequence[Identity]] | None = None,
     kinds: Mapping[str, Kind] | None = None,
 ) -> RequestSet:
     """Parse the files, given by path, and settle how they affect each other.
@@ -101,21 +111,23 @@ def settle_requests(
     parsed: ParsedFiles,
     *,
     stored: Iterable[Identity] = (),
-    settled: Mapping[str, Identity] | None = None,
+    settled: Mapping[str, Sequence[Identity]] | None = None,
 ) -> RequestSet:
     """Settle how the files affect each other.
 
     stored: identities of the stored datasets. A removal means one of these first, then a requested
         one.
-    settled: the identity that a removal meant when it was carried out, by digest. Without it, a
+    settled: the identities that a removal meant when it was carried out, by digest. Without it, a
         removal that only has `hf_id` would later mean the next dataset with that id.
     """
     problems = list(parsed.problems)
     removals: list[RemovalFile] = []
     known = set(stored)
     for path, removal in parsed.removals:
-        meant = _find_meant(removal, (settled or {}).get(removal.digest), known, parsed.adds)
-        if len(meant) > 1:
+        meant = _find_meant(removal, (settled or {}).get(removal.digest, ()), known, parsed.adds)
+        if removal.expand is not None and meant:
+            removals += [RemovalFile(path, removal, each, len(meant)) for each in meant]
+        elif len(meant) > 1:
             problems.append(_ambiguous(path, meant))
         else:
             removals.append(RemovalFile(path, removal, next(iter(meant), None)))
@@ -138,7 +150,11 @@ def match_removal(removal: RemoveRequest, identities: Iterable[Identity]) -> tup
 
     Every field of the removal must match. If several identities match and the removal has more
     fields than `hf_id`, its missing fields take their defaults, as in the add file that it repeats.
+    With `expand`, it means all that an add file with the same fields may have become.
     """
+    if removal.expand is not None:
+        fitting = {each for each in identities if _is_of_pattern(removal, removal.expand, each)}
+        return tuple(sorted(fitting, key=lambda identity: identity.name))
     agreeing = {identity for identity in identities if _is_meant(removal, identity)}
     repeated = Identity(
         removal.hf_id, removal.subset, removal.split or "train", removal.revision or "main"
@@ -151,7 +167,8 @@ def match_removal(removal: RemoveRequest, identities: Iterable[Identity]) -> tup
 def is_unconfirmed(removal: RemoveRequest, together: int) -> bool:
     """Whether a removal came with too many others and has no `confirm: true`.
 
-    together: how many removals came to main at the same time, this one included.
+    together: how many removals came to main at the same time, this one included; or how many
+        datasets its file means, if these are more.
     """
     return together > MOST_TOGETHER and not removal.confirm
 
@@ -162,14 +179,28 @@ def _is_meant(removal: RemoveRequest, identity: Identity) -> bool:
     )
 
 
+def _is_of_pattern(removal: RemoveRequest, spec: ExpandSpec, identity: Identity) -> bool:
+    is_subset = (
+        identity.subset == removal.subset
+        if spec.subsets is None
+        else spec.takes(identity.subset or "default")
+    )
+    is_split = spec.splits is not None or identity.split == (removal.split or "train")
+    is_same = (identity.hf_id, identity.revision) == (removal.hf_id, removal.revision or "main")
+    return is_same and is_subset and is_split
+
+
 def _find_meant(
     removal: RemoveRequest,
-    settled: Identity | None,
+    settled: Sequence[Identity],
     stored: Iterable[Identity],
     asked: Iterable[AddFile],
 ) -> tuple[Identity, ...]:
-    if settled is not None and _is_meant(removal, settled):
-        return (settled,)
+    if removal.expand is not None:
+        requested = (file.request.identity for file in asked if not file.request.is_several)
+        return match_removal(removal, [*settled, *stored, *requested])
+    if settled and _is_meant(removal, settled[-1]):
+        return (settled[-1],)
     return match_removal(removal, stored) or match_removal(
         removal, (file.request.identity for file in asked)
     )

@@ -39,6 +39,7 @@ docs/requests.md explains each field; `grammar` defines its allowed values.
 
 import hashlib
 import json
+from collections.abc import Collection
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import (
@@ -452,17 +453,7 @@ class AddRequest(_Request):
             )
         if spec is None:
             return self
-        doubled = [
-            name
-            for name, told in (("subset", spec.subsets), ("split", spec.splits))
-            if told is not None and name in self.model_fields_set
-        ]
-        if doubled:
-            raise grammar.FieldInvalid(
-                f"says what {doubled[0]} says too",
-                mend=f"delete the line of {doubled[0]}, or its part of expand",
-                field="expand",
-            )
+        _refuse_doubled(spec, self.model_fields_set)
         if self.source is not None and self.source.layout is None:
             raise grammar.FieldInvalid(
                 "does not go with source: a recipe does not list what there is",
@@ -508,15 +499,34 @@ class RemoveRequest(_Request):
     revision: _Revision | None = Field(None, description="As in the add file, where it had one.")
     subset: _Subset | None = Field(None, description="As in the add file, where it had one.")
     split: _Split | None = Field(None, description="As in the add file, where it had one.")
-    confirm: bool = Field(
-        False, description="Asked for when more than 3 removals arrive on main together."
+    expand: _Expand | None = Field(
+        None, description="As in the add file: all of its datasets that are stored go."
     )
+    confirm: bool = Field(False, description="Asked for when more than 3 datasets go at once.")
+
+    @model_validator(mode="after")
+    def _refuse_two_choices(self) -> Self:
+        _refuse_doubled(self.expand, self.model_fields_set)
+        return self
 
     @property
     def said(self) -> dict[str, str]:
         """What it says of the dataset beside `hf_id`."""
         said = {"revision": self.revision, "subset": self.subset, "split": self.split}
         return {field: value for field, value in said.items() if value is not None}
+
+
+def _refuse_doubled(spec: ExpandSpec | None, asked: Collection[str]) -> None:
+    """Raise FieldInvalid if `expand` says what another field says. asked: the fields of the file."""
+    if spec is None:
+        return
+    for name, told in (("subset", spec.subsets), ("split", spec.splits)):
+        if told is not None and name in asked:
+            raise grammar.FieldInvalid(
+                f"says what {name} says too",
+                mend=f"delete the line of {name}, or its part of expand",
+                field="expand",
+            )
 
 
 def json_schema() -> dict[str, Any]:

@@ -45,9 +45,10 @@ class Removals:
         if is_kept(places, name, file.request.digest):
             return f"{name}: restored by hand, so {shown} does not take it; delete the file"
         asked = self.catalog.asked_by_path.get(file.path, ArrivalOnMain(self.catalog.commit))
-        if is_unconfirmed(file.request, asked.together):
+        together = max(asked.together, file.together)
+        if is_unconfirmed(file.request, together):
             return (
-                f"{name}: kept, because {asked.together} removals came together; "
+                f"{name}: kept, because {together} removals came together; "
                 f"`confirm: true` in {shown} lets it go"
             )
         if not self.policy.allows_remover(asked.author, asked.email):

@@ -65,3 +65,16 @@ def test_each_dataset_of_a_collection_has_a_line_before_and_after_the_merge(
         collect_requests({FILE: text.replace(b"x", b"y")})
     )
     assert "becomes 2 datasets" in limited.failed[FILE].what
+
+
+def test_a_removal_with_a_pattern_has_a_line_for_each_dataset(hub: LoopbackHub, places: Places):
+    publish(hub, "acme/gone")
+    add = TEXT.replace(b"acme/pr", b"acme/gone")
+    planner(places, Policy()).plan(collect_requests({FILE: add}))
+    path = "requests/remove/pattern.yaml"
+    removal = add.replace(b"description", b"reason")
+    lines = planner(places, Policy()).plan(read_asked(places, {FILE: add, path: removal})).lines
+    names = [f"acme__gone__subset_{subset}__split_train__rev_main" for subset in ("en_gb", "en_us")]
+    assert [(line.path, line.dataset) for line in lines if line.kind == "remove"] == [
+        (f"{path}#{name}", name) for name in names
+    ]

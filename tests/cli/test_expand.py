@@ -195,3 +195,25 @@ def test_a_member_that_was_removed_by_its_own_file_is_held_back(project: Project
         if each.name == name
     ]
     assert is_held_back(project.places, member)
+
+
+def test_a_removal_file_with_the_pattern_removes_its_datasets_and_no_other(
+    project: Project, hub: LoopbackHub
+):
+    publish(hub, "acme/leaves")
+    other = project.request("acme/leaves", "subset: ms_my", name="other")
+    file = project.request("acme/leaves", 'expand: {subsets: "en_*"}')
+    assert project.run("local-sync", file, other).returncode == 0
+    removal = project.root / "requests" / "remove" / "leaves.yaml"
+    removal.parent.mkdir(parents=True)
+    removal.write_text('hf_id: acme/leaves\nreason: Replaced\nexpand: {subsets: "en_*"}\n')
+    path = str(removal.relative_to(project.root))
+    expected = [f"acme__leaves__subset_{s}__split_train__rev_main" for s in ("en_gb", "en_us")]
+    seen = project.run("remove", path, "--dry-run", "--json")
+    assert names(seen.stdout) == expected
+    removed = project.run("remove", path, "--yes", "--json")
+    assert names(removed.stdout) == expected
+    states = json.loads(project.run("status", "--json").stdout)["datasets"]
+    left = {each["name"]: each["state"] for each in states}
+    assert left["acme__leaves__subset_ms_my__split_train__rev_main"] == "completed"
+    assert {left.get(name, "removed") for name in expected} == {"removed"}

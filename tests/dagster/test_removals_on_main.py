@@ -11,9 +11,12 @@ from hugflow.removal.undo import bring_back
 from hugflow.requests.catalog import write_catalog
 from hugflow.requests.model import AddRequest
 from hugflow.stages.standing.retry_records import ask_retry
+from hugflow.stages.sync import sync_dataset
 from hugflow.store.trash import TIME_TO_LIVE, read_entries
 from hugflow.testing.hub import LoopbackHub
 from hugflow_resources.requests_repo import RequestsRepo
+from tests.builds import open_in
+from tests.cli.test_expand import publish
 from tests.dagster.conftest import Ask
 from tests.dagster.sensor_world import World
 
@@ -256,3 +259,31 @@ def test_what_has_lain_in_the_trash_for_its_time_is_deleted(
     monkeypatch.setattr("hugflow.store.trash.TIME_TO_LIVE", TIME_TO_LIVE - timedelta(days=8))
     assert "deleted for good" in world.words(world.tick())
     assert not read_entries(world.places)
+
+
+def test_a_removal_with_a_pattern_removes_each_dataset_of_its_add_file(
+    world: World, hub: LoopbackHub
+):
+    publish(hub, "sensor/pattern")
+    pattern = 'hf_id: sensor/pattern\nexpand: {subsets: "en_*"}\n'
+    other = "hf_id: sensor/pattern\ndescription: x\nsubset: ms_my\n"
+    adds = {"requests/add/p.yaml": f"{pattern}description: x\n", "requests/add/o.yaml": other}
+    world.project.push(adds)
+    for _ in range(3):
+        world.tick_after_push()
+    names = [
+        f"sensor__pattern__subset_{subset}__split_train__rev_main"
+        for subset in ("en_us", "en_gb", "ms_my")
+    ]
+    open_for = open_in(world.places)
+    for subset in ("en_us", "en_gb", "ms_my"):
+        sync_dataset(open_for("sensor/pattern", description="x", subset=subset))
+    world.adopt()
+    assert all(stands(world, name) for name in names)
+    world.project.push({"requests/remove/p.yaml": f"{pattern}reason: Replaced\n"})
+    words = world.words(world.tick()) + world.words(world.tick())
+    assert [stands(world, name) for name in names] == [False, False, True]
+    assert {entry.name for entry in read_entries(world.places)} == {*names[:2]}
+    assert all(f"{name}: removed as requests/remove/p.yaml asks" in words for name in names[:2])
+    world.load()
+    assert not world.tick().run_requests

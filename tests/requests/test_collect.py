@@ -175,14 +175,14 @@ def test_a_removal_once_carried_out_does_not_move_on_to_the_next_dataset():
         "requests/add/b.yaml": add(subset="en"),
         "requests/remove/a.yaml": remove(),
     }
-    found = collect_requests(files, stored=[EN], settled={digest_of(remove()): MS})
+    found = collect_requests(files, stored=[EN], settled={digest_of(remove()): [MS]})
     assert found.removals[0].identity == MS
     assert paths(found.adds) == ["requests/add/b.yaml"]
 
 
 def test_a_removal_that_was_rewritten_is_settled_anew():
     files = {"requests/remove/a.yaml": remove(subset="en")}
-    found = collect_requests(files, stored=[EN], settled={digest_of(remove()): MS})
+    found = collect_requests(files, stored=[EN], settled={digest_of(remove()): [MS]})
     assert found.removals[0].identity == EN
 
 
@@ -261,3 +261,50 @@ def test_a_removal_is_confirmed_where_it_came_with_too_many_others():
     assert not is_unconfirmed(removal, 3)
     assert is_unconfirmed(removal, 4)
     assert not is_unconfirmed(removal.model_copy(update={"confirm": True}), 4)
+
+
+EN_US, EN_GB = (Identity("org/data", f"en_{place}", "train", "main") for place in ("us", "gb"))
+PATTERN = b'hf_id: org/data\nreason: x\nexpand: {subsets: "en_*"}\n'
+
+
+def test_a_removal_with_a_pattern_means_each_dataset_that_its_add_file_became():
+    others = [
+        MS,
+        PLAIN,
+        Identity("org/data", "en_us", "test", "main"),
+        Identity("org/data", "en_us", "train", "v2"),
+        Identity("org/other", "en_us", "train", "main"),
+    ]
+    files = {"requests/remove/a.yaml": PATTERN}
+    found = collect_requests(files, stored=[EN_US, *others, EN_GB])
+    assert [each.identity for each in found.removals] == [EN_GB, EN_US]
+    assert [each.path for each in found.removals] == ["requests/remove/a.yaml"] * 2
+    assert found.removals[1].line == f"requests/remove/a.yaml#{EN_US.name}"
+    assert not found.problems
+    every = files["requests/remove/a.yaml"].replace(b'{subsets: "en_*"}', b"{splits: all}")
+    found = collect_requests({"requests/remove/a.yaml": every}, stored=[EN_US, *others])
+    assert [each.identity for each in found.removals] == [PLAIN]
+    assert found.removals[0].line == "requests/remove/a.yaml"
+
+
+def test_a_removal_with_a_pattern_shadows_requests_and_remembers_what_it_removed():
+    files = {"requests/remove/a.yaml": PATTERN, "requests/add/b.yaml": add(subset="en_us")}
+    digest = parse_request(PATTERN, "requests/remove/a.yaml").digest
+    found = collect_requests(files, settled={digest: [EN_GB]})
+    assert [each.identity for each in found.removals] == [EN_GB, EN_US]
+    assert paths(found.shadowed) == ["requests/add/b.yaml"]
+    nothing = collect_requests({"requests/remove/a.yaml": PATTERN}, stored=[MS])
+    assert [each.identity for each in nothing.removals] == [None]
+
+
+def test_a_removal_of_many_datasets_by_one_pattern_has_to_be_confirmed():
+    stored = [Identity("org/data", f"en_{n}", "train", "main") for n in range(4)]
+    found = collect_requests({"requests/remove/a.yaml": PATTERN}, stored=stored)
+    assert {each.together for each in found.removals} == {4}
+    assert is_unconfirmed(found.removals[0].request, 4)
+
+
+def test_a_removal_says_a_subset_once():
+    both = PATTERN + b"subset: en_us\n"
+    [problem] = collect_requests({"requests/remove/a.yaml": both}).problems
+    assert "says what subset says too" in problem.headline

@@ -120,14 +120,14 @@ def read_removed(places: Places, name: str) -> Removed | None:
     return removed
 
 
-def settled_removals(places: Places) -> dict[str, Identity]:
+def settled_removals(places: Places) -> dict[str, list[Identity]]:
     """The identities that were removed, by the removal's digest; skips unreadable records."""
-    settled: dict[str, Identity] = {}
+    settled: dict[str, list[Identity]] = {}
     for name in removed_names(places):
         with suppress(StateUnreadable):
             removed = read_removed(places, name)
             if removed is not None and removed.removal is not None:
-                settled[removed.removal] = removed.identity
+                settled.setdefault(removed.removal, []).append(removed.identity)
     return settled
 
 

@@ -18,5 +18,9 @@ def read_asked(places: Places, files: Mapping[str, bytes] | ParsedFiles) -> Requ
     parsed = files if isinstance(files, ParsedFiles) else parse_files(files)
     parsed = with_members(places, parsed)
     settled = settled_removals(places) if parsed.removals else {}
-    is_asked = any(removal.digest not in settled for _, removal in parsed.removals)
+    # One with `expand` may have carried out only some of its removals.
+    is_asked = any(
+        removal.digest not in settled or removal.expand is not None
+        for _, removal in parsed.removals
+    )
     return settle_requests(parsed, stored=read_stored(places) if is_asked else (), settled=settled)
