@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 import uuid
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -48,11 +49,17 @@ _LOOK_AGAIN_S = 1.0
 
 @dataclass(slots=True)
 class _Loaded:
-    """The flow of an instance. looked_at: when the instance was last seen on the server."""
+    """The flow of an instance.
+
+    looked_at: when the instance was last seen on the server.
+    in_turn: held while a message runs whose state is kept. The server gives a message to us again
+        when it heard no sign of life of it, and a second run would change the state of the first.
+    """
 
     instance: Instance
     flow: Flow
     looked_at: float
+    in_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class DispatchWorker:
@@ -145,7 +152,7 @@ class DispatchWorker:
         await link.tell(subjects.progress(caller, owner, message_id), b"running")
         try:
             # A reply that was asked for comes in the owner's own name.
-            instance, flow = await self._find_flow(flow_id, owner if is_pushed else caller)
+            loaded = await self._find_flow(flow_id, owner if is_pushed else caller)
         except (FlowServerUnavailable, TimeoutError):
             # It is not the message's fault: it comes again.
             raise
@@ -156,18 +163,19 @@ class DispatchWorker:
             await message.ack()
             return
         log.info("\n~~~ Dispatch task ~~~")
-        log.info("flow_endpoint: %s\nflow_id: %s", instance.flow_endpoint, flow_id)
-        reply = await self._run_once(instance, flow, asked)
+        log.info("flow_endpoint: %s\nflow_id: %s", loaded.instance.flow_endpoint, flow_id)
+        if loaded.instance.parallel_dispatch:
+            work = partial(run_beside_others, self._cl, flow_id, loaded.flow, asked)
+            reply: bytes | None = await self._hands.run(work)
+        else:
+            async with loaded.in_turn:
+                reply = await self._run_once(loaded.instance, loaded.flow, asked)
         if reply is not None and not is_pushed:
             await self._send_reply(caller, message_id, reply, ticket)
         await message.ack()
 
     async def _run_once(self, instance: Instance, flow: Flow, asked: FlowMessage) -> bytes | None:
         """The reply; None where it was sent earlier. Raises KeyTaken."""
-        if instance.parallel_dispatch:
-            return await self._hands.run(
-                partial(run_beside_others, self._cl, instance.flow_id, flow, asked)
-            )
         link = self._cl.link
         before, revision = await bucket.read_state(link, instance.flow_id)
         if asked.message_id in before.recent:
@@ -216,16 +224,15 @@ class DispatchWorker:
 
     async def _answer_call(self, message: Msg, caller: str, flow_id: str) -> bytes:
         try:
-            instance, flow = await self._find_flow(flow_id, caller)
-            if not instance.parallel_dispatch:
-                raise _needs_order(instance)
-            return await self._hands.run(
-                partial(reply_to_call, self._cl, caller, flow_id, flow, message)
-            )
+            loaded = await self._find_flow(flow_id, caller)
+            if not loaded.instance.parallel_dispatch:
+                raise _needs_order(loaded.instance)
+            work = partial(reply_to_call, self._cl, caller, flow_id, loaded.flow, message)
+            return await self._hands.run(work)
         except Exception as error:  # noqa: BLE001  # it is the caller's, who waits for a reply
             return wire.encode(error_reply(flow_id, error))
 
-    async def _find_flow(self, flow_id: str, caller: str) -> tuple[Instance, Flow]:
+    async def _find_flow(self, flow_id: str, caller: str) -> _Loaded:
         """The instance and its flow. Raises FlowInstanceError for one that is not the caller's."""
         found = self._flows.get(flow_id)
         now = time.monotonic()
@@ -250,7 +257,7 @@ class DispatchWorker:
                 why="only the user who got an instance may send it messages",
                 mend="get one of your own with get_flow_instance",
             )
-        return found.instance, found.flow
+        return found
 
     async def _make_flow(self, instance: Instance) -> Flow:
         """The flow of an instance, made once for all messages that wait for it."""

@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
@@ -235,6 +236,20 @@ def test_a_row_whose_result_cannot_be_sent_costs_itself_alone(
     assert "TypeError: object" in found[ROWS][1]["error"]
     with pytest.raises(FlowError, match="TypeError"):
         flow.run({"row": 1, "is_odd": True})
+
+
+def test_a_message_that_comes_again_while_it_runs_does_not_touch_the_running_state(
+    new_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The server hears no signs of life, as while it is restarted.
+    silent = SimpleNamespace(end=lambda: None)
+    monkeypatch.setattr("hugflow.serving.dispatch_worker.Life", lambda *_: silent)
+    cl = new_user(ack_wait_s=0.3)
+    serve_flow(cl, "served_classes.Count", "count")
+    flow = get_flow_instance(cl, "count")
+    found = flow.run_batch([{"number": number, "seconds": 0.1} for number in range(8)])
+    assert [row["count"] for row in found if row] == list(range(1, 9))
+    assert flow.run({"number": "last"})["seen"] == [*range(8), "last"]
 
 
 def test_a_worker_that_stops_answers_the_calls_that_run(new_user: MakeUser) -> None:
