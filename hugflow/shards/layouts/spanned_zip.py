@@ -15,6 +15,7 @@ import io
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import accumulate
 from typing import BinaryIO, Final
 from zipfile import ZipInfo
@@ -95,11 +96,16 @@ def find_wrong_part(parts: Sequence[Piece], entries: Sequence[ZipInfo]) -> int |
     first: dict[int, int] = {}
     for position in sorted(entry.header_offset for entry in entries):
         first.setdefault(bisect_right(starts, position) - 1, position)
-    with join_pieces(parts) as file:
-        for place, position in first.items():
-            file.seek(position)
-            if file.read(len(_MEMBER_MARK)) != _MEMBER_MARK:
-                return min(place, len(parts) - 1)
+    for place, position in first.items():
+        within = position - starts[place]
+        if within >= parts[place].size_bytes:
+            return place
+        if within + len(_MEMBER_MARK) <= parts[place].size_bytes:
+            # Of each part a few bytes are fetched, and not what a buffer takes.
+            with closing(parts[place].open()) as file:
+                file.seek(within)
+                if file.read(len(_MEMBER_MARK)) != _MEMBER_MARK:
+                    return place
     return None
 
 

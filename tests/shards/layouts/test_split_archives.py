@@ -1,8 +1,10 @@
 """Archives in parts are read as one archive, and a part that is missing is named."""
 
+import io
 import shlex
 import subprocess
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,9 @@ import pytest
 from hugflow.errors import RequestInvalid
 from hugflow.redact import in_a_line
 from hugflow.shards.layouts.archives import walk
+from hugflow.shards.layouts.joined import Piece
 from hugflow.shards.layouts.left_out import LeftOut
+from hugflow.shards.layouts.spanned_zip import find_wrong_part
 from hugflow.shards.layouts.split_archives import find_split_archives
 from hugflow.stages.sync import ShardsFailed, sync_dataset
 from hugflow.testing.hub import LoopbackHub
@@ -59,6 +63,27 @@ def test_a_spanned_zip_with_a_zip64_directory_is_read(spanned: Files, tmp_path: 
         paths.append(tmp_path / name)
     read = {name: read() for name, read in walk(paths, "audio.zip", LeftOut())}
     assert read == LONG
+
+
+def test_of_each_part_of_a_zip_only_a_few_bytes_are_read_to_see_that_it_is_in_its_place():
+    names = [f"c{n}.wav" for n in range(6)]
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in names:
+            archive.writestr(name, bytes(1_000))
+    data, entries, read = out.getvalue(), archive.infolist(), []
+
+    class Counted(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            read.append(size)
+            return super().read(size)
+
+    size = len(data) // 3 + 1
+    cut_ = [data[at : at + size] for at in range(0, len(data), size)]
+    parts = [Piece(len(each), partial(Counted, each)) for each in cut_]
+    assert find_wrong_part(parts, entries) is None
+    assert read == [4, 4, 4]
+    assert find_wrong_part([parts[1], parts[0], parts[2]], entries) == 0
 
 
 def to_zip64(last: bytes, parts: int) -> bytes:
