@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 FIRST_LOOK_S = 0.3
 LOOK_EVERY_S = 2.0
 ASK_S = 1.0
+# A look takes a millisecond: a shorter time-out must not keep it from finding a reply that is there.
+SHORTEST_LOOK_S = 0.2
 
 
 class Replies:
@@ -115,7 +117,7 @@ class ServedFuture(FlowFuture):
     def try_get_message(self) -> FlowMessage | None:
         """The reply, or None while there is none."""
         if not self._reply.done():
-            self._cl.run(self._cl.replies.look(self._owner, None, self.message_id))
+            self._look(None, time.monotonic() + ASK_S)
         return super().try_get_message()
 
     def get_message(self, timeout: float | None = None) -> FlowMessage:
@@ -133,8 +135,18 @@ class ServedFuture(FlowFuture):
                     raise TimeoutError(
                         f"no reply to {self.message_id} within {timeout:g} s; it may still come"
                     ) from None
-            self._cl.run(self._cl.replies.look(self._owner, self._flow_id, self.message_id))
+            self._look(self._flow_id, ends_at)
             pause_s = LOOK_EVERY_S
+
+    def _look(self, flow_id: str | None, ends_at: float | None) -> None:
+        """Look for the reply, at most until then: while the server is away, a look takes a minute."""
+        looking = self._cl.start(self._cl.replies.look(self._owner, flow_id, self.message_id))
+        if ends_at is None:
+            return looking.result()
+        try:
+            looking.result(max(SHORTEST_LOOK_S, ends_at - time.monotonic()))
+        except TimeoutError:
+            looking.cancel()
 
 
 def resume(cl: "CoLink", message_id: str) -> ServedFuture:

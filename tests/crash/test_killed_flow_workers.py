@@ -100,3 +100,20 @@ def test_messages_that_wait_outlive_a_killed_server(own_server: FlowServer) -> N
         again = get_flow_instance(cl, "count", owner.get_user_id())
         assert again.flow_id == flow.flow_id
         assert again.run({"number": "last"})["seen"] == [*range(54), "last"]
+
+
+def test_a_time_out_is_kept_while_the_server_is_away(own_server: FlowServer) -> None:
+    with client(own_server, "owner") as owner, client(own_server, "user") as cl:
+        serve_flow(owner, "served_classes.Count", "count")
+        run_get_instance_worker_thread(owner)
+        flow = get_flow_instance(cl, "count", owner.get_user_id())
+        future = flow.get_reply_future(flow.package_input_message({"number": 1}))
+        own_server.kill()
+        began = time.monotonic()
+        with pytest.raises(TimeoutError):
+            future.get_data(timeout=0.6)
+        assert future.try_get_message() is None
+        assert time.monotonic() - began < 4
+        own_server.start()
+        run_dispatch_worker_thread(owner)
+        assert future.get_data(timeout=30)["seen"] == [1]
