@@ -92,7 +92,7 @@ def open_table(
         with table_errors(at, file):
             refuse_large_text(file.path, file.size_bytes)
             at.hub.fetch_file(at.repo, at.commit, file, target, durable=False)
-            opened = TableFile.open(target, file.path, has_header=has_header, form=form)
+            opened = TableFile.open(file, target, has_header=has_header, form=form)
         yield opened
 
 
@@ -261,7 +261,7 @@ def _read_slice(paths: Sequence[Path], shard: Shard, detail: Mapping[str, Any]) 
         with disk_errors(paths[0], "read"):
             form = TableForm.from_json(detail.get("form", {}))
             opened = TableFile.open(
-                paths[0], detail["table"], has_header=detail["header"], form=form
+                shard.files[0], paths[0], has_header=detail["header"], form=form
             )
             kept: Sequence[int] | None = detail.get("kept")
             first, count = (

@@ -39,6 +39,7 @@ from hugflow.shards.layouts.inner_tables import (
     is_inner_clip,
     read_inner_tables,
 )
+from hugflow.shards.layouts.last_table import read_table_of
 from hugflow.shards.layouts.layout import (
     no_names,
     no_sample,
@@ -53,7 +54,6 @@ from hugflow.shards.layouts.tables import (
     conform,
     is_table,
     join_schemas,
-    read_table,
 )
 from hugflow.shards.layouts.tar_members import ArchiveDamaged
 from hugflow.shards.plan import Shard
@@ -212,11 +212,12 @@ def _read_tables(paths: Sequence[Path], shard: Shard, detail: Mapping[str, Any])
         return _read_inside(paths, shard, detail)
     read = []
     form = TableForm.from_json(detail.get("form", {}))
-    tables = zip(paths[detail.get("parts", 1) :], detail["tables"], detail["headers"], strict=True)
-    for path, name, has_header in tables:
+    first = detail.get("parts", 1)
+    tables = zip(shard.files[first:], paths[first:], detail["headers"], strict=True)
+    for file, path, has_header in tables:
         try:
             with disk_errors(path, "read"):
-                read.append(read_table(path, name, has_header=has_header, form=form))
+                read.append(read_table_of(file, path, has_header=has_header, form=form))
         except TableUnreadable as error:
             raise unreadable(shard, str(error)) from error
     schema = join_schemas([table.schema for table in read], detail["tables"])

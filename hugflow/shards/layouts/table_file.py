@@ -12,15 +12,11 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hugflow.clients.repository import PublishedFile
 from hugflow.late_dataclass import dataclass
 from hugflow.requests.sources import TableForm
-from hugflow.shards.layouts.tables import (
-    ANY_FORM,
-    is_parquet,
-    parquet_errors,
-    read_table,
-    refuse_lacking,
-)
+from hugflow.shards.layouts.last_table import read_table_of
+from hugflow.shards.layouts.tables import ANY_FORM, is_parquet, parquet_errors, refuse_lacking
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +35,16 @@ class TableFile:
 
     @classmethod
     def open(
-        cls, path: Path, name: str, *, has_header: bool = True, form: TableForm = ANY_FORM
+        cls,
+        file: PublishedFile,
+        path: Path,
+        *,
+        has_header: bool = True,
+        form: TableForm = ANY_FORM,
     ) -> Self:
-        """A local file; the arguments are those of `read_table`."""
-        if not is_parquet(name):
-            table = read_table(path, name, has_header=has_header, form=form)
+        """A fetched file; the arguments are those of `read_table_of`."""
+        if not is_parquet(file.path):
+            table = read_table_of(file, path, has_header=has_header, form=form)
             return cls(table.schema, len(table), path, (), {}, table)
         with parquet_errors():
             metadata = pq.read_metadata(path)

@@ -1,11 +1,14 @@
 """Tables beside clips: what they name, what they may not name, and how their rows are cut."""
 
 import json
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from hugflow.errors import HugflowError
-from hugflow.shards.layouts import loose
+from hugflow.shards.layouts import last_table, loose
+from hugflow.shards.layouts.tables import read_table
 from hugflow.shards.plans import read_current_plan
 from hugflow.stages.making.make_shards import make_shards
 from hugflow.stages.planning.open_build import open_build
@@ -40,6 +43,30 @@ def test_rows_are_cut_into_slices_that_are_numbered_through(
     assert read_current_plan(build.places, build.name) == plan
     sync_dataset(build)
     assert [row["text"] for _, row in sorted(read_rows_json(build.folder).items())] == list(TEXTS)
+
+
+def test_a_table_of_text_is_read_once_for_all_slices_and_again_when_it_changed(
+    hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loose, "SLICE_ROWS", 1)
+    read: list[str] = []
+
+    def count(*arguments: Any, **options: Any) -> pa.Table:
+        read.append("")
+        return read_table(*arguments, **options)
+
+    monkeypatch.setattr(last_table, "read_table", count)
+    hub.publish("table/once", {**at("clips/"), "train.csv": to_csv(rows("path"))})
+    build = open_for("table/once")
+    sync_dataset(build)
+    assert (len(build.plan.shards), len(read)) == (COUNT, 1)
+    others = [{**row, "text": f"{row['text']}!"} for row in rows("path")]
+    hub.publish("table/once", {"train.csv": to_csv(others)})
+    moved = open_build(build.request, build.places, build.hub, build.options, update=True)
+    sync_dataset(moved)
+    assert len(read) == 2
+    texts = [row["text"] for _, row in sorted(read_rows_json(build.folder).items())]
+    assert texts == [f"{text}!" for text in TEXTS]
 
 
 def test_a_changed_clip_makes_only_its_slice_again(
