@@ -336,6 +336,8 @@ class Tick:
     def _ask_for_push(self, build: Build, unpushed: Publication, manifest: Manifest) -> None:
         tags = push_tags(build, unpushed, manifest)
         count, past = read_attempts(self.context.instance, tags, 1)
+        if unpushed.state == "failed":
+            self.words.append(f"{build.name}: not pushed to {unpushed.to}: {unpushed.why}")
         if build.plan.shards and self._may_start(build, as_pushes(past)):
             self.words.append(f"{build.name}: attempt {count + 1} to publish it to {unpushed.to}")
             self.runs.append(push_request(build, tags, count + 1))

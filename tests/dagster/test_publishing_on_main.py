@@ -92,6 +92,7 @@ def test_a_publication_that_fails_is_tried_again_after_a_pause_and_when_a_person
     waiting = world.tick()
     assert not waiting.run_requests
     assert "its last run failed; the next begins at" in world.words(waiting)
+    assert f"not pushed to file://{out}: " in world.words(waiting)
     out.unlink()
     ask_retry(world.places, name, push.at.replace(year=push.at.year + 1))
     (again,) = world.tick().run_requests or []
