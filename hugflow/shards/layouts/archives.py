@@ -36,6 +36,7 @@ _ENCRYPTED: Final = 0x1
 # all that a piece of them holds, a million times its size.
 BOUNDED_METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _UNIX_LINK: Final = 0o120000
+_UNPACK_ERRORS: Final = (EOFError, gzip.BadGzipFile, zlib.error)
 
 # What `zipfile` raises for archives that are damaged or of another kind.
 ZIP_DAMAGED: Final = (
@@ -91,23 +92,29 @@ def _walk_tar(
             most_bytes = most_unpacked(size) if is_packed else None
             for member in list_members(file, None if is_packed else size, most_bytes):
                 if _is_taken(member.name, member.kind, member.size_bytes, left_out):
-                    yield plain_name(member.name), _reader(file, member)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise ArchiveDamaged(f"it cannot be unpacked: {error}") from error
+                    yield plain_name(member.name), _reader(file, member, paths)
+        except _UNPACK_ERRORS as error:
+            raise ArchiveDamaged(f"it cannot be unpacked: {_told(error, paths)}") from error
 
 
 def _unpacked(file: BinaryIO, *, is_packed: bool) -> BinaryIO:
     return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if is_packed else file
 
 
-def _reader(file: BinaryIO, member: Member) -> Read:
+def _reader(file: BinaryIO, member: Member, paths: Sequence[Path]) -> Read:
     def read() -> bytes:
         try:
             return read_member(file, member)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise ArchiveDamaged(f"{member.name!r} cannot be unpacked: {error}") from error
+        except _UNPACK_ERRORS as error:
+            told = f"{member.name!r} cannot be unpacked: {_told(error, paths)}"
+            raise ArchiveDamaged(told) from error
 
     return read
+
+
+def _told(error: Exception, paths: Sequence[Path]) -> str:
+    is_short = isinstance(error, EOFError) and len(paths) > 1
+    return f"{error}; its last part may be missing" if is_short else str(error)
 
 
 def _walk_zip(paths: Sequence[Path], left_out: LeftOut) -> Iterator[tuple[str, Read]]:

@@ -257,3 +257,14 @@ def test_a_member_with_changed_bytes_is_one_named_error_of_its_shard(
     hub.publish(f"parts/damaged-{kind}", {**TABLE, f"clips.{kind}": bytes(data)})
     with pytest.raises(ShardsFailed, match=rf"clips\.{kind} and 1 more cannot be read"):
         sync_dataset(open_for(f"parts/damaged-{kind}"))
+
+
+def test_of_a_tar_gz_that_ends_early_its_last_part_is_said_to_be_missing(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    parts = cut("clips.tar.gz", make_tar(CLIPS.items(), "w:gz"), 3, ".part-0{}".format)
+    last = max(parts)
+    hub.publish("parts/short", {**TABLE, **without(parts, last)})
+    with pytest.raises(ShardsFailed) as failed:
+        sync_dataset(open_for("parts/short"))
+    assert "its last part may be missing" in failed.value.why
