@@ -142,7 +142,9 @@ class Settings(BaseModel):
         BeforeValidator(bad_rows_setting),
         Takes("a count, or a percentage up to 100% with at most three decimals", "1%"),
     ] = Field(
-        "1%", alias="MAX_BAD_ROWS", description="Rows that may fail: a count or a percentage."
+        "1%",
+        alias="MAX_BAD_ROWS",
+        description="Rows that may fail: a count, or a percentage, rounded up.",
     )
     repair_audio: _Truth = Field(
         True,

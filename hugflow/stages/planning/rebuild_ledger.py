@@ -4,6 +4,7 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
+from hugflow.amounts import count
 from hugflow.ledger.journal import Clip, Journal, Outcome, RowMade
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
@@ -31,6 +32,7 @@ def adopt_tree(build: Build) -> None:
     if manifest is None or manifest.plan != build.plan.id:
         return
     failed = read_failed_rows(build.folder.failures).rows
+    adopted = 0
     for shard in missing:
         index = made_index_file(build.folder, shard.name)
         expected = manifest.index.get(f"index/{index.name}")
@@ -41,7 +43,9 @@ def adopt_tree(build: Build) -> None:
             }
             outcomes |= _read_index(build, index)
             _write_ledger(build, shard, outcomes, expected, index.stat().st_size)
-            log.info("%s: took up shard %s; its ledger was missing", build.name, shard.name)
+            adopted += 1
+    if adopted:
+        log.info("%s: %s read from its tree again", build.name, count(adopted, "finished shard"))
 
 
 def _write_ledger(
