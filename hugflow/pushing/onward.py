@@ -42,15 +42,17 @@ def push_onward(
     if to is None or version is None:
         return None
     before, shown = read_push(places, name), redact(to)
-    if before is not None and before.address is not None and is_of(before, to, version.id):
-        return Onward(before)
+    there = before.last_done if before is not None else None
+    if there is not None and is_of(there, to, version.id):
+        return Onward(Push(there.at, there.to, there.pushed, there.address))
     try:
         refuse_place(policy, name, to)
         target = open_destination(to, hub, is_private=True)
         pushed = push_dataset(places, name, target, actor=actor, where=to)
     except HugflowError as error:
         why = f"{error.what}: {error.why}"
-        found = Onward(Push(datetime.now(UTC), shown, version.id, None, why, error.mend), error)
+        failed = Push(datetime.now(UTC), shown, version.id, None, why, error.mend, there)
+        found = Onward(failed, error)
     else:
         found = Onward(Push(datetime.now(UTC), shown, pushed.version, pushed.address))
     write_push(places, name, found.push)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,10 +18,20 @@ from tests.runners import name_of
 ALLOWED = "policy: {publish_to: ['file://*']}\n"
 
 
-def note_of(project: Project) -> str | None:
+def entry_of(project: Project) -> dict[str, Any]:
     [entry] = json.loads(project.run("status", "--json").stdout)["datasets"]
-    note: str | None = entry["note"]
+    found: dict[str, Any] = entry
+    return found
+
+
+def note_of(project: Project) -> str | None:
+    note: str | None = entry_of(project)["note"]
     return note
+
+
+def publication_of(project: Project) -> dict[str, Any]:
+    found: dict[str, Any] = entry_of(project)["publication"]
+    return found
 
 
 def test_a_published_dataset_is_pushed_once_and_stays_there_when_it_is_removed(
@@ -115,6 +126,30 @@ def test_a_published_dataset_is_not_pushed_where_the_policy_forbids_it_now(
     assert "the policy does not allow to push to" in done.stderr
     assert project.places.link(name_of("onward/forbidden")).is_symlink()
     assert not out.exists()
+
+
+def test_a_version_stays_published_when_the_push_of_the_next_one_fails(
+    project: Project, hub: LoopbackHub
+):
+    token, name = "hf_onward_token_67890", name_of("onward/stays")
+    hub.add_token(token, "onward", writes=True)
+    publish_text(hub, "onward/stays", rows=2, shards=1)
+    request = project.request("onward/stays", "publish_to: onward/kept")
+    assert project.run("local-sync", request, HF_TOKEN=token).returncode == 0
+    first = publication_of(project)
+    publish_text(hub, "onward/stays", rows=3, shards=1)
+    assert project.run("plan", request, "--no-sample", "--update").returncode == 0
+    for again in (["local-sync", request], ["retry", name]):
+        assert project.run(*again, KEEP_VERSIONS="1").returncode != 0
+    failed = publication_of(project)
+    assert (failed["state"], failed["earlier"]["version"]) == ("failed", first["version"])
+    assert f"version {first['version']} is at {first['address']}" in project.run("why", name).stdout
+    assert project.run("rollback", name).returncode == 0
+    assert publication_of(project) == first
+    assert note_of(project) is None
+    # What is there already is not pushed, so no token is needed.
+    [again] = json.loads(project.run("local-sync", request, "--json").stdout)["datasets"]
+    assert (again["pushed"]["version"], again["pushed"]["exit_code"]) == (first["version"], 0)
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,26 @@ from typing import Literal
 
 from hugflow.late_dataclass import dataclass
 from hugflow.redact import redact
-from hugflow.stages.standing.push_records import Push, read_push
+from hugflow.stages.standing.push_records import DonePush, Push, read_push
 from hugflow.stages.tree.manifest import Manifest
 from hugflow.stages.tree.versions import version_id
 from hugflow.store.layout import Places
 
 PublicationState = Literal["published", "pending", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierVersion:
+    """A version that was pushed before: since when it is there, as ISO 8601, and where."""
+
+    version: str
+    at: str
+    address: str
+
+    @property
+    def words(self) -> str:
+        """The version, its address and since when."""
+        return f"version {self.version} is at {self.address} since {self.at}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +35,7 @@ class Publication:
         before the first push. at: when, as ISO 8601.
     address: where the last pushed version is; of a pending one this is an earlier version or place.
     why, mend: why it is not there, and what to do about it.
+    earlier: where the push failed, the version that was pushed before and is still there.
     """
 
     to: str
@@ -30,6 +45,7 @@ class Publication:
     address: str | None = None
     why: str | None = None
     mend: str | None = None
+    earlier: EarlierVersion | None = None
 
     @property
     def words(self) -> str:
@@ -38,7 +54,9 @@ class Publication:
             case "published":
                 return f"{self.to}: version {self.version} since {self.at}, {self.address}"
             case "failed":
-                return f"{self.to}: failed at {self.at} with version {self.version}: {self.why}"
+                there = f"; {self.earlier.words}" if self.earlier is not None else ""
+                failed = f"failed at {self.at} with version {self.version}"
+                return f"{self.to}: {failed}: {self.why}{there}"
             case "pending":
                 before = f"; version {self.version} is at {self.address} since {self.at}"
                 there = before if self.address is not None else ""
@@ -55,14 +73,16 @@ def find_publication(
     manifest: of the dataset's tree; None for an incomplete dataset.
     """
     push = read_push(places, name)
+    there = push.last_done if push is not None else None
     if publish_to is None:
         publish_to = push.to if push is not None else ""
     if not publish_to:
-        is_there = push is not None and push.address is not None
-        return _published(push) if push is not None and is_there else None
+        return _published(there) if there is not None else None
     version = version_id(manifest) if manifest is not None else None
+    if there is not None and is_of(there, publish_to, version):
+        return _published(there)
     if push is not None and is_of(push, publish_to, version):
-        return _published(push) if push.address is not None else _failed(push, name)
+        return _failed(push, name)
     why = "it is not sent yet" if version is not None else "the dataset is not complete"
     mend = (
         f"`hugflow retry {name}` sends it now; the sensor does it by itself"
@@ -70,26 +90,28 @@ def find_publication(
         else "nothing: it is sent when the dataset is complete"
     )
     pending = Publication(redact(publish_to), "pending", why=why, mend=mend)
-    if push is None or push.address is None:
+    if there is None:
         return pending
     return Publication(
-        pending.to, "pending", push.pushed, _moment(push), push.address, why=why, mend=mend
+        pending.to, "pending", there.pushed, _moment(there), there.address, why=why, mend=mend
     )
 
 
-def is_of(push: Push, publish_to: str, version: str | None) -> bool:
+def is_of(push: Push | DonePush, publish_to: str, version: str | None) -> bool:
     """Whether a push was of this version to this place, whatever came of it."""
     return (push.to, push.pushed) == (redact(publish_to), version)
 
 
-def _published(push: Push) -> Publication:
+def _published(push: DonePush) -> Publication:
     return Publication(push.to, "published", push.pushed, _moment(push), push.address)
 
 
 def _failed(push: Push, name: str) -> Publication:
     mend = f"{push.mend or 'see the reason'}; then `hugflow retry {name}` sends it"
-    return Publication(push.to, "failed", push.pushed, _moment(push), None, push.why, mend)
+    there = push.earlier
+    earlier = EarlierVersion(there.pushed, _moment(there), there.address) if there else None
+    return Publication(push.to, "failed", push.pushed, _moment(push), None, push.why, mend, earlier)
 
 
-def _moment(push: Push) -> str:
+def _moment(push: Push | DonePush) -> str:
     return push.at.isoformat(timespec="seconds")
