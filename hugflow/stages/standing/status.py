@@ -23,6 +23,7 @@ from hugflow.store.layout import Places
 from hugflow.store.locks import is_held
 
 NOT_PUSHED: Final = "not pushed"
+NOT_LINKED: Final = "not linked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class DatasetStatus:
     link, published_commit: of the published tree, also while another tree is being made.
     error: the error of the last run, if it failed.
     note: what else a person should know: `refused`, `waiting`, `gone upstream`, `converted anew`,
-        `not pushed`.
+        `not pushed`, `not linked`.
     obstacle: why it is refused or waits, and when it is tried again.
     run: the run of Dagster that makes it now.
     left_out: rows of the published tree that `keep` leaves out.
@@ -165,7 +166,8 @@ def to_status(
         error=progress.error if is_failed and progress is not None else None,
         note=read_note(places, name, stored.plan_id)
         or (obstacle.note if obstacle else None)
-        or (NOT_PUSHED if is_unpushed else None),
+        or (NOT_PUSHED if is_unpushed else None)
+        or (NOT_LINKED if is_current and state == "incomplete" else None),
         obstacle=obstacle,
         run=progress.run if progress is not None and state == "downloading" else None,
         steps=_read_steps(manifest) if is_current else (),

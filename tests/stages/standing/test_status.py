@@ -28,7 +28,8 @@ def test_of_a_complete_dataset_the_plan_is_not_read(
     plan_path(places, build.name, build.plan.id).write_text("damaged")
     assert read_status(places, build.name) == before
     places.link(build.name).unlink()
-    assert read_status(places, build.name).state == "incomplete"
+    unlinked = read_status(places, build.name)
+    assert (unlinked.state, unlinked.note) == ("incomplete", "not linked")
 
 
 def test_while_another_tree_is_made_it_is_that_ones_state(
