@@ -36,9 +36,10 @@ def push(
     The manifest is sent last, and the version is visible at once or not at all. Run it again after
     a stop: what is there is not sent again. On the Hub the commit is tagged with the version.
     """
+    project = open_project()
+    # After open_project: the Hub's library reads its settings when it is imported.
     from hugflow.pushing.push import open_destination, push_dataset
 
-    project = open_project()
     (status,) = choose_statuses(project, read_project_requests(project), [name])
     target = open_destination(
         destination, open_hub(project), is_private=not is_public, is_replacing=is_replacing

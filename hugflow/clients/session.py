@@ -15,9 +15,13 @@ from functools import cache
 from typing import Any
 
 import httpx2
-from huggingface_hub import set_client_factory
+from huggingface_hub import constants, set_client_factory
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
-from huggingface_hub.utils import hf_raise_for_status, parse_ratelimit_headers
+from huggingface_hub.utils import (
+    disable_progress_bars,
+    hf_raise_for_status,
+    parse_ratelimit_headers,
+)
 from huggingface_hub.utils._http import hf_request_event_hook
 
 from hugflow.clients.late_certificates import late_certificates
@@ -39,6 +43,11 @@ _SAFE_METHODS = ("GET", "HEAD")
 _PASSING = (408, 429, 500, 502, 503, 504)
 # Errors of the request itself, not of the connection.
 _NEVER_PASSING = httpx2.LocalProtocolError | httpx2.UnsupportedProtocol
+
+_NO_FAULTS = (
+    "Repo card metadata block was not found",
+    "No files have been modified since last commit",
+)
 
 _PACE = Pace()
 _is_one_retry: ContextVar[bool] = ContextVar("is_one_retry", default=False)
@@ -72,6 +81,9 @@ def use_our_client() -> None:
     """Make the Hub's library send by our client; once, because it closes the open connections."""
     set_client_factory(_our_client)
     speak_through_our_log("huggingface_hub")
+    # Its bars would be drawn over ours. Only who sets the variable to 0 wants them.
+    if constants.HF_HUB_DISABLE_PROGRESS_BARS is not False:
+        disable_progress_bars()
 
 
 def speak_through_our_log(library: str) -> None:
@@ -82,12 +94,13 @@ def speak_through_our_log(library: str) -> None:
     logger = logging.getLogger(library)
     logger.handlers.clear()
     logger.propagate = True
-    logging.getLogger("huggingface_hub.repocard").addFilter(_is_worth_a_word)
+    for name in ("huggingface_hub.repocard", "huggingface_hub.hf_api"):
+        logging.getLogger(name).addFilter(_is_worth_a_word)
 
 
 def _is_worth_a_word(record: logging.LogRecord) -> bool:
-    """Whether to log a record; a card without a header is no error, and is not logged."""
-    return not str(record.msg).startswith("Repo card metadata block was not found")
+    """Whether to log a record: a card without a header and a push without a change are no faults."""
+    return not str(record.msg).startswith(_NO_FAULTS)
 
 
 def wait_before_retry_s(cause: BaseException | None, attempt: int) -> float | None:

@@ -67,8 +67,14 @@ def read_rows(parquets: Mapping[str, bytes]) -> dict[int, dict[str, object]]:
 
 
 def test_a_pushed_dataset_is_on_the_hub_whole_with_its_audio_and_a_tag(
-    made: Build, hub: LoopbackHub
+    made: Build,
+    hub: LoopbackHub,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ):
+    # As at a terminal, where the Hub's library would draw its bars.
+    monkeypatch.setenv("TQDM_POSITION", "-1")
     hub.add_token(TOKEN, "push", writes=True)
     client = Hub(token=TOKEN)
     pushed = push(made, open_destination("push/copy", client, is_private=False))
@@ -98,6 +104,9 @@ def test_a_pushed_dataset_is_on_the_hub_whole_with_its_audio_and_a_tag(
     hub.clear_requests()
     push(made, open_destination("hf://push/copy", client, is_private=False))
     assert not [ask for ask in hub.requests if ask.method == "PUT"]
+    # Its own bars and its word on a commit without a change are not shown.
+    assert "LFS files" not in capsys.readouterr().err
+    assert "No files have been modified" not in caplog.text
 
 
 def test_without_a_token_or_a_complete_tree_nothing_is_pushed(
