@@ -13,18 +13,17 @@ from hugflow.amounts import count, human_bytes
 from hugflow.audit import this_user
 from hugflow.cli.asked import read_project_requests, request_path_by_name
 from hugflow.cli.builds import open_project
-from hugflow.cli.completion import complete_name, complete_request_file
+from hugflow.cli.completion import complete_name, complete_request
 from hugflow.cli.options import AsJson, WaitSeconds
 from hugflow.cli.output import failures_as_json, is_terminal, print_data, print_json, print_talk
+from hugflow.cli.removal_targets import RemovalTarget, find_targets, shown_request
 from hugflow.cli.verbs import print_done, print_kept, print_next, render_field
-from hugflow.errors import HugflowError, RequestInvalid, UsageWrong
+from hugflow.errors import HugflowError, UsageWrong
 from hugflow.late_dataclass import dataclass
 from hugflow.project_requests import read_requests
 from hugflow.requests.catalog import read_catalog
 from hugflow.requests.match_names import match_name, no_such_dataset
-from hugflow.requests.model import AddRequest, Identity, RemoveRequest
-from hugflow.requests.read import Request, read_request
-from hugflow.settings import ProjectSettings
+from hugflow.requests.model import AddRequest, RemoveRequest
 from hugflow.store.layout import Places
 
 if TYPE_CHECKING:
@@ -36,9 +35,9 @@ def remove(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE",
-            help="A removal request, or the add file itself.",
-            autocompletion=complete_request_file,
+            metavar="FILE|NAME",
+            help="A removal request, the add file itself, or a dataset.",
+            autocompletion=complete_request,
         ),
     ],
     is_agreed: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -57,9 +56,8 @@ def remove(
     its request changes, or until you sync it.
     """
     with failures_as_json(file, as_json=as_json):
-        request = read_request(file)
         project = open_project()
-        asked = _find_asked(project, file, request)
+        asked = find_targets(project, file)
     name = asked[0].identity.name if len(asked) == 1 else None
     how = _How(is_agreed=is_agreed, is_dry_run=is_dry_run, as_json=as_json, wait_s=wait_s)
     with failures_as_json(file, as_json=as_json, name=name):
@@ -114,16 +112,6 @@ def undo(
 
 
 @dataclass(frozen=True, slots=True)
-class _Removal:
-    """The removal to carry out, and its request."""
-
-    project: ProjectSettings
-    file: Path
-    request: Request
-    identity: Identity
-
-
-@dataclass(frozen=True, slots=True)
 class _How:
     """The options of the command."""
 
@@ -133,7 +121,7 @@ class _How:
     wait_s: float
 
 
-def _remove(places: Places, file: Path, asked: Sequence[_Removal], how: _How) -> None:
+def _remove(places: Places, file: Path, asked: Sequence[RemovalTarget], how: _How) -> None:
     """Remove the datasets of one request: it is asked once, and nothing goes if one is in use."""
     from hugflow.removal.remove import plan_removal
     from hugflow.removal.uses import refuse_used
@@ -182,64 +170,20 @@ def _remove(places: Places, file: Path, asked: Sequence[_Removal], how: _How) ->
     _empty_trash(places)
 
 
-def _carry_out(asked: _Removal, wait_s: float) -> "TrashEntry | None":
+def _carry_out(asked: RemovalTarget, wait_s: float) -> "TrashEntry | None":
     from hugflow.removal.remove import RemovalOrder, remove_dataset
 
     request = asked.request
-    is_removal = isinstance(request, RemoveRequest)
+    removal = request if isinstance(request, RemoveRequest) else None
     order = RemovalOrder(
         by=this_user(),
         at=datetime.now(UTC),
-        reason=request.reason if isinstance(request, RemoveRequest) else None,
+        reason=removal.reason if removal is not None else None,
         requests=_asking(asked),
-        removal=request.digest if is_removal else None,
+        removal=removal.digest if removal is not None else None,
     )
     with step(f"removing {asked.identity.name}"):
         return remove_dataset(asked.project.places, asked.identity, order, wait_s=wait_s)
-
-
-def _find_asked(project: ProjectSettings, file: Path, request: Request) -> list[_Removal]:
-    """The removals that a request means: of each of its datasets, or of the one, or none."""
-    if isinstance(request, AddRequest) and request.is_several:
-        members = _find_members(project.places, file, request)
-        return [_Removal(project, file, each, each.identity) for each in members]
-    if isinstance(request, RemoveRequest) and request.expand is not None:
-        from hugflow.removal.remove import find_meant
-
-        meant = find_meant(project.places, request)
-        return [_Removal(project, file, request, each) for each in meant]
-    identity = _find_identity(project.places, file, request)
-    return [_Removal(project, file, request, identity)] if identity is not None else []
-
-
-def _find_members(places: Places, file: Path, request: AddRequest) -> tuple[AddRequest, ...]:
-    """The datasets that a request became; raises RequestInvalid if it is unknown."""
-    from hugflow.stages.standing.expansions import read_members
-
-    members = read_members(places, request)
-    if members is None:
-        raise RequestInvalid(
-            f"it is not known here which datasets {file} asks for",
-            why="the request was not planned here, or has changed since",
-            mend=f"`hugflow plan {file}` asks the Hub and lists them; or remove them one by one",
-        )
-    return members
-
-
-def _find_identity(places: Places, file: Path, request: Request) -> Identity | None:
-    """The one stored dataset that the request means; None when none is stored."""
-    if isinstance(request, AddRequest):
-        return request.identity
-    from hugflow.removal.remove import find_meant
-
-    meant = find_meant(places, request)
-    if len(meant) > 1:
-        raise RequestInvalid(
-            f"{file} may mean {len(meant)} datasets: {', '.join(each.name for each in meant)}",
-            why="a removal is carried out when it means exactly one, and is never guessed",
-            mend="write the revision, the subset and the split as the add file has them",
-        )
-    return meant[0] if meant else None
 
 
 def _ask(name: str) -> None:
@@ -255,7 +199,7 @@ def _ask(name: str) -> None:
         raise typer.Exit(1)
 
 
-def _asking(asked: _Removal) -> tuple[str, ...]:
+def _asking(asked: RemovalTarget) -> tuple[str, ...]:
     """Digests of the current requests for the dataset: in the file, the work tree, and on main."""
     from hugflow.stages.standing.removal_records import asking_digests
 
@@ -290,7 +234,7 @@ def _show(removal: "Removal", say: Any, *, is_aligned: bool) -> None:
 def _to_json(file: Path, removal: "Removal") -> dict[str, Any]:
     return {
         "name": removal.name,
-        "request": str(file),
+        "request": shown_request(file),
         "location": str(removal.folder) if removal.folder is not None else None,
         "link": str(removal.link) if removal.link is not None else None,
         "rows": removal.size.rows,
@@ -300,7 +244,9 @@ def _to_json(file: Path, removal: "Removal") -> dict[str, Any]:
     }
 
 
-def _tell_nothing(places: Places, file: Path, asked: Sequence[_Removal], *, as_json: bool) -> None:
+def _tell_nothing(
+    places: Places, file: Path, asked: Sequence[RemovalTarget], *, as_json: bool
+) -> None:
     names = [each.identity.name for each in asked]
     if len(names) > 1:
         if as_json:
@@ -313,9 +259,10 @@ def _tell_nothing(places: Places, file: Path, asked: Sequence[_Removal], *, as_j
         from hugflow.stages.standing.status import read_status
 
         state = read_status(places, name).state if name is not None else "removed"
-        print_json({"datasets": [{"name": name, "request": str(file), "state": state}]})
+        print_json({"datasets": [{"name": name, "request": shown_request(file), "state": state}]})
     else:
-        print_data(f"nothing to remove: {name or file} is not stored here")
+        what = f"{name} is not" if name else f"no dataset that {file} names is"
+        print_data(f"nothing to remove: {what} stored here")
 
 
 def _tell_removed(removal: "Removal", entry: "TrashEntry") -> None:

@@ -327,4 +327,5 @@ def _about(path: str, what: str, why: str, mend: str) -> Problem:
 
 
 def _by_path(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    return tuple(sorted(problems, key=lambda problem: problem.path))
+    """Sorted, each once: a file that asks for several datasets repeats it for each of them."""
+    return tuple(sorted(dict.fromkeys(problems), key=lambda problem: problem.path))

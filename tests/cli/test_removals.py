@@ -134,6 +134,36 @@ def test_on_a_terminal_a_person_is_asked(
     assert project.dataset(name).root.exists() is not is_gone
 
 
+def test_a_dataset_without_a_request_file_goes_by_its_name(project: Project, name: str):
+    (project.root / ADD).unlink()
+    cut = project.run("remove", name[:-3], "--yes")
+    assert (cut.returncode, project.dataset(name).root.exists()) == (2, True)
+    assert name in cut.stderr
+    [entry] = entries(project.run("remove", name, "--yes", "--json"))
+    assert (entry["name"], entry["state"], entry["request"]) == (name, "removed", None)
+    assert not project.dataset(name).root.exists()
+    assert project.run("remove", name).stdout == f"nothing to remove: {name} is not stored here\n"
+    assert project.run("undo", name).returncode == 0
+
+
+def test_a_failed_dataset_goes_by_its_hf_id(project: Project, hub: LoopbackHub):
+    publish_text(hub, "cli/fails", rows=3, shards=1)
+    file = project.request("cli/fails")
+    failed = project.run("local-sync", file, "--no-report", STORAGE_QUOTA_GB="0.000000001")
+    assert failed.returncode == 6
+    name = "cli__fails__split_train__rev_main"
+    gone = project.run("remove", "cli/fails", "--yes")
+    assert gone.returncode == 0, gone.stderr
+    assert name in gone.stdout
+
+
+def test_a_name_that_nothing_has_is_told_with_the_nearest(project: Project, name: str):
+    done = project.run("remove", f"{name}x", "--yes")
+    assert done.returncode == 2
+    assert "cannot be read" not in done.stderr
+    assert name in done.stderr.replace(f"{name}x", "")
+
+
 @pytest.mark.parametrize("json_flag", [[], ["--json"]])
 def test_what_is_not_stored_is_nothing_to_remove(project: Project, json_flag: list[str]):
     files = [project.request("acme/none"), removal(project, "acme__none__split_train")]
@@ -141,6 +171,7 @@ def test_what_is_not_stored_is_nothing_to_remove(project: Project, json_flag: li
         done = project.run("remove", file, *json_flag)
         assert done.returncode == 0, done.stderr
         assert ("nothing to remove" in done.stdout) is not bool(json_flag)
+        assert "yaml is not stored" not in done.stdout
         if json_flag:
             assert [entry["request"] for entry in entries(done)] == [str(file)]
 

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hugflow.requests.collect import collect_requests, is_unconfirmed, match_removal
+from hugflow.requests.collect import (
+    AddFile,
+    ParsedFiles,
+    collect_requests,
+    is_unconfirmed,
+    match_removal,
+    parse_files,
+    settle_requests,
+)
 from hugflow.requests.model import AddRequest, Identity, RemoveRequest
 from hugflow.requests.read import parse_request
 
@@ -133,6 +141,24 @@ def test_a_removal_shadows_the_add_of_its_dataset():
     assert [(file.path, file.identity) for file in found.removals] == [
         ("requests/remove/a.yaml", MS)
     ]
+    assert headlines(found.warnings) == [
+        "requests/add/a.yaml: is shadowed by requests/remove/a.yaml"
+    ]
+
+
+def test_a_file_with_many_datasets_is_warned_of_once():
+    several = parse_files({"requests/add/a.yaml": add(subset="ms")})
+    (file,) = several.adds
+    others = [
+        AddFile(file.path, file.request.model_copy(update={"subset": subset}))
+        for subset in ("en", "zh")
+    ]
+    removals = parse_files(
+        {f"requests/remove/{s}.yaml": remove(subset=s) for s in ("ms", "en", "zh")}
+    ).removals
+    one_file = tuple(("requests/remove/a.yaml", removal) for _, removal in removals)
+    found = settle_requests(ParsedFiles((file, *others), one_file, ()))
+    assert len(found.shadowed) == 3
     assert headlines(found.warnings) == [
         "requests/add/a.yaml: is shadowed by requests/remove/a.yaml"
     ]
