@@ -13,12 +13,13 @@ from hugflow.amounts import count
 from hugflow.cli.completion import complete_request_file
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_data, print_json, print_talk, print_warning
+from hugflow.cli.validated import added, find_places, known_members, removed
 from hugflow.errors import HugflowError, RequestInvalid, UsageWrong
 from hugflow.late_dataclass import dataclass
 from hugflow.project_file import ProjectFile, read_project_file
 from hugflow.project_requests import read_composed_requests, read_requests
 from hugflow.project_root import PROJECT_FILES, find_root
-from hugflow.requests.collect import AddFile, RequestSet, collect_requests
+from hugflow.requests.collect import AddFile, ParsedFiles, RequestSet, collect_requests
 from hugflow.requests.flow_steps import FlowStep
 from hugflow.requests.folder import REQUESTS_FOLDER
 from hugflow.requests.match_names import match_name
@@ -31,7 +32,7 @@ from hugflow.requests.read import (
     read_request_bytes,
     request_kind,
 )
-from hugflow.settings import load_settings, refuse_project_file
+from hugflow.settings import refuse_project_file
 
 EXIT_INVALID = RequestInvalid.exit_code
 
@@ -277,14 +278,16 @@ def _refuse_folder(error: OSError) -> None:
 
 
 def _print_findings(checked: _Checked) -> None:
-    for file in checked.found.adds:
+    places, found = find_places(), checked.found
+    for file in found.adds:
         if file.path not in checked.refused:
-            print_data(f"{show_path(file.path)}: valid, adds {file.request.name}")
-    for file in checked.found.shadowed:
-        print_data(f"{show_path(file.path)}: valid, adds {file.request.name} once it may")
-    removed = {removal.path: removal.request.hf_id for removal in checked.found.removals}
-    for path, hf_id in removed.items():
-        print_data(f"{show_path(path)}: valid, removes {hf_id}")
+            print_data(f"{show_path(file.path)}: valid, adds {added(places, file.request)}")
+    for file in found.shadowed:
+        print_data(f"{show_path(file.path)}: valid, adds {added(places, file.request)} once it may")
+    together = ParsedFiles((*found.adds, *found.shadowed), (), ())
+    removals = {removal.path: removal.request for removal in found.removals}
+    for path, request in removals.items():
+        print_data(f"{show_path(path)}: valid, removes {removed(places, request, together)}")
     for warning in checked.found.warnings:
         if warning.path not in checked.refused:
             print_warning(warning.render())
@@ -294,27 +297,33 @@ def _print_findings(checked: _Checked) -> None:
 
 def _report(checked: _Checked) -> dict[str, object]:
     sound = [file for file in checked.found.adds if file.path not in checked.refused]
-    states = _read_states(sound)
+    members = [each for file in sound for each in _list_members(file)]
+    states = _read_states([name for name, _ in members if name is not None])
     return {
         "valid": not checked.problems,
         "datasets": [
-            {"name": file.request.name, "request": file.path, "state": states[file.path]}
-            for file in sound
+            {"name": name, "request": path, "state": states.get(name or "", "pending")}
+            for name, path in members
         ],
         "problems": [_to_json(problem) for problem in checked.problems],
         "warnings": [_to_json(problem) for problem in checked.found.warnings],
     }
 
 
-def _read_states(files: Sequence[AddFile]) -> dict[str, str]:
-    """The states of the files' datasets, by path; `pending` when no settings name a storage."""
-    try:
-        places = load_settings().places
-    except HugflowError:
-        return {file.path: "pending" for file in files}
+def _list_members(file: AddFile) -> list[tuple[str | None, str]]:
+    """Name and path of each dataset of a file; one without a name where they are not known."""
+    members = known_members(find_places(), file.request)
+    return [(None, file.path)] if members is None else [(each.name, file.path) for each in members]
+
+
+def _read_states(names: Sequence[str]) -> dict[str, str]:
+    """The states of datasets, by name; none when no settings name a storage."""
+    places = find_places()
+    if places is None:
+        return {}
     from hugflow.stages.standing.status import read_status
 
-    return {file.path: read_status(places, file.request.name).state for file in files}
+    return {name: read_status(places, name).state for name in names}
 
 
 def _to_json(problem: Problem) -> dict[str, object]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from hugflow.amounts import human_bytes, short_time
 from hugflow.cli.output import data_columns, paint_data
+from hugflow.cli.short_names import shorten_names
 from hugflow.errors import explain, show_fix
 from hugflow.late_dataclass import dataclass
 
@@ -78,14 +79,14 @@ def table_lines(
         f"{'DATASET':<{width}}  {'STATE':<11}  {'DONE':>{done}}  FAILED  {'BYTES':>8}  {'HOURS':>7}"
     )
     yield heads + ("  NOTE" if any(notes) else "")
-    for status, note in zip(statuses, notes, strict=True):
+    names = shorten_names([status.name for status in statuses], width)
+    for status, name, note in zip(statuses, names, notes, strict=True):
         state = paint_data(f"{status.state:<11}", _COLOR_BY_STATE.get(status.state, ""))
         failed = f"{status.failed_rows:,}" if status.failed_rows else "-"
         size = human_bytes(status.bytes) if status.bytes else "-"
         hours = short_time(seconds_of(status)) if seconds_of(status) else "-"
         line = (
-            f"{in_the_middle(status.name, width):<{width}}  {state}  {_done(status):>{done}}  {failed:>6}  "
-            f"{size:>8}  {hours:>7}"
+            f"{name:<{width}}  {state}  {_done(status):>{done}}  {failed:>6}  {size:>8}  {hours:>7}"
         )
         yield f"{line}  {note}" if note else line
         yield from _remarks(status, url_by_run)
@@ -94,14 +95,6 @@ def table_lines(
 def seconds_of(status: "DatasetStatus") -> float:
     """Seconds of audio; hours are rounded to three decimals, which makes 4 s of 3 s."""
     return status.audio_seconds or status.hours * 3600
-
-
-def in_the_middle(name: str, columns: int) -> str:
-    """The name in so many columns; of a longer one its two ends, which tell datasets apart."""
-    if len(name) <= columns:
-        return name
-    end = (columns - 1) // 2
-    return f"{name[: columns - 1 - end]}…{name[-end:]}"
 
 
 def _done(status: "DatasetStatus") -> str:

@@ -167,9 +167,13 @@ def _print_differences(status: "DatasetStatus", differences: "list[Difference]",
     for each in differences:
         at = "" if each.row is None else f" (row {each.row})"
         print_data(f"{each.path}{at}: {each.code}: {each.message}")
+    if not differences and not rows and status.state != "completed":
+        print_data(f"{status.name}: the dataset is {status.state}, so nothing was looked at")
+        return
     words = count(len(differences), "difference") if differences else "no difference"
     print_data(f"{status.name}: {words}, {count(rows, 'row')} looked at, {status.state}")
-    for step in mend_differences(differences, status.request):
+    can_fix = status.state in ("completed", "incomplete")
+    for step in mend_differences(differences, status.request, drift_fixes=can_fix):
         print_talk(f"  {show_fix(step)}")
 
 

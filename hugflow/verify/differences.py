@@ -87,15 +87,23 @@ class Finder:
         return Difference(self.dataset, row, str(path), code, message)
 
 
-def mend_differences(found: Iterable[Difference], request: str | None) -> list[str]:
+def mend_differences(
+    found: Iterable[Difference], request: str | None, *, drift_fixes: bool = False
+) -> list[str]:
     """How to fix the differences of one dataset, step by step; empty if there are none.
 
     request: the dataset's request file, if the project has one.
+    drift_fixes: `hugflow drift --fix` may be used for the dataset: it is or was complete.
     """
+    found = list(found)
     codes = {difference.code for difference in found}
     steps = []
     if codes & IN_THE_WAY:
         steps.append("move away what is not the file, folder or link it should be")
+    if drift_fixes and request and codes & DAMAGED and "row_missing" not in codes:
+        fix = f"`hugflow drift {found[0].dataset} --fix`"
+        others = ", unknown files too" if "unknown_file" in codes else ""
+        return [*steps, f"{fix} moves damaged files away{others}, and makes the rows again"]
     if codes & DAMAGED:
         steps.append("delete the damaged files")
     if codes - {"unknown_file"}:

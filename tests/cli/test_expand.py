@@ -45,7 +45,19 @@ def test_a_pattern_becomes_datasets_of_their_own_that_are_planned_made_and_liste
 ):
     publish(hub, "acme/texts")
     file = project.request("acme/texts", 'expand: {subsets: "en_*", splits: all}')
+    offline = project.run("validate", file)
+    assert offline.stdout == f"{file}: valid, adds the datasets that fit its expand\n"
     planned = project.run("plan", file, "--no-sample", "--json")
+    assert project.run("validate", file).stdout == f"{file}: valid, adds 4 datasets\n"
+    removal = project.root / "requests" / "remove" / "texts.yaml"
+    removal.parent.mkdir(parents=True)
+    spec = 'hf_id: acme/texts\nreason: Replaced\nexpand: {subsets: "en_*", splits: all}\n'
+    removal.write_text(spec)
+    too_many = project.run("validate", "requests/remove/texts.yaml").stdout
+    assert "removes 4 datasets of acme/texts; more than 3 need `confirm: true`" in too_many
+    removal.write_text(f"{spec}confirm: true\n")
+    assert project.run("validate", "requests/remove/texts.yaml").stdout.endswith("acme/texts\n")
+    removal.unlink()
     expected = [
         f"acme__texts__subset_{subset}__split_{split}__rev_main"
         for subset in ("en_us", "en_gb")
@@ -53,6 +65,7 @@ def test_a_pattern_becomes_datasets_of_their_own_that_are_planned_made_and_liste
     ]
     assert names(planned.stdout) == expected
     assert "asks for 4 datasets" in planned.stderr
+    assert names(project.run("validate", file, "--json").stdout) == expected
     made = project.run("local-sync", file, "--json")
     assert made.returncode == 0, made.stderr
     states = json.loads(project.run("status", "--json").stdout)["datasets"]

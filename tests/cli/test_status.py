@@ -8,7 +8,8 @@ import pytest
 
 from hugflow.amounts import short_time
 from hugflow.cli.running_up import find_run_url, only_one_up
-from hugflow.cli.status_table import Speed, in_the_middle, table_lines
+from hugflow.cli.short_names import in_the_middle, shorten_names
+from hugflow.cli.status_table import Speed, table_lines
 from hugflow.errors import HubUnavailable, UsageWrong
 from hugflow.requests.match_names import match_names
 from hugflow.stages.standing.obstacles import obstacle_of
@@ -113,6 +114,21 @@ def test_a_long_name_leaves_room_for_its_figures_at_a_terminal():
     assert len(shown) == 40
     assert name.startswith(shown.partition("…")[0])
     assert name.endswith(shown.partition("…")[2])
+
+
+@pytest.mark.parametrize("columns", [24, 40, 44, 60, 100])
+def test_names_that_differ_are_shown_differently(columns: int):
+    names = [
+        f"acme__two-languages-of-one-house__subset_{subset}__split_{split}__rev_main"
+        for subset in ("en", "ms")
+        for split in ("train", "test")
+    ]
+    shown = shorten_names(names, columns)
+    assert len(set(shown)) == len(names)
+    if columns >= 40:
+        assert max(map(len, shown)) <= columns
+    if columns == 44:
+        assert "…subset_en…t_test__rev_main" in shown[1]
 
 
 def test_hours_of_a_few_seconds_are_those_seconds(project: Project, hub: LoopbackHub):

@@ -45,11 +45,20 @@ def test_differences_end_with_3_and_name_file_code_and_mend(project: Project, na
     assert f"{row} (row 0): json_unreadable" in done.stdout
     assert f"{mp3} (row 1): mp3_missing" in done.stdout
     assert f"{name}: 2 differences" in done.stdout
-    assert f"hugflow local-sync {ADD}" in done.stderr
-    assert "delete the damaged files" in done.stderr
-    row.unlink()
-    assert project.run("local-sync", ADD, "--no-report").returncode == 0
+    assert f"hugflow drift {name} --fix" in done.stderr
+    assert "local-sync" not in done.stderr
+    fixed = project.run("drift", name, "--fix")
+    assert fixed.returncode == 0, fixed.stdout + fixed.stderr
     assert project.run("verify", "--deep").returncode == 0
+
+
+def test_a_dataset_of_which_there_is_nothing_yet_is_not_said_to_have_no_difference(
+    project: Project,
+):
+    project.request("cli/waits")
+    done = project.run("verify")
+    told = "cli__waits__split_train__rev_main: the dataset is pending, so nothing was looked at"
+    assert (done.returncode, done.stdout) == (0, f"{told}\n")
 
 
 def test_differences_as_json_carry_dataset_row_path_code_and_message(project: Project, name: str):
