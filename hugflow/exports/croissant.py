@@ -97,10 +97,12 @@ def _describe_rows(path: str, types: Mapping[str, str]) -> dict[str, Any]:
 def _described_types(source: ExportSource) -> dict[str, str]:
     """The columns of the index that Croissant has a type for."""
     # Imported here: it loads pyarrow, which takes as long as the rest of a small command.
-    from hugflow.shards.features import index_names
+    from hugflow.shards.column_path import has_inner_text
+    from hugflow.shards.features import TEXT, index_names
 
+    own = (TEXT,) if has_inner_text(source.plan) else ()
     types = {"row": "sc:Integer"}
-    for name in index_names(source.plan.columns, source.plan.all_audio):
+    for name in (*index_names(source.plan.columns, source.plan.all_audio), *own):
         if (type_ := _type_of(source.plan.features.get(name))) is not None:
             types[name] = type_
     return types

@@ -2,7 +2,8 @@
 
 `index/<shard>.parquet`: `row` int64; the dataset's columns in order, the audio column as
 struct<bytes, path> with bytes null and path `audio/<stem>.mp3`; `audio_info` struct. Other audio
-columns have a path `audio/<column>/<stem>.mp3` and a struct `audio_info_<column>`. Types are
+columns have a path `audio/<column>/<stem>.mp3` and a struct `audio_info_<column>`. A text inside
+a column is repeated as `text` if the dataset has no column of this name. Types are
 those of `hugflow.shards.arrow`, the same in every shard, and the schema carries the features as
 `datasets` writes them. Row groups depend on the rows and not on the source's row groups, so the
 same rows give the same bytes.
@@ -21,9 +22,10 @@ from hugflow.ledger.journal import RowMade
 from hugflow.names import info_names, mp3_paths
 from hugflow.redact import in_a_line
 from hugflow.rows.audio_info import audio_infos
+from hugflow.rows.text import text_values
 from hugflow.shards.arrow import feature_type, index_type, row_sizes, to_type
-from hugflow.shards.column_path import lift_batches
-from hugflow.shards.features import AUDIO_TYPE, audio_info_type, index_names
+from hugflow.shards.column_path import has_inner_text, lift_batches, text_path
+from hugflow.shards.features import AUDIO_TYPE, TEXT, audio_info_type, index_names
 from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.read import read_rows
 from hugflow.store.atomic import commit_file, disk_errors, fresh_temporary, is_file
@@ -100,6 +102,8 @@ def _index_schema(plan: Plan, published: pa.Schema) -> pa.Schema:
             planned = feature_type(plan.features.get(name))
             own = index_type(published.field(column).type)
             types[name] = own if planned is None else planned
+    if has_inner_text(plan):
+        types[TEXT] = pa.string()
     info_type = audio_info_type(measured=plan.is_measured)
     types |= dict.fromkeys(info_names(plan.all_audio), info_type)
     features = {"info": {"features": plan.features}}
@@ -122,12 +126,23 @@ def _index_table(
                 arrays.append(to_type(batch.column(column), schema.field(name).type))
             except pa.ArrowException as error:
                 raise _cannot_join(shard, column, error) from error
+    if has_inner_text(plan):
+        arrays.append(pa.array(_inner_texts(plan, batch), pa.string()))
     infos = [audio_infos(row, all_audio, measured=plan.is_measured) for row in made]
     arrays += [
         pa.array([info[name] for info in infos], schema.field(name).type)
         for name in info_names(all_audio)
     ]
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _inner_texts(plan: Plan, batch: pa.RecordBatch) -> list[str | None]:
+    """The text of each row, which lies inside a column."""
+    path = text_path(plan)
+    texts = text_values(plan, batch, {path[0]: ()}) if path is not None else None
+    if texts is None:
+        return [None] * len(batch)
+    return [text if isinstance(text, str) else None for text in texts]
 
 
 def _groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:

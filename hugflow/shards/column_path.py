@@ -16,7 +16,7 @@ import pyarrow as pa
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.card_features import with_declared
 from hugflow.shards.declared import declared_features
-from hugflow.shards.features import column_features
+from hugflow.shards.features import TEXT, column_features
 from hugflow.shards.plan import Plan
 
 Path = tuple[str, ...]
@@ -66,6 +66,18 @@ def text_path(plan: Plan) -> Path | None:
     features = column_features(plan)
     tree = {name: _feature_tree(feature) for name, feature in features.items()}
     return find_path(tree, plan.text_column) or (plan.text_column,)
+
+
+def is_inner_text(schema: pa.Schema, text_column: str | None) -> bool:
+    """Whether the index of this schema has a column `text` of its own: see `features`."""
+    if text_column is None or TEXT in schema.names:
+        return False
+    return len(find_path(schema_tree(schema), text_column) or ()) > 1
+
+
+def has_inner_text(plan: Plan) -> bool:
+    """Whether the index of a plan has a column `text` of its own; an earlier plan's has none."""
+    return TEXT in plan.features and TEXT not in plan.columns
 
 
 def take_field(array: pa.Array, path: Path) -> pa.Array:

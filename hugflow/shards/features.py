@@ -1,7 +1,8 @@
 """The index's types as `datasets` features: for the parquet metadata and for the card.
 
-The index has `row`, then the dataset's columns, then `audio_info`, then `audio_info_<column>` of
-each other audio column. If the dataset has a column of such a name, the index calls it
+The index has `row`, then the dataset's columns, then `text` if the text is a field inside a column
+and no column has this name, then `audio_info`, then `audio_info_<column>` of each other audio
+column. If the dataset has a column with the name of another of these, the index calls it
 `<name>_source`.
 """
 
@@ -26,6 +27,8 @@ from hugflow.shards.plain_features import (
 from hugflow.shards.plan import ColumnNote, Plan
 
 AUDIO_TYPE = FILE_TYPE
+# The index's own column for a text that lies inside another column.
+TEXT = "text"
 AUDIO_INFO_TYPE = pa.struct(
     [
         ("path", pa.string()),
@@ -173,19 +176,26 @@ def column_features(plan: Plan) -> dict[str, Any]:
 
 
 def index_features(
-    schema: pa.Schema, all_audio: tuple[str, ...], *, measured: bool = False
+    schema: pa.Schema,
+    all_audio: tuple[str, ...],
+    *,
+    measured: bool = False,
+    has_inner_text: bool = False,
 ) -> tuple[dict[str, Any], list[Any]]:
     """The index's features in both forms of `datasets`: for parquet metadata, and for the card.
 
     all_audio: the columns of which MP3s are made, the main one first.
     schema: of the published files. Media are declared with decode=False, so that reading the folder
     needs no decoder.
+    has_inner_text: whether the index has a column `text` of its own.
 
     Raises ValueError when a column has a type that `datasets` does not know.
     """
     declared = declared_features(schema)
     names = index_names(schema.names, all_audio)
-    if (plain := _plain_index_features(schema, names, declared, all_audio)) is not None:
+    own = {TEXT: pa.string()} if has_inner_text else {}
+    plain = _plain_index_features(schema, names, declared, all_audio, own)
+    if plain is not None:
         return plain, [to_card_feature(name, feature) for name, feature in plain.items()]
     import datasets
 
@@ -196,8 +206,8 @@ def index_features(
         else:
             features[name] = _undecoded(_published_feature(field, declared.get(field.name)))
     type_ = audio_info_type(measured=measured)
-    infos = pa.schema([(name, type_) for name in info_names(all_audio)])
-    for name, feature in datasets.Features.from_arrow_schema(infos).items():
+    own |= dict.fromkeys(info_names(all_audio), type_)
+    for name, feature in datasets.Features.from_arrow_schema(pa.schema([*own.items()])).items():
         features[name] = feature
     return _both_forms(features)
 
@@ -207,8 +217,12 @@ def _plain_index_features(
     names: Sequence[str],
     declared: dict[str, Any],
     all_audio: tuple[str, ...],
+    own: dict[str, pa.DataType],
 ) -> dict[str, Feature] | None:
-    """The features of the index if all of them are usual; None leaves them to `datasets`."""
+    """The features of the index if all of them are usual; None leaves them to `datasets`.
+
+    own: types of the index's own columns before `audio_info`.
+    """
     found: dict[str, Feature | None] = {"row": plain_feature(pa.int64())}
     for field, name in zip(schema, names, strict=True):
         told = declared.get(field.name)
@@ -219,6 +233,7 @@ def _plain_index_features(
             found[name] = None if is_json else plain_feature(index_type(field.type))
         else:
             found[name] = declared_plain_feature(index_type(field.type), told)
+    found |= {name: plain_feature(type_) for name, type_ in own.items()}
     found |= {name: plain_feature(AUDIO_INFO_TYPE) for name in info_names(all_audio)}
     known = {name: feature for name, feature in found.items() if feature is not None}
     return known if len(known) == len(found) and "_type" not in known else None

@@ -15,7 +15,7 @@ from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.shards.audio_warnings import audio_columns, audio_fields, audio_warnings
 from hugflow.shards.card_features import complete_schema
-from hugflow.shards.column_path import find_path, lift_schemas, schema_tree
+from hugflow.shards.column_path import find_path, is_inner_text, lift_schemas, schema_tree
 from hugflow.shards.common_schema import common_schema
 from hugflow.shards.features import (
     column_notes,
@@ -100,7 +100,11 @@ def fetch_plan(
                 )
             )
     features, card_features = describe_columns(
-        repository, schema, columns.all_audio, measured=request.measure != "false"
+        repository,
+        schema,
+        columns.all_audio,
+        measured=request.measure != "false",
+        has_inner_text=is_inner_text(schema, columns.text),
     )
     refuse_no_rows(repository, request, contents)
     _refuse_too_many_rows(repository, contents)
@@ -196,10 +200,11 @@ def describe_columns(
     all_audio: tuple[str, ...],
     *,
     measured: bool = False,
+    has_inner_text: bool = False,
 ) -> tuple[dict[str, Any], list[Any]]:
     """The features of the index, for parquet metadata and for the card; raises RequestInvalid."""
     try:
-        return index_features(schema, all_audio, measured=measured)
+        return index_features(schema, all_audio, measured=measured, has_inner_text=has_inner_text)
     except ValueError as error:
         raise _invalid(
             repository,

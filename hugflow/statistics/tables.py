@@ -12,7 +12,7 @@ import polars as pl
 
 from hugflow.audio.quality import NAMES as QUALITY_NAMES
 from hugflow.late_dataclass import dataclass
-from hugflow.shards.features import QUALITY_TYPE, index_names
+from hugflow.shards.features import QUALITY_TYPE, TEXT, index_names
 from hugflow.statistics.scan import scan_index
 
 SPEAKER_COLUMNS: Final = ("speaker_id", "speaker", "client_id", "spk_id", "speaker_name", "spk")
@@ -89,7 +89,9 @@ def flat(table: Table) -> pl.LazyFrame:
 def _text(table: Table, schema: pl.Schema) -> pl.Expr:
     """The text, where it is a column of text."""
     names = dict(zip(table.columns, index_names(table.columns, table.all_audio), strict=True))
-    column = names.get(table.text_column or "")
+    # A text inside a column has a column of the index's own.
+    is_inner = table.text_column not in (None, *names) and TEXT not in names
+    column = TEXT if is_inner else names.get(table.text_column or "")
     if column is None or schema.get(column) != pl.String:
         return pl.lit(None, pl.String)
     return pl.col(column)

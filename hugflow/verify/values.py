@@ -19,7 +19,7 @@ from hugflow.names import info_names, mp3_paths
 from hugflow.redact import in_a_line
 from hugflow.rows.record import json_names
 from hugflow.shards.column_path import find_path
-from hugflow.shards.features import index_names
+from hugflow.shards.features import TEXT, index_names
 from hugflow.stages.tree.index_rows import PIECE_ROWS
 from hugflow.stages.tree.manifest import Manifest
 
@@ -87,7 +87,8 @@ class TreeForm:
             if not is_derived and not _agree(told[name], value):
                 yield f"its {name} is not what the index says"
         if self.text is not None and "text" in told and "text" not in self.columns:
-            value = _find_value(known, self.text)
+            has_own = TEXT in known and TEXT not in self.columns.values()
+            value = known[TEXT] if has_own else _find_value(known, self.text)
             if isinstance(value, str) and told["text"] != value:
                 yield "its text is not what the index says"
 

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 from hugflow.errors import RequestInvalid
 from hugflow.names import info_names
 from hugflow.rows.record import column_values
-from hugflow.shards.features import column_features, index_names
+from hugflow.shards.column_path import has_inner_text
+from hugflow.shards.features import TEXT, column_features, index_names
 from hugflow.shards.plan import Plan
 from hugflow.stages.flowing.row_files import read_out
 from hugflow.store.layout import DatasetFolder
@@ -74,7 +75,7 @@ def column_of(plan: Plan, field: str, step: str) -> str:
     if field in ("row", *info_names(plan.all_audio)):
         return field
     if field == "text" and plan.text_column is not None:
-        return plan.text_column
+        return TEXT if has_inner_text(plan) else plan.text_column
     if field in plan.columns:
         return field
     raise RequestInvalid(
@@ -103,7 +104,7 @@ def _values(
     if column in plan.all_audio:
         infos = batch.column(own[plan.all_audio.index(column)]).to_pylist()
         return [str(folder.root / info["path"]) for info in infos]
-    if column in ("row", *own):
+    if column in ("row", *own) or (column == TEXT and has_inner_text(plan)):
         values: list[Any] = batch.column(column).to_pylist()
         return values
     names = dict(zip(plan.columns, index_names(plan.columns, plan.all_audio), strict=True))

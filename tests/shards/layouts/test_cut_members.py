@@ -17,6 +17,7 @@ from hugflow.shards.layouts import table_archives
 from hugflow.shards.layouts.registry import find_layout
 from hugflow.shards.layouts.segments import Recordings
 from hugflow.stages.sync import sync_dataset
+from hugflow.statistics.scan import scan_index
 from hugflow.testing.hub import LoopbackHub
 from hugflow.verify.dataset import verify_dataset
 from tests.builds import OpenFor
@@ -210,6 +211,8 @@ def test_time_ranges_of_recordings_in_rows_give_the_same_mp3s_as_clips(
     made = read_rows_json(build.folder)
     expected = 2 if is_struct else COUNT
     assert [made[row]["text"] for row in sorted(made)] == list(TEXTS)[:expected]
+    scanned = scan_index(sorted(build.folder.index.iterdir())).select("row", "text").collect()
+    assert scanned["text"].to_list() == list(TEXTS)[:expected]
     mp3s = [(build.folder.audio / f"{row}.mp3").read_bytes() for row in sorted(made)]
     assert mp3s == clips(hub, open_for)[:expected]
     assert list(verify_dataset(build.places, build.name)) == []

@@ -4,9 +4,11 @@ import json
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from hugflow.errors import RequestInvalid
+from hugflow.stages.flowing.row_inputs import read_inputs
 from hugflow.stages.sync import sync_dataset
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
@@ -88,6 +90,71 @@ def test_text_is_text_or_null_wherever_it_lies(
     sync_dataset(build)
     rows = read_rows_json(build.folder)
     assert [rows[row]["text"] for row in range(len(texts))] == texts
+    assert list(verify_dataset(places, build.name, deep=True)) == []
+
+
+def test_a_text_inside_a_column_is_the_column_text_of_the_index(
+    hub: LoopbackHub, open_for: OpenFor, places: Places
+):
+    publish(hub, "inside/index", nested([{"text": "a", "n": 1}, {"text": None, "n": 2}]))
+    build = open_for("inside/index", text_column="json.text", exports=["croissant"])
+    sync_dataset(build)
+    index = build.folder.index_file(build.plan.shards[0].name)
+    table = pq.read_table(index)
+    assert table.column_names == ["row", "audio", "json", "text", "audio_info"]
+    assert table.column("text").to_pylist() == ["a", None]
+    text = {"dtype": "string", "_type": "Value"}
+    assert json.loads(table.schema.metadata[b"huggingface"])["info"]["features"]["text"] == text
+    assert "\n  - name: text\n" in (build.folder.root / "README.md").read_text()
+    assert '"column": "text"' in (build.folder.root / "croissant.json").read_text()
+    # A row step reads it.
+    [rows] = read_inputs(build.plan, build.folder, index, ["text"], {}, [0, 1])
+    assert rows == [(0, {"text": "a"}), (1, {"text": None})]
+    # It is made again as it was, and compared with the JSON.
+    before = index.read_bytes()
+    index.unlink()
+    sync_dataset(build)
+    assert index.read_bytes() == before
+    told = build.folder.json / "0.json"
+    told.write_text(told.read_text().replace('"text": "a",\n', '"text": "b",\n'))
+    found = [str(each) for each in verify_dataset(places, build.name, deep=True)]
+    assert any("its text is not what the index says" in each for each in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "features", "fields", "text"),
+    [
+        ("class", {"a": 1}, {"json": {"a": LABEL["label"]}}, {}, "yes"),
+        ("list", {"a": ["x", "y"]}, None, {"text_join": " "}, "x y"),
+    ],
+)
+def test_the_text_in_the_index_is_that_of_the_json(
+    name: str,
+    value: dict[str, Any],
+    features: Any,
+    fields: dict[str, Any],
+    text: str,
+    hub: LoopbackHub,
+    open_for: OpenFor,
+):
+    publish(hub, f"inside/index-{name}", nested([value]), features)
+    build = open_for(f"inside/index-{name}", text_column="json.a", **fields)
+    sync_dataset(build)
+    table = pq.read_table(build.folder.index_file(build.plan.shards[0].name))
+    assert table.column("text").to_pylist() == [text]
+    assert read_rows_json(build.folder)[0]["text"] == text
+
+
+def test_the_datasets_own_column_text_stays_in_the_index(
+    hub: LoopbackHub, open_for: OpenFor, places: Places
+):
+    publish(hub, "inside/own-text", {**nested([{"text": "inside"}]), "text": ["own"]})
+    build = open_for("inside/own-text", text_column="json.text")
+    sync_dataset(build)
+    table = pq.read_table(build.folder.index_file(build.plan.shards[0].name))
+    assert table.column("text").to_pylist() == ["own"]
+    row = read_rows_json(build.folder)[0]
+    assert (row["text"], row["text_source"]) == ("inside", "own")
     assert list(verify_dataset(places, build.name, deep=True)) == []
 
 
