@@ -13,6 +13,8 @@ can be stays `0.part`.
 
 Only the first pieces are cut, up to `MOST_BYTES` together and at least one; of those that go to
 the clip's end, one more beside them. The others have no file.
+
+A piece says in its chunk `SOURCE_CHUNK` which format the clip has.
 """
 
 import struct
@@ -20,7 +22,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from operator import attrgetter
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeAlias
 
 import numpy as np
 
@@ -30,7 +32,7 @@ from hugflow.audio.cut import Cut
 from hugflow.audio.decoders.registry import choose_decoder
 from hugflow.audio.mapped_file import open_mapped
 from hugflow.audio.mono import Samples
-from hugflow.audio.riff import UNKNOWN_SIZE
+from hugflow.audio.riff import SOURCE_CHUNK, UNKNOWN_SIZE
 from hugflow.late_dataclass import dataclass
 from hugflow.workers.by_module import ask_again_alone
 from hugflow.workers.channel import Bytes, Header
@@ -45,6 +47,9 @@ _SAMPLE_BYTES: Final = 4
 _MOST_WAV_BYTES: Final = (1 << 32) - 1
 _ANY_LENGTH: Final = ClipRules(max_hours=0)
 _PCM, _FLOAT = 1, 3
+
+# Type of the samples, channels, rate in Hz, and the clip's format.
+_Form: TypeAlias = tuple[np.dtype[Any], int, int, str]
 
 
 def cut_file(workers: WorkerPool, file: Path, cuts: Sequence[Cut], folder: Path) -> None:
@@ -138,7 +143,7 @@ def write_pieces(data: bytes | memoryview, cuts: Sequence[Cut], folder: Path) ->
 
 def promise_of_nothing() -> bytes:
     """A WAV that lacks all of its samples: what a piece is that could not be cut."""
-    return _wav_header(np.dtype(np.int16), 1, 8_000, 8_000)
+    return _wav_header(np.dtype(np.int16), 1, 8_000, "", 8_000)
 
 
 @dataclass(slots=True)
@@ -150,13 +155,13 @@ class _Piece:
     stop: int | None
     channel: int | None
     _file: IO[bytes] | None = None
-    _form: tuple[np.dtype[Any], int, int] = (np.dtype(np.int16), 1, 1)
+    _form: _Form = (np.dtype(np.int16), 1, 1, "")
     _left: int = 0
 
     def begin(self, files: ExitStack, block: Samples, clip: Clip) -> None:
         """Open the file, and leave room for the header; files: closes it after an error."""
         channels = clip.channels if self.channel is None else 1
-        self._form = block.dtype, channels, clip.sampling_rate
+        self._form = block.dtype, channels, clip.sampling_rate, clip.source_format
         self._left = _MOST_WAV_BYTES - len(_wav_header(*self._form, 0))
         if self.stop is not None and self._bytes(self.stop) > self._left:
             return
@@ -241,7 +246,9 @@ def _count_fitting(cuts: Sequence[Cut], clip: Clip) -> int:
     return len(cuts)
 
 
-def _wav_header(dtype: np.dtype[Any], channels: int, rate_hz: int, frames: int) -> bytes:
+def _wav_header(
+    dtype: np.dtype[Any], channels: int, rate_hz: int, source_format: str, frames: int
+) -> bytes:
     kind = _PCM if dtype == np.int16 else _FLOAT
     width = dtype.itemsize * channels
     size = frames * width
@@ -249,11 +256,14 @@ def _wav_header(dtype: np.dtype[Any], channels: int, rate_hz: int, frames: int) 
         "<HHIIHH", kind, channels, rate_hz, rate_hz * width, width, dtype.itemsize * 8
     )
     fact = b"" if kind == _PCM else b"fact" + struct.pack("<II", 4, frames)
-    riff = 4 + 8 + len(form) + len(fact) + 8 + size
-    return b"RIFF%sWAVEfmt %s%s%sdata%s" % (
+    name = source_format.encode("ascii", "replace")
+    source = SOURCE_CHUNK + struct.pack("<I", len(name)) + name + bytes(len(name) % 2)
+    riff = 4 + 8 + len(form) + len(fact) + len(source) + 8 + size
+    return b"RIFF%sWAVEfmt %s%s%s%sdata%s" % (
         struct.pack("<I", riff),
         struct.pack("<I", len(form)),
         form,
         fact,
+        source,
         struct.pack("<I", size),
     )

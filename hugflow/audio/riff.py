@@ -7,8 +7,11 @@ even. `fmt ` says how the samples are coded, `data` holds them. `RIFX` is the sa
 A program that writes into a pipe leaves sizes of 2 GiB less a few pages and above: all that follows
 is sound. One that never came to write its sizes leaves zeros, and one that counts wrongly counts its
 header as sound.
+
+Our own chunk `SOURCE_CHUNK` names the format of the clip that a WAV was cut out of, as `flac`.
 """
 
+import re
 import struct
 from typing import Final
 
@@ -16,6 +19,8 @@ from hugflow.late_dataclass import dataclass
 
 # sox writes 0x7ffff000 into a pipe, ffmpeg 0xffffffff.
 UNKNOWN_SIZE: Final = 0x7FFF_F000
+SOURCE_CHUNK: Final = b"hugf"
+_SOURCE_FORMAT: Final = re.compile(rb"[a-z0-9_]{1,16}")
 _IN_DS64: Final = 0xFFFF_FFFF
 _MAX_CHUNKS: Final = 10_000
 _EXTENSIBLE: Final = 0xFFFE
@@ -31,6 +36,7 @@ class Wave:
     coding: the format's tag, None without a chunk `fmt `; block_size: bytes of a sample of all
     channels. start, size: of the samples, as the header says, size None where it is not known.
     whole: the size of the file, as the header says.
+    source_format: of the clip that it was cut out of; None of any other WAV.
     """
 
     order: str
@@ -39,6 +45,7 @@ class Wave:
     start: int
     size: int | None
     whole: int
+    source_format: str | None = None
 
 
 def read_wave(view: memoryview) -> Wave | None:
@@ -46,7 +53,7 @@ def read_wave(view: memoryview) -> Wave | None:
     order = ">" if bytes(view[:4]) == b"RIFX" else "<"
     header, at = struct.Struct(f"{order}4sI"), 12
     whole = header.unpack_from(view)[1] + 8
-    coding, block_size, long_size = None, 1, None
+    coding, block_size, long_size, source_format = None, 1, None, None
     for _ in range(_MAX_CHUNKS):
         if at + header.size > len(view):
             return None
@@ -54,13 +61,17 @@ def read_wave(view: memoryview) -> Wave | None:
         at += header.size
         if name == b"fmt " and size >= 16:
             coding, block_size = _read_format(view[at : at + size], order)
+        elif name == SOURCE_CHUNK:
+            found = _SOURCE_FORMAT.fullmatch(view[at : at + size])
+            source_format = found[0].decode() if found is not None else None
         elif name == b"ds64" and at + 16 <= len(view):
             whole = int.from_bytes(view[at : at + 8], "little") + 8
             long_size = int.from_bytes(view[at + 8 : at + 16], "little")
         elif name == b"data":
             known = long_size if size == _IN_DS64 and long_size is not None else size
             is_known = known < UNKNOWN_SIZE or known is long_size
-            return Wave(order, coding, block_size, at, known if is_known else None, whole)
+            told = known if is_known else None
+            return Wave(order, coding, block_size, at, told, whole, source_format)
         at += size + size % 2
     return None
 

@@ -1,5 +1,6 @@
 """Pieces of a clip: only whole ones are found, and few are open or on the disk at once."""
 
+import struct
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,8 +11,10 @@ import pytest
 
 from hugflow.audio import cutting
 from hugflow.audio.bad import AudioBad
+from hugflow.audio.convert import make_mp3
 from hugflow.audio.cut import Cut
 from hugflow.audio.cutting import write_pieces
+from hugflow.audio.riff import SOURCE_CHUNK
 from hugflow.clients.repository import PublishedFile
 from hugflow.shards.layouts import segments
 from hugflow.shards.layouts.segments import Pieces
@@ -50,6 +53,22 @@ def test_half_a_flac_has_no_piece_that_goes_to_its_end(
     with pytest.raises(AudioBad):
         write_pieces(flac[: len(flac) // 2], cuts, tmp_path)
     assert {each.name for each in tmp_path.glob("*.wav")} <= {"1.wav"}
+
+
+@pytest.mark.parametrize("name", ["flac", "wav", "mp3", "aiff"])
+def test_an_mp3_of_a_piece_tells_the_format_of_the_recording(tmp_path: Path, name: str):
+    write_pieces(write(LONG, format=name.upper()), [Cut("0", "0.5")], tmp_path)
+    info = make_mp3((tmp_path / "0.wav").read_bytes(), copy_mp3=True).info
+    assert (info.source_format, info.repaired, info.num_samples) == (name, (), 8_000)
+
+
+def test_a_format_that_is_no_name_is_not_taken_from_a_wav():
+    wav = write(LONG)
+    for told in (b"", b"no name!", b"x" * 40, b"\xff\xff"):
+        chunk = SOURCE_CHUNK + struct.pack("<I", len(told)) + told
+        data = wav[:12] + chunk + wav[12:]
+        data = data[:4] + struct.pack("<I", len(data) - 8) + data[8:]
+        assert make_mp3(data, copy_mp3=True).info.source_format == "wav"
 
 
 KILLED = """

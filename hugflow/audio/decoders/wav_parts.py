@@ -70,9 +70,10 @@ def _own_parts(view: memoryview, wave: Wave, size: int, is_repaired: bool) -> Fr
         inside = mp3_parts(view[wave.start : end])
         return Framing(inside.parts, (*repaired, *inside.repaired), "wav")
     if not is_repaired:
-        return Framing((Part((view,)),))
+        return Framing((Part((view,)),), source_format=wave.source_format)
     told = size.to_bytes(4, "big" if wave.order == ">" else "little")
-    return Framing((Part((view[: wave.start - 4], told, view[wave.start : end])),), repaired)
+    part = Part((view[: wave.start - 4], told, view[wave.start : end]))
+    return Framing((part,), repaired, wave.source_format)
 
 
 def _samples_size(view: memoryview, wave: Wave) -> tuple[int, bool]:
