@@ -194,9 +194,8 @@ def _tell(plan: "Plan", shown: str, request: AddRequest, *, as_json: bool) -> No
     print_field("dataset", request.name, 9)
     print_field("rows", f"{rows}, in {count(plan.file_count, 'file')}", 9)
     print_field("source", human_bytes(plan.source_bytes), 9)
-    print_field(
-        "licence", f"{plan.licence or 'none named'}, {'gated' if plan.is_gated else 'open'}", 9
-    )
+    gate = "gated" if plan.is_gated else "not gated"
+    print_field("licence", f"{plan.licence or 'none named'}, {gate}", 9)
     print_field("audio", ", ".join(plan.all_audio) or "none: text only", 9)
     print_field("text", plan.text_column or "none", 9)
     for warning in plan.warnings:

@@ -33,7 +33,7 @@ from hugflow.cli.output import (
     print_warning,
 )
 from hugflow.cli.progress import watch_dataset, watch_rows
-from hugflow.cli.verbs import print_done, print_field
+from hugflow.cli.verbs import print_done, print_field, print_tally
 from hugflow.errors import DiskFull, HugflowError, UsageWrong
 from hugflow.late_dataclass import dataclass
 from hugflow.lean_start import collect_now
@@ -103,6 +103,7 @@ def _work_through(
     A full disk ends it: the others would fail too.
     """
     entries: list[dict[str, Any]] = []
+    failed: list[str] = []
     code = 0
     for each in named:
         try:
@@ -111,11 +112,13 @@ def _work_through(
         except HugflowError as error:
             print_error(error)
             code = code or error.exit_code
+            failed.append(each.name or each.path)
             entries.append(failed_entry(each.path, error, each.name))
             if isinstance(error, DiskFull):
                 break
     if as_json:
         print_json({"datasets": entries})
+    print_tally(len(named), failed, untried=len(named) - len(entries))
     return code
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from hugflow.amounts import count
 from hugflow.cli.builds import open_hub
 from hugflow.cli.output import print_talk
 
@@ -24,7 +25,7 @@ def expand_at_hub(
     members = expand_request(
         request, project.places, open_hub(project), project.options.policy, update=update
     )
-    print_talk(f"{path} asks for {len(members)} datasets:")
+    print_talk(f"{path} asks for {count(len(members), 'dataset')}:")
     for member in members:
         print_talk(f"  {member.name}")
     yield from members

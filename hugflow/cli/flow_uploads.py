@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hugflow.amounts import human_bytes
+from hugflow.cli.ask import confirm
 from hugflow.cli.builds import open_hub, open_project
 from hugflow.cli.flows import find_flow_places
 from hugflow.cli.options import AsJson
@@ -187,6 +188,6 @@ def _ask(question: str, *, is_agreed: bool) -> None:
             why="there is no terminal to ask at",
             mend="give --yes to send what is listed above without being asked",
         )
-    if not typer.confirm(question, err=True):
+    if not confirm(question):
         print_talk("nothing was sent")
         raise typer.Exit(1)

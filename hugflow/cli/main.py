@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from hugflow.cli.ask import NoAnswer
 from hugflow.cli.commands import Commands
 from hugflow.cli.output import (
     open_streams,
@@ -79,6 +80,12 @@ def run(arguments: Sequence[str]) -> int:
     try:
         with showing():
             code = app(args=list(arguments), prog_name="hugflow", standalone_mode=False)
+    except NoAnswer:
+        if sys.stderr.isatty():
+            # The cursor is still behind the question.
+            print_talk("")
+        print_talk("stopped; nothing was changed")
+        return STOPPED_BY_INTERRUPT
     except typer.Abort:
         return _stopped(STOPPED_BY_INTERRUPT)
     except typer.TyperException as wrong_usage:

@@ -16,7 +16,7 @@ from hugflow.cli.output import (
     print_json,
 )
 from hugflow.cli.plan_layout import check_layout, plan_in_layout
-from hugflow.cli.verbs import print_done, print_field
+from hugflow.cli.verbs import print_done, print_field, print_tally
 from hugflow.errors import HugflowError
 from hugflow.native_talk import native_talk_in_log
 from hugflow.redact import in_a_line
@@ -54,6 +54,7 @@ def plan(
         check_layout(layout)
     project = open_project()
     entries: list[dict[str, Any]] = []
+    failed: list[str] = []
     code = 0
     for named in read_named(project, wanted or (), update=is_update):
         file, name = named.path, named.name
@@ -70,6 +71,7 @@ def plan(
         except HugflowError as error:
             print_error(error)
             code = code or error.exit_code
+            failed.append(name or file)
             entries.append(failed_entry(file, error, name))
             continue
         entries.append(entry)
@@ -77,6 +79,7 @@ def plan(
             _print_summary(entry)
     if as_json:
         print_json({"datasets": entries})
+    print_tally(len(entries), failed, verb="planned")
     if with_exit_code and any(map(_has_work, entries)):
         code = code or EXIT_DIFFERENT
     if code:
@@ -131,7 +134,7 @@ def _audio(summary: dict[str, Any]) -> str:
 
 
 def _print_summary(summary: dict[str, Any]) -> None:
-    gate = "gated" if summary["gated"] else "open"
+    gate = "gated" if summary["gated"] else "not gated"
     estimated = summary["estimate"]
     hours = "not known yet" if summary["hours"] is None else f"{summary['hours']:,.3f}"
     if estimated is not None and estimated["basis"] == "sampled":

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from hugflow.activity import step
 from hugflow.cli.install_source import SET_VARIABLE, VARIABLE, find_install_source
 from hugflow.cli.output import print_data
 from hugflow.cli.schema_file import write_schema
@@ -74,7 +75,8 @@ def init(
         _print_next(f"fill in {folder / ENV_FILE} ({', '.join(missing)})")
         print_data("then: `hugflow init --cluster` again, and `hugflow doctor` on every host")
         return
-    prepare_dagster(folder.resolve())
+    with step("preparing the Dagster instance"):
+        prepare_dagster(folder.resolve())
     links = load_settings(folder).places.processed_root
     ready = f"{folder.resolve()} is ready; links to complete datasets will be in {links}"
     print_done("done", ready, ready)

@@ -11,6 +11,7 @@ import typer
 from hugflow.activity import step
 from hugflow.amounts import count, human_bytes
 from hugflow.audit import this_user
+from hugflow.cli.ask import confirm
 from hugflow.cli.asked import read_project_requests, request_path_by_name
 from hugflow.cli.builds import open_project
 from hugflow.cli.completion import complete_name, complete_request
@@ -194,7 +195,7 @@ def _ask(name: str) -> None:
             why="there is no terminal to ask at",
             mend="give --yes to remove it without being asked, --dry-run to see what would go",
         )
-    if not typer.confirm(f"Remove {name}?", err=True):
+    if not confirm(f"Remove {name}?"):
         print_talk("nothing was removed")
         raise typer.Exit(1)
 

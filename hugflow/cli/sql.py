@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from hugflow.activity import step
+from hugflow.amounts import count
 from hugflow.cli.builds import open_project
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_data, print_json
@@ -46,4 +47,4 @@ def sql(
     ):
         print_data(str(found))
     if len(found) > _MOST_SHOWN:
-        print_data(f"{len(found):,} rows; --json prints all of them")
+        print_data(f"{count(len(found), 'row')}; --json prints all of them")

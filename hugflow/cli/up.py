@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from hugflow.activity import step
 from hugflow.cli.builds import open_project
 from hugflow.cli.output import print_data, print_talk
 from hugflow.cli.ports import refuse_taken_port
@@ -84,11 +85,13 @@ def up(
         elif is_open:
             print_talk(f"warning: the web UI asks for no token; {host} lets others in")
         print_talk(f"starting {url} ...")
+        starting = held.enter_context(ExitStack())
+        starting.enter_context(step("starting the code server, the daemon and the web UI"))
         prepare_dagster(project.root)
         web = ["--host", host, "--port", str(port)]
         web += [word for name in known_as or () for word in ("--known-as", name)]
         web += ["--token-file", str(token_file)] if token_file is not None else []
-        _serve(project, project.root, url, web, token_file, stop)
+        _serve(project, project.root, url, web, token_file, starting, stop)
 
 
 def _serve(
@@ -97,13 +100,18 @@ def _serve(
     url: str,
     options: list[str],
     token_file: Path | None,
+    starting: ExitStack,
     stop: threading.Event,
 ) -> None:
-    """Run the three processes until `stop` is set; options: those of the web server."""
+    """Run the three processes until `stop` is set.
+
+    options: those of the web server. starting: closed when all of them are ready.
+    """
     # A server on every address is asked at loopback.
     own_url = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
     def report() -> None:
+        starting.close()
         for line in render_report(project, url, own_url, LOCATION, token_file):
             print_talk(line)
 

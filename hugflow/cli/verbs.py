@@ -10,11 +10,14 @@ Elsewhere a line is plain, so that a script can read it.
 """
 
 import sys
+from collections.abc import Sequence
 
+from hugflow.amounts import count
 from hugflow.cli.output import is_terminal, paint, paint_data, print_data, print_talk
 
 # Columns of verbs and labels: `would remove` is the longest.
 _COLUMNS = 12
+_MOST_FAILED = 5
 _DONE, _KEPT, _NEXT = "1;32", "1;33", "1;36"
 
 
@@ -35,6 +38,21 @@ def print_next(words: str) -> None:
     """Print to stderr what to do next."""
     told = f"{paint('next'.rjust(_COLUMNS), _NEXT)} " if is_terminal() else "next: "
     print_talk(told + words)
+
+
+def print_tally(total: int, failed: Sequence[str], *, verb: str = "done", untried: int = 0) -> None:
+    """Print to stderr how many of several datasets failed, and which; nothing if none failed.
+
+    untried: how many the command did not come to.
+    """
+    if total < 2 or not failed:
+        return
+    more = f" and {len(failed) - _MOST_FAILED:,} more" if len(failed) > _MOST_FAILED else ""
+    left = f", {untried:,} not tried" if untried else ""
+    print_talk(
+        f"{total - len(failed) - untried:,} of {count(total, 'dataset')} {verb}{left}, "
+        f"{len(failed):,} failed: {', '.join(failed[:_MOST_FAILED])}{more}"
+    )
 
 
 def print_field(label: str, value: object, plain_columns: int = 13) -> None:

@@ -88,6 +88,8 @@ def test_at_a_terminal_enter_takes_the_default_and_a_wrong_answer_is_asked_again
     typed.type("a\nb\nc\n")
     with pytest.raises(UsageWrong, match="no subset was chosen"):
         ask.choose("subset", ("ms", "en"), None, "--subset")
+    with pytest.raises(ask.NoAnswer):
+        ask.choose("subset", ("ms", "en"), None, "--subset")
 
 
 def test_what_a_request_means_without_the_field_is_not_written():
@@ -124,6 +126,8 @@ def test_several_requests_are_planned_and_one_that_fails_stops_no_other(
         "requests/add/one.yaml": "planned",
     }
     assert done.returncode == 4
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("1 of 3 datasets planned, 2 failed: ")
 
 
 def test_a_dataset_of_the_hub_that_nothing_asks_for_yet_is_added_first(project: Project):

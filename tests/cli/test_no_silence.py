@@ -32,6 +32,7 @@ main()
 # The command, what is slow in it, and what is said meanwhile.
 COMMANDS = {
     "plan": ("plan FILE", "hugflow.stages.planning.estimate:estimate", f"estimating {HF_ID}"),
+    "init": ("init", "hugflow.cli.project:prepare_dagster", "preparing the Dagster instance"),
     "remove": ("remove FILE --dry-run", "hugflow.removal.remove:plan_removal", f"measuring {NAME}"),
     "export": (
         f"export {NAME} --to nemo --out out",

@@ -15,6 +15,7 @@ from hugflow.store.locks import hold
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_text
 from tests.projects import HUGFLOW, Project
+from tests.terminal import plain, watch_terminal
 
 
 @pytest.fixture
@@ -155,6 +156,13 @@ def test_a_failed_dataset_goes_by_its_hf_id(project: Project, hub: LoopbackHub):
     gone = project.run("remove", "cli/fails", "--yes")
     assert gone.returncode == 0, gone.stderr
     assert name in gone.stdout
+
+
+def test_who_ends_it_at_the_question_is_told_that_nothing_was_changed(project: Project, name: str):
+    shown = [plain(line) for _, line in watch_terminal(project, ["remove", ADD], answers="\x04")]
+    assert shown[-1] == "stopped; nothing was changed"
+    assert any("Remove" in line for line in shown[:-1])
+    assert project.dataset(name).root.exists()
 
 
 def test_a_name_that_nothing_has_is_told_with_the_nearest(project: Project, name: str):

@@ -2,11 +2,14 @@
 
 import os
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from hugflow.activity import Step, current_step
+from hugflow.cli import up
 from hugflow.cli.ports import (
     describe_process,
     find_free_port,
@@ -118,3 +121,27 @@ def test_the_next_look_at_main_is_told_or_why_there_is_none():
 
 def test_only_a_server_of_http_counts_as_an_answer(taken: int):
     assert not answers_http(f"http://127.0.0.1:{find_free_port('127.0.0.1', taken + 1)}")
+
+
+def test_until_all_processes_are_ready_a_step_says_what_is_started(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    shown: list[Step | None] = []
+
+    class Ready:
+        def __init__(self, services: object, *, on_ready: Callable[[], None], **options: object):
+            self.on_ready = on_ready
+
+        def run(self, stop: threading.Event) -> None:
+            shown.append(current_step())
+            self.on_ready()
+            shown.append(current_step())
+
+    monkeypatch.setattr(up, "open_project", lambda: load_settings(project.root))
+    monkeypatch.setattr(up, "stop_on_signals", threading.Event)
+    monkeypatch.setattr(up, "prepare_dagster", lambda root: None)
+    monkeypatch.setattr(up, "render_report", lambda *about: [])
+    monkeypatch.setattr(up, "Supervisor", Ready)
+    up.up(port=find_free_port("127.0.0.1", 3000))
+    assert "starting the code server" in str(shown[0])
+    assert shown[1] is None

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Final, NoReturn, TypeVar, cast
 
 import pyarrow as pa
 
+from hugflow.amounts import count
 from hugflow.audio.cut import Cut
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid, ShardUnreadable
@@ -109,7 +110,9 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     left = sorted({file.path for file in archives} - {file.path for file in chosen})
     if not left:
         return split
-    told = f"left out: {len(left):,} archives of other splits or subsets, such as {left[0]!r}"
+    told = (
+        f"left out: {count(len(left), 'archive')} of other splits or subsets, such as {left[0]!r}"
+    )
     warnings = (*split.warnings, told)
     return Split(split.shards, warnings, split.audio_column, split.text_column, layout=NAME)
 
@@ -243,8 +246,8 @@ def _describe(
     ]
     lines = sum(table.rows for table in opened)
     warnings = [
-        f"the column {in_a_line(source)!r} of {lines:,} rows names members of "
-        f"{len(archives):,} archives"
+        f"the column {in_a_line(source)!r} of {count(lines, 'row')} names members of "
+        f"{count(len(archives), 'archive')}"
     ]
     warnings += tell_parts(archives)
     if ranges is not None:

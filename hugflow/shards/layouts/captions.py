@@ -103,7 +103,9 @@ def describe_captions(
     ]
     warnings += warn_of_empty(at, cuts)
     if bare:
-        warnings.append(f"left out: {len(bare):,} recordings without {kind}, such as {bare[0]!r}")
+        warnings.append(
+            f"left out: {count(len(bare), 'recording')} without {kind}, such as {bare[0]!r}"
+        )
     return Split(list(loose.cut(rows, [audio, *values], {}, schema, audio)), tuple(warnings), audio)
 
 

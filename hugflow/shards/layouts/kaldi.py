@@ -78,7 +78,7 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
         if empty:
             warnings.append(f"{empty:,} utterances have no text, or an empty one")
     if left := texts.keys() - set(ids):
-        warnings.append(f"left out: {len(left):,} lines of text of no utterance")
+        warnings.append(f"left out: {count(len(left), 'line')} of text of no utterance")
     if speakers:
         values["speaker"] = [speakers.get(each) for each in ids]
     warnings += warn_of_empty(at, [row.cut for row in rows])

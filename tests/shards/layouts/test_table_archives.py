@@ -38,7 +38,7 @@ def test_a_table_is_read_with_the_archives_of_its_own_split(hub: LoopbackHub, op
     build = open_for("archives/splits", split="test")
     assert [shard.files[0].path for shard in build.plan.shards] == ["audio/en/test.tar"]
     [told] = [each for each in build.plan.warnings if "left out" in each]
-    assert told == ("left out: 1 archives of other splits or subsets, such as 'audio/en/train.tar'")
+    assert told == ("left out: 1 archive of other splits or subsets, such as 'audio/en/train.tar'")
     sync_dataset(build)
     assert [row["text"] for row in read_rows_json(build.folder).values()] == ["x"]
 
@@ -148,7 +148,7 @@ def test_an_archive_that_was_begun_is_neither_fetched_nor_made_again(
 def test_commands_read_a_table_beside_an_archive(project: Project, hub: LoopbackHub):
     hub.publish("archives/cli", LAYOUTS["csv-and-zip"])
     request = project.request("archives/cli")
-    assert "names members of 1 archives" in project.run("plan", request).stdout
+    assert "names members of 1 archive" in project.run("plan", request).stdout
     assert "5 rows, 5 of them new" in project.run("local-sync", request).stdout
     name = "archives__cli__split_train__rev_main"
     assert project.run("verify", name, "--deep").returncode == 0
