@@ -13,6 +13,7 @@ from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import Outcome, RowMade, read_journal
 from hugflow.names import mp3_paths
 from hugflow.provenance.origin import Origin
+from hugflow.provenance.time_range import find_time_range
 from hugflow.shards.counts import count_rows, counted
 from hugflow.shards.plan import Plan, Shard
 from hugflow.shards.plans import read_plan
@@ -267,6 +268,12 @@ class KnownDataset:
     def _of_shard(self, origin: Origin, shard: Shard | None) -> Origin:
         if shard is None or self.plan is None:
             return origin
+        if origin.row is not None:
+            json_file = self.folder.json / f"{origin.row}.json"
+            cut = find_time_range(shard, origin.row, json_file)
+            if cut is not None:
+                end = None if cut.end is None else float(cut.end)
+                origin = replace(origin, start=float(cut.start), end=end)
         return replace(
             origin,
             published_commit=self.plan.files_commit,

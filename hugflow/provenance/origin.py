@@ -19,6 +19,8 @@ class Origin:
         is read.
     rows: of the shard if there is one, else of the dataset.
     source_path: the dataset's own name of the clip.
+    start, end: of a row that is a time range of its recording, in seconds; end None for the
+        recording's end.
     flows: the row steps, in order: module, commit, class and configuration of each; of a row, what
         became of it there.
     made_at: when the file was written.
@@ -56,6 +58,8 @@ class Origin:
     mp3: str | None = None
     json: str | None = None
     source_path: str | None = None
+    start: float | None = None
+    end: float | None = None
     source_format: str | None = None
     source_sampling_rate: int | None = None
     source_channels: int | None = None

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,9 +18,12 @@ from hugflow.stages.sync import sync_dataset
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_text
+from tests.audio.clips import tone, write
 from tests.builds import OpenFor
+from tests.shards.layouts.tars import make_tar
 
 Made = Callable[[], Build]
+FLAC = write(tone(24_000), format="FLAC")
 
 
 @pytest.fixture
@@ -224,3 +228,47 @@ def test_who_asked_for_it_is_told_where_main_was_seen(made: Made, places: Places
     (places.catalog / "requests.json").write_text("{")
     origin = explain(places, f"{build.name}#6", {build.name: path}, places.storage_root)
     assert (origin.row, origin.request_author) == (6, None)
+
+
+RANGES: dict[str, tuple[dict[str, bytes], dict[str, Any]]] = {
+    "plan": (
+        {
+            "talk.flac": FLAC,
+            "train.csv": b"path,text,start,end\ntalk.flac,a,0.5,1\ntalk.flac,b,1,99\n",
+        },
+        {"segments": {"start": "start", "end": "end"}},
+    ),
+    "row": (
+        {
+            "train.tar": make_tar(
+                [
+                    ("talk.flac", FLAC),
+                    ("talk.json", b'{"s": [{"a": 0.5, "d": 0.5, "text": "a"}, {"a": 1, "d": 98}]}'),
+                ]
+            )
+        },
+        {"segments": {"start": "json.s.a", "duration": "json.s.d"}, "text_column": "json.s.text"},
+    ),
+}
+
+
+@pytest.mark.parametrize("told_by", RANGES)
+def test_a_row_cut_out_of_a_recording_tells_its_start_end_and_format(
+    told_by: str, hub: LoopbackHub, open_for: OpenFor, places: Places
+):
+    files, fields = RANGES[told_by]
+    hub.publish(f"why/range-in-{told_by}", files)
+    build = open_for(f"why/range-in-{told_by}", max_bad_rows="100%", **fields)
+    sync_dataset(build)
+    made, failed = (ask(places, f"{build.name}#{row}") for row in (0, 1))
+    assert (made.start, made.end, made.source_format) == (0.5, 1.0, "flac")
+    assert (made.source_path or "").endswith("talk.flac")
+    assert ask(places, mp3_of(build, 0)).start == 0.5
+    # A failed row has no JSON: only the plan may know its range.
+    expected = (1.0, 99.0) if told_by == "plan" else (None, None)
+    assert (failed.row_state, failed.start, failed.end) == ("failed", *expected)
+
+
+def test_a_whole_clip_has_no_start_and_no_end(made: Made, places: Places):
+    origin = ask(places, f"{made().name}#0")
+    assert (origin.start, origin.end) == (None, None)
