@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants
 from huggingface_hub.errors import HfHubHTTPError
 
 from hugflow.clients.hub_errors import HUB_ERRORS, TOKENS_PAGE, to_hugflow_error
@@ -74,6 +74,7 @@ def sending(hub: "Hub", what: str) -> "Iterator[HfApi]":
             why="the Hub takes files only from someone it knows, and HF_TOKEN is not set",
             mend=f"set HF_TOKEN to a token with write access ({TOKENS_PAGE})",
         )
+    _hide_bars()
     try:
         yield hub.api
     except HUB_ERRORS as error:
@@ -88,6 +89,16 @@ def sending(hub: "Hub", what: str) -> "Iterator[HfApi]":
             why=str(error).partition("\n")[0],
             mend="check the files, and the header of README.md",
         ) from error
+
+
+def _hide_bars() -> None:
+    """Turn off the library's bars, which would be drawn over ours; 0 in its variable keeps them."""
+    if constants.HF_HUB_DISABLE_PROGRESS_BARS is False:
+        return
+    # Imported when files are sent: it loads asyncio, which making datasets does without.
+    from huggingface_hub.utils import disable_progress_bars
+
+    disable_progress_bars()
 
 
 def _to_error(error: Exception, what: str) -> HugflowError:

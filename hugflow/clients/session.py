@@ -15,13 +15,9 @@ from functools import cache
 from typing import Any
 
 import httpx2
-from huggingface_hub import constants, set_client_factory
+from huggingface_hub import set_client_factory
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
-from huggingface_hub.utils import (
-    disable_progress_bars,
-    hf_raise_for_status,
-    parse_ratelimit_headers,
-)
+from huggingface_hub.utils import hf_raise_for_status, parse_ratelimit_headers
 from huggingface_hub.utils._http import hf_request_event_hook
 
 from hugflow.clients.late_certificates import late_certificates
@@ -81,9 +77,6 @@ def use_our_client() -> None:
     """Make the Hub's library send by our client; once, because it closes the open connections."""
     set_client_factory(_our_client)
     speak_through_our_log("huggingface_hub")
-    # Its bars would be drawn over ours. Only who sets the variable to 0 wants them.
-    if constants.HF_HUB_DISABLE_PROGRESS_BARS is not False:
-        disable_progress_bars()
 
 
 def speak_through_our_log(library: str) -> None:
