@@ -51,6 +51,6 @@ def _to_object(text: str) -> dict[str, Any]:
     """The object of a JSON text; an empty one for anything else."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

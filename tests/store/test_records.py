@@ -127,6 +127,7 @@ OTHER_READERS = {
     "hugflow/hierarchy/steps/data_steps.py",
     "hugflow/hierarchy/steps/files.py",
     # Rows of datasets.
+    "hugflow/provenance/time_range.py",
     "hugflow/verify/samples.py",
     "hugflow/shards/plan_file.py",
     "hugflow/shards/layouts/loose.py",

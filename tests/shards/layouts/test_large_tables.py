@@ -8,10 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from hugflow.clients.repository import PublishedFile
 from hugflow.requests.sources import TableForm
 from hugflow.shards.layouts import tables
 from hugflow.shards.layouts.table_file import TableFile
 from hugflow.shards.layouts.tables import TableUnreadable, read_table
+from hugflow.store.digest import file_sha256
 
 ROWS = [{"path": f"c{n}.wav", "text": f"word {n}", "n": n} for n in range(7)]
 
@@ -20,6 +22,11 @@ def write(folder: Path, name: str, data: bytes) -> Path:
     path = folder / name
     path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
     return path
+
+
+def published(path: Path) -> PublishedFile:
+    """The file as the Hub lists it."""
+    return PublishedFile(path.name, path.stat().st_size, file_sha256(path), "0" * 40)
 
 
 TSV = "path\ttext\tn\n" + "".join("\t".join(map(str, row.values())) + "\n" for row in ROWS)
@@ -92,12 +99,12 @@ def test_reading_a_table_holds_few_of_its_lines_as_python_values(tmp_path: Path)
 def test_some_rows_of_parquet_are_those_of_the_whole_table(tmp_path: Path, first: int, count: int):
     path, whole = tmp_path / "a.parquet", pa.Table.from_pylist(ROWS)
     pq.write_table(whole, path, row_group_size=3)
-    opened = TableFile.open(path, "a.parquet")
+    opened = TableFile.open(published(path), path)
     assert (opened.rows, opened.schema.names) == (7, whole.column_names)
     assert opened.slice(first, count).to_pylist() == whole.slice(first, count).to_pylist()
     assert opened.read(["n", "path"]).to_pylist() == whole.select(["n", "path"]).to_pylist()
     form = TableForm(columns=(("name", "path"), ("again", "path")))
-    renamed = TableFile.open(path, "a.parquet", form=form)
+    renamed = TableFile.open(published(path), path, form=form)
     assert renamed.slice(first, count).to_pylist() == [
         {"name": row["path"], "again": row["path"]} for row in ROWS[first : first + count]
     ]
@@ -110,13 +117,13 @@ def test_of_parquet_only_the_columns_that_are_asked_for_are_in_memory(tmp_path: 
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"path": paths, "text": long}), path, row_group_size=1_000)
     before = pa.total_allocated_bytes()
-    read = TableFile.open(path, "a.parquet").read(["path"])
+    read = TableFile.open(published(path), path).read(["path"])
     assert len(read) == count
     # The texts are 20 MB as Arrow, 1 MB in each row group.
     assert pa.total_allocated_bytes() - before < 2_000_000
     del read
     held = []
-    for part in TableFile.open(path, "a.parquet").parts(["text"]):
+    for part in TableFile.open(published(path), path).parts(["text"]):
         held.append(pa.total_allocated_bytes() - before)
         del part
     assert len(held) == count // 1_000

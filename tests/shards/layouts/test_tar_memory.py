@@ -39,7 +39,7 @@ def peak_mb(count):
         file.truncate(file.tell() + 1024)
     table.write_text("path\\n" + "".join(f"c{number}.wav\\n" for number in range(count)))
     paths = [tar] if name == "webdataset" else [tar, table]
-    files = tuple(PublishedFile(path.name, path.stat().st_size, None, "0" * 40) for path in paths)
+    files = tuple(PublishedFile(path.name, path.stat().st_size, None, f"{count:040}") for path in paths)
     shard = Shard(0, 1, files, 0, None, name, None, to_detail(detail))
     shard = replace(shard, rows=layout.count_rows(paths, shard))
     rows = layout.read_rows(paths, shard, columns=None, is_wanted=lambda rows: True)
