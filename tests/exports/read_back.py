@@ -138,3 +138,6 @@ READERS = {each.__name__: each for each in (nemo, coqui, webdataset, croissant, 
 if __name__ == "__main__":
     sys.path.append(str(FOLDER))
     sys.stdout.write(json.dumps(READERS[sys.argv[1]](Path(sys.argv[2]))))
+    sys.stdout.flush()
+    # A consumer may have threads, which now and then end an interpreter that waits for none of them.
+    os._exit(0)
