@@ -14,7 +14,7 @@ from hugflow.clients.repository import PublishedFile
 from hugflow.requests.sources import TableForm
 from hugflow.shards.layouts.tables import ANY_FORM, is_parquet, read_table
 
-# As Arrow, a text takes about its own room.
+# In memory; a larger table is read for each shard.
 MOST_KEPT_BYTES: Final = 128 << 20
 
 _Key: TypeAlias = tuple[str, str, bool, TableForm]
@@ -30,12 +30,14 @@ def read_table_of(
 
     path: of the file here. Safe to use from any number of threads. Raises TableUnreadable.
     """
-    if is_parquet(file.path) or file.size_bytes > MOST_KEPT_BYTES:
+    if is_parquet(file.path):
         return read_table(path, file.path, has_header=has_header, form=form)
     key = (file.digest, file.path, has_header, form)
     with _lock:
         table = _kept.get(key)
         if table is None:
             _kept.clear()
-            table = _kept[key] = read_table(path, file.path, has_header=has_header, form=form)
+            table = read_table(path, file.path, has_header=has_header, form=form)
+            if table.nbytes <= MOST_KEPT_BYTES:
+                _kept[key] = table
         return table

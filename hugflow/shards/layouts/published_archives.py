@@ -117,7 +117,7 @@ def _pieces(at: RepositoryAt, archive: PublishedArchive) -> list[Piece]:
 
 
 def _check_zip(archive: PublishedArchive, pieces: Sequence[Piece]) -> None:
-    with zipfile.ZipFile(join_pieces(to_one_zip(pieces))) as opened:
+    with join_pieces(to_one_zip(pieces)) as file, zipfile.ZipFile(file) as opened:
         wrong = find_wrong_part(pieces, opened.infolist())
     if wrong is not None:
         name = in_a_line(archive.files[wrong].path)

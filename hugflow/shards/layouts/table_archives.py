@@ -1,9 +1,9 @@
 """Tables whose rows name members of archives (tar, tar.gz, zip) of the same repository.
 
-Each archive is a shard, whose files are the archive, or its parts, and then the tables. Its rows are the members
-that a table names, in the archive's order; they are known once it is fetched. A member means the
-rows whose word is its path, or ends with it, or is its name without ending. If there is only one
-archive, rows without a member come last, and fail. `detail` of a shard:
+Each archive is a shard, whose files are the archive, or its parts, and then the tables. Its rows are
+the members that a table names, in the archive's order; they are known once it is fetched. A member
+means the rows whose word is its path, or ends with it, or is its name without ending. If there is
+only one archive, rows without a member come last, and fail. `detail` of a shard:
 
     {"tables": ["train.tsv"], "headers": [true], "from": "path", "audio": "audio",
      "columns": ["audio", "path", "sentence"], "rename": {}, "is_alone": true,

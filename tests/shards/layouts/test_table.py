@@ -1,11 +1,15 @@
 """Tables beside clips: what they name, what they may not name, and how their rows are cut."""
 
+import gzip
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from hugflow.clients.repository import PublishedFile
 from hugflow.errors import HugflowError
 from hugflow.shards.layouts import last_table, loose
 from hugflow.shards.layouts.tables import read_table
@@ -68,6 +72,21 @@ def test_a_table_of_text_is_read_once_for_all_slices_and_again_when_it_changed(
     assert len(read) == 2
     texts = [row["text"] for _, row in sorted(read_rows_json(build.folder).items())]
     assert texts == [f"{text}!" for text in TEXTS]
+
+
+def test_a_table_that_is_large_in_memory_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(last_table, "_kept", {})
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(b"path,text\n" + b"a.wav,word\n" * 1_000))
+    file = PublishedFile(path.name, path.stat().st_size, None, "0" * 40)
+    table = last_table.read_table_of(file, path)
+    monkeypatch.setattr(last_table, "MOST_KEPT_BYTES", table.nbytes - 1)
+    assert path.stat().st_size < last_table.MOST_KEPT_BYTES, "packed, it is small"
+    assert last_table.read_table_of(file, path) is table, "what is kept stays"
+    last_table.read_table_of(replace(file, git_oid="1" * 40), path)
+    assert last_table._kept == {}
 
 
 def test_a_changed_clip_makes_only_its_slice_again(
