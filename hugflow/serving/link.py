@@ -289,7 +289,8 @@ class Link:
         found = await self.client.subscribe(
             subject, queue=group, cb=take, pending_bytes_limit=512 << 20
         )
-        await self._permitted(subject, self.client.flush())
+        # A reconnection forgets who waits for a pong.
+        await self.again(subject, lambda: self.client.flush(int(TRY_S)))
         return found
 
     async def unsubscribe(self, subscription: Subscription) -> None:

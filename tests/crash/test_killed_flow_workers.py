@@ -5,6 +5,7 @@ import random
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,20 @@ def test_a_time_out_is_kept_while_the_server_is_away(own_server: FlowServer) -> 
         own_server.start()
         run_dispatch_worker_thread(owner)
         assert future.get_data(timeout=30)["seen"] == [1]
+
+
+def test_a_worker_that_starts_while_the_server_is_away_works_once_it_is_back(
+    own_server: FlowServer,
+) -> None:
+    with client(own_server, "owner") as owner, client(own_server, "user") as cl:
+        serve_flow(owner, "served_classes.Count", "count")
+        own_server.kill()
+        with ThreadPoolExecutor() as threads:
+            starting = threads.submit(run_get_instance_worker_thread, owner)
+            # The worker's subscription waits for an answer of a connection that is opened anew.
+            time.sleep(0.5)
+            own_server.start()
+            starting.result(timeout=60)
+        flow = get_flow_instance(cl, "count", owner.get_user_id())
+        run_dispatch_worker_thread(owner)
+        assert flow.run({"number": 1})["seen"] == [1]
