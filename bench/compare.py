@@ -145,47 +145,48 @@ class Bench:
         return lambda count: self._way(way, count)
 
     def _way(self, way: str, count: int) -> tuple[Cost, int]:
-        with tempfile.TemporaryDirectory() as made:
-            file = self.folder / f"{count}.parquet"
-            cost = cost_of([sys.executable, HERE / "ways.py", way, file, made], HERE)
-            return cost, len(list(Path(made).iterdir()))
+        made, file = self._new_folder(), self.folder / f"{count}.parquet"
+        cost = cost_of([sys.executable, HERE / "ways.py", way, file, made], HERE)
+        return cost, len(list(made.iterdir()))
+
+    def _new_folder(self) -> Path:
+        """A folder that is deleted with all others.
+
+        Linux' ext4 passes over each inode that was deleted in the last five seconds: creating files
+        right after deleting as many takes several times the CPU.
+        """
+        return Path(tempfile.mkdtemp(dir=self.folder))
 
     def xargs(self, count: int) -> tuple[Cost, int]:
         """Clips as files, then a process of ffmpeg for each, as many at once as cores."""
-        with tempfile.TemporaryDirectory() as made:
-            file = self.folder / f"{count}.parquet"
-            convert = (
-                f"ffmpeg -v error -nostdin -i {{}} -ac 1 -b:a {kbps(self.case.rate_hz)}k {{}}.mp3"
-            )
-            script = (
-                f"'{sys.executable}' '{HERE}/ways.py' dump '{file}' '{made}' && "
-                f"ls '{made}' | sed 's#^#{made}/#' | xargs -P {os.cpu_count()} -I{{}} {convert}"
-            )
-            cost = cost_of(["bash", "-ec", script], HERE)
-            return cost, len(list(Path(made).iterdir()))
+        made, file = self._new_folder(), self.folder / f"{count}.parquet"
+        convert = f"ffmpeg -v error -nostdin -i {{}} -ac 1 -b:a {kbps(self.case.rate_hz)}k {{}}.mp3"
+        script = (
+            f"'{sys.executable}' '{HERE}/ways.py' dump '{file}' '{made}' && "
+            f"ls '{made}' | sed 's#^#{made}/#' | xargs -P {os.cpu_count()} -I{{}} {convert}"
+        )
+        cost = cost_of(["bash", "-ec", script], HERE)
+        return cost, len(list(made.iterdir()))
 
     def hugflow(self, count: int, mp3_source: str, measure: str = "false") -> tuple[Cost, int]:
         """`hugflow local-sync` in a new project."""
-        with tempfile.TemporaryDirectory() as folder:
-            root = Path(folder)
-            (root / "workspace.yaml").touch()
-            request = root / "requests" / "add" / "bench.yaml"
-            request.parent.mkdir(parents=True)
-            request.write_text(
-                f"hf_id: bench/{self.case.rate_hz}-{count}\ndescription: a measure\n"
-            )
-            environment = os.environ | {
-                "HF_ENDPOINT": self.hub.endpoint,
-                "HF_HOME": f"{folder}/hf",
-                "PROCESSED_ROOT": "./processed",
-                "MP3_SOURCE": mp3_source,
-                "MEASURE": measure,
-                "VERIFY_LOAD": "false",
-                "LOG_LEVEL": "ERROR",
-            }
-            cost = cost_of([HUGFLOW, "local-sync", "--no-report", request], root, environment)
-            files = [path for path in (root / "datasets").rglob("*") if path.is_file()]
-            return cost, len(files)
+        root = self._new_folder()
+        (root / "workspace.yaml").touch()
+        request = root / "requests" / "add" / "bench.yaml"
+        request.parent.mkdir(parents=True)
+        request.write_text(f"hf_id: bench/{self.case.rate_hz}-{count}\ndescription: a measure\n")
+        environment = os.environ | {
+            "HF_ENDPOINT": self.hub.endpoint,
+            "HF_HOME": f"{root}/hf",
+            "PROCESSED_ROOT": "./processed",
+            "MP3_SOURCE": mp3_source,
+            "MEASURE": measure,
+            "VERIFY_LOAD": "false",
+            "LOG_LEVEL": "ERROR",
+        }
+        cost = cost_of([HUGFLOW, "local-sync", "--no-report", request], root, environment)
+        files = [path for path in (root / "datasets").rglob("*") if path.is_file()]
+        return cost, len(files)
 
 
 def in_turns(ways: dict[str, tuple[Callable[[int], tuple[Cost, int]], int]]) -> dict[str, Taken]:

@@ -10,7 +10,7 @@ import json
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -41,15 +41,20 @@ _REFUSALS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class StagedFile:
-    """A file that is written, but neither synced to the disk nor renamed to its final name yet."""
+    """A file that is written, but neither synced to the disk nor renamed to its final name yet.
+
+    path: its final one. folder, temporary: paths as text, as a Path takes its time to be taken apart.
+    """
 
     path: Path
     size_bytes: int
+    folder: str
+    temporary: str
 
 
 def temporary_path(path: Path) -> Path:
     """The temporary name of `path`: hidden, in the same folder, always the same."""
-    return path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
+    return Path(_temporary_of(*os.path.split(path)))
 
 
 def read_file(path: Path, most_bytes: int | None = None) -> bytes:
@@ -90,7 +95,8 @@ def write_temporary(
 
     Raises DiskFull if there is no room; then nothing is left behind.
     """
-    temporary = temporary_path(path)
+    folder, name = os.path.split(path)
+    temporary = _temporary_of(folder, name)
     size = 0
     with disk_errors(path):
         fd = _open_new(temporary)
@@ -99,12 +105,12 @@ def write_temporary(
                 _write_all(fd, piece)
                 size += len(piece)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            _unlink(temporary)
             raise
         finally:
             # Not kept open until the commit: many workers would hold too many open files.
             os.close(fd)
-    return StagedFile(path, size)
+    return StagedFile(path, size, folder, temporary)
 
 
 def commit(batch: Iterable[StagedFile], disk: "WatchedDisk | None" = None) -> None:
@@ -122,15 +128,15 @@ def commit(batch: Iterable[StagedFile], disk: "WatchedDisk | None" = None) -> No
     except BaseException:
         discard(files)
         raise
-    folder: Path | None = None
+    folder: str | None = None
     for file in files:
-        if folder is not None and file.path.parent != folder:
-            sync_folder(folder)
-        folder = file.path.parent
+        if folder is not None and file.folder != folder:
+            sync_folder(Path(folder))
+        folder = file.folder
         with disk_errors(file.path):
-            temporary_path(file.path).rename(file.path)
+            os.rename(file.temporary, file.path)  # noqa: PTH104  # as `StagedFile` says
     if folder is not None:
-        sync_folder(folder)
+        sync_folder(Path(folder))
 
 
 def _sync_batch(files: Sequence[StagedFile], disk: "WatchedDisk | None") -> None:
@@ -145,13 +151,13 @@ def _sync_batch(files: Sequence[StagedFile], disk: "WatchedDisk | None") -> None
                 return
     for file in files:
         with disk_errors(file.path):
-            _sync_file(temporary_path(file.path))
+            _sync_file(file.temporary)
 
 
 def discard(batch: Iterable[StagedFile]) -> None:
     """Delete files that were written and will not be committed."""
     for file in batch:
-        temporary_path(file.path).unlink(missing_ok=True)
+        _unlink(file.temporary)
 
 
 def write_file(path: Path, data: bytes | str) -> None:
@@ -193,7 +199,9 @@ def write_json(path: Path, value: Any) -> None:
 
 def commit_file(path: Path) -> None:
     """Give a file that a library wrote at `temporary_path(path)` its final name."""
-    commit([StagedFile(path, temporary_path(path).stat().st_size)])
+    folder, name = os.path.split(path)
+    temporary = _temporary_of(folder, name)
+    commit([StagedFile(path, Path(temporary).stat().st_size, folder, temporary)])
 
 
 def make_folder(folder: Path) -> None:
@@ -273,7 +281,17 @@ def _open_unblocked(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
-def _open_new(path: Path) -> int:
+def _temporary_of(folder: str, name: str) -> str:
+    """The temporary name as text; a row's path takes no time to speak of so."""
+    return os.path.join(folder, f".{name}{TEMPORARY_SUFFIX}")  # noqa: PTH118
+
+
+def _unlink(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108  # a path as text
+
+
+def _open_new(path: str | Path) -> int:
     """Create a file; anything that exists at the path is deleted first.
 
     A link would be written through, and a pipe would block until someone reads it.
@@ -282,11 +300,11 @@ def _open_new(path: Path) -> int:
     try:
         return os.open(path, flags, 0o666)
     except FileExistsError:
-        path.unlink(missing_ok=True)
+        _unlink(os.fspath(path))
         return os.open(path, flags, 0o666)
 
 
-def _sync_file(path: Path) -> None:
+def _sync_file(path: str | Path) -> None:
     """Sync a file's bytes, or a folder's names, to the disk."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -337,7 +337,7 @@ class _Batches:
     def _commit(self, rows: list[_Row]) -> None:
         files = [file for row in rows for file in row.written]
         # By folder, because a folder is synced before the next one.
-        files.sort(key=lambda file: (file.path.suffix != ".mp3", file.path.parent))
+        files.sort(key=lambda file: (file.path.suffix != ".mp3", file.folder))
         commit(files, self.disk)
         for path in (path for row in rows for path in row.outdated):
             path.unlink(missing_ok=True)

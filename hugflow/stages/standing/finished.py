@@ -121,22 +121,26 @@ def _path(root: Path, request: Path) -> Path:
 def _stamps_below(folder: str) -> Iterator[bytes]:
     """A line for each file and folder below a folder, in the order of the disk."""
     try:
-        entries = os.scandir(folder)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
         return
     folders: list[str] = []
-    with entries:
-        for entry in entries:
-            if entry.name == _NOT_LOOKED_INTO:
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                # Its times may change with a temporary file; what is in it is looked at.
-                folders.append(entry.path)
-                yield f"{entry.name} {entry.inode()}\0".encode("utf-8", "surrogateescape")
-            else:
-                yield _line(entry.name, entry.stat(follow_symlinks=False))
-    for each in folders:
-        yield from _stamps_below(each)
+    try:
+        # By its descriptor: the system looks each name up in the folder, and not the whole path.
+        with os.scandir(descriptor) as entries:
+            for entry in entries:
+                if entry.name == _NOT_LOOKED_INTO:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    # Its times may change with a temporary file; what is in it is looked at.
+                    folders.append(entry.name)
+                    yield f"{entry.name} {entry.inode()}\0".encode("utf-8", "surrogateescape")
+                else:
+                    yield _line(entry.name, entry.stat(follow_symlinks=False))
+    finally:
+        os.close(descriptor)
+    for name in folders:
+        yield from _stamps_below(f"{folder}/{name}")
 
 
 def _identity(path: str) -> bytes:
