@@ -39,18 +39,18 @@ for _ in range(100):
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """What is asked of the disk, in order: ("fsync" | "rename", name)."""
     seen: list[tuple[str, str]] = []
-    fsync, rename = os.fsync, Path.rename
+    fsync, rename = os.fsync, os.rename
 
     def record_fsync(fd: int) -> None:
         seen.append(("fsync", Path(f"/proc/self/fd/{fd}").readlink().name))
         fsync(fd)
 
-    def record_rename(self: Path, target: Path) -> Path:
-        seen.append(("rename", target.name))
-        return rename(self, target)
+    def record_rename(source: str | Path, target: str | Path) -> None:
+        seen.append(("rename", Path(target).name))
+        rename(source, target)
 
     monkeypatch.setattr(os, "fsync", record_fsync)
-    monkeypatch.setattr(Path, "rename", record_rename)
+    monkeypatch.setattr(os, "rename", record_rename)
     return seen
 
 
