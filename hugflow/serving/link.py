@@ -289,8 +289,9 @@ class Link:
         found = await self.client.subscribe(
             subject, queue=group, cb=take, pending_bytes_limit=512 << 20
         )
-        # A reconnection forgets who waits for a pong.
-        await self.again(subject, lambda: self.client.flush(int(TRY_S)))
+        # Not `flush`, which waits for nothing while a connection is opened anew. That also forgets
+        # who waits for an answer, so it is asked again.
+        await self.again(subject, lambda: self.client.rtt(int(TRY_S)))
         return found
 
     async def unsubscribe(self, subscription: Subscription) -> None:
