@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from compare import HUGFLOW, to_table
+from compare import GROUP_ROWS, HUGFLOW, to_table
 from cost import cost_of
 from encode import CASES, make_clip
 
@@ -47,7 +47,7 @@ def prepare(hub: LoopbackHub, folder: Path, count: int) -> Path:
     """A project whose dataset of so many clips is planned and fetched."""
     name = f"bench/clips-{count}"
     table = to_table([make_clip(CASES[0], seed) for seed in range(count)])
-    publish_tables(hub, name, {"default": {"train": table}})
+    publish_tables(hub, name, {"default": {"train": table}}, row_group_rows=GROUP_ROWS)
     root = folder / f"project-{count}"
     request = request_of(root)
     request.parent.mkdir(parents=True)
