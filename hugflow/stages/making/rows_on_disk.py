@@ -6,9 +6,11 @@ but whose line was lost (a kill between rename and journal) is restored from its
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from threading import Lock
+from typing import Any, Final
 
 from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import (
@@ -25,6 +27,11 @@ from hugflow.names import info_names
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
 from hugflow.store.atomic import read_file
+
+# Threads that look at once hand the interpreter to and fro with each file, which takes as much CPU
+# as the looks. Where a disk is so slow that a look takes longer than this, several wait for it.
+_TURN_S: Final = 0.5
+_turn = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,11 @@ def read_shard(build: Build, shard: Shard) -> ShardOnDisk:
 
     Costs one or two `stat` a row; one for a row that was never begun.
     """
+    with _in_turn():
+        return _read(build, shard)
+
+
+def _read(build: Build, shard: Shard) -> ShardOnDisk:
     journal = build.state.journal(shard.name)
     # Without a journal line, trust a row's files only if this plan had begun the shard: in an older
     # tree the same row number may be another row.
@@ -75,6 +87,16 @@ def read_shard(build: Build, shard: Shard) -> ShardOnDisk:
             outcome = replace(outcome, json_bytes=None)
         made[row] = outcome
     return ShardOnDisk(made, failed, tuple(found))
+
+
+@contextmanager
+def _in_turn() -> Iterator[None]:
+    is_ours = _turn.acquire(timeout=_TURN_S)
+    try:
+        yield
+    finally:
+        if is_ours:
+            _turn.release()
 
 
 def _find_row(build: Build, row: int) -> RowMade | None:

@@ -7,6 +7,7 @@ import pytest
 
 from hugflow.ledger.journal import Journal, read_journal
 from hugflow.stages.build.build import Build
+from hugflow.stages.making import rows_on_disk
 from hugflow.stages.making.rows_on_disk import ShardOnDisk, read_shard
 from hugflow.stages.sync import sync_dataset
 from hugflow.testing.hub import LoopbackHub
@@ -50,6 +51,11 @@ def test_a_finished_shard_is_found_finished(build: Build):
     assert all(is_whole(disk, row) for row in disk.made)
     assert disk.found == ()
     assert sorted(look(build, 1).failed) == [4]
+
+
+def test_a_look_that_a_slow_disk_holds_up_does_not_hold_up_the_others(build: Build):
+    with rows_on_disk._turn:
+        assert sorted(look(build).made) == [0, 1, 2]
 
 
 def test_a_row_whose_line_was_lost_is_found_again_as_it_was(build: Build):
