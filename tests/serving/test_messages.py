@@ -90,7 +90,7 @@ def test_parallel_messages_run_at_once(new_user: MakeUser) -> None:
     message = {"text": "a", "seconds": 0.5}
     futures = [flow.get_reply_future(flow.package_input_message(message)) for _ in range(8)]
     assert [future.get_data(timeout=9)["text"] for future in futures] == ["A"] * 8
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 3.5
 
 
 def test_an_error_of_the_flow_reaches_the_caller_and_its_state_stays(

@@ -214,7 +214,7 @@ def test_a_stall_does_not_keep_others_waiting_nor_the_hub_open():
         other.close()
         leaving = time.monotonic()
     stalled.close()
-    assert time.monotonic() - leaving < 1.0
+    assert time.monotonic() - leaving < 5
     assert set(threading.enumerate()) <= before
 
 
