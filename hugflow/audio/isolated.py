@@ -239,7 +239,7 @@ def _read_rules(asked: dict[str, Any]) -> ClipRules:
 
 def _to_json(info: AudioInfo) -> dict[str, Any]:
     """As `asdict`, which copies each value deeply and takes ten times as long."""
-    quality = None if info.quality is None else asdict(info.quality)
+    quality = None if info.quality is None else info.quality.to_json()
     return {name: getattr(info, name) for name in _INFO_FIELDS} | {"quality": quality}
 
 

@@ -1,7 +1,7 @@
 """What was measured of a clip and its text: `audio_info.quality`, in JSON and index."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any, Final, Literal, TypeAlias
 
 from hugflow.late_dataclass import dataclass
@@ -31,8 +31,8 @@ class Quality:
     script: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The figures by name, in order."""
-        return asdict(self)
+        """The figures by name, in order; `asdict` takes ten times as long."""
+        return {name: getattr(self, name) for name in NAMES}
 
 
 NAMES: Final = tuple(field.name for field in fields(Quality))

@@ -209,7 +209,8 @@ def to_audio_info(values: Sequence[Any]) -> AudioInfo:
 
 def _audio_values(audio: AudioInfo) -> list[Any]:
     values = [getattr(audio, name) for name in AUDIO_FIELDS]
-    return [*values, audio.notes] if audio.notes else values
+    notes = audio.notes
+    return [*values, notes] if notes else values
 
 
 def _read_notes(notes: Any) -> dict[str, Any]:
