@@ -32,7 +32,7 @@ PAGE = HERE.parent / "docs" / "performance.md"
 HUGFLOW = Path(sys.executable).with_name("hugflow")
 # So many that the floor takes a few seconds.
 COUNTS = {"12 s flac 16 kHz": 200, "5 s mp3 48 kHz": 200, "2.7 s wav 8 kHz": 1000}
-FEW = 24
+FEW = 48
 # As `datasets` writes audio.
 GROUP_ROWS = 100
 PEERS = ("dump, xargs ffmpeg", "pydub loop", "datasets.map, torchcodec", "lhotse")
