@@ -90,7 +90,8 @@ def _walk_tar(
     with open_joined(paths) as joined, _unpacked(joined, is_packed=is_packed) as file:
         try:
             most_bytes = most_unpacked(size) if is_packed else None
-            for member in list_members(file, None if is_packed else size, most_bytes):
+            plain_size = None if is_packed else size
+            for member in list_members(file, plain_size, most_bytes, left_out.notes.append):
                 if _is_taken(member.name, member.kind, member.size_bytes, left_out):
                     yield plain_name(member.name), _reader(file, member, paths)
         except _UNPACK_ERRORS as error:

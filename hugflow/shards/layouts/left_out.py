@@ -12,10 +12,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Counts what was left out, by reason, with the first name of each."""
+    """Counts what was left out, by reason, with the first name of each.
+
+    notes: what else people should know of the file.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def add(self, reason: str, name: str) -> None:
         """Count one; reason: ends a sentence such as `3 members are hidden`."""
@@ -30,6 +34,8 @@ class LeftOut:
         ]
 
     def tell(self, label: str, noun: str = "members") -> None:
-        """Log a line for each reason."""
+        """Log a line for each reason and note."""
+        for note in self.notes:
+            log.warning("%s: %s", in_a_line(label), in_a_line(note))
         for line in self.words(noun):
             log.warning("%s: left out: %s", in_a_line(label), line)

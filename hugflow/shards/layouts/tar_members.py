@@ -6,7 +6,7 @@ given with their kind, so that the caller can count them.
 https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html#tag_20_94_13_06
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final, Literal
 
@@ -60,28 +60,40 @@ def plain_name(name: str) -> str:
 
 
 def list_members(
-    file: BinaryIO, size_bytes: int | None, most_bytes: int | None = None
+    file: BinaryIO,
+    size_bytes: int | None,
+    most_bytes: int | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> Iterator[Member]:
     """The members in order; `file` is at the start of the archive.
 
     size_bytes: of the archive; None for a compressed one, whose size is not known.
     most_bytes: how much is unpacked of a compressed one at most.
+    note: called with what is odd but no damage: the archive has no end, after whole members.
 
+    Blocks of zeros end an archive, and another may follow: people join tars by `cat`.
     Between two members the caller may read the content of the first by `read_member`.
-    Raises ArchiveDamaged where the archive is cut short, is no tar, or unpacks to more.
+    Raises ArchiveDamaged where the archive is cut short, is no tar, or unpacks to more, and where
+    bytes that are no member follow its end.
     """
-    at, changed = 0, _Changed()
+    at, changed, is_ended = 0, _Changed(), False
     while True:
         _check_growth(at, most_bytes)
         _seek(file, at, size_bytes)
         header = file.read(BLOCK)
-        if not header or not header.strip(b"\0"):
-            if header and len(header) < BLOCK:
+        if not header.strip(b"\0"):
+            if header and len(header) < BLOCK and not is_ended:
                 raise ArchiveDamaged("it ends in the middle of a header")
             if changed != _Changed():
                 raise ArchiveDamaged("it ends after the name of a member")
-            return
-        name, size, flag = _parse(header)
+            if len(header) < BLOCK:
+                if note is not None and not is_ended:
+                    note("it has no blocks of zeros at its end, so members may be missing")
+                return
+            at, is_ended = at + BLOCK, True
+            continue
+        name, size, flag = _parse_behind_end(header, at) if is_ended else _parse(header)
+        is_ended = False
         start = at + BLOCK
         if flag in b"LKxg":
             at = start + _padded(size)
@@ -152,6 +164,14 @@ def _parse(header: bytes) -> tuple[str, int, bytes]:
     name = _text(header[:100])
     prefix = _text(header[345:500]) if header[257:263] == b"ustar\0" else ""
     return (f"{prefix}/{name}" if prefix else name), _number(header[124:136]), header[156:157]
+
+
+def _parse_behind_end(header: bytes, at: int) -> tuple[str, int, bytes]:
+    try:
+        return _parse(header)
+    except ArchiveDamaged as damaged:
+        told = f"bytes that are no member follow its end, at byte {at:,}"
+        raise ArchiveDamaged(told) from damaged
 
 
 def _number(field: bytes) -> int:

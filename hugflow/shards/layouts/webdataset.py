@@ -216,7 +216,8 @@ def _samples(
     """
     sample: _Sample | None = None
     row = 0
-    for count, member in enumerate(list_members(file, size_bytes)):
+    members = list_members(file, size_bytes, note=left_out.notes.append)
+    for count, member in enumerate(members):
         if count == most_members:
             return
         split = _split_name(member, left_out)

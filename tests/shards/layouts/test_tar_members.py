@@ -1,9 +1,10 @@
 """Members of a tar are listed in every format that Python writes, and damage is an error."""
 
+import gzip
 import io
 import tarfile
 from contextlib import suppress
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pytest
 from hypothesis import example, given
@@ -42,6 +43,31 @@ def test_names_and_contents_are_those_that_tarfile_reads(form: int):
     assert [(name, len(data)) for name, _, data in found] == [
         (name, at * 700) for at, name in enumerate(names)
     ]
+
+
+def test_members_of_tars_that_were_joined_by_cat_are_all_read():
+    one, other = make_tar([("a.wav", b"x" * 700)]), make_tar([("b.wav", b"y"), ("c.wav", b"z")])
+    assert [name for name, _, _ in read(one + other + one)] == ["a.wav", "b.wav", "c.wav", "a.wav"]
+    packed = gzip.compress(one) + gzip.compress(other)
+    file = cast(BinaryIO, gzip.GzipFile(fileobj=io.BytesIO(packed)))
+    assert [member.name for member in list_members(file, None)] == ["a.wav", "b.wav", "c.wav"]
+
+
+def test_bytes_behind_the_end_that_are_no_member_are_damage():
+    tar = make_tar([("a.wav", b"x")])
+    with pytest.raises(ArchiveDamaged, match=f"follow its end, at byte {len(tar):,}"):
+        read(tar + b"x" * 512)
+    with pytest.raises(ArchiveDamaged, match="follow its end"):
+        read(tar + b"x")
+    assert len(read(tar + bytes(100))) == 1
+
+
+def test_a_tar_without_an_end_is_read_and_told():
+    tar, notes = make_tar([("a.wav", b"x")]), list[str]()
+    for size in (len(tar), 1_024):
+        members = list_members(io.BytesIO(tar[:size]), size, note=notes.append)
+        assert [member.name for member in members] == ["a.wav"]
+        assert bool(notes) is (size == 1_024)
 
 
 @given(st.integers(1, 3_000))
