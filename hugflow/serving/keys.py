@@ -5,6 +5,7 @@ UDXU...   56 characters, the id that configuration, logs and subjects show
 """
 
 import base64
+import binascii
 import contextlib
 import os
 import re
@@ -23,8 +24,11 @@ _MOST_BYTES = 200
 
 
 def is_user_id(text: str) -> bool:
-    """Whether it has the form of a public key of a user."""
-    return _ID.fullmatch(text) is not None
+    """Whether it is the public key of a user, with the checksum at its end."""
+    if _ID.fullmatch(text) is None:
+        return False
+    data = base64.b32decode(text)
+    return binascii.crc_hqx(data[:-2], 0) == int.from_bytes(data[-2:], "little")
 
 
 def new_seed() -> str:

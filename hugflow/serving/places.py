@@ -42,8 +42,8 @@ class ProjectServing:
             return self.server_folder / "users" / f"{OWN_USER}.seed"
         return self.project.root / Path(self.config.user_seed).expanduser()
 
-    def server(self, host: str = "127.0.0.1", port: int | None = None) -> FlowServer:
-        """The project's own server; it may not run."""
+    def server(self, host: str | None = None, port: int | None = None) -> FlowServer:
+        """The project's own server, where it was the last time; it may not run."""
         return FlowServer(self.server_folder, host, port)
 
     def connect(self) -> CoLink:

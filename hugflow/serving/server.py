@@ -3,7 +3,7 @@
 <folder>/admin.seed          may do everything on this server; 0600
          users/<name>.id     a user's public key; without it the user may not connect
          users/<name>.seed   the secret of a user that was made here; 0600
-         server.conf  server.pid  server.log  port
+         server.conf  server.pid  server.log  host  port
          jetstream/          what waits, and what users serve
 """
 
@@ -29,18 +29,20 @@ HOST = "127.0.0.1"
 START_S = 20.0
 END_S = 10.0
 RELOADED = b"Reloaded server configuration"
+NOT_RELOADED = b"Failed to reload server configuration"
+RELOAD_S = 5.0
 
 
 class FlowServer:
     """A server and its folder. Only public keys are written into its configuration."""
 
-    def __init__(self, folder: Path, host: str = HOST, port: int | None = None) -> None:
-        """port: None for the one that it had before, or a free one."""
+    def __init__(self, folder: Path, host: str | None = None, port: int | None = None) -> None:
+        """host, port: None for those that it had before; else the loopback and a free port."""
         self.folder = folder.absolute()
-        self.host = host
         make_folder(self.folder)
         self.folder.chmod(0o700)
-        self.port = port or self._read_port() or _free_port(host)
+        self.host = host or self._read_host() or HOST
+        self.port = port or self._read_port() or _free_port(self.host)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -82,7 +84,7 @@ class FlowServer:
         if not is_user_id(user_id):
             raise UsageWrong(
                 f"{user_id[:80]} is no id of a user",
-                why="an id is the public key: U and 55 letters and digits",
+                why="an id is the public key: U, 55 letters and digits, and a checksum in them",
                 mend="`hugflow flows user new NAME` prints one",
             )
         if self.user_ids().get(name, user_id) != user_id:
@@ -91,6 +93,7 @@ class FlowServer:
                 why="a name stands for one key",
                 mend=f"take another name, or `hugflow flows user revoke {name}` first",
             )
+        self._check_is_new(name, user_id)
         write_file(self._id_file(name), f"{user_id}\n")
 
     def revoke_user(self, name: str) -> None:
@@ -108,10 +111,15 @@ class FlowServer:
         admin_id = user_id_of(read_or_make_seed(self.folder / "admin.seed"))
         text = render_config(self.host, self.port, self.folder, admin_id, self.user_ids())
         write_file(self.config_file, text)
+        write_file(self.folder / "host", f"{self.host}\n")
         write_file(self.folder / "port", f"{self.port}\n")
 
     def apply(self) -> None:
-        """Let the running server know its users, and make their streams."""
+        """Let the running server know its users, and make their streams.
+
+        Raises FlowServerUnavailable when it does not take the change. The change stays written, so
+        the server knows it when it is started again.
+        """
         self.write_config()
         pid = self._running_pid()
         if pid is None:
@@ -119,7 +127,14 @@ class FlowServer:
         log_file = self.folder / "server.log"
         seen = log_file.stat().st_size
         os.kill(pid, signal.SIGHUP)
-        _wait_for(log_file, seen, RELOADED)
+        refusal = _wait_for_reload(log_file, seen)
+        if refusal is not None:
+            raise FlowServerUnavailable(
+                f"the server of flows at {self.url} has not taken the change of its users",
+                why=f"{refusal}; it still lets in those whom it let in before",
+                mend="stop `hugflow flows up` and start it again: the change is written, and holds "
+                f"from then on; see {log_file}",
+            )
         self.make_streams()
 
     def make_streams(self) -> None:
@@ -182,6 +197,18 @@ class FlowServer:
     def _id_file(self, name: str) -> Path:
         return self.folder / "users" / f"{check_name(name, 'the user')}.id"
 
+    def _check_is_new(self, name: str, user_id: str) -> None:
+        """Two entries of one key make the server refuse its whole configuration."""
+        others = {each: other for other, each in self.user_ids().items() if other != name}
+        admin_id = user_id_of(read_or_make_seed(self.folder / "admin.seed"))
+        taken = "the administrator" if user_id == admin_id else others.get(user_id)
+        if taken is not None:
+            raise UsageWrong(
+                f"the id of {name} is that of {taken} already",
+                why="a key is one user, and has one name on a server",
+                mend="give the id of another key; `hugflow flows user list` shows those present",
+            )
+
     def _running_pid(self) -> int | None:
         if self._process is not None:
             return self._process.pid
@@ -190,7 +217,23 @@ class FlowServer:
             os.kill(pid, 0)
         except (OSError, ValueError):
             return None
-        return pid if is_open(self.host, self.port) else None
+        # The number may be another process's by now, and SIGHUP would end it.
+        is_server = self._is_server(pid) or is_open(self.host, self.port)
+        return pid if is_server else None
+
+    def _is_server(self, pid: int) -> bool:
+        """Whether a process runs with this configuration; False where there is no /proc."""
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return False
+        return os.fsencode(self.config_file) in words
+
+    def _read_host(self) -> str | None:
+        try:
+            return read_file(self.folder / "host").decode("ascii").strip() or None
+        except (OSError, ValueError):
+            return None
 
     def _read_port(self) -> int | None:
         try:
@@ -208,11 +251,18 @@ def is_open(host: str, port: int) -> bool:
         return False
 
 
-def _wait_for(log_file: Path, seen: int, line: bytes, within_s: float = 5.0) -> None:
-    """Wait for a line that the server writes; after that time it is not waited for any more."""
-    ends_at = time.monotonic() + within_s
-    while line not in read_file(log_file)[seen:] and time.monotonic() < ends_at:
+def _wait_for_reload(log_file: Path, seen: int) -> str | None:
+    """None when the server has read its configuration again; else why it has not."""
+    ends_at = time.monotonic() + RELOAD_S
+    while time.monotonic() < ends_at:
+        written = read_file(log_file)[seen:]
+        if RELOADED in written:
+            return None
+        refused = [line for line in written.splitlines() if NOT_RELOADED in line]
+        if refused:
+            return refused[-1].partition(b"[ERR] ")[2].decode("utf-8", "replace")
         time.sleep(0.005)
+    return f"it did not say within {RELOAD_S:g} s that it has"
 
 
 def _free_port(host: str) -> int:

@@ -1,10 +1,11 @@
 """What the server refuses: a test for each way of being somebody else."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
-from hugflow.errors import FlowServerUnavailable, NotAuthorised
+from hugflow.errors import FlowServerUnavailable, NotAuthorised, UsageWrong
 from hugflow.serving import (
     get_flow_instance,
     run_dispatch_worker_thread,
@@ -13,7 +14,7 @@ from hugflow.serving import (
     subjects,
 )
 from hugflow.serving.colink import CoLink
-from hugflow.serving.keys import new_seed
+from hugflow.serving.keys import new_seed, user_id_of
 from hugflow.serving.server import FlowServer
 from tests.serving.conftest import MakeUser
 from tests.waiting import wait_until
@@ -49,6 +50,38 @@ def test_a_worker_whose_key_was_revoked_can_be_closed(server: FlowServer) -> Non
     cl.close()
     with pytest.raises(FlowServerUnavailable, match="the client is closed"):
         cl.run(cl.link.is_answered("x"))
+
+
+def test_a_later_command_revokes_on_the_host_that_the_server_has(tmp_path: Path) -> None:
+    up = FlowServer(tmp_path, host="localhost")
+    up.make_user("bob")
+    up.start()
+    try:
+        later = FlowServer(tmp_path)
+        later.revoke_user("bob")
+        later.apply()
+        with pytest.raises(FlowServerUnavailable, match="does not know this user"):
+            CoLink(up.url, up.read_seed(up.seed_file("bob")))
+        elsewhere = FlowServer(tmp_path, host="127.0.0.9")
+        with pytest.raises(FlowServerUnavailable, match="has not taken the change") as caught:
+            elsewhere.apply()
+        assert "config reload not supported" in caught.value.why
+    finally:
+        up.stop()
+
+
+def test_an_id_that_the_server_would_refuse_is_not_added(tmp_path: Path) -> None:
+    server = FlowServer(tmp_path)
+    bobs = server.make_user("bob")
+    server.write_config()
+    with pytest.raises(UsageWrong, match="is that of bob already"):
+        server.add_user("bob2", bobs)
+    admins = user_id_of(server.read_seed(tmp_path / "admin.seed"))
+    with pytest.raises(UsageWrong, match="is that of the administrator"):
+        server.add_user("bob2", admins)
+    with pytest.raises(UsageWrong, match="is no id of a user"):
+        server.add_user("bob2", bobs[:-1] + ("A" if bobs[-1] != "A" else "B"))
+    assert server.user_ids() == {"bob": bobs}
 
 
 def test_no_user_asks_or_sends_as_another(new_user: MakeUser) -> None:
