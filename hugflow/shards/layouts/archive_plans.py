@@ -8,7 +8,6 @@ import io
 import re
 import zipfile
 import zlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from itertools import islice
@@ -29,7 +28,8 @@ from hugflow.shards.layouts.archives import (
     ZIP_DAMAGED,
     most_unpacked,
 )
-from hugflow.shards.layouts.clips import USUAL_NAMES, is_clip
+from hugflow.shards.layouts.clip_columns import USUAL_NAMES, Tally, looks_like_file, surest_first
+from hugflow.shards.layouts.clips import is_clip
 from hugflow.shards.layouts.cut_rows import Ranges, fetched_cuts, refuse_missing, warn_of_empty
 from hugflow.shards.layouts.inner_tables import (
     peek_inner_tables,
@@ -444,23 +444,23 @@ def _read_needed(
 
 
 def _choose_column(table: TableFile, members: Sequence[str], asked: str | None) -> str | None:
-    """The column that names clips: the asked one, else the one that names most seen members."""
+    """The column that names clips: the asked one, else the surest by the seen members."""
     texts = [field.name for field in table.schema if is_text(field.type)]
     if asked is not None and asked in texts:
         return asked
     clips = [name for name in members if is_clip(name)]
+    if not clips:
+        return _name_key(texts)
     known = {key for name in clips for key in name_keys(name)}
-    hits: Counter[str] = Counter()
-    for name in texts if known else ():
+    tallies = {name: Tally() for name in texts}
+    for name, tally in tallies.items():
         for part in table.parts([name]):
-            hits[name] += sum(
-                word is not None and not known.isdisjoint(name_keys(word))
-                for word in iterate_filenames(part.column(name))
-            )
-    best: str | None = max(texts, key=lambda name: hits[name], default=None)
-    if best is not None and hits[best]:
-        return best
-    return next((name for name in USUAL_NAMES if name in texts), None) if not clips else None
+            for word in iterate_filenames(part.column(name)):
+                if word is not None:
+                    is_hit = not known.isdisjoint(name_keys(word))
+                    tally.add(word, is_hit=is_hit, is_exact=is_hit and looks_like_file(word))
+    best = next(iter(surest_first(tallies)), None)
+    return best if best is not None and tallies[best].hits else None
 
 
 def _is_row(header: Sequence[str], members: Sequence[str]) -> bool:

@@ -1,34 +1,16 @@
 """Which file of a repository a word of a table means."""
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Final
 
-import pyarrow as pa
-
 from hugflow.late_dataclass import dataclass
-from hugflow.shards.arrow import is_text
 
 AUDIO_ENDINGS: Final = frozenset(
     {"wav", "flac", "mp3", "ogg", "oga", "opus", "aiff", "aif", "aifc", "au", "snd", "caf", "sph"}
     | {"w64", "rf64", "m4a", "aac", "webm", "wma", "amr"}
 )
-# Names of columns that name clips, the surest first.
-USUAL_NAMES: Final = (
-    "file_name",
-    "audio",
-    "audio_filepath",
-    "path",
-    "audio_path",
-    "audio_file",
-    "wav",
-    "file",
-    "filename",
-    "id",
-)
-TRIED_ROWS: Final = 300
 _ELSEWHERE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -90,29 +72,6 @@ class Clips:
             return far
         name = PurePosixPath(word.replace("\\", "/")).name
         return self.by_name.get(name) or self.by_stem.get(name)
-
-
-def choose_column(table: pa.Table, clips: Clips, folder: str, asked: str | None) -> str | None:
-    """The column that names clips: the asked one, else the one whose words mean most clips.
-
-    None if no column names clips for at least half of its rows.
-    """
-    texts = [name for name in table.column_names if is_text(table.schema.field(name).type)]
-    if asked in texts:
-        return asked
-    tried = table.slice(0, TRIED_ROWS)
-    hits: Counter[str] = Counter()
-    for name in texts:
-        words: Sequence[str | None] = tried.column(name).to_pylist()
-        hits[name] = sum(
-            word is not None and clips.find(word, folder) is not None for word in words
-        )
-    ordered = sorted(texts, key=lambda name: (-hits[name], _rank(name)))
-    return ordered[0] if ordered and hits[ordered[0]] * 2 >= max(len(tried), 1) else None
-
-
-def _rank(name: str) -> int:
-    return USUAL_NAMES.index(name) if name in USUAL_NAMES else len(USUAL_NAMES)
 
 
 def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -20,7 +20,8 @@ from hugflow.redact import in_a_line
 from hugflow.requests.sources import TableForm
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts import loose
-from hugflow.shards.layouts.clips import TRIED_ROWS, Clips, choose_column, is_clip
+from hugflow.shards.layouts.clip_columns import TRIED_ROWS, choose_column
+from hugflow.shards.layouts.clips import Clips, is_clip
 from hugflow.shards.layouts.cut_rows import (
     CUT_WARNING,
     Ranges,

@@ -1,0 +1,58 @@
+"""Which column names clips, where the ids of rows are also names of clips."""
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from hugflow.shards.layouts.clip_columns import choose_column
+from hugflow.shards.layouts.clips import Clips
+from hugflow.testing.hub import LoopbackHub
+from tests.builds import OpenFor
+from tests.shards.layouts.published import CLIPS, TEXTS, to_csv, to_zip
+
+FILES = Clips.of([f"clips/{n}.wav" for n in range(1, 9)])
+IDS = ["1", "2", "3"]
+
+
+def chosen(**columns: Any) -> str | None:
+    return choose_column(pa.table(columns), FILES, "", None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["clips/2.wav", "clips/3.wav", "clips/9.wav"],
+        ["clips/2.wav", "clips/10.wav", "clips/9.wav"],
+        ["2.wav", "3.wav", "1.wav"],
+        ["clips/2", "clips/3", "clips/1"],
+    ],
+)
+def test_a_column_of_files_comes_before_ids_that_are_names_of_more_clips(words: list[str]):
+    assert chosen(id=IDS, recording=words, text=["a", "b", "c"]) == "recording"
+    assert chosen(index=IDS, path=words) == "path"
+
+
+def test_ids_name_clips_where_no_column_names_files_that_exist():
+    assert chosen(original=["a.wav", "b.wav", "c.wav"], id=IDS) == "id"
+    assert chosen(speaker=["1", "2", "30"], utterance=IDS) == "utterance"
+    assert chosen(text=["a", "b", "see 1.wav"], number=IDS) == "number"
+
+
+def test_of_two_columns_of_files_the_usual_name_is_chosen_though_a_clip_is_missing():
+    files = ["1.wav", "2.wav", "3.wav"]
+    assert chosen(enhanced=files, audio=["4.wav", "5.wav", "9.wav"]) == "audio"
+
+
+def test_a_column_of_members_comes_before_ids_that_are_names_of_other_members(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    numbered = {f"{n}.wav": data for n, data in enumerate(CLIPS.values())}
+    after = [f"wavs/{n + 1}.wav" for n in range(len(CLIPS))]
+    table = [
+        {"id": str(n), "recording": word, "text": text}
+        for n, (word, text) in enumerate(zip(after, TEXTS, strict=True))
+    ]
+    hub.publish("columns/zip", {"train.csv": to_csv(table), "wavs.zip": to_zip(numbered)})
+    told = open_for("columns/zip").plan.warnings
+    assert any(each.startswith("the column 'recording' of ") for each in told)
