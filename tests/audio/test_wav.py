@@ -45,6 +45,40 @@ def test_a_wav_with_wrong_sizes_is_made_as_long_as_its_samples(wav, riff, data):
     assert code_of(broken, NO_REPAIRS) in ("audio_truncated", "audio_empty")
 
 
+@pytest.mark.parametrize("wav", [WAV, STEREO, DEEP], ids=["mono", "stereo", "24 bits"])
+@pytest.mark.parametrize("riff", [lambda data: 36 + data, lambda _: 36, lambda _: 0])
+@pytest.mark.parametrize("data", [12_000, 24_000])
+def test_a_wav_whose_header_was_written_before_its_end_is_made_whole(wav, riff, data):
+    early = with_sizes(wav, riff(data), data)
+    info, sound = make(early)
+    assert info.repaired == ("wav_size",)
+    assert np.array_equal(sound, make(wav)[1])
+    assert code_of(early, NO_REPAIRS) == "audio_truncated"
+
+
+def test_a_wav_whose_header_was_written_before_its_end_keeps_the_file_behind_it():
+    info, _ = make(with_sizes(WAV, 36 + 12_000, 12_000) + STEREO)
+    assert (info.num_samples, info.repaired) == (41_000, ("wav_size",))
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        b'<xmp note="a person" />\n' * 400,
+        "Größe der Aufnahme, übrigens\n".encode() * 300,
+        bytes(9_000),
+        bytes(4_000) + b"a note" * 9 + bytes(4_000),
+        b"APETAGEX" + bytes(range(256)) * 20,
+        b"PK\x03\x04" + bytes(range(256)) * 20,
+        bytes(range(1, 200)) * 2,
+    ],
+    ids=["text", "words", "zeros", "note in zeros", "tag", "zip", "few bytes"],
+)
+def test_what_is_no_sound_behind_a_wav_makes_it_no_longer(behind):
+    info, _ = make(WAV + behind)
+    assert (info.num_samples, info.repaired) == (32_000, ())
+
+
 def test_a_wav_without_a_size_that_ends_inside_a_sample_ends_before_it():
     assert make(with_sizes(STEREO, 0, 0)[:-3])[0].num_samples == 8_999
 

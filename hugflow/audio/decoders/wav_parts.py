@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.behind import sound_behind
+from hugflow.audio.behind import find_sound, is_sampled, sound_behind
 from hugflow.audio.decoders.framing import Framing
 from hugflow.audio.decoders.mp3_parts import mp3_parts
 from hugflow.audio.decoders.parts import Part
@@ -58,8 +58,16 @@ def wav_parts(view: memoryview) -> Framing:
         name = _CODINGS.get(wave.coding, f"the coding {wave.coding:#06x}")
         raise AudioBad("audio_unsupported", f"the wav holds {name}")
     size, is_repaired = _samples_size(view, wave)
-    behind = chunks_end(view, wave.start + size, wave.order)
-    other = sound_behind(view, behind) if behind < len(view) else None
+    end = wave.start + size
+    behind = chunks_end(view, end, wave.order)
+    other = None
+    if behind < len(view):
+        other = sound_behind(view, behind) or find_sound(view, behind)
+    is_pcm_next = wave.coding not in _MPEG and behind <= end + 1
+    if is_pcm_next and not is_repaired and is_sampled(view[behind:other]):
+        # The sizes are those of an earlier moment: a recorder writes its header now and then.
+        left = len(view[wave.start : other])
+        size, is_repaired = left - left % wave.block_size, True
     return replace(_own_parts(view[:other], wave, size, is_repaired), end=other)
 
 
