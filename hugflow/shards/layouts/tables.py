@@ -2,6 +2,7 @@
 
 Text of csv is kept as written: no number is guessed, and no word means null. Delimiters are comma,
 semicolon, tab and pipe. A line with another number of fields is an error that names the line.
+A quotation mark encloses a field, unless that field would hold lines of the table.
 
 Lines are read one after the other, so that a table takes about the room of its text in memory.
 """
@@ -10,14 +11,15 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import reduce
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial, reduce
 from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Final, TextIO, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from hugflow.requests.sources import TableForm
@@ -41,6 +43,8 @@ _NO_HEADER: Final = ("id", "text", "normalized_text")
 _LINE_NAMES: Final = ("id", "text")
 ANY_FORM: Final = TableForm()
 _OF_TABLES: Final = ("columns", "delimiter", "header", "format", "rows")
+
+Opened = Callable[[], AbstractContextManager[TextIO]]
 
 
 class TableUnreadable(Exception):
@@ -111,11 +115,8 @@ def _read_whole(path: Path, name: str, has_header: bool, form: TableForm) -> pa.
         with open_text(path, is_packed=is_packed, newline="\n") as text:
             return _read_lines(text, form)
     if form.format == "csv" or (form.format is None and plain.endswith((".csv", ".tsv"))):
-        is_tsv = plain.endswith(".tsv")
-        with open_text(path, is_packed=is_packed) as text:
-            head = text.read(_HEAD_CHARACTERS)
-        with open_text(path, is_packed=is_packed) as text:
-            return _read_csv(head, text, form, is_tsv=is_tsv, has_header=has_header)
+        opened = partial(open_text, path, is_packed=is_packed)
+        return _read_csv(opened, form, is_tsv=plain.endswith(".tsv"), has_header=has_header)
     with open_text(path, is_packed=is_packed, newline="\n") as text:
         first = next((line for line in text if line.strip()), "").lstrip()
     if form.rows is not None or first.startswith("[") or first.rstrip("\r\n") == "{":
@@ -212,16 +213,65 @@ def read_text(path: Path, *, is_packed: bool = False) -> str:
         raise TableUnreadable(f"line {line} is not UTF-8") from error
 
 
-def _read_csv(
-    head: str, text: TextIO, form: TableForm, *, is_tsv: bool, has_header: bool
-) -> pa.Table:
-    """The rows of a text; head: how it begins."""
+def _read_csv(opened: Opened, form: TableForm, *, is_tsv: bool, has_header: bool) -> pa.Table:
+    """The rows of a text, which is opened for each time that it is read."""
+    with opened() as text:
+        head = text.read(_HEAD_CHARACTERS)
     if form.delimiter is None:
         delimiter, quoting = _find_dialect(head, is_tsv=is_tsv)
     else:
         # Between tabs and pipes, quotes are those of the text.
         is_plain = form.delimiter in "\t|"
         delimiter, quoting = form.delimiter, csv.QUOTE_NONE if is_plain else csv.QUOTE_MINIMAL
+
+    def read(quoting: int) -> pa.Table:
+        with opened() as text:
+            return _read_csv_rows(text, delimiter, quoting, form, has_header=has_header)
+
+    if quoting == csv.QUOTE_NONE:
+        return read(quoting)
+    try:
+        table = read(quoting)
+    except TableUnreadable:
+        if not _is_even_plain(opened, delimiter):
+            raise
+        return read(csv.QUOTE_NONE)
+    if _may_hold_lines(table, delimiter) and _is_even_plain(opened, delimiter, table.num_columns):
+        return read(csv.QUOTE_NONE)
+    return table
+
+
+def _may_hold_lines(table: pa.Table, delimiter: str) -> bool:
+    """Whether quoted fields hold lines of the table: a sentence began with a quotation mark."""
+    held = [name for name in table.column_names if delimiter in name and "\n" in name]
+    for column in table.columns:
+        has_lines = pc.match_substring_regex(column, "[\r\n]")
+        held += column.filter(pc.and_(has_lines, pc.match_substring(column, delimiter))).to_pylist()
+    # A doubled quotation mark is that of a csv writer; a comma and a blank are of a sentence.
+    blank = f"{delimiter} " if delimiter in ",;" else '"'
+    return bool(held) and not any('"' in field or blank in field for field in held)
+
+
+def _is_even_plain(opened: Opened, delimiter: str, count: int | None = None) -> bool:
+    """Whether all lines have as many fields when quotation marks mean nothing.
+
+    count: the number of fields; None: that of the first line, if more than one.
+    """
+    with opened() as text:
+        rows = _csv_rows(text, delimiter, csv.QUOTE_NONE)
+        first = next(rows, (0, [""]))[1]
+        # A first name in quotation marks is that of a file in which they enclose fields.
+        if first[0][:1] == first[0][-1:] == '"' or len(first) != (count or max(len(first), 2)):
+            return False
+        try:
+            return all(len(row) == len(first) for _, row in rows)
+        except TableUnreadable:
+            return False
+
+
+def _read_csv_rows(
+    text: TextIO, delimiter: str, quoting: int, form: TableForm, *, has_header: bool
+) -> pa.Table:
     told = form.header
     has_header = told if isinstance(told, bool) else has_header and told is None
     rows = _csv_rows(text, delimiter, quoting)
