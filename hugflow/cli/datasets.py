@@ -227,6 +227,7 @@ def _sync(
         "rows": rows.made,
         "failed_rows": rows.failed,
         "left_out": rows.left_out,
+        "unmatched": rows.unmatched,
         "new_rows": synced.new_rows,
         "was_complete": synced.was_complete,
         "flows": [asdict(step) for step in steps],
@@ -370,6 +371,10 @@ def _print_made(rows: "ManifestRows", new_rows: int) -> None:
     failed = f", {rows.failed:,} could not be made" if rows.failed else ""
     words = f"{count(rows.made, 'row')}, {new_rows:,} of them new{failed}"
     print_done("made", words, words)
+    if rows.unmatched:
+        print_data(
+            f"  left out: {count(rows.unmatched, 'row')} of tables, with a clip in no archive"
+        )
 
 
 def _report(project: ProjectSettings, synced: "Synced", build: "Build") -> bool:

@@ -84,6 +84,7 @@ class Plan:
 
     column_notes: notes on columns for readers, by name; see `features.column_notes`.
     files_commit: the commit of the files: `commit`, unless they are the Hub's conversion of it.
+    listed_rows: rows of the tables, if some of them may be in no shard.
     stem_suffixes: how often `-<row>` is appended to the stem of a row; other rows keep their stem.
     """
 
@@ -103,6 +104,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     conversion: Conversion | None = None
     column_notes: dict[str, list[ColumnNote]] = field(default_factory=dict)
+    listed_rows: int | None = None
     id: str = field(init=False)
 
     def __post_init__(self) -> None:

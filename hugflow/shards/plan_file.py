@@ -19,6 +19,7 @@
       "text_column": "text",                null: there is no column of the default name
       "columns": ["audio", "text"],         as published, in order
       "column_notes": {"label": ["card"]},  absent if there are none; see shards.plan
+      "listed_rows": 5,                     rows of the tables; only if some may be in no shard
       "repeated": [[7, 7], [12, 15]],       rows whose stem gets `-<row>`, as ranges
       "repeated_more": {"9": 2},            rows that need it more than once (hardly ever)
       "features": {...}, "card_features": [...],   of the index, as `datasets` writes them
@@ -59,7 +60,16 @@ _READABLE: Final = (2, VERSION)
 _PLAIN_FIELDS: Final = tuple(
     each.name
     for each in fields(Plan)
-    if each.name not in ("id", "request", "stem_suffixes", "shards", "conversion", "column_notes")
+    if each.name
+    not in (
+        "id",
+        "request",
+        "stem_suffixes",
+        "shards",
+        "conversion",
+        "column_notes",
+        "listed_rows",
+    )
 )
 
 
@@ -77,6 +87,7 @@ def _content(plan: Plan) -> dict[str, Any]:
         **{name: _to_plain(getattr(plan, name)) for name in _PLAIN_FIELDS},
         **({} if plan.conversion is None else {"conversion": asdict(plan.conversion)}),
         **({"column_notes": plan.column_notes} if plan.column_notes else {}),
+        **({} if plan.listed_rows is None else {"listed_rows": plan.listed_rows}),
         "request": {
             each.name: _to_plain(getattr(plan.request, each.name)) for each in fields(PlanRequest)
         },
@@ -162,6 +173,7 @@ def _to_plan(value: Mapping[str, Any]) -> Plan:
         ),
         conversion=Conversion(**value["conversion"]) if "conversion" in value else None,
         column_notes=value.get("column_notes", {}),
+        listed_rows=value.get("listed_rows"),
     )
 
 

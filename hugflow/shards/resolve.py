@@ -129,6 +129,7 @@ def fetch_plan(
         ),
         conversion=source.conversion,
         column_notes=_note_columns(published, schema, named, columns),
+        listed_rows=split.listed_rows,
     )
     warnings = (
         *source.warnings,

@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Final, NoReturn, TypeVar, cast
@@ -114,7 +115,7 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
         f"left out: {count(len(left), 'archive')} of other splits or subsets, such as {left[0]!r}"
     )
     warnings = (*split.warnings, told)
-    return Split(split.shards, warnings, split.audio_column, split.text_column, layout=NAME)
+    return replace(split, warnings=warnings)
 
 
 def _refuse_unread(at: RepositoryAt, archives: Sequence[PublishedArchive]) -> None:
@@ -253,9 +254,13 @@ def _describe(
     if ranges is not None:
         warnings += ["rows are time ranges of these members", *warn_of_empty(at, cuts)]
     if len(archives) > 1:
-        warnings.append("rows whose clip is in none of the archives are left out")
+        warnings.append(
+            "rows whose clip is in none of the archives are left out; the manifest counts them "
+            "as rows.unmatched"
+        )
     text = said.text if said.text in planned.names else None
-    return Split(shards, tuple(warnings), audio, text, layout=NAME)
+    listed_rows = lines if len(archives) > 1 else None
+    return Split(shards, tuple(warnings), audio, text, layout=NAME, listed_rows=listed_rows)
 
 
 def _describe_inside(

@@ -67,6 +67,7 @@ class Split:
     warnings: what was left out, and what people should know.
     audio_column, text_column: taken if the request names none; None leaves the usual names.
     layout: the layout that reads the shards, if it is another one than was asked.
+    listed_rows: rows of the tables, if some of them may be in no shard.
     """
 
     shards: Sequence[Contents]
@@ -74,6 +75,7 @@ class Split:
     audio_column: str | None = None
     text_column: str | None = None
     layout: str | None = None
+    listed_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,7 @@ class RowRanges:
             warnings=(*split.warnings, told),
             audio_column=audio,
             layout=self.name,
+            listed_rows=None,
         )
 
     def describe_rows(

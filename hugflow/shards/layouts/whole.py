@@ -33,7 +33,7 @@ def keep_whole(at: RepositoryAt, split: Split, request: PlanRequest) -> Split:
     shards = [_keep(at, shard, text, names) for shard in split.shards]
     warning = f"a row is a whole recording, and its time ranges are the column {SEGMENTS!r}"
     others = (each for each in split.warnings if not each.startswith(CUT_WARNING))
-    return replace(split, shards=shards, warnings=(*others, warning))
+    return replace(split, shards=shards, warnings=(*others, warning), listed_rows=None)
 
 
 def join_rows(table: pa.Table, detail: Mapping[str, Any]) -> tuple[pa.Table, Mapping[str, Any]]:

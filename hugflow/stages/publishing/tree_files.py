@@ -66,6 +66,14 @@ def count_made(markers: Markers) -> int:
     return sum(marker.rows for marker in markers["metadata"].values())
 
 
+def count_unmatched(build: Build) -> int:
+    """Rows of tables whose clip is in none of several archives, so that they are in no shard."""
+    listed = build.plan.listed_rows
+    if listed is None or build.sample_rows is not None:
+        return 0
+    return max(0, listed - sum(map(len, rows_by_shard(build))))
+
+
 def index_digests(markers: Markers) -> dict[str, str]:
     """The sha256 of each index, by its path in the tree."""
     return {
@@ -205,6 +213,7 @@ def _compose_manifest(
             failed=sum(len(marker.failed_rows) for marker in metadata),
             left_out=flowed.left_out if flowed is not None else 0,
             by_shard=planned if is_by_shard else None,
+            unmatched=count_unmatched(build),
         ),
         audio=_count_audio(audio, files=made * len(plan.all_audio)),
         json=ManifestJson(made, sum(marker.bytes for marker in metadata)),

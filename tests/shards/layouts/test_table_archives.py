@@ -12,6 +12,8 @@ import pytest
 from hugflow.errors import RequestInvalid
 from hugflow.stages.build.build import Build
 from hugflow.stages.making.make_shards import ShardFailed, make_shards
+from hugflow.stages.publishing.gate import judge_rows
+from hugflow.stages.publishing.tree_files import read_markers
 from hugflow.stages.sync import sync_dataset
 from hugflow.testing.hub import LoopbackHub
 from tests.builds import OpenFor, raw_fetches
@@ -56,6 +58,26 @@ def test_rows_without_a_member_of_the_only_archive_fail_and_members_without_a_ro
     assert sorted(read_rows_json(build.folder)) == list(range(COUNT))
     assert "1 members are in no row of the tables, such as 'extra.wav'" in caplog.text
     assert "1 members are no audio files, such as 'notes.txt'" in caplog.text
+
+
+def test_rows_whose_clip_is_in_none_of_several_archives_are_counted_in_the_manifest(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    members = [[("a.wav", clip(1)), ("b.wav", clip(2))], [("c.wav", clip(3))]]
+    tars = {f"clips/{n}.tar": make_tar(each) for n, each in enumerate(members)}
+    table = [{"path": f"{name}.wav", "text": name} for name in "abcde"]
+    hub.publish("archives/unmatched", {"train.csv": to_csv(table), **tars})
+    build = open_for("archives/unmatched")
+    assert build.plan.listed_rows == 5
+    rows = sync_dataset(build).published.manifest.rows
+    assert (rows.made, rows.failed, rows.unmatched) == (3, 0, 2)
+    again = open_for("archives/unmatched")
+    assert (again.plan.id, again.plan.listed_rows) == (build.plan.id, 5)
+    markers = read_markers(again)
+    assert markers is not None
+    told = judge_rows(again, markers)
+    assert told.facts["unmatched_rows"] == 2
+    assert "2 more rows of the tables have no clip" in told.what
 
 
 def test_a_hostile_tar_writes_nothing_outside_and_follows_nothing(
