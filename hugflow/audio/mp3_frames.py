@@ -20,6 +20,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Final
 
+from hugflow.audio.bad import AudioBad
 from hugflow.audio.container import find_words, id3v2_size
 from hugflow.audio.mpeg import (
     FrameHeader,
@@ -95,6 +96,8 @@ def read_mp3(data: bytes | memoryview) -> Mp3File | None:
     """Count the frames of an MP3; None of what holds none.
 
     Only headers are read, half a microsecond a frame: damage inside a frame goes unnoticed.
+
+    Raises AudioBad (`audio_undecodable`) of what is mostly made to look like frames.
     """
     data = memoryview(data)
     found = _find_runs(data)
@@ -170,6 +173,16 @@ def _expected_run(data: memoryview, at: int) -> Run | None:
 
 
 def _lost_run(data: memoryview, at: int, clean: int, runs: list[Run]) -> Run | None:
+    try:
+        return _find_lost(data, at, clean, runs)
+    except AudioBad:
+        if runs:
+            raise
+        # Nothing is left out of what holds no frame so far.
+        return None
+
+
+def _find_lost(data: memoryview, at: int, clean: int, runs: list[Run]) -> Run | None:
     known = runs[-1].first.stream if runs else None
     if clean > at and bytes(data[at : at + 3]) == b"ID3":
         # The tag may say that it is longer than it is, or than the file.

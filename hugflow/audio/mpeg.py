@@ -16,6 +16,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Final
 
+from hugflow.audio.bad import AudioBad
 from hugflow.late_dataclass import dataclass
 
 _RATES_BY_VERSION: Final = {
@@ -42,8 +43,14 @@ _BITRATE: Final = 0xF000
 _SAME_STREAM: Final = 0xFFFE_0C00
 _WORD: Final = struct.Struct(">I")
 _SYNC: Final = re.compile(rb"\xff[\xe0-\xff]")
-# Bounds the search in a file that is made of sync words.
+# A sync word in a header of valid version, layer, bitrate and rate: bytes 0xff in a row are none.
+_HEADER: Final = re.compile(
+    rb"\xff(?=[\xe2-\xe7\xf2-\xf7\xfa-\xff][%s])"
+    % b"".join(rb"\x%x0-\x%xb" % (bitrate, bitrate) for bitrate in range(15))
+)
+# Bounds the search in a file that is made of headers; a thousandth of any other bytes are fewer.
 _MAX_SYNCS: Final = 10_000
+_MAX_SYNC_SHARE: Final = 1_000
 _MAX_FREE_FRAME: Final = 8192
 # So many frames in a row are none by chance; of a stream that is known already, two.
 _SURE_FRAMES: Final = 3
@@ -144,8 +151,14 @@ def find_run(data: bytes | memoryview, start: int, beyond: int, known: int | Non
     """The next frames behind something else: those that begin at `start` or later.
 
     They reach further than `beyond`, and are surely frames. known: the stream that went before.
+
+    Raises AudioBad (`audio_undecodable`) where there is too much to look at, so that no frames
+    behind it are left out in silence.
     """
-    for sync in islice(_SYNC.finditer(data, start), _MAX_SYNCS):
+    most = _MAX_SYNCS + len(data) // _MAX_SYNC_SHARE
+    for count, sync in enumerate(_HEADER.finditer(data, start)):
+        if count >= most:
+            raise AudioBad("audio_undecodable", "too many bytes only look like frames of an mp3")
         run = run_at(data, sync.start())
         if run is not None and run.end > beyond and _is_sure(run, len(data), known):
             return run

@@ -2,6 +2,7 @@
 
 import pytest
 
+from hugflow.audio.bad import AudioBad
 from hugflow.audio.mp3_frames import read_mp3
 from hugflow.audio.mpeg import parse_frame_header, parse_header
 from tests.audio.clips import decode, id3v1, id3v2, tone, write, write_bare_mp3
@@ -83,6 +84,21 @@ def test_a_file_made_of_sync_words_is_given_up():
     assert file.streams[0].spans == ((0, len(mp3)),)
     assert file.junk_size == 200_000
     assert not file.is_tidy
+
+
+@pytest.mark.parametrize("between", [b"\xff" * 20_000, b"\xff\xfb" * 50_000, b"\xff\xe3" * 9_999])
+def test_frames_behind_many_sync_words_are_found(between):
+    first, second = write_bare_mp3(tone(40_000)), write_bare_mp3(tone(30_000))
+    file = read_mp3(first + between + second)
+    assert sum(stream.size_bytes for stream in file.streams) == len(first) + len(second)
+    assert (file.repaired, file.junk_size) == (("mp3_junk",), len(between))
+
+
+@pytest.mark.parametrize("header", [0xFFFBB4C4, 0xFFF3E8C4, 0xFFE388C4])
+def test_frames_behind_too_many_headers_without_a_frame_are_an_error(header):
+    mp3 = write_bare_mp3(tone(4_000))
+    with pytest.raises(AudioBad, match="look like frames"):
+        read_mp3(mp3 + (header.to_bytes(4, "big") + b"xyz") * 12_000 + mp3)
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff", b"\xff\xfb\xb4\xc4", b"RIFF" * 50])
