@@ -10,7 +10,7 @@ mapping. What is set on top may change values and add none:
 
 import copy
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,10 @@ import yaml
 
 from hugflow.errors import FlowConfigInvalid
 from hugflow.nearest import nearest_name
+from hugflow.requests.code_keys import CODE_KEYS, find_code_keys
 from hugflow.store.atomic import read_file
 
 MAX_BYTES = 64 * 1024
-# They say which code runs; what is set on top of a class does not choose code.
-CODE_KEYS = ("_target_", "flow_class_name")
 
 Config = dict[str, Any]
 
@@ -50,10 +49,41 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Config:
     return merged
 
 
-def set_on_top(defaults: Mapping[str, Any], overrides: Mapping[str, Any], what: str) -> Config:
-    """The defaults with values of `overrides`. Raises FlowConfigInvalid for a key they lack."""
+def set_on_top(
+    defaults: Mapping[str, Any],
+    overrides: Mapping[str, Any],
+    what: str,
+    *,
+    may_name_code: bool = False,
+) -> Config:
+    """The defaults with values of `overrides`. Raises FlowConfigInvalid for a key they lack.
+
+    may_name_code: whether the overrides are themselves the defaults of a class, which may name
+    classes below an empty mapping; the values of a caller never may, at any depth.
+    """
+    if not may_name_code:
+        refuse_code(overrides, what)
     _check(defaults, overrides, what, "")
     return merge(defaults, overrides)
+
+
+def refuse_code(overrides: Mapping[str, Any], what: str) -> None:
+    """Raise FlowConfigInvalid where values name code at any depth."""
+    for path in find_code_keys(overrides):
+        raise _names_code(what, path)
+
+
+def find_class_names(value: object) -> Iterator[str]:
+    """The classes that a configuration names, at any depth, for subflows that no endpoint serves."""
+    if isinstance(value, Mapping):
+        name = value.get("flow_class_name")
+        if isinstance(name, str) and not value.get("flow_endpoint"):
+            yield name
+        for each in value.values():
+            yield from find_class_names(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from find_class_names(each)
 
 
 def _check(
@@ -62,11 +92,7 @@ def _check(
     for key, value in overrides.items():
         path = f"{above}{key}"
         if key in CODE_KEYS:
-            raise FlowConfigInvalid(
-                f"{what}: {path} cannot be set",
-                why="it names the code that runs, which the flow's own files decide",
-                mend="leave it out, or write a flow of your own",
-            )
+            raise _names_code(what, path)
         if key not in defaults:
             near = nearest_name(str(key), map(str, defaults))
             raise FlowConfigInvalid(
@@ -76,9 +102,17 @@ def _check(
                 mend=f"did you mean {near!r}?" if near else "leave it out",
             )
         own = defaults[key]
-        # An empty mapping takes any keys.
+        # An empty mapping takes any keys, except those that name code.
         if isinstance(own, Mapping) and own and isinstance(value, Mapping):
             _check(own, value, what, f"{path}.")
+
+
+def _names_code(what: str, path: str) -> FlowConfigInvalid:
+    return FlowConfigInvalid(
+        f"{what}: {path} cannot be set",
+        why="it names the code that runs, which the flow's own files decide",
+        mend="leave it out, or write a flow of your own",
+    )
 
 
 def _read_yaml(flow_class: type) -> Config:

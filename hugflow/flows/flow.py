@@ -31,6 +31,10 @@ push_replies: ContextVar[Callable[[FlowMessage], object] | None] = ContextVar(
 )
 # Subflows that are served elsewhere, by their keys, for the composite that is being made.
 served_subflows: ContextVar[Mapping[str, "Flow"]] = ContextVar("served_subflows")
+# Finds the class of a subflow. What runs flows sets one that checks trust before it imports.
+load_subflow: ContextVar[Callable[[str], type["Flow"]]] = ContextVar("load_subflow")
+# Whether the flow that is made gets its values from the defaults of its composite's class.
+_is_subflow: ContextVar[bool] = ContextVar("is_subflow", default=False)
 
 
 class Flow:
@@ -45,7 +49,11 @@ class Flow:
     def __init__(self, **config: Any) -> None:
         """Take values on top of the defaults. Raises FlowConfigInvalid, a ValueError."""
         name = type(self).__name__
-        self.config: Config = set_on_top(self.default_config(), config, name)
+        is_subflow = _is_subflow.get()
+        _is_subflow.set(False)
+        self.config: Config = set_on_top(
+            self.default_config(), config, name, may_name_code=is_subflow
+        )
         self.name: str = self.config["name"] or name
         self.state: dict[str, Any] = {}
         # The composite that it is a subflow of, and the message that it works on.
@@ -191,7 +199,12 @@ def _make_subflow(what: str, settings: object) -> Flow:
             why="it says which class the subflow is of",
             mend="add flow_class_name: package.Class to its part of subflows_config",
         )
-    flow_class = find_flow_class(settings["flow_class_name"], what)
+    dotted, load = settings["flow_class_name"], load_subflow.get(None)
+    flow_class = load(dotted) if load is not None else find_flow_class(dotted, what)
     own = {key: value for key, value in settings.items() if key not in SERVED_KEYS}
-    made: Flow = flow_class(**own)
+    outer = _is_subflow.set(True)
+    try:
+        made: Flow = flow_class(**own)
+    finally:
+        _is_subflow.reset(outer)
     return made

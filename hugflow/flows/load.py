@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hugflow.errors import FlowModuleNotFound
 from hugflow.flows.alias import install, make_importable
+from hugflow.flows.config import find_class_names
 from hugflow.flows.flow import Flow, find_flow_class
 from hugflow.flows.flow_verse import refuse_fetching
 from hugflow.flows.names import PACKAGE, ModuleId
@@ -25,6 +26,8 @@ class LoadedFlow:
 def load_flow(dotted: str, places: FlowPlaces, trust: Trust, cache: Path) -> LoadedFlow:
     """Import the class `package.module.Class`, which for synced modules must be trusted.
 
+    So must the modules of the subflows that its defaults name; they are not imported.
+
     cache: a folder of the caller's own for compiled files; those that lie beside the sources are not
     covered by any digest, and are not used. From here on this process fetches no modules.
 
@@ -38,7 +41,22 @@ def load_flow(dotted: str, places: FlowPlaces, trust: Trust, cache: Path) -> Loa
         closure = check_trust(places, [find_module(dotted, places)], trust)
         install()
     make_importable(places.root, ())
-    return LoadedFlow(find_flow_class(dotted, dotted), closure)
+    flow_class = find_flow_class(dotted, dotted)
+    return LoadedFlow(flow_class, {**closure, **check_subflows(flow_class, places, trust)})
+
+
+def check_subflows(
+    flow_class: type[Flow], places: FlowPlaces, trust: Trust
+) -> dict[ModuleId, Synced]:
+    """The synced modules that the defaults of a class name for its subflows, with what they need.
+
+    Nothing is imported. Raises UntrustedFlowModule and FlowModuleNotFound.
+    """
+    names = find_class_names(flow_class.default_config())
+    synced = [name for name in names if name.startswith(f"{PACKAGE}.")]
+    return (
+        check_trust(places, [find_module(name, places) for name in synced], trust) if synced else {}
+    )
 
 
 def find_module(dotted: str, places: FlowPlaces) -> ModuleId:

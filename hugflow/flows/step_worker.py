@@ -20,7 +20,8 @@ from tempfile import mkdtemp
 from types import FrameType
 from typing import Any, Final
 
-from hugflow.flows.flow import Flow
+from hugflow.flows.config import refuse_code
+from hugflow.flows.flow import Flow, load_subflow
 from hugflow.flows.load import load_flow
 from hugflow.flows.places import FlowPlaces
 from hugflow.flows.records import Synced
@@ -65,7 +66,12 @@ def prepare_step(
     again since: results of two commits never count as those of one.
     """
     places = FlowPlaces(Path(root))
-    loaded = load_flow(dotted, places, trust, Path(mkdtemp(dir=caches)))
+    refuse_code(config, dotted)
+    cache = Path(mkdtemp(dir=caches))
+    # For this process's whole life: a flow may make subflows while it runs, too.
+    load_subflow.set(lambda name: load_flow(name, places, trust, cache).flow_class)
+    loaded = load_flow(dotted, places, trust, cache)
+    closure = (*closure, *loaded.closure.values())
     refuse_replaced(places, closure)
     flow = loaded.flow_class(**config)
     run = partial(_run_batch, flow) if is_batched else partial(_run_rows, flow)

@@ -25,6 +25,7 @@ from dataclasses import asdict, field
 from typing import Any
 
 from hugflow.late_dataclass import dataclass
+from hugflow.requests.code_keys import find_code_keys
 from hugflow.requests.grammar import FieldInvalid, column, refuse_unknown_keys
 from hugflow.requests.grammar import revision as check_revision
 
@@ -108,6 +109,7 @@ def _read_step(written: object, what: str) -> FlowStep:
         raise FieldInvalid(
             f"{what}: config is not a mapping of plain values", mend="write key: value"
         )
+    _refuse_code(config, what)
     rows = written.get("rows") or {}
     if not isinstance(rows, dict) or rows.keys() - {"in", "out"}:
         raise FieldInvalid(
@@ -139,6 +141,14 @@ def _read_step(written: object, what: str) -> FlowStep:
         endpoint=written.get("endpoint"),
         attach=attach,
     )
+
+
+def _refuse_code(config: dict[str, Any], what: str) -> None:
+    for path in find_code_keys(config):
+        raise FieldInvalid(
+            f"{what}: config.{path} cannot be set: it names the code that runs",
+            mend="leave it out, or write a flow of your own and name it with `flow`",
+        )
 
 
 def _read_class(written: dict[str, Any], what: str) -> tuple[str, str | None, str | None]:

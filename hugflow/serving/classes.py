@@ -4,18 +4,19 @@ import atexit
 import importlib
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
 from hugflow.errors import FlowConfigInvalid
-from hugflow.flows.config import CODE_KEYS, Config, set_on_top
+from hugflow.flows.config import Config, set_on_top
 from hugflow.flows.flow import SERVED_KEYS, Flow, find_flow_class
-from hugflow.flows.load import load_flow
+from hugflow.flows.load import check_subflows, load_flow
 from hugflow.flows.names import PACKAGE
 from hugflow.flows.places import FlowPlaces
+from hugflow.requests.code_keys import find_code_keys
 from hugflow.serving.colink import Project
 from hugflow.serving.records import LOCAL
 
@@ -34,7 +35,9 @@ def load_class(project: Project, dotted: str) -> type[Flow]:
     if str(project.root) not in sys.path:
         sys.path.insert(0, str(project.root))
     importlib.invalidate_caches()
-    return find_flow_class(dotted, dotted)
+    found = find_flow_class(dotted, dotted)
+    check_subflows(found, FlowPlaces(project.root), project.trust)
+    return found
 
 
 def configure(
@@ -45,7 +48,7 @@ def configure(
     may_move_subflows: whether the caller may say who serves the subflows.
     """
     name = flow_class.__name__
-    for path in _find_code_keys(overrides, ""):
+    for path in find_code_keys(overrides):
         raise FlowConfigInvalid(
             f"{name}: {path} cannot be set",
             why="it names the code that runs, which its owner decides",
@@ -98,15 +101,3 @@ def _moved(overrides: Mapping[str, Any], key: str) -> list[str]:
     subflows = overrides.get(SUBFLOWS)
     settings = subflows.get(key) if isinstance(subflows, Mapping) else None
     return [each for each in PLACE_KEYS if isinstance(settings, Mapping) and each in settings]
-
-
-def _find_code_keys(value: object, above: str) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for key, each in value.items():
-            path = f"{above}{key}"
-            if key in CODE_KEYS:
-                yield path
-            yield from _find_code_keys(each, f"{path}.")
-    elif isinstance(value, list | tuple):
-        for number, each in enumerate(value):
-            yield from _find_code_keys(each, f"{above}{number}.")

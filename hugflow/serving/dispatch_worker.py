@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from nats.aio.msg import Msg
 
 from hugflow.errors import FlowError, FlowInstanceError, FlowServerUnavailable, NotAuthorised
-from hugflow.flows.flow import Flow, served_subflows
+from hugflow.flows.flow import Flow, load_subflow, served_subflows
 from hugflow.flows.messages import FlowMessage
 from hugflow.late_dataclass import dataclass
 from hugflow.serving import bucket, pushed, subjects, wire
@@ -297,9 +297,11 @@ def make_flow(cl: "CoLink", instance: Instance) -> Flow:
         for key, each in instance.subflows.items()
     }
     token = served_subflows.set(subflows)
+    loading = load_subflow.set(partial(load_class, cl.project))
     try:
         return flow_class(**constructor_values(instance.config_overrides))
     finally:
+        load_subflow.reset(loading)
         served_subflows.reset(token)
 
 

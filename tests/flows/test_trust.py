@@ -5,15 +5,27 @@ import os
 import py_compile
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 
-from hugflow.errors import FlowModuleNotFound, UntrustedFlowModule
+from hugflow.errors import FlowConfigInvalid, FlowError, FlowModuleNotFound, UntrustedFlowModule
+from hugflow.flows import CompositeFlow
 from hugflow.flows.load import load_flow
 from hugflow.flows.names import parse_module_id
 from hugflow.flows.places import FlowPlaces
+from hugflow.flows.runner import LocalRunner, LocalStep
+from hugflow.flows.step_worker import prepare_step
 from hugflow.flows.trust import Trust, check_trust, digest_closure, parse_allowed, refuse_replaced
+from hugflow.requests.flow_steps import flow_steps
+from hugflow.requests.grammar import FieldInvalid
+from hugflow.serving.classes import load_class
+from hugflow.serving.colink import Project
+from hugflow.serving.dispatch_worker import make_flow
+from hugflow.serving.records import Instance
 from hugflow.testing.hub import LoopbackHub
 from tests.flows.conftest import Sync
 from tests.flows.hub import ATOMIC, CHAT, asking, publish, publish_atomic, publish_chat
@@ -57,6 +69,98 @@ def test_syncing_runs_nothing_and_running_what_is_not_allowed_is_refused_by_name
     assert not marker.exists()
     load(root, "flow_modules.acme.Writer.W", WRITER)
     assert marker.exists()
+
+
+OWN = """
+from hugflow.flows import CompositeFlow
+
+class Own(CompositeFlow):
+    defaults = {"subflows_config": {"a": {"flow_class_name": "flow_modules.acme.Writer.W"}}}
+
+    def run(self, data):
+        return {"answer": self.subflows["a"].run(data)}
+
+class Outer(CompositeFlow):
+    defaults = {"subflows_config": {"own": {"flow_class_name": "%s.Own"}}}
+
+    def run(self, data):
+        return self.subflows["own"].run(data)
+"""
+
+
+@pytest.fixture
+def marker(module_hub: LoopbackHub, root: Path, sync: Sync) -> Path:
+    """The file that the synced module acme/Writer writes as soon as it is imported."""
+    marker = root / "ran"
+    code = (
+        f"open({str(marker)!r}, 'w')\nfrom hugflow.flows import Flow\n"
+        "class W(Flow):\n    def run(self, data): return 'written'\n"
+    )
+    publish(module_hub, WRITER, {"__init__.py": code})
+    sync(WRITER)
+    return marker
+
+
+def test_a_subflow_of_a_project_s_own_composite_is_not_run_before_its_module_is_allowed(
+    root: Path, marker: Path
+):
+    (root / "own_flows.py").write_text(OWN % "own_flows")
+    refused = load(root, "own_flows.Own")
+    assert "UntrustedFlowModule: acme/Writer is not on the allow list" in refused.stderr
+    assert not marker.exists()
+    assert load(root, "own_flows.Own", WRITER).stdout == "written\n"
+
+
+@pytest.mark.slow
+def test_a_step_does_not_run_a_subflow_of_a_subflow_whose_module_is_not_allowed(
+    root: Path, marker: Path
+):
+    (root / "own_flows.py").write_text(OWN % "own_flows")
+    step = LocalStep("own_flows.Outer", {}, ("answer",), False, 60)
+    with LocalRunner(step, FlowPlaces(root), Trust()) as runner, pytest.raises(FlowError) as error:
+        runner.run([{}])
+    assert "acme/Writer is not on the allow list" in error.value.why
+    assert not marker.exists()
+
+
+def test_a_served_composite_does_not_run_subflows_whose_modules_are_not_allowed(
+    root: Path, marker: Path, monkeypatch: pytest.MonkeyPatch
+):
+    name = f"own_served_{root.name.replace('-', '_')}"
+    (root / f"{name}.py").write_text(OWN % name)
+    monkeypatch.syspath_prepend(root)
+    project = Project(root, Trust())
+    with pytest.raises(UntrustedFlowModule, match="acme/Writer"):
+        load_class(project, f"{name}.Own")
+    instance = Instance("1", "outer", f"{name}.Outer", "local", "here", False, False, None, {}, {})
+    with pytest.raises(UntrustedFlowModule, match="acme/Writer"):
+        make_flow(SimpleNamespace(project=project), instance)  # type: ignore[arg-type]
+    assert not marker.exists()
+
+
+def test_a_step_s_configuration_names_no_code_at_any_depth(tmp_path: Path):
+    config = {"subflows_config": {"x": {"flow_class_name": "flow_modules.acme.Writer.W"}}}
+    step = {"name": "a", "flow": "hugflow.flows.CompositeFlow", "config": config}
+    with pytest.raises(FieldInvalid, match=r"config\.subflows_config\.x\.flow_class_name"):
+        flow_steps([step])
+    with pytest.raises(FlowConfigInvalid, match=r"x\.flow_class_name cannot be set"):
+        prepare_step(
+            "hugflow.flows.CompositeFlow", config, (), False, str(tmp_path), Trust(), "", ()
+        )
+    with pytest.raises(FlowConfigInvalid, match=r"x\.flow_class_name cannot be set"):
+        CompositeFlow(**config)
+
+
+def test_a_class_may_name_the_subflows_of_a_subflow_that_has_none_of_its_own():
+    deep = {"flow_class_name": "hugflow.flows.shipped.NormaliseText.NormaliseText"}
+    inner = {"flow_class_name": "hugflow.flows.CompositeFlow", "subflows_config": {"deep": deep}}
+
+    class Tree(CompositeFlow):
+        defaults: ClassVar[Mapping[str, Any]] = {"subflows_config": {"inner": inner}}
+
+    found = Tree().subflows["inner"]
+    assert isinstance(found, CompositeFlow)
+    assert list(found.subflows) == ["deep"]
 
 
 @pytest.mark.parametrize(
