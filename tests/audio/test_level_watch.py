@@ -80,8 +80,27 @@ def test_16_bit_samples_in_a_type_of_32_bits_are_noticed(scale, channels):
     assert level_of_bytes(wav) == "silent_after_scaling"
 
 
-def test_24_bit_samples_in_a_type_of_32_bits_are_quiet_and_not_silent():
-    assert level_of_array((SOUND[:, 0] * 2**23).astype(np.int32)) is None
+@pytest.mark.parametrize("scale", [2**23 - 1, 2**22, 2**21])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_24_bit_samples_in_a_type_of_32_bits_are_noticed(scale, channels):
+    numbers = (np.clip(np.repeat(SOUND, channels, axis=1), -1, 1) * scale).astype(np.int32)
+    assert level_of_array(numbers) == "quiet_after_scaling"
+    assert level_of_bytes(write(numbers / 2.0**31, subtype="PCM_32")) == "quiet_after_scaling"
+
+
+@pytest.mark.parametrize("subtype", ["FLOAT", "PCM_16", "PCM_24"])
+def test_a_quiet_clip_that_is_not_of_32_bits_is_as_it_was(subtype):
+    assert level_of_bytes(write(SOUND / 2**9, subtype=subtype)) is None
+    assert level_of_array((SOUND / 2**9)[:, 0]) is None
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.75, 1.0])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_samples_that_are_no_numbers_are_noticed(share, dtype):
+    sound = SOUND[:, 0].astype(dtype)
+    sound[: int(share * len(sound))] = np.nan
+    assert level_of_array(sound) == "not_numbers"
+    assert level_of_bytes(write(sound.astype(np.float32), subtype="FLOAT")) == "not_numbers"
 
 
 @pytest.mark.parametrize("format_name", ["WAV", "FLAC", "OGG", "MP3"])
@@ -101,4 +120,11 @@ def test_what_is_no_number_is_left_aside():
     holes = (SOUND * 32_767).astype(np.float32)
     holes[::5] = np.nan
     assert level_of(holes) == "beyond_full_scale"
-    assert level_of(np.full((500, 1), np.nan, np.float32)) is None
+    holes[: len(holes) * 3 // 4] = np.nan
+    assert level_of(holes) == "beyond_full_scale"
+
+
+def test_a_few_samples_that_are_no_numbers_are_no_matter():
+    holes = SOUND.astype(np.float32)
+    holes[::1000] = np.nan
+    assert level_of(holes) is None
