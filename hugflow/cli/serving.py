@@ -50,7 +50,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def up(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; without it, this machine's own.")
+    ] = None,
     port: Annotated[
         int | None,
         typer.Option(min=1, max=65535, help="Port; without it the one that it had, or a free one."),
@@ -72,10 +74,17 @@ def up(
             why=f"its project file says flows: server: {serving.config.server}",
             mend="run `hugflow flows worker` here",
         )
-    server = serving.server(host, port)
-    from hugflow.serving.places import OWN_USER
+    from hugflow.serving.server import HOST, is_open
 
-    server.make_user(OWN_USER)
+    own_host, own_port = serving.own_address or (HOST, None)
+    server = serving.server(host or own_host, port or own_port)
+    if serving.own_address is not None and is_open(server.host, server.port):
+        raise UsageWrong(
+            f"something answers at {server.url} already",
+            why=f"its project file says flows: server: {serving.config.server}",
+            mend="if it is the server, run `hugflow flows worker`; else write another port",
+        )
+    serving.admit_own_user(server)
     server.write_config()
     services = [_server_service(server)]
     if has_worker:
@@ -151,12 +160,12 @@ def serve(
     ] = False,
     allow: Annotated[
         list[str] | None,
-        typer.Option(metavar="USER", help="Who may have an instance; none: everyone."),
+        typer.Option(metavar="USER", help="Who may have an instance; none, or *: everyone."),
     ] = None,
 ) -> None:
     """Serve a class of this project, or of a synced module, at an endpoint."""
     serving = _find_serving(open_project())
-    allowed = [serving.config.id_of(each) for each in allow] if allow else None
+    allowed = serving.find_ids(allow or None)
     from hugflow.serving import serve_flow
 
     with serving.connect() as cl:
@@ -242,7 +251,7 @@ def call(
             _print_reply(resume(cl, message_id), timeout_s)
             return
         sent = _read_data(data)
-        flow = get_flow_instance(cl, str(endpoint), serving.config.id_of(user))
+        flow = get_flow_instance(cl, str(endpoint), serving.find_id(user))
         message = flow.package_input_message(sent)
         print_talk(f"message {message.message_id}")
         _print_reply(flow.get_reply_future(message), timeout_s)
@@ -261,8 +270,9 @@ def worker(
     from hugflow.serving.subjects import DEFAULT_DISPATCH_POINT
     from hugflow.serving.worker import run_workers
 
-    cl = _find_serving(project).connect()
-    run_workers(cl, dispatch_points or [DEFAULT_DISPATCH_POINT], threads, stop_on_signals())
+    serving = _find_serving(project)
+    points = dispatch_points or [DEFAULT_DISPATCH_POINT]
+    run_workers(serving.connect(), serving, points, threads, stop_on_signals())
 
 
 def demo() -> None:
@@ -298,14 +308,9 @@ def _unknown_message(message_id: str) -> UsageWrong:
 
 
 def _find_serving(project: ProjectSettings) -> "ProjectServing":
-    from hugflow.flows.project_key import serving_of, trust_of
-    from hugflow.serving.colink import Project
-    from hugflow.serving.places import ProjectServing
+    from hugflow.serving.places import serving_at
 
-    root = project.root or Path.cwd()
-    return ProjectServing(
-        Project(root, trust_of(project.file)), serving_of(project.file), project.places.state_dir
-    )
+    return serving_at(project.root or Path.cwd(), project.file, project.places.state_dir)
 
 
 def _own_server() -> "FlowServer":
@@ -329,9 +334,15 @@ def _server_service(server: "FlowServer") -> Service:
 
 
 def _worker_service(serving: "ProjectServing", url: str) -> Service:
+    from hugflow.serving.declared import declared_points
+
     command = (sys.executable, "-m", "hugflow.serving.worker", "--url", url)
-    places = ("--root", str(serving.project.root), "--seed", str(serving.seed_file))
-    return Service("the worker of flows", (*command, *places), without=SECRETS)
+    places = (
+        *("--root", str(serving.project.root), "--seed", str(serving.seed_file)),
+        *("--state-dir", str(serving.state_dir)),
+    )
+    points = [f"--dispatch-point={each}" for each in declared_points(serving.config.serve)]
+    return Service("the worker of flows", (*command, *places, *points), without=SECRETS)
 
 
 def _read_data(text: str) -> dict[str, Any]:

@@ -165,6 +165,12 @@ def find_flow_class(dotted: str, what: str) -> type[Flow]:
             why=str(error),
             mend="check the name; sync its module",
         ) from error
+    except Exception as error:
+        raise FlowConfigInvalid(
+            f"{what}: {dotted} cannot be imported",
+            why=f"its module raises {type(error).__name__}: {error}",
+            mend="correct the module",
+        ) from error
     if not (isinstance(found, type) and issubclass(found, Flow)):
         raise FlowConfigInvalid(
             f"{what}: {dotted} is no flow",

@@ -8,9 +8,10 @@ user_seed: ~/.config/me.seed     this project's user; without it one that is mad
 users: {gpu_team: UDXU...}       names for the ids of users
 serve:                           what the worker of this project serves
 - {flow: my_flows.Clean, endpoint: clean, singleton: true, allow: [gpu_team]}
+- {flow: my_flows.Mark, endpoint: mark, parallel_dispatch: true, dispatch_point: cpu, allow: ["*"]}
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from typing import Annotated
 
@@ -24,11 +25,16 @@ from hugflow.project_file import ProjectFile
 from hugflow.show_key import show_key
 
 KEY = "flows"
+# In `allow`: every user whom the server knows.
+EVERYONE = "*"
 
 
 @dataclass(frozen=True, slots=True)
 class ServeEntry:
-    """One endpoint that the project file declares. allow: ids of users; None for everyone."""
+    """One endpoint that the project file declares.
+
+    allow: ids of users, and names that the project file does not know; None for everyone.
+    """
 
     flow: str
     endpoint: str
@@ -52,6 +58,12 @@ class ServingConfig:
         """The id that a name or an id means."""
         return self.users.get(user, user)
 
+    def ids_of(self, allow: Sequence[str] | None) -> tuple[str, ...] | None:
+        """The ids of those who are allowed; None for everyone."""
+        if allow is None or EVERYONE in allow:
+            return None
+        return tuple(map(self.id_of, allow))
+
 
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
@@ -59,7 +71,9 @@ class _Entry(BaseModel):
     flow: str
     endpoint: str
     dispatch_point: str = "coflows_dispatch"
+    # Two names of one setting: `parallel` is what the command calls it.
     parallel: bool = False
+    parallel_dispatch: bool = False
     singleton: bool = False
     allow: Annotated[tuple[str, ...] | None, Field(strict=False)] = None
     allow_subflow_overrides: bool = False
@@ -101,11 +115,19 @@ def serving_of(file: ProjectFile) -> ServingConfig:
             why="the address is shown to everybody; a user is known by `user_seed`",
         )
     config = ServingConfig(section.server, section.user_seed, section.users)
-    entries = []
-    for entry in section.serve:
-        allow = tuple(map(config.id_of, entry.allow)) if entry.allow is not None else None
-        entries.append(ServeEntry(**{**entry.model_dump(), "allow": allow}))
-    return replace(config, serve=tuple(entries))
+    return replace(config, serve=tuple(_to_entry(each, config) for each in section.serve))
+
+
+def _to_entry(entry: _Entry, config: ServingConfig) -> ServeEntry:
+    return ServeEntry(
+        entry.flow,
+        entry.endpoint,
+        entry.dispatch_point,
+        entry.parallel or entry.parallel_dispatch,
+        entry.singleton,
+        config.ids_of(entry.allow),
+        entry.allow_subflow_overrides,
+    )
 
 
 def _read(file: ProjectFile) -> _Section:

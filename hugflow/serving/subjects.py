@@ -24,9 +24,14 @@ QUESTIONS = ("get_instance", "release", "check", "alive")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
+def is_name(text: str) -> bool:
+    """Whether an endpoint, a dispatch point or a user may be called so."""
+    return _NAME.fullmatch(text) is not None
+
+
 def check_name(name: object, what: str) -> str:
     """An endpoint's or a dispatch point's name. Raises ValueError."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not is_name(name):
         raise ValueError(
             f"{what} {str(name)[:80]!r} is not 1 to 64 letters, digits, _ and - of ASCII"
         )

@@ -1,6 +1,9 @@
 """The workers of a user as a process: `python -m hugflow.serving.worker`.
 
-    --root FOLDER --url ADDRESS --seed FILE [--dispatch-point NAME ...] [--threads N]
+    [--root FOLDER] [--state-dir FOLDER] [--url ADDRESS] [--seed FILE]
+    [--dispatch-point NAME ...] [--threads N]
+
+Without them: the project in the working directory, its server and its user.
 
 Serves what `hugflow.yaml` declares, then gives instances and runs messages until SIGTERM or SIGINT;
 then it finishes what runs, and the rest waits for another worker.
@@ -16,12 +19,13 @@ from pathlib import Path
 from types import FrameType
 
 from hugflow.errors import HugflowError
-from hugflow.flows.project_key import serving_of, trust_of
+from hugflow.flows.places import STATE_FOLDER
 from hugflow.project_file import read_project_file
 from hugflow.redact import redact_logs
-from hugflow.serving.colink import ACK_WAIT_S, CoLink, Project
+from hugflow.serving.colink import ACK_WAIT_S, CoLink
 from hugflow.serving.declared import serve_declared
 from hugflow.serving.keys import read_seed
+from hugflow.serving.places import ProjectServing, serving_at
 from hugflow.serving.subjects import DEFAULT_DISPATCH_POINT
 from hugflow.serving.workers import (
     DEFAULT_THREADS,
@@ -35,9 +39,10 @@ log = logging.getLogger(__name__)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until a signal comes; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m hugflow.serving.worker")
-    parser.add_argument("--root", type=Path, required=True)
-    parser.add_argument("--url", required=True)
-    parser.add_argument("--seed", type=Path, required=True)
+    parser.add_argument("--root", type=Path, default=Path())
+    parser.add_argument("--state-dir", type=Path)
+    parser.add_argument("--url")
+    parser.add_argument("--seed", type=Path)
     parser.add_argument("--dispatch-point", action="append")
     parser.add_argument("--threads", type=int, default=DEFAULT_THREADS)
     parser.add_argument("--ack-wait", type=float, default=ACK_WAIT_S)
@@ -46,27 +51,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     redact_logs()
     stop = stop_on_signals()
     try:
-        project = open_project(given.root.absolute())
-        cl = CoLink(given.url, read_seed(given.seed), project=project, ack_wait_s=given.ack_wait)
-        run_workers(cl, given.dispatch_point or [DEFAULT_DISPATCH_POINT], given.threads, stop)
+        root = given.root.absolute()
+        state_dir = given.state_dir or root / STATE_FOLDER
+        serving = serving_at(root, read_project_file(root), state_dir)
+        url = given.url or serving.find_url()
+        seed = read_seed(given.seed or serving.seed_file)
+        cl = CoLink(url, seed, project=serving.project, ack_wait_s=given.ack_wait)
+        points = given.dispatch_point or [DEFAULT_DISPATCH_POINT]
+        run_workers(cl, serving, points, given.threads, stop)
     except HugflowError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     return 0
 
 
-def open_project(root: Path) -> Project:
-    """A project's folder and trust rules. Raises SettingInvalid."""
-    return Project(root, trust_of(read_project_file(root)))
-
-
 def run_workers(
-    cl: CoLink, dispatch_points: Sequence[str], threads: int, stop: threading.Event
+    cl: CoLink,
+    serving: ProjectServing,
+    dispatch_points: Sequence[str],
+    threads: int,
+    stop: threading.Event,
 ) -> None:
     """Serve what the project declares, and work until `stop` is set."""
-    declared = serving_of(read_project_file(cl.project.root)).serve
     with cl:
-        for problem in serve_declared(cl, declared):
+        for problem in serve_declared(cl, serving.config.serve, serving.find_ids):
             log.error("%s", problem)
         for point in dispatch_points:
             run_dispatch_worker_thread(cl, point, threads)

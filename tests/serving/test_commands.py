@@ -12,8 +12,10 @@ import pytest
 
 PROJECT = """\
 flows:
+  user_seed: me.seed
   serve:
-    - {flow: ReverseNumberFlowModule.ReverseNumberAtomicFlow, endpoint: reverse, singleton: true}
+    - {flow: ReverseNumberFlowModule.ReverseNumberAtomicFlow, endpoint: reverse, singleton: true,
+       parallel_dispatch: false, dispatch_point: cpu, allow: ["*"]}
     - {flow: missing.Flow, endpoint: broken}
 """
 
@@ -83,6 +85,9 @@ def test_a_user_is_made_serves_and_is_revoked(project: Path) -> None:
     )
     name = "ReverseNumberFlowModule.ReverseNumberAtomicFlow"
     assert run(project, "serve", name, "again", "--allow", "bob").returncode == 0
+    unknown = run(project, "serve", name, "other", "--allow", "bobb")
+    assert unknown.returncode == 2
+    assert "did you mean bob?" in unknown.stderr
     assert run(project, "unserve", "again", "--delete").returncode == 0
     assert run(project, "user", "revoke", "bob").returncode == 0
     assert "bob" not in run(project, "user", "list").stdout
