@@ -44,6 +44,7 @@ from hugflow.shards.layouts.layout import (
 )
 from hugflow.shards.layouts.left_out import LeftOut
 from hugflow.shards.layouts.member_fields import (
+    AUDIO,
     KEY,
     URL,
     Head,
@@ -148,11 +149,13 @@ def read_rows(
     schema = schema_of(planned)
     names = [name for name in schema.names if columns is None or name in columns]
     fields = {each for name in names if name in planned for each in planned[name]["fields"]}
+    one_audio = _one_audio(planned)
     lost: Counter[str] = Counter()
     pending, first, size_bytes, rows = _Pending([], planned, shard, lost), shard.first_row, 0, 0
 
     def is_taken(row: int, field: str) -> bool:
-        return field in fields and wanted_row(row)
+        is_audio = one_audio in names and kind_of(field) == AUDIO
+        return (field in fields or is_audio) and wanted_row(row)
 
     def wanted_row(row: int) -> bool:
         number = shard.first_row + row
@@ -328,6 +331,10 @@ class _Pending:
             return pa.array([_path(self.shard)] * len(self.samples), type_)
         column = self.columns[name]
         found = [_first(sample, column["fields"]) for sample in self.samples]
+        if name == _one_audio(self.columns):
+            # Later rows may have their clip in a format that the first rows have not.
+            pairs = zip(self.samples, found, strict=True)
+            found = [each or _first(sample, _audio_fields(sample)) for sample, each in pairs]
         match column["type"]:
             case "audio":
                 values = [
@@ -378,9 +385,22 @@ def _first(sample: _Sample, fields: Sequence[str]) -> tuple[str, bytes] | None:
 
 def _note_unplanned(sample: _Sample, columns: Mapping[str, Any], lost: Counter[str]) -> None:
     known = {name for column in columns.values() for name in column["fields"]}
+    one_audio = _one_audio(columns)
+    if one_audio is not None and known.isdisjoint(_audio_fields(sample)):
+        known.update(_audio_fields(sample)[:1])
     for name in sample.content:
         if name not in known:
             lost[name] += 1
+
+
+def _one_audio(columns: Mapping[str, Any]) -> str | None:
+    """The audio column, if there is only one: then every audio field belongs to it."""
+    audio = [name for name, column in columns.items() if column["type"] == AUDIO]
+    return audio[0] if len(audio) == 1 else None
+
+
+def _audio_fields(sample: _Sample) -> list[str]:
+    return [name for name in sample.content if kind_of(name) == AUDIO]
 
 
 def _tell_lost(shard: Shard, lost: Counter[str]) -> None:

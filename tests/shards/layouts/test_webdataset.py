@@ -15,6 +15,7 @@ from hugflow.stages.sync import sync_dataset
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.layouts import publish_conversion
 from hugflow.testing.samples import speech_table
+from hugflow.testing.speech import encode, speech_like
 from hugflow.verify.dataset import verify_dataset
 from tests.builds import OpenFor, raw_fetches
 from tests.projects import Project
@@ -160,6 +161,20 @@ def test_planning_reads_no_more_of_a_member_than_its_type_needs(
     with pytest.raises(ShardUnreadable) as refused:
         open_for(hf_id)
     assert refused.value.why == "'utt0.more.json' has 6,000 bytes, where 5,000 are read"
+
+
+def test_a_clip_of_another_format_in_a_later_row_is_the_audio_of_its_row(
+    hub: LoopbackHub, open_for: OpenFor, caplog: pytest.LogCaptureFixture
+):
+    rows = [pair for n in range(5) for pair in sample(n)]
+    flac = encode(speech_like(0.2, 16_000, seed=5), 16_000, "flac")
+    late = [("utt5.flac", flac), *sample(6), ("utt6.ogg", b"x")]
+    build = open_for(publish(hub, "flac_later", make_tar([*rows, *late])))
+    with caplog.at_level(logging.WARNING):
+        assert sync_dataset(build).published.manifest.rows.failed == 0
+    assert read_rows_json(build.folder)[5]["audio_info"]["source_path"] == "utt5.flac"
+    assert "'flac'" not in caplog.text
+    assert "'ogg' (1)" in caplog.text
 
 
 def test_values_without_a_column_are_left_out_and_named(
