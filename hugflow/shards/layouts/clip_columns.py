@@ -73,8 +73,8 @@ def surest_first(tallies: Mapping[str, Tally]) -> list[str]:
     return sorted(tallies, key=order)
 
 
-def choose_column(table: pa.Table, clips: Clips, folder: str, asked: str | None) -> str | None:
-    """The column that names clips: the asked one, else the surest.
+def choose_column(table: pa.Table, clips: Clips, path: str, asked: str | None) -> str | None:
+    """The column of a table at a path that names clips: the asked one, else the surest.
 
     None if no column names clips for at least half of its rows.
     """
@@ -82,17 +82,17 @@ def choose_column(table: pa.Table, clips: Clips, folder: str, asked: str | None)
     if asked in texts:
         return asked
     tried = table.slice(0, TRIED_ROWS)
-    tallies = {name: _count(tried.column(name).to_pylist(), clips, folder) for name in texts}
+    tallies = {name: _count(tried.column(name).to_pylist(), clips, path) for name in texts}
     if not any(tally.hits * 2 >= max(len(tried), 1) for tally in tallies.values()):
         return None
     return surest_first(tallies)[0]
 
 
-def _count(words: Iterable[str | None], clips: Clips, folder: str) -> Tally:
+def _count(words: Iterable[str | None], clips: Clips, path: str) -> Tally:
     tally = Tally()
     for word in words:
         if word is not None:
-            is_hit = clips.find(word, folder) is not None
+            is_hit = clips.find(word, path) is not None
             tally.add(word, is_hit=is_hit, is_exact=is_hit and looks_like_file(word))
     return tally
 

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from hugflow.late_dataclass import dataclass
+from hugflow.shards.layouts.clip_folders import ClipFolders
 
 AUDIO_ENDINGS: Final = frozenset(
     {"wav", "flac", "mp3", "ogg", "oga", "opus", "aiff", "aif", "aifc", "au", "snd", "caf", "sph"}
@@ -38,31 +39,40 @@ def join_path(folder: str, word: str) -> str | None:
 class Clips:
     """The clips of a repository, or the members of its archives, by their names.
 
-    paths: all of them. by_name, by_stem: those whose name, or name without ending, is unique.
+    paths: all of them.
+    by_name, by_stem: those whose name, or name without ending, is unique.
+    folders: the folders of the repository.
     """
 
     paths: frozenset[str]
     by_name: dict[str, str]
     by_stem: dict[str, str]
+    folders: ClipFolders
 
     @classmethod
     def of(cls, paths: Iterable[str]) -> "Clips":
         """An index over these paths."""
-        known = [path for path in paths if is_clip(path)]
+        known: list[str] = []
+        others: list[str] = []
+        for path in paths:
+            (known if is_clip(path) else others).append(path)
         return cls(
             frozenset(known),
             _unique((PurePosixPath(path).name, path) for path in known),
             _unique((PurePosixPath(path).stem, path) for path in known),
+            ClipFolders.of(known, others),
         )
 
-    def find(self, word: str, folder: str, *, is_exact: bool = False) -> str | None:
-        """The clip that a word in a table of this folder means; None if there is none.
+    def find(self, word: str, table: str, *, is_exact: bool = False) -> str | None:
+        """The clip that a word in a table means; None if there is none.
 
-        is_exact: only a path relative to the folder counts.
+        table: its path.
+        is_exact: only a path relative to the table's folder counts.
         A path relative to the folder comes first, then one from the root, then a name that only one
-        clip has, with its ending or without. What names another host or repository means none.
+        clip has, with its ending or without, if the folders go together (`ClipFolders.may_mean`).
+        What names another host or repository means none.
         """
-        near = join_path(folder, word)
+        near = join_path(table[: table.rfind("/") + 1], word)
         if near in self.paths:
             return near
         if is_exact or _is_elsewhere(word):
@@ -71,7 +81,8 @@ class Clips:
         if far in self.paths:
             return far
         name = PurePosixPath(word.replace("\\", "/")).name
-        return self.by_name.get(name) or self.by_stem.get(name)
+        found = self.by_name.get(name) or self.by_stem.get(name)
+        return found if found and self.folders.may_mean(word, found, table) else None
 
 
 def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -130,7 +130,7 @@ def _read_rows(
     for recording, word in recordings.items():
         if "|" in word or word.startswith(("-", "<", ">")):
             _refuse_command(at, file, recording)
-        path = clips.find(word, beside.folder)
+        path = clips.find(word, file.path)
         found[recording] = published[path] if path is not None else None
     segments = beside.read("segments")
     if not segments:

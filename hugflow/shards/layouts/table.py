@@ -34,7 +34,6 @@ from hugflow.shards.layouts.table_file import TableFile
 from hugflow.shards.layouts.tables import (
     ANY_FORM,
     TableUnreadable,
-    folder_of,
     is_table,
     join_schemas,
 )
@@ -103,9 +102,7 @@ def describe_tables(
             kept: list[int] | None = None
             named: list[PublishedFile | None] = []
             if source is not None:
-                named = _find_clips(
-                    read, opened.rows, source, clips, published, folder_of(file.path)
-                )
+                named = _find_clips(read, opened.rows, source, clips, published, file.path)
                 if only is not None and not keeps_others:
                     kept = [
                         at
@@ -179,17 +176,16 @@ def _open(
     form: TableForm,
 ) -> tuple[TableFile, str | None, bool]:
     """A table, the column that names its clips, and whether its first line names the columns."""
-    folder = folder_of(file.path)
 
     def choose(opened: TableFile) -> str | None:
         with loose.table_errors(at, file):
             head = opened.slice(0, TRIED_ROWS)
-        return choose_column(head, clips, folder, asked)
+        return choose_column(head, clips, file.path, asked)
 
     opened = stack.enter_context(loose.open_table(at, file, form=form))
     column = choose(opened)
     # A header that names a clip is a row.
-    is_row = any(clips.find(name, folder) is not None for name in opened.schema.names)
+    is_row = any(clips.find(name, file.path) is not None for name in opened.schema.names)
     if is_row and form.header is None and not file.path.endswith((".parquet", ".jsonl", ".json")):
         bare = stack.enter_context(loose.open_table(at, file, has_header=False, form=form))
         bare_column = choose(bare)
@@ -240,13 +236,13 @@ def _find_clips(
     source: str,
     clips: Clips,
     published: dict[str, PublishedFile],
-    folder: str,
+    table: str,
 ) -> list[PublishedFile | None]:
     if source not in read.column_names:
         return [None] * rows
     found = []
     for word in iterate_filenames(read.column(source)):
-        path = None if word is None else clips.find(word, folder, is_exact=source == "file_name")
+        path = None if word is None else clips.find(word, table, is_exact=source == "file_name")
         found.append(None if path is None else published[path])
     return found
 

@@ -16,7 +16,7 @@ IDS = ["1", "2", "3"]
 
 
 def chosen(**columns: Any) -> str | None:
-    return choose_column(pa.table(columns), FILES, "", None)
+    return choose_column(pa.table(columns), FILES, "train.csv", None)
 
 
 @pytest.mark.parametrize(

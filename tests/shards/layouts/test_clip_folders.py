@@ -1,0 +1,74 @@
+"""Which clip a word of a table means where the clip that it names is missing."""
+
+import pytest
+
+from hugflow.shards.layouts.clips import Clips
+from hugflow.testing.hub import LoopbackHub
+from tests.builds import OpenFor
+from tests.shards.layouts.published import at, rows, to_csv
+from tests.shards.layouts.tars import clip
+
+SUBSETS = Clips.of(
+    ["en/train.csv", "de/train.csv", "en/clips/1.wav", "en/clips/9.wav", "de/clips/1.wav"]
+)
+SPLITS = Clips.of(["wavs/train_clean/1.wav", "wavs/test/9.wav", "wavs/train_other/2.wav"])
+ALONE = Clips.of(["train.csv", "de/train.csv", "en/train.csv", "en/9.wav"])
+
+
+@pytest.mark.parametrize(
+    "word", ["clips/9.wav", "9.wav", "9", "de/clips/9.wav", "/home/me/de/clips/9.wav", "x\\9.wav"]
+)
+def test_a_missing_clip_of_a_subset_is_not_taken_from_another(word: str):
+    assert SUBSETS.find(word, "de/train.csv") is None
+
+
+@pytest.mark.parametrize("word", ["9.wav", "9", "wavs/9.wav", "train/9.wav", "/x/train/9.wav"])
+def test_a_missing_clip_of_a_split_is_not_taken_from_another(word: str):
+    assert SPLITS.find(word, "train.csv") is None
+    assert SPLITS.find(word, "text/train/labels.csv") is None
+
+
+def test_a_clip_beside_another_table_of_the_same_name_is_of_that_table():
+    assert ALONE.find("9.wav", "de/train.csv") is None
+    assert ALONE.find("9.wav", "en/train.csv") == "en/9.wav"
+
+
+@pytest.mark.parametrize("word", ["audio/1.wav", "old/1.wav", "/x/audio/1.wav", "other/wavs/1.wav"])
+def test_a_word_does_not_mean_a_clip_in_other_folders_than_it_names(word: str):
+    assert Clips.of(["wavs/1.wav", "other/2.wav"]).find(word, "train.csv") is None
+
+
+@pytest.mark.parametrize(
+    ("word", "table", "expected"),
+    [
+        ("9.wav", "test.csv", "wavs/test/9.wav"),
+        ("2.wav", "train.csv", "wavs/train_other/2.wav"),
+        ("2", "lists/labels.csv", "wavs/train_other/2.wav"),
+        ("test/9.wav", "train.csv", "wavs/test/9.wav"),
+        ("/x/test/9.wav", "train.csv", "wavs/test/9.wav"),
+        ("/home/me/wavs/test/9.wav", "text/dev.csv", "wavs/test/9.wav"),
+        ("/home/me/9.wav", "wavs/test/labels.csv", "wavs/test/9.wav"),
+    ],
+)
+def test_a_name_or_a_path_of_another_machine_means_the_one_clip_whose_folders_agree(
+    word: str, table: str, expected: str
+):
+    assert SPLITS.find(word, table) == expected
+
+
+def test_a_row_whose_clip_only_another_subset_has_will_fail(hub: LoopbackHub, open_for: OpenFor):
+    table = [*rows("file", "clips/{}".format), {"file": "clips/9.wav", "text": "gone"}]
+    configs = "configs:\n" + "".join(
+        f"- config_name: {name}\n  data_files: {name}/train.csv\n" for name in ("en", "de")
+    )
+    files = {
+        "README.md": f"---\n{configs}---\n".encode(),
+        "en/clips/9.wav": clip(9),
+        "en/train.csv": to_csv(table),
+        "de/train.csv": to_csv(table),
+        **at("de/clips/"),
+    }
+    hub.publish("folders/subsets", files)
+    plan = open_for("folders/subsets", subset="de").plan
+    assert "no audio file of the repository for 1 row: they will fail" in plan.warnings
+    assert not [f.path for shard in plan.shards for f in shard.files if f.path.startswith("en/")]
