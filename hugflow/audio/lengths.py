@@ -10,8 +10,8 @@ libsndfile decodes such a file that was cut short to a shorter clip and reports 
             `data`, of size -1 where all that follows is sound; `desc` names the coding
     sphere  `NIST_1A`, the size of the header, then lines of name, type and value
 
-A size of zero, or of 2 GiB less a few pages and above, is how a program that wrote into a pipe says
-that it did not know: it promises nothing.
+A size of zero, or of 2 GiB less a few pages and above (of W64, 2**62), is how a program that wrote
+into a pipe says that it did not know: all that follows is sound.
 """
 
 import struct
@@ -19,8 +19,12 @@ from typing import Final
 
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.riff import UNKNOWN_SIZE
+from hugflow.late_dataclass import dataclass
 
 _MAX_CHUNKS: Final = 10_000
+_AIFF_HEADER: Final = struct.Struct(">4sI")
+# sox writes 0x7f000008 into a pipe.
+_AIFF_UNKNOWN: Final = 0x7F00_0000
 _W64_HEADER: Final = struct.Struct("<16sq")
 _CAF_HEADER: Final = struct.Struct(">4sq")
 _CAF_CODINGS: Final = (b"lpcm", b"alaw", b"ulaw", b"alac")
@@ -32,6 +36,23 @@ _BEYOND: Final = 1 << 62
 _MAX_SPHERE_HEADER: Final = 1 << 16
 
 
+@dataclass(frozen=True, slots=True)
+class SizeField:
+    """The size of the sound in a header: where it is, and how it is written (for `struct`).
+
+    start: where the bytes that it counts begin. size: how many there are; None where the program
+    that wrote the header did not know, and all that follows is sound.
+    """
+
+    at: int
+    form: str
+    start: int
+    size: int | None
+
+
+_NOWHERE: Final = SizeField(0, ">I", _BEYOND, 0)
+
+
 def sound_end(data: bytes | memoryview, container: str) -> int | None:
     """Where the sound ends, as the header says; behind the end of what was cut short.
 
@@ -40,44 +61,79 @@ def sound_end(data: bytes | memoryview, container: str) -> int | None:
 
     Raises AudioBad (`audio_unsupported`) for a coding that libsndfile does not read.
     """
+    if container == "sphere":
+        return _sphere_end(data)
+    field = find_size(data, container)
+    return None if field is None or field.size is None else field.start + field.size
+
+
+def find_size(data: bytes | memoryview, container: str) -> SizeField | None:
+    """Find the size of the sound in a header; None of containers that have no such field.
+
+    Raises AudioBad as `sound_end` does.
+    """
     match container:
         case "aiff":
-            return _known_end(*_find_chunk(data, b"SSND"))
+            return _aiff_size(data)
         case "au":
-            return _au_end(data)
+            return _au_size(data)
         case "w64":
-            return _w64_end(data)
+            return _w64_size(data)
         case "caf":
-            return _caf_end(data)
-        case "sphere":
-            return _sphere_end(data)
+            return _caf_size(data)
         case _:
             return None
 
 
-def _au_end(data: bytes | memoryview) -> int | None:
+def has_chunk(data: bytes | memoryview, at: int, container: str) -> bool:
+    """Whether a whole chunk begins here, of a container that has chunks."""
+    rest = data[at : at + _W64_HEADER.size]
+    if container not in ("aiff", "caf", "w64") or len(rest) < _W64_HEADER.size:
+        return False
+    if container == "aiff":
+        name, size = _AIFF_HEADER.unpack_from(rest)
+    else:
+        name, size = (_CAF_HEADER if container == "caf" else _W64_HEADER).unpack_from(rest)
+    return all(32 <= byte < 127 for byte in name[:4]) and 0 <= size <= len(data) - at
+
+
+def _aiff_size(data: bytes | memoryview) -> SizeField | None:
+    at = 12
+    for _ in range(_MAX_CHUNKS):
+        if at + _AIFF_HEADER.size > len(data):
+            break
+        found, size = _AIFF_HEADER.unpack_from(data, at)
+        at += _AIFF_HEADER.size
+        if found == b"SSND":
+            return SizeField(at - 4, ">I", at, size if 0 < size < _AIFF_UNKNOWN else None)
+        at += size + size % 2
+    return None
+
+
+def _au_size(data: bytes | memoryview) -> SizeField:
     if len(data) < 16:
-        return _BEYOND
-    start, size, coding = struct.unpack_from("<III" if data[0:1] == b"d" else ">III", data, 4)
+        return _NOWHERE
+    order = "<" if data[0:1] == b"d" else ">"
+    start, size, coding = struct.unpack_from(f"{order}III", data, 4)
     if coding not in _AU_CODINGS:
         name = "G.722" if coding == _AU_G722 else f"the coding {coding}"
         raise AudioBad("audio_unsupported", f"the au holds {name}")
-    return _known_end(start, size)
+    return SizeField(8, f"{order}I", start, size if 0 < size < UNKNOWN_SIZE else None)
 
 
-def _w64_end(data: bytes | memoryview) -> int:
+def _w64_size(data: bytes | memoryview) -> SizeField:
     at = 40
     for _ in range(_MAX_CHUNKS):
         if at + _W64_HEADER.size > len(data):
             break
         name, size = _W64_HEADER.unpack_from(data, at)
         if name[:4] == b"data":
-            return int(at + size)
+            return SizeField(at + 16, "<q", at, size if 0 < size < _BEYOND else None)
         at += max(size, _W64_HEADER.size) + -size % 8
-    return _BEYOND
+    return _NOWHERE
 
 
-def _caf_end(data: bytes | memoryview) -> int | None:
+def _caf_size(data: bytes | memoryview) -> SizeField:
     coding = bytes(data[28:32])
     if bytes(data[8:12]) == b"desc" and coding not in _CAF_CODINGS:
         name = coding.decode("ascii", "replace").strip()
@@ -89,9 +145,9 @@ def _caf_end(data: bytes | memoryview) -> int | None:
         name, size = _CAF_HEADER.unpack_from(data, at)
         at += _CAF_HEADER.size
         if name == b"data":
-            return int(at + size) if size >= 0 else None
+            return SizeField(at - 8, ">q", at, size if size >= 0 else None)
         at += max(size, 0)
-    return _BEYOND
+    return _NOWHERE
 
 
 def _sphere_end(data: bytes | memoryview) -> int | None:
@@ -113,21 +169,3 @@ def _sphere_end(data: bytes | memoryview) -> int | None:
         return None
     count, channels, width = (int(size[:18]) for size in sizes)
     return header_size + count * channels * width
-
-
-def _known_end(start: int, size: int) -> int | None:
-    return start + size if size < UNKNOWN_SIZE else None
-
-
-def _find_chunk(data: bytes | memoryview, name: bytes) -> tuple[int, int]:
-    """Where an IFF chunk's bytes start, and its size; `(0, 0)` without such a chunk."""
-    header, at = struct.Struct(">4sI"), 12
-    for _ in range(_MAX_CHUNKS):
-        if at + header.size > len(data):
-            break
-        found, size = header.unpack_from(data, at)
-        at += header.size
-        if found == name:
-            return at, size
-        at += size + size % 2
-    return 0, 0

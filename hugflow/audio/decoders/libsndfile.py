@@ -11,16 +11,15 @@ from itertools import chain
 from typing import Final
 
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.behind import find_sound
 from hugflow.audio.clip import Clip, ClipRules
 from hugflow.audio.container import Container, id3v2_size, sniff_container
 from hugflow.audio.decoders.flac_parts import flac_parts
 from hugflow.audio.decoders.framing import Framing, refuse_repairs
 from hugflow.audio.decoders.mp3_parts import mp3_parts
 from hugflow.audio.decoders.ogg_parts import ogg_parts
-from hugflow.audio.decoders.parts import Part, open_parts
+from hugflow.audio.decoders.parts import open_parts
+from hugflow.audio.decoders.plain_parts import plain_parts
 from hugflow.audio.decoders.wav_parts import wav_parts
-from hugflow.audio.lengths import sound_end
 from hugflow.audio.mp3_frames import has_mp3_frames
 from hugflow.audio.strangers import name_stranger
 
@@ -82,15 +81,4 @@ def _read_own_framing(body: memoryview, container: str) -> Framing:
         case "flac":
             return flac_parts(body)
         case _:
-            return _plain_parts(body, container)
-
-
-def _plain_parts(body: memoryview, container: str) -> Framing:
-    end = sound_end(body, container)
-    if end is not None and end > len(body):
-        raise AudioBad("audio_truncated", f"the {container} lacks a part that its framing names")
-    if not end or end == len(body):
-        return Framing((Part((body,)),))
-    other = find_sound(body, end)
-    # Of a w64, libsndfile takes all that follows for samples.
-    return Framing((Part((body[: end if container == "w64" else other],)),), end=other)
+            return plain_parts(body, container)
