@@ -41,6 +41,7 @@ class Service:
         start when it first succeeds.
     stop_signal: ends the process and everything it started.
     without: names of environment variables that the process does not get.
+    only: names of those that it may get at most; None: all.
     """
 
     name: str
@@ -48,6 +49,14 @@ class Service:
     is_well: Callable[[], bool] | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     without: AbstractSet[str] = frozenset()
+    only: AbstractSet[str] | None = None
+
+    def environment_of(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """What the process gets of an environment."""
+        names = environment.keys() - self.without
+        if self.only is not None:
+            names &= self.only
+        return {name: value for name, value in environment.items() if name in names}
 
 
 @dataclass(slots=True)
@@ -114,7 +123,7 @@ class Supervisor:
         kept.process = subprocess.Popen(  # noqa: S603  # a list of ours
             kept.service.command,
             cwd=self.folder,
-            env={k: v for k, v in self.environment.items() if k not in kept.service.without},
+            env=kept.service.environment_of(self.environment),
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             preexec_fn=die_with_parent if sys.platform == "linux" else None,

@@ -166,9 +166,11 @@ def serve(
     """Serve a class of this project, or of a synced module, at an endpoint."""
     serving = _find_serving(open_project())
     allowed = serving.find_ids(allow or None)
+    from hugflow.flows.environment import scrub_own_environment
     from hugflow.serving import serve_flow
 
     with serving.connect() as cl:
+        scrub_own_environment()
         is_new = serve_flow(cl, flow, endpoint, dispatch_point, is_parallel, is_singleton, allowed)
         me = cl.get_user_id()
     print_data(f"flows:{endpoint} is served by {me}" + ("" if is_new else " already"))
@@ -264,7 +266,10 @@ def worker(
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Messages at once.")] = 64,
 ) -> None:
-    """Run the workers of this project's user, until they are stopped."""
+    """Run the workers of this project's user, until they are stopped.
+
+    The flows see none of your environment but PATH, HOME and the like: no token.
+    """
     project = open_project()
     set_up_logging("INFO", project.settings.log_format)
     from hugflow.serving.subjects import DEFAULT_DISPATCH_POINT
@@ -334,6 +339,7 @@ def _server_service(server: "FlowServer") -> Service:
 
 
 def _worker_service(serving: "ProjectServing", url: str) -> Service:
+    from hugflow.flows.environment import KEPT
     from hugflow.serving.declared import declared_points
 
     command = (sys.executable, "-m", "hugflow.serving.worker", "--url", url)
@@ -341,8 +347,10 @@ def _worker_service(serving: "ProjectServing", url: str) -> Service:
         *("--root", str(serving.project.root), "--seed", str(serving.seed_file)),
         *("--state-dir", str(serving.state_dir)),
     )
+    # It keeps PYTHONPATH until it has started; then it deletes that, too.
+    names = frozenset({*KEPT, "PYTHONPATH"})
     points = [f"--dispatch-point={each}" for each in declared_points(serving.config.serve)]
-    return Service("the worker of flows", (*command, *places, *points), without=SECRETS)
+    return Service("the worker of flows", (*command, *places, *points), only=names)
 
 
 def _read_data(text: str) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from threading import Event
 from typing import Any, Final, Protocol, Self
 
 from hugflow.errors import FlowError
+from hugflow.flows.environment import scrubbed_environment
 from hugflow.flows.places import FlowPlaces
 from hugflow.flows.records import Synced
-from hugflow.flows.step_worker import Outcome, prepare_step, scrubbed_environment
+from hugflow.flows.step_worker import Outcome, prepare_step
 from hugflow.flows.trust import Trust
 from hugflow.late_dataclass import dataclass
 from hugflow.workers.pool import WorkerDied, WorkerFailed, WorkerPool

@@ -30,8 +30,6 @@ from hugflow.redact import in_a_line
 from hugflow.workers.channel import Bytes, Header
 from hugflow.workers.child import Answer
 
-# What a flow may need of the owner's environment; everything else stays there.
-KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 MOST_BYTES: Final = 16 << 20
 # The fields that an error names.
 _MOST_NAMED: Final = 5
@@ -41,11 +39,6 @@ Outcome = dict[str, Any]
 
 class RowTookTooLong(BaseException):
     """A row's time is over; no Exception, so that a flow's own handlers do not take it."""
-
-
-def scrubbed_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a worker, from that of its owner."""
-    return {name: environment[name] for name in KEPT if name in environment}
 
 
 def prepare_step(

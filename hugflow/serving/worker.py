@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 from hugflow.errors import HugflowError
+from hugflow.flows.environment import scrub_own_environment
 from hugflow.flows.places import STATE_FOLDER
 from hugflow.project_file import read_project_file
 from hugflow.redact import redact_logs
@@ -72,7 +73,11 @@ def run_workers(
     threads: int,
     stop: threading.Event,
 ) -> None:
-    """Serve what the project declares, and work until `stop` is set."""
+    """Serve what the project declares, and work until `stop` is set.
+
+    First the process's environment is reduced to what flows may see.
+    """
+    scrub_own_environment()
     with cl:
         for problem in serve_declared(cl, serving.config.serve, serving.find_ids):
             log.error("%s", problem)
