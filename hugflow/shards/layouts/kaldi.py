@@ -11,6 +11,7 @@ file of the repository, as in a table.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final, NoReturn
 
 import pyarrow as pa
@@ -40,11 +41,18 @@ _WHOLE: Final = Cut("0", "0")
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """An utterance; clip: None if its file does not exist; cut: None for all of it."""
+    """An utterance.
+
+    clip: None if its file does not exist.
+    cut: None for all of it.
+    text, speaker: None if the files of its folder have none.
+    """
 
     id: str
     clip: PublishedFile | None
     cut: Cut | None
+    text: str | None = None
+    speaker: str | None = None
 
 
 def takes(path: str) -> bool:
@@ -59,28 +67,30 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     rows: list[_Row] = []
     spec = segments_of(request)
     channel = spec.channel if spec is not None else None
-    texts: dict[str, str] = {}
-    speakers: dict[str, str] = {}
+    has_text = has_speaker = False
+    without_row = 0
     for file in sorted((file for file in files if takes(file.path)), key=lambda file: file.path):
         beside = _Beside(at, published, folder_of(file.path))
-        rows.extend(_read_rows(at, file, beside, clips, published, channel))
-        texts |= beside.read("text")
-        speakers |= beside.read("utt2spk")
+        texts, speakers = beside.read("text"), beside.read("utt2spk")
+        own = _read_rows(at, file, beside, clips, published, channel)
+        # An id means an utterance of its own folder: folders may have the same ids.
+        rows += [replace(row, text=texts.get(row.id), speaker=speakers.get(row.id)) for row in own]
+        has_text, has_speaker = has_text or bool(texts), has_speaker or bool(speakers)
+        without_row += len(texts.keys() - {row.id for row in own})
     if any(row.cut is not None for row in rows):
         # Of a recording that is decoded once, the pieces come in its order.
         rows.sort(key=lambda row: (row.clip.path if row.clip else "", (row.cut or _WHOLE).order))
-    ids = [row.id for row in rows]
-    values: dict[str, list[str | None]] = {"id": [*ids]}
+    values: dict[str, list[str | None]] = {"id": [row.id for row in rows]}
     warnings = [f"the rows are {count(len(rows), 'line')} of Kaldi's {_SCP} or segments"]
-    if texts:
-        values["text"] = [texts.get(each) for each in ids]
-        empty = sum(not texts.get(each) for each in ids)
+    if has_text:
+        values["text"] = [row.text for row in rows]
+        empty = sum(not row.text for row in rows)
         if empty:
             warnings.append(f"{empty:,} utterances have no text, or an empty one")
-    if left := texts.keys() - set(ids):
-        warnings.append(f"left out: {count(len(left), 'line')} of text of no utterance")
-    if speakers:
-        values["speaker"] = [speakers.get(each) for each in ids]
+    if without_row:
+        warnings.append(f"left out: {count(without_row, 'line')} of text of no utterance")
+    if has_speaker:
+        values["speaker"] = [row.speaker for row in rows]
     warnings += warn_of_empty(at, [row.cut for row in rows])
     missing = sum(row.clip is None for row in rows)
     if missing:

@@ -109,6 +109,34 @@ def test_a_request_can_force_a_layout(hub: LoopbackHub, open_for: OpenFor):
     assert any("as the request says" in warning for warning in build.plan.warnings)
 
 
+def test_ids_of_kaldi_mean_the_text_and_speaker_of_their_own_folder(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    files = {
+        "a/wav.scp": b"001 a/001.wav\n002 a/002.wav\n003 a/003.wav\n",
+        "a/text": b"001 one of a\n002 two of a\n004 no utterance\n",
+        "a/utt2spk": b"001 ann\n002 ann\n",
+        "b/wav.scp": b"001 b/001.wav\n004 b/004.wav\n",
+        "b/text": b"001 one of b\n003 no utterance\n",
+        **{f"a/00{n}.wav": clip(n) for n in (1, 2, 3)},
+        **{f"b/00{n}.wav": clip(10 + n) for n in (1, 4)},
+    }
+    hub.publish("recipes/folders", files)
+    build = open_for("recipes/folders", source={"layout": "kaldi"})
+    assert "left out: 2 lines of text of no utterance" in build.plan.warnings
+    sync_dataset(build)
+    assert [
+        (row["id"], row["text"], row["speaker"])
+        for _, row in sorted(read_rows_json(build.folder).items())
+    ] == [
+        ("001", "one of a", "ann"),
+        ("002", "two of a", "ann"),
+        ("003", None, None),
+        ("001", "one of b", None),
+        ("004", None, None),
+    ]
+
+
 def test_a_command_in_wav_scp_is_refused_by_name_and_never_run(hub: LoopbackHub, open_for: OpenFor):
     scp = b"good audio/a.wav\nbad sph2pipe -f wav /tmp/x.sph |\n"
     hub.publish("recipes/pipe", {"data/train/wav.scp": scp, "audio/a.wav": clip(0)})
