@@ -77,6 +77,8 @@ class TableForm:
 
     columns: (name here, published name) of those that are kept; empty for all.
     header: None: found out. splits: (name in the request, name in the patterns).
+    field, encoding, is_plain: of a card only: the field of a JSON object that is its rows; what is
+    no UTF-8; whether quotation marks are text.
     """
 
     table: tuple[str, ...] = ()
@@ -93,6 +95,9 @@ class TableForm:
     start: str | None = None
     end: str | None = None
     splits: tuple[tuple[str, str], ...] = ()
+    field: str | None = None
+    encoding: str | None = None
+    is_plain: bool = False
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -135,7 +140,8 @@ class SourceSpec:
         return cls(**told)
 
 
-FORM_KEYS: Final = tuple(each.name for each in fields(TableForm))
+_OF_CARDS: Final = ("field", "encoding", "is_plain")
+FORM_KEYS: Final = tuple(each.name for each in fields(TableForm) if each.name not in _OF_CARDS)
 KEYS: Final = ("recipe", "layout", "archive", *FORM_KEYS)
 
 

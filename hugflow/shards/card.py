@@ -49,6 +49,16 @@ def find_infos(card: Mapping[str, Any], subset: str | None) -> list[dict[str, An
     return named or (infos if len(infos) == 1 and subset is None else [])
 
 
+def find_config(card: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The entry of `configs` with a name; empty if there is none."""
+    named = (config for config in _dicts(card.get("configs")) if _name_of(config) == name)
+    return next(named, {})
+
+
+def _name_of(config: Mapping[str, Any]) -> object:
+    return config.get("config_name", "default")
+
+
 def _default_config(card: Mapping[str, Any]) -> str:
     """The default config."""
     configs = list(_dicts(card.get("configs")))

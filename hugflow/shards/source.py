@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from hugflow.amounts import count
 from hugflow.clients.converted import NotConvertedYet, fetch_converted_files
@@ -18,6 +19,7 @@ from hugflow.errors import RequestInvalid
 from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.requests.sources import SourceSpec, TableForm
+from hugflow.shards.card_settings import keep_metadata, read_card_form
 from hugflow.shards.conversion import (
     describe_conversion,
     find_conversion,
@@ -34,6 +36,8 @@ from hugflow.shards.plan_request import PlanRequest
 from hugflow.shards.resolution.listing import Listing
 from hugflow.shards.unreadable_source import explain, refuse_empty
 
+AUDIO_FOLDER: Final = "audio_folder"
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -41,7 +45,7 @@ class Source:
 
     commit: the commit of the files; for a conversion it differs from the repository's.
     layout: the name of the files' layout.
-    form: in which they are read, if the request says it.
+    form: in which they are read, if the request or the card says it.
     published: all files of the repository at that commit; None if they were not listed.
     """
 
@@ -99,6 +103,8 @@ def fetch_source(
             hub, hf_id, commit, request.subset, request.split, can_read=can_read, known=known
         )
         own = choose_layout(found.paths, repository.paths)
+        if own in (None, AUDIO_FOLDER) and (kept := keep_metadata(repository, found)) is not None:
+            found, own = kept, AUDIO_FOLDER
         if request.segments is not None and own != PARQUET and own in CUT_LAYOUTS | ROW_LAYOUTS:
             return _own_files(listing, found, own, "recordings are cut from their own files")
         if own != PARQUET:
@@ -138,12 +144,13 @@ def _name_a_file(error: NotParquet, repository: Repository) -> NotParquet:
 def _own_files(listing: Listing, found: SplitFiles, layout: str, why: str) -> Source:
     """The dataset's own files, read in their layout; why: no conversion is read instead."""
     repository, files = listing.repository, listing.find(found.paths)
+    form = read_card_form(repository, found, layout)
     told = f"the layout is {layout}: {count(len(files), 'file')}"
     warnings = (
         f"{told}; no conversion to parquet is read, because {why}",
         *_left_out(repository, found, layout),
     )
-    return Source(repository.commit, files, layout, warnings, published=listing.files)
+    return Source(repository.commit, files, layout, warnings, published=listing.files, form=form)
 
 
 def _left_out(repository: Repository, found: SplitFiles, layout: str) -> tuple[str, ...]:

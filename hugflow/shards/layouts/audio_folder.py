@@ -102,7 +102,8 @@ def _folders_above(path: str) -> Iterator[str]:
 def _one_format(tables: Sequence[PublishedFile]) -> tuple[list[PublishedFile], list[str]]:
     """The tables of the first format, sorted by path, and a warning for the others."""
     names = {PurePosixPath(file.path).name for file in tables}
-    name = next(name for name in METADATA if name in names)
+    # A card may give the tables other names.
+    name = next(name for name in (*METADATA, *sorted(names)) if name in names)
     chosen = [file for file in tables if PurePosixPath(file.path).name == name]
     others = [file.path for file in tables if file not in chosen]
     warnings = [f"left out: {path!r}, because {name} is read" for path in others]

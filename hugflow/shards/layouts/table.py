@@ -55,9 +55,10 @@ def takes(path: str) -> bool:
 def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
     """The slices of the tables, with the clips that their rows name; raises ShardUnreadable."""
     form = form_of(request)
-    # A form names its clips too; without one they are those of the repository.
-    own = [file for file in files if is_clip(file.path)] if form is not None else []
-    listed = own if form is not None else at.list_files()
+    # The form of a request names its clips too; else they are those of the repository.
+    names_clips = form is not None and bool(form.audio)
+    own = [file for file in files if is_clip(file.path)] if names_clips else []
+    listed = own if names_clips else at.list_files()
     published = {file.path: file for file in listed}
     clips = Clips.of(published)
     asked = request.audio_column if "audio_column" in request.asked else None

@@ -42,7 +42,16 @@ _ROWS_AT_ONCE: Final = 10_000
 _NO_HEADER: Final = ("id", "text", "normalized_text")
 _LINE_NAMES: Final = ("id", "text")
 ANY_FORM: Final = TableForm()
-_OF_TABLES: Final = ("columns", "delimiter", "header", "format", "rows")
+_OF_TABLES: Final = (
+    "columns",
+    "delimiter",
+    "header",
+    "format",
+    "rows",
+    "field",
+    "encoding",
+    "is_plain",
+)
 
 Opened = Callable[[], AbstractContextManager[TextIO]]
 
@@ -111,17 +120,21 @@ def _read_whole(path: Path, name: str, has_header: bool, form: TableForm) -> pa.
             return pq.read_table(path)
     plain = name.lower().removesuffix(".gz")
     is_packed = name.lower().endswith(".gz")
+    opened = partial(open_text, path, is_packed=is_packed, encoding=form.encoding)
     if form.format == "lines":
-        with open_text(path, is_packed=is_packed, newline="\n") as text:
+        with opened(newline="\n") as text:
             return _read_lines(text, form)
     if form.format == "csv" or (form.format is None and plain.endswith((".csv", ".tsv"))):
-        opened = partial(open_text, path, is_packed=is_packed)
         return _read_csv(opened, form, is_tsv=plain.endswith(".tsv"), has_header=has_header)
-    with open_text(path, is_packed=is_packed, newline="\n") as text:
+    if form.field is not None:
+        with opened() as text:
+            return _read_field(text.read(), form.field)
+    with opened(newline="\n") as text:
         first = next((line for line in text if line.strip()), "").lstrip()
     if form.rows is not None or first.startswith("[") or first.rstrip("\r\n") == "{":
-        return _read_json(read_text(path, is_packed=is_packed), form.rows)
-    return _read_json_lines(path, is_packed=is_packed)
+        with opened() as text:
+            return _read_json(text.read(), form.rows)
+    return _read_json_lines(partial(opened, newline="\n"))
 
 
 def _read_lines(lines: Iterable[str], form: TableForm = ANY_FORM) -> pa.Table:
@@ -151,21 +164,28 @@ def refuse_large_text(name: str, size_bytes: int) -> None:
 
 
 @contextmanager
-def open_text(path: Path, *, is_packed: bool = False, newline: str = "") -> Iterator[TextIO]:
+def open_text(
+    path: Path, *, is_packed: bool = False, newline: str = "", encoding: str | None = None
+) -> Iterator[TextIO]:
     """A local file as text, without the byte order mark; newline: as `open` takes it.
 
-    Raises TableUnreadable, also while it is read: for what is no UTF-8, or larger than is read.
+    encoding: None for UTF-8.
+
+    Raises TableUnreadable, also while it is read: for what has another encoding, or is larger than
+    is read.
     """
     if not is_packed:
         refuse_large_text("", path.stat().st_size)
     try:
         with gzip.open(path) if is_packed else path.open("rb") as file:
             bounded = io.BufferedReader(_Bounded(cast(BinaryIO, file)), _READ_BYTES)
-            with io.TextIOWrapper(bounded, "utf-8-sig", newline=newline) as text:
+            with io.TextIOWrapper(bounded, encoding or "utf-8-sig", newline=newline) as text:
                 yield text
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise TableUnreadable(f"it cannot be unpacked: {error}") from error
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
+        if encoding is not None:
+            raise TableUnreadable(f"it is not {encoding}, as the card says: {error}") from error
         line = _bad_line(path, is_packed=is_packed)
         raise TableUnreadable(f"line {line} is not UTF-8") from error
 
@@ -198,30 +218,15 @@ def _bad_line(path: Path, *, is_packed: bool) -> int:
     return 1
 
 
-def read_text(path: Path, *, is_packed: bool = False) -> str:
-    """A local file as text; raises TableUnreadable."""
-    try:
-        with gzip.open(path) if is_packed else path.open("rb") as file:
-            data = file.read(_MOST_TABLE_BYTES + 1)
-    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise TableUnreadable(f"it cannot be unpacked: {error}") from error
-    refuse_large_text("", len(data))
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise TableUnreadable(f"line {line} is not UTF-8") from error
-
-
 def _read_csv(opened: Opened, form: TableForm, *, is_tsv: bool, has_header: bool) -> pa.Table:
     """The rows of a text, which is opened for each time that it is read."""
     with opened() as text:
         head = text.read(_HEAD_CHARACTERS)
     if form.delimiter is None:
-        delimiter, quoting = _find_dialect(head, is_tsv=is_tsv)
+        delimiter, quoting = _find_dialect(head, is_tsv=is_tsv, is_plain=form.is_plain)
     else:
         # Between tabs and pipes, quotes are those of the text.
-        is_plain = form.delimiter in "\t|"
+        is_plain = form.is_plain or form.delimiter in "\t|"
         delimiter, quoting = form.delimiter, csv.QUOTE_NONE if is_plain else csv.QUOTE_MINIMAL
 
     def read(quoting: int) -> pa.Table:
@@ -318,21 +323,22 @@ def _csv_rows(text: Iterable[str], delimiter: str, quoting: int) -> Iterator[tup
         raise TableUnreadable(f"line {reader.line_num}: {error}") from error
 
 
-def _find_dialect(head: str, *, is_tsv: bool) -> tuple[str, int]:
+def _find_dialect(head: str, *, is_tsv: bool, is_plain: bool) -> tuple[str, int]:
     """The delimiter and the quoting with which all of the first lines have as many fields."""
     delimiters: Sequence[str] = ("\t", ",", ";", "|") if is_tsv else _DELIMITERS
     if len(head) == _HEAD_CHARACTERS:
         # The last line is cut.
         head = head.rpartition("\n")[0]
     prose: tuple[str, int] | None = None
-    for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
+    quotings = (csv.QUOTE_NONE,) if is_plain else (csv.QUOTE_MINIMAL, csv.QUOTE_NONE)
+    for quoting in quotings:
         for delimiter in delimiters:
             rows = _even_rows(head, delimiter, quoting)
             if rows and not all(field.startswith(" ") for row in rows for field in row[1:]):
                 return delimiter, quoting
             # A blank after every delimiter: rather the comma of a sentence.
             prose = prose or ((delimiter, quoting) if rows else None)
-    return prose or (("\t" if is_tsv else ","), csv.QUOTE_MINIMAL)
+    return prose or (("\t" if is_tsv else ","), quotings[0])
 
 
 def _even_rows(head: str, delimiter: str, quoting: int) -> list[list[str]]:
@@ -346,16 +352,16 @@ def _even_rows(head: str, delimiter: str, quoting: int) -> list[list[str]]:
     return rows if len(lengths) == 1 and lengths != {1} else []
 
 
-def _read_json_lines(path: Path, *, is_packed: bool) -> pa.Table:
+def _read_json_lines(opened: Opened) -> pa.Table:
     """JSON lines, read twice: for the types of all rows, and for the rows."""
     types: dict[str, Any] = {}
-    with open_text(path, is_packed=is_packed, newline="\n") as lines:
+    with opened() as lines:
         for row in _line_rows(lines):
             for name, value in row.items():
                 types[name] = merge_types(types.get(name, "null"), infer_type(value))
     if not types:
         raise TableUnreadable("none of its rows has a field")
-    with open_text(path, is_packed=is_packed, newline="\n") as lines:
+    with opened() as lines:
         left, tables = _line_rows(lines), []
         while rows := list(islice(left, _ROWS_AT_ONCE)):
             tables.append(_fit(rows, types))
@@ -389,6 +395,19 @@ def _read_json(text: str, inside: str | None = None) -> pa.Table:
     rows = _json_rows(text)
     for name in inside.split(".") if inside else ():
         rows = _open_lists(rows, name)
+    return _fit_all(rows)
+
+
+def _read_field(text: str, name: str) -> pa.Table:
+    """The rows of an object's field; its other fields are left out."""
+    found = _load(text, 1)
+    rows = found.get(name) if isinstance(found, dict) else None
+    if not isinstance(rows, list):
+        raise TableUnreadable(f"it is no object with a list {name!r}, as the card says")
+    return _fit_all([_as_row(row, number) for number, row in enumerate(rows, 1)])
+
+
+def _fit_all(rows: Sequence[dict[str, Any]]) -> pa.Table:
     types: dict[str, Any] = {}
     for row in rows:
         for name, value in row.items():
