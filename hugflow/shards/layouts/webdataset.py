@@ -6,7 +6,8 @@
 A row is a run of members with one key. Its columns: the audio, the other fields, `__key__` and
 `__url__` (the tar's path in the repository). The audio is called `audio`, whatever its format, if
 no row has two audio fields; else each field is a column. Fields and types are those of the first
-rows of all tars; what appears only later is left out, and the log names it.
+rows of all tars, or of all rows if the tars are small; what appears only later is left out, and
+the log names it.
 
 A tar is not read to be counted, so its rows are known once it is fetched. `detail` of a shard:
 
@@ -86,6 +87,8 @@ read_sample = no_sample
 # Rows and members that are looked at before a tar is fetched.
 _LOOKED_AT_ROWS: Final = 5
 _LOOKED_AT_MEMBERS: Final = 200
+# Tars of so many bytes together are looked through to their ends.
+_LOOKED_THROUGH_BYTES: Final = 16 << 20
 _LOOKED_AT_BYTES: Final = 32 << 20
 # Only of these does the content say the type.
 _LOOKED_INTO: Final = frozenset({"json", "number"})
@@ -102,9 +105,10 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     """Columns and types from the first rows of each tar; raises ShardUnreadable."""
     heads: dict[tuple[PublishedFile, ...], Head] = {}
     tars = _group(at, files)
+    is_small = sum(file.size_bytes for file in files) <= _LOOKED_THROUGH_BYTES
 
     def look(at: RepositoryAt, files: tuple[PublishedFile, ...]) -> Contents:
-        heads[files] = head = _read_head(at, tars[files])
+        heads[files] = head = _read_head(at, tars[files], is_whole=is_small)
         return Contents(files, None if head.rows else 0, pa.schema([]))
 
     found = look_at_each(at, list(tars), look).shards
@@ -280,8 +284,11 @@ def _group(
     return {tar.files: tar for tar in tars}
 
 
-def _read_head(at: RepositoryAt, tar: PublishedArchive) -> Head:
-    """The first rows of a published tar, by ranged reads."""
+def _read_head(at: RepositoryAt, tar: PublishedArchive, *, is_whole: bool) -> Head:
+    """The first rows of a published tar, or all, by ranged reads.
+
+    Damage behind the first rows is an error of the shard, later.
+    """
     remote: Any = open_archive(at, tar)
     rows: list[tuple[str, ...]] = []
     types: dict[str, Any] = {}
@@ -290,9 +297,11 @@ def _read_head(at: RepositoryAt, tar: PublishedArchive) -> Head:
             taken: Iterable[_Sample] = _samples(
                 opened,
                 tar.size_bytes,
-                lambda row, field: row < _LOOKED_AT_ROWS and kind_of(field) in _LOOKED_INTO,
+                lambda row, field: (
+                    (is_whole or row < _LOOKED_AT_ROWS) and kind_of(field) in _LOOKED_INTO
+                ),
                 LeftOut(),
-                _LOOKED_AT_MEMBERS,
+                None if is_whole else _LOOKED_AT_MEMBERS,
                 _LOOKED_AT_BYTES,
             )
             for sample in taken:
@@ -300,9 +309,11 @@ def _read_head(at: RepositoryAt, tar: PublishedArchive) -> Head:
                 for name, data in sample.content.items():
                     found = type_of(name, data)
                     types[name] = merge_field_types(types.get(name, "null"), found)
-                if len(rows) == _LOOKED_AT_ROWS:
+                if len(rows) == _LOOKED_AT_ROWS and not is_whole:
                     break
     except ArchiveDamaged as damaged:
+        if len(rows) >= _LOOKED_AT_ROWS:
+            return Head(rows, types)
         raise ShardUnreadable(
             f"{at.repo}@{at.commit}:{tar.path} cannot be read as a tar",
             why=in_a_line(str(damaged)),

@@ -164,8 +164,12 @@ def test_planning_reads_no_more_of_a_member_than_its_type_needs(
 
 
 def test_a_clip_of_another_format_in_a_later_row_is_the_audio_of_its_row(
-    hub: LoopbackHub, open_for: OpenFor, caplog: pytest.LogCaptureFixture
+    hub: LoopbackHub,
+    open_for: OpenFor,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ):
+    monkeypatch.setattr(webdataset, "_LOOKED_THROUGH_BYTES", 0)
     rows = [pair for n in range(5) for pair in sample(n)]
     flac = encode(speech_like(0.2, 16_000, seed=5), 16_000, "flac")
     late = [("utt5.flac", flac), *sample(6), ("utt6.ogg", b"x")]
@@ -177,9 +181,26 @@ def test_a_clip_of_another_format_in_a_later_row_is_the_audio_of_its_row(
     assert "'ogg' (1)" in caplog.text
 
 
-def test_values_without_a_column_are_left_out_and_named(
-    hub: LoopbackHub, open_for: OpenFor, caplog: pytest.LogCaptureFixture
+def test_of_small_tars_all_rows_say_which_columns_there_are_and_of_which_type(
+    hub: LoopbackHub, open_for: OpenFor
 ):
+    rows = [
+        sample(n, length=n if n < 7 else 7.5, **({"mood": "x"} if n > 6 else {})) for n in range(8)
+    ]
+    build = open_for(publish(hub, "all_rows", make_tar(pair for row in rows for pair in row)))
+    sync_dataset(build)
+    made = [row["json"] for _, row in sorted(read_rows_json(build.folder).items())]
+    assert [row["length"] for row in made] == [0, 1, 2, 3, 4, 5, 6, 7.5]
+    assert [row["mood"] for row in made] == [None] * 7 + ["x"]
+
+
+def test_values_without_a_column_are_left_out_and_named(
+    hub: LoopbackHub,
+    open_for: OpenFor,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(webdataset, "_LOOKED_THROUGH_BYTES", 0)
     rows = [pair for n in range(6) for pair in sample(n)]
     late = [*sample(6, mood="late"), ("utt6.lab2", b"late")]
     build = open_for(publish(hub, "late", make_tar([*rows, *late])))
