@@ -48,11 +48,15 @@ def sound_behind(view: memoryview, end: int) -> int | None:
 
 def find_sound(view: memoryview, start: int) -> int | None:
     """Where the first other file begins, at `start` or later; None where there is none."""
-    found = (start + at for at in find_words(view[start:], _WORDS))
-    word = next((at for at in found if _is_sound(view[at:])), None)
-    run = find_run(view, start, start, None)
-    begins = [at for at in (word, None if run is None else run.start) if at is not None]
+    file, run = find_file(view, start), find_run(view, start, start, None)
+    begins = [at for at in (file, None if run is None else run.start) if at is not None]
     return min(begins, default=None)
+
+
+def find_file(view: memoryview, start: int) -> int | None:
+    """Where the first other file that is no MP3 begins, at `start` or later."""
+    found = (start + at for at in find_words(view[start:], _WORDS))
+    return next((at for at in found if _is_sound(view[at:])), None)
 
 
 def is_sampled(behind: memoryview) -> bool:

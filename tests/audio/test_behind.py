@@ -25,6 +25,19 @@ def test_what_stands_behind_a_file_is_decoded_too(first: str, second: str):
         assert np.abs(sound[-3_000:-500]).mean() > 0.1
 
 
+@pytest.mark.parametrize(("first", "second"), list(product(FORMATS, FORMATS)))
+def test_a_file_behind_other_bytes_is_decoded_too(first: str, second: str):
+    info, sound = make(FILES[first] + b"\1\2\3\4" * 10 + SHORT[second])
+    assert info.num_samples == 21_000
+    assert np.abs(sound[-3_000:-500]).mean() > 0.1
+
+
+@pytest.mark.parametrize("middle", FORMATS)
+@pytest.mark.parametrize("around", ["MP3", "OGG", "FLAC", "WAV"])
+def test_a_file_between_two_of_one_format_is_decoded_too(around: str, middle: str):
+    assert make(FILES[around] + SHORT[middle] + FILES[around])[0].num_samples == 37_000
+
+
 @pytest.mark.parametrize("flac", [FILES["FLAC"], SHORT["FLAC"], write(tone(60), format="FLAC")])
 @pytest.mark.parametrize("between", [b"", id3v1(), id3v2(), bytes(500)])
 @pytest.mark.parametrize("samples", [2_000, 16_000, 200_000])

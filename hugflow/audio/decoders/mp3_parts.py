@@ -1,15 +1,17 @@
 """What libsndfile is given of an MP3: its frames alone, and their number."""
 
+from dataclasses import replace
+from itertools import pairwise
 from typing import Final
 
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.behind import sound_behind
+from hugflow.audio.behind import find_file, sound_behind
 from hugflow.audio.clip import ClipRules
 from hugflow.audio.decoders.framing import Framing
 from hugflow.audio.decoders.parts import Part
 from hugflow.audio.decoders.sound_file import open_clip
 from hugflow.audio.info_tag import render_frame_count
-from hugflow.audio.mp3_frames import Mp3Stream, read_mp3
+from hugflow.audio.mp3_frames import Mp3File, Mp3Stream, read_mp3
 
 _ANY_LENGTH: Final = ClipRules(max_hours=0)
 
@@ -23,14 +25,26 @@ def mp3_parts(data: bytes | memoryview) -> Framing:
     file = read_mp3(data)
     if file is None:
         raise AudioBad("audio_undecodable", "the mp3 has no whole frame")
+    other = _other_file(memoryview(data), file)
+    if other is not None and other < file.end:
+        return replace(mp3_parts(memoryview(data)[:other]), end=other)
     if file.missing is not None:
         raise AudioBad("audio_truncated", file.missing)
-    other = sound_behind(memoryview(data), file.end)
     junk_size = file.junk_size if other is None else file.junk_size - (len(data) - other)
     if junk_size > sum(stream.size_bytes for stream in file.streams):
         raise AudioBad("audio_undecodable", "most of the mp3 is not made of frames")
     parts = tuple(_to_part(memoryview(data), stream) for stream in file.streams)
     return Framing(parts, file.repaired, end=other)
+
+
+def _other_file(view: memoryview, file: Mp3File) -> int | None:
+    """Where another file begins, between the frames or behind them."""
+    spans = [span for stream in file.streams for span in stream.spans]
+    for (_, end), (start, _) in pairwise(spans):
+        between = find_file(view[:start], end) if start > end else None
+        if between is not None:
+            return between
+    return sound_behind(view, file.end) or find_file(view, file.end)
 
 
 def count_copyable(data: bytes | memoryview) -> tuple[Mp3Stream, int] | None:

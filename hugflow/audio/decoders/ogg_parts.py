@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from hugflow.audio.bad import AudioBad
-from hugflow.audio.behind import sound_behind
+from hugflow.audio.behind import find_sound, sound_behind
 from hugflow.audio.decoders.flac_parts import flac_in_ogg
 from hugflow.audio.decoders.framing import Framing
 from hugflow.audio.decoders.parts import Part
@@ -64,8 +64,7 @@ def ogg_parts(view: memoryview) -> Framing:
     links = read_links(view)
     if not links:
         raise AudioBad("audio_truncated", "the ogg has no whole page")
-    last = links[-1][-1]
-    other = sound_behind(view, last.end) if last.end < len(view) else None
+    links, other = _up_to_other(view, links)
     ends = [*(link[0].start for link in links[1:]), other or len(view)]
     framings = [_read_link(view[:end], link) for end, link in zip(ends, links, strict=True)]
     return Framing(
@@ -74,6 +73,18 @@ def ogg_parts(view: memoryview) -> Framing:
         framings[0].source_format,
         other,
     )
+
+
+def _up_to_other(view: memoryview, links: list[list[Page]]) -> tuple[list[list[Page]], int | None]:
+    """The files of Ogg up to another file, and where that one begins."""
+    nexts = [*(link[0].start for link in links[1:]), len(view)]
+    for count, (link, stop) in enumerate(zip(links, nexts, strict=True), 1):
+        end = link[-1].end
+        if end < stop:
+            other = sound_behind(view[:stop], end) or find_sound(view[:stop], end)
+            if other is not None:
+                return links[:count], other
+    return links, None
 
 
 def _read_link(view: memoryview, pages: list[Page]) -> Framing:
