@@ -4,12 +4,24 @@ import dataclasses
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hugflow.amounts import count
 from hugflow.cli.builds import open_project
+from hugflow.cli.flow_words import (
+    EXAMPLE,
+    CalledEndpoint,
+    DispatchPoint,
+    DispatchPoints,
+    Endpoint,
+    MessageId,
+    UserName,
+    find_endpoint_and_class,
+    plain_reply,
+    read_message,
+)
 from hugflow.cli.options import AsJson, print_help_of_group
 from hugflow.cli.output import (
     print_data,
@@ -29,12 +41,6 @@ if TYPE_CHECKING:
     from hugflow.serving.server import FlowServer
 
 users = typer.Typer()
-
-Endpoint = Annotated[str, typer.Argument(metavar="ENDPOINT", help="The name it is served under.")]
-UserName = Annotated[str, typer.Argument(metavar="NAME", help="A name for the user.")]
-DispatchPoint = Annotated[
-    str, typer.Option("--dispatch-point", help="Which workers run it.", show_default=True)
-]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -149,8 +155,8 @@ def list_users(as_json: AsJson = False) -> None:
 
 
 def serve(
-    flow: Annotated[str, typer.Argument(metavar="CLASS", help="my_flows.Clean")],
-    endpoint: Endpoint,
+    first: Annotated[str, typer.Argument(metavar="ENDPOINT", help="The name it is served under.")],
+    second: Annotated[str, typer.Argument(metavar="CLASS", help="my_flows.Clean")],
     dispatch_point: DispatchPoint = "coflows_dispatch",
     is_parallel: Annotated[
         bool, typer.Option("--parallel", help="Messages run at once; it keeps no state.")
@@ -163,7 +169,11 @@ def serve(
         typer.Option(metavar="USER", help="Who may have an instance; none, or *: everyone."),
     ] = None,
 ) -> None:
-    """Serve a class of this project, or of a synced module, at an endpoint."""
+    """Serve a class of this project, or of a synced module, at an endpoint.
+
+    The two may come in either order: a class has a dot.
+    """
+    endpoint, flow = find_endpoint_and_class(first, second)
     serving = _find_serving(open_project())
     allowed = serving.find_ids(allow or None)
     from hugflow.flows.environment import scrub_own_environment
@@ -186,8 +196,11 @@ def unserve(
     from hugflow.serving import delete_flow_endpoint, unserve_flow
 
     with _find_serving(open_project()).connect() as cl:
-        (delete_flow_endpoint if deletes else unserve_flow)(cl, endpoint)
-    print_data(f"flows:{endpoint} is " + ("deleted" if deletes else "not served any more"))
+        was_there = (delete_flow_endpoint if deletes else unserve_flow)(cl, endpoint)
+    if was_there:
+        print_data(f"flows:{endpoint} is " + ("deleted" if deletes else "not served any more"))
+    else:
+        print_data(f"flows:{endpoint} was not " + ("there" if deletes else "served"))
 
 
 def status(as_json: AsJson = False) -> None:
@@ -214,15 +227,16 @@ def status(as_json: AsJson = False) -> None:
 
 
 def call(
-    endpoint: Annotated[
-        str | None, typer.Argument(metavar="ENDPOINT", help="The name it is served under.")
+    endpoint: CalledEndpoint = None,
+    words: Annotated[
+        str | None, typer.Argument(metavar="JSON", help="The message: a JSON mapping.")
     ] = None,
     user: Annotated[str, typer.Option("--user", help="Who serves it: a name or an id.")] = "local",
-    data: Annotated[str, typer.Option("--data", help="The message: a JSON mapping.")] = "{}",
-    timeout_s: Annotated[float, typer.Option("--timeout", help="Seconds to wait.")] = 60.0,
-    message_id: Annotated[
-        str | None, typer.Option("--message", metavar="ID", help="Ask for an earlier message.")
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="JSON", help="The message, as an option.")
     ] = None,
+    timeout_s: Annotated[float, typer.Option("--timeout", help="Seconds to wait.")] = 60.0,
+    message_id: MessageId = None,
     is_asked_only: Annotated[
         bool, typer.Option("--state", help="With --message: print how far it is, and no reply.")
     ] = False,
@@ -235,13 +249,14 @@ def call(
     from hugflow.serving import get_flow_instance
     from hugflow.serving.replies import call_state, resume
 
-    serving = _find_serving(open_project())
     if (endpoint is None) == (message_id is None):
         raise UsageWrong(
             "give either an endpoint or --message ID",
             why="one sends a message, the other asks for its reply",
-            mend="hugflow flows call ENDPOINT --data '{...}'",
+            mend=EXAMPLE,
         )
+    sent = read_message(words, data)
+    serving = _find_serving(open_project())
     with serving.connect() as cl:
         if message_id is not None:
             state = call_state(cl, message_id)
@@ -252,7 +267,6 @@ def call(
                 raise _unknown_message(message_id)
             _print_reply(resume(cl, message_id), timeout_s)
             return
-        sent = _read_data(data)
         flow = get_flow_instance(cl, str(endpoint), serving.find_id(user))
         message = flow.package_input_message(sent)
         print_talk(f"message {message.message_id}")
@@ -260,10 +274,7 @@ def call(
 
 
 def worker(
-    dispatch_points: Annotated[
-        list[str] | None,
-        typer.Option("--dispatch-point", help="Which messages to run; may be repeated."),
-    ] = None,
+    dispatch_points: DispatchPoints = None,
     threads: Annotated[int, typer.Option(min=1, help="Messages at once.")] = 64,
 ) -> None:
     """Run the workers of this project's user, until they are stopped.
@@ -295,7 +306,7 @@ def demo() -> None:
 def _print_reply(future: "FlowFuture", timeout_s: float) -> None:
     """Wait for the reply and print it; FlowServerUnavailable if it does not come in time."""
     try:
-        print_json(future.get_data(timeout_s))
+        print_json(plain_reply(future.get_data(timeout_s)))
     except TimeoutError as error:
         raise FlowServerUnavailable(
             f"no reply to {future.message_id} within {timeout_s:g} s",
@@ -351,21 +362,3 @@ def _worker_service(serving: "ProjectServing", url: str) -> Service:
     names = frozenset({*KEPT, "PYTHONPATH"})
     points = [f"--dispatch-point={each}" for each in declared_points(serving.config.serve)]
     return Service("the worker of flows", (*command, *places, *points), only=names)
-
-
-def _read_data(text: str) -> dict[str, Any]:
-    from hugflow.serving import wire
-
-    try:
-        found = wire.decode(text.encode())
-    except ValueError as error:
-        found = error
-    if not isinstance(found, dict):
-        raise UsageWrong(
-            "--data is no JSON mapping",
-            why="a message maps names to values"
-            if not isinstance(found, Exception)
-            else str(found),
-            mend="--data '{\"number\": 1234}'",
-        )
-    return found

@@ -94,19 +94,23 @@ def new_endpoint(
     )
 
 
-def unserve_flow(cl: "CoLink", flow_endpoint: str) -> None:
-    """Give no new instances; those that exist keep answering."""
+def unserve_flow(cl: "CoLink", flow_endpoint: str) -> bool:
+    """Give no new instances; those that exist keep answering. False if it was not served."""
+    subjects.check_name(flow_endpoint, "the endpoint")
     present = cl.run(bucket.read_served(cl.link, flow_endpoint))
-    if present is not None:
-        cl.run(bucket.write_served(cl.link, flow_endpoint, replace(present, is_open=False)))
-        log.info("Stopped serving at flows:%s.", flow_endpoint)
+    if present is None or not present.is_open:
+        return False
+    cl.run(bucket.write_served(cl.link, flow_endpoint, replace(present, is_open=False)))
+    log.info("Stopped serving at flows:%s.", flow_endpoint)
+    return True
 
 
-def delete_flow_endpoint(cl: "CoLink", flow_endpoint: str) -> None:
-    """Delete an endpoint with its instances and their states; nothing there is no error."""
+def delete_flow_endpoint(cl: "CoLink", flow_endpoint: str) -> bool:
+    """Delete an endpoint with its instances and their states. False if there was none."""
     from hugflow.serving.mounting import delete_instance
 
     subjects.check_name(flow_endpoint, "the endpoint")
+    was_there = cl.run(bucket.read_served(cl.link, flow_endpoint)) is not None
     # First, so that no instance is made meanwhile.
     unserve_flow(cl, flow_endpoint)
     for each in cl.run(bucket.list_instances(cl.link)):
@@ -114,6 +118,7 @@ def delete_flow_endpoint(cl: "CoLink", flow_endpoint: str) -> None:
             cl.run(delete_instance(cl, each.flow_id))
     cl.run(cl.link.delete_key(f"singleton.{flow_endpoint}"))
     cl.run(cl.link.delete_key(f"served.{flow_endpoint}"))
+    return was_there
 
 
 def delete_flow_instance(cl: "CoLink", flow_id: str) -> None:

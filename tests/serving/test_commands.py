@@ -85,7 +85,7 @@ def test_without_a_server_the_error_says_how_to_start_one(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_a_declared_flow_is_served_called_and_shown(project: Path) -> None:
     assert "flows:broken is not served" in (project / "up.log").read_text()
-    done = run(project, "call", "reverse", "--data", '{"number": 1234}')
+    done = run(project, "call", "reverse", '{"number": 1234}')
     assert json.loads(done.stdout)["output_number"] == 4321
     message_id = done.stderr.split()[1]
     assert run(project, "call", "--message", message_id, "--state").stdout == "done\n"
@@ -112,11 +112,12 @@ def test_a_user_is_made_serves_and_is_revoked(project: Path) -> None:
         seed.read_text().strip() not in (project / ".hugflow-state/serving/server.conf").read_text()
     )
     name = "ReverseNumberFlowModule.ReverseNumberAtomicFlow"
-    assert run(project, "serve", name, "again", "--allow", "bob").returncode == 0
+    assert run(project, "serve", "again", name, "--allow", "bob").returncode == 0
     unknown = run(project, "serve", name, "other", "--allow", "bobb")
     assert unknown.returncode == 2
     assert "did you mean bob?" in unknown.stderr
-    assert run(project, "unserve", "again", "--delete").returncode == 0
+    assert run(project, "unserve", "again", "--delete").stdout == "flows:again is deleted\n"
+    assert run(project, "unserve", "again").stdout == "flows:again was not served\n"
     assert run(project, "user", "revoke", "bob").returncode == 0
     assert "bob" not in run(project, "user", "list").stdout
 
