@@ -284,9 +284,11 @@ def _read_csv_rows(
     if first is None:
         raise TableUnreadable("it is empty")
     own = list(told) if isinstance(told, tuple) else _names_without_header(len(first[1]))
-    names = first[1] if has_header else own
-    if len(set(names)) < len(names) or not all(names):
-        raise TableUnreadable("two of its columns have the same name, or one has none")
+    # An index that pandas wrote has no name: it is called as pandas calls it.
+    named = [name or f"Unnamed: {place}" for place, name in enumerate(first[1])]
+    names = named if has_header else own
+    if len(set(names)) < len(names):
+        raise TableUnreadable("two of its columns have the same name")
 
     def fields() -> Iterator[list[str]]:
         for line, row in rows if has_header else chain([first], rows):

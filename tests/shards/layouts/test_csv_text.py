@@ -1,4 +1,4 @@
-"""Quotation marks of csv: those that enclose a field, and those of a sentence."""
+"""What csv text means: quotation marks that enclose a field or not, and names of columns."""
 
 from pathlib import Path
 
@@ -50,6 +50,20 @@ def test_a_quoted_field_of_several_lines_stays_one_field(tmp_path: Path, text: s
 def test_where_all_fields_are_quoted_a_field_of_several_lines_stays_one_field(tmp_path: Path):
     rows = read(tmp_path, "t.csv", '"path","text"\n"a.wav","one\ntwo,three"\n"b.wav","four"\n')
     assert rows[1:] == [["a.wav", "one\ntwo,three"], ["b.wav", "four"]]
+
+
+def test_an_index_without_a_name_is_called_as_pandas_calls_it(tmp_path: Path):
+    found = read(tmp_path, "metadata.csv", ",file_name,text\n0,a.wav,one\n1,b.wav,two\n")
+    assert found == [
+        ["Unnamed: 0", "file_name", "text"],
+        ["0", "a.wav", "one"],
+        ["1", "b.wav", "two"],
+    ]
+
+
+def test_two_columns_of_one_name_are_an_error(tmp_path: Path):
+    with pytest.raises(TableUnreadable, match="same name"):
+        read(tmp_path, "t.csv", "path,text,text\na.wav,one,two\n")
 
 
 def test_an_error_of_quotation_names_its_line_where_the_lines_are_uneven(tmp_path: Path):
