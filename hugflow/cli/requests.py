@@ -201,7 +201,7 @@ def _check_steps(checked: _Checked) -> _Checked:
     adds = [file for file in (*checked.found.adds, *checked.found.shadowed) if file.request.flows]
     if not adds:
         return checked
-    from hugflow.flows.check_steps import find_unallowed, find_wrong_names
+    from hugflow.flows.check_steps import find_conflicts, find_unallowed, find_wrong_names
     from hugflow.flows.project_key import trust_of
 
     root = find_root(Path.cwd(), os.environ)
@@ -210,6 +210,10 @@ def _check_steps(checked: _Checked) -> _Checked:
         _step_problem(file.path, step, error)
         for file in adds
         for step, error in find_wrong_names(file.request.flows)
+    ]
+    problems += [
+        _step_problem(file.path, step, error)
+        for file, step, error in find_conflicts(checked.found.adds)
     ]
     warnings = [
         Problem(

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from hugflow.errors import FlowModuleIdInvalid, HugflowError
+from hugflow.errors import FlowModuleConflict, FlowModuleIdInvalid, HugflowError
 from hugflow.flows.names import is_commit, parse_module_id
 from hugflow.flows.staging import ModuleSource
 from hugflow.flows.trust import Trust
+from hugflow.requests.collect import AddFile
 from hugflow.requests.flow_steps import FlowStep
 
 
@@ -17,6 +18,30 @@ def find_wrong_names(steps: Sequence[FlowStep]) -> Iterator[tuple[FlowStep, Hugf
                 parse_module_id(step.use)
         except FlowModuleIdInvalid as error:
             yield step, error
+
+
+def find_conflicts(
+    files: Sequence[AddFile],
+) -> Iterator[tuple[AddFile, FlowStep, FlowModuleConflict]]:
+    """The steps whose module an earlier file uses at another revision, each with its error."""
+    first: dict[str, tuple[AddFile, FlowStep]] = {}
+    for file in files:
+        for step in file.request.flows:
+            if step.use is None:
+                continue
+            earlier, its = first.setdefault(step.use, (file, step))
+            if its.revision != step.revision and earlier is not file:
+                yield file, step, to_conflict(file.path, step, earlier.path, its)
+
+
+def to_conflict(path: str, step: FlowStep, other_path: str, other: FlowStep) -> FlowModuleConflict:
+    """The error for two requests that use a module at two revisions."""
+    return FlowModuleConflict(
+        f"{path} uses {step.use}:{step.revision}, and {other_path} uses "
+        f"{other.use}:{other.revision}",
+        why="only one revision of a module is kept in a project",
+        mend="name one revision in both requests, in one pull request",
+    )
 
 
 def find_unallowed(steps: Sequence[FlowStep], trust: Trust) -> Iterator[FlowStep]:

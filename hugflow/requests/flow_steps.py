@@ -91,6 +91,13 @@ def flow_steps(value: object) -> tuple[FlowStep, ...]:
             raise FieldInvalid(
                 f"step {number} has the name of an earlier step", mend="give each a name of its own"
             )
+        for other in steps:
+            if step.use is not None and step.use == other.use and step.revision != other.revision:
+                raise FieldInvalid(
+                    f"step {step.name!r} uses {step.use}:{step.revision}, and step {other.name!r} "
+                    f"uses {other.use}:{other.revision}: only one revision of a module is kept",
+                    mend="name one revision in both steps",
+                )
         steps.append(step)
     return tuple(steps)
 

@@ -92,6 +92,17 @@ def test_validate_tells_of_steps_that_will_not_run(
     assert not marker.exists()
 
 
+def test_validate_refuses_two_requests_that_use_one_module_at_two_revisions(project: Project):
+    for name, revision in (("one", "v1"), ("two", "v2")):
+        step = f"  - {{name: w, use: acme/Tools:{revision}, flow: W}}"
+        project.request(f"rowsteps/{name}", "flows:", step, name=name)
+    done = project.run("validate", "requests")
+    assert done.returncode == 4, done.stderr
+    assert "two.yaml uses acme/Tools:v2, and" in done.stderr
+    assert "one.yaml uses acme/Tools:v1" in done.stderr
+    assert project.run("validate", "requests/add/two.yaml").returncode == 0
+
+
 @pytest.mark.parametrize(
     ("use", "options", "told"),
     [

@@ -92,3 +92,10 @@ def test_a_served_step_names_its_user_and_endpoint():
 def test_what_is_no_list_of_steps_is_refused(value: object):
     with pytest.raises(FieldInvalid):
         flow_steps(value)
+
+
+def test_two_revisions_of_one_module_in_a_request_are_refused_with_both_named():
+    use = STEP | {"use": "alice/Tools:v1"}
+    with pytest.raises(FieldInvalid, match=r"alice/Tools:v2, and step 'clean' uses alice/Tools:v1"):
+        flow_steps([use, use | {"name": "other", "use": "alice/Tools:v2"}])
+    assert len(flow_steps([use, use | {"name": "other"}])) == 2

@@ -105,6 +105,8 @@ def _sync_missing(build: Build, places: "FlowPlaces", steps: Sequence[FlowStep])
             or is_commit_of(step.revision, entry.synced.commit)
         )
         if not (is_there and has_revision):
+            if is_there and entry is not None:
+                _refuse_conflict(build, step, entry.synced)
             wanted[module] = Dependency(module, step.revision)
     if wanted:
         from hugflow.flows.asking import Asker
@@ -112,6 +114,22 @@ def _sync_missing(build: Build, places: "FlowPlaces", steps: Sequence[FlowStep])
         from hugflow.flows.sync import sync_modules
 
         sync_modules(list(wanted.values()), places, HubSource(build.hub), Asker())
+
+
+def _refuse_conflict(build: Build, step: FlowStep, synced: "Synced") -> None:
+    """Raise FlowModuleConflict where a request on main uses the revision that would be replaced."""
+    from hugflow.flows.check_steps import to_conflict
+    from hugflow.flows.names import is_commit_of
+    from hugflow.requests.catalog import read_catalog
+    from hugflow.requests.collect import collect_requests
+
+    catalog = read_catalog(build.places)
+    for file in collect_requests(catalog.data_by_path).adds if catalog is not None else ():
+        for other in file.request.flows if file.request.name != build.name else ():
+            revision = other.revision or ""
+            is_same = revision == synced.revision or is_commit_of(revision, synced.commit)
+            if other.use == step.use and is_same:
+                raise to_conflict(build.name, step, file.path, other)
 
 
 def _find_code(

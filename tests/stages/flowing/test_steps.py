@@ -9,13 +9,20 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from hugflow.errors import DiskFull, RequestInvalid, TooManyBadRows, UntrustedFlowModule
+from hugflow.errors import (
+    DiskFull,
+    FlowModuleConflict,
+    RequestInvalid,
+    TooManyBadRows,
+    UntrustedFlowModule,
+)
 from hugflow.flows.trust import Trust, parse_allowed
 from hugflow.notify.conversation import Line
 from hugflow.notify.notices import read_notice
 from hugflow.notify.words import rows_words
 from hugflow.provenance.known import NobodyKnows
 from hugflow.provenance.why import explain
+from hugflow.requests.catalog import Catalog, write_catalog
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
 from hugflow.stages.planning.estimate import estimate
@@ -27,6 +34,7 @@ from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
 from hugflow.verify.dataset import verify_dataset
 from tests.builds import OpenFor
+from tests.flows.hub import publish
 from tests.flows.test_shipped import publish_shipped
 
 pytestmark = pytest.mark.slow
@@ -241,6 +249,27 @@ def test_a_module_of_the_hub_is_synced_and_run_where_it_is_allowed(
     flows = synced.published.manifest.flows
     assert flows is not None
     assert (flows.steps[0].module, flows.steps[0].commit) == ("flowing/TextTools", commit)
+
+
+def test_a_module_is_not_moved_to_another_revision_while_a_request_on_main_uses_it(
+    hub: LoopbackHub, places: Places, opened: Sync, tmp_path: Path
+):
+    step = {"name": "clean", "use": "flowing/Moved", "flow": "NormaliseText"}
+    first = publish_shipped(hub, "flowing/Moved")
+    with pytest.raises(UntrustedFlowModule):
+        opened([{**step, "use": f"flowing/Moved:{first}"}])
+    second = publish(hub, "flowing/Moved", {"more.py": "x = 1\n"})
+    steps = [{**step, "use": f"flowing/Moved:{first}"}]
+    other = {"hf_id": "acme/other", "description": "A test", "flows": steps}
+    path = "requests/add/other.yaml"
+    write_catalog(places, Catalog("c" * 40, {path: json.dumps(other).encode()}))
+    moved = [{**step, "use": f"flowing/Moved:{second}"}]
+    with pytest.raises(FlowModuleConflict, match=f"{second}, and {path} uses .*{first}"):
+        opened(moved)
+    write_catalog(places, Catalog("d" * 40, {}))
+    with pytest.raises(UntrustedFlowModule) as refused:
+        opened(moved)
+    assert second in refused.value.why
 
 
 def test_a_field_that_no_row_has_is_named_before_anything_runs(opened: Sync, tmp_path: Path):
