@@ -1,6 +1,7 @@
 """Which file of a repository a word of a table means."""
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Final
@@ -40,11 +41,14 @@ class Clips:
     """The clips of a repository, or the members of its archives, by their names.
 
     paths: all of them.
-    by_name, by_stem: those whose name, or name without ending, is unique.
-    folders: the folders of the repository.
+    by_composed: those that are not in Unicode's composed form (NFC), by that form; file systems of
+        macOS write a name decomposed, and a table may have it composed, or the reverse.
+    by_name, by_stem: those whose name, or name without ending, is unique; composed.
+    folders: the folders of the repository; composed.
     """
 
     paths: frozenset[str]
+    by_composed: dict[str, str]
     by_name: dict[str, str]
     by_stem: dict[str, str]
     folders: ClipFolders
@@ -58,9 +62,10 @@ class Clips:
             (known if is_clip(path) else others).append(path)
         return cls(
             frozenset(known),
-            _unique((PurePosixPath(path).name, path) for path in known),
-            _unique((PurePosixPath(path).stem, path) for path in known),
-            ClipFolders.of(known, others),
+            _unique((compose(path), path) for path in known if compose(path) != path),
+            _unique((compose(PurePosixPath(path).name), path) for path in known),
+            _unique((compose(PurePosixPath(path).stem), path) for path in known),
+            ClipFolders.of(map(compose, known), map(compose, others)),
         )
 
     def find(self, word: str, table: str, *, is_exact: bool = False) -> str | None:
@@ -72,17 +77,30 @@ class Clips:
         clip has, with its ending or without, if the folders go together (`ClipFolders.may_mean`).
         What names another host or repository means none.
         """
-        near = join_path(table[: table.rfind("/") + 1], word)
-        if near in self.paths:
+        if near := self._at(join_path(table[: table.rfind("/") + 1], word)):
             return near
         if is_exact or _is_elsewhere(word):
             return None
-        far = join_path("", word)
-        if far in self.paths:
+        if far := self._at(join_path("", word)):
             return far
+        word = compose(word)
         name = PurePosixPath(word.replace("\\", "/")).name
         found = self.by_name.get(name) or self.by_stem.get(name)
-        return found if found and self.folders.may_mean(word, found, table) else None
+        if found and self.folders.may_mean(word, compose(found), compose(table)):
+            return found
+        return None
+
+    def _at(self, path: str | None) -> str | None:
+        """The clip at a path, by its bytes, else by its composed form."""
+        if path is None or path in self.paths:
+            return path
+        composed = compose(path)
+        return composed if composed in self.paths else self.by_composed.get(composed)
+
+
+def compose(text: str) -> str:
+    """A text in Unicode's composed form (NFC)."""
+    return unicodedata.normalize("NFC", text)
 
 
 def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -1,5 +1,8 @@
 """Which clip a word of a table means where the clip that it names is missing."""
 
+from typing import Literal
+from unicodedata import normalize
+
 import pytest
 
 from hugflow.shards.layouts.clips import Clips
@@ -54,6 +57,20 @@ def test_a_name_or_a_path_of_another_machine_means_the_one_clip_whose_folders_ag
     word: str, table: str, expected: str
 ):
     assert SPLITS.find(word, table) == expected
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_name_means_its_clip_in_whichever_unicode_form_each_is_written(
+    ours: Literal["NFC", "NFD"], theirs: Literal["NFC", "NFD"]
+):
+    word, path = (normalize(form, "é/fünf.wav") for form in (ours, theirs))
+    clips = Clips.of([f"train/{path}", "train/a.wav"])
+    for table in ("train/metadata.csv", "lists/train.csv"):
+        assert clips.find(word, table) == f"train/{path}"
+    assert clips.find(word, "train/metadata.csv", is_exact=True) == f"train/{path}"
+    assert clips.find(word.partition("/")[2][:-4], "train.csv") == f"train/{path}"
+    both = Clips.of([path, word])
+    assert [both.find(each, "train.csv") for each in (word, path)] == [word, path]
 
 
 def test_a_row_whose_clip_only_another_subset_has_will_fail(hub: LoopbackHub, open_for: OpenFor):
