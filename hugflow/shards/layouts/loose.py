@@ -16,6 +16,7 @@ clips, so its digest covers all of them. `detail` of a shard:
     "whole": ["id"], "joined": "text"}       see `whole`
 """
 
+import codecs
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -310,24 +311,23 @@ def _with_texts(
     """Some rows with the texts that are files."""
     first = rows.start - shard.first_row
     for name, places in detail.get("texts", {}).items():
-        values = part.column(name).to_pylist()
+        values = [each and each.encode() for each in part.column(name).to_pylist()]
         for at, place in enumerate(places[first : first + len(rows)]):
             if place is not None:
                 values[at] = _read_text(paths[place], shard, shard.files[place].path)
-        part = part.set_column(part.column_names.index(name), name, pa.array(values, pa.string()))
+        # Not checked: a text that is not UTF-8 fails its own row, later.
+        column = pa.array(values, pa.binary()).view(pa.string())
+        part = part.set_column(part.column_names.index(name), name, column)
     return part
 
 
-def _read_text(path: Path, shard: Shard, published: str) -> str:
-    """A transcript without the line breaks at its end; raises ShardUnreadable."""
+def _read_text(path: Path, shard: Shard, published: str) -> bytes:
+    """A transcript without the line breaks at its end; raises ShardUnreadable for a large one."""
     with disk_errors(path, "read"), path.open("rb") as file:
         data = file.read(MOST_TEXT_BYTES + 1)
-    try:
-        if len(data) <= MOST_TEXT_BYTES:
-            return data.decode("utf-8-sig").rstrip("\r\n")
-        why = f"it is larger than {MOST_TEXT_BYTES:,} bytes"
-    except UnicodeDecodeError:
-        why = "it is not UTF-8"
+    if len(data) <= MOST_TEXT_BYTES:
+        return data.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n")
+    why = f"it is larger than {MOST_TEXT_BYTES:,} bytes"
     raise unreadable(shard, f"the transcript {published!r} cannot be read: {why}")
 
 

@@ -23,7 +23,7 @@ from tests.builds import OpenFor
 from tests.projects import Project
 from tests.shards.layouts.published import COUNT, TEXTS, at, rows, to_csv, to_jsonl
 from tests.shards.layouts.tars import clip
-from tests.trees import read_rows_json
+from tests.trees import read_failures, read_rows_json
 
 
 def told(plan_warnings: tuple[str, ...]) -> str:
@@ -262,13 +262,30 @@ def test_transcripts_beside_clips_are_fetched_with_their_shard_and_not_by_the_pl
     assert found == ["ein Wort", "zwei", "", None, None]
 
 
-def test_a_transcript_that_is_no_text_fails_its_shard_by_name(
+def test_a_transcript_that_is_not_utf8_fails_its_own_row(hub: LoopbackHub, open_for: OpenFor):
+    texts = {"train/c0.txt": b"caf\xe9", "train/c1.txt": "café".encode()}
+    hub.publish("table/latin", {**at("train/"), **texts})
+    build = open_for("table/latin")
+    sync_dataset(build)
+    assert {row: each["text"] for row, each in read_rows_json(build.folder).items()} == {
+        1: "café",
+        2: None,
+        3: None,
+        4: None,
+    }
+    assert [(each["row"], each["code"]) for each in read_failures(build.folder)] == [
+        (0, "text_not_utf8")
+    ]
+
+
+def test_a_transcript_that_is_too_large_fails_its_shard_by_name(
     hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(loose, "SLICE_ROWS", 2)
-    hub.publish("table/latin", {**at("train/"), "train/c0.txt": b"\xff\xfe\xff"})
-    build = open_for("table/latin")
+    monkeypatch.setattr(loose, "MOST_TEXT_BYTES", 10)
+    hub.publish("table/long", {**at("train/"), "train/c0.txt": b"eleven bytes"})
+    build = open_for("table/long")
     with pytest.raises(HugflowError, match="1 of 3 shards failed") as failed:
         sync_dataset(build)
-    assert "the transcript 'train/c0.txt' cannot be read: it is not UTF-8" in failed.value.why
+    assert "the transcript 'train/c0.txt' cannot be read: it is larger" in failed.value.why
     assert sorted(read_rows_json(build.folder)) == [2, 3, 4]
