@@ -110,7 +110,7 @@ def sync(
     wanted = _read_wanted(places, modules or [], overwrites=overwrites)
     source = HubSource(open_hub(project))
     if checks:
-        differences = list(find_differences(places, source))
+        differences = list(find_differences(places, source, wanted if modules else ()))
         if as_json:
             print_json({"differences": differences})
         else:

@@ -1,13 +1,14 @@
 """How the synced modules are: what `hugflow flows list` shows, and `sync --check` compares."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
-from hugflow.flows.dependencies import read_dependencies
-from hugflow.flows.names import is_commit_of
+from hugflow.flows.dependencies import Dependency, read_dependencies
+from hugflow.flows.local import find_folder
+from hugflow.flows.names import ModuleId, is_commit_of
 from hugflow.flows.places import FlowPlaces
 from hugflow.flows.present import read_present
-from hugflow.flows.records import LockEntry, read_lock
+from hugflow.flows.records import LockEntry, Synced, read_lock
 from hugflow.flows.staging import ModuleSource
 from hugflow.flows.trust import Trust
 from hugflow.late_dataclass import dataclass
@@ -33,23 +34,61 @@ def read_states(places: FlowPlaces, trust: Trust) -> list[ModuleState]:
     ]
 
 
-def find_differences(places: FlowPlaces, source: ModuleSource) -> Iterator[str]:
-    """What a sync of the same modules would change or keep, a line each; asks for the branches."""
+def find_differences(
+    places: FlowPlaces, source: ModuleSource, asked: Sequence[Dependency] = ()
+) -> Iterator[str]:
+    """What a sync would change or keep, a line each; asks for the branches.
+
+    asked: the modules to compare with flow.mod, with those that they need; none: all of flow.mod, at
+    the revisions it has.
+    """
     entries = read_lock(places.lock_file)
-    for module, entry in sorted(entries.items()):
-        synced, state = entry.synced, _state(places, entry)
+    wanted = {each.module: each for each in asked}
+    for module, each in wanted.items():
+        if module not in entries:
+            yield f"{each}: is not synced"
+    for module in _find_closure(places, entries, wanted) if wanted else sorted(entries):
+        synced, state = entries[module].synced, _state(places, entries[module])
         if state == "missing":
             yield f"{synced}: its folder is gone"
             continue
         if state == "modified":
             yield f"{synced}: its files were changed here"
-        if not synced.is_local and not is_commit_of(synced.revision, synced.commit):
-            commit = source.fetch_commit(module, synced.revision)
+        each = wanted.get(module, Dependency(module, synced.revision))
+        if each.is_local or synced.is_local:
+            if module in wanted:
+                yield from _compare_folder(places, each, synced)
+        elif not is_commit_of(each.revision, synced.commit):
+            commit = source.fetch_commit(module, each.revision)
             if commit != synced.commit:
-                yield f"{synced}: commit {commit[:7]}, and {synced.commit[:7]} is synced"
-        for asked in read_dependencies(places.module(module), module):
-            if asked.module not in entries:
-                yield f"{synced}: asks for {asked}, which is not synced"
+                yield f"{each}: commit {commit[:7]}, and {synced.commit[:7]} is synced"
+        for needed in read_dependencies(places.module(module), module):
+            if needed.module not in entries:
+                yield f"{synced}: asks for {needed}, which is not synced"
+
+
+def _find_closure(
+    places: FlowPlaces, entries: Mapping[ModuleId, LockEntry], wanted: Iterable[ModuleId]
+) -> list[ModuleId]:
+    """The synced ones of the wanted modules, with those that they need."""
+    found: set[ModuleId] = set()
+    waiting = list(wanted)
+    while waiting:
+        module = waiting.pop()
+        if module in found or module not in entries:
+            continue
+        found.add(module)
+        if places.module(module).is_dir():
+            waiting += [each.module for each in read_dependencies(places.module(module), module)]
+    return sorted(found)
+
+
+def _compare_folder(places: FlowPlaces, asked: Dependency, synced: Synced) -> Iterator[str]:
+    """Whether a module is linked to the folder that is asked for."""
+    if not (asked.is_local and synced.is_local):
+        yield f"{asked}: is asked for, and {synced} is synced"
+    elif places.module(asked.module).resolve() != find_folder(places, asked):
+        yield f"{asked}: is asked for, and {synced} is linked"
 
 
 def _state(places: FlowPlaces, entry: LockEntry) -> State:

@@ -119,6 +119,29 @@ def test_check_changes_nothing_and_ends_with_3_where_something_differs(
     assert not (flows.root / "flow_modules" / ATOMIC).exists()
 
 
+def test_check_with_names_compares_what_is_asked_for_with_what_is_synced(
+    module_hub: LoopbackHub, flows: Project
+):
+    flows.run("flows", "sync", CHAT)
+    first = str(modules(flows)[CHAT]["commit"])
+    second = publish(module_hub, CHAT, {"README.md": "second\n"})
+
+    def check(*asked: str) -> tuple[int, str]:
+        done = flows.run("flows", "sync", *asked, "--check")
+        return done.returncode, done.stdout
+
+    assert check("acme/More") == (3, "acme/More:main: is not synced\n")
+    assert check(f"{CHAT}:{first}")[0] == 0
+    expected = f"{CHAT}:{second}: commit {second[:7]}, and {first[:7]} is synced\n"
+    assert check(f"{CHAT}:{second}") == (3, expected)
+    assert check(ATOMIC)[0] == 0
+    (flows.root / "mine").mkdir()
+    assert check(f"{CHAT}:./mine") == (
+        3,
+        f"{CHAT}:./mine: is asked for, and {CHAT}:main is synced\n",
+    )
+
+
 def test_sync_without_names_follows_what_was_synced_before(module_hub: LoopbackHub, flows: Project):
     flows.run("flows", "sync", CHAT)
     commit = publish(module_hub, CHAT, {"README.md": "second\n"})
