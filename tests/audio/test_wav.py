@@ -83,6 +83,23 @@ def test_a_wav_without_a_size_that_ends_inside_a_sample_ends_before_it():
     assert make(with_sizes(STEREO, 0, 0)[:-3])[0].num_samples == 8_999
 
 
+@pytest.mark.parametrize("riff", [0, 36])
+def test_silence_without_a_size_is_as_long_as_it_is(riff):
+    info, sound = make(with_sizes(write(np.zeros((9_000, 1))), riff, 0))
+    assert (info.num_samples, info.repaired, info.level) == (9_000, ("wav_size",), None)
+    assert not sound.any()
+    assert code_of(with_sizes(WAV[:44] + bytes(500), riff, 0)) == "audio_empty"
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_an_rf64_without_sizes_is_as_long_as_its_samples(channels):
+    whole = write(tone(9_000, channels=channels), format="RF64")
+    at = whole.index(b"ds64") + 8
+    info, sound = make(whole[:at] + bytes(24) + whole[at + 24 :])
+    assert (info.source_format, info.repaired) == ("wav", ("wav_size",))
+    assert np.array_equal(sound, make(whole)[1])
+
+
 @pytest.mark.parametrize("behind", [b"LIST\x04\0\0\0INFO", b"id3 \x02\0\0\0xx"])
 def test_a_wav_of_no_samples_is_empty_whatever_follows(behind):
     empty = with_sizes(WAV[:44], 36 + len(behind), 0) + behind

@@ -12,6 +12,9 @@ from hugflow.audio.riff import Wave, chunks_end, is_tag_or_padding, read_wave
 
 WAV_SIZE: Final = "wav_size"
 
+_MOST_TOLD: Final = 0xFFFF_FFFF
+# More zeros than these behind a header that counts no sample are silence, not padding.
+_MOST_PADDING: Final = 1024
 _MPEG: Final = (0x50, 0x55)
 # PCM, Microsoft's ADPCM, float, A-law, mu-law, IMA ADPCM, GSM 6.10, NMS ADPCM, G.721.
 _READ: Final = frozenset({0x01, 0x02, 0x03, 0x06, 0x07, 0x11, 0x31, 0x38, 0x40})
@@ -79,8 +82,10 @@ def _own_parts(view: memoryview, wave: Wave, size: int, is_repaired: bool) -> Fr
         return Framing(inside.parts, (*repaired, *inside.repaired), "wav")
     if not is_repaired:
         return Framing((Part((view,)),), source_format=wave.source_format)
-    told = size.to_bytes(4, "big" if wave.order == ">" else "little")
-    part = Part((view[: wave.start - 4], told, view[wave.start : end]))
+    told = min(size, _MOST_TOLD).to_bytes(4, "big" if wave.order == ">" else "little")
+    # Of an RF64, the size that counts is another one.
+    name = b"RIFF" if bytes(view[:4]) == b"RF64" else view[:4]
+    part = Part((name, view[4 : wave.start - 4], told, view[wave.start : end]))
     return Framing((part,), repaired, wave.source_format)
 
 
@@ -96,7 +101,9 @@ def _samples_size(view: memoryview, wave: Wave) -> tuple[int, bool]:
         rest = view[wave.start + wave.size :]
         is_chunk = chunks_end(view, wave.start + wave.size, wave.order) > wave.start + wave.size + 1
         is_all = wave.size == 0 or wave.whole in (len(view), len(view) + 8)
-        if is_chunk or not is_all or len(rest) <= 1 or is_tag_or_padding(rest):
+        is_silence = wave.size == 0 and len(rest) > _MOST_PADDING and not any(rest)
+        is_nothing = not is_silence and (len(rest) <= 1 or is_tag_or_padding(rest))
+        if is_chunk or not is_all or is_nothing:
             return wave.size, False
         return left - left % wave.block_size, True
     if wave.size > left:
