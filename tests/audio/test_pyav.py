@@ -27,10 +27,11 @@ SOUND = np.round(speech_like(2, RATE_HZ, seed=3)[:FRAMES] * 32_767).astype(np.in
 
 
 @cache
-def encoded(form: str, codec: str, rate_hz: int = RATE_HZ) -> bytes:
-    """The sound as FFmpeg packs it."""
+def encoded(form: str, codec: str, rate_hz: int = RATE_HZ, *, is_live: bool = False) -> bytes:
+    """The sound as FFmpeg packs it; what is live has no duration and no index."""
     out = io.BytesIO()
-    with av.open(out, "w", format=form) as container:
+    options = {"live": "1"} if is_live else {}
+    with av.open(out, "w", format=form, options=options) as container:
         stream = container.add_stream(codec, rate=rate_hz, layout="mono")
         frame = av.AudioFrame.from_ndarray(SOUND[None], format="s16", layout="mono")
         frame.rate, frame.pts = RATE_HZ, 0
@@ -82,6 +83,18 @@ def test_opus_in_webm_begins_and_ends_with_the_sample_that_its_header_names():
     _, samples = decode(encoded("webm", "libopus", 48_000))
     assert abs(len(samples) - FRAMES * 3) <= 48
     assert abs(lag(samples, 3)) <= 2
+
+
+def test_a_webm_without_a_duration_is_made_whole_or_not_at_all():
+    live = encoded("webm", "libopus", 48_000, is_live=True)
+    with av.open(io.BytesIO(live)) as opened:
+        assert opened.duration is None
+    _, samples = decode(live)
+    assert abs(len(samples) - FRAMES * 3) <= 3_000
+    for share in np.linspace(0.3, 0.99, 20):
+        with pytest.raises(AudioBad) as bad:
+            decode(live[: int(share * len(live))])
+        assert bad.value.code == "audio_truncated"
 
 
 def test_aac_without_a_container_is_as_long_as_its_frames():

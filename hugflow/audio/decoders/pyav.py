@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.clip import BLOCK_FRAMES, Clip, ClipRules, check_shape
+from hugflow.audio.decoders.webm_end import ends_inside
 from hugflow.audio.mono import Samples
 
 if TYPE_CHECKING:
@@ -136,6 +137,8 @@ def _count_frames(data: bytes | memoryview, container: str) -> int | None:
             told = None if opened.duration is None else Fraction(opened.duration, 1_000_000)
             if told is not None and end + Fraction(1, 5) < told:
                 raise AudioBad("audio_truncated", "the webm lacks its end")
+            if told is None and ends_inside(memoryview(data)):
+                raise AudioBad("audio_truncated", "the webm ends inside a block")
             return None
         rate = stream.rate or 1
         told = None if stream.duration is None else stream.duration * base
