@@ -23,7 +23,7 @@ from hugflow.flows.config import Config, read_defaults, set_on_top
 from hugflow.flows.messages import Data, FlowFuture, FlowMessage, package
 
 # Of a subflow: which class, and where it is served; the rest of its part is its configuration.
-SERVED_KEYS = ("flow_class_name", "flow_endpoint", "user_id", "singleton")
+SERVED_KEYS = ("flow_class_name", "flow_endpoint", "user_id", "singleton", "parallel_dispatch")
 
 # What takes replies for the flow that runs now, instead of its own queue; see `Flow.get_reply`.
 push_replies: ContextVar[Callable[[FlowMessage], object] | None] = ContextVar(

@@ -4,7 +4,7 @@ import atexit
 import importlib
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -54,20 +54,18 @@ def configure(
             why="it names the code that runs, which its owner decides",
             mend="leave it out, or serve a flow of your own",
         )
+    for path in () if may_move_subflows else _find_places(overrides, ""):
+        raise FlowConfigInvalid(
+            f"{name}: {path} cannot be set by another user",
+            why="the owner would call that user under its own name",
+            mend="leave it out, or ask the owner to serve it with allow_subflow_overrides=True",
+        )
     defaults = flow_class.default_config()
     subflows = defaults.get(SUBFLOWS)
     if isinstance(subflows, dict):
-        for key, settings in subflows.items():
+        for settings in subflows.values():
             if isinstance(settings, dict) and "flow_endpoint" in settings:
                 settings.setdefault("user_id", LOCAL)
-            moved = _moved(overrides, key)
-            if moved and not may_move_subflows:
-                raise FlowConfigInvalid(
-                    f"{name}: {SUBFLOWS}.{key}.{moved[0]} cannot be set by another user",
-                    why="the owner would call that user under its own name",
-                    mend="leave it out, or ask the owner to serve it with "
-                    "allow_subflow_overrides=True",
-                )
     return set_on_top(defaults, overrides, name)
 
 
@@ -97,7 +95,11 @@ def constructor_values(overrides: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _moved(overrides: Mapping[str, Any], key: str) -> list[str]:
+def _find_places(overrides: Mapping[str, Any], above: str) -> Iterator[str]:
+    """Where overrides say who serves a subflow, at any depth: each level passes them to the next."""
     subflows = overrides.get(SUBFLOWS)
-    settings = subflows.get(key) if isinstance(subflows, Mapping) else None
-    return [each for each in PLACE_KEYS if isinstance(settings, Mapping) and each in settings]
+    for key, settings in subflows.items() if isinstance(subflows, Mapping) else ():
+        if isinstance(settings, Mapping):
+            path = f"{above}{SUBFLOWS}.{key}."
+            yield from (f"{path}{each}" for each in PLACE_KEYS if each in settings)
+            yield from _find_places(settings, path)

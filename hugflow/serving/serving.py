@@ -140,9 +140,23 @@ def recursive_serve_flow(
     """Serve a class and the subflows that its configuration places at this user.
 
     What is served already is fine. False, with the subflow's name in the log, where a subflow lacks
-    its `flow_class_name` or `flow_endpoint`.
+    its `flow_class_name` or `flow_endpoint`, or is a subflow of itself.
     """
+    return _serve_tree(
+        cl, flow_class_name, flow_endpoint, dispatch_point, parallel_dispatch, singleton, ()
+    )
+
+
+def _serve_tree(
+    cl: "CoLink", flow_class_name: str, flow_endpoint: str, dispatch_point: str,
+    parallel_dispatch: bool, singleton: bool, above: tuple[str, ...],
+) -> bool:  # fmt: skip
+    """above: the endpoints whose subflow it is, at any depth."""
     subjects.check_name(flow_endpoint, "the endpoint")
+    way = (*above, flow_endpoint)
+    if flow_endpoint in above:
+        log.error("flows:%s is a subflow of itself: %s", flow_endpoint, " -> ".join(way))
+        return False
     config = load_class(cl.project, flow_class_name).default_config()
     for key, settings in (config.get("subflows_config") or {}).items():
         if cl.owner_of(str(settings.get("user_id") or LOCAL)) != cl.get_user_id():
@@ -153,13 +167,14 @@ def recursive_serve_flow(
                 "the subflow %s of %s has no %s", key, flow_class_name, " and no ".join(missing)
             )
             return False
-        is_served = recursive_serve_flow(
+        is_served = _serve_tree(
             cl,
             settings["flow_class_name"],
             settings["flow_endpoint"],
             dispatch_point,
             bool(settings.get("parallel_dispatch", False)),
             bool(settings.get("singleton", False)),
+            way,
         )
         if not is_served:
             return False

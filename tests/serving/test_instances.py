@@ -217,3 +217,10 @@ def test_a_subflow_without_an_endpoint_is_not_served_recursively(
 ) -> None:
     assert not recursive_serve_flow(new_user(), "served_classes.Unplaced", "unplaced")
     assert "the subflow nowhere of served_classes.Unplaced has no flow_endpoint" in caplog.text
+
+
+def test_a_flow_that_is_its_own_subflow_is_not_served_recursively(
+    new_user: MakeUser, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not recursive_serve_flow(new_user(works=False), "served_classes.Circle", "circle")
+    assert "flows:circle is a subflow of itself: circle -> circle" in caplog.text
