@@ -59,6 +59,7 @@ from hugflow.shards.layouts.split_archives import find_split_archives, is_part, 
 from hugflow.shards.layouts.table_file import TableFile
 from hugflow.shards.layouts.tables import (
     ANY_FORM,
+    NO_TABLES,
     TableUnreadable,
     is_table,
     join_schemas,
@@ -76,10 +77,6 @@ _KEYWORDS: Final = (
     frozenset({"train", "training"}),
     frozenset({"validation", "valid", "dev", "val"}),
     frozenset({"test", "testing", "eval", "evaluation"}),
-)
-# Files of `datasets` and of the Hub, which are no tables.
-_ABOUT: Final = frozenset(
-    {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json"}
 )
 _PEEKED_BYTES: Final = 4 << 20
 _PEEKED_MEMBERS: Final = 200
@@ -163,7 +160,7 @@ def describe_beside(
     chosen = [
         file
         for file in _nearest(tables, archives, request)
-        if PurePosixPath(file.path).name not in _ABOUT
+        if PurePosixPath(file.path).name not in NO_TABLES
     ]
     try:
         return _describe(at, chosen, archives, request) if chosen else None

@@ -25,6 +25,7 @@ from hugflow.shards.layouts.clips import Clips, is_clip
 from hugflow.shards.layouts.cut_rows import Ranges
 from hugflow.shards.layouts.layout import SHARDS_AT_ONCE, RepositoryAt, Split, no_sample
 from hugflow.shards.layouts.tables import folder_of
+from hugflow.shards.layouts.unread_tables import warn_of_unread
 from hugflow.shards.plan_request import PlanRequest, segments_of
 
 native_reader: Final = None
@@ -52,10 +53,19 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     if spec is not None and spec.beside is not None:
         return describe_captions(at, own, published, spec.beside, channel, asked)
     inside = [file for file in files if not is_clip(file.path)]
-    tables = inside or _find_above(own, published)
+    above = _find_above(own, published)
+    tables = inside or above
+    unread = warn_of_unread(published, {file.path for file in tables}, METADATA)
     if not tables:
-        return _describe_bare(at, own, published, asked, channel)
+        split = _describe_bare(at, own, published, asked, channel)
+        return Split(split.shards, (*split.warnings, *unread), split.audio_column)
     chosen, warnings = _one_format(tables)
+    warnings += [
+        f"left out: {file.path!r}, because {chosen[0].path!r} is in the split"
+        for file in above
+        if file not in tables
+    ]
+    warnings += unread
     if not inside:
         warnings.append(f"{chosen[0].path!r} is in no split; its rows are taken for these clips")
     clips = Clips.of(published)

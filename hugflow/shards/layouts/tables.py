@@ -32,6 +32,10 @@ from hugflow.shards.value_types import (
 )
 
 ENDINGS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
+# Files of `datasets` and of the Hub, which are no tables.
+NO_TABLES: Final = frozenset(
+    {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json"}
+)
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _MOST_TABLE_BYTES: Final = 1 << 30
 _LOOKED_AT_LINES: Final = 200

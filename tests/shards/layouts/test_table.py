@@ -235,6 +235,35 @@ def test_files_in_no_split_are_counted_by_the_plan(hub: LoopbackHub, open_for: O
     assert "there is no table: the rows are the 5 audio files" in words
 
 
+def test_tables_that_a_folder_of_audio_does_not_read_are_told_with_what_reads_them(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    files = {
+        **at("audio/"),
+        "labels.csv": to_csv(rows("file")),
+        "wav.scp": b"".join(f"{n} audio/c{n}.wav\n".encode() for n in range(COUNT)),
+        "text": b"0 zero\n",
+        "audio/c0.json": b"{}",
+        "dataset_infos.json": b"{}",
+    }
+    hub.publish("table/unread", files)
+    words = told(open_for("table/unread").plan.warnings)
+    assert "left out: 1 table whose name is not metadata.csv or metadata.jsonl or" in words
+    assert "such as 'labels.csv'; to have the rows of the tables, set source: {layout: t" in words
+    assert "left out: 1 JSON file beside audio files, such as 'audio/c0.json'" in words
+    assert "left out: Kaldi's 'wav.scp'; to have its rows, set source: {layout: kaldi}" in words
+    assert open_for("table/unread", source={"layout": "kaldi"}).plan.columns[1:] == ("id", "text")
+
+
+def test_metadata_above_a_split_that_has_its_own_is_told_to_be_left_out(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    table = {"train/metadata.csv": to_csv(rows("file_name")), "metadata.csv": b"file_name\n"}
+    hub.publish("table/above", {**at("train/"), **table, "test/x.wav": clip(9)})
+    words = told(open_for("table/above").plan.warnings)
+    assert "left out: 'metadata.csv', because 'train/metadata.csv' is in the split" in words
+
+
 def test_a_transcript_ends_at_the_end_of_its_line_and_at_no_other_sign(
     hub: LoopbackHub, open_for: OpenFor
 ):

@@ -1,0 +1,56 @@
+"""Tables beside audio files that a folder of audio does not read, and how to have them read."""
+
+from collections.abc import Collection, Iterable
+from pathlib import PurePosixPath
+from typing import Final
+
+from hugflow.amounts import count
+from hugflow.redact import in_a_line
+from hugflow.shards.layouts.clips import is_clip
+from hugflow.shards.layouts.tables import NO_TABLES, is_table
+
+_SCP: Final = "wav.scp"
+
+
+def warn_of_unread(
+    paths: Iterable[str], read: Collection[str], metadata: Collection[str]
+) -> list[str]:
+    """Warnings for tables of a repository that are not read.
+
+    paths: all files of the repository.
+    read: the tables that are read, or of which a warning says why they are not.
+    metadata: names of tables that are read without being asked for.
+    """
+    known = [path for path in paths if not any(part.startswith(".") for part in path.split("/"))]
+    stems = {path.rpartition(".")[0] for path in known if is_clip(path)}
+    tables: list[str] = []
+    beside: list[str] = []
+    lists: list[str] = []
+    for path in known:
+        name = PurePosixPath(path).name
+        if name == _SCP:
+            lists.append(path)
+        elif path in read or name in metadata or name in NO_TABLES or not is_table(path):
+            continue
+        elif name.endswith(".json") and path.removesuffix(".json") in stems:
+            beside.append(path)
+        else:
+            tables.append(path)
+    warnings = []
+    if tables:
+        warnings.append(
+            f"left out: {count(len(tables), 'table')} whose name is not "
+            f"{' or '.join(metadata)}, such as {in_a_line(min(tables))!r}; to have the rows of the "
+            "tables, set source: {layout: table}"
+        )
+    if beside:
+        warnings.append(
+            f"left out: {count(len(beside), 'JSON file')} beside audio files, such as "
+            f"{in_a_line(min(beside))!r}"
+        )
+    if lists:
+        warnings.append(
+            f"left out: Kaldi's {in_a_line(min(lists))!r}; to have its rows, set "
+            "source: {layout: kaldi}"
+        )
+    return warnings
