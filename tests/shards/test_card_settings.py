@@ -47,6 +47,26 @@ def test_a_field_of_a_card_is_the_rows_of_a_json_object(hub: LoopbackHub, open_f
     assert [row["text"] for _, row in sorted(read_rows_json(build.folder).items())] == list(TEXTS)
 
 
+def test_a_json_object_whose_only_list_names_clips_is_the_rows_of_that_list(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    data = json.dumps({"version": 1, "data": rows("path")}).encode()
+    hub.publish("card/none", {**at("clips/"), "train.json": data})
+    build = open_for("card/none")
+    assert build.plan.columns == ("audio", "path", "text")
+    sync_dataset(build)
+    assert [row["text"] for _, row in sorted(read_rows_json(build.folder).items())] == list(TEXTS)
+
+
+def test_a_json_object_that_names_a_clip_stays_one_row_with_its_list(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    data = json.dumps({"path": "c0.wav", "words": [{"word": "tea"}, {"word": "cup"}]}).encode()
+    hub.publish("card/one", {**at("clips/"), "train.json": data})
+    plan = open_for("card/one").plan
+    assert (plan.columns, plan.shards[0].rows) == (("audio", "path", "words"), 1)
+
+
 def test_a_table_is_read_in_the_encoding_that_a_card_names(hub: LoopbackHub, open_for: OpenFor):
     readme = card("data_files: train.csv", "encoding: latin-1")
     data = to_csv([{**row, "text": "café"} for row in rows("path")]).decode().encode("latin-1")

@@ -7,8 +7,9 @@ column that the request names. A row whose clip does not exist is a failed row.
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import pyarrow as pa
 
@@ -40,6 +41,9 @@ from hugflow.shards.layouts.tables import (
 from hugflow.shards.plan import Shard
 from hugflow.shards.plan_request import PlanRequest, form_of
 from hugflow.shards.stems import FILENAME_COLUMN, iterate_filenames, to_filenames
+
+# A table, the column that names its clips, whether its first line names columns, and its form.
+_Opened: TypeAlias = tuple[TableFile, str | None, bool, TableForm]
 
 native_reader: Final = None
 read_names = no_names
@@ -96,9 +100,9 @@ def describe_tables(
             found = [_open_as_said(stack, at, table, form, key) for table in tables]
         else:
             found = [_open(stack, at, table, clips, asked, form or ANY_FORM) for table in tables]
-        schema = _join(at, [opened.schema for opened, _, _ in found], tables)
-        source = next((column for _, column, _ in found if column is not None), None)
-        for file, (opened, _, has_header) in zip(tables, found, strict=True):
+        schema = _join(at, [opened.schema for opened, *_ in found], tables)
+        source = next((column for _, column, *_ in found if column is not None), None)
+        for file, (opened, _, has_header, own_form) in zip(tables, found, strict=True):
             read = _read_needed(at, file, opened, source, ranges)
             kept: list[int] | None = None
             named: list[PublishedFile | None] = []
@@ -130,7 +134,7 @@ def describe_tables(
                         named,
                         kept,
                         names=names,
-                        form=form,
+                        form=own_form,
                         cuts=cuts,
                     )
                 )
@@ -156,7 +160,7 @@ def count_rows(paths: Sequence[Path], shard: Shard) -> int:
 
 def _open_as_said(
     stack: ExitStack, at: RepositoryAt, file: PublishedFile, form: TableForm, key: str
-) -> tuple[TableFile, str | None, bool]:
+) -> _Opened:
     """A table whose form is known; raises RequestInvalid if it lacks the column."""
     opened = stack.enter_context(loose.open_table(at, file, form=form))
     if key not in opened.schema.names:
@@ -165,7 +169,7 @@ def _open_as_said(
             why=f"`key` names it, and the table has {', '.join(map(repr, opened.schema.names))}",
             mend="write in `source` the key that the table has, or another header or delimiter",
         )
-    return opened, key, True
+    return opened, key, True, form
 
 
 def _open(
@@ -175,8 +179,8 @@ def _open(
     clips: Clips,
     asked: str | None,
     form: TableForm,
-) -> tuple[TableFile, str | None, bool]:
-    """A table, the column that names its clips, and whether its first line names the columns."""
+) -> _Opened:
+    """A table, the column that names its clips, and how it is read."""
 
     def choose(opened: TableFile) -> str | None:
         with loose.table_errors(at, file):
@@ -191,8 +195,27 @@ def _open(
         bare = stack.enter_context(loose.open_table(at, file, has_header=False, form=form))
         bare_column = choose(bare)
         if bare_column is not None:
-            return bare, bare_column, False
-    return opened, column, True
+            return bare, bare_column, False, form
+    name = _only_list(opened, file) if column is None and form == ANY_FORM else None
+    if name is not None:
+        # One object whose list is the rows, as `{"version": 1, "data": [{...}, {...}]}`.
+        of_list = replace(form, field=name)
+        inner = stack.enter_context(loose.open_table(at, file, form=of_list))
+        inner_column = choose(inner)
+        if inner_column is not None:
+            return inner, inner_column, True, of_list
+    return opened, column, True, form
+
+
+def _only_list(opened: TableFile, file: PublishedFile) -> str | None:
+    """The only column of a JSON object that is a list of objects; None if there are others."""
+    is_object = file.path.lower().removesuffix(".gz").endswith(".json") and opened.rows == 1
+    lists = [
+        field.name
+        for field in opened.schema
+        if pa.types.is_list(field.type) and pa.types.is_struct(field.type.value_type)
+    ]
+    return lists[0] if is_object and len(lists) == 1 else None
 
 
 def _read_needed(
