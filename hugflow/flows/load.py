@@ -1,6 +1,7 @@
 """Loading the class of a flow: the only place, apart from a person's own import, that runs its code."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from hugflow.errors import FlowModuleNotFound
@@ -11,8 +12,11 @@ from hugflow.flows.flow_verse import refuse_fetching
 from hugflow.flows.names import PACKAGE, ModuleId
 from hugflow.flows.places import FlowPlaces
 from hugflow.flows.records import Synced, read_lock
-from hugflow.flows.trust import Trust, check_trust
+from hugflow.flows.trust import Trust, check_trust, refuse_replaced
 from hugflow.late_dataclass import dataclass
+
+# What this process loaded, as it was then, by the folder of the module.
+_loaded: dict[Path, Synced] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +35,16 @@ def load_flow(dotted: str, places: FlowPlaces, trust: Trust, cache: Path) -> Loa
     cache: a folder of the caller's own for compiled files; those that lie beside the sources are not
     covered by any digest, and are not used. From here on this process fetches no modules.
 
-    Raises UntrustedFlowModule before a line of a synced module has run, FlowModuleNotFound for one
-    that is not synced, and FlowConfigInvalid for what is no flow.
+    Raises UntrustedFlowModule before a line of a synced module has run, and for one that was synced
+    again since this process loaded it; FlowModuleNotFound for one that is not synced, and
+    FlowConfigInvalid for what is no flow.
     """
     sys.pycache_prefix = str(cache)
     refuse_fetching()
     closure: dict[ModuleId, Synced] = {}
     if dotted.startswith(f"{PACKAGE}."):
         closure = check_trust(places, [find_module(dotted, places)], trust)
+        _refuse_mixing(places, closure)
         install()
     make_importable(places.root, ())
     flow_class = find_flow_class(dotted, dotted)
@@ -57,6 +63,15 @@ def check_subflows(
     return (
         check_trust(places, [find_module(name, places) for name in synced], trust) if synced else {}
     )
+
+
+def _refuse_mixing(places: FlowPlaces, closure: Mapping[ModuleId, Synced]) -> None:
+    """Raise UntrustedFlowModule for a module whose code of another commit is imported."""
+    for module, synced in closure.items():
+        folder = places.module(module)
+        if folder in _loaded and module.package in sys.modules:
+            refuse_replaced(places, [_loaded[folder]])
+        _loaded[folder] = synced
 
 
 def find_module(dotted: str, places: FlowPlaces) -> ModuleId:

@@ -13,9 +13,10 @@ from typing import Any
 from hugflow.errors import FlowConfigInvalid
 from hugflow.flows.config import Config, set_on_top
 from hugflow.flows.flow import SERVED_KEYS, Flow, find_flow_class
-from hugflow.flows.load import check_subflows, load_flow
+from hugflow.flows.load import LoadedFlow, check_subflows, load_flow
 from hugflow.flows.names import PACKAGE
 from hugflow.flows.places import FlowPlaces
+from hugflow.flows.trust import refuse_replaced
 from hugflow.requests.code_keys import find_code_keys
 from hugflow.serving.colink import Project
 from hugflow.serving.records import LOCAL
@@ -25,19 +26,29 @@ SUBFLOWS = "subflows_config"
 PLACE_KEYS = ("user_id", "flow_endpoint")
 
 
-@lru_cache(maxsize=256)
 def load_class(project: Project, dotted: str) -> type[Flow]:
-    """Import a class under the project's trust rules. Raises what `load_flow` raises."""
+    """Import a class under the project's trust rules. Raises what `load_flow` raises.
+
+    Also UntrustedFlowModule once a module of it was synced again: a process that runs old code must
+    not import new files beside it.
+    """
+    loaded = _load(project, dotted)
+    refuse_replaced(FlowPlaces(project.root), tuple(loaded.closure.values()))
+    return loaded.flow_class
+
+
+@lru_cache(maxsize=256)
+def _load(project: Project, dotted: str) -> LoadedFlow:
+    places = FlowPlaces(project.root)
     if dotted.startswith(f"{PACKAGE}."):
         cache = Path(mkdtemp(prefix="hugflow-flows-"))
         atexit.register(shutil.rmtree, cache, ignore_errors=True)
-        return load_flow(dotted, FlowPlaces(project.root), project.trust, cache).flow_class
+        return load_flow(dotted, places, project.trust, cache)
     if str(project.root) not in sys.path:
         sys.path.insert(0, str(project.root))
     importlib.invalidate_caches()
     found = find_flow_class(dotted, dotted)
-    check_subflows(found, FlowPlaces(project.root), project.trust)
-    return found
+    return LoadedFlow(found, check_subflows(found, places, project.trust))
 
 
 def configure(

@@ -250,6 +250,9 @@ class DispatchWorker:
                 found = self._flows.setdefault(flow_id, _Loaded(instance, flow, now))
                 if len(self._flows) > _CACHED_FLOWS:
                     self._flows.pop(next(iter(self._flows)))
+            else:
+                # Refuses a module that was synced again: its old code would import new files.
+                await asyncio.to_thread(load_class, self._cl.project, instance.flow_class_name)
             found.looked_at = now
         if not found.instance.may_be_messaged_by(caller, self._cl.get_user_id()):
             raise FlowInstanceError(

@@ -71,6 +71,9 @@ def test_syncing_runs_nothing_and_running_what_is_not_allowed_is_refused_by_name
     assert marker.exists()
 
 
+SYNC_WRITER = (
+    "from hugflow.flows import flow_verse\nflow_verse.sync_dependencies([{'url': 'acme/Writer'}])\n"
+)
 OWN = """
 from hugflow.flows import CompositeFlow
 
@@ -136,6 +139,25 @@ def test_a_served_composite_does_not_run_subflows_whose_modules_are_not_allowed(
     with pytest.raises(UntrustedFlowModule, match="acme/Writer"):
         make_flow(SimpleNamespace(project=project), instance)  # type: ignore[arg-type]
     assert not marker.exists()
+
+
+def test_a_worker_does_not_run_old_code_of_a_module_that_was_synced_again(
+    module_hub: LoopbackHub, root: Path, monkeypatch: pytest.MonkeyPatch
+):
+    code = "from hugflow.flows import Flow\nclass A(Flow): pass\nclass B(Flow): pass\n"
+    publish(module_hub, WRITER, {"__init__.py": code})
+    environment = {**os.environ, "HF_ENDPOINT": module_hub.endpoint}
+    sync_it = [sys.executable, "-c", SYNC_WRITER]
+    subprocess.run(sync_it, cwd=root, check=True, env=environment)
+    monkeypatch.setattr(sys, "pycache_prefix", sys.pycache_prefix)
+    project = Project(root, trusting(WRITER))
+    load_class(project, "flow_modules.acme.Writer.A")
+    load_class(project, "flow_modules.acme.Writer.A")
+    publish(module_hub, WRITER, {"more.py": "x = 1\n"})
+    subprocess.run(sync_it, cwd=root, check=True, env=environment)
+    for name in ("A", "B"):
+        with pytest.raises(UntrustedFlowModule, match="acme/Writer was synced again"):
+            load_class(project, f"flow_modules.acme.Writer.{name}")
 
 
 def test_a_step_s_configuration_names_no_code_at_any_depth(tmp_path: Path):
