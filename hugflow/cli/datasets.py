@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
@@ -210,6 +210,8 @@ def _sync(
     if not as_json:
         if not synced.was_complete:
             _print_made(rows, synced.new_rows)
+            if manifest.lost_values:
+                _print_lost(manifest.lost_values)
             for step in steps:
                 left = f"{step.dropped:,} left out, {step.errors:,} failed"
                 print_data(f"  {step.words}: {count(step.rows, 'row')}, {left}")
@@ -375,6 +377,11 @@ def _print_made(rows: "ManifestRows", new_rows: int) -> None:
         print_data(
             f"  left out: {count(rows.unmatched, 'row')} of tables, with a clip in no archive"
         )
+
+
+def _print_lost(lost: Mapping[str, int]) -> None:
+    named = ", ".join(f"{name} ({number:,})" for name, number in list(lost.items())[:5])
+    print_data(f"  left out: {count(sum(lost.values()), 'value')} without a column: {named}")
 
 
 def _report(project: ProjectSettings, synced: "Synced", build: "Build") -> bool:

@@ -35,6 +35,7 @@ class Marker:
     copied: number of MP3s that were copied unchanged.
     repaired: number of clips by the code of a repair of their framing; absent if none.
     levels: number of clips by the code of what became of their sound; absent if none.
+    lost: number of values that have no place in the columns, by field; absent if none.
     index_sha256, index_bytes: of the index file; None and 0 if the shard has no rows.
     """
 
@@ -48,6 +49,7 @@ class Marker:
     index_bytes: int = 0
     repaired: _Counts = field(default_factory=dict)
     levels: _Counts = field(default_factory=dict)
+    lost: _Counts = field(default_factory=dict)
 
 
 MARKER = RecordForm(

@@ -6,8 +6,8 @@
 A row is a run of members with one key. Its columns: the audio, the other fields, `__key__` and
 `__url__` (the tar's path in the repository). The audio is called `audio`, whatever its format, if
 no row has two audio fields; else each field is a column. Fields and types are those of the first
-rows of all tars, or of all rows if the tars are small; what appears only later is left out, and
-the log names it.
+rows of all tars, or of all rows if the tars are small; what appears only later is left out; log
+and manifest count it.
 
 A tar is not read to be counted, so its rows are known once it is fetched. `detail` of a shard:
 
@@ -73,6 +73,7 @@ from hugflow.shards.layouts.tar_members import (
     list_members,
     read_member,
 )
+from hugflow.shards.lost_values import note_lost
 from hugflow.shards.plan import Shard, to_detail
 from hugflow.shards.plan_request import PlanRequest, form_of
 from hugflow.shards.value_types import fit_value
@@ -415,11 +416,13 @@ def _audio_fields(sample: _Sample) -> list[str]:
 
 
 def _tell_lost(shard: Shard, lost: Counter[str]) -> None:
-    """Log the values that have no column, since the first rows of the tars had none such."""
+    """Log and count the values that have no column: the first rows of the tars had none such."""
     if lost:
+        note_lost(lost)
         named = ", ".join(f"{in_a_line(name)!r} ({count:,})" for name, count in lost.most_common(5))
         log.warning(
-            "%s: %d values do not fit the columns, and are left out: %s",
+            "%s: %d values do not fit the columns, and are left out: %s; columns are those of the "
+            "first rows of each tar, so ask the dataset's owner for first rows with all fields",
             in_a_line(shard.label),
             lost.total(),
             named,

@@ -42,6 +42,7 @@ from hugflow.ledger.stages import (
     users_of,
 )
 from hugflow.shards.counts import counted
+from hugflow.shards.lost_values import collect_lost
 from hugflow.shards.plan import Shard
 from hugflow.shards.rehearse import refuse_crashing
 from hugflow.stages.build.build import Build
@@ -502,17 +503,22 @@ def _mark(
         index = made_index_file(build.folder, shard.name)
         if prepared.raw_files is not None:
             made = {row: made for row, made in outcomes.items() if isinstance(made, RowMade)}
-            digest = write_index(index, build.plan, shard, prepared.raw_files, made)
+            with collect_lost() as collected:
+                digest = write_index(index, build.plan, shard, prepared.raw_files, made)
+            lost = dict(sorted(collected.items()))
         else:
             digest = prepared.markers["metadata"].index_sha256
+            lost = dict(prepared.markers["metadata"].lost)
         size = index.stat().st_size if digest is not None else 0
-        done["metadata"] = metadata_marker(outcomes, seconds, digest, size)
+        done["metadata"] = metadata_marker(outcomes, seconds, digest, size, lost)
     for stage, marker in done.items():
         mark(build, shard, stage, marker)
     standing = prepared.markers | done
     if "metadata" not in done and "metadata" in standing:
         before = standing["metadata"]
-        now = metadata_marker(outcomes, before.seconds, before.index_sha256, before.index_bytes)
+        now = metadata_marker(
+            outcomes, before.seconds, before.index_sha256, before.index_bytes, before.lost
+        )
         if now == before:
             mark(build, shard, "metadata", before)
         else:

@@ -40,7 +40,11 @@ def audio_marker(outcomes: Mapping[int, Outcome], seconds: float) -> Marker:
 
 
 def metadata_marker(
-    outcomes: Mapping[int, Outcome], seconds: float, index_sha256: str | None, index_bytes: int
+    outcomes: Mapping[int, Outcome],
+    seconds: float,
+    index_sha256: str | None,
+    index_bytes: int,
+    lost: Mapping[str, int] | None = None,
 ) -> Marker:
     """Every row has its JSON, or a failure with the reason, and the index exists."""
     made = _made(outcomes)
@@ -51,6 +55,7 @@ def metadata_marker(
         seconds=seconds,
         index_sha256=index_sha256,
         index_bytes=index_bytes,
+        lost=lost or {},
     )
 
 

@@ -218,6 +218,7 @@ def _compose_manifest(
         audio=_count_audio(audio, files=made * len(plan.all_audio)),
         json=ManifestJson(made, sum(marker.bytes for marker in metadata)),
         index=index,
+        lost_values=_lost_values(metadata, index, old),
         statistics=with_notes(
             _find_statistics(build, index, indexed, old),
             repaired=_sum_counts(marker.repaired for marker in audio),
@@ -231,6 +232,16 @@ def _compose_manifest(
         ),
         flows=flowed.record if flowed is not None else None,
     )
+
+
+def _lost_values(
+    markers: Collection[Marker], index: Mapping[str, str], old: Manifest | None
+) -> Mapping[str, int]:
+    """The values without a column; of rows that another run has made, as the old manifest says."""
+    lost = _sum_counts(marker.lost for marker in markers)
+    if not lost and old is not None and old.index == index:
+        return old.lost_values
+    return lost
 
 
 def _count_audio(markers: Collection[Marker], *, files: int) -> ManifestAudio:

@@ -22,6 +22,7 @@ the object `run`:
                "by_shard": [600, 400]},     rows of each shard; only then
       "audio": {"files": 998, "bytes": 765432, "seconds": 3600.5, "copied": 0, "encoded": 998},
       "json": {"files": 998, "bytes": 345678},
+      "lost_values": {"json.mood": 3},      values without a place in the columns; if any
       "index": {"index/00000-of-00002.parquet": "<sha256>"},
       "run": {"finished_at": "...", "host": "...", "hugflow": "0.1.0", "python": "3.11.4"},
       "statistics": {...},                  see hugflow.statistics.figures
@@ -284,6 +285,7 @@ class Manifest:
     json: ManifestJson
     index: Mapping[str, str]
     run: ManifestRun
+    lost_values: _CountByCode = field(default_factory=dict)
     statistics: Annotated[
         Statistics | None,
         BeforeValidator(_to_statistics),

@@ -205,7 +205,9 @@ def test_values_without_a_column_are_left_out_and_named(
     late = [*sample(6, mood="late"), ("utt6.lab2", b"late")]
     build = open_for(publish(hub, "late", make_tar([*rows, *late])))
     with caplog.at_level(logging.WARNING):
-        sync_dataset(build)
+        manifest = sync_dataset(build).published.manifest
+    assert manifest.lost_values == {"json.mood": 1, "lab2": 1}
+    assert sync_dataset(open_for("webdataset/late")).was_complete
     assert "'json.mood' (1)" in caplog.text
     assert "'lab2' (1)" in caplog.text
 
