@@ -82,6 +82,12 @@ class ProjectServing:
         user_id = names.get(user, user)
         if user_id == LOCAL or is_user_id(user_id):
             return user_id
+        if user in names:
+            raise UsageWrong(
+                f"the user {user[:80]} has no id that can be one",
+                why=f"flows: users: in hugflow.yaml says {user_id[:80]}; an id has a checksum",
+                mend="copy it whole from `hugflow flows user list` of the one who made the key",
+            )
         near = nearest_name(user, names)
         raise UsageWrong(
             f"there is no user {user[:80]}",

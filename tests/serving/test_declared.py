@@ -54,7 +54,7 @@ def test_the_whole_form_of_an_entry_is_read_and_its_users_are_found(tmp_path: Pa
     server.add_user("bob", bob)
     serving = serving_in(
         tmp_path,
-        f"flows:\n  users: {{eve: {eve}}}\n  serve:\n"
+        f"flows:\n  users: {{eve: {eve}, cut: {eve[:-1]}}}\n  serve:\n"
         "    - {endpoint: clean, flow: my.Clean, singleton: false, parallel_dispatch: true,"
         ' dispatch_point: cpu, allow: ["*"]}\n'
         "    - {endpoint: mark, flow: my.Mark, parallel: true, allow: [eve, bob, local]}\n"
@@ -68,6 +68,8 @@ def test_the_whole_form_of_an_entry_is_read_and_its_users_are_found(tmp_path: Pa
     with pytest.raises(UsageWrong, match="there is no user bobb") as caught:
         serving.find_ids(third.allow)
     assert "did you mean bob?" in caught.value.mend
+    with pytest.raises(UsageWrong, match="the user cut has no id"):
+        serving.find_id("cut")
     assert declared_points(serving.config.serve) == ["coflows_dispatch", "cpu"]
 
 
