@@ -28,6 +28,11 @@ _CAF_VERSION: Final = b"caff\0\x01\0\0"
 _TAG: Final = b"TAG"
 _ID3V1_SIZE: Final = 128
 _TAGS: Final = (b"ID3", b"TAG", b"APETAGEX", b"LYRICS")
+# Of WAV and AIFF; what begins like one and says a wrong size is no sound all the same.
+_CHUNKS: Final = (
+    *(b"LIST", b"id3 ", b"bext", b"iXML", b"_PMX", b"cue ", b"smpl", b"JUNK", b"PAD ", b"FLLR"),
+    *(b"DISP", b"cart", b"axml", b"SAUR", b"PEAK", b"APPL", b"ANNO", b"NAME", b"MARK"),
+)
 _PIECE: Final = 1 << 16
 # Fewer bytes that are not zero are no sound: what programs leave behind a file is smaller.
 _LEAST_SAMPLES: Final = 1024
@@ -62,7 +67,11 @@ def find_file(view: memoryview, start: int) -> int | None:
 def is_sampled(behind: memoryview) -> bool:
     """Whether the bytes behind samples are more samples: no tag, text, padding or known format."""
     head = behind[_skip_zeros(behind, 0) :][:_PIECE]
-    if bytes(head[:8]).startswith(_TAGS) or name_stranger(head) is not None or _is_text(head):
+    if (
+        bytes(head[:8]).startswith((*_TAGS, *_CHUNKS))
+        or name_stranger(head) is not None
+        or _is_text(head)
+    ):
         return False
     return bool(np.count_nonzero(np.frombuffer(behind, np.uint8)) >= _LEAST_SAMPLES)
 

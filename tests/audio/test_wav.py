@@ -79,6 +79,16 @@ def test_what_is_no_sound_behind_a_wav_makes_it_no_longer(behind):
     assert (info.num_samples, info.repaired) == (32_000, ())
 
 
+@pytest.mark.parametrize("size", [2_560, 9_999_999])
+@pytest.mark.parametrize("pad", [b"", b"\0"])
+def test_a_chunk_without_padding_or_with_a_wrong_size_is_no_sound(size, pad):
+    odd = write(tone(9_001), subtype="PCM_24")
+    assert len(odd) % 2 == 0  # padded by libsndfile
+    picture = b"id3 " + struct.pack("<I", size) + bytes(range(256)) * 10
+    info, _ = make(odd[:-1] + pad + picture)
+    assert (info.num_samples, info.repaired) == (9_001, ())
+
+
 def test_a_wav_without_a_size_that_ends_inside_a_sample_ends_before_it():
     assert make(with_sizes(STEREO, 0, 0)[:-3])[0].num_samples == 8_999
 

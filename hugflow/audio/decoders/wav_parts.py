@@ -66,8 +66,10 @@ def wav_parts(view: memoryview) -> Framing:
     other = None
     if behind < len(view):
         other = sound_behind(view, behind) or find_sound(view, behind)
-    is_pcm_next = wave.coding not in _MPEG and behind <= end + 1
-    if is_pcm_next and not is_repaired and is_sampled(view[behind:other]):
+    # Behind an odd number of bytes, some programs leave out the byte that makes it even.
+    is_chunk = behind > end + 1 or chunks_end(view[end:], 0, wave.order) > 0
+    is_pcm_next = wave.coding not in _MPEG and not is_chunk
+    if is_pcm_next and not is_repaired and is_sampled(view[end:other]):
         # The sizes are those of an earlier moment: a recorder writes its header now and then.
         left = len(view[wave.start : other])
         size, is_repaired = left - left % wave.block_size, True
