@@ -38,6 +38,11 @@ from hugflow.shards.unreadable_source import explain, refuse_empty
 
 AUDIO_FOLDER: Final = "audio_folder"
 
+_UNREAD_ARCHIVES: Final = (
+    *(".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tbz", ".tar.zst", ".tzst", ".tar.lz4"),
+    *(".7z", ".rar"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -162,6 +167,10 @@ def _left_out(repository: Repository, found: SplitFiles, layout: str) -> tuple[s
         for each in split
         if not (are_read and each.is_read)
     )
+    unread = [path for path in repository.paths if path.lower().endswith(_UNREAD_ARCHIVES)]
+    if unread:
+        named = f"{count(len(unread), 'archive')} of a kind that is not read"
+        warnings += (f"left out: {named}, such as {in_a_line(unread[0])!r}",)
     takes = LAYOUTS[layout].takes
     joined = [each for each in split if are_read and not found.of_splits.isdisjoint(each.parts)]
     taken = found.of_splits.union(*(each.parts for each in joined))

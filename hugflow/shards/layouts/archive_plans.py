@@ -144,9 +144,10 @@ def _refuse_bare(at: RepositoryAt, archives: Sequence[PublishedArchive]) -> NoRe
     raise RequestInvalid(
         f"{at.repo}@{at.commit[:7]}: no table names the members of {archives[0].path!r}",
         why=f"the split is {len(archives):,} archives, and no csv, tsv, JSON or parquet table beside "
-        "them names the clips in them; tables inside archives are not read",
-        mend="choose a revision that holds parquet files, or ask the dataset's owner to publish a "
-        "table beside the archives, or tars as WebDataset",
+        "them names the clips in them; tables inside archives are read only if `source` names them",
+        mend='if a table is in the archives, write `source: {table: metadata.csv, audio: "**", '
+        "inside: true}` with its name; else choose a revision that holds parquet files, or ask the "
+        "dataset's owner for a table beside the archives, or for tars as WebDataset",
     )
 
 

@@ -127,6 +127,14 @@ def test_a_damaged_an_encrypted_and_an_exploding_archive_are_one_error_each(
         assert words in failed.error.why, name
 
 
+def test_an_archive_of_a_kind_that_is_not_read_is_named_beside_a_table_of_text(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    hub.publish("archives/xz", {**TABLE, "clips.tar.xz": b"x", "README.md": b""})
+    told = "left out: 1 archive of a kind that is not read, such as 'clips.tar.xz'"
+    assert told in open_for("archives/xz").plan.warnings
+
+
 def test_a_table_that_names_no_member_is_refused_with_what_was_found(
     hub: LoopbackHub, open_for: OpenFor
 ):
