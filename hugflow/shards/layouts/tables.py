@@ -16,12 +16,12 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial, reduce
 from itertools import chain, islice
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Final, TextIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO, cast
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from hugflow.lean_start import Late
 from hugflow.requests.sources import TableForm
 from hugflow.shards.value_types import (
     fit_value,
@@ -30,6 +30,11 @@ from hugflow.shards.value_types import (
     parse_json,
     to_arrow,
 )
+
+if TYPE_CHECKING:
+    import pyarrow.compute as pc
+else:
+    pc = Late("pyarrow.compute")
 
 ENDINGS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 # Files of `datasets` and of the Hub, which are no tables.
