@@ -281,6 +281,19 @@ def inspect_settings(
     return project, problems
 
 
+def find_setting_errors(file: ProjectFile) -> list[SettingInvalid]:
+    """What is wrong below `settings:` of a project file that is sound as a whole."""
+    committed = to_settings(file)
+    values = {name: committed.values[name] for name in NAMES if name in committed.values}
+    _, refused = _validate({name: value for name, value in values.items() if value != ""})
+    problems = [*committed.problems, *_refuse_names(committed)]
+    for name in refused:
+        kind = value.kind if isinstance(value := values[name], NotPlain) else None
+        origin = _to_origin(committed)
+        problems.append(_wrong_value(name, origin, SettingsFile(), committed, kind))
+    return problems
+
+
 def refuse_project_file(root: Path | None) -> None:
     """Raise SettingInvalid when the project file cannot be read; settings are not checked."""
     if root is not None:

@@ -33,7 +33,7 @@ from hugflow.errors import (
 )
 from hugflow.late_dataclass import dataclass
 from hugflow.project_file import NAMES as PROJECT_FILES
-from hugflow.project_file import not_the_only_file, parse_project_file
+from hugflow.project_file import ProjectFile, not_the_only_file, parse_project_file
 from hugflow.requests.folder import is_request_path
 from hugflow.requests.problems import Problem
 
@@ -54,6 +54,7 @@ class Changes:
     deleted: request files that it deletes.
     others: paths of all other changed files.
     is_whole: the list is known to be complete.
+    config: the project file, if it is changed and sound as a whole; its keys are still to be read.
     """
 
     commit: str
@@ -62,6 +63,7 @@ class Changes:
     deleted: frozenset[str] = frozenset()
     others: frozenset[str] = frozenset()
     is_whole: bool = True
+    config: ProjectFile | None = None
 
     def may_change(self, path: str) -> bool:
         """Whether this file, which is no request, may be changed by the pull request."""
@@ -102,11 +104,14 @@ def read_changes(repository: Path, base: str, head: str) -> Changes:
         return _too_many(commit, len(asked), changed - paths)
     configs = changed & set(PROJECT_FILES)
     problems = tuple(problem for problem in files.problems if problem.path in paths | configs)
+    config = None
     if files.config is not None and files.config_name in configs:
-        problems += find_problems(files.config_name, files.config)
+        config = parse_project_file(files.config, files.config_name)
+        problems += _whole_problems(config)
     data = {path: files.data_by_path[path] for path in sorted(paths & files.data_by_path.keys())}
     deleted = paths - data.keys() - {problem.path for problem in problems}
-    return Changes(commit, data, problems, frozenset(deleted), frozenset(changed - paths))
+    others = frozenset(changed - paths)
+    return Changes(commit, data, problems, frozenset(deleted), others, config=_sound(config))
 
 
 def find_changes(repository: Path, github: GitHub, event: PullEvent) -> Changes:
@@ -163,11 +168,14 @@ def fetch_changes(github: GitHub, event: PullEvent) -> Changes:
         else:
             problems.append(no_plain_file(file.path, is_link=True))
     configs = {file.path for file in files if file.path in PROJECT_FILES}
-    problems += _fetch_config_problems(github, event) if configs else ()
+    config, config_problems = _fetch_config(github, event) if configs else (None, ())
+    problems += config_problems
     deleted = {file.path for file in files if file.change == "removed"}
     deleted |= {file.previous for file in files if file.change == "renamed" and file.previous}
     deleted = {path for path in deleted if is_request_path(path)} - data.keys()
-    return Changes(event.head_sha, data, tuple(problems), frozenset(deleted), others)
+    return Changes(
+        event.head_sha, data, tuple(problems), frozenset(deleted), others, config=_sound(config)
+    )
 
 
 def read_base_file(
@@ -202,16 +210,22 @@ def refuse_moved(pull: Pull, event: PullEvent) -> None:
         )
 
 
-def find_problems(name: str, data: bytes) -> tuple[Problem, ...]:
-    """Errors in a project file; on main they would stop all work."""
+def _whole_problems(file: ProjectFile) -> tuple[Problem, ...]:
+    """Errors of a project file as a whole; on main they would stop all work."""
     return tuple(
-        Problem(name, error.line, None, None, error.fault.what, error.why, error.mend)
-        for error in parse_project_file(data, name).problems
+        Problem(file.shown_name, each.line, None, None, each.fault.what, each.why, each.mend)
+        for each in file.problems
     )
 
 
-def _fetch_config_problems(github: GitHub, event: PullEvent) -> tuple[Problem, ...]:
-    """Errors in the project file that a pull request brings."""
+def _sound(config: ProjectFile | None) -> ProjectFile | None:
+    return None if config is None or config.problems else config
+
+
+def _fetch_config(
+    github: GitHub, event: PullEvent
+) -> tuple[ProjectFile | None, tuple[Problem, ...]]:
+    """The project file that a pull request brings, and its errors."""
     data_by_name: dict[str, bytes] = {}
     for name in PROJECT_FILES:
         try:
@@ -221,14 +235,15 @@ def _fetch_config_problems(github: GitHub, event: PullEvent) -> tuple[Problem, .
         except (RequestInvalid, ServiceRefused) as error:
             if isinstance(error, ServiceRefused) and error.status == _WRONG_TOKEN:
                 raise
-            return (_problem(name, error),)
+            return None, (_problem(name, error),)
     if len(data_by_name) > 1:
         fault = not_the_only_file(list(data_by_name))
         first = next(iter(data_by_name))
-        return (Problem(first, None, None, None, fault.what, fault.why, fault.mend),)
-    return tuple(
-        problem for name, data in data_by_name.items() for problem in find_problems(name, data)
-    )
+        return None, (Problem(first, None, None, None, fault.what, fault.why, fault.mend),)
+    for name, data in data_by_name.items():
+        config = parse_project_file(data, name)
+        return config, _whole_problems(config)
+    return None, ()
 
 
 def _is_content(file: ChangedFile, content: bytes) -> bool:

@@ -1,7 +1,15 @@
 """Which request files of the project ask for which datasets."""
 
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from hugflow.errors import HugflowError
 from hugflow.project_requests import read_requests
-from hugflow.requests.collect import RequestSet
+from hugflow.requests.collect import RequestSet, collect_requests
+from hugflow.requests.folder import is_request_path
+from hugflow.requests.model import AddRequest
+from hugflow.requests.problems import Problem
 from hugflow.settings import ProjectSettings
 from hugflow.stages.standing.settled_requests import read_asked
 
@@ -9,6 +17,24 @@ from hugflow.stages.standing.settled_requests import read_asked
 def read_project_requests(project: ProjectSettings) -> RequestSet:
     """The requests in the project's `requests/`; empty outside a project."""
     return read_asked(project.places, read_requests(project.root))
+
+
+def find_conflicts(root: Path | None, path: Path, request: AddRequest) -> list[Problem]:
+    """Errors of a request file that asks for a dataset as another file of the project does not.
+
+    path: of the file; one that is no request file of the project has no such errors. The other
+    files are parsed only if they name the same repository; one that cannot be read is passed over.
+    """
+    if root is None or request.is_several:
+        return []
+    shown = os.path.relpath(path.resolve(), root.resolve())
+    if not is_request_path(shown):
+        return []
+    with suppress(HugflowError):
+        word = request.hf_id.encode()
+        files = {name: data for name, data in read_requests(root).items() if word in data}
+        return [each for each in collect_requests(files).problems if each.path == shown]
+    return []
 
 
 def request_path_by_name(requests: RequestSet) -> dict[str, str]:

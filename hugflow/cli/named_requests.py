@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hugflow.cli.asked import read_project_requests, request_path_by_name
+from hugflow.cli.asked import find_conflicts, read_project_requests, request_path_by_name
 from hugflow.cli.expand import expand_at_hub
 from hugflow.cli.requests import list_request_files, read_add_request
 from hugflow.errors import HugflowError, UsageWrong
@@ -73,7 +73,7 @@ def _read(project: ProjectSettings, wanted: Sequence[str | Path]) -> list[NamedR
     for each in map(str, wanted):
         if os.path.lexists(each) or each.endswith((".yaml", ".yml")):
             for named in _read_files(Path(each)):
-                found.setdefault((named.path, named.name), named)
+                found.setdefault((named.path, named.name), _beside_others(project, named))
             continue
         requests = requests or read_project_requests(project)
         named = _find_named(requests, each)
@@ -108,6 +108,14 @@ def _read_files(path: Path) -> Iterator[NamedRequest]:
             yield NamedRequest(str(file), read_add_request(file))
         except HugflowError as error:
             yield NamedRequest(str(file), error)
+
+
+def _beside_others(project: ProjectSettings, named: NamedRequest) -> NamedRequest:
+    """The request, or the error that another file of the project asks for it differently."""
+    if not isinstance(named.found, AddRequest):
+        return named
+    problems = find_conflicts(project.root, Path(named.path), named.found)
+    return NamedRequest(named.path, RequestFileInvalid(problems)) if problems else named
 
 
 def _find_named(requests: RequestSet, wanted: str) -> NamedRequest:

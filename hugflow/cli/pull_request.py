@@ -85,6 +85,7 @@ def open_run(base: str | None, head: str | None, *, is_plan_only: bool) -> Run |
         refuse_inside(inside, checkout)
     event = asked.event if asked is not None else None
     changes, read_base = _find_changes(project, root, event, base, head)
+    changes = _with_key_problems(changes)
     if event is not None and event.base_ref != project.settings.requests_branch:
         print_talk(
             f"{event.name} goes to {show_path(event.base_ref)}: only requests on "
@@ -198,6 +199,21 @@ def _find_changes(
             return read_base_file(root, event.base_sha, name, github=github, event=event)
 
     return changes, read_base
+
+
+def _with_key_problems(changes: "Changes") -> "Changes":
+    """The changes with the errors below the keys of the project file that they bring."""
+    from hugflow.project_keys import find_key_errors
+    from hugflow.requests.problems import Problem
+
+    if changes.config is None:
+        return changes
+    name = changes.config.shown_name
+    found = [
+        Problem(name, None, None, None, error.what, error.why, error.mend)
+        for error in find_key_errors(changes.config)
+    ]
+    return replace(changes, problems=(*changes.problems, *found))
 
 
 def _refuse_unsure_github(project: ProjectSettings) -> None:

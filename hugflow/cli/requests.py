@@ -1,7 +1,7 @@
 """Commands about request files."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from hugflow.amounts import count
+from hugflow.cli.asked import find_conflicts
 from hugflow.cli.completion import complete_request_file
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_data, print_json, print_talk, print_warning
@@ -190,7 +191,21 @@ def _check(files: Sequence[Path]) -> _Checked:
     # The kind of a request follows from its folder, whatever path was given.
     kinds = {name: request_kind(_in_full(name)) for name in contents}
     found = collect_requests(composed | contents, kinds=kinds)
-    return _Checked(len(paths) + len(composed), found, (*unreadable, *found.problems))
+    return _Checked(
+        len(paths) + len(composed),
+        found,
+        (*unreadable, *found.problems, *_conflicts_with_others(found, contents)),
+    )
+
+
+def _conflicts_with_others(found: RequestSet, given: Container[str]) -> Iterator[Problem]:
+    """Errors of the given files that ask for a dataset as other files of the project do not."""
+    known = {problem.path for problem in found.problems}
+    root = find_root(Path.cwd(), os.environ)
+    for add in (*found.adds, *found.shadowed):
+        if add.path in given and add.path not in known:
+            for problem in find_conflicts(root, Path(add.path), add.request):
+                yield replace(problem, path=add.path)
 
 
 def _check_steps(checked: _Checked) -> _Checked:

@@ -16,6 +16,7 @@ CHECKS: Mapping[str, Check] = {
     "hub": services.check_hub,
     "git": repository.check_git,
     "policy": repository.check_policy,
+    "flows": repository.check_flows,
     "requests": repository.check_requests,
     "dagster": instance.check_dagster,
     "cluster": cluster.check_cluster,

@@ -9,6 +9,7 @@ from hugflow.clients.git import fetch_branch_commit
 from hugflow.doctor.findings import Finding, Patient, of_error, ok, problem, warning
 from hugflow.doctor.services import NOT_ASKED
 from hugflow.errors import HugflowError
+from hugflow.flows.project_key import serving_of, trust_of
 from hugflow.project_requests import read_requests
 from hugflow.requests.collect import collect_requests
 from hugflow.requests.policy import PolicyInvalid
@@ -43,6 +44,20 @@ def check_policy(patient: Patient) -> Iterator[Finding]:
         yield of_error("policy", error)
     else:
         yield ok("policy", ", ".join(sorted(said)) or "none: requests may ask for everything")
+
+
+def check_flows(patient: Patient) -> Iterator[Finding]:
+    """What `flows:` of the project file says can be read."""
+    file = patient.project.file
+    if file.problems or "flows" not in file.nodes:
+        return
+    for read in (trust_of, serving_of):
+        try:
+            read(file)
+        except HugflowError as error:
+            yield of_error("flows", error)
+            return
+    yield ok("flows", "the allow list and what is served can be read")
 
 
 def check_requests(patient: Patient) -> Iterator[Finding]:

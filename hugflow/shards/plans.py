@@ -32,6 +32,8 @@ def read_current_id(places: Places, name: str) -> str | None:
         plan_id = read_file(path).decode("ascii").strip()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
     except UnicodeDecodeError:
         raise _unreadable(path, "it is not text") from None
     if not is_plan_id(plan_id):
@@ -49,6 +51,8 @@ def read_plan(places: Places, name: str, plan_id: str) -> Plan | None:
         text = read_file(path)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
     try:
         plan = from_json(json.loads(text))
     except (ValueError, RecursionError) as error:

@@ -102,3 +102,10 @@ def test_the_doctor_tells_of_a_policy_that_cannot_be_read(project: Project):
     file.write_text("policy:\n  licences: [mit]\n")
     checks = json.loads(project.run("doctor", "--offline", "--json").stdout)["checks"]
     assert {"check": "policy", "state": "ok", "what": "licences", "mend": None} in checks
+
+
+def test_the_doctor_tells_of_flows_that_cannot_be_read(project: Project):
+    Path(project.root / "hugflow.yaml").write_text("flows: {alow: []}\n")
+    checks = json.loads(project.run("doctor", "--offline", "--json").stdout)["checks"]
+    [flows] = [check for check in checks if check["check"] == "flows"]
+    assert flows["state"] == "problem"

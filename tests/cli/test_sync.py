@@ -341,6 +341,26 @@ def test_a_misspelt_policy_on_main_lets_nothing_through(
     assert not runner.dataset("pulls/polcy").exists()
 
 
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("policy: {larges_gb: 3}", "larges_gb"),
+        ("settings: {WORKRES: 2}", "did you mean WORKERS?"),
+        ("settings: {WORKERS: many}", "WORKERS"),
+        ("flows: {alow: []}", "alow"),
+    ],
+)
+def test_a_pull_request_whose_project_file_would_stop_all_work_is_red(
+    runner: Runner, file: str, said: str
+):
+    number = runner.propose({"hugflow.yaml": file.encode()})
+    # The job checks out main, or what the pull request would make of it.
+    (runner.project.root / "hugflow.yaml").unlink(missing_ok=True)
+    done = runner.sync(number)
+    assert done.returncode == 4
+    assert said in done.stderr
+
+
 def test_a_policy_counts_from_each_name_of_the_project_file(runner: Runner, hub: LoopbackHub):
     publish_text(hub, "pulls/json", rows=6)
     runner.on_main({"hugflow.json": b'{"policy": {"licences": ["mit"]}}'})

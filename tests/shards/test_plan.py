@@ -191,3 +191,14 @@ def test_a_plan_changed_in_any_field_is_not_believed(field: str):
     value[field] = ["changed"]
     with pytest.raises(StateUnreadable, match="checksum"):
         from_json(value)
+
+
+@pytest.mark.parametrize("file", ["current", "plan"])
+def test_a_plan_that_the_disk_does_not_give_is_unreadable(places: Places, file: str):
+    plan = plan_of([])
+    write_current_plan(places, plan)
+    path = places.plans(plan.dataset) / ("current" if file == "current" else f"{plan.id}.json")
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(StateUnreadable, match="cannot be read"):
+        read_current_plan(places, plan.dataset)
