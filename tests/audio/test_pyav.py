@@ -97,6 +97,14 @@ def test_a_webm_without_a_duration_is_made_whole_or_not_at_all():
         assert bad.value.code == "audio_truncated"
 
 
+def test_a_webm_that_lacks_its_last_packets_is_no_clip():
+    whole = encoded("webm", "libopus", 48_000)
+    lost = len(whole) - whole.rindex(b"\xa3", 0, len(whole) - 400)
+    with pytest.raises(AudioBad) as bad:
+        decode(whole[: -lost - 300])
+    assert bad.value.code == "audio_truncated"
+
+
 def test_aac_without_a_container_is_as_long_as_its_frames():
     clip, samples = decode(encoded("adts", "aac"))
     assert clip.frames is None
