@@ -14,6 +14,11 @@ SET = "gh variable set HUGFLOW_INSTALL --body 'git+https://HOST/OWNER/hugflow@CO
 # `${{ vars.HUGFLOW_INSTALL || 'git+https://...' }}`
 _INSTALLS = re.compile(r"vars\.HUGFLOW_INSTALL\s*(?:\|\|\s*'([^']*)')?")
 _LONGEST = 64 * 1024
+# `git+https://HOST/OWNER/hugflow@COMMIT`, with a tag of a version in its place, or a built package.
+_PINNED = (
+    re.compile(r"://[^\s#]*@(?:[0-9a-f]{7,40}|v?\d[\w.]*)(?:#|$)"),
+    re.compile(r"://[^\s#]*-\d[\w.+-]*\.(?:whl|tar\.gz|zip)(?:#|$)"),
+)
 
 
 def check_workflow(patient: Patient) -> Iterator[Finding]:
@@ -47,7 +52,7 @@ def judge_variable(reply: ServiceReply) -> Finding:
         what = f"it is unknown whether HUGFLOW_INSTALL is set: GitHub answers {reply.status}"
         return warning(CHECK, what, f"see that it is: {SET}")
     if not _is_pinned(value):
-        what = f"HUGFLOW_INSTALL is {value[:100]!r}, which is neither a place nor a version"
+        what = f"HUGFLOW_INSTALL is {value[:100]!r}, which names no commit and no version"
         return problem(CHECK, what, SET)
     return ok(CHECK, f"it installs {value[:200]}")
 
@@ -68,4 +73,5 @@ def _look_up_variable(patient: Patient) -> Finding:
 
 
 def _is_pinned(source: str) -> bool:
-    return "://" in source or "==" in source
+    """Whether it names one version: a release, a package's own file, or a commit or tag of git."""
+    return "==" in source or any(each.search(source) for each in _PINNED)

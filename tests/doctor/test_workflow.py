@@ -41,6 +41,25 @@ def test_a_bare_name_is_a_problem(tmp_path: Path):
     assert "could be anybody's" in found.what
 
 
+@pytest.mark.parametrize(
+    ("source", "state"),
+    [
+        ("git+https://example.org/acme/hugflow", "problem"),
+        ("git+https://example.org/acme/hugflow@main", "problem"),
+        ("git+ssh://git@example.org/acme/hugflow", "problem"),
+        ("git+ssh://git@example.org/acme/hugflow@v1.2.0", "ok"),
+        ("git+https://example.org/acme/hugflow@0123abc#egg=hugflow", "ok"),
+        ("https://example.org/hugflow-1.2.0-py3-none-any.whl", "ok"),
+        ("hugflow==1.2.0", "ok"),
+    ],
+)
+def test_what_names_no_commit_and_no_version_is_not_pinned(tmp_path: Path, source: str, state: str):
+    make_project(tmp_path, SOURCE)
+    workflow = tmp_path / PATH
+    workflow.write_text(workflow.read_text().replace(SOURCE, source))
+    assert check(tmp_path).state == state
+
+
 def test_a_variable_that_is_needed_is_looked_up_where_it_can_be(
     tmp_path: Path, github: LoopbackGitHub
 ):

@@ -4,13 +4,16 @@ The headers of its messages count its rows before it is fetched. Rows that name 
 (`audio_filename`) are counted once the file is fetched, because the names would have to be read.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from io import BufferedReader
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import pyarrow as pa
 
+from hugflow.amounts import count
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import ShardUnreadable
 from hugflow.redact import in_a_line
@@ -35,6 +38,7 @@ read_names = no_names
 read_sample = no_sample
 _CANNOT_BE_READ: Final = (pa.ArrowException, OSError, UnicodeDecodeError)
 _RANGE_BYTES: Final = 64 << 10
+_CACHE: Final = re.compile(r"cache-[0-9a-f]{16}(?:_\d+_of_\d+)?\.arrow")
 
 
 def takes(path: str) -> bool:
@@ -44,7 +48,13 @@ def takes(path: str) -> bool:
 
 def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
     """Each file by itself; raises ShardUnreadable."""
-    return look_at_each(at, one_file_each(files), look)
+    # What `datasets.map` left in the folder: the rows of another file, changed.
+    kept = [file for file in files if not _CACHE.fullmatch(PurePosixPath(file.path).name)]
+    if not kept or len(kept) == len(files):
+        return look_at_each(at, one_file_each(files), look)
+    split = look_at_each(at, one_file_each(kept), look)
+    left = f"left out: {count(len(files) - len(kept), 'file')} of the cache of `datasets`"
+    return replace(split, warnings=(*split.warnings, left))
 
 
 def look(at: RepositoryAt, files: tuple[PublishedFile, ...]) -> Contents:

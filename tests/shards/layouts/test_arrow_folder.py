@@ -59,6 +59,17 @@ def test_files_of_save_to_disk_are_counted_before_they_are_fetched_and_made(
     assert list(verify_dataset(build.places, build.name, deep=True)) == []
 
 
+def test_what_map_left_in_the_folder_makes_no_rows(
+    hub: LoopbackHub, open_for: OpenFor, saved: Files
+):
+    data = next(content for path, content in saved.items() if path.endswith(".arrow"))
+    names = (f"train/cache-{'0a' * 8}.arrow", f"train/cache-{'0b' * 8}_00000_of_00002.arrow")
+    hub.publish("arrow/cache", {**saved, **dict.fromkeys(names, data)})
+    build = open_for("arrow/cache")
+    assert [shard.rows for shard in build.plan.shards] == [3, 2]
+    assert "left out: 2 files of the cache of `datasets`" in build.plan.warnings
+
+
 def test_a_file_cut_short_fails_alone(hub: LoopbackHub, open_for: OpenFor, saved: Files):
     first = next(path for path in sorted(saved) if path.endswith(".arrow"))
     hub.publish("arrow/cut", {**saved, first: saved[first][:-9_000]})
