@@ -1,6 +1,7 @@
 """The command `add`: a request, written by what the Hub says of the dataset."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,8 +18,10 @@ from hugflow.cli.output import print_json, print_warning
 from hugflow.cli.schema_file import schema_line, write_schema
 from hugflow.cli.verbs import print_done, print_field, print_next
 from hugflow.errors import UsageWrong
+from hugflow.redact import in_a_line
+from hugflow.requests.folder import is_request_path
 from hugflow.requests.model import AddRequest
-from hugflow.requests.read import parse_request
+from hugflow.requests.read import parse_request, request_kind
 from hugflow.settings import ProjectSettings
 from hugflow.store.atomic import make_folder, write_file
 
@@ -62,6 +65,7 @@ def add(
             why="a request is written into requests/add/ of a project",
             mend="go into your project's folder, or make one: `hugflow init`",
         )
+    given = None if file is None else _where(root, file)
     fields: dict[str, str | None] = {
         "hf_id": hf_id.strip().removeprefix("https://huggingface.co/datasets/").rstrip("/"),
         "description": description or hf_id,
@@ -75,7 +79,7 @@ def add(
     parse_request(_render(fields).encode(), _ADD_FOLDER / "new.yaml")
     plan = _look_up(project, fields, has_description=description is not None)
     text = _render(fields)
-    path = root / (file or _ADD_FOLDER / _file_name(fields))
+    path = given or root / _ADD_FOLDER / _file_name(fields)
     request = parse_request(text.encode(), path)
     assert isinstance(request, AddRequest)  # noqa: S101  # it was rendered as one
     _refuse_twice(project, request, path)
@@ -84,6 +88,18 @@ def add(
     write_file(path, f"{schema_line(path, root)}\n{text}")
     shown = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
     _tell(plan, shown, request, as_json=as_json)
+
+
+def _where(root: Path, file: Path) -> Path:
+    """The path of --file, as a person in the working directory names it; raises UsageWrong."""
+    inside = Path(os.path.relpath((Path.cwd() / file).resolve(), root.resolve()))
+    if not is_request_path(inside) or request_kind(inside) != "add":
+        raise UsageWrong(
+            f"--file {in_a_line(str(file))} is not the path of an add file",
+            why="requests are read from .yaml files in requests/add/ of the project, and nowhere else",
+            mend="leave --file out, or name a .yaml file in requests/add/",
+        )
+    return root / inside
 
 
 def _look_up(

@@ -37,6 +37,18 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     return terminal
 
 
+def test_a_request_is_only_written_where_requests_are_read(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "add/where", rows=2, shards=1, seconds=0.2)
+    outside = ("foo.txt", "foo.yaml", "requests/foo.txt", "../foo.yaml", "requests/remove/foo.yaml")
+    for file in outside:
+        done = project.run("add", "add/where", "--file", file)
+        assert done.returncode == 2
+        assert "is not the path of an add file" in done.stderr
+    done = project.run("add", "add/where", "--file", "requests/add/speech/where.yaml")
+    assert done.returncode == 0, done.stderr
+    assert (project.root / "requests/add/speech/where.yaml").is_file()
+
+
 def test_a_dataset_with_one_of_each_is_requested_without_a_question(
     project: Project, hub: LoopbackHub
 ):
