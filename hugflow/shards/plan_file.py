@@ -135,7 +135,7 @@ def from_json(value: Any) -> Plan:
         recorded_id = value["id"]
         plan = _to_plan(_from_version_2(value) if value["version"] == 2 else value)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _damaged(f"{type(error).__name__}: {error}") from error
+        raise _damaged("a field is missing, or is of another kind") from error
     if plan.id != recorded_id:
         raise _damaged("its id does not agree with its content")
     return plan

@@ -56,7 +56,7 @@ def read_plan(places: Places, name: str, plan_id: str) -> Plan | None:
     try:
         plan = from_json(json.loads(text))
     except (ValueError, RecursionError) as error:
-        raise _unreadable(path, str(error)) from error
+        raise _unreadable(path, "it is no JSON, or is nested too deeply") from error
     except StateUnreadable as error:
         raise _unreadable(path, f"{error.what}: {error.why}") from error
     if plan.dataset != name or plan.id != plan_id:
