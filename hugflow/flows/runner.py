@@ -13,7 +13,7 @@ from hugflow.errors import FlowError
 from hugflow.flows.environment import scrubbed_environment
 from hugflow.flows.places import FlowPlaces
 from hugflow.flows.records import Synced
-from hugflow.flows.step_worker import Outcome, prepare_step
+from hugflow.flows.step_worker import STUCK, Outcome, prepare_step
 from hugflow.flows.trust import Trust
 from hugflow.late_dataclass import dataclass
 from hugflow.workers.pool import WorkerDied, WorkerFailed, WorkerPool
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 # Beyond the rows' own time, for what keeps the worker from answering.
 GRACE_S: Final = 5.0
+# A flow may load a model as it is made.
+READY_WITHIN_S: Final = 600.0
 
 
 class FlowRunner(Protocol):
@@ -79,7 +81,10 @@ class LocalRunner:
             self._caches.name,
             step.closure,
         )
-        self._pool = WorkerPool(prepare, self.stop, scrubbed_environment(os.environ))
+        environment = scrubbed_environment(os.environ)
+        self._pool = WorkerPool(
+            prepare, self.stop, environment, ready_within_s=max(READY_WITHIN_S, step.timeout_s)
+        )
 
     def __enter__(self) -> Self:
         """The runner itself."""
@@ -94,6 +99,8 @@ class LocalRunner:
         try:
             return self._ask(rows)
         except WorkerDied as error:
+            if len(rows) == 1 and error.how == f"left with status {STUCK}":
+                return [{"error": f"it gave no result within {self.step.timeout_s:g} s"}]
             if len(rows) == 1:
                 log.warning("%s: a row ended the worker: it %s", self.step.dotted, error.how)
                 return [{"error": f"the worker {error.how}"}]

@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -26,11 +27,15 @@ from hugflow.flows.load import load_flow
 from hugflow.flows.places import FlowPlaces
 from hugflow.flows.records import Synced
 from hugflow.flows.trust import Trust, refuse_replaced
+from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.workers.channel import Bytes, Header
 from hugflow.workers.child import Answer
 
 MOST_BYTES: Final = 16 << 20
+# How long a row may go on after its time, and what the worker then leaves with.
+STUCK_AFTER_S: Final = 2.0
+STUCK: Final = 70
 # The fields that an error names.
 _MOST_NAMED: Final = 5
 
@@ -69,6 +74,7 @@ def prepare_step(
     flow = loaded.flow_class(**config)
     run = partial(_run_batch, flow) if is_batched else partial(_run_rows, flow)
     owner = os.getpid()
+    threading.Thread(target=_watch.run, name="watch", daemon=True).start()
 
     def answer(header: Header, data: Bytes) -> Answer:
         refuse_replaced(places, closure)
@@ -150,11 +156,29 @@ def _limited(timeout_s: float) -> Iterator[None]:
         return
     before = signal.signal(signal.SIGALRM, _ring)
     signal.setitimer(signal.ITIMER_REAL, timeout_s)
+    _watch.ends_at = time.monotonic() + timeout_s + STUCK_AFTER_S
     try:
         yield
     finally:
+        _watch.ends_at = None
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@dataclass(slots=True)
+class _Watch:
+    """Ends this process when a row goes on after its alarm, which a flow's code may swallow."""
+
+    ends_at: float | None = None
+
+    def run(self) -> None:
+        while True:
+            time.sleep(STUCK_AFTER_S / 4)
+            if self.ends_at is not None and time.monotonic() > self.ends_at:
+                os._exit(STUCK)
+
+
+_watch = _Watch()
 
 
 def _ring(number: int, frame: FrameType | None) -> None:

@@ -124,13 +124,15 @@ class WorkerPool:
     prepare: called once in each worker, gives what answers questions there; pickled, so it is a
     function of a module, or a `functools.partial` of one. stop: once it is set, `ask` raises Stopped.
     environment: of the workers; None for ours without secrets. talks: whether what native code
-    writes to stderr in a worker goes to our stderr; else it is lost.
+    writes to stderr in a worker goes to our stderr; else it is lost. ready_within_s: how long a
+    worker may take to start, None for as long as it takes; later is WorkerFailed.
     """
 
     prepare: Prepare
     stop: Event | None = None
     environment: Mapping[str, str] | None = None
     talks: bool = False
+    ready_within_s: float | None = None
     _idle: list[_Worker] = field(default_factory=list, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
     _turns: Turns = field(default_factory=Turns, init=False)
@@ -234,6 +236,9 @@ class WorkerPool:
     def _begin(self, doing: str, look: _Look) -> _Worker:
         """A new worker, prepared."""
         worker = self._start()
+        within_s = self.ready_within_s
+        if within_s is not None:
+            look = replace(look, ends_at=time.monotonic() + within_s)
         try:
             pickled = pickle.dumps(self.prepare)
             ready = _exchange(worker.channel(look), {}, pickled, lambda piece: None)
@@ -241,6 +246,11 @@ class WorkerPool:
             # No question's doing: it was asked none.
             how = _how(worker.end())
             raise WorkerDied(doing, f"{how} as it was started", is_crash=False) from None
+        except _TookTooLong:
+            worker.process.kill()
+            worker.end()
+            trace = f"TimeoutError: it was not ready within {within_s:g} s"
+            raise WorkerFailed(doing, trace) from None
         except BaseException:
             worker.process.kill()
             worker.end()

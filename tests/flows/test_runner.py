@@ -23,6 +23,14 @@ FLOW = '''
 import os, signal, sys, time
 from hugflow.flows import AtomicFlow
 
+class Never(AtomicFlow):
+    defaults = {"word": "done"}
+
+    def __init__(self, **config):
+        super().__init__(**config)
+        time.sleep(60)
+
+
 class F(AtomicFlow):
     """Does what a row says."""
 
@@ -45,6 +53,12 @@ class F(AtomicFlow):
                     try:
                         time.sleep(60)
                     except Exception:
+                        pass
+            case "swallow all":
+                while True:
+                    try:
+                        time.sleep(60)
+                    except BaseException:
                         pass
             case "block":
                 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
@@ -138,6 +152,22 @@ def test_a_row_that_does_not_end_is_ended_when_its_time_is_over(run: Run, deed: 
     assert (before, after) == (DONE, DONE)
     assert "within 0.5 s" in found["error"]
     assert time.monotonic() - began < 20
+
+
+def test_a_row_that_goes_on_after_its_time_does_not_take_the_time_of_others(run: Run):
+    began = time.monotonic()
+    outcomes = run(*("" for _ in range(60)), "swallow all", timeout_s=0.5)
+    assert outcomes[:-1] == [DONE] * 60
+    assert "within 0.5 s" in outcomes[-1]["error"]
+    # Its own time and what may follow, twice; all rows together had half a minute.
+    assert time.monotonic() - began < 20
+
+
+def test_a_flow_that_is_never_ready_cannot_be_run(run: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("hugflow.flows.runner.READY_WITHIN_S", 1.0)
+    with pytest.raises(FlowError, match="cannot be run") as error:
+        run("", flow="Never", timeout_s=0.5)
+    assert "not ready within 1 s" in error.value.why
 
 
 def test_a_row_that_cannot_be_interrupted_costs_its_worker_and_no_other_row(
