@@ -19,7 +19,8 @@ from hugflow.late_dataclass import dataclass
 
 MEND_NO_PARQUET = (
     "choose a revision that holds parquet files, such as refs/convert/parquet; besides it, "
-    "audio folders, WebDataset tars, csv, tsv, JSON and Arrow files are read"
+    "audio folders, WebDataset tars, csv, tsv, JSON and Arrow files are read; where the files are "
+    "clips, `source: {layout: audio_folder}` in the request says so"
 )
 
 
