@@ -16,6 +16,7 @@ from filelock import FileLock
 from hugflow.errors import Locked
 from hugflow.store import locks
 from hugflow.store.locks import SILENT_S, hold, holder_path, is_held
+from tests.own_time import give_own_time
 
 HOLD = """
 import sys, time
@@ -161,7 +162,7 @@ def test_a_holder_of_the_future_is_believed_where_it_is_heard_of(
         if not is_dead:
             os.utime(holder_path(lock))
 
-    monkeypatch.setattr("hugflow.store.locks.time.sleep", wait)
+    give_own_time(monkeypatch, locks, sleep=wait)
     if is_dead:
         with hold(lock, "the thing"):
             pass

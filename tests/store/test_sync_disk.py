@@ -9,6 +9,7 @@ import pytest
 
 from hugflow.store import sync_disk as module
 from hugflow.store.sync_disk import AGAIN_AFTER_S, LONGEST_S, WatchedDisk
+from tests.own_time import give_own_time
 
 IN_MEMORY = Path("/dev/shm")  # noqa: S108  # nothing is written there
 ON_LINUX = pytest.mark.skipif(platform.system() != "Linux", reason="only Linux has syncfs")
@@ -47,7 +48,7 @@ def test_where_others_write_much_each_file_is_synced_by_itself_for_a_while(
     tmp_path: Path, local: list[int], monkeypatch: pytest.MonkeyPatch
 ):
     times = iter([0.0, LONGEST_S + 1, LONGEST_S + 2, LONGEST_S + 2 + AGAIN_AFTER_S, 200.0])
-    monkeypatch.setattr(module.time, "monotonic", lambda: next(times))
+    give_own_time(monkeypatch, module, monotonic=lambda: next(times))
     monkeypatch.setattr(module, "_patience", module._Patience())
     with WatchedDisk([tmp_path]) as disk:
         assert [disk.sync(), disk.sync(), disk.sync()] == [True, False, True]
