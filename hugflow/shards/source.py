@@ -27,6 +27,7 @@ from hugflow.shards.conversion import (
     warn_of_lag,
 )
 from hugflow.shards.form_source import fetch_by_source
+from hugflow.shards.layouts.clips import is_clip
 from hugflow.shards.layouts.cut_rows import CUT_LAYOUTS, ROW_LAYOUTS
 from hugflow.shards.layouts.registry import LAYOUTS, can_read, choose_layout
 from hugflow.shards.layouts.split_archives import find_split_archives
@@ -35,6 +36,7 @@ from hugflow.shards.plan import PARQUET
 from hugflow.shards.plan_request import PlanRequest
 from hugflow.shards.resolution.listing import Listing
 from hugflow.shards.unreadable_source import explain, refuse_empty
+from hugflow.shards.unseen_clips import find_unseen_clips, have_texts
 
 AUDIO_FOLDER: Final = "audio_folder"
 
@@ -104,10 +106,23 @@ def fetch_source(
             raise _only_by_script(repository, repository.script)
         listing = Listing.fetch(hub, repository)
         repository, known = listing.repository, listing.resolve(request.subset)
-        found = fetch_split_files(
-            hub, hf_id, commit, request.subset, request.split, can_read=can_read, known=known
-        )
-        own = choose_layout(found.paths, repository.paths)
+        try:
+            found = fetch_split_files(
+                hub, hf_id, commit, request.subset, request.split, can_read=can_read, known=known
+            )
+            own = choose_layout(found.paths, repository.paths)
+        except NotParquet:
+            # `datasets` sees no file that it knows; it does not know m4a.
+            found = find_unseen_clips(listing, request, None)
+            if found is None:
+                raise
+            return _own_files(listing, found, AUDIO_FOLDER, "`datasets` does not know these clips")
+        is_settled = files_commit not in (None, commit)
+        clips = None if own or is_settled else find_unseen_clips(listing, request, found)
+        if clips is not None:
+            return _own_files(
+                listing, clips, AUDIO_FOLDER, "it has only the texts beside the clips"
+            )
         if own in (None, AUDIO_FOLDER) and (kept := keep_metadata(repository, found)) is not None:
             found, own = kept, AUDIO_FOLDER
         if request.segments is not None and own != PARQUET and own in CUT_LAYOUTS | ROW_LAYOUTS:
@@ -121,7 +136,10 @@ def fetch_source(
         if found is not None and own is not None and files_commit == commit:
             return _own_files(listing, found, own, "the earlier plan read none")
         try:
-            return _fetch_conversion(hub, repository, request, reason, files_commit)
+            source = _fetch_conversion(hub, repository, request, reason, files_commit)
+            if own != AUDIO_FOLDER or found is None:
+                return source
+            return replace(source, warnings=(*source.warnings, *_lost_texts(repository, found)))
         except NotConvertedYet as later:
             if found is None or own is None:
                 raise
@@ -188,6 +206,17 @@ def _left_out(repository: Repository, found: SplitFiles, layout: str) -> tuple[s
     return (
         *warnings,
         f"left out: {len(left):,} files are in no split of {of}, such as {in_a_line(left[0])!r}",
+    )
+
+
+def _lost_texts(repository: Repository, found: SplitFiles) -> tuple[str, ...]:
+    """A warning for texts beside clips, which a conversion by the Hub does not have."""
+    clips = [path for path in found.paths if is_clip(path)]
+    if len(clips) < len(found.paths) or not have_texts(clips, repository.paths):
+        return ()
+    return (
+        "left out: the texts beside the clips, which the conversion does not have; to read the "
+        "clips with them, set source: {layout: audio_folder}",
     )
 
 

@@ -10,7 +10,7 @@ from hugflow.clients.repository import PublishedFile, Repository
 from hugflow.late_dataclass import dataclass
 from hugflow.shards.resolution.card_configs import parse_card, read_configs
 from hugflow.shards.resolution.patterns import NotKnown
-from hugflow.shards.resolution.resolver import resolve
+from hugflow.shards.resolution.resolver import resolve, resolve_clips
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,13 @@ class Listing:
             return resolve(card, self.published, subset, address_prefix(repo.id, commit))
         except (NotKnown, UnicodeDecodeError) as why:
             log.debug("%s@%s: `datasets` resolves the files, because of %s", repo, commit[:7], why)
+            return None
+
+    def resolve_clips(self, subset: str | None) -> Resolved | None:
+        """The audio files of a subset, whatever `datasets` takes them for; None if none is known."""
+        try:
+            return resolve_clips(self._read_card(), self.published, subset)
+        except (NotKnown, UnicodeDecodeError):
             return None
 
     def _read_card(self) -> dict[str, Any]:

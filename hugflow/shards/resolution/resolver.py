@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from hugflow.clients.published import Resolved
 from hugflow.shards.layouts.archives import is_archive
+from hugflow.shards.layouts.clips import is_clip
 from hugflow.shards.layouts.split_archives import find_split_archives, is_part
 from hugflow.shards.layouts.tables import is_table
 from hugflow.shards.resolution.by_name import Patterns, name_patterns
@@ -20,6 +21,7 @@ from hugflow.shards.resolution.patterns import NotKnown, Paths, is_wild
 # They change what the card says, and are rare.
 _ONLY_DATASETS: Final = frozenset({".huggingface.yaml", "dataset_infos.json"})
 
+_WHOLE: Final = Config(DEFAULT, None, "", is_default=True)
 # No reader of `datasets`: archives in parts and tables.
 _PARTS: Final = "parts"
 
@@ -54,6 +56,31 @@ def resolve(
     if wanted not in own:
         raise NotKnown(f"the subset {wanted!r}")
     return Resolved(wanted, reader, _find(own[wanted], published))
+
+
+def resolve_clips(
+    card: Mapping[str, Any], paths: Iterable[str], subset: str | None
+) -> Resolved | None:
+    """The audio files of a subset's splits, whatever reader `datasets` chooses for them.
+
+    For files that it takes for text, or does not know (m4a). None if there are none, or if only
+    `datasets` knows the splits.
+    """
+    try:
+        published, listed = Paths.of(paths), read_configs(card)
+        wanted = subset or listed.default or DEFAULT
+        own = {each.name: each for each in listed.configs} or {DEFAULT: _WHOLE}
+        if published.every & _ONLY_DATASETS or wanted not in own:
+            return None
+        patterns = _patterns_of(own[wanted], published)
+        found = {
+            split: [path for form in forms for path in published.find(form) if is_clip(path)]
+            for split, forms in patterns.items()
+        }
+    except NotKnown:
+        return None
+    files = {split: clips for split, clips in found.items() if clips}
+    return Resolved(wanted, "audiofolder", files) if files else None
 
 
 def _choose_reader(files: Files, published: Paths) -> str:

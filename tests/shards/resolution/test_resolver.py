@@ -13,10 +13,11 @@ from datasets.packaged_modules import (
     _MODULE_TO_METADATA_FILE_NAMES,
 )
 
+from hugflow.shards.layouts.clips import is_clip
 from hugflow.shards.resolution import kinds
 from hugflow.shards.resolution.card_configs import parse_card
 from hugflow.shards.resolution.patterns import NotKnown
-from hugflow.shards.resolution.resolver import resolve
+from hugflow.shards.resolution.resolver import resolve, resolve_clips
 from tests.shards.resolution.repositories import NAMED, Case, generate
 
 GENERATED = generate(150)
@@ -114,6 +115,21 @@ def test_generated_repositories_have_the_files_that_datasets_finds(tmp_path: Pat
     assert wrong == []
     assert known > 90
     assert asked == set()
+
+
+def test_clips_alone_are_in_the_splits_that_datasets_gives_them():
+    compared = 0
+    for case in (*NAMED, *GENERATED):
+        found = by_us(case, Path("x"), None)
+        if found is None or found[1] != "audiofolder":
+            continue
+        compared += 1
+        theirs = {split: [*filter(is_clip, paths)] for split, paths in found[2].items()}
+        ours = resolve_clips(parse_card(text_of(case) or ""), case.paths, None)
+        assert ours is not None
+        known = {split: [*filter(kinds.is_data, paths)] for split, paths in ours.files.items()}
+        assert known == {split: paths for split, paths in theirs.items() if paths}, case.name
+    assert compared > 10
 
 
 def test_the_endings_are_those_of_datasets():
