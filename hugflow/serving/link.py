@@ -191,6 +191,18 @@ class Link:
 
         return await self.again(f"$JS.API.DIRECT.GET.{stream}.{subject}", once)
 
+    async def has_last(self, stream: str, subject: str) -> bool:
+        """Whether a subject has a message in a stream, perhaps of another user. It is asked once.
+
+        Raises NoRespondersError without such a stream, TimeoutError and NotAuthorised.
+        """
+        asked = f"$JS.API.DIRECT.GET.{stream}.{subject}"
+        try:
+            await self._permitted(asked, self.js.get_msg(stream, subject=subject, direct=True))
+        except NotFoundError:
+            return False
+        return True
+
     async def find_last(self, stream: str, pattern: str) -> tuple[str, bytes] | None:
         """The last message of a pattern of subjects, with its subject."""
 

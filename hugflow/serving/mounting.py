@@ -19,6 +19,7 @@ from hugflow.redact import in_a_line
 from hugflow.serving import bucket, subjects, wire
 from hugflow.serving.classes import configure, load_class, own_values, served_subflows_of
 from hugflow.serving.link import NobodyAnswers
+from hugflow.serving.mounts import delete_mount, write_mount
 from hugflow.serving.records import LOCAL, Instance, Served
 from hugflow.serving.seals import seal
 
@@ -192,6 +193,7 @@ async def delete_instance(cl: "CoLink", flow_id: str) -> None:
     link = cl.link
     instance = await bucket.read_instance(link, flow_id)
     await link.delete_consumer(flow_id)
+    await delete_mount(link, flow_id)
     if instance is not None and instance.singleton:
         singleton = await bucket.read_singleton(link, instance.flow_endpoint)
         if singleton is not None and singleton.flow_id == flow_id:
@@ -261,6 +263,8 @@ async def _found(cl: "CoLink", served: Served, instance: Instance, wanted: Wante
 
 async def _make(cl: "CoLink", instance: Instance) -> None:
     owner = cl.get_user_id()
+    # First, so that nobody has the id of an instance that seems not to exist.
+    await write_mount(cl.link, instance)
     await bucket.write_instance(cl.link, instance)
     await cl.link.add_consumer(
         instance.flow_id,

@@ -13,6 +13,7 @@ from hugflow.flows.messages import FlowFuture, FlowMessage
 from hugflow.serving import subjects, wire
 from hugflow.serving.envelope import not_readable, read_reply
 from hugflow.serving.link import NobodyAnswers
+from hugflow.serving.mounts import is_mounted
 from hugflow.serving.seals import seal, unseal
 
 if TYPE_CHECKING:
@@ -52,8 +53,11 @@ class Replies:
                 await self._cl.link.subscribe(pattern, self._take)
                 self._is_open = True
 
-    async def look(self, owner: str, flow_id: str | None, message_id: str) -> None:
-        """Look for a reply in the stream, and whether one can come at all."""
+    async def look(self, owner: str, flow_id: str | None, message_id: str, name: str = "") -> None:
+        """Look for a reply in the stream, and whether one can come at all.
+
+        name: of the flow that was asked, for the text of an error.
+        """
         link, caller = self._cl.link, self._cl.get_user_id()
         subject = subjects.reply(caller, owner, message_id)
         found = await link.find_last(subjects.reply_stream(caller), subject)
@@ -65,12 +69,23 @@ class Replies:
             try:
                 data = await link.ask(subject, asked, ASK_S)
             except (NobodyAnswers, TimeoutError):
+                await self._look_at_mounts(owner, flow_id, message_id, name)
                 return
             answer = wire.decode(data)
             if not answer["is_known"]:
-                self._fail(message_id, _unknown_instance(owner, flow_id))
+                self._fail(message_id, _unknown_instance(owner, flow_id, name))
             elif not answer["is_allowed"]:
-                self._fail(message_id, _not_yours(owner, flow_id))
+                self._fail(message_id, _not_yours(owner, flow_id, name))
+
+    async def _look_at_mounts(self, owner: str, flow_id: str, message_id: str, name: str) -> None:
+        """Fail for an instance that the server does not have: no worker would ever reply."""
+        try:
+            if not await is_mounted(self._cl.link, owner, flow_id):
+                self._fail(message_id, _unknown_instance(owner, flow_id, name))
+        except NobodyAnswers:
+            self._fail(message_id, _unknown_user(owner, name))
+        except (NotAuthorised, TimeoutError):
+            return
 
     def fail(self, message_id: str, error: Exception) -> None:
         """Give an error to whoever waits for a reply. Called in the client's loop."""
@@ -106,13 +121,14 @@ class ServedFuture(FlowFuture):
 
     def __init__(
         self, cl: "CoLink", owner: str, flow_id: str | None, message_id: str,
-        reply: "Future[FlowMessage]",
+        reply: "Future[FlowMessage]", name: str = "",
     ) -> None:  # fmt: skip
         """flow_id: None where it is not known; then nobody can be asked whether it exists."""
         super().__init__(message_id, reply)
         self._cl = cl
         self._owner = owner
         self._flow_id = flow_id
+        self._name = name
 
     def try_get_message(self) -> FlowMessage | None:
         """The reply, or None while there is none."""
@@ -140,7 +156,8 @@ class ServedFuture(FlowFuture):
 
     def _look(self, flow_id: str | None, ends_at: float | None) -> None:
         """Look for the reply, at most until then: while the server is away, a look takes a minute."""
-        looking = self._cl.start(self._cl.replies.look(self._owner, flow_id, self.message_id))
+        look = self._cl.replies.look(self._owner, flow_id, self.message_id, self._name)
+        looking = self._cl.start(look)
         if ends_at is None:
             return looking.result()
         try:
@@ -156,17 +173,30 @@ def resume(cl: "CoLink", message_id: str) -> ServedFuture:
     return ServedFuture(cl, "*", None, message_id, reply)
 
 
-def _unknown_instance(owner: str, flow_id: str) -> FlowInstanceError:
+def _path(name: str) -> str:
+    """How the text of an error begins: a composite adds its own name before it."""
+    return f"{name}: " if name else ""
+
+
+def _unknown_instance(owner: str, flow_id: str, name: str) -> FlowInstanceError:
     return FlowInstanceError(
-        f"there is no instance {flow_id} at user {owner}",
+        f"{_path(name)}there is no instance {flow_id} at user {owner}",
         why="it was deleted, or was never there",
         mend="get a new one with get_flow_instance",
     )
 
 
-def _not_yours(owner: str, flow_id: str) -> FlowInstanceError:
+def _unknown_user(owner: str, name: str) -> FlowInstanceError:
     return FlowInstanceError(
-        f"the instance {flow_id} at user {owner} belongs to another user",
+        f"{_path(name)}the server of flows knows no user {owner}",
+        why="nobody has the messages and instances of that user",
+        mend="check the id: `hugflow flows user list`",
+    )
+
+
+def _not_yours(owner: str, flow_id: str, name: str) -> FlowInstanceError:
+    return FlowInstanceError(
+        f"{_path(name)}the instance {flow_id} at user {owner} belongs to another user",
         why="only the user who got an instance may send it messages",
         mend="get one of your own with get_flow_instance",
     )

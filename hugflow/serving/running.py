@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hugflow.errors import FlowError
+from hugflow.errors import FlowError, FlowInstanceError
 from hugflow.flows.flow import Flow
 from hugflow.flows.messages import FlowMessage, package, refuse_keys
 from hugflow.redact import in_a_line
@@ -40,7 +40,7 @@ def run_flow(
         after = wire.plain_copy(flow.state)
     except BaseException as error:
         log.exception("the flow %s failed", flow.name)
-        return error_reply(flow.name, error), state
+        return _failed(flow, error), state
     return _to_reply(cl, flow, asked, answer.data), after
 
 
@@ -88,12 +88,20 @@ def _run_beside_others(
             reply = to_reply_bytes(cl, to_reply(_isolate_unsendable(data)))
     except BaseException as error:
         log.exception("the flow %s failed", own.name)
-        reply = wire.encode(error_reply(own.name, error))
+        reply = wire.encode(_failed(own, error))
     # What it has loaded, such as a model, is there for the next message.
     loaded = dict(vars(own))
     for name in ("state", "message"):
         loaded.pop(name, None)
     vars(flow).update(loaded)
+    return reply
+
+
+def _failed(flow: Flow, error: BaseException) -> dict[str, Any]:
+    """The error of a flow; one of an instance that it asked gets the flow's name before it."""
+    reply = error_reply(flow.name, error)
+    if isinstance(error, FlowInstanceError):
+        reply["error"]["what"] = f"{flow.name}: {reply['error']['what']}"
     return reply
 
 

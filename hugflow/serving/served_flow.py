@@ -106,7 +106,9 @@ class ServedFlow(Flow):
         data = self._seal(self._encode(message))
         reply = self.cl.replies.expect(message.message_id)
         self.cl.start(self._send(message.message_id, data))
-        return ServedFuture(self.cl, self.user_id, self.flow_id, message.message_id, reply)
+        return ServedFuture(
+            self.cl, self.user_id, self.flow_id, message.message_id, reply, self.name
+        )
 
     def get_reply(self, message: FlowMessage) -> None:
         """Send a message whose reply goes into the queue of the instance that sends it.

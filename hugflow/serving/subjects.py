@@ -19,6 +19,8 @@ from typing import Any
 from hugflow.nearest import nearest_name
 
 DEFAULT_DISPATCH_POINT = "coflows_dispatch"
+# In the key of an instance that many users share.
+EVERYONE = "any"
 QUESTIONS = ("get_instance", "release", "check", "alive")
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -103,6 +105,11 @@ def bucket_stream(user_id: str) -> str:
     return f"KV_{bucket(user_id)}"
 
 
+def mount(user: str, flow_id: str) -> str:
+    """The key in an owner's bucket that says to a user, or to EVERYONE, that an instance exists."""
+    return f"mount.{user}.{flow_id}"
+
+
 def permissions(user_id: str) -> dict[str, Any]:
     """What a user may do, as the server's configuration says it."""
     streams = [
@@ -120,6 +127,9 @@ def permissions(user_id: str) -> dict[str, Any]:
         progress(user_id, "*", "*"),
         f"$KV.{bucket(user_id)}.>",
         "$JS.API.INFO",
+        # A part of a subject is a whole stream or none. Buckets alone have these keys.
+        f"$JS.API.DIRECT.GET.*.$KV.*.{mount(user_id, '*')}",
+        f"$JS.API.DIRECT.GET.*.$KV.*.{mount(EVERYONE, '*')}",
     ]
     for stream in streams:
         publish += [

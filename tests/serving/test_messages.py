@@ -15,7 +15,9 @@ from hugflow.serving import (
     run_get_instance_worker_thread,
     serve_flow,
 )
+from hugflow.serving.bucket import read_instance
 from hugflow.serving.colink import CoLink, Project
+from hugflow.serving.keys import new_seed, user_id_of
 from hugflow.serving.replies import resume
 from hugflow.serving.served_flow import ROWS, ServedFlow
 from hugflow.serving.server import FlowServer
@@ -145,6 +147,50 @@ def test_an_unknown_instance_is_an_error_in_less_than_two_seconds(new_user: Make
     with pytest.raises(FlowInstanceError, match="there is no instance"):
         ServedFlow(user, owner.get_user_id(), "0" * 8, "count").run({})
     assert time.monotonic() - began < 2
+
+
+def test_an_unknown_instance_is_an_error_while_no_worker_of_its_owner_runs(
+    new_user: MakeUser,
+) -> None:
+    owner, user, other = (new_user(works=False) for _ in range(3))
+    serve_flow(owner, "served_classes.Count", "count")
+    serve_flow(owner, "served_classes.Count", "shared", singleton=True)
+    workers = [run_get_instance_worker_thread(owner)]
+    them = owner.get_user_id()
+    own = get_flow_instance(user, "count", them)
+    deleted = get_flow_instance(user, "count", them)
+    shared = get_flow_instance(other, "shared", them)
+    delete_flow_instance(owner, deleted.flow_id)
+    workers[0].stop()
+    nobody = user_id_of(new_seed())
+    for what, flow in (
+        ("deep: there is no instance", ServedFlow(user, them, "0" * 8, "deep")),
+        ("count: there is no instance", deleted),
+        ("count: there is no instance", ServedFlow(other, them, own.flow_id, "count")),
+        ("count: there is no instance", ServedFlow(owner, them, "0" * 8, "count")),
+        (f"count: the server of flows knows no user {nobody}",
+         ServedFlow(user, nobody, "0" * 8, "count")),
+    ):  # fmt: skip
+        began = time.monotonic()
+        with pytest.raises(FlowInstanceError, match=what):
+            flow.run({})
+        assert time.monotonic() - began < 2
+    # Those that exist wait for a worker.
+    for flow in (own, ServedFlow(user, them, shared.flow_id, "shared")):
+        with pytest.raises(TimeoutError):
+            flow.get_reply_future(flow.package_input_message({})).get_data(timeout=0.8)
+
+
+def test_a_subflow_that_is_gone_is_named_by_its_path(new_user: MakeUser) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Count", "count")
+    serve_flow(cl, "served_classes.Twice", "twice")
+    flow = get_flow_instance(cl, "twice")
+    instance = cl.run(read_instance(cl.link, flow.flow_id))
+    assert instance is not None
+    delete_flow_instance(cl, instance.subflows["second"]["flow_id"])
+    with pytest.raises(FlowError, match="Twice: second: there is no instance"):
+        flow.run({})
 
 
 def test_a_blocking_composite_with_local_subflows_needs_one_worker(new_user: MakeUser) -> None:
