@@ -9,7 +9,8 @@ from hugflow.project_requests import read_requests
 from hugflow.requests.collect import RequestSet, collect_requests
 from hugflow.requests.folder import is_request_path
 from hugflow.requests.model import AddRequest
-from hugflow.requests.problems import Problem
+from hugflow.requests.problems import Problem, RequestFileInvalid
+from hugflow.requests.refused import RefusedFile, collect_refused, find_refused
 from hugflow.settings import ProjectSettings
 from hugflow.stages.standing.settled_requests import read_asked
 
@@ -35,6 +36,26 @@ def find_conflicts(root: Path | None, path: Path, request: AddRequest) -> list[P
         files = {name: data for name, data in read_requests(root).items() if word in data}
         return [each for each in collect_requests(files).problems if each.path == shown]
     return []
+
+
+def read_refused(project: ProjectSettings, requests: RequestSet) -> tuple[RefusedFile, ...]:
+    """The refused request files of the project, with the datasets that they ask for."""
+    if not requests.problems:
+        return ()
+    return collect_refused(requests.problems, read_requests(project.root))
+
+
+def refuse_refused(
+    project: ProjectSettings, requests: RequestSet, wanted: str
+) -> tuple[RefusedFile, ...]:
+    """Raise RequestFileInvalid if `wanted` means refused request files; else return all of them.
+
+    wanted: what means no other dataset.
+    """
+    refused = read_refused(project, requests)
+    if meant := find_refused(refused, wanted):
+        raise RequestFileInvalid([problem for each in meant for problem in each.problems])
+    return refused
 
 
 def request_path_by_name(requests: RequestSet) -> dict[str, str]:

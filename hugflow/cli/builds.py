@@ -1,19 +1,27 @@
 """Opening a build from the command line: settings, requests, Hub, plan."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from hugflow.cli.asked import publish_to_by_name, read_project_requests, request_path_by_name
+from hugflow.cli.asked import (
+    publish_to_by_name,
+    read_project_requests,
+    read_refused,
+    refuse_refused,
+    request_path_by_name,
+)
 from hugflow.cli.output import set_up_logging
 from hugflow.errors import HugflowError, Locked, PlanOutOfDate, RequestInvalid
 from hugflow.lean_start import collect_now, keep_pandas_out
 from hugflow.requests.collect import AddFile, RequestSet
-from hugflow.requests.match_names import match_name, match_names, no_such_dataset
+from hugflow.requests.match_names import find_names, match_name, no_such_dataset
 from hugflow.requests.model import AddRequest
+from hugflow.requests.problems import Problem, RequestFileInvalid
+from hugflow.requests.refused import RefusedFile, find_refused
 from hugflow.settings import ProjectSettings, load_settings
 from hugflow.store.layout import Places
 
@@ -100,7 +108,8 @@ def refuse_removed(project: ProjectSettings, request: AddRequest) -> None:
 def find_add(project: ProjectSettings, name: str) -> AddFile:
     """The request for the dataset that `name` means, as `match_name` reads it.
 
-    Raises UsageWrong when there is none, RequestInvalid when a removal request for it exists.
+    Raises UsageWrong when there is none, RequestInvalid when it is refused or a removal request
+    for it exists.
     """
     requests = read_project_requests(project)
     files = request_path_by_name(requests)
@@ -111,6 +120,7 @@ def find_add(project: ProjectSettings, name: str) -> AddFile:
     for file in requests.shadowed:
         if file.request.name == found:
             refuse_removed(project, file.request)
+    refuse_refused(project, requests, name)
     raise no_such_dataset(name, [file.request.name for file in requests.adds])
 
 
@@ -119,8 +129,19 @@ def choose_statuses(
 ) -> "list[DatasetStatus]":
     """The status of every dataset, or of those that are meant; UsageWrong for no match.
 
-    wanted: as `match_name` reads them, or folders of request files.
+    wanted: as `match_name` reads them, or folders of request files. Raises RequestFileInvalid for
+    one that means refused request files only.
     """
+    statuses, problems = choose_datasets(project, requests, wanted)
+    if problems and not statuses and wanted:
+        raise RequestFileInvalid(problems)
+    return statuses
+
+
+def choose_datasets(
+    project: ProjectSettings, requests: RequestSet, wanted: Sequence[str] | None
+) -> "tuple[list[DatasetStatus], list[Problem]]":
+    """As `choose_statuses`, with why request files are refused that are meant too."""
     from hugflow.stages.standing.status import read_status
     from hugflow.stages.standing.stored import list_names
 
@@ -128,9 +149,30 @@ def choose_statuses(
     digests = {file.request.name: file.request.digest for file in requests.adds}
     places = publish_to_by_name(requests)
     names = sorted({*files, *list_names(project.places)})
+    problems = list(requests.problems)
     if wanted:
-        names = match_names(wanted, names, files)
-    return [
+        names, problems = _choose(names, files, read_refused(project, requests), wanted)
+    statuses = [
         read_status(project.places, name, files.get(name), digests.get(name, ""), places.get(name))
         for name in names
     ]
+    return statuses, problems
+
+
+def _choose(
+    names: Sequence[str],
+    files: Mapping[str, str],
+    refused: Sequence[RefusedFile],
+    wanted: Sequence[str],
+) -> tuple[list[str], list[Problem]]:
+    """The datasets that are meant, and the problems of the refused files that are meant."""
+    chosen: dict[str, None] = {}
+    problems: dict[Problem, None] = {}
+    for each in wanted:
+        found = find_names(each, names, files)
+        meant = find_refused(refused, each, found)
+        if not found and not meant:
+            raise no_such_dataset(each, [*names, *(file.name for file in refused if file.name)])
+        chosen |= dict.fromkeys(found)
+        problems |= dict.fromkeys(problem for file in meant for problem in file.problems)
+    return list(chosen), list(problems)

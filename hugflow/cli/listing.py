@@ -76,6 +76,10 @@ def open_page(
 ) -> None:
     """Print the address of a dataset in the web UI; at a terminal, open it in the browser."""
     project = open_project()
+    dataset = None
+    if name is not None:
+        [status] = choose_statuses(project, read_project_requests(project), [name])
+        dataset = status.name
     address = find_address(project.places)
     if address is None:
         raise HugflowError(
@@ -84,9 +88,8 @@ def open_page(
             mend="run `hugflow up`, in another terminal or in the background",
         )
     url = address
-    if name is not None:
-        [status] = choose_statuses(project, read_project_requests(project), [name])
-        url = f"{address}/assets/{quote(status.name)}/processed"
+    if dataset is not None:
+        url = f"{address}/assets/{quote(dataset)}/processed"
     print_data(url)
     if sys.stdout.isatty() and not os.environ.get("SSH_CONNECTION"):
         import webbrowser

@@ -5,7 +5,12 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hugflow.cli.asked import find_conflicts, read_project_requests, request_path_by_name
+from hugflow.cli.asked import (
+    find_conflicts,
+    read_project_requests,
+    read_refused,
+    request_path_by_name,
+)
 from hugflow.cli.expand import expand_at_hub
 from hugflow.cli.requests import list_request_files, read_add_request
 from hugflow.errors import HugflowError, UsageWrong
@@ -16,6 +21,7 @@ from hugflow.requests.match_names import match_name, no_such_dataset
 from hugflow.requests.model import AddRequest
 from hugflow.requests.problems import RequestFileInvalid
 from hugflow.requests.read import request_kind
+from hugflow.requests.refused import find_refused
 from hugflow.settings import ProjectSettings
 
 
@@ -76,8 +82,8 @@ def _read(project: ProjectSettings, wanted: Sequence[str | Path]) -> list[NamedR
                 found.setdefault((named.path, named.name), _beside_others(project, named))
             continue
         requests = requests or read_project_requests(project)
-        named = _find_named(requests, each)
-        found.setdefault((named.path, named.name), named)
+        for named in _find_named(project, requests, each):
+            found.setdefault((named.path, named.name), named)
     return list(found.values())
 
 
@@ -118,16 +124,23 @@ def _beside_others(project: ProjectSettings, named: NamedRequest) -> NamedReques
     return NamedRequest(named.path, RequestFileInvalid(problems)) if problems else named
 
 
-def _find_named(requests: RequestSet, wanted: str) -> NamedRequest:
-    """The request for the dataset that `wanted` means, also one that a removal blocks."""
+def _find_named(project: ProjectSettings, requests: RequestSet, wanted: str) -> list[NamedRequest]:
+    """The request for the dataset that `wanted` means, also one that a removal blocks.
+
+    Several only if they are refused.
+    """
     files = request_path_by_name(requests)
     name = match_name(wanted, files, files)
     for file in (*requests.adds, *requests.shadowed):
         if file.request.name == name:
-            return NamedRequest(file.path, file.request)
+            return [NamedRequest(file.path, file.request)]
+    refused = read_refused(project, requests)
+    if meant := find_refused(refused, wanted):
+        return [NamedRequest(each.path, RequestFileInvalid(each.problems)) for each in meant]
     why, names = "no request file here asks for it, and there is no such file", "`hugflow status`"
     if re.fullmatch(HF_ID_PATTERN, wanted) and not wanted.endswith((".yaml", ".yml")):
         mend = f"`hugflow add {wanted}` writes a request for it; {names} lists those that are there"
     else:
         mend = f"{names} lists the names"
-    raise no_such_dataset(wanted, files, why=why, mend=mend)
+    known = [*files, *(each.name for each in refused if each.name is not None)]
+    raise no_such_dataset(wanted, known, why=why, mend=mend)

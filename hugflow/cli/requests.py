@@ -23,7 +23,7 @@ from hugflow.project_root import PROJECT_FILES, find_root
 from hugflow.requests.collect import AddFile, ParsedFiles, RequestSet, collect_requests
 from hugflow.requests.flow_steps import FlowStep
 from hugflow.requests.folder import REQUESTS_FOLDER
-from hugflow.requests.match_names import match_name
+from hugflow.requests.match_names import find_names, no_such_dataset
 from hugflow.requests.model import AddRequest
 from hugflow.requests.problems import Problem, RequestFileInvalid, show_path
 from hugflow.requests.read import (
@@ -33,6 +33,7 @@ from hugflow.requests.read import (
     read_request_bytes,
     request_kind,
 )
+from hugflow.requests.refused import collect_refused, find_refused
 from hugflow.settings import refuse_project_file
 
 EXIT_INVALID = RequestInvalid.exit_code
@@ -68,7 +69,7 @@ def validate(
             why="no file is named, and here is no project",
             mend="name request files, or go into a project",
         )
-    paths = [_path_of(root, file) for file in files or [_from_here(root)]]
+    paths = [path for file in files or [_from_here(root)] for path in _paths_of(root, file)]
     checked = _check_steps(_check(paths))
     if is_online:
         checked = _ask_hub(checked)
@@ -89,16 +90,24 @@ def _from_here(root: Path | None) -> Path:
     return Path(os.path.relpath(root)) if root is not None else Path()
 
 
-def _path_of(root: Path | None, wanted: Path) -> Path:
-    """The request file of a NAME; a path stays as it is."""
+def _paths_of(root: Path | None, wanted: Path) -> list[Path]:
+    """The request files of a NAME, several only if some are refused; a path stays as it is."""
     if os.path.lexists(wanted) or wanted.suffix in (".yaml", ".yml") or root is None:
-        return wanted
-    found = collect_requests(read_requests(root))
+        return [wanted]
+    name, data = str(wanted), read_requests(root)
+    found = collect_requests(data)
+    refused = collect_refused(found.problems, data)
     files = {file.request.name: file.path for file in (*found.adds, *found.shadowed)}
-    name = match_name(str(wanted), files, files)
-    if name is None or not (root / files[name]).is_file():
-        return wanted
-    return Path(os.path.relpath(root / files[name]))
+    accepted = find_names(name, files, files)
+    paths = [files[each] for each in accepted]
+    paths += [each.path for each in find_refused(refused, name, accepted)]
+    if not paths:
+        known = [*files, *(each.name for each in refused if each.name is not None)]
+        why = "no request file here asks for it, and there is no such file"
+        raise no_such_dataset(name, known, why=why)
+    # An inherited request has no file here; its path says where it comes from.
+    inherited = read_composed_requests(root)
+    return [Path(each if each in inherited else os.path.relpath(root / each)) for each in paths]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +170,15 @@ def _find_composed(asked: str) -> Request | None:
 
 
 def _read_composed(files: Sequence[Path]) -> dict[str, bytes]:
-    """The requests of the project's sources, if the whole project is to be checked."""
+    """The requests of the project's sources that are to be checked: the named ones, or all."""
     root = find_root(Path.cwd(), os.environ)
     if root is None:
         return {}
     wholes = {root.resolve(), (root / REQUESTS_FOLDER).resolve()}
-    if not any(file.resolve() in wholes for file in files):
-        return {}
-    return {path: each.data for path, each in read_composed_requests(root).items()}
+    is_whole = any(file.resolve() in wholes for file in files)
+    named = {str(file) for file in files if not os.path.lexists(file)}
+    composed = read_composed_requests(root) if is_whole or named else {}
+    return {path: each.data for path, each in composed.items() if is_whole or path in named}
 
 
 def _is_root_without_requests(file: Path) -> bool:
@@ -179,7 +189,11 @@ def _check(files: Sequence[Path]) -> _Checked:
     composed = _read_composed(files)
     # A project may have inherited requests only.
     if composed:
-        files = [file for file in files if not _is_root_without_requests(file)]
+        files = [
+            file
+            for file in files
+            if not _is_root_without_requests(file) and str(file) not in composed
+        ]
     paths = list_request_files(files)
     contents: dict[str, bytes] = {}
     unreadable: list[Problem] = []

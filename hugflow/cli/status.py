@@ -11,13 +11,13 @@ import typer
 
 from hugflow.amounts import count, human_bytes, short_time
 from hugflow.cli.asked import read_project_requests
-from hugflow.cli.builds import choose_statuses, open_project
+from hugflow.cli.builds import choose_datasets, open_project
 from hugflow.cli.options import AsJson, Names
 from hugflow.cli.output import has_reader, print_data, print_json, print_talk
 from hugflow.cli.running_up import find_run_url
 from hugflow.cli.status_table import Speed, rows_words, seconds_of, table_lines
 from hugflow.errors import explain, show_fix
-from hugflow.requests.collect import RequestSet
+from hugflow.late_dataclass import dataclass
 from hugflow.requests.problems import Problem
 from hugflow.settings import ProjectSettings
 from hugflow.store.layout import Places
@@ -32,6 +32,18 @@ MOMENT_S = 0.5
 CLEAR_SCREEN = "\x1b[2J\x1b[H"
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is seen at one time.
+
+    refused: why request files are refused. warnings: what is odd about accepted ones.
+    """
+
+    statuses: "list[DatasetStatus]"
+    refused: list[Problem]
+    warnings: list[Problem]
+
+
 def status(
     names: Names = None,
     as_json: AsJson = False,
@@ -44,57 +56,57 @@ def status(
     A request that is refused or waits shows what prevents it, and when it is tried again.
     """
     project = open_project()
-    requests = read_project_requests(project)
-    statuses = _look(project, requests, names)
+    look = _look(project, names)
     speed = Speed()
-    speed.see(statuses)
-    _show(project, requests, statuses, names, speed, as_json=as_json)
+    speed.see(look.statuses)
+    _show(project, look, names, speed, as_json=as_json)
     if is_watched:
         try:
-            for changed in _changes(project, names, statuses, speed):
+            for changed in _changes(project, names, look, speed):
                 if sys.stdout.isatty():
                     print_data(CLEAR_SCREEN)
-                _show(project, requests, changed, names, speed, as_json=as_json)
+                _show(project, changed, names, speed, as_json=as_json)
         except KeyboardInterrupt:
             raise typer.Exit from None
 
 
-def _look(
-    project: ProjectSettings, requests: RequestSet, names: list[str] | None
-) -> "list[DatasetStatus]":
+def _look(project: ProjectSettings, names: list[str] | None) -> "_Look":
     """The statuses; a dataset that looks interrupted is looked at again.
 
     Between two of its stages a sync holds no lock of its dataset for a moment.
     """
-    statuses = choose_statuses(project, requests, names)
+    requests = read_project_requests(project)
+    statuses, refused = choose_datasets(project, requests, names)
     if any(status.state == "interrupted" for status in statuses):
         time.sleep(MOMENT_S)
-        statuses = choose_statuses(project, requests, names)
-    return statuses
+        statuses, refused = choose_datasets(project, requests, names)
+    asked = {status.request for status in statuses}
+    warnings = [each for each in requests.warnings if not names or each.path in asked]
+    return _Look(statuses, refused, warnings)
 
 
 def _changes(
-    project: ProjectSettings, names: list[str] | None, last: "list[DatasetStatus]", speed: Speed
-) -> "Iterator[list[DatasetStatus]]":
-    """Yield the statuses whenever they change, while stdout has a reader."""
+    project: ProjectSettings, names: list[str] | None, last: "_Look", speed: Speed
+) -> "Iterator[_Look]":
+    """Yield what is seen whenever it has changed, while stdout has a reader."""
     while has_reader():
         time.sleep(WATCH_EVERY_S)
-        statuses = _look(project, read_project_requests(project), names)
-        speed.see(statuses)
-        if statuses != last:
-            last = statuses
-            yield statuses
+        look = _look(project, names)
+        speed.see(look.statuses)
+        if look != last:
+            last = look
+            yield look
 
 
 def _show(
     project: ProjectSettings,
-    requests: RequestSet,
-    statuses: "list[DatasetStatus]",
+    look: "_Look",
     names: list[str] | None,
     speed: Speed,
     *,
     as_json: bool,
 ) -> None:
+    statuses, refused = look.statuses, look.refused
     url_by_run = {
         status.run: find_run_url(project.places, status.run)
         for status in statuses
@@ -102,7 +114,11 @@ def _show(
     }
     if as_json:
         entries = [_to_entry(status, url_by_run, speed) for status in statuses]
-        print_json({"datasets": entries, "refused": [_refused(each) for each in requests.problems]})
+        notes = {
+            "refused": [_to_note(each, "refused") for each in refused],
+            "warnings": [_to_note(each, "warning") for each in look.warnings],
+        }
+        print_json({"datasets": entries, **notes})
         return
     if names and len(statuses) == 1:
         _print_one(statuses[0], url_by_run, speed)
@@ -111,19 +127,20 @@ def _show(
     elif statuses:
         for line in table_lines(statuses, url_by_run, speed):
             print_data(line)
-    elif not requests.problems:
+    elif not refused:
         print_data("no datasets yet: `hugflow add OWNER/NAME` writes a request into requests/add/")
-    if not names:
-        for problem in requests.problems:
-            print_talk(f"refused: {problem.render()}")
-        for warning in requests.warnings:
-            print_talk(f"warning: {warning.headline}")
+    # The answer to a question about some is data.
+    tell = print_data if names else print_talk
+    for problem in refused:
+        tell(f"refused: {problem.render()}")
+    for warning in look.warnings:
+        tell(f"warning: {warning.render() if names else warning.headline}")
 
 
-def _refused(problem: Problem) -> dict[str, Any]:
+def _to_note(problem: Problem, note: str) -> dict[str, Any]:
     return {
         "request": problem.path,
-        "note": "refused",
+        "note": note,
         "what": problem.what,
         "why": problem.why,
         "mend": problem.mend,

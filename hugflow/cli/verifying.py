@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hugflow.amounts import count
-from hugflow.cli.asked import publish_to_by_name, read_project_requests, request_path_by_name
+from hugflow.cli.asked import (
+    publish_to_by_name,
+    read_project_requests,
+    refuse_refused,
+    request_path_by_name,
+)
 from hugflow.cli.builds import choose_statuses, open_project
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson, Names
 from hugflow.cli.output import print_data, print_json, print_talk
@@ -18,9 +23,9 @@ from hugflow.cli.progress import watch_rows
 from hugflow.cli.status import publication_lines
 from hugflow.errors import show_fix
 from hugflow.project_requests import read_composed_requests
+from hugflow.requests.collect import RequestSet
 from hugflow.requests.match_names import match_name
 from hugflow.settings import ProjectSettings
-from hugflow.store.layout import Places
 
 if TYPE_CHECKING:
     from hugflow.provenance.origin import Origin
@@ -93,7 +98,7 @@ def why(
 
     asked = read_project_requests(project)
     requests = request_path_by_name(asked)
-    path = _name_in_full(project.places, path, requests)
+    path = _name_in_full(project, asked, path, requests)
     origin = explain(project.places, path, requests, Path.cwd())
     composed = read_composed_requests(project.root).get(origin.request or "")
     if composed is not None:
@@ -116,15 +121,24 @@ def why(
         print_data(line)
 
 
-def _name_in_full(places: Places, asked: str, file_by_name: Mapping[str, str]) -> str:
-    """The full name for what means a dataset, also before `#ROW`; a path stays as it is."""
+def _name_in_full(
+    project: ProjectSettings, requests: RequestSet, asked: str, file_by_name: Mapping[str, str]
+) -> str:
+    """The full name for what means a dataset, also before `#ROW`; a path stays as it is.
+
+    Raises RequestFileInvalid for what means a refused request.
+    """
     from hugflow.stages.standing.stored import list_names
 
     wanted, hash_sign, row = asked.partition("#")
-    if os.path.normpath(wanted) not in file_by_name.values() and os.path.lexists(wanted):
+    files = {*file_by_name.values(), *(problem.path for problem in requests.problems)}
+    if os.path.normpath(wanted) not in files and os.path.lexists(wanted):
         return asked
-    name = match_name(wanted, {*file_by_name, *list_names(places)}, file_by_name)
-    return asked if name is None else f"{name}{hash_sign}{row}"
+    name = match_name(wanted, {*file_by_name, *list_names(project.places)}, file_by_name)
+    if name is None:
+        refuse_refused(project, requests, wanted)
+        return asked
+    return f"{name}{hash_sign}{row}"
 
 
 def _verify(

@@ -1,35 +1,28 @@
 """What a person means by NAME: a dataset's name, its hf_id, its request file, or a prefix."""
 
 import os.path
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from hugflow.errors import UsageWrong
-from hugflow.nearest import nearest_name
+from hugflow.nearest import VERY_ALIKE, nearest_name
 
 # The names that an error lists.
 _MOST_NAMED = 5
+_BEHIND_HF_ID = re.compile("__(?:subset|split)_")
 
 
-def match_names(
-    wanted: Iterable[str], names: Iterable[str], file_by_name: Mapping[str, str]
-) -> list[str]:
-    """The datasets that a person means, in that order; a folder means its request files.
+def find_names(wanted: str, names: Iterable[str], file_by_name: Mapping[str, str]) -> list[str]:
+    """The datasets that `wanted` means, as `match_name` reads it; a folder means its request files.
 
-    Raises UsageWrong for one that fits no dataset or several.
+    Raises UsageWrong if it is no folder and several datasets fit.
     """
     names = list(names)
-    found: dict[str, None] = {}
-    for each in wanted:
-        folder = f"{os.path.normpath(each)}{os.sep}"
-        below = [name for name in names if file_by_name.get(name, "").startswith(folder)]
-        if below:
-            found |= dict.fromkeys(below)
-            continue
-        name = match_name(each, names, file_by_name)
-        if name is None:
-            raise no_such_dataset(each, names)
-        found[name] = None
-    return list(found)
+    folder = f"{os.path.normpath(wanted)}{os.sep}"
+    if below := [name for name in names if file_by_name.get(name, "").startswith(folder)]:
+        return below
+    name = match_name(wanted, names, file_by_name)
+    return [] if name is None else [name]
 
 
 def match_name(wanted: str, names: Iterable[str], file_by_name: Mapping[str, str]) -> str | None:
@@ -51,12 +44,17 @@ def match_name(wanted: str, names: Iterable[str], file_by_name: Mapping[str, str
         whole = [name for name in found if name.startswith(f"{wanted}__")]
         found = whole if len(whole) == 1 else found
     if len(found) > 1:
-        raise UsageWrong(
-            f"{wanted!r} fits {len(found)} datasets",
-            why=f"they are {', '.join(found[:_MOST_NAMED])}{', ...' * (len(found) > _MOST_NAMED)}",
-            mend="give the whole name of one of them",
-        )
+        raise fits_several(wanted, found)
     return found[0] if found else None
+
+
+def fits_several(wanted: str, names: Sequence[str]) -> UsageWrong:
+    """The error for a NAME that fits several datasets; it lists them."""
+    return UsageWrong(
+        f"{wanted!r} fits {len(names)} datasets",
+        why=f"they are {', '.join(names[:_MOST_NAMED])}{', ...' * (len(names) > _MOST_NAMED)}",
+        mend="give the whole name of one of them",
+    )
 
 
 def is_meant(written: str, name: str, hf_id: str | None, split: str | None) -> bool:
@@ -67,14 +65,17 @@ def is_meant(written: str, name: str, hf_id: str | None, split: str | None) -> b
 
 def no_such_dataset(
     name: str,
-    known: Iterable[str],
+    known: Collection[str],
     *,
     why: str = "it is neither requested, planned, stored nor removed here",
     mend: str = "`hugflow status` lists the names",
 ) -> UsageWrong:
     """The error for an unknown dataset name; it suggests the nearest known name, else `mend`."""
-    # Also compare with the name on the Hub.
-    near = nearest_name(name.replace("/", "__"), known)
+    # Compare with the names on the Hub too: `owner/name` begins the dataset's name.
+    wanted = name.replace("/", "__")
+    full_names = {_BEHIND_HF_ID.split(each)[0]: each for each in sorted(known, reverse=True)}
+    begun = nearest_name(wanted, full_names, likeness=VERY_ALIKE)
+    near = nearest_name(wanted, known) if begun is None else full_names[begun]
     return UsageWrong(
         f"no dataset is called {name!r}",
         why=why,

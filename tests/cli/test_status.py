@@ -11,7 +11,7 @@ from hugflow.cli.running_up import find_run_url, only_one_up
 from hugflow.cli.short_names import in_the_middle, shorten_names
 from hugflow.cli.status_table import Speed, table_lines
 from hugflow.errors import HubUnavailable, UsageWrong
-from hugflow.requests.match_names import match_names
+from hugflow.requests.match_names import find_names
 from hugflow.stages.standing.obstacles import obstacle_of
 from hugflow.stages.standing.status import DatasetStatus
 from hugflow.store.layout import Places
@@ -84,13 +84,12 @@ def test_a_dataset_may_be_called_in_many_ways_and_a_folder_means_all_in_it():
         "acme__speech",
         "./requests/add/speech.yaml",
     ):
-        assert match_names([wanted], files, files) == [SPEECH]
-    assert match_names(["requests/add"], files, files) == [SPEECH, MUSIC]
-    assert match_names(["acme/speech2", "requests"], files, files) == [MUSIC, SPEECH]
+        assert find_names(wanted, files, files) == [SPEECH]
+    assert find_names("requests/add", files, files) == [SPEECH, MUSIC]
+    assert find_names("acme/speech2", files, files) == [MUSIC]
     with pytest.raises(UsageWrong, match="fits 2"):
-        match_names(["acme"], files, files)
-    with pytest.raises(UsageWrong, match="no dataset"):
-        match_names(["acme/video"], files, files)
+        find_names("acme", files, files)
+    assert find_names("acme/video", files, files) == []
 
 
 def test_status_says_why_a_request_could_not_be_planned(project: Project, hub: LoopbackHub):
