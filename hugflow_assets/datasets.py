@@ -73,7 +73,7 @@ from hugflow_resources.dagster_private import is_valid_owner
 from hugflow_resources.hub import HubResource
 from hugflow_resources.instance import POOL
 from hugflow_resources.storage import Storage
-from hugflow_resources.tags import ATTEMPT_TAG, DATASET_TAG, SHOWN_TAG, STAGE_TAG
+from hugflow_resources.tags import ATTEMPT_TAG, DATASET_TAG, FLOWS_TAG, SHOWN_TAG, STAGE_TAG
 
 
 class PlanConfig(dg.Config):
@@ -165,9 +165,15 @@ def ask_again(context: dg.AssetExecutionContext, request: AddRequest, places: Pl
 
 
 def tag_run(context: dg.AssetExecutionContext, name: str) -> None:
-    """Tag the run with its dataset, whoever started it: the page of runs filters by tags."""
-    if context.run.tags.get(SHOWN_TAG) != name:
-        context.instance.add_run_tags(context.run.run_id, {SHOWN_TAG: name, DATASET_TAG: name})
+    """Tag the run with its dataset, whoever started it: the page of runs filters by tags.
+
+    A run that does row steps is tagged so that it counts for the limit of such runs.
+    """
+    tags = {SHOWN_TAG: name, DATASET_TAG: name}
+    if stage_key(name, FLOWS) in context.selected_asset_keys:
+        tags[FLOWS_TAG] = "true"
+    if not tags.items() <= context.run.tags.items():
+        context.instance.add_run_tags(context.run.run_id, tags)
 
 
 def name_actor(options: Options, run: dg.DagsterRun) -> Options:

@@ -11,6 +11,7 @@ from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
 from hugflow_assets.datasets import build_dataset
 from hugflow_resources.storage import Storage
+from hugflow_resources.tags import FLOWS_TAG
 from tests.dagster.conftest import Dataset, failure_text
 
 pytestmark = pytest.mark.slow
@@ -66,7 +67,12 @@ def test_the_asset_stands_between_metadata_and_processed_where_there_are_steps()
 
 
 def test_a_run_of_all_tells_of_each_shards_steps_in_a_table(flowed: Flowed):
-    assert flowed.make(flowed.keys[0], flowed.keys[-1], *WITH_FLOWS).success
+    made = flowed.make(flowed.keys[0], flowed.keys[-1], *WITH_FLOWS)
+    assert made.success
+    # A run that nobody tagged before it started counts for the limit of such runs.
+    run = flowed.instance.get_run_by_id(made.run_id)
+    assert run is not None
+    assert FLOWS_TAG in run.tags
     assert flowed.places.link(flowed.name).is_symlink()
     assert flowed.materialized("flows") == set(flowed.keys)
     events = flowed.events("flows")

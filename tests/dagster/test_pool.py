@@ -1,4 +1,4 @@
-"""The pool `hf_downloads`: so many runs fetch at once, over all hosts of one instance."""
+"""So many runs fetch at once, and do row steps at once, over all hosts of one instance."""
 
 from pathlib import Path
 
@@ -7,11 +7,13 @@ import pytest
 import yaml
 from dagster._core.instance.config import PoolGranularity
 from dagster._core.op_concurrency_limits_counter import GlobalOpConcurrencyLimitsCounter
+from dagster._utils.tags import TagConcurrencyLimitsCounter
 
 from hugflow.cli.project import read_template
 from hugflow.requests.model import AddRequest
 from hugflow_assets.datasets import build_dataset
 from hugflow_resources.instance import POOL, open_instance, prepare_instance
+from hugflow_resources.tags import FLOWS_TAG
 
 
 def test_no_more_runs_fetch_at_once_than_the_pool_has_places(tmp_path: Path):
@@ -48,3 +50,14 @@ def must_wait(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
 def test_a_place_of_the_pool_is_held_by_a_run(template: str):
     config = yaml.safe_load(read_template(template))
     assert config["concurrency"]["pools"]["granularity"] == PoolGranularity.RUN.value
+
+
+@pytest.mark.parametrize(("template", "limit"), [("dagster.yaml", 2), ("cluster/dagster.yaml", 4)])
+def test_runs_with_row_steps_have_a_limit_of_their_own(template: str, limit: int):
+    config = yaml.safe_load(read_template(template))
+    limits = config["concurrency"]["runs"]["tag_concurrency_limits"]
+    steps = dg.DagsterRun("steps", tags={FLOWS_TAG: "true"})
+    started = [dg.DagsterRun("steps", tags={FLOWS_TAG: "true"}) for _ in range(limit)]
+    assert not TagConcurrencyLimitsCounter(limits, started[1:]).is_blocked(steps)
+    assert TagConcurrencyLimitsCounter(limits, started).is_blocked(steps)
+    assert not TagConcurrencyLimitsCounter(limits, started).is_blocked(dg.DagsterRun("others"))
