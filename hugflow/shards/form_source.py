@@ -131,6 +131,8 @@ def _match(
 def _of_layout(listing: Listing, request: PlanRequest, layout: str) -> FormFiles:
     """The files of a split that a named layout takes."""
     takes, repository = LAYOUTS[layout].takes, listing.repository
+    if layout == "webdataset" and not any(map(takes, repository.paths)):
+        takes = _may_hold_clips
     found: SplitFiles | None = None
     try:
         found = fetch_split_files(
@@ -158,6 +160,11 @@ def _of_layout(listing: Listing, request: PlanRequest, layout: str) -> FormFiles
     told = f"the layout is {layout}, as the request says: {count(len(files), 'file')}"
     warnings = (told, *_left_out(repository, own, layout))
     return FormFiles(files, layout, None, warnings, listing.files)
+
+
+def _may_hold_clips(path: str) -> bool:
+    """Whether a file is an archive: where there are no tars, packed ones are read as these."""
+    return is_archive(path) or is_part(path)
 
 
 def _by_split(split: str, paths: Sequence[str]) -> list[str]:

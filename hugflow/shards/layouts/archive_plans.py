@@ -6,7 +6,6 @@
 import gzip
 import io
 import re
-import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -28,7 +27,9 @@ from hugflow.shards.layouts import loose
 from hugflow.shards.layouts.archives import (
     ZIP_DAMAGED,
     most_unpacked,
+    open_zip,
 )
+from hugflow.shards.layouts.audio_folder import METADATA
 from hugflow.shards.layouts.clip_columns import USUAL_NAMES, Tally, looks_like_file, surest_first
 from hugflow.shards.layouts.clips import is_clip
 from hugflow.shards.layouts.cut_rows import Ranges, fetched_cuts, refuse_missing, warn_of_empty
@@ -55,6 +56,8 @@ from hugflow.shards.layouts.published_archives import (
     open_archive,
     tell_parts,
 )
+from hugflow.shards.layouts.registry import LAYOUTS
+from hugflow.shards.layouts.spanned_zip import DirectoryTooLarge
 from hugflow.shards.layouts.split_archives import find_split_archives, is_part, split_error
 from hugflow.shards.layouts.table_file import TableFile
 from hugflow.shards.layouts.tables import (
@@ -65,7 +68,7 @@ from hugflow.shards.layouts.tables import (
     join_schemas,
     table_form,
 )
-from hugflow.shards.layouts.tar_members import ArchiveDamaged, list_members
+from hugflow.shards.layouts.tar_members import ArchiveDamaged, list_members, plain_name
 from hugflow.shards.patterns import to_regexes
 from hugflow.shards.plan import to_detail
 from hugflow.shards.plan_request import PlanRequest, form_of
@@ -99,7 +102,7 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     tables = sorted((f for f in files if f.path not in parts), key=lambda file: file.path)
     _refuse_lone(at, tables)
     if not tables:
-        return describe_beside(at, files, request) or _refuse_bare(at, own)
+        return describe_beside(at, files, request) or _describe_bare(at, own, request)
     archives = own or find_archives(published)
     chosen = own or _nearest(archives, tables, request)
     _refuse_unread(at, chosen)
@@ -138,6 +141,38 @@ def _checked(at: RepositoryAt, archives: Sequence[PublishedArchive]) -> Sequence
     for archive in archives:
         check_parts(at, archive)
     return archives
+
+
+def _describe_bare(
+    at: RepositoryAt, archives: Sequence[PublishedArchive], request: PlanRequest
+) -> Split:
+    """The split of archives without a table beside them: by the one inside, else of their clips.
+
+    Raises RequestInvalid if there is a table in them that is not known, or no clip.
+    """
+    members = [member for member in map(plain_name, _peek(at, archives[0])) if "." in member]
+    clips = {member.rpartition(".")[0] for member in members if is_clip(member)}
+    tables = [
+        member
+        for member in members
+        if is_table(member) and member.rpartition(".")[0] not in clips and _is_seen(member)
+    ]
+    names = {PurePosixPath(member).name for member in tables}
+    if metadata := [name for name in METADATA if name in names]:
+        form = TableForm(table=(metadata[0],), audio=("**",), inside=True)
+        return _describe_inside(at, archives, form, request)
+    if tables or not clips:
+        _refuse_bare(at, archives)
+    files = [file for archive in archives for file in archive.files]
+    name = "webdataset" if request.segments is None else "webdataset_cut"
+    split = LAYOUTS[name].describe(at, files, request)
+    told = "there is no table: the rows are the clips in the archives"
+    return replace(split, warnings=(told, *split.warnings), layout=split.layout or name)
+
+
+def _is_seen(member: str) -> bool:
+    name = PurePosixPath(member).name
+    return name not in NO_TABLES and not name.startswith(".") and "__MACOSX" not in member
 
 
 def _refuse_bare(at: RepositoryAt, archives: Sequence[PublishedArchive]) -> NoReturn:
@@ -391,11 +426,27 @@ def _split_of(path: str) -> frozenset[str] | None:
 
 
 def _peek(at: RepositoryAt, archive: PublishedArchive) -> list[str]:
-    """Names of a few members, by ranged reads; empty if they cannot be had so."""
+    """Names of a few members, by ranged reads; empty if they cannot be had so.
+
+    Raises RequestInvalid for a zip whose directory is too large.
+    """
+    try:
+        return _peek_names(at, archive)
+    except DirectoryTooLarge as large:
+        raise RequestInvalid(
+            f"{at.repo}@{at.commit[:7]}: {in_a_line(archive.path)!r} is not read",
+            why=in_a_line(str(large)),
+            mend="ask the dataset's owner to publish the clips as several zips, or as tars",
+        ) from large
+    except (ArchiveDamaged, *ZIP_DAMAGED):
+        return []
+
+
+def _peek_names(at: RepositoryAt, archive: PublishedArchive) -> list[str]:
     lower = archive.path.lower()
-    with suppress(ArchiveDamaged, *ZIP_DAMAGED), open_archive(at, archive) as remote:
+    with open_archive(at, archive) as remote:
         if lower.endswith(".zip"):
-            with zipfile.ZipFile(remote) as opened:
+            with open_zip(remote) as opened:
                 return [entry.filename for entry in opened.infolist() if not entry.is_dir()]
         head: BinaryIO = remote
         size: int | None = archive.size_bytes
@@ -410,7 +461,6 @@ def _peek(at: RepositoryAt, archive: PublishedArchive) -> list[str]:
             members = islice(list_members(head, size, most_bytes), _PEEKED_MEMBERS)
             names.extend(member.name for member in members if member.kind == "file")
         return names
-    return []
 
 
 def _open(

@@ -12,13 +12,18 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, cast
 
 from hugflow.shards.layouts.joined import join_pieces, local_pieces, open_joined, total_bytes
 from hugflow.shards.layouts.left_out import LeftOut
-from hugflow.shards.layouts.spanned_zip import to_one_zip
+from hugflow.shards.layouts.spanned_zip import (
+    MOST_DIRECTORY_BYTES,
+    DirectoryTooLarge,
+    to_one_zip,
+)
 from hugflow.shards.layouts.tar_members import (
     ArchiveDamaged,
+    Kind,
     Member,
     is_safe_name,
     list_members,
@@ -78,49 +83,72 @@ def walk(paths: Sequence[Path], name: str, left_out: LeftOut) -> Iterator[tuple[
 
     Raises ArchiveDamaged where the archive is damaged, encrypted or a bomb.
     """
+    with open_local(paths, name) as file:
+        size = total_bytes(local_pieces(paths))
+        for member, read in open_members(file, name, size, left_out, parts=len(paths)):
+            if _is_taken(member.name, member.kind, member.size_bytes, left_out):
+                yield plain_name(member.name), read
+
+
+def open_local(paths: Sequence[Path], name: str) -> BinaryIO:
+    """A local archive, or its parts, as one file."""
+    if is_zip(name) and len(paths) > 1:
+        return join_pieces(to_one_zip(local_pieces(paths)))
+    return open_joined(paths)
+
+
+def open_members(
+    file: BinaryIO,
+    name: str,
+    size_bytes: int,
+    left_out: LeftOut,
+    *,
+    parts: int = 1,
+    order: Callable[[str], Any] | None = None,
+) -> Iterator[tuple[Member, Read]]:
+    """All members of an open archive, with functions that read them; see `walk`.
+
+    size_bytes, parts: of the archive.
+    order: by what the members of a zip are sorted, of their names; None is the archive's own order.
+    """
     if is_zip(name):
-        return _walk_zip(paths, left_out)
-    return _walk_tar(paths, left_out, is_packed=not name.lower().endswith(".tar"))
+        yield from _zip_members(file, left_out, order)
+        return
+    is_packed = not name.lower().endswith(".tar")
+    opened = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if is_packed else file
+    most_bytes = most_unpacked(size_bytes) if is_packed else None
+    plain_size = None if is_packed else size_bytes
+    try:
+        for member in list_members(opened, plain_size, most_bytes, left_out.notes.append):
+            yield member, _reader(opened, member, parts)
+    except _UNPACK_ERRORS as error:
+        raise ArchiveDamaged(f"it cannot be unpacked: {_told(error, parts)}") from error
 
 
-def _walk_tar(
-    paths: Sequence[Path], left_out: LeftOut, *, is_packed: bool
-) -> Iterator[tuple[str, Read]]:
-    size = total_bytes(local_pieces(paths))
-    with open_joined(paths) as joined, _unpacked(joined, is_packed=is_packed) as file:
-        try:
-            most_bytes = most_unpacked(size) if is_packed else None
-            plain_size = None if is_packed else size
-            for member in list_members(file, plain_size, most_bytes, left_out.notes.append):
-                if _is_taken(member.name, member.kind, member.size_bytes, left_out):
-                    yield plain_name(member.name), _reader(file, member, paths)
-        except _UNPACK_ERRORS as error:
-            raise ArchiveDamaged(f"it cannot be unpacked: {_told(error, paths)}") from error
-
-
-def _unpacked(file: BinaryIO, *, is_packed: bool) -> BinaryIO:
-    return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if is_packed else file
-
-
-def _reader(file: BinaryIO, member: Member, paths: Sequence[Path]) -> Read:
+def _reader(file: BinaryIO, member: Member, parts: int) -> Read:
     def read() -> bytes:
         try:
             return read_member(file, member)
         except _UNPACK_ERRORS as error:
-            told = f"{member.name!r} cannot be unpacked: {_told(error, paths)}"
+            told = f"{member.name!r} cannot be unpacked: {_told(error, parts)}"
             raise ArchiveDamaged(told) from error
 
     return read
 
 
-def _told(error: Exception, paths: Sequence[Path]) -> str:
-    is_short = isinstance(error, EOFError) and len(paths) > 1
+def _told(error: Exception, parts: int) -> str:
+    is_short = isinstance(error, EOFError) and parts > 1
     return f"{error}; its last part may be missing" if is_short else str(error)
 
 
-def _walk_zip(paths: Sequence[Path], left_out: LeftOut) -> Iterator[tuple[str, Read]]:
-    with _opened_zip(paths) as archive:
-        for entry in archive.infolist():
+def _zip_members(
+    file: BinaryIO, left_out: LeftOut, order: Callable[[str], Any] | None
+) -> Iterator[tuple[Member, Read]]:
+    with open_zip(file) as archive:
+        entries = archive.infolist()
+        if order is not None:
+            entries.sort(key=lambda entry: order(entry.filename))
+        for entry in entries:
             if entry.is_dir():
                 continue
             if entry.flag_bits & _ENCRYPTED:
@@ -133,20 +161,38 @@ def _walk_zip(paths: Sequence[Path], left_out: LeftOut) -> Iterator[tuple[str, R
                 left_out.add("are packed by a method other than deflate", entry.filename)
                 continue
             is_link = (entry.external_attr >> 16) & 0o170000 == _UNIX_LINK
-            kind = "link" if is_link else "file"
-            if _is_taken(entry.filename, kind, entry.file_size, left_out):
-                yield plain_name(entry.filename), _zip_reader(archive, entry)
+            kind: Kind = "link" if is_link else "file"
+            member = Member(entry.filename, entry.file_size, kind, entry.header_offset)
+            yield member, _zip_reader(archive, entry)
 
 
 @contextmanager
-def _opened_zip(paths: Sequence[Path]) -> Iterator[zipfile.ZipFile]:
-    with join_pieces(to_one_zip(local_pieces(paths))) as file:
-        try:
-            archive = zipfile.ZipFile(file)
-        except ZIP_DAMAGED as error:
-            raise ArchiveDamaged(f"it is no whole zip: {error}") from error
-        with archive:
-            yield archive
+def open_zip(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
+    """An open file as a zip; raises ArchiveDamaged if it is none, or its directory is too large."""
+    bounded = _BoundedReads(file)
+    try:
+        archive = zipfile.ZipFile(cast(BinaryIO, bounded))
+    except ZIP_DAMAGED as error:
+        raise ArchiveDamaged(f"it is no whole zip: {error}") from error
+    bounded.most_bytes = None
+    with archive:
+        yield archive
+
+
+class _BoundedReads:
+    """A file of which `zipfile`, while it opens it, reads no more than a directory at once."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        """Bound the reads until `most_bytes` is None."""
+        self._file = file
+        self.most_bytes: int | None = MOST_DIRECTORY_BYTES
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Some bytes; raises DirectoryTooLarge."""
+        if self.most_bytes is not None and size > self.most_bytes:
+            raise DirectoryTooLarge(size)
+        return self._file.read(size)
 
 
 def _zip_reader(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Read:

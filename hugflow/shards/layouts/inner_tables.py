@@ -8,7 +8,6 @@ they are, as regular expressions over whole names of members:
 
 import gzip
 import io
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -27,6 +26,7 @@ from hugflow.shards.layouts.archives import (
     MOST_MEMBER_BYTES,
     ZIP_DAMAGED,
     most_unpacked,
+    open_zip,
     walk,
 )
 from hugflow.shards.layouts.layout import RepositoryAt
@@ -171,7 +171,7 @@ class _Room:
 
 def _peek_zip(remote: Any, is_inner: Callable[[str], bool], room: _Room) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    with zipfile.ZipFile(remote) as opened:
+    with open_zip(remote) as opened:
         for entry in opened.infolist():
             size, name = entry.file_size, entry.filename
             if is_inner(name) and room.takes(size, name, is_first=not found):

@@ -1,6 +1,5 @@
 """Published archives, each of one file or of parts that are read as one."""
 
-import zipfile
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, BinaryIO, Final, cast
@@ -10,7 +9,7 @@ from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
 from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
-from hugflow.shards.layouts.archives import ZIP_DAMAGED, is_archive, is_zip
+from hugflow.shards.layouts.archives import ZIP_DAMAGED, is_archive, is_zip, open_zip
 from hugflow.shards.layouts.joined import Piece, join_pieces
 from hugflow.shards.layouts.layout import RepositoryAt
 from hugflow.shards.layouts.spanned_zip import EndLacking, PartsLacking, find_wrong_part, to_one_zip
@@ -117,7 +116,7 @@ def _pieces(at: RepositoryAt, archive: PublishedArchive) -> list[Piece]:
 
 
 def _check_zip(archive: PublishedArchive, pieces: Sequence[Piece]) -> None:
-    with join_pieces(to_one_zip(pieces)) as file, zipfile.ZipFile(file) as opened:
+    with join_pieces(to_one_zip(pieces)) as file, open_zip(file) as opened:
         wrong = find_wrong_part(pieces, opened.infolist())
     if wrong is not None:
         name = in_a_line(archive.files[wrong].path)

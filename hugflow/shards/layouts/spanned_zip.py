@@ -37,6 +37,8 @@ _EXTRA: Final = struct.Struct("<2H")
 _END_MARK, _LOCATOR_MARK, _END64_MARK = b"PK\x05\x06", b"PK\x06\x07", b"PK\x06\x06"
 _ENTRY_MARK, _MEMBER_MARK = b"PK\x01\x02", b"PK\x03\x04"
 _MOST_COMMENT_BYTES: Final = 0xFFFF
+# `zipfile` keeps a directory in memory, several times its size; this is about 500,000 members.
+MOST_DIRECTORY_BYTES: Final = 64 << 20
 _U16, _U32 = 0xFFFF, 0xFFFFFFFF
 _ZIP64_EXTRA: Final = 1
 _ZIP64_VERSION: Final = 45
@@ -44,6 +46,16 @@ _ZIP64_VERSION: Final = 45
 
 class EndLacking(ArchiveDamaged):
     """The last part has no end of a directory."""
+
+
+class DirectoryTooLarge(ArchiveDamaged):
+    """The directory of a zip has more bytes than are read into memory."""
+
+    def __init__(self, size_bytes: int) -> None:
+        """size_bytes: of the directory."""
+        super().__init__(
+            f"its directory has {size_bytes:,} bytes, where {MOST_DIRECTORY_BYTES:,} are read"
+        )
 
 
 class PartsLacking(ArchiveDamaged):
@@ -77,6 +89,8 @@ def to_one_zip(parts: Sequence[Piece]) -> list[Piece]:
         found = _find_directory(file, parts)
         if found.disks == 1:
             return list(parts)
+        if found.size_bytes > MOST_DIRECTORY_BYTES:
+            raise DirectoryTooLarge(found.size_bytes)
         file.seek(found.start)
         directory = file.read(found.size_bytes)
     try:

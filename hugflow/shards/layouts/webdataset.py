@@ -1,5 +1,7 @@
 """WebDataset: tars whose members with one key are one row; each tar is a shard.
 
+A tar may be packed (tar.gz). A zip of clips is read so, too; see `samples`.
+
     0001/utt1.flac  0001/utt1.json  0001/utt2.flac ...
     key `0001/utt1`: the path up to the first dot of its last part; field `flac`: the rest
 
@@ -18,12 +20,10 @@ A tar is not read to be counted, so its rows are known once it is fetched. `deta
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import field
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -32,8 +32,9 @@ from hugflow.errors import ShardUnreadable
 from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.shards.layouts import table_archives
+from hugflow.shards.layouts.archives import is_zip, open_local
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
-from hugflow.shards.layouts.joined import local_pieces, open_joined, total_bytes
+from hugflow.shards.layouts.joined import local_pieces, total_bytes
 from hugflow.shards.layouts.layout import (
     Contents,
     RepositoryAt,
@@ -65,13 +66,10 @@ from hugflow.shards.layouts.published_archives import (
     open_archive,
     tell_parts,
 )
+from hugflow.shards.layouts.samples import Sample, read_samples
 from hugflow.shards.layouts.split_archives import find_split_archives, is_part_of
 from hugflow.shards.layouts.tar_members import (
     ArchiveDamaged,
-    Member,
-    is_safe_name,
-    list_members,
-    read_member,
 )
 from hugflow.shards.lost_values import note_lost
 from hugflow.shards.plan import Shard, to_detail
@@ -94,7 +92,6 @@ _LOOKED_AT_BYTES: Final = 32 << 20
 # Only of these does the content say the type.
 _LOOKED_INTO: Final = frozenset({"json", "number"})
 _RANGE_BYTES: Final = 128 << 10
-_MOST_MEMBER_BYTES: Final = 1 << 30
 
 
 def takes(path: str) -> bool:
@@ -135,9 +132,8 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
 def count_rows(paths: Sequence[Path], shard: Shard) -> int:
     """The number of rows of a fetched tar; the log says what was left out of it."""
     rows, left_out = 0, LeftOut()
-    with _opened(paths, shard) as (file, size):
-        for _ in _samples(file, size, lambda row, field: False, left_out):
-            rows += 1
+    for _ in _samples(paths, shard, lambda row, field: False, left_out):
+        rows += 1
     left_out.tell(shard.label)
     return rows
 
@@ -167,107 +163,30 @@ def read_rows(
         return is_wanted(range(number, number + 1))
 
     chosen = schema if columns is None else pa.schema([schema.field(name) for name in columns])
-    with _opened(paths, shard) as (file, size):
-        for sample in _samples(file, size, is_taken, LeftOut()):
-            rows += 1
-            is_kept = wanted_row(sample.row)
-            number = shard.first_row + sample.row
-            if pending.samples and (
-                not is_kept
-                or len(pending.samples) == BATCH_ROWS
-                or size_bytes + sample.size_bytes > BATCH_BYTES
-            ):
-                yield range(first, first + len(pending.samples)), pending.batch(chosen)
-                pending, size_bytes = _Pending([], planned, shard, lost), 0
-            if is_kept:
-                first = first if pending.samples else number
-                pending.samples.append(sample)
-                size_bytes += sample.size_bytes
-                if columns is None or KEY in columns:
-                    _note_unplanned(sample, planned, lost)
-        if pending.samples:
+    for sample in _samples(paths, shard, is_taken, LeftOut()):
+        rows += 1
+        is_kept = wanted_row(sample.row)
+        number = shard.first_row + sample.row
+        if pending.samples and (
+            not is_kept
+            or len(pending.samples) == BATCH_ROWS
+            or size_bytes + sample.size_bytes > BATCH_BYTES
+        ):
             yield range(first, first + len(pending.samples)), pending.batch(chosen)
+            pending, size_bytes = _Pending([], planned, shard, lost), 0
+        if is_kept:
+            first = first if pending.samples else number
+            pending.samples.append(sample)
+            size_bytes += sample.size_bytes
+            if columns is None or KEY in columns:
+                _note_unplanned(sample, planned, lost)
+    if pending.samples:
+        yield range(first, first + len(pending.samples)), pending.batch(chosen)
     if shard.rows is not None and rows != shard.rows:
         raise unreadable(shard, f"it has {rows} rows, where {shard.rows} were counted")
     if columns is None or KEY in columns:
         # Who reads a few columns to count rows says nothing of them.
         _tell_lost(shard, lost)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    """A run of members with one key; row: its place in the tar, from 0.
-
-    content: of each field in order; None where it was not read.
-    """
-
-    row: int
-    key: str
-    content: dict[str, bytes | None] = field(default_factory=dict)
-
-    @property
-    def size_bytes(self) -> int:
-        return sum(len(data) for data in self.content.values() if data is not None)
-
-
-def _samples(
-    file: BinaryIO,
-    size_bytes: int | None,
-    is_taken: Callable[[int, str], bool],
-    left_out: LeftOut,
-    most_members: int | None = None,
-    most_bytes: int = _MOST_MEMBER_BYTES,
-) -> Iterator[_Sample]:
-    """The rows of a tar in order; is_taken: whether to read a field of a row.
-
-    Raises ArchiveDamaged, also for a field of more than `most_bytes` that is to be read.
-    """
-    sample: _Sample | None = None
-    row = 0
-    members = list_members(file, size_bytes, note=left_out.notes.append)
-    for count, member in enumerate(members):
-        if count == most_members:
-            return
-        split = _split_name(member, left_out)
-        if split is None:
-            continue
-        key, field_ = split
-        if sample is not None and sample.key != key:
-            yield sample
-            row, sample = row + 1, None
-        if sample is None:
-            sample = _Sample(row, key)
-        if field_ in sample.content:
-            left_out.add("are in a row twice; the first is taken", member.name)
-            continue
-        taken = is_taken(row, field_)
-        if taken and member.size_bytes > most_bytes:
-            name, size = in_a_line(member.name), member.size_bytes
-            raise ArchiveDamaged(f"{name!r} has {size:,} bytes, where {most_bytes:,} are read")
-        sample.content[field_] = read_member(file, member) if taken else None
-    if sample is not None:
-        yield sample
-
-
-def _split_name(member: Member, left_out: LeftOut) -> tuple[str, str] | None:
-    """Key and field of a member; None if it belongs to no row."""
-    folder, slash, base = member.name.rpartition("/")
-    if member.kind == "folder":
-        return None
-    if member.kind != "file":
-        left_out.add(f"are no regular files but: {member.kind}", member.name)
-    elif not is_safe_name(member.name):
-        left_out.add("have names that lead out of the archive", member.name)
-    elif base.startswith((".", "__")) or "__MACOSX" in folder.split("/"):
-        left_out.add("are hidden", member.name)
-    elif "." not in base.rstrip("."):
-        left_out.add("have no ending, and so no key", member.name)
-    elif member.size_bytes > _MOST_MEMBER_BYTES:
-        left_out.add(f"are larger than {_MOST_MEMBER_BYTES:,} bytes", member.name)
-    else:
-        stem, _, field_ = base.partition(".")
-        return f"{folder}{slash}{stem}", field_
-    return None
 
 
 def _group(
@@ -295,15 +214,16 @@ def _read_head(at: RepositoryAt, tar: PublishedArchive, *, is_whole: bool) -> He
     types: dict[str, Any] = {}
     try:
         with BufferedReader(remote, _RANGE_BYTES) as opened:
-            taken: Iterable[_Sample] = _samples(
+            taken = read_samples(
                 opened,
+                tar.path,
                 tar.size_bytes,
                 lambda row, field: (
                     (is_whole or row < _LOOKED_AT_ROWS) and kind_of(field) in _LOOKED_INTO
                 ),
                 LeftOut(),
-                None if is_whole else _LOOKED_AT_MEMBERS,
-                _LOOKED_AT_BYTES,
+                most_members=None if is_whole else _LOOKED_AT_MEMBERS,
+                most_bytes=_LOOKED_AT_BYTES,
             )
             for sample in taken:
                 rows.append(tuple(sample.content))
@@ -316,7 +236,7 @@ def _read_head(at: RepositoryAt, tar: PublishedArchive, *, is_whole: bool) -> He
         if len(rows) >= _LOOKED_AT_ROWS:
             return Head(rows, types)
         raise ShardUnreadable(
-            f"{at.repo}@{at.commit}:{tar.path} cannot be read as a tar",
+            f"{at.repo}@{at.commit}:{tar.path} cannot be read as {'a zip' if is_zip(tar.path) else 'a tar'}",
             why=in_a_line(str(damaged)),
             mend="report it to the dataset's owner, or request a revision with sound files",
         ) from damaged
@@ -327,7 +247,7 @@ def _read_head(at: RepositoryAt, tar: PublishedArchive, *, is_whole: bool) -> He
 class _Pending:
     """Rows that become one batch."""
 
-    samples: list[_Sample]
+    samples: list[Sample]
     columns: Mapping[str, Any]
     shard: Shard
     lost: Counter[str]
@@ -386,7 +306,7 @@ class _Pending:
         return fit_value(value, type_, lose)
 
 
-def _first(sample: _Sample, fields: Sequence[str]) -> tuple[str, bytes] | None:
+def _first(sample: Sample, fields: Sequence[str]) -> tuple[str, bytes] | None:
     """The first of `fields` that a row has, with its content."""
     for name in fields:
         data = sample.content.get(name)
@@ -395,7 +315,7 @@ def _first(sample: _Sample, fields: Sequence[str]) -> tuple[str, bytes] | None:
     return None
 
 
-def _note_unplanned(sample: _Sample, columns: Mapping[str, Any], lost: Counter[str]) -> None:
+def _note_unplanned(sample: Sample, columns: Mapping[str, Any], lost: Counter[str]) -> None:
     known = {name for column in columns.values() for name in column["fields"]}
     one_audio = _one_audio(columns)
     if one_audio is not None and known.isdisjoint(_audio_fields(sample)):
@@ -411,7 +331,7 @@ def _one_audio(columns: Mapping[str, Any]) -> str | None:
     return audio[0] if len(audio) == 1 else None
 
 
-def _audio_fields(sample: _Sample) -> list[str]:
+def _audio_fields(sample: Sample) -> list[str]:
     return [name for name in sample.content if kind_of(name) == AUDIO]
 
 
@@ -435,11 +355,16 @@ def _path(shard: Shard) -> str:
     return split[0].whole if split else shard.files[0].path
 
 
-@contextmanager
-def _opened(paths: Sequence[Path], shard: Shard) -> Iterator[tuple[BinaryIO, int]]:
-    """A fetched tar and its size; raises ShardUnreadable if it is damaged."""
+def _samples(
+    paths: Sequence[Path],
+    shard: Shard,
+    is_taken: Callable[[int, str], bool],
+    left_out: LeftOut,
+) -> Iterator[Sample]:
+    """The rows of a fetched archive; raises ShardUnreadable if it is damaged."""
+    name, size = _path(shard), total_bytes(local_pieces(paths))
     try:
-        with disk_errors(paths[0], "read"), open_joined(paths) as file:
-            yield file, total_bytes(local_pieces(paths))
+        with disk_errors(paths[0], "read"), open_local(paths, name) as file:
+            yield from read_samples(file, name, size, is_taken, left_out, parts=len(paths))
     except ArchiveDamaged as damaged:
         raise unreadable(shard, str(damaged)) from damaged

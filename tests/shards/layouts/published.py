@@ -144,6 +144,30 @@ LAYOUTS: dict[str, Files] = {
         "data/en_us/train.tsv": to_csv(rows("path"), "\t"),
         "data/en_us/dev.tsv": to_csv([{"path": "x.wav", "text": "x"}], "\t"),
     },
+    "webdataset-in-tar-gz": {
+        "train-00000.tar.gz": make_tar(
+            (
+                pair
+                for (name, data), text in zip(CLIPS.items(), TEXTS, strict=True)
+                for pair in ((name, data), (f"{stem(name)}.txt", text.encode()))
+            ),
+            "w:gz",
+        )
+    },
+    "clips-and-texts-in-zip": {
+        "train.zip": to_zip(
+            {
+                # All clips, then all texts, as some programs pack folders by kind.
+                **at("set/"),
+                **{f"set/{stem(n)}.txt": t.encode() for n, t in zip(CLIPS, TEXTS, strict=True)},
+            }
+        )
+    },
+    "metadata-in-zip": {
+        "train.zip": to_zip(
+            {**at("wavs/"), "metadata.csv": to_csv(rows("file_name", "wavs/{}".format))}
+        )
+    },
     "webdataset-in-parts": cut(
         "data/train.tar",
         WEBDATASET,

@@ -145,15 +145,6 @@ def test_a_table_that_names_no_member_is_refused_with_what_was_found(
     assert "c0.wav" in refused.value.why
 
 
-def test_archives_without_a_table_are_refused_with_what_would_help(
-    hub: LoopbackHub, open_for: OpenFor
-):
-    hub.publish("archives/bare", {"train.zip": to_zip(CLIPS)})
-    with pytest.raises(RequestInvalid, match=r"no table names the members of 'train\.zip'") as no:
-        open_for("archives/bare")
-    assert "table beside the archives" in no.value.mend
-
-
 def test_an_archive_that_was_begun_is_neither_fetched_nor_made_again(
     hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
 ):

@@ -1,0 +1,127 @@
+"""Archives of clips without a table beside them: zips, and tars that are packed."""
+
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from hugflow.errors import RequestInvalid
+from hugflow.shards.layouts import spanned_zip
+from hugflow.shards.layouts.archives import open_zip
+from hugflow.shards.layouts.left_out import LeftOut
+from hugflow.shards.layouts.samples import read_samples
+from hugflow.shards.layouts.spanned_zip import DirectoryTooLarge
+from hugflow.stages.build.build import Build
+from hugflow.stages.making.make_shards import make_shards
+from hugflow.stages.sync import sync_dataset
+from hugflow.testing.hub import LoopbackHub
+from tests.builds import OpenFor, raw_fetches
+from tests.shards.layouts.published import CLIPS, to_csv, to_zip
+from tests.shards.layouts.tars import clip, make_tar, sample
+from tests.trees import read_rows_json
+
+
+def keys(data: bytes, name: str = "x.zip") -> list[tuple[str, list[str]]]:
+    left_out = LeftOut()
+    found = read_samples(BytesIO(data), name, len(data), lambda row, field: False, left_out)
+    return [(each.key, list(each.content)) for each in found]
+
+
+def made(build: Build) -> list[tuple[int, str]]:
+    rows = read_rows_json(build.folder)
+    return [(row, rows[row]["audio_info"]["source_path"]) for row in sorted(rows)]
+
+
+def test_clips_of_a_zip_are_rows_by_their_paths(hub: LoopbackHub, open_for: OpenFor):
+    members = {"b/2.wav": clip(2), "a/10.wav": clip(1), "a/1.wav": clip(3), "LICENSE.txt": b"mine"}
+    hub.publish("bare/zip", {"train.zip": to_zip(members), "test.zip": to_zip(CLIPS)})
+    build = open_for("bare/zip")
+    assert any("there is no table" in warning for warning in build.plan.warnings)
+    sync_dataset(build)
+    assert made(build) == [(0, "a/1.wav"), (1, "a/10.wav"), (2, "b/2.wav")]
+
+
+def test_a_dot_in_the_name_of_a_clip_in_a_zip_does_not_join_it_with_another():
+    names = ["utt1.5.wav", "utt1.6.wav", "utt1-a.wav", "utt1.5.txt", "utt1.wav"]
+    assert keys(to_zip(dict.fromkeys(names, b"x"))) == [
+        ("utt1", ["wav"]),
+        ("utt1-a", ["wav"]),
+        ("utt1.5", ["txt", "wav"]),
+        ("utt1.6", ["wav"]),
+    ]
+
+
+def test_hidden_members_of_a_zip_and_those_of_no_clip_make_no_rows():
+    names = ["a.wav", "__MACOSX/._a.wav", ".b.wav", "../c.wav", "notes.txt", "cover.jpg"]
+    assert keys(to_zip(dict.fromkeys(names, b"x"))) == [("a", ["wav"])]
+
+
+def test_rows_of_a_packed_tar_that_are_made_are_not_decoded_again(
+    hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("hugflow.stages.making.make_rows.BATCH_ROWS", 2)
+    members = [member for row in range(6) for member in sample(row)]
+    hub.publish("bare/resume", {"train-0.tar.gz": make_tar(members, "w:gz")})
+    build = open_for("bare/resume")
+
+    def stop(outcomes: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(make_shards(build, build.shards, on_rows=stop))
+    before = len(read_rows_json(build.folder))
+    hub.clear_requests()
+    again = sync_dataset(open_for("bare/resume"))
+    assert 0 < before < 6
+    assert again.new_rows <= 6 - 2
+    assert raw_fetches(hub) == 0
+    rows = read_rows_json(build.folder)
+    assert [rows[row]["json"]["text"] for row in sorted(rows)] == [f"row {n}" for n in range(6)]
+
+
+def test_several_packed_tars_are_shards_numbered_by_millions(hub: LoopbackHub, open_for: OpenFor):
+    tars = {f"train-{n}.tar.gz": make_tar(sample(n), "w:gz") for n in range(2)}
+    hub.publish("bare/two", tars)
+    build = open_for("bare/two", source={"layout": "webdataset"})
+    sync_dataset(build)
+    assert made(build) == [(0, "utt0.wav"), (1_000_000, "utt1.wav")]
+
+
+def test_a_packed_tar_that_is_cut_short_is_one_failed_shard(hub: LoopbackHub, open_for: OpenFor):
+    whole = make_tar([member for row in range(3) for member in sample(row)], "w:gz")
+    hub.publish("bare/cut", {"train-0.tar.gz": whole[: len(whole) // 2]})
+    with pytest.raises(Exception, match="cannot be unpacked"):
+        open_for("bare/cut")
+
+
+@pytest.mark.parametrize(
+    "members", [{"labels.csv": to_csv([{"name": "c0", "text": "x"}])}, {"a.txt": b"no clip"}]
+)
+def test_archives_that_hold_an_unknown_table_or_no_clip_are_refused_with_what_would_help(
+    hub: LoopbackHub, open_for: OpenFor, members: dict[str, bytes]
+):
+    name = f"bare/{next(iter(members))}"
+    clips = CLIPS if "labels.csv" in members else {}
+    hub.publish(name, {"train.zip": to_zip({**clips, **members})})
+    with pytest.raises(RequestInvalid, match=r"no table names the members of 'train\.zip'") as no:
+        open_for(name)
+    assert "inside: true" in no.value.mend
+
+
+def test_a_zip_whose_directory_is_too_large_is_refused_before_it_is_read(
+    hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setattr("hugflow.shards.layouts.archives.MOST_DIRECTORY_BYTES", 100)
+    monkeypatch.setattr(spanned_zip, "MOST_DIRECTORY_BYTES", 100)
+    data = to_zip(CLIPS)
+    with pytest.raises(DirectoryTooLarge, match="where 100 are read"), open_zip(BytesIO(data)):
+        pass
+    hub.publish("bare/large", {"train.zip": data, "train.csv": to_csv([{"file": "c0.wav"}])})
+    with pytest.raises(RequestInvalid, match=r"'train\.zip' is not read") as refused:
+        open_for("bare/large")
+    assert "several zips" in refused.value.mend
+    small = to_zip({"a.wav": b"1"})
+    with open_zip(BytesIO(small)) as opened:
+        assert isinstance(opened, zipfile.ZipFile)
+        assert opened.read("a.wav") == b"1"
