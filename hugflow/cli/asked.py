@@ -7,9 +7,10 @@ from pathlib import Path
 from hugflow.errors import HugflowError
 from hugflow.project_requests import read_requests
 from hugflow.requests.collect import RequestSet, collect_requests
-from hugflow.requests.folder import is_request_path
+from hugflow.requests.folder import REQUESTS_FOLDER, is_request_path
 from hugflow.requests.model import AddRequest
 from hugflow.requests.problems import Problem, RequestFileInvalid
+from hugflow.requests.read import read_request
 from hugflow.requests.refused import RefusedFile, collect_refused, find_refused
 from hugflow.settings import ProjectSettings
 from hugflow.stages.standing.settled_requests import read_asked
@@ -36,6 +37,31 @@ def find_conflicts(root: Path | None, path: Path, request: AddRequest) -> list[P
         files = {name: data for name, data in read_requests(root).items() if word in data}
         return [each for each in collect_requests(files).problems if each.path == shown]
     return []
+
+
+def as_listed(project: ProjectSettings, requests: RequestSet, wanted: str) -> str:
+    """What a person typed, as `match_name` reads it; what is no request file stays as it is.
+
+    A file of the project, or a folder of them, becomes its path from the project's root, wherever
+    the person is. A removal, or a file that repeats another, becomes the dataset's name.
+    """
+    root = project.root
+    if root is None or not os.path.lexists(wanted):
+        return wanted
+    path = os.path.relpath(Path(wanted).absolute(), root.resolve())
+    if path != REQUESTS_FOLDER and not path.startswith(f"{REQUESTS_FOLDER}/"):
+        return wanted
+    removed = [each.identity for each in requests.removals if each.path == path]
+    if len(removed) == 1 and removed[0] is not None:
+        return removed[0].name
+    known = {file.path for file in (*requests.adds, *requests.shadowed)}
+    known |= {problem.path for problem in requests.problems}
+    if path not in known and Path(wanted).is_file():
+        with suppress(HugflowError):
+            request = read_request(Path(wanted))
+            if isinstance(request, AddRequest) and not request.is_several:
+                return request.name
+    return path
 
 
 def read_refused(project: ProjectSettings, requests: RequestSet) -> tuple[RefusedFile, ...]:

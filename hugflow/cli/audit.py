@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hugflow.activity import step
-from hugflow.cli.asked import read_project_requests, request_path_by_name
+from hugflow.cli.asked import (
+    as_listed,
+    read_project_requests,
+    refuse_refused,
+    request_path_by_name,
+)
 from hugflow.cli.builds import open_project
 from hugflow.cli.completion import complete_name
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson
 from hugflow.cli.output import print_data, print_json, print_talk
-from hugflow.requests.match_names import match_name
+from hugflow.requests.match_names import match_name, no_such_dataset
 from hugflow.settings import ProjectSettings
 
 if TYPE_CHECKING:
@@ -51,7 +56,7 @@ def audit(
     for entry in entries:
         print_data(to_line(entry))
     if not entries:
-        print_talk("nothing was done here yet")
+        print_talk(f"nothing was done {'here' if name is None else f'with {name}'} yet")
 
 
 @app.command("verify")
@@ -76,13 +81,19 @@ def verify(as_json: AsJson = False) -> None:
 
 
 def _name_in_full(project: ProjectSettings, wanted: str) -> str:
-    """The dataset that is meant; a dataset that only the trail knows is named in full."""
+    """The dataset that is meant, also one that only the trail knows; UsageWrong for no match."""
     from hugflow.audit import read_trail
     from hugflow.stages.standing.stored import list_names
 
-    files = request_path_by_name(read_project_requests(project))
+    requests = read_project_requests(project)
+    files, wanted = request_path_by_name(requests), as_listed(project, requests, wanted)
     told = {entry.deed.dataset for entry in read_trail(project.places)} - {""}
-    return match_name(wanted, {*told, *files, *list_names(project.places)}, files) or wanted
+    known = {*told, *files, *list_names(project.places)}
+    name = match_name(wanted, known, files)
+    if name is None:
+        refuse_refused(project, requests, wanted)
+        raise no_such_dataset(wanted, known)
+    return name
 
 
 def to_line(entry: "Entry") -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from hugflow.cli.asked import (
+    as_listed,
     publish_to_by_name,
     read_project_requests,
     read_refused,
@@ -18,7 +19,7 @@ from hugflow.cli.output import set_up_logging
 from hugflow.errors import HugflowError, Locked, PlanOutOfDate, RequestInvalid
 from hugflow.lean_start import collect_now, keep_pandas_out
 from hugflow.requests.collect import AddFile, RequestSet
-from hugflow.requests.match_names import find_names, match_name, no_such_dataset
+from hugflow.requests.match_names import find_names, fits_several, match_name, no_such_dataset
 from hugflow.requests.model import AddRequest
 from hugflow.requests.problems import Problem, RequestFileInvalid
 from hugflow.requests.refused import RefusedFile, find_refused
@@ -113,6 +114,7 @@ def find_add(project: ProjectSettings, name: str) -> AddFile:
     """
     requests = read_project_requests(project)
     files = request_path_by_name(requests)
+    name = as_listed(project, requests, name)
     found = match_name(name, files, files)
     for file in requests.adds:
         if file.request.name == found:
@@ -138,6 +140,14 @@ def choose_statuses(
     return statuses
 
 
+def choose_one(project: ProjectSettings, requests: RequestSet, wanted: str) -> "DatasetStatus":
+    """As `choose_statuses`, of one dataset; UsageWrong also where `wanted` means several."""
+    statuses = choose_statuses(project, requests, [wanted])
+    if len(statuses) > 1:
+        raise fits_several(wanted, [status.name for status in statuses])
+    return statuses[0]
+
+
 def choose_datasets(
     project: ProjectSettings, requests: RequestSet, wanted: Sequence[str] | None
 ) -> "tuple[list[DatasetStatus], list[Problem]]":
@@ -151,6 +161,7 @@ def choose_datasets(
     names = sorted({*files, *list_names(project.places)})
     problems = list(requests.problems)
     if wanted:
+        wanted = [as_listed(project, requests, each) for each in wanted]
         names, problems = _choose(names, files, read_refused(project, requests), wanted)
     statuses = [
         read_status(project.places, name, files.get(name), digests.get(name, ""), places.get(name))

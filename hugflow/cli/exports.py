@@ -8,7 +8,7 @@ import typer
 
 from hugflow.activity import step
 from hugflow.cli.asked import read_project_requests
-from hugflow.cli.builds import choose_statuses, open_project
+from hugflow.cli.builds import choose_one, open_project
 from hugflow.cli.options import AsJson, Name
 from hugflow.cli.output import print_data, print_json
 from hugflow.cli.verbs import print_done
@@ -60,7 +60,7 @@ def export(
             mend="leave --pipe out",
         )
     requests = read_project_requests(project)
-    name = choose_statuses(project, requests, [name])[0].name
+    name = choose_one(project, requests, name).name
     request = _find_request(requests.adds, name)
     folder = out if out is not None else Path(f"{name}-{to}")
     with step(f"exporting {name} to {to}"):

@@ -13,7 +13,7 @@ import typer
 
 from hugflow.amounts import human_bytes
 from hugflow.cli.asked import read_project_requests
-from hugflow.cli.builds import choose_statuses, open_project
+from hugflow.cli.builds import choose_one, choose_statuses, open_project
 from hugflow.cli.completion import complete_name
 from hugflow.cli.options import AsJson, Name, Names
 from hugflow.cli.output import print_data, print_json, print_talk
@@ -59,7 +59,7 @@ def logs(
     The log is that of the last run of Dagster; `local-sync` logs to its own terminal.
     """
     project = open_project()
-    [status] = choose_statuses(project, read_project_requests(project), [name])
+    status = choose_one(project, read_project_requests(project), name)
     for line in _story(project, status, last):
         print_data(line)
 
@@ -78,7 +78,7 @@ def open_page(
     project = open_project()
     dataset = None
     if name is not None:
-        [status] = choose_statuses(project, read_project_requests(project), [name])
+        status = choose_one(project, read_project_requests(project), name)
         dataset = status.name
     address = find_address(project.places)
     if address is None:

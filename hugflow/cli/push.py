@@ -8,7 +8,7 @@ from hugflow.activity import step
 from hugflow.amounts import count, human_bytes
 from hugflow.audit import this_user
 from hugflow.cli.asked import read_project_requests
-from hugflow.cli.builds import choose_statuses, open_hub, open_project
+from hugflow.cli.builds import choose_one, open_hub, open_project
 from hugflow.cli.completion import complete_name
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_json
@@ -40,7 +40,7 @@ def push(
     # After open_project: the Hub's library reads its settings when it is imported.
     from hugflow.pushing.push import open_destination, push_dataset
 
-    (status,) = choose_statuses(project, read_project_requests(project), [name])
+    status = choose_one(project, read_project_requests(project), name)
     target = open_destination(
         destination, open_hub(project), is_private=not is_public, is_replacing=is_replacing
     )

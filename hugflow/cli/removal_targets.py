@@ -1,10 +1,14 @@
 """What `hugflow remove` is to remove: the datasets of a request file, or one dataset by its name."""
 
-import os
 from pathlib import Path
 
-from hugflow.cli.asked import read_project_requests, request_path_by_name
-from hugflow.errors import HugflowError, RequestInvalid
+from hugflow.cli.asked import (
+    as_listed,
+    read_project_requests,
+    refuse_refused,
+    request_path_by_name,
+)
+from hugflow.errors import HugflowError, RequestInvalid, UsageWrong
 from hugflow.late_dataclass import dataclass
 from hugflow.requests.match_names import match_name, no_such_dataset
 from hugflow.requests.model import AddRequest, Identity, RemoveRequest
@@ -29,14 +33,15 @@ class RemovalTarget:
     identity: Identity
 
 
-def find_targets(project: ProjectSettings, wanted: Path) -> list[RemovalTarget]:
+def find_targets(project: ProjectSettings, wanted: Path, *, is_agreed: bool) -> list[RemovalTarget]:
     """The datasets that a request file or a NAME means; none if nothing of it is stored.
 
+    is_agreed: nobody is asked; then a NAME must be a whole name or hf_id.
     Raises UsageWrong for a NAME that fits no dataset or several.
     """
-    if os.path.lexists(wanted) or wanted.suffix in _SUFFIXES:
+    if wanted.is_file() or wanted.suffix in _SUFFIXES:
         return _find_of_file(project, wanted, read_request(wanted))
-    return [_find_named(project, str(wanted))]
+    return [_find_named(project, str(wanted), is_agreed=is_agreed)]
 
 
 def shown_request(file: Path) -> str | None:
@@ -44,7 +49,7 @@ def shown_request(file: Path) -> str | None:
     return str(file) if file.suffix in _SUFFIXES or file.exists() else None
 
 
-def _find_named(project: ProjectSettings, wanted: str) -> RemovalTarget:
+def _find_named(project: ProjectSettings, wanted: str, *, is_agreed: bool) -> RemovalTarget:
     """The dataset of a name, from its request, else from what is stored of it."""
     from hugflow.stages.standing.removal_records import read_removed
     from hugflow.stages.standing.stored import list_names, read_identity
@@ -52,11 +57,16 @@ def _find_named(project: ProjectSettings, wanted: str) -> RemovalTarget:
     places, requests = project.places, read_project_requests(project)
     files = request_path_by_name(requests)
     known = {*list_names(places), *files}
-    name = match_name(wanted, known, files)
-    # The mere beginning of a name is enough to look at a dataset, not to remove it.
-    is_whole = name is not None and f"{name}__".startswith(f"{wanted.replace('/', '__')}__")
-    if name is None or not is_whole:
+    name = match_name(as_listed(project, requests, wanted), known, files)
+    if name is None:
+        refuse_refused(project, requests, wanted)
         raise no_such_dataset(wanted, known)
+    if is_agreed and not f"{name}__".startswith(f"{wanted.replace('/', '__')}__"):
+        raise UsageWrong(
+            f"{wanted!r} is only the beginning of a name",
+            why=f"it fits {name}, and with --yes nobody is asked whether that is meant",
+            mend=f"`hugflow remove {name} --yes`, or leave --yes out to be asked",
+        )
     for add in (*requests.adds, *requests.shadowed):
         if add.request.name == name:
             return RemovalTarget(project, Path(add.path), add.request, add.request.identity)

@@ -1,7 +1,7 @@
 """The commands `remove` and `undo`."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +12,7 @@ from hugflow.activity import step
 from hugflow.amounts import count, human_bytes
 from hugflow.audit import this_user
 from hugflow.cli.ask import confirm
-from hugflow.cli.asked import read_project_requests, request_path_by_name
+from hugflow.cli.asked import as_listed, read_project_requests, request_path_by_name
 from hugflow.cli.builds import open_project
 from hugflow.cli.completion import complete_name, complete_request
 from hugflow.cli.options import AsJson, WaitSeconds
@@ -58,7 +58,7 @@ def remove(
     """
     with failures_as_json(file, as_json=as_json):
         project = open_project()
-        asked = find_targets(project, file)
+        asked = find_targets(project, file, is_agreed=is_agreed)
     name = asked[0].identity.name if len(asked) == 1 else None
     how = _How(is_agreed=is_agreed, is_dry_run=is_dry_run, as_json=as_json, wait_s=wait_s)
     with failures_as_json(file, as_json=as_json, name=name):
@@ -87,7 +87,8 @@ def undo(
     from hugflow.stages.standing.status import read_status
     from hugflow.store.trash import read_entries
 
-    requests = request_path_by_name(read_project_requests(project))
+    asked = read_project_requests(project)
+    requests, name = request_path_by_name(asked), as_listed(project, asked, name)
     name = match_name(name, [entry.name for entry in read_entries(places)], requests) or name
     with step(f"restoring {name}"):
         restored = bring_back(places, name, wait_s=wait_s)
@@ -329,7 +330,7 @@ def _print_table(entries: Sequence["TrashEntry"]) -> None:
         print_data(f"{entry.name:<{width}}  {days}  {size:>9}  {entry.by}")
 
 
-def _nothing_to_bring_back(places: Places, name: str, requests: Iterable[str]) -> HugflowError:
+def _nothing_to_bring_back(places: Places, name: str, requests: Mapping[str, str]) -> HugflowError:
     """The error for a name that the trash does not have; it suggests the nearest name."""
     from hugflow.stages.standing.stored import list_names
     from hugflow.store.trash import read_entries
@@ -337,6 +338,7 @@ def _nothing_to_bring_back(places: Places, name: str, requests: Iterable[str]) -
     removed = sorted({entry.name for entry in read_entries(places)})
     known = {*removed, *list_names(places), *requests}
     why = f"the trash holds {', '.join(removed)}" if removed else "the trash is empty"
+    name = match_name(name, known, requests) or name
     if name not in known:
         return no_such_dataset(name, removed or sorted(known), why=why)
     return HugflowError(

@@ -11,6 +11,7 @@ import typer
 
 from hugflow.amounts import count
 from hugflow.cli.asked import (
+    as_listed,
     publish_to_by_name,
     read_project_requests,
     refuse_refused,
@@ -24,6 +25,7 @@ from hugflow.cli.status import publication_lines
 from hugflow.errors import show_fix
 from hugflow.project_requests import read_composed_requests
 from hugflow.requests.collect import RequestSet
+from hugflow.requests.folder import is_request_path
 from hugflow.requests.match_names import match_name
 from hugflow.settings import ProjectSettings
 
@@ -131,9 +133,10 @@ def _name_in_full(
     from hugflow.stages.standing.stored import list_names
 
     wanted, hash_sign, row = asked.partition("#")
-    files = {*file_by_name.values(), *(problem.path for problem in requests.problems)}
-    if os.path.normpath(wanted) not in files and os.path.lexists(wanted):
+    listed = as_listed(project, requests, wanted)
+    if os.path.lexists(wanted) and listed == wanted and not is_request_path(wanted):
         return asked
+    wanted = listed
     name = match_name(wanted, {*file_by_name, *list_names(project.places)}, file_by_name)
     if name is None:
         refuse_refused(project, requests, wanted)

@@ -8,7 +8,7 @@ from hugflow.activity import step
 from hugflow.amounts import human_bytes
 from hugflow.audit import this_user
 from hugflow.cli.asked import read_project_requests, request_path_by_name
-from hugflow.cli.builds import choose_statuses, open_project
+from hugflow.cli.builds import choose_one, open_project
 from hugflow.cli.options import AsJson, Name, WaitSeconds
 from hugflow.cli.output import print_data, print_json, print_warning
 from hugflow.cli.verbs import print_done
@@ -86,7 +86,7 @@ def rollback(
 
 def _find(project: ProjectSettings, name: str) -> tuple[str, str | None]:
     """The dataset that a person means, and its request file."""
-    (status,) = choose_statuses(project, read_project_requests(project), [name])
+    status = choose_one(project, read_project_requests(project), name)
     return status.name, status.request
 
 

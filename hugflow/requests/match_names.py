@@ -13,36 +13,42 @@ _BEHIND_HF_ID = re.compile("__(?:subset|split)_")
 
 
 def find_names(wanted: str, names: Iterable[str], file_by_name: Mapping[str, str]) -> list[str]:
-    """The datasets that `wanted` means, as `match_name` reads it; a folder means its request files.
+    """The datasets that `wanted` means, as `match_name` reads it; none if it fits none.
 
-    Raises UsageWrong if it is no folder and several datasets fit.
+    A request file or a folder of them means all of their datasets. Otherwise raises UsageWrong if
+    several datasets fit.
     """
-    names = list(names)
-    folder = f"{os.path.normpath(wanted)}{os.sep}"
-    if below := [name for name in names if file_by_name.get(name, "").startswith(folder)]:
-        return below
-    name = match_name(wanted, names, file_by_name)
-    return [] if name is None else [name]
+    names, file = list(names), os.path.normpath(wanted)
+    found = [name for name in names if is_below(file_by_name.get(name, ""), file)]
+    if not found and (name := match_name(wanted, names, file_by_name)) is not None:
+        found = [name]
+    return found
+
+
+def is_below(path: str, file: str) -> bool:
+    """Whether `path` is the file `file`, or in the folder `file`."""
+    return path == file or path.startswith(f"{file}/")
 
 
 def match_name(wanted: str, names: Iterable[str], file_by_name: Mapping[str, str]) -> str | None:
     """The dataset that a person means; None if there is none.
 
-    wanted: a name, an hf_id, a request file, or the beginning of a name.
+    wanted: a name, an hf_id, a request file or a folder of them, or the beginning of a name.
     Raises UsageWrong if several datasets fit.
     """
     known = sorted(set(names))
     if wanted in known or not wanted:
         return wanted or None
     file = os.path.normpath(wanted)
-    found = [name for name in known if file_by_name.get(name) == file]
+    found = [name for name in known if is_below(file_by_name.get(name, ""), file)]
     if not found:
         # A dataset's name begins with its hf_id: `owner/name` is `owner__name__...`.
         start = f"{wanted.replace('/', '__')}__" if "/" in wanted else wanted
         found = [name for name in known if name.startswith(start)]
-        # `a__speech` means that dataset, although `a__speech2` begins so too.
-        whole = [name for name in found if name.startswith(f"{wanted}__")]
-        found = whole if len(whole) == 1 else found
+        # `a__speech` means that dataset, although `a__speech2` and `a__speech__2` begin so too.
+        for ending in ("__", "__subset_", "__split_"):
+            whole = [name for name in found if name.startswith(f"{start.rstrip('_')}{ending}")]
+            found = whole if len(whole) == 1 else found
     if len(found) > 1:
         raise fits_several(wanted, found)
     return found[0] if found else None

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from hugflow.late_dataclass import dataclass
 from hugflow.requests.fields import parse_fields
-from hugflow.requests.match_names import fits_several
+from hugflow.requests.match_names import fits_several, is_below
 from hugflow.requests.model import AddRequest
 from hugflow.requests.problems import Problem
 from hugflow.requests.read import request_kind
@@ -33,9 +33,7 @@ class RefusedFile:
 
     def is_meant(self, wanted: str) -> bool:
         """Whether `wanted` is its path, a folder above it, its hf_id or its dataset's name."""
-        path = normpath(wanted)
-        is_path = path == self.path or self.path.startswith(f"{path}/")
-        return is_path or wanted in (self.hf_id, self.name)
+        return is_below(self.path, normpath(wanted)) or wanted in (self.hf_id, self.name)
 
 
 def collect_refused(
