@@ -4,12 +4,17 @@ from collections.abc import Callable
 from typing import Final
 
 from hugflow.errors import HugflowError
-from hugflow.flows.project_key import serving_of, trust_of
+from hugflow.flows.project_key import allow_parents_of, serving_of, trust_of
 from hugflow.project_file import ProjectFile
 from hugflow.requests.policy import policy_of
 from hugflow.settings import find_setting_errors
 
-_READERS: Final[tuple[Callable[[ProjectFile], object], ...]] = (policy_of, trust_of, serving_of)
+_READERS: Final[tuple[Callable[[ProjectFile], object], ...]] = (
+    policy_of,
+    trust_of,
+    allow_parents_of,
+    serving_of,
+)
 
 
 def find_key_errors(file: ProjectFile) -> list[HugflowError]:

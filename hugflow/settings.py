@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, ValidationError
 
 from hugflow.errors import SettingInvalid
-from hugflow.flows.project_key import serving_of, trust_of
+from hugflow.flows.project_key import allow_parents_of, serving_of, trust_of
+from hugflow.flows.trust import Trust
 from hugflow.late_dataclass import dataclass
 from hugflow.nearest import VERY_ALIKE, nearest_name
 from hugflow.project_file import ProjectFile, read_local_file, read_project_file
@@ -93,9 +94,19 @@ class ProjectSettings:
         return replace(
             self.options_without_policy,
             policy=self.policy,
-            trust=trust_of(self.file),
+            trust=self.trust,
             serving=serving_of(self.file),
         )
+
+    @property
+    def trust(self) -> Trust:
+        """The flow modules that may run, by the work tree. Raises SettingInvalid."""
+        if not allow_parents_of(self.file):
+            return trust_of(self.file)
+        # Imported only for projects that name parents there.
+        from hugflow.hierarchy.inherited_allow import composed_trust
+
+        return composed_trust(self.root, self.file)
 
     @property
     def options_without_policy(self) -> Options:

@@ -226,10 +226,9 @@ def _read_wanted(
 
 
 def _read_states(project: ProjectSettings) -> "list[ModuleState]":
-    from hugflow.flows.project_key import trust_of
     from hugflow.flows.states import read_states
 
-    return read_states(find_flow_places(project), trust_of(project.file))
+    return read_states(find_flow_places(project), project.trust)
 
 
 def _to_json(project: ProjectSettings) -> dict[str, Any]:

@@ -231,10 +231,10 @@ def _check_steps(checked: _Checked) -> _Checked:
     if not adds:
         return checked
     from hugflow.flows.check_steps import find_conflicts, find_unallowed, find_wrong_names
-    from hugflow.flows.project_key import trust_of
+    from hugflow.hierarchy.inherited_allow import composed_trust
 
     root = find_root(Path.cwd(), os.environ)
-    trust = trust_of(read_project_file(root) if root is not None else ProjectFile())
+    trust = composed_trust(root, read_project_file(root) if root is not None else ProjectFile())
     problems = [
         _step_problem(file.path, step, error)
         for file in adds

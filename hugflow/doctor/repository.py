@@ -9,7 +9,7 @@ from hugflow.clients.git import fetch_branch_commit
 from hugflow.doctor.findings import Finding, Patient, of_error, ok, problem, warning
 from hugflow.doctor.services import NOT_ASKED
 from hugflow.errors import HugflowError
-from hugflow.flows.project_key import serving_of, trust_of
+from hugflow.flows.project_key import allow_parents_of, serving_of, trust_of
 from hugflow.project_requests import read_requests
 from hugflow.requests.collect import collect_requests
 from hugflow.requests.policy import PolicyInvalid
@@ -51,12 +51,16 @@ def check_flows(patient: Patient) -> Iterator[Finding]:
     file = patient.project.file
     if file.problems or "flows" not in file.nodes:
         return
-    for read in (trust_of, serving_of):
-        try:
+    try:
+        for read in (trust_of, serving_of):
             read(file)
-        except HugflowError as error:
-            yield of_error("flows", error)
-            return
+        if allow_parents_of(file) and patient.project.root is not None and not patient.is_offline:
+            from hugflow.hierarchy.inherited_allow import inherited_entries
+
+            inherited_entries(patient.project.root, file)
+    except HugflowError as error:
+        yield of_error("flows", error)
+        return
     yield ok("flows", "the allow list and what is served can be read")
 
 

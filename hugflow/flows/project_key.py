@@ -3,6 +3,7 @@
 flows:
 allow: ["alice/TextTools@<commit of 40 hex digits>", "ourorg/*"]
 allow_local: false               whether modules that are linked local folders may run
+allow_parents: [org]             parents whose allow lists count too
 server: nats://gpu-team:4222     the server of served flows; without it this project's own
 user_seed: ~/.config/me.seed     this project's user; without it one that is made here
 users: {gpu_team: UDXU...}       names for the ids of users
@@ -18,7 +19,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hugflow.errors import FlowModuleIdInvalid, SettingInvalid
-from hugflow.flows.trust import Trust, parse_allowed
+from hugflow.flows.trust import Allowed, Trust, parse_allowed
 from hugflow.late_dataclass import dataclass
 from hugflow.nearest import nearest_name
 from hugflow.project_file import ProjectFile
@@ -84,6 +85,7 @@ class _Section(BaseModel):
 
     allow: Annotated[tuple[str, ...], Field(strict=False, max_length=1_000)] = ()
     allow_local: bool = False
+    allow_parents: Annotated[tuple[str, ...], Field(strict=False, max_length=100)] = ()
     server: str | None = None
     user_seed: str | None = None
     users: dict[str, str] = Field(default_factory=dict)
@@ -91,16 +93,34 @@ class _Section(BaseModel):
 
 
 def trust_of(file: ProjectFile) -> Trust:
-    """The allow list of a project file. Raises SettingInvalid with file and line."""
+    """The project file's own allow list. Raises SettingInvalid with file and line."""
     section = _read(file)
-    allowed = []
-    for number, entry in enumerate(section.allow):
-        try:
-            allowed.append(parse_allowed(entry))
-        except FlowModuleIdInvalid as error:
-            line = file.nodes[KEY].line_of(("allow", number))
-            raise _invalid(file, line, error.what, error.mend, error.why) from error
-    return Trust(tuple(allowed), section.allow_local)
+    return Trust(_parse_entries(file, section.allow), section.allow_local)
+
+
+def allow_parents_of(file: ProjectFile) -> tuple[str, ...]:
+    """The parents whose allow lists count too. Raises SettingInvalid for one that is not there."""
+    return _known_parents(file, _read(file).allow_parents)
+
+
+def inheritable_of(file: ProjectFile) -> tuple[tuple[Allowed, ...], tuple[str, ...]]:
+    """The entries in a parent's file, and the parents of its own whose lists count.
+
+    Nothing else below its `flows:` is read. Raises SettingInvalid with file and line.
+    """
+    node = file.nodes.get(KEY)
+    value = node.plain if node is not None else None
+    if not isinstance(value, dict):
+        return (), ()
+    lists: list[list[str]] = []
+    for key in ("allow", "allow_parents"):
+        found = value.get(key) or []
+        if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+            line = file.nodes[KEY].line_of((key,))
+            raise _invalid(file, line, f"flows: {key}: is no list of texts", 'write ["user/repo"]')
+        lists.append(found)
+    allow, parents = lists
+    return _parse_entries(file, allow), _known_parents(file, parents)
 
 
 def serving_of(file: ProjectFile) -> ServingConfig:
@@ -116,6 +136,32 @@ def serving_of(file: ProjectFile) -> ServingConfig:
         )
     config = ServingConfig(section.server, section.user_seed, section.users)
     return replace(config, serve=tuple(_to_entry(each, config) for each in section.serve))
+
+
+def _parse_entries(file: ProjectFile, entries: Sequence[str]) -> tuple[Allowed, ...]:
+    allowed = []
+    for number, entry in enumerate(entries):
+        try:
+            allowed.append(parse_allowed(entry))
+        except FlowModuleIdInvalid as error:
+            line = file.nodes[KEY].line_of(("allow", number))
+            raise _invalid(file, line, error.what, error.mend, error.why) from error
+    return tuple(allowed)
+
+
+def _known_parents(file: ProjectFile, names: Sequence[str]) -> tuple[str, ...]:
+    node = file.nodes.get("parents")
+    parents = node.value if node is not None and isinstance(node.value, Mapping) else {}
+    for number, name in enumerate(names):
+        if name not in parents:
+            near = nearest_name(name, parents)
+            raise _invalid(
+                file,
+                file.nodes[KEY].line_of(("allow_parents", number)),
+                f"flows: allow_parents: there is no parent {show_key(name)}",
+                f"did you mean {near}?" if near else "name one of `parents:`, or delete the entry",
+            )
+    return tuple(names)
 
 
 def _to_entry(entry: _Entry, config: ServingConfig) -> ServeEntry:

@@ -68,6 +68,11 @@ def parse_allowed(entry: object) -> Allowed:
     return Allowed(module.user, module.repo, commit or None)
 
 
+def with_entries(trust: Trust, entries: Sequence[Allowed]) -> Trust:
+    """The same with further entries before its own."""
+    return Trust(tuple(dict.fromkeys((*entries, *trust.allowed))), trust.allow_local)
+
+
 def check_trust(
     places: FlowPlaces, modules: Iterable[ModuleId], trust: Trust
 ) -> dict[ModuleId, Synced]:

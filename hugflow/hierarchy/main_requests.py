@@ -1,17 +1,21 @@
-"""The composed requests of one commit of main, read from the mirror: nothing is checked out.
+"""What one commit of main is composed of, read from the mirror: nothing is checked out.
 
-Project file, lock and own requests are those of the commit; parents are what its lock says, so a
-branch of a parent that moves changes nothing. Local overrides do not count.
+That is its requests, and the allow entries of its parents. Project file, lock and own requests are
+those of the commit; parents are what its lock says, so a branch of a parent that moves changes
+nothing. Local overrides do not count.
 """
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from hugflow.clients.git import hold_mirror, read_blobs
 from hugflow.clients.git_program import READ_TIMEOUT_S, run_git
+from hugflow.errors import HugflowError, SettingInvalid
+from hugflow.flows.project_key import allow_parents_of
 from hugflow.hierarchy.access import Access, read_access
 from hugflow.hierarchy.composed_requests import (
     FORMAT,
@@ -21,6 +25,7 @@ from hugflow.hierarchy.composed_requests import (
 )
 from hugflow.hierarchy.contents import refuse_path
 from hugflow.hierarchy.errors import ConfigError
+from hugflow.hierarchy.inherited_allow import inherited_entries
 from hugflow.hierarchy.load import parse_repository, read_repository
 from hugflow.hierarchy.lockfile import NAME as LOCK_NAME
 from hugflow.hierarchy.overrides import VARIABLE
@@ -64,6 +69,37 @@ def with_composed_requests(
     )
 
 
+def with_inherited_allow(
+    catalog: Catalog, before: Catalog | None, mirror: Path, environ: Mapping[str, str] | None = None
+) -> Catalog:
+    """The catalogue of a commit with the allow entries of the parents that its project file names.
+
+    before: the previous catalogue; if it has entries of the same commit, they are kept.
+    If parents cannot be read, their entries do not count, and `allow_fault` says why.
+    """
+    environ = os.environ if environ is None else environ
+    if catalog.config is None:
+        return catalog
+    file = parse_project_file(catalog.config, catalog.config_name)
+    try:
+        if file.problems or not allow_parents_of(file):
+            return catalog
+    except SettingInvalid:
+        # The sensor and `Storage` say what is wrong with the file.
+        return catalog
+    if before is not None and before.commit == catalog.commit and before.allow:
+        return replace(catalog, allow=before.allow)
+    try:
+        with hold_mirror(mirror):
+            lock = read_blobs(mirror, _list_blobs(mirror, catalog.commit, [LOCK_NAME]))
+        with _written(mirror, {catalog.config_name: catalog.config, **lock}) as root:
+            access = _access_of(root, environ)
+            entries = inherited_entries(root, file, access=access, environ=_of_main(environ))
+    except HugflowError as error:
+        return replace(catalog, allow_fault=f"{error.what} ({error.why})")
+    return replace(catalog, allow=tuple(map(str, entries)))
+
+
 def compose_main_requests(
     mirror: Path,
     commit: str,
@@ -90,24 +126,33 @@ def compose_main_requests(
         if key in _last:
             return _last[key]
         data_by_path = read_blobs(mirror, oid_by_path)
-    with tempfile.TemporaryDirectory(dir=_scratch(mirror)) as folder:
-        root = Path(folder)
-        for path, data in {config_name: config, **data_by_path}.items():
-            make_folder((root / path).parent)
-            (root / path).write_bytes(data)
-        try:
-            composed = compose_requests(
-                root,
-                locked=True,
-                access=_access_of(root, environ),
-                environ={name: value for name, value in environ.items() if name != VARIABLE},
-            )
-        except ConfigError as error:
-            what, why = (text.replace(str(root), "main") for text in (error.what, error.why))
-            raise ConfigError(what, why=why, mend=error.mend) from error
+    with _written(mirror, {config_name: config, **data_by_path}) as root:
+        composed = compose_requests(
+            root, locked=True, access=_access_of(root, environ), environ=_of_main(environ)
+        )
     _last.clear()
     _last[key] = composed
     return composed
+
+
+@contextmanager
+def _written(mirror: Path, data_by_path: Mapping[str, bytes]) -> Iterator[Path]:
+    """A folder with files of main for the block; a ConfigError says `main` in its place."""
+    with tempfile.TemporaryDirectory(dir=_scratch(mirror)) as folder:
+        root = Path(folder)
+        for path, data in data_by_path.items():
+            make_folder((root / path).parent)
+            (root / path).write_bytes(data)
+        try:
+            yield root
+        except ConfigError as error:
+            what, why = (text.replace(str(root), "main") for text in (error.what, error.why))
+            raise ConfigError(what, why=why, mend=error.mend) from error
+
+
+def _of_main(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without local overrides."""
+    return {name: value for name, value in environ.items() if name != VARIABLE}
 
 
 def _access_of(root: Path, environ: Mapping[str, str]) -> Access:

@@ -20,7 +20,9 @@ r"""The catalogue: the requests on main, as this machine last read them.
         {"path": "requests/add/link.yaml", "what": "is a link", "why": "...", "mend": "..."}
       ],
       "config": "policy:\n  ...",                the project file of the same commit, or null
-      "config_name": "hugflow.yml"               its name; left out: hugflow.yaml
+      "config_name": "hugflow.yml",              its name; left out: hugflow.yaml
+      "allow": ["acme/Text"],                    flow modules that parents' allow lists name
+      "allow_fault": null                        why these lists do not count, if they do not
     }
 
 Bytes that are not UTF-8 are kept as lone surrogates, so that no byte is lost. A missing file means
@@ -81,6 +83,8 @@ class Catalog:
     asked_by_path: how each file came to main.
     config: the project file of the commit.
     config_name: name of the project file.
+    allow: allow entries of the parents that the project file names. allow_fault: why they are
+    missing.
     """
 
     commit: str
@@ -89,6 +93,8 @@ class Catalog:
     asked_by_path: Mapping[str, ArrivalOnMain] = field(default_factory=dict)
     config: bytes | None = None
     config_name: str = PROJECT_FILES[0]
+    allow: tuple[str, ...] = ()
+    allow_fault: str | None = None
 
     @property
     def policy(self) -> Policy:
@@ -134,6 +140,8 @@ class _CatalogRecord:
     problems: tuple[_ProblemRecord, ...]
     config: str | None
     config_name: str = PROJECT_FILES[0]
+    allow: tuple[str, ...] = ()
+    allow_fault: str | None = None
 
 
 CATALOG = RecordForm(
@@ -176,6 +184,8 @@ def _to_record(catalog: Catalog) -> _CatalogRecord:
         problems=tuple(_ProblemRecord(p.path, p.what, p.why, p.mend) for p in catalog.problems),
         config=None if catalog.config is None else _to_text(catalog.config),
         config_name=catalog.config_name,
+        allow=catalog.allow,
+        allow_fault=catalog.allow_fault,
     )
 
 
@@ -187,6 +197,8 @@ def _from_record(record: _CatalogRecord) -> Catalog:
         asked_by_path={path: _to_arrival(file) for path, file in record.files.items()},
         config=None if record.config is None else _to_bytes(record.config),
         config_name=record.config_name,
+        allow=record.allow,
+        allow_fault=record.allow_fault,
     )
 
 

@@ -7,7 +7,7 @@ import dagster as dg
 from pydantic import SecretStr
 
 from hugflow.clients.history import fetch_catalog
-from hugflow.hierarchy.main_requests import with_composed_requests
+from hugflow.hierarchy.main_requests import with_composed_requests, with_inherited_allow
 from hugflow.requests.catalog import Catalog
 from hugflow.settings import load_settings
 from hugflow.settings_model import Settings
@@ -29,9 +29,9 @@ class RequestsRepo(dg.ConfigurableResource["RequestsRepo"]):
         """
         project = load_settings()
         catalog = fetch_catalog(project.find_remote(self.branch), places.mirror, before)
-        return with_composed_requests(
-            catalog, before, places.mirror, parents_environment(project.settings, os.environ)
-        )
+        environ = parents_environment(project.settings, os.environ)
+        catalog = with_composed_requests(catalog, before, places.mirror, environ)
+        return with_inherited_allow(catalog, before, places.mirror, environ)
 
 
 def parents_environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:

@@ -9,8 +9,8 @@ from typing import Self
 import dagster as dg
 
 from hugflow.errors import SettingInvalid
-from hugflow.flows.project_key import ServingConfig, serving_of, trust_of
-from hugflow.flows.trust import Trust, parse_allowed
+from hugflow.flows.project_key import ServingConfig, allow_parents_of, serving_of, trust_of
+from hugflow.flows.trust import Trust, parse_allowed, with_entries
 from hugflow.requests.catalog import Catalog
 from hugflow.requests.grammar import DEFAULT_EXPORTS, bad_rows_setting
 from hugflow.requests.policy import Policy, PolicyInvalid, policy_unreadable
@@ -135,8 +135,13 @@ def _read_flows(project: ProjectSettings, catalog: Catalog | None) -> tuple[Trus
     When they cannot be read, no module may run; everything else must still load.
     """
     try:
-        file = catalog.parse_project_file() if catalog is not None else project.file
-        return trust_of(file), serving_of(file)
+        if catalog is None:
+            return project.trust, serving_of(project.file)
+        file = catalog.parse_project_file()
+        allow_parents_of(file)
+        return with_entries(trust_of(file), tuple(map(parse_allowed, catalog.allow))), serving_of(
+            file
+        )
     except (SettingInvalid, PolicyInvalid) as error:
         log.warning("no flow module may run: %s (%s)", error.what, error.why)
         return Trust(), ServingConfig()

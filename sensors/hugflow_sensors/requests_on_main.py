@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 
 from hugflow.errors import HugflowError, SettingInvalid
-from hugflow.flows.project_key import trust_of
+from hugflow.flows.project_key import allow_parents_of, trust_of
 from hugflow.ledger.stages import asset_names
 from hugflow.requests.catalog import Catalog, read_catalog, write_catalog
 from hugflow.requests.collect import AddFile
@@ -134,8 +134,11 @@ def _is_project_file_readable(catalog: Catalog, words: list[str]) -> bool:
         return False
     try:
         trust_of(file)
+        allow_parents_of(file)
     except SettingInvalid as error:
         words.append(f"no flow module may run: {error.what}. To fix it: {error.mend}")
+    if catalog.allow_fault is not None:
+        words.append(f"the allow lists of parents do not count: {catalog.allow_fault}")
     return True
 
 

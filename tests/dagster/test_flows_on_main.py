@@ -1,11 +1,13 @@
 """Row steps asked for on main: the sensor's runs, and whose word allows a module's code."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import dagster as dg
 import polars as pl
 import pytest
 
+from hugflow.hierarchy.lock import update_lock
 from hugflow.ledger.stages import asset_names
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_text
@@ -14,6 +16,7 @@ from hugflow_resources.tags import FLOWS_TAG
 from tests.dagster.conftest import failure_text
 from tests.dagster.sensor_world import World
 from tests.flows.hub import publish
+from tests.hierarchy.worlds import commit_all, write_repository
 
 pytestmark = pytest.mark.slow
 
@@ -142,6 +145,44 @@ def test_a_module_that_main_no_longer_allows_runs_no_more(
     world.tick()
     result = run(world, request)
     assert "is not on the allow list" in failure_text(result)
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_an_allow_list_of_a_locked_parent_counts_where_main_names_the_parent(
+    world: World,
+    hub: LoopbackHub,
+    module: str,
+    is_named: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("HUGFLOW_CACHE_DIR", str(tmp_path / "cache"))
+    parent = tmp_path / "org"
+    write_repository(parent, {"flows": {"allow": [MODULE]}})
+    commit_all(parent)
+    named = "flows: {allow_parents: [org]}\n" if is_named else ""
+    location = f"git+file://{parent}@refs/heads/main"
+    (world.project.work_tree / "hugflow.yaml").write_text(
+        f"parents: {{org: {{location: {location!r}}}}}\n{named}"
+    )
+    update_lock(world.project.work_tree)
+    name = ask(world, hub, f"inherits{is_named}", f"{LOUD}}}")
+    (request,) = world.tick_after_push().run_requests or []
+    assert storage(world).flows_allow == ([MODULE] if is_named else [])
+    assert run(world, request).success == is_named
+    assert world.places.link(name).is_symlink() == is_named
+
+
+def test_parents_without_a_lock_on_main_allow_nothing_and_it_is_told(world: World, tmp_path: Path):
+    world.project.push(
+        {
+            "hugflow.yaml": "parents: {org: {location: 'git+https://example.org/org.git@main'}}\n"
+            "flows: {allow: [own/Text], allow_parents: [org]}\n"
+        }
+    )
+    said = world.words(world.tick())
+    assert "the allow lists of parents do not count: main has no hugflow.lock" in said
+    assert storage(world).flows_allow == ["own/Text"]
 
 
 def test_linked_folders_are_allowed_by_main_alone(world: World, hub: LoopbackHub):
