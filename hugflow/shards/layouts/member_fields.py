@@ -14,6 +14,7 @@ from hugflow.shards.value_types import infer_type, merge_types, parse_json, to_a
 AUDIO: Final = "audio"
 KEY: Final = "__key__"
 URL: Final = "__url__"
+OTHER: Final = "__other__"
 _TEXT_ENDINGS: Final = frozenset({"txt", "text", "transcript", "trans", "lab"})
 _NUMBER_ENDINGS: Final = frozenset({"cls", "cls2", "class", "count", "index", "inx", "id"})
 # In the order in which they are taken for the text of a row.
@@ -68,7 +69,7 @@ def choose_columns(heads: Sequence[Head], request: PlanRequest) -> dict[str, Any
             columns.setdefault(together, {"fields": [], "type": AUDIO})["fields"].append(name)
         else:
             own = name
-            while own in columns or own in (KEY, URL) or (own == AUDIO and is_one):
+            while own in columns or own in (KEY, URL, OTHER) or (own == AUDIO and is_one):
                 own += "_source"
             columns[own] = {"fields": [name], "type": _column_type(type_)}
     return columns

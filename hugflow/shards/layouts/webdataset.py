@@ -8,13 +8,14 @@ A tar may be packed (tar.gz). A zip of clips is read so, too; see `samples`.
 A row is a run of members with one key. Its columns: the audio, the other fields, `__key__` and
 `__url__` (the tar's path in the repository). The audio is called `audio`, whatever its format, if
 no row has two audio fields; else each field is a column. Fields and types are those of the first
-rows of all tars, or of all rows if the tars are small; what appears only later is left out; log
-and manifest count it.
+rows of all tars, or of all rows if the tars are small; what appears only later is kept as JSON text
+in the column `__other__`; see `other_values`.
 
 A tar is not read to be counted, so its rows are known once it is fetched. `detail` of a shard:
 
     {"columns": {"audio": {"fields": ["flac"], "type": "audio"},
-                 "json": {"fields": ["json"], "type": {"struct": {"text": "text"}}}}}
+                 "json": {"fields": ["json"], "type": {"struct": {"text": "text"}}}},
+     "other": true}      if there is the column `__other__`
 """
 
 import json
@@ -48,6 +49,7 @@ from hugflow.shards.layouts.left_out import LeftOut
 from hugflow.shards.layouts.member_fields import (
     AUDIO,
     KEY,
+    OTHER,
     URL,
     Head,
     choose_columns,
@@ -58,6 +60,12 @@ from hugflow.shards.layouts.member_fields import (
     schema_of,
     to_int,
     type_of,
+)
+from hugflow.shards.layouts.other_values import (
+    is_kept,
+    may_be_other,
+    other_values,
+    to_text,
 )
 from hugflow.shards.layouts.published_archives import (
     PublishedArchive,
@@ -112,7 +120,8 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     found = look_at_each(at, list(tars), look).shards
     ordered = [heads[files] for files in tars]
     columns = choose_columns(ordered, request)
-    schema, detail = schema_of(columns), to_detail({"columns": columns})
+    more = {} if is_small else {"other": True}
+    schema, detail = _schema(columns, more), to_detail({"columns": columns, **more})
     shards = [Contents(shard.files, shard.rows, schema, detail) for shard in found]
     audio = [name for name, column in columns.items() if column["type"] == "audio"]
     form = form_of(request)
@@ -146,17 +155,22 @@ def read_rows(
     is_wanted: Callable[[range], bool],
 ) -> Iterator[tuple[range, pa.RecordBatch]]:
     """The rows of a fetched tar in order; see `Layout`. Content of unwanted rows is not read."""
-    planned: dict[str, Any] = json.loads(shard.detail)["columns"]
-    schema = schema_of(planned)
+    detail = json.loads(shard.detail)
+    planned: dict[str, Any] = detail["columns"]
+    schema = _schema(planned, detail)
     names = [name for name in schema.names if columns is None or name in columns]
     fields = {each for name in names if name in planned for each in planned[name]["fields"]}
     one_audio = _one_audio(planned)
     lost: Counter[str] = Counter()
-    pending, first, size_bytes, rows = _Pending([], planned, shard, lost), shard.first_row, 0, 0
+    # Where there is a column for them, values that fit no other are kept.
+    kept: Counter[str] | None = Counter() if detail.get("other") else None
+    misfits = lost if kept is None else kept
+    pending, first, size_bytes, rows = _Pending([], planned, shard, misfits), shard.first_row, 0, 0
 
     def is_taken(row: int, field: str) -> bool:
         is_audio = one_audio in names and kind_of(field) == AUDIO
-        return (field in fields or is_audio) and wanted_row(row)
+        is_other = OTHER in names and may_be_other(field, planned)
+        return (field in fields or is_audio or is_other) and wanted_row(row)
 
     def wanted_row(row: int) -> bool:
         number = shard.first_row + row
@@ -173,20 +187,27 @@ def read_rows(
             or size_bytes + sample.size_bytes > BATCH_BYTES
         ):
             yield range(first, first + len(pending.samples)), pending.batch(chosen)
-            pending, size_bytes = _Pending([], planned, shard, lost), 0
+            pending, size_bytes = _Pending([], planned, shard, misfits), 0
         if is_kept:
             first = first if pending.samples else number
             pending.samples.append(sample)
             size_bytes += sample.size_bytes
             if columns is None or KEY in columns:
-                _note_unplanned(sample, planned, lost)
+                _note_unplanned(sample, planned, lost, kept)
     if pending.samples:
         yield range(first, first + len(pending.samples)), pending.batch(chosen)
     if shard.rows is not None and rows != shard.rows:
         raise unreadable(shard, f"it has {rows} rows, where {shard.rows} were counted")
     if columns is None or KEY in columns:
         # Who reads a few columns to count rows says nothing of them.
+        _tell_kept(shard, kept)
         _tell_lost(shard, lost)
+
+
+def _schema(columns: Mapping[str, Any], detail: Mapping[str, Any]) -> pa.Schema:
+    """The schema of the columns, and of the one of values that fit no other."""
+    schema = schema_of(columns)
+    return schema.append(pa.field(OTHER, pa.string())) if detail.get("other") else schema
 
 
 def _group(
@@ -245,12 +266,12 @@ def _read_head(at: RepositoryAt, tar: PublishedArchive, *, is_whole: bool) -> He
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """Rows that become one batch."""
+    """Rows that become one batch. misfits: counts values that fit no column."""
 
     samples: list[Sample]
     columns: Mapping[str, Any]
     shard: Shard
-    lost: Counter[str]
+    misfits: Counter[str]
 
     def batch(self, schema: pa.Schema) -> pa.RecordBatch:
         arrays = [self._array(name, schema.field(name).type) for name in schema.names]
@@ -259,6 +280,9 @@ class _Pending:
     def _array(self, name: str, type_: pa.DataType) -> pa.Array:
         if name == KEY:
             return pa.array([sample.key for sample in self.samples], type_)
+        if name == OTHER:
+            others = [other_values(sample.content, self.columns) for sample in self.samples]
+            return pa.array([to_text(each) for each in others], type_)
         if name == URL:
             return pa.array([_path(self.shard)] * len(self.samples), type_)
         column = self.columns[name]
@@ -290,7 +314,7 @@ class _Pending:
     def _number(self, name: str, each: tuple[str, bytes] | None) -> int | None:
         value = None if each is None else to_int(each[1])
         if value is None and each is not None:
-            self.lost[name] += 1
+            self.misfits[name] += 1
         return value
 
     def _json(self, name: str, each: tuple[str, bytes] | None, type_: Any) -> Any:
@@ -298,10 +322,10 @@ class _Pending:
             return None
         value = load_json(each[1])
         if value is None and each[1].strip() != b"null":
-            self.lost[name] += 1
+            self.misfits[name] += 1
 
         def lose(inner: str) -> None:
-            self.lost[f"{name}.{inner}" if inner else name] += 1
+            self.misfits[f"{name}.{inner}" if inner else name] += 1
 
         return fit_value(value, type_, lose)
 
@@ -315,14 +339,18 @@ def _first(sample: Sample, fields: Sequence[str]) -> tuple[str, bytes] | None:
     return None
 
 
-def _note_unplanned(sample: Sample, columns: Mapping[str, Any], lost: Counter[str]) -> None:
+def _note_unplanned(
+    sample: Sample, columns: Mapping[str, Any], lost: Counter[str], kept: Counter[str] | None
+) -> None:
+    """Count fields of a row without a column; kept: None if nothing is kept besides."""
     known = {name for column in columns.values() for name in column["fields"]}
     one_audio = _one_audio(columns)
     if one_audio is not None and known.isdisjoint(_audio_fields(sample)):
         known.update(_audio_fields(sample)[:1])
-    for name in sample.content:
+    for name, data in sample.content.items():
         if name not in known:
-            lost[name] += 1
+            counts = lost if kept is None or not is_kept(name, data) else kept
+            counts[name] += 1
 
 
 def _one_audio(columns: Mapping[str, Any]) -> str | None:
@@ -335,17 +363,31 @@ def _audio_fields(sample: Sample) -> list[str]:
     return [name for name in sample.content if kind_of(name) == AUDIO]
 
 
+def _tell_kept(shard: Shard, kept: Counter[str] | None) -> None:
+    if kept:
+        log.warning(
+            "%s: %d values do not fit the columns, and are kept as JSON in %r: %s",
+            in_a_line(shard.label),
+            kept.total(),
+            OTHER,
+            _named(kept),
+        )
+
+
+def _named(counts: Counter[str]) -> str:
+    return ", ".join(f"{in_a_line(name)!r} ({count:,})" for name, count in counts.most_common(5))
+
+
 def _tell_lost(shard: Shard, lost: Counter[str]) -> None:
     """Log and count the values that have no column: the first rows of the tars had none such."""
     if lost:
         note_lost(lost)
-        named = ", ".join(f"{in_a_line(name)!r} ({count:,})" for name, count in lost.most_common(5))
         log.warning(
             "%s: %d values do not fit the columns, and are left out: %s; columns are those of the "
             "first rows of each tar, so ask the dataset's owner for first rows with all fields",
             in_a_line(shard.label),
             lost.total(),
-            named,
+            _named(lost),
         )
 
 

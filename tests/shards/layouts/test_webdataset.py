@@ -194,21 +194,48 @@ def test_of_small_tars_all_rows_say_which_columns_there_are_and_of_which_type(
     assert [row["mood"] for row in made] == [None] * 7 + ["x"]
 
 
-def test_values_without_a_column_are_left_out_and_named(
+def test_values_of_later_rows_that_fit_no_column_are_kept_as_json(
     hub: LoopbackHub,
     open_for: OpenFor,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(webdataset, "_LOOKED_THROUGH_BYTES", 0)
-    rows = [pair for n in range(6) for pair in sample(n)]
-    late = [*sample(6, mood="late"), ("utt6.lab2", b"late")]
+    rows = [pair for n in range(6) for pair in (*sample(n, age=n), (f"utt{n}.cls", b"1"))]
+    late = [*sample(6, age="old", mood="late"), ("utt6.cls", b"x"), ("utt6.lab2", b"late\n")]
+    late += [("utt7.wav", clip(7)), ("utt7.npy", b"\x93\xff"), ("utt7.json", b"[1]")]
     build = open_for(publish(hub, "late", make_tar([*rows, *late])))
     with caplog.at_level(logging.WARNING):
         manifest = sync_dataset(build).published.manifest
-    assert manifest.lost_values == {"json.mood": 1, "lab2": 1}
-    assert sync_dataset(open_for("webdataset/late")).was_complete
+    made = read_rows_json(build.folder)
+    assert made[0]["__other__"] is None
+    assert json.loads(made[6]["__other__"]) == {
+        "json": {"text": "row 6", "speaker": "s0", "age": "old", "mood": "late"},
+        "cls": "x",
+        "lab2": "late",
+    }
+    assert json.loads(made[7]["__other__"]) == {"npy": {"base64": "k/8="}, "json": [1]}
+    assert manifest.lost_values == {}
+    assert "kept as JSON in '__other__'" in caplog.text
     assert "'json.mood' (1)" in caplog.text
+    assert sync_dataset(open_for("webdataset/late")).was_complete
+    assert list(verify_dataset(build.places, build.name, deep=True)) == []
+
+
+def test_a_large_value_of_bytes_without_a_column_is_left_out_and_named(
+    hub: LoopbackHub,
+    open_for: OpenFor,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(webdataset, "_LOOKED_THROUGH_BYTES", 0)
+    monkeypatch.setattr("hugflow.shards.layouts.other_values._MOST_BYTES", 3)
+    rows = [pair for n in range(6) for pair in sample(n)]
+    build = open_for(publish(hub, "large_late", make_tar([*rows, ("utt5.lab2", b"late")])))
+    with caplog.at_level(logging.WARNING):
+        manifest = sync_dataset(build).published.manifest
+    assert manifest.lost_values == {"lab2": 1}
+    assert sync_dataset(open_for("webdataset/large_late")).was_complete
     assert "'lab2' (1)" in caplog.text
 
 
