@@ -14,7 +14,7 @@ from hugflow.requests.catalog import Catalog, write_catalog
 from hugflow.store.layout import Places
 
 ROUNDS = 3
-LIMIT_S = 5.0
+LIMIT_S = 3.0
 LOAD = """
 import sys, time
 from hugflow_assets.definitions import defs

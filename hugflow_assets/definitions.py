@@ -9,6 +9,7 @@ import gc
 import dagster as dg
 
 from hugflow_assets.loading import load_definitions
+from hugflow_resources.dagster_private import types_as_they_are
 from hugflow_resources.plain_log import use_plain_log
 from hugflow_resources.project import open_project
 
@@ -23,7 +24,8 @@ def load() -> dg.Definitions:
     """
     gc.disable()
     try:
-        return load_definitions(open_project())
+        with types_as_they_are():
+            return load_definitions(open_project())
     finally:
         gc.freeze()
         gc.enable()

@@ -15,8 +15,6 @@ from hugflow.clients.services import ServiceRefused, ServiceUnavailable
 from hugflow.errors import Locked
 from hugflow.late_dataclass import dataclass
 from hugflow.notify.conversation import Attempt, Conversation, Service
-from hugflow.notify.on_github import tell_on_github
-from hugflow.notify.on_slack import tell_on_slack
 from hugflow.notify.outbox import (
     change_conversation,
     finish_conversation,
@@ -236,12 +234,19 @@ def _tell(telling: Telling, senders: Senders, conversation: Conversation) -> Del
 
 
 def _tell_there(telling: Telling, senders: Senders) -> datetime | None:
+    # Each is imported when it is used, with the library of its service.
     pull = telling.conversation.pull
     if telling.conversation.service == "github":
         if senders.github is None or pull is None:
             return None
+        from hugflow.notify.on_github import tell_on_github
+
         return tell_on_github(telling, senders.github, pull)
-    return tell_on_slack(telling, senders.slack) if senders.slack is not None else None
+    if senders.slack is None:
+        return None
+    from hugflow.notify.on_slack import tell_on_slack
+
+    return tell_on_slack(telling, senders.slack)
 
 
 def _put_off(telling: Telling, attempt: Attempt, until: datetime) -> Delivery:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import field
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from hugflow.clients.github import GitHub
-from hugflow.clients.slack import SlackBot, SlackWebhook
 from hugflow.late_dataclass import dataclass
 from hugflow.notify.conversation import Service
+
+if TYPE_CHECKING:
+    from hugflow.clients.github import GitHub
+    from hugflow.clients.slack import SlackBot, SlackWebhook
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +19,8 @@ class Senders:
     Only one thread at a time may use them.
     """
 
-    github: GitHub | None = None
-    slack: SlackBot | SlackWebhook | None = None
+    github: "GitHub | None" = None
+    slack: "SlackBot | SlackWebhook | None" = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def __enter__(self) -> Self:
@@ -30,7 +32,7 @@ class Senders:
         if self.github is not None:
             self.github.close()
 
-    def of(self, service: Service) -> GitHub | SlackBot | SlackWebhook | None:
+    def of(self, service: Service) -> "GitHub | SlackBot | SlackWebhook | None":
         """The connection to a service."""
         return self.github if service == "github" else self.slack
 
@@ -50,6 +52,10 @@ def open_senders(
     secrets: more values that must never be sent, such as the Hub's token; the tokens above are
         always included. The bot's token wins over the webhook.
     """
+    # Imported here: their libraries take a tenth of a second, and most processes send nothing.
+    from hugflow.clients.github import GitHub
+    from hugflow.clients.slack import SlackBot, SlackWebhook
+
     slack: SlackBot | SlackWebhook | None = None
     if slack_bot_token:
         slack = SlackBot(slack_api_url, slack_bot_token, slack_channel)

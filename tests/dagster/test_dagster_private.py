@@ -1,9 +1,14 @@
 """Dagster's private names are imported by one module, and are all there."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.definitions import input as dagster_input
+from dagster._core.definitions import output as dagster_output
+from dagster._core.definitions.assets.job import asset_in as dagster_asset_in
 
 from hugflow_resources import dagster_private
 
@@ -35,3 +40,30 @@ def test_owners_are_judged_as_dagster_judges_them_when_it_loads_an_asset():
 def test_runs_that_are_not_finished_are_those_that_may_still_change():
     assert dg.DagsterRunStatus.STARTED in dagster_private.NOT_FINISHED_STATUSES
     assert dg.DagsterRunStatus.SUCCESS not in dagster_private.NOT_FINISHED_STATUSES
+
+
+def test_types_are_looked_up_the_short_way_only_within_the_block():
+    long_way = dagster_input.resolve_dagster_type
+    with dagster_private.types_as_they_are():
+        for module in (dagster_input, dagster_output, dagster_asset_in):
+            look_up = module.resolve_dagster_type
+            assert look_up is not long_way
+            for asked in (dg.Nothing, dg.Any, dg.String, None, int, list[str], dg.Int):
+                assert look_up(asked) is long_way(asked) or look_up(asked) == long_way(asked)
+    assert dagster_input.resolve_dagster_type is long_way
+    assert dagster_output.resolve_dagster_type is long_way
+    assert dagster_asset_in.resolve_dagster_type is long_way
+
+
+def test_loading_the_definitions_imports_no_database_and_no_service_that_is_told_of_them(
+    tmp_path: Path,
+):
+    (tmp_path / "workspace.yaml").touch()
+    program = (
+        "import sys, hugflow_assets.definitions;"
+        "print(*sorted(sys.modules.keys() & {'alembic', 'github', 'slack_sdk', 'sqlalchemy'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.split()) == (0, []), done.stderr

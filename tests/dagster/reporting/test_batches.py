@@ -8,11 +8,12 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 from hugflow_assets.reporting import batches
 from hugflow_assets.reporting.batches import tell_events, yield_together
 from hugflow_resources import dagster_private
-from hugflow_resources.dagster_private import SqliteEventLogStorage, one_transaction
+from hugflow_resources.dagster_private import one_transaction
 
 KEY = dg.AssetKey(["batched", "audio"])
 Count = Callable[[], int]
