@@ -17,6 +17,7 @@ from dataclasses import field, replace
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from hugflow.errors import FlowModuleIdInvalid, SettingInvalid
 from hugflow.flows.trust import Allowed, Trust, parse_allowed
@@ -26,6 +27,15 @@ from hugflow.project_file import ProjectFile
 from hugflow.show_key import show_key
 
 KEY = "flows"
+# What pydantic finds, in words for people who write YAML.
+_WORDS = {
+    "missing": "is missing",
+    "bool_type": "is neither true nor false",
+    "string_type": "is not a text",
+    "tuple_type": "is not a list",
+    "dict_type": "is not a mapping of keys to values",
+    "model_type": "is not a mapping of keys to values",
+}
 # In `allow`: every user whom the server knows.
 EVERYONE = "*"
 
@@ -187,12 +197,25 @@ def _read(file: ProjectFile) -> _Section:
         return _Section.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        key = show_key(".".join(map(str, first["loc"])))
-        near = nearest_name(str(first["loc"][0]), _Section.model_fields)
-        mend = (
-            f"did you mean {near}?" if near else f"the keys are {', '.join(_Section.model_fields)}"
-        )
-        raise _invalid(file, node.line_of(first["loc"]), f"{key}: {first['msg']}", mend) from None
+        what, mend = _explain(first)
+        raise _invalid(file, node.line_of(first["loc"]), what, mend) from None
+
+
+def _explain(first: ErrorDetails) -> tuple[str, str]:
+    """What is wrong below `flows:`, and what to do."""
+    path = [KEY, *(each if isinstance(each, int) else show_key(str(each)) for each in first["loc"])]
+    known = _Entry.model_fields if first["loc"][0] == "serve" else _Section.model_fields
+    if first["type"] != "extra_forbidden":
+        return f"{_join(path)} {_WORDS.get(first['type'], first['msg'])}", "correct this value"
+    wrong = str(first["loc"][-1])
+    near = nearest_name(wrong, known)
+    mend = f"did you mean {near}?" if near else f"the keys are {', '.join(known)}"
+    return f"{_join(path[:-1])}: {show_key(wrong)} is an unknown key", mend
+
+
+def _join(path: Sequence[str | int]) -> str:
+    """`flows: serve: 2` for the second entry."""
+    return ": ".join(str(each + 1 if isinstance(each, int) else each) for each in path)
 
 
 def _invalid(

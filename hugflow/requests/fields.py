@@ -7,7 +7,7 @@ number, a date or a truth value is not taken for text.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NoReturn, Protocol
 
@@ -60,6 +60,7 @@ class FieldText:
     kind: YAML's type of the value, in words: "text", "a number", "a list" ...
     source: characters of a value that is not text, if they may be shown; else "".
     is_refused: there is a problem about this value already.
+    key: the place of its key. inner: the values of a mapping or a list.
     """
 
     value: object
@@ -68,6 +69,22 @@ class FieldText:
     column: int
     source: str = ""
     is_refused: bool = False
+    key: tuple[int, int] | None = None
+    inner: "Mapping[str, FieldText] | Sequence[FieldText]" = ()
+
+    def place_of(self, path: Sequence[str | int]) -> tuple[int, int]:
+        """Line and column of a key or an item below this value, or of the last that exists."""
+        place, found = (self.line, self.column), self
+        for step in path:
+            inner = found.inner
+            if isinstance(inner, Mapping):
+                below = inner.get(str(step))
+            else:
+                below = inner[step] if isinstance(step, int) and step < len(inner) else None
+            if below is None:
+                break
+            found, place = below, below.key or (below.line, below.column)
+        return place
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +204,7 @@ class _Reader:
             line_by_key[key] = _place(event.start_mark)[0]
             if len(line_by_key) > MAX_KEYS:
                 self._stop(event, f"has more than {MAX_KEYS} keys", mend="keep the fields you need")
-            fields[key] = value
+            fields[key] = replace(value, key=_place(event.start_mark))
 
     def _read_key(
         self, event: yaml.Event, parent: str | None, depth: int
@@ -220,12 +237,15 @@ class _Reader:
             self._check_depth(event, field, depth + 1)
             items = []
             while not isinstance(item := self._next(), yaml.SequenceEndEvent):
-                items.append(self._read_value(item, field, depth + 1).value)
-            return FieldText(items, "a list", line, column, is_refused=is_refused)
+                items.append(self._read_value(item, field, depth + 1))
+            values = [written.value for written in items]
+            return FieldText(
+                values, "a list", line, column, is_refused=is_refused, inner=tuple(items)
+            )
         inner: dict[str, FieldText] = {}
         self._read_mapping(inner, event, field, depth=depth + 1)
         value = {key: written.value for key, written in inner.items()}
-        return FieldText(value, "a mapping", line, column, is_refused=is_refused)
+        return FieldText(value, "a mapping", line, column, is_refused=is_refused, inner=inner)
 
     def _note_properties(self, event: yaml.Event, field: str | None) -> bool:
         """Note an anchor or a tag; True if there was one."""

@@ -20,13 +20,13 @@ A step that somebody serves names its endpoint in the place of the class:
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, field
 from typing import Any
 
 from hugflow.late_dataclass import dataclass
 from hugflow.requests.code_keys import find_code_keys
-from hugflow.requests.grammar import FieldInvalid, column, refuse_unknown_keys
+from hugflow.requests.grammar import FieldInvalid, at, column, refuse_unknown_keys
 from hugflow.requests.grammar import revision as check_revision
 
 MAX_STEPS = 20
@@ -36,6 +36,7 @@ MAX_TIMEOUT_S = 86_400
 DEFAULT_TIMEOUT_S = 60.0
 DEFAULT_REVISION = "main"
 KEYS = ("name", "use", "flow", "config", "rows", "batch", "timeout_s", "user", "endpoint", "attach")
+ROW_KEYS = ("in", "out")
 SERVED_KEYS = ("user", "endpoint", "attach")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -86,20 +87,26 @@ def flow_steps(value: object) -> tuple[FlowStep, ...]:
         raise FieldInvalid(f"has more than {MAX_STEPS} steps", mend="join some of them in one flow")
     steps: list[FlowStep] = []
     for number, written in enumerate(value, 1):
-        step = _read_step(written, f"step {number}")
-        if any(step.name == other.name for other in steps):
+        with at(number - 1):
+            step = _read_step(written, f"step {number}")
+            _refuse_clash(step, steps, number)
+        steps.append(step)
+    return tuple(steps)
+
+
+def _refuse_clash(step: FlowStep, earlier: Sequence[FlowStep], number: int) -> None:
+    """Refuse a name that an earlier step has, and a second revision of its module."""
+    for other in earlier:
+        if step.name == other.name:
             raise FieldInvalid(
                 f"step {number} has the name of an earlier step", mend="give each a name of its own"
             )
-        for other in steps:
-            if step.use is not None and step.use == other.use and step.revision != other.revision:
-                raise FieldInvalid(
-                    f"step {step.name!r} uses {step.use}:{step.revision}, and step {other.name!r} "
-                    f"uses {other.use}:{other.revision}: only one revision of a module is kept",
-                    mend="name one revision in both steps",
-                )
-        steps.append(step)
-    return tuple(steps)
+        if step.use is not None and step.use == other.use and step.revision != other.revision:
+            raise FieldInvalid(
+                f"step {step.name!r} uses {step.use}:{step.revision}, and step {other.name!r} "
+                f"uses {other.use}:{other.revision}: only one revision of a module is kept",
+                mend="name one revision in both steps",
+            )
 
 
 def _read_step(written: object, what: str) -> FlowStep:
@@ -118,10 +125,12 @@ def _read_step(written: object, what: str) -> FlowStep:
         )
     _refuse_code(config, what)
     rows = written.get("rows") or {}
-    if not isinstance(rows, dict) or rows.keys() - {"in", "out"}:
+    if not isinstance(rows, dict):
         raise FieldInvalid(
             f"{what}: rows is not a mapping with in and out", mend="rows: {in: [text]}"
         )
+    with at("rows"):
+        refuse_unknown_keys(rows, ROW_KEYS, f"{what}: rows ")
     gives = _fields(rows.get("out"), f"{what}: rows out")
     if "dropped" in gives:
         raise FieldInvalid(

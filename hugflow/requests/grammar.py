@@ -8,7 +8,8 @@ request files, and messages end up in logs and comments.
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Final, TypeAlias
 
@@ -76,12 +77,21 @@ class FieldInvalid(ValueError):
 
     A ValueError, so that pydantic collects it; it carries `reason` and `mend`.
     field: the field that is at fault, if the rule is about several.
+    path: keys and numbers that lead from the field's value to what is at fault.
     """
 
-    def __init__(self, reason: str, *, mend: str, field: str | None = None) -> None:
-        """Keep both parts as attributes."""
+    def __init__(
+        self,
+        reason: str,
+        *,
+        mend: str,
+        field: str | None = None,
+        path: tuple[str | int, ...] = (),
+    ) -> None:
+        """Keep the parts as attributes."""
         super().__init__(f"{reason}; {mend}")
         self.field = field
+        self.path = path
         self.reason = reason
         self.mend = mend
 
@@ -302,6 +312,16 @@ def measure_setting(value: object) -> Measure:
     return measure({"true": True, "false": False}.get(text, text))
 
 
+@contextmanager
+def at(*path: str | int) -> Iterator[None]:
+    """Say of a FieldInvalid of the block where, below the field, its value is."""
+    try:
+        yield
+    except FieldInvalid as error:
+        error.path = (*path, *error.path)
+        raise
+
+
 def refuse_unknown_keys(value: Iterable[object], known: Sequence[str], what: str = "") -> None:
     """Raise FieldInvalid for a key that is not known, with the nearest known one.
 
@@ -311,7 +331,8 @@ def refuse_unknown_keys(value: Iterable[object], known: Sequence[str], what: str
         if key not in known:
             near = nearest_name(str(key), known)
             mend = f"did you mean {near}?" if near else f"the keys are {', '.join(known)}"
-            raise FieldInvalid(f"{what}has the unknown key {show_key(str(key))}", mend=mend)
+            reason = f"{what}has the unknown key {show_key(str(key))}"
+            raise FieldInvalid(reason, mend=mend, path=(str(key),))
 
 
 def mp3_quality(value: object) -> int:

@@ -232,7 +232,8 @@ def _wrong_value(
         choice = finding.get("ctx", {}).get("expected", "what this field takes")
         what, mend = f"is not {choice}", f"write {choice}"
     why = f"{field}: {model.model_fields[field].description}"
-    return Problem(path, written.line, written.column, field, what, why, mend)
+    place = written.place_of(cause.path if isinstance(cause, grammar.FieldInvalid) else ())
+    return Problem(path, *place, field, what, why, mend)
 
 
 def _put_in_quotes(field: str, written: FieldText) -> str:

@@ -92,7 +92,12 @@ def test_the_allow_list_of_the_project_says_what_may_run(flows: Project):
         ("flows:\n  alow: [a/b]\n", "did you mean allow?"),
         ("flows: [a]\n", "hugflow.yaml:1: flows is not a mapping"),
         ("flows:\n\n  allow: a/b\n", "hugflow.yaml:3"),
-        ("flows:\n  allow_local: maybe\n", "allow_local"),
+        ("flows:\n  allow_local: maybe\n", "flows: allow_local is neither true nor false"),
+        (
+            "flows:\n  serve:\n    - endpoint: x\n      flow: a.B\n      alllow:\n        - me\n",
+            "hugflow.yaml:5: flows: serve: 1: alllow is an unknown key",
+        ),
+        ("flows: {serve: [{endpoint: x, flow: a.B, singelton: true}]}\n", "mean singleton?"),
     ],
 )
 def test_a_wrong_allow_list_is_told_by_file_and_line(flows: Project, text: str, told: str):

@@ -6,6 +6,7 @@ import pytest
 
 from hugflow.requests.flow_steps import FlowStep, flow_steps
 from hugflow.requests.grammar import FieldInvalid
+from hugflow.requests.problems import RequestFileInvalid
 from hugflow.requests.read import parse_request
 
 STEP: dict[str, Any] = {"name": "clean", "flow": "my_flows.Clean"}
@@ -99,3 +100,42 @@ def test_two_revisions_of_one_module_in_a_request_are_refused_with_both_named():
     with pytest.raises(FieldInvalid, match=r"alice/Tools:v2, and step 'clean' uses alice/Tools:v1"):
         flow_steps([use, use | {"name": "other", "use": "alice/Tools:v2"}])
     assert len(flow_steps([use, use | {"name": "other"}])) == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line", "near"),
+    [
+        ("    tiemout_s: 3", 7, "timeout_s"),
+        ("    rows:\n      in: [text]\n      outt: [text_norm]", 9, "out"),
+        ("    confg:\n      lower: true", 7, "config"),
+        ("  - nam: other", 7, "name"),
+        ("  - {name: other, flwo: my_flows.Other}", 7, "flow"),
+    ],
+)
+def test_an_unknown_key_of_a_step_is_named_with_its_own_line_and_the_nearest_key(
+    wrong: str, line: int, near: str
+):
+    head = "hf_id: org/speech\ndescription: x\n# steps\nflows:\n"
+    text = f"{head}  - name: clean\n    flow: my_flows.Clean\n{wrong}\n"
+    with pytest.raises(RequestFileInvalid) as caught:
+        parse_request(text.encode(), "requests/add/x.yaml")
+    [problem] = caught.value.problems
+    assert (problem.line, problem.field) == (line, "flows")
+    assert "unknown key" in problem.what
+    assert problem.mend == f"did you mean {near}?"
+
+
+def test_a_wrong_value_of_a_step_is_at_the_line_of_its_step():
+    text = b"""hf_id: org/speech
+description: x
+flows:
+  - name: clean
+    flow: my_flows.Clean
+
+  - name: clean
+    flow: my_flows.Other
+"""
+    with pytest.raises(RequestFileInvalid) as caught:
+        parse_request(text, "requests/add/x.yaml")
+    [problem] = caught.value.problems
+    assert problem.line == 7
