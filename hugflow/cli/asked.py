@@ -1,6 +1,7 @@
 """Which request files of the project ask for which datasets."""
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,21 +23,29 @@ def read_project_requests(project: ProjectSettings) -> RequestSet:
 
 
 def find_conflicts(root: Path | None, path: Path, request: AddRequest) -> list[Problem]:
-    """Errors of a request file that asks for a dataset as another file of the project does not.
-
-    path: of the file; one that is no request file of the project has no such errors. The other
-    files are parsed only if they name the same repository; one that cannot be read is passed over.
-    """
-    if root is None or request.is_several:
-        return []
-    shown = os.path.relpath(path.resolve(), root.resolve())
-    if not is_request_path(shown):
+    """Errors of a request file that asks for a dataset as another file of the project does not."""
+    if root is None:
         return []
     with suppress(HugflowError):
-        word = request.hf_id.encode()
-        files = {name: data for name, data in read_requests(root).items() if word in data}
-        return [each for each in collect_requests(files).problems if each.path == shown]
+        return find_beside(root, path, request, read_requests(root))[0]
     return []
+
+
+def find_beside(
+    root: Path, path: Path, request: AddRequest, files: Mapping[str, bytes]
+) -> tuple[list[Problem], list[Problem]]:
+    """Errors and warnings of a request file because of the project's other files.
+
+    path: of the file; one that is no request file of the project has none. files: all of the
+    project, by path; those that do not name the same repository are not parsed.
+    """
+    shown = os.path.relpath(path.resolve(), root.resolve())
+    if request.is_several or not is_request_path(shown):
+        return [], []
+    word = request.hf_id.encode()
+    found = collect_requests({name: data for name, data in files.items() if word in data})
+    problems = [each for each in found.problems if each.path == shown]
+    return problems, [each for each in found.warnings if each.path == shown]
 
 
 def as_listed(project: ProjectSettings, requests: RequestSet, wanted: str) -> str:

@@ -1,7 +1,7 @@
 """Opening a build from the command line: settings, requests, Hub, plan."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -122,8 +122,8 @@ def find_add(project: ProjectSettings, name: str) -> AddFile:
     for file in requests.shadowed:
         if file.request.name == found:
             refuse_removed(project, file.request)
-    refuse_refused(project, requests, name)
-    raise no_such_dataset(name, [file.request.name for file in requests.adds])
+    refused = refuse_refused(project, requests, name)
+    raise no_such_dataset(name, _all_known(files, files, refused))
 
 
 def choose_statuses(
@@ -183,7 +183,15 @@ def _choose(
         found = find_names(each, names, files)
         meant = find_refused(refused, each, found)
         if not found and not meant:
-            raise no_such_dataset(each, [*names, *(file.name for file in refused if file.name)])
+            raise no_such_dataset(each, _all_known(names, files, refused))
         chosen |= dict.fromkeys(found)
         problems |= dict.fromkeys(problem for file in meant for problem in file.problems)
     return list(chosen), list(problems)
+
+
+def _all_known(
+    names: Iterable[str], files: Mapping[str, str], refused: Sequence[RefusedFile]
+) -> list[str]:
+    """The names and the request files that an unknown NAME is compared with."""
+    of_refused = [each for file in refused for each in (file.name, file.path) if each is not None]
+    return [*names, *files.values(), *of_refused]

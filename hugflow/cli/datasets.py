@@ -112,13 +112,14 @@ def _work_through(
         except HugflowError as error:
             print_error(error)
             code = code or error.exit_code
-            failed.append(each.name or each.path)
+            failed.append(each.label)
             entries.append(failed_entry(each.path, error, each.name))
             if isinstance(error, DiskFull):
                 break
     if as_json:
         print_json({"datasets": entries})
-    print_tally(len(named), failed, untried=len(named) - len(entries))
+    labels = [each.label for each in named]
+    print_tally(labels, failed, untried=labels[len(entries) :])
     return code
 
 

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from hugflow.cli.asked import (
     find_conflicts,
@@ -12,6 +12,7 @@ from hugflow.cli.asked import (
     request_path_by_name,
 )
 from hugflow.cli.expand import expand_at_hub
+from hugflow.cli.output import print_warning
 from hugflow.cli.requests import list_request_files, read_add_request
 from hugflow.errors import HugflowError, UsageWrong
 from hugflow.late_dataclass import dataclass
@@ -19,9 +20,9 @@ from hugflow.requests.collect import AddFile, RequestSet
 from hugflow.requests.grammar import HF_ID_PATTERN
 from hugflow.requests.match_names import match_name, no_such_dataset
 from hugflow.requests.model import AddRequest
-from hugflow.requests.problems import RequestFileInvalid
+from hugflow.requests.problems import Problem, RequestFileInvalid
 from hugflow.requests.read import request_kind
-from hugflow.requests.refused import find_refused
+from hugflow.requests.refused import RefusedFile, find_refused
 from hugflow.settings import ProjectSettings
 
 
@@ -30,15 +31,22 @@ class NamedRequest:
     """One request, or why it cannot be read.
 
     path: as a person would type it.
+    asked: the dataset's name in a refused file, if it can be read and no other file asks for it.
     """
 
     path: str
     found: AddRequest | HugflowError
+    asked: str | None = None
 
     @property
     def name(self) -> str | None:
-        """The dataset's name; None if the request cannot be read."""
-        return self.found.name if isinstance(self.found, AddRequest) else None
+        """The dataset's name; None if it cannot be read."""
+        return self.found.name if isinstance(self.found, AddRequest) else self.asked
+
+    @property
+    def label(self) -> str:
+        """The dataset's name, else the path."""
+        return self.name or self.path
 
     def get(self) -> AddFile:
         """The request with its path; raises why it cannot be read."""
@@ -90,19 +98,48 @@ def _read(project: ProjectSettings, wanted: Sequence[str | Path]) -> list[NamedR
 def _read_all(project: ProjectSettings) -> list[NamedRequest]:
     requests = read_project_requests(project)
     found = [NamedRequest(file.path, file.request) for file in requests.adds]
-    refused = {problem.path for problem in requests.problems}
-    for path in sorted(refused):
-        problems = [problem for problem in requests.problems if problem.path == path]
-        found.append(NamedRequest(path, RequestFileInvalid(problems)))
+    refused = read_refused(project, requests)
+    adds = [each for each in refused if request_kind(PurePath(each.path)) == "add"]
+    found += _refused(requests, adds)
+    for problem in _passed_over(requests, refused):
+        print_warning(problem.render())
     if not found:
-        raise UsageWrong(
-            "there is no request",
-            why="requests/add/ of this project has no file"
-            if project.root
-            else "here is no project",
-            mend="`hugflow add OWNER/NAME` writes one" if project.root else "run `hugflow init`",
-        )
+        raise _nothing_asked(project, requests)
     return sorted(found, key=lambda each: each.path)
+
+
+def _refused(requests: RequestSet, files: Sequence[RefusedFile]) -> list[NamedRequest]:
+    accepted = request_path_by_name(requests)
+    return [
+        NamedRequest(
+            file.path,
+            RequestFileInvalid(file.problems),
+            None if file.name in accepted else file.name,
+        )
+        for file in files
+    ]
+
+
+def _passed_over(requests: RequestSet, refused: Sequence[RefusedFile]) -> list[Problem]:
+    """Why files ask for no dataset: they are removals, or a removal shadows them."""
+    removals = [each for each in refused if request_kind(PurePath(each.path)) == "remove"]
+    shadowed = {file.path for file in requests.shadowed}
+    warnings = [each for each in requests.warnings if each.path in shadowed]
+    return [*warnings, *(problem for file in removals for problem in file.problems)]
+
+
+def _nothing_asked(project: ProjectSettings, requests: RequestSet) -> UsageWrong:
+    if requests.shadowed:
+        return UsageWrong(
+            "no request asks for a dataset",
+            why=f"removals shadow {', '.join(file.path for file in requests.shadowed)}",
+            mend="`hugflow validate` names the removals; delete one to have its dataset again",
+        )
+    return UsageWrong(
+        "there is no request",
+        why="requests/add/ of this project has no file" if project.root else "here is no project",
+        mend="`hugflow add OWNER/NAME` writes one" if project.root else "run `hugflow init`",
+    )
 
 
 def _read_files(path: Path) -> Iterator[NamedRequest]:
@@ -136,7 +173,7 @@ def _find_named(project: ProjectSettings, requests: RequestSet, wanted: str) -> 
             return [NamedRequest(file.path, file.request)]
     refused = read_refused(project, requests)
     if meant := find_refused(refused, wanted):
-        return [NamedRequest(each.path, RequestFileInvalid(each.problems)) for each in meant]
+        return _refused(requests, meant)
     why, names = "no request file here asks for it, and there is no such file", "`hugflow status`"
     if re.fullmatch(HF_ID_PATTERN, wanted) and not wanted.endswith((".yaml", ".yml")):
         mend = f"`hugflow add {wanted}` writes a request for it; {names} lists those that are there"

@@ -56,7 +56,8 @@ def plan(
     entries: list[dict[str, Any]] = []
     failed: list[str] = []
     code = 0
-    for named in read_named(project, wanted or (), update=is_update):
+    all_named = read_named(project, wanted or (), update=is_update)
+    for named in all_named:
         file, name = named.path, named.name
         try:
             request = named.get().request
@@ -71,7 +72,7 @@ def plan(
         except HugflowError as error:
             print_error(error)
             code = code or error.exit_code
-            failed.append(name or file)
+            failed.append(named.label)
             entries.append(failed_entry(file, error, name))
             continue
         entries.append(entry)
@@ -79,7 +80,7 @@ def plan(
             _print_summary(entry)
     if as_json:
         print_json({"datasets": entries})
-    print_tally(len(entries), failed, verb="planned")
+    print_tally([each.label for each in all_named], failed, verb="planned")
     if with_exit_code and any(map(_has_work, entries)):
         code = code or EXIT_DIFFERENT
     if code:

@@ -1,7 +1,7 @@
 """Commands about request files."""
 
 import os
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -10,13 +10,14 @@ from typing import Annotated
 import typer
 
 from hugflow.amounts import count
-from hugflow.cli.asked import find_conflicts
+from hugflow.cli.asked import find_beside
 from hugflow.cli.completion import complete_request_file
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_data, print_json, print_talk, print_warning
 from hugflow.cli.validated import added, find_places, known_members, removed
 from hugflow.errors import HugflowError, RequestInvalid, UsageWrong
 from hugflow.late_dataclass import dataclass
+from hugflow.nearest import nearest_name
 from hugflow.project_file import ProjectFile, read_project_file
 from hugflow.project_requests import read_composed_requests, read_requests
 from hugflow.project_root import PROJECT_FILES, find_root
@@ -79,7 +80,7 @@ def validate(
         _print_findings(checked)
     print_talk(
         f"{count(checked.files, 'file')}: "
-        f"{checked.files - len(checked.refused)} valid, {len(checked.refused)} refused"
+        f"{checked.files - len(checked.refused):,} valid, {len(checked.refused):,} refused"
     )
     if checked.problems:
         raise typer.Exit(checked.exit_code)
@@ -146,8 +147,12 @@ def read_add_request(file: Path) -> AddRequest:
     What is no file may be an inherited request: its path as `hugflow status` shows it, or the name
     of its dataset.
     """
-    inherited = None if os.path.lexists(file) else _find_composed(str(file))
-    request = inherited or read_request(file)
+    if os.path.lexists(file):
+        request: Request = read_request(file)
+    elif (inherited := _find_composed(str(file))) is not None:
+        request = inherited
+    else:
+        raise _no_such_file(file)
     if not isinstance(request, AddRequest):
         raise RequestInvalid(
             f"{file} asks for a removal",
@@ -155,6 +160,17 @@ def read_add_request(file: Path) -> AddRequest:
             mend="name a file from requests/add/",
         )
     return request
+
+
+def _no_such_file(file: Path) -> RequestFileInvalid:
+    """The error for a request file that does not exist; it names the nearest one of the project."""
+    root = find_root(Path.cwd(), os.environ)
+    folder = root / REQUESTS_FOLDER if root is not None else Path()
+    known = [os.path.relpath(each) for each in _list_below(folder)] if root is not None else []
+    near = nearest_name(os.path.normpath(file), known)
+    what, why = "cannot be read: no such file", "a request is read from a file of its own"
+    mend = f"did you mean {near}?" if near else "name a file that holds a request"
+    return RequestFileInvalid([Problem(str(file), None, None, None, what, why, mend)])
 
 
 def _find_composed(asked: str) -> Request | None:
@@ -199,27 +215,44 @@ def _check(files: Sequence[Path]) -> _Checked:
     unreadable: list[Problem] = []
     for path in paths:
         try:
+            if not os.path.lexists(path):
+                raise _no_such_file(path)
             contents[str(path)] = read_request_bytes(path)
         except RequestFileInvalid as error:
             unreadable += error.problems
     # The kind of a request follows from its folder, whatever path was given.
     kinds = {name: request_kind(_in_full(name)) for name in contents}
     found = collect_requests(composed | contents, kinds=kinds)
+    conflicts, warnings = _look_beside(found, contents)
     return _Checked(
         len(paths) + len(composed),
-        found,
-        (*unreadable, *found.problems, *_conflicts_with_others(found, contents)),
+        replace(found, warnings=(*found.warnings, *warnings)),
+        (*unreadable, *found.problems, *conflicts),
     )
 
 
-def _conflicts_with_others(found: RequestSet, given: Container[str]) -> Iterator[Problem]:
-    """Errors of the given files that ask for a dataset as other files of the project do not."""
-    known = {problem.path for problem in found.problems}
+def _look_beside(found: RequestSet, given: Collection[str]) -> tuple[list[Problem], list[Problem]]:
+    """Errors and warnings of the given files because of other files of the project."""
     root = find_root(Path.cwd(), os.environ)
-    for add in (*found.adds, *found.shadowed):
-        if add.path in given and add.path not in known:
-            for problem in find_conflicts(root, Path(add.path), add.request):
-                yield replace(problem, path=add.path)
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    with suppress(HugflowError):
+        files = read_requests(root)
+        if root is None or files.keys() <= {_shown_in(root, path) for path in given}:
+            return [], []
+        refused = {problem.path for problem in found.problems}
+        warned = {problem.path for problem in found.warnings}
+        for add in (*found.adds, *found.shadowed):
+            if add.path in given and add.path not in refused:
+                errors, oddities = find_beside(root, Path(add.path), add.request, files)
+                problems += [replace(each, path=add.path) for each in errors]
+                oddities = [] if add.path in warned else oddities
+                warnings += [replace(each, path=add.path) for each in oddities]
+    return problems, warnings
+
+
+def _shown_in(root: Path, path: str) -> str:
+    return os.path.relpath(Path(path).resolve(), root.resolve())
 
 
 def _check_steps(checked: _Checked) -> _Checked:

@@ -40,17 +40,22 @@ def print_next(words: str) -> None:
     print_talk(told + words)
 
 
-def print_tally(total: int, failed: Sequence[str], *, verb: str = "done", untried: int = 0) -> None:
+def print_tally(
+    names: Sequence[str], failed: Sequence[str], *, verb: str = "done", untried: Sequence[str] = ()
+) -> None:
     """Print to stderr how many of several datasets failed, and which; nothing if none failed.
 
-    untried: how many the command did not come to.
+    names: of all, once for each request: two that conflict are one dataset.
+    untried: those that the command did not come to.
     """
+    total, failed = len(set(names)), list(dict.fromkeys(failed))
     if total < 2 or not failed:
         return
+    left = len(set(untried) - set(failed))
     more = f" and {len(failed) - _MOST_FAILED:,} more" if len(failed) > _MOST_FAILED else ""
-    left = f", {untried:,} not tried" if untried else ""
+    not_tried = f", {left:,} not tried" if left else ""
     print_talk(
-        f"{total - len(failed) - untried:,} of {count(total, 'dataset')} {verb}{left}, "
+        f"{total - len(failed) - left:,} of {count(total, 'dataset')} {verb}{not_tried}, "
         f"{len(failed):,} failed: {', '.join(failed[:_MOST_FAILED])}{more}"
     )
 

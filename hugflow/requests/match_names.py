@@ -2,13 +2,14 @@
 
 import os.path
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from hugflow.errors import UsageWrong
 from hugflow.nearest import VERY_ALIKE, nearest_name
 
 # The names that an error lists.
 _MOST_NAMED = 5
+_SUFFIXES = (".yaml", ".yml")
 _BEHIND_HF_ID = re.compile("__(?:subset|split)_")
 
 
@@ -71,14 +72,19 @@ def is_meant(written: str, name: str, hf_id: str | None, split: str | None) -> b
 
 def no_such_dataset(
     name: str,
-    known: Collection[str],
+    known: Iterable[str],
     *,
     why: str = "it is neither requested, planned, stored nor removed here",
     mend: str = "`hugflow status` lists the names",
 ) -> UsageWrong:
-    """The error for an unknown dataset name; it suggests the nearest known name, else `mend`."""
+    """The error for an unknown dataset name; it suggests the nearest known name, else `mend`.
+
+    known: names, and request files for a name that looks like one.
+    """
+    is_file = name.endswith(_SUFFIXES)
+    known = [each for each in known if each.endswith(_SUFFIXES) == is_file]
     # Compare with the names on the Hub too: `owner/name` begins the dataset's name.
-    wanted = name.replace("/", "__")
+    wanted = name if is_file else name.replace("/", "__")
     full_names = {_BEHIND_HF_ID.split(each)[0]: each for each in sorted(known, reverse=True)}
     begun = nearest_name(wanted, full_names, likeness=VERY_ALIKE)
     near = nearest_name(wanted, known) if begun is None else full_names[begun]

@@ -103,3 +103,39 @@ def test_the_beginning_of_two_refused_names_lists_both():
     with pytest.raises(UsageWrong, match="fits 2") as told:
         find_refused(refused, "acme")
     assert "acme__a__split_train__rev_main, acme__b__split_train__rev_main" in told.value.why
+
+
+def test_bare_plan_counts_datasets_and_says_what_it_passes_over(refusing: Project):
+    (refusing.root / "requests/remove/bad.yaml").write_text('hf_id: "acme/x"\nreson: "x"\n')
+    told = refusing.run("plan")
+    assert told.returncode == 4
+    assert f"0 of 2 datasets planned, 2 failed: {BAD}, acme__twice__" in told.stderr
+    assert "warning: requests/add/gone.yaml: is shadowed by" in told.stderr
+    assert "warning: requests/remove/bad.yaml:2: reson: is an unknown field" in told.stderr
+    entries = json.loads(refusing.run("plan", "--json").stdout)["datasets"]
+    assert [(entry["name"], entry["request"]) for entry in entries] == [
+        (BAD, "requests/add/bad.yaml"),
+        ("acme__twice__split_train__rev_main", "requests/add/one.yaml"),
+        ("acme__twice__split_train__rev_main", "requests/add/two.yaml"),
+    ]
+
+
+def test_where_all_requests_are_shadowed_bare_plan_says_so(refusing: Project):
+    for name in ("bad", "one", "two"):
+        (refusing.root / f"requests/add/{name}.yaml").unlink()
+    told = refusing.run("plan")
+    assert told.returncode == 2
+    assert "removals shadow requests/add/gone.yaml" in told.stderr
+
+
+def test_a_file_validated_by_itself_is_shadowed_too(refusing: Project):
+    told = refusing.run("validate", "requests/add/gone.yaml")
+    assert told.returncode == 0
+    assert "is shadowed by requests/remove/gone.yaml" in told.stderr
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "local-sync", "status", "retry"])
+def test_a_file_that_does_not_exist_is_compared_with_those_that_do(refusing: Project, command: str):
+    told = refusing.run(command, "requests/add/gon.yaml")
+    assert told.returncode in (2, 4)
+    assert "did you mean requests/add/gone.yaml?" in told.stderr

@@ -59,11 +59,13 @@ def test_no_color_leaves_the_column_and_takes_the_colours(
 
 
 def test_of_several_datasets_the_failed_are_counted_and_named(capsys: pytest.CaptureFixture[str]):
-    verbs.print_tally(1, ["a"])
-    verbs.print_tally(11, [])
+    eleven = ["acme__speech", *map(str, range(10))]
+    verbs.print_tally(["a"], ["a"])
+    verbs.print_tally(["a", "a"], ["a", "a"])
+    verbs.print_tally(eleven, [])
     assert capsys.readouterr().err == ""
-    verbs.print_tally(11, ["acme__speech"])
-    verbs.print_tally(9, list("abcdef"), untried=2)
+    verbs.print_tally([*eleven, "acme__speech"], ["acme__speech", "acme__speech"])
+    verbs.print_tally(list("abcdefghi"), list("abcdef"), untried=["h", "i"])
     assert capsys.readouterr().err.splitlines() == [
         "10 of 11 datasets done, 1 failed: acme__speech",
         "1 of 9 datasets done, 2 not tried, 6 failed: a, b, c, d, e and 1 more",
