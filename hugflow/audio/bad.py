@@ -65,6 +65,10 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
         "the audio must be a file of the same repository at the same commit, and there is none",
         "put the file into the dataset's repository, or correct the path",
     ),
+    "path_unclear": (
+        "a name without its folders is that of several files, and which one is meant is not known",
+        "name the file in the table by its path in the repository",
+    ),
 }
 
 

@@ -18,6 +18,7 @@ from hugflow.shards.layouts.archives import is_archive
 from hugflow.shards.layouts.clips import is_clip
 from hugflow.shards.layouts.registry import LAYOUTS
 from hugflow.shards.layouts.split_archives import is_part, published_paths, whole_paths
+from hugflow.shards.layouts.tables import is_table
 from hugflow.shards.patterns import matcher, to_regexes
 from hugflow.shards.plan_request import PlanRequest, is_imported
 from hugflow.shards.resolution.listing import Listing
@@ -158,7 +159,9 @@ def _of_layout(listing: Listing, request: PlanRequest, layout: str) -> FormFiles
         )
     files = listing.find(own)
     told = f"the layout is {layout}, as the request says: {count(len(files), 'file')}"
-    warnings = (told, *_left_out(repository, own, layout))
+    # A table says itself which clips, or members of archives, are in no row.
+    left = () if all(map(is_table, own)) else _left_out(repository, own, layout)
+    warnings = (told, *left)
     return FormFiles(files, layout, None, warnings, listing.files)
 
 

@@ -221,10 +221,13 @@ def _describe(
     opened: list[TableFile] = []
     headers: list[bool] = []
     source: str | None = None
+    ranges = Ranges.of(request)
     stack = ExitStack()
     with stack:
         for file in tables:
-            found, column, has_header = _open(stack, at, file, said, key, members, asked)
+            found, column, has_header = _open(
+                stack, at, file, said, key, members, asked, may_repeat=ranges is not None
+            )
             opened.append(found)
             headers.append(has_header)
             source = source or column
@@ -235,7 +238,6 @@ def _describe(
                 f"holds members such as {in_a_line(members[0]) if members else 'none'!r}",
                 mend="set audio_column to the column that names the clips",
             )
-        ranges = Ranges.of(request)
         read = [
             _read_needed(at, file, table, source, ranges)
             for file, table in zip(tables, opened, strict=True)
@@ -471,17 +473,19 @@ def _open(
     key: str | None,
     members: Sequence[str],
     asked: str | None,
+    *,
+    may_repeat: bool,
 ) -> tuple[TableFile, str | None, bool]:
     """A table, the column that names members, and whether its first line names the columns."""
     found = stack.enter_context(loose.open_table(at, file, form=said))
     with loose.table_errors(at, file):
         is_key = key is not None and key in found.schema.names
-        column = key if is_key else _choose_column(found, members, asked)
+        column = key if is_key else _choose_column(found, members, asked, may_repeat=may_repeat)
         is_csv = said.header is None and file.path.endswith((".csv", ".tsv"))
         if not is_csv or not _is_row(found.schema.names, members):
             return found, column, True
     bare = stack.enter_context(loose.open_table(at, file, has_header=False, form=said))
-    column = _choose_column(bare, members, asked)
+    column = _choose_column(bare, members, asked, may_repeat=may_repeat)
     return (found, column, True) if column is None else (bare, column, False)
 
 
@@ -496,7 +500,9 @@ def _read_needed(
         return opened.read([name for name in needed if name in opened.schema.names])
 
 
-def _choose_column(table: TableFile, members: Sequence[str], asked: str | None) -> str | None:
+def _choose_column(
+    table: TableFile, members: Sequence[str], asked: str | None, *, may_repeat: bool
+) -> str | None:
     """The column that names clips: the asked one, else the surest by the seen members."""
     texts = [field.name for field in table.schema if is_text(field.type)]
     if asked is not None and asked in texts:
@@ -512,8 +518,11 @@ def _choose_column(table: TableFile, members: Sequence[str], asked: str | None) 
                 if word is not None:
                     is_hit = not known.isdisjoint(name_keys(word))
                     tally.add(word, is_hit=is_hit, is_exact=is_hit and looks_like_file(word))
-    best = next(iter(surest_first(tallies)), None)
-    return best if best is not None and tallies[best].hits else None
+    sure = {
+        name: each for name, each in tallies.items() if each.is_sure(name, may_repeat=may_repeat)
+    }
+    best = next(iter(surest_first(sure)), None)
+    return best if best is not None and sure[best].hits else None
 
 
 def _is_row(header: Sequence[str], members: Sequence[str]) -> bool:

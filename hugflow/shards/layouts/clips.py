@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, TypeAlias
 
 from hugflow.late_dataclass import dataclass
 from hugflow.shards.layouts.clip_folders import ClipFolders
@@ -13,6 +13,11 @@ AUDIO_ENDINGS: Final = frozenset(
     {"wav", "flac", "mp3", "ogg", "oga", "opus", "aiff", "aif", "aifc", "au", "snd", "caf", "sph"}
     | {"w64", "rf64", "m4a", "aac", "webm", "wma", "amr"}
 )
+# Paths of clips with one name.
+Same: TypeAlias = tuple[str, ...]
+
+# Of a name that more clips have, it is not asked which may be meant.
+_MOST_SAME: Final = 16
 _ELSEWHERE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -43,14 +48,14 @@ class Clips:
     paths: all of them.
     by_composed: those that are not in Unicode's composed form (NFC), by that form; file systems of
         macOS write a name decomposed, and a table may have it composed, or the reverse.
-    by_name, by_stem: those whose name, or name without ending, is unique; composed.
+    by_name, by_stem: those of a name, or name without ending, composed; a few where there are many.
     folders: the folders of the repository; composed.
     """
 
     paths: frozenset[str]
     by_composed: dict[str, str]
-    by_name: dict[str, str]
-    by_stem: dict[str, str]
+    by_name: dict[str, Same]
+    by_stem: dict[str, Same]
     folders: ClipFolders
 
     @classmethod
@@ -63,32 +68,38 @@ class Clips:
         return cls(
             frozenset(known),
             _unique((compose(path), path) for path in known if compose(path) != path),
-            _unique((compose(PurePosixPath(path).name), path) for path in known),
-            _unique((compose(PurePosixPath(path).stem), path) for path in known),
+            _group((compose(PurePosixPath(path).name), path) for path in known),
+            _group((compose(PurePosixPath(path).stem), path) for path in known),
             ClipFolders.of(map(compose, known), map(compose, others)),
         )
 
     def find(self, word: str, table: str, *, is_exact: bool = False) -> str | None:
-        """The clip that a word in a table means; None if there is none.
+        """The clip that a word in a table means; None if there is none, or if several are meant."""
+        found = self.find_all(word, table, is_exact=is_exact)
+        return found[0] if len(found) == 1 else None
+
+    def find_all(self, word: str, table: str, *, is_exact: bool = False) -> Same:
+        """The clips that a word in a table may mean: one if it is clear which, none if there is none.
 
         table: its path.
         is_exact: only a path relative to the table's folder counts.
-        A path relative to the folder comes first, then one from the root, then a name that only one
-        clip has, with its ending or without, if the folders go together (`ClipFolders.may_mean`).
+        A path relative to the folder comes first, then one from the root, then a name, with its
+        ending or without, of clips whose folders go together with it (`ClipFolders.may_mean`).
         What names another host or repository means none.
         """
         if near := self._at(join_path(table[: table.rfind("/") + 1], word)):
-            return near
+            return (near,)
         if is_exact or _is_elsewhere(word):
-            return None
+            return ()
         if far := self._at(join_path("", word)):
-            return far
+            return (far,)
         word = compose(word)
         name = PurePosixPath(word.replace("\\", "/")).name
-        found = self.by_name.get(name) or self.by_stem.get(name)
-        if found and self.folders.may_mean(word, compose(found), compose(table)):
+        found = self.by_name.get(name) or self.by_stem.get(name, ())
+        if len(found) > _MOST_SAME:
             return found
-        return None
+        composed = compose(table)
+        return tuple(each for each in found if self.folders.may_mean(word, compose(each), composed))
 
     def _at(self, path: str | None) -> str | None:
         """The clip at a path, by its bytes, else by its composed form."""
@@ -111,6 +122,16 @@ def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
             twice.add(name)
         found[name] = path
     return {name: path for name, path in found.items() if name not in twice}
+
+
+def _group(pairs: Iterable[tuple[str, str]]) -> dict[str, Same]:
+    """The paths of each name; of more than _MOST_SAME, one more than these."""
+    found: dict[str, Same] = {}
+    for name, path in pairs:
+        known = found.get(name, ())
+        if len(known) <= _MOST_SAME:
+            found[name] = (*known, path)
+    return found
 
 
 def _is_elsewhere(word: str) -> bool:

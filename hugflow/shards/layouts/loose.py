@@ -11,6 +11,7 @@ clips, so its digest covers all of them. `detail` of a shard:
      "rename": {"audio": "audio_source"},
      "clips": [1, 2, null],             for each row: its clip's place in the files; null: none
      "texts": {"text": [3, null, 4]},   columns of which values are files: their places; null: `values`
+     "unclear": {"2": ["a/1.wav", "b/1.wav"]},   rows whose word may mean several clips: two of them
     "cuts": [["0.5", "2.25", null], null],   for each row: the part of its clip; null: all of it
     "form": {"header": ["id", "text"]},      what a recipe or the request says of the table
     "whole": ["id"], "joined": "text"}       see `whole`
@@ -33,7 +34,7 @@ from hugflow.errors import ShardUnreadable
 from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.requests.sources import TableForm
-from hugflow.shards.failed_clips import to_clips
+from hugflow.shards.failed_clips import FailedClip, to_clips
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
 from hugflow.shards.layouts.layout import Contents, RepositoryAt, unreadable
 from hugflow.shards.layouts.segments import Pieces, missing_recording
@@ -67,6 +68,7 @@ class Rows:
     names: the column `audio_filename`; None if there is none.
     form: what is said of the table.
     cuts: of each row, the part of its clip; None for all of it. Empty: no row is a part.
+    unclear: the clips that a row may mean, where it may mean several; `clips` has None for it.
     texts: columns of `values` of which some values are files of text, read with the rows.
     """
 
@@ -81,6 +83,7 @@ class Rows:
     form: TableForm | None = None
     cuts: Sequence[Cut | None] = ()
     texts: Mapping[str, Sequence[PublishedFile | None]] = field(default_factory=dict)
+    unclear: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
 
 @contextmanager
@@ -184,6 +187,12 @@ def cut(
         detail |= {"texts": texts} if texts else {}
         cuts = [None if each is None else each.to_json() for each in rows.cuts[first:stop]]
         detail |= {"cuts": cuts} if any(cuts) else {}
+        unclear = {
+            str(row - first): list(paths[:2])
+            for row, paths in rows.unclear.items()
+            if first <= row < stop
+        }
+        detail |= {"unclear": unclear} if unclear else {}
         names = None if rows.names is None else rows.names.slice(first, stop - first)
         yield Contents(tuple(files), stop - first, schema, to_detail(detail), names)
 
@@ -342,7 +351,7 @@ def _clips(
     """The clips of some rows: bytes and path; of a clip that does not exist, the word for it."""
     first = rows.start - shard.first_row
     words = _array(part, detail["from"]).to_pylist() if detail.get("from") else [None] * len(rows)
-    cuts = detail.get("cuts")
+    cuts, unclear = detail.get("cuts"), detail.get("unclear", {})
     values: list[dict[str, Any] | None] = []
     clips = detail["clips"][first : first + len(rows)]
     for at, (place, word) in enumerate(zip(clips, words, strict=True), first):
@@ -353,12 +362,19 @@ def _clips(
             with disk_errors(paths[place], "read"):
                 data = paths[place].read_bytes()
             values.append({"bytes": data, "path": shard.files[place].path})
+        elif word and (paths_of := unclear.get(str(at))):
+            values.append({"bytes": _unclear(word, paths_of), "path": word})
         elif word and cuts is not None and cuts[at] is not None:
             # A file that is no clip of the plan would be made whole.
             values.append({"bytes": missing_recording(word), "path": word})
         else:
             values.append(None if not word else {"bytes": None, "path": word})
     return to_clips(values)
+
+
+def _unclear(word: str, paths: Sequence[str]) -> FailedClip:
+    told = " and ".join(repr(in_a_line(path)) for path in paths)
+    return FailedClip("path_unclear", f"{in_a_line(word)!r} may mean {told}")
 
 
 def _array(part: pa.Table, name: str) -> pa.Array:

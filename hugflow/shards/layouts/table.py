@@ -22,7 +22,7 @@ from hugflow.requests.sources import TableForm
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts import loose
 from hugflow.shards.layouts.clip_columns import TRIED_ROWS, choose_column
-from hugflow.shards.layouts.clips import Clips, is_clip
+from hugflow.shards.layouts.clips import Clips, Same, is_clip
 from hugflow.shards.layouts.cut_rows import (
     CUT_WARNING,
     Ranges,
@@ -94,20 +94,26 @@ def describe_tables(
     """
     key = form.key if form is not None else None
     parts: list[loose.Rows] = []
-    missing = 0
+    missing, unclear = 0, list[Same]()
     with ExitStack() as stack:
         if form is not None and key is not None:
             found = [_open_as_said(stack, at, table, form, key) for table in tables]
         else:
-            found = [_open(stack, at, table, clips, asked, form or ANY_FORM) for table in tables]
+            may_repeat = ranges is not None
+            found = [
+                _open(stack, at, table, clips, asked, form or ANY_FORM, may_repeat=may_repeat)
+                for table in tables
+            ]
         schema = _join(at, [opened.schema for opened, *_ in found], tables)
         source = next((column for _, column, *_ in found if column is not None), None)
         for file, (opened, _, has_header, own_form) in zip(tables, found, strict=True):
             read = _read_needed(at, file, opened, source, ranges)
             kept: list[int] | None = None
             named: list[PublishedFile | None] = []
+            meant: list[Same] = []
             if source is not None:
-                named = _find_clips(read, opened.rows, source, clips, published, file.path)
+                meant = _find_clips(read, opened.rows, source, clips, file.path)
+                named = [published[each[0]] if len(each) == 1 else None for each in meant]
                 if only is not None and not keeps_others:
                     kept = [
                         at
@@ -115,12 +121,15 @@ def describe_tables(
                         if clip is not None and clip.path in only
                     ]
                     named = [named[at] for at in kept]
-                missing += named.count(None)
+                    meant = [meant[at] for at in kept]
+                missing += meant.count(())
+                unclear += [each for each in meant if len(each) > 1]
             cuts: list[Cut | None] = []
             if named and ranges is not None:
                 refuse_missing(at, file.path, opened.schema, ranges.names)
                 order, cuts = cut_rows(at, file, read, ranges, named, kept)
                 named = [named[place] for place in order]
+                meant = [meant[place] for place in order]
                 kept = order if kept is None else [kept[place] for place in order]
             count = opened.rows if kept is None else len(kept)
             if count:
@@ -136,6 +145,7 @@ def describe_tables(
                         names=names,
                         form=own_form,
                         cuts=cuts,
+                        unclear={row: each for row, each in enumerate(meant) if len(each) > 1},
                     )
                 )
     audio = None if source is None else asked or loose.AUDIO
@@ -147,7 +157,7 @@ def describe_tables(
         types[audio] = FILE_TYPE
     planned = pa.schema([(name, types[name]) for name in columns])
     shards = [s for part in parts for s in loose.cut(part, columns, rename, planned, audio)]
-    warnings = _warnings(source, parts, missing, clips, only)
+    warnings = _warnings(source, parts, missing, unclear, clips, only)
     warnings += tuple(warn_of_empty(at, [cut for part in parts for cut in part.cuts]))
     text = form.text if form is not None and form.text in planned.names else None
     return Split(shards or [Contents(tuple(tables), 0, planned)], warnings, audio, text)
@@ -179,18 +189,20 @@ def _open(
     clips: Clips,
     asked: str | None,
     form: TableForm,
+    *,
+    may_repeat: bool,
 ) -> _Opened:
     """A table, the column that names its clips, and how it is read."""
 
     def choose(opened: TableFile) -> str | None:
         with loose.table_errors(at, file):
             head = opened.slice(0, TRIED_ROWS)
-        return choose_column(head, clips, file.path, asked)
+        return choose_column(head, clips, file.path, asked, may_repeat=may_repeat)
 
     opened = stack.enter_context(loose.open_table(at, file, form=form))
     column = choose(opened)
     # A header that names a clip is a row.
-    is_row = any(clips.find(name, file.path) is not None for name in opened.schema.names)
+    is_row = any(clips.find_all(name, file.path) for name in opened.schema.names)
     if is_row and form.header is None and not file.path.endswith((".parquet", ".jsonl", ".json")):
         bare = stack.enter_context(loose.open_table(at, file, has_header=False, form=form))
         bare_column = choose(bare)
@@ -254,27 +266,22 @@ def _join(
         ) from error
 
 
-def _find_clips(
-    read: pa.Table,
-    rows: int,
-    source: str,
-    clips: Clips,
-    published: dict[str, PublishedFile],
-    table: str,
-) -> list[PublishedFile | None]:
+def _find_clips(read: pa.Table, rows: int, source: str, clips: Clips, table: str) -> list[Same]:
+    """The clips that each row may mean."""
     if source not in read.column_names:
-        return [None] * rows
-    found = []
-    for word in iterate_filenames(read.column(source)):
-        path = None if word is None else clips.find(word, table, is_exact=source == "file_name")
-        found.append(None if path is None else published[path])
-    return found
+        return [()] * rows
+    is_exact = source == "file_name"
+    return [
+        () if word is None else clips.find_all(word, table, is_exact=is_exact)
+        for word in iterate_filenames(read.column(source))
+    ]
 
 
 def _warnings(
     source: str | None,
     parts: Sequence[loose.Rows],
     missing: int,
+    unclear: Sequence[Same],
     clips: Clips,
     only: frozenset[str] | None,
 ) -> tuple[str, ...]:
@@ -287,6 +294,11 @@ def _warnings(
         told.append(f"{CUT_WARNING} of {count(len(set(named)), 'recording')}, in their order")
     if missing:
         told.append(f"no audio file of the repository for {count(missing, 'row')}: they will fail")
+    if unclear:
+        told.append(
+            f"{count(len(unclear), 'row')} may mean several audio files, such as "
+            f"{' and '.join(map(repr, unclear[0][:2]))}: they will fail"
+        )
     left = sorted((clips.paths if only is None else only) - set(named))
     if left:
         told.append(f"left out: {count(len(left), 'audio file')} in no row, such as {left[0]!r}")

@@ -64,7 +64,7 @@ def join_rows(table: pa.Table, detail: Mapping[str, Any]) -> tuple[pa.Table, Map
         columns[source] = table.column(source).take(firsts)
     names = [detail["audio"], *([] if joined is None else [joined]), SEGMENTS]
     clips = [detail["clips"][group.start] for group in groups]
-    told = {key: value for key, value in detail.items() if key != "cuts"}
+    told = {key: value for key, value in detail.items() if key not in ("cuts", "unclear")}
     return pa.table(columns), {**told, "columns": names, "clips": clips}
 
 

@@ -44,6 +44,34 @@ def test_of_two_columns_of_files_the_usual_name_is_chosen_though_a_clip_is_missi
     assert chosen(enhanced=files, audio=["4.wav", "5.wav", "9.wav"]) == "audio"
 
 
+@pytest.mark.parametrize(
+    "words", [["1", "1", "2"], ["anna"] * 30 + ["ben"] * 30], ids=["numbers", "names"]
+)
+def test_bare_words_that_repeat_name_no_clips_unless_the_request_says_so(words: list[str]):
+    clips = Clips.of([*(f"clips/{n}.wav" for n in range(9)), "anna.wav", "ben.wav"])
+    table = pa.table({"speaker": words, "text": [f"row {n}" for n in range(len(words))]})
+    assert choose_column(table, clips, "train.csv", None) is None
+    assert choose_column(table, clips, "train.csv", "speaker") == "speaker"
+    assert choose_column(table, clips, "train.csv", None, may_repeat=True) == "speaker"
+
+
+def test_a_clip_may_have_a_few_captions():
+    clips = Clips.of([f"clips/c{n}.wav" for n in range(9)])
+    table = pa.table({"clip": ["c1", "c1", "c2", "c2"], "caption": list("abcd")})
+    assert choose_column(table, clips, "train.csv", None) == "clip"
+
+
+def test_speakers_whose_names_are_those_of_clips_give_rows_of_text_and_the_plan_asks(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    table = [{"speaker": str(n % 2), "text": text} for n, text in enumerate(TEXTS)]
+    clips = {f"clips/{n}.wav": data for n, data in enumerate(CLIPS.values())}
+    hub.publish("columns/speakers", {"train.csv": to_csv(table), **clips})
+    plan = open_for("columns/speakers").plan
+    assert plan.audio_column is None
+    assert any("if a column names them, set audio_column" in told for told in plan.warnings)
+
+
 def test_a_column_of_members_comes_before_ids_that_are_names_of_other_members(
     hub: LoopbackHub, open_for: OpenFor
 ):

@@ -6,10 +6,12 @@ from unicodedata import normalize
 import pytest
 
 from hugflow.shards.layouts.clips import Clips
+from hugflow.stages.sync import sync_dataset
 from hugflow.testing.hub import LoopbackHub
 from tests.builds import OpenFor
 from tests.shards.layouts.published import at, rows, to_csv
 from tests.shards.layouts.tars import clip
+from tests.trees import read_failures
 
 SUBSETS = Clips.of(
     ["en/train.csv", "de/train.csv", "en/clips/1.wav", "en/clips/9.wav", "de/clips/1.wav"]
@@ -89,3 +91,50 @@ def test_a_row_whose_clip_only_another_subset_has_will_fail(hub: LoopbackHub, op
     plan = open_for("folders/subsets", subset="de").plan
     assert "no audio file of the repository for 1 row: they will fail" in plan.warnings
     assert not [f.path for shard in plan.shards for f in shard.files if f.path.startswith("en/")]
+
+
+BOTH = Clips.of(["train/1.wav", "test/1.wav", "a/2.wav", "b/2.wav", "a/3.wav", "a/3.flac"])
+
+
+@pytest.mark.parametrize("word", ["1.wav", "1", "/home/me/1.wav"])
+def test_a_name_that_two_splits_have_means_the_clip_of_the_tables_split(word: str):
+    found = [BOTH.find(word, table) for table in ("train.csv", "lists/test.csv", "all.csv")]
+    assert found == [
+        *(["train/1.wav", "test/1.wav"] if "/" not in word else [None, None]),
+        None,
+    ]
+
+
+def test_a_name_that_stays_unclear_means_all_clips_that_have_it():
+    assert BOTH.find_all("2.wav", "all.csv") == ("a/2.wav", "b/2.wav")
+    assert BOTH.find_all("3", "all.csv") == ("a/3.wav", "a/3.flac")
+    assert BOTH.find("3.flac", "all.csv") == "a/3.flac"
+    many = Clips.of([f"{n}/x.wav" for n in range(50)])
+    assert len(many.find_all("7/x", "train.csv")) > 1
+    assert many.find("7/x.wav", "train.csv") == "7/x.wav"
+
+
+def test_each_split_has_its_own_clips_of_the_same_names(hub: LoopbackHub, open_for: OpenFor):
+    tables = {f"{split}.csv": to_csv(rows("file")) for split in ("train", "test")}
+    hub.publish("folders/same", {**tables, **at("train/"), **at("test/")})
+    for split in ("train", "test"):
+        plan = open_for("folders/same", split=split, source={"layout": "table"}).plan
+        named = {f.path for shard in plan.shards for f in shard.files if f.path.endswith("wav")}
+        assert named == set(at(f"{split}/"))
+
+
+def test_a_row_that_may_mean_two_clips_fails_and_names_both(hub: LoopbackHub, open_for: OpenFor):
+    table = [*rows("file"), {"file": "x.wav", "text": "which"}]
+    clips = {**at("clips/"), "more/x.wav": clip(7), "old/x.wav": clip(8)}
+    hub.publish("folders/unclear", {"train.csv": to_csv(table), **clips})
+    build = open_for("folders/unclear", max_bad_rows="50%")
+    assert any(
+        "1 row may mean several audio files, such as 'more/x.wav' and 'old/x.wav'" in told
+        for told in build.plan.warnings
+    )
+    sync_dataset(build)
+    [failure] = read_failures(build.folder)
+    assert (failure["code"], failure["message"]) == (
+        "path_unclear",
+        "'x.wav' may mean 'more/x.wav' and 'old/x.wav'",
+    )
