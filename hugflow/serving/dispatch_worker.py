@@ -1,8 +1,10 @@
 """The worker that runs instances of its user's flows on the messages that wait for them.
 
 A message's effect on an instance's state counts once, whatever dies: the state, the ids of the last
-messages and the reply are one write, which only succeeds over the state that was read. A message is
-taken only when a thread can run it now; only messages that run are kept from other workers.
+messages and the reply are one write, which only succeeds over the state that was read. The reply is
+stored in the caller's stream before the next message of the instance is taken, and a message that
+has a reply there is not run: so one that is sent again counts once while its reply is kept. A
+message is taken only when a thread can run it now; only messages that run are kept from other workers.
 """
 
 import asyncio
@@ -14,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from nats.aio.msg import Msg
+from nats.js.api import Header
 
 from hugflow.errors import FlowError, FlowInstanceError, FlowServerUnavailable, NotAuthorised
 from hugflow.flows.flow import Flow, load_subflow, served_subflows
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEFAULT_THREADS = 64
+RECEIPT = b"{}"
 # A message that nobody can run now comes again after this time, and after twice as long each time:
 # a thousand that wait would else be sent to and fro without end.
 BUSY_S = 0.05
@@ -159,7 +163,7 @@ class DispatchWorker:
         except Exception as error:  # noqa: BLE001  # it is the caller's, who waits for a reply
             if not is_pushed:
                 failed = wire.encode(error_reply(flow_id, error))
-                await self._send_reply(caller, message_id, failed, ticket)
+                await self._send_reply(caller, flow_id, message_id, failed, ticket)
             await message.ack()
             return
         log.info("\n~~~ Dispatch task ~~~")
@@ -169,18 +173,28 @@ class DispatchWorker:
             reply: bytes | None = await self._hands.run(work)
         else:
             async with loaded.in_turn:
-                reply = await self._run_once(loaded.instance, loaded.flow, asked)
-        if reply is not None and not is_pushed:
-            await self._send_reply(caller, message_id, reply, ticket)
+                reply = await self._run_once(loaded.instance, loaded.flow, asked, caller)
+        if reply is not None:
+            if is_pushed:
+                # Nobody waits for the reply to a reply; it says that the message was run.
+                reply, ticket = RECEIPT, None
+            await self._send_reply(caller, flow_id, message_id, reply, ticket)
         await message.ack()
 
-    async def _run_once(self, instance: Instance, flow: Flow, asked: FlowMessage) -> bytes | None:
+    async def _run_once(
+        self, instance: Instance, flow: Flow, asked: FlowMessage, caller: str
+    ) -> bytes | None:
         """The reply; None where it was sent earlier. Raises KeyTaken."""
         link = self._cl.link
-        before, revision = await bucket.read_state(link, instance.flow_id)
+        (before, revision), is_answered = await asyncio.gather(
+            bucket.read_state(link, instance.flow_id),
+            self._is_answered(caller, instance.flow_id, asked.message_id),
+        )
         if asked.message_id in before.recent:
             is_last = before.recent[-1] == asked.message_id
             return to_reply_bytes(self._cl, before.reply) if is_last else None
+        if is_answered:
+            return None
         reply, state = await self._hands.run(
             partial(run_flow, self._cl, instance.flow_id, flow, asked, before.state)
         )
@@ -193,9 +207,20 @@ class DispatchWorker:
                 return wire.encode(error_reply(instance.flow_endpoint, error))
         return to_reply_bytes(self._cl, reply)
 
+    async def _is_answered(self, caller: str, flow_id: str, message_id: str) -> bool:
+        """Whether the caller's stream has this instance's reply to a message."""
+        subject = subjects.reply(caller, self._cl.get_user_id(), message_id)
+        try:
+            found = await self._cl.link.peek_last(subjects.reply_stream(caller), subject)
+        except NotAuthorised:
+            # The server's configuration was written by an earlier version.
+            return False
+        return found is not None and found.get(Header.MSG_ID) == _reply_id(flow_id, message_id)
+
     async def _send_reply(
         self,
         caller: str,
+        flow_id: str,
         message_id: str,
         reply: bytes,
         ticket: dict[str, str] | None,
@@ -206,7 +231,7 @@ class DispatchWorker:
             await pushed.push_reply(self._cl, caller, ticket, answer)
         subject = subjects.reply(caller, self._cl.get_user_id(), message_id)
         sealed = seal(self._cl, caller, subject, reply)
-        await self._cl.link.store(subject, sealed, f"reply.{caller}.{message_id}")
+        await self._cl.link.store(subject, sealed, _reply_id(flow_id, message_id))
 
     async def _take_call(self, message: Msg) -> None:
         _, _, _, caller, flow_id = message.subject.split(".")
@@ -272,6 +297,10 @@ class DispatchWorker:
             making.add_done_callback(lambda _: self._making.pop(flow_id, None))
         # One message that is given up must not end what the others wait for.
         return await asyncio.shield(making)
+
+
+def _reply_id(flow_id: str, message_id: str) -> str:
+    return f"{flow_id}.{message_id}"
 
 
 def _pause_s(message: Msg) -> float:

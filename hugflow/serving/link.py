@@ -191,17 +191,20 @@ class Link:
 
         return await self.again(f"$JS.API.DIRECT.GET.{stream}.{subject}", once)
 
-    async def has_last(self, stream: str, subject: str) -> bool:
-        """Whether a subject has a message in a stream, perhaps of another user. It is asked once.
+    async def peek_last(self, stream: str, subject: str) -> dict[str, str] | None:
+        """The headers of a subject's last message in a stream, perhaps of another user.
 
-        Raises NoRespondersError without such a stream, TimeoutError and NotAuthorised.
+        None without a message. It is asked once. Raises NoRespondersError without such a stream,
+        TimeoutError and NotAuthorised.
         """
         asked = f"$JS.API.DIRECT.GET.{stream}.{subject}"
         try:
-            await self._permitted(asked, self.js.get_msg(stream, subject=subject, direct=True))
+            found = await self._permitted(
+                asked, self.js.get_msg(stream, subject=subject, direct=True)
+            )
         except NotFoundError:
-            return False
-        return True
+            return None
+        return found.headers or {}
 
     async def find_last(self, stream: str, pattern: str) -> tuple[str, bytes] | None:
         """The last message of a pattern of subjects, with its subject."""

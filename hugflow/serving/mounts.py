@@ -57,6 +57,6 @@ async def _has_mount(link: "Link", owner: str, flow_id: str) -> bool:
     stream = subjects.bucket_stream(owner)
     for user in (link.user_id, subjects.EVERYONE):
         key = f"$KV.{subjects.bucket(owner)}.{subjects.mount(user, flow_id)}"
-        if await link.has_last(stream, key):
+        if await link.peek_last(stream, key) is not None:
             return True
     return False

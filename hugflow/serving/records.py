@@ -13,8 +13,9 @@ from typing import Any
 from hugflow.late_dataclass import dataclass
 
 LOCAL = "local"
-# A message that is sent again is recognised among so many that came after it.
-RECENT = 128
+# Ids in a state. The reply to the newest may not be stored yet; that of an older one is, and an
+# instance's worker looks for it. So a few would do; the rest saves work on a message that hurries.
+RECENT = 16
 
 
 @dataclass(frozen=True, slots=True)

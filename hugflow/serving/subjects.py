@@ -130,6 +130,8 @@ def permissions(user_id: str) -> dict[str, Any]:
         # A part of a subject is a whole stream or none. Buckets alone have these keys.
         f"$JS.API.DIRECT.GET.*.$KV.*.{mount(user_id, '*')}",
         f"$JS.API.DIRECT.GET.*.$KV.*.{mount(EVERYONE, '*')}",
+        # Replies that this user has given: whether a message is one that was answered.
+        f"$JS.API.DIRECT.GET.*.{reply('*', user_id, '*')}",
     ]
     for stream in streams:
         publish += [

@@ -128,7 +128,7 @@ def test_no_user_reads_or_writes_the_storage_of_another(new_user: MakeUser) -> N
     for user in (victim.get_user_id(), "*"):
         mounted = f"$KV.{subjects.bucket(victim.get_user_id())}.{subjects.mount(user, ID)}"
         with pytest.raises(NotAuthorised):
-            thief.run(thief.link.has_last(bucket, mounted))
+            thief.run(thief.link.peek_last(bucket, mounted))
     with pytest.raises(NotAuthorised):
         thief.run(thief.link.store(key, b"{}", "x"))
 

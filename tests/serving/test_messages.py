@@ -15,9 +15,10 @@ from hugflow.serving import (
     run_get_instance_worker_thread,
     serve_flow,
 )
-from hugflow.serving.bucket import read_instance
+from hugflow.serving.bucket import read_instance, read_state
 from hugflow.serving.colink import CoLink, Project
 from hugflow.serving.keys import new_seed, user_id_of
+from hugflow.serving.records import RECENT
 from hugflow.serving.replies import resume
 from hugflow.serving.served_flow import ROWS, ServedFlow
 from hugflow.serving.server import FlowServer
@@ -66,6 +67,25 @@ def test_a_message_that_is_sent_again_counts_once(new_user: MakeUser) -> None:
     for message in [*messages, messages[0], messages[2]]:
         flow.get_reply_future(message).get_data(timeout=5)
     assert flow.run({"number": 9})["seen"] == [0, 1, 2, 9]
+
+
+def test_a_message_that_comes_again_after_many_others_counts_once(new_user: MakeUser) -> None:
+    owner, user = new_user(), new_user(works=False)
+    serve_flow(owner, "served_classes.Count", "count")
+    flow = get_flow_instance(user, "count", owner.get_user_id())
+    first = flow.package_input_message({"number": 0})
+    assert flow.get_reply_future(first).get_data(timeout=10)["count"] == 1
+    flow.run_batch([{"number": number} for number in range(3)])
+    others = [flow.package_input_message({"number": number}) for number in range(3, RECENT + 9)]
+    [future.get_data(timeout=20) for future in map(flow.get_reply_future, others)]
+    # As after the two minutes for which the server knows the ids of messages.
+    sealed = flow._seal(flow._encode(first))
+    assert user.run(user.link.store(flow._subject(), sealed, "forgotten"))
+    wait_until(lambda: owner.run(owner.link.count_waiting(flow.flow_id)) == 0)
+    assert flow.get_reply_future(first).get_data(timeout=10)["count"] == 1
+    assert flow.run({"number": 99})["count"] == RECENT + 11
+    state, _ = owner.run(read_state(owner.link, flow.flow_id))
+    assert len(state.recent) == RECENT
 
 
 def test_messages_of_an_instance_are_done_in_order_by_any_number_of_workers(

@@ -5,6 +5,7 @@ import pytest
 from hugflow.errors import FlowError, NotAuthorised
 from hugflow.flows.messages import package
 from hugflow.serving import get_flow_instance, pushed, serve_flow
+from hugflow.serving.records import RECENT
 from hugflow.serving.served_flow import ServedFlow
 from tests.serving.conftest import MakeUser
 from tests.waiting import wait_until
@@ -41,6 +42,27 @@ def test_a_reply_of_another_users_flow_comes_too_and_so_does_its_error(new_user:
     failed, counted = flow.run({})["replies"]
     assert "it cannot be" in failed["error"]
     assert counted["count"] == 1
+
+
+def test_a_reply_that_comes_again_after_many_others_counts_once(
+    new_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Count", "count")
+    serve_flow(cl, "served_classes.Later", "later")
+    flow = get_flow_instance(cl, "later")
+    first, *others = [ask(flow, number=number) for number in range(RECENT + 2)]
+    wait_until(lambda: len(flow.run({})["replies"]) == RECENT + 2)
+    ticket = pushed.make_ticket(cl, flow.flow_id, cl.get_user_id(), first)
+    store = cl.link.store
+    with monkeypatch.context() as patched:
+        # As after the two minutes for which the server knows the ids of messages.
+        patched.setattr(
+            cl.link, "store", lambda subject, data, _: store(subject, data, "forgotten")
+        )
+        cl.run(pushed.push_reply(cl, cl.get_user_id(), ticket, package({}, reply_to=first)))
+    replies = flow.run({})["replies"]
+    assert [each["reply_to"] for each in replies] == [first, *others]
 
 
 def test_a_reply_that_was_not_asked_for_does_not_run_an_instance(new_user: MakeUser) -> None:
