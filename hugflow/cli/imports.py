@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hugflow.activity import step
-from hugflow.amounts import human_bytes
+from hugflow.amounts import count, human_bytes
 from hugflow.cli.builds import open_project
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_json
@@ -43,14 +43,17 @@ def import_archives(
     """Make datasets of archives that you downloaded by hand.
 
     The bytes are copied to STATE_DIR/archives/<sha256>, and a request is written to requests/add/.
+    Archives whose names say that they are parts of one (a.tar.gz.aa, a.tar.gz.ab) are joined.
     It is planned, made and checked as any other; the sha256 takes the place of the commit. On a
     host without the archive the dataset waits until it is imported there, too.
     """
     # Imported when called: it loads the Hub's client.
     from hugflow.requests.folder import REQUESTS_FOLDER
+    from hugflow.stages.planning.import_parts import group_parts
     from hugflow.stages.planning.imports import import_archive, write_import_request
 
-    if hf_id is not None and len(archives) > 1:
+    given = group_parts(archives)
+    if hf_id is not None and len(given) > 1:
         raise UsageWrong(
             "--hf-id names one dataset, and several archives are given",
             why="each archive becomes a dataset of its own",
@@ -59,7 +62,7 @@ def import_archives(
     project = open_project()
     root = project.root or Path.cwd()
     entries: list[dict[str, Any]] = []
-    for archive in archives:
+    for archive, parts in ((each.whole, each.parts) for each in given):
         fields: dict[str, Any] = {
             "hf_id": hf_id or f"imported/{_name_of(archive)}",
             "description": description or f"Imported from {archive.name}",
@@ -68,13 +71,14 @@ def import_archives(
         }
         _make_request(fields, recipe, "0" * 64)
         with step(f"copying {archive.name}"):
-            imported = import_archive(project.places, archive)
+            imported = import_archive(project.places, archive, parts)
         request = _make_request(fields, recipe, imported.sha256)
         path, is_new = write_import_request(root / REQUESTS_FOLDER, request)
         shown = str(path.relative_to(root))
         entries.append(
             {
                 "archive": str(archive),
+                "parts": [str(part) for part in parts] if len(parts) > 1 else [],
                 "sha256": imported.sha256,
                 "bytes": imported.size_bytes,
                 "is_new": imported.is_new,
@@ -84,7 +88,8 @@ def import_archives(
         )
         if not as_json:
             size = human_bytes(imported.size_bytes)
-            words = f"{archive}: {size}, sha256 {imported.sha256}"
+            of_parts = f" ({count(len(parts), 'part')})" if len(parts) > 1 else ""
+            words = f"{archive}{of_parts}: {size}, sha256 {imported.sha256}"
             print_done("imported", words, words)
             print_done("wrote" if is_new else "kept", shown)
             print_next(f"hugflow plan {shown}")

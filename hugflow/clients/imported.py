@@ -19,7 +19,12 @@ from hugflow.errors import HubUnavailable, ShardCorrupt
 from hugflow.store.atomic import disk_errors, make_folder, sync_folder
 
 _TAR_MAGIC_AT: Final = 257
-_ENDINGS: Final = ((b"PK\x03\x04", ".zip"), (b"\x1f\x8b", ".tar.gz"))
+_ENDINGS: Final = (
+    (b"PK\x03\x04", ".zip"),
+    # A zip that was written in parts, joined.
+    (b"PK\x07\x08PK\x03\x04", ".zip"),
+    (b"\x1f\x8b", ".tar.gz"),
+)
 
 
 class ArchiveMissing(HubUnavailable):

@@ -68,3 +68,28 @@ def test_an_unknown_recipe_is_refused_before_anything_is_copied(project: Project
     assert done.returncode == 2
     assert "did you mean common_voice" in done.stderr
     assert not project.places.archives.exists()
+
+
+def test_parts_of_one_archive_are_joined_in_the_order_of_their_names(project: Project):
+    name, size = "cv-corpus-17.0-ms.tar.gz", len(MOZILLA) // 3 + 1
+    parts = {f"{name}.a{'abc'[n]}": MOZILLA[n * size : n * size + size] for n in range(3)}
+    for path, data in parts.items():
+        (project.root / path).write_bytes(data)
+    done = project.run("import", *reversed(parts), *IMPORT, "--json")
+    assert done.returncode == 0, done.stderr
+    [entry] = json.loads(done.stdout)["imported"]
+    assert entry["sha256"] == hashlib.sha256(MOZILLA).hexdigest()
+    assert (entry["archive"], entry["parts"]) == (name, list(parts))
+    assert (project.places.archives / entry["sha256"]).read_bytes() == MOZILLA
+
+
+def test_a_missing_part_is_named_and_nothing_is_written(project: Project):
+    for path in ("a.tar.gz.aa", "a.tar.gz.ac"):
+        (project.root / path).write_bytes(MOZILLA)
+    done = project.run("import", "a.tar.gz.aa", "a.tar.gz.ac", *IMPORT)
+    assert done.returncode == 2
+    assert "'a.tar.gz.ab' of the archive 'a.tar.gz' is missing" in done.stderr
+    alone = project.run("import", "a.tar.gz.aa", *IMPORT)
+    assert alone.returncode == 2
+    assert "name all parts" in alone.stderr
+    assert not project.places.archives.exists()

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,10 @@ from hugflow.clients.imported import ArchiveMissing, ImportedArchive, archive_en
 from hugflow.errors import HugflowError, UsageWrong
 from hugflow.late_dataclass import dataclass
 from hugflow.requests.model import AddRequest
+from hugflow.shards.layouts.archives import is_zip
+from hugflow.shards.layouts.joined import Piece, join_pieces, local_pieces
+from hugflow.shards.layouts.spanned_zip import to_one_zip
+from hugflow.shards.layouts.tar_members import ArchiveDamaged
 from hugflow.stages.standing.upstream import WAITING, read_any_note, write_note
 from hugflow.stages.tree.stored_dataset import glance_at_dataset
 from hugflow.store.atomic import (
@@ -39,16 +43,21 @@ class Imported:
     is_new: bool
 
 
-def import_archive(places: Places, source: Path) -> Imported:
+def import_archive(places: Places, source: Path, parts: Sequence[Path] = ()) -> Imported:
     """Copy an archive to `STATE_DIR/archives/<sha256>`, whole or not at all.
+
+    parts: the files of an archive in parts, in order; they are joined, and `source` is its path as
+    one file.
 
     Raises UsageWrong for what is no archive, CannotWrite and DiskFull.
     """
+    paths = parts or (source,)
     try:
-        ending = archive_ending(source)
+        ending = archive_ending(paths[0])
+        pieces = _pieces(paths)
     except OSError as error:
         raise UsageWrong(
-            f"{source} cannot be read",
+            f"{error.filename or source} cannot be read",
             why=error.strerror or str(error),
             mend="name an archive that you downloaded",
         ) from error
@@ -61,7 +70,7 @@ def import_archive(places: Places, source: Path) -> Imported:
     make_folder(places.archives)
     temporary = fresh_temporary(places.archives / f"import-{os.getpid()}")
     try:
-        digest, size = _copy(source, temporary)
+        digest, size = _copy(pieces, temporary)
         target = places.archives / digest
         is_new = not target.is_file() or target.stat().st_size != size
         with disk_errors(target):
@@ -133,9 +142,24 @@ def _source_of(request: AddRequest) -> dict[str, str]:
     return {"archive": source.archive, "recipe": source.recipe}
 
 
-def _copy(source: Path, target: Path) -> tuple[str, int]:
+def _pieces(paths: Sequence[Path]) -> Sequence[Piece]:
+    """The bytes of one archive; raises OSError, and UsageWrong for parts that are not one zip."""
+    pieces = local_pieces(paths)
+    if not is_zip(paths[-1].name) or len(paths) == 1:
+        return pieces
+    try:
+        return to_one_zip(pieces)
+    except ArchiveDamaged as damaged:
+        raise UsageWrong(
+            f"the {len(paths)} parts of {paths[-1]} are not one zip",
+            why=str(damaged),
+            mend="download all parts again, and name all of them",
+        ) from damaged
+
+
+def _copy(pieces: Sequence[Piece], target: Path) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
-    with source.open("rb") as opened, disk_errors(target), target.open("wb") as file:
+    with join_pieces(pieces) as opened, disk_errors(target), target.open("wb") as file:
         while chunk := opened.read(_COPIED_BYTES):
             digest.update(chunk)
             size += len(chunk)
