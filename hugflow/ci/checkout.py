@@ -12,6 +12,8 @@ from hugflow.project_file import LOCAL_NAME
 from hugflow.project_file import NAMES as PROJECT_FILES
 from hugflow.store.layout import Places
 
+# What a flow of the project's own is made of.
+_CODE = (".py", ".yaml", ".yml")
 SETTINGS_FILES = (*PROJECT_FILES, LOCAL_NAME, ".env")
 
 
@@ -58,19 +60,52 @@ def refuse_proposed_settings(
         counts as the pull request's.
     """
     for name in SETTINGS_FILES:
-        if not changes.may_change(name):
-            continue
-        try:
-            here = (root / name).read_bytes()
-        except FileNotFoundError:
-            continue
-        if _may_be_checked_out(root, name) and here not in read_base(name):
+        if _is_proposed(root, name, changes, read_base):
             raise UsageWrong(
                 f"{name} here may be the one that the pull request brings",
                 why="what a pull request sets counts once it is on main, and not before",
                 mend="let the workflow check out the base, as `hugflow init` writes it; or bring "
                 f"{name} by a pull request of its own",
             )
+
+
+def refuse_proposed_code(
+    root: Path, changes: Changes, read_base: Callable[[str], Container[bytes]]
+) -> None:
+    """Raise UsageWrong if a request has row steps, and code here may be the pull request's.
+
+    A step may name a class of the project's own. Arguments as for `refuse_proposed_settings`.
+    """
+    if not any(b"flows" in data for data in changes.data_by_path.values()):
+        return
+    if not changes.is_whole:
+        raise UsageWrong(
+            "the pull request changes more files than GitHub lists",
+            why="a request has row steps, and code here may be among the changes",
+            mend="bring the request by a pull request of its own",
+        )
+    names = sorted(path for path in changes.others if path.endswith(_CODE))
+    for name in names:
+        if _is_proposed(root, name, changes, read_base):
+            raise UsageWrong(
+                f"{name} here may be the one that the pull request brings",
+                why="a request has row steps, and no code of a pull request is run",
+                mend="let the workflow check out the base, as `hugflow init` writes it; or bring "
+                "the code by a pull request of its own",
+            )
+
+
+def _is_proposed(
+    root: Path, name: str, changes: Changes, read_base: Callable[[str], Container[bytes]]
+) -> bool:
+    """Whether a file here may be the one that the pull request brings."""
+    if not changes.may_change(name):
+        return False
+    try:
+        here = (root / name).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return _may_be_checked_out(root, name) and here not in read_base(name)
 
 
 def _may_be_checked_out(root: Path, name: str) -> bool:

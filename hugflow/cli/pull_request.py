@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hugflow.clients.git import RequestFiles
     from hugflow.clients.github import GitHub
     from hugflow.notify.conversation import PullRequest
-    from hugflow.requests.policy import Policy
+    from hugflow.project_file import ProjectFile
     from hugflow.stages.build.options import Options
 
 log = logging.getLogger(__name__)
@@ -68,6 +68,7 @@ def open_run(base: str | None, head: str | None, *, is_plan_only: bool) -> Run |
         find_checkout,
         find_inside,
         refuse_inside,
+        refuse_proposed_code,
         refuse_proposed_settings,
     )
 
@@ -93,6 +94,7 @@ def open_run(base: str | None, head: str | None, *, is_plan_only: bool) -> Run |
         )
         return None
     refuse_proposed_settings(root, changes, read_base)
+    refuse_proposed_code(root, changes, read_base)
     for path in sorted(changes.deleted):
         print_talk(f"{show_path(path)} is deleted: {_what_deleting_does(path)}")
     if not changes.paths:
@@ -100,9 +102,8 @@ def open_run(base: str | None, head: str | None, *, is_plan_only: bool) -> Run |
         if event is not None:
             _take_back(project, event)
         return None
-    main, policy = _read_main(project, root, event, base)
+    main, options = _read_main(project, root, event, base)
     makes = _makes(project, event, is_plan_only=is_plan_only)
-    options = replace(project.options_without_policy, policy=policy)
     if event is not None:
         who = f"{event.author or 'somebody'}, {event.name}@{event.head_sha[:7]}"
         options = replace(options, actor=who)
@@ -240,11 +241,14 @@ def open_github(project: ProjectSettings, *, patience_s: float = PATIENCE_S) -> 
 
 def _read_main(
     project: ProjectSettings, root: Path, event: "PullEvent | None", base: str | None
-) -> "tuple[Mapping[str, bytes], Policy]":
-    """Request files and policy of main; without main, of the commit that the branch began at."""
+) -> "tuple[Mapping[str, bytes], Options]":
+    """Request files of main, and how work is done by its policy and its allow list.
+
+    Without main, those of the commit that the branch began at.
+    """
     from hugflow.clients.git import fetch_request_files, find_commit, read_commit_files
     from hugflow.clients.git_program import GitFailed
-    from hugflow.requests.policy import read_main_policy
+    from hugflow.requests.policy import policy_of, read_main_file
 
     files: RequestFiles | None = None
     try:
@@ -258,10 +262,33 @@ def _read_main(
             files = read_commit_files(root, commit)
     if files is not None:
         # An unreadable policy must not count as an empty one.
-        policy = read_main_policy(files.config, files.problems, files.config_name)
-        return {**files.data_by_path, **composed}, policy
+        file = read_main_file(files.config, files.problems, files.config_name)
+        options = replace(project.options_without_policy, policy=policy_of(file))
+        return {**files.data_by_path, **composed}, _with_flows(options, project, files, file)
     log.warning("main is taken to be what is checked out in %s", root)
-    return read_requests(root), project.policy
+    return read_requests(root), replace(project.options_without_policy, policy=project.policy)
+
+
+def _with_flows(
+    options: "Options", project: ProjectSettings, files: "RequestFiles", file: "ProjectFile"
+) -> "Options":
+    """The options with main's allow list and served flows; if they cannot be read, with none."""
+    from hugflow.flows.project_key import allow_parents_of, serving_of, trust_of
+    from hugflow.flows.trust import with_entries
+    from hugflow.hierarchy.main_requests import inherited_on_main
+
+    try:
+        trust, serving, has_parents = trust_of(file), serving_of(file), bool(allow_parents_of(file))
+    except HugflowError as error:
+        log.warning("no flow module may run: %s (%s)", error.what, error.why)
+        return options
+    if has_parents:
+        try:
+            mirror, name = project.places.mirror, files.config_name
+            trust = with_entries(trust, inherited_on_main(mirror, files.commit, files.config, name))
+        except (HugflowError, OSError) as error:
+            log.warning("the allow lists of parents do not count: %s", error)
+    return replace(options, trust=trust, serving=serving)
 
 
 def _read_composed(project: ProjectSettings, files: "RequestFiles") -> dict[str, bytes]:

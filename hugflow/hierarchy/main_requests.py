@@ -16,6 +16,7 @@ from hugflow.clients.git import hold_mirror, read_blobs
 from hugflow.clients.git_program import READ_TIMEOUT_S, run_git
 from hugflow.errors import HugflowError, SettingInvalid
 from hugflow.flows.project_key import allow_parents_of
+from hugflow.flows.trust import Allowed
 from hugflow.hierarchy.access import Access, read_access
 from hugflow.hierarchy.composed_requests import (
     FORMAT,
@@ -77,27 +78,39 @@ def with_inherited_allow(
     before: the previous catalogue; if it has entries of the same commit, they are kept.
     If parents cannot be read, their entries do not count, and `allow_fault` says why.
     """
-    environ = os.environ if environ is None else environ
-    if catalog.config is None:
-        return catalog
-    file = parse_project_file(catalog.config, catalog.config_name)
+    if before is not None and before.commit == catalog.commit and before.allow:
+        return replace(catalog, allow=before.allow)
+    config, name = catalog.config, catalog.config_name
     try:
-        if file.problems or not allow_parents_of(file):
-            return catalog
+        entries = inherited_on_main(mirror, catalog.commit, config, name, environ)
     except SettingInvalid:
         # The sensor and `Storage` say what is wrong with the file.
         return catalog
-    if before is not None and before.commit == catalog.commit and before.allow:
-        return replace(catalog, allow=before.allow)
-    try:
-        with hold_mirror(mirror):
-            lock = read_blobs(mirror, _list_blobs(mirror, catalog.commit, [LOCK_NAME]))
-        with _written(mirror, {catalog.config_name: catalog.config, **lock}) as root:
-            access = _access_of(root, environ)
-            entries = inherited_entries(root, file, access=access, environ=_of_main(environ))
     except HugflowError as error:
         return replace(catalog, allow_fault=f"{error.what} ({error.why})")
     return replace(catalog, allow=tuple(map(str, entries)))
+
+
+def inherited_on_main(
+    mirror: Path,
+    commit: str,
+    config: bytes | None,
+    config_name: str,
+    environ: Mapping[str, str] | None = None,
+) -> tuple[Allowed, ...]:
+    """The allow entries of the parents that a commit's project file names.
+
+    Raises SettingInvalid for what that file says, and ConfigError where a parent cannot be read.
+    """
+    file = parse_project_file(config or b"", config_name)
+    if file.problems or not allow_parents_of(file):
+        return ()
+    environ = os.environ if environ is None else environ
+    with hold_mirror(mirror):
+        lock = read_blobs(mirror, _list_blobs(mirror, commit, [LOCK_NAME]))
+    with _written(mirror, {config_name: config or b"", **lock}) as root:
+        access = _access_of(root, environ)
+        return inherited_entries(root, file, access=access, environ=_of_main(environ))
 
 
 def compose_main_requests(

@@ -132,13 +132,6 @@ def read_main_file(
     return file
 
 
-def read_main_policy(
-    config: bytes | None, problems: Iterable[Problem], name: str = NAMES[0]
-) -> Policy:
-    """The policy of a commit; same arguments and errors as `read_main_file`."""
-    return policy_of(read_main_file(config, problems, name))
-
-
 def refuse_request(
     policy: Policy, name: str, owner: str | None, publish_to: str | None = None
 ) -> None:

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from hugflow.ci.changes import Changes, read_base_file
-from hugflow.ci.checkout import find_checkout, find_inside, refuse_inside, refuse_proposed_settings
+from hugflow.ci.checkout import (
+    find_checkout,
+    find_inside,
+    refuse_inside,
+    refuse_proposed_code,
+    refuse_proposed_settings,
+)
 from hugflow.errors import SettingInvalid, UsageWrong
 from hugflow.store.layout import Places
 from tests.ci.test_changes import commit, git
@@ -92,3 +98,20 @@ def test_settings_that_git_did_not_bring_are_the_runner_s_own(tmp_path: Path):
     (tmp_path / ".env").write_text("HF_TOKEN=hf_made_up\n")
     changes = Changes("a" * 40, {}, others=frozenset({".env"}))
     refuse_proposed_settings(tmp_path, changes, partial(read_base_file, tmp_path, base))
+
+
+def test_code_that_a_pull_request_brings_is_not_run_where_it_is_checked_out(tmp_path: Path):
+    git(tmp_path, "init", "--quiet", "--initial-branch=main")
+    base = commit(tmp_path, {"my_flows.py": b"one", "README.md": b"x"})
+    head = commit(tmp_path, {"my_flows.py": b"two"})
+    read_base = partial(read_base_file, tmp_path, base)
+    asked = {"requests/add/a.yaml": b"hf_id: a/b\nflows:\n  - {name: x, flow: my_flows.X}\n"}
+    changes = Changes(head, asked, others=frozenset({"my_flows.py", "README.md"}))
+    with pytest.raises(UsageWrong, match=r"my_flows\.py here may be the one"):
+        refuse_proposed_code(tmp_path, changes, read_base)
+    without_steps = {"requests/add/a.yaml": b"hf_id: a/b\n"}
+    refuse_proposed_code(tmp_path, Changes(head, without_steps, others=changes.others), read_base)
+    git(tmp_path, "checkout", "--quiet", base)
+    refuse_proposed_code(tmp_path, changes, read_base)
+    with pytest.raises(UsageWrong, match="more files than GitHub lists"):
+        refuse_proposed_code(tmp_path, Changes(head, asked, is_whole=False), read_base)

@@ -16,6 +16,7 @@ from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_text
 from hugflow.testing.slack import LoopbackSlack
 from tests.ci.test_changes import commit, git
+from tests.flows.hub import publish as publish_module
 from tests.projects import Project
 from tests.runners import Runner, make_runner, name_of, request
 from tests.testing.githubs import REPO
@@ -532,3 +533,51 @@ def test_without_ci_mode_it_says_what_to_use(project: Project):
     done = project.run("sync")
     assert done.returncode == 2
     assert "local-sync" in done.stderr
+
+
+MODULE = "pulls/Loud"
+LOUD = (
+    "flows:",
+    f"  - {{name: loud, use: {MODULE}, flow: Loud, rows: {{in: [text], out: [loud]}}}}",
+)
+
+
+@pytest.fixture
+def loud(hub: LoopbackHub) -> str:
+    """A flow module that a pull request uses; its commit."""
+    code = (
+        "from hugflow.flows import AtomicFlow\n"
+        "class Loud(AtomicFlow):\n"
+        "    def run(self, data):\n"
+        "        return {'loud': data['text'].upper()}\n"
+    )
+    return publish_module(hub, MODULE, {"__init__.py": code})
+
+
+def test_a_pull_request_runs_the_modules_that_main_allows(
+    runner: Runner, hub: LoopbackHub, loud: str
+):
+    publish_text(hub, "pulls/flowed", rows=4)
+    runner.on_main({"hugflow.yaml": f'flows: {{allow: ["{MODULE}@{loud}"]}}\n'.encode()})
+    number = runner.propose({"requests/add/flowed.yaml": request("pulls/flowed", *LOUD)})
+    done = runner.sync(number)
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((runner.dataset("pulls/flowed") / "manifest.json").read_text())
+    [step] = manifest["flows"]["steps"]
+    assert (step["commit"], step["rows"]) == (loud, 4)
+
+
+def test_a_pull_request_cannot_allow_a_module_by_itself(
+    runner: Runner, hub: LoopbackHub, loud: str
+):
+    publish_text(hub, "pulls/unallowed", rows=4)
+    number = runner.propose(
+        {
+            "requests/add/unallowed.yaml": request("pulls/unallowed", *LOUD),
+            "hugflow.yaml": f'flows: {{allow: ["{MODULE}"]}}\n'.encode(),
+        }
+    )
+    done = runner.sync(number)
+    assert done.returncode != 0
+    assert f"{MODULE} is not on the allow list" in runner.comments(number)[0]
+    assert not runner.link("pulls/unallowed").exists()
