@@ -31,6 +31,8 @@ def root(
     monkeypatch.chdir(root)
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    # A process that has loaded a flow keeps compiled files elsewhere, from then on.
+    monkeypatch.setattr(sys, "pycache_prefix", None)
     monkeypatch.setattr(flow_verse, "_may_fetch", True)
     yield root
     for name in [name for name in sys.modules if name.split(".")[0] == "flow_modules"]:
