@@ -231,6 +231,7 @@ def _sync(
         "failed_rows": rows.failed,
         "left_out": rows.left_out,
         "unmatched": rows.unmatched,
+        "unmatched_rows": list(rows.unmatched_rows),
         "new_rows": synced.new_rows,
         "was_complete": synced.was_complete,
         "flows": [asdict(step) for step in steps],
@@ -375,8 +376,9 @@ def _print_made(rows: "ManifestRows", new_rows: int) -> None:
     words = f"{count(rows.made, 'row')}, {new_rows:,} of them new{failed}"
     print_done("made", words, words)
     if rows.unmatched:
+        named = f", such as {', '.join(rows.unmatched_rows)}" if rows.unmatched_rows else ""
         print_data(
-            f"  left out: {count(rows.unmatched, 'row')} of tables, with a clip in no archive"
+            f"  left out: {count(rows.unmatched, 'row')} of tables, with a clip in no archive{named}"
         )
 
 

@@ -36,6 +36,7 @@ class Marker:
     repaired: number of clips by the code of a repair of their framing; absent if none.
     levels: number of clips by the code of what became of their sound; absent if none.
     lost: number of values that have no place in the columns, by field; absent if none.
+    taken: the lines of tables that have a clip in the archive; see `hugflow.shards.taken_lines`.
     index_sha256, index_bytes: of the index file; None and 0 if the shard has no rows.
     """
 
@@ -50,6 +51,7 @@ class Marker:
     repaired: _Counts = field(default_factory=dict)
     levels: _Counts = field(default_factory=dict)
     lost: _Counts = field(default_factory=dict)
+    taken: Annotated[str, Field(exclude_if=lambda lines: not lines)] = ""
 
 
 MARKER = RecordForm(

@@ -270,6 +270,7 @@ def _describe(
         "columns": columns,
         "rename": rename,
         "is_alone": len(archives) == 1,
+        **({"lines": [table.rows for table in opened]} if len(archives) > 1 else {}),
         **({"by_archive": True} if is_by_archive else {}),
         **table_form(form),
         **_to_detail(ranges, rename),

@@ -7,6 +7,7 @@ only one archive, rows without a member come last, and fail. `detail` of a shard
 
     {"tables": ["train.tsv"], "headers": [true], "from": "path", "audio": "audio",
      "columns": ["audio", "path", "sentence"], "rename": {}, "is_alone": true,
+     "lines": [5],                      if there are several archives: the rows of each table
      "archive": "clips.zip", "parts": 3,  if the archive is in parts: its path as one file
      "by_archive": true,                if folders in the words are names of archives
      "form": {"header": ["id", "text"]},  what a recipe or the request says of the tables
@@ -58,6 +59,7 @@ from hugflow.shards.layouts.tables import (
 from hugflow.shards.layouts.tar_members import ArchiveDamaged
 from hugflow.shards.plan import Shard
 from hugflow.shards.stems import to_filenames
+from hugflow.shards.taken_lines import note_taken
 from hugflow.store.atomic import disk_errors
 
 __all__ = [
@@ -65,6 +67,7 @@ __all__ = [
     "count_rows",
     "describe",
     "describe_beside",
+    "listed_rows",
     "native_reader",
     "read_names",
     "read_rows",
@@ -80,6 +83,12 @@ read_sample = no_sample
 def takes(path: str) -> bool:
     """Whether the path is that of an archive or a table; the registry asks other layouts first."""
     return is_archive(path) or is_part(path) or is_table(path)
+
+
+def listed_rows(shard: Shard) -> list[tuple[str, int]]:
+    """The tables beside several archives, with their numbers of rows; empty if a plan is older."""
+    detail = json.loads(shard.detail or "{}")
+    return list(zip(detail.get("tables", ()), detail.get("lines", ()), strict=False))
 
 
 def count_rows(paths: Sequence[Path], shard: Shard) -> int:
@@ -276,6 +285,8 @@ def _matches(
                     yield free, member, _named(shard, read)
     except ArchiveDamaged as damaged:
         raise unreadable(shard, str(damaged)) from damaged
+    if "lines" in detail:
+        note_taken(is_taken)
     if detail["is_alone"]:
         for line in range(len(words)):
             if not is_taken[line]:

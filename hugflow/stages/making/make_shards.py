@@ -45,6 +45,7 @@ from hugflow.shards.counts import counted
 from hugflow.shards.lost_values import collect_lost
 from hugflow.shards.plan import Shard
 from hugflow.shards.rehearse import refuse_crashing
+from hugflow.shards.taken_lines import collect_taken
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.still_in_force import refuse_superseded, relocated
 from hugflow.stages.making.group_hashes import LAYOUT, write_hashes
@@ -503,21 +504,28 @@ def _mark(
         index = made_index_file(build.folder, shard.name)
         if prepared.raw_files is not None:
             made = {row: made for row, made in outcomes.items() if isinstance(made, RowMade)}
-            with collect_lost() as collected:
+            with collect_lost() as collected, collect_taken() as lines:
                 digest = write_index(index, build.plan, shard, prepared.raw_files, made)
             lost = dict(sorted(collected.items()))
+            taken = lines[-1] if lines else ""
         else:
             digest = prepared.markers["metadata"].index_sha256
             lost = dict(prepared.markers["metadata"].lost)
+            taken = prepared.markers["metadata"].taken
         size = index.stat().st_size if digest is not None else 0
-        done["metadata"] = metadata_marker(outcomes, seconds, digest, size, lost)
+        done["metadata"] = metadata_marker(outcomes, seconds, digest, size, lost, taken)
     for stage, marker in done.items():
         mark(build, shard, stage, marker)
     standing = prepared.markers | done
     if "metadata" not in done and "metadata" in standing:
         before = standing["metadata"]
         now = metadata_marker(
-            outcomes, before.seconds, before.index_sha256, before.index_bytes, before.lost
+            outcomes,
+            before.seconds,
+            before.index_sha256,
+            before.index_bytes,
+            before.lost,
+            before.taken,
         )
         if now == before:
             mark(build, shard, "metadata", before)

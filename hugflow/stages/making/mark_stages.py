@@ -45,6 +45,7 @@ def metadata_marker(
     index_sha256: str | None,
     index_bytes: int,
     lost: Mapping[str, int] | None = None,
+    taken: str = "",
 ) -> Marker:
     """Every row has its JSON, or a failure with the reason, and the index exists."""
     made = _made(outcomes)
@@ -56,6 +57,7 @@ def metadata_marker(
         index_sha256=index_sha256,
         index_bytes=index_bytes,
         lost=lost or {},
+        taken=taken,
     )
 
 

@@ -23,7 +23,12 @@ from hugflow.names import info_names
 from hugflow.requests.grammar import BadRowBudget, allowed_bad_rows
 from hugflow.requests.policy import PolicyRefuses, refuse_plan, refuse_request
 from hugflow.stages.build.build import Build, rows_by_shard
-from hugflow.stages.publishing.tree_files import Markers, count_made, count_unmatched
+from hugflow.stages.publishing.tree_files import (
+    Markers,
+    count_made,
+    count_unmatched,
+    name_unmatched,
+)
 from hugflow.stages.tree.flow_files import errors_file
 from hugflow.store.atomic import read_file
 
@@ -110,6 +115,8 @@ def judge_rows(build: Build, markers: Markers) -> GateResult:
         if unmatched := count_unmatched(build):
             facts = {**facts, "unmatched_rows": unmatched}
             what += f"; {unmatched:,} more rows of the tables have no clip in the archives"
+            if named := name_unmatched(build, markers):
+                what += f", such as {', '.join(named)}"
         return GateResult(name, what, facts)
     error = StageMissing(
         f"{build.name}: rows of {', '.join(dict.fromkeys(wrong[:MOST_NAMED]))} are missing",

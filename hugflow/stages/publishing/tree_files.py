@@ -8,15 +8,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from hugflow.exports.export import ExportSource
 from hugflow.ledger.journal import RowFailed, read_journal
 from hugflow.ledger.markers import Marker, read_marker
 from hugflow.ledger.stages import NEEDED_TO_PUBLISH, StageName
+from hugflow.redact import in_a_line
 from hugflow.requests.grammar import BadRowBudget
 from hugflow.requests.model import Identity
 from hugflow.shards.plan import Shard
+from hugflow.shards.taken_lines import find_untaken
 from hugflow.stages.build.build import Build, rows_by_shard
 from hugflow.stages.flowing.flowed import Flowed
 from hugflow.stages.publishing.write_exports import write_exports
@@ -35,6 +37,8 @@ from hugflow.statistics.figures import Statistics, with_notes
 from hugflow.store.atomic import write_file, write_if_changed
 from hugflow.store.layout import DatasetState
 
+# Rows of tables without a clip that are named.
+MOST_UNMATCHED_NAMED: Final = 3
 # By stage (those needed for publishing), then by the shard's name.
 Markers: TypeAlias = Mapping[StageName, Mapping[str, Marker]]
 
@@ -72,6 +76,30 @@ def count_unmatched(build: Build) -> int:
     if listed is None or build.sample_rows is not None:
         return 0
     return max(0, listed - sum(map(len, rows_by_shard(build))))
+
+
+def name_unmatched(build: Build, markers: Markers) -> tuple[str, ...]:
+    """The first of the rows that `count_unmatched` counts, as `row 4 of train.csv`, from 1.
+
+    Empty if the shards do not say it, as those that an earlier version made.
+    """
+    if not count_unmatched(build):
+        return ()
+    # Imported only for such datasets.
+    from hugflow.shards.layouts.table_archives import listed_rows
+
+    listed = listed_rows(build.plan.shards[0])
+    made = (each for each in markers["metadata"].values() if each.rows or each.failed_rows)
+    count = sum(rows for _, rows in listed)
+    named = []
+    for line in find_untaken((marker.taken for marker in made), count, MOST_UNMATCHED_NAMED):
+        row = line
+        for table, rows in listed:
+            if row < rows:
+                named.append(in_a_line(f"row {row + 1:,} of {table}"))
+                break
+            row -= rows
+    return tuple(named)
 
 
 def index_digests(markers: Markers) -> dict[str, str]:
@@ -214,6 +242,7 @@ def _compose_manifest(
             left_out=flowed.left_out if flowed is not None else 0,
             by_shard=planned if is_by_shard else None,
             unmatched=count_unmatched(build),
+            unmatched_rows=name_unmatched(build, markers),
         ),
         audio=_count_audio(audio, files=made * len(plan.all_audio)),
         json=ManifestJson(made, sum(marker.bytes for marker in metadata)),

@@ -19,6 +19,7 @@ the object `run`:
       "rows": {"planned": 1000, "made": 998, "failed": 2,
                "left_out": 17,              only if `keep` leaves out rows
                "unmatched": 2,              rows of tables whose clip is in no archive; if any
+               "unmatched_rows": ["row 4 of train.csv"],   the first of them
                "by_shard": [600, 400]},     rows of each shard; only then
       "audio": {"files": 998, "bytes": 765432, "seconds": 3600.5, "copied": 0, "encoded": 998},
       "json": {"files": 998, "bytes": 345678},
@@ -145,7 +146,7 @@ class ManifestRows:
     """The numbers of rows. by_shard: rows of each shard, if numbered by shard.
 
     left_out: made rows that `keep` leaves out of index and exports. unmatched: rows of tables that
-    are not planned, since their clip is in none of several archives.
+    are not planned, since their clip is in none of several archives; unmatched_rows: a few of them.
 
     Raises ValueError when the shards' rows do not add up, or are more than they can number.
     """
@@ -156,6 +157,7 @@ class ManifestRows:
     left_out: Annotated[int, Field(ge=0, exclude_if=lambda rows: rows == 0)] = 0
     by_shard: Annotated[tuple[_Count, ...] | None, Field(exclude_if=is_none)] = None
     unmatched: Annotated[int, Field(ge=0, exclude_if=lambda rows: rows == 0)] = 0
+    unmatched_rows: Annotated[tuple[str, ...], Field(exclude_if=lambda rows: not rows)] = ()
 
     def __post_init__(self) -> None:
         """Refuse shards whose rows do not add up to the whole."""

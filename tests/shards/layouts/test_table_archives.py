@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from hugflow.errors import RequestInvalid
+from hugflow.shards.taken_lines import collect_taken, find_untaken, note_taken
 from hugflow.stages.build.build import Build
 from hugflow.stages.making.make_shards import ShardFailed, make_shards
 from hugflow.stages.publishing.gate import judge_rows
@@ -71,6 +72,7 @@ def test_rows_whose_clip_is_in_none_of_several_archives_are_counted_in_the_manif
     assert build.plan.listed_rows == 5
     rows = sync_dataset(build).published.manifest.rows
     assert (rows.made, rows.failed, rows.unmatched) == (3, 0, 2)
+    assert rows.unmatched_rows == ("row 4 of train.csv", "row 5 of train.csv")
     again = open_for("archives/unmatched")
     assert (again.plan.id, again.plan.listed_rows) == (build.plan.id, 5)
     markers = read_markers(again)
@@ -78,6 +80,34 @@ def test_rows_whose_clip_is_in_none_of_several_archives_are_counted_in_the_manif
     told = judge_rows(again, markers)
     assert told.facts["unmatched_rows"] == 2
     assert "2 more rows of the tables have no clip" in told.what
+    assert "such as row 4 of train.csv, row 5 of train.csv" in told.what
+
+
+def test_the_first_rows_without_a_clip_are_named_also_if_rows_fail_and_tables_are_several(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    tars = {
+        "clips/train_0.tar": make_tar([("a.wav", clip(1)), ("b.wav", b"RIFF, and no sound")]),
+        "clips/train_1.tar": make_tar([("y.wav", clip(3))]),
+        "clips/train_2.tar": make_tar([("z.wav", clip(4))]),
+    }
+    tables = {
+        f"train/{number}.csv": to_csv([{"path": f"{name}.wav", "text": name} for name in names])
+        for number, names in enumerate(("abc", "xy"))
+    }
+    hub.publish("archives/named", {**tables, **tars})
+    rows = sync_dataset(open_for("archives/named", max_bad_rows="50%")).published.manifest.rows
+    assert (rows.made, rows.failed, rows.unmatched) == (2, 1, 2)
+    assert rows.unmatched_rows == ("row 3 of train/0.csv", "row 1 of train/1.csv")
+
+
+@pytest.mark.parametrize("count", [0, 3, 5])
+def test_lines_that_fit_no_tables_name_no_rows(count: int):
+    with collect_taken() as lines:
+        note_taken(bytes([1, 0, 0, 0]))
+    assert find_untaken(lines, 4, 2) == [1, 2]
+    assert find_untaken(lines, count, 2) == []
+    assert find_untaken([*lines, "no base64"], 4, 2) == []
 
 
 def test_a_hostile_tar_writes_nothing_outside_and_follows_nothing(
