@@ -39,6 +39,8 @@ What = Literal[
     "merged",
     "rolled back",
     "pushed",
+    "repaired",
+    "set aside",
 ]
 
 BEGINNING: Final = "0" * 64

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hugflow.cli.asked import (
     as_listed,
@@ -138,6 +138,11 @@ def choose_statuses(
     if problems and not statuses and wanted:
         raise RequestFileInvalid(problems)
     return statuses
+
+
+def entry_of(status: "DatasetStatus") -> dict[str, Any]:
+    """The fields by which every `--json` names a dataset."""
+    return {"name": status.name, "request": status.request, "state": status.state}
 
 
 def choose_one(project: ProjectSettings, requests: RequestSet, wanted: str) -> "DatasetStatus":

@@ -9,6 +9,7 @@ import typer
 
 from hugflow.activity import step
 from hugflow.amounts import count
+from hugflow.audit import this_user
 from hugflow.cli.asked import read_project_requests
 from hugflow.cli.builds import choose_statuses, open_hub, open_project, open_request
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson, Names, WaitSeconds
@@ -31,7 +32,8 @@ def drift(
     is_fixing: Annotated[
         bool,
         typer.Option(
-            "--fix", help="Make damaged and missing rows again, set the link, move orphans away."
+            "--fix",
+            help="Make damaged and missing rows again, set the link, move unknown files away.",
         ),
     ] = False,
     is_quick: Annotated[
@@ -45,7 +47,7 @@ def drift(
     Asks the Hub whether sources have moved on, compares requests with plans, and files and links
     with what was made. Exits with 3 when anything differs. Nothing is changed without --fix, which
     makes exactly the damaged and missing rows again; it deletes nothing, and does not follow a
-    source or a request that has changed.
+    source or a request that has changed. Unknown folders beside datasets are named and left alone.
     """
     from hugflow.verify.drift import find_orphan_folders
 
@@ -84,6 +86,7 @@ class _Look:
     request: None if the project does not ask for the dataset.
     error: of the Hub, or of fixing.
     made, moved: rows that were made again, and files that were moved away.
+    fixed: findings that fixing has ended.
     """
 
     status: "DatasetStatus"
@@ -94,6 +97,7 @@ class _Look:
     error: HugflowError | None = None
     made: int = 0
     moved: int = 0
+    fixed: "list[DriftFinding]" = field(default_factory=list)
 
     @property
     def is_shown(self) -> bool:
@@ -154,6 +158,7 @@ def _compare_files(project: ProjectSettings, look: _Look, *, is_quick: bool) -> 
 def _fix(project: ProjectSettings, look: _Look, wait_s: float) -> None:
     """Fix the files and the link of a dataset; what is left stays among the findings."""
     from hugflow.shards.plan import plan_digest
+    from hugflow.stages.standing.status import read_status
     from hugflow.stages.sync import sync_dataset
     from hugflow.verify.drift import set_aside
 
@@ -164,7 +169,10 @@ def _fix(project: ProjectSettings, look: _Look, wait_s: float) -> None:
         if request is not None and plan is None:
             print_talk(f"{name}: nothing was fixed: its request has changed; sync it, or revert it")
             return
-        look.moved = len(set_aside(project.places, name, look.differences, now, wait_s=wait_s))
+        moved = set_aside(
+            project.places, name, look.differences, now, actor=this_user(), wait_s=wait_s
+        )
+        look.moved = len(moved)
         if request is not None and plan is not None:
             digest = plan_digest(plan, request)
             build = open_request(project, request, wait_s=wait_s, digest=digest)
@@ -174,9 +182,10 @@ def _fix(project: ProjectSettings, look: _Look, wait_s: float) -> None:
     except HugflowError as error:
         print_error(error)
         look.error = error
-        return
+    look.status = read_status(project.places, name, look.status.request)
     look.findings = [each for each in before if each.path is None]
     _compare_files(project, look, is_quick=False)
+    look.fixed = [each for each in before if each not in look.findings]
 
 
 def _find_plan_of_tree(project: ProjectSettings, request: AddRequest) -> "Plan | None":
@@ -203,6 +212,8 @@ def _print(look: _Look) -> None:
     for finding in look.findings:
         if finding.kind not in ("upstream moved", "upstream gone"):
             print_data(f"{name}: {finding.kind}: {_place(finding)}{finding.what}")
+    for finding in look.fixed:
+        print_data(f"{name}: fixed: {finding.kind}: {_place(finding)}{finding.what}")
     if look.made or look.moved:
         print_data(
             f"  made again: {count(look.made, 'row')}; moved away: {count(look.moved, 'file')}"
@@ -231,6 +242,7 @@ def _entry(look: _Look) -> dict[str, Any]:
         "conversion": found.conversion if found is not None else None,
         "why": found.gone if found is not None else None,
         "findings": [asdict(each) for each in look.findings],
+        "fixed": [asdict(each) for each in look.fixed],
         "rows_made": look.made,
         "files_moved": look.moved,
     }

@@ -8,7 +8,7 @@ import typer
 
 from hugflow.activity import step
 from hugflow.cli.asked import read_project_requests
-from hugflow.cli.builds import choose_one, open_project
+from hugflow.cli.builds import choose_one, entry_of, open_project
 from hugflow.cli.options import AsJson, Name
 from hugflow.cli.output import print_data, print_json
 from hugflow.cli.verbs import print_done
@@ -60,7 +60,8 @@ def export(
             mend="leave --pipe out",
         )
     requests = read_project_requests(project)
-    name = choose_one(project, requests, name).name
+    status = choose_one(project, requests, name)
+    name = status.name
     request = _find_request(requests.adds, name)
     folder = out if out is not None else Path(f"{name}-{to}")
     with step(f"exporting {name} to {to}"):
@@ -74,7 +75,8 @@ def export(
             is_piped=is_piped,
         )
     if as_json:
-        print_json({"name": name, "format": to, "files": [str(file) for file in files]})
+        written = {"format": to, "files": [str(file) for file in files]}
+        print_json({"datasets": [{**entry_of(status), **written}], "name": name, **written})
         return
     for file in files:
         print_done("wrote", str(file), str(file))

@@ -1,15 +1,17 @@
 """The commands `mix plan` and `mix write`: several datasets as one training set."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hugflow.activity import step
-from hugflow.cli.builds import open_project
+from hugflow.cli.asked import read_project_requests
+from hugflow.cli.builds import choose_statuses, entry_of, open_project
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_data, print_json
 from hugflow.cli.verbs import print_done
+from hugflow.settings import ProjectSettings
 
 if TYPE_CHECKING:
     from hugflow.corpus.mixture_file import Mixture
@@ -23,7 +25,7 @@ _File = Annotated[Path, typer.Argument(metavar="FILE", help="mixtures/NAME.yaml"
 @app.command("plan", short_help="Show rows, hours and licences of a mixture.")
 def plan(file: _File, as_json: AsJson = False) -> None:
     """Show what a mixture takes of each dataset, and what its datasets have in common."""
-    mixture, chosen = _open(file)
+    project, mixture, chosen = _open(file)
     from collections import Counter
 
     from hugflow.statistics.overlaps import find_overlaps
@@ -32,6 +34,7 @@ def plan(file: _File, as_json: AsJson = False) -> None:
     if as_json:
         print_json(
             {
+                "datasets": _entries(project, chosen),
                 "mixture": mixture.name,
                 "seed": mixture.seed,
                 "parts": [
@@ -79,24 +82,32 @@ def write(
 
     The same seed and the same datasets give the same rows.
     """
-    mixture, chosen = _open(file)
+    project, mixture, chosen = _open(file)
     from hugflow.corpus.mixtures import write_mixture
 
     folder = out if out is not None else file.with_suffix("")
     with step(f"writing {mixture.name}"):
         files = write_mixture(mixture, chosen, folder, update=is_update)
     if as_json:
-        print_json({"mixture": mixture.name, "files": [str(path) for path in files]})
+        told = {"mixture": mixture.name, "files": [str(path) for path in files]}
+        print_json({"datasets": _entries(project, chosen), **told})
         return
     for path in files:
         print_done("wrote", str(path), str(path))
 
 
-def _open(file: Path) -> "tuple[Mixture, list[Chosen]]":
+def _open(file: Path) -> "tuple[ProjectSettings, Mixture, list[Chosen]]":
     project = open_project()
     from hugflow.corpus.mixture_file import read_mixture
     from hugflow.corpus.mixtures import choose_rows
     from hugflow.corpus.tables import read_tables
 
     mixture = read_mixture(file)
-    return mixture, choose_rows(mixture, read_tables(project.places), project.places)
+    chosen = choose_rows(mixture, read_tables(project.places), project.places)
+    return project, mixture, chosen
+
+
+def _entries(project: ProjectSettings, chosen: "list[Chosen]") -> list[dict[str, Any]]:
+    requests = read_project_requests(project)
+    names = list(dict.fromkeys(each.table.name for each in chosen))
+    return [entry_of(status) for status in choose_statuses(project, requests, names)]

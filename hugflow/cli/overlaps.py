@@ -9,7 +9,7 @@ import typer
 from hugflow.activity import step
 from hugflow.amounts import count
 from hugflow.cli.asked import read_project_requests
-from hugflow.cli.builds import choose_statuses, open_project
+from hugflow.cli.builds import choose_statuses, entry_of, open_project
 from hugflow.cli.completion import complete_name
 from hugflow.cli.options import EXIT_DIFFERENT, AsJson
 from hugflow.cli.output import print_data, print_json, print_talk
@@ -41,10 +41,8 @@ def overlaps(
     which are kept for the next time.
     """
     project = open_project()
-    chosen = None
-    if names:
-        requests = read_project_requests(project)
-        chosen = [status.name for status in choose_statuses(project, requests, names)]
+    statuses = choose_statuses(project, read_project_requests(project), names)
+    chosen = [status.name for status in statuses] if names else None
     from hugflow.corpus.compare import compare_tables
     from hugflow.corpus.tables import read_tables
 
@@ -56,9 +54,11 @@ def overlaps(
             project.settings.workers,
         )
     if as_json:
+        names_of_tables = [table.name for table in tables]
         print_json(
             {
-                "datasets": [table.name for table in tables],
+                "datasets": [entry_of(each) for each in statuses if each.name in names_of_tables],
+                "names": names_of_tables,
                 "compared": list(compared.kinds),
                 "counts": dict(Counter(each.kind for each in compared.overlaps)),
                 "overlaps": [asdict(each) for each in compared.overlaps],

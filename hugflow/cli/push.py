@@ -8,7 +8,7 @@ from hugflow.activity import step
 from hugflow.amounts import count, human_bytes
 from hugflow.audit import this_user
 from hugflow.cli.asked import read_project_requests
-from hugflow.cli.builds import choose_one, open_hub, open_project
+from hugflow.cli.builds import choose_one, entry_of, open_hub, open_project
 from hugflow.cli.completion import complete_name
 from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_json
@@ -50,8 +50,7 @@ def push(
         )
     if as_json:
         entry = {
-            "name": status.name,
-            "request": status.request,
+            **entry_of(status),
             "version": pushed.version,
             "address": pushed.address,
             "shards_sent": pushed.sent,

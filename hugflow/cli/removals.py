@@ -149,8 +149,8 @@ def _remove(places: Places, file: Path, asked: Sequence[RemovalTarget], how: _Ho
     if how.is_dry_run:
         if how.as_json:
             entries = [
-                {"state": removal.state, **_to_json(file, removal), "dry_run": True}
-                for _, removal in planned
+                {"state": removal.state, **_to_json(each.file, removal), "dry_run": True}
+                for each, removal in planned
             ]
             print_json({"datasets": entries})
         return
@@ -161,7 +161,7 @@ def _remove(places: Places, file: Path, asked: Sequence[RemovalTarget], how: _Ho
         entry = _carry_out(each, how.wait_s)
         if entry is None:
             continue
-        told.append(_removed_json(places, file, removal, entry))
+        told.append(_removed_json(places, each.file, removal, entry))
         if not how.as_json:
             _tell_removed(removal, entry)
     if not told:
@@ -261,7 +261,8 @@ def _tell_nothing(
         from hugflow.stages.standing.status import read_status
 
         state = read_status(places, name).state if name is not None else "removed"
-        print_json({"datasets": [{"name": name, "request": shown_request(file), "state": state}]})
+        request = shown_request(asked[0].file if asked else file)
+        print_json({"datasets": [{"name": name, "request": request, "state": state}]})
     else:
         what = f"{name} is not" if name else f"no dataset that {file} names is"
         print_data(f"nothing to remove: {what} stored here")

@@ -8,13 +8,14 @@ from hugflow.activity import step
 from hugflow.amounts import human_bytes
 from hugflow.audit import this_user
 from hugflow.cli.asked import read_project_requests, request_path_by_name
-from hugflow.cli.builds import choose_one, open_project
+from hugflow.cli.builds import choose_one, entry_of, open_project
 from hugflow.cli.options import AsJson, Name, WaitSeconds
 from hugflow.cli.output import print_data, print_json, print_warning
 from hugflow.cli.verbs import print_done
 from hugflow.settings import ProjectSettings
 
 if TYPE_CHECKING:
+    from hugflow.stages.standing.status import DatasetStatus
     from hugflow.stages.tree.versions import Version
 
 
@@ -30,12 +31,13 @@ def versions(
     from hugflow.stages.tree.versions import list_versions, read_version
 
     project = open_project()
-    name, request = _find(project, name)
+    status = _find(project, name)
+    name = status.name
     current = read_version(project.places.dataset(name), name)
     found = [*([current] if current is not None else []), *list_versions(project.places, name)]
     if as_json:
         entries = [_to_json(version, is_current=version is current) for version in found]
-        print_json({"datasets": [{"name": name, "request": request, "versions": entries}]})
+        print_json({"datasets": [{**entry_of(status), "versions": entries}]})
         return
     if not found:
         print_data(f"{name} is not complete yet, and no version was kept")
@@ -67,27 +69,27 @@ def rollback(
     from hugflow.stages.publishing.rollback import roll_back
 
     project = open_project()
-    name, request = _find(project, name)
+    name = _find(project, name).name
     with step(f"going back to version {version} of {name}"):
         used = roll_back(project.places, name, version, actor=this_user(), wait_s=wait_s)
+    status = _find(project, name)
     if as_json:
         entry = _to_json(used, is_current=True)
-        print_json({"datasets": [{"name": name, "request": request, "versions": [entry]}]})
+        print_json({"datasets": [{**entry_of(status), "versions": [entry]}]})
     else:
         commit = used.manifest.commit[:7]
         words = f"{name} is at version {used.id} (commit {commit}) now"
         print_done("rolled back", words, words)
     if _asks_for_others(project, name):
         print_warning(
-            f"{request} asks for other rows than this version has: the next sync makes "
+            f"{status.request} asks for other rows than this version has: the next sync makes "
             "them again. Revert the request too"
         )
 
 
-def _find(project: ProjectSettings, name: str) -> tuple[str, str | None]:
-    """The dataset that a person means, and its request file."""
-    status = choose_one(project, read_project_requests(project), name)
-    return status.name, status.request
+def _find(project: ProjectSettings, name: str) -> "DatasetStatus":
+    """The dataset that a person means."""
+    return choose_one(project, read_project_requests(project), name)
 
 
 def _asks_for_others(project: ProjectSettings, name: str) -> bool:

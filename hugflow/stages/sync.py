@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 
+from hugflow.audit import Deed, record
 from hugflow.errors import HugflowError, StageMissing
 from hugflow.late_dataclass import dataclass
 from hugflow.ledger.journal import Outcome
@@ -15,6 +16,7 @@ from hugflow.stages.making.make_shards import ShardDone, ShardFailed, make_shard
 from hugflow.stages.making.quota import open_quota
 from hugflow.stages.publishing.publish import Published, publish
 from hugflow.stages.telling.tracker import Tracker
+from hugflow.stages.tree.manifest import Manifest
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +68,7 @@ def sync_dataset(
     `make_shards`.
     """
     tracker = tracker or Tracker(build)
+    before = build.stored.manifest
     done: list[ShardDone] = []
     failed: list[ShardFailed] = []
 
@@ -105,8 +108,21 @@ def sync_dataset(
             )
         ended("completed")
     new_rows = sum(event.new_rows for event in done)
+    if new_rows and before is not None and _is_same(before, published.manifest):
+        record(build.places, _repaired(build, new_rows))
     is_new = any(event.is_new for event in done) or flowed_rows > 0
     was_complete = not published.is_new and not is_new
     if was_complete:
         log.info("Dataset already exists in storage: %s", published.build.folder.root)
     return Synced(tuple(done), published, new_rows, was_complete)
+
+
+def _is_same(before: Manifest, manifest: Manifest) -> bool:
+    """Whether the tree was complete before; another one is recorded as published."""
+    return (before.plan, before.rows) == (manifest.plan, manifest.rows)
+
+
+def _repaired(build: Build, rows: int) -> Deed:
+    """The audit entry for rows of a published dataset that were damaged or missing."""
+    plan = build.plan
+    return Deed(build.options.actor, "repaired", build.name, plan.commit, plan.id, {"rows": rows})

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
+from hugflow.audit import Deed, record
 from hugflow.late_dataclass import dataclass
 from hugflow.requests.model import AddRequest
 from hugflow.shards.plan import Plan
@@ -87,7 +88,7 @@ def find_orphan_folders(places: Places) -> list[DriftFinding]:
     if not is_folder(places.storage_root):
         return []
     known = {*list_names(places), places.samples("any").parent.name}
-    what = "no request, plan or manifest knows of this folder; move it away if it is not needed"
+    what = "no request, plan or manifest here knows of it; it may be another's, so it stays"
     return [
         DriftFinding("orphan", what, str(path))
         for path in sorted(places.storage_root.iterdir())
@@ -96,12 +97,18 @@ def find_orphan_folders(places: Places) -> list[DriftFinding]:
 
 
 def set_aside(
-    places: Places, name: str, found: Iterable[Difference], now: datetime, *, wait_s: float
+    places: Places,
+    name: str,
+    found: Iterable[Difference],
+    now: datetime,
+    *,
+    actor: str,
+    wait_s: float,
 ) -> list[Path]:
     """Move the damaged and unknown files of a dataset away; returns where they are now.
 
-    The next sync then makes the damaged ones again. Raises Locked while a process works on the
-    dataset.
+    The next sync then makes the damaged ones again. The audit trail says how many were moved, and
+    where to. Raises Locked while a process works on the dataset.
     """
     root = places.dataset(name).root
     folder = places.set_aside(name) / f"{now.astimezone(UTC):%Y%m%dT%H%M%S%fZ}"
@@ -117,6 +124,9 @@ def set_aside(
                 path.rename(target)
             sync_folder(path.parent)
             moved.append(target)
+        if moved:
+            result = {"files": len(moved), "folder": str(folder)}
+            record(places, Deed(actor, "set aside", name, result=result))
     return moved
 
 

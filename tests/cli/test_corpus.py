@@ -25,11 +25,18 @@ def test_a_measured_dataset_is_kept_in_part_queried_compared_and_mixed(
     found = json.loads(project.run("sql", query, "--json").stdout)
     assert found["rows"] == [{"rows": 4, "first": 2}]
     compared = json.loads(project.run("overlaps", "--index-only", "--json").stdout)
-    assert compared["datasets"] == [name_of("corpus/speech")]
+    named = {
+        "name": name_of("corpus/speech"),
+        "request": "requests/add/request.yaml",
+        "state": "completed",
+    }
+    assert compared["datasets"] == [named]
+    assert compared["names"] == [named["name"]]
     (project.root / "mixtures").mkdir()
     (project.root / "mixtures/asr.yaml").write_text("datasets: [{dataset: corpus/speech}]\n")
     planned = json.loads(project.run("mix", "plan", "mixtures/asr.yaml", "--json").stdout)
     assert planned["parts"][0]["rows"] == 4
+    assert planned["datasets"] == [named]
     written = project.run("mix", "write", "mixtures/asr.yaml")
     assert written.returncode == 0, written.stderr
     assert (project.root / "mixtures/asr/input_cfg.yaml").is_file()

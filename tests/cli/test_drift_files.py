@@ -58,6 +58,13 @@ def test_a_flipped_byte_a_missing_file_a_wrong_link_and_an_orphan_are_four_findi
     hub.clear_requests()
     code, entry = drift(project, "--fix")
     assert (code, entry["rows_made"], entry["findings"]) == (0, 2, [])
+    # What is told is the state after it, with what was fixed.
+    assert entry["state"] == "completed"
+    assert sorted(finding["kind"] for finding in entry["fixed"]) == kinds
+    deeds = json.loads(project.run("audit", "--dataset", name, "--json").stdout)["entries"]
+    done = {deed["what"]: deed["result"] for deed in deeds}
+    assert done["repaired"] == {"rows": 2}
+    assert done["set aside"]["files"] == 2
     fetched = [ask for ask in hub.requests if ask.port == "storage" and ask.method == "GET"]
     # Of each shard the end, with the footer, and one row group.
     assert sum(ask.body_bytes for ask in fetched) < 2 * (TAIL_BYTES + ROW_BYTES + 2_000)
@@ -88,6 +95,19 @@ def test_a_request_that_asks_for_other_rows_and_a_folder_of_nobody_are_named(
     # Following it is a sync, which a person asks for.
     assert project.run("drift", "--fix").returncode == 3
     assert (project.root / "datasets" / "stray").is_dir()
+    assert "it may be another's, so it stays" in done.stdout
+
+
+def test_fixing_that_fails_tells_the_state_after_it(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "drift/away", rows=2, shards=1, seconds=0.2)
+    assert project.run("local-sync", project.request("drift/away")).returncode == 0
+    flip_a_byte(min(project.dataset(name_of("drift/away")).audio.iterdir()))
+    hub.remove("drift/away")
+    code, entry = drift(project, "--fix")
+    assert code not in (0, 3)
+    assert entry["files_moved"] == 1
+    assert {finding["kind"] for finding in entry["findings"]} == {"upstream gone", "file missing"}
+    assert [finding["kind"] for finding in entry["fixed"]] == ["file changed"]
 
 
 @pytest.mark.parametrize("is_state_lost", [False, True])

@@ -231,8 +231,10 @@ def test_so_many_replaced_trees_are_kept_and_used_again(project: Project, hub: L
         (3, True),
         (2, False),
     ]
-    done = project.run("rollback", hf_id, told["versions"][1]["version"][:8])
+    done = project.run("rollback", hf_id, told["versions"][1]["version"][:8], "--json")
     assert done.returncode == 0, done.stderr
+    [used] = json.loads(done.stdout)["datasets"]
+    assert (used["name"], used["state"]) == (name, "completed")
     assert "warning" not in done.stderr
     assert [json.loads(project.run("status", name, "--json").stdout)["datasets"][0]["rows"]] == [2]
     assert project.run("verify", name).returncode == 0

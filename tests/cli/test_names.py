@@ -129,3 +129,18 @@ def test_nobody_is_asked_only_about_a_whole_name(made: Project):
     assert made.run("remove", "names/music", "--yes").returncode == 0
     assert made.run("undo", "names__mu").returncode == 0
     assert made.dataset(NAMES[0]).manifest.is_file()
+
+
+def test_every_json_names_its_datasets_alike(made: Project, tmp_path: Path):
+    commands = [
+        command.replace("/DEST", str(tmp_path / "pushed")) + " --json"
+        for command, code in COMMANDS.items()
+        if code == 0 and command.split()[0] not in ("logs", "audit")
+    ]
+    for (command, _), (_, said) in _run_all(made, commands, ["names/music"]).items():
+        [told] = [line for line in said.splitlines() if line.startswith("{")]
+        [entry] = json.loads(told)["datasets"]
+        assert entry["name"] == NAMES[0], command
+        # `why` shows the path from where a person is.
+        assert entry["request"].endswith("requests/add/music.yaml"), command
+        assert entry["state"] == "completed", command
