@@ -66,11 +66,19 @@ def up(
     has_worker: Annotated[
         bool, typer.Option("--worker/--no-worker", help="Run this project's workers, too.")
     ] = True,
+    cert: Annotated[
+        Path | None, typer.Option("--cert", help="PEM file of the server's certificate, for TLS.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--key", help="PEM file of its key.")] = None,
+    is_insecure: Annotated[
+        bool, typer.Option("--insecure", help="Let other machines connect without TLS.")
+    ] = False,
 ) -> None:
     """Run this project's server of flows, and its workers, until they are stopped.
 
     The project's user is made when it is missing. What the project file declares below `serve:` is
-    served. A process that ends is started again.
+    served. A process that ends is started again. An address that other machines reach needs --cert
+    and --key, or tls_cert and tls_key of the project file.
     """
     project = open_project()
     serving = _find_serving(project)
@@ -81,8 +89,13 @@ def up(
             mend="run `hugflow flows worker` here",
         )
     from hugflow.serving.server import HOST, is_open
+    from hugflow.serving.tls import check_exposure
 
     own_host, own_port = serving.own_address or (HOST, None)
+    certificate = serving.find_certificate(cert, key)
+    warning = check_exposure(host or own_host, certificate, is_insecure=is_insecure)
+    if warning:
+        print_talk(warning)
     server = serving.server(host or own_host, port or own_port)
     if serving.own_address is not None and is_open(server.host, server.port):
         raise UsageWrong(
@@ -90,6 +103,7 @@ def up(
             why=f"its project file says flows: server: {serving.config.server}",
             mend="if it is the server, run `hugflow flows worker`; else write another port",
         )
+    server.use_certificate(certificate)
     serving.admit_own_user(server)
     server.write_config()
     services = [_server_service(server)]

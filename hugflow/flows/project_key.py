@@ -5,6 +5,10 @@ allow: ["alice/TextTools@<commit of 40 hex digits>", "ourorg/*"]
 allow_local: false               whether modules that are linked local folders may run
 allow_parents: [org]             parents whose allow lists count too
 server: nats://gpu-team:4222     the server of served flows; without it this project's own
+tls_ca: certs/ca.pem             who signed the certificate of a server at tls://; without it, those
+                                 whom this machine trusts
+tls_cert: certs/server.pem       the certificate of this project's own server, and its key
+tls_key: certs/server.key
 user_seed: ~/.config/me.seed     this project's user; without it one that is made here
 users: {gpu_team: UDXU...}       names for the ids of users
 serve:                           what the worker of this project serves
@@ -64,6 +68,9 @@ class ServingConfig:
     user_seed: str | None = None
     users: Mapping[str, str] = field(default_factory=dict)
     serve: tuple[ServeEntry, ...] = ()
+    tls_ca: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
 
     def id_of(self, user: str) -> str:
         """The id that a name or an id means."""
@@ -98,6 +105,9 @@ class _Section(BaseModel):
     allow_parents: Annotated[tuple[str, ...], Field(strict=False, max_length=100)] = ()
     server: str | None = None
     user_seed: str | None = None
+    tls_ca: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
     users: dict[str, str] = Field(default_factory=dict)
     serve: Annotated[tuple[_Entry, ...], Field(strict=False, max_length=1_000)] = ()
 
@@ -144,7 +154,14 @@ def serving_of(file: ProjectFile) -> ServingConfig:
             "write host and port alone: nats://gpu-team:4222",
             why="the address is shown to everybody; a user is known by `user_seed`",
         )
-    config = ServingConfig(section.server, section.user_seed, section.users)
+    config = ServingConfig(
+        section.server,
+        section.user_seed,
+        section.users,
+        tls_ca=section.tls_ca,
+        tls_cert=section.tls_cert,
+        tls_key=section.tls_key,
+    )
     return replace(config, serve=tuple(_to_entry(each, config) for each in section.serve))
 
 

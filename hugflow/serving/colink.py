@@ -20,6 +20,7 @@ from hugflow.serving.memory import keep_freed_memory
 if TYPE_CHECKING:
     from hugflow.serving.link import Link
     from hugflow.serving.server import FlowServer
+    from hugflow.serving.tls import TlsTrust
 
 DEFAULT_URL = "nats://127.0.0.1:4222"
 ACK_WAIT_S = 2.0
@@ -49,8 +50,12 @@ class CoLink:
         *,
         project: Project | None = None,
         ack_wait_s: float = ACK_WAIT_S,
+        trust: "TlsTrust | None" = None,
     ) -> None:
-        """Connect. Raises FlowServerUnavailable."""
+        """Connect. Raises FlowServerUnavailable.
+
+        trust: whose certificate the server must have; None: one that this machine trusts.
+        """
         with needs_extra():
             from hugflow.serving.link import open_link
             from hugflow.serving.replies import Replies
@@ -70,7 +75,7 @@ class CoLink:
         )
         self._thread.start()
         try:
-            self.link: Link = self.run(open_link(url, seed, self._user_id))
+            self.link: Link = self.run(open_link(url, seed, self._user_id, trust))
         except BaseException:
             self._stop_loop()
             raise
@@ -150,9 +155,18 @@ def connect(
     *,
     project: Project | None = None,
     ack_wait_s: float = ACK_WAIT_S,
+    ca_file: str | Path | None = None,
 ) -> CoLink:
-    """A client for the user whose seed a file holds. Raises FlowServerUnavailable."""
-    return CoLink(url, read_seed(Path(seed_file)), project=project, ack_wait_s=ack_wait_s)
+    """A client for the user whose seed a file holds. Raises FlowServerUnavailable.
+
+    ca_file: PEM certificates that a server at `tls://` may have; None: those that this machine
+        trusts.
+    """
+    from hugflow.serving.tls import TlsTrust
+
+    trust = TlsTrust(Path(ca_file)) if ca_file is not None else None
+    seed = read_seed(Path(seed_file))
+    return CoLink(url, seed, project=project, ack_wait_s=ack_wait_s, trust=trust)
 
 
 async def _cancel_others() -> None:

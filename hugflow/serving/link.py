@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import re
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
@@ -36,11 +37,13 @@ from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 from hugflow.errors import FlowMessageTooLarge, FlowServerUnavailable, NotAuthorised
 from hugflow.redact import in_a_line
 from hugflow.serving import subjects
+from hugflow.serving.tls import TlsTrust, context_for, needs_tls
 
 log = logging.getLogger(__name__)
 
 # One try; the server answers in a millisecond, and an answer that was lost never comes.
 TRY_S = 2.0
+CLOSE_S = 1.0
 STORE_WITHIN_S = 60.0
 AGAIN_AFTER_S = 0.05
 KEEP_REPLIES_S = 24 * 3600.0
@@ -64,21 +67,42 @@ class KeyTaken(Exception):
     """A key was written by somebody else in the meantime."""
 
 
+class _NoTls(NatsError):
+    """A server that was to speak TLS would speak in the clear."""
+
+
+class _Client(Client):
+    """A client that says nothing to a server without TLS where TLS is asked for."""
+
+    needs_tls = False
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        # The library would go on in the clear, and somebody on the way can make a server seem so.
+        if self.needs_tls and initial_connection and not info.get("tls_required"):
+            raise _NoTls("the address begins with tls://, and the server offers no TLS")
+        await super()._process_info(info, initial_connection)
+
+
 class Link:
     """An open connection; `open_link` makes one."""
 
     def __init__(self, user_id: str) -> None:
         """Nothing is connected yet."""
         self.user_id = user_id
-        self.client = Client()
+        self.client = _Client()
         self.js: JetStreamContext = self.client.jetstream(timeout=TRY_S)
         self.bucket_stream = subjects.bucket_stream(user_id)
         self._was_open = False
         self._waiting: dict[str, set[asyncio.Future[Any]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def open(self, url: str, seed: str) -> None:
-        """Connect. Raises FlowServerUnavailable."""
+    async def open(self, url: str, seed: str, trust: TlsTrust | None = None) -> None:
+        """Connect. Raises FlowServerUnavailable, and SettingInvalid for certificates.
+
+        trust: whose certificate the server must have; None: one that this machine trusts.
+        """
+        self.client.needs_tls = needs_tls(url)
+        context = context_for(url, trust)
         try:
             await self.client.connect(
                 url,
@@ -91,22 +115,37 @@ class Link:
                 reconnect_time_wait=0.2,  # type: ignore[arg-type]  # it is only slept for
                 connect_timeout=5,
                 pending_size=64 << 20,
+                tls=context,
                 name="hugflow",
             )
             self._was_open = True
             self.client.options.update(allow_reconnect=True, max_reconnect_attempts=-1)
         except (TimeoutError, NatsError, OSError) as error:
             await self._close_quietly()
-            is_refused = "authorization" in str(error).lower()
+            what, mend = self._explain(error)
             raise FlowServerUnavailable(
-                f"the server of flows at {url} "
-                + ("does not know this user" if is_refused else "does not answer"),
+                f"the server of flows at {url} {what}",
                 why=in_a_line(str(error) or type(error).__name__),
-                mend=f"add the user {self.user_id} on the server's machine "
-                "(`hugflow flows user add NAME ID`), and reload it"
-                if is_refused
-                else "start it with `hugflow flows up`, or check the address",
+                mend=mend,
             ) from error
+
+    def _explain(self, error: Exception) -> tuple[str, str]:
+        """What is wrong with a server, and what helps."""
+        if "authorization" in str(error).lower():
+            return (
+                "does not know this user",
+                f"add the user {self.user_id} on the server's machine "
+                "(`hugflow flows user add NAME ID`), and reload it",
+            )
+        if isinstance(error, _NoTls):
+            return "speaks no TLS", "start it with --cert and --key, or check the address"
+        if isinstance(error, ssl.SSLError):
+            return (
+                "has a certificate that is not trusted",
+                "write the authority's PEM file into flows: tls_ca: of hugflow.yaml, and use a name "
+                "that the certificate has",
+            )
+        return "does not answer", "start it with `hugflow flows up`, or check the address"
 
     async def close(self) -> None:
         """Send what waits, and disconnect."""
@@ -396,19 +435,22 @@ class Link:
 
     async def _close_quietly(self) -> None:
         with contextlib.suppress(NatsError, OSError, asyncio.TimeoutError):
-            await self.client.close()
+            # After a TLS handshake that failed, the library waits for an end that never comes.
+            await asyncio.wait_for(self.client.close(), CLOSE_S)
 
 
-async def open_link(url: str, seed: str, user_id: str) -> Link:
+async def open_link(url: str, seed: str, user_id: str, trust: TlsTrust | None = None) -> Link:
     """Connect a user."""
     link = Link(user_id)
-    await link.open(url, seed)
+    await link.open(url, seed, trust)
     return link
 
 
-async def make_streams(url: str, admin_seed: str, admin_id: str, user_ids: list[str]) -> None:
+async def make_streams(
+    url: str, admin_seed: str, admin_id: str, user_ids: list[str], trust: TlsTrust | None = None
+) -> None:
     """Make the streams and the bucket of each user, as the server's administrator."""
-    link = await open_link(url, admin_seed, admin_id)
+    link = await open_link(url, admin_seed, admin_id, trust)
     try:
         for user_id in user_ids:
             await link.again(user_id, partial(_make_streams_of, link.js, user_id))

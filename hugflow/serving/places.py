@@ -17,6 +17,7 @@ from hugflow.serving.colink import CoLink, Project
 from hugflow.serving.keys import is_user_id, read_or_make_seed, read_seed, user_id_of
 from hugflow.serving.records import LOCAL
 from hugflow.serving.server import FlowServer
+from hugflow.serving.tls import Certificate, TlsTrust
 
 OWN_USER = "main"
 SERVER_FOLDER = "serving"
@@ -67,6 +68,33 @@ class ProjectServing:
             port = self.own_address[1]
         return FlowServer(self.server_folder, host, port)
 
+    def find_certificate(self, cert: Path | None, key: Path | None) -> Certificate | None:
+        """The certificate of the own server: of files, else of the project file.
+
+        Raises UsageWrong for one file without the other.
+        """
+        folder = Path()
+        if cert is None and key is None:
+            folder = self.project.root
+            cert = Path(self.config.tls_cert) if self.config.tls_cert is not None else None
+            key = Path(self.config.tls_key) if self.config.tls_key is not None else None
+        if cert is None and key is None:
+            return None
+        if cert is None or key is None:
+            raise UsageWrong(
+                "a certificate is given without its key, or a key without its certificate",
+                why="the server needs both for TLS",
+                mend="give --cert FILE and --key FILE, or tls_cert: and tls_key: below flows:",
+            )
+        return Certificate(*((folder / each.expanduser()).absolute() for each in (cert, key)))
+
+    def find_trust(self) -> TlsTrust | None:
+        """Whose certificate the server must have; None for one that this machine trusts."""
+        if self.config.tls_ca is not None:
+            return TlsTrust(self.project.root / Path(self.config.tls_ca).expanduser())
+        is_here = self.has_own_server and self.server_folder.is_dir()
+        return self.server().trust if is_here else None
+
     def admit_own_user(self, server: FlowServer) -> None:
         """Let the project's user connect; its seed is made if it is missing."""
         own_id = user_id_of(read_or_make_seed(self.seed_file))
@@ -107,7 +135,9 @@ class ProjectServing:
 
     def connect(self) -> CoLink:
         """A client for the project's user. Raises FlowServerUnavailable and SettingInvalid."""
-        return CoLink(self.find_url(), read_seed(self.seed_file), project=self.project)
+        url = self.find_url()
+        seed = read_seed(self.seed_file)
+        return CoLink(url, seed, project=self.project, trust=self.find_trust())
 
     def find_url(self) -> str:
         """The address of the project's server. Raises FlowServerUnavailable without any."""

@@ -4,6 +4,7 @@
          users/<name>.id     a user's public key; without it the user may not connect
          users/<name>.seed   the secret of a user that was made here; 0600
          server.conf  server.pid  server.log  host  port
+         tls                 which certificate it has (`hugflow.serving.tls`)
          jetstream/          what waits, and what users serve
 """
 
@@ -22,10 +23,19 @@ from hugflow.serving.extra import find_server_program
 from hugflow.serving.keys import is_user_id, read_or_make_seed, read_seed, user_id_of
 from hugflow.serving.server_config import render_config
 from hugflow.serving.subjects import check_name
+from hugflow.serving.tls import (
+    PLAIN_SCHEME,
+    SCHEME,
+    Certificate,
+    TlsTrust,
+    read_certificate,
+    write_certificate,
+)
 from hugflow.store.atomic import make_folder, read_file, write_file
 from hugflow.supervisor import die_with_parent
 
 HOST = "127.0.0.1"
+EVERY_HOST = ("0.0.0.0", "::")  # noqa: S104  # only `flows up --host` listens there
 START_S = 20.0
 END_S = 10.0
 RELOADED = b"Reloaded server configuration"
@@ -43,12 +53,29 @@ class FlowServer:
         self.folder.chmod(0o700)
         self.host = host or self._read_host() or HOST
         self.port = port or self._read_port() or _free_port(self.host)
+        self.certificate = read_certificate(self.folder)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        """The address that clients connect to."""
-        return f"nats://{self.host}:{self.port}"
+        """The address that clients on this machine connect to."""
+        host = HOST if self.host in EVERY_HOST else self.host
+        scheme = PLAIN_SCHEME if self.certificate is None else SCHEME
+        return f"{scheme}://{host}:{self.port}"
+
+    @property
+    def trust(self) -> TlsTrust | None:
+        """What clients on this machine accept: the certificate of this server itself."""
+        if self.certificate is None:
+            return None
+        return TlsTrust(self.certificate.cert, is_server_itself=True)
+
+    def use_certificate(self, certificate: Certificate | None) -> None:
+        """Let the server speak TLS from its next start on, or in the clear."""
+        if certificate is not None:
+            certificate.check()
+        write_certificate(self.folder, certificate)
+        self.certificate = certificate
 
     @property
     def config_file(self) -> Path:
@@ -109,7 +136,9 @@ class FlowServer:
     def write_config(self) -> None:
         """Write the configuration from the users."""
         admin_id = user_id_of(read_or_make_seed(self.folder / "admin.seed"))
-        text = render_config(self.host, self.port, self.folder, admin_id, self.user_ids())
+        text = render_config(
+            self.host, self.port, self.folder, admin_id, self.user_ids(), self.certificate
+        )
         write_file(self.config_file, text)
         write_file(self.folder / "host", f"{self.host}\n")
         write_file(self.folder / "port", f"{self.port}\n")
@@ -142,7 +171,8 @@ class FlowServer:
         from hugflow.serving.link import make_streams
 
         seed = read_or_make_seed(self.folder / "admin.seed")
-        work = make_streams(self.url, seed, user_id_of(seed), list(self.user_ids().values()))
+        user_ids = list(self.user_ids().values())
+        work = make_streams(self.url, seed, user_id_of(seed), user_ids, self.trust)
         # In a thread of its own: a notebook's has a loop already.
         with ThreadPoolExecutor(1) as pool:
             pool.submit(asyncio.run, work).result()

@@ -5,12 +5,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hugflow.serving.subjects import permissions
+from hugflow.serving.tls import Certificate
 
 MAX_PAYLOAD_BYTES = 8 << 20
 
 
 def render_config(
-    host: str, port: int, folder: Path, admin_id: str, user_ids: Mapping[str, str]
+    host: str,
+    port: int,
+    folder: Path,
+    admin_id: str,
+    user_ids: Mapping[str, str],
+    certificate: Certificate | None = None,
 ) -> str:
     """The whole file. It holds public keys alone.
 
@@ -24,11 +30,16 @@ def render_config(
             f"    # {name}",
             f"    {{ nkey: {user_id}, permissions: {json.dumps(permissions(user_id))} }}",
         ]
+    tls = []
+    if certificate is not None:
+        cert, key = json.dumps(str(certificate.cert)), json.dumps(str(certificate.key))
+        tls = [f"tls {{ cert_file: {cert}, key_file: {key}, timeout: 5 }}"]
     lines = [
         f"listen: {json.dumps(f'{host}:{port}')}",
         'server_name: "hugflow-flows"',
         f"max_payload: {MAX_PAYLOAD_BYTES}",
         "max_pending: 256MB",
+        *tls,
         f"jetstream {{ store_dir: {json.dumps(str(folder / 'jetstream'))} }}",
         f"log_file: {json.dumps(str(folder / 'server.log'))}",
         f"pid_file: {json.dumps(str(folder / 'server.pid'))}",

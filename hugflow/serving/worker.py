@@ -57,7 +57,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         serving = serving_at(root, read_project_file(root), state_dir)
         url = given.url or serving.find_url()
         seed = read_seed(given.seed or serving.seed_file)
-        cl = CoLink(url, seed, project=serving.project, ack_wait_s=given.ack_wait)
+        cl = CoLink(
+            url,
+            seed,
+            project=serving.project,
+            ack_wait_s=given.ack_wait,
+            trust=serving.find_trust(),
+        )
         points = given.dispatch_point or [DEFAULT_DISPATCH_POINT]
         run_workers(cl, serving, points, given.threads, stop)
     except HugflowError as error:
