@@ -110,12 +110,16 @@ def sync(
     wanted = _read_wanted(places, modules or [], overwrites=overwrites)
     source = HubSource(open_hub(project))
     if checks:
-        differences = list(find_differences(places, source, wanted if modules else ()))
+        differences = []
+        for each in find_differences(places, source, wanted if modules else ()):
+            differences.append(each)
+            if not as_json:
+                # At once: an error may follow.
+                print_data(each)
         if as_json:
             print_json({"differences": differences})
-        else:
-            for each in differences or ["everything is as it was synced, and nothing has moved"]:
-                print_data(each)
+        elif not differences:
+            print_data("everything is as it was synced, and nothing has moved")
         raise typer.Exit(EXIT_DIFFERENT if differences else 0)
     choice: Choice | None = "replace" if replaces else "keep" if keeps else None
     with step("syncing flow modules"):

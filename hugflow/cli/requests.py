@@ -267,7 +267,8 @@ def _check_steps(checked: _Checked) -> _Checked:
     from hugflow.hierarchy.inherited_allow import composed_trust
 
     root = find_root(Path.cwd(), os.environ)
-    trust = composed_trust(root, read_project_file(root) if root is not None else ProjectFile())
+    file = read_project_file(root) if root is not None else ProjectFile()
+    trust = composed_trust(root, file, warn=print_warning)
     problems = [
         _step_problem(file.path, step, error)
         for file in adds

@@ -1,8 +1,10 @@
 """How the synced modules are: what `hugflow flows list` shows, and `sync --check` compares."""
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
+from hugflow.errors import HugflowError
 from hugflow.flows.dependencies import Dependency, read_dependencies
 from hugflow.flows.local import find_folder
 from hugflow.flows.names import ModuleId, is_commit_of
@@ -12,6 +14,8 @@ from hugflow.flows.records import LockEntry, Synced, read_lock
 from hugflow.flows.staging import ModuleSource
 from hugflow.flows.trust import Trust
 from hugflow.late_dataclass import dataclass
+
+log = logging.getLogger(__name__)
 
 State = Literal["synced", "modified", "local", "missing"]
 
@@ -41,7 +45,10 @@ def find_differences(
 
     asked: the modules to compare with flow.mod, with those that they need; none: all of flow.mod, at
     the revisions it has.
+
+    Raises the Hub's error for a module that it does not show, after all others were compared.
     """
+    unanswered: HugflowError | None = None
     entries = read_lock(places.lock_file)
     wanted = {each.module: each for each in asked}
     for module, each in wanted.items():
@@ -59,12 +66,20 @@ def find_differences(
             if module in wanted:
                 yield from _compare_folder(places, each, synced)
         elif not is_commit_of(each.revision, synced.commit):
-            commit = source.fetch_commit(module, each.revision)
-            if commit != synced.commit:
-                yield f"{each}: commit {commit[:7]}, and {synced.commit[:7]} is synced"
+            try:
+                commit = source.fetch_commit(module, each.revision)
+            except HugflowError as error:
+                if unanswered is not None:
+                    log.warning("%s", unanswered.what)
+                unanswered = error
+            else:
+                if commit != synced.commit:
+                    yield f"{each}: commit {commit[:7]}, and {synced.commit[:7]} is synced"
         for needed in read_dependencies(places.module(module), module):
             if needed.module not in entries:
                 yield f"{synced}: asks for {needed}, which is not synced"
+    if unanswered is not None:
+        raise unanswered
 
 
 def _find_closure(

@@ -14,7 +14,7 @@ A folder has no such content, and a folder in place of a parent (`overrides`) co
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hugflow.errors import HugflowError, SettingInvalid
@@ -34,10 +34,12 @@ from hugflow.project_file import ProjectFile
 log = logging.getLogger(__name__)
 
 
-def composed_trust(root: Path | None, file: ProjectFile) -> Trust:
+def composed_trust(
+    root: Path | None, file: ProjectFile, *, warn: Callable[[str], None] = log.warning
+) -> Trust:
     """What may run by a project's own list and those of the parents that it names.
 
-    Parents that cannot be read contribute nothing, and a warning says why: what the project's own
+    Parents that cannot be read contribute nothing, and `warn` is told why: what the project's own
     list allows may still run. Raises SettingInvalid for the project's own file.
     """
     trust = trust_of(file)
@@ -46,7 +48,8 @@ def composed_trust(root: Path | None, file: ProjectFile) -> Trust:
     try:
         return with_entries(trust, inherited_entries(root, file))
     except HugflowError as error:
-        log.warning("the allow lists of parents do not count: %s (%s)", error.what, error.why)
+        fix = f"{error.what} ({error.why}). To fix it: {error.mend}"
+        warn(f"the allow lists of parents do not count: {fix}")
         return trust
 
 

@@ -87,7 +87,8 @@ def with_inherited_allow(
         # The sensor and `Storage` say what is wrong with the file.
         return catalog
     except HugflowError as error:
-        return replace(catalog, allow_fault=f"{error.what} ({error.why})")
+        fault = f"{error.what} ({error.why}). To fix it: {error.mend}"
+        return replace(catalog, allow_fault=fault)
     return replace(catalog, allow=tuple(map(str, entries)))
 
 

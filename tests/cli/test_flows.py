@@ -124,6 +124,20 @@ def test_check_changes_nothing_and_ends_with_3_where_something_differs(
     assert not (flows.root / "flow_modules" / ATOMIC).exists()
 
 
+def test_check_compares_the_others_before_it_tells_of_a_module_that_is_gone(
+    module_hub: LoopbackHub, flows: Project
+):
+    gone = "acme/Gone"
+    publish(module_hub, gone, {"__init__.py": ""})
+    flows.run("flows", "sync", gone, CHAT)
+    (flows.root / "flow_modules" / CHAT / "README.md").write_text("mine\n")
+    module_hub.remove(gone, kind="models")
+    done = flows.run("flows", "sync", "--check")
+    assert done.returncode == 5
+    assert f"{CHAT}:main: its files were changed here" in done.stdout
+    assert gone in done.stderr
+
+
 def test_check_with_names_compares_what_is_asked_for_with_what_is_synced(
     module_hub: LoopbackHub, flows: Project
 ):
