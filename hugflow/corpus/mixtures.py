@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow.parquet as pq
 import yaml
 
 from hugflow.corpus.mixture_file import Mixture, Part
@@ -29,7 +28,8 @@ from hugflow.exports.wording import json_line
 from hugflow.late_dataclass import dataclass
 from hugflow.requests.keep import parse_keep
 from hugflow.requests.match_names import is_meant
-from hugflow.shards.kept_fields import kept_fields, value_at
+from hugflow.rows.kept_values import read_kept_values
+from hugflow.shards.kept_fields import refuse_quality
 from hugflow.stages.publishing.export_stored import open_source
 from hugflow.stages.publishing.write_exports import write_export_file
 from hugflow.statistics.tables import Table, flat
@@ -43,8 +43,6 @@ from hugflow.store.atomic import (
     write_file,
 )
 from hugflow.store.layout import Places
-
-_ROWS_AT_ONCE = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +66,7 @@ class Chosen:
 def choose_rows(mixture: Mixture, tables: Sequence[Table], places: Places) -> list[Chosen]:
     """The rows of each part. Raises UsageWrong for a dataset that is not complete here."""
     sources = [(part, _find_table(part, tables)) for part in mixture.parts]
+    _refuse_twice(sources)
     shared = sum(part.weight for part in mixture.parts if part.hours is None)
     fixed = sum(part.hours or 0.0 for part in mixture.parts)
     chosen = []
@@ -129,6 +128,19 @@ def _find_table(part: Part, tables: Sequence[Table]) -> Table:
     return found[0]
 
 
+def _refuse_twice(sources: Sequence[tuple[Part, Table]]) -> None:
+    """Raise UsageWrong if two parts are one dataset, which has a name and an hf_id."""
+    part_by_table: dict[str, Part] = {}
+    for part, table in sources:
+        first = part_by_table.setdefault(table.name, part)
+        if first is not part:
+            raise UsageWrong(
+                f"the mixture names {table.name} twice, as {first.dataset} and {part.dataset}",
+                why="its rows would be in the mixture twice",
+                mend="delete one of the two; `weight` and `hours` say how much of it is taken",
+            )
+
+
 def _choose(
     seed: int, part: Part, table: Table, source: ExportSource, hours: float | None
 ) -> Chosen:
@@ -158,17 +170,15 @@ def _able(part: Part, table: Table, source: ExportSource) -> frozenset[int] | No
     """Positions of the rows that meet `keep` of a part; None for all rows."""
     if part.keep is None:
         return None
-    test, fields = parse_keep(part.keep), kept_fields(source.plan, part.keep)
-    columns = list(dict.fromkeys(["row", *(path[0] for path in fields.values())]))
+    refuse_quality(source.plan, part.keep)
+    test = parse_keep(part.keep)
     found: set[int] = set()
     place = 0
     for path in table.index:
-        with pq.ParquetFile(table.root / path) as index:
-            for batch in index.iter_batches(_ROWS_AT_ONCE, columns=columns):
-                for line in batch.to_pylist():
-                    if test.holds({name: value_at(line, at) for name, at in fields.items()}):
-                        found.add(place)
-                    place += 1
+        for _, values in read_kept_values(source.plan, table.root / path, part.keep):
+            if test.holds(values):
+                found.add(place)
+            place += 1
     return frozenset(found)
 
 

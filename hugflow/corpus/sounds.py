@@ -7,10 +7,12 @@ digest of the manifest's hashes; `rows`; `lengths`, shape (rows, shifts); `print
 import hashlib
 import io
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -155,12 +157,12 @@ def _to_bytes(sounds: Sounds, digest: str) -> bytes:
 def _read_kept(path: Path, digest: str) -> Sounds | None:
     """The kept fingerprints; None if there are none, or of another index."""
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             if str(kept["index"]) != digest:
                 return None
             lengths, rows = kept["lengths"], kept["rows"]
             flat_prints = _split(kept["prints"], lengths.ravel().tolist())
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):
         return None
     by_row = [flat_prints[at : at + SHIFTS] for at in range(0, len(flat_prints), SHIFTS)]
     return Sounds(rows, by_row) if len(by_row) == len(rows) else None

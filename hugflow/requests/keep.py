@@ -16,6 +16,7 @@ and never evaluated as code.
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 from hugflow.late_dataclass import dataclass
@@ -134,7 +135,7 @@ def _is_like(found: Any, value: Value) -> bool:
         return isinstance(found, bool) and isinstance(value, bool)
     if isinstance(value, str):
         return isinstance(found, str)
-    return isinstance(found, int | float)
+    return isinstance(found, int | float | Decimal)
 
 
 @dataclass(frozen=True, slots=True)

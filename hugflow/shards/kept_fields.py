@@ -29,9 +29,13 @@ def kept_fields(plan: Plan, expression: str) -> dict[str, tuple[str, ...]]:
 
 def refuse_keep(request: AddRequest, plan: Plan) -> None:
     """Raise RequestInvalid for a `keep` that names what no row has, or quality without measuring."""
-    if request.keep is None:
-        return
-    fields = kept_fields(plan, request.keep)
+    if request.keep is not None:
+        refuse_quality(plan, request.keep)
+
+
+def refuse_quality(plan: Plan, expression: str) -> None:
+    """Raise RequestInvalid for an expression over quality that was not measured, or unknown fields."""
+    fields = kept_fields(plan, expression)
     quality = [name for name, path in fields.items() if path[:2] == ("audio_info", "quality")]
     if quality and not plan.is_measured:
         raise RequestInvalid(

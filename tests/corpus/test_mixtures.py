@@ -111,3 +111,10 @@ def test_a_wrong_mixture_is_refused_with_its_field(
 ):
     with pytest.raises(error, match=words):
         choose(places, tmp_path / "a.yaml", text)
+
+
+def test_a_mixture_neither_doubles_rows_nor_leaves_all_out_unseen(stored: Places, tmp_path: Path):
+    with pytest.raises(UsageWrong, match="twice, as mix__one__split_train__rev_main and mix/one"):
+        choose(stored, tmp_path / "a.yaml", f"datasets: [{{dataset: {ONE}}}, {{dataset: mix/one}}]")
+    with pytest.raises(RequestInvalid, match="not measured"):
+        choose(stored, tmp_path / "a.yaml", f"datasets: [{{dataset: {ONE}, keep: 'snr > 1'}}]")

@@ -118,6 +118,9 @@ def test_all_planted_overlaps_are_found_and_nothing_else(
     assert pairs(compared.overlaps, "text") == set()
     again = compare_tables(tables, places.state_dir / "fingerprints", 2)
     assert again.overlaps == compared.overlaps
+    for kept in (places.state_dir / "fingerprints").iterdir():
+        kept.write_bytes(b"PK\x03\x04 is no whole archive")
+    assert compare_tables(tables, places.state_dir / "fingerprints", 2) == compared
 
 
 def test_a_text_is_the_same_in_any_case_and_spacing(

@@ -3,11 +3,14 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from datasets import ClassLabel, Features
 
 from hugflow.errors import RequestInvalid
 from hugflow.provenance.why import explain
@@ -128,3 +131,36 @@ def test_keep_that_leaves_no_row_is_refused(hub: LoopbackHub, open_for: OpenFor)
     publish(hub, "keep/none", 4)
     with pytest.raises(RequestInvalid, match="all 4 rows"):
         sync(open_for("keep/none", MEASURING, keep="duration > 100"))
+
+
+@pytest.mark.parametrize(
+    ("keep", "row"),
+    [
+        ("day >= '2021-01-01'", 1),
+        ("at < '2021-01-01T00:00:00'", 0),
+        ("price > 1.5", 1),
+        ("price in (1.25)", 0),
+        ("value > 1", 0),
+        ("text = 'no'", 1),
+    ],
+)
+def test_dates_decimals_and_names_of_classes_can_be_compared(
+    hub: LoopbackHub, open_for: OpenFor, keep: str, row: int
+):
+    names = Features({"label": ClassLabel(names=["yes", "no"])}).arrow_schema.metadata
+    table = pa.table(
+        {
+            "audio": [{"bytes": CLIPS[0], "path": None}] * 2,
+            "label": pa.array([0, 1], pa.int64()),
+            "day": [date(2020, 1, 1), date(2021, 1, 1)],
+            "at": [datetime(2020, 1, 1), datetime(2021, 1, 1)],  # noqa: DTZ001  # no zone
+            "price": [Decimal("1.25"), Decimal("2.50")],
+            "value": [2.0, float("nan")],
+        }
+    ).replace_schema_metadata(names)
+    hub.publish("keep/types", {"data/train-0.parquet": write_parquet(table)})
+    build = open_for("keep/types", text_column="label", keep=keep)
+    sync(build)
+    assert kept_rows(build) == [row]
+    [line] = left_out_file(build.folder).read_text().splitlines()
+    assert json.loads(line, parse_constant=pytest.fail)["row"] == 1 - row
