@@ -112,11 +112,12 @@ def fetch_source(
             )
             own = choose_layout(found.paths, repository.paths)
         except NotParquet:
-            # `datasets` sees no file that it knows; it does not know m4a.
+            # `datasets` sees no file that it knows; it knows neither m4a nor tgz.
             found = find_unseen_clips(listing, request, None)
             if found is None:
                 raise
-            return _own_files(listing, found, AUDIO_FOLDER, "`datasets` does not know these clips")
+            own = choose_layout(found.paths, repository.paths) or AUDIO_FOLDER
+            return _own_files(listing, found, own, "`datasets` does not know such files")
         is_settled = files_commit not in (None, commit)
         clips = None if own or is_settled else find_unseen_clips(listing, request, found)
         if clips is not None:
@@ -149,6 +150,8 @@ def fetch_source(
                 # The layout is read, so what the files are instead of parquet is no reason.
                 why = refused.why.removeprefix(f"{reason.why}; and ")
                 return _own_files(listing, found, own, why)
+            if repository.script is not None:
+                raise _with_proposal(refused, request, repository) from reason
             explained = explain(hub, repository, request, reason)
             raise (refused if explained is reason else explained) from reason
     return Source(commit, listing.find(found.paths), published=listing.files)
@@ -239,6 +242,20 @@ def _only_by_script(repository: Repository, script: str) -> NotParquet:
         "here, nor fetched",
         subset=None,
     )
+
+
+def _with_proposal(
+    error: RequestInvalid, request: PlanRequest, repository: Repository
+) -> RequestInvalid:
+    """The error of a repository with a loading script, with the `source` that may read its files."""
+    # Imported only for the error.
+    from hugflow.shards.proposed_source import propose_source
+
+    proposed = propose_source(request, repository.paths)
+    if proposed is None:
+        return error
+    mend = f"its files may be read without the script: write {proposed} into the request; or {error.mend}"
+    return RequestInvalid(error.what, why=error.why, mend=mend)
 
 
 def _fetch_conversion(

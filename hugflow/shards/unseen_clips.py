@@ -1,13 +1,14 @@
-"""Folders of audio that `datasets` does not take for such: clips with their texts, and m4a.
+"""Audio that `datasets` does not take for such: clips with their texts, m4a, and tgz archives.
 
 By the commonest ending of their names, `datasets` takes `1.flac` beside `1.txt` for a dataset of
-text. It does not know m4a, aac and amr at all.
+text. It does not know m4a, aac, amr and tgz at all.
 """
 
 from collections.abc import Sequence
 from typing import Final
 
 from hugflow.clients.published import SplitFiles
+from hugflow.shards.layouts.archives import is_archive
 from hugflow.shards.layouts.tables import folder_of
 from hugflow.shards.plan_request import PlanRequest
 from hugflow.shards.resolution.listing import Listing
@@ -19,7 +20,7 @@ _FOLDER: Final = "audiofolder"
 def find_unseen_clips(
     listing: Listing, request: PlanRequest, found: SplitFiles | None
 ) -> SplitFiles | None:
-    """The clips of a split that no layout takes; None if it is no folder of audio.
+    """The clips, or archives, of a split that no layout takes; None if it has none.
 
     found: the files of the split for `datasets`; None if it finds none. Where it finds texts, they
     are those of the clips if most clips have one.
@@ -27,6 +28,9 @@ def find_unseen_clips(
     if found is not None and found.reader not in (_TEXT, _FOLDER):
         return None
     resolved = listing.resolve_clips(request.subset)
+    if resolved is None and found is None:
+        # It does not know the ending tgz.
+        resolved = listing.resolve_clips(request.subset, is_archive)
     clips = None if resolved is None else resolved.files.get(request.split)
     if resolved is None or not clips:
         return None

@@ -9,6 +9,7 @@ from hugflow.testing.layouts import publish_conversion
 from hugflow.testing.samples import speech_table
 from hugflow.testing.speech import encode, speech_like
 from tests.builds import OpenFor
+from tests.shards.layouts.tars import make_tar, sample
 from tests.trees import read_rows_json
 
 
@@ -79,3 +80,16 @@ def test_a_conversion_that_lacks_the_texts_beside_the_clips_says_so(
     plan = open_for("unseen/converted").plan
     assert plan.is_converted
     assert any("left out: the texts beside the clips" in warning for warning in plan.warnings)
+
+
+def test_an_archive_with_an_ending_that_datasets_does_not_know_is_read(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    tars = {
+        f"{split}.tgz": make_tar(sample(at), "w:gz") for at, split in enumerate(("train", "test"))
+    }
+    hub.publish("unseen/tgz", tars)
+    plan = open_for("unseen/tgz").plan
+    assert [(shard.layout, shard.files[0].path) for shard in plan.shards] == [
+        ("webdataset", "train.tgz")
+    ]

@@ -25,7 +25,9 @@ from hugflow.requests.sources import TableForm
 from hugflow.shards.arrow import FILE_TYPE, is_text
 from hugflow.shards.layouts import loose
 from hugflow.shards.layouts.archives import (
+    ENCRYPTED,
     ZIP_DAMAGED,
+    ArchiveEncrypted,
     most_unpacked,
     open_zip,
 )
@@ -431,7 +433,7 @@ def _split_of(path: str) -> frozenset[str] | None:
 def _peek(at: RepositoryAt, archive: PublishedArchive) -> list[str]:
     """Names of a few members, by ranged reads; empty if they cannot be had so.
 
-    Raises RequestInvalid for a zip whose directory is too large.
+    Raises RequestInvalid for a zip whose directory is too large, and for one that is encrypted.
     """
     try:
         return _peek_names(at, archive)
@@ -441,6 +443,13 @@ def _peek(at: RepositoryAt, archive: PublishedArchive) -> list[str]:
             why=in_a_line(str(large)),
             mend="ask the dataset's owner to publish the clips as several zips, or as tars",
         ) from large
+    except ArchiveEncrypted as encrypted:
+        raise RequestInvalid(
+            f"{at.repo}@{at.commit[:7]}: {in_a_line(archive.path)!r} cannot be read",
+            why=str(encrypted),
+            mend="ask the dataset's owner to publish it without a password, or choose a revision or "
+            "split without it",
+        ) from encrypted
     except (ArchiveDamaged, *ZIP_DAMAGED):
         return []
 
@@ -450,7 +459,10 @@ def _peek_names(at: RepositoryAt, archive: PublishedArchive) -> list[str]:
     with open_archive(at, archive) as remote:
         if lower.endswith(".zip"):
             with open_zip(remote) as opened:
-                return [entry.filename for entry in opened.infolist() if not entry.is_dir()]
+                entries = opened.infolist()
+                if any(entry.flag_bits & ENCRYPTED for entry in entries):
+                    raise ArchiveEncrypted
+                return [entry.filename for entry in entries if not entry.is_dir()]
         head: BinaryIO = remote
         size: int | None = archive.size_bytes
         most_bytes: int | None = None

@@ -36,7 +36,7 @@ MOST_MEMBER_BYTES: Final = 1 << 30
 # Of all that a compressed archive holds; a bomb unpacks to a thousand times its size.
 _MOST_GROWTH: Final = 100
 _FREE_BYTES: Final = 256 << 20
-_ENCRYPTED: Final = 0x1
+ENCRYPTED: Final = 0x1
 # Methods of members that `zipfile` unpacks up to the size of the directory; of others it unpacks
 # all that a piece of them holds, a million times its size.
 BOUNDED_METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
@@ -57,6 +57,14 @@ ZIP_DAMAGED: Final = (
 )
 
 Read = Callable[[], bytes]
+
+
+class ArchiveEncrypted(ArchiveDamaged):
+    """The members of a zip are encrypted."""
+
+    def __init__(self) -> None:
+        """Say why."""
+        super().__init__("it is encrypted, and only its owner has the key")
 
 
 def is_archive(path: str) -> bool:
@@ -151,8 +159,8 @@ def _zip_members(
         for entry in entries:
             if entry.is_dir():
                 continue
-            if entry.flag_bits & _ENCRYPTED:
-                raise ArchiveDamaged("it is encrypted, and only its owner has the key")
+            if entry.flag_bits & ENCRYPTED:
+                raise ArchiveEncrypted
             if entry.file_size > most_unpacked(entry.compress_size):
                 raise ArchiveDamaged(
                     f"{entry.filename!r} unpacks to more than {_MOST_GROWTH} times its size"

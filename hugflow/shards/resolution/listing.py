@@ -1,6 +1,7 @@
 """One paged listing of a repository at its commit, and the splits that its card names."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, Self
 
@@ -8,6 +9,7 @@ from hugflow.clients.hub import Hub
 from hugflow.clients.published import Resolved, address_prefix
 from hugflow.clients.repository import PublishedFile, Repository
 from hugflow.late_dataclass import dataclass
+from hugflow.shards.layouts.clips import is_clip
 from hugflow.shards.resolution.card_configs import parse_card, read_configs
 from hugflow.shards.resolution.patterns import NotKnown
 from hugflow.shards.resolution.resolver import resolve, resolve_clips
@@ -59,10 +61,15 @@ class Listing:
             log.debug("%s@%s: `datasets` resolves the files, because of %s", repo, commit[:7], why)
             return None
 
-    def resolve_clips(self, subset: str | None) -> Resolved | None:
-        """The audio files of a subset, whatever `datasets` takes them for; None if none is known."""
+    def resolve_clips(
+        self, subset: str | None, is_wanted: Callable[[str], bool] = is_clip
+    ) -> Resolved | None:
+        """The audio files of a subset, whatever `datasets` takes them for; None if none is known.
+
+        is_wanted: which files, if not audio files.
+        """
         try:
-            return resolve_clips(self._read_card(), self.published, subset)
+            return resolve_clips(self._read_card(), self.published, subset, is_wanted)
         except (NotKnown, UnicodeDecodeError):
             return None
 

@@ -5,7 +5,7 @@ raises NotKnown for everything that it is not sure of: then `datasets` itself is
 has the words for what it refuses.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from hugflow.clients.published import Resolved
@@ -59,12 +59,15 @@ def resolve(
 
 
 def resolve_clips(
-    card: Mapping[str, Any], paths: Iterable[str], subset: str | None
+    card: Mapping[str, Any],
+    paths: Iterable[str],
+    subset: str | None,
+    is_wanted: Callable[[str], bool] = is_clip,
 ) -> Resolved | None:
     """The audio files of a subset's splits, whatever reader `datasets` chooses for them.
 
-    For files that it takes for text, or does not know (m4a). None if there are none, or if only
-    `datasets` knows the splits.
+    is_wanted: which files, of those that it takes for text, or does not know (m4a).
+    None if there are none, or if only `datasets` knows the splits.
     """
     try:
         published, listed = Paths.of(paths), read_configs(card)
@@ -74,7 +77,7 @@ def resolve_clips(
             return None
         patterns = _patterns_of(own[wanted], published)
         found = {
-            split: [path for form in forms for path in published.find(form) if is_clip(path)]
+            split: [path for form in forms for path in published.find(form) if is_wanted(path)]
             for split, forms in patterns.items()
         }
     except NotKnown:

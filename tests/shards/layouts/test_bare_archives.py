@@ -125,3 +125,17 @@ def test_a_zip_whose_directory_is_too_large_is_refused_before_it_is_read(
     with open_zip(BytesIO(small)) as opened:
         assert isinstance(opened, zipfile.ZipFile)
         assert opened.read("a.wav") == b"1"
+
+
+@pytest.mark.parametrize("beside", [{}, {"train.csv": to_csv([{"file": "c0.wav", "text": "x"}])}])
+def test_an_encrypted_zip_is_refused_when_it_is_planned(
+    hub: LoopbackHub, open_for: OpenFor, beside: dict[str, bytes]
+):
+    data = bytearray(to_zip(CLIPS))
+    # The flag of the first entry of the directory.
+    data[data.find(b"PK\x01\x02") + 8] |= 1
+    name = f"bare/encrypted{len(beside)}"
+    hub.publish(name, {"train.zip": bytes(data), **beside})
+    with pytest.raises(RequestInvalid, match=r"'train\.zip' cannot be read") as refused:
+        open_for(name)
+    assert "without a password" in refused.value.mend
