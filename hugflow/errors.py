@@ -171,6 +171,12 @@ class FlowMessageTooLarge(FlowError):
     """A message, reply or state of a served flow is larger than the server takes."""
 
 
+class FlowStorageFull(FlowError):
+    """The server of flows has no room: on its disk, or in the queue of an instance."""
+
+    exit_code = 6
+
+
 class FlowServerUnavailable(HugflowError):
     """The server of flows cannot be started, reached, or refuses this user's key."""
 

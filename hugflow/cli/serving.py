@@ -70,6 +70,10 @@ def up(
         Path | None, typer.Option("--cert", help="PEM file of the server's certificate, for TLS.")
     ] = None,
     key: Annotated[Path | None, typer.Option("--key", help="PEM file of its key.")] = None,
+    max_gb: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="Room for all that waits; without it 3/4 of what is free."),
+    ] = None,
     is_insecure: Annotated[
         bool, typer.Option("--insecure", help="Let other machines connect without TLS.")
     ] = False,
@@ -104,6 +108,7 @@ def up(
             mend="if it is the server, run `hugflow flows worker`; else write another port",
         )
     server.use_certificate(certificate)
+    server.limit_store(round(max_gb * 1e9) if max_gb is not None else None)
     serving.admit_own_user(server)
     server.write_config()
     services = [_server_service(server)]

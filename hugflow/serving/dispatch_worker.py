@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING
 from nats.aio.msg import Msg
 from nats.js.api import Header
 
-from hugflow.errors import FlowError, FlowInstanceError, FlowServerUnavailable, NotAuthorised
+from hugflow.errors import (
+    FlowError,
+    FlowInstanceError,
+    FlowServerUnavailable,
+    FlowStorageFull,
+    NotAuthorised,
+)
 from hugflow.flows.flow import Flow, load_subflow, served_subflows
 from hugflow.flows.messages import FlowMessage
 from hugflow.late_dataclass import dataclass
@@ -120,6 +126,9 @@ class DispatchWorker:
         except KeyTaken:
             # Another worker ran this message; its reply is sent again, or is there.
             await message.nak(delay=BUSY_S)
+        except FlowStorageFull as error:
+            log.warning("%s cannot be run now: %s", message.subject, error.what)
+            await message.nak(delay=1.0)
         except Exception:
             log.exception("%s could not be run now", message.subject)
             await message.nak(delay=1.0)
@@ -202,6 +211,9 @@ class DispatchWorker:
             after: State = before.after(state, asked.message_id, reply)
             try:
                 await bucket.write_state(link, instance.flow_id, after, revision)
+            except FlowStorageFull:
+                # It is not the message's fault: it comes again.
+                raise
             except FlowError as error:
                 # The state stays as it was; run again, the message would fail in the same way.
                 return wire.encode(error_reply(instance.flow_endpoint, error))
@@ -231,7 +243,7 @@ class DispatchWorker:
             await pushed.push_reply(self._cl, caller, ticket, answer)
         subject = subjects.reply(caller, self._cl.get_user_id(), message_id)
         sealed = seal(self._cl, caller, subject, reply)
-        await self._cl.link.store(subject, sealed, _reply_id(flow_id, message_id))
+        await self._cl.link.store(subject, sealed, _reply_id(flow_id, message_id), is_reply=True)
 
     async def _take_call(self, message: Msg) -> None:
         _, _, _, caller, flow_id = message.subject.split(".")

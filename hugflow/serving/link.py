@@ -34,9 +34,15 @@ from nats.js.api import (
 )
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
-from hugflow.errors import FlowMessageTooLarge, FlowServerUnavailable, NotAuthorised
+from hugflow.errors import (
+    FlowMessageTooLarge,
+    FlowServerUnavailable,
+    FlowStorageFull,
+    NotAuthorised,
+)
 from hugflow.redact import in_a_line
-from hugflow.serving import subjects
+from hugflow.serving import room, subjects
+from hugflow.serving.room import Room, no_room
 from hugflow.serving.tls import TlsTrust, context_for, needs_tls
 
 log = logging.getLogger(__name__)
@@ -48,9 +54,17 @@ STORE_WITHIN_S = 60.0
 AGAIN_AFTER_S = 0.05
 KEEP_REPLIES_S = 24 * 3600.0
 MOST_INSTANCES = 100_000
+# Messages of one caller that wait for one instance. A number takes no room before it is reached. A
+# limit in bytes would: JetStream keeps the whole of a stream's max_bytes free on the disk, so limits
+# for a thousand users would need a thousand times the disk. The server has one limit for all.
+MOST_WAITING = 100_000
 KEEP_MESSAGES_S = 7 * 24 * 3600.0
 # Headers count towards the server's limit, and a message over it ends the connection.
 ROOM_BYTES = 64 << 10
+NAME_IN_USE = 10058
+PER_SUBJECT = "maximum messages per subject"
+# Of the server, of an account, and of a stream.
+NO_ROOM = (10023, 10047, 10002, 10077)
 WRONG_LAST_SEQUENCE = (10071, 10164)
 _FORBIDDEN = re.compile(
     r'permissions violation for (?:publish|subscription) to "([^"]+)"', re.IGNORECASE
@@ -92,6 +106,7 @@ class Link:
         self.client = _Client()
         self.js: JetStreamContext = self.client.jetstream(timeout=TRY_S)
         self.bucket_stream = subjects.bucket_stream(user_id)
+        self.room = Room(self)
         self._was_open = False
         self._waiting: dict[str, set[asyncio.Future[Any]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -191,10 +206,13 @@ class Link:
         data: bytes,
         message_id: str,
         within_s: float = STORE_WITHIN_S,
+        *,
+        is_reply: bool = False,
     ) -> bool:
         """Store a message in a stream once; False when the stream has it already.
 
         A store that timed out may have been done: it is tried again under the same id.
+        is_reply: of each subject the first is kept, whatever its id. Raises FlowStorageFull.
         """
         headers = {Header.MSG_ID.value: message_id}
 
@@ -202,7 +220,7 @@ class Link:
             try:
                 stored = await self.js.publish(subject, data, headers=headers)
             except APIError as error:
-                if "maximum messages per subject" in str(error.description):
+                if is_reply and PER_SUBJECT in str(error.description):
                     return False
                 raise
             return not stored.duplicate
@@ -336,6 +354,10 @@ class Link:
             return None
         return (info.num_pending or 0) + (info.num_ack_pending or 0)
 
+    async def count_stored(self) -> int:
+        """How many bytes all users together have stored."""
+        return (await self.again("$JS.API.INFO", self.js.account_info)).storage
+
     async def subscribe(
         self, subject: str, take: Callable[[Msg], Coroutine[Any, Any, None]], group: str = ""
     ) -> Subscription:
@@ -386,6 +408,10 @@ class Link:
                         f"the server of flows did not answer in {within_s:g} s"
                     ) from error
                 await asyncio.sleep(AGAIN_AFTER_S)
+            except APIError as error:
+                if error.err_code in NO_ROOM:
+                    raise _no_room(str(error.description)) from error
+                raise
             except ConnectionClosedError as error:
                 raise FlowServerUnavailable(
                     "the connection to the server of flows is closed",
@@ -447,21 +473,49 @@ async def open_link(url: str, seed: str, user_id: str, trust: TlsTrust | None = 
 
 
 async def make_streams(
-    url: str, admin_seed: str, admin_id: str, user_ids: list[str], trust: TlsTrust | None = None
+    url: str,
+    admin_seed: str,
+    admin_id: str,
+    user_ids: list[str],
+    trust: TlsTrust | None = None,
+    *,
+    room_bytes: int,
 ) -> None:
-    """Make the streams and the bucket of each user, as the server's administrator."""
+    """Make the streams and the bucket of each user, as the server's administrator.
+
+    room_bytes: how much all may store before they send no new messages.
+    """
     link = await open_link(url, admin_seed, admin_id, trust)
     try:
         for user_id in user_ids:
-            await link.again(user_id, partial(_make_streams_of, link.js, user_id))
+            await link.again(user_id, partial(_make_streams_of, link.js, user_id, room_bytes))
     finally:
         await link.close()
 
 
-async def _make_streams_of(js: JetStreamContext, user_id: str) -> None:
+async def _make_streams_of(js: JetStreamContext, user_id: str, room_bytes: int) -> None:
     for config in _streams_of(user_id):
-        await js.add_stream(config)
-    await js.create_key_value(bucket=subjects.bucket(user_id), direct=True)
+        try:
+            await js.add_stream(config)
+        except APIError as error:
+            if error.err_code != NAME_IN_USE:
+                raise
+            # It was made by an earlier version. What it holds stays.
+            await js.update_stream(config)
+    bucket = await js.create_key_value(bucket=subjects.bucket(user_id), direct=True)
+    with contextlib.suppress(APIError):
+        # A server that is full keeps the number that it had.
+        await bucket.put(room.KEY, str(room_bytes).encode())
+
+
+def _no_room(description: str) -> FlowStorageFull:
+    if PER_SUBJECT in description:
+        return FlowStorageFull(
+            f"{MOST_WAITING:,} messages of yours wait for this instance, and no more are taken",
+            why="its worker does not run, or is slower than you send",
+            mend="start its worker (`hugflow flows status` at its owner), and send it again later",
+        )
+    return no_room(f"it says: {in_a_line(description, 100)}")
 
 
 def _streams_of(user_id: str) -> list[StreamConfig]:
@@ -476,6 +530,10 @@ def _streams_of(user_id: str) -> list[StreamConfig]:
             duplicate_window=120,
             # One for each instance; without a number the server stops at 1,000.
             max_consumers=MOST_INSTANCES,
+            # A message that is too many is refused; none that waits is deleted for it.
+            max_msgs_per_subject=MOST_WAITING,
+            discard=DiscardPolicy.NEW,
+            discard_new_per_subject=True,
         ),
         StreamConfig(
             name=subjects.reply_stream(user_id),

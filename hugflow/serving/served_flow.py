@@ -184,6 +184,7 @@ class ServedFlow(Flow):
         link, caller = self.cl.link, self.cl.get_user_id()
         # In here, so that messages go in the order in which they were given.
         async with self._in_order:
+            await link.room.take(len(sealed))
             await self.cl.replies.open()
             await link.tell(subjects.progress(caller, self.user_id, message_id), b"queued")
             if len(sealed) > _LARGE_BYTES:

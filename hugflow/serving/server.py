@@ -4,12 +4,15 @@
          users/<name>.id     a user's public key; without it the user may not connect
          users/<name>.seed   the secret of a user that was made here; 0600
          server.conf  server.pid  server.log  host  port
+         max_store           bytes that all users together may store
          tls                 which certificate it has (`hugflow.serving.tls`)
          jetstream/          what waits, and what users serve
 """
 
 import asyncio
+import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +24,7 @@ from pathlib import Path
 from hugflow.errors import FlowServerUnavailable, UsageWrong
 from hugflow.serving.extra import find_server_program
 from hugflow.serving.keys import is_user_id, read_or_make_seed, read_seed, user_id_of
+from hugflow.serving.room import room_for_messages
 from hugflow.serving.server_config import render_config
 from hugflow.serving.subjects import check_name
 from hugflow.serving.tls import (
@@ -52,7 +56,7 @@ class FlowServer:
         make_folder(self.folder)
         self.folder.chmod(0o700)
         self.host = host or self._read_host() or HOST
-        self.port = port or self._read_port() or _free_port(self.host)
+        self.port = port or self._read_number("port") or _free_port(self.host)
         self.certificate = read_certificate(self.folder)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -81,6 +85,18 @@ class FlowServer:
     def config_file(self) -> Path:
         """The server's configuration."""
         return self.folder / "server.conf"
+
+    def limit_store(self, size_bytes: int | None) -> int:
+        """Note how much all users together may store, from the next start on.
+
+        None: three quarters of the disk's free room, with what the server holds already. Without
+        that, the server would count what it holds a second time, each time it starts.
+        """
+        if size_bytes is None:
+            held = folder_bytes(self.folder / "jetstream")
+            size_bytes = (shutil.disk_usage(self.folder).free + held) * 3 // 4
+        write_file(self.folder / "max_store", f"{size_bytes}\n")
+        return size_bytes
 
     def command(self) -> tuple[str, ...]:
         """What starts the server; for a supervisor, or for `start`."""
@@ -137,7 +153,13 @@ class FlowServer:
         """Write the configuration from the users."""
         admin_id = user_id_of(read_or_make_seed(self.folder / "admin.seed"))
         text = render_config(
-            self.host, self.port, self.folder, admin_id, self.user_ids(), self.certificate
+            self.host,
+            self.port,
+            self.folder,
+            admin_id,
+            self.user_ids(),
+            self.certificate,
+            max_store_bytes=self._store_limit(),
         )
         write_file(self.config_file, text)
         write_file(self.folder / "host", f"{self.host}\n")
@@ -172,7 +194,10 @@ class FlowServer:
 
         seed = read_or_make_seed(self.folder / "admin.seed")
         user_ids = list(self.user_ids().values())
-        work = make_streams(self.url, seed, user_id_of(seed), user_ids, self.trust)
+        room_bytes = room_for_messages(self._store_limit())
+        work = make_streams(
+            self.url, seed, user_id_of(seed), user_ids, self.trust, room_bytes=room_bytes
+        )
         # In a thread of its own: a notebook's has a loop already.
         with ThreadPoolExecutor(1) as pool:
             pool.submit(asyncio.run, work).result()
@@ -265,9 +290,12 @@ class FlowServer:
         except (OSError, ValueError):
             return None
 
-    def _read_port(self) -> int | None:
+    def _store_limit(self) -> int:
+        return self._read_number("max_store") or self.limit_store(None)
+
+    def _read_number(self, name: str) -> int | None:
         try:
-            return int(read_file(self.folder / "port"))
+            return int(read_file(self.folder / name))
         except (OSError, ValueError):
             return None
 
@@ -279,6 +307,15 @@ def is_open(host: str, port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+def folder_bytes(folder: Path) -> int:
+    """How large the files in a folder are, at any depth; those that vanish meanwhile count nothing."""
+    size = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            size += path.stat().st_size if path.is_file() else 0
+    return size
 
 
 def _wait_for_reload(log_file: Path, seen: int) -> str | None:

@@ -17,12 +17,15 @@ def render_config(
     admin_id: str,
     user_ids: Mapping[str, str],
     certificate: Certificate | None = None,
+    *,
+    max_store_bytes: int,
 ) -> str:
     """The whole file. It holds public keys alone.
 
     admin_id: may do everything; makes the streams of the users, which they cannot do themselves:
         a stream's configuration may name any subject, also another user's.
-    user_ids: by name.
+    user_ids: by name. max_store_bytes: the room for all users together; then the server takes no
+        more, and deletes nothing.
     """
     users = [f"    {{ nkey: {admin_id} }}"]
     for name, user_id in sorted(user_ids.items()):
@@ -30,6 +33,7 @@ def render_config(
             f"    # {name}",
             f"    {{ nkey: {user_id}, permissions: {json.dumps(permissions(user_id))} }}",
         ]
+    store = json.dumps(str(folder / "jetstream"))
     tls = []
     if certificate is not None:
         cert, key = json.dumps(str(certificate.cert)), json.dumps(str(certificate.key))
@@ -40,7 +44,7 @@ def render_config(
         f"max_payload: {MAX_PAYLOAD_BYTES}",
         "max_pending: 256MB",
         *tls,
-        f"jetstream {{ store_dir: {json.dumps(str(folder / 'jetstream'))} }}",
+        f"jetstream {{ store_dir: {store}, max_file_store: {max_store_bytes} }}",
         f"log_file: {json.dumps(str(folder / 'server.log'))}",
         f"pid_file: {json.dumps(str(folder / 'server.pid'))}",
         "authorization {",
