@@ -1,4 +1,4 @@
-"""What a project serves, as external assets `flows/<endpoint>` with a check `worker_alive`.
+"""What a project serves: external assets `served/local/<endpoint>` with a check `worker_alive`.
 
 The workers run outside of Dagster. The sensor `flow_directory` looks at them; the check can also be
 run by hand.
@@ -10,6 +10,7 @@ import dagster as dg
 
 from hugflow.errors import HugflowError
 from hugflow.flows.project_key import ServeEntry
+from hugflow.serving.records import LOCAL
 from hugflow.serving.status import has_worker
 from hugflow_resources.flows import FlowsResource
 
@@ -17,8 +18,8 @@ CHECK = "worker_alive"
 
 
 def endpoint_key(endpoint: str) -> dg.AssetKey:
-    """The key of an endpoint's asset."""
-    return dg.AssetKey(["flows", endpoint])
+    """The key of an endpoint's asset: its user is the project's own, whose id a load need not know."""
+    return dg.AssetKey(["served", LOCAL, endpoint])
 
 
 def build_endpoints(entries: Sequence[ServeEntry]) -> list[dg.AssetSpec]:

@@ -28,6 +28,7 @@ def test_a_served_flow_is_an_asset_whose_check_knows_whether_a_worker_runs(
     defs = build_serving_or_none(load_settings(tmp_path))
     key = endpoint_key("count")
     assert [spec.key for spec in defs.resolve_all_asset_specs()] == [key]
+    assert key.path == ["served", "local", "count"]
     seed = server.read_seed(server.seed_file("dagster"))
     with CoLink(server.url, seed, project=Project(HERE)) as cl:
         serve_flow(cl, "served_classes.Count", "count")
