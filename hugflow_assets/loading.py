@@ -150,7 +150,9 @@ def build_serving_or_none(project: ProjectSettings) -> dg.Definitions:
     if project.root is None or "flows" not in project.file.nodes:
         return dg.Definitions()
     try:
-        entries = serving_of(project.file).serve
+        config = serving_of(project.file)
+        # An endpoint that is declared twice is one asset.
+        entries = tuple({entry.endpoint: entry for entry in config.serve}.values())
         if not entries:
             return dg.Definitions()
         from hugflow_assets.serving import build_endpoints, build_worker_checks

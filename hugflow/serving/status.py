@@ -11,8 +11,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class InstanceStatus:
+    """One instance. client: who got it; `local` for the owner. waiting: messages that are not done."""
+
+    flow_id: str
+    client: str
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointStatus:
-    """One endpoint. waiting: messages that are not done. has_worker: of its dispatch point."""
+    """One endpoint.
+
+    waiting: messages that are not done. has_worker: of its dispatch point.
+    queues: each instance, the oldest first.
+    """
 
     name: str
     flow_class_name: str
@@ -24,6 +37,7 @@ class EndpointStatus:
     waiting: int
     has_worker: bool
     description: dict[str, Any]
+    queues: tuple[InstanceStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +73,11 @@ async def _read_status(cl: "CoLink") -> ServingStatus:
     )
     endpoints = []
     for name, endpoint in served.items():
-        own = [each.flow_id for each in instances if each.flow_endpoint == name]
-        waiting = [await link.count_waiting(flow_id) or 0 for flow_id in own]
+        queues = [
+            InstanceStatus(each.flow_id, each.client, await link.count_waiting(each.flow_id) or 0)
+            for each in instances
+            if each.flow_endpoint == name
+        ]
         endpoints.append(
             EndpointStatus(
                 name,
@@ -69,10 +86,11 @@ async def _read_status(cl: "CoLink") -> ServingStatus:
                 endpoint.singleton,
                 endpoint.parallel_dispatch,
                 endpoint.dispatch_point,
-                len(own),
-                sum(waiting),
+                len(queues),
+                sum(each.waiting for each in queues),
                 alive[endpoint.dispatch_point],
                 endpoint.description,
+                tuple(queues),
             )
         )
     gives = await link.is_answered(subjects.question(me, "alive", me))

@@ -1,9 +1,10 @@
 """The sensor that looks at the flows which the project serves: who runs them, and what waits.
 
 When something has changed, it evaluates the check `worker_alive` of each declared endpoint and
-records an observation: instances, messages that wait, version. It starts no runs.
+records an observation: instances, messages that wait, the worker, version. It starts no runs.
 """
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ import dagster as dg
 
 from hugflow.errors import HugflowError
 from hugflow.serving.status import EndpointStatus, read_status
-from hugflow_assets.serving import CHECK, endpoint_key
+from hugflow_assets.serving import CHECK, describe_endpoint, endpoint_key
 from hugflow_resources.flows import FlowsResource
 from hugflow_resources.surprises import no_secret_in_errors
 
@@ -73,13 +74,10 @@ def describe_endpoints(
             )
         )
         if status is not None:
-            seen = {
-                "instances": status.instances,
-                "waiting": status.waiting,
-                "version": status.description.get("version", ""),
-            }
-            told[-1] += list(seen.values())
-            events.append(dg.AssetObservation(asset_key=endpoint_key(endpoint), metadata=seen))
+            told[-1] += [dataclasses.astuple(status)]
+            seen = describe_endpoint(status)
+            key = endpoint_key(endpoint)
+            events.append(dg.AssetObservation(asset_key=key, metadata=seen))
     return events, hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
