@@ -16,11 +16,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextvars import ContextVar
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 from hugflow.errors import FlowConfigInvalid, FlowError
 from hugflow.flows.config import Config, read_defaults, set_on_top
 from hugflow.flows.messages import Data, FlowFuture, FlowMessage, package
+from hugflow.nearest import nearest_name
 
 # Of a subflow: which class, and where it is served; the rest of its part is its configuration.
 SERVED_KEYS = ("flow_class_name", "flow_endpoint", "user_id", "singleton", "parallel_dispatch")
@@ -158,7 +159,8 @@ def find_flow_class(dotted: str, what: str) -> type[Flow]:
     """The class of a dotted path; its module is imported. Raises FlowConfigInvalid for no flow."""
     module, _, name = dotted.rpartition(".")
     try:
-        found = getattr(import_module(module), name, None) if module else None
+        loaded = import_module(module) if module else None
+        found = getattr(loaded, name, None)
     except ImportError as error:
         raise FlowConfigInvalid(
             f"{what}: {dotted} cannot be imported",
@@ -171,13 +173,19 @@ def find_flow_class(dotted: str, what: str) -> type[Flow]:
             why=f"its module raises {type(error).__name__}: {error}",
             mend="correct the module",
         ) from error
-    if not (isinstance(found, type) and issubclass(found, Flow)):
+    if not _is_flow(found):
+        known = [own for own, each in vars(loaded).items() if _is_flow(each)] if loaded else []
+        near = nearest_name(name, known)
         raise FlowConfigInvalid(
             f"{what}: {dotted} is no flow",
             why="it is not the dotted path of a class that grows from hugflow.flows.Flow",
-            mend="check the name: package.module.Class",
+            mend=f"did you mean {near}?" if near else "check the name: package.module.Class",
         )
     return found
+
+
+def _is_flow(value: object) -> TypeGuard[type[Flow]]:
+    return isinstance(value, type) and issubclass(value, Flow)
 
 
 def to_flow_error(name: str, error: BaseException) -> FlowError:

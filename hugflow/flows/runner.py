@@ -117,17 +117,24 @@ class LocalRunner:
         try:
             answer = self._pool.ask(header, doing=f"run {self.step.dotted}", timeout_s=within_s)
         except WorkerFailed as error:
+            why, mend = _last_error(error.trace)
             raise FlowError(
-                f"the flow {self.step.dotted} cannot be run",
-                why=_last_error(error.trace),
-                mend="check the step in the request, its config, and `hugflow flows list`",
+                f"the flow {self.step.dotted} cannot be run", why=why, mend=mend
             ) from error
         outcomes: list[Outcome] = answer["outcomes"]
         return outcomes
 
 
-def _last_error(trace: str) -> str:
-    """The error that a traceback ends in, without its own advice."""
+def _last_error(trace: str) -> tuple[str, str]:
+    """The error that a traceback ends in, and how to fix it, which an error of ours says itself."""
+    mend = "check the step in the request, its config, and `hugflow flows list`"
     lines = trace.rstrip().splitlines()
     starts = [number for number, line in enumerate(lines) if line[:1].strip()]
-    return " ".join(line.strip() for line in lines[starts[-1] :][:2]) if starts else "no reason"
+    if not starts:
+        return "no reason", mend
+    first, *rest = (line.strip() for line in lines[starts[-1] :])
+    if first.startswith("hugflow.errors.") and len(rest) == 2:
+        what = first.partition(": ")[2]
+        why, mend = (line.partition(": ")[2] for line in rest)
+        return f"{what} ({why})", mend
+    return " ".join([first, *rest[:1]]), mend

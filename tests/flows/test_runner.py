@@ -104,8 +104,14 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-made-up")
     runners: list[LocalRunner] = []
 
-    def run(*deeds: str, flow: str = "F", timeout_s: float = 30.0) -> list[dict[str, Any]]:
-        step = LocalStep(f"my_flows.{flow}", {"word": "ok"}, ("said",), flow == "B", timeout_s)
+    def run(
+        *deeds: str,
+        flow: str = "F",
+        timeout_s: float = 30.0,
+        config: dict[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
+        config = {"word": "ok"} if config is None else config
+        step = LocalStep(f"my_flows.{flow}", config, ("said",), flow == "B", timeout_s)
         runner = LocalRunner(step, FlowPlaces(tmp_path), Trust())
         runners.append(runner)
         return runner.run([{"do": deed} for deed in deeds])
@@ -194,6 +200,19 @@ def test_a_filtered_row_is_told_from_one_without_output(run: Run):
 def test_a_flow_that_cannot_be_loaded_is_an_error_of_the_step(run: Run, flow: str):
     with pytest.raises(FlowError, match=r"my_flows\."):
         run("", flow=flow)
+
+
+@pytest.mark.parametrize(
+    ("flow", "config", "mend"),
+    [("F", {"wrod": 1}, "did you mean 'word'?"), ("Nevr", {}, "did you mean Never?")],
+)
+def test_a_misspelt_class_or_value_of_a_step_is_told_with_the_nearest_name(
+    run: Run, flow: str, config: dict[str, Any], mend: str
+):
+    with pytest.raises(FlowError) as error:
+        run("", flow=flow, config=config)
+    assert error.value.mend == mend
+    assert "hugflow.errors" not in error.value.why
 
 
 def test_a_module_that_is_not_allowed_is_not_run(module_hub: LoopbackHub, root: Path, sync: Sync):

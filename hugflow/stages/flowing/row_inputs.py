@@ -1,6 +1,6 @@
 """A step's input for each row: fields of the index, and fields from earlier steps."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from hugflow.errors import RequestInvalid
 from hugflow.names import info_names
+from hugflow.nearest import nearest_name
 from hugflow.rows.record import column_values
 from hugflow.shards.column_path import has_inner_text
 from hugflow.shards.features import TEXT, column_features, index_names
@@ -67,8 +68,10 @@ def read_inputs(
             ]
 
 
-def column_of(plan: Plan, field: str, step: str) -> str:
+def column_of(plan: Plan, field: str, step: str, given: Iterable[str] = ()) -> str:
     """The index's column of a field. Raises RequestInvalid when there is none.
+
+    given: the fields that earlier steps give, for the error.
 
     `row`, `audio_info` and `audio_info_<column>` mean the index's own columns.
     """
@@ -78,11 +81,13 @@ def column_of(plan: Plan, field: str, step: str) -> str:
         return TEXT if has_inner_text(plan) else plan.text_column
     if field in plan.columns:
         return field
+    own = ["text"] if plan.text_column is not None else []
+    known = list(dict.fromkeys([*plan.columns, *own, *info_names(plan.all_audio), "row", *given]))
+    near = nearest_name(field, known)
     raise RequestInvalid(
         f"{plan.dataset}: the step {step!r} asks for the field {field!r}, which no row has",
-        why=f"its rows have {', '.join(plan.columns)}, text, audio_info and row, and what earlier "
-        "steps give",
-        mend="check `rows: {in: [...]}` of the step",
+        why=f"its rows have {', '.join(known)}",
+        mend=f"did you mean {near}?" if near else "check `rows: {in: [...]}` of the step",
     )
 
 

@@ -173,7 +173,7 @@ def _check_fields(build: Build, steps: Sequence[ResolvedStep]) -> list[dict[str,
         found.append(dict(giver_by_field))
         for name in step.step.reads:
             if name not in giver_by_field:
-                column_of(build.plan, name, step.name)
+                column_of(build.plan, name, step.name, giver_by_field)
         giver_by_field |= dict.fromkeys(step.step.gives, step.name)
     return found
 

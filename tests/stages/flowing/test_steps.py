@@ -273,8 +273,10 @@ def test_a_module_is_not_moved_to_another_revision_while_a_request_on_main_uses_
 
 
 def test_a_field_that_no_row_has_is_named_before_anything_runs(opened: Sync, tmp_path: Path):
-    with pytest.raises(RequestInvalid, match="'wrods'"):
-        opened([UPPER, {**ODD, "rows": {"in": ["wrods"], "out": []}}])
+    for wrong, near in (("wrods", None), ("txet", "text"), ("uper", "upper")):
+        with pytest.raises(RequestInvalid, match=f"'{wrong}'") as caught:
+            opened([UPPER, {**ODD, "rows": {"in": [wrong], "out": []}}])
+        assert near is None or caught.value.mend == f"did you mean {near}?"
     assert ran(tmp_path) == []
 
 
