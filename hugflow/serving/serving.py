@@ -141,6 +141,8 @@ def recursive_serve_flow(
 
     What is served already is fine. False, with the subflow's name in the log, where a subflow lacks
     its `flow_class_name` or `flow_endpoint`, or is a subflow of itself.
+
+    Raises FlowInstanceError, which names the way, for an endpoint that has another class.
     """
     return _serve_tree(
         cl, flow_class_name, flow_endpoint, dispatch_point, parallel_dispatch, singleton, ()
@@ -157,6 +159,15 @@ def _serve_tree(
     if flow_endpoint in above:
         log.error("flows:%s is a subflow of itself: %s", flow_endpoint, " -> ".join(way))
         return False
+    present = cl.run(bucket.read_served(cl.link, flow_endpoint))
+    if present is not None and present.flow_class_name != flow_class_name:
+        raise FlowInstanceError(
+            f"{' -> '.join(way)}: flows:{flow_endpoint} is {present.flow_class_name}, "
+            f"not {flow_class_name}",
+            why="an endpoint keeps its class, and who asks for it would get another flow",
+            mend="serve it at another endpoint, or delete that one first "
+            f"(`hugflow flows unserve {flow_endpoint} --delete`)",
+        )
     config = load_class(cl.project, flow_class_name).default_config()
     for key, settings in (config.get("subflows_config") or {}).items():
         if cl.owner_of(str(settings.get("user_id") or LOCAL)) != cl.get_user_id():

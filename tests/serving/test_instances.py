@@ -212,6 +212,19 @@ def test_what_is_deleted_leaves_no_ghosts(
     assert serve_flow(cl, "served_classes.Upper", "count", singleton=True)
 
 
+def test_an_endpoint_with_another_class_is_not_taken_for_a_subflow(new_user: MakeUser) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Upper", "count")
+    with pytest.raises(FlowInstanceError) as caught:
+        recursive_serve_flow(cl, "served_classes.Twice", "twice")
+    assert caught.value.what == (
+        "twice -> count: flows:count is served_classes.Upper, not served_classes.Count"
+    )
+    assert "unserve count --delete" in caught.value.mend
+    delete_flow_endpoint(cl, "count")
+    assert recursive_serve_flow(cl, "served_classes.Twice", "twice")
+
+
 def test_a_subflow_without_an_endpoint_is_not_served_recursively(
     new_user: MakeUser, caplog: pytest.LogCaptureFixture
 ) -> None:
