@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from hugflow.amounts import count
 from hugflow.errors import HugflowError, StateUnreadable, UsageWrong
 from hugflow.nearest import nearest_names
 from hugflow.requests.match_names import match_name
@@ -168,7 +169,7 @@ def _unknown(name: str, stored: Sequence[str], places: Places) -> HugflowError:
     nearest = nearest_names(name.replace("/", "__"), stored)
     return UsageWrong(
         f"no dataset {name!r} is stored",
-        why=f"{places.storage_root} holds {len(stored)} datasets, and none is called so",
+        why=f"{places.storage_root} holds {count(len(stored), 'dataset')}, and none is called so",
         mend=f"the nearest are {', '.join(map(repr, nearest))}"
         if nearest
         else "`hugflow.datasets()` lists what is stored",

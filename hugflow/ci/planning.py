@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import field, replace
 from datetime import datetime
 
-from hugflow.amounts import human_bytes
+from hugflow.amounts import count, human_bytes
 from hugflow.clients.hub import Hub
 from hugflow.errors import HugflowError, RequestInvalid
 from hugflow.late_dataclass import dataclass
@@ -172,7 +172,8 @@ class Planner:
 def _what_goes(removal: Removal) -> list[str]:
     """What a removal deletes, one line each."""
     size = removal.size
-    amount = f"{size.rows:,} rows, {size.files:,} files, {human_bytes(size.all_bytes)}"
+    files, space = count(size.files, "file"), human_bytes(size.all_bytes)
+    amount = f"{count(size.rows, 'row')}, {files}, {space}"
     goes = [f"after the merge {amount} go to the trash, where `hugflow undo` finds them"]
     if removal.folder is not None:
         goes.append(f"folder {removal.folder}")

@@ -75,7 +75,9 @@ def verify(as_json: AsJson = False) -> None:
         for fault in faults:
             print_data(f"{places.audit}:{fault.line}: {fault.why}")
         if not faults:
-            print_data(f"all {entries:,} entries hang together")
+            print_data(
+                f"all {entries:,} entries hang together" if entries != 1 else "the 1 entry is whole"
+            )
     if faults:
         raise typer.Exit(EXIT_DIFFERENT)
 

@@ -341,9 +341,9 @@ def _preview(project: ProjectSettings, add: AddFile, *, as_json: bool) -> dict[s
         print_field("commit", f"{plan.commit}, {is_new} there", 9)
         print_field("rows", _missing_words(preview), 9)
         if preview.reused.rows:
-            print_field("reused", f"{preview.reused.rows:,} rows of the existing tree", 9)
-        fetched = human_bytes(preview.fetch_bytes)
-        print_field("fetch", f"{preview.fetch_files:,} of {plan.file_count:,} files, {fetched}", 9)
+            print_field("reused", f"{count(preview.reused.rows, 'row')} of the existing tree", 9)
+        fetched, files = human_bytes(preview.fetch_bytes), count(plan.file_count, "file")
+        print_field("fetch", f"{preview.fetch_files:,} of {files}, {fetched}", 9)
         print_field("tree", places.dataset(plan.dataset).root, 9)
         print_field("link", places.link(plan.dataset), 9)
         print_data("nothing was made or recorded")

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hugflow.amounts import count
 from hugflow.cli.output import print_data, print_talk
 from hugflow.cli.project import (
     dagster_dev,
@@ -155,7 +156,7 @@ def _wait_for_dataset(
         nonlocal told, name
         for status in read_statuses(places, {}):
             name = status.name
-            line = f"   {status.state}: {status.rows} of {status.total_rows} rows"
+            line = f"   {status.state}: {status.rows} of {count(status.total_rows or 0, 'row')}"
             if line != told:
                 told = line
                 print_talk(line)
@@ -204,7 +205,7 @@ def _show(project_root: Path, name: str) -> None:
         if child.is_dir():
             names = sorted(path.name for path in child.iterdir())
             shown = ", ".join(names[:2]) + (", ..." if len(names) > 2 else "")
-            print_data(f"  {child.name + '/':<16}{len(names):>4} files: {shown}")
+            print_data(f"  {child.name + '/':<16}{count(len(names), 'file'):>10}: {shown}")
         else:
             print_data(f"  {child.name:<16}{child.stat().st_size:>7,} bytes")
     print_data(f"\n{_short(link)}\n  -> {_short(link.readlink())}")

@@ -16,8 +16,9 @@ from hugflow.cli.asked import read_project_requests
 from hugflow.cli.builds import choose_one, choose_statuses, open_project
 from hugflow.cli.completion import complete_name
 from hugflow.cli.options import AsJson, Name, Names
-from hugflow.cli.output import print_data, print_json, print_talk
+from hugflow.cli.output import paint_data, print_data, print_json, print_talk
 from hugflow.cli.running_up import find_address
+from hugflow.cli.status_table import COLOR_BY_STATE
 from hugflow.errors import HugflowError
 from hugflow.redact import redact
 from hugflow.settings import ProjectSettings
@@ -43,7 +44,8 @@ def ls(
     for status in statuses:
         size = human_bytes(status.bytes) if status.bytes else "-"
         where = status.link or status.location or ""
-        print_data(f"{status.state:<11}  {size:>8}  {status.name:<{width}}  {where}".rstrip())
+        state = paint_data(f"{status.state:<11}", COLOR_BY_STATE.get(status.state, ""))
+        print_data(f"{state}  {size:>8}  {status.name:<{width}}  {where}".rstrip())
     if not statuses:
         print_talk("no datasets yet: `hugflow add OWNER/NAME` writes a request")
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hugflow.activity import step
+from hugflow.amounts import count
 from hugflow.cli.asked import read_project_requests
 from hugflow.cli.builds import choose_statuses, entry_of, open_project
 from hugflow.cli.options import AsJson
@@ -57,13 +58,13 @@ def plan(file: _File, as_json: AsJson = False) -> None:
         return
     for each in chosen:
         print_data(
-            f"{each.table.name}: {len(each.places):,} of {each.available_rows:,} rows, "
+            f"{each.table.name}: {len(each.places):,} of {count(each.available_rows, 'row')}, "
             f"{each.hours:,.3f} of {each.available_hours:,.3f} hours, "
             f"licence {each.licence or 'unknown'}"
         )
     print_data(f"together: {sum(each.hours for each in chosen):,.3f} hours")
-    for kind, count in overlaps.items():
-        print_data(f"overlaps, {kind}: {count:,}; `hugflow overlaps` shows them")
+    for kind, number in overlaps.items():
+        print_data(f"overlaps, {kind}: {number:,}; `hugflow overlaps` shows them")
 
 
 @app.command("write", short_help="Write a mixture for NeMo, Lhotse and as parquet.")

@@ -181,8 +181,9 @@ def _estimate_fields(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if estimated["quota_left_bytes"] is not None:
         fields.append(("quota left", human_bytes(estimated["quota_left_bytes"])))
     if estimated["eta_s"] is not None and peak_bytes:
-        eta = human_time(estimated["eta_s"]) if estimated["eta_s"] >= 1 else "1 s or less"
-        fields.append(("encoding", f"about {eta} on this machine"))
+        is_long = estimated["eta_s"] >= 1
+        eta = f"about {human_time(estimated['eta_s'])}" if is_long else "1 s or less"
+        fields.append(("encoding", f"{eta} on this machine"))
     if estimated["rate_floor_s"]:
         floor = human_time(estimated["rate_floor_s"])
         told = f"{summary['requests']:,} requests: fetching takes {floor} at least"

@@ -39,7 +39,8 @@ def describe_running(places: Places) -> str:
     where = f"at {record.url}" if record is not None else "and is still starting"
     if holder is None:
         return f"hugflow is up already {where}"
-    since = f", since {holder.started_at}" if holder.started_at else ""
+    started_at = (holder.started_at or "").replace("T", " ").replace("+00:00", " UTC")
+    since = f", since {started_at}" if started_at else ""
     return f"hugflow is up already {where} (process {holder.pid} on {holder.host}{since})"
 
 

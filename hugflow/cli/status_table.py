@@ -20,7 +20,7 @@ _BESIDE_NAME_AND_DONE: Final = 2 + 11 + 2 + 2 + 6 + 2 + 8 + 2 + 7
 _LEAST_NAME, _LONGEST_NOTE = 24, 24
 # Seconds that a rate is measured over.
 _PACE_OVER_S: Final = 30.0
-_COLOR_BY_STATE: Final = {
+COLOR_BY_STATE: Final = {
     "completed": "32",
     "downloading": "36",
     "failed": "31",
@@ -81,7 +81,7 @@ def table_lines(
     yield heads + ("  NOTE" if any(notes) else "")
     names = shorten_names([status.name for status in statuses], width)
     for status, name, note in zip(statuses, names, notes, strict=True):
-        state = paint_data(f"{status.state:<11}", _COLOR_BY_STATE.get(status.state, ""))
+        state = paint_data(f"{status.state:<11}", COLOR_BY_STATE.get(status.state, ""))
         failed = f"{status.failed_rows:,}" if status.failed_rows else "-"
         size = human_bytes(status.bytes) if status.bytes else "-"
         hours = short_time(seconds_of(status)) if seconds_of(status) else "-"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hugflow.activity import step
-from hugflow.amounts import human_bytes
+from hugflow.amounts import count, human_bytes
 from hugflow.audit import this_user
 from hugflow.cli.asked import read_project_requests, request_path_by_name
 from hugflow.cli.builds import choose_one, entry_of, open_project
@@ -45,7 +45,7 @@ def versions(
         manifest = version.manifest
         print_data(
             f"{version.id}  {version.finished_at[:16]:<16}  {manifest.commit[:7]}  "
-            f"{manifest.rows.made:,} rows  {human_bytes(manifest.size_bytes)}"
+            f"{count(manifest.rows.made, 'row')}  {human_bytes(manifest.size_bytes)}"
             f"{'  in use' if version is current else ''}"
         )
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from hugflow.amounts import count
 from hugflow.doctor.findings import LONGEST_CHECK_S, Finding, Patient, ok, problem, warning
 from hugflow.store.layout import DAGSTER_CONFIG, DAGSTER_FOLDER
 
@@ -96,7 +97,9 @@ def _ask_dagster(root: Path) -> Iterator[Finding]:
     if condition.get("error"):
         yield problem("dagster", str(condition["error"])[:300], mend)
         return
-    yield ok("dagster", f"{condition['version']}, its instance holds {condition['runs']} runs")
+    yield ok(
+        "dagster", f"{condition['version']}, its instance holds {count(condition['runs'], 'run')}"
+    )
     asleep = condition["daemons_asleep"]
     if asleep:
         what = "the daemon is not running, so nothing watches main"

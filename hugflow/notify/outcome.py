@@ -82,5 +82,5 @@ def _render_bad(line: Line) -> str:
     named = md_code(line.dataset or line.path)
     if line.notice is not None and line.notice.failure is not None:
         return f"{named} failed: {md_code(line.notice.failure.what, LONGEST_PATH)}"
-    rows = rows_words(line)
-    return f"{named} is {line.state}{f', with {rows} rows' if rows else ''}"
+    rows = rows_words(line, with_noun=True)
+    return f"{named} is {line.state}{f', with {rows}' if rows else ''}"

@@ -77,10 +77,10 @@ def _render_subject(conversation: Conversation) -> str:
 
 
 def _render_line(line: Line) -> str:
-    rows, left = rows_words(line), left_words(line)
+    left = left_words(line)
     parts = [
         ("removal: " if line.kind == "remove" else "") + state_words(line),
-        f"{rows} rows" if rows else "",
+        rows_words(line, with_noun=True),
         f"{left} left" if left else "",
         going_on(line),
         _render_remark(line),

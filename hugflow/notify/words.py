@@ -50,16 +50,24 @@ def state_words(line: Line) -> str:
     return f"{mark} {line.state}{share}".strip()
 
 
-def rows_words(line: Line) -> str:
-    """`1,500 of 10,000`, `24, 1 failed`; "" if unknown."""
+def rows_words(line: Line, *, with_noun: bool = False) -> str:
+    """`1,500 of 10,000`, `24, 1 failed`; "" if unknown.
+
+    with_noun: `1,500 of 10,000 rows`, `24 rows, 1 failed`, for a sentence.
+    """
+
+    def say(rows: int) -> str:
+        return count(rows, "row") if with_noun else f"{rows:,}"
+
     notice, facts = line.notice, line.facts
     total = notice.total_rows if notice is not None else None
     total = facts.rows if total is None and facts is not None else total
     if notice is None or line.state in ("pending", "planned", "removed"):
-        return f"{total:,}" if total is not None else ""
-    words = f"{notice.rows:,}"
+        return say(total) if total is not None else ""
     if line.state != "completed" and total is not None:
-        words += f" of {total:,}"
+        words = f"{notice.rows:,} of {say(total)}"
+    else:
+        words = say(notice.rows)
     words += f", {notice.failed_rows:,} failed" if notice.failed_rows else ""
     return "; ".join([words, *step_words(notice)])
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from hugflow.amounts import count
 from hugflow.errors import HugflowError
 from hugflow.late_dataclass import dataclass
 from hugflow.pushing.checked import CheckedTree
@@ -84,7 +85,7 @@ def _write_card(tree: OpenTree, scratch: Path) -> PushFile:
     source = manifest.request
     page = (
         f"# {manifest.dataset}\n\nMade by hugflow from the dataset `{source.hf_id}` at commit "
-        f"`{manifest.commit}`, version `{version_id(manifest)}`: {manifest.rows.made:,} rows, "
+        f"`{manifest.commit}`, version `{version_id(manifest)}`: {count(manifest.rows.made, 'row')}, "
         f"{manifest.hours:,.1f} hours of audio.\n\n`manifest.json` says where everything came "
         "from.\n"
     )

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 
+from hugflow.amounts import count
 from hugflow.audit import Deed, record
 from hugflow.errors import HugflowError, StageMissing
 from hugflow.late_dataclass import dataclass
@@ -29,7 +30,7 @@ class ShardsFailed(HugflowError):
         names = ", ".join(event.shard.name for event in failed)
         first = failed[0].error
         super().__init__(
-            f"{build.name}: {len(failed)} of {len(build.plan.shards)} shards failed: {names}",
+            f"{build.name}: {len(failed)} of {count(len(build.plan.shards), 'shard')} failed: {names}",
             why=f"{first.what}: {first.why}",
             mend=first.mend,
         )

@@ -10,6 +10,7 @@ from typing import Final
 
 import dagster as dg
 
+from hugflow.amounts import count
 from hugflow.clients.hub import Hub
 from hugflow.errors import HugflowError, Locked
 from hugflow.ledger.stages import FLOWS, asset_names
@@ -300,7 +301,8 @@ class Tick:
         if found and published is not None:
             self.events += stored_evaluations(build)
         if found:
-            self.words.append(f"{name}: adopted {len(found)} materializations from the disk")
+            adopted = count(len(found), "materialization")
+            self.words.append(f"{name}: adopted {adopted} from the disk")
         unpushed = find_unpushed(build, published) if published is not None else None
         if published is not None:
             self.complete += 1

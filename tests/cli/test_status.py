@@ -18,6 +18,7 @@ from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
 from tests.projects import Project
+from tests.terminal import watch_terminal
 
 AT = datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC)
 SPEECH, MUSIC = "acme__speech__split_train__rev_main", "acme__speech2__split_train__rev_main"
@@ -143,3 +144,14 @@ def test_hours_of_a_few_seconds_are_those_seconds(project: Project, hub: Loopbac
     ]
     seconds = sum(info["duration"] for info in infos)
     assert entry["audio_seconds"] == pytest.approx(seconds, abs=0.01)
+
+
+def test_a_list_at_a_terminal_shows_states_in_colour(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "status/colour", rows=1, shards=1, seconds=0.1)
+    file = project.request("status/colour")
+    assert project.run("local-sync", file, "--no-report").returncode == 0
+    said = "\n".join(text for _, text in watch_terminal(project, ["ls"]))
+    assert "\x1b[32mcompleted" in said
+    plain_said = "\n".join(text for _, text in watch_terminal(project, ["ls"], NO_COLOR="1"))
+    assert "\x1b[" not in plain_said
+    assert "completed" in plain_said

@@ -118,3 +118,12 @@ def test_start_progress_finish_and_failure_are_events_and_each_is_one():
 @pytest.mark.parametrize("state", [None, "pending", "planned"])
 def test_what_is_only_asked_for_is_no_event(state: str | None):
     assert find_event(line(state)) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "failed", "says"), [(1, 0, "1 row"), (2, 0, "2 rows"), (24, 1, "24 rows, 1 failed")]
+)
+def test_rows_are_counted_as_people_say_it(rows: int, failed: int, says: str):
+    done = notice("completed", rows=rows, total_rows=rows + failed, failed_rows=failed)
+    message = render_message(conversation(line("completed", notice=done)))
+    assert f", {says}, " in all_texts(message)[-1] + ", "

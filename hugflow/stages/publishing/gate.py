@@ -12,6 +12,7 @@ from dataclasses import field
 from itertools import chain, islice
 from typing import Literal, TypeAlias
 
+from hugflow.amounts import count
 from hugflow.audio.bad import AudioBad
 from hugflow.audio.isolated import IsolatedFindFaults
 from hugflow.audio.sound import FindFaults, find_faults
@@ -145,7 +146,7 @@ def judge_bad_rows(
     # Without rows there is no index, and `datasets` cannot read the folder.
     is_none_made = 0 < rows <= len(failed)
     if len(failed) <= allowed and not is_none_made:
-        what = f"{len(failed):,} of {rows:,} rows failed; {budget} allows {allowed:,}"
+        what = f"{len(failed):,} of {count(rows, 'row')} failed; {budget} allows {allowed:,}"
         return GateResult("bad_rows_in_budget", what, facts)
     # No path: a reader of the pull request could not open it.
     causes = f"{_count_codes(failed)}; `hugflow logs {build.name}` shows them"
@@ -160,12 +161,13 @@ def judge_bad_rows(
     elif is_none_made:
         error = TooManyBadRows(
             f"{build.name}: not one row could be made, so it is not published",
-            why=f"of {rows:,} rows all failed: {causes}",
+            why=f"of {count(rows, 'row')} all failed: {causes}",
             mend="choose another subset or revision, or report it to the dataset's owner",
         )
     else:
         error = TooManyBadRows(
-            f"{build.name}: {len(failed)} of {rows} rows could not be made, so it is not published",
+            f"{build.name}: {len(failed):,} of {count(rows, 'row')} could not be made, "
+            "so it is not published",
             why=f"max_bad_rows is {budget}, which allows {allowed}: {causes}",
             mend="set max_bad_rows higher, or report it to the dataset's owner; the next run tries "
             "only these rows again",
@@ -181,7 +183,7 @@ def _judge_errors(
     allowed = allowed_bad_rows(budget, rows)
     facts: Facts = {"failed_rows": bad, "allowed_rows": allowed, "max_bad_rows": str(budget)}
     error = TooManyBadRows(
-        f"{build.name}: {bad} of {rows} rows are bad, so it is not published",
+        f"{build.name}: {bad:,} of {count(rows, 'row')} are bad, so it is not published",
         why=f"max_bad_rows is {budget}, which allows {allowed}: its steps failed at {errors}; "
         f"{errors_file(build.folder).relative_to(build.folder.root.parent)} names them",
         mend="correct the step, or set max_bad_rows higher; the next run tries only these rows again",
