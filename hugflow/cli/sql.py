@@ -1,6 +1,5 @@
 """The command `sql`: a query over all stored datasets."""
 
-import json
 from typing import Annotated
 
 import typer
@@ -28,13 +27,13 @@ def sql(
     project = open_project()
     import polars as pl
 
-    from hugflow.corpus.query import run_query
+    from hugflow.corpus.query import json_rows, run_query
     from hugflow.corpus.tables import read_tables
 
     with step("asking all datasets"):
         found = run_query(query, read_tables(project.places))
     if as_json:
-        print_json({"columns": found.columns, "rows": json.loads(found.write_json())})
+        print_json({"columns": found.columns, "rows": json_rows(found)})
         return
     with pl.Config(
         tbl_formatting="ASCII_MARKDOWN",

@@ -1,11 +1,13 @@
 """SQL over all stored datasets, by Polars."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
 from hugflow.errors import UsageWrong
 from hugflow.redact import in_a_line
+from hugflow.rows.record import column_values
 from hugflow.statistics.tables import Table, flat
 
 ALL_ROWS = "all_rows"
@@ -31,3 +33,12 @@ def run_query(query: str, tables: Sequence[Table]) -> pl.DataFrame:
             + (" and more" if len(frames) > len(names) else ""),
             mend='`hugflow sql "show tables"` lists them; put their names in double quotes',
         ) from error
+
+
+def json_rows(found: pl.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a result, ready for strict JSON, with values as in a row's JSON.
+
+    Polars itself writes no JSON of bytes, and the audio column has a field of bytes.
+    """
+    columns = [column_values(column.combine_chunks()) for column in found.to_arrow().columns]
+    return [dict(zip(found.columns, row, strict=True)) for row in zip(*columns, strict=True)]

@@ -3,8 +3,8 @@
 audio    the same decoded samples, by the hash in `audio_info.quality`; where that is not measured,
          MP3s of one length with the same bytes
 text     the same text in two datasets, in any case and spacing
-speaker  the same speaker in two datasets: two of one repository, or a name of LONG_NAME characters
-         or more, which no other publisher would choose
+speaker  the same speaker in two datasets: two of one owner on the Hub, or a name of LONG_NAME
+         characters or more, which no other publisher would choose
 """
 
 from collections.abc import Sequence
@@ -73,12 +73,11 @@ def find_same_speakers(tables: Sequence[Table]) -> list[Overlap]:
     """Speakers that two datasets have; each once for each pair, with the first row of both."""
     if not tables:
         return []
-    repository = {table.name: table.hf_id for table in tables}
+    owner = {table.name: table.hf_id.partition("/")[0] for table in tables}
     return [
         each
         for each in _shared(tables, pl.col("speaker"), "speaker")
-        if repository[each.dataset] == repository[each.other_dataset]
-        or len(each.value or "") >= LONG_NAME
+        if owner[each.dataset] == owner[each.other_dataset] or len(each.value or "") >= LONG_NAME
     ]
 
 

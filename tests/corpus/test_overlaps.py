@@ -10,13 +10,13 @@ import pyarrow as pa
 import pytest
 
 from hugflow.corpus.compare import compare_tables
-from hugflow.corpus.query import run_query
+from hugflow.corpus.query import json_rows, run_query
 from hugflow.corpus.tables import read_tables
 from hugflow.errors import StageMissing, UsageWrong
 from hugflow.stages.build.options import Options
 from hugflow.stages.publishing.no_overlap import OverlapFound
 from hugflow.stages.sync import sync_dataset
-from hugflow.statistics.overlaps import Overlap
+from hugflow.statistics.overlaps import Overlap, find_same_speakers
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.speech import speech_like
@@ -130,12 +130,15 @@ def test_a_text_is_the_same_in_any_case_and_spacing(
     rows = [row_of(0, clip, "ann"), row_of(1, clip, "bob")]
     other = [{**rows[0], "text": " TEXT\t0", "speaker_id": "ann"}]
     store(hub, open_for, {"one": rows, "two": other}, "true")
-    compared = compare_tables(read_tables(places), None, 1)
+    tables = read_tables(places)
+    compared = compare_tables(tables, None, 1)
     one, two = "planted__one__split_train__rev_main", "planted__two__split_train__rev_main"
     assert Overlap("text", one, 0, two, 0, "text 0") in compared.overlaps
     assert pairs(compared.overlaps, "audio") == {(0, 1), (0, 0)}
+    assert pairs(compared.overlaps, "speaker") == {(0, 0)}
     # Two publishers may both have an ann.
-    assert pairs(compared.overlaps, "speaker") == set()
+    tables[1] = replace(tables[1], hf_id="another/two")
+    assert find_same_speakers(tables) == []
     assert compared.kinds == ("audio", "text", "speaker")
 
 
@@ -157,6 +160,10 @@ def test_sql_sees_each_dataset_and_all_rows(hub: LoopbackHub, open_for: OpenFor,
     assert found["rms"].null_count() == 0
     own = run_query('select speaker_id from "planted__two__split_train__rev_main"', tables)
     assert own.rows() == [("bob",)]
+    [row] = json_rows(run_query('select * from "planted__two__split_train__rev_main"', tables))
+    assert row["audio"] == {"bytes": None, "path": "audio/0.mp3"}
+    odd = run_query("select 1/0 as inf, date '2020-01-31' as day, x'00ff' as data", tables)
+    assert json_rows(odd) == [{"inf": None, "day": "2020-01-31", "data": 2}]
 
 
 @pytest.mark.parametrize(
