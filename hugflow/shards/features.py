@@ -193,7 +193,8 @@ def index_features(
     """
     declared = declared_features(schema)
     names = index_names(schema.names, all_audio)
-    own = {TEXT: pa.string()} if has_inner_text else {}
+    own: dict[str, pa.DataType] = {TEXT: pa.string()} if has_inner_text else {}
+    own |= dict.fromkeys(info_names(all_audio), audio_info_type(measured=measured))
     plain = _plain_index_features(schema, names, declared, all_audio, own)
     if plain is not None:
         return plain, [to_card_feature(name, feature) for name, feature in plain.items()]
@@ -205,8 +206,6 @@ def index_features(
             features[name] = datasets.Audio(decode=False)
         else:
             features[name] = _undecoded(_published_feature(field, declared.get(field.name)))
-    type_ = audio_info_type(measured=measured)
-    own |= dict.fromkeys(info_names(all_audio), type_)
     for name, feature in datasets.Features.from_arrow_schema(pa.schema([*own.items()])).items():
         features[name] = feature
     return _both_forms(features)
@@ -221,7 +220,7 @@ def _plain_index_features(
 ) -> dict[str, Feature] | None:
     """The features of the index if all of them are usual; None leaves them to `datasets`.
 
-    own: types of the index's own columns before `audio_info`.
+    own: types of the index's own columns after those of the dataset.
     """
     found: dict[str, Feature | None] = {"row": plain_feature(pa.int64())}
     for field, name in zip(schema, names, strict=True):
@@ -234,7 +233,6 @@ def _plain_index_features(
         else:
             found[name] = declared_plain_feature(index_type(field.type), told)
     found |= {name: plain_feature(type_) for name, type_ in own.items()}
-    found |= {name: plain_feature(AUDIO_INFO_TYPE) for name in info_names(all_audio)}
     known = {name: feature for name, feature in found.items() if feature is not None}
     return known if len(known) == len(found) and "_type" not in known else None
 

@@ -61,10 +61,10 @@ def declared_schema(feature: Any) -> pa.Schema:
     return with_features(columns.arrow_schema.empty_table(), columns.to_dict()).schema
 
 
-def by_datasets(schema: pa.Schema, monkeypatch: pytest.MonkeyPatch) -> Any:
+def by_datasets(schema: pa.Schema, monkeypatch: pytest.MonkeyPatch, **how: bool) -> Any:
     with monkeypatch.context() as patch:
         patch.setattr(features, "_plain_index_features", lambda *args: None)
-        return index_features(schema, ("audio",))
+        return index_features(schema, ("audio",), **how)
 
 
 @pytest.mark.parametrize("type_", [*PLAIN, *UNUSUAL[:-2]], ids=str)
@@ -73,6 +73,18 @@ def test_a_column_has_the_feature_that_datasets_writes_for_its_type(
 ):
     schema = schema_of(type_)
     assert index_features(schema, ("audio",)) == by_datasets(schema, monkeypatch)
+
+
+@pytest.mark.parametrize("measured", [False, True])
+@pytest.mark.parametrize("has_inner_text", [False, True])
+def test_our_own_columns_have_the_features_that_datasets_writes(
+    measured: bool, has_inner_text: bool, monkeypatch: pytest.MonkeyPatch
+):
+    schema = pa.schema([("audio", FILE_TYPE)])
+    how = {"measured": measured, "has_inner_text": has_inner_text}
+    found = index_features(schema, ("audio",), **how)
+    assert found == by_datasets(schema, monkeypatch, **how)
+    assert ("quality" in found[0]["audio_info"]) is measured
 
 
 @pytest.mark.parametrize("feature", DECLARED, ids=str)

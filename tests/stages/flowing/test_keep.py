@@ -5,12 +5,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from datasets import ClassLabel, Features
+from datasets import ClassLabel, Features, load_dataset
 
 from hugflow.errors import RequestInvalid
 from hugflow.provenance.why import explain
@@ -68,12 +69,15 @@ def check(
 
 @pytest.mark.parametrize("rows", [60, pytest.param(2_000, marks=pytest.mark.soak)])
 def test_keep_changes_which_rows_are_published_and_makes_none_again(
-    hub: LoopbackHub, open_for: OpenFor, rows: int
+    hub: LoopbackHub, open_for: OpenFor, tmp_path: Path, rows: int
 ):
     hf_id = f"keep/changes_{rows}"
     publish(hub, hf_id, rows)
     first = sync(open_for(hf_id, MEASURING))
     assert first.new_rows == rows
+    root = str(first.published.build.folder.root)
+    [loaded] = load_dataset(root, cache_dir=str(tmp_path)).values()
+    assert loaded[0]["audio_info"]["quality"]["peak_dbfs"] == pytest.approx(-6.1, abs=0.1)
     before = {path.name: path.read_bytes() for path in first.published.build.folder.index.iterdir()}
     check(open_for, hf_id, rows, "rms_dbfs > -30", lambda row: row % 3 != 2)
     check(open_for, hf_id, rows, "peak_dbfs < -10 and row >= 4", lambda row: row % 3 and row >= 4)
