@@ -77,8 +77,8 @@ class TableForm:
 
     columns: (name here, published name) of those that are kept; empty for all.
     header: None: found out. splits: (name in the request, name in the patterns).
-    field, encoding, is_plain: of a card only: the field of a JSON object that is its rows; what is
-    no UTF-8; whether quotation marks are text.
+    field, encoding, is_plain, types: of a card only: the field of a JSON object that is its rows; what is
+    no UTF-8; whether quotation marks are text. types: of columns, see `typed_columns`.
     """
 
     table: tuple[str, ...] = ()
@@ -98,6 +98,7 @@ class TableForm:
     field: str | None = None
     encoding: str | None = None
     is_plain: bool = False
+    types: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -140,7 +141,7 @@ class SourceSpec:
         return cls(**told)
 
 
-_OF_CARDS: Final = ("field", "encoding", "is_plain")
+_OF_CARDS: Final = ("field", "encoding", "is_plain", "types")
 FORM_KEYS: Final = tuple(each.name for each in fields(TableForm) if each.name not in _OF_CARDS)
 KEYS: Final = ("recipe", "layout", "archive", *FORM_KEYS)
 

@@ -52,6 +52,11 @@ def card_features(
     return found
 
 
+def all_features(card: Mapping[str, Any], subset: str | None) -> dict[str, Any]:
+    """All features of `subset` by column; see `card_features`."""
+    return card_features(card, subset, [name for name, _ in _listed(card, subset)])
+
+
 def _listed(card: Mapping[str, Any], subset: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
     for info in find_infos(card, subset):
         features = info.get("features")

@@ -24,8 +24,9 @@ from hugflow.requests.sources import DELIMITERS, TableForm
 from hugflow.shards.card import find_config
 from hugflow.shards.layouts.audio_folder import METADATA
 from hugflow.shards.layouts.clips import is_clip
+from hugflow.shards.layouts.typed_columns import declared_types
 
-_TABLES: Final = ("table", "table_archives")
+TABLES: Final = ("table", "table_archives")
 _QUOTE_NONE: Final = 3
 # Settings that would change rows, with the values that change none.
 _UNREAD: Final[Mapping[str, tuple[Any, ...]]] = {
@@ -47,15 +48,19 @@ _UNREAD: Final[Mapping[str, tuple[Any, ...]]] = {
 }
 
 
-def read_card_form(repository: Repository, found: SplitFiles, layout: str) -> TableForm | None:
+def read_card_form(
+    repository: Repository, found: SplitFiles, layout: str, features: Mapping[str, Any]
+) -> TableForm | None:
     """The form in which the card says that tables are read; None if it says nothing.
+
+    features: those that the card declares of the subset, in the spelling of metadata.
 
     Raises RequestInvalid for a setting that changes rows and is not applied.
     """
-    if layout not in _TABLES:
+    if layout not in TABLES:
         return None
     config = find_config(repository.card, found.subset)
-    form = TableForm()
+    form = TableForm(types=declared_types(features))
     for name, value in config.items():
         changed = _apply(form, name, value, config)
         if changed is None:

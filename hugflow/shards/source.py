@@ -19,7 +19,8 @@ from hugflow.errors import RequestInvalid
 from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.requests.sources import SourceSpec, TableForm
-from hugflow.shards.card_settings import keep_metadata, read_card_form
+from hugflow.shards.card_features import all_features
+from hugflow.shards.card_settings import TABLES, keep_metadata, read_card_form
 from hugflow.shards.conversion import (
     describe_conversion,
     find_conversion,
@@ -53,6 +54,7 @@ class Source:
     commit: the commit of the files; for a conversion it differs from the repository's.
     layout: the name of the files' layout.
     form: in which they are read, if the request or the card says it.
+    audio_column: the one that the card declares of tables; None if it declares none, or several.
     published: all files of the repository at that commit; None if they were not listed.
     """
 
@@ -63,9 +65,14 @@ class Source:
     conversion: Conversion | None = None
     published: Sequence[PublishedFile] | None = None
     form: TableForm | None = None
+    audio_column: str | None = None
 
     def as_read(self, request: PlanRequest) -> PlanRequest:
         """The request for a layout: its source is the one form that the files have."""
+        is_asked = {"audio_column", "audio_columns"} & {*request.asked}
+        if self.audio_column is not None and not is_asked:
+            asked = (*request.asked, "audio_column")
+            request = replace(request, audio_column=self.audio_column, asked=asked)
         if self.form is None:
             return request
         return replace(request, source=SourceSpec(form=self.form).to_text())
@@ -117,17 +124,19 @@ def fetch_source(
             if found is None:
                 raise
             own = choose_layout(found.paths, repository.paths) or AUDIO_FOLDER
-            return _own_files(listing, found, own, "`datasets` does not know such files")
+            return _own_files(request, listing, found, own, "`datasets` does not know such files")
         is_settled = files_commit not in (None, commit)
         clips = None if own or is_settled else find_unseen_clips(listing, request, found)
         if clips is not None:
             return _own_files(
-                listing, clips, AUDIO_FOLDER, "it has only the texts beside the clips"
+                request, listing, clips, AUDIO_FOLDER, "it has only the texts beside the clips"
             )
         if own in (None, AUDIO_FOLDER) and (kept := keep_metadata(repository, found)) is not None:
             found, own = kept, AUDIO_FOLDER
         if request.segments is not None and own != PARQUET and own in CUT_LAYOUTS | ROW_LAYOUTS:
-            return _own_files(listing, found, own, "recordings are cut from their own files")
+            return _own_files(
+                request, listing, found, own, "recordings are cut from their own files"
+            )
         if own != PARQUET:
             raise _not_parquet(repository, request, found)
     except CardUnreadable as error:
@@ -135,7 +144,7 @@ def fetch_source(
     except NotParquet as form:
         reason = form if found is not None else _name_a_file(form, repository)
         if found is not None and own is not None and files_commit == commit:
-            return _own_files(listing, found, own, "the earlier plan read none")
+            return _own_files(request, listing, found, own, "the earlier plan read none")
         try:
             source = _fetch_conversion(hub, repository, request, reason, files_commit)
             if own != AUDIO_FOLDER or found is None:
@@ -144,12 +153,14 @@ def fetch_source(
         except NotConvertedYet as later:
             if found is None or own is None:
                 raise
-            return _own_files(listing, found, own, f"it is not of this commit: {later.why}")
+            return _own_files(
+                request, listing, found, own, f"it is not of this commit: {later.why}"
+            )
         except RequestInvalid as refused:
             if found is not None and own is not None:
                 # The layout is read, so what the files are instead of parquet is no reason.
                 why = refused.why.removeprefix(f"{reason.why}; and ")
-                return _own_files(listing, found, own, why)
+                return _own_files(request, listing, found, own, why)
             if repository.script is not None:
                 raise _with_proposal(refused, request, repository) from reason
             explained = explain(hub, repository, request, reason)
@@ -167,16 +178,32 @@ def _name_a_file(error: NotParquet, repository: Repository) -> NotParquet:
     return NotParquet(error.what, why=why, subset=error.subset)
 
 
-def _own_files(listing: Listing, found: SplitFiles, layout: str, why: str) -> Source:
+def _own_files(
+    request: PlanRequest, listing: Listing, found: SplitFiles, layout: str, why: str
+) -> Source:
     """The dataset's own files, read in their layout; why: no conversion is read instead."""
     repository, files = listing.repository, listing.find(found.paths)
-    form = read_card_form(repository, found, layout)
+    features = all_features(repository.card, request.subset) if layout in TABLES else {}
+    form = read_card_form(repository, found, layout, features)
+    audio = [
+        name
+        for name, feature in features.items()
+        if isinstance(feature, dict) and feature.get("_type") == "Audio"
+    ]
     told = f"the layout is {layout}: {count(len(files), 'file')}"
     warnings = (
         f"{told}; no conversion to parquet is read, because {why}",
         *_left_out(repository, found, layout),
     )
-    return Source(repository.commit, files, layout, warnings, published=listing.files, form=form)
+    return Source(
+        repository.commit,
+        files,
+        layout,
+        warnings,
+        published=listing.files,
+        form=form,
+        audio_column=audio[0] if len(audio) == 1 else None,
+    )
 
 
 def _left_out(repository: Repository, found: SplitFiles, layout: str) -> tuple[str, ...]:

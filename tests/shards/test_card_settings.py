@@ -2,13 +2,17 @@
 
 import json
 
+import datasets
+import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from hugflow.errors import RequestInvalid
 from hugflow.stages.sync import sync_dataset
 from hugflow.testing.hub import LoopbackHub
+from hugflow.verify.dataset import verify_dataset
 from tests.builds import OpenFor
-from tests.shards.layouts.published import COUNT, TEXTS, at, rows, to_csv
+from tests.shards.layouts.published import CLIPS, COUNT, TEXTS, at, rows, to_csv, to_zip
 from tests.trees import read_rows_json
 
 LINES = "".join(f'{row["path"]},"{row["text"]}"\n' for row in rows("path"))
@@ -135,3 +139,82 @@ def test_metadata_that_a_card_names_and_that_is_in_no_split_is_an_error(
     hub.publish("card/away", {**at("train/"), **files})
     with pytest.raises(RequestInvalid, match="metadata_filenames"):
         _ = open_for("card/away").plan
+
+
+FEATURES = {
+    "path": "audio",
+    "text": "string",
+    "age": "int32",
+    "score": "float64",
+    "odd": "int64",
+    "label": {"class_label": {"names": {"0": "no", "1": "yes"}}},
+}
+
+
+def declared_card() -> bytes:
+    features = [{"name": name, "dtype": dtype} for name, dtype in FEATURES.items()]
+    return f"---\n{yaml.safe_dump({'dataset_info': {'features': features}})}---\n".encode()
+
+
+def declared_rows() -> list[dict[str, str]]:
+    return [
+        {
+            **row,
+            "age": f"0{at}" if at else "",
+            "score": "1e2",
+            "odd": "4" if at else "x",
+            "label": "yes" if at else "0",
+        }
+        for at, row in enumerate(rows("path"))
+    ]
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_columns_of_a_csv_have_the_types_that_the_card_declares_if_all_values_fit(
+    hub: LoopbackHub, open_for: OpenFor, is_packed: bool
+):
+    clips = {"clips.zip": to_zip(CLIPS)} if is_packed else at("clips/")
+    files = {"train.csv": to_csv(declared_rows()), "README.md": declared_card(), **clips}
+    hf_id = f"card/types{is_packed}"
+    hub.publish(hf_id, files)
+    build = open_for(hf_id)
+    assert build.plan.audio_column == "path"
+    assert build.plan.columns == ("path", "text", "age", "score", "odd", "label")
+    assert any("'odd' is int64, and not all" in told for told in build.plan.warnings)
+    sync_dataset(build)
+    made = read_rows_json(build.folder)
+    assert [made[row]["age"] for row in sorted(made)] == [None, *range(1, COUNT)]
+    labels = [made[row]["label"]["name"] for row in sorted(made)]
+    assert labels == ["no", *["yes"] * (COUNT - 1)]
+    assert (made[0]["score"], made[0]["odd"], made[1]["odd"]) == (100.0, "x", "4")
+    [index] = build.folder.root.glob("index/*.parquet")
+    loaded = datasets.Features.from_arrow_schema(pq.read_schema(index))
+    assert loaded["label"] == datasets.ClassLabel(names=["no", "yes"])
+    assert loaded["age"] == datasets.Value("int32")
+    assert list(verify_dataset(build.places, build.name, deep=True)) == []
+
+
+def test_an_id_that_names_clips_stays_text_though_the_card_says_that_it_is_a_number(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    features = [{"name": "id", "dtype": "int64"}, {"name": "text", "dtype": "string"}]
+    readme = f"---\n{yaml.safe_dump({'dataset_info': {'features': features}})}---\n".encode()
+    table = to_csv([{"id": f"{n}", "text": "x"} for n in range(COUNT)])
+    clips = {f"clips/{n}.wav": data for n, data in enumerate(CLIPS.values())}
+    hub.publish("card/ids", {"train.csv": table, "README.md": readme, **clips})
+    plan = open_for("card/ids").plan
+    assert (plan.audio_column, plan.columns) == ("audio", ("audio", "id", "text"))
+
+
+def test_tables_of_which_one_has_a_value_that_does_not_fit_keep_the_column_as_text(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    features = [{"name": "age", "dtype": "int64"}]
+    readme = f"---\n{yaml.safe_dump({'dataset_info': {'features': features}})}---\n".encode()
+    tables = {
+        f"train-{n}.csv": to_csv([{"text": "x", "age": age}]) for n, age in enumerate(("7", "old"))
+    }
+    hub.publish("card/two", {**tables, "README.md": readme})
+    build = open_for("card/two")
+    sync_dataset(build)
+    assert [row["age"] for _, row in sorted(read_rows_json(build.folder).items())] == ["7", "old"]

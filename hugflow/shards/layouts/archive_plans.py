@@ -61,7 +61,7 @@ from hugflow.shards.layouts.published_archives import (
 from hugflow.shards.layouts.registry import LAYOUTS
 from hugflow.shards.layouts.spanned_zip import DirectoryTooLarge
 from hugflow.shards.layouts.split_archives import find_split_archives, is_part, split_error
-from hugflow.shards.layouts.table_file import TableFile
+from hugflow.shards.layouts.table_file import TableFile, settle_tables
 from hugflow.shards.layouts.tables import (
     ANY_FORM,
     NO_TABLES,
@@ -74,7 +74,7 @@ from hugflow.shards.layouts.tar_members import ArchiveDamaged, list_members, pla
 from hugflow.shards.patterns import to_regexes
 from hugflow.shards.plan import to_detail
 from hugflow.shards.plan_request import PlanRequest, form_of
-from hugflow.shards.stems import iterate_filenames, to_filenames
+from hugflow.shards.stems import FILENAME_COLUMN, iterate_filenames, to_filenames
 
 NAME: Final = "table_archives"
 _File = TypeVar("_File", PublishedFile, PublishedArchive)
@@ -218,7 +218,7 @@ def _describe(
     what = f"{at.repo}@{at.commit[:7]}"
     asked = request.audio_column if "audio_column" in request.asked else None
     form = form_of(request)
-    said, key = form or ANY_FORM, form.key if form is not None else None
+    said, key = replace(form or ANY_FORM, types=()), form.key if form is not None else None
     members = _peek(at, archives[0])
     opened: list[TableFile] = []
     headers: list[bool] = []
@@ -240,6 +240,10 @@ def _describe(
                 f"holds members such as {in_a_line(members[0]) if members else 'none'!r}",
                 mend="set audio_column to the column that names the clips",
             )
+        keys = [FILENAME_COLUMN, source, *(() if ranges is None else ranges.names)]
+        fitting, unfit = settle_tables(opened, form, keys)
+        opened = [each.typed(fitting) for each in opened]
+        form = replace(said, types=fitting) if form is not None else None
         read = [
             _read_needed(at, file, table, source, ranges)
             for file, table in zip(tables, opened, strict=True)
@@ -288,7 +292,7 @@ def _describe(
         f"the column {in_a_line(source)!r} of {count(lines, 'row')} names members of "
         f"{count(len(archives), 'archive')}"
     ]
-    warnings += tell_parts(archives)
+    warnings += [*tell_parts(archives), *unfit]
     if ranges is not None:
         warnings += ["rows are time ranges of these members", *warn_of_empty(at, cuts)]
     if len(archives) > 1:

@@ -31,7 +31,7 @@ from hugflow.shards.layouts.cut_rows import (
     warn_of_empty,
 )
 from hugflow.shards.layouts.layout import Contents, RepositoryAt, Split, no_names, no_sample
-from hugflow.shards.layouts.table_file import TableFile
+from hugflow.shards.layouts.table_file import TableFile, settle_tables
 from hugflow.shards.layouts.tables import (
     ANY_FORM,
     TableUnreadable,
@@ -96,14 +96,22 @@ def describe_tables(
     parts: list[loose.Rows] = []
     missing, unclear = 0, list[Same]()
     with ExitStack() as stack:
+        said = replace(form or ANY_FORM, types=())
         if form is not None and key is not None:
-            found = [_open_as_said(stack, at, table, form, key) for table in tables]
+            found = [_open_as_said(stack, at, table, said, key) for table in tables]
         else:
             may_repeat = ranges is not None
             found = [
-                _open(stack, at, table, clips, asked, form or ANY_FORM, may_repeat=may_repeat)
+                _open(stack, at, table, clips, asked, said, may_repeat=may_repeat)
                 for table in tables
             ]
+        keys = [FILENAME_COLUMN, *(column for _, column, *_ in found)]
+        keys += [] if ranges is None else ranges.names
+        fitting, unfit = settle_tables([opened for opened, *_ in found], form, keys)
+        found = [
+            (opened.typed(fitting), column, has_header, replace(own, types=fitting))
+            for opened, column, has_header, own in found
+        ]
         schema = _join(at, [opened.schema for opened, *_ in found], tables)
         source = next((column for _, column, *_ in found if column is not None), None)
         for file, (opened, _, has_header, own_form) in zip(tables, found, strict=True):
@@ -157,7 +165,7 @@ def describe_tables(
         types[audio] = FILE_TYPE
     planned = pa.schema([(name, types[name]) for name in columns])
     shards = [s for part in parts for s in loose.cut(part, columns, rename, planned, audio)]
-    warnings = _warnings(source, parts, missing, unclear, clips, only)
+    warnings = (*_warnings(source, parts, missing, unclear, clips, only), *unfit)
     warnings += tuple(warn_of_empty(at, [cut for part in parts for cut in part.cuts]))
     text = form.text if form is not None and form.text in planned.names else None
     return Split(shards or [Contents(tuple(tables), 0, planned)], warnings, audio, text)

@@ -5,7 +5,8 @@ the columns that are asked for are read, and one row group after the other. Othe
 once, as a whole.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -17,6 +18,7 @@ from hugflow.late_dataclass import dataclass
 from hugflow.requests.sources import TableForm
 from hugflow.shards.layouts.last_table import read_table_of
 from hugflow.shards.layouts.tables import ANY_FORM, is_parquet, parquet_errors, refuse_lacking
+from hugflow.shards.layouts.typed_columns import Types, settle_types, with_types
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,13 @@ class TableFile:
         groups = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
         return cls(schema, metadata.num_rows, path, groups, published)
 
+    def typed(self, types: Types) -> Self:
+        """The table with columns of text in these types; parquet has its own."""
+        if self._whole is None or not types:
+            return self
+        whole = with_types(self._whole, types)
+        return replace(self, schema=whole.schema, _whole=whole)
+
     def parts(self, names: Sequence[str]) -> Iterator[pa.Table]:
         """Some columns of all rows, a part of the rows at a time."""
         if self._whole is not None:
@@ -89,3 +98,11 @@ class TableFile:
         with parquet_errors(), pq.ParquetFile(self._path, pre_buffer=False) as file:
             read = file.read_row_group(group, columns=[*dict.fromkeys(columns)])
         return pa.table({name: read.column(self._published[name]) for name in names})
+
+
+def settle_tables(
+    tables: Sequence[TableFile], form: TableForm | None, keys: Collection[str | None]
+) -> tuple[Types, list[str]]:
+    """The types of a form that fit all tables, and warnings; see `settle_types`."""
+    whole = [table._whole for table in tables if table._whole is not None]
+    return settle_types(whole, form.types if form is not None else (), keys)

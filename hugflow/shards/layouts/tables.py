@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from hugflow.lean_start import Late
 from hugflow.requests.sources import TableForm
+from hugflow.shards.layouts.typed_columns import with_types
 from hugflow.shards.value_types import (
     fit_value,
     infer_type,
@@ -60,6 +61,7 @@ _OF_TABLES: Final = (
     "field",
     "encoding",
     "is_plain",
+    "types",
 )
 
 Opened = Callable[[], AbstractContextManager[TextIO]]
@@ -86,6 +88,8 @@ def read_table(
     """
     table = _read_whole(path, name, has_header, form)
     refuse_lacking(table.column_names, form)
+    if not is_parquet(name):
+        table = with_types(table, form.types)
     return (
         pa.table({new: table.column(old) for new, old in form.columns}) if form.columns else table
     )
