@@ -93,6 +93,10 @@ class AmbiguousRows(RequestInvalid):
     """One row of a table means clips in several archives."""
 
 
+class ArchiveRefused(RequestInvalid):
+    """An archive whose directory is not read: too large, or of encrypted members."""
+
+
 def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
     """A shard for each archive that fits the split; raises ShardUnreadable and RequestInvalid."""
     published = at.list_files()
@@ -202,7 +206,7 @@ def describe_beside(
     ]
     try:
         return _describe(at, chosen, archives, request) if chosen else None
-    except AmbiguousRows:
+    except (AmbiguousRows, ArchiveRefused):
         raise
     except (RequestInvalid, ShardUnreadable):
         # A table of something else must not keep the tars from being read as what they are.
@@ -442,13 +446,13 @@ def _peek(at: RepositoryAt, archive: PublishedArchive) -> list[str]:
     try:
         return _peek_names(at, archive)
     except DirectoryTooLarge as large:
-        raise RequestInvalid(
+        raise ArchiveRefused(
             f"{at.repo}@{at.commit[:7]}: {in_a_line(archive.path)!r} is not read",
             why=in_a_line(str(large)),
             mend="ask the dataset's owner to publish the clips as several zips, or as tars",
         ) from large
     except ArchiveEncrypted as encrypted:
-        raise RequestInvalid(
+        raise ArchiveRefused(
             f"{at.repo}@{at.commit[:7]}: {in_a_line(archive.path)!r} cannot be read",
             why=str(encrypted),
             mend="ask the dataset's owner to publish it without a password, or choose a revision or "

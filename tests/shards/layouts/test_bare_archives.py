@@ -139,3 +139,13 @@ def test_an_encrypted_zip_is_refused_when_it_is_planned(
     with pytest.raises(RequestInvalid, match=r"'train\.zip' cannot be read") as refused:
         open_for(name)
     assert "without a password" in refused.value.mend
+
+
+def test_an_encrypted_zip_among_others_is_named_too(hub: LoopbackHub, open_for: OpenFor):
+    data = bytearray(to_zip({"b.wav": clip(2)}))
+    data[data.find(b"PK\x01\x02") + 8] |= 1
+    zips = {"train-0.zip": to_zip({"a.wav": clip(1)}), "train-1.zip": bytes(data)}
+    table = to_csv([{"file": "a.wav", "text": "a"}, {"file": "b.wav", "text": "b"}])
+    hub.publish("bare/among", {"train.csv": table, **zips})
+    with pytest.raises(RequestInvalid, match=r"'train-1\.zip' cannot be read"):
+        open_for("bare/among")
