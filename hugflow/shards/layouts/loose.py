@@ -9,6 +9,7 @@ clips, so its digest covers all of them. `detail` of a shard:
      "audio": "audio",                  the column that holds the clips; null: there are none
      "from": "file_name",               the table's column that names them
      "rename": {"audio": "audio_source"},
+     "beside": ["noisy"],               other columns that name clips, by paths from the table's folder
      "clips": [1, 2, null],             for each row: its clip's place in the files; null: none
      "texts": {"text": [3, null, 4]},   columns of which values are files: their places; null: `values`
      "unclear": {"2": ["a/1.wav", "b/1.wav"]},   rows whose word may mean several clips: two of them
@@ -34,14 +35,17 @@ from hugflow.errors import ShardUnreadable
 from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.requests.sources import TableForm
+from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.failed_clips import FailedClip, to_clips
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
+from hugflow.shards.layouts.clips import join_path
 from hugflow.shards.layouts.layout import Contents, RepositoryAt, unreadable
 from hugflow.shards.layouts.segments import Pieces, missing_recording
 from hugflow.shards.layouts.table_file import TableFile
 from hugflow.shards.layouts.tables import (
     ANY_FORM,
     TableUnreadable,
+    folder_of,
     refuse_large_text,
     table_form,
 )
@@ -165,8 +169,9 @@ def cut(
     rename: Mapping[str, str],
     schema: pa.Schema,
     audio: str | None,
+    beside: Sequence[str] = (),
 ) -> Iterator[Contents]:
-    """The slices of the rows, as contents of shards."""
+    """The slices of the rows, as contents of shards; beside: other columns that name clips."""
     for first, stop in _slices(rows):
         table = [rows.table] if rows.table is not None else []
         files, places = _number(table, rows.clips[first:stop])
@@ -183,6 +188,7 @@ def cut(
             values = {name: list(column[first:stop]) for name, column in rows.values.items()}
             detail |= {"values": values, "rows": [first, stop - first]}
         detail |= {"rename": dict(rename)} if rename else {}
+        detail |= {"beside": list(beside)} if beside else {}
         detail |= {"clips": places} if rows.clips else {}
         detail |= {"texts": texts} if texts else {}
         cuts = [None if each is None else each.to_json() for each in rows.cuts[first:stop]]
@@ -223,6 +229,8 @@ def read_rows(
             for name in names:
                 if name == detail["audio"]:
                     arrays.append(_clips(paths, shard, detail, part, rows, pieces))
+                elif name in detail.get("beside", ()):
+                    arrays.append(_paths(_array(part, name), folder_of(detail["table"])))
                 else:
                     arrays.append(_array(part, name))
             yield rows, pa.RecordBatch.from_arrays(arrays, names)
@@ -370,6 +378,16 @@ def _clips(
         else:
             values.append(None if not word else {"bytes": None, "path": word})
     return to_clips(values)
+
+
+def _paths(words: pa.Array, folder: str) -> pa.Array:
+    """Audio by the paths that words in a table mean, relative to its folder."""
+    # What leads out of the folder is refused later, by the word itself.
+    values = [
+        None if not word else {"bytes": None, "path": join_path(folder, word) or word}
+        for word in words.to_pylist()
+    ]
+    return pa.array(values, FILE_TYPE)
 
 
 def _unclear(word: str, paths: Sequence[str]) -> FailedClip:

@@ -5,7 +5,7 @@ repository, they are the rows' audio; else the dataset is text. The audio column
 column that the request names. A row whose clip does not exist is a failed row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +19,10 @@ from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
 from hugflow.redact import in_a_line
 from hugflow.requests.sources import TableForm
-from hugflow.shards.arrow import FILE_TYPE
+from hugflow.shards.arrow import FILE_TYPE, is_text
 from hugflow.shards.layouts import loose
 from hugflow.shards.layouts.clip_columns import TRIED_ROWS, choose_column
-from hugflow.shards.layouts.clips import Clips, Same, is_clip
+from hugflow.shards.layouts.clips import Clips, Same, is_clip, join_path
 from hugflow.shards.layouts.cut_rows import (
     CUT_WARNING,
     Ranges,
@@ -35,6 +35,7 @@ from hugflow.shards.layouts.table_file import TableFile, settle_tables
 from hugflow.shards.layouts.tables import (
     ANY_FORM,
     TableUnreadable,
+    folder_of,
     is_table,
     join_schemas,
 )
@@ -44,6 +45,8 @@ from hugflow.shards.stems import FILENAME_COLUMN, iterate_filenames, to_filename
 
 # A table, the column that names its clips, whether its first line names columns, and its form.
 _Opened: TypeAlias = tuple[TableFile, str | None, bool, TableForm]
+
+_FILE_NAME: Final = "file_name"
 
 native_reader: Final = None
 read_names = no_names
@@ -95,6 +98,7 @@ def describe_tables(
     key = form.key if form is not None else None
     parts: list[loose.Rows] = []
     missing, unclear = 0, list[Same]()
+    more_named: set[str] = set()
     with ExitStack() as stack:
         said = replace(form or ANY_FORM, types=())
         if form is not None and key is not None:
@@ -116,6 +120,7 @@ def describe_tables(
         source = next((column for _, column, *_ in found if column is not None), None)
         for file, (opened, _, has_header, own_form) in zip(tables, found, strict=True):
             read = _read_needed(at, file, opened, source, ranges)
+            more_named |= _beside_paths(file, opened, source, only)
             kept: list[int] | None = None
             named: list[PublishedFile | None] = []
             meant: list[Same] = []
@@ -163,12 +168,28 @@ def describe_tables(
     types = {rename.get(field.name, field.name): field.type for field in schema}
     if audio is not None:
         types[audio] = FILE_TYPE
+    beside = _name_beside(schema, columns) if source == _FILE_NAME and only is not None else {}
+    rename |= beside
+    types |= dict.fromkeys(beside.values(), FILE_TYPE)
+    columns = [beside.get(name, name) for name in columns]
     planned = pa.schema([(name, types[name]) for name in columns])
-    shards = [s for part in parts for s in loose.cut(part, columns, rename, planned, audio)]
-    warnings = (*_warnings(source, parts, missing, unclear, clips, only), *unfit)
+    more = tuple(beside.values())
+    shards = [s for part in parts for s in loose.cut(part, columns, rename, planned, audio, more)]
+    warnings = (*_warnings(source, parts, missing, unclear, clips, only, more_named), *unfit)
     warnings += tuple(warn_of_empty(at, [cut for part in parts for cut in part.cuts]))
     text = form.text if form is not None and form.text in planned.names else None
     return Split(shards or [Contents(tuple(tables), 0, planned)], warnings, audio, text)
+
+
+def _name_beside(schema: pa.Schema, columns: Sequence[str]) -> dict[str, str]:
+    """The other columns of an audio folder that name clips, and what they become.
+
+    As in `datasets`, `noisy_file_name` is the audio column `noisy`.
+    """
+    ends = f"_{_FILE_NAME}"
+    names = [each.name for each in schema if each.name.endswith(ends) and is_text(each.type)]
+    found = {name: name.removesuffix(ends) for name in names if name in columns}
+    return {name: new for name, new in found.items() if new and new not in columns}
 
 
 def count_rows(paths: Sequence[Path], shard: Shard) -> int:
@@ -278,11 +299,26 @@ def _find_clips(read: pa.Table, rows: int, source: str, clips: Clips, table: str
     """The clips that each row may mean."""
     if source not in read.column_names:
         return [()] * rows
-    is_exact = source == "file_name"
+    is_exact = source == _FILE_NAME
     return [
         () if word is None else clips.find_all(word, table, is_exact=is_exact)
         for word in iterate_filenames(read.column(source))
     ]
+
+
+def _beside_paths(
+    file: PublishedFile, opened: TableFile, source: str | None, only: frozenset[str] | None
+) -> set[str]:
+    """The paths of clips in the other columns of an audio folder that name clips."""
+    if source != _FILE_NAME or only is None:
+        return set()
+    names = [*_name_beside(opened.schema, opened.schema.names)]
+    if not names:
+        return set()
+    table = opened.read(names)
+    folder = folder_of(file.path)
+    words = (word for name in names for word in iterate_filenames(table.column(name)))
+    return {path for word in words if word and (path := join_path(folder, word)) is not None}
 
 
 def _warnings(
@@ -292,6 +328,7 @@ def _warnings(
     unclear: Sequence[Same],
     clips: Clips,
     only: frozenset[str] | None,
+    more_named: Collection[str],
 ) -> tuple[str, ...]:
     """What people should know: the column, rows without clips, clips without rows, repeats."""
     if source is None:
@@ -307,7 +344,7 @@ def _warnings(
             f"{count(len(unclear), 'row')} may mean several audio files, such as "
             f"{' and '.join(map(repr, unclear[0][:2]))}: they will fail"
         )
-    left = sorted((clips.paths if only is None else only) - set(named))
+    left = sorted((clips.paths if only is None else only) - set(named) - {*more_named})
     if left:
         told.append(f"left out: {count(len(left), 'audio file')} in no row, such as {left[0]!r}")
     if (twice := len(named) - len(set(named))) and not is_cut:

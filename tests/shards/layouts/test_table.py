@@ -318,3 +318,22 @@ def test_a_transcript_that_is_too_large_fails_its_shard_by_name(
         sync_dataset(build)
     assert "the transcript 'train/c0.txt' cannot be read: it is larger" in failed.value.why
     assert sorted(read_rows_json(build.folder)) == [2, 3, 4]
+
+
+def test_another_column_of_file_names_in_an_audio_folder_is_an_audio_column(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    pairs = [("a.wav", "noisy/a.wav", "a"), ("b.wav", "", "b")]
+    table = [{"file_name": name, "noisy_file_name": n, "text": t} for name, n, t in pairs]
+    clips = {f"train/{name}": clip(at) for at, name in enumerate(("a.wav", "b.wav"))}
+    clips |= {"train/noisy/a.wav": clip(7, 0.4)}
+    hub.publish("table/noisy", {**clips, "train/metadata.jsonl": to_jsonl(table)})
+    build = open_for("table/noisy", audio_columns=["audio", "noisy"], max_bad_rows="50%")
+    assert build.plan.columns == ("audio", "noisy", "text")
+    assert not any("left out" in told for told in build.plan.warnings)
+    sync_dataset(build)
+    made = read_rows_json(build.folder)
+    assert made[0]["audio_info"]["duration"] == 0.2
+    assert [path.name for path in build.folder.root.glob("audio*/**/*.mp3")].count("0.mp3") == 2
+    alone = open_for("table/noisy")
+    assert any("there is audio in 'noisy' too" in told for told in alone.plan.warnings)
