@@ -47,6 +47,17 @@ _QUALITY: Final = 57
 _METHOD_CBR: Final = 1
 _MAX_LOWPASS_HZ: Final = 20_500
 _CONTENTS: Final = bytes(256 * percent // 100 for percent in range(100))
+# What each tag of ours has in common.
+_OURS: Final = (
+    b"Info"
+    + _CONTENTS
+    + _QUALITY.to_bytes(4, "big")
+    + b"LAME3.100"
+    + bytes([_METHOD_CBR])
+    + bytes(9)
+)
+# A tag that differs in so few of them is a damaged one, or that of another encoder.
+_ODD_BYTES_OF_DAMAGE: Final = 2
 _PADDING_BIT: Final = 0x200
 _NO_CHECKSUM_BIT: Final = 0x1_0000
 _BITRATE_BITS: Final = 0xF000
@@ -89,7 +100,7 @@ def render_info_tag(
 
 
 def are_frames_as_tagged(start: bytes, stream_crc: Callable[[int], int]) -> bool:
-    """Whether the frames behind a tag of ours are those that it was written for.
+    """Whether an MP3 with a tag of ours is still, in all its bytes, what was written.
 
     start: the first KiB of the file. stream_crc: gives the CRC-16 of everything from an offset on.
     Also True for a file without a tag of ours, such as a copied MP3, which may have none or
@@ -98,17 +109,23 @@ def are_frames_as_tagged(start: bytes, stream_crc: Callable[[int], int]) -> bool
     first = parse_frame_header(int.from_bytes(start[:4], "big"))
     if first is None:
         return True
-    tag = start[4 + first.side_info_size :]
-    is_ours = (
-        tag[:4] == b"Info"
-        and tag[16:116] == _CONTENTS
-        and tag[116:120] == _QUALITY.to_bytes(4, "big")
-        and tag[120:131] == b"LAME3.100" + bytes([_METHOD_CBR, tag[130]])
-        and not any(tag[131:140])
-    )
-    if not is_ours:
+    at = _HEADER_BYTES + first.side_info_size
+    tag = start[at : at + _TAG_BYTES]
+    if len(tag) < _TAG_BYTES or (odd := _count_odd(tag)) > _ODD_BYTES_OF_DAMAGE:
         return True
-    return stream_crc(_plain_size(first)) == int.from_bytes(tag[152:154], "big")
+    is_tag_whole = crc16(start[: at + 154]) == int.from_bytes(tag[154:156], "big")
+    if odd or not is_tag_whole:
+        # With a sum that is right, the tag is that of another encoder.
+        return is_tag_whole
+    size = _plain_size(first)
+    is_filled_up = not any(start[at + _TAG_BYTES : size])
+    return is_filled_up and stream_crc(size) == int.from_bytes(tag[152:154], "big")
+
+
+def _count_odd(tag: bytes) -> int:
+    """How many bytes are others than in each tag of ours, without those that differ from MP3 to MP3."""
+    found = tag[:4] + tag[16:130] + tag[131:140]
+    return 0 if found == _OURS else sum(map(int.__ne__, found, _OURS))
 
 
 def render_frame_count(first: FrameHeader, frames: int) -> tuple[bytes, int]:

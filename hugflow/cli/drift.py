@@ -143,7 +143,7 @@ def _of_upstream(found: "Drift") -> "list[DriftFinding]":
 def _compare_files(project: ProjectSettings, look: _Look, *, is_quick: bool) -> None:
     """Add what differs on disk; only of a dataset that is complete or was."""
     from hugflow.verify.dataset import verify_dataset
-    from hugflow.verify.drift import to_finding
+    from hugflow.verify.drift import to_findings, without_consequences
 
     if look.status.state not in ("completed", "incomplete"):
         return
@@ -151,8 +151,8 @@ def _compare_files(project: ProjectSettings, look: _Look, *, is_quick: bool) -> 
     workers = project.options_without_policy.workers
     with step(f"comparing the files of {name}"):
         found = verify_dataset(places, name, deep=not is_quick, workers=workers)
-        look.differences = list(found)
-    look.findings += map(to_finding, look.differences)
+        look.differences = without_consequences(list(found))
+    look.findings += to_findings(look.differences)
 
 
 def _fix(project: ProjectSettings, look: _Look, wait_s: float) -> None:

@@ -195,7 +195,7 @@ class CompleteTree:
             try:
                 for looked in self.check.run(self._expect(plan, index, missing, known)):
                     yield from tally.tick(index, looked.rows)
-                    yield from looked.differences
+                    yield from _believable(looked.differences, problem)
                     sums.add(looked)
                     are_files_well &= not looked.differences
                     if self.check.sound is not None and not looked.differences:
@@ -300,6 +300,11 @@ class CompleteTree:
             if written != number:
                 message = f"{part}.{field} is {written:,}, and {number:,} are there"
                 yield self.find("manifest_differs", self.folder.manifest, message)
+
+
+def _believable(found: Sequence[Difference], problem: Difference | None) -> Iterator[Difference]:
+    """The differences of rows without those that a damaged index may have made."""
+    return (each for each in found if problem is None or each.code != "json_differs")
 
 
 def _with_sizes(indexed: RowMade, known: Outcome | None) -> RowMade:

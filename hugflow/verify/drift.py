@@ -20,7 +20,7 @@ from hugflow.stages.standing.stored import list_names
 from hugflow.stages.tree.exclusive import hold_whole
 from hugflow.store.atomic import disk_errors, make_folder, sync_folder
 from hugflow.store.layout import Places
-from hugflow.store.trash import is_folder
+from hugflow.store.trash import is_folder, stands
 from hugflow.verify.differences import DAMAGED, Code, Difference
 
 Kind = Literal[
@@ -48,6 +48,7 @@ _MISSING: Final[frozenset[Code]] = frozenset(
     }
 )
 _ORPHAN: Final[frozenset[Code]] = frozenset({"temporary_file", "unknown_file"})
+_MOST_WORDS: Final = 3
 # A file of another size is no file to a sync, which makes it again in its place.
 _SET_ASIDE: Final[frozenset[Code]] = (DAMAGED - {"row_missing"}) | _ORPHAN
 
@@ -62,16 +63,38 @@ class DriftFinding:
     row: int | None = None
 
 
-def to_finding(difference: Difference) -> DriftFinding:
-    """A difference of `hugflow verify` as a finding."""
-    kind: Kind = "file changed"
+def without_consequences(differences: Sequence[Difference]) -> list[Difference]:
+    """The differences without those that a damaged `failures.jsonl` makes of its rows."""
+    if not any(Path(each.path).name == "failures.jsonl" for each in differences):
+        return list(differences)
+    return [each for each in differences if each.code not in ("row_missing", "manifest_differs")]
+
+
+def to_findings(differences: Sequence[Difference]) -> list[DriftFinding]:
+    """Differences of `hugflow verify` as findings: one for each damaged file."""
+    damaged = {each.path for each in differences if each.code == "index_changed"}
+    by_place: dict[tuple[str, int | None], list[Difference]] = {}
+    for each in differences:
+        # The rows of a damaged index are not at fault.
+        row = None if each.path in damaged else each.row
+        by_place.setdefault((each.path, row), []).append(each)
+    return [
+        DriftFinding(_kind_of(found[0]), _in_words(found), path, row)
+        for (path, row), found in by_place.items()
+    ]
+
+
+def _kind_of(difference: Difference) -> Kind:
     if difference.code in _LINK:
-        kind = "link wrong"
-    elif difference.code in _MISSING:
-        kind = "file missing"
-    elif difference.code in _ORPHAN:
-        kind = "orphan"
-    return DriftFinding(kind, difference.message, difference.path, difference.row)
+        return "link wrong"
+    if difference.code in _MISSING:
+        return "file missing"
+    return "orphan" if difference.code in _ORPHAN else "file changed"
+
+
+def _in_words(found: Sequence[Difference]) -> str:
+    more = f"; and {len(found) - _MOST_WORDS} more" if found[_MOST_WORDS:] else ""
+    return "; ".join(each.message for each in found[:_MOST_WORDS]) + more
 
 
 def find_changed_request(
@@ -112,11 +135,12 @@ def set_aside(
     """
     root = places.dataset(name).root
     folder = places.set_aside(name) / f"{now.astimezone(UTC):%Y%m%dT%H%M%S%fZ}"
-    paths = _inside(root, [Path(each.path) for each in found if each.code in _SET_ASIDE])
+    codes = {Path(each.path): each.code for each in found if each.code in _SET_ASIDE}
+    paths = _inside(root, codes)
     moved: list[Path] = []
     with hold_whole(places, name, wait_s):
         for path in paths:
-            if not path.exists() or is_folder(path):
+            if not stands(path) or (is_folder(path) and codes[path] not in _ORPHAN):
                 continue
             target = folder / path.relative_to(root)
             make_folder(target.parent)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hugflow.audio.convert import make_mp3
-from hugflow.audio.info_tag import crc16, render_frame_count
+from hugflow.audio.info_tag import are_frames_as_tagged, crc16, render_frame_count
 from hugflow.audio.mp3_frames import read_mp3
 from hugflow.audio.mpeg import parse_frame_header
 from tests.audio.clips import tone, write
@@ -51,6 +51,27 @@ def test_the_tag_says_what_follows_it(rate_hz, side_info_size):
     assert int.from_bytes(tag[148:152], "big") == len(mp3)
     assert int.from_bytes(tag[152:154], "big") == crc16_bit_by_bit(music)
     assert int.from_bytes(tag[154:156], "big") == crc16(mp3[: 4 + side_info_size + 154])
+
+
+@pytest.mark.parametrize("rate_hz", [48_000, 16_000])
+def test_a_flipped_bit_in_any_byte_behind_the_sync_word_is_seen(rate_hz):
+    mp3 = bytes(make_mp3(write(tone(2_000, rate_hz), rate_hz), copy_mp3=False).data)
+
+    def is_whole(data):
+        return are_frames_as_tagged(data[:1024], lambda offset: crc16(data[offset:]))
+
+    assert is_whole(mp3)
+    for at in range(3, len(mp3)):
+        assert not is_whole(mp3[:at] + bytes([mp3[at] ^ 0x04]) + mp3[at + 1 :]), at
+
+
+def test_a_tag_like_ours_that_another_encoder_wrote_is_not_judged():
+    mp3 = make_mp3(write(tone(2_000, 48_000), 48_000), copy_mp3=False).data
+    # Another table of contents, and a sum that is right.
+    tag = bytearray(mp3[: 4 + 17 + 154])
+    tag[4 + 17 + 50] += 1
+    other = bytes(tag) + crc16(tag).to_bytes(2, "big") + mp3[len(tag) + 2 :]
+    assert are_frames_as_tagged(other[:1024], lambda offset: 0)
 
 
 @pytest.mark.parametrize("word", [0xFFF314C4, 0xFFF318C4, 0xFFF31404, 0xFFFB1004, 0xFFE31AC4])

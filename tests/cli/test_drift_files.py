@@ -76,6 +76,50 @@ def test_a_flipped_byte_a_missing_file_a_wrong_link_and_an_orphan_are_four_findi
     assert (project.root / "datasets" / ".set-aside").is_dir()
 
 
+def test_a_flipped_byte_is_one_finding_whichever_file_it_is_in(project: Project, hub: LoopbackHub):
+    publish_speech(hub, "drift/byte", rows=4, shards=2, seconds=0.2, broken_rows={3: b""})
+    request = project.request("drift/byte", "max_bad_rows: 1")
+    assert project.run("local-sync", request).returncode == 0
+    folder = project.dataset(name_of("drift/byte"))
+    index, *_ = sorted(folder.index.iterdir())
+    clip, *_ = sorted(folder.audio.iterdir())
+    row = folder.json / "0.json"
+    places = {
+        # In the header of the first frame: no decoder minds it.
+        clip: 3,
+        row: row.read_bytes().index(b"source_path") + len('source_path": "c'),
+        index: index.stat().st_size // 2,
+        folder.failures: 3,
+    }
+    whole = {path: path.read_bytes() for path in places}
+    for path, at in places.items():
+        data = bytearray(whole[path])
+        data[at] ^= 0x04
+        path.write_bytes(data)
+        code, entry = drift(project)
+        found = [(each["kind"], each["path"]) for each in entry["findings"]]
+        assert (code, found) == (3, [("file changed", str(path))])
+        # The row of the damaged clip, of the damaged JSON; no row is made for the other two.
+        assert drift(project, "--fix")[1]["findings"] == []
+        assert path.read_bytes() == whole[path]
+
+
+def test_unknown_folders_and_links_inside_a_dataset_are_moved_away(
+    project: Project, hub: LoopbackHub
+):
+    publish_speech(hub, "drift/folders", rows=1, shards=1, seconds=0.2)
+    assert project.run("local-sync", project.request("drift/folders")).returncode == 0
+    folder = project.dataset(name_of("drift/folders"))
+    (folder.root / "mine").mkdir()
+    (folder.root / "mine" / "notes.txt").write_text("mine")
+    (folder.audio / "gone.mp3").symlink_to("nowhere")
+    assert len(drift(project)[1]["findings"]) == 2
+    code, entry = drift(project, "--fix")
+    assert (code, entry["rows_made"], entry["files_moved"], entry["findings"]) == (0, 0, 2, [])
+    [kept] = (project.root / "datasets" / ".set-aside").rglob("notes.txt")
+    assert kept.read_text() == "mine"
+
+
 def test_a_request_that_asks_for_other_rows_and_a_folder_of_nobody_are_named(
     project: Project, hub: LoopbackHub
 ):
