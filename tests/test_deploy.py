@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from hugflow.cli.up import LOCATION
+from hugflow.cluster import POSTGRES_SCHEME
 from hugflow_resources.tags import PART_TAG
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
@@ -112,6 +113,7 @@ def test_kubernetes_starts_one_code_location_and_keeps_runs_apart_as_the_cluster
         LOCATION,
     ]
     assert code["port"] == PORT
+    assert values["postgresql"]["postgresqlScheme"] == POSTGRES_SCHEME
     launcher = values["runLauncher"]["config"]["k8sRunLauncher"]
     assert launcher["volumes"] == code["volumes"]
     assert launcher["volumeMounts"] == code["volumeMounts"]
