@@ -135,7 +135,7 @@ class StoredTransfer:
         every = subjects.message(owner_id, "*", "bytes")
         owner.run(owner.link.add_consumer("bytes", every, delivery, "bytes", 64, 30.0))
         owner.run(owner.link.subscribe(delivery, self._answer, "bytes"))
-        user.run(user.link.subscribe(subjects.reply(user_id, owner_id, "*"), self._take))
+        user.run(user.link.subscribe(subjects.reply(user_id, owner_id, "*", "*"), self._take))
 
     def send(self, data: bytes) -> bytes:
         """Send bytes; gives what comes back."""
@@ -146,7 +146,7 @@ class StoredTransfer:
 
     async def _answer(self, message: Msg) -> None:
         subject = subjects.reply(
-            self._user.get_user_id(), self._owner.get_user_id(), str(uuid.uuid4())
+            self._user.get_user_id(), self._owner.get_user_id(), "bytes", str(uuid.uuid4())
         )
         await self._owner.link.store(subject, b"done", subject)
         await message.ack()

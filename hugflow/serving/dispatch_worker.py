@@ -16,7 +16,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from nats.aio.msg import Msg
-from nats.js.api import Header
 
 from hugflow.errors import (
     FlowError,
@@ -221,13 +220,13 @@ class DispatchWorker:
 
     async def _is_answered(self, caller: str, flow_id: str, message_id: str) -> bool:
         """Whether the caller's stream has this instance's reply to a message."""
-        subject = subjects.reply(caller, self._cl.get_user_id(), message_id)
+        subject = subjects.reply(caller, self._cl.get_user_id(), flow_id, message_id)
         try:
             found = await self._cl.link.peek_last(subjects.reply_stream(caller), subject)
         except NotAuthorised:
             # The server's configuration was written by an earlier version.
             return False
-        return found is not None and found.get(Header.MSG_ID) == _reply_id(flow_id, message_id)
+        return found is not None
 
     async def _send_reply(
         self,
@@ -241,9 +240,9 @@ class DispatchWorker:
         if ticket is not None:
             answer = pushed.to_pushed(wire.decode(reply), message_id)
             await pushed.push_reply(self._cl, caller, ticket, answer)
-        subject = subjects.reply(caller, self._cl.get_user_id(), message_id)
+        subject = subjects.reply(caller, self._cl.get_user_id(), flow_id, message_id)
         sealed = seal(self._cl, caller, subject, reply)
-        await self._cl.link.store(subject, sealed, _reply_id(flow_id, message_id), is_reply=True)
+        await self._cl.link.store(subject, sealed, f"{flow_id}.{message_id}", is_reply=True)
 
     async def _take_call(self, message: Msg) -> None:
         _, _, _, caller, flow_id = message.subject.split(".")
@@ -309,10 +308,6 @@ class DispatchWorker:
             making.add_done_callback(lambda _: self._making.pop(flow_id, None))
         # One message that is given up must not end what the others wait for.
         return await asyncio.shield(making)
-
-
-def _reply_id(flow_id: str, message_id: str) -> str:
-    return f"{flow_id}.{message_id}"
 
 
 def _pause_s(message: Msg) -> float:

@@ -537,7 +537,7 @@ def _streams_of(user_id: str) -> list[StreamConfig]:
         ),
         StreamConfig(
             name=subjects.reply_stream(user_id),
-            subjects=[subjects.reply(user_id, "*", "*")],
+            subjects=[subjects.reply(user_id, "*", "*", "*")],
             storage=StorageType.FILE,
             max_age=KEEP_REPLIES_S,
             # The first reply to a message is the reply.

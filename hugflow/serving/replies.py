@@ -27,6 +27,9 @@ LOOK_EVERY_S = 2.0
 ASK_S = 1.0
 # A look takes a millisecond: a shorter time-out must not keep it from finding a reply that is there.
 SHORTEST_LOOK_S = 0.2
+STORED_AFTER_S = 0.1
+# In a pattern of subjects.
+ANY = "*"
 
 
 class Replies:
@@ -35,13 +38,14 @@ class Replies:
     def __init__(self, cl: "CoLink") -> None:
         """Nothing is subscribed to yet."""
         self._cl = cl
-        self._expected: dict[str, Future[FlowMessage]] = {}
+        # By instance and message: one message may be sent to several instances.
+        self._expected: dict[tuple[str, str], Future[FlowMessage]] = {}
         self._opening = asyncio.Lock()
         self._is_open = False
 
-    def expect(self, message_id: str) -> "Future[FlowMessage]":
+    def expect(self, message_id: str, flow_id: str = ANY) -> "Future[FlowMessage]":
         """The reply to a message; `open` before it is sent. Called in any thread."""
-        return self._expected.setdefault(message_id, Future())
+        return self._expected.setdefault((flow_id, message_id), Future())
 
     async def open(self) -> None:
         """Let replies come from now on."""
@@ -49,21 +53,24 @@ class Replies:
             return
         async with self._opening:
             if not self._is_open:
-                pattern = subjects.reply(self._cl.get_user_id(), "*", "*")
+                pattern = subjects.reply(self._cl.get_user_id(), ANY, ANY, ANY)
                 await self._cl.link.subscribe(pattern, self._take)
                 self._is_open = True
 
-    async def look(self, owner: str, flow_id: str | None, message_id: str, name: str = "") -> None:
-        """Look for a reply in the stream, and whether one can come at all.
+    async def look(
+        self, owner: str, flow_id: str, message_id: str, name: str = "", *, asks: bool = False
+    ) -> None:
+        """Look for a reply in the stream.
 
-        name: of the flow that was asked, for the text of an error.
+        owner, flow_id: ANY where they are not known. name: of the flow, for the text of an error.
+        asks: whether to ask the owner, too, if the instance exists, so that a reply can come.
         """
         link, caller = self._cl.link, self._cl.get_user_id()
-        subject = subjects.reply(caller, owner, message_id)
+        subject = subjects.reply(caller, owner, flow_id, message_id)
         found = await link.find_last(subjects.reply_stream(caller), subject)
         if found is not None:
-            self._complete(message_id, *found)
-        elif flow_id is not None and owner != "*":
+            self._complete(*found)
+        elif asks:
             subject = subjects.question(owner, "check", caller)
             asked = seal(self._cl, owner, subject, wire.encode({"flow_id": flow_id}))
             try:
@@ -73,57 +80,62 @@ class Replies:
                 return
             answer = wire.decode(data)
             if not answer["is_known"]:
-                self._fail(message_id, _unknown_instance(owner, flow_id, name))
+                self._fail(flow_id, message_id, _unknown_instance(owner, flow_id, name))
             elif not answer["is_allowed"]:
-                self._fail(message_id, _not_yours(owner, flow_id, name))
+                self._fail(flow_id, message_id, _not_yours(owner, flow_id, name))
 
     async def _look_at_mounts(self, owner: str, flow_id: str, message_id: str, name: str) -> None:
         """Fail for an instance that the server does not have: no worker would ever reply."""
         try:
             if not await is_mounted(self._cl.link, owner, flow_id):
-                self._fail(message_id, _unknown_instance(owner, flow_id, name))
+                self._fail(flow_id, message_id, _unknown_instance(owner, flow_id, name))
         except NobodyAnswers:
-            self._fail(message_id, _unknown_user(owner, name))
+            self._fail(flow_id, message_id, _unknown_user(owner, name))
         except (NotAuthorised, TimeoutError):
             return
 
-    def fail(self, message_id: str, error: Exception) -> None:
+    def fail(self, flow_id: str, message_id: str, error: Exception) -> None:
         """Give an error to whoever waits for a reply. Called in the client's loop."""
-        self._fail(message_id, error)
+        self._fail(flow_id, message_id, error)
 
     async def _take(self, message: Msg) -> None:
-        self._complete(message.subject.rpartition(".")[2], message.subject, message.data)
+        self._complete(message.subject, message.data)
 
-    def _complete(self, message_id: str, subject: str, data: bytes) -> None:
+    def _complete(self, subject: str, data: bytes) -> None:
+        _, _, owner, flow_id, message_id = subject.split(".")
         try:
-            body = unseal(self._cl, subject.split(".")[2], subject, data)
+            body = unseal(self._cl, owner, subject, data)
         except NotAuthorised as error:
             log.warning("%s", error.what)
             return
-        future = self._expected.pop(message_id, None)
-        if future is None or future.done():
-            return
-        try:
-            future.set_result(read_reply(body))
-        except FlowError as error:
-            future.set_exception(error)
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
-            future.set_exception(not_readable(message_id, error))
+        for key in ((flow_id, message_id), (ANY, message_id)):
+            future = self._expected.pop(key, None)
+            if future is not None and not future.done():
+                _set(future, message_id, body)
 
-    def _fail(self, message_id: str, error: Exception) -> None:
-        future = self._expected.pop(message_id, None)
+    def _fail(self, flow_id: str, message_id: str, error: Exception) -> None:
+        future = self._expected.pop((flow_id, message_id), None)
         if future is not None and not future.done():
             future.set_exception(error)
+
+
+def _set(future: "Future[FlowMessage]", message_id: str, body: bytes) -> None:
+    try:
+        future.set_result(read_reply(body))
+    except FlowError as error:
+        future.set_exception(error)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        future.set_exception(not_readable(message_id, error))
 
 
 class ServedFuture(FlowFuture):
     """The reply of a served flow. Any process of the caller may ask for it, by the message's id."""
 
     def __init__(
-        self, cl: "CoLink", owner: str, flow_id: str | None, message_id: str,
+        self, cl: "CoLink", owner: str, flow_id: str, message_id: str,
         reply: "Future[FlowMessage]", name: str = "",
     ) -> None:  # fmt: skip
-        """flow_id: None where it is not known; then nobody can be asked whether it exists."""
+        """owner, flow_id: ANY where they are not known; then nobody is asked whether it exists."""
         super().__init__(message_id, reply)
         self._cl = cl
         self._owner = owner
@@ -133,7 +145,7 @@ class ServedFuture(FlowFuture):
     def try_get_message(self) -> FlowMessage | None:
         """The reply, or None while there is none."""
         if not self._reply.done():
-            self._look(None, time.monotonic() + ASK_S)
+            self._look(time.monotonic() + ASK_S, asks=False)
         return super().try_get_message()
 
     def get_message(self, timeout: float | None = None) -> FlowMessage:
@@ -151,12 +163,14 @@ class ServedFuture(FlowFuture):
                     raise TimeoutError(
                         f"no reply to {self.message_id} within {timeout:g} s; it may still come"
                     ) from None
-            self._look(self._flow_id, ends_at)
+            self._look(ends_at, asks=self._flow_id != ANY)
             pause_s = LOOK_EVERY_S
 
-    def _look(self, flow_id: str | None, ends_at: float | None) -> None:
+    def _look(self, ends_at: float | None, *, asks: bool) -> None:
         """Look for the reply, at most until then: while the server is away, a look takes a minute."""
-        look = self._cl.replies.look(self._owner, flow_id, self.message_id, self._name)
+        look = self._cl.replies.look(
+            self._owner, self._flow_id, self.message_id, self._name, asks=asks
+        )
         looking = self._cl.start(look)
         if ends_at is None:
             return looking.result()
@@ -170,7 +184,7 @@ def resume(cl: "CoLink", message_id: str) -> ServedFuture:
     """The reply to a message that was sent earlier, perhaps by another process of this user."""
     cl.run(cl.replies.open())
     reply = cl.replies.expect(message_id)
-    return ServedFuture(cl, "*", None, message_id, reply)
+    return ServedFuture(cl, ANY, ANY, message_id, reply)
 
 
 def _path(name: str) -> str:
@@ -211,9 +225,18 @@ def call_state(cl: "CoLink", message_id: str) -> str:
 
 
 async def _call_state(cl: "CoLink", message_id: str) -> str:
-    caller, link = cl.get_user_id(), cl.link
     subjects.check_name(message_id, "the message")
-    reply = subjects.reply(caller, "*", message_id)
+    state = await _read_call_state(cl, message_id)
+    if state in ("queued", "running"):
+        # A reply reaches its caller a moment before it is stored.
+        await asyncio.sleep(STORED_AFTER_S)
+        state = await _read_call_state(cl, message_id)
+    return state
+
+
+async def _read_call_state(cl: "CoLink", message_id: str) -> str:
+    caller, link = cl.get_user_id(), cl.link
+    reply = subjects.reply(caller, ANY, ANY, message_id)
     found = await link.find_last(subjects.reply_stream(caller), reply)
     if found is not None:
         owner = found[0].split(".")[2]

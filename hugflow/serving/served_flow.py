@@ -104,7 +104,7 @@ class ServedFlow(Flow):
         A message with the same id is sent once. Raises FlowError for one that is too large.
         """
         data = self._seal(self._encode(message))
-        reply = self.cl.replies.expect(message.message_id)
+        reply = self.cl.replies.expect(message.message_id, self.flow_id)
         self.cl.start(self._send(message.message_id, data))
         return ServedFuture(
             self.cl, self.user_id, self.flow_id, message.message_id, reply, self.name
@@ -176,9 +176,9 @@ class ServedFlow(Flow):
         try:
             is_new = await self._store(message_id, sealed)
             if not is_new:
-                await self.cl.replies.look(self.user_id, None, message_id)
+                await self.cl.replies.look(self.user_id, self.flow_id, message_id)
         except Exception as error:  # noqa: BLE001  # it is the caller's, who waits for a reply
-            self.cl.replies.fail(message_id, error)
+            self.cl.replies.fail(self.flow_id, message_id, error)
 
     async def _store(self, message_id: str, sealed: bytes) -> bool:
         link, caller = self.cl.link, self.cl.get_user_id()

@@ -139,7 +139,8 @@ class ServedRunner:
                 mend="start its worker (`hugflow flows status` at its owner), then run the same "
                 "command again: it continues at the same row",
             ) from error
-        subject = subjects.reply(flow.cl.get_user_id(), flow.user_id, message.message_id)
+        me, message_id = flow.cl.get_user_id(), message.message_id
+        subject = subjects.reply(me, flow.user_id, flow.flow_id, message_id)
         flow.cl.run(flow.cl.link.forget_reply(subject))
         return [self._check(each) for each in found]
 

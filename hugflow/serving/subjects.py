@@ -4,7 +4,7 @@
                                               alive, alive-<dispatch point>
     flow.<owner>.call.<caller>.<instance>     a call that is answered at once and not stored
     flow.<owner>.msg.<caller>.<instance>      a message to an instance, in the stream MSG_<owner>
-    reply.<caller>.<owner>.<message>          its reply, in the stream REPLY_<caller>
+    reply.<caller>.<owner>.<instance>.<message>   its reply, in the stream REPLY_<caller>
     calls.<caller>.<owner>.<message>          how far it is, in the stream CALLS_<caller>
     deliver.<owner>.<dispatch point>          where the server delivers messages to workers
     $KV.FLOWS_<user>.<key>                    what a user serves, its instances and their states
@@ -60,9 +60,9 @@ def call(owner: str, caller: str, flow_id: str) -> str:
     return f"flow.{owner}.call.{caller}.{flow_id}"
 
 
-def reply(caller: str, owner: str, message_id: str) -> str:
-    """Where the reply to a message goes."""
-    return f"reply.{caller}.{owner}.{message_id}"
+def reply(caller: str, owner: str, flow_id: str, message_id: str) -> str:
+    """Where the reply of an instance to a message goes."""
+    return f"reply.{caller}.{owner}.{flow_id}.{message_id}"
 
 
 def progress(caller: str, owner: str, message_id: str) -> str:
@@ -122,7 +122,7 @@ def permissions(user_id: str) -> dict[str, Any]:
         question("*", "*", user_id),
         call("*", user_id, "*"),
         message("*", user_id, "*"),
-        reply("*", user_id, "*"),
+        reply("*", user_id, "*", "*"),
         progress("*", user_id, "*"),
         progress(user_id, "*", "*"),
         f"$KV.{bucket(user_id)}.>",
@@ -131,7 +131,7 @@ def permissions(user_id: str) -> dict[str, Any]:
         f"$JS.API.DIRECT.GET.*.$KV.*.{mount(user_id, '*')}",
         f"$JS.API.DIRECT.GET.*.$KV.*.{mount(EVERYONE, '*')}",
         # Replies that this user has given: whether a message is one that was answered.
-        f"$JS.API.DIRECT.GET.*.{reply('*', user_id, '*')}",
+        f"$JS.API.DIRECT.GET.*.{reply('*', user_id, '*', '*')}",
     ]
     for stream in streams:
         publish += [

@@ -94,7 +94,7 @@ def test_no_user_asks_or_sends_as_another(new_user: MakeUser) -> None:
     asked = subjects.question(owner.get_user_id(), "get_instance", victim.get_user_id())
     with pytest.raises(NotAuthorised):
         thief.run(thief.link.ask(asked, b"{}", 2))
-    answered = subjects.reply(victim.get_user_id(), owner.get_user_id(), ID)
+    answered = subjects.reply(victim.get_user_id(), owner.get_user_id(), ID, ID)
     with pytest.raises(NotAuthorised):
         thief.run(thief.link.store(answered, b"{}", "x"))
 

@@ -88,6 +88,19 @@ def test_a_message_that_comes_again_after_many_others_counts_once(new_user: Make
     assert len(state.recent) == RECENT
 
 
+def test_a_message_to_two_instances_gets_the_reply_of_each(new_user: MakeUser) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Count", "count")
+    flows = [get_flow_instance(cl, "count", config_overrides={"greeting": word}) for word in "ab"]
+    message = flows[0].package_input_message({"number": 1})
+    futures = [flow.get_reply_future(message) for flow in flows]
+    assert [future.get_data(timeout=10)["greeting"] for future in futures] == ["a", "b"]
+    again = [flow.get_reply_future(message) for flow in reversed(flows)]
+    assert [future.get_data(timeout=10)["greeting"] for future in again] == ["b", "a"]
+    assert resume(cl, message.message_id).get_data(timeout=10)["greeting"] in ("a", "b")
+    assert [flow.run({})["count"] for flow in flows] == [2, 2]
+
+
 def test_messages_of_an_instance_are_done_in_order_by_any_number_of_workers(
     new_user: MakeUser,
 ) -> None:

@@ -16,7 +16,7 @@ from hugflow.serving.step_runner import ServedRunner, ServedStep
 class Owner:
     """A served flow that gives a reply whatever it is sent."""
 
-    name, user_id = "listen", "OWNER"
+    name, user_id, flow_id = "listen", "OWNER", "1"
 
     def __init__(self, outcomes: Any) -> None:
         self.sent: list[Mapping[str, Any]] = []
