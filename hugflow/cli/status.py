@@ -15,7 +15,7 @@ from hugflow.cli.builds import choose_datasets, open_project
 from hugflow.cli.options import AsJson, Names
 from hugflow.cli.output import has_reader, print_data, print_json, print_talk
 from hugflow.cli.running_up import find_run_url
-from hugflow.cli.status_table import Speed, rows_words, seconds_of, table_lines
+from hugflow.cli.status_table import Speed, seconds_of, table_lines
 from hugflow.errors import explain, show_fix
 from hugflow.late_dataclass import dataclass
 from hugflow.requests.problems import Problem
@@ -23,6 +23,7 @@ from hugflow.settings import ProjectSettings
 from hugflow.store.layout import Places
 
 if TYPE_CHECKING:
+    from hugflow.stages.standing.fetched import Fetched
     from hugflow.stages.standing.publication import Publication
     from hugflow.stages.standing.status import DatasetStatus
 
@@ -37,11 +38,13 @@ class _Look:
     """What is seen at one time.
 
     refused: why request files are refused. warnings: what is odd about accepted ones.
+    fetched: source files of the datasets that are being made, by name.
     """
 
     statuses: "list[DatasetStatus]"
     refused: list[Problem]
     warnings: list[Problem]
+    fetched: "dict[str, Fetched]"
 
 
 def status(
@@ -58,7 +61,7 @@ def status(
     project = open_project()
     look = _look(project, names)
     speed = Speed()
-    speed.see(look.statuses)
+    speed.see(look.statuses, look.fetched)
     _show(project, look, names, speed, as_json=as_json)
     if is_watched:
         try:
@@ -70,7 +73,7 @@ def status(
             raise typer.Exit from None
 
 
-def _look(project: ProjectSettings, names: list[str] | None) -> "_Look":
+def _look(project: ProjectSettings, names: list[str] | None, last: _Look | None = None) -> _Look:
     """The statuses; a dataset that looks interrupted is looked at again.
 
     Between two of its stages a sync holds no lock of its dataset for a moment.
@@ -82,17 +85,31 @@ def _look(project: ProjectSettings, names: list[str] | None) -> "_Look":
         statuses, refused = choose_datasets(project, requests, names)
     asked = {status.request for status in statuses}
     warnings = [each for each in requests.warnings if not names or each.path in asked]
-    return _Look(statuses, refused, warnings)
+    return _Look(statuses, refused, warnings, _measure_fetched(project, statuses, last))
+
+
+def _measure_fetched(
+    project: ProjectSettings, statuses: "list[DatasetStatus]", last: _Look | None
+) -> "dict[str, Fetched]":
+    from hugflow.stages.standing.fetched import measure_fetched
+
+    before = last.fetched if last is not None else {}
+    found = {
+        status.name: measure_fetched(project.places, status.name, before.get(status.name))
+        for status in statuses
+        if status.state == "downloading"
+    }
+    return {name: fetched for name, fetched in found.items() if fetched is not None}
 
 
 def _changes(
-    project: ProjectSettings, names: list[str] | None, last: "_Look", speed: Speed
-) -> "Iterator[_Look]":
+    project: ProjectSettings, names: list[str] | None, last: _Look, speed: Speed
+) -> Iterator[_Look]:
     """Yield what is seen whenever it has changed, while stdout has a reader."""
     while has_reader():
         time.sleep(WATCH_EVERY_S)
-        look = _look(project, names)
-        speed.see(look.statuses)
+        look = _look(project, names, last)
+        speed.see(look.statuses, look.fetched)
         if look != last:
             last = look
             yield look
@@ -100,7 +117,7 @@ def _changes(
 
 def _show(
     project: ProjectSettings,
-    look: "_Look",
+    look: _Look,
     names: list[str] | None,
     speed: Speed,
     *,
@@ -159,6 +176,9 @@ def _to_entry(
         }
     entry["run_url"] = url_by_run.get(status.run) if status.run is not None else None
     entry["rows_per_s"], entry["left_s"] = speed.of(status)
+    entry["fetched_bytes_per_s"], left_s = speed.fetching(status)
+    if entry["left_s"] is None:
+        entry["left_s"] = left_s
     return entry
 
 
@@ -190,9 +210,8 @@ def _print_one(status: "DatasetStatus", url_by_run: Mapping[str, str | None], sp
         values["run"] = url_by_run.get(status.run) or status.run
     if status.obstacle is not None and status.note == status.obstacle.note:
         values["note"] = status.obstacle.words
-    rows_per_s, left_s = speed.of(status)
-    if rows_per_s is not None:
-        values["speed"] = rows_words(rows_per_s, left_s)
+    if (words := speed.words(status)) is not None:
+        values["speed"] = words
     for field, value in values.items():
         print_data(f"{field.replace('_', ' '):<16} {'-' if value is None else value}")
     for step in status.steps:

@@ -13,6 +13,7 @@ from hugflow.errors import explain, show_fix
 from hugflow.late_dataclass import dataclass
 
 if TYPE_CHECKING:
+    from hugflow.stages.standing.fetched import Fetched
     from hugflow.stages.standing.status import DatasetStatus
 
 # Of a line: state, failed rows, bytes, hours, and what separates them.
@@ -32,19 +33,27 @@ COLOR_BY_STATE: Final = {
 
 @dataclass(slots=True)
 class Speed:
-    """The rows of each dataset over the last looks; one look alone gives no rate."""
+    """Rows and fetched bytes of each dataset over the last looks; one look gives no rate."""
 
     clock: Callable[[], float] = time.monotonic
     _seen: dict[str, deque[tuple[float, int]]] = field(default_factory=dict)
+    _fetched: dict[str, deque[tuple[float, int]]] = field(default_factory=dict)
+    _on_disk: "dict[str, Fetched]" = field(default_factory=dict)
 
-    def see(self, statuses: "Sequence[DatasetStatus]") -> None:
-        """Keep how many rows there are now."""
+    def see(
+        self, statuses: "Sequence[DatasetStatus]", fetched: "Mapping[str, Fetched] | None" = None
+    ) -> None:
+        """Keep how many rows there are now, and what is fetched of datasets in the making."""
         now = self.clock()
         for status in statuses:
-            seen = self._seen.setdefault(status.name, deque())
-            seen.append((now, status.rows))
-            while now - seen[0][0] > _PACE_OVER_S and len(seen) > 2:
-                seen.popleft()
+            _keep(self._seen.setdefault(status.name, deque()), now, status.rows)
+        for name, found in (fetched or {}).items():
+            seen = self._fetched.setdefault(name, deque())
+            # A source file is deleted when its rows are made: only growth counts.
+            before = self._on_disk[name].bytes if name in self._on_disk else found.bytes
+            so_far = seen[-1][1] if seen else 0
+            _keep(seen, now, so_far + max(0, found.bytes - before))
+            self._on_disk[name] = found
 
     def of(self, status: "DatasetStatus") -> tuple[float | None, float | None]:
         """Rows a second of a dataset that is being made, and the seconds left."""
@@ -58,11 +67,42 @@ class Speed:
         left = None if status.total_rows is None else (status.total_rows - status.rows) / rate
         return round(rate, 3), left
 
+    def fetching(self, status: "DatasetStatus") -> tuple[float | None, float | None]:
+        """Bytes a second that are fetched of a dataset now, and the seconds left."""
+        seen = self._fetched.get(status.name, deque())
+        if status.state != "downloading" or len(seen) < 2:
+            return None, None
+        (first_at, first), (last_at, last) = seen[0], seen[-1]
+        rate = (last - first) / (last_at - first_at) if last_at > first_at else 0.0
+        if rate <= 0:
+            return 0.0, None
+        on_disk = self._on_disk[status.name]
+        done = status.rows / status.total_rows if status.total_rows else 0.0
+        left = max(0.0, on_disk.source_bytes * (1 - done) - on_disk.bytes)
+        return round(rate, 1), left / rate
+
+    def words(self, status: "DatasetStatus") -> str | None:
+        """`12.5 rows/s, 1m12s left`; while rows are awaited `398.1 kB/s, 11s left`."""
+        rows_per_s, left_s = self.of(status)
+        bytes_per_s, fetch_left_s = self.fetching(status)
+        if not rows_per_s and bytes_per_s:
+            return _with_left(f"{human_bytes(int(bytes_per_s))}/s", fetch_left_s)
+        return None if rows_per_s is None else rows_words(rows_per_s, left_s)
+
 
 def rows_words(rows_per_s: float, left_s: float | None) -> str:
     """`12.5 rows/s, 1m12s left`."""
-    left = f", {short_time(left_s)} left" if left_s is not None else ""
-    return f"{rows_per_s:,.1f} rows/s{left}"
+    return _with_left(f"{rows_per_s:,.1f} rows/s", left_s)
+
+
+def _with_left(rate: str, left_s: float | None) -> str:
+    return rate if left_s is None else f"{rate}, {short_time(left_s)} left"
+
+
+def _keep(seen: deque[tuple[float, int]], now: float, amount: int) -> None:
+    seen.append((now, amount))
+    while now - seen[0][0] > _PACE_OVER_S and len(seen) > 2:
+        seen.popleft()
 
 
 def table_lines(
@@ -102,9 +142,8 @@ def _done(status: "DatasetStatus") -> str:
 
 
 def _note(status: "DatasetStatus", speed: Speed) -> str:
-    rows_per_s, left_s = speed.of(status)
-    if rows_per_s is not None:
-        return rows_words(rows_per_s, left_s)
+    if (words := speed.words(status)) is not None:
+        return words
     if status.obstacle is not None and status.note in (None, status.obstacle.note):
         return status.obstacle.words
     return status.note or ""

@@ -12,6 +12,8 @@ from hugflow.cli.short_names import in_the_middle, shorten_names
 from hugflow.cli.status_table import Speed, table_lines
 from hugflow.errors import HubUnavailable, UsageWrong
 from hugflow.requests.match_names import find_names
+from hugflow.shards.plans import read_current_id
+from hugflow.stages.standing.fetched import Fetched, measure_fetched
 from hugflow.stages.standing.obstacles import obstacle_of
 from hugflow.stages.standing.status import DatasetStatus
 from hugflow.store.layout import Places
@@ -155,3 +157,46 @@ def test_a_list_at_a_terminal_shows_states_in_colour(project: Project, hub: Loop
     plain_said = "\n".join(text for _, text in watch_terminal(project, ["ls"], NO_COLOR="1"))
     assert "\x1b[" not in plain_said
     assert "completed" in plain_said
+
+
+def test_while_files_are_fetched_a_watched_dataset_has_their_rate_and_time_left():
+    now = 0.0
+    speed = Speed(clock=lambda: now)
+    waiting = status_of(rows=0, total_rows=100)
+    speed.see([waiting], {SPEECH: Fetched(1_000_000, 8_000_000)})
+    assert speed.fetching(waiting) == (None, None)
+    now = 10.0
+    speed.see([waiting], {SPEECH: Fetched(3_000_000, 8_000_000)})
+    assert speed.fetching(waiting) == (200_000.0, 25.0)
+    assert list(table_lines([waiting], {}, speed))[1].endswith("200.0 kB/s, 25s left")
+    # A file whose rows are made is deleted.
+    now = 20.0
+    speed.see([waiting], {SPEECH: Fetched(0, 8_000_000)})
+    assert speed.fetching(waiting)[0] == 100_000.0
+    made = status_of(rows=50, total_rows=100)
+    speed.see([made], {SPEECH: Fetched(0, 8_000_000)})
+    assert "rows/s" in list(table_lines([made], {}, speed))[1]
+
+
+def test_what_is_fetched_is_measured_without_the_holes_of_partial_files(
+    project: Project, hub: LoopbackHub
+):
+    publish_speech(hub, "status/fetched", rows=2, shards=1, seconds=0.1)
+    assert project.run("plan", project.request("status/fetched"), "--no-sample").returncode == 0
+    name = "status__fetched__split_train__rev_main"
+    assert measure_fetched(project.places, "status__unknown") is None
+    empty = measure_fetched(project.places, name)
+    assert empty is not None
+    assert empty.bytes == 0
+    assert empty.source_bytes > 0
+    plan_id = read_current_id(project.places, name)
+    assert plan_id is not None
+    raw = project.places.state(name, plan_id).raw
+    raw.mkdir(parents=True, exist_ok=True)
+    with (raw / "00000-of-00001.part").open("wb") as file:
+        file.write(b"x" * 65_536)
+        file.truncate(50_000_000)
+    found = measure_fetched(project.places, name, empty)
+    assert found is not None
+    assert 65_536 <= found.bytes < 1_000_000
+    assert found.source_bytes == empty.source_bytes
