@@ -31,7 +31,7 @@ from hugflow.shards.form_source import fetch_by_source
 from hugflow.shards.layouts.clips import is_clip
 from hugflow.shards.layouts.cut_rows import CUT_LAYOUTS, ROW_LAYOUTS
 from hugflow.shards.layouts.registry import LAYOUTS, can_read, choose_layout
-from hugflow.shards.layouts.split_archives import find_split_archives
+from hugflow.shards.layouts.split_archives import UNREAD_ARCHIVES, find_split_archives
 from hugflow.shards.layouts.tables import is_table
 from hugflow.shards.plan import PARQUET
 from hugflow.shards.plan_request import PlanRequest
@@ -40,11 +40,6 @@ from hugflow.shards.unreadable_source import explain, refuse_empty
 from hugflow.shards.unseen_clips import find_unseen_clips, have_texts
 
 AUDIO_FOLDER: Final = "audio_folder"
-
-_UNREAD_ARCHIVES: Final = (
-    *(".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tbz", ".tar.zst", ".tzst", ".tar.lz4"),
-    *(".7z", ".rar"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +210,7 @@ def _left_out(repository: Repository, found: SplitFiles, layout: str) -> tuple[s
         for each in split
         if not (are_read and each.is_read)
     )
-    unread = [path for path in repository.paths if path.lower().endswith(_UNREAD_ARCHIVES)]
+    unread = [path for path in repository.paths if path.lower().endswith(UNREAD_ARCHIVES)]
     if unread:
         named = f"{count(len(unread), 'archive')} of a kind that is not read"
         warnings += (f"left out: {named}, such as {in_a_line(unread[0])!r}",)

@@ -15,7 +15,7 @@ from hugflow.clients.repository import CONVERTED_REF, Repository
 from hugflow.errors import HugflowError, RequestInvalid
 from hugflow.redact import in_a_line
 from hugflow.shards.card import list_splits
-from hugflow.shards.layouts.split_archives import find_split_archives, split_error
+from hugflow.shards.layouts.split_archives import UNREAD_ARCHIVES, find_split_archives, split_error
 from hugflow.shards.plan_request import PlanRequest
 
 
@@ -42,7 +42,23 @@ def explain(
     split = find_split_archives(repository.paths)
     if found is None and (odd := [each for each in split if each.missing or not each.is_read]):
         found = split_error(_at(repository), odd[0])
+    if found is None and isinstance(error, NotParquet):
+        found = _find_unread_archive(repository, error)
     return found or error
+
+
+def _find_unread_archive(repository: Repository, error: NotParquet) -> RequestInvalid | None:
+    """The error for a repository of archives of another kind."""
+    unread = [path for path in repository.paths if path.lower().endswith(UNREAD_ARCHIVES)]
+    if not unread:
+        return None
+    return RequestInvalid(
+        f"{_at(repository)}: {_shown(unread[0])} is an archive of a kind that is not read",
+        why="of archives, tar, tar.gz and zip are read; and "
+        + (f"the split has files like {_shown(error.example)}" if error.example else error.why),
+        mend="ask the dataset's owner to publish it as one of these; or fetch it, pack its files as "
+        "a zip, and read it with `hugflow import`",
+    )
 
 
 def has_files(pattern: str, paths: Sequence[str]) -> bool:

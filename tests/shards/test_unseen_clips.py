@@ -93,3 +93,15 @@ def test_an_archive_with_an_ending_that_datasets_does_not_know_is_read(
     assert [(shard.layout, shard.files[0].path) for shard in plan.shards] == [
         ("webdataset", "train.tgz")
     ]
+
+
+@pytest.mark.parametrize("path", ["train.7z", "data/train.rar", "train.tar.xz"])
+def test_an_archive_of_a_kind_that_is_not_read_is_named_with_what_would_help(
+    hub: LoopbackHub, open_for: OpenFor, path: str
+):
+    name = f"unseen/{path.rpartition('.')[2]}"
+    hub.publish(name, {path: b"x", "README.md": b"# Speech"})
+    with pytest.raises(RequestInvalid, match="of a kind that is not read") as refused:
+        open_for(name)
+    assert path in refused.value.what
+    assert "hugflow import" in refused.value.mend

@@ -20,6 +20,11 @@ from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.shards.layouts.archives import is_archive
 
+# Endings of whole archives that are not read.
+UNREAD_ARCHIVES: Final = (
+    *(".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tbz", ".tar.zst", ".tzst", ".tar.lz4"),
+    *(".7z", ".rar"),
+)
 _SPANNED: Final = re.compile(r"(?P<stem>.*)\.z(?P<part>[0-9]{2,3})$", re.IGNORECASE | re.DOTALL)
 _CUT: Final = re.compile(
     r"(?P<whole>.*\.(?:zip|tgz|tar|tar\.(?:gz|bz2|xz|zst)|7z|rar))"
