@@ -83,6 +83,10 @@ _KEYWORDS: Final = (
     frozenset({"validation", "valid", "dev", "val"}),
     frozenset({"test", "testing", "eval", "evaluation"}),
 )
+# LibriSpeech: lines of a key and a text, in the folders of the clips.
+_TRANSCRIPTS: Final = TableForm(
+    table=("**/*.trans.txt",), audio=("**",), inside=True, format="lines", key="id", text="text"
+)
 _PEEKED_BYTES: Final = 4 << 20
 _PEEKED_MEMBERS: Final = 200
 # Of several archives, so many are compared before any is fetched.
@@ -167,6 +171,8 @@ def _describe_bare(
     if metadata := [name for name in METADATA if name in names]:
         form = TableForm(table=(metadata[0],), audio=("**",), inside=True)
         return _describe_inside(at, archives, form, request)
+    if any(member.endswith(".trans.txt") for member in members):
+        return _describe_inside(at, archives, _TRANSCRIPTS, request)
     if tables or not clips:
         _refuse_bare(at, archives)
     files = [file for archive in archives for file in archive.files]

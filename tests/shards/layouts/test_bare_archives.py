@@ -149,3 +149,18 @@ def test_an_encrypted_zip_among_others_is_named_too(hub: LoopbackHub, open_for: 
     hub.publish("bare/among", {"train.csv": table, **zips})
     with pytest.raises(RequestInvalid, match=r"'train-1\.zip' cannot be read"):
         open_for("bare/among")
+
+
+@pytest.mark.parametrize("ending", ["zip", "tar.gz"])
+def test_lines_of_keys_and_texts_in_an_archive_are_the_texts_of_its_clips(
+    hub: LoopbackHub, open_for: OpenFor, ending: str
+):
+    members = {f"set/1/2/1-2-{n}.wav": clip(n) for n in range(3)}
+    members["set/1/2/1-2.trans.txt"] = b"1-2-0 ZERO\n1-2-1 ONE\n1-2-2 TWO\n"
+    data = to_zip(members) if ending == "zip" else make_tar(members.items(), "w:gz")
+    hub.publish(f"bare/lines-{ending}", {f"train.{ending}": data})
+    build = open_for(f"bare/lines-{ending}")
+    assert build.plan.text_column == "text"
+    assert sync_dataset(build).published.manifest.rows.failed == 0
+    rows = read_rows_json(build.folder)
+    assert [rows[row]["text"] for row in sorted(rows)] == ["ZERO", "ONE", "TWO"]
