@@ -291,8 +291,30 @@ def _check_steps(checked: _Checked) -> _Checked:
         for file in adds
         for step in find_unallowed(file.request.flows, trust)
     ]
+    if root is not None:
+        warnings += _unknown_classes(root, adds)
     found = replace(checked.found, warnings=(*checked.found.warnings, *warnings))
     return replace(checked, found=found, problems=(*checked.problems, *problems))
+
+
+def _unknown_classes(root: Path, adds: Sequence[AddFile]) -> Iterator[Problem]:
+    """A warning for each step whose class is not in its file: the code may come later."""
+    from hugflow.flows.class_names import find_unknown_class
+    from hugflow.flows.places import FlowPlaces
+
+    for file in adds:
+        for step in file.request.flows:
+            unknown = find_unknown_class(FlowPlaces(root), step)
+            if unknown is not None:
+                yield Problem(
+                    file.path,
+                    None,
+                    None,
+                    "flows",
+                    f"step {step.name!r}: {unknown.what}",
+                    "the step would fail once the rows are made",
+                    f"did you mean {unknown.near}?" if unknown.near else "check `flow` of the step",
+                )
 
 
 def _step_problem(path: str, step: FlowStep, error: HugflowError) -> Problem:
