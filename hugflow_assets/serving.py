@@ -12,6 +12,7 @@ import dagster as dg
 
 from hugflow.errors import HugflowError
 from hugflow.flows.project_key import ServeEntry
+from hugflow.serving.descriptions import show_description
 from hugflow.serving.records import LOCAL
 from hugflow.serving.status import EndpointStatus, has_worker
 from hugflow_resources.flows import FlowsResource
@@ -67,7 +68,9 @@ def describe_endpoint(status: EndpointStatus) -> dict[str, Any]:
         "waiting": status.waiting,
         "worker": "runs" if status.has_worker else "none",
         "dispatch_point": status.dispatch_point,
+        "class": status.flow_class_name,
         "version": status.description.get("version", ""),
+        "description": show_description(status.description),
         "queues": dg.MetadataValue.table(records, schema=dg.TableSchema(columns)),
     }
 

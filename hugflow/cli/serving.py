@@ -224,6 +224,7 @@ def unserve(
 
 def status(as_json: AsJson = False) -> None:
     """Show this user's endpoints: instances, messages that wait, and whether a worker runs."""
+    from hugflow.serving.descriptions import show_description
     from hugflow.serving.status import read_status
 
     with _find_serving(open_project()).connect() as cl:
@@ -243,6 +244,9 @@ def status(as_json: AsJson = False) -> None:
             f"{each.name:<24} {state:<9} {count(each.instances, 'instance'):<14} {waiting:<12} "
             f"{each.flow_class_name}{version}{runs}"
         )
+        shown = show_description(each.description)
+        if shown:
+            print_data(f"{'':<24} {shown}")
 
 
 def call(

@@ -20,6 +20,7 @@ from hugflow.flows.load import find_module
 from hugflow.flows.names import PACKAGE
 from hugflow.flows.places import FlowPlaces
 from hugflow.flows.records import read_lock
+from hugflow.redact import in_a_line
 from hugflow.serving.keys import is_signed_by
 
 if TYPE_CHECKING:
@@ -73,6 +74,19 @@ def check_description(
             mend="ask the owner to serve the endpoint again",
         )
     return description
+
+
+def show_description(description: Mapping[str, Any]) -> str:
+    """Fields and code in a line: `number: int -> output: int, ourorg/Speech at 5f0c1d2`."""
+    ways = [
+        ", ".join(f"{name}: {kind}" for name, kind in (description.get(way) or {}).items())
+        for way in ("input", "output")
+    ]
+    code = description.get("module") or ""
+    if code and description.get("commit"):
+        code += f" at {description['commit'][:7]}"
+    parts = [" -> ".join(ways) if any(ways) else "", code]
+    return in_a_line(", ".join(filter(None, parts)), 500)
 
 
 def _fields(flow_class: type[Flow], name: str) -> dict[str, str]:

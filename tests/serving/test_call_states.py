@@ -9,7 +9,7 @@ import pytest
 from hugflow.errors import FlowError, NotAuthorised
 from hugflow.serving import get_flow_instance, run_dispatch_worker_thread, serve_flow
 from hugflow.serving.colink import CoLink
-from hugflow.serving.descriptions import check_description, sign_description
+from hugflow.serving.descriptions import check_description, show_description, sign_description
 from hugflow.serving.keys import new_seed, shared_key_of, user_id_of
 from hugflow.serving.replies import call_state
 from hugflow.serving.seals import SHORT_BYTES, seal, unseal
@@ -67,6 +67,15 @@ def test_a_description_that_its_owner_did_not_sign_is_refused(
     assert check_description(owner, "asr", described, signature) == described
     with pytest.raises(FlowError, match="not signed by user"):
         check_description(owner, "asr", *change(described, signature))
+
+
+def test_a_description_is_shown_in_a_line() -> None:
+    whole = {"input": {"n": "int", "m": "str"}, "output": {"o": "int"}, "module": "a/B"}
+    assert (
+        show_description({**whole, "commit": "5f0c1d2e"})
+        == "n: int, m: str -> o: int, a/B at 5f0c1d2"
+    )
+    assert show_description({"input": {}, "output": {}, "module": None}) == ""
 
 
 def test_a_description_that_somebody_else_signed_is_refused(new_user: MakeUser) -> None:

@@ -99,6 +99,7 @@ def test_a_declared_flow_is_served_called_and_shown(project: Path) -> None:
     [shown] = [each for each in endpoints if each["name"] == "reverse"]
     assert (shown["name"], shown["instances"], shown["has_worker"]) == ("reverse", 1, True)
     assert shown["description"]["input"] == {"number": "int"}
+    assert "number: int -> output_number: int" in run(project, "status").stdout
 
 
 @pytest.mark.slow

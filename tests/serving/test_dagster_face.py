@@ -65,12 +65,13 @@ def test_endpoints_whose_names_differ_in_a_dash_alone_load() -> None:
 def test_an_observation_shows_the_queue_of_each_instance_and_the_worker() -> None:
     queues = (InstanceStatus("i-1", "local", 0), InstanceStatus("i-2", "UABC", 7))
     status = EndpointStatus(
-        "count", "a.B", True, False, False, "gpu", 2, 7, False, {"version": "3"}, queues
+        "count", "a.B", True, False, False, "gpu", 2, 7, False, {"input": {"n": "int"}}, queues
     )
     events, _ = describe_endpoints(["count"], {"count": status}, "")
     [seen] = [each for each in events if isinstance(each, dg.AssetObservation)]
     assert seen.asset_key == dg.AssetKey(["served", "local", "count"])
     assert seen.metadata["worker"].value == "none"
+    assert seen.metadata["description"].value == "n: int ->"
     table = seen.metadata["queues"]
     assert isinstance(table, dg.TableMetadataValue)
     assert [record.data for record in table.records] == [
