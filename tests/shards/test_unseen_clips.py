@@ -55,6 +55,8 @@ def test_a_clip_without_a_text_is_a_row_too_and_is_counted(hub: LoopbackHub, ope
     plan = open_for("unseen/fewer").plan
     assert plan.rows == 4
     assert any("1 audio files have no transcript" in warning for warning in plan.warnings)
+    told = "left out: 3 text files beside no audio file of the same name, such as 'train/note0.txt'"
+    assert told in plan.warnings
 
 
 def test_clips_that_datasets_does_not_know_are_rows(hub: LoopbackHub, open_for: OpenFor):

@@ -15,9 +15,11 @@ from typing import Final
 
 import pyarrow as pa
 
+from hugflow.amounts import count
 from hugflow.audio.cut import Cut
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
+from hugflow.redact import in_a_line
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts import loose, table
 from hugflow.shards.layouts.captions import describe_captions
@@ -140,6 +142,7 @@ def _describe_bare(
         )
         if empty:
             warnings.append(f"{empty:,} audio files have no transcript, or an empty one")
+    warnings += _warn_of_texts(own, published)
     parents = [PurePosixPath(file.path).parent for file in own]
     if len({p.name for p in parents}) > 1 and len({len(p.parts) for p in parents}) == 1:
         values["label"] = [parent.name for parent in parents]
@@ -151,6 +154,26 @@ def _describe_bare(
     columns = [audio, *values]
     schema = pa.schema([(audio, FILE_TYPE), *((name, pa.string()) for name in values)])
     return Split(list(loose.cut(rows, columns, {}, schema, audio)), tuple(warnings), audio)
+
+
+def _warn_of_texts(
+    own: Sequence[PublishedFile], published: Mapping[str, PublishedFile]
+) -> list[str]:
+    """A warning for texts in the folders of the clips that are beside no clip of their name."""
+    folders = {folder_of(clip.path) for clip in own}
+    stems = {path.rpartition(".")[0] for path in published if is_clip(path)}
+    left = [
+        path
+        for path in published
+        if path.endswith(".txt")
+        and not path.endswith(_LINES)
+        and folder_of(path) in folders
+        and path.removesuffix(".txt") not in stems
+    ]
+    if not left:
+        return []
+    named = f"{count(len(left), 'text file')} beside no audio file of the same name"
+    return [f"left out: {named}, such as {in_a_line(min(left))!r}"]
 
 
 def _stem(clip: PublishedFile) -> str:
