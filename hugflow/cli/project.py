@@ -189,7 +189,10 @@ def listen_to_interrupts() -> None:
 def prepare_dagster(root: Path) -> None:
     """Create Dagster's storage in one process: several at once would break it."""
     command = [sys.executable, "-m", "hugflow_resources.instance"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603
+    # In a session of its own: Ctrl-C at the terminal would end it as if the instance were broken.
+    done = subprocess.run(  # noqa: S603
+        command, cwd=root, capture_output=True, text=True, check=False, start_new_session=True
+    )
     if done.returncode:
         raise HugflowError(
             "Dagster's instance cannot be made ready",

@@ -1,11 +1,13 @@
 """`hugflow init`: a folder becomes a project, and nothing in it is spoiled."""
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from hugflow.cli.project import make_project
+from hugflow.cli.project import make_project, prepare_dagster
 from hugflow.cli.schema_file import SCHEMA, schema_line
 from hugflow.requests.model import json_schema
 from tests.projects import Project
@@ -68,3 +70,16 @@ def test_secrets_and_data_are_kept_out_of_git_beside_what_is_there_already(tmp_p
     lines = (tmp_path / ".gitignore").read_text().splitlines()
     assert lines[0] == "*.pyc"
     assert {".env", "/datasets/", "/.hugflow-state/"} <= set(lines)
+
+
+def test_an_interrupt_at_the_terminal_does_not_reach_the_process_that_prepares_dagster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    told = tmp_path / "session"
+    python = tmp_path / "python"
+    write = f"import os; open({str(told)!r}, 'w').write(str(os.getsid(0)))"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{write}"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    prepare_dagster(tmp_path)
+    assert int(told.read_text()) != os.getsid(0)
