@@ -153,4 +153,5 @@ CROISSANT = Export(
     foresee=_foresee,
     render=_render,
     is_chosen=True,
+    has_description=True,
 )

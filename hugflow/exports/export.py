@@ -130,12 +130,15 @@ class Export:
     subfolder: a folder in it for some of its files; "" for none.
     foresee: estimates its size.
     render: gives its files. The same plan and the same index must give the same bytes: they are
-    rendered again only when either changes, or when a file is gone. None: each shard's file is
-    written together with its rows, as the index is.
+    rendered again only when either changes, or when a file is gone, unless the export has a
+    description or absolute paths. None: each shard's file is written together with its rows, as the
+    index is.
     is_chosen: whether it is written only where `EXPORTS` or the request names it.
     reworded: for an export whose file the manifest does not record. None: the manifest records
     every file with a hash.
     version: rises when the same rows give other bytes.
+    has_description: whether it holds the request author's text.
+    read_clip: for an export with absolute paths: the path of the first clip in a file's text, or None.
     """
 
     name: str
@@ -147,6 +150,13 @@ class Export:
     subfolder: str = ""
     version: int = 1
     is_chosen: bool = False
+    has_description: bool = False
+    read_clip: Callable[[str], str | None] | None = None
+
+    @property
+    def depends_on_rows_alone(self) -> bool:
+        """Whether neither another description nor another STORAGE_ROOT gives other bytes."""
+        return not self.has_description and self.read_clip is None
 
     @property
     def is_per_shard(self) -> bool:

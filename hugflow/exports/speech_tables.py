@@ -96,7 +96,15 @@ def _speechbrain(source: ExportSource, row: "ExportRow", text: str) -> Sequence[
     return (row.clip.stem, str(row.clip.duration), path, speaker, text)
 
 
-def _to_export(table: _Table, *, folder: str = "") -> Export:
+def _first_clip(text: str) -> str | None:
+    """The path in the first row of a table with a header."""
+    rows = text.split("\n", 2)[1:2]
+    return rows[0].partition("|")[0] or None if rows else None
+
+
+def _to_export(
+    table: _Table, *, folder: str = "", read_clip: Callable[[str], str | None] | None = None
+) -> Export:
     return Export(
         name=table.export,
         folder=folder,
@@ -104,6 +112,7 @@ def _to_export(table: _Table, *, folder: str = "") -> Export:
         foresee=partial(_foresee, folders=1 if folder else 0),
         render=table.render,
         is_chosen=True,
+        read_clip=read_clip,
     )
 
 
@@ -129,7 +138,8 @@ COQUI = _to_export(
     )
 )
 F5_TTS = _to_export(
-    _Table("f5_tts", "f5_tts.csv", ("audio_file", "text"), _without_pipes, _f5, _piped)
+    _Table("f5_tts", "f5_tts.csv", ("audio_file", "text"), _without_pipes, _f5, _piped),
+    read_clip=_first_clip,
 )
 SPEECHBRAIN = _to_export(
     _Table(

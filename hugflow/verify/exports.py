@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hugflow.exports.export import Reference, Reworded
 from hugflow.exports.recorded import RecordedFile
-from hugflow.exports.registry import rendered_exports
+from hugflow.exports.registry import find_export, rendered_exports
 from hugflow.shards.plan import Plan
 from hugflow.stages.tree.manifest import Manifest
 from hugflow.store.atomic import is_file, read_file
@@ -34,6 +34,7 @@ def verify_exports(
     for recorded in manifest.exports.values():
         for name, file in recorded.files.items():
             yield from _verify_recorded(folder.root / name, file, find)
+            yield from _verify_place(folder, name, find)
 
 
 def find_absent(path: Path, find: Finder) -> Difference | None:
@@ -75,4 +76,15 @@ def _verify_recorded(path: Path, file: RecordedFile, find: Finder) -> Iterator[D
         return
     if found != file.sha256:
         message = f"its sha256 is {found}, where the manifest says {file.sha256}"
+        yield find("export_changed", path, message)
+
+
+def _verify_place(folder: DatasetFolder, name: str, find: Finder) -> Iterator[Difference]:
+    """The difference of a file whose absolute paths are of another STORAGE_ROOT."""
+    export, path = find_export(Path(name)), folder.root / name
+    if export is None or export.read_clip is None or not is_file(path):
+        return
+    clip = export.read_clip(read_text(path)[0])
+    if clip is not None and Path(clip).parent.resolve() != folder.audio.resolve():
+        message = f"it names {clip}, which is not in this dataset: sync the request again"
         yield find("export_changed", path, message)

@@ -40,6 +40,8 @@ def _find_written(
     """The recorded files of an export, if rendering them again would change nothing."""
     if old is None or (old.plan, old.index) != (manifest.plan, manifest.index):
         return None
+    if not export.depends_on_rows_alone:
+        return None
     written = old.exports.get(export.name)
     if written is None or written.version != export.version:
         return None

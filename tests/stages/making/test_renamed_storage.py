@@ -1,6 +1,8 @@
 """A STORAGE_ROOT under another name: the paths in the JSON files follow."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +59,33 @@ def test_what_a_killed_call_left_is_written_by_the_next(
     (folder.json / "5.json").write_text(old, "utf-8")
     sync_dataset(open_in(moved)("renamed/killed"))
     assert list(verify_dataset(moved, build.name, deep=True)) == []
+
+
+def test_absolute_paths_and_descriptions_in_exports_follow(
+    hub: LoopbackHub, open_for: OpenFor, places: Places
+):
+    publish_speech(hub, "renamed/exports", rows=2, shards=1, seconds=0.2)
+    exports = ["f5_tts", "croissant"]
+    build = open_for("renamed/exports", exports=exports)
+    sync_dataset(build)
+    old = (build.folder.root / "f5_tts.csv").read_text("utf-8")
+    assert f"\n{build.folder.audio}/" in old
+    # The last part of STORAGE_ROOT stays, so the JSON files stay, too.
+    root = places.storage_root.parent / "deeper" / places.storage_root.name
+    moved = replace(places, storage_root=root)
+    root.parent.mkdir()
+    places.storage_root.rename(root)
+    stale = [each for each in verify_dataset(moved, build.name) if each.code == "export_changed"]
+    assert [Path(each.path).name for each in stale] == ["f5_tts.csv"]
+
+    opened = open_in(moved)
+    sync_dataset(opened("renamed/exports", exports=exports, description="Another"))
+    folder = moved.dataset(build.name)
+    now = (folder.root / "f5_tts.csv").read_text("utf-8")
+    assert now == old.replace(str(build.folder.audio), str(folder.audio))
+    told = json.loads((folder.root / "croissant.json").read_text("utf-8"))
+    assert told["description"] == "Another"
+    assert list(verify_dataset(moved, build.name)) == []
 
 
 def test_samples_follow_too(hub: LoopbackHub, places: Places):
