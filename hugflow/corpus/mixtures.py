@@ -12,6 +12,7 @@ the same seed and the same datasets give the same rows, and more hours only add 
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,8 @@ from hugflow.store.atomic import (
     write_file,
 )
 from hugflow.store.layout import Places
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,10 @@ def write_mixture(
         path = out / f"{each.table.name}.jsonl"
         write_export_file(path, (nemo_line(each.source, row) for row in _rows(each)))
         written.append(path)
+        if not each.places:
+            # NeMo does not start with an empty manifest.
+            log.warning("%s: no row of %s is in the mixture", mixture.name, each.table.name)
+            continue
         entries.append(
             {
                 "type": "nemo",

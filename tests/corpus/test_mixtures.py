@@ -113,8 +113,16 @@ def test_a_wrong_mixture_is_refused_with_its_field(
         choose(places, tmp_path / "a.yaml", text)
 
 
-def test_a_mixture_neither_doubles_rows_nor_leaves_all_out_unseen(stored: Places, tmp_path: Path):
+def test_a_mixture_neither_doubles_rows_nor_leaves_all_out_unseen(
+    stored: Places, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
     with pytest.raises(UsageWrong, match="twice, as mix__one__split_train__rev_main and mix/one"):
         choose(stored, tmp_path / "a.yaml", f"datasets: [{{dataset: {ONE}}}, {{dataset: mix/one}}]")
+    file, parts = tmp_path / "a.yaml", f"{{dataset: {ONE}, keep: 'row > 99'}}, {{dataset: {TWO}}}"
+    chosen = choose(stored, file, f"datasets: [{parts}]")
+    write_mixture(read_mixture(file), chosen, tmp_path)
+    [entry] = yaml.safe_load((tmp_path / "input_cfg.yaml").read_text())
+    assert entry["manifest_filepath"] == str(tmp_path / f"{TWO}.jsonl")
+    assert f"no row of {ONE} is in the mixture" in caplog.text
     with pytest.raises(RequestInvalid, match="not measured"):
         choose(stored, tmp_path / "a.yaml", f"datasets: [{{dataset: {ONE}, keep: 'snr > 1'}}]")
