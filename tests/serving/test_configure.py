@@ -4,9 +4,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from hugflow.errors import FlowConfigInvalid
+from hugflow.errors import FlowConfigInvalid, FlowInstanceError
 from hugflow.flows import CompositeFlow
 from hugflow.serving.classes import configure, own_values, served_subflows_of
+from hugflow.serving.mounting import MAX_DEPTH, Way
 
 
 class Bare(CompositeFlow):
@@ -26,6 +27,16 @@ class Nested(CompositeFlow):
             }
         }
     }
+
+
+def test_a_tree_of_subflows_is_refused_below_its_deepest_level_with_its_path() -> None:
+    way = Way()
+    for level in range(MAX_DEPTH):
+        way = way.below(f"e{level}@U")
+    with pytest.raises(FlowInstanceError, match=f"more than {MAX_DEPTH} deep: e0@U -> e1@U"):
+        way.below("last@U")
+    with pytest.raises(FlowInstanceError, match=r"a circle: e0@U -> .* -> e3@U"):
+        way.below("e3@U")
 
 
 @pytest.mark.parametrize("place", ["user_id", "flow_endpoint"])

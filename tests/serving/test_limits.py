@@ -19,6 +19,7 @@ from hugflow.serving.link import MOST_WAITING
 from hugflow.serving.replies import resume
 from hugflow.serving.server import FlowServer
 from tests.serving.conftest import HERE, MakeUser
+from tests.waiting import wait_until
 
 
 def test_a_server_without_room_refuses_messages_and_keeps_those_that_wait(tmp_path: Path) -> None:
@@ -43,6 +44,7 @@ def test_a_server_without_room_refuses_messages_and_keeps_those_that_wait(tmp_pa
             run_dispatch_worker_thread(cl)
             futures = [resume(cl, message.message_id) for message in kept]
             assert [future.get_data(timeout=30)["count"] for future in futures] == [*range(1, 7)]
+            wait_until(lambda: cl.run(cl.link.count_stored()) < 1 << 20)
             assert flow.get_reply_future(refused).get_data(timeout=30)["count"] == 7
     finally:
         server.stop()

@@ -1,5 +1,6 @@
 """TLS beyond this machine: real certificates of an authority of our own."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -62,8 +63,11 @@ def test_a_client_with_the_authoritys_file_connects_by_tls(
         assert cl.run(cl.link.list_keys("served")) == []
     with socket.create_connection((guarded.host, guarded.port), 10) as plain:
         plain.recv(4096)
-        plain.sendall(b"CONNECT {}\r\nPING\r\n")
-        answer = plain.recv(4096)
+        answer = b""
+        # It ends the connection, with an answer or without.
+        with contextlib.suppress(ConnectionError):
+            plain.sendall(b"CONNECT {}\r\nPING\r\n")
+            answer = plain.recv(4096)
     assert b"PONG" not in answer
 
 
