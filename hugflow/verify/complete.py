@@ -1,5 +1,6 @@
 """A tree with a manifest, compared with every record about it."""
 
+import json
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from hugflow.stages.tree.failures import read_failed_rows
 from hugflow.stages.tree.flow_files import made_index_file, step_folder
 from hugflow.stages.tree.index_rows import read_indexed
 from hugflow.stages.tree.manifest import KEEP, Manifest, ManifestSource
-from hugflow.store.atomic import is_file
+from hugflow.store.atomic import is_file, read_file
 from hugflow.store.digest import file_sha256
 from hugflow.store.layout import DatasetFolder, Places
 from hugflow.store.trash import is_folder, stands
@@ -232,10 +233,25 @@ class CompleteTree:
             if step.flow == KEEP:
                 continue
             path = step_folder(self.folder, step.name)
-            found = sum(each.suffix == ".json" for each in path.iterdir()) if is_folder(path) else 0
+            found = 0
+            for file in path.iterdir() if is_folder(path) else ():
+                if file.suffix == ".json":
+                    found += 1
+                    if self.check.deep:
+                        yield from self._verify_flow_row(file)
             if found != step.rows + step.dropped:
                 message = f"it holds {found:,} rows, and {step.rows + step.dropped:,} are recorded"
                 yield self.find("flow_rows_missing", path, message)
+
+    def _verify_flow_row(self, file: Path) -> Iterator[Difference]:
+        """What a step gave for a row must be a mapping."""
+        try:
+            value = json.loads(read_file(file))
+        except (OSError, ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            row = int(file.stem) if file.stem.isdecimal() else None
+            yield self.find("flow_row_unreadable", file, "it is no JSON object", row=row)
 
     def _verify_index(self, index: Path, index_name: str, digest: str) -> Difference | None:
         if index_name != f"index/{index.name}":

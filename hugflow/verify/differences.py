@@ -11,6 +11,7 @@ Code = Literal[
     "failures_unreadable",
     "file_differs",
     "file_missing",
+    "flow_row_unreadable",
     "flow_rows_missing",
     "folder_missing",
     "index_changed",
@@ -44,6 +45,7 @@ Code = Literal[
 # A sync compares names and sizes: a damaged file with the right size must be deleted first.
 DAMAGED: Final[frozenset[Code]] = frozenset(
     {
+        "flow_row_unreadable",
         "json_unreadable",
         "json_differs",
         "mp3_undecodable",

@@ -310,6 +310,11 @@ def test_verify_finds_nothing_wrong_and_sees_damage_of_either_index(
     row.rename(row.with_suffix(".away"))
     assert [difference.path for difference in verify_dataset(places, NAME)] == [str(row.parent)]
     row.with_suffix(".away").rename(row)
+    whole = row.read_bytes()
+    row.write_bytes(whole[:-3])
+    found = [(each.code, each.row) for each in verify_dataset(places, NAME, deep=deep)]
+    assert found == ([("flow_row_unreadable", 3)] if deep else [])
+    row.write_bytes(whole)
     assert list(verify_dataset(places, NAME, deep=deep)) == []
 
 
