@@ -12,7 +12,6 @@ import re
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
 from typing import Any, TypeVar
 
 from nats.aio.client import Client
@@ -26,11 +25,7 @@ from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
     DeliverPolicy,
-    DiscardPolicy,
     Header,
-    RetentionPolicy,
-    StorageType,
-    StreamConfig,
 )
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
@@ -41,8 +36,8 @@ from hugflow.errors import (
     NotAuthorised,
 )
 from hugflow.redact import in_a_line
-from hugflow.serving import room, subjects
-from hugflow.serving.room import Room, no_room
+from hugflow.serving import subjects
+from hugflow.serving.room import Room, no_room, queue_full
 from hugflow.serving.tls import TlsTrust, context_for, needs_tls
 
 log = logging.getLogger(__name__)
@@ -52,16 +47,8 @@ TRY_S = 2.0
 CLOSE_S = 1.0
 STORE_WITHIN_S = 60.0
 AGAIN_AFTER_S = 0.05
-KEEP_REPLIES_S = 24 * 3600.0
-MOST_INSTANCES = 100_000
-# Messages of one caller that wait for one instance. A number takes no room before it is reached. A
-# limit in bytes would: JetStream keeps the whole of a stream's max_bytes free on the disk, so limits
-# for a thousand users would need a thousand times the disk. The server has one limit for all.
-MOST_WAITING = 100_000
-KEEP_MESSAGES_S = 7 * 24 * 3600.0
 # Headers count towards the server's limit, and a message over it ends the connection.
 ROOM_BYTES = 64 << 10
-NAME_IN_USE = 10058
 PER_SUBJECT = "maximum messages per subject"
 # Of the server, of an account, and of a stream.
 NO_ROOM = (10023, 10047, 10002, 10077)
@@ -472,86 +459,9 @@ async def open_link(url: str, seed: str, user_id: str, trust: TlsTrust | None = 
     return link
 
 
-async def make_streams(
-    url: str,
-    admin_seed: str,
-    admin_id: str,
-    user_ids: list[str],
-    trust: TlsTrust | None = None,
-    *,
-    room_bytes: int,
-) -> None:
-    """Make the streams and the bucket of each user, as the server's administrator.
-
-    room_bytes: how much all may store before they send no new messages.
-    """
-    link = await open_link(url, admin_seed, admin_id, trust)
-    try:
-        for user_id in user_ids:
-            await link.again(user_id, partial(_make_streams_of, link.js, user_id, room_bytes))
-    finally:
-        await link.close()
-
-
-async def _make_streams_of(js: JetStreamContext, user_id: str, room_bytes: int) -> None:
-    for config in _streams_of(user_id):
-        try:
-            await js.add_stream(config)
-        except APIError as error:
-            if error.err_code != NAME_IN_USE:
-                raise
-            # It was made by an earlier version. What it holds stays.
-            await js.update_stream(config)
-    bucket = await js.create_key_value(bucket=subjects.bucket(user_id), direct=True)
-    with contextlib.suppress(APIError):
-        # A server that is full keeps the number that it had.
-        await bucket.put(room.KEY, str(room_bytes).encode())
-
-
 def _no_room(description: str) -> FlowStorageFull:
-    if PER_SUBJECT in description:
-        return FlowStorageFull(
-            f"{MOST_WAITING:,} messages of yours wait for this instance, and no more are taken",
-            why="its worker does not run, or is slower than you send",
-            mend="start its worker (`hugflow flows status` at its owner), and send it again later",
-        )
-    return no_room(f"it says: {in_a_line(description, 100)}")
-
-
-def _streams_of(user_id: str) -> list[StreamConfig]:
-    return [
-        StreamConfig(
-            name=subjects.message_stream(user_id),
-            subjects=[subjects.message(user_id, "*", "*")],
-            # A message to an instance that does not exist is not kept.
-            retention=RetentionPolicy.INTEREST,
-            storage=StorageType.FILE,
-            max_age=KEEP_MESSAGES_S,
-            duplicate_window=120,
-            # One for each instance; without a number the server stops at 1,000.
-            max_consumers=MOST_INSTANCES,
-            # A message that is too many is refused; none that waits is deleted for it.
-            max_msgs_per_subject=MOST_WAITING,
-            discard=DiscardPolicy.NEW,
-            discard_new_per_subject=True,
-        ),
-        StreamConfig(
-            name=subjects.reply_stream(user_id),
-            subjects=[subjects.reply(user_id, "*", "*", "*")],
-            storage=StorageType.FILE,
-            max_age=KEEP_REPLIES_S,
-            # The first reply to a message is the reply.
-            max_msgs_per_subject=1,
-            discard=DiscardPolicy.NEW,
-            discard_new_per_subject=True,
-            allow_direct=True,
-        ),
-        StreamConfig(
-            name=subjects.progress_stream(user_id),
-            subjects=[subjects.progress(user_id, "*", "*")],
-            storage=StorageType.FILE,
-            max_age=KEEP_REPLIES_S,
-            max_msgs_per_subject=1,
-            allow_direct=True,
-        ),
-    ]
+    return (
+        queue_full()
+        if PER_SUBJECT in description
+        else no_room(f"it says: {in_a_line(description, 100)}")
+    )

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 KEY = "room"
 LOOK_EVERY_S = 1.0
+# Messages of one caller that wait for one instance. A number takes no room before it is reached. A
+# limit in bytes would: JetStream keeps the whole of a stream's max_bytes free on the disk, so limits
+# for a thousand users would need a thousand times the disk. The server has one limit for all.
+MOST_WAITING = 100_000
 
 
 def room_for_messages(max_store_bytes: int) -> int:
@@ -65,4 +69,13 @@ def no_room(why: str) -> FlowStorageFull:
         why=why,
         mend="delete instances (`hugflow flows unserve ENDPOINT --delete`), wait until replies are "
         "a day old, or start the server with a larger `hugflow flows up --max-gb`",
+    )
+
+
+def queue_full() -> FlowStorageFull:
+    """The error for a message above MOST_WAITING."""
+    return FlowStorageFull(
+        f"{MOST_WAITING:,} messages of yours wait for this instance, and no more are taken",
+        why="its worker does not run, or is slower than you send",
+        mend="start its worker (`hugflow flows status` at its owner), and send it again later",
     )

@@ -190,7 +190,7 @@ class FlowServer:
 
     def make_streams(self) -> None:
         """Make the streams of all users; those that are there stay."""
-        from hugflow.serving.link import make_streams
+        from hugflow.serving.streams import make_streams
 
         seed = read_or_make_seed(self.folder / "admin.seed")
         user_ids = list(self.user_ids().values())

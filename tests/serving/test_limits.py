@@ -15,8 +15,8 @@ from hugflow.serving import (
 )
 from hugflow.serving.colink import CoLink, Project
 from hugflow.serving.keys import read_seed
-from hugflow.serving.link import MOST_WAITING
 from hugflow.serving.replies import resume
+from hugflow.serving.room import MOST_WAITING
 from hugflow.serving.server import FlowServer
 from tests.serving.conftest import HERE, MakeUser
 from tests.waiting import wait_until
@@ -54,7 +54,7 @@ def test_a_caller_fills_no_queue_without_end(
     new_user: MakeUser, server: FlowServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("hugflow.serving.link.MOST_WAITING", 3)
+        patched.setattr("hugflow.serving.room.MOST_WAITING", 3)
         owner, user = new_user(works=False), new_user(works=False)
     run_get_instance_worker_thread(owner)
     serve_flow(owner, "served_classes.Count", "count", singleton=True)
