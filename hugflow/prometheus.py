@@ -7,6 +7,7 @@ https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
     hugflow_dataset_rows{dataset="acme__speech__split_train__rev_main"} 1000
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
@@ -51,6 +52,10 @@ def _render_labels(labels: Mapping[str, str]) -> str:
 
 
 def _render_number(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
     return str(int(value)) if value == int(value) else repr(float(value))
 
 

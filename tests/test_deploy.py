@@ -81,7 +81,10 @@ def test_the_code_location_has_one_name_and_one_port(path: Path):
     (entry,) = yaml.safe_load(path.read_text())["load_from"]
     assert entry["grpc_server"]["location_name"] == LOCATION
     assert entry["grpc_server"]["port"] == PORT
-    assert all(str(PORT) in c and LOCATION in c for c in COMMANDS if "code-server" in c)
+    servers = [shlex.split(command) for command in COMMANDS if "code-server" in command]
+    for words in servers:
+        assert words[words.index("--location-name") + 1] == LOCATION
+        assert words[words.index("-p") + 1] == str(PORT)
 
 
 def test_compose_shares_the_project_and_publishes_to_this_host_only():

@@ -8,7 +8,8 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from importlib.metadata import version
 
 import dagster as dg
@@ -16,8 +17,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from hugflow.errors import HugflowError
 from hugflow.ledger.progress import STATUS_WORDS
 from hugflow.prometheus import CONTENT_TYPE, Figure, render_figures
+from hugflow.requests.catalog import read_catalog
+from hugflow.stages.standing.expansions import stamp_expansions
+from hugflow.stages.standing.settled_requests import read_asked
 from hugflow.stages.standing.status import DatasetStatus, read_statuses
 from hugflow.store.layout import Places
 
@@ -70,7 +75,7 @@ def read_metrics(places: Places, instance: dg.DagsterInstance, now: float) -> st
 
     now: seconds since the epoch.
     """
-    statuses = read_statuses(places, {})
+    statuses = read_statuses(places, _read_requested(places))
     return render_figures(
         [
             Figure("hugflow_info", "The running version.", (({"version": version("hugflow")}, 1),)),
@@ -79,6 +84,25 @@ def read_metrics(places: Places, instance: dg.DagsterInstance, now: float) -> st
             *_disk_figures(places),
         ]
     )
+
+
+def _read_requested(places: Places) -> dict[str, str]:
+    """The request file of each dataset that main asks for; none if the catalogue cannot be read."""
+    try:
+        catalog = read_catalog(places)
+    except HugflowError:
+        return {}
+    if catalog is None:
+        return {}
+    return dict(_names_of(places, catalog.digest, stamp_expansions(places)))
+
+
+@lru_cache(maxsize=1)
+def _names_of(places: Places, digest: str, stamp: str) -> tuple[tuple[str, str], ...]:
+    # Thousands of files are not parsed again for each page; digest, stamp: of what is parsed.
+    catalog = read_catalog(places)
+    files = catalog.data_by_path if catalog is not None else {}
+    return tuple((file.request.name, file.path) for file in read_asked(places, files).adds)
 
 
 def _dataset_figures(statuses: list[DatasetStatus]) -> Iterator[Figure]:
@@ -106,13 +130,13 @@ def _dagster_figures(instance: dg.DagsterInstance, now: float) -> Iterator[Figur
         for word, statuses in _RUNS.items()
     )
     yield Figure("hugflow_runs", "Runs in Dagster's records; queued ones wait for a slot.", runs)
-    ages: list[tuple[dict[str, str], float]] = []
-    for state in instance.all_instigator_state():
-        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
-        if ticks:
-            ages.append(({"sensor": state.instigator_name}, max(0.0, now - ticks[0].timestamp)))
+    ticks = (
+        (state.instigator_name, tick.timestamp)
+        for state in instance.all_instigator_state()
+        for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
+    )
     words = "Seconds since a sensor or schedule last looked."
-    yield Figure("hugflow_last_tick_age_seconds", words, tuple(ages))
+    yield Figure("hugflow_last_tick_age_seconds", words, to_ages(ticks, now))
     asleep = [
         ({"daemon": name}, float(not status.healthy))
         for name, status in instance.get_daemon_statuses().items()
@@ -120,6 +144,20 @@ def _dagster_figures(instance: dg.DagsterInstance, now: float) -> Iterator[Figur
     ]
     words = "1 for a daemon of Dagster that does not run."
     yield Figure("hugflow_daemon_asleep", words, tuple(asleep))
+
+
+def to_ages(
+    ticks: Iterable[tuple[str, float]], now: float
+) -> tuple[tuple[dict[str, str], float], ...]:
+    """The age of each sensor's latest tick.
+
+    ticks: name and time of ticks. A code location that had another name once has left a state of
+    the same sensor.
+    """
+    latest: dict[str, float] = {}
+    for name, at in ticks:
+        latest[name] = max(at, latest.get(name, at))
+    return tuple(({"sensor": name}, max(0.0, now - at)) for name, at in sorted(latest.items()))
 
 
 def _disk_figures(places: Places) -> Iterator[Figure]:
