@@ -13,7 +13,8 @@ log = logging.getLogger(__name__)
 _SPEAKER_COLUMNS = ("speaker_id", "speaker", "spk_id", "client_id", "reader_id", "speaker_name")
 # What `str.splitlines` takes for the end of a line, although JSON does not.
 _LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
-_SPACE = re.compile(r"\s+")
+# White space, and characters that nothing prints: Kaldi refuses a text that has one.
+_SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 
 class Changes:
@@ -63,7 +64,7 @@ def ascii_json_line(fields: Mapping[str, Any]) -> bytes:
 
 
 def in_one_line(text: str) -> str:
-    """The text with each run of white space as one blank, and none around it."""
+    """The text with each run of white space and control characters as one blank, none around it."""
     return _SPACE.sub(" ", text).strip()
 
 

@@ -19,6 +19,7 @@ import yaml
 
 from hugflow.exports import tars
 from hugflow.exports.registry import EXPORTS, find_export, named_export
+from hugflow.exports.wording import in_one_line
 from hugflow.provenance.why import explain
 from hugflow.requests.grammar import EXPORTS as NAMES
 from hugflow.stages.build.build import Build
@@ -165,6 +166,10 @@ def test_kaldi_is_sorted_by_utterance_and_by_speaker_at_once(opened: Callable[..
     texts = read["text"].decode()
     assert not re.search(r"[^\S \n]|<s>|</s>| #0", texts)
     assert "separators of lines" in texts
+
+
+def test_a_text_of_one_line_has_no_control_character():
+    assert in_one_line("\x00a\x07\n b\x1b[31m\x85c\x7f") == "a b [31m c"
 
 
 def test_a_table_split_at_pipes_has_as_many_in_each_line(opened: Callable[..., Build]):
