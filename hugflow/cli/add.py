@@ -17,10 +17,11 @@ from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_json, print_warning
 from hugflow.cli.schema_file import schema_line, write_schema
 from hugflow.cli.verbs import print_done, print_field, print_next
-from hugflow.errors import UsageWrong
+from hugflow.errors import RequestInvalid, UsageWrong
 from hugflow.redact import in_a_line
 from hugflow.requests.folder import is_request_path
 from hugflow.requests.model import AddRequest
+from hugflow.requests.problems import RequestFileInvalid
 from hugflow.requests.read import parse_request, request_kind
 from hugflow.settings import ProjectSettings
 from hugflow.store.atomic import make_folder, write_file
@@ -76,7 +77,7 @@ def add(
         "text_column": text_column,
         "owner": owner,
     }
-    parse_request(_render(fields).encode(), _ADD_FOLDER / "new.yaml")
+    _check(fields)
     plan = _look_up(project, fields, has_description=description is not None)
     text = _render(fields)
     path = given or root / _ADD_FOLDER / _file_name(fields)
@@ -88,6 +89,19 @@ def add(
     write_file(path, f"{schema_line(path, root)}\n{text}")
     shown = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
     _tell(plan, shown, request, as_json=as_json)
+
+
+def _check(fields: dict[str, str | None]) -> None:
+    """Raise RequestInvalid for a value that no request may have; it names the option."""
+    try:
+        _parse(fields)
+    except RequestFileInvalid as error:
+        problem = error.problems[0]
+        field = problem.field or "description"
+        option = "OWNER/NAME" if field == "hf_id" else f"--{field.replace('_', '-')}"
+        raise RequestInvalid(
+            f"{option} {problem.what}", why=problem.why, mend=problem.mend
+        ) from error
 
 
 def _where(root: Path, file: Path) -> Path:

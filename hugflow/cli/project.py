@@ -83,7 +83,8 @@ def init(
     if source is None:
         print_data("to set before the first pull request, with the address of your hugflow:")
         print_data(f"  {SET_VARIABLE}")
-    _print_next("write a request into requests/add/, then `hugflow local-sync FILE`;")
+    there = "" if folder.resolve() == Path.cwd() else f"`cd {folder}`, then "
+    _print_next(f"{there}`hugflow add OWNER/NAME` and `hugflow local-sync`;")
     print_data("or commit it to main of a git repository (git init -b main), then `hugflow up`")
 
 

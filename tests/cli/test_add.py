@@ -148,3 +148,16 @@ def test_a_dataset_of_the_hub_that_nothing_asks_for_yet_is_added_first(project: 
     assert "`hugflow add acme/unasked` writes a request" in asked.stderr
     typo = project.run("plan", "requests/typo.yaml")
     assert "hugflow add" not in typo.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [(["music"], "OWNER/NAME has 0 slashes"), (["acme/music", "--split", "a b"], "--split ")],
+)
+def test_a_value_that_no_request_may_have_names_the_option(
+    project: Project, arguments: list[str], says: str
+):
+    done = project.run("add", *arguments)
+    assert done.returncode == 4
+    assert f"error: {says}" in done.stderr
+    assert ".yaml" not in done.stderr

@@ -83,3 +83,8 @@ def test_an_interrupt_at_the_terminal_does_not_reach_the_process_that_prepares_d
     monkeypatch.setattr(sys, "executable", str(python))
     prepare_dagster(tmp_path)
     assert int(told.read_text()) != os.getsid(0)
+
+
+def test_init_says_how_to_go_on_from_where_a_person_is(project: Project):
+    told = project.run("init", "corpora").stdout
+    assert "next: `cd corpora`, then `hugflow add OWNER/NAME` and `hugflow local-sync`;" in told
