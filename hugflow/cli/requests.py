@@ -165,8 +165,10 @@ def read_add_request(file: Path) -> AddRequest:
 def _no_such_file(file: Path) -> RequestFileInvalid:
     """The error for a request file that does not exist; it names the nearest one of the project."""
     root = find_root(Path.cwd(), os.environ)
-    folder = root / REQUESTS_FOLDER if root is not None else Path()
-    known = [os.path.relpath(each) for each in _list_below(folder)] if root is not None else []
+    known: list[str] = []
+    with suppress(RequestFileInvalid):
+        if root is not None and (root / REQUESTS_FOLDER).is_dir():
+            known = [os.path.relpath(each) for each in _list_below(root / REQUESTS_FOLDER)]
     near = nearest_name(os.path.normpath(file), known)
     what, why = "cannot be read: no such file", "a request is read from a file of its own"
     mend = f"did you mean {near}?" if near else "name a file that holds a request"
