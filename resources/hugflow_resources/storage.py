@@ -136,7 +136,8 @@ def _read_flows(project: ProjectSettings, catalog: Catalog | None) -> tuple[Trus
     """
     try:
         if catalog is None:
-            return project.trust, serving_of(project.file)
+            # Loading uses no network, so parents do not count before the sensor has read main.
+            return trust_of(project.file), serving_of(project.file)
         file = catalog.parse_project_file()
         allow_parents_of(file)
         return with_entries(trust_of(file), tuple(map(parse_allowed, catalog.allow))), serving_of(

@@ -210,6 +210,17 @@ def test_before_main_was_read_the_work_tree_allows(world: World):
     assert storage(world).flows_allow == [MODULE]
 
 
+def test_loading_before_main_was_read_looks_for_no_parent(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("hugflow.hierarchy.inherited_allow.inherited_entries", pytest.fail)
+    (world.project.root / "hugflow.yaml").write_text(
+        "parents: {org: {location: 'git+https://example.org/org.git@main'}}\n"
+        "flows: {allow: [own/Text], allow_parents: [org]}\n"
+    )
+    assert storage(world).flows_allow == ["own/Text"]
+
+
 def test_a_dataset_with_steps_is_removed_with_all_its_records(
     world: World, hub: LoopbackHub, module: str
 ):
