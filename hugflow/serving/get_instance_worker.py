@@ -16,6 +16,7 @@ from hugflow.serving.mounting import (
     delete_instance,
     serve_wanted,
 )
+from hugflow.serving.mounts import restore_mounts
 from hugflow.serving.records import LOCAL
 from hugflow.serving.seals import unseal
 
@@ -49,6 +50,7 @@ class GetInstanceWorker:
     async def open(self) -> None:
         """Begin to answer."""
         owner = self._cl.get_user_id()
+        await restore_mounts(self._cl.link)
         for verb in subjects.QUESTIONS:
             subject = subjects.question(owner, verb, "*")
             self._subscriptions.append(await self._cl.link.subscribe(subject, self._take, GROUP))

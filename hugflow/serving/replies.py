@@ -13,7 +13,7 @@ from hugflow.flows.messages import FlowFuture, FlowMessage
 from hugflow.serving import subjects, wire
 from hugflow.serving.envelope import not_readable, read_reply
 from hugflow.serving.link import NobodyAnswers
-from hugflow.serving.mounts import is_mounted
+from hugflow.serving.mounts import check_mounted, path_of, unknown_instance
 from hugflow.serving.seals import seal, unseal
 
 if TYPE_CHECKING:
@@ -76,23 +76,16 @@ class Replies:
             try:
                 data = await link.ask(subject, asked, ASK_S)
             except (NobodyAnswers, TimeoutError):
-                await self._look_at_mounts(owner, flow_id, message_id, name)
+                try:
+                    await check_mounted(link, owner, flow_id, name)
+                except FlowInstanceError as error:
+                    self._fail(flow_id, message_id, error)
                 return
             answer = wire.decode(data)
             if not answer["is_known"]:
-                self._fail(flow_id, message_id, _unknown_instance(owner, flow_id, name))
+                self._fail(flow_id, message_id, unknown_instance(owner, flow_id, name))
             elif not answer["is_allowed"]:
                 self._fail(flow_id, message_id, _not_yours(owner, flow_id, name))
-
-    async def _look_at_mounts(self, owner: str, flow_id: str, message_id: str, name: str) -> None:
-        """Fail for an instance that the server does not have: no worker would ever reply."""
-        try:
-            if not await is_mounted(self._cl.link, owner, flow_id):
-                self._fail(flow_id, message_id, _unknown_instance(owner, flow_id, name))
-        except NobodyAnswers:
-            self._fail(flow_id, message_id, _unknown_user(owner, name))
-        except (NotAuthorised, TimeoutError):
-            return
 
     def fail(self, flow_id: str, message_id: str, error: Exception) -> None:
         """Give an error to whoever waits for a reply. Called in the client's loop."""
@@ -187,30 +180,9 @@ def resume(cl: "CoLink", message_id: str) -> ServedFuture:
     return ServedFuture(cl, ANY, ANY, message_id, reply)
 
 
-def _path(name: str) -> str:
-    """How the text of an error begins: a composite adds its own name before it."""
-    return f"{name}: " if name else ""
-
-
-def _unknown_instance(owner: str, flow_id: str, name: str) -> FlowInstanceError:
-    return FlowInstanceError(
-        f"{_path(name)}there is no instance {flow_id} at user {owner}",
-        why="it was deleted, or was never there",
-        mend="get a new one with get_flow_instance",
-    )
-
-
-def _unknown_user(owner: str, name: str) -> FlowInstanceError:
-    return FlowInstanceError(
-        f"{_path(name)}the server of flows knows no user {owner}",
-        why="nobody has the messages and instances of that user",
-        mend="check the id: `hugflow flows user list`",
-    )
-
-
 def _not_yours(owner: str, flow_id: str, name: str) -> FlowInstanceError:
     return FlowInstanceError(
-        f"{_path(name)}the instance {flow_id} at user {owner} belongs to another user",
+        f"{path_of(name)}the instance {flow_id} at user {owner} belongs to another user",
         why="only the user who got an instance may send it messages",
         mend="get one of your own with get_flow_instance",
     )

@@ -14,6 +14,7 @@ from hugflow.flows.messages import Data, FlowMessage, refuse_keys
 from hugflow.serving import pushed, subjects, wire
 from hugflow.serving.envelope import read_call_reply
 from hugflow.serving.link import NobodyAnswers
+from hugflow.serving.mounts import check_mounted
 from hugflow.serving.replies import ServedFuture
 from hugflow.serving.seals import seal
 
@@ -121,12 +122,12 @@ class ServedFlow(Flow):
             raise no_parent(self.name)
         ticket = pushed.make_ticket(self.cl, asker, self.user_id, message.message_id)
         data = self._seal(self._encode(message, ticket))
-        self.cl.run(self._store(message.message_id, data))
+        self.cl.run(self._store_where_it_is(message.message_id, data))
 
     def send_message(self, message: FlowMessage) -> None:
-        """Send a message, and wait only until the server has it."""
+        """Send a message, and wait only until the server has it. Raises FlowError."""
         data = self._seal(self._encode(message))
-        self.cl.run(self._store(message.message_id, data))
+        self.cl.run(self._store_where_it_is(message.message_id, data))
 
     def call(self, data: Mapping[str, Any], timeout_s: float = 60.0) -> Data:
         """Ask for a result at once: quicker, but nothing is stored, and no state is kept.
@@ -179,6 +180,11 @@ class ServedFlow(Flow):
                 await self.cl.replies.look(self.user_id, self.flow_id, message_id)
         except Exception as error:  # noqa: BLE001  # it is the caller's, who waits for a reply
             self.cl.replies.fail(self.flow_id, message_id, error)
+
+    async def _store_where_it_is(self, message_id: str, sealed: bytes) -> None:
+        """Store a message whose reply nobody waits for here: an unknown instance is an error now."""
+        await check_mounted(self.cl.link, self.user_id, self.flow_id, self.name)
+        await self._store(message_id, sealed)
 
     async def _store(self, message_id: str, sealed: bytes) -> bool:
         link, caller = self.cl.link, self.cl.get_user_id()

@@ -18,6 +18,7 @@ from hugflow.serving import (
 from hugflow.serving.bucket import read_instance, read_state
 from hugflow.serving.colink import CoLink, Project
 from hugflow.serving.keys import new_seed, user_id_of
+from hugflow.serving.mounts import delete_mount, is_mounted
 from hugflow.serving.records import RECENT
 from hugflow.serving.replies import resume
 from hugflow.serving.served_flow import ROWS, ServedFlow
@@ -206,10 +207,27 @@ def test_an_unknown_instance_is_an_error_while_no_worker_of_its_owner_runs(
     ):  # fmt: skip
         with pytest.raises(FlowInstanceError, match=what):
             flow.get_reply_future(flow.package_input_message({})).get_data(timeout=30)
+        with pytest.raises(FlowInstanceError, match=what):
+            flow.send_message(flow.package_input_message({}))
     # Those that exist wait for a worker.
     for flow in (own, ServedFlow(user, them, shared.flow_id, "shared")):
         with pytest.raises(TimeoutError):
             flow.get_reply_future(flow.package_input_message({})).get_data(timeout=0.8)
+
+
+def test_an_instance_of_an_earlier_version_is_known_once_its_worker_has_started(
+    new_user: MakeUser,
+) -> None:
+    owner, user = new_user(works=False), new_user(works=False)
+    serve_flow(owner, "served_classes.Count", "count")
+    worker = run_get_instance_worker_thread(owner)
+    flow = get_flow_instance(user, "count", owner.get_user_id())
+    owner.run(delete_mount(owner.link, flow.flow_id))
+    worker.stop()
+    there = (user.link, owner.get_user_id(), flow.flow_id)
+    assert not user.run(is_mounted(*there))
+    run_get_instance_worker_thread(owner).stop()
+    assert user.run(is_mounted(*there))
 
 
 def test_a_subflow_that_is_gone_is_named_by_its_path(new_user: MakeUser) -> None:

@@ -4,7 +4,8 @@ import pytest
 
 from hugflow.errors import FlowError, NotAuthorised
 from hugflow.flows.messages import package
-from hugflow.serving import get_flow_instance, pushed, serve_flow
+from hugflow.serving import delete_flow_instance, get_flow_instance, pushed, serve_flow
+from hugflow.serving.bucket import read_instance
 from hugflow.serving.records import RECENT
 from hugflow.serving.served_flow import ServedFlow
 from tests.serving.conftest import MakeUser
@@ -78,6 +79,18 @@ def test_a_reply_that_was_not_asked_for_does_not_run_an_instance(new_user: MakeU
         pushed.check_ticket(
             owner.get_user_id(), flow.flow_id, stranger.get_user_id(), str(reply.reply_to), forged
         )
+
+
+def test_asking_a_subflow_that_is_gone_is_an_error_with_its_path(new_user: MakeUser) -> None:
+    cl = new_user()
+    serve_flow(cl, "served_classes.Count", "count")
+    serve_flow(cl, "served_classes.Later", "later")
+    flow = get_flow_instance(cl, "later")
+    instance = cl.run(read_instance(cl.link, flow.flow_id))
+    assert instance is not None
+    delete_flow_instance(cl, instance.subflows["count"]["flow_id"])
+    with pytest.raises(FlowError, match="Later: count: there is no instance"):
+        ask(flow, number=1)
 
 
 def test_asking_for_one_outside_of_a_composite_is_an_error(new_user: MakeUser) -> None:
