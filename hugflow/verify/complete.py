@@ -1,6 +1,5 @@
 """A tree with a manifest, compared with every record about it."""
 
-import json
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +12,13 @@ from hugflow.ledger.stages import SHARD_STAGES
 from hugflow.shards.counts import count_rows
 from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_current_id, read_plan
+from hugflow.stages.flowing.row_files import read_flow_row
 from hugflow.stages.publishing.tree_files import render_failures
 from hugflow.stages.tree.failures import read_failed_rows
 from hugflow.stages.tree.flow_files import made_index_file, step_folder
 from hugflow.stages.tree.index_rows import read_indexed
 from hugflow.stages.tree.manifest import KEEP, Manifest, ManifestSource
-from hugflow.store.atomic import is_file, read_file
+from hugflow.store.atomic import is_file
 from hugflow.store.digest import file_sha256
 from hugflow.store.layout import DatasetFolder, Places
 from hugflow.store.trash import is_folder, stands
@@ -246,12 +246,10 @@ class CompleteTree:
     def _verify_flow_row(self, file: Path) -> Iterator[Difference]:
         """What a step gave for a row must be a mapping."""
         try:
-            value = json.loads(read_file(file))
-        except (OSError, ValueError, RecursionError):
-            value = None
-        if not isinstance(value, dict):
+            read_flow_row(file)
+        except StateUnreadable as error:
             row = int(file.stem) if file.stem.isdecimal() else None
-            yield self.find("flow_row_unreadable", file, "it is no JSON object", row=row)
+            yield self.find("flow_row_unreadable", file, error.why, row=row)
 
     def _verify_index(self, index: Path, index_name: str, digest: str) -> Difference | None:
         if index_name != f"index/{index.name}":

@@ -54,16 +54,22 @@ def write_rows(
 
 def read_out(folder: DatasetFolder, step: str, row: int) -> dict[str, Any]:
     """The fields that a step gave for a row. Raises StateUnreadable where its file is damaged."""
-    path = row_file(folder, step, row)
+    return read_flow_row(row_file(folder, step, row))
+
+
+def read_flow_row(path: Path) -> dict[str, Any]:
+    """The fields in a file of a step. Raises StateUnreadable if it is damaged."""
     try:
         value = json.loads(read_file(path))
+        if not isinstance(value, dict):
+            raise ValueError("it is no JSON object")
     except (OSError, ValueError, RecursionError) as error:
         raise StateUnreadable(
             f"{path} cannot be read",
             why=str(error),
             mend="delete the file and run the same command again: the step runs again for the row",
         ) from error
-    return value if isinstance(value, dict) else {}
+    return value
 
 
 def _temporary(begin: str, row: int) -> str:
