@@ -178,7 +178,7 @@ def _describe_bare(
     files = [file for archive in archives for file in archive.files]
     name = "webdataset" if request.segments is None else "webdataset_cut"
     split = LAYOUTS[name].describe(at, files, request)
-    told = "there is no table: the rows are the clips in the archives"
+    told = "there is no table: the rows are the clips in the archives, in the layout webdataset"
     return replace(split, warnings=(told, *split.warnings), layout=split.layout or name)
 
 
