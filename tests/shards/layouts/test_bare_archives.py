@@ -61,6 +61,7 @@ def test_rows_of_a_packed_tar_that_are_made_are_not_decoded_again(
     hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("hugflow.stages.making.make_rows.BATCH_ROWS", 2)
+    monkeypatch.setattr("hugflow.stages.making.make_rows.BATCH_SECONDS", 600)
     members = [member for row in range(6) for member in sample(row)]
     hub.publish("bare/resume", {"train-0.tar.gz": make_tar(members, "w:gz")})
     build = open_for("bare/resume")

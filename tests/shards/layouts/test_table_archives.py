@@ -174,6 +174,7 @@ def test_an_archive_that_was_begun_is_neither_fetched_nor_made_again(
     hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("hugflow.stages.making.make_rows.BATCH_ROWS", 2)
+    monkeypatch.setattr("hugflow.stages.making.make_rows.BATCH_SECONDS", 600)
     hub.publish("archives/resume", LAYOUTS["tsv-and-tar-gz"])
     build = open_for("archives/resume")
 

@@ -278,6 +278,7 @@ def test_a_run_that_stopped_in_a_tar_neither_fetches_nor_makes_its_rows_again(
     hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("hugflow.stages.making.make_rows.BATCH_ROWS", 2)
+    monkeypatch.setattr("hugflow.stages.making.make_rows.BATCH_SECONDS", 600)
     hf_id = publish(hub, "resume", make_tar(pair for n in range(8) for pair in sample(n)))
     build = open_for(hf_id)
 
