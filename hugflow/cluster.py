@@ -11,10 +11,11 @@ environment counts before the file.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from dotenv import dotenv_values
 
@@ -54,9 +55,19 @@ def export_addresses(root: Path) -> None:
     """Put the addresses into the environment, where Dagster and Celery read them."""
     for name, value in read_addresses(root, os.environ).items():
         os.environ[name] = value
-        if password := urlsplit(value).password:
+        if password := split_address(value)[0]:
             remember(password)
             remember(unquote(password))
+
+
+def split_address(address: str) -> tuple[str, str]:
+    """The password in an address, and its host with the port; each "" where there is none.
+
+    Any character may be in the password: `urlsplit` refuses brackets there, and ends the host at a
+    slash.
+    """
+    user, _, place = address.partition("://")[2].rpartition("@")
+    return user.partition(":")[2], re.split("[/?#]", place, maxsplit=1)[0]
 
 
 def celery_settings(root: Path) -> dict[str, Any]:

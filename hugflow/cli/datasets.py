@@ -407,6 +407,10 @@ def _report(project: ProjectSettings, synced: "Synced", build: "Build") -> bool:
             with step("telling Dagster what was made"):
                 words = entry_point.load()(project.root, synced, build)
             log.info("%s", words)
+        except HugflowError as error:
+            is_all_told = False
+            name = entry_point.name
+            log.warning("%s could not be given what was made: %s", name, error)
         except Exception:
             is_all_told = False
             log.warning("%s could not be given what was made", entry_point.name, exc_info=True)

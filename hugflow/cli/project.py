@@ -195,11 +195,22 @@ def prepare_dagster(root: Path) -> None:
         command, cwd=root, capture_output=True, text=True, check=False, start_new_session=True
     )
     if done.returncode:
-        raise HugflowError(
-            "Dagster's instance cannot be made ready",
-            why=done.stderr.strip() or "it gave no reason",
-            mend=f"look at {root / 'dagster.yaml'}",
-        )
+        raise to_error(done.stderr, root / "dagster.yaml")
+
+
+def to_error(told: str, config: Path) -> HugflowError:
+    """The error of the process that prepares the instance.
+
+    told: what it wrote: the three lines of an error, or a trace, of which the last line counts.
+    """
+    what, _, rest = told.strip().partition("\n  why: ")
+    why, _, mend = rest.partition("\n  fix: ")
+    if mend:
+        return HugflowError(what.splitlines()[-1], why=why, mend=mend)
+    reason = next(reversed(told.strip().splitlines()), "it gave no reason")
+    return HugflowError(
+        "Dagster's instance cannot be made ready", why=reason, mend=f"look at {config}"
+    )
 
 
 def _choose_processed_root(project: ProjectSettings, refused: Path) -> None:

@@ -21,8 +21,8 @@ from hugflow.cluster import (
     RESULTS,
     is_cluster,
     read_addresses,
+    split_address,
 )
-from hugflow.doctor.asking import shown_host
 from hugflow.doctor.findings import Finding, Patient, ok, problem, warning
 from hugflow.errors import HugflowError
 from hugflow.store.hosts import HostCard, read_host_cards, write_host_card
@@ -87,24 +87,29 @@ def _check_set() -> Finding:
 
 
 def _ask_database(url: str) -> Iterator[Finding]:
-    scheme, _, rest = url.partition("://")
-    host = shown_host(url)
+    scheme = url.partition("://")[0]
+    host = split_address(url)[1]
     if scheme != POSTGRES_SCHEME:
         mend = f"begin {POSTGRES} with {POSTGRES_SCHEME}://"
         yield problem("database", f"{POSTGRES} begins with {scheme}://, which does not work", mend)
         return
     try:
         import psycopg2
+        from sqlalchemy.engine import make_url
+        from sqlalchemy.exc import ArgumentError
     except ImportError:
         return
     mend = f"check {POSTGRES}, and that the server lets this host in"
     try:
-        connection = psycopg2.connect(f"postgresql://{rest}", connect_timeout=CONNECT_S)
+        # As Dagster takes the address: libpq ends a password at a slash, and says a part of it.
+        parts = make_url(url)
+        told = parts.translate_connect_args(username="user", database="dbname")
+        connection = psycopg2.connect(**{"connect_timeout": CONNECT_S, **told, **parts.query})
         with connection, connection.cursor() as cursor:
             cursor.execute("SELECT extract(epoch FROM clock_timestamp()), version()")
             at, words = cursor.fetchone()
         connection.close()
-    except psycopg2.Error as error:
+    except (psycopg2.Error, ArgumentError, ValueError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         yield problem("database", f"{host} refuses: {reason}", mend)
         return
@@ -117,7 +122,7 @@ def _ask_database(url: str) -> Iterator[Finding]:
 
 def _ask_redis(name: str, url: str) -> Finding:
     check = "broker" if name == BROKER else "results"
-    host = shown_host(url)
+    host = split_address(url)[1]
     try:
         import redis
     except ImportError:

@@ -9,14 +9,15 @@ this before starting them.
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import yaml
 
-from hugflow.cluster import export_addresses
+from hugflow.cluster import ADDRESSES, ENV_FILE, export_addresses, is_cluster, read_addresses
 from hugflow.errors import HugflowError, UsageWrong
 from hugflow.settings import load_settings
 from hugflow.store.atomic import make_folder
@@ -25,6 +26,7 @@ from hugflow.store.locks import hold
 from hugflow_resources.dagster_private import InstanceRef
 
 PREPARING_S = 120.0
+_LONGEST_REASON = 300
 # Runs that may download at once. Inside them MAX_CONCURRENT_DOWNLOADS limits the connections.
 POOL = "hf_downloads"
 
@@ -58,8 +60,40 @@ def open_instance(root: Path) -> Iterator[dg.DagsterInstance]:
     ref = InstanceRef.from_dir(
         str(base), config_dir=str(root), overrides=_with_absolute_folders(config, root)
     )
-    with dg.DagsterInstance.from_ref(ref) as instance:
+    with ExitStack() as stack:
+        try:
+            instance = stack.enter_context(dg.DagsterInstance.from_ref(ref))
+        except Exception as error:
+            if is_cluster(root):
+                raise _explain(root, error) from error
+            raise
         yield instance
+
+
+def _explain(root: Path, error: Exception) -> HugflowError:
+    """Why the instance of a project of several hosts cannot be opened."""
+    what = "Dagster's instance of this cluster cannot be opened"
+    if find_spec("dagster_postgres") is None:
+        return UsageWrong(
+            what,
+            why="dagster-postgres is not installed on this host",
+            mend="pip install 'hugflow[cluster]'",
+        )
+    missing = [name for name in ADDRESSES if name not in read_addresses(root, os.environ)]
+    if missing:
+        return UsageWrong(
+            what,
+            why=f"{', '.join(missing)} not filled in",
+            mend=f"write the addresses into {root / ENV_FILE}, then run `hugflow init --cluster`",
+        )
+    # After some tries Dagster only says that there were too many.
+    cause = error.__cause__ or error
+    reason = next((line.strip() for line in str(cause).splitlines() if line.strip()), "")
+    return HugflowError(
+        what,
+        why=f"{type(cause).__name__}: {reason}"[:_LONGEST_REASON],
+        mend="`hugflow doctor` looks at the database and its address",
+    )
 
 
 def prepare_instance(root: Path, *, download_slots: int) -> None:

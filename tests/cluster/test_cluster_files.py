@@ -12,13 +12,23 @@ from hugflow.cli.project import (
     make_project,
     read_template,
     refuse_own_dagster_yaml,
+    to_error,
 )
-from hugflow.cluster import LONGEST_RUN_S, celery_settings, read_addresses, shared_celery_settings
+from hugflow.cluster import (
+    LONGEST_RUN_S,
+    celery_settings,
+    export_addresses,
+    read_addresses,
+    shared_celery_settings,
+    split_address,
+)
 from hugflow.doctor.cluster import check_cluster
 from hugflow.doctor.findings import Finding, Patient
-from hugflow.errors import CannotWrite
+from hugflow.errors import CannotWrite, HugflowError, UsageWrong
+from hugflow.redact import redact
 from hugflow.settings import load_settings
 from hugflow.store.hosts import HOST, read_host_cards, write_host_card
+from hugflow_resources.instance import open_instance
 
 
 def find(patient: Patient, check: str) -> list[Finding]:
@@ -102,3 +112,46 @@ def test_the_doctor_names_hosts_with_other_versions_and_other_clocks(patient: Pa
     assert [each.state for each in find(patient, "host old")] == ["problem"]
     assert [each.state for each in find(patient, "host late")] == ["warning"]
     assert "gone" not in [card.host for card in read_host_cards(places, own.seen_at)]
+
+
+@pytest.mark.parametrize(
+    ("address", "parts"),
+    [
+        ("postgresql+psycopg2://hugflow:a[b@db1:5432/hugflow", ("a[b", "db1:5432")),
+        ("postgresql+psycopg2://hugflow:a/b#c@db1/hugflow?sslmode=require", ("a/b#c", "db1")),
+        ("redis://queue1:6379/0", ("", "queue1:6379")),
+        ("redis://:x]y@[::1]:6379/0", ("x]y", "[::1]:6379")),
+        ("nonsense", ("", "")),
+    ],
+)
+def test_a_password_in_an_address_may_have_any_character(address: str, parts: tuple[str, str]):
+    assert split_address(address) == parts
+
+
+def test_a_password_with_a_bracket_is_exported_and_never_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    make_project(tmp_path, has_cluster=True)
+    address = "postgresql+psycopg2://hugflow:opensesame[12345@db1:5432/hugflow"
+    monkeypatch.setenv("HUGFLOW_POSTGRES_URL", address)
+    export_addresses(tmp_path)
+    assert "opensesame" not in redact(f"cannot connect to {address}")
+
+
+def test_an_instance_that_cannot_be_opened_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    make_project(tmp_path, has_cluster=True)
+    # The extra is missing here; with it, the addresses are.
+    with pytest.raises(UsageWrong) as found, open_instance(tmp_path):
+        pass
+    assert "cluster" in found.value.mend
+
+
+def test_a_process_that_prepares_the_instance_gives_its_error_or_the_end_of_its_trace():
+    error = HugflowError("it is closed", why="the database is away", mend="start it")
+    told = to_error(f"WARNING: again\n{error}\n", Path("dagster.yaml"))
+    assert (told.what, told.why, told.mend) == (error.what, error.why, error.mend)
+    trace = to_error("Traceback (most recent call last):\n  x\nValueError: odd\n", Path("d.yaml"))
+    assert trace.why == "ValueError: odd"
