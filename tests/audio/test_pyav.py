@@ -105,6 +105,16 @@ def test_a_webm_that_lacks_its_last_packets_is_no_clip():
     assert bad.value.code == "audio_truncated"
 
 
+def test_a_webm_that_ends_in_its_last_block_is_no_clip_and_one_without_its_index_is():
+    whole = encoded("webm", "libopus", 48_000)
+    index = whole.rindex(b"\x1c\x53\xbb\x6b")
+    assert len(decode(whole[:index])[1]) == len(decode(whole)[1])
+    for lost in range(1, 60):
+        with pytest.raises(AudioBad) as bad:
+            decode(whole[: index - lost])
+        assert bad.value.code == "audio_truncated"
+
+
 def test_aac_without_a_container_is_as_long_as_its_frames():
     clip, samples = decode(encoded("adts", "aac"))
     assert clip.frames is None

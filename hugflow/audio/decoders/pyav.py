@@ -138,7 +138,7 @@ def _count_frames(data: bytes | memoryview, container: str) -> int | None:
             if told is not None and end + Fraction(1, 5) < told:
                 raise AudioBad("audio_truncated", "the webm lacks its end")
             is_short = told is None or end + Fraction(1, 50) < told
-            if is_short and ends_inside(memoryview(data)):
+            if ends_inside(memoryview(data), is_sound=not is_short):
                 raise AudioBad("audio_truncated", "the webm ends inside a block")
             return None
         rate = stream.rate or 1

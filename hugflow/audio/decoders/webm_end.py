@@ -8,30 +8,36 @@ what is sent live has them without a size, and no duration.
 from typing import Final
 
 _HOLDERS: Final = frozenset({0x18538067, 0x1F43B675})
+_SEGMENT: Final = 0x18538067
+# Cluster, BlockGroup and SimpleBlock: they hold the sound.
+_SOUND: Final = frozenset({0x1F43B675, 0xA0, 0xA3})
 _MAX_ID_BYTES: Final = 4
 _MAX_SIZE_BYTES: Final = 8
 
 
-def ends_inside(view: memoryview) -> bool:
-    """Whether the last element lacks a part; what follows the elements is not looked at."""
+def ends_inside(view: memoryview, *, is_sound: bool = False) -> bool:
+    """Whether the last element lacks a part; what follows the elements is not looked at.
+
+    is_sound: whether only an element with sound counts, as an index may follow it.
+    """
     at = 0
     while at < len(view):
         id_size, size_at = _width(view[at]), at + _width(view[at])
         if id_size > _MAX_ID_BYTES:
             return False
         if size_at >= len(view):
-            return True
+            return not is_sound
         size_end = size_at + _width(view[size_at])
         if size_end - size_at > _MAX_SIZE_BYTES:
             return False
         if size_end > len(view):
-            return True
+            return not is_sound
         name = int.from_bytes(view[at:size_at], "big")
         ones = (1 << 7 * (size_end - size_at)) - 1
         size = int.from_bytes(view[size_at:size_end], "big") & ones
         at = size_end
-        if size != ones and at + size > len(view):
-            return True
+        if size != ones and at + size > len(view) and not (is_sound and name == _SEGMENT):
+            return not is_sound or name in _SOUND
         if name not in _HOLDERS:
             if size == ones:
                 return False
