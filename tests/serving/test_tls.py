@@ -132,3 +132,15 @@ def test_flows_up_does_not_open_an_address_to_others_without_tls(tmp_path: Path)
     assert done.returncode == 2
     assert "--cert" in done.stderr
     assert not (tmp_path / ".hugflow-state" / "serving" / "server.conf").exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '"a"', "{}", '{"cert": 3, "key": 4}', "\x00", "9" * 5000]
+)
+def test_a_damaged_note_of_the_certificate_is_no_server_in_the_clear(
+    tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "tls").write_text(text)
+    with pytest.raises(SettingInvalid, match="tls cannot be read") as caught:
+        FlowServer(tmp_path)
+    assert "flows up" in caught.value.mend
