@@ -4,7 +4,7 @@
     speaker in ("ann", "bob") or not (script = "Latin")
 
     expression  tests joined by `and`, `or`, `not` and parentheses
-    test        NAME OP VALUE | NAME between NUMBER and NUMBER | NAME in (VALUE, ...)
+    test        NAME OP VALUE | NAME between NUMBER and NUMBER | NAME [not] in (VALUE, ...)
     OP          = == != < <= > >=
     VALUE       a number, a text in ' or ", true or false
     NAME        letters, digits, _ and dots; any other name in backticks
@@ -69,15 +69,17 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """A test whether a field has one of some values."""
+    """A test whether a field has one of some values; is_in: or has none of them."""
 
     name: str
     values: tuple[Value, ...]
+    is_in: bool = True
 
     def holds(self, row: Mapping[str, Any]) -> bool:
         """Whether a row passes."""
         found = row.get(self.name)
-        return any(_is_like(found, value) and found == value for value in self.values)
+        alike = [value for value in self.values if _is_like(found, value)]
+        return bool(alike) and (found in alike) is self.is_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +216,7 @@ class _Parser:
             while self._takes_sign(","):
                 values.append(self._read_value())
             self._need_sign(")")
-            found = OneOf(name, tuple(values))
-            return Not(found) if is_not else found
+            return OneOf(name, tuple(values), is_in=not is_not)
         if is_not or self.kind != "sign" or self.text not in _OPERATORS:
             raise KeepInvalid("expected one of = != < <= > >= between in", self.place)
         sign = self._take().text
