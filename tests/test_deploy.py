@@ -76,6 +76,16 @@ def test_every_command_exists_and_knows_its_options(command: str):
         assert re.search(rf"(?<![\w-]){option}(?![\w-])", told.stdout), option
 
 
+def test_each_unit_that_opens_dagsters_instance_by_itself_has_the_addresses_of_a_cluster():
+    units = {path.stem: path.read_text() for path in (DEPLOY / "systemd").glob("*.service")}
+    alone = {name for name, text in units.items() if "DAGSTER_HOME=" in text}
+    assert alone == {"hugflow-code", "hugflow-daemon", "hugflow-web", "hugflow-worker"}
+    for name in alone:
+        assert re.search(
+            r"^EnvironmentFile=-?/srv/hugflow/cluster\.env$", units[name], re.MULTILINE
+        )
+
+
 @pytest.mark.parametrize("path", sorted(DEPLOY.glob("*/workspace.yaml")), ids=str)
 def test_the_code_location_has_one_name_and_one_port(path: Path):
     (entry,) = yaml.safe_load(path.read_text())["load_from"]

@@ -43,10 +43,21 @@ def open_instance(root: Path) -> Iterator[dg.DagsterInstance]:
     Raises UsageWrong when there is neither: Dagster would forget everything.
     """
     export_addresses(root)
+    with ExitStack() as stack:
+        try:
+            instance = stack.enter_context(_open(root))
+        except HugflowError:
+            raise
+        except Exception as error:
+            if is_cluster(root):
+                raise _explain(root, error) from error
+            raise
+        yield instance
+
+
+def _open(root: Path) -> dg.DagsterInstance:
     if os.environ.get("DAGSTER_HOME"):
-        with dg.DagsterInstance.get() as instance:
-            yield instance
-        return
+        return dg.DagsterInstance.get()
     if not has_instance(root):
         raise UsageWrong(
             f"Dagster has no instance in {root}",
@@ -60,14 +71,7 @@ def open_instance(root: Path) -> Iterator[dg.DagsterInstance]:
     ref = InstanceRef.from_dir(
         str(base), config_dir=str(root), overrides=_with_absolute_folders(config, root)
     )
-    with ExitStack() as stack:
-        try:
-            instance = stack.enter_context(dg.DagsterInstance.from_ref(ref))
-        except Exception as error:
-            if is_cluster(root):
-                raise _explain(root, error) from error
-            raise
-        yield instance
+    return dg.DagsterInstance.from_ref(ref)
 
 
 def _explain(root: Path, error: Exception) -> HugflowError:

@@ -138,10 +138,11 @@ def test_a_password_with_a_bracket_is_exported_and_never_shown(
     assert "opensesame" not in redact(f"cannot connect to {address}")
 
 
+@pytest.mark.parametrize("has_home", [False, True])
 def test_an_instance_that_cannot_be_opened_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_home: bool
 ):
-    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path) if has_home else "")
     make_project(tmp_path, has_cluster=True)
     # The extra is missing here; with it, the addresses are.
     with pytest.raises(UsageWrong) as found, open_instance(tmp_path):
