@@ -60,6 +60,9 @@ def drift(
         look = _look(project, status, request_by_name.get(status.name), is_quick=is_quick)
         if is_fixing and look.differences:
             _fix(project, look, wait_s)
+            if look.differences and look.error is None and (look.moved or look.made):
+                # Damaged rows were found behind a damaged index.
+                _fix(project, look, wait_s)
         looks.append(look)
         if not as_json:
             _print(look)
@@ -172,11 +175,11 @@ def _fix(project: ProjectSettings, look: _Look, wait_s: float) -> None:
         moved = set_aside(
             project.places, name, look.differences, now, actor=this_user(), wait_s=wait_s
         )
-        look.moved = len(moved)
+        look.moved += len(moved)
         if request is not None and plan is not None:
             digest = plan_digest(plan, request)
             build = open_request(project, request, wait_s=wait_s, digest=digest)
-            look.made = sync_dataset(build).new_rows
+            look.made += sync_dataset(build).new_rows
         else:
             print_talk(f"{name}: no request asks for it, so no row is made again")
     except HugflowError as error:
@@ -185,7 +188,7 @@ def _fix(project: ProjectSettings, look: _Look, wait_s: float) -> None:
     look.status = read_status(project.places, name, look.status.request)
     look.findings = [each for each in before if each.path is None]
     _compare_files(project, look, is_quick=False)
-    look.fixed = [each for each in before if each not in look.findings]
+    look.fixed += [each for each in before if each not in look.findings]
 
 
 def _find_plan_of_tree(project: ProjectSettings, request: AddRequest) -> "Plan | None":

@@ -102,6 +102,12 @@ def test_a_flipped_byte_is_one_finding_whichever_file_it_is_in(project: Project,
         # The row of the damaged clip, of the damaged JSON; no row is made for the other two.
         assert drift(project, "--fix")[1]["findings"] == []
         assert path.read_bytes() == whole[path]
+    # All at once: row 0 is seen to be damaged once the index is whole.
+    for path, at in places.items():
+        path.write_bytes(whole[path][:at] + b"\x04" + whole[path][at + 1 :])
+    code, entry = drift(project, "--fix")
+    assert (code, entry["findings"], entry["rows_made"]) == (0, [], 1)
+    assert {path: path.read_bytes() for path in places} == whole
 
 
 def test_unknown_folders_and_links_inside_a_dataset_are_moved_away(
