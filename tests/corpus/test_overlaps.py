@@ -12,7 +12,7 @@ import pytest
 from hugflow.corpus.compare import compare_tables
 from hugflow.corpus.query import json_rows, run_query
 from hugflow.corpus.tables import read_tables
-from hugflow.errors import StageMissing, UsageWrong
+from hugflow.errors import StageMissing, StateUnreadable, UsageWrong
 from hugflow.stages.build.options import Options
 from hugflow.stages.publishing.no_overlap import OverlapFound
 from hugflow.stages.sync import sync_dataset
@@ -163,6 +163,9 @@ def test_sql_sees_each_dataset_and_all_rows(hub: LoopbackHub, open_for: OpenFor,
     [row] = json_rows(run_query('select * from "planted__two__split_train__rev_main"', tables))
     assert row["audio"] == {"bytes": None, "path": "audio/0.mp3"}
     odd = run_query("select 1/0 as inf, date '2020-01-31' as day, x'00ff' as data", tables)
+    tables[0].root.joinpath(next(iter(tables[0].index))).write_bytes(b"PAR1 and no end")
+    with pytest.raises(StateUnreadable, match="missing or damaged"):
+        read_tables(places)
     assert json_rows(odd) == [{"inf": None, "day": "2020-01-31", "data": 2}]
 
 

@@ -39,7 +39,7 @@ def test_what_two_datasets_share_is_a_table_and_a_warning_of_its_kind(
     clips = [encode(speech_like(0.2, 8_000, seed=seed), 8_000, "wav") for seed in range(3)]
     for name, chosen in {"one": (0, 1), "two": (2, 1)}.items():
         rows = [
-            {"audio": {"bytes": clips[at], "path": None}, "text": f"{name} {at}", "speaker": "ann"}
+            {"audio": {"bytes": clips[at], "path": None}, "text": f"{name} {at}", "speaker": name}
             for at in chosen
         ]
         data = write_parquet(pa.Table.from_pylist(rows))
