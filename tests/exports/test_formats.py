@@ -17,6 +17,7 @@ import pytest
 import soundfile
 import yaml
 
+from hugflow.errors import StateUnreadable
 from hugflow.exports import tars
 from hugflow.exports.registry import EXPORTS, find_export, named_export
 from hugflow.exports.wording import in_one_line
@@ -349,3 +350,21 @@ def test_it_is_not_written_into_the_dataset_itself(opened: Callable[..., Build])
     assert kaldi is not None
     with pytest.raises(Exception, match="is inside the dataset"):
         export_stored(build.places, build.name, kaldi, folder / "mine")
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_nothing_is_written_from_a_damaged_index(
+    opened: Callable[..., Build], tmp_path: Path, damage: str
+):
+    build = opened()
+    folder = made(build)
+    index = min((folder / "index").glob("*.parquet"))
+    data = index.read_bytes()
+    index.unlink()
+    if damage == "cut":
+        index.write_bytes(data[:-3])
+    nemo = named_export("nemo")
+    assert nemo is not None
+    with pytest.raises(StateUnreadable, match=r"\.parquet is missing or damaged"):
+        export_stored(build.places, build.name, nemo, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -7,6 +7,7 @@ from hugflow.errors import StageMissing, StateUnreadable, UsageWrong
 from hugflow.exports.export import Export, ExportSource
 from hugflow.shards.plan import Plan
 from hugflow.shards.plans import read_plan
+from hugflow.stages.publishing.stored_tables import whole_index
 from hugflow.stages.publishing.write_exports import write_export_file
 from hugflow.stages.tree.manifest import Manifest
 from hugflow.stages.tree.stored_dataset import glance_at_dataset
@@ -30,8 +31,8 @@ def export_stored(
     is_absolute: write absolute paths.
     is_piped: write commands where a tool needs them to read MP3.
 
-    Raises StageMissing for a dataset that is not complete, UsageWrong for an `out` inside of it, StateUnreadable
-    when its plan is lost.
+    Raises StageMissing for a dataset that is not complete, UsageWrong for an `out` inside of it, and
+    StateUnreadable when its plan is lost, or an index is missing or damaged.
     """
     stored = glance_at_dataset(places, name)
     manifest, root = stored.manifest, stored.folder.root
@@ -50,7 +51,7 @@ def export_stored(
         description or name,
         manifest.statistics,
         home=stored.folder,
-        index=manifest.index,
+        index=whole_index(name, root, manifest.index),
         clips=f"{way.as_posix()}/",
         is_piped=is_piped,
         keep=manifest.keep,
@@ -66,7 +67,8 @@ def export_stored(
 def open_source(places: Places, name: str) -> ExportSource:
     """A complete dataset as exports read it, with absolute paths of clips.
 
-    Raises StageMissing for one that is not complete, StateUnreadable when its plan is lost.
+    Raises StageMissing for one that is not complete, StateUnreadable when its plan is lost,
+    or an index is missing or damaged.
     """
     stored = glance_at_dataset(places, name)
     if stored.manifest is None:
@@ -77,7 +79,7 @@ def open_source(places: Places, name: str) -> ExportSource:
         name,
         stored.manifest.statistics,
         home=stored.folder,
-        index=stored.manifest.index,
+        index=whole_index(name, stored.folder.root, stored.manifest.index),
         clips=f"{stored.folder.root.absolute().as_posix()}/",
     )
 

@@ -29,7 +29,7 @@ def table_of(places: Places, name: str) -> Table | None:
         manifest.request.hf_id,
         manifest.request.split,
         folder.root,
-        _whole(name, folder.root, manifest.index),
+        whole_index(name, folder.root, manifest.index),
         manifest.columns,
         manifest.all_audio,
         manifest.text_column,
@@ -45,15 +45,15 @@ def table_of_build(build: Build, index: Mapping[str, str]) -> Table:
         identity.hf_id,
         identity.split,
         root,
-        _whole(build.name, root, index),
+        whole_index(build.name, root, index),
         plan.columns,
         plan.all_audio,
         plan.text_column,
     )
 
 
-def _whole(name: str, root: Path, index: Mapping[str, str]) -> dict[str, str]:
-    """The indexes in order, each of which ends as parquet does."""
+def whole_index(name: str, root: Path, index: Mapping[str, str]) -> dict[str, str]:
+    """The indexes in order, each of which ends as parquet does. Raises StateUnreadable for another."""
     for path in index:
         if not _ends_as_parquet(root / path):
             raise StateUnreadable(
