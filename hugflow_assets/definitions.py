@@ -9,7 +9,7 @@ import gc
 import dagster as dg
 
 from hugflow_assets.loading import load_definitions
-from hugflow_resources.dagster_private import types_as_they_are
+from hugflow_resources.dagster_private import types_looked_up_once
 from hugflow_resources.plain_log import use_plain_log
 from hugflow_resources.project import open_project
 
@@ -24,7 +24,7 @@ def load() -> dg.Definitions:
     """
     gc.disable()
     try:
-        with types_as_they_are():
+        with types_looked_up_once():
             return load_definitions(open_project())
     finally:
         gc.freeze()

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.definitions import definition_config_schema as dagster_config_schema
 from dagster._core.definitions import input as dagster_input
 from dagster._core.definitions import output as dagster_output
 from dagster._core.definitions.assets.job import asset_in as dagster_asset_in
@@ -42,17 +43,26 @@ def test_runs_that_are_not_finished_are_those_that_may_still_change():
     assert dg.DagsterRunStatus.SUCCESS not in dagster_private.NOT_FINISHED_STATUSES
 
 
-def test_types_are_looked_up_the_short_way_only_within_the_block():
-    long_way = dagster_input.resolve_dagster_type
-    with dagster_private.types_as_they_are():
+def test_types_and_schemas_are_looked_up_once_within_the_block_and_are_the_same():
+    look_up, convert = (
+        dagster_output.resolve_dagster_type,
+        dagster_config_schema.convert_potential_field,
+    )
+    schema = {"force": dg.Field(bool, default_value=False)}
+    with dagster_private.types_looked_up_once():
         for module in (dagster_input, dagster_output, dagster_asset_in):
-            look_up = module.resolve_dagster_type
-            assert look_up is not long_way
             for asked in (dg.Nothing, dg.Any, dg.String, None, int, list[str], dg.Int):
-                assert look_up(asked) is long_way(asked) or look_up(asked) == long_way(asked)
-    assert dagster_input.resolve_dagster_type is long_way
-    assert dagster_output.resolve_dagster_type is long_way
-    assert dagster_asset_in.resolve_dagster_type is long_way
+                found = module.resolve_dagster_type(asked)
+                assert found == look_up(asked)
+                assert module.resolve_dagster_type(asked) is found
+        convert_once = dagster_config_schema.convert_potential_field
+        found = convert_once(schema)
+        assert convert_once(schema) is found
+        assert found.config_type.key == convert(schema).config_type.key
+        assert convert_once({**schema}) is not found
+    for module in (dagster_input, dagster_output, dagster_asset_in):
+        assert module.resolve_dagster_type is look_up
+    assert dagster_config_schema.convert_potential_field is convert
 
 
 def test_loading_the_definitions_imports_no_database_and_no_service_that_is_told_of_them(
