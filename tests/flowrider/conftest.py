@@ -33,8 +33,11 @@ def flow_project(tmp_path: Path) -> FlowProject:
 
 
 @pytest.fixture(scope="session")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[FlowProject, dict[str, bytes]]:
-    """A project whose config has been run by the command, and its tree before that."""
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[FlowProject, dict[str, bytes | None]]:
+    """A project whose config has been run by the command, and the files that this changed.
+
+    Looked at before any test imports its modules, as that may write compiled files.
+    """
     project = make_flow_project(tmp_path_factory.mktemp("ran") / "work")
     project.write_config("dev", LOCAL_YAML)
     project.write("example_flow.py", "# a file of the user's own, of the flow's name\n")
@@ -46,4 +49,6 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[FlowProject, dict[str
     assert done.returncode == 0, talk
     assert "succeeded" in output
     assert "start prints this" in talk
-    return project, before
+    after = project.files()
+    changed = {path for path in before | after if before.get(path) != after.get(path)}
+    return project, {path: after.get(path) for path in changed}

@@ -36,7 +36,7 @@ print(auto_getter(EnvironmentFlow, config_path, artifact, MODULE))
 
 @pytest.fixture
 def module(
-    ran: tuple[FlowProject, dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
+    ran: tuple[FlowProject, dict[str, bytes | None]], monkeypatch: pytest.MonkeyPatch
 ) -> ModuleType:
     monkeypatch.syspath_prepend(str(ran[0].root))
     for name in ("USER", "USERNAME", "SUDO_USER", "METAFLOW_USER"):
@@ -45,7 +45,7 @@ def module(
 
 
 def test_the_program_of_the_document_prints_the_artifact(
-    ran: tuple[FlowProject, dict[str, bytes]],
+    ran: tuple[FlowProject, dict[str, bytes | None]],
 ):
     done = subprocess.run(
         [sys.executable, "-B", "-c", PROGRAM],
@@ -73,7 +73,7 @@ def test_a_flow_is_its_class_or_name_and_the_suffix_may_be_missing(module: Modul
 
 
 def test_an_artifact_that_is_kept_outlives_the_datastore_and_another_one_does_not(
-    module: ModuleType, ran: tuple[FlowProject, dict[str, bytes]], tmp_path: Path
+    module: ModuleType, ran: tuple[FlowProject, dict[str, bytes | None]], tmp_path: Path
 ):
     project = ran[0]
     assert auto_getter("EnvironmentFlow", CONFIG, "info", module) == INFO
@@ -90,7 +90,7 @@ def test_an_artifact_that_is_kept_outlives_the_datastore_and_another_one_does_no
 
 def test_a_datastore_that_has_moved_is_read_where_it_is_and_for_any_user(
     module: ModuleType,
-    ran: tuple[FlowProject, dict[str, bytes]],
+    ran: tuple[FlowProject, dict[str, bytes | None]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ):
@@ -106,7 +106,7 @@ def test_a_datastore_that_has_moved_is_read_where_it_is_and_for_any_user(
 
 
 def test_a_strategy_decorates_a_function_of_flow_run_and_artifact(
-    module: ModuleType, ran: tuple[FlowProject, dict[str, bytes]]
+    module: ModuleType, ran: tuple[FlowProject, dict[str, bytes | None]]
 ):
     def strategy(get: Callable[[str, str, str], Any]) -> Callable[[str, str, str], Any]:
         return lambda flow_name, run_id, artifact: (get.__name__, flow_name, run_id, artifact)
