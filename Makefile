@@ -75,6 +75,7 @@ bench: $(READY)
 	$(BIN)/python bench/isolation.py
 	$(BIN)/python bench/compare.py
 	$(BIN)/python bench/two_workers.py
+	$(BIN)/python bench/telling.py
 	$(BIN)/python bench/start_up.py
 	$(BIN)/python bench/many_files.py
 	$(BIN)/python bench/definitions.py
