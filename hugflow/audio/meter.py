@@ -7,8 +7,9 @@ evenly over the clip, so memory and time for them are the same for a clip of sec
 clipped    samples at full scale, as a share of all
 silence    frames below SILENT_DBFS, as a share of all
 snr        power of the whole clip without its noise, over the power of the noise, in dB. The noise
-           is what the quietest frames hold, without tones. Between LOWEST_SNR and the noise of
-           16 bits; None for a clip of less than a quarter of a second
+           is what the quietest frames hold, without tones; in a clip without pauses, what lies
+           between the tones of its first half second. Between LOWEST_SNR and the noise of 16 bits;
+           None for a clip of less than a quarter of a second
 bandwidth  highest frequency within BANDWIDTH_DB of the strongest one, and above the noise of 16 bits
 """
 
@@ -50,6 +51,11 @@ _GROUPS: Final = 8
 # Below it, the window spreads a constant offset.
 _FIRST_BIN: Final = 3
 _LOWEST_RATIO: Final[float] = 10 ** (LOWEST_SNR / 10)
+# A clip has no pauses if its quiet frames have this share of its power.
+_NO_PAUSE: Final = 0.25
+# Its tones may lie closer than a frame can tell: it is looked at once more, so many frames as one.
+_LONG: Final = 16
+_LONG_GROUPS: Final = 64
 # The main lobe of the window reaches this many bins beyond a tone.
 _LOBE_BINS: Final = 2
 
@@ -69,6 +75,7 @@ class Meter:
         self._kept: list[tuple[Pcm, Reals]] = []
         self._kept_frames = 0
         self._stride = 1
+        self._first: list[Pcm] = []
         self._found: Quality | None = None
 
     def watch(self, blocks: Iterable[Samples]) -> Iterator[Pcm]:
@@ -135,6 +142,8 @@ class Meter:
         energies = _energies(frames)
         self._energy += float(energies.sum(dtype=np.float64))
         self._silent += int(np.count_nonzero(energies < _SILENT_POWER * self._frame))
+        if self._frames < _LONG:
+            self._first.append(frames[: _LONG - self._frames].copy())
         first = -self._frames % self._stride
         self._frames += len(frames)
         kept = frames[first :: self._stride].copy()
@@ -180,8 +189,11 @@ class Meter:
         if len(frames) < _FEWEST_FRAMES:
             return None, bandwidth_hz
         quiet_power = float(energies[first:last].mean(dtype=np.float64)) / self._frame - mean**2
-        noise = max(quiet_power * _untonal(spectra[: len(quiet)]), _ROUNDING)
-        ratio = max((power - mean**2) / noise - 1, _LOWEST_RATIO)
+        noise = quiet_power * _untonal(spectra[: len(quiet)])
+        signal = power - mean**2
+        if quiet_power > _NO_PAUSE * signal and self._frames >= _LONG:
+            noise = min(noise, _between_tones(np.concatenate(self._first).ravel()))
+        ratio = max(signal / max(noise, _ROUNDING) - 1, _LOWEST_RATIO)
         return round(10 * math.log10(ratio), 1), bandwidth_hz
 
     def _bandwidth(self, spectra: Reals) -> int:
@@ -221,6 +233,18 @@ def _untonal(spectra: Reals) -> float:
     scale = (len(by_bin) + _FIRST_BIN) / (width * _GROUPS)
     total = float(by_bin.sum(dtype=np.float64))
     return min(scale * float(noise.sum(dtype=np.float64)) / total, 1.0) if total else 1.0
+
+
+def _between_tones(pcm: Pcm) -> float:
+    """The power of the noise in a piece of sound: most of its bins hold no tone."""
+    window = _window(len(pcm))
+    spectrum = _spectra(pcm[None])[0]
+    width = len(spectrum) // _LONG_GROUPS
+    groups = spectrum[: width * _LONG_GROUPS].reshape(_LONG_GROUPS, width)
+    medians = np.sort(groups, axis=1)[:, width // 2]
+    # The power of noise in a bin is distributed exponentially.
+    mean = float(medians.mean(dtype=np.float64)) / math.log(2)
+    return mean / float(np.square(window).sum(dtype=np.float64))
 
 
 @cache

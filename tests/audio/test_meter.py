@@ -68,6 +68,22 @@ def test_the_signal_to_noise_ratio_is_within_a_decibel_and_a_half(
     assert measure(signal + added, rate_hz).snr == pytest.approx(snr, abs=1.5)
 
 
+@pytest.mark.parametrize("rate_hz", RATES_HZ)
+@pytest.mark.parametrize("snr", [3, 10, 20, 35])
+@pytest.mark.parametrize("kind", ["harmonics", "chord", "trembling"])
+def test_so_it_is_of_a_sound_without_pauses(kind: str, snr: float, rate_hz: int):
+    at = times(4, rate_hz)
+    phase = 2 * np.pi * 150 * at
+    sound = {
+        "harmonics": sum(np.sin(k * phase + k * k) / k for k in range(1, 20)),
+        "chord": sum(np.sin(k * phase) for k in (1.0, 1.26, 1.5, 2.0, 2.52, 3.0)),
+        "trembling": np.sin(5 * phase) * (1 + 0.5 * np.sin(2 * np.pi * 6 * at)),
+    }
+    signal = 0.1 * sound[kind]
+    added = noise(len(at), np.mean(signal**2) / 10 ** (snr / 10), rate_hz / 2, rate_hz)
+    assert measure(signal + added, rate_hz).snr == pytest.approx(snr, abs=1.5)
+
+
 @pytest.mark.parametrize(
     ("below_hz", "rate_hz"), [(3_400, 8_000), (4_000, 16_000), (7_000, 44_100)]
 )
