@@ -54,8 +54,11 @@ def test_dates_moments_and_times_have_one_form(read, write):
     assert list(rows[0].values()) == ["2024-01-31", "2024-01-31T13:05:00", "03:04:05", "27:00:05"]
 
 
-TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=8).map(
-    lambda text: " ".join(text.split())
+# openpyxl writes a text that begins with = as a formula, and one with # as an error.
+TEXTS = (
+    st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=8)
+    .map(lambda text: " ".join(text.split()))
+    .filter(lambda text: not text.startswith(("=", "#")))
 )
 CELLS = st.one_of(
     st.none(),
