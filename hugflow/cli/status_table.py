@@ -57,25 +57,17 @@ class Speed:
 
     def of(self, status: "DatasetStatus") -> tuple[float | None, float | None]:
         """Rows a second of a dataset that is being made, and the seconds left."""
-        seen = self._seen.get(status.name, deque())
-        if status.state != "downloading" or len(seen) < 2:
-            return None, None
-        (first_at, first), (last_at, last) = seen[0], seen[-1]
-        rate = (last - first) / (last_at - first_at) if last_at > first_at else 0.0
-        if rate <= 0:
-            return 0.0, None
+        rate = _rate(status, self._seen)
+        if not rate:
+            return rate, None
         left = None if status.total_rows is None else (status.total_rows - status.rows) / rate
         return round(rate, 3), left
 
     def fetching(self, status: "DatasetStatus") -> tuple[float | None, float | None]:
         """Bytes a second that are fetched of a dataset now, and the seconds left."""
-        seen = self._fetched.get(status.name, deque())
-        if status.state != "downloading" or len(seen) < 2:
-            return None, None
-        (first_at, first), (last_at, last) = seen[0], seen[-1]
-        rate = (last - first) / (last_at - first_at) if last_at > first_at else 0.0
-        if rate <= 0:
-            return 0.0, None
+        rate = _rate(status, self._fetched)
+        if not rate:
+            return rate, None
         on_disk = self._on_disk[status.name]
         done = status.rows / status.total_rows if status.total_rows else 0.0
         left = max(0.0, on_disk.source_bytes * (1 - done) - on_disk.bytes)
@@ -103,6 +95,15 @@ def _keep(seen: deque[tuple[float, int]], now: float, amount: int) -> None:
     seen.append((now, amount))
     while now - seen[0][0] > _PACE_OVER_S and len(seen) > 2:
         seen.popleft()
+
+
+def _rate(status: "DatasetStatus", looks: Mapping[str, deque[tuple[float, int]]]) -> float | None:
+    """What came a second of a dataset that is being made, 0 for less than none; None: unknown."""
+    seen = looks.get(status.name, deque())
+    if status.state != "downloading" or len(seen) < 2:
+        return None
+    (first_at, first), (last_at, last) = seen[0], seen[-1]
+    return max(0.0, (last - first) / (last_at - first_at)) if last_at > first_at else 0.0
 
 
 def table_lines(
