@@ -7,7 +7,7 @@ one name, the later is renamed. Everything may be null.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -179,11 +179,38 @@ def decimal_texts(array: pa.Array) -> list[str | None]:
     return [None if value is None else format(value, "f") for value in array.to_pylist()]
 
 
+def map_items(array: pa.Array, change: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    """Lists whose items are changed, all at once; a list of a fixed size becomes a plain one."""
+    items = change(array.flatten())
+    is_large = pa.types.is_large_list(array.type) or pa.types.is_large_list_view(array.type)
+    make = pa.large_list if is_large else pa.list_
+    return _from_items(array, items, make(items.type))
+
+
 def byte_lengths(array: pa.Array) -> pa.Array:
     """Length in bytes of each string or binary value; null for null. Copies nothing to Python."""
     if pa.types.is_binary_view(array.type) or pa.types.is_string_view(array.type):
         array = array.cast(pa.large_binary())
     return pc.binary_length(array)
+
+
+def list_lengths(array: pa.Array) -> npt.NDArray[np.int64]:
+    """The items of each list, or the bytes of each text or binary value; 0 for null."""
+    if not _has_offsets(array.type):
+        known = pc.list_value_length(array) if is_list(array.type) else byte_lengths(array)
+        numbers = pc.fill_null(known, 0).cast(pa.int64())
+        return np.asarray(numbers.to_numpy(zero_copy_only=False))
+    # Without pyarrow.compute: to import it takes longer than all else that is done with one row.
+    if not len(array):
+        return np.zeros(0, np.int64)
+    validity, offsets, *_ = array.buffers()
+    ends = np.frombuffer(offsets, np.int64 if _is_large(array.type) else np.int32)
+    lengths = np.diff(ends[array.offset : array.offset + len(array) + 1]).astype(np.int64)
+    if array.null_count:
+        first, skipped = divmod(array.offset, 8)
+        bits = np.unpackbits(np.frombuffer(validity, np.uint8)[first:], bitorder="little")
+        lengths[bits[skipped : skipped + len(array)] == 0] = 0
+    return lengths
 
 
 def row_sizes(array: pa.Array) -> npt.NDArray[np.int64]:
@@ -198,13 +225,13 @@ def row_sizes(array: pa.Array) -> npt.NDArray[np.int64]:
             sizes += row_sizes(child)
         return sizes
     if is_list(type_):
-        lengths = _lengths(array)
+        lengths = list_lengths(array)
         before = np.concatenate(([0], np.cumsum(row_sizes(array.flatten()))))
         ends = np.cumsum(lengths)
         sums: npt.NDArray[np.int64] = before[ends] - before[ends - lengths] + 4
         return sums
     if is_binary(type_) or is_text(type_):
-        return _lengths(array) + 4
+        return list_lengths(array) + 4
     width = 1 if pa.types.is_null(type_) else type_.bit_width // 8
     return np.full(len(array), max(width, 1), np.int64)
 
@@ -236,31 +263,16 @@ def _to_struct(array: pa.StructArray, type_: pa.StructType) -> pa.StructArray:
 
 
 def _to_list(array: pa.Array, type_: pa.DataType) -> pa.Array:
-    ends = np.concatenate(([0], np.cumsum(_lengths(array))))
+    return _from_items(array, to_type(array.flatten(), type_.value_type), type_)
+
+
+def _from_items(array: pa.Array, items: pa.Array, type_: pa.DataType) -> pa.Array:
+    """Lists of the same lengths as those of an array, with other items."""
+    ends = np.concatenate(([0], np.cumsum(list_lengths(array))))
     is_large = pa.types.is_large_list(type_)
     offsets = pa.array(ends, pa.int64() if is_large else pa.int32())
-    items = to_type(array.flatten(), type_.value_type)
     make = pa.LargeListArray if is_large else pa.ListArray
     return make.from_arrays(offsets, items, type=type_, mask=array.is_null())
-
-
-def _lengths(array: pa.Array) -> npt.NDArray[np.int64]:
-    """The items of each list, or the bytes of each text or binary value; 0 for null."""
-    if not _has_offsets(array.type):
-        known = pc.list_value_length(array) if is_list(array.type) else byte_lengths(array)
-        numbers = pc.fill_null(known, 0).cast(pa.int64())
-        return np.asarray(numbers.to_numpy(zero_copy_only=False))
-    # Without pyarrow.compute: to import it takes longer than all else that is done with one row.
-    if not len(array):
-        return np.zeros(0, np.int64)
-    validity, offsets, *_ = array.buffers()
-    ends = np.frombuffer(offsets, np.int64 if _is_large(array.type) else np.int32)
-    lengths = np.diff(ends[array.offset : array.offset + len(array) + 1]).astype(np.int64)
-    if array.null_count:
-        first, skipped = divmod(array.offset, 8)
-        bits = np.unpackbits(np.frombuffer(validity, np.uint8)[first:], bitorder="little")
-        lengths[bits[skipped : skipped + len(array)] == 0] = 0
-    return lengths
 
 
 def _has_offsets(type_: pa.DataType) -> bool:

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from hugflow.clients.repository import Repository
 from hugflow.redact import in_a_line
-from hugflow.shards.arrow import is_text
+from hugflow.shards.arrow import FILE_TYPE, is_list, is_text
 from hugflow.shards.column_path import lift_schema, list_fields, schema_tree
 from hugflow.shards.features import has_audio_feature
 
@@ -46,12 +46,27 @@ def audio_fields(schema: pa.Schema) -> Iterator[str]:
             yield name
 
 
+def listed_audio(schema: pa.Schema) -> Iterator[str]:
+    """The fields that hold audio inside lists of structs or lists, by their names with dots."""
+    for field in schema:
+        yield from _listed_audio(field.name, field.type, is_listed=False)
+
+
 def audio_warnings(
     repository: Repository, schema: pa.Schema, made: Sequence[str]
 ) -> tuple[str, ...]:
-    """A warning for audio beside the columns `made`, or for a text-only dataset with audio files."""
-    if not made:
-        return _files_warning(repository, schema)
+    """Warnings for audio beside the columns `made`, or for a text-only dataset with audio files."""
+    listed = [name for name in listed_audio(schema) if name.split(".")[0] not in made]
+    if listed:
+        named = ", ".join(repr(in_a_line(name)) for name in listed)
+        told = (
+            f"no MP3s are made of the audio inside lists, in {named}; the index has it as published"
+        )
+        return (told, *(_beside_warning(schema, made) if made else ()))
+    return _beside_warning(schema, made) if made else _files_warning(repository, schema)
+
+
+def _beside_warning(schema: pa.Schema, made: Sequence[str]) -> tuple[str, ...]:
     others = [name for name in audio_columns(schema) if name not in made]
     others += [name for name in audio_fields(schema) if name.split(".")[0] not in made]
     if not others:
@@ -75,3 +90,15 @@ def _files_warning(repository: Repository, schema: pa.Schema) -> tuple[str, ...]
         f"the dataset is text only, and its repository holds {len(files):,} audio files, such as "
         f"{in_a_line(files[0])!r}; if a column names them, set {named}",
     )
+
+
+def _listed_audio(name: str, type_: pa.DataType, *, is_listed: bool) -> Iterator[str]:
+    if is_list(type_):
+        # A column of lists of clips is an audio column.
+        inside = is_listed or type_.value_type != FILE_TYPE
+        yield from _listed_audio(name, type_.value_type, is_listed=inside)
+    elif is_listed and type_ == FILE_TYPE:
+        yield name
+    elif pa.types.is_struct(type_):
+        for each in type_:
+            yield from _listed_audio(f"{name}.{each.name}", each.type, is_listed=is_listed)

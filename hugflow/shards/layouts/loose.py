@@ -9,7 +9,8 @@ clips, so its digest covers all of them. `detail` of a shard:
      "audio": "audio",                  the column that holds the clips; null: there are none
      "from": "file_name",               the table's column that names them
      "rename": {"audio": "audio_source"},
-     "beside": ["noisy"],               other columns that name clips, by paths from the table's folder
+     "named": [["noisy_file_name"], ["turns", "file_name"]],   other fields that name clips
+     "words": {"noisy/a.wav": 3},       their words: each clip's place in the files
      "clips": [1, 2, null],             for each row: its clip's place in the files; null: none
      "texts": {"text": [3, null, 4]},   columns of which values are files: their places; null: `values`
      "unclear": {"2": ["a/1.wav", "b/1.wav"]},   rows whose word may mean several clips: two of them
@@ -25,8 +26,9 @@ from contextlib import contextmanager
 from dataclasses import field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, Self, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 
 from hugflow.audio.cut import Cut
@@ -40,6 +42,7 @@ from hugflow.shards.failed_clips import FailedClip, to_clips
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
 from hugflow.shards.layouts.clips import join_path
 from hugflow.shards.layouts.layout import Contents, RepositoryAt, unreadable
+from hugflow.shards.layouts.named_clips import FILE_NAME, Place, audio_name, list_words, to_audio
 from hugflow.shards.layouts.segments import Pieces, missing_recording
 from hugflow.shards.layouts.table_file import TableFile
 from hugflow.shards.layouts.tables import (
@@ -51,6 +54,7 @@ from hugflow.shards.layouts.tables import (
 )
 from hugflow.shards.layouts.whole import join_rows
 from hugflow.shards.plan import Shard, to_detail
+from hugflow.shards.stems import to_filenames
 from hugflow.store.atomic import disk_errors
 
 SLICE_BYTES: Final = 256 << 20
@@ -60,6 +64,10 @@ MOST_TEXT_BYTES: Final = 1 << 20
 LINES: Final = TableForm(format="lines")
 # Of a piece before it is cut: 16 bits, two channels, 48 kHz.
 _PIECE_BYTES_PER_S: Final = 192_000
+
+
+# A word of a table, and the clip that it means.
+WordClip: TypeAlias = tuple[str, PublishedFile]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +82,7 @@ class Rows:
     cuts: of each row, the part of its clip; None for all of it. Empty: no row is a part.
     unclear: the clips that a row may mean, where it may mean several; `clips` has None for it.
     texts: columns of `values` of which some values are files of text, read with the rows.
+    more: of each row, the other clips that it names, with the words for them. Empty: there are none.
     """
 
     count: int
@@ -88,6 +97,7 @@ class Rows:
     cuts: Sequence[Cut | None] = ()
     texts: Mapping[str, Sequence[PublishedFile | None]] = field(default_factory=dict)
     unclear: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    more: Sequence[Sequence[WordClip]] = ()
 
 
 @contextmanager
@@ -158,7 +168,7 @@ def place_audio(
     """
     rename = {audio: f"{audio}_source"} if audio in columns and audio != source else {}
     named = [rename.get(name, name) for name in columns]
-    if source in (audio, "file_name"):
+    if source in (audio, FILE_NAME):
         return [audio if name == source else name for name in named], rename
     return [audio, *named], rename
 
@@ -169,12 +179,14 @@ def cut(
     rename: Mapping[str, str],
     schema: pa.Schema,
     audio: str | None,
-    beside: Sequence[str] = (),
+    named: Sequence[Place] = (),
 ) -> Iterator[Contents]:
-    """The slices of the rows, as contents of shards; beside: other columns that name clips."""
+    """The slices of the rows, as contents of shards; named: other fields that name clips."""
     for first, stop in _slices(rows):
         table = [rows.table] if rows.table is not None else []
         files, places = _number(table, rows.clips[first:stop])
+        more = dict(pair for row in rows.more[first:stop] for pair in row)
+        files, more_places = _number(files, list(more.values()))
         texts: dict[str, list[int | None]] = {}
         for name, column in rows.texts.items():
             files, texts[name] = _number(files, column[first:stop])
@@ -188,7 +200,8 @@ def cut(
             values = {name: list(column[first:stop]) for name, column in rows.values.items()}
             detail |= {"values": values, "rows": [first, stop - first]}
         detail |= {"rename": dict(rename)} if rename else {}
-        detail |= {"beside": list(beside)} if beside else {}
+        words = dict(zip(more, more_places, strict=True))
+        detail |= {"named": [list(place) for place in named], "words": words} if named else {}
         detail |= {"clips": places} if rows.clips else {}
         detail |= {"texts": texts} if texts else {}
         cuts = [None if each is None else each.to_json() for each in rows.cuts[first:stop]]
@@ -218,7 +231,8 @@ def read_rows(
     if len(table) != shard.rows:
         raise unreadable(shard, f"it has {len(table)} rows, where {shard.rows} were planned")
     names = detail["columns"] if columns is None else list(columns)
-    batches = list(_batches(shard, detail, is_wanted))
+    more = _More.of(paths, shard, detail, table)
+    batches = list(_batches(shard, detail, is_wanted, more.sizes))
     wanted = [row - shard.first_row for rows in batches for row in rows]
     cuts = detail.get("cuts", [])
     with Pieces(paths, shard, detail.get("clips", []), cuts, wanted) as pieces:
@@ -229,8 +243,8 @@ def read_rows(
             for name in names:
                 if name == detail["audio"]:
                     arrays.append(_clips(paths, shard, detail, part, rows, pieces))
-                elif name in detail.get("beside", ()):
-                    arrays.append(_paths(_array(part, name), folder_of(detail["table"])))
+                elif name in more.columns:
+                    arrays.append(more.read(part, name))
                 else:
                     arrays.append(_array(part, name))
             yield rows, pa.RecordBatch.from_arrays(arrays, names)
@@ -239,16 +253,22 @@ def read_rows(
 def _slices(rows: Rows) -> Iterator[tuple[int, int]]:
     start = size = 0
     before: PublishedFile | None = None
+    others: set[str] = set()
     for row in range(rows.count):
         clip = rows.clips[row] if rows.clips else None
         # A clip of which several rows are parts is in one slice.
         is_same = bool(rows.cuts) and clip is not None and clip == before
         more = clip.size_bytes if clip is not None and not is_same else 0
-        is_full = rows.clips and row - start >= SLICE_ROWS
+        beside = {file.path: file.size_bytes for _, file in rows.more[row]} if rows.more else {}
+        more += sum(beside[path] for path in beside.keys() - others)
+        is_long = row - start >= SLICE_ROWS or len(others) >= SLICE_ROWS
+        is_full = is_long and (rows.clips or rows.more)
         if row > start and not is_same and (is_full or size + more > SLICE_BYTES):
             yield start, row
-            start, size = row, 0
+            start, size, others = row, 0, set()
+            more = (0 if clip is None else clip.size_bytes) + sum(beside.values())
         size += more
+        others |= beside.keys()
         before = clip
     yield start, rows.count
 
@@ -257,7 +277,7 @@ def _number(
     files: list[PublishedFile], clips: Sequence[PublishedFile | None]
 ) -> tuple[list[PublishedFile], list[int | None]]:
     """The files with the clips behind them, each once, and the place of each row's clip."""
-    place_by_path: dict[str, int] = {}
+    place_by_path = {file.path: place for place, file in enumerate(files)}
     places: list[int | None] = []
     for clip in clips:
         if clip is None:
@@ -295,9 +315,15 @@ def _read_slice(paths: Sequence[Path], shard: Shard, detail: Mapping[str, Any]) 
 
 
 def _batches(
-    shard: Shard, detail: Mapping[str, Any], is_wanted: Callable[[range], bool]
+    shard: Shard,
+    detail: Mapping[str, Any],
+    is_wanted: Callable[[range], bool],
+    more_bytes: Sequence[int],
 ) -> Iterator[range]:
-    """Ranges of wanted rows whose clips are about BATCH_BYTES together."""
+    """Ranges of wanted rows whose clips are about BATCH_BYTES together.
+
+    more_bytes: of the other clips of each row; empty if there are none.
+    """
     places: Sequence[int | None] = detail.get("clips", ())
     cuts: Sequence[Any] = detail.get("cuts", ())
     rows = range(shard.first_row, shard.first_row + (shard.rows or 0))
@@ -309,6 +335,7 @@ def _batches(
             seconds = Cut.from_json(cuts[row - rows.start]).seconds
             if seconds is not None:
                 more = min(more, int(max(seconds, 0) * _PIECE_BYTES_PER_S))
+        more += more_bytes[row - rows.start] if more_bytes else 0
         is_kept = is_wanted(range(row, row + 1))
         is_full = row - start == BATCH_ROWS or size + more > BATCH_BYTES
         if row > start and (is_full or not is_kept):
@@ -360,6 +387,8 @@ def _clips(
     first = rows.start - shard.first_row
     words = _array(part, detail["from"]).to_pylist() if detail.get("from") else [None] * len(rows)
     cuts, unclear = detail.get("cuts"), detail.get("unclear", {})
+    # A file name means nothing at the root of the repository.
+    folder = folder_of(detail["table"]) if detail.get("from") == FILE_NAME else None
     values: list[dict[str, Any] | None] = []
     clips = detail["clips"][first : first + len(rows)]
     for at, (place, word) in enumerate(zip(clips, words, strict=True), first):
@@ -376,18 +405,61 @@ def _clips(
             # A file that is no clip of the plan would be made whole.
             values.append({"bytes": missing_recording(word), "path": word})
         else:
-            values.append(None if not word else {"bytes": None, "path": word})
+            path = word if not word or folder is None else join_path(folder, word) or word
+            values.append(None if not word else {"bytes": None, "path": path})
     return to_clips(values)
 
 
-def _paths(words: pa.Array, folder: str) -> pa.Array:
-    """Audio by the paths that words in a table mean, relative to its folder."""
-    # What leads out of the folder is refused later, by the word itself.
-    values = [
-        None if not word else {"bytes": None, "path": join_path(folder, word) or word}
-        for word in words.to_pylist()
-    ]
-    return pa.array(values, FILE_TYPE)
+@dataclass(frozen=True, slots=True)
+class _More:
+    """Other fields of a slice that name clips.
+
+    columns: those that hold them, by their planned name.
+    places: of the words in the files. sizes: of the clips of each row, in bytes.
+    """
+
+    paths: Sequence[Path]
+    files: Sequence[PublishedFile]
+    folder: str
+    named: frozenset[Place]
+    columns: Mapping[str, str]
+    places: Mapping[str, int]
+    sizes: Sequence[int]
+
+    @classmethod
+    def of(
+        cls, paths: Sequence[Path], shard: Shard, detail: Mapping[str, Any], table: pa.Table
+    ) -> Self:
+        """What the detail says of a slice; table: its rows."""
+        named = frozenset(tuple(place) for place in detail.get("named", ()))
+        places: Mapping[str, int] = detail.get("words", {})
+        columns = {audio_name(place) if len(place) == 1 else place[0]: place[0] for place in named}
+        sizes = np.zeros(len(table) if named else 0, np.int64)
+        for name in {*columns.values()} & {*table.column_names}:
+            rows = np.arange(len(table))
+            for _, words, inside in list_words(_array(table, name), named, (name,), rows):
+                known = [places.get(word or "") for word in to_filenames(words)]
+                found = [0 if place is None else shard.files[place].size_bytes for place in known]
+                np.add.at(sizes, inside, np.array(found, np.int64))
+        folder = folder_of(detail["table"]) if named else ""
+        return cls(paths, shard.files, folder, named, columns, places, sizes.tolist())
+
+    def read(self, part: pa.Table, name: str) -> pa.Array:
+        """A column of some rows with the clips that its words name."""
+        column = self.columns[name]
+        return to_audio(_array(part, column), self.named, (column,), self._to_clips)
+
+    def _to_clips(self, words: pa.Array) -> pa.Array:
+        return pa.array([self._to_clip(word) for word in to_filenames(words)], FILE_TYPE)
+
+    def _to_clip(self, word: str | None) -> dict[str, Any] | None:
+        place = self.places.get(word or "")
+        if place is not None:
+            with disk_errors(self.paths[place], "read"):
+                data = self.paths[place].read_bytes()
+            return {"bytes": data, "path": self.files[place].path}
+        # It is refused, or not found, when its MP3 is made.
+        return {"bytes": None, "path": join_path(self.folder, word) or word} if word else None
 
 
 def _unclear(word: str, paths: Sequence[str]) -> FailedClip:

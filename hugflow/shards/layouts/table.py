@@ -5,24 +5,27 @@ repository, they are the rows' audio; else the dataset is text. The audio column
 column that the request names. A row whose clip does not exist is a failed row.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 
 from hugflow.amounts import count
 from hugflow.audio.cut import Cut
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
+from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.requests.sources import TableForm
 from hugflow.shards.arrow import FILE_TYPE, is_text
+from hugflow.shards.card_features import with_declared
 from hugflow.shards.layouts import loose
 from hugflow.shards.layouts.clip_columns import TRIED_ROWS, choose_column
-from hugflow.shards.layouts.clips import Clips, Same, is_clip, join_path
+from hugflow.shards.layouts.clips import Clips, Same, is_clip
 from hugflow.shards.layouts.cut_rows import (
     CUT_WARNING,
     Ranges,
@@ -31,11 +34,20 @@ from hugflow.shards.layouts.cut_rows import (
     warn_of_empty,
 )
 from hugflow.shards.layouts.layout import Contents, RepositoryAt, Split, no_names, no_sample
+from hugflow.shards.layouts.named_clips import (
+    FILE_NAME,
+    NamedClips,
+    Place,
+    audio_feature,
+    audio_name,
+    audio_type,
+    find_named,
+    list_words,
+)
 from hugflow.shards.layouts.table_file import TableFile, settle_tables
 from hugflow.shards.layouts.tables import (
     ANY_FORM,
     TableUnreadable,
-    folder_of,
     is_table,
     join_schemas,
 )
@@ -46,12 +58,22 @@ from hugflow.shards.stems import FILENAME_COLUMN, iterate_filenames, to_filename
 # A table, the column that names its clips, whether its first line names columns, and its form.
 _Opened: TypeAlias = tuple[TableFile, str | None, bool, TableForm]
 
-_FILE_NAME: Final = "file_name"
+# Of an audio folder without any other field that names clips.
+_PLAIN: Final = ((), ((FILE_NAME,),))
 
 native_reader: Final = None
 read_names = no_names
 read_sample = no_sample
 read_rows = loose.read_rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """A word that names a clip, beside the column that names the main ones; clip: None: no file."""
+
+    place: Place
+    word: str
+    clip: str | None
 
 
 def takes(path: str) -> bool:
@@ -97,17 +119,16 @@ def describe_tables(
     """
     key = form.key if form is not None else None
     parts: list[loose.Rows] = []
-    missing, unclear = 0, list[Same]()
-    more_named: set[str] = set()
+    missing, unclear, words = 0, list[Same](), list[_Word]()
     with ExitStack() as stack:
         said = replace(form or ANY_FORM, types=())
         if form is not None and key is not None:
             found = [_open_as_said(stack, at, table, said, key) for table in tables]
         else:
-            may_repeat = ranges is not None
+            folder, may_repeat = only is not None, ranges is not None
             found = [
-                _open(stack, at, table, clips, asked, said, may_repeat=may_repeat)
-                for table in tables
+                _open(stack, at, each, clips, asked, said, in_folder=folder, may_repeat=may_repeat)
+                for each in tables
             ]
         keys = [FILENAME_COLUMN, *(column for _, column, *_ in found)]
         keys += [] if ranges is None else ranges.names
@@ -118,78 +139,97 @@ def describe_tables(
         ]
         schema = _join(at, [opened.schema for opened, *_ in found], tables)
         source = next((column for _, column, *_ in found if column is not None), None)
+        if only is not None and asked in _other_names(schema, source):
+            # The request means that field, and not the clips of the usual one.
+            asked = None
+        audio = None if source is None else asked or loose.AUDIO
+        columns, rename = list(schema.names), dict[str, str]()
+        if source is not None and audio is not None:
+            columns, rename = loose.place_audio(schema.names, source, audio)
+        others = [each.with_name(rename.get(each.name, each.name)) for each in schema]
+        named = NamedClips()
+        if only is not None and ranges is None:
+            named = find_named([each for each in others if each.name != source], columns)
         for file, (opened, _, has_header, own_form) in zip(tables, found, strict=True):
             read = _read_needed(at, file, opened, source, ranges)
-            more_named |= _beside_paths(file, opened, source, only)
+            more = _find_more(at, file, opened, named, rename, clips)
             kept: list[int] | None = None
-            named: list[PublishedFile | None] = []
+            chosen: list[PublishedFile | None] = []
             meant: list[Same] = []
             if source is not None:
                 meant = _find_clips(read, opened.rows, source, clips, file.path)
-                named = [published[each[0]] if len(each) == 1 else None for each in meant]
-                if only is not None and not keeps_others:
-                    kept = [
-                        at
-                        for at, clip in enumerate(named)
-                        if clip is not None and clip.path in only
-                    ]
-                    named = [named[at] for at in kept]
-                    meant = [meant[at] for at in kept]
-                missing += meant.count(())
-                unclear += [each for each in meant if len(each) > 1]
+                chosen = [published[each[0]] if len(each) == 1 else None for each in meant]
+            if only is not None and not keeps_others:
+                kept = [row for row in range(opened.rows) if _is_of(only, chosen, more, row)]
+                chosen = [chosen[row] for row in kept if chosen]
+                meant = [meant[row] for row in kept if meant]
+                more = [more[row] for row in kept if more]
+            missing += meant.count(())
+            unclear += [each for each in meant if len(each) > 1]
             cuts: list[Cut | None] = []
-            if named and ranges is not None:
+            if chosen and ranges is not None:
                 refuse_missing(at, file.path, opened.schema, ranges.names)
-                order, cuts = cut_rows(at, file, read, ranges, named, kept)
-                named = [named[place] for place in order]
+                order, cuts = cut_rows(at, file, read, ranges, chosen, kept)
+                chosen = [chosen[place] for place in order]
                 meant = [meant[place] for place in order]
                 kept = order if kept is None else [kept[place] for place in order]
-            count = opened.rows if kept is None else len(kept)
-            if count:
-                names = _names(read, count, kept)
+            words += [each for row in more for each in row]
+            rows = opened.rows if kept is None else len(kept)
+            if rows:
                 parts.append(
                     loose.Rows(
-                        count,
+                        rows,
                         file,
                         has_header,
                         source,
-                        named,
+                        chosen,
                         kept,
-                        names=names,
+                        names=_names(read, rows, kept),
                         form=own_form,
                         cuts=cuts,
                         unclear={row: each for row, each in enumerate(meant) if len(each) > 1},
+                        more=[
+                            [(each.word, published[each.clip]) for each in row if each.clip]
+                            for row in more
+                        ],
                     )
                 )
-    audio = None if source is None else asked or loose.AUDIO
-    columns, rename = list(schema.names), dict[str, str]()
-    if source is not None and audio is not None:
-        columns, rename = loose.place_audio(schema.names, source, audio)
-    types = {rename.get(field.name, field.name): field.type for field in schema}
+    types = {each.name: audio_type(each.type, named.places, (each.name,)) for each in others}
     if audio is not None:
         types[audio] = FILE_TYPE
-    beside = _name_beside(schema, columns) if source == _FILE_NAME and only is not None else {}
-    rename |= beside
-    types |= dict.fromkeys(beside.values(), FILE_TYPE)
-    columns = [beside.get(name, name) for name in columns]
-    planned = pa.schema([(name, types[name]) for name in columns])
-    more = tuple(beside.values())
-    shards = [s for part in parts for s in loose.cut(part, columns, rename, planned, audio, more)]
-    warnings = (*_warnings(source, parts, missing, unclear, clips, only, more_named), *unfit)
+    planned = pa.schema([(named.columns.get(name, name), types[name]) for name in columns])
+    planned = _declare(planned, named)
+    columns = list(planned.names)
+    places = named.places
+    shards = [s for each in parts for s in loose.cut(each, columns, rename, planned, audio, places)]
+    warnings = (*_warnings(source, parts, missing, unclear, clips, only), *unfit)
+    warnings += (*_warn_of_named(named, words), *(f"the field {why}" for why in named.odd))
     warnings += tuple(warn_of_empty(at, [cut for part in parts for cut in part.cuts]))
     text = form.text if form is not None and form.text in planned.names else None
+    if audio is None:
+        audio = _single(planned, named)
     return Split(shards or [Contents(tuple(tables), 0, planned)], warnings, audio, text)
 
 
-def _name_beside(schema: pa.Schema, columns: Sequence[str]) -> dict[str, str]:
-    """The other columns of an audio folder that name clips, and what they become.
+def _other_names(schema: pa.Schema, source: str | None) -> set[str]:
+    """What the audio of an audio folder is called, beside the main one."""
+    named = find_named([each for each in schema if each.name != source])
+    return {audio_name(place) for place in named.places}
 
-    As in `datasets`, `noisy_file_name` is the audio column `noisy`.
-    """
-    ends = f"_{_FILE_NAME}"
-    names = [each.name for each in schema if each.name.endswith(ends) and is_text(each.type)]
-    found = {name: name.removesuffix(ends) for name in names if name in columns}
-    return {name: new for name, new in found.items() if new and new not in columns}
+
+def _single(planned: pa.Schema, named: NamedClips) -> str | None:
+    """The column of one clip a row, if there is a single one."""
+    columns = named.columns.values()
+    single = [name for name in columns if planned.field(name).type == FILE_TYPE]
+    return single[0] if len(single) == 1 else None
+
+
+def _declare(planned: pa.Schema, named: NamedClips) -> pa.Schema:
+    """The schema, with the features that `datasets` gives columns in which words name clips."""
+    columns = {named.columns.get(place[0], place[0]) for place in named.places}
+    features = {name: audio_feature(planned.field(name).type) for name in columns}
+    known = {name: feature for name, feature in features.items() if feature is not None}
+    return with_declared(planned, known) if known else planned
 
 
 def count_rows(paths: Sequence[Path], shard: Shard) -> int:
@@ -219,11 +259,23 @@ def _open(
     asked: str | None,
     form: TableForm,
     *,
+    in_folder: bool,
     may_repeat: bool,
 ) -> _Opened:
-    """A table, the column that names its clips, and how it is read."""
+    """A table, the column that names its clips, and how it is read.
+
+    in_folder: whether it is the metadata of an audio folder.
+    """
 
     def choose(opened: TableFile) -> str | None:
+        texts = [each.name for each in opened.schema if is_text(each.type)]
+        if (
+            in_folder
+            and asked not in texts
+            and find_named(list(opened.schema)).places not in _PLAIN
+        ):
+            # Its names say which fields name clips, as in `datasets`.
+            return FILE_NAME if FILE_NAME in texts else None
         with loose.table_errors(at, file):
             head = opened.slice(0, TRIED_ROWS)
         return choose_column(head, clips, file.path, asked, may_repeat=may_repeat)
@@ -299,26 +351,62 @@ def _find_clips(read: pa.Table, rows: int, source: str, clips: Clips, table: str
     """The clips that each row may mean."""
     if source not in read.column_names:
         return [()] * rows
-    is_exact = source == _FILE_NAME
+    is_exact = source == FILE_NAME
     return [
         () if word is None else clips.find_all(word, table, is_exact=is_exact)
         for word in iterate_filenames(read.column(source))
     ]
 
 
-def _beside_paths(
-    file: PublishedFile, opened: TableFile, source: str | None, only: frozenset[str] | None
-) -> set[str]:
-    """The paths of clips in the other columns of an audio folder that name clips."""
-    if source != _FILE_NAME or only is None:
-        return set()
-    names = [*_name_beside(opened.schema, opened.schema.names)]
-    if not names:
-        return set()
-    table = opened.read(names)
-    folder = folder_of(file.path)
-    words = (word for name in names for word in iterate_filenames(table.column(name)))
-    return {path for word in words if word and (path := join_path(folder, word)) is not None}
+def _find_more(
+    at: RepositoryAt,
+    file: PublishedFile,
+    opened: TableFile,
+    named: NamedClips,
+    rename: Mapping[str, str],
+    clips: Clips,
+) -> list[list[_Word]]:
+    """The words of each row in other fields that name clips; empty if there is no such field."""
+    if not named.places:
+        return []
+    published = {rename.get(name, name): name for name in opened.schema.names}
+    columns = sorted({place[0] for place in named.places} & published.keys())
+    found: list[list[_Word]] = [[] for _ in range(opened.rows)]
+    with loose.table_errors(at, file):
+        table = opened.read([published[name] for name in columns])
+    for name in columns:
+        first = 0
+        for chunk in table.column(published[name]).chunks:
+            rows = np.arange(first, first + len(chunk))
+            first += len(chunk)
+            for place, words, inside in list_words(chunk, named.places, (name,), rows):
+                for row, word in zip(inside.tolist(), to_filenames(words), strict=True):
+                    if word:
+                        clip = clips.find(word, file.path, is_exact=True)
+                        found[row].append(_Word(place, word, clip))
+    return found
+
+
+def _is_of(
+    only: Collection[str],
+    chosen: Sequence[PublishedFile | None],
+    more: Sequence[Sequence[_Word]],
+    row: int,
+) -> bool:
+    """Whether a row is one of the split with these clips, by its own clip, else by the others."""
+    if chosen:
+        clip = chosen[row]
+        return clip is not None and clip.path in only
+    return any(each.clip in only for each in (more[row] if more else ()))
+
+
+def _warn_of_named(named: NamedClips, words: Sequence[_Word]) -> Iterator[str]:
+    """What people should know of the other fields that name clips."""
+    for place in named.places:
+        field, audio = (repr(in_a_line(name)) for name in (".".join(place), audio_name(place)))
+        yield f"the field {field} names clips: they are {audio}"
+        if missing := sum(each.place == place and each.clip is None for each in words):
+            yield f"no audio file of the repository for {count(missing, 'word')} in {field}"
 
 
 def _warnings(
@@ -328,12 +416,14 @@ def _warnings(
     unclear: Sequence[Same],
     clips: Clips,
     only: frozenset[str] | None,
-    more_named: Collection[str],
 ) -> tuple[str, ...]:
     """What people should know: the column, rows without clips, clips without rows, repeats."""
-    if source is None:
+    more = {clip.path for part in parts for row in part.more for _, clip in row}
+    if source is None and not more:
         return ()
-    told = [f"the column {in_a_line(source)!r} names the clips, files of the repository"]
+    told: list[str] = []
+    if source is not None:
+        told.append(f"the column {in_a_line(source)!r} names the clips, files of the repository")
     named = [clip.path for part in parts for clip in part.clips if clip is not None]
     if is_cut := any(part.cuts for part in parts):
         told.append(f"{CUT_WARNING} of {count(len(set(named)), 'recording')}, in their order")
@@ -344,7 +434,7 @@ def _warnings(
             f"{count(len(unclear), 'row')} may mean several audio files, such as "
             f"{' and '.join(map(repr, unclear[0][:2]))}: they will fail"
         )
-    left = sorted((clips.paths if only is None else only) - set(named) - {*more_named})
+    left = sorted((clips.paths if only is None else only) - set(named) - more)
     if left:
         told.append(f"left out: {count(len(left), 'audio file')} in no row, such as {left[0]!r}")
     if (twice := len(named) - len(set(named))) and not is_cut:
