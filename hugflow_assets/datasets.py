@@ -368,7 +368,7 @@ def _make(
         if failed:
             raise ShardsFailed(build, failed)
         if FLOWS in stages:
-            yield from _run_steps(build, shards)
+            yield from _run_steps(build, shards, tracker)
         if PUBLISHING in stages:
             published = yield from _publish(build, read_resources(context)[0])
             if published is not None:
@@ -385,12 +385,21 @@ def _make(
         yield from unrecorded(context.instance, build, find_published(build))
 
 
-def _run_steps(build: Build, shards: Sequence[Shard]) -> Iterator[dg.AssetMaterialization]:
+def _run_steps(
+    build: Build, shards: Sequence[Shard], tracker: Tracker
+) -> Iterator[dg.AssetMaterialization]:
     """Run the row steps over the shards, and yield an event for each shard as it is done."""
     build = relocated(build)
     steps = resolve_steps(build)
+    tracker.follow_steps(steps)
     quota = open_quota(build.places, build.options.storage_quota_bytes)
-    for event in run_steps(build, steps, shards, take=quota.take):
+    for event in run_steps(
+        build,
+        steps,
+        shards,
+        on_rows=lambda step, flowed: tracker.add_flowed(step.name, flowed),
+        take=quota.take,
+    ):
         counts = [describe_step(step, event.counts[step.name]) for step in steps]
         yield flows_materialization(build, event.shard, counts)
 

@@ -216,6 +216,8 @@ def _print_one(status: "DatasetStatus", url_by_run: Mapping[str, str | None], sp
         print_data(f"{field.replace('_', ' '):<16} {'-' if value is None else value}")
     for step in status.steps:
         counts = f"{count(step.rows, 'row')}, {step.dropped:,} left out, {step.errors:,} failed"
+        left = (step.total_rows or 0) - step.rows - step.dropped - step.errors
+        counts += f", {left:,} to do" if left > 0 else ""
         print_data(f"{f'step {step.name}':<16} {counts}")
     for line in publication_lines(status.publication, width=16):
         print_data(line)

@@ -14,17 +14,27 @@
         "expected_total_rows": 10000,
         "version": "3.0"
       },
+      "flows": {                        (only where the request has row steps, in their order)
+        "clean": {
+          "rows": 110, "dropped": 9, "errors": 1, "expected_total_rows": 300,
+          "completed_ranges": [[0, 118]],
+          "completed_rows": [0, 1, 2]   (left out above 100,000 rows of all steps)
+        }
+      },
       "run": "8c1f..."                  (only of a run of Dagster: its id)
       "error": "..."                    (only of a failed run: what happened, why, how to fix it)
     }
 
-A file here is a row. If this file is deleted or damaged, nothing is lost: it is written again from
+A file here is a row. Of a step, `rows` went on, `dropped` were left out, and the step failed at
+`errors`; the first two are complete. How many rows will reach a step is null until it is known.
+
+If this file is deleted or damaged, nothing is lost: it is written again from
 the ledger. While the number of rows is unknown, all values that depend on it are null. Version 2.0,
 which had only `completed_rows`, is read too.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Final, Literal, get_args
@@ -51,6 +61,23 @@ STATUS_WORDS: tuple[Status, ...] = get_args(Status)
 
 
 @dataclass(frozen=True, slots=True)
+class StepProgress:
+    """The progress of one row step.
+
+    rows: rows that went on. dropped: rows that it left out. errors: rows at which it failed.
+    total_rows: rows that reach it; None until the step before it is done.
+    ranges: rows that went on or were left out, as those of `Progress`.
+    """
+
+    name: str
+    rows: int
+    dropped: int
+    errors: int
+    total_rows: int | None
+    ranges: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """The progress of a dataset.
 
@@ -59,6 +86,7 @@ class Progress:
     total_rows: None while unknown.
     error: the three lines of the error, if the run failed.
     run: the id of the run of Dagster.
+    steps: the row steps of the request, in order.
     """
 
     dataset: str
@@ -68,6 +96,7 @@ class Progress:
     resumed_from: int = 0
     error: str | None = None
     run: str | None = None
+    steps: tuple[StepProgress, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -87,6 +116,18 @@ class _ResumeData:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _StepView:
+    """One row step; completed_rows: left out if there are many."""
+
+    rows: int
+    dropped: int
+    errors: int
+    expected_total_rows: int | None
+    completed_ranges: tuple[tuple[int, int], ...]
+    completed_rows: Annotated[tuple[int, ...] | None, Field(exclude_if=is_none)] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _View:
     """The file in the form of seed 004; see the module."""
 
@@ -98,6 +139,7 @@ class _View:
     resumed_from: int
     newly_downloaded: int = 0
     resume_data: _ResumeData
+    flows: Annotated[dict[str, _StepView] | None, Field(exclude_if=is_none)] = None
     run: Annotated[str | None, Field(exclude_if=is_none)] = None
     error: Annotated[str | None, Field(exclude_if=is_none)] = None
 
@@ -117,9 +159,7 @@ def write_progress(path: Path, progress: Progress) -> None:
     is_listed = rows <= MOST_LISTED_ROWS
     resume = _ResumeData(
         completed_ranges=ranges,
-        completed_rows=tuple(chain.from_iterable(range(a, b + 1) for a, b in ranges))
-        if is_listed
-        else None,
+        completed_rows=_list(ranges) if is_listed else None,
         last_successful_row=ranges[-1][1] if ranges else None,
         expected_total_rows=total,
         version=VERSION,
@@ -133,6 +173,7 @@ def write_progress(path: Path, progress: Progress) -> None:
         resumed_from=progress.resumed_from,
         newly_downloaded=rows - progress.resumed_from,
         resume_data=resume,
+        flows=_view_steps(progress.steps),
         run=progress.run,
         error=progress.error,
     )
@@ -158,7 +199,38 @@ def read_progress(path: Path) -> Progress | None:
         view.resumed_from,
         view.error,
         view.run,
+        tuple(
+            StepProgress(
+                name,
+                step.rows,
+                step.dropped,
+                step.errors,
+                step.expected_total_rows,
+                step.completed_ranges,
+            )
+            for name, step in (view.flows or {}).items()
+        ),
     )
+
+
+def _view_steps(steps: Sequence[StepProgress]) -> dict[str, _StepView] | None:
+    is_listed = sum(step.rows + step.dropped for step in steps) <= MOST_LISTED_ROWS
+    views = {
+        step.name: _StepView(
+            rows=step.rows,
+            dropped=step.dropped,
+            errors=step.errors,
+            expected_total_rows=step.total_rows,
+            completed_ranges=step.ranges,
+            completed_rows=_list(step.ranges) if is_listed else None,
+        )
+        for step in steps
+    }
+    return views or None
+
+
+def _list(ranges: Iterable[tuple[int, int]]) -> tuple[int, ...]:
+    return tuple(chain.from_iterable(range(first, last + 1) for first, last in ranges))
 
 
 def _percent(rows: int, total_rows: int | None) -> float | None:

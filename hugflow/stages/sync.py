@@ -1,7 +1,7 @@
 """The whole job for one request: every shard, every stage, the link."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from hugflow.amounts import count
 from hugflow.audit import Deed, record
@@ -11,8 +11,9 @@ from hugflow.ledger.journal import Outcome
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.still_in_force import relocated
 from hugflow.stages.flowing.flowed import prepare_tree_alone
-from hugflow.stages.flowing.resolved import resolve_steps
+from hugflow.stages.flowing.resolved import ResolvedStep, resolve_steps
 from hugflow.stages.flowing.run_steps import run_steps
+from hugflow.stages.flowing.step_journal import RowFlowed
 from hugflow.stages.making.make_shards import ShardDone, ShardFailed, make_shards
 from hugflow.stages.making.quota import open_quota
 from hugflow.stages.publishing.publish import Published, publish
@@ -77,11 +78,16 @@ def sync_dataset(
         tracker.add(outcomes)
         on_rows(outcomes)
 
+    def track_step(step: ResolvedStep, flowed: Mapping[int, RowFlowed]) -> None:
+        tracker.add_flowed(step.name, flowed)
+        on_step_rows(step.name, len(flowed))
+
     flowed_rows = 0
     with tracker.watch() as ended:
         prepare_tree_alone(build)
         # First: whose code may not run is told so before hours of encoding.
         steps = resolve_steps(build)
+        tracker.follow_steps(steps)
         for event in make_shards(build, build.shards, retry_failed=retry_failed, on_rows=track):
             if isinstance(event, ShardDone):
                 done.append(event)
@@ -92,13 +98,7 @@ def sync_dataset(
             raise ShardsFailed(build, failed)
         build = relocated(build)
         quota = open_quota(build.places, build.options.storage_quota_bytes if steps else None)
-        for flowed in run_steps(
-            build,
-            steps,
-            build.shards,
-            on_rows=lambda step, rows: on_step_rows(step.name, rows),
-            take=quota.take,
-        ):
+        for flowed in run_steps(build, steps, build.shards, on_rows=track_step, take=quota.take):
             flowed_rows += sum(count.new for count in flowed.counts.values())
         published = publish(build, steps=steps)
         if published is None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -53,6 +54,12 @@ def index(project: Project) -> list[dict[str, object]]:
     return [row for path in paths for row in pq.read_table(path).to_pylist()]
 
 
+def steps_shown(project: Project) -> dict[str, Any]:
+    """What the progress file says of each step."""
+    flows: dict[str, Any] = json.loads(project.places.progress(NAME).read_text())["flows"]
+    return flows
+
+
 def test_a_kill_among_the_steps_loses_and_repeats_no_row_and_a_change_runs_one_step(
     hub: LoopbackHub, project: Project
 ):
@@ -71,9 +78,22 @@ def test_a_kill_among_the_steps_loses_and_repeats_no_row_and_a_change_runs_one_s
     assert KILLED_AT <= len(done) < ROWS
     made = read(folder.json)
     assert not project.places.link(NAME).exists()
+    before_kill = steps_shown(project)
+    assert before_kill["slow"]["rows"] <= len(done)
+    assert project.run("status", NAME).stdout.count(" left out, 0 failed") == 2
 
-    again = project.run("local-sync", request, "--no-report")
-    assert again.returncode == 0, again.stderr
+    resumed = project.start("local-sync", request, "--no-report")
+    while steps_shown(project)["slow"]["rows"] < len(done) and resumed.poll() is None:
+        time.sleep(0.01)
+    told = steps_shown(project)["slow"]
+    assert len(done) <= told["rows"] <= ROWS
+    assert len(told["completed_rows"]) == told["rows"]
+    _, talk = resumed.communicate()
+    assert resumed.returncode == 0, talk
+    for step in steps_shown(project).values():
+        counts = (step["rows"], step["dropped"], step["errors"], step["expected_total_rows"])
+        assert counts == (ROWS, 0, 0, ROWS)
+        assert step["completed_ranges"] == [[0, ROWS - 1]]
     assert read(folder.json) == made
     after = read(slow)
     assert len(after) == ROWS

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hugflow.ledger.progress import (
     STATUS_WORDS,
     Progress,
+    StepProgress,
     read_progress,
     to_pairs,
     write_progress,
@@ -53,6 +54,42 @@ def test_the_file_has_exactly_the_fields_of_the_contract(tmp_path: Path):
             "version": "3.0",
         },
     }
+
+
+STEPS = (
+    StepProgress("clean", 3, 1, 1, 6, ((0, 2), (4, 4))),
+    StepProgress("short", 0, 0, 0, None, ()),
+)
+
+
+def test_each_row_step_has_its_counts_and_its_completed_rows(tmp_path: Path):
+    path = tmp_path / "a.json"
+    progress = Progress("name", "downloading", ((0, 5),), 6, steps=STEPS)
+    write_progress(path, progress)
+    flows = json.loads(path.read_text())["flows"]
+    assert list(flows) == ["clean", "short"]
+    assert flows["clean"] == {
+        "rows": 3,
+        "dropped": 1,
+        "errors": 1,
+        "expected_total_rows": 6,
+        "completed_ranges": [[0, 2], [4, 4]],
+        "completed_rows": [0, 1, 2, 4],
+    }
+    assert flows["short"]["expected_total_rows"] is None
+    assert read_progress(path) == progress
+
+
+def test_rows_of_steps_are_listed_up_to_100000_of_all_steps(tmp_path: Path):
+    path = tmp_path / "a.json"
+    many = tuple(StepProgress(name, 60_000, 0, 0, None, ((0, 59_999),)) for name in "ab")
+    for steps, is_listed in ((many, False), (many[:1], True)):
+        write_progress(path, Progress("name", "downloading", ((0, 59_999),), None, steps=steps))
+        flows = json.loads(path.read_text())["flows"]
+        assert all(("completed_rows" in step) is is_listed for step in flows.values())
+        progress = read_progress(path)
+        assert progress is not None
+        assert progress.steps == steps
 
 
 def test_the_status_words_are_those_of_the_contract():

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 FIRST_WINDOW, LARGEST_WINDOW = 4, 256
 WINDOW_S = 0.5
 
-OnRows = Callable[[ResolvedStep, int], None]
+OnRows = Callable[[ResolvedStep, Mapping[int, RowFlowed]], None]
 # Is given the bytes of files before they are written, and may refuse them.
 Take = Callable[[int], None]
 MakeRunner: TypeAlias = "Callable[[Build, ResolvedStep], FlowRunner]"
@@ -87,14 +87,14 @@ def run_steps(
     steps: Sequence[ResolvedStep],
     shards: Sequence[Shard],
     *,
-    on_rows: OnRows = lambda step, rows: None,
+    on_rows: OnRows = lambda step, flowed: None,
     take: Take = lambda size_bytes: None,
     make_runner: MakeRunner = make_own_runner,
 ) -> Iterator[ShardFlowed]:
     """Run the steps over the rows of `shards`, and yield each shard when it is finished.
 
     Results of the same version are kept; failed rows are retried.
-    on_rows: called with the rows of each commit.
+    on_rows: called with the outcomes of each commit, by row.
     take: called with the bytes of each commit before they are written, as `Quota.take`.
     Raises FlowError when a flow cannot run at all, and RequestInvalid for an unknown field.
     """
@@ -265,7 +265,7 @@ class _OneStep:
             kind: Kind = "dropped" if out is None else "out"
             flowed[row] = RowFlowed(kind, size_bytes=sizes[row])
         journal.append(flowed.items())
-        self.on_rows(self.step, len(flowed))
+        self.on_rows(self.step, flowed)
         return flowed
 
     def _delete_stale(self, wanted: Mapping[int, RowFlowed], there: set[str]) -> None:

@@ -12,7 +12,7 @@ step's version changes. Each line begins with the CRC-32 of the rest:
 import json
 import os
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -71,13 +71,17 @@ class StepJournal:
             os.fdatasync(self._fd)
 
 
-def read_step_journal(path: Path, version: str) -> dict[int, RowFlowed]:
-    """The outcome of each row under a version; the last line of a row counts."""
-    if _read_version(path) != version:
+def read_step_journal(path: Path, version: str | None) -> dict[int, RowFlowed]:
+    """The outcome of each row under a version; the last line of a row counts.
+
+    version: None takes the outcomes of whichever version the journal has.
+    """
+    found_version = _read_version(path)
+    if found_version is None or version not in (None, found_version):
         return {}
     found: dict[int, RowFlowed] = {}
-    for line in read_file(path).splitlines()[1:]:
-        match _parse(line):
+    for value in _parse_all(read_file(path).splitlines()[1:]):
+        match value:
             case [int(row), str(kind), int(size_bytes)] if kind in KINDS:
                 found[row] = RowFlowed(kind, size_bytes=size_bytes)
             case [int(row), str(kind), *rest] if kind in KINDS:
@@ -99,10 +103,24 @@ def _to_line(value: Any) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
+def _parse_all(lines: Sequence[bytes]) -> list[Any]:
+    """The values of the undamaged lines, parsed as one text, which takes half the time."""
+    whole = [line for line in lines if _is_whole(line)]
+    try:
+        values: list[Any] = json.loads(b"[%s]" % b",".join(line[9:] for line in whole))
+    except (ValueError, RecursionError):
+        return [_parse(line) for line in whole]
+    return values
+
+
+def _is_whole(line: bytes) -> bool:
+    return line[:9] == b"%08x " % zlib.crc32(line[9:])
+
+
 def _parse(line: bytes) -> Any:
     """The value of a line; None if it is damaged."""
     text = line[9:]
-    if line[:9] != b"%08x " % zlib.crc32(text):
+    if not _is_whole(line):
         return None
     try:
         return json.loads(text)

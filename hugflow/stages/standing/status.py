@@ -1,6 +1,5 @@
 """The state of each dataset: one answer for the command line, the UI and the sensor."""
 
-from dataclasses import fields
 from typing import Final
 
 from hugflow.late_dataclass import dataclass
@@ -28,15 +27,20 @@ NOT_LINKED: Final = "not linked"
 
 @dataclass(frozen=True, slots=True)
 class StepStatus:
-    """One row step: its code, and the rows that went on, were left out, and failed."""
+    """One row step: its code, and the rows that went on, were left out, and failed.
+
+    flow, module, commit: its code; None before the dataset is published with it.
+    total_rows: rows that reach it; None while unknown.
+    """
 
     name: str
-    flow: str
+    flow: str | None
     module: str | None
     commit: str | None
     rows: int
     dropped: int
     errors: int
+    total_rows: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,8 @@ class DatasetStatus:
     obstacle: why it is refused or waits, and when it is tried again.
     run: the run of Dagster that makes it now.
     left_out: rows of the published tree that `keep` leaves out.
-    steps: the row steps of the published tree, and what became of their rows.
+    steps: the row steps of the published tree, and what became of their rows; of a dataset that is
+        not complete, those that have run so far.
     publication: where its request publishes it to, and whether it is there.
     """
 
@@ -170,7 +175,7 @@ def to_status(
         or (NOT_LINKED if is_current and state == "incomplete" else None),
         obstacle=obstacle,
         run=progress.run if progress is not None and state == "downloading" else None,
-        steps=_read_steps(manifest) if is_current else (),
+        steps=_read_steps(manifest) if is_current else _begun_steps(progress),
         left_out=manifest.rows.left_out if is_current and manifest is not None else 0,
         publication=publication,
     )
@@ -179,9 +184,28 @@ def to_status(
 def _read_steps(manifest: Manifest | None) -> tuple[StepStatus, ...]:
     if manifest is None or manifest.flows is None:
         return ()
-    names = [field.name for field in fields(StepStatus)]
     return tuple(
-        StepStatus(**{name: getattr(step, name) for name in names}) for step in manifest.flows.steps
+        StepStatus(
+            step.name,
+            step.flow,
+            step.module,
+            step.commit,
+            step.rows,
+            step.dropped,
+            step.errors,
+            step.rows + step.dropped + step.errors,
+        )
+        for step in manifest.flows.steps
+    )
+
+
+def _begun_steps(progress: Progress | None) -> tuple[StepStatus, ...]:
+    """The steps of a dataset that is not complete, as its progress file was last written."""
+    return tuple(
+        StepStatus(
+            step.name, None, None, None, step.rows, step.dropped, step.errors, step.total_rows
+        )
+        for step in (progress.steps if progress is not None else ())
     )
 
 

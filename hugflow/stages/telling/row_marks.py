@@ -39,6 +39,14 @@ class RowMarks:
         marks[at] = is_so
         return changed
 
+    def find(self, rows: Sequence[int]) -> list[int]:
+        """Those of `rows`, which are of one block, that are marked."""
+        if not rows:
+            return []
+        number = bisect_right(self._starts, rows[0]) - 1
+        first, marks = self._starts[number], self._marks[number]
+        return [row for row in rows if row - first < len(marks) and marks[row - first]]
+
     def mark_all(self, rows: range) -> None:
         """Mark consecutive rows of one block."""
         if rows:

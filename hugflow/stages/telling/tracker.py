@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import field
 
@@ -16,9 +16,13 @@ from hugflow.ledger.progress import Progress, Status, write_progress
 from hugflow.notify.notices import Failure, Notice
 from hugflow.shards.counts import counted
 from hugflow.stages.build.build import Build
+from hugflow.stages.flowing.resolved import ResolvedStep
+from hugflow.stages.flowing.run_steps import journal_path
+from hugflow.stages.flowing.step_journal import RowFlowed, read_step_journal
 from hugflow.stages.telling.announcer import Announcer
 from hugflow.stages.telling.row_marks import RowMarks
 from hugflow.stages.telling.rows_safe import safe_rows
+from hugflow.stages.telling.step_marks import StepMarks
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +40,7 @@ class Tracker:
     resumed_from: rows complete when the work began.
     missing_bytes: of the files of the shards that were not complete then.
 
-    Takes two bytes of memory a row. Safe to call from the thread that commits.
+    Takes two bytes of memory a row, and three for each row step. Safe to call from the thread that commits.
     """
 
     build: Build
@@ -47,6 +51,7 @@ class Tracker:
     resumed_from: int = field(init=False)
     missing_bytes: int = field(init=False, default=0)
     error: str | None = None
+    _steps: StepMarks | None = None
     _done: RowMarks = field(init=False)
     _failed: RowMarks = field(init=False)
     _end: int = field(init=False)
@@ -78,6 +83,23 @@ class Tracker:
         with self._lock:
             self._add(outcomes)
             self._announcer.follow(self.rows, self.failed_rows)
+            if time.monotonic() - self._written_at > WRITE_EVERY_S:
+                self._write("downloading")
+
+    def follow_steps(self, steps: Sequence[ResolvedStep]) -> None:
+        """Count what the steps have done in their present version; until then, in any."""
+        if not steps:
+            return
+        found = self._read_steps({step.name: step.version for step in steps})
+        with self._lock:
+            self._steps = found
+            self._write("downloading")
+
+    def add_flowed(self, step: str, flowed: Mapping[int, RowFlowed]) -> None:
+        """Count the rows that a step has run over, all of one shard."""
+        with self._lock:
+            if self._steps is not None:
+                self._steps.add(step, flowed)
             if time.monotonic() - self._written_at > WRITE_EVERY_S:
                 self._write("downloading")
 
@@ -152,6 +174,22 @@ class Tracker:
         self.failed_rows -= self._failed.mark(made, False)
         self.failed_rows += self._failed.mark(failed, True)
 
+    def _read_steps(self, version_by_step: Mapping[str, str | None]) -> StepMarks:
+        """The rows that each step has run over, by its journals; None takes any version."""
+        marks = StepMarks(list(version_by_step), self._blocks())
+        for shard in self.build.shards:
+            for step, version in version_by_step.items():
+                path = journal_path(self.build, shard, step)
+                marks.read(step, read_step_journal(path, version), self._done)
+        return marks
+
+    def _find_steps(self) -> StepMarks | None:
+        """The marks of the request's steps; None without steps, and in a sample."""
+        flows = self.build.request.flows
+        if self._steps is None and flows and self.build.sample_rows is None:
+            self._steps = self._read_steps({step.name: None for step in flows})
+        return self._steps
+
     def _blocks(self) -> list[tuple[int, int]]:
         """First row and number of rows of each block of consecutive numbers."""
         if self.build.plan.numbering == "through":
@@ -174,6 +212,8 @@ class Tracker:
                 log.warning("the progress of %s cannot be shown: %s", self.build.name, what)
 
     def _write_view(self, status: Status) -> None:
+        steps = self._find_steps()
+        is_made = self.total_rows == self.rows + self.failed_rows
         write_progress(
             self.build.places.progress(self.build.name),
             Progress(
@@ -184,5 +224,6 @@ class Tracker:
                 resumed_from=self.resumed_from,
                 error=self.error,
                 run=self.build.options.run_id,
+                steps=steps.view(self.rows if is_made else None) if steps is not None else (),
             ),
         )

@@ -17,6 +17,7 @@ from hugflow.errors import (
     UntrustedFlowModule,
 )
 from hugflow.flows.trust import Trust, parse_allowed
+from hugflow.ledger.progress import read_progress
 from hugflow.notify.conversation import Line
 from hugflow.notify.notices import read_notice
 from hugflow.notify.words import rows_words
@@ -29,6 +30,7 @@ from hugflow.stages.planning.estimate import estimate
 from hugflow.stages.standing.measure import measure_storage
 from hugflow.stages.standing.status import read_status
 from hugflow.stages.sync import Synced, sync_dataset
+from hugflow.stages.telling.tracker import Tracker
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
@@ -394,3 +396,64 @@ def test_what_became_of_the_rows_in_the_steps_is_logged_and_announced(
     assert notice is not None
     line = Line("requests/add/x.yaml", "completed", dataset=NAME, notice=notice)
     assert rows_words(line) == f"{ROWS}; upper: {ROWS}; odd: {ROWS // 2}, {ROWS // 2} left out"
+
+
+def shown(places: Places) -> dict[str, tuple[int, int, int, int | None]]:
+    """Rows, left out, failed and all of each step, as the progress file says."""
+    progress = read_progress(places.progress(NAME))
+    assert progress is not None
+    assert all(
+        sum(last - first + 1 for first, last in step.ranges) == step.rows + step.dropped
+        for step in progress.steps
+    )
+    return {
+        step.name: (step.rows, step.dropped, step.errors, step.total_rows)
+        for step in progress.steps
+    }
+
+
+def test_the_progress_file_counts_the_rows_of_each_step(places: Places, opened: Sync):
+    opened([])
+    assert "flows" not in json.loads(places.progress(NAME).read_text())
+    opened([UPPER, ODD])
+    counts = {"upper": (ROWS, 0, 0, ROWS), "odd": (ROWS // 2, ROWS // 2, 0, ROWS)}
+    assert shown(places) == counts
+    places.progress(NAME).unlink()
+    opened([UPPER, ODD])
+    assert shown(places) == counts
+    opened([])
+    assert "flows" not in json.loads(places.progress(NAME).read_text())
+
+
+def test_rows_that_a_step_failed_at_count_in_the_progress_file_until_they_go_on(
+    places: Places, opened: Sync
+):
+    step = {"name": "fails", "flow": "my_flows.Fails", "rows": {"in": ["row"], "out": ["ok"]}}
+    with pytest.raises(TooManyBadRows):
+        opened([{**step, "config": {"at": [1, 2]}}], max_bad_rows=0)
+    assert shown(places) == {"fails": (ROWS - 2, 0, 2, ROWS)}
+    opened([step], max_bad_rows=0)
+    assert shown(places) == {"fails": (ROWS, 0, 0, ROWS)}
+
+
+def test_counts_go_back_for_a_changed_step_and_those_after_it_alone(
+    places: Places, opened: Sync, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    opened([UPPER, ODD])
+    seen: list[dict[str, tuple[int, int, int, int | None]]] = []
+    follow = Tracker.follow_steps
+
+    def see(tracker: Tracker, steps: Any) -> None:
+        follow(tracker, steps)
+        seen.append(shown(places))
+
+    monkeypatch.setattr(Tracker, "follow_steps", see)
+    opened([UPPER, {**ODD, "config": {"description": "x"}}])
+    opened([{**UPPER, "config": {"suffix": "x"}}, ODD])
+    first, second = seen
+    assert first == {"upper": (ROWS, 0, 0, ROWS), "odd": (0, 0, 0, ROWS)}
+    assert second == {"upper": (0, 0, 0, ROWS), "odd": (0, 0, 0, None)}
+    assert shown(places) == {
+        "upper": (ROWS, 0, 0, ROWS),
+        "odd": (ROWS // 2, ROWS // 2, 0, ROWS),
+    }
