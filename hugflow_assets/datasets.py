@@ -29,7 +29,7 @@ from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
 from hugflow.stages.build.still_in_force import relocated
 from hugflow.stages.flowing.flowed import describe_step, find_unflowed, prepare_tree_alone
-from hugflow.stages.flowing.resolved import resolve_steps
+from hugflow.stages.flowing.resolved import refuse_unknown_classes, resolve_steps
 from hugflow.stages.flowing.run_steps import run_steps
 from hugflow.stages.making.make_shards import ShardFailed, make_shards
 from hugflow.stages.making.quota import open_quota
@@ -353,6 +353,9 @@ def _make(
 
     with tracker.watch() as ended:
         prepare_tree_alone(build)
+        if FLOWS in stages:
+            # Before hours of encoding, where the code of the steps is here already.
+            refuse_unknown_classes(build)
         if shard_stages:
             for event in make_shards(build, shards, shard_stages, force=force, on_rows=track):
                 if isinstance(event, ShardFailed):

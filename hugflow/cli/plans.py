@@ -14,12 +14,15 @@ from hugflow.cli.output import (
     failed_entry,
     print_error,
     print_json,
+    print_warning,
 )
 from hugflow.cli.plan_layout import check_layout, plan_in_layout
 from hugflow.cli.verbs import print_done, print_field, print_tally
 from hugflow.errors import HugflowError
 from hugflow.native_talk import native_talk_in_log
 from hugflow.redact import in_a_line
+from hugflow.requests.model import AddRequest
+from hugflow.settings import ProjectSettings
 
 if TYPE_CHECKING:
     from hugflow.stages.build.build import Build
@@ -66,6 +69,7 @@ def plan(
                 entry = plan_in_layout(project, request, file, layout)
             else:
                 build = open_request(project, request, wait_s=wait_s, update=is_update)
+                _warn_of_steps(project, request)
                 with native_talk_in_log():
                     estimated = _estimate(build) if is_sampled else None
                 entry = _summarise(file, build, estimated)
@@ -85,6 +89,17 @@ def plan(
         code = code or EXIT_DIFFERENT
     if code:
         raise typer.Exit(code)
+
+
+def _warn_of_steps(project: ProjectSettings, request: AddRequest) -> None:
+    """Warn of row steps whose class is not in its files: a sync would refuse them."""
+    if not request.flows or project.root is None:
+        return
+    from hugflow.flows.class_names import find_unknown_classes
+    from hugflow.flows.places import FlowPlaces
+
+    for step_, unknown in find_unknown_classes(FlowPlaces(project.root), request.flows):
+        print_warning(f"{request.hf_id}: step {step_.name!r}: {unknown.what}; {unknown.mend}")
 
 
 def _has_work(entry: dict[str, Any]) -> bool:

@@ -301,22 +301,20 @@ def _check_steps(checked: _Checked) -> _Checked:
 
 def _unknown_classes(root: Path, adds: Sequence[AddFile]) -> Iterator[Problem]:
     """A warning for each step whose class is not in its file: the code may come later."""
-    from hugflow.flows.class_names import find_unknown_class
+    from hugflow.flows.class_names import find_unknown_classes
     from hugflow.flows.places import FlowPlaces
 
     for file in adds:
-        for step in file.request.flows:
-            unknown = find_unknown_class(FlowPlaces(root), step)
-            if unknown is not None:
-                yield Problem(
-                    file.path,
-                    None,
-                    None,
-                    "flows",
-                    f"step {step.name!r}: {unknown.what}",
-                    "the step would fail once the rows are made",
-                    f"did you mean {unknown.near}?" if unknown.near else "check `flow` of the step",
-                )
+        for step, unknown in find_unknown_classes(FlowPlaces(root), file.request.flows):
+            yield Problem(
+                file.path,
+                None,
+                None,
+                "flows",
+                f"step {step.name!r}: {unknown.what}",
+                "the step cannot run, so the dataset will not be published",
+                unknown.mend,
+            )
 
 
 def _step_problem(path: str, step: FlowStep, error: HugflowError) -> Problem:

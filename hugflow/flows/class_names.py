@@ -1,9 +1,11 @@
 """Whether the class that a step names is in its file: read as text, nothing is imported.
 
-Only plain files are judged. One that imports `*` or makes names as it runs may have any class.
+A file that imports `*` or makes names as it runs may have any class, and is not judged; nor is a
+package that brings its own modules about.
 """
 
 import ast
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,7 +19,11 @@ from hugflow.requests.flow_steps import FlowStep
 from hugflow.store.atomic import read_file
 
 MAX_BYTES = 1 << 20
-_ANYTHING = frozenset({"globals", "exec", "setattr", "__getattr__"})
+_ANYTHING = frozenset(
+    {"globals", "locals", "vars", "exec", "setattr", "__getattr__", "__dict__", "import_module"}
+)
+# A package whose `__init__.py` has one of these may have modules without a file of their own.
+_ANY_MODULE = frozenset({"sys", "__path__", "importlib"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,21 @@ class Unknown:
 
     what: str
     near: str | None
+
+    @property
+    def mend(self) -> str:
+        """How to fix it."""
+        return f"did you mean {self.near}?" if self.near else "check `flow` of the step"
+
+
+def find_unknown_classes(
+    places: FlowPlaces, steps: Sequence[FlowStep]
+) -> Iterator[tuple[FlowStep, Unknown]]:
+    """The steps whose class is not in its files, each with what is not there."""
+    for step in steps:
+        unknown = find_unknown_class(places, step)
+        if unknown is not None:
+            yield step, unknown
 
 
 def find_unknown_class(places: FlowPlaces, step: FlowStep) -> Unknown | None:
@@ -50,12 +71,30 @@ def find_unknown_class(places: FlowPlaces, step: FlowStep) -> Unknown | None:
 
 
 def _look(folder: Path, modules: list[str], name: str, where: str) -> Unknown | None:
-    path = folder.joinpath(*modules)
-    file = path / INIT_FILE if path.is_dir() else path.with_suffix(".py")
+    path = folder
+    for module in modules:
+        if not _exists(path, module):
+            return _look_for_module(path, module)
+        path = path / module
+    file = path / INIT_FILE if path.is_dir() else path.with_name(f"{path.name}.py")
     names = _read_names(file)
+    if isinstance(names, Unknown):
+        return names
     if names is None or name in names:
         return None
     return Unknown(f"{where} has no class {name}", nearest_name(name, names))
+
+
+def _look_for_module(package: Path, module: str) -> Unknown | None:
+    """What is unknown of a package without such a file; None if it may have the module anyway."""
+    names = _read_names(package / INIT_FILE)
+    if names is None or (not isinstance(names, Unknown) and names & _ANY_MODULE):
+        return None
+    if package.is_file() or any(package.glob(f"{module}.*")):
+        return None
+    stems = {each.stem for each in package.glob("*.py") if each.name != INIT_FILE}
+    what = f"{package.name} has no module {module}"
+    return Unknown(what, nearest_name(module, stems))
 
 
 def _exists(folder: Path, module: str) -> bool:
@@ -69,11 +108,22 @@ def _is_installed(module: str) -> bool:
         return False
 
 
-def _read_names(file: Path) -> set[str] | None:
+def _read_names(file: Path) -> set[str] | Unknown | None:
     """The names that a file may define; None if it cannot be told."""
     try:
-        tree = ast.parse(read_file(file)[:MAX_BYTES])
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        data = read_file(file)
+    except FileNotFoundError:
+        # A package without an `__init__.py` has no names.
+        return set() if file.name == INIT_FILE and file.parent.is_dir() else None
+    except OSError:
+        return None
+    if len(data) > MAX_BYTES:
+        return None
+    try:
+        tree = ast.parse(data)
+    except SyntaxError as error:
+        return Unknown(f"{file.name} is no Python: line {error.lineno}: {error.msg}", None)
+    except (ValueError, RecursionError, MemoryError):
         return None
     names: set[str] = set()
     for node in ast.walk(tree):
@@ -83,4 +133,6 @@ def _read_names(file: Path) -> set[str] | None:
             names |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.Name):
             names.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            names |= {node.attr} if isinstance(node.ctx, ast.Store) else {node.attr} & _ANYTHING
     return None if "*" in names or names & _ANYTHING else names

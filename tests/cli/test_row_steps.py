@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hugflow.testing.hub import LoopbackHub
-from hugflow.testing.samples import publish_speech
+from hugflow.testing.samples import publish_speech, publish_text
 from tests.flows.hub import publish
 from tests.projects import Project
 
@@ -90,6 +90,19 @@ def test_validate_tells_of_steps_that_will_not_run(
     (project.root / "hugflow.yaml").write_text(f'flows:\n  allow: ["{WRITER}@{commit}"]\n')
     assert "warning" not in project.run("validate", request, "--online").stderr
     assert not marker.exists()
+
+
+def test_plan_and_validate_warn_of_a_class_that_is_not_in_its_file(
+    project: Project, hub: LoopbackHub
+):
+    publish_text(hub, "rowsteps/text", rows=2)
+    (project.root / "own.py").write_text("raise SystemExit\nclass Clean: pass\n")
+    project.request("rowsteps/text", "flows:", "  - {name: c, flow: own.Claen}")
+    for command in ("validate", "plan"):
+        done = project.run(command, "requests/add/request.yaml")
+        assert done.returncode == 0, done.stderr
+        assert "step 'c': own has no class Claen" in done.stderr
+        assert "did you mean Clean?" in done.stderr
 
 
 def test_validate_refuses_two_requests_that_use_one_module_at_two_revisions(project: Project):

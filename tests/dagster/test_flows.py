@@ -95,6 +95,17 @@ def test_the_four_stages_alone_end_with_an_error_that_names_flows(flowed: Flowed
     assert flowed.places.link(flowed.name).is_symlink()
 
 
+def test_a_class_that_is_not_in_its_file_ends_the_run_before_rows_are_made(flowed: Flowed):
+    step = {**STEP, "flow": "my_flows.Od"}
+    request = AddRequest.model_validate(
+        {**flowed.request.model_dump(exclude_unset=True), "flows": [step]}
+    )
+    wrong = Flowed(request, flowed.places, flowed.instance, flowed.max_bad_rows)
+    result = wrong.make(wrong.keys[0], wrong.keys[-1], *WITH_FLOWS)
+    assert "my_flows has no class Od" in failure_text(result)
+    assert wrong.materialized("raw") == set()
+
+
 def test_the_plan_names_the_asset_in_its_command(flowed: Flowed):
     command = str(flowed.events("plan")[0].metadata["materialize_all"].value)
     assert f'key:"{flowed.name}/flows"' in command

@@ -36,6 +36,8 @@ def test_a_class_that_is_defined_or_imported_is_known(places: FlowPlaces, flow: 
         ("my_flows.Claen", "my_flows has no class Claen", "Clean"),
         ("pack.inner.Claen", "pack.inner has no class Claen", "Clean"),
         ("my_flwos.Clean", "there is no module my_flwos here", "my_flows"),
+        ("pack.innre.Clean", "pack has no module innre", "inner"),
+        ("pack.Clean", "pack has no class Clean", None),
     ],
 )
 def test_a_misspelt_class_or_module_is_named_with_the_nearest(
@@ -46,6 +48,7 @@ def test_a_misspelt_class_or_module_is_named_with_the_nearest(
 
 def test_a_synced_module_is_read_and_one_that_is_not_synced_is_not_judged(places: FlowPlaces):
     assert look(places, "Clean", use="acme/Text") is None
+    assert look(places, "inner.Clean", use="acme/Text") == Unknown("Text has no module inner", None)
     found = look(places, "Claen", use="acme/Text")
     assert found == Unknown("acme/Text has no class Claen", "Clean")
     assert look(places, "Claen", use="acme/Other") is None
@@ -53,11 +56,31 @@ def test_a_synced_module_is_read_and_one_that_is_not_synced_is_not_judged(places
 
 @pytest.mark.parametrize(
     "code",
-    ["from x import *\n", "globals()['Claen'] = 1\n", "class (:\n", "def __getattr__(n): 1\n"],
+    [
+        "from x import *\n",
+        "globals()['Claen'] = 1\n",
+        "import sys\nsys.modules[__name__].__dict__['Claen'] = 1\n",
+        "def __getattr__(n): 1\n",
+    ],
 )
 def test_a_file_that_may_have_any_class_is_not_judged(places: FlowPlaces, code: str):
     (places.root / "my_flows.py").write_text(code)
     assert look(places, "my_flows.Claen") is None
+
+
+def test_a_package_that_may_bring_modules_about_is_not_judged(places: FlowPlaces):
+    (places.root / "pack" / "__init__.py").write_text("import sys\n")
+    assert look(places, "pack.made.Clean") is None
+    (places.root / "pack" / "__init__.py").unlink()
+    (places.root / "pack" / "native.abi3.so").touch()
+    assert look(places, "pack.native.Clean") is None
+
+
+def test_a_file_that_python_cannot_read_is_named_with_its_line(places: FlowPlaces):
+    (places.root / "my_flows.py").write_text("x = 1\nclass (:\n")
+    found = look(places, "my_flows.Clean")
+    assert found is not None
+    assert found.what == "my_flows.py is no Python: line 2: invalid syntax"
 
 
 def test_installed_packages_and_served_steps_are_not_judged(places: FlowPlaces):

@@ -47,7 +47,8 @@ def resolve_steps(build: Build) -> tuple[ResolvedStep, ...]:
     """The steps of a build, in order; none if its request has no flows.
 
     Missing modules, and modules at another revision, are synced; for the others the Hub is not
-    asked. Raises UntrustedFlowModule for code that may not run, and the errors of a sync.
+    asked. Raises UntrustedFlowModule for code that may not run, RequestInvalid for a class that is
+    not in its files, and the errors of a sync.
     """
     steps = build.request.flows
     if not steps:
@@ -66,7 +67,25 @@ def resolve_steps(build: Build) -> tuple[ResolvedStep, ...]:
         is_batched = step.batch is not None
         local = LocalStep(dotted, step.config, step.gives, is_batched, step.timeout_s, closure)
         resolved.append(ResolvedStep(step, local, module, version, _find_user(build, step)))
+    refuse_unknown_classes(build)
     return tuple(resolved)
+
+
+def refuse_unknown_classes(build: Build) -> None:
+    """Raise RequestInvalid for a step whose class is not in its files; nothing is imported.
+
+    Modules that are not synced are not judged.
+    """
+    if not build.request.flows:
+        return
+    from hugflow.flows.class_names import find_unknown_classes
+
+    for step, unknown in find_unknown_classes(_find_places(build), build.request.flows):
+        raise RequestInvalid(
+            f"{build.name}: the step {step.name!r} cannot run: {unknown.what}",
+            why="the files that its class should be in were read, and do not have it",
+            mend=unknown.mend,
+        )
 
 
 def find_flow_places(build: Build) -> "FlowPlaces":

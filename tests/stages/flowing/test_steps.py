@@ -282,6 +282,14 @@ def test_a_field_that_no_row_has_is_named_before_anything_runs(opened: Sync, tmp
     assert ran(tmp_path) == []
 
 
+def test_a_class_that_is_not_in_its_file_is_named_before_rows_are_made(
+    places: Places, opened: Sync
+):
+    with pytest.raises(RequestInvalid, match="'upper' cannot run: my_flows has no class Uper"):
+        opened([{**UPPER, "flow": "my_flows.Uper"}])
+    assert not list(places.dataset(NAME).root.glob("*/*.mp3"))
+
+
 def test_the_folder_is_read_by_datasets_with_the_new_columns(places: Places, opened: Sync):
     opened([UPPER, ODD])
     import datasets
