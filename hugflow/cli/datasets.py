@@ -314,6 +314,11 @@ def _make_sample(
     if not as_json:
         _print_made(rows, sampled.new_rows)
         print_data(f"{sample.folder.root} is a sample: it is not published")
+        if sampled.would_leave_out is not None:
+            left = f"{sampled.would_leave_out:,} of {count(rows.made, 'row')}"
+            print_data(f"  keep is not applied to it; it would leave out {left}")
+        if add.request.flows:
+            print_data("  the row steps of the request are not run over it")
     return {
         "name": sample.name,
         "request": add.path,
@@ -324,6 +329,7 @@ def _make_sample(
         "rows": rows.made,
         "failed_rows": rows.failed,
         "new_rows": sampled.new_rows,
+        "would_leave_out": sampled.would_leave_out,
     }
 
 

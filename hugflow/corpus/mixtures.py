@@ -30,7 +30,7 @@ from hugflow.late_dataclass import dataclass
 from hugflow.requests.keep import parse_keep
 from hugflow.requests.match_names import is_meant
 from hugflow.rows.kept_values import read_kept_values
-from hugflow.shards.kept_fields import refuse_quality
+from hugflow.shards.kept_fields import refuse_expression
 from hugflow.stages.publishing.export_stored import open_source
 from hugflow.stages.publishing.write_exports import write_export_file
 from hugflow.statistics.tables import Table, flat
@@ -177,7 +177,7 @@ def _able(part: Part, table: Table, source: ExportSource) -> frozenset[int] | No
     """Positions of the rows that meet `keep` of a part; None for all rows."""
     if part.keep is None:
         return None
-    refuse_quality(source.plan, part.keep)
+    refuse_expression(source.plan, part.keep)
     test = parse_keep(part.keep)
     found: set[int] = set()
     place = 0

@@ -131,6 +131,20 @@ def names_in(expression: Expression) -> list[str]:
             return list(dict.fromkeys(name for part in parts for name in names_in(part)))
 
 
+def tests_in(expression: Expression) -> Iterator[tuple[str, Value]]:
+    """Each field with each value that an expression compares it with, in order."""
+    match expression:
+        case Test(name, _, value):
+            yield name, value
+        case OneOf(name, values):
+            yield from ((name, value) for value in values)
+        case Not(part):
+            yield from tests_in(part)
+        case Joined(parts):
+            for part in parts:
+                yield from tests_in(part)
+
+
 def _is_like(found: Any, value: Value) -> bool:
     """Whether both are truth values, or both numbers, or both texts."""
     if isinstance(found, bool) or isinstance(value, bool):

@@ -9,6 +9,7 @@ from hugflow.ledger.journal import Outcome
 from hugflow.requests.model import AddRequest
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
+from hugflow.stages.flowing.keep_rows import find_kept
 from hugflow.stages.making.make_shards import ShardDone, ShardFailed, make_shards
 from hugflow.stages.planning.open_build import find_plan
 from hugflow.stages.publishing.publish import finish_sample
@@ -21,10 +22,14 @@ from hugflow.store.layout import Places
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """The result of one call. manifest: of the sample. new_rows: rows made now."""
+    """The result of one call. manifest: of the sample. new_rows: rows made now.
+
+    would_leave_out: rows of it that the request's `keep` does not keep; None without one.
+    """
 
     manifest: Manifest
     new_rows: int
+    would_leave_out: int | None = None
 
 
 def open_sample(
@@ -53,7 +58,9 @@ def make_sample(
 ) -> Sampled:
     """Make what is missing of a sample; fetches whole source files, as for a dataset.
 
-    Raises ShardsFailed, and the errors of `make_shards`.
+    It has all these rows, whatever the request's `keep` and row steps would do with them. Raises
+    ShardsFailed, the errors of `make_shards`, and RequestInvalid for quality that `keep` names and
+    a copied MP3 does not have.
     """
     done: list[ShardDone] = []
     failed: list[ShardFailed] = []
@@ -64,4 +71,6 @@ def make_sample(
             failed.append(event)
     if failed:
         raise ShardsFailed(build, failed)
-    return Sampled(finish_sample(build), sum(event.new_rows for event in done))
+    manifest, kept = finish_sample(build), find_kept(build)
+    would_leave_out = len(kept.left_out) if kept is not None else None
+    return Sampled(manifest, sum(event.new_rows for event in done), would_leave_out)

@@ -12,7 +12,7 @@ import pytest
 from hugflow.stages.standing.retry_records import read_retry_at
 from hugflow.store.locks import hold
 from hugflow.testing.hub import LoopbackHub
-from hugflow.testing.samples import publish_speech
+from hugflow.testing.samples import publish_speech, publish_text
 from tests.projects import Project
 from tests.trees import read_rows_json
 
@@ -70,6 +70,21 @@ def test_a_limit_makes_a_sample_that_says_so_and_is_never_published(
     status = entry(project.run("status", name, "--json").stdout)
     # Not even a plan is recorded for it.
     assert (status["state"], status["rows"]) == ("pending", 0)
+
+
+def test_a_sample_says_what_keep_and_the_row_steps_would_do(project: Project, hub: LoopbackHub):
+    publish_text(hub, "limit/keep", rows=6)
+    (project.root / "own.py").write_text("class Clean: pass\n")
+    request = project.request(
+        "limit/keep", "keep: row > 1", "flows:", "  - {name: c, flow: own.Clean}"
+    )
+    made = project.run("local-sync", request, "--limit", "4")
+    assert made.returncode == 0, made.stderr
+    assert "keep is not applied to it; it would leave out 2 of 4 rows" in made.stdout
+    assert "the row steps of the request are not run over it" in made.stdout
+    again = entry(project.run("local-sync", request, "--limit", "1", "--json").stdout)
+    assert (again["rows"], again["would_leave_out"]) == (1, 1)
+    assert not project.places.progress(name_of("limit/keep")).exists()
 
 
 def test_a_sample_of_an_edited_request_leaves_the_dataset_as_it_is(

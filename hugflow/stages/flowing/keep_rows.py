@@ -28,6 +28,18 @@ def decide_kept(build: Build) -> Kept | None:
     Raises RequestInvalid when it names the quality of a clip that was not measured, and when it
     keeps no row at all.
     """
+    kept = find_kept(build)
+    if kept is not None and kept.left_out and not any(kept.rows_by_shard.values()):
+        raise RequestInvalid(
+            f"{build.name}: keep leaves out all {len(kept.left_out):,} rows",
+            why=f"none meets `{kept.expression}`; the first has {_json(kept.left_out[0][1])}",
+            mend="change keep in the request",
+        )
+    return kept
+
+
+def find_kept(build: Build) -> Kept | None:
+    """The same where it may keep no row at all, as of a sample."""
     expression = build.request.keep
     if expression is None:
         return None
@@ -43,12 +55,6 @@ def decide_kept(build: Build) -> Kept | None:
             else:
                 left_out.append((row, values))
         rows_by_shard[shard.name] = frozenset(kept)
-    if left_out and not any(rows_by_shard.values()):
-        raise RequestInvalid(
-            f"{build.name}: keep leaves out all {len(left_out):,} rows",
-            why=f"none meets `{expression}`; the first has {_json(left_out[0][1])}",
-            mend="change keep in the request",
-        )
     return Kept(expression, rows_by_shard, tuple(left_out))
 
 

@@ -108,6 +108,45 @@ def test_a_field_that_no_row_has_is_refused_when_planned(hub: LoopbackHub, open_
         open_for("keep/unknown", MEASURING, keep="snt > 3")
 
 
+@pytest.mark.parametrize(
+    ("keep", "what", "fix"),
+    [
+        ("text > 3", "keep compares text with 3, and text is a text", 'quotes: "3"'),
+        ("row < '3'", "keep compares row with '3', and row is a number", "without quotes"),
+        ("not (duration = true)", "duration with true, and duration is a number", "a number"),
+        ("copied = 'no'", "copied with 'no', and copied is true or false", "true or false"),
+        ("source_format in ('wav', 1)", "with 1, and source_format is a text", '"1"'),
+        ("row > 1 or pcm > 0", "pcm is a text", '"0"'),
+        ("label = 'no'", "label is a number", "the number of the class, 1"),
+        ("day > 2020", "day is a text", '"2020"'),
+        ("price > '1'", "price is a number", "without quotes"),
+        ("tags = 'a'", "tags is a list", "name a field that is"),
+        ("about = 'a'", "about is a struct of fields", "such as about.age"),
+        ("about.age = 'a'", "about.age is a number", "without quotes"),
+    ],
+)
+def test_a_value_of_another_type_than_the_field_is_refused_when_planned(
+    hub: LoopbackHub, open_for: OpenFor, keep: str, what: str, fix: str
+):
+    names = Features({"label": ClassLabel(names=["yes", "no"])}).arrow_schema.metadata
+    table = pa.table(
+        {
+            "audio": [{"bytes": CLIPS[0], "path": None}],
+            "text": ["a"],
+            "label": pa.array([0], pa.int64()),
+            "day": [date(2020, 1, 1)],
+            "price": [Decimal("1.25")],
+            "tags": [["a"]],
+            "about": [{"age": 3}],
+        }
+    ).replace_schema_metadata(names)
+    hub.publish("keep/wrong", {"data/train-0.parquet": write_parquet(table)})
+    with pytest.raises(RequestInvalid) as refused:
+        open_for("keep/wrong", MEASURING, keep=keep)
+    assert what in refused.value.what
+    assert fix in refused.value.mend
+
+
 def test_quality_that_is_not_measured_is_refused_when_planned(hub: LoopbackHub, open_for: OpenFor):
     publish(hub, "keep/unmeasured", 4)
     with pytest.raises(RequestInvalid, match="measure: true"):
