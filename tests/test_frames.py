@@ -22,6 +22,8 @@ from hugflow.testing.column_types import publish_type
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_text
 
+pytestmark = pytest.mark.slow
+
 SPEECH = "frames__speech__split_train__rev_main"
 
 

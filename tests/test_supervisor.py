@@ -15,6 +15,8 @@ import pytest
 from hugflow import supervisor
 from hugflow.supervisor import Service, Supervisor
 
+pytestmark = pytest.mark.slow
+
 # Writes its process id, starts a child that does the same, and waits.
 PROGRAM = """
 import os, pathlib, subprocess, sys, time

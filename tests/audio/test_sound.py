@@ -31,6 +31,7 @@ def apart() -> Iterator[IsolatedFindFaults]:
         yield apart
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     rate_hz=st.sampled_from(RATES_HZ),
@@ -103,6 +104,7 @@ def test_one_that_crashes_its_decoder_crashes_nothing_else(
         assert apart(sound, sampling_rate=16_000, num_samples=9000) == []
 
 
+@pytest.mark.slow
 def test_a_long_mp3_is_looked_at_without_having_it_in_memory(tmp_path: Path):
     # Without a tag frames can be repeated; one and a half hours of them.
     bare = write_bare_mp3(tone(16_000 * 60), kbps=32)

@@ -64,6 +64,7 @@ def test_what_was_appended_comes_back_in_order_and_as_often_as_asked(sizes, seed
     spool.close()
 
 
+@pytest.mark.slow
 def test_a_long_mp3_is_a_file_of_no_name_in_the_folder_until_it_is_closed(long_flac, tmp_path):
     with make_mp3(long_flac, copy_mp3=False, spill_folder=tmp_path) as mp3:
         assert open_files(tmp_path) == 1

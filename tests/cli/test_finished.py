@@ -65,6 +65,7 @@ def test_the_answer_of_a_mark_is_that_of_a_full_look(
     assert find_answers([], project.environment, is_reported=False) is None
 
 
+@pytest.mark.slow
 def test_one_dataset_of_a_file_that_asks_for_several_leaves_no_mark(
     tmp_path: Path, hub: LoopbackHub
 ):

@@ -24,6 +24,8 @@ from hugflow.store.slots import Slots
 from hugflow.testing.faults import Flip, IgnoreRange, Match, Stall, Status, Throttle
 from hugflow.testing.hub import LoopbackHub
 
+pytestmark = pytest.mark.slow
+
 HF_ID = "ranges/files"
 SIZE = 600_000
 CONTENT = random.Random(11).randbytes(SIZE)  # noqa: S311  # no secret

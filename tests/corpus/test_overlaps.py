@@ -24,6 +24,8 @@ from hugflow.testing.tables import write_parquet
 from tests.audio.clips import write
 from tests.builds import OpenFor
 
+pytestmark = pytest.mark.slow
+
 RATE_HZ = 8_000
 Pcm = npt.NDArray[np.int16]
 Row = dict[str, Any]

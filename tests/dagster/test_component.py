@@ -57,6 +57,7 @@ def test_keys_groups_owners_and_tags_are_those_of_the_project(root: Path):
     assert [dep.asset_key for dep in audio.deps] == [dg.AssetKey(["speech", NAME, "raw"])]
 
 
+@pytest.mark.slow
 def test_a_run_makes_the_assets_under_their_translated_keys(
     root: Path, hub: LoopbackHub, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ):

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import dagster as dg
+import pytest
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
@@ -32,6 +33,7 @@ def read_page(page: str) -> dict[tuple[str, str], float]:
     return {(each[1], each[2] or ""): float(each[3]) for each in found if each is not None}
 
 
+@pytest.mark.slow
 def test_rows_bytes_runs_ticks_and_disks_are_figures(
     open_for: OpenFor, hub: LoopbackHub, tmp_path: Path
 ):

@@ -33,6 +33,7 @@ def checks_of(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvalu
     return {check.check_name: check for check in result.get_asset_check_evaluations()}
 
 
+@pytest.mark.slow
 def test_what_two_datasets_share_is_a_table_and_a_warning_of_its_kind(
     hub: LoopbackHub, open_for: OpenFor, places: Places
 ):

@@ -19,6 +19,7 @@ logging.getLogger("dagster").warning("a warning")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["before", "after"])
 def test_without_a_terminal_dagster_s_log_has_no_colours(where: str):
     calls = {"before": "", "after": "", where: "use_plain_log()"}

@@ -16,6 +16,7 @@ from hugflow_resources.instance import POOL, open_instance, prepare_instance
 from hugflow_resources.tags import FLOWS_TAG
 
 
+@pytest.mark.slow
 def test_no_more_runs_fetch_at_once_than_the_pool_has_places(tmp_path: Path):
     (tmp_path / "dagster.yaml").write_text(read_template("dagster.yaml"))
     prepare_instance(tmp_path, download_slots=2)

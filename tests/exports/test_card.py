@@ -107,6 +107,7 @@ def test_a_split_that_datasets_would_not_read_is_called_otherwise(split: str):
     assert f'split="{split}_"' in card
 
 
+@pytest.mark.slow
 def test_a_folder_with_the_split_all_is_read_by_datasets(tmp_path: Path):
     plan = plan_of(card_features=FEATURES, request=replace(REQUEST, split="all"))
     (tmp_path / "index").mkdir()

@@ -26,6 +26,7 @@ def read(consumer: str, tree: Path) -> list[Any]:
     return rows
 
 
+@pytest.mark.slow
 def test_each_consumer_reads_what_was_published(opened: Callable[..., Build]):
     if not read_back.FOLDER.is_dir():
         pytest.skip("`make consumers` installs the parsers")

@@ -36,6 +36,8 @@ from tests.builds import OpenFor
 from tests.exports.hostile import STEMS, TEXTS
 from tests.trees import read_tree
 
+pytestmark = pytest.mark.slow
+
 
 def made(build: Build) -> Path:
     """The folder of the dataset after the whole job."""

@@ -176,6 +176,7 @@ def test_values_that_fit_no_common_type_are_an_error_that_names_the_column(tmp_p
         write_index(tmp_path / "i", plan, shard_of(1), [raw], made(0, has_audio=False))
 
 
+@pytest.mark.slow
 def test_arrays_of_datasets_are_the_same_bytes_whether_datasets_is_there_or_not(tmp_path: Path):
     """Its extension types are known to Arrow only once it is imported."""
     program = """

@@ -32,6 +32,8 @@ from tests.builds import OpenFor
 from tests.exports.toys import TOY, TOY_FOLDER
 from tests.trees import read_tree
 
+pytestmark = pytest.mark.slow
+
 Opened = Callable[[], Build]
 TOYS = ("toy.jsonl", "toys/name.txt", "toys/rows.txt")
 

@@ -11,6 +11,8 @@ from hugflow.testing.hub import LoopbackHub
 from tests.flows.conftest import Sync
 from tests.flows.hub import asking, publish
 
+pytestmark = pytest.mark.slow
+
 TOOLS = "acme/Tools"
 
 

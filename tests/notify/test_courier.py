@@ -28,6 +28,8 @@ from tests.notify.conftest import Teller, lines
 from tests.notify.conversations import line
 from tests.testing.githubs import BOT, REPO
 
+pytestmark = pytest.mark.slow
+
 BRISK = TellingPace(spacing_s=0.0, settle_s=0.5, first_wait_s=0.2)
 
 

@@ -22,6 +22,8 @@ from tests.audio.clips import tone, write
 from tests.builds import OpenFor
 from tests.shards.layouts.tars import make_tar
 
+pytestmark = pytest.mark.slow
+
 Made = Callable[[], Build]
 FLAC = write(tone(24_000), format="FLAC")
 

@@ -41,7 +41,10 @@ from hugflow.testing.samples import publish_speech
 from tests.builds import OpenFor
 
 # The Hub's own client sends large files in a way that its HTTP library deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>':DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:Use 'content=<...>':DeprecationWarning"),
+]
 
 TOKEN = "hf_pushing_token_12345"
 

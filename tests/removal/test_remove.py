@@ -43,6 +43,8 @@ from hugflow.testing.samples import publish_text
 from tests.builds import OpenFor
 from tests.trees import read_tree
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ORDER = RemovalOrder(by="ada@host", at=NOW, reason="replaced", requests=("digest",))
 STEPS = ["record", "link", "tree", "state", "end"]
@@ -537,7 +539,6 @@ def kill_at(places: Places, verb: str, hf_id: str, step: str) -> None:
     assert killed.returncode == -9
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 def test_a_removal_killed_at_any_step_is_finished_by_the_next(
     stored: Stored, places: Places, step: str
@@ -562,7 +563,6 @@ def test_a_removal_killed_at_any_step_is_finished_by_the_next(
     assert read_status(places, build.name).state == "completed"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 def test_a_removal_killed_at_any_step_can_be_undone(stored: Stored, places: Places, step: str):
     build = stored()
@@ -573,7 +573,6 @@ def test_a_removal_killed_at_any_step_can_be_undone(stored: Stored, places: Plac
     assert after == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("step", UNDO_STEPS)
 def test_an_undo_killed_at_any_step_is_finished_by_the_next(
     stored: Stored, places: Places, step: str

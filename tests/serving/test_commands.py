@@ -71,6 +71,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     assert up.wait(30) == 0
 
 
+@pytest.mark.slow
 def test_without_a_server_the_error_says_how_to_start_one(tmp_path: Path) -> None:
     (tmp_path / "hugflow.yaml").write_text("flows: {}\n")
     done = run(tmp_path, "status")

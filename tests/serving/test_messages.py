@@ -26,6 +26,8 @@ from hugflow.serving.server import FlowServer
 from tests.serving.conftest import HERE, MakeUser
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_message_is_a_copy_and_what_cannot_be_sent_is_a_type_error(new_user: MakeUser) -> None:
     cl = new_user()

@@ -155,6 +155,7 @@ for folder in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_a_row_with_media_of_any_kind_is_read_with_nothing_but_datasets(
     hub: LoopbackHub, open_for: OpenFor
 ):

@@ -144,6 +144,7 @@ def test_a_column_that_no_card_can_name_is_an_error_that_says_so(schema: Any):
         index_features(pa.schema(schema), ())
 
 
+@pytest.mark.slow
 def test_a_dataset_full_of_nonsense_is_made_and_loads(hub: LoopbackHub, open_for: OpenFor):
     columns = {name: values for name, (values, _) in HOSTILE.items()}
     table = pa.table(columns).replace_schema_metadata(schema_of(HOSTILE).metadata)

@@ -24,6 +24,8 @@ from hugflow.testing.speech import encode, speech_like
 from tests.builds import OpenFor, raw_fetches
 from tests.trees import read_rows_json, read_tree
 
+pytestmark = pytest.mark.slow
+
 JUNK = b"this is no audio"
 
 

@@ -25,6 +25,8 @@ from hugflow.verify.differences import Code, Difference, mend_differences
 from tests.builds import OpenFor
 from tests.trees import read_tree
 
+pytestmark = pytest.mark.slow
+
 JUNK = b"this is no audio"
 
 Made = Callable[..., Build]

@@ -20,6 +20,8 @@ from hugflow.verify.sound import LONGEST_S, read_sound
 from tests.builds import OpenFor
 from tests.projects import Project
 
+pytestmark = pytest.mark.slow
+
 ROWS = 10 * DEEP_PIECE_ROWS
 
 
@@ -147,7 +149,6 @@ def test_what_is_written_down_is_read_as_it_was(
     assert (again.rows, again.began_at) == (len(rows), began)
 
 
-@pytest.mark.slow
 def test_on_the_command_line_it_goes_on_and_ends_with_3_where_something_differs(
     project: Project, hub: LoopbackHub
 ):

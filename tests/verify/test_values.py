@@ -16,6 +16,8 @@ from hugflow.testing.shapes import Shape, publish_shape
 from hugflow.verify.dataset import verify_dataset
 from tests.builds import OpenFor
 
+pytestmark = pytest.mark.slow
+
 
 def look(places: Places, build: Build) -> list[tuple[int | None, str, str]]:
     found = verify_dataset(places, build.name, deep=True)

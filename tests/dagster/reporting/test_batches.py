@@ -124,6 +124,7 @@ def test_dagsters_storage_is_still_made_as_the_batch_expects():
         assert "_connect" in vars(instance.event_log_storage)
 
 
+@pytest.mark.slow
 def test_what_an_op_yields_together_is_stored_together(
     commits: list[str], monkeypatch: pytest.MonkeyPatch
 ):

@@ -27,6 +27,8 @@ from tests.shards.layouts.tars import make_tar
 from tests.shards.layouts.test_segments import LONG, TIMES, stereo, table
 from tests.trees import read_rows_json
 
+pytestmark = pytest.mark.slow
+
 BY_END = {"start": "start", "end": "end"}
 _first: dict[str, list[bytes]] = {}
 

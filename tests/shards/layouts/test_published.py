@@ -9,6 +9,8 @@ from tests.builds import OpenFor
 from tests.shards.layouts.published import LAYOUTS, TEXTS
 from tests.trees import read_rows_json
 
+pytestmark = pytest.mark.slow
+
 _first: dict[str, list[bytes]] = {}
 
 

@@ -21,6 +21,8 @@ from tests.shards.layouts.recipes import RECIPES
 from tests.shards.layouts.tars import clip, make_tar, special
 from tests.trees import read_rows_json
 
+pytestmark = pytest.mark.slow
+
 _first: dict[str, list[bytes]] = {}
 
 

@@ -33,6 +33,8 @@ from tests.projects import Project
 from tests.shards.layouts.worlds import KEYS, ROWS, list_toy, publish_lines
 from tests.trees import read_rows_json, read_tree
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 Opened = Callable[[], Build]
 

@@ -20,6 +20,8 @@ from hugflow.shards.resolution.patterns import NotKnown
 from hugflow.shards.resolution.resolver import resolve, resolve_clips
 from tests.shards.resolution.repositories import NAMED, Case, generate
 
+pytestmark = pytest.mark.slow
+
 GENERATED = generate(150)
 SUBSETS = (None, "default", "en", "de", "x", "a b")
 # What `datasets` resolves, and we leave to it.

@@ -25,6 +25,8 @@ from hugflow.verify.dataset import verify_dataset
 from tests.audio.clips import tone, write, write_bare_mp3
 from tests.builds import OpenFor
 
+pytestmark = pytest.mark.slow
+
 CLIPS = [write(level * tone(3_200)) for level in (0.9, 0.2, 0.02)]
 MEASURING = replace(Options(), measure="true", exports=("nemo",))
 

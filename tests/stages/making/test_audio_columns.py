@@ -31,6 +31,8 @@ from hugflow.verify.dataset import verify_dataset
 from tests.builds import OpenFor, open_in, raw_fetches
 from tests.trees import read_failures, read_rows_json, read_tree
 
+pytestmark = pytest.mark.slow
+
 BOTH = ["audio", "target_audio"]
 ROWS = 6
 

@@ -17,6 +17,8 @@ from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_text
 from tests.builds import OpenFor
 
+pytestmark = pytest.mark.slow
+
 SHARDS = 10
 DATA = "*/data/*.parquet"
 

@@ -21,6 +21,8 @@ from hugflow.testing.speech import encode, speech_like
 from tests.builds import OpenFor
 from tests.trees import read_rows_json
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("container", ["wav", "flac", "mp3", "ogg", "opus"])
 @pytest.mark.parametrize("as_struct", [True, False])

@@ -26,6 +26,8 @@ from hugflow.testing.speech import encode, speech_like
 from tests.builds import OpenFor, raw_fetches
 from tests.trees import read_failures, read_rows_json, read_tree
 
+pytestmark = pytest.mark.slow
+
 
 def publish_with_bad_text(hub: LoopbackHub, hf_id: str) -> None:
     """Four rows, of which row 1 has a text that is not UTF-8."""

@@ -23,6 +23,8 @@ from hugflow.verify.dataset import verify_dataset
 from tests.builds import OpenFor
 from tests.trees import read_rows_json
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = [
     "a" * 255 + ".wav",
     "é" * 200 + ".wav",

@@ -18,6 +18,8 @@ from hugflow.testing.samples import publish_speech
 from tests.builds import OpenFor
 from tests.trees import read_tree
 
+pytestmark = pytest.mark.slow
+
 ROWS = 6
 TEMPORARY = (
     "audio/.clip-00001.mp3.tmp",

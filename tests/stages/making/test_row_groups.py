@@ -20,6 +20,8 @@ from hugflow.testing.speech import Container
 from tests.builds import OpenFor, raw_fetches
 from tests.trees import read_tree
 
+pytestmark = pytest.mark.slow
+
 OF_A_ROW = Match(port="storage", method="GET", has_range=True)
 
 

@@ -14,6 +14,8 @@ from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech, publish_text
 from tests.builds import OpenFor
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def build(hub: LoopbackHub, open_for: OpenFor) -> Build:

@@ -21,6 +21,8 @@ from hugflow.verify.dataset import verify_dataset
 from tests.builds import OpenFor
 from tests.trees import read_rows_json, read_tree
 
+pytestmark = pytest.mark.slow
+
 
 def is_whole(build: Build) -> bool:
     return not list(verify_dataset(build.places, build.name, deep=True))

@@ -16,6 +16,8 @@ from hugflow.testing.samples import publish_speech, publish_tables, publish_text
 from hugflow.testing.speech import encode, speech_like
 from tests.builds import OpenFor
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_sample_of_alike_rows_tells_the_whole_dataset(hub: LoopbackHub, open_for: OpenFor):
     publish_speech(hub, "estimate/alike", rows=60, shards=6, seconds=1.0)

@@ -17,6 +17,8 @@ from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
 from tests.builds import OpenFor
 
+pytestmark = pytest.mark.slow
+
 CHECKED = replace(Options(), workers=2, verify_load=True)
 
 

@@ -29,6 +29,8 @@ from hugflow.testing.tables import (
 from tests.builds import OpenFor
 from tests.trees import read_rows_json
 
+pytestmark = pytest.mark.slow
+
 # Several folders in one process: importing `datasets` takes longer than all the rest.
 LOAD = """
 import sys

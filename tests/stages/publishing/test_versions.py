@@ -34,6 +34,8 @@ from hugflow.testing.samples import publish_text
 from tests.builds import OpenFor
 from tests.trees import read_tree
 
+pytestmark = pytest.mark.slow
+
 KEEP_TWO = Options(keep_versions=2)
 
 

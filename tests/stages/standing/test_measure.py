@@ -99,6 +99,7 @@ def test_a_tree_beside_the_one_that_stands_is_counted_without_what_they_share(
     assert measure(places, new.name).rows == 4
 
 
+@pytest.mark.slow
 def test_a_tree_whose_plan_was_replaced_before_it_was_complete_is_counted(
     hub: LoopbackHub, open_for: OpenFor, places: Places
 ):

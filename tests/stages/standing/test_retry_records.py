@@ -20,6 +20,8 @@ from hugflow.verify.dataset import verify_dataset
 from tests.builds import OpenFor
 from tests.trees import read_failures, read_rows_json, read_tree
 
+pytestmark = pytest.mark.slow
+
 BROKEN = Match(port="api", method="GET", path="*/resolve/*/clips/0003.wav")
 GONE = Status(404, error_code="EntryNotFound")
 ASKED = Match(port="api", method="GET", path="clips/0003.wav")

@@ -26,6 +26,8 @@ from hugflow.testing.speech import encode, speech_like
 from tests.builds import OpenFor
 from tests.trees import read_rows_json, read_tree
 
+pytestmark = pytest.mark.slow
+
 
 def update(build: Build) -> Build:
     """Move a build on to where its branch points now, as `hugflow plan --update` does."""
