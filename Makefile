@@ -80,6 +80,7 @@ bench: $(READY)
 	$(BIN)/python bench/many_files.py
 	$(BIN)/python bench/definitions.py
 	$(BIN)/python bench/fetching.py
+	$(BIN)/python bench/behind.py
 	$(BIN)/python bench/overlaps.py
 	$(BIN)/python bench/row_steps.py
 	$(BIN)/python bench/serving.py

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from hugflow.store.slots import Slots
@@ -25,29 +26,29 @@ HF_ID = "bench/fetching"
 MB = 1_000_000
 
 
-def fetch_all(hub: LoopbackHub, folder: Path, paths: Sequence[str], slots: int, rate: float) -> str:
-    """Fetch files, and give a line of the table."""
+def fetch_all(hf_id: str, folder: Path, paths: Sequence[str], slots: int) -> tuple[int, float]:
+    """Fetch files with as many threads as slots. Bytes, and wall seconds."""
     from hugflow.clients.hub import Hub
     from hugflow.clients.repository import RepoId
 
-    client, repo = Hub(), RepoId.dataset(HF_ID)
+    client, repo = Hub(), RepoId.dataset(hf_id)
     commit = client.fetch_repository(repo, "main").commit
     files = client.fetch_files(repo, commit, paths)
     places = Slots(folder / "slots", slots)
-    with hub.faults(Throttle(rate), when=Match(port="storage"), times=None):
-        began = time.monotonic()
-        with ThreadPoolExecutor(slots) as pool:
-            calls = [
-                pool.submit(client.fetch_file, repo, commit, file, folder / file.path, slots=places)
-                for file in files
-            ]
-            for call in calls:
-                call.result()
-        wall_s = time.monotonic() - began
-    size = sum(file.size_bytes for file in files)
-    ideal_s = size / (slots * rate)
-    count = f"{len(files)} x {files[0].size_bytes / MB:.0f} MB"
-    return f"| {count} | {wall_s:.1f} | {size / wall_s / MB:.2f} | {wall_s / ideal_s:.2f} |"
+    began = time.monotonic()
+    with ThreadPoolExecutor(slots) as pool:
+        calls = [
+            pool.submit(client.fetch_file, repo, commit, file, folder / file.path, slots=places)
+            for file in files
+        ]
+        for call in calls:
+            call.result()
+    return sum(file.size_bytes for file in files), time.monotonic() - began
+
+
+def throttled(hub: LoopbackHub, bytes_per_s: float) -> AbstractContextManager[object]:
+    """While it is entered, every connection gets no more than so many bytes a second."""
+    return hub.faults(Throttle(bytes_per_s), when=Match(port="storage"), times=None)
 
 
 def main() -> None:
@@ -73,8 +74,13 @@ def main() -> None:
         rate = asked.rate_mb * MB
         print("| files | wall s | MB/s | x all slots at full use |")
         print("| --- | --- | --- | --- |")
-        for paths in (list(small), list(large)):
-            print(fetch_all(hub, Path(name), paths, asked.slots, rate), flush=True)
+        for files in (small, large):
+            with throttled(hub, rate):
+                size, wall_s = fetch_all(HF_ID, Path(name), list(files), asked.slots)
+            ideal_s = size / (asked.slots * rate)
+            count = f"{len(files)} x {size / len(files) / MB:.0f} MB"
+            mb_s = size / wall_s / MB
+            print(f"| {count} | {wall_s:.1f} | {mb_s:.2f} | {wall_s / ideal_s:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

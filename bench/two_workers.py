@@ -7,6 +7,7 @@ seconds of `local-sync` without those of one clip, the least of ROUNDS, by turns
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from compare import GROUP_ROWS, HUGFLOW, to_table
@@ -43,11 +44,12 @@ def main() -> None:
     )
 
 
-def prepare(hub: LoopbackHub, folder: Path, count: int) -> Path:
-    """A project whose dataset of so many clips is planned and fetched."""
+def prepare(hub: LoopbackHub, folder: Path, count: int, shards: int = 1) -> Path:
+    """A project whose dataset of so many clips, `bench/clips-<count>`, is planned and fetched."""
     name = f"bench/clips-{count}"
     table = to_table([make_clip(CASES[0], seed) for seed in range(count)])
-    publish_tables(hub, name, {"default": {"train": table}}, row_group_rows=GROUP_ROWS)
+    splits = {"default": {"train": table}}
+    publish_tables(hub, name, splits, shards=shards, row_group_rows=GROUP_ROWS)
     root = folder / f"project-{count}"
     request = request_of(root)
     request.parent.mkdir(parents=True)
@@ -58,16 +60,16 @@ def prepare(hub: LoopbackHub, folder: Path, count: int) -> Path:
     return root
 
 
-def make_again(root: Path, workers: int) -> float:
-    """Seconds to make all rows from the fetched files."""
+def make_again(root: Path, workers: int, kept: Sequence[str] = KEPT) -> float:
+    """Seconds to make all rows once more, with what is kept of STATE_DIR."""
     # Set aside: creating files right after deleting others may take several times the CPU.
     aside = Path(tempfile.mkdtemp(dir=root.parent))
     for made in ("datasets", "processed", ".hugflow-state"):
         if (root / made).exists():
             (root / made).rename(aside / made)
-    for kept in (root / "state").iterdir():
-        if kept.name not in KEPT:
-            kept.rename(aside / kept.name)
+    for record in (root / "state").iterdir():
+        if record.name not in kept:
+            record.rename(aside / record.name)
     return sync(root, workers)
 
 
