@@ -12,7 +12,7 @@ from hugflow.errors import SettingInvalid
 from hugflow.flows.project_key import ServingConfig, allow_parents_of, serving_of, trust_of
 from hugflow.flows.trust import Trust, parse_allowed, with_entries
 from hugflow.requests.catalog import Catalog
-from hugflow.requests.grammar import DEFAULT_EXPORTS, bad_rows_setting
+from hugflow.requests.grammar import bad_rows_setting
 from hugflow.requests.policy import Policy, PolicyInvalid, policy_unreadable
 from hugflow.settings import ProjectSettings
 from hugflow.stages.build.options import Options
@@ -22,6 +22,7 @@ from hugflow.store.locks import FOR_EVER
 from hugflow_resources.alive import show_alive
 
 log = logging.getLogger(__name__)
+_DEFAULTS = Options()
 
 
 class Storage(dg.ConfigurableResource["Storage"]):
@@ -30,21 +31,21 @@ class Storage(dg.ConfigurableResource["Storage"]):
     storage_root: str
     processed_root: str
     state_dir: str
-    workers: int = 2
-    download_slots: int = 5
-    fetch_ahead_bytes: int = Options().fetch_ahead_bytes
-    keep_raw: bool = False
-    keep_versions: int = 0
-    mp3_source: str = "copy"
-    max_bad_rows: str = "1%"
-    repair_audio: bool = True
-    max_clip_hours: float = 6
-    measure: str = "false"
-    mp3_quality: int = 3
-    verify_load: bool = False
-    exports: list[str] = list(DEFAULT_EXPORTS)  # noqa: RUF012  # of pydantic, which copies it
-    storage_quota_bytes: int | None = None
-    progress_interval: int = 10_000
+    workers: int = _DEFAULTS.workers
+    download_slots: int = _DEFAULTS.download_slots
+    fetch_ahead_bytes: int = _DEFAULTS.fetch_ahead_bytes
+    keep_raw: bool = _DEFAULTS.keep_raw
+    keep_versions: int = _DEFAULTS.keep_versions
+    mp3_source: str = _DEFAULTS.mp3_source
+    max_bad_rows: str = str(_DEFAULTS.max_bad_rows)
+    repair_audio: bool = _DEFAULTS.repair_audio
+    max_clip_hours: float = _DEFAULTS.max_clip_hours
+    measure: str = _DEFAULTS.measure
+    mp3_quality: int = _DEFAULTS.mp3_quality
+    verify_load: bool = _DEFAULTS.verify_load
+    exports: list[str] = list(_DEFAULTS.exports)  # noqa: RUF012  # of pydantic, which copies it
+    storage_quota_bytes: int | None = _DEFAULTS.storage_quota_bytes
+    progress_interval: int = _DEFAULTS.progress_interval
     runs_per_dataset: int = 1
     policy: str = "{}"
     policy_fault: str | None = None
