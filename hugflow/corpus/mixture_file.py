@@ -3,15 +3,18 @@
 seed: 7                            # another seed chooses other rows; default 0
 hours: 100                         # shared among the parts by weight; absent: all rows
 datasets:
-- dataset: "acme/speech#train"   # a name, or hf_id#split
-weight: 3                      # default 1
-keep: "snr > 15"               # as in a request
-- dataset: "acme/noise#train"
-hours: 5                       # of this part, whatever the others have
+  - dataset: "acme/speech#train"   # a name, or hf_id#split
+    weight: 3                      # default 1
+    keep: "snr > 15"               # as in a request
+  - dataset: "acme/noise#train"
+    hours: 5                       # of this part, whatever the others have
+
+Weights and hours are finite numbers above 0.
 """
 
 import hashlib
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
@@ -106,7 +109,8 @@ def _fields(path: Path, value: Any, known: tuple[str, ...], what: str) -> Mappin
 def _positive(path: Path, name: str, value: Any) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (is_number and isfinite(value) and value > 0):
         raise _invalid(path, f"{name} is no number above 0")
     return float(value)
 

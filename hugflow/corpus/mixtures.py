@@ -3,7 +3,8 @@
 Rows are taken in the order of a hash over seed, dataset and row until their hours are reached, so
 the same seed and the same datasets give the same rows, and more hours only add some.
 
-    <out>/<dataset>.jsonl     NeMo's manifest of the chosen rows, with absolute paths
+    <out>/<dataset>.jsonl     NeMo's manifest of the chosen rows, with absolute paths; that of a
+                              dataset that has left the mixture is deleted
     <out>/input_cfg.yaml      NeMo's list of these manifests with weights
     <out>/cuts.jsonl.gz       Lhotse's cuts of all chosen rows
     <out>/rows.parquet        the chosen rows as one table
@@ -89,7 +90,13 @@ def write_mixture(
     Raises PlanOutOfDate if `out` was written from other rows, unless `update` is given.
     """
     lock = _lock(mixture, chosen)
-    _refuse_other(out / "mixture.lock.json", lock, update=update)
+    known = _read_lock(out / "mixture.lock.json")
+    if known not in (None, lock) and not update:
+        raise PlanOutOfDate(
+            f"{out} was written from other rows",
+            why="the mixture, or one of its datasets, has changed since: mixture.lock.json says so",
+            mend="repeat the command with --update, or write it into another folder by --out",
+        )
     make_folder(out)
     written = []
     entries = []
@@ -116,6 +123,7 @@ def write_mixture(
     with disk_errors(table):
         pl.concat(frames).write_parquet(fresh_temporary(table))
     commit_file(table)
+    _delete_other_manifests(out, known or {}, lock)
     write_file(out / "mixture.lock.json", json.dumps(lock, indent=2) + "\n")
     names = ("input_cfg.yaml", "cuts.jsonl.gz", "rows.parquet", "mixture.lock.json")
     return [*written, *(out / name for name in names)]
@@ -227,16 +235,22 @@ def _lock(mixture: Mixture, chosen: Sequence[Chosen]) -> dict[str, Any]:
     }
 
 
-def _refuse_other(path: Path, lock: dict[str, Any], *, update: bool) -> None:
-    if update or not is_file(path):
-        return
+def _read_lock(path: Path) -> dict[str, Any] | None:
+    """What the folder was written from; None if nothing was, empty if that cannot be read."""
+    if not is_file(path):
+        return None
     try:
         known = json.loads(read_file(path))
-    except ValueError:
+    except (ValueError, RecursionError):
         known = None
-    if known != lock:
-        raise PlanOutOfDate(
-            f"{path.parent} was written from other rows",
-            why="the mixture, or one of its datasets, has changed since: mixture.lock.json says so",
-            mend="repeat the command with --update, or write it into another folder by --out",
-        )
+    return known if isinstance(known, dict) else {}
+
+
+def _delete_other_manifests(out: Path, known: dict[str, Any], lock: dict[str, Any]) -> None:
+    """Delete the manifests of datasets that the mixture had when it was last written."""
+    before = known.get("datasets")
+    others = before.keys() - lock["datasets"].keys() if isinstance(before, dict) else ()
+    for path in sorted(out.glob("*.jsonl")):
+        if path.stem in others:
+            with disk_errors(path):
+                path.unlink()

@@ -1,4 +1,4 @@
-"""What a person means by NAME: a dataset's name, its hf_id, its request file, or a prefix."""
+"""What a person means by NAME: a dataset's name, hf_id, hf_id#split, request file, or a prefix."""
 
 import os.path
 import re
@@ -34,8 +34,8 @@ def is_below(path: str, file: str) -> bool:
 def match_name(wanted: str, names: Iterable[str], file_by_name: Mapping[str, str]) -> str | None:
     """The dataset that a person means; None if there is none.
 
-    wanted: a name, an hf_id, a request file or a folder of them, or the beginning of a name.
-    Raises UsageWrong if several datasets fit.
+    wanted: a name, an hf_id, `hf_id#split`, a request file or a folder of them, or the beginning of
+    a name. Raises UsageWrong if several datasets fit.
     """
     known = sorted(set(names))
     if wanted in known or not wanted:
@@ -44,8 +44,10 @@ def match_name(wanted: str, names: Iterable[str], file_by_name: Mapping[str, str
     found = [name for name in known if is_below(file_by_name.get(name, ""), file)]
     if not found:
         # A dataset's name begins with its hf_id: `owner/name` is `owner__name__...`.
-        start = f"{wanted.replace('/', '__')}__" if "/" in wanted else wanted
-        found = [name for name in known if name.startswith(start)]
+        hf_id, _, split = wanted.partition("#")
+        start = f"{hf_id.replace('/', '__')}__" if "/" in hf_id else hf_id
+        part = f"__split_{split}__" if split else ""
+        found = [name for name in known if name.startswith(start) and part in name]
         # `a__speech` means that dataset, although `a__speech2` and `a__speech__2` begin so too.
         for ending in ("__", "__subset_", "__split_"):
             whole = [name for name in found if name.startswith(f"{start.rstrip('_')}{ending}")]

@@ -422,6 +422,16 @@ class AddRequest(_Request):
         return self
 
     @model_validator(mode="after")
+    def _refuse_itself(self) -> Self:
+        if not self.is_several and self.name in self.no_overlap_with:
+            raise grammar.FieldInvalid(
+                "names the dataset itself",
+                mend="name the datasets whose rows it must not have",
+                field="no_overlap_with",
+            )
+        return self
+
+    @model_validator(mode="after")
     def _refuse_two_main_columns(self) -> Self:
         if {"audio_column", "audio_columns"} <= self.model_fields_set:
             raise grammar.FieldInvalid(

@@ -83,6 +83,7 @@ def test_a_dataset_may_be_called_in_many_ways_and_a_folder_means_all_in_it():
     for wanted in (
         SPEECH,
         "acme/speech",
+        "acme/speech#train",
         "requests/add/speech.yaml",
         "acme__speech",
         "./requests/add/speech.yaml",
@@ -93,6 +94,11 @@ def test_a_dataset_may_be_called_in_many_ways_and_a_folder_means_all_in_it():
     with pytest.raises(UsageWrong, match="fits 2"):
         find_names("acme", files, files)
     assert find_names("acme/video", files, files) == []
+    assert find_names("acme/speech#test", files, files) == []
+    test = "acme__speech__split_test__rev_main"
+    assert find_names("acme/speech#test", [*files, test], files) == [test]
+    with pytest.raises(UsageWrong, match="fits 2"):
+        find_names("acme/speech", [*files, test], files)
 
 
 def test_status_says_why_a_request_could_not_be_planned(project: Project, hub: LoopbackHub):

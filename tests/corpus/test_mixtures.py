@@ -93,6 +93,15 @@ datasets:
     assert len(pl.read_parquet(out / "rows.parquet")) == 6
 
 
+def test_the_manifest_of_a_dataset_that_left_the_mixture_is_deleted(stored: Places, tmp_path: Path):
+    file, out = tmp_path / "a.yaml", tmp_path / "out"
+    for parts in (f"{{dataset: {ONE}}}, {{dataset: {TWO}}}", f"{{dataset: {TWO}}}"):
+        chosen = choose(stored, file, f"datasets: [{parts}]")
+        write_mixture(read_mixture(file), chosen, out, update=True)
+        (out / "notes.jsonl").write_text("of a person")
+    assert {path.name for path in out.glob("*.jsonl")} == {f"{TWO}.jsonl", "notes.jsonl"}
+
+
 @pytest.mark.parametrize(
     ("text", "error", "words"),
     [
@@ -100,6 +109,9 @@ datasets:
         ("sed: 1", RequestInvalid, "sed is an unknown field"),
         ("datasets: [{dataset: a, wieght: 2}]", RequestInvalid, "wieght is an unknown field"),
         ("datasets: [{dataset: a, weight: 0}]", RequestInvalid, "weight is no number above 0"),
+        ("datasets: [{dataset: a, weight: .inf}]", RequestInvalid, "weight is no number above 0"),
+        ("datasets: [{dataset: a, hours: .nan}]", RequestInvalid, "hours is no number above 0"),
+        ("datasets: [{dataset: a, hours: [1]}]", RequestInvalid, "hours is no number above 0"),
         ("datasets: [{dataset: a, keep: 'x >'}]", RequestInvalid, "keep of a cannot be read"),
         ("datasets: [{dataset: a}, {dataset: a}]", RequestInvalid, "twice"),
         ("datasets: [{dataset: nobody/has}]", UsageWrong, "nobody/has"),

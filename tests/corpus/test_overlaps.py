@@ -192,6 +192,9 @@ def test_a_dataset_with_rows_of_another_one_is_not_published_until_keep_leaves_t
     fields = {"no_overlap_with": ["leak/test#train"]}
     with pytest.raises(StageMissing, match="leak/test#train is not complete"):
         sync_dataset(open_for("leak/train", options, **fields))
+    itself = open_for("leak/train", options, no_overlap_with=["leak/train#train"])
+    with pytest.raises(StageMissing, match="is no other dataset here"):
+        sync_dataset(itself)
     sync_dataset(open_for("leak/test", options))
     build = open_for("leak/train", options, **fields)
     with pytest.raises(OverlapFound, match="audio 1, text 1"):

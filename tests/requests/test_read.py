@@ -269,6 +269,14 @@ def test_what_yaml_writes_we_read(revision, description):
     assert (request.revision, request.description) == (revision, description.strip())
 
 
+def test_a_dataset_that_must_not_overlap_with_itself_is_refused():
+    own = problems_of(SMALL_ADD.decode() + "no_overlap_with: [org__data__split_train__rev_main]\n")
+    assert [(each.line, each.field, each.what) for each in own] == [
+        (3, "no_overlap_with", "names the dataset itself")
+    ]
+    assert parse_request(SMALL_ADD + b"no_overlap_with: ['org/data#test']\n", ADD)
+
+
 def test_several_audio_columns_are_a_list_with_the_main_one_first():
     text = SMALL_ADD + b"audio_columns: [audio, 'target audio']\n"
     request = parse_request(text, ADD)

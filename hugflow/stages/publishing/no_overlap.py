@@ -34,11 +34,7 @@ def refuse_overlaps(build: Build, index: Mapping[str, str]) -> None:
         names = _find(build.places, written, build.name)
         others = [table for name in names if (table := table_of(build.places, name)) is not None]
         if not others:
-            raise StageMissing(
-                f"{build.name}: it is not published, because {written} is not complete here",
-                why="the request says no_overlap_with, and there is nothing to compare it with",
-                mend=f"sync {written} first, or delete it from no_overlap_with",
-            )
+            raise _nothing_to_compare_with(build, written)
         for other in others:
             found = [
                 each
@@ -59,6 +55,21 @@ def refuse_overlaps(build: Build, index: Mapping[str, str]) -> None:
                     mend=f"`hugflow overlaps {other.name}` compares all; leave the rows out by "
                     "`keep`, or change no_overlap_with",
                 )
+
+
+def _nothing_to_compare_with(build: Build, written: str) -> StageMissing:
+    request = build.request
+    if is_meant(written, build.name, request.hf_id, request.split):
+        return StageMissing(
+            f"{build.name}: it is not published, because {written} is no other dataset here",
+            why="no_overlap_with names the dataset itself, and no other one that is complete",
+            mend=f"write the name of another dataset in place of {written}",
+        )
+    return StageMissing(
+        f"{build.name}: it is not published, because {written} is not complete here",
+        why="the request says no_overlap_with, and there is nothing to compare it with",
+        mend=f"sync {written} first, or delete it from no_overlap_with",
+    )
 
 
 def _find(places: Places, written: str, own: str) -> list[str]:
