@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -52,6 +52,12 @@ def listed_audio(schema: pa.Schema) -> Iterator[str]:
         yield from _listed_audio(field.name, field.type, is_listed=False)
 
 
+def may_name_files(found: Any) -> bool:
+    """Whether a field of a tree holds words, or lists of words."""
+    inner = found.value_type if isinstance(found, pa.DataType) and is_list(found) else found
+    return isinstance(inner, pa.DataType) and is_text(inner)
+
+
 def audio_warnings(
     repository: Repository, schema: pa.Schema, made: Sequence[str]
 ) -> tuple[str, ...]:
@@ -81,7 +87,9 @@ def _beside_warning(schema: pa.Schema, made: Sequence[str]) -> tuple[str, ...]:
 
 def _files_warning(repository: Repository, schema: pa.Schema) -> tuple[str, ...]:
     files = [path for path in repository.paths if PurePosixPath(path).suffix.lower() in _SUFFIXES]
-    texts = [field.name for field in schema if is_text(field.type)]
+    tree = schema_tree(schema)
+    fields = [((name,), found) for name, found in tree.items()] + list(list_fields(tree))
+    texts = [".".join(path) for path, found in fields if may_name_files(found)]
     if not files or not texts:
         return ()
     likely = [name for name in texts if any(part in name.lower() for part in _USUAL_PARTS)]

@@ -84,6 +84,11 @@ class PlanRequest:
         return self.audio_columns or (self.audio_column,)
 
     @property
+    def asked_audio(self) -> tuple[str, ...]:
+        """The audio columns that the request names itself, the main one first."""
+        return self.all_audio if "audio_column" in self.asked else ()
+
+    @property
     def encoding(self) -> Encoding:
         """How MP3s are encoded."""
         return Encoding(self.mp3_quality, self.mp3_bitrate, self.sample_rate)

@@ -23,6 +23,7 @@ from hugflow.errors import RequestInvalid, ShardUnreadable
 from hugflow.redact import in_a_line
 from hugflow.requests.sources import TableForm
 from hugflow.shards.arrow import FILE_TYPE, is_text
+from hugflow.shards.column_path import find_path, schema_tree
 from hugflow.shards.layouts import loose
 from hugflow.shards.layouts.archives import (
     ENCRYPTED,
@@ -50,6 +51,7 @@ from hugflow.shards.layouts.member_words import (
     name_keys,
     without_ending,
 )
+from hugflow.shards.layouts.named_clips import FILE_NAME, find_named
 from hugflow.shards.layouts.published_archives import (
     PublishedArchive,
     archives_of,
@@ -87,6 +89,7 @@ _KEYWORDS: Final = (
 _TRANSCRIPTS: Final = TableForm(
     table=("**/*.trans.txt",), audio=("**",), inside=True, format="lines", key="id", text="text"
 )
+_NOT_INSIDE: Final = "names clips, too, which are read only where they are files of the repository"
 _PEEKED_BYTES: Final = 4 << 20
 _PEEKED_MEMBERS: Final = 200
 # Of several archives, so many are compared before any is fetched.
@@ -226,7 +229,7 @@ def _describe(
     request: PlanRequest,
 ) -> Split:
     what = f"{at.repo}@{at.commit[:7]}"
-    asked = request.audio_column if "audio_column" in request.asked else None
+    asked = next(iter(request.asked_audio), None)
     form = form_of(request)
     said, key = replace(form or ANY_FORM, types=()), form.key if form is not None else None
     members = _peek(at, archives[0])
@@ -269,7 +272,7 @@ def _describe(
         ) from error
     is_by_archive = are_by_archive(read, source, [archive.path for archive in archives])
     _refuse_ambiguous(at, read, source, archives, is_by_archive=is_by_archive)
-    audio = asked or loose.AUDIO
+    audio = _choose_audio(at, request, source, schema, has_key=key is not None)
     columns, rename = loose.place_audio(schema.names, source, audio)
     types = {rename.get(field.name, field.name): field.type for field in schema}
     types[audio] = FILE_TYPE
@@ -321,15 +324,18 @@ def _describe_inside(
     """A shard for each archive, with the tables in it."""
     table = to_regexes(form.table, form, request)
     schema = peek_inner_tables(at, archives[0], table, form).remove_metadata()
-    key = form.key or _name_key(schema.names)
+    texts = [field.name for field in schema if is_text(field.type)]
+    asked = next((name for name in request.asked_audio[:1] if name in texts), None)
+    others = _other_fields(schema)
+    key = form.key or asked or _name_key([FILE_NAME] if others else schema.names)
     if key is None or key not in schema.names:
         raise RequestInvalid(
             f"{at.repo}@{at.commit[:7]}: no column of the table in {archives[0].path!r} is the key",
-            why=f"it has the columns {', '.join(map(repr, schema.names))}",
+            why=f"it has the columns {', '.join(map(repr, schema.names))}"
+            + (f"; {others[0]!r} {_NOT_INSIDE}" if others else ""),
             mend="name in `source` the column that names the clips, as key: path",
         )
-    asked = request.audio_column if "audio_column" in request.asked else None
-    audio = asked or loose.AUDIO
+    audio = _choose_audio(at, request, key, schema, has_key=form.key is not None)
     columns, rename = loose.place_audio(schema.names, key, audio)
     types = {rename.get(field.name, field.name): field.type for field in schema}
     types[audio] = FILE_TYPE
@@ -354,10 +360,38 @@ def _describe_inside(
     told = (
         f"the column {in_a_line(key)!r} of the tables in the archives names their members",
         "a table in an archive is read when the archive is here",
+        *(f"the field {name!r} stays as it is: it {_NOT_INSIDE}" for name in others),
         *tell_parts(archives),
     )
     text = form.text if form.text in planned.names else None
     return Split(shards, told, audio, text, layout=NAME)
+
+
+def _other_fields(schema: pa.Schema) -> list[str]:
+    """Fields of metadata that name clips beside `file_name`, for people."""
+    places = find_named([field for field in schema if field.name != FILE_NAME]).names
+    return [in_a_line(".".join(place)) for place in places]
+
+
+def _choose_audio(
+    at: RepositoryAt, request: PlanRequest, source: str, schema: pa.Schema, *, has_key: bool
+) -> str:
+    """What the audio column is called; raises RequestInvalid if the request names another one.
+
+    source: the column that names members. has_key: whether the request, or a recipe, names it as
+    `key`; the request may call the audio as it likes then.
+    """
+    asked = request.asked_audio
+    main = next(iter(asked), loose.AUDIO)
+    is_new = has_key and find_path(schema_tree(schema), main) is None
+    audio = main if main == source or is_new else loose.AUDIO
+    if others := [name for name in asked if name not in (source, audio)]:
+        raise RequestInvalid(
+            f"{at.repo}@{at.commit[:7]}: no audio column {others[0]!r}",
+            why=f"the column {in_a_line(source)!r} names members of archives; of such columns one is read",
+            mend=f"set audio_column: {audio!r}",
+        )
+    return audio
 
 
 def _to_detail(ranges: Ranges | None, rename: Mapping[str, str]) -> dict[str, Any]:

@@ -18,7 +18,6 @@ import pyarrow as pa
 from hugflow.amounts import count
 from hugflow.audio.cut import Cut
 from hugflow.clients.repository import PublishedFile
-from hugflow.errors import RequestInvalid
 from hugflow.redact import in_a_line
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts import loose, table
@@ -26,7 +25,6 @@ from hugflow.shards.layouts.captions import describe_captions
 from hugflow.shards.layouts.clips import Clips, is_clip
 from hugflow.shards.layouts.cut_rows import Ranges
 from hugflow.shards.layouts.layout import SHARDS_AT_ONCE, RepositoryAt, Split, no_sample
-from hugflow.shards.layouts.named_clips import holds_audio
 from hugflow.shards.layouts.tables import folder_of
 from hugflow.shards.layouts.unread_tables import warn_of_unread
 from hugflow.shards.plan_request import PlanRequest, segments_of
@@ -78,19 +76,11 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
         chosen,
         clips,
         published,
-        asked,
+        request.asked_audio,
         only=only,
         keeps_others=bool(inside),
         ranges=Ranges.of(request),
     )
-    if split.audio_column is None and not any(map(holds_audio, split.shards[0].schema.types)):
-        raise RequestInvalid(
-            f"{at.repo}@{at.commit[:7]}: {chosen[0].path!r} names no audio file",
-            why="it has no field `file_name` or `file_names`, and no other column names files of "
-            "the repository",
-            mend="report it to the dataset's owner, or request a subset or revision whose metadata "
-            "names its files",
-        )
     return Split(split.shards, (*warnings, *split.warnings), split.audio_column)
 
 

@@ -9,8 +9,9 @@ clips, so its digest covers all of them. `detail` of a shard:
      "audio": "audio",                  the column that holds the clips; null: there are none
      "from": "file_name",               the table's column that names them
      "rename": {"audio": "audio_source"},
-     "named": [["noisy_file_name"], ["turns", "file_name"]],   other fields that name clips
-     "words": {"noisy/a.wav": 3},       their words: each clip's place in the files
+     "named": [{"field": ["turns", "file_name"], "new": "audio",   other fields that name clips
+                "words": {"noisy/a.wav": 3}}],   each clip's place in the files, as in `clips`, or
+                                                 two of the clips that the word may mean
      "clips": [1, 2, null],             for each row: its clip's place in the files; null: none
      "texts": {"text": [3, null, 4]},   columns of which values are files: their places; null: `values`
      "unclear": {"2": ["a/1.wav", "b/1.wav"]},   rows whose word may mean several clips: two of them
@@ -26,7 +27,7 @@ from contextlib import contextmanager
 from dataclasses import field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
@@ -37,12 +38,11 @@ from hugflow.errors import ShardUnreadable
 from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.requests.sources import TableForm
-from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.failed_clips import FailedClip, to_clips
 from hugflow.shards.layouts.batch_size import BATCH_BYTES, BATCH_ROWS
-from hugflow.shards.layouts.clips import join_path
+from hugflow.shards.layouts.clips import Same, join_path
 from hugflow.shards.layouts.layout import Contents, RepositoryAt, unreadable
-from hugflow.shards.layouts.named_clips import FILE_NAME, Place, audio_name, list_words, to_audio
+from hugflow.shards.layouts.named_clips import FILE_NAME, Place, list_words, to_audio
 from hugflow.shards.layouts.segments import Pieces, missing_recording
 from hugflow.shards.layouts.table_file import TableFile
 from hugflow.shards.layouts.tables import (
@@ -66,8 +66,17 @@ LINES: Final = TableForm(format="lines")
 _PIECE_BYTES_PER_S: Final = 192_000
 
 
-# A word of a table, and the clip that it means.
-WordClip: TypeAlias = tuple[str, PublishedFile]
+@dataclass(frozen=True, slots=True)
+class WordClip:
+    """A word in a field beside the main one, and the clip that it names.
+
+    clip: None if there is no such file, or if the word may mean several; `unclear` has these then.
+    """
+
+    place: Place
+    word: str
+    clip: PublishedFile | None
+    unclear: Same = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +91,7 @@ class Rows:
     cuts: of each row, the part of its clip; None for all of it. Empty: no row is a part.
     unclear: the clips that a row may mean, where it may mean several; `clips` has None for it.
     texts: columns of `values` of which some values are files of text, read with the rows.
-    more: of each row, the other clips that it names, with the words for them. Empty: there are none.
+    more: of each row, the words that name other clips. Empty: there are none.
     """
 
     count: int
@@ -179,14 +188,17 @@ def cut(
     rename: Mapping[str, str],
     schema: pa.Schema,
     audio: str | None,
-    named: Sequence[Place] = (),
+    named: Mapping[Place, str] | None = None,
 ) -> Iterator[Contents]:
-    """The slices of the rows, as contents of shards; named: other fields that name clips."""
+    """The slices of the rows, as contents of shards.
+
+    named: other fields that name clips, and what they become.
+    """
     for first, stop in _slices(rows):
         table = [rows.table] if rows.table is not None else []
         files, places = _number(table, rows.clips[first:stop])
-        more = dict(pair for row in rows.more[first:stop] for pair in row)
-        files, more_places = _number(files, list(more.values()))
+        more = [each for row in rows.more[first:stop] for each in row]
+        files, more_places = _number(files, [each.clip for each in more])
         texts: dict[str, list[int | None]] = {}
         for name, column in rows.texts.items():
             files, texts[name] = _number(files, column[first:stop])
@@ -200,8 +212,15 @@ def cut(
             values = {name: list(column[first:stop]) for name, column in rows.values.items()}
             detail |= {"values": values, "rows": [first, stop - first]}
         detail |= {"rename": dict(rename)} if rename else {}
-        words = dict(zip(more, more_places, strict=True))
-        detail |= {"named": [list(place) for place in named], "words": words} if named else {}
+        words: dict[Place, dict[str, Any]] = {place: {} for place in named or ()}
+        for each, place in zip(more, more_places, strict=True):
+            if place is not None or each.unclear:
+                words[each.place][each.word] = each.unclear[:2] if place is None else place
+        fields = [
+            {"field": list(place), "new": new, "words": words[place]}
+            for place, new in (named or {}).items()
+        ]
+        detail |= {"named": fields} if fields else {}
         detail |= {"clips": places} if rows.clips else {}
         detail |= {"texts": texts} if texts else {}
         cuts = [None if each is None else each.to_json() for each in rows.cuts[first:stop]]
@@ -259,7 +278,8 @@ def _slices(rows: Rows) -> Iterator[tuple[int, int]]:
         # A clip of which several rows are parts is in one slice.
         is_same = bool(rows.cuts) and clip is not None and clip == before
         more = clip.size_bytes if clip is not None and not is_same else 0
-        beside = {file.path: file.size_bytes for _, file in rows.more[row]} if rows.more else {}
+        named = [each.clip for each in rows.more[row]] if rows.more else []
+        beside = {file.path: file.size_bytes for file in named if file is not None}
         more += sum(beside[path] for path in beside.keys() - others)
         is_long = row - start >= SLICE_ROWS or len(others) >= SLICE_ROWS
         is_full = is_long and (rows.clips or rows.more)
@@ -414,16 +434,17 @@ def _clips(
 class _More:
     """Other fields of a slice that name clips.
 
-    columns: those that hold them, by their planned name.
-    places: of the words in the files. sizes: of the clips of each row, in bytes.
+    names: what they become. columns: those that hold them, by their planned name.
+    words: of each field, the place of the clip in the files, or the clips that it may mean.
+    sizes: of the clips of each row, in bytes.
     """
 
     paths: Sequence[Path]
     files: Sequence[PublishedFile]
     folder: str
-    named: frozenset[Place]
+    names: Mapping[Place, str]
     columns: Mapping[str, str]
-    places: Mapping[str, int]
+    words: Mapping[Place, Mapping[str, Any]]
     sizes: Sequence[int]
 
     @classmethod
@@ -431,35 +452,41 @@ class _More:
         cls, paths: Sequence[Path], shard: Shard, detail: Mapping[str, Any], table: pa.Table
     ) -> Self:
         """What the detail says of a slice; table: its rows."""
-        named = frozenset(tuple(place) for place in detail.get("named", ()))
-        places: Mapping[str, int] = detail.get("words", {})
-        columns = {audio_name(place) if len(place) == 1 else place[0]: place[0] for place in named}
-        sizes = np.zeros(len(table) if named else 0, np.int64)
+        told = {tuple(each["field"]): each for each in detail.get("named", ())}
+        names = {place: each["new"] for place, each in told.items()}
+        words = {place: each["words"] for place, each in told.items()}
+        columns = {new if len(place) == 1 else place[0]: place[0] for place, new in names.items()}
+        sizes = np.zeros(len(table) if told else 0, np.int64)
         for name in {*columns.values()} & {*table.column_names}:
             rows = np.arange(len(table))
-            for _, words, inside in list_words(_array(table, name), named, (name,), rows):
-                known = [places.get(word or "") for word in to_filenames(words)]
-                found = [0 if place is None else shard.files[place].size_bytes for place in known]
+            for place, array, inside in list_words(_array(table, name), names, (name,), rows):
+                known = [words[place].get(word or "") for word in to_filenames(array)]
+                found = [shard.files[at].size_bytes if isinstance(at, int) else 0 for at in known]
                 np.add.at(sizes, inside, np.array(found, np.int64))
-        folder = folder_of(detail["table"]) if named else ""
-        return cls(paths, shard.files, folder, named, columns, places, sizes.tolist())
+        folder = folder_of(detail["table"]) if told else ""
+        return cls(paths, shard.files, folder, names, columns, words, sizes.tolist())
 
     def read(self, part: pa.Table, name: str) -> pa.Array:
         """A column of some rows with the clips that its words name."""
         column = self.columns[name]
-        return to_audio(_array(part, column), self.named, (column,), self._to_clips)
+        return to_audio(_array(part, column), self.names, (column,), self._to_clips)
 
-    def _to_clips(self, words: pa.Array) -> pa.Array:
-        return pa.array([self._to_clip(word) for word in to_filenames(words)], FILE_TYPE)
+    def _to_clips(self, place: Place, words: pa.Array) -> pa.Array:
+        return to_clips([self._to_clip(place, word) for word in to_filenames(words)])
 
-    def _to_clip(self, word: str | None) -> dict[str, Any] | None:
-        place = self.places.get(word or "")
-        if place is not None:
-            with disk_errors(self.paths[place], "read"):
-                data = self.paths[place].read_bytes()
-            return {"bytes": data, "path": self.files[place].path}
-        # It is refused, or not found, when its MP3 is made.
-        return {"bytes": None, "path": join_path(self.folder, word) or word} if word else None
+    def _to_clip(self, place: Place, word: str | None) -> dict[str, Any] | None:
+        if not word:
+            return None
+        match self.words[place].get(word):
+            case int(at):
+                with disk_errors(self.paths[at], "read"):
+                    data = self.paths[at].read_bytes()
+                return {"bytes": data, "path": self.files[at].path}
+            case list(paths):
+                return {"bytes": _unclear(word, paths), "path": word}
+            case _:
+                # It is refused, or not found, when its MP3 is made.
+                return {"bytes": None, "path": join_path(self.folder, word) or word}
 
 
 def _unclear(word: str, paths: Sequence[str]) -> FailedClip:

@@ -1,15 +1,20 @@
-"""Fields of an audio folder's metadata that name clips, and the audio that they become.
+"""Fields of tables that name clips, and the audio that they become.
 
-As in `datasets`, in columns, in structs and in lists of structs:
+In metadata of audio folders as in `datasets`, in columns, in structs and in lists of structs:
 
     file_name, noisy_file_name      a clip              audio, noisy
     file_names, noisy_file_names    a list of clips     audios, noisy
+
+In other tables, and beside these, the fields that a request names.
 
 The place of a field is the name of its column and the names inside it: `("turns", "file_name")`,
 also where `turns` is a list of structs.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import field
+from functools import reduce
+from operator import getitem
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -19,6 +24,8 @@ import pyarrow as pa
 from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.shards.arrow import FILE_TYPE, is_list, is_text, list_lengths, map_items
+from hugflow.shards.audio_warnings import may_name_files
+from hugflow.shards.column_path import find_path, schema_tree
 from hugflow.shards.plain_features import Feature, plain_feature
 
 FILE_NAME: Final = "file_name"
@@ -29,45 +36,59 @@ Place: TypeAlias = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class NamedClips:
-    """The fields that name clips; odd: what is called so and does not, with the reason."""
+    """The fields that name clips.
 
-    places: tuple[Place, ...] = ()
+    names: what each becomes, inside its struct: `audio`.
+    asked: those that the request names; words in them mean clips as in any table.
+    odd: what is called like a field that names clips and is none, with the reason.
+    """
+
+    names: Mapping[Place, str] = field(default_factory=dict)
+    asked: frozenset[Place] = frozenset()
     odd: tuple[str, ...] = ()
 
     @property
     def columns(self) -> dict[str, str]:
         """What the columns become that are such fields."""
-        return {place[0]: audio_name(place) for place in self.places if len(place) == 1}
+        return {place[0]: new for place, new in self.names.items() if len(place) == 1}
+
+    def audio_name(self, place: Place) -> str:
+        """What the audio of a place is called: `noisy`, `turn.audio`."""
+        return ".".join((*place[:-1], self.names[place]))
 
 
 def find_named(fields: Sequence[pa.Field], taken: Collection[str] = ()) -> NamedClips:
-    """The fields in some columns that name clips; taken: names of other columns."""
-    found, odd = list[Place](), list[str]()
-    _find((), fields, {*taken, *(field.name for field in fields)}, found, odd)
-    return NamedClips(tuple(found), tuple(odd))
+    """The fields in some columns of metadata that name clips; taken: names of other columns."""
+    names, odd = dict[Place, str](), list[str]()
+    _find((), fields, {*taken, *(each.name for each in fields)}, names, odd)
+    return NamedClips(names, odd=tuple(odd))
 
 
-def audio_name(place: Place) -> str:
-    """What the audio of a place is called: `noisy`, `turn.audio`."""
-    return ".".join((*place[:-1], _new_name(place[-1]) or ""))
+def find_asked(fields: Sequence[pa.Field], asked: Iterable[str]) -> NamedClips:
+    """The fields that a request names as audio, and that hold words or lists of words."""
+    tree = schema_tree(pa.schema(list(fields)))
+    found: dict[Place, str] = {}
+    for name in asked:
+        path = find_path(tree, name)
+        if path is not None and may_name_files(reduce(getitem, path, tree)):
+            found[path] = path[-1]
+    return NamedClips(found, frozenset(found))
 
 
-def audio_type(type_: pa.DataType, places: Collection[Place], at: Place) -> pa.DataType:
+def audio_type(type_: pa.DataType, names: Mapping[Place, str], at: Place) -> pa.DataType:
     """The type of the column or field at a place, with audio for the words that name clips."""
-    if at in places and is_text(type_):
+    if at in names and is_text(type_):
         return FILE_TYPE
-    if is_list(type_) and _has_inside(places, at):
+    if is_list(type_) and _has_inside(names, at):
         is_large = pa.types.is_large_list(type_) or pa.types.is_large_list_view(type_)
         make = pa.large_list if is_large else pa.list_
-        return make(audio_type(type_.value_type, places, at))
-    if pa.types.is_struct(type_) and _has_inside(places, at):
+        return make(audio_type(type_.value_type, names, at))
+    if pa.types.is_struct(type_) and _has_inside(names, at):
+        inside = [(*at, each.name) for each in type_]
         return pa.struct(
             [
-                (
-                    _name_inside(each.name, places, at),
-                    audio_type(each.type, places, (*at, each.name)),
-                )
-                for each in type_
+                (names.get(place, each.name), audio_type(each.type, names, place))
+                for place, each in zip(inside, type_, strict=True)
             ]
         )
     return type_
@@ -98,48 +119,52 @@ def audio_feature(type_: pa.DataType) -> Feature | None:
 
 def to_audio(
     array: pa.Array,
-    places: Collection[Place],
+    names: Mapping[Place, str],
     at: Place,
-    to_clips: Callable[[pa.Array], pa.Array],
+    to_clips: Callable[[Place, pa.Array], pa.Array],
 ) -> pa.Array:
     """The column or field at a place, with audio for the words that name clips.
 
-    to_clips: gives the audio of an array of words.
+    to_clips: gives the audio of an array of words of a field.
     """
-    if at in places and is_text(array.type):
-        return to_clips(array)
-    if is_list(array.type) and _has_inside(places, at):
-        return map_items(array, lambda items: to_audio(items, places, at, to_clips))
-    if pa.types.is_struct(array.type) and _has_inside(places, at):
-        names = [each.name for each in array.type]
+    if at in names and is_text(array.type):
+        return to_clips(at, array)
+    if is_list(array.type) and _has_inside(names, at):
+        return map_items(array, lambda items: to_audio(items, names, at, to_clips))
+    if pa.types.is_struct(array.type) and _has_inside(names, at):
+        inside = [(*at, each.name) for each in array.type]
         children = [
-            to_audio(child, places, (*at, name), to_clips)
-            for name, child in zip(names, array.flatten(), strict=True)
+            to_audio(child, names, place, to_clips)
+            for place, child in zip(inside, array.flatten(), strict=True)
         ]
-        renamed = [_name_inside(name, places, at) for name in names]
-        return pa.StructArray.from_arrays(children, renamed, mask=array.is_null())
+        new = [names.get(place, place[-1]) for place in inside]
+        return pa.StructArray.from_arrays(children, new, mask=array.is_null())
     return array
 
 
 def list_words(
-    array: pa.Array, places: Collection[Place], at: Place, rows: npt.NDArray[np.int64]
+    array: pa.Array, names: Mapping[Place, str], at: Place, rows: npt.NDArray[np.int64]
 ) -> Iterator[tuple[Place, pa.Array, npt.NDArray[np.int64]]]:
     """The words that name clips in the column or field at a place, with the row of each.
 
     rows: of the values of the array.
     """
-    if at in places and is_text(array.type):
+    if at in names and is_text(array.type):
         yield at, array, rows
-    elif is_list(array.type) and _has_inside(places, at):
+    elif is_list(array.type) and _has_inside(names, at):
         inside = np.repeat(rows, list_lengths(array))
-        yield from list_words(array.flatten(), places, at, inside)
-    elif pa.types.is_struct(array.type) and _has_inside(places, at):
+        yield from list_words(array.flatten(), names, at, inside)
+    elif pa.types.is_struct(array.type) and _has_inside(names, at):
         for each, child in zip(array.type, array.flatten(), strict=True):
-            yield from list_words(child, places, (*at, each.name), rows)
+            yield from list_words(child, names, (*at, each.name), rows)
 
 
 def _find(
-    prefix: Place, fields: Sequence[pa.Field], taken: set[str], found: list[Place], odd: list[str]
+    prefix: Place,
+    fields: Sequence[pa.Field],
+    taken: set[str],
+    found: dict[Place, str],
+    odd: list[str],
 ) -> None:
     for each in fields:
         place, new = (*prefix, each.name), _new_name(each.name)
@@ -147,7 +172,7 @@ def _find(
         while is_list(inner):
             inner = inner.value_type
         if pa.types.is_struct(inner):
-            _find(place, list(inner), {field.name for field in inner}, found, odd)
+            _find(place, list(inner), {name.name for name in inner}, found, odd)
         elif new is not None:
             said = repr(in_a_line(".".join(place)))
             if not _names_clips(each):
@@ -156,14 +181,14 @@ def _find(
                 odd.append(f"{said} names no clips: there is a field {in_a_line(new)!r} beside it")
             else:
                 taken.add(new)
-                found.append(place)
+                found[place] = new
 
 
-def _names_clips(field: pa.Field) -> bool:
+def _names_clips(said: pa.Field) -> bool:
     """Whether a field of such a name has the type for it."""
-    if field.name.endswith("s"):
-        return is_list(field.type) and is_text(field.type.value_type)
-    return is_text(field.type)
+    if said.name.endswith("s"):
+        return is_list(said.type) and is_text(said.type.value_type)
+    return is_text(said.type)
 
 
 def _new_name(name: str) -> str | None:
@@ -176,10 +201,6 @@ def _new_name(name: str) -> str | None:
     return None
 
 
-def _name_inside(name: str, places: Collection[Place], at: Place) -> str:
-    return (_new_name(name) or name) if (*at, name) in places else name
-
-
-def _has_inside(places: Collection[Place], at: Place) -> bool:
+def _has_inside(names: Mapping[Place, str], at: Place) -> bool:
     """Whether a place is one of the places, or around one."""
-    return any(place[: len(at)] == at for place in places)
+    return any(place[: len(at)] == at for place in names)

@@ -5,24 +5,22 @@ repository, they are the rows' audio; else the dataset is text. The audio column
 column that the request names. A row whose clip does not exist is a failed row.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
-import numpy as np
 import pyarrow as pa
 
 from hugflow.amounts import count
 from hugflow.audio.cut import Cut
 from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
-from hugflow.late_dataclass import dataclass
 from hugflow.redact import in_a_line
 from hugflow.requests.sources import TableForm
-from hugflow.shards.arrow import FILE_TYPE, is_text
-from hugflow.shards.card_features import with_declared
+from hugflow.shards.arrow import is_text
+from hugflow.shards.column_path import find_path, schema_tree
 from hugflow.shards.layouts import loose
 from hugflow.shards.layouts.clip_columns import TRIED_ROWS, choose_column
 from hugflow.shards.layouts.clips import Clips, Same, is_clip
@@ -34,15 +32,14 @@ from hugflow.shards.layouts.cut_rows import (
     warn_of_empty,
 )
 from hugflow.shards.layouts.layout import Contents, RepositoryAt, Split, no_names, no_sample
-from hugflow.shards.layouts.named_clips import (
-    FILE_NAME,
-    NamedClips,
-    Place,
-    audio_feature,
-    audio_name,
-    audio_type,
-    find_named,
-    list_words,
+from hugflow.shards.layouts.named_clips import FILE_NAME, NamedClips, find_asked, find_named
+from hugflow.shards.layouts.other_clips import (
+    find_others,
+    find_words,
+    refuse_nothing,
+    single_column,
+    warn_of_others,
+    with_audio,
 )
 from hugflow.shards.layouts.table_file import TableFile, settle_tables
 from hugflow.shards.layouts.tables import (
@@ -58,22 +55,13 @@ from hugflow.shards.stems import FILENAME_COLUMN, iterate_filenames, to_filename
 # A table, the column that names its clips, whether its first line names columns, and its form.
 _Opened: TypeAlias = tuple[TableFile, str | None, bool, TableForm]
 
-# Of an audio folder without any other field that names clips.
-_PLAIN: Final = ((), ((FILE_NAME,),))
+# Fields of metadata that most audio folders have.
+_PLAIN: Final = frozenset({(FILE_NAME,)})
 
 native_reader: Final = None
 read_names = no_names
 read_sample = no_sample
 read_rows = loose.read_rows
-
-
-@dataclass(frozen=True, slots=True)
-class _Word:
-    """A word that names a clip, beside the column that names the main ones; clip: None: no file."""
-
-    place: Place
-    word: str
-    clip: str | None
 
 
 def takes(path: str) -> bool:
@@ -90,10 +78,9 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     listed = own if names_clips else at.list_files()
     published = {file.path: file for file in listed}
     clips = Clips.of(published)
-    asked = request.audio_column if "audio_column" in request.asked else None
     tables = sorted((file for file in files if file not in own), key=lambda file: file.path)
     return describe_tables(
-        at, tables, clips, published, asked, form=form, ranges=Ranges.of(request)
+        at, tables, clips, published, request.asked_audio, form=form, ranges=Ranges.of(request)
     )
 
 
@@ -102,7 +89,7 @@ def describe_tables(
     tables: Sequence[PublishedFile],
     clips: Clips,
     published: dict[str, PublishedFile],
-    asked: str | None,
+    all_asked: Sequence[str],
     *,
     only: frozenset[str] | None = None,
     keeps_others: bool = True,
@@ -111,15 +98,16 @@ def describe_tables(
 ) -> Split:
     """The slices of some tables.
 
-    asked: the audio column that the request names.
+    all_asked: the audio columns that the request names, the main one first.
     only: the clips of the split, where the tables do not say it; clips in no row are told of these.
     keeps_others: whether rows with other clips, or none, belong to the split.
     form: what a recipe or the request says of the tables.
     ranges: the columns of the rows' time ranges; None for whole clips.
     """
     key = form.key if form is not None else None
+    asked = next(iter(all_asked), None)
     parts: list[loose.Rows] = []
-    missing, unclear, words = 0, list[Same](), list[_Word]()
+    missing, unclear, words = 0, list[Same](), list[loose.WordClip]()
     with ExitStack() as stack:
         said = replace(form or ANY_FORM, types=())
         if form is not None and key is not None:
@@ -139,20 +127,23 @@ def describe_tables(
         ]
         schema = _join(at, [opened.schema for opened, *_ in found], tables)
         source = next((column for _, column, *_ in found if column is not None), None)
-        if only is not None and asked in _other_names(schema, source):
-            # The request means that field, and not the clips of the usual one.
-            asked = None
-        audio = None if source is None else asked or loose.AUDIO
+        # With a key, a request may name the audio as it likes.
+        is_new = key is not None and find_path(schema_tree(schema), asked or "") is None
+        called = asked if asked == source or is_new else None
+        audio = None if source is None else called or loose.AUDIO
         columns, rename = list(schema.names), dict[str, str]()
         if source is not None and audio is not None:
             columns, rename = loose.place_audio(schema.names, source, audio)
-        others = [each.with_name(rename.get(each.name, each.name)) for each in schema]
-        named = NamedClips()
-        if only is not None and ranges is None:
-            named = find_named([each for each in others if each.name != source], columns)
+        fields = [each.with_name(rename.get(each.name, each.name)) for each in schema]
+        others = [each for each in fields if each.name != source]
+        more_asked = [rename.get(name, name) for name in all_asked if name not in (source, audio)]
+        named = find_others(others, columns, more_asked, in_folder=only is not None)
+        if ranges is not None:
+            _refuse_uncut(at, source, more_asked)
+            named = NamedClips()
         for file, (opened, _, has_header, own_form) in zip(tables, found, strict=True):
             read = _read_needed(at, file, opened, source, ranges)
-            more = _find_more(at, file, opened, named, rename, clips)
+            more = find_words(at, file, opened, named, rename, clips, published)
             kept: list[int] | None = None
             chosen: list[PublishedFile | None] = []
             meant: list[Same] = []
@@ -188,48 +179,33 @@ def describe_tables(
                         form=own_form,
                         cuts=cuts,
                         unclear={row: each for row, each in enumerate(meant) if len(each) > 1},
-                        more=[
-                            [(each.word, published[each.clip]) for each in row if each.clip]
-                            for row in more
-                        ],
+                        more=more,
                     )
                 )
-    types = {each.name: audio_type(each.type, named.places, (each.name,)) for each in others}
-    if audio is not None:
-        types[audio] = FILE_TYPE
-    planned = pa.schema([(named.columns.get(name, name), types[name]) for name in columns])
-    planned = _declare(planned, named)
-    columns = list(planned.names)
-    places = named.places
-    shards = [s for each in parts for s in loose.cut(each, columns, rename, planned, audio, places)]
+    planned = with_audio(fields, columns, audio, named)
+    names = planned.names
+    parted = (loose.cut(each, names, rename, planned, audio, named.names) for each in parts)
+    shards = [shard for each in parted for shard in each]
+    if only is not None and source is None:
+        refuse_nothing(at, tables[0], named, words, sum(each.count for each in parts))
     warnings = (*_warnings(source, parts, missing, unclear, clips, only), *unfit)
-    warnings += (*_warn_of_named(named, words), *(f"the field {why}" for why in named.odd))
+    warnings += tuple(warn_of_others(named, words))
     warnings += tuple(warn_of_empty(at, [cut for part in parts for cut in part.cuts]))
-    text = form.text if form is not None and form.text in planned.names else None
-    if audio is None:
-        audio = _single(planned, named)
+    text = form.text if form is not None and form.text in names else None
+    audio = audio or single_column(planned, named)
     return Split(shards or [Contents(tuple(tables), 0, planned)], warnings, audio, text)
 
 
-def _other_names(schema: pa.Schema, source: str | None) -> set[str]:
-    """What the audio of an audio folder is called, beside the main one."""
-    named = find_named([each for each in schema if each.name != source])
-    return {audio_name(place) for place in named.places}
-
-
-def _single(planned: pa.Schema, named: NamedClips) -> str | None:
-    """The column of one clip a row, if there is a single one."""
-    columns = named.columns.values()
-    single = [name for name in columns if planned.field(name).type == FILE_TYPE]
-    return single[0] if len(single) == 1 else None
-
-
-def _declare(planned: pa.Schema, named: NamedClips) -> pa.Schema:
-    """The schema, with the features that `datasets` gives columns in which words name clips."""
-    columns = {named.columns.get(place[0], place[0]) for place in named.places}
-    features = {name: audio_feature(planned.field(name).type) for name in columns}
-    known = {name: feature for name, feature in features.items() if feature is not None}
-    return with_declared(planned, known) if known else planned
+def _refuse_uncut(at: RepositoryAt, source: str | None, others: Sequence[str]) -> None:
+    """Raise RequestInvalid for time ranges of other clips than those of the main column."""
+    if others:
+        raise RequestInvalid(
+            f"{at.repo}@{at.commit[:7]}: segments cut one column of audio",
+            why="no column names one clip a row"
+            if source is None
+            else f"it is {in_a_line(source)!r}, and the request names {in_a_line(others[0])!r}",
+            mend="name one column in audio_column, or delete the line with segments",
+        )
 
 
 def count_rows(paths: Sequence[Path], shard: Shard) -> int:
@@ -268,14 +244,15 @@ def _open(
     """
 
     def choose(opened: TableFile) -> str | None:
-        texts = [each.name for each in opened.schema if is_text(each.type)]
-        if (
-            in_folder
-            and asked not in texts
-            and find_named(list(opened.schema)).places not in _PLAIN
-        ):
+        fields = list(opened.schema)
+        texts = [each.name for each in fields if is_text(each.type)]
+        is_text_asked = asked in texts
+        if in_folder and not is_text_asked and {*find_named(fields).names} - _PLAIN:
             # Its names say which fields name clips, as in `datasets`.
             return FILE_NAME if FILE_NAME in texts else None
+        if asked is not None and not is_text_asked and find_asked(fields, [asked]).names:
+            # Another field is asked for, so none is looked for.
+            return FILE_NAME if in_folder and FILE_NAME in texts else None
         with loose.table_errors(at, file):
             head = opened.slice(0, TRIED_ROWS)
         return choose_column(head, clips, file.path, asked, may_repeat=may_repeat)
@@ -358,55 +335,18 @@ def _find_clips(read: pa.Table, rows: int, source: str, clips: Clips, table: str
     ]
 
 
-def _find_more(
-    at: RepositoryAt,
-    file: PublishedFile,
-    opened: TableFile,
-    named: NamedClips,
-    rename: Mapping[str, str],
-    clips: Clips,
-) -> list[list[_Word]]:
-    """The words of each row in other fields that name clips; empty if there is no such field."""
-    if not named.places:
-        return []
-    published = {rename.get(name, name): name for name in opened.schema.names}
-    columns = sorted({place[0] for place in named.places} & published.keys())
-    found: list[list[_Word]] = [[] for _ in range(opened.rows)]
-    with loose.table_errors(at, file):
-        table = opened.read([published[name] for name in columns])
-    for name in columns:
-        first = 0
-        for chunk in table.column(published[name]).chunks:
-            rows = np.arange(first, first + len(chunk))
-            first += len(chunk)
-            for place, words, inside in list_words(chunk, named.places, (name,), rows):
-                for row, word in zip(inside.tolist(), to_filenames(words), strict=True):
-                    if word:
-                        clip = clips.find(word, file.path, is_exact=True)
-                        found[row].append(_Word(place, word, clip))
-    return found
-
-
 def _is_of(
     only: Collection[str],
     chosen: Sequence[PublishedFile | None],
-    more: Sequence[Sequence[_Word]],
+    more: Sequence[Sequence[loose.WordClip]],
     row: int,
 ) -> bool:
     """Whether a row is one of the split with these clips, by its own clip, else by the others."""
     if chosen:
         clip = chosen[row]
         return clip is not None and clip.path in only
-    return any(each.clip in only for each in (more[row] if more else ()))
-
-
-def _warn_of_named(named: NamedClips, words: Sequence[_Word]) -> Iterator[str]:
-    """What people should know of the other fields that name clips."""
-    for place in named.places:
-        field, audio = (repr(in_a_line(name)) for name in (".".join(place), audio_name(place)))
-        yield f"the field {field} names clips: they are {audio}"
-        if missing := sum(each.place == place and each.clip is None for each in words):
-            yield f"no audio file of the repository for {count(missing, 'word')} in {field}"
+    named = (each.clip for each in (more[row] if more else ()))
+    return any(clip is not None and clip.path in only for clip in named)
 
 
 def _warnings(
@@ -418,7 +358,8 @@ def _warnings(
     only: frozenset[str] | None,
 ) -> tuple[str, ...]:
     """What people should know: the column, rows without clips, clips without rows, repeats."""
-    more = {clip.path for part in parts for row in part.more for _, clip in row}
+    beside = (each.clip for part in parts for row in part.more for each in row)
+    more = {clip.path for clip in beside if clip is not None}
     if source is None and not more:
         return ()
     told: list[str] = []

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hugflow.errors import RequestInvalid
+from hugflow.names import info_names
 from hugflow.shards.arrow import FILE_TYPE
 from hugflow.shards.layouts import loose
 from hugflow.shards.layouts.named_clips import audio_type, find_named, list_words, to_audio
@@ -23,7 +24,7 @@ from hugflow.testing.tables import write_parquet
 from hugflow.verify.dataset import verify_dataset
 from tests.builds import OpenFor
 from tests.projects import Project
-from tests.shards.layouts.published import to_jsonl
+from tests.shards.layouts.published import to_jsonl, to_zip
 from tests.shards.layouts.tars import clip
 from tests.trees import read_failures, read_rows_json, read_tree
 
@@ -71,7 +72,7 @@ def test_fields_that_name_clips_are_found_at_any_depth():
             profile_names=words,
         )
     )
-    assert found.places == (
+    assert tuple(found.names) == (
         ("file_names",),
         ("noisy_file_name",),
         ("turn", "file_name"),
@@ -100,7 +101,7 @@ def test_fields_that_name_clips_are_found_at_any_depth():
 )
 def test_what_is_called_like_a_field_of_clips_and_is_none_is_told(fields: list[pa.Field], why: str):
     found = find_named(fields)
-    assert (found.places, found.odd) == ((), (why,))
+    assert (found.names, found.odd) == ({}, (why,))
 
 
 # It wants torch to encode anything, even a path, of which it makes no more than this.
@@ -129,7 +130,7 @@ def test_words_become_audio_in_slices_of_every_type_of_list(type_: pa.DataType, 
     values = [{"n": n, "file_names": words} for n, words in enumerate(WORDS)] + [None]
     struct = pa.struct([("n", pa.int64()), ("file_names", type_)])
     array = pa.array(values, struct)[first:]
-    places = {("turn", "file_names")}
+    places = {("turn", "file_names"): "audios"}
     rows = np.arange(first, len(values))
     found = [
         (word.as_py(), row)
@@ -138,7 +139,7 @@ def test_words_become_audio_in_slices_of_every_type_of_list(type_: pa.DataType, 
     ]
     assert found == [("a", 0), (None, 0), ("b", 3)][2 * first :]
 
-    def shout(words: pa.Array) -> pa.Array:
+    def shout(place: tuple[str, ...], words: pa.Array) -> pa.Array:
         return pa.array([word and word.upper() for word in words.to_pylist()], pa.string())
 
     assert (
@@ -389,7 +390,7 @@ def test_lists_of_clips_are_not_cut(hub: LoopbackHub, open_for: OpenFor):
     ranges = {"start": "start", "end": "end"}
     build = open_for("named/cut", segments=ranges)
     assert build.plan.columns == ("audio", "x_file_names", "start", "end")
-    with pytest.raises(RequestInvalid, match="no audio column 'x'"):
+    with pytest.raises(RequestInvalid, match="segments cut one column of audio"):
         open_for("named/cut", segments=ranges, audio_column="x")
 
 
@@ -411,6 +412,96 @@ def test_audio_in_lists_of_structs_is_told_and_proposed_as_no_text(
     assert "in 'turns.audio'" in words
     assert "there is audio in 'audios', 'noisy' too" in words
     assert "if 'id' is it, set text_column: 'id'" in words
+
+
+PAIR = {"speech": ["a.wav"], "pair": {"target": "b.wav"}, "again": "far/c.wav", "text": "a"}
+
+
+@pytest.mark.parametrize("column", ["speech", "pair.target", "again"])
+def test_any_field_of_a_table_names_clips_by_the_rules_of_its_tables_if_it_is_asked_for(
+    column: str, hub: LoopbackHub, open_for: OpenFor
+):
+    hf_id = f"named/table-{column.replace('.', '-')}"
+    clips = {f"en/clips/{name}": data for name, data in CLIPS.items()}
+    hub.publish(hf_id, {**clips, "en/train.jsonl": to_jsonl([PAIR])})
+    build = open_for(hf_id, audio_columns=["again", column] if column != "again" else [column])
+    sync_dataset(build)
+    name = {"speech": "a.wav", "pair.target": "b.wav", "again": "far/c.wav"}[column]
+    [row] = read_rows_json(build.folder).values()
+    assert row[info_names(build.plan.all_audio)[-1]]["source_path"] == f"en/clips/{name}"
+    assert f"en/clips/{name}" in {file.path for file in build.plan.shards[0].files}
+
+
+def test_a_word_in_a_list_that_may_mean_several_clips_is_a_failed_row(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    clips = {f"{folder}/{name}.wav": clip(1) for folder in "ab" for name in "xy"}
+    clips["b/z.wav"] = clip(2)
+    rows = [{"speech": ["z.wav"]}, {"speech": ["x.wav"]}, {"speech": ["b/y.wav"]}]
+    hub.publish("named/unclear", {**clips, "train.jsonl": to_jsonl(rows)})
+    build = open_for("named/unclear", audio_column="speech", max_bad_rows=1)
+    words = told(build.plan.warnings)
+    assert "1 word in 'speech' may mean several audio files, such as 'a/x.wav' and" in words
+    sync_dataset(build)
+    assert [line["code"] for line in read_failures(build.folder)] == ["path_unclear"]
+    assert sorted(read_rows_json(build.folder)) == [0, 2]
+
+
+def test_a_name_that_no_column_has_is_no_name_for_the_clips_of_another(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    rows = [{"speech": "train/a.wav", "target": "train/b.wav"}]
+    hub.publish("named/typo", {**FOLDER, "train.jsonl": to_jsonl(rows)})
+    with pytest.raises(RequestInvalid, match="no audio column 'tarqet'"):
+        open_for("named/typo", audio_column="tarqet", source={"layout": "table"})
+
+
+def test_a_list_of_names_in_a_table_is_proposed_as_audio_column(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    rows = [{"audios": ["a.wav"], "text": "one word"}]
+    clips = {f"clips/{name}": data for name, data in CLIPS.items()}
+    hub.publish("named/propose", {**clips, "train.jsonl": to_jsonl(rows)})
+    assert "set audio_column: 'audios'" in told(open_for("named/propose").plan.warnings)
+
+
+def test_metadata_whose_names_are_no_files_is_refused_with_one_of_them(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    for number, (row, why) in enumerate(
+        [
+            ({"file_name": "A.wav"}, "none of the 1 name in 'file_name' is that of a file beside"),
+            ({"file_names": []}, "no row has a name in 'file_names'"),
+            ({"file_name": 7}, "the field 'file_name' names no clips: its type is int64"),
+            ({"title": "one word"}, "it has no field `file_name` or `file_names`"),
+        ]
+    ):
+        publish(hub, f"named/none-{number}", [row])
+        with pytest.raises(RequestInvalid, match="names no audio file") as refused:
+            open_for(f"named/none-{number}")
+        assert str(refused.value.why).startswith(why)
+
+
+def test_of_metadata_in_a_zip_only_file_name_is_read_and_the_plan_says_so(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    for kind, row in {
+        "both": {"file_name": "a.wav", "noisy_file_name": "b.wav"},
+        "list": {"file_names": ["a.wav"], "id": "a"},
+    }.items():
+        members = {**CLIPS, "metadata.jsonl": to_jsonl([row])}
+        hub.publish(f"named/zip-{kind}", {"train.zip": to_zip(members)})
+    warnings = told(open_for("named/zip-both").plan.warnings)
+    assert "the field 'noisy_file_name' stays as it is: it names clips, too" in warnings
+    with pytest.raises(RequestInvalid, match="no audio column 'noisy'"):
+        open_for("named/zip-both", audio_column="noisy")
+    with pytest.raises(RequestInvalid, match="is the key") as refused:
+        open_for("named/zip-list")
+    assert "'file_names' names clips" in str(refused.value.why)
+    build = open_for("named/zip-both", audio_column="noisy_file_name")
+    sync_dataset(build)
+    [row] = read_rows_json(build.folder).values()
+    assert row["audio_info"]["source_path"] == "b.wav"
 
 
 @pytest.mark.slow
