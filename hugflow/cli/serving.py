@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +32,8 @@ from hugflow.cli.output import (
 )
 from hugflow.cli.up import stop_on_signals
 from hugflow.errors import FlowServerUnavailable, UsageWrong
+from hugflow.flows.project_key import trust_of
+from hugflow.flows.trust import Allowed
 from hugflow.settings import ProjectSettings
 from hugflow.settings_model import SECRETS
 from hugflow.supervisor import Service, Supervisor
@@ -113,7 +116,7 @@ def up(
     server.write_config()
     services = [_server_service(server)]
     if has_worker:
-        services.append(_worker_service(serving, server.url))
+        services.append(worker_service(serving, server.url, find_inherited(project)))
     print_talk(f"opening {server.url} (stop it with Ctrl-C)")
     Supervisor(
         services,
@@ -349,7 +352,14 @@ def _unknown_message(message_id: str) -> UsageWrong:
 def _find_serving(project: ProjectSettings) -> "ProjectServing":
     from hugflow.serving.places import serving_at
 
-    return serving_at(project.root or Path.cwd(), project.file, project.places.state_dir)
+    root, inherited = project.root or Path.cwd(), find_inherited(project)
+    return serving_at(root, project.file, project.places.state_dir, inherited)
+
+
+def find_inherited(project: ProjectSettings) -> list[Allowed]:
+    """The entries that the project's allow list takes over from its parents'."""
+    own = trust_of(project.file).allowed
+    return [entry for entry in project.trust.allowed if entry not in own]
 
 
 def _own_server() -> "FlowServer":
@@ -372,7 +382,13 @@ def _server_service(server: "FlowServer") -> Service:
     return Service("the server of flows", server.command(), is_well, without=SECRETS)
 
 
-def _worker_service(serving: "ProjectServing", url: str) -> Service:
+def worker_service(
+    serving: "ProjectServing", url: str, inherited: Sequence[Allowed] = ()
+) -> Service:
+    """The workers of the project's user as a process.
+
+    inherited: entries of parents' allow lists; the worker itself reads the project's own file alone.
+    """
     from hugflow.flows.environment import KEPT
     from hugflow.serving.declared import declared_points
 
@@ -384,4 +400,5 @@ def _worker_service(serving: "ProjectServing", url: str) -> Service:
     # It keeps PYTHONPATH until it has started; then it deletes that, too.
     names = frozenset({*KEPT, "PYTHONPATH"})
     points = [f"--dispatch-point={each}" for each in declared_points(serving.config.serve)]
-    return Service("the worker of flows", (*command, *places, *points), only=names)
+    allow = [f"--allow={entry}" for entry in inherited]
+    return Service("the worker of flows", (*command, *places, *points, *allow), only=names)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from hugflow.errors import FlowServerUnavailable, UsageWrong
 from hugflow.flows.project_key import ServingConfig, serving_of, trust_of
+from hugflow.flows.trust import Allowed, with_entries
 from hugflow.late_dataclass import dataclass
 from hugflow.nearest import nearest_name
 from hugflow.project_file import ProjectFile
@@ -154,6 +155,12 @@ class ProjectServing:
         return url
 
 
-def serving_at(root: Path, file: ProjectFile, state_dir: Path) -> ProjectServing:
-    """The served flows of a project. Raises SettingInvalid."""
-    return ProjectServing(Project(root, trust_of(file)), serving_of(file), state_dir)
+def serving_at(
+    root: Path, file: ProjectFile, state_dir: Path, inherited: Sequence[Allowed] = ()
+) -> ProjectServing:
+    """The served flows of a project. Raises SettingInvalid.
+
+    inherited: the entries of parents that its allow list takes over.
+    """
+    trust = with_entries(trust_of(file), inherited)
+    return ProjectServing(Project(root, trust), serving_of(file), state_dir)

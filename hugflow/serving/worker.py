@@ -1,9 +1,10 @@
 """The workers of a user as a process: `python -m hugflow.serving.worker`.
 
     [--root FOLDER] [--state-dir FOLDER] [--url ADDRESS] [--seed FILE]
-    [--dispatch-point NAME ...] [--threads N]
+    [--dispatch-point NAME ...] [--threads N] [--allow USER/REPO[@COMMIT] ...]
 
-Without them: the project in the working directory, its server and its user.
+Without them: the project in the working directory, its server and its user. `--allow` adds to the
+project's own allow list what `hugflow flows up` found in those of its parents.
 
 Serves what `hugflow.yaml` declares, then gives instances and runs messages until SIGTERM or SIGINT;
 then it finishes what runs, and the rest waits for another worker.
@@ -21,6 +22,7 @@ from types import FrameType
 from hugflow.errors import HugflowError
 from hugflow.flows.environment import scrub_own_environment
 from hugflow.flows.places import STATE_FOLDER
+from hugflow.flows.trust import parse_allowed
 from hugflow.project_file import read_project_file
 from hugflow.redact import redact_logs
 from hugflow.serving.colink import ACK_WAIT_S, CoLink
@@ -46,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=Path)
     parser.add_argument("--dispatch-point", action="append")
     parser.add_argument("--threads", type=int, default=DEFAULT_THREADS)
+    parser.add_argument("--allow", action="append", default=[])
     parser.add_argument("--ack-wait", type=float, default=ACK_WAIT_S)
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -54,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         root = given.root.absolute()
         state_dir = given.state_dir or root / STATE_FOLDER
-        serving = serving_at(root, read_project_file(root), state_dir)
+        inherited = [parse_allowed(entry) for entry in given.allow]
+        serving = serving_at(root, read_project_file(root), state_dir, inherited)
         url = given.url or serving.find_url()
         seed = read_seed(given.seed or serving.seed_file)
         cl = CoLink(

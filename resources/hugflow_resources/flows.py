@@ -4,7 +4,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from hugflow.flows.project_key import ServingConfig, serving_of, trust_of
+from hugflow.flows.project_key import ServingConfig, serving_of
+from hugflow.hierarchy.inherited_allow import composed_trust
 from hugflow.project_file import read_project_file
 from hugflow.serving.colink import CoLink, Project
 from hugflow.serving.places import ProjectServing
@@ -27,5 +28,5 @@ class FlowsResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it gi
     def connect(self) -> CoLink:
         """A client, to be closed. Raises FlowServerUnavailable."""
         root = Path(self.root)
-        project = Project(root, trust_of(read_project_file(root)))
+        project = Project(root, composed_trust(root, read_project_file(root)))
         return ProjectServing(project, self.config, Path(self.state_dir)).connect()

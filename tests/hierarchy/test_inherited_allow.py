@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from hugflow.cli.serving import find_inherited, worker_service
 from hugflow.errors import SettingInvalid
 from hugflow.flows.trust import Trust
 from hugflow.hierarchy.errors import ConfigError, LockError
 from hugflow.hierarchy.inherited_allow import composed_trust, inherited_entries
 from hugflow.hierarchy.lock import update_lock
 from hugflow.project_file import read_project_file
+from hugflow.serving.places import serving_at
 from hugflow.settings import load_settings
 from tests.hierarchy.worlds import at, commit_all, write_repository
 
@@ -129,3 +131,17 @@ def test_a_parents_entry_that_cannot_be_read_is_named_with_the_parent_and_counts
     with pytest.raises(ConfigError, match=r"org: hugflow\.json:\d+: .*allows no commit"):
         inherited_entries(root, read_project_file(root))
     assert names(root) == [OWN]
+
+
+def test_a_parents_entries_count_for_the_flows_that_the_project_serves_too(
+    tmp_path: Path, org: Path
+):
+    root = repository(tmp_path / "team", {"allow": [OWN], "allow_parents": ["org"]}, org=org)
+    update_lock(root)
+    project = load_settings(root, {})
+    inherited = find_inherited(project)
+    assert [str(entry) for entry in inherited] == [CLEAN]
+    serving = serving_at(root, project.file, root / "state", inherited)
+    assert [str(entry) for entry in serving.project.trust.allowed] == [CLEAN, OWN]
+    command = worker_service(serving, "nats://127.0.0.1:4222", inherited).command
+    assert f"--allow={CLEAN}" in command
