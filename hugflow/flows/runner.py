@@ -42,6 +42,7 @@ class LocalStep:
 
     dotted: the whole path of its class.
     closure: the modules whose code it is, as they were when the step was resolved.
+    own_code: for code of the project itself, its digest then.
     """
 
     dotted: str
@@ -50,6 +51,7 @@ class LocalStep:
     is_batched: bool
     timeout_s: float
     closure: tuple[Synced, ...] = ()
+    own_code: str | None = None
 
 
 @dataclass(slots=True)
@@ -80,6 +82,7 @@ class LocalRunner:
             self.trust,
             self._caches.name,
             step.closure,
+            step.own_code,
         )
         environment = scrubbed_environment(os.environ)
         self._pool = WorkerPool(

@@ -21,9 +21,11 @@ from tempfile import mkdtemp
 from types import FrameType
 from typing import Any, Final
 
+from hugflow.errors import FlowError
 from hugflow.flows.config import refuse_code
 from hugflow.flows.flow import Flow, load_subflow
 from hugflow.flows.load import load_flow
+from hugflow.flows.own_code import digest_own_code
 from hugflow.flows.places import FlowPlaces
 from hugflow.flows.records import Synced
 from hugflow.flows.trust import Trust, refuse_replaced
@@ -55,6 +57,7 @@ def prepare_step(
     trust: Trust,
     caches: str,
     closure: Sequence[Synced],
+    own_code: str | None = None,
 ) -> Callable[[Header, Bytes], Answer]:
     """Load a step's flow, and give what answers questions. Raises what `load_flow` raises.
 
@@ -62,9 +65,16 @@ def prepare_step(
     runs what was compiled of other sources.
     closure: the modules as the owner knows them. Questions are refused when one of them was synced
     again since: results of two commits never count as those of one.
+    own_code: the digest of the project's own code as the owner knows it; other code is refused.
     """
     places = FlowPlaces(Path(root))
     refuse_code(config, dotted)
+    if own_code is not None and digest_own_code(places, dotted) != own_code:
+        raise FlowError(
+            f"the code of {dotted} has changed since the step began",
+            why="results of two versions never count as those of one",
+            mend="run the same command again: the step runs with the code as it is now",
+        )
     cache = Path(mkdtemp(dir=caches))
     # For this process's whole life: a flow may make subflows while it runs, too.
     load_subflow.set(lambda name: load_flow(name, places, trust, cache).flow_class)
@@ -139,7 +149,18 @@ def to_outcome(found: object, gives: Sequence[str]) -> Outcome:
     text = json.dumps(kept, allow_nan=False, ensure_ascii=False).encode()
     if len(text) > MOST_BYTES:
         raise ValueError(f"run gave {len(text):,} bytes")
-    return {"out": json.loads(text)}
+    loaded = json.loads(text)
+    if loaded != kept:
+        # Keys that are no texts become texts, of which two may be equal.
+        json.loads(text, object_pairs_hook=_refuse_twice)
+    return {"out": loaded}
+
+
+def _refuse_twice(pairs: Sequence[tuple[str, Any]]) -> None:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"run gave a mapping with two keys that are {twice[:40]!r} as text")
 
 
 def _to_error(error: BaseException, timeout_s: float) -> Outcome:

@@ -97,6 +97,9 @@ def sync_dataset(
         if failed:
             raise ShardsFailed(build, failed)
         build = relocated(build)
+        # Code may have changed while the rows were made, and a result's version says which code ran.
+        steps = resolve_steps(build)
+        tracker.follow_steps(steps)
         quota = open_quota(build.places, build.options.storage_quota_bytes if steps else None)
         for flowed in run_steps(build, steps, build.shards, on_rows=track_step, take=quota.take):
             flowed_rows += sum(count.new for count in flowed.counts.values())

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hugflow.errors import FlowError
+from hugflow.flows.own_code import digest_own_code
 from hugflow.flows.places import FlowPlaces
 from hugflow.flows.records import read_lock
 from hugflow.flows.runner import LocalRunner, LocalStep
@@ -262,3 +263,19 @@ def test_what_workers_compiled_is_deleted_when_the_step_ends(
         runner.run([{"do": deed}])
         assert list(temporary.rglob("my_flows*.pyc"))
     assert list(temporary.iterdir()) == []
+
+
+def test_code_of_the_project_that_changed_since_the_step_was_resolved_is_refused(tmp_path: Path):
+    file = tmp_path / "changing.py"
+    file.write_text(FLOW)
+    places = FlowPlaces(tmp_path)
+    code = digest_own_code(places, "changing.F")
+    file.write_text(FLOW + "# changed\n")
+    step = LocalStep("changing.F", {}, ("said",), False, 5.0, own_code=code)
+    with (
+        LocalRunner(step, places, Trust()) as runner,
+        pytest.raises(FlowError, match="cannot be run") as refused,
+    ):
+        runner.run([{"do": "say"}])
+    assert "the code of changing.F has changed since the step began" in refused.value.why
+    assert refused.value.mend.startswith("run the same command again")

@@ -8,7 +8,6 @@ steps again, and nothing else.
 import hashlib
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hugflow.errors import RequestInvalid
@@ -65,7 +64,16 @@ def resolve_steps(build: Build) -> tuple[ResolvedStep, ...]:
         told = [code, dotted, dict(step.config), step.reads, step.gives, version, *step.attach]
         version = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
         is_batched = step.batch is not None
-        local = LocalStep(dotted, step.config, step.gives, is_batched, step.timeout_s, closure)
+        is_own = step.use is None and step.endpoint is None
+        local = LocalStep(
+            dotted,
+            step.config,
+            step.gives,
+            is_batched,
+            step.timeout_s,
+            closure,
+            code if is_own else None,
+        )
         resolved.append(ResolvedStep(step, local, module, version, _find_user(build, step)))
     refuse_unknown_classes(build)
     return tuple(resolved)
@@ -158,7 +166,9 @@ def _find_code(
     if step.endpoint is not None:
         return (), step.flow, f"served by {_find_user(build, step)}"
     if step.use is None:
-        return (), step.flow, _digest_own(places.root, step.flow)
+        from hugflow.flows.own_code import digest_own_code
+
+        return (), step.flow, digest_own_code(places, step.flow)
     from hugflow.flows.names import parse_module_id
     from hugflow.flows.trust import check_trust, digest_closure
 
@@ -184,14 +194,3 @@ def _find_user(build: Build, step: FlowStep) -> str | None:
             mend=f"write flows: users: {{{user}: U...}} into hugflow.yaml",
         )
     return user
-
-
-def _digest_own(root: Path, dotted: str) -> str:
-    """A digest over the project's own file or package; for installed code, its name."""
-    top = root / dotted.partition(".")[0]
-    if top.is_dir():
-        from hugflow.flows.module_files import digest_tree
-
-        return digest_tree(top)
-    file = top.with_suffix(".py")
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "installed"
