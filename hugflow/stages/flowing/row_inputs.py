@@ -1,6 +1,6 @@
 """A step's input for each row: fields of the index, and fields from earlier steps."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from hugflow.errors import RequestInvalid
 from hugflow.names import info_names
 from hugflow.nearest import nearest_name
+from hugflow.requests.flow_steps import FlowStep
 from hugflow.rows.record import column_values
 from hugflow.shards.column_path import has_inner_text
 from hugflow.shards.features import TEXT, column_features, index_names
@@ -66,6 +67,31 @@ def read_inputs(
                 )
                 for place, row in enumerate(numbers)
             ]
+
+
+def refuse_steps(plan: Plan, steps: Sequence[FlowStep]) -> list[dict[str, str]]:
+    """For each step, which earlier step gives each field.
+
+    Raises RequestInvalid for a field that no row has, and for one that a step cannot give: the
+    number of a row, its clip, and what is known of the clip are not a step's to replace.
+    """
+    found: list[dict[str, str]] = []
+    giver_by_field: dict[str, str] = {}
+    own = ("row", *info_names(plan.all_audio), *plan.all_audio)
+    for step in steps:
+        found.append(dict(giver_by_field))
+        for name in step.reads:
+            if name not in giver_by_field:
+                column_of(plan, name, step.name, giver_by_field)
+        for name in step.gives:
+            if name in own:
+                raise RequestInvalid(
+                    f"{plan.dataset}: the step {step.name!r} cannot give the field {name!r}",
+                    why=f"{', '.join(own)} are Hugflow's own: they say which clip a row has",
+                    mend="give it another name in `rows: {out: [...]}` and in the flow",
+                )
+        giver_by_field |= dict.fromkeys(step.gives, step.name)
+    return found
 
 
 def column_of(plan: Plan, field: str, step: str, given: Iterable[str] = ()) -> str:

@@ -3,12 +3,14 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import ExitStack, suppress
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from hugflow.late_dataclass import dataclass
@@ -17,7 +19,7 @@ from hugflow.stages.build.build import Build
 from hugflow.stages.build.still_in_force import refuse_superseded
 from hugflow.stages.flowing.resolved import ResolvedStep, find_flow_places
 from hugflow.stages.flowing.row_files import write_rows
-from hugflow.stages.flowing.row_inputs import column_of, read_inputs
+from hugflow.stages.flowing.row_inputs import read_inputs, refuse_steps
 from hugflow.stages.flowing.step_journal import Kind, RowFlowed, StepJournal, read_step_journal
 from hugflow.stages.tree.flow_files import made_index_file, row_file, step_folder
 from hugflow.store.atomic import make_folder
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# A window is the rows of one call: as many as take about this long.
+# A window is the rows of one call: as many as take about this long, and no more than fit in memory
+# several times over.
 FIRST_WINDOW, LARGEST_WINDOW = 4, 256
 WINDOW_S = 0.5
+WINDOW_BYTES = 16 << 20
 
 OnRows = Callable[[ResolvedStep, Mapping[int, RowFlowed]], None]
 # Is given the bytes of files before they are written, and may refuse them.
@@ -98,7 +102,7 @@ def run_steps(
     take: called with the bytes of each commit before they are written, as `Quota.take`.
     Raises FlowError when a flow cannot run at all, and RequestInvalid for an unknown field.
     """
-    givers = _check_fields(build, steps)
+    givers = refuse_steps(build.plan, [step.step for step in steps])
     with ExitStack() as stack:
         runners: dict[str, FlowRunner] = {}
 
@@ -109,13 +113,17 @@ def run_steps(
             return runners[step.name]
 
         # Without steps there is nothing to hold: another process may have a finished shard already.
+        present = {step.name: Present(step_folder(build.folder, step.name)) for step in steps}
         for shard in shards if steps else ():
             with build.hold_shard(shard):
                 refuse_superseded(build)
                 counts: dict[str, StepCount] = {}
                 rows = made_rows(made_index_file(build.folder, shard.name))
                 for step, giver_by_field in zip(steps, givers, strict=True):
-                    one = _OneStep(build, shard, step, giver_by_field, find_runner, on_rows, take)
+                    there = present[step.name].find(shard.row_range)
+                    one = _OneStep(
+                        build, shard, step, giver_by_field, find_runner, on_rows, take, there
+                    )
                     rows, counts[step.name] = one.run(rows)
             if any(count.new for count in counts.values()):
                 words = "; ".join(f"{name}: {count.words}" for name, count in counts.items())
@@ -165,19 +173,6 @@ def made_rows(index: Path) -> list[int]:
         return rows
 
 
-def _check_fields(build: Build, steps: Sequence[ResolvedStep]) -> list[dict[str, str]]:
-    """For each step, which earlier step gives each field; raises RequestInvalid for unknown ones."""
-    found: list[dict[str, str]] = []
-    giver_by_field: dict[str, str] = {}
-    for step in steps:
-        found.append(dict(giver_by_field))
-        for name in step.step.reads:
-            if name not in giver_by_field:
-                column_of(build.plan, name, step.name, giver_by_field)
-        giver_by_field |= dict.fromkeys(step.step.gives, step.name)
-    return found
-
-
 @dataclass(slots=True)
 class _OneStep:
     """One step over one shard."""
@@ -189,22 +184,21 @@ class _OneStep:
     find_runner: "Callable[[ResolvedStep], FlowRunner]"
     on_rows: OnRows
     take: Take
+    there: Set[int]
 
     def run(self, rows: Sequence[int]) -> tuple[list[int], StepCount]:
         """Run it for `rows`; returns the rows that continue, and the counts."""
         path = journal_path(self.build, self.shard, self.step.name)
         found = read_step_journal(path, self.step.version)
         is_anew = not found
-        folder = step_folder(self.build.folder, self.step.name)
-        make_folder(folder)
-        there = {entry.name for entry in os.scandir(folder)}
-        todo = [row for row in rows if not self._is_done(row, found, there)]
+        make_folder(step_folder(self.build.folder, self.step.name))
+        todo = [row for row in rows if not self._is_done(row, found)]
         if todo or is_anew:
             with StepJournal(path, self.step.version) as journal:
                 for window in self._run_windows(todo, journal):
                     found |= window
         wanted = {row: found[row] for row in rows}
-        self._delete_stale(wanted, there)
+        self._delete_stale(wanted)
         count = StepCount(
             rows=sum(each.kind == "out" for each in wanted.values()),
             dropped=sum(each.kind == "dropped" for each in wanted.values()),
@@ -214,9 +208,12 @@ class _OneStep:
         )
         return [row for row, each in wanted.items() if each.kind == "out"], count
 
-    def _is_done(self, row: int, found: Mapping[int, RowFlowed], there: set[str]) -> bool:
+    def _is_done(self, row: int, found: Mapping[int, RowFlowed]) -> bool:
         flowed = found.get(row)
-        return flowed is not None and flowed.kind != "error" and f"{row}.json" in there
+        if flowed is None or flowed.kind == "error":
+            return False
+        # Another process may have made it since the folder was listed.
+        return row in self.there or row_file(self.build.folder, self.step.name, row).is_file()
 
     def _run_windows(
         self, todo: Sequence[int], journal: StepJournal
@@ -235,14 +232,24 @@ class _OneStep:
         for piece in pieces:
             pending += piece
             while len(pending) >= size:
-                window, pending = pending[:size], pending[size:]
+                window = self._take_window(pending, size)
                 began = time.monotonic()
-                yield self._run_window(runner, window, journal)
+                flowed = self._run_window(runner, window, journal)
+                yield flowed
                 if step.step.batch is None:
-                    size = _next_size(size, time.monotonic() - began)
+                    size = next_size(size, time.monotonic() - began, _largest(flowed))
         while pending:
-            window, pending = pending[:size], pending[size:]
-            yield self._run_window(runner, window, journal)
+            yield self._run_window(runner, self._take_window(pending, size), journal)
+
+    def _take_window(
+        self, pending: list[tuple[int, dict[str, Any]]], size: int
+    ) -> list[tuple[int, dict[str, Any]]]:
+        """Take the rows of one call from `pending`; fewer than `size` where their texts are long."""
+        if self.step.step.batch is None:
+            size = count_fitting([fields for _, fields in pending[:size]])
+        window = pending[:size]
+        del pending[:size]
+        return window
 
     def _run_window(
         self,
@@ -268,16 +275,55 @@ class _OneStep:
         self.on_rows(self.step, flowed)
         return flowed
 
-    def _delete_stale(self, wanted: Mapping[int, RowFlowed], there: set[str]) -> None:
+    def _delete_stale(self, wanted: Mapping[int, RowFlowed]) -> None:
         """Delete the shard's row files of an earlier version of the steps."""
-        numbers = (int(name[:-5]) for name in there if name[:-5].isdecimal())
-        for row in numbers:
-            if row in self.shard.row_range and row not in wanted:
-                row_file(self.build.folder, self.step.name, row).unlink(missing_ok=True)
+        for row in self.there - wanted.keys():
+            row_file(self.build.folder, self.step.name, row).unlink(missing_ok=True)
 
 
-def _next_size(size: int, seconds: float) -> int:
-    """The next window's size: more rows after a quick window, fewer after a slow one."""
+class Present:
+    """The rows that have a file of a step, listed once for all shards: a folder may have millions."""
+
+    def __init__(self, folder: Path) -> None:
+        """List nothing yet. folder: of the step."""
+        self._folder = folder
+        self._rows: npt.NDArray[np.int64] | None = None
+
+    def find(self, rows: range) -> set[int]:
+        """Those of `rows` that had a file when the first shard was looked at."""
+        if self._rows is None:
+            names = (entry.name for entry in self._list())
+            numbers = (int(name[:-5]) for name in names if name[:-5].isdecimal())
+            self._rows = np.sort(np.fromiter(numbers, np.int64))
+        first, end = np.searchsorted(self._rows, (rows.start, rows.stop))
+        return set(self._rows[first:end].tolist())
+
+    def _list(self) -> Iterator["os.DirEntry[str]"]:
+        with suppress(FileNotFoundError), os.scandir(self._folder) as entries:
+            yield from entries
+
+
+def next_size(size: int, seconds: float, largest_bytes: int) -> int:
+    """The next window's size: more rows after a quick window, fewer after a slow one.
+
+    largest_bytes: of one result in the window.
+    """
     if seconds < WINDOW_S / 2:
-        return min(size * 2, LARGEST_WINDOW)
-    return max(1, size // 2) if seconds > WINDOW_S * 2 else size
+        size = min(size * 2, LARGEST_WINDOW)
+    elif seconds > WINDOW_S * 2:
+        size //= 2
+    return max(1, min(size, WINDOW_BYTES // max(1, largest_bytes)))
+
+
+def _largest(flowed: Mapping[int, RowFlowed]) -> int:
+    return max((each.size_bytes for each in flowed.values()), default=0)
+
+
+def count_fitting(rows: Sequence[Mapping[str, Any]]) -> int:
+    """How many of the first rows have no more than WINDOW_BYTES of text; at least one."""
+    total = 0
+    for number, fields in enumerate(rows):
+        total += sum(len(value) for value in fields.values() if isinstance(value, str | list))
+        if total > WINDOW_BYTES:
+            return max(1, number)
+    return max(1, len(rows))

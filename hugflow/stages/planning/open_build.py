@@ -146,7 +146,7 @@ def find_plan(
         defaults = _planned_defaults(current.request, options)
     fields = PlanRequest.of(request, defaults)
     if current is not None and not update and not fields.differing(current.request):
-        refuse_keep(request, current)
+        _refuse_fields(request, current)
         return current
     commit, files_commit = None, None
     if current is not None and not update:
@@ -155,8 +155,18 @@ def find_plan(
         commit, files_commit = stored.manifest.commit, stored.manifest.source.commit
     with step(f"resolving {request.hf_id}"):
         plan = fetch_plan(hub, request.name, fields, commit=commit, files_commit=files_commit)
-    refuse_keep(request, plan)
+    _refuse_fields(request, plan)
     return current if current is not None and current.id == plan.id else plan
+
+
+def _refuse_fields(request: AddRequest, plan: Plan) -> None:
+    """Raise RequestInvalid for a `keep`, or row steps, over fields that the rows do not have."""
+    refuse_keep(request, plan)
+    if request.flows:
+        # Imported only for such a request.
+        from hugflow.stages.flowing.row_inputs import refuse_steps
+
+        refuse_steps(plan, request.flows)
 
 
 def changed_fields(request: AddRequest, planned: PlanRequest, options: Options) -> list[str]:
