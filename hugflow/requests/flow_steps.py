@@ -137,6 +137,10 @@ def _read_step(written: object, what: str) -> FlowStep:
             f"{what}: no field can be called dropped",
             mend="that marks rows which a step leaves out",
         )
+    if "_type" in gives:
+        raise FieldInvalid(
+            f"{what}: no field can be called _type", mend="`datasets` marks features by that name"
+        )
     reads = _fields(rows.get("in"), f"{what}: rows in")
     attach = _fields(written.get("attach"), f"{what}: attach")
     if set(attach) - set(reads):

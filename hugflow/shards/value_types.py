@@ -2,7 +2,8 @@
 
 A type is `null`, `bool`, `int`, `long`, `float`, `text`, `{"list": type}` or
 `{"struct": {name: type}}`. A `long` is a whole number that a float would round. Values of types
-that do not go together, such as `long` and `float`, are kept as JSON text: nothing is lost.
+that do not go together, such as `long` and `float`, are kept as JSON text: nothing is lost. So are
+mappings with a key `_type`.
 """
 
 import json
@@ -27,6 +28,8 @@ _MOST_DEEP: Final = 16
 _MOST_EXACT: Final = 2**53
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _MISSING: Final = object()
+# `datasets` marks features by this key, so no field of a column can have the name.
+_MARK: Final = "_type"
 
 
 def parse_json(text: str) -> Any:
@@ -53,7 +56,7 @@ def infer_type(value: Any, depth: int = 0) -> Any:
             return "float"
         case list() if depth < _MOST_DEEP:
             return {"list": reduce(merge_types, (infer_type(v, depth + 1) for v in value), "null")}
-        case dict() if value and depth < _MOST_DEEP:
+        case dict() if value and depth < _MOST_DEEP and _MARK not in value:
             return {"struct": {name: infer_type(v, depth + 1) for name, v in value.items()}}
         case _:
             return "text"

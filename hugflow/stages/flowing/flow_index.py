@@ -14,8 +14,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hugflow.errors import RequestInvalid
 from hugflow.late_dataclass import dataclass
-from hugflow.shards.features import arrow_features
+from hugflow.shards.column_path import has_inner_text
+from hugflow.shards.features import TEXT, arrow_features
 from hugflow.shards.plan import Shard
 from hugflow.shards.value_types import fit_value, infer_type, merge_types, to_arrow
 from hugflow.stages.build.build import Build
@@ -65,6 +67,7 @@ def write_flow_indexes(
     for shard in build.shards:
         for name, values in _read_given(build, shard, steps, kept).values.items():
             types[name] = reduce(merge_types, map(infer_type, values), types.get(name, "null"))
+    _refuse_text(build, types)
     schema = pa.schema([(name, to_arrow(each)) for name, each in types.items()])
     # Importing `datasets` takes seconds.
     features, card_features = arrow_features(schema) if types else ({}, [])
@@ -75,6 +78,18 @@ def write_flow_indexes(
         if digest is not None:
             digests[f"index/{shard.name}.parquet"] = digest
     return FlowIndex(digests, _add_features(build.plan.card_features, card_features))
+
+
+def _refuse_text(build: Build, types: Mapping[str, Any]) -> None:
+    """Raise RequestInvalid for a text of the rows that a step replaces by anything else."""
+    name = TEXT if has_inner_text(build.plan) else build.plan.text_column
+    if name is not None and types.get(name, "null") not in ("text", "null"):
+        raise RequestInvalid(
+            f"{build.name}: a step gives {name!r}, which is the text of the rows, as other values "
+            "than text",
+            why=f"exports read it as text, and its values are {to_arrow(types[name])}",
+            mend="give a text or None, or give the field another name",
+        )
 
 
 def _add_features(card: Sequence[Any], given: Sequence[Any]) -> list[Any]:

@@ -4,9 +4,11 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from hugflow.amounts import count
+from hugflow.errors import RequestInvalid
 from hugflow.late_dataclass import dataclass
 from hugflow.shards.plan import Shard
 from hugflow.stages.build.build import Build
@@ -90,12 +92,15 @@ def collect_flowed(
     steps: Sequence[ResolvedStep],
     made_index: dict[str, str],
     before: Manifest | None,
+    refuse: Callable[[int], None] = lambda errors: None,
 ) -> Flowed:
     """Write the indexes with the steps' fields, and the list of failed rows.
 
     made_index: sha256 of each index of the made rows.
     before: the published manifest; unchanged indexes are not written again.
-    The steps of every shard must be done.
+    refuse: called with the number of failed rows before an index is written; what it raises leaves
+        the published indexes as they are.
+    The steps of every shard must be done. Raises RequestInvalid where no row is left.
     """
     told: list[ManifestStep] = []
     errors: list[StepError] = []
@@ -109,8 +114,11 @@ def collect_flowed(
                 if flowed.kind == "error":
                     errors.append(StepError(row, step.name, flowed.message))
         rows = kinds["out"]
-        count = StepCount(rows, kinds["dropped"], kinds["error"], bytes=size_bytes)
-        told.append(describe_step(step, count))
+        counted = StepCount(rows, kinds["dropped"], kinds["error"], bytes=size_bytes)
+        told.append(describe_step(step, counted))
+    _write_errors(build, errors)
+    refuse(len(errors))
+    _refuse_empty(build, told)
     kept = decide_kept(build)
     if kept is not None:
         through = {shard.name: rows_through(build, shard, steps) for shard in build.shards}
@@ -119,7 +127,6 @@ def collect_flowed(
         told.append(_describe_keep(kept, rows, before_keep - rows))
     left_out = told[-1].dropped if kept is not None else 0
     write_left_out(build, kept)
-    _write_errors(build, errors)
     _delete_other_steps(build, steps)
     asked = build.request.flows_digest or ""
     if before is not None and before.flows is not None and _has_indexes(build, before):
@@ -129,6 +136,18 @@ def collect_flowed(
     written = write_flow_indexes(build, steps, kept)
     record = ManifestFlows(tuple(told), asked, made_index, tuple(written.card_features))
     return Flowed(record, tuple(errors), rows, written.digests, left_out)
+
+
+def _refuse_empty(build: Build, told: Sequence[ManifestStep]) -> None:
+    """Raise RequestInvalid where the steps leave out every row: such a folder does not load."""
+    if told and not told[-1].rows and any(step.dropped for step in told):
+        last = next(step for step in told if not step.rows)
+        raise RequestInvalid(
+            f"{build.name}: its steps leave out all rows, so it is not published",
+            why=f"the step {last.name!r} left out {last.dropped:,} of "
+            f"{count(last.dropped + last.errors, 'row')}",
+            mend="correct the step or its config",
+        )
 
 
 def _describe_keep(kept: Kept, rows: int, dropped: int) -> ManifestStep:

@@ -19,7 +19,7 @@ from hugflow.stages.build.build import Build
 from hugflow.stages.build.still_in_force import refuse_superseded, relocated
 from hugflow.stages.flowing.flowed import collect_flowed, find_unflowed, prepare_tree
 from hugflow.stages.flowing.resolved import ResolvedStep, resolve_steps
-from hugflow.stages.publishing.gate import GateResult, judge
+from hugflow.stages.publishing.gate import GateResult, judge, judge_bad_rows
 from hugflow.stages.publishing.load_check import judge_load
 from hugflow.stages.publishing.no_overlap import refuse_overlaps
 from hugflow.stages.publishing.tree_files import (
@@ -99,9 +99,15 @@ def publish(
         before = stored.find_published(build.plan)
         made_index = index_digests(markers)
         is_flowed = build.request.flows_digest is not None
-        flowed = collect_flowed(build, steps, made_index, before) if is_flowed else None
-        index = made_index if flowed is None else flowed.index
         budget = published_budget(build, before, len(failed))
+
+        def refuse(errors: int) -> None:
+            # A published dataset keeps its indexes where its steps fail at too many rows.
+            if judge_bad_rows(build, failed, budget, errors).error is not None:
+                _pass_gate(judge(build, markers, failed, budget, errors), on_result)
+
+        flowed = collect_flowed(build, steps, made_index, before, refuse) if is_flowed else None
+        index = made_index if flowed is None else flowed.index
         is_unchanged = before is not None and before.index == index
         # An earlier version published datasets without a row.
         if on_result is not None or not is_unchanged or not count_made(markers):

@@ -24,6 +24,7 @@ from hugflow.notify.words import rows_words
 from hugflow.provenance.known import NobodyKnows
 from hugflow.provenance.why import explain
 from hugflow.requests.catalog import Catalog, write_catalog
+from hugflow.stages import sync as sync_module
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
 from hugflow.stages.planning.estimate import estimate
@@ -31,6 +32,7 @@ from hugflow.stages.standing.measure import measure_storage
 from hugflow.stages.standing.status import read_status
 from hugflow.stages.sync import Synced, sync_dataset
 from hugflow.stages.telling.tracker import Tracker
+from hugflow.store.digest import file_sha256
 from hugflow.store.layout import Places
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_speech
@@ -66,6 +68,20 @@ class Fails(AtomicFlow):
             raise ValueError("no such voice")
         return {"ok": True}
 
+class Number(AtomicFlow):
+    def run(self, data):
+        return {"text": data["row"]}
+
+class Marked(AtomicFlow):
+    def run(self, data):
+        if not data["row"]:
+            return {"meta": {1: "a", "1": "b"}}
+        return {"meta": {"_type": "Value", "row": data["row"]}}
+
+class Nothing(AtomicFlow):
+    def run(self, data):
+        return None
+
 class Mixed(AtomicFlow):
     defaults = {"scores": []}
     def run(self, data):
@@ -77,6 +93,12 @@ UPPER = {
     "rows": {"in": ["text", "row"], "out": ["upper"]},
 }
 ODD = {"name": "odd", "flow": "my_flows.Odd", "rows": {"in": ["upper", "row"], "out": ["length"]}}
+
+TEXT_AS_ROW = {
+    "name": "number",
+    "flow": "my_flows.Number",
+    "rows": {"in": ["row"], "out": ["text"]},
+}
 
 Sync = Callable[..., Synced]
 
@@ -458,10 +480,81 @@ def test_counts_go_back_for_a_changed_step_and_those_after_it_alone(
     monkeypatch.setattr(Tracker, "follow_steps", see)
     opened([UPPER, {**ODD, "config": {"description": "x"}}])
     opened([{**UPPER, "config": {"suffix": "x"}}, ODD])
-    first, second = seen
+    first, _, second, _ = seen
     assert first == {"upper": (ROWS, 0, 0, ROWS), "odd": (0, 0, 0, ROWS)}
     assert second == {"upper": (0, 0, 0, ROWS), "odd": (0, 0, 0, None)}
     assert shown(places) == {
         "upper": (ROWS, 0, 0, ROWS),
         "odd": (ROWS // 2, ROWS // 2, 0, ROWS),
     }
+
+
+def test_a_dataset_of_which_the_steps_leave_no_row_is_not_published(places: Places, opened: Sync):
+    step = {"name": "none", "flow": "my_flows.Nothing", "rows": {"in": ["row"]}}
+    with pytest.raises(RequestInvalid, match="its steps leave out all rows") as refused:
+        opened([step])
+    assert refused.value.why == f"the step 'none' left out {ROWS} of {ROWS} rows"
+    assert not places.link(NAME).exists()
+
+
+def test_a_published_dataset_keeps_its_indexes_where_changed_steps_cannot_be_published(
+    places: Places, opened: Sync
+):
+    synced = opened([UPPER])
+    nothing = {"name": "none", "flow": "my_flows.Nothing", "rows": {"in": ["row"]}}
+    fails = {"name": "fails", "flow": "my_flows.Fails", "rows": {"in": ["row"], "out": ["ok"]}}
+    with pytest.raises(RequestInvalid, match="leave out all rows"):
+        opened([UPPER, nothing])
+    with pytest.raises(TooManyBadRows) as refused:
+        opened([UPPER, {**fails, "config": {"at": [3, 4]}}], max_bad_rows=0)
+    assert "first fails at row 3: ValueError: no such voice" in refused.value.why
+    for name, digest in synced.published.manifest.index.items():
+        assert file_sha256(places.dataset(NAME).root / name) == digest
+    with pytest.raises(RequestInvalid, match="the text of the rows"):
+        opened([TEXT_AS_ROW])
+    for name, digest in synced.published.manifest.index.items():
+        assert file_sha256(places.dataset(NAME).root / name) == digest
+
+
+@pytest.mark.parametrize("field", ["row", "audio", "audio_info"])
+def test_a_step_cannot_replace_what_says_which_clip_a_row_has(
+    hub: LoopbackHub, open_for: OpenFor, opened: Sync, field: str
+):
+    opened([])
+    step = {**UPPER, "rows": {"in": ["text"], "out": [field]}}
+    with pytest.raises(RequestInvalid, match=f"cannot give the field '{field}'"):
+        open_for(HF_ID, flows=[step])
+
+
+def test_values_that_features_or_json_cannot_name_are_kept_as_text_or_cost_their_row(
+    places: Places, opened: Sync
+):
+    step = {"name": "odd", "flow": "my_flows.Marked", "rows": {"in": ["row"], "out": ["meta"]}}
+    opened([step], max_bad_rows=1)
+    rows = {row["row"]: row["meta"] for row in index(places)}
+    assert json.loads(rows[1]) == {"_type": "Value", "row": 1}
+    assert 0 not in rows
+    [line] = (places.dataset(NAME).root / "flows" / "errors.jsonl").read_text().splitlines()
+    assert "two keys that are '1' as text" in json.loads(line)["message"]
+
+
+def test_code_that_changed_while_rows_were_made_is_what_the_results_count_for(
+    places: Places, opened: Sync, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    resolve = sync_module.resolve_steps
+    versions: list[str] = []
+
+    def change(build: Build) -> Any:
+        steps = resolve(build)
+        versions.append(steps[0].version)
+        if len(versions) == 1:
+            code = tmp_path / "my_flows.py"
+            code.write_text(code.read_text().replace(".upper()", ".lower()"))
+        return steps
+
+    monkeypatch.setattr(sync_module, "resolve_steps", change)
+    synced = opened([UPPER])
+    assert versions[0] != versions[1]
+    assert synced.published.manifest.flows is not None
+    assert synced.published.manifest.flows.steps[0].version == versions[1]
+    assert all(row["upper"] == row["text"].lower() for row in index(places))
