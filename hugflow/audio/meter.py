@@ -15,8 +15,10 @@ bandwidth  highest frequency within BANDWIDTH_DB of the strongest one, and above
 
 import hashlib
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -32,6 +34,8 @@ SILENT_DBFS: Final = -50.0
 LOWEST_SNR: Final = -10.0
 BANDWIDTH_DB: Final = -50.0
 
+_NO_PCM: Final[Pcm] = np.empty(0, np.int16)
+_LITTLE_ENDIAN: Final = np.dtype("<i2")
 # Power of rounding to whole numbers: no noise of 16 bits is lower.
 _ROUNDING: Final = 1 / 12
 _SILENT_POWER: Final = FULL_SCALE**2 * 10 ** (SILENT_DBFS / 10)
@@ -50,6 +54,7 @@ _TONE_FACTOR: Final = 4.0
 _GROUPS: Final = 8
 # Below it, the window spreads a constant offset.
 _FIRST_BIN: Final = 3
+_BANDWIDTH_RATIO: Final[float] = 10 ** (BANDWIDTH_DB / 10)
 _LOWEST_RATIO: Final[float] = 10 ** (LOWEST_SNR / 10)
 # A clip has no pauses if its quiet frames have this share of its power.
 _NO_PAUSE: Final = 0.25
@@ -61,21 +66,27 @@ _LOBE_BINS: Final = 2
 
 
 class Meter:
-    """Measures the mono samples of one clip; `quality` is asked for at its end."""
+    """Measures the mono samples of one clip; `quality` is asked for at its end.
+
+    An encoder that runs between two clips drives numpy's code out of the processor's cache. So the
+    time for a short clip depends on how many of numpy's functions are called, and a few hundred
+    numbers are sorted, counted and summed as a list.
+    """
 
     def __init__(self, sampling_rate: int) -> None:
         """Measure nothing yet. sampling_rate: Hz."""
         self._rate = sampling_rate
         self._frame = 1 << round(math.log2(sampling_rate / _BIN_HZ))
         self._hash = hashlib.sha256()
-        self._samples = self._clipped = self._frames = self._silent = self._sum = 0
+        self._samples = self._clipped = self._frames = self._silent = 0
         self._high = self._low = 0
-        self._energy = 0.0
-        self._rest: Pcm = np.empty(0, np.int16)
-        self._kept: list[tuple[Pcm, Reals]] = []
-        self._kept_frames = 0
+        self._energy = self._sum = 0.0
+        self._rest = _NO_PCM
+        # Every so many frames is kept, and its energy.
         self._stride = 1
-        self._first: list[Pcm] = []
+        self._kept: list[Reals] = []
+        self._energies: list[float] = []
+        self._first: list[Reals] = []
         self._found: Quality | None = None
 
     def watch(self, blocks: Iterable[Samples]) -> Iterator[Pcm]:
@@ -101,18 +112,17 @@ class Meter:
         if not len(pcm):
             return
         self._found = None
-        self._hash.update(np.ascontiguousarray(pcm, dtype="<i2").data)
-        high, low = int(pcm.max()), int(pcm.min())
+        self._hash.update(np.ascontiguousarray(pcm, _LITTLE_ENDIAN).data)
+        high, low = pcm.item(pcm.argmax()), pcm.item(pcm.argmin())
         if high >= _LOUDEST or low <= -_LOUDEST:
             self._clipped += int(np.count_nonzero((pcm >= _LOUDEST) | (pcm <= -_LOUDEST)))
         self._high, self._low = max(self._high, high), min(self._low, low)
         self._samples += len(pcm)
-        self._sum += int(pcm.sum(dtype=np.int64))
         if len(self._rest):
             pcm = np.concatenate([self._rest, pcm])
         whole = len(pcm) // self._frame * self._frame
         if whole:
-            self._add_frames(pcm[:whole].reshape(-1, self._frame))
+            self._add_frames(pcm[:whole].reshape(-1, self._frame).astype(np.float32))
         self._rest = pcm[whole:].copy()
 
     @property
@@ -123,72 +133,88 @@ class Meter:
         return self._found
 
     def _measure(self) -> Quality:
-        power = (self._energy + float(_energies(self._rest[None])[0])) / max(self._samples, 1)
+        rest = self._rest[None].astype(np.float32)
+        samples = max(self._samples, 1)
+        power = (self._energy + _energies(rest)[0]) / samples
+        mean = (self._sum + _sums(rest)[0]) / samples
         peak = max(self._high, -self._low)
-        mean = self._sum / max(self._samples, 1)
-        snr, bandwidth_hz = self._read_spectra(power, mean) if peak else (None, 0)
+        rising = sorted(self._energies)
+        silent = self._silent if self._stride > 1 else self._count_silent(rising)
+        snr, bandwidth_hz = self._read_spectra(rising, power, mean) if peak else (None, 0)
         return Quality(
             peak_dbfs=_decibels(peak**2 / FULL_SCALE**2),
             rms_dbfs=_decibels(power / FULL_SCALE**2),
-            clipped=round(self._clipped / max(self._samples, 1), 6),
-            silence=round(self._silent / self._frames, 4) if self._frames else float(not peak),
+            clipped=round(self._clipped / samples, 6),
+            silence=round(silent / self._frames, 4) if self._frames else float(not peak),
             snr=snr,
             bandwidth_hz=bandwidth_hz,
             dc_offset=round(mean / FULL_SCALE, 6) + 0.0,
             pcm=self._hash.hexdigest()[:32],
         )
 
-    def _add_frames(self, frames: Pcm) -> None:
+    def _add_frames(self, frames: Reals) -> None:
         energies = _energies(frames)
-        self._energy += float(energies.sum(dtype=np.float64))
-        self._silent += int(np.count_nonzero(energies < _SILENT_POWER * self._frame))
+        self._energy = sum(energies, self._energy)
+        self._sum = sum(_sums(frames), self._sum)
         if self._frames < _LONG:
-            self._first.append(frames[: _LONG - self._frames].copy())
+            self._first.append(frames[: _LONG - self._frames])
         first = -self._frames % self._stride
         self._frames += len(frames)
-        kept = frames[first :: self._stride].copy()
-        self._kept.append((kept, energies[first :: self._stride]))
-        self._kept_frames += len(kept)
-        if self._kept_frames > _MOST_FRAMES:
+        if self._stride > 1:
+            self._silent += self._count_silent(sorted(energies))
+            frames = frames[first :: self._stride].copy()
+        self._kept.append(frames)
+        self._energies += energies[first :: self._stride]
+        while len(self._energies) > _MOST_FRAMES:
             self._thin_out()
 
     def _thin_out(self) -> None:
-        frames, energies = self._all_kept()
-        while len(frames) > _MOST_FRAMES:
-            frames, energies = frames[::2], energies[::2]
-            self._stride *= 2
-        self._kept, self._kept_frames = [(frames.copy(), energies)], len(frames)
+        """Keep half as many frames."""
+        if self._stride == 1:
+            # Until now, none was left out.
+            self._silent = self._count_silent(sorted(self._energies))
+        before = 0
+        for index, frames in enumerate(self._kept):
+            self._kept[index] = frames[before % 2 :: 2].copy()
+            before += len(frames)
+        self._energies = self._energies[::2]
+        self._stride *= 2
 
-    def _all_kept(self) -> tuple[Pcm, Reals]:
+    def _count_silent(self, rising: list[float]) -> int:
+        return bisect_left(rising, _SILENT_POWER * self._frame)
+
+    def _take(self, indices: list[int]) -> Reals:
+        """Some of the kept frames."""
         if len(self._kept) == 1:
-            return self._kept[0]
-        frames, energies = zip(*self._kept, strict=True)
-        return np.concatenate(frames), np.concatenate(energies)
+            return self._kept[0].take(indices, 0)
+        frames = list(chain.from_iterable(self._kept))
+        return np.stack([frames[index] for index in indices])
 
-    def _read_spectra(self, power: float, mean: float) -> tuple[float | None, int]:
-        """The signal-to-noise ratio in dB, and the bandwidth in Hz."""
-        if not self._kept_frames:
-            padded = np.zeros((1, self._frame), np.int16)
+    def _read_spectra(
+        self, energies: list[float], power: float, mean: float
+    ) -> tuple[float | None, int]:
+        """The signal-to-noise ratio in dB, and the bandwidth in Hz. energies: kept, and rising."""
+        if not self._kept:
+            padded = np.zeros((1, self._frame), np.float32)
             padded[0, : len(self._rest)] = self._rest
             return None, self._bandwidth(_spectra(padded))
-        frames, energies = self._all_kept()
-        by_energy = energies.argsort(kind="stable")
-        energies = energies[by_energy]
+        count = len(energies)
+        by_energy = sorted(range(count), key=self._energies.__getitem__)
         # Digital silence says nothing of the noise of a recording.
-        first = int(energies.searchsorted(0.0, "right"))
-        if first == len(energies):
+        first = bisect_right(energies, 0.0)
+        if first == count:
             return None, 0
         constant = mean**2 * self._frame
-        quietest = float(energies[first + int(_QUIETEST * (len(energies) - first))]) - constant
+        quietest = energies[first + int(_QUIETEST * (count - first))] - constant
         limit = _QUIET_FACTOR * max(quietest, _ROUNDING * self._frame) + constant
-        last = max(int(energies.searchsorted(limit, "right")), first + 1)
+        last = max(bisect_right(energies, limit), first + 1)
         quiet = by_energy[first : last : -((first - last) // _SPECTRA)]
-        others = by_energy[last :: max(1, -((last - len(energies)) // _SPECTRA))]
-        spectra = _spectra(frames[np.concatenate([quiet, others])])
+        others = by_energy[last :: max(1, -((last - count) // _SPECTRA))]
+        spectra = _spectra(self._take(quiet + others))
         bandwidth_hz = self._bandwidth(spectra)
-        if len(frames) < _FEWEST_FRAMES:
+        if count < _FEWEST_FRAMES:
             return None, bandwidth_hz
-        quiet_power = float(energies[first:last].mean(dtype=np.float64)) / self._frame - mean**2
+        quiet_power = sum(energies[first:last]) / (last - first) / self._frame - mean**2
         noise = quiet_power * _untonal(spectra[: len(quiet)])
         signal = power - mean**2
         if quiet_power > _NO_PAUSE * signal and self._frames >= _LONG:
@@ -197,48 +223,64 @@ class Meter:
         return round(10 * math.log10(ratio), 1), bandwidth_hz
 
     def _bandwidth(self, spectra: Reals) -> int:
-        loudest = spectra.max(axis=0)
-        limit = max(float(loudest.max()) * 10 ** (BANDWIDTH_DB / 10), _least(self._frame))
-        above = (loudest > limit).nonzero()[0]
-        if not len(above):
+        loudest = np.maximum.reduce(spectra).tolist()
+        limit = max(max(loudest) * _BANDWIDTH_RATIO, _least(self._frame))
+        above = len(loudest)
+        while above and loudest[above - 1] <= limit:
+            above -= 1
+        if not above:
             return 0
-        top, highest = _FIRST_BIN + int(above[-1]), self._frame // 2
+        top, highest = _FIRST_BIN + above - 1, self._frame // 2
         # Beyond the highest frequency there is nothing that the window could reach into.
         edge = highest if top >= highest - _LOBE_BINS else top - _LOBE_BINS
         return round(edge * self._rate / self._frame)
 
 
-def _energies(frames: Pcm) -> Reals:
+def _energies(frames: Reals) -> list[float]:
     """The sum of squares of each frame. In C, by one thread: the same digits on every run."""
-    reals = frames.astype(np.float32)
-    energies: Reals = np.vecdot(reals, reals)
-    return energies
+    return _as_floats(np.vecdot(frames, frames))
 
 
-def _spectra(frames: Pcm) -> Reals:
+def _sums(frames: Reals) -> list[float]:
+    """The sum of each frame; exact, but for long frames with an offset near full scale."""
+    return _as_floats(np.vecdot(frames, _ones(frames.shape[1])))
+
+
+def _as_floats(numbers: Reals) -> list[float]:
+    floats: list[float] = numbers.tolist()
+    return floats
+
+
+def _spectra(frames: Reals) -> Reals:
     """The power of each frame by frequency, from _FIRST_BIN on."""
-    found = np.fft.rfft(frames * _window(frames.shape[1]))[:, _FIRST_BIN:]
+    count, frame = frames.shape
+    found = np.empty((count, frame // 2 + 1), np.complex64)
+    np.fft.rfft(frames * _window(frame), out=found)
+    found = found[:, _FIRST_BIN:]
     power: Reals = np.square(found.real) + np.square(found.imag)
     return power
 
 
 def _untonal(spectra: Reals) -> float:
     """The share of the power that is no tone."""
-    by_bin = spectra.sum(axis=0)
+    by_bin = _as_floats(np.add.reduce(spectra))
     width = len(by_bin) // _GROUPS
-    groups = by_bin[: width * _GROUPS].reshape(_GROUPS, width)
-    medians = np.sort(groups, axis=1)[:, width // 2, None]
-    noise = np.where(groups > _TONE_FACTOR * medians, medians, groups)
+    noise = 0.0
+    for start in range(0, width * _GROUPS, width):
+        group = sorted(by_bin[start : start + width])
+        median = group[width // 2]
+        tones = bisect_right(group, _TONE_FACTOR * median)
+        noise += sum(group[:tones]) + median * (width - tones)
     # Some bins are in no group, among them the lowest ones.
     scale = (len(by_bin) + _FIRST_BIN) / (width * _GROUPS)
-    total = float(by_bin.sum(dtype=np.float64))
-    return min(scale * float(noise.sum(dtype=np.float64)) / total, 1.0) if total else 1.0
+    total = sum(by_bin)
+    return min(scale * noise / total, 1.0) if total else 1.0
 
 
-def _between_tones(pcm: Pcm) -> float:
+def _between_tones(piece: Reals) -> float:
     """The power of the noise in a piece of sound: most of its bins hold no tone."""
-    window = _window(len(pcm))
-    spectrum = _spectra(pcm[None])[0]
+    window = _window(len(piece))
+    spectrum = _spectra(piece[None])[0]
     width = len(spectrum) // _LONG_GROUPS
     groups = spectrum[: width * _LONG_GROUPS].reshape(_LONG_GROUPS, width)
     medians = np.sort(groups, axis=1)[:, width // 2]
@@ -250,6 +292,11 @@ def _between_tones(pcm: Pcm) -> float:
 @cache
 def _window(frame: int) -> npt.NDArray[np.float32]:
     return np.blackman(frame).astype(np.float32)
+
+
+@cache
+def _ones(count: int) -> npt.NDArray[np.float32]:
+    return np.ones(count, np.float32)
 
 
 @cache
