@@ -8,8 +8,8 @@ clipped    samples at full scale, as a share of all
 silence    frames below SILENT_DBFS, as a share of all
 snr        power of the whole clip without its noise, over the power of the noise, in dB. The noise
            is what the quietest frames hold, without tones; in a clip without pauses, what lies
-           between the tones of its first half second. Between LOWEST_SNR and the noise of 16 bits;
-           None for a clip of less than a quarter of a second
+           between the tones of its first half second. A constant offset is neither. Between
+           LOWEST_SNR and the noise of 16 bits; None for a clip of less than a quarter of a second
 bandwidth  highest frequency within BANDWIDTH_DB of the strongest one, and above the noise of 16 bits
 """
 
@@ -48,10 +48,12 @@ _FEWEST_FRAMES: Final = 6
 _SPECTRA: Final = 8
 # Quiet is what has at most twice the power of the quietest twentieth.
 _QUIETEST: Final = 0.05
-_QUIET_FACTOR: Final = 2.0
-# A bin is a tone if it has this many times the median of its group; groups cover an eighth each.
+_QUIET_FACTOR: Final = 1.5
+# A bin is a tone if it has this many times the median of its group. A group is wider than a tone and
+# its window, and so narrow that noise of any colour is about even in it.
 _TONE_FACTOR: Final = 4.0
-_GROUPS: Final = 8
+_GROUP_BINS: Final = 15
+_MOST_GROUPS: Final = 32
 # Below it, the window spreads a constant offset.
 _FIRST_BIN: Final = 3
 _BANDWIDTH_RATIO: Final[float] = 10 ** (BANDWIDTH_DB / 10)
@@ -60,7 +62,9 @@ _LOWEST_RATIO: Final[float] = 10 ** (LOWEST_SNR / 10)
 _NO_PAUSE: Final = 0.25
 # Its tones may lie closer than a frame can tell: it is looked at once more, so many frames as one.
 _LONG: Final = 16
-_LONG_GROUPS: Final = 64
+_LONG_GROUP_BINS: Final = 64
+# The mean median of such a group of noise, whose power in a bin is distributed exponentially.
+_MEDIAN: Final = sum(1 / at for at in range(_LONG_GROUP_BINS // 2, _LONG_GROUP_BINS + 1))
 # The main lobe of the window reaches this many bins beyond a tone.
 _LOBE_BINS: Final = 2
 
@@ -82,18 +86,19 @@ class Meter:
         self._high = self._low = 0
         self._energy = self._sum = 0.0
         self._rest = _NO_PCM
-        # Every so many frames is kept, and its energy.
+        # Of every so many frames: its samples, their energy, their sum.
         self._stride = 1
         self._kept: list[Reals] = []
         self._energies: list[float] = []
+        self._sums: list[float] = []
         self._first: list[Reals] = []
         self._found: Quality | None = None
 
     def watch(self, blocks: Iterable[Samples]) -> Iterator[Pcm]:
         """The blocks, mixed down to one channel of 16 bits, shape (frames, 1).
 
-        The last one is given when all is measured: an encoder that runs in between drives numpy's
-        code out of the processor's cache, and measuring a short clip takes a quarter longer.
+        The last one is given when all is measured: if an encoder ran in between, measuring a short
+        clip would take a quarter longer.
         """
         before: Pcm | None = None
         for block in blocks:
@@ -138,9 +143,8 @@ class Meter:
         power = (self._energy + _energies(rest)[0]) / samples
         mean = (self._sum + _sums(rest)[0]) / samples
         peak = max(self._high, -self._low)
-        rising = sorted(self._energies)
-        silent = self._silent if self._stride > 1 else self._count_silent(rising)
-        snr, bandwidth_hz = self._read_spectra(rising, power, mean) if peak else (None, 0)
+        silent = self._silent if self._stride > 1 else self._count_silent(self._energies)
+        snr, bandwidth_hz = self._read_spectra(power - mean**2) if peak else (None, 0)
         return Quality(
             peak_dbfs=_decibels(peak**2 / FULL_SCALE**2),
             rms_dbfs=_decibels(power / FULL_SCALE**2),
@@ -153,18 +157,18 @@ class Meter:
         )
 
     def _add_frames(self, frames: Reals) -> None:
-        energies = _energies(frames)
-        self._energy = sum(energies, self._energy)
-        self._sum = sum(_sums(frames), self._sum)
+        energies, sums = _energies(frames), _sums(frames)
+        self._energy, self._sum = sum(energies, self._energy), sum(sums, self._sum)
         if self._frames < _LONG:
             self._first.append(frames[: _LONG - self._frames])
         first = -self._frames % self._stride
         self._frames += len(frames)
         if self._stride > 1:
-            self._silent += self._count_silent(sorted(energies))
+            self._silent += self._count_silent(energies)
             frames = frames[first :: self._stride].copy()
         self._kept.append(frames)
         self._energies += energies[first :: self._stride]
+        self._sums += sums[first :: self._stride]
         while len(self._energies) > _MOST_FRAMES:
             self._thin_out()
 
@@ -172,16 +176,16 @@ class Meter:
         """Keep half as many frames."""
         if self._stride == 1:
             # Until now, none was left out.
-            self._silent = self._count_silent(sorted(self._energies))
+            self._silent = self._count_silent(self._energies)
         before = 0
         for index, frames in enumerate(self._kept):
             self._kept[index] = frames[before % 2 :: 2].copy()
             before += len(frames)
-        self._energies = self._energies[::2]
+        self._energies, self._sums = self._energies[::2], self._sums[::2]
         self._stride *= 2
 
-    def _count_silent(self, rising: list[float]) -> int:
-        return bisect_left(rising, _SILENT_POWER * self._frame)
+    def _count_silent(self, energies: list[float]) -> int:
+        return bisect_left(sorted(energies), _SILENT_POWER * self._frame)
 
     def _take(self, indices: list[int]) -> Reals:
         """Some of the kept frames."""
@@ -190,37 +194,46 @@ class Meter:
         frames = list(chain.from_iterable(self._kept))
         return np.stack([frames[index] for index in indices])
 
-    def _read_spectra(
-        self, energies: list[float], power: float, mean: float
-    ) -> tuple[float | None, int]:
-        """The signal-to-noise ratio in dB, and the bandwidth in Hz. energies: kept, and rising."""
+    def _read_spectra(self, power: float) -> tuple[float | None, int]:
+        """The signal-to-noise ratio in dB, and the bandwidth in Hz.
+
+        power: of the whole clip, as all power here without a constant offset.
+        """
         if not self._kept:
             padded = np.zeros((1, self._frame), np.float32)
             padded[0, : len(self._rest)] = self._rest
             return None, self._bandwidth(_spectra(padded))
-        count = len(energies)
-        by_energy = sorted(range(count), key=self._energies.__getitem__)
+        powers = [
+            (energy - total * total / self._frame) / self._frame
+            for energy, total in zip(self._energies, self._sums, strict=True)
+        ]
+        count = len(powers)
+        by_power = sorted(range(count), key=powers.__getitem__)
+        powers.sort()
         # Digital silence says nothing of the noise of a recording.
-        first = bisect_right(energies, 0.0)
+        first = bisect_right(powers, 0.0)
         if first == count:
             return None, 0
-        constant = mean**2 * self._frame
-        quietest = energies[first + int(_QUIETEST * (count - first))] - constant
-        limit = _QUIET_FACTOR * max(quietest, _ROUNDING * self._frame) + constant
-        last = max(bisect_right(energies, limit), first + 1)
-        quiet = by_energy[first : last : -((first - last) // _SPECTRA)]
-        others = by_energy[last :: max(1, -((last - count) // _SPECTRA))]
+        quietest = powers[first + int(_QUIETEST * (count - first))]
+        last = max(bisect_right(powers, _QUIET_FACTOR * max(quietest, _ROUNDING)), first + 1)
+        quiet = by_power[first : last : -((first - last) // _SPECTRA)]
+        others = by_power[last :: max(1, -((last - count) // _SPECTRA))]
         spectra = _spectra(self._take(quiet + others))
         bandwidth_hz = self._bandwidth(spectra)
         if count < _FEWEST_FRAMES:
             return None, bandwidth_hz
-        quiet_power = sum(energies[first:last]) / (last - first) / self._frame - mean**2
+        quiet_power = self._power(by_power[first:last])
         noise = quiet_power * _untonal(spectra[: len(quiet)])
-        signal = power - mean**2
-        if quiet_power > _NO_PAUSE * signal and self._frames >= _LONG:
+        if quiet_power > _NO_PAUSE * power and self._frames >= _LONG:
             noise = min(noise, _between_tones(np.concatenate(self._first).ravel()))
-        ratio = max(signal / max(noise, _ROUNDING) - 1, _LOWEST_RATIO)
+        ratio = max(power / max(noise, _ROUNDING) - 1, _LOWEST_RATIO)
         return round(10 * math.log10(ratio), 1), bandwidth_hz
+
+    def _power(self, indices: list[int]) -> float:
+        """The power of some kept frames, without what offset they have in common."""
+        samples = len(indices) * self._frame
+        mean = sum([self._sums[index] for index in indices]) / samples
+        return sum([self._energies[index] for index in indices]) / samples - mean**2
 
     def _bandwidth(self, spectra: Reals) -> int:
         loudest = np.maximum.reduce(spectra).tolist()
@@ -264,15 +277,22 @@ def _spectra(frames: Reals) -> Reals:
 def _untonal(spectra: Reals) -> float:
     """The share of the power that is no tone."""
     by_bin = _as_floats(np.add.reduce(spectra))
-    width = len(by_bin) // _GROUPS
-    noise = 0.0
-    for start in range(0, width * _GROUPS, width):
+    width = max(_GROUP_BINS, len(by_bin) // _MOST_GROUPS)
+    end = len(by_bin) // width * width
+    # In the lowest group noise may fall steeply; in this form, pink noise is even.
+    lowest = [power * bin_ for bin_, power in enumerate(by_bin[:width], _FIRST_BIN)]
+    median = sorted(lowest)[width // 2]
+    noise = sum(
+        (power if power <= _TONE_FACTOR * median else median) / bin_
+        for bin_, power in enumerate(lowest, _FIRST_BIN)
+    )
+    for start in range(width, end, width):
         group = sorted(by_bin[start : start + width])
         median = group[width // 2]
         tones = bisect_right(group, _TONE_FACTOR * median)
         noise += sum(group[:tones]) + median * (width - tones)
     # Some bins are in no group, among them the lowest ones.
-    scale = (len(by_bin) + _FIRST_BIN) / (width * _GROUPS)
+    scale = (len(by_bin) + _FIRST_BIN) / end
     total = sum(by_bin)
     return min(scale * noise / total, 1.0) if total else 1.0
 
@@ -281,11 +301,14 @@ def _between_tones(piece: Reals) -> float:
     """The power of the noise in a piece of sound: most of its bins hold no tone."""
     window = _window(len(piece))
     spectrum = _spectra(piece[None])[0]
-    width = len(spectrum) // _LONG_GROUPS
-    groups = spectrum[: width * _LONG_GROUPS].reshape(_LONG_GROUPS, width)
-    medians = np.sort(groups, axis=1)[:, width // 2]
-    # The power of noise in a bin is distributed exponentially.
-    mean = float(medians.mean(dtype=np.float64)) / math.log(2)
+    groups = len(spectrum) // _LONG_GROUP_BINS
+    shape = groups, _LONG_GROUP_BINS
+    spectrum = spectrum[: groups * _LONG_GROUP_BINS]
+    # In this form, noise is about even in each group, whatever its colour.
+    bins = np.arange(_FIRST_BIN, _FIRST_BIN + len(spectrum), dtype=np.float32)
+    medians = np.sort((spectrum * bins).reshape(shape), axis=1)[:, _LONG_GROUP_BINS // 2]
+    powers = medians * np.reciprocal(bins).reshape(shape).mean(axis=1)
+    mean = float(powers.mean(dtype=np.float64)) / _MEDIAN
     return mean / float(np.square(window).sum(dtype=np.float64))
 
 

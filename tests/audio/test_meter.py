@@ -31,10 +31,15 @@ def times(seconds: float, rate_hz: int) -> Reals:
     return np.arange(int(seconds * rate_hz)) / rate_hz
 
 
-def noise(count: int, power: float, below_hz: float, rate_hz: int) -> Reals:
-    """White noise of that power, with nothing above a frequency."""
+def noise(
+    count: int, power: float, below_hz: float, rate_hz: int, *, is_pink: bool = False
+) -> Reals:
+    """White or pink noise of that power, with nothing above a frequency."""
     spectrum = np.fft.rfft(np.random.default_rng(3).standard_normal(count))
-    spectrum[np.fft.rfftfreq(count, 1 / rate_hz) > below_hz] = 0
+    frequency = np.fft.rfftfreq(count, 1 / rate_hz)
+    spectrum[frequency > below_hz] = 0
+    if is_pink:
+        spectrum /= np.sqrt(frequency.clip(20))
     sound = np.fft.irfft(spectrum, count)
     return sound * np.sqrt(power / np.mean(sound**2))
 
@@ -45,6 +50,22 @@ def voice(seconds: float, rate_hz: int) -> Reals:
     phase = 2 * np.pi * np.cumsum(150 + 30 * np.sin(2 * np.pi * 0.7 * at)) / rate_hz
     harmonics = sum(np.sin(k * phase + k * k) / k for k in range(1, 16))
     return 0.1 * harmonics * np.clip(np.sin(2 * np.pi * 2.5 * at) + 0.3, 0, 1)
+
+
+def talk(seconds: float, rate_hz: int) -> Reals:
+    """Syllables and breaths of random lengths, with pauses of random lengths."""
+    random = np.random.default_rng(11)
+    envelope, at = np.zeros(int(seconds * rate_hz)), 0.1
+    while at < seconds - 0.4:
+        long = random.uniform(0.1, 0.35)
+        part = slice(int(at * rate_hz), int((at + long) * rate_hz))
+        envelope[part] = np.sqrt(np.hanning(part.stop - part.start)) * random.uniform(0.3, 1)
+        at += long + random.choice([0.03, 0.06, 0.1, 0.3])
+    breath = np.diff(random.standard_normal(len(envelope)), prepend=0)
+    phase = 2 * np.pi * np.cumsum(140 + 35 * np.sin(3 * times(seconds, rate_hz))) / rate_hz
+    harmonics = sum(np.sin(k * phase + k * k) / k for k in range(1, 20))
+    rising = np.diff(envelope, prepend=0) > 0
+    return 0.05 * envelope * (harmonics + 0.4 * breath * rising)
 
 
 @pytest.mark.parametrize("level", [0.9, 0.1, 0.003])
@@ -66,6 +87,22 @@ def test_the_signal_to_noise_ratio_is_within_a_decibel_and_a_half(
     signal = sound[kind]
     added = noise(len(at), np.mean(signal**2) / 10 ** (snr / 10), rate_hz / 2, rate_hz)
     assert measure(signal + added, rate_hz).snr == pytest.approx(snr, abs=1.5)
+
+
+@pytest.mark.parametrize("rate_hz", RATES_HZ)
+@pytest.mark.parametrize("snr", [0, 20, 40])
+@pytest.mark.parametrize("kind", ["talk", "voice", "bursts of noise"])
+@pytest.mark.parametrize(("is_pink", "offset"), [(False, 0.03), (True, 0)])
+def test_so_it_is_of_speech_in_white_noise_with_an_offset_and_in_pink_noise(
+    kind: str, snr: float, rate_hz: int, is_pink: bool, offset: float
+):
+    at = times(2.7, rate_hz)
+    bursts = noise(len(at), 0.01, rate_hz / 2, rate_hz) * (at % 1 > 0.4)
+    sound = {"talk": talk(2.7, rate_hz), "voice": voice(2.7, rate_hz), "bursts of noise": bursts}
+    signal = sound[kind]
+    power = np.mean(signal**2) / 10 ** (snr / 10)
+    added = np.roll(noise(len(at), power, rate_hz / 2, rate_hz, is_pink=is_pink), 777)
+    assert measure(signal + added + offset, rate_hz).snr == pytest.approx(snr, abs=1.5)
 
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
