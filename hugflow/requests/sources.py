@@ -79,6 +79,7 @@ class TableForm:
     header: None: found out. splits: (name in the request, name in the patterns).
     field, encoding, is_plain, types: of a card only: the field of a JSON object that is its rows; what is
     no UTF-8; whether quotation marks are text. types: of columns, see `typed_columns`.
+    is_keyed: found out, and never said: the fields of a JSON object are its rows, by their names.
     """
 
     table: tuple[str, ...] = ()
@@ -99,6 +100,7 @@ class TableForm:
     encoding: str | None = None
     is_plain: bool = False
     types: tuple[tuple[str, str], ...] = ()
+    is_keyed: bool = False
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -141,7 +143,7 @@ class SourceSpec:
         return cls(**told)
 
 
-_OF_CARDS: Final = ("field", "encoding", "is_plain", "types")
+_OF_CARDS: Final = ("field", "encoding", "is_plain", "types", "is_keyed")
 FORM_KEYS: Final = tuple(each.name for each in fields(TableForm) if each.name not in _OF_CARDS)
 KEYS: Final = ("recipe", "layout", "archive", *FORM_KEYS)
 

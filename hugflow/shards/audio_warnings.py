@@ -9,8 +9,9 @@ import pyarrow as pa
 from hugflow.clients.repository import Repository
 from hugflow.redact import in_a_line
 from hugflow.shards.arrow import FILE_TYPE, is_list, is_text
-from hugflow.shards.column_path import lift_schema, list_fields, schema_tree
-from hugflow.shards.features import has_audio_feature
+from hugflow.shards.column_path import list_fields, schema_tree
+from hugflow.shards.declared import declared_features
+from hugflow.shards.features import is_certain_audio
 
 _SUFFIXES: Final = frozenset(
     {
@@ -34,16 +35,15 @@ _USUAL_PARTS: Final = ("path", "file", "audio", "clip", "wav")
 
 def audio_columns(schema: pa.Schema) -> Iterator[str]:
     """The columns that certainly hold audio."""
-    return (name for name in schema.names if has_audio_feature(schema, name))
+    declared = declared_features(schema)
+    return (each.name for each in schema if is_certain_audio(each.type, declared.get(each.name)))
 
 
 def audio_fields(schema: pa.Schema) -> Iterator[str]:
     """The fields inside columns that certainly hold audio, by their names with dots."""
-    for path, _ in list_fields(schema_tree(schema)):
-        name = ".".join(path)
-        lifted = lift_schema(schema, name)
-        if name in lifted.names and has_audio_feature(lifted, name):
-            yield name
+    declared = declared_features(schema)
+    for each in schema:
+        yield from _audio_inside(each.name, each.type, declared.get(each.name))
 
 
 def listed_audio(schema: pa.Schema) -> Iterator[str]:
@@ -96,8 +96,18 @@ def _files_warning(repository: Repository, schema: pa.Schema) -> tuple[str, ...]
     named = " or ".join(f"audio_column: {in_a_line(name)!r}" for name in (likely or texts)[:3])
     return (
         f"the dataset is text only, and its repository holds {len(files):,} audio files, such as "
-        f"{in_a_line(files[0])!r}; if a column names them, set {named}",
+        f"{in_a_line(files[0])!r}; if a column names them, set {named}; to have the files as rows, set "
+        "source: {layout: audio_folder}",
     )
+
+
+def _audio_inside(name: str, type_: pa.DataType, declared: Any) -> Iterator[str]:
+    for each in type_ if pa.types.is_struct(type_) else ():
+        told = declared.get(each.name) if isinstance(declared, dict) else None
+        inside = f"{name}.{each.name}"
+        if is_certain_audio(each.type, told):
+            yield inside
+        yield from _audio_inside(inside, each.type, told)
 
 
 def _listed_audio(name: str, type_: pa.DataType, *, is_listed: bool) -> Iterator[str]:

@@ -56,7 +56,8 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     inside = [file for file in files if not is_clip(file.path)]
     above = _find_above(own, published)
     tables = inside or above
-    unread = warn_of_unread(published, {file.path for file in tables}, METADATA)
+    read = {file.path for file in tables}
+    unread = warn_of_unread(published, read, METADATA, reads_texts=not tables)
     if not tables:
         split = _describe_bare(at, own, published, asked, channel)
         return Split(split.shards, (*split.warnings, *unread), split.audio_column)

@@ -5,7 +5,7 @@ repository, they are the rows' audio; else the dataset is text. The audio column
 column that the request names. A row whose clip does not exist is a failed row.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -122,8 +122,8 @@ def describe_tables(
         keys += [] if ranges is None else ranges.names
         fitting, unfit = settle_tables([opened for opened, *_ in found], form, keys)
         found = [
-            (opened.typed(fitting), column, has_header, replace(own, types=fitting))
-            for opened, column, has_header, own in found
+            (opened.typed(fitting), column, has_header, replace(told, types=fitting))
+            for opened, column, has_header, told in found
         ]
         schema = _join(at, [opened.schema for opened, *_ in found], tables)
         source = next((column for _, column, *_ in found if column is not None), None)
@@ -141,14 +141,16 @@ def describe_tables(
         if ranges is not None:
             _refuse_uncut(at, source, more_asked)
             named = NamedClips()
-        for file, (opened, _, has_header, own_form) in zip(tables, found, strict=True):
-            read = _read_needed(at, file, opened, source, ranges)
+        for file, (opened, column, has_header, own_form) in zip(tables, found, strict=True):
+            # A table without that column may have one of another name.
+            own = source if source in opened.schema.names else column or source
+            read = _read_needed(at, file, opened, own, ranges)
             more = find_words(at, file, opened, named, rename, clips, published)
             kept: list[int] | None = None
             chosen: list[PublishedFile | None] = []
             meant: list[Same] = []
-            if source is not None:
-                meant = _find_clips(read, opened.rows, source, clips, file.path)
+            if own is not None:
+                meant = _find_clips(read, opened.rows, own, clips, file.path)
                 chosen = [published[each[0]] if len(each) == 1 else None for each in meant]
             if only is not None and not keeps_others:
                 kept = [row for row in range(opened.rows) if _is_of(only, chosen, more, row)]
@@ -172,7 +174,7 @@ def describe_tables(
                         rows,
                         file,
                         has_header,
-                        source,
+                        own,
                         chosen,
                         kept,
                         names=_names(read, rows, kept),
@@ -266,26 +268,31 @@ def _open(
         bare_column = choose(bare)
         if bare_column is not None:
             return bare, bare_column, False, form
-    name = _only_list(opened, file) if column is None and form == ANY_FORM else None
-    if name is not None:
-        # One object whose list is the rows, as `{"version": 1, "data": [{...}, {...}]}`.
-        of_list = replace(form, field=name)
-        inner = stack.enter_context(loose.open_table(at, file, form=of_list))
-        inner_column = choose(inner)
-        if inner_column is not None:
-            return inner, inner_column, True, of_list
+    if column is None and form == ANY_FORM:
+        for other in _other_forms(opened, file):
+            inner = stack.enter_context(loose.open_table(at, file, form=other))
+            inner_column = choose(inner)
+            if inner_column is not None:
+                return inner, inner_column, True, other
     return opened, column, True, form
 
 
-def _only_list(opened: TableFile, file: PublishedFile) -> str | None:
-    """The only column of a JSON object that is a list of objects; None if there are others."""
-    is_object = file.path.lower().removesuffix(".gz").endswith(".json") and opened.rows == 1
+def _other_forms(opened: TableFile, file: PublishedFile) -> Iterator[TableForm]:
+    """The forms in which a JSON object may hold rows: those of its only list, or its fields."""
+    if not file.path.lower().removesuffix(".gz").endswith(".json") or opened.rows != 1:
+        return
+    types = [field.type for field in opened.schema]
     lists = [
         field.name
         for field in opened.schema
         if pa.types.is_list(field.type) and pa.types.is_struct(field.type.value_type)
     ]
-    return lists[0] if is_object and len(lists) == 1 else None
+    if len(lists) == 1:
+        # As `{"version": 1, "data": [{...}, {...}]}`.
+        yield replace(ANY_FORM, field=lists[0])
+    if all(map(pa.types.is_struct, types)):
+        # As `{"utt1": {...}, "utt2": {...}}`.
+        yield replace(ANY_FORM, is_keyed=True)
 
 
 def _read_needed(

@@ -62,7 +62,10 @@ _OF_TABLES: Final = (
     "encoding",
     "is_plain",
     "types",
+    "is_keyed",
 )
+# A JSON object with more fields that are objects is no row: they are its rows.
+_MOST_STRUCTS: Final = 200
 
 Opened = Callable[[], AbstractContextManager[TextIO]]
 
@@ -142,6 +145,9 @@ def _read_whole(path: Path, name: str, has_header: bool, form: TableForm) -> pa.
     if form.field is not None:
         with opened() as text:
             return _read_field(text.read(), form.field)
+    if form.is_keyed:
+        with opened() as text:
+            return _fit_all(_keyed_rows(_load(text.read(), 1)))
     with opened(newline="\n") as text:
         first = next((line for line in text if line.strip()), "").lstrip()
     if form.rows is not None or first.startswith("[") or first.rstrip("\r\n") == "{":
@@ -369,6 +375,10 @@ def _even_rows(head: str, delimiter: str, quoting: int) -> list[list[str]]:
 
 def _read_json_lines(opened: Opened) -> pa.Table:
     """JSON lines, read twice: for the types of all rows, and for the rows."""
+    with opened() as lines:
+        head = list(islice(_line_rows(lines), 2))
+    if len(head) == 1 and _must_be_rows(head[0]):
+        return _fit_all(_keyed_rows(head[0]))
     types: dict[str, Any] = {}
     with opened() as lines:
         for row in _line_rows(lines):
@@ -448,7 +458,24 @@ def _json_rows(text: str) -> list[dict[str, Any]]:
             found = [_load(stripped, 1)]
     if not isinstance(found, list):
         raise TableUnreadable("it is no list of rows")
+    if len(found) == 1 and _must_be_rows(found[0]):
+        return _keyed_rows(found[0])
     return [_as_row(row, number) for number, row in enumerate(found, 1)]
+
+
+def _must_be_rows(found: Any) -> bool:
+    """Whether an object has so many fields that are objects that they must be its rows."""
+    is_wide = isinstance(found, dict) and len(found) > _MOST_STRUCTS
+    return is_wide and all(isinstance(value, dict) for value in found.values())
+
+
+def _keyed_rows(found: Any) -> list[dict[str, Any]]:
+    """The rows of an object by their keys, as `{"utt1": {"wav": "1.wav"}}`; the key is `id`."""
+    if not isinstance(found, dict):
+        raise TableUnreadable("it is no object of rows")
+    rows = [_as_row(row, number) for number, row in enumerate(found.values(), 1)]
+    key = "__key__" if any("id" in row for row in rows) else "id"
+    return [{key: name, **row} for name, row in zip(found, rows, strict=True)]
 
 
 def _open_lists(rows: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Tables beside audio files that a folder of audio does not read, and how to have them read."""
+"""Tables and files beside clips that a folder of audio does not read, and how to have them read."""
 
 from collections.abc import Collection, Iterable
 from pathlib import PurePosixPath
@@ -10,28 +10,39 @@ from hugflow.shards.layouts.clips import is_clip
 from hugflow.shards.layouts.tables import NO_TABLES, is_table
 
 _SCP: Final = "wav.scp"
+_CUES: Final = "; to have its cues as rows, set segments: {{beside: {}}}"
 
 
 def warn_of_unread(
-    paths: Iterable[str], read: Collection[str], metadata: Collection[str]
+    paths: Iterable[str],
+    read: Collection[str],
+    metadata: Collection[str],
+    *,
+    reads_texts: bool,
 ) -> list[str]:
-    """Warnings for tables of a repository that are not read.
+    """Warnings for tables of a repository that are not read, and for files of the clips' names.
 
     paths: all files of the repository.
     read: the tables that are read, or of which a warning says why they are not.
     metadata: names of tables that are read without being asked for.
+    reads_texts: whether `<stem>.txt` is read with its clip.
     """
     known = [path for path in paths if not any(part.startswith(".") for part in path.split("/"))]
     stems = {path.rpartition(".")[0] for path in known if is_clip(path)}
     tables: list[str] = []
     beside: list[str] = []
     lists: list[str] = []
+    named: list[str] = []
     for path in known:
         name = PurePosixPath(path).name
+        stem, _, ending = path.rpartition(".")
         if name == _SCP:
             lists.append(path)
-        elif path in read or name in metadata or name in NO_TABLES or not is_table(path):
+        elif path in read or name in metadata or name in NO_TABLES or is_clip(path):
             continue
+        elif not is_table(path):
+            if stem in stems and not (reads_texts and ending == "txt"):
+                named.append(path)
         elif name.endswith(".json") and path.removesuffix(".json") in stems:
             beside.append(path)
         else:
@@ -47,6 +58,14 @@ def warn_of_unread(
         warnings.append(
             f"left out: {count(len(beside), 'JSON file')} beside audio files, such as "
             f"{in_a_line(min(beside))!r}"
+        )
+    if named:
+        first = min(named)
+        ending = first.rpartition(".")[2].lower()
+        warnings.append(
+            f"left out: {count(len(named), 'other file')} of the names of audio files, such as "
+            f"{in_a_line(first)!r}"
+            + (_CUES.format(ending) if ending in ("srt", "vtt", "rttm") else "")
         )
     if lists:
         warnings.append(

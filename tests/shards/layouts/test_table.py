@@ -255,6 +255,66 @@ def test_tables_that_a_folder_of_audio_does_not_read_are_told_with_what_reads_th
     assert open_for("table/unread", source={"layout": "kaldi"}).plan.columns[1:] == ("id", "text")
 
 
+def test_files_of_the_names_of_clips_that_are_not_read_are_told(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    files = {**at("train/"), "train/c0.lab": b"a", "train/c1.TextGrid": b"b", "README.md": b""}
+    hub.publish("table/lab", {**files, "train/c2.txt": b"c"})
+    words = told(open_for("table/lab").plan.warnings)
+    assert "left out: 2 other files of the names of audio files, such as 'train/c0.lab'" in words
+    hub.publish("table/srt", {**at("train/"), "train/c0.srt": b"a"})
+    words = told(open_for("table/srt").plan.warnings)
+    assert "'train/c0.srt'; to have its cues as rows, set segments: {beside: srt}" in words
+    table = to_csv(rows("file_name"))
+    hub.publish("table/texts", {**files, "train/c2.txt": b"c", "train/metadata.csv": table})
+    words = told(open_for("table/texts").plan.warnings)
+    assert "left out: 3 other files of the names of audio files" in words
+
+
+def test_each_table_of_a_split_names_its_clips_by_its_own_column(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    tables = {"train/a.csv": to_csv(rows("path")[:2]), "train/b.csv": to_csv(rows("file")[2:])}
+    hub.publish("table/columns", {**at("clips/"), **tables})
+    build = open_for("table/columns")
+    assert "will fail" not in told(build.plan.warnings)
+    sync_dataset(build)
+    found = [row["audio_info"]["source_path"] for row in read_rows_json(build.folder).values()]
+    assert sorted(found) == sorted(at("clips/"))
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_the_fields_of_a_json_object_are_its_rows_if_they_name_clips(
+    hub: LoopbackHub, open_for: OpenFor, indent: int | None
+):
+    named = {
+        f"u{n}": {"wav": f"{{data_root}}/clips/{row['path']}", "text": row["text"]}
+        for n, row in enumerate(rows("path"))
+    }
+    hub.publish(
+        f"table/keyed-{indent}",
+        {**at("clips/"), "train.json": json.dumps(named, indent=indent).encode()},
+    )
+    build = open_for(f"table/keyed-{indent}")
+    assert build.plan.columns == ("audio", "id", "wav", "text")
+    sync_dataset(build)
+    found = read_rows_json(build.folder)
+    assert [(row["id"], row["text"]) for _, row in sorted(found.items())] == [
+        (f"u{n}", text) for n, text in enumerate(TEXTS)
+    ]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_an_object_of_very_many_objects_is_no_row_of_so_many_columns(
+    tmp_path: Path, indent: int | None
+):
+    path = tmp_path / "train.json"
+    named = {f"u{n}": {"words": "a", "id": n} for n in range(300)}
+    path.write_text(json.dumps(named, indent=indent))
+    table = read_table(path, path.name)
+    assert (table.column_names, len(table)) == (["__key__", "words", "id"], 300)
+
+
 def test_metadata_above_a_split_that_has_its_own_is_told_to_be_left_out(
     hub: LoopbackHub, open_for: OpenFor
 ):
