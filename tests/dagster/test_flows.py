@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hugflow.ledger.progress import read_progress
 from hugflow.ledger.stages import STAGE_NAMES, asset_names
 from hugflow.requests.model import AddRequest
 from hugflow.testing.hub import LoopbackHub
@@ -75,6 +76,10 @@ def test_a_run_of_all_tells_of_each_shards_steps_in_a_table(flowed: Flowed):
     assert FLOWS_TAG in run.tags
     assert flowed.places.link(flowed.name).is_symlink()
     assert flowed.materialized("flows") == set(flowed.keys)
+    progress = read_progress(flowed.places.progress(flowed.name))
+    assert progress is not None
+    counts = [(step.rows, step.dropped, step.total_rows) for step in progress.steps]
+    assert counts == [(4, 5, 9)]
     events = flowed.events("flows")
     assert sum(event.metadata["dagster/row_count"].value for event in events) == 4  # type: ignore[misc]
     table = events[0].metadata["steps"].value

@@ -16,6 +16,7 @@ from hugflow.stages.flowing.flow_index import rows_through, write_flow_indexes
 from hugflow.stages.flowing.keep_rows import Kept, decide_kept, write_left_out
 from hugflow.stages.flowing.resolved import ResolvedStep
 from hugflow.stages.flowing.run_steps import StepCount, made_rows, read_outcomes
+from hugflow.stages.tree.exchange import refuse_linked
 from hugflow.stages.tree.flow_files import (
     ROWS,
     errors_file,
@@ -59,9 +60,11 @@ def prepare_tree(build: Build) -> None:
     """Set the indexes of the made rows aside if the request has steps or `keep`.
 
     If it has neither any more, restore them and delete the steps' files. The caller holds the
-    dataset's lock.
+    dataset's lock. Raises CannotWrite for a link in the place of one of these folders.
     """
     folder = build.folder
+    for each in (flows_folder(folder), made_rows_folder(folder)):
+        refuse_linked(build.places, each)
     if build.request.flows_digest is not None:
         if not has_steps(folder):
             _set_indexes_aside(build)

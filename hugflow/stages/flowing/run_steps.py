@@ -21,6 +21,7 @@ from hugflow.stages.flowing.resolved import ResolvedStep, find_flow_places
 from hugflow.stages.flowing.row_files import write_rows
 from hugflow.stages.flowing.row_inputs import read_inputs, refuse_steps
 from hugflow.stages.flowing.step_journal import Kind, RowFlowed, StepJournal, read_step_journal
+from hugflow.stages.tree.exchange import refuse_linked
 from hugflow.stages.tree.flow_files import made_index_file, row_file, step_folder
 from hugflow.store.atomic import make_folder
 
@@ -100,8 +101,11 @@ def run_steps(
     Results of the same version are kept; failed rows are retried.
     on_rows: called with the outcomes of each commit, by row.
     take: called with the bytes of each commit before they are written, as `Quota.take`.
-    Raises FlowError when a flow cannot run at all, and RequestInvalid for an unknown field.
+    Raises FlowError when a flow cannot run at all, RequestInvalid for an unknown field, and
+    CannotWrite for a link in the place of a step's folder.
     """
+    for step in steps:
+        refuse_linked(build.places, step_folder(build.folder, step.name))
     givers = refuse_steps(build.plan, [step.step for step in steps])
     with ExitStack() as stack:
         runners: dict[str, FlowRunner] = {}

@@ -92,6 +92,9 @@ class Tracker:
             return
         found = self._read_steps({step.name: step.version for step in steps})
         with self._lock:
+            if self.total_rows is None:
+                # Rows that had to be fetched to be counted may be here by now.
+                self.total_rows = self.build.count_rows()
             self._steps = found
             self._write("downloading")
 

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hugflow.errors import (
+    CannotWrite,
     DiskFull,
     FlowModuleConflict,
     RequestInvalid,
@@ -40,6 +41,7 @@ from hugflow.verify.dataset import verify_dataset
 from tests.builds import OpenFor
 from tests.flows.hub import publish
 from tests.flows.test_shipped import publish_shipped
+from tests.trees import read_tree
 
 pytestmark = pytest.mark.slow
 
@@ -558,3 +560,20 @@ def test_code_that_changed_while_rows_were_made_is_what_the_results_count_for(
     assert synced.published.manifest.flows is not None
     assert synced.published.manifest.flows.steps[0].version == versions[1]
     assert all(row["upper"] == row["text"].lower() for row in index(places))
+
+
+@pytest.mark.parametrize("linked", ["flows", "flows/.rows", "flows/upper"])
+def test_nothing_is_written_or_deleted_through_a_link_in_the_place_of_a_folder(
+    places: Places, opened: Sync, tmp_path: Path, linked: str
+):
+    opened([UPPER])
+    elsewhere = tmp_path / "elsewhere"
+    folder = places.dataset(NAME).root / linked
+    folder.rename(elsewhere)
+    folder.symlink_to(elsewhere)
+    before = read_tree(elsewhere)
+    changed = {**UPPER, "config": {"suffix": "x"}}
+    for steps in ([changed], [] if linked != "flows/upper" else [changed]):
+        with pytest.raises(CannotWrite, match="is a link"):
+            opened(steps)
+    assert read_tree(elsewhere) == before
