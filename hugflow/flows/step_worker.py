@@ -129,7 +129,7 @@ def _run_batch(
     for each in found:
         try:
             outcomes.append(to_outcome(each, gives))
-        except (TypeError, ValueError, RecursionError) as error:
+        except Exception as error:  # noqa: BLE001  # a mapping of theirs may raise anything
             outcomes.append(_to_error(error, timeout_s))
     return outcomes
 
@@ -146,7 +146,7 @@ def to_outcome(found: object, gives: Sequence[str]) -> Outcome:
         raise ValueError(f"run gave {gave}, and not {', '.join(missing)}, which `out` names")
     # Half of a surrogate pair has no UTF-8: such a text fails here, and costs its row alone.
     kept = {name: found[name] for name in gives}
-    text = json.dumps(kept, allow_nan=False, ensure_ascii=False).encode()
+    text = json.dumps(kept, allow_nan=False, ensure_ascii=False, default=_refuse_type).encode()
     if len(text) > MOST_BYTES:
         raise ValueError(f"run gave {len(text):,} bytes")
     loaded = json.loads(text)
@@ -154,6 +154,14 @@ def to_outcome(found: object, gives: Sequence[str]) -> Outcome:
         # Keys that are no texts become texts, of which two may be equal.
         json.loads(text, object_pairs_hook=_refuse_twice)
     return {"out": loaded}
+
+
+def _refuse_type(value: object) -> None:
+    hint = ", such as .item() of it" if hasattr(value, "item") else ""
+    raise TypeError(
+        f"run gave an object of the type {type(value).__name__}, which is not JSON serializable: "
+        f"give a text, a number, a list or a mapping{hint}"
+    )
 
 
 def _refuse_twice(pairs: Sequence[tuple[str, Any]]) -> None:
@@ -166,7 +174,11 @@ def _refuse_twice(pairs: Sequence[tuple[str, Any]]) -> None:
 def _to_error(error: BaseException, timeout_s: float) -> Outcome:
     if isinstance(error, RowTookTooLong):
         return {"error": f"it gave no result within {timeout_s:g} s"}
-    return {"error": in_a_line(f"{type(error).__name__}: {error}")}
+    name = type(error).__name__
+    try:
+        return {"error": in_a_line(f"{name}: {error}")}
+    except Exception:  # noqa: BLE001  # an error of theirs may not even have a text
+        return {"error": name}
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What is kept of what a step's flow gives."""
 
+import numpy as np
 import pytest
 
 from hugflow.flows.step_worker import to_outcome
@@ -8,3 +9,14 @@ from hugflow.flows.step_worker import to_outcome
 def test_a_field_that_is_missing_is_named_beside_those_that_were_given():
     with pytest.raises(ValueError, match=r"run gave text_norm, and not text, which `out` names"):
         to_outcome({"text_norm": "a"}, ["text"])
+
+
+def test_a_number_of_another_library_is_refused_with_how_to_give_it():
+    with pytest.raises(TypeError, match=r"type float32, .*such as \.item\(\) of it"):
+        to_outcome({"score": np.float32(0.5)}, ["score"])
+
+
+def test_keys_that_are_no_texts_become_texts_unless_two_are_equal_then():
+    assert to_outcome({"x": {1: "a", None: "b"}}, ["x"]) == {"out": {"x": {"1": "a", "null": "b"}}}
+    with pytest.raises(ValueError, match="two keys that are '1' as text"):
+        to_outcome({"x": {1: "a", "1": "b"}}, ["x"])

@@ -32,6 +32,16 @@ class Never(AtomicFlow):
         time.sleep(60)
 
 
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+class Raises(dict):
+    def __getitem__(self, name):
+        raise RuntimeError("no value")
+
+
 class F(AtomicFlow):
     """Does what a row says."""
 
@@ -83,6 +93,10 @@ class F(AtomicFlow):
                 return {}
             case "object":
                 return {"said": object()}
+            case "no text":
+                raise Mute
+            case "mapping":
+                return Raises(said=1)
             case "environment":
                 return {"said": sorted(os.environ)}
             case "close":
@@ -138,7 +152,9 @@ DONE = {"out": {"said": "ok"}}
         ("half", "surrogates not allowed"),
         ("half a word", "ValueError"),
         ("less", "not said"),
-        ("object", "not JSON serializable"),
+        ("object", "object, which is not JSON serializable"),
+        ("no text", "Mute"),
+        ("mapping", "RuntimeError: no value"),
     ],
 )
 def test_what_a_row_does_costs_that_row(run: Run, deed: str, outcome: str, flow: str):
