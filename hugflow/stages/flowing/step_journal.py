@@ -41,7 +41,7 @@ class StepJournal:
         self._path = path
         make_folder(path.parent)
         header = _to_line({"flow_journal": FORMAT, "version": version})
-        if _read_version(path) != version:
+        if read_version(path) != version:
             write_file(path, header)
         with disk_errors(path):
             self._fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
@@ -76,7 +76,7 @@ def read_step_journal(path: Path, version: str | None) -> dict[int, RowFlowed]:
 
     version: None takes the outcomes of whichever version the journal has.
     """
-    found_version = _read_version(path)
+    found_version = read_version(path)
     if found_version is None or version not in (None, found_version):
         return {}
     found: dict[int, RowFlowed] = {}
@@ -89,7 +89,8 @@ def read_step_journal(path: Path, version: str | None) -> dict[int, RowFlowed]:
     return found
 
 
-def _read_version(path: Path) -> str | None:
+def read_version(path: Path) -> str | None:
+    """The version that a journal is of; None if there is none that can be read."""
     try:
         with path.open("rb") as file:
             header = _parse(file.readline(1000).rstrip(b"\n"))

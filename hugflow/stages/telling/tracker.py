@@ -18,7 +18,7 @@ from hugflow.shards.counts import counted
 from hugflow.stages.build.build import Build
 from hugflow.stages.flowing.resolved import ResolvedStep
 from hugflow.stages.flowing.run_steps import journal_path
-from hugflow.stages.flowing.step_journal import RowFlowed, read_step_journal
+from hugflow.stages.flowing.step_journal import RowFlowed, read_step_journal, read_version
 from hugflow.stages.telling.announcer import Announcer
 from hugflow.stages.telling.row_marks import RowMarks
 from hugflow.stages.telling.rows_safe import safe_rows
@@ -52,6 +52,7 @@ class Tracker:
     missing_bytes: int = field(init=False, default=0)
     error: str | None = None
     _steps: StepMarks | None = None
+    _counted_at_rows: int = -1
     _done: RowMarks = field(init=False)
     _failed: RowMarks = field(init=False)
     _end: int = field(init=False)
@@ -90,7 +91,8 @@ class Tracker:
         """Count what the steps have done in their present version; until then, in any."""
         if not steps:
             return
-        found = self._read_steps({step.name: step.version for step in steps})
+        counted_already = self._find_steps() if self._are_counted(steps) else None
+        found = counted_already or self._read_steps({step.name: step.version for step in steps})
         with self._lock:
             if self.total_rows is None:
                 # Rows that had to be fetched to be counted may be here by now.
@@ -179,12 +181,22 @@ class Tracker:
 
     def _read_steps(self, version_by_step: Mapping[str, str | None]) -> StepMarks:
         """The rows that each step has run over, by its journals; None takes any version."""
+        self._counted_at_rows = self.rows
         marks = StepMarks(list(version_by_step), self._blocks())
         for shard in self.build.shards:
             for step, version in version_by_step.items():
                 path = journal_path(self.build, shard, step)
                 marks.read(step, read_step_journal(path, version), self._done)
         return marks
+
+    def _are_counted(self, steps: Sequence[ResolvedStep]) -> bool:
+        """Whether the counts are of the present rows, and the journals of the present versions."""
+        self._find_steps()
+        return self._counted_at_rows == self.rows and all(
+            read_version(journal_path(self.build, shard, step.name)) in (None, step.version)
+            for shard in self.build.shards
+            for step in steps
+        )
 
     def _find_steps(self) -> StepMarks | None:
         """The marks of the request's steps; None without steps, and in a sample."""
