@@ -124,7 +124,7 @@ def _describe_bare(
 ) -> Split:
     """The slices of clips without any table; channel: the one that is read, None for all."""
     values: dict[str, list[str | None]] = {}
-    lines = _read_lines(at, own, published)
+    lines, left = _read_lines(at, own, published)
     texts = [published.get(f"{_stem(clip)}.txt") for clip in own]
     warnings = [f"there is no table: the rows are the {len(own):,} audio files, by path"]
     if any(texts) or any(line is not None for line in lines):
@@ -135,7 +135,7 @@ def _describe_bare(
         )
         if empty:
             warnings.append(f"{empty:,} audio files have no transcript, or an empty one")
-    warnings += _warn_of_texts(own, published)
+    warnings += [*left, *_warn_of_texts(own, published)]
     parents = [PurePosixPath(file.path).parent for file in own]
     if len({p.name for p in parents}) > 1 and len({len(p.parts) for p in parents}) == 1:
         values["label"] = [parent.name for parent in parents]
@@ -175,16 +175,27 @@ def _stem(clip: PublishedFile) -> str:
 
 def _read_lines(
     at: RepositoryAt, own: Sequence[PublishedFile], published: Mapping[str, PublishedFile]
-) -> list[str | None]:
-    """The line of each clip in a `*.trans.txt` of its folder; None for a clip without one."""
+) -> tuple[list[str | None], list[str]]:
+    """The line of each clip in a `*.trans.txt` of its folder, None without one; and warnings."""
     folders = {folder_of(file.path) for file in own}
     listed = [path for path in published if path.endswith(_LINES) and folder_of(path) in folders]
     with ThreadPoolExecutor(SHARDS_AT_ONCE, "texts") as pool:
         texts = pool.map(lambda path: loose.fetch_text(at, published[path]), listed)
         lines: dict[str, str] = {}
+        twice: list[str] = []
         for path, text in zip(listed, texts, strict=True):
             # Not `splitlines`, which also ends a line at signs that a transcript may hold.
             for line in text.split("\n"):
                 name, _, words = line.rstrip("\r").partition(" ")
-                lines[f"{folder_of(path)}{name}"] = words
-    return [lines.get(_stem(clip)) for clip in own]
+                stem = f"{folder_of(path)}{name}"
+                twice += [stem] if name and stem in lines else []
+                lines[stem] = words
+    stems = {path.rpartition(".")[0] for path in published if is_clip(path)}
+    alone = [stem for stem in lines if stem not in stems and not stem.endswith("/") and stem]
+    warnings = [
+        f"left out: {count(len(left), 'line')} of {_LINES[1:]} files {why}, such as that of "
+        f"{in_a_line(min(left))!r}"
+        for left, why in ((alone, "without an audio file"), (twice, "before others of their clip"))
+        if left
+    ]
+    return [lines.get(_stem(clip)) for clip in own], warnings

@@ -8,8 +8,10 @@
 Each cue is a row: `audio`, `id` (of the recording, with the cue's number), `text` or `speaker`.
 """
 
+import html
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
@@ -46,7 +48,13 @@ class Cue:
 
 def read_captions(text: str, kind: str) -> list[Cue]:
     """The cues of a file; raises ValueError with the line that cannot be read."""
-    return _read_rttm(text) if kind == "rttm" else _read_cues(text)
+    if kind == "rttm":
+        return _read_rttm(text)
+    cues = _read_cues(text)
+    if kind != "vtt":
+        return cues
+    # Only in WebVTT is `&` written as a reference.
+    return [replace(cue, text=cue.text and html.unescape(cue.text)) for cue in cues]
 
 
 def describe_captions(

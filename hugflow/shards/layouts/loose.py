@@ -25,6 +25,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Self
@@ -60,6 +61,8 @@ from hugflow.store.atomic import disk_errors
 SLICE_BYTES: Final = 256 << 20
 SLICE_ROWS: Final = 2_000
 AUDIO: Final = "audio"
+# Of the clips that one row names beside its main one.
+MOST_MORE_BYTES: Final = 512 << 20
 MOST_TEXT_BYTES: Final = 1 << 20
 LINES: Final = TableForm(format="lines")
 # Of a piece before it is cut: 16 bits, two channels, 48 kHz.
@@ -263,7 +266,7 @@ def read_rows(
                 if name == detail["audio"]:
                     arrays.append(_clips(paths, shard, detail, part, rows, pieces))
                 elif name in more.columns:
-                    arrays.append(more.read(part, name))
+                    arrays.append(more.read(part, name, rows.start - shard.first_row))
                 else:
                     arrays.append(_array(part, name))
             yield rows, pa.RecordBatch.from_arrays(arrays, names)
@@ -466,18 +469,27 @@ class _More:
         folder = folder_of(detail["table"]) if told else ""
         return cls(paths, shard.files, folder, names, columns, words, sizes.tolist())
 
-    def read(self, part: pa.Table, name: str) -> pa.Array:
-        """A column of some rows with the clips that its words name."""
+    def read(self, part: pa.Table, name: str, first: int) -> pa.Array:
+        """A column of some rows with the clips that its words name.
+
+        first: the place of the first row in the slice. Of a row that names more than fits in memory,
+        which is a batch by itself, the clips have their paths, and no bytes.
+        """
         column = self.columns[name]
-        return to_audio(_array(part, column), self.names, (column,), self._to_clips)
+        size = sum(self.sizes[first : first + len(part)])
+        read = partial(self._to_clips, has_bytes=size <= MOST_MORE_BYTES)
+        return to_audio(_array(part, column), self.names, (column,), read)
 
-    def _to_clips(self, place: Place, words: pa.Array) -> pa.Array:
-        return to_clips([self._to_clip(place, word) for word in to_filenames(words)])
+    def _to_clips(self, place: Place, words: pa.Array, *, has_bytes: bool) -> pa.Array:
+        found = (self._to_clip(place, word, has_bytes=has_bytes) for word in to_filenames(words))
+        return to_clips(list(found))
 
-    def _to_clip(self, place: Place, word: str | None) -> dict[str, Any] | None:
+    def _to_clip(self, place: Place, word: str | None, *, has_bytes: bool) -> dict[str, Any] | None:
         if not word:
             return None
         match self.words[place].get(word):
+            case int(at) if not has_bytes:
+                return {"bytes": None, "path": self.files[at].path}
             case int(at):
                 with disk_errors(self.paths[at], "read"):
                     data = self.paths[at].read_bytes()

@@ -384,6 +384,23 @@ def test_rows_of_many_clips_are_cut_into_slices_by_their_clips(
     assert len(read_rows_json(build.folder)) == len(rows)
 
 
+def test_a_row_that_names_more_than_fits_in_memory_has_paths(
+    hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loose, "MOST_MORE_BYTES", 5 * len(CLIPS["a.wav"]))
+    rows = [{"file_names": ["a.wav"] * 6, "turn": {"file_name": "b.wav"}}, ROWS[1]]
+    publish(hub, "named/bomb", rows)
+    build = open_for("named/bomb", audio_column="turn.audio")
+    # Rows with more are alone in their batches.
+    monkeypatch.setattr(loose, "BATCH_BYTES", len(CLIPS["a.wav"]))
+    sync_dataset(build)
+    assert sorted(read_rows_json(build.folder)) == [0, 1]
+    index = pq.read_table(build.folder.index_file(build.plan.shards[0].name))
+    clips = index.column("audios").to_pylist()
+    assert clips[0] == [{"bytes": None, "path": "train/a.wav"}] * 6
+    assert clips[1] == [{"bytes": CLIPS["b.wav"], "path": "train/b.wav"}]
+
+
 def test_lists_of_clips_are_not_cut(hub: LoopbackHub, open_for: OpenFor):
     rows = [{"file_name": "a.wav", "x_file_names": ["b.wav"], "start": 0.0, "end": 0.1}]
     publish(hub, "named/cut", rows)

@@ -178,6 +178,12 @@ def test_captions_are_read_as_people_write_them():
         read_captions("SPEAKER talk 1 0 0.5 <NA> <NA>", "rttm")
 
 
+def test_references_are_read_in_vtt_and_are_text_in_srt():
+    text = "00:00:01.000 --> 00:00:02.000\nR&amp;B, 1 &lt; 2\n"
+    assert read_captions(text, "vtt")[0].text == "R&B, 1 < 2"
+    assert read_captions(text, "srt")[0].text == "R&amp;B, 1 &lt; 2"
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

@@ -336,6 +336,15 @@ def test_a_transcript_ends_at_the_end_of_its_line_and_at_no_other_sign(
     assert texts == ["one\u2028two\x85three", "four"]
 
 
+def test_lines_of_transcripts_that_no_row_gets_are_told(hub: LoopbackHub, open_for: OpenFor):
+    lines = b"1-0 one\n1-0 two\n1-7 gone\n"
+    hub.publish("table/gone", {"train/1/1-0.wav": clip(0), "train/1/1.trans.txt": lines})
+    words = told(open_for("table/gone").plan.warnings)
+    assert "left out: 1 line of trans.txt files without an audio file, such as that of" in words
+    assert "'train/1/1-7'" in words
+    assert "left out: 1 line of trans.txt files before others of their clip" in words
+
+
 def test_transcripts_beside_clips_are_fetched_with_their_shard_and_not_by_the_plan(
     hub: LoopbackHub, open_for: OpenFor
 ):
