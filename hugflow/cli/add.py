@@ -3,6 +3,9 @@
 import json
 import os
 import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +20,7 @@ from hugflow.cli.options import AsJson
 from hugflow.cli.output import print_json, print_warning
 from hugflow.cli.schema_file import schema_line, write_schema
 from hugflow.cli.verbs import print_done, print_field, print_next
-from hugflow.errors import RequestInvalid, UsageWrong
+from hugflow.errors import HugflowError, RequestInvalid, UsageWrong
 from hugflow.redact import in_a_line
 from hugflow.requests.folder import is_request_path
 from hugflow.requests.model import AddRequest
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
     from hugflow.shards.plan import Plan
 
 _ADD_FOLDER = Path("requests") / "add"
+_OPTIONS = ("subset", "split", "revision", "audio_column", "text_column")
+_LINE_TO_SET = re.compile(rf"(set|example|in) ({'|'.join(_OPTIONS)}): (\"[^\"]*\"|'[^']*'|\S+)")
+_FIELD_TO_SET = re.compile(rf"\bset ({'|'.join(_OPTIONS)})\b(?: to\b)?")
 _NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -78,7 +84,8 @@ def add(
         "owner": owner,
     }
     _check(fields)
-    plan = _look_up(project, fields, has_description=description is not None)
+    with _told_as_options():
+        plan = _look_up(project, fields, has_description=description is not None)
     text = _render(fields)
     path = given or root / _ADD_FOLDER / _file_name(fields)
     request = parse_request(text.encode(), path)
@@ -98,10 +105,31 @@ def _check(fields: dict[str, str | None]) -> None:
     except RequestFileInvalid as error:
         problem = error.problems[0]
         field = problem.field or "description"
-        option = "OWNER/NAME" if field == "hf_id" else f"--{field.replace('_', '-')}"
+        option = "OWNER/NAME" if field == "hf_id" else _option(field)
         raise RequestInvalid(
             f"{option} {problem.what}", why=problem.why, mend=problem.mend
         ) from error
+
+
+@contextmanager
+def _told_as_options() -> Iterator[None]:
+    """Where an error would have a line of the request set, it names the option of `add`."""
+
+    def to_option(found: re.Match[str]) -> str:
+        verb = "give" if found[1] == "set" else found[1]
+        value = found[3].strip("\"'") if found[3][0] in "\"'" else found[3]
+        return f"{verb} {_option(found[2])} {shlex.quote(value)}"
+
+    try:
+        yield
+    except HugflowError as error:
+        line = _LINE_TO_SET.sub(to_option, error.mend)
+        error.mend = _FIELD_TO_SET.sub(lambda found: f"give {_option(found[1])}", line)
+        raise
+
+
+def _option(field: str) -> str:
+    return f"--{field.replace('_', '-')}"
 
 
 def _where(root: Path, file: Path) -> Path:
@@ -164,7 +192,7 @@ def _pick(
         return None if is_left_out else names[0]
     if offer.default is not None and (may_lack or not can_ask()):
         return offer.default
-    return choose(field, names, offer.default, f"--{field.replace('_', '-')}")
+    return choose(field, names, offer.default, _option(field))
 
 
 def _parse(fields: dict[str, str | None]) -> AddRequest:

@@ -87,6 +87,26 @@ def test_a_choice_without_a_terminal_needs_an_option(project: Project, hub: Loop
     assert (entry["request"], entry["rows"]) == ("requests/add/languages-ms-test.yaml", 2)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "fix"),
+    [
+        (["--subset", "ns"], "give --subset ms"),
+        (["--subset", "ms", "--split", "tests"], "give --split test"),
+        (["--subset", "ms", "--audio-column", "audios"], "give --audio-column audio"),
+        (["--subset", "ms", "--text-column", "texts"], "give --text-column text"),
+        (["--subset", "xyz"], "give --subset the one you mean, for example --subset "),
+    ],
+)
+def test_what_the_hub_does_not_have_is_mended_by_an_option(
+    project: Project, hub: LoopbackHub, arguments: list[str], fix: str
+):
+    publish_subsets(hub, "add/options")
+    refused = project.run("add", "add/options", *arguments)
+    assert refused.returncode == 4
+    assert f"fix: {fix}" in refused.stderr
+    assert not list(project.root.glob("requests/add/*"))
+
+
 def test_at_a_terminal_enter_takes_the_default_and_a_wrong_answer_is_asked_again(
     typed: Terminal, capsys: pytest.CaptureFixture[str]
 ):
