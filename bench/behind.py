@@ -1,6 +1,6 @@
 """Encoding behind fetching, or fetching behind it: `python bench/behind.py [--fetching 1]`.
 
-A dataset of 12 s clips in many shards, one worker, and a Hub that sends so many bytes a second per
+A dataset of large clips in 30 shards of 16 MB, one worker, and a Hub that sends so many bytes a second per
 connection that fetching alone takes --fetching times as long as encoding alone. Wall seconds, the
 least of ROUNDS, by turns: of encoding with the files fetched before, of fetching alone, and of a
 `local-sync` that does both. What `local-sync` takes for one clip is taken off.
@@ -11,6 +11,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from encode import CASES
 from fetching import fetch_all, throttled
 from two_workers import make_again, prepare
 
@@ -18,8 +19,9 @@ from hugflow.testing.hub import LoopbackHub
 
 ROUNDS = 3
 SLOTS = 5
-SHARDS = 100
-CLIPS = 200
+CASE = CASES[3]
+SHARDS = 30
+CLIPS = 90
 MOST = 1.15
 
 
@@ -30,7 +32,8 @@ def main() -> None:
     asked = parser.parse_args()
     os.environ["MAX_CONCURRENT_DOWNLOADS"] = str(SLOTS)
     with tempfile.TemporaryDirectory() as name, LoopbackHub() as hub:
-        one, many = prepare(hub, Path(name), 1), prepare(hub, Path(name), CLIPS, SHARDS)
+        one = prepare(hub, Path(name), 1, case=CASE)
+        many = prepare(hub, Path(name), CLIPS, SHARDS, CASE)
         start_s = min(make_again(one, workers=1) for _ in range(ROUNDS))
         print("| fetching alone, s | encoding alone, s | both, s | x the longer | goal |")
         print("| --- | --- | --- | --- | --- |")

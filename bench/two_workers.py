@@ -12,7 +12,7 @@ from pathlib import Path
 
 from compare import GROUP_ROWS, HUGFLOW, to_table
 from cost import cost_of
-from encode import CASES, make_clip
+from encode import CASES, Case, make_clip
 
 from hugflow.testing.hub import LoopbackHub
 from hugflow.testing.samples import publish_tables
@@ -44,10 +44,12 @@ def main() -> None:
     )
 
 
-def prepare(hub: LoopbackHub, folder: Path, count: int, shards: int = 1) -> Path:
+def prepare(
+    hub: LoopbackHub, folder: Path, count: int, shards: int = 1, case: Case = CASES[0]
+) -> Path:
     """A project whose dataset of so many clips, `bench/clips-<count>`, is planned and fetched."""
     name = f"bench/clips-{count}"
-    table = to_table([make_clip(CASES[0], seed) for seed in range(count)])
+    table = to_table([make_clip(case, seed) for seed in range(count)])
     splits = {"default": {"train": table}}
     publish_tables(hub, name, splits, shards=shards, row_group_rows=GROUP_ROWS)
     root = folder / f"project-{count}"

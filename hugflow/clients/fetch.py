@@ -136,7 +136,7 @@ class _Connections:
 
     def run(self) -> None:
         """Fetch what is missing; raises the first error of any connection."""
-        self._work(None)
+        self._work(None, None)
         for other in self._others:
             # Those that still wait for a dead connection write nothing once the file is closed.
             while other.is_alive() and not self._is_ending:
@@ -146,20 +146,24 @@ class _Connections:
         if not self._part.is_whole:
             raise FetchStopped(self._download.what)
 
-    def _work(self, slot: Slot | None) -> None:
-        """Fetch one range after another, until no more can be had."""
+    def _work(self, slot: Slot | None, range_: Range | None) -> None:
+        """Fetch one range after another, `range_` first, until no more can be had."""
         held = _Held(self._slots, slot)
         try:
-            while not self._is_ending and (range_ := self._part.take(may_divide=self._may_divide)):
+            while range_ := range_ or self._take():
                 try:
                     self._fetch_range(range_, held)
                 finally:
                     self._part.give_back(range_)
+                range_ = None
         except BaseException as error:  # noqa: BLE001  # raised by `run`, in the caller's thread
             if self._failure is None:
                 self._failure = error
         finally:
             held.release()
+
+    def _take(self) -> Range | None:
+        return None if self._is_ending else self._part.take(may_divide=self._may_divide)
 
     @property
     def _is_ending(self) -> bool:
@@ -170,14 +174,17 @@ class _Connections:
         return not self._is_whole_only
 
     def _invite(self) -> None:
-        """Begin another connection if a slot is idle and there is enough left for it."""
+        """Begin more connections, as long as a slot is idle and enough is left for another one."""
         now = time.monotonic()
-        if now < self._look_at or not self._part.has_work(may_divide=self._may_divide):
+        if now < self._look_at:
             return
         self._look_at = now + LOOK_EVERY_S
-        slot = self._slots.take_idle()
-        if slot is not None:
-            other = Thread(target=self._work, args=(slot,), name="connection", daemon=True)
+        while self._part.has_work(may_divide=self._may_divide):
+            slot = self._slots.take_idle()
+            if slot is None:
+                return
+            range_ = self._part.take(may_divide=self._may_divide)
+            other = Thread(target=self._work, args=(slot, range_), name="connection", daemon=True)
             self._others.append(other)
             other.start()
 

@@ -63,6 +63,7 @@ from hugflow.stages.making.renamed_storage import rename_paths
 from hugflow.stages.making.reuse_shards import Reuse
 from hugflow.stages.making.row_groups import RowGroups, fetch_groups, find_differing
 from hugflow.stages.making.rows_on_disk import ShardOnDisk, read_shard
+from hugflow.stages.making.spare_slots import LOOK_EVERY_S, SpareSlots
 from hugflow.stages.publishing.publish import find_published
 from hugflow.stages.tree.exchange import refuse_linked_folders
 from hugflow.stages.tree.flow_files import made_index_file
@@ -188,7 +189,8 @@ class _Ahead:
     """Prepares the next shards, each in its own thread, while one is being made.
 
     As many at once as there are download slots, as far ahead as FETCH_AHEAD_GB holds their files;
-    the next shard always. A shard that is late is passed over for one that is ready.
+    the next shard always. One is begun when those before it leave a slot (`SpareSlots`). A shard
+    that is late is passed over for one that is ready.
 
     The threads are daemons, so leaving early does not wait for a download. A partial file stays, and
     the next run resumes it.
@@ -198,6 +200,7 @@ class _Ahead:
         self._prepare = partial(_prepare, build, Reuse(build), wanted, self._has_ended)
         self._shards = shards
         self._budget = build.options.fetch_ahead_bytes
+        self._spare = SpareSlots(build.download_slots)
         self._changed = threading.Condition()
         self._next = 0
         # Not taken yet: all that were begun, in order, and the results of those that are ready.
@@ -260,12 +263,16 @@ class _Ahead:
         """Wait for the turn of the next shard; None when there is no more to do."""
         with self._changed:
             while not self._is_stopped and self._next < len(self._shards):
-                if self._is_within_budget(self._shards[self._next]):
+                is_wanted = self._is_within_budget(self._shards[self._next])
+                if is_wanted and self._spare.are_left(self._unready()):
                     at, self._next = self._next, self._next + 1
                     self._begun.append(at)
                     return at
-                self._changed.wait()
+                self._changed.wait(LOOK_EVERY_S if is_wanted else None)
             return None
+
+    def _unready(self) -> list[Shard]:
+        return [self._shards[at] for at in self._begun if at not in self._ready]
 
     def _is_within_budget(self, shard: Shard) -> bool:
         """Whether one more shard may be ahead; the next one always may."""

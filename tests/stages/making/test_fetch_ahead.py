@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from hugflow.clients import fetch as fetching
+from hugflow.clients import part_file
 from hugflow.errors import HubUnavailable
 from hugflow.stages.build.build import Build
 from hugflow.stages.build.options import Options
 from hugflow.stages.making import make_shards as making
+from hugflow.stages.making import spare_slots
 from hugflow.stages.making.make_shards import ShardDone, ShardFailed, make_shards
 from hugflow.testing.faults import Match, Stall, Status, Throttle
 from hugflow.testing.hub import LoopbackHub
@@ -54,6 +57,29 @@ def test_many_small_files_come_by_all_connections_at_once(hub: LoopbackHub, open
     assert [each.shard.name for each in done] == [shard.name for shard in build.plan.shards]
     # One after another they take five seconds, by five connections one.
     assert took_s < SHARDS * one_s / 2
+
+
+def test_large_files_come_one_after_the_other_each_by_all_connections(
+    hub: LoopbackHub, open_for: OpenFor, monkeypatch: pytest.MonkeyPatch
+):
+    build = open_text(hub, open_for, "large", download_slots=3)
+    size = min(shard.size_bytes for shard in build.plan.shards)
+    for module in (part_file, spare_slots):
+        monkeypatch.setattr(module, "DIVISIBLE_BYTES", size // 8)
+    monkeypatch.setattr(fetching, "LOOK_EVERY_S", 0.01)
+    # However slowly the Hub answers here.
+    monkeypatch.setattr(spare_slots, "_LOOKS", 1_000_000)
+    # A connection looks for an idle slot many times while it fetches a file.
+    slowly = Throttle(size / 0.5)
+    hub.clear_requests()
+    with hub.faults(slowly, when=Match(port="storage", path=DATA), times=None):
+        done = list(make_shards(build, build.plan.shards, ["raw"]))
+    assert all(isinstance(each, ShardDone) for each in done)
+    first, second = (shard.files[0].path for shard in build.plan.shards[:2])
+    asked = [request.path for request in hub.requests if request.port == "storage"]
+    began = next(place for place, path in enumerate(asked) if path.endswith(second))
+    assert began >= 3
+    assert all(path.endswith(first) for path in asked[:began])
 
 
 @pytest.mark.parametrize(("budget_bytes", "count"), [(0, 1), (10**9, 4)])
