@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from hugflow.flows.module_files import INIT_FILE, digest_tree
+from hugflow.flows.module_files import INIT_FILE, digest_lines, digest_tree, hash_files
 from hugflow.flows.names import PACKAGE
 from hugflow.flows.places import FlowPlaces
 from hugflow.flows.records import Synced, read_lock
@@ -23,13 +23,14 @@ MAX_BYTES: Final = 1 << 20
 _DOTTED: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 
 
-def digest_own_code(places: FlowPlaces, dotted: str) -> str:
+def digest_own_code(places: FlowPlaces, dotted: str, *, code_only: bool = False) -> str:
     """The digest for a class `module.Class` or `package.module.Class` of the project.
 
+    code_only: without other files of packages, which their code may write as it runs.
     `installed` for a class that is not in the project's root.
     """
     first = dotted.partition(".")[0]
-    digest_by_name = {first: _digest(places.root, first)}
+    digest_by_name = {first: _digest(places.root, first, code_only=code_only)}
     if digest_by_name[first] == INSTALLED:
         return INSTALLED
     waiting, modules = [first], set[str]()
@@ -39,7 +40,7 @@ def digest_own_code(places: FlowPlaces, dotted: str) -> str:
             if top == PACKAGE:
                 modules.add(".".join(name.split(".")[:3]))
             elif top not in digest_by_name and _is_own(places.root, top):
-                digest_by_name[top] = _digest(places.root, top)
+                digest_by_name[top] = _digest(places.root, top, code_only=code_only)
                 waiting.append(top)
     if modules:
         digest_by_name |= dict(_digest_modules(places, modules))
@@ -55,11 +56,18 @@ def _is_own(root: Path, name: str) -> bool:
     return (root / name / INIT_FILE).is_file() or (root / f"{name}.py").is_file()
 
 
-def _digest(root: Path, name: str) -> str:
+def _digest(root: Path, name: str, *, code_only: bool) -> str:
     if (root / name).is_dir():
-        return digest_tree(root / name)
+        hash_by_path = hash_files(root / name)
+        if code_only:
+            hash_by_path = {path: each for path, each in hash_by_path.items() if _is_code(path)}
+        return digest_lines(hash_by_path)
     file = root / f"{name}.py"
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else INSTALLED
+
+
+def _is_code(path: str) -> bool:
+    return path.endswith((".py", ".yaml", ".yml"))
 
 
 def _read_names(root: Path, name: str) -> Iterator[str]:

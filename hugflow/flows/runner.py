@@ -42,7 +42,7 @@ class LocalStep:
 
     dotted: the whole path of its class.
     closure: the modules whose code it is, as they were when the step was resolved.
-    own_code: for code of the project itself, its digest then.
+    own_code: for code of the project itself, its digest then, without other files of packages.
     """
 
     dotted: str

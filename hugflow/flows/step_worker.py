@@ -65,11 +65,11 @@ def prepare_step(
     runs what was compiled of other sources.
     closure: the modules as the owner knows them. Questions are refused when one of them was synced
     again since: results of two commits never count as those of one.
-    own_code: the digest of the project's own code as the owner knows it; other code is refused.
+    own_code: the digest of the project's own code alone as the owner knows it; other code is refused.
     """
     places = FlowPlaces(Path(root))
     refuse_code(config, dotted)
-    if own_code is not None and digest_own_code(places, dotted) != own_code:
+    if own_code is not None and digest_own_code(places, dotted, code_only=True) != own_code:
         raise FlowError(
             f"the code of {dotted} has changed since the step began",
             why="results of two versions never count as those of one",

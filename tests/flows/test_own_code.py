@@ -84,3 +84,11 @@ def test_a_synced_module_that_the_class_names_counts_at_its_commit(places: FlowP
         write_lock(places.lock_file, {module: entry})
         digests.add(digest_own_code(places, "mine.Clean"))
     assert len(digests) == 2
+
+
+def test_what_a_package_writes_into_its_folder_is_no_other_code(places: FlowPlaces):
+    before = digest_own_code(places, "pack.inner.X", code_only=True)
+    (places.root / "pack" / "seen.log").write_text("row 1")
+    assert digest_own_code(places, "pack.inner.X", code_only=True) == before
+    (places.root / "pack" / "more.py").touch()
+    assert digest_own_code(places, "pack.inner.X", code_only=True) != before

@@ -285,7 +285,7 @@ def test_code_of_the_project_that_changed_since_the_step_was_resolved_is_refused
     file = tmp_path / "changing.py"
     file.write_text(FLOW)
     places = FlowPlaces(tmp_path)
-    code = digest_own_code(places, "changing.F")
+    code = digest_own_code(places, "changing.F", code_only=True)
     file.write_text(FLOW + "# changed\n")
     step = LocalStep("changing.F", {}, ("said",), False, 5.0, own_code=code)
     with (

@@ -52,6 +52,7 @@ def resolve_steps(build: Build) -> tuple[ResolvedStep, ...]:
     steps = build.request.flows
     if not steps:
         return ()
+    from hugflow.flows.own_code import digest_own_code
     from hugflow.flows.runner import LocalStep
 
     places = _find_places(build)
@@ -64,7 +65,9 @@ def resolve_steps(build: Build) -> tuple[ResolvedStep, ...]:
         told = [code, dotted, dict(step.config), step.reads, step.gives, version, *step.attach]
         version = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
         is_batched = step.batch is not None
-        is_own = step.use is None and step.endpoint is None
+        own_code = None
+        if step.use is None and step.endpoint is None:
+            own_code = digest_own_code(places, step.flow, code_only=True)
         local = LocalStep(
             dotted,
             step.config,
@@ -72,7 +75,7 @@ def resolve_steps(build: Build) -> tuple[ResolvedStep, ...]:
             is_batched,
             step.timeout_s,
             closure,
-            code if is_own else None,
+            own_code,
         )
         resolved.append(ResolvedStep(step, local, module, version, _find_user(build, step)))
     refuse_unknown_classes(build)
