@@ -15,7 +15,7 @@ bandwidth  highest frequency within BANDWIDTH_DB of the strongest one, and above
 
 import hashlib
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import chain
@@ -35,6 +35,7 @@ LOWEST_SNR: Final = -10.0
 BANDWIDTH_DB: Final = -50.0
 
 _NO_PCM: Final[Pcm] = np.empty(0, np.int16)
+_NO_HASH: Final = hashlib.sha256()
 _LITTLE_ENDIAN: Final = np.dtype("<i2")
 # Power of rounding to whole numbers: no noise of 16 bits is lower.
 _ROUNDING: Final = 1 / 12
@@ -81,7 +82,7 @@ class Meter:
         """Measure nothing yet. sampling_rate: Hz."""
         self._rate = sampling_rate
         self._frame = 1 << round(math.log2(sampling_rate / _BIN_HZ))
-        self._hash = hashlib.sha256()
+        self._hash = _NO_HASH.copy()
         self._samples = self._clipped = self._frames = self._silent = 0
         self._high = self._low = 0
         self._energy = self._sum = 0.0
@@ -185,7 +186,8 @@ class Meter:
         self._stride *= 2
 
     def _count_silent(self, energies: list[float]) -> int:
-        return bisect_left(sorted(energies), _SILENT_POWER * self._frame)
+        limit = _SILENT_POWER * self._frame
+        return len([energy for energy in energies if energy < limit])
 
     def _take(self, indices: list[int]) -> Reals:
         """Some of the kept frames."""
@@ -203,8 +205,9 @@ class Meter:
             padded = np.zeros((1, self._frame), np.float32)
             padded[0, : len(self._rest)] = self._rest
             return None, self._bandwidth(_spectra(padded))
+        share = 1 / self._frame
         powers = [
-            (energy - total * total / self._frame) / self._frame
+            (energy - total * total * share) * share
             for energy, total in zip(self._energies, self._sums, strict=True)
         ]
         count = len(powers)
