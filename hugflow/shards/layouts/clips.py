@@ -19,6 +19,8 @@ Same: TypeAlias = tuple[str, ...]
 # Of a name that more clips have, it is not asked which may be meant.
 _MOST_SAME: Final = 16
 _ELSEWHERE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+# A letter is a disk of Windows, and no scheme.
+_DISK: Final = re.compile(r"\A[A-Za-z]:(?=[\\/])")
 
 
 def is_clip(path: str) -> bool:
@@ -89,6 +91,8 @@ class Clips:
         """
         if near := self._at(join_path(table[: table.rfind("/") + 1], word)):
             return (near,)
+        # What comes behind a disk is a path of another machine.
+        word = _DISK.sub("", word)
         if is_exact or _is_elsewhere(word):
             return ()
         if far := self._at(join_path("", word)):

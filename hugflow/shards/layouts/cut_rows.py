@@ -13,6 +13,7 @@ from hugflow.clients.repository import PublishedFile
 from hugflow.errors import RequestInvalid
 from hugflow.late_dataclass import dataclass
 from hugflow.requests.segments import SegmentSpec
+from hugflow.shards.arrow import is_text
 from hugflow.shards.layouts.layout import RepositoryAt
 from hugflow.shards.plan_request import PlanRequest, form_of, segments_of
 
@@ -22,6 +23,16 @@ CUT_LAYOUTS: Final = frozenset({"table", "audio_folder", "kaldi"})
 CUT_WARNING: Final = "rows are time ranges"
 # Layouts whose rows can name a time range of their own clip.
 ROW_LAYOUTS: Final = frozenset({"table_archives", "parquet", "webdataset", "arrow"})
+# Columns that usually hold time ranges: the begin, the other one, and what `segments` calls it.
+_USUAL_RANGES: Final = (
+    ("offset", "duration", "duration"),
+    ("start", "end", "end"),
+    ("begin", "end", "end"),
+    ("start_time", "end_time", "end"),
+    ("begin_time", "end_time", "end"),
+    ("start", "duration", "duration"),
+    ("start_time", "duration", "duration"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +125,24 @@ def fetched_cuts(
     """The time ranges of the rows of a published table; raises RequestInvalid."""
     refuse_missing(at, file.path, read.schema, ranges.names)
     return read_cuts(read, ranges, range(len(read)) if kept is None else kept)
+
+
+def warn_of_uncut(schema: pa.Schema) -> list[str]:
+    """A warning for columns that look like time ranges, where rows are whole clips."""
+    numbers = {
+        field.name
+        for field in schema
+        if is_text(field.type)
+        or pa.types.is_floating(field.type)
+        or pa.types.is_integer(field.type)
+    }
+    for start, other, key in _USUAL_RANGES:
+        if {start, other} <= numbers:
+            return [
+                f"rows are whole clips, though {start!r} and {other!r} look like their time ranges; "
+                f"to cut them, set segments: {{start: {start}, {key}: {other}}}"
+            ]
+    return []
 
 
 def warn_of_empty(at: RepositoryAt, cuts: Iterable[Cut | None]) -> list[str]:

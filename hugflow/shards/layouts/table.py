@@ -30,6 +30,7 @@ from hugflow.shards.layouts.cut_rows import (
     cut_rows,
     refuse_missing,
     warn_of_empty,
+    warn_of_uncut,
 )
 from hugflow.shards.layouts.layout import Contents, RepositoryAt, Split, no_names, no_sample
 from hugflow.shards.layouts.named_clips import FILE_NAME, NamedClips, find_asked, find_named
@@ -192,6 +193,7 @@ def describe_tables(
         refuse_nothing(at, tables[0], named, words, sum(each.count for each in parts))
     warnings = (*_warnings(source, parts, missing, unclear, clips, only), *unfit)
     warnings += tuple(warn_of_others(named, words))
+    warnings += tuple(warn_of_uncut(schema) if source is not None and ranges is None else ())
     warnings += tuple(warn_of_empty(at, [cut for part in parts for cut in part.cuts]))
     text = form.text if form is not None and form.text in names else None
     audio = audio or single_column(planned, named)

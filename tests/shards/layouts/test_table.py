@@ -271,6 +271,42 @@ def test_files_of_the_names_of_clips_that_are_not_read_are_told(
     assert "left out: 3 other files of the names of audio files" in words
 
 
+def test_a_path_with_a_disk_of_windows_is_one_of_another_machine(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    named = [{**row, "path": f"D:\\corpus\\clips\\{row['path']}"} for row in rows("path")]
+    hub.publish("table/disk", {**at("clips/"), "train.jsonl": to_jsonl(named)})
+    build = open_for("table/disk")
+    assert "will fail" not in told(build.plan.warnings)
+    sync_dataset(build)
+    assert len(read_rows_json(build.folder)) == COUNT
+
+
+def test_columns_that_look_like_time_ranges_are_told_where_clips_are_whole(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    named = [{**row, "offset": 0.0, "duration": 0.1} for row in rows("audio_filepath")]
+    hub.publish("table/offsets", {**at("clips/"), "train.jsonl": to_jsonl(named)})
+    advice = "to cut them, set segments: {start: offset, duration: duration}"
+    assert advice in told(open_for("table/offsets").plan.warnings)
+    ranges = {"start": "offset", "duration": "duration"}
+    assert "to cut them" not in told(open_for("table/offsets", segments=ranges).plan.warnings)
+    hub.publish("table/lengths", {**at("clips/"), "train.csv": to_csv(rows("path"))})
+    assert "to cut them" not in told(open_for("table/lengths").plan.warnings)
+
+
+@pytest.mark.parametrize("name", ["train.txt", "train.stm"])
+def test_clips_beside_files_of_no_layout_are_proposed_as_a_folder_of_audio(
+    hub: LoopbackHub, open_for: OpenFor, name: str
+):
+    hf_id = f"table/beside-{name.replace('.', '-')}"
+    hub.publish(hf_id, {**at("clips/"), name: b"clips/c0.wav|hello\n"})
+    with pytest.raises(HugflowError, match="is not published as parquet") as refused:
+        open_for(hf_id)
+    assert str(refused.value.mend).startswith("set source: {layout: audio_folder}; or ")
+    assert open_for(hf_id, source={"layout": "audio_folder"}).plan.shards[0].rows == COUNT
+
+
 def test_each_table_of_a_split_names_its_clips_by_its_own_column(
     hub: LoopbackHub, open_for: OpenFor
 ):
