@@ -159,7 +159,9 @@ def fetch_source(
             if repository.script is not None:
                 raise _with_proposal(refused, request, repository) from reason
             explained = explain(hub, repository, request, reason)
-            raise (refused if explained is reason else explained) from reason
+            if explained is not reason:
+                raise explained from reason
+            raise _with_proposal(refused, request, repository) from reason
     return Source(commit, listing.find(found.paths), published=listing.files)
 
 
@@ -269,14 +271,15 @@ def _only_by_script(repository: Repository, script: str) -> NotParquet:
 def _with_proposal(
     error: RequestInvalid, request: PlanRequest, repository: Repository
 ) -> RequestInvalid:
-    """The error of a repository with a loading script, with the `source` that may read its files."""
+    """The error of a repository of no layout, with the `source` that may read its files."""
     # Imported only for the error.
     from hugflow.shards.proposed_source import propose_source
 
     proposed = propose_source(request, repository.paths)
     if proposed is None:
         return error
-    mend = f"its files may be read without the script: write {proposed} into the request; or {error.mend}"
+    how = "without the script" if repository.script is not None else "so"
+    mend = f"its files may be read {how}: write {proposed} into the request; or {error.mend}"
     return RequestInvalid(error.what, why=error.why, mend=mend)
 
 

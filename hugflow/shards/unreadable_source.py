@@ -17,7 +17,6 @@ from hugflow.redact import in_a_line
 from hugflow.shards.card import list_splits
 from hugflow.shards.layouts.split_archives import UNREAD_ARCHIVES, find_split_archives, split_error
 from hugflow.shards.plan_request import PlanRequest
-from hugflow.shards.proposed_source import propose_source
 
 
 def refuse_empty(hub: Hub, repository: Repository) -> None:
@@ -45,19 +44,7 @@ def explain(
         found = split_error(_at(repository), odd[0])
     if found is None and isinstance(error, NotParquet):
         found = _find_unread_archive(repository, error)
-    if found is None and isinstance(error, NotParquet):
-        found = _propose(repository, request, error)
     return found or error
-
-
-def _propose(
-    repository: Repository, request: PlanRequest, error: NotParquet
-) -> RequestInvalid | None:
-    """The same error with the `source` that would have the repository read, if there is one."""
-    proposed = None if request.source is not None else propose_source(request, repository.paths)
-    if proposed is None:
-        return None
-    return RequestInvalid(error.what, why=error.why, mend=f"set {proposed}; or {error.mend}")
 
 
 def _find_unread_archive(repository: Repository, error: NotParquet) -> RequestInvalid | None:

@@ -26,9 +26,11 @@ from hugflow.shards.arrow import FILE_TYPE, is_text
 from hugflow.shards.column_path import find_path, schema_tree
 from hugflow.shards.layouts import loose
 from hugflow.shards.layouts.archives import (
+    BOUNDED_METHODS,
     ENCRYPTED,
     ZIP_DAMAGED,
     ArchiveEncrypted,
+    ArchiveUnread,
     most_unpacked,
     open_zip,
 )
@@ -101,7 +103,7 @@ class AmbiguousRows(RequestInvalid):
 
 
 class ArchiveRefused(RequestInvalid):
-    """An archive whose directory is not read: too large, or of encrypted members."""
+    """An archive that is not read: its directory is too large, or its members are packed so."""
 
 
 def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest) -> Split:
@@ -115,7 +117,11 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     tables = sorted((f for f in files if f.path not in parts), key=lambda file: file.path)
     _refuse_lone(at, tables)
     if not tables:
-        return describe_beside(at, files, request) or _describe_bare(at, own, request)
+        beside, left_out = describe_beside(at, files, request)
+        if beside is not None:
+            return beside
+        bare = _describe_bare(at, own, request)
+        return replace(bare, warnings=(*left_out, *bare.warnings))
     archives = own or find_archives(published)
     chosen = own or _nearest(archives, tables, request)
     _refuse_unread(at, chosen)
@@ -203,8 +209,11 @@ def _refuse_bare(at: RepositoryAt, archives: Sequence[PublishedArchive]) -> NoRe
 
 def describe_beside(
     at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequest
-) -> Split | None:
-    """The split of archives of clips, by the tables beside them; None if there are none."""
+) -> tuple[Split | None, tuple[str, ...]]:
+    """The split of archives of clips, by the tables beside them, and warnings.
+
+    None if there are none, or if they do not go with the archives; a warning says so then.
+    """
     published = at.list_files()
     archives = _checked(at, archives_of(files, published))
     tables = [file for file in published if is_table(file.path)]
@@ -214,12 +223,16 @@ def describe_beside(
         if PurePosixPath(file.path).name not in NO_TABLES
     ]
     try:
-        return _describe(at, chosen, archives, request) if chosen else None
+        return (_describe(at, chosen, archives, request) if chosen else None), ()
     except (AmbiguousRows, ArchiveRefused):
         raise
-    except (RequestInvalid, ShardUnreadable):
+    except (RequestInvalid, ShardUnreadable) as error:
         # A table of something else must not keep the tars from being read as what they are.
-        return None
+        told = (
+            f"left out: {count(len(chosen), 'table')} beside the archives, such as "
+            f"{in_a_line(chosen[0].path)!r}, because {in_a_line(error.what.partition(': ')[2])}"
+        )
+        return None, (told,)
 
 
 def _describe(
@@ -481,7 +494,8 @@ def _split_of(path: str) -> frozenset[str] | None:
 def _peek(at: RepositoryAt, archive: PublishedArchive) -> list[str]:
     """Names of a few members, by ranged reads; empty if they cannot be had so.
 
-    Raises RequestInvalid for a zip whose directory is too large, and for one that is encrypted.
+    Raises ArchiveRefused for a zip whose directory is too large, and for one whose members cannot be
+    unpacked.
     """
     try:
         return _peek_names(at, archive)
@@ -498,6 +512,13 @@ def _peek(at: RepositoryAt, archive: PublishedArchive) -> list[str]:
             mend="ask the dataset's owner to publish it without a password, or choose a revision or "
             "split without it",
         ) from encrypted
+    except ArchiveUnread as unread:
+        raise ArchiveRefused(
+            f"{at.repo}@{at.commit[:7]}: {in_a_line(archive.path)!r} cannot be read",
+            why=str(unread),
+            mend="ask the dataset's owner to pack it by deflate, as most programs do, or as a tar; or "
+            "pack it so yourself, and read it with `hugflow import`",
+        ) from unread
     except (ArchiveDamaged, *ZIP_DAMAGED):
         return []
 
@@ -510,6 +531,9 @@ def _peek_names(at: RepositoryAt, archive: PublishedArchive) -> list[str]:
                 entries = opened.infolist()
                 if any(entry.flag_bits & ENCRYPTED for entry in entries):
                     raise ArchiveEncrypted
+                methods = {each.compress_type for each in entries if is_clip(each.filename)}
+                if methods and methods.isdisjoint(BOUNDED_METHODS):
+                    raise ArchiveUnread
                 return [entry.filename for entry in entries if not entry.is_dir()]
         head: BinaryIO = remote
         size: int | None = archive.size_bytes

@@ -67,6 +67,14 @@ class ArchiveEncrypted(ArchiveDamaged):
         super().__init__("it is encrypted, and only its owner has the key")
 
 
+class ArchiveUnread(ArchiveDamaged):
+    """The members of a zip are packed by a method that is not read."""
+
+    def __init__(self) -> None:
+        """Say why."""
+        super().__init__("its clips are packed by a method other than deflate")
+
+
 def is_archive(path: str) -> bool:
     """Whether the path is that of an archive, by its name."""
     return path.lower().endswith(ENDINGS)

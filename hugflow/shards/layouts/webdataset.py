@@ -124,15 +124,15 @@ def describe(at: RepositoryAt, files: Sequence[PublishedFile], request: PlanRequ
     schema, detail = _schema(columns, more), to_detail({"columns": columns, **more})
     shards = [Contents(shard.files, shard.rows, schema, detail) for shard in found]
     audio = [name for name, column in columns.items() if column["type"] == "audio"]
-    form = form_of(request)
+    form, left = form_of(request), tuple[str, ...]()
     if form is None and len(audio) == len(columns) and any(head.rows for head in ordered):
         # Clips alone: a table beside the tars may have the rest.
-        beside = table_archives.describe_beside(at, files, request)
+        beside, left = table_archives.describe_beside(at, files, request)
         if beside is not None:
             return beside
     return Split(
         shards,
-        tuple(tell_parts(list(tars.values()))),
+        (*left, *tell_parts(list(tars.values()))),
         audio_column=audio[0] if len(audio) == 1 else None,
         text_column=form.text if form is not None and form.text else find_text(columns),
     )

@@ -165,3 +165,29 @@ def test_lines_of_keys_and_texts_in_an_archive_are_the_texts_of_its_clips(
     assert sync_dataset(build).published.manifest.rows.failed == 0
     rows = read_rows_json(build.folder)
     assert [rows[row]["text"] for row in sorted(rows)] == ["ZERO", "ONE", "TWO"]
+
+
+def test_a_zip_that_is_packed_by_another_method_is_refused_when_it_is_planned(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("a.wav", clip(1))
+    table = {"train.csv": b"path,text\na.wav,one\n"}
+    for name, beside in (("bare", {}), ("table", table)):
+        hub.publish(f"bare/bzip2-{name}", {**beside, "train.zip": out.getvalue()})
+        with pytest.raises(RequestInvalid, match=r"'train\.zip' cannot be read") as refused:
+            open_for(f"bare/bzip2-{name}")
+        assert "a method other than deflate" in str(refused.value.why)
+
+
+def test_a_table_beside_tars_that_names_none_of_their_clips_is_told_to_be_left_out(
+    hub: LoopbackHub, open_for: OpenFor
+):
+    tar = make_tar([("a.wav", clip(1)), ("b.wav", clip(2))])
+    table = b'{"file_names": ["a.wav"], "text": "one"}\n'
+    hub.publish("bare/left", {"train.tar": tar, "metadata.jsonl": table})
+    plan = open_for("bare/left").plan
+    assert plan.shards[0].layout == "webdataset"
+    told = "left out: 1 table beside the archives, such as 'metadata.jsonl', because no column of"
+    assert any(each.startswith(told) for each in plan.warnings)

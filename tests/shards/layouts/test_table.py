@@ -303,7 +303,7 @@ def test_clips_beside_files_of_no_layout_are_proposed_as_a_folder_of_audio(
     hub.publish(hf_id, {**at("clips/"), name: b"clips/c0.wav|hello\n"})
     with pytest.raises(HugflowError, match="is not published as parquet") as refused:
         open_for(hf_id)
-    assert str(refused.value.mend).startswith("set source: {layout: audio_folder}; or ")
+    assert "write source: {layout: audio_folder} into the request; or" in str(refused.value.mend)
     assert open_for(hf_id, source={"layout": "audio_folder"}).plan.shards[0].rows == COUNT
 
 
