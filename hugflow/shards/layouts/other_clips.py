@@ -16,6 +16,7 @@ from hugflow.shards.layouts.layout import RepositoryAt
 from hugflow.shards.layouts.loose import WordClip, table_errors
 from hugflow.shards.layouts.named_clips import (
     NamedClips,
+    Place,
     audio_feature,
     audio_type,
     find_asked,
@@ -103,10 +104,13 @@ def single_column(planned: pa.Schema, named: NamedClips) -> str | None:
 
 def warn_of_others(named: NamedClips, words: Sequence[WordClip]) -> Iterator[str]:
     """What people should know of the fields and their words."""
+    by_place: dict[Place, list[WordClip]] = {}
+    for each in words:
+        by_place.setdefault(each.place, []).append(each)
     for place in named.names:
         said, audio = (repr(in_a_line(name)) for name in (".".join(place), named.audio_name(place)))
         yield f"the field {said} names clips" + ("" if said == audio else f": they are {audio}")
-        own = [each for each in words if each.place == place]
+        own = by_place.get(place, [])
         if missing := sum(each.clip is None and not each.unclear for each in own):
             yield f"no audio file of the repository for {count(missing, 'word')} in {said}"
         if unclear := [each for each in own if each.unclear]:
