@@ -6,17 +6,22 @@ It is used only after reading has failed: each function looks for one known reas
 import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from typing import Final
 
+from hugflow.amounts import count
 from hugflow.clients.choices import set_field
 from hugflow.clients.converted import fetch_converted_files
 from hugflow.clients.hub import Hub
-from hugflow.clients.published import NotParquet
+from hugflow.clients.published import CardUnreadable, NotParquet
 from hugflow.clients.repository import CONVERTED_REF, Repository
 from hugflow.errors import HugflowError, RequestInvalid
 from hugflow.redact import in_a_line
 from hugflow.shards.card import list_splits
 from hugflow.shards.layouts.split_archives import UNREAD_ARCHIVES, find_split_archives, split_error
 from hugflow.shards.plan_request import PlanRequest
+
+# The end of a directory (22), and the locator that `datasets` looks for before it (20).
+_LEAST_ZIP_BYTES: Final = 42
 
 
 def refuse_empty(hub: Hub, repository: Repository) -> None:
@@ -44,6 +49,8 @@ def explain(
         found = split_error(_at(repository), odd[0])
     if found is None and isinstance(error, NotParquet):
         found = _find_unread_archive(repository, error)
+    if found is None and isinstance(error, CardUnreadable):
+        found = _find_empty_zip(hub, repository)
     return found or error
 
 
@@ -58,6 +65,23 @@ def _find_unread_archive(repository: Repository, error: NotParquet) -> RequestIn
         + (f"the split has files like {_shown(error.example)}" if error.example else error.why),
         mend="ask the dataset's owner to publish it as one of these; or fetch it, pack its files as "
         "a zip, and read it with `hugflow import`",
+    )
+
+
+def _find_empty_zip(hub: Hub, repository: Repository) -> RequestInvalid | None:
+    """The error for a zip that is too short for a member; `datasets` cannot look into it."""
+    if not any(path.lower().endswith(".zip") for path in repository.paths):
+        return None
+    files = hub.list_files(repository.repo, repository.commit)
+    zips = [file for file in files if file.path.lower().endswith(".zip")]
+    short = next((file for file in zips if file.size_bytes < _LEAST_ZIP_BYTES), None)
+    if short is None:
+        return None
+    return RequestInvalid(
+        f"{_at(repository)}: the zip {_shown(short.path)} has no members",
+        why=f"it has {count(short.size_bytes, 'byte')}, and `datasets` then reads no split",
+        mend=f"ask on {_page(hub, repository)} to publish it with its members, or to take it away; or "
+        "choose a revision without it",
     )
 
 
